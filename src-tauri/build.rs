@@ -1,9 +1,9 @@
-//! Embeds the window (ui/dist), the icons and what the window may ask for into the tray app.
+//! Embeds the window (ui/dist), the icons and the window's permissions into the tray app.
 
 use tauri_build::{AppManifest, Attributes};
 
 fn main() {
-    // Tauri's own build step watches neither of these at the places where they lie here.
+    // Tauri's own build step does not watch these at their paths here.
     for path in ["ui/dist", "src-tauri/capabilities", "src-tauri/permissions"] {
         println!("cargo:rerun-if-changed={path}");
     }

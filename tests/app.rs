@@ -1,10 +1,12 @@
-//! The tray app itself, on a desktop of each test's own: the icon's menu read and clicked over D-Bus, notifications received
-//! and clicked, a second start, the real window driven by its own webview's driver, and two of them with real Syncthings
-//! from pairing to a split that is resolved.
+//! The tray app itself, on a desktop of each test's own: the icon's menu is read and clicked over
+//! D-Bus, notifications are received and clicked, the app is started a second time, and the real
+//! window is driven through its own webview's driver. Two apps with real Syncthings go from pairing
+//! to a resolved split.
 //!
-//! Needs on this machine: Xvfb, dbus-daemon, dunst, WebKitWebDriver, xwininfo, import, git, syncthing, unshare, ip.
+//! Needs on this machine: Xvfb, dbus-daemon, dunst, WebKitWebDriver, xwininfo, import, git,
+//! syncthing, unshare, ip.
 
-// Panels, buses and the driver are Linux's; the app is the same elsewhere.
+// Panels, buses and the driver are specific to Linux; the app is the same elsewhere.
 #![cfg(target_os = "linux")]
 
 #[path = "app/browser.rs"]
@@ -69,7 +71,8 @@ fn the_menu_says_how_it_is_and_does_what_it_says() {
 
         panel.click("Open session-roam");
         desktop.wait_windows(1);
-        // A click right after the window is gone, when the toolkit has not yet heard of its end, opens one, too.
+        // A click right after the window is gone, before the toolkit has noticed, opens a window,
+        // too.
         for _ in 0..8 {
             desktop.close_window();
             desktop.wait_windows(0);
@@ -158,7 +161,8 @@ fn what_is_worth_telling_reaches_a_real_notification_daemon_and_a_click_on_it_op
         wait_same("the session to arrive", &session, &arrived);
         on_laptop.wait("Session from desk is ready");
 
-        // Open in the tool here: the next words of the other device wait, and that is told.
+        // The session is open in the tool here: new messages from the other device wait, and the
+        // user is notified.
         let open = arrived.open_in_tool(&laptop);
         session.say("user", "And the tests?");
         on_laptop.wait("“Fix the login race” waits");
@@ -194,7 +198,7 @@ fn without_a_panel_the_window_opens_and_says_why() {
         desktop.wait_windows(1);
         let log = desktop.log_text();
         assert!(log.contains("shows no icons of programs"), "{log}");
-        // A panel that comes up later gets the icon all the same.
+        // A panel that starts later gets the icon, too.
         let panel = Panel::new(&desktop);
         panel.click("Quit");
         desktop.ended();
@@ -393,7 +397,7 @@ fn two_devices_pair_in_their_windows_a_session_roams_and_a_split_is_resolved_by_
         desk.wait_running();
         laptop.wait_running();
 
-        // Pairing: the code is read off one screen and typed into the other.
+        // Pairing: the code is read from one screen and typed into the other.
         on_desk.click_on("nav a", "Devices");
         on_laptop.click_on("nav a", "Devices");
         on_desk.wait_text("addr=tcp://127.0.0.1");
@@ -413,14 +417,15 @@ fn two_devices_pair_in_their_windows_a_session_roams_and_a_split_is_resolved_by_
         }
         desk.picture("pairing-4-paired");
 
-        // A session roams.
+        // A session syncs.
         let session = Session::begin(&desk, &here, "Fix the login race", 4);
         let arrived = session.in_home(&laptop, &there);
         wait_same("the session to arrive", &session, &arrived);
         on_laptop.click_on("nav a", "Sessions");
         on_laptop.wait_text("Fix the login race");
         laptop.picture("roaming-1-listed");
-        // Out of the tray's menu into the terminal, by the tool's own command, in this device's checkout.
+        // From the tray menu into the terminal, with the tool's own command, in this device's
+        // checkout.
         laptop_panel.click("“Fix the login race” · from desk");
         let ran = wait_for("the terminal", PATIENCE, || {
             fs::read_to_string(&terminal).map_err(|error| error.to_string())
@@ -432,7 +437,7 @@ fn two_devices_pair_in_their_windows_a_session_roams_and_a_split_is_resolved_by_
             "{ran}"
         );
 
-        // Both go on while nothing travels.
+        // Both devices continue while sync is paused.
         desk_panel.click("Pause");
         laptop_panel.click("Pause");
         desk_panel.wait_menu("Paused");
@@ -456,12 +461,13 @@ fn two_devices_pair_in_their_windows_a_session_roams_and_a_split_is_resolved_by_
             }
         });
         desk_panel.wait_menu("“Fix the login race” went two ways…");
-        // Where the window is looked at, it tells. The split opens in a window of its own.
+        // A window in the foreground shows the notice itself. The split opens in a window of its
+        // own.
         on_laptop.wait_text("A split needs you");
         laptop_panel.click("“Fix the login race” went two ways…");
         laptop.wait_windows(2);
 
-        // Resolved by clicks: what desk's screen shows on the left stays.
+        // Resolved by clicks: the version shown on the left of desk's screen stays.
         on_desk.click_on("nav a", "Splits");
         on_desk.click("Compare");
         on_desk.wait_text("a mutex around the token store");

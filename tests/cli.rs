@@ -1,5 +1,6 @@
-//! The real `roam` against a socket with canned answers: words (snapshots), JSON, exit codes, and the promise that
-//! docs/cli.md names every field. `UPDATE_SNAPSHOTS=1` writes tests/snapshots/cli anew.
+//! The real `roam` against a socket with canned answers: text (snapshots), JSON, exit codes, and
+//! the promise that docs/cli.md names every field. `UPDATE_SNAPSHOTS=1` rewrites
+//! tests/snapshots/cli.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -14,7 +15,7 @@ use std::sync::{Arc, Mutex};
 mod canned;
 use canned::*;
 
-/// A home with an engine that knows its answers by heart and remembers what it was asked.
+/// A home with an engine that gives canned answers and remembers the requests.
 struct Stage {
     home: tempfile::TempDir,
     asked: Arc<Mutex<Vec<Request>>>,
@@ -103,7 +104,8 @@ fn compare_output(name: &str, output: &Output) {
     compare(name, &stdout(output));
 }
 
-/// Paths and quoting are the system's own; the words are the same everywhere, so one system's snapshots do.
+/// Paths and quoting depend on the system; the text is the same everywhere, so snapshots of one
+/// system are enough.
 #[cfg(unix)]
 #[test]
 fn every_answer_reads_as_the_snapshot_says() {
@@ -305,7 +307,7 @@ fn a_part_is_printed_as_it_is_and_a_picture_as_its_bytes() {
     );
 }
 
-// What scripts read.
+// Output for scripts.
 
 #[test]
 fn json_is_the_engines_answer_and_the_flag_may_stand_anywhere() {
@@ -609,7 +611,7 @@ fn nobody_is_paired_without_a_yes() {
         assert_eq!(output.status.code(), Some(1), "{args:?}");
         parsed(&output)["error"].clone()
     };
-    // What will be shared and with whom is said before anything is sent.
+    // The user sees what will be shared and with whom before anything is sent.
     let error = refused(&["pair", "session-roam:1?id=X", "--json"]);
     assert_eq!(error["code"], "needs_yes");
     let message = error["message"].as_str().expect("message");
@@ -638,7 +640,8 @@ fn nobody_is_paired_without_a_yes() {
     );
 }
 
-/// F6: digits need eyes. `--yes` does not stand for them; `--digits` says what they saw.
+/// F6: digits need eyes. `--yes` does not confirm them; `--digits` states which digits the user
+/// saw.
 #[test]
 fn digits_are_never_taken_as_read() {
     let stage = Stage::usual();
@@ -835,7 +838,7 @@ fn the_document_names_every_field_of_every_answer() {
     let mut missing = Vec::new();
     for (command, answer) in answers {
         let own = section(&document, command).unwrap_or_else(|| panic!("no section `{command}`"));
-        // `show` is a session of the list and more; a map's keys are the user's.
+        // `show` is a session of the list with more fields; the keys of a map are the user's.
         let also = if command == "roam show" {
             section(&document, "roam sessions").unwrap_or_default()
         } else {
@@ -910,15 +913,16 @@ fn walk(value: &Value, prefix: &str, names: &mut Vec<String>) {
     names.dedup();
 }
 
-/// What a terminal obeys, what turns the direction round, and what is not seen.
+/// Characters that a terminal obeys, that reverse the text direction, and that are invisible.
 const HIDDEN: &str = "\u{1b}[31m\u{7}\u{9b}\r\u{200e}\u{200f}\u{61c}\u{202e}\u{2066}\u{2069}\u{200b}\u{200d}\u{feff}\u{2028}\u{2029}";
 
-/// The same answer with that in each of its texts, and in the names of fields that are names of something.
+/// The same answer with these characters in each of its texts, and in field names that are names of
+/// something.
 fn hostile(answer: &mut Value) {
     match answer {
         Value::String(text) => *text = format!("{HIDDEN}{text}{HIDDEN}"),
         Value::Array(all) => all.iter_mut().for_each(hostile),
-        // What kind of row it is is one of a few words.
+        // The kind of a row is one of a few words.
         Value::Object(fields) => fields
             .iter_mut()
             .filter(|(name, _)| *name != "kind")

@@ -1,5 +1,6 @@
-//! Every tool with every folder in `fixtures/tools/<tool>/`: what is listed and read is written into another home,
-//! bound to another directory, and read there again. A new adapter brings fixtures, not harness.
+//! Runs every tool with every folder in `fixtures/tools/<tool>/`: its sessions are listed and read,
+//! written into another home, bound to another directory, and read there again. A new adapter
+//! brings fixtures, not harness.
 
 #[path = "conformance/cases.rs"]
 #[allow(dead_code)] // the stories use the rest
@@ -51,7 +52,7 @@ struct Device {
 }
 
 impl Device {
-    /// A home with a name that shells and slugs find hard.
+    /// A home with a name that is difficult for shells and slugs.
     fn other() -> Self {
         let dir = tempfile::tempdir().expect("tempdir");
         let home = dir.path().join("Zoë's home");
@@ -122,7 +123,7 @@ fn only_session(case: &Case, machine: &Machine) -> Found {
         .into_iter()
         .next()
         .expect("found by id");
-    // What only its records lead to is known from now on.
+    // Docs to which only the session's records lead are found from now on.
     let again = case.tool.sessions(machine, Which::All).found;
     assert_eq!(
         again.iter().map(|found| &found.docs).collect::<Vec<_>>(),
@@ -133,7 +134,7 @@ fn only_session(case: &Case, machine: &Machine) -> Found {
     one
 }
 
-/// A session as it travels.
+/// A session in the form that is synced.
 struct Traveller {
     session: SessionId,
     docs: Vec<(DocName, DocKind, String, Vec<u8>)>,
@@ -198,7 +199,8 @@ fn put_down(case: &Case, device: &Device, traveller: &Traveller) -> Result<Writt
     write(case, device, &traveller.session, docs)
 }
 
-/// What the engine would record of a doc whose file has these bytes, if the author's are in the journals.
+/// What the engine would record of a doc whose file has these bytes, if the author's bytes are in
+/// the journals.
 fn recorded(case: &Case, doc: &DocName, bytes: &[u8], authors: &[u8]) -> Vec<u8> {
     tools::with_those_of(bytes, (case.tool.about().device_fields)(doc), authors)
 }
@@ -215,7 +217,7 @@ fn main_write<'a>(found: &'a Found, change: Change<'a>) -> Vec<DocWrite<'a>> {
     }]
 }
 
-/// Files of a store that are none of a session's: they stay, and they never travel.
+/// Files of a store that belong to no session: they stay, and they are never synced.
 fn plant_bystanders(home: &Path) {
     let names = [
         "auth.json",
@@ -275,7 +277,7 @@ fn what_the_records_say_is_read() {
         let requires: Vec<SessionId> =
             serde_json::from_value(case.expect["requires"].clone()).unwrap_or_default();
         assert_eq!(facts.requires, requires, "{}", case.name);
-        // Where several sessions are in one file, a change of it may be any of theirs.
+        // Where several sessions are in one file, a change of the file may belong to any of them.
         for doc in found.docs.iter().filter(|doc| is_a_file(doc)) {
             assert_eq!(
                 case.tool.touched(&device.machine, &doc.path).for_session(),
@@ -292,7 +294,7 @@ fn is_a_file(doc: &FoundDoc) -> bool {
     Stamp::of(&doc.path).is_ok_and(|stamp| stamp == doc.stamp)
 }
 
-/// Windows does not tell `C:` from `c:`.
+/// Windows treats `C:` and `c:` as the same.
 fn spelling(path: String) -> String {
     if cfg!(windows) {
         path.to_lowercase()
@@ -348,7 +350,7 @@ fn a_session_is_the_same_in_another_home() {
             "{}: bytes differ",
             case.name
         );
-        // What is a device's own is of the one it lies on.
+        // Fields that belong to a device have the values of the device they are on.
         for (doc, _, _, bytes) in &arrived.docs {
             for field in (case.tool.about().device_fields)(doc) {
                 let text = fields::text(bytes, field);
@@ -409,7 +411,7 @@ fn there_is_never_a_second_copy() {
     }
 }
 
-/// F8: which doc makes a session is the tool's format, whatever another device says.
+/// F8: the tool's format decides which doc makes a session, not another device.
 #[test]
 fn a_main_doc_is_told_by_its_name() {
     for case in cases() {
@@ -444,7 +446,7 @@ fn an_append_keeps_the_file_and_what_was_in_it() {
             .iter()
             .rposition(|byte| *byte == b'\n')
             .map_or(0, |end| end + 1);
-        // The rest of a torn line is what the author's device has of it.
+        // The rest of a torn line, as the author's device has it.
         let more = [
             &before[from..],
             &case.text("/append/0", "}\n"),
@@ -525,7 +527,7 @@ fn a_full_disk_leaves_the_file_whole() {
             was: main.stamp,
             bytes: &full,
         };
-        // Nobody puts anything behind a document.
+        // Nothing is appended to a document.
         let changes = if main.kind == DocKind::Log {
             vec![append, replace]
         } else {
@@ -735,7 +737,7 @@ fn a_linked_directory_leads_to_one_of_the_users_own_and_nowhere_else() {
     }
 }
 
-/// Makes the tool look as if it had the session open; what is returned keeps it so.
+/// Makes the session look open in the tool, for as long as the returned value lives.
 fn open_in_tool(case: &Case, device: &Device, session: &SessionId) -> Option<fs::File> {
     let machine = &device.machine;
     if let Some(words) = case.expect["program"].as_array() {
@@ -852,7 +854,7 @@ fn what_must_not_roam_is_not_listed() {
         let device = Device::of(&case);
         let found = only_session(&case, &device.machine);
         let main = &found.docs[0].path;
-        // Beside the session, and inside the directory a session of Claude Code has.
+        // Beside the session, and inside the directory that a session of Claude Code has.
         let inside = main.with_extension("");
         let beside = main.parent().expect("parent").to_path_buf();
         let foreign = [
@@ -900,7 +902,7 @@ fn a_conflict_copy_is_told_from_a_session_and_says_whose_it_is() {
         let conflict_copies = || case.tool.sessions(&device.machine, Which::ConflictCopies);
         assert_eq!(conflict_copies().conflict_copies, [], "{}", case.name);
         for doc in found.docs.iter().filter(|doc| doc.kind == DocKind::Log) {
-            // As Syncthing names it: what is behind the last dot stays behind.
+            // As Syncthing names it: the extension stays at the end.
             let (stem, ending) = (
                 doc.path.file_stem().expect("stem"),
                 doc.path.extension().expect("ending"),
@@ -1038,7 +1040,7 @@ fn the_command_opens_that_session_in_that_directory() {
             },
         );
         assert_eq!(launch.cwd, device.cwd, "{}", case.name);
-        // One that is gone on with in an app: its directory is opened there.
+        // A session that is continued in an app: its directory is opened there.
         if let Some(argv) = case.expect["argv"].as_array() {
             let cwd = device.cwd.to_string_lossy();
             let words = argv

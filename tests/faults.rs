@@ -1,11 +1,13 @@
-//! What goes wrong on real machines, done to the real `roam` and real Syncthings on purpose: engines and children killed,
-//! disks full, folders, databases and keys gone, ports taken, stores emptied. Each story ends with the same two
-//! questions: is every line that was written where it belongs, and was the user told what happened and what to do?
+//! Faults of real machines, caused on purpose for the real `roam` and real Syncthings: engines and
+//! children killed, disks full, folders, databases and keys gone, ports taken, stores emptied. Each
+//! story ends with the same two questions: is every written line where it belongs, and was the user
+//! told what happened and what to do?
 //!
-//! The tools are not needed: their transcripts are invented (tests/real/transcripts.rs). Needs on this machine: git,
-//! syncthing, unshare, ip, mount; `SESSION_ROAM_TEST_SYNCTHING` names another Syncthing than the one on PATH.
+//! The tools are not needed: their transcripts are invented (tests/real/transcripts.rs). Needs on
+//! this machine: git, syncthing, unshare, ip, mount; `SESSION_ROAM_TEST_SYNCTHING` names another
+//! Syncthing than the one on PATH.
 
-// Namespaces are Linux's; what is tested here is the same code everywhere.
+// Namespaces are specific to Linux; the tested code is the same everywhere.
 #![cfg(target_os = "linux")]
 
 #[path = "real/checks.rs"]
@@ -62,7 +64,7 @@ fn three_devices_in_a_row_share_what_they_may() {
         let session = Session::begin(&a, 1, 20);
         pair(&a, &b);
 
-        // F5: b approved c, and a did not. What a writes reaches b and no further.
+        // F5: b approved c, and a did not. Sessions of a reach b and nobody else.
         is_safe(&session, [&a, &b]);
         let (a_id, c_id) = (
             a.roam(&["device"])["id"].clone(),
@@ -136,7 +138,8 @@ fn three_devices_in_a_row_share_what_they_may() {
         session.say("And now straight to c");
         is_safe(&session, [&a, &c]);
 
-        // F4: a revokes c while b is away. Once b has heard, it sends nothing to c, not even what is its own.
+        // F4: a revokes c while b is away. Once b has received the revocation, b sends nothing to
+        // c, not even its own sessions.
         a.roam(&["revoke", c_id.as_str().expect("an id"), "--yes"]);
         b.start();
         wait_for("b to hear that c was revoked", PATIENCE, || {
@@ -188,7 +191,8 @@ fn an_engine_killed_at_any_moment_loses_no_line() {
                 lines
             });
             for kill in 0..KILLS {
-                // Never twice the same moment: from before its first to well after its hundredth write.
+                // Never twice at the same moment: from before the first write to well after the
+                // hundredth.
                 sleep(Duration::from_millis(u64::from(40 + kill * 157 % 900)));
                 desk.kill();
                 desk.launch();
@@ -219,7 +223,7 @@ fn an_engine_killed_at_any_moment_loses_no_line() {
             "one Syncthing to be left",
             PATIENCE,
             || match syncthings_of(&desk).len() {
-                // 1.x runs under a monitor of its own unless told otherwise; ours is a single process.
+                // 1.x runs under its own monitor unless told otherwise; ours is a single process.
                 1 => Ok(()),
                 n => Err(format!("{n} run")),
             },
@@ -290,7 +294,7 @@ fn a_full_disk_under_session_roam_is_told_and_survived() {
         assert_eq!(desk.roam(&["status"])["engine"], "running");
 
         disk.empty();
-        // Nothing touches the sessions any more: they are taken up by themselves.
+        // Nothing touches the sessions any more: they are recorded without a new event.
         is_safe(&session, [&desk, &laptop]);
         is_safe(&other, [&desk, &laptop]);
         is_over(&desk, "not_recorded");
@@ -385,7 +389,7 @@ fn a_deleted_vault_comes_back() {
                 for (owner, files) in [(&desk_short, &of_desk), (&laptop_short, &of_laptop)] {
                     for device in [desk, laptop] {
                         let found = vault(device, owner);
-                        // A journal may have grown; nothing of it may be missing.
+                        // A journal may have grown; no part of it may be missing.
                         let lacks = files.iter().find(|(name, bytes)| {
                             !found
                                 .iter()
@@ -477,7 +481,7 @@ fn a_broken_syncthing_home_is_mended() {
             "there is a database in {}",
             home.display()
         );
-        // 1.x mends this by itself, 2.x does not: either way it goes on.
+        // 1.x repairs this by itself, 2.x does not: in both cases sync continues.
         files_below(&databases()[0])
             .iter()
             .for_each(|file| fs::write(file, noise(5000, 3)).expect("a file"));
@@ -569,7 +573,7 @@ fn ports_taken_by_others_stop_nothing() {
         let address = rest["address"].as_str().expect("an address").to_owned();
         let socket = PathBuf::from(address.strip_prefix("unix:").expect("a socket"));
         desk.stop();
-        // What a crash left there, with somebody listening.
+        // A socket as a crash leaves it, on which another program listens.
         drop(fs::remove_file(&socket));
         let taken = UnixListener::bind(&socket).expect("it is free now");
         session.say("Said while another program had the socket of the interface");
@@ -577,7 +581,7 @@ fn ports_taken_by_others_stop_nothing() {
         is_safe(&session, [&desk, &laptop]);
         drop(taken);
 
-        // The laptop knows no address of the desk, so it must be the desk that calls.
+        // The laptop knows no address of the desk, so the desk must dial.
         desk.stop();
         let taken = TcpListener::bind(("127.0.0.1", desk.port)).expect("it is free now");
         session.say("Said while another program had the port others call");
@@ -666,7 +670,7 @@ fn an_emptied_store_is_held_and_nobody_else_loses_anything() {
             is_in_journals(bytes, session, &desk);
         }
         assert!(!says(&laptop, "tool_emptied"));
-        // Whoever goes on with a session brings it back.
+        // Continuing a session brings it back.
         sessions[5].say_on(&laptop, "Gone on with elsewhere");
         holds(
             &sessions[5].file,
@@ -682,7 +686,7 @@ fn a_store_that_cannot_be_written_makes_a_session_wait() {
     alone(|| {
         let place = Place::new();
         let (mut desk, mut laptop) = place.pair();
-        // Modes do not stop root; a file where the directory should be stops everybody.
+        // File modes do not stop root; a file in the directory's place stops everybody.
         let session_dir = projects(&laptop).join(transcripts::slug(&laptop.checkout));
         write(&session_dir, "in the way");
         let session = Session::begin(&desk, 1, 4);
@@ -807,7 +811,7 @@ fn without_a_working_syncthing_the_user_is_told() {
         desk.start();
         desk.stop();
 
-        // A device that has its keys already goes on recording, and says what is missing.
+        // A device that has its keys already continues to record, and reports what is missing.
         for (binary, path, code) in [
             ("", true, "syncthing_missing"),
             ("binary = \"/bin/true\"", false, "syncthing_wrong_binary"),
@@ -842,7 +846,8 @@ fn a_first_import_can_be_stopped_and_goes_on() {
             .collect();
         desk.start();
         desk.stop();
-        // With the keys made, the import is what a start is about; it begins anew with the state gone.
+        // The keys exist now, so a start is about the import alone; without the state, the import
+        // begins again.
         assert!(
             desk.roam_home.join("state.sqlite").exists(),
             "this test knows where the state is"
@@ -951,7 +956,7 @@ fn is_connected(device: &Device, other: &Device) {
     );
 }
 
-/// A session of Codex, as in the adapter's own tests; gives its id.
+/// A session of Codex, as in the adapter's own tests; returns its id.
 fn codex_session(device: &Device) -> String {
     let fixture =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/tools/codex/plain/home");
@@ -976,7 +981,7 @@ fn below(dir: &Path, word: &str) -> Vec<std::path::PathBuf> {
     files_below(dir).into_iter().filter(has_word).collect()
 }
 
-/// Text that does not compress to nothing, the same each time.
+/// Text that does not compress to nothing, the same on each call.
 fn noise(letters: usize, seed: u32) -> String {
     let mut state = u64::from(seed) * 2 + 1;
     let next = || {
@@ -988,8 +993,8 @@ fn noise(letters: usize, seed: u32) -> String {
     std::iter::repeat_with(next).take(letters).collect()
 }
 
-/// A library to load before a program, which shifts the wall clock it sees. The Syncthings keep the real one: Go does
-/// not ask the C library.
+/// A library to preload into a program, which shifts the wall clock that the program sees. The
+/// Syncthings keep the real clock: Go does not ask the C library.
 fn another_clock(dir: &Path) -> std::path::PathBuf {
     const SOURCE: &str = r#"
         #[repr(C)] pub struct Time { seconds: i64, nanos: i64 }

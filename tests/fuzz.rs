@@ -1,6 +1,7 @@
-//! Every reader of bytes that come from elsewhere, fed with what it knows, damaged by chance: it never panics, never takes
-//! more than a moment and never gives more than its limits. A mutator of our own, with a seed: known inputs, and no coverage,
-//! so that it runs on stable Rust. About a second each here; `cargo xtask fuzz TARGET --seconds N` for longer, in release.
+//! Feeds every reader of foreign bytes with valid inputs that are damaged at random: no reader
+//! panics, takes more than a moment or returns more than its limits. The mutator is our own, with a
+//! seed: known inputs and no coverage, so that it runs on stable Rust. About a second for each
+//! reader here; `cargo xtask fuzz TARGET --seconds N` runs longer, in release.
 //!
 //! A new reader is one more `#[test]` that calls `fuzz`.
 
@@ -28,7 +29,7 @@ use std::time::{Duration, Instant};
 const SEGMENT: &[u8] = include_bytes!("fixtures/journal/0001.jsonl.zst");
 const DEVICE_FILE: &[u8] = include_bytes!("fixtures/journal/device.json");
 
-/// A small generator: the same seed makes the same run.
+/// A small generator: the same seed gives the same run.
 struct Chance(u64);
 
 impl Chance {
@@ -45,7 +46,7 @@ impl Chance {
     }
 }
 
-/// What damages most: lengths, numbers at their ends, JSON's own marks.
+/// The most effective damage: lengths, extreme numbers, JSON's own marks.
 const WORDS: [&[u8]; 18] = [
     b"\0",
     b"\xff\xff\xff\xff",
@@ -93,9 +94,9 @@ fn mutated(seed: &[u8], other: &[u8], chance: &mut Chance) -> Vec<u8> {
     bytes
 }
 
-/// Feeds `read` with the seeds themselves and with damaged ones, as long as is asked for.
+/// Feeds `read` with the seeds themselves and with damaged ones, for the requested time.
 fn fuzz(target: &str, seeds: &[Vec<u8>], mut read: impl FnMut(&[u8])) {
-    #[allow(clippy::disallowed_methods)] // how long to run is said by whoever runs it
+    #[allow(clippy::disallowed_methods)] // the caller says how long to run
     let number = |name: &str| {
         std::env::var(name)
             .ok()
@@ -331,7 +332,7 @@ fn files_below(dir: &std::path::Path) -> Vec<PathBuf> {
     found
 }
 
-/// One file of a store after the other is damaged; the adapter lists and reads what it makes of it.
+/// The files of a store are damaged one after the other; the adapter lists and reads what it can.
 #[test]
 fn adapters() {
     for case in cases::cases() {

@@ -1,6 +1,6 @@
-//! Files in the vault that were made to exhaust, to block or to deceive whoever reads them: frames that unpack to more
-//! than they should, links, FIFOs, files exchanged while they are read. Each is read below the vault as the engine does it,
-//! and the memory of the whole process is counted meanwhile.
+//! Vault files made to exhaust, block or deceive their reader: frames that unpack to more than they
+//! should, links, FIFOs, files exchanged while they are read. Each file is read below the vault as
+//! the engine reads it, while the memory of the whole process is counted.
 
 use session_roam_core::session::{
     Chain, ChainId, DocName, Hlc, Lane, ProjectKey, SessionId, SessionKey, ToolId,
@@ -28,7 +28,7 @@ fn grew(by: usize) {
     PEAK.fetch_max(now, Ordering::Relaxed);
 }
 
-// SAFETY: everything is the system allocator's; only sizes are counted beside it.
+// SAFETY: every call goes to the system allocator; only the sizes are counted as well.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         grew(layout.size());
@@ -53,17 +53,17 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-/// One at a time: what is counted is the process's.
+/// One test at a time: the count is for the whole process.
 static ALONE: Mutex<()> = Mutex::new(());
 
 fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// 200 MB for any input, less the window that zstd may have beside what is counted here.
+/// 200 MB for any input, minus the window that zstd may allocate outside this count.
 const MOST: usize = 200_000_000 - (8 << 20);
 
-/// Does `work` and gives the most memory that it took at any moment.
+/// Does `work` and returns its peak memory.
 fn peak_of<T>(work: impl FnOnce() -> T) -> (T, usize) {
     let before = NOW.load(Ordering::Relaxed);
     PEAK.store(before, Ordering::Relaxed);
@@ -147,7 +147,7 @@ impl Desk {
         fs::write(self.segment(), bytes).expect("written");
     }
 
-    /// What was accepted, and what is wrong with the rest.
+    /// The accepted frames, and the fault of the rest.
     fn read(&self) -> (Journal, Vec<usize>) {
         let (mut journal, mut seen) = (self.journal(), Vec::new());
         let each = |_: &mut Journal, frame: &Frame, (), _, _| seen.push(frame.entries.len());
@@ -157,7 +157,7 @@ impl Desk {
         (journal, seen)
     }
 
-    /// Reads it, refuses it, and stays within the memory.
+    /// Reads the journal, refuses it, and stays within the memory limit.
     fn refuses(&self, what: &str) {
         let ((journal, seen), peak) = peak_of(|| self.read());
         assert_eq!(seen, [0; 0], "{what}");
@@ -188,7 +188,7 @@ fn lines(bytes: Vec<u8>) -> Entry {
 fn bomb(len: u64, says_its_size: bool) -> Vec<u8> {
     const BLOCK: u64 = 128 << 10;
     let mut bytes = 0xFD2F_B528u32.to_le_bytes().to_vec();
-    // A window of 1 MiB; the size of the content in 8 bytes, or not at all.
+    // A window of 1 MiB; the size of the content in 8 bytes, or not stated.
     bytes.extend(if says_its_size {
         [0b1100_0000, 10 << 3]
     } else {
@@ -234,7 +234,7 @@ fn envelope(desk: &Desk, packed: &[u8], unpacked: u32, sign: bool) -> Vec<u8> {
 
 const LIMIT: u64 = 160 << 20;
 
-/// F9: fourteen frames of 900 MiB in 410 KB, signed by nobody.
+/// F9: fourteen frames of 900 MiB in 410 KB, without a signature.
 #[test]
 fn a_frame_that_nobody_signed_is_not_unpacked() {
     let _alone = alone();
@@ -257,7 +257,8 @@ fn a_frame_that_nobody_signed_is_not_unpacked() {
     );
 }
 
-/// What the refusals are measured against: a frame that is sealed here by hand, as the page says, is taken.
+/// The control for the refusals: a frame that is sealed here by hand, as the page describes, is
+/// accepted.
 #[test]
 fn a_frame_sealed_as_the_page_says_is_accepted() {
     let _alone = alone();
@@ -275,7 +276,7 @@ fn a_frame_sealed_as_the_page_says_is_accepted() {
     );
 }
 
-/// F9: an owner that is hostile itself.
+/// F9: an owner that is itself hostile.
 #[test]
 fn a_signed_frame_unpacks_to_no_more_than_it_says_and_no_frame_says_more_than_the_limit() {
     let _alone = alone();
@@ -306,7 +307,7 @@ fn a_signed_frame_unpacks_to_no_more_than_it_says_and_no_frame_says_more_than_th
     }
 }
 
-/// F9: what is within the limits is read within the memory, whatever is in it.
+/// F9: input within the limits is read within the memory limit, whatever it contains.
 #[test]
 fn a_frame_as_large_as_any_may_be_is_read_within_200_megabytes() {
     let _alone = alone();
@@ -361,7 +362,7 @@ fn a_frame_as_large_as_any_may_be_is_read_within_200_megabytes() {
     }
 }
 
-/// F9: as many workers as the engine has meet a frame of the largest size at the same moment.
+/// F9: as many workers as the engine has read a frame of the largest size at the same moment.
 #[test]
 fn large_frames_are_read_one_at_a_time() {
     let _alone = alone();
@@ -404,7 +405,7 @@ fn a_segment_or_a_device_file_that_is_no_file_is_refused_at_once() {
     fifo(&desk.segment());
     desk.refuses("a FIFO");
     fs::remove_file(desk.segment()).expect("remove");
-    // A good segment, behind a link and in a directory that is one.
+    // A valid segment, behind a link and in a directory that is a link.
     let elsewhere = desk.vault.root().with_file_name("elsewhere");
     fs::create_dir_all(&elsewhere).expect("dir");
     fs::write(
@@ -436,7 +437,7 @@ fn a_segment_or_a_device_file_that_is_no_file_is_refused_at_once() {
     assert!(presence::read(&lane, &short).is_err());
 }
 
-/// F9: whoever reads may break off after any frame; nothing of what follows is lost or seen twice.
+/// F9: a reader may stop after any frame; no later frame is lost or seen twice.
 #[test]
 fn reading_goes_on_where_it_was_broken_off() {
     let _alone = alone();
@@ -472,7 +473,8 @@ fn reading_goes_on_where_it_was_broken_off() {
     assert_eq!(seen, (0..9).collect::<Vec<_>>());
 }
 
-/// F7: another file is put in a segment's place while it is read, over and over. What is kept is what was verified.
+/// F7: another file replaces a segment while it is read, over and over. The kept bytes are the
+/// verified ones.
 #[test]
 fn what_is_kept_was_verified_however_often_the_segment_is_exchanged() {
     use std::sync::atomic::AtomicBool;
@@ -521,7 +523,8 @@ fn what_is_kept_was_verified_however_often_the_segment_is_exchanged() {
     });
 }
 
-/// F7: the stored check is compared on each read; what is damaged in one place is served from the other.
+/// F7: the stored checksum is compared on each read; when one of the two copies is damaged, the
+/// other is served.
 #[test]
 fn accepted_bytes_that_are_damaged_are_served_from_where_they_are_whole() {
     let _alone = alone();

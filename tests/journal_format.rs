@@ -1,6 +1,7 @@
-//! docs/journal-format.md against a journal and a `device.json` that a real engine wrote (tests/fixtures/journal): what
-//! the page shows is what the file holds, what it says of hashes and signatures gives the file's own, and what it says
-//! must be refused is refused. Everything about bytes is worked out here again, from the page alone.
+//! Compares docs/journal-format.md with a journal and a `device.json` that a real engine wrote
+//! (tests/fixtures/journal): the page shows what the file holds, its rules for hashes and
+//! signatures give the file's own values, and whatever it says must be refused is refused.
+//! Everything about bytes is computed here again, from the page alone.
 
 use data_encoding::{BASE32_NOPAD, BASE64, HEXLOWER};
 use ed25519_dalek::{Signature, VerifyingKey};
@@ -48,7 +49,7 @@ fn text<'v>(value: &'v Value, field: &str) -> &'v str {
         .unwrap_or_else(|| panic!("{value} has no {field}"))
 }
 
-/// The seal's `hash` and `sig` for these lines, as the page says; by a key of this test's.
+/// The seal's `hash` and `sig` for these lines, as the page says, with this test's own key.
 fn sealed(body: &[u8]) -> Vec<u8> {
     use ed25519_dalek::Signer;
     let hash = blake3::hash(body).to_hex().to_string();
@@ -67,7 +68,7 @@ fn sealed(body: &[u8]) -> Vec<u8> {
     .expect("zstd")
 }
 
-/// The example's frames sealed anew with this test's key, after `change` had its way with them.
+/// The example's frames after `change`, sealed again with this test's key.
 fn resealed(change: impl Fn(usize, String) -> String) -> Vec<u8> {
     let mut prev: Option<String> = None;
     let mut segment = Vec::new();
@@ -86,7 +87,7 @@ fn resealed(change: impl Fn(usize, String) -> String) -> Vec<u8> {
 }
 
 struct Reader {
-    // Removed when the test is over.
+    // Removed when the test ends.
     _home: tempfile::TempDir,
     vault: Vault,
     owner: Owner,
@@ -116,7 +117,7 @@ impl Reader {
             .vault
             .file(&format!("{}/{number:04}.jsonl.zst", self.journal.dir));
         fs::create_dir_all(path.parent().expect("a directory")).expect("a directory");
-        // As Syncthing does: a new file in the old one's place.
+        // As Syncthing does: a new file replaces the old one.
         let next = path.with_extension("tmp");
         fs::write(&next, bytes).expect("written");
         fs::rename(next, path).expect("renamed");
@@ -146,7 +147,7 @@ fn author() -> Owner {
     }
 }
 
-/// The author of what `resealed` makes.
+/// The author of the frames that `resealed` makes.
 fn test_author() -> Owner {
     let key = ed25519_dalek::SigningKey::from_bytes(&[7; 32])
         .verifying_key()
@@ -371,7 +372,7 @@ fn a_frame_that_is_not_the_owners_is_quarantined_and_those_before_it_stay() {
             reader.journal.fault
         );
     };
-    // Signed by another key; something else than a frame; the second frame twice; the first one twice.
+    // Signed by another key; not a frame; the second frame twice; the first one twice.
     forged(SEGMENT, test_author(), 0);
     forged(
         &[&SEGMENT[..first], &b"{\"k\":\"head\"}\n"[..]].concat(),
@@ -388,7 +389,7 @@ fn a_frame_that_is_not_the_owners_is_quarantined_and_those_before_it_stay() {
         author(),
         1,
     );
-    // Rightly signed, and of another session; rightly signed, and another frame before it.
+    // Validly signed, but of another session; validly signed, but after another frame.
     forged(
         &resealed(|_, text| text.replace("6f1d2c3b-8a4e", "00000000-8a4e")),
         test_author(),

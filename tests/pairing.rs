@@ -1,7 +1,8 @@
-//! Pairing with the real `roam` and real Syncthings: with a code, without one, and with a stranger of the same name that
-//! asks first. `SESSION_ROAM_TEST_SYNCTHING` names another Syncthing than the one on PATH.
+//! Pairing with the real `roam` and real Syncthings: with a code, without one, and with a stranger
+//! of the same name that asks first. `SESSION_ROAM_TEST_SYNCTHING` names another Syncthing than the
+//! one on PATH.
 
-// Namespaces are Linux's; what is tested here is the same code everywhere.
+// Namespaces are specific to Linux; the tested code is the same everywhere.
 #![cfg(target_os = "linux")]
 
 #[allow(dead_code)] // the other tests of devices use the rest
@@ -54,7 +55,7 @@ fn asking(device: &Device, id: &str) -> Value {
     )
 }
 
-/// What is in the vault of others: nothing before both users said yes.
+/// Whether the vault has a folder of `other`: there is none before both users confirmed.
 fn has_folder_of(device: &Device, other: &str) -> bool {
     let short: String = other.chars().filter(|c| *c != '-').take(14).collect();
     device.roam_home.join("vault").join(short).exists()
@@ -68,8 +69,8 @@ fn refusal(device: &Device, arguments: &[&str]) -> String {
     answer["error"]["code"].as_str().expect("a code").to_owned()
 }
 
-/// F6 with real Syncthings: the code's secret is proved both ways, and a stranger of the same name that asks first
-/// changes nothing.
+/// F6 with real Syncthings: both sides prove the code's secret, and a stranger of the same name
+/// that asks first changes nothing.
 #[test]
 fn a_code_pairs_the_device_that_has_it_and_no_other_of_its_name() {
     alone(|| {
@@ -135,8 +136,8 @@ fn a_code_pairs_the_device_that_has_it_and_no_other_of_its_name() {
     });
 }
 
-/// F6 with real Syncthings: without a code both screens come to show the same digits, and nothing is shared before both
-/// users confirmed them.
+/// F6 with real Syncthings: without a code both screens show the same digits, and nothing is shared
+/// before both users confirmed them.
 #[test]
 fn without_a_code_both_screens_show_digits_and_both_users_confirm() {
     alone(|| {
@@ -187,7 +188,7 @@ fn a_device_that_forgot_the_other_is_paired_again_with_a_new_code() {
         let (mut desk, laptop) = (device(root.path(), "desk"), device(root.path(), "laptop"));
         let (desk_id, laptop_id) = (id(&desk), id(&laptop));
         pair(&laptop, &desk);
-        // The desk does not hear of it.
+        // The desk is off and does not notice.
         desk.stop();
         laptop.roam(&["unpair", &desk_id]);
         wait_for("the laptop to part", PATIENCE, || {
@@ -203,7 +204,8 @@ fn a_device_that_forgot_the_other_is_paired_again_with_a_new_code() {
         desk.start();
         let code = code(&desk);
         laptop.roam(&["pair", &code, "--yes"]);
-        // The desk's user let it in before and shows its code now: nothing is left to ask.
+        // The desk's user approved the laptop before and shows its code now: there is nothing left
+        // to ask.
         wait_paired(&laptop, &desk_id);
         wait_paired(&desk, &laptop_id);
     });

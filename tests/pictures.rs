@@ -1,10 +1,10 @@
-//! Every view of the real app, light and dark, with the sessions of two devices that were made up for it, as pictures in
-//! `target/screenshots/app`: for the README, and for whoever wants to see what a change did. Fails where a view does not
-//! come to say what it is there for.
+//! Every view of the real app, light and dark, with invented sessions of two devices, as pictures
+//! in `target/screenshots/app`: for the README, and to check the effect of a change. Fails if a
+//! view does not show its content.
 //!
 //! Needs on this machine: Xvfb, dbus-daemon, WebKitWebDriver, import, git, syncthing, unshare, ip.
 
-// Screens and the driver are Linux's; the app is the same elsewhere.
+// Screens and the driver are specific to Linux; the app is the same elsewhere.
 #![cfg(target_os = "linux")]
 
 #[path = "app/browser.rs"]
@@ -66,7 +66,7 @@ fn every_view_shows_what_it_is_for_in_light_and_in_dark() {
     });
 }
 
-/// As the desktop's own settings have it; the page follows.
+/// Sets the theme in the desktop's own settings; the page follows.
 fn choose_theme(home: &Path, theme: &str) {
     let dir = home.join(".config/gtk-3.0");
     fs::create_dir_all(&dir).expect("a directory");
@@ -114,7 +114,7 @@ fn pair(desk: &Desktop, laptop: &Desktop) {
     });
 }
 
-/// Both go on with one session while nothing travels.
+/// Both devices continue one session while sync is paused.
 fn part_ways(desk: &Desktop, laptop: &Desktop, talk: &Talk) {
     wait_for("the session to arrive", PATIENCE, || {
         match talk.is_same_on_both() {
@@ -140,7 +140,7 @@ fn part_ways(desk: &Desktop, laptop: &Desktop, talk: &Talk) {
 fn photograph(browser: &Browser, laptop: &Desktop, theme: &str) {
     let shot = |name: &str, wanted: &str| {
         browser.wait_text(wanted);
-        // What was told meanwhile lies over the view until somebody puts it away.
+        // Notices of that time cover the view until the user dismisses them.
         let away = "document.querySelector('[aria-label=\"Put away\"]')?.click(); return null";
         browser.run(away, json!([])).expect("a page");
         picture(laptop, &format!("{name}-{theme}"));
@@ -166,14 +166,14 @@ fn photograph(browser: &Browser, laptop: &Desktop, theme: &str) {
     shot("settings", "General");
 }
 
-/// The window alone, which is what people know.
+/// The window alone, without the desktop.
 fn picture(desktop: &Desktop, name: &str) {
     let dir: PathBuf = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .with_file_name("screenshots")
         .join("app");
     fs::create_dir_all(&dir).expect("a directory");
     let file = dir.join(format!("{name}.png"));
-    // Two frames: what was clicked last is drawn.
+    // Two identical frames: the last click has been drawn.
     let mut last = Vec::new();
     let window = desktop.window_id().to_string();
     wait_for(&format!("{name} to hold still"), PATIENCE, || {

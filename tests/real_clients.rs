@@ -1,19 +1,21 @@
-//! The promise itself, with nothing faked but the model: a session of the real Claude Code or the real Codex on one device
-//! is gone on with on another by the tool's own resume, carried there by the real `roam` and the real Syncthing.
+//! The promise itself, with nothing faked but the model: a session of the real Claude Code or the
+//! real Codex on one device is continued on another with the tool's own resume, synced by the real
+//! `roam` and the real Syncthing.
 //!
-//! What a tool knows when it goes on is read off the request it sends to the mock (tests/real/mock-llm.mjs).
-//! Each story also runs with the files copied by hand: that keeps "the tool no longer takes such a file" apart from
-//! "session-roam did not bring it", and shows that the checks can fail.
+//! What a tool knows when it continues is read from the request it sends to the mock
+//! (tests/real/mock-llm.mjs). Each story also runs with the files copied by hand: this separates
+//! "the tool no longer accepts such a file" from "session-roam did not bring it", and shows that
+//! the checks can fail.
 //!
-//! Needs on this machine: node (20 or newer), git, syncthing, unshare, ip; and the real clients, which `cargo xtask test`
-//! puts in place by
+//! Needs on this machine: node (20 or newer), git, syncthing, unshare, ip; and the real clients,
+//! which `cargo xtask test` installs with
 //! ```text
 //! cp tests/real/package.json tests/real/package-lock.json target/real-clients/
 //! cd target/real-clients && npm ci --no-audit --no-fund --ignore-scripts
 //! ```
 //! `SESSION_ROAM_TEST_SYNCTHING` names another Syncthing than the one on PATH.
 
-// Network namespaces are Linux's; what is tested here is the same code everywhere.
+// Network namespaces are specific to Linux; the tested code is the same everywhere.
 #![cfg(target_os = "linux")]
 
 #[allow(dead_code)] // tests/faults.rs uses the rest
@@ -131,15 +133,15 @@ fn no_secret_of_a_tool_leaves_its_device() {
     });
 }
 
-/// F2: the desk's session may do everything; the laptop's user said "ask". Opened there by the command that is printed, it
-/// asks; the same file copied by hand does not.
+/// F2: the desk's session may do everything; the laptop's user chose "ask". Opened there with the
+/// printed command, the tool asks; with the same file copied by hand, it does not.
 #[test]
 fn a_session_that_may_do_everything_asks_on_a_device_whose_user_wants_that() {
     alone(|| {
         let mut world = World::paired();
         for tool in Tool::ALL {
             tool.ask_before_all(&world.laptop);
-            // All of it arrives at once: a line that only steers would be held.
+            // All lines arrive at once: a single steering record would be held.
             world.desk.roam(&["pause"]);
             let session = tool.begin(&world.desk, &format!("Do as you like, {tool:?}"));
             tool.allow_all(&world.desk, &session);
@@ -182,7 +184,8 @@ fn a_session_that_may_do_everything_asks_on_a_device_whose_user_wants_that() {
     });
 }
 
-/// Opens a session on the laptop, says something, and gives what the tool then writes that it is run with.
+/// Opens a session on the laptop, sends a prompt, and returns the permissions that the tool then
+/// records.
 fn run_with(world: &World, tool: Tool, session: &str, resume: &Resume) -> Vec<String> {
     let known = stored(tool, session, &world.laptop)
         .expect("it is there")
@@ -201,7 +204,8 @@ fn run_with(world: &World, tool: Tool, session: &str, resume: &Resume) -> Vec<St
     tool.run_with(&file[known..])
 }
 
-/// F3: a rewind of the real tool writes what another device's record names, unless session-roam carried it.
+/// F3: a rewind of the real tool writes the file that another device's record names, unless
+/// session-roam synced it.
 #[test]
 fn a_rewind_on_another_device_writes_nothing_outside_of_the_checkout() {
     alone(|| {
@@ -254,7 +258,8 @@ fn a_rewind_on_another_device_writes_nothing_outside_of_the_checkout() {
     });
 }
 
-/// What a device that means harm adds to a session: a state of files to go back to. Gives the message it belongs to.
+/// What a hostile device adds to a session: a state of files to go back to. Returns the message
+/// that it belongs to.
 fn plant_copies(device: &Device, session: &str, files: &[(&Path, &str)]) -> String {
     let file = Tool::ClaudeCode
         .file(device, session)
@@ -399,7 +404,7 @@ fn two_branches_put_together_are_one_conversation_to_the_tool() {
     });
 }
 
-/// What the product makes of a split of this tool's sessions.
+/// How the product joins a split of this tool's sessions.
 fn joins(tool: Tool) -> Joins {
     let adapters = session_roam_core::tools::all(&[])
         .into_iter()
@@ -410,9 +415,9 @@ fn joins(tool: Tool) -> Joins {
         .joins
 }
 
-/// A session begun on the desk and gone on with on laptop, desk and laptop: each time the model is told everything that
-/// was said before, in order. At the end both devices have the same bytes. `hop` brings the session over and says how to
-/// resume it there.
+/// A session begun on the desk and continued on laptop, desk and laptop: each time the model gets
+/// all earlier messages, in order. At the end both devices have the same bytes. `hop` brings the
+/// session over and returns how to resume it there.
 fn three_hops(
     world: &World,
     tool: Tool,
@@ -458,7 +463,8 @@ fn three_hops(
     session
 }
 
-/// A session of the desk, opened on the laptop by the very command that was printed, and gone on with at the keyboard.
+/// A session of the desk, opened on the laptop with the very command that was printed, and
+/// continued at the keyboard.
 fn in_a_terminal(world: &World, tool: Tool, hop: impl Fn(Tool, &str, &Device, &Device) -> Resume) {
     let World {
         desk, laptop, mock, ..
@@ -467,7 +473,7 @@ fn in_a_terminal(world: &World, tool: Tool, hop: impl Fn(Tool, &str, &Device, &D
     let resume = hop(tool, &session, desk, laptop);
     let mut terminal = Terminal::open(laptop, &resume);
     terminal.wait_for("seen-on-the-desk");
-    // The mock hears both tools, so each is told something of its own.
+    // The mock hears both tools, so each gets a prompt of its own.
     let typed = format!("Typed into {tool:?}");
     terminal.enter(&typed);
     let knows = wait_for(
@@ -505,7 +511,7 @@ fn contents(file: &Path) -> Vec<u8> {
     }
     let mut content = Vec::new();
     let mut decoder = zstd::Decoder::new(raw.as_slice()).expect("a zstd decoder");
-    // What was decoded before a torn last frame counts.
+    // Everything decoded before a torn last frame counts.
     let _ = decoder.read_to_end(&mut content);
     content
 }

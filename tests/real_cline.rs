@@ -1,7 +1,9 @@
-//! The real Cline: a session of one device gone on with on another, carried there by the real `roam` and the real
-//! Syncthing, and split brains of it. Nothing is faked but the model; tests/real_clients.rs says what has to be installed.
+//! The real Cline: a session of one device continued on another, synced by the real `roam` and the
+//! real Syncthing, and its splits. Nothing is faked but the model; tests/real_clients.rs lists what
+//! has to be installed.
 
-// Network namespaces are Linux's, and its package is installed for this processor alone.
+// Network namespaces are specific to Linux, and Cline's package is installed only for this
+// processor.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
 #[path = "real/cline.rs"]
@@ -67,7 +69,8 @@ fn cline_goes_on_where_the_other_device_stopped() {
         }
         carried(&session, laptop, desk);
         names_its_own(laptop, &session);
-        // No secret of either is anywhere but where it was planted, and this test can read the journals.
+        // No secret of either device is anywhere but where it was planted, and this test can read
+        // the journals.
         for dir in [&desk.roam_home, &laptop.roam_home] {
             let journals = files_with(dir, "Mend it, at the desk");
             assert!(
@@ -150,8 +153,8 @@ fn a_split_of_cline_is_two_sessions_on_both_devices() {
     });
 }
 
-/// What makes the rewritten path necessary, and that no other can be written: seen without an engine, with the other
-/// device out of reach.
+/// Why the rewritten path is necessary, and that no other path can be written: shown without an
+/// engine, with the other device out of reach.
 #[test]
 fn cline_never_finds_another_devices_path() {
     alone(|| {
@@ -181,7 +184,8 @@ fn cline_never_finds_another_devices_path() {
         assert!(said.contains(first));
         names_its_own(laptop, &by_adapter);
 
-        // Copied as it is, the same session is an empty chat, and that is written over what came.
+        // Copied unchanged, the same session is an empty chat, which then overwrites the copied
+        // messages.
         let theirs = manifest(laptop, &by_copy).expect("a manifest")["messages_path"].clone();
         assert_ne!(theirs.as_str(), messages(laptop, &by_copy).to_str());
         let knows = devices.go_on(
@@ -199,7 +203,7 @@ fn cline_never_finds_another_devices_path() {
     });
 }
 
-/// Brings a session over with nothing but the adapter.
+/// Brings a session over with the adapter alone.
 fn checked_out(from: &Device, to: &Device, session: &str) {
     let (theirs, ours, session) = (
         Machine::at(&from.home),
@@ -251,7 +255,7 @@ impl Bytes for Raw {
     }
 }
 
-/// Waits until the device's own journals give back what is in its store.
+/// Waits until the device's own journals give back the content of its store.
 fn recorded(device: &Device, session: &str) {
     let out = device
         .scratch()
@@ -276,7 +280,8 @@ fn recorded(device: &Device, session: &str) {
     fs::remove_dir_all(out).expect("it was just written");
 }
 
-/// Waits until a device lists both ways of a session and says which session the laptop's has become.
+/// Waits until a device lists both branches of a session; returns the session that the laptop's
+/// branch became.
 fn fork_of(device: &Device, session: &str) -> String {
     wait_for(
         &format!("{} to list both ways of {session}", device.name),

@@ -1,5 +1,6 @@
-//! A forgotten session on real `roam`s and real Syncthings: not one file of either home holds a word of it afterwards,
-//! also where a device was away when it was forgotten. The tools are not needed, as in tests/faults.rs, which says what is.
+//! A forgotten session on real `roam`s and real Syncthings: afterwards no file of either home holds
+//! a word of it, even where a device was away when it was forgotten. The tools are not needed, as
+//! in tests/faults.rs, which lists the requirements.
 
 #![cfg(target_os = "linux")]
 
@@ -26,14 +27,15 @@ use transcripts::{Session, TOOL, projects};
 
 const WORD: &str = "plumtreeword";
 
-/// Nothing waits: the time to take it back has a story of its own.
+/// Without a grace period: the time to undo a forget has a story of its own.
 fn without_grace(device: &Device) {
     let path = device.roam_home.join("config.toml");
     let text = fs::read_to_string(&path).expect("config.toml");
     fs::write(path, format!("{text}\n[guard]\nforget_after = 0\n")).expect("config.toml");
 }
 
-/// Every file below, unpacked where it is a segment, that holds the word or is named by the session's id.
+/// Every file below, unpacked if it is a segment, that holds the word or is named after the
+/// session's id.
 fn holding(dir: &Path, session: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut dirs = vec![dir.to_path_buf()];
@@ -66,7 +68,7 @@ fn contains(bytes: &[u8], word: &[u8]) -> bool {
 
 fn unpacked(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    // Frame by frame as far as it goes: a file that is half there counts, too.
+    // As many frames as can be read: an incomplete file counts, too.
     if let Ok(mut decoder) = zstd::stream::read::Decoder::new(bytes) {
         let _ = std::io::Read::read_to_end(&mut decoder, &mut out);
     }
@@ -92,7 +94,7 @@ fn wait_gone(device: &Device, session: &Session) {
     );
 }
 
-/// What `device` knows of the receipts, by device.
+/// The receipts that `device` knows, by device.
 fn states(device: &Device) -> Vec<(String, String)> {
     let listed = device.roam(&["forget", "--list"]);
     let row = rows(&listed).next().expect("a forgotten session");
@@ -177,7 +179,8 @@ fn not_a_word_of_a_forgotten_session_is_left_in_any_home() {
             ],
         );
 
-        // It comes back, records what was said meanwhile, hears of it, and removes all of it.
+        // The attic comes back, records what was said meanwhile, receives the forget, and removes
+        // all of it.
         attic.start();
         wait_gone(&attic, &session);
         wait_states(

@@ -1,6 +1,7 @@
-//! The real OpenCode: what the adapter relies on, and a session that is gone on with on another device, parts and meets
-//! again, carried by the real `roam` and the real Syncthing. Nothing is faked but the model; what OpenCode knows when it
-//! goes on is read off its requests, as in tests/real_clients.rs, which says what has to be installed.
+//! The real OpenCode: what the adapter relies on, and a session that is continued on another
+//! device, splits and is reconciled, synced by the real `roam` and the real Syncthing. Nothing is
+//! faked but the model; what OpenCode knows when it continues is read from its requests, as in
+//! tests/real_clients.rs, which lists what has to be installed.
 
 #![cfg(target_os = "linux")]
 
@@ -30,7 +31,7 @@ use session_roam_core::tools::{
 use std::path::Path;
 use std::time::Duration;
 
-/// Everything said up to and including the last prompt.
+/// The whole conversation up to and including the last prompt.
 fn context(prompts: &[&str]) -> Vec<String> {
     let (last, before) = prompts.split_last().expect("something was said");
     let before = before
@@ -40,7 +41,7 @@ fn context(prompts: &[&str]) -> Vec<String> {
     before.chain([format!("user: {last}")]).collect()
 }
 
-/// What an engine does, without one: brings a document into a device's store.
+/// Does the work of an engine, without one: brings a document into a device's store.
 fn put(device: &Device, cwd: &Path, session: &str, bytes: &[u8]) -> Result<Written, WriteError> {
     let here = found(device, session);
     let bytes: &dyn Bytes = &Raw(bytes.to_vec());
@@ -129,7 +130,7 @@ fn what_was_imported_is_exported_as_it_was() {
         put(desk, &desk.checkout, &session, &more).expect("what was added comes back");
         assert_eq!(messages(&content(desk, &session)), messages(&more));
 
-        // Less than what is there cannot be made of it.
+        // A session cannot be reduced to less than is there.
         let told = why(put(laptop, &laptop.checkout, &session, &wanted));
         assert!(
             told.contains(&format!("opencode session delete {session}")),
@@ -168,7 +169,7 @@ fn a_directory_that_is_no_checkout_is_refused() {
             assert!(told.contains("no git repository with a commit"), "{told}");
             assert!(found(laptop, &session).is_none());
         }
-        // What was never in a project may go anywhere.
+        // A session that was never in a project may go anywhere.
         let global = opencode::begin_in(desk, &desk.home, "Nothing to do with code");
         put(laptop, &plain, &global, &content(desk, &global)).expect("it is of no project");
         put(laptop, &laptop.checkout, &session, &wanted).expect("the checkout is right");
@@ -279,14 +280,14 @@ fn opencode_goes_on_where_the_other_device_stopped() {
     });
 }
 
-/// F2: the session's own rules allow everything, this device's settings say that it asks.
+/// F2: the session's own rules allow everything, this device's settings require a question.
 #[test]
 fn a_session_that_allows_everything_asks_on_a_device_whose_user_wants_that() {
     alone(|| {
         let mut devices = Devices::paired();
         let Devices { desk, laptop, .. } = &devices;
         opencode::ask_before_all(laptop);
-        // All of it arrives at once: an import changes no session that is there.
+        // All messages arrive at once: an import changes no existing session.
         laptop.roam(&["pause"]);
         let session = begin(desk, "Do as you like");
         let planted = opencode::allowing_all(desk, &session);
@@ -307,7 +308,7 @@ fn a_session_that_allows_everything_asks_on_a_device_whose_user_wants_that() {
         devices.desk.stop();
         devices.laptop.stop();
 
-        // The same file given to OpenCode itself.
+        // The same file imported by OpenCode itself.
         let Devices { desk: other, .. } = &Devices::new();
         opencode::ask_before_all(other);
         opencode::import(other, &planted);

@@ -1,7 +1,8 @@
-//! Sessions whose directory or store is not what it was, or is not what it looks like: repositories from one starter,
-//! worktrees that were removed, renamed directories, second stores. The real Claude Code, Codex and OpenCode write and
-//! resume them, the real `roam` and the real Syncthing carry them. Nothing is faked but the model; what a tool knows is
-//! read off its requests, as in tests/real_clients.rs, which says what has to be installed.
+//! Sessions whose directory or store has changed or is ambiguous: repositories from one starter,
+//! removed worktrees, renamed directories, second stores. The real Claude Code, Codex and OpenCode
+//! write and resume them, the real `roam` and the real Syncthing sync them. Nothing is faked but
+//! the model; what a tool knows is read from its requests, as in tests/real_clients.rs, which lists
+//! what has to be installed.
 
 #![cfg(target_os = "linux")]
 
@@ -45,7 +46,8 @@ use tools::Tool;
 use transcripts::{projects, slug};
 use world::World;
 
-/// Field 03. OpenCode itself takes both for one project: it names a project after the oldest commit.
+/// Field 03. OpenCode itself takes both for one project: it identifies a project by the oldest
+/// commit.
 #[test]
 fn a_session_of_opencode_waits_where_only_another_repository_of_the_same_starter_is() {
     alone(|| {
@@ -102,7 +104,7 @@ fn a_session_of_claude_code_waits_where_only_another_repository_of_the_same_star
     });
 }
 
-/// Field 01: the tool's directory of the session is named after a worktree that is gone.
+/// Field 01: the tool's directory of the session is named after a removed worktree.
 #[test]
 fn a_session_of_a_removed_worktree_opens_in_the_checkout_on_both_devices() {
     alone(|| {
@@ -121,7 +123,7 @@ fn a_session_of_a_removed_worktree_opens_in_the_checkout_on_both_devices() {
     });
 }
 
-/// Field 02: the rollout names the repository, whatever became of the worktree.
+/// Field 02: the rollout names the repository, whatever happened to the worktree.
 #[test]
 fn a_session_of_a_worktree_that_codex_made_and_removed_is_found_by_the_repositorys_url() {
     alone(|| {
@@ -140,7 +142,7 @@ fn a_session_of_a_worktree_that_codex_made_and_removed_is_found_by_the_repositor
     });
 }
 
-/// Field 06: nothing but the name of the tool's own directory says where the session belongs now.
+/// Field 06: only the name of the tool's own directory shows where the session belongs now.
 #[test]
 fn a_session_of_claude_code_belongs_to_the_directory_that_its_own_was_renamed_to() {
     alone(|| {
@@ -154,7 +156,7 @@ fn a_session_of_claude_code_belongs_to_the_directory_that_its_own_was_renamed_to
         [&old, &there]
             .into_iter()
             .for_each(|dir| fs::create_dir_all(dir).expect("a directory"));
-        // What lies in no repository goes where the tool was used before.
+        // A session outside any repository goes where the tool was used before.
         Tool::ClaudeCode.begin_in(&world.laptop, &there, "Of the laptop's own");
         let session = Tool::ClaudeCode.begin_in(&world.desk, &old, MEND);
         world.meet();
@@ -167,7 +169,8 @@ fn a_session_of_claude_code_belongs_to_the_directory_that_its_own_was_renamed_to
     });
 }
 
-/// Field 09: what only the author knows, and nobody went on with, is the author's to take back.
+/// Field 09: the author may take back records that are the author's alone and that nobody
+/// continued.
 #[test]
 fn an_end_that_claude_code_takes_back_is_taken_back_on_the_other_device() {
     alone(|| {
@@ -204,7 +207,7 @@ fn an_end_that_claude_code_takes_back_is_taken_back_on_the_other_device() {
     });
 }
 
-/// Field 11: Codex opens no archived thread, so roam has it put back first, on whichever device.
+/// Field 11: Codex opens no archived thread, so roam unarchives it first, on whichever device.
 #[test]
 fn an_archived_thread_of_codex_is_opened_by_roam() {
     alone(|| {
@@ -250,11 +253,11 @@ fn an_archived_thread_of_codex_is_opened_by_roam() {
     });
 }
 
-/// Field 16: the engine was started by the desktop, which knows nothing of the variable.
+/// Field 16: the engine was started by the desktop, which does not know the variable.
 #[test]
 fn a_second_store_is_found_by_the_shell_that_resumes() {
     alone(|| {
-        // That it knows the session already is not asked for.
+        // The desk need not know the session yet.
         second_stores(|desk, session| drop(desk.end_of_roam(&["resume", session, "--print"])));
     });
 }
@@ -276,7 +279,8 @@ fn a_second_store_is_found_by_the_profile_of_the_shell() {
     });
 }
 
-/// A session in a second store of each tool on the desk, where an engine runs that was started without the variables.
+/// A session in a second store of each tool on the desk, whose engine was started without the
+/// variables.
 fn second_stores(say: impl Fn(&Device, &str)) {
     let mut world = World::paired();
     for tool in Tool::ALL {
@@ -323,10 +327,10 @@ fn second_stores(say: impl Fn(&Device, &str)) {
 
 const FOR_NOTHING: &str = "What nobody goes on with";
 const MEND: &str = "Mend it beside the rest";
-/// What the desk's checkout names.
+/// The remote of the desk's checkout.
 const API: &str = "git@git.example.com:acme/api.git";
 
-/// The laptop's clone has the same first commit, and a remote of its own.
+/// The laptop's clone has the same first commit, but a remote of its own.
 fn is_of_another_repository(laptop: &Device) {
     laptop.git(&[
         "remote",
@@ -354,7 +358,8 @@ fn waits_for_a_checkout(device: &Device, tool: &str, session: &str) {
     );
 }
 
-/// A session in a worktree of the desk's repository, which is removed before any engine has seen it.
+/// A session in a worktree of the desk's repository, which is removed before any engine has seen
+/// it.
 fn begun_in_a_worktree(desk: &Device, tool: Tool, tree: &Path) -> String {
     let dir = tree.to_str().expect("UTF-8");
     desk.git(&["worktree", "add", "--quiet", "-b", "fix", dir]);
@@ -363,8 +368,8 @@ fn begun_in_a_worktree(desk: &Device, tool: Tool, tree: &Path) -> String {
     session
 }
 
-/// The session, in which `said` was said on the desk, is resumed by the tool on the laptop and then on the desk, in these
-/// directories and with everything that was said.
+/// The tool resumes the session on the laptop and then on the desk, in these directories and with
+/// everything from `said`, which was said on the desk.
 fn goes_on_everywhere(
     world: &World,
     tool: Tool,

@@ -1,6 +1,6 @@
-//! Split brains of the real Claude Code and the real Codex: a session gone on with on two devices while they were apart.
-//! Nothing is faked but the model; what a tool knows afterwards is read off its requests, as in tests/real_clients.rs,
-//! which says what has to be installed.
+//! Splits of the real Claude Code and the real Codex: a session continued on two devices while they
+//! were disconnected. Nothing is faked but the model; what a tool knows afterwards is read from its
+//! requests, as in tests/real_clients.rs, which lists what has to be installed.
 
 #![cfg(target_os = "linux")]
 
@@ -64,7 +64,7 @@ fn a_split_of_codex_is_two_sessions_on_both_devices() {
     alone(|| two_sessions(Client::Codex));
 }
 
-// The older Codex is installed for this processor alone: it is one package for each.
+// The older Codex is installed only for this processor: it has one package for each.
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn a_split_of_codex_0_120_0_is_two_sessions_on_both_devices() {
@@ -212,7 +212,8 @@ fn what_was_begun_from_a_way_of_codex_keeps_that_way() {
         let parted = part(&world, tool, |session| {
             early = child_of(desk, session, "Begun before parting")
         });
-        // It has nothing of its parent's words, but the place in the parent's file up to which it shares them.
+        // The child has no lines of its parent, only the offset in the parent's file up to which it
+        // shares them.
         let late = child_of(laptop, &parted.session, "Begun on the train");
         recorded(laptop, tool, &late);
         let split = parted.meet(&world, tool);
@@ -296,8 +297,8 @@ fn every_version_takes_a_fork_made_by_hand() {
     });
 }
 
-/// Does what session-roam does with a split, without it: keeps "the tool no longer takes such a file" apart from
-/// "session-roam did not make it".
+/// Handles a split as session-roam does, but by hand: this separates "the tool no longer accepts
+/// such a file" from "session-roam did not make it".
 fn by_hand(client: Client) {
     const FORK: &str = "f0f0f0f0-1111-4222-8333-444444444444";
     let world = World::with(&[client]);
@@ -322,7 +323,7 @@ fn by_hand(client: Client) {
     );
     write(&fork, &right.replace(&session, FORK));
     copied_by_hand(tool, FORK, laptop, desk);
-    // Each where the tool knows the other way under that id, or no such session.
+    // Each on the device where the tool has the other branch under that id, or has no such session.
     for (session, device, turns) in [
         (session.as_str(), laptop, left_turns()),
         (FORK, desk, right_turns()),
@@ -339,8 +340,8 @@ fn by_hand(client: Client) {
     }
 }
 
-/// Both ways are in both stores byte for byte, and go on with the tool's own resume on either device, each knowing what
-/// was said on it and no word of the other.
+/// Both branches are in both stores byte for byte, and continue with the tool's own resume on
+/// either device; each knows its own messages and none of the other's.
 fn two_sessions(client: Client) {
     let world = World::paired_with(&[client]);
     let tool = client.tool();
@@ -386,7 +387,7 @@ fn two_sessions(client: Client) {
     );
 }
 
-/// Every choice and its undoing, seen from both devices; stitched last, and gone on with in place.
+/// Every choice and its undo, seen from both devices; stitched last, and continued in place.
 fn every_choice(client: Client) {
     let world = World::paired_with(&[client]);
     let World { desk, laptop, .. } = &world;
@@ -427,8 +428,9 @@ fn every_choice(client: Client) {
     }
 }
 
-/// Claude Code's files are trees: one may hold both ways. The versions differ in which one they go on with, so that is
-/// offered where all of them choose the one that is wanted: the one that was written to last.
+/// Claude Code's files are trees: one file may hold both branches. The versions differ in the
+/// branch that they continue, so this is offered only where all of them continue the wanted one:
+/// the one written to last.
 fn one_session_with_both_ways(client: Client) {
     let world = World::paired_with(&[client]);
     let World { desk, laptop, .. } = &world;
@@ -450,7 +452,8 @@ fn one_session_with_both_ways(client: Client) {
     split.undo(&world, desk);
 }
 
-/// What the laptop went on with is in the tool's own list, on both devices. The tool lists what was begun in a terminal.
+/// The laptop's branch is in the tool's own list, on both devices. The tool lists sessions that
+/// were begun in a terminal.
 fn in_the_picker(said: &str) {
     let world = World::paired_with(&[Client::ClaudeCode]);
     let (World { desk, laptop, .. }, tool) = (&world, Tool::ClaudeCode);
@@ -500,8 +503,9 @@ fn in_the_picker(said: &str) {
     }
 }
 
-/// A session that is open keeps its file: the devices meet while the laptop's user types. What is typed then goes to
-/// the fork; once it is closed, the laptop has the desk's way under the session's own id.
+/// An open session keeps its file: the devices meet while the laptop's user types. Later messages
+/// go to the fork; once the session is closed, the laptop has the desk's branch under the session's
+/// own id.
 fn open_while_they_meet(client: Client) {
     let world = World::paired_with(&[client]);
     let (
@@ -602,7 +606,7 @@ fn answered(world: &World, tool: Tool, session: &str, prompt: &str) {
     );
 }
 
-/// Waits until both devices have one session that says what was said on either.
+/// Waits until both devices have one session that contains what was said on either.
 fn has_both(world: &World, split: &Split) {
     split.is_settled(world);
     wait_for(

@@ -1,4 +1,4 @@
-//! Whole looks at sessions in real stores and a real vault, on one device and without a network.
+//! Reconciles whole sessions in real stores and a real vault, on one device and without a network.
 
 use session_roam_core::engine::{Clock, Context, Effects, Job, SessionRecord, Shared, reconcile};
 use session_roam_core::session::{Lane, Millis, ProjectKey, SessionId, SessionKey, ToolId};
@@ -82,7 +82,7 @@ impl Device {
         effects
     }
 
-    /// A look whose outcome nobody takes over; a dry one decides only.
+    /// A reconcile whose outcome is discarded; a dry one only decides.
     fn try_look(&self, tool: &str, session: &str, dry: bool) -> Effects {
         let (tool, session) = (ToolId::new(tool), SessionId::new(session));
         let job = Job {
@@ -103,7 +103,7 @@ impl Device {
         reconcile(&self.context, job)
     }
 
-    /// All that the vault holds, unpacked.
+    /// The whole content of the vault, unpacked.
     fn vault(&self) -> String {
         let (mut dirs, mut text) = (vec![self.context.vault.root().to_path_buf()], String::new());
         while let Some(dir) = dirs.pop() {
@@ -231,7 +231,7 @@ fn what_was_read_when_the_safety_copy_failed_is_read_again() {
     let before = device.record.clone();
     device.reconcile("claude-code", CLAUDE);
     let whole = device.record.clone();
-    // The state was lost after the journal was written, and the safety copy cannot be made at first.
+    // The state is lost after the journal was written, and the safety copy cannot be made at first.
     let (kept, aside) = (
         device.dir.path().join("roam/kept"),
         device.dir.path().join("aside"),

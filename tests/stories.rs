@@ -1,5 +1,6 @@
-//! Stories of two and three devices, in milliseconds and in one process: real engines and real adapters over a transport
-//! that delivers when the story says. What a real Syncthing and the real tools do is tested elsewhere.
+//! Stories of two and three devices, in milliseconds and in one process: real engines and real
+//! adapters over a transport that delivers when the story says. The behaviour of a real Syncthing
+//! and the real tools is tested elsewhere.
 
 #[path = "stories/authors.rs"]
 mod authors;

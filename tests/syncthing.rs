@@ -1,6 +1,6 @@
-//! The transport on real Syncthings, on loopback only, each with a home of its own.
-//! The binary is SESSION_ROAM_TEST_SYNCTHING, else `syncthing` on PATH; 1.19 and 1.29 are what Debian has.
-//! Unix only: they end processes the hard way with `kill`.
+//! The transport on real Syncthings, on loopback only, each with a home of its own. The binary is
+//! SESSION_ROAM_TEST_SYNCTHING, otherwise `syncthing` on PATH; 1.19 and 1.29 are Debian's versions.
+//! Unix only: the tests kill processes with `kill`.
 #![cfg(unix)]
 
 #[path = "syncthing/trust.rs"]
@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(90);
 
-/// A device: its home, its transport and everything the transport ever told.
+/// A device: its home, its transport and all notices of the transport so far.
 struct Device {
     name: &'static str,
     dir: Arc<tempfile::TempDir>,
@@ -407,7 +407,7 @@ fn a_pairing_whose_first_dial_was_refused_connects_soon() {
         ..a.wanted(&[], &[&a])
     });
     std::thread::sleep(Duration::from_secs(2));
-    // The late one has no address of the first: only the first can dial.
+    // The late device has no address of the first: only the first can dial.
     let b = Device::start_with("lap", dir, config);
     b.wait_up(0);
     let begun = Instant::now();
@@ -606,7 +606,7 @@ fn a_changed_replica_is_told_and_brought_back() {
     a.write_and_announce("codex/one", "genuine");
     let replica = b.live(&a).join("codex/one");
     wait_content(&replica, "genuine");
-    // Only a change that is later than the file's own time is one.
+    // Only a change later than the file's own time counts as one.
     std::thread::sleep(Duration::from_millis(1100));
     fs::write(&replica, "forged!").expect("forge");
     let begun = Instant::now();

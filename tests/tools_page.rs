@@ -1,12 +1,12 @@
-//! docs/tools.md is what the adapters say of themselves: `cargo xtask docs` writes it, and this test holds it against
-//! the code. `UPDATE_DOCS=1` makes the test write.
+//! docs/tools.md is the adapters' own documentation: `cargo xtask docs` writes it, and this test
+//! compares it with the code. `UPDATE_DOCS=1` makes the test write it.
 
 use session_roam_core::session::SessionId;
 use session_roam_core::tools::{Level, Machine, Resumable, Root, Tool, all, custom};
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// The text an adapter's file opens with.
+/// The source of an adapter's file.
 fn source(tool: &str) -> String {
     let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tools");
     let name = tool.replace('-', "_");
@@ -32,7 +32,7 @@ fn opening(text: &str) -> String {
         .join("\n")
 }
 
-/// As on Linux: the page is the same wherever it is written.
+/// As on Linux: the page is the same on whichever system it is written.
 fn shown(path: &Path) -> String {
     let path = path.to_string_lossy().replace('\\', "/");
     path.replace("~/Library/Application Support", "~/.config")

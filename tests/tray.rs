@@ -1,4 +1,5 @@
-//! What the tray says in each state, what is told and when, and how the terminal is started: tables, no display.
+//! What the tray shows in each state, which notifications it sends and when, and how the terminal
+//! is started: tables, no display.
 
 use session_roam_core::api::{
     AskingDevice, BranchRow, EngineState, Held, HoldReason, LiveSession, PairedDevice, Resume,
@@ -151,7 +152,7 @@ fn shown(sight: &Sight) -> String {
     text(&menu(sight, Millis::parse(NOW).expect("a time")))
 }
 
-/// A state: the icon, and what stands above the devices.
+/// A state: the icon, and the text above the devices.
 fn head(sight: &Sight) -> (Icon, String) {
     let all = shown(sight);
     (
@@ -392,7 +393,8 @@ fn a_link_fills_in_the_code_and_nothing_more() {
         "session-roam:1?id=A&name=desk",
         "session-roam://pair?id=A&name=desk",
         "session-roam://pair/?id=A&name=desk",
-        // F6: whoever opens it has not seen the other screen, so that its secret counts for nothing.
+        // F6: somebody who opens a link has not seen the other screen, so the link's secret counts
+        // for nothing.
         "session-roam:1?id=A&name=desk&key=MFRGGZDFMZTWQ2LKNNWG23TPOA",
         "session-roam://pair?id=A&key=MFRGGZDFMZTWQ2LKNNWG23TPOA&name=desk",
     ] {
@@ -408,7 +410,7 @@ fn a_link_fills_in_the_code_and_nothing_more() {
     }
 }
 
-/// What is told when one look follows the other.
+/// The notifications for a series of states.
 fn told(looks: &[&Sight]) -> Vec<String> {
     let mut desk = Desk::default();
     let mut news = Vec::new();

@@ -1,4 +1,5 @@
-//! Follows the engine: asks how it is, hands that to the window, the panel and the notifications. Keeps nothing else.
+//! Follows the engine: reads its status and passes it to the window, the panel and the
+//! notifications. Keeps nothing else.
 
 use crate::{App, tray};
 use session_roam_core::api::{Request, SessionFilter, Status};
@@ -11,9 +12,9 @@ use std::time::{Duration, SystemTime};
 use tauri::{AppHandle, Emitter, Manager};
 use tauri_plugin_notification::NotificationExt;
 
-/// Where a notification carries what a click on it does.
+/// The key of a notification's click action.
 pub const CLICK: &str = "click";
-/// A window is looked at; a menu is opened now and then, and what is done in it shows at once.
+/// A window is watched; a menu is opened now and then, and actions in it show at once.
 const PACE_SEEN: Duration = Duration::from_millis(400);
 const PACE_UNSEEN: Duration = Duration::from_secs(2);
 
@@ -48,7 +49,7 @@ fn follow(app: &AppHandle) {
     }
 }
 
-/// Lists are asked for when something has happened, so that nothing is worked out while nothing goes on.
+/// Lists are requested only after a change, so that nothing is computed while nothing happens.
 fn look(engine: &Engine, last: &Sight) -> Sight {
     let status: Status = match engine.know(&Request::Status) {
         Ok(status) => status,
@@ -89,7 +90,7 @@ fn without_clock(status: &Status) -> Status {
     }
 }
 
-/// The window tells it, too; where the window is looked at, it alone does.
+/// The window reports the news, too; if the window has the focus, only the window does.
 fn tell(app: &AppHandle, news: &News) {
     app.state::<App>()
         .note(&format!("told: {}. {}", news.title, news.body));

@@ -1,11 +1,11 @@
-//! A few lines for whoever looks for a fault later: starts, what was told, what went wrong. No words of sessions beyond
-//! titles, and no secrets.
+//! A few lines for troubleshooting: starts, notifications, errors. Contains no text of sessions
+//! beyond titles, and no secrets.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// The one before it is kept, so there are at most two of these.
+/// The previous log is kept, so there are at most two of this size.
 const LONGEST: u64 = 1_000_000;
 
 pub fn dir(home: &Path) -> PathBuf {

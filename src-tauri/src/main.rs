@@ -1,7 +1,7 @@
-//! The tray app: starts the engine or finds it running, shows how it is in the panel, tells what is worth telling, and
-//! opens the window when somebody wants to look. Holds no truth about sessions of its own.
+//! The tray app: starts the engine or finds it running, shows its state in the panel, sends
+//! notifications, and opens the window on request. Stores no facts about sessions of its own.
 
-#![cfg_attr(all(windows, not(debug_assertions)), windows_subsystem = "windows")] // no console beside the window
+#![cfg_attr(all(windows, not(debug_assertions)), windows_subsystem = "windows")] // no console
 
 mod follow;
 mod log;
@@ -29,10 +29,10 @@ The tray app of session-roam.
 `roam --help` has everything for the command line, `roam run` the engine without a display.
 ";
 
-/// A panel may come up later than the programs that start with the desktop.
+/// A panel may start later than the programs that start with the desktop.
 const PANEL_PATIENCE: Duration = Duration::from_secs(15);
 
-/// What all parts of the tray app share.
+/// State shared by all parts of the tray app.
 pub struct App {
     engine: Arc<Engine>,
     nudged: Mutex<bool>,
@@ -53,7 +53,7 @@ impl App {
         }
     }
 
-    /// Something was done: what is shown should follow at once.
+    /// Refreshes the display at once after an action.
     fn look_again(&self) {
         *self.nudged.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.nudge.notify_all();
@@ -106,7 +106,7 @@ fn start(words: Vec<String>) -> Result<(), String> {
     let home = home::home(home::Os::here(), |name| std::env::var_os(name))
         .and_then(|home| std::path::absolute(home).ok())
         .ok_or("This user's home directory is not known. Set SESSION_ROAM_HOME to a directory of yours.")?;
-    // The toolkit panics where the display cannot be reached.
+    // The toolkit panics if the display cannot be reached.
     let built = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| build(home, words)));
     let app = built
         .map_err(|_| NO_DISPLAY.to_owned())?
@@ -195,7 +195,7 @@ fn begin(app: &AppHandle, home: std::path::PathBuf, words: &[String]) {
     }
 }
 
-/// Somebody started it again, or followed a link: they want to see it.
+/// Somebody started the app again, or followed a link: show it.
 fn second_start(app: &AppHandle, words: &[String]) {
     match words.iter().find_map(|word| menu::link(word)) {
         Some(action) => tray::act(app, action),
@@ -203,7 +203,8 @@ fn second_start(app: &AppHandle, words: &[String]) {
     }
 }
 
-/// Started without a window and without a panel it could not be seen at all: the window opens and says why.
+/// Without a window and without a panel the app would be invisible: the window opens and gives the
+/// reason.
 fn without_panel(app: &AppHandle, why: String) {
     let (app, start) = (app.clone(), std::time::Instant::now());
     std::thread::spawn(move || {
@@ -222,7 +223,7 @@ fn without_panel(app: &AppHandle, why: String) {
     });
 }
 
-/// Ends the engine in good order first; nothing that was begun is cut off.
+/// Ends the engine in good order first; nothing is interrupted.
 pub fn quit(app: &AppHandle) {
     let app = app.clone();
     std::thread::spawn(move || {
@@ -250,8 +251,9 @@ fn end_with_the_system(app: &AppHandle) {
 #[cfg(not(unix))]
 fn end_with_the_system(_: &AppHandle) {}
 
-/// A plain page needs no graphics card. Without its libraries the tray is a third smaller, and buffers shared with the card
-/// are the usual cause of blank windows. Whoever wants them sets the variables.
+/// A plain page needs no graphics card. Without its libraries the tray is a third smaller, and
+/// buffers shared with the card are the usual cause of blank windows. Set the variables to use
+/// them.
 fn spare_memory() {
     #[cfg(target_os = "linux")]
     for (name, value) in [

@@ -1,4 +1,5 @@
-//! The window's one command: what the engine answers, and the few things that only a shell can do.
+//! The window's one command: the engine's answers, and the few requests that only a shell can
+//! serve.
 
 use crate::App;
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use tauri_plugin_autostart::ManagerExt;
 use tauri_plugin_dialog::DialogExt;
 use tauri_plugin_opener::OpenerExt;
 
-/// Answers beside the event loop, however long it takes.
+/// Answers outside the event loop, however long it takes.
 #[tauri::command]
 pub async fn roam(app: AppHandle, request: Value) -> Result<Value, ApiError> {
     let answered = tauri::async_runtime::spawn_blocking(move || answer(&app, request)).await;
@@ -130,7 +131,7 @@ fn about(app: &AppHandle, home: &Path) -> Result<About, ApiError> {
         global_discovery: settings.network.global_discovery,
         local_discovery: settings.network.local_discovery,
         relays: settings.network.relays,
-        // Whoever paired on the command line has been through it.
+        // A user who paired on the command line has completed it.
         first_run: !first_run_marker(home).exists() && !is_paired(),
         no_tray: shared.no_tray(),
         home: home.to_owned(),
@@ -141,7 +142,7 @@ fn first_run_marker(home: &Path) -> PathBuf {
     home.join("first-run-done")
 }
 
-/// Which Syncthing it is, and its version, while the engine runs one.
+/// The Syncthing in use, and its version, while the engine runs one.
 fn transport(settings: &settings::Settings, status: Option<Status>) -> String {
     let running = status.map(|status| status.syncthing).unwrap_or_default();
     let own = running.program.map(|program| program.display().to_string());
@@ -177,7 +178,7 @@ fn autostart(app: &AppHandle, on: bool) -> Result<Value, ApiError> {
     })
 }
 
-/// The network is read when the engine starts, so our own one starts again.
+/// The network settings are read when the engine starts, so our own engine is restarted.
 fn network(app: &AppHandle, name: Switch, on: bool) -> Result<Value, ApiError> {
     let shared = app.state::<App>();
     let key = value(name)?.as_str().unwrap_or_default().to_owned();

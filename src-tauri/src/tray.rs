@@ -1,4 +1,5 @@
-//! The icon in the panel and its menu, as the system draws them. What they say is decided in `session_roam_tray::menu`.
+//! The icon in the panel and its menu, drawn by the system. Their content is decided in
+//! `session_roam_tray::menu`.
 
 use crate::{App, windows};
 use session_roam_core::api::{Request, Resume};
@@ -11,7 +12,7 @@ use tauri::{AppHandle, Manager, Wry, include_image};
 
 const ID: &str = "main";
 
-/// Says why there is no icon where none can be made.
+/// Creates the icon, or returns why there is none.
 pub fn make(app: &AppHandle) -> Result<(), String> {
     let builder = TrayIconBuilder::with_id(ID)
         .icon(image(Icon::Idle))
@@ -22,7 +23,8 @@ pub fn make(app: &AppHandle) -> Result<(), String> {
                 act(app, action);
             }
         });
-    // On Linux the toolkit's library is looked for only now; its wrapper panics where it is not installed.
+    // On Linux the toolkit's library is only loaded here; its wrapper panics if it is not
+    // installed.
     let built = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| builder.build(app)));
     match built {
         Ok(Ok(_)) => host_missing().map_or(Ok(()), Err),
@@ -33,7 +35,7 @@ pub fn make(app: &AppHandle) -> Result<(), String> {
     }
 }
 
-/// The menu as it was last shown: its items, and the toolkit's own of those that have words.
+/// The menu as last shown: its items, and the toolkit's own items that have text.
 #[derive(Default)]
 pub struct Shown {
     items: Vec<Item>,
@@ -115,12 +117,13 @@ fn draw(
     Ok(Box::new(row))
 }
 
-/// A single `&` marks the letter to press.
+/// A single `&` marks the access key.
 fn text(label: &str) -> String {
     label.replace('&', "&&")
 }
 
-/// What a click in the menu or on a notification does. Never waits: the event loop calls it.
+/// Runs the action of a click in the menu or on a notification. Never blocks: the event loop calls
+/// it.
 pub fn act(app: &AppHandle, action: Action) {
     let ask = |request: Request| {
         let app = app.clone();
@@ -143,7 +146,7 @@ pub fn act(app: &AppHandle, action: Action) {
     }
 }
 
-/// Straight into the terminal when nothing speaks against it; else the window says what does.
+/// Straight into the terminal if there is no obstacle; otherwise the window explains it.
 fn resume(app: &AppHandle, session: String) {
     let app = app.clone();
     tauri::async_runtime::spawn_blocking(move || {
@@ -174,8 +177,9 @@ fn image(icon: Icon) -> Image<'static> {
     }
 }
 
-/// Only KDE's panel follows its colours where we can read them. GNOME's and most others are dark whatever the theme; the
-/// glyph for dark panels has a dark rim and can be seen on light ones, too. macOS tints the glyph itself.
+/// Only KDE's panel has colours that we can read. GNOME's and most others are dark whatever the
+/// theme; the glyph for dark panels has a dark rim and is visible on light ones, too. macOS tints
+/// the glyph itself.
 #[cfg(target_os = "linux")]
 fn is_light_panel() -> bool {
     let config = std::env::home_dir()
@@ -197,7 +201,7 @@ fn is_light_panel() -> bool {
     true // a template's glyph is black
 }
 
-/// Whether anything shows such icons at this moment. A panel that comes later gets the icon then.
+/// Why no panel can show such icons right now. A panel that starts later gets the icon then.
 #[cfg(target_os = "linux")]
 pub fn host_missing() -> Option<String> {
     const WATCHER: &str = "org.kde.StatusNotifierWatcher";

@@ -1,4 +1,4 @@
-//! Windows, made when somebody wants to look and destroyed when closed: without one the tray app is small.
+//! Windows, created on request and destroyed when closed: without one the tray app is small.
 
 use session_roam_tray::{menu::place, spare};
 use std::sync::{Mutex, PoisonError};
@@ -7,14 +7,14 @@ use tauri::{AppHandle, Manager, Url, WebviewUrl, WebviewWindow, WebviewWindowBui
 
 const MAIN: &str = "main";
 
-/// Opens the window at an address within it, or brings it to the front; `""` leaves it where it is.
+/// Opens the window at an address within it, or brings it to the front; `""` keeps its address.
 pub fn open(app: &AppHandle, place: &str) {
     show(app, MAIN, place);
 }
 
 /// A split in a window of its own.
 pub fn compare(app: &AppHandle, session: &str) {
-    // What a label may hold; the capability names windows by the beginning of it.
+    // Characters that a label may contain; the capability matches windows by prefix.
     let label: String = session
         .chars()
         .filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-')
@@ -22,14 +22,16 @@ pub fn compare(app: &AppHandle, session: &str) {
     show(app, &format!("split-{label}"), &place("split", session));
 }
 
-/// Held while a window is opened or brought to the front. One at a time, so that two clicks make one window.
+/// Held while a window is opened or brought to the front. One at a time, so that two clicks make
+/// one window.
 static OPENING: Mutex<()> = Mutex::new(());
 
-/// How long a window that was closed may take to be gone.
+/// How long a closed window may take to disappear.
 const GONE_PATIENCE: Duration = Duration::from_secs(10);
 
-/// If no window follows at once, what the web engine keeps for the next one is given back. On the loop's own thread, where no
-/// window can come in between; one that is being opened may not be listed yet.
+/// If no window follows soon, the memory that the web engine keeps for the next one is released.
+/// Runs on the loop's own thread, so that no window can open in between; a window being opened may
+/// not be listed yet.
 pub fn closed(app: &AppHandle) {
     let app = app.clone();
     std::thread::spawn(move || {
@@ -45,7 +47,8 @@ pub fn closed(app: &AppHandle) {
     });
 }
 
-/// Windows are made beside the event loop: on Windows making one inside of a handler blocks both.
+/// Windows are created outside the event loop: on Windows, creating one inside a handler blocks
+/// both.
 fn show(app: &AppHandle, label: &str, place: &str) {
     let (app, label, place) = (app.clone(), label.to_owned(), place.to_owned());
     tauri::async_runtime::spawn_blocking(move || {
@@ -56,8 +59,8 @@ fn show(app: &AppHandle, label: &str, place: &str) {
     });
 }
 
-/// A window that was just closed is listed until the loop hears of its end, and until then whatever it is asked is lost
-/// without an error; only a question to it fails.
+/// A window that was just closed stays listed until the loop handles its end. Until then every call
+/// to it is lost without an error; only a query fails.
 fn bring_or_build(app: &AppHandle, label: &str, place: &str) -> tauri::Result<()> {
     let start = Instant::now();
     while let Some(window) = app.get_webview_window(label) {
@@ -81,8 +84,8 @@ fn bring(window: &WebviewWindow, place: &str) -> tauri::Result<()> {
     window.set_focus()
 }
 
-/// It is shown when it is complete: a window that can be closed before it is listed would be listed for ever, and one that can
-/// be closed while its size is restored would stop the event loop.
+/// The window is shown when it is complete: one that is closed before it is listed would stay
+/// listed for ever, and one that is closed while its size is restored would stop the event loop.
 fn build(app: &AppHandle, label: &str, place: &str) -> tauri::Result<()> {
     let page = WebviewUrl::App(format!("index.html{place}").into());
     let builder = WebviewWindowBuilder::new(app, label, page)
@@ -98,7 +101,7 @@ fn build(app: &AppHandle, label: &str, place: &str) -> tauri::Result<()> {
     window.set_focus()
 }
 
-/// The page never leads anywhere else; links are opened in the browser, by `open_link`.
+/// The page never navigates elsewhere; links are opened in the browser, by `open_link`.
 fn is_ours(url: &Url) -> bool {
     url.scheme() == "tauri" || url.host_str() == Some("tauri.localhost")
 }

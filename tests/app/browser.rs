@@ -1,4 +1,5 @@
-//! The real window, driven through WebKitWebDriver: what a person sees, clicks and types. The driver starts the tray app.
+//! The real window, driven through WebKitWebDriver: what a user sees, clicks and types. The driver
+//! starts the tray app.
 
 use crate::desktop::{Desktop, PATIENCE};
 use crate::isolation::wait_for;
@@ -7,10 +8,11 @@ use std::net::TcpListener;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-/// The name under which WebDriver hands out elements.
+/// The key under which WebDriver returns elements.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
-/// Finds what can be used by what it is called: its text, its label or the text of its label. Exact before contained.
+/// Finds a control by its name: its text, its label or the text of its label. Exact matches come
+/// before partial ones.
 const FIND: &str = r#"
     const [selector, name] = arguments;
     const called = (one) => [one.getAttribute("aria-label"), one.innerText, one.placeholder, one.id && document.querySelector(`label[for="${one.id}"]`)?.innerText, one.closest("label")?.innerText]
@@ -68,7 +70,7 @@ impl Browser {
         );
     }
 
-    /// Elements may be drawn anew between finding and clicking: then both are done again.
+    /// Finds the element and clicks on it; repeats both when the element is redrawn in between.
     pub fn click_on(&self, selector: &str, name: &str) {
         wait_for(&format!("a click on “{name}”"), PATIENCE, || {
             let element = self.find(selector, name)?;
@@ -95,7 +97,7 @@ impl Browser {
             .ok_or_else(|| format!("not there. {}", self.text()))
     }
 
-    /// Everything that can be read in the window.
+    /// All text that can be read in the window.
     pub fn text(&self) -> String {
         let text = self.run("return document.body?.innerText ?? ''", json!([]));
         text.map_or_else(
@@ -115,7 +117,7 @@ impl Browser {
         })
     }
 
-    /// Until nothing is being loaded any more.
+    /// Waits until nothing is loading any more.
     pub fn settle(&self) {
         wait_for("everything to be loaded", PATIENCE, || {
             match self.run("return document.querySelector('.skeleton')", json!([]))? {
@@ -125,7 +127,7 @@ impl Browser {
         });
     }
 
-    /// The text of the first element that fits.
+    /// The text of the first element that matches.
     pub fn read(&self, selector: &str) -> String {
         wait_for(&format!("{selector} in the window"), PATIENCE, || {
             let found = self.run(
@@ -140,7 +142,7 @@ impl Browser {
         })
     }
 
-    /// Runs a script in the page; the driver's way in, which the page's own policy does not concern.
+    /// Runs a script in the page through the driver, to which the page's own policy does not apply.
     pub fn run(&self, script: &str, arguments: Value) -> Result<Value, String> {
         self.try_ask(
             "POST",
@@ -149,7 +151,7 @@ impl Browser {
         )
     }
 
-    /// As `run`; the script calls its last argument with the answer.
+    /// Like `run`, but the script calls its last argument with the answer.
     pub fn run_async(&self, script: &str, arguments: Value) -> Result<Value, String> {
         self.try_ask(
             "POST",
@@ -178,7 +180,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Ends the app, too, where the test did not.
+        // Also ends the app if the test did not.
         let config = ureq::Agent::config_builder()
             .timeout_global(Some(Duration::from_secs(10)))
             .build();

@@ -1,5 +1,6 @@
-//! A desktop of a test's own: an X server, a session bus without any service of the system's, a HOME, and the tray app on
-//! it. Nothing here touches the desktop of whoever runs the tests, and tests run beside each other.
+//! A desktop of a test's own: an X server, a session bus without any system service, a HOME, and
+//! the tray app. Nothing here touches the desktop of the user who runs the tests, and tests run in
+//! parallel.
 
 use crate::isolation::wait_for;
 use serde::de::DeserializeOwned;
@@ -14,10 +15,10 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-/// Far above what anything takes: this finds what never happens.
+/// Far longer than any step takes: this limit finds steps that never finish.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Ports below those the system gives to whoever asks for any. Each test has a network namespace to itself.
+/// Ports below the system's ephemeral range. Each test has a network namespace to itself.
 static NEXT_PORT: AtomicU16 = AtomicU16::new(22301);
 
 pub struct Desktop {
@@ -27,7 +28,7 @@ pub struct Desktop {
     pub bus_address: String,
     display: String,
     root: tempfile::TempDir,
-    // Ended in this order.
+    // Dropped in this order.
     app: Option<Child>,
     bus: Child,
     xvfb: Child,
@@ -63,7 +64,7 @@ impl Desktop {
         desktop
     }
 
-    /// Its owner has been through the first steps.
+    /// The user has completed the first steps.
     pub fn not_new(self) -> Self {
         fs::write(self.roam_home.join("first-run-done"), "").expect("a marker");
         self
@@ -83,7 +84,7 @@ impl Desktop {
         fs::write(self.roam_home.join("config.toml"), config).expect("config.toml");
     }
 
-    /// A program as this desktop's user would start it, with an environment that has nothing else in it.
+    /// A program as this desktop's user would start it, with nothing else in its environment.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command
@@ -104,18 +105,18 @@ impl Desktop {
             .env("DISPLAY", &self.display)
             .env("DBUS_SESSION_BUS_ADDRESS", &self.bus_address)
             .env("XDG_RUNTIME_DIR", self.root.path().join("run"))
-            .env("NO_AT_BRIDGE", "1") // no bridge for screen readers: its bus would be looked for in vain
+            .env("NO_AT_BRIDGE", "1") // no screen reader bridge: there is no bus for it
             .env("SESSION_ROAM_HOME", &self.roam_home)
             .stdin(Stdio::null());
         command
     }
 
-    /// Programs of this desktop's own, found before the system's.
+    /// Programs of this desktop, found before the system's.
     fn bin(&self) -> PathBuf {
         self.root.path().join("bin")
     }
 
-    /// A terminal that shows nothing and writes down what it was to run, and where.
+    /// A terminal that shows nothing and writes down which command it was to run, and where.
     #[allow(dead_code)] // the benchmark needs none
     pub fn put_terminal(&self) -> PathBuf {
         let (program, told) = (
@@ -156,7 +157,8 @@ impl Desktop {
             .expect("a log")
     }
 
-    /// Starts it once more beside the one that runs, and waits until it has ended.
+    /// Starts the app a second time beside the running one, and waits for the second process to
+    /// end.
     pub fn start_second(&self, words: &[&str]) {
         let mut second = self
             .command(Self::binary())
@@ -210,7 +212,7 @@ impl Desktop {
         );
     }
 
-    /// Titles of the windows that can be seen.
+    /// Titles of the visible windows.
     pub fn windows(&self) -> Vec<String> {
         self.window_rows()
             .into_iter()
@@ -218,8 +220,9 @@ impl Desktop {
             .collect()
     }
 
-    /// `0x200003 "session-roam": ("session-roam" "Session-roam")  960x640+0+0  +0+0`; helpers of the toolkit are small.
-    /// A window that goes while `xwininfo` lists makes it fail halfway: then it is asked again.
+    /// `0x200003 "session-roam": ("session-roam" "Session-roam")  960x640+0+0  +0+0`; helper
+    /// windows of the toolkit are small. A window that disappears while `xwininfo` lists makes it
+    /// fail halfway; then it runs again.
     fn window_rows(&self) -> Vec<(std::ffi::c_ulong, String)> {
         let tree = wait_for("a list of the windows", PATIENCE, || {
             let listed = self
@@ -252,7 +255,8 @@ impl Desktop {
             .collect()
     }
 
-    /// The list has those that are made and not shown yet, too: nobody could click on anything in them.
+    /// The list includes windows that exist and are not shown yet; nobody could click on anything
+    /// in them.
     fn can_be_seen(&self, window: std::ffi::c_ulong) -> bool {
         let asked = self
             .command("xwininfo")
@@ -262,7 +266,7 @@ impl Desktop {
         String::from_utf8_lossy(&asked.stdout).contains("Map State: IsViewable")
     }
 
-    /// The id of the window, as X's tools take it.
+    /// The id of the window, in the form that X's tools accept.
     pub fn window_id(&self) -> std::ffi::c_ulong {
         self.window_rows().into_iter().next().expect("a window").0
     }
@@ -276,12 +280,12 @@ impl Desktop {
         });
     }
 
-    /// Closes the window as its cross does: it is asked to go, not destroyed.
+    /// Closes the window as its close button does: the window is asked to close, not destroyed.
     pub fn close_window(&self) {
         ask_to_close(&self.display, self.window_id());
     }
 
-    /// A picture of the whole screen, kept for whoever wants to look.
+    /// A picture of the whole screen, kept for inspection.
     pub fn picture(&self, name: &str) {
         let dir = screenshots();
         fs::create_dir_all(&dir).expect("a directory");
@@ -351,11 +355,12 @@ fn screenshots() -> PathBuf {
     target.join("screenshots")
 }
 
-/// The server chooses its own number and says it. It finds a free one by sockets that network namespaces do not share, yet
-/// it also makes a file, so the directory of those is made the test's own.
+/// The server chooses its own display number and prints it. It finds a free one by sockets, which
+/// network namespaces do not share, and also creates a file, so the directory of these files is
+/// made the test's own.
 fn x_server() -> (Child, String) {
     static OWN_SOCKETS: Once = Once::new();
-    // A benchmark runs by itself, in no namespace.
+    // A benchmark runs by itself, without a namespace.
     let is_alone = std::env::var_os("SESSION_ROAM_TEST_ALONE").is_some();
     OWN_SOCKETS.call_once(|| {
         if !is_alone {
@@ -380,7 +385,7 @@ fn x_server() -> (Child, String) {
         "-nolisten",
         "tcp",
     ];
-    // Its lock file is everybody's: another test may be at the same number at this moment.
+    // The lock file is shared by all tests: another one may be at the same number at this moment.
     wait_for("an X server", PATIENCE, || {
         let xvfb = Command::new("Xvfb")
             .args(words)
@@ -404,7 +409,8 @@ fn ask_to_close(display: &str, window: std::ffi::c_ulong) {
     };
     let xlib = Xlib::open().expect("libX11");
     let display = std::ffi::CString::new(display).expect("a display's name");
-    // SAFETY: the names are C strings, the event is whole, and the connection is used by nobody else and then closed.
+    // SAFETY: the names are C strings, the event is complete, and the connection is used by nobody
+    // else and then closed.
     unsafe {
         let server = (xlib.XOpenDisplay)(display.as_ptr());
         assert!(!server.is_null(), "the X server answers");

@@ -1,4 +1,5 @@
-//! A real notification daemon on a test's desktop: dunst, asked and clicked over its own commands on the bus.
+//! A real notification daemon on a test's desktop: dunst, queried and clicked with its own commands
+//! over the bus.
 
 use crate::desktop::{Desktop, PATIENCE};
 use crate::isolation::wait_for;
@@ -61,7 +62,7 @@ impl Dunst {
             .expect("dunst does it");
     }
 
-    /// A click on the notification that is shown first: what it offers is done.
+    /// Clicks on the first notification, which runs its action.
     pub fn click(&self) {
         self.bus
             .call_method(
@@ -74,7 +75,7 @@ impl Dunst {
             .expect("a click");
     }
 
-    /// The titles of all notifications so far, the newest first. None is shown any more then.
+    /// The titles of all notifications so far, newest first. Afterwards none is shown any more.
     pub fn all(&self) -> Vec<String> {
         self.command("NotificationCloseAll");
         let answer = self.bus.call_method(
@@ -115,7 +116,7 @@ impl Dunst {
 
 impl Drop for Dunst {
     fn drop(&mut self) {
-        // It was started here; its display ends with the test in any case.
+        // It was started here; in any case its display ends with the test.
         let _ = self.program.kill();
         let _ = self.program.wait();
     }

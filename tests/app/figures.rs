@@ -1,5 +1,6 @@
-//! What the tray app costs: from its start to the icon and to the first words in its window, its memory without a window, with
-//! one and after it was closed, what it does while nothing happens. Prints, asserts nothing; `cargo xtask bench app`.
+//! What the tray app costs: time from its start to the icon and to the first text in its window,
+//! memory before a window opened, with one and after it was closed, and CPU use while nothing
+//! happens. Prints, asserts nothing; `cargo xtask bench app`.
 
 #![cfg_attr(not(target_os = "linux"), allow(unused))]
 
@@ -37,7 +38,7 @@ mod figures {
     use std::thread::sleep;
     use std::time::{Duration, Instant};
 
-    /// Long enough for what a start leaves behind to be over.
+    /// Long enough for all work left over from a start to finish.
     const SETTLED: Duration = Duration::from_secs(8);
     const IDLE: Duration = Duration::from_secs(20);
 
@@ -90,7 +91,7 @@ mod figures {
         panel.click("Quit");
     }
 
-    /// Proportional set size of the tray app and what it started, Syncthing told apart.
+    /// Proportional set size of the tray app and its child processes, Syncthing listed separately.
     fn told(state: &str, pid: u32) {
         let (mut app, mut web, mut syncthing) = (0, 0, 0);
         for (pid, name) in tree(pid) {
@@ -116,7 +117,7 @@ mod figures {
         };
         let before = ticks();
         sleep(IDLE);
-        // A hundred ticks a second on every Linux there is.
+        // Every Linux counts a hundred ticks a second.
         let share = (ticks() - before) as f64 / IDLE.as_secs_f64();
         println!("| processor while nothing happens, {state} | {share:.2} % of a core |");
     }

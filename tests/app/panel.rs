@@ -1,5 +1,5 @@
-//! What the desktop's panel is to the tray app: a small service on its bus. The menu is read and clicked as a panel does it
-//! (com.canonical.dbusmenu).
+//! The desktop's panel, as the tray app sees it: a small service on its bus. The menu is read and
+//! clicked as a panel does (com.canonical.dbusmenu).
 
 use crate::desktop::{Desktop, PATIENCE};
 use crate::isolation::wait_for;
@@ -16,7 +16,7 @@ pub struct Panel {
     icons: Arc<Mutex<Vec<(String, String)>>>,
 }
 
-/// Where icons announce themselves.
+/// Where icons register themselves.
 struct Watcher(Arc<Mutex<Vec<(String, String)>>>);
 
 #[zbus::interface(name = "org.kde.StatusNotifierWatcher")]
@@ -26,7 +26,7 @@ impl Watcher {
         service: &str,
         #[zbus(header)] header: zbus::message::Header<'_>,
     ) {
-        // Either the name of a service or, as libayatana has it, a path of whoever calls.
+        // Either the name of a service or, from libayatana, a path of the caller.
         let sender = header.sender().map(ToString::to_string).unwrap_or_default();
         let icon = if service.starts_with('/') {
             (sender, service.to_owned())
@@ -70,7 +70,7 @@ impl Panel {
         Self { bus, icons }
     }
 
-    /// The menu as lines of text; what cannot be clicked is in brackets, what lies in a submenu is indented.
+    /// The menu as lines of text; disabled items are in brackets, items of a submenu are indented.
     pub fn menu(&self) -> Result<Vec<String>, String> {
         Ok(self.items()?.into_iter().map(|item| item.line).collect())
     }
@@ -86,7 +86,7 @@ impl Panel {
         })
     }
 
-    /// The menu may be drawn anew between reading and clicking: then both are done again.
+    /// Reads the menu and clicks; repeats both when the menu is redrawn in between.
     pub fn click(&self, line: &str) {
         wait_for(
             &format!("a click on “{line}” in the menu"),
@@ -111,7 +111,7 @@ impl Panel {
         );
     }
 
-    /// The icon as the panel draws it: a file's path or a name.
+    /// The icon as the panel draws it: the path of a file or a name.
     pub fn icon(&self) -> String {
         let (bus, path) = self
             .icons
@@ -185,7 +185,7 @@ fn read(nodes: Vec<OwnedValue>, depth: usize, items: &mut Vec<Shown>) {
         let is_dead = facts
             .get("enabled")
             .is_some_and(|on| on.downcast_ref::<bool>() == Ok(false));
-        // An underline marks a letter to press; two of them are one that is meant.
+        // An underscore marks an access key; two of them stand for a literal one.
         let text = text
             .replace("__", "\u{0}")
             .replace('_', "")

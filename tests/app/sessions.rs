@@ -1,5 +1,5 @@
-//! A git checkout and an invented Claude Code session in it, written line after line as the tool does. The shape is that of
-//! 2.1.330 (seen 2026-11-23).
+//! A git checkout with an invented Claude Code session, written line by line as the tool does. The
+//! format is that of 2.1.330 (seen 2026-11-23).
 
 use crate::desktop::Desktop;
 use serde_json::json;
@@ -79,7 +79,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// `lines` lines, the first of which gives it its title.
+    /// A session of `lines` lines; the first line sets its title.
     pub fn begin(desktop: &Desktop, checkout: &Checkout, title: &str, lines: usize) -> Self {
         let session = Self {
             file: file(desktop, &checkout.0),
@@ -103,7 +103,7 @@ impl Session {
         }
     }
 
-    /// One write, as the tool does it: a line is there whole or not at all.
+    /// One write, as the tool does it: a line is there completely or not at all.
     pub fn say(&self, role: &str, text: &str) {
         let before = self.try_bytes().unwrap_or_default();
         let number = before.iter().filter(|byte| **byte == b'\n').count();
@@ -154,7 +154,8 @@ impl Session {
             .expect("room in the store");
     }
 
-    /// The tool has it open, as it says so itself: this test's process stands for it. Gives the file that says it.
+    /// Marks the session as open in the tool, as the tool itself does; this test's process stands
+    /// for the tool. Returns the file with the mark.
     #[allow(dead_code)] // the pictures need none
     pub fn open_in_tool(&self, desktop: &Desktop) -> PathBuf {
         let pid = std::process::id();
@@ -184,7 +185,8 @@ impl Session {
     }
 }
 
-/// Claude Code names a directory of its store after the cwd, every letter that is no ASCII letter or digit a dash.
+/// Claude Code names a directory of its store after the cwd; every character that is no ASCII
+/// letter or digit becomes a dash.
 fn file(desktop: &Desktop, cwd: &Path) -> PathBuf {
     let letter = |letter: char| {
         if letter.is_ascii_alphanumeric() {

@@ -1,4 +1,4 @@
-//! What a fake engine answers: one of everything, with long names and odd states.
+//! The answers of a fake engine: one of everything, with long names and odd states.
 
 use crate::value;
 use serde_json::{Value, json};
@@ -13,7 +13,8 @@ pub const FIRST: &str = "4f2a91c0-7c1e-4f9b-9a55-0d6c1c2f7a10";
 pub const SECOND: &str = "0199a1b2-33c4-7d5e-8f60-718293a4b5c6";
 pub const THIRD: &str = "c9d8e7f6-1234-4abc-8def-0123456789ab";
 
-/// RFC 3339 of so many seconds ago; far from the next unit, so that a slow or stepping clock changes no word.
+/// RFC 3339 of the time `seconds` ago; far from the next unit, so that a slow or stepping clock
+/// changes no word.
 pub fn ago(seconds: i64) -> String {
     Millis(Millis::from_system(std::time::SystemTime::now()).0 - seconds * 1000).rfc3339()
 }
@@ -515,7 +516,7 @@ fn part(kind: &str, text: &str) -> Part {
     }
 }
 
-/// The first part is a text, the second a picture, the third none that is shown.
+/// The first part is a text, the second a picture, the third a kind that is not shown.
 pub fn part_body(part: u64) -> PartBody {
     let picture = |data: Option<&str>| PartBody {
         kind: "image".into(),
@@ -794,7 +795,7 @@ pub fn journal() -> Vec<SegmentRow> {
     }]
 }
 
-// What people read.
+// Text for people.
 
 pub fn forget_preview() -> ForgetPreview {
     ForgetPreview {
@@ -805,7 +806,7 @@ pub fn forget_preview() -> ForgetPreview {
     }
 }
 
-/// One that can be taken back, and one that every device has something to say about.
+/// One forget that can be undone, and one about which every device has something to report.
 pub fn forgotten() -> Vec<ForgottenRow> {
     let receipt = |device: &str, state: &str, why: Option<&str>| ReceiptRow {
         device: device.into(),

@@ -1,15 +1,20 @@
-//! The cases in `fixtures/tools/<tool>/<case>/`: a session of a tool, as it lies in a home directory.
+//! The cases in `fixtures/tools/<tool>/<case>/`: a session of a tool, as it lies in a home
+//! directory.
 //!
-//! A case holds `home/` (a home directory with a store in it), `expect.json` (what the records say), for a tool described
-//! by the user `custom.toml`, and where a tool must have made something before anything is written, `there/`: what the
-//! other home has already. In both a directory `{config}` is where this system keeps applications' data, a file `x.sql`
-//! becomes the SQLite database `x`, and in `x.in` the words `{home-uri}` and `{cwd-uri}` are filled in.
+//! A case holds `home/` (a home directory with a store) and `expect.json` (the content of the
+//! records). A tool described by the user also has `custom.toml`. Where a tool must have created
+//! something before anything is written, `there/` holds the initial content of the other home. In
+//! both, a directory `{config}` is this system's directory for application data, a file `x.sql`
+//! becomes the SQLite database `x`, and in `x.in` the words `{home-uri}` and `{cwd-uri}` are filled
+//! in.
 //!
-//! Beside what is read, `expect.json` may say which files a tool's index is (`index`: parts of their names, which change
-//! with a session), how its log goes on (`append`: the rest of a last line, then more lines), what a doc may be replaced
-//! by (`replace`), how somebody goes on with what is rows of a database (`move_on`, SQL) and how it is deleted (`delete`, SQL), which program, with
-//! which arguments, has the session open while it runs (`program`), and for a tool that opens no session by its id the
-//! command that is run instead (`argv`).
+//! `expect.json` may also state:
+//! - `index`: which files are a tool's index, by parts of their names; they change with a session
+//! - `append`: how the log continues: the rest of a last line, then more lines
+//! - `replace`: the content that may replace a doc
+//! - `move_on`, `delete`: SQL by which rows of a database are continued or deleted
+//! - `program`: the program, with its arguments, that has the session open while it runs
+//! - `argv`: the command for a tool that opens no session by its id
 
 use serde_json::Value;
 use session_roam_core::formats::vscode::{self, System};
@@ -44,7 +49,7 @@ impl Case {
             .any(|part| name.contains(part))
     }
 
-    /// All files below a directory but those that a tool's index is made of.
+    /// All files below a directory except those of a tool's index.
     pub fn tree(&self, dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         tree(dir)
             .into_iter()
@@ -52,19 +57,19 @@ impl Case {
             .collect()
     }
 
-    /// A main doc that is another one than it was, in a shape that its tool takes.
+    /// A changed main doc, in a form that its tool accepts.
     pub fn another(&self, main: &FoundDoc, content: &[u8]) -> Vec<u8> {
         let said = self.expect["replace"]
             .as_str()
             .map(|text| text.as_bytes().to_vec());
         said.unwrap_or_else(|| match main.kind {
             DocKind::Log => b"{\"new\":1}\n".to_vec(),
-            // Nothing is put behind a document; as text it is another one.
+            // Nothing is appended to a document; as text it becomes another one.
             DocKind::Snapshot => [content, b"\n"].concat(),
         })
     }
 
-    /// Somebody goes on with the session.
+    /// Continues the session as its tool does.
     pub fn move_on(&self, main: &FoundDoc) {
         if let Some(sql) = self.expect["move_on"].as_str() {
             let database = rusqlite::Connection::open(&main.path).expect("database");
@@ -103,7 +108,7 @@ impl Case {
     }
 }
 
-/// Copies a fixture's directory into a home, with what differs from system to system and from home to home put in.
+/// Copies a fixture's directory into a home and fills in what differs between systems and homes.
 pub fn fill(from: &Path, to: &Path, home: &Path, cwd: &Path) {
     fs::create_dir_all(to).expect("dir");
     for path in sorted(from) {
@@ -141,7 +146,7 @@ pub fn fill(from: &Path, to: &Path, home: &Path, cwd: &Path) {
     }
 }
 
-/// A directory with the programs that stand in for tools whose store only they may change.
+/// A directory with the programs that stand in for tools whose store no other program may change.
 pub fn stand_ins(dir: &Path) -> PathBuf {
     let bin = dir.join("bin");
     fs::create_dir_all(&bin).expect("dir");
@@ -153,7 +158,7 @@ pub fn stand_ins(dir: &Path) -> PathBuf {
     bin
 }
 
-/// Whatever lies below is in a repository with a commit.
+/// Puts the directory into a repository with a commit.
 pub fn plant_commit(dir: &Path) {
     let heads = dir.join(".git/refs/heads");
     fs::create_dir_all(&heads).expect("dir");

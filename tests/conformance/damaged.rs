@@ -1,5 +1,6 @@
-//! Field 12: records that a strict parser refuses are shown as far as they can be, whatever the tool; where nothing of one
-//! can be read, its size is. They are planted in each tool's fixtures.
+//! Field 12: records that a strict parser refuses are shown as far as possible, for every tool;
+//! where nothing of a record can be read, its size is shown. The records are planted in each tool's
+//! fixtures.
 
 use crate::cases::{Case, cases};
 use crate::{Device, content_of, only_session};
@@ -7,7 +8,7 @@ use session_roam_core::merge::transcript::{self, said_in};
 use session_roam_core::session::chain::lines_of;
 use session_roam_core::session::{DocKind, records};
 
-/// What is shown of a main doc: the text of each message, in order.
+/// The shown content of a main doc: the text of each message, in order.
 fn shown(case: &Case, kind: DocKind, content: &[u8]) -> Vec<String> {
     let about = case.tool.about();
     let records = match about
@@ -103,7 +104,7 @@ fn damaged_lines_are_shown_as_far_as_they_can_be() {
                 case.name
             );
         }
-        // Wherever it is cut, something of it is shown.
+        // Wherever the record is cut, something of it is shown.
         for cut in 1..record.len() {
             assert_eq!(show(&record[..cut]).len(), 1, "{}: cut at {cut}", case.name);
         }
@@ -154,7 +155,7 @@ fn damaged_documents_are_shown_as_far_as_they_can_be() {
             }
         }
         assert_eq!(show(&[0; 4096]), [unreadable(4096)], "{}", case.name);
-        // Cut off: what was whole before the cut is there.
+        // Cut off: everything that was complete before the cut is there.
         for cut in (1..=10).map(|tenth| content.len() * tenth / 10) {
             assert!(
                 !show(&content[..cut]).is_empty(),

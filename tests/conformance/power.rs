@@ -1,6 +1,7 @@
-//! F2, F3: what steers a tool is recorded and carried, and never applied where another device wrote it. Every tool has a
-//! case `power` with all that steers it; `expect.json` names what was planted in it (`power`), and which copies of files are
-//! not given to the tool (`withheld`) or do not leave their device (`secret`).
+//! F2, F3: steering records are recorded and carried, and never applied where another device wrote
+//! them. Every tool has a case `power` with all its steering records; `expect.json` names what was
+//! planted in it (`power`), and which copies of files are not given to the tool (`withheld`) or do
+//! not leave their device (`secret`).
 
 use crate::cases::{Case, cases, tree};
 use crate::{Device, Raw, Traveller, bytes_of, only_session, pick_up, recorded, write};
@@ -30,7 +31,7 @@ fn words(case: &Case, name: &str) -> Vec<String> {
         .collect()
 }
 
-/// A doc as the engine writes it where another device recorded it.
+/// A doc as the engine writes it when another device recorded it.
 fn neutral(case: &Case, (doc, kind): (&DocName, DocKind), bytes: &[u8], cwd: &Path) -> Vec<u8> {
     let form = case.tool.about().steering.neutral;
     match kind {
@@ -53,7 +54,7 @@ fn sets(case: &Case, (doc, kind): (&DocName, DocKind), bytes: &[u8]) -> Vec<tool
     }
 }
 
-/// What travels: without what does not leave its device.
+/// What is synced: everything except what does not leave its device.
 fn sent(case: &Case, here: &Device) -> Traveller {
     let found = only_session(case, &here.machine);
     let secret = case.tool.read(&here.machine, &found).expect("read").secret;
@@ -72,7 +73,8 @@ fn names(docs: &[DocName]) -> Vec<String> {
     docs.iter().map(ToString::to_string).collect()
 }
 
-/// Writes as the engine does: neutral, and without copies that the tool could be made to write elsewhere.
+/// Writes as the engine does: in neutral form, and without copies that the tool could be made to
+/// write elsewhere.
 fn arrive(case: &Case, there: &Device, traveller: &Traveller) {
     let about = case.tool.about();
     let main = &traveller.docs[0];
@@ -180,7 +182,7 @@ fn what_steers_is_recorded_and_never_applied_elsewhere() {
             .zip(&reading.docs)
             .map(|(doc, content)| (doc.name.clone(), bytes_of(content)))
             .collect();
-        // What is bound like a path is not shown: it is the same everywhere.
+        // A value that is bound like a path is not shown: it is the same everywhere.
         let knows = !planted.is_empty() && case.expect["shows"] != false;
         let shows = traveller
             .docs
@@ -197,7 +199,7 @@ fn what_steers_is_recorded_and_never_applied_elsewhere() {
                 "{}: {doc} sets nothing",
                 case.name
             );
-            // Recorded again it is what its author wrote.
+            // Recorded again, the doc is what its author wrote.
             let again = match kind {
                 DocKind::Snapshot => recorded(&case, doc, there_bytes, bytes),
                 DocKind::Log => restored(&case, doc, there_bytes, bytes),
@@ -218,7 +220,8 @@ fn what_steers_is_recorded_and_never_applied_elsewhere() {
     }
 }
 
-/// The engine finds what it renamed without remembering it: everything that may be renamed, where it is.
+/// The engine finds its renames without remembering them: everything that may be renamed, where it
+/// is.
 fn restored(case: &Case, doc: &DocName, there: &[u8], authors: &[u8]) -> Vec<u8> {
     let form = case.tool.about().steering.neutral;
     let (mut bytes, mut at) = (there.to_vec(), 0);
@@ -234,7 +237,8 @@ fn restored(case: &Case, doc: &DocName, there: &[u8], authors: &[u8]) -> Vec<u8>
     bytes
 }
 
-/// The length of a line stays, however it is read: forks and databases refer to places in a file.
+/// The length of a line stays the same however it is read: forks and databases refer to offsets in
+/// a file.
 #[test]
 fn a_neutral_line_is_as_long_as_it_was() {
     for case in cases() {

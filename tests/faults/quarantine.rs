@@ -1,4 +1,4 @@
-//! Journals that end the engine, by the process's real death.
+//! Journals that end the engine, shown with a process that is really killed.
 
 use crate::checks::*;
 use crate::device::{Device, PATIENCE, pair};
@@ -9,7 +9,7 @@ use std::fs;
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
-/// F11: what a killed engine was reading counts against it.
+/// F11: the journal that a killed engine was reading is counted against.
 #[test]
 fn a_journal_that_ended_the_engine_twice_is_set_aside_until_it_is_released() {
     alone(|| {
@@ -18,7 +18,7 @@ fn a_journal_that_ended_the_engine_twice_is_set_aside_until_it_is_released() {
         desk.start();
         laptop.start();
         pair(&desk, &laptop);
-        // Large enough that the engine is still reading when the signal comes.
+        // Large enough that the engine is still reading when the signal arrives.
         let session = Session::begin(&desk, 1, 2);
         let line = noise(1 << 20, 11);
         (0..60).for_each(|at| session.say(&format!("{at} {line}")));
@@ -70,8 +70,9 @@ fn a_journal_that_ended_the_engine_twice_is_set_aside_until_it_is_released() {
     });
 }
 
-/// Waits until the engine is reading the journal of a session of Claude Code, and began after `since`; gives the
-/// journal's name and when that began. A killed engine's mark lies there until the next one counts it.
+/// Waits until the engine is reading the journal of a Claude Code session, and started to read
+/// after `since`; returns the journal's name and the start time. The mark of a killed engine stays
+/// until the next engine counts it.
 fn reading(device: &Device, since: Option<SystemTime>) -> (String, SystemTime) {
     let end = Instant::now() + PATIENCE;
     loop {

@@ -1,4 +1,5 @@
-//! Made-up conversations in the stores of two devices, as Claude Code writes them (2.1.330, seen 2026-11-23).
+//! Invented conversations in the stores of two devices, as Claude Code writes them (2.1.330, seen
+//! 2026-11-23).
 
 use crate::desktop::Desktop;
 use serde_json::json;
@@ -11,11 +12,11 @@ use std::time::{Duration, SystemTime};
 pub struct Told {
     pub project: &'static str,
     pub title: &'static str,
-    /// The user's and the assistant's words in turn.
+    /// Messages of the user and the assistant in turn.
     pub turns: &'static [&'static str],
 }
 
-/// The session that goes two ways.
+/// The session that splits.
 pub const SPLIT: usize = 1;
 pub const ON_LAPTOP: &str =
     "A queue in front of the token store: requests wait for the refresh that is under way.";
@@ -71,7 +72,7 @@ pub const SESSIONS: &[Told] = &[
     },
 ];
 
-/// One conversation and where both devices keep it.
+/// One conversation and its place on both devices.
 pub struct Talk {
     id: String,
     desk: Place,
@@ -79,12 +80,12 @@ pub struct Talk {
 }
 
 impl Talk {
-    /// Writes it into desk's store; both devices have a checkout of its project.
+    /// Writes the conversation into desk's store; both devices have a checkout of its project.
     pub fn begin(desk: &Desktop, laptop: &Desktop, idx: usize, told: &Told) -> Self {
         let id = format!("5e1f0c3a-0000-4000-8000-{:012}", idx + 1);
         let [desk, laptop] = [desk, laptop].map(|desktop| Place::make(desktop, told.project, &id));
         let talk = Self { id, desk, laptop };
-        // Each is older than the one before it.
+        // Each conversation is older than the one before it.
         let begun = SystemTime::now() - Duration::from_secs(60 * (5 + 47 * idx as u64));
         for (number, text) in told.turns.iter().enumerate() {
             talk.desk.say(
@@ -102,7 +103,7 @@ impl Talk {
         here.is_some() && here == there
     }
 
-    /// Goes on in two ways at once.
+    /// Continues in two different ways at once.
     pub fn part(&self) {
         let number = SESSIONS[SPLIT].turns.len();
         self.desk.say(&self.id, number, SystemTime::now(), ON_DESK);
@@ -120,7 +121,8 @@ impl Place {
     fn make(desktop: &Desktop, project: &str, id: &str) -> Self {
         let checkout = desktop.home.join("code").join(project);
         make_checkout(&checkout, project);
-        // The tool names a directory of its store after the cwd, every letter that is no ASCII letter or digit a dash.
+        // The tool names a directory of its store after the cwd; every character that is no ASCII
+        // letter or digit becomes a dash.
         let letter = |letter: char| {
             if letter.is_ascii_alphanumeric() {
                 letter
@@ -144,7 +146,7 @@ impl Place {
         }
     }
 
-    /// One write, as the tool does it: a line is there whole or not at all.
+    /// One write, as the tool does it: a line is there completely or not at all.
     fn say(&self, id: &str, number: usize, at: SystemTime, text: &str) {
         let role = ["user", "assistant"][number % 2];
         let uuid = |number: usize| format!("7c2a5f0e-{number:04}-4000-8000-{}", &id[24..]);
@@ -179,7 +181,7 @@ impl Place {
             .expect("a store");
         file.write_all(format!("{record}\n").as_bytes())
             .expect("room in the store");
-        let _ = file.set_modified(at); // some lists go by the file's own time
+        let _ = file.set_modified(at); // some lists use the file's own time
     }
 }
 

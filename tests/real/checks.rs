@@ -1,4 +1,5 @@
-//! What a test of faults asks again and again: did it arrive, is it safe, was the user told.
+//! The recurring checks of fault tests: the session arrived, nothing is lost, the problem was
+//! reported.
 
 use crate::device::{Device, PATIENCE, link_roam, pair, rows};
 use crate::files::files_below;
@@ -70,7 +71,7 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// Takes all the room there is.
+    /// Takes all free space.
     pub fn fill(&self) {
         let mut file = fs::OpenOptions::new()
             .create(true)
@@ -113,7 +114,7 @@ pub fn holds(file: &Path, bytes: &[u8]) {
     );
 }
 
-/// Waits until the session is on `device` as it is where it was begun.
+/// Waits until the session on `device` is the same as where it began.
 pub fn arrives(session: &Session, device: &Device) {
     holds(&session.on(device), &session.bytes());
 }
@@ -127,7 +128,7 @@ pub fn is_in_journals(bytes: &[u8], session: &Session, device: &Device) {
     );
 }
 
-/// Everything is where it belongs: in both journals, and in the other's store.
+/// Everything is where it belongs: in both journals, and in the other device's store.
 pub fn is_safe(session: &Session, on: [&Device; 2]) {
     arrives(session, on[0]);
     arrives(session, on[1]);
@@ -135,7 +136,7 @@ pub fn is_safe(session: &Session, on: [&Device; 2]) {
         .for_each(|device| is_in_journals(&session.bytes(), session, device));
 }
 
-/// Waits until the status says `code`, with what to do about it.
+/// Waits until the status has `code`, with what to do about it.
 pub fn is_told(device: &Device, code: &str) -> Value {
     wait_for(&format!("{} to tell {code}", device.name), PATIENCE, || {
         let status = device.try_roam(&["status"])?;
@@ -150,7 +151,7 @@ pub fn is_told(device: &Device, code: &str) -> Value {
     })
 }
 
-/// Waits until the status no longer says `code`.
+/// Waits until the status no longer has `code`.
 pub fn is_over(device: &Device, code: &str) {
     wait_for(
         &format!("{code} on {} to be over", device.name),
@@ -178,7 +179,7 @@ fn said(status: &Value, code: &str) -> Option<Value> {
         .cloned()
 }
 
-/// Runs a command of `roam` that must fail with this code, and say what to do.
+/// Runs a command of `roam` that must fail with this code and state what to do.
 pub fn is_refused(device: &Device, arguments: &[&str], code: &str) {
     let ended = device.end_of_roam(arguments);
     assert_eq!(
@@ -201,7 +202,7 @@ pub fn is_refused(device: &Device, arguments: &[&str], code: &str) {
     }
 }
 
-/// Processes of Syncthing that work in the home of this device.
+/// Syncthing processes that work in the home of this device.
 pub fn syncthings_of(device: &Device) -> Vec<u64> {
     let home = device.roam_home.join("syncthing").display().to_string();
     let processes = fs::read_dir("/proc").expect("/proc").flatten();
@@ -213,7 +214,7 @@ pub fn syncthings_of(device: &Device) -> Vec<u64> {
     pids.filter(is_one).collect()
 }
 
-/// The vault's files and what is in them.
+/// The vault's files with their content.
 pub fn vault(device: &Device, owner: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let dir = device.roam_home.join("vault").join(owner);
     let mut files: Vec<_> = files_below(&dir)
@@ -230,7 +231,7 @@ pub fn vault(device: &Device, owner: &str) -> Vec<(PathBuf, Vec<u8>)> {
     files
 }
 
-/// How a device's folders are called.
+/// The name of a device's folders.
 pub fn short(device: &Device) -> String {
     let id = device.roam(&["device"])["id"]
         .as_str()

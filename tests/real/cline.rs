@@ -1,4 +1,4 @@
-//! The real Cline, as these tests start and resume it. It goes on with a session only in a terminal.
+//! The real Cline, as these tests start and resume it. It continues a session only in a terminal.
 
 use crate::device::{Device, PATIENCE, Resume, link_roam, rows, signal};
 use crate::files::{files_below, write};
@@ -63,7 +63,8 @@ impl Devices {
         [&self.desk, &self.laptop]
     }
 
-    /// Goes on with a session by the command that `roam` prints, and says what the model was told.
+    /// Continues a session with the command that `roam` prints, and returns what was sent to the
+    /// model.
     pub fn resumed(&self, device: &Device, session: &str, prompt: &str) -> Vec<String> {
         wait_for(
             &format!("{} to know session {session}", device.name),
@@ -80,7 +81,7 @@ impl Devices {
         self.go_on(device, &resume, session, prompt)
     }
 
-    /// The same by any command.
+    /// The same with any command.
     pub fn go_on(
         &self,
         device: &Device,
@@ -94,7 +95,8 @@ impl Devices {
         let knows = wait_for(&format!("Cline to send {prompt:?}"), PATIENCE, || {
             self.mock.heard(prompt)
         });
-        // It is written when the answer is there, and what is not written yet is not gone on with.
+        // The store is written when the answer is complete; Cline cannot continue from anything not
+        // yet written.
         wait_for(
             &format!("the answer to {prompt:?} to be in the store"),
             PATIENCE,
@@ -146,7 +148,7 @@ fn installed() -> PathBuf {
         .expect("Cline is not installed: run `cargo xtask test`, which installs it")
 }
 
-/// Signs in to the mock, and puts secrets wherever Cline and its extension may have them.
+/// Signs in to the mock, and puts secrets wherever Cline and its extension may keep them.
 fn settle(device: &mut Device, mock_port: u16) {
     // One daemon for each home: both devices are on one machine here.
     device
@@ -244,7 +246,7 @@ fn ids(device: &Device) -> Vec<String> {
         .collect()
 }
 
-/// What `cline history` lists.
+/// The sessions that `cline history` lists.
 pub fn listed(device: &Device) -> Vec<String> {
     let ended = run_within(
         PROMPT_LIMIT,
@@ -258,7 +260,7 @@ pub fn listed(device: &Device) -> Vec<String> {
         .collect()
 }
 
-/// What the user types to resume, without `roam`.
+/// The command that the user types to resume, without `roam`.
 pub fn by_hand(session: &str, cwd: &Path) -> Resume {
     let argv = ["cline", "--id", session].map(str::to_owned).to_vec();
     Resume {
@@ -292,7 +294,8 @@ pub fn carried(session: &str, from: &Device, to: &Device) {
         &format!("{} to have session {session} in its store", to.name),
         PATIENCE,
         || {
-            // One whose other way is a session of its own is told to be split until somebody decides.
+            // A session whose other branch became a session of its own is listed as split until the
+            // user decides.
             let row = to.session("cline", session)?;
             if row["state"] == "here" || row["state"] == "split" {
                 Ok(())
@@ -313,7 +316,7 @@ pub fn names_its_own(device: &Device, session: &str) {
     );
 }
 
-/// What the model is told with `prompt` after these turns.
+/// What is sent to the model with `prompt` after these turns.
 pub fn told(turns: &[(usize, &str)], prompt: &str) -> Vec<String> {
     let before = turns.iter().flat_map(|(n, prompt)| turn(*n, prompt));
     before.chain([format!("user: {prompt}")]).collect()

@@ -1,5 +1,5 @@
-//! A device of the user's on this machine: a HOME, a checkout of the project at a path of its own, and a
-//! `SESSION_ROAM_HOME` with the real `roam run` on it. Knows nothing of tools.
+//! A device of the user, simulated on this machine: a HOME, a checkout of the project at a path of
+//! its own, and a `SESSION_ROAM_HOME` with the real `roam run`. Knows nothing of tools.
 
 use crate::files::{files_below, write};
 use crate::isolation::{Ended, run_within, wait_for};
@@ -14,11 +14,11 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// How long anything between two running engines may take before the test calls it lost. Far above what it does take:
-/// this finds what never happens, the benchmarks say how fast it is.
+/// How long any exchange between two running engines may take before the test fails. Far longer
+/// than it takes: this limit finds what never happens, the benchmarks measure speed.
 pub const PATIENCE: Duration = Duration::from_secs(150);
 
-/// Where and how to go on with a session: the answer of `roam resume --print --json`.
+/// Where and how to continue a session: the answer of `roam resume --print --json`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Resume {
     pub argv: Vec<String>,
@@ -28,7 +28,8 @@ pub struct Resume {
     pub unset: Vec<String>,
 }
 
-/// Pairs as two people with two screens would: the code of one is entered on the other, and the first lets it in.
+/// Pairs as two people with two screens would: the code of one is entered on the other, and the
+/// first approves it.
 pub fn pair(one: &Device, other: &Device) {
     let (me, you) = (one.roam(&["device"]), other.roam(&["device"]));
     let code = you["code"].as_str().expect("a device has a code");
@@ -68,7 +69,7 @@ pub fn wait_paired(here: &Device, id: &str) {
     });
 }
 
-/// A machine of the user's.
+/// One of the user's machines.
 pub struct Device {
     pub name: String,
     /// HOME.
@@ -77,9 +78,9 @@ pub struct Device {
     pub roam_home: PathBuf,
     /// The project's directory here.
     pub checkout: PathBuf,
-    /// What its programs find in their environment besides the usual.
+    /// Additional environment variables of its programs.
     pub variables: BTreeMap<String, String>,
-    /// Where its Syncthing listens for others.
+    /// The port on which its Syncthing listens for others.
     pub port: u16,
     root: PathBuf,
     engine: Option<Engine>,
@@ -90,7 +91,7 @@ struct Engine {
     syncthing_pid: Option<u64>,
 }
 
-/// Ports below those the system gives to whoever asks for any. In a network namespace of one's own they are free.
+/// Ports below the system's ephemeral range. In a network namespace of one's own they are free.
 static NEXT_PORT: AtomicU16 = AtomicU16::new(22101);
 
 impl Device {
@@ -113,7 +114,8 @@ impl Device {
         device
     }
 
-    /// A word that is in this device's settings, credentials and environment, and belongs nowhere else.
+    /// A word that is in this device's settings, credentials and environment, and belongs nowhere
+    /// else.
     pub fn secret(&self) -> String {
         format!("planted-secret-of-{}-8c1f2e77", self.name)
     }
@@ -122,7 +124,8 @@ impl Device {
         &self.root
     }
 
-    /// A program as this device's user would start it in the checkout, with an environment that has nothing else in it.
+    /// A program as this device's user would start it in the checkout, with nothing else in its
+    /// environment.
     pub fn command(&self, program: &str, arguments: &[impl AsRef<OsStr>]) -> Command {
         let bin = self.root.join("bin");
         let path = std::env::var("PATH").expect("there is a PATH");
@@ -144,8 +147,8 @@ impl Device {
             .env("PATH", format!("{}:{path}", bin.display()))
             .env("TERM", "xterm-256color")
             .env("LANG", "C.UTF-8")
-            // Claude Code refuses a directory in /tmp named after the user id that somebody else made; who is root in a
-            // namespace is somebody else (seen with 2.1.330, 2026-11-23).
+            // Claude Code refuses a directory in /tmp named after the user id if another user made
+            // it; root in a namespace is another user (seen with 2.1.330, 2026-11-23).
             .env("TMPDIR", self.temp_dir())
             .env("SESSION_ROAM_HOME", &self.roam_home)
             .envs(&self.variables)
@@ -196,7 +199,8 @@ impl Device {
         }
     }
 
-    /// Stops the engine as a service manager does; it must end well and take its Syncthing with it.
+    /// Stops the engine as a service manager does; it must exit cleanly and take its Syncthing with
+    /// it.
     pub fn stop(&mut self) {
         let mut engine = self.engine.take().expect("the engine was started");
         let ended = engine.stop();
@@ -209,7 +213,7 @@ impl Device {
         );
     }
 
-    /// Kills the engine, leaving it no moment to put anything in order.
+    /// Kills the engine without time to clean up.
     pub fn kill(&mut self) {
         let mut engine = self.engine.take().expect("the engine was started");
         engine
@@ -250,7 +254,7 @@ impl Device {
         }
     }
 
-    /// Asks the running engine; panics when the command fails.
+    /// Sends a request to the running engine; panics when the command fails.
     pub fn roam(&self, arguments: &[&str]) -> Value {
         self.try_roam(arguments)
             .unwrap_or_else(|told| panic!("roam {} on {}: {told}", arguments.join(" "), self.name))
@@ -348,11 +352,12 @@ impl Device {
         self.clone_into(&self.checkout, from, remote);
     }
 
-    /// A clone of another device's repository that lies in `target` and names `remote` from its first moment on.
+    /// Clones another device's repository into `target`; the clone names `remote` from its first
+    /// moment on.
     pub fn clone_into(&self, target: &Path, from: &Device, remote: &str) {
         fs::create_dir_all(target.parent().expect("a checkout is in a directory"))
             .expect("a directory");
-        // Made elsewhere: an engine may look at any moment.
+        // Made elsewhere first: an engine may scan at any moment.
         let made = self.root.join(format!("clone-of-{}", self.name));
         let [source, clone] = [&from.checkout, &made].map(|dir| dir.to_str().expect("UTF-8"));
         self.git(&["clone", "--quiet", source, clone]);
@@ -373,8 +378,8 @@ impl Device {
         );
     }
 
-    /// What the engine says of itself, for a test that is failing already: asked in a thread of its own, because a second
-    /// panic while one is under way would end the process and hide the first.
+    /// The engine's status, for a test that is already failing. It is requested in a separate
+    /// thread, because a second panic during the first would end the process and hide the first.
     fn last_status(&self) -> String {
         std::thread::scope(
             |scope| match scope.spawn(|| self.try_roam(&["status"])).join() {
@@ -419,7 +424,8 @@ impl Drop for Device {
 }
 
 impl Engine {
-    /// Asks the engine to end and sees to it that nothing of it is left; the error says what had to be killed.
+    /// Stops the engine and ensures that no process of it is left; the error names what had to be
+    /// killed.
     fn stop(&mut self) -> Result<Option<i32>, String> {
         signal("-TERM", self.child.id().into());
         let limit = Duration::from_secs(60);
@@ -439,7 +445,8 @@ impl Engine {
         ))
     }
 
-    /// A parent's death reaches the child a moment later; what is left after that moment is killed and told.
+    /// The death of a parent reaches the child a moment later; a child that still runs after that
+    /// moment is killed and reported.
     fn syncthing_gone(&self) -> Result<(), String> {
         let Some(pid) = self.syncthing_pid else {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Small things about files that every test here needs.
+//! Small functions about files that every test here needs.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,9 @@
-//! Runs a test where nothing but this machine's loopback can be reached, and waits for things with a deadline.
+//! Runs a test where only this machine's loopback can be reached, and waits for things with a
+//! deadline.
 //!
-//! The real tools phone home when they can. In a network namespace of its own with nothing but `lo` a test shows that
-//! everything it needs is on this machine, and no request of a test run ever leaves it. What a test mounts, nobody else
-//! sees: it has its mounts to itself as well.
+//! The real tools phone home when they can. In a network namespace with nothing but `lo`, a test
+//! shows that everything it needs is on this machine, and no request of a test run ever leaves it.
+//! A test has its own mount namespace as well, so its mounts are visible to nobody else.
 
 use std::any::type_name_of_val;
 use std::fs;
@@ -12,12 +13,12 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// Says to the process inside that it is there.
+/// Tells the process that it runs inside.
 const ALONE: &str = "SESSION_ROAM_TEST_ALONE";
 
-/// Runs this same test again in namespaces where it has loopback and its mounts to itself, and takes over its outcome.
+/// Runs this same test again in network and mount namespaces of its own, and passes on the result.
 ///
-/// `test` is a closure written inside the test function: the function's name is read off its type.
+/// `test` is a closure written inside the test function: the function's name is read from its type.
 pub fn alone(test: impl FnOnce()) {
     if std::env::var_os(ALONE).is_some() {
         assert!(only_loopback(), "this process reaches more than loopback");
@@ -47,15 +48,15 @@ pub fn alone(test: impl FnOnce()) {
          `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0` permits it.",
         output.status
     );
-    // `--exact` with a name no test has runs nothing and calls that a success.
+    // `--exact` with an unknown name runs no test and reports success.
     assert!(
         said.contains("1 passed"),
         "{name} was not run in its namespaces."
     );
 }
 
-/// Whether there is no route but those over `lo`. Kernels may put unused tunnel devices into every namespace, so the
-/// routes say more than the list of interfaces.
+/// Whether all routes are over `lo`. Kernels may put unused tunnel devices into every namespace, so
+/// routes are a better sign than the list of interfaces.
 fn only_loopback() -> bool {
     let v4 = fs::read_to_string("/proc/net/route").unwrap_or_default();
     let v6 = fs::read_to_string("/proc/net/ipv6_route").unwrap_or_default();
@@ -67,7 +68,8 @@ fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }
 
-/// Asks until there is an answer; panics with what it waited for, how long, and the last reason why not.
+/// Asks until there is an answer; panics with what was awaited, for how long, and the last reason
+/// for failure.
 pub fn wait_for<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Result<T, String>) -> T {
     let start = Instant::now();
     loop {
@@ -84,7 +86,7 @@ pub fn wait_for<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Result<
     }
 }
 
-/// How a program ended and what it said.
+/// How a program ended, with its output.
 pub struct Ended {
     pub status: ExitStatus,
     pub stdout: String,
@@ -100,8 +102,9 @@ impl Ended {
     }
 }
 
-/// Runs a program to its end, or kills it at the limit and panics. Its output goes through files in `scratch`: a pipe
-/// that a grandchild keeps open would hold us for as long as that lives.
+/// Runs a program to its end, or kills it at the limit and panics. Its output goes to files in
+/// `scratch`: a pipe that a grandchild keeps open would block this function for as long as the
+/// grandchild lives.
 pub fn run_within(limit: Duration, mut command: Command, scratch: &Path) -> Ended {
     let outputs = tempfile::tempdir_in(scratch).expect("a directory for the output");
     let (stdout, stderr) = (outputs.path().join("stdout"), outputs.path().join("stderr"));

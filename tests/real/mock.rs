@@ -1,4 +1,4 @@
-//! The mock language model as a child process, and what the tools sent to it.
+//! The mock language model as a child process, and the requests that the tools sent to it.
 
 use crate::isolation::wait_for;
 use serde_json::Value;
@@ -37,13 +37,14 @@ impl Mock {
         Self { child, port, log }
     }
 
-    /// The conversation a tool sent with `prompt`: everything the model would have known when it answered.
+    /// The conversation that a tool sent with `prompt`: everything the model would have known when
+    /// it answered.
     pub fn context_of(&self, prompt: &str) -> Vec<String> {
         self.heard(prompt)
             .unwrap_or_else(|heard| panic!("no tool sent {prompt:?} to the mock. {heard}"))
     }
 
-    /// Whether any request whose conversation ends in `prompt` has `word` in it, wherever.
+    /// Whether any request whose conversation ends in `prompt` contains `word` anywhere.
     pub fn mentioned(&self, prompt: &str, word: &str) -> bool {
         let asked = format!("user: {prompt}");
         let requests = self.requests();
@@ -53,9 +54,11 @@ impl Mock {
         about.any(|request| request["body"].to_string().contains(word))
     }
 
-    /// `context_of` for a prompt that may be on its way; the error says what was heard so far.
+    /// `context_of` for a prompt that may still be on its way; the error contains what arrived so
+    /// far.
     ///
-    /// Requests without tools are a client's own small questions (a title, a suggestion) and not the conversation.
+    /// Requests without tools are a client's own small questions (a title, a suggestion) and not
+    /// the conversation.
     pub fn heard(&self, prompt: &str) -> Result<Vec<String>, String> {
         let asked = format!("user: {prompt}");
         let requests = self.requests();
@@ -94,7 +97,7 @@ impl Drop for Mock {
     }
 }
 
-/// What the mock answers to the `n`th prompt of a conversation, with everything that happens on the way.
+/// The mock's answer to the `n`th prompt of a conversation, with all steps on the way.
 pub fn turn(n: usize, prompt: &str) -> Vec<String> {
     let mut turn = vec![format!("user: {prompt}")];
     if let Some(command) = prompt.strip_prefix("run-tool: ") {
@@ -107,7 +110,7 @@ pub fn turn(n: usize, prompt: &str) -> Vec<String> {
     turn
 }
 
-/// Reads the turns out of a request of either protocol.
+/// Reads the turns from a request of either protocol.
 fn conversation(body: &Value) -> Vec<String> {
     let items = body["messages"].as_array().or(body["input"].as_array());
     items.into_iter().flatten().flat_map(turns_of).collect()
@@ -144,7 +147,8 @@ fn turn_of(role: &str, part: &Value) -> Option<String> {
         "tool_result" => Some(format!("result: {}", last_line(&part["content"]))),
         "text" | "input_text" | "output_text" => {
             let text = part["text"].as_str()?;
-            // The tools' own notes (`<environment_context>`, `<system-reminder>`) come in the user's name.
+            // The tools' own notes (`<environment_context>`, `<system-reminder>`) have the role of
+            // the user.
             let said = matches!(role, "user" | "assistant") && !text.trim_start().starts_with('<');
             said.then(|| format!("{role}: {text}"))
         }
@@ -176,7 +180,7 @@ fn command_of(arguments: &Value) -> String {
         .to_owned()
 }
 
-/// Cline's shell answers with a list, as JSON in a text: what each of several commands printed.
+/// Cline's shell answers with a list, as JSON in a text: the output of each of several commands.
 fn answers_in(content: &Value) -> Value {
     let list: Option<Vec<Value>> = content
         .as_str()

@@ -1,4 +1,5 @@
-//! The real OpenCode, as these tests start and resume it, and its sessions as the adapter sees them.
+//! The real OpenCode, as these tests start and resume it, and its sessions as the adapter sees
+//! them.
 
 use crate::device::{Device, PATIENCE, Resume, link_roam};
 use crate::files::write;
@@ -85,7 +86,8 @@ fn installed() -> PathBuf {
         .expect("OpenCode is not installed: run `cargo xtask test`, which installs it")
 }
 
-/// The mock as the model, spoken to in OpenAI's Responses API, and sign-ins that nobody else may ever see.
+/// The mock as the model, over OpenAI's Responses API, and credentials that nobody else may ever
+/// see.
 fn settle(device: &Device, mock_port: u16) {
     let secret = device.secret();
     let provider = json!({
@@ -127,7 +129,8 @@ pub fn begin_in(device: &Device, cwd: &Path, prompt: &str) -> String {
     id.clone()
 }
 
-/// Goes on by what `roam resume` printed, turned into OpenCode's form for scripts: `opencode run -s ID`.
+/// Continues with the command that `roam resume` printed, in OpenCode's form for scripts: `opencode
+/// run -s ID`.
 pub fn go_on(device: &Device, resume: &Resume, prompt: &str) {
     let [program, option, id] = &resume.argv[..] else {
         panic!("not `opencode -s ID`: {resume:?}")
@@ -147,7 +150,8 @@ pub fn by_hand(session: &str, cwd: &Path) -> Resume {
     }
 }
 
-/// The device's user wants to be asked before a command runs; where nobody can be asked it is refused.
+/// The device's user wants to be asked before a command runs; where nobody can be asked, the
+/// command is refused.
 pub fn ask_before_all(device: &Device) {
     let file = device.home.join(".config/opencode/opencode.json");
     let mut config: Value =
@@ -177,7 +181,7 @@ pub fn allowing_all(device: &Device, session: &str) -> PathBuf {
     file
 }
 
-/// OpenCode's own import, which takes everything.
+/// OpenCode's own import, which accepts everything.
 pub fn import(device: &Device, file: &Path) {
     let mut command = opencode(device, &["import", file.to_str().expect("UTF-8")]);
     command.current_dir(&device.checkout);
@@ -194,7 +198,8 @@ pub fn delete(device: &Device, session: &str) {
     assert!(ended.status.success(), "{}", ended.told());
 }
 
-/// Whether OpenCode ran a command that it was asked to run in this session. That it was refused is no failure of the test.
+/// Whether OpenCode ran the command that this session asked for. A refused command does not fail
+/// the test.
 pub fn runs(device: &Device, resume: &Resume, word: &str) -> bool {
     let [_, _, id] = &resume.argv[..] else {
         panic!("not `opencode -s ID`: {resume:?}")
@@ -214,7 +219,7 @@ pub fn runs(device: &Device, resume: &Resume, word: &str) -> bool {
 }
 
 fn say(device: &Device, cwd: &Path, options: &[&str], prompt: &str) -> Result<(), String> {
-    // Words with spaces in them would be quoted in the prompt.
+    // An argument with spaces would be quoted in the prompt.
     let words: Vec<&str> = ["run"]
         .iter()
         .chain(options)
@@ -270,7 +275,8 @@ fn ids(device: &Device) -> Vec<String> {
 pub fn content(device: &Device, session: &str) -> Vec<u8> {
     let found =
         found(device, session).unwrap_or_else(|| panic!("{session} is not on {}", device.name));
-    // The engine's own import may hold the database: OpenCode then says "database is locked" (seen 2026-11-29).
+    // The engine's own import may lock the database: OpenCode then reports "database is locked"
+    // (seen 2026-11-29).
     let reading = wait_for(
         &format!("{session} of {} to be exported", device.name),
         PROMPT_LIMIT,
@@ -286,7 +292,7 @@ pub fn content(device: &Device, session: &str) -> Vec<u8> {
     bytes.to_vec()
 }
 
-/// What was said in a session, as the database has it: no program runs for it.
+/// The texts of a session's messages, read from the database without starting a program.
 pub fn texts(device: &Device, session: &str) -> Vec<String> {
     let file = device.home.join(".local/share/opencode/opencode.db");
     let query = format!(
@@ -304,7 +310,8 @@ pub fn texts(device: &Device, session: &str) -> Vec<String> {
         .collect()
 }
 
-/// Waits until `to` has as much of the session in its store as `from`, and asks `roam` there how to go on.
+/// Waits until `to` has as much of the session in its store as `from`, and asks `roam` there how to
+/// continue.
 pub fn carried(session: &str, from: &Device, to: &Device) -> Resume {
     let wanted = messages(&content(from, session));
     let what = format!(
@@ -314,7 +321,7 @@ pub fn carried(session: &str, from: &Device, to: &Device) -> Resume {
     wait_for(&what, PATIENCE, || {
         let there = found(to, session).ok_or("it is not there")?;
         let theirs = found(from, session).ok_or("it is gone")?;
-        // Messages and parts, counted.
+        // The number of messages and parts.
         if there.docs[0].stamp.len == theirs.docs[0].stamp.len {
             Ok(())
         } else {
@@ -340,7 +347,7 @@ pub fn carried(session: &str, from: &Device, to: &Device) -> Resume {
         .unwrap_or_else(|error| panic!("roam resume --print says {resume}: {error}"))
 }
 
-/// All of a document but what it says of the whole session.
+/// All of a document except the fields of the session as a whole.
 pub fn messages(content: &[u8]) -> String {
     let text = String::from_utf8(content.to_vec()).expect("a document is text");
     let (messages, _) = text
@@ -354,7 +361,7 @@ pub fn files_with(dir: &Path, word: &str) -> Vec<PathBuf> {
         let raw = std::fs::read(file).unwrap_or_default();
         let mut content = Vec::new();
         match file.extension().is_some_and(|ending| ending == "zst") {
-            // What was decoded before a torn last frame counts.
+            // Everything decoded before a torn last frame counts.
             true => drop(
                 zstd::Decoder::new(raw.as_slice())
                     .map(|mut decoder| decoder.read_to_end(&mut content)),

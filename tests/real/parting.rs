@@ -1,4 +1,5 @@
-//! A session that goes on on two devices while they are apart, and the two meeting again.
+//! A session that continues on two devices while they are disconnected, and the moment the two meet
+//! again.
 
 use crate::device::{Device, PATIENCE, rows};
 use crate::files::files_below;
@@ -12,24 +13,25 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// What was said before the devices parted.
+/// The prompts before the devices were disconnected.
 pub const BEFORE: [&str; 2] = [
     "Where is the bug in parser.rs?",
     "run-tool: echo seen-before-parting",
 ];
-/// What the desk went on with, first.
+/// The prompt with which the desk continued, first.
 pub const LEFT: &str = "run-tool: echo said-at-the-desk";
-/// What the laptop went on with.
+/// The prompt with which the laptop continued.
 pub const RIGHT: &str = "Said on the train";
 
-/// A session as both devices have it in their tools while they are apart.
+/// A session as both devices have it in their tools while they are disconnected.
 pub struct Parted {
     pub session: String,
     pub left: Vec<u8>,
     pub right: Vec<u8>,
 }
 
-/// The same after they met: the desk's way kept the id, the laptop's became a session of its own.
+/// The same after they met: the desk's branch kept the id, the laptop's became a session of its
+/// own.
 pub struct Split {
     pub tool: Tool,
     pub session: String,
@@ -39,7 +41,7 @@ pub struct Split {
     pub forked: Vec<u8>,
 }
 
-/// A prompt with its number in the conversation it was said in, which its answer has in it.
+/// A prompt with its number in its conversation; the answer contains that number.
 pub type Turns = Vec<(usize, &'static str)>;
 
 pub fn left_turns() -> Turns {
@@ -50,18 +52,18 @@ pub fn right_turns() -> Turns {
     vec![(1, BEFORE[0]), (2, BEFORE[1]), (3, RIGHT)]
 }
 
-/// Neither knew of the other, so both answers have the same number.
+/// Neither device knew of the other, so both answers have the same number.
 pub fn stitched_turns() -> Turns {
     [left_turns(), vec![(3, RIGHT)]].concat()
 }
 
-/// What a model is told with `prompt` after these turns.
+/// What is sent to the model with `prompt` after these turns.
 pub fn told(turns: &[(usize, &str)], prompt: &str) -> Vec<String> {
     let before = turns.iter().flat_map(|(n, prompt)| mock::turn(*n, prompt));
     before.chain([format!("user: {prompt}")]).collect()
 }
 
-/// A session of the desk, carried to the laptop. `beside` may put files beside it before it leaves.
+/// A session of the desk, synced to the laptop. `beside` may put files beside it before it leaves.
 pub fn begin(world: &World, tool: Tool, beside: impl FnOnce(&str)) -> String {
     let World { desk, laptop, .. } = world;
     let session = tool.begin(desk, BEFORE[0]);
@@ -76,7 +78,7 @@ pub fn begin(world: &World, tool: Tool, beside: impl FnOnce(&str)) -> String {
     session
 }
 
-/// A session that both devices went on with while the laptop heard and said nothing.
+/// A session that both devices continued while the laptop received and sent nothing.
 pub fn part(world: &World, tool: Tool, beside: impl FnOnce(&str)) -> Parted {
     let World {
         desk, laptop, mock, ..
@@ -96,7 +98,7 @@ pub fn part(world: &World, tool: Tool, beside: impl FnOnce(&str)) -> Parted {
             crate::story::context(&said),
             "apart from the other"
         );
-        // The way that was recorded first keeps the id.
+        // The branch that was recorded first keeps the id.
         recorded(device, tool, &session);
     }
     let [left, right] =
@@ -109,7 +111,7 @@ pub fn part(world: &World, tool: Tool, beside: impl FnOnce(&str)) -> Parted {
     }
 }
 
-/// Waits until the device's own journals give back what is in its store.
+/// Waits until the device's own journals give back the content of its store.
 pub fn recorded(device: &Device, tool: Tool, session: &str) {
     let out = device
         .scratch()
@@ -135,7 +137,8 @@ pub fn recorded(device: &Device, tool: Tool, session: &str) {
 }
 
 impl Parted {
-    /// Lets the devices meet and waits until each has both ways in its store, with the same bytes.
+    /// Lets the devices meet and waits until each has both branches in its store, with the same
+    /// bytes.
     pub fn meet(self, world: &World, tool: Tool) -> Split {
         world.laptop.roam(&["continue"]);
         let Self {
@@ -159,7 +162,8 @@ impl Parted {
     }
 }
 
-/// Waits until a device lists both ways of a session and says which session the laptop's has become.
+/// Waits until a device lists both branches of a session; returns the session that the laptop's
+/// branch became.
 pub fn listed(device: &Device, session: &str) -> String {
     let row = wait_for(
         &format!("{} to list both ways of {session}", device.name),
@@ -197,7 +201,8 @@ pub fn listed(device: &Device, session: &str) -> String {
     fork
 }
 
-/// Put back, the id gives the very lines that the other device wrote; nothing but the line of a title came in between.
+/// With the original id put back, the fork has the very lines that the other device wrote; only a
+/// title line was added.
 fn is_fork_of(original: &[u8], forked: &[u8], session: &str, fork: &str) {
     assert_eq!(session.len(), fork.len(), "nothing in the file moves");
     let text = String::from_utf8(forked.to_vec())
@@ -263,7 +268,7 @@ impl World {
 }
 
 impl Split {
-    /// Waits until the fork is in nobody's store and nobody lists the split.
+    /// Waits until no store has the fork and no device lists the split.
     pub fn is_settled(&self, world: &World) {
         for device in world.both() {
             wait_for(
@@ -281,7 +286,7 @@ impl Split {
         }
     }
 
-    /// Takes a choice back, and waits until both devices have both ways as they were.
+    /// Undoes a choice, and waits until both devices have both branches as they were.
     pub fn undo(&self, world: &World, by: &Device) {
         by.roam(&["undo", &self.session]);
         world.holds(self.tool, &self.session, &self.left);
@@ -292,7 +297,8 @@ impl Split {
             .for_each(|device| assert_eq!(listed(device, &self.session), self.fork));
     }
 
-    /// Resumes a session on both devices, leaving no mark there, and compares what the model is told.
+    /// Resumes a session on copies of both devices, which leaves no mark on them, and compares what
+    /// is sent to the model.
     pub fn knows(&self, world: &World, turns: &[(usize, &str)]) {
         static ASKED: AtomicU32 = AtomicU32::new(1);
         for device in world.both() {

@@ -1,4 +1,5 @@
-//! What every story with real tools is told in: what the model was told, and a session carried from one device to another.
+//! The parts of every story with real tools: what was sent to the model, and a session brought from
+//! one device to another.
 
 use crate::device::{Device, PATIENCE, Resume};
 use crate::isolation::wait_for;
@@ -11,7 +12,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-/// Everything said up to and including the last prompt.
+/// The whole conversation up to and including the last prompt.
 pub fn context(prompts: &[&str]) -> Vec<String> {
     let (last, before) = prompts.split_last().expect("something was said");
     let mut turns: Vec<String> = before
@@ -23,7 +24,8 @@ pub fn context(prompts: &[&str]) -> Vec<String> {
     turns
 }
 
-/// Waits until `to` has in its tool's store what `from` has in its own, and asks `roam` there how to go on.
+/// Waits until `to` has in its tool's store what `from` has in its own, and asks `roam` there how
+/// to continue.
 pub fn carried_by_roam(tool: Tool, session: &str, from: &Device, to: &Device) -> Resume {
     let start = Instant::now();
     let what = format!(
@@ -68,7 +70,7 @@ pub fn carried_by_roam(tool: Tool, session: &str, from: &Device, to: &Device) ->
         .unwrap_or_else(|error| panic!("roam resume --print says {resume}: {error}"))
 }
 
-/// Does what an adapter does, without one.
+/// Does the work of an adapter by hand.
 pub fn copied_by_hand(tool: Tool, session: &str, from: &Device, to: &Device) -> Resume {
     let file = tool
         .file(from, session)
@@ -79,13 +81,14 @@ pub fn copied_by_hand(tool: Tool, session: &str, from: &Device, to: &Device) -> 
     tool.resume_by_hand(session, &to.checkout)
 }
 
-/// The session's file on a device, what steers in it in the form that it has where another device wrote it: so it is the
-/// same on all of them.
+/// The session's file on a device with its steering records in neutral form, as where another
+/// device wrote it: the same on all devices.
 pub fn bytes(tool: Tool, session: &str, device: &Device) -> Result<Vec<u8>, String> {
     Ok(neutral(tool, &stored(tool, session, device)?))
 }
 
-/// What steers in these lines, in the form that it has where another device wrote it.
+/// These lines with their steering records in the form that they have where another device wrote
+/// them.
 pub fn neutral(tool: Tool, lines: &[u8]) -> Vec<u8> {
     let adapters = session_roam_core::tools::all(&[]);
     let adapter = adapters
@@ -100,13 +103,14 @@ pub fn neutral(tool: Tool, lines: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-/// The same as it lies there.
+/// The same as it is stored.
 pub fn stored(tool: Tool, session: &str, device: &Device) -> Result<Vec<u8>, String> {
     let file = tool.file(device, session)?;
     fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))
 }
 
-/// Goes on with a session on a device by the command that `roam` gives there, and says what the model was told.
+/// Continues a session on a device with the command that `roam` gives there, and returns what was
+/// sent to the model.
 pub fn resumed(
     world: &World,
     tool: Tool,

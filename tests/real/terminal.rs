@@ -1,4 +1,5 @@
-//! A tool in a terminal, as its user has it: started by exactly the command it is resumed with, read and typed into.
+//! A tool in a terminal, as its user runs it: started with exactly the command that resumes it,
+//! read and typed into.
 
 use crate::device::{Device, Resume};
 use crate::isolation::wait_for;
@@ -26,7 +27,7 @@ impl Terminal {
             .iter()
             .map(|word| format!("'{}'", word.replace('\'', r"'\''")))
             .collect();
-        // A terminal with no size makes the tools draw nothing.
+        // In a terminal without a size the tools draw nothing.
         let line = format!("stty cols 150 rows 45; exec {}", words.join(" "));
         let screen_name = screen.to_str().expect("a plain name");
         let mut command = device.command("script", &["-qefc", &line, screen_name]);
@@ -47,7 +48,7 @@ impl Terminal {
         }
     }
 
-    /// Waits until `word`, which has no spaces, has been drawn and the tool draws no more.
+    /// Waits until `word`, which has no spaces, has been drawn and the tool has stopped drawing.
     pub fn wait_for(&self, word: &str) {
         wait_for(&format!("{word:?} on the screen"), PATIENCE, || {
             let before = self.drawn();
@@ -61,14 +62,15 @@ impl Terminal {
         });
     }
 
-    /// Types a line. What comes in one piece with its Enter is taken for pasted text, where Enter means a new line.
+    /// Types a line. Text that arrives in one piece with its Enter counts as pasted, where Enter
+    /// means a new line.
     pub fn enter(&mut self, line: &str) {
         self.press(line);
         sleep(Duration::from_millis(700));
         self.press("\r");
     }
 
-    /// Leaves the tool as its user does, and waits until it is gone.
+    /// Leaves the tool as its user does, and waits until its process has ended.
     pub fn leave(mut self) {
         self.enter("/exit");
         let child = &mut self.child;
@@ -99,7 +101,7 @@ impl Drop for Terminal {
         if !matches!(self.child.try_wait(), Ok(None)) {
             return;
         }
-        // `script` passes the hang-up on to the tool; a tool that does not heed it loses its terminal.
+        // `script` passes the hang-up on to the tool; a tool that ignores it loses its terminal.
         let _ = Command::new("kill")
             .args(["-TERM", &self.child.id().to_string()])
             .status();

@@ -1,5 +1,5 @@
-//! The real Claude Code and the real Codex, as this test starts and resumes them: not by hand in a terminal, but with
-//! their own switches for scripts.
+//! The real Claude Code and the real Codex, started and resumed not by hand in a terminal but with
+//! their own options for scripts.
 
 use crate::device::{Device, Resume};
 use crate::files::{files_below, write};
@@ -20,12 +20,13 @@ const PROMPT_LIMIT: Duration = Duration::from_secs(180);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Client {
     ClaudeCode,
-    /// Goes on at the last record of the file, whatever its time (facts seen with 2.1.108, 2026-11-23).
+    /// Continues at the last record of the file, whatever its time (seen with 2.1.108, 2026-11-23).
     ClaudeCode2_1_108,
-    /// Goes on at the record with the newest time, wherever it is in the file (seen with 2.0.76, 2026-11-23).
+    /// Continues at the record with the newest time, wherever it is in the file (seen with 2.0.76,
+    /// 2026-11-23).
     ClaudeCode2_0_76,
     Codex,
-    /// From before there were ordinals in a rollout (seen with 0.120.0, 2026-11-23).
+    /// Its rollouts have no ordinals yet (seen with 0.120.0, 2026-11-23).
     Codex0_120_0,
 }
 
@@ -39,8 +40,8 @@ impl Client {
         }
     }
 
-    /// What to start, below `node_modules`: not the newer packages' launchers, which need install scripts or node on the
-    /// way.
+    /// The program to start, below `node_modules`: not the launchers of newer packages, which need
+    /// install scripts or node.
     fn file(self) -> String {
         let (cpu, triple) = match std::env::consts::ARCH {
             "aarch64" => ("arm64", "aarch64-unknown-linux-musl"),
@@ -83,7 +84,7 @@ impl Tool {
         }
     }
 
-    /// What it is called on PATH.
+    /// Its name on PATH.
     fn program(self) -> &'static str {
         match self {
             Self::ClaudeCode => "claude",
@@ -114,7 +115,7 @@ impl Tool {
         }
     }
 
-    /// Runs what starts a session and returns its id.
+    /// Runs the command that starts a session and returns its id.
     fn new_session(self, device: &Device, cwd: &Path, argv: &[&str]) -> String {
         let before = self.files(device);
         let mut command = device.command(argv[0], &argv[1..]);
@@ -137,8 +138,8 @@ impl Tool {
         id_of(&new[0])
     }
 
-    /// Goes on with a session by the tool's own resume: what the user would run, turned into its form for scripts.
-    /// The error is what the tool said when it refused.
+    /// Continues a session with the tool's own resume: the command that the user would run, in its
+    /// form for scripts. The error is the tool's own output when it refused.
     pub fn go_on(self, device: &Device, resume: &Resume, prompt: &str) -> Result<(), String> {
         let (program, rest) = resume.argv.split_first().expect("a command to resume with");
         let arguments = match self {
@@ -163,7 +164,8 @@ impl Tool {
         }
     }
 
-    /// The session's main file in the device's store; exactly one, or a tool may take the wrong one.
+    /// The session's main file in the device's store; there must be exactly one, or a tool may use
+    /// the wrong one.
     pub fn file(self, device: &Device, session: &str) -> Result<PathBuf, String> {
         let mut found = self.files(device);
         found.retain(|file| {
@@ -179,7 +181,7 @@ impl Tool {
         }
     }
 
-    /// The sessions of the device's store whose own file has these words.
+    /// The sessions of the device's store whose own file contains these words.
     pub fn saying(self, device: &Device, words: &str) -> Vec<String> {
         let mut files = self.files(device);
         files.retain(|file| {
@@ -195,7 +197,7 @@ impl Tool {
         }
     }
 
-    /// The variable that has the tool use another store than the usual one.
+    /// The variable that makes the tool use another store than the usual one.
     pub fn store_variable(self) -> &'static str {
         match self {
             Self::ClaudeCode => "CLAUDE_CONFIG_DIR",
@@ -203,7 +205,7 @@ impl Tool {
         }
     }
 
-    /// Where a device whose user keeps two stores has the other one.
+    /// The second store of a device whose user has two.
     pub fn second_store(self, device: &Device) -> PathBuf {
         device.home.join("work").join(self.id())
     }
@@ -228,8 +230,9 @@ impl Tool {
         files
     }
 
-    /// Where a session's file belongs on `to`, given where it is on `from`: what an adapter knows, said once more by
-    /// hand. Claude Code looks in a directory named after the cwd; Codex looks everywhere below `sessions`.
+    /// Where a session's file belongs on `to`, given its place on `from`: the adapter's knowledge,
+    /// repeated by hand. Claude Code looks in a directory named after the cwd; Codex looks
+    /// everywhere below `sessions`.
     pub fn place(self, file: &Path, from: &Device, to: &Device) -> PathBuf {
         match self {
             Self::ClaudeCode => projects(to)
@@ -242,7 +245,7 @@ impl Tool {
         }
     }
 
-    /// What the user types to resume, without `roam`.
+    /// The command that the user types to resume, without `roam`.
     pub fn resume_by_hand(self, session: &str, cwd: &Path) -> Resume {
         let argv = match self {
             Self::ClaudeCode => words(&["claude", "--resume", session]),
@@ -283,8 +286,9 @@ impl Tool {
         }
     }
 
-    /// A session that was run so that it asks before nothing. (Claude Code restores `acceptEdits`, `auto` and `dontAsk`, and
-    /// `bypassPermissions` not; what runs without a terminal notes no mode. 2.1.330, 2026-11-28.)
+    /// A session that ran in a mode without questions. (Claude Code restores `acceptEdits`, `auto`
+    /// and `dontAsk`, but not `bypassPermissions`; without a terminal it records no mode. 2.1.330,
+    /// 2026-11-28.)
     pub fn allow_all(self, device: &Device, session: &str) {
         let file = self.file(device, session).expect("it was begun");
         match self {
@@ -292,7 +296,7 @@ impl Tool {
                 let mode = json!({ "type": "permission-mode", "permissionMode": "acceptEdits", "sessionId": session });
                 append(&file, &format!("{mode}\n"));
             }
-            // The device's own settings say so.
+            // The device's own settings do it.
             Self::Codex => {}
         }
     }
@@ -305,7 +309,7 @@ impl Tool {
         String::from_utf8_lossy(file).contains(words)
     }
 
-    /// What the tool writes that a turn was run with.
+    /// The permissions of a turn, as the tool records them.
     pub fn run_with(self, lines: &[u8]) -> Vec<String> {
         let text = String::from_utf8_lossy(lines).into_owned();
         let records = text
@@ -347,7 +351,7 @@ impl Tool {
         }
     }
 
-    /// Lets Claude Code put files back to what they were at a message; gives what it said.
+    /// Lets Claude Code restore files to their state at a message; returns its output.
     pub fn rewind(self, device: &Device, resume: &Resume, message: &str) -> String {
         let (program, rest) = resume.argv.split_first().expect("a command to resume with");
         let arguments = [words(&["-p", "--rewind-files", message]), rest.to_vec()].concat();
@@ -359,8 +363,9 @@ impl Tool {
         run_within(PROMPT_LIMIT, command, device.scratch()).told()
     }
 
-    /// Writes what a user who has used the tool before has: its settings, with questions of the first start answered
-    /// and the mock as the model, and credentials that nobody else may ever see.
+    /// Writes the files of a user who has used the tool before: its settings, with the questions of
+    /// the first start answered and the mock as the model, and credentials that nobody else may
+    /// ever see.
     pub fn settle(self, device: &Device, mock_port: u16) {
         let (home, secret) = (&device.home, device.secret());
         match self {
@@ -369,7 +374,7 @@ impl Tool {
                     "hasCompletedOnboarding": true,
                     "theme": "dark",
                     "projects": { device.checkout.to_str().expect("checkouts are UTF-8"): { "hasTrustDialogAccepted": true } },
-                    // The tool remembers a key that was said yes to by its last 20 characters.
+                    // The tool remembers an approved key by its last 20 characters.
                     "customApiKeyResponses": { "approved": [&secret[secret.len() - 20..]], "rejected": [] },
                     "oauthAccount": { "planted": secret },
                 });
@@ -397,9 +402,10 @@ impl Tool {
     }
 }
 
-/// Codex' own sandbox needs namespaces of its own, which a container may not give. With analytics on, each run ends with
-/// 5 s of trying to send its figures; the daemon it starts for a terminal outlives that by a minute (both seen with
-/// 0.169.0, 2026-11-23). With plugins on, 0.120.0 waits 5 s for a name server that is not there (seen 2026-11-23).
+/// The sandbox of Codex needs namespaces of its own, which a container may not allow. With
+/// analytics on, each run ends with 5 s of trying to send its figures; the daemon it starts for a
+/// terminal outlives that by a minute (both seen with 0.169.0, 2026-11-23). With plugins on,
+/// 0.120.0 waits 5 s for a name server that is not there (seen 2026-11-23).
 fn codex_config(checkout: &Path, mock_port: u16, secret: &str) -> String {
     format!(
         r#"model = "mock-model"
@@ -428,8 +434,8 @@ trust_level = "trusted"
     )
 }
 
-/// A thread of Codex that begins as another: it stores where in the other's file it left that, and what came after
-/// (seen with 0.169.0, 2026-11-23).
+/// A thread of Codex that begins as another thread: it stores the offset in the other's file at
+/// which it left it, and its own later lines (seen with 0.169.0, 2026-11-23).
 pub fn child_of(device: &Device, parent: &str, prompt: &str) -> String {
     Tool::Codex.new_session(
         device,
@@ -438,7 +444,8 @@ pub fn child_of(device: &Device, parent: &str, prompt: &str) -> String {
     )
 }
 
-/// Codex' own list, as its picker shows it under "All": ids and paths, asked of `codex app-server`.
+/// The list of Codex itself, as its picker shows it under "All": ids and paths, from `codex
+/// app-server`.
 pub fn listed_by_codex(device: &Device) -> Vec<(String, PathBuf)> {
     let mut command = device.command("codex", &["app-server"]);
     command
@@ -501,8 +508,9 @@ fn id_of(file: &Path) -> String {
     stem[stem.len() - 36..].to_owned()
 }
 
-/// Whether a file of a store is a session's main file. Claude Code 2.0.76 writes an empty file of another id at each
-/// resume, and what its agents say beside the sessions (seen 2026-11-23).
+/// Whether a file of a store is a session's main file. At each resume, Claude Code 2.0.76 writes an
+/// empty file with another id; it also keeps its agents' messages beside the sessions (seen
+/// 2026-11-23).
 fn is_session(file: &Path) -> bool {
     let is_agent = file
         .file_name()

@@ -1,6 +1,8 @@
-//! Invented Claude Code transcripts, written as the tool writes them: line after line, each with its end.
+//! Invented Claude Code transcripts, written as the tool writes them: line by line, each with its
+//! newline.
 //!
-//! The shape is that of 2.1.330 (seen 2026-11-23). Everything else here is about faults, so the tool itself is not needed.
+//! The format is that of 2.1.330 (seen 2026-11-23). The tests that use them are about faults, so
+//! the tool itself is not needed.
 
 use crate::device::Device;
 use std::fs;
@@ -82,8 +84,8 @@ pub fn projects(device: &Device) -> PathBuf {
     device.home.join(".claude/projects")
 }
 
-/// Claude Code names a directory of its store after the cwd, every UTF-16 unit that is no ASCII letter or digit a dash
-/// (seen with 2.1.330, 2026-11-23).
+/// Claude Code names a directory of its store after the cwd; every UTF-16 unit that is no ASCII
+/// letter or digit becomes a dash (seen with 2.1.330, 2026-11-23).
 pub fn slug(cwd: &Path) -> String {
     let letter = |unit| {
         u8::try_from(unit)
@@ -98,7 +100,7 @@ pub fn slug(cwd: &Path) -> String {
         .collect()
 }
 
-/// One write, as the tool does it: a line is there whole or not at all.
+/// One write, as the tool does it: a line is there completely or not at all.
 fn append(file: &Path, bytes: &[u8]) {
     let mut file = fs::OpenOptions::new()
         .create(true)

@@ -1,4 +1,5 @@
-//! The desk and the laptop of the tests with real tools: the tools settled on both, and the mock they talk to.
+//! The desk and the laptop of the tests with real tools: the tools set up on both, and the mock
+//! that they talk to.
 
 use crate::device::{Device, link_roam, pair};
 use crate::files::files_below;
@@ -8,7 +9,7 @@ use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
 
-/// A desk and a laptop, the mock both talk to, and the directory all of it is in.
+/// A desk and a laptop, the mock that both talk to, and the directory of all their files.
 pub struct World {
     // Dropped in this order: the engines before the mock, the directory last.
     pub desk: Device,
@@ -18,7 +19,7 @@ pub struct World {
 }
 
 impl World {
-    /// Two devices whose tools are ready, with nothing of session-roam running.
+    /// Two devices whose tools are ready; session-roam does not run yet.
     pub fn new() -> Self {
         Self::with(&Client::NEWEST)
     }
@@ -67,9 +68,9 @@ impl World {
     }
 }
 
-/// The same user in the same checkout with a copy of a tool's sessions and settings: what is resumed there leaves no mark
-/// on the device. Databases stay behind: Codex keeps absolute paths in them, and would write into the original
-/// (seen with 0.169.0, 2026-11-23).
+/// The same user in the same checkout with a copy of a tool's sessions and settings: resuming there
+/// leaves no mark on the device. Databases are not copied: Codex keeps absolute paths in them, and
+/// would write into the original (seen with 0.169.0, 2026-11-23).
 pub fn twin(device: &Device) -> Device {
     static TWINS: AtomicU32 = AtomicU32::new(1);
     let name = format!(

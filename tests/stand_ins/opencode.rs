@@ -1,8 +1,9 @@
-//! Stands in for OpenCode where its adapter is tested without it: `export`, `import` and `session delete`, as seen with
-//! 1.18.33 (2026-11-23). tests/real_opencode.rs runs the same against the real one, which keeps this honest.
+//! Stands in for OpenCode where its adapter is tested without it: `export`, `import` and `session
+//! delete`, as seen with 1.18.33 (2026-11-23). tests/real_opencode.rs runs the same against the
+//! real one, which keeps this program faithful.
 //!
-//! What counts: an import binds the session to the directory it is run in, adds what is missing, changes nothing else, and
-//! writes the keys of what it took in another order.
+//! The relevant behaviour: an import binds the session to the directory it runs in, adds missing
+//! rows, changes nothing else, and writes the keys of the rows it accepted in another order.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::{Map, Value, json};
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
     }
 }
 
-#[allow(clippy::disallowed_methods)] // a program of its own, started with an environment made for it
+#[allow(clippy::disallowed_methods)] // a program of its own, with an environment made for it
 fn database() -> Result<Connection, Failed> {
     let file = std::env::var("OPENCODE_DB")?;
     std::fs::create_dir_all(Path::new(&file).parent().ok_or("a directory")?)?;
@@ -197,7 +198,7 @@ fn taken(value: &Value) -> Result<(String, String), Failed> {
         .ok_or("Missing key\n  at [\"id\"]")?;
     fields.remove("sessionID");
     fields.remove("messageID");
-    // The keys that the tool knows come in an order of its own.
+    // Known keys come in the tool's own order.
     let turned: Vec<String> = fields
         .iter()
         .rev()
@@ -206,7 +207,7 @@ fn taken(value: &Value) -> Result<(String, String), Failed> {
     Ok((id, format!("{{{}}}", turned.join(","))))
 }
 
-/// The commit that a repository's branch is at stands in for its first one.
+/// The commit at a repository's branch stands in for its first one.
 fn project(cwd: &Path) -> String {
     let git = cwd
         .ancestors()

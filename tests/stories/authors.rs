@@ -1,4 +1,5 @@
-//! Who wrote what is shown: in a session that several devices went on with, in a branch, and where something steers.
+//! The author is shown: in a session that several devices continued, in a branch, and for steering
+//! records.
 
 use crate::splits::Parted;
 use crate::talk::{ONE, item, meta, turn};
@@ -8,7 +9,7 @@ use session_roam_core::api::{
 };
 use session_roam_core::session::HistoryKind;
 
-/// The messages of a session: what each is of, by which device.
+/// The messages of a session: role, text and device.
 fn told(device: &mut Device, session: &str) -> Vec<(String, String, Option<String>)> {
     let whole: Shown = device.ask(Request::show(session));
     let page: Shown = device.ask(Request::Show {
@@ -129,7 +130,7 @@ fn turn_context(approval: &str) -> String {
     )
 }
 
-/// F2, F11: another device's line in one's own session showed nowhere.
+/// F2, F11: another device's line in one's own session was shown nowhere.
 #[test]
 fn what_another_device_sets_in_a_session_of_this_one_is_seen() {
     let (mut world, here, _) = World::pair_of_devices();

@@ -1,4 +1,5 @@
-//! Threads that Codex itself began in another thread's file: they find their beginning, whichever session holds it.
+//! Threads that Codex itself began in another thread's file: they find their beginning, whichever
+//! session holds it.
 
 use crate::journals::recorded_lines;
 use crate::splits::Parted;
@@ -41,7 +42,7 @@ fn what_was_begun_from_a_branch_of_codex_keeps_that_branch() {
         }
     };
     refers_to(&parted, &fork);
-    // It goes on, and what is recorded is what its author wrote.
+    // The thread continues, and the recorded lines are those that its author wrote.
     parted.say(0, child, "on desk");
     parted.world.deliver();
     assert_eq!(parted.on_both(child), "begun there, on desk");
@@ -53,7 +54,7 @@ fn what_was_begun_from_a_branch_of_codex_keeps_that_branch() {
             .all(|line| lines.get(line) == Some(&1)),
         "as it was written"
     );
-    // Its branch stays in the store, whatever is decided, also with nothing remembered.
+    // Its branch stays in the store, whatever is decided, even without the state.
     parted.resolve(0, TWO, "keep-left").expect("possible");
     for device in &mut parted.world.devices {
         device.stop();
@@ -99,7 +100,8 @@ fn a_branch_that_is_put_away_before_the_thread_that_needs_it_arrives_comes_back(
     parted.world.part(0, 1);
     let child = "77777777-7777-4777-8777-777777777777";
     let path = begun_from(&mut parted, 1, child);
-    // It was begun on lap's own way, before that lost its id there: so it says, and so it is for desk.
+    // The child was begun on lap's own branch, before that branch lost its id there: that is what
+    // the child records, and how desk has it.
     let parent = parted.world.devices[1].place_of(&fork).expect("there");
     let end = std::fs::metadata(parent).expect("doc").len();
     let text = std::fs::read_to_string(&path).expect("doc");

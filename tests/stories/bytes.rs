@@ -1,4 +1,5 @@
-//! What arrives is what was written, byte for byte, whatever it is and in whatever order it comes.
+//! The bytes that arrive are the bytes that were written, whatever they are and in whatever order
+//! they come.
 
 use crate::journals::segments;
 use crate::talk::{ONE, TWO, assert_carried, item, meta, turn};
@@ -8,7 +9,8 @@ use proptest::prelude::*;
 use session_roam_core::syncthing::Notice;
 use std::path::PathBuf;
 
-/// Pieces a tool may append: whole lines, several, halves, odd ones. They are put after each other as they come.
+/// Pieces a tool may append: whole lines, several lines, half lines, odd ones. They are appended in
+/// the order they come.
 const PIECES: [&[u8]; 20] = [
     b"{\"type\":\"unheard-of\",\"payload\":{\"z\":1,\"a\":[null,{}],\"m\":\"x\"}}\n",
     b"{\"n\":12345678901234567890123,\"f\":1.0e400,\"neg\":-0}\n",
@@ -42,7 +44,7 @@ const CONTENTS: [&[u8]; 6] = [
     b"{\"${HOME}\":1e999}",
 ];
 
-/// Side docs, logs first; the names are as odd as file systems take them.
+/// Side docs, logs first; the names are as odd as file systems allow.
 const LOGS: [&str; 2] = ["subagents/agent-1.jsonl", "subagents/über agent ☃ 2.jsonl"];
 const SNAPSHOTS: [&str; 3] = [
     "tool-results/out 1.bin",
@@ -60,13 +62,14 @@ enum Move {
         snapshot: usize,
         content: usize,
     },
-    /// The engine looks at what was touched since.
+    /// The engine reconciles everything touched since.
     Look,
-    /// Some of the files travel; what arrived is told later.
+    /// Some of the files are delivered; their arrival is announced later.
     Carry {
         pick: u8,
     },
-    /// Of what arrived and was not told yet, one is told; it stays in the bag half of the time, to be told again.
+    /// Announces one of the arrivals not yet announced; half of the time it stays in the bag, to be
+    /// announced again.
     Tell {
         which: usize,
         again: bool,
@@ -204,7 +207,8 @@ proptest! {
         world.deliver();
         for (speaker, piece, restart) in hops {
             let file = world.devices[speaker].place_of(ONE).expect("placed");
-            // A half line is finished before the other one speaks; two halves at once are a story of splits.
+            // A half line is finished before the other device writes; two halves at once are a
+            // story of splits.
             let mut line = PIECES[piece].to_vec();
             if !line.ends_with(b"\n") {
                 line.push(b'\n');
@@ -265,7 +269,7 @@ fn a_snapshot_that_returns_to_an_old_content_arrives_as_that() {
         world.deliver();
         assert_carried(&world.devices[0], &world.devices[1], ONE);
     }
-    // Changed there, it comes back, and on.
+    // Changed on the other device, the value comes back, and goes out again.
     let there = world.devices[1]
         .claude()
         .join(format!("todos/{ONE}-agent-{ONE}.json"));
@@ -317,14 +321,14 @@ fn r6_a_session_of_a_hundred_megabytes_has_no_cap() {
     world.deliver();
     let there = world.devices[1].place_of(TWO).expect("placed");
     assert!(std::fs::read(&path).expect("here") == std::fs::read(&there).expect("there"));
-    // One more line of it is one more frame, not the whole of it again.
+    // One more line is one more frame, not the whole session again.
     world.devices[0].say(&path, item("one more"));
     world.deliver();
     assert!(std::fs::read(&path).expect("here") == std::fs::read(&there).expect("there"));
     assert!(segments(&world.devices[0], &world.devices[0]).len() <= names.len() + 1);
 }
 
-/// Text that does not compress away to nothing.
+/// Text that does not compress to nothing.
 fn noise(len: usize) -> String {
     let mut text = String::with_capacity(len);
     let mut hash = blake3::hash(b"noise");

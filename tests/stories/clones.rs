@@ -1,5 +1,6 @@
-//! Two machines with one identity: a copied virtual machine, a home put back from a backup, a conflict copy in the vault.
-//! Whatever both wrote is taken in, on every device; it is told, and a new identity heals it.
+//! Two machines with one identity: a copied virtual machine, a home restored from a backup, a
+//! conflict copy in the vault. Whatever both wrote is ingested on every device; the equivocation is
+//! reported, and a new identity repairs it.
 
 use crate::journals::{own_journals, recorded_lines, segments};
 use crate::talk::{ONE, TWO, assert_carried, turn};
@@ -13,7 +14,7 @@ use session_roam_core::vault::keys::DeviceKey;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Which of these turns are in no journal that the device has.
+/// The turns that are in no journal on the device.
 fn missing<'t>(device: &Device, cwd: &Path, texts: &[&'t str]) -> Vec<&'t str> {
     let lines = recorded_lines(device, ONE);
     texts
@@ -30,7 +31,7 @@ fn copied_desk() -> (World, PathBuf, PathBuf) {
     world.devices[0].say(&path, turn(&here, ONE, "before"));
     world.deliver();
     let copy = world.copy_device(0, "copy");
-    // The same path on both machines: it is the same user.
+    // The same path on both machines: the user is the same.
     let slug = world.devices[copy].slug_dir(&here);
     (world, here, slug.join(format!("{ONE}.jsonl")))
 }
@@ -44,7 +45,8 @@ fn what_a_cloned_device_and_its_copy_write_is_taken_in_on_every_device() {
     world.part(0, 1);
     for text in ["at the copy", "and there again", "and once more"] {
         world.devices[2].say(&at_copy, turn(&here, ONE, text));
-        // Its Syncthing scans: the copy's versions get ahead of the desk's, as is needed for anybody to take them.
+        // Its Syncthing scans: the copy's versions get ahead of the desk's, or nobody would accept
+        // them.
         world.deliver();
     }
     world.meet(1, 2);
@@ -82,7 +84,7 @@ fn what_a_cloned_device_and_its_copy_write_is_taken_in_on_every_device() {
         "and the other way round"
     );
 
-    // It goes on so, and comes to rest; nothing is passed on twice.
+    // Both continue like this, and come to rest; nothing is recorded twice.
     let frames = recorded_lines(&world.devices[1], ONE).into_values().max();
     for device in 0..3 {
         world.devices[device].poll();
@@ -132,7 +134,8 @@ fn a_home_put_back_from_a_backup_loses_nothing_that_came_after_the_backup() {
     assert!(world.devices[1].has_problem("device_cloned"));
 }
 
-/// A conflict copy of the desk's first segment in the lap's vault, with a turn of its own, named as Syncthing names it.
+/// A conflict copy of the desk's first segment in the lap's vault, with a turn of its own, named as
+/// Syncthing names it.
 fn conflict_copy(
     world: &World,
     owner: usize,
@@ -234,7 +237,7 @@ fn a_conflict_copy_in_the_vault_is_read_as_one_more_journal() {
             assert!(kept.iter().any(|(path, bytes)| {
                 path.extension().is_some_and(|end| end == "frames") && has(bytes)
             }));
-            // The journal itself goes on as ever, and nothing is passed on a second time.
+            // The journal itself continues as before, and nothing is recorded a second time.
             let (before, other) = (
                 recorded_lines(&world.devices[0], ONE),
                 world.devices[0].transcript(&here, TWO),
@@ -309,7 +312,7 @@ fn a_new_identity_carries_on_all_that_was_written_under_the_old_one() {
         &path,
         turn(&here, ONE, "first") + &turn(&here, ONE, "withdrawn"),
     );
-    // What the tool took back stays taken back.
+    // Records that the tool took back stay taken back.
     world.devices[0].put(
         &path,
         turn(&here, ONE, "first") + &turn(&here, ONE, "instead"),
@@ -337,7 +340,7 @@ fn a_new_identity_carries_on_all_that_was_written_under_the_old_one() {
         "and none is said twice"
     );
 
-    // It goes both ways from there on, and another start does nothing over again.
+    // From there on both directions sync, and another start repeats nothing.
     let place = world.devices[1].place_of(ONE).expect("here");
     world.devices[1].say(&place, turn(&here, ONE, "from the lap"));
     world.deliver();
@@ -369,7 +372,7 @@ fn a_new_identity_for_the_copy_heals_a_cloned_device() {
     for device in &world.devices {
         assert_eq!(missing(device, &here, &all), [""; 0], "{}", device.name);
     }
-    // From now on they are three devices like any others.
+    // From now on they are three ordinary devices.
     let other = world.devices[2]
         .slug_dir(&here)
         .join(format!("{TWO}.jsonl"));

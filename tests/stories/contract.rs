@@ -1,6 +1,6 @@
-//! What the engine does with the parts of the contract that only some tools need: docs that are rows of one file, fields
-//! that are each device's own, contents that are united, an app that must quit first, a store of an unknown shape. The
-//! tool here has all of them.
+//! What the engine does with the parts of the contract that only some tools need: docs that are
+//! rows of one file, fields that belong to each device, contents that are merged by union, an app
+//! that must quit first, a store of an unknown format. The tool here has all of them.
 
 use crate::world::World;
 use serde_json::{Value, json};
@@ -17,7 +17,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Keeps all sessions in `~/.rows/store.json`: `{"version":1,"rows":{"<id>":{"dir":…,"words":[…]}}}`.
+/// Keeps all sessions in `~/.rows/store.json`:
+/// `{"version":1,"rows":{"<id>":{"dir":…,"words":[…]}}}`.
 struct Rows;
 
 const ID: &str = "row-0001";
@@ -74,7 +75,7 @@ fn judge(_: &DocName, first: &[u8], second: &[u8]) -> Judged {
     }
 }
 
-/// Words that end in "!" are never put beside others.
+/// Words that end in "!" are never united with others.
 fn union(first: &[u8], second: &[u8]) -> Option<Vec<u8>> {
     let all: BTreeSet<String> = words(first).into_iter().chain(words(second)).collect();
     let calm = all.iter().all(|word| !word.ends_with('!'));
@@ -227,7 +228,7 @@ impl Story {
         }
     }
 
-    /// The tool says some words in a session, in this device's checkout.
+    /// The tool adds some words to a session, in this device's checkout.
     fn say(&mut self, at: usize, id: &str, said: &[&str]) {
         let device = &mut self.world.devices[at];
         let machine = device.machine();

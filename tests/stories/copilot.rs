@@ -1,5 +1,6 @@
-//! Chats of GitHub Copilot in VS Code: an editor that holds its list while it runs, a log of changes instead of lines of
-//! talk, two forms of one document. What VS Code wrote is in the fixtures; here it is told what happens around it.
+//! Chats of GitHub Copilot in VS Code: an editor that keeps its list in memory while it runs, a log
+//! of changes instead of messages, two forms of one document. The output of VS Code is in the
+//! fixtures; these stories are about what happens around it.
 
 use crate::world::{Device, World, tree};
 use rusqlite::{Connection, OptionalExtension};
@@ -15,10 +16,10 @@ use std::path::{Path, PathBuf};
 const CHAT: &str = "5f0c2a34-7d51-4c1e-9b0a-3a6f1c2d4e5f";
 const OTHER: &str = "11111111-2222-4333-8444-555555555555";
 const INDEX: &str = "chat.ChatSessionStore.index";
-/// In what VS Code notes about the account a model belongs to.
+/// Part of what VS Code records about the account of a model.
 const PLANTED: &str = "planted-account-token";
 
-/// What VS Code wrote of one chat (its own code made the fixture).
+/// The file that VS Code wrote for one chat (its own code made the fixture).
 fn written_by_vscode() -> Vec<u8> {
     let home =
         "../../tests/fixtures/tools/copilot-chat/log/home/{config}/Code/User/workspaceStorage";
@@ -32,7 +33,7 @@ fn line(value: &Value) -> Vec<u8> {
     format!("{value}\n").into_bytes()
 }
 
-/// A prompt and its answer, added behind the others.
+/// A prompt and its answer, appended to the others.
 fn turn(number: usize, words: &str) -> Vec<u8> {
     line(&json!({ "kind": 2, "k": ["requests"], "v": [{
         "requestId": format!("request_{number}_{words}"), "timestamp": 1_795_428_000_000_i64 + number as i64 * 60_000,
@@ -248,7 +249,7 @@ fn it_goes_to_and_fro_and_the_account_stays_where_it_is() {
     story.world.deliver();
     story.say(1, turn(3, "on lap"));
     story.world.deliver();
-    // The author keeps its own bytes, account and all; nobody else has it.
+    // The author keeps its own bytes, including the account; nobody else has it.
     assert_eq!(story.log(0, CHAT), [first, turn(3, "on lap")].concat());
     for device in &story.world.devices {
         for (path, bytes) in tree(&device.roam) {
@@ -345,7 +346,7 @@ fn what_lies_in_the_input_box_parts_nothing() {
     story.say(1, turn(3, "on lap"));
     story.world.meet(0, 1);
     for at in [0, 1] {
-        // The desk's file was written a moment ago by nobody who still writes.
+        // The desk's file was written a moment ago, but its writer is gone.
         story.world.devices[at].set_clock(crate::world::START + 60_000);
         story.world.devices[at].poll();
         assert_eq!(
@@ -357,7 +358,7 @@ fn what_lies_in_the_input_box_parts_nothing() {
     }
 }
 
-/// One line that says what all lines said, as VS Code writes it after a thousand.
+/// One line with the content of all lines, as VS Code writes it after a thousand.
 fn compacted(log: &[u8]) -> Vec<u8> {
     line(&json!({ "kind": 0, "v": replay(log).expect("a log") }))
 }
@@ -392,7 +393,7 @@ fn a_line_that_does_not_apply_is_told_and_written_nowhere_else() {
     story.say(0, written_by_vscode());
     story.world.deliver();
     let before = (story.log(1, CHAT), stored(&story.windows[1]));
-    // A torn line is none yet.
+    // A torn line does not count yet.
     story.say(0, b"{\"kind\":1,\"k\":[\"requests\",7,");
     story.world.deliver();
     assert!(story.world.devices[0].problems().is_empty());
@@ -490,7 +491,7 @@ fn where_no_window_has_the_directory_the_chat_waits_until_it_was_opened_there() 
         why.contains("was never opened in VS Code here; open it there once"),
         "{why}"
     );
-    // Two windows of two editors: VS Code itself before Insiders.
+    // Windows of two editors: VS Code itself comes before Insiders.
     let insiders = window(&story.world.devices[1], "Code - Insiders", &there, "bb");
     story.windows[1] = window(&story.world.devices[1], "Code", &there, "cc");
     story.world.devices[1].poll();
@@ -512,7 +513,7 @@ fn a_document_that_became_a_log_stays_one_chat_and_hides_nothing() {
         fs::read(&path).expect("here")
     );
     assert_eq!(story.title(1, CHAT).as_deref(), Some("Login, fixed"));
-    // VS Code takes it up as a log and leaves the document where it is.
+    // VS Code continues it as a log and leaves the document in its place.
     story.say(
         0,
         [
@@ -598,7 +599,7 @@ fn chats_of_a_window_without_a_folder_and_those_in_no_list_are_carried() {
     assert_eq!(prompts(&fs::read(there).expect("there")).len(), 2);
     let there = index(&home(&story, 1)).expect("an index");
     assert_eq!(there["entries"][CHAT]["title"], "Login, fixed");
-    // VS Code keeps the newest in its list, and all files.
+    // VS Code keeps the newest chats in its list, and all files.
     assert!(index(&home(&story, 0)).expect("an index")["entries"][CHAT].is_null());
 }
 

@@ -1,4 +1,5 @@
-//! Field 12: records that a strict parser refuses travel like all others, and are shown and counted on every device.
+//! Field 12: records that a strict parser refuses sync like all others, and are shown and counted
+//! on every device.
 
 use crate::splits::Parted;
 use crate::talk::{ONE, assert_carried, turn};
@@ -6,7 +7,7 @@ use crate::world::World;
 use session_roam_core::api::{Diff, ExportFormat, Exported, PartBody, Request, Shown, Side};
 use std::path::Path;
 
-/// Turns that no strict parser takes, and in words what is shown of each.
+/// Turns that no strict parser accepts, each with the texts shown of it.
 fn damaged(cwd: &Path) -> Vec<(Vec<u8>, Vec<String>)> {
     let line = |text: &str| turn(cwd, ONE, text).trim_end().as_bytes().to_vec();
     let surrogate = turn(cwd, ONE, "half of")

@@ -1,4 +1,4 @@
-//! Who is let in, who is put out, and what each device states about the others.
+//! Devices are approved and revoked, and each states what it knows of the others.
 
 use crate::journals::journals;
 use crate::talk::{ONE, THREE, TWO, assert_carried, turn};
@@ -28,7 +28,7 @@ fn revoke(world: &mut World, at: usize, of: usize) -> RevokeAnswer {
     })
 }
 
-/// Each pair of these devices is paired; a checkout of one project on each.
+/// Each pair of these devices is paired; each has a checkout of one project.
 fn all_paired<const N: usize>(names: [&str; N]) -> (World, Vec<PathBuf>) {
     let mut world = World::devices(names);
     for one in 0..N {
@@ -42,7 +42,7 @@ fn all_paired<const N: usize>(names: [&str; N]) -> (World, Vec<PathBuf>) {
     (world, places)
 }
 
-/// A session begins on a device, or goes on there.
+/// A session begins on a device, or continues there.
 fn say(world: &mut World, at: usize, place: &Path, session: &str, text: &str) {
     let path = world.devices[at]
         .place_of(session)
@@ -50,7 +50,7 @@ fn say(world: &mut World, at: usize, place: &Path, session: &str, text: &str) {
     world.devices[at].say(&path, turn(place, session, text));
 }
 
-/// Whether a device has these words in any store or journal.
+/// Whether a device has this text in any store or journal.
 fn knows(world: &World, at: usize, text: &str) -> bool {
     let device = &world.devices[at];
     let has = |bytes: &[u8]| {
@@ -79,7 +79,7 @@ fn pairings_from_before_the_list_stay() {
     world.pair(0, 1);
     for device in &mut world.devices {
         device.stop();
-        // As a version without the list left it: devices.json, no statements.
+        // As left by a version without the list: devices.json, no statements.
         let lane = device
             .vault()
             .lane_dir(&device.short(), session_roam_core::session::Lane::Live);
@@ -107,7 +107,8 @@ fn pairings_from_before_the_list_stay() {
     assert_carried(&world.devices[0], &world.devices[1], ONE);
 }
 
-/// F4: desk unpairs lap; the box, which is paired with both, passes nothing of desk's on any more.
+/// F4: desk unpairs lap; the box, which is paired with both, no longer passes on anything of
+/// desk's.
 #[test]
 fn an_unpaired_device_gets_nothing_more_through_a_third() {
     let (mut world, places) = all_paired(["desk", "box", "lap"]);
@@ -121,7 +122,7 @@ fn an_unpaired_device_gets_nothing_more_through_a_third() {
     world.deliver();
     assert!(knows(&world, 1, "after the unpairing") && knows(&world, 1, "of another session"));
     assert!(!knows(&world, 2, "after the unpairing") && !knows(&world, 2, "of another session"));
-    // Nor the other way round.
+    // Nor in the other direction.
     say(&mut world, 2, &places[2], THREE, "from the unpaired one");
     world.deliver();
     assert!(
@@ -133,7 +134,8 @@ fn an_unpaired_device_gets_nothing_more_through_a_third() {
     );
 }
 
-/// F5: lap is approved on desk only; it reads nothing of the box and writes nothing into the box's stores.
+/// F5: lap is approved on desk only; it reads nothing of the box and writes nothing into the box's
+/// stores.
 #[test]
 fn a_device_approved_on_one_device_reads_nothing_of_another() {
     let mut world = World::devices(["desk", "box", "lap"]);
@@ -169,7 +171,7 @@ fn a_device_approved_on_one_device_reads_nothing_of_another() {
     assert!(knows(&world, 2, "of the box") && knows(&world, 1, "of the lap"));
 }
 
-/// F4: what lies in the vault of a device that is not approved is read by nobody.
+/// F4: nobody reads the vault folder of a device that is not approved.
 #[test]
 fn files_of_a_device_that_is_not_approved_are_not_read() {
     let (mut world, places) = all_paired(["desk", "lap"]);
@@ -197,7 +199,8 @@ fn a_revoked_device_is_out_everywhere_once_that_was_heard() {
     assert_eq!(answer.not_heard, ["box"]);
     world.deliver();
     assert_eq!(devices(&mut world, 0).revoked[0].not_heard, ["box"]);
-    // The box still exchanges with the lap, and keeps what it had accepted when it hears.
+    // The box still exchanges with the lap, and keeps what it had accepted before it received the
+    // revocation.
     say(&mut world, 2, &places[2], ONE, "accepted by the box alone");
     world.deliver();
     assert!(
@@ -236,7 +239,8 @@ fn a_revoked_device_is_out_everywhere_once_that_was_heard() {
     assert!(in_store(&world, 0, "from the box") && in_store(&world, 1, "from desk"));
 }
 
-/// A restart, and even a lost state, lets nothing in that was not accepted when the revocation was heard.
+/// Neither a restart nor a lost state lets anything in that was not accepted when the revocation
+/// arrived.
 #[test]
 fn what_a_revoked_device_wrote_later_stays_out_after_a_lost_state() {
     let (mut world, places) = all_paired(["desk", "box", "lap"]);
@@ -298,7 +302,8 @@ fn two_devices_that_revoke_each_other_are_both_out_until_the_user_decides() {
     revoke(&mut world, 2, 0);
     world.meet(1, 2);
     world.part(1, 2);
-    // The box has heard the lap and puts desk out; whoever asks finds both sides of it.
+    // The box received the lap's revocation and revokes desk; its device list shows both
+    // revocations.
     let id = world.devices[0].id.to_string();
     assert_eq!(
         devices(&mut world, 1)
@@ -357,7 +362,8 @@ fn what_a_followed_device_approves_is_approved_here() {
     say(&mut world, 1, &places[1], ONE, "of the box");
     world.deliver();
     assert!(knows(&world, 2, "of the box"));
-    // Desk unpairs the lap: it is out at the box, too, which only followed.
+    // Desk unpairs the lap: this also ends the lap's pairing with the box, which only followed
+    // desk.
     let _: Done = world.devices[0].ask(Request::Unpair { id: "lap".into() });
     world.deliver();
     say(&mut world, 1, &places[1], ONE, "after that");
@@ -436,7 +442,7 @@ fn what_a_revoked_device_wrote_since_a_time_goes_and_comes_back_with_undo() {
     }
 }
 
-/// Who is unpaired no longer speaks here; whom it put out stays out.
+/// An unpaired device no longer decides here; a device that it revoked stays revoked.
 #[test]
 fn a_revocation_outlasts_the_pairing_with_the_device_that_stated_it() {
     let (mut world, _) = all_paired(["desk", "box", "lap"]);
@@ -497,7 +503,8 @@ fn a_device_gives_its_name_up_no_more_often_than_there_are_others() {
         (1, 0)
     };
     let rename = |world: &mut World, at: usize, name: &str| {
-        // What the command refuses, whoever owns the device may write into its settings.
+        // The command refuses such a name, but the owner of a device may write it into the
+        // settings.
         world.devices[at].stop();
         let change =
             |document: &mut toml_edit::DocumentMut| document["name"] = toml_edit::value(name);
@@ -531,7 +538,8 @@ fn a_device_gives_its_name_up_no_more_often_than_there_are_others() {
     assert!(!world.devices[victim].has_problem("name_clash"));
 }
 
-/// Field, kind 11: “goes on as on vm. What vm added …”: two machines with one host name could not be told apart.
+/// Field, kind 11: “goes on as on vm. What vm added …”: two machines with one host name could not
+/// be told apart.
 #[test]
 fn devices_with_one_host_name_get_names_of_their_own_and_keep_them() {
     let mut world = World::devices(["vm", "vm", "VM", "desk"]);
@@ -550,7 +558,7 @@ fn devices_with_one_host_name_get_names_of_their_own_and_keep_them() {
             && own[3] == "desk",
         "{own:?}"
     );
-    // Each is called by all as it calls itself.
+    // Each device has the same name on all devices as on itself.
     for at in 0..4 {
         let devices: Devices = world.devices[at].ask(Request::Devices);
         for paired in &devices.paired {
@@ -569,7 +577,7 @@ fn devices_with_one_host_name_get_names_of_their_own_and_keep_them() {
         })
         .expect_err("taken");
     assert_eq!(taken.code, "name_taken");
-    // A new name is everywhere at once, the host name of a device started again does not come back.
+    // A new name is everywhere at once; the host name does not come back when a device restarts.
     let _: Done = world.devices[1].ask(Request::Rename {
         id: None,
         name: "tower".into(),

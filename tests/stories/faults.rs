@@ -1,5 +1,6 @@
-//! Things break: the engine dies between two steps, its state is lost, a store is emptied, a disk refuses, a clock is
-//! wrong. Afterwards nothing is lost, nothing is said twice, and the user was told.
+//! Faults: the engine dies between two steps, its state is lost, a store is emptied, a disk
+//! refuses, a clock is wrong. Afterwards nothing is lost, nothing is recorded twice, and the fault
+//! was reported.
 
 use crate::journals::{own_frames, recorded_lines, segments};
 use crate::talk::{ONE, TWO, assert_carried, assert_quiet, id, meta, turn};
@@ -90,7 +91,8 @@ fn dying_in_the_middle_of_a_frame_leaves_a_torn_one_that_nobody_reads() {
         world.deliver();
         world.devices[0].say(&path, &lines[1]);
         world.devices[0].stop();
-        // The second frame got only half way to the disk; the state knows of none of it or of nothing at all.
+        // Only half of the second frame reached the disk; the state does not know the frame, or
+        // knows nothing at all.
         let segment = segments(&world.devices[0], &world.devices[0])
             .pop()
             .expect("a segment");
@@ -277,7 +279,7 @@ fn an_emptied_store_is_held_told_not_spread_and_comes_back_by_itself() {
         );
         assert_eq!(world.devices[0].stores(), before, "nothing spreads");
         assert_eq!(held(&mut world.devices[0]), [""; 0]);
-        // Nothing is written into the empty store meanwhile.
+        // Meanwhile nothing is written into the empty store.
         let path = world.devices[0].transcript(&here, &id(0));
         world.devices[0].say(&path, turn(&here, &id(0), "more"));
         world.deliver();
@@ -320,7 +322,7 @@ fn an_emptied_store_that_was_meant_is_let_go_and_the_vault_keeps_all() {
         "what was thrown away does not come back by itself"
     );
     assert_eq!(world.devices[0].stores(), before);
-    // But a session that goes on elsewhere does.
+    // But a session that is continued elsewhere is written.
     let path = world.devices[0].transcript(&here, &id(3));
     world.devices[0].say(&path, turn(&here, &id(3), "more"));
     world.deliver();
@@ -333,7 +335,7 @@ fn an_emptied_store_that_was_meant_is_let_go_and_the_vault_keeps_all() {
 #[test]
 fn a_store_that_cannot_be_written_waits_and_goes_on_when_it_can() {
     let (mut world, here, _) = World::pair_of_devices();
-    // A file where the store's directory should be: refused whoever one is.
+    // A file in the place of the store's directory: refused even for root.
     fs::write(world.devices[1].claude(), "in the way").expect("write");
     let (path, other) = (
         world.devices[0].transcript(&here, ONE),
@@ -526,7 +528,7 @@ fn a_wrong_clock_loses_nothing_and_splits_nothing() {
             world.deliver();
             assert_carried(&world.devices[speaker], &world.devices[1 - speaker], ONE);
             if hop == 3 {
-                // Set right, and started again.
+                // The clock is set right, and the engine restarts.
                 world.devices[1].set_clock(START + HOUR / 60);
                 world.devices[1].start();
                 world.deliver();
@@ -579,7 +581,7 @@ fn what_is_open_on_a_device_with_a_wrong_clock_is_shown_and_soon_forgotten() {
     }
 }
 
-/// This process has the session open, as the tool would say it.
+/// This process has the session open, in the form that the tool would show it.
 fn open(device: &mut Device, session: &str) {
     let sign: PathBuf = device
         .claude()

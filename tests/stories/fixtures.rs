@@ -1,5 +1,6 @@
-//! Every fixture of every tool between two whole engines: it arrives, says there what it said here, is no news when it came,
-//! and stays there when the tool here deletes it.
+//! Every fixture of every tool between two whole engines: the session arrives, has the same content
+//! there as here, is not recorded again when it came, and stays there when the tool here deletes
+//! it.
 
 use crate::cases::{Case, cases, fill, plant_commit, stand_ins};
 use crate::talk::neutral;
@@ -17,7 +18,7 @@ pub struct Story {
     pub session: String,
 }
 
-/// Gives a device, which is stopped for that, the case's tool and what the case has there.
+/// Stops a device and gives it the case's tool and the files that the case has for it.
 pub fn furnish(device: &mut Device, case: &Case, from: &Path, cwd: &Path) {
     device.stop();
     let bin = stand_ins(&device.roam);
@@ -53,7 +54,8 @@ impl Story {
         story
     }
 
-    /// Fixtures are of a directory that is on no device: the other one is told where that is there.
+    /// The directory of a fixture exists on no device: the other one gets its own directory for the
+    /// project.
     pub fn give_place(&mut self, dir: PathBuf) {
         let device = &mut self.world.devices[1];
         if device.waits_for(&self.session).as_deref() == Some("no_place") {
@@ -90,7 +92,7 @@ impl Story {
 
     fn assert_same(&self, when: &str) {
         let [mut here, mut there] = [0, 1].map(|at| self.contents(at));
-        // What the other device's tool is not given, and what stays at home.
+        // Docs withheld from the other device's tool, and docs that do not leave their device.
         let named = ["withheld", "secret"].map(|list| {
             self.case.expect[list]
                 .as_array()
@@ -138,7 +140,7 @@ fn bytes_of(content: &Content) -> Vec<u8> {
     bytes
 }
 
-/// A line that is being written waits for its end.
+/// A line that is still being written waits for its end.
 fn whole(mut lines: Vec<u8>) -> Vec<u8> {
     lines.truncate(
         lines

@@ -1,4 +1,5 @@
-//! Sessions that are forgotten: gone on every device that has heard of it, never back, and nothing else with them.
+//! Forgotten sessions: gone on every device that received the forget, never back, and nothing else
+//! is removed with them.
 
 use crate::bases::begun_from;
 use crate::simulation::clients::Window;
@@ -34,14 +35,14 @@ fn forgotten(device: &mut Device) -> Vec<ForgottenRow> {
     device.ask(Request::Forgotten)
 }
 
-/// The time to take it back is over.
+/// The grace period ends.
 fn pass_grace(device: &mut Device) {
     let now = device.clock_now();
     device.set_clock(now + 11 * 60_000);
     device.poll();
 }
 
-/// By device: what it did about the only forgotten session, as `device` knows it.
+/// By device: what it did about the only forgotten session, as `device` knows.
 fn receipts(device: &mut Device) -> Vec<(String, String)> {
     let rows = forgotten(device);
     let [row] = rows.as_slice() else {
@@ -60,7 +61,8 @@ fn pairs<const N: usize>(receipts: [(&str, &str); N]) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Every file below a device's home and its tools' stores, unpacked where it is a segment, that holds the word.
+/// Every file below a device's home and its tools' stores that holds the word, unpacked if it is a
+/// segment.
 pub fn holding(device: &Device, word: &str) -> Vec<PathBuf> {
     let mut files = tree(&device.roam);
     files.extend(device.stores());
@@ -165,7 +167,7 @@ fn a_forgotten_session_is_gone_on_both_devices_and_never_returns() {
     }
 }
 
-/// A clock that was years ahead is set right: the time to take a forget back counts from then.
+/// A clock that was years ahead is set right: the time to undo a forget counts from then.
 #[test]
 fn a_clock_set_back_does_not_put_off_for_years_what_is_to_be_forgotten() {
     let (mut world, here, _) = World::pair_of_devices();
@@ -204,7 +206,7 @@ fn a_forget_is_taken_back_as_long_as_nobody_was_told() {
         ),
         ("none".into(), "here".into())
     );
-    // Written while it was hidden.
+    // Written while the session was hidden.
     world.devices[0].say(&path, turn(&here, ONE, "more"));
     let _: Done = world.devices[0].ask(Request::Undo { session: None });
     world.devices[0].settle();
@@ -321,7 +323,8 @@ fn versions_go_with_their_session_and_none_goes_without_it() {
 fn a_version_that_nobody_knew_of_goes_too() {
     let mut parted = Parted::claude();
     parted.say(1, ONE, PLUM);
-    // Desk forgets before it hears of the other branch; lap makes a session of it before it hears of that.
+    // Desk forgets before it receives the other branch; lap makes a session of the branch before it
+    // receives the forget.
     forget(&mut parted.world.devices[0], ONE);
     pass_grace(&mut parted.world.devices[0]);
     let to_lap = |paths: &str| !paths.starts_with("session-roam");
@@ -412,7 +415,7 @@ fn a_tool_that_lets_nobody_remove_a_session_keeps_it_and_the_receipt_says_so() {
         "{:?}",
         doctor.checks
     );
-    // The user deletes it there.
+    // The user deletes the session there.
     fs::remove_file(world.devices[1].place_of(ONE).expect("there")).expect("delete");
     world.devices[1].start();
     world.deliver();
@@ -557,9 +560,9 @@ fn dying_at_any_step_ends_in_the_same_and_alarms_nobody() {
         world.devices[0].set_clock(now + 11 * 60_000);
         world.devices[0].tell(Event::Poll);
         match steps {
-            // Stated, and nothing removed.
+            // Stated, but nothing is removed.
             2 => world.devices[0].stop(),
-            // Removed, and the loop never hears of it.
+            // Removed, but the loop never gets the result.
             3 => world.devices[0].look_and_die(),
             // Half removed.
             4 | 5 => {
@@ -588,7 +591,7 @@ fn dying_at_any_step_ends_in_the_same_and_alarms_nobody() {
         world.deliver();
         for device in &mut world.devices {
             assert_gone(device, ONE);
-            // The whole directory of the tool was taken away from outside: that is said.
+            // The tool's whole directory was removed from outside: this is reported.
             let expected: &[&str] = if steps == 5 && device.name == "desk" {
                 &["vault_restored"]
             } else {
@@ -611,7 +614,7 @@ fn a_lost_state_brings_nothing_back_and_lets_nothing_pass() {
     world.devices[0].say(&path, turn(&here, ONE, PLUM));
     world.deliver();
     forget(&mut world.devices[0], ONE);
-    // The wish to forget is no part of the state.
+    // The request to forget is not part of the state.
     lose_state(&mut world.devices[0]);
     world.devices[0].start();
     assert_eq!(world.devices[0].state_of(ONE), "none");
@@ -661,7 +664,7 @@ fn lose_state(device: &mut Device) {
     }
 }
 
-/// A tool out of whose store only the tool itself takes a session.
+/// A tool that alone can remove a session from its store.
 struct Stubborn(ClaudeCode);
 
 impl Tool for Stubborn {

@@ -1,4 +1,4 @@
-//! A session goes back and forth, and through third devices.
+//! A session syncs back and forth, and through third devices.
 
 use crate::journals::{journals, own_frames, recorded_lines};
 use crate::talk::{ONE, THREE, TWO, assert_carried, assert_quiet, id, is_held, item, meta, turn};
@@ -48,7 +48,7 @@ fn twenty_hops_leave_two_equal_sessions_and_no_echo() {
             "hop {hop}: the listener records nothing"
         );
         assert_carried(&world.devices[speaker], &world.devices[listener], ONE);
-        // What the watch reports of our own writing is no news either.
+        // Events of the watch about the engine's own writing change nothing either.
         let written = world.devices[listener].place_of(ONE).expect("placed");
         world.devices[listener].touch(&written);
         world.devices[listener].poll();
@@ -141,7 +141,7 @@ fn the_first_device_may_be_off_while_its_session_goes_on_to_the_third() {
     world.part(0, 1);
     world.meet(1, 2);
     assert_carried(&world.devices[0], &world.devices[2], ONE);
-    // The same the other way round.
+    // The same in the other direction.
     let there = world.devices[2].place_of(ONE).expect("placed");
     world.devices[2].say(&there, turn(&places[2], ONE, "from lap"));
     world.deliver();
@@ -164,7 +164,7 @@ fn side_docs_that_arrive_before_the_session_itself_wait_for_it() {
         .join(ONE)
         .join("subagents/agent-1.jsonl");
     world.devices[1].say(&log, turn(&places[1], ONE, "of a subagent"));
-    // Of both journals the one that knows the side doc alone is told first.
+    // Of both journals, the one with only the side doc is announced first.
     world.reach.insert((1, 2));
     let second = world.devices[1].short();
     let mut notices = world.ledger.carry(&world.devices, 1, 2, |_| true);
@@ -247,7 +247,7 @@ fn a_tool_that_is_off_does_not_arrive() {
         BTreeSet::from(["claude-code".into()]),
         "nothing of it is even in the replica"
     );
-    // Switched on again it comes, without anybody writing anything.
+    // Switched on again, the session arrives, although nobody writes anything.
     let _: Done = world.devices[2].ask(Request::ToolSwitch {
         tool: "codex".into(),
         on: true,
@@ -361,7 +361,7 @@ fn both_went_on_while_apart_and_no_line_is_lost() {
     );
 }
 
-/// In how many ways the devices list the branches of their split.
+/// The number of different branch lists that the devices show for their split.
 fn first_branches(world: &mut World) -> usize {
     let lists = world.devices.iter_mut().map(|device| {
         let splits = device.splits();

@@ -1,5 +1,5 @@
-//! A peer, a relay or a disk that does not play by the rules. What was accepted is kept and used, what is wrong is
-//! refused and told, and everything else goes on.
+//! A peer, a relay or a disk that breaks the rules. Accepted frames are kept and used, wrong ones
+//! are refused and reported, and everything else continues.
 
 use crate::journals::{recorded_lines, segments};
 #[cfg(unix)]
@@ -22,7 +22,8 @@ use std::path::{Path, PathBuf};
 #[path = "hostile_files.rs"]
 mod files;
 
-/// Two devices, a session of three frames on both, and another one that is to go on whatever happens.
+/// Two devices, a session of three frames on both, and another one that must continue whatever
+/// happens.
 fn stage() -> (World, PathBuf) {
     let (mut world, here, _) = World::pair_of_devices();
     let path = world.devices[0].transcript(&here, ONE);
@@ -41,7 +42,7 @@ fn replica(world: &World) -> PathBuf {
         .expect("a segment")
 }
 
-/// The lap hears that the file came.
+/// The lap is notified that the file arrived.
 fn arrived(world: &mut World, owner: usize, file: &Path) {
     let owner = world.devices[owner].short();
     let root = world.devices[1].vault().lane_dir(&owner, Lane::Live);
@@ -91,7 +92,7 @@ fn a_changed_journal_of_a_peer_is_refused_told_and_fetched_again() {
             "{what}: nothing of it reaches the store"
         );
 
-        // What was accepted is still served.
+        // Accepted frames are still served.
         let there = world.devices[1].place_of(ONE).expect("placed");
         fs::remove_file(&there).expect("remove");
         let export = Request::Export {
@@ -109,7 +110,7 @@ fn a_changed_journal_of_a_peer_is_refused_told_and_fetched_again() {
         );
         fs::write(&there, &before[&there]).expect("back");
 
-        // Others go on, and it is fetched again from its owner.
+        // Other sessions continue, and the segment is fetched again from its owner.
         let other = world.devices[0].transcript(&here, TWO);
         world.devices[0].say(&other, turn(&here, TWO, "and on"));
         world.deliver();
@@ -135,7 +136,7 @@ fn a_deleted_replica_is_fetched_again() {
     assert_quiet(&mut world, ONE);
 }
 
-/// Puts a frame made with `key` behind the desk's journal in the lap's replica.
+/// Appends a frame made with `key` to the desk's journal in the lap's replica.
 fn append_frame(
     world: &World,
     key: &DeviceKey,
@@ -231,7 +232,7 @@ fn a_frame_that_is_not_its_owners_is_refused_told_and_fetched_again() {
 
 #[test]
 fn a_frame_that_its_owner_signed_is_taken() {
-    // What the refusals above are measured against.
+    // The control for the refusals above.
     let (mut world, here) = stage();
     let key = DeviceKey::load_or_create(&world.devices[0].roam).expect("key");
     let line = turn(&here, ONE, "signed by the desk");
@@ -270,7 +271,7 @@ fn a_journal_passed_off_as_another_devices_is_refused() {
     world.devices[2].say(&other, turn(&places[2], TWO, "hello"));
     world.deliver();
     let before = world.devices[1].stores();
-    // All of the desk's journal appears below the box's folder.
+    // The desk's whole journal appears below the box's folder.
     let vault = world.devices[1].vault();
     let [from, to] = [0, 2].map(|at| vault.lane_dir(&world.devices[at].short(), Lane::Live));
     let source = segments(&world.devices[1], &world.devices[0]).remove(0);
@@ -280,7 +281,7 @@ fn a_journal_passed_off_as_another_devices_is_refused() {
     arrived(&mut world, 2, &target);
     assert!(world.devices[1].has_problem("frame_refused"));
     assert_eq!(world.devices[1].stores(), before);
-    // It goes when the folder is as its owner has it, and the sessions go on.
+    // The copy disappears once the folder is as its owner has it, and the sessions continue.
     world.devices[0].say(&path, turn(&places[0], ONE, "more"));
     world.deliver();
     assert!(!target.exists());
@@ -310,7 +311,7 @@ fn a_card_that_does_not_belong_to_its_folder_is_refused() {
 
 // ---- names that want to go elsewhere ----
 
-/// A journal as the desk would write it if it were not us: the desk's own key, any names.
+/// A journal that a hostile desk would write: with the desk's own key, and any names.
 struct Forgery<'a> {
     tool: &'a str,
     session: &'a str,
@@ -318,7 +319,7 @@ struct Forgery<'a> {
     docs: &'a [(&'a str, &'a str)],
 }
 
-/// What a forged card claims.
+/// The claims of a forged card.
 struct Claims<'a> {
     project: &'a str,
     wall: i64,
@@ -326,7 +327,7 @@ struct Claims<'a> {
 }
 
 impl Forgery<'_> {
-    /// Puts it into the lap's replica of the desk's folder, and tells.
+    /// Puts the journal into the lap's replica of the desk's folder, and notifies the lap.
     fn deliver(&self, world: &mut World, cwd: &str) {
         let entries = self
             .docs
@@ -361,7 +362,7 @@ impl Forgery<'_> {
         self.deliver_claiming(world, cwd, &claims, lines);
     }
 
-    /// The same with what else the desk may claim: a project, a time, lines.
+    /// The same with the other claims of the desk: a project, a time, lines.
     fn deliver_as(
         &self,
         world: &mut World,
@@ -471,7 +472,7 @@ fn line_entry(doc: &str, at: &str) -> Entry {
     }
 }
 
-/// Everything on the device but the product's own home, with whatever lies beside the devices.
+/// Everything on the device except the product's own home, with everything beside the devices.
 fn everything(device: &Device) -> BTreeSet<PathBuf> {
     let root = device
         .home
@@ -542,7 +543,7 @@ fn a_doc_name_from_elsewhere_never_leaves_its_session() {
         }
     }
     assert!(!Path::new("/tmp/session-roam-owned").exists());
-    // None of it keeps the others from going on.
+    // None of this keeps other sessions from continuing.
     world.devices[0].start();
     world.deliver();
     let path = world.devices[0].place_of(ONE).expect("here");
@@ -646,7 +647,7 @@ fn a_link_in_the_store_is_not_written_through() {
         let (mut world, here, there) = World::pair_of_devices();
         let slug = world.devices[1].slug_dir(&there);
         fs::create_dir_all(slug.parent().expect("parent")).expect("dir");
-        // A link to a directory of the user's own is followed; this one leads around the store.
+        // A link to one of the user's own directories is followed; this one leads out of the store.
         let outside = world.devices[1].home.join(".claude");
         let names = || fs::read_dir(&outside).expect("dir").count();
         let before = names();
@@ -665,7 +666,8 @@ fn a_link_in_the_store_is_not_written_through() {
     }
 }
 
-/// Puts decisions about session ONE behind the desk's journal in the lap's replica, signed by the desk.
+/// Appends decisions about session ONE, signed by the desk, to the desk's journal in the lap's
+/// replica.
 fn append_choices(world: &World, choices: impl FnOnce(DocName, ChainId) -> Vec<Choice>) -> PathBuf {
     let file = replica(world);
     let mut bytes = fs::read(&file).expect("segment");
@@ -738,7 +740,7 @@ fn a_list_of_forks_from_elsewhere_takes_no_other_session_out() {
         vec![all, Choice::about(doc, Action::KeepBoth)]
     });
     arrived(&mut world, 0, &file);
-    // What was decided before counts again, and this device carries it out.
+    // The earlier decision counts again, and this device applies it.
     let _: Done = world.devices[1].ask(Request::Undo {
         session: Some(ONE.into()),
     });
@@ -749,7 +751,7 @@ fn a_list_of_forks_from_elsewhere_takes_no_other_session_out() {
 
 // ---- where a session belongs ----
 
-/// A session of the lap, carried to the desk, of which the desk has said nothing yet.
+/// A session of the lap, synced to the desk, to which the desk has added nothing yet.
 fn lap_session() -> (World, PathBuf) {
     let (mut world, _, there) = World::pair_of_devices();
     let path = world.devices[1].transcript(&there, TWO);
@@ -758,7 +760,7 @@ fn lap_session() -> (World, PathBuf) {
     (world, there)
 }
 
-/// The first line of the lap's transcript, as the desk may record it, too.
+/// The first line of the lap's transcript, which the desk may record, too.
 fn copied_line(world: &World) -> Entry {
     let bytes = world.devices[1].docs(TWO)["transcript.jsonl"].clone();
     let mut chain = Chain::start();
@@ -777,7 +779,7 @@ fn copied_line(world: &World) -> Entry {
     }
 }
 
-/// Where the lap's session is, belongs and is gone on with.
+/// Where the lap's session is, where it belongs and where it is continued.
 fn whereabouts(
     device: &mut Device,
     session: &str,
@@ -796,7 +798,8 @@ fn whereabouts(
     )
 }
 
-/// F8: an `about` that claims an earlier time than the first line's took over the session's project and main doc.
+/// F8: an `about` that claims an earlier time than the first line's took over the session's project
+/// and main doc.
 #[test]
 fn no_card_of_another_device_says_where_a_session_of_this_one_belongs() {
     type Lines = fn(&World) -> Vec<Entry>;
@@ -849,7 +852,7 @@ fn no_card_of_another_device_says_where_a_session_of_this_one_belongs() {
             store.get(&before.2.clone().expect("here")),
             "{what}"
         );
-        // Also for whoever starts with what was remembered, and with nothing but vault and stores.
+        // Also after a start with the state, and with nothing but vault and stores.
         world.devices[1].start();
         assert_eq!(
             whereabouts(&mut world.devices[1], TWO),
@@ -867,7 +870,7 @@ fn no_card_of_another_device_says_where_a_session_of_this_one_belongs() {
     }
 }
 
-/// F8: a key of another device named any directory of this one as the place a session opens in.
+/// F8: a key of another device named any directory of this one as the place where a session opens.
 #[test]
 fn another_device_names_no_place_on_this_one() {
     let (mut world, _) = lap_session();
@@ -918,7 +921,7 @@ fn another_device_names_no_place_on_this_one() {
     assert_eq!(world.devices[1].stores(), before);
 }
 
-/// What the refusals above are measured against.
+/// The control for the refusals above.
 #[test]
 fn a_known_directory_without_a_repository_is_found_for_another_device() {
     let (mut world, _) = lap_session();

@@ -1,4 +1,5 @@
-//! What another device may put into the vault to exhaust or to block: files that are none, endless lines, long names.
+//! Vault files by which another device may exhaust or block an engine: files that are not regular,
+//! endless lines, long names.
 
 use super::*;
 
@@ -10,8 +11,9 @@ fn fifo(path: &Path) {
     assert_eq!(unsafe { libc::mkfifo(path.as_ptr(), 0o600) }, 0);
 }
 
-/// F9: a segment, a conflict copy or a `device.json` that is a link to a device, a directory that is a link. The engine
-/// neither hangs nor follows it, at its next start either, and other sessions continue.
+/// F9: a segment, a conflict copy or a `device.json` that is a link to a device, and a directory
+/// that is a link. The engine neither hangs nor follows the link, at its next start either, and
+/// other sessions continue.
 #[cfg(unix)]
 #[test]
 fn what_is_no_file_in_the_vault_is_refused_and_everything_else_goes_on() {
@@ -58,7 +60,7 @@ fn what_is_no_file_in_the_vault_is_refused_and_everything_else_goes_on() {
     }
 }
 
-/// F9: a FIFO in the place of any file that an adapter looks into stopped the engine for good.
+/// F9: a FIFO in the place of any file that an adapter reads stopped the engine for good.
 #[cfg(unix)]
 #[test]
 fn a_fifo_in_a_tools_store_is_not_waited_for() {
@@ -129,7 +131,7 @@ fn a_snapshot_that_grows_out_of_itself_is_refused() {
         "nothing of it was written"
     );
     assert_eq!(world.devices[1].state_of(ONE), "here");
-    // The entry is left out, and told of; the session is read as ever.
+    // The entry is left out and reported; the rest of the session is read as usual.
     let problems = world.devices[1].problems();
     assert!(
         problems.iter().any(|code| code == "entry_refused"),
@@ -144,7 +146,8 @@ fn a_snapshot_that_grows_out_of_itself_is_refused() {
     assert_ne!(world.devices[1].state_of(&session), "arriving");
 }
 
-/// F9: frames of a few kilobytes, each of a quarter of a million empty lines. All of them are taken in, and never held at once.
+/// F9: frames of a few kilobytes, each with a quarter of a million empty lines. All of them are
+/// ingested, and never held at once.
 #[test]
 fn a_journal_of_endless_short_lines_is_taken_in_piece_by_piece() {
     const LINES: usize = 270_000;
@@ -227,7 +230,8 @@ fn first_segment(vault: &Path, hash: &str) -> PathBuf {
     found.next().expect("a segment")
 }
 
-/// F9: a title of 200 KB was printed as 4.2 MB. The bytes stay in the journal; what is shown is short.
+/// F9: a title of 200 KB was printed as 4.2 MB. The bytes stay in the journal; the shown title is
+/// short.
 #[test]
 fn a_long_title_or_name_is_shown_shortened() {
     let (mut world, _) = stage();
@@ -257,8 +261,9 @@ fn a_long_title_or_name_is_shown_shortened() {
     assert!(row.project.len() < 4096);
 }
 
-/// F9: a journal that ended the engine at two starts in a row is not read at the third, and is reported; the others are. What
-/// is played here is what a run leaves behind that is killed while it reads.
+/// F9: a journal that ended the engine at two starts in a row is not read at the third, and is
+/// reported; other journals are read. The test plays the traces of a run that is killed while it
+/// reads.
 #[test]
 fn a_journal_that_ended_the_engine_twice_is_set_aside_until_it_is_released() {
     let (mut world, here) = stage();

@@ -1,5 +1,5 @@
-//! Journals read by hand: every frame's hash, signature and place in its chain is checked here, independently of the
-//! reader in the product.
+//! Journals read by hand: every frame's hash, signature and position in its chain is checked here,
+//! independently of the product's reader.
 
 use crate::world::Device;
 use session_roam_core::session::{DocName, Lane};
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A journal as it lies in a vault: all whole frames, in order.
+/// A journal as stored in a vault: all whole frames, in order.
 pub struct Journal {
     pub owner: String,
     pub lane: Lane,
@@ -22,7 +22,7 @@ impl Journal {
         self.frames[0].head.session.as_str()
     }
 
-    /// What each entry adds, in order.
+    /// The content that each entry adds, in order.
     pub fn additions(&self) -> impl Iterator<Item = (&DocName, &[u8])> {
         self.frames
             .iter()
@@ -87,7 +87,7 @@ pub fn journals(device: &Device) -> Vec<Journal> {
     found
 }
 
-/// The journals of one device, as it has them itself.
+/// The device's own journals, from its own vault.
 pub fn own_journals(device: &Device) -> Vec<Journal> {
     journals(device)
         .into_iter()
@@ -95,7 +95,7 @@ pub fn own_journals(device: &Device) -> Vec<Journal> {
         .collect()
 }
 
-/// How often each line was recorded by anybody, as `device` knows.
+/// How often each line was recorded by any device, as far as `device` knows.
 pub fn recorded_lines(device: &Device, session: &str) -> BTreeMap<Vec<u8>, usize> {
     let mut lines = BTreeMap::new();
     for journal in journals(device)
@@ -161,7 +161,7 @@ fn segment_files(dir: &Path) -> Vec<PathBuf> {
     names.map(|name| dir.join(name)).collect()
 }
 
-/// The directories of sessions' journals; the device list's is none of them.
+/// The directories of sessions' journals, without the device list's.
 fn session_dirs(lane: &Path) -> Vec<PathBuf> {
     let tools = names(lane)
         .into_iter()

@@ -1,10 +1,12 @@
-//! Sessions that a tool writes anew each time: of two versions the one that went on is taken, else both are kept.
+//! Sessions that a tool rewrites each time: of two versions the one that continues the other is
+//! used, otherwise both are kept.
 
 use crate::world::World;
 use session_roam_core::api::{Diff, DiffCommon, Done, PartBody, Request};
 use std::path::PathBuf;
 
-/// A tool of the user's that writes its sessions anew, as lists; desk and lap go on with one while apart and meet.
+/// A custom tool that rewrites its sessions, as lists; desk and lap continue one while
+/// disconnected, and meet.
 struct Lists {
     world: World,
     cwd: String,

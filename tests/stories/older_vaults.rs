@@ -1,9 +1,9 @@
-//! Vaults that an engine of before wrote (`tests/fixtures/vaults/<date>/<tool>/<case>`), read by the engine of today: a
-//! device without a state of its own, and another one that gets them from it, have every session as it was then. Beside
-//! each vault lies what the other device's tool held when it was written, as a map from doc to text (Base64 where that is
-//! no text).
+//! Vaults that an earlier engine wrote (`tests/fixtures/vaults/<date>/<tool>/<case>`), read by the
+//! current engine: a device without a state of its own, and another one that gets the vaults from
+//! it, have every session as it was then. Beside each vault is the content of the other device's
+//! tool at the time of writing, as a map from doc to text (Base64 for binary content).
 //!
-//! Whenever what is written changes, the engine of before that change adds a directory:
+//! Whenever the written format changes, the engine before that change adds a directory:
 //! `WRITE_VAULTS=2026-11-29 cargo test -p session-roam-core --test stories -- vaults_of_before`.
 
 use crate::cases::{Case, cases};
@@ -24,8 +24,8 @@ fn vaults() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/vaults")
 }
 
-/// Two paired devices that never ran before, the first with the key that signed the fixtures and with a vault, if there
-/// is one.
+/// Two paired devices that never ran before, the first with the key that signed the fixtures and
+/// with a vault, if there is one.
 fn devices(case: &Case, vault: Option<&Path>) -> (World, PathBuf) {
     let mut world = World::asleep(["desk", "lap"]);
     let desk = &world.devices[0];
@@ -50,7 +50,7 @@ fn devices(case: &Case, vault: Option<&Path>) -> (World, PathBuf) {
     (world, there)
 }
 
-/// A doc without the directory that this run is in.
+/// A doc without the directory of this run.
 fn text(bytes: Vec<u8>, home: &Path) -> String {
     match String::from_utf8(bytes) {
         Ok(text) => text.replace(&*home.to_string_lossy(), "{home}"),
@@ -58,7 +58,7 @@ fn text(bytes: Vec<u8>, home: &Path) -> String {
     }
 }
 
-/// What the second device's tool holds of the session, once it knows where the project is there.
+/// The second device's content of the session, once it knows the project's directory there.
 fn held(world: World, there: PathBuf, case: Case, session: &str) -> BTreeMap<String, String> {
     let mut story = Story {
         case,
@@ -101,7 +101,7 @@ fn write(date: &str) {
 
 #[test]
 fn vaults_of_before_are_read_as_they_were_written() {
-    #[allow(clippy::disallowed_methods)] // said by whoever writes them
+    #[allow(clippy::disallowed_methods)] // given by the caller
     if let Ok(date) = std::env::var("WRITE_VAULTS") {
         write(&date);
     }

@@ -1,4 +1,5 @@
-//! Pairing: what two devices prove to each other before anything is shared, and what strangers get out of trying.
+//! Pairing: what two devices prove to each other before anything is shared, and what strangers gain
+//! by trying.
 
 use crate::wire::locked;
 use crate::world::World;
@@ -49,7 +50,8 @@ fn is_complete(world: &mut World, at: usize) -> bool {
         .any(|paired| paired.confirmed && paired.connected)
 }
 
-/// F6: with a code, nothing is shared before both users said yes and both devices proved it.
+/// F6: with a code, nothing is shared before both users confirmed and both devices proved the
+/// secret.
 #[test]
 fn nothing_is_shared_before_both_confirmed() {
     let mut world = World::devices(["desk", "lap"]);
@@ -82,13 +84,14 @@ fn nothing_is_shared_before_both_confirmed() {
     world.deliver();
     assert!(is_complete(&mut world, 0) && is_complete(&mut world, 1));
     assert!(shares(&world, 0) && shares(&world, 1));
-    // When all is said, both are called by their plain names.
+    // After the exchange both use their plain names again.
     for (at, name) in [(0, "desk"), (1, "lap")] {
         assert_eq!(locked(&world.devices[at]).called.as_deref(), Some(name));
     }
 }
 
-/// F4: "approve here whatever I approve on desk" is chosen at pairing, and counts once the pairing is complete.
+/// F4: "approve here whatever I approve on desk" is chosen at pairing, and counts once the pairing
+/// is complete.
 #[test]
 fn following_is_chosen_at_pairing_and_counts_once_it_is_complete() {
     let mut world = World::devices(["desk", "lap"]);
@@ -125,7 +128,8 @@ fn following_is_chosen_at_pairing_and_counts_once_it_is_complete() {
     );
 }
 
-/// F6: without a code both screens show the same digits, and only after both users confirmed them is anything shared.
+/// F6: without a code both screens show the same digits, and nothing is shared until both users
+/// confirmed them.
 #[test]
 fn without_a_code_digits_are_compared_on_both_sides() {
     let mut world = World::devices(["desk", "lap"]);
@@ -196,7 +200,7 @@ fn without_a_code_digits_are_compared_on_both_sides() {
     assert!(is_complete(&mut world, 0) && is_complete(&mut world, 1));
 }
 
-/// F6: whoever asks first under a name is not the device that is meant by it.
+/// F6: the first device to ask under a name need not be the one that the user means.
 #[test]
 fn accept_by_name_is_refused() {
     let mut world = World::devices(["desk"]);
@@ -232,7 +236,8 @@ fn stranger(number: u32, name: &str) -> Asking {
     }
 }
 
-/// F6: a link may come from anywhere. Even with the right secret in it, it proves nothing and shares nothing.
+/// F6: a link may come from anywhere. Even with the right secret in it, it proves nothing and
+/// shares nothing.
 #[test]
 fn a_link_gives_nothing_away() {
     let mut world = World::devices(["desk", "lap"]);
@@ -271,7 +276,7 @@ fn a_secret_that_is_wrong_expired_or_used_up_proves_nothing() {
         accept(&mut world, 0, &lap).expect_err("wrong").code,
         "not_proved"
     );
-    // The right one still works after that, but not when its time is over.
+    // The right one still works after that, but not after it has expired.
     pairing(
         &mut world,
         1,
@@ -294,7 +299,7 @@ fn a_secret_that_is_wrong_expired_or_used_up_proves_nothing() {
     world.devices[0].set_clock(now);
     accept(&mut world, 0, &lap).expect("in time");
     world.deliver();
-    // Used up: whoever read it too comes too late.
+    // Used up: another reader of the code comes too late.
     pairing(
         &mut world,
         2,
@@ -344,7 +349,7 @@ fn of_two_devices_with_one_code_the_user_lets_one_in() {
     );
 }
 
-/// F6: what a device announces is bound to it and to the one that it is for.
+/// F6: a device's announcement is bound to the device and to its recipient.
 #[test]
 fn a_proof_replayed_by_another_device_proves_nothing() {
     let mut world = World::devices(["desk", "lap"]);
@@ -400,7 +405,7 @@ fn a_restart_between_the_steps_continues_the_pairing() {
     world.deliver();
     let lap = world.devices[1].id.clone();
     accept(&mut world, 0, &lap).expect("let in");
-    // The secret itself is gone with the memory; the answer is kept.
+    // The secret itself was only in memory and is gone; the answer is kept.
     world.devices[0].start();
     world.devices[1].start();
     world.deliver();
@@ -471,7 +476,7 @@ fn digits_that_differ_end_the_attempt_and_the_next_one_has_others() {
         pairing(&mut world, 0, right).is_err(),
         "one try for each attempt"
     );
-    // Both begin anew; what the other said in the last attempt counts for nothing.
+    // Both begin again; what the other announced in the last attempt no longer counts.
     for at in [0, 1] {
         pairing(
             &mut world,
@@ -497,8 +502,8 @@ fn digits_that_differ_end_the_attempt_and_the_next_one_has_others() {
     assert!(is_complete(&mut world, 0) && is_complete(&mut world, 1));
 }
 
-/// F6: an impostor is bound before it knows our nonce. One that changes its mind afterwards ends the attempt; it gets a
-/// new one only from the user, and only a few within a minute.
+/// F6: an impostor is bound before it knows our nonce. If it then sends another value, the attempt
+/// ends; only the user can start a new one, and only a few times a minute.
 #[test]
 fn an_impostor_has_one_try_for_each_click() {
     let mut world = World::devices(["desk"]);
@@ -576,7 +581,8 @@ fn an_attempt_that_takes_too_long_is_over_and_its_device_is_let_go() {
     assert!(devices(&mut world, 1).paired.is_empty());
 }
 
-/// F10: strangers cost a few lines, whatever they call themselves; a device that has the code is never crowded out.
+/// F10: strangers cost a few lines, whatever they call themselves; a device that has the code is
+/// never crowded out.
 #[test]
 fn four_hundred_strangers_are_a_few_and_the_one_with_the_code_comes_first() {
     let mut world = World::devices(["desk", "lap"]);
@@ -608,7 +614,8 @@ fn four_hundred_strangers_are_a_few_and_the_one_with_the_code_comes_first() {
     }
 }
 
-/// Books of earlier versions: who was connected stays paired; who was only asked has to be paired anew.
+/// Device books of earlier versions: connected devices stay paired; devices that had only been
+/// asked must pair again.
 #[test]
 fn a_book_of_before_is_read_as_it_was() {
     let mut world = World::asleep(["desk", "lap", "pi"]);

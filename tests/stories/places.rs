@@ -1,5 +1,5 @@
-//! Which directory a session belongs to, on every device: repositories that look alike, clones, worktrees, directories that
-//! were renamed or removed.
+//! The directory a session belongs to, on every device: repositories that look alike, clones,
+//! worktrees, renamed or removed directories.
 
 use crate::talk::{ONE, TWO, assert_carried, id, item, meta, turn};
 use crate::world::{Device, World};
@@ -10,7 +10,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Runs git without the settings of whoever runs the tests; commits have the same hash everywhere.
+/// Runs git without the settings of the user who runs the tests; commits have the same hash
+/// everywhere.
 fn git(dir: &Path, args: &[&str]) {
     let mut git = Command::new("git");
     for (name, _) in
@@ -51,7 +52,8 @@ pub fn starter(work_tree: &Path) {
     );
 }
 
-/// A repository below `~/code` that was made from the one starter there is: the same oldest commit, its own remote.
+/// A repository below `~/code`, made from the one starter: with the same oldest commit and its own
+/// remote.
 fn from_starter(device: &Device, dir: &str, remote: Option<&str>) -> PathBuf {
     let work_tree = device.home.join("code").join(dir);
     fs::create_dir_all(&work_tree).expect("dir");
@@ -71,7 +73,8 @@ fn says(world: &mut World, at: usize, cwd: &Path, session: &str, text: &str) {
 const SHOP: &str = "git@github.com:acme/shop.git";
 const BLOG: &str = "git@github.com:acme/blog.git";
 
-/// Field 03: the oldest commit outvoted the remote, and acme/shop's session was written into acme/blog's store.
+/// Field 03: the oldest commit outvoted the remote, and acme/shop's session was written into
+/// acme/blog's store.
 #[test]
 fn two_repositories_from_one_starter_are_never_mixed() {
     let mut world = World::devices(["desk", "lap", "vm"]);
@@ -79,7 +82,7 @@ fn two_repositories_from_one_starter_are_never_mixed() {
     world.pair(0, 2);
     let shop = from_starter(&world.devices[0], "shop", Some(SHOP));
     let blog = from_starter(&world.devices[1], "blog", Some(BLOG));
-    // Also where blog is known well.
+    // Also where blog is well known.
     says(&mut world, 1, &blog, TWO, "of blog");
     says(&mut world, 0, &shop, ONE, "of shop");
     assert_eq!(world.devices[1].waits_for(ONE).as_deref(), Some("no_place"));
@@ -101,7 +104,7 @@ fn two_repositories_from_one_starter_are_never_mixed() {
     );
 }
 
-/// A search that was overtaken was begun again at once, and a disk that did not answer held up the loop.
+/// An outdated search was begun again at once, and a disk that did not answer held up the loop.
 #[test]
 fn what_is_learnt_while_the_disk_is_asked_is_kept_with_what_it_answers() {
     let (mut world, _, _) = World::pair_of_devices();
@@ -118,7 +121,7 @@ fn what_is_learnt_while_the_disk_is_asked_is_kept_with_what_it_answers() {
         Some("no_place"),
         "nothing was asked of the disk on the loop"
     );
-    // The session of blog is learnt of before the search is over.
+    // The session of blog becomes known before the search is over.
     let path = lap.transcript(&blog, TWO);
     lap.append(&path, turn(&blog, TWO, "of blog").as_bytes());
     lap.tell(Event::Touched(vec![path]));
@@ -134,7 +137,8 @@ fn what_is_learnt_while_the_disk_is_asked_is_kept_with_what_it_answers() {
     assert_eq!(places("git:github.com/acme/shop"), Some(vec![there]));
 }
 
-/// A project that is nowhere is looked for ever more seldom, and at once where directories appeared.
+/// The search for a missing project becomes ever less frequent, but runs at once when directories
+/// appear.
 #[test]
 fn a_checkout_is_found_with_the_next_look_however_long_it_was_missing() {
     let (mut world, _, _) = World::pair_of_devices();
@@ -152,7 +156,7 @@ fn a_checkout_is_found_with_the_next_look_however_long_it_was_missing() {
     assert_eq!(lap.place_of(ONE), Some(lap.transcript(&there, ONE)));
 }
 
-/// What was corrected is taken back where the user knows better, and the user's later word counts again.
+/// The user can undo a correction, and the user's later decision counts again.
 #[test]
 fn a_move_is_taken_back_by_undo_until_the_project_is_mapped() {
     let mut world = World::devices(["desk", "lap"]);
@@ -188,7 +192,7 @@ fn a_move_is_taken_back_by_undo_until_the_project_is_mapped() {
         assert_eq!(world.devices[1].place_of(ONE), *place, "it stays there");
         assert_carried(&world.devices[0], &world.devices[1], ONE);
     }
-    // Another session of the project is not drawn along.
+    // Another session of the project is not moved along.
     const THREE: &str = "33333333-3333-4333-8333-333333333333";
     says(&mut world, 0, &shop, THREE, "another one");
     assert_eq!(
@@ -224,7 +228,8 @@ fn a_move_is_taken_back_by_undo_until_the_project_is_mapped() {
     assert_eq!(world.devices[1].place_of(ONE), in_shop);
 }
 
-/// Every directory that a session was ever written for was asked of the disk at every poll, for ever.
+/// Every directory that a session was ever written for was looked up on disk at every poll, for
+/// ever.
 #[test]
 fn a_directory_that_its_sessions_have_left_is_asked_about_no_more() {
     let (mut world, _, _) = World::pair_of_devices();
@@ -257,7 +262,8 @@ fn a_directory_that_its_sessions_have_left_is_asked_about_no_more() {
     );
 }
 
-/// Field 03: what an older version, or a weaker sign, put into another repository's store does not stay there.
+/// Field 03: a session that an older version, or a weaker sign, put into another repository's store
+/// does not stay there.
 #[test]
 fn a_session_leaves_a_repository_that_turns_out_to_be_another() {
     let mut world = World::devices(["desk", "lap"]);
@@ -283,7 +289,7 @@ fn a_session_leaves_a_repository_that_turns_out_to_be_another() {
         history.iter().any(|row| row.what == HistoryKind::Moved),
         "{history:?}"
     );
-    // What is said meanwhile is not lost, and it comes where it belongs.
+    // Later messages are not lost, and the session arrives where it belongs.
     says(&mut world, 0, &shop, ONE, "more");
     let there = from_starter(&world.devices[1], "shop", Some(SHOP));
     world.devices[1].start();
@@ -300,7 +306,8 @@ fn a_session_leaves_a_repository_that_turns_out_to_be_another() {
     );
 }
 
-/// A sibling of field 03: a session without a remote waits where its oldest commit is that of a repository with one.
+/// A sibling of field 03: a session without a remote waits where its oldest commit is that of a
+/// repository with one.
 #[test]
 fn a_repository_without_remote_is_no_repository_with_one() {
     let mut world = World::devices(["desk", "lap"]);
@@ -343,14 +350,14 @@ fn resumes_in(device: &mut Device, session: &str) -> PathBuf {
     resume.cwd
 }
 
-/// A session that the tool wrote before session-roam was ever started.
+/// A session that the tool wrote before session-roam first started.
 fn wrote_before(device: &Device, cwd: &Path, session: &str, branch: &str) {
     let branch = format!("\"gitBranch\":\"{branch}\",\"sessionId\"");
     let line = turn(cwd, session, "before").replace("\"sessionId\"", &branch);
     device.append(&device.transcript(cwd, session), line.as_bytes());
 }
 
-/// Field 01: a worktree that was removed after its session, inside of the checkout and beside it.
+/// Field 01: a worktree that was removed after its session, inside the checkout and beside it.
 #[test]
 fn a_session_of_a_removed_worktree_opens_in_its_repositorys_checkout() {
     for inside in [true, false] {
@@ -400,7 +407,7 @@ fn a_session_of_a_removed_worktree_opens_in_its_repositorys_checkout() {
     }
 }
 
-/// Field 01: nothing tells what the directory was; the tool resumes its session all the same.
+/// Field 01: nothing shows what the directory was; the tool still resumes its session.
 #[test]
 fn a_session_of_a_directory_that_nobody_knows_any_more_can_be_resumed_where_it_began() {
     let mut world = World::devices(["desk"]);
@@ -438,7 +445,8 @@ fn a_repository_that_the_records_name_is_found_by_that_url() {
     );
 }
 
-/// A sibling of field 02: another repository lies where the session ran, and the records know better.
+/// A sibling of field 02: another repository is in the session's directory, and the records name
+/// the right one.
 #[test]
 fn a_directory_that_holds_another_repository_now_is_not_the_sessions() {
     let mut world = World::asleep(["desk", "lap"]);
@@ -488,7 +496,7 @@ fn a_session_belongs_to_the_directory_that_its_own_was_renamed_to() {
     );
 }
 
-/// Kind 2: what is learnt later corrects what was assumed first, on every device alike.
+/// Kind 2: later knowledge corrects an earlier assumption, on every device alike.
 #[test]
 fn a_remote_that_is_added_later_finds_the_sessions_that_waited() {
     let mut world = World::devices(["desk", "lap"]);
@@ -499,7 +507,7 @@ fn a_remote_that_is_added_later_finds_the_sessions_that_waited() {
     says(&mut world, 0, &plain, ONE, "hello");
     assert_eq!(world.devices[1].place_of(ONE), None);
     git(&plain, &["remote", "add", "origin", SHOP]);
-    // An answer about a directory holds for five seconds; another one begins anew.
+    // An answer about a directory is cached for five seconds; a restart asks again.
     world.devices[0].start();
     world.devices[0].poll();
     world.deliver();
@@ -538,7 +546,7 @@ fn of_two_clones_the_one_of_the_same_name_is_taken() {
     }
 }
 
-/// Field, kind 4: `roam projects map` took any key, said that all is well, and moved nothing.
+/// Field, kind 4: `roam projects map` accepted any key, reported success, and moved nothing.
 #[test]
 fn a_project_is_mapped_by_any_of_its_names_and_what_was_written_elsewhere_moves() {
     let mut world = World::devices(["desk", "lap"]);
@@ -597,7 +605,7 @@ fn a_project_is_mapped_by_any_of_its_names_and_what_was_written_elsewhere_moves(
             "{said}: nothing is left where it was"
         );
     }
-    // Two of one name: neither is taken for the other.
+    // Two of one name: neither is mistaken for the other.
     let other = world.devices[0].project("other/shop", "git@github.com:rival/shop.git");
     says(&mut world, 0, &other, TWO, "hello");
     let refused = world.devices[1]
@@ -609,7 +617,8 @@ fn a_project_is_mapped_by_any_of_its_names_and_what_was_written_elsewhere_moves(
         "{}",
         refused.hint
     );
-    // A checkout of something else is taken because the user says so, and the answer says what it is.
+    // A checkout of another repository is accepted because the user asks for it, and the answer
+    // names that repository.
     let blog = world.devices[1].project("blog", BLOG);
     let said: Done = world.devices[1].ask(map("rival/shop", &blog));
     assert!(
@@ -624,7 +633,8 @@ fn a_project_is_mapped_by_any_of_its_names_and_what_was_written_elsewhere_moves(
     );
 }
 
-/// A sibling of field 03: another repository from the same starter was cloned where the session's lay.
+/// A sibling of field 03: another repository from the same starter was cloned into the place of the
+/// session's.
 #[test]
 fn a_repository_cloned_where_another_one_lay_does_not_take_its_sessions() {
     let mut world = World::devices(["desk", "lap"]);

@@ -1,6 +1,6 @@
-//! Checkouts at random: cloned from starters, renamed, moved, removed, cloned again where another one lay, given other
-//! remotes. The laws: a session is never in the store of a repository that has a remote and not the session's; and on every
-//! device that has its repository it can be resumed in it.
+//! Checkouts at random: cloned from starters, renamed, moved, removed, replaced by another clone,
+//! given other remotes. The laws: a session is never in the store of a repository that has a remote
+//! other than the session's; and on every device that has its repository it can be resumed there.
 
 use crate::simulation::dice::Dice;
 use crate::talk::{id, turn};
@@ -21,11 +21,11 @@ enum Step {
     GoOn,
     Move,
     Remove,
-    /// Another repository where one lies.
+    /// Another repository in the place of one.
     Exchange,
-    /// The repository was renamed where it is hosted.
+    /// The repository was renamed by its host.
     Rename,
-    /// A second remote, which all of them have.
+    /// A second remote, which all of them share.
     Upstream,
     Restart,
     Look,
@@ -48,9 +48,9 @@ struct Play {
     world: World,
     dice: Dice,
     starter: tempfile::TempDir,
-    /// By device, where there are checkouts.
+    /// By device, the directories with checkouts.
     checkouts: Vec<Vec<PathBuf>>,
-    /// By number, which device began it.
+    /// By number, the device that began the session.
     began: Vec<usize>,
     n_names: usize,
     n_renamed: usize,
@@ -61,7 +61,7 @@ fn url(repository: usize) -> String {
     format!("git@github.com:acme/r{repository}.git")
 }
 
-/// The keys of a checkout's remotes, as git says them.
+/// The keys of a checkout's remotes, as git reports them.
 fn remotes(dir: &Path) -> BTreeSet<String> {
     let config = fs::read_to_string(dir.join(".git/config")).unwrap_or_default();
     let urls = config
@@ -214,7 +214,7 @@ impl Play {
             Step::Look => self.world.devices[device].poll(),
         }
         self.world.deliver();
-        // What changed on the disk is seen with the next look at all.
+        // Changes on disk are seen by the next poll of all devices.
         if self.dice.below(2) == 0 {
             self.world.devices.iter_mut().for_each(Device::poll);
             self.world.deliver();
@@ -222,7 +222,7 @@ impl Play {
         }
     }
 
-    /// A search for checkouts happens every few seconds; a device that is started again has not searched yet.
+    /// A search for checkouts runs every few seconds; a restarted device has not searched yet.
     fn settle(&mut self) {
         for _ in 0..2 {
             self.world.devices.iter_mut().for_each(Device::start);
@@ -232,7 +232,8 @@ impl Play {
         }
     }
 
-    /// The first law, for sessions that session-roam put where they are: what a tool wrote stays where it wrote it.
+    /// The first law, for sessions that session-roam placed: what a tool wrote stays where it wrote
+    /// it.
     fn is_nowhere_wrong(&mut self) {
         for (number, began) in self.began.clone().into_iter().enumerate() {
             let session = id(number);
@@ -294,7 +295,8 @@ impl Play {
                 let within = self.checkouts[at]
                     .iter()
                     .find(|dir| resume.cwd.starts_with(dir));
-                // Where it began it opens where the tool has it, as long as that is there.
+                // On its first device a session opens where the tool has it, as long as that
+                // directory exists.
                 if self.began[number] != at {
                     let is_its = within.is_some_and(|dir| remotes(dir).contains(&own));
                     assert!(

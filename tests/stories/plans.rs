@@ -1,5 +1,5 @@
-//! Plan files lie in one directory for all sessions: each is at most one session's, and another device that knows a plan's
-//! name neither reads nor replaces it.
+//! Plan files are in one directory for all sessions: each belongs to at most one session, and
+//! another device that knows a plan's name neither reads nor replaces it.
 
 use crate::forget::holding;
 use crate::talk::{ONE, TWO, turn};
@@ -24,7 +24,7 @@ fn read(device: &Device) -> Option<String> {
     fs::read_to_string(plan_of(device)).ok()
 }
 
-/// Every device whose home holds the words.
+/// Every device whose home contains the words.
 fn homes_with(world: &World, words: &str) -> Vec<String> {
     let in_home = |device: &&Device| {
         holding(device, words)
@@ -98,7 +98,7 @@ fn another_device_that_names_a_plan_gets_nothing_of_it() {
             // The tool removed the session long ago, and nobody knows whose the plan was.
             assert!(!own.exists());
         } else {
-            // Its project stays at home; only the plan's name is known elsewhere.
+            // The project is excluded here; only the plan's name is known elsewhere.
             let _: Done = world.devices[0].ask(Request::ProjectExclude {
                 key: "git:github.com/acme/api".into(),
                 excluded: true,
@@ -123,7 +123,8 @@ fn another_device_that_names_a_plan_gets_nothing_of_it() {
         assert_eq!(world.devices[0].state_of(TWO), "here");
         world.devices[1].put(&theirs, "Their other plum.\n");
         world.deliver();
-        // The user continues the session on this device: the tool writes the plan's name into its own records again.
+        // The user continues the session on this device: the tool writes the plan's name into its
+        // own records again.
         let at = world.devices[0].place_of(TWO).expect("placed");
         world.devices[0].say(&at, planned(&here, TWO, "go on"));
         world.devices[0].poll();
@@ -181,7 +182,8 @@ fn a_forgotten_session_takes_its_own_plan_with_it_and_no_other() {
     world.devices[0].put(&plan, "Plum.\n");
     world.devices[0].say(&path, planned(&here, ONE, "plan it"));
     world.deliver();
-    // A session of the other device names it, and a plan of that device's own that is not here.
+    // A session of the other device names the plan, too, but means that device's own plan, which is
+    // not here.
     let path = world.devices[1].transcript(&there, TWO);
     world.devices[1].say(&path, planned(&there, TWO, "mine, too"));
     world.deliver();

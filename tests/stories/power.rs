@@ -1,4 +1,5 @@
-//! F2: what steers a tool is recorded and carried, and never applied where another device wrote it.
+//! F2: steering records are recorded and carried, and never applied where another device wrote
+//! them.
 
 use crate::journals::recorded_lines;
 use crate::talk::{ONE, assert_quiet, item, linked, meta};
@@ -7,7 +8,7 @@ use session_roam_core::api::{Diff, Done, Request};
 use std::fs;
 use std::path::PathBuf;
 
-/// What Codex 0.169.0 writes when a thread runs with these approvals (2026-11-28).
+/// The record that Codex 0.169.0 writes when a thread runs with these approvals (2026-11-28).
 fn settings(approval: &str) -> String {
     format!(
         "{{\"timestamp\":\"2026-11-23T09:00:02.000Z\",\"ordinal\":6,\"type\":\"event_msg\",\"payload\":{{\"type\":\
@@ -27,7 +28,7 @@ fn in_store(device: &Device) -> String {
     fs::read_to_string(device.place_of(ONE).expect("placed")).expect("text")
 }
 
-/// A thread that ran on the desk with full access, and came to the lap.
+/// A thread that ran on the desk with full access, and was synced to the lap.
 fn carried() -> (World, PathBuf, String) {
     let (mut world, here, _) = World::pair_of_devices();
     let rollout = world.devices[0].rollout(ONE);
@@ -43,7 +44,7 @@ fn carried() -> (World, PathBuf, String) {
     (world, rollout, all)
 }
 
-/// What is in the store of a device that did not write these lines.
+/// The lines in the store of a device that did not write them.
 fn neutral(lines: &str) -> String {
     lines
         .replace("\"turn_context\"", "\"~urn_context\"")
@@ -76,7 +77,7 @@ fn a_session_that_ran_with_full_access_elsewhere_does_not_have_it_here() {
     );
     assert_quiet(&mut world, ONE);
 
-    // The lap goes on with settings of its own: they stay in its store, and are neutral on the desk.
+    // The lap continues with its own settings: they stay in its store, and are neutral on the desk.
     let on_lap = [turn_context("on-request"), item("In the parser")].concat();
     let there = world.devices[1].place_of(ONE).expect("placed");
     world.devices[1].say(&there, &on_lap);
@@ -92,7 +93,7 @@ fn a_session_that_ran_with_full_access_elsewhere_does_not_have_it_here() {
     );
     all.push_str(&on_lap);
 
-    // And the desk again.
+    // Then the desk again.
     let on_desk = [turn_context("untrusted"), item("Fix it")].concat();
     world.devices[0].say(&rollout, &on_desk);
     world.deliver();
@@ -111,13 +112,14 @@ fn a_session_that_ran_with_full_access_elsewhere_does_not_have_it_here() {
     assert_quiet(&mut world, ONE);
 }
 
-/// F2: where the two are compared, what each changed of what the tool may do stands beside the messages, with who changed it.
+/// F2: a comparison shows each side's changes to the tool's permissions beside the messages, with
+/// their author.
 #[test]
 fn a_comparison_shows_what_each_side_changed_of_what_the_tool_may_do() {
     let (mut world, _, _) = carried();
     world.part(0, 1);
     let rollout = world.devices[0].rollout(ONE);
-    // The same as before is no change, however often it is said.
+    // Repeating the current value is no change, however often.
     world.devices[0].say(
         &rollout,
         [turn_context("never"), item("On the desk")].concat(),
@@ -178,7 +180,8 @@ fn a_comparison_shows_what_each_side_changed_of_what_the_tool_may_do() {
     }
 }
 
-/// The state can be lost, and the store looked at from the start: what is neutral there is nobody's news.
+/// The state can be lost and the store scanned from the start: neutral records there are not
+/// recorded as new.
 #[test]
 fn what_is_neutral_in_the_store_is_recorded_as_it_was_without_any_state() {
     let (mut world, _, all) = carried();
@@ -206,7 +209,8 @@ fn what_is_neutral_in_the_store_is_recorded_as_it_was_without_any_state() {
     assert_quiet(&mut world, ONE);
 }
 
-/// F2: one line by another device, appended to a session of one's own, was fast-forwarded without a word.
+/// F2: one line by another device, appended to one's own session, was fast-forwarded without a
+/// question.
 #[test]
 fn a_line_of_another_device_that_only_steers_is_held_and_never_applied() {
     let (mut world, here, _) = World::pair_of_devices();
@@ -244,7 +248,7 @@ fn a_line_of_another_device_that_only_steers_is_held_and_never_applied() {
         "{held:?}"
     );
 
-    // The user lets it through: it is written, and still not applied.
+    // The user releases the line: it is written, and still not applied.
     let _: Done = world.devices[0].ask(Request::Release {
         what: format!("session:{ONE}"),
     });
@@ -256,8 +260,8 @@ fn a_line_of_another_device_that_only_steers_is_held_and_never_applied() {
     assert_quiet(&mut world, ONE);
 }
 
-/// Claude Code notes with what rights it opened a session: the usual ones are no reason to ask, and neither are those that the
-/// user let through once. More than that is.
+/// F2: Claude Code records the permissions with which it opened a session: the usual ones are no
+/// reason to ask, and neither are those that the user released once. Anything beyond them is.
 #[test]
 fn opening_a_session_on_two_devices_is_held_once_at_most_and_nothing_of_it_is_applied() {
     let rights =
@@ -299,7 +303,7 @@ fn opening_a_session_on_two_devices_is_held_once_at_most_and_nothing_of_it_is_ap
     });
     world.deliver();
 
-    // Here it is opened as usual, there as before; again and again.
+    // Here it is opened with the usual mode, there with the released one; again and again.
     for _ in 0..2 {
         world.devices[0].say(&transcript, rights("default"));
         world.deliver();
@@ -315,7 +319,8 @@ fn opening_a_session_on_two_devices_is_held_once_at_most_and_nothing_of_it_is_ap
         ["here", "here"]
     );
 
-    // What came along without a question opens no door, and a usual value hides no other.
+    // A value that came along without a question permits nothing more, and a usual value hides no
+    // other.
     world.devices[1].say(
         &there,
         [rights("bypassPermissions"), rights("default")].concat(),
@@ -344,7 +349,8 @@ fn opening_a_session_on_two_devices_is_held_once_at_most_and_nothing_of_it_is_ap
     assert_quiet(&mut world, ONE);
 }
 
-/// Going on here is not in the way of what is held, and words of the other device bring it along.
+/// Continuing here does not conflict with a held line, and later messages of the other device bring
+/// it along.
 #[test]
 fn a_held_line_comes_with_the_words_that_follow_it() {
     let (mut world, here, _) = World::pair_of_devices();
@@ -358,7 +364,7 @@ fn a_held_line_comes_with_the_words_that_follow_it() {
     world.devices[0].say(&rollout, &mine);
     world.deliver();
     let there = world.devices[1].place_of(ONE).expect("placed");
-    // What changes nothing is no reason to ask.
+    // A record that changes nothing is no reason to ask.
     let same = settings("on-request");
     world.devices[1].say(&there, &same);
     world.deliver();
@@ -380,7 +386,7 @@ fn a_held_line_comes_with_the_words_that_follow_it() {
     assert_quiet(&mut world, ONE);
 }
 
-/// What Claude Code 2.1.330 writes of the files that it may go back to.
+/// The record that Claude Code 2.1.330 writes about files to which it may go back.
 pub fn tracks(path: &str, copy: &str) -> String {
     format!(
         "{{\"type\":\"file-history-snapshot\",\"messageId\":\"m\",\"snapshot\":{{\"messageId\":\"m\",\"trackedFileBackups\":\
@@ -452,7 +458,7 @@ fn copies_that_would_be_written_elsewhere_are_carried_and_not_given_to_the_tool(
             world.devices[1].problems()
         );
         assert_eq!(world.devices[1].state_of(ONE), "here", "{path}");
-        // The author has its own.
+        // The author has its own copies.
         assert_eq!(copies(&world.devices[0]), ["aaaa@v1"], "{path}");
         let mine = fs::read_to_string(world.devices[0].transcript(&here, ONE)).expect("text");
         assert!(mine.contains("\"file-history-snapshot\""), "{path}");
@@ -460,7 +466,7 @@ fn copies_that_would_be_written_elsewhere_are_carried_and_not_given_to_the_tool(
     }
 }
 
-/// F3: the same appended to a session of one's own, beside copies of one's own.
+/// F3: the same record appended to one's own session, beside one's own copies.
 #[test]
 fn another_device_cannot_make_my_session_restore_other_files() {
     let (mut world, here, _) = with_copy("src/parser.rs");
@@ -491,7 +497,7 @@ fn another_device_cannot_make_my_session_restore_other_files() {
     assert!(world.devices[0].has_problem("copies_withheld"));
 }
 
-/// F3: copies of what opens doors stay at home.
+/// F3: copies of secrets do not leave the device.
 #[test]
 fn copies_of_secrets_do_not_leave_the_device_unless_the_user_wants_that() {
     for carries in [false, true] {

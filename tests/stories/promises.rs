@@ -1,4 +1,4 @@
-//! What others of this kind got wrong, each as a test under its number (R…).
+//! Mistakes of other products of this kind, each as a test under its number (R…).
 
 use crate::journals::{journals, own_frames, recorded_lines};
 use crate::power::tracks;
@@ -63,7 +63,7 @@ fn r4_a_shortened_copy_never_replaces_a_fuller_one_unseen() {
             .iter()
             .any(|held| held.code.as_str() == "mass_change")
     );
-    // The fuller one goes on: what was cut off is still a part of it.
+    // The fuller one continues: the cut lines are still part of it.
     let there = world.devices[1].place_of(&id(0)).expect("placed");
     world.devices[1].say(&there, turn(&here, &id(0), "three"));
     world.deliver();
@@ -96,7 +96,7 @@ fn lines_that_were_written_while_others_arrived_are_not_overwritten() {
     world.deliver();
     let there = world.devices[1].place_of(ONE).expect("placed");
     world.devices[1].say(&there, turn(&here, ONE, "from lap"));
-    // Not a word of this has reached the engine when the other's arrives.
+    // The engine has not been notified of any of this when the other's version arrives.
     world.devices[0].append(&path, turn(&here, ONE, "from desk").as_bytes());
     let before = fs::read(&path).expect("doc");
     world.deliver();
@@ -172,7 +172,8 @@ fn r5_a_session_that_disappears_from_a_store_is_never_a_deletion() {
     let there = world.devices[1].place_of(ONE).expect("placed");
     let bytes = fs::read(&there).expect("doc");
 
-    // The tool sweeps it on one device, then on the other, while the engines run and while they do not.
+    // The tool's cleanup removes it on one device, then on the other, while the engines run and
+    // while they do not.
     fs::remove_file(&path).expect("sweep");
     world.devices[0].touch(&path);
     world.deliver();
@@ -193,7 +194,8 @@ fn r5_a_session_that_disappears_from_a_store_is_never_a_deletion() {
             "the vault has it"
         );
     }
-    // A device that comes later gets it from the vault, and who wants it back gets it back, byte for byte.
+    // A device that comes later gets the session from the vault, and a user who wants it back gets
+    // it back, byte for byte.
     world.reach.insert((0, 2));
     world.pair(0, 2);
     assert_eq!(world.devices[2].docs(ONE)["transcript.jsonl"], bytes);
@@ -239,7 +241,7 @@ fn r9_a_session_that_is_open_here_waits_and_goes_on_when_it_closes() {
     let there = world.devices[1].place_of(ONE).expect("placed");
     let before = fs::read(&there).expect("doc");
 
-    // This very process has it open, as the tool would say it.
+    // This very process has it open, in the form that the tool would show it.
     let sign = world.devices[1]
         .claude()
         .join(format!("sessions/{}.json", std::process::id()));
@@ -499,7 +501,7 @@ fn r11_subagents_and_everything_else_a_session_has_go_with_it_both_ways() {
             to.docs(ONE).keys()
         );
     }
-    // A subagent that began on one device goes on at the other.
+    // A subagent that began on one device continues on the other.
     let dir = world.devices[1]
         .place_of(ONE)
         .expect("here")
@@ -570,7 +572,7 @@ fn r14_a_device_that_asks_gets_and_gives_nothing_until_the_user_says_yes() {
 #[test]
 fn r14_a_folder_that_nobody_asked_for_changes_nothing() {
     let (mut world, here, _) = World::pair_of_devices();
-    // Identities go by number: the third device of another world is nobody here.
+    // Identities are numbered: the third device of another world is unknown here.
     let mut strangers = World::devices(["one", "friend", "stranger"]);
     strangers.pair(1, 2);
     let theirs = strangers.devices[2].project("api", "git@github.com:acme/api.git");
@@ -673,7 +675,7 @@ fn r18_projects_named_build_dist_or_worktrees_are_carried() {
 fn r19_two_projects_whose_names_look_alike_stay_two() {
     let mut world = World::devices(["desk", "lap"]);
     world.pair(0, 1);
-    // Both have the same directory name in the tool's store on both devices' side of the author.
+    // On the author's device both have the same directory name in the tool's store.
     let one = world.devices[0].project("a/b-c", "git@github.com:a/b-c.git");
     let two = world.devices[0].project("a-b/c", "git@github.com:a-b/c.git");
     assert_eq!(
@@ -697,7 +699,7 @@ fn r19_two_projects_whose_names_look_alike_stay_two() {
         world.devices[1].place_of(TWO),
         Some(world.devices[1].transcript(&two_there, TWO))
     );
-    // Without a remote it is the path below home that tells them apart.
+    // Without a remote, the path below home distinguishes them.
     let plain = |world: &World, device: usize, name: &str| {
         let dir = world.devices[device].home.join(name);
         fs::create_dir_all(&dir).expect("dir");
@@ -708,7 +710,7 @@ fn r19_two_projects_whose_names_look_alike_stay_two() {
     let path = world.devices[0].transcript(&three, THREE);
     world.devices[0].say(&path, turn(&three, THREE, "hello"));
     world.deliver();
-    // Where nothing of this device ever was, the user says that it belongs there.
+    // Where this device never had a session, the user confirms the place.
     assert_eq!(
         world.devices[1].waits_for(THREE).as_deref(),
         Some("place_refused")
@@ -759,7 +761,8 @@ fn r21_a_device_that_was_away_for_thirteen_months_loses_and_revives_nothing() {
     let old = world.devices[1].stores();
     world.devices[1].stop();
 
-    // Meanwhile: one goes on, the tool sweeps one, one is as it was, a new one begins.
+    // Meanwhile: one continues, the tool's cleanup removes one, one stays as it was, a new one
+    // begins.
     world.devices[0].set_clock(START + 390 * DAY);
     world.devices[0].say(&paths[0], turn(&here, ONE, "a year later"));
     fs::remove_file(&paths[1]).expect("sweep");
@@ -769,7 +772,8 @@ fn r21_a_device_that_was_away_for_thirteen_months_loses_and_revives_nothing() {
     world.deliver();
     assert_eq!(world.devices[0].state_of(TWO), "elsewhere");
 
-    // The device comes back with its old store, in which the tool sweeps another one at its first start.
+    // The device comes back with its old store, in which the tool's cleanup removes another one at
+    // its first start.
     world.devices[1].set_clock(START + 395 * DAY);
     let swept = world.devices[1].place_of(THREE).expect("placed");
     fs::remove_file(&swept).expect("sweep");
@@ -807,7 +811,7 @@ fn r21_a_device_that_was_away_for_thirteen_months_loses_and_revives_nothing() {
         }
         assert_eq!(device.status().problems, []);
     }
-    // Whoever goes on with a swept session brings it back to those who want it.
+    // Continuing a cleaned-up session brings it back where it is wanted.
     let there = world.devices[1].place_of(TWO).expect("kept");
     world.devices[1].say(&there, turn(&here, TWO, "still of interest"));
     world.deliver();
@@ -815,7 +819,7 @@ fn r21_a_device_that_was_away_for_thirteen_months_loses_and_revives_nothing() {
 }
 
 // ---- R22: what looks untouched ----
-// Windows keeps no change time that is looked at yet.
+// On Windows no change time is compared yet.
 
 #[cfg(unix)]
 #[test]
@@ -866,7 +870,7 @@ fn r22_a_log_rewritten_at_the_same_size_and_time_is_noticed_and_held_elsewhere()
             .all(|line| recorded.contains_key(line.as_bytes())),
         "the vault has both"
     );
-    // The user has seen it and agrees.
+    // The user has seen the change and agrees.
     let _: Done = world.devices[1].ask(Request::Release {
         what: format!("session:{ONE}"),
     });
@@ -928,7 +932,7 @@ fn r23_the_goodbye_arrives_before_the_way_is_cut_and_sessions_stay() {
         stores[1],
         "nothing goes over any more"
     );
-    // A rebuilt state still has it all.
+    // A rebuilt state still has everything.
     world.devices[1].stop();
     fs::remove_file(world.devices[1].roam.join("state.sqlite")).expect("lost");
     world.devices[1].start();
@@ -954,7 +958,7 @@ fn r23_leaving_a_device_that_is_off_is_told_to_it_when_it_is_met_again() {
             .any(|device| device.id == desk),
         "still said, in case"
     );
-    // Nobody came within the grace.
+    // Nobody connected within the grace period.
     let World {
         devices, ledger, ..
     } = &mut world;
@@ -973,7 +977,8 @@ fn r23_who_left_can_be_paired_again_and_stays() {
     let (mut world, here, _) = World::pair_of_devices();
     let _: Done = world.devices[1].ask(Request::Unpair { id: "desk".into() });
     world.deliver();
-    // The old goodbye still lies in the vault of the one that was left, who restarts before the other answers.
+    // The old goodbye is still in the vault of the device that was left, which restarts before the
+    // other answers.
     let shown: session_roam_core::api::Device = world.devices[1].ask(Request::Device);
     let _: session_roam_core::api::Pairing =
         world.devices[0].ask(Request::Pair { code: shown.code });
@@ -1077,7 +1082,7 @@ fn a_session_whose_transcript_alone_was_deleted_comes_back_when_another_device_g
     let agent = path.with_extension("").join("subagents/agent-1.jsonl");
     world.devices[0].say(&agent, turn(&here, ONE, "agent"));
     world.deliver();
-    // Written when nobody looked, and never recorded: it is kept beside the vault.
+    // Written unnoticed, and never recorded: it is kept beside the vault.
     fs::write(&todos, "[1]").expect("todos");
     fs::remove_file(&path).expect("delete");
     world.devices[0].poll();

@@ -1,4 +1,5 @@
-//! What is read rather than written: transcripts page by page and part by part, what to know before going on, who is near.
+//! Read-only answers: transcripts page by page and part by part, remarks before a session is
+//! continued, connected devices.
 
 use crate::splits::Parted;
 use crate::talk::{ONE, TWO, item, meta, turn};
@@ -92,14 +93,14 @@ fn a_transcript_is_read_page_by_page_and_its_bodies_when_they_are_wanted() {
         (picture.data.as_deref(), picture.bytes, picture.whole),
         (Some("QUJD"), 3, true)
     );
-    // A drawing may hold programs.
+    // A drawing may contain scripts.
     let drawing = body(part(2, 2).expect("there"));
     assert_eq!((drawing.data, drawing.whole), (None, false));
     assert_eq!(
         (code(part(2, 3)), code(part(3, 0))),
         ("no_part".into(), "no_part".into())
     );
-    // Without a page all of it is there, whole.
+    // Without paging, the whole transcript is there.
     let all: Shown = device.ask(Request::show(ONE));
     assert_eq!(
         (
@@ -302,7 +303,7 @@ fn git(dir: &Path, args: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-/// What is said before going on with it, by code.
+/// The remarks before the session is continued, by code.
 fn remarks(world: &mut World, device: usize, session: &str) -> Vec<(String, String)> {
     let resume: Resume = world.devices[device].ask(Request::Resume {
         session: session.into(),
@@ -342,7 +343,7 @@ fn before_going_on_it_is_said_how_the_checkout_here_differs() {
         remarks(&mut world, 1, ONE),
         [("changed".into(), changed.into())]
     );
-    // Who goes on where he was knows of his own changes.
+    // A user who continues in the same place knows of these changes.
     git(&here, &["commit", "-q", "--allow-empty", "-m", "first"]);
     std::fs::write(here.join("a"), "1").expect("file");
     git(&here, &["checkout", "-q", "-b", "fix/login"]);

@@ -1,5 +1,6 @@
-//! Tools with several stores, and links in stores: every store in use is carried, whatever environment the engine was
-//! started in, and none of its sessions counts as deleted because somebody else started the engine.
+//! Tools with several stores, and links in stores: every store in use is synced, whatever
+//! environment the engine was started in, and none of its sessions counts as deleted because the
+//! engine was started in another way.
 
 use crate::talk::{ONE, THREE, TWO, item, meta, turn};
 use crate::world::{Device, World};
@@ -67,7 +68,8 @@ fn two_stores() -> (World, PathBuf, PathBuf) {
     (world, here, there)
 }
 
-/// Field 16: the engine of the desktop knows nothing of the variable; each store is found, named and carried.
+/// Field 16: the desktop's engine does not know the variable; each store is found, named and
+/// synced.
 #[test]
 fn every_store_is_carried_whatever_shell_started_the_engine() {
     let (mut world, here, _) = two_stores();
@@ -99,7 +101,7 @@ fn every_store_is_carried_whatever_shell_started_the_engine() {
     }
 }
 
-/// Field 16: the store is the one in which the session lies, and the variable says so, or is taken away.
+/// Field 16: the session's own store is used, and the variable is set to it, or is unset.
 #[test]
 fn resume_sets_the_variable_of_the_sessions_own_store() {
     let (mut world, _, _) = two_stores();
@@ -128,8 +130,8 @@ fn resume_sets_the_variable_of_the_sessions_own_store() {
     }
 }
 
-/// Field 16, siblings: a running program, a shell's file, the shell that asks, and the name beside the usual directory each
-/// bring a store in; a copy of another home's program does not.
+/// Field 16, siblings: a running program, a shell's file, the shell that asks, and the name beside
+/// the usual directory each make a store known; a copy of another home's program does not.
 #[test]
 fn a_store_is_found_wherever_it_is_said() {
     let (mut world, here, _) = World::pair_of_devices();
@@ -173,7 +175,7 @@ fn a_store_is_found_wherever_it_is_said() {
         );
     }
     assert!(!known.iter().any(|known| known == "nobody"), "{known:?}");
-    // They are remembered when nobody says them any more.
+    // The stores are remembered when nothing names them any more.
     desk.apps.lock().expect("one thread").clear();
     fs::remove_file(home.join(".zshrc")).expect("profile");
     desk.start();
@@ -185,7 +187,8 @@ fn a_store_is_found_wherever_it_is_said() {
     }
 }
 
-/// Field 16: each store has a switch of its own; what is off is not deleted, here or elsewhere.
+/// Field 16: each store has a switch of its own; a store that is off is not deleted, here or
+/// elsewhere.
 #[test]
 fn stores_are_switched_one_by_one() {
     let (mut world, here, there) = two_stores();
@@ -207,7 +210,8 @@ fn stores_are_switched_one_by_one() {
             .contains("said while it was off")
     );
     assert_eq!(world.devices[0].status().held, []);
-    // The other device goes on: nothing is written into the store, and no second copy into another one.
+    // The other device continues: nothing is written into the store, and no second copy into
+    // another one.
     world.devices[1].say(&lap, turn(&there, TWO, "said on the laptop"));
     world.deliver();
     assert_eq!(
@@ -241,7 +245,7 @@ fn stores_are_switched_one_by_one() {
     );
 }
 
-/// Field 16, sibling: a store on a disk that is not there now has lost nothing.
+/// Field 16, sibling: a store on a disk that is not connected has lost nothing.
 #[test]
 fn the_sessions_of_a_store_that_is_not_there_are_not_deleted() {
     let (mut world, here, _) = two_stores();
@@ -271,7 +275,8 @@ fn the_sessions_of_a_store_that_is_not_there_are_not_deleted() {
     assert!(there.contains("more"));
 }
 
-/// Programs that make a store for a moment filled all the places there are, and the next real store was silently not taken.
+/// Programs that make a store for a moment used up all places for stores, and the next real store
+/// was silently left out.
 #[test]
 fn stores_that_are_gone_make_room_for_new_ones_and_too_many_are_reported() {
     let (mut world, here, _) = two_stores();
@@ -279,7 +284,7 @@ fn stores_that_are_gone_make_room_for_new_ones_and_too_many_are_reported() {
     let home = desk.home.clone();
     desk.vars.clear();
     desk.start();
-    // It holds a session, and is away for a while.
+    // The store holds a session, and is away for a while.
     fs::rename(home.join(".claude-work"), home.join("unplugged")).expect("rename");
     let run_in = |desk: &mut Device, store: &Path| {
         fs::create_dir_all(store.join("projects")).expect("dir");
@@ -326,7 +331,7 @@ fn stores_that_are_gone_make_room_for_new_ones_and_too_many_are_reported() {
     );
 }
 
-/// Field 16, sibling: what an older version recorded from another store is found where it was.
+/// Field 16, sibling: what an older version recorded from another store is found in its old place.
 #[test]
 fn a_store_that_only_sessions_tell_of_is_found_through_them() {
     let (mut world, here, _) = World::pair_of_devices();
@@ -358,7 +363,7 @@ fn a_store_that_only_sessions_tell_of_is_found_through_them() {
     assert!(there.contains("more"));
 }
 
-/// Field 16: the same for a tool whose variable is another one.
+/// Field 16: the same for a tool with another variable.
 #[test]
 fn a_second_codex_home_is_a_store_too() {
     let (mut world, here, _) = World::pair_of_devices();
@@ -378,7 +383,8 @@ fn a_second_codex_home_is_a_store_too() {
     assert_eq!(world.devices[1].state_of(THREE), "here");
 }
 
-/// Field 07: a directory of the store that is a link to one of the user's own is a part of the store, in both directions.
+/// Field 07: a directory of the store that is a link to one of the user's own is a part of the
+/// store, in both directions.
 #[cfg(unix)]
 #[test]
 fn a_linked_project_directory_is_carried_both_ways() {
@@ -415,7 +421,7 @@ fn a_linked_project_directory_is_carried_both_ways() {
     );
 }
 
-/// Field 07: a link that is not followed is named by doctor, with where it leads.
+/// Field 07: doctor names a link that is not followed, with its target.
 #[cfg(unix)]
 #[test]
 fn a_link_that_is_not_followed_is_named() {
@@ -423,7 +429,7 @@ fn a_link_that_is_not_followed_is_named() {
     let desk = &mut world.devices[0];
     let slug = desk.slug_dir(&here);
     fs::create_dir_all(&slug).expect("dir");
-    // What is not this user's: to root a directory given away, to others one of root's.
+    // A directory of another user: for root one that is given away, for others one of root's.
     let given = desk.home.join("given away");
     fs::create_dir_all(&given).expect("dir");
     let other =

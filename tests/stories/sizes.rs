@@ -1,5 +1,6 @@
-//! Field 14: no size stops a session. A record that is larger than a frame travels in pieces; one that is too large to be
-//! carried leaves a line in its place, and everything after it travels. Tried with small limits: the law is the same.
+//! Field 14: no size stops a session. A record larger than a frame syncs in pieces; one that is too
+//! large to sync leaves a line in its place, and everything after it syncs. Tested with small
+//! limits: the law is the same.
 
 use crate::journals::{journals, recorded_lines, segments};
 use crate::splits::Parted;
@@ -35,7 +36,7 @@ fn pair() -> (World, PathBuf, PathBuf) {
     (world, here, there)
 }
 
-/// Letters of two, three and four bytes, so that no piece may end anywhere.
+/// Letters of two, three and four bytes, so that a piece cannot end just anywhere.
 fn long(bytes: usize) -> String {
     "aü日🦀".chars().cycle().take(bytes / 10 * 4).collect()
 }
@@ -65,7 +66,7 @@ fn a_record_larger_than_a_frame_travels_in_pieces_and_what_follows_it_too() {
     world.deliver();
     assert_carried(&world.devices[0], &world.devices[1], ONE);
     assert_quiet(&mut world, ONE);
-    // And back, with another one.
+    // And back, with another long record.
     let at_lap = world.devices[1].place_of(ONE).expect("placed");
     world.devices[1].say(
         &at_lap,
@@ -83,7 +84,7 @@ fn a_record_larger_than_a_frame_travels_in_pieces_and_what_follows_it_too() {
     world.deliver();
     assert_carried(&world.devices[0], &world.devices[1], ONE);
     assert_quiet(&mut world, ONE);
-    // What is shown of it is its beginning.
+    // The beginning of the record is shown.
     for device in &mut world.devices {
         let shown: Shown = device.ask(Request::show(ONE));
         assert_eq!(shown.messages.len(), 5);
@@ -108,7 +109,7 @@ fn a_first_import_with_long_records_travels() {
 
 #[test]
 fn what_steers_in_a_long_record_of_another_device_has_no_effect() {
-    // Also where the other device made pieces of what this one would read whole.
+    // Also where the other device split records that this one would read whole.
     for sizes in [SMALL, Sizes::default()] {
         what_steers_has_no_effect(sizes);
     }
@@ -135,7 +136,7 @@ fn what_steers_has_no_effect(sizes: Sizes) {
         "it is neutral there"
     );
     assert_quiet(&mut world, ONE);
-    // Recorded is what its author wrote.
+    // The recorded line is the one that its author wrote.
     world.devices[1].poll();
     world.deliver();
     assert!(text_of(&world.devices[0], ONE).contains("\"permission-mode\""));
@@ -158,7 +159,7 @@ fn a_record_that_is_too_large_leaves_a_gap_and_everything_after_it_travels() {
             && carried.ends_with(&turn(&here, ONE, "three"))
     );
     assert!(carried.contains("session-roam-gap") && carried.contains(&huge.len().to_string()));
-    // It goes on in both directions, and the author keeps its record.
+    // The session syncs in both directions, and the author keeps its record.
     world.devices[1].say(&at_lap, turn(&there, ONE, "four"));
     world.deliver();
     assert!(
@@ -202,7 +203,7 @@ fn a_record_that_is_too_large_leaves_a_gap_and_everything_after_it_travels() {
             shown.messages[1].text
         );
     }
-    // A restart and a state that is lost change nothing.
+    // A restart and a lost state change nothing.
     world.devices[0].stop();
     fs::remove_file(world.devices[0].roam.join("state.sqlite")).expect("lost");
     world.devices[0].start();
@@ -211,7 +212,7 @@ fn a_record_that_is_too_large_leaves_a_gap_and_everything_after_it_travels() {
     assert_eq!(world.devices[0].state_of(ONE), "here");
 }
 
-/// What is in no journal is not written over, whoever rewrites the session.
+/// A record that is in no journal is not overwritten, whoever rewrites the session.
 #[test]
 fn a_file_that_alone_has_a_record_is_not_written_anew() {
     let (mut world, here, _) = pair();
@@ -286,7 +287,8 @@ fn a_record_of_which_some_pieces_are_missing_is_waited_for() {
     assert_quiet(&mut world, ONE);
 }
 
-/// Pieces that their owner signed and that are not what they claim are left out; nothing is written and nothing held.
+/// Pieces that their owner signed and that are not what they claim are left out; nothing is written
+/// and nothing held.
 #[test]
 fn pieces_that_do_not_give_the_record_they_claim_are_refused() {
     let line = [&b"x".repeat(5_000)[..], b"\n"].concat();
@@ -370,7 +372,8 @@ fn pieces_that_do_not_give_the_record_they_claim_are_refused() {
     }
 }
 
-/// A version that knows no pieces passes over entries of up to 1 MiB that it does not know, and takes larger ones for damage.
+/// A version that does not know pieces skips unknown entries of up to 1 MiB, and treats larger ones
+/// as damage.
 #[test]
 fn no_piece_is_larger_than_what_an_older_version_passes_over() {
     let (mut world, here, _) = World::pair_of_devices();
@@ -383,7 +386,7 @@ fn no_piece_is_larger_than_what_an_older_version_passes_over() {
         device.start();
     }
     let path = world.devices[0].transcript(&here, ONE);
-    // What becomes longest when it is quoted.
+    // The text that grows most when quoted.
     world.devices[0].say(
         &path,
         turn(&here, ONE, "one") + &turn(&here, ONE, &"\"\\".repeat(700_000)),

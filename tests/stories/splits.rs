@@ -1,4 +1,5 @@
-//! Both went on while apart: what every device makes of it, and what the user may make of it.
+//! Both devices continued while disconnected: what every device makes of the split, and what the
+//! user may make of it.
 
 use crate::journals::own_frames;
 use crate::talk::{ONE, TWO, assert_quiet, item, linked, linked_id, meta, turn};
@@ -10,7 +11,7 @@ use std::path::PathBuf;
 
 type Docs = BTreeMap<String, Vec<u8>>;
 
-/// Desk and lap went on with one session while apart and met again.
+/// Desk and lap continued one session while disconnected and met again.
 pub struct Parted {
     pub world: World,
     pub here: PathBuf,
@@ -18,7 +19,8 @@ pub struct Parted {
 }
 
 impl Parted {
-    /// A Claude Code session: "common", then "from desk" on the one and "from lap" on the other, in that order.
+    /// A Claude Code session: "common", then "from desk" on one device and "from lap" on the other,
+    /// in that order.
     pub fn claude() -> Self {
         let (mut world, here, there) = World::pair_of_devices();
         let path = world.devices[0].transcript(&here, ONE);
@@ -54,7 +56,7 @@ impl Parted {
         } else {
             turn([&self.here, &self.there][device], session, text)
         };
-        // One second after the other, so that the order is the story's.
+        // One second later each time, so that the story determines the order.
         let now = self
             .world
             .devices
@@ -114,7 +116,7 @@ impl Parted {
         self.world.deliver();
     }
 
-    /// What a session says, on each device.
+    /// The texts of a session, on each device.
     pub fn said(&self, session: &str) -> [String; 2] {
         [0, 1].map(|at| {
             let docs = self.world.devices[at].docs(session);
@@ -294,10 +296,11 @@ fn an_open_session_keeps_its_file_until_it_is_closed() {
         parted.world.devices[1].waits_for(TWO).as_deref(),
         Some("live")
     );
-    // What is said meanwhile goes on in the fork.
+    // Later messages go to the fork.
     parted.say(1, TWO, "still from lap");
     parted.world.deliver();
-    // A child process of another test may have inherited the handle: closing it alone would not let go.
+    // A child process of another test may have inherited the handle: closing alone would not
+    // release the lock.
     lock.unlock().expect("unlock");
     parted.world.devices[1].poll();
     parted.world.deliver();
@@ -309,7 +312,7 @@ fn an_open_session_keeps_its_file_until_it_is_closed() {
 fn dying_between_writing_the_trunk_and_remembering_it_is_no_rewrite() {
     let mut parted = Parted::claude();
     let path = parted.world.devices[1].place_of(ONE).expect("placed");
-    // The lap's engine knows of the desk's branch, but the session is open, so it waits.
+    // The lap's engine knows of the desk's branch, but the session is open, so the branch waits.
     let open = parted.world.devices[1].claude().join("sessions/1.json");
     parted.world.devices[1].put(
         &open,
@@ -396,7 +399,8 @@ fn side_docs_come_along_each_with_its_branch() {
 #[test]
 fn an_agent_that_lies_beside_the_sessions_is_in_both() {
     let mut parted = Parted::claude();
-    // Where Claude Code 2.0.76 keeps them (seen 2026-11-23): there a name can be taken but once.
+    // Where Claude Code 2.0.76 keeps its agents (seen 2026-11-23): there each name exists only
+    // once.
     let agent = parted.world.devices[0]
         .place_of(ONE)
         .expect("there")
@@ -413,7 +417,7 @@ fn an_agent_that_lies_beside_the_sessions_is_in_both() {
     );
 }
 
-/// Desk, lap and box went on with one session, in that order, and met again.
+/// Desk, lap and box continued one session, in that order, and met again.
 fn three_ways() -> World {
     let mut world = World::devices(["desk", "lap", "box"]);
     [(0, 1), (1, 2), (0, 2)]
@@ -475,7 +479,7 @@ fn three_devices_give_three_sessions() {
     assert_eq!(texts, BTreeSet::from(wanted));
 }
 
-/// What the sessions in the store say, the same on every device.
+/// The texts of the sessions in the store, the same on every device.
 fn said_everywhere(world: &World) -> BTreeSet<String> {
     let said = |device: &Device| -> BTreeSet<String> {
         let docs = crate::world::tree(&device.claude().join("projects"));
@@ -564,7 +568,7 @@ fn a_decision_is_taken_back_on_the_other_device_while_this_one_is_off() {
     let fork = parted.fork();
     parted.resolve(0, ONE, "keep-left").expect("possible");
     parted.world.part(0, 1);
-    // Also by the name of what was put away.
+    // Also by the name of the branch that was put away.
     let _: Done = parted.world.devices[1].ask(Request::Undo {
         session: Some(fork.clone()),
     });
@@ -670,7 +674,7 @@ fn without_a_common_start_the_user_is_asked_and_nothing_is_written() {
     );
 }
 
-/// Desk and lap each went on with a session whose records are linked as Claude Code links them.
+/// Desk and lap each continued a session whose records are linked as Claude Code links them.
 fn linked_parting() -> Parted {
     let (mut world, here, there) = World::pair_of_devices();
     let path = world.devices[0].transcript(&here, ONE);
@@ -739,7 +743,7 @@ fn stitched_the_session_holds_the_turns_of_both_and_undone_none_of_the_other() {
             device.name
         );
     }
-    // Once more, and somebody goes on from it: that is not taken back any more.
+    // Joined once more and then continued: the join can no longer be undone.
     parted.resolve(1, ONE, "stitch").expect("possible");
     assert_eq!(parted.on_both(ONE), both);
     parted.say(1, ONE, "went on");
@@ -864,7 +868,7 @@ fn fork_beside(parted: &mut Parted, session: &str) -> String {
 
 #[test]
 fn a_refused_choice_records_nothing_of_what_the_fork_said_since() {
-    // One thread with two branches is nothing that Codex knows.
+    // Codex does not know threads with two branches.
     let mut parted = Parted::codex().met();
     let fork = parted.fork();
     let path = parted.world.devices[1]
@@ -986,7 +990,7 @@ fn what_is_said_in_the_fork_while_it_is_decided_stays_in_the_store() {
         let mut parted = Parted::codex().met();
         let fork = parted.fork();
         let path = parted.world.devices[0].place_of(&fork).expect("there");
-        // The tool wrote this, and nothing has told the engine of it yet.
+        // The tool wrote this, and the engine has not been notified yet.
         parted.world.devices[0].append(&path, item("at the last moment").as_bytes());
         parted.resolve(0, TWO, choice).expect("possible");
         assert_eq!(

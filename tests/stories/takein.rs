@@ -1,5 +1,5 @@
-//! Conflict copies that another way of syncing left in the tools' stores: found by `doctor`, taken in when the user says
-//! so, and never lost whatever goes wrong.
+//! Conflict copies that another sync tool left in the tools' stores: found by `doctor`, ingested
+//! when the user asks for it, and never lost whatever goes wrong.
 
 use crate::journals::{own_journals, recorded_lines};
 use crate::talk::{ONE, THREE, TWO, assert_carried, item, meta, turn};
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 const STAMP: &str = "sync-conflict-20261123-101112-ABCDEFG";
 
-/// What Syncthing calls a copy of this file.
+/// Syncthing's name for a copy of this file.
 fn copy_of(path: &Path) -> PathBuf {
     let (stem, ending) = (
         path.file_stem().expect("stem"),
@@ -33,7 +33,7 @@ fn has(device: &Device, session: &str, line: &str) -> bool {
     recorded_lines(device, session).contains_key(line.as_bytes())
 }
 
-/// Where copies go.
+/// The files in the folder for ingested copies.
 fn taken(device: &Device) -> Vec<PathBuf> {
     tree(&device.roam.join("taken-in")).into_keys().collect()
 }
@@ -96,7 +96,7 @@ fn a_copy_that_went_another_way_is_listed_with_what_is_in_it_and_becomes_a_branc
             device.name
         );
     }
-    // It is done; nothing is left to do, and a new start knows nothing else.
+    // Nothing is left to do, also after a restart.
     let doctor: Doctor = world.devices[0].ask(Request::Doctor);
     assert_eq!(doctor.copies, []);
     assert_eq!(take_in(&mut world.devices[0]), TakenIn::default());
@@ -110,7 +110,8 @@ fn a_copy_that_went_another_way_is_listed_with_what_is_in_it_and_becomes_a_branc
             .iter()
             .all(|(line, count)| recorded_lines(&world.devices[1], ONE)[line] == *count)
     );
-    // With the state rebuilt, too, the branch is nothing that this device once had in its store and then rewrote.
+    // Also with a rebuilt state, the branch does not count as something that this device had in its
+    // store and then rewrote.
     world.devices[0].stop();
     fs::remove_file(world.devices[0].roam.join("state.sqlite")).expect("state");
     world.devices[0].start();
@@ -201,7 +202,7 @@ fn a_copy_whose_session_is_not_there_becomes_the_session() {
         assert_carried(&world.devices[0], &world.devices[1], session);
         assert_eq!(world.devices[0].state_of(session), "here");
     }
-    // Rebuilt from the vault alone it is the same.
+    // Rebuilt from the vault alone, it is the same.
     world.devices[0].stop();
     fs::remove_file(world.devices[0].roam.join("state.sqlite")).expect("state");
     world.devices[0].start();
@@ -303,7 +304,7 @@ fn a_copy_stays_while_its_session_is_open_while_its_project_is_excluded_and_when
         assert_eq!(has(device, ONE, &theirs), recorded);
         answer.left[0].why.clone()
     };
-    // Claude Code says so while it runs; this process certainly does.
+    // Claude Code marks the session while it runs; this process runs, too.
     let running = world.devices[0].claude().join("sessions/1.json");
     fs::create_dir_all(running.parent().expect("parent")).expect("dir");
     fs::write(

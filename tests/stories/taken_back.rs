@@ -1,5 +1,6 @@
-//! Field 09: a tool takes its own last records back. Where they are their author's alone, the other devices follow; where
-//! anybody else has a part in them, or many sessions change at once, nothing is written without a yes.
+//! Field 09: a tool takes back its own last records. Where they are their author's alone, the other
+//! devices follow; where another device has a part in them, or many sessions change at once,
+//! nothing is written without the user's consent.
 
 use crate::journals::recorded_lines;
 use crate::talk::{ONE, assert_carried, assert_quiet, id, turn};
@@ -8,7 +9,7 @@ use session_roam_core::api::{Done, Request};
 use std::fs;
 use std::path::PathBuf;
 
-/// Some seconds later.
+/// Waits some seconds.
 fn wait(world: &mut World, device: usize) {
     let now = world.devices[device].clock_now();
     world.devices[device].set_clock(now + 10_000);
@@ -16,7 +17,7 @@ fn wait(world: &mut World, device: usize) {
     world.deliver();
 }
 
-/// Desk and lap with a session of two turns of the desk on both.
+/// Desk and lap, both with a session of two turns of the desk.
 fn two_turns() -> (World, PathBuf, PathBuf) {
     let (mut world, here, there) = World::pair_of_devices();
     let path = world.devices[0].transcript(&here, ONE);
@@ -60,7 +61,7 @@ fn a_tail_that_its_author_alone_took_back_is_followed_and_undo_brings_it_back() 
         "the vault has it"
     );
     assert_quiet(&mut world, ONE);
-    // It goes on from there like any other.
+    // The session continues from there like any other.
     world.devices[0].say(&path, turn(&here, ONE, "three"));
     world.deliver();
     assert_carried(&world.devices[0], &world.devices[1], ONE);
@@ -90,7 +91,7 @@ fn what_was_taken_back_and_followed_comes_back_with_undo() {
             assert_carried(&world.devices[1], &world.devices[0], ONE);
             assert_quiet(&mut world, ONE);
         } else {
-            // These are words of the desk: there the user is asked.
+            // The desk wrote this text: there the user is asked.
             assert!(text_of(&world.devices[0]).contains("another"));
         }
     }
@@ -121,7 +122,7 @@ fn an_author_takes_back_again_and_again() {
         wait(&mut world, 1);
         assert_carried(&world.devices[0], &world.devices[1], ONE);
     }
-    // Twice before the other device hears of it.
+    // Twice before the other device receives it.
     world.part(0, 1);
     world.devices[0].put(&path, turn(&here, ONE, "one") + &turn(&here, ONE, "fifth"));
     world.devices[0].put(&path, turn(&here, ONE, "one"));
@@ -153,7 +154,8 @@ fn what_another_device_continued_is_not_taken_back() {
     assert_quiet(&mut world, ONE);
 }
 
-/// The author changed its tail, and another device continued the tail as it was: both are kept, and the user is asked.
+/// The author changed its tail, and another device continued the old tail: both are kept, and the
+/// user is asked.
 #[test]
 fn what_another_device_continued_stands_beside_another_tail() {
     let (mut world, here, there) = two_turns();
@@ -176,7 +178,7 @@ fn what_another_device_continued_stands_beside_another_tail() {
     assert_eq!(world.devices[1].state_of(ONE), "split");
 }
 
-/// What begins anew is no tail.
+/// A session that begins anew has no common tail.
 #[test]
 fn a_session_that_its_author_writes_anew_from_the_start_is_held() {
     let (mut world, here, _) = two_turns();
@@ -234,7 +236,7 @@ fn words_of_a_third_device_are_not_taken_back_without_a_yes() {
     }
 }
 
-/// Two machines had the former key: what was written with it may be the other one's.
+/// Two machines had the former key: records signed with it may be the other machine's.
 #[test]
 fn what_an_author_wrote_under_a_former_identity_is_not_taken_back_without_a_yes() {
     let (mut world, here, _) = two_turns();

@@ -1,4 +1,4 @@
-//! What tools write, invented: ids, turns, and the checks that nearly every story ends with.
+//! Invented output of tools: ids, turns, and the checks that nearly every story ends with.
 
 use crate::world::{Device, World};
 use session_roam_core::formats::steering::edited;
@@ -11,7 +11,7 @@ pub const ONE: &str = "11111111-1111-4111-8111-111111111111";
 pub const TWO: &str = "22222222-2222-4222-8222-222222222222";
 pub const THREE: &str = "33333333-3333-4333-8333-333333333333";
 
-/// The `number`th id of a long row.
+/// The `number`th id of a long series.
 pub fn id(number: usize) -> String {
     format!("{number:08x}-0000-4000-8000-000000000000")
 }
@@ -26,7 +26,8 @@ pub fn turn(cwd: &Path, session: &str, text: &str) -> String {
     )
 }
 
-/// A user's turn and its answer as Claude Code links them, after the record `parent` (empty at the start).
+/// A user's turn and its answer as Claude Code links them, after the record `parent` (empty at the
+/// start).
 pub fn linked(cwd: &Path, session: &str, parent: &str, name: &str, text: &str) -> String {
     let parent = if parent.is_empty() {
         "null".into()
@@ -75,7 +76,7 @@ pub fn item(text: &str) -> String {
     )
 }
 
-/// The lines as every store has them that another device wrote to: what steers in them is in neutral form.
+/// The lines as in every store to which another device wrote: steering records are in neutral form.
 pub fn neutral(lines: &[u8]) -> Vec<u8> {
     static FORMS: LazyLock<Vec<tools::Steering>> = LazyLock::new(|| {
         tools::all(&[])
@@ -96,7 +97,7 @@ pub fn neutral(lines: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-/// A doc as far as it may travel: of a log the whole lines, of a snapshot everything.
+/// A doc as far as it may sync: of a log the whole lines, of a snapshot everything.
 pub fn whole(name: &str, bytes: &[u8]) -> Vec<u8> {
     let end = bytes
         .iter()
@@ -109,8 +110,8 @@ pub fn whole(name: &str, bytes: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Whether some file of the stores holds all lines of `doc` in their order: the session's own, or that of a branch of
-/// it, where the session's id is another one.
+/// Whether some file of the stores holds all lines of `doc` in their order: a file of the session,
+/// or one of its branches, where the session's id is another one.
 pub fn is_held(device: &mut Device, session: &str, doc: &[u8]) -> bool {
     let branches = device.splits().into_iter().flat_map(|split| split.branches);
     let ids: Vec<String> = branches
@@ -127,7 +128,8 @@ pub fn is_held(device: &mut Device, session: &str, doc: &[u8]) -> bool {
     })
 }
 
-/// Every doc of the session is on `to` what it is on `from`, byte for byte. A log without a whole line is not yet there.
+/// Every doc of the session has the same bytes on `to` as on `from`. A log without a whole line is
+/// not there yet.
 pub fn assert_carried(from: &Device, to: &Device, session: &str) {
     let there = to.docs(session);
     let wanted: Vec<(String, Vec<u8>)> = from

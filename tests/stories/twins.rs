@@ -1,5 +1,5 @@
-//! Field 10b: two files with one session's id in a store. Whatever only one of them holds is recorded before anything is
-//! advised, so that following the advice loses nothing.
+//! Field 10b: two files with the id of one session in a store. Lines that only one of them holds
+//! are recorded before any advice is given, so that following the advice loses nothing.
 
 use crate::journals::recorded_lines;
 use crate::talk::{ONE, TWO, item, meta, turn};
@@ -41,8 +41,8 @@ fn log(cwd: &Path, texts: &[&str]) -> String {
     lines(cwd, texts).concat()
 }
 
-/// Writes the files while the engine sleeps, starts it, and sees that every line is in the vault of both devices and that the
-/// user is advised only then.
+/// Writes the files while the engine is stopped, starts it, and checks that every line is in the
+/// vault of both devices and that the user is advised only then.
 fn both_are_recorded(files: &[&[&str]]) {
     let (mut world, here, one, other) = two_directories();
     let third = world.devices[0].transcript(&here.join("third"), ONE);
@@ -76,7 +76,7 @@ fn both_are_recorded(files: &[&[&str]]) {
             "nothing is written into either"
         );
     }
-    // Nothing is recorded over and over.
+    // Nothing is recorded again and again.
     let before = recorded_lines(&world.devices[0], ONE);
     for _ in 0..3 {
         world.devices[0].poll();
@@ -142,7 +142,8 @@ fn the_shorter_file_is_followed_when_it_grows_and_becomes_the_longer_one() {
             device.status().held
         );
     }
-    // The first file's words are in a store of the other device still, as a session or as a branch of one.
+    // The first file's words are still in a store of the other device, as a session or as a branch
+    // of one.
     let stores: Vec<String> = world.devices[1]
         .stores()
         .into_values()
@@ -178,7 +179,7 @@ fn two_rollouts_of_one_thread_are_recorded() {
     assert_eq!(advice(&mut world.devices[0]).len(), 1);
 }
 
-/// What is excluded here stays here, also if another file has the same id.
+/// A session that is excluded here stays here, even if another file has the same id.
 #[test]
 fn a_second_file_of_an_excluded_project_is_not_recorded_and_not_advised_about() {
     let (mut world, here, one, _) = two_directories();

@@ -1,5 +1,6 @@
-//! A transport that does what Syncthing does with folders, but only when the story says: an index with versions, ignore
-//! patterns, receive-only replicas that are passed on, files put in place by a rename. Knows nothing of sessions.
+//! A transport that treats folders as Syncthing does, but only when the story says: an index with
+//! versions, ignore patterns, receive-only replicas that are passed on, files put in place by a
+//! rename. Knows nothing of sessions.
 
 use crate::world::Device;
 use session_roam_core::session::{DeviceId, Lane, decent_name};
@@ -12,7 +13,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// What one engine asked of its transport.
+/// The requests of one engine to its transport.
 #[derive(Default)]
 pub struct Wire {
     pub wanted: Wanted,
@@ -20,13 +21,13 @@ pub struct Wire {
     reverts: Vec<String>,
     partings: Vec<DeviceId>,
     pub dismissed: Vec<DeviceId>,
-    /// Own folders that are to be scanned whole, as at every start.
+    /// Own folders are to be scanned completely, as at every start.
     scan_all: bool,
     asking: Vec<Asking>,
     connected: BTreeSet<String>,
-    /// What it announces as its name; `None` until it was called anything.
+    /// The announced name; `None` until one was set.
     pub called: Option<String>,
-    /// Whom it wants to greet anew, and what each was greeted with last.
+    /// Devices to greet again; `greeted` holds the name that each announced last.
     greet_again: BTreeMap<DeviceId, u64>,
     greeted: BTreeMap<DeviceId, String>,
 }
@@ -130,7 +131,7 @@ impl Ledger {
         self.indices.retain(|(at, _), _| *at != of);
     }
 
-    /// Tells everybody who is connected and who asks; says whether that was news.
+    /// Announces connected and asking devices to all; returns whether anything was new.
     pub fn knock(&mut self, devices: &mut [Device], reach: &BTreeSet<(usize, usize)>) -> bool {
         let mut news = false;
         for at in 0..devices.len() {
@@ -187,7 +188,8 @@ impl Ledger {
         news | self.greet(devices, reach)
     }
 
-    /// Both ends of a connection read what the other is called then: at its beginning, and when one of them begins it anew.
+    /// Both ends of a connection read each other's name: when the connection begins, and when one
+    /// of them greets again.
     fn greet(&mut self, devices: &mut [Device], reach: &BTreeSet<(usize, usize)>) -> bool {
         let mut news = false;
         for (one, other) in reach.iter().copied() {
@@ -236,7 +238,8 @@ impl Ledger {
         news
     }
 
-    /// Brings what `from` has and `to` lacks, as far as `pick` lets it; gives what `to` is to be told.
+    /// Brings the files that `to` lacks from `from`, as far as `pick` allows; returns the notices
+    /// for `to`.
     pub fn carry(
         &mut self,
         devices: &[Device],
@@ -296,7 +299,8 @@ impl Ledger {
             match item.hash {
                 None => drop(fs::remove_file(target.path.join(&path))),
                 Some(hash) => {
-                    // What is not what the index says can't be served: its blocks do not verify.
+                    // A file that differs from the index cannot be served: its blocks do not
+                    // verify.
                     let Some(bytes) = bytes_of(&source.path.join(&path)) else {
                         continue;
                     };
@@ -312,7 +316,7 @@ impl Ledger {
         paths
     }
 
-    /// Takes what the engine announced into the index of its own folders.
+    /// Enters the engine's announced paths into the index of its own folders.
     fn scan(&mut self, device: &Device, at: usize) {
         let (announced, scan_all, folders) = {
             let mut wire = locked(device);
@@ -363,7 +367,8 @@ impl Ledger {
         }
     }
 
-    /// Forgets what was changed in replicas that are to be as their owner has them, so that it is fetched again.
+    /// Forgets changes in replicas that are to be as their owner has them, so that these files are
+    /// fetched again.
     fn revert(&mut self, device: &Device, at: usize) {
         let reverts = std::mem::take(&mut locked(device).reverts);
         for id in reverts {
@@ -384,7 +389,8 @@ impl Ledger {
         }
     }
 
-    /// Tells those who want to leave that the other one has all of it; says whether anybody was told.
+    /// Notifies devices that want to leave that the other one has everything; returns whether any
+    /// was notified.
     pub fn farewell(&mut self, devices: &mut [Device], reach: &BTreeSet<(usize, usize)>) -> bool {
         let mut told = false;
         for at in 0..devices.len() {
@@ -404,7 +410,8 @@ impl Ledger {
         told
     }
 
-    /// The grace is over: the engine is told whether the other one was reached or not.
+    /// The grace period is over: the engine is notified whether the other device was reached or
+    /// not.
     pub fn part(&mut self, device: &mut Device, id: &DeviceId) {
         locked(device).partings.retain(|parting| parting != id);
         device.notice(Notice::Parted { device: id.clone() });
@@ -420,8 +427,8 @@ pub fn locked(device: &Device) -> std::sync::MutexGuard<'_, Wire> {
     device.wire.lock().expect("one thread")
 }
 
-/// Our patterns name a directory from the top, `/tool` or `/tool/*/session` (a star is one name); or a file that is not
-/// ignored, and then everything.
+/// Our patterns name a directory from the top, `/tool` or `/tool/*/session` (a star is one name);
+/// or a file that is not ignored, with everything else ignored.
 fn ignores(folder: &WantedFolder, path: &str) -> bool {
     let taken = |pattern: &String| pattern.strip_prefix("!/") == Some(path);
     if folder.ignores.iter().any(taken) {
@@ -464,7 +471,8 @@ fn files_below(root: &Path, dir: &Path) -> Vec<String> {
     found
 }
 
-/// What a regular file holds. Devices and FIFOs are not synchronised, and a link's target is not read.
+/// The content of a regular file. Devices and FIFOs are not synced, and a link's target is not
+/// read.
 fn bytes_of(path: &Path) -> Option<Vec<u8>> {
     fs::symlink_metadata(path)
         .ok()

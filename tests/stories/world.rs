@@ -1,5 +1,6 @@
-//! Whole devices in one process: real engines, real adapters, real vaults on disk; a clock that stands still, jobs that
-//! run when the story says, and a transport that delivers when the story says. Knows no assertions.
+//! Whole devices in one process: real engines, real adapters, real vaults on disk; a clock that
+//! stands still, jobs that run and a transport that delivers only when the story says. Knows no
+//! assertions.
 
 use crate::wire::{Fake, Ledger, Wire};
 use data_encoding::BASE64;
@@ -32,7 +33,7 @@ use std::sync::{Arc, Mutex};
 /// Where every story begins: 2026-11-23T10:00:00Z.
 pub const START: i64 = 1_795_428_000_000;
 pub const DAY: i64 = 24 * 60 * 60 * 1000;
-/// A session that is quiet by itself comes to rest in a few turns; one that echoes never does.
+/// Sessions at rest need only a few turns; a session that echoes never comes to rest.
 const MOST_TURNS: usize = 200;
 
 pub struct SetClock(AtomicI64);
@@ -67,7 +68,7 @@ impl Jobs for Inline {
         self.push(Work::Aside(work));
     }
 
-    /// In a story, time passes when the story says so: with the next poll.
+    /// In a story, time passes only with the next poll.
     fn after(&self, _after: std::time::Duration, _event: Event) {}
 
     fn spawn_for_event(&self, work: Box<dyn FnOnce() -> Event + Send>) {
@@ -85,9 +86,9 @@ pub struct Device {
     pub roam: PathBuf,
     pub clock: Arc<SetClock>,
     pub wire: Arc<Mutex<Wire>>,
-    /// The programs that run, besides the engine.
+    /// The running programs, besides the engine.
     pub apps: Arc<Mutex<Vec<Running>>>,
-    /// The environment's variables, as its tools see them.
+    /// The environment variables, as this device's tools see them.
     pub vars: BTreeMap<String, String>,
     /// Tools beyond those of the product and the user's own.
     pub more_tools: Vec<Arc<dyn Tool>>,
@@ -100,7 +101,7 @@ pub struct Device {
 impl Device {
     fn new(root: &Path, number: u8, name: &str) -> Self {
         let dir = root.join(format!("{number}"));
-        // Other user names on other machines.
+        // Each machine has another user name.
         let home = dir.join(format!("home/user-{name}"));
         let roam = dir.join("roam");
         fs::create_dir_all(home.join("code")).expect("home");
@@ -207,7 +208,7 @@ impl Device {
         self.settle();
     }
 
-    /// The process is gone, between two of its steps: nothing is said or written any more.
+    /// Ends the process between two of its steps: it sends and writes nothing any more.
     pub fn stop(&mut self) {
         self.running = None;
         self.jobs.0.lock().expect("one thread").clear();
@@ -227,14 +228,14 @@ impl Device {
 
     // ---- events ----
 
-    /// One event, without what follows from it.
+    /// Handles one event, without its consequences.
     pub fn tell(&mut self, event: Event) {
         if let Some((engine, _)) = &mut self.running {
             engine.handle(event);
         }
     }
 
-    /// Does one piece of the work that waits; says whether there was any.
+    /// Does one piece of waiting work; returns whether there was any.
     pub fn work(&mut self) -> bool {
         let Some((_, context)) = &self.running else {
             return false;
@@ -255,7 +256,7 @@ impl Device {
         true
     }
 
-    /// Looks at a session as a worker does, and dies before the loop hears of it.
+    /// Reconciles a session as a worker does, and dies before the loop gets the result.
     pub fn look_and_die(&mut self) {
         let work = self.jobs.0.lock().expect("one thread").pop_front();
         match (work, &self.running) {
@@ -393,7 +394,7 @@ impl Device {
         ))
     }
 
-    /// The tool appends; nobody looks yet.
+    /// The tool appends; the engine is not notified.
     pub fn append(&self, path: &Path, bytes: &[u8]) {
         fs::create_dir_all(path.parent().expect("parent")).expect("dir");
         let mut file = fs::OpenOptions::new()
@@ -404,20 +405,20 @@ impl Device {
         file.write_all(bytes).expect("append");
     }
 
-    /// The tool appends, and the engine hears of it.
+    /// The tool appends, and the engine is notified.
     pub fn say(&mut self, path: &Path, bytes: impl AsRef<[u8]>) {
         self.append(path, bytes.as_ref());
         self.touch(path);
     }
 
-    /// The tool writes a file anew, and the engine hears of it.
+    /// The tool rewrites a file, and the engine is notified.
     pub fn put(&mut self, path: &Path, bytes: impl AsRef<[u8]>) {
         fs::create_dir_all(path.parent().expect("parent")).expect("dir");
         fs::write(path, bytes).expect("write");
         self.touch(path);
     }
 
-    /// The docs of a session in this device's store, wherever they lie.
+    /// The docs of a session in this device's store, wherever they are.
     pub fn docs(&self, session: &str) -> BTreeMap<String, Vec<u8>> {
         let session = SessionId::new(session);
         let mut docs = BTreeMap::new();
@@ -430,7 +431,7 @@ impl Device {
         docs
     }
 
-    /// Where a session's main doc lies in this device's store.
+    /// The path of a session's main doc in this device's store.
     pub fn place_of(&self, session: &str) -> Option<PathBuf> {
         let id = SessionId::new(session);
         let found = |tool: Arc<dyn Tool>| {
@@ -453,7 +454,7 @@ impl Device {
     }
 }
 
-/// Files with their times, directories with all they hold.
+/// Copies files with their times, and directories with all their content.
 pub fn copy_tree(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("dir");
     for entry in fs::read_dir(from).into_iter().flatten().flatten() {
@@ -479,8 +480,8 @@ pub fn tree(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     files
 }
 
-/// A device's Syncthing certificate: a committed one with a key of the device's own. Its signature by itself is not
-/// looked at, neither by Syncthing nor by the card; the device ID is the hash of it all.
+/// A device's Syncthing certificate: a committed one with the device's own key. Neither Syncthing
+/// nor the card checks its signature; the device ID is the hash of the whole certificate.
 fn identity(number: u8) -> Identity {
     let pem = include_str!("../../src-tauri/core/src/vault/testdata/ed25519-cert.pem");
     let base64: String = pem
@@ -512,14 +513,14 @@ fn identity(number: u8) -> Identity {
     }
 }
 
-/// In memory where the system offers it: a thousand small files are synced to disk in each story.
+/// In memory where the system offers it: each story syncs a thousand small files to disk.
 fn quick_dir() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm")
         .or_else(|_| tempfile::tempdir())
         .expect("tempdir")
 }
 
-/// Random stories a run has: `few`, or what PROPTEST_CASES says.
+/// The number of random stories in a run: `few`, or PROPTEST_CASES.
 pub fn cases(few: u32) -> proptest::test_runner::Config {
     use proptest::test_runner::Config;
     const DEFAULT: u32 = 256;
@@ -540,20 +541,21 @@ pub struct World {
 }
 
 impl World {
-    /// Devices of these names, started, strangers to each other, each within reach of all others.
+    /// Devices of these names, started, unknown to each other, each within reach of all others.
     pub fn devices<const N: usize>(names: [&str; N]) -> Self {
         let mut world = Self::asleep(names);
         world.devices.iter_mut().for_each(Device::start);
         world
     }
 
-    /// The same before session-roam was ever started on them.
+    /// The same, before session-roam first started on them.
     pub fn asleep<const N: usize>(names: [&str; N]) -> Self {
         Self::asleep_in(quick_dir(), names)
     }
 
     fn asleep_in<const N: usize>(dir: tempfile::TempDir, names: [&str; N]) -> Self {
-        // Links resolved, as the tools name directories; on Windows that would be the verbatim form, which they do not.
+        // Links are resolved, as the tools name directories; on Windows that would be the verbatim
+        // form, which the tools do not use.
         let root = if cfg!(windows) {
             dir.path().into()
         } else {
@@ -565,7 +567,7 @@ impl World {
         }
     }
 
-    /// The same in a directory that somebody else makes and removes.
+    /// The same in a directory that the caller creates and removes.
     pub fn asleep_at(root: &Path, names: &[&str]) -> Self {
         let devices: Vec<Device> = names
             .iter()
@@ -582,12 +584,13 @@ impl World {
         }
     }
 
-    /// Two paired devices with a checkout of one project each, at different paths: world and both paths.
+    /// Two paired devices with a checkout of one project each, at different paths: world and both
+    /// paths.
     pub fn pair_of_devices() -> (Self, PathBuf, PathBuf) {
         Self::pair_in(quick_dir())
     }
 
-    /// The same with room for big sessions.
+    /// The same with room for large sessions.
     pub fn roomy_pair_of_devices() -> (Self, PathBuf, PathBuf) {
         Self::pair_in(tempfile::tempdir().expect("tempdir"))
     }
@@ -601,7 +604,7 @@ impl World {
         (world, here, there)
     }
 
-    /// The code that `other` shows is entered on `one`, and both users say yes.
+    /// The code that `other` shows is entered on `one`, and both users confirm.
     pub fn pair(&mut self, one: usize, other: usize) {
         let shown: api::Device = self.devices[other].ask(Request::Device);
         let _: api::Pairing = self.devices[one].ask(Request::Pair { code: shown.code });
@@ -620,8 +623,8 @@ impl World {
         self.deliver();
     }
 
-    /// Copies a device with all its disk holds, as a virtual machine is copied; gives the copy's number. Nobody is within
-    /// its reach yet.
+    /// Copies a device with its whole disk, as a virtual machine is copied; returns the copy's
+    /// number. The copy is within nobody's reach yet.
     pub fn copy_device(&mut self, of: usize, name: &str) -> usize {
         let (at, root) = (
             self.devices.len(),
@@ -645,7 +648,8 @@ impl World {
         at
     }
 
-    /// Gives a device a new identity, as `roam device --new-identity` does it, with certificate `number`; then starts it.
+    /// Gives a device a new identity with certificate `number`, as `roam device --new-identity`
+    /// does, and starts it.
     pub fn renew(&mut self, at: usize, number: u8) {
         let device = &mut self.devices[at];
         device.stop();
@@ -674,7 +678,7 @@ impl World {
         self.deliver();
     }
 
-    /// Everything reaches everybody within reach, until nothing moves any more.
+    /// Delivers everything to all devices within reach, until nothing moves any more.
     pub fn deliver(&mut self) {
         for _ in 0..MOST_TURNS {
             if !self.turn() {
@@ -696,7 +700,7 @@ impl World {
         moved | self.ledger.farewell(&mut self.devices, &self.reach)
     }
 
-    /// Every direction in which something can travel now.
+    /// Every direction in which files can be delivered now.
     pub fn ways(&self) -> Vec<(usize, usize)> {
         self.reach
             .iter()

@@ -1,5 +1,6 @@
-//! What another user of the machine gets from the Syncthing child: nothing. With real user ids where the tests run as
-//! root, as they do in CI; elsewhere by the file modes that the system goes by.
+//! What another user of the machine gets from the Syncthing child: nothing. Checked with real user
+//! ids where the tests run as root, as in CI; elsewhere with the file modes on which the system
+//! relies.
 
 use super::{Device, binary, free_port, pair, wait_until};
 use serde_json::json;
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// Ends a program that a test started, whatever becomes of the test.
+/// Ends a program that a test started, whatever happens to the test.
 pub struct Ends(pub Child);
 
 impl Drop for Ends {
@@ -23,14 +24,15 @@ impl Drop for Ends {
     }
 }
 
-/// Does `work` with the rights of the user nobody; `None` where this process may not become another user. On Linux a
-/// user belongs to a thread, so that no second program is needed.
+/// Does `work` with the rights of the user nobody; `None` where this process cannot become another
+/// user. On Linux each thread has its own user, so no second program is needed.
 #[cfg(target_os = "linux")]
 fn as_nobody<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
     const NOBODY: libc::c_long = 65_534;
     std::thread::scope(|scope| {
         let attack = scope.spawn(|| {
-            // SAFETY: plain system calls with numbers; they change this thread only, which ends below.
+            // SAFETY: plain system calls with numbers; they change only this thread, which ends
+            // below.
             let became = unsafe {
                 libc::syscall(libc::SYS_setgroups, 0, std::ptr::null::<libc::gid_t>()) == 0
                     && libc::syscall(libc::SYS_setresgid, NOBODY, NOBODY, NOBODY) == 0
@@ -54,7 +56,7 @@ fn as_nobody<T: Send>(_work: impl FnOnce() -> T + Send) -> Option<T> {
     None
 }
 
-/// Root, and not merely of a namespace that has no other user.
+/// Whether this is root, and not only root of a namespace that has no other user.
 #[cfg(target_os = "linux")]
 fn may_change_user() -> bool {
     let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
@@ -67,7 +69,7 @@ fn may_change_user() -> bool {
     unsafe { libc::geteuid() == 0 && 65_534 < users }
 }
 
-/// The ports a process listens on, by the sockets it holds.
+/// The ports that a process listens on, found through its sockets.
 #[cfg(target_os = "linux")]
 fn listeners(pid: u32) -> Vec<u16> {
     let held = fs::read_dir(format!("/proc/{pid}/fd"))
@@ -105,7 +107,7 @@ fn listeners(_pid: u32) -> Vec<u16> {
     Vec::new()
 }
 
-/// What a server says to a request of the path `path`.
+/// A server's response to a request for the path `path`.
 fn ask(mut stream: impl Read + Write, path: &str, headers: &str) -> String {
     let request =
         format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
@@ -122,7 +124,7 @@ fn dial(port: u16) -> std::io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// What a stranger does with a port: asks for the page, takes the cookie along and asks for the config.
+/// What a stranger does with a port: requests the page, keeps the cookie and requests the config.
 fn attack_port(port: u16) -> Vec<String> {
     let mut gained = Vec::new();
     let page = dial(port)
@@ -164,14 +166,14 @@ fn reach(home: &Path) -> serde_json::Value {
         .expect("JSON")
 }
 
-/// F1: Syncthing's REST interface is full power over the user's files, and any local user got it through the loopback
-/// port: the page gave out a cookie, and the cookie was the key.
+/// F1: Syncthing's REST interface is full power over the user's files, and any local user got it
+/// through the loopback port: the page gave out a cookie, and the cookie was the key.
 #[test]
 fn another_user_of_the_machine_gets_nothing_from_the_child() {
     let device = Device::start("desk");
     let pid = device.wait_up(0);
     let home = device.config.home.clone();
-    // The home alone must keep others out, not the directory the test happens to lie in.
+    // The home alone must keep others out, not the directory that contains the test.
     fs::set_permissions(device.dir.path(), fs::Permissions::from_mode(0o755)).expect("mode");
     let address = reach(&home)["address"]
         .as_str()
@@ -224,8 +226,8 @@ fn another_user_of_the_machine_gets_nothing_from_the_child() {
     );
 }
 
-/// F1, where the system has no Unix sockets: config.xml holds a user with a password that nobody knows, so that a
-/// loopback port gives out no cookie that opens anything.
+/// F1, where the system has no Unix sockets: config.xml holds a user with a password that nobody
+/// knows, so that no cookie from a loopback port opens anything.
 #[test]
 fn a_loopback_port_is_of_no_use_to_another_user() {
     let device = Device::start("desk");
@@ -281,7 +283,7 @@ fn a_loopback_port_is_of_no_use_to_another_user() {
     drop(by_hand);
 }
 
-/// What the child's own user does with the key: the same as anybody who got hold of it.
+/// A request of the child's own user with the key: the same as by anybody who obtained the key.
 fn rest(home: &Path, method: &str, path: &str, body: &serde_json::Value) -> serde_json::Value {
     let reach = reach(home);
     let (address, key) = (
@@ -335,7 +337,7 @@ fn is_clean(home: &Path) -> bool {
 
 const STRANGER: &str = "P56IOI7-MZJNU2Y-IQGDREY-DM2MGTI-MGL3BXN-PQ6W5BM-TBBZ4TJ-XZWICQ2";
 
-/// F1: whoever gets at the interface all the same leaves nothing behind, and is reported at once.
+/// F1: somebody who still reaches the interface leaves nothing behind, and is reported at once.
 #[test]
 fn what_somebody_adds_to_the_running_child_is_removed_and_reported() {
     let (a, b) = (Device::start("desk"), Device::start("lap"));
@@ -399,7 +401,7 @@ fn what_somebody_adds_to_the_running_child_is_removed_and_reported() {
     a.wait_arrived(&b, "after.jsonl", from);
 }
 
-/// F1: nothing that was put into config.xml while the child was stopped outlives its start.
+/// F1: nothing that was put into config.xml while the child was stopped survives its start.
 #[test]
 fn what_somebody_puts_into_a_stopped_childs_config_is_removed_and_reported() {
     let (a, b) = (Device::start("desk"), Device::start("lap"));

@@ -1,4 +1,5 @@
-// The window's frame: the sidebar with the state in words, the view that is open, what is told at the bottom.
+// The window's frame: the sidebar with the state in words, the open view, the messages at the
+// bottom.
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { asRefusal, type Backend, type Refusal } from "./backend/backend";
 import type { About, Devices, Status, ToolRow } from "./backend/types";
@@ -19,7 +20,7 @@ import { SplitsView } from "./views/splits";
 import { ToolsView } from "./views/tools";
 import { words } from "./words";
 
-/** Status events come in bursts; lists are asked again at most this often. */
+/** Status events come in bursts; lists are refreshed at most this often. */
 const REST = 1500;
 
 export function App({ backend }: { backend: Backend }) {
@@ -42,13 +43,13 @@ export function App({ backend }: { backend: Backend }) {
   const place = `${route.view}/${route.view === "splits" ? (route.session ?? "") : ""}`;
   const before = useRef(place);
   useEffect(() => {
-    // A new view begins at its start, for the keyboard and for screen readers too.
+    // A new view starts at its top, for the keyboard and for screen readers too.
     if (before.current !== place) main.current?.focus({ preventScroll: true });
     before.current = place;
     document.title = `${words.views[route.view]} · ${words.app}`;
   }, [place]);
 
-  // Who followed a pairing link wants to pair; the first steps are there afterwards.
+  // A user who followed a pairing link wants to pair; the first steps come afterwards.
   const firstRun = about?.first_run === true && !(route.view === "devices" && route.session);
   return (
     <SharedContext.Provider value={shared}>
@@ -168,7 +169,7 @@ function Sidebar({
   );
 }
 
-/** Follows the engine: whole statuses, and what the frame itself needs to know. */
+/** Follows the engine: whole statuses, and the data of the frame itself. */
 function useEngine(backend: Backend) {
   const [status, setStatus] = useState<Status | null>(null);
   const [lost, setLost] = useState<Refusal | null>(null);

@@ -1,5 +1,5 @@
-// Begins: chooses who answers and draws the window. In the shell's webview that is the shell; in a plain browser the
-// stand-in, which is built in only for working on the window and for its tests.
+// Chooses the backend and draws the window. In the shell's webview the backend is the shell; in a
+// plain browser it is the fake, built in only for work on the window and for its tests.
 import { render } from "preact";
 import { App } from "./app";
 import type { Backend } from "./backend/backend";

@@ -1,4 +1,5 @@
-// Where the window is: the part of the address after `#`. `#/split/…` is a split in a window of its own.
+// The window's location: the part of the address after `#`. `#/split/…` is a split in a window of
+// its own.
 import { useEffect, useState } from "preact/hooks";
 
 export const VIEWS = ["overview", "sessions", "splits", "devices", "tools", "projects", "settings"] as const;
@@ -6,9 +7,9 @@ export type View = (typeof VIEWS)[number];
 
 export interface Route {
   view: View;
-  /** The session that is open in it. */
+  /** The session that is open in the view. */
   session: string | null;
-  /** Nothing but this view is drawn. */
+  /** The view is drawn without the frame. */
   alone: boolean;
 }
 

@@ -1,4 +1,5 @@
-// What all views share: the backend, the latest status, the clock, and asking with a state for each phase of it.
+// State shared by all views: the backend, the latest status, the clock, and requests with a state
+// for each phase.
 import { createContext } from "preact";
 import { useCallback, useContext, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { asRefusal, type Backend, type Refusal } from "./backend/backend";
@@ -7,19 +8,19 @@ import { words } from "./words";
 
 export interface Shared {
   backend: Backend;
-  /** `null` until the first one came. */
+  /** `null` until the first status arrives. */
   status: Status | null;
-  /** Why there is none, where the engine does not answer. */
+  /** Why there is no status, if the engine does not answer. */
   lost: Refusal | null;
-  /** Asks for everything again. */
+  /** Requests everything again. */
   reload: () => void;
-  /** Grows whenever something changed that lists may want to show. */
+  /** Grows whenever lists may have changed. */
   revision: number;
   /** Tools by id: their names come from the engine. */
   tools: ReadonlyMap<string, ToolRow>;
-  /** Asks for an address to be opened, after showing it. */
+  /** Asks to open an address, after showing it. */
   openLink: (address: string) => void;
-  /** Says something to everybody, screen readers too. */
+  /** Shows a message to everybody, including screen readers. */
   tell: (text: string, undo?: () => void) => void;
 }
 
@@ -36,7 +37,8 @@ export type Asked<T> =
   | { phase: "ready"; answer: T; refusal: undefined }
   | { phase: "failed"; answer: T | undefined; refusal: Refusal };
 
-/** An answer, asked again whenever the request or `revision` changes; the old one stays while the new one is on its way. */
+/** An answer, requested again whenever the request or `revision` changes; the old one stays until
+ * the new one arrives. */
 export function useAnswer<C extends Command>(
   request: Request<C>,
   revision = 0,
@@ -69,7 +71,7 @@ export function useAnswer<C extends Command>(
 
 const LOADING = { phase: "loading", answer: undefined, refusal: undefined } as const;
 
-/** Doing something: busy meanwhile, the refusal afterwards where there is one. */
+/** An action: busy while it runs, then its error, if any. */
 export function useDoing(): {
   busy: boolean;
   refusal: Refusal | null;
@@ -94,7 +96,7 @@ export function useDoing(): {
   return { busy, refusal, clear, act };
 }
 
-/** The latest value, taken over at most every so often: for answers that are large. */
+/** The latest value, updated at most once per `rest`: for large answers. */
 export function useRested<T>(value: T, rest: number): T {
   const [taken, setTaken] = useState(value);
   const latest = useRef(value);
@@ -115,7 +117,8 @@ const TICK = 5_000;
 const clocks = new Set<(now: number) => void>();
 let ticking: ReturnType<typeof setInterval> | undefined;
 
-/** The present, a new one every few seconds: ages on the screen grow by themselves. One clock ticks for all. */
+/** The current time, updated every few seconds, so that displayed ages grow. All views share one
+ * clock. */
 export function useNow(): number {
   const [now, setNow] = useState(Date.now);
   useEffect(() => {
@@ -134,7 +137,7 @@ export function useNow(): number {
   return now;
 }
 
-/** Keys of a view, heard while nothing is being typed. */
+/** A view's keys, active while nothing is being typed. */
 export function useKeys(keys: Record<string, (event: KeyboardEvent) => void>): void {
   const latest = useRef(keys);
   latest.current = keys;

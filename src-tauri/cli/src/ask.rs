@@ -1,4 +1,5 @@
-//! Asking the engine: one connection for all of a command's requests, and answers that are passed on as they came.
+//! Requests to the engine: one connection for all requests of a command, and answers that are
+//! passed on unchanged.
 
 use crate::out::Output;
 use serde::de::DeserializeOwned;
@@ -7,7 +8,7 @@ use session_roam_core::api::socket::Client;
 use session_roam_core::api::{ApiError, Done, Request};
 use std::path::{Path, PathBuf};
 
-/// The engine of a home, connected to at the first request.
+/// The engine of a home; connects at the first request.
 pub struct Engine {
     home: PathBuf,
     client: Option<Client>,
@@ -29,14 +30,15 @@ impl Engine {
         client.ask(request).map(Answer)
     }
 
-    /// Asks for something whose answer is only that it is done.
+    /// Sends a request whose answer only confirms that it is done.
     pub fn done(&mut self, request: &Request) -> Result<Output, ApiError> {
         self.ask(request)?
             .show(|done: Done| format!("{}\n", done.message))
     }
 }
 
-/// The engine's answer. With `--json` it is printed as it came, so fields this `roam` does not know stay in it.
+/// The engine's answer. With `--json` it is printed unchanged, including fields this `roam` does
+/// not know.
 pub struct Answer(Value);
 
 impl Answer {

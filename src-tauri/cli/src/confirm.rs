@@ -1,10 +1,10 @@
-//! Asking a person. The question goes to stderr, so that the answer of the command stays clean.
+//! Asks a person. The question goes to stderr, so that stdout contains only the command's answer.
 
 use session_roam_core::api::ApiError;
 use std::io::{self, BufRead, IsTerminal, Write};
 
-/// Asks a yes-or-no question; anything but yes is no. Without a person at the terminal it is an error, `needs_yes`.
-/// `hint` says how to answer beforehand.
+/// Asks a yes-or-no question; anything but yes is no. Without a person at the terminal it is an
+/// error, `needs_yes`. `hint` explains how to answer in advance.
 pub fn confirm(question: &str, hint: &str) -> Result<bool, ApiError> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return Err(ApiError::new(
@@ -17,7 +17,7 @@ pub fn confirm(question: &str, hint: &str) -> Result<bool, ApiError> {
     let _ = write!(stderr, "{} [y/N] ", crate::out::harmless(question));
     let _ = stderr.flush();
     let mut line = String::new();
-    // An unreadable answer is no yes.
+    // An unreadable answer counts as no.
     let _ = io::stdin().lock().read_line(&mut line);
     Ok(is_yes(&line))
 }

@@ -1,4 +1,4 @@
-//! Forgetting a session: one question that says all of it, then the receipts.
+//! Forgetting a session: one question that explains everything, then the receipts.
 
 use crate::ask::Engine;
 use crate::confirm::confirm;

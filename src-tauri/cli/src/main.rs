@@ -1,5 +1,5 @@
-//! `roam`: arguments in, one request to the engine, its answer in words or JSON.
-//! Knows how things are said, not how they are done: everything true comes over the control socket.
+//! `roam`: parses arguments, sends a request to the engine, prints its answer as text or JSON. Only
+//! formats the answers: all facts come over the control socket.
 
 mod args;
 mod ask;
@@ -25,11 +25,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// What a command comes to.
+/// The result of a command.
 type Outcome = Result<Output, ApiError>;
 
 fn main() -> ExitCode {
-    // clap ends with 2 on wrong usage and 0 after --help.
+    // clap exits with 2 on wrong usage and 0 after --help.
     let args = Args::parse();
     let json = args.json;
     match dispatch(args).and_then(|output| out::print(&output, json)) {
@@ -147,7 +147,7 @@ fn dispatch(args: Args) -> Outcome {
             rows,
             ..
         } => {
-            // A page begins somewhere even where nobody says how long it is.
+            // `--from` without a number of rows means all further rows.
             let rows = rows.or((from > 0).then_some(u64::MAX));
             let answer = engine.ask(&Request::Show {
                 session,
@@ -235,7 +235,7 @@ fn home(chosen: Option<PathBuf>) -> Result<PathBuf, ApiError> {
     })?)
 }
 
-/// The engine may work in another directory: paths go to it whole.
+/// The engine may run in another directory, so it gets absolute paths.
 fn absolute(path: &Path) -> Result<PathBuf, ApiError> {
     std::path::absolute(path).map_err(|error| {
         ApiError::new(
@@ -246,7 +246,8 @@ fn absolute(path: &Path) -> Result<PathBuf, ApiError> {
     })
 }
 
-/// This device as soon as it knows where it is reached: a code without addresses is of use on the same network only.
+/// This device, as soon as its addresses are known: a code without addresses only works on the same
+/// network.
 fn with_addresses(engine: &mut Engine) -> Result<ask::Answer, ApiError> {
     const AGAIN: Duration = Duration::from_millis(200);
     const MOST: u32 = 50;
@@ -280,7 +281,7 @@ fn status(engine: &mut Engine, view: &View) -> Outcome {
                 api::Devices::default(),
             )
         }
-        // The sentence names the devices; status alone counts them.
+        // The sentence names the devices; status only counts them.
         other => (other?, engine.ask(&Request::Devices)?.as_type()?),
     };
     answer.show(|status: Status| render::status::status(&status, &devices, view))
@@ -313,7 +314,7 @@ fn rename(engine: &mut Engine, mut names: Vec<String>) -> Outcome {
     })
 }
 
-/// The text of a part as it is; a picture's bytes, so that they can go into a file.
+/// The text of a part, unchanged; for a picture its bytes, so that they can be written to a file.
 fn part_of(engine: &mut Engine, session: String, message: u64, part: u64) -> Outcome {
     let answer = engine.ask(&Request::ShowPart {
         session,
@@ -342,7 +343,7 @@ fn part_of(engine: &mut Engine, session: String, message: u64, part: u64) -> Out
     })
 }
 
-/// Standard base64; what is none of its letters is passed over.
+/// Decodes standard base64; other characters are skipped.
 fn base64(text: &str) -> Vec<u8> {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let values: Vec<u8> = text
@@ -360,7 +361,7 @@ fn base64(text: &str) -> Vec<u8> {
     values.chunks(4).flat_map(group).collect()
 }
 
-/// Without `--out` the text itself goes to the output, byte for byte, as a file would hold it.
+/// Without `--out` the text itself is written to the output, byte for byte as in a file.
 fn export(
     engine: &mut Engine,
     session: String,

@@ -1,4 +1,5 @@
-//! The only place that prints. Titles and messages come from transcripts, so nothing in them may steer the terminal.
+//! The only place that prints. Titles and messages come from transcripts, so they must not control
+//! the terminal.
 
 use serde_json::{Value, json};
 use session_roam_core::api::ApiError;
@@ -6,15 +7,15 @@ pub use session_roam_core::session::harmless;
 use session_roam_core::session::{harmless_json, harmless_line};
 use std::io::{self, IsTerminal, Write};
 
-/// What a command has to say.
+/// The output of a command.
 pub enum Output {
-    /// Words for people, or JSON.
+    /// Text for people, or JSON.
     Text { json: Value, text: String },
     /// Content for a file, or JSON.
     Answer { json: Value, bytes: Vec<u8> },
-    /// The same bytes for everybody.
+    /// The same bytes with and without `--json`.
     Raw(Vec<u8>),
-    /// Everything was said already.
+    /// Everything was printed already.
     Nothing,
 }
 
@@ -31,7 +32,7 @@ pub fn print(output: &Output, as_json: bool) -> Result<(), ApiError> {
         Output::Nothing => Ok(()),
     };
     match written {
-        // `roam sessions | head` has seen enough.
+        // `roam sessions | head` has closed the pipe.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(error) => Err(ApiError::new(
             "output",
@@ -55,11 +56,11 @@ pub fn print_error(error: &ApiError, as_json: bool) {
     } else {
         io::stderr().write_all(in_words(error).as_bytes())
     };
-    // The exit code still tells.
+    // The exit code still reports the error.
     let _ = written;
 }
 
-/// An error in two lines, whatever is in it.
+/// An error in two lines, whatever it contains.
 pub fn in_words(error: &ApiError) -> String {
     let hint = if error.hint.is_empty() {
         String::new()
@@ -69,7 +70,7 @@ pub fn in_words(error: &ApiError) -> String {
     format!("error: {}\n{hint}", harmless_line(&error.message))
 }
 
-/// Says something beside the answer, on stderr.
+/// Prints a note beside the answer, on stderr.
 pub fn note(text: &str) {
     let _ = io::stderr().write_all(format!("{}\n", harmless(text)).as_bytes());
 }

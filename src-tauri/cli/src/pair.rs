@@ -1,5 +1,5 @@
-//! Pairing. Nothing is sent and nobody is let in before the user said yes; `--yes` says so beforehand, but never in the
-//! place of eyes that compare digits.
+//! Pairing. Nothing is sent and nobody is let in before the user agrees; `--yes` agrees in advance,
+//! but never replaces a person who compares digits.
 
 use crate::args::Pair;
 use crate::ask::Engine;
@@ -8,7 +8,7 @@ use crate::out::Output;
 use crate::render::devices::{self, spaced};
 use session_roam_core::api::{ApiError, Code, Device, Devices, Pairing, Request};
 
-/// What pairing means, said before it is done.
+/// The effect of pairing, shown before it is done.
 const SHARED: &str = "Your sessions roam between the two from then on, in both directions.";
 
 pub fn pair(engine: &mut Engine, what: Pair) -> Result<Output, ApiError> {
@@ -29,7 +29,7 @@ pub fn pair(engine: &mut Engine, what: Pair) -> Result<Output, ApiError> {
     }
 }
 
-/// The pairing as the engine answered it; the choice to follow the device goes with it.
+/// The pairing as the engine answered it, with the choice to follow the device.
 fn begun(engine: &mut Engine, request: &Request, follow: bool) -> Result<Output, ApiError> {
     let answer = engine.ask(request)?;
     if follow {
@@ -84,7 +84,7 @@ fn accept(
             id.clone(),
             Some(compared(engine, &id, &name, shown, yes, digits)?),
         ),
-        // The engine knows best why not.
+        // The engine reports the reason.
         None => (text, digits),
     };
     begun(engine, &Request::Accept { id, digits }, follow)
@@ -138,7 +138,7 @@ fn refused(name: &str) -> ApiError {
 
 #[derive(Debug, PartialEq)]
 enum Meant {
-    /// What it proved, or who vouches for it, is enough: only the user's yes is missing.
+    /// Proven by the device or vouched for by another: only the user's consent is missing.
     Known {
         id: String,
         name: String,
@@ -151,7 +151,7 @@ enum Meant {
     },
 }
 
-/// By whole id only: everybody may choose any name.
+/// By whole id only: anybody may choose any name.
 fn find(devices: &Devices, wanted: &str) -> Option<Meant> {
     let plain = |text: &str| {
         text.chars()

@@ -1,4 +1,4 @@
-//! Going on with a session: this process becomes the tool, in the right directory.
+//! Resuming a session: this process becomes the tool, in the right directory.
 
 use crate::ask::{Answer, Engine};
 use crate::out::{self, Output};
@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// How long the engine may take to read what a tool has just written.
+/// How long to wait for the engine to ingest a tool's latest write.
 const READ_SOON: Duration = Duration::from_secs(1);
 
-/// Whoever leaves a tool and resumes its session at once may be faster than the engine.
+/// A user who leaves a tool and resumes its session at once may be faster than the engine.
 fn soon_known(engine: &mut Engine, request: &Request) -> Result<Answer, ApiError> {
     let start = Instant::now();
     loop {
@@ -50,7 +50,7 @@ pub fn resume(engine: &mut Engine, session: String, print: bool) -> Result<Outpu
     become_tool(command(&program, &resume), &program)
 }
 
-/// A command of the same tool that must succeed first; what it says is shown as it is.
+/// Runs a command of the same tool that must succeed first; its output is shown unchanged.
 fn run_first(program: &Path, words: &[String], resume: &Resume) -> Result<(), ApiError> {
     let status = command_of(program, words, resume)
         .status()
@@ -65,11 +65,12 @@ fn run_first(program: &Path, words: &[String], resume: &Resume) -> Result<(), Ap
     }
 }
 
-/// Tells the engine which stores this shell's variables say: it may have been started in another environment.
+/// Sends the store variables of this shell to the engine, which may have been started in another
+/// environment.
 pub fn tell_stores(engine: &mut Engine) {
     let vars = store_variables(|name| std::env::var(name).ok());
     if !vars.is_empty() {
-        // An older engine does not know the question; then it knows the stores that it knows.
+        // An older engine does not know this request and uses the stores it knows.
         let _ = engine.ask(&Request::StoresSaid { vars });
     }
 }
@@ -94,10 +95,10 @@ fn become_tool(mut command: Command, program: &Path) -> Result<Output, ApiError>
     Err(cannot_start(program, &command.exec()))
 }
 
-/// Windows cannot replace a process: the tool runs below us, and its exit code becomes ours.
+/// Windows cannot replace a process: the tool runs as a child, and its exit code becomes ours.
 #[cfg(not(unix))]
 fn become_tool(mut command: Command, program: &Path) -> Result<Output, ApiError> {
-    // Ctrl-C is for the tool; without this it would end us and leave the tool behind.
+    // Ctrl-C is for the tool; otherwise it would end us and leave the tool behind.
     let ctrl_c = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, ctrl_c);
     let status = command
@@ -134,8 +135,8 @@ fn program(resume: &Resume) -> Result<PathBuf, ApiError> {
     })
 }
 
-/// Looks a program up on PATH. On Windows with the endings of PATHEXT, because tools installed by npm are `.cmd`
-/// files, which starting by the bare name does not find.
+/// Searches PATH for a program. On Windows with the extensions of PATHEXT, because tools installed
+/// by npm are `.cmd` files, which cannot be started by the bare name.
 fn find_program<'a>(
     name: &str,
     path: &OsStr,

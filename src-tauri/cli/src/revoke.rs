@@ -1,4 +1,4 @@
-//! Putting a device out, after saying what that means.
+//! Revoking a device, after explaining the effect.
 
 use crate::ask::Engine;
 use crate::confirm::confirm;

@@ -1,4 +1,4 @@
-//! `roam run`: the engine in the foreground, until it is told to stop.
+//! `roam run`: the engine in the foreground, until it is stopped.
 
 use crate::out::{self, Output};
 use crate::render::plural;
@@ -12,9 +12,9 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Two of these within that time mean "now".
+/// Two signals within this time mean "now".
 const IMPATIENCE: Duration = Duration::from_secs(5);
-/// How often the first import's progress is looked at, and how often it is said where there is no terminal.
+/// How often the first import's progress is read, and how often it is printed without a terminal.
 const LOOK: Duration = Duration::from_millis(200);
 const SAY: Duration = Duration::from_secs(10);
 /// An import that has not begun by then is not needed.
@@ -41,7 +41,7 @@ pub fn run(home: &Path, as_json: bool) -> Result<Output, ApiError> {
     }
     if !as_json {
         let home = home.to_owned();
-        // Watching is for the eyes only: it ends with the process, whatever it is at.
+        // The progress display ends with the process, whatever it is doing.
         std::thread::spawn(move || {
             watch(&home, std::io::stderr().is_terminal().then(bar), out::note)
         });
@@ -53,7 +53,7 @@ pub fn run(home: &Path, as_json: bool) -> Result<Output, ApiError> {
     Ok(Output::Nothing)
 }
 
-/// What a signal means, by when the one before it came.
+/// The meaning of a signal, by the time of the previous one.
 #[derive(Default)]
 struct Stops {
     last: Option<Instant>,
@@ -62,7 +62,7 @@ struct Stops {
 impl Stops {
     fn next(&mut self, now: Instant, stop: impl FnOnce()) {
         if self.is_impatient(now) {
-            // 128 + SIGINT, as a shell has it.
+            // 128 + SIGINT, as in a shell.
             std::process::exit(130);
         }
         out::note("Stopping; what was begun is finished first. Ctrl-C again stops at once.");
@@ -89,18 +89,19 @@ fn on_signals(mut act: impl FnMut() + Send + 'static) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Whoever started us chose not to be disturbed, as `nohup` does with SIGHUP.
+/// Whoever started us wants the signal ignored, like `nohup` with SIGHUP.
 #[cfg(unix)]
 fn is_ignored(signal: i32) -> bool {
     let mut now = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: without a new action nothing is changed; `now` is ours and is written before it is read.
+    // SAFETY: without a new action nothing is changed; `now` is ours and is written before it is
+    // read.
     unsafe {
         libc::sigaction(signal, std::ptr::null(), now.as_mut_ptr()) == 0
             && now.assume_init().sa_sigaction == libc::SIG_IGN
     }
 }
 
-/// Windows has no way to wait for Ctrl-C in signal-hook, only a flag.
+/// On Windows signal-hook cannot wait for Ctrl-C; it only offers a flag.
 #[cfg(not(unix))]
 fn on_signals(mut act: impl FnMut() + Send + 'static) -> std::io::Result<()> {
     use signal_hook::consts::{SIGINT, SIGTERM};
@@ -121,7 +122,7 @@ fn on_signals(mut act: impl FnMut() + Send + 'static) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Says that it runs, then how far the first import is: a bar on a terminal, a line now and then elsewhere.
+/// Prints that the engine runs, then the first import's progress: a bar on a terminal, else lines.
 fn watch(home: &Path, bar: Option<ProgressBar>, mut say: impl FnMut(&str)) {
     let Ok(mut client) = Client::connect(home) else {
         return;

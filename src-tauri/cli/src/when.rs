@@ -1,8 +1,8 @@
-//! Times as people say them.
+//! Times in everyday form.
 
 use session_roam_core::session::Millis;
 
-/// How long ago `at` (RFC 3339) was; an old time is its date. What is no time stays as it is.
+/// The time since `at` (RFC 3339), or the date if it is long ago. An invalid time is kept.
 pub fn ago(at: &str, now: Millis) -> String {
     let Some(then) = Millis::parse(at) else {
         return at.to_owned();

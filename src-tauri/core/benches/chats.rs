@@ -1,5 +1,6 @@
-//! What the stores of VS Code's kin cost: a chat of 76 MB, and a state database of several gigabytes of which one value is
-//! wanted. `cargo xtask bench chats` makes a table of it. Prints a JSON line for each figure; fails because of none of them.
+//! The cost of the stores of editors like VS Code: a chat of 76 MB, and a state database of several
+//! gigabytes of which one value is needed. `cargo xtask bench chats` makes a table of it. Prints a
+//! JSON line for each figure; no figure is a failure.
 
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
@@ -28,7 +29,7 @@ fn main() {
     database(place.path());
 }
 
-/// The time in the middle of seven.
+/// The median time of seven runs.
 fn took(mut work: impl FnMut()) -> Duration {
     let once = |_| {
         let begun = Instant::now();
@@ -40,7 +41,7 @@ fn took(mut work: impl FnMut()) -> Duration {
     times[3]
 }
 
-/// How much more memory was used at the worst moment than before; 0 where the system does not tell.
+/// The growth of memory at its peak; 0 if the system does not report it.
 fn grown(work: impl FnOnce()) -> u64 {
     let field = |name: &str| {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -56,17 +57,17 @@ fn grown(work: impl FnOnce()) -> u64 {
             .unwrap_or_default()
     };
     give_back();
-    // Forgets the worst moment so far.
+    // Resets the recorded peak.
     drop(fs::write("/proc/self/clear_refs", "5"));
     let before = field("VmRSS");
     work();
     field("VmHWM").saturating_sub(before) * 1024
 }
 
-/// What was freed before goes back to the system, so that using it again counts.
+/// Returns freed memory to the system, so that its next use counts again.
 fn give_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: it takes a number and only returns memory that nobody uses.
+    // SAFETY: the call takes a number and only returns unused memory.
     unsafe {
         libc::malloc_trim(0);
     }

@@ -1,7 +1,7 @@
-//! Everything true about roaming sessions. Knows no window, no command line and no terminal.
+//! The core of session-roam. Has no window, no command line and no terminal.
 //!
-//! Layers, each may use those to its right only:
-//! `api → engine → tools · vault · state · watch · syncthing → merge → session`.
+//! Layers; each may use only those to its right: `api → engine → tools · vault · state · watch ·
+//! syncthing → merge → session`.
 
 pub mod api;
 pub mod engine;

@@ -1,20 +1,20 @@
-//! The one way to open files that somebody else may have put there: everything below the vault, and everything in the
-//! stores of tools. A symbolic link is refused, a FIFO, a device or a directory is refused, opening never blocks, and
-//! reading stops at a limit. Knows neither journals nor tools.
+//! The only way to open files that somebody else may have placed: everything below the vault and
+//! everything in the stores of tools. Symbolic links, FIFOs, devices and directories are refused,
+//! opening never blocks, and reading stops at a limit. Knows neither journals nor tools.
 //!
-//! `cargo xtask tidy` refuses the raw calls (`std::fs::read`, `File::open`, …) wherever such files are read.
+//! `cargo xtask tidy` refuses the raw calls (`std::fs::read`, `File::open`, …) for such files.
 
 use std::ffi::OsString;
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek};
 use std::path::{Component, Path};
 
-/// Any file of a tool's store, and of git or an editor beside it, that is read whole.
+/// Limit for files that are read whole: those of a tool's store, of git or of an editor.
 pub const MOST: u64 = 128 << 20;
-/// A small file of a known form: a lock, a list of processes, a git ref.
+/// Limit for small files of a known form: a lock, a list of processes, a git ref.
 pub const SMALL: u64 = 1 << 20;
 
-/// Why a path that exists was not opened or not read to its end.
+/// Why an existing path was not opened or not read to the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     #[error("it is a symbolic link")]
@@ -38,23 +38,25 @@ pub fn refusal(error: &io::Error) -> Option<Refused> {
     error.get_ref()?.downcast_ref().copied()
 }
 
-/// Opens a regular file for reading; a link in the last place is refused.
+/// Opens a regular file for reading. Refuses a link as the last component.
 pub fn file(path: &Path) -> io::Result<File> {
     regular(system::open(path, Links::Refuse)?)
 }
 
-/// Opens a regular file for reading, behind links too: for files of the user that are no session, such as git's.
+/// Opens a regular file for reading and follows links: for files of the user that are no sessions,
+/// such as git's.
 pub fn file_behind_links(path: &Path) -> io::Result<File> {
     regular(system::open(path, Links::Follow)?)
 }
 
-/// Opens a regular file below `root`; no directory on the way may be a link. `root` itself is trusted.
+/// Opens a regular file below the trusted `root`. No directory on the way may be a link.
 pub fn file_below(root: &Path, relative: &str) -> io::Result<File> {
     let (dirs, name) = parts(relative)?;
     regular(system::open_below(root, &dirs, name)?)
 }
 
-/// Opens a regular file below `root` for reading and appending; `new` makes it, and refuses one that is there.
+/// Opens a regular file below `root` for reading and appending. With `new`, creates the file and
+/// refuses an existing one.
 pub fn append_below(root: &Path, relative: &str, new: bool) -> io::Result<File> {
     let (dirs, name) = parts(relative)?;
     regular(system::append_below(root, &dirs, name, new)?)
@@ -65,12 +67,12 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     all_of(&file(path)?, most)
 }
 
-/// Reads a text of at most `most` bytes.
+/// Reads text of at most `most` bytes.
 pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
     text(read(path, most)?)
 }
 
-/// Reads a text of at most `most` bytes, behind links too.
+/// Reads text of at most `most` bytes and follows links.
 pub fn read_text_behind_links(path: &Path, most: u64) -> io::Result<String> {
     text(all_of(&file_behind_links(path)?, most)?)
 }
@@ -79,7 +81,8 @@ fn text(bytes: Vec<u8>) -> io::Result<String> {
     String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
-/// What is left of an open file, if that is at most `most` bytes. A file that grows meanwhile does not pass the limit.
+/// Reads the rest of an open file, if the rest is at most `most` bytes. The limit also holds for a
+/// file that grows meanwhile.
 pub fn all_of(file: &File, most: u64) -> io::Result<Vec<u8>> {
     let len = file.metadata()?.len();
     if most < len {
@@ -94,7 +97,7 @@ pub fn all_of(file: &File, most: u64) -> io::Result<Vec<u8>> {
     }
 }
 
-/// The first `len` bytes of an open file; fewer if it is shorter.
+/// Reads the first `len` bytes of an open file; fewer if the file is shorter.
 pub fn start_of(file: &mut File, len: u64) -> io::Result<Vec<u8>> {
     let there = file.metadata()?.len().min(len);
     let mut bytes = Vec::with_capacity(usize::try_from(there).map_err(io::Error::other)?);
@@ -103,7 +106,7 @@ pub fn start_of(file: &mut File, len: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A name in a directory, with what lies there; links are not looked behind.
+/// A name in a directory and the kind of its entry. Links are not followed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
     pub name: OsString,
@@ -120,7 +123,7 @@ pub enum Kind {
     Other,
 }
 
-/// The names in a directory below `root`, at most `most` of them, sorted. A link on the way is an error.
+/// Lists at most `most` names in a directory below `root`, sorted. A link on the way is an error.
 pub fn list_below(root: &Path, relative: &str, most: usize) -> io::Result<Vec<Listed>> {
     let dirs = match relative {
         "" => Vec::new(),
@@ -135,12 +138,12 @@ pub fn list_below(root: &Path, relative: &str, most: usize) -> io::Result<Vec<Li
     Ok(listed)
 }
 
-/// Whether anything lies at a path, be it a link that leads nowhere.
+/// Whether anything exists at a path, even a dangling link.
 pub fn is_there(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok()
 }
 
-/// Whether two open files are one. Where the system has no inodes it says no.
+/// Whether two open files are the same file. Always false where the system has no inodes.
 #[cfg(unix)]
 pub fn is_same(one: &Metadata, other: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -160,7 +163,7 @@ fn regular(file: File) -> io::Result<File> {
     }
 }
 
-/// The directories and the name of a relative path of plain names.
+/// Splits a relative path of plain names into its directories and its last name.
 fn parts(relative: &str) -> io::Result<(Vec<&str>, &str)> {
     let plain = |name: &&str| {
         let mut parts = Path::new(name).components();
@@ -189,14 +192,15 @@ mod system {
     use std::os::fd::{AsFd, OwnedFd};
     use std::os::unix::ffi::OsStrExt;
 
-    // A FIFO without a writer is opened at once with NONBLOCK, and is found to be no regular file afterwards.
+    // NONBLOCK opens a FIFO without a writer at once; a later check refuses it as no regular file.
     const READ: OFlags = OFlags::RDONLY
         .union(OFlags::CLOEXEC)
         .union(OFlags::NONBLOCK)
         .union(OFlags::NOCTTY);
 
     fn refused(error: Errno) -> io::Error {
-        // What systems say of a link where NOFOLLOW forbids one, and of a socket or a device without a driver.
+        // The errors of various systems for a link under NOFOLLOW and for a socket or device
+        // without a driver.
         match error {
             Errno::LOOP | Errno::MLINK => Refused::Link.into(),
             Errno::NXIO => Refused::Kind.into(),
@@ -215,14 +219,15 @@ mod system {
             .map_err(refused)
     }
 
-    /// The directory itself, so that none on the way can be exchanged for a link: where the system can, in one call.
+    /// Opens the directory itself, so that no directory on the way can be exchanged for a link.
+    /// Uses one call where the system can.
     pub fn walk(root: &Path, dirs: &[&str]) -> io::Result<OwnedFd> {
         let root = open_root(root)?;
         if dirs.is_empty() {
             return Ok(root);
         }
         match at_once(&root, dirs) {
-            // A kernel before 5.6, or a sandbox that does not know the call.
+            // The kernel is older than 5.6, or a sandbox does not know the call.
             Err(Errno::NOSYS | Errno::PERM | Errno::INVAL) => step_by_step(root, dirs),
             opened => opened.map_err(refused_dir),
         }
@@ -268,7 +273,7 @@ mod system {
         Ok(at)
     }
 
-    /// Linux says NOTDIR of a link if a directory is asked for.
+    /// Linux reports NOTDIR for a link when a directory is asked for.
     fn refused_dir(error: Errno) -> io::Error {
         match error {
             Errno::NOTDIR => Refused::Link.into(),
@@ -295,7 +300,7 @@ mod system {
             .map_err(refused)
     }
 
-    /// From the very directory that was opened, whatever its path leads to meanwhile.
+    /// Lists the directory that was opened, even if its path leads elsewhere by now.
     pub fn list(root: &Path, dirs: &[&str], most: usize) -> io::Result<Vec<Listed>> {
         let dir = walk(root, dirs)?;
         let mut listed = Vec::new();
@@ -304,7 +309,7 @@ mod system {
             .filter(|entry| ![c".", c".."].contains(&entry.file_name()));
         for entry in named.take(most) {
             let stat = || statat(dir.as_fd(), entry.file_name(), AtFlags::SYMLINK_NOFOLLOW);
-            // Some file systems do not say the kind in the list.
+            // Some file systems leave the kind out of the listing.
             let kind = match entry.file_type() {
                 FileType::Unknown => stat().map_or(FileType::Unknown, |stat| {
                     FileType::from_raw_mode(stat.st_mode)
@@ -376,7 +381,7 @@ mod system {
     pub fn list(root: &Path, dirs: &[&str], most: usize) -> io::Result<Vec<Listed>> {
         let mut listed = Vec::new();
         #[allow(clippy::disallowed_methods)]
-        // every part below the root was just found to be a directory
+        // `check_dirs` has found that every component below the root is a directory.
         for entry in std::fs::read_dir(check_dirs(root, dirs)?)?
             .flatten()
             .take(most)
@@ -406,7 +411,7 @@ mod system {
         let mut path = root.to_path_buf();
         for dir in dirs {
             path.push(dir);
-            #[allow(clippy::disallowed_methods)] // a look at the thing itself, not behind it
+            #[allow(clippy::disallowed_methods)] // reads the entry itself, not its target
             let metadata = std::fs::symlink_metadata(&path)?;
             if is_link(&metadata) {
                 return Err(Refused::Link.into());
@@ -470,7 +475,7 @@ mod tests {
         );
     }
 
-    /// Where the system opens a path at once, that refuses what the way step by step refuses.
+    /// The single call and the step-by-step way refuse the same paths.
     #[cfg(unix)]
     #[test]
     fn both_ways_into_a_directory_refuse_the_same() {

@@ -1,15 +1,15 @@
-//! The same work on many pieces, on several cores, the answers in the order of the pieces. For work that is done while
-//! somebody waits and has no state: reading journals, reading messages.
+//! Runs the same work on many pieces on several cores and returns the answers in the order of the
+//! pieces. For stateless work that somebody waits for: reading journals, reading messages.
 
 use std::panic::resume_unwind;
 use std::thread;
 
-/// A machine has other things to do; beyond this many threads the disk is what one waits for.
+/// Upper limit of threads: the machine has other work, and beyond this the disk is the bottleneck.
 const MOST_THREADS: usize = 4;
-/// Less work than this (in bytes) is done before a thread has begun.
+/// Less work than this (in bytes) is done before a thread has started.
 const LEAST: usize = 16 << 10;
 
-/// Does `work` with each item; `weight` says about how much work one is, in bytes.
+/// Calls `work` with each item. `weight` estimates the work of one item, in bytes.
 pub fn map<T: Sync, R: Send>(
     items: &[T],
     weight: impl Fn(&T) -> usize,
@@ -17,7 +17,7 @@ pub fn map<T: Sync, R: Send>(
 ) -> Vec<R> {
     let total: usize = items.iter().map(&weight).sum();
     let useful = MOST_THREADS.min(total / LEAST).min(items.len()).max(1);
-    // Counting the cores reads several files; most sessions are too small for a second thread.
+    // Counting the cores reads several files, and most sessions are too small for a second thread.
     let threads = match useful {
         1 => 1,
         _ => thread::available_parallelism()
@@ -41,7 +41,7 @@ pub fn map<T: Sync, R: Send>(
     })
 }
 
-/// Neighbours of at least `least` together.
+/// Groups neighbours to shares of at least `least`.
 fn shares<T>(
     items: &[T],
     least: usize,

@@ -1,5 +1,5 @@
-//! config.toml: what the user decides. Commented and complete when first written; changed in place afterwards, so
-//! that the user's own comments stay.
+//! `config.toml`: the user's settings. The first version is written complete with comments; later
+//! changes are made in place, so that the user's own comments stay.
 
 use crate::tools::custom;
 use serde::{Deserialize, Serialize};
@@ -11,15 +11,15 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// This device's name as others see it; the host name when empty.
+    /// This device's name as other devices see it; the host name when empty.
     pub name: String,
     pub network: Network,
     pub syncthing: Syncthing,
-    /// By tool id.
+    /// Settings by tool id.
     pub tools: BTreeMap<String, ToolSettings>,
     pub projects: Projects,
     pub guard: Guard,
-    /// Tools the user defined.
+    /// Tools defined by the user.
     pub custom: Vec<custom::Definition>,
 }
 
@@ -47,7 +47,7 @@ impl Default for Network {
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Syncthing {
-    /// The binary; found beside `roam`, then on PATH, when empty.
+    /// The Syncthing binary; when empty, searched for beside `roam`, then on PATH.
     pub binary: Option<PathBuf>,
     /// A Syncthing of the user's own to use instead of a child: its REST address and API key.
     pub address: Option<String>,
@@ -58,7 +58,7 @@ pub struct Syncthing {
 #[serde(default, deny_unknown_fields)]
 pub struct ToolSettings {
     pub on: bool,
-    /// Directories that are stores of the tool, too, beside those that are found.
+    /// More directories that are stores of the tool, beside those found automatically.
     pub stores: Vec<PathBuf>,
     /// Stores that are not used.
     pub off: Vec<PathBuf>,
@@ -74,7 +74,7 @@ impl Default for ToolSettings {
     }
 }
 
-/// Where people keep code. The template says the same.
+/// Where people usually keep code. The template lists the same folders.
 const USUAL_FOLDERS: [&str; 10] = [
     "~/code",
     "~/src",
@@ -91,11 +91,11 @@ const USUAL_FOLDERS: [&str; 10] = [
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Projects {
-    /// Folders below which checkouts are looked for; an empty list for none.
+    /// Folders searched for checkouts; an empty list for none.
     pub search: Vec<PathBuf>,
-    /// Keys whose sessions never leave this device.
+    /// Keys of projects whose sessions never leave this device.
     pub exclude: Vec<String>,
-    /// Key to directory, where the user said so.
+    /// Directories by project key, where the user chose one.
     pub map: BTreeMap<String, PathBuf>,
 }
 
@@ -112,15 +112,16 @@ impl Default for Projects {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Guard {
-    /// More sessions of one tool vanished at once than this: hold and ask.
+    /// If more sessions of one tool vanish at once, hold and ask.
     pub max_vanished: usize,
-    /// More sessions rewritten or shortened by another device at once than this: hold and ask.
+    /// If another device rewrites or shortens more sessions at once, hold and ask.
     pub max_rewritten: usize,
-    /// Carry copies that tools keep of files which hold secrets by their names.
+    /// Also sync the copies that tools keep of files whose names suggest secrets.
     pub carry_secret_copies: bool,
-    /// Minutes in which `roam undo` takes a forget back; only then other devices are told.
+    /// Minutes in which `roam undo` can undo a forget. Other devices get the forget only
+    /// afterwards.
     pub forget_after: u64,
-    /// More sessions that other devices forget in a day than this: hold and ask.
+    /// If other devices forget more sessions in a day, hold and ask.
     pub max_forgotten: usize,
 }
 
@@ -154,7 +155,7 @@ pub enum SettingsError {
     Parse { path: PathBuf, message: String },
 }
 
-/// What a new home's config.toml says.
+/// The config.toml of a new home.
 const TEMPLATE: &str = r#"# session-roam: what you decide. Changes take effect when `roam run` (or the tray app) starts again.
 
 # This device's name as others see it. Empty: the host name.
@@ -204,7 +205,7 @@ forget_after = 10
 max_forgotten = 10
 "#;
 
-/// Reads config.toml, writing the commented one first if there is none.
+/// Reads config.toml. Writes the commented template first if there is none.
 pub fn load(home: &Path) -> Result<Settings, SettingsError> {
     let path = home.join("config.toml");
     if !path.exists() {
@@ -223,14 +224,14 @@ pub fn load(home: &Path) -> Result<Settings, SettingsError> {
     })
 }
 
-/// Turns one of the switches of `[network]`; read when the engine starts.
+/// Sets one of the switches of `[network]`, which are read when the engine starts.
 pub fn switch_network(home: &Path, name: &str, on: bool) -> Result<Settings, SettingsError> {
     change(home, |document| {
         document["network"][name] = toml_edit::value(on)
     })
 }
 
-/// Changes config.toml in place; comments and everything `edit` leaves alone stay as they are.
+/// Changes config.toml in place. Comments and everything `edit` leaves alone are kept.
 pub fn change(
     home: &Path,
     edit: impl FnOnce(&mut toml_edit::DocumentMut),

@@ -1,5 +1,6 @@
-//! The engine of this home. One runs per home: the tray app starts it, and where one runs already (a `roam run` in a
-//! terminal or a service) it uses that one. Both are asked over the control socket, so there is one way to ask.
+//! The engine of this home. One runs per home: the tray app starts it, or uses one that runs
+//! already (a `roam run` in a terminal or a service). Both are asked over the control socket, so
+//! there is one way to ask.
 
 use serde_json::Value;
 use session_roam_core::api::host::{self, StopHandle};
@@ -14,10 +15,10 @@ pub struct Engine {
 }
 
 enum State {
-    /// It takes a moment: questions wait for it.
+    /// Takes a moment; requests wait.
     Starting,
     Ours(StopHandle),
-    /// Another program's. It outlives us.
+    /// Belongs to another program and outlives us.
     Theirs,
     Failed(ApiError),
     Ended,
@@ -38,7 +39,8 @@ impl Engine {
         &self.home
     }
 
-    /// Starts it where none runs. Returns at once; the engine starts, runs and ends on a thread of its own.
+    /// Starts the engine if none runs. Returns at once; the engine starts, runs and ends on a
+    /// thread of its own.
     pub fn start_again(self: &Arc<Self>) {
         let mut state = self.lock();
         if matches!(*state, State::Starting | State::Ours(_)) {
@@ -73,7 +75,7 @@ impl Engine {
         socket::call(&self.home, request)
     }
 
-    /// An answer as what it is; the window gets it as it comes.
+    /// The answer as a typed value; the window gets the raw answer.
     pub fn know<T: serde::de::DeserializeOwned>(&self, request: &Request) -> Result<T, ApiError> {
         serde_json::from_value(self.ask(request)?).map_err(|error| {
             let hint = "Is the engine that runs of the same version as this app?";
@@ -85,7 +87,7 @@ impl Engine {
         })
     }
 
-    /// Ends our own engine in good order and waits for that.
+    /// Stops our own engine in good order and waits until it has ended.
     pub fn stop(&self) {
         if let State::Ours(handle) = &*self.settled() {
             handle.stop();
@@ -99,7 +101,7 @@ impl Engine {
         }
     }
 
-    /// For settings that are read at the start. False where it is not ours to start again.
+    /// For settings that are read at the start. False if the engine is not ours to restart.
     pub fn restart(self: &Arc<Self>) -> bool {
         let ours = !matches!(*self.settled(), State::Theirs);
         if ours {
@@ -109,7 +111,7 @@ impl Engine {
         ours
     }
 
-    /// The state, once it is known.
+    /// The state, once the start is over.
     fn settled(&self) -> MutexGuard<'_, State> {
         let mut state = self.lock();
         while matches!(*state, State::Starting) {

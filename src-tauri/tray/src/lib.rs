@@ -1,5 +1,5 @@
-//! What the tray app says and does, as far as no toolkit is needed: its menu, icon and notifications as functions of what
-//! the engine answers, the engine itself, the user's terminal. Tested without a display.
+//! The toolkit-independent part of the tray app: its menu, icon and notifications as functions of
+//! the engine's answers, the engine itself, the user's terminal. Tested without a display.
 
 pub mod engine;
 pub mod menu;

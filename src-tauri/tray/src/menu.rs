@@ -1,18 +1,20 @@
-//! The tray's menu and icon: a pure function of what is known to a plain tree. Knows no toolkit.
+//! The tray's menu and icon: a pure function from the tray's knowledge to a plain tree. Knows no
+//! toolkit.
 
 use crate::news::strangers_ask;
 use crate::sight::Sight;
 use session_roam_core::api::{EngineState, PairedDevice, SessionRow};
 use session_roam_core::session::{Millis, harmless_line};
 
-/// Sessions that "Resume" offers, and lines of one kind in the menu itself; the window has them all.
+/// The most sessions that "Resume" offers, and lines of one kind in the menu itself; the window has
+/// them all.
 const MOST_SESSIONS: usize = 8;
 const MOST_LINES: usize = 4;
 const LONGEST_TITLE: usize = 48;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {
-    /// Words without a deed.
+    /// Text without an action.
     Said(String),
     Act(Action, String),
     Sub(String, Vec<Item>),
@@ -20,7 +22,7 @@ pub enum Item {
 }
 
 impl Item {
-    /// The same with words in which nothing steers or hides. Names and titles are other devices'.
+    /// Without control or hidden characters in the text. Names and titles come from other devices.
     fn harmless(self) -> Self {
         match self {
             Self::Said(label) => Self::Said(harmless_line(&label)),
@@ -34,7 +36,7 @@ impl Item {
     }
 }
 
-/// What a click does.
+/// The action of a click.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Opens the window at an address within it.
@@ -49,7 +51,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// The menu item's id: what the toolkit gives back on a click.
+    /// The menu item's id: the toolkit returns it on a click.
     pub fn id(&self) -> String {
         match self {
             Self::Open(place) => format!("open:{place}"),
@@ -77,8 +79,8 @@ impl Action {
     }
 }
 
-/// Every row of a menu, from the top: what it is, apart from its words, and its words. A menu in which only words changed
-/// is changed in place: somebody may be looking at it.
+/// Every row of a menu, from the top: its kind, and its text. A menu of which only texts changed is
+/// updated in place: somebody may be looking at it.
 pub fn rows(items: &[Item]) -> Vec<(String, &str)> {
     items.iter().fold(Vec::new(), |mut rows, item| {
         match item {
@@ -94,7 +96,7 @@ pub fn rows(items: &[Item]) -> Vec<(String, &str)> {
     })
 }
 
-/// What the icon says; the menu's first line says it in words.
+/// The icon's meaning; the menu's first line states it in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Icon {
     Idle,
@@ -135,7 +137,7 @@ pub fn menu(sight: &Sight, now: Millis) -> Vec<Item> {
         .collect()
 }
 
-/// The state in a sentence, and why.
+/// The state in a sentence, and the reason.
 fn state(sight: &Sight) -> Vec<Item> {
     let (what, why) = words(sight);
     [what, why]
@@ -145,7 +147,7 @@ fn state(sight: &Sight) -> Vec<Item> {
         .collect()
 }
 
-/// The same order as the window's headline has (ui/src/lib/headline.ts).
+/// The same order as in the window's headline (ui/src/lib/headline.ts).
 pub fn words(sight: &Sight) -> (String, String) {
     let status = &sight.status;
     let said = |what: &str| (what.to_owned(), String::new());
@@ -331,7 +333,7 @@ fn sessions(sight: &Sight) -> Vec<Item> {
     items
 }
 
-/// A session that is not in this device's tool cannot be resumed; the window says why.
+/// A session that is not in this device's tool cannot be resumed; the window explains why.
 fn resume(sight: &Sight, row: &SessionRow) -> Item {
     let label = format!("{} · from {}", quoted(&row.title), sight.other_device(row));
     match row.state.as_str() {
@@ -359,7 +361,7 @@ fn open(place: &str, label: String) -> Item {
     Item::Act(Action::Open(place.into()), label)
 }
 
-/// An address within the window. Ids and codes are kept from being read as part of it.
+/// An address within the window. Ids and codes are escaped.
 pub fn place(view: &str, what: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
     let coded = what.bytes().map(|byte| {
@@ -372,11 +374,12 @@ pub fn place(view: &str, what: &str) -> String {
     format!("#/{view}/{}", coded.collect::<String>())
 }
 
-/// A pairing link, as the system or a second start gives it: its code is filled in. Nothing is sent before the user says so.
-/// Whatever it says of a secret is left out: whoever opens a link has not seen the other device's screen.
+/// A pairing link, from the system or a second start: its code is filled in. Nothing is sent before
+/// the user agrees. A secret in the link is ignored: whoever opens a link has not seen the other
+/// device's screen.
 pub fn link(text: &str) -> Option<Action> {
     let code = text.strip_prefix("session-roam:")?;
-    // A code that is opened like a link is one.
+    // A code that is opened like a link is treated as one.
     let rest = code
         .strip_prefix("//pair")
         .or_else(|| code.strip_prefix('1'))?
@@ -391,7 +394,7 @@ pub fn link(text: &str) -> Option<Action> {
     )))
 }
 
-/// Coarse on purpose: the menu shall not change while it is looked at.
+/// Coarse on purpose: the menu must not change while it is open.
 fn age(then: Millis, now: Millis) -> String {
     match now.0.saturating_sub(then.0) / 60_000 {
         ..2 => "just now".into(),

@@ -1,12 +1,13 @@
-//! What is worth a notification: a function of what was known before and what is known now. Quiet by intention: nothing on
-//! the first look, nothing twice, many of a kind as one, nothing that the user did here.
+//! Decides what is worth a notification: a function of the previous and the current state. Quiet by
+//! design: nothing on the first call, nothing twice, many of a kind as one, nothing that the user
+//! did here.
 
 use crate::menu::{Action, place, plural, quoted, short};
 use crate::sight::Sight;
 use session_roam_core::api::{SessionRow, Waiting};
 use session_roam_core::session::{Reason, SessionState, harmless_line};
 
-/// How many of the newest sessions a look at other devices' sessions holds.
+/// How many of the newest sessions of other devices are requested.
 pub const NEWEST: u32 = 12;
 /// Waits that somebody can end; all others are the user's own doing or pass by themselves.
 const WORTH_TELLING: [Reason; 3] = [Reason::Live, Reason::NoPlace, Reason::Unwritable];
@@ -15,13 +16,14 @@ const WORTH_TELLING: [Reason; 3] = [Reason::Live, Reason::NoPlace, Reason::Unwri
 pub struct News {
     pub title: String,
     pub body: String,
-    /// What a click on it does.
+    /// The action of a click.
     pub click: Action,
 }
 
 impl News {
-    /// Nothing in it steers or hides, and nothing in its body is markup: some desktops read that as HTML, others show
-    /// `&lt;` as it stands, so such characters give way to ones that look like them.
+    /// Removes control and hidden characters, and markup from the body: some desktops parse the
+    /// body as HTML, others show `&lt;` literally, so such characters are replaced with similar
+    /// ones.
     fn harmless(self) -> Self {
         let plain = |c| match c {
             '<' => '‹',
@@ -38,7 +40,7 @@ impl News {
     }
 }
 
-/// Remembers the last look, and what is ready but was not told yet.
+/// Remembers the previous state, and the ready sessions that were not reported yet.
 #[derive(Debug, Default)]
 pub struct Desk {
     before: Option<Sight>,
@@ -77,7 +79,7 @@ impl Desk {
             .collect()
     }
 
-    /// Sessions come in batches: they are told when the batch is through, as one.
+    /// Sessions arrive in batches: a whole batch is reported as one, once it is complete.
     fn tell_ready(&mut self, now: &Sight) -> Option<News> {
         if 0 < now.status.moving.queued || 0 < now.status.moving.in_bytes {
             return None;
@@ -107,7 +109,8 @@ impl Desk {
     }
 }
 
-/// Sessions that can be gone on with here and could not before, because they were not here or still open elsewhere.
+/// Sessions that can now be resumed here and could not before, because they were not here or still
+/// open elsewhere.
 fn newly_ready(before: &Sight, now: &Sight) -> Vec<Ready> {
     let is_full = before.recent.len() as u32 == NEWEST;
     let oldest = before
@@ -123,7 +126,7 @@ fn newly_ready(before: &Sight, now: &Sight) -> Vec<Ready> {
         Some(known) => {
             matches!(known.state.as_str(), "here" | "split") && !before.live_elsewhere(&row.session)
         }
-        // Not in the list before: new to it, or moved up because another one went.
+        // Not in the list before: new, or moved up because another one left the list.
         None => row.updated.as_str() <= oldest,
     };
     let can_now =
@@ -149,7 +152,8 @@ fn newly_ready(before: &Sight, now: &Sight) -> Vec<Ready> {
         .collect()
 }
 
-/// Each device that has this one's code; of all others, that there are some: whoever is on the network can ask.
+/// Each device that has this device's code; the others only as a group: anybody on the network can
+/// ask.
 fn asking(before: &Sight, now: &Sight) -> Vec<News> {
     let knew = |id: &str| {
         before
@@ -179,7 +183,7 @@ fn asking(before: &Sight, now: &Sight) -> Vec<News> {
     proved.chain(strangers).collect()
 }
 
-/// How many devices ask that do not have this one's code.
+/// How many devices ask without this device's code.
 pub fn strangers_ask(n: u64) -> String {
     if n == 1 {
         "A device asks to pair without your code".into()

@@ -1,4 +1,5 @@
-//! What the tray knows at one moment: the engine's answers, as values. Menu, icon and news are functions of it.
+//! What the tray knows at one moment: the engine's answers as values. Menu, icon and news are
+//! functions of this value.
 
 use session_roam_core::api::{
     ApiError, Devices, EngineState, SessionRow, SplitRow, Status, SyncthingStatus,
@@ -47,7 +48,7 @@ impl Sight {
         self.status.engine == EngineState::Importing
     }
 
-    /// Things that wait for a decision of the user.
+    /// Items that need the user's decision.
     pub fn needs(&self) -> u64 {
         let proved = self
             .devices
@@ -58,7 +59,7 @@ impl Sight {
         self.status.splits + (self.status.held.len() + proved) as u64
     }
 
-    /// Devices that ask without this one's code. Whoever is on the network can: they need nobody.
+    /// Devices that ask without this device's code. Anybody on the network can ask.
     pub fn strangers(&self) -> u64 {
         let listed = self
             .devices
@@ -69,7 +70,7 @@ impl Sight {
         listed + self.devices.more_asking
     }
 
-    /// The session is open on another device at this moment.
+    /// The session is open on another device right now.
     pub fn live_elsewhere(&self, session: &str) -> bool {
         self.status
             .live
@@ -77,7 +78,8 @@ impl Sight {
             .any(|live| !live.here && live.session == session)
     }
 
-    /// The device that spoke last in a session; its rows name them in the order of their first words.
+    /// The device that spoke last in a session; a row lists its devices in the order of their first
+    /// messages.
     pub fn other_device<'a>(&'a self, row: &'a SessionRow) -> &'a str {
         row.devices
             .iter()
@@ -87,7 +89,7 @@ impl Sight {
     }
 }
 
-/// What KDE's settings say of its windows' background, which its panel follows.
+/// Whether KDE's settings have a dark window background, which KDE's panel follows.
 pub fn is_dark_scheme(kdeglobals: &str) -> bool {
     let section = kdeglobals.split("\n[").find(|section| {
         section

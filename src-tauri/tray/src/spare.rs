@@ -1,10 +1,10 @@
-//! Memory that is given back when nobody looks: WebKitGTK keeps its network process for the next page once there was one
+//! Releases memory while no window is open: WebKitGTK keeps its network process for the next page
 //! (36 MB, seen with 2.50.6, 2026-11-23), and starts another when it is gone.
 
 /// Ends this program's own network process of the web engine. For when no page is shown.
 #[cfg(target_os = "linux")]
 pub fn end_network_process() {
-    /// As the kernel cuts it, after 15 letters.
+    /// As truncated by the kernel, after 15 letters.
     const NAME: &str = "WebKitNetworkPr";
     let own = std::process::id();
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
@@ -13,7 +13,8 @@ pub fn end_network_process() {
         };
         let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
         if parent_of(&stat, NAME) == Some(own) {
-            // SAFETY: a plain call. The process is a child that nobody has waited for yet, so the number is still its own.
+            // SAFETY: a plain call. The process is a child that nobody has waited for yet, so the
+            // number is still its own.
             unsafe { libc::kill(pid, libc::SIGTERM) };
         }
     }
@@ -22,7 +23,8 @@ pub fn end_network_process() {
 #[cfg(not(target_os = "linux"))]
 pub fn end_network_process() {}
 
-/// The parent of a process of that name, from its line in `/proc/<pid>/stat`: number, name in brackets, state, parent.
+/// The parent of a process with that name, from its line in `/proc/<pid>/stat`: number, name in
+/// brackets, state, parent.
 #[cfg(target_os = "linux")]
 fn parent_of(stat: &str, name: &str) -> Option<u32> {
     let (before, after) = stat.rsplit_once(')')?;

@@ -1,12 +1,12 @@
-//! Going on with a session in the user's terminal: which program, with which words. Nothing here goes through a shell
-//! unquoted: a directory's name may hold anything.
+//! Resumes a session in the user's terminal: which program, with which arguments. Nothing here goes
+//! through a shell unquoted: a directory's name may contain anything.
 
 use session_roam_core::api::{ApiError, Resume, quote};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Terminals, the user's choice first, and what stands before the words of a command.
+/// Terminals, the user's choice first, and the arguments before a command.
 const TERMINALS: &[(&str, &[&str])] = &[
     ("x-terminal-emulator", &["-e"]), // Debian's alternative: what the user set
     ("xdg-terminal-exec", &[]),
@@ -24,7 +24,7 @@ const TERMINALS: &[(&str, &[&str])] = &[
     ("xterm", &["-e"]),
 ];
 
-/// Starts it and does not wait. Where no terminal is found the hint is the command itself.
+/// Starts the terminal and does not wait. If no terminal is found, the hint is the command itself.
 pub fn start(resume: &Resume, home: &Path) -> Result<(), ApiError> {
     if !resume.cwd.is_dir() {
         let message = format!("{} is not there any more.", resume.cwd.display());
@@ -45,7 +45,7 @@ pub fn start(resume: &Resume, home: &Path) -> Result<(), ApiError> {
     let mut child = command
         .spawn()
         .map_err(|error| unstarted(&error.to_string(), resume))?;
-    // Somebody must wait for it, or it stays in the list of processes when it has ended.
+    // Without a wait, the ended child stays in the list of processes.
     std::thread::spawn(move || child.wait());
     Ok(())
 }
@@ -78,7 +78,7 @@ fn plan(resume: &Resume, _home: &Path) -> Result<Vec<OsString>, ApiError> {
         .collect())
 }
 
-/// `TERMINAL`, if it is one whose ways are known, else the first that is there.
+/// `TERMINAL`, if its arguments are known, else the first that is installed.
 pub fn find(
     wanted: &str,
     there: impl Fn(&str) -> Option<PathBuf>,
@@ -93,7 +93,8 @@ pub fn find(
         .find_map(|(name, before)| Some((there(name)?, *before)))
 }
 
-/// The user's own shell, interactive: tools are often on the PATH of that one only. It stays when the tool has ended.
+/// The user's own shell, interactive: tools are often on the PATH of that one only. The shell stays
+/// open after the tool has ended.
 pub fn in_shell(resume: &Resume, shell: &str) -> [String; 3] {
     let line = format!("{}; exec {}", quote::for_sh(resume), quote::sh(shell));
     [shell.to_owned(), "-ic".to_owned(), line]
@@ -107,7 +108,7 @@ fn shell() -> String {
         .unwrap_or_else(|| "/bin/sh".into())
 }
 
-/// Terminal.app runs a file; there is no other way without asking for the right to steer it.
+/// Terminal.app runs a file; any other way requires permission to control it.
 #[cfg(target_os = "macos")]
 fn plan(resume: &Resume, home: &Path) -> Result<Vec<OsString>, ApiError> {
     use std::os::unix::fs::PermissionsExt;
@@ -124,7 +125,7 @@ fn plan(resume: &Resume, home: &Path) -> Result<Vec<OsString>, ApiError> {
     ])
 }
 
-/// A file again: `start` and `cmd /k` read quotes in ways of their own.
+/// A file again: `start` and `cmd /k` parse quotes in their own ways.
 #[cfg(windows)]
 fn plan(resume: &Resume, home: &Path) -> Result<Vec<OsString>, ApiError> {
     let file = home.join("resume.cmd");

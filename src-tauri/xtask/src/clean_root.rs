@@ -1,6 +1,7 @@
-//! `cargo xtask test-deb`: the package in a clean Debian 12. It is installed with nothing but what it asks for, started
-//! as a plain user on a screen in memory, asked by `roam`, photographed, and removed again. Needs root, because it makes
-//! a whole system below a temporary directory; touches nothing outside it, and the network for packages only.
+//! `cargo xtask test-deb`: tests the package in a clean Debian 12. It is installed with only its
+//! own dependencies, started as a plain user on a screen in memory, queried by `roam`,
+//! photographed, and removed again. Needs root, because it makes a whole system below a temporary
+//! directory; touches nothing outside it, and uses the network for packages only.
 
 use crate::screen::{self, Screen};
 use crate::setup::{self, Need};
@@ -27,7 +28,7 @@ const TO_TEST: &[Need] = &[
     },
 ];
 
-/// A directory with a clean Debian 12 made before: it is copied, which is quicker than making one.
+/// A directory with a prepared clean Debian 12: it is copied, which is faster than making one.
 const VARIABLE: &str = "SESSION_ROAM_CLEAN_ROOT";
 const USER: &str = "ada";
 const USER_ID: u32 = 1000;
@@ -69,7 +70,7 @@ fn newest_deb() -> Result<PathBuf> {
     Ok(dir.join(deb.context("there is no package yet: cargo xtask bundle")?))
 }
 
-/// Says what is being done, and how long it took.
+/// Prints the step's name, and how long it took.
 fn step(name: &str, act: impl FnOnce() -> Result<()>) -> Result<()> {
     println!("\n== {name}");
     let start = Instant::now();
@@ -97,7 +98,7 @@ impl Clean {
             })?,
         }
         self.same_network()?;
-        // No service is started by a package's scripts: there is no init here.
+        // Packages' scripts must not start services: there is no init here.
         self.write("usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755)?;
         proc::run(&mut self.as_root(&[
             "useradd",
@@ -108,7 +109,7 @@ impl Clean {
         ]))
     }
 
-    /// The network is reached as from this machine: the same names, the same proxies.
+    /// The network works as on this machine: the same names, the same proxies.
     fn same_network(&self) -> Result<()> {
         let settings = fs::read_dir("/etc/apt/apt.conf.d")
             .into_iter()
@@ -119,7 +120,7 @@ impl Clean {
             .filter(|file| fs::read_to_string(file).is_ok_and(|text| text.contains("Proxy")));
         for file in proxies.chain(["/etc/resolv.conf".into(), "/etc/hosts".into()]) {
             let to = self.root.join(file.strip_prefix("/").unwrap_or(&file));
-            let _ = fs::remove_file(&to); // a link to a file that is not there, perhaps
+            let _ = fs::remove_file(&to); // may be a dangling link
             fs::copy(&file, &to).with_context(|| format!("could not copy {}", file.display()))?;
         }
         Ok(())
@@ -185,7 +186,7 @@ impl Clean {
                 bail!("the desktop entry lacks `{line}`:\n{entry}");
             }
         }
-        // The package starts nothing by itself: that is the user's own switch.
+        // The package does not start the app: that is the user's own switch.
         match self
             .root
             .join("etc/xdg/autostart/session-roam.desktop")
@@ -232,7 +233,7 @@ impl Clean {
         looked
     }
 
-    /// What a user sees and what `roam` says while the app runs.
+    /// What a user sees and what `roam` reports while the app runs.
     fn look(&self, screen: &Screen, app: &mut Running) -> Result<()> {
         let picture = proc::target_dir()?
             .join("screenshots")
@@ -273,7 +274,7 @@ impl Clean {
         if !doctor.contains("/usr/bin/session-roam-syncthing") {
             bail!("`roam doctor` does not name the Syncthing that is used: {doctor}");
         }
-        screen.photograph(&picture) // once more: what it looked for is found now
+        screen.photograph(&picture) // once more, after the checks
     }
 
     fn check_removal(&self) -> Result<()> {
@@ -281,7 +282,8 @@ impl Clean {
         for word in ["remove", "purge"] {
             let done =
                 proc::captured(&mut self.as_root(&["apt-get", word, "-y", "-q", "session-roam"]))?;
-            // apt gives dpkg a terminal of its own, and passes on what scripts say there as its own words.
+            // apt gives dpkg a terminal of its own, and passes the scripts' output there on as its
+            // own.
             let said = [done.stdout.as_slice(), &done.stderr]
                 .map(String::from_utf8_lossy)
                 .concat();
@@ -318,7 +320,7 @@ impl Clean {
             .with_context(|| format!("could not set the mode of {name}"))
     }
 
-    /// In a namespace of its own what is mounted goes away with the command, whatever happens.
+    /// In a namespace of its own, mounts vanish with the command, whatever happens.
     fn inside(&self, unshare: &[&str], mounts: &str) -> Command {
         let mut command = Command::new("unshare");
         command.args(unshare).args(["--mount", "sh", "-ec"]);
@@ -358,7 +360,7 @@ impl Clean {
         command
     }
 
-    /// Where the app runs, so that both have the same loopback.
+    /// In the app's namespace, so that both have the same loopback.
     fn beside(&self, pid: u32, words: &[&str]) -> Command {
         let mut command = Command::new("nsenter");
         command.args(["--net", "--mount", "--target", &pid.to_string(), "chroot"]);

@@ -1,6 +1,7 @@
-//! A made-up store of Claude Code sessions, the same for the same seed. Sizes follow one real user's store: 1,065
-//! transcripts, 543 MB, records of 740 B in the middle, 3.5 KB at the 90th percentile, 691 KB at most, and a text that
-//! gzip makes about four times smaller (figures published for such a store in 2026). Nobody's real words are in it.
+//! A synthetic store of Claude Code sessions, the same for the same seed. Sizes follow one real
+//! user's store: 1,065 transcripts, 543 MB, records of 740 B in the middle, 3.5 KB at the 90th
+//! percentile, 691 KB at most, and a text that gzip makes about four times smaller (figures
+//! published for such a store in 2026). Contains nobody's real text.
 
 use crate::proc;
 use anyhow::{Context, Result, bail};
@@ -9,7 +10,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What to make.
+/// The size of a corpus.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Size {
     pub sessions: usize,
@@ -27,19 +28,19 @@ impl Default for Size {
     }
 }
 
-/// What was made.
+/// A corpus that was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Made {
     pub sessions: usize,
     pub bytes: u64,
-    /// The checkouts the sessions belong to.
+    /// The checkouts of the sessions.
     pub projects: Vec<PathBuf>,
 }
 
 const PROJECTS: usize = 20;
-const LARGEST_SHARE: f64 = 0.06; // of the whole, for one session
+const LARGEST_SHARE: f64 = 0.06; // of the total, for one session
 const SMALLEST: u64 = 2_000;
-/// 2026-10-20T08:00:00Z: a corpus is the same on every day it is made.
+/// 2026-10-20T08:00:00Z: a corpus is the same on every day.
 const BEGIN_MS: u64 = 1_792_483_200_000;
 
 pub fn run(args: &[&str]) -> Result<()> {
@@ -64,7 +65,7 @@ fn parse(args: &[&str]) -> Result<(PathBuf, Size)> {
     Ok((std::path::absolute(home)?, size))
 }
 
-/// `--sessions N --mb N --seed N`, each as in `size` where it is not given.
+/// `--sessions N --mb N --seed N`; missing values are taken from `size`.
 pub fn size(words: &[&str], mut size: Size) -> Result<Size> {
     for pair in words.chunks(2) {
         let [name, value] = pair else {
@@ -83,7 +84,7 @@ pub fn size(words: &[&str], mut size: Size) -> Result<Size> {
     Ok(size)
 }
 
-/// Writes the store and the projects it belongs to below `home`. What is there already is written over.
+/// Writes the store and its projects below `home`. Existing files are overwritten.
 pub fn write(home: &Path, size: &Size) -> Result<Made> {
     let mut dice = Dice::new(size.seed);
     let vocabulary = Vocabulary::new(&mut dice);
@@ -101,7 +102,7 @@ pub fn write(home: &Path, size: &Size) -> Result<Made> {
     Ok(Made { projects, ..made })
 }
 
-/// The same projects' checkouts on another device, below `dir`.
+/// Creates the same projects' checkouts on another device, below `dir`.
 pub fn make_other_checkouts(projects: &[PathBuf], dir: &Path) -> Result<Vec<PathBuf>> {
     let make = |project: &PathBuf| {
         let name = project.file_name().context("a checkout has a name")?;
@@ -116,7 +117,7 @@ fn remote(name: &str) -> String {
     format!("https://git.example/acme/{name}.git")
 }
 
-/// A checkout of its own with a remote, so that it is recognised anywhere.
+/// Creates a checkout of its own with a remote, so that it is recognised anywhere.
 pub fn make_checkout(dir: &Path, remote: &str) -> Result<()> {
     fs::create_dir_all(dir).with_context(|| format!("could not make {}", dir.display()))?;
     if !dir.join(".git").exists() {
@@ -156,19 +157,19 @@ fn session_sizes(dice: &mut Dice, size: &Size) -> Vec<u64> {
         .iter()
         .map(|weight| (((weight / total).min(LARGEST_SHARE) * bytes) as u64).max(SMALLEST))
         .collect();
-    // What the bounds took away goes to the sessions in the middle.
+    // The difference caused by the bounds goes to the sessions in the middle.
     let missing = (bytes as u64).saturating_sub(sizes.iter().sum());
     let share = missing / (sizes.len() as u64).max(1);
     sizes.iter_mut().for_each(|bytes| *bytes += share);
     sizes
 }
 
-/// The directory Claude Code keeps its transcripts in.
+/// The directory where Claude Code keeps its transcripts.
 pub fn store(home: &Path) -> PathBuf {
     home.join(".claude").join("projects")
 }
 
-/// One session being written: it can go on after its file was closed.
+/// A session being written; it can continue after its file was closed.
 pub struct Session {
     pub id: String,
     cwd: String,
@@ -176,7 +177,7 @@ pub struct Session {
     parent: Option<String>,
     now_ms: u64,
     dice: Dice,
-    /// What was read or printed before; sessions quote the same files again and again.
+    /// Text that was read or printed before; sessions quote the same files again and again.
     seen: String,
 }
 
@@ -197,7 +198,7 @@ impl Session {
         }
     }
 
-    /// Its transcript in a store, were its project at `project`.
+    /// Its transcript in a store, if its project were at `project`.
     pub fn path_for(&self, home: &Path, project: &Path) -> PathBuf {
         store(home)
             .join(slug(project))
@@ -208,7 +209,7 @@ impl Session {
         self.path_for(home, &self.project)
     }
 
-    /// Writes the transcript from its beginning until it has about `bytes`; returns what it has.
+    /// Writes the transcript from its beginning until it has about `bytes`; returns its size.
     pub fn write(&mut self, home: &Path, bytes: u64, vocabulary: &Vocabulary) -> Result<u64> {
         let path = self.path(home);
         let dir = path.parent().context("a transcript lies in a directory")?;
@@ -230,7 +231,8 @@ impl Session {
         Ok(written)
     }
 
-    /// One record with its line end: something said by `role`, `user` or `assistant`. `text` holds nothing JSON escapes.
+    /// One record with its line end: a message by `role`, `user` or `assistant`. `text` contains
+    /// nothing that JSON escapes.
     pub fn said(&mut self, role: &str, text: &str) -> String {
         let content = match role {
             "assistant" => format!(r#"[{{"type":"text","text":"{text}"}}]"#),
@@ -271,7 +273,7 @@ impl Session {
         self.close(line);
     }
 
-    /// A record up to its message: who is its parent, whose it is.
+    /// The fields of a record before its message: its parent and its session.
     fn open(&mut self, line: &mut String, role: &str) {
         match &self.parent {
             Some(parent) => push(line, &["{\"parentUuid\":\"", parent, "\""]),
@@ -403,7 +405,7 @@ impl Session {
         );
         let old = self.text(size / 2, vocabulary);
         push(line, &[&old, "\",\"new_string\":\""]);
-        // An edit's new text is its old one with a few lines more.
+        // An edit's new text is the old text with a few more lines.
         line.push_str(&old);
         vocabulary.code(&mut self.dice, line, size / 6);
         line.push_str("\",\"replace_all\":false}");
@@ -436,7 +438,7 @@ impl Session {
         }
     }
 
-    /// A piece of what was seen, from the beginning of a line on.
+    /// An excerpt of earlier text, from the beginning of a line.
     fn quote(&mut self, text: &mut String, size: usize) {
         let bound = |at: usize| {
             (at..=self.seen.len())
@@ -448,10 +450,11 @@ impl Session {
             return;
         };
         let to = bound((from + line + size).min(self.seen.len()));
-        text.push_str(self.seen[from + line..to].trim_end_matches('\\')); // half an escape would spoil the record
+        // Half an escape would break the record.
+        text.push_str(self.seen[from + line..to].trim_end_matches('\\'));
     }
 
-    /// Code, a listing or a diff: now and then something already seen.
+    /// Code, a listing or a diff, sometimes with earlier text.
     fn text(&mut self, size: usize, vocabulary: &Vocabulary) -> String {
         let mut text = String::with_capacity(size + 64);
         match self.dice.below(10) {
@@ -467,7 +470,8 @@ impl Session {
     }
 }
 
-/// The directory name of a project in the store, seen with 2.1.330: everything but letters and digits becomes `-`.
+/// The directory name of a project in the store, seen with 2.1.330: everything but letters and
+/// digits becomes `-`.
 pub fn slug(project: &Path) -> String {
     let text = project.display().to_string();
     text.encode_utf16()
@@ -495,7 +499,8 @@ pub fn rfc3339(ms: u64) -> String {
     )
 }
 
-/// Year, month and day of a count of days since 1970-01-01, counted in years that begin in March.
+/// Year, month and day for a number of days since 1970-01-01, computed in years that begin in
+/// March.
 fn civil(days: u64) -> (u64, u64, u64) {
     let shifted = days + 719_468;
     let (era, of_era) = (shifted / 146_097, shifted % 146_097);
@@ -511,10 +516,10 @@ fn civil(days: u64) -> (u64, u64, u64) {
     (era * 400 + year_of_era + u64::from(month <= 2), month, day)
 }
 
-/// Words by how often they are used: the n-th one n times less often than the first.
+/// Words by frequency: the n-th word is n times less frequent than the first.
 pub struct Vocabulary {
     words: Vec<String>,
-    /// Indices into `words`, drawn from evenly.
+    /// Indices into `words`, drawn uniformly.
     table: Vec<u16>,
 }
 
@@ -717,7 +722,7 @@ fn capital(word: &str) -> String {
     })
 }
 
-/// Numbers that look random and are the same for the same seed (SplitMix64, public domain).
+/// Pseudo-random numbers, the same for the same seed (SplitMix64, public domain).
 pub struct Dice(u64);
 
 impl Dice {

@@ -1,5 +1,6 @@
-//! `cargo xtask demo`: two devices on this machine, on loopback. A sample session is written on one and shown arriving on
-//! the other; then everything is stopped and removed. Touches nothing of the user's own.
+//! `cargo xtask demo`: two devices on this machine, on loopback. A sample session is written on one
+//! and shown arriving on the other; then everything is stopped and removed. Touches none of the
+//! user's own files.
 
 use crate::corpus::{self, Session};
 use crate::device::{self, Device, Interrupt};
@@ -140,7 +141,7 @@ fn show(roam: &Path, place: &Path, interrupt: &Interrupt) -> Result<()> {
     Ok(())
 }
 
-/// Adds `text` to the file here and waits until all of it is there. Returns how long that took.
+/// Appends `text` here and waits for all of it on the other device. Returns the elapsed time.
 fn arrives(here: &Path, there: &Path, text: &str, interrupt: &Interrupt) -> Result<Duration> {
     fs::create_dir_all(here.parent().context("a transcript lies in a directory")?)?;
     let mut file = OpenOptions::new()
@@ -181,7 +182,7 @@ fn row(device: &str, text: &str) {
     println!("   {device:8}{text}");
 }
 
-/// A path as the user of that device would say it.
+/// A path in the notation of that device's user.
 fn below_home(device: &Device, path: &Path) -> String {
     match path.strip_prefix(&device.home) {
         Ok(inside) => format!("~/{}", inside.display()),

@@ -1,5 +1,5 @@
-//! A device on this machine: a home directory of its own, an engine of its own, loopback only. Knows the product by
-//! `roam … --json` alone, as a user's script would.
+//! A device on this machine: a home directory of its own, an engine of its own, loopback only. Uses
+//! the product only through `roam … --json`, like a user's script.
 
 use crate::{corpus, proc};
 use anyhow::{Context, Result, bail};
@@ -33,7 +33,7 @@ impl Interrupt {
         }
     }
 
-    /// Asks again and again until there is an answer.
+    /// Repeats a request until there is an answer.
     pub fn until<T>(
         &self,
         what: &str,
@@ -55,7 +55,7 @@ impl Interrupt {
     }
 }
 
-/// A home directory and the engine that runs on it. Dropping it stops the engine.
+/// A home directory and the engine that runs on it. Dropping the device stops the engine.
 pub struct Device {
     pub name: &'static str,
     pub home: PathBuf,
@@ -68,7 +68,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const EVERY: Duration = Duration::from_millis(100);
 
 impl Device {
-    /// Makes the home directory; projects are looked for below its `code_dir`.
+    /// Creates the home directory; projects are searched below its `code_dir`.
     pub fn prepare(
         roam: &Path,
         home: PathBuf,
@@ -102,7 +102,7 @@ impl Device {
         self.home.join(".session-roam")
     }
 
-    /// Starts the engine; returns as soon as the process is there.
+    /// Starts the engine; returns as soon as the process exists.
     pub fn spawn(&mut self) -> Result<()> {
         let log = fs::File::create(self.log()).context("could not write the engine's log")?;
         let mut command = self.roam(&["run"]);
@@ -127,7 +127,7 @@ impl Device {
         })
     }
 
-    /// Asks `roam ARGS --json` until `pick` finds what it looks for.
+    /// Repeats `roam ARGS --json` until `pick` returns a value.
     pub fn wait<T>(
         &mut self,
         what: &str,
@@ -158,7 +158,7 @@ impl Device {
             Ok(Some(found)) => Ok(found),
             Ok(None) => bail!("{}'s engine ended:\n{}", self.name, self.log_tail()),
             Err(error) => {
-                interrupt.check()?; // the user's wish is no fault of the engine's
+                interrupt.check()?; // the user's request is no fault of the engine's
                 Err(error.context(format!(
                     "on {}; its engine says:\n{}",
                     self.name,
@@ -204,7 +204,7 @@ impl Device {
     fn roam(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.roam);
         command.args(args).current_dir(&self.home);
-        // The tools' own variables and ours would lead into the user's real stores.
+        // The tools' own variables and ours would lead to the user's real stores.
         let foreign = [
             "CLAUDE",
             "ANTHROPIC",
@@ -252,7 +252,7 @@ impl Drop for Device {
     }
 }
 
-/// Pairs two running devices as their user would, and waits until they see each other.
+/// Pairs two running devices like a user, and waits until they are connected.
 pub fn pair(from: &mut Device, to: &mut Device) -> Result<()> {
     let code = text_at(&to.ask(&["device"])?, "code")?;
     let own = text_at(&from.ask(&["device"])?, "id")?;
@@ -296,7 +296,7 @@ fn text_at(answer: &Value, field: &str) -> Result<String> {
         .to_owned())
 }
 
-/// Ctrl-C reaches the whole foreground group; the engines are stopped by us, in order.
+/// Ctrl-C reaches the whole foreground group; we stop the engines in order.
 #[cfg(unix)]
 fn in_own_group(command: &mut Command) {
     use std::os::unix::process::CommandExt;

@@ -1,4 +1,5 @@
-//! `cargo xtask fuzz`: the readers of tests/fuzz.rs, fed for as long as is asked for, in release. Knows the test by name only.
+//! `cargo xtask fuzz`: runs the readers of tests/fuzz.rs for the requested time, in release. Knows
+//! the test by name only.
 
 use crate::proc;
 use anyhow::{Context, Result, bail};

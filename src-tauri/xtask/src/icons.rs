@@ -1,5 +1,6 @@
-//! `cargo xtask icons`: the tray's icons from their one drawing, icons/tray/glyph.svg, as small PNG files that are kept in
-//! the repository: building the app needs no program that draws. Needs rsvg-convert (Debian: librsvg2-bin).
+//! `cargo xtask icons`: renders the tray's icons from their one drawing, icons/tray/glyph.svg, as
+//! small PNG files. These are kept in the repository, so building the app needs no drawing program.
+//! Needs rsvg-convert (Debian: librsvg2-bin).
 
 use crate::proc;
 use anyhow::{Context, Result, ensure};
@@ -7,12 +8,12 @@ use std::fs;
 use std::process::Command;
 
 const STATES: [&str; 5] = ["idle", "moving", "attention", "paused", "off"];
-/// Panel, the glyph's colour on it, and that of the rim around it.
+/// Panel, the glyph's colour on it, and the colour of the rim.
 const PANELS: [(&str, &str, &str); 2] = [
     ("dark", "#f4f5f7", "#101418"),
     ("light", "#1d232b", "#ffffff"),
 ];
-/// Twice what a panel shows at 100 %.
+/// Twice the size in a panel at 100 %.
 const PIXELS: &str = "48";
 
 pub fn run() -> Result<()> {

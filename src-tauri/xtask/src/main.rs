@@ -1,5 +1,5 @@
-//! The repository's own commands: `cargo xtask run|test|bundle|demo|bench|…`. Knows the product only from
-//! outside, as the binary `roam` with its documented answers.
+//! The repository's own commands: `cargo xtask run|test|bundle|demo|bench|…`. Knows the product
+//! only from outside, as the binary `roam` with its documented answers.
 
 mod bench;
 mod bundle;

@@ -1,4 +1,5 @@
-//! Running other programs: shown before they run, an error when they fail. Knows nothing of what they do.
+//! Runs other programs: each is shown before it runs, and a failure is an error. Knows nothing of
+//! their purpose.
 
 use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
@@ -15,14 +16,14 @@ pub fn root() -> PathBuf {
         .to_path_buf()
 }
 
-/// Cargo itself, the one that started us.
+/// The cargo that started us.
 pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
     command
 }
 
-/// Where cargo builds to: CARGO_TARGET_DIR and the user's own settings are respected.
+/// Cargo's build directory: CARGO_TARGET_DIR and the user's own settings are respected.
 pub fn target_dir() -> Result<PathBuf> {
     let metadata = metadata()?;
     let dir = metadata["target_directory"]
@@ -37,7 +38,7 @@ pub fn metadata() -> Result<serde_json::Value> {
     serde_json::from_str(&text).context("cargo metadata is not JSON")
 }
 
-/// Shows the command, runs it with our own terminal; an exit code other than 0 is an error.
+/// Shows the command and runs it in our terminal; an exit code other than 0 is an error.
 pub fn run(command: &mut Command) -> Result<()> {
     println!("$ {}", shown(command));
     let status = command
@@ -49,7 +50,7 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs it twice at most: mirrors and registries answer badly now and then.
+/// Runs the command twice at most: mirrors and registries fail now and then.
 pub fn run_with_retry(mut command: impl FnMut() -> Command) -> Result<()> {
     match run(&mut command()) {
         Ok(()) => Ok(()),
@@ -61,7 +62,7 @@ pub fn run_with_retry(mut command: impl FnMut() -> Command) -> Result<()> {
     }
 }
 
-/// What it prints; an exit code other than 0 is an error that holds what it said.
+/// The command's output; an exit code other than 0 is an error that contains the output.
 pub fn output(command: &mut Command) -> Result<String> {
     let output = captured(command)?;
     if !output.status.success() {
@@ -82,7 +83,7 @@ pub fn captured(command: &mut Command) -> Result<Output> {
         .with_context(|| format!("could not start {}", program(command)))
 }
 
-/// True when it can be started and ends well.
+/// Whether the command can be started and succeeds.
 pub fn succeeds(command: &mut Command) -> bool {
     command
         .stdin(Stdio::null())
@@ -92,7 +93,7 @@ pub fn succeeds(command: &mut Command) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// A program on PATH or where the system's own tools lie, which a plain user's PATH may leave out.
+/// A program on PATH or in the system's own directories, which a plain user's PATH may omit.
 pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let more = ["/usr/sbin", "/sbin"].map(PathBuf::from);
@@ -103,7 +104,7 @@ pub fn find(program: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// Asks a child to end in an orderly way, and ends it when it has not within `grace`.
+/// Asks a child to end in an orderly way, and kills it after `grace`.
 pub fn stop(child: &mut Child, grace: Duration) {
     terminate(child);
     let until = Instant::now() + grace;
@@ -120,7 +121,8 @@ pub fn stop(child: &mut Child, grace: Duration) {
 #[cfg(unix)]
 fn terminate(child: &mut Child) {
     if let (Ok(None), Ok(pid)) = (child.try_wait(), libc::pid_t::try_from(child.id())) {
-        // SAFETY: kill(2) touches no memory of ours. The child was not waited for, so its id is still its own.
+        // SAFETY: kill(2) touches no memory of ours. The child was not waited for, so its id is
+        // still its own.
         unsafe { libc::kill(pid, libc::SIGTERM) };
     }
 }

@@ -1,5 +1,5 @@
-//! `cargo xtask run`: from a fresh checkout to the running product: the tray app where there is a display, the headless
-//! engine elsewhere. Knows nothing of what they do.
+//! `cargo xtask run`: from a fresh checkout to the running product: the tray app if there is a
+//! display, else the headless engine. Knows nothing of their purpose.
 
 use crate::{proc, setup};
 use anyhow::{Context, Result};
@@ -22,7 +22,7 @@ fn run_app(args: &[&str]) -> Result<()> {
     setup::to_build_app()
         .context("`cargo xtask run --headless` needs none of it and starts the engine alone")?;
     setup::build_window()?;
-    // `roam` too: the window says its commands here and there, and scripts use it.
+    // `roam` too: the window shows its commands, and scripts use it.
     build_roam()?;
     proc::run(proc::cargo().args([
         "build",
@@ -44,8 +44,9 @@ fn run_roam(args: &[&str]) -> Result<()> {
     become_program(Command::new(roam).arg("run").args(args))
 }
 
-/// Builds `roam` as users get it. The release profile, because an unoptimised engine hashes and parses ten times slower
-/// and would miss every promise; most of the build is dependencies, which are built once.
+/// Builds `roam` as users get it. The release profile, because an unoptimised engine hashes and
+/// parses ten times slower and would miss every budget; most of the build is dependencies, which
+/// are built once.
 pub fn build_roam() -> Result<PathBuf> {
     proc::run(proc::cargo().args([
         "build",
@@ -62,7 +63,7 @@ pub fn build_roam() -> Result<PathBuf> {
 #[cfg(unix)]
 fn become_program(command: &mut Command) -> Result<()> {
     use std::os::unix::process::CommandExt;
-    // In our place, so that signals and the exit code are the engine's own.
+    // Replaces our process, so that signals and the exit code are the engine's own.
     Err(command.exec().into())
 }
 

@@ -1,5 +1,5 @@
-//! A screen in memory with a message bus of its own, so that the app can be seen where nobody sits and never meets the
-//! desktop of whoever runs this. Knows nothing of the app.
+//! A screen in memory with a message bus of its own, so that the app can be displayed without a
+//! desktop and never touches the desktop of whoever runs this. Knows nothing of the app.
 
 use crate::proc;
 use anyhow::{Context, Result, bail};
@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Enough of it for letters and lines: a blank window, and one with an error in it, has a handful.
+/// A page with letters and lines has more colours; a blank window, or one with an error, has a
+/// handful.
 const FEWEST_COLOURS: u32 = 60;
 
-/// Both end when this is dropped.
+/// Screen and bus end when the value is dropped.
 pub struct Screen {
     /// Like `:7`.
     pub display: String,
@@ -69,12 +70,12 @@ impl Screen {
         chown(&socket, Some(user), Some(user)).context("could not hand over the bus's socket")
     }
 
-    /// The bus's address where `dir` is called `name`.
+    /// The bus's address where `dir` is named `name`.
     pub fn bus_inside(&self, name: &str) -> String {
         format!("unix:path={name}/bus")
     }
 
-    /// The whole screen as it is now, as PNG.
+    /// Saves the whole current screen as PNG.
     pub fn photograph(&self, to: &Path) -> Result<()> {
         let dir = to.parent().context("a picture lies in a directory")?;
         fs::create_dir_all(dir).with_context(|| format!("could not make {}", dir.display()))?;
@@ -96,7 +97,7 @@ impl Drop for Screen {
     }
 }
 
-/// No service of the system's is started by it: what a test needs, it starts itself.
+/// The bus starts no system services: a test starts the services that it needs.
 fn bus_config(socket: &Path) -> String {
     format!(
         "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\" \
@@ -116,14 +117,14 @@ fn first_line(child: &mut Child) -> Option<String> {
     Some(line.trim().to_owned()).filter(|line| !line.is_empty())
 }
 
-/// There is more to see than an empty window.
+/// Whether there is more to see than an empty window.
 pub fn is_painted(picture: &Path) -> Result<bool> {
     let identify = proc::find("identify").context("ImageMagick's identify is missing")?;
     let said = proc::output(Command::new(identify).args(["-format", "%k"]).arg(picture))?;
     Ok(FEWEST_COLOURS <= said.trim().parse().context("identify counts no colours")?)
 }
 
-/// Asks again and again until the answer is yes.
+/// Repeats `ask` until the answer is yes.
 pub fn until(what: &str, patience: Duration, mut ask: impl FnMut() -> Result<bool>) -> Result<()> {
     let end = Instant::now() + patience;
     while !ask()? {

@@ -1,5 +1,5 @@
-//! What the repository needs from the system, installed where that can be done (Debian and what is made from it) and
-//! said exactly where it can't. Installs nothing that is there already.
+//! The repository's system requirements: installed where possible (Debian and its derivatives),
+//! else listed exactly. Installs nothing that exists already.
 
 use crate::proc;
 use anyhow::{Context, Result, bail};
@@ -8,7 +8,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Something the system must have.
+/// A system requirement.
 #[derive(Clone, Copy)]
 pub struct Need {
     /// Debian's package.
@@ -25,7 +25,8 @@ const TO_RUN: &[Need] = &[Need {
     elsewhere: "Syncthing 1.19 or newer on PATH (macOS: brew install syncthing; Windows: winget install Syncthing.Syncthing)",
 }];
 
-/// What the tray app is built with. Elsewhere the system has it: macOS its WebKit, Windows its WebView2.
+/// Requirements for building the tray app. Other systems include them: macOS its WebKit, Windows
+/// its WebView2.
 const TO_BUILD_APP: &[Need] = &[
     Need {
         package: "libwebkit2gtk-4.1-dev",
@@ -41,7 +42,7 @@ const TO_BUILD_APP: &[Need] = &[
     },
 ];
 
-/// What its tests need, and those of its window.
+/// Requirements for the tests of the app and of its window.
 const TO_TEST_APP: &[Need] = &[
     Need {
         package: "xvfb",
@@ -140,7 +141,7 @@ const OLDEST_NODE: u32 = 20;
 pub struct ForTests {
     /// A second, newer Syncthing.
     pub newer_syncthing: Option<PathBuf>,
-    /// What could not be had, in words: it is printed once more at the end.
+    /// Missing requirements as text, printed once more at the end.
     pub missing: Vec<String>,
 }
 
@@ -148,14 +149,14 @@ pub fn to_run() -> Result<()> {
     install(TO_RUN)
 }
 
-/// What the tests need that run no programs of others: Git, whose repositories they make, and what the tray app is built
-/// with.
+/// Requirements of the tests that run no third-party programs: Git for their repositories, and the
+/// build requirements of the tray app.
 pub fn to_test_quickly() -> Result<()> {
     install(&[GIT])?;
     to_build_app()
 }
 
-/// What the tray app is built with, and the window that is built into it.
+/// Requirements for building the tray app, and the window that is built into it.
 pub fn to_build_app() -> Result<()> {
     if cfg!(target_os = "linux") {
         install(TO_BUILD_APP)?;
@@ -163,12 +164,12 @@ pub fn to_build_app() -> Result<()> {
     check_node("the window is built with it")
 }
 
-/// A display and a bus of one's own, and what looks at them.
+/// A display and a bus of one's own, and programs that inspect them.
 pub fn to_test_app() -> Result<()> {
     install(TO_TEST_APP)
 }
 
-/// Is there somewhere to show a window? Elsewhere than on Linux there always is.
+/// Whether there is a display. Other systems than Linux always have one.
 pub fn has_display() -> bool {
     let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     !cfg!(target_os = "linux") || is_set("DISPLAY") || is_set("WAYLAND_DISPLAY")
@@ -178,7 +179,7 @@ fn has_library(name: &str) -> bool {
     proc::succeeds(Command::new("pkg-config").args(["--exists", name]))
 }
 
-/// The loader's own list, else the usual places.
+/// Searches the loader's own list, then the usual directories.
 fn finds_shared(name: &str) -> bool {
     let list = proc::find("ldconfig")
         .and_then(|ldconfig| proc::output(Command::new(ldconfig).arg("-p")).ok());
@@ -187,7 +188,8 @@ fn finds_shared(name: &str) -> bool {
         || Path::new("/usr/lib").join(triple).join(name).exists()
 }
 
-/// Everything for `cargo xtask test`. What only adds coverage may be missing; it is said in the answer.
+/// Everything for `cargo xtask test`. Requirements that only add coverage may be missing; the
+/// answer lists them.
 pub fn to_test() -> Result<ForTests> {
     if !cfg!(target_os = "linux") {
         install(TO_RUN)?;
@@ -287,7 +289,7 @@ fn apt_install(packages: &[&str]) -> Result<()> {
     proc::run_with_retry(|| apt(&args))
 }
 
-/// The words before a command that make it root's, if there is a way.
+/// The words that run a command as root, if possible.
 fn root_prefix() -> Option<&'static [&'static str]> {
     let is_root = proc::output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
     match () {
@@ -298,7 +300,8 @@ fn root_prefix() -> Option<&'static [&'static str]> {
     }
 }
 
-/// Debian's next release has Syncthing 1.29: unpacked beside the build, not installed, checked against Debian's keys.
+/// Debian's next release has Syncthing 1.29: unpacked beside the build, not installed, verified
+/// with Debian's keys.
 fn newer_syncthing() -> Result<PathBuf> {
     let home = proc::target_dir()?.join("syncthing-1.29");
     let binary = home.join("usr/bin/syncthing");
@@ -335,7 +338,7 @@ fn says_its_version(binary: &Path) -> bool {
         .is_ok_and(|text| text.contains("syncthing v1.29"))
 }
 
-/// A package list and state of our own, so that the system's apt stays as it is.
+/// A package list and state of our own, so that the system's apt stays unchanged.
 fn prepare_apt(home: &Path) -> Result<PathBuf> {
     let apt = home.join("apt");
     if apt.exists() {
@@ -371,7 +374,7 @@ fn apt_aside(apt: &Path, args: &[&str]) -> Command {
             .arg("-o")
             .arg(format!("{name}={}", apt.join(place).display()));
     }
-    // The list lies in the user's own directory, where apt's helper account may not read.
+    // The list is in the user's own directory, which apt's helper account may be unable to read.
     command
         .args(["-o", "APT::Sandbox::User=root"])
         .args(args)
@@ -379,7 +382,7 @@ fn apt_aside(apt: &Path, args: &[&str]) -> Command {
     command
 }
 
-/// The Debian mirror this system uses itself, else Debian's own.
+/// The Debian mirror that this system uses, else Debian's own.
 pub fn debian_mirror() -> String {
     let mut files = vec![PathBuf::from("/etc/apt/sources.list")];
     files.extend(
@@ -398,7 +401,7 @@ pub fn debian_mirror() -> String {
         .unwrap_or_else(|| "http://deb.debian.org/debian".into())
 }
 
-/// The address of a Debian archive named in a list of either form apt knows.
+/// The address of a Debian archive in a list of either format of apt.
 fn mirror_in(sources: &str) -> Option<String> {
     let lines = sources
         .lines()
@@ -411,8 +414,8 @@ fn mirror_in(sources: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// The real tools, as tests/real/package-lock.json pins them, into `real-clients` beside the build, where their tests
-/// look for them. False when the repository pins none.
+/// The real tools, as pinned by tests/real/package-lock.json, in `real-clients` beside the build,
+/// where their tests expect them. False if the repository pins none.
 fn clients() -> Result<bool> {
     let wanted = proc::root().join("tests/real");
     let Ok(lock) = fs::read(wanted.join("package-lock.json")) else {
@@ -431,8 +434,9 @@ fn clients() -> Result<bool> {
             .with_context(|| format!("could not copy tests/real/{file}"))?;
     }
     npm_ci(&dir)?;
+    // Last, so that an unfinished install is repeated.
     fs::write(&installed, lock)
-        .with_context(|| format!("could not write {}", installed.display()))?; // last: a half install is done again
+        .with_context(|| format!("could not write {}", installed.display()))?;
     Ok(true)
 }
 
@@ -448,22 +452,23 @@ pub fn npm(dir: &Path, words: &[&str]) -> Result<Command> {
     Ok(command)
 }
 
-/// Installs what the lock file of a directory says.
+/// Installs the packages in a directory's lock file.
 pub fn npm_ci(dir: &Path) -> Result<()> {
-    npm(dir, &[])?; // it is there
+    npm(dir, &[])?; // installed already
     proc::run_with_retry(|| {
         npm(dir, &["ci", "--no-audit", "--no-fund", "--ignore-scripts"]).expect("seen just now")
     })
 }
 
-/// The window as the tray app carries it: ui/dist. Cargo needs it before it builds the app.
+/// Builds the window for the tray app: ui/dist. Cargo needs it before it builds the app.
 pub fn build_window() -> Result<()> {
     let ui = proc::root().join("ui");
     let lock = fs::read(ui.join("package-lock.json")).context("ui/package-lock.json")?;
     let installed = ui.join("node_modules/.installed-lock.json");
     if fs::read(&installed).ok().as_ref() != Some(&lock) {
         npm_ci(&ui)?;
-        fs::write(&installed, lock).context("ui/node_modules")?; // last: a half install is done again
+        // Last, so that an unfinished install is repeated.
+        fs::write(&installed, lock).context("ui/node_modules")?;
     }
     proc::run(&mut npm(&ui, &["run", "build"])?)
 }

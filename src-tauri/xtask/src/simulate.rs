@@ -1,10 +1,10 @@
-//! `cargo xtask simulate`: the simulation of tests/stories/simulation with many seeds, in release, where a seed takes a
-//! fraction of the time. Knows the test by name only.
+//! `cargo xtask simulate`: the simulation of tests/stories/simulation with many seeds, in release,
+//! which takes a fraction of the time per seed. Knows the test by name only.
 
 use crate::proc;
 use anyhow::{Context, Result, bail};
 
-/// What a night is good for.
+/// As many as fit into a night.
 const SEEDS: &str = "10000";
 
 pub fn run(args: &[&str]) -> Result<()> {

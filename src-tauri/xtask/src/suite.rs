@@ -1,5 +1,5 @@
-//! `cargo xtask test`: everything that must be true of a commit, one section after the other, all of them even when one
-//! fails, with a summary at the end. Knows no single test.
+//! `cargo xtask test`: every check for a commit, one section after the other, all of them even if
+//! one fails, with a summary at the end. Knows no single test.
 
 use crate::setup::{self, ForTests};
 use crate::{proc, tidy};
@@ -22,7 +22,7 @@ pub fn run(extent: Extent) -> Result<()> {
         Extent::Everything => setup::to_test()?,
         Extent::Quick => setup::to_test_quickly().map(|()| ForTests::default())?,
     };
-    // First: the tray app carries the window in itself and cannot be compiled without it.
+    // First: the tray app embeds the window and cannot be compiled without it.
     report.section("Window", window);
     report.section("Formatting", || {
         proc::run(proc::cargo().args(["fmt", "--all", "--", "--check"]))
@@ -41,12 +41,13 @@ pub fn run(extent: Extent) -> Result<()> {
         proc::run(proc::cargo().args(words))
     });
     report.section("Rules of the repository", tidy::run);
-    // Programs and tests at once, as the tests themselves ask for them: nothing is built twice for other features.
+    // Programs and tests at once, as the tests themselves request them: nothing is built twice for
+    // different features.
     report.section("Build", || {
         proc::run(proc::cargo().args(["build", "--locked", "--workspace", "--all-targets"]))
     });
     report.section("Tests", || match extent {
-        // Elsewhere than on Linux nothing installs what the real ones need.
+        // Only on Linux are the requirements of the real programs installed.
         Extent::Everything if cfg!(target_os = "linux") => proc::run(&mut tests()),
         Extent::Everything | Extent::Quick => proc::run(
             tests()
@@ -72,7 +73,7 @@ pub fn run(extent: Extent) -> Result<()> {
     report.close(&ready.missing)
 }
 
-/// Builds the window; its compiler, its form, its pure parts.
+/// Builds the window and checks its types, its formatting and its pure parts.
 fn window() -> Result<()> {
     setup::build_window()?;
     let ui = proc::root().join("ui");
@@ -82,7 +83,7 @@ fn window() -> Result<()> {
     Ok(())
 }
 
-/// Pages made from the code are written by the tests that check them.
+/// Pages generated from the code are written by the tests that check them.
 pub fn write_docs() -> Result<()> {
     let words = [
         "test",
@@ -105,11 +106,11 @@ fn tests() -> Command {
 /// A file below tests/.
 struct Target {
     name: String,
-    /// It runs programs of others: `[package.metadata.real]` of its package names it.
+    /// The target runs third-party programs: `[package.metadata.real]` of its package lists it.
     real: bool,
 }
 
-/// `--test NAME` for each test target that `wanted` says yes to.
+/// `--test NAME` for each test target that `wanted` accepts.
 fn targets(wanted: impl Fn(&Target) -> bool) -> Result<Vec<String>> {
     let metadata = proc::metadata()?;
     let packages = metadata["packages"]

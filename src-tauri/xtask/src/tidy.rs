@@ -1,5 +1,5 @@
-//! The rules of the repository that no compiler keeps: layers, names, sizes, openings. Reads files as text, on purpose:
-//! a rule that needs a parser is too clever for its reader.
+//! The rules of the repository that no compiler checks: layers, names, sizes, openings. Reads files
+//! as text, on purpose: a rule that needs a parser is too clever for its reader.
 
 use crate::proc;
 use anyhow::{Context, Result, bail};
@@ -7,13 +7,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Who may use whom in the core. A module may always use itself; what is not listed is not allowed.
+/// Allowed uses between the core's modules. A module may use itself; anything else is forbidden.
 const LAYERS: &[(&str, &[&str])] = &[
     ("parallel", &[]),
     ("session", &[]),
-    ("opener", &[]), // how hostile files are opened: vault and tools both need it, and neither may use the other
+    // Opens hostile files: vault and tools both need it, and neither may use the other.
+    ("opener", &[]),
     ("merge", &["session", "parallel"]),
-    ("formats", &["session", "tools", "parallel", "opener"]), // of tools the contract's types: what a write is
+    // Of tools only the contract's types: the definition of a write.
+    ("formats", &["session", "tools", "parallel", "opener"]),
     (
         "tools",
         &["session", "merge", "formats", "parallel", "opener"],
@@ -21,8 +23,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("projects", &["session", "merge", "opener"]),
     ("vault", &["session", "merge", "parallel", "opener"]),
     ("state", &["session", "merge"]),
-    ("watch", &["session", "tools"]), // what it watches is a tool's `Root`
-    ("settings", &["tools"]),         // tools of the user's own are defined in config.toml
+    ("watch", &["session", "tools"]), // it watches a tool's `Root`
+    ("settings", &["tools"]),         // config.toml defines the user's own tools
     ("syncthing", &["session", "settings"]),
     (
         "engine",
@@ -40,7 +42,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "settings",
             "api",
         ],
-    ), // of api the types only
+    ), // only the types of api
     (
         "api",
         &[
@@ -60,15 +62,15 @@ const LAYERS: &[(&str, &[&str])] = &[
 
 /// A tool is named in its own file, below core/src/tools, and nowhere else in the core.
 const VENDORS: &[&str] = &["claude", "anthropic", "openai"];
-/// Files that may name a tool all the same, with the reason.
+/// Files that may name a tool anyway, with the reason.
 const MAY_NAME_TOOLS: &[(&str, &str)] = &[(
     "src-tauri/core/src/settings.rs",
     "the example in the commented config.toml",
 )];
 
-/// Lines of a file of the product.
+/// The most lines of a product file.
 const LONGEST: usize = 1000;
-/// Lines of a file of tests: a row of stories that share a beginning.
+/// The most lines of a test file: a row of stories that share a beginning.
 const LONGEST_TEST: usize = 1200;
 const TESTS: &str = "tests/";
 /// Files that may be longer, because they are tables.
@@ -162,7 +164,7 @@ impl Source {
         Ok(Self { path, text })
     }
 
-    /// Lines of code with their numbers: no comments, nothing of the tests at the end of a file.
+    /// Lines of code with their numbers: without comments and the tests at the end of a file.
     fn code(&self) -> impl Iterator<Item = (usize, &str)> {
         let lines = self
             .text
@@ -174,7 +176,7 @@ impl Source {
             .map(|(number, line)| (number, line.split("//").next().unwrap_or_default()))
     }
 
-    /// The module of the core it belongs to.
+    /// The file's module of the core.
     fn core_module(&self) -> Option<&str> {
         let inside = self.path.strip_prefix("src-tauri/core/src/")?;
         Some(
@@ -241,13 +243,13 @@ fn layer(source: &Source) -> Vec<String> {
     .collect()
 }
 
-/// Below these, files are read that somebody else may have put there.
+/// Files below these paths may read files that somebody else put there.
 const HOSTILE: &[&str] = &[
     "src-tauri/core/src/vault/",
     "src-tauri/core/src/tools/",
     "src-tauri/core/src/formats/",
 ];
-/// What follows links, waits for a FIFO or reads without end; `opener` does not.
+/// Calls that follow links, wait for a FIFO or read without end; `opener` does not.
 const RAW: &[&str] = &[
     "fs::read(",
     "fs::read_to_string(",
@@ -255,7 +257,7 @@ const RAW: &[&str] = &[
     "fs::copy(",
     "fs::metadata(",
 ];
-/// Files that may all the same, with the reason.
+/// Files that may use these calls, with the reason.
 const MAY_READ_RAW: &[(&str, &str)] = &[
     (
         "src-tauri/core/src/vault/keys.rs",
@@ -299,7 +301,8 @@ fn raw_reading(source: &Source) -> Vec<String> {
         .collect()
 }
 
-/// The engine answers in the api's plain types, commands written as a shell reads them; it knows nothing else of the api.
+/// The engine answers in the api's plain types, with commands quoted for a shell; it may use
+/// nothing else of the api.
 fn is_types_only(module: &str, used: &str, line: &str) -> bool {
     (module, used) != ("engine", "api")
         || ["types", "quote"]
@@ -307,7 +310,7 @@ fn is_types_only(module: &str, used: &str, line: &str) -> bool {
             .any(|name| line.contains(&format!("crate::api::{name}")))
 }
 
-/// The first segments after each `crate::` of a line, braces at that place opened.
+/// The first segments after each `crate::` of a line, with braces expanded.
 fn used_modules(line: &str) -> Vec<String> {
     let mut found = Vec::new();
     for rest in line.split("crate::").skip(1) {
@@ -342,7 +345,7 @@ fn top_level_names(group: &str) -> Vec<String> {
     names
 }
 
-/// A module's name: lower case; a type at the crate's root is none.
+/// A module's name is lower case; a type at the crate's root is not a module.
 fn first_name(path: &str) -> Option<String> {
     let path = path.trim_start();
     let name: String = path
@@ -402,7 +405,7 @@ fn tool_names(source: &Source, names: &[String]) -> Vec<String> {
     .collect()
 }
 
-/// docs/architecture.md names files and tests; both exist.
+/// Files and tests named in docs/architecture.md must exist.
 fn named_in_page(root: &Path, sources: &[Source]) -> Vec<String> {
     const PAGE: &str = "docs/architecture.md";
     let text = fs::read_to_string(root.join(PAGE)).unwrap_or_default();
@@ -415,7 +418,8 @@ fn named_in_page(root: &Path, sources: &[Source]) -> Vec<String> {
         .collect()
 }
 
-/// Words in backticks that look like a file of ours or, being a sentence, like a test, and are neither.
+/// Words in backticks that look like a file of ours or, as a sentence, like a test, and do not
+/// exist.
 fn missing_names(text: &str, sources: &[Source]) -> Vec<String> {
     let words = text.split('`').skip(1).step_by(2);
     let is_file = |word: &&str| word.ends_with(".rs") && !word.contains([' ', '{']);
@@ -450,7 +454,7 @@ fn licences(root: &Path) -> Vec<String> {
     missing.map(|name| format!("{name}: missing")).collect()
 }
 
-/// Where packages come from is the machine's business, not the repository's.
+/// Package sources are configured on the machine, not in the repository.
 fn addresses(root: &Path) -> Vec<String> {
     let mut broken = Vec::new();
     for name in [".npmrc", "ui/.npmrc", "tests/real/.npmrc"] {
@@ -476,7 +480,8 @@ fn addresses(root: &Path) -> Vec<String> {
     broken
 }
 
-/// Actions that are not named by a whole commit, with their version beside it: whoever holds a tag can move it.
+/// Actions that are not pinned by a whole commit with their version beside it: whoever controls a
+/// tag can move it.
 fn unpinned(workflow: &str) -> Vec<String> {
     let is_pinned = |action: &str| {
         let (commit, version) = action
@@ -496,7 +501,7 @@ fn unpinned(workflow: &str) -> Vec<String> {
         .collect()
 }
 
-/// Nothing that .gitignore calls generated is in git. Without git there is nothing to check.
+/// No file that .gitignore calls generated may be in git. Without git nothing is checked.
 fn generated(root: &Path) -> Vec<String> {
     let tracked = proc::output(Command::new("git").current_dir(root).args([
         "ls-files",

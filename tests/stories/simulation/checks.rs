@@ -1,4 +1,4 @@
-//! What must be true of a world that has come to rest, whatever happened before.
+//! The conditions that hold in a world that has come to rest, whatever happened before.
 
 use super::play::{Play, is_torn, nameless};
 use crate::journals::journals;
@@ -8,7 +8,7 @@ use session_roam_core::session::{SessionState, Tier};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-/// Words for everything that is not as it must be.
+/// Descriptions of everything that is wrong.
 pub fn wrongs(play: &mut Play) -> Vec<String> {
     let mut wrongs = play.all_forgot_the_same();
     wrongs.extend(lines_missing_in_vaults(play));
@@ -27,11 +27,11 @@ pub fn wrongs(play: &mut Play) -> Vec<String> {
     wrongs
 }
 
-/// How each session stands on a device.
+/// The state of each session, by device.
 type Standings = Vec<BTreeMap<String, String>>;
 
-/// A half line of a dead process that is not the beginning of what came from elsewhere: the engine leaves the file alone
-/// until a tool has been there.
+/// A half line of a dead process that is not the beginning of what came from elsewhere: the engine
+/// leaves the file alone until a tool has opened it.
 const TORN: &str = "torn";
 
 fn standings(play: &mut Play) -> Standings {
@@ -61,7 +61,7 @@ fn standings(play: &mut Play) -> Standings {
     standings
 }
 
-/// A session's docs as far as they may travel: of a log its whole lines.
+/// A session's docs as far as they may sync: of a log its whole lines.
 fn docs(play: &Play, device: usize, session: &str) -> BTreeMap<String, Vec<u8>> {
     let docs = play.world.devices[device].docs(session).into_iter();
     docs.map(|(name, bytes)| (name.clone(), neutral(&whole(&name, &bytes))))
@@ -135,10 +135,11 @@ fn disagreements(play: &mut Play, standings: &Standings) -> Vec<String> {
     wrongs
 }
 
-/// Of each split its tier and its branches: id, session, records.
+/// Each split with its tier and its branches: id, session, records.
 type Ledger = BTreeMap<String, (Tier, Vec<(String, String, u64)>)>;
 
-/// Splits with their tiers and branches. Of a session whose own tool took lines out each device may say its own.
+/// Splits with their tiers and branches. Sessions whose own tool removed lines are left out: there
+/// devices may differ.
 fn listed(play: &Play, splits: &[SplitRow]) -> Ledger {
     let splits = splits.iter().filter(|split| !play.is_cut(&split.session));
     let branches = |split: &SplitRow| {
@@ -158,13 +159,14 @@ fn listed(play: &Play, splits: &[SplitRow]) -> Ledger {
         .collect()
 }
 
-/// Sessions that are here on two devices and do not hold the same.
+/// Sessions that are here on two devices with different content.
 fn unlike_docs(play: &Play, standings: &Standings) -> Vec<String> {
     let mut wrongs = Vec::new();
     let mut seen: BTreeMap<String, (usize, BTreeMap<String, Vec<u8>>)> = BTreeMap::new();
     for (at, standing) in standings.iter().enumerate() {
         for (session, state) in standing {
-            // Where a tool took lines out, nothing is written until the user decides: each has its own.
+            // Where a tool removed lines, nothing is written until the user decides: each device
+            // has its own lines.
             let comparable = state == "here" || (state == "split" && !play.is_cut(session));
             let docs = docs(play, at, session);
             if state == "here" && docs.is_empty() {
@@ -214,8 +216,8 @@ fn compared(one: &BTreeMap<String, Vec<u8>>, other: &BTreeMap<String, Vec<u8>>) 
         .collect()
 }
 
-/// Lines of the conversation that are in no session of a device's store, though nothing says why. Where branches were
-/// joined the lines are others, but their words are there.
+/// Lines of the conversation that are in no session of a device's store, although nothing explains
+/// it. Joined branches have other lines, but their words are there.
 fn unreadable_lines(play: &Play, standings: &Standings) -> Vec<String> {
     let mut wrongs = Vec::new();
     for (at, device) in play.world.devices.iter().enumerate() {
@@ -234,7 +236,7 @@ fn unreadable_lines(play: &Play, standings: &Standings) -> Vec<String> {
             .filter(|(line, said)| said.says && !readable.contains(*line))
         {
             let is_joined = play.joined.contains(&play.root(&said.session));
-            // What a subagent said stays beside the branch that was taken in, and so in the vault.
+            // A subagent's messages stay beside the branch that was joined, and so in the vault.
             let beside = String::from_utf8_lossy(line).contains("\"isSidechain\":true");
             let is_told =
                 is_joined && (beside || word(line).is_none_or(|word| words.contains(&word)));
@@ -250,7 +252,8 @@ fn unreadable_lines(play: &Play, standings: &Standings) -> Vec<String> {
     wrongs
 }
 
-/// The word that is said in this line and nowhere else: `d1w7`. A line that a dead process left may end before it.
+/// The word that occurs only in this line: `d1w7`. A line that a dead process left may end before
+/// it.
 fn word(line: &[u8]) -> Option<String> {
     let digits = |bytes: &[u8]| {
         bytes

@@ -1,5 +1,6 @@
-//! The tools of a simulation: what they write, how they show that they have a session open, and what they do about a half
-//! line that an earlier process left. Shapes as of Claude Code 2.1.330 and Codex 0.169.0 (2026-11-23), all words invented.
+//! The tools of a simulation: what they write, how they show that they have a session open, and how
+//! they handle a half line of an earlier process. Formats of Claude Code 2.1.330 and Codex 0.169.0
+//! (2026-11-23); all words are invented.
 
 use super::happening::{Kind, What};
 use session_roam_core::formats::process;
@@ -12,7 +13,7 @@ pub struct Window {
     pub device: usize,
     pub session: String,
     sign: Sign,
-    /// The end of a line that is half written.
+    /// The rest of a half-written line.
     pub rest: Vec<u8>,
 }
 
@@ -22,7 +23,8 @@ enum Sign {
 }
 
 impl Window {
-    /// Shows that the session is open, as the tool does: a file that names a living process, or a lock.
+    /// Marks the session as open, as the tool does: with a file that names a living process, or
+    /// with a lock.
     pub fn open(kind: Kind, device: usize, home: &Path, session: &str) -> Self {
         let sign = match kind {
             Kind::Claude => {
@@ -56,7 +58,7 @@ impl Window {
         }
     }
 
-    /// Takes the sign away; a process that dies leaves it behind, which then says nothing.
+    /// Removes the mark; a process that dies leaves the mark behind, where it no longer counts.
     pub fn close(self, dies: bool) {
         match self.sign {
             Sign::Process(path) if dies => {
@@ -86,21 +88,21 @@ fn put(path: &Path, bytes: &[u8]) {
     fs::write(path, bytes).expect("write");
 }
 
-/// What a tool knows when it writes.
+/// The knowledge of a tool when it writes.
 pub struct Scene<'a> {
     pub session: &'a str,
     pub cwd: &'a str,
-    /// Said nowhere else.
+    /// A word that occurs nowhere else.
     pub word: String,
-    /// This writer's and this write's own number.
+    /// The numbers of this writer and of this write.
     pub number: (usize, usize),
     pub now: Millis,
-    /// What is in the file.
+    /// The content of the file.
     pub file: &'a [u8],
 }
 
 impl Scene<'_> {
-    /// What goes to the end of the session's main file.
+    /// The lines that are appended to the session's main file.
     pub fn lines(&self, kind: Kind, what: What) -> Vec<u8> {
         let lines = match kind {
             Kind::Claude => self.claude(what),
@@ -185,7 +187,7 @@ impl Scene<'_> {
                     self.user(Some(&one), &two, &quoted(&format!("summary {word}"))),
                 ]
             }
-            // The same on every device, or of this one alone.
+            // The same note on every device, or a note of this one alone.
             What::Note if self.number.1.is_multiple_of(4) => {
                 let mode = ["default", "acceptEdits"][self.number.0 % 2];
                 vec![format!(

@@ -1,4 +1,5 @@
-//! Chance from a seed: the same numbers on every system and with every version of anything (splitmix64).
+//! Chance from a seed: the same numbers on every system and with every version of anything
+//! (splitmix64).
 
 pub struct Dice(u64);
 
@@ -19,7 +20,7 @@ impl Dice {
         (self.roll() % n.max(1) as u64) as usize
     }
 
-    /// One of them, each as often as its weight says.
+    /// One of the faces, each as often as its weight says.
     pub fn weighted<T: Copy>(&mut self, faces: &[(usize, T)]) -> T {
         let mut at = self.below(faces.iter().map(|(weight, _)| weight).sum());
         for (weight, face) in faces {

@@ -1,5 +1,5 @@
-//! Sessions are forgotten while everything else happens. What a device has removed never returns to it, in no list, no
-//! journal and no store; and in the end every device has removed it.
+//! Sessions are forgotten while everything else happens. A session that a device has removed never
+//! returns to it, in no list, no journal and no store; and in the end every device has removed it.
 
 use super::play::Play;
 use session_roam_core::api::{ForgottenRow, Request};
@@ -8,7 +8,7 @@ use session_roam_core::settings;
 use session_roam_core::tools::Which;
 use std::collections::BTreeSet;
 
-/// Time passes quickly here, and what the guard does with many has a story of its own.
+/// The grace period is short here, and the guard against many forgets has a story of its own.
 pub fn settle_quickly(roam: &std::path::Path) {
     settings::change(roam, |document| {
         document["guard"]["forget_after"] = toml_edit::value(1);
@@ -25,7 +25,7 @@ impl Play {
         if !self.world.devices[device].is_running() {
             return;
         }
-        // A version of another session is refused, which changes nothing.
+        // A branch of another session is refused, which changes nothing.
         let session = found.session.to_string();
         self.forgot |= self.world.devices[device]
             .try_ask(Request::Forget { session })
@@ -36,7 +36,8 @@ impl Play {
         self.world.devices[device].ask(Request::Forgotten)
     }
 
-    /// What a device says that it removed is not there, now and at any later time.
+    /// Checks that a session which a device reports as removed is not there, now and at any later
+    /// time.
     pub fn nothing_forgotten_returns(&mut self) -> Result<(), String> {
         for device in 0..self.world.devices.len() {
             if !self.forgot || !self.world.devices[device].is_running() {
@@ -82,7 +83,7 @@ impl Play {
         listed.collect()
     }
 
-    /// Whether a session was forgotten in the end; `said` may name it by either tool.
+    /// Whether a session was forgotten in the end, under either tool's key.
     pub fn is_forgotten(&self, session: &str) -> bool {
         let session = SessionId::new(session);
         let keys = self
@@ -92,7 +93,8 @@ impl Play {
         keys.into_iter().any(|key| self.forgotten.contains(&key))
     }
 
-    /// All is quiet: every device forgot the same, has removed all of it and lists none of it.
+    /// At rest: every device forgot the same sessions, has removed all of them and lists none of
+    /// them.
     pub fn all_forgot_the_same(&mut self) -> Vec<String> {
         let mut wrongs = Vec::new();
         for device in 0..self.world.devices.len() {

@@ -1,5 +1,6 @@
-//! All that can happen in a simulation, and how a seed becomes a course of happenings. Numbers are taken modulo what there
-//! is when it happens, so any happening may be left out and the rest still makes sense.
+//! All that can happen in a simulation, and how a seed becomes a course of happenings. Numbers are
+//! taken modulo the number of things that exist at the time, so any happening may be left out and
+//! the rest still makes sense.
 
 use super::dice::Dice;
 
@@ -9,10 +10,10 @@ pub enum Kind {
     Codex,
 }
 
-/// What a tool writes at once.
+/// The kinds of writes of a tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
-    /// A question, and its answer.
+    /// A question with its answer.
     Turn,
     /// A question; its answer is another write, here or nowhere.
     Prompt,
@@ -25,19 +26,19 @@ pub enum What {
     /// The user went back some records and asks something else.
     Rewind,
     Compact,
-    /// What a tool notes without a word being said.
+    /// A note of the tool that is not part of the conversation.
     Note,
     /// A line in a subagent's log.
     Subagent,
-    /// The list of todos, written anew.
+    /// The list of todos, rewritten.
     Todos,
 }
 
-/// Whether and how the engine hears of it.
+/// Whether and how the engine is notified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heard {
     Not,
-    /// It hears of it; the work is still to be done.
+    /// The engine is notified; the work is still to be done.
     Queued,
     Done,
 }
@@ -46,11 +47,11 @@ pub enum Heard {
 pub enum Crash {
     /// Between two steps.
     Idle,
-    /// A look was done; the loop never hears of it.
+    /// A reconcile is done, but the loop never gets its result.
     Looked,
-    /// The same, and of what the look recorded only the first part reached the disk: so many 256ths.
+    /// The same, and only the first part of the new records reached the disk, in 256ths.
     Torn(u8),
-    /// And `state.sqlite` is lost.
+    /// In addition, `state.sqlite` is lost.
     StateLost,
 }
 
@@ -64,40 +65,41 @@ pub enum Trust {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Happening {
-    /// Somebody begins a session.
+    /// A session begins.
     Begin {
         device: usize,
         kind: Kind,
         heard: Heard,
     },
-    /// Somebody opens a session; the tool holds it until it is closed.
+    /// A session is opened; the tool holds it until it is closed.
     Open {
         device: usize,
         session: usize,
         notes: bool,
         heard: Heard,
     },
-    /// A tool writes: one that has the session open, else one that opens and closes it unseen.
+    /// A tool writes: one that has the session open, otherwise one that opens and closes it unseen.
     Write {
         device: usize,
         session: usize,
         what: What,
         heard: Heard,
     },
-    /// A window is closed; or its process dies, and its sign of life stays.
+    /// A window is closed; or its process dies, and its mark stays.
     Close {
         device: usize,
         window: usize,
         dies: bool,
         heard: Heard,
     },
-    /// The user's own tool takes the last lines out of the session.
+    /// The user's own tool removes the last lines of the session.
     Cut {
         device: usize,
         session: usize,
         lines: usize,
     },
-    /// The session is deleted from this device's store: all of it, or what the tool's own list shows.
+    /// The session is deleted from this device's store: all of it, or the part that the tool's own
+    /// list shows.
     Delete {
         device: usize,
         session: usize,
@@ -119,11 +121,11 @@ pub enum Happening {
         device: usize,
         session: usize,
     },
-    /// The user takes the last decision back.
+    /// The user undoes the last decision.
     Undo {
         device: usize,
     },
-    /// So many pieces of the engine's work.
+    /// A number of steps of the engine's work.
     Work {
         device: usize,
         pieces: usize,
@@ -143,7 +145,7 @@ pub enum Happening {
         device: usize,
         minutes: i64,
     },
-    /// The user lets another device in again, stops syncing with it, or puts it out everywhere.
+    /// The user approves another device again, stops syncing with it, or revokes it everywhere.
     Trust {
         device: usize,
         of: usize,
@@ -155,12 +157,12 @@ pub enum Happening {
     Meet {
         way: usize,
     },
-    /// Some of the files travel one way; what arrived is told later.
+    /// Some of the files are delivered in one direction; their arrival is announced later.
     Carry {
         way: usize,
         pick: u8,
     },
-    /// One arrival is told; it may be told again.
+    /// One arrival is announced; it may be announced again.
     Tell {
         which: usize,
         again: bool,
@@ -168,10 +170,10 @@ pub enum Happening {
     Deliver,
 }
 
-/// How many devices there are, and what happens to them.
+/// The number of devices, and the happenings.
 pub struct Course {
     pub devices: usize,
-    /// In the end the tools come back to the sessions in which a process died in the middle of a line.
+    /// In the end the tools return to the sessions in which a process died in the middle of a line.
     pub tools_come_back: bool,
     pub happenings: Vec<Happening>,
 }
@@ -194,7 +196,8 @@ impl Course {
     }
 }
 
-/// Each course has its own: a rare thing that happens in every course hides what happens without it.
+/// The weights of one course: a rare event that happens in every course hides what happens without
+/// it.
 struct Mood {
     cuts: usize,
     deletes: usize,

@@ -1,9 +1,10 @@
-//! Whole engines of three to five devices, and everything that can happen to them, drawn from a seed. In the end no line
-//! is lost, no file was touched while its tool had it open, all devices hold and say the same, and all is quiet.
+//! Whole engines of three to five devices, and everything that can happen to them, drawn from a
+//! seed. In the end no line is lost, no file was touched while its tool had it open, all devices
+//! hold and report the same, and all is quiet.
 //!
-//! One seed again: `SIM_SEED=7 cargo test -p session-roam-core --test stories simulation -- --nocapture`. Many:
-//! `cargo xtask simulate`. A seed that fails is tried again with ever fewer happenings, and the shortest course that
-//! still fails is printed.
+//! To repeat one seed: `SIM_SEED=7 cargo test -p session-roam-core --test stories simulation --
+//! --nocapture`. For many seeds: `cargo xtask simulate`. A failing seed is repeated with ever fewer
+//! happenings, and the shortest course that still fails is printed.
 
 mod checks;
 pub mod clients;
@@ -28,17 +29,17 @@ use std::time::Instant;
 /// Seeds of a plain run.
 const FEW: u64 = 240;
 const THREADS: usize = 2;
-/// Failing seeds whose course is shortened; more of them rarely tell more.
+/// Failing seeds whose course is shortened; more of them rarely show more.
 const SHORTENED: usize = 4;
 
-/// What a course showed: the states it went through, or what was wrong in the end.
+/// The result of a course: the states it went through, or what was wrong in the end.
 struct Ran {
     visited: Vec<u64>,
     wrong: Option<String>,
 }
 
-/// Lets happenings take place in a world of their own. Its path depends on the seed alone, because the paths of projects
-/// are in the sessions' lines, and so in the chain ids.
+/// Runs a course in a world of its own. The world's path depends only on the seed, because the
+/// paths of projects are in the sessions' lines, and so in the chain ids.
 fn run(seed: u64, course: &Course) -> Ran {
     let base = base();
     fs::create_dir_all(&base).expect("a directory for worlds");
@@ -97,7 +98,8 @@ fn words(cause: &(dyn std::any::Any + Send)) -> String {
         .unwrap_or_else(|| "a panic".into())
 }
 
-/// Leaves out what is not needed for the failure: halves first, single happenings last. Gives the rest, and how it fails.
+/// Leaves out what is not needed for the failure: halves first, single happenings last. Returns the
+/// rest, and its failure.
 fn shortened(seed: u64, mut course: Course) -> (Course, String) {
     let mut wrong = run(seed, &course)
         .wrong
@@ -126,7 +128,7 @@ fn shortened(seed: u64, mut course: Course) -> (Course, String) {
     (course, wrong)
 }
 
-/// What all seeds showed together.
+/// The results of all seeds together.
 #[derive(Default)]
 struct Report {
     done: u64,
@@ -135,7 +137,7 @@ struct Report {
     failed: Vec<u64>,
 }
 
-/// A test's own output is held back until it fails; this is for whoever waits.
+/// A test's own output is held back until it fails; this goes to the user who waits.
 fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -1,5 +1,5 @@
-//! A world in which a course of happenings takes place: engines, tools and the network, and a record of all that any tool
-//! ever wrote.
+//! A world in which a course of happenings takes place: engines, tools and the network, and a
+//! record of everything any tool ever wrote.
 
 use super::clients::{Scene, Window};
 use super::forget::settle_quickly;
@@ -27,7 +27,7 @@ const STEP_MS: i64 = 7_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
     pub session: String,
-    /// It is part of the conversation.
+    /// The line is part of the conversation.
     pub says: bool,
 }
 
@@ -39,32 +39,32 @@ pub struct Play {
     /// How often each device's tools wrote.
     writes: Vec<usize>,
     windows: Vec<Window>,
-    /// What the files of open sessions were when their tools last wrote.
+    /// The files of open sessions as their tools last wrote them.
     guarded: BTreeMap<(usize, String), BTreeMap<PathBuf, Vec<u8>>>,
-    /// Every whole line ever written, the session's own id left out.
+    /// Every whole line ever written, without the session's own id.
     pub said: BTreeMap<Vec<u8>, Said>,
-    /// Sessions whose own tool took lines out.
+    /// Sessions whose own tool removed lines.
     cut: BTreeSet<String>,
     /// Devices and the sessions that the user deleted there.
     deleted: BTreeSet<(usize, String)>,
     /// Forks, and the sessions they came from.
     parents: BTreeMap<String, String>,
-    /// Sessions of which the user put a branch away.
+    /// Sessions with a branch that the user put away.
     pub put_away: BTreeSet<String>,
-    /// Sessions of which the user joined two branches into one.
+    /// Sessions with two branches that the user joined into one.
     pub joined: BTreeSet<String>,
-    /// Somebody forgot a session.
+    /// A session was forgotten.
     pub forgot: bool,
     /// Devices and the keys of sessions that they have removed.
     pub gone: BTreeSet<(usize, String)>,
     /// Keys of the sessions that are forgotten in the end.
     pub forgotten: BTreeSet<String>,
-    /// Arrivals that were not told yet.
+    /// Arrivals not yet announced.
     bag: Vec<(usize, Notice)>,
     skew: Vec<i64>,
-    /// The user said whom the devices trust.
+    /// The user decided which devices are trusted.
     pub trusted: bool,
-    /// A pairing was ended by one side.
+    /// One side ended a pairing.
     pub unpaired: bool,
     ticks: i64,
     shapes: Shapes,
@@ -72,7 +72,7 @@ pub struct Play {
 }
 
 impl Play {
-    /// Devices that know each other, and a session of each tool that is everywhere.
+    /// Devices that know each other, and a session of each tool on all of them.
     pub fn begin(root: &Path, n_devices: usize) -> Self {
         let mut world = World::asleep_at(root, &NAMES[..n_devices]);
         let place = |at: usize| world.devices[at].project(&format!("api-{at}"), REMOTE);
@@ -116,7 +116,7 @@ impl Play {
         play
     }
 
-    /// Lets it happen. An error says what should not be so afterwards.
+    /// Plays one happening. The error states what must not be the case afterwards.
     pub fn happen(&mut self, happening: Happening) -> Result<(), String> {
         self.ticks += 1;
         self.set_clocks();
@@ -282,7 +282,8 @@ impl Play {
                 let (before, store) = (segments(device), tree(&device.machine().home));
                 device.tell(Event::ScanAll);
                 device.look_and_die();
-                // What is recorded is synced to the disk before anything in a store is written because of it.
+                // Records are synced to the disk before anything in a store is written because of
+                // them.
                 if tree(&device.machine().home) == store {
                     tear(&before, &segments(device), part);
                 }
@@ -377,11 +378,11 @@ impl Play {
         self.heard(device, path, heard);
     }
 
-    /// The tool writes; says where.
+    /// Lets the tool write; returns the file.
     fn note_down(&mut self, device: usize, kind: Kind, found: &Found, what: What) -> PathBuf {
         let session = found.session.to_string();
         let main = found.docs[0].path.clone();
-        // A subagent's log has a random name; who resumes it goes on with it.
+        // A subagent's log has a random name; resuming the subagent continues its log.
         let logs = found
             .docs
             .iter()
@@ -447,8 +448,8 @@ impl Play {
         })
     }
 
-    /// Appends as the tool does: what it had begun is finished first; behind a half line of another process it begins
-    /// a new one.
+    /// Appends as the tool does: it finishes its own half line first; after a half line of another
+    /// process it begins a new one.
     fn put_down(&mut self, device: usize, kind: Kind, session: &str, path: &Path, bytes: &[u8]) {
         fs::create_dir_all(path.parent().expect("parent")).expect("dir");
         let rest = self
@@ -473,7 +474,8 @@ impl Play {
         self.guard_again(device, session);
     }
 
-    /// Two writes within one tick of the file system's clock shall be told apart, and every run shall see the same.
+    /// Distinguishes two writes within one tick of the file system's clock, in the same way in
+    /// every run.
     fn stamp(&mut self, path: &Path) {
         self.ticks += 1;
         let at =
@@ -540,7 +542,8 @@ impl Play {
             .find(|(_, found)| found.session.as_str() == session)
     }
 
-    /// The engine has seen all of a session that nobody has open: what the user takes away now is in the vault.
+    /// Whether the engine has seen all of a session that nobody has open: anything the user removes
+    /// now is in the vault.
     fn is_recorded(&mut self, device: usize, found: &Found) -> bool {
         let session = found.session.to_string();
         if self.window(device, &session).is_some() || !self.world.devices[device].is_running() {
@@ -605,7 +608,7 @@ impl Play {
 
     // ---- the user's decisions ----
 
-    /// Whatever is not offered is refused, which changes nothing.
+    /// A choice that is not offered is refused, which changes nothing.
     fn resolve(&mut self, device: usize, split: usize, choice: usize, branch: usize) {
         const CHOICES: [&str; 5] = ["keep-both", "keep-left", "keep-right", "stitch", "branches"];
         if !self.world.devices[device].is_running() {
@@ -651,14 +654,14 @@ impl Play {
         }
     }
 
-    /// The own tool of the session, or of one that it shares lines with, took lines out.
+    /// The session's own tool, or that of a session with which it shares lines, removed lines.
     pub fn is_cut(&self, session: &str) -> bool {
         self.cut
             .iter()
             .any(|cut| self.root(cut) == self.root(session))
     }
 
-    /// The user deleted it here, or one that it shares lines with.
+    /// The user deleted the session here, or one with which it shares lines.
     pub fn has_deleted(&self, device: usize, session: &str) -> bool {
         self.deleted
             .iter()
@@ -718,7 +721,8 @@ impl Play {
 
     // ---- the end ----
 
-    /// Every window is closed, all devices are on and meet, everything is told. An error if they do not come to rest.
+    /// Every window is closed, all devices run and meet, and all arrivals are announced. An error
+    /// if they do not come to rest.
     pub fn come_to_rest(&mut self, tools_come_back: bool) -> Result<(), String> {
         while !self.windows.is_empty() {
             self.close_window(0, false, Heard::Not);
@@ -748,7 +752,8 @@ impl Play {
         self.let_through()
     }
 
-    /// Each user looks at what other devices' tools noted of their rights, and takes the lines over.
+    /// Each user reviews the permissions that other devices' tools recorded, and releases the
+    /// lines.
     pub fn let_through(&mut self) -> Result<(), String> {
         let mut asked = false;
         for device in &mut self.world.devices {
@@ -767,7 +772,8 @@ impl Play {
 
     /// Time passes until all is quiet.
     pub fn rest(&mut self) -> Result<(), String> {
-        // What waited for a poll is looked at with the first; what follows from that on other devices with the second.
+        // The first poll handles what waited for it; the second handles the consequences on other
+        // devices.
         for _ in 0..3 {
             self.ticks += 10;
             self.set_clocks();
@@ -791,12 +797,12 @@ impl Play {
     }
 }
 
-/// A process died in the middle of a line, and no tool was there since.
+/// A process died in the middle of a line, and no tool has opened the file since.
 pub fn is_torn(found: &Found) -> bool {
     fs::read(&found.docs[0].path).is_ok_and(|bytes| bytes.last().is_some_and(|byte| *byte != b'\n'))
 }
 
-/// All pairs at once.
+/// Pairs all devices with each other at once.
 pub fn acquaint(world: &mut World) {
     let n = world.devices.len();
     let pairs: Vec<(usize, usize)> = (0..n)
@@ -807,7 +813,7 @@ pub fn acquaint(world: &mut World) {
         .for_each(|(one, other)| world.pair(one, other));
 }
 
-/// A line without its session's id, so that a fork's lines are those of the session it came from.
+/// A line without its session's id, so that a fork's lines equal those of the session it came from.
 pub fn nameless(line: &[u8], session: &str) -> Vec<u8> {
     String::from_utf8_lossy(&crate::talk::neutral(line))
         .replace(session, "§")
@@ -828,7 +834,7 @@ fn segments(device: &Device) -> BTreeMap<PathBuf, u64> {
         .collect()
 }
 
-/// Of what was written since, only a part reached the disk.
+/// Only a part of the bytes written since `before` reached the disk.
 fn tear(before: &BTreeMap<PathBuf, u64>, after: &BTreeMap<PathBuf, u64>, part: u8) {
     for (path, now) in after {
         let was = before.get(path).copied().unwrap_or(0);

@@ -1,6 +1,6 @@
-//! The state of a whole world without its words: on each device, of each session, which branches are known there, who wrote
-//! how much of them, where the file ends, whether it is open, and how the session stands. Two worlds that differ in
-//! names, contents and clocks alone are the same state.
+//! The state of a whole world without its texts: on each device, for each session, the known
+//! branches, how much each device wrote of them, where the file ends, whether it is open, and the
+//! session's state. Worlds that differ only in names, contents and clocks have the same state.
 
 use crate::world::Device;
 use rusqlite::{Connection, OpenFlags};
@@ -9,15 +9,15 @@ use session_roam_core::session::{ChainId, Trie};
 use std::collections::HashMap;
 use std::fmt::Write;
 
-/// Reads what the engines remember; asks no engine.
+/// Reads the state of the engines on disk; asks no engine.
 #[derive(Default)]
 pub struct Shapes {
-    /// By the hash of a record's text: the record's shape, which is what takes time.
+    /// By the hash of a record's text: the record's shape, which is expensive to compute.
     known: HashMap<u128, String>,
 }
 
 impl Shapes {
-    /// A number for the state of the world; `open` says which sessions are open on which device.
+    /// A number for the state of the world; `open` lists the sessions that are open on each device.
     pub fn of(&mut self, devices: &[Device], open: &[(usize, String)]) -> u64 {
         let mut text = String::new();
         for (at, device) in devices.iter().enumerate() {
@@ -72,7 +72,8 @@ fn rows(device: &Device) -> Vec<(String, String, String, String)> {
     rows.into_iter().flatten().flatten().collect()
 }
 
-/// What hangs below a node: authors and numbers of lines, in an order that no content has a say in.
+/// Everything below a node: authors and numbers of lines, in an order that does not depend on
+/// content.
 fn branch(trie: &Trie, node: ChainId, local: Option<(ChainId, bool)>) -> String {
     let mut below: Vec<String> = trie
         .edges()

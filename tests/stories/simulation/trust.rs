@@ -1,5 +1,6 @@
-//! Devices are let in, unpaired and put out while everything else happens. Whoever is out gets nothing from those who
-//! know it, and those who are left agree. In the end the user lets all of them in again, and nothing is lost.
+//! Devices are approved, unpaired and revoked while everything else happens. A device that is out
+//! gets nothing from those who know it, and the remaining devices agree. In the end the user
+//! approves all of them again, and nothing is lost.
 
 use super::happening::Trust;
 use super::play::{Play, acquaint};
@@ -29,7 +30,7 @@ impl Play {
                 dry: false,
             },
         };
-        // What is not known is refused, which changes nothing.
+        // An unknown device is refused, which changes nothing.
         drop(self.world.devices[device].try_ask(request));
     }
 
@@ -37,8 +38,8 @@ impl Play {
         self.world.devices[at].ask(Request::Devices)
     }
 
-    /// No frame goes to or comes from a device that is revoked as far as this one knows: it has no entry and no folder is
-    /// shared with it.
+    /// No frame goes to or comes from a device that is revoked as far as this one knows: the device
+    /// has no entry and no folder is shared with it.
     pub fn nobody_deals_with_who_is_out(&mut self) -> Result<(), String> {
         for at in 0..self.world.devices.len() {
             if !self.trusted || !self.world.devices[at].is_running() {
@@ -65,7 +66,8 @@ impl Play {
         Ok(())
     }
 
-    /// All is quiet and told: what must be true while some are out, and then everybody is in again.
+    /// At rest with all arrivals announced: checks the conditions that hold while some devices are
+    /// out, then approves all of them again.
     pub fn let_everybody_in(&mut self) -> Result<(), String> {
         if !self.trusted {
             return Ok(());
@@ -99,7 +101,8 @@ impl Play {
         self.rest()
     }
 
-    /// A device's folder is shared with another one only by those who know that it approves that one.
+    /// A device's folder is shared with another one only by devices that know of the owner's
+    /// approval.
     fn owners_decide_who_carries_what(&mut self) -> Result<(), String> {
         let devices = &self.world.devices;
         for carrier in devices {
@@ -130,8 +133,8 @@ impl Play {
         Ok(())
     }
 
-    /// Two devices that approve each other accept the same of whom both revoked. Where pairings ended, too, there may be
-    /// no way between them for its journals.
+    /// Two devices that approve each other accept the same frames of a device that both revoked. If
+    /// pairings ended as well, there may be no path between them for its journals.
     fn those_who_are_left_agree(&mut self) -> Result<(), String> {
         let n = self.world.devices.len();
         if self.unpaired {
@@ -163,7 +166,7 @@ impl Play {
                         .iter()
                         .any(|revoked| revoked.id == ids[out])
                 };
-                // Whoever revoked one of the two itself passes nothing of its own on to it.
+                // A device that itself revoked one of the two passes nothing of its own on to it.
                 let is_wanted = [one, other].iter().all(|at| approves(out, *at));
                 if revokes(one) && revokes(other) && is_wanted {
                     let accepted = [one, other].map(|at| self.accepted(at, &names[out]));
@@ -179,7 +182,7 @@ impl Play {
         Ok(())
     }
 
-    /// How many frames of each session a device accepted of another one.
+    /// The number of frames of each session that a device accepted from another one.
     fn accepted(&mut self, at: usize, of: &str) -> BTreeMap<String, u64> {
         let device = &mut self.world.devices[at];
         let sessions: Vec<String> = device
@@ -203,7 +206,8 @@ impl Play {
         accepted
     }
 
-    /// Who is out on a device says something more: it is in no store and no journal that is read there.
+    /// A device that is out on another one writes again: its message is in no store and no journal
+    /// that is read there.
     fn nothing_of_who_is_out_arrives(&mut self) -> Result<(), String> {
         let n = self.world.devices.len();
         for speaker in 0..n {

@@ -1,21 +1,22 @@
-// What the window asks and hears, whoever answers: the engine through the shell, or a stand-in in a plain browser.
+// The window's requests and events, whoever answers: the engine through the shell, or a fake in a
+// plain browser.
 import type { Answer, ApiError, Command, Request, Status } from "./types";
 
-/** Something worth telling that is not part of the state: the shell shows it as a notification too. */
+/** News that is not part of the state: the shell also shows it as a notification. */
 export interface Notice {
   title: string;
   body: string;
 }
 
 export interface Backend {
-  /** Asks; throws a `Refusal` where the answer is an error. */
+  /** Sends a request; throws a `Refusal` if the answer is an error. */
   roam<C extends Command>(request: Request<C>): Promise<Answer<C>>;
-  /** Calls back with each whole new status. Returns how to stop. */
+  /** Calls back with each whole new status. Returns a function that stops the calls. */
   onStatus(hear: (status: Status) => void): () => void;
   onNotice(hear: (notice: Notice) => void): () => void;
 }
 
-/** An error of the engine: stable code, what, and what to do. */
+/** An error of the engine: stable code, what failed, and what to do. */
 export class Refusal extends Error {
   readonly code: string;
   readonly hint: string;
@@ -27,7 +28,7 @@ export class Refusal extends Error {
   }
 }
 
-/** Whatever was thrown, as something that can be shown. */
+/** Converts any thrown value to one that can be displayed. */
 export function asRefusal(thrown: unknown, fallback: string): Refusal {
   if (thrown instanceof Refusal) return thrown;
   if (isApiError(thrown)) return new Refusal(thrown);

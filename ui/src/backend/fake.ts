@@ -1,5 +1,6 @@
-// The stand-in for a plain browser: `?state=…` chooses the world, `&delay=…` how many milliseconds an answer takes.
-// It decides, pairs and undoes within the page, so that every path can be walked; nothing outlives a reload.
+// The fake backend for a plain browser: `?state=…` selects the world, `&delay=…` the milliseconds
+// that an answer takes. Decisions, pairing and undo happen within the page, so that every path can
+// be tried; a reload resets everything.
 import { type Backend, type Notice, Refusal } from "./backend";
 import { diff, diffPart, diffWords, length, transcript, transcriptPart } from "./fake/talk";
 import { deviceId, makeWorld, STATES, type StateName, tablet, type World } from "./fake/world";
@@ -10,7 +11,7 @@ type Handlers = { [C in Command]: (request: Answers[C][0]) => Answers[C][1] };
 export function fake(query: URLSearchParams): Backend {
   const asked = query.get("state") ?? "busy";
   const name: StateName = STATES.find((known) => known === asked) ?? "busy";
-  // A fixed present makes pictures and tests the same each time.
+  // A fixed time makes pictures and tests reproducible.
   const world = makeWorld(name, Number(query.get("now")) || Date.now());
   const delay = Number(query.get("delay") ?? 30);
   const hearers = new Set<(status: Status) => void>();

@@ -1,5 +1,6 @@
-// The requests and answers of the engine, as in src-tauri/core/src/api/types.rs, and what only the window's shell can
-// do. Written by hand until they are generated; names and shapes are those of docs/cli.md.
+// The requests and answers of the engine, as in src-tauri/core/src/api/types.rs, and those of the
+// window's shell. Written by hand until they are generated; names and shapes are those of
+// docs/cli.md.
 
 export interface ApiError {
   code: string;
@@ -75,18 +76,18 @@ export interface Device {
   id: string;
   name: string;
   code: string;
-  /** Until when it can be used; another is shown before that. */
+  /** The code's expiry; a new code is shown before that. */
   code_until: string;
   addresses: string[];
 }
 
-/** What a pairing code says. */
+/** The contents of a pairing code. */
 export interface Code {
   id: string;
   name: string;
-  /** It carries a secret; without one, digits are compared. */
+  /** The code carries a secret; without one, digits are compared. */
   proves: boolean;
-  /** That device proved to know this one's code: pairing lets it in. */
+  /** The other device proved to know this device's code: pairing lets the other device in. */
   has_code: boolean;
   paired: boolean;
 }
@@ -94,23 +95,23 @@ export interface Code {
 export interface Devices {
   paired: PairedDevice[];
   asking: AskingDevice[];
-  /** Others that ask without a proof and are not listed. */
+  /** The number of unlisted pairing requests without a proof. */
   more_asking: number;
   proposed: ProposedDevice[];
   nearby: NearbyDevice[];
-  /** Why nobody is heard on this network, where that is so. */
+  /** Why no devices can be discovered on this network, if so. */
   nearby_off: string | null;
-  /** What the device list says of the devices that are approved here. */
+  /** What the device list records of the devices approved here. */
   approvals: Approval[];
-  /** Devices that were put out. */
+  /** Revoked devices. */
   revoked: RevokedDevice[];
 }
 
 export interface Approval {
   id: string;
-  /** What is approved on that device is approved here, too. */
+  /** Approvals given on that device apply here, too. */
   follow: boolean;
-  /** The device with which the approval came. */
+  /** The device that forwarded the approval. */
   via: string | null;
 }
 
@@ -132,7 +133,7 @@ export interface RevokeAnswer {
   not_heard: string[];
 }
 
-/** Heard on the same network. That proves nothing: digits are compared with it. */
+/** Discovered on the same network. This proves nothing, so digits are compared. */
 export interface NearbyDevice {
   id: string;
   name: string | null;
@@ -145,9 +146,9 @@ export interface PairedDevice {
   connected: boolean;
   last_seen: string | null;
   addresses: string[];
-  /** Six digits while they are compared and both screens show them. */
+  /** Six digits while both screens show them for comparison. */
   digits: string;
-  /** The pairing is complete on this side; before that nothing is shared. */
+  /** The pairing is complete on this side; nothing is shared before that. */
   confirmed: boolean;
   state: "paired" | "asked" | "comparing" | "ended";
   in_step: number;
@@ -155,12 +156,12 @@ export interface PairedDevice {
 
 export interface AskingDevice {
   id: string;
-  /** It chose the name itself. */
+  /** Chosen by the device itself. */
   name: string;
   address: string;
-  /** It proved that this device's code was entered on it. */
+  /** The device proved that this device's code was entered on it. */
   has_code: boolean;
-  /** It asks to compare digits. */
+  /** The device asks to compare digits. */
   compares: boolean;
 }
 
@@ -185,24 +186,24 @@ export interface ToolRow {
   level: Level;
   reason: string;
   versions: string;
-  /** Its store has a shape that is not known: nothing is written there. */
+  /** The tool's store has an unknown shape: nothing is written there. */
   lowered: boolean;
   found: boolean;
   on: boolean;
   roots: string[];
   sessions: number;
   bytes: number;
-  /** Each of its stores, of a tool that may have several. */
+  /** All stores of a tool that may have several. */
   stores: StoreRow[];
 }
 
 /** One of a tool's stores. */
 export interface StoreRow {
-  /** What the tool's variable says for it. */
+  /** The value of the tool's variable for this store. */
   dir: string;
   on: boolean;
   found: boolean;
-  /** How it was found, in words. */
+  /** How the store was found, as text. */
   from: string;
   sessions: number;
   bytes: number;
@@ -235,7 +236,7 @@ export interface SessionRow {
 export interface Shown extends SessionRow {
   cwd: string | null;
   docs: ShownDoc[];
-  /** Messages in all; `messages` are a page of them that begins with number `from`. */
+  /** The number of all messages; `messages` is a page that starts at message `from`. */
   total: number;
   from: number;
   messages: Message[];
@@ -253,10 +254,11 @@ export interface ShownDoc {
 /** `steering`: no message; a record changed what the tool may do. */
 export type Role = "user" | "assistant" | "tool" | "system" | "steering";
 
-/** What a message is made of: `text`, `thinking`, `tool_use`, `tool_result`, `image`, `compaction`, or a tool's own word. */
+/** A part of a message: `text`, `thinking`, `tool_use`, `tool_result`, `image`, `compaction`, or a
+ * tool's own kind. */
 export interface Part {
   kind: string;
-  /** Of all of it; `text` is its beginning. */
+  /** The size of the whole part; `text` is its beginning. */
   bytes: number;
   text: string;
   name?: string;
@@ -265,13 +267,13 @@ export interface Part {
   media?: string;
 }
 
-/** One part, whole. */
+/** One whole part. */
 export interface PartBody {
   kind: string;
   bytes: number;
   text: string;
   media: string | null;
-  /** A picture in base64, where it can be shown. */
+  /** A picture in base64, if it can be displayed. */
   data: string | null;
   whole: boolean;
 }
@@ -290,7 +292,7 @@ export interface Resume {
   env: Record<string, string>;
   unset: string[];
   notes: string[];
-  /** The same with codes. */
+  /** The notes with codes. */
   remarks: { code: string; message: string }[];
 }
 
@@ -348,9 +350,9 @@ export interface DiffSide {
   messages: number;
   first: string | null;
   last: string | null;
-  /** What its records changed of what the tool may do, the first 20; where choices were asked for. */
+  /** Changes of what the tool may do, the first 20; only if choices were requested. */
   changes: { device: string | null; text: string }[];
-  /** All of those changes. */
+  /** The number of all changes. */
   n_changes: number;
 }
 
@@ -374,13 +376,13 @@ export interface Msg {
   preview: string;
   /** Kinds and sizes. */
   parts: [string, number][];
-  /** The same with names and beginnings; empty where it is text alone. */
+  /** The parts with names and beginnings; empty for text alone. */
   pieces: Part[];
-  /** The device that wrote it, by name. */
+  /** The name of the device that wrote the message. */
   device?: string;
 }
 
-/** What both have in common, a page of it. */
+/** A page of the common part of both sides. */
 export interface DiffCommon {
   total: number;
   from: number;
@@ -393,7 +395,7 @@ export interface DiffWords {
   spans: Span[];
 }
 
-/** A stretch of a text that is on one side only, or on both; in UTF-16 units. */
+/** A part of a text that is on one side only, or on both; in UTF-16 units. */
 export interface Span {
   left: boolean;
   from: number;
@@ -401,7 +403,7 @@ export interface Span {
   changed: boolean;
 }
 
-/** What forgetting a session would mean: the session first, then its versions. */
+/** The effect of forgetting a session: the session first, then its versions. */
 export interface ForgetPreview {
   sessions: SessionRow[];
   devices: string[];
@@ -412,7 +414,7 @@ export interface ForgetPreview {
 export interface ForgottenRow {
   key: string;
   tool: string;
-  /** On the device that forgot it, as long as it can be taken back. */
+  /** On the device that forgot the session, as long as undo is possible. */
   session?: string;
   title?: string;
   by: string[];
@@ -455,7 +457,7 @@ export interface Doctor {
   not_carried: Waiting[];
   tools: ToolRow[];
   copies: CopyRow[];
-  /** What lies in the tools' stores and is not carried, the first of each reason. */
+  /** Paths in the tools' stores that do not sync, the first ones of each reason. */
   left_out: LeftOut[];
 }
 
@@ -466,14 +468,14 @@ export interface LeftOut {
   why: string;
 }
 
-/** A conflict copy that another way of syncing left in a tool's store. */
+/** A conflict copy that another sync tool left in a tool's store. */
 export interface CopyRow {
   tool: string;
   session: string;
   path: string;
   lines: number;
   new: number;
-  /** By whom the session is open: the copy is not taken in meanwhile. */
+  /** Who has the session open: the copy is not ingested meanwhile. */
   open: string | null;
 }
 
@@ -492,23 +494,23 @@ export interface Done {
   message: string;
 }
 
-/** What the window's shell says of itself and this installation. */
+/** What the window's shell reports about itself and this installation. */
 export interface About {
   version: string;
   /** The data folder, the log folder and the settings file. */
   home: string;
   logs: string;
   settings: string;
-  /** The Syncthing that is used. */
+  /** The Syncthing in use. */
   syncthing: string;
-  /** `null` where the system has no such switch. */
+  /** `null` if the system has no such switch. */
   autostart: boolean | null;
   global_discovery: boolean;
   local_discovery: boolean;
   relays: boolean;
-  /** Nobody has gone through the first three steps yet. */
+  /** Nobody has completed the first three steps yet. */
   first_run: boolean;
-  /** Why there is no icon in the panel, where there is none. */
+  /** Why there is no icon in the panel, if so. */
   no_tray: string | null;
 }
 
@@ -565,7 +567,7 @@ export interface Answers {
   open_link: [{ url: string }, Done];
   open_path: [{ path: string }, Done];
   choose_directory: [{ title: string }, string | null];
-  /** Starts the session's tool in a terminal, as `roam resume` does. */
+  /** Starts the session's tool in a terminal, like `roam resume`. */
   start_tool: [{ session: string }, Done];
 }
 

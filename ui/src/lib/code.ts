@@ -1,5 +1,5 @@
-// Colours for code, for any language alike: comments, strings, numbers and the words most languages share. Coarse on
-// purpose; a wrong guess costs a colour, never a letter.
+// Colours for code of any language: comments, strings, numbers and the words that most languages
+// share. Coarse on purpose; a wrong guess costs a colour, never a letter.
 
 export interface Token {
   kind: "plain" | "comment" | "string" | "number" | "word" | "added" | "removed";

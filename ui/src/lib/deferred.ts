@@ -1,4 +1,4 @@
-// A value that follows a moment later: typing stays quick while a long list is searched.
+// A value that is updated with a short delay: typing stays fast while a long list is searched.
 import { useEffect, useState } from "preact/hooks";
 
 export function useDeferred<T>(value: T, wait = 60): T {

@@ -1,8 +1,8 @@
-// Numbers and times as people read them. Pure: the present is always an argument.
+// Numbers and times in readable form. Pure: the current time is always an argument.
 
 const UNITS = ["B", "KB", "MB", "GB", "TB"];
 
-/** 14 KB, 1.2 MB. Whole numbers up to KB, one decimal above while it is short. */
+/** 14 KB, 1.2 MB. Whole numbers up to KB, one decimal for short numbers above. */
 export function size(bytes: number): string {
   let value = bytes;
   let unit = 0;
@@ -63,7 +63,7 @@ export function clock(at: string | null): string {
   return new Date(then).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
 }
 
-/** 10:12–10:31; with the day where it is not the same one. */
+/** 10:12–10:31; with the date if the days differ. */
 export function stretch(first: string | null, last: string | null): string {
   if (!first || !last) return clock(first ?? last);
   const day = (at: string) => new Date(at).toLocaleDateString("en-GB", { day: "numeric", month: "short" });
@@ -80,7 +80,7 @@ export function listed(all: readonly string[], most = 2): string {
   return `${shown.join(", ")} and ${rest === 1 ? names.at(-1) : `${rest} more`}`;
 }
 
-/** A long name in a sentence, cut in its middle: both ends tell names apart. */
+/** A long name in a sentence, shortened in the middle: both ends distinguish names. */
 export function shortened(name: string, most: number): string {
   const letters = [...name];
   if (letters.length <= most) return name;
@@ -88,7 +88,7 @@ export function shortened(name: string, most: number): string {
   return `${letters.slice(0, half).join("")}…${letters.slice(-half).join("")}`;
 }
 
-/** A project as people call it: its short name rather than its key. */
+/** A project's short name rather than its key. */
 export function projectName(key: string): string {
   const bare = key.replace(/^[a-z]+:/, "");
   const parts = bare.split("/").filter(Boolean);
@@ -101,14 +101,16 @@ export function digitGroups(digits: string): [string, string] {
   return [bare.slice(0, 3), bare.slice(3)];
 }
 
-/** A time as the value of a `datetime-local` field: `2026-11-28T17:00`, in this device's time zone. */
+/** A time as the value of a `datetime-local` field: `2026-11-28T17:00`, in this device's time
+ * zone. */
 export function fieldOf(time: Date): string {
   const two = (n: number) => String(n).padStart(2, "0");
   const day = [time.getFullYear(), two(time.getMonth() + 1), two(time.getDate())].join("-");
   return `${day}T${two(time.getHours())}:${two(time.getMinutes())}`;
 }
 
-/** The instant that such a field names, if it is not after `now`. A web view without that field shows a line of text. */
+/** The instant in such a field, if it is not after `now`. A web view without this field type shows
+ * a line of text. */
 export function instantOf(field: string, now: number): string | null {
   const text = field.trim().replace(" ", "T");
   const instant = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?$/.test(text) ? new Date(text).getTime() : Number.NaN;

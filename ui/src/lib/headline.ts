@@ -1,4 +1,4 @@
-// The state of everything in one sentence. Pure: a function of the latest status and the devices' names.
+// The whole state in one sentence. Pure: a function of the latest status and the devices' names.
 import type { Devices, Status } from "../backend/types";
 import { words } from "../words";
 

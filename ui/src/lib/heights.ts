@@ -1,5 +1,6 @@
-// Where the rows of a long list are when each is as high as it is: a Fenwick tree over measured heights, with an
-// estimate for those not seen yet. Offset, row at an offset and a changed height all take O(log n).
+// The positions of a long list's rows with different heights: a Fenwick tree over measured heights,
+// with an estimate for rows not measured yet. Offset, row at an offset and a changed height all
+// take O(log n).
 
 export class Heights {
   private readonly tree: Float64Array;
@@ -30,7 +31,7 @@ export class Heights {
     return this.own[row] ?? 0;
   }
 
-  /** Remembers a measured height; returns by how much it differs from before. */
+  /** Stores a measured height; returns the difference from the previous one. */
   set(row: number, height: number): number {
     if (row < 0 || row >= this.n) return 0;
     const by = height - this.own[row]!;
@@ -63,7 +64,7 @@ export class Heights {
   }
 }
 
-/** Which rows to draw: those in sight and a few around them. `to` is exclusive. */
+/** The rows to draw: those in sight and a few around them. `to` is exclusive. */
 export function inSight(heights: Heights, top: number, view: number, around: number): { from: number; to: number } {
   if (heights.n === 0) return { from: 0, to: 0 };
   const first = heights.rowAt(Math.max(0, top));

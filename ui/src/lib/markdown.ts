@@ -1,5 +1,5 @@
-// The part of Markdown that transcripts use, as a tree of plain values. No HTML comes out of this, so none can be
-// carried in: what looks like HTML stays the text that it is.
+// The subset of Markdown that transcripts use, as a tree of plain values. The tree cannot contain
+// HTML: text that looks like HTML stays text.
 
 export type Inline =
   | { kind: "text"; text: string }

@@ -1,5 +1,5 @@
-// A long list that comes a page at a time, as it gets into sight: messages of a transcript. One request is under way at
-// any moment; what is in sight now is asked for before what was in sight a moment ago.
+// A long list loaded page by page as it comes into sight: messages of a transcript. There is one
+// request at a time; rows in sight now are requested before rows that were in sight a moment ago.
 
 export const MESSAGES = 100;
 

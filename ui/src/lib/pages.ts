@@ -1,5 +1,5 @@
-// The rows of a split, a page at a time: what is in sight first, then the rest in order, so that the overview beside
-// the columns becomes whole. One request is under way at any moment.
+// The rows of a split, page by page: rows in sight first, then the rest in order, so that the
+// overview beside the columns becomes complete. There is one request at a time.
 import type { Diff, DiffRow, RowKind } from "../backend/types";
 
 export const PAGE = 200;
@@ -36,7 +36,7 @@ export class Pages {
     return this.asked.size >= Math.ceil(this.total / PAGE) && !this.busy;
   }
 
-  /** Asks for what is in sight before anything else. */
+  /** Requests the rows in sight before all others. */
   want(from: number, to: number): void {
     const pages: number[] = [];
     for (let page = Math.floor(from / PAGE); page <= Math.floor(Math.max(from, to - 1) / PAGE); page++) {
@@ -46,10 +46,11 @@ export class Pages {
     void this.work();
   }
 
-  /** The next row after or before one that is not the same on both sides; looks only at rows that came already. */
+  /** The next row after or before `from` that is not the same on both sides; searches only loaded
+   * rows. */
   next(from: number, by: 1 | -1): number | null {
     let i = from + by;
-    // Rows that differ in one stretch are one difference: leave the stretch first.
+    // Adjacent differing rows are one difference: leave the stretch first.
     while (i >= 0 && i < this.total && this.differs(i) && this.differs(i - by)) i += by;
     while (i >= 0 && i < this.total && !this.differs(i)) i += by;
     if (i < 0 || i >= this.total) return null;

@@ -1,7 +1,8 @@
-// Reads a QR code out of a picture the user chose, dropped or pasted, or out of what a camera sees. The reader is loaded
-// only then.
+// Reads a QR code from a picture that the user chose, dropped or pasted, or from a camera. The
+// reader is loaded only then.
 
-/** The code's text; `null` where none can be read. Tried at several sizes: a screenshot of a large screen holds a small code. */
+/** The code's text; `null` if none can be read. Tried at several sizes: a screenshot of a large
+ * screen contains a small code. */
 export async function readQr(picture: Blob): Promise<string | null> {
   const [{ default: jsQR }, bitmap] = await Promise.all([import("jsqr"), createImageBitmap(picture)]);
   try {
@@ -17,7 +18,8 @@ export async function readQr(picture: Blob): Promise<string | null> {
   }
 }
 
-/** Looks for a code in what the camera sees until the returned function is called, which lets the camera go. */
+/** Searches the camera's picture for a code until the returned function is called, which releases
+ * the camera. */
 export function film(
   video: HTMLVideoElement,
   found: (text: string) => void,
@@ -32,7 +34,7 @@ export function film(
     for (const track of stream?.getTracks() ?? []) track.stop();
   };
   const start = async () => {
-    // Webviews without camera support have no such thing at all.
+    // Webviews without camera support lack this property.
     const devices = navigator.mediaDevices as MediaDevices | undefined;
     if (!devices?.getUserMedia) return failed("none");
     try {

@@ -1,4 +1,4 @@
-// Finding sessions by what is typed: every word must occur somewhere in a row.
+// Searches sessions: every typed word must occur somewhere in a row.
 import type { SessionRow } from "../backend/types";
 import { projectName } from "./format";
 
@@ -11,7 +11,7 @@ export interface Filter {
 
 export const EVERYTHING: Filter = { text: "", tool: "", project: "", device: "" };
 
-/** A row's words, lower case, made once: 50,000 rows are searched at each key. */
+/** A row's words in lower case, computed once: every key press searches 50,000 rows. */
 export function haystack(row: SessionRow, toolName: string): string {
   return `${row.title}\n${projectName(row.project)}\n${row.devices.join(" ")}\n${toolName}\n${row.session}`.toLowerCase();
 }

@@ -1,4 +1,4 @@
-// A text cut where it differs from another one. Spans come from outside and are not trusted to fit.
+// Splits a text where it differs from another one. Spans come from outside and may not fit.
 import type { Span } from "../backend/types";
 
 export interface Piece {
@@ -6,7 +6,7 @@ export interface Piece {
   changed: boolean;
 }
 
-/** The pieces of one side's text, in order, nothing missing and nothing twice. */
+/** The pieces of one side's text, in order and complete, without duplicates. */
 export function pieces(text: string, spans: readonly Span[], left: boolean): Piece[] {
   const changed = spans
     .filter((span) => span.left === left && span.changed && span.from < span.to)
@@ -27,11 +27,13 @@ export function pieces(text: string, spans: readonly Span[], left: boolean): Pie
   return found;
 }
 
-/** So much of a changed text is shown before it is opened, and so much of it before the change. */
+/** The length of a changed text that is shown before it is opened, and the part of it before the
+ * change. */
 const EXCERPT = 240;
 const BEFORE = 80;
 
-/** The neighbourhood of `change`, the same on both sides, so that they can be compared at a glance; begins at a word. */
+/** The surroundings of `change`, the same on both sides, so that they can be compared at a glance;
+ * starts at a word. */
 export function excerpt(
   all: readonly Piece[],
   change: number,
@@ -51,7 +53,7 @@ export function excerpt(
   return { pieces: found, cutBefore: from > 0, cutAfter: to < text.length };
 }
 
-/** How many letters two texts begin with alike. */
+/** The length of the common beginning of two texts. */
 export function commonStart(one: string, other: string): number {
   let at = 0;
   while (at < one.length && one[at] === other[at]) at += 1;

@@ -1,4 +1,4 @@
-// A part that is drawn again only when what it is given changed: rows of long lists, above all.
+// A part that is redrawn only when its properties changed: mainly rows of long lists.
 import { Component, type FunctionComponent } from "preact";
 
 export function still<P extends object>(Drawn: FunctionComponent<P>): new () => Component<P> {

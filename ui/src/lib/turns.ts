@@ -1,4 +1,4 @@
-// What is shown of a part, and long texts cut.
+// The displayed form of a part, and the clipping of long texts.
 import type { Part } from "../backend/types";
 
 export type Section =
@@ -7,7 +7,7 @@ export type Section =
   | { kind: "result"; text: string; bytes: number; isError: boolean; rest: number }
   | { kind: "image"; bytes: number };
 
-/** `rest`: bytes of it that have not come. */
+/** `rest`: bytes of the part that are not loaded. */
 export function section(part: Part): Section {
   const rest = Math.max(0, part.bytes - utf8(part.text));
   switch (part.kind) {
@@ -34,14 +34,15 @@ export function section(part: Part): Section {
   }
 }
 
-/** What a tool was given, as one reads it: JSON with line ends, a patch as a patch, all else as it is. */
+/** A tool's input in readable form: JSON with line ends, a patch as a patch, everything else
+ * unchanged. */
 export function readable(input: string): { text: string; language: string } {
   if (/^\*\*\* Begin Patch|^diff --git |^--- /.test(input)) return { text: input, language: "diff" };
   try {
     const value: unknown = JSON.parse(input);
     if (value && typeof value === "object") return { text: fields(value as Record<string, unknown>), language: "" };
   } catch {
-    // Cut, or no JSON.
+    // Truncated, or not JSON.
   }
   return { text: input, language: "" };
 }
@@ -58,7 +59,7 @@ export function utf8(text: string): number {
   return new TextEncoder().encode(text).length;
 }
 
-/** The beginning of a long text, cut at a line end where one is near. */
+/** The beginning of a long text, cut at a line end if one is near. */
 export function clip(text: string, most: number): { text: string; rest: number } {
   if (text.length <= most) return { text, rest: 0 };
   const line = text.lastIndexOf("\n", most);

@@ -1,5 +1,5 @@
-// The check-up: everything looked at, what does not roam and why, copies that another way of syncing left, and what would
-// be written next. Asked for, never by itself: it reads every store.
+// The check-up: all checks, what does not sync and why, conflict copies left by other sync tools,
+// and the next writes. Runs only on request, because it reads every store.
 import { useState } from "preact/hooks";
 import type { CopyRow, Doctor, StepRow, TakenIn } from "../backend/types";
 import { size } from "../lib/format";

@@ -1,4 +1,4 @@
-// The small things every view is made of: buttons, switches, what stands where there is nothing, waiting or a failure.
+// The small parts of every view: buttons, switches, and the states for empty, waiting and failed.
 import type { ComponentChildren } from "preact";
 import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Refusal } from "../backend/backend";
@@ -13,7 +13,7 @@ interface ButtonProps {
   icon?: IconName;
   kind?: "plain" | "main" | "quiet" | "danger";
   busy?: boolean;
-  /** Why it cannot be pressed: said, never only shown as grey. */
+  /** Why the button cannot be pressed: stated in words, not only by a grey colour. */
   blocked?: string | undefined;
   name?: string;
   pressed?: boolean;
@@ -48,7 +48,7 @@ export function Button({
   );
 }
 
-/** Sends its form; says why where it cannot. */
+/** Submits its form; gives the reason if it cannot. */
 export function Submit({ children, blocked, busy }: { children: string; blocked?: string | undefined; busy: boolean }) {
   const id = useId();
   return (
@@ -105,7 +105,7 @@ interface SwitchProps {
   busy?: boolean;
 }
 
-/** On or off, said in words beside the knob. */
+/** On or off, in words beside the knob. */
 export function Switch({ on, onChange, name, words: [whenOn, whenOff], busy }: SwitchProps) {
   return (
     <button
@@ -157,7 +157,7 @@ export function Empty({
   );
 }
 
-/** What failed, what to do, and trying again. Raw errors never stand alone. */
+/** What failed, what to do, and a retry. Raw errors never stand alone. */
 export function Failed({
   refusal,
   again,
@@ -184,7 +184,7 @@ export function Failed({
   );
 }
 
-/** A refusal beside what was tried. */
+/** An error beside the action that caused it. */
 export function Refused({ refusal, clear }: { refusal: Refusal | null; clear?: () => void }) {
   if (!refusal) return null;
   return (
@@ -198,7 +198,7 @@ export function Refused({ refusal, clear }: { refusal: Refusal | null; clear?: (
   );
 }
 
-/** A record changed what the tool may do: seen without being looked for. */
+/** A record changed what the tool may do: visible without a search. */
 export function SteeringMark({ text }: { text: string }) {
   return (
     <p class="steering-mark">
@@ -208,7 +208,7 @@ export function SteeringMark({ text }: { text: string }) {
   );
 }
 
-/** Rows of the height that is to come, with words for those who do not see them. */
+/** Rows of the expected height, with text for users who do not see them. */
 export function Skeleton({
   rows,
   label = words.loading,
@@ -257,7 +257,8 @@ export function Section({
   );
 }
 
-/** A tool as a small sign of two letters; its name comes from the engine and stands beside or in the hover text. */
+/** A tool as a small sign of two letters; its name comes from the engine and is shown beside it or
+ * in the hover text. */
 export function ToolSign({ name }: { name: string }) {
   const letters = name
     .split(/[\s-]+/)
@@ -272,7 +273,7 @@ export function ToolSign({ name }: { name: string }) {
   );
 }
 
-/** Puts the focus on the first thing inside that can have it, once, when it appears. */
+/** Focuses the first focusable element inside, once, when it appears. */
 export function FirstFocus({ children, ...rest }: { children: ComponentChildren; class?: string }) {
   const box = useRef<HTMLDivElement>(null);
   useLayoutEffect(() => {
@@ -287,7 +288,7 @@ export function FirstFocus({ children, ...rest }: { children: ComponentChildren;
   );
 }
 
-/** Copies a text and says so for a moment. */
+/** Copies a text and confirms it for a moment. */
 export function CopyButton({
   text,
   children,
@@ -321,7 +322,7 @@ async function copyText(text: string): Promise<void> {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    // Webviews that refuse the clipboard to a page still copy what is selected.
+    // Webviews that refuse a page the clipboard still copy a selection.
     const field = document.createElement("textarea");
     field.value = text;
     field.className = "off-screen";

@@ -1,4 +1,4 @@
-// What can be decided about a split: each choice says what follows before it is taken.
+// The choices for a split: each one explains its consequences before it is taken.
 import { useRef, useState } from "preact/hooks";
 import type { Refusal } from "../backend/backend";
 import type { Choice, ChoiceId, DiffSide, Side } from "../backend/types";
@@ -8,9 +8,9 @@ import { Button, FirstFocus, Refused, SteeringMark } from "./common";
 import { Icon } from "./icon";
 
 export interface DecisionProps {
-  /** Null while they are worked out. */
+  /** Null while the choices are computed. */
   choices: Choice[] | null;
-  /** Both sides, with what each changed of what the tool may do, as soon as that is known. */
+  /** Both sides, with each side's changes of what the tool may do, once these are known. */
   sides: DiffSide[];
   left: string;
   right: string;
@@ -121,10 +121,10 @@ export function Decision({ choices, sides, left, right, now, busy, refusal, take
   );
 }
 
-/** More of them would hide what is decided here. */
+/** More changes would hide the decision. */
 const MOST = 3;
 
-/** What one side's records changed of what the tool may do: seen before one of them is kept. */
+/** One side's changes of what the tool may do: shown before a side is kept. */
 function Changes({ side }: { side: DiffSide }) {
   const say = words.split;
   const shown = side.changes.slice(0, MOST);

@@ -1,4 +1,4 @@
-// A question in front of everything else: focus stays inside, Escape closes, focus goes back where it was.
+// A modal question: focus stays inside, Escape closes it, focus returns to the previous element.
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 import { words } from "../words";

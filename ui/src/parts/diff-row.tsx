@@ -1,4 +1,5 @@
-// A row of the comparison: what was said on the left and on the right, words that differ marked where both spoke.
+// A row of the comparison: the left and the right message, with differing words marked if both
+// exist.
 import { useMemo } from "preact/hooks";
 import type { DiffRow, DiffWords, Msg, Part, PartBody, Side } from "../backend/types";
 import { clock, exact, size } from "../lib/format";
@@ -8,10 +9,10 @@ import { utf8 } from "../lib/turns";
 import { words } from "../words";
 import { Body } from "./message";
 
-/** Kinds of parts that are drawn as what they are; others are markers: a fork, a torn end. */
+/** Kinds of parts with a drawing of their own; others are markers: a fork, a torn end. */
 const KNOWN = new Set(["text", "thinking", "reasoning", "tool_use", "tool_result", "image", "compaction"]);
 
-/** Gets one part of a row's message whole. */
+/** Fetches one whole part of a row's message. */
 export type RowPart = (row: number, side: Side, part: number) => Promise<PartBody>;
 
 interface RowProps {
@@ -81,7 +82,8 @@ function Cell({ row, side, device, other, said, isOpen, toggle, part }: CellProp
   }
   const label =
     row.kind === "same" ? "" : row.kind === "changed" ? words.split.kinds.changed : words.split.only(device);
-  // Calls, results and pictures unfold by themselves; what differs between two of them is shown when asked for.
+  // Calls, results and pictures unfold by themselves; the difference between two of them is shown
+  // on request.
   const folds = message.pieces.length > 0;
   const isCut = folds ? row.kind === "changed" : message.preview.length >= 200;
   return (

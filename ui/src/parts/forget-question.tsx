@@ -1,4 +1,5 @@
-// Removing a session everywhere: one question that says what goes, where and until when that can be taken back.
+// Removes a session everywhere: one question that states what is removed, where, and until when
+// undo is possible.
 import { useState } from "preact/hooks";
 import type { ForgetPreview } from "../backend/types";
 import { listed } from "../lib/format";

@@ -1,4 +1,4 @@
-// Sessions that were forgotten, and what each device did about it.
+// Forgotten sessions, and the result on each device.
 import type { ForgottenRow, ReceiptRow } from "../backend/types";
 import { listed } from "../lib/format";
 import { useAnswer, useDoing, useShared } from "../state";

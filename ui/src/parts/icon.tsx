@@ -1,4 +1,5 @@
-// Icons, all of Lucide. Each is decoration: the words beside it, or the name of its button, say what it means.
+// Icons, all of Lucide. Each is decoration: the text beside it, or the name of its button, states
+// its meaning.
 import {
   ArrowLeft,
   ArrowRight,

@@ -1,4 +1,4 @@
-// Shows where a link of a transcript leads before anything is opened.
+// Shows the target of a transcript's link before anything is opened.
 import { useDoing, useShared } from "../state";
 import { words } from "../words";
 import { Button, CopyButton, Refused } from "./common";

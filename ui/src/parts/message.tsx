@@ -1,5 +1,5 @@
-// One message: text as it was written, tool calls as one line, thinking, results and images folded. A long part comes
-// with its beginning; the rest, and every picture, is asked for when it is unfolded.
+// One message: text as written, tool calls as one line, thinking, results and images folded. A long
+// part contains its beginning; the rest, and every picture, is requested when it is unfolded.
 import { useState } from "preact/hooks";
 import { asRefusal, type Refusal } from "../backend/backend";
 import type { Part, PartBody } from "../backend/types";
@@ -9,7 +9,7 @@ import { words } from "../words";
 import { Icon, type IconName } from "./icon";
 import { Code, More, Output, Rich } from "./rich";
 
-/** Gets one part whole, by its number. */
+/** Fetches one whole part, by its number. */
 export type Whole = (part: number) => Promise<PartBody>;
 
 export function Body({ parts, whole }: { parts: Part[]; whole: Whole }) {
@@ -100,7 +100,7 @@ function OnePart({ part, whole }: { part: Part; whole: () => Promise<PartBody> }
   }
 }
 
-/** What has not come yet, or never comes: said with its size. */
+/** The size of what has not arrived yet, or never will. */
 function Rest({ rest, fetched }: { rest: number; fetched: Fetched }) {
   if (fetched.refusal) {
     return (

@@ -1,4 +1,4 @@
-// What else can be done with a session, and what happened to it: saved as a document, its history, decisions taken back.
+// A session's further actions and past: saving as a document, its history, undoing decisions.
 import { useState } from "preact/hooks";
 import type { Exported, HistoryRow, SessionRow } from "../backend/types";
 import { size } from "../lib/format";
@@ -77,7 +77,7 @@ function Export({ session }: { session: string }) {
   );
 }
 
-/** Decisions are those that `undo` takes back; the last of them, unless it was taken back already. */
+/** Decisions that `undo` takes back: the last one, unless it was undone already. */
 const DECISIONS = new Set(["keep-both", "keep-left", "keep-right", "stitch", "branches", "moved"]);
 
 function History({ session, changed }: { session: string; changed: () => void }) {

@@ -1,5 +1,5 @@
-// Pairing: the own code as picture and text; another device's code as text or picture, and what it would do; devices that
-// ask; the six digits.
+// Pairing: the own code as picture and text; another device's code as text or picture, and its
+// effect; pairing requests; the six digits.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Refusal } from "../backend/backend";
 import type { AskingDevice, Code, NearbyDevice, PairedDevice, Pairing } from "../backend/types";
@@ -15,7 +15,7 @@ import { Qr } from "./qr";
 
 export function OwnCode() {
   const { revision } = useShared();
-  // Its secret is renewed while it is shown.
+  // The code's secret is renewed while it is shown.
   const now = useNow();
   const asked = useAnswer({ cmd: "device" }, revision * 1e9 + (Math.floor(now / 30_000) % 1e9));
   const say = words.devices;
@@ -47,7 +47,7 @@ interface OtherCodeProps {
   asked: (pairing: Pairing) => void;
   given?: string;
   nearby?: NearbyDevice[];
-  /** Why there are none; said only where the list itself is. */
+  /** Why there are none; shown only with the list itself. */
   nearbyOff?: string | null;
 }
 
@@ -71,7 +71,7 @@ export function OtherCode({ asked, given = "", nearby, nearbyOff = null }: Other
     setCode(text);
     setRead(null);
   };
-  /** Reading a code sends nothing: what it would do is said first. */
+  /** Reading a code sends nothing: its effect is shown first. */
   const look = async (text: string) => {
     const found = await act(() => backend.roam({ cmd: "read_code", code: text.trim() }));
     if (found) setRead(found);
@@ -203,7 +203,7 @@ export function OtherCode({ asked, given = "", nearby, nearbyOff = null }: Other
   );
 }
 
-/** What a QR code must say to be taken. */
+/** Whether a QR code's text is accepted. */
 function isCode(text: string): boolean {
   return text.startsWith("session-roam:") || /^([A-Z2-7]{7}-){7}/.test(text);
 }
@@ -278,7 +278,7 @@ interface MeantProps {
   cancel: () => void;
 }
 
-/** Whose code it is and what pairing would do, before anything is sent. */
+/** The owner of a code and the effect of pairing, before anything is sent. */
 function Meant({ code, how, busy, pair, cancel }: MeantProps) {
   const say = words.devices;
   const compares = !code.proves && !code.has_code;
@@ -308,7 +308,7 @@ function Meant({ code, how, busy, pair, cancel }: MeantProps) {
   );
 }
 
-/** Whether to approve here whatever is approved on the device that is being paired. */
+/** Whether approvals given on the device being paired apply here. */
 function FollowChoice(props: { name: string; on: boolean; set: (on: boolean) => void }) {
   return (
     <label class="small">
@@ -318,7 +318,8 @@ function FollowChoice(props: { name: string; on: boolean; set: (on: boolean) => 
   );
 }
 
-/** A device that asks: one that has this device's code is let in, with any other digits are compared first. */
+/** A pairing request: a device with this device's code is let in; with any other, digits are
+ * compared first. */
 export function AskingQuestion({ device, done }: { device: AskingDevice; done: () => void }) {
   const { backend, tell } = useShared();
   const { busy, refusal, act, clear } = useDoing();

@@ -1,4 +1,4 @@
-// A QR code drawn as one path, black on white in every theme, because readers expect it so.
+// A QR code drawn as one path, black on white in every theme, as readers expect.
 import { generate } from "lean-qr";
 import { useMemo } from "preact/hooks";
 

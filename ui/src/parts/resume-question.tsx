@@ -1,4 +1,4 @@
-// Going on with a session: first what must be known, then the start. Notes come from the engine.
+// Resuming a session: first the notes, then the start. Notes come from the engine.
 import type { SessionRow } from "../backend/types";
 import { useAnswer, useDoing, useShared } from "../state";
 import { words } from "../words";
@@ -6,7 +6,7 @@ import { Button, CopyButton, Failed, Refused, Skeleton } from "./common";
 import { Dialog } from "./dialog";
 import { Icon, type IconName } from "./icon";
 
-/** About the checkout rather than the session. */
+/** Notes about the checkout rather than the session. */
 const ICONS: Record<string, IconName> = {
   live: "live",
   open_here: "live",

@@ -1,4 +1,5 @@
-// Text of a transcript, drawn from the tree that lib/markdown makes: elements only, never HTML from outside.
+// Text of a transcript, drawn from the tree of lib/markdown: elements only, never HTML from
+// outside.
 import { Fragment } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { tokens } from "../lib/code";
@@ -9,11 +10,11 @@ import { useShared } from "../state";
 import { words } from "../words";
 import { CopyButton } from "./common";
 
-/** Longer texts are clipped with their size until asked for. */
+/** Longer texts are clipped, with their size, until the user expands them. */
 const MOST_TEXT = 12_000;
 const MOST_CODE = 6_000;
 
-/** `whole`: all of it was asked for already. */
+/** `whole`: the user has expanded the text already. */
 export function Rich({ text, whole: asked = false }: { text: string; whole?: boolean }) {
   const [whole, setWhole] = useState(false);
   const { text: shown, rest } = clip(text, whole || asked ? Number.POSITIVE_INFINITY : MOST_TEXT);
@@ -168,7 +169,7 @@ export function Code({ text, language }: { text: string; language: string }) {
   );
 }
 
-/** Output as it is, clipped with its size. */
+/** Unformatted output, clipped, with its size. */
 export function Output({ text, whole: asked = false }: { text: string; whole?: boolean }) {
   const [whole, setWhole] = useState(false);
   const { text: shown, rest } = clip(text, whole || asked ? Number.POSITIVE_INFINITY : MOST_CODE);

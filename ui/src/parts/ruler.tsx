@@ -1,5 +1,6 @@
-// The whole comparison beside the columns, one glance high: where the two versions differ, and where the view is.
-// A picture only: the same is said in words above the columns, and n and p go there by key.
+// The whole comparison beside the columns at a glance: where the two versions differ, and where the
+// view is. A picture only: the text above the columns states the same, and the keys n and p move
+// between differences.
 import { useEffect, useRef } from "preact/hooks";
 import type { RowKind } from "../backend/types";
 
@@ -74,7 +75,7 @@ function paint(canvas: HTMLCanvasElement, kinds: readonly (RowKind | undefined)[
   kinds.forEach((kind, i) => {
     if (kind === undefined || kind === "same") return;
     const y = Math.floor((i / n) * height);
-    // Many rows fall on one line of the screen: each kind is painted there once.
+    // Many rows share one line of the screen: each kind is painted there once.
     const mark = `${kind}${y}`;
     if (painted.has(mark)) return;
     painted.add(mark);

@@ -1,4 +1,5 @@
-// A session read from beginning to end: only the messages in sight are asked for and drawn, however long it is.
+// A session from beginning to end: only the messages in sight are requested and drawn, however long
+// the session is.
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { asRefusal, type Refusal } from "../backend/backend";
 import type { Message, PartBody, Shown } from "../backend/types";
@@ -46,7 +47,7 @@ export function Transcript({ shown }: { shown: Shown }) {
   );
 }
 
-/** Pages of messages, drawn again as they come. */
+/** Pages of messages, redrawn as they arrive. */
 export function usePaged(total: number, first: Message[], ask: (from: number) => Promise<Message[]>) {
   const [, setDrawn] = useState(0);
   const [trouble, setTrouble] = useState<Refusal | null>(null);
@@ -69,7 +70,8 @@ export function usePaged(total: number, first: Message[], ask: (from: number) =>
   return { pages, trouble, again };
 }
 
-/** Close enough that the scroll bar does not jump: lines of about 80 letters, folded things as one line. */
+/** Accurate enough that the scroll bar does not jump: lines of about 80 letters, folded parts as
+ * one line. */
 export function estimate(message: Message | undefined): number {
   if (!message) return 72;
   const lines = (part: Message["parts"][number]) =>
@@ -136,7 +138,7 @@ function DrawnMessage({ message, before, at, of, part }: MessageProps) {
   );
 }
 
-/** What a tool answered belongs to the turn of whoever called it. */
+/** A tool's answer belongs to the turn of its caller. */
 function speaker(message: Message): Message["role"] {
   return message.role === "tool" ? "assistant" : message.role;
 }

@@ -1,4 +1,5 @@
-// Who is let in and who is put out: approving a proposal, following a device, revoking one and taking that back.
+// Approving and revoking devices: approving a proposal, following a device, revoking one and
+// undoing it.
 import { useEffect, useState } from "preact/hooks";
 import type { Approval, PairedDevice, ProposedDevice, RevokeAnswer, RevokedDevice } from "../backend/types";
 import { fieldOf, instantOf } from "../lib/format";
@@ -9,7 +10,7 @@ import { Icon } from "./icon";
 
 const say = words.trust;
 
-/** A device that another device of yours approves: one click lets it in here, too. */
+/** A device that another device of yours approves: one click approves it here, too. */
 export function Proposals({ devices, changed }: { devices: ProposedDevice[]; changed: () => void }) {
   const { backend } = useShared();
   const { busy, refusal, act, clear } = useDoing();
@@ -39,7 +40,7 @@ export function Proposals({ devices, changed }: { devices: ProposedDevice[]; cha
   );
 }
 
-/** Whether what is approved on that device is approved here. */
+/** Whether approvals given on that device apply here. */
 export function Follow(props: { device: PairedDevice; approval: Approval; changed: () => void }) {
   const { device, approval, changed } = props;
   const { backend } = useShared();
@@ -69,7 +70,7 @@ export function Follow(props: { device: PairedDevice; approval: Approval; change
   );
 }
 
-/** The question before a device is put out, with what it means. */
+/** The question before a device is revoked, with the effect. */
 export function RevokeQuestion(props: { device: PairedDevice; cancel: () => void; changed: () => void }) {
   const { device, cancel, changed } = props;
   const { backend } = useShared();
@@ -86,7 +87,7 @@ export function RevokeQuestion(props: { device: PairedDevice; cancel: () => void
         (answer) => open && setWould(answer),
         () => {},
       );
-    // All journals of the device are read for the answer: not for each key that is pressed.
+    // The answer requires reading all journals of the device, so not every key press requests one.
     const soon = unclear ? 0 : window.setTimeout(ask, since === null ? 0 : 300);
     return () => {
       open = false;
@@ -138,7 +139,7 @@ export function RevokeQuestion(props: { device: PairedDevice; cancel: () => void
   );
 }
 
-/** Devices that were put out, and who has not heard of it yet. */
+/** Revoked devices, and the devices that have not received the revocation yet. */
 export function RevokedDevices({ devices, changed }: { devices: RevokedDevice[]; changed: () => void }) {
   const { backend } = useShared();
   const { busy, refusal, act, clear } = useDoing();

@@ -1,26 +1,26 @@
-// A long list of which only the rows in sight are drawn. Rows may be as high as they like: they are measured when they
-// are drawn, and what is above the view changing its height does not move what is read.
+// A long list of which only the rows in sight are drawn. Rows may have any height: they are
+// measured when drawn, and a height change above the view does not move the text being read.
 import type { ComponentChildren, Ref } from "preact";
 import { useEffect, useImperativeHandle, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Heights, inSight, toReveal } from "../lib/heights";
 
 export interface Scroller {
   reveal(row: number, margin?: number): void;
-  /** Puts a row at the top. */
+  /** Scrolls a row to the top. */
   top(row: number): void;
   focus(): void;
-  /** How far down the list the view is, as shares of the whole. */
+  /** The view's position in the list, as shares of the whole. */
   view(): { from: number; to: number };
   heights: Heights;
 }
 
 interface VirtualProps {
   n: number;
-  /** A new list begins at its top; the same one keeps its place. */
+  /** A new list starts at its top; the same list keeps its position. */
   list: string;
   estimate: (row: number) => number;
   row: (row: number) => ComponentChildren;
-  /** Every row is exactly as high as estimated: nothing is measured. */
+  /** Every row has exactly the estimated height: nothing is measured. */
   fixed?: boolean;
   around?: number;
   api?: Ref<Scroller>;
@@ -74,8 +74,8 @@ export function Virtual({
     return () => observer.disconnect();
   }, [list]);
 
-  // Rows around a revealed one are measured only after it was scrolled to. It stays in sight until somebody else scrolls,
-  // in whatever way: then the view is not where it was put.
+  // Rows around a revealed one are measured only after the scroll to it. The row stays in sight
+  // until anything else scrolls the view away from where it was put.
   const revealed = useRef<{ at: number; margin: number } | null>(null);
   const put = useRef(0);
   const scrollTo = (element: HTMLElement, top: number) => {
@@ -83,7 +83,7 @@ export function Virtual({
     put.current = element.scrollTop;
   };
   const releaseIfScrolled = (element: HTMLElement) => {
-    // A list that became shorter moves the view to its end.
+    // When a list becomes shorter, its view moves to the end.
     const isAtEnd = element.scrollHeight - element.clientHeight - 1 <= element.scrollTop;
     const isCut = element.scrollTop < put.current && isAtEnd;
     if (1 < Math.abs(element.scrollTop - put.current) && !isCut) revealed.current = null;
@@ -95,7 +95,7 @@ export function Virtual({
     scrollTo(element, toReveal(heights, at, element.scrollTop, height, margin));
   };
 
-  // Measures what is drawn. Rows above the view that turned out higher or lower push the view along with them.
+  // Measures the drawn rows. A changed height above the view moves the view along.
   const measure = () => {
     const element = box.current;
     if (fixed || !body.current || !element) return;

@@ -1,4 +1,4 @@
-// Your devices: who asks, who is paired and how far along, this one's code, another one's.
+// Your devices: pairing requests, paired devices and their progress, this one's code, another's.
 import { useState } from "preact/hooks";
 import type { Approval, PairedDevice, Pairing } from "../backend/types";
 import { Button, Empty, Failed, FirstFocus, Refused, Section, Skeleton, Submit, Time } from "../parts/common";
@@ -8,10 +8,11 @@ import { Follow, Proposals, RevokedDevices, RevokeQuestion } from "../parts/trus
 import { useAnswer, useDoing, useNow, useShared } from "../state";
 import { words } from "../words";
 
-/** `code` comes with a link that was opened: it is filled in, never sent by itself. */
+/** `code` comes from an opened link: it is filled in, never sent automatically. */
 export function DevicesView({ code }: { code: string }) {
   const { revision } = useShared();
-  // Who is on the same network comes and goes without a word: asked again with every tick of the clock.
+  // Devices on the same network come and go without an event: the list is refreshed with every tick
+  // of the clock.
   const now = useNow();
   const asked = useAnswer({ cmd: "devices" }, revision * 1e9 + (Math.floor(now / 5000) % 1e9));
   const [sent, setSent] = useState<Pairing | null>(null);

@@ -1,4 +1,5 @@
-// The first three steps: what was found, where it goes, the other device. Each can be left out.
+// The first three steps: the tools that were found, the folders, the other device. Each can be
+// skipped.
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Pairing } from "../backend/types";
 import { size } from "../lib/format";
@@ -76,7 +77,7 @@ function Found() {
   const { refusal, act, clear } = useDoing();
   const say = words.first;
   const found = asked.answer?.filter((row) => row.found) ?? [];
-  // What was ticked shows at once; the answer may take its time.
+  // A tick shows at once; the answer may take longer.
   const [ticked, setTicked] = useState<Record<string, boolean>>({});
   const turn = async (tool: string, on: boolean) => {
     setTicked((before) => ({ ...before, [tool]: on }));

@@ -1,4 +1,5 @@
-// What is going on, in the order in which it matters: the sentence, what needs you, what waits, what lives, what came.
+// The current state, in order of importance: the summary, decisions, waiting sessions, live
+// sessions, recent arrivals.
 import { useState } from "preact/hooks";
 import type { Devices, HistoryRow, SessionRow, Status } from "../backend/types";
 import { clock, projectName, size } from "../lib/format";
@@ -121,7 +122,8 @@ function NeedsYou({ status, devices }: { status: Status; devices: Devices | null
   const say = words.overview;
   const rows = status.splits > 0 ? (splits.answer ?? []) : [];
   const proved = devices?.asking.filter((one) => one.has_code) ?? [];
-  // Whoever is on the network may ask: that is one line, however many there are, and nothing that needs the user.
+  // Anybody on the network may ask: such requests share one line, however many there are, and need
+  // no decision.
   const strangers = (devices?.asking.length ?? 0) - proved.length + (devices?.more_asking ?? 0);
   const n = status.splits + status.held.length + proved.length;
   const release = async (what: string) => {
@@ -218,7 +220,7 @@ function Waiting({ status }: { status: Status }) {
   );
 }
 
-/** What came from others in the last day, and everything that happened. */
+/** Arrivals from other devices in the last day, and everything that happened. */
 function Recent() {
   const { revision, status, tools } = useShared();
   const [resuming, setResuming] = useState<Pick<SessionRow, "session" | "title"> | null>(null);

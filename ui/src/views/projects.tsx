@@ -1,4 +1,4 @@
-// Where each project lies on this device, and whether its sessions roam.
+// Where each project is on this device, and whether its sessions sync.
 import { useState } from "preact/hooks";
 import type { ProjectRow } from "../backend/types";
 import { plural, projectName } from "../lib/format";
@@ -17,7 +17,7 @@ export function ProjectsView() {
   const rows = all.filter((row) =>
     `${row.key} ${row.names.join(" ")} ${row.places.join(" ")}`.toLowerCase().includes(wanted),
   );
-  // What is nowhere on this device needs an answer and stands first.
+  // Projects without a directory on this device need an answer and come first.
   rows.sort(
     (one, other) => Number(one.places.length > 0) - Number(other.places.length > 0) || other.sessions - one.sessions,
   );

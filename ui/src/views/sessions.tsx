@@ -1,4 +1,5 @@
-// All sessions: searched and filtered as one types, 50,000 rows without a pause, the transcript beside the list.
+// All sessions: searched and filtered as the user types, 50,000 rows without a pause, the
+// transcript beside the list.
 
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { SessionRow } from "../backend/types";
@@ -17,13 +18,13 @@ import { go, link } from "../route";
 import { useAnswer, useDoing, useKeys, useRested, useShared } from "../state";
 import { words } from "../words";
 
-/** The whole list may be megabytes (17 MB for 50,000): the latest are shown first, and all of it is asked for again at
- * most this often, a long one less often. */
+/** The whole list may be megabytes (17 MB for 50,000): the latest sessions are shown first, and the
+ * whole list is refreshed at most this often, a long one less often. */
 const FIRST = 200;
 const REST = 5_000;
 const LONG_REST = 30_000;
 const LONG = 5_000;
-/** As high as base.css draws a row. */
+/** The height of a row in base.css. */
 const ROW = 52;
 
 const STATE_ICONS: Record<SessionRow["state"], IconName | null> = {

@@ -1,4 +1,5 @@
-// The split window: two columns aligned by turn, what is common folded to one row, the decision below.
+// The split window: two columns aligned by turn, the common part folded to one row, the decision
+// below.
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { asRefusal, type Refusal } from "../backend/backend";
 import type { ChoiceId, Diff, DiffCommon, DiffWords, Message, Side } from "../backend/types";
@@ -43,7 +44,7 @@ export function SplitView({ session, alone }: { session: string; alone: boolean 
 
   const diff = first.answer;
   const split = splits.answer?.find((one) => one.session === session);
-  // Decided on another device meanwhile: it was listed, and is no more.
+  // Decided on another device meanwhile: the split was listed before and is not any more.
   const listedIn = useRef(-1);
   if (split) listedIn.current = turn;
   const isSettled = listedIn.current === turn && splits.phase === "ready" && !split && decided === null;
@@ -141,7 +142,8 @@ export function SplitView({ session, alone }: { session: string; alone: boolean 
   );
 }
 
-/** What may be decided is known later than the rows: whether two branches can be joined takes reading both whole. */
+/** The choices are known later than the rows: whether two branches can be joined requires reading
+ * both whole. */
 function Offered({
   session,
   branch,
@@ -195,7 +197,7 @@ function Decided({
 
 const NONE: Message[] = [];
 
-/** Row 0 stands for what both have in common, which unfolds below it; the others follow. */
+/** Row 0 represents the common part, which unfolds below it; the other rows follow. */
 function Comparison({ first, branch }: { first: Diff; branch: string | null }) {
   const { backend, tell } = useShared();
   const [known, setKnown] = useState(0);
@@ -222,7 +224,7 @@ function Comparison({ first, branch }: { first: Diff; branch: string | null }) {
       ask,
       (from) => {
         const inSight = from < latestSight.current.to && from + PAGE > latestSight.current.from;
-        // What is not in sight only changes the overview: that may wait a little.
+        // A page out of sight only changes the overview, which may wait a little.
         if (inSight) draw();
         else later.current ??= setTimeout(draw, 250);
       },
@@ -238,7 +240,7 @@ function Comparison({ first, branch }: { first: Diff; branch: string | null }) {
   }, [pages]);
   const said = useWords(session, branch, pages, sight, open, known);
   const common = useCommon(session, branch, (thrown) => setTrouble(thrown));
-  // So many rows stand above those of the comparison.
+  // The number of rows above those of the comparison.
   const before = 1 + common.n;
   const part = useCallback<RowPart>(
     (row, side, number) => backend.roam({ cmd: "diff_part", session, branch, row, side, part: number }),
@@ -468,7 +470,7 @@ function useWords(
           const answer = await backend.roam({ cmd: "diff_words", session, branch, row });
           setSaid((before) => new Map(before).set(row, answer));
         } catch {
-          // The row stays with its first letters; opening it again asks again.
+          // The row keeps its first letters; opening it again repeats the request.
           asked.current.delete(row);
           return;
         }

@@ -1,4 +1,4 @@
-// Sessions that went two ways and about which nothing was decided.
+// Split sessions without a decision.
 import type { SplitRow } from "../backend/types";
 import { projectName } from "../lib/format";
 import { Button, Empty, Failed, Refused, Skeleton, Time, ToolSign } from "../parts/common";

@@ -1,4 +1,4 @@
-// Which tools roam, how far each can go, and why a step waits.
+// Which tools sync, the level of each, and why a step waits.
 import type { Level, ToolRow } from "../backend/types";
 import { size } from "../lib/format";
 import { Empty, Failed, Refused, Skeleton, Switch, ToolSign } from "../parts/common";
@@ -137,7 +137,7 @@ function Stores({ row, changed }: { row: ToolRow; changed: () => void }) {
   );
 }
 
-/** The four levels as a ladder with the reached ones filled; the words say the same. */
+/** The four levels as a ladder with the reached ones filled; the text states the same. */
 export function Ladder({ level }: { level: Level }) {
   const reached = LEVELS.indexOf(level);
   return (

@@ -1,4 +1,4 @@
-//! Conflict copies in the tools' stores: what is in them, and what became of them.
+//! Conflict copies in the tools' stores: their contents, and the result of ingesting them.
 
 use super::table::{Column, table};
 use super::{View, number, plural, wrap};

@@ -31,8 +31,8 @@ pub fn this_device(device: &Device) -> String {
     out
 }
 
-/// Half blocks, light on dark as terminals mostly are: readers want dark modules on light, so the light ones are
-/// drawn. `None` for a code too long for any QR.
+/// Half blocks, light on dark as in most terminals: readers expect dark modules on light, so the
+/// light ones are drawn. `None` if the code is too long for any QR code.
 fn qr(code: &str) -> Option<String> {
     let qr = QrCode::with_error_correction_level(code, qrcode::EcLevel::L).ok()?;
     Some(
@@ -106,7 +106,8 @@ pub fn devices(devices: &Devices, view: &View) -> String {
     out
 }
 
-/// What the device list says beyond who is paired: who is followed, with whom others came, who was put out.
+/// The parts of the device list besides the paired devices: followed devices, approvals from
+/// others, revoked devices.
 fn listed(devices: &Devices, view: &View) -> String {
     let mut out = String::new();
     let name = |id: &str| {
@@ -151,7 +152,7 @@ fn listed(devices: &Devices, view: &View) -> String {
     }
 }
 
-/// What revoking a device means, before it is done.
+/// The effect of revoking a device, shown before it is done.
 pub fn revoke_question(would: &RevokeAnswer) -> String {
     let mut text = format!(
         "None of your devices sends anything to {0} or accepts anything from it any more, as soon as it hears of this. \
@@ -174,7 +175,7 @@ pub fn revoke_question(would: &RevokeAnswer) -> String {
     text
 }
 
-/// What came of `revoke`.
+/// The result of `revoke`.
 pub fn revoked(answer: &RevokeAnswer) -> String {
     let mut out = format!("{} is revoked. ", answer.name);
     out.push_str(&match answer.cut {
@@ -196,7 +197,7 @@ pub fn revoked(answer: &RevokeAnswer) -> String {
     out
 }
 
-/// A device that asks: it proved to know this device's code, or did not.
+/// A pairing request, with or without proof that the device knows this device's code.
 fn asking(device: &AskingDevice, view: &View) -> String {
     let name = &device.name;
     let (sentence, label, command) = match (device.has_code, device.compares) {
@@ -228,7 +229,7 @@ fn asking(device: &AskingDevice, view: &View) -> String {
     out
 }
 
-/// A pairing that needs a yes on one of the two sides.
+/// A pairing that still needs a confirmation on one of the two sides.
 fn under_way(device: &PairedDevice, view: &View) -> String {
     let (name, id) = (&device.name, &device.id);
     let mut out;
@@ -285,7 +286,7 @@ fn connection(device: &PairedDevice, view: &View) -> String {
 }
 
 fn in_step(device: &PairedDevice) -> String {
-    // 99.99 is not all of it.
+    // 99.99 must not be shown as complete.
     if device.confirmed {
         format!("{} %", device.in_step.floor())
     } else {
@@ -293,7 +294,7 @@ fn in_step(device: &PairedDevice) -> String {
     }
 }
 
-/// What came of `pair` and `pair --accept`.
+/// The result of `pair` and `pair --accept`.
 pub fn pairing(pairing: &Pairing, here: &Device) -> String {
     let (name, id) = (&pairing.name, &pairing.id);
     match pairing.state.as_str() {

@@ -1,13 +1,13 @@
-//! The two ways a session went, side by side: rows that belong together on one line, what is common folded.
+//! The two versions of a split session side by side: matching rows on one line, common rows folded.
 
 use super::{View, cut, number, one_line, plural};
 use crate::when::ago;
 use session_roam_core::api::{Diff, DiffRow, DiffSide, Kind, Msg, SteeringRow};
 use unicode_width::UnicodeWidthStr;
 
-/// Where nobody looks, or the terminal does not say.
+/// For output without a terminal, or a terminal without a width.
 const WIDTH: usize = 120;
-/// Lines of a message that are shown.
+/// The most lines shown of a message.
 const LINES: usize = 6;
 
 pub fn diff(diff: &Diff, view: &View) -> String {
@@ -53,7 +53,7 @@ fn head(side: &DiffSide, view: &View) -> String {
     )
 }
 
-/// What each side changed of what the tool may do.
+/// Each side's changes of what the tool may do.
 fn changes(diff: &Diff, column: usize) -> String {
     let side = |side: &DiffSide| {
         let line = |row: &SteeringRow| {
@@ -117,7 +117,7 @@ fn lines(row: &DiffRow, devices: [&str; 2], column: usize) -> String {
         .collect()
 }
 
-/// The device is named where it is another one than the branch's.
+/// The device is named if it differs from the branch's.
 fn text(message: &Msg, branch: &str, column: usize) -> Vec<String> {
     let who = match message.role.as_str() {
         "user" => "You",

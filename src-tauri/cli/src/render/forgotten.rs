@@ -1,10 +1,10 @@
-//! Forgotten sessions: what forgetting one means, and what each device did about it.
+//! Forgotten sessions: the effect of forgetting one, and the result on each device.
 
 use super::{View, and, plural, project, wrap};
 use crate::when::ago;
 use session_roam_core::api::{ForgetPreview, ForgottenRow, ReceiptRow};
 
-/// What is asked; [`consequences`] stands above it.
+/// The question; [`consequences`] is printed above it.
 pub fn question(preview: &ForgetPreview) -> String {
     match (
         preview.sessions.first(),

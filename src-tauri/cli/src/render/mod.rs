@@ -1,4 +1,4 @@
-//! Answers in words. Pure: values, a width and a time in, text out.
+//! Answers as text. Pure: takes values, a width and a time; returns text.
 
 pub mod copies;
 pub mod devices;
@@ -13,16 +13,16 @@ use session_roam_core::session::Millis;
 use std::io::IsTerminal;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// What the text is made for.
+/// The conditions for which the text is made.
 #[derive(Clone, Copy)]
 pub struct View {
-    /// Columns there are; `None` where nobody is looking and nothing needs to be cut.
+    /// The available columns; `None` if nobody is watching and nothing needs to be cut.
     pub width: Option<usize>,
     pub now: Millis,
 }
 
 impl View {
-    /// The terminal's width; where the output is no terminal, `COLUMNS` if somebody set it.
+    /// The terminal's width; if the output is not a terminal, `COLUMNS` if set.
     pub fn here() -> Self {
         let columns = || std::env::var("COLUMNS").ok()?.parse().ok();
         let width = match std::io::stdout().is_terminal() {
@@ -59,7 +59,7 @@ pub fn number(n: u64) -> String {
     text
 }
 
-/// In MB, small ones in KB: 1 MB is 1,000,000 bytes.
+/// In MB, small sizes in KB: 1 MB is 1,000,000 bytes.
 pub fn size(bytes: u64) -> String {
     match bytes {
         0..100_000 => format!("{} KB", bytes.div_ceil(1000)),
@@ -80,7 +80,7 @@ pub fn and<S: AsRef<str>>(names: &[S]) -> String {
     }
 }
 
-/// A project's name for people, from its key: `git:github.com/acme/mono#web` is `acme/mono/web`.
+/// A project's display name from its key: `git:github.com/acme/mono#web` is `acme/mono/web`.
 pub fn project(key: &str) -> String {
     match key.split_once(':') {
         Some(("git", remote)) => match remote.split_once('/') {
@@ -97,7 +97,7 @@ pub fn project(key: &str) -> String {
     }
 }
 
-/// A title on one line, in quotes; a session without one says so.
+/// A title on one line, in quotes; a session without a title is labelled so.
 pub fn quoted(title: &str) -> String {
     match one_line(title).as_str() {
         "" => "a session without a title".into(),
@@ -126,7 +126,7 @@ pub fn cut(text: &str, width: usize) -> String {
     format!("{}…", cut.trim_end())
 }
 
-/// Breaks a paragraph at spaces so that it fits, each line after `indent` spaces.
+/// Breaks a paragraph at spaces to fit the width; each line is indented by `indent` spaces.
 pub fn wrap(text: &str, indent: usize, view: &View) -> String {
     let room = view
         .width

@@ -1,4 +1,4 @@
-//! One session: its messages, and the ways it went.
+//! One session: its messages and its branches.
 
 use super::tables::{below_home, short, short_enough, state, title};
 use super::{View, cut, number, one_line, plural, project, quoted, size, wrap};
@@ -7,9 +7,9 @@ use session_roam_core::api::{BranchRow, Message, SessionRow, Shown, SplitRow};
 use session_roam_core::session::SessionState;
 use unicode_width::UnicodeWidthStr;
 
-/// Lines of a tool's output that are shown; `--json` has them all.
+/// The most lines shown of a tool's output; `--json` has them all.
 const TOOL_LINES: usize = 4;
-/// Columns of a device's name beside a branch.
+/// Columns for a device's name beside a branch.
 const DEVICE: usize = 24;
 
 pub fn shown(shown: &Shown, view: &View) -> String {
@@ -61,9 +61,9 @@ fn head(row: &SessionRow, view: &View) -> String {
     out
 }
 
-/// Who speaks; the device only where it changes.
+/// The message's author; the device only if it changes.
 fn speaker(message: &Message, before: Option<&str>, view: &View) -> String {
-    // Never under another one's mark: who changed what the tool may do is to be seen.
+    // Never grouped with another author: whoever changed what the tool may do must be visible.
     if message.role == "steering" {
         let who = message.device.as_deref().unwrap_or("Another device");
         return format!("⚑ {who} changed how the tool works");
@@ -141,7 +141,7 @@ fn split(row: &SplitRow, view: &View) -> String {
             .unwrap_or(0)
     };
     let widths = (widest(device), widest(records));
-    // Where one says with `--branch` which one is meant.
+    // The ids that `--branch` accepts.
     let ids: Vec<&str> = row.branches.iter().map(id).collect();
     let n_chars = short_enough(&ids);
     for (at, branch) in row.branches.iter().enumerate() {

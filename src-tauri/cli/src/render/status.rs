@@ -1,4 +1,4 @@
-//! `roam status` and `roam doctor`: state first, reason second, what to do third.
+//! `roam status` and `roam doctor`: state first, then the reason, then what to do.
 
 use super::table::{Column, table};
 use super::{View, and, number, plural, project, quoted, size, wrap};
@@ -8,7 +8,7 @@ use session_roam_core::api::{
 };
 use session_roam_core::session::Problem;
 
-/// Titles named below one reason; the rest are counted.
+/// The most titles listed for one reason; the rest are counted.
 const NAMED: usize = 3;
 
 pub fn status(status: &Status, devices: &Devices, view: &View) -> String {
@@ -45,7 +45,7 @@ fn section(out: &mut String, head: &str, body: &str) {
     }
 }
 
-/// All of it in one sentence; the first thing that is not as it should be wins.
+/// The state in one sentence; the first problem wins.
 fn sentence(status: &Status, devices: &Devices, view: &View) -> String {
     let syncthing = &status.syncthing;
     match (status.engine.as_str(), syncthing.state.as_str()) {
@@ -111,7 +111,7 @@ fn connected_sentence(status: &Status, devices: &Devices, view: &View) -> String
             and(&here)
         ),
     };
-    // A name at the start of a sentence keeps the case its user gave it.
+    // A name at the start of a sentence keeps its case.
     if away.is_empty() {
         state
     } else {
@@ -127,7 +127,7 @@ fn away(device: &session_roam_core::api::PairedDevice, view: &View) -> String {
     }
 }
 
-/// How far the first import is.
+/// The progress of the first import.
 pub fn importing(moving: &Moving) -> String {
     format!(
         "Taking in your sessions: {} of {} ({}).",
@@ -195,7 +195,7 @@ fn needs_you(status: &Status, devices: &Devices, view: &View) -> String {
     out
 }
 
-/// One block a reason, however many sessions share it.
+/// One block per reason, however many sessions share it.
 fn waiting(rows: &[Waiting], view: &View) -> String {
     let mut groups: Vec<(&Waiting, Vec<&Waiting>)> = Vec::new();
     for row in rows {
@@ -354,7 +354,7 @@ pub fn doctor(doctor: &Doctor, view: &View) -> String {
     out
 }
 
-/// Something of this device's is not carried because its user said so.
+/// Some of this device's sessions do not sync because the user turned them off.
 fn is_partly_off(doctor: &Doctor) -> bool {
     doctor
         .tools

@@ -1,21 +1,21 @@
-//! Columns that line up and fit the terminal: those that may give way are cut, the widest first.
+//! Aligned columns that fit the terminal: the flexible columns are cut, the widest first.
 
 use super::{View, cut, one_line};
 use unicode_width::UnicodeWidthStr;
 
 /// Spaces between columns.
 const GAP: usize = 2;
-/// A column is not cut below this.
+/// The minimum width of a cut column.
 const LEAST: usize = 8;
-/// Below this many columns a table keeps to what one looks for first.
+/// Below this width a table keeps only the essential columns.
 const NARROW: usize = 120;
 
 #[derive(Clone, Copy, PartialEq)]
 pub enum Column {
     Text(&'static str),
-    /// To the right: numbers, sizes.
+    /// Right-aligned: numbers, sizes.
     Number(&'static str),
-    /// Text that is cut where the terminal is narrow.
+    /// Text that is cut on a narrow terminal.
     Gives(&'static str),
 }
 
@@ -27,7 +27,7 @@ impl Column {
     }
 }
 
-/// Where the terminal is narrower than [`NARROW`], the columns of `wide_only` are left out.
+/// On a terminal narrower than [`NARROW`], the columns of `wide_only` are left out.
 pub fn table_but<const N: usize>(
     wide_only: &[usize],
     columns: [Column; N],

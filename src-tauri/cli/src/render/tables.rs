@@ -8,7 +8,7 @@ use session_roam_core::api::{HistoryRow, ProjectRow, SegmentRow, SessionRow, Ste
 use session_roam_core::session::SessionState;
 use std::path::{Path, PathBuf};
 
-/// The column that makes room for titles on a narrow terminal.
+/// The column that is dropped on a narrow terminal, for the titles.
 const DEVICES: usize = 6;
 
 pub fn sessions(rows: &[SessionRow], filtered: bool, view: &View) -> String {
@@ -72,7 +72,7 @@ fn sessions_summary(rows: &[SessionRow]) -> String {
     parts.join(" · ")
 }
 
-/// A session's state as the user would say it.
+/// A session's state in the user's words.
 pub fn state(state: SessionState) -> &'static str {
     match state {
         SessionState::Split => "went two ways",
@@ -87,7 +87,7 @@ pub fn title(title: &str) -> String {
     }
 }
 
-/// How many characters tell these ids apart, eight at least.
+/// How many characters distinguish these ids, at least eight.
 pub fn short_enough(ids: &[&str]) -> usize {
     let mut sorted: Vec<&str> = ids.to_vec();
     sorted.sort_unstable();
@@ -178,7 +178,7 @@ fn tool_line(row: &ToolRow) -> [String; 8] {
     ]
 }
 
-/// An editor has a directory for each folder that was ever opened in it: the first ones tell enough.
+/// An editor has a directory for each folder that was ever opened in it: the first ones suffice.
 fn stores(roots: &[PathBuf]) -> String {
     const SHOWN: usize = 2;
     match roots.len() {
@@ -272,7 +272,7 @@ pub fn plan(rows: &[StepRow], view: &View) -> String {
     )
 }
 
-/// What does not move has no size.
+/// A size; empty for a step that moves no data.
 fn some_size(bytes: u64) -> String {
     if bytes == 0 {
         String::new()
@@ -350,7 +350,7 @@ pub fn journal(rows: &[SegmentRow], view: &View) -> String {
             ]
         })
         .collect();
-    // The path is what one copies from here: it is never cut.
+    // The path is for copying, so it is never cut.
     table(
         [
             Text("Device"),
@@ -370,7 +370,7 @@ fn places(dirs: &[PathBuf]) -> String {
     and(&dirs.iter().map(|dir| below_home(dir)).collect::<Vec<_>>())
 }
 
-/// A path as the user would write it: `~/code/api`.
+/// A path in the user's notation: `~/code/api`.
 pub fn below_home(path: &Path) -> String {
     let home = std::env::home_dir().filter(|home| home.is_absolute() && home.parent().is_some());
     match home.and_then(|home| path.strip_prefix(home).map(Path::to_owned).ok()) {

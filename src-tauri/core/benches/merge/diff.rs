@@ -1,5 +1,5 @@
-//! The two sides of a split: 20,000 messages, 50 MB, three ways of having something in common. Timed as the engine
-//! answers: the record read from the state, compared, as JSON.
+//! The two sides of a split: 20,000 messages, 50 MB, three kinds of common content. Timed like the
+//! engine's answer: the record read from the state, compared, as JSON.
 
 use crate::made::{
     Device, IMPORT, Shape, Writer, Written, key_of, line_end, reader, tip_of, write_journals,
@@ -67,7 +67,7 @@ pub fn measure(place: &Path) {
             let dirs = write_journals(&context.vault, &ids, &written);
             let mut record = SessionRecord::default();
             ingest(&context, &mut record, &dirs).expect("journals can be read");
-            // As the look that notices a split leaves it.
+            // As left by the reconcile that notices a split.
             branch_layout(&context, &ids.0, &mut record, &Dependents::default())
                 .expect("journals can be read");
             let record = serde_json::to_string(&record).expect("plain data");
@@ -83,7 +83,7 @@ pub fn measure(place: &Path) {
     }
 }
 
-/// About so many lines of like size.
+/// About `n` lines of similar size.
 fn lines(writer: &mut Writer, n: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(n * LINE * 2);
     for _ in 0..n {
@@ -93,7 +93,7 @@ fn lines(writer: &mut Writer, n: usize) -> Vec<u8> {
     out
 }
 
-/// Every fiftieth line is another one with nearly the same words, as after an edit.
+/// Every fiftieth line is replaced by a similar one, as after an edit.
 fn edited(left: &[u8]) -> Vec<u8> {
     let line = |(at, line): (usize, &[u8])| match at % 50 {
         7 => String::from_utf8_lossy(line)
@@ -102,7 +102,7 @@ fn edited(left: &[u8]) -> Vec<u8> {
             .into_bytes(),
         _ => line.to_vec(),
     };
-    // The first line differs, so that the two part before all of them.
+    // The first line differs, so that the two diverge before all lines.
     let mut right = Writer::new(Shape::Claude, 5).lines(500);
     right.extend(
         left.split_inclusive(|byte| *byte == b'\n')
@@ -121,7 +121,7 @@ fn other(left: &[u8]) -> Vec<u8> {
     lines(&mut Writer::new(shape, 99), LINES)
 }
 
-/// The same conversation with another end and another beginning.
+/// The same conversation with a different end and a different beginning.
 fn later(left: &[u8]) -> Vec<u8> {
     let mut right = Writer::new(Shape::Claude, 5).lines(500);
     right.extend_from_slice(&left[..line_end(left, left.len() * 9 / 10)]);

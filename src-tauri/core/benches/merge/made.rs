@@ -1,4 +1,5 @@
-//! Made-up sessions and the journals that three devices would have of them. Nobody's real words are in it.
+//! Made-up sessions and the journals that three devices would have of them. Contains nobody's real
+//! text.
 
 use session_roam_core::engine::{Context, Shared, SystemClock};
 use session_roam_core::session::device_id::device_id_of_cert;
@@ -16,12 +17,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// 2026-10-20T08:00:00Z: the same on every day it is made.
+/// 2026-10-20T08:00:00Z: the same on every day.
 const BEGIN_MS: i64 = 1_792_483_200_000;
 /// A frame of a first import.
 pub const IMPORT: usize = 1 << 20;
 
-/// Numbers that look random and are the same for the same seed (SplitMix64, public domain).
+/// Pseudo-random numbers, the same for the same seed (SplitMix64, public domain).
 pub struct Dice(pub u64);
 
 impl Dice {
@@ -41,8 +42,8 @@ impl Dice {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// A record's size: 740 B in the middle, 3.5 KB at the 90th percentile, one in 20,000 above 100 KB (figures
-    /// published for one user's store of 1,065 transcripts in 2026).
+    /// A record's size: 740 B in the middle, 3.5 KB at the 90th percentile, one in 20,000 above 100
+    /// KB (figures published for one user's store of 1,065 transcripts in 2026).
     fn record_size(&mut self) -> usize {
         if self.below(20_000) == 0 {
             return 120_000 + self.below(500_000) as usize;
@@ -63,21 +64,21 @@ impl Dice {
     }
 }
 
-/// Which tool's lines a session has.
+/// The tool whose line format a session has.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Shape {
     Claude,
     Codex,
 }
 
-/// A session's lines, one after the other.
+/// Writes a session's lines in order.
 pub struct Writer {
     pub shape: Shape,
     pub id: String,
     parent: String,
     now_ms: i64,
     pub dice: Dice,
-    /// Sessions quote the same files again and again; that is what makes them small in a journal.
+    /// Sessions quote the same files again and again, which makes them small in a journal.
     seen: String,
 }
 
@@ -101,7 +102,7 @@ impl Writer {
         }
     }
 
-    /// Lines until they have about `bytes`.
+    /// Lines up to a total of about `bytes`.
     pub fn lines(&mut self, bytes: usize) -> Vec<u8> {
         let mut out = Vec::with_capacity(bytes + (1 << 16));
         while out.len() < bytes {
@@ -167,7 +168,7 @@ impl Writer {
         out.extend_from_slice(line.as_bytes());
     }
 
-    /// Text as it stands in JSON, with line ends and quotes escaped.
+    /// Text in JSON's form, with line ends and quotes escaped.
     fn text(&mut self, size: usize) -> String {
         let words: Vec<&str> = WORDS.split_whitespace().collect();
         let mut text = String::with_capacity(size + 32);
@@ -204,7 +205,7 @@ impl Writer {
     }
 }
 
-/// A device that writes journals; its vault is what a reader has of it.
+/// A device that writes journals; its vault contains what a reader has of it.
 pub struct Device {
     pub name: &'static str,
     pub id: DeviceId,
@@ -212,8 +213,8 @@ pub struct Device {
 }
 
 impl Device {
-    /// Three devices, the one whose journals are read last first: it begins the sessions, so that everything the others
-    /// wrote has to wait for its beginning.
+    /// Three devices, the one whose journals are read last first: it begins the sessions, so that
+    /// all lines of the others must wait for its beginning.
     pub fn three() -> [Self; 3] {
         let mut devices = ["desk", "laptop", "server"].map(|name| Self {
             name,
@@ -225,7 +226,7 @@ impl Device {
     }
 }
 
-/// What a device recorded: lines after a chain id, in frames of about so many bytes.
+/// The lines that a device recorded after a chain id, in frames of about this size.
 pub struct Written<'a> {
     pub device: &'a Device,
     pub after: ChainId,
@@ -237,19 +238,19 @@ pub struct Written<'a> {
 
 pub type Dirs = Vec<(String, Lane, String)>;
 
-/// A session as the vault has it.
+/// A session as stored in the vault.
 #[derive(Clone)]
 pub struct Made {
     pub key: SessionKey,
     pub dirs: Dirs,
     pub doc: DocName,
-    /// Bytes of lines, each once.
+    /// Bytes of lines, each counted once.
     pub bytes: u64,
-    /// What every device holds, as plain bytes.
+    /// The lines of every device as plain bytes.
     pub plain: Vec<Vec<u8>>,
 }
 
-/// The context of a fourth device: it only reads.
+/// The context of a fourth device, which only reads.
 pub fn reader(home: &Path, devices: &[Device]) -> Context {
     let (id, key) = (
         device_id_of_cert(b"reader"),
@@ -282,7 +283,7 @@ pub fn reader(home: &Path, devices: &[Device]) -> Context {
     )
 }
 
-/// Where lines end.
+/// The chain id of the last line.
 pub fn tip_of(after: ChainId, bytes: &[u8]) -> ChainId {
     let mut chain = Chain::from(after);
     chain.feed(bytes);
@@ -310,7 +311,7 @@ pub fn key_of(shape: Shape, id: &str) -> (SessionKey, SessionId, DocName) {
     )
 }
 
-/// Writes what the devices recorded of a session into a vault, as their engines would.
+/// Writes the devices' records of a session into a vault, like their engines.
 pub fn write_journals(
     vault: &Vault,
     (key, id, doc): &(SessionKey, SessionId, DocName),
@@ -370,7 +371,7 @@ pub fn write_journals(
         .collect()
 }
 
-/// Without the syncing of each frame to disk, which a benchmark of reading need not wait for.
+/// Does not sync each frame to disk, which a benchmark of reading need not wait for.
 fn append(
     vault: &Vault,
     journal: &mut Journal,
@@ -425,8 +426,8 @@ fn card(doc: &DocName) -> SessionCard {
     }
 }
 
-/// A session of about `bytes` that one device began and two others went on with, each in its own way; `frame` is what
-/// a frame holds.
+/// A session of about `bytes` that one device began and two others continued, each in its own way;
+/// `frame` is the size of a frame.
 pub fn split_session(
     context: &Context,
     devices: &[Device; 3],

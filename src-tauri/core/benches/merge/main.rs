@@ -1,5 +1,6 @@
-//! What merging, comparing and reading cost, on made-up sessions: `cargo xtask bench merge` makes a table of it. Prints a JSON
-//! line for each figure: `{"what", "value", "cpu", "unit"}`; fails because of none of them.
+//! The cost of merging, comparing and reading, on made-up sessions: `cargo xtask bench merge` makes
+//! a table of it. Prints a JSON line for each figure: `{"what", "value", "cpu", "unit"}`; no figure
+//! is a failure.
 
 mod diff;
 mod made;
@@ -9,7 +10,7 @@ mod union;
 use std::time::{Duration, Instant};
 
 fn main() {
-    // Cargo's own argument for every benchmark; a filter after `--` chooses some of them.
+    // Cargo's own argument for every benchmark; a filter after `--` selects some of them.
     let filter = std::env::args().skip(1).find(|arg| !arg.starts_with("--"));
     let place = tempfile::Builder::new()
         .prefix("rm")
@@ -27,7 +28,8 @@ fn main() {
     }
 }
 
-/// By the clock, and of all cores together: a busy machine stretches the one and hardly the other.
+/// By the clock, and of all cores together: a busy machine stretches the clock time and hardly the
+/// CPU time.
 #[derive(Clone, Copy, Default, PartialEq, PartialOrd)]
 struct Took {
     clock: Duration,
@@ -51,18 +53,18 @@ fn cpu_time() -> Duration {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: it writes into `time` and nowhere else.
+    // SAFETY: the call writes into `time` and nowhere else.
     unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) };
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// Not asked for here: the clock alone speaks.
+/// Not measured here: only the clock counts.
 #[cfg(not(unix))]
 fn cpu_time() -> Duration {
     Duration::ZERO
 }
 
-/// A throughput, as xtask reads it.
+/// Prints a throughput in xtask's format.
 fn say_speed(what: &str, bytes: u64, took: Took) {
     let speed = |time: Duration| bytes as f64 / 1e6 / time.as_secs_f64().max(1e-9);
     say(what, "MB/s", speed(took.clock), speed(took.cpu));
@@ -80,7 +82,7 @@ fn say(what: &str, unit: &str, value: f64, cpu: f64) {
     );
 }
 
-/// The time in the middle of `rounds`. `prepare` is not timed.
+/// The median time of `rounds`. `prepare` is not timed.
 fn middle<T>(rounds: usize, mut prepare: impl FnMut() -> T, mut work: impl FnMut(T)) -> Took {
     let once = |_| {
         let prepared = prepare();

@@ -1,5 +1,5 @@
-//! Opening a transcript of 50 MB: the first page, a later one, one part. Timed as the engine answers: the record read
-//! from the state, a page read, as JSON.
+//! Opening a transcript of 50 MB: the first page, a later one, one part. Timed like the engine's
+//! answer: the record read from the state, a page read, as JSON.
 
 use crate::made::{Device, IMPORT, Shape, Writer, Written, key_of, reader, write_journals};
 use crate::{Took, middle, say_time};

@@ -1,5 +1,5 @@
-//! Union and projection: from the journals of three devices to tries, and from there to the bytes of files. Beside
-//! them, in the same run, what plainer work on the same bytes costs.
+//! Union and projection: from the journals of three devices to tries, and from there to the bytes
+//! of files. In the same run, the cost of simpler work on the same bytes.
 
 use crate::made::{Device, IMPORT, Made, Shape, reader, split_session};
 use crate::{middle, say_speed};
@@ -17,7 +17,7 @@ use std::path::Path;
 type Runs = Vec<(Edge, Vec<Line>)>;
 
 const ROUNDS: usize = 3;
-/// A frame of live work: what a tool writes at a time.
+/// A frame of live work: the usual size of a tool's write.
 const LIVE: usize = 6_000;
 
 pub fn measure(place: &Path) {
@@ -103,7 +103,7 @@ fn of_set(name: &str, context: &Context, made: &[Made]) {
     );
 }
 
-/// A session read from all its journals, as the product does it when they arrived.
+/// Reads a session from all its journals, like the product when they arrive.
 fn union(context: &Context, made: &Made) -> SessionRecord {
     let mut record = SessionRecord::default();
     let done = ingest(context, &mut record, &made.dirs).expect("journals can be read");
@@ -118,7 +118,7 @@ fn union(context: &Context, made: &Made) -> SessionRecord {
     record
 }
 
-/// The session's file and those of its forks; how many bytes they have.
+/// Renders the session's file and those of its forks; returns their size in bytes.
 fn project(context: &Context, made: &Made, record: &SessionRecord, layout: &BranchLayout) -> u64 {
     let state = &record.docs[&made.doc];
     let journal_reader = context.journal_reader(&made.key.tool, &record.journals, &made.doc);
@@ -137,7 +137,8 @@ fn project(context: &Context, made: &Made, record: &SessionRecord, layout: &Bran
     bytes
 }
 
-/// What the union is made of, one after the other: chaining alone, inserting lines that are chained already.
+/// The parts of the union, one after the other: chaining alone, inserting lines that are chained
+/// already.
 fn parts(context: &Context, made: &[Made]) {
     let total: u64 = made.iter().map(|made| made.bytes).sum();
     let took = middle(
@@ -177,7 +178,7 @@ fn parts(context: &Context, made: &[Made]) {
     say_speed("of it: inserting lines that are chained", total, took);
 }
 
-/// The runs of a session's trie, chained: what an insertion is given.
+/// The runs of a session's trie, chained: the input of an insertion.
 fn chained(context: &Context, made: &Made) -> (SessionRecord, Vec<(Edge, Vec<Line>)>) {
     let record = union(context, made);
     let journal_reader = context.journal_reader(&made.key.tool, &record.journals, &made.doc);
@@ -192,7 +193,7 @@ fn chained(context: &Context, made: &Made) -> (SessionRecord, Vec<(Edge, Vec<Lin
     (record, runs)
 }
 
-/// Copying, hashing, and what a merge by parsing and sorting does: every line to a value, by its time.
+/// Copying, hashing, and a merge that parses and sorts: every line to a value, by its time.
 fn plainer(place: &Path, made: &[Made]) {
     std::fs::create_dir_all(place).expect("a directory");
     let total: u64 = made.iter().map(|made| made.bytes).sum();

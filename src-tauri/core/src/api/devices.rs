@@ -1,4 +1,4 @@
-//! The answers about devices: this one, the paired ones, those that ask, and pairing with them.
+//! The answers about devices: this one, the paired ones, pairing requests, and pairing.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 pub struct Device {
     pub id: String,
     pub name: String,
-    /// `session-roam:1?id=…&name=…&addr=…&key=…`: with a secret that is good for one pairing.
+    /// `session-roam:1?id=…&name=…&addr=…&key=…`, with a secret that is valid for one pairing.
     pub code: String,
-    /// RFC 3339: until when the code can be used. Another is shown before that.
+    /// RFC 3339: the code's expiry. A new code is shown before that.
     #[serde(default)]
     pub code_until: String,
     pub addresses: Vec<String>,
@@ -19,20 +19,21 @@ pub struct Devices {
     pub paired: Vec<PairedDevice>,
     pub asking: Vec<AskingDevice>,
     pub proposed: Vec<ProposedDevice>,
-    /// Others that ask and are not listed: nobody reads a list without end.
+    /// The number of pairing requests that are not listed, since the list is limited.
     #[serde(default)]
     pub more_asking: u64,
-    /// Devices on the same network that run Syncthing and are in none of the other lists. What is heard there proves
-    /// nothing: the digits must be the same on both screens before one of them is paired.
+    /// Devices on the same network that run Syncthing and are in none of the other lists.
+    /// Announcements prove nothing: the digits must be the same on both screens before a device is
+    /// paired.
     #[serde(default)]
     pub nearby: Vec<NearbyDevice>,
-    /// Why nobody can be heard there, where that is so.
+    /// Why no devices can be discovered there, if so.
     #[serde(default)]
     pub nearby_off: Option<String>,
-    /// What the device list says of the devices that are approved here.
+    /// What the device list records of the devices approved here.
     #[serde(default)]
     pub approvals: Vec<Approval>,
-    /// Devices that were put out.
+    /// Revoked devices.
     #[serde(default)]
     pub revoked: Vec<RevokedDevice>,
 }
@@ -40,9 +41,9 @@ pub struct Devices {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Approval {
     pub id: String,
-    /// What is approved on that device is approved here, too.
+    /// Approvals given on that device apply here, too.
     pub follow: bool,
-    /// The device with which the approval came; `null` if it was given here.
+    /// The device that forwarded the approval; `null` if it was given here.
     pub via: Option<String>,
 }
 
@@ -50,13 +51,13 @@ pub struct Approval {
 pub struct RevokedDevice {
     pub id: String,
     pub name: String,
-    /// Names of the devices that revoked it.
+    /// Names of the devices that revoked this one.
     pub by: Vec<String>,
     /// RFC 3339.
     pub at: String,
-    /// What it wrote later is taken out; `null` if nothing is.
+    /// Later writes of the device are taken out; `null` if none are.
     pub since: Option<String>,
-    /// Names of the devices that have not heard of it yet.
+    /// Names of the devices that have not received the revocation yet.
     pub not_heard: Vec<String>,
 }
 
@@ -65,20 +66,21 @@ pub struct RevokedDevice {
 pub struct RevokeAnswer {
     pub id: String,
     pub name: String,
-    /// False if it was only asked what it would mean.
+    /// False if only a preview was requested.
     pub done: bool,
-    /// Journals of the device that are here; what was accepted of them stays.
+    /// Journals of the device that are here; their accepted part stays.
     pub journals: u64,
-    /// Sessions of which something is taken out.
+    /// Sessions from which something is taken out.
     pub cut: u64,
-    /// Names of the devices that have not heard of it yet: until then they still sync with the device.
+    /// Names of the devices that have not received the revocation: until then they still sync with
+    /// the device.
     pub not_heard: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NearbyDevice {
     pub id: String,
-    /// A name that was given to it here before; Syncthing tells none.
+    /// The device's earlier name here; Syncthing does not report names.
     pub name: Option<String>,
     pub addresses: Vec<String>,
 }
@@ -88,30 +90,31 @@ pub struct PairedDevice {
     pub id: String,
     pub name: String,
     pub connected: bool,
-    /// RFC 3339, `null` when never.
+    /// RFC 3339, `null` if never.
     pub last_seen: Option<String>,
     pub addresses: Vec<String>,
-    /// Six digits while they are compared and both screens show them; empty otherwise.
+    /// Six digits while both screens show them for comparison; empty otherwise.
     pub digits: String,
-    /// The pairing is complete on this side: before that nothing is shared.
+    /// The pairing is complete on this side: nothing is shared before that.
     pub confirmed: bool,
-    /// `paired`, `asked` (its user must say yes), `comparing` (digits are compared), `ended` (nothing came of it).
+    /// `paired`, `asked` (its user must accept), `comparing` (digits are compared), `ended`
+    /// (without a pairing).
     #[serde(default)]
     pub state: String,
-    /// The share of this device's data the other one has, 0 to 100.
+    /// The share of this device's data that the other device has, 0 to 100.
     pub in_step: f64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AskingDevice {
     pub id: String,
-    /// It chose the name itself.
+    /// Chosen by the device itself.
     pub name: String,
     pub address: String,
-    /// It has proved that this device's code was entered on it.
+    /// The device has proved that this device's code was entered on it.
     #[serde(default)]
     pub has_code: bool,
-    /// It asks to compare digits.
+    /// The device asks to compare digits.
     #[serde(default)]
     pub compares: bool,
 }
@@ -120,18 +123,19 @@ pub struct AskingDevice {
 pub struct ProposedDevice {
     pub id: String,
     pub name: String,
-    /// The paired device that knows it.
+    /// The paired device that knows this device.
     pub by: String,
 }
 
-/// What a pairing code says.
+/// The contents of a pairing code.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Code {
     pub id: String,
     pub name: String,
-    /// It carries a secret, which proves the two devices to each other. Without one, digits are compared.
+    /// The code carries a secret, which proves the two devices to each other. Without a secret,
+    /// digits are compared.
     pub proves: bool,
-    /// That device has proved to know this device's code: pairing lets it in.
+    /// The other device has proved to know this device's code: pairing lets the other device in.
     pub has_code: bool,
     pub paired: bool,
 }
@@ -142,6 +146,7 @@ pub struct Pairing {
     pub id: String,
     pub name: String,
     pub digits: String,
-    /// `asked` (the other side must say yes), `comparing` (both must confirm the digits), `paired`, `already_paired`.
+    /// `asked` (the other side must accept), `comparing` (both must confirm the digits), `paired`,
+    /// `already_paired`.
     pub state: String,
 }

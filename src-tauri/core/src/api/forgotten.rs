@@ -1,51 +1,52 @@
-//! What is answered about sessions that are forgotten: plain types, like those in types.rs.
+//! The answers about forgotten sessions: plain types, like those in types.rs.
 
 use super::types::SessionRow;
 use serde::{Deserialize, Serialize};
 
-/// What forgetting a session would mean.
+/// The effect of forgetting a session.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ForgetPreview {
-    /// The session first, then the versions of it that became sessions of their own: all go together.
+    /// The session first, then its versions that became sessions of their own: all are forgotten
+    /// together.
     pub sessions: Vec<SessionRow>,
-    /// The devices that are to remove it.
+    /// The devices that will remove the session.
     pub devices: Vec<String>,
-    /// Devices that may have it and will not hear of it: revoked, or not paired any more.
+    /// Devices that may have the session and cannot be notified: revoked, or no longer paired.
     pub cannot_be_told: Vec<String>,
-    /// Minutes in which `undo` takes it back.
+    /// Minutes during which `undo` restores the session.
     pub minutes: u64,
 }
 
 /// A forgotten session.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ForgottenRow {
-    /// `<tool>/<hash>`: all that is kept of its name.
+    /// `<tool>/<hash>`: the only name that is kept.
     pub key: String,
     pub tool: String,
-    /// Its id and title, on the device that forgets it and only until it cannot be taken back any more.
+    /// Its id and title, on the device that forgets it and only as long as `undo` is possible.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// The devices that forgot it.
+    /// The devices that forgot the session.
     pub by: Vec<String>,
     pub at: String,
-    /// Until when `undo` takes it back.
+    /// The deadline for `undo`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo_until: Option<String>,
-    /// It is held here by the guard, and nothing of it was removed.
+    /// The guard holds the session here, and nothing was removed.
     pub held: bool,
     pub receipts: Vec<ReceiptRow>,
 }
 
-/// What one device did about it.
+/// The result on one device.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ReceiptRow {
     pub device: String,
-    /// `removed`, `in_store` (in the tool's store still), `removing` (this device is at it), `waiting` (it has not heard
-    /// of it), `held` (a guard asks its user first), `cannot_be_told`.
+    /// `removed`, `in_store` (still in the tool's store), `removing` (in progress on this device),
+    /// `waiting` (not notified yet), `held` (a guard asks its user first), `cannot_be_told`.
     pub state: String,
-    /// Why, where there is something to say.
+    /// The reason, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,5 @@
-//! Where this device's session-roam lives: config.toml, state, vault and the Syncthing home.
-//! A pure function of the variables it is given; whether the directory exists is somebody else's question.
+//! Where this device's session-roam lives: config.toml, state, vault and the Syncthing home. A pure
+//! function of the given variables; does not check whether the directory exists.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -28,8 +28,8 @@ impl Os {
     }
 }
 
-/// Says where the home is: `SESSION_ROAM_HOME`, else the system's place for data. `None` when the variables do not
-/// tell (no `HOME`, for instance). An empty variable counts as unset.
+/// Returns the home: `SESSION_ROAM_HOME`, else the system's place for data. `None` if the variables
+/// do not determine it (no `HOME`, for instance). An empty variable counts as unset.
 pub fn home(os: Os, var: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     let var = |name: &str| var(name).filter(|value| !value.is_empty());
     if let Some(chosen) = var("SESSION_ROAM_HOME") {
@@ -53,7 +53,7 @@ pub fn home(os: Os, var: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     Some(data.join(NAME))
 }
 
-/// The XDG base directory specification (0.8) has relative paths ignored.
+/// The XDG base directory specification (0.8) says that relative paths are ignored.
 fn is_rooted(path: &OsString) -> bool {
     path.as_encoded_bytes().starts_with(b"/")
 }

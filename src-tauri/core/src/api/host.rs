@@ -1,4 +1,5 @@
-//! The engine on its threads: one loop, a few workers, the watches, the child, the socket. One per home.
+//! Runs the engine on its threads: one loop, a few workers, the watches, the child, the socket. One
+//! per home.
 
 use crate::api::socket::{self, Handler, Server};
 use crate::api::{ApiError, Request};
@@ -24,24 +25,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Names another Syncthing program than the one that would be found.
+/// Names a Syncthing program that takes precedence.
 const SYNCTHING_VARIABLE: &str = "SESSION_ROAM_SYNCTHING";
 
-/// The running engine. Dropping it leaves it running; `wait` ends with it.
+/// The running engine. Dropping the host leaves the engine running; `wait` returns when it ends.
 pub struct Host {
     inbox: Sender<Event>,
     thread: JoinHandle<()>,
-    // Held as long as the engine lives: the system lets go of it even after a crash.
+    // Held as long as the engine lives: the system releases it even after a crash.
     _lock: File,
 }
 
-/// Asks the engine to end in good order; may be called often and from anywhere.
+/// Asks the engine to end in good order; may be called repeatedly and from anywhere.
 #[derive(Clone)]
 pub struct StopHandle(Sender<Event>);
 
 impl StopHandle {
     pub fn stop(&self) {
-        // The loop being gone already is what was asked for.
+        // If the loop is already gone, the engine has stopped.
         let _ = self.0.send(Event::Stop);
     }
 }
@@ -63,8 +64,8 @@ impl Host {
     }
 }
 
-/// Where the tools are, as this process sees it.
-#[allow(clippy::disallowed_methods)] // the one place that looks at the environment
+/// The tools' environment, as this process sees it.
+#[allow(clippy::disallowed_methods)] // the one place that reads the environment
 pub fn machine() -> Machine {
     let vars: std::collections::BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -139,7 +140,7 @@ pub(super) fn child_config(home: &Path, settings: &Settings) -> ChildConfig {
     }
 }
 
-/// The variable goes before config.toml: whoever sets it means this one start.
+/// The variable takes precedence over config.toml: whoever sets it means this one start.
 fn chosen_syncthing(variable: Option<&String>, settings: &Settings) -> Option<PathBuf> {
     variable
         .filter(|path| !path.is_empty())
@@ -157,7 +158,7 @@ fn make_private(dir: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Two engines would write one journal; the second one is told so.
+/// Two engines would write one journal; the second one gets an error.
 pub(super) fn lock(home: &Path) -> Result<File, ApiError> {
     let path = home.join("engine.lock");
     let unusable = |error: &dyn std::fmt::Display| {
@@ -194,7 +195,7 @@ fn device_name(settings: &Settings) -> String {
     #[cfg(unix)]
     let system = {
         let mut buffer = [0u8; 256];
-        // SAFETY: the buffer is as long as we say, and gethostname writes no further.
+        // SAFETY: the buffer has the given length, and gethostname writes no further.
         let answer = unsafe { libc::gethostname(buffer.as_mut_ptr().cast(), buffer.len() - 1) };
         (answer == 0).then(|| {
             String::from_utf8_lossy(&buffer)
@@ -276,7 +277,7 @@ fn parts(
     })
 }
 
-/// What the settings and the state say at the start.
+/// The settings and the state at the start.
 pub fn shared(
     settings: &Settings,
     state: &State,
@@ -386,12 +387,13 @@ fn run(parts: Parts, events: &Receiver<Event>, inbox: &Sender<Event>, server: &S
     );
     let mut roots = engine.roots();
     while let Ok(event) = events.recv() {
-        // The tools ask the disk where their stores are. These events are very many and move no store.
+        // The tools find their stores on the disk. These events are frequent and move no store.
         let may_move_stores = !matches!(
             event,
             Event::Reconciled(_) | Event::Erased(_) | Event::Transport(_)
         );
-        // A fault in handling one event must not end the engine: what it would have done is found again by looking.
+        // A fault in handling one event must not end the engine: a later scan finds the unfinished
+        // work.
         let handled =
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| engine.handle(event)));
         if !handled.unwrap_or(true) {
@@ -427,7 +429,7 @@ fn watched(inbox: &Sender<Event>) -> impl Fn(WatchEvent) + Send + Sync + 'static
     }
 }
 
-/// A few threads that look at sessions, one session each at a time.
+/// A few threads that reconcile sessions, one session each at a time.
 struct Workers {
     jobs: Sender<Box<dyn FnOnce() + Send>>,
     context: Arc<Context>,
@@ -449,7 +451,8 @@ impl Workers {
                     }
                 }
             };
-            // Fewer workers are slower, none would be an engine that does nothing: the first one must start.
+            // With fewer workers the engine is slower, with none it does nothing: the first one
+            // must start.
             let started = std::thread::Builder::new()
                 .name(format!("roam-worker-{number}"))
                 .spawn(run);

@@ -1,5 +1,5 @@
-//! `roam device --new-identity`: a device that was copied, or put back from a backup, becomes a device of its own.
-//! It works on a home on which no engine runs.
+//! `roam device --new-identity`: a copied device, or one restored from a backup, becomes a device
+//! of its own. Works on a home on which no engine runs.
 
 use super::host;
 use super::types::{ApiError, Done};
@@ -10,8 +10,8 @@ use crate::settings;
 use crate::syncthing::{self, ensure_identity};
 use std::path::{Path, PathBuf};
 
-/// Sets the old keys aside and makes new ones. The sessions, the state and the vault stay; what this device wrote under
-/// its old identity is passed on under the new one at the next start.
+/// Sets the old keys aside and makes new ones. The sessions, the state and the vault stay. The next
+/// start records under the new identity what this device wrote under the old one.
 pub fn new_identity(home: &Path) -> Result<Done, ApiError> {
     let home = &std::path::absolute(home).map_err(|error| unusable(home, &error))?;
     let _lock = host::lock(home).map_err(|error| match error.code.as_str() {
@@ -50,7 +50,8 @@ pub fn new_identity(home: &Path) -> Result<Done, ApiError> {
             "Start it with `roam run`; it makes one.",
         ));
     };
-    // Said first: from now on the old one's journals count as ours to pass on, whatever happens in between.
+    // Saved first: from now on the old identity's journals count as ours to pass on, even after a
+    // crash.
     let mut registry = DeviceRegistry::load(home).map_err(|error| unusable(home, &error))?;
     let until = SystemClock.now();
     registry.leave_identity(
@@ -133,7 +134,7 @@ mod tests {
         let home = tempfile::tempdir().expect("home");
         let child =
             host::child_config(home.path(), &settings::load(home.path()).expect("settings"));
-        // Without Syncthing there are no keys to make.
+        // Without Syncthing no keys can be made.
         let Ok(before) = ensure_identity(&child) else {
             return;
         };

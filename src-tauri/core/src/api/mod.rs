@@ -1,4 +1,4 @@
-//! Commands and their answers, and the socket they travel over.
+//! Commands and their answers, and the socket that carries them.
 
 pub mod devices;
 pub mod forgotten;

@@ -1,9 +1,9 @@
-//! Commands as one would type them: `cd DIR && PROGRAM ARGS`, quoted for the shell of the system. What is quoted may come
-//! from another device: in whatever shell it is pasted, it is one word.
+//! Commands in the form one would type: `cd DIR && PROGRAM ARGS`, quoted for the system's shell.
+//! The words may come from another device: in any shell, each pasted word stays one word.
 
 use super::types::Resume;
 
-/// The command line that does what `roam resume` does, for this system's shell.
+/// The command line that is equivalent to `roam resume`, for this system's shell.
 pub fn command_line(resume: &Resume) -> String {
     if cfg!(windows) {
         for_cmd(resume)
@@ -12,7 +12,7 @@ pub fn command_line(resume: &Resume) -> String {
     }
 }
 
-/// One word of a command that is shown for pasting.
+/// Quotes one word of a command that is shown for pasting.
 pub fn word(text: &str) -> String {
     if cfg!(windows) {
         for_any_on_windows(text)
@@ -106,11 +106,11 @@ pub fn for_powershell(resume: &Resume) -> String {
     steps.join("; ")
 }
 
-/// For sh, bash, zsh and fish alike. Single quotes protect all but themselves and, in fish, the backslash; both stand in
-/// double quotes, where the four agree.
+/// For sh, bash, zsh and fish alike. Single quotes protect everything but the single quote and, in
+/// fish, the backslash. Both are put in double quotes, where the four shells agree.
 pub fn sh(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@+,".contains(c);
-    // A `=` in front is a command's path to zsh.
+    // zsh expands a leading `=` to a command's path.
     if word.starts_with(plain) && word.chars().all(|c| plain(c) || c == '=') {
         return word.to_owned();
     }
@@ -130,8 +130,9 @@ pub fn sh(word: &str) -> String {
     quoted
 }
 
-/// For cmd.exe, typed at its prompt: first as a program takes its arguments apart, then every character that means
-/// something to cmd itself behind a caret, the quotes too, so that cmd never believes to be inside of some.
+/// For cmd.exe, typed at its prompt: first quotes the word as programs parse arguments, then puts a
+/// caret before every character special to cmd, including the quotes, so that cmd never sees a
+/// quoted string.
 pub fn cmd(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@+,\\".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -145,7 +146,7 @@ pub fn cmd(word: &str) -> String {
     }
 }
 
-/// Nothing in it means anything to cmd inside quotes.
+/// Whether no character is special to cmd inside quotes.
 fn is_plain_for_cmd(text: &str) -> bool {
     !text.contains([
         '"', '%', '!', '^', '&', '|', '<', '>', '(', ')', '\n', '\r', '\0',
@@ -156,7 +157,7 @@ fn carets(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {
         match c {
-            // No caret carries a line end.
+            // A caret cannot escape a line end.
             '\n' | '\r' | '\0' => out.push('?'),
             '"' | '%' | '!' | '^' | '&' | '|' | '<' | '>' | '(' | ')' => out.extend(['^', c]),
             c => out.push(c),
@@ -165,7 +166,7 @@ fn carets(text: &str) -> String {
     out
 }
 
-/// In double quotes as programs on Windows read them: backslashes count only before a quote.
+/// In double quotes as programs on Windows parse them: backslashes are special only before a quote.
 fn argument(word: &str) -> String {
     let mut out = String::from("\"");
     let mut backslashes = 0;
@@ -190,7 +191,7 @@ fn argument(word: &str) -> String {
     out
 }
 
-/// For PowerShell: single quotes protect all but themselves, and there are five of them.
+/// For PowerShell: single quotes protect everything but the five kinds of single quotes.
 pub fn powershell(word: &str) -> String {
     let mut out = String::from("'");
     for c in word.chars() {
@@ -203,8 +204,9 @@ pub fn powershell(word: &str) -> String {
     out
 }
 
-/// Where nobody knows whether cmd or PowerShell reads it: double quotes, and no character that either of them would
-/// still obey inside of them. Such a one is replaced, so that the word means nothing rather than something else.
+/// For cmd or PowerShell, if the shell is unknown: double quotes, without any character that is
+/// special to either shell inside them. Such a character is replaced, so that the word is invalid
+/// rather than something else.
 fn for_any_on_windows(word: &str) -> String {
     let obeyed =
         |c: char| "\"%!$`".contains(c) || c.is_control() || matches!(c, '\u{201c}'..='\u{201e}');
@@ -216,7 +218,7 @@ fn for_any_on_windows(word: &str) -> String {
         .chars()
         .map(|c| if obeyed(c) { '?' } else { c })
         .collect();
-    // A backslash at the end would take the quote along.
+    // A trailing backslash would escape the quote.
     format!("\"{}\"", shown.trim_end_matches('\\'))
 }
 
@@ -260,7 +262,7 @@ mod tests {
         );
     }
 
-    /// Words that mean something to some shell.
+    /// Words with a special meaning in some shell.
     const HOSTILE: [&str; 22] = [
         "",
         "a b",
@@ -286,7 +288,7 @@ mod tests {
         "^x^y",
     ];
 
-    /// F11: a backslash at the end took the closing quote along in fish.
+    /// F11: a trailing backslash escaped the closing quote in fish.
     #[cfg(unix)]
     #[test]
     fn every_shell_that_is_here_reads_back_what_was_quoted() {
@@ -307,7 +309,8 @@ mod tests {
         }
     }
 
-    /// What fish makes of a word, as its manual says: in single quotes `\\` and `\'`, in double quotes `\\`, `\"`, `\$`.
+    /// Parses a word like fish, following its manual: `\\` and `\'` in single quotes, `\\`, `\"`,
+    /// `\$` in double quotes.
     fn read_by_fish(text: &str) -> Option<String> {
         let (mut out, mut chars) = (String::new(), text.chars().peekable());
         while let Some(c) = chars.next() {
@@ -365,7 +368,8 @@ mod tests {
         }
     }
 
-    /// What a program gets of a word typed at cmd's prompt; `None` where cmd itself would have obeyed some of it.
+    /// The word that a program receives when typed at cmd's prompt; `None` if cmd itself would
+    /// interpret a part.
     fn read_by_cmd(text: &str) -> Option<String> {
         let (mut line, mut chars, mut quoted) = (String::new(), text.chars(), false);
         while let Some(c) = chars.next() {

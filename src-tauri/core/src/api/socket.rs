@@ -1,8 +1,9 @@
 //! The control socket: one JSON request a line, one JSON answer a line, `{"ok":…}` or `{"err":…}`.
 //!
-//! On Unix a socket file `<home>/roam.sock` (0600, in a directory of the user's alone); where that path is too long
-//! for the system, `<home>/roam.sock` is a symbolic link to a short one. On Windows a named pipe that only its owner
-//! may open. Knows nothing of what the requests mean, and does not keep two engines apart: the home's lock does.
+//! On Unix a socket file `<home>/roam.sock` (0600, in a private directory of the user's); if that
+//! path is too long for the system, `<home>/roam.sock` is a symbolic link to a short one. On
+//! Windows a named pipe that only its owner may open. Does not interpret requests, and does not
+//! prevent a second engine: the home's lock does.
 
 use super::{ApiError, Request};
 use interprocess::local_socket::{Listener, ListenerOptions, Stream, prelude::*};
@@ -15,17 +16,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Longest request line. The longest honest one is a pairing code or a path.
+/// The longest request line. The longest legitimate request is a pairing code or a path.
 const MAX_REQUEST: u64 = 1024 * 1024;
-/// Connections at once. The tray, a few terminals and a script need less than ten.
+/// The most connections at once. The tray, a few terminals and a script need fewer than ten.
 const MAX_CONNECTIONS: usize = 64;
 /// How long [`Server::stop`] waits for answers that are being written.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
-/// What answers requests; called from many threads at once.
+/// Answers requests; called from many threads at once.
 pub type Handler = Arc<dyn Fn(Request) -> Result<Value, ApiError> + Send + Sync>;
 
-/// The listening end. Dropping it stops it.
+/// The listening end. Dropping it stops the server.
 pub struct Server {
     shared: Arc<Shared>,
     home: std::path::PathBuf,
@@ -36,12 +37,12 @@ struct Shared {
     handler: Handler,
     stopping: AtomicBool,
     connections: AtomicUsize,
-    /// Requests taken whose answer is not written yet.
+    /// Accepted requests whose answer is not written yet.
     answering: AtomicUsize,
 }
 
-/// Listens on the socket of `home`, which must exist. The socket file of an engine that died is replaced; one that
-/// is still answered for is left alone and the error is `AddrInUse`.
+/// Listens on the socket of `home`, which must exist. The socket file of a dead engine is replaced;
+/// one with a running engine is left alone and the error is `AddrInUse`.
 pub fn serve(home: &Path, handler: Handler) -> io::Result<Server> {
     let listener = place::listen(home)?;
     let shared = Arc::new(Shared {
@@ -64,8 +65,9 @@ pub fn serve(home: &Path, handler: Handler) -> io::Result<Server> {
 }
 
 impl Server {
-    /// Takes no more requests, lets answers under way be written (2 s at most) and removes the socket file. The
-    /// second call does nothing. Not to be called from a handler, which would wait for itself.
+    /// Accepts no more requests, finishes the answers being written (2 s at most) and removes the
+    /// socket file. The second call does nothing. Not to be called from a handler, which would wait
+    /// for itself.
     pub fn stop(&self) {
         let accepting = self
             .accepting
@@ -74,7 +76,8 @@ impl Server {
             .take();
         let Some(accepting) = accepting else { return };
         self.shared.stopping.store(true, Ordering::SeqCst);
-        // `accept` has no time limit; a connection of our own wakes it. Without one the thread cannot end.
+        // `accept` has no time limit; a connection of our own wakes it. Otherwise the thread cannot
+        // end.
         if place::connect(&self.home).is_ok() {
             let _ = accepting.join();
         }
@@ -97,7 +100,8 @@ fn accept(listener: &Listener, shared: &Arc<Shared>) {
         match listener.accept() {
             Ok(_) if shared.stopping.load(Ordering::SeqCst) => return,
             Ok(stream) => take(stream, shared),
-            // Out of file descriptors, mostly: others give some back, and spinning would not help.
+            // Usually out of file descriptors: others are released soon, and spinning would not
+            // help.
             Err(_) => std::thread::sleep(Duration::from_millis(50)),
         }
     }
@@ -118,7 +122,7 @@ fn take(stream: Stream, shared: &Arc<Shared>) {
     let started = thread.spawn({
         let shared = shared.clone();
         move || {
-            // A connection that breaks is the other side's own affair: it sees the broken end.
+            // A broken connection is the client's concern, and visible to the client.
             let _ = converse(&stream, &shared);
             shared.connections.fetch_sub(1, Ordering::SeqCst);
         }
@@ -128,7 +132,7 @@ fn take(stream: Stream, shared: &Arc<Shared>) {
     }
 }
 
-/// Answers line after line until the other side hangs up. A line without its end is not a request.
+/// Answers line after line until the client disconnects. An incomplete line is not a request.
 fn converse(stream: &Stream, shared: &Shared) -> io::Result<()> {
     let mut lines = BufReader::new(stream);
     let mut line = Vec::new();
@@ -188,13 +192,13 @@ fn answer(out: &mut impl Write, answer: &Result<Value, ApiError>) -> io::Result<
     out.write_all(&line)
 }
 
-/// A connection to the engine of a home, for one request after the other.
+/// A connection to the engine of a home, for successive requests.
 pub struct Client {
     stream: BufReader<Stream>,
 }
 
 impl Client {
-    /// `engine_not_running` when nobody answers.
+    /// `engine_not_running` if there is no answer.
     pub fn connect(home: &Path) -> Result<Self, ApiError> {
         let stream = place::connect(home).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => not_running(),
@@ -212,7 +216,7 @@ impl Client {
         })
     }
 
-    /// Sends a request and waits for its answer, as long as that takes.
+    /// Sends a request and waits for its answer without a time limit.
     pub fn ask(&mut self, request: &Request) -> Result<Value, ApiError> {
         let mut line = serde_json::to_vec(request).map_err(|error| broken(&error))?;
         line.push(b'\n');
@@ -234,7 +238,7 @@ impl Client {
     }
 }
 
-/// Asks the engine of `home` one thing.
+/// Sends one request to the engine of `home`.
 pub fn call(home: &Path, request: &Request) -> Result<Value, ApiError> {
     Client::connect(home)?.ask(request)
 }
@@ -299,7 +303,7 @@ mod place {
             .name(name)
             .reclaim_name(false)
             .create_sync()?;
-        // Between the two calls the directory, which is the user's alone, keeps others out.
+        // Between the two calls the private directory keeps other users out.
         fs::set_permissions(&socket, fs::Permissions::from_mode(0o600))?;
         Ok(listener)
     }
@@ -308,7 +312,8 @@ mod place {
         let entry = home.join("roam.sock");
         let socket = match fs::read_link(&entry) {
             Ok(target) => {
-                // Shared directories are swept; somebody else may have put a socket where ours was.
+                // Shared directories are cleaned up; another user may have put a socket where ours
+                // was.
                 check_private(target.parent().unwrap_or(Path::new("/")))?;
                 target
             }
@@ -318,7 +323,7 @@ mod place {
         Stream::connect(socket.as_path().to_fs_name::<GenericFilePath>()?)
     }
 
-    /// Removes the socket file and what it may be a link to.
+    /// Removes the socket file and the target of its link.
     pub fn clear(home: &Path) {
         let entry = home.join("roam.sock");
         if let Ok(target) = fs::read_link(&entry)
@@ -331,8 +336,8 @@ mod place {
         let _ = fs::remove_file(entry);
     }
 
-    /// A short path for the socket of `home`, in a directory of the user's alone.
-    #[allow(clippy::disallowed_methods)] // both ends look at the same machine
+    /// A short path for the socket of `home`, in a private directory of the user's.
+    #[allow(clippy::disallowed_methods)] // both ends are on the same machine
     fn short(home: &Path) -> io::Result<PathBuf> {
         let whole = fs::canonicalize(home)?;
         let mut hash = crate::session::ids::name_hash("socket", &whole.to_string_lossy());
@@ -343,7 +348,7 @@ mod place {
                 dir.is_absolute() && dir.is_dir() && dir.as_os_str().as_bytes().len() <= 60
             })
             .unwrap_or_else(std::env::temp_dir);
-        // SAFETY: `geteuid` takes nothing, changes nothing and cannot fail.
+        // SAFETY: `geteuid` has no arguments, changes nothing and cannot fail.
         let dir = base.join(format!("session-roam-{}", unsafe { libc::geteuid() }));
         match fs::DirBuilder::new().mode(0o700).create(&dir) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
@@ -374,8 +379,9 @@ mod place {
     use interprocess::os::windows::local_socket::ListenerOptionsExt;
     use interprocess::os::windows::security_descriptor::SecurityDescriptor;
 
-    /// Full access for the pipe's owner and nobody else; `P` keeps inherited rights out. Without it everyone may
-    /// read a named pipe ("Named Pipe Security and Access Rights", Windows documentation).
+    /// Full access for the pipe's owner and nobody else; `P` blocks inherited rights. Without this
+    /// descriptor everyone may read a named pipe ("Named Pipe Security and Access Rights", Windows
+    /// documentation).
     const OWNER_ONLY: &str = "D:P(A;;GA;;;OW)";
 
     pub fn listen(home: &Path) -> io::Result<Listener> {
@@ -489,7 +495,7 @@ mod tests {
 
         fn raw(home: &Path, bytes: &[u8]) -> String {
             let mut stream = UnixStream::connect(home.join("roam.sock")).expect("connect");
-            // The server may hang up before it has read all of it.
+            // The server may close the connection before it has read everything.
             let _ = stream.write_all(bytes);
             let mut line = String::new();
             let _ = BufReader::new(stream).read_line(&mut line);
@@ -527,7 +533,7 @@ mod tests {
         #[test]
         fn the_socket_of_a_dead_engine_is_replaced() {
             let home = tempfile::tempdir().expect("home");
-            // std leaves the file behind, as a killed engine does.
+            // std leaves the file behind, like a killed engine.
             drop(UnixListener::bind(home.path().join("roam.sock")).expect("bind"));
             assert_eq!(
                 call(home.path(), &Request::Status).expect_err("dead").code,

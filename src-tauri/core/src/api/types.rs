@@ -1,5 +1,5 @@
-//! The answers of every command: plain types of their own, so that the engine can change and scripts need not.
-//! Field names are a promise (docs/cli.md); fields are added, never taken away.
+//! The answers of every command: separate plain types, so that engine changes do not affect
+//! scripts. Field names are stable (docs/cli.md); fields are added, never removed.
 
 pub use super::devices::{
     Approval, AskingDevice, Code, Device, Devices, NearbyDevice, PairedDevice, Pairing,
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// A command that could not be done. `code` is stable; `message` says what, `hint` what to do next.
+/// A failed command. `code` is stable; `message` says what failed, `hint` what to do next.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct ApiError {
@@ -33,46 +33,48 @@ impl ApiError {
     }
 }
 
-/// Every command there is. One list: the socket, the tray app and the command line all speak it.
+/// Every command. The socket, the tray app and the command line share this list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "cmd", rename_all = "snake_case")]
 pub enum Request {
     Status,
     Doctor,
-    /// Takes in the conflict copies that another way of syncing left in the tools' stores.
+    /// Ingests the conflict copies that other sync tools left in the tools' stores.
     TakeIn,
     Device,
     Devices,
-    /// Reads a pairing code, without doing anything with it.
+    /// Parses a pairing code and does nothing else.
     ReadCode {
         code: String,
     },
-    /// Asks the device of a code to pair. A link or a plain Syncthing device ID begins to compare digits with it instead.
+    /// Asks the device of a code to pair. A link or a plain Syncthing device ID starts a comparison
+    /// of digits instead.
     Pair {
         code: String,
     },
-    /// Says yes to a device that knows this device's code, is proposed, or showed the same digits. `id` is its whole id
-    /// or its code.
+    /// Accepts a device that knows this device's code, is proposed, or showed the same digits. `id`
+    /// is its whole id or its code.
     Accept {
         id: String,
-        /// The digits on its screen, where they are what proves it.
+        /// The digits on its screen, if the digits are the proof.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         digits: Option<String>,
     },
-    /// Says no to a device that asks.
+    /// Refuses a pairing request.
     Dismiss {
         id: String,
     },
-    /// Renames this device, or another one as it is shown here.
+    /// Renames this device, or another device as displayed here.
     Rename {
         id: Option<String>,
         name: String,
     },
-    /// Lets in a device that was proposed or revoked.
+    /// Approves a device that was proposed or revoked.
     Approve {
         id: String,
     },
-    /// Puts a device out everywhere. `since` (RFC 3339) takes out what it wrote later, too; `dry` only says what it means.
+    /// Revokes a device everywhere. With `since` (RFC 3339) its later writes are taken out, too;
+    /// `dry` is a preview.
     Revoke {
         id: String,
         #[serde(default)]
@@ -80,7 +82,7 @@ pub enum Request {
         #[serde(default)]
         dry: bool,
     },
-    /// Whether to approve here whatever that device approves.
+    /// Whether approvals given on that device apply here.
     Follow {
         id: String,
         on: bool,
@@ -93,7 +95,7 @@ pub enum Request {
         tool: String,
         on: bool,
     },
-    /// Switches one of a tool's stores.
+    /// Turns one of a tool's stores on or off.
     StoreSwitch {
         tool: String,
         dir: PathBuf,
@@ -121,32 +123,32 @@ pub enum Request {
         /// The first message of the page.
         #[serde(default)]
         from: u64,
-        /// So many messages, long bodies cut; without it all of them, whole.
+        /// The number of messages, with long bodies truncated; without it all messages, whole.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         rows: Option<u64>,
     },
-    /// One part of one message of it, whole.
+    /// One whole part of one message of a session.
     ShowPart {
         session: String,
         message: u64,
         part: u64,
     },
-    /// Where and how to go on with a session.
+    /// Where and how to resume a session.
     Resume {
         session: String,
     },
     Splits,
-    /// Decides about a split.
+    /// Resolves a split.
     Resolve {
         session: String,
         /// `keep-both`, `keep-left`, `keep-right`, `stitch`, `branches`.
         choice: String,
-        /// Which branch beside the first one, where there are several: the start of its id, its session or its device.
+        /// The second branch, if there are several: the start of its id, its session or its device.
         branch: Option<String>,
-        /// Where one session of both branches goes on.
+        /// The branch where one session of both branches continues.
         active: Option<Side>,
     },
-    /// Takes a decision back: the session's last one, or the last one of all.
+    /// Undoes a decision: the session's last one, or the last one of all.
     Undo {
         session: Option<String>,
     },
@@ -160,19 +162,19 @@ pub enum Request {
         from: u64,
         #[serde(default = "a_page")]
         rows: u64,
-        /// What may be decided comes with the first page. To know that, both branches are read whole: a window asks for
-        /// it once its rows are there.
+        /// Includes the possible choices with the first page. These require both branches to be
+        /// read whole, so a window requests them once its rows are loaded.
         #[serde(default = "yes")]
         choices: bool,
     },
-    /// Which words differ in a row of it.
+    /// The words that differ in a row of the diff.
     DiffWords {
         session: String,
         #[serde(default)]
         branch: Option<String>,
         row: u64,
     },
-    /// One part of a row's message, whole.
+    /// One whole part of a row's message.
     DiffPart {
         session: String,
         #[serde(default)]
@@ -181,7 +183,7 @@ pub enum Request {
         side: Side,
         part: u64,
     },
-    /// What the two have in common: messages `from` to `from + rows`.
+    /// The common part of the two branches: messages `from` to `from + rows`.
     DiffCommon {
         session: String,
         #[serde(default)]
@@ -191,7 +193,7 @@ pub enum Request {
         #[serde(default = "a_page")]
         rows: u64,
     },
-    /// One part of a message of that, whole.
+    /// One whole part of a message of the common part.
     DiffCommonPart {
         session: String,
         #[serde(default)]
@@ -211,21 +213,21 @@ pub enum Request {
     Journal {
         session: String,
     },
-    /// Brings a session back that was deleted from this device's store.
+    /// Restores a session that was deleted from this device's store.
     Restore {
         session: String,
     },
-    /// What forgetting the session would mean; changes nothing.
+    /// The effect of forgetting the session; changes nothing.
     ForgetPreview {
         session: String,
     },
-    /// Removes the session everywhere, once the time to take it back is over. The user has been asked.
+    /// Removes the session everywhere, once the time for undo is over. The user has confirmed it.
     Forget {
         session: String,
     },
-    /// Sessions that were forgotten, with a receipt for each device.
+    /// Forgotten sessions, with a receipt for each device.
     Forgotten,
-    /// Lets what a guard held go through: the user has seen it.
+    /// Releases what a guard held: the user has seen it.
     Release {
         what: String,
     },
@@ -235,7 +237,7 @@ pub enum Request {
 }
 
 impl Request {
-    /// All of a session.
+    /// Requests a whole session.
     pub fn show(session: impl Into<String>) -> Self {
         Self::Show {
             session: session.into(),
@@ -250,10 +252,10 @@ pub struct SessionFilter {
     pub tool: Option<String>,
     pub project: Option<String>,
     pub device: Option<String>,
-    /// The latest so many; 50,000 sessions are 17 MB.
+    /// The most sessions, latest first; 50,000 sessions are 17 MB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
-    /// Only so many of the newest that another device added to.
+    /// Limits the list to this many of the newest sessions that another device added to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub newest_of_others: Option<u32>,
 }
@@ -314,26 +316,26 @@ words! {
 pub struct Status {
     pub engine: EngineState,
     pub syncthing: SyncthingStatus,
-    /// What is on its way right now.
+    /// What is being synced right now.
     pub moving: Moving,
     pub waiting: Vec<Waiting>,
     pub held: Vec<Held>,
-    /// How many sessions went two ways.
+    /// The number of split sessions.
     pub splits: u64,
-    /// Sessions that are open on a device at this moment.
+    /// Sessions that are open on a device right now.
     pub live: Vec<LiveSession>,
     pub problems: Vec<Problem>,
     pub sessions: u64,
     pub device: String,
     pub paired: u64,
     pub connected: u64,
-    /// How long the last look at everything took in which nothing had changed; 0 before the first.
+    /// Duration of the last full scan that found no change; 0 before the first.
     #[serde(default)]
     pub cycle_ms: u64,
-    /// Grows with all that is recorded, arrives or is written: lists are worth asking for again.
+    /// Grows with every record, arrival or write: lists should be refreshed.
     #[serde(default)]
     pub happenings: u64,
-    /// How many devices ask to pair.
+    /// The number of pairing requests.
     #[serde(default)]
     pub asking: u64,
 }
@@ -343,23 +345,23 @@ pub struct SyncthingStatus {
     /// `starting`, `running`, `restarting`, `missing`, `failed`, `stopped`.
     pub state: String,
     pub version: Option<String>,
-    /// The program that runs, unless it is a Syncthing of the user's own.
+    /// The program that runs, unless the Syncthing is the user's own.
     pub program: Option<PathBuf>,
     pub pid: Option<u32>,
     pub addresses: Vec<String>,
-    /// Why, where it does not run.
+    /// The reason, if Syncthing does not run.
     pub message: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Moving {
-    /// Sessions of the first import: done and all. Both 0 when there is none.
+    /// Sessions of the first import: done and total. Both 0 if there is none.
     pub import_done: u64,
     pub import_total: u64,
     pub import_bytes: u64,
-    /// Sessions queued to be looked at.
+    /// Sessions in the queue.
     pub queued: u64,
-    /// Bytes other devices still need from here, and we from them.
+    /// Bytes that other devices still need from here, and that this device needs from them.
     pub out_bytes: u64,
     pub in_bytes: u64,
 }
@@ -377,7 +379,7 @@ pub struct Waiting {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Held {
-    /// What to give to `roam release`.
+    /// The argument for `roam release`.
     pub what: String,
     pub code: HoldReason,
     pub message: String,
@@ -390,10 +392,10 @@ pub struct LiveSession {
     pub tool: String,
     pub title: String,
     pub project: String,
-    /// The device it is open on, by name.
+    /// The name of the device on which the session is open.
     pub device: String,
     pub here: bool,
-    /// RFC 3339: when that was last heard.
+    /// RFC 3339: the time of the last such report.
     pub seen: String,
 }
 
@@ -403,21 +405,21 @@ pub struct ToolRow {
     pub name: String,
     /// `see`, `carry`, `resume`, `merge`.
     pub level: String,
-    /// Why it is below `merge`, or what to know.
+    /// Why the level is below `merge`, or a remark.
     pub reason: String,
-    /// The versions whose shapes are known, in words.
+    /// The versions whose shapes are known, as text.
     #[serde(default)]
     pub versions: String,
-    /// Its store here has a shape that is not known: `level` is lower than it would be, and nothing is written.
+    /// The store here has an unknown shape: `level` is lowered, and nothing is written.
     #[serde(default)]
     pub lowered: bool,
-    /// Its store exists on this device.
+    /// The tool's store exists on this device.
     pub found: bool,
     pub on: bool,
     pub roots: Vec<PathBuf>,
     pub sessions: u64,
     pub bytes: u64,
-    /// Each of its stores, of a tool that may have several.
+    /// All stores of a tool that may have several.
     #[serde(default)]
     pub stores: Vec<StoreRow>,
 }
@@ -425,12 +427,12 @@ pub struct ToolRow {
 /// One of a tool's stores.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StoreRow {
-    /// What the tool's variable says for it.
+    /// The value of the tool's variable for this store.
     pub dir: PathBuf,
     pub on: bool,
-    /// It exists now.
+    /// The store exists now.
     pub found: bool,
-    /// How it was found, in words.
+    /// How the store was found, as text.
     pub from: String,
     pub sessions: u64,
     pub bytes: u64,
@@ -439,7 +441,7 @@ pub struct StoreRow {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProjectRow {
     pub key: String,
-    /// Names it goes by: the directory's and the remote's.
+    /// The project's names: the directory's and the remote's.
     pub names: Vec<String>,
     pub places: Vec<PathBuf>,
     pub sessions: u64,
@@ -456,13 +458,13 @@ pub struct SessionRow {
     /// RFC 3339.
     pub updated: String,
     pub bytes: u64,
-    /// Names of the devices that added to it.
+    /// Names of the devices that added to the session.
     pub devices: Vec<String>,
     pub state: SessionState,
     /// The main doc in this device's store.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
-    /// Why it is not `here`, or what of it is not carried, in words.
+    /// Why the session is not `here`, or which part does not sync, as text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
@@ -474,7 +476,7 @@ pub struct Shown {
     pub row: SessionRow,
     pub cwd: Option<PathBuf>,
     pub docs: Vec<ShownDoc>,
-    /// All messages, of which `messages` may be a page that begins with the message `from`.
+    /// The number of all messages; `messages` may be a page that starts at message `from`.
     #[serde(default)]
     pub total: u64,
     #[serde(default)]
@@ -496,27 +498,28 @@ pub struct ShownDoc {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Message {
-    /// `user`, `assistant`, `tool`, `system`; `steering` where a record changed what the tool may do.
+    /// `user`, `assistant`, `tool`, `system`; `steering` for a record that changed what the tool
+    /// may do.
     pub role: String,
     pub text: String,
     pub at: Option<String>,
     pub device: Option<String>,
-    /// What it is made of.
+    /// The parts of the message.
     #[serde(default)]
     pub parts: Vec<Part>,
 }
 
-/// One part of a message, whole.
+/// One whole part of a message.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PartBody {
     pub kind: String,
     pub bytes: u64,
     /// Empty for a picture.
     pub text: String,
-    /// Of a picture: what it is, and its bytes in base64 where it can be shown.
+    /// For a picture: its media type, and its bytes in base64 if the picture can be displayed.
     pub media: Option<String>,
     pub data: Option<String>,
-    /// False where it is too long to be handed out, or no picture that can be shown safely.
+    /// False if the part is too long to be returned, or a picture that cannot be displayed safely.
     pub whole: bool,
 }
 
@@ -530,18 +533,18 @@ pub struct Resume {
     /// Commands that must succeed first, in the same directory and environment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub before: Vec<Vec<String>>,
-    /// What to know before going on: "live on desk, 12 s ago".
+    /// Notes before resuming: "live on desk, 12 s ago".
     pub notes: Vec<String>,
-    /// The same with codes.
+    /// The notes with codes.
     #[serde(default)]
     pub remarks: Vec<Remark>,
 }
 
-/// Something to know before going on.
+/// A note before resuming.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Remark {
-    /// `open_here`, `live`, `split`, `waiting`, `held`, `first` (a command of the tool that comes first); about the checkout: `branch`, `commit_missing`,
-    /// `commit_beside`, `changed`.
+    /// `open_here`, `live`, `split`, `waiting`, `held`, `first` (a command of the tool that comes
+    /// first); about the checkout: `branch`, `commit_missing`, `commit_beside`, `changed`.
     pub code: String,
     pub message: String,
 }
@@ -560,9 +563,10 @@ pub struct SplitRow {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BranchRow {
-    /// The chain id of its tip, in the doc that went two ways.
+    /// The chain id of its tip, in the doc that diverged.
     pub branch: String,
-    /// The session that holds it in the tool: the session itself, or a fork. Empty until the user has chosen (tier C).
+    /// The session that holds the branch in the tool: the session itself, or a fork. Empty until
+    /// the user has chosen (tier C).
     pub session: String,
     /// That session's title.
     pub title: String,
@@ -594,7 +598,7 @@ pub struct Diff {
     pub session: String,
     pub tool: String,
     pub title: String,
-    /// The doc that went two ways.
+    /// The doc that diverged.
     pub doc: String,
     pub class: Tier,
     pub reason: String,
@@ -604,7 +608,7 @@ pub struct Diff {
     pub stats: DiffStats,
     pub total: u64,
     pub rows: Vec<DiffRow>,
-    /// Where they were asked for.
+    /// Only if requested.
     pub choices: Vec<Choice>,
 }
 
@@ -619,28 +623,28 @@ pub struct DiffSide {
     pub messages: u64,
     pub first: Option<String>,
     pub last: Option<String>,
-    /// What its records changed of what the tool may do, in their order, the first [`MOST_CHANGES`] of them; empty unless
-    /// choices were asked for.
+    /// Changes of what the tool may do, in the order of the records, the first [`MOST_CHANGES`];
+    /// empty unless choices were requested.
     #[serde(default)]
     pub changes: Vec<SteeringRow>,
-    /// All of those changes.
+    /// The number of all changes.
     #[serde(default)]
     pub n_changes: u64,
 }
 
-/// More changes of what the tool may do than these are counted and not named.
+/// The most changes of what the tool may do that are listed; the rest are only counted.
 pub const MOST_CHANGES: usize = 20;
 
 /// A record that changed what the tool may do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SteeringRow {
-    /// The device that wrote it, by name; `None` where that is not known.
+    /// The name of the device that wrote the record; `None` if unknown.
     pub device: Option<String>,
     /// For instance `approval policy → never`, at most 200 characters.
     pub text: String,
 }
 
-/// What both sides have in common before they part.
+/// The common part of both sides before the fork point.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DiffPrefix {
     pub records: u64,
@@ -662,7 +666,7 @@ pub struct DiffRow {
     pub kind: Kind,
     pub left: Option<Msg>,
     pub right: Option<Msg>,
-    /// How much the two have in common, 0 to 1.
+    /// How similar the two are, 0 to 1.
     pub alike: f32,
 }
 
@@ -670,20 +674,20 @@ pub struct DiffRow {
 pub struct DiffWords {
     pub left: String,
     pub right: String,
-    /// Empty where the texts are too long to compare.
+    /// Empty if the texts are too long to compare.
     pub spans: Vec<Span>,
 }
 
-/// What both sides have in common, a page of it.
+/// A page of the common part of both sides.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DiffCommon {
-    /// All messages of it.
+    /// The number of all its messages.
     pub total: u64,
     pub from: u64,
     pub messages: Vec<Message>,
 }
 
-/// One thing the engine would do, or waits to do.
+/// A step that the engine would take, or that is waiting.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepRow {
     pub session: String,
@@ -699,7 +703,7 @@ pub struct StepRow {
 pub struct HistoryRow {
     pub at: String,
     pub device: String,
-    /// The session's, as it is now.
+    /// The session's current title.
     #[serde(default)]
     pub title: String,
     pub what: HistoryKind,
@@ -712,7 +716,7 @@ pub struct HistoryRow {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Exported {
-    /// The files written, or the text itself where no directory was given.
+    /// The written files, or the text itself if no directory was given.
     pub files: Vec<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
@@ -743,19 +747,20 @@ pub struct Check {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Doctor {
     pub checks: Vec<Check>,
-    /// Each session that is not carried, and why.
+    /// Each session that does not sync, and the reason.
     pub not_carried: Vec<Waiting>,
-    /// Tool, level and the versions known.
+    /// Tool, level and the known versions.
     pub tools: Vec<ToolRow>,
     /// Conflict copies of sessions in the tools' stores.
     #[serde(default)]
     pub copies: Vec<CopyRow>,
-    /// What lies in the tools' stores and is not carried, the first of each reason; the check `left out` counts them all.
+    /// Paths in the tools' stores that do not sync, the first ones of each reason; the check `left
+    /// out` counts them all.
     #[serde(default)]
     pub left_out: Vec<LeftOut>,
 }
 
-/// A path in a tool's store that is not carried.
+/// A path in a tool's store that does not sync.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LeftOut {
     pub tool: String,
@@ -774,30 +779,30 @@ pub struct CopyRow {
     pub lines: u64,
     /// Lines that the session's own file does not have.
     pub new: u64,
-    /// The session is open, by whom; the copy is not taken in meanwhile.
+    /// The session is open, by whom; the copy is not ingested meanwhile.
     pub open: Option<String>,
 }
 
-/// What became of the conflict copies.
+/// The result for the conflict copies.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TakenIn {
     pub taken: Vec<TakenRow>,
     pub left: Vec<LeftRow>,
 }
 
-/// A copy whose lines are in the vault; it was moved.
+/// An ingested copy: its lines are in the vault, and the copy was moved.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TakenRow {
     pub tool: String,
     pub session: String,
-    /// Where it lay, and where it is now.
+    /// The old and the new path.
     pub path: PathBuf,
     pub to: PathBuf,
     /// Lines that were in no journal before.
     pub lines: u64,
 }
 
-/// A copy that stays where it is.
+/// A copy that stays in place.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LeftRow {
     pub tool: String,

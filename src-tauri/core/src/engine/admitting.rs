@@ -1,5 +1,5 @@
-//! Letting devices in and putting them out, as the user asks for it: approve, revoke, follow. Pairing, which brings two
-//! devices together first, is elsewhere.
+//! Letting devices in and putting them out at the user's request: approve, revoke, follow. Pairing,
+//! which first brings two devices together, is elsewhere.
 
 use super::answers::{Answer, done, value};
 use super::devices::starts;
@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 type Named = (DeviceId, String);
 
 impl Engine {
-    /// The devices that the list says something about, for `roam devices`.
+    /// The devices on which the list has statements, for `roam devices`.
     pub(super) fn approvals(&self) -> Vec<Approval> {
         let via = |id: &DeviceId| self.context.shared().name_of(&id.short());
         let approved = self
@@ -60,7 +60,7 @@ impl Engine {
             .unwrap_or_else(|| crate::session::decent_name(&revoked.name))
     }
 
-    /// Approved devices that have not said that they read one of these revocations.
+    /// Approved devices that have not confirmed reading one of these revocations.
     fn not_heard(&self, revoked: &Revoked) -> BTreeSet<DeviceId> {
         let has_heard = |id: &DeviceId| {
             revoked.by.iter().any(|(author, (frame, _))| {
@@ -81,7 +81,7 @@ impl Engine {
             .collect()
     }
 
-    /// Devices that may be meant where one is to be let in or put out.
+    /// Devices that the user may mean when approving or revoking.
     fn nameable(&self) -> Vec<Named> {
         let paired = self
             .registry
@@ -101,7 +101,8 @@ impl Engine {
         all
     }
 
-    /// The one device that is meant: by its whole id, a name that only it has, or a start of its id that is long enough.
+    /// The one device that the user means: by its whole id, a unique name, or a long enough start
+    /// of its id.
     fn named(&self, text: &str) -> Result<Named, ApiError> {
         const LEAST: usize = 7;
         let all = self.nameable();
@@ -176,7 +177,7 @@ impl Engine {
         })
     }
 
-    /// The last revocation of this device that takes something out, with its time.
+    /// This device's last revocation that took lines out, with its time.
     pub(super) fn last_cut(&self) -> Option<(Hlc, DeviceId)> {
         let stated = self.lists.own_statements(&self.context.short).iter().rev();
         let cut = stated.filter_map(|stated| match &stated.statement {
@@ -195,7 +196,7 @@ impl Engine {
         cut.into_iter().find(|(_, device)| counts(device))
     }
 
-    /// Puts back what the last revocation took out. The device stays revoked.
+    /// Restores what the last revocation took out. The device stays revoked.
     pub(super) fn undo_cut(&mut self) -> Answer {
         let Some((_, device)) = self.last_cut() else {
             return Err(unknown(""));
@@ -217,7 +218,7 @@ impl Engine {
         ))
     }
 
-    /// Puts a device out everywhere, or says what that would mean.
+    /// Puts a device out everywhere, or reports what that would mean.
     pub(super) fn revoke(&mut self, text: &str, since: Option<&str>, dry: bool) -> Answer {
         let (id, name) = self.named(text)?;
         let since = match since.map(|text| (text, Millis::parse(text))) {

@@ -1,4 +1,8 @@
-//! Every command and its answer. Short answers come from the loop; those that read whole sessions are worked out aside.
+//! Every command and its answer. The loop gives short answers; those that read whole sessions run
+//! beside it.
+
+mod splits;
+mod status;
 
 use super::authors;
 use super::context::Shared;
@@ -26,8 +30,8 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-/// Why a session is held until the user lets it go on.
-pub(super) const HELD: [(Reason, HoldReason); 2] = [
+/// Why a session is held until the user releases it.
+const HELD: [(Reason, HoldReason); 2] = [
     (Reason::Rewritten, HoldReason::Rewritten),
     (Reason::Steered, HoldReason::Steered),
 ];
@@ -52,7 +56,7 @@ pub(super) fn done(message: impl Into<String>) -> Answer {
     })
 }
 
-/// Whether a session is in lists and counts: what begins to arrive has no project yet.
+/// Whether a session is listed and counted: one that begins to arrive has no project yet.
 pub(super) fn is_listed(row: &Row) -> bool {
     row.reason != Some(Reason::Arriving) || !row.project.is_empty()
 }
@@ -220,142 +224,6 @@ impl Engine {
         answer.map(Later::Now)
     }
 
-    fn status(&self) -> Result<Status, ApiError> {
-        let waits = self.state.with_state(SessionState::Waiting)?;
-        let stopped = self.state.with_state(SessionState::Held)?;
-        let importing = self.queue.importing();
-        let engine = match (self.stopping, self.context.shared().paused, importing) {
-            (true, _, _) => EngineState::Stopping,
-            (_, true, _) => EngineState::Paused,
-            (_, _, true) => EngineState::Importing,
-            _ => EngineState::Running,
-        };
-        let mut held: Vec<Held> = self.held.values().cloned().collect();
-        held.extend(
-            stopped
-                .iter()
-                .filter_map(|(_, row)| Some((row, held_by(row)?)))
-                .map(|(row, code)| Held {
-                    what: format!("session:{}", row.session),
-                    code,
-                    message: format!("“{}”: {}", row.title, row.why),
-                    hint: row.hint.clone(),
-                }),
-        );
-        let rewritten = |rows: &[(SessionKey, Row)], reason: Reason| {
-            rows.iter()
-                .filter(|(_, row)| row.reason == Some(reason))
-                .count()
-        };
-        let rewritten =
-            rewritten(&stopped, Reason::Rewritten) + rewritten(&waits, Reason::TakenBack);
-        if rewritten > self.settings.guard.max_rewritten {
-            held.push(Held {
-                what: "rewritten".into(),
-                code: HoldReason::MassChange,
-                message: format!("{rewritten} sessions were rewritten or shortened on other devices at once. None of it is written here."),
-                hint: "Look at the other device first. `roam release rewritten` takes them all.".into(),
-            });
-        }
-        Ok(Status {
-            engine,
-            syncthing: self.syncthing.clone(),
-            moving: Moving {
-                import_done: if importing { self.import.done } else { 0 },
-                import_total: if importing { self.import.total } else { 0 },
-                import_bytes: if importing { self.import.bytes } else { 0 },
-                queued: self.queue.len() as u64,
-                out_bytes: self
-                    .peer_state
-                    .peers
-                    .iter()
-                    .filter(|peer| peer.connected)
-                    .map(|peer| peer.need_bytes)
-                    .sum(),
-                in_bytes: self.incoming,
-            },
-            waiting: waits.iter().map(waiting).collect(),
-            held,
-            splits: self.state.open_splits()?,
-            live: self.live_sessions(),
-            problems: self.problems.values().cloned().collect(),
-            sessions: self.state.count()?.saturating_sub(self.state.nameless()?),
-            device: self.name.clone(),
-            paired: self.lists.now.approved.len() as u64,
-            connected: self
-                .peer_state
-                .peers
-                .iter()
-                .filter(|peer| peer.connected)
-                .count() as u64,
-            cycle_ms: self.cycle_ms.ceil() as u64,
-            happenings: self.state.happenings()?,
-            asking: self.peer_state.asking.len() as u64 + self.peer_state.more_asking,
-        })
-    }
-
-    pub(super) fn live_sessions(&self) -> Vec<LiveSession> {
-        let now = self.context.clock.now();
-        let here = self.live.keys().filter_map(|key| {
-            let row = self.state.row(key).ok().flatten()?;
-            let (tool, device) = (key.tool.to_string(), self.name.clone());
-            Some(LiveSession {
-                session: row.session,
-                tool,
-                title: row.title,
-                project: row.project,
-                device,
-                here: true,
-                seen: now.rfc3339(),
-            })
-        });
-        let heard = |short: &String| {
-            self.peer_state
-                .heard
-                .get(short)
-                .copied()
-                .unwrap_or_default()
-        };
-        let presences = self.peer_state.presences.iter();
-        let presences = presences
-            .filter(|(_, presence)| self.lists.now.approved.contains_key(&presence.card.device))
-            .map(|(short, presence)| (presence, heard(short)));
-        let elsewhere = presences
-            .filter(|(_, heard)| self.is_fresh(*heard))
-            .flat_map(|(presence, heard)| {
-                let is_shown = |open: &&presence::Open| {
-                    let key =
-                        SessionKey::new(&ToolId::new(&open.tool), &SessionId::new(&open.session));
-                    !self.forgetting.hides(&key)
-                };
-                presence
-                    .live
-                    .iter()
-                    .filter(is_shown)
-                    .map(move |open| LiveSession {
-                        session: open.session.clone(),
-                        tool: open.tool.clone(),
-                        title: open.title.clone(),
-                        project: open.project.clone(),
-                        device: self.context.shared().name_of(&presence.card.device.short()),
-                        here: false,
-                        seen: heard.rfc3339(),
-                    })
-            });
-        here.chain(elsewhere).collect()
-    }
-
-    /// Presence is believed for a while only, counted by this device's clock.
-    fn is_fresh(&self, heard: Millis) -> bool {
-        self.context
-            .clock
-            .now()
-            .0
-            .saturating_sub(heard.0)
-            .unsigned_abs()
-            <= PRESENCE_STALE.as_millis() as u64
-    }
-
     fn device(&mut self) -> Result<Device, ApiError> {
         let addresses = self.syncthing.addresses.clone();
         let (key, until) = self
@@ -388,7 +256,7 @@ impl Engine {
                 .map(|root| root.path)
                 .collect();
             let found = roots.iter().any(|root| root.exists());
-            // Of many places where a store may be, those where it is.
+            // Of the possible places of a store, those that exist.
             roots.retain(|root| !found || root.exists());
             let listing = tool.sessions(&self.context.machine, Which::All);
             let (level_now, reason) = match &listing.unknown {
@@ -459,7 +327,7 @@ impl Engine {
         })
     }
 
-    /// The rows are read here; what they make is worked out aside, since there may be very many.
+    /// Reads the rows here; their conversion runs beside the loop, since there may be very many.
     fn sessions(&self, filter: SessionFilter) -> Result<Work, ApiError> {
         let rows = match filter.newest_of_others {
             Some(newest) => self.state.newest_of_others(&self.context.short, newest)?,
@@ -498,7 +366,7 @@ impl Engine {
         session_row(&self.context.shared(), key, row)
     }
 
-    /// The one session whose id starts so.
+    /// The one session whose id starts with this text.
     pub(super) fn find(&self, text: &str) -> Result<(SessionKey, Row, SessionRecord), ApiError> {
         let found = if text.is_empty() {
             Vec::new()
@@ -544,7 +412,8 @@ impl Engine {
         }))
     }
 
-    /// The devices of a session by short id, and who wrote what it has of another one: that is read, so it is work for aside.
+    /// The devices of a session by short id, and who wrote what it has from its parent: finding
+    /// that reads journals, so it runs beside the loop.
     fn names(
         &self,
         key: &SessionKey,
@@ -619,163 +488,6 @@ impl Engine {
             )
         };
         Ok(Box::new(move || value(export()?)))
-    }
-
-    fn splits(&self) -> Result<Work, ApiError> {
-        let open = self
-            .state
-            .with_split()?
-            .into_iter()
-            .filter(|(_, row)| row.split != SplitState::Decided);
-        let sessions: Vec<_> = open
-            .map(|(key, row)| {
-                let record = self.state.record(&key)?.unwrap_or_default();
-                let family = self.family(&key.tool, &record)?;
-                Ok((key, row, record, family))
-            })
-            .collect::<Result<_, StateError>>()?;
-        let context = self.context.clone();
-        Ok(Box::new(move || {
-            let rows = sessions
-                .into_iter()
-                .filter_map(|(key, row, record, family)| {
-                    let compare =
-                        compare::Compare::new(&context, key, row, record, family).transpose()?;
-                    Some(compare.and_then(|compare| compare.row()))
-                });
-            value(rows.collect::<Result<Vec<SplitRow>, ApiError>>()?)
-        }))
-    }
-
-    fn resolve(
-        &self,
-        text: &str,
-        choice: &str,
-        branch: Option<String>,
-        active: Option<Side>,
-    ) -> Result<(SessionKey, Decision), ApiError> {
-        let (key, ..) = self.find(text)?;
-        let Some(action) = Action::CHOICES
-            .into_iter()
-            .find(|action| action.as_str() == choice)
-        else {
-            let known = Action::CHOICES.map(Action::as_str).join(", ");
-            return Err(ApiError::new(
-                "unknown_choice",
-                format!("There is no choice “{choice}”."),
-                format!("One of: {known}."),
-            ));
-        };
-        Ok((
-            key,
-            Decision::Choose {
-                action,
-                branch,
-                active: active.unwrap_or(Side::Right),
-            },
-        ))
-    }
-
-    /// The session whose decision is to be taken back.
-    fn undo(&self, text: Option<&str>) -> Result<SessionKey, ApiError> {
-        if let Some(text) = text {
-            let (key, _, record) = self.find(text)?;
-            // A fork is put away by what was decided about its parent.
-            let now = record
-                .main()
-                .and_then(|main| Decided::of(&record.choices, main).choice());
-            let follows = now.is_some_and(|choice| choice.follows.is_some());
-            let parent = record
-                .origin()
-                .and_then(|card| card.fork.as_ref())
-                .filter(|_| follows);
-            return Ok(parent.map_or(key.clone(), |fork| {
-                SessionKey::new(&key.tool, &fork.session)
-            }));
-        }
-        let none = || {
-            ApiError::new(
-                "nothing_to_undo",
-                "There is no decision to take back.",
-                "`roam resolve` decides about a split.",
-            )
-        };
-        Ok(self.last_decision()?.ok_or_else(none)?.1)
-    }
-
-    fn last_decision(&self) -> Result<Option<(ChoiceId, SessionKey)>, StateError> {
-        let mut last: Option<(ChoiceId, SessionKey)> = None;
-        for (key, _) in self.state.with_split()? {
-            let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
-            let own = record
-                .docs
-                .keys()
-                .filter_map(|doc| Decided::of(&record.choices, doc).now);
-            let own = own
-                .filter(|chosen| chosen.choice.follows.is_none())
-                .map(|chosen| chosen.id.clone())
-                .max();
-            let followed = record.taken_back.last().map(|back| ChoiceId {
-                at: back.at,
-                device: self.context.short.clone(),
-            });
-            last = last.max(own.max(followed).map(|id| (id, key)));
-        }
-        Ok(last)
-    }
-
-    /// Whether this device took something out with a revocation after the last decision about a split.
-    fn is_cut_last(&self) -> Result<bool, StateError> {
-        let decided = self.last_decision()?.map(|(id, _)| id.at);
-        Ok(self
-            .last_cut()
-            .is_some_and(|(at, _)| decided.is_none_or(|decided| decided < at)))
-    }
-
-    fn compare(
-        &self,
-        text: &str,
-    ) -> Result<
-        (
-            SessionKey,
-            Row,
-            SessionRecord,
-            BTreeMap<SessionId, SessionRecord>,
-        ),
-        ApiError,
-    > {
-        let (key, row, record) = self.find(text)?;
-        let family = self.family(&key.tool, &record)?;
-        Ok((key, row, record, family))
-    }
-
-    /// Asks the comparison of a session's branches, aside.
-    fn compared<T: serde::Serialize>(
-        &self,
-        text: &str,
-        ask: impl FnOnce(&compare::Compare<'_>) -> Result<T, ApiError> + Send + 'static,
-    ) -> Result<Work, ApiError> {
-        let (context, (key, row, record, family)) = (self.context.clone(), self.compare(text)?);
-        let no_split = no_split(&record);
-        Ok(Box::new(move || {
-            let compare =
-                compare::Compare::new(&context, key, row, record, family)?.ok_or(no_split)?;
-            value(ask(&compare)?)
-        }))
-    }
-
-    fn diff_common(
-        &self,
-        text: &str,
-        branch: Option<String>,
-        from: u64,
-        rows: u64,
-    ) -> Result<Work, ApiError> {
-        let (key, _, record) = self.find(text)?;
-        let names = self.names(&key, &record)?;
-        self.compared(text, move |compare| {
-            compare.common(branch.as_deref(), from, rows, &names())
-        })
     }
 
     /// What would be written, session by session: reconciles without writing.
@@ -906,7 +618,7 @@ impl Engine {
     }
 }
 
-/// An answer at once, or the work that finds it.
+/// An immediate answer, or the work that finds it.
 enum Later {
     Now(Value),
     Aside(Work),
@@ -916,7 +628,8 @@ enum Later {
 
 pub(super) type Work = Box<dyn FnOnce() -> Answer + Send>;
 
-/// It is in the store here, all of it: also one that went two ways, if both are sessions there.
+/// Whether all of the session is in the store here; a split one, if both branches are sessions
+/// there.
 fn is_carried(row: &Row) -> bool {
     row.state == SessionState::Here
         || (row.state == SessionState::Split && row.split == SplitState::Open(Tier::B))
@@ -989,7 +702,7 @@ fn steps_of(effects: &super::reconcile::Effects) -> Vec<StepRow> {
     }
 }
 
-/// Why a tool is carried only.
+/// Why a tool's sessions are not written here.
 fn lowered(unknown: &str) -> String {
     format!(
         "It keeps its sessions in a way that is not known yet: {unknown}. They are carried and readable; nothing is \

@@ -1,4 +1,4 @@
-//! Steps into the tool's store. Each is re-checked by the adapter; only what was really written moves the base.
+//! Writes steps into the tool's store. The adapter re-checks each; only real writes move the base.
 
 use super::bases::Rebound;
 use super::context::Context;
@@ -23,17 +23,17 @@ struct Lines<'a> {
     edges: Vec<&'a Edge>,
 }
 
-/// Lines of a log as they are written here: what steers in those of other devices is in neutral form.
+/// Lines of a log as written here: steering records of other devices are in neutral form.
 struct Neutrally<'a> {
     lines: Lines<'a>,
-    /// Where they begin in the doc.
+    /// Where the lines begin in the doc.
     start: u64,
     context: &'a Context,
     tool: &'a ToolId,
     doc: &'a DocName,
     record: &'a SessionRecord,
     cwd: &'a Path,
-    /// What was changed, however often they are written.
+    /// The changes made, however often the lines are written.
     done: &'a RefCell<BTreeSet<Neutral>>,
 }
 
@@ -73,7 +73,7 @@ impl Bytes for Neutrally<'_> {
     }
 }
 
-/// A snapshot's content, put together from its generations.
+/// A snapshot's content, rebuilt from its generations.
 struct Whole<'a>(Lines<'a>);
 
 impl Bytes for Whole<'_> {
@@ -88,7 +88,7 @@ impl Bytes for Whole<'_> {
     }
 }
 
-/// Writes the steps of one session as one checkout; gives doc, bytes and lines that were added.
+/// Writes the steps of one session as one checkout; returns doc, bytes and lines that were added.
 pub fn apply(
     context: &Context,
     key: &SessionKey,
@@ -179,8 +179,8 @@ pub fn apply(
     Ok(done)
 }
 
-/// A last line that was never finished is in no journal: before its file is written anew or leaves the store, it is put
-/// beside the vault.
+/// Saves an unfinished last line beside the vault, since no journal has it, before its file is
+/// rewritten or leaves the store.
 fn keep_remains(
     context: &Context,
     key: &SessionKey,
@@ -210,7 +210,7 @@ fn keep_remains(
     Ok(())
 }
 
-/// Puts some bytes of a file beside the vault.
+/// Saves some bytes of a file beside the vault.
 fn keep(
     context: &Context,
     key: &SessionKey,
@@ -237,7 +237,8 @@ fn keep(
         .map_err(io_error)
 }
 
-/// What was written before another doc failed was put back: it is the file that was there, with another change time.
+/// Notes that earlier writes were reverted after another doc failed: each file is as before, with
+/// another change time.
 pub fn put_back(record: &mut SessionRecord, steps: &[Step]) {
     for step in steps {
         let Some(local) = record
@@ -257,9 +258,10 @@ pub fn put_back(record: &mut SessionRecord, steps: &[Step]) {
     }
 }
 
-/// Somebody deleted a session, but not what lies beside it; nobody looks at such a file, and what it holds may be in no
-/// journal. When the session comes back it must not be in the way: it goes beside the vault. `path` is where the adapter
-/// found something else than it expected. Says whether it was such a file.
+/// Moves a side file beside the vault that was left when somebody deleted its session. Such a file
+/// is never scanned, its content is perhaps in no journal, and it must not block the returning
+/// session. `path` is where the adapter found something unexpected. Returns whether it was such a
+/// file.
 pub fn make_way(
     context: &Context,
     key: &SessionKey,
@@ -272,7 +274,7 @@ pub fn make_way(
     let Ok(was) = Stamp::of(path) else {
         return Ok(false);
     };
-    // Files that several sessions share are never in the way of one.
+    // Files that several sessions share never block one of them.
     let id = session.as_str();
     let own = id.get(..8).unwrap_or(id);
     if !path.to_string_lossy().contains(own) {
@@ -316,7 +318,8 @@ fn source<'a>(
     };
     match state.kind {
         DocKind::Log => {
-            // Where a line of this device's stands for a larger one, its file is longer than what is recorded.
+            // If a gap line stands for a larger line of this device, the file is longer than what
+            // is recorded.
             let local = state
                 .local
                 .as_ref()
@@ -380,7 +383,8 @@ fn write_of<'a>(
     })
 }
 
-/// Moves the base forward to what was written; a file that cannot be read back is reconciled again by the next event.
+/// Moves the base forward to what was written; a file that cannot be read back is reconciled at the
+/// next event.
 fn wrote(
     record: &mut SessionRecord,
     step: &Step,
@@ -399,7 +403,7 @@ fn wrote(
     state.neutral.extend(changes);
     let content = restored(Content::File(path.to_path_buf()), state, rebound);
     if let Step::Remove { .. } = step {
-        // As if it had never been there: it comes back when the decision is taken back.
+        // As if it had never been there: undoing the decision restores it.
         state.local = None;
         return Some((step.doc().clone(), 0, 0));
     }
@@ -421,7 +425,7 @@ fn wrote(
             .open()
             .and_then(|mut file| tail_hash(file.as_mut(), bytes))
             .ok()?,
-        // What the tool made of it is read when it changes.
+        // The tool's version of the content is read when it changes.
         DocKind::Snapshot if !is_file => {
             (lines, bytes) = (1, stamp.len);
             String::new()

@@ -1,5 +1,6 @@
-//! What follows from the device list: of whom anything is read, and how far; who is in devices.json; what is stated in
-//! answer to a revocation. Knows nothing of folders and of how statements are stored.
+//! The consequences of the device list: which devices are read, and how far; which are in
+//! devices.json; what is stated in answer to a revocation. Knows nothing of folders and of how
+//! statements are stored.
 
 use super::devices::{Circle, Paired};
 use super::event_loop::Engine;
@@ -24,8 +25,8 @@ impl Engine {
         }
     }
 
-    /// Whether journals and presences of this device are read: an approved one, a revoked one as far as it was accepted,
-    /// this one under whichever identity.
+    /// Whether journals and presences of this device are read: an approved device, a revoked one as
+    /// far as it was accepted, or this one under any identity.
     pub(super) fn is_read(&self, short: &str) -> bool {
         short == self.context.short
             || self.context.shared().former.contains_key(short)
@@ -59,7 +60,7 @@ impl Engine {
         self.peer_state
             .presences
             .retain(|short, _| !strangers.contains(short));
-        // Who is out gets no goodbye either.
+        // A revoked device gets no goodbye either.
         let now = &self.lists.now;
         self.goodbye.retain(|id| !now.revoked.contains_key(id));
         let out = |id: &DeviceId| {
@@ -106,7 +107,8 @@ impl Engine {
         }
     }
 
-    /// When a device spoke last, as far as its presence lies here: a goodbye up to then belongs to an earlier pairing.
+    /// The stamp of a device's last presence here: a goodbye up to then belongs to an earlier
+    /// pairing.
     pub(super) fn last_said(&self, id: &DeviceId) -> Hlc {
         let short = id.short();
         let known = self
@@ -120,7 +122,7 @@ impl Engine {
             .unwrap_or_default()
     }
 
-    /// Reads what may be read now, and states what was accepted of whom somebody revoked.
+    /// Reads what may be read now, and states what was accepted from devices that were revoked.
     pub(super) fn follow_list(&mut self, before: &DeviceList) -> Result<(), StateError> {
         let now = &self.lists.now;
         let let_in: Vec<String> = now
@@ -162,7 +164,7 @@ impl Engine {
         self.schedule_cut_sessions(before)?;
         let mut statements = Vec::new();
         for device in put_out {
-            // After the state was lost it counts what was stated then, not what lies here.
+            // After the state was lost, the former statement counts, not what lies here.
             if !(self.lists.fresh && self.lists.has_stated_heads(&self.context.short, &device)) {
                 statements.push(Statement::Heads {
                     heads: self.accepted_of(&device)?,
@@ -176,7 +178,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Sessions that lost frames, or have them again, are reconciled.
+    /// Reconciles sessions that lost frames, or have them again.
     fn schedule_cut_sessions(&mut self, before: &DeviceList) -> Result<(), StateError> {
         let cut = |list: &DeviceList, id: &DeviceId| {
             list.revoked.get(id).and_then(|revoked| revoked.cut.clone())
@@ -195,7 +197,7 @@ impl Engine {
             return Ok(());
         }
         for (key, row) in self.state.rows(None)? {
-            let of = |short: &str| row.devices.iter().any(|other| *other == short);
+            let of = |short: &str| row.devices.iter().any(|other| other == short);
             if let Some((_, restored)) = changed.iter().find(|(short, _)| of(short)) {
                 self.schedule(
                     key,
@@ -209,13 +211,13 @@ impl Engine {
         Ok(())
     }
 
-    /// How many frames this device has accepted of each journal of another one. The safety copies say it, even if the
-    /// state was lost; where the state says the same, nothing is read.
+    /// How many frames of each journal of another device this one has accepted. The safety copies
+    /// show it even if the state was lost; where the state agrees, nothing is read.
     pub(super) fn accepted_of(&self, device: &DeviceId) -> Result<Heads, StateError> {
         let short = device.short();
         let mut known: HashMap<String, Journal> = HashMap::new();
         for (key, row) in self.state.rows(None)? {
-            if !row.devices.iter().any(|other| *other == short) {
+            if !row.devices.contains(&short) {
                 continue;
             }
             let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
@@ -231,8 +233,8 @@ impl Engine {
         Ok(heads)
     }
 
-    /// How many frames of each of a device's journals were written before a time, by its own clock: all that precede
-    /// the first later one.
+    /// How many frames of each of a device's journals were written before a time, by that device's
+    /// clock: all that precede the first later one.
     pub(super) fn frames_before(
         &self,
         device: &DeviceId,
@@ -249,7 +251,7 @@ impl Engine {
             found.insert(below_device(&journal.dir).to_owned(), kept);
         };
         for (key, row) in self.state.rows(None)? {
-            if row.devices.iter().any(|other| *other == short) {
+            if row.devices.contains(&short) {
                 let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
                 record
                     .journals
@@ -263,7 +265,7 @@ impl Engine {
         Ok(found)
     }
 
-    /// A look that began before a revocation was known may have accepted more than was stated.
+    /// A reconcile that began before a revocation was known may have accepted more than was stated.
     pub(super) fn state_more(&mut self, record: &SessionRecord) {
         let mut more: BTreeMap<DeviceId, Heads> = BTreeMap::new();
         for journal in record.journals.values() {

@@ -1,7 +1,9 @@
-//! Pairings under way: what each device announces to the other until both are sure, step by step. What is announced and
-//! what it proves is in `syncthing/proof.rs`; this file keeps the steps, and nothing else decides that a device is let in.
+//! Pairings under way: what each device announces to the other until both are sure, step by step.
+//! The announcements and their proofs are in `syncthing/proof.rs`; this file keeps the steps, and
+//! nothing else decides that a device is let in.
 //!
-//! A step is kept in devices.json before it is announced, so that a restart in between continues it.
+//! A step is saved in devices.json before it is announced, so that a restart in between continues
+//! it.
 
 use super::devices::{DeviceRegistry, Paired};
 use super::event_loop::Engine;
@@ -13,12 +15,12 @@ use crate::syncthing::proof::{self, Bits, Token};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// An attempt that did not come to its end by then is over: longer than a code lives, so that the side that entered it
-/// still listens when the other user says yes in the last moment.
+/// An unfinished attempt ends after this time: longer than a code is valid, so that the side that
+/// entered the code still listens when the other user agrees at the last moment.
 pub const ATTEMPT_LIFE_MS: i64 = 15 * 60 * 1000;
-/// Comparisons a person starts in one minute. Each gives an impostor one chance in a million.
+/// The most comparisons in one minute. Each gives an impostor one chance in a million.
 const MAX_COMPARISONS: usize = 5;
-/// Devices of strangers that are kept and listed; those that know this device's code always are.
+/// The most unknown devices to keep and list; devices that know this device's code always are.
 pub const MAX_ASKING: usize = 8;
 
 /// A pairing under way.
@@ -32,18 +34,19 @@ pub struct Attempt {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
 pub enum Step {
-    /// Its code was entered here: what this device announces, and what the other one must answer.
+    /// The device's code was entered here: what this device announces, and the answer it expects.
     Asking { proof: Bits, answer: Bits },
-    /// It knew this device's code and the user let it in: what this device announces.
+    /// The device knew this device's code and the user let it in: what this device announces.
     Answering { answer: Bits },
-    /// Digits are compared. `commitment` and `theirs` are the other's; `spoiled` is its commitment of an earlier attempt.
+    /// Digits are compared. `commitment` and `theirs` are the other device's; `spoiled` is its
+    /// commitment of an earlier attempt.
     Comparing {
         nonce: Bits,
         commitment: Option<String>,
         theirs: Option<Bits>,
         spoiled: Option<String>,
     },
-    /// It came to nothing; a new attempt needs the user.
+    /// The attempt failed; a new one needs the user.
     Ended { spoiled: Option<String> },
 }
 
@@ -60,7 +63,7 @@ impl Attempt {
                 nonce, commitment, ..
             } => {
                 let bound = Token::Commitment(proof::commitment(nonce, own, other));
-                // Nobody learns the nonce before it is bound to its own.
+                // No device learns the nonce before it is bound to its own.
                 let revealed = commitment.as_ref().map(|_| Token::Nonce(*nonce));
                 std::iter::once(bound).chain(revealed).collect()
             }
@@ -68,7 +71,8 @@ impl Attempt {
         }
     }
 
-    /// Something new that the other device shall hear, while this one waits for what it has to say to that.
+    /// The number of the latest announcement for the other device while this one waits for its
+    /// answer.
     fn awaits(&self) -> Option<u64> {
         match &self.step {
             Step::Asking { .. } => Some(1),
@@ -109,7 +113,7 @@ impl Paired {
     }
 }
 
-/// What this device announces, and which devices are to hear it again.
+/// What this device announces, and to which devices it must be announced again.
 pub fn announcement(
     registry: &DeviceRegistry,
     name: &str,
@@ -136,7 +140,7 @@ pub fn announcement(
 }
 
 impl Engine {
-    /// Who asks. Of those that do not know this device's code only a few are kept.
+    /// Takes the devices that ask. Only a few that do not know this device's code are kept.
     pub(super) fn knocked(&mut self, asking: Vec<Asking>) {
         for one in &asking {
             self.hear(&one.id, &one.announced);
@@ -154,7 +158,7 @@ impl Engine {
             .collect();
     }
 
-    /// A device of ours connected and announced this.
+    /// A device in the registry connected and announced this.
     pub(super) fn greeted_by(&mut self, device: &DeviceId, announced: &str) {
         if !self.registry.is_paired(device) {
             return;
@@ -165,7 +169,7 @@ impl Engine {
         self.hear(device, announced);
     }
 
-    /// Takes a device's tokens: this is where a pairing moves on.
+    /// Processes a device's tokens: here a pairing advances.
     fn hear(&mut self, id: &DeviceId, announced: &str) {
         let own = self.context.device.clone();
         let tokens = proof::heard(announced, id, &own);
@@ -184,7 +188,8 @@ impl Engine {
             };
             let confirmed = paired.confirmed;
             let Some(attempt) = &mut paired.attempt else {
-                // It lost what it knew, or was set up anew, and its user entered this device's code there.
+                // The device lost its data, or was set up anew, and its user entered this device's
+                // code there.
                 if let (true, Token::Ask(proof)) = (confirmed, &token) {
                     self.answer_proved(id, proof, now);
                 }
@@ -195,7 +200,7 @@ impl Engine {
                     let approved = self.approve_paired(id);
                     self.settle(id, approved);
                 }
-                // Both users entered the code that the other one shows: both said yes.
+                // Both users entered the code that the other device shows: both agreed.
                 (Step::Asking { .. }, Token::Ask(proof)) => self.answer_proved(id, &proof, now),
                 (_, Token::Ask(proof)) if confirmed => self.answer_proved(id, &proof, now),
                 (
@@ -212,7 +217,8 @@ impl Engine {
                     }
                     match commitment {
                         None => *commitment = Some(heard),
-                        // It has seen our nonce: whatever it is bound to now, it could have chosen for it.
+                        // The device has seen this one's nonce: it could have chosen any new
+                        // commitment to match.
                         Some(_) if !confirmed => {
                             *theirs = None;
                             attempt.ended();
@@ -248,7 +254,8 @@ impl Engine {
         }
     }
 
-    /// It answered with the right proof: the attempt is over, unless this device could not note down that it let it in.
+    /// The device answered with the right proof: the attempt is over, unless saving the approval
+    /// failed.
     fn settle(&mut self, id: &DeviceId, approved: Result<(), ApiError>) {
         if approved.is_ok() {
             self.row_of(id).attempt = None;
@@ -264,7 +271,7 @@ impl Engine {
         self.trouble("pairing", problem);
     }
 
-    /// The device proved that it knows this secret of ours, and the user wants it.
+    /// The device proved that it knows this secret, and the user wants to let it in.
     pub(super) fn let_in(&mut self, id: &DeviceId, secret: &Bits) -> Result<(), ApiError> {
         let begun = self.context.clock.now();
         let step = Step::Answering {
@@ -306,7 +313,7 @@ impl Engine {
             })
     }
 
-    /// Whether it asks to compare digits.
+    /// Whether the device asks to compare digits.
     pub(super) fn offers_digits(&self, asking: &Asking) -> bool {
         let tokens = proof::heard(&asking.announced, &asking.id, &self.context.device);
         tokens
@@ -369,7 +376,7 @@ impl Engine {
         Ok(())
     }
 
-    /// More exchanges at once do not fit into a name.
+    /// Checks for room: more exchanges at once do not fit into a name.
     fn check_room(&self, id: &DeviceId) -> Result<(), ApiError> {
         let is_open = |paired: &&Paired| {
             paired.id != *id && paired.attempt.as_ref().is_some_and(Attempt::is_open)
@@ -386,12 +393,13 @@ impl Engine {
 
     fn begin(&mut self, id: &DeviceId, step: Step) {
         let (begun, since) = (self.context.clock.now(), self.last_said(id));
-        // A goodbye that is still on its way is taken back, and what it said up to now belongs to an earlier pairing.
+        // A goodbye that is still on its way is cancelled; statements up to now belong to an
+        // earlier pairing.
         self.goodbye.remove(id);
         let row = self.row_of(id);
         row.attempt = Some(Attempt { begun, step });
         row.since = row.since.max(since);
-        // What it announced before this began may be what is waited for.
+        // The awaited token may be in what the device announced before this began.
         let asking = self
             .peer_state
             .asking
@@ -406,7 +414,7 @@ impl Engine {
         self.attempts_changed();
     }
 
-    /// Returns the device's row in the registry, and adds one where it has none.
+    /// Returns the device's row in the registry; adds one if it is missing.
     fn row_of(&mut self, id: &DeviceId) -> &mut Paired {
         let at = match self
             .registry
@@ -442,8 +450,9 @@ impl Engine {
         &mut self.registry.paired[at]
     }
 
-    /// The pairing with this device is complete on this side: from now on folders are shared with it. The only place
-    /// where that is decided. Whom that device approves is approved here too if the user chose that beforehand.
+    /// The pairing with this device is complete on this side: from now on folders are shared with
+    /// it. Only this function decides that. Devices that it approves are approved here too if the
+    /// user chose that before.
     pub(super) fn approve_paired(&mut self, id: &DeviceId) -> Result<(), ApiError> {
         let name = self.row_of(id).name.clone();
         self.declare_approved(id, &name)?;
@@ -462,7 +471,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The digits on the two screens differ, or an attempt came to nothing.
+    /// The digits on the two screens differ, or an attempt failed.
     pub(super) fn end_attempt(&mut self, id: &DeviceId) {
         if let Some(attempt) = self
             .registry
@@ -476,7 +485,7 @@ impl Engine {
         self.attempts_changed();
     }
 
-    /// A device whose own card lists this one has let it in: nothing is left to be proved to it.
+    /// A device whose own card lists this one has let it in: nothing more needs to be proved to it.
     pub(super) fn heard_in_full(&mut self, id: &DeviceId) {
         let row = self
             .registry
@@ -489,7 +498,7 @@ impl Engine {
         }
     }
 
-    /// Ends what took too long.
+    /// Ends attempts that took too long.
     pub(super) fn end_old_attempts(&mut self) {
         let now = self.context.clock.now();
         let mut changed = false;
@@ -512,7 +521,7 @@ impl Engine {
         }
     }
 
-    /// Keeps, then announces what there is to say to devices that are not paired yet.
+    /// Saves, then announces, the steps for devices that are not paired yet.
     pub(super) fn attempts_changed(&mut self) {
         self.save_registry();
         self.announce_attempts();
@@ -529,7 +538,7 @@ impl Engine {
     }
 }
 
-/// What an asking device may be called here: it chose the name itself.
+/// A name for an asking device, made safe to show: the device chose it itself.
 pub fn asking_name(asking: &Asking) -> String {
     let name = decent_name(proof::plain_name(&asking.announced));
     if name.is_empty() {

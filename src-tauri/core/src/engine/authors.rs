@@ -1,5 +1,5 @@
-//! Who wrote which message where the lines of a journal do not tell: a document that is written anew by whoever goes on
-//! with it, a branch that was recorded by whoever noticed a split.
+//! Who wrote which message if the lines of a journal do not show it: a document that each device
+//! rewrites, or a branch recorded by the device that noticed a split.
 
 use super::context::Context;
 use super::export::unreadable;
@@ -12,11 +12,11 @@ use crate::session::{ChainId, SessionKey};
 use crate::tools::Records;
 use std::collections::HashMap;
 
-/// So often a document may change hands before its oldest messages have no author any more.
+/// The most changes of device after which a document's oldest messages still have an author.
 const MOST_HANDS: usize = 64;
 
-/// The author of each message of a document, by short id: the device in whose hands it first stood there as it stands now.
-/// Reads the document once for each time that it changed hands.
+/// The author of each message of a document, by short id: the device whose generation first had the
+/// message in its present form. Reads the document once for each change of device.
 pub fn of_generations(
     reading: &Reading<'_>,
     records: Records,
@@ -46,7 +46,7 @@ pub fn of_generations(
         let content = journal_reader
             .content(reading.state.kind, &path[..=*at])
             .map_err(|error| unreadable(&error))?;
-        // What was there before the oldest hands that are looked at may be anybody's.
+        // Messages older than the oldest generation that is read may be anybody's.
         let device = (skipped == 0 || skipped < number).then(|| path[*at].source.device.clone());
         authors.clear();
         for said in records(&content)
@@ -64,7 +64,7 @@ pub fn of_generations(
     Ok(authors)
 }
 
-/// Who wrote the messages that a branch has from the session it left, up to where they were taken over.
+/// Who wrote the messages that a branch took over from its parent, up to that point.
 pub fn before(
     context: &Context,
     (key, parent): (&SessionKey, &SessionRecord),

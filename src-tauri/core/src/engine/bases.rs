@@ -1,5 +1,5 @@
-//! Sessions that keep their beginning in another session's file (forks that a tool made itself): which session holds
-//! that beginning here, after the other one went two ways.
+//! Sessions whose beginning lies in another session's file (forks made by a tool itself): which
+//! session holds that beginning here, after the other one split.
 
 use super::context::Context;
 use super::record::{DocState, SessionRecord};
@@ -11,7 +11,7 @@ use crate::vault::JournalError;
 use serde::{Deserialize, Serialize};
 use std::io::{Read, SeekFrom};
 
-/// What the file in the store refers to instead of what is recorded.
+/// What the file in the store refers to instead of the recorded session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rebound {
     pub base: Base,
@@ -19,7 +19,7 @@ pub struct Rebound {
 }
 
 impl Rebound {
-    /// What is recorded there.
+    /// A patch that shows the recorded reference.
     pub fn patch(&self) -> Patch {
         let (shown, there) = (self.base.session.as_str().into(), self.now.as_str().into());
         Patch {
@@ -30,7 +30,7 @@ impl Rebound {
     }
 }
 
-/// What the file refers to now, if that is not what is recorded.
+/// The file's present reference, if it differs from the recorded one.
 pub fn rebound_in(base: &Base, file: &mut dyn ReadSeek) -> Option<Rebound> {
     let mut id = Vec::new();
     file.seek(SeekFrom::Start(base.at)).ok()?;
@@ -49,19 +49,19 @@ pub fn rebound_in(base: &Base, file: &mut dyn ReadSeek) -> Option<Rebound> {
     })
 }
 
-/// A session that is based on another one: how much of it, and the device where it was begun.
+/// A session based on another one: how much of that one, and the device where the session began.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Child {
     pub base: Base,
     pub device: String,
 }
 
-/// The sessions that keep their beginning in one.
+/// The sessions whose beginning lies in this one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Dependents {
-    /// Those that were begun on it, on whatever branch.
+    /// Sessions that began on this one, on whatever branch.
     pub children: Vec<Child>,
-    /// One in the store here refers to its file: it stays, whatever was decided.
+    /// A session in the store here refers to this one's file: the file stays, whatever was decided.
     pub needed: bool,
 }
 
@@ -73,7 +73,7 @@ impl Child {
         })
     }
 
-    /// The end of the branch that it was begun on: the one which that device wrote at that place.
+    /// The end of the branch that the session began on: the branch its device wrote at that place.
     pub fn begun_on(&self, state: &DocState) -> Option<ChainId> {
         let wrote = |tip: ChainId| {
             let mut end = 0;
@@ -90,22 +90,23 @@ impl Child {
             .map(|(_, tip)| tip)
     }
 
-    /// Where its branch leaves the way to `target`; `None` when its beginning lies on that way.
+    /// Where the session's branch leaves the path to `target`; `None` if its beginning is on that
+    /// path.
     pub fn fork_point(&self, state: &DocState, target: ChainId) -> Option<(ChainId, ChainId)> {
         let tip = self.begun_on(state)?;
         let meet = state.trie.meet(target, tip);
         (state.trie.size(meet).1 < self.base.end).then_some((meet, tip))
     }
 
-    /// Whether its beginning lies on the way to `end`, too.
+    /// Whether the session's beginning also lies on the path to `end`.
     pub fn lies_on(&self, state: &DocState, end: ChainId) -> bool {
         let tip = self.begun_on(state);
         tip.is_some_and(|tip| self.base.end <= state.trie.size(state.trie.meet(end, tip)).1)
     }
 }
 
-/// The session that holds the child's beginning on this device: the parent, or a fork of it. `None` while the parent
-/// is not known well enough to tell.
+/// The session that holds the child's beginning on this device: the parent, or a fork of the
+/// parent. `None` while too little of the parent is known.
 pub fn holder(
     context: &Context,
     key: &SessionKey,
@@ -126,7 +127,8 @@ pub fn holder(
     let Some((meet, tip)) = child.fork_point(&parent.docs[&main], target) else {
         return Ok(Some(child.base.session.clone()));
     };
-    // Of branches that go on together for a while, the first one has the name of the line where they leave the trunk.
+    // Of branches that share lines after leaving the trunk, the first has the name of the first
+    // such line.
     let on_it = |plan: &&ForkPlan| {
         plan.doc == main
             && plan

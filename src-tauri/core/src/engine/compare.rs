@@ -1,5 +1,5 @@
-//! The branches of a split: listed, and two of them side by side, page by page. What was aligned is remembered for the
-//! next page; bodies are not.
+//! The branches of a split: listed, and two of them side by side, page by page. The alignment is
+//! kept for the next page; bodies are not.
 
 use super::authors;
 use super::bases::Dependents;
@@ -26,30 +26,30 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Aligning may take this long before it gets coarser; comparing the words of one row, this long.
+/// Time for aligning before it gets coarser, and for comparing the words of one row.
 const ALIGN: Duration = Duration::from_millis(250);
 const WORDS: Duration = Duration::from_millis(50);
-/// Characters of a change of what the tool may do.
+/// The most characters shown of a changed setting.
 const CHANGE_LENGTH: usize = 200;
 
-/// What was aligned last.
+/// The last alignment.
 pub struct Compared {
     of: Of,
     sides: [Vec<Msg>; 2],
     /// Where the bodies lie.
     places: [Vec<Place>; 2],
-    /// So many messages both begin with, which are no rows.
+    /// The number of common first messages, which are not in the rows.
     common: usize,
     rows: Vec<Row>,
 }
 
-/// What was compared: while this is the same, so is what it holds.
+/// The identity of a comparison: as long as it is the same, so is the result.
 #[derive(PartialEq)]
 struct Of {
     key: SessionKey,
-    /// The trunk's end, the branch's, and those of the session it became.
+    /// The ends of the trunk, of the branch, and of the session that the branch became.
     ends: Vec<ChainId>,
-    /// Decisions in the session it became.
+    /// Decisions in the session that the branch became.
     choices: usize,
 }
 
@@ -57,17 +57,17 @@ struct Of {
 struct Place {
     off: u64,
     piece: journal::Place,
-    /// Who recorded it, by short id.
+    /// The device that recorded the bytes, by short id.
     device: String,
 }
 
-/// What a side has after the point where the two part.
+/// What a side has after the fork point.
 struct Tail {
     bytes: Vec<u8>,
     places: Vec<Place>,
 }
 
-/// A session that went two ways, ready to be compared.
+/// A split session, ready to be compared.
 pub struct Compare<'a> {
     context: &'a Context,
     key: SessionKey,
@@ -79,7 +79,7 @@ pub struct Compare<'a> {
 }
 
 impl<'a> Compare<'a> {
-    /// `None` when it did not go two ways.
+    /// Returns `None` if the session is not split.
     pub fn new(
         context: &'a Context,
         key: SessionKey,
@@ -190,7 +190,7 @@ impl<'a> Compare<'a> {
         })
     }
 
-    /// The branch beside the trunk that is meant: the first one, unless the user says which.
+    /// The branch beside the trunk that the user means: the first one by default.
     fn right(&self, wanted: Option<&str>) -> Result<Fork, ApiError> {
         let found = pick(&self.layout, &self.split, wanted, Action::KeepBoth)?;
         found
@@ -200,7 +200,8 @@ impl<'a> Compare<'a> {
             .ok_or_else(|| super::resolve::no_split(&self.record))
     }
 
-    /// What one side, 0 or 1, has after the point where they part; the right one with what its own session added since.
+    /// What one side, 0 or 1, has after the fork point; the right one with the lines its own
+    /// session added since.
     fn tail(&self, side: usize, right: &Fork) -> Result<Tail, ApiError> {
         let (state, trunk) = (self.state(), self.split.divided.trunk);
         let (meet, tip) = (state.trie.meet(trunk, right.tip), [trunk, right.tip][side]);
@@ -270,8 +271,8 @@ impl<'a> Compare<'a> {
         Ok((messages, tail.places))
     }
 
-    /// What the records of one side, 0 or 1, changed of what the tool may do since the two parted: who wrote each, by name,
-    /// and in words.
+    /// The changes to the tool's settings by the records of one side, 0 or 1, since the fork point:
+    /// the author of each, by name, and the change in words.
     fn changes(&self, side: usize, right: &Fork) -> Result<Vec<SteeringRow>, ApiError> {
         if self.is_whole() {
             return Ok(Vec::new());
@@ -289,7 +290,7 @@ impl<'a> Compare<'a> {
             )
         };
         let mut parts: Vec<(u64, u64, Option<String>)> = tail.places.iter().map(own).collect();
-        // What the branch's own session added since is in no place of this one.
+        // Lines that the branch's own session added since are in no place of this one.
         parts.push((
             parts.last().map_or(0, |(_, end, _)| *end),
             tail.bytes.len() as u64,
@@ -327,7 +328,7 @@ impl<'a> Compare<'a> {
         Ok(changed.map(row).collect())
     }
 
-    /// What each of these lines sets of how the tool works.
+    /// The settings of the tool in each of these lines.
     fn set_by(&self, bytes: &[u8]) -> Vec<Vec<Steer>> {
         let (sets, lines) = (
             self.context.sets(&self.key.tool),
@@ -340,7 +341,7 @@ impl<'a> Compare<'a> {
         )
     }
 
-    /// The last values of these names on a path. It is read from its end, as far as needed.
+    /// The last values of these names on a path. The path is read from its end, as far as needed.
     fn last_values(
         &self,
         path: &[&Edge],
@@ -380,7 +381,7 @@ impl<'a> Compare<'a> {
         Some((plan, self.family.get(&plan.session)?))
     }
 
-    /// What the session that the branch became added.
+    /// The lines added by the session that the branch became.
     fn continued(&self, right: &Fork) -> Result<Vec<u8>, ApiError> {
         let Some((plan, fork)) = self.fork(right) else {
             return Ok(Vec::new());
@@ -409,14 +410,14 @@ impl<'a> Compare<'a> {
         of
     }
 
-    /// Aligns, or finds what was aligned before.
+    /// Returns the kept alignment, or aligns.
     fn compared(&self, right: &Fork) -> Result<Arc<Compared>, ApiError> {
         let of = self.of(right);
         let mut last = self.context.compared();
         if let Some(known) = last.as_ref().filter(|known| known.of == of) {
             return Ok(known.clone());
         }
-        // Reading is nearly all of the work, and the sides have nothing to do with each other.
+        // Reading is nearly all of the work, and the sides are independent of each other.
         let (ours, theirs) = std::thread::scope(|scope| {
             let theirs = scope.spawn(|| self.messages(1, right));
             let ours = self.messages(0, right);
@@ -429,7 +430,8 @@ impl<'a> Compare<'a> {
         });
         let ((left, left_places), (right, right_places)) = (ours?, theirs?);
         let mut rows = align(&left, &right, ALIGN);
-        // Of docs that are compared from the start, what both begin with is folded like that of all others.
+        // In docs that are compared from the start, the common first messages are folded, as in all
+        // others.
         let common = rows
             .iter()
             .take_while(|row| self.is_whole() && row.kind == Kind::Same)
@@ -447,7 +449,8 @@ impl<'a> Compare<'a> {
         Ok(new)
     }
 
-    /// Rows `from` to `from + n` of the comparison; with the first ones, if asked, what may be decided.
+    /// Rows `from` to `from + n` of the comparison; with the first ones, if asked, the possible
+    /// decisions.
     pub fn diff(
         &self,
         wanted: Option<&str>,
@@ -546,7 +549,7 @@ impl<'a> Compare<'a> {
         })
     }
 
-    /// Which words differ in a row; the texts come with it.
+    /// Which words differ in a row, with the texts.
     pub fn words(&self, wanted: Option<&str>, row: u64) -> Result<DiffWords, ApiError> {
         let right = self.right(wanted)?;
         let found = self.compared(&right)?;
@@ -601,15 +604,15 @@ impl<'a> Compare<'a> {
         body.flatten().ok_or_else(|| transcript::no_part(row, part))
     }
 
-    /// Its parts say nothing each for itself: both sides are compared from the start, and what they have in common is
-    /// among the rows.
+    /// Whether the doc's parts mean nothing alone: then both sides are compared from the start, and
+    /// their common messages are among the rows.
     fn is_whole(&self) -> bool {
         self.context
             .records(&self.key.tool, self.state().kind)
             .is_some()
     }
 
-    /// What both have in common, a page of its messages.
+    /// The common messages of both sides, one page.
     pub fn common(
         &self,
         wanted: Option<&str>,
@@ -636,7 +639,7 @@ impl<'a> Compare<'a> {
         })
     }
 
-    /// One part of a message that both have, whole.
+    /// One part of a message that both sides have, whole.
     pub fn common_part(
         &self,
         wanted: Option<&str>,
@@ -657,7 +660,7 @@ impl<'a> Compare<'a> {
         reading.part(&*reading.index(false)?, message, part)
     }
 
-    /// Of the messages that both begin with: how many there are, and some of them.
+    /// The number of common first messages, and some of them.
     fn common_of_whole<T>(
         &self,
         right: &Fork,
@@ -727,7 +730,8 @@ impl<'a> Compare<'a> {
         Ok(said.as_ref().map(read))
     }
 
-    /// A message's record: from its place in the journals, if it has one; else from all of its side.
+    /// A message's record: from its place in the journals, if it has one; otherwise from its whole
+    /// side.
     fn body(
         &self,
         side: usize,

@@ -1,4 +1,5 @@
-//! What looking at a session needs besides the session: shared by the loop and its workers, changed by the loop only.
+//! The data that a reconcile needs besides the session: shared by the loop and its workers, changed
+//! by the loop only.
 
 use super::compare::Compared;
 use super::record::SessionRecord;
@@ -43,7 +44,7 @@ pub struct Context {
     pub key: DeviceKey,
     pub machine: Machine,
     pub tools: BTreeMap<ToolId, Arc<dyn Tool>>,
-    /// The stores of those of the tools that may have several.
+    /// The stores of the tools that may have several.
     pub stores: BTreeMap<ToolId, Arc<Everywhere>>,
     pub clock: Arc<dyn Clock>,
     pub sizes: Sizes,
@@ -58,19 +59,20 @@ pub struct Context {
     holders: Mutex<Holders>,
 }
 
-/// How large a record may be, as far as this device records it. Others than the usual are for tests.
+/// The size limits of records on this device. Tests use other values than the default.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
-    /// A larger one is recorded in pieces.
+    /// A larger record is recorded in pieces.
     pub whole: u64,
     pub piece: u64,
-    /// A larger one is not carried: a line that says so stands in its place.
+    /// A larger record does not sync: a line that states its size takes its place.
     pub record: u64,
 }
 
 impl Default for Sizes {
     fn default() -> Self {
-        // Quoted it stays below 1 MiB: a version that does not know pieces passes over them, and refuses what is larger.
+        // Quoted, a piece stays below 1 MiB: a version that does not know pieces skips them and
+        // refuses larger content.
         Self {
             whole: limits::CONTENT,
             piece: 500_000,
@@ -79,23 +81,26 @@ impl Default for Sizes {
     }
 }
 
-/// Why two branches cannot be put one behind the other, and why one session cannot hold both; `None` where they can.
+/// Why two branches cannot be put one behind the other, and why one session cannot hold both;
+/// `None` where that is possible.
 pub type Refusals = [Option<String>; 2];
 
-/// More splits than anybody looks at in a day.
+/// More splits than anybody opens in a day.
 const MOST_REMEMBERED: usize = 256;
 
-/// What the user's decisions and the other devices' cards say at the moment.
+/// The present state of the user's decisions and the other devices' cards.
 #[derive(Default)]
 pub struct Shared {
     /// Devices whose card was verified, this one included, by short id.
     pub owners: BTreeMap<String, Owner>,
     pub names: BTreeMap<String, String>,
-    /// Of revoked devices, by short id: so many frames of each journal are accepted, and none of others.
+    /// By short id of revoked devices: how many frames of each journal are accepted, 0 for unlisted
+    /// ones.
     pub limits: BTreeMap<String, Heads>,
-    /// Of devices revoked since a time, by short id: so many frames of each journal count, and none of others.
+    /// By short id of devices revoked since a time: how many frames of each journal count, 0 for
+    /// unlisted ones.
     pub cuts: BTreeMap<String, Heads>,
-    /// Who this device was before, by short id, and until when what it wrote is its own.
+    /// Former identities of this device, by short id, and until when their writes are its own.
     pub former: BTreeMap<String, Millis>,
     pub places: Arc<Places>,
     pub excluded: BTreeSet<ProjectKey>,
@@ -105,13 +110,14 @@ pub struct Shared {
     /// Sessions whose main doc is in a store here.
     pub here: HashSet<SessionKey>,
     pub paused: bool,
-    /// In so many sessions at once another device may take its own words back without a question.
+    /// In how many sessions at once another device may withdraw its own lines without a question.
     pub max_rewritten: usize,
-    /// The user wants copies of files with secrets to be carried, too.
+    /// The user wants copies of files with secrets to sync, too.
     pub carry_secret_copies: bool,
 }
 
-/// A panic of one worker must not take the others along: what a lock guards is replaced whole, never half.
+/// A panic of one worker must not affect the others: a value behind a lock is replaced whole, never
+/// half.
 fn unpoisoned<T>(guard: Result<T, PoisonError<T>>) -> T {
     guard.unwrap_or_else(PoisonError::into_inner)
 }
@@ -177,8 +183,8 @@ impl Context {
         unpoisoned(self.compared.lock())
     }
 
-    /// Why two branches, by their ends, cannot be joined. `work` reads both of them whole, once: their ends say what is
-    /// in them.
+    /// Why two branches, given by their ends, cannot be joined. `work` reads both branches whole,
+    /// once: the ends determine the content.
     pub fn refusals<E>(
         &self,
         ends: [ChainId; 2],
@@ -196,61 +202,64 @@ impl Context {
         Ok(found)
     }
 
-    /// Where the messages of the sessions lie that were read last.
+    /// Indexes of the messages of the sessions that were read last.
     pub fn transcripts(&self) -> MutexGuard<'_, Vec<Arc<Index>>> {
         unpoisoned(self.transcripts.lock())
     }
 
-    /// What other devices took back of their own words.
+    /// The withdrawals by other devices that this device has seen.
     pub fn taken_back(&self) -> MutexGuard<'_, Seen> {
         unpoisoned(self.taken_back.lock())
     }
 
-    /// The sessions that have docs in places which many sessions share. A look claims such a doc at once.
+    /// The sessions that have docs in places which many sessions share. A reconcile claims such a
+    /// doc at once.
     pub fn holders(&self) -> MutexGuard<'_, Holders> {
         unpoisoned(self.holders.lock())
     }
 
-    /// Where projects lie, as it is known now. To be asked without a lock: the answers come from the disk.
+    /// The directories of projects as now known. Query them without holding a lock: the answers
+    /// come from the disk.
     pub fn places(&self) -> Arc<Places> {
         self.shared().places.clone()
     }
 
-    /// Finds the message in a record of a tool's log.
+    /// The function that finds the message in a record of a tool's log.
     pub fn said(&self, tool: &ToolId) -> Reader {
         self.tools
             .get(tool)
             .map_or(transcript::said, |tool| tool.about().said)
     }
 
-    /// What a line of a tool's doc sets of how the tool works.
+    /// The function that finds the tool's settings in a line of a doc.
     pub fn sets(&self, tool: &ToolId) -> fn(&DocName, &[u8]) -> Vec<Steer> {
         self.tools
             .get(tool)
             .map_or(|_, _| Vec::new(), |tool| tool.about().steering.sets)
     }
 
-    /// Tells the conversation in a tool's logs from what is only noted; all of an unknown tool's lines count.
+    /// Distinguishes messages in a tool's logs from mere notes; all lines of an unknown tool count.
     pub fn is_message(&self, tool: &ToolId) -> fn(&[u8]) -> bool {
         self.tools
             .get(tool)
             .map_or(|_| true, |tool| tool.about().is_message)
     }
 
-    /// The records of a doc whose lines or parts say nothing each for itself: all of it is read, whatever is wanted.
+    /// The records of a doc whose lines or parts mean nothing alone: such a doc is always read
+    /// whole.
     pub fn records(&self, tool: &ToolId, kind: DocKind) -> Option<Records> {
         let own = self.tools.get(tool).and_then(|tool| tool.about().records);
         own.or((kind == DocKind::Snapshot).then_some(transcript::records))
     }
 
-    /// The fields of a doc that are this device's own business.
+    /// The fields of a doc that belong to this device only.
     pub fn device_fields(&self, tool: &ToolId, doc: &DocName) -> &'static [&'static str] {
         self.tools
             .get(tool)
             .map_or(&[], |tool| (tool.about().device_fields)(doc))
     }
 
-    /// What two contents are to each other, by the ends that have them. `work` reads both of them whole, once.
+    /// How two contents relate, by their ends. `work` reads both contents whole, once.
     pub fn judged<E>(
         &self,
         ends: [ChainId; 2],
@@ -268,14 +277,14 @@ impl Context {
         Ok(found)
     }
 
-    /// What may be made of two branches of a tool's logs.
+    /// How two branches of a tool's logs may be joined.
     pub fn joins(&self, tool: &ToolId) -> Joins {
         self.tools
             .get(tool)
             .map_or_else(Joins::default, |tool| tool.about().joins)
     }
 
-    /// A doc's lines, read back from a session's journals.
+    /// Reads a doc's lines back from a session's journals.
     pub fn journal_reader<'a>(
         &'a self,
         tool: &ToolId,
@@ -297,19 +306,20 @@ impl Context {
         *hlc = hlc.saw(other, self.clock.now());
     }
 
-    /// Takes this device's own earlier stamp, however far it lies from what the clock says now.
+    /// Continues from an earlier stamp of this device, however far that is from the present time.
     pub fn go_on_from(&self, own: Hlc) {
         let mut hlc = unpoisoned(self.hlc.lock());
         *hlc = own.max(*hlc);
     }
 
-    /// Whether the session began here, under whichever identity: this device recorded its first line from its own store.
-    /// A branch of another session is no such session, whoever recorded it: what it begins with may be another's.
+    /// Whether the session began here, under whichever identity: this device recorded its first
+    /// line from its own store. A branch of another session does not count, whoever recorded the
+    /// branch: its first lines may be another device's.
     pub fn began(&self, record: &SessionRecord) -> bool {
         self.is_own(record) && record.origin().is_some_and(|card| card.fork.is_none())
     }
 
-    /// Whether this device's own card says what the session is.
+    /// Whether this device's own card defines the session.
     fn is_own(&self, record: &SessionRecord) -> bool {
         match &record.origin {
             Some(origin) => origin.here,
@@ -317,15 +327,15 @@ impl Context {
         }
     }
 
-    /// The directory of this device that a session is for. What another device calls its project finds no more than what
-    /// this device knows already.
+    /// The directory of this device that a session is for. A project name from another device finds
+    /// only directories that this device already knows.
     pub fn place(&self, record: &SessionRecord) -> Result<PathBuf, NoPlace> {
         let card = record.origin().ok_or(NoPlace::Missing)?;
         let (home, places) = (&self.machine.home, self.places());
         if let Some(dir) = pinned(&places, card, record) {
             return Ok(dir);
         }
-        // A branch has the project of the session it left, whoever recorded it.
+        // A branch has the project of the session it left, whoever recorded the branch.
         let is_own =
             self.is_own(record) && (card.fork.is_none() || places.began_in(&card.project.key));
         match is_own {
@@ -343,7 +353,8 @@ impl Context {
             .map_or(Whereabouts::Used, |stores| stores.whereabouts(path))
     }
 
-    /// Whether the directory that the session was written for is not its project's, or no longer the best.
+    /// Whether the directory that the session was written for is not its project's, or no longer
+    /// the best.
     pub fn is_misplaced(&self, record: &SessionRecord) -> bool {
         let (Some(card), Some(dir)) = (record.origin(), record.checkout_dir.as_ref()) else {
             return false;
@@ -360,7 +371,8 @@ impl Context {
     }
 }
 
-/// Where the user wants a session, unless the user has mapped its project since or the directory is gone.
+/// Where the user wants a session, unless the user has mapped its project since or the directory is
+/// gone.
 fn pinned(places: &Places, card: &SessionCard, record: &SessionRecord) -> Option<PathBuf> {
     let pinned = record.pinned.as_ref()?;
     let holds = pinned.dir.is_dir() && pinned.mapped == places.mapped_dir(&card.project.key);
@@ -375,7 +387,7 @@ impl Shared {
         Some(heads.get(below).copied().unwrap_or(0))
     }
 
-    /// A device's name; the short id when it never said one.
+    /// A device's name; the short id of a device that never announced a name.
     pub fn name_of(&self, short: &str) -> String {
         self.names
             .get(short)

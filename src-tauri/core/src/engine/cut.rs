@@ -1,5 +1,6 @@
-//! What a revoked device wrote since a time is taken out of the sessions (`roam revoke --since`). The lines stay in the
-//! vault and in the tries; what others went on from stays in the sessions, too. Knows nothing of stores.
+//! Removes from sessions what a revoked device wrote since a given time (`roam revoke --since`).
+//! The lines stay in the vault and in the tries; lines that others continued from stay in the
+//! sessions, too. Knows nothing of stores.
 
 use super::approval::below_device;
 use super::context::Context;
@@ -9,7 +10,7 @@ use crate::vault::piece::Piece;
 use crate::vault::{Entry, Journal, JournalError};
 use std::collections::{BTreeMap, HashMap};
 
-/// Makes the tries agree with what counts now of each journal.
+/// Makes the tries agree with what now counts of each journal.
 pub fn take_out(
     context: &Context,
     tool: &ToolId,
@@ -61,7 +62,7 @@ pub fn take_out(
     let SessionRecord { journals, docs, .. } = record;
     for (name, state) in docs {
         let before = runs.remove(name).unwrap_or_default();
-        // Where the first of the runs that follow each other begins.
+        // Where the first of the consecutive runs begins.
         let begin = |tip: ChainId| {
             let mut node = tip;
             for _ in 0..=before.len() {

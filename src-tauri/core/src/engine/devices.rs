@@ -1,4 +1,4 @@
-//! The user's other devices: whom we are paired with, whom they know, and what follows for the folders.
+//! The user's other devices: which are paired, which devices those know, and the resulting folders.
 
 use super::attempts::Attempt;
 use crate::merge::DeviceList;
@@ -15,18 +15,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// `devices.json`: what only the user knows. Everything else about devices comes from their own cards.
+/// `devices.json`: what only the user knows. Everything else about devices comes from their own
+/// cards.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DeviceRegistry {
     pub paired: Vec<Paired>,
-    /// Devices we left, which nobody shall bring back by passing them on.
+    /// Devices that the user left, which no other device may bring back by proposing them.
     pub parted: Vec<DeviceId>,
     /// Names the user gave to devices, by id.
     pub names: BTreeMap<String, String>,
-    /// Who this device was before it got a new identity.
+    /// This device's earlier identities.
     pub former: Vec<Former>,
-    /// How often this device gave up its name to another one: no more often than there are others.
+    /// How often this device gave up its name to another one: at most once per other device.
     #[serde(skip_serializing_if = "is_zero")]
     pub yielded: usize,
 }
@@ -39,7 +40,7 @@ fn is_zero(number: &usize) -> bool {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Former {
     pub id: DeviceId,
-    /// What was written under it later is another machine's.
+    /// Anything written under it later is another machine's.
     pub until: Millis,
 }
 
@@ -48,27 +49,30 @@ pub struct Paired {
     pub id: DeviceId,
     pub name: String,
     pub addresses: Vec<String>,
-    /// Both users said yes and both devices proved it: folders are shared with it. In files of before: it was connected
-    /// once, which took a yes on both sides too.
+    /// Both users agreed and both devices proved it: folders are shared with the device. In older
+    /// files: it was connected once, which needed both users' consent too.
     pub confirmed: bool,
-    /// The last it had said of itself when the user paired it: a goodbye up to then belongs to an earlier pairing.
+    /// The stamp of its last presence when the user paired it: a goodbye up to then belongs to an
+    /// earlier pairing.
     #[serde(default)]
     pub since: Hlc,
-    /// A pairing that is under way or came to nothing.
+    /// A pairing that is under way or has failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<Attempt>,
-    /// The user chose, before the pairing is complete, to approve here whatever that device approves.
+    /// The user chose, before the pairing is complete, to approve here whatever that device
+    /// approves.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub follow: bool,
 }
 
 impl Paired {
-    /// Whether Syncthing knows the device at all: without `confirmed` for greetings only, no folder is shared.
+    /// Whether Syncthing knows the device at all: without `confirmed` for greetings only, no folder
+    /// is shared.
     pub fn is_wanted(&self) -> bool {
         self.confirmed || self.is_attempted()
     }
 
-    /// Whether a pairing with it is under way.
+    /// Whether a pairing with the device is under way.
     pub fn is_attempted(&self) -> bool {
         self.attempt.as_ref().is_some_and(Attempt::is_open)
     }
@@ -87,13 +91,15 @@ impl DeviceRegistry {
         let next = home.join("devices.json.next");
         let mut file = std::fs::File::create(&next)?;
         file.write_all(&serde_json::to_vec_pretty(self).map_err(io::Error::other)?)?;
-        // Without this a power cut may leave the new name on an empty file: all pairings would be gone.
+        // Without this a power cut may leave the new name on an empty file: all pairings would be
+        // gone.
         file.sync_all()?;
         drop(file);
         std::fs::rename(next, home.join("devices.json"))
     }
 
-    /// This device stops being `former`. The others stay known to it; they must say yes to the new one.
+    /// This device stops being `former`. It still knows the other devices; they must approve the
+    /// new identity.
     pub fn leave_identity(&mut self, former: Former, name: &str) {
         self.names
             .insert(former.id.to_string(), format!("{name} (formerly)"));
@@ -105,7 +111,8 @@ impl DeviceRegistry {
         }
     }
 
-    /// Former identities by short id; the present one is none, even if leaving it was begun and did not come about.
+    /// Former identities by short id, without the present one, even if leaving that was begun and
+    /// failed.
     pub fn former_of(&self, present: &DeviceId) -> BTreeMap<String, Millis> {
         self.former
             .iter()
@@ -118,7 +125,7 @@ impl DeviceRegistry {
         self.paired.iter().any(|paired| paired.id == *id)
     }
 
-    /// Those whose pairing is complete on this side.
+    /// Devices whose pairing is complete on this side.
     pub fn complete(&self) -> impl Iterator<Item = &Paired> {
         self.paired.iter().filter(|paired| paired.confirmed)
     }
@@ -136,7 +143,8 @@ impl DeviceRegistry {
     }
 }
 
-/// A device id may be given by its start, in any case, with or without dashes; four characters at least.
+/// A device id may be given by its start, in any case, with or without dashes; four characters at
+/// least.
 pub fn starts(id: &DeviceId, text: &str) -> bool {
     let plain = |text: &str| {
         text.chars()
@@ -148,38 +156,39 @@ pub fn starts(id: &DeviceId, text: &str) -> bool {
     start.len() >= 4 && plain(id.as_str()).starts_with(&start)
 }
 
-/// So many devices are believed to be known to one.
+/// The most devices that are believed to be known to one device.
 const MAX_KNOWN: usize = 64;
 
-/// What the network says at the moment.
+/// The present state of the network.
 #[derive(Debug, Default)]
 pub struct PeerState {
     pub peers: Vec<Peer>,
     pub asking: Vec<Asking>,
-    /// Others that ask, of whom nothing is kept but how many there are.
+    /// The number of other devices that ask; nothing else of them is kept.
     pub more_asking: u64,
-    /// What a device in the registry announced when it connected last.
+    /// What a device in the registry announced at its last connection.
     pub greeted: BTreeMap<DeviceId, String>,
     pub nearby: Vec<Nearby>,
-    /// What each device says of itself, by short id.
+    /// Each device's own presence, by short id.
     pub presences: BTreeMap<String, Presence>,
-    /// When that came, by this device's clock: theirs may be wrong.
+    /// When each presence came, by this device's clock: the other devices' clocks may be wrong.
     pub heard: BTreeMap<String, Millis>,
 }
 
-/// Everything that says which devices this one has to do with.
+/// Everything that determines which devices this one deals with.
 pub struct Circle<'a> {
     pub own: &'a DeviceId,
     pub registry: &'a DeviceRegistry,
     pub list: &'a DeviceList,
     pub peer_state: &'a PeerState,
-    /// Devices that are about to hear our goodbye.
+    /// Devices that this device's goodbye has not reached yet.
     pub leaving: &'a BTreeSet<DeviceId>,
 }
 
 impl<'a> Circle<'a> {
-    /// The approved devices. None of them shares its short name with this device or with another of them: directories
-    /// and folders are named by it. What the user approved here goes before what came with a followed device.
+    /// The approved devices. Each has a short name of its own, different from this device's: it
+    /// names directories and folders. Devices that the user approved here precede those from a
+    /// followed device.
     pub fn approved(&self) -> Vec<(&'a DeviceId, &'a Approved)> {
         let mut seen = BTreeSet::from([self.own.short()]);
         let mut all: Vec<_> = self.list.approved.iter().collect();
@@ -189,8 +198,8 @@ impl<'a> Circle<'a> {
             .collect()
     }
 
-    /// The device of this short name of which journals are read: an approved one, or one that was, as far as it was
-    /// accepted.
+    /// The device of this short name whose journals are read: an approved one, or a former one, as
+    /// far as its journals were accepted.
     pub fn member(&self, short: &str) -> Option<&'a DeviceId> {
         let approved = self.approved().into_iter().map(|(id, _)| id);
         approved
@@ -199,10 +208,11 @@ impl<'a> Circle<'a> {
             .find(|id| id.short() == short)
     }
 
-    /// Devices that approved ones approve, and this one does not, with the one that knows each: proposals, nothing more.
+    /// Devices that approved ones approve and this one does not, each with the device that knows
+    /// it: proposals, nothing more.
     ///
-    /// What another device says is shown here: only real device IDs are taken, none that shares its short name with
-    /// this device or a known one, and no more of each device than a person owns.
+    /// These names come from other devices. So only real device IDs are accepted, none with the
+    /// short name of this device or a known one, and no more from each device than a person owns.
     pub fn strangers(&self) -> impl Iterator<Item = (&'a Known, &'a Paired)> + use<'a> {
         let (own, registry, list, peer_state) =
             (self.own, self.registry, self.list, self.peer_state);
@@ -231,10 +241,7 @@ impl<'a> Circle<'a> {
             .filter(move |(known, _)| seen.insert(known.id.short()))
     }
 
-    /// Who gets the folders of `owner` from this device: approved devices only, and of another device's folder only
-    /// those that it approves itself, as it signed in its last presence. An owner's unpairing thereby holds at everybody
-    /// who carries its folders as soon as they hear of it. Before its first presence is here nothing else of it is
-    /// ([`Self::ignores`]), and anybody may bring it.
+    /// The device's presence, if it is here.
     fn presence(&self, of: &DeviceId) -> Option<&'a Presence> {
         self.peer_state
             .presences
@@ -242,8 +249,9 @@ impl<'a> Circle<'a> {
             .filter(|presence| presence.card.device == *of)
     }
 
-    /// What is not taken of a device's folder: the tools that are off and the sessions that are forgotten; all but the hello as long as there is none, since
-    /// only the presence says with whom the rest may be shared.
+    /// The parts of a device's folder that are not fetched: tools that are off and forgotten
+    /// sessions. Without a presence, everything but the presence, which alone says who may get the
+    /// rest.
     fn ignores(&self, owner: &DeviceId, left_out: &[String]) -> Vec<String> {
         match self.presence(owner) {
             _ if owner == self.own => Vec::new(),
@@ -252,6 +260,11 @@ impl<'a> Circle<'a> {
         }
     }
 
+    /// Who gets the folders of `owner` from this device: approved devices only, and for another
+    /// device's folder only those that the owner approves in its last signed presence. An owner's
+    /// unpairing therefore holds for every carrier of its folders that learns of it. Until the
+    /// first presence is here, nothing else of the owner is ([`Self::ignores`]), and any device may
+    /// send that presence.
     fn shared_with(&self, owner: &DeviceId, approved: &[(&DeviceId, &Approved)]) -> Vec<DeviceId> {
         let presence = self.presence(owner);
         let owner_approves = |id: &DeviceId| {
@@ -267,8 +280,9 @@ impl<'a> Circle<'a> {
     }
 }
 
-/// The devices and folders that follow from whom this device approves: nobody else has a folder or an entry here. The
-/// folders of a revoked device stay among those who were to have them, so that all of them accept the same.
+/// The devices and folders that follow from this device's approvals: no other device has a folder
+/// or an entry here. The intended recipients of a revoked device's folders keep them, so that all
+/// accept the same.
 pub fn wanted(vault: &Vault, circle: &Circle<'_>, left_out: &[String], paused: bool) -> Wanted {
     let (own, approved) = (circle.own, circle.approved());
     let leaving = circle
@@ -299,7 +313,7 @@ pub fn wanted(vault: &Vault, circle: &Circle<'_>, left_out: &[String], paused: b
         .map(|(id, approved)| entry(id, &approved.name))
         .collect();
     devices.extend(leaving.iter().map(|paired| entry(&paired.id, &paired.name)));
-    // A pairing under way takes greetings only: an entry and no folder.
+    // A pairing under way needs greetings only: an entry and no folder.
     let is_met = |paired: &&Paired| {
         let id = &paired.id;
         paired.is_attempted()
@@ -327,7 +341,7 @@ pub fn wanted(vault: &Vault, circle: &Circle<'_>, left_out: &[String], paused: b
         for lane in Lane::BOTH {
             let mut with = circle.shared_with(owner, &approved);
             if owner == own && lane == Lane::Live {
-                // The goodbye is in it.
+                // The goodbye is in this folder.
                 with.extend(leaving.iter().map(|paired| paired.id.clone()));
             }
             add(owner, lane, with);
@@ -352,7 +366,8 @@ pub fn wanted(vault: &Vault, circle: &Circle<'_>, left_out: &[String], paused: b
     }
 }
 
-/// What the user gave, and what the device says of itself: it may have moved since, or was met through another one.
+/// The addresses that the user gave and those that the device announces: the device may have moved
+/// since, or may be known through another one.
 fn addresses(id: &DeviceId, paired: Option<&Paired>, peer_state: &PeerState) -> Vec<String> {
     let given = paired.map_or(&[][..], |paired| &paired.addresses);
     let said = peer_state
@@ -416,7 +431,7 @@ mod tests {
     }
 
     impl Desk {
-        /// Approves these, each of which says that it approves some.
+        /// Approves these devices, each with the devices that it announces as approved.
         fn approving(approved: &[(&DeviceId, &[DeviceId])]) -> Self {
             let own = from_cert_der(b"own");
             let stated = approved.iter().map(|(id, _)| Stated {
@@ -490,7 +505,7 @@ mod tests {
         }
     }
 
-    /// F5: what a paired device knows is proposed, and has neither a folder nor an entry.
+    /// F5: a device known to a paired one is proposed, and has neither a folder nor an entry.
     #[test]
     fn a_stranger_is_proposed_and_nothing_more() {
         let (friend, stranger) = (from_cert_der(b"friend"), from_cert_der(b"stranger"));
@@ -501,7 +516,7 @@ mod tests {
         assert_eq!(desk.wanted().folders.len(), 4);
     }
 
-    /// F4: a carrier shares a device's folders with those whom that device approves, and only with them.
+    /// F4: a carrier shares an owner's folders only with the devices that the owner approves.
     #[test]
     fn an_owners_folder_goes_to_those_it_approves() {
         let [one, two, three] = [b"one".as_slice(), b"two", b"three"].map(from_cert_der);
@@ -544,7 +559,7 @@ mod tests {
     /// An id with the short form of another one.
     fn forged(id: &DeviceId) -> DeviceId {
         let digest: String = id.as_str().chars().filter(|c| *c != '-').collect();
-        // The first group with its check character stays, the others are somebody else's.
+        // The first group and its check character stay; the other groups come from another device.
         let other: String = from_cert_der(b"other")
             .as_str()
             .chars()

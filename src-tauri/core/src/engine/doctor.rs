@@ -1,4 +1,4 @@
-//! Checks that explain every session that is not carried, in words.
+//! Checks that explain in words every session that does not sync.
 
 use super::context::Context;
 use super::left_out::left_out;
@@ -41,7 +41,7 @@ pub fn doctor(
     );
     let copies = copies(context);
     let mut left = left_out(context);
-    // Copies that can be taken in have their own check.
+    // Copies that can be imported have their own check.
     left.retain(|left| !copies.iter().any(|copy| copy.path == left.path));
     checks.push(conflict_copies(&copies));
     checks.extend(counted(&left));
@@ -96,7 +96,7 @@ fn syncthing(status: &Status) -> Check {
     }
 }
 
-/// A file written and taken away again says more about permissions and space than any of their numbers.
+/// Writing and removing a file proves more about permissions and space than any of their numbers.
 fn vault(context: &Context) -> Check {
     let probe = context.vault.root().join(".probe");
     match std::fs::create_dir_all(context.vault.root())
@@ -213,7 +213,7 @@ fn importing(status: &Status) -> Option<Check> {
         .then(|| check("import", "note", message, "Ask again when that is done."))
 }
 
-/// Forgotten sessions that a tool has still, or again.
+/// Forgotten sessions that a tool still has, or has again.
 fn still_there(tool: &str, sessions: u64) -> Check {
     let (what, them) = match sessions {
         1 => ("1 session is".to_owned(), "it"),
@@ -227,7 +227,8 @@ fn still_there(tool: &str, sessions: u64) -> Check {
     )
 }
 
-/// Conflict copies that another way of syncing left in a tool's store: some tools take them for sessions.
+/// Conflict copies left in a tool's store by another sync tool: some tools mistake them for
+/// sessions.
 fn copies(context: &Context) -> Vec<CopyRow> {
     let conflict_copies =
         takein::conflict_copies(context, context.tools.values().map(|tool| tool.as_ref()));
@@ -260,7 +261,7 @@ fn conflict_copies(copies: &[CopyRow]) -> Check {
     }
 }
 
-/// How many entries of the stores are not carried, by reason. Without any there is no such check.
+/// How many entries of the stores do not sync, by reason; `None` if there are none.
 fn counted(left: &[LeftOut]) -> Option<Check> {
     let count = |code: &str| left.iter().filter(|left| left.code == code).count();
     let kinds = [

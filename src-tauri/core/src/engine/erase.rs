@@ -1,5 +1,6 @@
-//! Removing a forgotten session from this device, beside the loop: journals and kept copies first, then the tool's store,
-//! as a guest. Each step may be repeated: after a crash the rest is removed. Knows nothing of who asked, and when.
+//! Removes a forgotten session from this device, beside the loop: journals and kept copies first,
+//! then the tool's store, as a guest. Each step is repeatable: after a crash the rest is removed.
+//! Knows nothing of who asked, and when.
 
 use super::context::Context;
 use super::shared_docs::shared_docs;
@@ -13,28 +14,28 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug)]
 pub struct Erase {
     pub key: SessionKey,
-    /// Its id, as far as that is known.
+    /// The session's id, if it is known.
     pub session: Option<SessionId>,
-    /// Whether the tool's store is concerned, too: not once this device has stated that it is removed there. What is put
-    /// there later was put there by the user.
+    /// Whether to remove it from the tool's store, too: not once this device has stated that
+    /// removal. Whatever is there later was put there by the user.
     pub from_store: bool,
-    /// The docs that it alone has in places of many sessions, as they were last seen.
+    /// The docs that only this session has in places of many sessions, as they were last seen.
     pub shared: Vec<FoundDoc>,
     /// session-roam's home.
     pub home: PathBuf,
 }
 
-/// What a reconcile achieved.
+/// What the removal achieved.
 #[derive(Debug)]
 pub struct Erasure {
     pub key: SessionKey,
     /// Files of the own folders that are gone.
     pub announce: Vec<(Lane, String)>,
-    /// Whether any of it was here.
+    /// Whether any of the session was here.
     pub any: bool,
-    /// Why it is in the tool's store still, with words for this device's user.
+    /// Why the session is still in the tool's store, with words for this device's user.
     pub left: Option<(Left, String)>,
-    /// What of the vault could not be removed.
+    /// Why a part of the vault could not be removed.
     pub error: Option<io::Error>,
 }
 
@@ -60,7 +61,7 @@ pub fn erase(context: &Context, job: &Erase) -> Erasure {
     }
     let found = match (found, session) {
         (Some(found), _) => Some(with_shared(context, job, found)),
-        // The tool removed its transcript, and what lay elsewhere is left.
+        // The tool removed its transcript, but files elsewhere are left.
         (None, Some(session)) => Some(with_shared(
             context,
             job,
@@ -82,7 +83,7 @@ pub fn erase(context: &Context, job: &Erase) -> Erasure {
     done
 }
 
-/// The session in the tool's store. Its id may be known to nobody here but the store.
+/// The session in the tool's store. Perhaps only the store knows its id.
 fn find(context: &Context, job: &Erase) -> Option<Found> {
     let tool = context.tools.get(&job.key.tool)?;
     let which = job.session.as_ref().map_or(Which::All, Which::One);
@@ -93,8 +94,8 @@ fn find(context: &Context, job: &Erase) -> Option<Found> {
         .find(|found| SessionKey::new(&job.key.tool, &found.session) == job.key)
 }
 
-/// Of docs in places of many sessions, which any session may name, it has those only that it alone has and that are as they
-/// were last seen.
+/// Limits the docs in places of many sessions, which any session may name, to those that only this
+/// session has and that have not changed since they were last seen.
 fn with_shared(context: &Context, job: &Erase, mut found: Found) -> Found {
     let Some(shared) = shared_docs(context, &job.key) else {
         return found;
@@ -119,7 +120,7 @@ fn with_shared(context: &Context, job: &Erase, mut found: Found) -> Found {
     found
 }
 
-/// Removes all of its docs from the store, the main doc last.
+/// Removes all docs of the session from the store, the main doc last.
 fn take_out(context: &Context, tool: &dyn Tool, found: &Found) -> Result<(), (Left, String)> {
     if let Some(live) = &found.live {
         return Err((Left::Open, live.clone()));
@@ -145,7 +146,7 @@ fn take_out(context: &Context, tool: &dyn Tool, found: &Found) -> Result<(), (Le
     match tool.write(&context.machine, &checkout) {
         Ok(_) => Ok(()),
         Err(WriteError::Live(who)) => Err((Left::Open, who)),
-        // It was written to at this moment: somebody has it open.
+        // The session was just written to: somebody has it open.
         Err(error @ (WriteError::Changed(_) | WriteError::Torn(_))) => {
             Err((Left::Open, why(&error)))
         }
@@ -154,9 +155,9 @@ fn take_out(context: &Context, tool: &dyn Tool, found: &Found) -> Result<(), (Le
     }
 }
 
-/// Removes what was put beside the vault: conflict copies that were taken in, and what a replica had lost.
+/// Removes copies beside the vault: imported conflict copies, and what a replica had lost.
 fn erase_copies(job: &Erase, session: Option<&SessionId>) -> io::Result<()> {
-    // An id that is no more than a few characters would be in other files' names, too.
+    // An id of only a few characters would also occur in other files' names.
     if let Some(id) = session.map(SessionId::as_str).filter(|id| 8 <= id.len()) {
         let taken_in = job.home.join("taken-in").join(job.key.tool.as_str());
         remove_below(&taken_in, &|path| path.to_string_lossy().contains(id))?;
@@ -167,7 +168,7 @@ fn erase_copies(job: &Erase, session: Option<&SessionId>) -> io::Result<()> {
     })
 }
 
-/// Removes files and directories that `is_it` picks by their path below `dir`; no link is followed.
+/// Removes files and directories that `is_it` picks by their path below `dir`, following no links.
 fn remove_below(dir: &Path, is_it: &dyn Fn(&Path) -> bool) -> io::Result<()> {
     let mut dirs = vec![dir.to_path_buf()];
     while let Some(next) = dirs.pop() {

@@ -11,45 +11,45 @@ use crate::tools::seek::Sought;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// Events say "look here"; they carry no truth. A lost, doubled or self-made one does no harm.
+/// Events say "look here"; they carry no truth. A lost, doubled or self-made event does no harm.
 pub enum Event {
-    /// Files of tools' stores changed.
+    /// Files in the tools' stores changed.
     Touched(Vec<PathBuf>),
-    /// File events were lost: look at every store.
+    /// File events were lost: scan every store.
     ScanAll,
-    /// Time has passed.
+    /// The time for a poll has come.
     Poll,
-    /// What could not be read or written a moment ago may be possible now.
+    /// A read or write that failed a moment ago may succeed now.
     Retry,
-    /// Watching has a problem, or is over it.
+    /// Watching has a problem, or the problem is over.
     Watch(Option<Problem>),
     Transport(Notice),
-    /// A worker is done.
+    /// A worker has finished.
     Reconciled(Box<Effects>),
-    /// A forgotten session was removed from this device, as far as that was possible.
+    /// A forgotten session was removed from this device, as far as possible.
     Erased(Box<Erasure>),
-    /// The search for checkouts is over.
+    /// The search for checkouts has finished.
     Searched(Box<Searched>),
-    /// The disk was asked where projects are.
+    /// The disk was checked for the projects' directories.
     PlacesChecked(Box<Checked>),
-    /// The search for stores is over: what was found, by tool.
+    /// The search for stores has finished: the stores found, by tool.
     StoresFound(BTreeMap<ToolId, Vec<Sought>>),
-    /// A worker panicked on this session; nothing of it was kept.
+    /// A worker panicked on this session; no result was kept.
     Panicked(crate::session::SessionKey),
     Request(Request, Reply),
     Stop,
 }
 
-/// Takes the answer to wherever the question came from.
+/// Delivers the answer to whoever sent the request.
 pub type Reply = Box<dyn FnOnce(Result<serde_json::Value, ApiError>) + Send>;
 
-/// Runs reconciles: on threads in the product, one after the other in tests.
+/// Runs reconciles: on threads in the product, one after another in tests.
 pub trait Jobs: Send {
     fn start(&self, job: Job);
-    /// Work that only reads and answers by itself.
+    /// Runs work that only reads and delivers its own answer.
     fn spawn(&self, work: Box<dyn FnOnce() + Send>);
-    /// An event after a while.
+    /// Sends an event after a delay.
     fn after(&self, after: std::time::Duration, event: Event);
-    /// Work whose result is an event.
+    /// Runs work whose result is an event.
     fn spawn_for_event(&self, work: Box<dyn FnOnce() -> Event + Send>);
 }

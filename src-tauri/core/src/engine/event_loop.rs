@@ -1,4 +1,5 @@
-//! The loop's state and its one entrance: `handle(event)`. Everything slow runs beside it and comes back as an event.
+//! The loop's state and its one entrance, `handle(event)`. Slow work runs beside the loop and comes
+//! back as an event.
 
 use super::answers::value;
 use super::bases::{Child, Dependents};
@@ -42,73 +43,73 @@ pub struct Engine {
     pub(super) lists: Lists,
     pub(super) forgetting: Forgetting,
     pub(super) queue: Queue,
-    /// The fingerprint of each session's files when the session was last reconciled to the end.
+    /// The fingerprint of each session's files at its last complete reconcile.
     pub(super) seen: HashMap<SessionKey, u64>,
-    /// Journals of sessions whose record could not be saved: they are read again by the next reconcile.
+    /// Journals of sessions whose record could not be saved: the next reconcile reads them again.
     unsaved: HashMap<SessionKey, BTreeSet<(String, Lane, String)>>,
     /// How often in a row a session changed while it was reconciled.
     restless: HashMap<SessionKey, u8>,
-    /// Sessions that could not be read or recorded by their last reconcile.
+    /// Sessions that the last reconcile could not read or record.
     unfinished: BTreeSet<SessionKey>,
-    /// A retry is on its way.
+    /// A retry is scheduled.
     retrying: bool,
     /// Sessions open on this device.
     pub(super) live: BTreeMap<SessionKey, String>,
     pub(super) vanished: BTreeMap<ToolId, BTreeSet<SessionKey>>,
-    /// The stores of tools that may have several, as they were found.
+    /// The stores of tools that may have several, as last found.
     pub(super) known_stores: Remembered,
-    /// Stores that are gone and hold sessions, as of the last time when places for stores ran out.
+    /// Stores that are gone and hold sessions, as of the last time that places for stores ran out.
     pub(super) dead_stores: BTreeMap<ToolId, Vec<PathBuf>>,
-    /// Where sessions that the stores lack were, as long as they lack them.
+    /// The former paths of sessions that are missing from the stores.
     pub(super) missing_paths: HashMap<SessionKey, Option<PathBuf>>,
     pub(super) syncthing: SyncthingStatus,
     pub(super) incoming: u64,
-    /// Problems by topic; a topic has one at most.
+    /// Problems by topic, at most one per topic.
     pub(super) problems: BTreeMap<String, Problem>,
-    /// Second files of sessions, as they were when their session was last wanted.
+    /// Second files of sessions, as they were when their session was last scheduled.
     pub(super) twins: HashMap<PathBuf, crate::tools::Stamp>,
     pub(super) held: BTreeMap<String, Held>,
     pub(super) import: Import,
-    /// Looks since memory was last given back to the system.
+    /// Reconciles since memory was last returned to the system.
     pub(super) n_reconciled: usize,
-    /// Sessions with logs that were only compared at their end since they last changed.
+    /// Sessions with logs of which only the end was compared since their last change.
     pub(super) uncompared: BTreeSet<SessionKey>,
-    /// Milliseconds of the last full look that found nothing changed, with everything that belongs to one.
+    /// Milliseconds of the last full scan that found no change, including all its parts.
     pub(super) cycle_ms: f64,
-    /// Where projects are looked for, and what was seen of where they are.
+    /// Where to search for projects, and what is known of their directories.
     pub(super) placing: Placing,
     pub(super) published: Option<crate::vault::presence::Presence>,
     pub(super) published_at: Option<Instant>,
-    /// Conflict copies are being taken in; the answer waits for all of their sessions.
+    /// Conflict copies are being imported; the answer waits for all their sessions.
     pub(super) taking_in: Option<TakingIn>,
     pub(super) goodbye: BTreeSet<crate::session::DeviceId>,
-    /// The secrets of codes that were shown here.
+    /// The secrets of codes that this device showed.
     pub(super) secrets: Secrets,
     /// When the last comparisons of digits began.
     pub(super) comparisons: Vec<Millis>,
-    /// What this device is announced as.
+    /// The name under which this device is announced.
     pub(super) called: Option<String>,
     /// Who waits for a decision to be carried out, by number.
     pub(super) replies: HashMap<u64, (SessionKey, Reply)>,
     pub(super) asked: u64,
-    /// The sessions that others keep their beginning in, as last seen.
+    /// For each session, the sessions that hold its beginning, as last seen.
     needs: HashMap<SessionKey, Vec<String>>,
     pub(super) stopping: bool,
 }
 
-/// Problems after which a session counts as not reconciled: the next poll tries again.
 /// Reasons that pass without the user: such a session is reconciled again after a while.
 const PASSING: [Reason; 3] = [Reason::Unwritable, Reason::JustWritten, Reason::TakenBack];
+/// Problems that leave a session unreconciled: the next poll tries again.
 const UNFINISHED: [&str; 3] = ["journal_unreadable", "session_unreadable", "not_recorded"];
 
-/// Copies that are being taken in.
+/// Conflict copies that are being imported.
 pub struct TakingIn {
     pub waiting: BTreeSet<SessionKey>,
     pub done: TakenIn,
     pub reply: super::event::Reply,
 }
 
-/// The first import, as far as it got.
+/// The progress of the first import.
 #[derive(Debug, Default)]
 pub struct Import {
     pub done: u64,
@@ -192,7 +193,7 @@ impl Engine {
         }
     }
 
-    /// Makes everything as if it had just been seen: the vault, the stores, the network.
+    /// Starts the engine: loads the state and reads the vault, the stores and the network afresh.
     pub fn wake(&mut self) {
         self.guarded(Self::try_wake);
         self.pump();
@@ -213,7 +214,7 @@ impl Engine {
         self.publish_presence();
         self.arrange();
         self.walk_vault()?;
-        // A branch that was to be taken over, or a decision to be followed, when the engine ended.
+        // The engine may have ended before a branch became a fork or a decision was followed.
         for (key, _) in self.state.with_split()? {
             self.schedule(key, ReconcileRequest::default());
         }
@@ -223,7 +224,7 @@ impl Engine {
         self.list_all(true)
     }
 
-    /// Says whether to go on.
+    /// Returns whether the loop continues.
     pub fn handle(&mut self, event: Event) -> bool {
         match event {
             Event::Touched(paths) => self.guarded(|engine| engine.touched(paths)),
@@ -246,7 +247,7 @@ impl Engine {
         !self.stopping
     }
 
-    /// After much work the allocator keeps what the work needed; an engine at rest shall be small.
+    /// After much work the allocator keeps the memory; an idle engine should be small.
     fn give_back_memory(&mut self) {
         const MUCH: usize = 100;
         if self.n_reconciled < MUCH || !self.queue.is_empty() {
@@ -254,14 +255,15 @@ impl Engine {
         }
         self.n_reconciled = 0;
         #[cfg(all(target_os = "linux", target_env = "gnu"))]
-        // SAFETY: malloc_trim(3) may be called at any time from any thread; it frees only what nobody uses.
+        // SAFETY: malloc_trim(3) may be called at any time from any thread; it frees only unused
+        // memory.
         unsafe {
             libc::malloc_trim(0);
         }
     }
 
-    /// The state file failing is a problem that is told; what was not remembered is found again. It is over when
-    /// something could be written, not when something did not need to write.
+    /// Reports a failing state file as a problem; what was not saved is found again later. Only a
+    /// successful write clears the problem, not work that had nothing to write.
     fn guarded(&mut self, work: impl FnOnce(&mut Self) -> Result<(), StateError>) {
         if let Err(error) = work(self) {
             self.unwritable(&error);
@@ -280,7 +282,7 @@ impl Engine {
         );
     }
 
-    /// Tries whether the state can be written again.
+    /// Tests whether the state can be written again.
     pub(super) fn probe_state(&mut self) -> Result<(), StateError> {
         if self.problems.contains_key("state") {
             self.state.put_note("probed", &self.context.clock.now())?;
@@ -300,7 +302,7 @@ impl Engine {
         }
     }
 
-    /// Has a decision carried out by the session's next reconcile; whoever asked is answered then.
+    /// Has the session's next reconcile carry out a decision; the requester is answered then.
     pub(super) fn decide(&mut self, key: SessionKey, decision: Decision, reply: Reply) {
         self.asked += 1;
         self.replies.insert(self.asked, (key.clone(), reply));
@@ -313,7 +315,7 @@ impl Engine {
         );
     }
 
-    /// Whoever waits for a decision about this session is told that it was not carried out.
+    /// Answers everyone who waits for a decision about this session: it was not carried out.
     pub(super) fn refuse_waiting(&mut self, key: &SessionKey, error: &ApiError) {
         let waiting: Vec<u64> = self
             .replies
@@ -465,7 +467,7 @@ impl Engine {
         Ok(dependents)
     }
 
-    /// The beginning of a session may lie in another one now: both are reconciled until they agree.
+    /// The beginning of a session may now lie in another one: both are reconciled until they agree.
     fn schedule_dependents(
         &mut self,
         key: &SessionKey,
@@ -492,7 +494,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The sessions that branches of this one became.
+    /// The forks that branches of this session became.
     pub(super) fn family(
         &self,
         tool: &ToolId,
@@ -511,7 +513,7 @@ impl Engine {
         Ok(family)
     }
 
-    /// What a session that went two ways means for the sessions beside it: branches are taken over, decisions followed.
+    /// Schedules the forks of a split session: branches to take over, decisions to follow.
     fn schedule_forks(
         &mut self,
         key: &SessionKey,
@@ -533,7 +535,8 @@ impl Engine {
                 );
             }
         }
-        // Whoever decided or took it back carries it out, so that nobody puts away what the user has not seen.
+        // The device that made or undid the decision carries it out, so that no device puts away
+        // what its user has not seen.
         let own = self.context.short.clone();
         let undone_here = |id: &ChoiceId| {
             record
@@ -565,7 +568,7 @@ impl Engine {
             }
             for session in &chosen.choice.forks {
                 let fork = SessionKey::new(&key.tool, session);
-                // Only what is a branch of this session in truth: the list may be another device's.
+                // Only true branches of this session: the list may come from another device.
                 let known = self.state.record::<SessionRecord>(&fork)?;
                 let Some(known) = known.filter(|known| known.is_branch(Some(parent))) else {
                     continue;
@@ -590,7 +593,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes over what a worker really achieved.
+    /// Applies the effects that a worker really achieved.
     fn reconciled(&mut self, effects: Effects) -> Result<(), StateError> {
         let Effects {
             key,
@@ -614,7 +617,8 @@ impl Engine {
         } = effects;
         let imported = self.queue.done(&key);
         if self.forgetting.hides(&key) || self.goes_with_forgotten(&key, &record, &row) {
-            // Forgotten while it was reconciled: nothing of that is kept, and what was written is removed.
+            // Forgotten during the reconcile: the effects are dropped, and what was written is
+            // removed.
             self.schedule(key, ReconcileRequest::default());
             return Ok(());
         }
@@ -626,7 +630,7 @@ impl Engine {
         if let Some(taken) = taken {
             self.took_in(&key, taken);
         }
-        // What is in the journal goes out, whether or not we can remember it.
+        // What is in the journal is sent, even if the state cannot be saved.
         for lane in Lane::BOTH {
             let paths: BTreeSet<String> = announce
                 .iter()
@@ -717,7 +721,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Something changed during the reconcile. A file that never comes to rest waits for the next event or poll.
+    /// Something changed during the reconcile. A file that never comes to rest waits for the next
+    /// event or poll.
     fn reconcile_again(
         &mut self,
         key: SessionKey,
@@ -756,7 +761,7 @@ impl Engine {
         }
     }
 
-    /// All that is wrong with a session, and nothing that was.
+    /// Replaces a session's problems with the present ones.
     fn session_troubles(&mut self, key: &SessionKey, problems: Vec<Problem>) {
         let topic = format!("session {key} ");
         self.problems.retain(|known, _| !known.starts_with(&topic));
@@ -765,7 +770,7 @@ impl Engine {
         }
     }
 
-    /// Sessions that could not be read or recorded, wherever they are from.
+    /// Schedules the sessions that could not be read or recorded, whichever device they are from.
     pub(super) fn retry_unfinished(&mut self) {
         self.unfinished
             .clone()
@@ -773,7 +778,7 @@ impl Engine {
             .for_each(|key| self.schedule(key, ReconcileRequest::default()));
     }
 
-    /// A full disk or a locked file may be over in seconds: tried again well before the next poll.
+    /// A full disk or a locked file may recover in seconds: retries well before the next poll.
     fn retry_later(&mut self) {
         const SOON: std::time::Duration = std::time::Duration::from_secs(4);
         if !self.retrying {
@@ -805,7 +810,7 @@ impl Engine {
         }
     }
 
-    /// A session came or went; children of it may wait.
+    /// Notes that a session came or went; its children may be waiting.
     fn note_here(&mut self, key: &SessionKey, here: bool) {
         let changed = {
             let mut shared = self.context.change();
@@ -820,7 +825,7 @@ impl Engine {
         }
     }
 
-    /// Looks again at the sessions of a tool that wait for something.
+    /// Reconciles again the sessions of a tool that wait for this reason.
     pub(super) fn retry(&mut self, tool: &ToolId, reason: Reason) {
         for (key, _) in self.state.with_reason(reason).unwrap_or_default() {
             if key.tool == *tool {
@@ -837,7 +842,7 @@ impl Engine {
         }
     }
 
-    /// Nothing of what was to be done about a session is done any more.
+    /// Drops all pending work on a session.
     pub(super) fn drop_session(&mut self, key: &SessionKey) {
         self.unsaved.remove(key);
         self.missing_paths.remove(key);
@@ -846,7 +851,7 @@ impl Engine {
         self.needs.remove(key);
     }
 
-    /// Ends in good order: what is running is finished by its worker and found again at the next start.
+    /// Ends in good order: workers finish what is running, and the next start finds the results.
     pub fn end(&mut self) {
         self.live.clear();
         self.publish_presence();

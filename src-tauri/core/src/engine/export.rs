@@ -1,4 +1,5 @@
-//! A session out of the vault: to look at, as Markdown, as JSON, or as the tool's own files, byte for byte.
+//! A session from the vault: to view, as Markdown, as JSON, or as the tool's own files, byte for
+//! byte.
 
 use super::context::Context;
 use super::record::{DocState, SessionRecord};
@@ -60,14 +61,14 @@ pub fn bytes_of(
     let Some((_, path)) = end_of(record, name, state) else {
         return Ok(Vec::new());
     };
-    // What a line says matters to a plan, not to a reader.
+    // A line's content matters to a plan, not to a reader.
     let journal_reader = JournalReader::new(&context.vault, &record.journals, name, |_| true);
     journal_reader
         .content(state.kind, &path)
         .map_err(|error| unreadable(&error))
 }
 
-/// Which messages are wanted: all of them whole, or a page with long bodies cut.
+/// Which messages to return: all of them whole, or a page with long bodies cut.
 #[derive(Clone, Copy)]
 pub enum Wanted {
     All,
@@ -204,8 +205,8 @@ pub fn export(
     }
 }
 
-/// Every text of the session stands in a fence of its own, longer than any in it: nothing in it runs, leads anywhere or
-/// passes for a heading of ours.
+/// Every text of the session has a fence of its own, longer than any in it: nothing in it runs,
+/// links anywhere or looks like a heading of the export.
 fn markdown(shown: &Shown) -> String {
     let row = &shown.row;
     let [title, tool, project] = [&row.title, &row.tool, &row.project].map(|text| escaped(text));
@@ -359,7 +360,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// F11: a transcript's HTML, links and headings were the export's own.
+        /// F11: a transcript's HTML, links and headings acted as the export's own.
         #[test]
         fn no_text_leaves_its_fence(text in "(`{1,5}|~~~|<script>|\\[x\\]\\(javascript:1\\)|## You|\n|a|\u{202e}){0,12}") {
             let fenced = fenced(&text);

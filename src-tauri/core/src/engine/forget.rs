@@ -1,5 +1,6 @@
-//! Forgetting sessions: who asked, until when that can be taken back, what is carried out here and what is held, and the
-//! receipts. How a session is removed is in `erase.rs`; what the devices stated is folded in `merge::device_list`.
+//! Forgetting sessions: who asked, until when that can be undone, what is carried out here and what
+//! is held, and the receipts. `erase.rs` removes a session; `merge::device_list` folds the devices'
+//! statements.
 
 mod answers;
 
@@ -19,27 +20,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// What a release names, and the topic of what is held.
+/// The name that releases the held sessions, and their topic.
 pub const HELD: &str = "forgotten";
 
-/// Where the state remembers which sessions other devices had forgotten here.
+/// The state's note of which sessions other devices had forgotten here.
 const NOTE: &str = "forgotten for others";
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// Sessions that were forgotten here and can still be taken back: `forgetting.json`. It is a file of its own because it
-/// is the user's word, which a lost state must not lose.
+/// Sessions that were forgotten here and can still be restored: `forgetting.json`. It is a file of
+/// its own because it holds the user's decision, which must survive a lost state.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 struct Asked(Vec<AskedOnce>);
 
-/// What was forgotten with one answer.
+/// The sessions forgotten with one answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct AskedOnce {
     at: Millis,
-    /// From then on it is stated, and cannot be taken back.
+    /// From then on it is stated, and cannot be undone.
     due: Millis,
-    /// When counting to `due` began anew, since the clock was set back.
+    /// When the count to `due` restarted because the clock was set back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     anew: Option<Millis>,
     sessions: Vec<AskedSession>,
@@ -61,7 +62,7 @@ impl Asked {
         }
     }
 
-    /// Without any there is no file: it holds titles.
+    /// Removes the file if there are no sessions: it holds titles.
     fn save(&self, home: &Path) -> io::Result<()> {
         let (path, next) = (
             home.join("forgetting.json"),
@@ -81,7 +82,8 @@ impl Asked {
     }
 }
 
-/// What this device let others have forgotten: those it is at, and when it began each within the last day.
+/// What this device let others forget: the sessions in progress, and when each of the last day
+/// began.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 struct Let {
@@ -91,7 +93,7 @@ struct Let {
 
 #[derive(Debug, Default)]
 pub struct Forgetting {
-    /// What is remembered was read; nothing is decided before.
+    /// The saved data was read; nothing is decided before.
     open: bool,
     asked: Asked,
     /// Sessions whose removal is due here or done. They are never read, recorded or written again.
@@ -99,12 +101,12 @@ pub struct Forgetting {
     /// Sessions that the guard keeps, although another device forgot them.
     held: BTreeSet<SessionKey>,
     let_through: Let,
-    /// Why a session is in its store still, in words for this device's user.
+    /// Why a session is still in its store, in words for this device's user.
     left: BTreeMap<SessionKey, String>,
     /// Receipts that are not written yet.
     receipts: Vec<Statement>,
     at_work: BTreeSet<SessionKey>,
-    /// Syncthing was not told yet to leave out what is gone.
+    /// Syncthing does not yet ignore the sessions that are gone.
     to_leave_out: bool,
 }
 
@@ -114,7 +116,7 @@ impl Forgetting {
         self.gone.contains(key)
     }
 
-    /// Whether it was forgotten on this device and can be taken back still.
+    /// Whether the session was forgotten on this device and can still be restored.
     fn is_asked(&self, key: &SessionKey) -> bool {
         self.asked
             .0
@@ -123,12 +125,12 @@ impl Forgetting {
             .any(|asked| asked.key == *key)
     }
 
-    /// Whether nothing of it is shown or looked at.
+    /// Whether the session is neither shown nor reconciled.
     pub fn hides(&self, key: &SessionKey) -> bool {
         self.is_gone(key) || self.is_asked(key)
     }
 
-    /// What Syncthing leaves out of other devices' folders, below the folder.
+    /// What Syncthing ignores in other devices' folders, relative to the folder.
     pub fn left_out(&self) -> impl Iterator<Item = String> + '_ {
         self.gone
             .iter()
@@ -148,7 +150,8 @@ fn file_error(error: &io::Error) -> ApiError {
 impl Engine {
     // ---- what is to be forgotten ----
 
-    /// At the start, when the own list was read: nothing of a forgotten session may be restored, read or shown.
+    /// Runs at the start, after reading the own list: no forgotten session may be restored, read or
+    /// shown.
     pub(super) fn open_forgetting(&mut self) {
         match Asked::load(&self.home) {
             Ok(asked) => self.forgetting.asked = asked,
@@ -177,14 +180,14 @@ impl Engine {
         self.forget_due();
     }
 
-    /// States what cannot be taken back any more.
+    /// States what can no longer be undone.
     pub(super) fn forget_due(&mut self) {
         let now = self.context.clock.now();
         self.count_anew(now);
         let (due, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.forgetting.asked.0)
             .into_iter()
             .partition(|asked| asked.due <= now);
-        // What is stated is not taken back: it is the same whether this device dies before or after the next step.
+        // A statement cannot be undone: a crash before or after the next step makes no difference.
         let keys = due
             .iter()
             .flat_map(|asked| &asked.sessions)
@@ -211,7 +214,8 @@ impl Engine {
         self.forget_trouble(stated.err());
     }
 
-    /// A clock that was set back to before the question would put off for as long what the user wants soon.
+    /// Restarts the count if the clock was set back to before the request; otherwise the delay
+    /// would grow.
     fn count_anew(&mut self, now: Millis) {
         let asked = self.forgetting.asked.0.iter_mut();
         let mut ahead = asked
@@ -269,7 +273,7 @@ impl Engine {
         }
         new.iter().for_each(|key| self.hide(key));
         self.forgetting.to_leave_out = true;
-        // At the start it is said with everything else.
+        // At the start this is published with everything else.
         if self.published.is_some() {
             self.publish_presence();
         }
@@ -286,7 +290,8 @@ impl Engine {
         }
     }
 
-    /// Another device may be stolen: what it wants forgotten beyond a few sessions a day is held, all of it.
+    /// Another device may be stolen: if it wants to forget more than a few sessions a day, all are
+    /// held.
     fn guard_forgotten(&mut self, doubtful: &[SessionKey]) -> BTreeSet<SessionKey> {
         let now = self.context.clock.now();
         let let_through = &mut self.forgetting.let_through;
@@ -300,7 +305,8 @@ impl Engine {
                 || self.forgetting.is_asked(key)
                 || context.vault.holds(key)
         };
-        // Nothing is lost with a session that is not here. Its versions go with a session, and count as one with it.
+        // Forgetting a session that is not here loses nothing. Versions of a session go with it,
+        // and count as one with it.
         let here: Vec<&SessionKey> = doubtful.iter().filter(|key| is_here(key)).collect();
         let count = here
             .iter()
@@ -316,7 +322,7 @@ impl Engine {
         BTreeSet::new()
     }
 
-    /// Not remembering it costs a question that was answered before.
+    /// If this is not saved, the user answers a question twice.
     fn remember_let(&mut self, before: &Let) {
         if self.forgetting.let_through != *before {
             let _ = self.state.put_note(NOTE, &self.forgetting.let_through);
@@ -393,7 +399,7 @@ impl Engine {
         self.forgetting.held = held;
     }
 
-    /// The user has seen what another device wants forgotten.
+    /// The user has seen what another device wants to forget.
     pub(super) fn release_forgotten(&mut self) -> Answer {
         let held = std::mem::take(&mut self.forgetting.held);
         if held.is_empty() {
@@ -416,7 +422,7 @@ impl Engine {
         ))
     }
 
-    /// Takes a session out of everything that is shown or looked at.
+    /// Removes a session from everything that is shown or reconciled.
     fn hide(&mut self, key: &SessionKey) {
         if let Err(error) = self.state.hide(key) {
             let ApiError {
@@ -441,7 +447,7 @@ impl Engine {
         self.context.transcripts().clear();
     }
 
-    /// Has Syncthing leave out the sessions of other devices' folders that are forgotten.
+    /// Has Syncthing ignore the forgotten sessions in other devices' folders.
     fn leave_out(&mut self) {
         for folder in self
             .arrange()
@@ -465,7 +471,8 @@ impl Engine {
 
     // ---- carrying it out ----
 
-    /// Starts the removal of a session in the place of a reconcile; says whether it is a forgotten one.
+    /// Starts the removal of a session instead of a reconcile; returns whether the session is
+    /// forgotten.
     pub(super) fn erases(&mut self, key: &SessionKey, request: &ReconcileRequest) -> bool {
         if !self.forgetting.hides(key) {
             return false;
@@ -476,7 +483,7 @@ impl Engine {
             self.queue.done(key);
             return true;
         }
-        // Before anything is removed: what Syncthing leaves out is neither fetched again nor missed.
+        // Before any removal: Syncthing neither fetches again nor misses what it ignores.
         if std::mem::take(&mut self.forgetting.to_leave_out) {
             self.leave_out();
         }
@@ -511,7 +518,7 @@ impl Engine {
         true
     }
 
-    /// The docs that a forgotten session alone has, as they were last seen.
+    /// The docs that only a forgotten session has, as they were last seen.
     fn shared_docs_of(&self, key: &SessionKey) -> Vec<FoundDoc> {
         let record: SessionRecord = self
             .state
@@ -587,7 +594,7 @@ impl Engine {
         self.give_receipts()
     }
 
-    /// What happened, without a word of the session; whoever shows lists asks for them again.
+    /// Adds to the history without any word of the session; views of lists then reload them.
     fn happened(&self, kind: HistoryKind, key: &SessionKey) -> Result<(), StateError> {
         let (device, tool) = (self.context.short.clone(), key.tool.to_string());
         let at = self.context.clock.now();
@@ -600,12 +607,12 @@ impl Engine {
         })
     }
 
-    /// Receipts for all that was removed, in one frame, when nothing is left to do.
+    /// Writes receipts for everything removed, in one frame, when nothing is left to do.
     fn give_receipts(&mut self) -> Result<(), StateError> {
         if !self.forgetting.at_work.is_empty() || self.forgetting.receipts.is_empty() {
             return Ok(());
         }
-        // The receipt says that nothing of it is left here: not in the state's unused pages either.
+        // The receipt states that nothing of it is left here: not even in the state's unused pages.
         self.state.scrub()?;
         let receipts = std::mem::take(&mut self.forgetting.receipts);
         let stated = self.declare(receipts.clone());
@@ -632,7 +639,7 @@ impl Engine {
                 .get(key)
                 .and_then(|known| known.receipts.get(&self.context.device))
         };
-        // A tool that refused has not changed its mind; its store is read again when the session changes there.
+        // A tool that refused will refuse again; its store is read when the session changes there.
         let unfinished = |key: &&SessionKey| {
             own(key).is_none_or(|own| own.left.is_some_and(|left| left != Left::Tool))
                 && !self.forgetting.at_work.contains(*key)
@@ -650,7 +657,8 @@ impl Engine {
         self.give_receipts()
     }
 
-    /// A forgotten session that is in a tool's store is removed from it, once; says whether it is one.
+    /// Removes a forgotten session from a tool's store, once; returns whether the session is
+    /// forgotten.
     pub(super) fn is_forgotten_in_store(
         &mut self,
         key: &SessionKey,
@@ -682,7 +690,8 @@ impl Engine {
         true
     }
 
-    /// A look found that the session is a version of a forgotten one: it holds the same words, and goes with it.
+    /// A reconcile found that the session is a version of a forgotten one: it holds the same
+    /// messages, and is forgotten, too.
     pub(super) fn goes_with_forgotten(
         &mut self,
         key: &SessionKey,
@@ -739,7 +748,7 @@ pub(super) fn forgotten_error() -> ApiError {
     )
 }
 
-/// The session that this one is a version of. Its own id proves that.
+/// The session that this one is a version of. This one's own id proves that.
 fn parent_of(record: &SessionRecord, key: &SessionKey) -> Option<SessionKey> {
     let forks = record
         .cards

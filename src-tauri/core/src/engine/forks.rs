@@ -1,5 +1,6 @@
-//! A branch of another session, taken over as a session of its own: the parent's docs with the id substituted, recorded
-//! like anything else. Every device makes the same bytes of it, so it does not matter who does so first.
+//! Takes a branch of another session over as a session of its own: the parent's docs with the id
+//! substituted, recorded as usual. Every device produces the same bytes, so any of them may be
+//! first.
 
 use super::context::Context;
 use super::record::{Imaged, SessionRecord};
@@ -10,7 +11,7 @@ use crate::session::chain::lines_of;
 use crate::session::{ChainId, DocKind, DocName, Lane, SessionKey, Trie};
 use crate::vault::{ForkOf, SessionCard};
 
-/// What a fork's look needs of its parent.
+/// What a fork's reconcile needs from its parent.
 #[derive(Clone, Debug)]
 pub struct Parent {
     pub key: SessionKey,
@@ -18,7 +19,7 @@ pub struct Parent {
     pub plan: ForkPlan,
 }
 
-/// Whether a fork has everything already that its parent has for it.
+/// Whether a fork already has everything that its parent has for it.
 pub fn is_taken_over(fork: &SessionRecord, plan: &ForkPlan) -> bool {
     plan.targets.iter().all(|(doc, to)| {
         let name = plan.name(doc);
@@ -57,7 +58,7 @@ pub fn take_over(
         .map(|said| &said.card);
     let card = SessionCard {
         project: origin.project.clone(),
-        // The directory of another device says nothing about this one.
+        // The directory of another device means nothing on this one.
         cwd: own.and_then(|card| card.cwd.clone()),
         title: Some(title.clone()),
         updated: parent
@@ -118,7 +119,7 @@ fn take_doc(
     let name = plan.name(doc);
     let at = substituted(&state.at, &plan.of, &plan.session);
     let known = record.image.get(&name).copied();
-    // The parent may have continued since the plan was made; its next reconcile says where to.
+    // The parent may have continued since the plan was made; its next reconcile has the new target.
     let is_gone = state.trie.path(to).is_none()
         || state.trie.path(plan.fork_point).is_none() && *doc == plan.doc;
     if is_gone || known.is_some_and(|known| known.of == to) {
@@ -169,9 +170,10 @@ fn take_doc(
     Ok(())
 }
 
-/// Puts the title into a branch: before its first words, and again every so often, because a tool may look for it near
-/// the end only (Claude Code 2.1.330 within 64 KB, 2026-11-23). `begins` is where `tail` begins in the branch: the
-/// places depend on nothing else, so that the branch may grow in whatever steps.
+/// Puts the title into a branch: before its first message, and again at intervals, because a tool
+/// may search for it near the end only (Claude Code 2.1.330 within 64 KB, 2026-11-23). `begins` is
+/// where `tail` begins in the branch: the places depend on nothing else, so the branch may grow in
+/// any steps.
 fn weave(tail: &[u8], begins: u64, title: &[u8], is_message: fn(&[u8]) -> bool) -> Vec<u8> {
     const AGAIN: u64 = 48 << 10;
     let (mut woven, mut at, mut spoken) = (
@@ -186,7 +188,8 @@ fn weave(tail: &[u8], begins: u64, title: &[u8], is_message: fn(&[u8]) -> bool) 
             spoken = true;
         }
         woven.extend_from_slice(line);
-        // Behind the line that goes over the mark: before a line longer than what a tool reads it would not be seen.
+        // After the line that crosses the mark: before a line longer than a tool reads, it would
+        // not be found.
         if spoken && at / AGAIN != next / AGAIN {
             woven.extend_from_slice(title);
         }
@@ -195,7 +198,7 @@ fn weave(tail: &[u8], begins: u64, title: &[u8], is_message: fn(&[u8]) -> bool) 
     woven
 }
 
-/// The edges that hold what is wanted: of a snapshot always all of them.
+/// The edges that hold the wanted content: of a snapshot always all of them.
 fn way(trie: &Trie, kind: DocKind, from: ChainId, to: ChainId) -> Vec<&crate::session::Edge> {
     match kind {
         DocKind::Snapshot => trie.path(to).unwrap_or_default(),
@@ -220,7 +223,7 @@ mod tests {
         ) {
             let line = |(noted, len): &(bool, usize)| format!("{}{}\n", if *noted { "_" } else { "x" }, "y".repeat(*len)).into_bytes();
             let mut lines: Vec<Vec<u8>> = lines.iter().map(line).collect();
-            // A fork begins as soon as there are words.
+            // A fork begins as soon as there is a message.
             lines.insert(0, b"x\n".to_vec());
             let cut = 1 + cut.index(lines.len());
             let (first, second) = (lines[..cut].concat(), lines[cut..].concat());

@@ -1,4 +1,5 @@
-//! Journals into tries: what every device said of a session, verified, in whatever order it arrived.
+//! Reads journals into tries: each device's records of a session, verified, in any order of
+//! arrival.
 
 use super::context::Context;
 use super::cut::take_out;
@@ -21,7 +22,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// An entry taken from a frame, its lines chained, waiting to be put into its trie.
+/// An entry from a frame, its lines chained, ready to be put into its trie.
 pub struct Arrival {
     doc: DocName,
     kind: DocKind,
@@ -29,22 +30,22 @@ pub struct Arrival {
     edge: Edge,
     tips: Vec<Line>,
     replaces: Option<ChainId>,
-    /// The author's name when it wrote this.
+    /// The author's name at the time of writing.
     by: String,
-    /// It is one record that came in pieces.
+    /// The entry is one record that came in pieces.
     in_pieces: bool,
-    /// Lines that stand for others which are too large to be carried.
+    /// Gap lines: each stands for a line that is too large to sync.
     gaps: Vec<ChainId>,
 }
 
-/// What a journal says, not in the tries yet.
+/// Entries of a journal that are not in the tries yet.
 #[derive(Default)]
 pub struct Taken {
     arrivals: Vec<Arrival>,
-    /// With the short id of the device that says it.
+    /// With the short id of the device whose card it is.
     cards: Vec<(Hlc, String, SessionCard)>,
     choices: Vec<Chosen>,
-    /// Entries that do not say what their ids claim.
+    /// Entries whose content does not match their ids.
     bad: u64,
     /// Lines of the arrivals.
     lines: usize,
@@ -56,19 +57,20 @@ pub struct Ingested {
     /// Bytes and lines that are new from other devices, by short id.
     pub arrived: Vec<(String, DocName, u64, u64)>,
     pub problems: Vec<Problem>,
-    /// Folders that somebody other than their owner changed here.
+    /// Folders changed here by somebody other than their owner.
     pub tampered: Vec<(String, Lane)>,
-    /// Segments of our own in which frames were found that were written and then forgotten, in a crash or on a full
-    /// disk: nobody was told of them yet.
+    /// This device's own segments with frames that were written and then forgotten, in a crash or
+    /// on a full disk: these segments have not been announced yet.
     pub found_again: Vec<(Lane, String)>,
-    /// Entries that do not say what their ids claim, by their author's short id.
+    /// Entries whose content does not match their ids, by their author's short id.
     bad: BTreeMap<String, u64>,
-    /// What owners signed beside what was accepted of them, with the device.
+    /// Frames that owners signed beside their accepted frames, with the device.
     pub equivocated: Vec<(String, EquivocatedFrames)>,
 }
 
-/// Reads what is new in all journals of the session; `dirs` are journal directories that may be new. On an error the
-/// record is as before: a journal that is read to its end while its entries are in no trie would never be read again.
+/// Reads what is new in all journals of the session; `dirs` are journal directories that may be
+/// new. On an error the record is unchanged: a journal that is marked as read while its entries are
+/// in no trie would never be read again.
 pub fn ingest(
     context: &Context,
     record: &mut SessionRecord,
@@ -81,14 +83,15 @@ pub fn ingest(
             .or_insert_with(|| Journal::new(device, *lane, dir.clone()));
     }
     let mut done = Ingested::default();
-    // A journal says how far it was read. If not all of that came into the tries, it must be read again, and may: what
-    // is in a trie already does not come twice.
+    // A journal stores how far it was read. If some of that did not reach the tries, it must be
+    // read again. That is safe: what is in a trie already is not added twice.
     let before = record.journals.clone();
     let Some(tool) = before.values().next().map(tool_of) else {
         return Ok(done);
     };
     if record.docs.values().any(|state| 0 < state.trie.orphans()) {
-        // What they wait for may be what an older version did not know. Read once more, nothing comes twice.
+        // The missing parents of orphans may be entries that an older version did not know. Reading
+        // the journals again adds nothing twice.
         record
             .journals
             .values_mut()
@@ -111,7 +114,8 @@ pub fn ingest(
     }
 }
 
-/// Reads the journals to their ends, and puts what they say into the tries each time that it is enough to hold at once.
+/// Reads the journals to their ends, and adds entries to the tries whenever enough of them are
+/// held.
 fn read_all(
     context: &Context,
     record: &mut SessionRecord,
@@ -168,7 +172,7 @@ fn read_journal(
         return Ok(Read::Whole);
     };
     let Some(owner) = context.shared().owners.get(&journal.device).cloned() else {
-        // Its card has not arrived, so nothing of it can be verified yet.
+        // The owner's card has not arrived, so nothing in the journal can be verified yet.
         record.journals.insert(key.to_owned(), journal);
         return Ok(Read::Whole);
     };
@@ -185,7 +189,7 @@ fn read_journal(
     };
     let own = journal.device == context.short;
     let held = AtomicUsize::new(all.lines);
-    // What is too much to be held beside the others is chained when it has its turn.
+    // A frame too large to be held beside the others is chained when its turn comes.
     let aside = |frame: &Frame| {
         let lines = lines_in(frame);
         let fits = lines <= limits::ASIDE_LINES
@@ -222,7 +226,7 @@ fn read_journal(
     });
     record.journals.insert(key.to_owned(), journal);
     if let Some(equivocated) = beside? {
-        // Nothing is forged and nothing gets lost: another machine wrote with the same key.
+        // Nothing is forged and nothing is lost: another machine wrote with the same key.
         fault = fault.filter(|fault| own || !equivocated.explains(fault));
         done.equivocated.push((device.clone(), equivocated));
     }
@@ -244,7 +248,7 @@ fn read_journal(
     all.cards.append(&mut taken.cards);
     all.choices.append(&mut taken.choices);
     let name = context.shared().name_of(&device);
-    // What is wrong is told once, when the end is seen.
+    // Faults are reported once, when the end is reached.
     if let Some(fault) = fault.filter(|_| end == Read::Whole) {
         let own = device == context.short;
         done.problems.push(match fault {
@@ -258,8 +262,8 @@ fn read_journal(
     Ok(end)
 }
 
-/// What lies beside the journal, where there is a reason to look: it changed, something in it does not follow, or a
-/// conflict copy or what was kept of one lies there.
+/// The frames beside the journal, if there is a reason to look for them: the journal changed, a
+/// frame in it does not follow, or there is a conflict copy or a kept part of one.
 fn equivocated(
     context: &Context,
     journal: &Journal,
@@ -267,7 +271,7 @@ fn equivocated(
     record: &SessionRecord,
 ) -> Result<Option<EquivocatedFrames>, JournalError> {
     if journal.limit.is_some() {
-        // What its owner signed since it was revoked is not taken in by another way either.
+        // Frames that the owner signed after its revocation are not accepted in another way either.
         return Ok(None);
     }
     let suspect = matches!(
@@ -287,7 +291,7 @@ fn equivocated(
     Ok(Some(equivocated).filter(|equivocated| !equivocated.frames.is_empty()))
 }
 
-/// Nobody but this device has what was lost of its own journal, unless the others fetched it in time.
+/// Only this device has the lost part of its own journal, unless other devices fetched it in time.
 fn own_fault() -> Problem {
     Problem::new(
         "own_journal_changed",
@@ -338,7 +342,7 @@ fn chained(frame: &Frame, is_message: fn(&[u8]) -> bool) -> Vec<Vec<Line>> {
     lines.collect()
 }
 
-/// Takes the entries of a frame. `lines` are those of each run in it, chained.
+/// Takes the entries of a frame. `lines` are the chained lines of each run in it.
 pub fn take(
     journal: &mut Journal,
     frame: &Frame,
@@ -350,7 +354,7 @@ pub fn take(
     let mut lines = lines.into_iter();
     let mut open = std::mem::take(&mut journal.pieces);
     journal.enumerate(frame, segment, offset, |entry, spot, number| {
-        // What was passed on lies in no store of the one who says it.
+        // Republished lines lie in no store of the device that republished them.
         let source = |spot: Spot, place: &str| Source {
             device: device.clone(),
             lane,
@@ -521,8 +525,8 @@ pub fn chain(after: ChainId, bytes: &[u8], is_message: fn(&[u8]) -> bool) -> Vec
         .collect()
 }
 
-/// Puts entries into their tries, whose journals are all in the record again. Gives how many were left out because they are
-/// not what their ids claim, by their author's short id.
+/// Puts entries into their tries; all their journals must be in the record again. Returns how many
+/// were left out because their content does not match their ids, by their author's short id.
 pub fn absorb(
     context: &Context,
     record: &mut SessionRecord,
@@ -535,7 +539,7 @@ pub fn absorb(
             at,
             card: card.clone(),
         });
-        // The two lanes of a device are read one after the other, whatever was written first.
+        // The two lanes of a device are read one after the other, whichever was written first.
         if said.at <= at {
             (said.at, said.card) = (at, card);
         }
@@ -547,8 +551,8 @@ pub fn absorb(
     }
     let fresh = Fresh::of(&taken.arrivals);
     let mut runs = runs(&taken.arrivals);
-    // Whoever goes on with a session stamps later than what it goes on from: in this order hardly a run has to wait for
-    // its beginning. What comes of it is the same in any order.
+    // A device that continues a session stamps later than the line it continues from: in this order
+    // hardly any run waits for its beginning. The result is the same in any order.
     runs.sort_by_key(|run| run[0].edge.at);
     let generations = Generations::default();
     runs.iter()
@@ -557,8 +561,8 @@ pub fn absorb(
     Ok(generations.refused.into_inner())
 }
 
-/// Entries that follow each other in a journal and in their doc, together: where they are known already, that is read
-/// once and not for each of them.
+/// Groups entries that follow each other in a journal and in their doc: entries that are already
+/// known are then read once per group, not once each.
 fn runs(arrivals: &[Arrival]) -> Vec<Vec<&Arrival>> {
     let mut runs: Vec<Vec<&Arrival>> = Vec::new();
     let mut last: HashMap<(&DocName, &str, Lane), usize> = HashMap::new();
@@ -567,13 +571,13 @@ fn runs(arrivals: &[Arrival]) -> Vec<Vec<&Arrival>> {
         let key = (&arrival.doc, source.device.as_str(), source.lane);
         let goes_on = |run: &Vec<&Arrival>| {
             let before = run[run.len() - 1];
-            // What replaces something is told from its own end.
+            // An entry that replaces another is handled from its own end.
             let plain = run[0].replaces.is_none()
                 && arrival.replaces.is_none()
                 && arrival.kind == DocKind::Log;
-            // Each is compared with its id by itself.
+            // An entry in pieces is compared with its own id.
             let plain = plain && !run[0].in_pieces && !arrival.in_pieces;
-            // Together they are held twice.
+            // The lines of a group are held twice.
             let plain =
                 plain && run.iter().map(|run| run.tips.len()).sum::<usize>() < limits::ASIDE_LINES;
             let follows = before.edge.tip == edge.after && before.edge.source.end == source.first;
@@ -630,7 +634,7 @@ fn absorb_run(
     if state.kind != arrival.kind {
         return Ok(());
     }
-    // Lines that were passed on lie in no store of the one who says them.
+    // Republished lines lie in no store of the device that republished them.
     let republished = arrival.at.is_empty();
     if state.said <= edge.at || state.at.is_empty() {
         state.said = state.said.max(edge.at);
@@ -701,18 +705,18 @@ fn absorb_run(
         state.own_tip = Some(tip);
     }
     if state.trie.is_empty() && state.trie.orphans() == 0 && state.local.is_none() {
-        // Its only entry was left out.
+        // The doc's only entry was left out.
         record.docs.remove(&arrival.doc);
     }
     Ok(())
 }
 
-/// What is known of snapshots while entries come in.
+/// What is known of snapshots while entries are added.
 #[derive(Default)]
 struct Generations {
-    /// The last generation that was admitted, if it is small: mostly the next one goes on from it.
+    /// The last admitted generation, if it is small: usually the next one continues from it.
     last: RefCell<Option<(DocName, ChainId, Vec<u8>)>>,
-    /// Those that are not what their ids claim, by their author's short id.
+    /// Generations that do not match their ids, by their author's short id.
     refused: RefCell<BTreeMap<String, u64>>,
 }
 
@@ -721,7 +725,8 @@ impl Generations {
     const KEPT: usize = 8 << 20;
 }
 
-/// The lines that were just chained, by doc, device, lane and the entry's number: nobody reads them a second time.
+/// The lines just chained, by doc, device, lane and entry number, so that none is read a second
+/// time.
 struct Fresh<'a>(HashMap<(&'a DocName, &'a str, Lane, u64), &'a [Line]>);
 
 impl<'a> Fresh<'a> {
@@ -769,7 +774,7 @@ impl<'a> Fresh<'a> {
     }
 }
 
-/// The lines of edges: those at hand, the others from the journals.
+/// The lines of edges: fresh ones from memory, the others from the journals.
 struct Lines<'a> {
     fresh: &'a Fresh<'a>,
     doc: &'a DocName,
@@ -788,14 +793,16 @@ impl LineSource for Lines<'_> {
             .map_or_else(|| self.journal_reader.tips(edge), Ok)
     }
 
-    /// A generation that does not fit the one before, or whose id is another's, would end each reading of the doc.
+    /// Refuses a generation that does not fit the one before or has a wrong id: such a generation
+    /// would end every reading of the doc.
     fn admits(&self, trie: &Trie, edge: &Edge) -> Result<bool, JournalError> {
-        // What this device recorded itself it made of the content.
+        // This device computed the ids of its own records from the content.
         if edge.source.device == self.own && !edge.source.relayed {
             return Ok(true);
         }
         if self.kind == DocKind::Log {
-            // Of lines every id was made of them; one that came in pieces is read now, and held by nobody.
+            // Ids of lines are always computed from the lines; a line in pieces is read here and
+            // not kept.
             let is_sound =
                 edge.source.end - edge.source.first < 2 || self.journal_reader.is_sound(edge)?;
             if !is_sound {

@@ -1,7 +1,8 @@
-//! What lies in the tools' stores and is not carried, found by comparing what lies there with what the adapters list. Each
-//! entry has a reason in words, so that nothing is skipped in silence.
+//! Entries in the tools' stores that do not sync, found by comparing the stores with the adapters'
+//! listings. Each entry has a reason in words, so that nothing is skipped silently.
 //!
-//! Files that a tool keeps beside its sessions (indexes, caches, locks) are no sessions and are not counted.
+//! Files that a tool keeps beside its sessions (indexes, caches, locks) are not sessions and are
+//! not counted.
 
 use super::context::Context;
 use crate::api::types::LeftOut;
@@ -14,7 +15,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Directories below a store's root are walked this deep; no adapter looks deeper.
+/// How deep directories below a store's root are walked; no adapter goes deeper.
 const DEEPEST: usize = 12;
 /// More entries than any store has; a store behind a link loop ends here.
 const MOST: usize = 2_000_000;
@@ -112,7 +113,7 @@ impl Walk<'_> {
         }
     }
 
-    /// A directory of which only the files are the tool's sessions.
+    /// Walks a directory in which only the files are the tool's sessions.
     fn shallow(&mut self, root: &Path) {
         for entry in fs::read_dir(root).into_iter().flatten().flatten() {
             if entry.file_type().is_ok_and(|kind| kind.is_file()) {
@@ -122,7 +123,7 @@ impl Walk<'_> {
     }
 
     fn link(&mut self, root: &Path, link: &Path, depth: usize) {
-        // The same directory reached by a second link holds nothing that the first one does not.
+        // A second link to the same directory adds nothing to the first.
         if tools::followed(root, link).is_some() {
             return self.dir(root, link, depth + 1);
         }
@@ -140,7 +141,7 @@ impl Walk<'_> {
 
     fn file(&mut self, path: &Path, regular: bool, name: &OsStr) {
         if self.docs.contains(path) {
-            // Listed by name; whether it can be read is found out here.
+            // Listed by name; opening it here shows whether it can be read.
             if let Err(error) = opener::file(path)
                 && error.kind() == io::ErrorKind::PermissionDenied
             {

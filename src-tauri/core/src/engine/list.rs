@@ -1,5 +1,6 @@
-//! The device list on disk: each device's statements in a journal of its own, read and appended by the loop.
-//! What the statements mean is decided by `merge::device_list`; knows nothing of folders and tools.
+//! The device list on disk: each device's statements in a journal of its own, read and appended by
+//! the loop. `merge::device_list` decides what the statements mean; knows nothing of folders and
+//! tools.
 
 use super::context::Context;
 use super::event_loop::Engine;
@@ -12,20 +13,20 @@ use crate::vault::{Entry, Frame, Journal, JournalError, VaultPath, frame};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The list's journal is named like a session of a tool, and is none.
+/// The list's journal is named like a session of a tool, but is none.
 pub const TOOL: &str = "session-roam";
 const SESSION: &str = "devices";
 const PROJECT: &str = "session-roam";
 
-/// Where the state remembers how far each list was read.
+/// The state's note of how far each list was read.
 const NOTE: &str = "device lists";
 
-/// All lists that were read, and what they come to for this device.
+/// All lists that were read, and the resulting list for this device.
 #[derive(Debug, Default)]
 pub struct Lists {
     authors: BTreeMap<String, Author>,
     pub now: DeviceList,
-    /// Nothing was remembered at the start: the state was lost, or this is the first start.
+    /// Nothing was loaded at the start: the state was lost, or this is the first start.
     pub fresh: bool,
 }
 
@@ -62,7 +63,7 @@ impl Author {
     }
 }
 
-/// What a statement names becomes directories and folders: real device IDs only.
+/// Names in a statement become directories and folders: real device IDs only.
 fn is_sound(statement: &Statement) -> bool {
     let is_id = |id: &DeviceId| device_id::parse(id.as_str()).is_ok_and(|parsed| parsed == *id);
     // The list's own journal cannot be forgotten.
@@ -103,7 +104,7 @@ pub(super) fn problem(error: ApiError) -> Problem {
 }
 
 impl Lists {
-    /// Whether this device has stated what it accepted of another one since it let that in.
+    /// Whether this device has stated what it accepted of another one since it let that one in.
     pub fn has_stated_heads(&self, short: &str, device: &DeviceId) -> bool {
         let about = self
             .own_statements(short)
@@ -190,8 +191,8 @@ impl Lists {
         Ok(before != author.journal.frames)
     }
 
-    /// Revocations that would lapse with these statements, because the devices that stated them are not heard any more,
-    /// as revocations of this device's own: what was put out stays out until the user lets it in.
+    /// Revocations that would lapse with these statements because their authors no longer count,
+    /// repeated as this device's own: a revoked device stays out until the user lets it in.
     fn upheld(&self, own: &DeviceId, statements: &[Statement]) -> Vec<Statement> {
         let mut all = self.statements();
         let ours = all.entry(own.clone()).or_default();
@@ -261,7 +262,7 @@ impl Lists {
 }
 
 impl Engine {
-    /// Takes what the state remembers and reads this device's own list to its end.
+    /// Loads what the state has and reads this device's own list to its end.
     pub(super) fn open_lists(&mut self) {
         let known = self.state.note(NOTE).ok().flatten();
         self.lists.fresh = known.is_none();
@@ -273,7 +274,7 @@ impl Engine {
         self.approve_as_before();
     }
 
-    /// Devices that were paired before there was a list are approved: nobody pairs anew.
+    /// Approves devices that were paired before the list existed: no device is paired anew.
     fn approve_as_before(&mut self) {
         let stated = self.lists.own_statements(&self.context.short);
         let is_new = |id: &DeviceId| {
@@ -293,7 +294,7 @@ impl Engine {
         }
     }
 
-    /// Lets a device in, over all revocations of it that are known here.
+    /// Lets a device in and overrules all its revocations that are known here.
     pub(super) fn declare_approved(
         &mut self,
         device: &DeviceId,
@@ -336,7 +337,7 @@ impl Engine {
         }
     }
 
-    /// Appends statements to this device's own list, in one frame, and does what follows from them.
+    /// Appends statements to this device's own list, in one frame, and carries out what follows.
     pub(super) fn declare(&mut self, mut statements: Vec<Statement>) -> Result<(), ApiError> {
         if statements.is_empty() {
             return Ok(());
@@ -355,12 +356,12 @@ impl Engine {
     fn lists_changed(&mut self) {
         let before = std::mem::take(&mut self.lists.now);
         self.lists.fold(&self.context.device);
-        // What was not remembered is read again at the next start.
+        // What was not saved is read again at the next start.
         let _ = self.state.put_note(NOTE, &self.lists.authors);
         if before != self.lists.now {
             self.enforce(&before);
         }
-        // Also without any change: each presence says how far the lists were read.
+        // Also without any change: each presence states how far the lists were read.
         if let Err(error) = self.follow_list(&before) {
             self.unwritable(&error);
         }

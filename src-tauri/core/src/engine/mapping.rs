@@ -10,13 +10,13 @@ use similar::TextDiff;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// What a project's key begins with.
+/// The prefixes of project keys.
 const KINDS: [&str; 4] = ["git:", "root:", "home:", "device:"];
-/// So many projects are suggested, those that are most like what was said.
+/// The most projects to suggest; the most similar ones to the given text.
 const MOST_SUGGESTED: usize = 3;
 
 impl Engine {
-    /// The user's projects. Where each of them lies is asked of the disk, beside the loop.
+    /// The user's projects. The disk is checked for their directories beside the loop.
     pub(super) fn projects(&self) -> Result<Work, ApiError> {
         let (rows, places) = (self.project_rows()?, self.context.places());
         let (home, device) = (
@@ -41,7 +41,7 @@ impl Engine {
     fn project_rows(&self) -> Result<Vec<(ProjectRow, Option<Project>)>, ApiError> {
         let shared = self.context.shared();
         let mut rows: BTreeMap<String, (ProjectRow, Option<Project>)> = BTreeMap::new();
-        // What arrives and says nothing of itself yet is in no list.
+        // Sessions that arrive without a card yet are in no list.
         for (key, row) in self
             .state
             .rows(None)?
@@ -75,7 +75,8 @@ impl Engine {
         Ok(rows.into_values().collect())
     }
 
-    /// Says where a project is on this device; its sessions that wait for a place, or were written elsewhere, move there.
+    /// Sets a project's directory on this device; its sessions that wait for a place, or were
+    /// written elsewhere, move there.
     pub(super) fn map(&mut self, said: &str, dir: &Path) -> Answer {
         if !dir.is_absolute() || !dir.is_dir() {
             return Err(ApiError::new(
@@ -110,7 +111,8 @@ impl Engine {
         ))
     }
 
-    /// Keeps a project's sessions on this device, or lets them roam again. It may be said before there are any.
+    /// Keeps a project's sessions on this device, or lets them sync again, even before there are
+    /// any.
     pub(super) fn exclude(&mut self, said: &str, excluded: bool) -> Answer {
         let is_key = KINDS.iter().any(|kind| said.starts_with(kind));
         let known = self
@@ -154,8 +156,8 @@ impl Engine {
         })
     }
 
-    /// The project that is meant: by its key, the URL of its repository, a name it goes by, or, if nothing is said, the
-    /// directory's own remote.
+    /// The project that the user means: by its key, the URL of its repository, one of its names,
+    /// or, if the text is empty, the directory's own remote.
     fn meant_project(&self, said: &str, dir: Option<&Path>) -> Result<ProjectKey, ApiError> {
         let own = dir.and_then(|dir| self.remote_of(dir));
         let known = self.project_names()?;
@@ -215,7 +217,7 @@ impl Engine {
             .then(|| repository.to_owned())
     }
 
-    /// Every known key with the names it goes by, the last parts of the key among them.
+    /// Every known key with its names, which include the last parts of the key.
     fn project_names(&self) -> Result<BTreeMap<String, BTreeSet<String>>, ApiError> {
         let mut known: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (row, _) in self.project_rows()? {
@@ -247,7 +249,7 @@ impl Engine {
     }
 }
 
-/// What is said where nothing fits, with the projects that are most like it.
+/// The error if no project fits, with the most similar ones.
 fn unknown(
     code: &str,
     message: String,

@@ -1,4 +1,4 @@
-//! One loop owns the state. Looking at a session reads, records, decides and writes, beside the loop.
+//! One loop owns the state. Each reconcile reads, records, decides and writes beside the loop.
 
 pub mod admitting;
 pub mod answers;

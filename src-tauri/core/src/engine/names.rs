@@ -1,6 +1,6 @@
-//! Names that tell the user's devices apart. Of two devices with one name the one with the smaller id keeps it; the other
-//! one calls itself by the next number, and is shown so before it has done that. It gives its name up no
-//! more often than there are others: one that takes it then is shown by a number, and reported.
+//! Names that tell the user's devices apart. Of two devices with one name, the one with the smaller
+//! id keeps it; the other takes the next number, and is shown with it even before. A device gives
+//! its name up at most once per other device: a further rival is shown with a number and reported.
 
 use super::answers::{Answer, done, settings_error};
 use super::devices::Paired;
@@ -15,11 +15,11 @@ use std::collections::{BTreeMap, BTreeSet};
 enum Hold {
     /// This device, which has given up its name as often as honest devices may need.
     Kept,
-    /// The user chose it on this device.
+    /// The user chose the name on this device.
     Chosen,
     /// This device, and those it is paired with.
     Own,
-    /// It is being paired.
+    /// A device that is being paired.
     Asking,
 }
 
@@ -87,14 +87,14 @@ impl Engine {
         }
     }
 
-    /// Gives each device a name that no other one has, wherever it is shown.
+    /// Gives each device a unique name, wherever it is shown.
     pub(super) fn name_apart(&mut self) {
         let mut devices = self.named_devices();
         let mut names = apart(devices.clone());
         let own = self.context.device.clone();
         let mut problem = None;
         if names.get(&own).is_some_and(|name| *name != self.name) {
-            // Of many devices with one name each may have to move on once for every other one.
+            // Of many devices with one name, each may have to yield once for every other one.
             if self.registry.complete().count() <= self.registry.yielded {
                 let is_rival = |id: &DeviceId, name: &str| {
                     *id != own && name.to_lowercase() == self.name.to_lowercase()
@@ -184,7 +184,7 @@ fn apart(mut devices: Vec<(Hold, DeviceId, String)>) -> BTreeMap<DeviceId, Strin
     names
 }
 
-/// The name with the first number behind it that makes it one of its own.
+/// The name followed by the first number that makes it unique.
 fn numbered(name: &str, taken: &BTreeSet<String>) -> String {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let base = name

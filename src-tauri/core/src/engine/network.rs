@@ -1,4 +1,4 @@
-//! The other devices: what they say of themselves, who asks, who leaves, and what the folders should be.
+//! The other devices: their presences, which devices ask and leave, and what the folders should be.
 
 use super::devices::wanted;
 use super::event_loop::Engine;
@@ -16,11 +16,11 @@ use crate::vault::{Owner, VaultPath};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How long presence is believed, and how often it is said again while something is open.
+/// How long a presence is believed, and how often it is published while a session is open.
 pub const PRESENCE_STALE: Duration = Duration::from_secs(90);
 const PRESENCE_AGAIN: Duration = Duration::from_secs(25);
 
-/// Where the state remembers devices whose key a second machine used, and when that was seen last.
+/// The state's note of devices whose key a second machine used, and when that was last seen.
 const CLONED: &str = "cloned";
 
 impl Engine {
@@ -62,7 +62,7 @@ impl Engine {
     }
 
     fn arrived(&mut self, owner: &str, lane: Lane, paths: &[String]) -> Result<(), StateError> {
-        // Nothing of a device that is not approved here is believed, even if its folder should be here.
+        // Nothing from a device that is not approved here is believed, even if its folder is here.
         if owner == self.context.short || self.circle().member(owner).is_none() {
             return Ok(());
         }
@@ -87,12 +87,13 @@ impl Engine {
         Ok(())
     }
 
-    /// Two machines write with one key. It is told until it is a while ago: this device cannot know that it is mended.
+    /// Two machines write with one key. Reported until some time has passed: this device cannot
+    /// know when it is fixed.
     pub(super) fn noticed_clone(&mut self, short: &str) {
         let mut known: BTreeMap<String, Millis> =
             self.state.note(CLONED).ok().flatten().unwrap_or_default();
         known.insert(short.to_owned(), self.context.clock.now());
-        // Not remembering it costs a warning after the next start.
+        // If this is not saved, one warning is missing after the next start.
         let _ = self.state.put_note(CLONED, &known);
         self.tell_of_clone(short);
     }
@@ -108,7 +109,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Looks at all that was written under a former identity, until nothing of it is left to be passed on.
+    /// Reconciles everything written under a former identity until nothing is left to republish.
     pub(super) fn schedule_former(&mut self) -> Result<(), StateError> {
         let former: Vec<String> = self.context.shared().former.keys().cloned().collect();
         for short in former {
@@ -166,7 +167,7 @@ impl Engine {
         self.trouble("devices", problem);
     }
 
-    /// Reads what every device in the vault says of itself.
+    /// Reads the presence of every device in the vault.
     pub(super) fn read_presences(&mut self) {
         let listed = self.context.vault.list("").unwrap_or_default();
         let shorts: Vec<String> = listed
@@ -182,7 +183,8 @@ impl Engine {
             .for_each(|short| self.read_presence(short, None));
     }
 
-    /// Takes the stamp of this device's last word, so that the next one is later even if the clock was set back.
+    /// Restores the stamp of this device's last presence, so that the next one is later even if the
+    /// clock was set back.
     pub(super) fn remember_presence(&mut self) {
         let dir = self.context.vault.lane_dir(&self.context.short, Lane::Live);
         if let Ok((presence, _)) = presence::read(&dir, &self.context.short) {
@@ -190,7 +192,7 @@ impl Engine {
         }
     }
 
-    /// `arrived`: when it came, if it has just come.
+    /// `arrived`: when the presence arrived, if it is new.
     pub(super) fn read_presence(&mut self, short: &str, arrived: Option<Millis>) {
         if !self.is_read(short) {
             return;
@@ -204,7 +206,7 @@ impl Engine {
         }
         let context = self.context.clone();
         let _work = context.vault.quarantine.work();
-        // Without the mark it is read all the same: a full disk must not keep the devices apart.
+        // Without the mark the presence is still read: a full disk must not keep the devices apart.
         let _ = context.vault.quarantine.mark(short, &name);
         let topic = format!("hello {short}");
         match presence::read(&dir, short) {
@@ -239,7 +241,8 @@ impl Engine {
         let (list, device) = (&self.lists.now, &presence.card.device);
         let was = list.revoked.contains_key(device) || list.stopped.contains_key(device);
         if !approved {
-            // Another device of the same short name, or one whose frames are verified, and that is heard no more.
+            // Another device with the same short name, or one whose frames are verified but whose
+            // presence no longer counts.
             if former || was {
                 self.verified(short, presence, key);
             }
@@ -311,7 +314,8 @@ impl Engine {
         self.arrange();
     }
 
-    /// Takes the key of a device that is read and not heard, and with whom it shared its folders.
+    /// Accepts the key and the folder recipients of a device whose journals are read but whose
+    /// presence no longer counts.
     fn verified(&mut self, short: &str, presence: Presence, key: [u8; 32]) {
         let owner = Owner {
             device: presence.card.device.clone(),
@@ -346,7 +350,8 @@ impl Engine {
             "The folder of {} was changed on this device ({what}); it is restored from its owner.",
             self.context.shared().name_of(short)
         );
-        // A new identity has a new Syncthing, which takes the replicas that it finds for changes made here.
+        // A new identity has a new Syncthing, which mistakes the replicas it finds for changes made
+        // here.
         const SETTLING: i64 = 60 * 60 * 1000;
         let now = self.context.clock.now();
         let settling = self
@@ -367,7 +372,8 @@ impl Engine {
         self.transport.revert(folder.to_owned());
     }
 
-    /// A folder of the vault is gone. Ours comes back from the safety copy; others come back from their owners.
+    /// A folder of the vault is gone. This device's own is restored from the safety copy; others
+    /// are fetched from their owners.
     fn folder_lost(&mut self, folder: &str, message: &str) {
         let Some((lane, short)) = parse_folder_id(folder) else {
             return;
@@ -418,7 +424,7 @@ impl Engine {
     }
 
     fn parted(&mut self, device: &DeviceId) {
-        // Let in again meanwhile.
+        // The device was let in again meanwhile.
         if !self.goodbye.remove(device) {
             return;
         }
@@ -454,7 +460,7 @@ impl Engine {
         wanted
     }
 
-    /// Says who we are, whom we know and what is open here, if that changed.
+    /// Publishes this device's card, known devices and open sessions, if they changed.
     pub(super) fn publish_presence(&mut self) {
         let presence = self.presence();
         let same = self.published.as_ref().is_some_and(|before| {
@@ -493,7 +499,8 @@ impl Engine {
         }
     }
 
-    /// Open sessions are said again from time to time: whoever stops saying so is believed to have closed them.
+    /// Open sessions are published again from time to time: a device that stops doing so is
+    /// believed to have closed them.
     pub(super) fn refresh_presence(&mut self) {
         let due = self
             .published_at
@@ -510,7 +517,8 @@ impl Engine {
             id: id.clone(),
             name: name.to_owned(),
         };
-        // Only what has left this device anyway: not a session that was never recorded, none of an excluded project.
+        // Only what has left this device anyway: no session that was never recorded, none of an
+        // excluded project.
         let excluded = |row: &Row| {
             self.context
                 .shared()

@@ -1,10 +1,11 @@
-//! Where a session began: the device that recorded the first line of its main doc. What a card claims, and when its
-//! author says it was, decides nothing: anybody may claim that.
+//! Where a session began: the device that recorded the first line of its main doc. A card's claim
+//! and its author's time decide nothing: any device may claim either.
 //!
-//! A first line may be in several journals: the same store was copied to two machines before they met, every device
-//! recorded the same fork, somebody passed on what it found, or a device means no good. Of those who recorded it this
-//! device comes first, then those who have it in a store of theirs, then those who passed it on; among equals a hash of
-//! the session and the device decides, the same on every device and nothing that an author can choose.
+//! A first line may be in several journals: the same store was copied to two machines before they
+//! met, every device recorded the same fork, a device republished what it found, or a device is
+//! malicious. Of the devices that recorded it, this device comes first, then those that have it in
+//! their own store, then those that republished it; among equals a hash of the session and the
+//! device decides, the same on every device and beyond any author's choice.
 
 use super::context::{Context, Shared};
 use super::record::{DocState, SessionRecord};
@@ -14,21 +15,22 @@ use crate::vault::{Entry, JournalError};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The devices, by short id, that recorded a line with which a doc begins.
+/// The devices, by short id, that recorded a first line of a doc.
 pub type Roots = BTreeMap<String, Root>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Root {
-    /// The line lay in the device's own store; otherwise the device passed it on.
+    /// The line lay in the device's own store; otherwise the device republished it.
     pub stored: bool,
-    /// When the device says that was. Only what this device recorded itself under a former identity is told by it.
+    /// The device's own time of that. It only identifies what this device recorded under a former
+    /// identity.
     pub at: Hlc,
 }
 
-/// Where a session began, as far as the journals here tell.
+/// Where a session began, as far as the journals here show.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
-    /// The short id.
+    /// The device's short id.
     pub device: String,
     /// This device itself recorded it from its own store.
     pub here: bool,
@@ -40,21 +42,21 @@ enum Claim {
     Own,
     Stored,
     PassedOn,
-    /// Its author recorded no first line: whoever did has not arrived yet.
+    /// The author recorded no first line: the device that did has not arrived yet.
     Unfounded,
-    /// It names a main doc that the tool does not have as such.
+    /// The card names a main doc that the tool does not have as such.
     Impossible,
 }
 
-/// Notes that `device` recorded a line with which a doc begins.
+/// Notes that `device` recorded a first line of a doc.
 pub fn note(roots: &mut Roots, device: &str, root: Root) {
     let known = roots.entry(device.to_owned()).or_insert(root);
     known.stored |= root.stored;
     known.at = known.at.min(root.at);
 }
 
-/// Finds out where the session began, after its journals were read. Reads them once more for a record that an older
-/// version made; afterwards the roots are kept up to date line by line.
+/// Determines where the session began, after its journals were read. Reads them again for a record
+/// of an older version; afterwards the roots are kept up to date line by line.
 pub fn settle(
     context: &Context,
     tool: &ToolId,
@@ -104,7 +106,7 @@ fn choose(
             .and_then(|roots| roots.get(device));
         match root {
             Some(root) if root.stored && is_own(device, root.at) => Claim::Own,
-            // Before a second device said anything, roots need not be known.
+            // Before a second device recorded a card, roots need not be known.
             None if alone
                 && state.is_some_and(|state| state.roots.is_none())
                 && is_own(device, Hlc::default()) =>
@@ -130,7 +132,7 @@ fn choose(
     })
 }
 
-/// What decides between equal claims: nobody can choose it without becoming another device.
+/// Decides between equal claims: a device cannot choose its value without becoming another device.
 fn lot(session: Option<&SessionId>, device: &str) -> [u8; 32] {
     let session = session.map(SessionId::as_str).unwrap_or_default();
     blake3::derive_key(
@@ -139,7 +141,7 @@ fn lot(session: Option<&SessionId>, device: &str) -> [u8; 32] {
     )
 }
 
-/// Who recorded a line with which the doc begins: all journals are read.
+/// Finds who recorded a first line of the doc; reads all journals.
 fn find(
     context: &Context,
     tool: &ToolId,
@@ -185,8 +187,8 @@ fn find(
     Ok(roots)
 }
 
-/// The device whose lines the doc begins with here, for a record that was not settled yet: what was accepted first
-/// keeps its place in the trie.
+/// The device whose lines the doc begins with here, for a record without a settled origin: the
+/// lines accepted first keep their place in the trie.
 pub fn accepted_first<'a>(record: &'a SessionRecord, state: &'a DocState) -> Option<&'a str> {
     let start = state.trie.start();
     let mut first = state.trie.edges().iter().filter(|edge| edge.after == start);
@@ -226,7 +228,8 @@ mod tests {
         }
     }
 
-    /// Devices with what each of them says is the main doc, when, and how it recorded the first line of that.
+    /// Devices, each with its main doc, the time of its card, and how it recorded that doc's first
+    /// line.
     fn record(session: &str, devices: &[(&str, &str, i64, Option<bool>)]) -> SessionRecord {
         let mut record = SessionRecord {
             session: Some(SessionId::new(session)),

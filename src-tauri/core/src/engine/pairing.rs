@@ -1,4 +1,4 @@
-//! Pairing and parting, as the user asks for it: both sides say yes, and nobody is added alone.
+//! Pairing and unpairing at the user's request: both sides agree, and no device is added alone.
 
 use super::answers::{Answer, done, value};
 use super::attempts::{Attempt, Step, asking_name, unnamed};
@@ -65,9 +65,10 @@ impl Engine {
         }
     }
 
-    /// Devices that want to be let in, those that know this device's code first.
+    /// Devices that want to be let in; those that know this device's code come first.
     fn asking(&self) -> Vec<AskingDevice> {
-        // A device whose code was entered here may know this one's code too; then it is asked about like any other.
+        // A device whose code was entered here may know this one's code too; then it is listed as
+        // usual.
         let in_book = self
             .registry
             .paired
@@ -139,7 +140,7 @@ impl Engine {
             .clone()
     }
 
-    /// What a code says, before anything is done with it.
+    /// The content of a code, before any use of it.
     pub(super) fn read_code(&self, code: &str) -> Answer {
         let code = self.parsed(code)?;
         let known = self
@@ -174,8 +175,8 @@ impl Engine {
         Ok(code)
     }
 
-    /// With a code: proves to that device that its code was read here. Without one: begins to compare digits, or lets a
-    /// device in that has proved to know this device's code.
+    /// With a code: proves to that device that its code was read here. Without one: begins to
+    /// compare digits, or lets in a device that has proved to know this device's code.
     pub(super) fn pair(&mut self, code: &str) -> Answer {
         let code = self.parsed(code)?;
         let id = code.id.clone();
@@ -224,7 +225,7 @@ impl Engine {
         )
     }
 
-    /// A revocation is taken back by name, never on the side.
+    /// A revocation is undone by name only, never as a side effect.
     fn refuse_revoked(&self, id: &DeviceId) -> Result<(), ApiError> {
         let Some(revoked) = self.lists.now.revoked.get(id) else {
             return Ok(());
@@ -270,7 +271,7 @@ impl Engine {
         })
     }
 
-    /// Lets a device in. A name is no device: whoever asks first could have any.
+    /// Lets a device in. A name does not identify a device: whoever asks first could have any name.
     pub(super) fn accept(&mut self, text: &str, digits: Option<&str>) -> Answer {
         let id = match pairing::parse(text) {
             Ok(code) => code.id,
@@ -349,7 +350,7 @@ impl Engine {
         self.pairing_with(id, "paired")
     }
 
-    /// Rows of pairings that came to nothing make room for the next one.
+    /// Drops rows of failed pairings to make room for the next one.
     fn forget_half_begun(&mut self) {
         const MOST: usize = 8;
         let ended = |paired: &Paired| !paired.is_wanted();
@@ -385,7 +386,7 @@ impl Engine {
         done(format!("{} was turned away.", asking_name(&asking)))
     }
 
-    /// Says goodbye first: the other device learns of it before the way to it is cut.
+    /// Says goodbye first: the other device must know before the connection is cut.
     pub(super) fn unpair(&mut self, text: &str) -> Answer {
         const GRACE: Duration = Duration::from_secs(10);
         let paired = self
@@ -394,7 +395,7 @@ impl Engine {
             .cloned()
             .ok_or_else(|| unknown_device(text))?;
         if !paired.confirmed {
-            // Nothing was shared yet: there is nobody to say goodbye to.
+            // Nothing was shared yet: no goodbye is needed.
             self.registry.paired.retain(|other| other.id != paired.id);
             self.peer_state.greeted.remove(&paired.id);
             self.attempts_changed();
@@ -420,7 +421,7 @@ impl Engine {
     }
 }
 
-/// How far a pairing is.
+/// The stage of a pairing.
 fn state(paired: &Paired) -> &'static str {
     match paired.attempt.as_ref().map(|attempt| &attempt.step) {
         _ if paired.confirmed => "paired",
@@ -430,7 +431,7 @@ fn state(paired: &Paired) -> &'static str {
     }
 }
 
-/// The name in a code, which is fit to be shown, or the start of the id.
+/// The name in a code, made safe to show, or the start of the id.
 fn name_in(code: &pairing::Code) -> String {
     let name = decent_name(&code.name);
     if name.is_empty() {

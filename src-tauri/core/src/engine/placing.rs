@@ -1,6 +1,6 @@
-//! Where projects are on this device: learnt from sessions, asked of the disk, looked for. Sessions that lie in another
-//! directory than their project's are reconciled, so that they move. The disk is asked beside the loop: a mount that does
-//! not answer holds up nothing else.
+//! Where projects are on this device: learnt from sessions, checked on the disk, searched for.
+//! Sessions that lie in another directory than their project's are reconciled, so that they move.
+//! The disk is checked beside the loop: a mount that does not answer blocks nothing else.
 
 use super::event::Event;
 use super::event_loop::Engine;
@@ -13,50 +13,52 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A search begins no sooner after the one before.
+/// The least time between two searches.
 const AGAIN_MS: i64 = 5_000;
-/// A project that is nowhere is looked for again after this, then after twice as long, up to [`MOST_MS`].
+/// A project that was not found is searched for again after this time, then after twice as long, up
+/// to [`MOST_MS`].
 const FIRST_MS: i64 = 30_000;
 const MOST_MS: i64 = 60 * 60_000;
 
-/// What was seen of where projects are, and what is under way.
+/// What is known of the projects' directories, and what is under way.
 #[derive(Default)]
 pub struct Placing {
     searching: bool,
     searched_at: Option<Millis>,
-    /// What the last search saw first.
+    /// The outline that the last search saw first.
     outline: Option<u64>,
     pauses: Pauses,
-    /// The disk is being asked.
+    /// The disk is being checked.
     checking: bool,
-    /// It is to be asked again, for everything or only for what sessions wait for.
+    /// The disk is to be checked again, for everything or only for what sessions wait for.
     check_again: Option<bool>,
-    /// Directories from which sessions must move, as of the last look at them.
+    /// Directories from which sessions must move, as of the last check.
     misplaced: BTreeSet<(ProjectKey, PathBuf)>,
-    /// Projects of sessions that began here and are no longer what they were, as of the last look.
+    /// Outdated projects of sessions that began here, as of the last check.
     outdated: BTreeSet<ProjectKey>,
-    /// So many work trees were known then.
+    /// The number of work trees known then.
     n_trees: usize,
-    /// Directories that sessions were written for and that are gone: their projects were looked for.
+    /// Directories that sessions were written for and that are gone: their projects were searched
+    /// for.
     gone_dirs: BTreeSet<PathBuf>,
-    /// Projects of sessions that began here in a directory that is gone: looked for with the next search.
+    /// Projects of sessions that began here in a directory that is gone: part of the next search.
     sought: Vec<Project>,
 }
 
-/// What a search for checkouts came to.
+/// The result of a search for checkouts.
 pub struct Searched {
     before: Arc<Places>,
     found: Places,
     outline: u64,
-    /// The projects that were looked for, and whether each is somewhere now.
+    /// The projects that were searched for, and whether each has a directory now.
     asked: Vec<(ProjectKey, bool)>,
 }
 
-/// What the disk says about where projects are.
+/// What the disk shows of the projects' directories.
 pub struct Checked {
-    /// Of those that sessions wait for, the projects that have a directory now.
+    /// Of the projects that sessions wait for, those that have a directory now.
     found: BTreeSet<ProjectKey>,
-    /// Of all others, where that was asked, too.
+    /// The result for all others, if they were checked, too.
     rest: Option<Rest>,
 }
 
@@ -64,11 +66,12 @@ struct Rest {
     misplaced: BTreeSet<(ProjectKey, PathBuf)>,
     outdated: BTreeSet<ProjectKey>,
     n_trees: usize,
-    /// Directories that are gone, with their projects, and whether another directory is known for these.
+    /// Directories that are gone, with their projects, and whether another directory is known for
+    /// each.
     gone: Vec<(Project, PathBuf, bool)>,
 }
 
-/// Until when projects that are nowhere are not looked for.
+/// Until when projects without a directory are not searched for.
 #[derive(Default)]
 struct Pauses(BTreeMap<ProjectKey, (Millis, i64)>);
 
@@ -148,15 +151,15 @@ impl Engine {
         Ok(())
     }
 
-    /// Says where a project is, as the user does. Whatever was nowhere is looked for again.
+    /// Sets a project's directory for the user. All projects without one are searched for again.
     pub(super) fn place(&mut self, key: &ProjectKey, dir: PathBuf) -> Result<(), StateError> {
         self.change_places(|places| places.map(key, dir));
         self.placing.pauses = Pauses::default();
         self.state.put_note("places", &*self.context.places())
     }
 
-    /// Asks the disk about all places: reconciles the sessions of directories that became another project's, or for which a
-    /// surer one was found, and at those that wait for a place.
+    /// Checks all places on the disk: reconciles the sessions of directories that became another
+    /// project's or have a surer alternative, and those that wait for a place.
     pub(super) fn check_places(&mut self) -> Result<(), StateError> {
         let homeless = self.homeless()?;
         self.check(homeless, true);
@@ -209,7 +212,7 @@ impl Engine {
         self.forget_left(&misplaced, &gone)?;
         self.placing.misplaced = misplaced;
         if n_trees != self.placing.n_trees {
-            // What was learnt may tell what a vanished directory was.
+            // Newly known work trees may identify a directory that vanished.
             self.placing.n_trees = n_trees;
             self.placing.outdated.clear();
         }
@@ -221,7 +224,7 @@ impl Engine {
             self.schedule_project(&project)?;
         }
         self.placing.outdated = outdated;
-        // A checkout that was moved is somewhere else since it left: it is looked for once.
+        // A directory that is gone may be a checkout that moved: it is searched for once.
         let dirs = gone.iter().map(|(_, dir, _)| dir.clone()).collect();
         let before = std::mem::replace(&mut self.placing.gone_dirs, dirs);
         for (project, _, _) in gone
@@ -233,8 +236,9 @@ impl Engine {
         Ok(())
     }
 
-    /// A directory that is gone, and whose sessions were reconciled because their project is elsewhere, is asked about no more:
-    /// a session that could not leave yet says so itself when it is reconciled again.
+    /// A directory that is gone, and whose sessions were reconciled because their project is
+    /// elsewhere, is not checked again: a session that could not leave yet reports that at its next
+    /// reconcile.
     fn forget_left(
         &mut self,
         misplaced: &BTreeSet<(ProjectKey, PathBuf)>,
@@ -257,8 +261,8 @@ impl Engine {
         self.state.put_note("places", &*self.context.places())
     }
 
-    /// Looks for a repository whose sessions' directory is gone. At once: the session may be resumed in the next moment, and
-    /// until the place is known it opens above where its directory was.
+    /// Searches for a repository whose sessions' directory is gone. At once: the session may be
+    /// resumed any moment, and until the place is known it opens above its former directory.
     fn seek(&mut self, project: &Project) -> Result<(), StateError> {
         if !is_repository(&project.key) || self.placing.sought.contains(project) {
             return Ok(());
@@ -267,7 +271,8 @@ impl Engine {
         self.find_places()
     }
 
-    /// Looks for checkouts of projects whose sessions wait for one: what is known, and where checkouts lie.
+    /// Searches for checkouts of projects whose sessions wait for one: in known places, then in all
+    /// likely ones.
     pub(super) fn find_places(&mut self) -> Result<(), StateError> {
         let homeless = self.homeless()?;
         if !homeless.is_empty() {
@@ -277,7 +282,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Both of what [`Self::find_places`] and [`Self::check_places`] do, with one question to the state and one to the disk.
+    /// Combines [`Self::find_places`] and [`Self::check_places`], with one query to the state and
+    /// one to the disk.
     pub(super) fn find_and_check_places(&mut self) -> Result<(), StateError> {
         let homeless = self.homeless()?;
         self.check(homeless.clone(), true);
@@ -285,7 +291,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Searches for checkouts of these projects, and of those that are sought, unless a search is under way or was just begun.
+    /// Searches for checkouts of these projects and of the sought ones, unless a search is under
+    /// way or was just begun.
     fn search(&mut self, mut wanted: Vec<Project>) {
         wanted.extend(self.placing.sought.iter().cloned());
         wanted.retain(|project| is_repository(&project.key));
@@ -342,7 +349,7 @@ impl Engine {
         }));
     }
 
-    /// Takes over what a search found; what was learnt meanwhile stays.
+    /// Applies what a search found; what was learnt meanwhile stays.
     pub(super) fn searched(&mut self, searched: Searched) -> Result<(), StateError> {
         let Searched {
             before,
@@ -391,7 +398,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Looks at the sessions of a project that are in a store here.
+    /// Reconciles the sessions of a project that are in a store here.
     pub(super) fn schedule_project(&mut self, project: &ProjectKey) -> Result<(), StateError> {
         for (key, _) in self.state.settled_in_project(project.as_str())? {
             self.schedule(key, ReconcileRequest::default());
@@ -399,7 +406,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Looks once at each session that an older version put into a directory by weaker signs.
+    /// Reconciles once each session that an older version put into a directory by weaker evidence.
     pub(super) fn schedule_placed(&mut self) -> Result<(), StateError> {
         const NOTE: &str = "placed by remote";
         if self.state.note::<bool>(NOTE)?.is_some() {

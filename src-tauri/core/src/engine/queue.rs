@@ -1,4 +1,4 @@
-//! The sessions that wait to be reconciled: what happens now before history, each session once at a time.
+//! The queue of sessions to reconcile: present changes before history, each session once at a time.
 
 use super::resolve::Decision;
 use super::split::ForkPlan;
@@ -14,15 +14,15 @@ pub struct ReconcileRequest {
     pub deep: bool,
     /// Part of the first import: recorded in `bulk`, after everything urgent.
     pub import: bool,
-    /// The user has seen that another device rewrote it, and takes that.
+    /// The user has seen another device's rewrite of the session and accepts it.
     pub released: bool,
-    /// The user wants it back in the tool's store, though it was deleted there.
+    /// The user wants the session back in the tool's store, though it was deleted there.
     pub restored: bool,
     /// The session it is a branch of, and which branch.
     pub parent: Option<(SessionKey, ForkPlan)>,
-    /// What the user decided, with the numbers of those who wait for an answer.
+    /// The user's decisions, with the numbers of those who wait for an answer.
     pub decisions: Vec<(u64, Decision)>,
-    /// Conflict copies that the user wants to be taken in; `None` if it is not about that.
+    /// Conflict copies that the user wants to import; `None` for any other request.
     pub take_in: Option<Vec<ConflictCopy>>,
 }
 
@@ -36,8 +36,8 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// At the same time, of these at most [`Queue::IMPORTS`] of the first import: some wait for the disk while others
-    /// pack, and one place is always free for what happens now.
+    /// The most workers at once, with at most [`Queue::IMPORTS`] for the first import: some wait
+    /// for the disk while others pack, and one worker is always free for present changes.
     pub const WORKERS: usize = 4;
     const IMPORTS: usize = 3;
 
@@ -69,7 +69,7 @@ impl Queue {
         }
     }
 
-    /// The next session to look at, if a worker is free for it.
+    /// The next session to reconcile, if a worker is free for it.
     pub fn take(&mut self) -> Option<(SessionKey, ReconcileRequest)> {
         if self.running.len() >= Self::WORKERS {
             return None;
@@ -93,7 +93,7 @@ impl Queue {
         Some((key, request))
     }
 
-    /// Says whether the session was part of the first import.
+    /// Returns whether the session was part of the first import.
     pub fn done(&mut self, key: &SessionKey) -> bool {
         self.running.remove(key);
         self.running_imports.remove(key)

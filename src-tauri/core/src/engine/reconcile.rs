@@ -1,5 +1,6 @@
-//! Reconciles one session: reads the journals, reads the store, records, decides, writes. It runs beside the loop, works
-//! on a copy of the session's record and returns the effects: what was really achieved.
+//! Reconciles one session: reads the journals, reads the store, records, decides, writes. A
+//! reconcile runs beside the loop on a copy of the session's record and returns the effects: what
+//! it really achieved.
 
 use super::apply::{apply, make_way, put_back};
 use super::bases::{Child, Dependents, Rebound, holder, rebound_in};
@@ -36,7 +37,7 @@ mod writing;
 
 const JOURNAL_HINT: &str = "Check the disk and the permissions of the vault folder.";
 
-/// A session to reconcile, with all that the worker needs to know of it.
+/// A session to reconcile, with everything that the worker needs.
 #[derive(Clone, Debug)]
 pub struct Job {
     pub key: SessionKey,
@@ -44,23 +45,23 @@ pub struct Job {
     pub record: SessionRecord,
     /// Journal directories that may be new: device, lane, directory.
     pub dirs: Vec<(String, Lane, String)>,
-    /// Where new lines are recorded.
+    /// The lane in which new lines are recorded.
     pub lane: Lane,
     /// Compare everything, not only the end.
     pub deep: bool,
     /// Decide only; write nothing into the tool's store.
     pub dry: bool,
-    /// The session it is a branch of, if there is something to take over.
+    /// The session it is a branch of, if there is a branch to take over.
     pub parent: Option<Parent>,
-    /// What the user said, with the numbers of those who wait for an answer.
+    /// The user's decisions, with the numbers of those who wait for an answer.
     pub decisions: Vec<(u64, Decision)>,
-    /// The sessions that branches of it became.
+    /// The forks that branches of the session became.
     pub family: BTreeMap<SessionId, SessionRecord>,
-    /// The session it keeps its beginning in, as far as that is known here.
+    /// The session that holds this session's beginning, as far as it is known here.
     pub base: Option<(SessionKey, SessionRecord)>,
-    /// Sessions that keep their beginning in this one.
+    /// Sessions whose beginning lies in this one.
     pub dependents: Dependents,
-    /// Conflict copies to take in.
+    /// Conflict copies to import.
     pub take_in: Option<Vec<ConflictCopy>>,
 }
 
@@ -79,25 +80,25 @@ pub struct Effects {
     pub announce: Vec<(Lane, String)>,
     pub happenings: Vec<Happening>,
     pub problems: Vec<Problem>,
-    /// Folders that want to be restored from their owner.
+    /// Folders to be restored from their owner.
     pub tampered: Vec<(String, Lane)>,
     /// Devices whose key a second machine uses.
     pub cloned: BTreeSet<String>,
-    /// A place of a project, seen in the tool's own records.
+    /// A directory of a project, learnt from the tool's own records.
     pub learned: Option<Lesson>,
-    /// The directory of this device that it was written for.
+    /// The directory of this device that the session was written for.
     pub placed: Option<(Project, PathBuf)>,
     /// Docs that no other session of this device has, though they lie where others' do.
     pub holds: Vec<DocName>,
     pub live: Option<String>,
-    /// Something moved meanwhile; look again soon.
+    /// Something changed meanwhile; reconcile again soon.
     pub again: bool,
-    /// What became of the conflict copies.
+    /// The result for the conflict copies.
     pub taken: Option<TakenIn>,
 }
 
 pub fn reconcile(context: &Context, job: Job) -> Effects {
-    // Until it is over, what is read of others is marked: it may be what ends the engine.
+    // While this runs, input read from other devices is marked: it may be what ends the engine.
     let _work = context.vault.quarantine.work();
     let mut reconciler = Reconciler::new(context, job);
     reconciler.run();
@@ -110,11 +111,11 @@ struct Reconciler<'a> {
     found: Option<Found>,
     verdict: Verdict,
     layout: BranchLayout,
-    /// Who holds the beginning of this session here.
+    /// The session that holds the beginning of this one here.
     holder: Option<SessionId>,
-    /// What of the store's shape is not known.
+    /// The unknown part of the store's shape.
     unknown: Option<String>,
-    /// It is in a store that is not read now: a code, why, and what to do.
+    /// The session is in a store that is not read now: the reason, why, and what to do.
     away: Option<(Reason, String, String)>,
     answers: Vec<(u64, Result<Done, ApiError>)>,
     announce: Vec<(Lane, String)>,
@@ -123,13 +124,13 @@ struct Reconciler<'a> {
     tampered: Vec<(String, Lane)>,
     cloned: BTreeSet<String>,
     learned: Option<(Project, PathBuf)>,
-    /// The directory it was written for.
+    /// The directory the session was written for.
     placed: Option<(Project, PathBuf)>,
     holds: Vec<DocName>,
     moved: bool,
     again: bool,
     taken: Option<TakenIn>,
-    /// The device whose own words are taken back with this look.
+    /// The device whose own lines this reconcile withdraws.
     author: Option<String>,
 }
 
@@ -202,7 +203,7 @@ impl<'a> Reconciler<'a> {
         if let Verdict::Checkout(_) = self.verdict {
             self.write();
         }
-        // It left another project's directory: what follows is decided as if it had just arrived.
+        // The session left another project's directory: decide again as if it had just arrived.
         if std::mem::take(&mut self.moved) {
             self.plan(on);
             if let Verdict::Checkout(_) = self.verdict {
@@ -235,7 +236,7 @@ impl<'a> Reconciler<'a> {
         Ok(())
     }
 
-    /// What was signed beside a journal goes into the own one, where every device reads it.
+    /// Republishes lines signed beside a journal in the own one, where every device reads them.
     fn republish(&mut self, device: String, equivocated: &EquivocatedFrames) {
         let known = self.job.record.republished.len();
         let own = device == self.context.short;
@@ -261,7 +262,7 @@ impl<'a> Reconciler<'a> {
         }
     }
 
-    /// What was recorded goes out and into the history.
+    /// Reports what was recorded and announces its segments.
     fn took(&mut self, recorded: Recorded) {
         for (doc, bytes, lines) in recorded.docs {
             let device = self.context.short.clone();
@@ -281,7 +282,7 @@ impl<'a> Reconciler<'a> {
         is_excluded(self.context, &self.job.record, cwd)
     }
 
-    /// Takes over what the parent has for this session.
+    /// Takes over the parent's lines for this session.
     fn take_over(&mut self) {
         let Some(parent) = self.job.parent.take().filter(|_| !self.job.dry) else {
             return;
@@ -332,7 +333,7 @@ impl<'a> Reconciler<'a> {
         }
     }
 
-    /// Finds out the branch layout; what the user decided just now counts already.
+    /// Determines the branch layout; what the user just decided already counts.
     fn decide_layout(&mut self) -> Result<(), JournalError> {
         self.find_holder()?;
         self.layout = branch_layout(
@@ -365,8 +366,8 @@ impl<'a> Reconciler<'a> {
         Ok(())
     }
 
-    /// Branches that the tool's format can unite without doubt become one again. Every device that has both makes the
-    /// same of them.
+    /// Joins branches again that the tool's format can unite without doubt. Every device that has
+    /// both branches gets the same result.
     fn unite(&mut self, on: bool) -> Result<(), RecordError> {
         let Job {
             key,
@@ -426,8 +427,8 @@ impl<'a> Reconciler<'a> {
         }
     }
 
-    /// Where the session is, or shall be put. It stays where it was put; one whose main doc is here already is written
-    /// beside it, wherever that is.
+    /// The directory of the session, now or in future. A session stays where it was put; if the
+    /// main doc is already here, the rest is written beside it, wherever that is.
     fn place(&self) -> PathBuf {
         let dir = self
             .job
@@ -439,7 +440,7 @@ impl<'a> Reconciler<'a> {
             .unwrap_or_else(|| self.context.machine.home.clone())
     }
 
-    /// The user took out what would go, with a revocation.
+    /// A revocation by the user took out the lines that would be removed.
     fn is_taken_out(&self, steps: &[Step]) -> bool {
         steps.iter().all(|step| match step {
             Step::Replace { doc, from, .. } => self
@@ -453,7 +454,7 @@ impl<'a> Reconciler<'a> {
         })
     }
 
-    /// Another device wrote the docs anew, and all that was in them is there still.
+    /// Another device rewrote the docs, and all their former content is still there.
     fn loses_nothing(&self, steps: &[Step]) -> bool {
         let Job { key, record, .. } = &self.job;
         let keeps = |step: &Step| match step {
@@ -512,7 +513,8 @@ impl<'a> Reconciler<'a> {
         let record = &self.job.record;
         let origin = record.origin();
         let place = self.context.place(record);
-        // Before the lock is taken: whoever holds it and asks for it again waits for a writer in between, for ever.
+        // Before the lock is taken: a holder that asks for the lock again waits forever for a
+        // writer in between.
         let misplaced = record.is_here() && self.context.is_misplaced(record);
         let shared = self.context.shared();
         let parents = origin.map(|card| card.requires.clone()).unwrap_or_default();
@@ -620,10 +622,10 @@ impl<'a> Reconciler<'a> {
             .record
             .row(&self.job.key, &self.verdict, &self.layout);
         if let (false, Some(holder)) = (row.needs.is_empty(), &self.holder) {
-            // Wanted before the file can say so: it must not leave the store meanwhile.
+            // Needed before the file can name it: the holder must not leave the store meanwhile.
             row.needs.push(holder.to_string());
         }
-        // Who asked waits for an answer, also if the reconcile ended before it came to the copies.
+        // The requester waits for an answer, even if the reconcile ended before the copies.
         let untouched = self.job.take_in.map(|conflict_copies| {
             let left = conflict_copies.iter().map(|conflict_copy| {
                 TakeInError::NoJournals.row(&self.job.key.tool, conflict_copy)
@@ -657,7 +659,7 @@ impl<'a> Reconciler<'a> {
 }
 
 fn is_excluded(context: &Context, record: &SessionRecord, cwd: Option<&str>) -> bool {
-    // Whatever another device calls the project, what this one excluded stays out.
+    // A project that this device excluded stays out, whatever name another device gives it.
     let said = [
         record.origin(),
         record.cards.get(&context.short).map(|said| &said.card),
@@ -682,7 +684,7 @@ fn is_excluded(context: &Context, record: &SessionRecord, cwd: Option<&str>) -> 
     keys.iter().any(|key| context.shared().is_excluded(key))
 }
 
-/// An error with everything that caused it, in one sentence.
+/// An error with all its causes, in one sentence.
 pub fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

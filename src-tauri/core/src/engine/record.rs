@@ -1,4 +1,5 @@
-//! All that is known of one session: its journals, its docs' tries, and what the tool's store here held last.
+//! Everything known of one session: its journals, its docs' tries, and what the store here held
+//! last.
 
 use super::bases::Rebound;
 use super::origin::{Origin, Roots, accepted_first};
@@ -23,36 +24,39 @@ pub struct SessionRecord {
     /// By `<device>/<lane>`.
     pub journals: BTreeMap<String, Journal>,
     pub docs: BTreeMap<DocName, DocState>,
-    /// What each device says of the session, by short id.
+    /// Each device's card of the session, by short id.
     pub cards: BTreeMap<String, DeviceCard>,
-    /// Where it began; `None` in a record that an older version made and that was not reconciled since.
+    /// Where the session began; `None` in a record of an older version that was not reconciled
+    /// since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
-    /// The user let another device's rewrite through.
+    /// The user allowed another device's rewrite.
     #[serde(default)]
     pub released: bool,
-    /// The directory of this device that it was written for.
+    /// The directory of this device that the session was written for.
     #[serde(default, alias = "bound")]
     pub checkout_dir: Option<PathBuf>,
-    /// The directory that it left for its project's, and when.
+    /// The directory that the session left for its project's, and when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved_from: Option<MovedFrom>,
-    /// Where the user wants it on this device, though its project is elsewhere.
+    /// Where the user wants the session on this device, though its project is elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pinned: Option<Pinned>,
-    /// What the user decided, on any device.
+    /// The user's decisions, made on any device.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<Chosen>,
-    /// What its file in the store refers to instead of what is recorded.
+    /// What its file in the store refers to instead of the recorded session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rebound: Option<Rebound>,
-    /// How far this device took over the branch of another session that this one is.
+    /// If this session is a branch of another one: how far this device took that branch over.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub image: BTreeMap<DocName, Imaged>,
-    /// Up to which line of the main doc, and why, copies of files from other devices are not written here.
+    /// Up to which line of the main doc, and why, copies of files from other devices are not
+    /// written here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withheld: Option<(ChainId, String)>,
-    /// Frames that other devices signed beside their journals, whose lines this device republished in its own.
+    /// Frames that other devices signed beside their journals and whose lines this device
+    /// republished.
     #[serde(
         default,
         alias = "passed_on",
@@ -62,27 +66,28 @@ pub struct SessionRecord {
     /// Further files with the session's id, as they were when they were recorded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub twins: Vec<(PathBuf, Stamp)>,
-    /// What other devices took back and this one followed, the last one last.
+    /// Withdrawals by other devices that this device followed, the latest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub taken_back: Vec<TakenBack>,
 }
 
-/// A move within this device, which `roam undo` takes back.
+/// A move within this device, which `roam undo` reverses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MovedFrom {
     pub dir: PathBuf,
     pub at: Hlc,
 }
 
-/// A move that the user took back. It holds until the user maps the session's project to another directory.
+/// A move that the user reversed. It holds until the user maps the session's project to another
+/// directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pinned {
     pub dir: PathBuf,
-    /// Where the user had mapped the project to at that time.
+    /// The directory that the user had mapped the project to at that time.
     pub mapped: Option<PathBuf>,
 }
 
-/// Lines that their author took back: the doc ended in `old` and now goes to `new`.
+/// Lines that their author withdrew: the doc ended in `old` and now goes to `new`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TakenBack {
     pub doc: DocName,
@@ -95,14 +100,14 @@ pub struct TakenBack {
 /// Bytes of a log that are written as others of the same length.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Neutral {
-    /// The place in the doc.
+    /// The offset in the doc.
     pub at: u64,
     pub recorded: String,
     pub written: String,
 }
 
-/// There may be thousands in a doc, and a dozen different ones: each is told by its distance to the one before and the
-/// number of its words.
+/// A doc may have thousands of places but only a dozen different word pairs: each place is stored
+/// as its distance from the previous one and the number of its pair.
 mod compact {
     use super::Neutral;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -110,7 +115,7 @@ mod compact {
     #[derive(Default, Serialize, Deserialize)]
     struct Compact {
         words: Vec<(String, String)>,
-        /// Distance, number of the words, and so on.
+        /// Distance, number of the word pair, and so on.
         places: Vec<u64>,
     }
 
@@ -163,13 +168,13 @@ mod compact {
 pub struct Imaged {
     /// The end in the parent's trie.
     pub of: ChainId,
-    /// The same in the fork's.
+    /// The same end in the fork's trie.
     pub tip: ChainId,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DeviceCard {
-    /// When it spoke last.
+    /// The time of the device's latest card.
     pub at: Hlc,
     pub card: SessionCard,
 }
@@ -177,24 +182,25 @@ pub struct DeviceCard {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DocState {
     pub kind: DocKind,
-    /// Where its latest author has it, below the tool's root.
+    /// Where its latest author has the doc, below the tool's root.
     pub at: String,
     pub said: Hlc,
     pub trie: Trie,
-    /// What the store held when we last looked or wrote.
+    /// What the store held at the last scan or write.
     pub local: Option<LocalDoc>,
     /// The end of what this device recorded last.
     pub own_tip: Option<ChainId>,
-    /// What steers in other devices' lines and is written in neutral form in the store here, in the order of places.
+    /// Steering records from other devices that the store here holds in neutral form, in order of
+    /// place.
     #[serde(default, skip_serializing_if = "Vec::is_empty", with = "compact")]
     pub neutral: Vec<Neutral>,
-    /// Lines that stand for others which are too large to be carried.
+    /// Gap lines: each stands for a line that is too large to sync.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub gaps: BTreeSet<ChainId>,
-    /// Who recorded first the lines with which branches begin.
+    /// Who first recorded the first lines of branches.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub firsts: Firsts,
-    /// Who recorded a line that it begins with; `None` where that is to be looked up in the journals.
+    /// Who recorded a line that the doc begins with; `None` if the journals must be searched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roots: Option<Roots>,
 }
@@ -205,26 +211,26 @@ pub struct LocalDoc {
     pub at: String,
     pub stamp: Stamp,
     pub tip: ChainId,
-    /// Whole lines (of a snapshot: its content).
+    /// The bytes of whole lines (for a snapshot: of its content).
     pub bytes: u64,
     pub lines: u64,
-    /// BLAKE3 of the last 64 KiB before `bytes`: tells an append from a rewrite without reading all.
+    /// BLAKE3 of the last 64 KiB before `bytes`: distinguishes an append from a rewrite cheaply.
     pub tail: String,
-    /// The file was there when we last looked.
+    /// The file existed at the last scan.
     pub there: bool,
-    /// All of it was compared since it last changed.
+    /// All of it was compared since its last change.
     #[serde(default)]
     pub compared: bool,
-    /// It is as this device wrote it.
+    /// The content is as this device wrote it.
     #[serde(default)]
     pub ours: bool,
-    /// So many of its lines are in no journal: they are too large to be carried.
+    /// The number of lines that are in no journal because they are too large to sync.
     #[serde(default)]
     pub gaps: u64,
 }
 
 impl SessionRecord {
-    /// The card of the device that said something last.
+    /// The latest card of any device.
     pub fn latest(&self) -> Option<&SessionCard> {
         self.cards
             .values()
@@ -232,7 +238,7 @@ impl SessionRecord {
             .map(|said| &said.card)
     }
 
-    /// The card of the device on which the session began: where it belongs.
+    /// The card of the device on which the session began; it determines the project.
     pub fn origin(&self) -> Option<&SessionCard> {
         self.cards.get(self.began_on()?).map(|said| &said.card)
     }
@@ -260,8 +266,8 @@ impl SessionRecord {
         }
     }
 
-    /// Whether it began as a branch of another session: of `parent`, if one is named. Its own id proves that, whatever
-    /// a card says.
+    /// Whether the session began as a branch of another one: of `parent`, if given. Its own id
+    /// proves that, whatever a card claims.
     pub fn is_branch(&self, parent: Option<&SessionId>) -> bool {
         let forks = self
             .cards
@@ -281,7 +287,7 @@ impl SessionRecord {
             .is_some_and(|local| local.there)
     }
 
-    /// What was deleted from the store counts as never having been there: it may be put there again.
+    /// Treats docs deleted from the store as never present: they may be written there again.
     pub fn forget_deletion(&mut self) {
         for state in self.docs.values_mut() {
             state.local = state.local.take().filter(|local| local.there);
@@ -297,7 +303,7 @@ impl SessionRecord {
         })
     }
 
-    /// How many records are too large to be carried, and whether they are in the store here.
+    /// How many records are too large to sync, and whether they are in the store here.
     pub fn left_out(&self) -> (usize, bool) {
         let here = self
             .docs
@@ -307,7 +313,7 @@ impl SessionRecord {
         (self.docs.values().map(|state| state.gaps.len()).sum(), here)
     }
 
-    /// Short ids of the devices that added to it.
+    /// Short ids of the devices that added to the session.
     pub fn devices(&self) -> BTreeSet<&str> {
         self.journals
             .values()
@@ -420,7 +426,7 @@ impl DocState {
         }
     }
 
-    /// Bytes of the longest live branch; of a snapshot here, its size.
+    /// Bytes of the longest live branch; for a snapshot here, its size.
     pub fn bytes(&self) -> u64 {
         match (self.kind, &self.local) {
             (DocKind::Snapshot, Some(local)) => local.bytes,

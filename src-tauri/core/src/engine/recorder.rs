@@ -1,4 +1,4 @@
-//! What is new in the tool's store here goes into this device's journal: raw, in order, signed.
+//! Records what is new in the tool's store in this device's journal: raw, in order, signed.
 
 pub(super) mod pieces;
 
@@ -25,14 +25,14 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// Lines of a log are cut into frames of about this many bytes.
+/// A log's lines are cut into frames of about this many bytes.
 pub(super) const FRAME_BYTES: usize = 1 << 20;
 
-/// One line, or one snapshot, has at most this many bytes: escaped it may grow sixfold, and a frame must stay below
-/// `limits::FRAME`.
+/// The most bytes of one line or one snapshot: escaped, it may grow sixfold, and a frame must stay
+/// below `limits::FRAME`.
 pub(super) const MOST_BYTES: u64 = limits::CONTENT;
 
-/// What is larger than this has a frame of its own.
+/// Larger content has a frame of its own.
 const ALONE: usize = 16 << 20;
 
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +45,7 @@ pub enum RecordError {
         #[source]
         source: io::Error,
     },
-    /// It would not fit into a frame that every device may unpack.
+    /// The content does not fit into a frame that every device may unpack.
     #[error("{} is too large: {bytes} bytes in one piece", .path.display())]
     TooLarge { path: PathBuf, bytes: u64 },
     /// The doc changed between two reads; the next event starts another reconcile.
@@ -63,7 +63,8 @@ pub struct Recorded {
     pub announce: Vec<(Lane, String)>,
 }
 
-/// Records all docs found. On an error what was recorded so far stays recorded and is the base of the next try.
+/// Records all docs found. After an error, what was recorded so far stays recorded and is the base
+/// of the next try.
 pub fn record_session(
     context: &Context,
     key: &SessionKey,
@@ -88,7 +89,7 @@ pub fn record_session(
         (&main.name, main.stamp),
     );
     let mut recorder = Recorder::new(context, key, &found.session, lane, record, card);
-    // Side docs first: whoever sees the main doc's new lines finds what they speak of.
+    // Side docs first: whoever sees new lines of the main doc finds the docs that they mention.
     let order = (1..found.docs.len()).chain([0]);
     for at in order {
         let (doc, content) = (&found.docs[at], &reading.docs[at]);
@@ -108,7 +109,7 @@ pub fn record_session(
     recorder.finish(record)
 }
 
-/// Records a generation that was made of others of the same session.
+/// Records a generation that was made from others of the same session.
 pub fn record_generation(
     context: &Context,
     key: &SessionKey,
@@ -132,7 +133,7 @@ pub fn record_generation(
     recorder.finish(record)
 }
 
-/// The project that the records, and the disk, say a session belongs to.
+/// The project that a session belongs to, according to the records and the disk.
 pub(super) fn identified(context: &Context, facts: &Facts) -> Option<Project> {
     let repository = facts.repository.as_ref();
     let evidence = Evidence {
@@ -154,8 +155,8 @@ pub(super) fn identified(context: &Context, facts: &Facts) -> Option<Project> {
     ))
 }
 
-/// What this device says of the session. A session that began here keeps the project it was first seen in until
-/// something surer is known; any other has its origin's.
+/// This device's card of the session. A session that began here keeps the project it was first seen
+/// in until there is better evidence; any other session has its origin's project.
 pub(super) fn card(
     context: &Context,
     key: &SessionKey,
@@ -180,7 +181,7 @@ pub(super) fn card(
     SessionCard {
         project,
         cwd: facts.cwd.clone(),
-        // A title does not go away because a file is being written.
+        // A title does not disappear because a file is being written.
         title: title(context, key, fork.as_ref(), facts)
             .or_else(|| record.latest().and_then(|card| card.title.clone()))
             .as_deref()
@@ -196,7 +197,7 @@ pub(super) fn card(
     }
 }
 
-/// Where the tool knows no line for it, a fork's title is said by its card alone.
+/// Where the tool has no line for a fork's title, only the card holds the title.
 fn title(
     context: &Context,
     key: &SessionKey,
@@ -212,7 +213,7 @@ fn title(
     }
 }
 
-/// How many lines the journals have already, and the chain id where those end.
+/// How many lines the journals already have, and the chain id where those lines end.
 pub(super) type Known = (usize, ChainId);
 
 pub(super) struct Recorder<'a> {
@@ -239,7 +240,8 @@ impl<'a> Recorder<'a> {
     ) -> Self {
         let dir = VaultPath::journal_dir(&context.short, lane, key, &card.project.key);
         let said = record.cards.get(&context.short).map(|said| &said.card);
-        // The time of the last word is in every frame's head; it alone is no reason to say all of it again.
+        // Every frame's head has the time of the last message; a new time alone is no reason for a
+        // new card.
         let news = said.is_none_or(|said| {
             SessionCard {
                 updated: card.updated,
@@ -260,7 +262,7 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// Another project is said at once, whether there is anything else to say or not.
+    /// Records a changed project at once, whether there is anything else to record or not.
     fn correct(&mut self, record: &SessionRecord) {
         let said = record
             .cards
@@ -275,7 +277,7 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// Writes what is left, and says what was recorded.
+    /// Writes the rest and returns what was recorded.
     pub(super) fn finish(mut self, record: &mut SessionRecord) -> Result<Recorded, RecordError> {
         self.flush(record)?;
         Ok(self.done)
@@ -291,7 +293,7 @@ impl<'a> Recorder<'a> {
             (&entry, tips.len() as u64)
         {
             if ALONE < bytes.len() {
-                // If no frame may hold it, nothing else is left out with it.
+                // If no frame can hold this entry, no other entry is left out with it.
                 self.flush(record)?;
             }
             self.size += bytes.len();
@@ -317,7 +319,7 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// Writes the batch as one frame and takes it into the tries.
+    /// Writes the batch as one frame and adds its lines to the tries.
     pub(super) fn flush(&mut self, record: &mut SessionRecord) -> Result<(), RecordError> {
         if self.batch.is_empty() {
             return Ok(());
@@ -367,7 +369,7 @@ impl<'a> Recorder<'a> {
         Ok(())
     }
 
-    /// Gives up a batch that no frame may hold; what is said of the session is said with the next one.
+    /// Drops a batch that no frame can hold; its card goes with the next batch.
     fn leave_out(&mut self) -> RecordError {
         let (mut doc, mut size) = (PathBuf::new(), 0);
         for entry in std::mem::take(&mut self.batch) {
@@ -397,8 +399,8 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// Records lines that are in no store here: they follow `after`, and those that the journals have already are left
-    /// out. Gives the chain id where they end.
+    /// Records lines that are in no store here: they follow `after`, and lines that the journals
+    /// already have are left out. Returns the chain id where the lines end.
     pub(super) fn text(
         &mut self,
         record: &mut SessionRecord,
@@ -420,7 +422,8 @@ impl<'a> Recorder<'a> {
         Ok(lines.last().map_or(after, |line| line.tip))
     }
 
-    /// Records a generation of a snapshot that is in no store here, if it is new. Gives its chain id.
+    /// Records a generation of a snapshot that is in no store here, if it is new. Returns its chain
+    /// id.
     pub(super) fn generation_of(
         &mut self,
         record: &mut SessionRecord,
@@ -492,8 +495,8 @@ impl<'a> Recorder<'a> {
         if let (0, Some(known)) = (seen.lines(), state_of(record, doc).local.as_mut())
             && 0 < known.lines
         {
-            // Emptied: as good as deleted, which is nothing to tell others. A tool that writes its file anew passes
-            // through here, too.
+            // Emptied: as good as deleted, which other devices need not know. A tool that rewrites
+            // its file passes through this state, too.
             known.there = false;
             return Ok(());
         }
@@ -513,19 +516,20 @@ impl<'a> Recorder<'a> {
             .map(|base| base.tip)
             .or(state.own_tip)
             .filter(|known| *known != state.trie.start());
-        // Two files with one id: the one that was recorded is still there, beside this one, or it was this one that stood
-        // beside it. Nothing was rewritten.
+        // Two files with one id: the recorded file still exists beside this one, or this one was
+        // the second file. Nothing was rewritten.
         let is_twin = base
             .as_ref()
             .is_some_and(|base| base.path != doc.path && (twin || Stamp::of(&base.path).is_ok()));
         let known = known.filter(|_| !is_twin);
         let replaces = known.filter(|known| {
-            // What the journals know and what is no shorter form of what was here is what was checked out here, by an
-            // engine that died before it could remember that.
+            // Content that the journals know, and that is not a prefix of the former content, was
+            // checked out here by an engine that died before it could save that.
             let is_checkout = all_known && !came_back && !state.trie.is_ancestor(seen.tip(), *known);
             (seen.rewritten && !is_checkout)
                 || (came_back && *known != seen.tip())
-                // Not if all of it is known: then it may be what was checked out here before the state was lost.
+                // Not if the journals know all of it: it may have been checked out here before the
+                // state was lost.
                 || (base.is_none() && matched < seen.tips.len() && !seen.tips.iter().any(|line| line.tip == *known))
         });
         self.lines(record, doc, content, &seen, matched, node, replaces)?;
@@ -551,7 +555,7 @@ impl<'a> Recorder<'a> {
         settle(self.context, &self.key.tool, record, doc, local)
     }
 
-    /// How many of the seen lines the journals have already, and the chain id where those end.
+    /// How many of the seen lines the journals already have, and the chain id where these end.
     fn locate(
         &self,
         record: &mut SessionRecord,
@@ -638,7 +642,8 @@ impl<'a> Recorder<'a> {
             (after, at) = (tip, at + fit);
         }
         match replaces {
-            // Shortened to what the journals have already: no line is new, but the old end is not its end any more.
+            // Shortened to lines that the journals already have: no line is new, but the old end no
+            // longer holds.
             Some(old) if old != after => self.push(
                 record,
                 entry(after, after, Some(old), Vec::new()),
@@ -648,8 +653,8 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// Records a line that is larger than a frame may be: in pieces, or, if it is too large to be carried, the line that says
-    /// so.
+    /// Records a line that is larger than a frame may be: in pieces, or, if it is too large to
+    /// sync, as a gap line.
     fn long_line(
         &mut self,
         record: &mut SessionRecord,
@@ -700,7 +705,7 @@ impl<'a> Recorder<'a> {
             whole.feed(&piece.bytes);
             self.push(record, Entry::Piece(piece), Vec::new())
         })?;
-        // It changed meanwhile: what was recorded gives no line, on any device.
+        // The line changed meanwhile: the recorded pieces form no line, on any device.
         if whole.end() == Some(tip) {
             Ok(())
         } else {
@@ -782,8 +787,8 @@ impl<'a> Recorder<'a> {
         settle(self.context, &self.key.tool, record, doc, local(tip))
     }
 
-    /// The generation that has just this content, if the journals know it where it may be meant; else the one it
-    /// follows. What is this device's own business in it counts as it was recorded.
+    /// The generation with exactly this content, if the journals have it in a possible place;
+    /// otherwise the one before it. Fields that belong to this device only count as recorded.
     fn generation(
         &self,
         record: &mut SessionRecord,
@@ -829,7 +834,7 @@ impl<'a> Recorder<'a> {
             others.get_or_insert(content);
         }
         let old = content_at(after)?;
-        // A store that this engine sees for the first time, of a session that others have recorded.
+        // This engine sees the store for the first time; other devices have recorded the session.
         let like = others.filter(|_| old.is_empty());
         let content = as_in(like.as_deref().unwrap_or(&old)).into_owned();
         Ok(Generation::New {
@@ -840,7 +845,7 @@ impl<'a> Recorder<'a> {
     }
 }
 
-/// What a snapshot's content is to the journals.
+/// How a snapshot's content relates to the journals.
 enum Generation {
     Known(ChainId),
     New {

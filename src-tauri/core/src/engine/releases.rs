@@ -1,4 +1,4 @@
-//! What is held or deleted here and goes on because the user says so.
+//! Sessions held or deleted here that continue at the user's request.
 
 use super::answers::{Answer, done, held_by};
 use super::event_loop::Engine;
@@ -58,7 +58,7 @@ impl Engine {
         ))
     }
 
-    /// Brings a session back that was deleted from this device's store.
+    /// Restores a session that was deleted from this device's store.
     pub(super) fn restore(&mut self, text: &str) -> Answer {
         let (key, row, record) = self.find(text)?;
         if record.is_here() {

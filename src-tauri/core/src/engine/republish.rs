@@ -1,7 +1,9 @@
-//! Lines that are not of this device's store and shall be in its journal all the same, so that every device gets them:
-//! what another machine signed beside a journal, what a former self of this device wrote, what a conflict copy holds.
+//! Lines that are not from this device's store and still belong in its journal, so that every
+//! device gets them: lines that another machine signed beside a journal, lines of a former identity
+//! of this device, lines of a conflict copy.
 //!
-//! Such an entry names no place (`at` is empty): it is this device's word that the lines exist, not where they lie.
+//! Such an entry names no place (`at` is empty): this device vouches that the lines exist, not for
+//! where they lie.
 
 use super::context::Context;
 use super::ingest::chain;
@@ -11,8 +13,9 @@ use crate::session::{Lane, Line, SessionKey};
 use crate::vault::piece::Piece;
 use crate::vault::{Entry, EquivocatedFrames, Frame, SessionCard};
 
-/// Puts what was found beside a journal into the own one, each frame once. Both sides are passed on: the machine that
-/// wrote the one does not get the other, since it takes that folder for its own.
+/// Records the frames found beside a journal in the own one, each frame once. Both sides are
+/// republished: the machine that wrote one side does not get the other, since it takes that folder
+/// for its own.
 pub fn republish(
     context: &Context,
     key: &SessionKey,
@@ -23,7 +26,8 @@ pub fn republish(
 ) -> Result<Recorded, RecordError> {
     let is_new = |frame: &&Frame| !record.republished.contains(&frame.hash.0);
     if !equivocated.frames.iter().any(|frame| is_new(&frame)) {
-        // Nobody writes beside the journal any more: whoever did is a device of its own now and gets the journal itself.
+        // Nobody writes beside the journal any more: the other machine is now a device of its own
+        // and gets the journal itself.
         return Ok(Recorded::default());
     }
     let rivals = equivocated.rivals.iter().filter(|_| !own);
@@ -50,8 +54,9 @@ pub fn republish(
     Ok(recorded)
 }
 
-/// What this device wrote under a former identity, said again under the present one, once for each of its journals: no
-/// Syncthing sends on a folder that is another device's and lies here alone. It is as if it had been written so at once.
+/// Republishes what this device wrote under a former identity, once for each of its journals:
+/// Syncthing does not send on another device's folder that only this device has. The result equals
+/// lines written under the present identity.
 pub fn republish_own(
     context: &Context,
     key: &SessionKey,
@@ -97,7 +102,7 @@ pub fn republish_own(
     Ok(all)
 }
 
-/// Another device was faster.
+/// Whether another device republished the entry first.
 fn is_passed_on(record: &SessionRecord, device: &str, entry: &Entry) -> bool {
     let (Entry::Lines { doc, tip, .. }
     | Entry::Whole { doc, tip, .. }
@@ -110,7 +115,8 @@ fn is_passed_on(record: &SessionRecord, device: &str, entry: &Entry) -> bool {
         .unwrap_or(false)
 }
 
-/// The entry as this device says it. What the other one withdrew is not withdrawn by it: in doubt both are kept.
+/// The entry as this device records it. Another device's withdrawal is not repeated: in doubt both
+/// versions are kept.
 fn foreign(entry: &Entry) -> Option<Entry> {
     let mut entry = entry.clone();
     match &mut entry {
@@ -118,15 +124,15 @@ fn foreign(entry: &Entry) -> Option<Entry> {
         Entry::Lines { at, replaces, .. } => (*at, *replaces) = (String::new(), None),
         Entry::Whole { at, .. } => at.clear(),
         Entry::Piece(Piece { at, replaces, .. }) => (*at, *replaces) = (String::new(), None),
-        // A decision is named by its frame: said again it would be another one.
+        // A decision is named by its frame: republished it would be another decision.
         Entry::About(_) | Entry::Choice(_) | Entry::Device(_) | Entry::Unknown(_) => return None,
     }
     Some(entry)
 }
 
-/// Appends entries to the own journal and takes them into the tries; nothing about this device's store changes. If
-/// this device has said nothing of the session yet it says `card`, or what was said last; without any there is no place
-/// for a journal.
+/// Appends entries to the own journal and adds them to the tries; nothing about this device's store
+/// changes. If this device has no card of the session yet, it records `card`, or the latest one;
+/// without any card there is no place for a journal.
 pub fn record_entries(
     context: &Context,
     key: &SessionKey,
@@ -145,7 +151,7 @@ pub fn record_entries(
     ) else {
         return Ok(Recorded::default());
     };
-    // A session stays in the project it began in, whoever goes on with it.
+    // A session stays in the project it began in, whichever device continues it.
     let project = record
         .origin()
         .map_or_else(|| card.project.clone(), |origin| origin.project.clone());

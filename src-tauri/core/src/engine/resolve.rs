@@ -1,5 +1,6 @@
-//! What the user decides about a split, written into this device's journal: an entry that every device folds alike, and
-//! the lines that some decisions add. Nothing is taken away anywhere but by the plan that follows.
+//! The user's decision about a split, written into this device's journal: an entry that every
+//! device folds alike, and the lines that some decisions add. Only the plan that follows removes
+//! anything.
 
 use super::bases::Dependents;
 use super::context::{Context, Refusals};
@@ -23,12 +24,12 @@ pub enum Decision {
         action: Action,
         /// Which of several branches: the start of its id, its session or its device.
         branch: Option<String>,
-        /// The side where one session of both goes on.
+        /// The side on which a session of both branches continues.
         active: Side,
     },
-    /// Takes the decision that counts back.
+    /// Undoes the decision that counts.
     Undo,
-    /// Carries out, in a fork, what was decided about its parent.
+    /// Carries out, in a fork, a decision about its parent.
     Follow {
         id: ChoiceId,
         choice: Box<Choice>,
@@ -93,13 +94,13 @@ pub fn no_split(record: &SessionRecord) -> ApiError {
     )
 }
 
-/// A branch beside the trunk, and the session it is if it is one.
+/// A branch beside the trunk, and its session if it has one.
 pub struct Right {
     pub fork: Fork,
     pub plan: Option<ForkPlan>,
 }
 
-/// The branches that are meant.
+/// The branches that the user means.
 pub fn pick(
     layout: &BranchLayout,
     split: &Split,
@@ -154,7 +155,8 @@ fn choose(
 ) -> Result<(Done, Recorded), ApiError> {
     let doc = split.doc.clone();
     let before = Decided::of(&record.choices, &doc).choice().cloned();
-    // It builds on the one before: what that wrote stays, and the branches it took in are put away still.
+    // Builds on the previous decision: lines that it wrote stay, and branches it joined stay put
+    // away.
     let mut choice = Choice {
         action,
         ..before.unwrap_or_else(|| Choice::about(doc.clone(), action))
@@ -171,7 +173,7 @@ fn choose(
         let right = &chosen[0];
         let more = said_since(context, key, right, family)?;
         let active_left = active == Side::Left && action == Action::Branches;
-        // Asked before anything is recorded: a refusal changes nothing.
+        // Checked before anything is recorded: a refusal changes nothing.
         let lines = match action {
             Action::KeepLeft | Action::KeepRight => None,
             _ => {
@@ -187,7 +189,7 @@ fn choose(
                 )
             }
         };
-        // Whoever wrote these lines: they are passed on, and no tool of this device did.
+        // These lines are republished, whoever wrote them: they come from no store of this device.
         let at = String::new();
         let tip = match more.is_empty() {
             true => right.fork.tip,
@@ -227,7 +229,7 @@ fn choose(
             }
         }
     }
-    // The last stamp counts, and that of a device whose clock is days ahead would count for days.
+    // The last stamp counts, and a stamp from a clock that is days ahead would count for days.
     let ahead = Decided::of(&record.choices, &doc)
         .now
         .filter(|now| context.hlc() < now.id.at);
@@ -266,7 +268,8 @@ fn with(mut ends: Vec<ChainId>, end: ChainId) -> Vec<ChainId> {
     ends
 }
 
-/// If the branch was continued as a session of its own: those lines, which come back into the parent with the decision.
+/// If the branch was continued as a session of its own: those lines, which return to the parent
+/// with the decision.
 fn said_since(
     context: &Context,
     key: &SessionKey,
@@ -285,7 +288,7 @@ fn said_since(
     Ok(more.unwrap_or_default())
 }
 
-/// Where the branch's own session ends, as far as its words are in the parent once it is decided.
+/// Where the branch's own session ends, as far as the parent holds its lines after the decision.
 fn seen_end(
     context: &Context,
     key: &SessionKey,
@@ -317,7 +320,7 @@ fn seen_end(
     ))
 }
 
-/// What was written beside the conversation since, by agents for instance, goes with it.
+/// Brings back side docs written since, by agents for instance.
 fn bring_back(
     context: &Context,
     key: &SessionKey,
@@ -376,7 +379,7 @@ fn bring_back(
     Ok(())
 }
 
-/// What was said in a fork since it left its parent, as the parent would have it.
+/// The lines added to a fork since it left its parent, with the parent's id.
 pub fn continued(
     context: &Context,
     key: &SessionKey,
@@ -409,10 +412,10 @@ pub fn continued(
     Ok(Some(bytes))
 }
 
-/// An end, and what is to come behind it.
+/// An end, and the lines to come after it.
 type Grown<'a> = (ChainId, &'a [u8]);
 
-/// What two branches hold: the common part, and what each has after it.
+/// The content of two branches: the common part, and the rest of each.
 fn contents(
     context: &Context,
     key: &SessionKey,
@@ -505,7 +508,7 @@ fn refusals(
     found.unwrap_or_else(|error| [0, 1].map(|_| Some(super::reconcile::with_causes(&error))))
 }
 
-/// What may be done about the trunk and a branch beside it, each with what follows from it.
+/// The possible decisions about the trunk and a branch beside it, each with its consequences.
 pub fn choices(
     context: &Context,
     key: &SessionKey,
@@ -627,7 +630,7 @@ fn undo(
     ))
 }
 
-/// The reconcile after this one carries it out.
+/// The next reconcile carries out the move.
 fn move_back(
     context: &Context,
     record: &mut SessionRecord,
@@ -663,7 +666,7 @@ pub fn has_to_follow(fork: &SessionRecord, id: &ChoiceId, away: bool) -> bool {
     following(fork, id).next().is_some() != away
 }
 
-/// The entries by which a fork carries that decision out, as far as they were not taken back.
+/// The entries by which a fork carries that decision out, without those that were undone.
 fn following<'r>(fork: &'r SessionRecord, id: &'r ChoiceId) -> impl Iterator<Item = &'r Chosen> {
     let undone = |id: &ChoiceId| {
         fork.choices
@@ -726,7 +729,7 @@ fn follow(
     Ok((done, recorder.done))
 }
 
-/// Those of the ends that are this session's.
+/// The ends that belong to this session.
 fn known_ends(
     context: &Context,
     key: &SessionKey,
@@ -776,7 +779,7 @@ fn recorder<'a>(
     ))
 }
 
-/// A decision is a frame of its own: its stamp is its name.
+/// Writes a decision as a frame of its own: its stamp is its name.
 fn write(
     record: &mut SessionRecord,
     recorder: &mut Recorder<'_>,

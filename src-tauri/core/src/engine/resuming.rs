@@ -1,5 +1,5 @@
-//! Going on with a session: how its tool is started on it, and what to know before. What the session's own records say
-//! of the repository is compared with the checkout here.
+//! Resuming a session: how its tool is started on it, and what to know before. The repository state
+//! in the session's own records is compared with the checkout here.
 
 use super::answers::{Work, value};
 use super::context::Context;
@@ -100,7 +100,7 @@ impl Engine {
         }))
     }
 
-    /// Where it is gone on with: the directory it began in, the one it was written for, or the project's.
+    /// Where to resume: the directory it began in, the one it was written for, or the project's.
     fn directory(&self, record: &SessionRecord) -> Option<PathBuf> {
         let origin = record.origin();
         let own = origin
@@ -110,8 +110,8 @@ impl Engine {
         let own = own
             .filter(|cwd| cwd.is_dir())
             .or_else(|| record.checkout_dir.clone().filter(|dir| dir.is_dir()));
-        // A directory that was removed: the repository's checkout, else what is left of the way to it. Every tool finds a
-        // session by its id from there.
+        // For a directory that was removed: the repository's checkout, else its nearest existing
+        // parent. Every tool finds a session by its id from there.
         let nearest = || {
             let cwd = origin
                 .filter(|_| self.context.began(record))?
@@ -130,7 +130,7 @@ impl Engine {
             .or_else(nearest)
     }
 
-    /// Where it is open, and what it waits for.
+    /// Where the session is open, and what it waits for.
     fn told_of(&self, key: &SessionKey, row: &Row) -> Vec<Remark> {
         let now = self.context.clock.now();
         let open = self
@@ -162,7 +162,7 @@ impl Engine {
     }
 }
 
-/// What the tool itself must do before it opens the session.
+/// The command that must run before the tool opens the session.
 fn first(command: &[String]) -> Remark {
     let line = command
         .iter()
@@ -182,14 +182,14 @@ fn remark(code: &str, message: impl Into<String>) -> Remark {
     }
 }
 
-/// The device that said the last word, by short id.
+/// The device that wrote the last message, by short id.
 fn author(record: &SessionRecord) -> Option<&str> {
     let state = record.main_doc()?;
     let path = state.trie.path(state.local.as_ref()?.tip)?;
     path.last().map(|edge| edge.source.device.as_str())
 }
 
-/// What the records in the store here say of the repository.
+/// The repository state in the records in the store here.
 fn noted(context: &Context, tool: &dyn Tool, session: &SessionId) -> Option<Repository> {
     let found = tool
         .sessions(&context.machine, Which::One(session))
@@ -199,8 +199,8 @@ fn noted(context: &Context, tool: &dyn Tool, session: &SessionId) -> Option<Repo
     tool.read(&context.machine, &found).ok()?.facts.repository
 }
 
-/// How the checkout differs from what the session knew. Changed files are told where somebody else's words are gone
-/// on with: who goes on here knows of his own.
+/// How the checkout differs from the state that the session recorded. Changed files are reported
+/// only when continuing another device's lines: otherwise the user knows of them.
 fn about_checkout(cwd: &Path, noted: &Repository, elsewhere: bool) -> Vec<Remark> {
     let Some(here) = standing(cwd) else {
         return Vec::new();

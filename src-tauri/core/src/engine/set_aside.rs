@@ -1,5 +1,5 @@
-//! Journals and device files that ended the engine twice: reported, and read again when the user says so. Which they are
-//! is known to `vault/quarantine.rs`.
+//! Journals and device files that ended the engine twice: reported, and read again at the user's
+//! request. `vault/quarantine.rs` knows which files they are.
 
 use super::answers::{Answer, done};
 use super::event_loop::Engine;
@@ -7,11 +7,11 @@ use crate::api::types::ApiError;
 use crate::session::Problem;
 use crate::vault::presence;
 
-/// What `roam release` takes for one of them begins so.
+/// The prefix of such a file's name in `roam release`.
 pub(super) const PREFIX: &str = "journal:";
 
 impl Engine {
-    /// Counts what the run before left behind.
+    /// Counts the marks that the previous run left.
     pub(super) fn begin_quarantine(&mut self) {
         let begun = self.context.vault.quarantine.start(&self.context.short);
         let problem = begun.err().map(|error| {
@@ -51,7 +51,7 @@ impl Engine {
         }
     }
 
-    /// Reads one of them again.
+    /// Reads one of the files again.
     pub(super) fn release_journal(&mut self, name: &str) -> Answer {
         let released = self
             .context

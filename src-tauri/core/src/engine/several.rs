@@ -1,5 +1,5 @@
-//! Tools with several stores: which there are, remembered whatever environment the engine was started in, and switched on
-//! and off one by one. A session in a store that is off, or not there now, is not deleted.
+//! Tools with several stores: the known stores, saved independently of the engine's environment and
+//! switched on and off one by one. A session in a store that is off or absent is not deleted.
 
 use super::answers::{Answer, done};
 use super::context::Context;
@@ -18,7 +18,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-/// More stores of one tool than anybody keeps. Beyond that those that are gone make room, and what finds none is reported.
+/// The most stores of one tool, more than anybody keeps. Beyond that, missing stores make room; a
+/// store without room is reported.
 const MOST: usize = 32;
 const NOTE: &str = "stores";
 
@@ -32,7 +33,8 @@ pub struct Known {
 
 pub type Remembered = BTreeMap<ToolId, Vec<Known>>;
 
-/// Why a session's files are not read though they were in a store here: a code, why, and what to do.
+/// Why a session's files are not read though they were in a store here: a code, why, and what to
+/// do.
 pub fn away(
     context: &Context,
     tool: &ToolId,
@@ -69,7 +71,7 @@ pub fn away(
 }
 
 impl Engine {
-    /// The stores that were known when the engine ended, then those that this environment says, then those that are found.
+    /// Loads the saved stores, then adds those of this environment, then those found by a search.
     pub(super) fn remember_stores(&mut self) -> Result<(), StateError> {
         self.known_stores = self.state.note(NOTE)?.unwrap_or_default();
         let machine = self.context.machine.clone();
@@ -134,8 +136,8 @@ impl Engine {
         self.trouble(&topic, problem);
     }
 
-    /// Makes room: a store that is gone, that holds no session and that nobody named or switched is not known any more. Programs
-    /// that make a store for a moment leave many.
+    /// Makes room: forgets stores that are gone, hold no session and were neither named nor
+    /// switched by anybody. Programs that make a store for a moment leave many.
     fn drop_dead_stores(&mut self, tool: &ToolId) {
         let Some(stores) = self.context.stores.get(tool).cloned() else {
             return;
@@ -160,7 +162,8 @@ impl Engine {
         let dead: Vec<PathBuf> = dead
             .filter(|dir| !named.contains(dir) && !moved.is_store(dir))
             .collect();
-        // To find out which of them hold sessions, all of the tool's are read: once, until others are dead.
+        // Finding which of them hold sessions reads all of the tool's sessions: once, until others
+        // are dead.
         if dead.is_empty() || self.dead_stores.get(tool) == Some(&dead) {
             return;
         }
@@ -173,7 +176,7 @@ impl Engine {
         };
         let (held, empty): (Vec<PathBuf>, Vec<PathBuf>) =
             dead.into_iter().partition(|dir| holds(dir));
-        // Those that were found first go first; half of the places are enough room for a while.
+        // The stores found first go first; half of the places are enough room for a while.
         let gone: BTreeSet<PathBuf> = empty.into_iter().take(MOST / 2).collect();
         self.dead_stores.insert(tool.clone(), held);
         self.known_stores
@@ -182,7 +185,7 @@ impl Engine {
             .retain(|known| !gone.contains(&known.dir));
     }
 
-    /// Has the adapters use what is known; says for which tools that is news.
+    /// Has the adapters use the known stores; returns the tools for which that changed anything.
     fn use_stores(&mut self) -> Result<Vec<ToolId>, StateError> {
         let machine = self.context.machine.clone();
         let mut changed = Vec::new();
@@ -190,7 +193,8 @@ impl Engine {
             let off = self.stores_off(id);
             let known = self.known_stores.get(id).cloned().unwrap_or_default();
             let usual = stores.moved().usual_in(&machine.home);
-            // The usual directory counts as a store once something is in it, or if there is no other.
+            // The usual directory counts as a store once something is in it, or if there is no
+            // other.
             let is_one = |known: &Known| known.dir != usual || stores.moved().is_store(&usual);
             let mut used: Vec<Known> = known
                 .iter()
@@ -229,7 +233,7 @@ impl Engine {
             .collect()
     }
 
-    /// Looks for stores beside the loop.
+    /// Searches for stores beside the loop.
     pub(super) fn seek_stores(&mut self) {
         let (machine, all) = (self.context.machine.clone(), self.moved());
         self.jobs.spawn_for_event(Box::new(move || {
@@ -263,7 +267,7 @@ impl Engine {
             .try_for_each(|id| self.list(&id, false))
     }
 
-    /// The variables of the shell in which somebody asks: the stores that they say are in use.
+    /// Adds the stores that the variables of the requester's shell name: those are in use.
     pub(super) fn said_stores(&mut self, vars: &BTreeMap<String, String>) -> Answer {
         for (id, moved) in self.moved() {
             let dir = vars
@@ -278,7 +282,7 @@ impl Engine {
         done("The stores are known.")
     }
 
-    /// Switches one store of a tool. One that was never seen is a store from then on.
+    /// Switches one store of a tool. A store not seen before becomes known.
     pub(super) fn switch_store(&mut self, tool: &str, dir: &Path, on: bool) -> Answer {
         let id = ToolId::new(tool);
         let Some(stores) = self.context.stores.get(&id).cloned() else {
@@ -387,7 +391,8 @@ impl Engine {
         stores.stores().into_iter().filter_map(row).collect()
     }
 
-    /// Sorts sessions that a listing lacks: those that are in a store which is used are gone; of others nobody knows.
+    /// Sorts sessions that a listing lacks: those of a used store are gone; others are in an
+    /// unknown state.
     pub(super) fn really_vanished(
         &mut self,
         tool: &ToolId,
@@ -398,7 +403,8 @@ impl Engine {
         }
         let (mut vanished, mut away) = (BTreeSet::new(), BTreeMap::<PathBuf, u64>::new());
         let mut learnt = false;
-        // A store that is away is listed again and again: each session is read once, and each directory asked once.
+        // A store that is away is listed repeatedly: each session and each directory is read only
+        // once.
         self.missing_paths
             .retain(|key, _| key.tool != *tool || missing.contains(key));
         let mut places: HashMap<PathBuf, Whereabouts> = HashMap::new();
@@ -425,7 +431,8 @@ impl Engine {
                 Whereabouts::Used | Whereabouts::Gone(_) => {
                     vanished.insert(key);
                 }
-                // It was recorded from a store that this environment does not say: an older version knew one at a time.
+                // Recorded from a store that this environment does not name: an older version knew
+                // one at a time.
                 Whereabouts::Unknown => match self.store_above(tool, &path) {
                     Some(dir) => {
                         let before = self.known_stores.get(tool).map_or(0, Vec::len);

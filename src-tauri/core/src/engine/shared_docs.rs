@@ -1,6 +1,7 @@
-//! Docs that lie where those of other sessions do, a plan for instance: at most one session of this device has each. Another
-//! device that knows such a name can name it in a session of its own, and would otherwise read this device's doc, and replace
-//! it, through that session. Which docs these are, and which records name them, says the adapter.
+//! Docs that share a place with those of other sessions, a plan for instance: each belongs to at
+//! most one session of this device. Otherwise another device that knows such a name could name the
+//! doc in a session of its own, and read and replace this device's doc through that session. The
+//! adapter knows which docs these are, and which records name them.
 
 use super::context::Context;
 use super::record::SessionRecord;
@@ -11,7 +12,7 @@ use crate::tools::{Found, FoundDoc, SharedDocs};
 use crate::vault::JournalError;
 use std::collections::BTreeMap;
 
-/// The session that has each of them on this device.
+/// The session that holds each shared doc on this device.
 #[derive(Debug, Default)]
 pub struct Holders(BTreeMap<(String, DocName), SessionKey>);
 
@@ -24,21 +25,22 @@ impl Holders {
         self.of(key, doc).is_some_and(|holder| holder != key)
     }
 
-    /// The session has it, unless another one does.
+    /// Gives the doc to the session, unless another one holds it.
     pub fn claim(&mut self, key: &SessionKey, doc: &DocName) {
         self.0
             .entry((key.tool.to_string(), doc.clone()))
             .or_insert_with(|| key.clone());
     }
 
-    /// The session is forgotten.
+    /// Drops the docs of a forgotten session.
     pub fn forget(&mut self, key: &SessionKey) {
         self.0.retain(|_, holder| holder != key);
     }
 }
 
-/// The docs in the store that count as the session's: of those whose place other sessions share, the ones that it has had
-/// here, and the ones that nobody has and that only this device named or that its journals brought. Gives those that it has now.
+/// Limits the docs in the store to the session's. Of shared ones: those that it has had here, and
+/// free ones that only this device named or that its journals brought. Returns those that it now
+/// holds.
 pub fn claim(
     context: &Context,
     key: &SessionKey,
@@ -93,7 +95,7 @@ struct Claimant<'a> {
 }
 
 impl Claimant<'_> {
-    /// Whether a doc that no session has yet is this one's.
+    /// Whether a doc that no session has yet belongs to this one.
     fn may_claim(&self, doc: &FoundDoc) -> Result<bool, JournalError> {
         let was_here = self
             .record
@@ -103,7 +105,8 @@ impl Claimant<'_> {
         Ok(was_here || !self.is_named_elsewhere(&doc.name)? || self.is_recorded(doc)?)
     }
 
-    /// Whether another device wrote a record that names it. A record that is too large to be held counts as one.
+    /// Whether another device's record names the doc. A record too large to hold counts as naming
+    /// it.
     fn is_named_elsewhere(&self, doc: &DocName) -> Result<bool, JournalError> {
         let Self {
             context,
@@ -139,7 +142,7 @@ impl Claimant<'_> {
         Ok(is_named)
     }
 
-    /// Whether the journals of the session have what is in the file.
+    /// Whether the journals of the session have the file's content.
     fn is_recorded(&self, doc: &FoundDoc) -> Result<bool, JournalError> {
         let Some(state) = self.record.docs.get(&doc.name) else {
             return Ok(false);

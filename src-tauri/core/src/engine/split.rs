@@ -1,4 +1,5 @@
-//! The branch layout of a split session: the questions of `merge::settle` answered from the journals.
+//! The branch layout of a split session: the questions of `merge::settle` answered from the
+//! journals.
 
 use super::bases::{Child, Dependents};
 use super::context::Context;
@@ -18,7 +19,7 @@ use crate::vault::piece::Piece;
 use crate::vault::{Entry, JournalError};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The branches of a session, and the forks it has.
+/// The branches of a session, and its forks.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BranchLayout {
     pub settled: Settled,
@@ -33,32 +34,33 @@ pub struct BranchLayout {
 pub struct ForkPlan {
     pub of: SessionId,
     pub session: SessionId,
-    /// The doc that went two ways.
+    /// The doc that split.
     pub doc: DocName,
     pub first_line: ChainId,
     pub fork_point: ChainId,
-    /// The device it is from, by name.
+    /// The name of the device that the branch is from.
     pub from: String,
     pub targets: BTreeMap<DocName, ChainId>,
-    /// What the fork calls docs that two sessions cannot have under one name.
+    /// The fork's names for docs that two sessions cannot have under one name.
     pub names: BTreeMap<DocName, DocName>,
 }
 
 impl ForkPlan {
-    /// What a doc of the parent is called in the fork.
+    /// The fork's name for a doc of the parent.
     pub fn name(&self, doc: &DocName) -> DocName {
         let named = self.names.get(doc).cloned();
         named.unwrap_or_else(|| DocName::new(substituted(doc.as_str(), &self.of, &self.session)))
     }
 }
 
-/// What was found out about a doc's branches.
+/// The branches found in a doc.
 struct Found {
     tips: Vec<ChainId>,
     opaque: bool,
 }
 
-/// Works out the branch layout. Reads journals only where a doc has several branches for the first time.
+/// Determines the branch layout. Reads journals only if a doc has several branches for the first
+/// time.
 pub fn branch_layout(
     context: &Context,
     key: &SessionKey,
@@ -92,8 +94,9 @@ pub fn branch_layout(
         })
         .collect();
     let mut settled = settle(&docs);
-    // A session leaves the stores as a whole when a branch of another one does, by a decision about that one. All else
-    // that says so is a decision whose other branch has not arrived yet, or somebody's who means no good.
+    // A session leaves the stores as a whole when a decision about another session puts away the
+    // branch that it is. Any other decision to that effect lacks a branch that has not arrived yet,
+    // or is malicious.
     let now = main
         .as_ref()
         .and_then(|main| Decided::of(&record.choices, main).now);
@@ -147,7 +150,7 @@ pub fn branch_layout(
         .as_ref()
         .and_then(|main| record.docs.get(main))
         .is_some_and(|state| {
-            // All of it was written by a device that was revoked since before.
+            // All of it was written by a device that is revoked since an earlier time.
             state.trie.has_taken_out() && state.trie.live_tips() == [state.trie.start()]
         });
     if is_empty {
@@ -168,7 +171,7 @@ pub fn branch_layout(
     })
 }
 
-/// Branches that sessions keep their beginning in.
+/// Branches that hold the beginning of other sessions.
 fn needed(
     context: &Context,
     key: &SessionKey,
@@ -207,7 +210,7 @@ fn needed(
     Ok(found.into_iter())
 }
 
-/// The first line on the way from `node` to `tip`.
+/// The first line on the path from `node` to `tip`.
 pub fn first_line(
     context: &Context,
     key: &SessionKey,
@@ -226,7 +229,7 @@ pub fn first_line(
     .map(Some)
 }
 
-/// The first line of an edge; one that is alone on it need not be read.
+/// The first line of an edge; an edge of one line need not be read.
 fn first_of(edge: &Edge, journal_reader: &JournalReader<'_>) -> Result<ChainId, JournalError> {
     match edge.lines {
         1 => Ok(edge.tip),
@@ -250,7 +253,7 @@ pub fn author(state: &DocState, line: ChainId) -> String {
     name.unwrap_or_else(|| "another device".into())
 }
 
-/// The branches of a doc, with everything pinned and looked up that dividing them needs.
+/// The branches of a doc, after pinning and looking up everything needed to divide them.
 fn find(
     context: &Context,
     key: &SessionKey,
@@ -287,7 +290,7 @@ fn find_in(
         pins.extend(&choice.away);
         pins.extend(choice.made.iter().flat_map(|made| [made.from, made.tip]));
     }
-    // Where this device's image of its parent's branch ends, the fork's own words begin.
+    // The fork's own lines begin where this device's image of the parent's branch ends.
     pins.extend(record.image.get(name).map(|imaged| imaged.tip));
     for pin in &pins {
         state.trie.pin(*pin, &journal_reader)?;
@@ -301,7 +304,7 @@ fn find_in(
     let decided = Decided::of(&record.choices, name);
     let live = divide::ends(&state.trie, &tips, &decided).live;
     let mut wanted: BTreeSet<ChainId> = BTreeSet::new();
-    // Also ways that were put away: whose the others are follows from them.
+    // Includes branches that were put away: they determine who wrote the others.
     let mut ends: Vec<ChainId> = tips.iter().chain(&live).copied().collect();
     ends.sort();
     ends.dedup();
@@ -315,7 +318,8 @@ fn find_in(
             wanted.extend(first_line_after(&state.trie, node, tip));
         }
         pins.extend(&wanted);
-        // Who ended a doc counts for those beside the conversation only, and asking costs the reading of all journals.
+        // The author of a doc's end matters for side docs only, and finding it means reading all
+        // journals.
         let is_main = record.origin().is_some_and(|card| card.main == *name);
         wanted.extend(live.iter().filter(|_| !is_main && 1 < live.len()));
         pins.extend(&ends);
@@ -333,7 +337,7 @@ fn find_in(
     Ok(Found { tips, opaque })
 }
 
-/// Who recorded these lines first: all journals are read.
+/// Finds who recorded these lines first; reads all journals.
 fn find_firsts(
     context: &Context,
     key: &SessionKey,
@@ -376,8 +380,8 @@ fn find_firsts(
     Ok(firsts)
 }
 
-/// Branches whose contents tell different things: one that another goes on from, part by part, is none. Says whether
-/// some cannot be compared so.
+/// The branches whose contents differ: a branch that another one continues, part by part, is
+/// dropped. Also returns whether some branches cannot be compared in this way.
 fn compare_contents(
     context: &Context,
     key: &SessionKey,
@@ -410,7 +414,7 @@ fn compare_contents(
     Ok((left.into_iter().map(|(tip, _)| tip).collect(), opaque))
 }
 
-/// How two contents of a tool's docs are told from each other.
+/// The function that compares two contents of a tool's docs.
 fn judge_of(context: &Context, key: &SessionKey) -> Judge {
     context
         .joins(&key.tool)
@@ -418,7 +422,8 @@ fn judge_of(context: &Context, key: &SessionKey) -> Judge {
         .unwrap_or(|_, first, second| judge(first, second))
 }
 
-/// Whether the content at `new` says all that the one at `old` does, so that nothing is lost by writing it instead.
+/// Whether the content at `new` holds everything that the one at `old` does, so that writing `new`
+/// loses nothing.
 pub fn keeps_all_messages(
     context: &Context,
     key: &SessionKey,
@@ -438,8 +443,8 @@ pub fn keeps_all_messages(
     Ok(matches!(judged?, Judged::First | Judged::Same))
 }
 
-/// What a tool's format makes of a main doc's branches without doubt, and the end it is to follow: the same on every
-/// device that has the same branches. `None` where it makes nothing of them.
+/// The content into which a tool's format unites a main doc's branches without doubt, and the end
+/// that it follows: the same on every device with the same branches. `None` if the format cannot.
 pub fn united(
     context: &Context,
     key: &SessionKey,

@@ -1,5 +1,6 @@
-//! What steers a tool in the lines of other devices: written in neutral form, put back before anything is recorded, and
-//! held where a device sent nothing else. Which words steer says the adapter; who wrote a line says the trie.
+//! Steering records in other devices' lines: written in neutral form, restored before anything is
+//! recorded, and held if a device sent nothing else. The adapter knows which words steer; the trie
+//! knows who wrote a line.
 
 use super::context::Context;
 use super::record::{DocState, Neutral, SessionRecord};
@@ -15,13 +16,13 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-/// How much of a session is read to learn what it was run with before.
+/// How much of a session is read to find the settings it was run with before.
 const LOOKED_BACK: u64 = 8 << 20;
-/// Of so many values the user is told by name.
+/// The most values that are reported by name.
 const TOLD: usize = 8;
 
-/// Whether this device's own tool wrote the lines. A branch that was taken over is another device's until its own tool
-/// goes on with it elsewhere: who recorded it says nothing about who wrote it.
+/// Whether this device's own tool wrote the lines. A branch that was taken over belongs to another
+/// device until its own tool continues it elsewhere: the recording device need not be the author.
 pub fn is_own(context: &Context, record: &SessionRecord, edge: &Edge) -> bool {
     if edge.source.relayed || record.is_branch(None) {
         return false;
@@ -36,7 +37,8 @@ pub fn is_own(context: &Context, record: &SessionRecord, edge: &Edge) -> bool {
     edge.source.device == context.short || former()
 }
 
-/// What is written otherwise of some whole lines that begin at `at`; the directory is the session's here.
+/// The places where whole lines that begin at `at` are written differently; `cwd` is the session's
+/// directory here.
 pub fn neutral(
     context: &Context,
     tool: &ToolId,
@@ -61,7 +63,7 @@ pub fn neutral(
     found
 }
 
-/// The lines with what steers in them as it is written; they begin at `at`.
+/// The lines, which begin at `at`, with the changes of `neutral` applied.
 pub fn written(lines: &[u8], at: u64, neutral: &[Neutral]) -> Vec<u8> {
     let mut lines = lines.to_vec();
     for change in neutral {
@@ -71,8 +73,8 @@ pub fn written(lines: &[u8], at: u64, neutral: &[Neutral]) -> Vec<u8> {
     lines
 }
 
-/// Brings `neutral` of a log up to what its file in the store holds. What this device wrote before it could remember
-/// that is found in the journals.
+/// Updates `neutral` of a log to what its file in the store holds. Changes that this device wrote
+/// but did not save are found in the journals.
 pub fn find_neutral(
     context: &Context,
     key: &SessionKey,
@@ -109,7 +111,8 @@ pub fn find_neutral(
             edge,
             |lines, is_raw| {
                 if !is_raw {
-                    // What was written then depended on the directory then: what is there now says it.
+                    // The former changes depended on the former directory: what the file holds now
+                    // decides.
                     found.extend(neutral(context, &key.tool, doc, Path::new(""), (at, lines)));
                 }
                 at += lines.len() as u64;
@@ -126,8 +129,9 @@ pub fn find_neutral(
     Ok(())
 }
 
-/// Calls `each` with the lines of an edge, in order. A record that came in pieces is handed out piece by piece, as raw bytes,
-/// if nothing in it can steer; otherwise as a line, and then it is held whole, one at a time.
+/// Calls `each` with the lines of an edge, in order. A record in pieces is passed piece by piece,
+/// as raw bytes, if nothing in it can steer; otherwise as a line, and then it is held whole, one at
+/// a time.
 pub fn each_steered(
     context: &Context,
     tool: &ToolId,
@@ -136,7 +140,7 @@ pub fn each_steered(
     mut each: impl FnMut(&[u8], bool),
 ) -> Result<(), JournalError> {
     static ONE: Mutex<()> = Mutex::new(());
-    // No word that steers is longer: one that lies across two pieces is found in their overlap.
+    // No steering word is longer: a word across two pieces is found in their overlap.
     const OVERLAP: usize = 4 << 10;
     let concerns = context
         .tools
@@ -146,7 +150,7 @@ pub fn each_steered(
         });
     let mut steers = BTreeSet::new();
     let (mut record, mut before) = (0, Vec::new());
-    // A record that is not worth a second reading is held whole, and looked at like any other.
+    // A record that is not worth a second reading is held whole and handled like any other.
     let is_long = context.sizes.whole < edge.bytes;
     if is_long {
         journal_reader.runs(edge, |run| {
@@ -223,8 +227,8 @@ pub fn restored(content: Content, state: &DocState, more: Option<Patch>) -> Cont
     }
 }
 
-/// Takes the steps out that would give the tool another device's copies of files to restore, where that is not safe; says
-/// why. `cwd` is the session's directory here.
+/// Removes the steps that would give the tool another device's copies of files to restore, if that
+/// is not safe; returns why. `cwd` is the session's directory here.
 pub fn withhold(
     context: &Context,
     key: &SessionKey,
@@ -257,7 +261,7 @@ pub fn withhold(
         return Ok(None);
     };
     let main = &seen.docs[&name];
-    // Lines are only added: what was refused stays so.
+    // Lines are only added: what was refused stays refused.
     let known = seen
         .withheld
         .clone()
@@ -285,9 +289,10 @@ pub fn withhold(
     Ok(why)
 }
 
-/// A tail of other devices that has no words and gives the session a right: it stays in the journals until the user lets it
-/// through, and is not applied then either. What is no more than usual, or what that device ran the session with before, is
-/// what a tool notes when it opens a session: it comes neutral, without a question, and the transcript shows it.
+/// Holds a tail of other devices that has no messages and grants the session a right: it stays in
+/// the journals until the user releases it, and is not applied then either. Usual settings, or
+/// those that the device ran the session with before, are what a tool notes when it opens a
+/// session: they arrive neutral, without a question, and the transcript shows them.
 pub fn held(
     context: &Context,
     key: &SessionKey,
@@ -322,8 +327,8 @@ pub fn held(
     })
 }
 
-/// What other devices' lines between two nodes set, with the device: what is more than usual, and neither how the session
-/// was run last nor how that device ran it last.
+/// The settings in other devices' lines between two nodes, each with its device: those that are
+/// more than usual, and differ from the session's last setting and that device's last one.
 fn changed(
     context: &Context,
     key: &SessionKey,
@@ -345,7 +350,7 @@ fn changed(
         })?;
         Ok(found)
     };
-    // Each value for itself: what is said later, or twice in a line, hides nothing.
+    // Each value counts alone: a later or second value in a line hides nothing.
     let mut new: BTreeMap<Steer, String> = BTreeMap::new();
     for edge in state.trie.path_between(from, to).unwrap_or_default() {
         if is_own(context, record, edge) {

@@ -1,4 +1,4 @@
-//! The tools' stores: who changed, who vanished, who is live.
+//! The tools' stores: which sessions changed, vanished, or are open.
 
 use super::event_loop::Engine;
 use super::queue::ReconcileRequest;
@@ -39,7 +39,7 @@ impl Engine {
         for path in paths {
             for (id, tool) in self.on_tools() {
                 match tool.touched(&self.context.machine, &path) {
-                    // What is gone goes through the listing, where a mass deletion is noticed.
+                    // A missing file goes through the listing, where a mass deletion is noticed.
                     Touched::Session(session) if path.exists() => {
                         self.schedule_session(&id, &session)
                     }
@@ -82,11 +82,12 @@ impl Engine {
             .iter()
             .map(|found| (SessionKey::new(tool, &found.session), found))
             .collect();
-        // Where the store cannot be read, nobody knows what is gone.
+        // If the store cannot be read, nobody knows what is gone.
         if listing.unknown.is_none() {
             self.guard_vanished(tool, adapter.as_ref(), &found)?;
         }
-        // In the order of the listing: the sessions of a store are always scheduled in the same order.
+        // In the order of the listing: the sessions of a store are always scheduled in the same
+        // order.
         for found in &listing.found {
             let key = SessionKey::new(tool, &found.session);
             let print = fingerprint(found);
@@ -123,7 +124,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Nothing else says that a second file of a session changed.
+    /// Schedules sessions whose second file changed; nothing else notices that.
     fn schedule_twins(&mut self, tool: &ToolId, twins: &[Twin]) {
         for Twin { session, doc } in twins {
             if self.twins.get(&doc.path) != Some(&doc.stamp) {
@@ -187,7 +188,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The user meant it: the sessions are gone here, and stay in the vault.
+    /// The user confirms it: the sessions are gone here, and stay in the vault.
     pub(super) fn release_tool(&mut self, tool: &ToolId) {
         self.held.remove(&format!("tool:{tool}"));
         self.context.change().tools_held.remove(tool);
@@ -214,7 +215,7 @@ impl Engine {
             self.publish_presence();
         }
         if before && !now {
-            // It was closed: what waited for that can go on.
+            // It was closed: steps that waited for that can continue.
             self.schedule(key.clone(), ReconcileRequest::default());
         }
     }
@@ -244,7 +245,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Compares all of the logs that were only compared at their end, once they are quiet.
+    /// Compares whole logs of which only the end was compared, once they are quiet.
     fn compare_quiet(&mut self) -> Result<(), StateError> {
         const QUIET_MS: i64 = 60_000;
         let now = self.context.clock.now();
@@ -265,7 +266,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Which sessions are in the stores, and which docs are whose, as far as we remember: what is missing now has vanished.
+    /// Loads which sessions are in the stores and which docs each holds; those missing now have
+    /// vanished.
     pub(super) fn remember_here(&mut self) -> Result<(), StateError> {
         let (rows, holders) = (self.state.rows(None)?, self.state.holders()?);
         holders
@@ -280,7 +282,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Looks once at each session of which an older version did not find out where it began, or in which directory.
+    /// Reconciles once each session of which an older version did not find the origin or its
+    /// directory.
     pub(super) fn schedule_origins(&mut self) -> Result<(), StateError> {
         const NOTE: &str = "origins";
         if self.state.note::<bool>(NOTE)?.is_some() {
@@ -294,7 +297,7 @@ impl Engine {
         self.state.put_note(NOTE, &true)
     }
 
-    /// Looks at every journal whose size is not what it was when it was last read.
+    /// Schedules every journal whose size differs from when it was last read.
     pub(super) fn walk_vault(&mut self) -> Result<(), StateError> {
         let known = self.state.segments()?;
         for device in self.dirs_in("") {
@@ -305,7 +308,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The directories in a directory below the vault. A link is none.
+    /// The directories in a directory below the vault. Links are skipped.
     fn dirs_in(&self, dir: &str) -> Vec<String> {
         let listed = self.context.vault.list(dir).unwrap_or_default().into_iter();
         listed
@@ -329,7 +332,7 @@ impl Engine {
             dirs = dirs.into_iter().flat_map(below).collect();
         }
         for dir in dirs {
-            // Anything else in the place of a segment is scheduled, too: it is refused where it is opened.
+            // Anything else in the place of a segment is scheduled, too: opening it refuses it.
             let listed = self.context.vault.list(&dir).unwrap_or_default();
             for Listed { name, kind, len } in listed {
                 let Ok(name) = name.into_string() else {
@@ -366,7 +369,8 @@ impl Engine {
         );
     }
 
-    /// Puts back what was deleted from this device's own folders: the kept copy has every accepted byte.
+    /// Restores what was deleted from this device's own folders: the kept copy has every accepted
+    /// byte.
     pub(super) fn restore_own(&mut self) {
         let short = self.context.short.clone();
         let own = self.context.vault.kept.file(&short);
@@ -412,7 +416,7 @@ impl Engine {
     }
 }
 
-/// The names in a directory of our own, each with whether it is a directory's.
+/// The names in one of this device's own directories, each with whether it is a directory.
 fn names_in(dir: &Path) -> Vec<(String, bool)> {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
     let named = |entry: std::fs::DirEntry| {

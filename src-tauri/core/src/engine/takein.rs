@@ -1,5 +1,6 @@
-//! Conflict copies that another way of syncing left in a tool's store: what is in them, and taking them in. A copy's lines
-//! become a branch of its session, and only then it is moved, out of the store into a directory of the user's.
+//! Conflict copies that another sync tool left in a tool's store: their content, and importing
+//! them. A copy's lines become a branch of its session, and only then does the copy move out of the
+//! store, into a directory of the user's.
 
 use super::answers::value;
 use super::context::Context;
@@ -71,7 +72,7 @@ impl TakeInError {
 }
 
 impl Engine {
-    /// Looks at each session that has conflict copies; the answer comes when the last look is over.
+    /// Reconciles each session that has conflict copies; the answer comes after the last reconcile.
     pub(super) fn take_in(&mut self, reply: Reply) {
         if self.taking_in.is_some() {
             return reply(Err(ApiError::new(
@@ -112,7 +113,7 @@ impl Engine {
         self.end_taking_in();
     }
 
-    /// What became of the copies of one session.
+    /// Collects the result for the copies of one session.
     pub(super) fn took_in(&mut self, key: &SessionKey, taken: TakenIn) {
         let Some(taking) = self
             .taking_in
@@ -152,7 +153,7 @@ pub fn conflict_copies<'t>(
         .collect()
 }
 
-/// What a copy is, and how much of it the doc it was made from lacks.
+/// What a copy is, and how much of it the original doc lacks.
 pub fn describe(context: &Context, tool: &dyn Tool, conflict_copy: &ConflictCopy) -> CopyRow {
     let lines = |content: io::Result<Vec<u8>>| {
         let mut counts: HashMap<blake3::Hash, u64> = HashMap::new();
@@ -188,8 +189,9 @@ pub fn describe(context: &Context, tool: &dyn Tool, conflict_copy: &ConflictCopy
     }
 }
 
-/// Records what the copy holds, reads it back, and moves the copy away. On an error the copy stays; what was recorded by
-/// then stays recorded, and does no harm: the same lines are never in the tries twice.
+/// Records the copy's content, reads it back, and moves the copy away. On an error the copy stays;
+/// what was recorded by then stays recorded, which is harmless: the tries never hold the same lines
+/// twice.
 pub fn take_in(
     context: &Context,
     tool: &dyn Tool,
@@ -285,7 +287,8 @@ fn bytes_of(content: &Content) -> io::Result<Vec<u8>> {
     }
 }
 
-/// A half last line is nothing that a tool would read; it stays in the copy, which is moved and not deleted.
+/// Cuts off a half last line, which no tool would read; it stays in the copy, which is moved and
+/// not deleted.
 pub(super) fn whole_lines(bytes: &[u8]) -> &[u8] {
     &bytes[..bytes
         .iter()
@@ -293,7 +296,7 @@ pub(super) fn whole_lines(bytes: &[u8]) -> &[u8] {
         .map_or(0, |at| at + 1)]
 }
 
-/// What this device says of a session that nobody has said anything of; the copy of its main doc knows.
+/// This device's card of a session without any card; the copy of its main doc has the facts.
 fn new_card(
     context: &Context,
     key: &SessionKey,
@@ -315,7 +318,8 @@ fn new_card(
     }
 }
 
-/// Appends the lines that no journal has, where they leave the trie; then all of the copy is in the journals.
+/// Appends the lines that no journal has, where they leave the trie; then all of the copy is in the
+/// journals.
 pub(super) fn record_log(
     context: &Context,
     key: &SessionKey,
@@ -372,7 +376,7 @@ pub(super) fn record_log(
     }
 }
 
-/// Whether the journals, as they lie on the disk, give these bytes back.
+/// Whether the journals on disk return these bytes.
 fn reads_the_same(
     context: &Context,
     key: &SessionKey,
@@ -422,7 +426,7 @@ pub(super) fn is_generation(
     Ok(false)
 }
 
-/// Moves the copy to `taken-in/<tool>/<where it lay>`. What lies there already is left alone.
+/// Moves the copy to `taken-in/<tool>/<where it lay>`. Files already there are not overwritten.
 fn move_away(
     context: &Context,
     tool: &ToolId,
@@ -443,7 +447,7 @@ fn move_away(
         source,
     })?;
     let renamed = std::fs::rename(&conflict_copy.path, &to).or_else(|_| {
-        // Another file system: only a copy that is safely there lets the first one go.
+        // Another file system: the original is removed only when the copy is safely there.
         std::fs::copy(&conflict_copy.path, &to)?;
         std::fs::File::open(&to)?.sync_all()?;
         std::fs::remove_file(&conflict_copy.path)

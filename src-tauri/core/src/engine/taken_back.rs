@@ -1,5 +1,6 @@
-//! Lines that another device wrote and took back: it shortened or changed the tail of a log that it had written alone. Such
-//! a change is followed without a question. It knows whose words the lines are; what is done about them says the plan.
+//! Lines that another device wrote and withdrew: it shortened or changed the tail of a log that it
+//! had written alone. Such a change is followed without a question. This file finds the author of
+//! the lines; the plan decides what to do.
 
 use super::context::Context;
 use super::ingest::chain;
@@ -10,29 +11,30 @@ use crate::session::{ChainId, DocKind, DocName, Edge, LineSource, Millis, Sessio
 use crate::vault::{Entry, JournalError};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// So long a change waits before it is followed: many at once are an accident or an attack, and none of them is followed.
+/// How long a change waits before it is followed: many at once are an accident or an attack, and
+/// none of them is followed.
 const SETTLED: i64 = 5_000;
-/// Changes count as made at once within this time.
+/// Changes within this time count as made at once.
 const AT_ONCE: i64 = 60_000;
 
-/// The sessions in which other devices took lines back, as far as this start of the engine has seen them.
+/// The sessions in which other devices withdrew lines, as seen since the engine started.
 #[derive(Debug, Default)]
 pub struct Seen(BTreeMap<SessionKey, Change>);
 
 #[derive(Debug)]
 struct Change {
-    /// The device that took lines back, by short id.
+    /// The device that withdrew lines, by short id.
     device: String,
     since: Millis,
     followed: bool,
 }
 
-/// What is to be done about a change.
+/// What to do about a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     Follow,
     Wait,
-    /// The device changes more sessions at once than the user allows unasked.
+    /// The device changes more sessions at once than the user allows without a question.
     Hold,
 }
 
@@ -53,7 +55,7 @@ impl Seen {
                 followed: false,
             };
         }
-        // A clock that was set back starts the time anew.
+        // A clock that was set back restarts the wait.
         change.since = change.since.min(now);
         let waited = now.0.saturating_sub(change.since.0);
         match self
@@ -74,7 +76,7 @@ impl Seen {
         }
     }
 
-    /// There is nothing to follow in this session any more.
+    /// Drops a change of this session that was not followed: there is nothing to follow any more.
     pub fn settled(&mut self, key: &SessionKey) {
         if self.0.get(key).is_some_and(|change| !change.followed) {
             self.0.remove(key);
@@ -82,8 +84,8 @@ impl Seen {
     }
 }
 
-/// The device, by short id, whose own tail these steps take back and nothing else; `None` where anybody else has a part
-/// in it.
+/// The device, by short id, whose own tail these steps withdraw and nothing else; `None` if any
+/// other device has a part in it.
 pub fn author(
     context: &Context,
     key: &SessionKey,
@@ -123,7 +125,7 @@ fn author_of(
     let trie = &state.trie;
     let kept = trie.meet(from, to);
     if kept == trie.start() {
-        // Nothing is left of it: that is another session by the same name, and no tail.
+        // No line is left: that is another session with the same name, not a tail.
         return Ok(None);
     }
     let lost = trie.path_between(kept, from).unwrap_or_default();
@@ -137,7 +139,7 @@ fn author_of(
             && trie.is_ancestor(from, replaced.old)
             && !trie.is_ancestor(from, replaced.new)
     });
-    // Somebody continued, or began a branch in the middle.
+    // Another device continued, or began a branch in the middle.
     let goes_on = trie
         .edges()
         .iter()
@@ -151,8 +153,9 @@ fn author_of(
     }
 }
 
-/// Whether another device's journal has one of the lines, too: then they may be its words, whoever was heard first. A former
-/// identity of the author is another device: two machines had that key, so the lines may be the other one's.
+/// Whether another device's journal also has one of the lines: then that device may have written
+/// it, whichever was read first. A former identity of the author is another device: two machines
+/// had that key, so the lines may be the other one's.
 fn is_in_others(
     context: &Context,
     key: &SessionKey,
@@ -190,7 +193,8 @@ fn is_in_others(
     Ok(found)
 }
 
-/// Takes back that a device's change was followed: this device says that its doc holds the lines again.
+/// Undoes following another device's change: this device records that its doc holds the lines
+/// again.
 pub(super) fn put_back(
     record: &mut SessionRecord,
     recorder: &mut Recorder<'_>,
@@ -212,7 +216,7 @@ pub(super) fn put_back(
     recorder.push(record, entry, Vec::new())?;
     recorder.flush(record)?;
     record.taken_back.retain(|known| known != back);
-    // The user has seen what it replaces.
+    // The user has seen what this replaces.
     record.released = true;
     Ok(())
 }
@@ -235,7 +239,7 @@ mod tests {
             Answer::Follow
         );
         seen.followed(&key(0), Millis(SETTLED));
-        // Another device's changes are counted for themselves.
+        // Another device's changes are counted separately.
         assert_eq!(
             seen.answer(&key(9), "tab", Millis(SETTLED), 2),
             Answer::Wait
@@ -246,7 +250,7 @@ mod tests {
                 wanted
             );
         }
-        // What waited is held, too, and stays so.
+        // A change that waited is held, too, and stays held.
         for later in [SETTLED * 2, AT_ONCE * 100] {
             assert_eq!(seen.answer(&key(1), "desk", Millis(later), 2), Answer::Hold);
         }

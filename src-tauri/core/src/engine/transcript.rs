@@ -1,5 +1,6 @@
-//! A session as it is read: which of its lines are messages and where they lie in the journals. Bodies stay there; a
-//! page of them is read when it is asked for, and the last two sessions that were read are remembered.
+//! A session for reading: which of its lines are messages and where they lie in the journals.
+//! Bodies stay there; a page of them is read on request, and the last two sessions read are
+//! remembered.
 
 use super::authors;
 use super::context::Context;
@@ -16,10 +17,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// So much of a part comes with its page; the rest when it is asked for.
+/// How much of a part comes with its page; the rest is read on request.
 const TEXT: usize = 8 << 10;
 const FOLDED: usize = 2 << 10;
-/// No part is handed out beyond these, whatever a transcript holds.
+/// No part is returned beyond these sizes, whatever a transcript holds.
 const MOST_TEXT: usize = 4 << 20;
 const MOST_IMAGE: usize = 16 << 20;
 const REMEMBERED: usize = 2;
@@ -37,23 +38,23 @@ pub struct Reading<'a> {
     pub path: Vec<&'a Edge>,
 }
 
-/// The messages on the way to a tip.
+/// The messages on the path to a tip.
 pub struct Index {
     key: SessionKey,
     doc: DocName,
     tip: ChainId,
     places: Vec<Place>,
     messages: Vec<At>,
-    /// What steering records changed, in words; numbers of them are in `messages`.
+    /// The changes by steering records, in words; `messages` refers to them by number.
     changes: Vec<String>,
-    /// Who wrote each message, where places do not tell.
+    /// The author of each message, if places do not show it.
     authors: Vec<Option<String>>,
 }
 
 /// Lines that follow each other in a journal.
 struct Place {
     piece: journal::Place,
-    /// The short id of whoever recorded them.
+    /// The short id of the device that recorded the lines.
     device: String,
 }
 
@@ -63,11 +64,11 @@ struct At {
     place: u32,
     from: u32,
     len: u32,
-    /// It is no message: a record that steers the tool, and says so in other words than before.
+    /// Set for a steering record with a new setting, which is shown instead of a message.
     change: Option<u32>,
 }
 
-/// What is shown: a message, or in words what a steering record changed.
+/// What is shown: a message, or the change by a steering record, in words.
 pub enum Shown<'a, 'b> {
     Message(&'b ParsedMessage<'a>),
     Changed(&'b str),
@@ -78,7 +79,7 @@ impl Index {
         self.messages.len() as u64
     }
 
-    /// Who wrote each message, by short id; what steers is none.
+    /// The author of each message, by short id; steering records are left out.
     pub fn authors(&self) -> Vec<Option<String>> {
         let place = |at: &At| {
             self.places
@@ -102,8 +103,8 @@ impl Reading<'_> {
         self.context.said(&self.key.tool)
     }
 
-    /// What is known already, or what is found by reading all of it once. Who reads on wants what he began with, even
-    /// if the session grew meanwhile: `first` says that he begins.
+    /// Returns the known index, or reads everything once. Later pages use the index of the first
+    /// page, even if the session grew meanwhile: `first` marks the first page.
     pub fn index(&self, first: bool) -> Result<Arc<Index>, ApiError> {
         let mut known = self.context.transcripts();
         let is_it = |index: &Arc<Index>| {
@@ -213,8 +214,8 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Messages `from` to `from + n`, each handed to `each` with the short id of the device that recorded it and its
-    /// number among the messages, what steers left out.
+    /// Calls `each` for messages `from` to `from + n`, with the short id of the recording device
+    /// and the message's number, not counting steering records.
     pub fn each(
         &self,
         index: &Index,
@@ -282,7 +283,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// A page of them, long bodies cut.
+    /// A page of messages, long bodies cut.
     pub fn page(
         &self,
         index: &Index,
@@ -303,7 +304,7 @@ impl Reading<'_> {
         Ok(found)
     }
 
-    /// All of them, whole.
+    /// All messages, whole.
     pub fn all(&self, names: &Names) -> Result<Vec<Message>, ApiError> {
         let mut found = Vec::new();
         if let Some(records) = self.records() {
@@ -362,20 +363,20 @@ impl Reading<'_> {
 #[derive(Default)]
 pub struct Names {
     pub names: BTreeMap<String, String>,
-    /// A branch of another session was recorded by whoever noticed the split: who wrote its first messages says the other
-    /// session.
+    /// The device that noticed a split recorded the branch of another session: that other session
+    /// shows who wrote the first messages.
     pub before: Before,
 }
 
 /// What is known of a session's first messages besides its own journals.
 #[derive(Default)]
 pub enum Before {
-    /// It is no branch: whoever recorded a message wrote it.
+    /// The session is not a branch: the recording device wrote each message.
     #[default]
     Nothing,
-    /// It is one, and so many of its messages were written by these devices, by short id.
+    /// The session is a branch, and these devices, by short id, wrote its first messages.
     Written(Vec<Option<String>>),
-    /// It is one, and the other session is not here.
+    /// The session is a branch, and its parent is not here.
     Unknown,
 }
 
@@ -387,14 +388,14 @@ impl Names {
             Before::Unknown => None,
         };
         match author {
-            // Where one device is the only one, it is the author of every message.
+            // If there is only one device, it is the author of every message.
             None if self.names.len() == 1 => self.names.values().next().cloned(),
             device => self.names.get(device?).cloned(),
         }
     }
 }
 
-/// What steering records said last, so that what one of them changes can be told from what all of them repeat.
+/// The latest values of steering records, to tell changes from repetitions.
 #[derive(Default)]
 pub(super) struct Changes {
     /// Who wrote the session's first line.
@@ -403,7 +404,7 @@ pub(super) struct Changes {
 }
 
 impl Changes {
-    /// After a history that was begun by `first` and whose last values were `last`.
+    /// After a history that `first` began and whose last values were `last`.
     pub(super) fn after(first: &str, last: BTreeMap<String, String>) -> Self {
         Self {
             first: Some(first.to_owned()),
@@ -411,8 +412,8 @@ impl Changes {
         }
     }
 
-    /// In words what a record by `device` changes. What the first device sets at the start is no change; what another one
-    /// sets for the first time is.
+    /// The change by a record of `device`, in words. A setting by the first device at the start is
+    /// no change; the first setting by another device is.
     pub(super) fn by(&mut self, device: &str, sets: Vec<Steer>) -> Option<String> {
         let first = self.first.get_or_insert_with(|| device.to_owned());
         let is_first = first == device;
@@ -429,7 +430,7 @@ impl Changes {
     }
 }
 
-/// Shown among the messages, and none of them.
+/// A change, shown among the messages without being one.
 fn changed(words: &str, device: Option<String>) -> Message {
     message(&steering(words), device)
 }
@@ -467,7 +468,7 @@ pub fn message(said: &ParsedMessage<'_>, device: Option<String>) -> Message {
     }
 }
 
-/// The whole of a part, as far as it is handed out at all.
+/// The whole of a part, up to the size limits.
 pub fn body_of(said: &ParsedMessage<'_>, part: u64) -> Option<PartBody> {
     let piece = said.pieces.get(usize::try_from(part).ok()?)?;
     let mut body = PartBody {

@@ -1,6 +1,6 @@
-//! Two files with one session's id in a tool's store: what only one of them holds is recorded as a branch, before the user
-//! is advised to move one away. The lines are passed on, as those of a conflict copy are: the session's own file is the
-//! other one.
+//! Two files with one session's id in a tool's store: what only one of them holds is recorded as a
+//! branch before the user is advised to move one away. The lines are republished, like those of a
+//! conflict copy: the session's own file is the other one.
 
 use super::context::Context;
 use super::record::{DocState, SessionRecord};
@@ -10,7 +10,8 @@ use crate::session::{DocKind, Lane, SessionKey};
 use crate::tools::{ConflictCopy, Stamp, Tool, Twin};
 use std::path::PathBuf;
 
-/// Records what the journals lack of another main doc, once for each of its states. The session has a journal already.
+/// Records what the journals lack of another main doc, once for each state of it. The session
+/// already has a journal.
 pub fn record_twin(
     context: &Context,
     tool: &dyn Tool,
@@ -59,7 +60,7 @@ pub fn record_twin(
     Ok(recorded)
 }
 
-/// Whether the journals have all of it.
+/// Whether the journals have all of the twin.
 fn is_recorded(record: &SessionRecord, twin: &Twin) -> bool {
     record
         .twins

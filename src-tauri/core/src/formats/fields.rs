@@ -1,11 +1,11 @@
-//! Fields of a JSON document, changed in its text: all that is not asked for stays byte for byte as it is.
+//! Fields of a JSON document, changed in its text. All other bytes stay as they are.
 
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// Where the value of a field is. `field` is the name of one of the outermost, or a JSON pointer (`/a/b`), which leads
-/// through objects only.
+/// The range of a field's value. `field` is the name of an outermost field, or a JSON pointer
+/// (`/a/b`) through objects only.
 fn place(document: &str, field: &str) -> Option<Range<usize>> {
     let names = match field.strip_prefix('/') {
         Some(pointer) => pointer
@@ -19,23 +19,23 @@ fn place(document: &str, field: &str) -> Option<Range<usize>> {
         let mut fields: BTreeMap<String, &RawValue> = serde_json::from_str(value.get()).ok()?;
         value = fields.remove(&name)?;
     }
-    // It is a part of the document's own text.
+    // The value borrows from the document's own text.
     let start = value.get().as_ptr() as usize - document.as_ptr() as usize;
     Some(start..start + value.get().len())
 }
 
-/// The value of a field as it is written; `None` where there is none, or no JSON.
+/// The raw text of a field's value; `None` if the field is missing or the document is not JSON.
 pub fn get<'d>(document: &'d [u8], field: &str) -> Option<&'d str> {
     let document = std::str::from_utf8(document).ok()?;
     Some(&document[place(document, field)?])
 }
 
-/// The text in a field.
+/// The string in a field.
 pub fn text(document: &[u8], field: &str) -> Option<String> {
     serde_json::from_str(get(document, field)?).ok()
 }
 
-/// The document with these values (as JSON) in the place of those that are there. A field that is not there is not made.
+/// Replaces the values of existing fields (with JSON values). Missing fields are not added.
 pub fn with(document: &[u8], values: &[(&str, &str)]) -> Vec<u8> {
     let Ok(text) = std::str::from_utf8(document) else {
         return document.to_vec();
@@ -47,7 +47,7 @@ pub fn with(document: &[u8], values: &[(&str, &str)]) -> Vec<u8> {
     places.sort_by_key(|(place, _)| place.start);
     let (mut out, mut done) = (String::with_capacity(text.len()), 0);
     for (place, value) in places {
-        // One within another that was put in already is gone with it.
+        // A field nested in a value already replaced is gone.
         if done <= place.start {
             out.push_str(&text[done..place.start]);
             out.push_str(value);
@@ -58,7 +58,7 @@ pub fn with(document: &[u8], values: &[(&str, &str)]) -> Vec<u8> {
     out.into_bytes()
 }
 
-/// The document with the values that `other` has in these fields, where both have them.
+/// The document with the values of `other` in these fields, where both documents have them.
 pub fn with_those_of(document: &[u8], fields: &[&str], other: &[u8]) -> Vec<u8> {
     let values: Vec<_> = fields
         .iter()

@@ -1,5 +1,6 @@
-//! Files in somebody else's store. Everything written here is written as a guest: only below the store's own
-//! directory, only if the file is still what the plan saw, whole or not at all, and never through a symbolic link.
+//! Files in another program's store. Every write here is a guest write: only below the store's own
+//! directory, only if the file still matches the plan's stamp, whole or not at all, and never
+//! through a symbolic link.
 //!
 //! Knows neither sessions nor tools.
 
@@ -12,7 +13,8 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-/// Names of files that are none of a tool's records, whichever tool: locks, halves, copies made by replication.
+/// Whether a file name belongs to no tool's records: locks, partial files, copies left by
+/// replication.
 pub fn is_foreign_name(name: &str) -> bool {
     const PARTS: [&str; 4] = [".sync-conflict-", ".orphaned-", ".tmp.", "~syncthing~"];
     const ENDS: [&str; 6] = [".conflict", ".lock", ".part", ".swp", ".tmp", "~"];
@@ -23,7 +25,7 @@ pub fn is_foreign_name(name: &str) -> bool {
         || STARTS.iter().any(|start| name.starts_with(start))
 }
 
-/// The stamp of the file itself; a symbolic link, a directory or a device is an error.
+/// The stamp of the file itself. A symbolic link, a directory or a device is an error.
 pub fn stamp(path: &Path) -> io::Result<Stamp> {
     let metadata = fs::symlink_metadata(path)?;
     match metadata.is_file() {
@@ -66,8 +68,8 @@ pub fn stamp_of(metadata: &Metadata) -> Stamp {
     }
 }
 
-/// A path below `root` from a `/`-separated text made on another device. Nothing but plain names is taken: no `..`,
-/// no drive, no name that Windows would read as something else.
+/// A path below `root` from a `/`-separated text made on another device. Only plain names are
+/// accepted: no `..`, no drive, no name with another meaning on Windows.
 pub fn below(root: &Path, relative: &str) -> Result<PathBuf, WriteError> {
     let mut path = root.to_path_buf();
     for name in relative.split('/') {
@@ -98,8 +100,8 @@ fn is_plain_name(name: &str) -> bool {
         && !DEVICES.contains(&stem.as_str())
 }
 
-/// The names from `root` to `path`, whether the path was reported as it was watched or with links resolved (as macOS
-/// does).
+/// The names from `root` to `path`. `path` may be reported as watched, or with links resolved (as
+/// macOS does).
 pub fn names_below(root: &Path, path: &Path) -> Option<Vec<String>> {
     let relative = match path.strip_prefix(root) {
         Ok(relative) => relative.to_path_buf(),
@@ -119,13 +121,14 @@ pub fn names_below(root: &Path, path: &Path) -> Option<Vec<String>> {
 /// One file of a session to be written.
 pub struct GuestWrite<'a> {
     pub name: &'a DocName,
-    /// The store's directory which the path must not leave.
+    /// The store's directory, which the path must not leave.
     pub root: &'a Path,
     pub path: PathBuf,
     pub change: &'a Change<'a>,
 }
 
-/// Writes the files in order, asking `still_free` before each. On an error those already written are put back.
+/// Writes the files in order, calling `still_free` before each. After an error the files already
+/// written are put back.
 pub fn write_docs(
     writes: &[GuestWrite<'_>],
     mtime: Millis,
@@ -154,8 +157,8 @@ pub fn write_docs(
     Ok(Written { docs })
 }
 
-/// Writes one file as a guest and says what it is afterwards. The file's modification time becomes `mtime`, never an
-/// older one than it had.
+/// Writes one file as a guest and returns its new stamp. The file's modification time becomes
+/// `mtime`, but never moves backwards.
 pub fn write_as_guest(
     root: &Path,
     path: &Path,
@@ -184,7 +187,7 @@ fn write_with_undo(
     }
 }
 
-/// How to put one file back as it was, as long as nobody else has touched it since.
+/// How to put one file back, as long as nobody else has touched the file since.
 enum Undo {
     Remove {
         path: PathBuf,
@@ -209,7 +212,7 @@ enum Undo {
 
 impl Undo {
     fn put_back(self) {
-        // Best effort: what can't be put back is found by the next look at the store and told there.
+        // Best effort: the next scan of the store finds and reports a file that was not put back.
         match self {
             Self::Remove { path, now } if is_still(&path, now) => drop(fs::remove_file(path)),
             Self::CutBack { path, now, was } if is_still(&path, now) => drop(cut_back(&path, was)),
@@ -226,7 +229,7 @@ impl Undo {
     }
 
     fn forget(self) {
-        // Whoever still had it open has written into it meanwhile: those words are in no journal.
+        // A program with the file still open has written to it. No journal has that text.
         if let Self::Return { kept, was, .. } = &self
             && stamp(kept).is_ok_and(|now| (now.len, now.mtime_ns) != (was.len, was.mtime_ns))
         {
@@ -250,7 +253,7 @@ fn check_before(root: &Path, path: &Path, change: &Change<'_>) -> Result<(), Wri
     check_inside(root, path)?;
     match change {
         Change::Create(_) => match fs::symlink_metadata(path) {
-            // It may be a beginning of what is to be written; creating it finds out.
+            // The file may be a beginning of the content to write; `create` finds out.
             Ok(metadata) if metadata.is_file() => Ok(()),
             Ok(_) => Err(WriteError::Changed(path.to_path_buf())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -283,7 +286,7 @@ fn check_unchanged(path: &Path, was: Stamp) -> Result<(), WriteError> {
     }
 }
 
-/// Refuses a path that leaves `root`, in words or through a link on the way.
+/// Refuses a path that leaves `root`, by its names or through a link on the way.
 fn check_inside(root: &Path, path: &Path) -> Result<(), WriteError> {
     let outside = || {
         WriteError::Refused(format!(
@@ -300,7 +303,7 @@ fn check_inside(root: &Path, path: &Path) -> Result<(), WriteError> {
         return Err(outside());
     }
     let (Ok(real_root), Some(nearest)) = (fs::canonicalize(root), nearest_existing(path)) else {
-        // The store does not exist yet, so there is no link inside it either.
+        // The store does not exist yet, so it contains no link.
         return Ok(());
     };
     let real = fs::canonicalize(&nearest).map_err(|source| WriteError::Io {
@@ -314,7 +317,7 @@ fn check_inside(root: &Path, path: &Path) -> Result<(), WriteError> {
     }
 }
 
-/// Whether the first link between `root` and `path` is one that is followed, and `real`, where the path really lies, is
+/// Whether the first link between `root` and `path` is followed, and `real`, the resolved path, is
 /// below that link's target.
 fn is_below_own_link(root: &Path, path: &Path, real: &Path) -> bool {
     let above = path
@@ -327,9 +330,10 @@ fn is_below_own_link(root: &Path, path: &Path, real: &Path) -> bool {
         .is_some_and(|link| fs::canonicalize(link).is_ok_and(|target| real.starts_with(target)))
 }
 
-/// Whether a path below a store is a directory whose files are the store's: a directory, or a link to a directory that
-/// belongs to this user and lies in no store. Only the user can have made such a link: other devices' files are written
-/// as plain files. Links are not followed where the system does not say who owns a directory.
+/// Whether a path below a store is a directory whose files belong to the store: a directory, or a
+/// link to a directory that belongs to this user and lies in no store. Only the user can have made
+/// such a link, because files of other devices are written as plain files. Links are not followed
+/// where the system does not report a directory's owner.
 pub fn is_own_dir(root: &Path, path: &Path) -> bool {
     let Ok(metadata) = fs::symlink_metadata(path) else {
         return false;
@@ -337,7 +341,7 @@ pub fn is_own_dir(root: &Path, path: &Path) -> bool {
     metadata.is_dir() || (metadata.is_symlink() && followed(root, path).is_some())
 }
 
-/// Where a link below a store leads, if it is followed.
+/// The target of a link below a store, if the link is followed.
 pub fn followed(root: &Path, link: &Path) -> Option<PathBuf> {
     let target = fs::canonicalize(link).ok()?;
     let (root, parent) = (
@@ -361,7 +365,7 @@ fn is_users(_metadata: &Metadata) -> bool {
     false
 }
 
-/// The deepest directory above `path` that exists (`path` itself may be a link and is judged elsewhere).
+/// The deepest existing directory above `path`. `path` may itself be a link, checked elsewhere.
 fn nearest_existing(path: &Path) -> Option<PathBuf> {
     path.ancestors()
         .skip(1)
@@ -401,8 +405,8 @@ fn create(
     ))
 }
 
-/// A file that is there already gives way only if it is a beginning of what comes: somebody deleted a session, and not
-/// what lies beside it.
+/// An existing file is replaced only if it is a beginning of the new content. The user deleted a
+/// session, not the files beside it.
 fn go_on_from(path: &Path, temp: Temp) -> Result<(Stamp, Undo), WriteError> {
     let io_error = |source| WriteError::Io {
         path: path.to_path_buf(),
@@ -420,7 +424,7 @@ fn go_on_from(path: &Path, temp: Temp) -> Result<(Stamp, Undo), WriteError> {
     put_over(path, was, &temp)
 }
 
-/// Whether `whole` begins with all of `start`; compared piece by piece, since a log may be of any size.
+/// Whether `whole` begins with all of `start`. Compared in pieces, since a log may have any size.
 fn is_start_of(start: File, whole: File) -> io::Result<bool> {
     let (mut start, mut whole) = (io::BufReader::new(start), io::BufReader::new(whole));
     loop {
@@ -441,8 +445,8 @@ fn link_new(temp: &Path, path: &Path) -> io::Result<()> {
             if error.kind() != io::ErrorKind::AlreadyExists
                 && error.kind() != io::ErrorKind::StorageFull =>
         {
-            // A file system without hard links (FAT, some network drives): a rename, with the smallest possible gap
-            // between the look and the act.
+            // A file system without hard links (FAT, some network drives): a rename, with the
+            // smallest possible gap between the check and the rename.
             match fs::symlink_metadata(path) {
                 Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
                 Err(_) => fs::rename(temp, path),
@@ -470,15 +474,15 @@ fn replace(
     put_over(path, was, &temp)
 }
 
-/// The new file takes the place of the one at `path`, if that is still what `was` says.
+/// Replaces the file at `path` with the new file, if the old one still matches `was`.
 fn put_over(path: &Path, was: Stamp, temp: &Temp) -> Result<(Stamp, Undo), WriteError> {
     let io_error = |source| WriteError::Io {
         path: path.to_path_buf(),
         source,
     };
     check_unchanged(path, was)?;
-    // A second name keeps the old content until all of the session is written. It changes nothing but the change
-    // time, and the stamp was checked before it.
+    // A second name keeps the old content until the whole session is written. The link changes only
+    // the change time, and the stamp was checked before.
     let kept = temp_path(path.parent().unwrap_or(path));
     let kept = fs::hard_link(path, &kept).is_ok().then_some(kept);
     if let Err(source) = fs::rename(&temp.path, path) {
@@ -502,7 +506,7 @@ fn remove(path: &Path, was: Stamp) -> Result<(Stamp, Undo), WriteError> {
         source,
     };
     check_unchanged(path, was)?;
-    // Out of the tool's sight at once, and gone when all of the session is.
+    // The tool no longer sees the file, which is deleted once the whole session is removed.
     let kept = temp_path(path.parent().unwrap_or(path));
     fs::rename(path, &kept).map_err(io_error)?;
     Ok((
@@ -561,8 +565,8 @@ fn append(
         })
         .and_then(|()| file.sync_data());
     if let Err(source) = synced {
-        // Our half line must not stay; but if the file has another length than we made, somebody else wrote too, and
-        // nothing of theirs is cut.
+        // Our partial line must not stay. If the length is not what we wrote, another program wrote
+        // too, and none of its bytes are cut.
         if file
             .metadata()
             .is_ok_and(|metadata| metadata.len() == was.len + written)
@@ -582,7 +586,7 @@ fn append(
     ))
 }
 
-/// What lies behind `from`: the beginning of a line that was never finished here.
+/// The bytes after `from`: the beginning of a line that was never finished here.
 fn torn_tail(file: &mut File, was: Stamp, from: u64) -> io::Result<Vec<u8>> {
     let mut torn = Vec::new();
     file.seek(SeekFrom::Start(from))?;
@@ -591,7 +595,8 @@ fn torn_tail(file: &mut File, was: Stamp, from: u64) -> io::Result<Vec<u8>> {
     Ok(torn)
 }
 
-/// Passes on what comes after `expected`, and refuses bytes that do not begin with it before anything is written.
+/// Passes on the bytes after `expected`. Refuses bytes that do not begin with `expected` before
+/// anything is written.
 struct Remainder<'a> {
     expected: &'a [u8],
     matched: usize,
@@ -623,13 +628,13 @@ impl Write for Remainder<'_> {
 }
 
 fn cut_back(path: &Path, was: Stamp) -> io::Result<()> {
-    // A handle of its own: one opened for appending may not shorten a file on Windows.
+    // A separate handle, because on Windows a handle opened for appending may not shorten a file.
     let file = OpenOptions::new().write(true).open(path)?;
     file.set_len(was.len)?;
     file.set_times(fs::FileTimes::new().set_modified(system_time(Millis(was.mtime_ns / 1_000_000))))
 }
 
-/// A file beside its target that goes away unless it got another name.
+/// A file beside its target, deleted unless it is given another name.
 struct Temp {
     path: PathBuf,
     len: u64,
@@ -658,7 +663,7 @@ impl Temp {
 
 impl Drop for Temp {
     fn drop(&mut self) {
-        // Gone already when it was renamed.
+        // Already gone if it was renamed.
         drop(fs::remove_file(&self.path));
     }
 }
@@ -672,7 +677,7 @@ fn temp_path(dir: &Path) -> PathBuf {
     ))
 }
 
-/// Removes halves that a crash left, an hour after it.
+/// Removes partial files left by a crash, an hour after it.
 fn remove_stale(dir: &Path) {
     const AN_HOUR: Duration = Duration::from_secs(60 * 60);
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
@@ -690,7 +695,8 @@ fn remove_stale(dir: &Path) {
     }
 }
 
-/// When a file was last touched by anybody: its modification time may be a session's of last year.
+/// The time at which anybody last touched a file. The modification time may be that of a session of
+/// last year.
 #[cfg(unix)]
 fn changed_at(metadata: &Metadata) -> Option<SystemTime> {
     use std::os::unix::fs::MetadataExt;
@@ -710,8 +716,8 @@ fn make_private_dirs(dir: &Path) -> io::Result<()> {
     builder.create(dir)
 }
 
-/// The stamp of what we wrote. If somebody wrote more meanwhile, the stamp says what we wrote and nothing of theirs,
-/// so that it differs from the file and the next look sees their part.
+/// The stamp of our write. If another program wrote more meanwhile, the stamp covers our part only.
+/// It then differs from the file, and the next scan sees the other part.
 fn stamp_after(path: &Path, len: u64) -> io::Result<Stamp> {
     let now = stamp(path)?;
     if now.len == len {
@@ -729,7 +735,7 @@ fn later(mtime: Millis, was: Stamp) -> Millis {
 }
 
 fn system_time(time: Millis) -> SystemTime {
-    // The time may be another device's; one that this system cannot say is as good as none.
+    // A time from another device that this system cannot represent becomes the epoch.
     let since = Duration::from_millis(u64::try_from(time.0).unwrap_or(0));
     SystemTime::UNIX_EPOCH
         .checked_add(since)

@@ -1,15 +1,16 @@
-//! Which files a tool may restore from what another device recorded, and which names hold secrets. Paths are text from
-//! elsewhere, of any system; knows no tool.
+//! Which files a tool may restore from another device's records, and which names hold secrets.
+//! Paths are text from any operating system. Knows no tool.
 //!
-//! A file may be restored if it lies inside the checkout and nothing obeys it unasked. Names that begin with a dot are
-//! where nearly everything of that kind lives (`.git`, `.github`, `.claude`, `.codex`, `.cursor`, `.vscode`, `.idea`,
-//! `.husky`, `.devcontainer`, `.envrc`, `.mcp.json`, `.npmrc`, `.gitattributes`, shells' and tools' settings that do not
-//! exist yet): all of them are refused, because a list would always be one name behind. What such files are called
-//! without a dot is listed.
+//! A file may be restored if it lies inside the checkout and no program obeys the file unasked.
+//! Nearly all obeyed files have a dot name (`.git`, `.github`, `.claude`, `.codex`, `.cursor`,
+//! `.vscode`, `.idea`, `.husky`, `.devcontainer`, `.envrc`, `.mcp.json`, `.npmrc`,
+//! `.gitattributes`, settings of shells and tools that do not exist yet). All dot names are
+//! refused, because a list would always be one name behind. Obeyed names without a dot are listed.
 
 use std::path::Path;
 
-/// Run or obeyed by git, hook managers, environment loaders and tools when a directory is opened or committed in.
+/// Run or obeyed by git, hook managers, environment loaders and tools when a directory is opened or
+/// a commit is made in it.
 const OBEYED: [&str; 10] = [
     "git-hooks",
     "githooks",
@@ -23,8 +24,9 @@ const OBEYED: [&str; 10] = [
     "mise.toml",
 ];
 
-/// Why a file must not be restored from another device's record; `None` if it may be. `path` is relative to `cwd` or
-/// absolute, as any system writes it. `denied` are names that tools obey, in small letters.
+/// Why a file must not be restored from another device's record; `None` if it may be. `path` is
+/// relative to `cwd` or absolute, in the form of any system. `denied` are names that tools obey, in
+/// lower case.
 pub fn refused(path: &str, cwd: &Path, denied: &[&str]) -> Option<&'static str> {
     let below = match below(path, cwd) {
         Some(below) => below,
@@ -47,7 +49,7 @@ pub fn refused(path: &str, cwd: &Path, denied: &[&str]) -> Option<&'static str> 
     leads_out(&names, cwd).then_some("leads out of this checkout by a link")
 }
 
-/// The path below `cwd`; `None` for an absolute one elsewhere.
+/// The path below `cwd`; `None` for an absolute path elsewhere.
 fn below<'p>(path: &'p str, cwd: &Path) -> Option<&'p str> {
     let is_absolute = path.starts_with(['/', '\\', '~']) || path.as_bytes().get(1) == Some(&b':');
     if !is_absolute {
@@ -58,7 +60,7 @@ fn below<'p>(path: &'p str, cwd: &Path) -> Option<&'p str> {
         .strip_prefix(['/', '\\'])
 }
 
-/// Names that some file system takes for another one: streams, short names, letters that are not seen.
+/// Names that some file system maps to another name: streams, short names, invisible characters.
 fn is_odd(name: &str) -> bool {
     let unseen = |letter: char| {
         letter.is_control()
@@ -82,7 +84,8 @@ fn leads_out(names: &[&str], cwd: &Path) -> bool {
     })
 }
 
-/// Whether a file of that name holds what opens doors: a copy of it does not leave the device unless the user wants that.
+/// Whether a file of this name holds credentials. A copy of such a file leaves the device only if
+/// the user wants that.
 pub fn is_secret(path: &str) -> bool {
     const NAMES: [&str; 30] = [
         ".aws",

@@ -1,5 +1,6 @@
-//! Logs of JSON lines, read at both ends with bounded work. Anything may be in them: a byte-order mark, CRLF, bytes
-//! that are no UTF-8, records nobody knows, a last line half written. A damaged record counts as far as it can be read.
+//! Logs of JSON lines, read at both ends with bounded work. A log may contain a byte-order mark,
+//! CRLF, invalid UTF-8, unknown records and a partial last line. A damaged record counts as far as
+//! it can be read.
 
 use crate::opener;
 use crate::session::records;
@@ -7,7 +8,7 @@ use serde_json::Value;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// The parsed lines at both ends of a log. They overlap never: a short file is all head.
+/// The parsed lines at both ends of a log. The ends never overlap: a short file is all head.
 #[derive(Debug, Default)]
 pub struct Ends {
     pub head: Vec<Value>,
@@ -35,7 +36,7 @@ pub fn read_ends(
     let len = source.seek(SeekFrom::End(0))?;
     let head_len = head.min(len);
     let first = read_range(source, 0, head_len)?;
-    // A line cut at the border belongs to neither end.
+    // A line cut at the boundary belongs to neither end.
     let head_lines = if head_len == len {
         &first[..]
     } else {
@@ -63,7 +64,7 @@ pub fn read_first(path: &Path, limit: u64) -> io::Result<Option<Value>> {
         .next())
 }
 
-/// The records of all lines that are whole, however damaged their strings are.
+/// The records of all complete lines, however damaged their strings are.
 pub fn parse_lines(bytes: &[u8]) -> Vec<Value> {
     bytes
         .split(|byte| *byte == b'\n')
@@ -71,7 +72,7 @@ pub fn parse_lines(bytes: &[u8]) -> Vec<Value> {
         .collect()
 }
 
-/// A record that is cut off may lack just what tells its kind: it says nothing about the session.
+/// A truncated record may lack the field with its kind, so it says nothing about the session.
 fn parse_line(line: &[u8]) -> impl Iterator<Item = Value> {
     let found = records::records(line)
         .into_iter()
@@ -97,7 +98,7 @@ fn read_range(
     Ok(bytes)
 }
 
-/// A title from a prompt: its first line with words in it, of at most 120 characters.
+/// A title from a prompt: its first non-blank line, cut to 120 characters.
 pub fn title_of(text: &str) -> Option<String> {
     const LONGEST: usize = 120;
     let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
@@ -127,7 +128,7 @@ pub fn is_uuid(text: &str) -> bool {
         })
 }
 
-/// A field that is a text and not empty.
+/// A field that is a non-empty string.
 pub fn text(record: &Value, key: &str) -> Option<String> {
     record
         .get(key)

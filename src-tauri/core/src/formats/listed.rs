@@ -1,5 +1,5 @@
-//! What was made of a directory's listing, kept until the directory changes: one session of ten thousand in a directory is
-//! looked at without listing them all again. Knows no tool.
+//! Results of listing a directory, kept until the directory changes. One session in a directory of
+//! ten thousand is read without listing them all again. Knows no tool.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -14,10 +14,10 @@ pub struct Listed<T> {
     kept: Mutex<Kept<T>>,
 }
 
-/// A directory that changed later than this before it was listed may change again without another time: file systems count
-/// in steps of up to two seconds (FAT).
+/// A directory that changed within this time before the listing may change again without a new
+/// time: the resolution of file times is up to two seconds (FAT).
 const SETTLED: Duration = Duration::from_secs(5);
-/// More directories than these are not remembered.
+/// The limit of remembered directories.
 const MOST: usize = 4096;
 
 impl<T> Default for Listed<T> {
@@ -29,8 +29,9 @@ impl<T> Default for Listed<T> {
 }
 
 impl<T> Listed<T> {
-    /// What `list` makes of the directory, or made of it when it was as it is now. `list` says whether that may be kept: not
-    /// if it depends on more than the names in the directory.
+    /// The result of `list` for the directory, or the kept one if the directory has not changed
+    /// since. `list` also returns whether the result may be kept: not if it depends on more than
+    /// the names in the directory.
     pub fn of(&self, dir: &Path, list: impl FnOnce() -> (T, bool)) -> Arc<T> {
         let changed = std::fs::metadata(dir)
             .and_then(|facts| facts.modified())
@@ -40,7 +41,7 @@ impl<T> Listed<T> {
         {
             return made.clone();
         }
-        #[allow(clippy::disallowed_methods)] // beside times that the disk says
+        #[allow(clippy::disallowed_methods)] // compared with file times
         let now = SystemTime::now();
         let (made, may_be_kept) = list();
         let made = Arc::new(made);
@@ -81,7 +82,7 @@ mod tests {
             (*names, times)
         };
         let aged = |seconds: u64| {
-            #[allow(clippy::disallowed_methods)] // beside times that the disk says
+            #[allow(clippy::disallowed_methods)] // compared with file times
             let then = SystemTime::now() - Duration::from_secs(seconds);
             File::open(path).unwrap().set_modified(then).unwrap();
         };

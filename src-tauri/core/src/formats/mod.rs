@@ -1,6 +1,7 @@
-//! What adapters share: files written as a guest, logs of JSON lines read at both ends, what can be made of two
-//! branches of a log, signs of a running process, other programs that are run, fields of JSON documents, lists of rows,
-//! documents kept as logs of their changes, what steers in a line, and what VS Code and the editors made from it keep where. Knows no tool by name.
+//! Formats and techniques that adapters share: guest writes, logs of JSON lines read at both ends,
+//! joins of two log branches, signs of a running process, running other programs, fields of JSON
+//! documents, lists of rows, documents stored as logs of their changes, steering settings in a
+//! line, and the file locations of VS Code and the editors derived from it. Knows no tool by name.
 
 pub mod fields;
 pub mod files;

@@ -1,5 +1,5 @@
-//! A file seen with some of its bytes put back: a session whose tool refers to another one by id, where that has another
-//! id here; what steers in another device's lines.
+//! A file read with some of its bytes restored: the id of another session that has a different id
+//! here, and steering settings in another device's lines.
 
 use crate::opener;
 use crate::tools::{Bytes, Patch};
@@ -10,7 +10,7 @@ use std::path::Path;
 pub struct Patched {
     file: File,
     pos: u64,
-    /// In the order of their places.
+    /// Sorted by place.
     patches: Vec<Patch>,
 }
 
@@ -24,7 +24,8 @@ impl Patched {
         })
     }
 
-    /// Whether the bytes of a patch that only begins or ends in what was read are there; the file stays where it is.
+    /// Whether the bytes of a patch that lies only partly in the read window are in the file. The
+    /// file position is restored.
     fn is_there(&mut self, patch: usize, back: u64) -> io::Result<bool> {
         let patch = &self.patches[patch];
         let mut there = Vec::new();
@@ -75,7 +76,7 @@ impl Seek for Patched {
     }
 }
 
-/// Puts `bytes` over the part of `window` they lie in; the window begins at `from`, they at `at`.
+/// Puts `bytes`, which begin at `at`, over their part of `window`, which begins at `from`.
 fn overlay(window: &mut [u8], from: u64, at: u64, bytes: &[u8]) {
     for (offset, byte) in bytes.iter().enumerate() {
         let place = (at + offset as u64)
@@ -87,7 +88,7 @@ fn overlay(window: &mut [u8], from: u64, at: u64, bytes: &[u8]) {
     }
 }
 
-/// Bytes to be written, with some of them others.
+/// Bytes to be written, some of them replaced.
 pub struct PatchedBytes<'a> {
     pub bytes: &'a dyn Bytes,
     pub at: u64,
@@ -168,7 +169,7 @@ mod tests {
         patched.seek(SeekFrom::Start(13)).expect("seek");
         patched.read_to_end(&mut back).expect("read");
         assert_eq!(back, &whole[13..]);
-        // However small the pieces are in which it is read.
+        // However small the pieces of a read are.
         for size in 1..whole.len() {
             let mut patched = Patched::open(&path, vec![patch.clone()]).expect("open");
             let (mut read, mut piece) = (Vec::new(), vec![0; size]);
@@ -177,7 +178,7 @@ mod tests {
             }
             assert_eq!(read, whole);
         }
-        // A file that has something else there is shown as it is.
+        // A file with other bytes there is shown as it is.
         std::fs::write(&path, b"0123456789 parent-c").expect("write");
         back.clear();
         Patched::open(&path, vec![patch])

@@ -1,6 +1,6 @@
-//! Whether a process is alive, asked of the operating system. Never signals, never ends one.
+//! Whether a process is alive, according to the operating system. Never signals or ends a process.
 
-/// True if a process of that number runs now (which may be a later one of the same number).
+/// True if a process with this number runs now (which may be a later process with the same number).
 #[cfg(unix)]
 pub fn is_alive(pid: u32) -> bool {
     let Ok(pid) = libc::pid_t::try_from(pid) else {
@@ -11,7 +11,7 @@ pub fn is_alive(pid: u32) -> bool {
     }
     // SAFETY: signal 0 delivers nothing; it only asks whether the process exists.
     let asked = unsafe { libc::kill(pid, 0) };
-    // A process of another user answers "not permitted": it lives.
+    // A process of another user answers "not permitted", so it is alive.
     asked == 0 || std::io::Error::last_os_error().raw_os_error() == Some(libc::EPERM)
 }
 
@@ -34,11 +34,12 @@ pub fn is_alive(pid: u32) -> bool {
     known != 0 && code == STILL_ACTIVE as u32
 }
 
-/// When a process started, in clock ticks since boot: tells a process from a later one of the same number.
+/// The start of a process in clock ticks since boot. Distinguishes a process from a later one with
+/// the same number.
 #[cfg(target_os = "linux")]
 pub fn start_ticks(pid: u32) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the program's name in brackets and may hold spaces and brackets itself.
+    // The second field is the program's name in brackets, and may contain spaces and brackets.
     let after_name = &stat[stat.rfind(')')? + 1..];
     after_name.split_ascii_whitespace().nth(19)?.parse().ok()
 }

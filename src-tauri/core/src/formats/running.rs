@@ -1,5 +1,5 @@
-//! Which programs run on this machine: some tools keep their store in memory and write it over whatever came meanwhile,
-//! so that theirs is written only when they have quit.
+//! The programs running on this machine. Some tools keep their store in memory and overwrite the
+//! store's files with it, so such a store is written only after the tool has quit.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -8,23 +8,23 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
-/// A process, as far as the operating system tells.
+/// A process, as far as the operating system reports it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Running {
     pub pid: u32,
-    /// The program's file; empty where the system does not say.
+    /// The program's file; empty if the system does not report it.
     pub exe: PathBuf,
-    /// The directory it runs in.
+    /// The process's working directory.
     pub cwd: Option<PathBuf>,
-    /// Its arguments, the program's own name first.
+    /// The arguments, beginning with the program's own name.
     pub args: Vec<String>,
-    /// Variables of its environment; empty in the answer of [`Apps::running`].
+    /// Environment variables; empty in the result of [`Apps::running`].
     pub vars: BTreeMap<String, String>,
 }
 
 impl Running {
-    /// The program's file name without an ending that only some systems have: `code` for `/usr/share/code/code` and
-    /// `Code.exe`.
+    /// The program's file name without an extension that only some systems have: `code` for
+    /// `/usr/share/code/code` and `Code.exe`.
     pub fn name(&self) -> String {
         let name = self
             .exe
@@ -37,12 +37,12 @@ impl Running {
     }
 }
 
-/// Asks which programs run.
+/// Lists the running programs.
 pub trait Apps: Debug + Send + Sync {
     fn running(&self) -> Vec<Running>;
 
-    /// The environments of those programs of this user that have one of these variables: these variables, and the home
-    /// directory. Programs of others do not tell.
+    /// The environments of this user's programs in which one of these variables is set: these
+    /// variables, and the home directory. Programs of other users do not reveal theirs.
     fn environments(&self, names: &BTreeSet<&str>) -> Vec<BTreeMap<String, String>> {
         self.running()
             .into_iter()
@@ -60,7 +60,7 @@ fn has_one(vars: &BTreeMap<String, String>, names: &BTreeSet<&str>) -> bool {
         .any(|name| vars.get(*name).is_some_and(|value| !value.is_empty()))
 }
 
-/// What runs is what the list says: for tests.
+/// For tests: the list is what runs.
 impl Apps for Vec<Running> {
     fn running(&self) -> Vec<Running> {
         self.clone()
@@ -74,8 +74,8 @@ impl Apps for Mutex<Vec<Running>> {
     }
 }
 
-/// The real ones: asked of the operating system a few times a second at most, for whoever looks at many sessions asks for
-/// each. Short enough that no program is up and has read its store since.
+/// The real programs. The operating system is asked a few times a second at most, because code that
+/// reads many sessions asks for each. No program can start and read its store in that interval.
 #[derive(Debug, Default)]
 pub struct SystemApps {
     last: Mutex<Option<(Instant, Vec<Running>)>>,

@@ -1,9 +1,11 @@
-//! `state.vscdb`: the SQLite database in which VS Code and the editors made from it keep small values by key. One value is
-//! read while the editor runs, and changed in one short transaction when it does not.
+//! `state.vscdb`: the SQLite database in which VS Code and the editors derived from it keep small
+//! values by key. One value is read while the editor runs, and changed in one short transaction
+//! when the editor does not run.
 //!
-//! Values are asked for by key only: such a file may have tens of gigabytes. It is opened as SQLite means it, so that what
-//! is still in its write-ahead log counts; a copy of the file, or one opened as immutable, lacks that. A value keeps its
-//! storage class: the editor takes a BLOB for bytes and does not find the JSON in it.
+//! Values are read by key only, because the file may have tens of gigabytes. The file is opened as
+//! a normal SQLite database, so that its write-ahead log counts; a copy of the file, or an
+//! immutable open, would lack that log. A value keeps its storage class: the editor treats a BLOB
+//! as bytes and does not find the JSON in it.
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior};
@@ -12,10 +14,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The one table, as every editor of the family makes it (VS Code's `storage.ts`; Cursor and Windsurf, seen 2026-11-23).
+/// The only table, as every editor of the family creates it (VS Code's `storage.ts`; Cursor and
+/// Windsurf, seen 2026-11-23).
 const TABLE: &str = "createtableitemtable(keytextuniqueonconflictreplace,valueblob)";
 
-/// A running editor writes for milliseconds.
+/// A running editor holds its write lock for milliseconds.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A value as it is stored.
@@ -33,7 +36,7 @@ impl Stored {
         }
     }
 
-    /// Another text, stored as this one is.
+    /// Another text with the storage class of this value.
     pub fn with_text(&self, text: String) -> Self {
         match self {
             Self::Text(_) => Self::Text(text),
@@ -52,7 +55,7 @@ pub enum StateDbError {
     Busy(PathBuf),
     #[error("{} is damaged or no SQLite database", .0.display())]
     Damaged(PathBuf),
-    /// Whoever wrote last was interrupted; the next program that may write mends it.
+    /// The last writer was interrupted. The next program with write access repairs the database.
     #[error("{} was left in the middle of a write, which its editor puts right at its next start", .0.display())]
     Interrupted(PathBuf),
     #[error("{} is of a shape that is not known: {what}", .path.display())]
@@ -73,15 +76,17 @@ pub enum StateDbError {
     },
 }
 
-/// The value of `key`. Safe while the editor runs: nothing is locked for longer than the look takes, and nothing changes.
+/// The value of `key`. Safe while the editor runs: locks last only as long as the read, and nothing
+/// changes.
 pub fn get(path: &Path, key: &str) -> Result<Option<Stored>, StateDbError> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     check_shape(&connection, path)?;
     value(&connection, path, key)
 }
 
-/// Puts `new` in the place of `old`, each `None` for no value, if `old` is still there; otherwise nothing changes. What it
-/// replaced is `old`, for whoever keeps it. The editor must not run: it would write its own value over this one.
+/// Replaces `old` with `new` if `old` is still there; otherwise nothing changes. `None` means no
+/// value. The caller keeps `old` if it may be needed again. The editor must not run, or it would
+/// overwrite the new value with its own.
 pub fn put(
     path: &Path,
     key: &str,
@@ -102,7 +107,7 @@ pub fn put(
     }
     match new {
         None => change.execute("DELETE FROM ItemTable WHERE key = ?1", [key]),
-        // The storage class is that of what is bound.
+        // The bound value determines the storage class.
         Some(Stored::Text(text)) => change.execute(
             "INSERT OR REPLACE INTO ItemTable (key, value) VALUES (?1, ?2)",
             [key, text],
@@ -137,7 +142,7 @@ fn open(path: &Path, access: OpenFlags) -> Result<Connection, StateDbError> {
             });
         }
     }
-    // Never made: an editor that finds an empty database of ours would take it for its own.
+    // Never created: an editor would adopt an empty database of ours as its own.
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)
         .map_err(|error| told(path, error))?;
     connection
@@ -146,7 +151,7 @@ fn open(path: &Path, access: OpenFlags) -> Result<Connection, StateDbError> {
     Ok(connection)
 }
 
-/// A table of another form, or one with triggers, is one that nobody here knows how to change.
+/// A table in another form, or with triggers, cannot be changed safely.
 fn check_shape(connection: &Connection, path: &Path) -> Result<(), StateDbError> {
     let unknown = |what: String| {
         Err(StateDbError::Unknown {
@@ -354,7 +359,8 @@ mod tests {
         assert_eq!(get(&path, "text").expect("read"), Some(text("{\"a\":1}")));
     }
 
-    /// The other process of the tests below: this very program, told by a variable to hold a database open.
+    /// The other process of the tests below: this test program, told by a variable to hold a
+    /// database open.
     #[test]
     #[allow(clippy::disallowed_methods)] // a test is a shell of its own
     fn another_process_holds_a_database_open() {
@@ -372,7 +378,7 @@ mod tests {
         std::io::stdin()
             .read_line(&mut String::new())
             .expect("told to end");
-        // As a crash leaves it: nothing is put into the main file.
+        // Simulates a crash: nothing is moved into the main file.
         std::process::exit(0);
     }
 
@@ -437,7 +443,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("dir");
         let path = made(dir.path());
         let journal = dir.path().join("state.vscdb-journal");
-        // A crash in the middle of a write: the main file is half new, the journal has what was there.
+        // A crash during a write: the main file is half new, the journal has the old content.
         let writer = Connection::open(&path).expect("open");
         writer
             .execute_batch(

@@ -1,22 +1,23 @@
-//! What steers in a JSON line, found by name and renamed without changing the line's length: a tool does not know the new
-//! name, and the place of every other byte stays as it was. Knows no tool and no author.
+//! Steering settings in a JSON line, found by name and renamed without changing the line's length.
+//! A tool does not know the new name, and every other byte keeps its place. Knows no tool and no
+//! author.
 //!
-//! The scanner reads the bytes themselves, so that neither duplicate names, nor escapes in a name, nor text that only some
-//! parsers accept hides anything from it.
+//! The scanner reads the raw bytes, so that no setting is hidden by duplicate names, by escapes in
+//! a name, or by text that only some parsers accept.
 
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
-/// One thing that a record sets for its tool.
+/// One setting that a record makes for its tool.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Steer {
-    /// As the tool calls it: `approval_policy`.
+    /// The tool's name for the setting: `approval_policy`.
     pub name: String,
-    /// As it is written, shortened.
+    /// The written value, shortened.
     pub value: String,
 }
 
-/// Bytes of a line that are written as others of the same length. Both are ASCII.
+/// Bytes of a line that are replaced by others of the same length. Both are ASCII.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edit {
     pub at: usize,
@@ -24,7 +25,7 @@ pub struct Edit {
     pub written: String,
 }
 
-/// The line as it is written with these edits.
+/// The line with these edits.
 pub fn edited(line: &[u8], edits: &[Edit]) -> Vec<u8> {
     let mut line = line.to_vec();
     for edit in edits {
@@ -33,17 +34,17 @@ pub fn edited(line: &[u8], edits: &[Edit]) -> Vec<u8> {
     line
 }
 
-/// Which names and kinds of records steer a tool. A place is a JSON pointer, with `*` for each element of a list;
-/// `//name` is a member of that name anywhere.
+/// The names and kinds of records that steer a tool. A place is a JSON pointer, with `*` for each
+/// element of a list; `//name` is a member of that name anywhere.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Marks {
-    /// Words that say what kind of record it is, with the places where they stand.
+    /// Places of a record's kind, with the values that steer.
     pub kinds: &'static [(&'static [&'static str], &'static [&'static str])],
     /// Members whose name is changed.
     pub names: &'static [&'static str],
-    /// Kinds of records (`/type`) that are conversation: names in them are content.
+    /// Kinds of records (`/type`) that are conversation. Names in them are content.
     pub content: &'static [&'static str],
-    /// What is shown of a record that steers.
+    /// The members of a steering record that are shown.
     pub shown: &'static [&'static str],
 }
 
@@ -51,7 +52,7 @@ pub struct Marks {
 const SHOWN: usize = 120;
 
 impl Marks {
-    /// What is renamed in the line; empty for one that steers nothing.
+    /// The renames in the line; empty for a line that steers nothing.
     pub fn edits(&self, line: &[u8]) -> Vec<Edit> {
         if !self.may_concern(line) {
             return Vec::new();
@@ -89,7 +90,7 @@ impl Marks {
         edits
     }
 
-    /// What the line sets, if it steers.
+    /// The settings in the line, if the line steers.
     pub fn sets(&self, line: &[u8]) -> Vec<Steer> {
         if self.edits(line).is_empty() {
             return Vec::new();
@@ -107,7 +108,8 @@ impl Marks {
         found
     }
 
-    /// A cheap look, since nearly all lines steer nothing: the word as a whole string, or a letter that need not be escaped.
+    /// A cheap test, since nearly all lines steer nothing: finds a word as a whole string, or an
+    /// escaped character that needs no escape.
     pub fn may_concern(&self, line: &[u8]) -> bool {
         let names = self
             .names
@@ -132,7 +134,7 @@ impl Marks {
     }
 }
 
-/// The names of all members of objects of that name, wherever they are, with their values.
+/// The members of all objects of that name, at any depth, with their values.
 pub fn members_of<'l>(line: &'l [u8], object: &str) -> Vec<(String, &'l [u8])> {
     let of = |member: &Member| {
         let (around, name) = member.place.rsplit_once('/')?;
@@ -147,7 +149,7 @@ pub fn members_of<'l>(line: &'l [u8], object: &str) -> Vec<(String, &'l [u8])> {
     members(line).iter().filter_map(of).collect()
 }
 
-/// Where the value at a place is; of several the last.
+/// The range of the value at a place; the last if there are several.
 pub fn value_of(line: &[u8], place: &str) -> Option<Range<usize>> {
     members(line)
         .into_iter()
@@ -155,7 +157,7 @@ pub fn value_of(line: &[u8], place: &str) -> Option<Range<usize>> {
         .map(|member| member.value)
 }
 
-/// The texts of all members of that name, wherever they are.
+/// The strings in all members of that name, at any depth.
 pub fn texts(line: &[u8], name: &str) -> Vec<String> {
     let text = |member: &Member| {
         let value = &line[member.value.clone()];
@@ -167,7 +169,7 @@ pub fn texts(line: &[u8], name: &str) -> Vec<String> {
     members(line).iter().filter_map(text).collect()
 }
 
-/// A string token with its first letter gone. One with escapes is blotted out.
+/// Replaces the first letter of a string token. A token with escapes is replaced completely.
 fn renamed(line: &[u8], token: Range<usize>) -> Edit {
     let inside = token.start + 1..token.end - 1;
     let recorded = String::from_utf8_lossy(&line[inside.clone()]).into_owned();
@@ -185,7 +187,7 @@ fn renamed(line: &[u8], token: Range<usize>) -> Edit {
 /// A member of an object, or an element of a list.
 struct Member {
     place: String,
-    /// The token that names it; none for an element.
+    /// The token with the name; `None` for an element.
     name: Option<Range<usize>>,
     value: Range<usize>,
 }
@@ -198,7 +200,7 @@ impl Member {
         }
     }
 
-    /// The text of a string; empty for anything else.
+    /// The text of a string; empty for any other value.
     fn text(&self, line: &[u8]) -> String {
         let value = &line[self.value.clone()];
         if value.first() == Some(&b'"') && value.len() < 256 {
@@ -219,7 +221,7 @@ impl Member {
     }
 }
 
-/// All members and elements, in the order in which they end.
+/// All members and elements, ordered by their end.
 fn members(line: &[u8]) -> Vec<Member> {
     let mut found = Vec::new();
     let mut open: Vec<Open> = Vec::new();
@@ -313,7 +315,7 @@ fn place_of(open: &[Open], line: &[u8], name: Option<&Range<usize>>) -> String {
     }
 }
 
-/// Behind the closing quote; a string without one ends with the line.
+/// The offset after the closing quote. A string without a closing quote ends with the line.
 fn string_end(line: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     while at < line.len() {
@@ -333,7 +335,7 @@ fn next(line: &[u8], at: usize) -> Option<u8> {
         .find(|byte| !byte.is_ascii_whitespace())
 }
 
-/// The text of a string token. What is no valid escape stays as it is written.
+/// The text of a string token. Invalid escapes stay as written.
 fn decoded(token: &[u8]) -> String {
     let inside = &token[1..token.len().max(2) - 1];
     if !inside.contains(&b'\\') {
@@ -426,19 +428,20 @@ mod tests {
     #[test]
     fn nothing_hides_what_steers() {
         let table = [
-            // Escapes in a name, and in a word.
+            // Escapes in a name and in a word.
             (r#"{"\u006dode":1}"#, r#"{"~~~~~~~~~":1}"#),
             (r#"{"type":"\u0073ettings"}"#, r#"{"type":"~~~~~~~~~~~~~"}"#),
-            // Twice: some parsers take the first, others the last.
+            // Duplicate names: some parsers take the first, others the last.
             (r#"{"mode":1,"mode":2}"#, r#"{"~ode":1,"~ode":2}"#),
             (
                 r#"{"type":"item","type":"x","policy":1}"#,
                 r#"{"type":"item","type":"x","~olicy":1}"#,
             ),
-            // A lone surrogate, which some parsers accept; a byte of no encoding; zeros before the object.
+            // A lone surrogate, which some parsers accept; a byte invalid in any encoding; zeros
+            // before the object.
             (r#"{"x":"\ud800","mode":1}"#, r#"{"x":"\ud800","~ode":1}"#),
             ("\0\0{\"mode\":1}", "\0\0{\"~ode\":1}"),
-            // No JSON at all, for most.
+            // Not JSON for most parsers.
             (
                 r#"{"x":NaN,'y':1,"mode":1,}"#,
                 r#"{"x":NaN,'y':1,"~ode":1,}"#,

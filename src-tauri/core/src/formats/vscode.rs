@@ -1,10 +1,12 @@
-//! Where VS Code and the editors made from it keep what belongs to a window: the user directory on each system, and which
-//! of its workspaces opens which directory. Which editors there are is for those who use it to say.
+//! The places where VS Code and the editors derived from it store the state of a window: the user
+//! directory on each system, and the workspace that opens a directory. The callers know which
+//! editors exist.
 //!
-//! A workspace's id is a hash over its path and the directory's inode (Linux) or time of birth (macOS, Windows; VS Code's
-//! `workspaces.ts`, read 2026-11-23), so it is never carried, and never made here either: a wrong guess would be a place
-//! where the editor never looks, and its database is the editor's to make. Whoever wants a workspace for a directory opens
-//! that once in the editor; then `workspace.json` says so.
+//! A workspace's id is a hash over its path and the directory's inode (Linux) or time of birth
+//! (macOS, Windows; VS Code's `workspaces.ts`, read 2026-11-23). The id is therefore never synced,
+//! and never computed here: after a wrong guess the editor would never read that place, and
+//! creating the database is the editor's job. To get a workspace for a directory, the user opens
+//! the directory once in the editor. `workspace.json` then names it.
 
 use super::running::Running;
 use crate::opener;
@@ -12,7 +14,7 @@ use crate::tools::Machine;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The systems, which differ in where things are and in how a path is written.
+/// The systems, which differ in file locations and in the form of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum System {
     Linux,
@@ -31,13 +33,13 @@ impl System {
 /// One editor of the family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Editor {
-    /// As its vendor writes it; on macOS its bundle is called so, too.
+    /// The vendor's spelling, which is also the name of the bundle on macOS.
     pub name: &'static str,
-    /// The directory of its settings: `Code`.
+    /// The settings directory: `Code`.
     pub folder: &'static str,
-    /// Its programs by the names that [`Running::name`] gives.
+    /// The editor's programs, by the names that [`Running::name`] gives.
     pub programs: &'static [&'static str],
-    /// What opens a directory in it from a terminal.
+    /// The terminal command that opens a directory in the editor.
     pub command: &'static str,
 }
 
@@ -67,7 +69,7 @@ impl Editor {
         command: "codium-insiders",
     };
 
-    /// `…/Code/User`: settings, and the storage of all windows.
+    /// `…/Code/User`: the settings and the storage of all windows.
     pub fn user_dir(&self, system: System, machine: &Machine) -> PathBuf {
         let configs = match system {
             System::Linux => machine
@@ -82,8 +84,8 @@ impl Editor {
         configs.join(self.folder).join("User")
     }
 
-    /// Whether a process is this editor or one of its helpers. On macOS all of them are in its bundle, under names that
-    /// other programs have, too.
+    /// Whether a process is this editor or one of its helpers. On macOS all of them are in the
+    /// editor's bundle, under names that other programs also have.
     pub fn is(&self, running: &Running) -> bool {
         let exe = running.exe.to_string_lossy().replace('\\', "/");
         exe.contains(&format!("/{}.app/Contents/", self.name))
@@ -91,18 +93,18 @@ impl Editor {
     }
 }
 
-/// What one window's storage is for.
+/// The target whose window state is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Opens {
     Folder(PathBuf),
     /// A `.code-workspace` file, which names several folders.
     File(PathBuf),
-    /// A directory of another machine (`vscode-remote://…`) or something else that is no path here.
+    /// A directory of another machine (`vscode-remote://…`), or anything else that is no path.
     Elsewhere(String),
 }
 
 impl Opens {
-    /// The directory that stands for it.
+    /// The directory that represents it.
     pub fn directory(&self) -> Option<&Path> {
         match self {
             Self::Folder(folder) => Some(folder),
@@ -112,7 +114,7 @@ impl Opens {
     }
 }
 
-/// `workspaceStorage/<id>`: what an editor keeps for one folder or workspace file.
+/// `workspaceStorage/<id>`: an editor's storage for one folder or workspace file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workspace {
     pub dir: PathBuf,
@@ -120,7 +122,7 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// `None` if the directory does not say what it is for.
+    /// `None` if the directory does not name its folder or workspace file.
     pub fn at(dir: &Path) -> Option<Self> {
         const LARGEST: u64 = 64 << 10;
         let path = dir.join("workspace.json");
@@ -136,8 +138,8 @@ impl Workspace {
     }
 }
 
-/// The workspaces that open a directory, that of a folder before that of a workspace file in it, and the one used last
-/// first: several spellings of one path have several.
+/// The workspaces that open a directory: folders before workspace files in it, the last used first.
+/// Several spellings of one path have several workspaces.
 pub fn workspaces_of(user_dir: &Path, directory: &Path) -> Vec<Workspace> {
     let real = fs::canonicalize(directory).ok();
     let is_it = |opens: &Opens| {
@@ -177,7 +179,7 @@ pub fn workspace_dirs(user_dir: &Path) -> Vec<PathBuf> {
     dirs
 }
 
-/// What a `workspace.json` says; some old ones call the file `configuration`.
+/// The target in a `workspace.json`; some old ones name the file `configuration`.
 fn opens(workspace_json: &[u8], system: System) -> Option<Opens> {
     let said: serde_json::Value = serde_json::from_slice(workspace_json).ok()?;
     let text = |name: &str| said.get(name).and_then(serde_json::Value::as_str);
@@ -196,7 +198,7 @@ fn opens(workspace_json: &[u8], system: System) -> Option<Opens> {
     }
 }
 
-/// The path in a `file:` URI, as the system writes it; `None` for everything that is no file of this machine.
+/// The path in a `file:` URI, in the system's form; `None` if it is not a file on this machine.
 pub fn path_of(uri: &str, system: System) -> Option<String> {
     let (authority, path) = match uri.strip_prefix("file://")?.split_once('/') {
         Some((authority, path)) => (decoded(authority)?, decoded(path)?),
@@ -210,7 +212,7 @@ pub fn path_of(uri: &str, system: System) -> Option<String> {
     }
 }
 
-/// `c:/x` as `c:\x`, and the drive alone with its backslash.
+/// `c:/x` as `c:\x`, and a bare drive with its backslash.
 fn windows_path(path: &str) -> Option<String> {
     let (drive, rest) = path.split_once(':')?;
     let is_drive = drive.len() == 1 && drive.bytes().all(|byte| byte.is_ascii_alphabetic());
@@ -218,8 +220,8 @@ fn windows_path(path: &str) -> Option<String> {
     (is_drive && rest.starts_with('/')).then(|| format!("{drive}:{}", rest.replace('/', "\\")))
 }
 
-/// The `file:` URI of an absolute path, as VS Code writes it: the drive in lower case, everything but the plainest
-/// characters in percent.
+/// The `file:` URI of an absolute path, as VS Code writes it: the drive in lower case, all but the
+/// plainest characters percent-encoded.
 pub fn uri_of(path: &str, system: System) -> String {
     let slashed = if system == System::Windows {
         path.replace('\\', "/")
@@ -257,7 +259,7 @@ fn encoded(text: &str) -> String {
     out
 }
 
-/// `None` for percent signs that say no byte, and for bytes that are no text.
+/// `None` for percent signs that encode no byte, and for bytes that are not text.
 fn decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -376,7 +378,7 @@ mod tests {
             assert_eq!(uri_of(path, system), uri);
             assert_eq!(path_of(uri, system).as_deref(), Some(path), "{uri}");
         }
-        // Spellings of others, which mean the same.
+        // Other spellings of the same path.
         assert_eq!(
             path_of("file:///C:/x", System::Windows).as_deref(),
             Some("C:\\x")

@@ -1,22 +1,22 @@
-//! What the user decided about a split: entries of a journal, which every device folds into the same answer.
+//! The user's decisions about a split: journal entries that every device folds alike.
 
 use crate::session::{ChainId, DocName, HistoryKind, Hlc, SessionId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// A decision as the user said it.
+/// The user's decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
-    /// Both branches, each a session of its own.
+    /// Keep both branches, each as a session of its own.
     KeepBoth,
     KeepLeft,
     KeepRight,
-    /// The turns of the one after those of the other.
+    /// Append the turns of one branch to the other.
     Stitch,
-    /// Both in one session, of which one is active.
+    /// Keep both in one session, with one active.
     Branches,
-    /// Takes an earlier decision back.
+    /// Undo an earlier decision.
     Undo,
 }
 
@@ -54,46 +54,47 @@ impl From<Action> for HistoryKind {
     }
 }
 
-/// Which decision: when it was written, and by which device (short id). No two are the same.
+/// Identifies a decision by time and device (short id). No two are the same.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ChoiceId {
     pub at: Hlc,
     pub device: String,
 }
 
-/// How the branches of a doc are to stand from now on. It says all of it, not only what is new.
+/// The state of a doc's branches from now on: complete, not only the changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choice {
     pub action: Action,
-    /// The doc that went two ways.
+    /// The split doc.
     pub doc: DocName,
-    /// The branch that keeps the session's id: an end, as it was seen; it may have grown since.
+    /// The branch that keeps the session's id: its end as it was seen. It may have grown since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trunk: Option<ChainId>,
-    /// Ends that stay in the vault and are in no tool's store. One that grows by further words is a branch again.
+    /// Ends that stay in the vault, out of all stores. An end that gains messages is a branch
+    /// again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub away: Vec<ChainId>,
     /// First lines of branches that the user knows of and keeps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seen: Vec<ChainId>,
-    /// What was written for this decision and those that it builds on, and goes with them.
+    /// Lines written for this decision and those that it builds on; undone with the decision.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub made: Vec<Made>,
     /// Forks that this decision takes out of the stores.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub forks: Vec<SessionId>,
-    /// The ends of those forks' main docs, as far as the decision knows them: what was said behind them stays.
+    /// The ends of those forks' main docs, as known to the decision: messages after them stay.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ends: Vec<ChainId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<ChoiceId>,
-    /// In the journal of a fork: the decision about its parent that this carries out.
+    /// In the journal of a fork: the decision about its parent that this one carries out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follows: Option<ChoiceId>,
 }
 
 impl Choice {
-    /// About `doc`, with nothing decided yet.
+    /// A choice about `doc` with nothing decided yet.
     pub fn about(doc: DocName, action: Action) -> Self {
         Self {
             action,
@@ -110,7 +111,7 @@ impl Choice {
     }
 }
 
-/// Lines that a decision added behind `from`.
+/// Lines that a decision added after `from`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Made {
     pub from: ChainId,
@@ -123,17 +124,17 @@ pub struct Chosen {
     pub choice: Choice,
 }
 
-/// What all decisions about a doc come to.
+/// The result of all decisions about a doc.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decided<'a> {
-    /// The one that counts.
+    /// The decision that counts.
     pub now: Option<&'a Chosen>,
-    /// What was written for decisions that do not count any more.
+    /// Lines written for decisions that no longer count.
     pub taken_back: Vec<Made>,
 }
 
 impl<'a> Decided<'a> {
-    /// Folds decisions, in whatever order they arrived: the last one counts, until it is undone; then the one before it.
+    /// Folds decisions in any order: the last one counts until it is undone, then the one before.
     pub fn of(all: &'a [Chosen], doc: &DocName) -> Self {
         let mut ordered: Vec<&Chosen> = all
             .iter()
@@ -141,7 +142,8 @@ impl<'a> Decided<'a> {
             .collect();
         ordered.sort_by(|one, other| one.id.cmp(&other.id));
         ordered.dedup_by(|one, other| one.id == other.id);
-        // Undone on two devices at once it is undone once; whoever has a clock that is days ahead can be undone, too.
+        // Two undos of one decision on two devices count once. A decision from a clock that is days
+        // ahead can be undone too.
         let undone: BTreeSet<&ChoiceId> = ordered
             .iter()
             .filter_map(|chosen| chosen.choice.undoes.as_ref())

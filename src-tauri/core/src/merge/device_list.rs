@@ -1,12 +1,13 @@
-//! The device list: what each device stated about the others, folded into who is approved and who is revoked here.
-//! Pure: statements in, one answer out, whatever their order and however often they arrive. Knows no files, no clock.
+//! The device list: folds the statements of devices about each other into who is approved and who
+//! is revoked on this device. Pure: the answer does not depend on the order of statements or on how
+//! often they arrive. Knows no files and no clock.
 
 use crate::session::{DeviceId, Hlc, Millis, SessionKey};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A journal of a device, as its directory below the device's: `<lane>/<tool>/<project>/<session>`; and a number of
-/// frames of it.
+/// Numbers of frames by journal. A journal is named by its directory below the device's:
+/// `<lane>/<tool>/<project>/<session>`.
 pub type Heads = BTreeMap<String, u64>;
 
 /// One statement of a device about another device or about a session.
@@ -17,7 +18,8 @@ pub enum Statement {
     Approve {
         device: DeviceId,
         name: String,
-        /// The revocations that the user saw and overrules: author, and the frame of its list that holds it.
+        /// The revocations that the user saw and overruled: author, and the frame of its list that
+        /// holds the revocation.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         over: BTreeMap<DeviceId, u64>,
     },
@@ -25,25 +27,25 @@ pub enum Statement {
     Unapprove {
         device: DeviceId,
     },
-    /// Put the device out everywhere.
+    /// Revoke the device everywhere.
     Revoke {
         device: DeviceId,
         name: String,
-        /// How much of each of its journals the author had accepted.
+        /// How much of each of the device's journals the author had accepted.
         heads: Heads,
-        /// What the device wrote since then is taken out of the sessions.
+        /// Lines that the device wrote after this time are taken out of the sessions.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         since: Option<Millis>,
-        /// With `since`: how many frames of each journal stay. Of a journal that is not named none stays.
+        /// With `since`: how many frames of each journal stay; none of an unnamed journal.
         #[serde(default, skip_serializing_if = "Heads::is_empty")]
         cut: Heads,
     },
-    /// How much of a device's journals the author had accepted when it stopped reading it.
+    /// How much of a device's journals the author had accepted when it stopped reading them.
     Heads {
         device: DeviceId,
         heads: Heads,
     },
-    /// Approve here whatever that device approves.
+    /// Approve here every device that this device approves.
     Follow {
         device: DeviceId,
     },
@@ -54,11 +56,12 @@ pub enum Statement {
     Forget {
         session: SessionKey,
     },
-    /// Take a `Forget` back that nobody has carried out.
+    /// Undo a `Forget` that nobody has carried out.
     ForgetUndone {
         session: SessionKey,
     },
-    /// The receipt: the author has removed the session from its vault, and from its store unless `left` says otherwise.
+    /// The receipt: the author has removed the session from its vault, and from its store unless
+    /// `left` gives a reason.
     Forgotten {
         session: SessionKey,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -66,17 +69,17 @@ pub enum Statement {
     },
 }
 
-/// Why a forgotten session is in a tool's store still.
+/// Why a forgotten session is still in a tool's store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Left {
-    /// The session is open; it is removed when it is closed.
+    /// The session is open and will be removed when it is closed.
     Open,
-    /// The tool does not let anybody else remove it.
+    /// The tool lets no other program remove the session.
     Tool,
-    /// The store could not be read or written; it is tried again.
+    /// The store could not be read or written; removal is tried again.
     Failed,
-    /// Something else, which this version does not know.
+    /// A reason that this version does not know.
     #[serde(other)]
     Other,
 }
@@ -90,41 +93,41 @@ pub struct Stated {
     pub statement: Statement,
 }
 
-/// The statements that were accepted, by author.
+/// The accepted statements, by author.
 pub type Statements = BTreeMap<DeviceId, Vec<Stated>>;
 
-/// A device approves at most this many others for those who follow it.
+/// How many devices one device can approve for those that follow it.
 pub const MOST_FOLLOWED: usize = 64;
 
-/// The answer for one device.
+/// The folded device list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeviceList {
     pub approved: BTreeMap<DeviceId, Approved>,
     pub revoked: BTreeMap<DeviceId, Revoked>,
-    /// Devices that were approved here and are neither that nor revoked any more: what was accepted of them stays.
+    /// Devices once approved here, now neither approved nor revoked: their accepted frames stay.
     pub stopped: BTreeMap<DeviceId, Heads>,
-    /// Devices whose approval this device took back, so that nobody proposes them again.
+    /// Devices whose approval this device withdrew, so that nobody proposes them again.
     pub unapproved: BTreeSet<DeviceId>,
     pub followed: BTreeSet<DeviceId>,
-    /// Sessions that are to be removed, or are removed already.
+    /// Sessions that are to be removed, or already are.
     pub forgotten: BTreeMap<SessionKey, Forgotten>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Approved {
     pub name: String,
-    /// The followed device that approved it; `None` if this device did.
+    /// The followed device that approved this one; `None` if this device did.
     pub via: Option<DeviceId>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Revoked {
     pub name: String,
-    /// Who revoked it, with the frame and the time of the statement.
+    /// Who revoked the device, with the frame and the time of the statement.
     pub by: BTreeMap<DeviceId, (u64, Hlc)>,
-    /// Frames that are accepted of each of its journals; none of a journal that is not named.
+    /// How many frames of each of its journals are accepted; none of an unnamed journal.
     pub heads: Heads,
-    /// Frames that count, if somebody revoked it with `since`; none of a journal that is not named.
+    /// How many frames count after a revocation with `since`; none of an unnamed journal.
     pub cut: Option<Heads>,
     /// The earliest `since`.
     pub since: Option<Millis>,
@@ -132,13 +135,13 @@ pub struct Revoked {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Forgotten {
-    /// Who asked for it, and when.
+    /// Who requested the removal, and when.
     pub by: BTreeMap<DeviceId, Hlc>,
-    /// Devices that have carried it out, as each stated last.
+    /// Devices that have carried out the removal, each with its last statement.
     pub receipts: BTreeMap<DeviceId, Receipt>,
 }
 
-/// What a device stated about a session that it was to forget.
+/// A device's statement about a session that it had to forget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Receipt {
     pub at: Hlc,
@@ -146,7 +149,7 @@ pub struct Receipt {
 }
 
 impl Statement {
-    /// The device it is about.
+    /// The device that the statement is about.
     pub fn device(&self) -> Option<&DeviceId> {
         match self {
             Self::Approve { device, .. }
@@ -159,7 +162,7 @@ impl Statement {
         }
     }
 
-    /// The session it is about.
+    /// The session that the statement is about.
     pub fn session(&self) -> Option<&SessionKey> {
         match self {
             Self::Forget { session }
@@ -190,7 +193,7 @@ impl Revoked {
 /// One author's statements, the last of each kind.
 #[derive(Default)]
 struct Voice<'a> {
-    /// By device: its last approve, unapprove or revoke.
+    /// By device: the author's last approve, unapprove or revoke.
     standing: BTreeMap<&'a DeviceId, &'a Stated>,
     follows: BTreeMap<&'a DeviceId, bool>,
     heads: Vec<(&'a DeviceId, &'a Heads)>,
@@ -231,11 +234,13 @@ impl<'a> Voice<'a> {
 }
 
 impl DeviceList {
-    /// Folds what was stated into the answer for the device `own`. `list` names the list's own journal in heads.
+    /// Folds statements into the list for the device `own`. `list` is the name of the list's own
+    /// journal in heads.
     ///
-    /// Approved here is what this device's own last statement approves, or the last one of a device that it follows
-    /// and approves itself (one level). The last statement of any device trusted here, or of this one, may revoke; this
-    /// device's own approval overrules the revocations that it names, and no other. Revoked beats approved.
+    /// A device is approved by this device's own last statement, or by the last statement of a
+    /// device that this one follows and approves itself (one level). The last statement of this
+    /// device or of any device trusted here may revoke. This device's own approval overrules only
+    /// the revocations that it names. Revoked beats approved.
     pub fn of(own: &DeviceId, statements: &Statements, list: &str) -> Self {
         let voices: BTreeMap<&DeviceId, Voice<'_>> = statements
             .iter()
@@ -252,7 +257,7 @@ impl DeviceList {
             .copied()
             .filter(|device| ours.follows.get(device).is_some_and(|follows| *follows))
             .collect();
-        // What this device stated itself goes before what it hears from those it follows.
+        // This device's own statements take precedence over those of followed devices.
         let via: Vec<(&DeviceId, &DeviceId, &str)> = followed
             .iter()
             .filter_map(|followed| Some((*followed, voices.get(followed)?)))
@@ -262,7 +267,8 @@ impl DeviceList {
             })
             .filter(|(_, device, _)| *device != own && !ours.standing.contains_key(device))
             .collect();
-        // Once trusted is enough to revoke: otherwise whoever is faster silences the other.
+        // A device that was ever trusted here may revoke: otherwise the faster of two devices
+        // silences the other.
         let trusted: BTreeSet<&DeviceId> = direct
             .keys()
             .copied()
@@ -324,7 +330,7 @@ impl DeviceList {
         }
     }
 
-    /// The `over` of a new approval: the revocations that it overrules.
+    /// The `over` of a new approval: the revocations that the approval overrules.
     pub fn overruled(&self, device: &DeviceId) -> BTreeMap<DeviceId, u64> {
         let by = self
             .revoked
@@ -378,7 +384,7 @@ fn revoked<'a>(
             entry.since = Some(entry.since.map_or(*since, |known| known.min(*since)));
             entry.cut = Some(match entry.cut.take() {
                 None => cut.clone(),
-                // Of a journal that one of them does not name none stays.
+                // No frame of a journal stays if one of the revocations does not name it.
                 Some(known) => known
                     .into_iter()
                     .filter_map(|(journal, frames)| {
@@ -412,7 +418,7 @@ fn forgotten<'a>(
             let entry = all.entry((*session).clone()).or_default();
             let forgets = match stated.statement {
                 Statement::Forgotten { left, .. } => {
-                    // An author's statements come in its own order.
+                    // An author's statements arrive in order.
                     entry.receipts.insert(
                         author.clone(),
                         Receipt {
@@ -436,7 +442,8 @@ fn forgotten<'a>(
             *known = (*known).max(now);
         }
     }
-    // What this device has removed stays removed, whoever asked for it and whatever became of that device.
+    // A session that this device has removed stays removed, whoever requested the removal and
+    // whatever became of that device.
     all.retain(|session, _| {
         carried_out.contains(session) || last.get(session).is_some_and(|(_, _, forgets)| *forgets)
     });
@@ -455,7 +462,7 @@ mod tests {
         DeviceId::new(format!("DEVICE{n}"))
     }
 
-    /// Statements of device 0 (own), 1, 2 and 3, one a frame.
+    /// Statements of device 0 (own), 1, 2 and 3, one per frame.
     fn of(lists: &[&[Statement]]) -> Statements {
         let list = |stated: &&[Statement]| {
             let stated = stated.iter().enumerate().map(|(frame, statement)| Stated {
@@ -529,7 +536,7 @@ mod tests {
     #[test]
     fn rules() {
         let unapprove = |n| Statement::Unapprove { device: id(n) };
-        /// What it is about; the lists, one of each device; who is approved; who is revoked.
+        /// The rule's name; the lists, one per device; who is approved; who is revoked.
         type Rule<'a> = (&'a str, &'a [&'a [Statement]], &'a [usize], &'a [usize]);
         let table: &[Rule] = &[
             ("own_approval_approves", &[&[approve(1)]], &[1], &[]),
@@ -766,7 +773,7 @@ mod tests {
         fn a_stranger_changes_nothing(lists in lists(), more in proptest::collection::vec(statement(), 0..6)) {
             let mut other = lists.clone();
             let before = fold_all(&lists);
-            // Device 3 was never let in here, by nobody.
+            // Device 3 was never approved by anybody here.
             let never = !lists[..3].iter().flatten().any(|said| {
                 matches!(said, Statement::Approve { device, .. } if *device == id(3))
             });

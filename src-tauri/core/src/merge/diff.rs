@@ -1,5 +1,5 @@
-//! Two branches side by side: messages aligned by what they are, then turn by turn, then word by word. Pure, and
-//! bounded: a session of any length gets an answer in a bounded time, at worst a coarser one.
+//! Shows two branches side by side: aligned by message, then by turn, then by word. Pure and
+//! bounded: a session of any length gets an answer in bounded time, at worst a coarser one.
 
 use super::transcript::{ParsedMessage, Part, Reader, said_in};
 use crate::parallel;
@@ -11,20 +11,20 @@ use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::time::{Duration, Instant};
 
-/// Pairs of messages within one gap are compared only up to this many.
+/// The messages within one gap are compared only up to this many pairs.
 const MOST_PAIRS: usize = 250_000;
-/// Messages that share less than this are two, not one that changed.
+/// Messages that have less in common are two messages, not one that changed.
 const ALIKE: f32 = 0.5;
 const PREVIEW: usize = 200;
 /// Longer texts are not compared word by word.
 const MOST_WORDS: usize = 64 << 10;
 
-/// A message of a branch. Its body stays where it is: `line` says where.
+/// A message of a branch. The body is not copied; `line` says where to find it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Msg {
     /// Equal keys mean equal messages.
     pub key: String,
-    /// Which line of the branch after the common part, from 0; `off` and `len` in bytes of that part.
+    /// The line of the branch after the common part, from 0; `off` and `len` in bytes of that part.
     pub line: u64,
     pub off: u64,
     pub len: u64,
@@ -32,12 +32,12 @@ pub struct Msg {
     pub at: Option<String>,
     /// The first 200 characters.
     pub preview: String,
-    /// What it is made of, with sizes in bytes.
+    /// The kinds of its parts, with sizes in bytes.
     pub parts: Vec<(String, u64)>,
-    /// The same, with names and beginnings; empty where it is text alone, all of which begins in `preview`.
+    /// The same parts with names and beginnings. Empty for plain text: `preview` has its beginning.
     #[serde(default)]
     pub pieces: Vec<Part>,
-    /// The device that wrote it, by name.
+    /// The name of the device that wrote the message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
 }
@@ -61,7 +61,7 @@ pub struct Row {
     pub alike: f32,
 }
 
-/// A stretch of a text that is on this side only, or on both; in UTF-16 units, as a web page counts.
+/// A stretch of text that is on this side only or on both; in UTF-16 units, as web pages count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
     pub left: bool,
@@ -86,7 +86,7 @@ pub fn read(tail: &[u8], reader: Reader) -> Vec<Msg> {
     found
 }
 
-/// The messages in one line, wherever that lies: mostly one or none.
+/// The messages in one line; mostly one or none.
 fn messages(line: &[u8], reader: Reader) -> Vec<Msg> {
     records(line)
         .iter()
@@ -118,7 +118,7 @@ fn message(record: &Record, reader: Reader) -> Option<Msg> {
     })
 }
 
-/// Equal for messages that say the same.
+/// A key that is equal for messages with the same content.
 pub fn fingerprint(message: &ParsedMessage<'_>) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(message.role.as_bytes());
@@ -150,8 +150,9 @@ pub fn align(left: &[Msg], right: &[Msg], time: Duration) -> Vec<Row> {
     rows
 }
 
-/// The messages that are the same on both sides, in order. What the other side does not have at all is left out first:
-/// it changes nothing about the answer, and two sides with little in common would take the longest.
+/// Finds the messages that are the same on both sides, in order. Messages that the other side lacks
+/// entirely are left out first: they do not affect the answer, and two sides with little in common
+/// would take the longest.
 fn same(left: &[Msg], right: &[Msg], time: Duration) -> Vec<(usize, usize)> {
     let mut numbers: HashMap<&str, (usize, bool)> = HashMap::new();
     for message in left {
@@ -191,7 +192,8 @@ fn same(left: &[Msg], right: &[Msg], time: Duration) -> Vec<(usize, usize)> {
 
 type Range = std::ops::Range<usize>;
 
-/// Pairs the messages of a gap that are the same one, changed: the pairing with the most in common, in order.
+/// Pairs the messages of a gap that are one message, changed: the ordered pairing with most in
+/// common.
 fn gap(left: &[Msg], right: &[Msg], ours: Range, theirs: Range, rows: &mut Vec<Row>) {
     let (n, m) = (ours.len(), theirs.len());
     if n == 0 || m == 0 || n.saturating_mul(m) > MOST_PAIRS {
@@ -272,7 +274,7 @@ fn gap(left: &[Msg], right: &[Msg], ours: Range, theirs: Range, rows: &mut Vec<R
     }
 }
 
-/// The words of a text, each once, as hashes in order: cheap to compare with many others.
+/// The distinct words of a text as sorted hashes: cheap to compare with many others.
 fn words_of(text: &str) -> Vec<u64> {
     let hash = |word: &str| {
         let mut hasher = std::hash::DefaultHasher::new();
@@ -285,7 +287,7 @@ fn words_of(text: &str) -> Vec<u64> {
     words
 }
 
-/// The share of words two messages have in common.
+/// The share of words that two messages have in common.
 fn in_common(ours: &[u64], theirs: &[u64]) -> f32 {
     let (mut l, mut r, mut both) = (0, 0, 0usize);
     while l < ours.len() && r < theirs.len() {
@@ -302,7 +304,7 @@ fn in_common(ours: &[u64], theirs: &[u64]) -> f32 {
     }
 }
 
-/// Which words differ; `None` where the texts are too long for it.
+/// The differing words; `None` if the texts are too long for it.
 pub fn words(left: &str, right: &str, time: Duration) -> Option<Vec<Span>> {
     if left.len().max(right.len()) > MOST_WORDS {
         return None;
@@ -340,7 +342,7 @@ pub fn words(left: &str, right: &str, time: Duration) -> Option<Vec<Span>> {
     Some(spans)
 }
 
-/// Joins a span to the one before it on the same side, if both say the same.
+/// Joins a span to the previous one on the same side, if both are alike.
 fn push(spans: &mut Vec<Span>, span: Span) {
     match spans
         .iter_mut()

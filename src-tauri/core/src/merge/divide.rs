@@ -1,26 +1,28 @@
-//! Which branch of a doc that went two ways keeps the session's id, and which become sessions of their own.
+//! Decides which branch of a split doc keeps the session's id and which branches become sessions of
+//! their own.
 //!
-//! The trunk is the branch that was recorded first, unless the user said otherwise; at every point where branches part,
-//! the one whose first line was recorded first goes on. So the answer depends on the set of lines and stamps alone.
+//! The trunk is the branch that was recorded first, unless the user decided otherwise: at every
+//! fork point the branch whose first line was recorded first continues. The answer therefore
+//! depends only on the set of lines and stamps.
 
 use super::choice::Decided;
 use crate::session::{ChainId, Hlc, Trie};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Who recorded a line before all others.
+/// Who recorded a line first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct First {
     pub at: Hlc,
     /// The short id.
     pub device: String,
-    /// The device's name when it wrote that.
+    /// The device's name when it recorded the line.
     pub name: String,
 }
 
 pub type Firsts = BTreeMap<ChainId, First>;
 
-/// The ends that count once the user's decisions are taken into account.
+/// The ends that count after the user's decisions are applied.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ends {
     pub live: Vec<ChainId>,
@@ -32,34 +34,35 @@ pub struct Ends {
 pub struct Fork {
     /// Its first line.
     pub first_line: ChainId,
-    /// The node where it leaves the others.
+    /// The last node that the branch shares with the others.
     pub fork_point: ChainId,
     pub tip: ChainId,
-    /// The user has not decided about it.
+    /// The user has not decided about this branch.
     pub open: bool,
 }
 
-/// What becomes of a doc's branches.
+/// How a doc's branches are divided.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Divided {
     pub trunk: ChainId,
-    /// Where the trunk leaves the first of the others.
+    /// The node where the first of the forks leaves the trunk.
     pub fork_point: ChainId,
-    /// The first of them first.
+    /// Ordered by first recording.
     pub forks: Vec<Fork>,
 }
 
-/// Takes out what the user put away and what was written for decisions that were taken back. `tips` are the branches
-/// that tell a story of their own ([`super::branches`]).
+/// Removes the ends that the user put away and the lines written for undone decisions. `tips` are
+/// the branches with conversation of their own ([`super::branches`]).
 pub fn ends(trie: &Trie, tips: &[ChainId], decided: &Decided<'_>) -> Ends {
-    // Opening a session to look at it is no word.
+    // Opening a session to look at it adds no message.
     let is_still = |tip: ChainId, end: ChainId| {
         tip == end || (trie.is_ancestor(end, tip) && trie.said_between(end, tip) == 0)
     };
     let mut live: Vec<ChainId> = tips.to_vec();
     loop {
         let back = live.iter().enumerate().find_map(|(at, tip)| {
-            // Only ever upwards: whatever another device claims to have made, this comes to an end, at a line that is there.
+            // Only ever upwards: whatever lines another device claims to have made, the loop ends,
+            // and at an existing line.
             let goes_up = |from: ChainId| from != *tip && trie.is_ancestor(from, *tip);
             let made = decided
                 .taken_back
@@ -84,8 +87,8 @@ pub fn ends(trie: &Trie, tips: &[ChainId], decided: &Decided<'_>) -> Ends {
     Ends { live, away }
 }
 
-/// The ways in which ends part: each with the node above it and one of its ends. Their first lines are what
-/// [`divide`] asks for.
+/// The branches at every fork point: the node above the branch and one of its ends. [`divide`]
+/// needs their first lines.
 pub fn ways(trie: &Trie, live: &[ChainId]) -> Vec<(ChainId, ChainId)> {
     let mut found = Vec::new();
     let mut groups = vec![live.to_vec()];
@@ -99,7 +102,7 @@ pub fn ways(trie: &Trie, live: &[ChainId]) -> Vec<(ChainId, ChainId)> {
     found
 }
 
-/// Where several ends part, and which of them go on together; `None` for one alone.
+/// The node where several ends diverge, and the ends grouped by branch; `None` for a single end.
 fn part(trie: &Trie, group: &[ChainId]) -> Option<(ChainId, Vec<Vec<ChainId>>)> {
     if group.len() < 2 {
         return None;
@@ -120,22 +123,23 @@ fn part(trie: &Trie, group: &[ChainId]) -> Option<(ChainId, Vec<Vec<ChainId>>)> 
     Some((node, parts))
 }
 
-/// The first line of the way from `node` towards `tip`, if it is a node of its own.
+/// The first line from `node` towards `tip`, if that line is a node of its own.
 pub fn first_line_after(trie: &Trie, node: ChainId, tip: ChainId) -> Option<ChainId> {
     trie.first_edge(node, tip)
         .filter(|edge| edge.lines == 1)
         .map(|edge| edge.tip)
 }
 
-/// Ends that are still together while dividing goes on.
+/// Ends that are not divided yet.
 struct Group {
     ends: Vec<ChainId>,
-    /// The first line and the parting of the fork they belong to; none for the trunk's.
+    /// First line and fork point of the fork these ends belong to; `None` for the trunk.
     fork: Option<(ChainId, ChainId)>,
 }
 
-/// Divides the ends among the session and its forks; `None` where there are none. An unknown first line counts as the
-/// last recorded. What was put away has its part in it: another branch does not get its name.
+/// Divides the ends among the session and its forks; `None` if there are no ends. An unknown first
+/// line counts as recorded last. Branches that were put away take part, so that no other branch
+/// gets their name.
 pub fn divide(trie: &Trie, ends: &Ends, firsts: &Firsts, decided: &Decided<'_>) -> Option<Divided> {
     let mut divided = Divided {
         trunk: *ends.live.first()?,

@@ -1,11 +1,11 @@
-//! A branch as a session of its own: an id that every device derives alike, and bytes that differ from the parent's in
-//! that id alone.
+//! Turns a branch into a session of its own: its id is the same on every device, and its bytes
+//! differ from the parent's only in that id.
 
 use crate::session::{ChainId, SessionId, decent_name};
 use memchr::memmem;
 
-/// The id of the session that holds the branch of `parent` which begins with the line `head`. It has the parent's
-/// length and shape; of a UUID, that of a random one (version 4).
+/// The id of the session that holds the branch of `parent` whose first line is `first_line`. The id
+/// has the parent's length and shape; a UUID becomes a random one (version 4).
 pub fn fork_id(parent: &SessionId, first_line: ChainId) -> SessionId {
     let mut hasher = blake3::Hasher::new_derive_key("session-roam v1 fork");
     hasher.update(parent.as_str().as_bytes());
@@ -18,7 +18,8 @@ pub fn fork_id(parent: &SessionId, first_line: ChainId) -> SessionId {
         byte[0]
     };
     let uuid = is_uuid_shaped(parent.as_str());
-    // Tools sort by an id that begins with a time: the fork's stays near its parent's, within a quarter of an hour.
+    // Tools sort by an id that begins with a time: the fork's time stays within a quarter of an
+    // hour of its parent's.
     let kept = if begins_with_a_time(parent.as_str()) {
         TIME_DIGITS - 6
     } else {
@@ -57,7 +58,7 @@ fn is_uuid_shaped(text: &str) -> bool {
     text.len() == 36 && text.bytes().enumerate().all(fits)
 }
 
-/// A letter for a letter, a digit for a digit; a number does not come to begin with 0.
+/// Replaces a letter with a letter and a digit with a digit; a number does not begin with 0.
 fn like(old: char, at: usize, byte: u8) -> char {
     let (digit, letter) = (char::from(b'0' + byte % 10), char::from(b'a' + byte % 26));
     match old {
@@ -69,7 +70,7 @@ fn like(old: char, at: usize, byte: u8) -> char {
     }
 }
 
-/// Puts `to` in the place of every `from`, which has the same length: offsets stay what they are.
+/// Replaces every `from` with `to`. Both have the same length, so offsets stay valid.
 pub fn substitute(bytes: &mut [u8], from: &SessionId, to: &SessionId) {
     let (from, to) = (from.as_str().as_bytes(), to.as_str().as_bytes());
     if from.is_empty() || from.len() != to.len() {
@@ -89,8 +90,8 @@ pub fn substituted(text: &str, from: &SessionId, to: &SessionId) -> String {
     text.replace(from.as_str(), to.as_str())
 }
 
-/// The title of a fork, from its parent's and the name of the device that went its own way: one line, whatever a
-/// config file or another device says the name is.
+/// The title of a fork, from its parent's title and the name of the device that diverged. Always a
+/// single line, whatever name a config file or another device gives.
 pub fn fork_title(parent: &str, device: &str) -> String {
     format!("{parent} (from {})", decent_name(device))
 }

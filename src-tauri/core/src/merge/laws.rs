@@ -1,8 +1,9 @@
-//! The laws of merging, on bytes: three to five devices append, open without a word, die in the middle of a line, rewind,
-//! compact, cut their own file short, meet, hear things twice and forget, and one comes late.
+//! The laws of merging, on bytes: three to five devices append, open without a message, crash in
+//! the middle of a line, rewind, compact, truncate their own file, sync, receive entries twice and
+//! forget; one device joins late.
 //!
-//! What a device knows is the set of entries it has seen; its state is the set of lines (a trie) that follows from
-//! them. Merging is union. Files are what a set is projected to.
+//! A device's knowledge is the set of entries it has seen; its state is the set of lines (a trie)
+//! that follows from them. Merging is union. Files are projections of a set.
 
 use super::{
     Decided, DocEnds, DocView, First, Firsts, Fork, Guards, LocalTip, SessionView, Settled, Step,
@@ -25,33 +26,33 @@ const SESSION: &str = "11111111-1111-4111-8111-111111111111";
 
 #[derive(Clone, Debug)]
 enum Act {
-    /// So many lines of conversation; a line may be one that others have, too.
+    /// Adds this many message lines; a line may be one that others have too.
     Append {
         lines: u8,
         common: bool,
     },
-    /// The tool notes something, and nobody says a word.
+    /// The tool adds a record without a message.
     Open {
         note: u8,
     },
-    /// The process dies in the middle of a line.
+    /// The process crashes in the middle of a line.
     Tear,
-    /// The user goes back and asks something else: to the file, one more line that points further up.
+    /// The user goes back and asks something else: the file gets a line that points further up.
     Rewind,
     Compact,
-    /// The tool takes its own last lines out.
+    /// The tool removes its own last lines.
     Cut {
         lines: u8,
     },
-    /// Hears all that another one knows.
+    /// Receives all that another device knows.
     Sync {
         with: Index,
     },
-    /// Hears it all again.
+    /// Receives everything again.
     Again {
         with: Index,
     },
-    /// Loses what it remembers of its own file, and records it anew.
+    /// Loses the memory of its own file and records it anew.
     Forget,
 }
 
@@ -69,7 +70,7 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// Three to five devices and what they do, one after the other. The last one comes late: it does nothing.
+/// Three to five devices and their acts in sequence. The last device joins late: it does nothing.
 fn story() -> impl Strategy<Value = History> {
     let acts = prop::collection::vec((any::<Index>(), act()), 1..40);
     (3..=5usize, acts).prop_map(|(devices, acts)| {
@@ -81,7 +82,7 @@ fn story() -> impl Strategy<Value = History> {
     })
 }
 
-/// The same without anybody taking lines out of a file: then all that was ever held is a way from the start.
+/// The same without removed lines: every state of a file is then a path from the start.
 fn story_of_appends() -> impl Strategy<Value = History> {
     story().prop_filter("nobody cuts", |history| {
         history.entries.iter().all(|entry| entry.replaces.is_none())
@@ -115,7 +116,7 @@ impl fmt::Debug for Entry {
 #[derive(Clone, Default)]
 struct Device {
     file: Vec<u8>,
-    /// The whole lines that it recorded.
+    /// The whole lines that the device recorded.
     recorded: Vec<u8>,
     known: BTreeSet<usize>,
     numbers: u64,
@@ -187,7 +188,7 @@ impl History {
         }
     }
 
-    /// Behind a half line a tool begins a new one.
+    /// After a half line, a tool starts a new one.
     fn write(&mut self, device: usize, text: &str) {
         let file = &mut self.devices[device].file;
         if file.last().is_some_and(|byte| *byte != b'\n') {
@@ -206,7 +207,7 @@ impl History {
         }
     }
 
-    /// What is new in the file goes into the device's journal.
+    /// Records new lines of the file in the device's journal.
     fn record(&mut self, device: usize) {
         let Device {
             file,
@@ -240,7 +241,7 @@ impl History {
         self.held.insert(now);
     }
 
-    /// Hears what the other one knows; goes on with it in the file if that is the only way to go.
+    /// Receives what the other device knows; extends the file if there is only one branch.
     fn sync(&mut self, device: usize, with: usize) {
         let theirs = self.devices[with].known.clone();
         self.devices[device].known.extend(theirs);
@@ -260,7 +261,7 @@ impl History {
         (0..self.entries.len()).collect()
     }
 
-    /// The trie of these entries, taken in in this order.
+    /// The trie of these entries, inserted in this order.
     fn union(&self, entries: impl IntoIterator<Item = usize>) -> Trie {
         let mut trie = Trie::new(ChainId::log_start());
         for entry in entries {
@@ -308,7 +309,7 @@ impl History {
         }
     }
 
-    /// What a set is, whatever way it came about.
+    /// The content of a set, independent of its history.
     fn set(&self, trie: &Trie) -> Set {
         let lines = trie
             .edges()
@@ -358,7 +359,7 @@ impl History {
             .collect()
     }
 
-    /// Which end the session's own file has, and which branches become files of their own.
+    /// The end of the session's own file, and the branches that become files of their own.
     fn project(&self, trie: &mut Trie) -> Settled {
         let tips = branches(trie);
         for (node, tip) in ways(trie, &tips) {
@@ -408,7 +409,7 @@ impl History {
         (id, bytes)
     }
 
-    /// Every way from the start to an end, whoever went away from it since.
+    /// Every path from the start to an end, withdrawn or not.
     fn ways(&self, trie: &Trie) -> Vec<Vec<u8>> {
         let tips = trie.edges().iter().map(|edge| edge.tip);
         let ends = tips.filter(|tip| !trie.edges().iter().any(|edge| edge.after == *tip));
@@ -438,7 +439,7 @@ impl LineSource for History {
     }
 }
 
-/// All that a set of lines says of itself.
+/// Everything observable about a set of lines.
 #[derive(Clone, Debug, PartialEq)]
 struct Set {
     lines: BTreeSet<ChainId>,
@@ -493,7 +494,7 @@ fn shuffled(mut entries: Vec<usize>, mut seed: u64) -> Vec<usize> {
     entries
 }
 
-/// Without what was only noted at the end of it.
+/// The file without trailing records that are no messages.
 fn said_part(file: &[u8]) -> Vec<u8> {
     let lines: Vec<&[u8]> = file.split_inclusive(|byte| *byte == b'\n').collect();
     let end = lines
@@ -532,7 +533,7 @@ fn plan_for(trie: &Trie, settled: &Settled, local: ChainId) -> Verdict {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
 
-    /// Whose journals are read first does not matter.
+    /// The order in which journals are read does not matter.
     #[test]
     fn l1_union_is_commutative(history in story(), one in any::<Index>(), other in any::<Index>()) {
         let n = history.devices.len();
@@ -542,7 +543,7 @@ proptest! {
         prop_assert_eq!(history.set(&there), history.set(&back));
     }
 
-    /// Who met whom first does not matter: any order of all entries, however the devices are grouped.
+    /// The order in which devices meet does not matter: any order of all entries, in any grouping.
     #[test]
     fn l2_union_is_associative(history in story(), turn in any::<Index>(), seed in any::<u64>()) {
         let straight = history.set(&history.union(history.all()));
@@ -555,7 +556,7 @@ proptest! {
         prop_assert_eq!(straight.orphans, 0);
     }
 
-    /// What is heard twice is heard once.
+    /// Receiving twice is the same as receiving once.
     #[test]
     fn l3_union_is_idempotent(history in story(), seed in any::<u64>()) {
         let once = history.union(history.all());
@@ -563,7 +564,8 @@ proptest! {
         prop_assert_eq!(history.set(&once), history.set(&twice));
     }
 
-    /// Who knows it all learns nothing from who knows a part of it; who knows a part then knows it all.
+    /// A device that knows everything learns nothing from one that knows a part; the other learns
+    /// the rest.
     #[test]
     fn l4_a_part_is_absorbed(history in story(), device in any::<Index>()) {
         let part = &history.devices[device.index(history.devices.len())].known;
@@ -576,7 +578,7 @@ proptest! {
         prop_assert!(known.is_subset(&all.lines), "a union takes no line away");
     }
 
-    /// Who is behind gets exactly the bytes that are missing, at the end of what is there.
+    /// A device that is behind gets exactly the missing bytes, at the end of its file.
     #[test]
     fn l5_fast_forward_is_exact(history in story_of_appends(), device in any::<Index>(), behind in any::<Index>()) {
         let device = &history.devices[device.index(history.devices.len())];
@@ -600,7 +602,7 @@ proptest! {
         }
     }
 
-    /// No file ever held a line, or held it more often, that the union does not hold as often.
+    /// The union holds every line of every file ever held, and at least as often.
     #[test]
     fn l6_every_line_of_every_file_is_in_the_union(history in story(), seed in any::<u64>()) {
         let trie = history.union(shuffled(history.all(), seed));
@@ -615,8 +617,9 @@ proptest! {
         }
     }
 
-    /// Every file ever held is the beginning of a way through the union, its lines in its order and none between them;
-    /// and what was said in it, the beginning of the session's own file or of a fork's with the id put back.
+    /// Every file ever held is the beginning of a path through the union, in order and without
+    /// gaps. Its messages are the beginning of the session's own file, or of a fork's with the id
+    /// put back.
     #[test]
     fn l7_every_file_is_the_beginning_of_a_way(history in story(), seed in any::<u64>()) {
         let mut trie = history.union(shuffled(history.all(), seed));
@@ -638,7 +641,8 @@ proptest! {
         }
     }
 
-    /// After a merge, one more line at the end of a branch is one more line at the end of that branch, and nothing else.
+    /// After a merge, one more line at the end of a branch adds one line to that branch, nothing
+    /// else.
     #[test]
     fn l8_appending_after_a_merge_goes_on_where_it_was(mut history in story(), pick in any::<Index>()) {
         let before = history.union(history.all());
@@ -659,8 +663,8 @@ proptest! {
         prop_assert_eq!(is.branches.into_iter().collect::<BTreeSet<_>>(), others);
     }
 
-    /// The names of devices and their clocks have no say in what is known and which branches there are, and their names
-    /// none in what becomes of the branches.
+    /// Names and clocks of devices do not affect what is known and which branches exist; names do
+    /// not affect what becomes of the branches.
     #[test]
     fn l10_no_name_and_no_clock_enters(history in story(), seed in any::<u64>(), skew in prop::array::uniform5(-100_000..100_000i64)) {
         let names = shuffled((0..history.devices.len()).collect(), seed);
@@ -675,8 +679,8 @@ proptest! {
         prop_assert_eq!(one, other.set(&other.union(shuffled(other.all(), seed))));
     }
 
-    /// What cannot be merged without doubt is not merged: a step takes words out of a file that is here only if another
-    /// file has them, and what the user must decide is not written at all.
+    /// Doubtful merges are not made: a step removes messages from a file here only if another file
+    /// has them, and nothing that the user must decide is written.
     #[test]
     fn l11_a_refusal_leaves_both_as_they_are(history in story(), device in any::<Index>()) {
         let device = &history.devices[device.index(history.devices.len())];
@@ -706,8 +710,8 @@ proptest! {
         }
     }
 
-    /// A fork is its branch with another id: put back, it is the branch, byte for byte. Every device makes the same
-    /// forks, and a fork keeps its id while its branch grows.
+    /// A fork is its branch with another id: with the id put back, the bytes are the branch's.
+    /// Every device makes the same forks, and a fork keeps its id while its branch grows.
     #[test]
     fn l12_a_fork_is_undone_by_putting_the_old_id_back(mut history in story(), seed in any::<u64>()) {
         let mut trie = history.union(history.all());

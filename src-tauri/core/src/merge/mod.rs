@@ -1,5 +1,5 @@
-//! What to do about a session, given what is in the tool's store here and what the journals say. Pure: values in,
-//! values out, and it cannot fail.
+//! Decides what to do about a session, given the content of the tool's store on this device and of
+//! the journals. Pure: takes values, returns values, and cannot fail.
 
 pub mod choice;
 pub mod device_list;

@@ -1,4 +1,5 @@
-//! `plan` decides; `engine::reconcile` does. A plan can be printed, counted, tested and shown (`roam plan`).
+//! `plan` decides; `engine::reconcile` applies. A plan can be printed, counted, tested and shown
+//! (`roam plan`).
 
 use super::settle::{Settled, Split};
 use crate::session::{ChainId, DocKind, DocName, Reason, Trie};
@@ -11,49 +12,50 @@ pub struct SessionView<'a> {
     pub guards: Guards,
 }
 
-/// What stands outside the docs and forbids or delays writing.
+/// Circumstances outside the docs that forbid or delay writing.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Guards {
-    /// Who has the session open here.
+    /// The program that has the session open here.
     pub live: Option<String>,
-    /// Where the project is on this device.
+    /// The project's directory on this device.
     pub place: Option<PathBuf>,
-    /// Another device names a directory of this one that it has no say in.
+    /// Another device names a directory of this device, over which it has no say.
     pub place_refused: bool,
-    /// The session lies in another project's directory, or its own has turned up: it leaves where it lies, and comes
-    /// back where it belongs.
+    /// The session lies in another project's directory, or its own directory has appeared: it is
+    /// removed from the old place and written again in the right one.
     pub misplaced: bool,
     /// The project's name for the user.
     pub project: String,
-    /// Its key, which commands take.
+    /// The project's key, as commands take it.
     pub project_key: String,
     pub excluded: bool,
     pub tool_on: bool,
-    /// The user wants nothing written for a while.
+    /// The user paused writing.
     pub paused: bool,
     /// The tool's store lost many sessions at once.
     pub tool_held: bool,
-    /// What of the tool's store is not known well enough to write there.
+    /// The part of the tool's store that is too little known to write there.
     pub unknown: Option<String>,
-    /// The user has seen that another device rewrote this session, and agreed.
+    /// The user saw that another device rewrote this session, and agreed.
     pub rewrite_released: bool,
-    /// Titles of sessions that must be here first and are not.
+    /// Titles of sessions that must be on this device first and are missing.
     pub missing_parents: Vec<String>,
 }
 
 pub struct DocView<'a> {
     pub name: &'a DocName,
     pub kind: DocKind,
-    /// The doc that makes the session; the others belong to it.
+    /// The doc that makes the session; the other docs depend on it.
     pub main: bool,
     pub trie: &'a Trie,
-    /// What the tool's store holds; recorded already.
+    /// The tip in the tool's store, already recorded.
     pub local: Option<LocalTip>,
-    /// The tip that was in the store when we last looked, even if the file is gone now.
+    /// The tip in the store at the last scan, even if the file is gone now.
     pub base: Option<ChainId>,
-    /// What is in the store is to be written anew, though its lines are the same.
+    /// The doc in the store must be rewritten, though its lines are the same.
     pub stale: bool,
-    /// Ends that are kept whatever is written under the session's own id: branches, and what the user put away.
+    /// Ends that are kept whatever is written under the session's own id: branches, and ends that
+    /// the user put away.
     pub kept: Vec<ChainId>,
 }
 
@@ -65,26 +67,26 @@ pub struct LocalTip {
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
-    /// Make the doc from nothing.
+    /// Create the doc.
     Create { doc: DocName, to: ChainId },
-    /// Add lines to the doc.
+    /// Append lines to the doc.
     Append {
         doc: DocName,
         from: ChainId,
         to: ChainId,
     },
-    /// Write the doc anew.
+    /// Rewrite the doc.
     Replace {
         doc: DocName,
         from: ChainId,
         to: ChainId,
     },
-    /// Take the doc out of the store: the user put the session away, and the vault has all of it.
+    /// Remove the doc from the store: the user put the session away, and the vault has all of it.
     Remove { doc: DocName, from: ChainId },
 }
 
 impl Step {
-    /// All of the doc is to be written, where lines were to be added.
+    /// Turns an append into a rewrite of the whole doc.
     pub fn make_whole(&mut self) {
         if let Self::Append { doc, from, to } = self {
             *self = Self::Replace {
@@ -95,7 +97,7 @@ impl Step {
         }
     }
 
-    /// It writes all of the doc.
+    /// Whether the step writes the whole doc.
     pub fn is_whole(&self) -> bool {
         matches!(self, Self::Create { .. } | Self::Replace { .. })
     }
@@ -110,26 +112,26 @@ impl Step {
     }
 }
 
-/// How the session stands, and what is to be done about it now.
+/// The state of a session and what to do about it now.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
-    /// The store holds what the journals say.
+    /// The store and the journals are equal.
     Here,
-    /// Nothing of it is in the store, and nothing shall be: it was deleted here.
+    /// The store has no part of the session and stays that way: the session was deleted here.
     Elsewhere {
         why: String,
     },
     Checkout(Vec<Step>),
-    /// `steps` are ready as soon as the reason is gone.
+    /// `steps` can run as soon as the reason is gone.
     Waiting {
         code: Reason,
         why: String,
         hint: String,
         steps: Vec<Step>,
     },
-    /// It went two ways in a manner that only the user can decide; nothing is written until then.
+    /// The session is split in a way that only the user can decide; nothing is written until then.
     Ask(Split),
-    /// The user put it away: it is in the vault and in no store.
+    /// The user put the session away: it is in the vault and in no store.
     Away,
     Held {
         code: Reason,
@@ -137,13 +139,13 @@ pub enum Verdict {
         hint: String,
         steps: Vec<Step>,
     },
-    /// Parts of it are still on their way.
+    /// Parts of the session have not arrived yet.
     Arriving,
 }
 
-/// Decides. The docs' local tips are recorded already, so each lies in its trie.
+/// Decides. The docs' local tips are recorded already, so each is in its trie.
 pub fn plan(view: &SessionView<'_>) -> Verdict {
-    // Side docs of a session whose main doc is still on its way are nothing that a tool would find.
+    // Without the main doc, which has not arrived, a tool would not find the side docs.
     if !view.docs.iter().any(|doc| doc.main && !doc.trie.is_empty()) {
         return Verdict::Arriving;
     }
@@ -173,8 +175,9 @@ pub fn plan(view: &SessionView<'_>) -> Verdict {
     let gone = targets
         .iter()
         .find(|(doc, _)| doc.main && doc.local.is_none());
-    // Deleted here since we last looked: not ours to undo, unless another device went on with the conversation. What
-    // changes beside it brings nothing back, for no tool would find it.
+    // The session was deleted here since the last scan. It is restored only if another device
+    // continued the conversation. Changes to side docs restore nothing, for no tool would find
+    // them.
     if gone.is_some_and(|(doc, to)| doc.base == Some(*to)) {
         return Verdict::Elsewhere {
             why: "It was deleted from this device's store; the vault keeps it.".into(),
@@ -190,7 +193,7 @@ pub fn plan(view: &SessionView<'_>) -> Verdict {
     guard(view, steps)
 }
 
-/// All that is in the store; it is in the journals, too.
+/// Removes all docs from the store; the journals have them too.
 fn removals(view: &SessionView<'_>) -> Vec<Step> {
     let there = |doc: &DocView<'_>| {
         doc.local.map(|local| Step::Remove {
@@ -210,9 +213,9 @@ fn put_away(view: &SessionView<'_>) -> Verdict {
     }
 }
 
-/// The live tips that differ in what was said. A tail without any conversation, left by merely opening the session,
-/// is no branch beside one that goes on (it stays in the journals); among several such tails the one with the
-/// greatest chain id counts, on every device.
+/// The live tips with different conversations. A tail without messages, left by merely opening the
+/// session, is no branch beside one that continues (the tail stays in the journals). Among several
+/// such tails, the one with the greatest chain id counts, on every device.
 pub fn branches(trie: &Trie) -> Vec<ChainId> {
     let tips = trie.live_tips();
     let outdone = |tip: ChainId| {
@@ -228,8 +231,9 @@ pub fn branches(trie: &Trie) -> Vec<ChainId> {
     tips.iter().copied().filter(|tip| !outdone(*tip)).collect()
 }
 
-/// What brings the doc to `to`; `None` when nothing is needed or the doc was deleted here and nobody went on.
-/// `revived`: the session comes (back) as a whole, so its deleted parts come along.
+/// The step that brings the doc to `to`; `None` if none is needed, or if the doc was deleted here
+/// and nobody continued it. `revived`: the session is created or restored as a whole, with its
+/// deleted parts.
 fn step(doc: &DocView<'_>, to: ChainId, revived: bool) -> Option<Step> {
     let name = doc.name.clone();
     match doc.local {
@@ -248,7 +252,7 @@ fn step(doc: &DocView<'_>, to: ChainId, revived: bool) -> Option<Step> {
             from: tip,
             to,
         }),
-        // So was a part of it.
+        // A part of the session was deleted too.
         None if doc.base == Some(to) && !revived => None,
         None => Some(Step::Create { doc: name, to }),
     }
@@ -358,7 +362,8 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
     Verdict::Checkout(steps)
 }
 
-/// A project's key as a command takes it. What a shell would read otherwise is left to the user to copy.
+/// A project's key as a command takes it; a placeholder for a key with characters special to a
+/// shell.
 fn said(key: &str) -> &str {
     let is_plain =
         |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'/' | b'.' | b'_' | b'-');
@@ -369,7 +374,7 @@ fn said(key: &str) -> &str {
     }
 }
 
-/// Why a session has no directory here, and what its user can do: only what has a remote can be cloned.
+/// Why a session has no directory here, and what to do: only a project with a remote can be cloned.
 fn no_place(project: &str, key: &str) -> (String, String) {
     let map = format!("`roam projects map {} DIR`", said(key));
     match key.split_once(':') {
@@ -397,15 +402,15 @@ fn no_place(project: &str, key: &str) -> (String, String) {
     }
 }
 
-/// Words of a log's conversation would be taken away or changed by another device. (A snapshot's next generation is no
-/// rewrite, and neither is the loss of what a tool noted by being opened.)
+/// Whether another device would remove or change messages of a log. (The next generation of a
+/// snapshot is no rewrite, and neither is the loss of records that a tool added by being opened.)
 fn rewrites(doc: &DocView<'_>, step: &Step) -> bool {
     let loses = |from: ChainId, to: ChainId| match doc.kind {
         DocKind::Log => doc.trie.said_between(doc.trie.meet(from, to), from) > 0,
         DocKind::Snapshot => !doc.trie.is_ancestor(from, to),
     };
     match step {
-        // A branch of its own loses nothing by leaving the session's id to another one.
+        // A kept branch loses nothing when another one takes the session's id.
         Step::Replace { from, to, .. } => {
             loses(*from, *to) && doc.kept.iter().all(|end| loses(*from, *end))
         }

@@ -1,4 +1,4 @@
-//! The rules of the plan as a table: one row a rule, the row's name is the rule.
+//! The rules of the plan as a table: one row per rule, named after the rule.
 
 use super::choice::{Action, Choice, ChoiceId, Chosen, Decided, Made};
 use super::divide::{First, Firsts};
@@ -10,7 +10,7 @@ use crate::session::{
 };
 use std::path::PathBuf;
 
-/// Edges are never split in these tries: each run is told from one node to another.
+/// Edges are never split in these tries: each run goes from one node to another.
 struct Whole;
 
 impl LineSource for Whole {
@@ -25,14 +25,15 @@ impl LineSource for Whole {
     }
 }
 
-/// A doc of the session: its history as runs of one line or generation each, and what the store holds of it.
+/// A doc of the session: its history as runs of one line or generation, and its content in the
+/// store.
 struct Doc {
     name: DocName,
     kind: DocKind,
     trie: Trie,
     local: Option<ChainId>,
     base: Option<ChainId>,
-    /// Lines are recorded in the order in which they are told.
+    /// Lines count as recorded in the order given.
     firsts: Firsts,
     choices: Vec<Chosen>,
 }
@@ -58,7 +59,7 @@ impl Doc {
         }
     }
 
-    /// The node after these words, one word a line, from the start.
+    /// The node after these words, one word per line, from the start.
     fn node(&self, words: &str) -> ChainId {
         words
             .split_whitespace()
@@ -67,7 +68,7 @@ impl Doc {
             })
     }
 
-    /// Some device has gone this way. A word that begins with `_` is only noted, not said.
+    /// Some device wrote these lines. A word that begins with `_` is a record but no message.
     fn went(mut self, words: &str) -> Self {
         let mut after = self.trie.start();
         for word in words.split_whitespace() {
@@ -123,7 +124,7 @@ impl Doc {
         self
     }
 
-    /// The user decided: which way goes on, which ones are put away, which first lines are kept.
+    /// The user decided: the trunk, the branches put away, the first lines kept.
     fn decided(mut self, trunk: &str, away: &[&str], seen: &[&str]) -> Self {
         let choice = Choice {
             trunk: (!trunk.is_empty()).then(|| self.node(trunk)),
@@ -148,7 +149,7 @@ impl Doc {
         }
     }
 
-    /// A decision that added lines, taken back.
+    /// A decision that added lines, then undone.
     fn made_and_taken_back(mut self, from: &str, to: &str) -> Self {
         let made = vec![Made {
             from: self.node(from),
@@ -177,7 +178,7 @@ impl Doc {
         self
     }
 
-    /// Its author took it from one state to another that is no continuation.
+    /// The author replaced one state by another that does not continue it.
     fn rewrote(mut self, from: &str, to: &str) -> Self {
         let (old, new) = (self.node(from), self.node(to));
         let at = Hlc {
@@ -196,14 +197,14 @@ impl Doc {
         self
     }
 
-    /// The store holds this.
+    /// The store holds these words.
     fn here(mut self, words: &str) -> Self {
         self.local = Some(self.node(words));
         self.base = self.local;
         self
     }
 
-    /// The store held this when we last looked, and holds nothing now.
+    /// The store held these words at the last scan and is empty now.
     fn gone(mut self, words: &str) -> Self {
         self.base = Some(self.node(words));
         self
@@ -259,7 +260,7 @@ fn settled(docs: &[Doc]) -> Settled {
     settle(&ends.collect::<Vec<_>>())
 }
 
-/// How the docs' branches stand in short: the trunk, then each fork with its first line; `?` after one that is open.
+/// The docs' branches in short: trunk, then each fork with its first line; `?` after an open one.
 fn stands(docs: &[Doc]) -> String {
     let Settled {
         targets,
@@ -438,7 +439,7 @@ fn which_branch_keeps_the_id() {
     }
 }
 
-/// A verdict in short: what is to be done, and with which docs.
+/// A verdict in short: the steps and their docs.
 fn short(verdict: &Verdict) -> String {
     let steps = |steps: &[Step]| -> String {
         let each = steps.iter().map(|step| match step {

@@ -1,5 +1,6 @@
-//! Which end of each doc belongs into the tool's store under the session's own id, and which branches become sessions
-//! beside it. Pure: from tries, stamps and decisions to names of ends, with the reason in words.
+//! Decides which end of each doc belongs in the tool's store under the session's own id, and which
+//! branches become sessions beside it. Pure: takes tries, stamps and decisions, returns ends, with
+//! the reason in words.
 
 use super::choice::Decided;
 use super::divide::{Divided, Ends, Firsts, Fork, divide, ends};
@@ -12,15 +13,15 @@ pub struct DocEnds<'a> {
     pub kind: DocKind,
     pub main: bool,
     pub trie: &'a Trie,
-    /// The ends that tell a story of their own.
+    /// The ends with conversation of their own.
     pub tips: Vec<ChainId>,
     pub firsts: &'a Firsts,
     pub decided: Decided<'a>,
-    /// A snapshot whose content cannot be compared part by part.
+    /// A snapshot whose contents cannot be compared part by part.
     pub opaque: bool,
 }
 
-/// How a session that went two ways stands.
+/// The state of a split session.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Split {
     pub doc: DocName,
@@ -31,7 +32,7 @@ pub struct Split {
 }
 
 impl Split {
-    /// The user has something to decide.
+    /// Whether the user has something to decide.
     pub fn is_open(&self) -> bool {
         self.ask || self.divided.forks.iter().any(|fork| fork.open)
     }
@@ -44,10 +45,10 @@ impl Split {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settled {
-    /// The end of each doc that belongs to the session; a doc whose devices went back and forth has none.
+    /// The end of each doc that belongs to the session; none if the devices withdrew every end.
     pub targets: BTreeMap<DocName, ChainId>,
     pub split: Option<Split>,
-    /// The user put all of it away.
+    /// The user put the whole session away.
     pub away: bool,
 }
 
@@ -65,7 +66,7 @@ pub fn settle(docs: &[DocEnds<'_>]) -> Settled {
             ..Settled::default()
         };
     }
-    // Where the conversation itself parted, what lies beside it goes with its branches.
+    // If the conversation itself diverged, the other docs follow its branches.
     let beside_parts = docs.iter().all(|doc| !doc.main || doc.tips.len() < 2);
     let may_part = |doc: &DocEnds<'_>| doc.main || (beside_parts && doc.kind == DocKind::Log);
     let parted = |(doc, ends): &&(&DocEnds<'_>, Ends)| 1 < ends.live.len() && may_part(doc);
@@ -140,7 +141,7 @@ fn split_of(doc: &DocEnds<'_>, ends: &Ends) -> Option<Split> {
     } else {
         None
     };
-    // A decision counts for the branches that the user knew of, and for no later ones.
+    // A decision counts only for the branches that the user knew of.
     let chosen = divided.forks.iter().all(|fork| !fork.open);
     let reason = doubt.unwrap_or(match doc.kind {
         DocKind::Log => "Two devices went on from the same point, each with words of its own.",
@@ -154,7 +155,7 @@ fn split_of(doc: &DocEnds<'_>, ends: &Ends) -> Option<Split> {
     })
 }
 
-/// Somebody went on from what its author took back.
+/// Whether one device continued lines that their author withdrew.
 fn is_rewritten(trie: &Trie, live: &[ChainId]) -> bool {
     trie.replaced().iter().any(|replaced| {
         let went_on = live
@@ -172,7 +173,7 @@ fn is_rewritten(trie: &Trie, live: &[ChainId]) -> bool {
     })
 }
 
-/// The device that went the way of `trunk` first, where others went another one, put away or not.
+/// The device that began the branch of `trunk`, if others diverged from it, put away or not.
 fn author_of<'a>(doc: &DocEnds<'a>, trunk: ChainId) -> Option<&'a str> {
     let others = doc
         .tips
@@ -187,7 +188,7 @@ fn author_of<'a>(doc: &DocEnds<'a>, trunk: ChainId) -> Option<&'a str> {
         .map(|first| first.device.as_str())
 }
 
-/// The end of a doc beside the one that parted: what the same device wrote, else what was written last.
+/// The end of a doc beside the diverged one: by the same device, else the last one recorded.
 fn beside(doc: &DocEnds<'_>, live: &[ChainId], author: Option<&str>) -> Option<ChainId> {
     live.iter().copied().max_by_key(|tip| {
         let first = doc.firsts.get(tip);

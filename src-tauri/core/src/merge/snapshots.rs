@@ -1,7 +1,8 @@
-//! Two contents of a snapshot: whether one holds all of the other. Pure, and knows no tool.
+//! Compares two contents of a snapshot: does one contain all of the other? Pure, and knows no tool.
 //!
-//! A document that a tool writes anew each turn grows by elements of a list. Where the elements of one side begin with
-//! all those of the other, the longer side is the other one gone on with; everything else is for a person to decide.
+//! A document that a tool rewrites each turn grows by elements of a list. If the elements of one
+//! side begin with all those of the other, the longer side continues the shorter one. A person
+//! decides everything else.
 
 use serde::Deserialize;
 use serde::de::{self, MapAccess, Visitor};
@@ -9,24 +10,24 @@ use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Values nested deeper are equal by their bytes or not at all.
+/// Values nested deeper are equal only if their bytes are.
 const DEEPEST: u8 = 100;
 
-/// What became of two contents.
+/// How two contents relate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Judged {
-    /// They say the same.
+    /// Both have the same content.
     Same,
-    /// The first holds all of the second.
+    /// The first contains all of the second.
     First,
-    /// The second holds all of the first.
+    /// The second contains all of the first.
     Second,
-    /// Each says something that the other does not.
+    /// Each has content that the other lacks.
     Both,
 }
 
 impl Judged {
-    /// Of two lists that begin alike.
+    /// Compares the lengths of two lists that begin alike.
     pub fn longer(first: usize, second: usize) -> Self {
         match first.cmp(&second) {
             std::cmp::Ordering::Equal => Self::Same,
@@ -35,7 +36,7 @@ impl Judged {
         }
     }
 
-    /// What two parts of a document say of the whole.
+    /// Combines the results of two parts of a document.
     pub fn together(self, other: Self) -> Self {
         match (self, other) {
             (Self::Same, judged) | (judged, Self::Same) => judged,
@@ -45,11 +46,11 @@ impl Judged {
     }
 }
 
-/// Compares two contents, as JSON where both are.
+/// Compares two contents, as JSON where both are JSON.
 ///
-/// Numbers are compared as they are written, so that none is equal by rounding, and objects without regard to the order
-/// of their keys. An object that has a key twice is equal to nothing but its own bytes: readers differ in which of the
-/// two they take.
+/// Numbers are compared as written, so that rounding makes none equal; objects are compared
+/// regardless of key order. An object with a duplicate key equals nothing but its own bytes,
+/// because readers differ in which of the two values they take.
 pub fn judge(first: &[u8], second: &[u8]) -> Judged {
     if first == second {
         return Judged::Same;
@@ -132,7 +133,7 @@ fn equal_to(one: &RawValue, other: &RawValue, depth: u8) -> bool {
             }
             _ => false,
         },
-        // A text may be written in several ways; a number, which counts as it is written, in one.
+        // A text can be written in several ways. A number counts as written, so its bytes decide.
         Some(b'"') => matches!((text(one), text(other)), (Some(one), Some(other)) if one == other),
         _ => false,
     }
@@ -146,7 +147,7 @@ fn text(value: &RawValue) -> Option<String> {
     serde_json::from_str(value.get()).ok()
 }
 
-/// `None` too if a key is there twice.
+/// The fields of an object; `None` also for a duplicate key.
 fn fields(value: &RawValue) -> Option<BTreeMap<String, &RawValue>> {
     serde_json::from_str::<Fields<'_>>(value.get())
         .ok()

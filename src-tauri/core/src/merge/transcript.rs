@@ -1,5 +1,6 @@
-//! What was said, in words a person reads, from the raw lines of any tool that writes JSON. Tolerant, for showing only:
-//! no merge depends on it. What a tool writes in a way of its own is read in its adapter, with the parts from here.
+//! Extracts readable messages from the raw lines of any tool that writes JSON. Tolerant and for
+//! display only: no merge depends on it. Formats particular to a tool are read in its adapter, with
+//! the parts from here.
 
 use crate::session::chain::lines_of;
 use crate::session::{gap, records};
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::borrow::Cow;
 
-/// Finds the message in a record; `None` for everything that is no message.
+/// Finds the message in a record; `None` for a record that is no message.
 pub type Reader = for<'a> fn(&'a Value) -> Option<ParsedMessage<'a>>;
 
 /// Longer targets of a call are cut: a command may be a whole script.
@@ -18,36 +19,38 @@ const TARGET: usize = 300;
 pub struct ParsedMessage<'a> {
     /// `user`, `assistant`, `tool`, `system`.
     pub role: &'static str,
-    /// As the tool wrote it.
+    /// The time as the tool wrote it.
     pub at: Option<&'a str>,
     /// The record's own id, if it has one.
     pub id: Option<&'a str>,
     pub pieces: Vec<Piece<'a>>,
 }
 
-/// One of the things that a message is made of, whole.
+/// One complete part of a message.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Piece<'a> {
-    /// `text`, `thinking`, `tool_use`, `tool_result`, `image`, `compaction`, or the tool's own word.
+    /// `text`, `thinking`, `tool_use`, `tool_result`, `image`, `compaction`, or the tool's own
+    /// kind.
     pub kind: &'a str,
-    /// What was said, thought, given to a tool or answered by it; of an image its bytes in base64, or its address.
+    /// The text, the thought, a tool's input or result; for an image, its base64 bytes or its
+    /// address.
     pub body: Cow<'a, str>,
     /// The tool that was called.
     pub name: Option<&'a str>,
-    /// What it was called on, in one line: a file, a command.
+    /// The target of the call in one line: a file, a command.
     pub target: Option<String>,
     pub is_error: bool,
-    /// Of an image whose bytes are here: what they are.
+    /// The media type of an image whose bytes are included.
     pub media: Option<&'a str>,
 }
 
-/// A piece as it is listed: the beginning of its body, and how long it is.
+/// A piece as listed: the beginning of its body, and its length.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Part {
     pub kind: String,
-    /// Of all of it.
+    /// Length of the whole body.
     pub bytes: u64,
-    /// Its beginning; empty for an image.
+    /// The beginning of the body; empty for an image.
     pub text: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -60,7 +63,7 @@ pub struct Part {
 }
 
 impl<'a> ParsedMessage<'a> {
-    /// A message of one piece, stamped as the record is.
+    /// A message of these pieces, with the record's own time and id.
     pub fn of(record: &'a Value, role: &'static str, pieces: Vec<Piece<'a>>) -> Option<Self> {
         let text_at = |name: &str| record.get(name).and_then(Value::as_str);
         let found = Self {
@@ -72,7 +75,7 @@ impl<'a> ParsedMessage<'a> {
         (!found.pieces.is_empty()).then_some(found)
     }
 
-    /// All of it as one text, in which a call and an image are a word in brackets.
+    /// The whole message as one text; calls and images become a word in brackets.
     pub fn text(&self) -> String {
         self.pieces
             .iter()
@@ -92,7 +95,7 @@ impl<'a> Piece<'a> {
         }
     }
 
-    /// A tool that was called with this input.
+    /// A call of a tool with this input.
     pub fn call(name: &'a str, input: impl Into<Cow<'a, str>>, target: Option<&str>) -> Self {
         Self {
             name: Some(name),
@@ -101,7 +104,7 @@ impl<'a> Piece<'a> {
         }
     }
 
-    /// An image given as `data:image/png;base64,…`, or by an address, which is not followed.
+    /// An image given as `data:image/png;base64,…`, or by an address, which is not fetched.
     pub fn image_at(address: &'a str) -> Self {
         let inline = address
             .strip_prefix("data:")
@@ -115,7 +118,7 @@ impl<'a> Piece<'a> {
         }
     }
 
-    /// How many bytes it has: of an image those of the picture itself.
+    /// Size of the body in bytes; for an image, of the picture itself.
     pub fn bytes(&self) -> u64 {
         let length = self.body.len() as u64;
         if self.media.is_none() {
@@ -131,7 +134,7 @@ impl<'a> Piece<'a> {
         (length / 4 * 3).saturating_sub(padding)
     }
 
-    /// Its beginning, of `most` bytes at most.
+    /// The beginning of the body, at most `most` bytes.
     pub fn part(&self, most: usize) -> Part {
         let shown = if self.kind == "image" {
             ""
@@ -161,7 +164,7 @@ impl<'a> Piece<'a> {
     }
 }
 
-/// The first bytes of a text, whole letters.
+/// The first bytes of a text, without cutting a character.
 pub fn beginning(text: &str, most: usize) -> &str {
     let mut end = most.min(text.len());
     while !text.is_char_boundary(end) {
@@ -178,7 +181,7 @@ fn one_line(text: &str) -> Option<String> {
 
 /// The message in a record of the shapes that most tools share.
 pub fn said(record: &Value) -> Option<ParsedMessage<'_>> {
-    // The message itself, or wrapped as `message` or `payload`.
+    // The message is the record itself, or wrapped as `message` or `payload`.
     let inner = record
         .get("message")
         .or_else(|| record.get("payload"))
@@ -195,7 +198,7 @@ pub fn said(record: &Value) -> Option<ParsedMessage<'_>> {
     ParsedMessage::of(record, role, pieces)
 }
 
-/// What a message's content is made of; empty pieces are left out.
+/// The pieces of a message's content; empty pieces are left out.
 pub fn pieces_of(content: &Value) -> Vec<Piece<'_>> {
     let mut found = Vec::new();
     match content {
@@ -203,7 +206,7 @@ pub fn pieces_of(content: &Value) -> Vec<Piece<'_>> {
         Value::Array(parts) => parts.iter().for_each(|part| push_piece(part, &mut found)),
         _ => {}
     }
-    // Calls and answers without a word are something that happened, all the same.
+    // Calls and results without text are kept: they are events too.
     found
         .retain(|piece| !piece.body.is_empty() || matches!(piece.kind, "tool_use" | "tool_result"));
     found
@@ -257,7 +260,8 @@ fn push_result<'a>(part: &'a Value, found: &mut Vec<Piece<'a>>) {
     found.extend(images);
 }
 
-/// `{"source": {"type": "base64", "media_type", "data"}}`, `{"image_url": "data:…"}` or `{"image_url": {"url"}}`.
+/// `{"source": {"type": "base64", "media_type", "data"}}`, `{"image_url": "data:…"}` or
+/// `{"image_url": {"url"}}`.
 fn image_of(part: &Value) -> Option<Piece<'_>> {
     if let Some(source) = part.get("source") {
         let text = |name: &str| source.get(name).and_then(Value::as_str);
@@ -275,7 +279,7 @@ fn image_of(part: &Value) -> Option<Piece<'_>> {
     ))
 }
 
-/// What a call is about: the file, the command, the words that are looked for.
+/// What a call is about: the file, the command, the search words.
 pub fn target_in(input: &Value) -> Option<Cow<'_, str>> {
     const NAMES: [&str; 13] = [
         "file_path",
@@ -302,8 +306,8 @@ pub fn target_in(input: &Value) -> Option<Cow<'_, str>> {
     })
 }
 
-/// The message in a record that [`records`] found. A damaged record is shown as far as it can be, and said to be damaged:
-/// none vanishes.
+/// The message in a record found by [`records`]. A damaged record is shown as far as possible and
+/// marked as damaged; no record vanishes.
 ///
 /// [`records`]: crate::session::records
 pub fn said_in(record: &Value, reader: Reader) -> Option<ParsedMessage<'_>> {
@@ -339,14 +343,14 @@ fn unreadable(bytes: u64) -> Piece<'static> {
     Piece::new("text", format!("unreadable record, {bytes} bytes"))
 }
 
-/// The messages of a log, each handed to `each`.
+/// Calls `each` with every message of a log.
 pub fn messages(bytes: &[u8], reader: Reader, mut each: impl FnMut(&ParsedMessage<'_>)) {
     for record in lines_of(bytes).flat_map(records::records) {
         said_in(&record.value, reader).iter().for_each(&mut each);
     }
 }
 
-/// The records in a document that is written anew each time: its elements, or those of the longest list it holds.
+/// The records in a document that is rewritten whole: its elements, or those of its longest list.
 pub fn records(bytes: &[u8]) -> Vec<Value> {
     let list = |value: Value| match value {
         Value::Array(items) => items,
@@ -369,7 +373,7 @@ pub fn records(bytes: &[u8]) -> Vec<Value> {
     found
 }
 
-/// What stands for the rest of a document that ends too early or cannot be read.
+/// A placeholder for the missing rest of a document that is truncated or unreadable.
 pub fn missing(damage: records::Damage, is_all: bool) -> Option<Value> {
     let bytes = if is_all { damage.bytes } else { damage.lost };
     (0 < bytes).then(|| records::unreadable(bytes))
@@ -410,7 +414,7 @@ mod tests {
         );
     }
 
-    /// Field 12: what a strict parser refuses was in nothing that is shown.
+    /// Field 12: content that a strict parser refuses was never shown.
     #[test]
     fn a_damaged_record_is_shown_as_far_as_it_can_be() {
         let said_of = |log: &[u8]| {
@@ -452,7 +456,7 @@ mod tests {
             .iter()
             .map(|part| (part.kind.as_str(), part.bytes, part.text.as_str()))
             .collect();
-        // A cut never goes through a letter.
+        // A cut never splits a character.
         assert_eq!(short[..2], [("thinking", 3, "Hm."), ("text", 7, "Gr")]);
         assert_eq!(
             (found[2].name.as_deref(), found[2].target.as_deref()),

@@ -1,5 +1,6 @@
-//! What this user's Git and SSH say a remote's URL stands for: `url.<base>.insteadOf` of the global Git configuration, and
-//! `HostName` of `~/.ssh/config`. Both are read, neither program is run: `Match exec` would run a command.
+//! Resolves a remote's URL as this user's Git and SSH do: `url.<base>.insteadOf` of the global Git
+//! configuration, and `HostName` of `~/.ssh/config`. Both files are read, but neither program is
+//! run: `Match exec` would run a command.
 
 use super::config::{self, Setting};
 use super::remote;
@@ -9,20 +10,21 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Files that include files that include files.
+/// Maximum depth of files that include files.
 const DEEPEST: usize = 4;
-/// Files of `~/.ssh` that one pattern may name.
+/// Maximum number of files in `~/.ssh` for one pattern.
 const MOST_INCLUDED: usize = 100;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Aliases {
-    /// What URLs begin with, and what they begin with instead.
+    /// Prefixes of URLs and their replacements.
     rewrites: Vec<(String, String)>,
-    /// Patterns of host names, and the host that they stand for; the first that fits counts, as in OpenSSH.
+    /// Patterns of host names and the host they stand for; the first match counts, as in OpenSSH.
     hosts: Vec<(Vec<String>, String)>,
 }
 
-/// Whose they are: a home directory and the environment. Nobody's until the engine's host says so.
+/// The user whose aliases are read: a home directory and the environment. None until the engine's
+/// host sets it.
 struct Source {
     home: PathBuf,
     vars: BTreeMap<String, String>,
@@ -31,7 +33,7 @@ struct Source {
 
 static SOURCE: Mutex<Option<Source>> = Mutex::new(None);
 
-/// From now on remotes are understood as the user with this home directory and environment understands them.
+/// Resolves remotes from now on for the user with this home directory and environment.
 pub fn understand_as(home: &Path, vars: &BTreeMap<String, String>) {
     let source = Source {
         home: home.to_owned(),
@@ -42,7 +44,7 @@ pub fn understand_as(home: &Path, vars: &BTreeMap<String, String>) {
 }
 
 impl Aliases {
-    /// Those of the user who runs this, read again when they are a minute old.
+    /// The aliases of the current user, read again when they are a minute old.
     pub fn own() -> Arc<Self> {
         const FRESH: Duration = Duration::from_secs(60);
         let mut source = SOURCE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -64,7 +66,7 @@ impl Aliases {
         aliases
     }
 
-    /// Those of a home directory.
+    /// Reads the aliases of a home directory.
     pub fn read(home: &Path, var: impl Fn(&str) -> Option<PathBuf>) -> Self {
         let mut settings = Vec::new();
         match var("GIT_CONFIG_GLOBAL") {
@@ -83,8 +85,8 @@ impl Aliases {
         aliases
     }
 
-    /// A remote's URL as it is meant; `own` are the settings of the repository itself. A URL that names a host in full means
-    /// that host on every device, even where a mirror or a tunnel is the way to it.
+    /// Resolves a remote's URL; `own` are the settings of the repository itself. A URL with a full
+    /// host name means that host on every device, even if a mirror or a tunnel is the way to it.
     pub fn meant(&self, url: &str, own: &[Setting]) -> String {
         let key = remote::normalise(url);
         let in_full =
@@ -106,7 +108,7 @@ impl Aliases {
         }
     }
 
-    /// The host that an alias of SSH stands for. An address or this machine is the way to a host, not its name.
+    /// The host that an SSH alias stands for. An IP address or this machine is a way, not a name.
     fn host(&self, alias: &str) -> Option<String> {
         let (_, host) = self
             .hosts
@@ -119,7 +121,8 @@ impl Aliases {
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
             && !host.ends_with(".localhost");
-        // `github.com-work` is such a name for one of several accounts; a host in full is itself.
+        // `github.com-work` is an alias for one of several accounts; a full host name stands for
+        // itself.
         let is_alias = !alias.contains('.') || alias.to_lowercase().starts_with(&host);
         (is_name && is_alias).then_some(host)
     }
@@ -142,7 +145,7 @@ impl Aliases {
             };
             match line[..end].to_ascii_lowercase().as_str() {
                 "host" => patterns = words().collect(),
-                // Of conditions only the one that always holds.
+                // Of all conditions, only the one that always holds counts.
                 "match" => {
                     let always = value.eq_ignore_ascii_case("all");
                     patterns = if always {
@@ -197,7 +200,7 @@ fn below_home(home: &Path, path: &str) -> PathBuf {
         .map_or_else(|| PathBuf::from(path), |rest| home.join(rest))
 }
 
-/// The files that an `Include` of SSH names, below `~/.ssh` where it does not say.
+/// The files that an SSH `Include` names, relative to `~/.ssh`.
 fn included(home: &Path, word: &str) -> Vec<PathBuf> {
     let path = home.join(".ssh").join(below_home(home, word));
     let (Some(dir), Some(name)) = (
@@ -219,7 +222,7 @@ fn included(home: &Path, word: &str) -> Vec<PathBuf> {
     names.into_iter().map(|name| dir.join(name)).collect()
 }
 
-/// Where in a URL that goes through SSH its host stands.
+/// The range of the host in a URL that uses SSH.
 fn host_within(url: &str) -> Option<(usize, usize)> {
     let (begin, end) = match url.split_once("://") {
         Some((scheme, rest)) => {
@@ -245,7 +248,7 @@ fn host_within(url: &str) -> Option<(usize, usize)> {
     (from < to).then_some((from, to))
 }
 
-/// Whether a host fits a list of patterns, of which one with `!` excludes.
+/// Whether a host matches a list of patterns, in which `!` excludes.
 fn fits(patterns: &[String], host: &str) -> bool {
     let excluded = |pattern: &String| {
         pattern
@@ -255,7 +258,7 @@ fn fits(patterns: &[String], host: &str) -> bool {
     !patterns.iter().any(excluded) && patterns.iter().any(|pattern| wildcard(pattern, host))
 }
 
-/// `*` for any letters, `?` for one; case counts for nothing.
+/// `*` matches any letters, `?` matches one; case-insensitive.
 fn wildcard(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (
         pattern.to_lowercase().into_bytes(),
@@ -342,7 +345,7 @@ mod tests {
         let others = [
             ("gl:acme/api", Some("gitlab.com/acme/api")),
             ("git@x.corp:acme/api", Some("x.corp/acme/api")),
-            // A mirror is the way to a host.
+            // A mirror is a way to a host.
             (
                 "https://mirrored.example/acme/api",
                 Some("mirrored.example/acme/api"),
@@ -351,7 +354,7 @@ mod tests {
             // The way to a host that has a name is not its name.
             ("git@tunnel:acme/api", Some("tunnel/acme/api")),
             ("git@number:acme/api", Some("number/acme/api")),
-            // SSH has no say in what does not go through it.
+            // SSH aliases do not apply to URLs that do not use SSH.
             ("https://work/acme/api", Some("work/acme/api")),
             ("work/acme/api", None),
             ("C:/acme/api", None),

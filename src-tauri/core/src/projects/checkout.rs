@@ -1,5 +1,6 @@
-//! A repository on disk, read without running Git: where it begins, its remotes, whether it is a linked worktree.
-//! Only the root commit, and in `standing.rs` how it stands, is asked of `git`, which may be missing.
+//! A repository on disk, read without running Git: where it begins, its remotes, whether it is a
+//! linked worktree. `git`, which may be missing, is asked only for the root commit and in
+//! `standing.rs`.
 
 use super::aliases::Aliases;
 use super::config::{self, Setting};
@@ -13,20 +14,21 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkout {
     pub work_tree: PathBuf,
-    /// What all worktrees of a repository share: its config and history.
+    /// The directory that all worktrees of a repository share: its config and history.
     pub common_dir: PathBuf,
-    /// Remotes that mean the same everywhere, normalised; `origin` first, then in the order of the config.
+    /// Normalised remotes that mean the same on every device; `origin` first, then in config order.
     pub remotes: Vec<String>,
-    /// One of `git worktree add`, not the main work tree.
+    /// A worktree made by `git worktree add`, not the main work tree.
     pub linked: bool,
-    /// When the repository was made here, in milliseconds since 1970, where the file system says so: moving and renaming
-    /// keep it, cloning again does not.
+    /// When the repository was created here, in milliseconds since 1970, if the file system reports
+    /// it. Moving and renaming keep the time, cloning again does not.
     pub born: Option<u64>,
-    /// The container of a bare repository: its worktrees may lie below it, and nothing is checked out in it.
+    /// The container of a bare repository: worktrees may lie below, but nothing is checked out in
+    /// it.
     pub bare: bool,
 }
 
-/// The checkout that `dir` lies in and the way down to `dir`, `/`-separated. `dir` need not exist any more.
+/// The checkout around `dir`, and the `/`-separated path down to `dir`, which may be missing.
 pub fn around(dir: &Path) -> Option<(Checkout, String)> {
     around_as_written(dir).or_else(|| {
         let real = dir.canonicalize().ok()?;
@@ -34,7 +36,7 @@ pub fn around(dir: &Path) -> Option<(Checkout, String)> {
     })
 }
 
-/// Windows' `\\?\C:\…` as `C:\…`: tools are started in it.
+/// Turns Windows' `\\?\C:\…` into `C:\…`: tools are started in this directory.
 fn without_verbatim(path: PathBuf) -> PathBuf {
     let plain = path
         .to_str()
@@ -55,7 +57,7 @@ pub fn at(dir: &Path) -> Option<Checkout> {
     }
     let config = read_small(&common_dir.join("config")).unwrap_or_default();
     let linked = common_dir != git_dir;
-    // One spelling, `…/.git` and not `…/.git/worktrees/x/../..`, so that it can be a key.
+    // One spelling, `…/.git` and not `…/.git/worktrees/x/../..`, so that the path can be a key.
     let common_dir = common_dir.canonicalize().unwrap_or(common_dir);
     let settings = config::parse(&config);
     let (remotes, bare) = (
@@ -93,16 +95,16 @@ fn git_dir(work_tree: &Path) -> Option<PathBuf> {
     }
 }
 
-/// The branch that is checked out, without asking `git`.
+/// The checked-out branch, without asking `git`.
 pub fn head_branch(work_tree: &Path) -> Option<String> {
     let head = read_small(&git_dir(work_tree)?.join("HEAD"))?;
     let branch = head.trim().strip_prefix("ref: refs/heads/")?;
-    // What a repository with another kind of references has there.
+    // The placeholder of a repository with another kind of references.
     (branch != ".invalid").then(|| branch.to_owned())
 }
 
-/// The repository's oldest commit, the first by name where there are several. `None` where history is cut off
-/// (a shallow clone), where there is none yet, and where `git` is missing, fails or takes too long.
+/// The repository's oldest commit, the first by name if there are several. `None` if history is cut
+/// off (a shallow clone) or empty, and if `git` is missing, fails or takes too long.
 pub fn root_commit(checkout: &Checkout) -> Option<String> {
     if checkout.common_dir.join("shallow").exists() {
         return None;
@@ -124,24 +126,24 @@ fn around_as_written(dir: &Path) -> Option<(Checkout, String)> {
         .map(|part| part.as_os_str().to_string_lossy())
         .collect::<Vec<_>>()
         .join("/");
-    // `x/../y` may lead out of the work tree; the path is tried again as the disk sees it.
+    // `x/../y` may lead out of the work tree; the path is tried again as resolved by the disk.
     paths::stays_below(&sub.replace([':', '\\'], "_")).then_some((checkout, sub))
 }
 
-/// Where a `.git` file of a linked worktree or a submodule points.
+/// The target of the `.git` file of a linked worktree or a submodule.
 fn linked_git_dir(work_tree: &Path, dot_git: &Path) -> Option<PathBuf> {
     let text = read_small(dot_git)?;
     let target = text.strip_prefix("gitdir:")?.trim();
     (!target.is_empty()).then(|| work_tree.join(target))
 }
 
-/// A file's text, up to a size no config reaches.
+/// A file's text, up to a size that no config reaches.
 fn read_small(path: &Path) -> Option<String> {
     let bytes = opener::start_of(&mut opener::file_behind_links(path).ok()?, opener::SMALL).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The remotes of a Git config that have a key. Includes are not followed; what is not understood is skipped.
+/// The remotes of a Git config that have a key. Ignores includes and unknown lines.
 fn remotes_of(settings: &[Setting], aliases: &Aliases) -> Vec<String> {
     let mut named: Vec<(&str, &str)> = Vec::new();
     for setting in settings {
@@ -165,7 +167,7 @@ fn remotes_of(settings: &[Setting], aliases: &Aliases) -> Vec<String> {
     remotes
 }
 
-/// `core.bare`: the directory holds a repository and no work tree.
+/// `core.bare`: the directory holds a repository without a work tree.
 fn is_bare(settings: &[Setting]) -> bool {
     let bare = settings
         .iter()
@@ -198,7 +200,7 @@ pub(super) mod testing {
                 "init.defaultBranch=main",
             ])
             .args(args);
-        // Whatever the one who runs the tests has configured: signing, hooks, default branches.
+        // Ignores the tester's own configuration: signing, hooks, default branches.
         git.env(
             "GIT_CONFIG_GLOBAL",
             if cfg!(windows) { "NUL" } else { "/dev/null" },

@@ -1,25 +1,27 @@
-//! Git's configuration as text: sections, names and values. Includes are left to the caller. Touches no disk.
+//! Git's configuration as text: sections, names, values. The caller follows includes; no disk
+//! access.
 
-/// One setting: `url.https://h/.insteadOf = h:` has section `url`, subsection `https://h/` and name `insteadof`.
+/// A setting: `url.https://h/.insteadOf = h:` is section `url`, subsection `https://h/`, name
+/// `insteadof`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
-    /// In small letters.
+    /// In lower case.
     pub section: String,
     pub subsection: Option<String>,
-    /// In small letters.
+    /// In lower case.
     pub name: String,
     pub value: String,
 }
 
 impl Setting {
-    /// Its subsection, if it is that setting.
+    /// The subsection, if this is the given setting.
     pub fn of(&self, section: &str, name: &str) -> Option<&str> {
         let is_it = self.section == section && self.name == name;
         self.subsection.as_deref().filter(|_| is_it)
     }
 }
 
-/// The settings of a file in their order; lines that are not understood are skipped.
+/// The settings of a file in order; unknown lines are skipped.
 pub fn parse(config: &str) -> Vec<Setting> {
     let mut settings = Vec::new();
     let mut current: Option<(String, Option<String>)> = None;
@@ -47,7 +49,7 @@ pub fn parse(config: &str) -> Vec<Setting> {
     settings
 }
 
-/// Where the `]` of a section header is; one inside quotes does not count.
+/// The position of a section header's `]`; one inside quotes does not count.
 fn section_end(header: &str) -> Option<usize> {
     let mut quoted = false;
     let mut escaped = false;
@@ -59,7 +61,7 @@ fn section_end(header: &str) -> Option<usize> {
     })
 }
 
-/// `remote "origin"` as section and subsection.
+/// Parses `remote "origin"` into section and subsection.
 fn section(header: &str) -> Option<(String, Option<String>)> {
     match header.split_once('"') {
         None => Some((header.trim().to_ascii_lowercase(), None)),
@@ -73,7 +75,7 @@ fn section(header: &str) -> Option<(String, Option<String>)> {
     }
 }
 
-/// A value without quotes, escapes and the comment behind it.
+/// A value without quotes, escapes and trailing comment.
 fn config_value(raw: &str) -> String {
     let mut value = String::new();
     let mut quoted = false;

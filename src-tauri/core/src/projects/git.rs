@@ -1,5 +1,6 @@
-//! The one place that runs `git`. A checkout is looked at, and looking runs no program that its repository names: no hook,
-//! no monitor, no filter, no helper, and nothing is fetched. What `git` says is read within a limit.
+//! The only place that runs `git`. Inspecting a checkout runs no program that its repository names:
+//! no hook, no monitor, no filter, no helper; and fetches nothing. The output of `git` is read up
+//! to a limit.
 
 use std::ffi::OsStr;
 use std::io::Read;
@@ -10,7 +11,7 @@ use std::time::Duration;
 /// Listing the names of settings reads a few small files.
 const CONFIG: Duration = Duration::from_secs(2);
 
-/// Settings under which `git` starts a program, or looks further than this checkout.
+/// Settings with which `git` would start a program, or look beyond this checkout.
 const SETTINGS: [&str; 12] = [
     "core.fsmonitor=false",
     if cfg!(windows) {
@@ -30,8 +31,8 @@ const SETTINGS: [&str; 12] = [
     "safe.bareRepository=explicit",
 ];
 
-/// `git` in a checkout, for commands that read no file of the work tree. It asks nothing, fetches nothing, takes no lock
-/// and is not misled by variables of whoever started us (a hook sets `GIT_DIR`).
+/// `git` in a checkout, for commands that read no file of the work tree. The command does not
+/// prompt, fetch or lock, and ignores variables of the calling process (a hook sets `GIT_DIR`).
 pub(super) fn command(work_tree: &Path) -> Command {
     let mut git = quiet_git(work_tree);
     for setting in SETTINGS {
@@ -40,8 +41,8 @@ pub(super) fn command(work_tree: &Path) -> Command {
     git
 }
 
-/// The same for commands that read files: what a repository has as filters of their content is switched off. `None` where
-/// the settings cannot be read, or a filter is called so that it cannot be switched off.
+/// The same for commands that read files: the repository's content filters are switched off. `None`
+/// if the settings cannot be read, or if a filter's name prevents switching it off.
 pub(super) fn command_without_filters(work_tree: &Path) -> Option<Command> {
     let filters = filters(work_tree)?;
     let mut git = command(work_tree);
@@ -59,7 +60,7 @@ pub(super) fn command_without_filters(work_tree: &Path) -> Option<Command> {
     Some(git)
 }
 
-/// The names of all filters that are set, wherever: in files that a setting includes, too.
+/// The names of all filters in any configuration file, including included ones.
 fn filters(work_tree: &Path) -> Option<Vec<String>> {
     let mut git = command(work_tree);
     git.args(["config", "--null", "--name-only", "--list"]);
@@ -95,7 +96,8 @@ fn quiet_git(work_tree: &Path) -> Command {
         ("GIT_TERMINAL_PROMPT", "0"),
         ("GIT_NO_LAZY_FETCH", "1"),
         ("GIT_NO_REPLACE_OBJECTS", "1"),
-        // Older versions fetch missing objects whatever the variable above says: by no protocol, then.
+        // Older versions fetch missing objects despite the variable above, unless no protocol is
+        // allowed.
         ("GIT_ALLOW_PROTOCOL", "none"),
     ];
     for (name, value) in variables {
@@ -115,7 +117,7 @@ fn without_window(command: &mut Command) {
 #[cfg(not(windows))]
 fn without_window(_command: &mut Command) {}
 
-/// What a command prints, if it succeeds in time; it is ended if it does not.
+/// The output of a command that succeeds within the limit; otherwise the command is killed.
 pub(super) fn output_within(mut command: Command, limit: Duration) -> Option<String> {
     let mut child = command
         .stdin(Stdio::null())
@@ -125,12 +127,12 @@ pub(super) fn output_within(mut command: Command, limit: Duration) -> Option<Str
         .ok()?;
     let stdout = child.stdout.take()?;
     let (tx, rx) = std::sync::mpsc::channel();
-    // Not joined: should a grandchild keep the pipe open, the reader alone waits for it.
+    // Not joined: if a grandchild keeps the pipe open, only the reader waits for it.
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
-        // A repository with more roots than this is a test of patience.
+        // No genuine repository has more roots than fit into this.
         let read = stdout.take(1 << 20).read_to_end(&mut bytes);
-        // Nobody listens any more after the limit.
+        // Nobody receives this after the limit.
         let _ = tx.send(
             read.ok()
                 .map(|_| String::from_utf8_lossy(&bytes).into_owned()),
@@ -138,7 +140,7 @@ pub(super) fn output_within(mut command: Command, limit: Duration) -> Option<Str
     });
     let text = rx.recv_timeout(limit).ok().flatten();
     if text.is_none() {
-        // Fails only if it ended by itself meanwhile.
+        // Fails only if the command has ended meanwhile.
         let _ = child.kill();
     }
     let status = child.wait().ok()?;
@@ -152,8 +154,8 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
-    /// A repository with a file behind each of two filters, one of them set in an included file, and a program for
-    /// everything that a setting may name.
+    /// A repository with a file for each of two filters, one of them set in an included file, and a
+    /// program in every setting that can name one.
     fn planted(dir: &Path) -> (std::path::PathBuf, std::path::PathBuf, String) {
         let ran = dir.join("ran");
         let program = dir.join("program");
@@ -225,7 +227,7 @@ mod tests {
         std::fs::create_dir_all(dir.join("hooks")).expect("a directory of the test");
         std::fs::copy(dir.join("program"), dir.join("hooks/post-index-change"))
             .expect("a directory of the test");
-        // Same length, other bytes: only their content tells.
+        // Same length, different bytes: only the content shows the change.
         for file in ["a", "b", "c", "lib/a"] {
             std::fs::write(repo.join(file), "2").expect("a directory of the test");
         }
@@ -252,7 +254,7 @@ mod tests {
         let checkout = super::super::checkout::at(&repo).expect("a checkout");
         assert_eq!(super::super::checkout::root_commit(&checkout), Some(first));
         assert_eq!(std::fs::read_to_string(&ran).unwrap_or_default(), "");
-        // Each of them is one that would run.
+        // Each of these would run.
         plain_git(&repo, &["config", "filter.p.process", ""]);
         plain_git(&repo, &["status"]);
         let told = std::fs::read_to_string(&ran).unwrap_or_default();

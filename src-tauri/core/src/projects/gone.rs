@@ -1,17 +1,18 @@
-//! Directories that are no longer there: which repository they were a worktree of. Reads what git left behind, within
-//! bounds, and runs nothing.
+//! Finds the repository that a missing directory was a worktree of. Reads the traces that git left,
+//! within bounds, and runs nothing.
 
 use super::checkout;
 use crate::opener;
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
-/// Directories beside a vanished one that are looked at.
+/// Maximum number of directories examined beside a missing one.
 const MOST_BESIDE: usize = 500;
 const MOST_WORKTREES: usize = 500;
 
-/// A work tree of the repository that `gone` was a worktree of: one that still names it, else the one whose name `gone`
-/// begins with and that has the branch that was checked out in `gone`. Looks at `known` work trees and beside `gone`.
+/// A work tree of the repository that `gone` was a worktree of: one that still lists `gone`, else
+/// the only one with the branch of `gone` whose name `gone` begins with. Examines `known` work
+/// trees and those beside `gone`.
 pub fn repository_of(
     gone: &Path,
     branch: Option<&str>,
@@ -41,8 +42,9 @@ pub fn repository_of(
     }
 }
 
-/// Whether git still lists `gone`, or a directory above it, as a worktree of the repository. The path may be relative to where it
-/// is listed (`worktree.useRelativePaths`, Git 2.48), and then it is one without links.
+/// Whether git still lists `gone`, or a directory above it, as a worktree of the repository. The
+/// listed path may be relative to its list entry (`worktree.useRelativePaths`, Git 2.48); then it
+/// contains no links.
 fn names_worktree(tree: &Path, gone: &Path) -> bool {
     let Some(checkout) = checkout::at(tree) else {
         return false;
@@ -67,7 +69,7 @@ fn names_worktree(tree: &Path, gone: &Path) -> bool {
     })
 }
 
-/// A relative path as it is meant from `base`; what it leads to is gone, so the disk cannot say.
+/// Resolves a relative path from `base` as text, because the target is gone from the disk.
 fn resolved(base: &Path, path: &Path) -> Option<PathBuf> {
     let mut dir = base.to_owned();
     for part in path.components() {
@@ -82,7 +84,7 @@ fn resolved(base: &Path, path: &Path) -> Option<PathBuf> {
     (path.components().next().is_some()).then_some(dir)
 }
 
-/// The path with what is left of it as the disk sees it.
+/// The path with the links of its existing part resolved.
 fn without_links(gone: &Path) -> Option<PathBuf> {
     let left = gone.ancestors().find(|dir| dir.is_dir())?;
     Some(
@@ -92,7 +94,7 @@ fn without_links(gone: &Path) -> Option<PathBuf> {
     )
 }
 
-/// `api-fix` begins with `api`; so does `api/fix`.
+/// Whether a name begins like the tree's: `api-fix` begins with `api`; so does `api/fix`.
 fn begins_with_name(vanished: &Path, tree: &Path) -> bool {
     let Some(name) = tree
         .file_name()

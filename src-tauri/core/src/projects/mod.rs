@@ -1,6 +1,7 @@
-//! The same codebase on every device: how it is recognised and where it lies here.
+//! Recognises the same codebase on every device and finds its directory on this one.
 //!
-//! Reads `.git` directories itself and asks `git` only for the root commit and how a checkout stands. Knows no tool and no session.
+//! Reads `.git` directories itself and asks `git` only for the root commit and the standing of a
+//! checkout. Knows no tool and no session.
 
 mod aliases;
 pub mod checkout;
@@ -27,32 +28,33 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Nobody has as many; a card that names more is not accepted.
+/// No real project has this many; a card that names more is not accepted.
 const MOST_REMOTES: usize = 16;
 
-/// Says which project a directory belongs to: `git:<host/owner/repo>[#sub/dir]`, else `root:<commit>[#sub/dir]`, else
-/// `home:<path below home>`, else `device:<short id>:<path>`.
+/// The project that a directory belongs to: `git:<host/owner/repo>[#sub/dir]`, else
+/// `root:<commit>[#sub/dir]`, else `home:<path below home>`, else `device:<short id>:<path>`.
 ///
-/// A directory that is gone belongs to the checkout it was in, if that is still there.
+/// A missing directory belongs to the checkout it was in, if that checkout still exists.
 pub fn identify(home: &Path, device: &DeviceId, cwd: &Path) -> Project {
     Identifier::default().identify(home, device, cwd)
 }
 
-/// What is known of a session's repository.
+/// What is known about a session's repository.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
     pub cwd: &'a Path,
-    /// Other directories that its records name, the likelier first.
+    /// Other directories named in the session's records, the likelier first.
     pub also: &'a [String],
-    /// The repository's URL, as its records name it.
+    /// The repository's URL, as named in the session's records.
     pub url: Option<&'a str>,
     pub branch: Option<&'a str>,
     pub commit: Option<&'a str>,
 }
 
-/// The project after more is known than when it was first recognised. What is surer replaces what was assumed; nothing
-/// becomes less sure because a directory or a remote is gone. `was_known_as` says whether the checkout that is there now was
-/// known as a repository: else it is another one in the same place, whose oldest commit may be that of a common starter.
+/// Updates a project when more is known than at its first recognition. Surer evidence replaces
+/// assumptions; a missing directory or remote never makes a project less sure. `was_known_as` tells
+/// whether the present checkout was known as a repository. Otherwise it is another repository in
+/// the same place, and its oldest commit may come from a common starter.
 pub fn corrected(
     before: &Project,
     now: Project,
@@ -73,7 +75,7 @@ pub fn corrected(
                 .1
                 .split('/')
                 .any(|part| part.starts_with('.'));
-            // A remote was added: other devices may know the repository by it.
+            // A remote was added: other devices may know the repository by the new one.
             let remotes = !now.remotes.is_empty() && now.remotes != before.remotes;
             if remotes && !hidden {
                 return Project {
@@ -83,7 +85,7 @@ pub fn corrected(
             }
             hidden
         }
-        // The same repository under another remote, and none that has both.
+        // The same repository under another remote, and no remote list has both.
         std::cmp::Ordering::Equal if rank(is) == 2 => {
             let kept = was
                 .strip_prefix("git:")
@@ -91,7 +93,7 @@ pub fn corrected(
             !kept && now.at.is_some() && now.root_commit == before.root_commit && was_known_as(was)
         }
         std::cmp::Ordering::Equal if rank(is) == 1 => false,
-        // Renamed: the one is gone, the other is there.
+        // Renamed: the old directory is gone, the new one exists.
         std::cmp::Ordering::Equal => {
             let dir = |key: &str| key.strip_prefix("home:").map(|rest| home.join(rest));
             dir(was).is_some_and(|dir| !dir.is_dir()) && dir(is).is_some_and(|dir| dir.is_dir())
@@ -100,20 +102,20 @@ pub fn corrected(
     if replaces { now } else { before.clone() }
 }
 
-/// [`identify`] for many directories: asks `git` once a repository and the disk once in a while. Neither is asked under a lock:
-/// a mount that does not answer holds up who asks about it, and nobody else.
+/// Runs [`identify`] for many directories: asks `git` once per repository and the disk at
+/// intervals. Neither is asked under a lock, so a hanging mount delays only those who ask about it.
 #[derive(Debug, Default)]
 pub struct Identifier {
     by_cwd: Kept<PathBuf, Project>,
     around: Kept<PathBuf, Option<(Checkout, String)>>,
-    /// By the repository's directory and when it was made: another one may be made in the same place.
+    /// By the repository's directory and creation time: the place may be reused by another one.
     root_commits: Kept<(PathBuf, Option<u64>), Option<String>>,
-    /// By the directory that is gone, the branch that was checked out in it and a hash of the work trees known then, the work
-    /// tree that tells its repository.
+    /// By the missing directory, the branch that was checked out in it and a hash of the work trees
+    /// known then: the work tree that identifies its repository.
     gone: Kept<(PathBuf, Option<String>, u64), Option<PathBuf>>,
 }
 
-/// Answers, with the time they were found.
+/// Cached answers with the time they were found.
 #[derive(Debug)]
 struct Kept<K, V>(Mutex<HashMap<K, (Instant, V)>>);
 
@@ -124,7 +126,7 @@ impl<K, V> Default for Kept<K, V> {
 }
 
 impl<K: Eq + Hash, V: Clone> Kept<K, V> {
-    /// The answer that is known and still holds, as long as `lasts` says of it; else that of `find`.
+    /// The cached answer while it is valid according to `lasts`, else a new one from `find`.
     fn of(&self, key: K, lasts: impl Fn(&V) -> Option<Duration>, find: impl FnOnce() -> V) -> V {
         if let Some((at, answer)) = self.lock().get(&key)
             && lasts(answer).is_none_or(|lasts| at.elapsed() < lasts)
@@ -146,11 +148,11 @@ impl<K: Eq + Hash, V: Clone> Kept<K, V> {
 }
 
 impl Identifier {
-    /// How long an answer holds: a remote that was just added is seen soon, a thousand sessions of one project cost
-    /// one look.
+    /// How long an answer is valid: a new remote is noticed soon, and a thousand sessions of one
+    /// project cost one lookup.
     const FRESH: Duration = Duration::from_secs(5);
-    /// A root commit stays. A repository without any, and one of which the disk does not say when it was made, is asked again
-    /// after this.
+    /// A root commit stays valid. A repository without one, or without a known creation time, is
+    /// asked again after this long.
     const ASKED_AGAIN: Duration = Duration::from_secs(60);
     const MANY: usize = 4096;
 
@@ -162,8 +164,9 @@ impl Identifier {
         )
     }
 
-    /// The project of a session: by the directory's remote; by what the session's records say, where the directory has
-    /// none or is another repository now; by what is known of a directory that is gone; else by its path.
+    /// The project of a session, in this order: by the directory's remote; by the session's
+    /// records, if the directory has no remote or is another repository now; by traces of a missing
+    /// directory; by its path.
     pub fn identify_session(
         &self,
         home: &Path,
@@ -186,7 +189,8 @@ impl Identifier {
             let remote = by_url.key.as_str().strip_prefix("git:").unwrap_or_default();
             let has_it = split_sub(&here.key).0 == by_url.key.as_str()
                 || here.remotes.iter().any(|known| known == remote);
-            // A remote that was renamed leaves the commits, except for the first, which a starter gives to many.
+            // After a remote was renamed the commits are still there. The first commit does not
+            // count: many repositories share it with a common starter.
             let knows = |commit: &str| {
                 use standing::Commit;
                 here.root_commit.as_deref() != Some(commit)
@@ -199,7 +203,8 @@ impl Identifier {
                 here.key.as_str().starts_with("git:") && (has_it || commit.is_some_and(knows));
             return if is_here { here } else { by_url };
         }
-        // Home itself may be a checkout: what is gone below it is not known to have been part of it.
+        // Home itself may be a checkout; a missing directory below home need not have been part of
+        // it.
         let in_home = || {
             self.around(cwd)
                 .is_some_and(|(checkout, _)| checkout.work_tree == home)
@@ -213,7 +218,7 @@ impl Identifier {
                 return other;
             }
         }
-        // A thousand sessions of one directory cost one look.
+        // A thousand sessions of one directory cost one lookup.
         let mut trees = DefaultHasher::new();
         known.hash(&mut trees);
         let key = (cwd.to_owned(), branch.map(str::to_owned), trees.finish());
@@ -233,7 +238,7 @@ impl Identifier {
         }
     }
 
-    /// The checkout that a directory is in, and the directory inside it.
+    /// The checkout that contains a directory, and the directory's path inside it.
     pub fn around(&self, cwd: &Path) -> Option<(Checkout, String)> {
         self.around.of(
             cwd.to_owned(),
@@ -251,7 +256,7 @@ impl Identifier {
                 (None, None) => None,
             };
             if let Some(repository) = repository {
-                // Hidden directories are no place for a session on another device.
+                // A session on another device must not be placed in a hidden directory.
                 let hidden = |part: &&str| !part.starts_with('.');
                 let sub = sub
                     .split('/')
@@ -297,7 +302,7 @@ impl Identifier {
     }
 }
 
-/// A remote's URL, as this user's Git and SSH understand it.
+/// A remote's URL as this user's Git and SSH resolve it.
 pub fn meant(url: &str) -> Option<String> {
     remote::normalise(&aliases::Aliases::own().meant(url, &[]))
 }
@@ -312,7 +317,7 @@ fn by_remote(remote: &str, cwd: &Path, branch: Option<&str>) -> Project {
     }
 }
 
-/// The key of a directory that is no checkout: below home, or on this device only.
+/// The key of a directory outside any checkout: below home, or on this device only.
 fn path_key(home: &Path, device: &DeviceId, cwd: &Path) -> ProjectKey {
     ProjectKey::new(match below_home(home, cwd) {
         Some(rest) => format!("home:{rest}"),
@@ -327,7 +332,7 @@ fn path_key(home: &Path, device: &DeviceId, cwd: &Path) -> ProjectKey {
 fn below_home(home: &Path, dir: &Path) -> Option<String> {
     let text = |path: &Path| path.to_string_lossy().into_owned();
     paths::below(Style::HERE, &text(home), &text(dir)).or_else(|| {
-        // The home directory, or the way to this directory, may go through a symbolic link.
+        // The home directory or the path to this directory may contain a symbolic link.
         let (home, dir) = (home.canonicalize().ok()?, dir.canonicalize().ok()?);
         paths::below(Style::HERE, &text(&home), &text(&dir))
     })
@@ -345,7 +350,7 @@ fn with_sub(repository: &str, sub: &str) -> ProjectKey {
     })
 }
 
-/// A key's parts: what it is keyed by, and the directory inside.
+/// A key's parts: the repository or place, and the directory inside.
 fn split_sub(key: &ProjectKey) -> (&str, &str) {
     match key.as_str() {
         text if text.starts_with("git:") || text.starts_with("root:") => {
@@ -522,7 +527,7 @@ mod tests {
         for (name, born) in [("first", 1), ("second", 2)] {
             let repo = repository(&dir, None);
             commit(&repo, name);
-            // Not every file system says it.
+            // Not every file system reports the creation time.
             let checkout = Checkout {
                 born: Some(born),
                 ..checkout::at(&repo).unwrap()

@@ -1,13 +1,13 @@
-//! Paths as text, in the manner of each system, so that all three can be tested on one. Touches no disk.
+//! Paths as text in each system's style, so that all three can be tested on one. Touches no disk.
 
-/// Whose paths they are.
+/// The system that the paths belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
-    /// `/`, case counts.
+    /// `/`, case-sensitive.
     Unix,
-    /// `/`, case does not count (APFS and HFS+ as they come).
+    /// `/`, case-insensitive (the default of APFS and HFS+).
     Mac,
-    /// `\` or `/`, drive letters and UNC, case does not count.
+    /// `\` or `/`, drive letters and UNC, case-insensitive.
     Windows,
 }
 
@@ -28,7 +28,7 @@ impl Style {
     }
 }
 
-/// The part of `path` below `home`, `/`-separated and empty for home itself; `None` if it is not below it.
+/// The part of `path` below `home`, `/`-separated and empty for home itself; `None` outside home.
 pub fn below(style: Style, home: &str, path: &str) -> Option<String> {
     let (home, path) = (portable(style, home), portable(style, path));
     let mut rest = path.split('/');
@@ -40,8 +40,9 @@ pub fn below(style: Style, home: &str, path: &str) -> Option<String> {
     Some(rest.collect::<Vec<_>>().join("/"))
 }
 
-/// One spelling for each path: `/`-separated, no `.` and no doubled or trailing `/`, the drive letter large, no `\\?\`.
-/// A lone `/` becomes empty. `..` stays as it is: only the disk knows where it leads.
+/// The canonical spelling of a path: `/`-separated, no `.` and no doubled or trailing `/`, an
+/// upper-case drive letter, no `\\?\`. A lone `/` becomes empty. `..` is kept: only the disk knows
+/// where it leads.
 pub fn portable(style: Style, path: &str) -> String {
     if style != Style::Windows {
         return tidy(path);
@@ -81,7 +82,8 @@ fn tidy(path: &str) -> String {
     }
 }
 
-/// True if a `/`-separated path from another device stays below the directory it is joined to, on every system.
+/// Whether a `/`-separated path from another device stays below its parent directory on every
+/// system.
 pub fn stays_below(rest: &str) -> bool {
     rest.is_empty()
         || !rest.contains(['\\', ':', '\0'])

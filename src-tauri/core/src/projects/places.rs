@@ -1,7 +1,7 @@
-//! Where projects lie on this device: learnt from sessions, said by the user, found below folders.
+//! Where projects are on this device: learnt from sessions, set by the user, found below folders.
 //!
-//! A place is a hint. Before it is given out the disk is asked whether it still is that project, so a stale or foreign
-//! `Places` file leads nowhere wrong.
+//! A place is a hint. Before a place is returned, the disk is checked for the project, so a stale
+//! or foreign `Places` file does no harm.
 
 use super::checkout::{self, Checkout};
 use super::paths::{self, Style};
@@ -12,18 +12,18 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// All known places; travels as JSON into the engine's state.
+/// All known places; stored as JSON in the engine's state.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Places {
-    /// Where the user said a project is.
+    /// Directories that the user set for projects.
     mapped: BTreeMap<ProjectKey, PathBuf>,
     /// Work trees by the key of their repository, without the directory inside.
     pub(super) learnt: BTreeMap<String, Vec<Place>>,
-    /// Directories that are no repository and in which a session of this device began, by key.
+    /// Keys of directories without a repository in which a session of this device began.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     own: BTreeSet<ProjectKey>,
-    /// Projects of sessions that began elsewhere, and the directories that those were written for.
+    /// Projects of sessions from other devices, and the directories those sessions were written to.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     given: BTreeMap<ProjectKey, Given>,
 }
@@ -34,7 +34,7 @@ struct Given {
     dirs: BTreeSet<PathBuf>,
 }
 
-/// What a look at a session saw of the place it ran in.
+/// The place in which a session ran, as seen at its scan.
 #[derive(Clone, Debug)]
 pub struct Lesson {
     pub project: Project,
@@ -47,28 +47,28 @@ pub struct Lesson {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoPlace {
     Missing,
-    /// The key names a directory of this device that another device has no say in.
+    /// The key names a directory of this device, over which another device has no say.
     Refused,
 }
 
-/// By what a directory is known as a project's; greater is surer.
+/// How a directory is recognised as a project's; greater is surer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mark {
     /// The same path below home, and no remote.
     Path,
     /// The same oldest commit, and no remote.
     Root,
-    /// Its first remote is one of its author's other remotes.
+    /// Its first remote is one of the author's other remotes.
     Related,
     Remote,
-    /// The user said so.
+    /// The user set the directory.
     Mapped,
 }
 
 struct Found {
     mark: Mark,
     dir: PathBuf,
-    /// So many directories below the work tree.
+    /// Number of directories below the work tree.
     depth: usize,
 }
 
@@ -77,8 +77,9 @@ pub(super) struct Place {
     pub(super) work_tree: PathBuf,
     #[serde(default)]
     linked: bool,
-    /// Greatest where a session of the repository was seen last, 0 where none was: found by searching. A count needs
-    /// no clock, and a second session in the same place changes nothing that would have to be saved.
+    /// Greatest where a session of the repository was seen last; 0 for a place that was only found
+    /// by searching. A counter needs no clock, and a second session in the same place changes
+    /// nothing that must be saved.
     #[serde(default)]
     seen: u64,
     #[serde(default)]
@@ -87,13 +88,14 @@ pub(super) struct Place {
     born: Option<u64>,
 }
 
-/// More places of one repository than this are forgotten, those seen least lately first.
+/// Places of one repository beyond this number are forgotten, those not seen for longest first.
 const MAX_PLACES: usize = 32;
-/// Directories without a repository that are remembered.
+/// Maximum number of remembered directories without a repository.
 const MAX_OWN: usize = 4096;
 
 impl Places {
-    /// What there is to learn from a session of this device that ran in `cwd`, which is `project`. Asks the disk.
+    /// What a session of this device that ran in `cwd`, in `project`, teaches about places. Reads
+    /// disk.
     pub fn lesson(
         &self,
         identifier: &Identifier,
@@ -115,7 +117,8 @@ impl Places {
         }
     }
 
-    /// Remembers where a session of this device ran; call it in the order of their activity. Asks no disk.
+    /// Remembers where a session of this device ran. Must be called in the order of the sessions'
+    /// activity. Does not read the disk.
     pub fn learn(&mut self, lesson: &Lesson) {
         let Lesson {
             project, checkout, ..
@@ -145,7 +148,8 @@ impl Places {
         }
     }
 
-    /// Takes over what a search found: it began with `before` and ended with `found`, and more may have been learnt meanwhile.
+    /// Adopts the result of a search that began with `before` and ended with `found`. Places learnt
+    /// meanwhile are kept.
     pub fn adopt(&mut self, before: &Self, found: &Self) {
         let none = Vec::new();
         for (repository, places) in &found.learnt {
@@ -178,22 +182,24 @@ impl Places {
         }
     }
 
-    /// The user says where a project is. It holds as long as the directory exists.
+    /// Sets the directory that the user chose for a project. Valid as long as it exists.
     pub fn map(&mut self, key: &ProjectKey, dir: PathBuf) {
         self.mapped.insert(key.clone(), dir);
     }
 
-    /// The user takes it back.
+    /// Removes the user's setting.
     pub fn unmap(&mut self, key: &ProjectKey) {
         self.mapped.remove(key);
     }
 
-    /// The directory of this device for a session that began on another one. Its key is that device's word: it finds
-    /// known checkouts, and directories in which sessions of this device began or which the user named, and nothing
-    /// else. No key leads to a hidden directory or, by a link, out of a checkout.
+    /// The directory of this device for a session from another one. The key comes from that device,
+    /// so it finds only known checkouts, directories in which sessions of this device began, and
+    /// directories that the user named. No key leads to a hidden directory or, through a link, out
+    /// of a checkout.
     ///
-    /// In this order: what the user said; a checkout that has the key's remote; one whose first remote is another one of
-    /// its author's; one without any remote and with the same oldest commit. A remote that contradicts outvotes the rest.
+    /// In this order: the user's setting; a checkout with the key's remote; one whose first remote
+    /// is another one of the author's; one without any remote and with the same oldest commit. A
+    /// contradicting remote overrules the oldest commit.
     pub fn find_for_other(
         &self,
         home: &Path,
@@ -227,11 +233,12 @@ impl Places {
                 true => NoPlace::Missing,
                 false => NoPlace::Refused,
             })?;
-            // Home itself is no name that its author chose: sessions that belong to no directory have it.
+            // Home itself is not a name that the author chose: sessions without a directory have
+            // this key.
             let known = rest.is_empty()
                 || self.own.contains(&project.key)
                 || self.is_in_checkout(home, &dir);
-            // What has a remote is a repository that its author's directory is not.
+            // A directory with a remote is a repository, but the author's directory is none.
             return if known && !has_remote(&dir) {
                 Ok((Mark::Path, dir))
             } else {
@@ -248,7 +255,7 @@ impl Places {
         let Found {
             mark, dir, depth, ..
         } = self.best_checkout(home, project).ok_or(NoPlace::Missing)?;
-        // A link inside of the checkout may lead anywhere.
+        // A link inside the checkout may lead anywhere.
         let work_tree = dir.ancestors().nth(depth);
         let (real, within) = (
             dir.canonicalize(),
@@ -260,9 +267,10 @@ impl Places {
         }
     }
 
-    /// Whether a session that was put into `dir` must leave it: `dir` belongs to another repository, or the project has
-    /// a place that is surely its own. Where nothing contradicts and nothing is surer, a session stays. From a directory
-    /// that is gone it goes to where the project is now, if it is anywhere.
+    /// Whether a session that was written to `dir` must leave it: `dir` belongs to another
+    /// repository, or another place is more surely the project's. Without such evidence the session
+    /// stays. A session in a missing directory moves to the project's present place, if there is
+    /// one.
     pub fn is_misplaced(
         &self,
         home: &Path,
@@ -282,15 +290,15 @@ impl Places {
         }
     }
 
-    /// Whether the checkout around `dir` was known as that repository: it was given another remote, and is no other
-    /// repository that lies where the one known lay.
+    /// Whether the checkout around `dir` was known as that repository: its remote was changed, and
+    /// it is not another repository in the same place.
     pub fn was(&self, repository: &str, dir: &Path) -> bool {
         let born = checkout::around(dir).and_then(|(checkout, _)| checkout.born);
         let mut known = self.learnt.get(repository).into_iter().flatten();
         born.is_some() && known.any(|place| place.born == born)
     }
 
-    /// All work trees that are known.
+    /// All known work trees.
     pub fn work_trees(&self) -> BTreeSet<PathBuf> {
         self.learnt
             .values()
@@ -299,8 +307,8 @@ impl Places {
             .collect()
     }
 
-    /// Projects of sessions of this device that are no longer what they were recognised as: the checkout is gone or has
-    /// other remotes, the directory is gone or became a checkout.
+    /// Projects of this device's sessions that are no longer what they were recognised as: the
+    /// checkout is gone or has other remotes, the directory is gone or became a checkout.
     pub fn outdated(&self, home: &Path) -> BTreeSet<ProjectKey> {
         let is_it = |repository: &str, place: &Place| match (
             checkout::at(&place.work_tree),
@@ -328,7 +336,7 @@ impl Places {
             .collect()
     }
 
-    /// Remembers that a session of the project was written for `dir`; says whether that is news.
+    /// Remembers that a session was written to `dir`; returns whether anything is new.
     pub fn give(&mut self, project: &Project, dir: &Path) -> bool {
         let given = self.given.entry(project.key.clone());
         let given = given.or_insert_with(|| Given {
@@ -343,7 +351,7 @@ impl Places {
         given.dirs.insert(dir.to_owned()) || other
     }
 
-    /// The sessions that were written for the directory have left it.
+    /// Forgets a directory after the sessions written to it have left.
     pub fn take_back(&mut self, project: &ProjectKey, dir: &Path) {
         if let Some(given) = self.given.get_mut(project) {
             given.dirs.remove(dir);
@@ -353,7 +361,8 @@ impl Places {
         }
     }
 
-    /// Projects with directories that sessions were written for and must leave, see [`Places::is_misplaced`].
+    /// Projects with directories that sessions were written to and must leave, see
+    /// [`Places::is_misplaced`].
     pub fn misgiven(&self, home: &Path, device: &DeviceId) -> BTreeSet<(ProjectKey, PathBuf)> {
         let all = self
             .given
@@ -366,7 +375,7 @@ impl Places {
             .collect()
     }
 
-    /// Projects with directories that sessions were written for and that are gone.
+    /// Projects with directories that sessions were written to and that are gone.
     pub fn vanished(&self) -> impl Iterator<Item = (&Project, &PathBuf)> {
         let all = self
             .given
@@ -375,7 +384,7 @@ impl Places {
         all.filter(|(_, dir)| !dir.is_dir())
     }
 
-    /// By what `dir` is known as the project's; `None` where nothing says so.
+    /// How `dir` is recognised as the project's; `None` if there is no evidence.
     fn mark(&self, home: &Path, project: &Project, dir: &Path) -> Option<Mark> {
         if self
             .mapped_dir(&project.key)
@@ -400,13 +409,13 @@ impl Places {
         mark_of(project, &checkout, root)
     }
 
-    /// Whether a session of this device began in that directory, which is no repository.
+    /// Whether a session of this device began in that directory without a repository.
     pub fn began_in(&self, key: &ProjectKey) -> bool {
         self.own.contains(key)
     }
 
-    /// Whether it is a known checkout or lies inside of one, nowhere hidden. Home itself may be a checkout: what lies in
-    /// it is everything.
+    /// Whether `dir` is a known checkout or lies inside one and is not hidden. Home itself does not
+    /// count as a checkout: everything lies inside it.
     fn is_in_checkout(&self, home: &Path, dir: &Path) -> bool {
         let trees = self
             .learnt
@@ -426,10 +435,11 @@ impl Places {
         trees.into_iter().any(inside)
     }
 
-    /// The directory of this device that is the project's, if there is one at this moment. For sessions that began here.
+    /// The project's directory on this device, if there is one now. For sessions that began here.
     ///
-    /// Of several checkouts that one counts which its author's is most like: the directory inside exists, its name and
-    /// those above it, its branch; then a main work tree, where a session was seen last, the shortest path.
+    /// Of several checkouts, the one most similar to the author's wins: the directory inside
+    /// exists, its name and those above it, its branch; then a main work tree, where a session was
+    /// seen last, the shortest path.
     pub fn find(&self, home: &Path, device: &DeviceId, project: &Project) -> Option<PathBuf> {
         if let Some(dir) = self.mapped_dir(&project.key) {
             return Some(dir);
@@ -447,7 +457,7 @@ impl Places {
         self.best_checkout(home, project).map(|found| found.dir)
     }
 
-    /// All directories known for a key that exist, the best first.
+    /// All existing directories known for a key, the best first.
     pub fn of(&self, key: &ProjectKey) -> Vec<PathBuf> {
         let (repository, sub) = split_sub(key);
         let mut places: Vec<&Place> = self.learnt.get(repository).into_iter().flatten().collect();
@@ -464,7 +474,7 @@ impl Places {
         dirs
     }
 
-    /// Where the user says that a project is; only a directory that is there.
+    /// The directory that the user set for a project, if it exists.
     pub fn mapped_dir(&self, key: &ProjectKey) -> Option<PathBuf> {
         let whole = self.mapped.get(key).filter(|dir| dir.is_dir()).cloned();
         whole.or_else(|| {
@@ -473,7 +483,7 @@ impl Places {
         })
     }
 
-    /// The checkout that is most surely the project's and most like its author's.
+    /// The checkout that is most surely the project's and most similar to the author's.
     fn best_checkout(&self, home: &Path, project: &Project) -> Option<Found> {
         let (repository, sub) = split_sub(&project.key);
         let root = root_of(project);
@@ -495,7 +505,7 @@ impl Places {
             .filter(|(known, place)| concerns(known, place))
             .filter_map(|(known, place)| {
                 let checkout = checkout::at(&place.work_tree)?;
-                // Another repository may have been made where this one lay.
+                // Another repository may have been created in the same place.
                 let is_same = place.born.is_none() || place.born == checkout.born;
                 let root_commit = place
                     .root_commit
@@ -557,14 +567,14 @@ impl Places {
                 born: checkout.born,
             }),
         }
-        // Which of them are gone a search finds out; nobody waits for the disk here.
+        // A search finds out which places are gone; nobody waits for the disk here.
         if 2 * MAX_PLACES < places.len() {
             places.sort_by_key(|place| Reverse(place.seen));
             places.truncate(2 * MAX_PLACES);
         }
     }
 
-    /// Forgets places that are too many for one repository, those first that are gone. Asks the disk.
+    /// Forgets places beyond the maximum per repository, missing ones first. Reads the disk.
     pub(super) fn forget_gone(&mut self) {
         for places in self
             .learnt
@@ -578,7 +588,7 @@ impl Places {
 }
 
 impl Place {
-    /// Less is better.
+    /// Smaller is better.
     fn rank(&self) -> (bool, Reverse<u64>, usize, PathBuf) {
         (
             self.linked,
@@ -589,12 +599,13 @@ impl Place {
     }
 }
 
-/// Whether looking through the disk may find the project: one known by its path is there or is not.
+/// Whether a disk search may find the project. A project known by its path needs no search.
 pub fn is_repository(key: &ProjectKey) -> bool {
     key.as_str().starts_with("git:") || key.as_str().starts_with("root:")
 }
 
-/// What a checkout is to a project. A weaker sign counts only where no remote contradicts it.
+/// How a checkout is recognised as a project's. Weaker signs count only without a contradicting
+/// remote.
 fn mark_of(project: &Project, checkout: &Checkout, root_commit: Option<&str>) -> Option<Mark> {
     let own = split_sub(&project.key).0.strip_prefix("git:");
     let first = checkout.remotes.first();
@@ -609,13 +620,14 @@ fn mark_of(project: &Project, checkout: &Checkout, root_commit: Option<&str>) ->
     }
 }
 
-/// Whether a directory lies in a repository that has a remote.
+/// Whether a directory lies in a repository with a remote.
 fn has_remote(dir: &Path) -> bool {
     checkout::around(dir).is_some_and(|(checkout, _)| !checkout.remotes.is_empty())
 }
 
-/// The directory inside of a work tree, or that above it which exists; how far below it lies, and how much is missing.
-/// Another repository inside is not entered. The way down comes from another device: it must not climb.
+/// The directory inside a work tree, or its deepest existing parent; its depth, and the number of
+/// missing levels. Does not enter another repository inside. `sub` comes from another device and
+/// must not climb.
 fn deepest(work_tree: &Path, sub: &str) -> Option<(PathBuf, usize, usize)> {
     if !paths::stays_below(sub) {
         return None;
@@ -632,8 +644,8 @@ fn deepest(work_tree: &Path, sub: &str) -> Option<(PathBuf, usize, usize)> {
     dir.is_dir().then_some((dir, parts.len(), 0))
 }
 
-/// How many names, from the last one on, a work tree shares with its author's; one more where the whole path below home
-/// is the same.
+/// How many trailing names a work tree shares with the author's; plus one if the whole path below
+/// home is the same.
 fn likeness(home: &Path, project: &Project, work_tree: &Path) -> usize {
     let Some(at) = &project.at else {
         let name = work_tree
@@ -653,7 +665,7 @@ fn likeness(home: &Path, project: &Project, work_tree: &Path) -> usize {
     same + usize::from(here.eq_ignore_ascii_case(at))
 }
 
-/// A directory below another one. The way down comes from another device: it must not climb.
+/// A directory below another one. `rest` comes from another device and must not climb.
 fn inside(dir: &Path, rest: &str) -> Option<PathBuf> {
     if !paths::stays_below(rest) {
         return None;
@@ -667,7 +679,7 @@ fn inside(dir: &Path, rest: &str) -> Option<PathBuf> {
     dir.is_dir().then_some(dir)
 }
 
-/// The oldest commit a project is known by.
+/// The oldest commit of a project, if it is known.
 pub(super) fn root_of(project: &Project) -> Option<&str> {
     project
         .root_commit
@@ -675,7 +687,7 @@ pub(super) fn root_of(project: &Project) -> Option<&str> {
         .or_else(|| split_sub(&project.key).0.strip_prefix("root:"))
 }
 
-/// `~/code` as the user writes it in config.toml.
+/// Expands `~/code` as the user writes it in config.toml.
 pub fn expand(home: &Path, dir: &Path) -> PathBuf {
     dir.strip_prefix("~")
         .map_or_else(|_| dir.to_owned(), |rest| home.join(rest))

@@ -1,9 +1,11 @@
-//! Git remotes as text: the many ways to write one, folded into `host/owner/repo`. Touches no disk and no network.
+//! Git remotes as text: reduces the many spellings of one remote to `host/owner/repo`. Touches no
+//! disk and no network.
 
-/// Folds a remote's URL into `host/owner/repo`, lower case, without scheme, user, password, port and `.git`.
+/// Normalises a remote's URL to `host/owner/repo`, lower case, without scheme, user, password, port
+/// and `.git`.
 ///
-/// `None` for what means another thing on another device: files, local paths, this machine, Git's helpers.
-/// Groups of groups stay whole, and so does every dash: `a/b-c` and `a-b/c` differ.
+/// `None` if the URL means something else on another device: files, local paths, this machine,
+/// Git's helpers. Nested groups stay whole, and so does every dash: `a/b-c` and `a-b/c` differ.
 pub fn normalise(url: &str) -> Option<String> {
     let url = url.trim();
     let (authority, path) = match url.split_once("://") {
@@ -43,7 +45,7 @@ fn is_network(scheme: &str) -> bool {
     KNOWN.iter().any(|known| scheme.eq_ignore_ascii_case(known))
 }
 
-/// `user@host:path`. As in Git, a `/` before the first `:` makes it a local path; so does a drive letter.
+/// `user@host:path`. As in Git, a `/` before the first `:` or a drive letter makes it a local path.
 fn scp_like(url: &str) -> Option<(&str, &str)> {
     if let Some(bracket) = url.find('[')
         && (bracket == 0 || url[..bracket].ends_with('@'))
@@ -84,8 +86,9 @@ fn host(authority: &str) -> Option<String> {
     (!is_here && !is_odd).then_some(host)
 }
 
-/// Hosts that are reached under two names or spell the same repository in two ways, as their own documentation says
-/// (read 2026-11): GitHub, GitLab and Bitbucket over SSH on port 443, Azure DevOps' `_git` and `v3`.
+/// Hosts with two names, or with two spellings of one repository, according to their own
+/// documentation (read 2026-11): GitHub, GitLab and Bitbucket over SSH on port 443, Azure DevOps'
+/// `_git` and `v3`.
 fn well_known(host: &str, parts: &mut Vec<&str>) -> String {
     match host {
         "ssh.github.com" | "www.github.com" => "github.com".into(),

@@ -1,4 +1,5 @@
-//! Looking for checkouts on the disk, within bounds. A part of [`Places`]; the engine's loop does not wait for it.
+//! Searches the disk for checkouts, within bounds. A part of [`Places`]; the engine's loop does not
+//! wait for it.
 
 use super::checkout::{self, Checkout};
 use super::paths::Style;
@@ -10,15 +11,16 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 const MAX_DEPTH: usize = 5;
-/// How far below a checkout others are looked for: submodules and repositories of repositories.
+/// How far below a checkout others are searched: submodules and repositories of repositories.
 const DEPTH_INSIDE: usize = 2;
 const MAX_ENTRIES: usize = 100_000;
-/// Root commits asked of Git in one search.
+/// How many root commits one search asks `git` for.
 const MAX_ROOTS: usize = 200;
 
 impl Places {
-    /// Looks for checkouts below `roots` and beside places that vanished; says how many of `wanted` have a place now
-    /// and had none before. Remembers every checkout it meets. May take seconds: not for the engine's loop.
+    /// Searches for checkouts below `roots` and beside places that vanished. Returns how many of
+    /// `wanted` have gained a place. Remembers every checkout it meets. May take seconds: not for
+    /// the engine's loop.
     pub fn search(
         &mut self,
         home: &Path,
@@ -62,7 +64,7 @@ impl Places {
             .count()
     }
 
-    /// Asks checkouts for their oldest commit, as long as somebody is missing that is known by one.
+    /// Asks checkouts for their oldest commit while a project known by one is missing.
     fn search_roots(&mut self, found: &[Checkout], missing: &[&Project]) {
         let commits: BTreeSet<&str> = missing
             .iter()
@@ -71,7 +73,7 @@ impl Places {
         if commits.is_empty() {
             return;
         }
-        // Where there is a remote, the oldest commit recognises nothing.
+        // If there is a remote, the oldest commit identifies nothing.
         let without_remote = found.iter().filter(|checkout| checkout.remotes.is_empty());
         for checkout in without_remote.take(MAX_ROOTS) {
             let Some(commit) =
@@ -83,8 +85,8 @@ impl Places {
         }
     }
 
-    /// Parents of work trees that are gone and were a missing project's: a checkout that was renamed or moved is mostly
-    /// near.
+    /// Parents of missing work trees that belonged to a missing project: a renamed or moved
+    /// checkout is mostly near.
     fn beside_vanished(&self, missing: &[&Project]) -> BTreeSet<PathBuf> {
         let is_missing = |repository: &str, place: &Place| {
             let root = place.root_commit.as_deref();
@@ -108,8 +110,8 @@ impl Places {
     }
 }
 
-/// What a search would see first: the names of the directories in the roots and in those. A checkout that was cloned or moved
-/// there changes it. Asks the disk.
+/// A hash of what a search would see first: the names of the directories in the roots and one level
+/// below. Cloning or moving a checkout there changes it. Reads the disk.
 pub fn outline(home: &Path, roots: &[PathBuf]) -> u64 {
     const MOST: usize = 5000;
     let (mut hasher, mut n_entries) = (DefaultHasher::new(), 0);
@@ -161,7 +163,7 @@ fn walk(home: &Path, starts: Vec<(PathBuf, usize)>) -> Vec<Checkout> {
     found
 }
 
-/// The names of the directories in `dir`, links left out, in order.
+/// The names of the directories in `dir`, without links, in order.
 fn directories(dir: &Path, limit: usize, n_entries: &mut usize) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for entry in std::fs::read_dir(dir)
@@ -178,8 +180,8 @@ fn directories(dir: &Path, limit: usize, n_entries: &mut usize) -> BTreeSet<Stri
     names
 }
 
-/// Directories nobody keeps checkouts in. What builds leave behind is passed over inside a checkout only: outside,
-/// `build`, `dist`, `target` and `worktrees` are names like any other.
+/// Directories in which nobody keeps checkouts. Build output is skipped inside a checkout only:
+/// outside, `build`, `dist`, `target` and `worktrees` are ordinary names.
 fn is_passed_over(name: &str, dir: &Path, home: &Path, in_checkout: bool) -> bool {
     const MADE: [&str; 7] = ["target", "build", "dist", "out", "venv", "vendor", "Pods"];
     let has_own_repository = || dir.join(name).join(".git").exists();

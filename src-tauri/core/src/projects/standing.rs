@@ -1,13 +1,13 @@
-//! How a checkout stands: its branch, its commit, what was changed in it, and whether it has a certain commit. Asked of
-//! `git` without running any program of the repository, within a limit; the branch alone is read from disk where `git`
-//! gives no answer.
+//! The standing of a checkout: its branch, its commit, its number of changes, and whether it has a
+//! certain commit. Asks `git` without running any program of the repository, within a limit. If
+//! `git` gives no answer, the branch alone is read from disk.
 
 use super::checkout;
 use super::git::{self, output_within};
 use std::path::Path;
 use std::time::Duration;
 
-/// A large work tree on a slow disk: better no answer than a user who waits.
+/// For a large work tree on a slow disk: no answer is better than a waiting user.
 const STATUS: Duration = Duration::from_secs(3);
 const COMMIT: Duration = Duration::from_secs(2);
 
@@ -15,23 +15,23 @@ const COMMIT: Duration = Duration::from_secs(2);
 pub struct Standing {
     /// `None` for a detached head.
     pub branch: Option<String>,
-    /// The whole hash; `None` before the first commit, and where only the branch is known.
+    /// The full hash; `None` before the first commit, or if only the branch is known.
     pub commit: Option<String>,
-    /// Files that differ from the last commit, new ones included; `None` where that is not known.
+    /// Number of files that differ from the last commit, including new ones; `None` if unknown.
     pub changed: Option<u64>,
 }
 
-/// Where a commit is, seen from what is checked out.
+/// Where a commit is, relative to the checked-out one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Commit {
-    /// What is checked out is this commit or was made from it.
+    /// The checked-out commit, or one of its ancestors.
     Below,
-    /// It is in the repository, on another line or further on.
+    /// In the repository, on another branch or ahead.
     Beside,
     Missing,
 }
 
-/// `None` outside of any checkout.
+/// The standing of the checkout around `dir`; `None` outside any checkout.
 pub fn standing(dir: &Path) -> Option<Standing> {
     let (found, _) = checkout::around(dir)?;
     let said = git::command_without_filters(&found.work_tree).and_then(|mut git| {
@@ -52,9 +52,9 @@ pub fn standing(dir: &Path) -> Option<Standing> {
     })
 }
 
-/// `None` where that is no hash, or `git` gives no answer.
+/// Where the commit is; `None` if `commit` is no hash, or if `git` gives no answer.
 pub fn whereabouts(dir: &Path, commit: &str) -> Option<Commit> {
-    // It comes from a transcript: nothing but a hash is handed to a command.
+    // The text comes from a transcript: only a hash is passed to a command.
     let is_hash =
         (7..=64).contains(&commit.len()) && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
     let (found, _) = checkout::around(dir).filter(|_| is_hash)?;
@@ -71,7 +71,7 @@ pub fn whereabouts(dir: &Path, commit: &str) -> Option<Commit> {
     ])
     .is_none()
     {
-        // Only where the repository answers at all is it the commit that is missing.
+        // The commit is missing only if the repository answers at all.
         return ask(&["rev-parse", "--git-dir"]).map(|_| Commit::Missing);
     }
     let below = ask(&["rev-list", "--max-count=1", commit, "^HEAD"])?;

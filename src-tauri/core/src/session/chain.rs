@@ -1,4 +1,5 @@
-//! Chain ids: `c_0 = H(format tag)`, `c_i = H(c_{i-1} ‖ len ‖ line_i)`. Equal ids mean equal bytes from the start.
+//! Chain ids: `c_0 = H(format tag)`, `c_i = H(c_{i-1} ‖ len ‖ line_i)`. Equal ids mean equal bytes
+//! from the start.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -8,17 +9,17 @@ use std::fmt;
 pub struct ChainId([u8; 32]);
 
 impl ChainId {
-    /// Where every log starts: the chain id of no line at all.
+    /// The start of every log: the chain id before the first line.
     pub fn log_start() -> Self {
         Self(blake3::derive_key("session-roam v1 chain log", b""))
     }
 
-    /// Where every snapshot starts: the generation before the first.
+    /// The start of every snapshot: the generation before the first.
     pub fn snapshot_start() -> Self {
         Self(blake3::derive_key("session-roam v1 chain snapshot", b""))
     }
 
-    /// The id after one more line (raw, with its `\n`), or after one more generation of a snapshot (its whole content).
+    /// The id after one more line (raw, with its `\n`) or one more generation (its whole content).
     pub fn then(self, line: &[u8]) -> Self {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.0);
@@ -27,7 +28,7 @@ impl ChainId {
         Self(*hasher.finalize().as_bytes())
     }
 
-    /// The id after one more line of so many bytes, which come piece by piece.
+    /// Begins the id after one more line of `bytes` bytes that arrives in pieces.
     pub fn long(self, bytes: u64) -> LongLine {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.0);
@@ -56,7 +57,7 @@ impl ChainId {
     }
 }
 
-/// A line that is never held whole.
+/// A line that is never held in memory whole.
 pub struct LongLine {
     hasher: blake3::Hasher,
     left: u64,
@@ -68,7 +69,7 @@ impl LongLine {
         self.left = self.left.wrapping_sub(bytes.len() as u64);
     }
 
-    /// `None` if there were more bytes, or fewer, than was said.
+    /// The id; `None` if the number of bytes differs from the one announced.
     pub fn end(self) -> Option<ChainId> {
         (self.left == 0).then(|| ChainId(*self.hasher.finalize().as_bytes()))
     }
@@ -100,7 +101,7 @@ impl<'de> Deserialize<'de> for ChainId {
     }
 }
 
-/// The lines of `bytes`, each with its line end; what follows the last one is the last piece.
+/// The lines of `bytes`, each with its line end; an unfinished last line is the last piece.
 pub fn lines_of(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
@@ -111,7 +112,7 @@ pub fn lines_of(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// A walk along a log: feeds on bytes in any pieces, counts whole lines only.
+/// Walks along a log: takes bytes in pieces of any size and counts whole lines only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chain {
     pub tip: ChainId,
@@ -161,7 +162,7 @@ impl Chain {
         self.feed_each(bytes, |_| ());
     }
 
-    /// Takes a line that was read beside it: `tip` is the id behind it. What is held of it is let go.
+    /// Accepts a line that was read elsewhere; `tip` is the id after it. Drops the partial line.
     pub fn pass(&mut self, tip: ChainId, bytes: u64) {
         self.tip = tip;
         self.bytes += bytes;

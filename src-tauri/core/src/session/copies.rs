@@ -1,12 +1,13 @@
-//! How ways of syncing name a conflict copy. Pure names: who finds one, and what becomes of it, is told elsewhere.
+//! How sync tools name conflict copies. Only names: finding and handling copies is done elsewhere.
 
-/// Between a name and its ending. Syncthing takes what is behind the last dot for the ending, so `0001.jsonl.zst` becomes
-/// `0001.jsonl.sync-conflict-20261123-101500-ABCDEFG.zst` (seen with 1.19.2 and 1.29.5, 2026-11-23).
+/// Stands between a name and its extension. For Syncthing the extension is the text after the last
+/// dot: `0001.jsonl.zst` becomes `0001.jsonl.sync-conflict-20261123-101500-ABCDEFG.zst` (seen with
+/// 1.19.2 and 1.29.5, 2026-11-23).
 const MARK: &str = ".sync-conflict-";
 /// `20261123-101500-ABCDEFG`.
 const STAMP: usize = 23;
 
-/// The name a conflict copy was made from; `None` for every other name.
+/// The name of the original of a conflict copy; `None` for every other name.
 pub fn copied_from(name: &str) -> Option<String> {
     let (start, rest) = name.split_once(MARK)?;
     let (stamp, ending) = rest.split_at_checked(STAMP)?;
@@ -16,15 +17,16 @@ pub fn copied_from(name: &str) -> Option<String> {
     (fits && (ending.is_empty() || ending.starts_with('.'))).then(|| format!("{start}{ending}"))
 }
 
-/// A conflict copy by its name: what it was made from, and who names copies so.
+/// A conflict copy by its name: its original, and which sync tool uses such names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Copied {
     pub original: String,
     pub by: &'static str,
 }
 
-/// Whether a name is one of a conflict copy, as the usual ways of syncing make them. Names that may be given for other
-/// reasons count only with the original beside them. From the vendors' help pages, read 2026-11-28.
+/// Recognises the names that usual sync tools give to conflict copies. Names that may have other
+/// reasons count only with the original beside them. From the vendors' help pages (read
+/// 2026-11-28).
 pub fn copy_of(name: &str, is_there: impl Fn(&str) -> bool) -> Option<Copied> {
     if let Some(original) = copied_from(name) {
         return Some(Copied {
@@ -32,7 +34,7 @@ pub fn copy_of(name: &str, is_there: impl Fn(&str) -> bool) -> Option<Copied> {
             by: "Syncthing",
         });
     }
-    // What stands behind the first dot is the ending: `a.jsonl.zst`.
+    // The extension begins at the first dot: `a.jsonl.zst`.
     let dot = name
         .char_indices()
         .skip(1)
@@ -80,7 +82,7 @@ pub fn copy_of(name: &str, is_there: impl Fn(&str) -> bool) -> Option<Copied> {
 mod tests {
     use super::*;
 
-    /// Field, kind 5: the ways in which Dropbox, iCloud, OneDrive and others name a conflict copy.
+    /// Field, kind 5: how Dropbox, iCloud, OneDrive and others name a conflict copy.
     #[test]
     fn names_of_other_ways_of_syncing() {
         let of = |name: &str| {
@@ -115,7 +117,7 @@ mod tests {
         ];
         for (name, wanted) in table {
             let found = of(name);
-            // `a` is there, too: the shortest original counts, which is as well for telling.
+            // `a` exists too: the shortest original counts, which is good enough for a report.
             let fits =
                 found.as_deref() == wanted || (name == "a-b-LAPTOP.jsonl" && found.is_some());
             assert!(fits, "{name}: {found:?}");

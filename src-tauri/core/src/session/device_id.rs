@@ -1,5 +1,5 @@
-//! The device ID that follows from a Syncthing certificate: pure arithmetic over its DER bytes.
-//! Knows nothing of files, keys or Syncthing's configuration.
+//! Computes the device ID of a Syncthing certificate: pure arithmetic over its DER bytes. Knows
+//! nothing of files, keys or Syncthing's configuration.
 
 use super::DeviceId;
 use sha2::{Digest, Sha256};
@@ -7,15 +7,16 @@ use sha2::{Digest, Sha256};
 /// The digits of a device ID, by value.
 pub const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-/// Names the device whose Syncthing certificate has these DER bytes, in canonical form.
+/// The ID of the device whose Syncthing certificate has these DER bytes, in canonical form.
 ///
-/// SHA-256, base32, four groups of thirteen with a check character each, shown as eight groups of seven. The same as
-/// what Syncthing 1.19.2 prints for its own `cert.pem` (seen 2026-11-23; a test compares them).
+/// SHA-256, base32, four groups of thirteen with a check character each, shown as eight groups of
+/// seven. Syncthing 1.19.2 prints the same for its own `cert.pem` (seen 2026-11-23; a test compares
+/// them).
 pub fn device_id_of_cert(der: &[u8]) -> DeviceId {
     canonical(&data_encoding::BASE32_NOPAD.encode(&Sha256::digest(der)))
 }
 
-/// The canonical form of 52 digits of the alphabet `A–Z2–7`: check characters added, shown as eight groups of seven.
+/// The canonical form of 52 digits of `A–Z2–7`: with check characters, as eight groups of seven.
 pub fn canonical(digits: &str) -> DeviceId {
     let mut checked = String::with_capacity(56);
     for group in digits.as_bytes().chunks(13) {
@@ -29,7 +30,7 @@ pub fn canonical(digits: &str) -> DeviceId {
     DeviceId::new(groups.join("-"))
 }
 
-/// Syncthing's variant of Luhn's check over the alphabet `A–Z2–7`: the factor alternates 1, 2 from the left.
+/// Syncthing's variant of Luhn's check over `A–Z2–7`: the factor alternates 1, 2 from the left.
 pub fn check_character(group: &[u8]) -> char {
     let mut sum = 0;
     for (at, byte) in group.iter().enumerate() {

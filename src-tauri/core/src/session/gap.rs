@@ -1,11 +1,11 @@
-//! The line that is recorded in the place of one that is too large to be carried: everything before and after it roams, and
-//! whoever reads it sees what is missing.
+//! The line recorded in place of one that is too large to sync. Everything before and after syncs,
+//! and readers see what is missing.
 
 use serde_json::Value;
 
 const KIND: &str = "session-roam-gap";
 
-/// Stands for a line of so many bytes with this hash. It is an unknown record to every tool.
+/// The replacement for a line of this size and hash. Every tool sees an unknown record.
 pub fn line(bytes: u64, hash: &blake3::Hash) -> Vec<u8> {
     format!(
         "{{\"type\":\"{KIND}\",\"bytes\":{bytes},\"blake3\":\"{}\"}}\n",
@@ -14,7 +14,7 @@ pub fn line(bytes: u64, hash: &blake3::Hash) -> Vec<u8> {
     .into_bytes()
 }
 
-/// How large the record is that this one stands for; `None` for any other record.
+/// The size of the record that this one replaces; `None` for any other record.
 pub fn bytes_of(record: &Value) -> Option<u64> {
     let fields = record.as_object().filter(|fields| fields.len() == 3)?;
     fields.get("blake3")?.as_str()?;
@@ -24,12 +24,12 @@ pub fn bytes_of(record: &Value) -> Option<u64> {
         .filter(|_| fields.get("type").and_then(Value::as_str) == Some(KIND))
 }
 
-/// Whether some of these lines may stand for others: a cheap look.
+/// Whether some of these lines may be gaps. Cheap, with false positives.
 pub fn may_be_in(lines: &[u8]) -> bool {
     memchr::memmem::find(lines, KIND.as_bytes()).is_some()
 }
 
-/// Whether a line stands for another one.
+/// Whether a line replaces another one.
 pub fn is_gap(line: &[u8]) -> bool {
     line.len() < 256 && serde_json::from_slice(line).is_ok_and(|record| bytes_of(&record).is_some())
 }

@@ -1,8 +1,8 @@
-//! Text from anywhere, made fit to be shown: nothing in it steers a terminal, turns the reading direction round, hides or
-//! begins a line of its own. The one place that says which characters do so.
+//! Makes text from anywhere fit for display: no part of it can steer a terminal, change the reading
+//! direction, hide, or begin a line of its own. The only list of the characters that do so.
 
-/// Whether a character is obeyed, or not seen, where it should be shown: control characters, marks of reading direction,
-/// what has no width, separators of lines and paragraphs. Line ends and tabs are not among them.
+/// Whether a character acts on the display or is invisible: control characters, marks of reading
+/// direction, zero-width characters, separators of lines and paragraphs; not line ends and tabs.
 pub fn is_hidden(c: char) -> bool {
     match c {
         '\n' | '\t' => false,
@@ -11,11 +11,11 @@ pub fn is_hidden(c: char) -> bool {
         // Fillers that show nothing.
         '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{3164}' | '\u{ffa0}' => true,
         '\u{180b}'..='\u{180f}' => true,
-        // Without width: spaces, joiners, left-to-right and right-to-left marks.
+        // No width: spaces, joiners, left-to-right and right-to-left marks.
         '\u{200b}'..='\u{200f}' => true,
         // Separators, embeddings and overrides.
         '\u{2028}'..='\u{202e}' => true,
-        // Invisible operators, isolates, deprecated ones.
+        // Invisible operators, isolates, deprecated characters.
         '\u{2060}'..='\u{206f}' => true,
         // The byte-order mark, annotations, tags.
         '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}' => true,
@@ -23,8 +23,8 @@ pub fn is_hidden(c: char) -> bool {
     }
 }
 
-/// The text with every such character replaced by one that is seen. What joins letters or pictures and has no width is
-/// left out: Persian and families of emoji have it for good reasons.
+/// Replaces every hidden character with a visible one. Zero-width joiners of letters or pictures
+/// are removed instead: Persian text and family emoji contain them legitimately.
 pub fn harmless(text: &str) -> String {
     let joins = |c: char| matches!(c, '\u{200c}' | '\u{200d}' | '\u{ad}');
     let shown = text.replace("\r\n", "\n");
@@ -35,7 +35,7 @@ pub fn harmless(text: &str) -> String {
         .collect()
 }
 
-/// The same on one line.
+/// The same on a single line.
 pub fn harmless_line(text: &str) -> String {
     harmless(text)
         .split_whitespace()
@@ -43,12 +43,12 @@ pub fn harmless_line(text: &str) -> String {
         .join(" ")
 }
 
-/// JSON with every such character escaped: the same document, and nothing in it steers whoever looks at it.
+/// Escapes every hidden character in JSON. The document stays the same and cannot steer a terminal.
 pub fn harmless_json(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
         match is_hidden(c) && c != '\r' {
-            // Outside of strings JSON has none of them.
+            // Outside strings, JSON has no such characters.
             true => c
                 .encode_utf16(&mut [0; 2])
                 .iter()
@@ -73,7 +73,7 @@ mod tests {
         );
     }
 
-    /// F11: left-to-right and right-to-left marks passed.
+    /// F11: left-to-right and right-to-left marks were let through.
     #[test]
     fn nothing_turns_the_direction_round_or_hides() {
         for c in [

@@ -32,21 +32,23 @@ text_id!(
     ToolId
 );
 text_id!(
-    /// The tool's own name of a conversation, mostly a UUID.
+    /// The tool's own id of a conversation, mostly a UUID.
     SessionId
 );
 text_id!(
-    /// A doc within its session, `/`-separated, the same on every device: `transcript.jsonl`, `subagents/agent-1.jsonl`.
+    /// A doc within its session, `/`-separated, the same on every device: `transcript.jsonl`,
+    /// `subagents/agent-1.jsonl`.
     DocName
 );
 text_id!(
-    /// A codebase, the same on every device: `git:github.com/acme/api`, `git:github.com/acme/mono#packages/web`,
-    /// `root:<commit>`, `home:notes/ideas`, `device:<DEVICE>:/srv/x`.
+    /// A codebase, the same on every device: `git:github.com/acme/api`,
+    /// `git:github.com/acme/mono#packages/web`, `root:<commit>`, `home:notes/ideas`,
+    /// `device:<DEVICE>:/srv/x`.
     ProjectKey
 );
 text_id!(
-    /// A device: its Syncthing device ID in canonical form, eight groups of seven with dashes. Made by
-    /// `syncthing::device_id`, which checks it.
+    /// A device: its Syncthing device ID in canonical form, eight groups of seven with dashes.
+    /// Created by `syncthing::device_id`, which checks it.
     DeviceId
 );
 
@@ -57,7 +59,7 @@ impl DeviceId {
     }
 }
 
-/// A session as the engine keys it: the tool and a hash of the session id that is safe as a file name everywhere.
+/// A session's key in the engine: the tool and a hash of the session id, safe as a file name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SessionKey {
     pub tool: ToolId,
@@ -86,7 +88,7 @@ impl ProjectKey {
     }
 }
 
-/// 26 lower-case base32 characters (130 bits) of BLAKE3: no name in the vault can hurt a file system.
+/// 26 lower-case base32 characters (130 bits) of BLAKE3: safe as a name on every file system.
 pub fn name_hash(kind: &str, text: &str) -> String {
     let hash = blake3::derive_key(&format!("session-roam v1 name {kind}"), text.as_bytes());
     let mut name = data_encoding::BASE32_NOPAD.encode(&hash).to_lowercase();

@@ -1,4 +1,4 @@
-//! The words of the product as types and pure functions: ids, chains of lines, projects, problems.
+//! The terms of the product as types and pure functions: ids, chains of lines, projects, problems.
 //! Touches no disk, clock, environment or network.
 
 pub mod chain;
@@ -26,11 +26,11 @@ pub use trie::{Edge, Line, LineSource, Replaced, Source, Spot, Trie};
 
 use serde::{Deserialize, Serialize};
 
-/// Characters of a device's name.
+/// Maximum length of a device's name in characters.
 pub const NAME_LENGTH: usize = 64;
 
-/// A device's name as it may be shown and written into a title: one line without control characters, not too long.
-/// Names come from config files and from other devices, so that nothing else has looked at them.
+/// A device's name as it may be shown and written into a title: a single line of limited length
+/// without control characters. Names come unchecked from config files and from other devices.
 pub fn decent_name(name: &str) -> String {
     let plain: String = name
         .chars()
@@ -40,17 +40,17 @@ pub fn decent_name(name: &str) -> String {
     name.trim_end().to_owned()
 }
 
-/// A session that holds no history of its own up to a point, but refers to another one's file.
+/// The part of another session's file that a session refers to as its own beginning.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Base {
     pub session: SessionId,
-    /// Where in the main doc that session's id stands: a byte offset.
+    /// Byte offset in the main doc at which that session's id stands.
     pub at: u64,
-    /// How many bytes of the other's main doc belong to it.
+    /// How many bytes of the other session's main doc belong to this one.
     pub end: u64,
 }
 
-/// How a doc changes in its tool's hands.
+/// How a tool changes a doc.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DocKind {
@@ -60,8 +60,8 @@ pub enum DocKind {
     Snapshot,
 }
 
-/// Which of a device's two folders: `live` for what happens now, `bulk` for the first import, so that history never
-/// stands before live data in the queue.
+/// One of a device's two folders: `live` for current changes, `bulk` for the first import, so that
+/// history never delays live data in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Lane {

@@ -1,13 +1,13 @@
-//! Something wrong that is told while life goes on.
+//! Something wrong that is reported while the engine continues.
 
 use serde::{Deserialize, Serialize};
 
-/// A problem in the user's words. `code` is what scripts and the window match on; the texts may change.
+/// A problem in the user's words. Scripts and the window match on `code`; the texts may change.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Problem {
     /// Stable, like `journal_changed`.
     pub code: String,
-    /// What is wrong and where, a full sentence.
+    /// A full sentence: what is wrong and where.
     pub message: String,
     /// What to do next.
     pub hint: String,

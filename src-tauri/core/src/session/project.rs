@@ -1,31 +1,32 @@
-//! A codebase as its author's device knows it.
+//! A codebase as known on the device of the session's author.
 
 use super::ProjectKey;
 use serde::{Deserialize, Serialize};
 
-/// Travels in the journal; `projects` makes it and finds its place on a device.
+/// Recorded in the journal. `projects` creates it and finds its place on a device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Project {
     pub key: ProjectKey,
-    /// What people call it: the directory's name, the repository's.
+    /// The name people use: the directory's or the repository's.
     #[serde(default)]
     pub names: Vec<String>,
-    /// The first commit of its history: recognises a repository that has no remote.
+    /// The first commit of the history, which recognises a repository without a remote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root_commit: Option<String>,
-    /// All remotes of its author's checkout, where there are others beside that of the key.
+    /// All remotes of the author's checkout, if there are others beside the one in the key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remotes: Vec<String>,
-    /// Its author's work tree: the path below home, else the whole path, `/`-separated. Chooses among several places.
+    /// The author's work tree: the path below home, else the whole path, `/`-separated. Helps to
+    /// choose among several places.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
-    /// The branch that was checked out there. Chooses among several places.
+    /// The branch that was checked out there. Helps to choose among several places.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branch: Option<String>,
 }
 
 impl Project {
-    /// A project of which nothing but its key is known.
+    /// A project of which only the key is known.
     pub fn new(key: ProjectKey) -> Self {
         Self {
             key,

@@ -1,21 +1,23 @@
-//! The records in a raw line or document, as far as they can be read. A strict parser has the first word; what it refuses
-//! (lone surrogates, bytes that are not UTF-8, blocks of NUL, two records on one line, a record cut off, `NaN`, too many
-//! levels) is read leniently. For showing only: nothing that is read here is written anywhere.
+//! Reads the records in a raw line or document as far as possible. A strict parser comes first;
+//! what it refuses is read leniently: lone surrogates, bytes that are not UTF-8, blocks of NUL, two
+//! records on one line, a truncated record, `NaN`, too many levels. For display only: no result of
+//! this module is written anywhere.
 
 use serde_json::{Map, Number, Value};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::Range;
 use std::sync::LazyLock;
 
-/// Places behind a broken record at which the next one may begin; more are not tried.
+/// How many places behind a broken record are tried as the start of the next one.
 const MOST_STARTS: usize = 64;
-/// A line with a broken record is searched for the next one up to this size: each start may cost a reading of the rest.
+/// A line with a broken record is searched for the next one up to this size: each start may mean
+/// reading the rest of the line.
 const MOST_SEARCHED: usize = 4 << 20;
-/// Values nested deeper are left out, so that no parser refuses what remains.
+/// Values nested deeper are left out, so that no parser refuses the rest.
 const DEEPEST: usize = 100;
 
-/// The member that marks what this module made of a damaged record. It differs from start to start of the program, so no
-/// record can pass itself off as damaged and so hide its words.
+/// The member with which this module marks a damaged record. Its name differs at every start of the
+/// program, so that no record can pretend to be damaged and so hide its content.
 static DAMAGED: LazyLock<String> = LazyLock::new(|| {
     format!(
         "unreadable record {:016x}",
@@ -23,19 +25,19 @@ static DAMAGED: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// One record, and its bytes in the line.
+/// One record and its byte range in the line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
     pub range: Range<usize>,
     pub value: Value,
 }
 
-/// What is missing of a record.
+/// How much of a record is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Damage {
     /// Bytes of the record.
     pub bytes: u64,
-    /// Bytes of it that are in no value.
+    /// Bytes of the record that are part of no value.
     pub lost: u64,
 }
 
@@ -54,7 +56,7 @@ pub fn records(line: &[u8]) -> Vec<Record> {
     }
 }
 
-/// The first value of a text, damaged or not; `null` where there is none.
+/// The first value of a text, damaged or not; `null` if there is none.
 pub fn value(text: &[u8]) -> Value {
     serde_json::from_slice(text).unwrap_or_else(|_| {
         let whole = trimmed(text, 0..text.len());
@@ -65,7 +67,7 @@ pub fn value(text: &[u8]) -> Value {
     })
 }
 
-/// A document as far as it can be read, and what is missing of it.
+/// A document as far as it can be read, and how much is missing.
 pub fn document(bytes: &[u8]) -> (Value, Option<Damage>) {
     let whole = trimmed(bytes, 0..bytes.len());
     if whole.is_empty() {
@@ -87,12 +89,12 @@ pub fn document(bytes: &[u8]) -> (Value, Option<Damage>) {
     )
 }
 
-/// Stands for a record of which nothing can be read.
+/// A placeholder for a record of which nothing can be read.
 pub fn unreadable(bytes: u64) -> Value {
     mark(Map::new(), Damage { bytes, lost: bytes })
 }
 
-/// The record that a document was cut off in: if it is no message any more, it counts as one that cannot be read.
+/// Marks the record in which a document was cut off; unreadable if it is no longer a message.
 pub fn cut_off(record: Value) -> Value {
     let bytes = record.to_string().len() as u64;
     match record {
@@ -101,7 +103,7 @@ pub fn cut_off(record: Value) -> Value {
     }
 }
 
-/// What is missing of a value that this module read.
+/// How much is missing of a value that this module read.
 pub fn damage(value: &Value) -> Option<Damage> {
     let mark = value.get(DAMAGED.as_str())?.as_array()?;
     Some(Damage {
@@ -115,7 +117,8 @@ fn mark(mut fields: Map<String, Value>, Damage { bytes, lost }: Damage) -> Value
     Value::Object(fields)
 }
 
-/// Without the byte-order mark and the blanks around it. NULs are no blanks: a file system may have lost a record there.
+/// The range without byte-order mark and surrounding blanks. NULs are no blanks: a file system may
+/// have lost a record there.
 fn trimmed(line: &[u8], mut range: Range<usize>) -> Range<usize> {
     if line[range.clone()].starts_with(b"\xef\xbb\xbf") {
         range.start += 3;
@@ -155,7 +158,7 @@ fn damaged_records(line: &[u8], whole: Range<usize>) -> Vec<Record> {
             next_start(line, at + 1..whole.end).unwrap_or(whole.end)
         };
         let range = trimmed(line, at..next);
-        // Read once more without what follows: a text that was cut off ends where the next record begins.
+        // Read once more without what follows: a truncated text ends where the next record begins.
         let mut reader = Reader::at(&line[..range.end], at);
         let value = if is_start { reader.value(0) } else { None };
         let lost =
@@ -174,8 +177,9 @@ fn damaged_records(line: &[u8], whole: Range<usize>) -> Vec<Record> {
     found
 }
 
-/// Where the next whole record begins. Members of the broken one are told from it by what stands behind them: it is the end
-/// of the line, or another record. Those that begin where a value is expected are mostly members: so many of each are tried.
+/// Finds where the next whole record begins. A member of the broken record is recognised by the
+/// text behind it: behind a whole record comes the end of the line or another record. Starts where
+/// a value is expected are mostly members, so the two kinds of starts are limited separately.
 fn next_start(line: &[u8], range: Range<usize>) -> Option<usize> {
     if MOST_SEARCHED < range.len() {
         return None;
@@ -201,13 +205,14 @@ fn next_start(line: &[u8], range: Range<usize>) -> Option<usize> {
     tried.into_iter().find(is_whole)
 }
 
-/// Reads one value: strict about its shape, lenient about strings and words. What was read before it broke is kept.
+/// Reads one value: strict about its shape, lenient about strings and words. Values read before the
+/// break are kept.
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
-    /// Where the shape was no value's any more.
+    /// Where the shape stopped being that of a value.
     broken: Option<usize>,
-    /// It broke because the bytes ended.
+    /// The value broke because the bytes ended.
     cut_off: bool,
 }
 
@@ -221,7 +226,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The next byte that is no blank; what was cut off breaks here.
+    /// The next byte that is not blank. At the end of the bytes, the value breaks.
     fn peek(&mut self) -> Option<u8> {
         while self
             .bytes
@@ -269,7 +274,7 @@ impl<'a> Reader<'a> {
                 break;
             }
             self.at += 1;
-            // As for the strict parser, the last of several members of one name counts.
+            // As in the strict parser, the last of several members with one name counts.
             fields.extend(self.value(depth).map(|value| (name, value)));
             if self.broken.is_some() || !self.goes_on(b'}') {
                 break;
@@ -295,7 +300,7 @@ impl<'a> Reader<'a> {
         elements
     }
 
-    /// Passes a comma; the end of a list or an object is left to whoever reads it.
+    /// Skips a comma. The caller consumes the end of a list or an object.
     fn goes_on(&mut self, end: u8) -> bool {
         match self.peek() {
             Some(b',') => {
@@ -339,7 +344,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What stands behind a backslash.
+    /// Reads the escape behind a backslash.
     fn escape(&mut self, text: &mut Vec<u8>) {
         let Some(byte) = self.bytes.get(self.at).copied() else {
             return;
@@ -364,7 +369,7 @@ impl<'a> Reader<'a> {
         text.push(plain);
     }
 
-    /// The letter of `XXXX` or of `XXXX\uXXXX`; a surrogate without its other half is none.
+    /// The letter of `XXXX` or of `XXXX\uXXXX`; `None` for a surrogate without its other half.
     fn unicode(&mut self) -> Option<char> {
         let first = self.unit(self.at)?;
         self.at += 4;
@@ -390,7 +395,7 @@ impl<'a> Reader<'a> {
         u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
     }
 
-    /// `true`, a number, or what other programs write in the place of one.
+    /// `true`, a number, or what other programs write in place of one.
     fn word(&mut self) -> Option<Value> {
         let rest = &self.bytes[self.at..];
         let is_end = |byte: &u8| b",:{}[]\"\0".contains(byte) || byte.is_ascii_whitespace();
@@ -406,7 +411,7 @@ impl<'a> Reader<'a> {
                 let text = std::str::from_utf8(word).unwrap_or_default();
                 match text.parse::<Number>() {
                     Ok(number) => Value::Number(number),
-                    // Larger than any number that is read, or cut off.
+                    // A number larger than any that can be read, or truncated.
                     Err(_) => Value::String(text.to_owned()),
                 }
             }
@@ -419,7 +424,7 @@ impl<'a> Reader<'a> {
         Some(value)
     }
 
-    /// A value that is nested too deep: passed over.
+    /// Skips a value that is nested too deep.
     fn skipped(&mut self) -> Value {
         let mut open = 0usize;
         while let Some(next) = self.peek() {
@@ -452,7 +457,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    /// Of each record its value without the mark, its bytes, and what is lost of it.
+    /// For each record: its value without the mark, its bytes and how many of them are lost.
     fn read(line: &[u8]) -> Vec<(Value, usize, u64)> {
         let plain = |record: Record| {
             let lost = damage(&record.value).map_or(0, |damage| damage.lost);
@@ -596,7 +601,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the bytes are, every one that is no blank is in a record, and each once.
+        /// For any input, every byte that is not blank is in exactly one record.
         #[test]
         fn no_byte_vanishes(parts in prop::collection::vec(prop_oneof![
             Just(&b"{\"a\":1}"[..]), Just(&b"{\"a\":\"x\\ud800\"}"[..]), Just(&b"{\"a\":{\"b\":\"x"[..]), Just(&b"\0\0"[..]),
@@ -609,7 +614,7 @@ mod tests {
             for record in &found {
                 prop_assert!(at <= record.range.start && !record.range.is_empty());
                 prop_assert!(line[at..record.range.start].iter().all(u8::is_ascii_whitespace));
-                // A record reads alone as it does in its line.
+                // A record is read the same alone and in its line.
                 prop_assert_eq!(&records(&line[record.range.clone()])[0].value, &record.value);
                 at = record.range.end;
             }

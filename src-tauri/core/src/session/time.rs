@@ -1,4 +1,4 @@
-//! Times as values. Reading a clock happens at the edge; here they are only compared and combined.
+//! Times as values. The clock is read at the edge; here times are only compared and combined.
 
 use serde::{Deserialize, Serialize};
 
@@ -32,8 +32,8 @@ impl Millis {
     }
 }
 
-/// A hybrid logical clock: wall time that never runs backwards for those who have read each other. It orders what is
-/// shown; it never decides what is kept.
+/// A hybrid logical clock: wall time that never runs backwards among devices that have read each
+/// other. It orders what is shown and never decides what is kept.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -51,7 +51,7 @@ impl Hlc {
                 count: 0,
             };
         }
-        // Another device may have used up the count; the next millisecond has one of its own.
+        // Another device may have used up the count; the next millisecond has a count of its own.
         match self.count.checked_add(1) {
             Some(count) => Self {
                 wall: self.wall,
@@ -64,8 +64,8 @@ impl Hlc {
         }
     }
 
-    /// Takes another device's stamp into account, unless it lies more than a day ahead of our own clock (a device
-    /// whose clock is years off must not drag all others along).
+    /// Advances to another device's stamp, unless that stamp is more than a day ahead of the local
+    /// clock: a device whose clock is years off must not drag all others along.
     pub fn saw(self, other: Self, now: Millis) -> Self {
         const DAY: i64 = 24 * 60 * 60 * 1000;
         if other.wall.0 <= now.0.saturating_add(DAY) {

@@ -1,7 +1,9 @@
-//! A doc's history as a trie of raw lines (or of a snapshot's generations), path-compressed: edges are runs of lines
-//! that one device recorded one after the other. Merging is insertion, and insertion in any order gives the same set.
+//! A doc's history as a path-compressed trie of raw lines (or of a snapshot's generations): an edge
+//! is a run of lines that one device recorded in sequence. Merging is insertion, and insertion in
+//! any order gives the same set.
 //!
-//! The trie knows where lines are, not what they say: the few questions that need content go to [`LineSource`].
+//! The trie knows where lines are, not their content. The few questions about content go to
+//! [`LineSource`].
 
 use super::{ChainId, Hlc, Lane};
 use serde::{Deserialize, Serialize};
@@ -20,20 +22,21 @@ pub struct Spot {
     pub line: u32,
 }
 
-/// Which stretch of a device's journal holds an edge's lines.
+/// The stretch of a device's journal that holds an edge's lines.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
-    /// The author: the short id.
+    /// The author's short id.
     pub device: String,
     pub lane: Lane,
-    /// The first entry; further ones of the same doc follow it in the journal.
+    /// The first entry; further ones of the same doc follow in the journal.
     pub spot: Spot,
-    /// The first entry's number among the entries of this doc in this journal, and one past the last.
+    /// The first entry's number among this doc's entries in this journal; `end` is one past the
+    /// last.
     pub first: u64,
     pub end: u64,
     /// Lines of the first entry that belong to the edge above.
     pub skip: u64,
-    /// The author passes on what another one wrote; no tool of its own did.
+    /// The author relays lines of another device; its own tool did not write them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub relayed: bool,
 }
@@ -45,48 +48,50 @@ pub struct Edge {
     pub tip: ChainId,
     pub lines: u64,
     pub bytes: u64,
-    /// How many of its lines are part of the conversation; the rest is what a tool notes by merely being opened.
+    /// How many lines are messages; the rest is what a tool notes when a session is merely opened.
     #[serde(alias = "said")]
     pub message_lines: u64,
     pub source: Source,
-    /// When its last line was recorded.
+    /// When the last line was recorded.
     pub at: Hlc,
 }
 
-/// Edges are joined up to so many lines: who has to look into one holds them all.
+/// Edges are joined up to this many lines: a reader of an edge holds all its lines in memory.
 const JOINED_LINES: u64 = 1 << 18;
-/// Of a longer run that waits for its beginning the lines are read again when that is there.
+/// Limit of lines kept for a run whose beginning is missing. The lines of a longer run are read
+/// again when the beginning has arrived.
 const ORPHAN_LINES: usize = 1 << 12;
 
-/// What the trie must know of a line.
+/// What the trie must know about a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     pub tip: ChainId,
     /// Bytes of the run up to the end of this line.
     pub end: u64,
-    /// It is part of the conversation.
+    /// The line is part of the conversation.
     pub is_message: bool,
 }
 
-/// The lines of an edge, read from the journal when they are needed.
+/// Reads the lines of an edge from the journal on demand.
 pub trait LineSource {
     type Error;
-    /// Each line of the edge, the last one ending in `edge.tip`.
+    /// Each line of the edge; the last one ends in `edge.tip`.
     fn tips(&self, edge: &Edge) -> Result<Vec<Line>, Self::Error>;
-    /// Whether an edge says what its ids claim, behind the node it goes on from; it is left out otherwise.
+    /// Whether the content of an edge, after the node it continues, matches its ids. Otherwise the
+    /// edge is left out.
     fn admits(&self, _trie: &Trie, _edge: &Edge) -> Result<bool, Self::Error> {
         Ok(true)
     }
 }
 
-/// A doc's trie with what its authors said of it.
+/// A doc's trie and its authors' statements about rewrites.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trie {
     start: ChainId,
     edges: Vec<Edge>,
     /// Runs whose beginning has not arrived yet.
     orphans: Vec<Orphan>,
-    /// Tips that their author rewrote or shortened: (device, old tip, new tip).
+    /// Tips that their author rewrote or shortened: device, old tip, new tip.
     replaced: Vec<Replaced>,
     /// Lines that must stay nodes: where branches begin and end.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -139,9 +144,9 @@ impl Trie {
         id == self.start || self.edges.iter().any(|edge| edge.tip == id)
     }
 
-    /// Adds a run. `tips` has an id and a running byte count for each of its lines. Lines that are there already are
-    /// not added again; a run whose beginning is missing waits for it. `keep` is a node that must stay one (where
-    /// this device's file ends), so that going on from there needs no reading.
+    /// Adds a run. `tips` has an id and a running byte count for each line. Known lines are not
+    /// added again; a run whose beginning is missing waits for it. `keep` is a node that must stay
+    /// one (where this device's file ends), so that continuing there needs no reading.
     pub fn insert<T: LineSource>(
         &mut self,
         edge: Edge,
@@ -199,7 +204,7 @@ impl Trie {
         }
     }
 
-    /// Says whether the run could be attached.
+    /// Attaches a run and returns whether that was possible.
     fn place<T: LineSource>(
         &mut self,
         edge: Edge,
@@ -232,7 +237,8 @@ impl Trie {
         Ok(true)
     }
 
-    /// Follows `tips` from node `from`; says how many lines are there already and the id where that ends.
+    /// Follows `tips` from node `from`. Returns how many lines are known and the id of the last
+    /// one.
     pub fn walk<T: LineSource>(
         &self,
         from: ChainId,
@@ -272,7 +278,7 @@ impl Trie {
         Ok((matched, node))
     }
 
-    /// Splits the edge that `id` lies inside of; says whether `id` is a node now.
+    /// Splits the edge that contains `id`. Returns whether `id` is a node now.
     fn make_node<T: LineSource>(&mut self, id: ChainId, read: &T) -> Result<bool, T::Error> {
         if self.is_node(id) {
             return Ok(true);
@@ -306,7 +312,7 @@ impl Trie {
         Ok(false)
     }
 
-    /// Joins edges that follow each other in one journal and meet at a node nobody needs.
+    /// Joins edges that follow each other in one journal and meet at a node that is not needed.
     fn join(&mut self, keep: Option<ChainId>) {
         loop {
             let pair = self.edges.iter().enumerate().find_map(|(lower_at, lower)| {
@@ -345,7 +351,7 @@ impl Trie {
         }
     }
 
-    /// Makes nodes of what was replaced before it had arrived.
+    /// Makes nodes of tips that were replaced before they arrived.
     pub fn settle_replaced<T: LineSource>(&mut self, read: &T) -> Result<(), T::Error> {
         for replaced in self.replaced.clone() {
             self.make_node(replaced.new, read)?;
@@ -354,7 +360,7 @@ impl Trie {
         Ok(())
     }
 
-    /// Notes that an author rewrote its doc: `old` is not a branch of its any more, `new` is.
+    /// Notes that an author rewrote its doc: `old` is no longer its branch, `new` is.
     pub fn replace<T: LineSource>(&mut self, replaced: Replaced, read: &T) -> Result<(), T::Error> {
         self.make_node(replaced.new, read)?;
         self.make_node(replaced.old, read)?;
@@ -364,7 +370,7 @@ impl Trie {
         Ok(())
     }
 
-    /// Takes runs of lines out, and brings back those that were taken out before. What goes on from them stays.
+    /// Takes runs of lines out and brings earlier ones back. Lines that continue them stay.
     pub fn take_out<T: LineSource>(
         &mut self,
         runs: Vec<(ChainId, ChainId)>,
@@ -386,7 +392,7 @@ impl Trie {
         Ok(())
     }
 
-    /// Whether lines end here that were taken out.
+    /// Whether lines that were taken out end here.
     pub fn is_taken_out(&self, tip: ChainId) -> bool {
         self.replaced
             .iter()
@@ -403,7 +409,8 @@ impl Trie {
         &self.replaced
     }
 
-    /// What an author went away from and nobody came back to: whoever has it in a store again takes the withdrawal back.
+    /// Tips that an author abandoned and nobody returned to. A device that has one in a store again
+    /// reverts the withdrawal.
     fn withdrawn(&self) -> BTreeSet<ChainId> {
         let mut in_order: Vec<&Replaced> = self.replaced.iter().collect();
         in_order.sort_by_key(|replaced| (replaced.at, replaced.old, replaced.new));
@@ -413,7 +420,7 @@ impl Trie {
                 .entry(&replaced.device)
                 .or_default()
                 .insert(replaced.old);
-            // What the user took out with a revocation, no device brings back.
+            // No device brings back lines that the user took out with a revocation.
             let is_taken_out = |device: &str| device == TAKEN_OUT;
             let others = by_device
                 .iter_mut()
@@ -425,7 +432,7 @@ impl Trie {
         by_device.into_values().flatten().collect()
     }
 
-    /// Whether `device` went away from `id` and did not come back to it.
+    /// Whether `device` abandoned `id` and did not return to it.
     pub fn has_withdrawn(&self, device: &str, id: ChainId) -> bool {
         let last = self.replaced.iter().filter(|replaced| {
             replaced.device == device && (replaced.old == id || replaced.new == id)
@@ -434,7 +441,7 @@ impl Trie {
             .is_some_and(|replaced| replaced.old == id)
     }
 
-    /// The ends that count: leaves nobody replaced, and what a shortened doc was shortened to.
+    /// The ends that count: leaves that nobody replaced, and the new ends of shortened docs.
     pub fn live_tips(&self) -> Vec<ChainId> {
         let withdrawn = self.withdrawn();
         let dead = |id: ChainId| withdrawn.contains(&id);
@@ -446,7 +453,8 @@ impl Trie {
             .map(|replaced| replaced.new)
             .filter(|new| self.is_node(*new));
         let ends: Vec<ChainId> = leaves.chain(shortened).filter(|tip| !dead(*tip)).collect();
-        // What a doc was shortened to is no end once something goes on from there, in whatever order that was heard.
+        // The new end of a shortened doc does not count once a line continues it, whatever the
+        // order of arrival.
         let goes_on = |tip: ChainId| {
             ends.iter()
                 .any(|end| *end != tip && self.is_ancestor(tip, *end))
@@ -457,7 +465,7 @@ impl Trie {
         tips
     }
 
-    /// The edges from the start to node `tip`; `None` if it is no node.
+    /// The edges from the start to node `tip`; `None` if `tip` is no node.
     pub fn path(&self, tip: ChainId) -> Option<Vec<&Edge>> {
         let mut path = Vec::new();
         let mut node = tip;
@@ -470,7 +478,7 @@ impl Trie {
         Some(path)
     }
 
-    /// The edges from node `from` down to node `tip`; `None` if the one is not above the other.
+    /// The edges from node `from` down to node `tip`; `None` if `from` is not above `tip`.
     pub fn path_between(&self, from: ChainId, tip: ChainId) -> Option<Vec<&Edge>> {
         let path = self.path(tip)?;
         if from == self.start {
@@ -485,7 +493,7 @@ impl Trie {
         upper == lower || self.path_between(upper, lower).is_some()
     }
 
-    /// Makes `id` a node that stays one; says whether it lies in the trie.
+    /// Makes `id` a permanent node. Returns whether `id` is in the trie.
     pub fn pin<T: LineSource>(&mut self, id: ChainId, read: &T) -> Result<bool, T::Error> {
         let there = self.make_node(id, read)?;
         if there && id != self.start {
@@ -494,7 +502,7 @@ impl Trie {
         Ok(there)
     }
 
-    /// Lets all nodes go that are not wanted any more; they are joined when something is inserted.
+    /// Unpins all nodes that are not wanted. Their edges are joined at the next insertion.
     pub fn unpin_all_but(&mut self, wanted: &BTreeSet<ChainId>) {
         self.pins.retain(|pin| wanted.contains(pin));
     }
@@ -526,7 +534,7 @@ impl Trie {
         common.map_or(self.start, |(node, _)| node)
     }
 
-    /// Lines of the conversation between node `from` and node `tip` below it.
+    /// Number of message lines between node `from` and node `tip` below it.
     pub fn said_between(&self, from: ChainId, tip: ChainId) -> u64 {
         self.path_between(from, tip)
             .unwrap_or_default()
@@ -557,7 +565,7 @@ pub(crate) mod tests {
     use std::collections::{BTreeMap, BTreeSet};
     use std::convert::Infallible;
 
-    /// Journals in memory: what each (device, entry) says.
+    /// Journals in memory: the content of each (device, entry).
     #[derive(Default, Clone)]
     pub struct Journals(BTreeMap<(String, u64), (ChainId, Vec<u8>)>);
 
@@ -595,7 +603,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// Lines with an odd number are only noted.
+    /// Lines with an odd number are no messages.
     fn is_message(line: &[u8]) -> bool {
         line.len() > 2 && line[line.len() - 3].is_multiple_of(2)
     }
@@ -646,12 +654,13 @@ pub(crate) mod tests {
         let Ok(()) = trie.insert(edge, &tips, None, journals);
     }
 
-    /// Devices that append, copy each other and record what they hold, as text scripts of small numbers.
+    /// Devices that append, copy each other and record their files, as text scripts of small
+    /// numbers.
     fn script() -> impl Strategy<Value = Vec<(usize, u8, u8)>> {
         prop::collection::vec((0..3usize, 0..4u8, 0..3u8), 1..24)
     }
 
-    /// Plays a script; gives all writes, the journals and every file ever held.
+    /// Plays a script; returns all writes, the journals and every file ever held.
     fn play(script: &[(usize, u8, u8)]) -> (Vec<Write>, Journals, BTreeSet<Vec<u8>>) {
         let (mut writes, mut journals, mut files) =
             (Vec::new(), Journals::default(), BTreeSet::new());
@@ -671,7 +680,7 @@ pub(crate) mod tests {
                     }
                 }
                 _ => {
-                    // A device that lost its state records everything again, from the start.
+                    // A device that lost its state records everything again from the start.
                     recorded[*device] = 0;
                 }
             }

@@ -1,5 +1,5 @@
-//! What the engine remembers between starts, in one SQLite file. All of it can be rebuilt from the vault and the
-//! tools' stores, so a lost or broken file costs time, never a session.
+//! The engine's memory between starts, in one SQLite file. All of it can be rebuilt from the vault
+//! and the tools' stores, so a lost or broken file costs time, never a session.
 
 mod statements;
 
@@ -35,7 +35,7 @@ pub struct State {
     db: Connection,
 }
 
-/// The columns of a session that lists and filters need without its record.
+/// The columns of a session that lists and filters need without reading its record.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Row {
     pub session: String,
@@ -48,10 +48,10 @@ pub struct Row {
     pub why: String,
     pub hint: String,
     pub split: SplitState,
-    /// The session it keeps its beginning in: as recorded, as its file here says, and as it should say; a line each,
-    /// empty when it stands alone.
+    /// The session that holds this one's beginning: as recorded, as its file here states, and as it
+    /// should state; empty if the session stands alone.
     pub needs: Vec<String>,
-    /// Short ids of the devices that have a journal of it.
+    /// Short ids of the devices that have a journal of the session.
     pub devices: Vec<String>,
     pub path: Option<PathBuf>,
 }
@@ -64,7 +64,7 @@ pub struct Happening {
     pub kind: HistoryKind,
     pub key: String,
     pub session: String,
-    /// The session's as it is now; not kept.
+    /// The session's current title; not stored.
     pub title: String,
     pub tool: String,
     pub doc: String,
@@ -73,7 +73,8 @@ pub struct Happening {
 }
 
 impl State {
-    /// Opens the state; a broken or older file is moved aside, and `true` says that it starts empty.
+    /// Opens the state. A broken or older file is moved aside; `true` means that the state is
+    /// empty.
     pub fn open(home: &Path) -> Result<(Self, bool), StateError> {
         let path = home.join("state.sqlite");
         let fresh = !path.exists();
@@ -91,13 +92,13 @@ impl State {
     fn try_open(path: &Path) -> rusqlite::Result<Self> {
         let db = Connection::open(path)?;
         db.pragma_update(None, "journal_mode", "WAL")?;
-        // The file can be rebuilt, so it need not survive a power cut to the last commit.
+        // The file can be rebuilt, so its last commits need not survive a power cut.
         db.pragma_update(None, "synchronous", "NORMAL")?;
         db.pragma_update(None, "cache_size", -4096)?;
         let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         match version {
             0 | 2 | SCHEMA => {}
-            // What cannot be rebuilt, like what was deleted here, is taken along.
+            // Facts that cannot be rebuilt, such as deletions on this device, are migrated.
             1 => db.execute_batch(
                 "ALTER TABLE sessions ADD COLUMN split TEXT NOT NULL DEFAULT '';
                  ALTER TABLE sessions ADD COLUMN needs TEXT NOT NULL DEFAULT '';",
@@ -140,12 +141,12 @@ impl State {
         }
     }
 
-    /// A session's record, if there is one that this version can read.
+    /// A session's record, if this version can read it.
     pub fn record<T: DeserializeOwned>(&self, key: &SessionKey) -> Result<Option<T>, StateError> {
         self.read_record(statements::RECORD, key)
     }
 
-    /// The record of a session that is hidden.
+    /// The record of a hidden session.
     pub fn hidden_record<T: DeserializeOwned>(
         &self,
         key: &SessionKey,
@@ -170,7 +171,7 @@ impl State {
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
     }
 
-    /// Keeps a session's row, and its record as [`text_of`] made it.
+    /// Stores a session's row, and its record as rendered by [`text_of`].
     pub fn put(&self, key: &SessionKey, row: &Row, record: &str) -> Result<(), StateError> {
         let text = key.to_string();
         self.put_row(key, &text, row, record)
@@ -211,7 +212,7 @@ impl State {
         Ok(())
     }
 
-    /// Which sessions it keeps its beginning in, to be found from those.
+    /// Stores which sessions hold this one's beginning, so that it can be found from those.
     fn put_needs(&self, key: &str, row: &Row) -> rusqlite::Result<()> {
         let mut needed: Vec<&str> = row.needs.iter().map(String::as_str).collect();
         needed.sort_unstable();
@@ -243,14 +244,14 @@ impl State {
         }
     }
 
-    /// The newest sessions that another device than `own` added to.
+    /// The newest sessions to which another device than `own` added.
     pub fn newest_of_others(
         &self,
         own: &str,
         limit: u32,
     ) -> Result<Vec<(SessionKey, Row)>, StateError> {
         let mut found = Vec::new();
-        // There are few different lists of devices, however many sessions there are.
+        // There are few distinct lists of devices, however many sessions there are.
         for devices in self.each_text(statements::NEXT_DEVICES, |last| params_of([last]))? {
             if devices != own {
                 found.extend(self.select(statements::NEWEST_OF_DEVICES, params![devices, limit])?);
@@ -274,33 +275,33 @@ impl State {
         )
     }
 
-    /// The sessions in this state, newest first. Costs what it finds, however many sessions there are.
+    /// The sessions in this state, newest first. The cost depends on the number of results only.
     pub fn with_state(&self, state: SessionState) -> Result<Vec<(SessionKey, Row)>, StateError> {
         self.select(statements::WITH_STATE, [state.as_str()])
     }
 
-    /// The sessions that went two ways, decided or not.
+    /// The split sessions, decided or not.
     pub fn with_split(&self) -> Result<Vec<(SessionKey, Row)>, StateError> {
         self.select(statements::WITH_SPLIT, [])
     }
 
-    /// How many splits the user has not decided.
+    /// Number of splits that the user has not decided.
     pub fn open_splits(&self) -> Result<u64, StateError> {
         self.number(statements::OPEN_SPLITS, [SplitState::Decided.as_str()])
     }
 
-    /// The sessions that keep their beginning in this one.
+    /// The sessions whose beginning is in this one.
     pub fn needing(&self, session: &str) -> Result<Vec<(SessionKey, Row)>, StateError> {
         self.select(statements::NEEDING, [session])
     }
 
-    /// The sessions with this reason. Costs what it finds, however many sessions there are.
+    /// The sessions with this reason. The cost depends on the number of results only.
     pub fn with_reason(&self, reason: Reason) -> Result<Vec<(SessionKey, Row)>, StateError> {
         self.select(statements::WITH_CODE, [reason.as_str()])
     }
 
-    /// The sessions of a project, and of directories inside of it, that wait for nothing outside of themselves. Costs
-    /// what it finds.
+    /// The sessions of a project and of directories inside it that do not wait for anything
+    /// outside. The cost depends on the result.
     pub fn settled_in_project(&self, project: &str) -> Result<Vec<(SessionKey, Row)>, StateError> {
         let (from, to) = (format!("{project}#"), format!("{project}$"));
         let mut found = Vec::new();
@@ -314,7 +315,7 @@ impl State {
         Ok(found)
     }
 
-    /// One session of each project that has some with this code.
+    /// One session of each project that has sessions with this reason.
     pub fn one_of_each_project(
         &self,
         reason: Reason,
@@ -338,7 +339,7 @@ impl State {
         self.number(statements::COUNT, [])
     }
 
-    /// Sessions that begin to arrive and say nothing of themselves yet: in no list.
+    /// Number of sessions that have begun to arrive without a description yet; they are in no list.
     pub fn nameless(&self) -> Result<u64, StateError> {
         self.number(statements::NAMELESS, [])
     }
@@ -351,7 +352,7 @@ impl State {
             .map_err(|source| self.error(source))
     }
 
-    /// Each different text that is not empty, from an index: the statement gives the one after the last.
+    /// All distinct texts that are not empty, from an index: the statement returns the next one.
     fn each_text(
         &self,
         sql: &str,
@@ -383,7 +384,7 @@ impl State {
             .map_err(|source| self.error(source))
     }
 
-    /// Sizes of all segments as they were last read.
+    /// Sizes of all segments at the last reading.
     pub fn segments(&self) -> Result<std::collections::HashMap<String, u64>, StateError> {
         self.db
             .prepare_cached(statements::SEGMENTS)
@@ -441,7 +442,7 @@ impl State {
             .map_err(|source| self.error(source))
     }
 
-    /// How many things have happened. Costs the same however many there were.
+    /// Number of happenings. The cost does not depend on that number.
     pub fn happenings(&self) -> Result<u64, StateError> {
         self.number(statements::HAPPENINGS, [])
     }
@@ -480,7 +481,7 @@ impl State {
         Ok(found.into_iter().flatten().collect())
     }
 
-    /// The sessions that hold docs in places of many sessions.
+    /// The sessions that hold docs which are shared by many sessions.
     pub fn holders(&self) -> Result<Vec<(SessionKey, DocName)>, StateError> {
         let read = |row: &rusqlite::Row<'_>| {
             let (tool, doc, key): (String, String, String) =
@@ -513,7 +514,7 @@ impl State {
         self.run_each(key, &[statements::FORGET_HOLDERS])
     }
 
-    /// Takes a session out of every list; [`Self::show`] undoes that.
+    /// Removes a session from every list; [`Self::show`] undoes that.
     pub fn hide(&self, key: &SessionKey) -> Result<(), StateError> {
         self.together(|state| {
             state.run_each(
@@ -540,7 +541,7 @@ impl State {
         })
     }
 
-    /// A session that is hidden, as it was in the lists.
+    /// The row of a hidden session, as it was in the lists.
     pub fn hidden(&self, key: &SessionKey) -> Result<Option<Row>, StateError> {
         Ok(self
             .select(statements::HIDDEN, [key.to_string()])?
@@ -548,7 +549,8 @@ impl State {
             .map(|(_, row)| row))
     }
 
-    /// Removes all that is remembered of a session. Its bytes may remain in unused pages until [`Self::scrub`].
+    /// Removes everything about a session. Its bytes may remain in unused pages until
+    /// [`Self::scrub`].
     pub fn erase(&self, key: &SessionKey) -> Result<(), StateError> {
         let of_session = [
             statements::ERASE_SESSION,
@@ -574,10 +576,10 @@ impl State {
             .map_err(|source| self.error(source))
     }
 
-    /// Rewrites the file, so that it holds nothing of what was erased, nor does its log or a copy that was set aside.
+    /// Rewrites the file: no erased data remains in it, in its log or in a copy that was set aside.
     pub fn scrub(&self) -> Result<(), StateError> {
         let scrubbed = self.db.execute_batch("VACUUM").and_then(|()| {
-            // Answers with a row, which a batch would not take.
+            // Returns a row, which a batch does not accept.
             self.db
                 .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
         });
@@ -594,7 +596,7 @@ impl State {
         Ok(())
     }
 
-    /// Several writes as one.
+    /// Runs several writes as one.
     pub fn together<T>(
         &self,
         work: impl FnOnce(&Self) -> Result<T, StateError>,
@@ -613,7 +615,7 @@ fn params_of<const N: usize>(params: [&str; N]) -> Vec<String> {
     params.map(str::to_owned).into()
 }
 
-/// A record as it is kept: made beside the loop, where there are many to keep.
+/// Renders a record for storage; called beside the loop when there are many records.
 pub fn text_of<T: Serialize>(record: &T) -> String {
     serde_json::to_string(record).expect("a record is plain data")
 }

@@ -1,7 +1,8 @@
-//! Every SQL statement of the state, each named, so that a test can ask SQLite how it would run each of them. A statement
-//! that reads a whole table says why that is right; a new one without a reason has to use an index.
+//! All SQL statements of the state. Each has a name, so that a test can ask SQLite for its query
+//! plan. A statement that reads a whole table gives its reason; a new one without a reason must use
+//! an index.
 
-/// The columns of a row of `sessions` or `hidden`, as `read_row` takes them.
+/// The columns of a row of `sessions` or `hidden`, in the order of `read_row`.
 macro_rules! columns {
     () => {
         "key, tool, session, project, title, updated, bytes, state, code, why, hint, split, needs, devices, path"
@@ -24,7 +25,7 @@ macro_rules! statements {
 
 statements! {
     RECORD = "SELECT record FROM sessions WHERE key = ?1";
-    /// What is as it was is not written again: a restart reconciles every session.
+    /// An unchanged row is not written again: a restart reconciles every session.
     PUT = "INSERT INTO sessions (key, tool, session, project, title, updated, bytes, state, code, why, hint, split, needs,
                devices, path, record)
            VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)
@@ -51,7 +52,7 @@ statements! {
     ROWS_OF_TOOL reads all because "most sessions are of one tool, and its whole list was asked for" =
         concat!("SELECT ", columns!(), " FROM sessions WHERE tool = ?1 ORDER BY updated DESC, key");
     ROW = concat!("SELECT ", columns!(), " FROM sessions WHERE key = ?1");
-    /// The end of the range is the prefix with a letter behind it that sorts after all others.
+    /// The range ends at the prefix followed by a letter that sorts after all others.
     STARTING = concat!("SELECT ", columns!(),
         " FROM sessions INDEXED BY by_session WHERE session >= ?1 AND session < ?2 ORDER BY updated DESC, key");
     WITH_STATE = concat!("SELECT ", columns!(),
@@ -84,7 +85,7 @@ statements! {
 
     ADD_HISTORY = "INSERT INTO history VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)";
     HAPPENINGS = "SELECT coalesce(max(rowid), 0) FROM history";
-    /// From the end of the index, until there are enough.
+    /// From the end of the index, up to the limit.
     HISTORY reads all because "it stops at its limit" =
         "SELECT at, device, what, key, session, tool, doc, bytes, lines,
              (SELECT title FROM sessions WHERE sessions.key = history.key) FROM history INDEXED BY by_time
@@ -107,11 +108,11 @@ statements! {
     ERASE_SEGMENTS reads all because "a session is forgotten once" = "DELETE FROM segments WHERE instr(path, ?1) > 0";
 }
 
-/// What is read of an older file to fill the tables that it had not.
+/// The query on an older file that fills the tables it lacked.
 pub const ALL_NEEDS: &str = "SELECT key, needs FROM sessions WHERE needs <> '' UNION ALL SELECT key, needs FROM hidden WHERE needs <> ''";
 
-/// The tables as they are now. `hidden` has the columns of `sessions` in their order, which differs in files that were
-/// brought up to date.
+/// The current tables. `hidden` has the columns of `sessions` in the same order; that order differs
+/// in migrated files.
 pub const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS sessions (
         key TEXT PRIMARY KEY, tool TEXT NOT NULL, session TEXT NOT NULL, project TEXT NOT NULL, title TEXT NOT NULL,

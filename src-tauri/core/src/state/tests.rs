@@ -1,9 +1,9 @@
-//! The state database: what it keeps, what it asks without scanning, what a damaged one becomes.
+//! The state database: stored data, queries without scanning, and damaged files.
 
 use super::*;
 use crate::session::SessionId;
 
-/// Each statement of the state as SQLite would run it.
+/// The query plan of each statement.
 #[test]
 fn no_statement_reads_a_whole_table_without_a_reason() {
     let dir = tempfile::tempdir().expect("tempdir");
@@ -30,7 +30,7 @@ fn no_statement_reads_a_whole_table_without_a_reason() {
         plan("SELECT key FROM sessions WHERE instr(needs, 'x') > 0")[0].starts_with("SCAN"),
         "it can be told"
     );
-    // All of them are in that list.
+    // Every statement in use is in that list.
     let source = include_str!("mod.rs")
         .split("mod tests {")
         .next()
@@ -43,7 +43,7 @@ fn no_statement_reads_a_whole_table_without_a_reason() {
     }
 }
 
-/// Field, "cost per session": found by the id that is kept in a row, not by reading every row.
+/// Field, "cost per session": found by the id kept in a row, not by reading every row.
 #[test]
 fn sessions_are_found_by_what_they_need_and_counted_without_reading_them() {
     let dir = tempfile::tempdir().expect("tempdir");
@@ -107,7 +107,7 @@ fn sessions_are_found_by_what_they_need_and_counted_without_reading_them() {
         (vec!["a".to_owned()], 2)
     );
 
-    // A file of the version before has neither table.
+    // A file of the previous version has neither table.
     state.db.execute_batch("DROP TABLE needs; DROP TRIGGER one_more; DROP TRIGGER one_less; DROP TABLE counts; PRAGMA user_version = 2;").expect("as before");
     drop(state);
     let (state, fresh) = State::open(dir.path()).expect("open");

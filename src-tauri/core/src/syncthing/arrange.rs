@@ -1,6 +1,6 @@
-//! Making Syncthing's devices and folders as wanted. What they should look like is pure; applying it asks first and
-//! changes only what differs, so that doing it again changes nothing.
-//! Touches only folders whose id is one of ours, and never a folder's files.
+//! Arranges Syncthing's devices and folders as wanted. How they should look is computed by pure
+//! functions; applying compares first and changes only what differs, so a second call changes
+//! nothing. Touches only folders whose id is one of ours, and never a folder's files.
 
 use super::config_file::{device_name, folder_name, setting_name};
 use super::home::{self, ChildError};
@@ -17,11 +17,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const MARKER: &str = ".stfolder";
-/// Never replicated: our own half-written files, and what desktops leave behind (which may go with its directory).
+/// Never replicated: our half-written files, and files that desktops leave behind (which may go
+/// with their directory).
 const IGNORED_FIRST: [&str; 1] = ["*.sr-tmp"];
 const DEBRIS: [&str; 3] = ["(?d).DS_Store", "(?d)desktop.ini", "(?d)Thumbs.db"];
 
-/// Fields of our devices and folders that are the same for ever: whoever changes one wants something.
+/// Fields of our devices and folders that never change: a change is suspicious.
 const NEVER_CHANGED: [&str; 9] = [
     "introducer",
     "autoAcceptFolders",
@@ -34,13 +35,14 @@ const NEVER_CHANGED: [&str; 9] = [
     "markerName",
 ];
 
-/// Which devices and folders we made, so that those gone are noticed and those of others left alone.
+/// The devices and folders that we made, so that vanished ones are noticed and foreign ones left
+/// alone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Made {
     pub folders: BTreeMap<String, PathBuf>,
     pub devices: BTreeSet<DeviceId>,
-    /// What was arranged last, or is about to be. config.xml is written from it.
+    /// What was arranged last, or is about to be. config.xml is written from this value.
     pub wanted: Option<Wanted>,
 }
 
@@ -97,23 +99,24 @@ pub enum ArrangeError {
     },
 }
 
-/// What arranging changed.
+/// What an arranging changed.
 #[derive(Debug, Default, PartialEq)]
 pub struct Arranged {
     pub new_devices: Vec<DeviceId>,
     pub new_folders: Vec<String>,
-    /// Folder and what is gone.
+    /// Each folder, and what is missing of it.
     pub lost: Vec<(String, String)>,
-    /// What was not ours and is gone, fit to be shown.
+    /// Foreign entries that were removed, safe to display.
     pub foreign: BTreeSet<String>,
-    /// Something was asked to be changed.
+    /// A change was requested.
     pub changed: bool,
-    /// The settings of the REST interface itself were changed: it is as it should be after the next start only.
+    /// Settings of the REST interface itself were changed back, which takes effect at the next
+    /// start only.
     pub restart: bool,
 }
 
 impl Arranged {
-    /// Of what is changed back, what nobody but a stranger can have changed.
+    /// Reports those fields of a reverted change that only a stranger can have changed.
     fn report(&mut self, what: &str, change: &Map<String, Value>, too: Option<&str>) {
         let names = change.keys().map(String::as_str);
         let foreign = names.filter(|name| NEVER_CHANGED.contains(name) || too == Some(*name));
@@ -122,18 +125,19 @@ impl Arranged {
     }
 }
 
-/// Where and for whom it is arranged.
+/// Where and for whom the folders are arranged.
 pub struct Place<'a> {
     pub home: &'a Path,
-    /// What this device is called.
+    /// This device's name.
     pub name: &'a str,
-    /// Discovery is on: devices may be found where their addresses do not say.
+    /// Discovery is on: devices may be found at addresses not listed.
     pub discovery: bool,
-    /// The Syncthing is the user's own: only what we made may be removed or paused.
+    /// The Syncthing is the user's own: only entries that we made may be removed or paused.
     pub external: bool,
 }
 
-/// `settled` is what was arranged last in this run: what has changed since without being wanted was changed by another.
+/// `settled` is what was arranged last in this run: an unwanted change since then was made by
+/// somebody else.
 pub fn apply(
     up: &Up,
     wanted: &Wanted,
@@ -146,7 +150,7 @@ pub fn apply(
         ..before.clone()
     };
     if made != before {
-        // First, so that a crash half way leaves nothing of ours that looks like another's.
+        // Saved first, so that after a crash half way nothing of ours looks foreign.
         made.save(place.home)?;
     }
     let mut arranged = Arranged::default();
@@ -190,7 +194,7 @@ pub fn apply(
     Ok(arranged)
 }
 
-/// What one arranging goes by.
+/// The input of one arranging.
 #[derive(Clone, Copy)]
 struct Task<'a> {
     up: &'a Up,
@@ -233,7 +237,7 @@ fn arrange_devices(
                 arranged.new_devices.push(device.id.clone());
                 arranged.changed = true;
             }
-            // What the user set up in a Syncthing of their own stays as it is.
+            // Devices that the user set up in a Syncthing of their own stay as they are.
             Some(_) if place.external && !made.devices.contains(&device.id) => {}
             Some(now) => {
                 let change = difference(now, &body);
@@ -274,7 +278,8 @@ fn arrange_devices(
     Ok(())
 }
 
-/// What this device is to be called. A Syncthing of the user's own keeps its name; only what it carries is ours.
+/// The name to set for this device. A Syncthing of the user's own keeps its name; only the tokens
+/// after the name are ours.
 fn own_name(called: &str, place: &Place) -> String {
     if !place.external {
         return place.name.to_owned();
@@ -298,7 +303,7 @@ fn arrange_folder(
     } = *task;
     let known = made.folders.get(&folder.id) == Some(&folder.path);
     match missing(&folder.path) {
-        // A folder that was there and is gone: making it anew would look like a deletion of everything in it.
+        // A known folder is gone. Creating it anew would look like a deletion of all its files.
         Some(message) if known => {
             arranged.lost.push((folder.id.clone(), message));
             return Ok(());
@@ -310,7 +315,7 @@ fn arrange_folder(
     let lines = ignore_lines(&folder.ignores);
     match have {
         None => {
-            // Before Syncthing knows the folder, so that nothing ignored arrives first.
+            // Written before Syncthing knows the folder, so that no ignored file arrives first.
             let path = folder.path.join(".stignore");
             fs::write(&path, lines.join("\n") + "\n")
                 .map_err(|source| ArrangeError::Folder { path, source })?;
@@ -354,8 +359,9 @@ fn arrange_folder(
     Ok(())
 }
 
-/// Has a folder leave out what is wanted, before anything else happens to it: Syncthing reads this file before each scan
-/// and each pull (1.19.2 and 1.29.5). A folder that is not there gets its file when it is made.
+/// Writes a folder's ignore patterns before anything else happens to it: Syncthing reads this file
+/// before each scan and each pull (1.19.2 and 1.29.5). A missing folder gets its file when the
+/// folder is created.
 pub fn leave_out(folder: &WantedFolder) -> std::io::Result<()> {
     let path = folder.path.join(".stignore");
     let lines = ignore_lines(&folder.ignores);
@@ -377,12 +383,12 @@ fn arrange_ignores(up: &Up, folder: &WantedFolder, lines: &[String]) -> Result<(
     Ok(up.rest.post(&path, Some(&json!({ "ignore": lines })))?)
 }
 
-/// What of a folder is not there.
+/// Names the part of a folder that is missing.
 pub fn missing(path: &Path) -> Option<String> {
     if !path.is_dir() {
         return Some(format!("{} is gone.", path.display()));
     }
-    // A file of that name counts: Syncthing asks only whether it exists.
+    // A file of that name counts: Syncthing only checks whether it exists.
     (!path.join(MARKER).exists()).then(|| format!("{} is gone.", path.join(MARKER).display()))
 }
 
@@ -435,19 +441,21 @@ pub(super) fn folder_body(
     json!({
         "id": folder.id, "label": folder.id, "path": folder.path.to_string_lossy(), "paused": paused, "devices": devices,
         "type": if folder.own { "sendonly" } else { "receiveonly" },
-        // We say what changed in our own; in another's only a change that should not be is of interest.
+        // We announce changes in our own folder; in another device's folder only unwanted changes
+        // matter.
         "fsWatcherEnabled": !folder.own, "fsWatcherDelayS": 10, "rescanIntervalS": if folder.own { 3600 } else { 86400 },
-        // 2.x waits a second before it pulls and starts over with each update: steady updates would never arrive.
+        // 2.x waits a second before a pull and restarts the wait with each update: steady updates
+        // would never arrive.
         "pullerDelayS": 0, "pullerPauseS": 5,
         "maxConflicts": -1, "ignorePerms": true, "order": "newestFirst", "markerName": MARKER,
-        // A device that sends too much leaves room on the disk for everything else.
+        // A device that sends too much leaves free space on the disk for everything else.
         "minDiskFree": { "value": 1.0, "unit": "%" },
-        // An external versioner is a command that runs.
+        // An external versioner would run a command.
         "versioning": { "type": "" },
     })
 }
 
-/// The wanted fields that differ. Fields this version does not have are left out.
+/// The wanted fields that differ. Fields that this version does not have are left out.
 fn difference(now: &Value, want: &Value) -> Map<String, Value> {
     let want = want.as_object().into_iter().flatten();
     want.filter(|(name, value)| {
@@ -468,7 +476,7 @@ fn differs(now: &Value, want: &Value) -> bool {
     }
 }
 
-/// A list without its order; of the devices of a folder only who they are.
+/// The members of a list, ignoring the order; of a folder's devices only their ids.
 fn members(list: &[Value]) -> BTreeSet<&str> {
     list.iter()
         .filter_map(|item| item.as_str().or_else(|| item["deviceID"].as_str()))
@@ -481,7 +489,7 @@ fn by_id<'a>(list: &'a Value, id: &str) -> BTreeMap<String, &'a Value> {
         .collect()
 }
 
-/// Ids of others may be anything.
+/// Foreign ids may contain any character.
 fn with_id(path: &str, id: &str) -> String {
     with_escapes(path, id, b"-._~")
 }

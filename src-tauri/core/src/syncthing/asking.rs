@@ -1,16 +1,17 @@
-//! Devices that knock: what Syncthing noted of them, made fit to be shown and bounded. Anybody in reach can knock as
-//! often as it likes, under any name and any id.
+//! Devices that ask to pair, as recorded by Syncthing, made safe to display and limited in number.
+//! Anybody in reach can ask as often as they like, under any name and any id.
 
 use super::{Asking, announced_name, device_id};
 use crate::session::{DeviceId, decent_name};
 use serde_json::Value;
 use std::net::SocketAddr;
 
-/// So many are kept, the newest.
+/// The newest requests, up to this number, are kept.
 pub const MOST: usize = 32;
 
-/// Reads the answer of `/rest/cluster/pending/devices`: `{"<device id>": {"time", "name", "address"}}`. Those that are
-/// kept, by id, and the ids of the others, which Syncthing is to forget.
+/// Reads the answer of `/rest/cluster/pending/devices`: `{"<device id>": {"time", "name",
+/// "address"}}`. Returns the kept requests by id, and the ids of the others, which Syncthing must
+/// forget.
 pub fn parse(pending: &Value, known: impl Fn(&DeviceId) -> bool) -> (Vec<Asking>, Vec<String>) {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut all: Vec<(String, &String, &Value)> = pending
@@ -57,7 +58,8 @@ mod tests {
         )
     }
 
-    /// F10: a stranger who knocks 400 times takes 32 places, the newest, and Syncthing is to forget the rest.
+    /// F10: a stranger who asks 400 times takes 32 places, the newest, and Syncthing must forget
+    /// the rest.
     #[test]
     fn four_hundred_knocks_are_thirty_two_entries() {
         let pending: Value = (0..400)
@@ -72,7 +74,8 @@ mod tests {
         );
     }
 
-    /// F10: what a stranger calls itself turns no text around and fills no screen; the whole of it is there for pairing.
+    /// F10: a stranger's name reverses no text and fills no screen; pairing still gets the whole
+    /// name.
     #[test]
     fn a_strangers_name_and_address_are_fit_to_be_shown() {
         let name = format!(

@@ -1,5 +1,5 @@
-//! One run of the Syncthing process: start it, keep what it prints, end it, and read from its end why it ended.
-//! Decides nothing about whether and when it runs again; that is the supervisor's.
+//! One run of the Syncthing process: starts it, keeps its output, ends it, and determines why it
+//! ended. Whether and when it runs again is decided by the supervisor.
 
 use super::door::Door;
 use super::home::{ChildError, Reach};
@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 const MAX_LOG: u64 = 1024 * 1024;
-/// What is kept of the output to tell why it ended.
+/// The lines of output kept to determine why the process ended.
 const LAST_LINES: usize = 60;
 
 /// A running Syncthing of ours.
@@ -29,11 +29,11 @@ pub struct Running {
     _tether: Tether,
 }
 
-/// Why a run ended, as far as somebody can react to it.
+/// Why a run ended, as far as a reaction is possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     DiskFull,
-    /// It wants to be started again.
+    /// Syncthing asks to be restarted.
     Restart,
     RestPortTaken,
     Database,
@@ -45,8 +45,8 @@ pub enum Cause {
     Crash,
 }
 
-/// Starts Syncthing behind `door`. `ended` is called once, when its output ends: the process is gone then.
-/// The calling thread must live as long as the run: on Linux the child dies with it.
+/// Starts Syncthing behind `door`. `ended` is called once, when the output ends: the process is
+/// gone then. The calling thread must live as long as the run: on Linux the child dies with it.
 pub fn spawn(
     binary: &Binary,
     home: &Path,
@@ -64,7 +64,7 @@ pub fn spawn(
         .stdout(writer.try_clone().map_err(failed)?)
         .stderr(writer);
     let child = command.spawn().map_err(failed)?;
-    drop(command); // It holds the writing ends of the pipe: the output would never end.
+    drop(command); // `command` holds the writing ends of the pipe: the output would never end.
     let tether = Tether::bind(&child);
     let reach = Reach {
         pid: child.id(),
@@ -104,9 +104,10 @@ fn serve_command(binary: &Binary, home: &Path, address: &str, key: &str) -> Comm
         .args(["serve", "--no-browser", "--no-restart", "--no-upgrade"])
         .arg(place)
         .arg(format!("--gui-address={address}"))
-        // The key goes by environment: arguments are everybody's to read.
+        // The key is passed by environment: every user can read arguments.
         .env("STGUIAPIKEY", key)
-        // Without it there is a second process, the monitor, whose death leaves an orphan (1.19 to 2.1).
+        // Without this there is a second process, the monitor, whose death leaves an orphan (1.19
+        // to 2.1).
         .env("STMONITORED", "yes")
         .env("STNOUPGRADE", "1")
         .env("STNODEFAULTFOLDER", "1")
@@ -125,7 +126,7 @@ impl Running {
         self.child.try_wait().ok().flatten()
     }
 
-    /// Waits for the end and says why; to be called when `ended` was.
+    /// Waits for the end and returns the cause; to be called after `ended`.
     pub fn cause(&mut self) -> (Cause, String) {
         let status = self.child.wait();
         if let Some(reader) = self.reader.take() {
@@ -146,7 +147,7 @@ impl Running {
         (diagnose(code, &lines), words)
     }
 
-    /// Asks it to end, then insists, then ends it: only ever the process we started.
+    /// Asks the process to end, asks again, then kills it: only ever the process that we started.
     pub fn end(&mut self) {
         let asked = self.rest.post("/rest/system/shutdown", None).is_ok();
         if asked && self.wait_until(Instant::now() + Duration::from_secs(5)) {
@@ -185,7 +186,8 @@ impl Drop for Running {
     }
 }
 
-/// Reads the reason from the exit code and the last lines. Wordings seen with 1.19.2, 1.29.5 and 2.1.3, 2026-11-23.
+/// Determines the cause from the exit code and the last lines. Wordings seen with 1.19.2, 1.29.5
+/// and 2.1.3, 2026-11-23.
 fn diagnose(code: Option<i32>, lines: &[String]) -> Cause {
     if code == Some(3) {
         return Cause::Restart;
@@ -196,7 +198,8 @@ fn diagnose(code: Option<i32>, lines: &[String]) -> Cause {
             words.iter().all(|word| line.contains(word))
         })
     };
-    // 1.x asks "is another instance of Syncthing running?" whatever kept it from opening its database.
+    // 1.x asks "is another instance of Syncthing running?" whatever kept it from opening its
+    // database.
     let opening = said(&["opening database"]);
     if said(&["acquire lock"])
         || said(&["resource temporarily unavailable"])
@@ -216,7 +219,7 @@ fn diagnose(code: Option<i32>, lines: &[String]) -> Cause {
         .iter()
         .any(|passing| said(&[passing]))
     {
-        // Nothing is wrong with the files; a new database would fare no better.
+        // The files are intact; a new database would fail as well.
         Cause::Crash
     } else if said(&["config", "newer than supported"]) || said(&["config", "cannot load", "newer"])
     {
@@ -237,7 +240,7 @@ fn diagnose(code: Option<i32>, lines: &[String]) -> Cause {
     }
 }
 
-/// The last line in which it complains.
+/// The last line that contains a complaint.
 fn telling_line(lines: &[String]) -> Option<String> {
     let complaint = |line: &&String| {
         ["ERR", "WARNING", "panic", "fatal"]
@@ -252,7 +255,7 @@ fn telling_line(lines: &[String]) -> Option<String> {
         .cloned()
 }
 
-/// Copies the output into the log, at most twice [`MAX_LOG`] of it, and keeps the last lines at hand.
+/// Copies the output into the log, at most twice [`MAX_LOG`], and keeps the last lines in memory.
 fn keep_output(output: impl io::Read, path: &Path, lines: &Mutex<VecDeque<String>>) {
     let mut log = fs::OpenOptions::new()
         .create(true)
@@ -296,7 +299,7 @@ fn turn_over(path: &Path) -> Option<fs::File> {
         .ok()
 }
 
-/// No console window flashes up on Windows.
+/// Prevents a flashing console window on Windows.
 #[cfg(windows)]
 pub fn quietly(command: &mut Command) {
     use std::os::windows::process::CommandExt;
@@ -307,14 +310,16 @@ pub fn quietly(command: &mut Command) {
 #[cfg(not(windows))]
 pub fn quietly(_command: &mut Command) {}
 
-/// Files are the user's alone; a Ctrl-C in our terminal is ours to handle; on Linux it dies when we do.
+/// Files are the user's alone; a Ctrl-C in our terminal is ours to handle; on Linux the child dies
+/// when we do.
 #[cfg(unix)]
 fn alone(command: &mut Command) {
     use std::os::unix::process::CommandExt;
     command.process_group(0);
     #[cfg(target_os = "linux")]
     let parent = std::process::id();
-    // SAFETY: only async-signal-safe calls (umask, prctl, getppid) between fork and exec, and no allocation.
+    // SAFETY: only async-signal-safe calls (umask, prctl, getppid) between fork and exec, and no
+    // allocation.
     unsafe {
         command.pre_exec(move || {
             libc::umask(0o077);
@@ -339,7 +344,8 @@ fn alone(_command: &mut Command) {}
 #[cfg(unix)]
 fn terminate(child: &mut Child) {
     if let Ok(pid) = i32::try_from(child.id()) {
-        // SAFETY: our own child, not waited for yet, so the id cannot have been given to another process.
+        // SAFETY: our own child, not waited for yet, so the id cannot have been given to another
+        // process.
         unsafe { libc::kill(pid, libc::SIGTERM) };
     }
 }
@@ -349,8 +355,9 @@ fn terminate(child: &mut Child) {
     let _ = child.kill();
 }
 
-/// What makes the child die with us: on Linux the signal set above, on Windows a job that ends when its last handle
-/// is closed. macOS has neither; there an orphan is found and ended at the next start.
+/// Makes the child die with us: on Linux by the signal set above, on Windows by a job that ends
+/// when its last handle is closed. macOS has neither; there an orphan is found and ended at the
+/// next start.
 #[cfg(windows)]
 struct Tether(windows_sys::Win32::Foundation::HANDLE);
 
@@ -367,8 +374,9 @@ impl Tether {
             JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectExtendedLimitInformation,
             SetInformationJobObject,
         };
-        // SAFETY: null arguments are allowed; the structure is plain data for which all zero is valid, and its size is
-        // given; the child's handle is open. Where a call fails the child merely may outlive us.
+        // SAFETY: null arguments are allowed; the structure is plain data for which all zero is
+        // valid, and its size is given; the child's handle is open. If a call fails, the child may
+        // merely outlive us.
         unsafe {
             let job = CreateJobObjectW(std::ptr::null(), std::ptr::null());
             let mut limits: JOBOBJECT_EXTENDED_LIMIT_INFORMATION = std::mem::zeroed();

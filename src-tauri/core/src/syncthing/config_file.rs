@@ -1,6 +1,6 @@
-//! The managed Syncthing's config.xml. It is written anew before each start, from what session-roam arranged last and
-//! from the settings: nothing that anybody else put into it outlives a start. What that was is found for the report.
-//! Knows the file; knows no daemon.
+//! The managed Syncthing's config.xml. Before each start it is rewritten from the last arrangement
+//! and the settings: foreign entries do not survive a start. Foreign entries are collected for the
+//! report. Knows the file; knows no daemon.
 
 use super::arrange::{self, Made};
 use super::home::{self, ChildConfig, ChildError};
@@ -14,9 +14,9 @@ use std::net::TcpListener;
 use std::path::Path;
 
 const DEFAULT_PORT: u16 = 22_000;
-/// Version 35 (Syncthing 1.19 is at 36) is understood and brought up to date by everything since.
+/// Every later version understands and upgrades version 35 (Syncthing 1.19 is at 36).
 const OLDEST_FORMAT: u32 = 35;
-/// What Syncthing itself changes in its options.
+/// Options that Syncthing changes itself.
 pub const ITS_OWN: [&str; 4] = [
     "unackedNotificationID",
     "unackedNotificationIDs",
@@ -24,7 +24,7 @@ pub const ITS_OWN: [&str; 4] = [
     "urUniqueId",
 ];
 
-/// Writes config.xml; returns what of the one before it session-roam had not put there, fit to be shown.
+/// Writes config.xml; returns the foreign entries of the previous file, safe to display.
 pub fn write(config: &ChildConfig, own: &DeviceId, gui: &Gui) -> Result<Vec<String>, ChildError> {
     let path = config.home.join("config.xml");
     let before = fs::read_to_string(&path).unwrap_or_default();
@@ -38,7 +38,8 @@ pub fn write(config: &ChildConfig, own: &DeviceId, gui: &Gui) -> Result<Vec<Stri
     Ok(foreign(&before, &good, &made, own))
 }
 
-/// The version of the format in which a config was written: a newer one than Syncthing's tells it that it is too old.
+/// The format version of a config: from a newer version than its own, Syncthing sees that it is too
+/// old.
 fn format_of(text: &str) -> u32 {
     let version = text
         .split_once("<configuration version=\"")
@@ -82,7 +83,7 @@ fn render(
     text + "</configuration>\n"
 }
 
-/// What Syncthing's REST interface calls a thing, as its config.xml does (1.19 to 2.1).
+/// The element names in config.xml are those of Syncthing's REST interface (1.19 to 2.1).
 fn element(text: &mut String, depth: usize, tag: &str, body: &Value) {
     let indent = "    ".repeat(depth);
     let fields = || body.as_object().into_iter().flatten();
@@ -119,7 +120,7 @@ fn element(text: &mut String, depth: usize, tag: &str, body: &Value) {
                     }
                 }
             }
-            // What we pin of a structure is what it is without being named.
+            // The defaults of a structure are the values that we pin.
             Value::Object(_) => {}
             value => text.push_str(&format!("{indent}    <{name}>{}</{name}>\n", plain(value))),
         }
@@ -150,7 +151,8 @@ fn one_of(name: &str) -> &str {
         .unwrap_or(name)
 }
 
-/// What must hold from the daemon's first moment on: where it listens, that it talks to nobody but as the user allows.
+/// Settings that must hold from the daemon's first moment: where it listens, and with whom it may
+/// communicate.
 fn options(network: &settings::Network, listen: &[String]) -> Value {
     let outside = network.global_discovery || network.relays;
     json!({
@@ -158,7 +160,8 @@ fn options(network: &settings::Network, listen: &[String]) -> Value {
         "globalAnnounceEnabled": network.global_discovery,
         "localAnnounceEnabled": network.local_discovery,
         "relaysEnabled": network.relays,
-        // Port mapping and STUN talk to the router and to public servers: only who wants to be found needs them.
+        // Port mapping and STUN contact the router and public servers: needed only to be found from
+        // outside.
         "natEnabled": outside,
         "stunKeepaliveStartS": if outside { 180 } else { 0 },
         "startBrowser": false,
@@ -168,12 +171,12 @@ fn options(network: &settings::Network, listen: &[String]) -> Value {
         "releasesURL": "",
         "reconnectionIntervalS": 5,
         "progressUpdateIntervalS": -1,
-        // Its low priority costs tail latency and saves nothing that is noticed.
+        // Its low priority costs tail latency and has no noticeable benefit.
         "setLowPriority": false,
     })
 }
 
-/// What of a config we had not put there, by the names and places it has.
+/// Entries of a config that are not ours, with their names and paths.
 fn foreign(before: &str, good: &str, made: &Made, own: &DeviceId) -> Vec<String> {
     let mut found = BTreeSet::new();
     for folder in elements(before, "folder").filter(|folder| !attribute(folder, "id").is_empty()) {
@@ -217,7 +220,7 @@ pub fn setting_name(part: &str, name: &str) -> String {
     format!("the setting {}.{}", decent_name(part), decent_name(name))
 }
 
-/// What stands in the start tags of a name.
+/// The contents of all start tags with this name.
 fn elements<'a>(text: &'a str, tag: &str) -> impl Iterator<Item = &'a str> {
     let start = format!("<{tag} ");
     text.match_indices(&start)
@@ -246,7 +249,7 @@ fn attribute(tag: &str, name: &str) -> String {
     unescaped.replace("&amp;", "&")
 }
 
-/// The settings of one part, one a line as Syncthing writes them; of a list all values.
+/// The settings of one section, one a line as Syncthing writes them; all values of a list.
 fn settings_of<'a>(text: &'a str, part: &str) -> BTreeMap<&'a str, Vec<&'a str>> {
     let mut settings: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     let inside = text
@@ -270,15 +273,15 @@ fn settings_of<'a>(text: &'a str, part: &str) -> BTreeMap<&'a str, Vec<&'a str>>
     settings
 }
 
-/// Who gets at the REST interface: nobody without the key. Beside a key Syncthing gives a session to every browser that
-/// asks for its page, unless there is a user with a password. Nobody is meant to enter it, so that there is none: the
-/// hash is random.
+/// Access to the REST interface: none without the key. Beside a key Syncthing gives a session to
+/// every browser that requests its page, unless there is a user with a password. Nobody is meant to
+/// log in, so no password exists: the hash is random.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gui {
     pub address: String,
     pub key: String,
     pub user: String,
-    /// Of the form that bcrypt has.
+    /// In the format of bcrypt.
     pub hash: String,
 }
 
@@ -342,7 +345,8 @@ fn escape(text: &str) -> String {
         })
 }
 
-/// The user's own Syncthing mostly sits on the default port: then ours takes the next free one and keeps to it.
+/// The user's own Syncthing usually has the default port: ours then takes the next free one and
+/// keeps it.
 fn listen_addresses(network: &settings::Network, before: Option<&str>) -> Vec<String> {
     if !network.listen.is_empty() && network.listen != ["default"] {
         return network.listen.clone();
@@ -474,7 +478,7 @@ mod tests {
         assert_eq!(foreign("", &text, &made, &own), Vec::<String>::new());
     }
 
-    /// F1: what somebody planted in config.xml is found, and a start writes it anew without it.
+    /// F1: foreign entries in config.xml are reported, and a start rewrites the file without them.
     #[test]
     fn what_was_planted_in_a_config_is_named() {
         let (made, own, other) = (made(), from_cert_der(b"x"), from_cert_der(b"other"));

@@ -1,9 +1,9 @@
-//! Syncthing device IDs: the fingerprint of a certificate, and what people type or paste as one.
-//! Knows the format only; whether such a device exists is nobody's business here.
+//! Syncthing device IDs: the fingerprint of a certificate, in the forms that people type or paste.
+//! Knows the format only, not whether such a device exists.
 //!
-//! SHA-256 of the DER certificate in base32 (52 characters), cut into four groups of 13, each with a Luhn mod 32 check
-//! character, shown as eight groups of seven. Recomputed from cert.pem and equal to `myID` of 1.19.2, 1.29.5 and 2.1.3,
-//! 2026-11-23.
+//! SHA-256 of the DER certificate in base32 (52 characters), cut into four groups of 13, each with
+//! a Luhn mod 32 check character, shown as eight groups of seven. Recomputed from cert.pem and
+//! equal to `myID` of 1.19.2, 1.29.5 and 2.1.3, 2026-11-23.
 
 use crate::session::DeviceId;
 use crate::session::device_id::{ALPHABET, canonical, check_character, device_id_of_cert};
@@ -23,7 +23,7 @@ pub enum DeviceIdError {
     Certificate,
 }
 
-/// The device ID of a certificate as Syncthing keeps it in cert.pem.
+/// The device ID of a certificate in the form of Syncthing's cert.pem.
 pub fn from_cert_pem(pem: &str) -> Result<DeviceId, DeviceIdError> {
     const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
     let (_, rest) = pem.split_once(BEGIN).ok_or(DeviceIdError::Certificate)?;
@@ -44,8 +44,8 @@ pub fn from_cert_der(der: &[u8]) -> DeviceId {
     device_id_of_cert(der)
 }
 
-/// Reads a device ID as people write it: any case, with or without dashes, spaces and check characters, `0`, `1` and
-/// `8` for `O`, `I` and `B`.
+/// Reads a device ID as people write it: any case, with or without dashes, spaces and check
+/// characters, `0`, `1` and `8` for `O`, `I` and `B`.
 pub fn parse(text: &str) -> Result<DeviceId, DeviceIdError> {
     let mut plain = String::with_capacity(56);
     for c in text.chars().filter(|c| *c != '-' && !c.is_whitespace()) {
@@ -71,7 +71,7 @@ fn known_character(c: char) -> Result<char, DeviceIdError> {
     }
 }
 
-/// The 52 characters without the four check characters, which must be right.
+/// Returns the 52 characters without the four check characters, which must be right.
 fn unchecked(plain: &str) -> Result<String, DeviceIdError> {
     let mut digest = String::with_capacity(52);
     for start in (0..56).step_by(GROUP + 1) {

@@ -1,16 +1,18 @@
-//! Where the managed Syncthing's REST interface listens, and that nobody but its user gets there: a Unix socket in a
-//! directory of mode 0700 where the system has them, else a loopback port. Knows files; asks no daemon anything.
+//! Where the managed Syncthing's REST interface listens, so that only its user can reach it: a Unix
+//! socket in a directory of mode 0700 where the system supports this, else a loopback port. Knows
+//! files; sends the daemon no requests.
 //!
-//! Whoever reaches the REST interface can add a folder anywhere in the user's home. A loopback port is open to every
-//! user, every container on the host's network and every browser, so that a port is only the second choice.
+//! Whoever reaches the REST interface can add a folder anywhere in the user's home. A loopback port
+//! is open to every user, every container on the host's network and every browser, so a port is
+//! only the second choice.
 
 #[cfg(any(not(unix), test))]
 use std::path::Path;
 
-/// How an address of a Unix socket begins, here and in `roam-child.json`.
+/// The prefix of a Unix socket address, here and in `roam-child.json`.
 pub const SOCKET: &str = "unix:";
 
-/// One place to listen. Its directory, if it was made for it, goes with it.
+/// One place to listen. A directory made for it is removed with it.
 #[derive(Debug)]
 pub struct Door {
     address: String,
@@ -19,7 +21,7 @@ pub struct Door {
 }
 
 impl Door {
-    /// `unix:<path>` or `127.0.0.1:<port>`: what [`super::rest::Rest::new`] takes.
+    /// `unix:<path>` or `127.0.0.1:<port>`, as [`super::rest::Rest::new`] expects.
     pub fn address(&self) -> &str {
         &self.address
     }
@@ -29,7 +31,7 @@ impl Door {
         argument(&self.address)
     }
 
-    /// What `<gui>` in config.xml says, for a run of Syncthing without our arguments.
+    /// The value of `<gui>` in config.xml, for a run of Syncthing without our arguments.
     pub fn configured(&self) -> &str {
         self.address.strip_prefix(SOCKET).unwrap_or("127.0.0.1:0")
     }
@@ -43,7 +45,8 @@ fn argument(address: &str) -> String {
     }
 }
 
-/// Picks a port nobody listens on. Somebody may take it before Syncthing does; then the run ends and another is picked.
+/// Picks a free port. If another program takes the port before Syncthing does, the run ends and a
+/// new port is picked.
 #[cfg(not(unix))]
 pub fn open(_home: &Path) -> std::io::Result<Door> {
     loopback()
@@ -75,8 +78,9 @@ mod socket {
     const NAME: &str = "rest.sock";
     const DIR: &str = "session-roam-";
 
-    /// The socket lies in `home`, which must be private already. A path that is too long for a socket (104 bytes on
-    /// macOS, 108 on Linux) or a file system without sockets gets a fresh private directory elsewhere.
+    /// The socket lies in `home`, which must be private already. If the path is too long for a
+    /// socket (104 bytes on macOS, 108 on Linux) or the file system has no sockets, a fresh private
+    /// directory elsewhere is used.
     pub fn open(home: &Path) -> io::Result<Door> {
         let here = usable(&home.join(NAME)).map(|address| Door {
             address,
@@ -90,7 +94,8 @@ mod socket {
         })
     }
 
-    /// The directory has a name that nobody can guess, is made by this call and has the mode 0700 from the start.
+    /// This call makes the directory, with a name that nobody can guess and the mode 0700 from the
+    /// start.
     fn in_fresh_dir(base: &Path) -> Option<Door> {
         let mode = fs::Permissions::from_mode(0o700);
         let dir = tempfile::Builder::new()
@@ -108,7 +113,7 @@ mod socket {
         })
     }
 
-    #[allow(clippy::disallowed_methods)] // where the system keeps what lives as long as a login
+    #[allow(clippy::disallowed_methods)] // the system's place for files of one login
     fn elsewhere() -> Vec<PathBuf> {
         let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
         let runtime = runtime.filter(|dir| dir.is_absolute() && is_private(dir).unwrap_or(false));
@@ -118,7 +123,8 @@ mod socket {
             .collect()
     }
 
-    /// The address of a socket at `path`, where one can be made. The socket of a run that crashed is removed.
+    /// The address of a socket at `path`, if one can be created. The socket of a crashed run is
+    /// removed.
     fn usable(path: &Path) -> io::Result<String> {
         let text = path.to_str().ok_or(io::ErrorKind::InvalidFilename)?;
         match fs::remove_file(path) {
@@ -138,7 +144,7 @@ mod socket {
         Ok(found.is_dir() && found.uid() == us && found.mode() & 0o077 == 0)
     }
 
-    /// Removes the socket of a run that crashed, and the directory that was made for it.
+    /// Removes the socket of a crashed run, and the directory that was made for it.
     pub fn remove_stale(address: &str) {
         let Some(path) = address.strip_prefix(SOCKET).map(Path::new) else {
             return;
@@ -155,7 +161,7 @@ mod socket {
             .file_name()
             .is_some_and(|name| name.to_string_lossy().starts_with(DIR))
         {
-            // Only an empty one goes.
+            // Only removes an empty directory.
             let _ = fs::remove_dir(dir);
         }
     }

@@ -1,8 +1,9 @@
-//! Syncthing's event stream: one long poll, each event read into one of the few kinds that matter here.
-//! Arrivals go to the engine straight from here, everything else to the worker.
+//! Syncthing's event stream: one long poll. Each relevant event is parsed into one of a few kinds.
+//! Arrivals go to the engine directly, everything else to the worker.
 //!
-//! One subscription that names `LocalChangeDetected` makes the second stream `/rest/events/disk` needless, and with it
-//! a second poll. Event ids count per subscription: a gap means that Syncthing's buffer of 1000 ran over.
+//! One subscription that names `LocalChangeDetected` makes the second stream `/rest/events/disk`
+//! needless, and with it a second poll. Event ids count per subscription: a gap means that
+//! Syncthing's buffer of 1000 overflowed.
 
 use super::link::{Link, Up};
 use super::rest::with_query;
@@ -20,7 +21,7 @@ const OPEN: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// A file of a folder arrived, changed or went.
+    /// A file of a folder arrived, changed or was deleted.
     Finished {
         folder: String,
         path: String,
@@ -32,7 +33,7 @@ pub enum Event {
     },
     Connected {
         device: DeviceId,
-        /// What it calls itself.
+        /// The name that the device announces.
         announced: String,
     },
     Disconnected(DeviceId),
@@ -54,11 +55,11 @@ pub enum Event {
     Listen,
     /// The config was changed, by us or by somebody else.
     Config,
-    /// A device was heard on the same network.
+    /// A device announced itself on the same network.
     Heard,
 }
 
-/// Reads one event; `None` for what does not matter here.
+/// Parses one event; `None` if it is irrelevant here.
 pub fn parse(event: &Value) -> Option<Event> {
     let data = &event["data"];
     let text = |name: &str| data[name].as_str().unwrap_or_default().to_owned();
@@ -94,7 +95,7 @@ pub fn parse(event: &Value) -> Option<Event> {
             folder: ours("folder")?,
             errors: error_texts(&data["errors"]),
         },
-        // 1.x says `folder` since 1.0 and kept the old `folderID` beside it.
+        // 1.x has sent `folder` since 1.0 and kept the old `folderID` beside it.
         "LocalChangeDetected" => Event::LocalChange {
             folder: ours("folder").or_else(|| ours("folderID"))?,
         },
@@ -119,7 +120,7 @@ fn error_texts(errors: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Lives as long as the transport.
+/// Runs as long as the transport.
 pub fn run(link: &Arc<Link>, orders: &Sender<Order>, lost: &dyn Fn()) {
     while let Some(up) = link.wait_up() {
         follow(&up, link, orders, lost);
@@ -130,7 +131,8 @@ pub fn run(link: &Arc<Link>, orders: &Sender<Order>, lost: &dyn Fn()) {
 fn follow(up: &Up, link: &Link, orders: &Sender<Order>, lost: &dyn Fn()) {
     let mut last: Option<u64> = None;
     while link.is_current(up) {
-        // The first question opens the subscription and must not wait: what came before it is looked at as a whole.
+        // The first request opens the subscription and must not wait: earlier changes are found by
+        // a full scan.
         let open = if last.is_some() { OPEN } else { Duration::ZERO };
         let (since, timeout) = (last.unwrap_or(0).to_string(), open.as_secs().to_string());
         let path = with_query(
@@ -192,7 +194,7 @@ fn hand_on(events: &[Value], up: &Up, link: &Link, orders: &Sender<Order>) {
     }
 }
 
-/// Tells the engine to look at every foreign folder.
+/// Makes the engine scan every foreign folder.
 fn look_at_all(up: &Up, link: &Link) {
     let Ok(Value::Array(folders)) = up.rest.get("/rest/config/folders") else {
         return;

@@ -1,10 +1,11 @@
 //! The managed Syncthing's home: which device, which config. All of it is settled before the daemon
-//! starts, because a daemon with a wrong identity or open doors cannot be taken back.
-//! Knows files and the program (`program.rs`); knows no running daemon.
+//! starts, because a daemon with a wrong identity or open interfaces cannot be undone. Knows files
+//! and the program (`program.rs`); knows no running daemon.
 //!
-//! What lies there: Syncthing's own files; `roam.lock`, held as long as a transport lives; `roam-child.json`, how to
-//! reach the daemon (an orphan of a crash is found by it); `last-good/`, copies of key, certificate and config. Beside
-//! the home `<home>.device`: the device ID and the machine it belongs to.
+//! The home contains Syncthing's own files; `roam.lock`, held as long as a transport lives;
+//! `roam-child.json`, how to reach the daemon (used to find the orphan of a crash); `last-good/`,
+//! copies of key, certificate and config. Beside the home, `<home>.device` records the device ID
+//! and the machine that it belongs to.
 
 use super::device_id;
 #[cfg(unix)]
@@ -22,13 +23,13 @@ use std::path::{Path, PathBuf};
 /// How to run (or reach) Syncthing.
 #[derive(Clone, Debug)]
 pub struct ChildConfig {
-    /// Syncthing's own home, made when missing. Never shared with another device, never copied.
+    /// Syncthing's own home, created if missing. Never shared with another device, never copied.
     pub home: PathBuf,
-    /// The binary, where the user names one.
+    /// The binary, if the user chose one.
     pub binary: Option<PathBuf>,
     pub network: settings::Network,
     pub device_name: String,
-    /// Address and API key of a Syncthing of the user's own to use instead of a child.
+    /// Address and API key of the user's own Syncthing to use instead of a child.
     pub external: Option<(String, String)>,
 }
 
@@ -87,7 +88,7 @@ pub enum ChildError {
 }
 
 impl ChildError {
-    /// What `Notice::Down` calls it.
+    /// The name of this error in `Notice::Down`.
     pub fn state(&self) -> &'static str {
         match self {
             Self::NoSuchBinary(_) | Self::Missing => "missing",
@@ -95,7 +96,7 @@ impl ChildError {
         }
     }
 
-    /// Whether only a person can mend it: trying again would do no good, or harm.
+    /// Whether only a person can fix it: a retry would be useless or harmful.
     pub fn is_final(&self) -> bool {
         matches!(self, Self::DeviceIdChanged { .. } | Self::HomeCloned { .. })
     }
@@ -134,7 +135,8 @@ pub fn sentence(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Settles who this device is, making keys the first time. Starts no daemon. Calling it again changes nothing.
+/// Determines this device's identity, making keys the first time. Starts no daemon. A second call
+/// changes nothing.
 pub fn ensure_identity(config: &ChildConfig) -> Result<Identity, ChildError> {
     if let Some((address, key)) = &config.external {
         return external_identity(address, key);
@@ -175,7 +177,8 @@ pub fn ensure_identity(config: &ChildConfig) -> Result<Identity, ChildError> {
     Ok(identity)
 }
 
-/// The keys of a Syncthing of the user's own: where it says they are, or (1.19 does not say) where it usually has them.
+/// The keys of the user's own Syncthing: at the place it reports, or (1.19 reports none) at the
+/// usual place.
 fn external_identity(address: &str, key: &str) -> Result<Identity, ChildError> {
     let rest = Rest::new(address, key);
     let failed = |source| ChildError::External {
@@ -241,7 +244,8 @@ fn identity_of(cert: &Path, key: &Path) -> Result<Identity, ChildError> {
 
 fn generate(binary: &Binary, home: &Path) -> Result<(), ChildError> {
     let mut arguments: Vec<OsString> = vec!["generate".into()];
-    // 1.x would make a default folder and probe ports; 2.x does not know these flags (facts seen 2026-11-23).
+    // 1.x would make a default folder and probe ports; 2.x does not know these flags (facts seen
+    // 2026-11-23).
     if binary.version.major < 2 {
         arguments.extend(["--no-default-folder".into(), "--skip-port-probing".into()]);
     } else {
@@ -259,8 +263,9 @@ fn generate(binary: &Binary, home: &Path) -> Result<(), ChildError> {
     }
 }
 
-/// A daemon that finds its key broken makes a new one and is another device from then on; so ours is mended first.
-/// A whole, different certificate is left alone: somebody put it there, and must be asked.
+/// A daemon that finds its key broken makes a new one and is another device from then on, so ours
+/// is restored first. A different but intact certificate is left alone: somebody put it there, so
+/// the user must decide.
 fn restore_keys(home: &Path, known: &DeviceId) -> Result<(), ChildError> {
     let good = home.join("last-good");
     let Ok(kept) = read_identity(&good) else {
@@ -279,7 +284,8 @@ fn restore_keys(home: &Path, known: &DeviceId) -> Result<(), ChildError> {
     write_private(&home.join("key.pem"), kept.key_pem.as_bytes())
 }
 
-/// Which device lives in the home and on which machine; kept beside the home, so that copying the home alone is noticed.
+/// The device in the home and the machine it runs on; kept beside the home, so that a copy of the
+/// home alone is detected.
 #[derive(Serialize, Deserialize)]
 struct Record {
     device_id: DeviceId,
@@ -292,7 +298,7 @@ pub fn record_path(home: &Path) -> PathBuf {
     home.with_file_name(name)
 }
 
-/// The device that the note beside the home names.
+/// The device named in the note beside the home.
 pub(super) fn known_device(home: &Path) -> Result<Option<DeviceId>, ChildError> {
     Ok(Record::load(home)?.map(|record| record.device_id))
 }
@@ -330,7 +336,7 @@ impl Record {
     }
 }
 
-/// A hash of the operating system's own id of this machine; `None` where it has none.
+/// A hash of the operating system's id of this machine; `None` if there is no id.
 fn machine() -> Option<String> {
     let id = machine_id()?;
     let hash = blake3::derive_key("session-roam v1 machine", id.trim().as_bytes());
@@ -352,7 +358,8 @@ fn machine_id() -> Option<String> {
         tv_sec: 1,
         tv_nsec: 0,
     };
-    // SAFETY: gethostuuid writes 16 bytes to the first argument and reads the second; both live through the call.
+    // SAFETY: gethostuuid writes 16 bytes to the first argument and reads the second; both live
+    // through the call.
     let answer = unsafe { libc::gethostuuid(id.as_mut_ptr(), &wait) };
     (answer == 0).then(|| data_encoding::HEXLOWER.encode(&id))
 }
@@ -367,7 +374,8 @@ fn machine_id() -> Option<String> {
     );
     let mut buffer = [0u16; 128];
     let mut n_bytes = std::mem::size_of_val(&buffer) as u32;
-    // SAFETY: both names end in zero; `n_bytes` is the buffer's size and is updated to what was written.
+    // SAFETY: both names end in zero; `n_bytes` is the buffer's size and is updated to the written
+    // length.
     let answer = unsafe {
         RegGetValueW(
             HKEY_LOCAL_MACHINE,
@@ -396,7 +404,7 @@ pub fn make_home(home: &Path) -> Result<(), ChildError> {
     {
         use std::os::unix::fs::PermissionsExt;
         fs::set_permissions(home, fs::Permissions::from_mode(0o700)).map_err(failed)?;
-        // Some file systems have no modes, and another user's directory lets its owner in.
+        // Some file systems have no modes, and another user's directory admits its owner.
         if !door::is_private(&home.canonicalize().map_err(failed)?).map_err(failed)? {
             return Err(ChildError::NotPrivate(home.to_owned()));
         }
@@ -404,7 +412,7 @@ pub fn make_home(home: &Path) -> Result<(), ChildError> {
     Ok(())
 }
 
-/// Held as long as a transport lives; the operating system lets go of it when we die.
+/// Held as long as a transport lives; the operating system releases it when we die.
 pub fn lock_home(home: &Path) -> Result<fs::File, ChildError> {
     let path = home.join("roam.lock");
     let file = fs::OpenOptions::new()
@@ -450,7 +458,7 @@ impl Reach {
     }
 }
 
-/// Writes a file that is the user's alone, whole or not at all.
+/// Writes a file that only the user can read, completely or not at all.
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), ChildError> {
     let next = path.with_extension("new");
     let write = || {
@@ -469,7 +477,7 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), ChildError> {
     })
 }
 
-/// Keeps a copy of one of the home's files for the day it is broken.
+/// Keeps a copy of one of the home's files in case it breaks.
 pub fn keep_good(home: &Path, name: &str) -> Result<(), ChildError> {
     let (from, good) = (home.join(name), home.join("last-good"));
     let bytes = fs::read(&from).map_err(|source| ChildError::Io { path: from, source })?;
@@ -480,7 +488,7 @@ pub fn keep_good(home: &Path, name: &str) -> Result<(), ChildError> {
     write_private(&good.join(name), &bytes)
 }
 
-/// A config that Syncthing refused is kept beside the one that is written in its place.
+/// A config that Syncthing refused is kept beside its replacement.
 pub fn set_config_aside(home: &Path) -> Result<(), ChildError> {
     let (config, broken) = (home.join("config.xml"), home.join("config.xml.broken"));
     match fs::rename(&config, &broken) {
@@ -492,7 +500,8 @@ pub fn set_config_aside(home: &Path) -> Result<(), ChildError> {
     }
 }
 
-/// Moves a database that cannot be opened out of the way; Syncthing rebuilds it from the files and the peers.
+/// Moves a database that cannot be opened aside; Syncthing rebuilds it from the files and the
+/// peers.
 pub fn set_database_aside(home: &Path) -> Result<(), ChildError> {
     for name in ["index-v2", "index-v0.14.0.db"] {
         let (here, aside) = (home.join(name), home.join(format!("{name}.broken")));

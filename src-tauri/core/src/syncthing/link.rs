@@ -1,5 +1,5 @@
-//! Whether Syncthing can be reached right now and how: what the transport's threads share.
-//! Knows nothing of processes and nothing of what is asked over the link.
+//! Whether and how Syncthing can be reached right now, shared by the transport's threads. Knows
+//! nothing of processes and nothing of the requests sent over the link.
 
 use super::Notice;
 use super::rest::Rest;
@@ -8,11 +8,11 @@ use serde_json::Value;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// One stretch of time in which Syncthing ran.
+/// A period in which Syncthing ran.
 pub struct Up {
     pub rest: Rest,
     pub own: DeviceId,
-    /// The config of the run's first moment; `None` where the config is the user's own.
+    /// The config of the run's first moment; `None` if the config is the user's own.
     pub config: Option<Value>,
     /// Grows with every start.
     pub generation: u64,
@@ -40,7 +40,7 @@ impl Link {
         }
     }
 
-    /// Tells the engine, unless the transport has ended.
+    /// Notifies the engine, unless the transport has ended.
     pub fn tell(&self, notice: Notice) {
         if !self.has_ended() {
             (self.notify)(notice);
@@ -97,7 +97,7 @@ impl Link {
         state.up.clone()
     }
 
-    /// Sleeps, but not beyond the end.
+    /// Sleeps, but no longer than until the transport ends.
     pub fn sleep(&self, time: Duration) {
         let state = self.lock();
         let _ = self

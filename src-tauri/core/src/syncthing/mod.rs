@@ -1,5 +1,5 @@
-//! The transport: what the engine asks of it, what it reports, and the managed Syncthing child that does it.
-//! Knows folders, files and devices; knows nothing of sessions.
+//! The transport: what the engine asks of it, what it reports, and the managed Syncthing child
+//! behind it. Knows folders, files and devices; knows nothing of sessions.
 
 mod arrange;
 mod asking;
@@ -35,7 +35,7 @@ use crate::session::{DeviceId, Lane, Problem};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// What must be true of the network of folders. Arranging the same twice changes nothing.
+/// The devices and folders that must exist. Arranging the same value twice changes nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wanted {
     pub devices: Vec<WantedDevice>,
@@ -47,7 +47,7 @@ pub struct Wanted {
 pub struct WantedDevice {
     pub id: DeviceId,
     pub name: String,
-    /// Syncthing addresses, like `tcp://192.168.1.4:22000`; `dynamic` is added when discovery is on.
+    /// Syncthing addresses, like `tcp://192.168.1.4:22000`. With discovery on, `dynamic` is added.
     pub addresses: Vec<String>,
 }
 
@@ -67,7 +67,7 @@ pub fn folder_id(lane: Lane, short: &str) -> String {
     format!("roam-{}-{short}", lane.as_str())
 }
 
-/// The lane and the owner's short id of one of our folder ids.
+/// Splits one of our folder ids into the lane and the owner's short id.
 pub fn parse_folder_id(id: &str) -> Option<(Lane, &str)> {
     let (lane, short) = id.strip_prefix("roam-")?.split_once('-')?;
     let lane = Lane::BOTH
@@ -76,28 +76,33 @@ pub fn parse_folder_id(id: &str) -> Option<(Lane, &str)> {
     Some((lane, short))
 }
 
-/// What the engine may ask. No call blocks; what comes of it arrives as a [`Notice`].
+/// What the engine may ask for. No call blocks; results arrive as [`Notice`]s.
 pub trait Transport: Send {
-    /// Files below the own folder of `lane` changed (relative, `/`-separated): send them on at once.
+    /// Syncs changed files at once. `paths` are relative to the own folder of `lane` and
+    /// `/`-separated.
     fn announce(&self, lane: Lane, paths: Vec<String>);
-    /// Makes the devices and folders as wanted.
+    /// Sets up the devices and folders as wanted.
     fn arrange(&self, wanted: Wanted);
-    /// From now on this device introduces itself by `name`. A transport that tells nobody names has nothing to do.
+    /// Sets the name under which this device introduces itself. Does nothing where a transport does
+    /// not announce names.
     fn called(&self, _name: String) {}
-    /// Greets these devices again until it is called without them: each shall hear the name that this one is called by
-    /// now. A number that changed means something new to hear. A transport that always tells the latest has nothing to do.
+    /// Reconnects to these devices until each has received this device's current name; the next
+    /// call replaces the list. A changed number means a new announcement. Does nothing where a
+    /// transport always announces the latest name.
     fn greet_again(&self, _devices: std::collections::BTreeMap<DeviceId, u64>) {}
-    /// Forgets that a device asked.
+    /// Removes a device's pairing request.
     fn dismiss(&self, device: DeviceId);
-    /// Brings back what its owner has, in a folder that was changed here.
+    /// Restores the owner's files in a folder that was changed here.
     fn revert(&self, folder: String);
-    /// Waits until `device` has all of our `live` folder, `grace` at most, then reports [`Notice::Parted`].
+    /// Waits at most `grace` until `device` has our whole `live` folder, then reports
+    /// [`Notice::Parted`].
     fn part(&self, device: DeviceId, grace: std::time::Duration);
-    /// Somebody wants to know who is on the same network. A transport that hears nobody has nothing to do.
+    /// Reports the devices on the same network. Does nothing where a transport cannot discover
+    /// them.
     fn look_around(&self) {}
     /// The machine woke up or changed networks.
     fn woke(&self);
-    /// Ends the transport in an orderly way; returns when it is done (a few seconds at most).
+    /// Stops the transport in an orderly way; returns when it has stopped (a few seconds at most).
     fn stop(&self);
 }
 
@@ -105,7 +110,7 @@ pub trait Transport: Send {
 pub enum Notice {
     Up {
         version: String,
-        /// The program that runs; `None` for a Syncthing of the user's own.
+        /// The program that runs; `None` if the Syncthing is the user's own.
         program: Option<PathBuf>,
         pid: u32,
         addresses: Vec<String>,
@@ -115,7 +120,7 @@ pub enum Notice {
         state: &'static str,
         problem: Option<Problem>,
     },
-    /// Files of a device's folder arrived or vanished (relative to the folder); an empty list means "look at all".
+    /// Files of a device's folder arrived or vanished (relative paths); an empty list means "all".
     Arrived {
         owner: String,
         lane: Lane,
@@ -123,13 +128,13 @@ pub enum Notice {
     },
     Peers(Vec<Peer>),
     Asking(Vec<Asking>),
-    /// Devices that announce themselves on the same network and are not arranged.
+    /// Unpaired devices that announce themselves on the same network.
     Nearby(Vec<Nearby>),
-    /// Bytes we still need in all folders.
+    /// Bytes that this device still needs in all folders.
     Incoming {
         bytes: u64,
     },
-    /// Somebody other than its owner changed a folder here; it wants `revert`.
+    /// A folder was changed here by somebody other than its owner and needs `revert`.
     Tampered {
         folder: String,
         paths: Vec<String>,
@@ -139,7 +144,7 @@ pub enum Notice {
         folder: String,
         message: String,
     },
-    /// A trouble began or, with `None`, ended. One per `topic`.
+    /// A problem began or, with `None`, ended. At most one per `topic`.
     Trouble {
         topic: String,
         problem: Option<Problem>,
@@ -147,7 +152,7 @@ pub enum Notice {
     Parted {
         device: DeviceId,
     },
-    /// A device of ours connected and announced this name, byte for byte as it came: see [`announced_name`].
+    /// A paired device connected and announced this name, byte for byte: see [`announced_name`].
     Greeted {
         device: DeviceId,
         announced: String,
@@ -161,7 +166,7 @@ pub struct Peer {
     /// RFC 3339.
     pub last_seen: Option<String>,
     pub address: Option<String>,
-    /// Share of our two folders it has, 0 to 100, and what it still needs.
+    /// The share of our two folders that the device has, 0 to 100, and the bytes it still needs.
     pub in_step: f64,
     pub need_bytes: u64,
 }
@@ -169,17 +174,18 @@ pub struct Peer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asking {
     pub id: DeviceId,
-    /// Fit to be shown.
+    /// Safe to display.
     pub name: String,
-    /// The name as the device announced it, only cut: see [`announced_name`].
+    /// The name as the device announced it, only truncated: see [`announced_name`].
     pub announced: String,
     pub address: String,
 }
 
-/// Bytes of an announced name that are kept. A name may carry more than what is shown of it.
+/// Bytes kept of an announced name. A name may carry more than its displayed part.
 pub const MAX_ANNOUNCED: usize = 512;
 
-/// What another device announced as its name, cut to [`MAX_ANNOUNCED`] bytes. It is not fit to be shown.
+/// Cuts the name that another device announced to [`MAX_ANNOUNCED`] bytes. The result is not safe
+/// to display.
 pub fn announced_name(text: &str) -> String {
     let end = (0..=MAX_ANNOUNCED.min(text.len()))
         .rev()

@@ -1,12 +1,12 @@
-//! Devices on the same network, as Syncthing's local discovery hears them. What is announced there proves nothing: it
-//! is a list to pick from, and pairing compares digits as always.
+//! Devices on the same network, found by Syncthing's local discovery. Announcements prove nothing:
+//! the list is for selection only, and pairing compares digits as always.
 
 use super::device_id;
 use super::pairing::{MAX_ADDRESSES, is_address};
 use crate::session::DeviceId;
 use serde_json::Value;
 
-/// An office may be full of them; a list of more helps nobody.
+/// An office may contain more, but a longer list helps nobody.
 const MOST: usize = 32;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,9 +15,9 @@ pub struct Nearby {
     pub addresses: Vec<String>,
 }
 
-/// Reads the answer of `/rest/system/discovery`: `{"<device id>": {"addresses": ["tcp://192.168.1.4:22000"]}}`, the
-/// same with 1.19.2 and
-/// 1.29.5 (2026-11-23). It has what was looked up for known devices, too.
+/// Reads the answer of `/rest/system/discovery`: `{"<device id>": {"addresses":
+/// ["tcp://192.168.1.4:22000"]}}`, the same with 1.19.2 and 1.29.5 (2026-11-23). The answer also
+/// lists addresses looked up for known devices.
 pub fn parse(said: &Value, known: impl Fn(&DeviceId) -> bool) -> Vec<Nearby> {
     let mut found: Vec<Nearby> = said
         .as_object()
@@ -45,7 +45,7 @@ pub fn parse(said: &Value, known: impl Fn(&DeviceId) -> bool) -> Vec<Nearby> {
     found
 }
 
-/// Announcements hold placeholders with the port 0 (1.19.2, 2026-11-23).
+/// Announcements contain placeholders with port 0 (1.19.2, 2026-11-23).
 fn is_dialled(address: &str) -> bool {
     is_address(address) && !address.ends_with(":0")
 }

@@ -1,5 +1,6 @@
-//! The code two devices exchange to find each other, with a one-time secret that proves who has read it.
-//! Knows no network: what is in a code is a claim until Syncthing's own handshake has proved it.
+//! The code that two devices exchange to find each other, with a one-time secret that proves who
+//! has read it. Knows no network: the contents of a code are a claim until Syncthing's own
+//! handshake has proved it.
 
 use super::device_id::{self, DeviceIdError};
 use super::proof::Bits;
@@ -12,11 +13,11 @@ const LINK: &str = "session-roam://pair?";
 pub const MAX_ADDRESSES: usize = 16;
 const MAX_NAME: usize = 64;
 
-/// What a code says about a device.
+/// The contents of a code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Code {
     pub id: DeviceId,
-    /// Empty where only a device ID was given.
+    /// Empty if only a device ID was given.
     pub name: String,
     /// `tcp://host:port` or `quic://host:port`.
     pub addresses: Vec<String>,
@@ -95,7 +96,7 @@ fn parse_query(query: &str) -> Result<Code, CodeError> {
             }
             "key" => key = Some(Bits::parse(&value).ok_or(CodeError::Key)?),
             "addr" if addresses.len() < MAX_ADDRESSES => addresses.push(checked_address(value)?),
-            // Later versions may say more; what they add must not make the code unreadable here.
+            // Later versions may add fields, which must not make the code unreadable here.
             _ => {}
         }
     }
@@ -115,7 +116,7 @@ fn checked_address(address: String) -> Result<String, CodeError> {
     }
 }
 
-/// Whether it is an address of a device: `tcp://host:port` or `quic://host:port`.
+/// Whether this is a device address: `tcp://host:port` or `quic://host:port`.
 pub fn is_address(address: &str) -> bool {
     let host_port = address
         .strip_prefix("tcp://")
@@ -130,7 +131,8 @@ pub fn is_address(address: &str) -> bool {
     })
 }
 
-/// Percent-encodes all but RFC 3986's unreserved characters and `:` and `/`, which a query may hold as they are.
+/// Percent-encodes all but RFC 3986's unreserved characters and `:` and `/`, which are legal in a
+/// query.
 fn encode_into(text: &mut String, value: &str) {
     for byte in value.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~:/".contains(&byte) {
@@ -141,7 +143,8 @@ fn encode_into(text: &mut String, value: &str) {
     }
 }
 
-/// Undoes percent-encoding; a `%` without two hex digits stays what it is, invalid UTF-8 becomes replacement characters.
+/// Undoes percent-encoding; a `%` without two hex digits is kept, invalid UTF-8 becomes replacement
+/// characters.
 fn decode(value: &str) -> String {
     let bytes = value.as_bytes();
     let mut plain = Vec::with_capacity(bytes.len());
@@ -216,7 +219,7 @@ mod tests {
         assert_eq!((link.id, link.name.as_str()), (device(1), "desk"));
     }
 
-    /// F6: a link may come from anywhere, so that what it says proves nothing.
+    /// F6: a link may come from anywhere, so its contents prove nothing.
     #[test]
     fn a_link_carries_no_secret() {
         let query = format!("id={}&key=MFRGGZDFMZTWQ2LKNNWG23TPOA", device(1));

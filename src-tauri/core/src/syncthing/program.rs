@@ -1,5 +1,5 @@
-//! Which Syncthing is run: found, asked who it is, refused when it is too old or none at all.
-//! Knows programs; knows neither homes nor daemons.
+//! Which Syncthing is run: finds it, reads its version, refuses a missing or too old one. Knows
+//! programs; knows neither homes nor daemons.
 
 use super::home::ChildError;
 use std::ffi::OsString;
@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// The daemon shipped beside `roam` goes by this name, so that it is never taken for the user's own.
+/// The name of the daemon shipped beside `roam`, so that it is never taken for the user's own.
 const SIDECAR: &str = "session-roam-syncthing";
 pub(super) const OLDEST: (u32, u32) = (1, 19);
 
-/// A Syncthing binary that was asked who it is.
+/// A Syncthing binary with a known version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binary {
     pub path: PathBuf,
@@ -23,12 +23,12 @@ pub struct Binary {
 pub struct Version {
     pub major: u32,
     pub minor: u32,
-    /// As Syncthing says it, like `v1.29.5`.
+    /// In Syncthing's own form, like `v1.29.5`.
     pub text: String,
 }
 
 impl Version {
-    /// Finds `v1.29.5` in what a version command prints or the REST interface says.
+    /// Finds `v1.29.5` in the output of a version command or of the REST interface.
     pub fn parse(text: &str) -> Option<Self> {
         text.split_whitespace().find_map(|word| {
             let mut numbers = word.strip_prefix('v')?.split(['.', '-', '+']);
@@ -43,7 +43,8 @@ impl Version {
     }
 }
 
-/// The user's choice, else the one beside this program, else `syncthing` on PATH; and it must say it is one.
+/// The user's choice, else the one beside this program, else `syncthing` on PATH. It must identify
+/// itself as Syncthing.
 pub fn find_binary(chosen: Option<&Path>) -> Result<Binary, ChildError> {
     let path = match chosen {
         Some(path) if path.is_file() => path.to_owned(),
@@ -60,10 +61,11 @@ pub fn find_binary(chosen: Option<&Path>) -> Result<Binary, ChildError> {
     Ok(Binary { path, version })
 }
 
-#[allow(clippy::disallowed_methods)] // a program is looked for where the shell would
+#[allow(clippy::disallowed_methods)] // searched where the shell would search
 fn found() -> Option<PathBuf> {
     let us = std::env::current_exe().ok();
-    // A link may lead to us: on macOS the path is the link's then, and what we came with lies beside the program itself.
+    // We may run through a link: on macOS the path is the link's, and the shipped files lie beside
+    // the program itself.
     let whole = us.as_deref().and_then(|us| us.canonicalize().ok());
     let path = std::env::var_os("PATH").unwrap_or_default();
     candidates(
@@ -73,7 +75,7 @@ fn found() -> Option<PathBuf> {
     .find(|file| file.is_file())
 }
 
-/// Where a Syncthing may lie, the best first: the one that came with us is the one we were tried with.
+/// Where a Syncthing may be, in order of preference: the shipped one is the one that was tested.
 fn candidates(
     us: impl Iterator<Item = PathBuf>,
     path: impl Iterator<Item = PathBuf>,
@@ -83,7 +85,7 @@ fn candidates(
         .chain(path.map(move |dir| dir.join(named("syncthing"))))
 }
 
-/// `--version` is known to 1.x, the sub-command `version` to 2.x.
+/// 1.x knows `--version`, 2.x the sub-command `version`.
 fn ask_version(path: &Path) -> Result<Version, ChildError> {
     let mut said = String::new();
     for argument in ["--version", "version"] {
@@ -101,7 +103,8 @@ fn ask_version(path: &Path) -> Result<Version, ChildError> {
     })
 }
 
-/// Runs the binary for a question; whether it went well, and what it printed. A wrong binary may never end: it gets 20 s.
+/// Runs the binary briefly; returns whether it succeeded, and its output. A wrong binary may never
+/// end, so it gets 20 s.
 pub(super) fn run_briefly(
     path: &Path,
     arguments: &[OsString],
@@ -119,7 +122,7 @@ pub(super) fn run_briefly(
     without_syncthing_variables(&mut command);
     super::child::quietly(&mut command);
     let mut child = command.spawn().map_err(failed)?;
-    drop(command); // It holds the writing ends: without this the reader would never see the end.
+    drop(command); // It holds the writing ends: else the reader would never see the end.
     let printed = std::thread::spawn(move || {
         let mut bytes = Vec::new();
         let _ = io::Read::read_to_end(&mut io::Read::take(&mut reader, 64 * 1024), &mut bytes);
@@ -140,7 +143,8 @@ pub(super) fn run_briefly(
     Ok((good, printed.join().unwrap_or_default()))
 }
 
-/// Syncthing takes most settings from the environment too; those of the user's own Syncthing must not reach ours.
+/// Syncthing reads most settings from the environment too; those of the user's own Syncthing must
+/// not affect ours.
 pub fn without_syncthing_variables(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|name| {
@@ -197,7 +201,7 @@ mod tests {
             file
         };
         assert_eq!(found(), None);
-        put(&ours, "syncthing"); // of somebody else, whatever it is
+        put(&ours, "syncthing"); // anybody's Syncthing
         let of_system = put(&systems, "syncthing");
         assert_eq!(found(), Some(of_system));
         let of_ours = put(&ours, SIDECAR);

@@ -1,8 +1,10 @@
-//! What two devices that do not trust each other yet prove to each other, and how it fits into the one thing that
-//! Syncthing carries between them: the name that each announces. Pure: knows no network and no clock.
+//! How two devices that do not trust each other yet prove themselves, within the only channel that
+//! Syncthing offers between them: the name that each announces. Pure: knows no network and no
+//! clock.
 //!
-//! With a code: both ends prove that they know the code's one-time secret. Without one: both commit to a random nonce,
-//! then reveal it, and the digits on both screens follow from both nonces. docs/architecture.md, "Trust", says why.
+//! With a code, both ends prove that they know the code's one-time secret. Without a code, both
+//! commit to a random nonce, then reveal it; the digits on both screens are derived from both
+//! nonces. The reasons are in docs/architecture.md, "Trust".
 
 use super::{MAX_ANNOUNCED, announced_name};
 use crate::session::{DeviceId, Millis};
@@ -10,15 +12,15 @@ use data_encoding::{BASE32_NOPAD, Encoding};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// 128 random bits: nobody guesses them, however often a guess is allowed.
+/// 128 random bits: safe against guessing with any number of attempts.
 const SIZE: usize = 16;
-/// What a name may hold of exchanges at once: more do not fit into [`MAX_ANNOUNCED`].
+/// The most exchanges in one name: more do not fit into [`MAX_ANNOUNCED`].
 pub const MAX_OPEN: usize = 4;
 /// Bytes of the plain name before the tokens.
 const MAX_NAME_BYTES: usize = 96;
 const MARK: &str = " #roam1:";
 
-/// A secret, nonce or proof: 16 bytes, in text 26 letters and digits of base32.
+/// A secret, nonce or proof of 16 bytes; as text 26 letters and digits of base32.
 #[derive(Clone, Copy)]
 pub struct Bits([u8; SIZE]);
 
@@ -41,7 +43,7 @@ impl Bits {
     }
 }
 
-/// Takes the same time wherever the two differ.
+/// Takes constant time, wherever the two values differ.
 impl PartialEq for Bits {
     fn eq(&self, other: &Self) -> bool {
         let differ = self
@@ -61,7 +63,7 @@ impl fmt::Display for Bits {
     }
 }
 
-/// Secrets do not belong into logs.
+/// Keeps secrets out of logs.
 impl fmt::Debug for Bits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Bits(…)")
@@ -85,12 +87,13 @@ fn base32() -> Encoding {
     BASE32_NOPAD
 }
 
-/// What the device that entered a code announces: it knows the secret of `to`'s code.
+/// Announced by the device on which a code was entered: proves that it knows the secret of `to`'s
+/// code.
 pub fn ask(secret: &Bits, from: &DeviceId, to: &DeviceId) -> Bits {
     proof(secret, "ask", from, to)
 }
 
-/// What the device that showed the code announces once its user let the other one in.
+/// Announced by the device that showed the code, once its user has accepted the other device.
 pub fn answer(secret: &Bits, from: &DeviceId, to: &DeviceId) -> Bits {
     proof(secret, "answer", from, to)
 }
@@ -100,7 +103,7 @@ fn proof(secret: &Bits, what: &str, from: &DeviceId, to: &DeviceId) -> Bits {
     Bits::of(*blake3::keyed_hash(&key, format!("{what}\n{from}\n{to}").as_bytes()).as_bytes())
 }
 
-/// What binds `from` to its nonce before it knows the nonce of `to`.
+/// Binds `from` to its nonce before it knows the nonce of `to`.
 pub fn commitment(nonce: &Bits, from: &DeviceId, to: &DeviceId) -> String {
     let mut hasher = blake3::Hasher::new_derive_key("session-roam v1 pairing commitment");
     hasher
@@ -109,7 +112,7 @@ pub fn commitment(nonce: &Bits, from: &DeviceId, to: &DeviceId) -> String {
     base32().encode(hasher.finalize().as_bytes())
 }
 
-/// Six digits that are equal on both screens when both mean the same two devices and nonces.
+/// Six digits, equal on both screens if both use the same two devices and nonces.
 pub fn digits(one: (&DeviceId, &Bits), other: (&DeviceId, &Bits)) -> String {
     let (first, second) = if one.0 <= other.0 {
         (one, other)
@@ -125,7 +128,7 @@ pub fn digits(one: (&DeviceId, &Bits), other: (&DeviceId, &Bits)) -> String {
     format!("{:06}", u64::from_be_bytes(head) % 1_000_000)
 }
 
-/// What one device announces to one other.
+/// An announcement from one device to one other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Token {
     Ask(Bits),
@@ -161,7 +164,8 @@ impl Token {
     }
 }
 
-/// Says from whom to whom a token goes, so that a device finds its own among those for others. It proves nothing.
+/// The sender and receiver of a token, so that a device finds its own tokens among others. Proves
+/// nothing.
 fn address(from: &DeviceId, to: &DeviceId) -> String {
     let hash = blake3::derive_key(
         "session-roam v1 pairing address",
@@ -170,7 +174,7 @@ fn address(from: &DeviceId, to: &DeviceId) -> String {
     base32().encode(&hash[..5])
 }
 
-/// The name that `from` announces while it has something to say to others.
+/// The name that `from` announces, with the tokens for other devices.
 pub fn announce(name: &str, from: &DeviceId, tokens: &[(DeviceId, Token)]) -> String {
     if tokens.is_empty() {
         return name.to_owned();
@@ -192,14 +196,14 @@ pub fn announce(name: &str, from: &DeviceId, tokens: &[(DeviceId, Token)]) -> St
     announced_name(&announced)
 }
 
-/// The name without what it carries.
+/// The name without its tokens.
 pub fn plain_name(announced: &str) -> &str {
     announced
         .rsplit_once(MARK)
         .map_or(announced, |(name, _)| name)
 }
 
-/// What `from` says to `to` in the name it announces. The first of each kind counts.
+/// The tokens from `from` to `to` in the announced name. The first of each kind counts.
 pub fn heard(announced: &str, from: &DeviceId, to: &DeviceId) -> Vec<Token> {
     let Some((_, tokens)) = announced.rsplit_once(MARK) else {
         return Vec::new();
@@ -212,15 +216,16 @@ pub fn heard(announced: &str, from: &DeviceId, to: &DeviceId) -> Vec<Token> {
         .collect()
 }
 
-/// How long a code that is shown can be used.
+/// How long a displayed code is valid.
 pub const CODE_LIFE_MS: i64 = 10 * 60 * 1000;
 
-/// The secrets of codes that were shown and are neither used up nor expired. They live in memory only.
+/// The secrets of displayed codes that are neither used up nor expired. Kept in memory only.
 #[derive(Debug, Default)]
 pub struct Secrets(Vec<(Bits, Millis)>);
 
 impl Secrets {
-    /// The secret to show now and until when it can be used: the same again, while at least half of its time is left.
+    /// The secret to show now and its expiry. Returns the same secret while at least half of its
+    /// time is left.
     pub fn shown(&mut self, now: Millis) -> Result<(Bits, Millis), getrandom::Error> {
         self.0.retain(|(_, made)| is_fresh(*made, now));
         if let Some((secret, made)) = self
@@ -235,7 +240,7 @@ impl Secrets {
         Ok((secret, Millis(now.0 + CODE_LIFE_MS)))
     }
 
-    /// The secret that `from` proves to know, if it is one of this device's codes.
+    /// The secret that `from` proves to know, if it belongs to one of this device's codes.
     pub fn proved(
         &self,
         proof: &Bits,
@@ -249,13 +254,13 @@ impl Secrets {
             .find(|secret| ask(secret, from, own) == *proof)
     }
 
-    /// A code is good for one pairing.
+    /// A code is valid for one pairing.
     pub fn use_up(&mut self, used: &Bits) {
         self.0.retain(|(secret, _)| secret != used);
     }
 }
 
-/// A clock that was set back ends what it cannot date.
+/// After the clock was set back, a secret from the future is invalid.
 fn is_fresh(made: Millis, now: Millis) -> bool {
     (0..CODE_LIFE_MS).contains(&(now.0.saturating_sub(made.0)))
 }
@@ -270,18 +275,20 @@ mod tests {
         from_cert_der(&seed.to_be_bytes())
     }
 
-    /// F6: whoever may choose its certificate, and sees the other's nonce after it had to fix its own, matches the digits
-    /// of two screens as often as chance does. Each attempt costs a person's click.
+    /// F6: an attacker who chooses its certificate freely, and sees the other's nonce only after
+    /// fixing its own, matches the digits of two screens no more often than chance. Each attempt
+    /// costs a person's click.
     #[test]
     fn digits_cannot_be_ground() {
         const ATTEMPTS: u64 = 2_000;
         let (a, b) = (device(1), device(2));
         let mut hits = 0;
         for attempt in 0..ATTEMPTS {
-            // The best certificate out of many by what depends on ids alone: here it may be anything.
+            // The best of many certificates by anything that depends on ids alone: here any will
+            // do.
             let mallory = device(1_000 + attempt);
             let (to_a, to_b) = (bits(2 * attempt), bits(2 * attempt + 1));
-            // Mallory is bound before either honest nonce is known to it.
+            // Mallory commits before it knows either honest nonce.
             let bound = [
                 commitment(&to_a, &mallory, &a),
                 commitment(&to_b, &mallory, &b),
@@ -304,10 +311,10 @@ mod tests {
             hits += u64::from(on_a == on_b);
         }
         assert!(hits <= 2, "{hits} of {ATTEMPTS}: chance gives 0.002");
-        // Another nonce than the one it is bound to is found out.
+        // A nonce other than the committed one is detected.
         let (nonce, other) = (bits(7), bits(8));
         assert_ne!(commitment(&nonce, &a, &b), commitment(&other, &a, &b));
-        // Ids alone decide nothing: the same two devices show other digits at each attempt.
+        // Ids alone decide nothing: the same two devices show different digits at each attempt.
         let shown: std::collections::BTreeSet<String> = (0..100)
             .map(|n| digits((&a, &bits(n)), (&b, &bits(1000))))
             .collect();

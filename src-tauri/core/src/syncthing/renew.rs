@@ -1,5 +1,6 @@
-//! A new identity: the keys of the old one, and all that its Syncthing knew, are set aside, never deleted.
-//! Nothing may run on the home meanwhile; what becomes of the old device's journals is the engine's business.
+//! A new identity: the old keys and everything that their Syncthing knew are set aside, never
+//! deleted. Nothing may run on the home meanwhile. The engine decides about the old device's
+//! journals.
 
 use super::home::{self, ChildConfig, ChildError};
 use super::supervisor::end_orphan;
@@ -8,7 +9,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-/// Who this device was up to now, as far as its home can tell.
+/// This device's identity up to now, as far as its home records it.
 pub fn present_identity(config: &ChildConfig) -> Result<Option<DeviceId>, ChildError> {
     match home::known_device(&config.home)? {
         Some(known) => Ok(Some(known)),
@@ -19,8 +20,9 @@ pub fn present_identity(config: &ChildConfig) -> Result<Option<DeviceId>, ChildE
     }
 }
 
-/// Moves Syncthing's home and the note beside it into `to`. The next start, or [`super::ensure_identity`], makes new keys.
-/// A crash half way leaves either the old device or none.
+/// Moves Syncthing's home and the note beside it into `to`. The next start, or
+/// [`super::ensure_identity`], makes new keys. A crash half way leaves either the old device or
+/// none.
 pub fn set_identity_aside(
     config: &ChildConfig,
     was: &DeviceId,
@@ -33,7 +35,7 @@ pub fn set_identity_aside(
     if config.home.exists() {
         let lock = home::lock_home(&config.home)?;
         end_orphan(config, was);
-        // Windows moves no directory in which a file is open.
+        // Windows cannot move a directory that contains an open file.
         drop(lock);
     }
     fs::create_dir_all(to).map_err(failed(to))?;

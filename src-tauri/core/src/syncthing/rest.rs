@@ -1,5 +1,5 @@
-//! A small client for Syncthing's REST interface on a Unix socket or on loopback. Knows how to ask and what an answer's status means for
-//! the connection; what the answers mean is for those who ask.
+//! A small client for Syncthing's REST interface on a Unix socket or on loopback. Knows how to send
+//! a request and what an answer's status means for the connection; interprets no answers.
 
 #[cfg(unix)]
 use super::door::SOCKET;
@@ -7,9 +7,9 @@ use serde_json::Value;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-/// Ordinary questions are answered in milliseconds; one not answered after this long means a stuck daemon.
+/// Ordinary requests are answered in milliseconds; no answer after this long means a stuck daemon.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// A scan answers when it is done: a first scan of a large folder on a slow disk takes its time.
+/// A scan answers when it is done: the first scan of a large folder on a slow disk takes long.
 const SCAN_PATIENCE: Duration = Duration::from_secs(600);
 const MAX_ANSWER: u64 = 256 * 1024 * 1024;
 
@@ -23,14 +23,14 @@ pub struct Rest {
 
 #[derive(Debug, thiserror::Error)]
 pub enum RestError {
-    /// Nobody there, or the connection broke: worth another try.
+    /// Nobody listens, or the connection broke: worth a retry.
     #[error("Syncthing did not answer {path}")]
     Unreachable {
         path: String,
         #[source]
         source: ureq::Error,
     },
-    /// Syncthing said no, in its own words.
+    /// Syncthing refused, in its own words.
     #[error("Syncthing answered {path} with {status}: {text}")]
     Refused {
         path: String,
@@ -67,7 +67,8 @@ impl Rest {
     pub fn new(address: &str, key: &str) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            // A proxy of the environment must never see requests that carry the key of a loopback service.
+            // A proxy of the environment must never see requests that carry the key of a loopback
+            // service.
             .proxy(None)
             .max_redirects(0)
             // Syncthing closes a connection 15 s after its last request.
@@ -99,7 +100,7 @@ impl Rest {
         self.json(Method::Get, path, None, PATIENCE)
     }
 
-    /// A question that may stay open for `open` before Syncthing has anything to say.
+    /// A request that may stay open for `open` before Syncthing answers.
     pub fn get_long(&self, path: &str, open: Duration) -> Result<Value, RestError> {
         self.json(Method::Get, path, None, open + Duration::from_secs(15))
     }
@@ -117,7 +118,7 @@ impl Rest {
         self.text(Method::Delete, path, None, PATIENCE).map(drop)
     }
 
-    /// Scans the given paths of a folder, or all of it without any; answers when that is done.
+    /// Scans the given paths, or the whole folder without any; returns when the scan is done.
     pub fn scan(&self, folder: &str, paths: &[&str]) -> Result<(), RestError> {
         let query = paths.iter().map(|path| ("sub", *path));
         let path = with_query(
@@ -128,7 +129,7 @@ impl Rest {
             .map(drop)
     }
 
-    /// Whether Syncthing is there and takes our key.
+    /// Whether Syncthing answers and accepts our key.
     pub fn ping(&self, patience: Duration) -> Result<(), RestError> {
         self.text(Method::Get, "/rest/system/ping", None, patience)
             .map(drop)
@@ -156,7 +157,8 @@ impl Rest {
         patience: Duration,
     ) -> Result<String, RestError> {
         let (status, text) = match self.send(method, path, body, patience) {
-            // A kept connection that the daemon closed at the very moment we used it. All we ask may be asked twice.
+            // The daemon closed a kept connection at the very moment we used it. All our requests
+            // may be repeated.
             Err(ureq::Error::Io(_)) => self.send(method, path, body, patience),
             answer => answer,
         }
@@ -230,7 +232,7 @@ pub fn with_query<'a>(path: &str, pairs: impl IntoIterator<Item = (&'a str, &'a 
     text
 }
 
-/// `start` and `value`, of which all but letters, digits and `plain` is percent-encoded.
+/// Appends `value` to `start`, percent-encoding all but letters, digits and `plain`.
 pub fn with_escapes(start: &str, value: &str, plain: &[u8]) -> String {
     let mut text = start.to_owned();
     for byte in value.bytes() {
@@ -254,7 +256,7 @@ mod tests {
     use std::io::{Read as _, Write as _};
     use std::net::TcpListener;
 
-    /// Answers each connection with the next text and hands back what was asked.
+    /// Answers each connection with the next text and returns the requests.
     fn answer_with(answers: Vec<&'static str>) -> (String, std::thread::JoinHandle<Vec<String>>) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
         let address = listener.local_addr().expect("address").to_string();

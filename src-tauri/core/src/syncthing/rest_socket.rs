@@ -1,5 +1,5 @@
-//! The connections of `rest.rs` where Syncthing listens on a Unix socket: what ureq needs to speak HTTP over one.
-//! Knows no HTTP. Everything ureq itself does (keeping connections, time limits) stays ureq's.
+//! The connections of `rest.rs` where Syncthing listens on a Unix socket: lets ureq speak HTTP over
+//! one. Knows no HTTP. Keeping connections and time limits are left to ureq.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -11,12 +11,12 @@ use ureq::unversioned::transport::{
 };
 use ureq::{Error, Timeout};
 
-/// An agent all of whose connections lead to the socket at `path`, whatever host an address names.
+/// An agent that connects to the socket at `path`, whatever host an address names.
 pub fn agent(config: Config, path: PathBuf) -> ureq::Agent {
     ureq::Agent::with_parts(config, SocketConnector(path), NoNames)
 }
 
-/// There is one place to connect to, so that no name is looked up.
+/// Looks up no names, since there is only one place to connect to.
 #[derive(Debug)]
 struct NoNames;
 
@@ -93,7 +93,7 @@ impl Transport for SocketTransport {
         let input = self.buffers.input_append_buf();
         let n_bytes = loop {
             match self.stream.read(input) {
-                // A signal came; at worst the time limit begins anew.
+                // A signal arrived; at worst the time limit restarts.
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 read => break read.map_err(|error| told(error, timeout.reason))?,
             }
@@ -102,7 +102,7 @@ impl Transport for SocketTransport {
         Ok(0 < n_bytes)
     }
 
-    /// A connection without a request on it has nothing to read; one that has was closed by the other end.
+    /// An idle connection has nothing to read; if it is readable, the other end closed it.
     fn is_open(&mut self) -> bool {
         let probe = self
             .stream
@@ -121,7 +121,7 @@ fn limit(timeout: &NextTimeout) -> Result<Option<Duration>, Error> {
     Ok(timeout.not_zero())
 }
 
-/// A socket with a time limit reports `WouldBlock` when it is over.
+/// A socket reports `WouldBlock` when its time limit is over.
 fn told(error: io::Error, reason: Timeout) -> Error {
     match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Error::Timeout(reason),

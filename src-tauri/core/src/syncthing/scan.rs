@@ -1,7 +1,7 @@
-//! Sending on what we wrote: the announced paths of one lane become scans of exactly these paths.
-//! The first goes out at once; while more come, at most four a second: Syncthing pauses 250 ms between two index
-//! updates, so more would only cost (measured with 1.29.5 and 2.1.3, 2026-11-23). Nothing announced is forgotten before a scan of
-//! it succeeded.
+//! Sends our changes: the announced paths of one lane become scans of exactly these paths. The
+//! first scan starts at once, further ones at most four times a second: Syncthing pauses 250 ms
+//! between two index updates, so more scans would only cost (measured with 1.29.5 and 2.1.3,
+//! 2026-11-23). Announced paths are kept until a scan of them succeeded.
 
 use super::folder_id;
 use super::link::Link;
@@ -13,16 +13,16 @@ use std::time::{Duration, Instant};
 
 const PAUSE: Duration = Duration::from_millis(250);
 const MAX_RETRY: Duration = Duration::from_secs(5);
-/// Paths in one request: its address line must stay far below the megabyte Syncthing reads.
+/// Paths in one request: its URL must stay far below the megabyte that Syncthing reads.
 const MAX_PATHS: usize = 200;
 
 pub enum Scan {
     Paths(Vec<String>),
-    /// Everything: after a start, and when the folder was made.
+    /// Everything: after a start, and when the folder was created.
     All,
 }
 
-/// What is still to be scanned.
+/// The paths still to be scanned.
 #[derive(Default)]
 struct Pending {
     paths: BTreeSet<String>,
@@ -51,14 +51,14 @@ impl Pending {
         batch
     }
 
-    /// Takes back a request that failed.
+    /// Puts the paths of a failed request back.
     fn put_back(&mut self, batch: Vec<String>) {
         self.all |= batch.is_empty();
         self.paths.extend(batch);
     }
 }
 
-/// Lives as long as the transport; ends when the inbox closes or the link ends.
+/// Runs as long as the transport; ends when the inbox closes or the link ends.
 pub fn run(lane: Lane, inbox: &Receiver<Scan>, link: &Arc<Link>) {
     let mut pending = Pending::default();
     let mut retry = Duration::ZERO;
@@ -82,7 +82,8 @@ pub fn run(lane: Lane, inbox: &Receiver<Scan>, link: &Arc<Link>) {
                 PAUSE.saturating_sub(begun.elapsed())
             }
             Err(_) => {
-                // The folder is not made yet, is in trouble or Syncthing is down: told elsewhere, here it is tried again.
+                // The folder is not made yet or in trouble, or Syncthing is down: reported
+                // elsewhere, retried here.
                 pending.put_back(batch);
                 retry = (retry * 2).clamp(Duration::from_millis(100), MAX_RETRY);
                 retry
@@ -94,7 +95,8 @@ pub fn run(lane: Lane, inbox: &Receiver<Scan>, link: &Arc<Link>) {
     }
 }
 
-/// Collects what is announced during the pause. A wish to scan all ends it: then something about the folder changed.
+/// Collects the paths announced during the pause. A request to scan everything ends the pause: the
+/// folder itself changed.
 fn gather(inbox: &Receiver<Scan>, pending: &mut Pending, pause: Duration) -> bool {
     let end = Instant::now() + pause;
     loop {

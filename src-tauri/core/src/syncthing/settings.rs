@@ -1,13 +1,13 @@
-//! The managed child's settings: as they were in the first moment of a run, when config.xml had just been written, so
-//! they stay. Whatever somebody changes meanwhile is changed back and reported.
-//! Compares what Syncthing says with what it said, so that it needs to know no version's settings.
+//! The managed child's settings stay as they were in the first moment of a run, when config.xml had
+//! just been written. Any change is changed back and reported. Compares Syncthing's current
+//! settings with the earlier ones, so no version's settings need to be known.
 
 use super::arrange::{ArrangeError, Arranged};
 use super::config_file::{ITS_OWN, setting_name};
 use super::link::Up;
 use serde_json::{Map, Value};
 
-/// `first` is the config of the run's first moment, `now` the one of today.
+/// `first` is the config of the run's first moment, `now` the current one.
 pub fn restore(
     up: &Up,
     first: &Value,
@@ -44,7 +44,7 @@ fn report(part: &str, changed: &Map<String, Value>, arranged: &mut Arranged) {
     arranged.changed |= !changed.is_empty();
 }
 
-/// What is another than at first, with its first value.
+/// The settings that differ from the first config, with their first values.
 fn changed(first: &Value, now: &Value) -> Map<String, Value> {
     let first = first.as_object().into_iter().flatten();
     first

@@ -1,6 +1,6 @@
-//! Keeps one Syncthing running: prepares its home, starts it, waits for its end, reacts to the reason. The thread of
-//! the supervisor is the child's parent in the eyes of Linux, so it lives until the child has ended.
-//! Asks the daemon only what tells whether it is the right one.
+//! Keeps one Syncthing running: prepares its home, starts it, waits for it to end, reacts to the
+//! reason. For Linux the supervisor's thread is the child's parent, so the thread lives until the
+//! child has ended. Asks the daemon only whether it is the right one.
 
 use super::Notice;
 use super::child::{self, Cause, Running};
@@ -23,15 +23,15 @@ use std::time::{Duration, Instant};
 
 const CRASH_WINDOW: Duration = Duration::from_secs(600);
 const MAX_CRASHES: usize = 5;
-/// A database of millions of files is migrated before Syncthing answers; as long as it runs it is let be.
+/// How long to wait for an answer: Syncthing first migrates a database of millions of files.
 const START_PATIENCE: Duration = Duration::from_secs(900);
 
 pub enum Signal {
-    /// The run of this number printed its last.
+    /// The run with this number closed its output.
     Exited(u64),
     /// The event stream broke although the link is up.
     Lost,
-    /// The user asks to try again now.
+    /// The user asks for a retry now.
     Retry,
     Stop(Sender<()>),
 }
@@ -79,7 +79,7 @@ impl Supervisor {
         }
     }
 
-    /// Lives as long as the transport.
+    /// Runs as long as the transport.
     pub fn run(mut self) {
         let mut state = "starting";
         loop {
@@ -114,7 +114,7 @@ impl Supervisor {
         }
     }
 
-    /// Lets go of the home before it says so: the next transport may start at that moment.
+    /// Releases the home before it reports the end: the next transport may start at that moment.
     fn finish(self, done: &Sender<()>) {
         drop(self.lock);
         let _ = done.send(());
@@ -124,7 +124,7 @@ impl Supervisor {
         self.link.tell(Notice::Down { state, problem });
     }
 
-    /// Something that asks to be restarted all the time is slowed down like a crash.
+    /// A program that keeps asking for a restart is slowed down like a crash.
     fn pause_at_once(&mut self) -> Option<Duration> {
         let recent = remember(&mut self.at_once);
         Some(if recent <= MAX_CRASHES {
@@ -155,7 +155,7 @@ impl Supervisor {
         Some(CRASH_WINDOW)
     }
 
-    /// Waits that long, or for ever; what is left if the transport is to end.
+    /// Waits for `pause`, or for ever; returns the sender if the transport must end.
     fn wait(&self, pause: Option<Duration>) -> Option<Sender<()>> {
         let end = pause.map(|pause| Instant::now() + pause);
         loop {
@@ -211,7 +211,7 @@ impl Supervisor {
         self.watch(&mut running)
     }
 
-    /// Everything that must be settled before the daemon's first moment, then the daemon.
+    /// Settles everything that must hold before the daemon's first moment, then starts the daemon.
     fn start(&mut self) -> Result<(Binary, Identity, Running), ChildError> {
         home::make_home(&self.config.home)?;
         if self.lock.is_none() {
@@ -238,7 +238,7 @@ impl Supervisor {
         Ok((binary, identity, running))
     }
 
-    /// `Err(None)` where it ended by itself.
+    /// `Err(None)` if the process ended on its own.
     fn wait_ready(&self, running: &mut Running) -> Result<(), Option<Sender<()>>> {
         let end = Instant::now() + START_PATIENCE;
         while Instant::now() < end {
@@ -279,7 +279,7 @@ impl Supervisor {
         let _ = self.orders.send(Order::Up);
     }
 
-    /// Waits for the end of a run; asks nothing meanwhile.
+    /// Waits for the end of a run; sends no requests meanwhile.
     fn watch(&self, running: &mut Running) -> Outcome {
         loop {
             match self.inbox.recv() {
@@ -339,7 +339,7 @@ impl Supervisor {
                 format!("This Syncthing is older than the one that ran before: {words}."),
                 "Install the newer Syncthing again, or name it under [syncthing] binary in config.toml.",
             )),
-            // The orphan of a crash needs a second to let go.
+            // The orphan of a crash needs a second to release the home.
             Cause::Locked if tried() < 4 => {
                 std::thread::sleep(Duration::from_secs(1));
                 Outcome::Again
@@ -353,7 +353,7 @@ impl Supervisor {
         }
     }
 
-    /// A Syncthing of the user's own: used, never started nor ended.
+    /// A Syncthing of the user's own: used, never started or ended.
     fn run_external(&mut self, address: &str, key: &str) -> Outcome {
         let rest = Rest::new(address, key);
         let failed = |source| {
@@ -396,7 +396,7 @@ fn stop(running: &mut Running, config: &ChildConfig, done: Sender<()>) -> Outcom
     Outcome::Stopped(done)
 }
 
-/// Notes another one and says how many lie within the window.
+/// Records one more event and returns the number of events within the window.
 fn remember(times: &mut VecDeque<Instant>) -> usize {
     times.push_back(Instant::now());
     while times
@@ -415,8 +415,9 @@ fn is_stuck(running: &mut Running) -> bool {
         })
 }
 
-/// A daemon that outlived an engine that crashed. We hold the home's lock, so it belongs to nobody; it is ended by its
-/// own interface and with its own key, never by its process id, which may be another program's by now.
+/// Ends a daemon that outlived a crashed engine. We hold the home's lock, so nobody else owns the
+/// daemon. It is ended through its own interface with its own key, never by process id, which may
+/// be another program's by now.
 pub(super) fn end_orphan(config: &ChildConfig, own: &DeviceId) {
     let Some(reach) = Reach::load(&config.home) else {
         return;
@@ -437,7 +438,7 @@ pub(super) fn end_orphan(config: &ChildConfig, own: &DeviceId) {
     Reach::forget(&config.home);
 }
 
-/// Where others can reach us, for the pairing code. Listeners come up a moment after the REST interface.
+/// Addresses at which others can reach us. Listeners start a moment after the REST interface.
 fn reachable_addresses(rest: &Rest) -> Vec<String> {
     let end = Instant::now() + Duration::from_secs(2);
     loop {
@@ -487,7 +488,8 @@ fn addresses_of(status: &Value, local: Option<&str>) -> Vec<String> {
     addresses
 }
 
-/// The address of the way out. Connecting a UDP socket sends nothing; it only asks the routing table.
+/// The address of the outgoing interface. Connecting a UDP socket sends nothing; it only looks up a
+/// route.
 fn local_host() -> Option<String> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
     socket.connect("192.0.2.1:9").ok()?;

@@ -1,5 +1,5 @@
-//! [`Transport`] by a real Syncthing: a supervisor, a worker, the event stream and a scanner for each lane, each its own
-//! thread. Nothing here waits for Syncthing but these threads.
+//! [`Transport`] with a real Syncthing: a supervisor, a worker, the event stream and a scanner for
+//! each lane, each on its own thread. Only these threads wait for Syncthing.
 
 use super::home::ChildConfig;
 use super::link::Link;
@@ -14,7 +14,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// Shutting down takes Syncthing one second; what takes longer than this is left to the operating system.
+/// Syncthing needs one second to shut down; after this limit the rest is left to the operating
+/// system.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
 pub struct SyncthingTransport {
@@ -25,7 +26,7 @@ pub struct SyncthingTransport {
 }
 
 impl SyncthingTransport {
-    /// Returns at once; what comes of it is told by `notify`, from several threads.
+    /// Returns at once; results are reported to `notify`, from several threads.
     pub fn start(config: ChildConfig, notify: impl Fn(Notice) + Send + Sync + 'static) -> Self {
         let link = Arc::new(Link::new(notify));
         let ((signals, signals_inbox), (orders, orders_inbox)) = (channel(), channel());
@@ -55,13 +56,13 @@ impl SyncthingTransport {
         }
     }
 
-    /// Starts Syncthing again now, where it had been given up or waits for its next try.
+    /// Restarts Syncthing now, if it was given up or waits for its next try.
     pub fn retry(&self) {
         let _ = self.signals.send(Signal::Retry);
     }
 
     fn order(&self, order: Order) {
-        // Nobody is left to take it only after the end.
+        // The receiver is gone only after the end.
         let _ = self.orders.send(order);
     }
 }

@@ -1,6 +1,7 @@
-//! Everything that is neither on the way of a change nor about the process: arranging, peers, who asks, folders in
-//! trouble. One thread, one inbox; it wakes for an order, for something due, or every few seconds to notice that the
-//! machine slept. While nothing happens it asks Syncthing nothing.
+//! Everything that neither carries changes nor manages the process: arranging, peers, pairing
+//! requests, folders in trouble. One thread with one inbox wakes for an order, for a deadline, or
+//! every few seconds to detect that the machine slept. While nothing happens, no request is sent to
+//! Syncthing.
 
 mod peers;
 
@@ -22,18 +23,20 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime};
 
 const TICK: Duration = Duration::from_secs(5);
-/// A clock that jumps further than this between two ticks: the machine slept.
+/// If the clock jumps further than this between two ticks, the machine slept.
 const SLEPT: Duration = Duration::from_secs(30);
-/// Needs something, does nothing, for this long: 2.1.3 forgets a folder whose temporary file it could not make.
+/// How long a folder may be idle although it needs data: 2.1.3 forgets a folder whose temporary
+/// file it could not create.
 const STALLED: Duration = Duration::from_secs(30);
 const LOOK_PAUSE: Duration = Duration::from_secs(1);
-/// How long a folder that Syncthing stopped is left alone: twice as long after each check that changed nothing.
+/// Pause before a folder that Syncthing stopped is checked again. Doubles after each check without
+/// effect.
 const ERROR_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_ERROR_PAUSE: Duration = Duration::from_secs(60);
 const CONFIG_PAUSE: Duration = Duration::from_millis(100);
-/// That somebody else changed the config stays known for this long.
+/// A config change by somebody else is reported for this long.
 const FOREIGN_SHOWN: Duration = Duration::from_secs(24 * 60 * 60);
-/// That there were too many to list stays known for this long.
+/// A crowd of pairing requests too large to list is reported for this long.
 const STRANGERS_SHOWN: Duration = Duration::from_secs(600);
 const MOST_FOREIGN: usize = 8;
 
@@ -44,11 +47,11 @@ pub enum Order {
     Resync,
     Event(Event),
     Arrange(Wanted),
-    /// What was in config.xml and not ours.
+    /// Entries in config.xml that are not ours.
     Foreign(Vec<String>),
     /// This device has a new name.
     Called(String),
-    /// These shall hear the name again.
+    /// These devices must receive the name again.
     GreetAgain(BTreeMap<DeviceId, u64>),
     Dismiss(DeviceId),
     Revert(String),
@@ -68,26 +71,27 @@ pub struct Worker {
     /// What is arranged in this run of Syncthing.
     arranged: Option<Wanted>,
     arrange_due: Option<Instant>,
-    /// How long after a change of the config it is looked at: longer while every look finds something to change.
+    /// Delay between a config change and the check. Grows while every check finds something to
+    /// change.
     config_pause: Duration,
-    /// The next arranging is due for no other reason.
+    /// A config change is the only reason for the next arranging.
     config_due: bool,
-    /// What was found that was not ours, and when last.
+    /// Foreign entries that were found, and when the last one was found.
     foreign: BTreeSet<String>,
     foreign_since: Option<Instant>,
     peers_due: Option<Instant>,
     completion_due: bool,
     asking_due: Option<Instant>,
-    /// When it was last asked who knocks.
+    /// When pairing requests were last fetched.
     asked: Option<Instant>,
-    /// How many knocked and are not listed, and when the last of them did.
+    /// The number of unlisted pairing requests, and the time of the last one.
     strangers: (usize, Option<Instant>),
     nearby_due: bool,
     ports_due: Option<Instant>,
     folders: BTreeMap<String, Folder>,
     newcomers: BTreeMap<DeviceId, Newcomer>,
     greetings: BTreeMap<DeviceId, Greeting>,
-    /// Devices whose coming was told by an event, and their going not yet.
+    /// Devices for which a connect event arrived and no disconnect event yet.
     online: BTreeSet<DeviceId>,
     completion: BTreeMap<(DeviceId, String), (u64, u64)>,
     peers: Vec<Peer>,
@@ -97,7 +101,7 @@ pub struct Worker {
     incoming: u64,
 }
 
-/// What is known of a folder that is being looked after.
+/// State of a folder that needs attention.
 #[derive(Default)]
 struct Folder {
     due: Option<Instant>,
@@ -106,7 +110,8 @@ struct Folder {
     changed_since: Option<Instant>,
     told_changed: bool,
     lost: bool,
-    /// How long Syncthing, which stopped this folder because of an error, is left alone before it is asked to check again.
+    /// Pause before Syncthing, which stopped this folder because of an error, is asked to check
+    /// again.
     error_pause: Option<Duration>,
 }
 
@@ -143,7 +148,7 @@ impl Worker {
         }
     }
 
-    /// Lives as long as the transport.
+    /// Runs as long as the transport.
     pub fn run(mut self, inbox: &Receiver<Order>) {
         loop {
             let wait = self
@@ -151,7 +156,7 @@ impl Worker {
                 .saturating_duration_since(Instant::now())
                 .min(TICK);
             #[allow(clippy::disallowed_methods)]
-            // the two clocks differ by the time that the machine slept
+            // The two clocks differ by the time that the machine slept.
             let (monotonic, wall) = (Instant::now(), SystemTime::now());
             match inbox.recv_timeout(wait) {
                 Ok(order) => self.take(order),
@@ -241,7 +246,7 @@ impl Worker {
     fn take_event(&mut self, event: Event) {
         let now = Instant::now();
         match event {
-            // Arrivals went to the engine straight from the stream.
+            // The event stream reported arrivals to the engine directly.
             Event::Finished { .. } => {}
             Event::Connected { device, announced } => {
                 self.link.tell(Notice::Greeted {
@@ -255,7 +260,7 @@ impl Worker {
                 self.online.remove(&device);
                 self.peers_came_or_went();
             }
-            // The first is looked at now, a crowd once a second.
+            // The first request is handled now, a crowd once a second.
             Event::Asking => {
                 let due = self
                     .asked
@@ -381,7 +386,7 @@ impl Worker {
             && !self.folders.values().any(|folder| folder.lost);
         self.report_foreign(arranged.foreign.into_iter().collect());
         if arranged.restart {
-            // Only a start brings the interface back to what it should be.
+            // Only a restart resets the interface.
             let _ = up.rest.post("/rest/system/restart", None);
         }
         if self.config.external.is_none() {
@@ -446,7 +451,7 @@ impl Worker {
         }
     }
 
-    /// A folder that was lost and is there again stays in error until somebody scans it.
+    /// A lost folder that is back stays in error until it is scanned.
     fn found_again(&mut self, up: &Up, lost: &[(String, String)]) {
         for (id, folder) in &mut self.folders {
             if folder.lost && !lost.iter().any(|(other, _)| other == id) {
@@ -490,7 +495,7 @@ impl Worker {
         }
     }
 
-    /// Those that knocked and are not listed, as one number.
+    /// Counts the pairing requests that are not listed.
     fn count_strangers(&mut self, n_more: usize) {
         if 0 < n_more {
             self.strangers = (self.strangers.0 + n_more, Some(Instant::now()));
@@ -560,7 +565,7 @@ impl Worker {
     }
 
     fn folder_errors(&mut self, folder: &str, errors: &[String]) {
-        // The event has all of the folder's errors: one that was reported and is not among them is over.
+        // The event lists all errors of the folder: a reported error that is not listed is over.
         let is_over =
             |known: &Problem| ["disk_full", "folder_errors"].contains(&known.code.as_str());
         match errors.iter().find(|error| !waits_for_a_device(error)) {
@@ -603,7 +608,8 @@ impl Worker {
             && 0 < number(&status, "needTotalItems")
                 .max(number(&status, "needFiles") + number(&status, "needDeletes"));
         let n_errors = number(&status, "errors").max(number(&status, "pullErrors"));
-        // Without a peer nobody can tell what the owner has; a database being rebuilt would look changed.
+        // Without a peer the owner's files are unknown; a database being rebuilt would look
+        // changed.
         let changed = !own && idle && connected && 0 < n_changed_here(&status);
         folder.changed_since = changed.then(|| folder.changed_since.unwrap_or(now));
         folder.told_changed &= 0 < n_changed_here(&status);
@@ -626,7 +632,7 @@ impl Worker {
         } else if state == "syncing" || changed && !folder.told_changed {
             Some(now + LOOK_PAUSE)
         } else {
-            // What else it does ends with an event.
+            // Everything else that the folder does ends with an event.
             (needs && connected || 0 < n_errors).then_some(now + STALLED)
         };
         if tell_changed {
@@ -654,7 +660,8 @@ impl Worker {
         });
     }
 
-    /// Idle although it needs something: 2.1.3 gives up silently when it cannot write. We look why, and make it try again.
+    /// Finds out why a folder is idle although it needs data, and makes Syncthing retry: 2.1.3
+    /// gives up silently when it cannot write.
     fn wake_folder(&mut self, up: &Up, id: &str, path: &Path) {
         let problem = match check_writable(path) {
             Err(error) => Problem::new(
@@ -680,7 +687,8 @@ impl Worker {
         }
     }
 
-    /// Reverting deletes what only exists here. Should that ever be the last copy of something, it is kept aside first.
+    /// Reverting deletes files that exist only here. A copy is kept aside first, in case it is the
+    /// last.
     fn revert(&mut self, id: String) {
         let (Some(up), Some((path, false))) = (self.link.up(), self.path_of(&id)) else {
             return;
@@ -714,7 +722,7 @@ impl Worker {
             .map(|folder| (folder.path.clone(), folder.own))
     }
 
-    // Troubles.
+    // Problems.
 
     fn check_ports(&mut self, up: &Up) {
         let Ok(status) = up.rest.get("/rest/system/status") else {
@@ -758,14 +766,15 @@ impl Worker {
     }
 }
 
-/// Has Syncthing check the health of a folder that it stopped. It does so by itself only at the next full scan, or at the
-/// next pull, which may be an hour away (1.19.2, 2026-11-29: a disk that had room again was not looked at for 150 s).
+/// Makes Syncthing check the health of a folder that it stopped. On its own Syncthing does so only
+/// at the next full scan or pull, which may be an hour away (1.19.2, 2026-11-29: a disk with free
+/// space again was not checked for 150 s).
 fn check_again(up: &Up, folder: &str) {
     let (rest, folder) = (up.rest.clone(), folder.to_owned());
     std::thread::spawn(move || rest.scan(&folder, &[]));
 }
 
-/// Whether we could listen on this address ourselves, which names a number and not "the default".
+/// Whether we could listen on this address, which must contain a port number.
 fn is_free(address: &str) -> bool {
     let host_port = address.split_once("://").map_or("", |(_, rest)| rest);
     let bind = match host_port.strip_prefix(':') {
@@ -775,8 +784,8 @@ fn is_free(address: &str) -> bool {
     std::net::TcpListener::bind(bind).is_ok()
 }
 
-/// Syncthing tries a listener that failed again after ten minutes only (1.19.2, 2026-11-23); taking its addresses away
-/// and giving them back makes it try at once.
+/// Syncthing retries a failed listener only after ten minutes (1.19.2, 2026-11-23). Removing and
+/// restoring its addresses triggers a retry at once.
 fn listen_again(up: &Up) {
     const OPTIONS: &str = "/rest/config/options";
     let Ok(options) = up.rest.get(OPTIONS) else {
@@ -797,7 +806,7 @@ fn take_due(due: &mut Option<Instant>) -> bool {
     due.take_if(|due| *due <= Instant::now()).is_some()
 }
 
-/// Linux's and macOS's monotonic clocks stand still while the machine sleeps, Windows' runs on.
+/// The monotonic clocks of Linux and macOS stand still while the machine sleeps; Windows' runs on.
 fn slept(monotonic: Duration, wall: Duration, wait: Duration) -> bool {
     monotonic + SLEPT < wall || wait + SLEPT < monotonic
 }
@@ -810,9 +819,10 @@ fn topic(folder: &str) -> String {
     format!("folder:{folder}")
 }
 
-/// Whether `error` says only that the device that has a file is not connected, or was writing it just then. This is how it is
-/// between devices that come and go, and no trouble; where a connected device should send and does not, `look_at` sees it
-/// (wording of Syncthing's `lib/model/folder_sendrecv.go`, the same since 0.14).
+/// Whether `error` only says that the device that has a file is not connected, or was still writing
+/// the file. This is normal for devices that come and go. A connected device that does not send is
+/// detected by `look_at` (wording of Syncthing's `lib/model/folder_sendrecv.go`, the same since
+/// 0.14).
 fn waits_for_a_device(error: &str) -> bool {
     const WORDS: [&str; 3] = [
         "no connected device has the required version",
@@ -905,7 +915,7 @@ fn set_aside(folder: &Path, aside: &Path, relative: &str) {
     }
 }
 
-/// By doing it: permissions alone do not tell (read-only mounts, quotas, ACLs).
+/// Tests by writing: permissions alone do not show it (read-only mounts, quotas, ACLs).
 fn check_writable(path: &Path) -> std::io::Result<()> {
     // Names of this form are never replicated.
     let probe = path.join(".syncthing.roam-probe.tmp");

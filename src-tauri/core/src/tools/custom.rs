@@ -1,19 +1,19 @@
-//! A tool the user describes in config.toml: one file a session, found by a pattern.
+//! A tool that the user describes in config.toml: one file per session, found by a pattern.
 //!
 //! ```toml
 //! [[custom]]
-//! id = "x"                               # lower-case letters, digits and dashes
+//! id = "x"            # lower-case letters, digits and dashes
 //! name = "X"
 //! root = "~/.x"
 //! sessions = "{project}/chats/{session}.jsonl"   # `*` within a name, `**` for any directories
-//! kind = "log"                           # lines are only appended; or "snapshot": rewritten whole
-//! cwd_field = "cwd"                      # a key of the first records, or a JSON pointer like "/meta/cwd"
-//! project = "slug"                       # what `{project}` becomes on another device: same, slug or basename
+//! kind = "log"        # lines are only appended; or "snapshot": rewritten whole
+//! cwd_field = "cwd"   # a key of the first records, or a JSON pointer like "/meta/cwd"
+//! project = "slug"    # what `{project}` becomes on another device: same, slug or basename
 //! resume = ["x", "--resume", "{session}"]
 //! ```
 //!
-//! Nothing is known of such a tool but this. Above all there is no sign of it having a session open, so the stamps
-//! alone keep us from writing over it.
+//! Nothing else is known of such a tool. In particular there is no sign that it has a session open,
+//! so only the stamps prevent us from overwriting its work.
 
 use super::{
     About, Change, Checkout, ConflictCopy, Content, Facts, Found, FoundDoc, Launch, Level, Listing,
@@ -35,19 +35,19 @@ use std::path::{Path, PathBuf};
 #[serde(default, deny_unknown_fields)]
 pub struct Definition {
     pub id: String,
-    /// As it is shown; the id when empty.
+    /// The displayed name; the id if empty.
     pub name: String,
     /// The store's directory; `~` is the home directory.
     pub root: String,
-    /// Where sessions lie below the root, with one `{session}`.
+    /// The place of sessions below the root, with one `{session}`.
     pub sessions: String,
     pub kind: Kind,
-    /// Where a record says the session's directory: a key, or a JSON pointer.
+    /// The session's directory in a record: a key, or a JSON pointer.
     pub cwd_field: Option<String>,
-    /// Where a record says the session's title: a key, or a JSON pointer.
+    /// The session's title in a record: a key, or a JSON pointer.
     pub title_field: Option<String>,
     pub project: ProjectRule,
-    /// The command that goes on with a session; `{session}` and `{cwd}` are put in.
+    /// The command that resumes a session; `{session}` and `{cwd}` are replaced.
     pub resume: Vec<String>,
 }
 
@@ -59,14 +59,14 @@ pub enum Kind {
     Snapshot,
 }
 
-/// What `{project}` in the pattern becomes on another device.
+/// The value of `{project}` in the pattern on another device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ProjectRule {
-    /// What it is where the session comes from.
+    /// The same as on the session's original device.
     #[default]
     Same,
-    /// The directory's path with everything but letters and digits as `-`.
+    /// The directory's path with everything except letters and digits replaced by `-`.
     Slug,
     /// The directory's own name.
     Basename,
@@ -88,7 +88,7 @@ pub enum DefinitionError {
     Pattern { id: String, pattern: String },
 }
 
-/// Names that never roam, whatever the pattern says: what holds credentials in tool after tool.
+/// Names that never sync, whatever the pattern is: common places of credentials.
 pub const DENIED: [&str; 10] = [
     ".credentials.json",
     ".env",
@@ -104,7 +104,7 @@ pub const DENIED: [&str; 10] = [
 
 const SESSION: &str = "{session}";
 const PROJECT: &str = "{project}";
-/// How deep `**` reaches.
+/// The depth limit of `**`.
 const DEEPEST: usize = 12;
 const HEAD: u64 = 128 * 1024;
 /// A snapshot up to this size is parsed for its directory and title.
@@ -180,7 +180,8 @@ impl CustomTool {
         }
     }
 
-    /// All files that the pattern names, by session; the first of two counts and a problem tells of the other.
+    /// All files that match the pattern, by session. The first of two counts; the other is
+    /// reported.
     fn found(&self, machine: &Machine, listing: &mut Listing) -> BTreeMap<SessionId, FoundDoc> {
         let root = self.root(machine);
         let mut paths = Vec::new();
@@ -221,7 +222,7 @@ impl CustomTool {
         found
     }
 
-    /// Conflict copies of files that the pattern names.
+    /// Conflict copies of files that match the pattern.
     fn conflict_copies(&self, dir: &Path, above: &mut Vec<String>, found: &mut Vec<ConflictCopy>) {
         let mut entries: Vec<_> = fs::read_dir(dir).into_iter().flatten().flatten().collect();
         entries.sort_by_key(fs::DirEntry::file_name);
@@ -253,7 +254,7 @@ impl CustomTool {
         }
     }
 
-    /// Where a session goes that is not here yet.
+    /// The place of a session that is not here yet.
     fn place(&self, checkout: &Checkout<'_>, author_at: &str) -> Result<String, WriteError> {
         let refused = || {
             WriteError::Refused(format!(
@@ -278,7 +279,8 @@ impl CustomTool {
         Ok(names.join("/"))
     }
 
-    /// The part of the pattern that names the project; before it there is no `**`, or the author's place stays.
+    /// The part of the pattern that names the project. No `**` precedes it, or the author's place
+    /// is kept.
     fn pattern_name(&self, at: usize) -> &str {
         self.pattern.get(at).map_or("", String::as_str)
     }
@@ -337,7 +339,7 @@ impl Tool for CustomTool {
             reason: format!(
                 "{without}Whether it has a session open is not known: close it before you go on elsewhere."
             ),
-            // Nothing is known of its lines, so each may be a word of the conversation.
+            // The format of the lines is unknown, so each may be part of the conversation.
             denied: &DENIED,
             is_message: |_| true,
             said: crate::merge::transcript::said,
@@ -370,7 +372,7 @@ impl Tool for CustomTool {
         }
         match match_names(&self.pattern, &names) {
             Some(matched) => Touched::Session(SessionId::new(matched.session)),
-            // A directory in which sessions may lie.
+            // A directory that may contain sessions.
             None if names.is_empty() || path.is_dir() => Touched::Everything,
             None => Touched::Nothing,
         }
@@ -488,8 +490,8 @@ fn is_denied(name: &str) -> bool {
             .any(|denied| denied.eq_ignore_ascii_case(name))
 }
 
-/// Collects the names of regular files below `dir` that the rest of the pattern may mean. Of links only those to
-/// directories of the user's are followed.
+/// Collects the names of regular files below `dir` that may match the rest of the pattern. Links
+/// are followed only to directories of the user.
 fn walk(dir: &Path, above: &mut Vec<String>, pattern: &[String], found: &mut Vec<Vec<String>>) {
     if above.len() > DEEPEST {
         return;
@@ -527,7 +529,7 @@ fn walk(dir: &Path, above: &mut Vec<String>, pattern: &[String], found: &mut Vec
 #[derive(Debug, PartialEq, Eq)]
 struct Matched {
     session: String,
-    /// Which of the names holds the project.
+    /// The index of the name that holds the project.
     project_at: Option<usize>,
 }
 
@@ -540,7 +542,7 @@ fn match_names(pattern: &[String], names: &[String]) -> Option<Matched> {
     };
     if first == "**" {
         let here = match_names(rest, names);
-        // A project behind `**` has no fixed place in the pattern: it stays as its author has it.
+        // A project after `**` has no fixed place in the pattern, so the author's place is kept.
         let deeper = || match_names(pattern, names.get(1..)?);
         return here.or_else(deeper).map(|matched| Matched {
             project_at: None,
@@ -560,7 +562,7 @@ fn match_names(pattern: &[String], names: &[String]) -> Option<Matched> {
     Some(matched)
 }
 
-/// Matches one name; answers what `{session}` stands for (empty if it is not in this name).
+/// Matches one name, and returns the value of `{session}` (empty if it is not in this name).
 fn match_name(pattern: &str, name: &str) -> Option<String> {
     if let Some(rest) = pattern.strip_prefix(SESSION) {
         return longest_first(name)
@@ -582,7 +584,7 @@ fn match_name(pattern: &str, name: &str) -> Option<String> {
     }
 }
 
-/// The ways to cut a name in two of which the first part is not empty.
+/// All ways to split a name in two with a non-empty first part.
 fn longest_first(name: &str) -> impl Iterator<Item = (&str, &str)> {
     let cuts = name.char_indices().map(|(at, c)| at + c.len_utf8()).rev();
     cuts.map(|at| name.split_at(at))

@@ -1,7 +1,9 @@
-//! The contract between the engine and a tool's store: seven methods, what a main doc may be called, and which
-//! variable moves the store. Each tool is one folder in this one; nothing outside that folder says the tool's name.
+//! The contract between the engine and a tool's store: seven methods, the permitted names of a main
+//! doc, and the variable that moves the store. Each tool has one folder here. No code outside that
+//! folder names the tool.
 //!
-//! An adapter reads and writes; it decides nothing about merging, and it never sees the vault or Syncthing.
+//! An adapter reads and writes. Merging is decided elsewhere, and an adapter never sees the vault
+//! or Syncthing.
 
 pub mod claude_code;
 pub mod cline;
@@ -30,20 +32,20 @@ use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Names without a dot in front that a tool obeys in a checkout, in small letters.
+/// Names without a leading dot that a tool obeys in a checkout, in lower case.
 const OBEYED: [&str; 2] = opencode::OBEYED;
 
-/// Where tools live on this machine: the environment as a value, so that tests and several homes are possible.
+/// Where tools live on this machine. The environment is a value, so tests can have several homes.
 #[derive(Clone, Debug)]
 pub struct Machine {
     pub home: PathBuf,
     pub vars: BTreeMap<String, String>,
-    /// Which programs run; nothing runs on a machine made for a test.
+    /// Reports the running programs. A machine made for a test runs none.
     pub apps: Arc<dyn Apps>,
 }
 
 impl Machine {
-    /// A machine on which nothing runs.
+    /// A machine on which no program runs.
     pub fn at(home: impl Into<PathBuf>) -> Self {
         Self {
             home: home.into(),
@@ -60,62 +62,67 @@ impl Machine {
     }
 }
 
-/// What the product does for a tool's sessions; each level includes those before it.
+/// The support for a tool's sessions; each level includes those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// Listed, read, searched.
+    /// Sessions are listed, read and searched.
     See,
-    /// Travels, is readable elsewhere.
+    /// Sessions sync and can be read on other devices.
     Carry,
-    /// Opens and goes on in the tool.
+    /// Sessions open on other devices and can be continued in the tool.
     Resume,
     /// Splits are handled.
     Merge,
 }
 
-/// A tool's card.
+/// The description of a tool.
 #[derive(Clone, Debug, Serialize)]
 pub struct About {
     pub tool: ToolId,
-    /// As the vendor writes it.
+    /// The vendor's spelling.
     pub name: String,
     pub level: Level,
-    /// Why the level is below *merge*, or what to know; empty when there is nothing to say.
+    /// The reason for a level below *merge*, or other advice. Empty if there is none.
     pub reason: String,
-    /// Versions the shapes were seen with, in words.
+    /// The tool versions in which the formats were seen, as text.
     pub versions: String,
-    /// Names that never roam, at any depth, whatever another device says.
+    /// Names that never sync, at any depth, whatever another device claims.
     #[serde(skip)]
     pub denied: &'static [&'static str],
-    /// Whether a line of a log is part of the conversation. Lines that are not are what the tool notes by merely
-    /// being opened or closed; when in doubt a line is.
+    /// Whether a line of a log is part of the conversation. The other lines are notes that the tool
+    /// makes merely on being opened or closed. A doubtful line counts as conversation.
     #[serde(skip)]
     pub is_message: fn(&[u8]) -> bool,
-    /// The message in a record of the main doc, for showing it; `merge::transcript::said` where it is of the usual shapes.
+    /// Reads the message in a record of the main doc for display; `merge::transcript::said` for the
+    /// usual formats.
     #[serde(skip)]
     pub said: Reader,
-    /// The records of a main doc whose lines, or whose parts, say nothing each for itself: a log of changes to a
-    /// document. `None`: each line of a log is a record, and a snapshot is a list of them or has one.
+    /// The records of a main doc whose lines or parts mean nothing on their own, such as a log of
+    /// changes to a document. `None`: each line of a log is a record, and a snapshot is or contains
+    /// a list of them.
     #[serde(skip)]
     pub records: Option<Records>,
-    /// Which fields of a doc are this device's own business: where its files lie, which directory it is bound to. The
-    /// adapter writes its own values there; in the journals stays what was there first.
+    /// The fields of a doc that concern this device alone, such as file locations and the bound
+    /// directory. The adapter writes this device's values there; the journals keep the first
+    /// recorded values.
     #[serde(skip)]
     pub device_fields: fn(&DocName) -> &'static [&'static str],
-    /// What may be made of two branches of a log, beyond keeping both as sessions of their own.
+    /// The ways to join two branches of a log, besides keeping both as separate sessions.
     #[serde(skip)]
     pub joins: Joins,
-    /// What in a session steers the tool: what it may do, what it asks before, which model and programs it uses.
+    /// The settings in a session that steer the tool: permissions, approvals, model and programs.
     #[serde(skip)]
     pub steering: Steering,
-    /// Docs that lie where those of other sessions do, under a name that the records give. `None`: the tool has none.
+    /// Docs stored beside those of other sessions, under a name taken from the records. `None`: the
+    /// tool has no such docs.
     #[serde(skip)]
     pub shared: Option<SharedDocs>,
 }
 
-/// Docs whose place is not the session's alone: any session whose records have the name leads to them. A device lets one
-/// session have such a doc, and another device's records give no right to it (`engine/shared_docs.rs`).
+/// Docs whose place is shared: every session whose records contain the name refers to them. On a
+/// device only one session owns such a doc, and another device's records give no right to the doc
+/// (`engine/shared_docs.rs`).
 #[derive(Clone, Copy, Debug)]
 pub struct SharedDocs {
     pub is_one: fn(&DocName) -> bool,
@@ -123,27 +130,31 @@ pub struct SharedDocs {
     pub names: fn(&DocName, &[u8]) -> bool,
 }
 
-/// What in a session steers its tool. It is recorded and carried like everything else, and never applied where another
-/// device wrote it: in a log it is renamed in the store ([`Steering::neutral`]) and put back on reading, in a document it
-/// is one of [`About::device_fields`].
+/// The settings in a session that steer its tool. They are recorded and synced like everything
+/// else, but never applied where another device wrote them. In a log, such a setting is renamed in
+/// the store ([`Steering::neutral`]) and restored on reading; in a document it is one of
+/// [`About::device_fields`].
 #[derive(Clone, Copy)]
 pub struct Steering {
-    /// What a line of a log, or the content of a document, sets. A line that is written in its neutral form sets nothing.
+    /// The settings in a line of a log or in the content of a document. A line in its neutral form
+    /// sets nothing.
     pub sets: fn(&DocName, &[u8]) -> Vec<Steer>,
-    /// Whether that gives no right which the tool would not have unasked: where another device changes no more than that, its
-    /// lines are taken over without a question.
+    /// Whether a setting grants no right that the tool does not already have by default. If another
+    /// device changes only such settings, its lines are accepted without a question.
     pub usual: fn(&Steer) -> bool,
-    /// How a line of a log is written in the store of a device that did not write it, with the session in `cwd` there.
-    /// The length stays, because forks and databases refer to a place in a file by its offset. Without a directory
-    /// everything that may be renamed is.
+    /// The edits to a log line for the store of a device that did not write the line; `cwd` is the
+    /// session's directory there. The length stays the same, because forks and databases refer to
+    /// offsets in a file. Without a directory, everything that may be renamed is renamed.
     pub neutral: fn(&DocName, &[u8], cwd: &Path) -> Vec<Edit>,
-    /// Whether something in a part of a line may steer, whatever stands around that part: a cheap look, before a very long line is
-    /// read whole. May say yes for nothing, never no for something.
+    /// Whether a part of a line may steer, whatever surrounds that part: a cheap test before a very
+    /// long line is read whole. False positives are allowed, false negatives are not.
     pub concerns: fn(&[u8]) -> bool,
-    /// Which docs the tool may write into files of the user's, and when it may: given the main doc's content and the
-    /// session's directory here, why another device's are not written. `None`: the tool has no such docs.
+    /// The docs that the tool may write into the user's files, and why those of another device are
+    /// not written, given the main doc's content and the session's directory here. `None`: the tool
+    /// has no such docs.
     pub restores: Option<Restores>,
-    /// In words, for docs/tools.md: what of a session is recorded and not applied; and what cannot be known.
+    /// Text for docs/tools.md: which parts of a session are recorded but not applied, and what
+    /// cannot be known.
     pub words: &'static str,
 }
 
@@ -176,86 +187,90 @@ impl std::fmt::Debug for Steering {
 /// All records in the content of a doc.
 pub type Records = fn(&[u8]) -> Vec<serde_json::Value>;
 
-/// For [`About::device_fields`] of a tool whose content is the same everywhere; otherwise names of a document's outermost
-/// fields, or JSON pointers.
+/// For [`About::device_fields`] of a tool whose content is the same on every device. Other tools
+/// return names of outermost fields of a document, or JSON pointers.
 pub fn no_device_fields(_: &DocName) -> &'static [&'static str] {
     &[]
 }
 
-/// What a tool's format allows on a split: pure functions over contents. `stitch` and `branches` give lines to be added,
-/// never lines that replace others.
+/// The joins that a tool's format allows on a split: pure functions over contents. `stitch` and
+/// `branches` return lines to be added, never lines that replace others.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Joins {
-    /// A line that names a session, for the tool's own list; the session's id and the title. `None`: the tool knows
-    /// no such line.
+    /// Makes the line that names a session in the tool's own list, from the session's id and the
+    /// title. `None`: the tool has no such line.
     pub title: Option<fn(&SessionId, &str) -> Vec<u8>>,
-    /// The title that the main doc's lines give the session.
+    /// The session's title according to the lines of the main doc.
     pub named: Option<Named>,
-    /// What a fork calls a doc whose name, and so its place, is not of its session alone; `None` for all others.
+    /// The name of a doc in a fork, if the doc's name, and so its place, is not specific to its
+    /// session. `None` for all other docs.
     pub in_fork: Option<fn(&str) -> Option<String>>,
-    /// What to add behind `common` and `first` so that the model sees the turns of both, `second` after `first`.
+    /// The lines to add after `common` and `first` so that the model sees the turns of both,
+    /// `second` after `first`.
     pub stitch: Option<Join>,
-    /// What to add behind `common` and `first` so that one session holds both branches and goes on at the end of
-    /// `second`.
+    /// The lines to add after `common` and `first` so that one session holds both branches and
+    /// continues at the end of `second`.
     pub branches: Option<Join>,
-    /// Which of two contents of a doc says all that the other one says. `None`: of JSON documents the one whose lists
-    /// begin with those of the other, field by field ([`crate::merge::snapshots::judge`]); logs are told by their lines
-    /// alone.
+    /// Decides which of two contents of a doc includes the other. `None`: of two JSON documents the
+    /// one whose lists begin with those of the other, field by field
+    /// ([`crate::merge::snapshots::judge`]); logs are compared by their lines alone.
     pub judge: Option<Judge>,
-    /// A content of the main doc that says all that two of them say, without doubt; it must come out the same whichever
-    /// of them comes first. It is made without asking; `None`, or none for these two, makes two sessions of them.
+    /// A content of the main doc that includes both of two contents beyond doubt. The result must
+    /// not depend on their order. The user is not asked. Without a function or a result, the two
+    /// contents become two sessions.
     pub union: Option<Union>,
 }
 
-/// What two contents of a doc are to each other.
+/// How two contents of a doc relate to each other.
 pub type Judge = fn(&DocName, &[u8], &[u8]) -> Judged;
 
-/// One content that says all that two say.
+/// One content that includes both of two contents.
 pub type Union = fn(&[u8], &[u8]) -> Option<Vec<u8>>;
 
 /// The title in the lines of a main doc.
 pub type Named = fn(&[u8]) -> Option<String>;
 
-/// Joins two branches, or says in words why it would not be sound.
+/// Joins two branches, or explains why a join would be unsound.
 pub type Join = fn(&Sides<'_>) -> Result<Vec<u8>, String>;
 
 /// Two branches of a log, as whole raw lines.
 #[derive(Clone, Copy, Debug)]
 pub struct Sides<'a> {
-    /// What both begin with.
+    /// The lines with which both begin.
     pub common: &'a [u8],
     pub first: &'a [u8],
     pub second: &'a [u8],
 }
 
-/// A directory to watch. `deep` watches everything below it.
+/// A directory to watch. `deep` includes everything below the directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Root {
     pub path: PathBuf,
     pub deep: bool,
-    /// False for directories that only say what is live; sizes and "is the tool there?" ignore them.
+    /// False for directories that only show which sessions are live. Sizes and the check whether
+    /// the tool is there ignore them.
     pub store: bool,
 }
 
-/// What a changed path concerns.
+/// The part of a store that a changed path concerns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Touched {
     Session(SessionId),
-    /// A sign of life of the tool: look again at which sessions are live.
+    /// A sign of life of the tool: check again which sessions are live.
     Liveness,
-    /// Something structural (a directory appeared): look at everything.
+    /// A structural change, such as a new directory: list everything.
     Everything,
     Nothing,
 }
 
-/// What to list.
+/// The part of a store to list.
 #[derive(Clone, Copy, Debug)]
 pub enum Which<'a> {
-    /// By stat alone. Docs that only a session's records lead to ([`SharedDocs`]) are listed when that session was listed as
-    /// `One` before.
+    /// By stat alone. Docs found only through a session's records ([`SharedDocs`]) are listed if
+    /// that session was listed as `One` before.
     All,
     One(&'a SessionId),
-    /// No sessions, but the copies that another way of syncing left among them.
+    /// No sessions, only the conflict copies that another sync tool left among them.
     ConflictCopies,
 }
 
@@ -265,11 +280,11 @@ pub struct Listing {
     pub found: Vec<Found>,
     pub problems: Vec<Problem>,
     pub conflict_copies: Vec<ConflictCopy>,
-    /// Further main docs of sessions that are found, in another place of the store: two files with one id. Each may hold
-    /// words of its own; a problem `duplicate_session` names both.
+    /// Further main docs with the id of a found session, in another place of the store. Each may
+    /// hold messages of its own; a problem `duplicate_session` names both.
     pub twins: Vec<Twin>,
-    /// The store is of a shape that the adapter does not know, in words: "the table `session` has no column `id`". What
-    /// can be read is listed; nothing is written until the adapter knows it.
+    /// Why the adapter does not know the store's format: "the table `session` has no column `id`".
+    /// Everything readable is listed; nothing is written until the adapter knows the format.
     pub unknown: Option<String>,
 }
 
@@ -280,29 +295,30 @@ pub struct Twin {
     pub doc: FoundDoc,
 }
 
-/// A conflict copy of a session's doc. It is no doc: nothing reads it but a person, or `roam doctor --take-in`.
+/// A conflict copy of a session's doc. It is not a doc: only a person or `roam doctor --take-in`
+/// reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConflictCopy {
     pub session: SessionId,
-    /// The doc it is a copy of.
+    /// The doc of which this is a copy.
     pub doc: DocName,
     pub kind: DocKind,
-    /// It is a copy of the doc that makes the session.
+    /// Whether that doc is the main doc of the session.
     pub main: bool,
-    /// Where that doc lies below the tool's root, whether it is there or not.
+    /// The place of that doc below the tool's root, whether the doc exists or not.
     pub at: String,
     pub path: PathBuf,
     pub stamp: Stamp,
-    /// The session is open here, said as in [`Found::live`].
+    /// Set if the session is open here; worded as in [`Found::live`].
     pub live: Option<String>,
 }
 
 #[derive(Clone, Debug)]
 pub struct Found {
     pub session: SessionId,
-    /// The main doc first.
+    /// The main doc comes first.
     pub docs: Vec<FoundDoc>,
-    /// Somebody has the session open here, said as "Claude Code has it open (process 4711)".
+    /// Set if the session is open here: "Claude Code has it open (process 4711)".
     pub live: Option<String>,
 }
 
@@ -310,17 +326,17 @@ pub struct Found {
 pub struct FoundDoc {
     pub name: DocName,
     pub kind: DocKind,
-    /// Where it lies below the tool's root, `/`-separated: a hint for placing it elsewhere.
+    /// The doc's place below the tool's root, `/`-separated: a hint for placing the doc elsewhere.
     pub at: String,
-    /// Its file; of a doc that is none (rows of a database) the file it is in.
+    /// The doc's file. For rows of a database, the file that contains them.
     pub path: PathBuf,
-    /// That of its file, and then its content is the file's. Of a doc that is no file of its own whatever changes when
-    /// it does, which must not be the stamp of `path`.
+    /// The stamp of the file, if the doc's content is the file's. For any other doc, a value that
+    /// changes with the doc and must differ from the stamp of `path`.
     pub stamp: Stamp,
 }
 
-/// What `stat` says of a file: equal stamps mean "not touched". The change time and the inode notice a rewrite that
-/// kept size and modification time.
+/// The result of `stat` on a file. Equal stamps mean "not touched". The change time and the inode
+/// reveal a rewrite that kept size and modification time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
     pub len: u64,
@@ -332,48 +348,48 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// That of the file itself; a symbolic link, a directory or a device is an error.
+    /// The stamp of the file itself. A symbolic link, a directory or a device is an error.
     pub fn of(path: &Path) -> io::Result<Self> {
         crate::formats::files::stamp(path)
     }
 }
 
-/// What the tool's own records say about a session.
+/// The facts about a session in the tool's own records.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
-    /// The directory it belongs to on this device (the author's cwd).
+    /// The session's directory on this device (the author's cwd).
     pub cwd: Option<String>,
-    /// Other directories that the records name, the likelier first: where `cwd` is gone, one of them may tell the
-    /// repository.
+    /// Other directories named in the records, the likelier first. If `cwd` is gone, one of them
+    /// may identify the repository.
     #[serde(default)]
     pub also: Vec<String>,
     pub title: Option<String>,
     /// Last activity.
     pub updated: Option<Millis>,
-    /// The tool's version that wrote last.
+    /// The version of the tool that wrote last.
     pub version: Option<String>,
-    /// Sessions that must be in the store for this one to open (a fork's parent).
+    /// Sessions that must be in the store before this one can open (a fork's parent).
     pub requires: Vec<SessionId>,
-    /// What it is based on, where its file says so by id and offset.
+    /// The base of the session, if its file names the base by id and offset.
     #[serde(default)]
     pub base: Option<Base>,
-    /// What they say of the repository that it was last gone on with in.
+    /// The repository in which the session was last continued, according to the records.
     #[serde(default)]
     pub repository: Option<Repository>,
-    /// The records do not name the directory yet and soon will. Until then nobody knows which project this is, and so
-    /// not whether it may leave the device.
+    /// The records do not name the directory yet, but soon will. Until then the project is unknown,
+    /// and so is whether the session may leave the device.
     #[serde(default)]
     pub early: bool,
 }
 
-/// What a tool notes about the repository in which a session runs.
+/// A tool's notes about the repository in which a session runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repository {
-    /// Its remote, as the tool noted it.
+    /// The repository's remote, as noted by the tool.
     #[serde(default)]
     pub url: Option<String>,
     pub branch: Option<String>,
-    /// The whole hash.
+    /// The full hash.
     pub commit: Option<String>,
 }
 
@@ -381,23 +397,23 @@ pub struct Repository {
 pub trait ReadSeek: Read + Seek + Send {}
 impl<T: Read + Seek + Send> ReadSeek for T {}
 
-/// Where a doc's bytes are.
+/// The location of a doc's bytes.
 #[derive(Clone, Debug)]
 pub enum Content {
     File(PathBuf),
-    /// Made on the spot, by an export for instance.
+    /// Made in memory, by an export for instance.
     Bytes(Arc<[u8]>),
-    /// A file in which some bytes stand in the place of others of the same length.
+    /// A file in which some bytes are replaced by others of the same length.
     Patched(PathBuf, Vec<Patch>),
 }
 
-/// Bytes at a fixed place that differ between what the tool has and what is recorded.
+/// Bytes at a fixed place that differ between the tool's file and the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Patch {
     pub at: u64,
-    /// What is read there.
+    /// The bytes that a reader sees.
     pub shown: Vec<u8>,
-    /// What is there in the file; if it is something else, nothing is changed.
+    /// The bytes in the file. If the file has others there, nothing is replaced.
     pub there: Vec<u8>,
 }
 
@@ -414,12 +430,13 @@ impl Content {
     }
 }
 
-/// A session read: what it says, and the bytes of each doc of `Found::docs`, in that order.
+/// A session as read: its facts, and the bytes of each doc of `Found::docs`, in that order.
 #[derive(Debug)]
 pub struct Reading {
     pub facts: Facts,
     pub docs: Vec<Content>,
-    /// Docs that hold copies of files with secrets: they stay on this device unless the user wants them carried.
+    /// Docs that hold copies of files with secrets. They stay on this device unless the user wants
+    /// them synced.
     pub secret: Vec<DocName>,
     pub problems: Vec<Problem>,
 }
@@ -441,48 +458,50 @@ impl Bytes for Vec<u8> {
     }
 }
 
-/// A session to be brought into this device's store.
+/// A session to be checked out into this device's store.
 pub struct Checkout<'a> {
     pub session: &'a SessionId,
-    /// The directory the session is bound to here; it exists.
+    /// The session's directory here; the directory exists.
     pub cwd: &'a Path,
-    /// Last activity of the session: files never get an older modification time than the tool's sweep allows.
+    /// Last activity of the session. Files never get a modification time older than the tool's
+    /// clean-up allows.
     pub updated: Millis,
     pub now: Millis,
-    /// In the order to write: side docs first, the main doc last.
+    /// In writing order: side docs first, the main doc last.
     pub docs: Vec<DocWrite<'a>>,
 }
 
 pub struct DocWrite<'a> {
     pub name: &'a DocName,
-    /// The author's place of it, from `FoundDoc::at`.
+    /// The doc's place on the author's device, from `FoundDoc::at`.
     pub at: &'a str,
     pub change: Change<'a>,
 }
 
 pub enum Change<'a> {
-    /// There must be no such doc in the store.
+    /// The doc must not exist in the store.
     Create(&'a dyn Bytes),
-    /// The doc is at `path` and still what `was` says; `bytes` go to offset `was.len` (a torn last line behind
-    /// `from` is cut only if it is a prefix of the bytes).
+    /// The doc is at `path` and still matches `was`; `bytes` go to offset `was.len`. A torn last
+    /// line after `from` is cut only if the bytes begin with it.
     Append {
         path: &'a Path,
         was: Stamp,
         from: u64,
         bytes: &'a dyn Bytes,
     },
-    /// The doc is at `path` and still what `was` says; all of it becomes `bytes`.
+    /// The doc is at `path` and still matches `was`; its whole content becomes `bytes`.
     Replace {
         path: &'a Path,
         was: Stamp,
         bytes: &'a dyn Bytes,
     },
-    /// The doc is at `path` and still what `was` says; it leaves the store. The user put the session away.
+    /// The doc is at `path` and still matches `was`; the doc is removed from the store, because the
+    /// user put the session away.
     Remove { path: &'a Path, was: Stamp },
 }
 
 impl Change<'_> {
-    /// Where the doc is now; `None` for one that is still to be made.
+    /// The doc's present path; `None` for a doc that is yet to be created.
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::Create(_) => None,
@@ -494,8 +513,8 @@ impl Change<'_> {
 }
 
 impl<'a> Change<'a> {
-    /// The document that is written, with what the file there says in these fields, or else these values (as JSON);
-    /// `None` if nothing is written.
+    /// The document to write. These fields take their values from the file there, or else the given
+    /// `neutral` values (as JSON). `None` if no document is written.
     pub fn with_own(
         &self,
         names: &[&str],
@@ -553,25 +572,25 @@ impl<'a> Change<'a> {
     }
 }
 
-/// What was really written.
+/// The changes that were really made.
 #[derive(Clone, Debug)]
 pub struct Written {
-    /// The stamp of a doc that was taken out is that of no file.
+    /// For a removed doc, a stamp that no file has.
     pub docs: Vec<(DocName, PathBuf, Stamp)>,
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// The session is open here; the text says by what.
+    /// The session is open here; the text names the program.
     #[error("{0}")]
     Live(String),
-    /// The store is no longer what the plan saw; look again.
+    /// The store changed after the plan was made; scan again.
     #[error("{} changed while it was being written", .0.display())]
     Changed(PathBuf),
-    /// The doc ends in a line that was never finished, and what follows is not the rest of it.
+    /// The doc ends in an unfinished line, and the bytes to append do not begin with that line.
     #[error("{} ends in an unfinished line that is not the beginning of what follows", .0.display())]
     Torn(PathBuf),
-    /// The store does not take it, and looking again will not help.
+    /// The store rejects the write, and another scan will not help.
     #[error("{0}")]
     Refused(String),
     #[error("could not write {}", .path.display())]
@@ -582,7 +601,7 @@ pub enum WriteError {
     },
 }
 
-/// What `resume` needs to know.
+/// The input of `resume`.
 pub struct Resumable<'a> {
     pub session: &'a SessionId,
     pub cwd: &'a Path,
@@ -595,7 +614,7 @@ pub struct Launch {
     pub cwd: PathBuf,
     /// Variables to set.
     pub env: BTreeMap<String, String>,
-    /// Variables to remove: those that would make the tool believe that it runs inside another one.
+    /// Variables to remove: they would make the tool believe that it runs inside another.
     #[serde(default)]
     pub unset: Vec<String>,
     /// Commands of the tool that must succeed first, each with its arguments.
@@ -607,37 +626,38 @@ pub struct Launch {
 pub trait Tool: Send + Sync {
     fn about(&self) -> About;
 
-    /// The directories of its store, whether they exist yet or not.
+    /// The directories of the store, whether they exist yet or not.
     fn roots(&self, machine: &Machine) -> Vec<Root>;
 
-    /// What a changed path concerns; may look at the path alone.
+    /// The part of the store that a changed path concerns. May judge by the path alone.
     fn touched(&self, machine: &Machine, path: &Path) -> Touched;
 
-    /// Lists sessions by name and stat, and says which are live. Broken parts are problems, not errors.
+    /// Lists sessions by name and stat, and which are live. Broken parts are problems, not errors.
     fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing;
 
-    /// Reads what the records say and opens the docs. An error means that nothing at all could be read.
+    /// Reads the facts and opens the docs. An error means that nothing at all could be read.
     fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading>;
 
-    /// Writes as a guest: re-checks liveness and every doc's stamp, leaves other files alone, keeps one copy of an
-    /// id. On an error before the main doc is written the session is as it was.
+    /// Writes as a guest: checks liveness and every doc's stamp again, leaves other files alone,
+    /// and keeps one copy of an id. After an error before the main doc is written, the session is
+    /// as before.
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError>;
 
-    /// The command that goes on with the session.
+    /// The command that resumes the session.
     fn resume(&self, machine: &Machine, session: &Resumable<'_>) -> Launch;
 
-    /// Whether a session's main doc may be called so. Another device says which doc that is, and may lie.
+    /// Whether a main doc may have this name, which comes from another device and may be a lie.
     fn is_main(&self, _doc: &DocName) -> bool {
         true
     }
 
-    /// The variable that moves its store; `None` where there is none.
+    /// The variable that moves the store; `None` if there is none.
     fn moved(&self) -> Option<stores::Moved> {
         None
     }
 }
 
-/// The variables that move tools' stores, as they are set in this environment.
+/// The variables that move the tools' stores, as set in this environment.
 pub fn store_variables(var: impl Fn(&str) -> Option<String>) -> BTreeMap<String, String> {
     let moved = all(&[]).into_iter().filter_map(|tool| tool.moved());
     moved
@@ -645,8 +665,8 @@ pub fn store_variables(var: impl Fn(&str) -> Option<String>) -> BTreeMap<String,
         .collect()
 }
 
-/// The tools that are known, then those the user defined. A wrong definition is left out; `custom::CustomTool::new`
-/// says what is wrong with it.
+/// The built-in tools, then those that the user defined. Wrong definitions are left out;
+/// `custom::CustomTool::new` returns the reason.
 pub fn all(custom: &[custom::Definition]) -> Vec<Arc<dyn Tool>> {
     let mut tools: Vec<Arc<dyn Tool>> = vec![
         Arc::new(claude_code::ClaudeCode::default()),
@@ -667,7 +687,7 @@ pub fn all(custom: &[custom::Definition]) -> Vec<Arc<dyn Tool>> {
     tools
 }
 
-/// What is wrong with the user's definitions, to be told.
+/// The errors in the user's definitions, to be reported.
 pub fn definition_problems(custom: &[custom::Definition]) -> Vec<Problem> {
     let hint = "Correct the [[custom]] section in config.toml.";
     let known = all(&[]);

@@ -1,8 +1,9 @@
-//! Stores on the other side of the Windows Subsystem for Linux: Windows' own as Linux sees them below `/mnt/c/Users`, and
-//! those of a distribution as Windows sees them below `\\wsl.localhost`. They are named and not used. The paths in such a
-//! store are the other system's, which programs run there cannot be seen from here, and the locks of a database do not hold
-//! across the boundary (Microsoft's page on WSL file systems, 2026-11-29: mixing both is advised against). A session-roam on
-//! the other side carries them, as on any other device.
+//! Stores on the other side of the Windows Subsystem for Linux: those of Windows as seen from Linux
+//! below `/mnt/c/Users`, and those of a distribution as seen from Windows below `\\wsl.localhost`.
+//! They are reported but not used. The paths in such a store are the other system's, its running
+//! programs cannot be seen from here, and database locks do not work across the boundary
+//! (Microsoft's page on WSL file systems, 2026-11-29, advises against mixing both). A session-roam
+//! on the other side syncs these stores, as on any other device.
 
 use super::stores::Moved;
 use crate::opener;
@@ -13,15 +14,15 @@ use std::process::{Command, Stdio};
 /// A home directory of the other system.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OtherHome {
-    /// The system in words: “Windows”, or the name of the distribution.
+    /// The displayed name of the system: “Windows”, or the name of the distribution.
     pub system: String,
     pub dir: PathBuf,
 }
 
-/// At most this many users, distributions or drives are looked at.
+/// At most this many users, distributions or drives are read.
 const MOST: usize = 100;
 
-/// Homes of the system of which this one is a guest or a host. Starts no distribution that does not run.
+/// Homes of the system that is the guest or host of this one. Starts no stopped distribution.
 pub fn homes() -> Vec<OtherHome> {
     #[cfg(target_os = "linux")]
     {
@@ -54,13 +55,13 @@ pub fn stores(homes: &[OtherHome], moved: &Moved) -> Vec<(String, PathBuf)> {
     stores.filter(|(_, dir)| moved.is_store(dir)).collect()
 }
 
-/// Both generations of WSL name Microsoft in the release of their kernel.
+/// The kernel release of both generations of WSL contains "Microsoft".
 #[cfg_attr(not(target_os = "linux"), allow(dead_code))] // tested on all systems
 fn is_wsl(kernel: &str) -> bool {
     kernel.to_lowercase().contains("microsoft")
 }
 
-/// Where drives are mounted: `root` in the section `automount` of `/etc/wsl.conf`, else `/mnt/`.
+/// The mount point of drives: `root` in the section `automount` of `/etc/wsl.conf`, else `/mnt/`.
 #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 fn automount_root(conf: &str) -> PathBuf {
     let mut section = "";
@@ -81,7 +82,7 @@ fn automount_root(conf: &str) -> PathBuf {
     PathBuf::from("/mnt")
 }
 
-/// `root/c/Users/*` on each drive, but for the accounts that no person has.
+/// `root/c/Users/*` on each drive, without the accounts that belong to no person.
 #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 fn windows_homes(root: &Path) -> Vec<OtherHome> {
     let users = dirs_in(root)
@@ -128,7 +129,7 @@ fn dirs_in(dir: &Path) -> Vec<String> {
         .collect()
 }
 
-/// Asking for a path in a distribution starts it; its list does not.
+/// Accessing a path in a distribution starts it; listing the distributions does not.
 #[cfg(windows)]
 fn running_distributions() -> Vec<String> {
     use std::os::windows::process::CommandExt;
@@ -143,7 +144,8 @@ fn running_distributions() -> Vec<String> {
     }
 }
 
-/// The lines of what `wsl.exe` prints: UTF-16, little-endian. Names that would lead elsewhere in a path are left out.
+/// The lines printed by `wsl.exe`: UTF-16, little-endian. Names that would lead elsewhere in a path
+/// are left out.
 #[cfg_attr(not(windows), allow(dead_code))]
 fn names_of(printed: &[u8]) -> Vec<String> {
     let units: Vec<u16> = printed

@@ -1,7 +1,7 @@
-//! Finding the stores of tools that were moved by a variable: in the environment of this user's running programs, in the
-//! files that shells read at their start, and beside the usual directory.
+//! Finds stores that a variable has moved: in the environment of this user's running programs, in
+//! the start-up files of shells, and beside the usual directory.
 //!
-//! Reads, and decides nothing: what is found is shown to the user, who can switch each store off.
+//! Only reads. Found stores are shown to the user, who can switch each of them off.
 
 use super::Machine;
 use super::stores::Moved;
@@ -9,14 +9,14 @@ use crate::opener;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// A store that was found, and how that is said to the user.
+/// A found store, and its source as shown to the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sought {
     pub dir: PathBuf,
     pub from: String,
 }
 
-/// Files below the home directory in which people set variables for good.
+/// Files below the home directory in which people set variables permanently.
 const PROFILES: [&str; 17] = [
     ".profile",
     ".bashrc",
@@ -37,10 +37,10 @@ const PROFILES: [&str; 17] = [
     ".pam_environment",
 ];
 
-/// Directories below the home directory of which each file sets variables.
+/// Directories below the home directory whose files all set variables.
 const PROFILE_DIRS: [&str; 3] = [".config/environment.d", ".config/fish/conf.d", ".bashrc.d"];
 
-/// All stores of tools that can be found now, by variable. One look at the machine serves all tools.
+/// All stores that can be found now, by variable. One pass over the machine serves all tools.
 pub fn seek(machine: &Machine, all: &[Moved]) -> Vec<Vec<Sought>> {
     let running = machine
         .apps
@@ -109,8 +109,8 @@ fn profiles(home: &Path) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The values that a shell's file gives a variable: `export V=x`, `set -gx V x`, `$env:V = "x"`, `V=x program` in an alias.
-/// Values that a command makes are left out.
+/// The values that a shell's file gives a variable: `export V=x`, `set -gx V x`, `$env:V = "x"`,
+/// `V=x program` in an alias. Values computed by a command are left out.
 fn values_in(text: &str, var: &str, home: &Path) -> Vec<PathBuf> {
     let lines = text
         .lines()
@@ -162,7 +162,8 @@ fn expanded(value: &str, home: &Path) -> Option<PathBuf> {
         .then(|| PathBuf::from(text.trim_end_matches('/')))
 }
 
-/// Directories beside the usual one whose names begin like it: `.tool-work` beside `.tool`. Backups are not in use.
+/// Directories beside the usual one whose names begin with its name: `.tool-work` beside `.tool`.
+/// Backups are not in use.
 fn beside(moved: &Moved, home: &Path) -> Vec<PathBuf> {
     const KEPT: [&str; 8] = [
         "bak", "backup", "old", "copy", "orig", "save", "tmp", "temp",

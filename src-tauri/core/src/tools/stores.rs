@@ -1,8 +1,9 @@
-//! All stores of one tool as one: most tools let a variable move their store, and people use that to keep two of them
-//! (work and private, a trial). Each store is the tool's adapter on a machine on which the variable says so.
+//! All stores of one tool, presented as one. Most tools let a variable move their store, and people
+//! use it to keep two stores (work and private, a trial). Each store is the tool's adapter on a
+//! machine whose variable points to that store.
 //!
-//! Which variable that is, and what a store looks like, each adapter says in its own file ([`Tool::moved`]). Finding
-//! stores is in `tools/seek.rs`. Knows no engine: which stores there are, and which are on, is set from outside.
+//! Each adapter declares its variable and the marks of a store ([`Tool::moved`]). Stores are found
+//! in `tools/seek.rs`. Knows no engine: the stores and their switches are set from outside.
 
 use super::{
     About, Checkout, Found, Launch, Listing, Machine, Reading, Resumable, Root, Tool, Touched,
@@ -18,9 +19,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 #[derive(Clone, Copy, Debug)]
 pub struct Moved {
     pub var: &'static str,
-    /// The directory without the variable, below the home directory and `/`-separated.
+    /// The directory used without the variable, below the home directory and `/`-separated.
     pub usual: &'static str,
-    /// Names of which at least one lies in a directory that is such a store.
+    /// Names of which a store contains at least one.
     pub marks: &'static [&'static str],
 }
 
@@ -59,16 +60,16 @@ impl Placed {
     }
 }
 
-/// Where a path lies among a tool's stores.
+/// The place of a path among a tool's stores.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Whereabouts {
-    /// In a store that is used and there.
+    /// In a store that is in use and exists.
     Used,
     /// In a store that is switched off.
     Off(PathBuf),
-    /// In a store whose directory is not there.
+    /// In a store whose directory does not exist.
     Gone(PathBuf),
-    /// In no store that is known.
+    /// In no known store.
     Unknown,
 }
 
@@ -80,7 +81,7 @@ pub struct Everywhere {
 }
 
 impl Everywhere {
-    /// The tool with the store that this machine's variables say, and the usual one if that is there.
+    /// The tool with the store in this machine's variables, and the usual store if it exists.
     pub fn new(tool: Arc<dyn Tool>, moved: Moved, machine: &Machine) -> Self {
         let this = Self {
             tool,
@@ -100,7 +101,7 @@ impl Everywhere {
         self.moved
     }
 
-    /// The stores that the machine's own variables say, the one new sessions go to first.
+    /// The stores according to the machine's own variables. New sessions go to the first.
     pub fn said_by(&self, machine: &Machine) -> Vec<PathBuf> {
         let usual = self.moved.usual_in(&machine.home);
         let set = machine
@@ -115,8 +116,8 @@ impl Everywhere {
         }
     }
 
-    /// Uses these stores from now on. A directory that is a store of the list already, by another name or because another
-    /// variable decides, is left out. Says whether anything changed.
+    /// Uses these stores from now on, and returns whether anything changed. A directory is left out
+    /// if it is already in the list under another name, or because another variable decides.
     pub fn set(&self, machine: &Machine, stores: Vec<StoreAt>) -> bool {
         let usual = self.moved.usual_in(&machine.home);
         let mut taken = BTreeSet::new();
@@ -169,7 +170,7 @@ impl Everywhere {
             .collect()
     }
 
-    /// One store as a machine of its own, to list it alone.
+    /// One store as a separate machine, so that it can be listed alone.
     pub fn alone(&self, dir: &Path) -> Option<Machine> {
         self.placed()
             .iter()
@@ -200,7 +201,7 @@ impl Everywhere {
             .clone()
     }
 
-    /// The store that has the session; otherwise the one that new sessions go to.
+    /// The store that has the session; otherwise the store for new sessions.
     fn home_of(
         &self,
         placed: &[Placed],
@@ -222,7 +223,7 @@ impl Everywhere {
             listed.found.iter().any(|found| found.session == *session)
         };
         let by_session = || on().find(|(_, placed)| has(placed));
-        // A store on a disk that is not there now must not be begun anew under its mount point.
+        // If a store's disk is absent, its mount point must not become a new store.
         let there = || on().find(|(_, placed)| placed.is_there());
         by_path
             .or_else(by_session)
@@ -231,8 +232,8 @@ impl Everywhere {
             .map(|(at, _)| at)
     }
 
-    /// Adds what another store lists. Of a session in two stores the longer one counts, and a problem says so; the same
-    /// files reached in two ways are one.
+    /// Adds the listing of another store. Of a session in two stores the longer one counts, and a
+    /// problem is reported. The same files reached in two ways count once.
     fn join(&self, listing: &mut Listing, other: Listing) {
         let known: HashMap<SessionId, usize> = listing
             .found
@@ -350,7 +351,7 @@ impl Tool for Everywhere {
         };
         let mut launch = self.tool.resume(&at.machine, session);
         if placed.len() > 1 {
-            // The shell in which the tool is started may say another store.
+            // The shell that starts the tool may name another store.
             let var = self.moved.var.to_owned();
             match at.machine.var(self.moved.var) {
                 Some(dir) => {

@@ -1,7 +1,8 @@
-//! A device's card: its Syncthing key vouches, once, for the key its frames are signed with.
+//! A device's card: its Syncthing key vouches, once, for the key that signs its frames.
 //!
-//! The device ID is the fingerprint of the certificate inside the card, so a card proves itself to whoever knows the
-//! ID; nothing is trusted on first use. Knows no files: where a card lies is the vault's business.
+//! The device ID is the fingerprint of the certificate inside the card, so a card proves itself to
+//! anyone who knows the ID; nothing is trusted on first use. Knows no files: the vault places
+//! cards.
 
 use super::keys::DeviceKey;
 use crate::session::device_id::device_id_of_cert;
@@ -15,7 +16,7 @@ use x509_cert::Certificate;
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::{Decode, DecodePem, Encode};
 
-/// What a card says. Any field may come from another device: only [`Card::verify`] makes it worth believing.
+/// The fields of a card. All may come from another device: trust them only after [`Card::verify`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Card {
     /// Version of the card's form: 1.
@@ -26,7 +27,8 @@ pub struct Card {
     /// The Ed25519 public key in base64.
     pub key: String,
     pub made: Millis,
-    /// By the Syncthing key over the device, the key and the time, base64: ECDSA P-384 with SHA-384 (DER) or Ed25519.
+    /// The Syncthing key's signature over the device, the key and the time, in base64: ECDSA P-384
+    /// with SHA-384 (DER) or Ed25519.
     pub signature: String,
 }
 
@@ -48,17 +50,17 @@ pub enum CardError {
     Signature(DeviceId),
 }
 
-/// A Syncthing certificate takes about 550 bytes; more than this is somebody's joke.
+/// A Syncthing certificate takes about 550 bytes; no genuine one exceeds this limit.
 const MAX_CERT: usize = 16 * 1024;
 const ID_EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const SECP384R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 const ID_ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
 impl Card {
-    /// Makes the card of this device. Refused if the private key is not the certificate's.
+    /// Makes this device's card. Fails if the private key does not belong to the certificate.
     ///
-    /// Syncthing 1.x writes a SEC1 `EC PRIVATE KEY` (seen with 1.19.2, 2026-11-23), 2.x a PKCS 8 `PRIVATE KEY` with
-    /// Ed25519; which one it is follows from the certificate.
+    /// Syncthing 1.x writes a SEC1 `EC PRIVATE KEY` (seen with 1.19.2, 2026-11-23), 2.x a PKCS 8
+    /// `PRIVATE KEY` with Ed25519. The certificate tells which one to expect.
     pub fn make(
         cert_pem: &str,
         syncthing_key_pem: &str,
@@ -78,12 +80,12 @@ impl Card {
         let public = SyncthingPublic::of(&certificate)?;
         card.signature =
             BASE64.encode(&public.sign(syncthing_key_pem, &card.signed_bytes(&key.public()))?);
-        // Also shows that the bytes of the certificate survived being parsed and written again.
+        // Also shows that the certificate's bytes survived parsing and encoding.
         card.verify(&card.device)?;
         Ok(card)
     }
 
-    /// The key this card vouches for, if it is really the card of `expected`.
+    /// The key that this card vouches for, if the card really belongs to `expected`.
     pub fn verify(&self, expected: &DeviceId) -> Result<[u8; 32], CardError> {
         if self.v != 1 {
             return Err(CardError::Version(self.v));
@@ -111,8 +113,8 @@ impl Card {
         }
     }
 
-    /// What is signed: a name of this use that no other signature of the Syncthing key has, then each field behind
-    /// its length.
+    /// The signed bytes: a name of this use, which no other signature of the Syncthing key has,
+    /// then each field after its length.
     fn signed_bytes(&self, key: &[u8; 32]) -> Vec<u8> {
         let made = self.made.0.to_le_bytes();
         let fields: [&[u8]; 4] = [
@@ -206,7 +208,7 @@ fn decode(text: &str, field: &'static str) -> Result<Vec<u8>, CardError> {
 mod tests {
     use super::*;
 
-    /// Certificate and key as Syncthing 1.19.2 wrote them, and as OpenSSL 3 writes the other kinds.
+    /// Certificates and keys as written by Syncthing 1.19.2, and of the other kinds by OpenSSL 3.
     const KINDS: [(&str, &str, &str); 3] = [
         (
             "P-384, SEC1 key of Syncthing 1.x",
@@ -367,7 +369,8 @@ mod tests {
             .arg(home.path())
             .env("HOME", home.path())
             .output();
-        // 2.x has no --skip-port-probing and is covered by the committed vectors; without Syncthing there is nothing to run.
+        // 2.x has no --skip-port-probing and is covered by the committed vectors. Without Syncthing
+        // there is nothing to run.
         let Some(output) = made.ok().filter(|output| output.status.success()) else {
             return;
         };

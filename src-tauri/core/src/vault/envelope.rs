@@ -1,8 +1,9 @@
-//! What is around a frame: how it is stored, and what vouches for it before it is unpacked.
+//! The envelope of a frame: how a frame is stored, and what vouches for it before unpacking.
 //!
-//! Version 2 puts a header before the zstd frame, in a frame that zstd skips: hash and signature are over the stored
-//! bytes, so nothing that its owner did not sign is given to zstd. Version 1 signs the unpacked lines: there a first pass
-//! unpacks with constant memory and keeps nothing. Knows no entries; docs/journal-format.md has the layout.
+//! Version 2 puts a header before the zstd frame, in a frame that zstd skips. Hash and signature
+//! cover the stored bytes, so zstd gets only bytes that their owner signed. Version 1 signs the
+//! unpacked lines: a first pass unpacks in constant memory and keeps nothing. Knows no entries;
+//! docs/journal-format.md has the layout.
 
 use super::frame::{Frame, FrameError, FrameHash, Head, VERSION};
 use super::limits;
@@ -20,7 +21,8 @@ const TAG: &[u8; 3] = b"SRJ";
 /// Magic number, length of the rest, tag and version, two lengths, number, two hashes, signature.
 const HEADER: usize = 4 + 4 + 4 + 4 + 4 + 8 + 32 + 32 + 64;
 
-/// A frame in its envelope: nothing of it is unpacked yet, or, of a small one of version 1, nothing is parsed.
+/// A frame in its envelope, not unpacked yet; a small frame of version 1 is unpacked but not
+/// parsed.
 pub struct Sealed<'a> {
     pub n: u64,
     pub prev: FrameHash,
@@ -31,7 +33,7 @@ pub struct Sealed<'a> {
 }
 
 enum Body<'a> {
-    /// A zstd frame that unpacks to so many bytes.
+    /// A zstd frame and its unpacked size in bytes.
     Packed(&'a [u8], usize),
     Lines(Vec<u8>),
 }
@@ -55,7 +57,7 @@ struct Header {
 }
 
 impl Header {
-    /// `None` where it is not all there yet.
+    /// Parses the header; `None` if it is incomplete.
     fn parse(bytes: &[u8]) -> Option<Result<Self, FrameError>> {
         if bytes.len() < 12 {
             return None;
@@ -98,7 +100,7 @@ fn fits(packed: usize, unpacked: u64) -> Result<(), FrameError> {
     }
 }
 
-/// The hash of a frame of version 2: over its header's fields and the bytes as they are stored.
+/// The hash of a frame of version 2: over its header's fields and its stored bytes.
 fn hash_of(header: &[u8], packed: &[u8]) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new_derive_key("session-roam v2 frame");
     hasher.update(&header[8..60]).update(packed).finalize()
@@ -108,8 +110,8 @@ fn signed_message(version: u32, hash: &FrameHash) -> Vec<u8> {
     format!("session-roam v{version} frame\n{}", hash.0).into_bytes()
 }
 
-/// Seals the lines of a frame: gives its bytes on disk and its hash. A head of version 1 gives a frame of version 1, as
-/// it is in journals that began before version 2.
+/// Seals the lines of a frame; returns its bytes on disk and its hash. A head of version 1 gives a
+/// frame of version 1, as in journals that began before version 2.
 pub(super) fn seal(
     head: &Head,
     mut lines: Vec<u8>,
@@ -135,7 +137,7 @@ pub(super) fn seal(
     bytes.extend_from_slice(&((HEADER - 8) as u32).to_le_bytes());
     bytes.extend_from_slice(TAG);
     bytes.push(u8::try_from(head.v).unwrap_or(u8::MAX));
-    // What does not fit into these is beyond every limit, and no reader takes it.
+    // A length that does not fit is beyond every limit, and every reader refuses the frame.
     bytes.extend_from_slice(
         &u32::try_from(packed.len())
             .unwrap_or(u32::MAX)
@@ -162,7 +164,7 @@ fn compress(lines: &[u8]) -> Vec<u8> {
     zstd::bulk::compress(lines, 3).expect("memory to memory, any input compresses")
 }
 
-/// Finds the first frame in `bytes`: its length on disk. `None` means that it is torn (not yet all there).
+/// The length on disk of the first frame in `bytes`; `None` if that frame is torn (incomplete).
 pub fn frame_len(bytes: &[u8]) -> Option<Result<usize, FrameError>> {
     match bytes.get(..4)? {
         magic if magic == ZSTD => zstd::zstd_safe::find_frame_compressed_size(bytes)
@@ -179,12 +181,12 @@ pub fn frame_len(bytes: &[u8]) -> Option<Result<usize, FrameError>> {
     }
 }
 
-/// Whether a frame that was just sealed is one that every reader takes.
+/// Whether every reader accepts the size of a frame that was just sealed.
 pub fn is_within_limits(bytes: &[u8]) -> bool {
     matches!(Header::parse(bytes), Some(Ok(_)))
 }
 
-/// As many bytes as the frame that `bytes` begins with may need to be whole.
+/// How many bytes the frame at the start of `bytes` may need to be whole.
 pub fn needed(bytes: &[u8]) -> u64 {
     match Header::parse(bytes) {
         Some(Ok(header)) if bytes[..4] == SKIPPED => (HEADER + header.packed) as u64,
@@ -192,7 +194,7 @@ pub fn needed(bytes: &[u8]) -> u64 {
     }
 }
 
-/// As much as a frame says that it unpacks to; the limit where it says nothing.
+/// The unpacked size that a frame claims; the limit if it claims none.
 pub fn claimed(frame: &[u8]) -> u64 {
     match Header::parse(frame) {
         Some(Ok(header)) if frame[..4] == SKIPPED => header.unpacked as u64,
@@ -203,9 +205,9 @@ pub fn claimed(frame: &[u8]) -> u64 {
     }
 }
 
-/// The whole frames that `bytes` begins with, as many as are read at once: no more than `most`, nor than
-/// `limits::BATCH_BYTES` when unpacked, or one alone. With them what follows, if they end at something that is no whole
-/// frame.
+/// The whole frames at the start of `bytes`, up to a batch: at most `most`, and at most
+/// `limits::BATCH_BYTES` unpacked, or a single larger one. If no whole frame follows them, also
+/// returns why: torn (`None`) or an error.
 pub fn next_batch(bytes: &[u8], most: usize) -> (Vec<&[u8]>, Option<Option<FrameError>>) {
     let (mut frames, mut size, mut rest) = (Vec::new(), 0u64, bytes);
     while !rest.is_empty() && frames.len() < most.min(limits::BATCH_FRAMES) {
@@ -226,12 +228,12 @@ pub fn next_batch(bytes: &[u8], most: usize) -> (Vec<&[u8]>, Option<Option<Frame
     (frames, None)
 }
 
-/// Reads the envelopes of whole frames on several cores, each with its hash compared.
+/// Reads the envelopes of whole frames on several cores and compares their hashes.
 pub fn read_all<'a>(frames: &[&'a [u8]]) -> Vec<Result<Sealed<'a>, FrameError>> {
     parallel::map(frames, |bytes| bytes.len(), |bytes| Sealed::read(bytes))
 }
 
-/// Unpacks and parses frames that are vouched for on several cores, and does with each what `then` does.
+/// Unpacks and parses frames that are vouched for, on several cores, and applies `then` to each.
 pub fn parse_all<T: Send>(
     frames: Vec<Sealed<'_>>,
     then: impl Fn(Frame) -> T + Sync,
@@ -255,8 +257,8 @@ impl<'a> Sealed<'a> {
         }
     }
 
-    /// Reads the envelope of one whole frame. Whatever the bytes are, it takes constant memory: of version 1 at most
-    /// 1 MiB, which is kept so that it is not unpacked twice.
+    /// Reads the envelope of one whole frame in constant memory, whatever the bytes are. For
+    /// version 1 that is at most 1 MiB, which is kept so that it is not unpacked twice.
     pub fn read(bytes: &'a [u8]) -> Result<Self, FrameError> {
         if bytes.get(..4).is_some_and(|magic| magic == SKIPPED) {
             return Self::read_header(bytes);
@@ -297,7 +299,7 @@ impl<'a> Sealed<'a> {
         })
     }
 
-    /// Of version 1, all in memory.
+    /// Version 1, unpacked in memory.
     fn of_lines(mut lines: Vec<u8>) -> Result<Self, FrameError> {
         let seal_at = seal_at(&lines)?;
         let first = memchr::memchr(b'\n', &lines).ok_or(FrameError::Shape)?;
@@ -311,7 +313,7 @@ impl<'a> Sealed<'a> {
         Ok(sealed)
     }
 
-    /// Of version 1, unpacked piece by piece and forgotten.
+    /// Version 1, unpacked in chunks and dropped.
     fn scan(bytes: &'a [u8]) -> Result<Self, FrameError> {
         let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes)
             .map_err(|_| FrameError::Shape)?
@@ -381,7 +383,8 @@ impl<'a> Sealed<'a> {
         }
     }
 
-    /// The frame's lines without the seal. Only for a frame that its owner signed, itself or by one that follows it.
+    /// The frame's lines without the seal. Only for a frame signed by its owner, or followed by
+    /// one.
     pub(super) fn open(self) -> Result<Opened, FrameError> {
         let Self {
             n,
@@ -414,7 +417,7 @@ impl<'a> Sealed<'a> {
     }
 }
 
-/// What was in an envelope.
+/// The content of an envelope.
 pub(super) struct Opened {
     pub n: u64,
     pub prev: FrameHash,
@@ -431,9 +434,9 @@ fn seal_at(lines: &[u8]) -> Result<usize, FrameError> {
         .ok_or(FrameError::Shape)
 }
 
-/// Unpacks one zstd frame to at most `most` bytes, in one go: faster than piece by piece.
+/// Unpacks one zstd frame to at most `most` bytes, in a single call: faster than in chunks.
 fn unzip(bytes: &[u8], most: usize) -> Result<Vec<u8>, FrameError> {
-    // Setting one up costs more than unpacking a small frame.
+    // Creating a decompressor costs more than unpacking a small frame.
     thread_local!(static UNZIP: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) });
     UNZIP.with_borrow_mut(|unzip| {
         let unzip = match unzip {

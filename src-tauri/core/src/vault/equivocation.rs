@@ -1,6 +1,7 @@
-//! What the owner of a journal signed beside what was accepted of it: conflict copies, and the continuation that a second
-//! machine with the same key (a clone, a home put back from a backup) wrote behind a frame that was accepted. It finds
-//! such frames and keeps them; what becomes of their lines is the engine's business.
+//! Frames that a journal's owner signed beside the accepted ones: conflict copies, and the
+//! continuation that a second machine with the same key (a clone, a home restored from a backup)
+//! wrote after an accepted frame. Finds such frames and keeps them; the engine decides about their
+//! lines.
 
 use super::envelope::Sealed;
 use super::frame::{self, Frame, FrameHash};
@@ -13,25 +14,27 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// The ending of kept equivocated frames. Not that of a segment: what is kept of them is never put back into the vault.
+/// The extension of kept equivocated frames. It differs from a segment's: these files are never
+/// restored into the vault.
 const ENDING: &str = "frames";
 
-/// What was found beside a journal.
+/// The frames found beside a journal.
 #[derive(Debug, Default)]
 pub struct EquivocatedFrames {
-    /// Frames that were never accepted and follow an accepted one, or one another; each behind the one it follows.
+    /// Frames that were never accepted and follow an accepted one or one another; each after the
+    /// one it follows.
     pub frames: Vec<Frame>,
-    /// Accepted frames from the first one on that another frame wants to replace.
+    /// The accepted frames that an equivocated frame would replace: from the first such frame on.
     pub rivals: Vec<Frame>,
-    /// Everything that lies in the journal's directory is accepted or was found: nothing of it is forged or damaged.
+    /// Every file in the journal's directory is accepted or listed here; none is forged or damaged.
     pub whole: bool,
-    /// Segments in whose place such frames lie in the vault now.
+    /// Segments whose files in the vault now hold such frames.
     pub segments: BTreeSet<u32>,
 }
 
 impl EquivocatedFrames {
-    /// Whether what is wrong with the journal is just that another machine wrote with the same key, so that nothing is
-    /// to be fetched again.
+    /// Whether the fault is explained by another machine with the same key alone, so that nothing
+    /// has to be fetched again.
     pub fn explains(&self, fault: &Fault) -> bool {
         match fault {
             Fault::Changed { segment } | Fault::Forged { segment, .. } => {
@@ -43,20 +46,21 @@ impl EquivocatedFrames {
 }
 
 impl VaultPath {
-    /// Reads the path of a conflict copy of a segment, as a lane folder reports it: whose segment it is a copy of.
+    /// Parses the path of a segment's conflict copy, as a lane folder reports it, and returns the
+    /// path of that segment.
     pub fn parse_copy(device: &str, lane: crate::session::Lane, in_lane: &str) -> Option<Self> {
         let (dir, name) = in_lane.rsplit_once(['/', '\\'])?;
         Self::parse(device, lane, &format!("{dir}/{}", copied_from(name)?))
     }
 }
 
-/// Whether conflict copies lie beside the journal, or equivocated frames of it were found before.
+/// Whether the journal has conflict copies or kept equivocated frames.
 pub fn has_copies(vault: &Vault, journal: &Journal) -> bool {
     files(vault, journal).is_ok_and(|files| files.iter().any(|beside| beside.segment().is_none()))
 }
 
-/// Finds all frames beside what was accepted, and keeps them before it says so: the next version from elsewhere may
-/// take their file away.
+/// Finds all frames beside the accepted ones and keeps them before returning: the next version from
+/// another device may replace their file.
 pub fn gather(
     vault: &Vault,
     journal: &Journal,
@@ -148,12 +152,13 @@ pub fn gather(
 struct Read {
     whole: bool,
     frames: Vec<(Frame, Vec<u8>)>,
-    /// Bytes that they take.
+    /// Bytes taken by the frames.
     size: usize,
 }
 
 impl Read {
-    /// Reads the frames of a file that are signed by the owner and not `known`; of nothing else is anything unpacked.
+    /// Reads the frames of a file that the owner signed and that are not `known`; unpacks no
+    /// others.
     fn file(
         &mut self,
         vault: &Vault,
@@ -166,7 +171,7 @@ impl Read {
             .and_then(|file| opener::all_of(&file, limits::SEGMENT_FILE))
         {
             Ok(bytes) => bytes,
-            // Being replaced at this moment; the event of its arrival is still to come.
+            // The file is being replaced at this moment; the event of its arrival is still to come.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) if opener::refusal(&error).is_some() => {
                 self.whole = false;
@@ -182,7 +187,7 @@ impl Read {
         let mut rest = &bytes[..];
         while !rest.is_empty() {
             let len = match frame::frame_len(rest) {
-                // Torn: still on its way, or given up by its writer in a crash.
+                // Torn: still arriving, or abandoned by its writer in a crash.
                 None => return Ok(()),
                 Some(Ok(len)) => len,
                 Some(Err(_)) => {
@@ -212,7 +217,7 @@ impl Read {
 
 /// A file that may hold frames of a journal.
 struct Beside {
-    /// Below the vault, or below what is kept.
+    /// Below the vault, or below the safety copies.
     relative: String,
     kept: bool,
 }
@@ -226,13 +231,13 @@ impl Beside {
         }
     }
 
-    /// Its number, if it is a segment itself.
+    /// The segment's number, if the file is a segment itself.
     fn segment(&self) -> Option<u32> {
         segment_number(Path::new(&self.relative)).filter(|_| !self.kept)
     }
 }
 
-/// Every file that may hold frames of this journal: segments, conflict copies, kept equivocated frames.
+/// All files that may hold frames of this journal: segments, conflict copies, kept frames.
 fn files(vault: &Vault, journal: &Journal) -> Result<Vec<Beside>, JournalError> {
     let mut found = Vec::new();
     for kept in [false, true] {
@@ -242,7 +247,7 @@ fn files(vault: &Vault, journal: &Journal) -> Result<Vec<Beside>, JournalError> 
             vault.list(&journal.dir)
         };
         let listed = match listed {
-            // A link in the place of the directory is reported where the journal is read.
+            // Reading the journal reports a link in place of its directory.
             Err(error) if opener::refusal(&error).is_some() => Vec::new(),
             listed => listed.map_err(|source| JournalError::Io {
                 path: journal.dir.clone().into(),
@@ -284,7 +289,7 @@ fn segment_number(path: &Path) -> Option<u32> {
     number.parse().ok()
 }
 
-/// Keeps frames that are not kept yet, in a file of their own that is named after the first of them.
+/// Keeps new frames in a file of their own, named after the first one.
 fn keep(vault: &Vault, journal: &Journal, frames: &[(Frame, Vec<u8>)]) -> Result<(), JournalError> {
     let dir = vault.kept.file(&journal.dir);
     let io = |path: &Path| {

@@ -1,24 +1,25 @@
-//! Removing a session's journals: those of all devices, and the copies that were kept of them. Knows directories; who may
-//! ask for that, and what becomes of the tools' stores, is the engine's business.
+//! Removes a session's journals of all devices, and their safety copies. Knows directories only;
+//! the engine decides who may request a removal and what becomes of the tools' stores.
 
 use super::Vault;
 use crate::session::{Lane, SessionKey};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What was removed.
+/// The result of a removal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Erased {
-    /// Files of this device's own folders, and their directories, as the lane's folder names them: Syncthing passes on
-    /// that they are gone.
+    /// Removed files and directories of this device's own folders, as named in the lane's folder:
+    /// Syncthing replicates their removal.
     pub own: Vec<(Lane, String)>,
-    /// Whether anything was there.
+    /// Whether anything existed.
     pub any: bool,
 }
 
 impl Vault {
-    /// Removes the session from the vault and from the kept copies. A second call finds nothing to do; after a crash it
-    /// removes the rest. The kept copies go first: what is in them would be put back into the own folder at the next start.
+    /// Removes the session from the vault and from the safety copies. A second call finds nothing
+    /// to do; after a crash it removes the rest. The safety copies go first: the next start would
+    /// restore the own folder from them.
     pub fn erase(&self, own: &str, key: &SessionKey) -> io::Result<Erased> {
         let mut erased = Erased::default();
         for (_, _, dir) in dirs_of(self.kept.root(), key) {
@@ -49,7 +50,7 @@ impl Vault {
         Ok(erased)
     }
 
-    /// Whether there is a journal of the session, or a kept copy of one.
+    /// Whether a journal of the session or a safety copy of one exists.
     pub fn holds(&self, key: &SessionKey) -> bool {
         [self.kept.root(), self.root()]
             .into_iter()
@@ -72,7 +73,7 @@ impl Vault {
     }
 }
 
-/// The session's directories below `<root>/<device>/<lane>/<tool>/<project>`. A link is none.
+/// The session's directories below `<root>/<device>/<lane>/<tool>/<project>`. Links do not count.
 fn dirs_of(root: &Path, key: &SessionKey) -> Vec<(String, Lane, PathBuf)> {
     let mut found = Vec::new();
     for device in dirs_in(root) {

@@ -1,5 +1,6 @@
-//! One write to a journal: JSON lines, chained to the frame before it and signed. What is around them is in `envelope`.
-//! docs/journal-format.md describes it for readers; this file is its only writer and parser.
+//! One write to a journal: JSON lines, chained to the previous frame and signed. The bytes around
+//! the lines are in `envelope`. docs/journal-format.md describes the format for readers; this file
+//! is its only writer and parser.
 
 use super::envelope::{self, Opened, Sealed};
 pub use super::envelope::{frame_len, needed, next_batch};
@@ -16,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
-/// The format's version; a reader refuses what is newer and says so. Version 1 is read, and never written.
+/// The format's version; a reader refuses and reports newer ones. Version 1 is read, never written.
 pub const VERSION: u32 = 2;
 
 /// The first line of each frame.
@@ -29,21 +30,21 @@ pub struct Head {
     pub session: SessionId,
     /// The frame's number in this journal, from 0.
     pub n: u64,
-    /// The hash of the frame before it; of the first one, [`genesis`].
+    /// The hash of the previous frame; for the first one, [`genesis`].
     pub prev: FrameHash,
     pub at: Hlc,
-    /// The device's name when it wrote this; a fork's title says it.
+    /// The device's name when it wrote the frame; used in the title of a fork.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub by: String,
 }
 
-/// What the next frame names as the one before it, as hexadecimal digits: BLAKE3 of a frame's header and its stored bytes;
-/// in version 1 of its lines without the seal.
+/// The hash that the next frame names, in hexadecimal digits: BLAKE3 of a frame's header and its
+/// stored bytes; in version 1, of its lines without the seal.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct FrameHash(pub String);
 
-/// What a session is, as its author's device knows it. Written first and again whenever it changed.
+/// A session's description by its author's device. Written first, and again after every change.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SessionCard {
     pub project: Project,
@@ -55,29 +56,29 @@ pub struct SessionCard {
     pub version: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<SessionId>,
-    /// The doc that makes the session; the others belong to it.
+    /// The doc that makes the session; the other docs depend on it.
     pub main: DocName,
-    /// What its file refers to, where the tool keeps the beginning in another session's file.
+    /// The file that its own file refers to, if the tool keeps the beginning in another session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<Base>,
-    /// It began as a branch of another session.
+    /// The branch of another session that this one began as.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fork: Option<ForkOf>,
 }
 
-/// What a fork was before it was a session of its own.
+/// The origin of a fork: a branch of its parent session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ForkOf {
     pub session: SessionId,
-    /// The first line that is the fork's alone, in the parent; `head` in the journal.
+    /// The first line that only the fork has, as in the parent; `head` in the journal.
     #[serde(rename = "head")]
     pub first_line: ChainId,
-    /// The device that wrote it, by its name then.
+    /// The name of the device that wrote that line, at that time.
     pub from: String,
 }
 
 impl SessionCard {
-    /// The card with the texts for people as they are shown; `None` if it names what is no path, id or list of such.
+    /// The card with texts shortened for display; `None` if a path, an id or a list is too long.
     pub fn bounded(mut self) -> Option<Self> {
         let project = &self.project;
         let paths = [
@@ -117,7 +118,7 @@ impl SessionCard {
 }
 
 impl Entry {
-    /// Whether the names in it are as long as names may be.
+    /// Whether the names in the entry are within their limits.
     pub fn is_named_within_bounds(&self) -> bool {
         match self {
             Self::Lines { doc, at, .. } | Self::Whole { doc, at, .. } => {
@@ -134,7 +135,7 @@ impl Entry {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Entry {
     About(SessionCard),
-    /// What the user decided about a split.
+    /// The user's decision about a split.
     Choice(Choice),
     /// A statement of the device list.
     Device(Statement),
@@ -147,7 +148,8 @@ pub enum Entry {
         replaces: Option<ChainId>,
         bytes: Vec<u8>,
     },
-    /// A generation of a snapshot: `head` bytes of the one before, then `bytes`, then `tail` bytes of the one before.
+    /// A generation of a snapshot: `head` bytes of the previous one, then `bytes`, then `tail`
+    /// bytes of the previous one.
     Whole {
         doc: DocName,
         at: String,
@@ -159,11 +161,11 @@ pub enum Entry {
     },
     /// A piece of one line of a log.
     Piece(Piece),
-    /// Of a later version; kept in the journal, ignored here.
+    /// An entry of a later version; kept in the journal, ignored here.
     Unknown(String),
 }
 
-/// A line as it is written.
+/// A line entry for writing.
 #[derive(Serialize)]
 #[serde(tag = "k", rename_all = "lowercase")]
 enum Line<'a> {
@@ -197,7 +199,7 @@ enum Line<'a> {
     },
 }
 
-/// A piece of a line as it is written.
+/// A piece of a line for writing.
 #[derive(Serialize)]
 struct PieceLine<'a> {
     k: &'static str,
@@ -216,7 +218,7 @@ struct PieceLine<'a> {
     base64: Option<String>,
 }
 
-/// A line of lines or of a snapshot as it is read: its text stays as it stands in the journal.
+/// A lines or snapshot entry for reading: its text stays as it is in the journal.
 #[derive(Deserialize)]
 struct Run<'a> {
     #[serde(borrow)]
@@ -239,7 +241,7 @@ struct Run<'a> {
     base64: Option<&'a RawValue>,
 }
 
-/// What kind of line it is; of the first one, also its version.
+/// The kind of a line; for the first one, also its version.
 #[derive(Deserialize)]
 struct Kind<'a> {
     #[serde(borrow)]
@@ -248,7 +250,8 @@ struct Kind<'a> {
     v: u32,
 }
 
-/// A frame read and found whole; who signed it is checked by [`Sealed::is_signed_by`] before.
+/// A frame that was read and is whole. Its signature is checked before, by
+/// [`Sealed::is_signed_by`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Frame {
     pub head: Head,
@@ -268,7 +271,8 @@ pub enum FrameError {
     TooLarge,
 }
 
-/// Where a journal's chain of frames starts: bound to its place, so that a journal cannot be passed off as another.
+/// The start of a journal's chain of frames: bound to the journal's place, so that no journal can
+/// pass as another.
 pub fn genesis(device: &DeviceId, lane: Lane, tool: &ToolId, session: &SessionId) -> FrameHash {
     let text = format!("{device}\n{}\n{tool}\n{session}", lane.as_str());
     FrameHash(
@@ -281,7 +285,7 @@ pub fn genesis(device: &DeviceId, lane: Lane, tool: &ToolId, session: &SessionId
     )
 }
 
-/// Text where the bytes are UTF-8, base64 where not: a journal stays readable with `zstdcat | jq`.
+/// Text for UTF-8 bytes, otherwise base64: a journal stays readable with `zstdcat | jq`.
 fn pack(bytes: &[u8]) -> (Option<&str>, Option<String>) {
     match std::str::from_utf8(bytes) {
         Ok(text) => (Some(text), None),
@@ -289,7 +293,7 @@ fn pack(bytes: &[u8]) -> (Option<&str>, Option<String>) {
     }
 }
 
-/// The bytes of an entry: `text` as it stands in the journal, with its quotes and escapes, or base64.
+/// The bytes of an entry: `text` as it is in the journal, with quotes and escapes, or base64.
 fn unpack(text: Option<&RawValue>, base64: Option<&RawValue>) -> Option<Vec<u8>> {
     match (text, base64) {
         (Some(text), None) => unescape(text.get()),
@@ -303,8 +307,9 @@ fn quoted(text: &RawValue) -> Option<&str> {
     text.get().strip_prefix('"')?.strip_suffix('"')
 }
 
-/// What a JSON string says. A transcript in a journal is JSON within JSON, an escape every few bytes; this is most of
-/// what reading a journal costs, so the escapes that our writer writes are undone here, any other by the library.
+/// The content of a JSON string. A transcript in a journal is JSON within JSON, with an escape
+/// every few bytes, and unescaping is most of the cost of reading a journal. So this function
+/// undoes the escapes that this program writes; the library handles all others.
 fn unescape(quoted: &str) -> Option<Vec<u8>> {
     let mut rest = quoted.strip_prefix('"')?.strip_suffix('"')?.as_bytes();
     let mut out = Vec::with_capacity(rest.len());
@@ -330,7 +335,7 @@ fn unescape(quoted: &str) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// Renders a frame; gives its bytes on disk and its hash.
+/// Renders a frame; returns its bytes on disk and its hash.
 pub fn render(
     head: &Head,
     entries: &[Entry],
@@ -456,7 +461,7 @@ pub fn parse(bytes: &[u8]) -> Result<Frame, FrameError> {
     Sealed::read(bytes)?.parse()
 }
 
-/// Parses whole frames that were accepted before on several cores, and does with each what `then` does.
+/// Parses whole frames that were accepted before, on several cores, and applies `then` to each.
 pub fn parse_all<T: Send>(
     frames: &[&[u8]],
     then: impl Fn(Frame) -> T + Sync,
@@ -465,7 +470,7 @@ pub fn parse_all<T: Send>(
 }
 
 impl Sealed<'_> {
-    /// Unpacks and parses the frame. Only for one that its owner signed, itself or by one that follows it.
+    /// Unpacks and parses the frame. Only for a frame whose owner signed it or one that follows it.
     pub fn parse(self) -> Result<Frame, FrameError> {
         let Opened {
             n,
@@ -507,7 +512,7 @@ impl Sealed<'_> {
     }
 }
 
-/// The entries from `from` on. A large one is not copied: what is left of `lines` becomes its bytes.
+/// The entries from `from` on. A large one is not copied: the rest of `lines` becomes its bytes.
 fn parse_entries(mut lines: Vec<u8>, from: usize) -> Result<Vec<Entry>, FrameError> {
     const LARGE: usize = 1 << 20;
     let (mut largest, mut at) = (0..0, from);
@@ -537,9 +542,9 @@ fn parse_entries(mut lines: Vec<u8>, from: usize) -> Result<Vec<Entry>, FrameErr
     Ok(entries)
 }
 
-/// An entry whose bytes are made in its line's own memory.
+/// Parses an entry whose bytes reuse its line's memory.
 fn parse_large(mut line: Vec<u8>) -> Result<Entry, FrameError> {
-    // Nothing else is ever so large.
+    // No other kind of entry is this large.
     let run = serde_json::from_slice(&line).map_err(|_| FrameError::TooLarge)?;
     let Run {
         k,
@@ -612,7 +617,7 @@ fn parse_large(mut line: Vec<u8>) -> Result<Entry, FrameError> {
     })
 }
 
-/// As [`unescape`], of what stands in `range`; nothing else is left.
+/// Like [`unescape`], for the bytes in `range`; all others are dropped.
 fn unescape_in_place(line: &mut Vec<u8>, range: std::ops::Range<usize>) -> Option<()> {
     let (mut read, mut write) = (range.start, 0);
     while read < range.end {
@@ -625,7 +630,7 @@ fn unescape_in_place(line: &mut Vec<u8>, range: std::ops::Range<usize>) -> Optio
         let (len, escaped) = escape(&line[read..range.end])?;
         let mut utf8 = [0; 4];
         let utf8 = escaped.encode_utf8(&mut utf8).as_bytes();
-        // An escape is never shorter than what it stands for.
+        // An escape is never shorter than its character.
         line[write..write + utf8.len()].copy_from_slice(utf8);
         (read, write) = (read + len, write + utf8.len());
     }
@@ -633,7 +638,7 @@ fn unescape_in_place(line: &mut Vec<u8>, range: std::ops::Range<usize>) -> Optio
     Some(())
 }
 
-/// The escape that `text` begins with: its length and what it stands for.
+/// The escape at the start of `text`: its length and its character.
 fn escape(text: &[u8]) -> Option<(usize, char)> {
     let unit = |at: usize| {
         let digits = text
@@ -662,9 +667,9 @@ fn escape(text: &[u8]) -> Option<(usize, char)> {
     Some((2, short))
 }
 
-/// Base64 in `range` as bytes; nothing else is left.
+/// Decodes the base64 in `range`; all other bytes are dropped.
 fn decode_in_place(line: &mut Vec<u8>, range: std::ops::Range<usize>) -> Option<()> {
-    // Whole groups of four, so that only the last piece may be padded.
+    // Whole groups of four, so that only the last chunk may be padded.
     const PIECE: usize = 1 << 16;
     let (mut read, mut write) = (range.start, 0);
     while read < range.end {
@@ -698,7 +703,7 @@ pub(super) fn parse_head(line: &[u8]) -> Result<Head, FrameError> {
 }
 
 fn parse_entry(line: &[u8]) -> Result<Entry, FrameError> {
-    // Nearly every line, and nearly all bytes, are of these two kinds.
+    // Nearly all lines, and nearly all bytes, are of these two kinds.
     if let Ok(run) = serde_json::from_slice::<Run<'_>>(line)
         && let Some(entry) = run.entry()
     {
@@ -709,7 +714,7 @@ fn parse_entry(line: &[u8]) -> Result<Entry, FrameError> {
             .map(Entry::About)
             .map_err(|_| FrameError::Shape),
         "lines" | "whole" | "head" | "seal" => Err(FrameError::Shape),
-        // A decision of a kind that is not known here is for those who know it; what was said is read on.
+        // An unknown kind of decision is left to newer versions; the conversation is still read.
         "choice" if let Ok(choice) = serde_json::from_slice(line) => Ok(Entry::Choice(choice)),
         "device" if let Ok(statement) = serde_json::from_slice(line) => {
             Ok(Entry::Device(statement))
@@ -723,7 +728,7 @@ fn parse_entry(line: &[u8]) -> Result<Entry, FrameError> {
 }
 
 impl Run<'_> {
-    /// `None` if it is of another kind.
+    /// `None` if the line is of another kind.
     fn entry(self) -> Option<Result<Entry, FrameError>> {
         let Self {
             k,
@@ -791,7 +796,7 @@ impl Frame {
         }
     }
 
-    /// About as many bytes as it takes in memory.
+    /// Approximate size in memory, in bytes.
     pub fn size(&self) -> usize {
         self.entries.iter().map(Entry::size).sum()
     }

@@ -1,5 +1,6 @@
-//! A journal: the numbered segments of what one device added to one session. The owner appends; everybody reads from
-//! where they stopped, accepts whole signed frames in order, and refuses a journal that changed behind their back.
+//! A journal: the numbered segments of what one device added to one session. The owner appends.
+//! Readers continue where they stopped, accept whole signed frames in order, and refuse a journal
+//! whose accepted bytes changed.
 
 use super::envelope::{self, Sealed};
 use super::frame::{self, Entry, Frame, FrameError, FrameHash, Head};
@@ -17,33 +18,33 @@ use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-/// A new segment starts at this size, because every append makes Syncthing hash and copy the whole file.
+/// A new segment starts at this size: every append makes Syncthing hash and copy the whole file.
 pub const SEGMENT_BYTES: u64 = limits::SEGMENT;
 
-/// Which kinds of entries this version takes.
+/// The version of the set of entry kinds that this program reads.
 const READS: u32 = 1;
 
-/// How far a journal was read, or written: everything needed to go on and to notice a change behind our back.
+/// How far a journal was read or written: enough to continue and to notice changed bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Journal {
     pub device: String,
     pub lane: Lane,
-    /// Below the vault, with `/`.
+    /// The directory below the vault, with `/`.
     pub dir: String,
     pub segments: Vec<Segment>,
-    /// Frames accepted.
+    /// Number of accepted frames.
     pub frames: u64,
     /// The last accepted frame; `None` before the first.
     pub last: Option<FrameHash>,
-    /// Entries accepted of each doc.
+    /// Number of accepted entries of each doc.
     pub entries: BTreeMap<DocName, u64>,
-    /// What the version knew that read it: 0 passed over pieces, 1 takes them.
+    /// What the reading version knew: 0 skipped pieces, 1 reads them.
     #[serde(default)]
     pub reads: u32,
     /// Records of which only some pieces are accepted.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub pieces: BTreeMap<DocName, Open>,
-    /// So many frames are accepted and no more: its owner was revoked.
+    /// The limit of accepted frames: the owner was revoked.
     #[serde(skip)]
     pub limit: Option<u64>,
     /// Why the rest is not read.
@@ -60,11 +61,11 @@ pub struct Segment {
     pub check: String,
 }
 
-/// What is wrong with a journal. Accepted frames stay accepted; the rest waits.
+/// A fault in a journal. Accepted frames stay accepted; the rest waits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "fault", rename_all = "snake_case")]
 pub enum Fault {
-    /// Accepted bytes are not there any more or are others.
+    /// Accepted bytes are missing or changed.
     Changed { segment: u32 },
     /// A frame fails its hash, chain or signature; it is quarantined.
     Forged {
@@ -72,11 +73,11 @@ pub enum Fault {
         offset: u64,
         why: String,
     },
-    /// Written by a newer version of the format.
+    /// Written in a newer version of the format.
     Newer { version: u32 },
 }
 
-/// Who may write a journal, and what to check its signatures with.
+/// Who may write a journal, with the key for its signatures.
 #[derive(Clone, Debug)]
 pub struct Owner {
     pub device: DeviceId,
@@ -91,10 +92,10 @@ pub enum JournalError {
         #[source]
         source: io::Error,
     },
-    /// The own journal on disk is not what we wrote.
+    /// The own journal on disk is not what this device wrote.
     #[error("{} is not what this device wrote", .path.display())]
     NotOurs { path: PathBuf },
-    /// What this version cannot read it cannot go on from either.
+    /// A journal that this version cannot read cannot be continued either.
     #[error("{dir} was continued by a newer session-roam (format {version})")]
     Newer { dir: String, version: u32 },
     #[error("an entry of {dir} is not where it was")]
@@ -109,19 +110,19 @@ pub enum JournalError {
 
 /// Why no further frames were read.
 enum Stop {
-    /// Enough at once.
+    /// The batch is full.
     More,
-    /// There are none, or the last one is torn.
+    /// There are no more frames, or the last one is torn.
     End,
-    /// Whoever reads wants no more now.
+    /// The reader wants no more for now.
     Enough,
-    /// No more are accepted of this journal.
+    /// The journal's limit of frames is reached.
     Full,
     Shape(FrameError),
     Refused(Refusal),
 }
 
-/// A frame that belongs here, its length on disk, and what was prepared with it.
+/// A frame that belongs here, its length on disk, and its prepared value.
 struct Next<P> {
     frame: Frame,
     len: usize,
@@ -130,7 +131,7 @@ struct Next<P> {
 
 /// Why a frame is not accepted.
 enum Refusal {
-    /// A frame before it has not arrived yet.
+    /// An earlier frame has not arrived yet.
     Early,
     Newer(u32),
     Forged(String),
@@ -162,7 +163,7 @@ impl Journal {
         }
     }
 
-    /// The same journal, unread, if an older version passed over something that this one takes.
+    /// The same journal, unread, if an older version skipped entries that this one reads.
     pub fn unread(&self) -> Option<Self> {
         (self.reads < READS).then(|| Self::new(&self.device, self.lane, self.dir.clone()))
     }
@@ -185,7 +186,7 @@ impl Journal {
             .to_owned()
     }
 
-    /// The head of the frame that comes next.
+    /// The head of the next frame.
     pub fn next_head(
         &self,
         device: &DeviceId,
@@ -211,8 +212,9 @@ impl Journal {
         }
     }
 
-    /// Appends a frame to the own journal and syncs it to disk; gives the segment's number. On an error the journal
-    /// is as before (what was half written is a torn frame, which nobody reads, and the next one starts a new segment).
+    /// Appends a frame to the own journal and syncs it to disk; returns the segment's number and
+    /// the offset. On an error the journal stays as before: a half-written frame is torn, nobody
+    /// reads it, and the next one starts a new segment.
     pub fn append(
         &mut self,
         vault: &Vault,
@@ -247,8 +249,9 @@ impl Journal {
         Ok((number, offset))
     }
 
-    /// Says whether the last segment ends where we stopped. A torn tail of a crash is left behind by starting a new
-    /// segment; so is a file that was shortened or lost, which reading tells of: what is new must not wait for it.
+    /// Whether the last segment ends where this device stopped writing. Otherwise a new segment is
+    /// started: after a crash left a torn tail, or after the file was shortened or lost. Reading
+    /// reports such a loss; new entries must not wait for it.
     fn is_whole(&self, vault: &Vault, last: &Segment) -> Result<bool, JournalError> {
         let relative = self.relative(last.number);
         let path = vault.file(&relative);
@@ -263,7 +266,8 @@ impl Journal {
         }
     }
 
-    /// There may be segments that we know nothing of (a torn first write, a state that was lost): never write into those.
+    /// The first number without a file. Unknown segments may exist (a torn first write, a lost
+    /// state) and must not be written to.
     fn first_free(&self, vault: &Vault, from: u32) -> u32 {
         let is_free = |number: &u32| !opener::is_there(&vault.file(&self.relative(*number)));
         (from..u32::MAX).find(is_free).unwrap_or(u32::MAX)
@@ -281,7 +285,8 @@ impl Journal {
             path: path.clone(),
             source,
         };
-        // The folder may be deleted at this very moment: a segment that was there must not begin anew, half of it gone.
+        // The folder may be deleted at this very moment. A segment that existed must not be created
+        // again without its first part.
         let mut file = match vault.append(relative, offset == 0) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && offset == 0 => {
                 std::fs::create_dir_all(path.parent().unwrap_or(&path)).map_err(io)?;
@@ -295,14 +300,15 @@ impl Journal {
         }
         let written = file.write_all(bytes).and_then(|()| file.sync_data());
         if let Err(source) = written {
-            // A full disk must not leave half a frame for the peers; if even this fails, readers skip torn frames.
+            // A full disk must not leave half a frame for the peers. If truncating fails too,
+            // readers skip torn frames.
             let _ = file.set_len(offset);
             return Err(io(source));
         }
         Ok(file)
     }
 
-    /// `bytes` of the segment are accepted now; `check` is their hash.
+    /// Accepts the first `bytes` bytes of the segment; `check` is their hash.
     fn accept(&mut self, number: u32, bytes: usize, check: &blake3::Hash, frame: &Frame) {
         let segment = Segment {
             number,
@@ -321,7 +327,7 @@ impl Journal {
         self.last = Some(frame.hash.clone());
     }
 
-    /// The accepted frames, read back.
+    /// Reads the accepted frames back.
     pub fn accepted(&self, vault: &Vault) -> Result<Vec<Frame>, JournalError> {
         let mut frames = Vec::new();
         for segment in &self.segments {
@@ -337,8 +343,8 @@ impl Journal {
         Ok(frames)
     }
 
-    /// The accepted bytes of a segment: from the safety copy, or from the vault if that is not what was accepted. Either is
-    /// compared with the hash that was stored when they were verified.
+    /// The accepted bytes of a segment: from the safety copy, or from the vault if the safety copy
+    /// differs. Both are compared with the hash that was stored when the bytes were verified.
     pub(super) fn accepted_bytes(
         &self,
         vault: &Vault,
@@ -352,7 +358,8 @@ impl Journal {
         match read_accepted(vault.open(&relative), segment) {
             Ok(Some(bytes)) => {
                 if kept.is_ok() {
-                    // It was damaged. If it cannot be repaired now, the next reading tries again.
+                    // The safety copy was damaged. If it cannot be repaired now, the next reading
+                    // tries again.
                     let _ = vault.kept.repair(&relative, &bytes);
                 }
                 Ok(bytes)
@@ -367,8 +374,8 @@ impl Journal {
         }
     }
 
-    /// Numbers the entries of a frame for `absorb`ers: calls `each` with every entry, its spot and its number among
-    /// the entries of its doc.
+    /// Numbers the entries of a frame for `absorb`ers: calls `each` with every entry, its spot and
+    /// its number among the entries of its doc.
     pub fn enumerate(
         &mut self,
         frame: &Frame,
@@ -396,11 +403,12 @@ impl Journal {
         }
     }
 
-    /// Reads what is new, frame by frame. `prepare` is done on several cores with what may be accepted, `each` sees
-    /// accepted frames only, in order, with what was prepared. Stops at a missing segment and at a fault,
-    /// which is kept in `self.fault`. What is torn or refused at the end of a segment is passed over if the next one
-    /// goes on from the frame before it: the chain says that nothing was lost, its writer gave that piece up in a crash.
-    /// Accepted bytes that changed stay a fault, but what goes on behind them is read all the same.
+    /// Reads new frames one by one. `prepare` runs on several cores with frames that may be
+    /// accepted; `each` gets accepted frames only, in order, with the prepared value. Stops at a
+    /// missing segment and at a fault, which is kept in `self.fault`. Torn or refused bytes at the
+    /// end of a segment are skipped if the next segment continues from the frame before them: the
+    /// chain proves that nothing was lost, and that the writer abandoned those bytes in a crash.
+    /// Changed accepted bytes stay a fault, but frames that continue after them are still read.
     pub fn read_new<P: Send>(
         &mut self,
         vault: &Vault,
@@ -421,8 +429,8 @@ impl Journal {
         )
     }
 
-    /// As `read_new`, until `each` breaks off: the frame it saw last is the last that is accepted. What follows is read the
-    /// next time.
+    /// Like `read_new`, until `each` breaks off: the frame it got last is the last one accepted.
+    /// The next call reads the rest.
     pub fn read_while<P: Send>(
         &mut self,
         vault: &Vault,
@@ -478,7 +486,7 @@ impl Journal {
             .collect())
     }
 
-    /// Says whether to go on with the next segment.
+    /// Returns whether to continue with the next segment.
     fn read_segment<P: Send>(
         &mut self,
         vault: &Vault,
@@ -496,7 +504,7 @@ impl Journal {
         };
         let file = match vault.open(&relative) {
             Ok(file) => file,
-            // Being replaced at this very moment; the event of its arrival is still to come.
+            // The file is being replaced at this moment; the event of its arrival is still to come.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(error) if opener::refusal(&error).is_some() => {
                 let known = self
@@ -512,7 +520,8 @@ impl Journal {
             }
             Err(source) => return Err(io(source)),
         };
-        // Goes on with each frame: a segment of many small ones is not hashed anew for each of them.
+        // The hash continues from frame to frame: a segment of many small frames is not hashed
+        // again for each.
         let (mut offset, mut check) = (0, blake3::Hasher::new());
         let mut bytes = Start::new(file);
         if let Some(known) = self
@@ -569,7 +578,7 @@ impl Journal {
             }
             match stop {
                 Stop::More => {}
-                // The rest of it was not read yet.
+                // The rest of the frame has not been read yet.
                 Stop::End if bytes.has_more(offset) => {}
                 stop => break stop,
             }
@@ -593,7 +602,7 @@ impl Journal {
         Ok(self.fault.is_none() && !early && self.room() != Some(0))
     }
 
-    /// How many more frames are accepted.
+    /// How many more frames may be accepted; `None` for no limit.
     fn room(&self) -> Option<usize> {
         self.limit
             .map(|limit| usize::try_from(limit.saturating_sub(self.frames)).unwrap_or(usize::MAX))
@@ -607,9 +616,9 @@ impl Journal {
         });
     }
 
-    /// The frames that come next and follow each other, some of them, with their lengths; and why there are no more.
-    /// Each names the hash of the one before, so the signature of the last one vouches for all of them. None is unpacked
-    /// that is not vouched for.
+    /// The next consecutive frames, up to a batch, with their lengths, and the reason for stopping.
+    /// Each names the hash of the one before, so the last signature vouches for all of them. A
+    /// frame that is not vouched for is never unpacked.
     fn next_frames<P: Send>(
         &self,
         bytes: &[u8],
@@ -621,7 +630,8 @@ impl Journal {
         let mut stop = match end {
             None if pieces.is_empty() => Stop::End,
             None => Stop::More,
-            // Torn: not yet there. A later segment says that its writer gave it up in a crash.
+            // Torn: incomplete. If a later segment exists, the writer abandoned the frame in a
+            // crash.
             Some(None) => Stop::End,
             Some(Some(error)) => Stop::Shape(error),
         };
@@ -668,7 +678,7 @@ impl Journal {
         (batch, stop)
     }
 
-    /// Sees whether a signed frame belongs here, behind the accepted ones and `before`.
+    /// Checks that a signed frame belongs here, after the accepted ones and `before`.
     fn check<P>(
         &self,
         frame: &Frame,
@@ -703,8 +713,8 @@ impl Journal {
     }
 }
 
-/// Sees whether a frame follows the one `before`, the `next` one to come; not whether it is signed. The first of all
-/// names no frame but the journal itself, which is compared when it is unpacked.
+/// Checks that a frame follows the one `before` as number `next`; does not check the signature. The
+/// first frame names no other frame but the journal itself, which is compared after unpacking.
 fn follows(
     sealed: &Sealed<'_>,
     owner: &Owner,
@@ -712,7 +722,7 @@ fn follows(
     before: Option<&FrameHash>,
 ) -> Result<(), Refusal> {
     if next < sealed.n {
-        // Whoever did not sign it did not write it, whatever it says.
+        // Without a valid signature the number proves nothing.
         let signed = sealed.is_signed_by(&owner.key);
         return Err(if signed {
             Refusal::Early
@@ -728,7 +738,7 @@ fn follows(
     Ok(())
 }
 
-/// The bytes of a segment from its start, as many as were read: no more than is needed for the next frame.
+/// The bytes of a segment from its start, read only as far as the next frame needs.
 struct Start {
     file: File,
     read: Vec<u8>,
@@ -736,7 +746,7 @@ struct Start {
 }
 
 impl Start {
-    /// Enough for a whole segment of ours, but for a large frame at its end.
+    /// Enough for a whole segment of this program's, except a large frame at its end.
     const USUAL: u64 = limits::SEGMENT + (1 << 20);
 
     fn new(file: File) -> Self {
@@ -751,7 +761,7 @@ impl Start {
         let (there, len) = (self.read.len() as u64, len.min(limits::SEGMENT_FILE));
         if there < len && !self.ended {
             let len = self.file.metadata()?.len().clamp(there, len) - there;
-            // A file that grows at this moment is read further the next time.
+            // If the file grows at this moment, the next call reads the rest.
             self.read
                 .reserve_exact(usize::try_from(len).map_err(io::Error::other)?);
             let read = (&self.file).take(len).read_to_end(&mut self.read)? as u64;
@@ -760,7 +770,7 @@ impl Start {
         Ok(())
     }
 
-    /// Reads so much that the frame at `offset` is whole, if the file has all of it.
+    /// Reads enough bytes to make the frame at `offset` whole, if the file has them.
     fn read_frame(&mut self, offset: usize) -> io::Result<()> {
         self.read_to(Self::USUAL)?;
         if !self.ended && frame::frame_len(&self.read[offset..]).is_none() {
@@ -773,19 +783,19 @@ impl Start {
         Ok(limits::READ_ALONE < self.file.metadata()?.len())
     }
 
-    /// Whether the frame at `offset` says that it unpacks to much, or does not say to how much.
+    /// Whether the frame at `offset` claims a large unpacked size, or none.
     fn has_large_frame(&self, offset: usize) -> bool {
         offset < self.read.len() && limits::READ_ALONE < envelope::claimed(&self.read[offset..])
     }
 
-    /// Whether a frame at `offset` may be whole when more is read.
+    /// Whether more bytes may make a frame at `offset` whole.
     fn has_more(&self, offset: usize) -> bool {
         let unread = !self.ended && (self.read.len() as u64) < limits::SEGMENT_FILE;
         unread && offset < self.read.len()
     }
 }
 
-/// The accepted bytes of a segment in an opened file; `None` if it holds others.
+/// The accepted bytes of a segment from an open file; `None` if the file's bytes differ.
 fn read_accepted(file: io::Result<File>, segment: &Segment) -> io::Result<Option<Vec<u8>>> {
     let bytes = opener::start_of(&mut file?, segment.bytes)?;
     let same = bytes.len() as u64 == segment.bytes
@@ -793,7 +803,7 @@ fn read_accepted(file: io::Result<File>, segment: &Segment) -> io::Result<Option
     Ok(Some(bytes).filter(|_| same))
 }
 
-/// The key of a journal in a session's map.
+/// A journal's key in a session's map.
 pub fn journal_key(device: &str, lane: Lane) -> String {
     format!("{device}/{}", lane.as_str())
 }

@@ -1,5 +1,5 @@
-//! Reading back what a session's journals hold: an edge's lines, one place's bytes, a snapshot's content. Only what was
-//! accepted is read; knows nothing of accepting.
+//! Reads the content of a session's journals back: an edge's lines, the bytes at one place, a
+//! snapshot's content. Reads accepted bytes only; knows nothing of accepting.
 
 use super::Vault;
 use super::frame::{self, Entry, Frame, Head};
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 
-/// Reads edges' lines back from the journals. Remembers the segment it read last, since edges follow each other.
+/// Reads edges' lines back from the journals. Caches the last segment: edges follow each other.
 pub struct JournalReader<'a> {
     vault: &'a Vault,
     journals: &'a BTreeMap<String, Journal>,
@@ -28,12 +28,12 @@ pub struct JournalReader<'a> {
 pub struct Place {
     journal: String,
     spot: Spot,
-    /// Where they begin in the entry's bytes.
+    /// Where the lines begin in the entry's bytes.
     start: usize,
     pub len: usize,
 }
 
-/// What one entry of a log holds.
+/// The content of one entry of a log.
 pub enum Run {
     Lines(Place, Vec<u8>),
     Piece(Place, Piece),
@@ -117,7 +117,7 @@ impl<'a> JournalReader<'a> {
         Err(lost())
     }
 
-    /// Calls `each` with every entry of a journal that was accepted, in order.
+    /// Calls `each` with every accepted entry of a journal, in order.
     pub fn scan(
         &self,
         journal: &Journal,
@@ -161,8 +161,8 @@ impl<'a> JournalReader<'a> {
         })
     }
 
-    /// Calls `each` with the lines of an edge of a log, entry by entry, and with where they lie. Of a record that was recorded
-    /// in pieces it gets the beginning, as a line: for showing only.
+    /// Calls `each` with the lines of an edge of a log and their place, entry by entry. For a
+    /// record stored in pieces, passes its beginning as a line: for display only.
     pub fn pieces(
         &self,
         edge: &Edge,
@@ -182,7 +182,7 @@ impl<'a> JournalReader<'a> {
         })
     }
 
-    /// Calls `each` with what an edge of a log holds, in order.
+    /// Calls `each` with the content of an edge of a log, in order.
     pub fn runs(
         &self,
         edge: &Edge,
@@ -249,7 +249,7 @@ impl<'a> JournalReader<'a> {
         }
     }
 
-    /// Whether a record that was recorded in pieces is what its id claims; true for everything else.
+    /// Whether a record stored in pieces matches its id; true for everything else.
     pub fn is_sound(&self, edge: &Edge) -> Result<bool, JournalError> {
         let mut record: Option<(LongLine, ChainId)> = None;
         self.entries(edge, |entry, _| {
@@ -263,7 +263,7 @@ impl<'a> JournalReader<'a> {
         Ok(record.is_none_or(|(line, tip)| line.end() == Some(tip)))
     }
 
-    /// Reads back what lies at one place.
+    /// Reads the bytes at one place.
     pub fn piece(&self, piece: &Place) -> Result<Vec<u8>, JournalError> {
         let lost = || JournalError::Lost {
             dir: piece.journal.clone(),
@@ -294,7 +294,7 @@ impl<'a> JournalReader<'a> {
         }
     }
 
-    /// What a path of edges holds: a log's lines, or the snapshot at its end.
+    /// The content of a path of edges: a log's lines, or the snapshot at its end.
     pub fn content(&self, kind: DocKind, path: &[&Edge]) -> Result<Vec<u8>, JournalError> {
         match kind {
             DocKind::Snapshot => self.snapshot(path),
@@ -308,8 +308,9 @@ impl<'a> JournalReader<'a> {
         }
     }
 
-    /// The content of the generation that is the one entry of `edge`; `before` gives the one before. `None` if it does not
-    /// follow from that, or is not what its id claims.
+    /// The content of the generation that is the one entry of `edge`; `before` returns the previous
+    /// one. `None` if the generation does not follow from the previous one, or does not match its
+    /// id.
     pub fn generation(
         &self,
         edge: &Edge,
@@ -344,8 +345,9 @@ impl<'a> JournalReader<'a> {
         let mut content = Vec::new();
         for edge in path {
             let (mut skip, mut wanted) = (edge.source.skip, edge.lines);
-            // An edge starts where the trie does or where another ends, so `content` is what its first entry builds on,
-            // unless lines before it are skipped: those are applied too, from the same entries.
+            // An edge starts at the trie's start or at another edge's end, so its first entry
+            // builds on `content`. If lines before it are skipped, they are applied too, from the
+            // same entries.
             self.entries(edge, |entry, _| {
                 let Entry::Whole {
                     after,
@@ -372,7 +374,8 @@ impl<'a> JournalReader<'a> {
                     rebuild(&content, head, tail, bytes).ok_or_else(|| JournalError::Lost {
                         dir: edge.source.device.clone(),
                     })?;
-                // The id vouches for the content: a middle that was applied to something else is noticed here.
+                // The id vouches for the content: a middle applied to a wrong base is detected
+                // here.
                 if after.then(&content) == tip {
                     Ok(())
                 } else {
@@ -386,7 +389,7 @@ impl<'a> JournalReader<'a> {
     }
 }
 
-/// The accepted frames that `bytes` begins with, some of them, with their lengths.
+/// The accepted frames at the start of `bytes`, up to a batch, with their lengths.
 pub(super) fn read_batch(
     journal: &Journal,
     bytes: &[u8],
@@ -411,8 +414,8 @@ pub(super) fn read_batch(
     frames.collect()
 }
 
-/// A snapshot's next generation from the one before. What is kept at both ends never overlaps, so that a generation holds no
-/// more than the one before and what was said anew.
+/// Builds a snapshot's next generation from the previous one. The kept head and tail never overlap,
+/// so a generation is no larger than the previous one plus the new bytes.
 pub fn rebuild(before: &[u8], head: u64, tail: u64, middle: Vec<u8>) -> Option<Vec<u8>> {
     if head == 0 && tail == 0 {
         return Some(middle);
@@ -517,7 +520,8 @@ impl LineSource for JournalReader<'_> {
 mod tests {
     use super::*;
 
-    /// F9: a 2 KB snapshot whose head and tail overlapped became a file of 2 GiB, doubling with each generation.
+    /// F9: a 2 KB snapshot whose head and tail overlapped became a file of 2 GiB, doubling with
+    /// each generation.
     #[test]
     fn a_generation_whose_ends_overlap_is_refused() {
         let before = b"0123456789";
@@ -546,7 +550,7 @@ mod tests {
         }
     }
 
-    /// F9: a snapshot does not grow without end by generations that each add a little.
+    /// F9: generations that each add a little do not make a snapshot grow without end.
     #[test]
     fn a_generation_larger_than_any_snapshot_is_refused() {
         let before = vec![b'x'; limits::CONTENT as usize];

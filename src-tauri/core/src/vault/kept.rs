@@ -1,5 +1,6 @@
-//! The safety copy: a hard link to each accepted segment. It costs nothing while the vault is as it was; when a
-//! folder is deleted, or a peer rewrites what we hold, the accepted bytes are still here.
+//! The safety copy: a hard link to each accepted segment. The copy takes no space while the vault
+//! is unchanged. When a folder is deleted or a peer rewrites its files, the accepted bytes are
+//! still here.
 
 use super::envelope::Sealed;
 use super::frame::{self, FrameHash};
@@ -28,11 +29,12 @@ impl Kept {
         &self.root
     }
 
-    /// Makes the kept file of `relative` the file that was opened as `file`, lies at `path` and begins with the bytes that
-    /// were `accepted`. A second call with the same file does nothing.
+    /// Keeps the file that was opened as `file` from `path`, and that begins with the `accepted`
+    /// bytes, as the safety copy of `relative`. A second call with the same file does nothing.
     ///
-    /// What lies at `path` may be exchanged at any moment. So the link is made first, and what it leads to is compared
-    /// with what was read; if that is another file, the bytes themselves are written, never the path's.
+    /// The file at `path` may be exchanged at any moment. So the link is made first, and its target
+    /// is compared with the file that was read. If they differ, the bytes themselves are written,
+    /// never those at the path.
     pub fn keep(
         &self,
         file: &File,
@@ -46,7 +48,7 @@ impl Kept {
             if opener::is_same(&known, &verified) {
                 return Ok(());
             }
-            // Accepted bytes only ever grow; whatever comes, the safety copy does not get shorter.
+            // Accepted bytes only ever grow, so the safety copy never gets shorter.
             if verified.len() < known.len() {
                 return Err(io::Error::other(
                     "it is shorter than the copy that was accepted before",
@@ -65,7 +67,7 @@ impl Kept {
         std::fs::rename(&next, &kept)
     }
 
-    /// Puts verified bytes in the place of a kept file that is not what was accepted.
+    /// Replaces a damaged safety copy with verified bytes.
     pub fn repair(&self, relative: &str, accepted: &[u8]) -> io::Result<()> {
         let kept = self.file(relative);
         let next = kept.with_extension("next");
@@ -78,7 +80,7 @@ impl Kept {
         opener::file_below(&self.root, relative)
     }
 
-    /// What lies in a directory of kept files; nothing where there is none.
+    /// Lists a directory of safety copies; empty if there is none.
     pub fn list(&self, relative: &str) -> io::Result<Vec<Listed>> {
         match opener::list_below(&self.root, relative, limits::NAMES) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -86,7 +88,7 @@ impl Kept {
         }
     }
 
-    /// Puts a kept file back where it was lost; says whether there was one.
+    /// Restores a lost file from its safety copy; returns whether there was one.
     pub fn restore(&self, relative: &str, lost: &Path) -> io::Result<bool> {
         let Ok(mut file) = self.open(relative) else {
             return Ok(false);
@@ -101,10 +103,10 @@ impl Kept {
     }
 }
 
-/// Links `next` to what lies at `path`; says whether that is the file that was verified, or one with the same bytes.
+/// Links `next` to the file at `path`. Returns whether it is the verified file or has its bytes.
 fn is_linked(path: &Path, next: &Path, verified: &Metadata, accepted: &[u8]) -> io::Result<bool> {
     if std::fs::hard_link(path, next).is_err() {
-        // A file system without hard links, or nothing lies there any more.
+        // The file system has no hard links, or the file is gone.
         return Ok(false);
     }
     let Ok(mut linked) = opener::file(next) else {
@@ -121,8 +123,9 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Frames of each journal of a device that the safety copies hold, by its directory below the device's. `known` gives
-/// what is remembered of a journal: where that has all bytes of the copies, they are not read.
+/// Counts the frames of each of a device's journals in the safety copies, by the directory below
+/// the device's. `known` returns the remembered journal: if it covers all bytes of the copies, they
+/// are not read.
 pub fn kept_frames<'a>(
     vault: &Vault,
     device: &str,
@@ -176,7 +179,7 @@ pub fn kept_frames<'a>(
     found
 }
 
-/// Goes on counting the frames that follow each other. None is unpacked.
+/// Continues to count consecutive frames, without unpacking any.
 fn follow(
     mut bytes: &[u8],
     (mut frames, mut last): (u64, Option<FrameHash>),
@@ -226,7 +229,7 @@ mod tests {
         assert_eq!(std::fs::read(&file).expect("read"), b"all of it");
     }
 
-    /// F7: between the reading of a file and the link to it, another one took its place.
+    /// F7: between reading a file and linking to it, another file took its place.
     #[test]
     fn what_is_kept_is_what_was_read_and_not_what_lies_at_the_path() {
         let home = tempfile::tempdir().expect("tempdir");
@@ -244,7 +247,7 @@ mod tests {
             );
             std::fs::remove_file(kept.file("a/0001")).expect("remove");
         }
-        // Nor a link that leads elsewhere, nor nothing.
+        // The same for a link that leads elsewhere and for a missing file.
         #[cfg(unix)]
         {
             std::fs::remove_file(&file).expect("remove");

@@ -1,5 +1,5 @@
-//! The device's own signing key: made once, kept in `<home>/keys/device.key`, used to sign every frame.
-//! Does not know what is signed; who vouches for the key is `card`.
+//! The device's own signing key: created once, kept in `<home>/keys/device.key`, signs every frame.
+//! Knows neither what is signed nor who vouches for the key (see `card`).
 
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
@@ -25,7 +25,7 @@ pub enum KeyError {
         #[source]
         source: io::Error,
     },
-    /// Never replaced silently: what this device signed would no longer be its own.
+    /// Never replaced silently: this device's earlier signatures would no longer be its own.
     #[error("the device key {} is damaged: {reason}", .path.display())]
     Damaged { path: PathBuf, reason: String },
     #[error("the system gives no random numbers: {0}")]
@@ -33,8 +33,8 @@ pub enum KeyError {
 }
 
 impl DeviceKey {
-    /// Loads the key of this home, making it first where there is none. Of two processes that make one at the same
-    /// moment both end with the same key; a crash leaves either no key or a whole one.
+    /// Loads the key of this home and creates it first if there is none. Two processes that create
+    /// one at the same moment end with the same key. A crash leaves either no key or a whole one.
     pub fn load_or_create(home: &Path) -> Result<Self, KeyError> {
         let path = home.join("keys").join("device.key");
         match Self::load(&path) {
@@ -53,7 +53,7 @@ impl DeviceKey {
         self.0.verifying_key().to_bytes()
     }
 
-    /// Makes a key from 32 bytes that nobody else knows.
+    /// Makes a key from 32 secret bytes.
     pub fn from_secret(secret: &[u8; 32]) -> Self {
         Self(SigningKey::from_bytes(secret))
     }
@@ -67,7 +67,7 @@ impl DeviceKey {
             path: path.into(),
             reason: error.to_string(),
         })?;
-        // A copied or restored home may have lost its modes.
+        // A copied or restored home may have lost its file modes.
         keep_private(path, 0o600).map_err(|source| KeyError::Write {
             path: path.into(),
             source,
@@ -97,8 +97,8 @@ impl DeviceKey {
     }
 }
 
-/// True if `signature` over `message` is by the holder of `public`. Strict: weak keys and non-canonical encodings
-/// are refused, so that all devices give the same answer.
+/// Whether the holder of `public` made `signature` over `message`. Strict: weak keys and
+/// non-canonical encodings are refused, so that all devices give the same answer.
 pub fn verify(public: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
     match VerifyingKey::from_bytes(public) {
         Ok(key) => key
@@ -108,7 +108,7 @@ pub fn verify(public: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
     }
 }
 
-/// Writes a file that was not there, whole or not at all, readable by the user alone.
+/// Writes a new file, whole or not at all, readable by the user alone.
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let dir = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     std::fs::create_dir_all(dir)?;
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_weak_key_vouches_for_nothing() {
-        // The neutral point as a key and as R with S = 0 passes a lax check for every message.
+        // A lax check accepts the neutral point as key and as R with S = 0 for every message.
         let mut neutral = [0; 32];
         neutral[0] = 1;
         let mut signature = [0; 64];

@@ -1,4 +1,4 @@
-//! The vault: one folder tree a device and lane, holding journals that only their owner appends to.
+//! The vault: one folder tree per device and lane, with journals that only their owner appends to.
 //! Knows files, frames and signatures; knows nothing of Syncthing or of tools' stores.
 
 pub mod card;
@@ -29,7 +29,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A path below the vault: `<device>/<lane>/<tool>/<project>/<session>/<NNNN>.jsonl.zst`, always with `/`.
+/// A path below the vault: `<device>/<lane>/<tool>/<project>/<session>/<NNNN>.jsonl.zst`, always
+/// with `/`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VaultPath {
     pub device: String,
@@ -39,14 +40,14 @@ pub struct VaultPath {
     pub segment: u32,
 }
 
-/// Where the vault and its safety copy are.
+/// The places of the vault and of its safety copy.
 #[derive(Clone, Debug)]
 pub struct Vault {
     root: PathBuf,
     remains: PathBuf,
     pub kept: Kept,
     pub quarantine: Quarantine,
-    /// Held by whoever reads a large frame ([`limits::READ_ALONE`]).
+    /// Locked while a large frame is read ([`limits::READ_ALONE`]).
     large: Arc<Mutex<()>>,
 }
 
@@ -61,7 +62,7 @@ impl Vault {
         }
     }
 
-    /// Waits until no other large frame is read.
+    /// Waits until no other large frame is being read.
     fn large_turn(&self) -> MutexGuard<'_, ()> {
         self.large.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -70,12 +71,13 @@ impl Vault {
         &self.root
     }
 
-    /// Unfinished last lines of files that were written anew: beside the vault, since they belong to no journal.
+    /// Unfinished last lines of files that were rewritten. Kept beside the vault, for they belong
+    /// to no journal.
     pub fn remains(&self) -> &Path {
         &self.remains
     }
 
-    /// The folder Syncthing replicates for a device and lane.
+    /// The folder that Syncthing replicates for a device and lane.
     pub fn lane_dir(&self, device: &str, lane: Lane) -> PathBuf {
         self.root.join(device).join(lane.as_str())
     }
@@ -84,17 +86,17 @@ impl Vault {
         self.root.join(relative)
     }
 
-    /// Opens a file below the vault as what it is: another device's, or anybody's.
+    /// Opens a file below the vault as untrusted, whichever device wrote it.
     pub fn open(&self, relative: &str) -> io::Result<File> {
         opener::file_below(&self.root, relative)
     }
 
-    /// Opens a file of this device's own below the vault for reading and appending.
+    /// Opens one of this device's own files below the vault for reading and appending.
     fn append(&self, relative: &str, new: bool) -> io::Result<File> {
         opener::append_below(&self.root, relative, new)
     }
 
-    /// What lies in a directory below the vault, no more than anybody needs; nothing where there is none.
+    /// Lists a directory below the vault, up to a limit; empty if there is none.
     pub fn list(&self, relative: &str) -> io::Result<Vec<Listed>> {
         match opener::list_below(&self.root, relative, limits::NAMES) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -115,7 +117,7 @@ impl VaultPath {
         )
     }
 
-    /// Reads a path as a lane folder reports it; `None` for everything that is no segment of ours.
+    /// Parses a path as a lane folder reports it; `None` if the path is no segment.
     pub fn parse(device: &str, lane: Lane, in_lane: &str) -> Option<Self> {
         let parts: Vec<&str> = in_lane.split(['/', '\\']).collect();
         let [tool, project, session, file] = parts[..] else {
@@ -140,7 +142,7 @@ impl VaultPath {
         })
     }
 
-    /// Whether a key that another device names can be one of a journal: both parts are plain directory names.
+    /// Whether a key from another device can be a journal's: both parts are plain directory names.
     pub fn is_key(key: &SessionKey) -> bool {
         plain(key.tool.as_str()) && plain(&key.hash)
     }
@@ -156,7 +158,7 @@ impl VaultPath {
         )
     }
 
-    /// The path of a segment as the lane's folder names it.
+    /// The path of a segment within its lane's folder.
     pub fn in_lane(&self) -> String {
         format!(
             "{}/{}/{}/{}",

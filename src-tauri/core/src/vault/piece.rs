@@ -1,21 +1,22 @@
-//! One record of a log that is larger than a frame may be: recorded in pieces, one behind the other in one journal. It counts
-//! when all of them are there and give the chain id that they claim; who reads them never holds them all.
+//! A log record larger than a frame may be. It is recorded in consecutive pieces of one journal,
+//! and counts once all pieces are present and match the chain id they claim. Readers never hold it
+//! whole.
 
 use super::limits;
 use crate::session::{ChainId, DocName, Spot};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A piece of one line, the line end included in the last one.
+/// A piece of one line; the last piece includes the line end.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Piece {
     pub doc: DocName,
     pub at: String,
-    /// Those of the whole record.
+    /// `after`, `tip` and `replaces` are those of the whole record.
     pub after: ChainId,
     pub tip: ChainId,
     pub replaces: Option<ChainId>,
-    /// Its number, from 0, and how many there are.
+    /// The piece's number, from 0; `of` is the number of pieces.
     pub n: u32,
     pub of: u32,
     /// Bytes of the whole record.
@@ -26,7 +27,7 @@ pub struct Piece {
 /// A record of which some pieces are accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Open {
-    /// Where its first piece lies, and that entry's number among the entries of its doc.
+    /// Place of the first piece, and that entry's number among the entries of its doc.
     pub spot: Spot,
     pub first: u64,
     pub at: String,
@@ -40,18 +41,18 @@ pub struct Open {
     bytes: u64,
 }
 
-/// What came of a piece.
+/// The result of adding a piece.
 #[derive(Debug, PartialEq)]
 pub enum Added {
-    /// Others are to come.
+    /// More pieces are to come.
     More,
-    /// It was the last one.
+    /// The record is complete.
     All(Open),
-    /// It is none that follows, or more than any record has.
+    /// The piece does not follow, or exceeds the limits of a record.
     Refused,
 }
 
-/// Takes the next piece of a doc. A first one begins anew: its writer gave up what was before it.
+/// Takes the next piece of a doc. A first piece starts again: the writer abandoned earlier ones.
 pub fn add(open: &mut BTreeMap<DocName, Open>, piece: &Piece, spot: Spot, number: u64) -> Added {
     let before = open.remove(&piece.doc);
     let len = piece.bytes.len() as u64;
@@ -170,7 +171,7 @@ mod tests {
             ),
             "{done:?}"
         );
-        // Given up, and begun anew.
+        // Abandoned, and started again.
         let again = [&all[..2], &all[..]].concat();
         assert!(matches!(fold(&again)[4], Added::All(Open { first: 2, .. })));
     }

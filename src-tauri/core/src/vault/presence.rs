@@ -1,5 +1,5 @@
-//! `device.json` in a device's live folder: who it is, whom it knows, what is open on it right now. Signed, because
-//! other devices pass it on.
+//! `device.json` in a device's live folder: its identity, the devices it knows, the sessions open
+//! on it now. Signed, because other devices relay the file.
 
 use super::card::Card;
 use super::keys::{DeviceKey, verify};
@@ -20,19 +20,19 @@ pub struct Presence {
     pub card: Card,
     pub name: String,
     pub at: Hlc,
-    /// Where its Syncthing can be reached: devices it was only proposed to have no other way to know.
+    /// The addresses of its Syncthing. Devices that were only proposed cannot learn them otherwise.
     #[serde(default)]
     pub addresses: Vec<String>,
-    /// Devices that it approves: to them, and to nobody else, others pass its folders on.
+    /// Devices that this one approves. Others relay its folders to these devices only.
     pub paired: Vec<Known>,
-    /// Of versions that passed on folders of devices they were not paired with; always empty now.
+    /// Written by versions that relayed folders of unpaired devices; always empty now.
     pub carried: Vec<Known>,
-    /// Sessions open on it.
+    /// Sessions open on this device.
     pub live: Vec<Open>,
-    /// Devices it is about to leave.
+    /// Devices that this one is about to leave.
     pub goodbye: Vec<DeviceId>,
-    /// How many frames of each device's list it has read, by short id: whoever waits for a revocation to be heard sees
-    /// it here.
+    /// How many frames of each device's list this one has read, by short id. Shows whether a
+    /// revocation has arrived.
     #[serde(default)]
     pub heard: BTreeMap<String, u64>,
 }
@@ -75,7 +75,7 @@ fn message(body: &str) -> Vec<u8> {
     [b"session-roam v1 hello\n", body.as_bytes()].concat()
 }
 
-/// Writes the file anew (temp file and rename: a reader sees the old or the new one).
+/// Writes the file by temp file and rename: a reader sees the old version or the new one.
 pub fn write(lane_dir: &Path, presence: &Presence, key: &DeviceKey) -> io::Result<()> {
     let body = serde_json::to_string(presence).map_err(io::Error::other)?;
     let sig = BASE64.encode(&key.sign(&message(&body)));
@@ -88,13 +88,13 @@ pub fn write(lane_dir: &Path, presence: &Presence, key: &DeviceKey) -> io::Resul
     std::fs::rename(next, lane_dir.join(FILE))
 }
 
-/// Reads and verifies the file of the device whose folder this is; gives its frame key too.
+/// Reads and verifies the file of the device that owns the folder; also returns its frame key.
 pub fn read(lane_dir: &Path, short: &str) -> Result<(Presence, [u8; 32]), PresenceError> {
     let (root, name) = (
         lane_dir.ancestors().nth(2).unwrap_or(lane_dir),
         lane_dir.join(FILE),
     );
-    // The device's folder and its lane are names in the vault like all below them.
+    // The device's folder and its lane are names in the vault, like every name below them.
     let below: Vec<_> = name
         .strip_prefix(root)
         .unwrap_or(&name)
@@ -121,7 +121,7 @@ pub fn read(lane_dir: &Path, short: &str) -> Result<(Presence, [u8; 32]), Presen
     }
 }
 
-/// Leaves no more of it than anybody has use for.
+/// Shortens all fields to their limits.
 fn bound(presence: &mut Presence) {
     presence.name = shown(&presence.name);
     presence.addresses.truncate(limits::KNOWN);

@@ -1,6 +1,7 @@
-//! Journals and device files that ended the engine. While foreign bytes that were never accepted are worked on, a small
-//! file says which; one that is left behind by a crash, a kill or a panic counts against what it names. After two in a row
-//! it is not read any more until the user releases it. Knows names only, not what is wrong with them.
+//! Journals and device files that ended the engine. A small marker file names the foreign bytes
+//! being processed while they are not accepted yet. A marker left behind by a crash, a kill or a
+//! panic counts as a failure of the named file. After two failures in a row, the file is not read
+//! until the user releases it. Knows names only, not what is wrong with the files.
 
 use crate::opener::{self, Kind};
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
-/// So many failures in a row, and it is set aside.
+/// After this many failures in a row, a name is set aside.
 const MOST: u32 = 2;
 
 #[derive(Clone, Debug)]
@@ -17,7 +18,7 @@ pub struct Quarantine(Arc<Places>);
 
 #[derive(Debug)]
 struct Places {
-    /// One file for each name that is worked on.
+    /// One file for each name that is being processed.
     reading: PathBuf,
     /// Failures by name, as JSON.
     list: PathBuf,
@@ -26,7 +27,8 @@ struct Places {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Only an engine marks: whose own journals are never foreign.
+    /// This device, whose journals are never foreign. Only the engine sets it; else nothing is
+    /// marked.
     own: Option<String>,
     failures: BTreeMap<String, u32>,
     working: BTreeMap<u64, Working>,
@@ -39,7 +41,7 @@ struct Working {
     names: BTreeSet<String>,
 }
 
-/// Some work on foreign bytes. When it is over, what was marked meanwhile did no harm; unless it ends in a panic.
+/// Work on foreign bytes. Names marked during the work did no harm once it ends, unless by a panic.
 #[derive(Debug)]
 pub struct Work {
     quarantine: Quarantine,
@@ -56,11 +58,12 @@ impl Quarantine {
         }))
     }
 
-    /// Counts what the run before left behind, and from now on marks what is read of others than `own`.
+    /// Counts the markers of the previous run, and from now on marks files of devices other than
+    /// `own`.
     pub fn start(&self, own: &str) -> io::Result<()> {
         let mut state = self.state();
         state.failures = match opener::read(&self.0.list, opener::SMALL) {
-            // A list that cannot be read is no reason not to start; what does harm is counted again.
+            // An unreadable list must not prevent the start; harmful files are counted again.
             Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
             Err(_) => BTreeMap::new(),
         };
@@ -79,7 +82,7 @@ impl Quarantine {
         self.write(&state)
     }
 
-    /// Whether it is set aside.
+    /// Whether a name is set aside.
     pub fn holds(&self, name: &str) -> bool {
         self.state()
             .failures
@@ -87,7 +90,7 @@ impl Quarantine {
             .is_some_and(|failures| MOST <= *failures)
     }
 
-    /// Everything that is set aside.
+    /// All names that are set aside.
     pub fn held(&self) -> Vec<String> {
         let state = self.state();
         state
@@ -98,14 +101,14 @@ impl Quarantine {
             .collect()
     }
 
-    /// Forgets the failures of one; says whether there were any.
+    /// Forgets the failures of a name; returns whether there were any.
     pub fn release(&self, name: &str) -> io::Result<bool> {
         let mut state = self.state();
         let known = state.failures.remove(name).is_some();
         self.write(&state).map(|()| known)
     }
 
-    /// Begins some work on this thread.
+    /// Begins work on this thread.
     pub fn work(&self) -> Work {
         let mut state = self.state();
         let number = state.next;
@@ -123,8 +126,8 @@ impl Quarantine {
         }
     }
 
-    /// Says that bytes of another device are about to be read which were never accepted: before they are. Nothing is synced
-    /// to the disk: what must be outlived is the end of this process, not of the machine.
+    /// Marks a name before bytes of another device that were never accepted are read. The marker is
+    /// not synced to disk: it must survive this process, not the machine.
     pub fn mark(&self, device: &str, name: &str) -> io::Result<()> {
         let mut state = self.state();
         if state.own.as_ref().is_none_or(|own| own == device) {
@@ -185,7 +188,8 @@ impl Drop for Work {
                 }
                 false => changed |= state.failures.remove(&name).is_some(),
             }
-            // One that stays counts at the next start, and is cleared by the reading after that.
+            // A marker that cannot be removed counts at the next start and is cleared by the next
+            // reading.
             let _ = std::fs::remove_file(self.quarantine.marker(&name));
         }
         if changed {
@@ -204,7 +208,7 @@ mod tests {
         quarantine
     }
 
-    /// A run that ended while it read `name`.
+    /// A run that ended while reading `name`.
     fn crash(home: &Path, name: &str) {
         let quarantine = begun(home);
         let work = quarantine.work();
@@ -212,7 +216,7 @@ mod tests {
         std::mem::forget(work);
     }
 
-    /// F9: a journal that ends the engine at each start.
+    /// F9: a journal that ended the engine at each start.
     #[test]
     fn what_ended_the_engine_twice_is_set_aside_until_it_is_released() {
         let home = tempfile::tempdir().expect("home");

@@ -1,5 +1,6 @@
-//! Which directories are watched at this moment: the roots that exist, and for those that do not the nearest parent,
-//! until they appear. Works on real paths (macOS reports those) and gives back paths as the roots were written.
+//! Decides which directories are watched: the roots that exist, and the nearest existing parent of
+//! each other root until that root appears. Works on real paths (as macOS reports them) and returns
+//! paths as the roots were given.
 
 use super::Watcher;
 use crate::session::Problem;
@@ -12,31 +13,31 @@ use std::time::{Duration, Instant};
 pub struct Attachments {
     watcher: notify::Result<Watcher>,
     roots: Vec<Root>,
-    /// Roots that exist, with their real paths.
+    /// Existing roots with their real paths.
     present: Vec<(Root, PathBuf)>,
-    /// For each root that does not exist the path whose appearance brings it nearer.
+    /// For each missing root, the path whose appearance is the next step towards it.
     awaited: Vec<PathBuf>,
-    /// What was asked of the watcher, by real path.
+    /// The requested watches, by real path.
     watched: BTreeMap<PathBuf, Watched>,
 }
 
 struct Watched {
     deep: bool,
     file: FileId,
-    /// Why not, and when it is tried again.
+    /// The problem of a failed watch, and when to try again.
     failed: Option<(Instant, Problem)>,
 }
 
-/// What `apply` achieved.
+/// The result of `apply`.
 pub struct Outcome {
-    /// Roots, as given, that are watched from now on and were not before.
+    /// Roots, as given, whose watch is new.
     pub attached: Vec<PathBuf>,
     pub problem: Option<(&'static str, Problem)>,
 }
 
-/// A watch that failed is tried again after this long.
+/// A failed watch is tried again after this long.
 const RETRY: Duration = Duration::from_secs(60);
-/// Parents appear while they are looked for; so often the look is repeated at most.
+/// Parents may appear while the watches are set up; the setup is repeated at most this often.
 const MAX_ROUNDS: usize = 16;
 const LIMIT: &str = "watch_limit";
 const FAILED: &str = "watch_failed";
@@ -62,8 +63,8 @@ impl Attachments {
         }
     }
 
-    /// Watches what should be watched and is not, and the other way round. Repeats until nothing appears any more
-    /// between looking and watching.
+    /// Adds missing watches and removes superfluous ones. Repeats until nothing new appears between
+    /// resolving and watching.
     pub fn apply(&mut self, now: Instant) -> Outcome {
         let mut attached = Vec::new();
         for _round in 0..MAX_ROUNDS {
@@ -80,7 +81,7 @@ impl Attachments {
         }
     }
 
-    /// Notices what events did not tell: directories that were exchanged for others of the same name.
+    /// Detects changes without an event: directories replaced by others of the same name.
     pub fn check(&mut self) {
         let exchanged: Vec<PathBuf> = self
             .watched
@@ -91,17 +92,17 @@ impl Attachments {
         exchanged.iter().for_each(|path| self.unwatch(path));
     }
 
-    /// True if the watches must be looked at again because of this event.
+    /// Whether this event requires a new setup of the watches.
     pub fn is_structural(&mut self, path: &Path, vanishes: bool) -> bool {
         if vanishes && self.watched.contains_key(path) {
-            // A directory of the same name may be there again; the watch was on the one that went.
+            // A directory of the same name may exist again; the watch was on the one that vanished.
             self.unwatch(path);
             return true;
         }
         self.awaited.iter().any(|awaited| awaited == path)
     }
 
-    /// The path as its root was given, or `None` if it is none of a root's.
+    /// The path in the form in which its root was given; `None` if it belongs to no root.
     pub fn as_given(&self, path: &Path) -> Option<PathBuf> {
         let holds = |root: &Root, real: &Path| match root.deep {
             true => path.starts_with(real),
@@ -120,7 +121,7 @@ impl Attachments {
         })
     }
 
-    /// A watch failed afterwards, on a directory that appeared.
+    /// Notes that a watch failed later, on a directory that appeared.
     pub fn failed(&mut self, error: &notify::Error) {
         let Some(problem) = problem_of(error, error.paths.first().map(PathBuf::as_path)) else {
             return;
@@ -137,8 +138,8 @@ impl Attachments {
         }
     }
 
-    /// Finds out which roots exist, and what to watch: real path and whether deep. What lies below a deep watch needs
-    /// none of its own.
+    /// Finds out which roots exist and what to watch: the real path, and whether deep. A path below
+    /// a deep watch needs no watch of its own.
     fn resolve(&mut self) -> BTreeMap<PathBuf, bool> {
         let mut wanted: BTreeMap<PathBuf, bool> = BTreeMap::new();
         self.present.clear();
@@ -232,7 +233,8 @@ impl Attachments {
             Ok(watcher) => watcher,
             Err(error) => return problem_of(error, Some(path)),
         };
-        // A directory that vanishes while the tree is walked ends the walk (notify 8.2, read 2026-11-23): walk again.
+        // A directory that vanishes during the tree walk ends the walk (notify 8.2, read
+        // 2026-11-23), so the walk is repeated.
         let mut result = watcher.watch(path, mode);
         for _attempt in 0..3 {
             if matches!(&result, Err(error) if is_gone(error)) && path.exists() {
@@ -245,7 +247,7 @@ impl Attachments {
     fn unwatch(&mut self, path: &Path) {
         self.watched.remove(path);
         if let Ok(watcher) = &mut self.watcher {
-            // It may be gone already, together with its directory.
+            // The watch may be gone already, together with its directory.
             let _ = watcher.unwatch(path);
         }
     }
@@ -283,7 +285,8 @@ fn is_gone(error: &notify::Error) -> bool {
     }
 }
 
-/// What to tell of an error. `None` for what passes by itself: a path that is gone is watched again when it appears.
+/// The problem to report for an error. `None` for errors that pass: a missing path is watched again
+/// when it appears.
 fn problem_of(error: &notify::Error, path: Option<&Path>) -> Option<Problem> {
     if is_gone(error) {
         return None;
@@ -315,7 +318,7 @@ fn is_limit(error: &notify::Error) -> bool {
     }
 }
 
-/// Which directory a path leads to, not just what it is called.
+/// Identifies the directory that a path leads to, not only its name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct FileId(Option<(u64, u64)>);
 
@@ -330,7 +333,7 @@ impl FileId {
         )
     }
 
-    /// Only whether it is there: a watched directory can't be exchanged while its handle is open.
+    /// Only whether the path exists: a watched directory cannot be replaced while a handle is open.
     #[cfg(not(unix))]
     fn of(path: &Path) -> Self {
         Self(path.exists().then_some((0, 0)))

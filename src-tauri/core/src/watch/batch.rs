@@ -1,4 +1,4 @@
-//! Gathers touched paths until it is time to tell them: a burst of events becomes one.
+//! Collects touched paths until it is time to report them: a burst of events becomes one.
 
 use super::{Pace, WatchEvent};
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,22 +8,23 @@ use std::time::{Duration, Instant, SystemTime};
 #[derive(Debug, Default)]
 pub struct Batch {
     paths: BTreeSet<PathBuf>,
-    /// Of these, those that may be new directories.
+    /// The touched paths that may be new directories.
     fresh: BTreeSet<PathBuf>,
     all: bool,
     /// When the first and the last event came.
     span: Option<(Instant, Instant)>,
-    /// New directories to be listed once more, and how they looked the first time.
+    /// New directories to be listed once more, with their first listing.
     again: Option<(Instant, BTreeMap<PathBuf, Listing>)>,
 }
 
-/// What is below a directory: length and modification time by path. `None` if it is too much.
+/// The entries below a directory: length and modification time by path. `None` if too many.
 type Listing = Option<BTreeMap<PathBuf, (u64, Option<SystemTime>)>>;
 
-/// More than this and everything is looked at instead.
+/// Beyond this number of paths, everything is scanned instead.
 const MAX_PATHS: usize = 4096;
-/// Between the creation of a directory and the watch on it files may appear unseen: the watch is added only after the
-/// creation was told (notify 8.2, read 2026-11-23). By now it surely is.
+/// Files may appear unseen between the creation of a directory and its watch, which is added only
+/// after the creation was reported (notify 8.2, read 2026-11-23). After this delay the watch
+/// exists.
 const SECOND_LOOK: Duration = Duration::from_millis(250);
 
 impl Batch {
@@ -41,7 +42,7 @@ impl Batch {
         self.mark(now);
     }
 
-    /// When `take` has something to say.
+    /// When `take` has something to report.
     pub fn due(&self, pace: &Pace) -> Option<Instant> {
         let told = self
             .span
@@ -50,7 +51,7 @@ impl Batch {
         told.into_iter().chain(again).min()
     }
 
-    /// What came together so far.
+    /// The changes collected so far.
     pub fn take(&mut self, now: Instant) -> Option<WatchEvent> {
         self.look_again(now);
         for dir in std::mem::take(&mut self.fresh) {
@@ -78,7 +79,7 @@ impl Batch {
         again.insert(dir, listing);
     }
 
-    /// Lists the directories that were new a moment ago once more; what differs was not reported.
+    /// Lists recently created directories once more and adds differences that were not reported.
     fn look_again(&mut self, now: Instant) {
         let Some((_, dirs)) = self.again.take_if(|(due, _)| *due <= now) else {
             return;
@@ -107,7 +108,7 @@ fn list(dir: &Path) -> Listing {
     let mut found = BTreeMap::new();
     let mut waiting = vec![dir.to_owned()];
     while let Some(dir) = waiting.pop() {
-        // A directory that vanished meanwhile has its own event.
+        // A directory that has vanished meanwhile causes an event of its own.
         for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
             if MAX_PATHS <= found.len() {
                 return None;
@@ -117,7 +118,7 @@ fn list(dir: &Path) -> Listing {
             if stat.is_dir() {
                 waiting.push(entry.path());
             }
-            // A directory's own times change with each entry, which is listed itself.
+            // A directory's own times change with each entry, and each entry is listed itself.
             found.insert(
                 entry.path(),
                 if stat.is_dir() {

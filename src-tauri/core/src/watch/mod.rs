@@ -1,5 +1,5 @@
-//! Says "look here" when files of the tools' stores change. Carries no truth: a lost, doubled or self-made event does
-//! no harm, because the engine looks for itself. Reads no file's content.
+//! Reports where files of the tools' stores changed. Events carry no truth: lost, doubled and
+//! self-made events do no harm, because the engine scans for itself. Reads no file's content.
 //!
 //! One thread owns the watches; it sleeps until the system reports something or the poll is due.
 
@@ -18,27 +18,29 @@ use std::time::{Duration, Instant};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WatchEvent {
-    /// These paths changed, appeared or vanished; each once, in order. Paths begin as the roots were given.
+    /// These paths changed, appeared or vanished; each once, in order, and in the form of the
+    /// roots.
     Touched(Vec<PathBuf>),
-    /// More happened than can be named.
+    /// More changes than can be listed.
     ScanAll,
-    /// Time for a look by stat alone, in case an event was lost.
+    /// Time for a scan by stat alone, in case an event was lost.
     Poll,
-    /// Told once until it is over. Watching goes on as far as it can, the poll comes more often.
+    /// Reported once until it is over. Watching continues where possible, and polls are more
+    /// frequent.
     Problem(Problem),
     /// The problem with this code is over.
     Recovered { code: &'static str },
 }
 
-/// How long is waited for what.
+/// The delays of the watch.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// A batch goes out when nothing came for this long …
+    /// A batch is sent when no event came for this long …
     pub window: Duration,
     /// … or this long after its first event.
     pub ceiling: Duration,
     pub poll: Duration,
-    /// The poll as long as not everything can be watched.
+    /// The poll interval while not everything can be watched.
     pub poll_blind: Duration,
 }
 
@@ -69,8 +71,9 @@ enum Signal {
 type Watcher = Box<dyn notify::Watcher + Send>;
 
 impl Watch {
-    /// Begins to watch. Returns at once; each root is reported as touched as soon as it is watched, so that nothing
-    /// falls between a first look and the first event. `notify` is called from the watching thread.
+    /// Starts to watch and returns at once. Each root is reported as touched as soon as its watch
+    /// exists, so that no change is lost between a first scan and the first event. `notify` is
+    /// called on the watching thread.
     pub fn start(
         roots: Vec<Root>,
         notify: impl Fn(WatchEvent) + Send + Sync + 'static,
@@ -96,13 +99,13 @@ impl Watch {
         }
     }
 
-    /// Watches these directories from now on.
+    /// Replaces the watched directories.
     pub fn update(&self, roots: Vec<Root>) {
         // Fails only after the end.
         let _ = self.tx.send(Signal::Roots(roots));
     }
 
-    /// Ends watching; no event comes after it returns.
+    /// Stops watching; no event comes after this returns.
     pub fn stop(mut self) {
         self.end();
     }
@@ -112,7 +115,7 @@ impl Watch {
         if let Some(thread) = self.thread.take()
             && thread.thread().id() != std::thread::current().id()
         {
-            // A panic in the callback has been printed already.
+            // A panic in the callback has already been printed.
             let _ = thread.join();
         }
     }
@@ -126,7 +129,7 @@ impl Drop for Watch {
 
 fn system_watcher(tx: Sender<Signal>) -> notify::Result<Watcher> {
     let handler = move |event: notify::Result<notify::Event>| {
-        // Opening and closing is what reading does too, ours included.
+        // Reading opens and closes files too, including this program's own reading.
         let is_reading = matches!(&event, Ok(event) if matches!(event.kind, EventKind::Access(_)) && !event.need_rescan());
         if !is_reading {
             let _ = tx.send(Signal::Disk(event));
@@ -144,7 +147,7 @@ struct Loop {
     attachments: Attachments,
     batch: Batch,
     next_poll: Instant,
-    /// The problem that was told and is not over.
+    /// The code of the reported problem that is not over.
     told: Option<&'static str>,
 }
 
@@ -231,7 +234,7 @@ impl Loop {
         }
     }
 
-    /// Brings the watches in line with the roots and tells what came of it.
+    /// Updates the watches to match the roots and reports the result.
     fn attach(&mut self) {
         let now = Instant::now();
         let Outcome { attached, problem } = self.attachments.apply(now);
@@ -263,7 +266,7 @@ fn vanishes(kind: EventKind) -> bool {
     )
 }
 
-/// Files may have been put into a new directory before it was watched: its content has to be listed.
+/// Files may have been created in a new directory before its watch, so its content must be listed.
 fn may_be_new_directory(kind: EventKind) -> bool {
     match kind {
         EventKind::Create(CreateKind::File) => false,

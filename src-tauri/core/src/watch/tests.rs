@@ -1,4 +1,4 @@
-//! Real files and the system's own watcher; a false one only where the system would have to be broken first.
+//! Real files and the system's own watcher; a fake only where the system would have to be broken.
 
 use super::*;
 use std::io::Write;
@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 
-/// Long enough for a busy machine; what matters is that it is far below the poll, which these tests switch off.
+/// Long enough for a busy machine, and far below the poll, which these tests switch off.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 fn no_poll() -> Pace {
@@ -40,7 +40,7 @@ impl Seen {
         }
     }
 
-    /// Watching `root`, its first report taken.
+    /// Watches `root` and consumes its first report.
     fn on(root: &Path) -> Self {
         let seen = Self::start(vec![deep(root)]);
         seen.until(root);
@@ -137,7 +137,7 @@ fn a_root_that_is_deleted_and_made_again_is_watched_again() {
         std::fs::remove_dir_all(&root).unwrap();
         std::fs::create_dir(&root).unwrap();
         let path = root.join(name);
-        // Until the watch is there again the root itself is what is reported; then each append is.
+        // Until the watch exists again, only the root is reported; afterwards each append is.
         let start = Instant::now();
         loop {
             append(&path, "1\n");
@@ -247,11 +247,11 @@ fn nothing_is_reported_after_stop() {
     let Seen { watch, events } = Seen::on(dir.path());
     append(&dir.path().join("file"), "1\n");
     watch.stop();
-    // The callback, and with it the sender, died with the thread that was joined.
+    // The callback, and with it the sender, ended with the joined thread.
     assert!(events.iter().count() <= 1);
 }
 
-/// Refuses deep watches with `error` as long as `refusals` last, and keeps the way back for events.
+/// Refuses deep watches with `error` while `refusals` last, and keeps the channel for events.
 struct Refusing {
     refusals: Arc<AtomicUsize>,
     kind: fn() -> notify::ErrorKind,
@@ -345,7 +345,7 @@ fn exhausted_watches_are_told_once_and_the_poll_goes_on() {
         [(); 3].map(|()| next_but_touched(&events)),
         [WatchEvent::Poll, WatchEvent::Poll, WatchEvent::Poll]
     );
-    // Looked at afresh, and this time there is room.
+    // The watches are set up again, and now there is room.
     watch.update(vec![deep(dir.path())]);
     let over = (0..50)
         .map(|_| next_but_touched(&events))

@@ -1,5 +1,5 @@
-//! Plain Syncthing as people use it today: one shared folder, its own watcher, default settings but for the addresses,
-//! which keep it on this machine.
+//! Plain Syncthing as people use it today: one shared folder, its own watcher, default settings
+//! except for the addresses, which keep it on this machine.
 
 use super::latency::{self, SIZES, Times};
 use crate::corpus::{Dice, Session, Vocabulary};
@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// Appends a series has: each takes some eleven seconds.
+/// Appends in a series: each takes some eleven seconds.
 const ROUNDS: usize = 4;
 
-/// One Syncthing process with its home; ends with the value.
+/// One Syncthing process with its home; ends when dropped.
 struct Node {
     home: PathBuf,
     id: String,
@@ -108,7 +108,8 @@ impl Node {
         (self.id.clone(), self.port)
     }
 
-    /// What is not said here is Syncthing's own default, filled in when it starts. Version 36 is read by all.
+    /// Settings not listed here are Syncthing's own defaults, added when it starts. All versions
+    /// read version 36.
     fn configure(&self, peers: &[(String, u16)]) -> Result<()> {
         let devices: String = peers
             .iter()

@@ -1,12 +1,12 @@
-//! `cargo xtask bench chats`: what a large chat and a state database of several gigabytes cost, measured inside the core
-//! (its benchmark `chats`), beside plainer work in the same run.
+//! `cargo xtask bench chats`: the cost of a large chat and a state database of several gigabytes,
+//! measured inside the core (its benchmark `chats`), beside simpler work in the same run.
 
 use super::{Row, Verdict, machine, of_core, write_section, writes};
 use crate::proc;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-/// What the benchmark said of one thing: milliseconds, megabytes.
+/// One result of the benchmark: milliseconds, megabytes.
 struct Figure {
     what: String,
     ms: f64,
@@ -64,7 +64,7 @@ fn rows(figures: &[Figure]) -> Vec<Row> {
         .collect()
 }
 
-/// The plainer work on the same thing: how many times its time this takes.
+/// The simpler work on the same input, and the ratio of the times.
 fn beside(figure: &Figure, all: &[Figure]) -> String {
     let thing = |what: &str| what.split([':', ' ']).take(3).collect::<Vec<_>>().join(" ");
     let plain = all

@@ -1,4 +1,5 @@
-//! What the engine and its Syncthing cost when nothing happens: CPU time and memory as the kernel counts them.
+//! The cost of the engine and its Syncthing while nothing happens: CPU time and memory as counted
+//! by the kernel.
 
 use super::{Row, Verdict};
 use crate::device::{Device, Interrupt};
@@ -6,11 +7,11 @@ use anyhow::{Context, Result};
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// Longer than anything the engine does some time after the last change.
+/// Longer than any delayed work of the engine after the last change.
 const SETTLE: Duration = Duration::from_secs(60);
 const WATCH: Duration = Duration::from_secs(30);
 
-/// `None` where the system has no /proc to read it from.
+/// `None` if the system has no /proc.
 pub struct Cost(Option<Measured>);
 
 struct Measured {
@@ -21,7 +22,7 @@ struct Measured {
     child_pss: u64,
 }
 
-/// All devices at the same time: they would be idle together.
+/// Measures all devices at the same time: they would be idle together.
 pub fn measure(devices: &[&Device], interrupt: &Interrupt) -> Result<Vec<Cost>> {
     if !cfg!(target_os = "linux") {
         return Ok(devices.iter().map(|_| Cost(None)).collect());
@@ -91,7 +92,7 @@ fn rest(time: Duration, interrupt: &Interrupt) -> Result<()> {
     Ok(())
 }
 
-/// User and system time of a process so far, in seconds; `None` where the system has no /proc to read it from.
+/// User and system time of a process so far, in seconds; `None` if the system has no /proc.
 pub fn cpu_seconds(pid: u32) -> Option<f64> {
     ticks(pid)
         .ok()
@@ -105,7 +106,7 @@ fn ticks(pid: u32) -> Result<u64> {
     ticks_in(&text).with_context(|| format!("{path} has another form"))
 }
 
-/// Fields 14 and 15; the second field, the name, may hold spaces and closing brackets itself.
+/// Fields 14 and 15; the second field, the name, may contain spaces and closing brackets itself.
 fn ticks_in(stat: &str) -> Option<u64> {
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
     Some(fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?)

@@ -1,5 +1,5 @@
-//! A device with a long history: taking it in, looking at it when nothing changed, starting again with it, giving it to
-//! a second device, and what all of it costs afterwards.
+//! A device with a long history: importing it, scanning it without changes, restarting with it,
+//! syncing it to a second device, and the cost afterwards.
 
 use super::latency::{self, Times};
 use super::{Row, Verdict, cost};
@@ -89,7 +89,7 @@ fn import_rows(desk: &mut Device, made: &Made) -> Result<Vec<Row>> {
     ])
 }
 
-/// All sessions are known, and the engine has nothing to do.
+/// All sessions are known, and the engine is idle.
 pub fn is_settled(made: &Made) -> impl Fn(&Value) -> Option<Instant> {
     let wanted = made.sessions as u64;
     move |status: &Value| {
@@ -104,8 +104,8 @@ pub fn is_settled(made: &Made) -> impl Fn(&Value) -> Option<Instant> {
     }
 }
 
-/// The vault's size after an import; an error if there is none or if it goes on growing, for then the time measured is
-/// not the import's.
+/// The vault's size after an import; an error if there is none, or if the vault keeps growing,
+/// because then the measured time is not the import's.
 fn settled_vault(vault: &Path) -> Result<u64> {
     let at_once = files_below(vault)?.1;
     std::thread::sleep(Duration::from_secs(3));
@@ -118,7 +118,7 @@ fn settled_vault(vault: &Path) -> Result<u64> {
     Ok(later)
 }
 
-/// The engine says how long its last look at everything took when nothing had changed.
+/// The engine reports how long its last full scan without changes took.
 fn cycle_row(desk: &mut Device) -> Result<Row> {
     let asked = desk.wait_as_long_as(
         Duration::from_secs(180),
@@ -140,7 +140,7 @@ fn cycle_row(desk: &mut Device) -> Result<Row> {
     })
 }
 
-/// A new process remembers no stamps: it asks its state about each session.
+/// A new process has no stamps in memory: it reads its state for each session.
 fn restart_row(desk: &mut Device, made: &Made) -> Result<Row> {
     desk.stop();
     let start = Instant::now();
@@ -163,7 +163,7 @@ fn restart_row(desk: &mut Device, made: &Made) -> Result<Row> {
     })
 }
 
-/// A second device gets all of it, while somebody works on the first.
+/// A second device receives everything, while somebody works on the first.
 fn join_rows(
     desk: &mut Device,
     laptop: &mut Device,
@@ -264,7 +264,7 @@ fn live_row(promise: &str, times: Times, (p50_ms, p95_ms): (u128, u128)) -> Row 
     }
 }
 
-/// How many files there are, and their bytes.
+/// The number of files, and their bytes.
 fn files_below(dir: &Path) -> Result<(usize, u64)> {
     let (mut n_files, mut bytes) = (0, 0);
     let entries = match fs::read_dir(dir) {

@@ -1,4 +1,4 @@
-//! How long an append on one device takes to be in the other's tool store.
+//! How long an append on one device takes to arrive in the other's tool store.
 
 use crate::corpus::{self, Dice, Session, Vocabulary};
 use crate::device::{self, Device, Interrupt};
@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Session sizes: the promise is that they make no difference.
+/// Session sizes, which must make no difference.
 pub const SIZES: [(&str, u64); 4] = [
     ("10 KB", 10_000),
     ("1 MB", 1_000_000),
@@ -31,14 +31,14 @@ impl Times {
         self.0.len()
     }
 
-    /// The smallest value that `percent` of all do not exceed.
+    /// The smallest value that is not exceeded by `percent` of all.
     pub fn percentile(&self, percent: usize) -> Duration {
         let rank = (self.0.len() * percent).div_ceil(100).max(1);
         self.0[rank - 1]
     }
 }
 
-/// One series a size.
+/// One series per size.
 pub fn measure(roam: &Path, place: &Path, interrupt: &Interrupt) -> Result<Vec<Times>> {
     let mut desk = Device::prepare(roam, place.join("a"), "desk", "work", interrupt)?;
     let mut laptop = Device::prepare(roam, place.join("b"), "laptop", "src", interrupt)?;
@@ -110,7 +110,7 @@ pub fn one(
     .map(|times| times[0])
 }
 
-/// Appends the same text to every first file, and notes when each second file has it.
+/// Appends the same text to every first file, and records when each second file has it.
 pub fn append_and_wait(
     text: &str,
     pairs: &[(PathBuf, PathBuf)],

@@ -1,4 +1,4 @@
-//! The machine in one line, so that a figure can be read by somebody elsewhere.
+//! The machine in one line, so that figures can be compared elsewhere.
 
 use crate::corpus;
 use crate::proc;
@@ -56,7 +56,7 @@ fn gigabytes(kilobytes: &str) -> Option<String> {
     Some(format!("{:.0} GB of memory", number / 1024.0 / 1024.0))
 }
 
-/// The kind of file system of the longest mount point above `place`.
+/// The file system type of the longest mount point above `place`.
 fn file_system(place: &Path) -> String {
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
     let kinds = mounts.lines().filter_map(|line| {
@@ -70,7 +70,7 @@ fn file_system(place: &Path) -> String {
         .unwrap_or_default()
 }
 
-/// The first words a command prints.
+/// The first words of a command's output.
 fn said(command: &mut Command, n_words: usize) -> String {
     let text = proc::output(command).unwrap_or_default();
     text.split_whitespace()
@@ -79,7 +79,7 @@ fn said(command: &mut Command, n_words: usize) -> String {
         .join(" ")
 }
 
-/// How many programs wanted a core during the last minute; `None` where the system does not say.
+/// How many programs wanted a core during the last minute; `None` if the system has no such figure.
 pub fn load() -> Option<f64> {
     fs::read_to_string("/proc/loadavg")
         .ok()?

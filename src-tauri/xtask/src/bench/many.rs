@@ -1,5 +1,6 @@
-//! `cargo xtask bench many`: what a session costs when there are very many of them. Two devices, one with the usual corpus
-//! and one with 20,000 sessions, take theirs in and start again; a cost that grows with the number of sessions shows.
+//! `cargo xtask bench many`: the cost of a session among very many. Two devices, one with the usual
+//! corpus and one with 20,000 sessions, import their sessions and restart; a cost that grows with
+//! the number of sessions shows.
 
 use super::history::{is_settled, megabytes};
 use super::{Row, Verdict, cost};
@@ -13,13 +14,13 @@ use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(1800);
 const EVERY: Duration = Duration::from_millis(100);
-/// How often `roam status` is asked.
+/// How often `roam status` is run.
 const ASKED: usize = 21;
 
 struct Measured {
     made: Made,
     import: Duration,
-    /// CPU seconds of the engine while it took everything in.
+    /// CPU seconds of the engine during the import.
     cpu: f64,
     restart: Duration,
     restart_cpu: f64,
@@ -146,7 +147,7 @@ fn one(roam: &Path, home: &Path, size: &Size, interrupt: &Interrupt) -> Result<M
     })
 }
 
-/// From the start of the engine until it knows all sessions and has nothing to do; with its CPU time.
+/// From the start of the engine until it knows all sessions and is idle; with its CPU time.
 fn until_settled(desk: &mut Device, made: &Made) -> Result<(Duration, f64)> {
     let start = Instant::now();
     desk.spawn()?;

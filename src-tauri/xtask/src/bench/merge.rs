@@ -1,5 +1,5 @@
-//! `cargo xtask bench merge`: what merging and comparing cost, measured inside the core (its benchmark `merge`), beside
-//! plainer work on the same bytes in the same run.
+//! `cargo xtask bench merge`: the cost of merging and comparing, measured inside the core (its
+//! benchmark `merge`), beside simpler work on the same bytes in the same run.
 
 use super::{Row, Verdict, machine, of_core, write_section, writes};
 use crate::proc;
@@ -10,7 +10,7 @@ const FASTER_THAN: f64 = 300.0; // MB/s, for union and projection
 const FIRST_PAGE: f64 = 300.0; // ms
 const PAGE: f64 = 20.0; // ms
 
-/// What the benchmark said of one thing; `cpu` is the same by CPU time.
+/// One result of the benchmark; `cpu` is the same by CPU time.
 struct Figure {
     what: String,
     value: f64,
@@ -102,7 +102,7 @@ fn budget(what: &str) -> Option<Budget> {
     }
 }
 
-/// The plainer work on the same kind of bytes, and how many times as fast this is.
+/// The simpler work on the same kind of bytes, and the ratio of the speeds.
 fn besides(value: f64, all: &[Figure]) -> String {
     let plain = all
         .iter()

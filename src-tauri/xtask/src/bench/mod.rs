@@ -1,5 +1,6 @@
-//! `cargo xtask bench roam`: measures what was promised and prints it beside the budget, and beside plain Syncthing
-//! measured in the same run. A missed budget is said plainly; nothing here fails because of one.
+//! `cargo xtask bench roam`: measures the promised figures and prints them beside the budget, and
+//! beside plain Syncthing measured in the same run. A missed budget is reported plainly, but is not
+//! a failure.
 
 mod baseline;
 pub mod chats;
@@ -43,7 +44,7 @@ struct Options {
     no_latency: bool,
 }
 
-/// What the tray app costs, as its own benchmark prints it.
+/// The tray app's cost, as printed by its own benchmark.
 pub fn app() -> Result<()> {
     setup::to_test()?;
     setup::build_window()?;
@@ -128,7 +129,7 @@ One device after the other on this machine, each alone. CPU time is that of the 
 of `roam run`. The times of commands are medians of 21, the start of the process included.
 ";
 
-/// Prints a table; with `write` it takes the place of the section of that title in docs/benchmarks.md.
+/// Prints a table; with `write` it replaces the section of that title in docs/benchmarks.md.
 fn write_section(
     title: &str,
     command: &str,
@@ -167,7 +168,7 @@ fn with_section(page: &str, title: &str, section: &str) -> String {
     format!("{TOP}\n{}", sections.join("\n"))
 }
 
-/// Plain Syncthing alone: what the ratios are taken against.
+/// Plain Syncthing alone: the base of the ratios.
 pub fn baseline_alone() -> Result<()> {
     setup::to_run()?;
     let place = tempfile::Builder::new()
@@ -199,7 +200,7 @@ fn parse(args: &[&str]) -> Result<Options> {
     Ok(options)
 }
 
-/// On the disk the build is on: the temporary directory may be memory, which no user's home is.
+/// On the disk of the build: the temporary directory may be memory, unlike any user's home.
 fn bench_dir() -> Result<std::path::PathBuf> {
     let dir = proc::target_dir()?.join("bench");
     fs::create_dir_all(&dir).with_context(|| format!("could not make {}", dir.display()))?;
@@ -284,7 +285,7 @@ fn section(
     page + "\n" + notes
 }
 
-/// Whether the page is to be written, too.
+/// Whether to write the page, too.
 fn writes(args: &[&str]) -> Result<bool> {
     match args {
         [] => Ok(false),
@@ -293,7 +294,7 @@ fn writes(args: &[&str]) -> Result<bool> {
     }
 }
 
-/// What a benchmark of the core says: one JSON object a line.
+/// The output of a benchmark of the core: one JSON object a line.
 fn of_core<F>(bench: &str, figure: impl Fn(&str) -> Result<F>) -> Result<Vec<F>> {
     let mut command = proc::cargo();
     command.args([

@@ -1,4 +1,4 @@
-//! `cargo xtask bench packages`: how large the packages in target/bundle are, and what in them is.
+//! `cargo xtask bench packages`: the size of the packages in target/bundle, and of their contents.
 
 use super::{Row, Verdict, write_section};
 use crate::{bundle, proc};
@@ -41,7 +41,8 @@ Made by `cargo xtask bundle` before. Beside a package: what is installed of it. 
 `--pinned` it is the one of the machine above. App and engine keep the names of their functions, for back-traces.
 ";
 
-/// The installed size, and the parts of it that count. dpkg-deb lists as tar does: mode, owner, size, date, time, path.
+/// The installed size, and its largest parts. dpkg-deb lists in tar's format: mode, owner, size,
+/// date, time, path.
 fn contents(list: &str) -> String {
     let mut parts: Vec<(u64, &str)> = list
         .lines()

@@ -1,5 +1,5 @@
-//! Which C library the programs ask for: the packages say so, and a system that is too old refuses them at once instead
-//! of starting a program that cannot run.
+//! The C library version that the programs require: the packages declare it, so that a system that
+//! is too old refuses them at once instead of starting a program that cannot run.
 
 use super::target::Target;
 use anyhow::{Context, Result};
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 const MARK: &[u8] = b"GLIBC_2.";
 
-/// The settings that say it, as Debian and as rpm understand it. `None` where no program asks for one.
+/// The settings that declare the requirement for Debian and for rpm. `None` if no program has one.
 pub fn requirement(target: &Target, programs: &[PathBuf]) -> Result<Option<Value>> {
     let mut newest = None;
     for program in programs {
@@ -30,7 +30,7 @@ pub fn requirement(target: &Target, programs: &[PathBuf]) -> Result<Option<Value
     }))
 }
 
-/// Names of versions stand in a program as they are.
+/// Version names appear in a program as plain text.
 fn newest_in(program: &[u8]) -> Option<u32> {
     let places = program
         .windows(MARK.len())

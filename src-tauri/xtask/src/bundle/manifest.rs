@@ -1,5 +1,5 @@
-//! What is published beside the packages: `SHA256SUMS`, and `latest.json`, by which an installed app learns of a newer
-//! version. Knows names of files only.
+//! Files published beside the packages: `SHA256SUMS`, and `latest.json`, from which an installed
+//! app learns of a newer version. Knows names of files only.
 
 use super::pins::sha256;
 use anyhow::{Context, Result, bail};
@@ -58,8 +58,9 @@ pub fn write_sums(dir: &Path, names: &[String]) -> Result<()> {
     fs::write(dir.join("SHA256SUMS"), text).context("could not write SHA256SUMS")
 }
 
-/// A package by the end of its name: system, kind as the updater calls it, and whether it is the system's usual one.
-/// An AppImage, an NSIS installer and an app can replace themselves; a `.dmg` is for people, the app inside is the same.
+/// A package by the end of its name: system, the updater's name for its kind, and whether it is the
+/// system's usual one. An AppImage, an NSIS installer and an app can replace themselves; a `.dmg`
+/// is for people, the app inside is the same.
 const KINDS: &[(&str, &str, &str, bool)] = &[
     (".AppImage", "linux", "appimage", true),
     (".deb", "linux", "deb", false),
@@ -69,7 +70,7 @@ const KINDS: &[(&str, &str, &str, bool)] = &[
     ("-setup.exe", "windows", "nsis", true),
     (".msi", "windows", "msi", false),
 ];
-/// The processor as a package's name has it, and as the updater does.
+/// The processor in a package's name, and the updater's name for it.
 const PROCESSORS: &[(&str, &str)] = &[
     ("x86_64", "x86_64"),
     ("amd64", "x86_64"),
@@ -82,7 +83,8 @@ fn kind(name: &str) -> Option<&'static (&'static str, &'static str, &'static str
     KINDS.iter().find(|(end, ..)| name.ends_with(end))
 }
 
-/// The updater looks for `linux-x86_64-deb` first and for `linux-x86_64` then (its version 2.14.1, read 2026-11-23).
+/// The updater looks for `linux-x86_64-deb` first, then for `linux-x86_64` (its version 2.14.1,
+/// read 2026-11-23).
 fn keys(name: &str) -> Vec<String> {
     let Some((end, system, installer, is_usual)) = kind(name) else {
         return Vec::new();
@@ -98,7 +100,7 @@ fn keys(name: &str) -> Vec<String> {
         .collect()
 }
 
-/// `None` when no package has a signature: an update that nobody signed is refused by every app anyway.
+/// `None` if no package has a signature: every app refuses an unsigned update anyway.
 fn latest(
     names: &[String],
     version: &str,

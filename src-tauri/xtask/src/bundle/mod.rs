@@ -1,5 +1,5 @@
-//! `cargo xtask bundle`: the packages that people install, with all that belongs into them. The bundler that Tauri's
-//! project publishes puts them together (`src-tauri/packaging/`); what it cannot know is laid ready here, below
+//! `cargo xtask bundle`: complete installable packages. They are put together by the bundler of
+//! Tauri's project (`src-tauri/packaging/`); files unknown to the bundler are prepared here, below
 //! `src-tauri/binaries/`.
 
 mod c_library;
@@ -26,7 +26,7 @@ const USAGE: &str = "usage: cargo xtask bundle [--pinned] [--target TRIPLE] [--f
 struct Wish {
     target: Target,
     formats: String,
-    /// The pinned official Syncthing instead of the one of this machine.
+    /// The pinned official Syncthing instead of this machine's own.
     pinned: bool,
 }
 
@@ -82,7 +82,7 @@ pub fn run(args: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Where the packages end up.
+/// The output directory of the packages.
 pub fn dir() -> Result<PathBuf> {
     Ok(proc::target_dir()?.join("bundle"))
 }
@@ -113,7 +113,7 @@ fn release_dir(target: &Target) -> Result<PathBuf> {
     .join("release"))
 }
 
-/// All that src-tauri/packaging/bundle.conf.json names and cargo does not make.
+/// All files that src-tauri/packaging/bundle.conf.json names and cargo does not build.
 fn lay_ready(target: &Target, syncthing: &Syncthing, roam: &Path) -> Result<()> {
     let place = proc::root().join("src-tauri/binaries");
     empty(&place)?;
@@ -121,7 +121,7 @@ fn lay_ready(target: &Target, syncthing: &Syncthing, roam: &Path) -> Result<()> 
         (syncthing.program.as_path(), "session-roam-syncthing"),
         (roam, "roam"),
     ] {
-        // The bundler wants the triple in the name and leaves it away in the package.
+        // The bundler requires the triple in the name and omits it in the package.
         let to = place.join(format!("{name}-{}{}", target.triple, target.exe_suffix()));
         fs::copy(program, &to).with_context(|| format!("could not copy {}", program.display()))?;
         make_executable(&to)?;
@@ -176,7 +176,7 @@ fn make_executable(_file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Runs the bundler; where it put the packages.
+/// Runs the bundler; returns its output directory.
 fn build(wish: &Wish) -> Result<PathBuf> {
     let release = release_dir(&wish.target)?;
     let made = release.join("bundle");
@@ -225,7 +225,8 @@ fn bundler(wish: &Wish, word: &str, settings: &[serde_json::Value]) -> Command {
     command
 }
 
-/// Copies packages and signatures to one place; an app for macOS gets the name of its processor, which others have.
+/// Copies packages and signatures to one place. An app for macOS gets the processor into its name,
+/// like the others.
 fn collect(made: &Path) -> Result<Vec<String>> {
     let to = dir()?;
     fs::create_dir_all(&to).with_context(|| format!("could not make {}", to.display()))?;
@@ -270,7 +271,7 @@ fn is_wanted(name: &str) -> bool {
     .any(|end| package.ends_with(end))
 }
 
-/// `session-roam.app.tar.gz` says neither version nor processor.
+/// `session-roam.app.tar.gz` contains neither version nor processor.
 fn with_processor(name: &str, made: &Path) -> String {
     let Some(rest) = name.strip_prefix("session-roam.app") else {
         return name.to_owned();

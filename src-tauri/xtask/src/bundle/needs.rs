@@ -1,4 +1,4 @@
-//! What bundling needs beyond what the app is built with.
+//! The requirements of bundling beyond those of building the app.
 
 use crate::proc;
 use crate::setup::{self, Need};
@@ -24,7 +24,7 @@ const TO_BUNDLE: &[Need] = &[
     },
 ];
 
-/// Elsewhere than on Linux the system has what is needed, but for Node.
+/// Other systems than Linux have everything except Node.
 pub fn install() -> Result<()> {
     setup::to_build_app()?;
     match cfg!(target_os = "linux") {

@@ -1,5 +1,5 @@
-//! What others wrote and our programs are made of, with the licences under which they gave it: their terms want that
-//! said wherever the programs go. Read from the sources that were built, so it is never out of date.
+//! Third-party code in our programs, with its licences: their terms require notices wherever the
+//! programs are distributed. Read from the sources that were built, so always up to date.
 
 use super::target::Target;
 use crate::proc;
@@ -9,10 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Our programs that go into a package.
+/// Our programs in a package.
 const PROGRAMS: &[&str] = &["session-roam", "session-roam-cli"];
 
-/// Something of others: its name with the version, the licence it names, and where its files lie.
+/// A third-party component: its name with the version, its declared licence, and the location of
+/// its files.
 struct Part {
     name: String,
     licence: String,
@@ -52,7 +53,7 @@ fn render(parts: &[Part], by_text: &BTreeMap<&str, Vec<&str>>) -> String {
     page
 }
 
-/// Every crate that is linked into our programs. What only builds them is not handed on.
+/// Every crate linked into our programs. Build-only crates are not distributed.
 fn crates(target: &Target) -> Result<Vec<Part>> {
     let words = [
         "metadata",
@@ -132,7 +133,7 @@ fn part(package: &Value) -> Part {
     }
 }
 
-/// What the window's page is made of.
+/// The components of the window's page.
 fn scripts() -> Result<Vec<Part>> {
     let modules = proc::root().join("ui/node_modules");
     let mut todo = dependencies(&proc::root().join("ui/package.json"))?;
@@ -169,7 +170,7 @@ fn read_json(file: &Path) -> Result<Value> {
     serde_json::from_str(&text).with_context(|| format!("{} is not JSON", file.display()))
 }
 
-/// The texts that lie in a package under the names licences go by.
+/// The texts in a package whose file names are usual for licences.
 fn texts(dir: &Path) -> Vec<String> {
     let entries = fs::read_dir(dir)
         .into_iter()

@@ -1,5 +1,6 @@
-//! The pinned Syncthing release: which sums its archives must have, and how the table of them is made. A sum gets into
-//! the table from the list that Syncthing's project signs, never from the archive it is to check.
+//! The pinned Syncthing release: the checksums of its archives, and how their table is made.
+//! Checksums come from the list signed by Syncthing's project, never from the archive to be
+//! verified.
 
 use crate::proc;
 use anyhow::{Context, Result, bail};
@@ -12,10 +13,10 @@ use std::process::Command;
 const TABLE: &str = include_str!("syncthing-pins.txt");
 const TABLE_PATH: &str = "src-tauri/xtask/src/bundle/syncthing-pins.txt";
 const RELEASES: &str = "https://github.com/syncthing/syncthing/releases/download";
-/// As Syncthing's page on release signing names it (seen 2026-11-23): the key, and its fingerprint.
+/// From Syncthing's page on release signing (seen 2026-11-23): the key, and its fingerprint.
 const KEY: &str = "https://syncthing.net/release-key.gpg";
 const FINGERPRINT: &str = "FBA2E162F2F44657B38F0309E5665F9BD5970C47";
-/// The systems that installers are made for.
+/// The systems for which installers are made.
 const SYSTEMS: &[&str] = &[
     "linux-amd64",
     "linux-arm64",
@@ -48,7 +49,7 @@ impl Pins {
         })
     }
 
-    /// Those of a release's own list that installers are made with.
+    /// The checksums in a release's own list for the archives used in installers.
     fn of_list(version: &str, list: &str) -> Result<Self> {
         let all = sums(list);
         let wanted = |name: &String| {
@@ -83,7 +84,7 @@ impl Pins {
         text
     }
 
-    /// The archive's file, downloaded if it is not there already; its sum is checked either way.
+    /// The archive's file, downloaded if missing; its checksum is verified in any case.
     pub fn fetch(&self, archive: &str, into: &Path) -> Result<PathBuf> {
         let Some(wanted) = self.sums.get(archive) else {
             bail!(
@@ -108,7 +109,8 @@ impl Pins {
     }
 }
 
-/// `cargo xtask pin-syncthing VERSION` writes the table; `--check` compares the table with the signed list instead.
+/// `cargo xtask pin-syncthing VERSION` writes the table; `--check` compares the table with the
+/// signed list instead.
 pub fn run(args: &[&str]) -> Result<()> {
     match args {
         ["--check"] => {
@@ -152,8 +154,8 @@ fn signed_pins(version: &str) -> Result<Pins> {
     Pins::of_list(version, &signed_text(&list, &key, FINGERPRINT)?)
 }
 
-/// What a clear-signed file says between its marks, if the key with that fingerprint signed it. Text outside the marks
-/// is nobody's word and does not come along.
+/// The signed text of a clear-signed file, if the key with that fingerprint signed it. Text outside
+/// the marks is unsigned and left out.
 fn signed_text(file: &Path, keyring: &Path, fingerprint: &str) -> Result<String> {
     let Some(gpgv) = proc::find("gpgv") else {
         bail!("gpgv is missing: without it nobody knows whose list this is")
@@ -166,7 +168,8 @@ fn signed_text(file: &Path, keyring: &Path, fingerprint: &str) -> Result<String>
         .arg("--output")
         .arg(&text)
         .arg(file);
-    // Its exit code counts for nothing: the list is signed twice, and the older key may be in no keyring any more.
+    // The exit code is ignored: the list is signed twice, and the older key may be missing from
+    // every keyring.
     let said = proc::captured(&mut command)?;
     if !is_signed(&String::from_utf8_lossy(&said.stdout), fingerprint) {
         bail!(
@@ -190,7 +193,7 @@ fn is_signed(status: &str, fingerprint: &str) -> bool {
     good && !bad
 }
 
-/// Lines as sha256sum writes them; others are left out.
+/// Lines in the format of sha256sum; other lines are skipped.
 fn sums(text: &str) -> BTreeMap<String, String> {
     let pairs = text
         .lines()
@@ -222,7 +225,7 @@ pub fn sha256(file: &Path) -> Result<String> {
         .collect())
 }
 
-/// Beside, then renamed: half a download is never taken for a whole one.
+/// Downloads to a temporary name, then renames: half a download is never taken for a whole one.
 fn download(address: &str, to: &Path) -> Result<()> {
     let part = to.with_extension("part");
     proc::run_with_retry(|| {
@@ -331,7 +334,7 @@ mod tests {
         );
     }
 
-    /// With the real gpgv, on a list that a throw-away key signed.
+    /// With the real gpgv, on a list signed by a throw-away key.
     #[cfg(target_os = "linux")]
     #[test]
     fn only_what_was_signed_is_read() {

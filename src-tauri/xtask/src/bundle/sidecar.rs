@@ -1,5 +1,5 @@
-//! The Syncthing that a package carries: the pinned official release, or the one of this machine for a package that
-//! stays in the family. Never without its licence.
+//! The Syncthing in a package: the pinned official release, or this machine's own for a package
+//! that is not distributed. Never without its licence.
 
 use super::pins::Pins;
 use super::target::Target;
@@ -9,9 +9,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Names the program to carry.
+/// Names the program to include.
 const VARIABLE: &str = "SESSION_ROAM_SYNCTHING_BIN";
-/// Where Debian has the text of the licence that Syncthing is under.
+/// Debian's copy of Syncthing's licence.
 const DEBIANS_LICENCE: &str = "/usr/share/common-licenses/MPL-2.0";
 
 pub struct Syncthing {
@@ -23,7 +23,7 @@ pub struct Syncthing {
 }
 
 impl Syncthing {
-    /// The official release, downloaded into `cache` and checked.
+    /// Downloads the official release into `cache` and verifies it.
     pub fn pinned(target: &Target, cache: &Path) -> Result<Self> {
         let pins = Pins::committed()?;
         let name = target.syncthing_archive(&pins.version)?;
@@ -57,7 +57,7 @@ impl Syncthing {
         })
     }
 
-    /// The program that the variable names, else this machine's own.
+    /// The program named by the variable, else this machine's own.
     pub fn of_this_machine(target: &Target) -> Result<Self> {
         if !target.is_here {
             bail!(
@@ -93,9 +93,9 @@ impl Syncthing {
         })
     }
 
-    /// What the licence wants said to whoever gets the program.
+    /// The notice that the licence requires for whoever receives the program.
     pub fn about(&self) -> String {
-        // Debian's own builds say `v1.19.2-ds1`; the source is that of the release.
+        // Debian's own builds report `v1.19.2-ds1`; the source is that of the release.
         let release = self.version.split('-').next().unwrap_or(&self.version);
         format!(
             "session-roam-syncthing is Syncthing {}, a program of its own, unchanged.\n\
@@ -107,7 +107,7 @@ impl Syncthing {
     }
 }
 
-/// `--version` is known to 1.x, the sub-command `version` to 2.x.
+/// 1.x knows `--version`, 2.x the sub-command `version`.
 fn version(program: &Path) -> Result<String> {
     let texts =
         ["--version", "version"].map(|argument| proc::output(Command::new(program).arg(argument)));
@@ -130,7 +130,8 @@ pub fn empty(dir: &Path) -> Result<()> {
     fs::create_dir_all(dir).with_context(|| format!("could not make {}", dir.display()))
 }
 
-/// Windows brings a tar that reads zip, as macOS does; the one that Git brings to Windows does not.
+/// The tar of Windows reads zip, like the one of macOS; the tar that Git brings to Windows does
+/// not.
 fn tar() -> PathBuf {
     match std::env::var_os("SystemRoot") {
         Some(root) if cfg!(windows) => Path::new(&root).join("System32").join("tar.exe"),

@@ -1,18 +1,19 @@
-//! What is signed and with what, as the environment says; and what is not, in words. Secrets stay in the environment:
-//! of them this file looks only whether they are there.
+//! What is signed and with which key, as set by the environment; and what is not signed, in words.
+//! Secrets stay in the environment: this file only checks that they exist.
 
 use super::target::Target;
 use serde_json::{Value, json};
 
 #[derive(Debug, Default, PartialEq)]
 pub struct Signing {
-    /// Settings to lay over those of the bundle.
+    /// Settings to merge over those of the bundle.
     pub settings: Vec<Value>,
-    /// Lines for whoever reads the log.
+    /// Lines for the log.
     pub said: Vec<String>,
 }
 
-/// `var` is the environment; an empty variable is none, as a workflow without that secret has it.
+/// `var` is the environment; an empty variable counts as unset, as in a workflow without that
+/// secret.
 pub fn signing(target: &Target, var: impl Fn(&str) -> Option<String>) -> Signing {
     let var = |name: &str| var(name).filter(|value| !value.is_empty());
     let mut signing = Signing::default();
@@ -26,7 +27,7 @@ pub fn signing(target: &Target, var: impl Fn(&str) -> Option<String>) -> Signing
     signing
 }
 
-/// Updates are taken from nobody but the holder of this key.
+/// Updates are accepted only from the holder of this key.
 fn updates(var: &impl Fn(&str) -> Option<String>, signing: &mut Signing) {
     match (var("TAURI_SIGNING_PRIVATE_KEY"), var("SESSION_ROAM_UPDATE_PUBLIC_KEY")) {
         (Some(_), Some(public)) => signing.settings.push(json!({
@@ -40,7 +41,8 @@ fn updates(var: &impl Fn(&str) -> Option<String>, signing: &mut Signing) {
     }
 }
 
-/// The bundler reads these itself: with a certificate it signs, with an account, too, it has Apple notarise.
+/// The bundler reads these itself: with a certificate it signs; with an account it also has Apple
+/// notarise the app.
 fn apple(var: &impl Fn(&str) -> Option<String>, signing: &mut Signing) {
     if var("APPLE_CERTIFICATE").is_none() && var("APPLE_SIGNING_IDENTITY").is_none() {
         signing

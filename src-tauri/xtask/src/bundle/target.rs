@@ -1,4 +1,4 @@
-//! For which system something is built: a triple of Rust's, and what others call the same thing.
+//! The target system of a build: a Rust triple, and other projects' names for the same system.
 
 use anyhow::{Context, Result, bail};
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     pub triple: String,
-    /// It is the machine we run on, so what is built can be run.
+    /// The target is this machine, so its programs can be run.
     pub is_here: bool,
 }
 
@@ -62,7 +62,7 @@ impl Target {
         Ok(format!("syncthing-{system}-{arch}-v{version}.{form}"))
     }
 
-    /// The kinds of package that are made for this system.
+    /// The package formats for this system.
     pub fn formats(&self) -> &'static str {
         match () {
             () if self.is_windows() => "nsis,msi",

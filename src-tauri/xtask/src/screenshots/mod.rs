@@ -1,6 +1,7 @@
-//! `cargo xtask screenshots`: pictures of every view into `target/screenshots`, for people to look at: the page on its
-//! stand-in in Chromium, which can show every state, and on Linux the real app with made-up sessions of two devices. With
-//! `readme` those that the README shows go into `docs/pictures`.
+//! `cargo xtask screenshots`: pictures of every view in `target/screenshots`, for people to look
+//! at: the page with its fake backend in Chromium, which can show every state, and on Linux the
+//! real app with made-up sessions of two devices. With `readme`, the README's pictures are written
+//! to `docs/pictures`.
 
 use crate::{proc, setup};
 use anyhow::{Context, Result, bail};
@@ -29,7 +30,7 @@ pub fn run(args: &[&str]) -> Result<()> {
     }
 }
 
-/// The pictures that the README shows, each in light and dark.
+/// The pictures in the README, each in light and dark.
 const SHOWN: [&str; 2] = ["overview", "split"];
 
 fn to_readme(from: &Path) -> Result<()> {
@@ -50,7 +51,7 @@ fn needs() -> Result<()> {
     if cfg!(target_os = "linux") {
         setup::to_test_app()?;
     }
-    setup::build_window() // it brings what the pages are built with
+    setup::build_window() // brings the page's build tools
 }
 
 fn pages(dir: &Path) -> Result<()> {
@@ -71,7 +72,7 @@ fn pages(dir: &Path) -> Result<()> {
     proc::run(&mut command)
 }
 
-/// The real app, by the test target that drives it (`tests/pictures.rs`): it has what is needed to start, fill and click.
+/// The real app, driven by a test target (`tests/pictures.rs`), which can start, fill and click it.
 #[cfg(target_os = "linux")]
 fn app() -> Result<()> {
     needs()?;

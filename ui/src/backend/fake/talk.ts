@@ -62,7 +62,7 @@ See [the standard's section on refreshing](https://www.rfc-editor.org/rfc/rfc674
 
 const RESULT = Array.from({ length: 90 }, (_, n) => `test auth::case_${n} ... ok`).join("\n");
 
-/** A part with all of its body, as the engine finds it. */
+/** A part with its whole body, as the engine finds it. */
 interface Piece extends Omit<Part, "text" | "bytes"> {
   body: string;
   /** A picture's bytes in base64. */
@@ -111,10 +111,10 @@ function words({ pieces }: Said): string {
   return pieces.map(one).join("\n");
 }
 
-/** A few bars: small, and seen. */
+/** A few bars: small, but visible. */
 const PICTURE =
   "iVBORw0KGgoAAAANSUhEUgAAAGAAAAAwCAIAAABhdOiYAAAAfElEQVR42u3QwQnAIBAEQKuznNSZhgSfqcAgInK5DOxzOW6ntNblJQUBIECAAAECBChQ6nWPAggQIECAAAUfBggQIEAZgGbuAPoa0K4OIECAAAECdP4hQIAAAcoAtKsD6BRQ1g4gQIAAAYoM9OfxgAABAgQIECBAgAAtdx4/nCpzHil/OAAAAABJRU5ErkJggg==";
-/** Longer than what comes with a page. */
+/** Longer than the text that a page contains. */
 const LONG_RESULT = Array.from({ length: 900 }, (_, n) => `test auth::case_${n} ... ok`).join("\n");
 
 export function length(world: World): number {

@@ -1,5 +1,5 @@
-// Invented devices, sessions and states for a plain browser: one world for each value of `?state=`. All of it is made
-// from numbers, so that pictures and tests see the same each time.
+// Invented devices, sessions and states for a plain browser: one world for each value of `?state=`.
+// Everything is derived from numbers, so that pictures and tests are reproducible.
 import type {
   About,
   Devices,
@@ -61,7 +61,7 @@ export interface World {
   splits: SplitRow[];
   decided: SplitRow[];
   history: HistoryRow[];
-  /** With the session, as long as it can be taken back. */
+  /** With the session, as long as undo is possible. */
   forgotten: { row: SessionRow | null; forgotten: ForgottenRow }[];
   doctor: Doctor;
 }
@@ -201,7 +201,7 @@ const waitingRow = (n: number, code: string, why: string, hint: string) => ({
   hint,
 });
 
-/** A device that was asked to pair and has not said yes. */
+/** A device that was asked to pair and has not accepted yet. */
 export function tablet(): PairedDevice {
   return {
     id: deviceId(6),
@@ -221,7 +221,7 @@ const twoWait = () => [
   waitingRow(7, "no_place", "There is no checkout of rivers/flow on this device.", "Say where it is under Projects."),
 ];
 
-/** What makes each state what it is; the rest is as in `quiet`. */
+/** The differences of each state from `quiet`. */
 const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
   busy(world, at) {
     world.status.live = [live(at)];

@@ -1,4 +1,4 @@
-//! What is asked about forgotten sessions: which go, who has heard of it, what can be taken back.
+//! Requests about forgotten sessions: which go, which devices know, what can be undone.
 
 use super::*;
 
@@ -32,7 +32,7 @@ impl Engine {
         Ok(group)
     }
 
-    /// Another session may open only with this one in the store: it would be lost with it.
+    /// Another session may open only with this one in the store: both would be lost.
     pub(super) fn refuse_needed(&self, group: &[(SessionKey, Row)]) -> Result<(), ApiError> {
         let Some((first, title)) = group.first().map(|(key, row)| (key, &row.title)) else {
             return Ok(());
@@ -129,7 +129,8 @@ impl Engine {
         value(rows.collect::<Vec<_>>())
     }
 
-    /// Takes the last forget back, or that of a session, as long as nobody was told; `None` if there is none.
+    /// Undoes the last forget, or that of a session, before any device knows; `None` if there is
+    /// none.
     pub(in crate::engine) fn undo_forget(
         &mut self,
         text: Option<&str>,
@@ -163,7 +164,7 @@ impl Engine {
             self.schedule(asked.key.clone(), ReconcileRequest::default());
             self.happened(HistoryKind::Undo, &asked.key)?;
         }
-        // What arrived or was written meanwhile.
+        // Picks up what arrived or was written meanwhile.
         self.walk_vault()?;
         self.list_all(false)?;
         let title = taken
@@ -176,7 +177,8 @@ impl Engine {
         )))
     }
 
-    /// Forgotten sessions that are in the tools' stores, by the tool's name: left there, or put there again.
+    /// Forgotten sessions that are in the tools' stores, by the tool's name: left there, or put
+    /// there again.
     pub(in crate::engine) fn forgotten_in_stores(&self) -> BTreeMap<String, u64> {
         let mut found = BTreeMap::new();
         let tools = self

@@ -1,5 +1,6 @@
-//! Parts of a reconcile that most sessions never need: a second file with the session's id, conflict copies, copies of files that
-//! are not given to the tool, and what another device took back of its own words.
+//! Parts of a reconcile that most sessions never need: a second file with the session's id,
+//! conflict copies, copies of files that are kept from the tool, and lines that another device
+//! withdrew.
 
 use super::{Reconciler, is_excluded};
 use crate::api::types::TakenIn;
@@ -14,17 +15,18 @@ use crate::tools::{ConflictCopy, Tool, Twin};
 use crate::vault::JournalError;
 
 impl Reconciler<'_> {
-    /// Other files with the session's id are recorded as branches; only then the user is advised to move one away.
+    /// Records other files with the session's id as branches; only then is the user advised to move
+    /// one away.
     pub(super) fn record_twins(&mut self, tool: &dyn Tool, twins: &[Twin], advice: Vec<Problem>) {
         let mut all = true;
-        // Of a session that has said nothing yet there is nothing to stand beside.
+        // A session without any recorded line has nothing that a twin could stand beside.
         let is_known = self.job.record.origin().is_some();
         let session = self.job.record.session.clone();
         for twin in twins
             .iter()
             .filter(|twin| is_known && Some(&twin.session) == session.as_ref())
         {
-            // It may be of another project than the session is.
+            // The twin may belong to another project than the session.
             let excluded = |record: &SessionRecord, cwd: Option<&str>| {
                 is_excluded(self.context, record, None)
                     || is_excluded(self.context, &SessionRecord::default(), cwd)
@@ -50,7 +52,8 @@ impl Reconciler<'_> {
         }
     }
 
-    /// What another device took back of its own words is followed, unless it does so in many sessions at once.
+    /// Follows another device's withdrawal of its own lines, unless it withdraws in many sessions
+    /// at once.
     pub(super) fn follow_taken_back(&mut self, mut guards: Guards) {
         let (context, key) = (self.context, self.job.key.clone());
         let author = match &self.verdict {
@@ -95,7 +98,7 @@ impl Reconciler<'_> {
         }
     }
 
-    /// The steps that took another device's words back are remembered, so that the user can undo them.
+    /// Remembers the steps that withdrew another device's lines, so that the user can undo them.
     pub(super) fn note_taken_back(&mut self, steps: &[Step]) {
         let Some(author) = self.author.take() else {
             return;
@@ -124,7 +127,7 @@ impl Reconciler<'_> {
         }
     }
 
-    /// A record that is too large to be carried lies in this file alone: nothing is written over it.
+    /// A record too large to sync exists in this file alone: nothing overwrites it.
     pub(super) fn spare_gaps(&mut self) {
         let docs = &self.job.record.docs;
         let local_gaps = |doc: &DocName| {
@@ -152,7 +155,7 @@ impl Reconciler<'_> {
         }
     }
 
-    /// Says on every device what is missing.
+    /// Reports on every device what is missing.
     pub(super) fn report_gaps(&mut self) {
         let record = &self.job.record;
         let (many, here) = record.left_out();
@@ -174,7 +177,7 @@ impl Reconciler<'_> {
         }
     }
 
-    /// Conflict copies are recorded, as the user asked for.
+    /// Records conflict copies at the user's request.
     pub(super) fn take_in(&mut self, tool: &dyn Tool, conflict_copies: &[ConflictCopy]) {
         let mut done = TakenIn::default();
         for conflict_copy in conflict_copies {
@@ -210,7 +213,8 @@ impl Reconciler<'_> {
         self.taken = Some(done);
     }
 
-    /// Copies of files that the tool could be made to write outside of the checkout stay in the journals.
+    /// Withholds copies of files that the tool could be made to write outside of the checkout; they
+    /// stay in the journals.
     pub(super) fn withhold(&mut self) -> Result<(), JournalError> {
         let Verdict::Checkout(steps) = &mut self.verdict else {
             return Ok(());

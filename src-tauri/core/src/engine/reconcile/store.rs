@@ -1,4 +1,4 @@
-//! What the tool's store holds of the session, and what of it is news.
+//! What the tool's store holds of the session, and which part of it is new.
 
 use super::*;
 
@@ -27,14 +27,14 @@ impl Reconciler<'_> {
         if self.away.is_some() {
             return;
         }
-        // What cannot be read is not gone.
+        // A session that cannot be read is not gone.
         if self.found.is_some() || self.unknown.is_none() {
             self.note_missing();
         }
         let Some(found) = self.found.clone() else {
             return;
         };
-        // A plan only says what would be done: it writes no journal either.
+        // A plan only shows the steps: it writes no journal either.
         if self.job.dry {
             return;
         }
@@ -84,7 +84,7 @@ impl Reconciler<'_> {
                     let (device, main) = (self.context.short.clone(), card.main.clone());
                     self.happened(HistoryKind::Recognised, &device, &main, 0, 0);
                 }
-                // The directory in a session of another device says nothing about this one.
+                // The directory in a session of another device means nothing on this one.
                 let began_here = self.context.began(&self.job.record);
                 if let (true, Some(card), Some(cwd)) =
                     (began_here, self.job.record.origin(), &reading.facts.cwd)
@@ -105,7 +105,7 @@ impl Reconciler<'_> {
         self.record_twins(tool, &listing.twins, advice);
     }
 
-    /// The directory in which this session began is gone, or is not what it was recognised as.
+    /// The directory in which this session began is gone, or is a different project now.
     pub(super) fn is_outdated(&self) -> bool {
         let Some(card) = self
             .job
@@ -146,7 +146,8 @@ impl Reconciler<'_> {
             .flatten()
     }
 
-    /// Puts back what this device changed in the file so that the tool finds the session's beginning.
+    /// Undoes, in the reading, this device's changes that let the tool find the session's
+    /// beginning.
     pub(super) fn as_recorded(
         &mut self,
         found: &Found,
@@ -191,7 +192,7 @@ impl Reconciler<'_> {
         rebound
     }
 
-    /// Finds out who holds the beginning of this session here.
+    /// Determines which session holds the beginning of this one here.
     pub(super) fn find_holder(&mut self) -> Result<(), JournalError> {
         if let (Some((key, parent)), Some(child)) = (&self.job.base, Child::of(&self.job.record)) {
             self.holder = holder(self.context, key, parent, &child)?;
@@ -199,7 +200,7 @@ impl Reconciler<'_> {
         Ok(())
     }
 
-    /// Its file refers to another session than the one that holds its beginning.
+    /// The file refers to another session than the one that holds its beginning.
     pub(super) fn is_stale(&self) -> bool {
         let Some(base) = self.job.record.origin().and_then(|card| card.base.as_ref()) else {
             return false;
@@ -213,7 +214,7 @@ impl Reconciler<'_> {
         self.holder.as_ref().is_some_and(|holder| holder != now)
     }
 
-    /// A doc that is not found is not deleted: it is only not there.
+    /// A doc that is not found is not deleted: it is only absent.
     pub(super) fn note_missing(&mut self) {
         let found: Vec<&DocName> = self
             .found

@@ -1,4 +1,4 @@
-//! What was decided is written into the tool's store.
+//! Writes the decided steps into the tool's store.
 
 use super::*;
 
@@ -12,7 +12,7 @@ impl Reconciler<'_> {
         };
         let shared = shared_docs(self.context, &self.job.key);
         let is_shared = |doc: &DocName| shared.is_some_and(|shared| (shared.is_one)(doc));
-        // A fork of the session may name it, too: it stays when the session leaves the store.
+        // A fork may name the doc, too: the doc stays when the session leaves the store.
         steps.retain(|step| !matches!(step, Step::Remove { doc, .. } if is_shared(doc)));
         let place = self.place();
         let main = self.job.record.main().cloned();
@@ -37,7 +37,7 @@ impl Reconciler<'_> {
             rebound.clone(),
         );
         if let Err(WriteError::Torn(_)) = written
-            // A half line will not be finished any more.
+            // Half a line that will not be completed any more.
             && self.is_quiet_since(Duration::from_secs(10))
         {
             steps.iter_mut().for_each(Step::make_whole);
@@ -150,8 +150,8 @@ impl Reconciler<'_> {
         }
     }
 
-    /// Not every version of a tool says that it has a session open: a file that was written a moment ago is not
-    /// taken away from under it.
+    /// Delays a write to a file that was just written: not every version of a tool reports that it
+    /// has a session open, and an open file must not be taken away.
     pub(super) fn let_it_settle(&mut self) {
         const SETTLED: Duration = Duration::from_secs(5);
         let Verdict::Checkout(steps) = &self.verdict else {
@@ -170,7 +170,7 @@ impl Reconciler<'_> {
         }
     }
 
-    /// Nobody has written into its logs for so long.
+    /// Whether nobody has written into the session's logs for this long.
     pub(super) fn is_quiet_since(&self, long: Duration) -> bool {
         let now = self.context.clock.now().0;
         let logs = self

@@ -1,4 +1,4 @@
-//! A record that is longer than a frame takes is recorded in pieces.
+//! Records that do not fit into one frame are recorded in pieces.
 
 use super::*;
 
@@ -6,13 +6,13 @@ use super::*;
 pub(super) struct Piece {
     pub(super) lines: usize,
     pub(super) tip: ChainId,
-    /// Their bytes, counted as in the lines they are of.
+    /// Their byte range, counted like the ends of the lines they come from.
     pub(super) from: u64,
     pub(super) to: u64,
 }
 
-/// The lines from number `at` on that fit into `room` bytes, at least one, and none that is `whole` no more; the bytes of one
-/// that no frame may hold.
+/// The lines from number `at` on that fit into `room` bytes: at least one, and none larger than
+/// `whole` after the first. The error is the size of a line that no frame can hold.
 pub(super) fn next_piece(lines: &[Line], at: usize, room: u64, whole: u64) -> Result<Piece, u64> {
     let from = at.checked_sub(1).map_or(0, |before| lines[before].end);
     let starts = std::iter::once(from).chain(lines[at..].iter().map(|line| line.end));
@@ -36,14 +36,15 @@ pub(super) fn next_piece(lines: &[Line], at: usize, room: u64, whole: u64) -> Re
     }
 }
 
-/// One line in pieces of about the same size, none of which ends within a letter. `read` gives a range of its bytes.
+/// One line in pieces of about the same size, none of which ends within a character. `read` returns
+/// a range of its bytes.
 pub(super) fn in_pieces<E>(
     head: &piece::Piece,
     most: u64,
     mut read: impl FnMut(Range<u64>) -> Result<Vec<u8>, E>,
     mut each: impl FnMut(piece::Piece) -> Result<(), E>,
 ) -> Result<(), E> {
-    // Room for the letters that do not fit at the end of each.
+    // Leaves room for characters that do not fit at the end of each piece.
     let of = head.size.div_ceil(most.saturating_sub(8).max(1)).max(2);
     let mut from = 0;
     for n in 0..of {
@@ -96,7 +97,8 @@ pub(super) fn long_entries(
     found
 }
 
-/// What of `text` is new, in entries that fit into frames, each with its lines; `lines` are those of all of it.
+/// The new part of `text`, in entries that fit into frames, each with its lines; `lines` are those
+/// of all of `text`.
 pub(in crate::engine) fn entries<'t>(
     (doc, at): (&'t DocName, &'t str),
     lines: &'t [Line],

@@ -1,4 +1,4 @@
-//! Files written as a guest: what is there when something fails half way.
+//! Guest writes: the files left behind when something fails half way.
 
 use super::*;
 

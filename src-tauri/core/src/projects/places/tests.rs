@@ -157,7 +157,7 @@ fn of_several_places_the_choice_is_always_the_same() {
     assert_eq!(searched.find(&key), Some(searched.home().join("code/a")));
 }
 
-/// Field 03: what was made from one starter has one oldest commit.
+/// Field 03: repositories made from one starter share their oldest commit.
 #[test]
 fn an_oldest_commit_recognises_nothing_that_has_another_remote() {
     let mut desk = Desk::new();
@@ -211,7 +211,7 @@ fn a_fork_and_what_it_was_forked_from_are_one_where_their_author_has_both_remote
         ..project("git:h.example/me/api")
     };
     assert_eq!(desk.find(&fork), Some(api.clone()));
-    // Another fork of the same is not.
+    // Another fork of the same repository does not count.
     git(
         &api,
         &["remote", "set-url", "origin", "https://h.example/other/api"],
@@ -295,7 +295,7 @@ fn the_container_of_a_bare_repository_is_no_place() {
     assert_eq!(desk.find(&wanted), Some(container.join("work")));
 }
 
-/// A sibling of field 03: another repository lies where the project has a directory.
+/// A sibling of field 03: another repository lies in the project's directory.
 #[test]
 fn a_repository_inside_another_one_is_not_entered() {
     let mut desk = Desk::new();
@@ -396,7 +396,7 @@ fn what_a_search_found_and_what_was_learnt_meanwhile_are_both_kept() {
     let mut places = desk.places.of(&wanted.key);
     places.sort();
     assert_eq!(places, [api, again]);
-    // What the search dropped goes, unless it was seen meanwhile.
+    // A place that the search dropped is removed, unless it was seen meanwhile.
     let (before, all) = (desk.places.clone(), desk.places.clone());
     desk.places.adopt(
         &before,
@@ -498,7 +498,7 @@ fn a_mapped_repository_maps_the_directories_inside() {
     assert_eq!(desk.find(&project("git:h.example/acme/api#../x")), None);
 }
 
-/// F8: a peer's key named any directory below home, and any at all of the device it was read on.
+/// F8: a peer's key named any directory below home, and any directory of the device that read it.
 #[test]
 fn another_devices_key_finds_what_is_known_and_nothing_else() {
     let mut desk = Desk::new();

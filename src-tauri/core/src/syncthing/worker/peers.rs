@@ -1,4 +1,4 @@
-//! The other devices: who is connected and how far in step, and connecting anew to those that must hear something.
+//! The other devices: their connections and progress, and reconnecting to deliver announcements.
 
 use super::{LOOK_PAUSE, Worker, number};
 use crate::session::{DeviceId, Lane};
@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A name is heard once in each connection: how long at most until the next one, while a pairing waits for it.
+/// The longest pause between two connections while a pairing waits for a name, which is read once
+/// per connection.
 const GREET_PAUSE: Duration = Duration::from_secs(5);
 const NEWCOMER_PATIENCE: Duration = Duration::from_secs(120);
 
@@ -21,16 +22,17 @@ pub(super) struct Newcomer {
     pub(super) pause: Duration,
 }
 
-/// A device that is connected to anew until it has heard what this one has to say.
+/// A device to reconnect to until it has received this device's announcement.
 pub(super) struct Greeting {
-    /// Changes with what there is to hear.
+    /// Changes with the announcement.
     number: u64,
     pub(super) next: Instant,
     pause: Duration,
 }
 
 impl Worker {
-    /// How much of our own folders each connected device has. Later changes come as events.
+    /// Fetches how much of our own folders each connected device has. Later changes arrive as
+    /// events.
     pub(super) fn ask_completion(&mut self, up: &Up) {
         let Some(wanted) = self.wanted.clone() else {
             return;
@@ -119,8 +121,9 @@ impl Worker {
         }
     }
 
-    /// A first dial that was refused (the other side had not said yes) is repeated by 1.19 only after 20 to 60 s;
-    /// taking the device off and on dials at once. Ever more seldom, for two minutes; then Syncthing's own pace will do.
+    /// If a first dial was refused (the other side had not accepted yet), 1.19 repeats it only
+    /// after 20 to 60 s; pausing and resuming the device dials at once. The intervals grow for two
+    /// minutes, then Syncthing's own schedule takes over.
     pub(super) fn redial_newcomers(&mut self, up: &Up) {
         let now = Instant::now();
         self.newcomers
@@ -168,7 +171,7 @@ impl Worker {
         }
     }
 
-    /// What a device is called is read once in each connection, so that a new word needs a new one.
+    /// A device's name is read once per connection, so a new announcement needs a new connection.
     pub(super) fn redial_for_greetings(&mut self, up: &Up) {
         let now = Instant::now();
         if self.wanted.as_ref().is_none_or(|wanted| wanted.paused) || self.arrange_due.is_some() {
@@ -181,12 +184,12 @@ impl Worker {
         {
             greeting.pause = (greeting.pause * 2).min(GREET_PAUSE);
             greeting.next = now + greeting.pause;
-            // It may not be arranged yet; the next time it is.
+            // May fail before the device is arranged; a later attempt reaches it.
             let _ = redial(up, id);
         }
     }
 
-    /// After sleep or a change of networks connections are dead and nobody has noticed yet.
+    /// After sleep or a change of networks, dead connections are not detected at once.
     pub(super) fn redial_all(&mut self) {
         let Some(up) = self.link.up() else { return };
         if self.wanted.as_ref().is_some_and(|wanted| wanted.paused) {
@@ -214,7 +217,8 @@ impl Worker {
     }
 }
 
-/// Both sides taking each other off and on at the same moment would keep missing each other.
+/// If both sides paused and resumed each other at the same moment, they would keep missing each
+/// other.
 pub(super) fn first_pause(own: &DeviceId, other: &DeviceId) -> Duration {
     Duration::from_millis(if own < other { 400 } else { 800 })
 }
@@ -240,8 +244,8 @@ fn has_all(up: &Up, device: &DeviceId) -> bool {
         })
 }
 
-/// For a moment a peer that has not accepted us counts as connected, since the year 1 (1.29 and 2.x); but so does one
-/// that has, right after the event that says so.
+/// A peer that has not accepted us counts as connected for a moment, since the year 1 (1.29 and
+/// 2.x). A peer that has accepted does so too, right after its connect event.
 fn is_connected(connection: &Value, came: bool) -> bool {
     let since_year_one = connection["startedAt"]
         .as_str()

@@ -1,4 +1,4 @@
-//! Which of the child's words are a problem.
+//! Which messages of the child are problems.
 
 use super::*;
 

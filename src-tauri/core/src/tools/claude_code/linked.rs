@@ -1,11 +1,14 @@
-//! Logs whose records are linked: each has a `uuid` and names the one before it as `parentUuid`, so that one file may
-//! hold several branches and a reader walks from a leaf to the root. What can be made of two branches of such a log.
+//! Logs of linked records: each record has a `uuid` and names its predecessor as `parentUuid`. One
+//! file may therefore hold several branches, and a reader walks from a leaf to the root. This file
+//! joins two branches of such a log.
 //!
-//! Everything here gives lines to be added. Raw bytes stay as they are; the one thing ever replaced is the value of
-//! `parentUuid` in a copy of a line. Knows no tool by name: an adapter whose format this is hands the functions out.
+//! Every function returns lines to be added. Raw bytes stay as they are, except that the value of
+//! `parentUuid` may be replaced in a copy of a line. Knows no tool by name: the adapter with this
+//! format passes the functions on.
 //!
-//! Which leaf a tool goes on from has changed: see `Loader`. A join is offered only if the outcome is worked out for
-//! every one of these rules and is the one wanted; otherwise the answer says in words why not.
+//! The rule by which a tool chooses its leaf has changed between versions: see `Loader`. A join is
+//! offered only if the result was computed under every rule and is the desired one. Otherwise the
+//! error gives the reason.
 
 use crate::formats::jsonl;
 use crate::parallel;
@@ -17,19 +20,22 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Above this size tools drop what lies before the last compaction (5.10 MB was read whole, 5.31 MB was not; seen with
-/// 2.1.108 to 2.1.330, 2026-11-23).
+/// Above this size tools drop the part before the last compaction (5.10 MB was read whole, 5.31 MB
+/// was not; seen with 2.1.108 to 2.1.330, 2026-11-23).
 const READ_WHOLE: usize = 5 << 20;
 
-/// The rules by which tools have chosen the record to go on from (seen 2026-11-23 with the versions named).
+/// The rules by which versions of the tool choose the record from which to continue (seen
+/// 2026-11-23 with the versions named).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loader {
-    /// 1.0.128 and 2.0.76: the newest timestamp, the first in the file of several, whether or not others follow on it.
+    /// 1.0.128 and 2.0.76: the newest timestamp, or the first in the file of several with that
+    /// timestamp, whether or not other records follow on it.
     Newest,
     /// 2.1.108: the last record in the file that belongs to no side chain.
     LastInFile,
-    /// 2.1.197 and 2.1.330: the same, but the record that the last `last-prompt` line names wins, unless it is an
-    /// ancestor of that last record or not in the file. If it is of a side chain they find no conversation at all.
+    /// 2.1.197 and 2.1.330: as `LastInFile`, but the record named in the last `last-prompt` line
+    /// wins, unless that record is an ancestor of the last record or not in the file. If it belongs
+    /// to a side chain, these versions find no conversation at all.
     Pinned,
 }
 
@@ -37,7 +43,7 @@ impl Loader {
     pub const ALL: [Self; 3] = [Self::Newest, Self::LastInFile, Self::Pinned];
 }
 
-/// The conversation a tool goes on with: the `uuid`s from the root to the leaf it chooses.
+/// The conversation that a tool continues: the `uuid`s from the root to the chosen leaf.
 #[cfg(test)]
 pub fn resumed(log: &[u8], loader: Loader) -> Vec<String> {
     let lines = read(log);
@@ -50,19 +56,21 @@ pub fn resumed(log: &[u8], loader: Loader) -> Vec<String> {
 
 /// A line that names the session in the tool's list.
 ///
-/// 2.1.330 writes the same on `/rename` (seen 2026-11-23).
+/// 2.1.330 writes the same line on `/rename` (seen 2026-11-23).
 pub fn title(session: &SessionId, title: &str) -> Vec<u8> {
     let (title, id) = (Value::from(title), Value::from(session.as_str()));
     format!("{{\"type\":\"custom-title\",\"customTitle\":{title},\"sessionId\":{id}}}\n")
         .into_bytes()
 }
 
-/// What to add behind `common` and `first` so that the conversation is that of `first`, then the turns of `second`.
+/// The lines to add after `common` and `first`, so that the conversation is that of `first`,
+/// followed by the turns of `second`.
 ///
-/// The records of `second` that follow on the common part follow on the end of `first` instead; nothing else of them
-/// changes. By the rule `Loader::Newest` the conversation ends in `first` if that was said later: such a version shows
-/// what it would show of `first` alone. That is no reason to refuse, for nothing is mixed or lost by it and newer
-/// versions show both; to refuse would deny half of all splits their join for the sake of a rule that is a year old.
+/// The records of `second` that follow on the common part are attached to the end of `first`
+/// instead; nothing else in them changes. Under `Loader::Newest` the conversation ends in `first`
+/// if `first` has the later records, so such a version shows only `first`. This is no reason to
+/// refuse: nothing is mixed or lost, and newer versions show both. Refusing would deny the join to
+/// half of all splits for a rule that is a year old.
 pub fn stitch(sides: &Sides<'_>) -> Result<Vec<u8>, String> {
     let pieces = Pieces::read(sides)?;
     let before = Log::of([&pieces.common[..], &pieces.first[..]]);
@@ -105,8 +113,8 @@ pub fn stitch(sides: &Sides<'_>) -> Result<Vec<u8>, String> {
     added.resumes(&pieces, &after, is_right)
 }
 
-/// What to add behind `common` and `first` so that the file holds both branches and the conversation is that of
-/// `common` and `second`, by every rule of `Loader`.
+/// The lines to add after `common` and `first`, so that the file holds both branches and the
+/// conversation is that of `common` and `second` under every rule of `Loader`.
 pub fn branches(sides: &Sides<'_>) -> Result<Vec<u8>, String> {
     let pieces = Pieces::read(sides)?;
     let after = Log::of([&pieces.common[..], &pieces.second[..]]);
@@ -125,18 +133,18 @@ const INSIDE_A_TURN: &str = "The branches part in the middle of a turn.";
 
 // ---- records ----
 
-/// A line and what of it matters here.
+/// A line, with the parts needed here.
 #[derive(Debug)]
 enum Line<'a> {
     Record(Box<Record<'a>>),
     /// `last-prompt`: the leaf it names.
     Pin(&'a [u8], String),
-    /// Any other line. What is half written or no JSON is one: tools pass it over.
+    /// Any other line, including partial lines and lines that are not JSON. Tools skip it.
     Other {
         raw: &'a [u8],
         compaction: bool,
     },
-    /// Nested deeper than is read here; a tool may read it.
+    /// Nested too deeply to be read here; a tool may read it.
     TooDeep(&'a [u8]),
 }
 
@@ -148,7 +156,7 @@ struct Record<'a> {
     sidechain: bool,
     compaction: bool,
     at: Option<Millis>,
-    /// `user` and `assistant` are said; attachments, progress and the like are not.
+    /// `user` and `assistant` are messages; attachments, progress and the like are not.
     kind: String,
     session: Option<String>,
     words: Option<String>,
@@ -251,7 +259,7 @@ impl<'a> Record<'a> {
         matches!(self.kind.as_str(), "user" | "assistant")
     }
 
-    /// Something typed, with which a turn begins.
+    /// Whether this is typed input, which begins a turn.
     fn is_prompt(&self) -> bool {
         self.kind == "user" && self.answers.is_empty()
     }
@@ -273,7 +281,7 @@ fn text(value: &Value, key: &str) -> Option<String> {
 
 // ---- a log as tools read it ----
 
-/// A log's records and what its pins name.
+/// A log's records, and the leaves that its pins name.
 struct Log<'l, 'a> {
     records: Vec<&'l Record<'a>>,
     pins: Vec<&'l str>,
@@ -318,7 +326,7 @@ impl<'l, 'a> Log<'l, 'a> {
     fn leaf_position(&self, loader: Loader) -> Option<usize> {
         let mut candidates = (0..self.records.len()).filter(|at| !self.records[*at].sidechain);
         match loader {
-            // Of equals `max_by_key` takes the last, hence backwards.
+            // Of equals, `max_by_key` returns the last; hence the reverse order.
             Loader::Newest => candidates.rev().max_by_key(|at| self.records[*at].at),
             Loader::LastInFile => candidates.next_back(),
             Loader::Pinned => {
@@ -344,8 +352,9 @@ impl<'l, 'a> Log<'l, 'a> {
             .collect()
     }
 
-    /// From a record to the root. Where a parent is missing the oldest versions stop, and the newer ones go on with
-    /// what lies before in the file (seen with 2.0.76 and 2.1.108 to 2.1.330, 2026-11-23).
+    /// From a record to the root. At a missing parent the oldest versions stop; the newer ones
+    /// continue with the preceding record in the file (seen with 2.0.76 and 2.1.108 to 2.1.330,
+    /// 2026-11-23).
     fn walk(&self, leaf: usize, loader: Loader) -> Vec<usize> {
         let (mut walked, mut seen) = (Vec::new(), BTreeSet::new());
         let mut next = Some(leaf);
@@ -375,7 +384,7 @@ fn ids<'l, 'a: 'l>(records: impl IntoIterator<Item = &'l Record<'a>>) -> Vec<Str
 
 // ---- guards ----
 
-/// The three pieces of a split, read.
+/// The three parsed pieces of a split.
 struct Pieces<'a> {
     common: Vec<Line<'a>>,
     first: Vec<Line<'a>>,
@@ -383,7 +392,7 @@ struct Pieces<'a> {
     size: usize,
 }
 
-/// The lines of `second` that are not in the file already. They are there after an earlier join.
+/// The lines of `second` that are not in the file yet. An earlier join may have added some.
 struct Fresh<'p, 'a> {
     lines: Vec<&'p Line<'a>>,
     uuids: BTreeSet<&'p str>,
@@ -398,7 +407,7 @@ impl<'p, 'a> Fresh<'p, 'a> {
         uuid.is_some_and(|uuid| self.uuids.contains(uuid))
     }
 
-    /// Those of a chain's records that are new.
+    /// The new records of a chain.
     fn on<'l>(&self, chain: &[&'l Record<'a>]) -> Vec<&'l Record<'a>> {
         chain
             .iter()
@@ -441,7 +450,7 @@ impl<'a> Pieces<'a> {
             .any(|record| record.uuid == wanted.uuid)
     }
 
-    /// What of `second` is new; a record that is there with another content cannot be joined.
+    /// The new lines of `second`. A record that exists with other content prevents the join.
     fn fresh(&self, is_same: fn(&[u8], &[u8]) -> bool) -> Result<Fresh<'_, 'a>, String> {
         let there: HashMap<&str, &[u8]> = self
             .common
@@ -510,7 +519,7 @@ fn by_uuid<'l>(line: &'l Line<'_>) -> Option<(&'l str, &'l [u8])> {
         .map(|record| (record.uuid.as_str(), record.raw.as_ref()))
 }
 
-/// Lines may repeat, ids with another content may not.
+/// Refuses one id with different contents. Repeated lines are allowed.
 fn two_contents<'l, 'a: 'l>(lines: impl Iterator<Item = &'l Line<'a>>) -> Result<(), String> {
     let mut seen: HashMap<&str, &[u8]> = HashMap::new();
     for (uuid, raw) in lines.filter_map(by_uuid) {
@@ -525,7 +534,7 @@ fn follows(common: &[Line<'_>], tail: &[Line<'_>]) -> Result<(), String> {
     follows_all(common.iter(), tail.iter())
 }
 
-/// Whether every record of a tail follows on one that comes before it.
+/// Refuses a tail with a record whose parent does not come before it.
 fn follows_all<'l, 'a: 'l>(
     before: impl Iterator<Item = &'l Line<'a>>,
     tail: impl Iterator<Item = &'l Line<'a>>,
@@ -548,7 +557,7 @@ fn follows_all<'l, 'a: 'l>(
     Ok(())
 }
 
-/// What the records of one turn have in common: the ids of messages and of calls.
+/// The ids that the records of one turn share: those of messages and of calls.
 fn by_turn<'l, 'a: 'l>(lines: impl Iterator<Item = &'l Line<'a>>) -> BTreeSet<&'l str> {
     let of_record = |record: &'l Record<'a>| {
         record
@@ -564,7 +573,7 @@ fn by_turn<'l, 'a: 'l>(lines: impl Iterator<Item = &'l Line<'a>>) -> BTreeSet<&'
         .collect()
 }
 
-/// Turns are put behind turns: none may be cut, and no call may be left without its answer.
+/// Whole turns are placed after whole turns: no turn may be cut, and every call needs its answer.
 fn whole_turns(
     common: &Log<'_, '_>,
     before: &Log<'_, '_>,
@@ -601,7 +610,7 @@ fn has_open_call(log: &Log<'_, '_>) -> bool {
 
 // ---- added lines ----
 
-/// Lines to be added. Each ends in a newline, and the first begins on a line of its own.
+/// Lines to be added. Each ends in a newline, and the first begins on a new line.
 struct Added {
     bytes: Vec<u8>,
 }
@@ -621,8 +630,8 @@ impl Added {
         }
     }
 
-    /// The lines, if by every rule the conversation is the one wanted. Where a pin of another branch is in the way,
-    /// one more line pins the end of the second.
+    /// The lines, if the conversation is the desired one under every rule. If a pin of another
+    /// branch interferes, one more line pins the end of the second branch.
     fn resumes(
         mut self,
         pieces: &Pieces<'_>,
@@ -665,7 +674,7 @@ impl Added {
     }
 }
 
-/// A line by which a tool goes on from a record. It names the last prompt, as the tool's own do.
+/// A line that makes a tool continue from a record. Like the tool's own, it names the last prompt.
 fn pin(leaf: &Record<'_>, log: &Log<'_, '_>) -> Vec<u8> {
     let chain = log.resumed(Loader::Pinned);
     let prompt = chain
@@ -686,13 +695,13 @@ fn same_but_for_parent(one: &[u8], other: &[u8]) -> bool {
     one == other || with_parent(one, "").is_some_and(|one| Some(one) == with_parent(other, ""))
 }
 
-/// A copy of a line with another value of `parentUuid`; every other byte is the line's own.
+/// A copy of a line with another value of `parentUuid`; all other bytes are unchanged.
 fn with_parent(line: &[u8], parent: &str) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(line).ok()?;
     let fields: BTreeMap<String, &RawValue> =
         serde_json::from_str(text.trim_start_matches('\u{feff}')).ok()?;
     let old = fields.get("parentUuid")?.get();
-    // The value is a part of the line, so its place is the distance of the two.
+    // The value borrows from the line, so the pointer difference is its offset.
     let start = old.as_ptr() as usize - text.as_ptr() as usize;
     Some(
         format!(

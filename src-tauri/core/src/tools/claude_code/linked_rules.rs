@@ -1,5 +1,6 @@
-//! Two branches of a linked log, invented at random and by hand: what each rule of `Loader` goes on with before and
-//! after they are joined. The writer here knows what its conversation is; it does not ask the code under test.
+//! Two branches of a linked log, random and handwritten: the conversation that each rule of
+//! `Loader` continues before and after a join. The writer here tracks its conversation without
+//! asking the code under test.
 
 use super::linked::{Loader, branches, resumed, stitch, title};
 use crate::session::{Millis, SessionId};
@@ -11,18 +12,18 @@ use std::collections::BTreeMap;
 const SESSION: &str = "9b1c7e52-0000-4000-8000-000000000000";
 const HOUR: i64 = 3_600_000;
 
-/// A device that writes a log as the tool does, and knows which conversation it is in.
+/// A device that writes a log as the tool does, and tracks its conversation.
 #[derive(Clone)]
 struct Writer {
     device: &'static str,
     clock: i64,
     n_ids: usize,
     lines: Vec<String>,
-    /// The conversation as versions that go on over a missing parent see it.
+    /// The conversation as seen by versions that continue past a missing parent.
     chain: Vec<String>,
-    /// Where in it a parent was missing: the oldest versions begin there.
+    /// The positions of missing parents in the conversation, where the oldest versions begin.
     cuts: Vec<usize>,
-    /// The ends of turns, to which a rewind goes back.
+    /// The ends of turns, the targets of a rewind.
     turns: Vec<usize>,
 }
 
@@ -52,7 +53,7 @@ impl Writer {
         }
     }
 
-    /// Goes on with the same log on another device, so many milliseconds later.
+    /// Continues the same log on another device, this many milliseconds later.
     fn on(&self, device: &'static str, later: i64) -> Self {
         Self {
             device,
@@ -85,7 +86,7 @@ impl Writer {
                 self.chain.truncate(self.turns[kept - 1]);
                 let len = self.chain.len();
                 self.cuts.retain(|cut| *cut < len);
-                // A rewind writes nothing until the next prompt; the turn's pin is the one that counts from then on.
+                // A rewind writes nothing until the next prompt; then the turn's pin counts.
                 self.turn("again, another way", true);
             }
             Act::Torn => self
@@ -120,7 +121,7 @@ impl Writer {
                 )
             })
             .collect();
-        // Each answer follows on its call; the conversation goes on at the last one.
+        // Each answer follows on its call; the conversation continues at the last one.
         let (last, others) = asked.split_last().expect("at least one call");
         for (call, record) in others {
             let content = json!([{"type": "tool_result", "tool_use_id": call, "content": "done"}]);
@@ -155,14 +156,14 @@ impl Writer {
         self.line(&json!({"type": "last-prompt", "lastPrompt": "…", "leafUuid": leaf, "sessionId": SESSION}));
     }
 
-    /// A record of the conversation.
+    /// Adds a record to the conversation.
     fn record(&mut self, kind: &str, fields: Value) {
         let parent = self.chain.last().cloned();
         let uuid = self.aside(parent.as_deref(), merged(json!({"type": kind}), fields));
         self.chain.push(uuid);
     }
 
-    /// A record of the conversation whose parent is nowhere.
+    /// Adds a record whose parent is missing to the conversation.
     fn dangling(&mut self) {
         let uuid = self.aside(
             Some("gone"),
@@ -172,7 +173,7 @@ impl Writer {
         self.chain.push(uuid);
     }
 
-    /// A record beside the conversation.
+    /// Adds a record beside the conversation.
     fn aside(&mut self, parent: Option<&str>, fields: Value) -> String {
         let uuid = self.id();
         self.clock += 1000;
@@ -180,7 +181,7 @@ impl Writer {
         let head =
             json!({"isSidechain": false, "uuid": uuid, "timestamp": at, "sessionId": SESSION});
         let record = merged(head, fields).to_string();
-        // The tool writes this field first, and bytes that no serialiser of ours would write must survive.
+        // The tool writes this field first. Bytes unlike those of our serialisers must survive.
         self.lines.push(format!(
             "{{\"parentUuid\" : {},\"n\":1.50e+1,{}\n",
             Value::from(parent),
@@ -232,7 +233,7 @@ fn message(role: &str, text: &str) -> Value {
     json!({"role": role, "content": text})
 }
 
-/// A split: what is common, and what two devices wrote after it.
+/// A split: the common part, and the later records of two devices.
 struct Split {
     common: Writer,
     first: Writer,
@@ -240,7 +241,7 @@ struct Split {
 }
 
 impl Split {
-    /// `second` writes that much later than `first`.
+    /// `second` writes this much later than `first`.
     fn of(common: &[Act], first: &[Act], second: &[Act], later: i64) -> Self {
         let mut begun = Writer::new();
         begun.dangling();
@@ -253,7 +254,7 @@ impl Split {
             said: "go on".into(),
             pinned: false,
         };
-        // Each tail has a turn at least.
+        // Each tail has at least one turn.
         let tail = |acts: &[Act]| [acts, std::slice::from_ref(&turn)].concat();
         let (one, other) = (common.on("first", HOUR), common.on("second", HOUR + later));
         Self {
@@ -301,7 +302,7 @@ impl Joined {
     }
 }
 
-/// A line without what a stitch may change.
+/// A line without the field that a stitch may change.
 fn but_for_parent(line: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(line);
     match text
@@ -386,7 +387,7 @@ proptest! {
 
     #[test]
     fn what_was_joined_can_be_joined_again(common in acts(), first in acts(), second in acts(), more in acts()) {
-        // The other device did not hear of the join and went on.
+        // The other device has not received the join and continues.
         let split = Split::of(&common, &first, &second, HOUR);
         let joined = split.join(stitch).expect("no guard forbids it");
         let (common, first) = (split.common.bytes(), [split.first.bytes(), joined.added].concat());
@@ -433,7 +434,7 @@ fn plain() -> Split {
 /// Kills: pins are ignored.
 #[test]
 fn a_pin_of_the_other_branch_does_not_win() {
-    // The second device crashed before it noted where it was.
+    // The second device crashed before it wrote its pin.
     let split = Split::of(
         &[said("one", true)],
         &[said("first", true)],
@@ -443,7 +444,7 @@ fn a_pin_of_the_other_branch_does_not_win() {
     let unpinned = [split.first_alone(), split.second.bytes()].concat();
     assert_eq!(resumed(&unpinned, Loader::Pinned), {
         let mut first = split.first.clone();
-        // The pin is at the turn before the last one.
+        // The pin is at the last turn but one.
         first.chain.truncate(first.turns[first.turns.len() - 2]);
         first.chain
     });
@@ -481,7 +482,7 @@ fn what_follows_on_nothing_is_kept() {
                 .count(),
             4
         );
-        // The oldest versions begin at the loss, the others go on over it.
+        // The oldest versions begin at the gap; the others continue past it.
         assert_eq!(joined.resumed(Loader::LastInFile)[0], "common-1");
         assert_eq!(joined.resumed(Loader::Newest)[0], "common-4");
     }
@@ -522,7 +523,7 @@ fn every_added_line_ends_and_begins_on_its_own() {
 #[test]
 fn lines_stay_in_the_order_they_were_written() {
     let mut split = plain();
-    // The clock was set back between two records, as happens in most real logs.
+    // The clock was set back between two records, as in most real logs.
     split.second.clock -= 1500;
     split.second.act(&Act::Attachment);
     split.second.clock += 1500;
@@ -531,8 +532,8 @@ fn lines_stay_in_the_order_they_were_written() {
     assert!(joined.added.starts_with(&split.second.bytes()));
 }
 
-/// What must not be joined, and the word by which the answer tells why. Kills: joined across a compaction, joined
-/// inside a turn.
+/// Splits that must not be joined, with the word in the error that gives the reason. Kills: joined
+/// across a compaction, joined inside a turn.
 #[test]
 fn what_is_not_joined() {
     type Change = fn(&mut Split);
@@ -684,7 +685,7 @@ fn what_is_not_joined() {
         ),
     ];
     for (row, (no_stitch, no_branches), why, change) in rows {
-        // Half of the rows change the common part, which comes before what was written after it.
+        // Half of the rows change the common part, which precedes the lines written after it.
         let mut split = plain();
         change(&mut split);
         for (refused, how) in [

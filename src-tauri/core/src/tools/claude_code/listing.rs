@@ -1,13 +1,13 @@
-//! Which files of the store are docs of a session, and which are none of ours.
+//! Decides which files in the store are docs of a session, and which are not synced.
 
 use super::*;
 
-/// The entries of a directory whose names are text, sorted.
+/// The entries of a directory whose names are valid text, sorted.
 pub(super) fn entries(dir: &Path) -> impl Iterator<Item = (PathBuf, String)> + use<> {
     named_entries(dir).map(|(path, name, _)| (path, name))
 }
 
-/// The same, each with what the list says it is: nothing is asked of the entry itself.
+/// As `entries`, with the file type from the directory listing; no stat of the entries.
 pub(super) fn named_entries(
     dir: &Path,
 ) -> impl Iterator<Item = (PathBuf, String, Option<fs::FileType>)> + use<> {
@@ -24,14 +24,14 @@ pub(super) fn named_entries(
         .flatten()
         .filter_map(named)
         .collect();
-    // By name: within one directory that is the order of the paths, whose own comparison is many times slower.
+    // Sorted by name: in one directory the order of paths, whose comparison is many times slower.
     found.sort_by(|(_, one, _), (_, other, _)| one.cmp(other));
     found.into_iter()
 }
 
-/// The directories in a directory of the store. Of a directory that is linked twice the first link counts.
+/// The directories in a directory of the store. Of two links to one directory the first counts.
 pub(super) fn directories(dir: &Path) -> Vec<PathBuf> {
-    // Every reconcile of one session comes here: no directory is asked what it is.
+    // Every reconcile of one session calls this, so the file type comes from the listing.
     let mut linked = BTreeSet::new();
     let mut is_dir = |path: &Path, kind: fs::FileType| {
         kind.is_dir()
@@ -42,7 +42,7 @@ pub(super) fn directories(dir: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Transcripts by session. Of two copies the longer counts, and a problem says so.
+/// Transcripts by session. Of two copies the longer counts, and a problem is reported.
 pub(super) fn transcripts(
     store: &Store,
     which: Which<'_>,
@@ -110,7 +110,7 @@ pub(super) fn all_transcripts(store: &Store) -> Vec<(SessionId, PathBuf)> {
     let transcript = |entry: fs::DirEntry| {
         let name = entry.file_name().into_string().ok()?;
         let id = name.strip_suffix(".jsonl").filter(|id| is_uuid(id))?;
-        // The directory says what kind of entry it is; asking each file would double the cost of a look at all of them.
+        // The file type comes from the listing; a stat of each file would double the cost.
         entry
             .file_type()
             .is_ok_and(|kind| kind.is_file())
@@ -147,8 +147,8 @@ pub(super) fn is_file(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file())
 }
 
-/// Conflict copies among the transcripts and in the sessions' own directories. 2.0.76 takes the records of a copy of a
-/// transcript for the session's own (seen 2026-11-23).
+/// Conflict copies among the transcripts and in the sessions' own directories. 2.0.76 takes the
+/// records in a copy of a transcript for the session's own (seen 2026-11-23).
 pub(super) fn conflict_copies(store: &Store) -> Vec<ConflictCopy> {
     let (live, mut found) = (live_sessions(store), Vec::new());
     for slug_dir in directories(&store.projects) {
@@ -233,16 +233,17 @@ pub(super) fn conflict_copy(
     })
 }
 
-/// What lies beside the transcripts, by the names that say whose it is; read once for a whole listing.
+/// The files beside the transcripts, by the names that identify their session. Read once for a
+/// whole listing.
 pub(super) struct Beside {
     pub(super) todos: Arc<Vec<(PathBuf, String)>>,
-    /// Directories, where all of them were listed; for one session they are tried.
+    /// Directories, if all of them were listed; for one session they are tried.
     pub(super) tasks: Option<BTreeSet<String>>,
     pub(super) file_history: Option<BTreeSet<String>>,
 }
 
 impl Beside {
-    /// Those of `todos` whose names begin so.
+    /// The `todos` whose names begin with `id`.
     pub(super) fn todos_of(&self, id: &str) -> impl Iterator<Item = &(PathBuf, String)> {
         let first = self.todos.partition_point(|(_, name)| name.as_str() < id);
         self.todos[first..]
@@ -300,13 +301,13 @@ pub(super) fn docs_of(
     Ok(docs.found)
 }
 
-/// Doc names of files that lie beside the session's own directory begin with this, so that they never meet a file
-/// inside it.
+/// The prefix of doc names for files beside the session's own directory. It keeps them apart from
+/// files inside that directory.
 pub(super) const BESIDE: &str = "beside/";
-/// Docs that are plan files.
+/// The prefix of docs that are plan files.
 pub(super) const PLANS: &str = "beside/plans/";
 
-/// The two names a session's task directory may have, and what each is called within the session.
+/// The two possible names of a session's task directory, with the name of each within the session.
 pub(super) fn task_dirs(id: &str) -> [(String, &'static str); 2] {
     [
         (id.to_owned(), "tasks"),

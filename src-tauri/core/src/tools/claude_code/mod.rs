@@ -1,17 +1,21 @@
-//! Claude Code: the sessions of Anthropic's command line and everything that shares its store (desktop app, IDE
-//! extensions).
+//! Claude Code: the sessions of Anthropic's command line and of everything that shares its store
+//! (desktop app, IDE extensions).
 //!
-//! Store, the same on every system: `~/.claude`, or `$CLAUDE_CONFIG_DIR`. A session is the transcript
-//! `projects/<slug of the directory>/<uuid>.jsonl`, the files below `projects/<slug>/<uuid>/` (subagents, long tool
-//! results, workflows), and what lies beside it under its id: `file-history/` (for /rewind), `todos/`, `tasks/`; and the
-//! plan in `plans/` whose name its records say: of several sessions that name one plan, the first one of this device has it.
-//! It is removed from this device when that session is forgotten, unless it was changed since.
-//! There is no index: a transcript in the slug directory of the current directory is listed, continued and resumed
-//! as it is, byte for byte. Seen with 2.1.330 on 2026-11-23; the vendor's Agent SDK documents copying transcripts
-//! ("Resume across hosts").
+//! The store is the same on every system: `~/.claude`, or `$CLAUDE_CONFIG_DIR`. A session consists
+//! of
+//! - the transcript `projects/<slug of the directory>/<uuid>.jsonl`;
+//! - the files below `projects/<slug>/<uuid>/` (subagents, long tool results, workflows);
+//! - files stored elsewhere under its id: `file-history/` (for /rewind), `todos/`, `tasks/`;
+//! - the plan in `plans/` that its records name. If several sessions name one plan, the first one
+//!   on this device owns it. The plan is removed from this device when that session is forgotten,
+//!   unless the plan was changed since.
 //!
-//! Two copies of an id in two slug directories make the tool find neither (2.1.330), so there is never a second one.
-//! Files older than 30 days are deleted by the tool according to their modification time.
+//! There is no index. A transcript in the slug directory of the current directory is listed,
+//! continued and resumed as it is, byte for byte. Seen with 2.1.330 on 2026-11-23; the vendor's
+//! Agent SDK documents copying transcripts ("Resume across hosts").
+//!
+//! If an id has copies in two slug directories, the tool finds neither (2.1.330), so a second copy
+//! is never made. The tool deletes files whose modification time is older than 30 days.
 
 mod linked;
 #[cfg(test)]
@@ -52,8 +56,8 @@ use steering::{
 const NAME: &str = "Claude Code";
 const MAIN: &str = "transcript.jsonl";
 
-/// Names that never roam, at any depth, whatever a session's directory or another device says. From the vendor's
-/// description of `~/.claude` and the store of 2.1.330, 2026-11-23.
+/// Names that never sync, at any depth, whatever a session's directory or another device claims.
+/// From the vendor's description of `~/.claude` and the store of 2.1.330, 2026-11-23.
 pub const DENIED: [&str; 24] = [
     ".credentials.json",
     ".claude.json",
@@ -81,8 +85,8 @@ pub const DENIED: [&str; 24] = [
     ".mcp.json",
 ];
 
-/// Set inside a running Claude Code; a `claude` started with them writes no transcript or counts it as a child's
-/// (anthropics/claude-code issues 73294, 80654, 66618).
+/// Set inside a running Claude Code. A `claude` started with them writes no transcript, or treats
+/// it as a child's (anthropics/claude-code issues 73294, 80654, 66618).
 const MISLEADING_VARIABLES: [&str; 8] = [
     "CLAUDECODE",
     "CLAUDE_CODE_CHILD_SESSION",
@@ -96,35 +100,35 @@ const MISLEADING_VARIABLES: [&str; 8] = [
 
 /// Directories below a session's own are walked this deep; the deepest seen is four.
 const DEEPEST: usize = 8;
-/// Both ends of a transcript that are looked at. The tool repeats titles within the last 64 KB (2.1.330).
+/// The bytes read at a transcript's ends. The tool repeats titles in the last 64 KB (2.1.330).
 const HEAD: u64 = 256 * 1024;
 const TAIL: u64 = 128 * 1024;
-/// What is looked at to learn whose an old `agent-*.jsonl` is.
+/// The bytes read to find the owner of an old `agent-*.jsonl`.
 const FIRST_LINE: u64 = 64 * 1024;
 
 #[derive(Default)]
 pub struct ClaudeCode {
-    /// By transcript, what it was seen to say of copies.
+    /// By transcript, the file copies that it names.
     copies: Mutex<BTreeMap<PathBuf, SeenCopies>>,
-    /// By slug directory, the agents of before.
+    /// By slug directory, the agents stored in the old layout.
     agents: Listed<Vec<OldAgent>>,
-    /// What lies in `todos`, by name.
+    /// The files in `todos`, by name.
     todos: Listed<Vec<(PathBuf, String)>>,
-    /// By `projects` directory, the links in it that were followed when it was last listed: they are watched, too.
+    /// By `projects` directory, the links followed at its last listing. They are watched as well.
     linked: Mutex<BTreeMap<PathBuf, Vec<PathBuf>>>,
     plans: Plans,
 }
 
-/// A transcript is read to its end once, and from there on later.
+/// A transcript is read to its end once; later reads continue from there.
 #[derive(Clone, Default)]
 struct SeenCopies {
     inode: u64,
     read: u64,
-    /// By the names of copies, whether they are of secrets.
+    /// By the names of copies, whether they are copies of secrets.
     copies: BTreeMap<String, bool>,
 }
 
-/// The store's directories.
+/// The directories of the store.
 struct Store {
     base: PathBuf,
     projects: PathBuf,
@@ -250,7 +254,7 @@ impl Tool for ClaudeCode {
         }
         let live = live_sessions(&store);
         let beside = self.beside(&store, which);
-        // Asked once for each slug directory: a thousand sessions may lie in one.
+        // Read once for each slug directory, which may hold a thousand sessions.
         let mut agents: BTreeMap<PathBuf, Arc<Vec<OldAgent>>> = BTreeMap::new();
         let transcripts = transcripts(&store, which, &mut listing);
         if let Which::All = which {
@@ -296,7 +300,7 @@ impl Tool for ClaudeCode {
                         live,
                     });
                 }
-                // Gone between the look at the directory and the look at the file.
+                // Deleted after the directory was listed.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => listing.problems.push(unreadable(&main, &error)),
             }
@@ -320,8 +324,8 @@ impl Tool for ClaudeCode {
         };
         let cwd = home_of(&ends, slug.as_deref().unwrap_or("")).or_else(beyond_ends);
         let facts = Facts {
-            // The first records may be a queued prompt, a snapshot or a title, which name no directory (`claude -p`,
-            // 2.1.330, 2026-11-23); every record of the conversation does.
+            // The first records may be a queued prompt, a snapshot or a title, which name no
+            // directory (`claude -p`, 2.1.330, 2026-11-23). Records of the conversation do.
             early: cwd.is_none(),
             also: also(&ends, cwd.as_deref()),
             cwd,
@@ -377,7 +381,7 @@ impl Tool for ClaudeCode {
         let mut writes = Vec::new();
         for (doc, change) in checkout.docs.iter().zip(&changes) {
             let (root, path) = place(&store, &home, session, doc.name.as_str())?;
-            // Whose plan it is, is not known here: a plan that is there already is left as it is.
+            // The plan's owner is unknown here, so an existing plan is left as it is.
             if matches!(change, Change::Create(_))
                 && doc.name.as_str().starts_with(PLANS)
                 && files::stamp(&path).is_ok()
@@ -386,7 +390,7 @@ impl Tool for ClaudeCode {
             }
             writes.push(planned(root, path, doc.name, change, &home)?);
         }
-        // The main doc last: until it is there, the session is as it was.
+        // The main doc comes last: until it is written, the session is as before.
         writes.sort_by_key(|write| write.name.as_str() == MAIN);
         files::write_docs(
             &writes,
@@ -416,7 +420,8 @@ impl Tool for ClaudeCode {
         doc.as_str() == MAIN
     }
 
-    /// The vendor documents `CLAUDE_CONFIG_DIR` in its list of environment variables; seen with 2.1.330, 2026-11-28.
+    /// The vendor documents `CLAUDE_CONFIG_DIR` in its list of environment variables; seen with
+    /// 2.1.330, 2026-11-28.
     fn moved(&self) -> Option<Moved> {
         Some(Moved {
             var: "CLAUDE_CONFIG_DIR",
@@ -436,7 +441,7 @@ fn session_of(id: &str) -> Touched {
     }
 }
 
-/// The session whose id begins so; everything if that is not just one.
+/// The session whose id begins with `start`; `Everything` if there is not exactly one.
 fn session_starting(store: &Store, start: &str) -> Touched {
     let all = all_transcripts(store)
         .into_iter()
@@ -449,12 +454,13 @@ fn session_starting(store: &Store, start: &str) -> Touched {
     }
 }
 
-/// Before subagents had a directory of their own they lay beside the transcripts.
+/// Before subagents had a directory of their own, they were stored beside the transcripts.
 fn is_old_agent(name: &str) -> bool {
     name.starts_with("agent-") && name.ends_with(".jsonl") && !files::is_foreign_name(name)
 }
 
-/// Beside the transcripts an agent's name can be taken but once; the directory of subagents is the session's own.
+/// Beside the transcripts an agent's name can be used only once. A directory of subagents belongs
+/// to one session.
 fn in_fork(name: &str) -> Option<String> {
     let agent = name
         .strip_prefix(BESIDE)?
@@ -469,7 +475,7 @@ struct OldAgent {
     owner: SessionId,
 }
 
-/// With whether all of them say whose they are: one that was just begun may do so later.
+/// Also returns whether every agent names its owner. One that has just started may do so later.
 fn old_agents(slug_dir: &Path) -> (Vec<OldAgent>, bool) {
     let agents = entries(slug_dir).filter(|(path, name)| is_old_agent(name) && is_file(path));
     let (mut found, mut all) = (Vec::new(), true);
@@ -496,12 +502,14 @@ fn is_denied(name: &str) -> bool {
             .any(|denied| denied.eq_ignore_ascii_case(name))
 }
 
-/// The directory name that the tool makes of a directory: every UTF-16 unit but ASCII letters and digits becomes `-`.
-/// So `a/b-c` and `a-b/c` share one; the transcripts inside say whose they are. Of a name over 200 units the first
-/// 200 are kept and a hash of the whole follows (the same with 2.1.330 and in the vendor's SDK).
+/// The tool's name for a directory: every UTF-16 unit except ASCII letters and digits becomes `-`.
+/// `a/b-c` and `a-b/c` therefore share a name; the transcripts inside name their directory. Of a
+/// name over 200 units the first 200 are kept, followed by a hash of the whole (the same in 2.1.330
+/// and in the vendor's SDK).
 ///
-/// The tool composes Unicode (NFC) first. That is not done here: paths come from the file system as they were
-/// typed, which is composed on Linux, Windows and APFS; only names that another program stored decomposed differ.
+/// The tool first composes Unicode (NFC); this function does not. Paths come from the file system
+/// as typed, which is composed on Linux, Windows and APFS. Only decomposed names stored by another
+/// program differ.
 pub fn slug(directory: &str) -> String {
     const LONGEST: usize = 200;
     let plain: String = directory
@@ -517,7 +525,7 @@ pub fn slug(directory: &str) -> String {
     }
 }
 
-/// `h * 31 + unit` in 32 bits, its absolute value in base 36.
+/// `h * 31 + unit` in 32 bits; the absolute value in base 36.
 fn slug_hash(directory: &str) -> String {
     let hash = directory.encode_utf16().fold(0i32, |hash, unit| {
         hash.wrapping_mul(31).wrapping_add(i32::from(unit))
@@ -543,7 +551,7 @@ fn slug_dir(store: &Store, cwd: &Path, machine: &Machine) -> Result<PathBuf, Wri
         source,
     })?;
     let text = real.to_string_lossy();
-    // Windows says resolved paths in its verbatim form, which the tool does not.
+    // Windows reports resolved paths in verbatim form; the tool does not.
     let plain = match text.strip_prefix(r"\\?\UNC\") {
         Some(share) => format!(r"\\{share}"),
         None => text.strip_prefix(r"\\?\").unwrap_or(&text).to_owned(),
@@ -552,7 +560,7 @@ fn slug_dir(store: &Store, cwd: &Path, machine: &Machine) -> Result<PathBuf, Wri
     Ok(existing_name(store, &name, &plain).unwrap_or_else(|| store.projects.join(name)))
 }
 
-/// The user pinned the directory's name (since 2.1.234, only together with a store of one's own).
+/// The directory name pinned by the user (since 2.1.234, only together with `CLAUDE_CONFIG_DIR`).
 fn pinned_name(machine: &Machine) -> Option<&str> {
     machine.var("CLAUDE_CONFIG_DIR")?;
     let name = machine.var("CLAUDE_CODE_PROJECT_DIR_NAME")?;
@@ -563,8 +571,8 @@ fn pinned_name(machine: &Machine) -> Option<&str> {
     fits.then_some(name)
 }
 
-/// A directory of the same name in other letters (Windows), or of a long name with another version's hash, whose
-/// transcripts name this directory.
+/// A directory whose name differs only in case (Windows), or a long name with another version's
+/// hash, whose transcripts name this directory.
 fn existing_name(store: &Store, name: &str, cwd: &str) -> Option<PathBuf> {
     let exact = store.projects.join(name);
     if exact.is_dir() || (name.len() <= 200 && !cfg!(windows)) {
@@ -620,7 +628,7 @@ impl ClaudeCode {
             .insert(store.projects.clone(), links);
     }
 
-    /// Copies of files that hold secrets, and those of which the transcript does not say yet what they are of.
+    /// Copies of files with secrets, and copies whose original the transcript does not name yet.
     fn secret_copies(&self, found: &Found, main: &FoundDoc) -> Vec<DocName> {
         let copies = || {
             found
@@ -638,7 +646,7 @@ impl ClaudeCode {
             .collect()
     }
 
-    /// By the names of copies, whether they are of secrets.
+    /// By the names of copies, whether they are copies of secrets.
     fn known_copies(&self, main: &FoundDoc) -> io::Result<BTreeMap<String, bool>> {
         let before = self
             .copies
@@ -677,8 +685,8 @@ impl ClaudeCode {
     }
 }
 
-/// Reads the next whole line; gives its bytes. Of a longer one than any that names copies nothing is kept: copies of which no
-/// line says what they are of stay at home.
+/// Reads the next whole line and returns its length. A line longer than any that names copies is
+/// dropped: copies whose original no line names stay on this device.
 fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<u64>> {
     const LONGEST: u64 = 16 << 20;
     line.clear();
@@ -701,17 +709,17 @@ fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option
 
 // ---- liveness ----
 
-/// What a running tool says of itself in `sessions/<pid>.json` (2.1.330; removed when it ends, also `claude -p`).
+/// A running tool's entry in `sessions/<pid>.json` (2.1.330; removed at exit, also by `claude -p`).
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Running {
     pid: u32,
     session_id: String,
-    /// On Linux the process's start in clock ticks since boot.
+    /// On Linux, the start of the process in clock ticks since boot.
     proc_start: Option<String>,
 }
 
-/// Which sessions are open here, and by what, in words.
+/// The sessions that are open here, with text that names the process.
 fn live_sessions(store: &Store) -> BTreeMap<String, String> {
     let mut live = BTreeMap::new();
     for (path, name) in entries(&store.sessions) {
@@ -741,15 +749,16 @@ fn is_running(running: &Running) -> bool {
         .and_then(|text| text.parse::<u64>().ok());
     match (said, process::start_ticks(running.pid)) {
         (Some(said), Some(really)) => said == really,
-        // It can't be checked here: better to wait for a process that isn't it than to write under one that is.
+        // The start cannot be checked here. Waiting for the wrong process is better than writing
+        // under the right one.
         _ => true,
     }
 }
 
 // ---- what the records say ----
 
-/// The directory the session belongs to: the first one it names, unless it has since moved (a worktree, `/cd`) or was
-/// continued here: then the one whose slug is the directory it lies in.
+/// The session's directory: the first one it names. If the session has since moved (a worktree,
+/// `/cd`) or was continued here, the one whose slug is the name of the containing directory.
 fn home_of(ends: &jsonl::Ends, slug_name: &str) -> Option<String> {
     let named = || ends.forwards().filter_map(named_directory);
     let first = || named().next();
@@ -760,8 +769,9 @@ fn home_of(ends: &jsonl::Ends, slug_name: &str) -> Option<String> {
         .or_else(first)
 }
 
-/// The directory of a slug whose transcripts name `named`, which is gone: it was renamed, and the user renamed the tool's
-/// directory with it (anthropics/claude-code issues 24745, 12680). None where several directories have that slug.
+/// The directory of a slug whose transcripts name `named`, which is gone: the user renamed it, and
+/// renamed the tool's directory with it (anthropics/claude-code issues 24745, 12680). `None` if
+/// several directories have that slug.
 fn directory_of_slug(slug_name: &str, named: &Path) -> Option<String> {
     const MOST: usize = 2000;
     let slug_of = |dir: &Path| slug(&dir.to_string_lossy());
@@ -797,7 +807,7 @@ fn directory_of_slug(slug_name: &str, named: &Path) -> Option<String> {
     }
 }
 
-/// The other directories that a transcript names: where a worktree was made from, then all others.
+/// The other directories that a transcript names: first the origin of a worktree, then all others.
 fn also(ends: &jsonl::Ends, cwd: Option<&str>) -> Vec<String> {
     const MOST: usize = 8;
     let from = |record: &Value| text(record.get("worktreeSession")?, "originalCwd");
@@ -814,7 +824,7 @@ fn also(ends: &jsonl::Ends, cwd: Option<&str>) -> Vec<String> {
     dirs
 }
 
-/// The first directory that is named anywhere in a transcript which names none at its ends.
+/// The first directory named anywhere in a transcript, if its ends name none.
 fn named_inside(path: &Path) -> Option<String> {
     let file = opener::file(path).ok()?.take(opener::MOST);
     let lines = io::BufReader::new(file).split(b'\n').map_while(Result::ok);
@@ -844,7 +854,7 @@ fn title(ends: &jsonl::Ends) -> Option<String> {
         .or_else(|| ends.forwards().find_map(prompt).and_then(jsonl::title_of))
 }
 
-/// What the user typed; not what commands, hooks and the tool itself put among the user's words.
+/// The user's typed text, without what commands, hooks and the tool itself insert in user messages.
 fn prompt(record: &Value) -> Option<&str> {
     const WRAPPERS: [&str; 4] = [
         "<",
@@ -867,7 +877,7 @@ fn updated(ends: &jsonl::Ends) -> Option<Millis> {
         .find_map(|record| Millis::parse(record.get("timestamp")?.as_str()?))
 }
 
-/// Records without an id of their own that describe the state of the window: opening or closing a session writes
+/// Records without an id that describe the state of the window. Opening or closing a session writes
 /// them, and the last one wins (seen with 1.0.128 to 2.1.330, 2026-11-23).
 const NOTED: &[&str] = &[
     "agent-color",
@@ -890,7 +900,7 @@ const NOTED: &[&str] = &[
     "worktree-state",
 ];
 
-/// Whether a line is part of the conversation; one that cannot be read may be.
+/// Whether a line is part of the conversation. An unreadable line may be.
 fn is_message(line: &[u8]) -> bool {
     #[derive(serde::Deserialize)]
     struct Record<'a> {
@@ -898,7 +908,8 @@ fn is_message(line: &[u8]) -> bool {
         kind: Option<std::borrow::Cow<'a, str>>,
         uuid: Option<serde::de::IgnoredAny>,
     }
-    // Nearly all lines: records of the chain begin so, and parsing them all would cost more than reading them.
+    // Nearly all lines are records of the chain, which begin like this. Parsing all of them would
+    // cost more than reading them.
     if line.starts_with(b"{\"parentUuid\"") {
         return true;
     }
@@ -911,9 +922,9 @@ fn is_message(line: &[u8]) -> bool {
     }
 }
 
-/// The message in a record. What stands for the turns before it is no word of anybody: the boundary, and the summary
-/// that the model goes on from (`isCompactSummary`). What the tool slips in beside the user's words is marked
-/// `isMeta` (2.1.330, 2026-11-23).
+/// The message in a record. Records that replace earlier turns are nobody's message: the boundary,
+/// and the summary from which the model continues (`isCompactSummary`). Text that the tool inserts
+/// beside the user's is marked `isMeta` (2.1.330, 2026-11-23).
 fn said(record: &Value) -> Option<ParsedMessage<'_>> {
     let is = |name: &str| record.get(name).and_then(Value::as_bool).unwrap_or(false);
     if record.get("subtype").and_then(Value::as_str) == Some("compact_boundary") {
@@ -937,7 +948,8 @@ fn said(record: &Value) -> Option<ParsedMessage<'_>> {
     Some(said)
 }
 
-/// The branch that the last record names; a detached head is said as `HEAD`, no repository as nothing.
+/// The branch in the last record that names one. `HEAD` means a detached head, and nothing means no
+/// repository.
 fn repository(ends: &jsonl::Ends) -> Option<Repository> {
     let branch = ends
         .backwards()

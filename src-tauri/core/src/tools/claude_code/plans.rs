@@ -1,6 +1,6 @@
-//! Plan files: `plans/<name>.md`, and `plans/<name>-agent-<id>.md` of sub-agents. Which session they belong to its records
-//! say, which have the plan's name as `slug` from when there is one (2.1.330, 2026-11-28). A directory of the user's own that
-//! the setting `plansDirectory` names is part of the checkout and no part of a session.
+//! Plan files: `plans/<name>.md`, and `plans/<name>-agent-<id>.md` of sub-agents. A session's
+//! records name its plan as `slug` once there is one (2.1.330, 2026-11-28). A user's directory set
+//! with `plansDirectory` is part of the checkout, not of a session.
 
 use super::{PLANS, entries};
 use crate::formats::jsonl::{self, text};
@@ -13,13 +13,14 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// How much of either end of a transcript is searched for the name: every record of a conversation has it.
+/// The bytes searched for the name at either end of a transcript. Every record of a conversation
+/// has the name.
 const SEARCHED: u64 = 64 * 1024;
 
 /// By transcript.
 type Known = HashMap<PathBuf, Named>;
 
-/// What a transcript said when it was read last.
+/// The content of a transcript when it was last read.
 struct Named {
     session: SessionId,
     stamp: Stamp,
@@ -33,7 +34,7 @@ pub(super) struct Plans {
 }
 
 impl Plans {
-    /// The plan files that the records of one session name. Where there are no plans, no transcript is read.
+    /// The plan files that one session's records name. Without plan files no transcript is read.
     pub(super) fn of(
         &self,
         dir: &Path,
@@ -63,7 +64,8 @@ impl Plans {
         self.known_of(dir, main)
     }
 
-    /// The plan files that a transcript named when it was read last. A listing of all sessions reads no transcript.
+    /// The plan files that a transcript named when it was last read. A listing of all sessions
+    /// reads no transcripts.
     pub(super) fn known_of(&self, dir: &Path, main: &Path) -> Vec<(PathBuf, String)> {
         let Some(plan) = self.known().get(main).and_then(|known| known.plan.clone()) else {
             return Vec::new();
@@ -77,13 +79,14 @@ impl Plans {
             .collect()
     }
 
-    /// Drops what is known of transcripts below `projects` that are gone.
+    /// Drops the entries of transcripts below `projects` that are gone.
     pub(super) fn retain(&self, projects: &Path, is_there: impl Fn(&SessionId, &Path) -> bool) {
         self.known()
             .retain(|main, known| !main.starts_with(projects) || is_there(&known.session, main));
     }
 
-    /// The session that a plan file belongs to. A plan that no session has named yet is found when its session is read.
+    /// The session that owns a plan file. A plan that no session has named yet is found when its
+    /// session is read.
     pub(super) fn touched(&self, name: &str) -> Touched {
         let known = self.known();
         let names_it = |plan: &Option<String>| plan.as_ref().is_some_and(|plan| is_of(name, plan));
@@ -122,7 +125,7 @@ fn read_name(main: &Path) -> Option<String> {
     end.or_else(|| last_name(&read(0).ok()?))
 }
 
-/// Only lines that may have the name are parsed: a transcript is read at every start.
+/// Only lines that may contain the name are parsed, because a transcript is read at every start.
 fn last_name(bytes: &[u8]) -> Option<String> {
     let lines = bytes.rsplit(|byte| *byte == b'\n');
     lines.filter(|line| may_name(line)).find_map(name_of)
@@ -141,7 +144,7 @@ fn name_of(line: &[u8]) -> Option<String> {
         .filter(|name| is_name(name))
 }
 
-/// Whether a line of a transcript names the plan that a doc is.
+/// Whether a line of a transcript names the plan stored in a doc.
 pub(super) fn names(doc: &DocName, line: &[u8]) -> bool {
     let file = doc.as_str().strip_prefix(PLANS);
     file.is_some_and(|file| may_name(line) && name_of(line).is_some_and(|plan| is_of(file, &plan)))
@@ -159,7 +162,7 @@ fn is_of(file: &str, plan: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.strip_prefix("-agent-").is_some_and(is_name))
 }
 
-/// Whether a name from elsewhere is one that a plan file has.
+/// Whether a name from another device is a valid name of a plan file.
 pub(super) fn is_plan(file: &str) -> bool {
     file.strip_suffix(".md").is_some_and(is_name)
 }

@@ -1,4 +1,5 @@
-//! What in a transcript steers Claude Code, and which copies of files it may restore for `/rewind`.
+//! Steering settings of Claude Code in a transcript, and the file copies that `/rewind` may
+//! restore.
 
 use crate::formats::steering::{self, Marks};
 use crate::formats::{fields, guarded};
@@ -7,12 +8,13 @@ use crate::session::chain::lines_of;
 use crate::tools::{Restores, Steer, Steering};
 use std::path::Path;
 
-/// What a transcript says of how the session is run. On resume 2.1.330 takes the last `permission-mode` record for the
-/// session's mode (`acceptEdits`, `auto`, `dontAsk`, `plan`; not `bypassPermissions`), whatever `permissions.defaultMode` in
-/// the settings says; a record of an unknown kind is passed over, and the settings count (seen 2026-11-28). The other kinds
-/// are those that its loader keeps, last one wins, which name an agent, a mode, a directory, a channel to elsewhere or code
-/// to load. Records that only take something away (`isolation-latch`, `session-owner`, `history-suppression`,
-/// `memory-mode`) stay as they are.
+/// The settings for a session in its transcript. On resume 2.1.330 takes the session's mode
+/// (`acceptEdits`, `auto`, `dontAsk`, `plan`; not `bypassPermissions`) from the last
+/// `permission-mode` record, whatever `permissions.defaultMode` in the settings is. A record of an
+/// unknown kind is skipped, and the settings count (seen 2026-11-28). The other kinds here are
+/// those that the tool's loader keeps, last one wins, and that name an agent, a mode, a directory,
+/// a channel to elsewhere or code to load. Records that only restrict (`isolation-latch`,
+/// `session-owner`, `history-suppression`, `memory-mode`) stay as they are.
 const MARKS: Marks = Marks {
     kinds: &[(
         &["/type"],
@@ -51,7 +53,7 @@ const MARKS: Marks = Marks {
     ],
 };
 
-/// The same with records that name files to restore.
+/// `MARKS`, plus the records that name files to restore.
 const WITH_COPIES: Marks = Marks {
     kinds: &[(&["/type"], &["file-history-delta", "file-history-snapshot"])],
     names: &[],
@@ -102,10 +104,10 @@ pub(super) const STEERING: Steering = Steering {
             files for /rewind where one of them lies outside of the checkout or is a hook or a setting",
 };
 
-/// Docs that hold copies of files as they were.
+/// The prefix of docs that hold copies of earlier file contents.
 pub(super) const COPIES: &str = "beside/file-history/";
 
-/// What a subagent's card says of its rights, and what is written there for another device's.
+/// The permission field of a subagent's metadata, and its neutral value for another device's.
 pub(super) const AGENTS_OWN: [&str; 1] = ["permissionMode"];
 pub(super) const AGENTS_NEUTRAL: [&str; 1] = ["\"default\""];
 
@@ -121,7 +123,7 @@ pub(super) fn device_fields(doc: &DocName) -> &'static [&'static str] {
     }
 }
 
-/// A file whose state a transcript remembers, and the name of the copy.
+/// A file tracked in a transcript, and the name of its copy.
 pub(super) struct TrackedFile {
     pub(super) path: String,
     pub(super) copy: Option<String>,
@@ -132,8 +134,8 @@ fn may_track(line: &[u8]) -> bool {
     has(b"trackedFileBackups") || has(b"trackingPath") || has(b"file-history-") || has(b"\\u")
 }
 
-/// The files that a record names. `--rewind-files` of 2.1.330 joins a relative path to the session's directory and takes
-/// an absolute one as it is (seen 2026-11-28).
+/// The files that a record names. `--rewind-files` of 2.1.330 joins a relative path to the
+/// session's directory and uses an absolute one as it is (seen 2026-11-28).
 pub(super) fn tracked(line: &[u8]) -> Vec<TrackedFile> {
     if !may_track(line) {
         return Vec::new();
@@ -162,8 +164,8 @@ fn refused(path: &str, cwd: &Path) -> Option<&'static str> {
     guarded::refused(path, cwd, &crate::tools::OBEYED)
 }
 
-/// Why another device's copies are not given to the tool: one file that must not be written is enough, for the same copy
-/// may stand for several files.
+/// Why another device's copies are not given to the tool. One forbidden file is enough, because the
+/// same copy may stand for several files.
 fn copies_refused(main: &[u8], cwd: &Path) -> Option<String> {
     let mut files = lines_of(main).flat_map(tracked);
     files.find_map(|file| Some(format!("{} {}", file.path, refused(&file.path, cwd)?)))

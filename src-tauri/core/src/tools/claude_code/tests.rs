@@ -52,7 +52,7 @@ fn two_directories_may_share_a_slug() {
 
 #[test]
 fn a_long_slug_ends_in_the_tools_hash() {
-    // 2.1.330 was seen to make its directories by this rule, 2026-11-23.
+    // 2.1.330 was seen to create directories by this rule, 2026-11-23.
     let made = slug(&format!(
         "/home/ada/d{}/e{}",
         "x".repeat(120),

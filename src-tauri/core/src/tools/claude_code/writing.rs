@@ -1,8 +1,8 @@
-//! Where the docs of a session go that is written into the store.
+//! The places in the store to which a session's docs are written.
 
 use super::*;
 
-/// The slug directory a session's files go to: where its transcript already is, else that of the bound directory.
+/// The slug directory for a session's files: that of its transcript, else of the bound directory.
 pub(super) fn home_for(
     store: &Store,
     session: &SessionId,
@@ -26,7 +26,8 @@ pub(super) struct Home {
     pub(super) existing: Option<PathBuf>,
 }
 
-/// Where a doc of that name lies, and the directory it must not leave. The name may come from another device.
+/// The place of a doc with this name, and the directory it must not leave. The name may come from
+/// another device.
 pub(super) fn place<'s>(
     store: &'s Store,
     home: &Home,
@@ -82,7 +83,7 @@ pub(super) fn planned<'a>(
     home: &Home,
 ) -> Result<GuestWrite<'a>, WriteError> {
     match (change, &home.existing) {
-        // It may lie in another slug directory: a second copy would make the tool find neither.
+        // The session is in another slug directory. With a second copy the tool would find neither.
         (Change::Create(_), Some(existing)) if name.as_str() == MAIN => {
             Err(WriteError::Changed(existing.clone()))
         }
@@ -98,7 +99,8 @@ pub(super) fn planned<'a>(
     }
 }
 
-/// The tool deletes what has not changed for 30 days (by default); what is older than 20 counts as touched now.
+/// The tool deletes files unchanged for 30 days (the default). Anything older than 20 days counts
+/// as touched now.
 pub(super) fn safe_from_sweep(updated: Millis, now: Millis) -> Millis {
     const TWENTY_DAYS: i64 = 20 * 24 * 60 * 60 * 1000;
     if updated.0 < now.0 - TWENTY_DAYS {

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Where the extension keeps its tasks in one editor.
+/// The extension's tasks in one editor.
 pub(super) struct TaskStore {
     pub(super) editor: &'static Editor,
     pub(super) dir: PathBuf,
@@ -50,7 +50,7 @@ impl TaskStore {
         })
     }
 
-    /// Why its tasks must not be written now.
+    /// Why tasks must not be written now.
     pub(super) fn live(&self, running: &[Running]) -> Option<String> {
         let is_open = running.iter().any(|process| self.editor.is(process));
         is_open.then(|| {
@@ -149,7 +149,7 @@ pub(super) fn unknown_list(why: &str) -> Problem {
     )
 }
 
-/// Changes when the row does, and is never a file's.
+/// A stamp that changes with the row and never equals that of a file.
 pub(super) fn row_stamp(row: &str) -> Stamp {
     let hash = blake3::hash(row.as_bytes());
     let mut first = [0; 8];
@@ -221,7 +221,7 @@ pub(super) fn read_task(found: &Found, main: &FoundDoc) -> io::Result<Reading> {
     })
 }
 
-/// The directory that the extension told the model with the first prompt; older rows have none.
+/// The directory that the extension reports to the model with the first prompt; not in older rows.
 pub(super) fn cwd_told(message: &Value) -> Option<String> {
     let parts = message.get("content")?.as_array()?;
     let told = |text: &str| {
@@ -233,7 +233,7 @@ pub(super) fn cwd_told(message: &Value) -> Option<String> {
         .find_map(|part| told(part.get("text")?.as_str()?))
 }
 
-/// The extension's version that went on with the task last; older ones do not say.
+/// The version of the extension that last continued the task. Older ones do not record it.
 pub(super) fn version_of_task(doc: &FoundDoc) -> Option<String> {
     let metadata: Value =
         serde_json::from_slice(&opener::read(&doc.path, opener::MOST).ok()?).ok()?;
@@ -307,7 +307,8 @@ pub(super) fn is_list(bytes: &[u8]) -> bool {
     serde_json::from_slice::<Vec<IgnoredAny>>(bytes).is_ok()
 }
 
-/// Where the task is; where it was made, if that editor has Cline here; else the first editor that has.
+/// The store with the task, else that of the editor in which the task was made, if Cline is there,
+/// else the first editor with Cline.
 pub(super) fn store_for(machine: &Machine, checkout: &Checkout<'_>) -> TaskStore {
     let authors = checkout
         .docs
@@ -321,14 +322,14 @@ pub(super) fn store_for(machine: &Machine, checkout: &Checkout<'_>) -> TaskStore
         () => 2,
     };
     let mut stores = task_stores(machine);
-    // Keeps the order of those that are alike.
+    // A stable sort keeps the order of equals.
     stores.sort_by_key(rank);
     stores.swap_remove(0)
 }
 
-/// What becomes of the list, whatever becomes of the row.
+/// The change of the list file, independent of the row.
 pub(super) fn list_change<'a>(path: &'a Path, rows: &Rows) -> Change<'a> {
-    // What it becomes is told where it is written.
+    // The content is filled in where the list is written.
     static NOTHING: Whole = Whole(Vec::new());
     match rows.stamp {
         Some(was) => Change::Replace {
@@ -340,7 +341,7 @@ pub(super) fn list_change<'a>(path: &'a Path, rows: &Rows) -> Change<'a> {
     }
 }
 
-/// The list with the row as it is to be here.
+/// The list with the row in this device's form.
 pub(super) fn new_list(
     store: &TaskStore,
     rows: &Rows,

@@ -1,36 +1,49 @@
-//! Cline: the sessions of its command line, and the tasks of its 3.x extension for VS Code and VSCodium.
+//! Cline: the sessions of its command line, and the tasks of its 3.x extension for VS Code and
+//! VSCodium.
 //!
-//! **Sessions** (command line 3.0.65 and what shares its core; seen 2026-11-23), the same on every system:
-//! `~/.cline/data/sessions/<id>/`, where `$CLINE_DIR` stands for `~/.cline`, `$CLINE_DATA_DIR` for its `data` and
-//! `$CLINE_SESSION_DATA_DIR` for the last part. The id is the time in milliseconds and five letters. In it are
-//! `<id>.messages.json` (the conversation, rewritten whole each turn; elements of `messages` are never changed, compacting
-//! neither), `<id>.json` (the manifest), `<id>.compaction.json` and `<agent>.messages.json` of each agent it sent out. All are
-//! JSON documents. A directory that is put there is listed by `cline history` and opened by `cline --id`, without a row in
-//! `db/sessions.db`, which is never touched.
+//! **Sessions** (command line 3.0.65 and programs that share its core; seen 2026-11-23), the same
+//! on every system: `~/.cline/data/sessions/<id>/`. `$CLINE_DIR` replaces `~/.cline`,
+//! `$CLINE_DATA_DIR` its `data`, and `$CLINE_SESSION_DATA_DIR` the last part. The id is the time in
+//! milliseconds and five letters. The directory contains
+//! - `<id>.messages.json`, the conversation, rewritten whole each turn. Elements of `messages`
+//!   never change, not even by compaction;
+//! - `<id>.json`, the manifest;
+//! - `<id>.compaction.json`;
+//! - `<agent>.messages.json` of each agent that the session started.
 //!
-//! The manifest names its files by absolute paths. **With a path of another device Cline opens an empty chat and writes that
-//! over the conversation**; without `messages_path` it does so too. So `messages_path` and `compaction_path` are always this
-//! device's, and a manifest that is not exactly of the known shape is not written. `cwd` and `workspace_root` may be another
-//! device's: the list shows all directories, and a session goes on in the directory where `cline --id` is started (its
-//! tools run there, and the model is told so), whatever the manifest says; they are this device's all the same.
+//! All are JSON documents. `cline history` lists a directory placed there, and `cline --id` opens
+//! it, without a row in `db/sessions.db`, which is never touched.
 //!
-//! Whether it is open: the manifest has the process that began it, not the one that has it open, and `status` says `idle`
-//! only from the first turn on. So a session is open if a `cline --id` of it runs; if its status is not an end and the
-//! manifest's process still runs; or if its status is not an end and a `cline` runs whose arguments name no session, for
-//! its history list may have opened any. The daemon that Cline leaves behind (`--cline-hub-daemon`) says nothing.
+//! The manifest names its files by absolute paths. **With a path of another device Cline opens an
+//! empty chat and writes it over the conversation**; the same happens without `messages_path`. So
+//! `messages_path` and `compaction_path` always hold this device's paths, and a manifest that is
+//! not exactly of the known shape is not written. `cwd` and `workspace_root` could be another
+//! device's: the list shows all directories, and a session continues in the directory where `cline
+//! --id` is started (its tools run there, and the model is informed), whatever the manifest
+//! contains. They are set to this device's paths all the same.
 //!
-//! **Tasks** (extension 3.x, from public descriptions of its files; no VS Code could be run here, so never seen): `tasks/<id>/` below
-//! `User/globalStorage/saoudrizwan.claude-dev` of Code, Code - Insiders and VSCodium, the id is the time in milliseconds.
-//! `api_conversation_history.json` is the conversation, beside it `ui_messages.json`, `task_metadata.json` and
-//! `context_history.json`. Its list is `state/taskHistory.json`, one row each; the row travels as a document of its own,
-//! `history-item.json`, and is put among the others here. The extension holds the list in memory and writes it over what
-//! came meanwhile, so tasks are written only while that editor does not run. `cwdOnTaskInitialization` in the row is the
-//! checkout's. A task that comes to a device goes to the editor it was made in if that has Cline here, else to the first
-//! one that has, else to Code's directory. It is opened from Cline's history in the editor.
+//! Whether a session is open: the manifest names the process that began the session, not the one
+//! that has it open, and `status` is `idle` only from the first turn on. So a session is open if a
+//! `cline --id` of it runs; if its status is not final and the manifest's process still runs; or if
+//! its status is not final and a `cline` runs whose arguments name no session, because its history
+//! list may have opened any. Cline's background daemon (`--cline-hub-daemon`) is no sign.
 //!
-//! An id that is there twice is one session: the one of the newer layout counts, of two editors the first; a problem tells.
-//! Not read: tasks in Cursor, Windsurf and on remote hosts (`~/.vscode-server`). Checkpoints (a Git repository beside the
-//! tasks, or refs in the project's own) do not travel.
+//! **Tasks** (extension 3.x, from public descriptions of its files; no VS Code could be run here,
+//! so never seen): `tasks/<id>/` below `User/globalStorage/saoudrizwan.claude-dev` of Code, Code -
+//! Insiders and VSCodium; the id is the time in milliseconds. `api_conversation_history.json` is
+//! the conversation; beside it are `ui_messages.json`, `task_metadata.json` and
+//! `context_history.json`. The list is `state/taskHistory.json`, with one row per task. The row
+//! syncs as a document of its own, `history-item.json`, and is inserted among the other rows here.
+//! The extension holds the list in memory and overwrites later changes, so tasks are written only
+//! while that editor does not run. `cwdOnTaskInitialization` in the row is the checkout's. A task
+//! from another device goes to the editor in which it was made if that editor has Cline here, else
+//! to the first one that has, else to Code's directory. The user opens it from Cline's history in
+//! the editor.
+//!
+//! An id that exists twice is one session: the newer layout counts, and of two editors the first.
+//! The duplicate is reported. Tasks in Cursor, Windsurf and on remote hosts (`~/.vscode-server`)
+//! are not read. Checkpoints (a Git repository beside the tasks, or refs in the project's own) do
+//! not sync.
 
 mod extension;
 mod rows;
@@ -65,13 +78,13 @@ use std::path::{Path, PathBuf};
 
 const NAME: &str = "Cline";
 
-/// Docs of a session of the newer layout; an agent's is `agents/<agent>.messages.json`.
+/// Docs of a session of the newer layout. An agent's doc is `agents/<agent>.messages.json`.
 const MESSAGES: &str = "messages.json";
 const MANIFEST: &str = "manifest.json";
 const COMPACTION: &str = "compaction.json";
 const AGENTS: &str = "agents/";
 
-/// Docs of a task; but for the row they are called as their files.
+/// Docs of a task, named after their files, except for the row.
 const API_HISTORY: &str = "api_conversation_history.json";
 const TASK_FILES: [&str; 4] = [
     API_HISTORY,
@@ -84,11 +97,12 @@ const ROW: &str = "history-item.json";
 const EXTENSION: &str = "saoudrizwan.claude-dev";
 const LIST: &str = "taskHistory.json";
 
-/// The editors whose tasks are read, by preference.
+/// The editors whose tasks are read, in order of preference.
 const EDITORS: [Editor; 3] = [Editor::CODE, Editor::CODE_INSIDERS, Editor::CODIUM];
 
-/// Names that never roam, whatever another device says: sign-ins and keys, settings, databases, logs, what runs by itself.
-/// Only the files named above are ever listed or written; this table stands above that. Seen with 3.0.65, 2026-11-23.
+/// Names that never sync, whatever another device claims: sign-ins and keys, settings, databases,
+/// logs, programs that run by themselves. Only the files named above are ever listed or written;
+/// this table takes precedence over that. Seen with 3.0.65, 2026-11-23.
 pub const DENIED: [&str; 22] = [
     "cache",
     "checkpoints",
@@ -114,9 +128,10 @@ pub const DENIED: [&str; 22] = [
     "user_input_history.jsonl",
 ];
 
-/// What Cline asks before, which tools it approves by itself, its rules, hooks and MCP servers are settings of the device
-/// and of none of a session's files (command line 3.0.65, 2026-11-28; a task's own `settings.json` is not carried). A session
-/// names its directories, which are this device's, and a provider and model, of which the device must have the settings.
+/// Approvals, automatically approved tools, rules, hooks and MCP servers are settings of the
+/// device, not of a session's files (command line 3.0.65, 2026-11-28; a task's own `settings.json`
+/// is not synced). A session names its directories, which are this device's, and a provider and
+/// model, whose settings must exist on the device.
 const STEERING: Steering = Steering {
     sets: |_, _| Vec::new(),
     usual: |_| false,
@@ -127,10 +142,10 @@ const STEERING: Steering = Steering {
             this device",
 };
 
-/// What moves Cline's directories; set again for the tool that is started.
+/// The variables that move Cline's directories; set again for a started tool.
 const VARIABLES: [&str; 3] = ["CLINE_DIR", "CLINE_DATA_DIR", "CLINE_SESSION_DATA_DIR"];
 
-/// What of a conversation is looked at for its time and version; both stand before the messages.
+/// The bytes of a conversation searched for its time and version, which precede the messages.
 const HEAD: u64 = 8 * 1024;
 
 pub struct Cline;
@@ -201,7 +216,7 @@ impl Tool for Cline {
     fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
         let mut listing = Listing::default();
         let (known, mut seen) = (OnceCell::new(), BTreeSet::new());
-        // Asked only if there is anything that may be open.
+        // Listed only if there is a session that may be open.
         let running = || known.get_or_init(|| hosts(machine)).as_slice();
         let sessions = sessions_dir(machine);
         for id in dirs(&sessions, which, is_name) {
@@ -312,13 +327,13 @@ fn sessions_dir(machine: &Machine) -> PathBuf {
     dir("CLINE_SESSION_DATA_DIR").unwrap_or_else(|| data().join("sessions"))
 }
 
-/// An id of a session or an agent: plain letters, so that it is a file name everywhere.
+/// An id of a session or an agent: plain letters, valid as a file name on every system.
 fn is_name(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     (1..=128).contains(&text.len()) && text.bytes().all(plain) && !is_denied(text)
 }
 
-/// A time in milliseconds.
+/// Whether the text is a time in milliseconds.
 fn is_task_id(text: &str) -> bool {
     (12..=14).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -329,7 +344,7 @@ fn is_denied(name: &str) -> bool {
         .any(|denied| denied.eq_ignore_ascii_case(name))
 }
 
-/// Which doc a file in a session's directory is.
+/// The doc stored in a file of a session's directory.
 fn doc_in_session(id: &str, file: &str) -> Option<String> {
     let stem = file.strip_suffix(".json").filter(|_| !is_denied(file))?;
     match stem.strip_prefix(id) {
@@ -357,7 +372,7 @@ fn is_task_doc(doc: &str) -> bool {
     doc == ROW || TASK_FILES.contains(&doc)
 }
 
-/// The directories of sessions below `dir` that are asked for.
+/// The requested session directories below `dir`.
 fn dirs(dir: &Path, which: Which<'_>, wanted: fn(&str) -> bool) -> Vec<String> {
     if let Which::One(session) = which {
         let id = session.as_str();
@@ -381,7 +396,7 @@ fn names(dir: &Path, wanted: impl Fn(&fs::FileType) -> bool) -> Vec<String> {
     names
 }
 
-/// Docs that lie as files in one directory; `None` without the main one.
+/// Docs stored as files in one directory; `None` without the main doc.
 fn docs_in(
     dir: &Path,
     at: &str,
@@ -392,7 +407,7 @@ fn docs_in(
         .into_iter()
         .filter_map(|file| {
             let (name, path) = (doc_of(&file)?, dir.join(&file));
-            // Gone since the directory was read: not there.
+            // Deleted after the directory was listed.
             let stamp = files::stamp(&path).ok()?;
             Some(FoundDoc {
                 name: DocName::new(name),
@@ -474,7 +489,7 @@ fn named_by(running: &Running) -> Option<&str> {
 }
 
 fn open_in_cline(hosts: &[Running], session: &SessionId, dir: &Path) -> Option<String> {
-    // Most of the time none runs, and then no manifest need be read.
+    // Usually no program runs, and then no manifest is read.
     let manifest =
         || Manifest::at(&dir.join(format!("{session}.json"))).filter(Manifest::is_going_on);
     let holds = |process: &&Running| match named_by(process).filter(|_| is_cline(process)) {
@@ -487,7 +502,7 @@ fn open_in_cline(hosts: &[Running], session: &SessionId, dir: &Path) -> Option<S
     Some(format!("{NAME} has it open (process {})", process.pid))
 }
 
-/// What is used of a manifest.
+/// The fields used from a manifest.
 #[derive(Debug, Deserialize)]
 struct Manifest {
     version: i64,
@@ -509,7 +524,7 @@ impl Manifest {
         serde_json::from_slice(&opener::read(path, opener::MOST).ok()?).ok()
     }
 
-    /// The manifest of this session in the shape that is known: anything else Cline may open as an empty chat.
+    /// The manifest of this session in the known shape. Cline may open any other as an empty chat.
     fn known(bytes: &[u8], session: &SessionId) -> Result<Self, String> {
         let manifest: Self = serde_json::from_slice(bytes)
             .map_err(|error| format!("its manifest is not known: {error}"))?;
@@ -531,7 +546,8 @@ impl Manifest {
         }
     }
 
-    /// The states 3.0.65 knows as ends; one that is not known is no end.
+    /// Whether the status is not final. 3.0.65 knows these final states; an unknown one is not
+    /// final.
     fn is_going_on(&self) -> bool {
         !matches!(self.status.as_str(), "completed" | "failed" | "cancelled")
     }
@@ -551,7 +567,7 @@ fn compaction_path_is_known(manifest: &[u8]) -> bool {
         || fields::text(manifest, "compaction_path").is_some()
 }
 
-/// A conversation of the newer layout, as far as it must be known.
+/// A conversation of the newer layout, with the fields needed here.
 #[derive(Deserialize)]
 struct Messages<'a> {
     version: i64,
@@ -612,7 +628,7 @@ fn read_session(found: &Found, main: &FoundDoc) -> io::Result<Reading> {
         title: manifest.as_ref().and_then(Manifest::title),
         updated: updated.or(Some(Millis(main.stamp.mtime_ns / 1_000_000))),
         version: manifest.as_ref().and_then(Manifest::version),
-        // The manifest is written first; without it nobody knows which directory this belongs to.
+        // The manifest is written first. Without it the directory is unknown.
         early: manifest.is_none() && problems.is_empty(),
         ..Facts::default()
     };
@@ -629,7 +645,7 @@ fn read_session(found: &Found, main: &FoundDoc) -> io::Result<Reading> {
     })
 }
 
-/// The text that is the value of the first such key.
+/// The string value of the first such key.
 fn text_after(text: &str, key: &str) -> Option<String> {
     let rest = text
         .split_once(key)?
@@ -689,12 +705,13 @@ fn write_session(machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, 
         ));
     }
     let written = write_planned(&root, &planned, checkout.updated, &still_free)?;
-    // Goes only if nothing is left in it.
+    // Succeeds only if the directory is empty.
     drop(fs::remove_dir(&dir));
     Ok(written)
 }
 
-/// The bytes as this device has them. What Cline would not take for a session is refused: it would write its own over it.
+/// The bytes in this device's form. Content that Cline would not accept as a session is refused,
+/// because Cline would overwrite it.
 fn for_this_device(
     bytes: Vec<u8>,
     session: &SessionId,
@@ -731,7 +748,7 @@ fn refused(session: &SessionId, why: &str) -> WriteError {
     WriteError::Refused(format!("{NAME}'s session {session} is not written: {why}"))
 }
 
-/// There is one place for each doc of a session, and no session is made where there is one.
+/// Each doc of a session has one place, and an existing session is not created again.
 fn check_place(change: &Change<'_>, path: &Path, main: &Path) -> Result<(), WriteError> {
     match change.path() {
         Some(planned) if planned != path => Err(WriteError::Changed(planned.to_path_buf())),
@@ -742,7 +759,7 @@ fn check_place(change: &Change<'_>, path: &Path, main: &Path) -> Result<(), Writ
     }
 }
 
-/// All of what is to be written; `None` if the doc is to go.
+/// The complete content to write; `None` if the doc is removed.
 fn content_of(change: &Change<'_>, path: &Path) -> Result<Option<Vec<u8>>, WriteError> {
     let bytes = match change {
         Change::Create(bytes) | Change::Replace { bytes, .. } => bytes,
@@ -764,7 +781,7 @@ fn content_of(change: &Change<'_>, path: &Path) -> Result<Option<Vec<u8>>, Write
     Ok(Some(content))
 }
 
-/// Bytes that were looked at before they are written.
+/// Bytes that were checked before they are written.
 struct Whole(Vec<u8>);
 
 impl crate::tools::Bytes for Whole {

@@ -1,5 +1,5 @@
-//! A JSON list of rows with ids, one file for many sessions: a row is put in, changed and taken out, and all others keep
-//! every byte.
+//! A JSON list of rows with ids, one file for many sessions. A row is inserted, changed or removed;
+//! all others keep every byte.
 
 use crate::formats::{fields, files};
 use crate::opener;
@@ -9,16 +9,16 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 
-/// The list as it is written.
+/// The list as written.
 pub struct Rows {
-    /// `None` while there is no such file.
+    /// `None` if the file does not exist.
     pub stamp: Option<Stamp>,
     pub text: String,
     rows: Vec<(Option<String>, Range<usize>)>,
 }
 
 impl Rows {
-    /// An error says in words why the file is none.
+    /// An error explains why the file is not a list.
     pub fn at(path: &Path) -> Result<Self, String> {
         let stamp = match files::stamp(path) {
             Ok(stamp) => stamp,
@@ -38,11 +38,11 @@ impl Rows {
         }
     }
 
-    /// `None` for what is no list.
+    /// `None` if the text is not a list.
     pub fn parse(text: String, stamp: Option<Stamp>) -> Option<Self> {
         let values: Vec<&RawValue> = serde_json::from_str(&text).ok()?;
         let rows = values.iter().map(|value| {
-            // Each is a part of the text.
+            // Each value borrows from the text.
             let start = value.get().as_ptr() as usize - text.as_ptr() as usize;
             (id_of(value.get()), start..start + value.get().len())
         });
@@ -56,12 +56,12 @@ impl Rows {
             .position(|(row, _)| row.as_deref() == Some(id))
     }
 
-    /// The row with that `id`, as it is written.
+    /// The row with that `id`, as written.
     pub fn row(&self, id: &str) -> Option<&str> {
         Some(&self.text[self.rows[self.position(id)?].1.clone()])
     }
 
-    /// The list with this row in the place of the one with that `id`, or behind all others.
+    /// The list with this row in place of the one with that `id`, or after all others.
     pub fn with(&self, id: &str, row: &str) -> String {
         let (range, new) = match (self.position(id), self.rows.last()) {
             (Some(at), _) => (self.rows[at].1.clone(), row.to_owned()),
@@ -95,7 +95,7 @@ impl Rows {
     }
 }
 
-/// The text in a row's `id`.
+/// The string in a row's `id`.
 pub fn id_of(row: &str) -> Option<String> {
     fields::text(row.as_bytes(), "id")
 }

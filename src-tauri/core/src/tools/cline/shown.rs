@@ -1,8 +1,8 @@
-//! What the records of a session or a task say, for showing and comparing them.
+//! The records of a session or a task, for display and comparison.
 
 use super::*;
 
-/// Fields that are this device's.
+/// Fields that hold this device's values.
 pub(super) fn device_fields(doc: &DocName) -> &'static [&'static str] {
     match doc.as_str() {
         MANIFEST => &["messages_path", "compaction_path", "cwd", "workspace_root"],
@@ -11,7 +11,8 @@ pub(super) fn device_fields(doc: &DocName) -> &'static [&'static str] {
     }
 }
 
-/// Conversations are compared by their messages alone: the system prompt and the time are written anew each turn.
+/// Conversations are compared by their messages alone: the system prompt and the time are rewritten
+/// each turn.
 pub(super) fn judge(doc: &DocName, first: &[u8], second: &[u8]) -> Judged {
     match (messages_in(first), messages_in(second)) {
         (Some(first), Some(second)) if doc.as_str() == MESSAGES => {
@@ -30,7 +31,7 @@ pub(super) fn records(bytes: &[u8]) -> Vec<Value> {
     )
 }
 
-/// What a person said, without the tags around it.
+/// The user's text, without the tags around it.
 pub(super) fn unwrapped(text: &str) -> &str {
     let text = text.trim();
     for (start, end) in [
@@ -59,7 +60,7 @@ pub(super) fn said(record: &Value) -> Option<ParsedMessage<'_>> {
     said.id = record.get("id").and_then(Value::as_str);
     let is_summary =
         record.pointer("/metadata/kind").and_then(Value::as_str) == Some("compaction_summary");
-    // Of the extension: what the editor shows at the moment, sent with each prompt.
+    // Inserted by the extension: the current state of the editor, sent with each prompt.
     said.pieces
         .retain(|piece| piece.kind != "text" || !piece.body.starts_with("<environment_details>"));
     for piece in &mut said.pieces {
@@ -92,7 +93,7 @@ pub(super) fn said(record: &Value) -> Option<ParsedMessage<'_>> {
     (!said.pieces.is_empty()).then_some(said)
 }
 
-/// What 3.0.65's tools answer: `[{"query", "result", "success"}]`, one for each command or file they were given.
+/// Results of 3.0.65's tools: `[{"query", "result", "success"}]`, one for each command or file.
 pub(super) fn fill_result(part: &Value, piece: &mut Piece<'_>) {
     let answers: Vec<&Value> = part
         .get("content")
@@ -118,7 +119,7 @@ pub(super) fn fill_result(part: &Value, piece: &mut Piece<'_>) {
         .any(|answer| answer.get("success") == Some(&Value::Bool(false)));
 }
 
-/// What a tool was called on, where several things may be given.
+/// The target of a tool call whose input may list several.
 pub(super) fn fill_call(part: &Value, piece: &mut Piece<'_>) {
     const LISTS: [&str; 4] = ["commands", "files", "queries", "paths"];
     let Some(input) = part.get("input").filter(|_| piece.target.is_none()) else {

@@ -1,4 +1,4 @@
-//! What Cline's adapter promises beyond what `tests/conformance.rs` asks of every tool.
+//! The promises of Cline's adapter beyond those that `tests/conformance.rs` asks of every tool.
 
 use super::*;
 use serde_json::json;
@@ -414,7 +414,7 @@ fn a_task_joins_the_list_of_the_editor_that_has_cline() {
         (Some("Do"), Some(Millis(5)))
     );
 
-    // What changed meanwhile is not written over, and a task that is put away leaves its row behind nowhere.
+    // Later changes are not overwritten, and a removed task leaves no row behind.
     let at = found
         .docs
         .iter()

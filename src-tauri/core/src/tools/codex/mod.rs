@@ -1,16 +1,19 @@
 //! Codex: the threads of OpenAI's command line, its terminal interface and its IDE extension.
 //!
-//! Store, the same on every system: `~/.codex`, or `$CODEX_HOME`. A thread is one rollout,
-//! `sessions/YYYY/MM/DD/rollout-<time>-<uuid>.jsonl` or, archived, `archived_sessions/rollout-<time>-<uuid>.jsonl`; cold
-//! ones may be compressed to `.jsonl.zst` (the plain file wins). Rollouts dropped into `sessions/` are listed and
-//! resumed as they are, byte for byte, also beside existing databases (seen with 0.169.0 on 2026-11-23; before 0.15x
-//! the picker needed a database row).
+//! The store is the same on every system: `~/.codex`, or `$CODEX_HOME`. A thread is one rollout,
+//! `sessions/YYYY/MM/DD/rollout-<time>-<uuid>.jsonl` or, if archived,
+//! `archived_sessions/rollout-<time>-<uuid>.jsonl`. Cold rollouts may be compressed to `.jsonl.zst`
+//! (the plain file wins). Rollouts placed in `sessions/` are listed and resumed as they are, byte
+//! for byte, even if databases exist (seen with 0.169.0 on 2026-11-23; before 0.15x the picker
+//! needed a database row).
 //!
-//! The databases are a projection by byte offset. A rollout that grew is caught up on the next resume; one that was
-//! rewritten is given to the model as it is now, while the window may show the old turns. They are never touched.
+//! The databases are a projection by byte offset. They catch up with a rollout that grew on the
+//! next resume. After a rollout was rewritten, the model receives the new content, while the window
+//! may show the old turns. The databases are never touched.
 //!
-//! Whoever writes a thread holds a file lock on `thread-writer-locks/<uuid>.lock`, created when taken and removed
-//! under `.coordination.lock` when released (0.169.0). We take it while we write, as Codex does.
+//! The writer of a thread holds a file lock on `thread-writer-locks/<uuid>.lock`, created when
+//! taken and removed under `.coordination.lock` when released (0.169.0). This adapter takes the
+//! lock for its own writes, as Codex does.
 
 mod numbered;
 mod writing;
@@ -39,8 +42,9 @@ const NAME: &str = "Codex";
 const MAIN: &str = "rollout.jsonl";
 const LOCKS: &str = "thread-writer-locks";
 
-/// Names that never roam, whatever another device says: credentials, settings, databases, locks, caches. Nothing but
-/// rollouts is ever listed or written; this table stands above that. Seen with 0.169.0, 2026-11-23.
+/// Names that never sync, whatever another device claims: credentials, settings, databases, locks,
+/// caches. Only rollouts are ever listed or written; this table takes precedence over that. Seen
+/// with 0.169.0, 2026-11-23.
 pub const DENIED: [&str; 17] = [
     ".sqlite-maintenance.lock",
     "app-server-control",
@@ -61,17 +65,18 @@ pub const DENIED: [&str; 17] = [
     "thread_history_1.sqlite",
 ];
 
-/// Set by Codex for the commands it runs; a `codex` started with them takes itself for one of those.
+/// Set by Codex for its commands. A `codex` started with them believes that it is one of those.
 const MISLEADING_VARIABLES: [&str; 3] = [
     "CODEX_SANDBOX",
     "CODEX_SANDBOX_NETWORK_DISABLED",
     "CODEX_THREAD_ID",
 ];
 
-/// What Codex runs a thread with. On resume 0.169.0 takes approvals, sandbox, model and provider from the last
-/// `thread_settings_applied` and the last `turn_context`, whatever its config.toml says; with both unknown to it the thread
-/// opens with the device's own settings and all of its turns (seen 2026-11-28, interactive and `exec`). The names are
-/// changed wherever they stand outside the conversation, so that an event of a later version does not bring them back.
+/// The settings with which Codex runs a thread. On resume 0.169.0 takes approvals, sandbox, model
+/// and provider from the last `thread_settings_applied` and the last `turn_context`, whatever its
+/// config.toml says. If it knows neither record, the thread opens with the device's own settings
+/// and all of its turns (seen 2026-11-28, interactive and `exec`). The names are changed everywhere
+/// outside the conversation, so that no event of a later version restores the settings.
 const MARKS: Marks = Marks {
     kinds: &[(
         &["/type", "/payload/type", "/payload/*"],
@@ -126,10 +131,10 @@ const STEERING: Steering = Steering {
             opens with what config.toml here says",
 };
 
-/// Both ends of a rollout that are looked at: the first line alone holds the instructions, tens of kilobytes.
+/// The bytes read at a rollout's ends. The first line holds the instructions, tens of kilobytes.
 const HEAD: u64 = 512 * 1024;
 const TAIL: u64 = 64 * 1024;
-/// A compressed rollout may unpack to no more.
+/// The size limit of an unpacked rollout.
 const LARGEST: u64 = 1 << 30;
 
 pub struct Codex;
@@ -154,7 +159,8 @@ impl Tool for Codex {
             said,
             records: None,
             device_fields: crate::tools::no_device_fields,
-            // Names of threads are in a database and an index beside the rollouts, not in a record (0.169.0).
+            // Names of threads are in a database and an index, not in a rollout's records
+            // (0.169.0).
             joins: Joins { named: Some(named), stitch: Some(numbered::stitch), ..Joins::default() },
             steering: STEERING,
             shared: None,
@@ -208,7 +214,7 @@ impl Tool for Codex {
             return listing;
         }
         for (session, path) in rollouts(&base, which, &mut listing) {
-            // Gone between the look at the directory and the look at the file: not there.
+            // Deleted after the directory was listed.
             let Some(doc) = main_doc(&base, path) else {
                 continue;
             };
@@ -283,7 +289,7 @@ impl Tool for Codex {
         let home = machine
             .var("CODEX_HOME")
             .map(|dir| ("CODEX_HOME".into(), dir.into()));
-        // `-C` answers the question which directory is meant (0.169.0).
+        // `-C` answers the question which directory to use (0.169.0).
         let cwd = session.cwd.to_string_lossy().into_owned();
         let words = |words: &[&str]| {
             words
@@ -325,8 +331,8 @@ impl Tool for Codex {
     }
 }
 
-/// Whether the thread lies among the archived ones: `codex resume` of 0.169.0 refuses those, `codex unarchive` moves one
-/// back (seen 2026-11-28).
+/// Whether the thread is archived. `codex resume` of 0.169.0 refuses archived threads; `codex
+/// unarchive` moves one back (seen 2026-11-28).
 fn is_archived(machine: &Machine, session: &SessionId) -> bool {
     let base = base(machine);
     let path = rollouts(&base, Which::One(session), &mut Listing::default()).remove(session);
@@ -335,14 +341,14 @@ fn is_archived(machine: &Machine, session: &SessionId) -> bool {
 
 // ---- names ----
 
-/// What a rollout's file name says: `rollout-2026-11-23T11-16-34-<uuid>.jsonl`.
+/// The parsed file name of a rollout: `rollout-2026-11-23T11-16-34-<uuid>.jsonl`.
 #[derive(Debug, PartialEq, Eq)]
 struct Rollout {
     session: SessionId,
     year: String,
     month: String,
     day: String,
-    /// Without the ending of a compressed one.
+    /// The file name without the extension of a compressed file.
     plain_name: String,
 }
 
@@ -375,7 +381,7 @@ impl Rollout {
     }
 }
 
-/// `d` in the shape stands for a digit, everything else for itself.
+/// In the shape, `d` stands for a digit, every other character for itself.
 fn has_shape(text: &str, shape: &str) -> bool {
     text.len() == shape.len()
         && text
@@ -407,7 +413,7 @@ fn at(base: &Path, path: &Path) -> String {
 
 // ---- listing ----
 
-/// Rollouts by thread. Of two copies the plain one counts, then the longer; a problem tells of two plain ones.
+/// Rollouts by thread. The plain copy counts, then the longer; two plain copies are reported.
 fn rollouts(base: &Path, which: Which<'_>, listing: &mut Listing) -> BTreeMap<SessionId, PathBuf> {
     let mut found: BTreeMap<SessionId, PathBuf> = BTreeMap::new();
     for path in all_rollouts(base) {
@@ -461,7 +467,7 @@ fn main_doc(base: &Path, path: PathBuf) -> Option<FoundDoc> {
     })
 }
 
-/// All regular files where rollouts may lie, in a fixed order.
+/// All regular files in the directories of rollouts, in a fixed order.
 fn all_rollouts(base: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut days = vec![base.join("sessions")];
@@ -483,8 +489,8 @@ fn all_rollouts(base: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// A copy beside a rollout keeps 0.169.0 from opening the rollout itself ("does not have a canonical rollout filename",
-/// 2026-11-23).
+/// With a copy beside a rollout, 0.169.0 does not open the rollout itself ("does not have a
+/// canonical rollout filename", 2026-11-23).
 fn conflict_copy(base: &Path, path: PathBuf) -> Option<ConflictCopy> {
     let name = copied_from(path.file_name()?.to_str()?)?;
     let rollout = Rollout::parse(&name)?;
@@ -518,7 +524,8 @@ fn entries(dir: &Path, wanted: impl Fn(&fs::FileType, &str) -> bool) -> Vec<Path
     found
 }
 
-/// `rollout-<time>-<uuid>_<segment>.jsonl`: a thread in several files, reported from the field, never seen here.
+/// `rollout-<time>-<uuid>_<segment>.jsonl`: a thread in several files. Reported by users, never
+/// seen here.
 fn is_segment(name: &str) -> bool {
     let thread = name
         .split_once('_')
@@ -555,8 +562,8 @@ fn lock_path(base: &Path, session: &SessionId) -> PathBuf {
     base.join(LOCKS).join(format!("{session}.lock"))
 }
 
-/// Whether a writer holds the thread. The probe is a shared lock, let go at once, so that two probes never see each
-/// other; no file is made.
+/// Whether a writer holds the thread. The probe is a shared lock, released at once, so that two
+/// probes do not block each other. No file is created.
 fn is_locked(base: &Path, session: &SessionId) -> bool {
     let Ok(file) = opener::file(&lock_path(base, session)) else {
         return false;
@@ -564,7 +571,7 @@ fn is_locked(base: &Path, session: &SessionId) -> bool {
     matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
 
-/// The thread's writer lock, held while we write, so that Codex does not start on it in between.
+/// The thread's writer lock, held during our writes, so that Codex does not start on the thread.
 struct WriterLock {
     file: File,
     path: PathBuf,
@@ -576,7 +583,7 @@ impl WriterLock {
         let live = || WriteError::Live(format!("{NAME} has it open"));
         let dir = base.join(LOCKS);
         if !dir.is_dir() {
-            // A Codex that has never run here, or one from before the locks.
+            // Codex has never run here, or is older than the locks.
             return Ok(None);
         }
         let path = lock_path(base, session);
@@ -594,8 +601,8 @@ impl WriterLock {
             Err(TryLockError::WouldBlock) => return Err(live()),
             Err(TryLockError::Error(source)) => return Err(io_error(source)),
         }
-        // The holder before us may have removed the file between our opening and our locking it: then the lock is on
-        // nothing, and the next look takes a new one.
+        // The previous holder may have removed the file after we opened and before we locked it.
+        // Our lock then has no effect, and the next attempt takes a new one.
         let same = file.metadata().is_ok_and(|ours| {
             files::stamp(&path).is_ok_and(|now| now.inode == files::stamp_of(&ours).inode)
         });
@@ -612,8 +619,8 @@ impl WriterLock {
 
 impl Drop for WriterLock {
     fn drop(&mut self) {
-        // As Codex does: the file goes while its lock and the coordination lock are held. If the latter is busy the
-        // file stays, which is what a crash of Codex leaves too.
+        // As Codex does, the file is removed while its lock and the coordination lock are held. If
+        // the latter is busy, the file stays, as after a crash of Codex.
         let coordination = opener::file(&self.coordination);
         if coordination
             .is_ok_and(|file| file.try_lock().is_ok() && fs::remove_file(&self.path).is_ok())
@@ -626,7 +633,7 @@ impl Drop for WriterLock {
 
 // ---- what the records say ----
 
-/// The payload of a `session_meta` record; the oldest rollouts have a bare one as their first line.
+/// The payload of a `session_meta` record. In the oldest rollouts it is itself the first line.
 fn session_meta(record: &Value) -> Option<&Value> {
     match record.get("type").and_then(Value::as_str) {
         Some("session_meta") => record.get("payload"),
@@ -635,15 +642,16 @@ fn session_meta(record: &Value) -> Option<&Value> {
     }
 }
 
-/// A fork holds no history but an offset into its parent's file, without which it does not open.
+/// A fork contains no history, only an offset into its parent's file. Without the parent, the fork
+/// does not open.
 fn parent(meta: &Value) -> Option<SessionId> {
     text(meta.get("history_base")?, "thread_id")
         .filter(|id| is_uuid(id))
         .map(SessionId::new)
 }
 
-/// Where a fork's first record refers to its parent: the id's place in the file, and how much of the parent's file
-/// belongs to the fork.
+/// A fork's reference to its parent in its first record: the place of the id in the file, and the
+/// length of the parent's file that belongs to the fork.
 fn base_of(meta: &Value, file: &mut dyn ReadSeek) -> Option<Base> {
     let session = parent(meta)?;
     let end = meta.get("history_base")?.get("end_byte_offset")?.as_u64()?;
@@ -659,7 +667,7 @@ fn base_of(meta: &Value, file: &mut dyn ReadSeek) -> Option<Base> {
     })
 }
 
-/// What the user typed; not the instructions and surroundings that Codex puts among the user's words.
+/// The user's typed text, without instructions and surroundings inserted by Codex.
 fn prompt(record: &Value) -> Option<&str> {
     let is =
         |value: &Value, key: &str, want: &str| value.get(key).and_then(Value::as_str) == Some(want);
@@ -703,8 +711,8 @@ fn unpack(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Whether a line is part of the conversation; one that cannot be read may be. Settings, limits and the surroundings
-/// are written by opening a thread (kinds seen with 0.169.0, 2026-11-23).
+/// Whether a line is part of the conversation. An unreadable line may be. Settings, limits and
+/// surroundings are written when a thread is opened (kinds seen with 0.169.0, 2026-11-23).
 fn is_message(line: &[u8]) -> bool {
     #[derive(serde::Deserialize)]
     struct Payload<'a> {
@@ -730,7 +738,7 @@ fn is_message(line: &[u8]) -> bool {
     }
 }
 
-/// `git` of a `session_meta`, as it was when the thread began or was last taken up.
+/// `git` of a `session_meta`, as of the start or the last resume of the thread.
 fn repository(meta: &Value) -> Option<Repository> {
     let git = meta.get("git")?;
     let word = |name: &str| text(git, name).filter(|word| !word.is_empty());
@@ -742,8 +750,8 @@ fn repository(meta: &Value) -> Option<Repository> {
     (found != Repository::default()).then_some(found)
 }
 
-/// The message in a record: items of the conversation, which the oldest rollouts have bare, and compactions (the
-/// kinds of 0.169.0, 2026-11-23). Events repeat what items say.
+/// The message in a record: items of the conversation, which are bare in the oldest rollouts, and
+/// compactions (the kinds of 0.169.0, 2026-11-23). Events repeat the text of items.
 fn said(record: &Value) -> Option<ParsedMessage<'_>> {
     let item = match record.get("type").and_then(Value::as_str) {
         Some("response_item") => record.get("payload")?,
@@ -811,7 +819,7 @@ fn said(record: &Value) -> Option<ParsedMessage<'_>> {
     }
 }
 
-/// A command without the shell around it.
+/// A command without its shell wrapper.
 fn about_call(input: &Value) -> Option<String> {
     let words = input.get("command").and_then(Value::as_array);
     if let Some([_, Value::String(flag), Value::String(script)]) = words.map(Vec::as_slice)
@@ -830,7 +838,7 @@ fn patched_file(patch: &str) -> Option<&str> {
         .find_map(|line| MARKS.iter().find_map(|mark| line.strip_prefix(mark)))
 }
 
-/// Words, words with `metadata.exit_code` around them as JSON, or a list of parts.
+/// Plain text, JSON with `metadata.exit_code` around the text, or a list of parts.
 fn result_of(output: &Value) -> Vec<Piece<'_>> {
     let plain = match output {
         Value::String(text) => text,

@@ -1,12 +1,12 @@
-//! Logs that are one line of turns, whose records may carry a consecutive `ordinal`. What can be made of two branches
-//! of such a log: the turns of one behind those of the other. There are no links between records, so one file cannot
-//! hold two branches.
+//! Logs that are a single sequence of turns, whose records may carry a consecutive `ordinal`. Two
+//! branches of such a log can be joined only by placing the turns of one after those of the other.
+//! Records have no links, so one file cannot hold two branches.
 //!
-//! Everything here gives lines to be added; the one thing ever replaced is the number in a copy of a line. Knows no tool
-//! by name.
+//! Every function returns lines to be added; only the number in a copy of a line is ever replaced.
+//! Knows no tool by name.
 //!
-//! Seen 2026-11-23: 0.98.0, 0.120.0 and 0.169.0 read two tails one after the other and the model is told both; 0.169.0
-//! numbers its lines, the older ones do not.
+//! Seen 2026-11-23: 0.98.0, 0.120.0 and 0.169.0 read two consecutive tails and pass both to the
+//! model; 0.169.0 numbers its lines, the older versions do not.
 
 use crate::parallel;
 use crate::session::chain::lines_of;
@@ -16,10 +16,12 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::BTreeSet;
 
-/// What to add behind `common` and `first` so that the model is told the turns of `second` after those of `first`.
+/// The lines to add after `common` and `first`, so that the model receives the turns of `second`
+/// after those of `first`.
 ///
-/// Numbers go on where `first` ends; logs without numbers are put together as they are. It is done between whole turns
-/// only, and not if something in `second` speaks of the turns before it: those would be other ones.
+/// Numbering continues at the end of `first`; logs without numbers are joined as they are. The join
+/// is made between whole turns only, and not if a record in `second` refers to the turns before it,
+/// which would then be other turns.
 pub fn stitch(sides: &Sides<'_>) -> Result<Vec<u8>, String> {
     let (common, first, second) = (read(sides.common)?, read(sides.first)?, read(sides.second)?);
     if !sides.common.ends_with(b"\n") || !common.iter().any(Line::is_said) {
@@ -54,7 +56,7 @@ pub fn stitch(sides: &Sides<'_>) -> Result<Vec<u8>, String> {
 
 const UNREADABLE: &str = "A line of one branch cannot be read.";
 
-/// A line, and what of it matters here; nothing if it is half written, which tools pass over.
+/// A line, with the parts needed here. A partial line has no record; tools skip it.
 struct Line<'a> {
     raw: &'a str,
     record: Option<Record<'a>>,
@@ -67,7 +69,7 @@ struct Record<'a> {
     #[serde(rename = "type")]
     kind: Option<String>,
     payload: Option<Value>,
-    // The oldest logs have the item itself as the record.
+    // In the oldest logs the item itself is the record.
     call_id: Option<String>,
 }
 
@@ -110,7 +112,7 @@ impl<'a> Line<'a> {
         self.record.as_ref()?.payload.as_ref()?.get(name)?.as_str()
     }
 
-    /// The kind of the item or event that is in the record, or is the record.
+    /// The kind of the item or event that the record contains or is.
     fn item(&self) -> &str {
         match self.kind() {
             "response_item" | "event_msg" => self.field("type").unwrap_or_default(),
@@ -130,7 +132,7 @@ impl<'a> Line<'a> {
         matches!(self.kind(), "response_item" | "message") && self.item() == "message"
     }
 
-    /// A summary in place of all that was said, or turns taken back by their number.
+    /// Whether the record is a summary of everything before it, or takes back a number of turns.
     fn speaks_of_before(&self) -> bool {
         matches!(
             self.item(),
@@ -138,7 +140,7 @@ impl<'a> Line<'a> {
         )
     }
 
-    /// A copy with another number; every other byte is the line's own.
+    /// A copy with another number; all other bytes are unchanged.
     fn numbered(&self, number: u64) -> String {
         let Some(old) = self
             .record
@@ -148,7 +150,7 @@ impl<'a> Line<'a> {
         else {
             return self.raw.to_owned();
         };
-        // The number is a part of the line, so its place is the distance of the two.
+        // The number borrows from the line, so the pointer difference is its offset.
         let start = old.as_ptr() as usize - self.raw.as_ptr() as usize;
         format!(
             "{}{number}{}",
@@ -158,10 +160,10 @@ impl<'a> Line<'a> {
     }
 }
 
-/// The turns of a piece, by the ids that bind a turn together.
+/// The turns of a piece, as the ids that their records share.
 struct Turns<'l> {
     ids: BTreeSet<&'l str>,
-    /// Something ends that has not begun here.
+    /// A turn or call ends here that began elsewhere.
     begins_inside: bool,
     /// The last turn has not ended, or has a call without its output.
     ends_inside: bool,
@@ -179,7 +181,8 @@ impl<'l> Turns<'l> {
             let id = line.call_id().or_else(|| line.field("turn_id"));
             match (line.item(), id) {
                 ("task_started", Some(turn)) => {
-                    // What an earlier turn left open was cut off by a crash, and the tool has gone on since.
+                    // Calls left open by an earlier turn were cut off by a crash, and the tool has
+                    // continued since.
                     open = BTreeSet::from([turn]);
                     turns.ids.insert(turn);
                 }
@@ -216,7 +219,7 @@ fn apart(pieces: &[Turns<'_>; 3]) -> bool {
         && first.ids.is_disjoint(&second.ids)
 }
 
-/// The lines with the numbers after `last`.
+/// The lines, numbered after `last`.
 fn renumbered(lines: &[Line<'_>], last: Option<u64>, on_own_line: bool) -> Result<Vec<u8>, String> {
     let has_number = |line: &&Line<'_>| line.ordinal().is_some();
     let n_records = lines.iter().filter(|line| line.is_record()).count();
@@ -253,7 +256,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    /// A log as the newer versions write it, or without numbers as the older ones do.
+    /// Writes a log with numbers as the newer versions do, or without as the older ones do.
     #[derive(Clone)]
     struct Writer {
         device: &'static str,
@@ -328,7 +331,7 @@ mod tests {
                     let call = self.id();
                     self.item(json!({"type": "function_call", "call_id": call}));
                 }
-                // A resumed session says what it is once more.
+                // A resumed session repeats its metadata.
                 Act::Resumed => self.line("session_meta", json!({"id": "thread", "cwd": "/code"})),
                 Act::Torn => self.lines.push("{\"ordinal\":7,\"type\":\"resp\n".into()),
             }
@@ -354,7 +357,7 @@ mod tests {
                 .map(|ordinal| format!("\"ordinal\": {ordinal} ,"))
                 .unwrap_or_default();
             self.next = self.next.map(|ordinal| ordinal + 1);
-            // Numbers and an inner field of that name that must stay as they are.
+            // Numbers, and an inner field of that name, that must not change.
             let odd = "\"metadata\":{\"ordinal\":5,\"n\":1.50e+1}";
             self.lines.push(format!(
                 "{{{ordinal}{odd},\"type\":\"{kind}\",\"payload\":{payload}}}\n"
@@ -408,7 +411,7 @@ mod tests {
     }
 
     fn acts() -> impl Strategy<Value = Vec<Act>> {
-        // Whatever happened before, the last turn is a whole one.
+        // Whatever precedes it, the last turn is a whole one.
         prop::collection::vec(act(), 0..6).prop_map(|acts| [acts, vec![Act::ToolTurn]].concat())
     }
 

@@ -1,4 +1,4 @@
-//! Names, places and packed rollouts, as Codex makes them.
+//! Names, places and compressed rollouts, as Codex makes them.
 
 use super::*;
 

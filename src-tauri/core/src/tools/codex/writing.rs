@@ -1,4 +1,4 @@
-//! A rollout that is written into the store.
+//! Writes a rollout into the store.
 
 use super::*;
 
@@ -88,7 +88,7 @@ pub(super) fn write_at(
     change: &Change<'_>,
     updated: Millis,
 ) -> Result<Written, WriteError> {
-    // `sessions` or `archived_sessions`: what is written never leaves it.
+    // `sessions` or `archived_sessions`, which the write must not leave.
     let top = path
         .strip_prefix(base)
         .ok()
@@ -115,7 +115,7 @@ pub(super) fn write_at(
     )
 }
 
-/// A compressed rollout goes on as a plain one beside it, which wins: what it held, then what is new.
+/// The plain file that continues a compressed rollout, and wins: the old content, then the new.
 pub(super) struct Unpacked<'a> {
     pub(super) before: &'a [u8],
     pub(super) after: &'a dyn crate::tools::Bytes,
@@ -152,8 +152,8 @@ impl crate::tools::Bytes for Unpacked<'_> {
     }
 }
 
-/// Where a new rollout goes: where its author has it if that is a place a rollout may have, else by the time in its
-/// first record, else by its last activity.
+/// The place of a new rollout: the author's place if valid, else by the time in the first record,
+/// else by the last activity.
 pub(super) fn place(
     checkout: &Checkout<'_>,
     author_at: &str,
@@ -163,7 +163,7 @@ pub(super) fn place(
         return at;
     }
     let mut start = Start { bytes: Vec::new() };
-    // Ends early with an error of its own making once enough is known.
+    // Stops with an error of its own once enough is read.
     drop(bytes.write_to(&mut start));
     let first = jsonl::parse_lines(&start.bytes)
         .into_iter()

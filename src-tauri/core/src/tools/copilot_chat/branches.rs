@@ -1,9 +1,9 @@
-//! What is made of two branches of a chat, and what of a damaged one can be shown.
+//! Joins two branches of a chat, and reads a damaged chat as far as it can be shown.
 
 use super::*;
 
-/// Whether a line is part of the conversation: all but what lies in the input box, which mode and model it is set to, the
-/// title and the like.
+/// Whether a line is part of the conversation: every line except those about the input box, its
+/// mode and model, the title and the like.
 pub(super) fn is_message(line: &[u8]) -> bool {
     #[derive(serde::Deserialize)]
     struct Document {
@@ -30,8 +30,8 @@ pub(super) fn named(bytes: &[u8]) -> Option<String> {
     title(&shown(bytes)?)
 }
 
-/// The document in either form, as far as it can be read; what is missing of it, and the bytes of each line that says
-/// nothing.
+/// The document in either form, as far as it can be read; its damage; and the length of each
+/// unreadable line.
 pub(super) fn as_far_as_readable(bytes: &[u8]) -> (Value, Option<records::Damage>, Vec<u64>) {
     let first = records::value(lines_of(bytes).next().unwrap_or_default());
     if first.get("kind").and_then(Value::as_u64) == Some(0) {
@@ -61,7 +61,8 @@ pub(super) fn judge(doc: &DocName, first: &[u8], second: &[u8]) -> Judged {
     }
 }
 
-/// Request by request: VS Code numbers them by id, and compacts a log without a word being lost.
+/// Compares request by request: VS Code identifies requests by id, and compacts a log without
+/// losing any text.
 pub(super) fn judge_states(first: &Value, second: &Value) -> Judged {
     let (ours, theirs) = (requests(first), requests(second));
     let pairs = ours
@@ -71,9 +72,10 @@ pub(super) fn judge_states(first: &Value, second: &Value) -> Judged {
     pairs.fold(Judged::longer(ours.len(), theirs.len()), Judged::together)
 }
 
-/// One request on two devices: the same prompt, and an answer that may be further on one of them. What VS Code notes
-/// beside them (times, votes, suggestions) it does not write again once an answer is there, so that it differs between a
-/// log and its compaction; of that only whether there is a result counts, without which the model goes on with less.
+/// Compares one request on two devices: the same prompt, and an answer that may be longer on one of
+/// them. VS Code does not rewrite its notes beside them (times, votes, suggestions) once an answer
+/// exists, so they differ between a log and its compaction. Of these notes only the presence of a
+/// result counts, because without a result the model continues with less.
 pub(super) fn judge_requests(first: &Value, second: &Value) -> Judged {
     if first == second {
         return Judged::Same;
@@ -103,9 +105,10 @@ pub(super) fn judge_requests(first: &Value, second: &Value) -> Judged {
     )
 }
 
-/// Two parts at the same place of an answer; the last one of the shorter may still have been on its way.
+/// Compares two parts at the same place of an answer. The last part of the shorter answer may have
+/// been incomplete.
 pub(super) fn judge_parts(first: &Value, second: &Value, is_last: bool) -> Judged {
-    /// Of these VS Code looks at the kind alone to say whether one changed.
+    /// For these kinds VS Code compares only the kind to detect a change.
     const TOLD_BY_KIND: [&str; 8] = [
         "codeblockUri",
         "command",

@@ -1,8 +1,9 @@
-//! The list of chats in an editor's state database: an entry is added or changed, all others keep every byte.
+//! The list of chats in an editor's state database. An entry is added or changed; all others keep
+//! every byte.
 
 use super::*;
 
-/// The list of chats, every entry as it is written.
+/// The list of chats, with every entry as written.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     pub(super) was: Option<Stored>,
@@ -21,7 +22,7 @@ pub(super) enum IndexError {
 }
 
 impl Index {
-    /// An index that is not there is an empty one, as for VS Code.
+    /// A missing index counts as empty, as in VS Code.
     pub(super) fn read(path: &Path) -> Result<Self, IndexError> {
         let was = state_db::get(path, INDEX)?;
         let Some(bytes) = was
@@ -69,7 +70,7 @@ impl Index {
         })
     }
 
-    /// As it is stored, with the entry of one chat another, or none.
+    /// The stored form, with the entry of one chat replaced or removed.
     pub(super) fn with(&self, session: &SessionId, entry: Option<Value>) -> Option<Stored> {
         let raw = |value: &Value| RawValue::from_string(value.to_string()).ok();
         let mut entries = self.entries.clone();
@@ -91,7 +92,7 @@ impl Index {
     }
 }
 
-/// What VS Code asks of an entry; one that fails costs all of them.
+/// Whether VS Code accepts an entry. One invalid entry makes VS Code discard all of them.
 pub(super) fn is_entry(entry: &RawValue) -> bool {
     let Ok(entry) = serde_json::from_str::<Value>(entry.get()) else {
         return false;
@@ -102,7 +103,7 @@ pub(super) fn is_entry(entry: &RawValue) -> bool {
         && is("lastMessageDate", Value::is_number)
 }
 
-/// A chat's entry as VS Code would make it, over what it has there now.
+/// A chat's entry as VS Code would make it, based on its present entry.
 pub(super) fn entry(session: &SessionId, state: &Value, now: Option<&RawValue>) -> Value {
     let last = requests(state).last();
     let created = number(state, "creationDate");
@@ -133,7 +134,7 @@ pub(super) fn entry(session: &SessionId, state: &Value, now: Option<&RawValue>) 
         ),
         ("hasPendingEdits", json!(false)),
         ("isExternal", json!(false)),
-        // Complete.
+        // The response is complete.
         ("lastResponseState", json!(1)),
     ];
     for (name, value) in fresh {
@@ -186,10 +187,10 @@ impl IndexChange {
         })
     }
 
-    /// The file could not be written. What somebody else wrote meanwhile stays.
+    /// Restores the index after the file could not be written. Later changes by others stay.
     pub(super) fn take_back(&self, place: &Place) {
         if self.old != self.new {
-            // An entry without a file is no harm: the next try writes both.
+            // An entry without a file does no harm: the next attempt writes both.
             drop(state_db::put(
                 &place.state_db,
                 INDEX,
@@ -210,7 +211,7 @@ pub(super) fn refused(place: &Place, error: &IndexError) -> WriteError {
     }
 }
 
-/// Keeps the index as it was before the first change of a day.
+/// Keeps the index as it was before the first change of the day.
 pub(super) fn keep(place: &Place, old: Option<&Stored>, now: Millis) -> Result<(), WriteError> {
     const START: &str = ".roam-chat-index-";
     let Some(old) = old else { return Ok(()) };

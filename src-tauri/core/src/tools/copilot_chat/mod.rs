@@ -1,33 +1,41 @@
-//! GitHub Copilot Chat in VS Code, VS Code Insiders and VSCodium: the chats of the editor's own chat view. (Those that the
-//! Copilot command line runs for it are that tool's: `~/.copilot/session-state`.)
+//! GitHub Copilot Chat in VS Code, VS Code Insiders and VSCodium: the chats of the editor's own
+//! chat view. (Chats that the Copilot command line runs for this view belong to that tool:
+//! `~/.copilot/session-state`.)
 //!
-//! Store, below the user directory (`~/.config/Code/User`, `~/Library/Application Support/Code/User`,
-//! `%APPDATA%\Code\User`; `Code - Insiders`, `VSCodium`): `workspaceStorage/<id>/chatSessions/<session>.jsonl`, a log of
-//! changes to one document; before 1.109 `<session>.json`, the document itself. A log wins over a document beside it. Chats
-//! of a window without a folder are in `globalStorage/emptyWindowChatSessions`; they count as the home directory's. Which
-//! directory a workspace is for says its `workspace.json`.
+//! The store is below the user directory (`~/.config/Code/User`, `~/Library/Application
+//! Support/Code/User`, `%APPDATA%\Code\User`; `Code - Insiders`, `VSCodium`):
+//! `workspaceStorage/<id>/chatSessions/<session>.jsonl`, a log of changes to one document, or
+//! before 1.109 `<session>.json`, the document itself. A log wins over a document beside it. Chats
+//! of a window without a folder are in `globalStorage/emptyWindowChatSessions`; they count as chats
+//! of the home directory. A workspace's `workspace.json` names its directory.
 //!
-//! A chat is in the editor's list if it is in `chat.ChatSessionStore.index` of the `state.vscdb` beside. VS Code reads that
-//! database when it starts and writes it over when it ends, so a chat is written only while that editor is not running
-//! ("Reload Window" and, on macOS, closing its windows do not end it), and waits until then. Index and file are written
-//! together; an index that is damaged, or has an entry that VS Code would not take, is left alone and told, since VS Code
-//! throws away all of such an index. As it was before the first change of a day it is kept beside the database
-//! (`.roam-chat-index-<day>.json`, five of them). VS Code lists the newest 50 chats of a workspace (400 in some versions);
-//! the files of older ones stay, are carried, and come back into the list when they are gone on with elsewhere.
+//! The editor lists a chat if it is in `chat.ChatSessionStore.index` of the `state.vscdb` in the
+//! same place. VS Code reads that database at its start and overwrites it at its end. A chat is
+//! therefore written only while that editor is not running ("Reload Window" and, on macOS, closing
+//! its windows do not end it), and waits until then. Index and file are written together. An index
+//! that is damaged, or has an entry that VS Code would not accept, is left alone and reported,
+//! since VS Code discards such an index completely. The index before the first change of a day is
+//! kept beside the database (`.roam-chat-index-<day>.json`, five of them). VS Code lists the newest
+//! 50 chats of a workspace (400 in some versions). The files of older ones stay and are synced, and
+//! a chat continued elsewhere returns to the list.
 //!
-//! Where no workspace for the directory exists yet, the chat waits until the directory was opened once in the editor: a
-//! workspace's id is a hash over the directory's inode or time of birth, and a wrong one would never be looked at.
+//! If the directory has no workspace yet, the chat waits until the directory was opened once in the
+//! editor. A workspace's id is a hash over the directory's inode or time of birth, and the editor
+//! would never read a wrong one.
 //!
-//! Left out of what travels, by `null` and spaces in its place: `inputState.selectedModel`, which names the account that
-//! the model belongs to. VS Code then starts with its own choice of a model for the next prompt. Nothing else in a chat is
-//! changed. Addresses of files in it stay those of the author's device: the chat opens and goes on, and the edits of its
-//! past cannot be undone there (`chatEditingSessions` is not carried).
+//! `inputState.selectedModel`, which names the account of the model, is not synced; `null` and
+//! spaces replace it. VS Code then chooses the model for the next prompt itself. Nothing else in a
+//! chat is changed. Addresses of files in it remain those of the author's device: the chat opens
+//! and can be continued, but its past edits cannot be undone there (`chatEditingSessions` is not
+//! synced).
 //!
-//! How we know: VS Code's own storage code, `chatSessionStore`, `chatSessionOperationLog` and `objectMutationLog`, as
-//! `@codingame/monaco-vscode-chat-service-override` 36.2.7 (September 2026) has it. Run without a window on 2026-11-23, it
-//! wrote the logs of the fixtures, listed and read without complaint a chat and an index that this adapter had written,
-//! and replayed 2,400 random logs to what is replayed here. The `.json` era and the databases are known from reports of
-//! others. No VS Code or VSCodium could be had where this was made, so that no chat was opened in a window.
+//! Sources: VS Code's own storage code, `chatSessionStore`, `chatSessionOperationLog` and
+//! `objectMutationLog`, as in `@codingame/monaco-vscode-chat-service-override` 36.2.7 (September
+//! 2026). Run without a window on 2026-11-23, that code wrote the logs of the fixtures, listed and
+//! read without complaint a chat and an index written by this adapter, and replayed 2,400 random
+//! logs to the same documents as this adapter. The `.json` era and the databases are known from
+//! reports of others. No VS Code or VSCodium was available during development, so no chat was
+//! opened in a window.
 
 use self::branches::*;
 use self::index::*;
@@ -68,16 +76,16 @@ use steering::{DEVICE_FIELDS, NEUTRAL, STEERING};
 const NAME: &str = "GitHub Copilot Chat";
 /// The document as a log of its changes.
 const LOG: &str = "chat.jsonl";
-/// The document itself, as older versions keep it.
+/// The document itself, as older versions store it.
 const DOCUMENT: &str = "chat.json";
 const SESSIONS: &str = "chatSessions";
 const EMPTY_WINDOW: &str = "emptyWindowChatSessions";
-/// In the state database of the workspace, or of the user for windows without a folder.
+/// The key in the state database of the workspace, or of the user for windows without a folder.
 const INDEX: &str = "chat.ChatSessionStore.index";
-/// How many days' indexes are kept as they were.
+/// The number of days for which the earlier index is kept.
 const KEPT: usize = 5;
 
-/// A chat that is in no editor yet goes into the first of these that knows the directory.
+/// A new chat goes into the first of these editors that knows the directory.
 const EDITORS: [Editor; 4] = [
     Editor::CODE,
     Editor::CODE_INSIDERS,
@@ -85,8 +93,9 @@ const EDITORS: [Editor; 4] = [
     Editor::CODIUM_INSIDERS,
 ];
 
-/// Names that never roam: sign-ins and state of all kinds, settings, what extensions keep, undo of edits. Nothing but
-/// `<uuid>.jsonl` and `<uuid>.json` in the directories of chats is ever listed; this table stands above that.
+/// Names that never sync: sign-ins and state of all kinds, settings, data of extensions, undo of
+/// edits. Only `<uuid>.jsonl` and `<uuid>.json` in the directories of chats are ever listed; this
+/// table takes precedence over that.
 pub const DENIED: [&str; 16] = [
     "Cookies",
     "GitHub.copilot-chat",
@@ -142,7 +151,7 @@ impl Tool for CopilotChat {
         let mut roots = Vec::new();
         for editor in EDITORS {
             let user = editor.user_dir(System::HERE, machine);
-            // Where new workspaces appear; what else is in there belongs to extensions, and is a lot.
+            // New workspaces appear here. The many other files below belong to extensions.
             roots.push(root(user.join("workspaceStorage"), false));
             roots.extend(
                 places_of(&editor, &user)
@@ -286,7 +295,7 @@ impl Tool for CopilotChat {
                 change,
             })
             .collect();
-        // First the index: after a crash between the two, the next look finds no file and writes both.
+        // The index first: after a crash in between, the next scan finds no file and writes both.
         let index = IndexChange::plan(&place, session, after.state.as_ref())?;
         index.apply(&place, checkout.now)?;
         files::write_docs(&writes, checkout.updated, &still_free)
@@ -310,7 +319,8 @@ impl Tool for CopilotChat {
             argv: vec![format!("{}{ending}", editor.command), what],
             cwd: session.cwd.to_path_buf(),
             env: BTreeMap::new(),
-            // Set in VS Code's own terminal; `code` would talk to that window (VS Code's `cli.ts`, 2026-11-23).
+            // Set in VS Code's own terminal. With them, `code` would talk to that window (VS Code's
+            // `cli.ts`, 2026-11-23).
             unset: vec!["ELECTRON_RUN_AS_NODE".into(), "VSCODE_IPC_HOOK_CLI".into()],
             before: Vec::new(),
         }
@@ -327,7 +337,7 @@ impl Tool for CopilotChat {
 #[derive(Clone, Debug)]
 struct Place {
     editor: Editor,
-    /// The user directory, which nothing leaves.
+    /// The user directory, which no write leaves.
     user: PathBuf,
     sessions: PathBuf,
     state_db: PathBuf,
@@ -337,7 +347,7 @@ struct Place {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Window {
     Workspace(Opens),
-    /// Its `workspace.json` does not say what it is for.
+    /// Its `workspace.json` does not name a folder or file.
     Unknown,
     /// No folder is open in it.
     Empty,
@@ -467,7 +477,7 @@ fn parse(name: &str) -> Option<(SessionId, Kind)> {
     is_uuid(id).then(|| (SessionId::new(id), kind))
 }
 
-/// Where a file lies below the directory of all editors.
+/// A file's place below the directory of all editors.
 fn at(machine: &Machine, editor: &Editor, path: &Path) -> String {
     let user = editor.user_dir(System::HERE, machine);
     let root = user.parent().and_then(Path::parent).unwrap_or(&user);
@@ -481,10 +491,10 @@ fn at(machine: &Machine, editor: &Editor, path: &Path) -> String {
 
 // ---- listing ----
 
-/// What one directory has of a chat.
+/// A chat's files in one directory.
 struct Copy {
     place: Place,
-    /// The log first.
+    /// The log comes first.
     files: Vec<(Kind, PathBuf, Stamp)>,
 }
 
@@ -513,7 +523,7 @@ fn copies(machine: &Machine, which: Which<'_>) -> BTreeMap<SessionId, Vec<Copy>>
             let (Some((session, kind)), path) = (parse(&name), place.sessions.join(&name)) else {
                 continue;
             };
-            // Gone since the look at the directory, or no regular file: not there.
+            // Deleted after the directory was listed, or not a regular file.
             if let Ok(stamp) = files::stamp(&path) {
                 here.entry(session).or_default().push((kind, path, stamp));
             }
@@ -548,8 +558,8 @@ fn names(place: &Place, which: Which<'_>) -> Vec<String> {
     }
 }
 
-/// VS Code copies the chats of a window without a folder when one is opened in it, and goes on with the copies: the copy
-/// written last counts. Only one that has more than that is worth a word.
+/// When a folder is opened in a window without one, VS Code copies the window's chats and continues
+/// the copies, so the copy written last counts. Another copy is reported only if it is longer.
 fn the_one_that_counts<'c>(
     session: &SessionId,
     copies: &'c mut [Copy],
@@ -616,8 +626,8 @@ fn conflict_copies(machine: &Machine) -> Vec<ConflictCopy> {
     conflict_copies
 }
 
-/// Tells of indexes that cannot be written to. One of a later version is a store that is not known any more; a damaged
-/// one is that workspace's alone, and told once, not for each of its chats.
+/// Reports indexes that cannot be written. An index of a later version makes the store's format
+/// unknown. A damaged one concerns its workspace alone, and is reported once, not per chat.
 fn check_indexes<'c>(copies: impl Iterator<Item = &'c Copy>, tell: bool, listing: &mut Listing) {
     let databases: BTreeSet<&PathBuf> = copies.map(|copy| &copy.place.state_db).collect();
     for path in databases {
@@ -640,7 +650,7 @@ fn check_indexes<'c>(copies: impl Iterator<Item = &'c Copy>, tell: bool, listing
 
 // ---- what a chat says ----
 
-/// The whole lines of a log; all of a document.
+/// The complete lines of a log, or all of a document.
 fn whole(kind: DocKind, bytes: &[u8]) -> &[u8] {
     match kind {
         DocKind::Log => &bytes[..memchr::memrchr(b'\n', bytes).map_or(0, |end| end + 1)],
@@ -648,7 +658,7 @@ fn whole(kind: DocKind, bytes: &[u8]) -> &[u8] {
     }
 }
 
-/// The document, or what is wrong with the bytes.
+/// The document, or the error in the bytes.
 fn state_of(kind: Kind, bytes: &[u8]) -> Result<Value, (String, Option<Value>)> {
     let state = match kind {
         Kind::Log => replay(bytes).map_err(|broken| (format!("its {broken}"), broken.before))?,
@@ -704,7 +714,7 @@ fn requests(state: &Value) -> &[Value] {
         .map_or(&[], Vec::as_slice)
 }
 
-/// `computedTitle` is that of documents before version 3.
+/// `computedTitle` is from documents before version 3.
 fn title(state: &Value) -> Option<String> {
     let given = text(state, "customTitle").or_else(|| text(state, "computedTitle"));
     given.or_else(|| {
@@ -726,7 +736,7 @@ fn number(value: &Value, name: &str) -> Option<i64> {
         .or_else(|| number.as_f64().map(|number| number as i64))
 }
 
-/// When the last answer was there, else when the last prompt was given, else when the chat was begun.
+/// The time of the last answer, else of the last prompt, else of the chat's creation.
 fn updated(state: &Value) -> Option<Millis> {
     let last = requests(state).last();
     let ended = last.and_then(|last| number(last.get("modelState")?, "completedAt"));
@@ -736,8 +746,8 @@ fn updated(state: &Value) -> Option<Millis> {
         .map(Millis)
 }
 
-/// The same bytes with nothing of the account in them; `None` if there is nothing. Each line keeps its length, so that
-/// what is recorded of a file lies where it lies in the file.
+/// The bytes with the account blanked out; `None` if they name no account. Each line keeps its
+/// length, so that recorded offsets stay valid in the file.
 fn without_account(kind: DocKind, bytes: &[u8]) -> Option<Vec<u8>> {
     memchr::memmem::find(bytes, b"selectedModel")?;
     let mut out = bytes.to_vec();
@@ -757,7 +767,7 @@ fn without_account(kind: DocKind, bytes: &[u8]) -> Option<Vec<u8>> {
     (out != bytes).then_some(out)
 }
 
-/// The text of the value that names the account. One that is shorter than `null` names none.
+/// The raw value that names the account. A value shorter than `null` names none.
 fn account_in(kind: DocKind, line: &[u8]) -> Option<&str> {
     memchr::memmem::find(line, b"selectedModel")?;
     let places: &[&str] = match kind {
@@ -784,7 +794,7 @@ fn account_in(kind: DocKind, line: &[u8]) -> Option<&str> {
 
 // ---- writing ----
 
-/// Where the chat is, or where it goes.
+/// The chat's present place, or the place for a new one.
 fn target(
     machine: &Machine,
     checkout: &Checkout<'_>,
@@ -849,14 +859,14 @@ fn new_place(machine: &Machine, checkout: &Checkout<'_>) -> Result<Place, WriteE
     }))
 }
 
-/// What the chat will be when all is written.
+/// The chat's state after all writes.
 struct After {
-    /// `None` when it leaves the store.
+    /// `None` if the chat leaves the store.
     state: Option<Value>,
 }
 
 impl After {
-    /// Nothing is written that VS Code could not read, and nothing that would hide what is there.
+    /// Refuses content that VS Code could not read, or that would hide an existing chat.
     fn of(place: &Place, checkout: &Checkout<'_>, kinds: &[Kind]) -> Result<Self, WriteError> {
         let refuse = |why: String| {
             Err(WriteError::Refused(format!(

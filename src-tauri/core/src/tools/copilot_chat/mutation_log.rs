@@ -1,15 +1,17 @@
-//! A document kept as a log of its changes, one JSON object a line: all of it, a value set at a path, a list cut and
-//! gone on with, a value deleted (`objectMutationLog` of VS Code, as of September 2026).
+//! A document stored as a log of its changes, one JSON object a line: the whole document, a value
+//! set at a path, a list cut and extended, a value deleted (`objectMutationLog` of VS Code, as of
+//! September 2026).
 //!
-//! Paths are positions, so a line means what it means only behind the lines before it, and one that does not apply spoils
-//! all that follow: VS Code reads nothing of such a log. So this is strict, and says which line it was.
+//! Paths are positions, so a line has a meaning only after the lines before it. A line that does
+//! not apply spoils all that follow: VS Code reads nothing of such a log. The replay is therefore
+//! strict, and an error contains the line number.
 
 use crate::session::chain::lines_of;
 use crate::session::records;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// The document as the log leaves it.
+/// The document that results from the log.
 #[derive(Debug, Default)]
 pub struct Replay {
     state: Option<Value>,
@@ -23,7 +25,7 @@ pub struct Broken {
     /// Counted from 1.
     pub line: usize,
     pub why: Why,
-    /// What the lines before it say.
+    /// The document after the preceding lines.
     pub before: Option<Value>,
 }
 
@@ -50,7 +52,7 @@ struct Line {
     i: Option<usize>,
 }
 
-/// A `null` that is written is a value.
+/// A written `null` is a value.
 fn there<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
@@ -63,7 +65,7 @@ enum Step {
     Field(String),
 }
 
-/// Replays a whole log. Empty lines say nothing; an empty log is no document.
+/// Replays a whole log. Empty lines have no effect; an empty log is not a document.
 pub fn replay(log: &[u8]) -> Result<Value, Broken> {
     let mut replay = Replay::default();
     for line in log.split_inclusive(|byte| *byte == b'\n') {
@@ -83,8 +85,8 @@ pub fn replay(log: &[u8]) -> Result<Value, Broken> {
     })
 }
 
-/// The document as far as it can be shown: lines with damaged strings are applied, those that cannot be are passed over.
-/// Gives the bytes of each of them.
+/// The document as far as it can be shown. Lines with damaged strings are applied; lines that do
+/// not apply are skipped, and their lengths are returned.
 pub fn replay_leniently(log: &[u8]) -> (Option<Value>, Vec<u64>) {
     let (mut replay, mut unread) = (Replay::default(), Vec::new());
     for line in lines_of(log) {
@@ -104,14 +106,14 @@ pub fn replay_leniently(log: &[u8]) -> (Option<Value>, Vec<u64>) {
 }
 
 impl Replay {
-    /// Applies the next line, with the line feed at its end. On an error the document is as it was.
+    /// Applies the next line, including its line feed. After an error the document is unchanged.
     fn take(&mut self, line: &[u8]) -> Result<(), Why> {
         self.lines += 1;
         let whole = line.strip_suffix(b"\n").ok_or(Why::Torn)?;
         if whole.is_empty() {
             return Ok(());
         }
-        // Told apart from JSON that is no change, because one is a damaged file and the other a newer program's.
+        // Distinguishes a damaged file from a newer program's, which is JSON but not a change.
         let line: Line = serde_json::from_slice(whole).map_err(|error| match error.is_data() {
             true => Why::Unknown,
             false => Why::NotJson,
@@ -123,7 +125,7 @@ impl Replay {
         match (line.kind, line.k, line.v) {
             (0, None, Some(document)) => self.state = Some(document),
             (1, Some(path), Some(value)) => *self.place(&path)? = value,
-            // JSON has no "undefined": a value set to it is one that is not written.
+            // JSON has no "undefined": setting a value to it omits the value.
             (1 | 3, Some(path), None) => self.delete(&path)?,
             (2, Some(path), values) => self.push(&path, line.i, values)?,
             _ => return Err(Why::Unknown),
@@ -131,7 +133,7 @@ impl Replay {
         Ok(())
     }
 
-    /// Where a path leads; its last step may be to a field or an element that is still to be made.
+    /// The target of a path. The last step may lead to a field or element that does not exist yet.
     fn place(&mut self, path: &[Step]) -> Result<&mut Value, Why> {
         let (last, way) = path.split_last().ok_or(Why::Unknown)?;
         match (self.walk(way)?, last) {
@@ -148,7 +150,7 @@ impl Replay {
         }
     }
 
-    /// Cuts a list at `from`, if that is said, and adds values behind it. A list that is not there is an empty one.
+    /// Cuts a list at `from`, if given, and appends values. A missing list counts as empty.
     fn push(
         &mut self,
         path: &[Step],
@@ -160,7 +162,7 @@ impl Replay {
             Some(Value::Array(values)) => values,
             Some(_) => return Err(Why::Unknown),
         };
-        // Looked at before it is made, so that nothing is made in vain.
+        // Checked before anything is created, so that an error leaves nothing behind.
         let len = match self.walk(path) {
             Ok(Value::Array(elements)) => elements.len(),
             Ok(Value::Null) | Err(Why::NoSuchPlace) => 0,
@@ -184,7 +186,7 @@ impl Replay {
         let (last, way) = path.split_last().ok_or(Why::Unknown)?;
         match (self.walk(way)?, last) {
             (Value::Object(fields), Step::Field(name)) => drop(fields.remove(name)),
-            // An element that is deleted leaves its place behind, as in JavaScript.
+            // A deleted element leaves its place empty, as in JavaScript.
             (Value::Array(elements), Step::Element(at)) => {
                 *elements.get_mut(*at).ok_or(Why::NoSuchPlace)? = Value::Null;
             }
@@ -216,14 +218,14 @@ pub fn set_line(field: &str, value: &Value) -> Vec<u8> {
     line
 }
 
-/// What a line changes, as far as that can be told without the lines before it.
+/// The part that a line changes, as far as it can be determined without the lines before it.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Concerns {
-    /// All of the document.
+    /// The whole document.
     Everything,
-    /// One of its outermost fields, or something below it.
+    /// An outermost field, or something below it.
     Field(String),
-    /// It is no line of such a log.
+    /// Not a line of such a log.
     Unknown,
 }
 
@@ -244,7 +246,7 @@ pub fn concerns(line: &[u8]) -> Concerns {
     }
 }
 
-/// The first step of a change's path, if that is a name.
+/// The first step of a change's path, if the step is a name.
 pub fn first_step(path: &[u8]) -> Option<String> {
     match serde_json::from_slice::<Vec<Step>>(path)
         .ok()?
@@ -473,7 +475,8 @@ mod tests {
         prop::collection::vec(turn, 0..20)
     }
 
-    /// The document after the turns, and the log that says so; both made here, independently of each other.
+    /// The document after the turns, and a log with the same changes. Both are made here,
+    /// independently of each other.
     fn played(turns: &[Turn]) -> (Value, Vec<u8>) {
         let (mut lists, mut text) = ([Vec::<String>::new(), Vec::new()], None::<String>);
         let document = |lists: &[Vec<String>; 2], text: &Option<String>| {

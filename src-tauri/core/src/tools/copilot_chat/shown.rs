@@ -1,8 +1,9 @@
-//! The records of a chat, for showing it.
+//! The records of a chat, for display.
 
 use super::*;
 
-/// Each request as the messages that most tools write: what the user said, what the model answered, what its tools did.
+/// Each request as the messages that most tools write: the user's prompt, the model's answer, the
+/// results of its tools.
 pub(super) fn records(bytes: &[u8]) -> Vec<Value> {
     let (state, damage, unread) = as_far_as_readable(bytes);
     let mut records = Vec::new();
@@ -63,7 +64,7 @@ pub(super) fn image(variable: &Value) -> Value {
     }
 }
 
-/// Adds a part of an answer; gives what a tool answered, which is a message of its own.
+/// Adds a part of an answer, and returns a tool's result, which is a separate message.
 pub(super) fn push_part(part: &Value, answer: &mut Vec<Value>) -> Vec<Value> {
     let words = |value: Option<&Value>| -> Option<String> {
         match value? {
@@ -117,7 +118,7 @@ pub(super) fn push_part(part: &Value, answer: &mut Vec<Value>) -> Vec<Value> {
     Vec::new()
 }
 
-/// Parts of one text stand one after the other in the view, and so here.
+/// Joins consecutive parts of one text, as the view does.
 pub(super) fn push_text(answer: &mut Vec<Value>, more: String) {
     match answer.last_mut().filter(|last| last["type"] == "text") {
         Some(Value::Object(last)) => {

@@ -1,4 +1,5 @@
-//! What in a chat steers the editor: in a log it gets another name, in a document this device's value.
+//! The settings in a chat that steer the editor. They are renamed in a log, and take this device's
+//! value in a document.
 
 use super::DOCUMENT;
 use super::mutation_log;
@@ -6,9 +7,10 @@ use crate::formats::fields;
 use crate::formats::steering::{self, Marks};
 use crate::tools::{Edit, Steer, Steering};
 
-/// What of a chat says how it goes on: what is approved without asking (`permissionLevel`: `autopilot`), which mode is on. It
-/// is in what lies in the input box (`inputState`), and since 1.139 in each request, too. In a log all of `inputState` gets
-/// another name, so that VS Code begins with its own; a change within it becomes one of a field that nobody reads.
+/// The settings for continuing a chat: approvals (`permissionLevel`: `autopilot`) and the mode.
+/// They are part of the input box (`inputState`), and since 1.139 also of each request. In a log
+/// all of `inputState` is renamed, so that VS Code begins with its own. A change within it becomes
+/// a change to a field that VS Code ignores.
 const MARKS: Marks = Marks {
     kinds: &[(
         &["/k/*"],
@@ -24,7 +26,7 @@ const MARKS: Marks = Marks {
     shown: &["//permissionLevel", "/v/inputState/mode", "/v/mode"],
 };
 
-/// In a document this device's values, or the most restrictive ones.
+/// In a document: this device's values, or the most restrictive ones.
 pub(super) const DEVICE_FIELDS: [&str; 2] = ["/inputState/permissionLevel", "/inputState/mode"];
 pub(super) const NEUTRAL: [&str; 2] = ["\"default\"", "{\"id\":\"ask\",\"kind\":\"ask\"}"];
 
@@ -67,7 +69,7 @@ pub(super) const STEERING: Steering = Steering {
     words: "what is in the input box: mode, permission level (autopilot), model, drafts; the working directory",
 };
 
-/// What lies in the input box and gives no right.
+/// Contents of the input box that grant no right.
 const DRAFT: &str = "input";
 const DRAFTS: [&str; 5] = [
     "inputText",
@@ -82,7 +84,7 @@ const USUAL_MODES: [&str; 3] = [
     "{\"id\":\"edit\",\"kind\":\"edit\"}",
 ];
 
-/// What a change within `inputState` sets; whatever is not known goes by the name of the whole.
+/// The setting of a change within `inputState`. An unknown change gets the name of the whole.
 fn changed(line: &[u8]) -> Steer {
     let text = |place: &str| {
         steering::value_of(line, place)
@@ -104,8 +106,8 @@ fn changed(line: &[u8]) -> Steer {
     }
 }
 
-/// A change within `inputState` is led to a field of another name: all of its path becomes one name, and adding to a list
-/// becomes setting it, since there is no such list.
+/// Redirects a change within `inputState` to a field with another name. The whole path becomes one
+/// name, and appending to a list becomes setting it, since no such list exists.
 fn edits(line: &[u8]) -> Vec<Edit> {
     let mut edits = MARKS.edits(line);
     let Some(path) = steering::value_of(line, "/k") else {

@@ -1,14 +1,16 @@
-//! A session as one document of messages that are made of parts, each with an id of its own, so that two contents of it
-//! can be united without doubt. Pure; for tools that export sessions so, and knows none by name.
+//! A session as one document of messages made of parts, each with its own id, so that two contents
+//! can be united beyond doubt. Pure; for tools that export sessions in this form. Knows no tool by
+//! name.
 //!
 //! ```json
 //! {"messages":[
-//! {"info":{"id":"m1","role":"user","time":{"created":1}},"parts":[{"id":"p1","type":"text","text":"Hello"}]}
+//! {"info":{"id":"m1","role":"user","time":{"created":1}},"parts":[{"id":"p1","type":"text",…}]}
 //! ],
 //! "info":{"id":"s1","title":"Hello"}}
 //! ```
-//! One message a line, what is said of the whole session at the end: a session that goes on changes the end only. Keys are
-//! in order, because the tool writes them in another order after an import; the values are as the tool wrote them.
+//! One message a line, and the facts about the whole session at the end, so that a session that is
+//! continued changes only at its end. Keys are sorted, because the tool writes them in another
+//! order after an import. The values are as the tool wrote them.
 
 use crate::merge::snapshots::Judged;
 use crate::session::records;
@@ -16,19 +18,20 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Values nested deeper keep the order their keys have.
+/// Values nested deeper keep the order of their keys.
 const DEEPEST: u8 = 100;
 
 /// One row of the tool's store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// Its keys in order.
+    /// The row with sorted keys.
     pub text: String,
     rank: Rank,
 }
 
-/// Which of two states of one row is the later one: the tool only finishes rows, and empties old results of tools to save
-/// room. Two states of equal rank are told apart by what they hold, so that all devices choose alike.
+/// Ranks two states of one row by age: the tool only finishes rows, and empties old results of
+/// tools to save space. Between states of equal rank the content decides, so that all devices
+/// choose alike.
 type Rank = (u8, bool);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,17 +40,17 @@ pub struct Message {
     pub parts: BTreeMap<String, Row>,
 }
 
-/// A message's place in the session, as the tool shows it.
+/// A message's place in the session, in the tool's display order.
 pub type Place = (i64, String);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// What is said of the whole.
+    /// The facts about the whole session.
     pub info: String,
     pub messages: BTreeMap<Place, Message>,
 }
 
-/// A JSON value with the keys of all objects in order; everything else is as it is written, but for the spaces.
+/// A JSON value with the keys of all objects sorted. All else but spaces is kept.
 pub fn in_order(value: &RawValue) -> String {
     let mut out = String::with_capacity(value.get().len());
     put_in_order(value, &mut out, DEEPEST);
@@ -79,7 +82,7 @@ fn put_in_order(value: &RawValue, out: &mut String, depth: u8) {
     out.push(close);
 }
 
-/// The elements of a list, or the fields of an object by their names.
+/// The elements of a list, or the fields of an object with their names.
 fn inside_of(text: &str) -> Option<Vec<(Option<String>, &RawValue)>> {
     if text.starts_with('[') {
         let elements: Vec<&RawValue> = serde_json::from_str(text).ok()?;
@@ -111,10 +114,11 @@ pub fn object(fields: &BTreeMap<String, &RawValue>) -> String {
 }
 
 impl Row {
-    /// From an object as the tool writes it; its id.
+    /// Reads an object as the tool writes it; also returns its id.
     pub fn read(value: &RawValue) -> Option<(String, Self)> {
         let text = in_order(value);
-        // A tool takes what our parser refuses, like half a surrogate pair in a text that it cut.
+        // A tool accepts content that our parser refuses, such as half a surrogate pair in a
+        // truncated text.
         let parsed = records::value(text.as_bytes());
         let id = parsed.get("id")?.as_str()?.to_owned();
         Some((
@@ -134,7 +138,7 @@ impl Row {
         self.rank.0 == FINISHED
     }
 
-    /// What of a finished part is the conversation; the rest is how the tool got there.
+    /// The part of a finished row that is conversation, without the bookkeeping.
     fn words(&self) -> Option<Map<String, Value>> {
         let Value::Object(mut fields) = records::value(self.text.as_bytes()) else {
             return None;
@@ -150,7 +154,7 @@ impl Row {
         Some(fields)
     }
 
-    /// One id, and two contents that are both finished: no later state of each other.
+    /// Whether one id has two finished contents, neither a later state of the other.
     pub fn contradicts(&self, other: &Self) -> bool {
         self.text != other.text
             && self.is_finished()
@@ -186,7 +190,7 @@ impl Message {
         Some(((created, id), Self { info, parts }))
     }
 
-    /// Whether the tool still writes it: it only ever says so of its own answers.
+    /// Whether the tool still writes the message. Only the tool's own answers are ever marked so.
     pub fn is_unfinished(&self) -> bool {
         !self.info.is_finished()
     }
@@ -201,7 +205,7 @@ fn created(info: &str) -> Option<i64> {
 }
 
 impl Session {
-    /// From an export, or from what [`Session::render`] wrote.
+    /// Parses an export, or the output of [`Session::render`].
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(bytes).ok()?;
         let whole = fields_of(text)?;
@@ -212,7 +216,7 @@ impl Session {
         for message in listed {
             let parts: Vec<&RawValue> = serde_json::from_str(message.get("parts")?.get()).ok()?;
             let (place, message) = Message::read(message.get("info")?, &parts)?;
-            // An id that is there twice would make two messages of one.
+            // A duplicate id would turn one message into two.
             ids.insert(place.1.clone()).then_some(())?;
             messages.insert(place, message);
         }
@@ -240,7 +244,7 @@ impl Session {
         self.messages.keys().next_back().map(|place| place.0)
     }
 
-    /// By id, because a message's time is in it and could differ.
+    /// By id, because a place includes the message's time, which could differ.
     fn by_id(&self) -> BTreeMap<&str, &Message> {
         self.messages
             .iter()
@@ -249,7 +253,7 @@ impl Session {
     }
 }
 
-/// Which of two contents says all that the other says.
+/// Which of two contents includes the other.
 pub fn judge(first: &[u8], second: &[u8]) -> Judged {
     if first == second {
         return Judged::Same;
@@ -282,7 +286,7 @@ pub fn judge(first: &[u8], second: &[u8]) -> Judged {
         (true, true) => Judged::Both,
         (true, false) => Judged::First,
         (false, true) => Judged::Second,
-        // Nothing of the conversation differs, so that any choice will do that is the same everywhere.
+        // The conversation is the same, so any choice is right that is the same on all devices.
         (false, false) => match first.info.cmp(&second.info) {
             std::cmp::Ordering::Equal => Judged::Same,
             std::cmp::Ordering::Greater => Judged::First,
@@ -291,7 +295,7 @@ pub fn judge(first: &[u8], second: &[u8]) -> Judged {
     }
 }
 
-/// A content that says all of both; `None` where one id has two contents that are both finished.
+/// A content that includes both; `None` if one id has two finished contents.
 pub fn union(first: &[u8], second: &[u8]) -> Option<Vec<u8>> {
     let (first, second) = (Session::parse(first)?, Session::parse(second)?);
     let info = (first.last(), &first.info)
@@ -547,7 +551,7 @@ mod tests {
         ));
     }
 
-    /// Any part of a history that several devices added to, with calls in different states.
+    /// Any part of a history to which several devices added, with calls in different states.
     fn content() -> impl Strategy<Value = Vec<u8>> {
         let messages = prop::collection::btree_map(0..12_i64, (0..4_usize, 0..2_i64), 0..8);
         messages.prop_map(|messages| {

@@ -1,30 +1,28 @@
 //! OpenCode (`opencode`): sessions as rows of a database that only OpenCode itself changes.
 //!
-//! Where: `opencode.db` (SQLite, WAL) in `$XDG_DATA_HOME/opencode`, by default `~/.local/share/opencode` on every system;
-//! `OPENCODE_DB` names another file; the desktop app on Windows has one in `%LOCALAPPDATA%\opencode\data`.
-//! A session is the row `session` with its rows in `message` and `part`; ids sort by time. It travels as one document,
-//! `session.json`: the messages, one a line, then what is said of the session.
+//! The store is `opencode.db` (SQLite, WAL) in `$XDG_DATA_HOME/opencode`, by default
+//! `~/.local/share/opencode` on every system. `OPENCODE_DB` names another file; the desktop app on
+//! Windows has one in `%LOCALAPPDATA%\opencode\data`. A session is the row `session` with its rows
+//! in `message` and `part`; ids sort by time. It syncs as one document, `session.json`: the
+//! messages, one a line, then the facts about the session.
 //!
-//! - **The database is never written here.** It is listed through a read-only connection; content comes out by `opencode
-//!   export ID` and goes in by `opencode import FILE`, run in the session's checkout. Both take one to two seconds, because
-//!   OpenCode starts for each of them. They run without plugins, without the project's settings, and ask no network.
-//! - `import` gives the session the project and directory it is run in. In a directory without a repository, or in one
-//!   without a commit, that is the project "global", in which nobody would look for it: this is refused beforehand.
-//! - `import` adds the messages and parts that are missing and changes none that are there; of the session itself it changes
-//!   project and directory only. So two sides that went on apart are united: both sides' messages in one session, in the
-//!   order of their times, and the model sees both. Of one message that two devices finished differently, which ids made at
-//!   random rule out, no union is made; the fork could not be imported beside it and is refused in words.
-//! - What does not travel: todos, the states that `/undo` goes back to, lists of what a turn changed, shared links, what a
-//!   session has cost so far, a title or a choice of model made after it was first carried. Messages that were undone or deleted elsewhere cannot be
-//!   taken out here: the session is then refused until it is deleted here, and comes back if both sides went on.
-//! - An answer that is still being written waits, like a torn line, until it is finished or the session goes on.
-//! - Sessions of sub-agents are sessions of their own that need their parent (`parent_id`).
-//! - Open: a process of OpenCode runs in the session's directory or was given its id. OpenCode reads the database for each
-//!   turn, so that importing while it runs elsewhere does no harm.
-//! - OpenCode deletes no sessions by itself; `opencode session delete` deletes those of sub-agents with it.
+//! - **The database is never written here.** It is listed through a read-only connection. `opencode
+//!   export ID` reads the content and `opencode import FILE` writes it (see `writing.rs`), run in
+//!   the session's checkout. Both take one to two seconds, because OpenCode starts for each of
+//!   them. They run without plugins and project settings, and make no network requests.
+//! - These do not sync: todos, the states to which `/undo` returns, lists of a turn's changes,
+//!   shared links, the session's cost so far, and a title or choice of model made after the first
+//!   sync.
+//! - An unfinished answer waits, like a torn line, until it is finished or the session continues.
+//! - Sessions of sub-agents are separate sessions that need their parent (`parent_id`).
+//! - A session is open if a process of OpenCode runs in its directory or was given its id. OpenCode
+//!   reads the database for each turn, so an import does no harm while OpenCode runs elsewhere.
+//! - OpenCode never deletes sessions by itself; `opencode session delete` also deletes the sessions
+//!   of sub-agents.
 //!
-//! Seen with 1.18.33 on Linux (2026-11-23) against a mock model: export after import is the same but for the order of keys,
-//! counters and times of the session; ids are kept; importing twice changes nothing.
+//! Seen with 1.18.33 on Linux (2026-11-23) against a mock model: an export after an import is the
+//! same except for the order of keys, counters and times of the session; ids are kept; a second
+//! import changes nothing.
 
 mod messages;
 mod program;
@@ -58,17 +56,17 @@ use std::time::Duration;
 
 #[derive(Debug, Default)]
 pub struct OpenCode {
-    /// What was listed last: the list is asked for every few seconds, and reading it costs time with many sessions.
+    /// The last listing, which is requested every few seconds and slow to read with many sessions.
     last: Mutex<BTreeMap<PathBuf, (Version, Vec<Listed>)>>,
 }
 
-/// The stamps of a database and of what waits beside it: while they are the same, so is what is in it.
+/// The stamps of a database and of its write-ahead log. Equal stamps mean equal content.
 type Version = [Option<Stamp>; 2];
 
-/// Obeyed when the tool starts in a directory that has them.
+/// Obeyed if OpenCode starts in a directory that contains them.
 pub(super) const OBEYED: [&str; 2] = ["opencode.json", "opencode.jsonc"];
 
-/// Names that never roam: sign-ins, logs, programs, other people's repositories, the states of working trees.
+/// Names that never sync: sign-ins, logs, programs, others' repositories, states of working trees.
 pub const DENIED: [&str; 8] = [
     "account.json",
     "auth.json",
@@ -84,10 +82,10 @@ const MAIN: &str = "session.json";
 
 const DATABASE: &str = "opencode.db";
 
-/// The project of everything that is in no repository.
+/// The project of everything outside of repositories.
 const GLOBAL: &str = "global";
 
-/// The columns that are read; with one missing the store is of another make.
+/// The columns that are read. Without one of them, the store's format is unknown.
 const COLUMNS: [(&str, &[&str]); 3] = [
     (
         "session",
@@ -111,7 +109,8 @@ const COLUMNS: [(&str, &[&str]); 3] = [
     ),
 ];
 
-/// What of a session is its own and the same everywhere. The rest are counters, and what an import cannot bring.
+/// The fields of a session that are its own and the same on all devices. The others are counters,
+/// and values that an import cannot set.
 const KEPT: [&str; 13] = [
     "agent",
     "directory",
@@ -128,7 +127,7 @@ const KEPT: [&str; 13] = [
     "version",
 ];
 
-/// This device's own: `import` writes its own values there, or none.
+/// Fields of this device: `import` sets its own values there, or none.
 const DEVICE_FIELDS: [&str; 6] = [
     "/info/agent",
     "/info/directory",
@@ -138,9 +137,10 @@ const DEVICE_FIELDS: [&str; 6] = [
     "/info/projectID",
 ];
 
-/// What the session's row says of how it is run. `permission` is laid over the agent's rules for every call of a tool, so
-/// that `allow` there asks for nothing, whatever `opencode.json` says (1.18.33, 2026-11-28). None of it is ever imported.
-/// A session that has none of it says `null`, so that it is the same document where the tool keeps nothing.
+/// The settings in the session's row. `permission` overrides the agent's rules for every tool call,
+/// so `allow` there skips every question, whatever `opencode.json` contains (1.18.33, 2026-11-28).
+/// None of these settings are ever imported. A session without them has `null`, so that the
+/// document is the same where the tool stores nothing.
 const STEERS: [&str; 3] = ["agent", "model", "permission"];
 
 const STEERING: Steering = Steering {
@@ -169,10 +169,10 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// Larger sessions are not read.
 const LARGEST: u64 = 512 << 20;
 
-/// How long a lock of somebody else's is waited for.
+/// How long to wait for another program's lock.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// What a child of ours must not do, or be told by whoever started us.
+/// Restricts our child processes, whatever settings we inherited from whoever started us.
 const SETTINGS: [(&str, &str); 8] = [
     ("NO_COLOR", "1"),
     ("OPENCODE_DISABLE_AUTOUPDATE", "1"),
@@ -184,7 +184,7 @@ const SETTINGS: [(&str, &str); 8] = [
     ("OPENCODE_PURE", "1"),
 ];
 
-/// Variables of a running OpenCode that would make another one believe to be a part of it.
+/// Variables of a running OpenCode that would make another one believe it is part of the first.
 const INHERITED: [&str; 4] = [
     "OPENCODE_CLIENT",
     "OPENCODE_PID",
@@ -368,7 +368,7 @@ impl OpenCode {
         }
         let listed = rows()?.unwrap_or_default();
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        // One that was written to meanwhile is of no version.
+        // A database that was written meanwhile has no version.
         match version == self::version(file) {
             true => drop(last.insert(file.to_path_buf(), (version, listed.clone()))),
             false => drop(last.remove(file)),
@@ -388,7 +388,7 @@ fn version(file: &Path) -> Version {
 
 // ---- where ----
 
-/// The databases there may be, whether they exist or not; the first is the one that `opencode` itself uses.
+/// The possible databases, existing or not. The first is the one that `opencode` itself uses.
 fn databases(machine: &Machine) -> Vec<PathBuf> {
     databases_on(cfg!(windows), machine)
 }
@@ -495,13 +495,13 @@ enum StoreError {
     },
 }
 
-/// OpenCode's database, for reading.
+/// OpenCode's database, opened for reading.
 struct Store {
     connection: Connection,
     file: PathBuf,
 }
 
-/// A session as it is listed.
+/// A session in a listing.
 #[derive(Clone, Debug, PartialEq)]
 struct Listed {
     id: String,
@@ -510,7 +510,7 @@ struct Listed {
 }
 
 impl Store {
-    /// `None` where there is none, or none yet. A link is none, and neither is what is no file.
+    /// `None` without a database or without its tables. A link or a non-file does not count.
     fn open(file: &Path) -> Result<Option<Self>, StoreError> {
         if files::stamp(file).is_err() {
             return Ok(None);
@@ -535,7 +535,8 @@ impl Store {
         Ok(Some(store))
     }
 
-    /// OpenCode has made the file and not its tables yet, but perhaps the one where it notes which it has made.
+    /// OpenCode has created the file but not its tables yet, except perhaps its table of
+    /// migrations.
     fn is_begun(&self) -> rusqlite::Result<bool> {
         let tables = "select count(*) from sqlite_master where type = 'table' and name not like '%migration%'";
         self.connection
@@ -579,7 +580,7 @@ impl Store {
     }
 
     fn listed(&self, which: Which<'_>) -> rusqlite::Result<Vec<Listed>> {
-        // One look at one state of the database, whatever is written meanwhile.
+        // Reads one state of the database, whatever is written meanwhile.
         let _snapshot = self.connection.unchecked_transaction()?;
         let only = match which {
             Which::One(session) => Some(session.as_str()),
@@ -600,7 +601,7 @@ impl Store {
             ];
             let stamp = self.stamp(&words)?;
             let [id, directory, ..] = words;
-            // Others would have to be handed to the program as an option or a path.
+            // Other ids could be taken for an option or a path on the program's command line.
             if is_id(&id) {
                 listed.push(Listed {
                     id,
@@ -612,8 +613,8 @@ impl Store {
         Ok(listed)
     }
 
-    /// Changes when anything does that travels: the session's own words, which messages and parts there are, the last
-    /// finished message. Counts come from indexes; of rows only those of the last messages are read.
+    /// Changes with everything that syncs: the session's own fields, the set of messages and parts,
+    /// the last finished message. Counts come from indexes; only the last messages' rows are read.
     fn stamp(&self, words: &[String; 5]) -> rusqlite::Result<Stamp> {
         let session = &words[0];
         let count = |query: &str, about: &str| -> rusqlite::Result<i64> {
@@ -656,7 +657,7 @@ impl Store {
         })
     }
 
-    /// All rows that a session has, as an export would give them: messages, and parts.
+    /// All rows of a session in the form of an export: messages, and parts.
     fn content(&self, session: &str) -> Result<(Rows, Rows), StoreError> {
         let messages = "select id, '', data from message where session_id = ?1";
         let parts = "select id, message_id, data from part where session_id = ?1";
@@ -678,7 +679,7 @@ impl Store {
         rows.collect()
     }
 
-    /// Which session has one of these rows, other than this one.
+    /// Another session that has one of these rows.
     fn elsewhere(&self, session: &str, new: &Session) -> Result<Option<String>, StoreError> {
         let mut taken = None;
         for (_, id) in new.messages.keys() {
@@ -696,7 +697,7 @@ impl Store {
         Ok(taken)
     }
 
-    /// Directory and project of a session.
+    /// The directory and project of a session.
     fn home(&self, session: &str) -> Result<Option<(String, String)>, StoreError> {
         let query = "select directory, project_id from session where id = ?1";
         let row = self
@@ -714,7 +715,7 @@ impl Store {
     }
 }
 
-/// By their ids; `None` for what is no JSON.
+/// By id; `None` for a row that is not JSON.
 type Rows = BTreeMap<String, Option<Row>>;
 
 fn as_exported(id: &str, session: &str, message: &str, data: &str) -> Option<Row> {
@@ -754,7 +755,7 @@ fn at(session: &SessionId) -> String {
     format!("sessions/{session}/{MAIN}")
 }
 
-/// Ids are given to the program on its command line, where nothing else may come in their place.
+/// Ids become arguments on the program's command line, so nothing else may pass as an id.
 fn is_id(text: &str) -> bool {
     let rest = text.strip_prefix("ses_").unwrap_or_default();
     !rest.is_empty()
@@ -796,7 +797,7 @@ impl Openers {
     }
 }
 
-/// Commands that only look at the store, or change it and end. Ours are among them.
+/// Whether the command only reads the store, or changes it and exits, as our own commands do.
 fn ends_soon(args: &[String]) -> bool {
     const COMMANDS: [&str; 12] = [
         "agent",
@@ -823,7 +824,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
 
 // ---- reading ----
 
-/// What of an export travels.
+/// The part of an export that syncs.
 fn exported(printed: &[u8]) -> Option<Session> {
     let mut session = Session::parse(printed)?;
     while let Some((place, _)) = session
@@ -841,8 +842,9 @@ fn exported(printed: &[u8]) -> Option<Session> {
     Some(session)
 }
 
-/// A prompt is given the changes of its turn (`summary`) when the turn is over, when it may have been carried already; an
-/// import would not bring them. An answer's `summary` is `true` where it stands for what was compacted.
+/// OpenCode adds the changes of a turn (`summary`) to its prompt after the turn, when the prompt
+/// may have been synced already, and an import would not transfer them. In an answer, `summary` is
+/// `true` if the answer stands for a compacted part.
 fn without_diffs(info: &Row) -> Option<Row> {
     let mut fields = fields_of(&info.text)?;
     fields.retain(|name, value| name != "summary" || !value.get().starts_with('{'));
@@ -888,7 +890,7 @@ fn ended(message: &Message) -> Option<Millis> {
         .map(Millis)
 }
 
-/// One record a message, stamped as the records of other tools are.
+/// One record per message, with timestamps as in the records of other tools.
 fn records(content: &[u8]) -> Vec<Value> {
     let Some(session) = Session::parse(content) else {
         return damaged_records(content);
@@ -902,7 +904,7 @@ fn records(content: &[u8]) -> Vec<Value> {
     session.messages.iter().map(record).collect()
 }
 
-/// Those of a document that is no session any more.
+/// The records of a document that is no longer a valid session.
 fn damaged_records(content: &[u8]) -> Vec<Value> {
     let (whole, damage) = records::document(content);
     let record = |message: &Value| match (message.get("info"), message.get("parts")) {
@@ -960,7 +962,7 @@ fn pieces(part: &Value) -> Vec<Piece<'_>> {
         "tool" => called(part),
         "compaction" => vec![Piece::new("compaction", "")],
         "subtask" => filled("text", text("prompt")),
-        // Where a step began and ended, and what the working tree was then.
+        // The start and end of a step, and the state of the working tree at that time.
         _ => Vec::new(),
     }
 }

@@ -1,5 +1,5 @@
-//! Another's program, run to its end: found as a shell finds it, without a terminal, bounded in time and in what it prints.
-//! For tools whose store only they themselves may change.
+//! Runs another program to its end: found as a shell finds it, without a terminal, bounded in time
+//! and output. For tools whose store only they themselves may change.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -9,10 +9,10 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// What of a program's complaints is told.
+/// The part of a program's error output that is reported.
 const TOLD: usize = 300;
 
-/// How often a program is asked whether it has ended.
+/// The interval for checking whether a program has ended.
 const PAUSE: Duration = Duration::from_millis(10);
 
 #[derive(Debug, thiserror::Error)]
@@ -32,14 +32,15 @@ pub enum RunError {
 pub struct Run<'a> {
     pub program: &'a Path,
     pub cwd: &'a Path,
-    /// All of its environment.
+    /// The complete environment.
     pub vars: &'a BTreeMap<String, String>,
     pub limit: Duration,
-    /// How much it may print.
+    /// The limit of the output.
     pub most: u64,
 }
 
-/// Where a program lies: the directories of `PATH`, then those given. On Windows `names` has the endings, too.
+/// The path of a program: searched in the directories of `PATH`, then in those given. On Windows
+/// `names` includes the extensions.
 pub fn find(path: Option<&str>, others: &[PathBuf], names: &[&str]) -> Option<PathBuf> {
     let path: Vec<PathBuf> = path
         .map(|path| std::env::split_paths(path).collect())
@@ -62,9 +63,10 @@ fn is_program(file: &Path) -> bool {
 }
 
 impl Run<'_> {
-    /// Runs it and answers what it printed.
+    /// Runs the program and returns its output.
     ///
-    /// Its output goes to files without a name: a program that ends by `exit` loses what a pipe has not taken yet.
+    /// The output goes to unnamed files, because a program that ends by `exit` loses output that a
+    /// pipe has not accepted yet.
     pub fn output(&self, arguments: &[&OsStr]) -> Result<Vec<u8>, RunError> {
         let start = |error| RunError::Start(self.program.to_path_buf(), error);
         let (mut out, mut complaints) = (
@@ -125,7 +127,7 @@ fn whole(file: &mut std::fs::File, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The end of what a program complained about, in one line and without colours.
+/// The end of a program's error output, in one line and without colours.
 fn told(complaints: &[u8], printed: &[u8]) -> String {
     let bytes = if complaints.trim_ascii().is_empty() {
         printed

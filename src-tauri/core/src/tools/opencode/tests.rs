@@ -1,11 +1,11 @@
-//! The adapter on databases that the tests make: listing, stamps, what of an export travels.
+//! The adapter on databases made by the tests: listing, stamps, the part of an export that syncs.
 
 use super::*;
 use serde_json::json;
 
 const ID: &str = "ses_df5d4dd33ffeO4lBHE5VP3WIhk";
 
-/// A home with a database of OpenCode's shape and a session of one turn.
+/// A home with a database in OpenCode's format and a session of one turn.
 fn home() -> (tempfile::TempDir, Machine) {
     let dir = tempfile::tempdir().expect("a directory");
     let machine = Machine::at(dir.path());
@@ -29,7 +29,7 @@ fn home() -> (tempfile::TempDir, Machine) {
     (dir, machine)
 }
 
-/// The test is OpenCode here.
+/// The test acts as OpenCode.
 fn change(machine: &Machine, statements: &str) {
     let connection = Connection::open(&databases(machine)[0]).expect("a database");
     connection.execute_batch(statements).expect("SQL");
@@ -92,7 +92,7 @@ fn a_list_that_is_remembered_follows_every_change() {
     };
     let first = stamps();
     assert_eq!(stamps(), first);
-    // By a connection that stays open, so that the change is in the log beside the database alone.
+    // Through a connection that stays open, so that the change is only in the write-ahead log.
     let open = Connection::open(&databases(&machine)[0]).expect("a database");
     open.execute_batch("pragma journal_mode = wal; update session set title = 'Hello'")
         .expect("SQL");

@@ -1,13 +1,24 @@
-//! A session that is written with the tool's own program, and read back.
+//! Writes a session with the tool's own program, and reads it back.
+//!
+//! - `import` assigns the session to the project and directory in which it runs. In a directory
+//!   without a repository, or with one that has no commit, that is the project "global", where
+//!   nobody would look for the session. Such an import is refused beforehand.
+//! - `import` adds missing messages and parts and changes none that exist. Of the session itself it
+//!   changes project and directory only. So a split session is united: both sides' messages are in
+//!   one session, in the order of their times, and the model sees both. If two devices finished one
+//!   message differently, which random ids rule out, no union is made. The fork could not be
+//!   imported beside the session and is refused with an explanation.
+//! - Messages undone or deleted on another device cannot be removed here. The session is then
+//!   refused until it is deleted here, and comes back if both sides continued.
 
 use super::*;
 
-/// One session on its way into the store.
+/// One session to be written into the store.
 pub(super) struct Guest<'a> {
     pub(super) machine: &'a Machine,
     pub(super) checkout: &'a Checkout<'a>,
     pub(super) doc: &'a DocWrite<'a>,
-    /// Where it is, or will be.
+    /// The session's present or future database.
     pub(super) file: PathBuf,
 }
 
@@ -91,7 +102,7 @@ impl<'a> Guest<'a> {
     }
 
     pub(super) fn listed(&self) -> Result<Option<Listed>, WriteError> {
-        // It is another one's file if it is a link, and none of ours if it is a directory.
+        // A link is another program's file, and a directory is not a database.
         if self.file.symlink_metadata().is_ok() && files::stamp(&self.file).is_err() {
             return Err(refused(format!(
                 "{} is not a regular file",
@@ -107,7 +118,7 @@ impl<'a> Guest<'a> {
         Ok(rows.into_iter().next())
     }
 
-    /// Nobody has it open, neither where it is nor where it goes.
+    /// Checks that nobody has the session open, in its present directory or in the new one.
     pub(super) fn check_free(&self, here: Option<&Listed>) -> Result<(), WriteError> {
         let openers = Openers::now(self.machine);
         let id = self.checkout.session.as_str();
@@ -139,7 +150,8 @@ impl<'a> Guest<'a> {
         self.check_arrived(&new)
     }
 
-    /// An import adds; what is here and not in `new`, or otherwise there, would make the record say what is not so.
+    /// An import only adds. Content that is here but not in `new`, or differs here, would make the
+    /// record wrong.
     pub(super) fn check_nothing_is_lost(
         &self,
         store: &Store,
@@ -190,7 +202,7 @@ impl<'a> Guest<'a> {
         let info = fields::with(new.info.as_bytes(), &[("time", &time)]);
         let info =
             String::from_utf8(info).map_err(|_| refused("The document is no text".into()))?;
-        // A session that is here keeps what it has: an import changes none of it.
+        // An existing session keeps its settings: an import changes none of them.
         let mut kept = fields_of(&info)
             .ok_or_else(|| refused("The document is no session of OpenCode".into()))?;
         kept.retain(|name, _| !STEERS.contains(&name.as_str()));
@@ -200,7 +212,7 @@ impl<'a> Guest<'a> {
             messages: new.messages.clone(),
         }
         .render();
-        // Only this user can read it, and it goes when it is dropped.
+        // Only this user can read the file, and it is deleted when dropped.
         let mut file = tempfile::Builder::new()
             .suffix(".json")
             .tempfile()
@@ -280,8 +292,8 @@ pub(super) fn was(change: &Change<'_>) -> Option<Stamp> {
     }
 }
 
-/// Whether a directory is in a git repository with a commit. Asks the files: `git` may not be on the PATH that we have, and
-/// what cannot be told is left to OpenCode, whose answer is checked.
+/// Whether a directory is in a git repository with a commit. Reads files, because `git` may not be
+/// on our PATH. Undecidable cases are left to OpenCode, whose answer is checked.
 pub(super) fn has_commit(dir: &Path) -> bool {
     let read = |path: &Path| opener::read_text_behind_links(path, opener::SMALL);
     let Some(git) = dir

@@ -1,4 +1,4 @@
-//! Texts of lines, read as the JSON library reads them.
+//! Texts of lines must be read as the JSON library reads them.
 
 use super::*;
 use proptest::prelude::*;

@@ -1,4 +1,4 @@
-//! Segments that a crash, damage or another version left.
+//! Segments damaged by a crash or disk, or written by another version.
 
 use super::*;
 use crate::session::{ProjectKey, SessionKey};
@@ -93,7 +93,7 @@ impl Desk {
 fn what_a_crash_left_at_the_end_of_a_segment_stops_nobody() {
     let mut torn = zstd::bulk::compress(&[b'x'; 5000], 3).expect("compress");
     torn.truncate(torn.len() / 2);
-    // Half a frame, and what some file systems make of one: zeros.
+    // Half a frame, and what some file systems make of it: zeros.
     for garbage in [&torn[..], &[0; 512]] {
         let desk = Desk::new();
         let mut journal = desk.journal();
@@ -115,7 +115,7 @@ fn a_refused_piece_is_told_as_long_as_nothing_goes_on_behind_it() {
         desk.read().fault,
         Some(Fault::Forged { segment: 1, .. })
     ));
-    // A segment that does not follow changes nothing about it.
+    // A segment that does not continue the journal changes nothing.
     std::fs::write(desk.segment(2), b"garbage").expect("write");
     let read = desk.read();
     assert_eq!(read.frames, 1);

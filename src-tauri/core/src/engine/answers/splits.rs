@@ -1,0 +1,163 @@
+//! Answers about splits: which there are, what was decided last, how two branches compare.
+
+use super::*;
+
+impl Engine {
+    pub(super) fn splits(&self) -> Result<Work, ApiError> {
+        let open = self
+            .state
+            .with_split()?
+            .into_iter()
+            .filter(|(_, row)| row.split != SplitState::Decided);
+        let sessions: Vec<_> = open
+            .map(|(key, row)| {
+                let record = self.state.record(&key)?.unwrap_or_default();
+                let family = self.family(&key.tool, &record)?;
+                Ok((key, row, record, family))
+            })
+            .collect::<Result<_, StateError>>()?;
+        let context = self.context.clone();
+        Ok(Box::new(move || {
+            let rows = sessions
+                .into_iter()
+                .filter_map(|(key, row, record, family)| {
+                    let compare =
+                        compare::Compare::new(&context, key, row, record, family).transpose()?;
+                    Some(compare.and_then(|compare| compare.row()))
+                });
+            value(rows.collect::<Result<Vec<SplitRow>, ApiError>>()?)
+        }))
+    }
+
+    pub(super) fn resolve(
+        &self,
+        text: &str,
+        choice: &str,
+        branch: Option<String>,
+        active: Option<Side>,
+    ) -> Result<(SessionKey, Decision), ApiError> {
+        let (key, ..) = self.find(text)?;
+        let Some(action) = Action::CHOICES
+            .into_iter()
+            .find(|action| action.as_str() == choice)
+        else {
+            let known = Action::CHOICES.map(Action::as_str).join(", ");
+            return Err(ApiError::new(
+                "unknown_choice",
+                format!("There is no choice “{choice}”."),
+                format!("One of: {known}."),
+            ));
+        };
+        Ok((
+            key,
+            Decision::Choose {
+                action,
+                branch,
+                active: active.unwrap_or(Side::Right),
+            },
+        ))
+    }
+
+    /// The session whose decision is to be undone.
+    pub(super) fn undo(&self, text: Option<&str>) -> Result<SessionKey, ApiError> {
+        if let Some(text) = text {
+            let (key, _, record) = self.find(text)?;
+            // A decision about the parent puts a fork away.
+            let now = record
+                .main()
+                .and_then(|main| Decided::of(&record.choices, main).choice());
+            let follows = now.is_some_and(|choice| choice.follows.is_some());
+            let parent = record
+                .origin()
+                .and_then(|card| card.fork.as_ref())
+                .filter(|_| follows);
+            return Ok(parent.map_or(key.clone(), |fork| {
+                SessionKey::new(&key.tool, &fork.session)
+            }));
+        }
+        let none = || {
+            ApiError::new(
+                "nothing_to_undo",
+                "There is no decision to take back.",
+                "`roam resolve` decides about a split.",
+            )
+        };
+        Ok(self.last_decision()?.ok_or_else(none)?.1)
+    }
+
+    pub(super) fn last_decision(&self) -> Result<Option<(ChoiceId, SessionKey)>, StateError> {
+        let mut last: Option<(ChoiceId, SessionKey)> = None;
+        for (key, _) in self.state.with_split()? {
+            let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
+            let own = record
+                .docs
+                .keys()
+                .filter_map(|doc| Decided::of(&record.choices, doc).now);
+            let own = own
+                .filter(|chosen| chosen.choice.follows.is_none())
+                .map(|chosen| chosen.id.clone())
+                .max();
+            let followed = record.taken_back.last().map(|back| ChoiceId {
+                at: back.at,
+                device: self.context.short.clone(),
+            });
+            last = last.max(own.max(followed).map(|id| (id, key)));
+        }
+        Ok(last)
+    }
+
+    /// Whether this device's last revocation that took lines out came after the last decision about
+    /// a split.
+    pub(super) fn is_cut_last(&self) -> Result<bool, StateError> {
+        let decided = self.last_decision()?.map(|(id, _)| id.at);
+        Ok(self
+            .last_cut()
+            .is_some_and(|(at, _)| decided.is_none_or(|decided| decided < at)))
+    }
+
+    pub(super) fn compare(
+        &self,
+        text: &str,
+    ) -> Result<
+        (
+            SessionKey,
+            Row,
+            SessionRecord,
+            BTreeMap<SessionId, SessionRecord>,
+        ),
+        ApiError,
+    > {
+        let (key, row, record) = self.find(text)?;
+        let family = self.family(&key.tool, &record)?;
+        Ok((key, row, record, family))
+    }
+
+    /// Queries the comparison of a session's branches, beside the loop.
+    pub(super) fn compared<T: serde::Serialize>(
+        &self,
+        text: &str,
+        ask: impl FnOnce(&compare::Compare<'_>) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<Work, ApiError> {
+        let (context, (key, row, record, family)) = (self.context.clone(), self.compare(text)?);
+        let no_split = no_split(&record);
+        Ok(Box::new(move || {
+            let compare =
+                compare::Compare::new(&context, key, row, record, family)?.ok_or(no_split)?;
+            value(ask(&compare)?)
+        }))
+    }
+
+    pub(super) fn diff_common(
+        &self,
+        text: &str,
+        branch: Option<String>,
+        from: u64,
+        rows: u64,
+    ) -> Result<Work, ApiError> {
+        let (key, _, record) = self.find(text)?;
+        let names = self.names(&key, &record)?;
+        self.compared(text, move |compare| {
+            compare.common(branch.as_deref(), from, rows, &names())
+        })
+    }
+}

@@ -1,0 +1,141 @@
+//! The answer to `status`: what the engine does, and what waits for whom.
+
+use super::*;
+
+impl Engine {
+    pub(super) fn status(&self) -> Result<Status, ApiError> {
+        let waits = self.state.with_state(SessionState::Waiting)?;
+        let stopped = self.state.with_state(SessionState::Held)?;
+        let importing = self.queue.importing();
+        let engine = match (self.stopping, self.context.shared().paused, importing) {
+            (true, _, _) => EngineState::Stopping,
+            (_, true, _) => EngineState::Paused,
+            (_, _, true) => EngineState::Importing,
+            _ => EngineState::Running,
+        };
+        let mut held: Vec<Held> = self.held.values().cloned().collect();
+        held.extend(
+            stopped
+                .iter()
+                .filter_map(|(_, row)| Some((row, held_by(row)?)))
+                .map(|(row, code)| Held {
+                    what: format!("session:{}", row.session),
+                    code,
+                    message: format!("“{}”: {}", row.title, row.why),
+                    hint: row.hint.clone(),
+                }),
+        );
+        let rewritten = |rows: &[(SessionKey, Row)], reason: Reason| {
+            rows.iter()
+                .filter(|(_, row)| row.reason == Some(reason))
+                .count()
+        };
+        let rewritten =
+            rewritten(&stopped, Reason::Rewritten) + rewritten(&waits, Reason::TakenBack);
+        if rewritten > self.settings.guard.max_rewritten {
+            held.push(Held {
+                what: "rewritten".into(),
+                code: HoldReason::MassChange,
+                message: format!("{rewritten} sessions were rewritten or shortened on other devices at once. None of it is written here."),
+                hint: "Look at the other device first. `roam release rewritten` takes them all.".into(),
+            });
+        }
+        Ok(Status {
+            engine,
+            syncthing: self.syncthing.clone(),
+            moving: Moving {
+                import_done: if importing { self.import.done } else { 0 },
+                import_total: if importing { self.import.total } else { 0 },
+                import_bytes: if importing { self.import.bytes } else { 0 },
+                queued: self.queue.len() as u64,
+                out_bytes: self
+                    .peer_state
+                    .peers
+                    .iter()
+                    .filter(|peer| peer.connected)
+                    .map(|peer| peer.need_bytes)
+                    .sum(),
+                in_bytes: self.incoming,
+            },
+            waiting: waits.iter().map(waiting).collect(),
+            held,
+            splits: self.state.open_splits()?,
+            live: self.live_sessions(),
+            problems: self.problems.values().cloned().collect(),
+            sessions: self.state.count()?.saturating_sub(self.state.nameless()?),
+            device: self.name.clone(),
+            paired: self.lists.now.approved.len() as u64,
+            connected: self
+                .peer_state
+                .peers
+                .iter()
+                .filter(|peer| peer.connected)
+                .count() as u64,
+            cycle_ms: self.cycle_ms.ceil() as u64,
+            happenings: self.state.happenings()?,
+            asking: self.peer_state.asking.len() as u64 + self.peer_state.more_asking,
+        })
+    }
+
+    pub(in crate::engine) fn live_sessions(&self) -> Vec<LiveSession> {
+        let now = self.context.clock.now();
+        let here = self.live.keys().filter_map(|key| {
+            let row = self.state.row(key).ok().flatten()?;
+            let (tool, device) = (key.tool.to_string(), self.name.clone());
+            Some(LiveSession {
+                session: row.session,
+                tool,
+                title: row.title,
+                project: row.project,
+                device,
+                here: true,
+                seen: now.rfc3339(),
+            })
+        });
+        let heard = |short: &String| {
+            self.peer_state
+                .heard
+                .get(short)
+                .copied()
+                .unwrap_or_default()
+        };
+        let presences = self.peer_state.presences.iter();
+        let presences = presences
+            .filter(|(_, presence)| self.lists.now.approved.contains_key(&presence.card.device))
+            .map(|(short, presence)| (presence, heard(short)));
+        let elsewhere = presences
+            .filter(|(_, heard)| self.is_fresh(*heard))
+            .flat_map(|(presence, heard)| {
+                let is_shown = |open: &&presence::Open| {
+                    let key =
+                        SessionKey::new(&ToolId::new(&open.tool), &SessionId::new(&open.session));
+                    !self.forgetting.hides(&key)
+                };
+                presence
+                    .live
+                    .iter()
+                    .filter(is_shown)
+                    .map(move |open| LiveSession {
+                        session: open.session.clone(),
+                        tool: open.tool.clone(),
+                        title: open.title.clone(),
+                        project: open.project.clone(),
+                        device: self.context.shared().name_of(&presence.card.device.short()),
+                        here: false,
+                        seen: heard.rfc3339(),
+                    })
+            });
+        here.chain(elsewhere).collect()
+    }
+
+    /// A presence is believed for a limited time only, by this device's clock.
+    pub(super) fn is_fresh(&self, heard: Millis) -> bool {
+        self.context
+            .clock
+            .now()
+            .0
+            .saturating_sub(heard.0)
+            .unsigned_abs()
+            <= PRESENCE_STALE.as_millis() as u64
+    }
+}
