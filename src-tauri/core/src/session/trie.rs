@@ -410,7 +410,8 @@ impl Trie {
     }
 
     /// Tips that an author abandoned and nobody returned to. A device that has one in a store again
-    /// reverts the withdrawal.
+    /// reverts the withdrawal. The stamps decide which of the two came later: right whenever one
+    /// device had heard of the other, and the same on every device in any case.
     fn withdrawn(&self) -> BTreeSet<ChainId> {
         let mut in_order: Vec<&Replaced> = self.replaced.iter().collect();
         in_order.sort_by_key(|replaced| (replaced.at, replaced.old, replaced.new));
