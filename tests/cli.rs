@@ -4,9 +4,9 @@
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use session_roam_core::api::EngineState;
 use session_roam_core::api::socket::{self, Server};
 use session_roam_core::api::*;
+use session_roam_core::api::{EngineState, SyncthingState};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
@@ -192,10 +192,10 @@ fn each_state_has_its_sentence() {
             };
         }),
         ("no syncthing", |status, _| {
-            status.syncthing.state = "missing".into()
+            status.syncthing.state = SyncthingState::Missing
         }),
         ("failed", |status, _| {
-            status.syncthing.state = "failed".into();
+            status.syncthing.state = SyncthingState::Failed;
             status.syncthing.message = Some("Its port is taken.".into());
         }),
         ("alone", |_, devices| devices.paired.clear()),

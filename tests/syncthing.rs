@@ -9,8 +9,8 @@ mod trust;
 use session_roam_core::session::{DeviceId, Lane};
 use session_roam_core::settings::Network;
 use session_roam_core::syncthing::{
-    Asking, ChildConfig, Notice, SyncthingTransport, Transport, Wanted, WantedDevice, WantedFolder,
-    ensure_identity, folder_id,
+    Asking, ChildConfig, Notice, SyncthingState, SyncthingTransport, Transport, Wanted,
+    WantedDevice, WantedFolder, ensure_identity, folder_id,
 };
 use std::fs;
 use std::net::TcpListener;
@@ -759,7 +759,7 @@ fn stopping_leaves_no_process_behind() {
         matches!(
             notice,
             Notice::Down {
-                state: "stopped",
+                state: SyncthingState::Stopped,
                 problem: None
             }
         )

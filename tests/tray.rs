@@ -2,8 +2,8 @@
 //! is started: tables, no display.
 
 use session_roam_core::api::{
-    AskingDevice, BranchRow, EngineState, Held, HoldReason, LiveSession, PairedDevice, Resume,
-    SessionRow, SplitRow, Waiting,
+    AskingDevice, BranchRow, EngineState, Held, HoldReason, LiveSession, PairedDevice, PairedState,
+    Resume, SessionRow, SplitRow, SyncthingState, Waiting,
 };
 use session_roam_core::session::{Millis, Tier};
 use session_roam_tray::menu::{Action, Icon, Item, icon, link, menu, place};
@@ -16,7 +16,7 @@ const NOW: &str = "2026-11-23T12:00:00.000Z";
 fn quiet() -> Sight {
     let mut sight = Sight::default();
     sight.status.engine = EngineState::Running;
-    sight.status.syncthing.state = "running".into();
+    sight.status.syncthing.state = SyncthingState::Running;
     sight.status.device = "laptop".into();
     (sight.status.paired, sight.status.connected) = (1, 1);
     sight.devices.paired = vec![paired("desk", true)];
@@ -31,7 +31,7 @@ fn paired(name: &str, connected: bool) -> PairedDevice {
         last_seen: Some("2026-11-23T09:00:00.000Z".into()),
         addresses: Vec::new(),
         digits: String::new(),
-        state: "paired".into(),
+        state: PairedState::Paired,
         confirmed: true,
         in_step: 100.0,
     }
@@ -238,20 +238,20 @@ fn every_state_has_its_words_and_its_icon() {
         (
             "(Syncthing is missing, so nothing can travel)",
             Icon::Attention,
-            |s| s.status.syncthing.state = "missing".into(),
+            |s| s.status.syncthing.state = SyncthingState::Missing,
         ),
         (
             "(The transport between your devices does not run) (Port taken.)",
             Icon::Attention,
             |s| {
-                s.status.syncthing.state = "failed".into();
+                s.status.syncthing.state = SyncthingState::Failed;
                 s.status.syncthing.message = Some("Port taken.".into());
             },
         ),
         (
             "(Starting the transport between your devices)",
             Icon::Idle,
-            |s| s.status.syncthing.state = "starting".into(),
+            |s| s.status.syncthing.state = SyncthingState::Starting,
         ),
         ("(This device is on its own)", Icon::Idle, |s| {
             (s.status.paired, s.status.connected) = (0, 0);

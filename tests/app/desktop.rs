@@ -201,8 +201,8 @@ impl Desktop {
             PATIENCE,
             || {
                 let status = self.status()?;
-                let is_up =
-                    status.engine.as_str() == "running" && status.syncthing.state == "running";
+                let is_up = status.engine.as_str() == "running"
+                    && status.syncthing.state.as_str() == "running";
                 if is_up {
                     Ok(())
                 } else {

@@ -3,7 +3,9 @@
 use crate::value;
 use serde_json::{Value, json};
 use session_roam_core::api::*;
-use session_roam_core::api::{EngineState, HoldReason};
+use session_roam_core::api::{
+    Action, EngineState, HoldReason, PairedState, SegmentState, SyncthingState,
+};
 use session_roam_core::session::{Millis, Problem, SessionState, Tier};
 use std::path::PathBuf;
 
@@ -95,7 +97,7 @@ pub fn status() -> Status {
     Status {
         engine: EngineState::Running,
         syncthing: SyncthingStatus {
-            state: "running".into(),
+            state: SyncthingState::Running,
             version: Some("v1.29.2".into()),
             program: Some("/usr/bin/session-roam-syncthing".into()),
             pid: Some(4711),
@@ -184,7 +186,7 @@ pub fn waiting(title: &str, project: &str, code: &str, why: &str, hint: &str) ->
 pub fn doctor() -> Doctor {
     let check = |name: &str, state: &str, message: &str, hint: &str| Check {
         name: name.into(),
-        state: state.into(),
+        state: state.parse().expect("a state"),
         message: message.into(),
         hint: hint.into(),
     };
@@ -277,9 +279,9 @@ pub fn devices() -> Devices {
         },
         confirmed,
         state: if confirmed {
-            "paired".into()
+            PairedState::Paired
         } else {
-            "comparing".into()
+            PairedState::Comparing
         },
         in_step: if connected { 100.0 } else { 87.2 },
     };
@@ -372,7 +374,7 @@ pub fn pairing(state: &str) -> Pairing {
         id: LAPTOP.into(),
         name: "laptop".into(),
         digits: String::new(),
-        state: state.into(),
+        state: state.parse().expect("a state"),
     }
 }
 
@@ -387,7 +389,7 @@ pub fn tools() -> Vec<ToolRow> {
                sessions: u64| ToolRow {
         tool: tool.into(),
         name: name.into(),
-        level: level.into(),
+        level: level.parse().expect("a level"),
         reason: reason.into(),
         versions: "1.2 (2026-11-23)".into(),
         lowered: false,
@@ -733,13 +735,13 @@ pub fn splits() -> Vec<SplitRow> {
         branches: vec![branch("desk", 9, true), branch("laptop", 1204, false)],
         choices: vec![
             Choice {
-                id: "keep-both".into(),
+                id: Action::KeepBoth,
                 enabled: true,
                 consequence: "desk's stays “Fix login race”; laptop's becomes a session of its own.".into(),
             },
-            Choice { id: "stitch".into(), enabled: false, consequence: "not offered".into() },
+            Choice { id: Action::Stitch, enabled: false, consequence: "not offered".into() },
             Choice {
-                id: "branches".into(),
+                id: Action::Branches,
                 enabled: true,
                 consequence: "One session holds both and goes on after laptop's turns, or after desk's if you say so."
                     .into(),
@@ -753,7 +755,7 @@ pub fn plan() -> Vec<StepRow> {
         session: FIRST.into(),
         tool: "claude-code".into(),
         title: "Fix login race".into(),
-        step: step.into(),
+        step: step.parse().expect("a step"),
         what: what.into(),
         bytes,
     };
@@ -791,7 +793,7 @@ pub fn journal() -> Vec<SegmentRow> {
         bytes: 84_000,
         frames: 31,
         lines: 412,
-        state: "whole".into(),
+        state: SegmentState::Whole,
     }]
 }
 
@@ -810,7 +812,7 @@ pub fn forget_preview() -> ForgetPreview {
 pub fn forgotten() -> Vec<ForgottenRow> {
     let receipt = |device: &str, state: &str, why: Option<&str>| ReceiptRow {
         device: device.into(),
-        state: state.into(),
+        state: state.parse().expect("a state"),
         why: why.map(Into::into),
         at: Some(ago(90)),
     };

@@ -428,7 +428,7 @@ fn a_store_of_an_unknown_shape_is_left_alone_and_said_so() {
     );
     let tool = story.tool(1);
     assert!(
-        tool.level == "carry" && tool.lowered && tool.reason.contains("of version 2"),
+        tool.level.as_str() == "carry" && tool.lowered && tool.reason.contains("of version 2"),
         "{tool:?}"
     );
     assert!(

@@ -50,7 +50,7 @@ fn receipts(device: &mut Device) -> Vec<(String, String)> {
     };
     row.receipts
         .iter()
-        .map(|receipt| (receipt.device.clone(), receipt.state.clone()))
+        .map(|receipt| (receipt.device.clone(), receipt.state.to_string()))
         .collect()
 }
 
@@ -398,7 +398,7 @@ fn a_tool_that_lets_nobody_remove_a_session_keeps_it_and_the_receipt_says_so() {
     world.deliver();
     let rows = forgotten(&mut world.devices[0]);
     let lap = &rows[0].receipts[1];
-    assert_eq!(lap.state, "in_store");
+    assert_eq!(lap.state.as_str(), "in_store");
     assert!(
         lap.why
             .as_ref()
@@ -496,7 +496,7 @@ fn many_sessions_that_another_device_forgets_are_held_until_the_user_says_so() {
     assert!(
         forgotten(&mut world.devices[0])
             .iter()
-            .all(|row| row.receipts.iter().all(|it| it.state == "removed"))
+            .all(|row| row.receipts.iter().all(|it| it.state.as_str() == "removed"))
     );
 }
 

@@ -449,7 +449,7 @@ fn a_link_that_is_not_followed_is_named() {
         .iter()
         .find(|check| check.name == "left out")
         .expect("named");
-    assert_eq!(check.state, "problem");
+    assert_eq!(check.state.as_str(), "problem");
     for name in ["-not-mine", "-around", "-broken", ONE] {
         assert!(
             doctor

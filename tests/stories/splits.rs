@@ -700,7 +700,7 @@ fn stitched_the_session_holds_the_turns_of_both_and_undone_none_of_the_other() {
     assert!(
         offered
             .iter()
-            .any(|choice| choice.id == "stitch" && choice.enabled),
+            .any(|choice| choice.id.as_str() == "stitch" && choice.enabled),
         "{offered:#?}"
     );
     let error = parted

@@ -65,7 +65,7 @@ fn a_copy_that_went_another_way_is_listed_with_what_is_in_it_and_becomes_a_branc
         .iter()
         .find(|check| check.name == "conflict copies")
         .expect("a check");
-    assert_eq!(check.state, "problem");
+    assert_eq!(check.state.as_str(), "problem");
     assert!(
         check.hint.contains("roam doctor --take-in"),
         "{}",

@@ -269,7 +269,7 @@ fn status(engine: &mut Engine, view: &View) -> Outcome {
     let (answer, devices) = match engine.ask(&Request::Status) {
         Err(error) if error.code == "engine_not_running" => {
             let syncthing = api::SyncthingStatus {
-                state: "stopped".into(),
+                state: session_roam_core::api::SyncthingState::Stopped,
                 ..Default::default()
             };
             (
@@ -292,7 +292,7 @@ fn doctor(engine: &mut Engine, view: &View) -> Outcome {
         Err(error) if error.code == "engine_not_running" => {
             let check = Check {
                 name: "engine".into(),
-                state: "problem".into(),
+                state: session_roam_core::api::CheckState::Problem,
                 message: error.message,
                 hint: error.hint,
             };

@@ -2,7 +2,7 @@
 //! functions of this value.
 
 use session_roam_core::api::{
-    ApiError, Devices, EngineState, SessionRow, SplitRow, Status, SyncthingStatus,
+    ApiError, Devices, EngineState, SessionRow, SplitRow, Status, SyncthingState, SyncthingStatus,
 };
 use session_roam_core::session::Problem;
 
@@ -23,7 +23,7 @@ impl Sight {
             .into_iter()
             .collect();
         let syncthing = SyncthingStatus {
-            state: "stopped".into(),
+            state: SyncthingState::Stopped,
             ..SyncthingStatus::default()
         };
         Self {

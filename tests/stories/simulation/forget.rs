@@ -46,7 +46,7 @@ impl Play {
             let removed = |row: &ForgottenRow| {
                 row.receipts
                     .first()
-                    .is_some_and(|own| own.state == "removed")
+                    .is_some_and(|own| own.state.as_str() == "removed")
             };
             let rows = self.forgotten_on(device);
             self.gone.extend(

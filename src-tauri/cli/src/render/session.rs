@@ -3,7 +3,7 @@
 use super::tables::{below_home, short, short_enough, state, title};
 use super::{View, cut, number, one_line, plural, project, quoted, size, wrap};
 use crate::when::ago;
-use session_roam_core::api::{BranchRow, Message, SessionRow, Shown, SplitRow};
+use session_roam_core::api::{Action, BranchRow, Message, SessionRow, Shown, SplitRow};
 use session_roam_core::session::SessionState;
 use unicode_width::UnicodeWidthStr;
 
@@ -150,13 +150,13 @@ fn split(row: &SplitRow, view: &View) -> String {
         out.push_str(&branch_line(branch, widths, view));
     }
     for choice in row.choices.iter().filter(|choice| choice.enabled) {
-        let how = if choice.id == "branches" {
+        let how = if choice.id == Action::Branches {
             " Say so with --active left."
         } else {
             ""
         };
         out.push_str(&wrap(
-            &format!("{}: {}{how}", choice.id, choice.consequence),
+            &format!("{}: {}{how}", choice.id.as_str(), choice.consequence),
             2,
             view,
         ));

@@ -4,7 +4,8 @@ use super::table::{Column, table};
 use super::{View, and, number, plural, project, quoted, size, wrap};
 use crate::when::ago;
 use session_roam_core::api::{
-    Devices, Doctor, EngineState, Held, LeftOut, LiveSession, Moving, Status, Waiting,
+    CheckState, Devices, Doctor, EngineState, Held, LeftOut, LiveSession, Moving, Status,
+    SyncthingState, Waiting,
 };
 use session_roam_core::session::Problem;
 
@@ -19,7 +20,7 @@ pub fn status(status: &Status, devices: &Devices, view: &View) -> String {
         );
         return out;
     }
-    if status.syncthing.state == "missing" {
+    if status.syncthing.state == SyncthingState::Missing {
         out.push_str(&wrap(
             "Install it (Debian and Ubuntu: sudo apt install syncthing), or give its path in config.toml, [syncthing].",
             2,
@@ -286,7 +287,7 @@ pub fn doctor(doctor: &Doctor, view: &View) -> String {
     let n_problems = doctor
         .checks
         .iter()
-        .filter(|check| check.state == "problem")
+        .filter(|check| check.state == CheckState::Problem)
         .count();
     let n_out = doctor.not_carried.len() as u64;
     let mut out = match (n_problems, n_out) {
@@ -331,7 +332,7 @@ pub fn doctor(doctor: &Doctor, view: &View) -> String {
             .map(|tool| {
                 [
                     tool.name.clone(),
-                    tool.level.clone(),
+                    tool.level.to_string(),
                     number(tool.sessions),
                     tool.reason.clone(),
                 ]

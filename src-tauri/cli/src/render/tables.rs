@@ -4,7 +4,9 @@ use super::table::{Column, table, table_but};
 use super::{View, and, number, one_line, plural, project, size, wrap};
 use crate::when::ago;
 use session_roam_core::api::quote::word;
-use session_roam_core::api::{HistoryRow, ProjectRow, SegmentRow, SessionRow, StepRow, ToolRow};
+use session_roam_core::api::{
+    HistoryRow, ProjectRow, SegmentRow, SessionRow, StepKind, StepRow, ToolRow,
+};
 use session_roam_core::session::SessionState;
 use std::path::{Path, PathBuf};
 
@@ -171,7 +173,7 @@ fn tool_line(row: &ToolRow) -> [String; 8] {
         row.name.clone(),
         if row.found { "yes" } else { "no" }.into(),
         if row.on { "on" } else { "off" }.into(),
-        row.level.clone(),
+        row.level.to_string(),
         sessions,
         bytes,
         stores(&row.roots),
@@ -251,7 +253,7 @@ pub fn plan(rows: &[StepRow], view: &View) -> String {
         .iter()
         .map(|row| {
             [
-                step(&row.step).into(),
+                step(row.step).into(),
                 title(&row.title),
                 row.tool.clone(),
                 row.what.clone(),
@@ -281,12 +283,13 @@ fn some_size(bytes: u64) -> String {
     }
 }
 
-fn step(code: &str) -> &str {
-    match code {
-        "record" => "take in",
-        "checkout" => "write here",
-        "split" => "two ways",
-        other => other,
+fn step(kind: StepKind) -> &'static str {
+    match kind {
+        StepKind::Record => "take in",
+        StepKind::Checkout => "write here",
+        StepKind::Split => "two ways",
+        StepKind::Wait => "wait",
+        StepKind::Hold => "hold",
     }
 }
 
@@ -342,7 +345,7 @@ pub fn journal(rows: &[SegmentRow], view: &View) -> String {
             [
                 row.device.clone(),
                 row.lane.clone(),
-                row.state.clone(),
+                row.state.to_string(),
                 number(row.frames),
                 number(row.lines),
                 size(row.bytes),

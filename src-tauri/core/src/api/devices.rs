@@ -1,6 +1,34 @@
 //! The answers about devices: this one, the paired ones, pairing requests, and pairing.
 
+use crate::session::states::words;
 use serde::{Deserialize, Serialize};
+
+words! {
+    /// How far the pairing with a listed device is.
+    #[derive(Default)]
+    PairedState {
+        #[default]
+        Paired,
+        /// The other device's user must say yes.
+        Asked,
+        /// Digits are compared.
+        Comparing,
+        /// Nothing came of it.
+        Ended,
+    }
+}
+
+words! {
+    /// What asking for a pairing led to.
+    PairingState {
+        /// The other device's user must say yes.
+        Asked,
+        /// Both users must confirm the digits.
+        Comparing,
+        Paired,
+        AlreadyPaired,
+    }
+}
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Device {
@@ -97,10 +125,8 @@ pub struct PairedDevice {
     pub digits: String,
     /// The pairing is complete on this side: nothing is shared before that.
     pub confirmed: bool,
-    /// `paired`, `asked` (its user must accept), `comparing` (digits are compared), `ended`
-    /// (without a pairing).
     #[serde(default)]
-    pub state: String,
+    pub state: PairedState,
     /// The share of this device's data that the other device has, 0 to 100.
     pub in_step: f64,
 }
@@ -146,7 +172,5 @@ pub struct Pairing {
     pub id: String,
     pub name: String,
     pub digits: String,
-    /// `asked` (the other side must accept), `comparing` (both must confirm the digits), `paired`,
-    /// `already_paired`.
-    pub state: String,
+    pub state: PairingState,
 }

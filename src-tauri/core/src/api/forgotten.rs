@@ -1,7 +1,26 @@
 //! The answers about forgotten sessions: plain types, like those in types.rs.
 
 use super::types::SessionRow;
+use crate::session::states::words;
 use serde::{Deserialize, Serialize};
+
+words! {
+    /// What became of a forgotten session on a device.
+    #[derive(Default)]
+    ReceiptState {
+        /// The device has not heard of it.
+        #[default]
+        Waiting,
+        Removed,
+        /// The session is in the tool's store still.
+        InStore,
+        /// This device is removing it.
+        Removing,
+        /// A guard asks the device's user first.
+        Held,
+        CannotBeTold,
+    }
+}
 
 /// The effect of forgetting a session.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -43,9 +62,7 @@ pub struct ForgottenRow {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ReceiptRow {
     pub device: String,
-    /// `removed`, `in_store` (still in the tool's store), `removing` (in progress on this device),
-    /// `waiting` (not notified yet), `held` (a guard asks its user first), `cannot_be_told`.
-    pub state: String,
+    pub state: ReceiptState,
     /// The reason, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,

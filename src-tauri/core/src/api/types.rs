@@ -2,14 +2,17 @@
 //! scripts. Field names are stable (docs/cli.md); fields are added, never removed.
 
 pub use super::devices::{
-    Approval, AskingDevice, Code, Device, Devices, NearbyDevice, PairedDevice, Pairing,
-    ProposedDevice, RevokeAnswer, RevokedDevice,
+    Approval, AskingDevice, Code, Device, Devices, NearbyDevice, PairedDevice, PairedState,
+    Pairing, PairingState, ProposedDevice, RevokeAnswer, RevokedDevice,
 };
-pub use super::forgotten::{ForgetPreview, ForgottenRow, ReceiptRow};
+pub use super::forgotten::{ForgetPreview, ForgottenRow, ReceiptRow, ReceiptState};
+pub use crate::merge::Action;
 pub use crate::merge::diff::{Kind, Msg, Span};
 pub use crate::merge::transcript::Part;
 use crate::session::states::words;
 use crate::session::{HistoryKind, Problem, Reason, SessionState, Tier};
+pub use crate::syncthing::SyncthingState;
+pub use crate::tools::Level;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -293,6 +296,62 @@ words! {
 }
 
 words! {
+    /// What `roam plan` would do about a session.
+    StepKind {
+        Record,
+        /// Write into the tool's store.
+        Checkout,
+        /// Wait for a reason to pass.
+        Wait,
+        /// Ask the user about a split.
+        Split,
+        /// Wait for the user's word.
+        Hold,
+    }
+}
+
+words! {
+    /// What a check of `roam doctor` found.
+    CheckState {
+        Ok,
+        Note,
+        Problem,
+    }
+}
+
+words! {
+    /// Why something in a tool's store is not carried.
+    #[derive(Default)]
+    LeftOutReason {
+        /// A link that is not followed.
+        #[default]
+        Link,
+        /// A name that is not one of the tool's.
+        Name,
+        /// Not a regular file.
+        Kind,
+        /// Deeper than any tool keeps a session.
+        TooDeep,
+        Unreadable,
+        /// A conflict copy of another way of syncing.
+        Copy,
+        /// A placeholder of a cloud's file that is not on this device.
+        NotDownloaded,
+    }
+}
+
+words! {
+    /// What a segment file of a journal is.
+    SegmentState {
+        Whole,
+        /// Its end has not arrived.
+        Torn,
+        /// Refused: it fails its hash, chain or signature.
+        Quarantined,
+    }
+}
+
+words! {
     /// Why something needs the user's word before it continues.
     HoldReason {
         /// Many sessions vanished from a tool's store at once.
@@ -342,8 +401,7 @@ pub struct Status {
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SyncthingStatus {
-    /// `starting`, `running`, `restarting`, `missing`, `failed`, `stopped`.
-    pub state: String,
+    pub state: SyncthingState,
     pub version: Option<String>,
     /// The program that runs, unless the Syncthing is the user's own.
     pub program: Option<PathBuf>,
@@ -403,8 +461,7 @@ pub struct LiveSession {
 pub struct ToolRow {
     pub tool: String,
     pub name: String,
-    /// `see`, `carry`, `resume`, `merge`.
-    pub level: String,
+    pub level: Level,
     /// Why the level is below `merge`, or a remark.
     pub reason: String,
     /// The versions whose shapes are known, as text.
@@ -579,7 +636,7 @@ pub struct BranchRow {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Choice {
-    pub id: String,
+    pub id: Action,
     pub enabled: bool,
     pub consequence: String,
 }
@@ -693,8 +750,7 @@ pub struct StepRow {
     pub session: String,
     pub tool: String,
     pub title: String,
-    /// `record`, `checkout`, `wait`, `split`, `hold`.
-    pub step: String,
+    pub step: StepKind,
     pub what: String,
     pub bytes: u64,
 }
@@ -731,15 +787,13 @@ pub struct SegmentRow {
     pub bytes: u64,
     pub frames: u64,
     pub lines: u64,
-    /// `whole`, `torn`, `quarantined`.
-    pub state: String,
+    pub state: SegmentState,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Check {
     pub name: String,
-    /// `ok`, `note`, `problem`.
-    pub state: String,
+    pub state: CheckState,
     pub message: String,
     pub hint: String,
 }
@@ -765,8 +819,7 @@ pub struct Doctor {
 pub struct LeftOut {
     pub tool: String,
     pub path: PathBuf,
-    /// `link`, `name`, `kind`, `too_deep`, `unreadable`, `copy`, `not_downloaded`.
-    pub code: String,
+    pub code: LeftOutReason,
     pub why: String,
 }
 

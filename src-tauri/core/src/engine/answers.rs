@@ -17,7 +17,7 @@ use super::resolve::{Decision, no_split};
 use super::transcript::{Before, Names};
 use super::{compare, doctor, export};
 use crate::api::types::*;
-use crate::api::types::{EngineState, HoldReason};
+use crate::api::types::{EngineState, HoldReason, SegmentState, StepKind};
 use crate::merge::{Action, ChoiceId, Decided, Step, Verdict};
 use crate::session::{
     Millis, Problem, Reason, SessionId, SessionKey, SessionState, SplitState, Tier, ToolId,
@@ -266,7 +266,7 @@ impl Engine {
             rows.push(ToolRow {
                 tool: id.to_string(),
                 name: about.name,
-                level: level(level_now).into(),
+                level: level_now,
                 reason,
                 versions: about.versions,
                 lowered: listing.unknown.is_some(),
@@ -554,9 +554,9 @@ impl Engine {
                 ));
                 let size = std::fs::metadata(&path).map(|meta| meta.len()).unwrap_or(0);
                 let state = match &journal.fault {
-                    Some(_) => "quarantined",
-                    None if size == segment.bytes => "whole",
-                    None => "torn",
+                    Some(_) => SegmentState::Quarantined,
+                    None if size == segment.bytes => SegmentState::Whole,
+                    None => SegmentState::Torn,
                 };
                 rows.push(SegmentRow {
                     device: shared.name_of(&journal.device),
@@ -565,7 +565,7 @@ impl Engine {
                     bytes: segment.bytes,
                     frames: journal.frames,
                     lines,
-                    state: state.into(),
+                    state,
                 });
             }
         }
@@ -664,15 +664,15 @@ fn waiting((key, row): &(SessionKey, Row)) -> Waiting {
 }
 
 fn steps_of(effects: &super::reconcile::Effects) -> Vec<StepRow> {
-    let row = |step: &str, what: String, bytes: u64| StepRow {
+    let row = |step: StepKind, what: String, bytes: u64| StepRow {
         session: effects.row.session.clone(),
         tool: effects.key.tool.to_string(),
         title: effects.row.title.clone(),
-        step: step.into(),
+        step,
         what,
         bytes,
     };
-    let describe = |kind: &str, steps: &[Step], why: &str| {
+    let describe = |kind: StepKind, steps: &[Step], why: &str| {
         steps
             .iter()
             .map(|step| {
@@ -694,10 +694,14 @@ fn steps_of(effects: &super::reconcile::Effects) -> Vec<StepRow> {
             .collect::<Vec<_>>()
     };
     match &effects.verdict {
-        Verdict::Checkout(steps) => describe("checkout", steps, ""),
-        Verdict::Waiting { why, steps, .. } => describe("wait", steps, &format!(": {why}")),
-        Verdict::Held { why, steps, .. } => describe("hold", steps, &format!(": {why}")),
-        Verdict::Ask(split) => vec![row("split", format!("{}: {}", split.doc, split.reason), 0)],
+        Verdict::Checkout(steps) => describe(StepKind::Checkout, steps, ""),
+        Verdict::Waiting { why, steps, .. } => describe(StepKind::Wait, steps, &format!(": {why}")),
+        Verdict::Held { why, steps, .. } => describe(StepKind::Hold, steps, &format!(": {why}")),
+        Verdict::Ask(split) => vec![row(
+            StepKind::Split,
+            format!("{}: {}", split.doc, split.reason),
+            0,
+        )],
         Verdict::Here | Verdict::Away | Verdict::Elsewhere { .. } | Verdict::Arriving => Vec::new(),
     }
 }
@@ -708,15 +712,6 @@ fn lowered(unknown: &str) -> String {
         "It keeps its sessions in a way that is not known yet: {unknown}. They are carried and readable; nothing is \
          written until session-roam is updated."
     )
-}
-
-pub fn level(level: Level) -> &'static str {
-    match level {
-        Level::See => "see",
-        Level::Carry => "carry",
-        Level::Resume => "resume",
-        Level::Merge => "merge",
-    }
 }
 
 pub(super) fn settings_error(error: crate::settings::SettingsError) -> ApiError {

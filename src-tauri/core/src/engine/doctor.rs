@@ -3,16 +3,24 @@
 use super::context::Context;
 use super::left_out::left_out;
 use super::takein;
-use crate::api::types::{Check, CopyRow, Doctor, EngineState, LeftOut, Status, ToolRow, Waiting};
+use crate::api::types::{
+    Check, CheckState, CopyRow, Doctor, EngineState, LeftOut, LeftOutReason, Status,
+    SyncthingState, ToolRow, Waiting,
+};
 use crate::session::ToolId;
 use crate::tools::other_system::{self, OtherHome};
 use crate::tools::stores::Moved;
 use std::collections::{BTreeMap, BTreeSet};
 
-fn check(name: &str, state: &str, message: impl Into<String>, hint: impl Into<String>) -> Check {
+fn check(
+    name: &str,
+    state: CheckState,
+    message: impl Into<String>,
+    hint: impl Into<String>,
+) -> Check {
     Check {
         name: name.into(),
-        state: state.into(),
+        state,
         message: message.into(),
         hint: hint.into(),
     }
@@ -48,7 +56,7 @@ pub fn doctor(
     checks.extend(status.problems.iter().map(|problem| {
         check(
             &problem.code,
-            "problem",
+            CheckState::Problem,
             problem.message.clone(),
             problem.hint.clone(),
         )
@@ -56,7 +64,7 @@ pub fn doctor(
     checks.extend(status.held.iter().map(|held| {
         check(
             held.code.as_str(),
-            "problem",
+            CheckState::Problem,
             held.message.clone(),
             held.hint.clone(),
         )
@@ -72,13 +80,13 @@ pub fn doctor(
 
 fn syncthing(status: &Status) -> Check {
     let version = status.syncthing.version.clone().unwrap_or_default();
-    match status.syncthing.state.as_str() {
-        "running" => {
+    match status.syncthing.state {
+        SyncthingState::Running => {
             let message = match &status.syncthing.program {
                 Some(program) => format!("Syncthing {version} runs: {}", program.display()),
                 None => format!("Syncthing {version} runs: the one that config.toml names."),
             };
-            check("syncthing", "ok", message, "")
+            check("syncthing", CheckState::Ok, message, "")
         }
         state => {
             let why = status
@@ -88,7 +96,7 @@ fn syncthing(status: &Status) -> Check {
                 .unwrap_or_else(|| format!("Syncthing is {state}."));
             check(
                 "syncthing",
-                "problem",
+                CheckState::Problem,
                 why,
                 "Sessions are recorded meanwhile, and leave when it runs again.",
             )
@@ -105,7 +113,7 @@ fn vault(context: &Context) -> Check {
     {
         Ok(()) => check(
             "vault",
-            "ok",
+            CheckState::Ok,
             format!(
                 "The vault in {} is writable.",
                 context.vault.root().display()
@@ -114,7 +122,7 @@ fn vault(context: &Context) -> Check {
         ),
         Err(error) => check(
             "vault",
-            "problem",
+            CheckState::Problem,
             format!(
                 "The vault in {} cannot be written: {error}.",
                 context.vault.root().display()
@@ -128,13 +136,17 @@ fn pairing(status: &Status, devices: &BTreeSet<String>) -> Check {
     if devices.is_empty() {
         return check(
             "devices",
-            "note",
+            CheckState::Note,
             "No device is paired yet.",
             "Show this device's code with `roam device`, and enter it on the other one with `roam pair`.",
         );
     }
     let names = devices.iter().cloned().collect::<Vec<_>>().join(", ");
-    let state = if status.connected == 0 { "note" } else { "ok" };
+    let state = if status.connected == 0 {
+        CheckState::Note
+    } else {
+        CheckState::Ok
+    };
     check(
         "devices",
         state,
@@ -156,25 +168,29 @@ fn store(tool: &ToolRow) -> Check {
     match (tool.found, tool.on) {
         (_, false) => check(
             &name,
-            "note",
+            CheckState::Note,
             format!("{} is switched off on this device.", tool.name),
             format!("`roam tools on {}` switches it on.", tool.tool),
         ),
         (false, true) => check(
             &name,
-            "note",
+            CheckState::Note,
             format!("{} keeps no sessions on this device yet.", tool.name),
             "Sessions of other devices are put there as soon as their project has a place.",
         ),
         (true, true) => check(
             &name,
-            if tool.lowered { "problem" } else { "ok" },
+            if tool.lowered {
+                CheckState::Problem
+            } else {
+                CheckState::Ok
+            },
             format!(
                 "{}: {}, {} MB; {}.",
                 tool.name,
                 sessions,
                 tool.bytes / 1_000_000,
-                tool.level
+                tool.level.as_str()
             ),
             tool.reason.clone(),
         ),
@@ -197,7 +213,7 @@ fn in_other_system(homes: &[OtherHome], tool: &ToolRow, moved: &Moved) -> Option
     let hint = format!("Install session-roam in {system}, too, and pair it with this device.");
     Some(check(
         &format!("tool {} in {system}", tool.tool),
-        "note",
+        CheckState::Note,
         message,
         hint,
     ))
@@ -209,8 +225,14 @@ fn importing(status: &Status) -> Option<Check> {
         "Sessions are still being taken in: {} of {}.",
         moving.import_done, moving.import_total
     );
-    (status.engine == EngineState::Importing)
-        .then(|| check("import", "note", message, "Ask again when that is done."))
+    (status.engine == EngineState::Importing).then(|| {
+        check(
+            "import",
+            CheckState::Note,
+            message,
+            "Ask again when that is done.",
+        )
+    })
 }
 
 /// Forgotten sessions that a tool still has, or has again.
@@ -221,7 +243,7 @@ fn still_there(tool: &str, sessions: u64) -> Check {
     };
     check(
         "forgotten sessions",
-        "note",
+        CheckState::Note,
         format!("{what} forgotten and still in {tool}'s store. Nothing of {them} is recorded."),
         format!("Delete {them} in {tool}, if you do not want to keep {them} there."),
     )
@@ -245,13 +267,13 @@ fn conflict_copies(copies: &[CopyRow]) -> Check {
     match copies.len() {
         0 => check(
             "conflict copies",
-            "ok",
+            CheckState::Ok,
             "No conflict copies of sessions lie in the tools' stores.",
             "",
         ),
         n => check(
             "conflict copies",
-            "problem",
+            CheckState::Problem,
             format!(
                 "{n} conflict copies of another way of syncing lie in the tools' stores, with {new} lines that the \
                  sessions' own files lack."
@@ -263,19 +285,31 @@ fn conflict_copies(copies: &[CopyRow]) -> Check {
 
 /// How many entries of the stores do not sync, by reason; `None` if there are none.
 fn counted(left: &[LeftOut]) -> Option<Check> {
-    let count = |code: &str| left.iter().filter(|left| left.code == code).count();
+    let count = |code: LeftOutReason| left.iter().filter(|left| left.code == code).count();
     let kinds = [
-        ("link", "links that are not followed"),
-        ("name", "files under names that the tool does not give"),
-        ("kind", "things that are no regular files"),
-        ("too_deep", "directories that lie too deep"),
-        ("unreadable", "files or directories that cannot be read"),
-        ("copy", "conflict copies of another way of syncing"),
-        ("not_downloaded", "files that are in iCloud only"),
+        (LeftOutReason::Link, "links that are not followed"),
+        (
+            LeftOutReason::Name,
+            "files under names that the tool does not give",
+        ),
+        (LeftOutReason::Kind, "things that are no regular files"),
+        (LeftOutReason::TooDeep, "directories that lie too deep"),
+        (
+            LeftOutReason::Unreadable,
+            "files or directories that cannot be read",
+        ),
+        (
+            LeftOutReason::Copy,
+            "conflict copies of another way of syncing",
+        ),
+        (
+            LeftOutReason::NotDownloaded,
+            "files that are in iCloud only",
+        ),
     ];
     let found = kinds
         .iter()
-        .map(|(code, words)| (count(code), words))
+        .map(|(code, words)| (count(*code), words))
         .filter(|(count, _)| *count > 0);
     let words: Vec<String> = found
         .map(|(count, words)| format!("{count} {words}"))
@@ -283,7 +317,7 @@ fn counted(left: &[LeftOut]) -> Option<Check> {
     (!words.is_empty()).then(|| {
         check(
             "left out",
-            "problem",
+            CheckState::Problem,
             format!("In the tools' stores are {}: these are not carried.", words.join(", ")),
             "Each is named below with its reason. Move it into the store under the tool's own name, or out of the store.",
         )
@@ -292,11 +326,9 @@ fn counted(left: &[LeftOut]) -> Option<Check> {
 
 fn first_of_each(left: Vec<LeftOut>) -> Vec<LeftOut> {
     const SHOWN: usize = 20;
-    let mut seen: BTreeMap<(String, String), usize> = BTreeMap::new();
+    let mut seen: BTreeMap<(String, LeftOutReason), usize> = BTreeMap::new();
     let mut is_shown = |left: &LeftOut| {
-        let n = seen
-            .entry((left.tool.clone(), left.code.clone()))
-            .or_default();
+        let n = seen.entry((left.tool.clone(), left.code)).or_default();
         *n += 1;
         *n <= SHOWN
     };
@@ -327,8 +359,8 @@ mod tests {
         }];
         let found = in_other_system(&homes, &tool, &moved).expect("a check");
         assert_eq!(
-            (found.name.as_str(), found.state.as_str()),
-            ("tool tool in Windows", "note")
+            (found.name.as_str(), found.state),
+            ("tool tool in Windows", CheckState::Note)
         );
         let dir = home.path().join(".tool");
         let message = format!(

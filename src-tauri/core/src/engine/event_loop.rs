@@ -16,7 +16,7 @@ use super::record::SessionRecord;
 use super::resolve::{Decision, has_to_follow};
 use super::several::Remembered;
 use super::split::BranchLayout;
-use crate::api::types::{ApiError, Held, SyncthingStatus, TakenIn};
+use crate::api::types::{ApiError, Held, SyncthingState, SyncthingStatus, TakenIn};
 use crate::merge::{ChoiceId, fork_id};
 use crate::session::{Lane, Millis, Problem, Reason, SessionId, SessionKey, SessionState, ToolId};
 use crate::settings::Settings;
@@ -167,7 +167,7 @@ impl Engine {
             dead_stores: BTreeMap::new(),
             missing_paths: HashMap::new(),
             syncthing: SyncthingStatus {
-                state: "starting".into(),
+                state: SyncthingState::Starting,
                 ..SyncthingStatus::default()
             },
             incoming: 0,

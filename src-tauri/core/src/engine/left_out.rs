@@ -5,7 +5,7 @@
 //! not counted.
 
 use super::context::Context;
-use crate::api::types::LeftOut;
+use crate::api::types::{LeftOut, LeftOutReason};
 use crate::opener;
 use crate::session::copies::{Copied, copy_of};
 use crate::tools::{self, Which};
@@ -84,7 +84,7 @@ impl Walk<'_> {
         if depth > DEEPEST {
             return self.add(
                 dir,
-                "too_deep",
+                LeftOutReason::TooDeep,
                 "It lies deeper than any tool keeps a session.",
             );
         }
@@ -92,7 +92,11 @@ impl Walk<'_> {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return,
             Err(error) => {
-                return self.add(dir, "unreadable", &format!("It cannot be read: {error}."));
+                return self.add(
+                    dir,
+                    LeftOutReason::Unreadable,
+                    &format!("It cannot be read: {error}."),
+                );
             }
         };
         for entry in entries.flatten() {
@@ -132,7 +136,7 @@ impl Walk<'_> {
             .unwrap_or_default();
         self.add(
             link,
-            "link",
+            LeftOutReason::Link,
             &format!(
                 "It is a link to {to}. Links to directories of your own outside of the store are followed, no others."
             ),
@@ -147,7 +151,7 @@ impl Walk<'_> {
             {
                 self.add(
                     path,
-                    "unreadable",
+                    LeftOutReason::Unreadable,
                     "Its permissions do not let you read it.",
                 );
             }
@@ -157,13 +161,13 @@ impl Walk<'_> {
             return;
         }
         let Some(name) = name.to_str() else {
-            return self.add(path, "name", "Its name is not text.");
+            return self.add(path, LeftOutReason::Name, "Its name is not text.");
         };
         let beside = |other: &str| opener::is_there(&path.with_file_name(other));
         if let Some(Copied { original, by }) = copy_of(name, beside) {
             return self.add(
                 path,
-                "copy",
+                LeftOutReason::Copy,
                 &format!("It is a copy of {original} that {by} made of a conflict."),
             );
         }
@@ -176,7 +180,7 @@ impl Walk<'_> {
         {
             return self.add(
                 path,
-                "not_downloaded",
+                LeftOutReason::NotDownloaded,
                 &format!("It stands for {original}, which is in iCloud only."),
             );
         }
@@ -187,21 +191,21 @@ impl Walk<'_> {
             .iter()
             .any(|ending| name.ends_with(ending));
         if !regular && (like_a_log || parent_has_sessions) {
-            self.add(path, "kind", "It is not a regular file.");
+            self.add(path, LeftOutReason::Kind, "It is not a regular file.");
         } else if like_a_log {
             self.add(
                 path,
-                "name",
+                LeftOutReason::Name,
                 "Its name is not one that the tool gives a session.",
             );
         }
     }
 
-    fn add(&mut self, path: &Path, code: &str, why: &str) {
+    fn add(&mut self, path: &Path, code: LeftOutReason, why: &str) {
         self.found.push(LeftOut {
             tool: self.tool.clone(),
             path: path.to_path_buf(),
-            code: code.into(),
+            code,
             why: why.into(),
         });
     }

@@ -4,8 +4,8 @@ use super::devices::wanted;
 use super::event_loop::Engine;
 use super::queue::ReconcileRequest;
 use super::record::SessionRecord;
-use crate::api::types::Held;
 use crate::api::types::HoldReason;
+use crate::api::types::{Held, SyncthingState};
 use crate::merge::Statement;
 use crate::opener;
 use crate::session::{DeviceId, Lane, Millis, Problem, ProjectKey, decent_name};
@@ -32,7 +32,7 @@ impl Engine {
                 pid,
                 addresses,
             } => {
-                self.syncthing.state = "running".into();
+                self.syncthing.state = SyncthingState::Running;
                 self.syncthing.version = Some(version);
                 self.syncthing.program = program;
                 self.syncthing.pid = Some(pid);
@@ -42,7 +42,7 @@ impl Engine {
                 self.publish_presence();
             }
             Notice::Down { state, problem } => {
-                self.syncthing.state = state.into();
+                self.syncthing.state = state;
                 self.syncthing.pid = None;
                 self.syncthing.message = problem.as_ref().map(|problem| problem.message.clone());
                 self.trouble("syncthing", problem);

@@ -5,6 +5,7 @@ use super::attempts::{Attempt, Step, asking_name, unnamed};
 use super::devices::{Paired, starts};
 use super::event_loop::Engine;
 use crate::api::types::*;
+use crate::api::types::{PairedState, PairingState, SyncthingState};
 use crate::merge::Statement;
 use crate::session::{DeviceId, decent_name};
 use crate::syncthing::pairing;
@@ -30,7 +31,7 @@ impl Engine {
                     .filter(|_| !paired.confirmed)
                     .unwrap_or_default(),
                 confirmed: paired.confirmed,
-                state: state(paired).into(),
+                state: state(paired),
                 in_step: peer.map_or(0.0, |peer| peer.in_step),
             }
         });
@@ -41,12 +42,9 @@ impl Engine {
             by: self.shown_name(by),
         });
         self.transport.look_around();
-        let nearby_off = match (
-            self.settings.network.local_discovery,
-            self.syncthing.state.as_str(),
-        ) {
+        let nearby_off = match (self.settings.network.local_discovery, self.syncthing.state) {
             (false, _) => Some("Finding devices on the same network is switched off."),
-            (true, "running") => None,
+            (true, SyncthingState::Running) => None,
             (true, _) => Some("Syncthing, which finds them, does not run."),
         };
         Devices {
@@ -188,11 +186,11 @@ impl Engine {
             .iter()
             .any(|peer| peer.id == id && peer.connected);
         if confirmed && connected && code.key.is_none() {
-            return self.pairing_with(&id, "already_paired");
+            return self.pairing_with(&id, PairingState::AlreadyPaired);
         }
         if let (Some(secret), None) = (self.secret_known_to(&id), &code.key) {
             self.let_in(&id, &secret)?;
-            return self.pairing_with(&id, "paired");
+            return self.pairing_with(&id, PairingState::Paired);
         }
         self.forget_half_begun();
         match &code.key {
@@ -216,11 +214,11 @@ impl Engine {
         self.pairing_with(
             &id,
             if comparing {
-                "comparing"
+                PairingState::Comparing
             } else if now_confirmed && !confirmed {
-                "paired"
+                PairingState::Paired
             } else {
-                "asked"
+                PairingState::Asked
             },
         )
     }
@@ -257,7 +255,7 @@ impl Engine {
         self.name_apart();
     }
 
-    fn pairing_with(&self, id: &DeviceId, state: &str) -> Answer {
+    fn pairing_with(&self, id: &DeviceId, state: PairingState) -> Answer {
         let paired = self.registry.paired.iter().find(|paired| paired.id == *id);
         let digits = paired
             .and_then(|paired| paired.digits(&self.context.device))
@@ -267,7 +265,7 @@ impl Engine {
             id: id.to_string(),
             name,
             digits,
-            state: state.into(),
+            state,
         })
     }
 
@@ -285,11 +283,11 @@ impl Engine {
         };
         self.refuse_revoked(&id)?;
         if self.registry.complete().any(|paired| paired.id == id) {
-            return self.pairing_with(&id, "already_paired");
+            return self.pairing_with(&id, PairingState::AlreadyPaired);
         }
         if let Some(secret) = self.secret_known_to(&id) {
             self.let_in(&id, &secret)?;
-            return self.pairing_with(&id, "paired");
+            return self.pairing_with(&id, PairingState::Paired);
         }
         let row = self.registry.paired.iter().find(|paired| paired.id == id);
         if let Some(shown) = row.and_then(|row| row.digits(&self.context.device)) {
@@ -313,7 +311,7 @@ impl Engine {
                 paired.name = if name.is_empty() { unnamed(&id) } else { name };
             }
             self.attempts_changed();
-            return self.pairing_with(&id, "paired");
+            return self.pairing_with(&id, PairingState::Paired);
         }
         let asks = row.is_some() || self.peer_state.asking.iter().any(|asking| asking.id == id);
         Err(if asks {
@@ -347,7 +345,7 @@ impl Engine {
             ));
         }
         self.approve_paired(id)?;
-        self.pairing_with(id, "paired")
+        self.pairing_with(id, PairingState::Paired)
     }
 
     /// Drops rows of failed pairings to make room for the next one.
@@ -422,12 +420,12 @@ impl Engine {
 }
 
 /// The stage of a pairing.
-fn state(paired: &Paired) -> &'static str {
+fn state(paired: &Paired) -> PairedState {
     match paired.attempt.as_ref().map(|attempt| &attempt.step) {
-        _ if paired.confirmed => "paired",
-        Some(Step::Asking { .. }) => "asked",
-        Some(Step::Comparing { .. }) => "comparing",
-        _ => "ended",
+        _ if paired.confirmed => PairedState::Paired,
+        Some(Step::Asking { .. }) => PairedState::Asked,
+        Some(Step::Comparing { .. }) => PairedState::Comparing,
+        _ => PairedState::Ended,
     }
 }
 

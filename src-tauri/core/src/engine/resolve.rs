@@ -543,7 +543,7 @@ pub fn choices(
                 _ => None,
             };
             Offered {
-                id: action.as_str().into(),
+                id: action,
                 enabled: against.is_none(),
                 consequence: match against {
                     Some(why) => format!("Not possible here: {why}."),

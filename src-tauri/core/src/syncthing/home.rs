@@ -89,10 +89,10 @@ pub enum ChildError {
 
 impl ChildError {
     /// The name of this error in `Notice::Down`.
-    pub fn state(&self) -> &'static str {
+    pub fn state(&self) -> super::SyncthingState {
         match self {
-            Self::NoSuchBinary(_) | Self::Missing => "missing",
-            _ => "failed",
+            Self::NoSuchBinary(_) | Self::Missing => super::SyncthingState::Missing,
+            _ => super::SyncthingState::Failed,
         }
     }
 

@@ -35,6 +35,22 @@ use crate::session::{DeviceId, Lane, Problem};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
+crate::session::states::words! {
+    /// Whether Syncthing runs.
+    #[derive(Default)]
+    SyncthingState {
+        Starting,
+        Running,
+        /// Syncthing ended and is started again.
+        Restarting,
+        /// No program to run was found.
+        Missing,
+        Failed,
+        #[default]
+        Stopped,
+    }
+}
+
 /// The devices and folders that must exist. Arranging the same value twice changes nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wanted {
@@ -115,9 +131,9 @@ pub enum Notice {
         pid: u32,
         addresses: Vec<String>,
     },
-    /// Not running: `state` is `starting`, `restarting`, `missing`, `failed` or `stopped`.
+    /// Not running.
     Down {
-        state: &'static str,
+        state: SyncthingState,
         problem: Option<Problem>,
     },
     /// Files of a device's folder arrived or vanished (relative paths); an empty list means "all".

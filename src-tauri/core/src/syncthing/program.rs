@@ -174,11 +174,12 @@ mod tests {
 
     #[test]
     fn a_wrong_binary_is_explained() {
+        use crate::syncthing::SyncthingState;
         let home = tempfile::tempdir().expect("tempdir");
         let absent = find_binary(Some(&home.path().join("none"))).expect_err("absent");
         assert_eq!(
             (absent.state(), absent.problem().code.as_str()),
-            ("missing", "syncthing_missing")
+            (SyncthingState::Missing, "syncthing_missing")
         );
         let wrong = find_binary(Some(&std::env::current_exe().expect("test binary")))
             .expect_err("not syncthing");

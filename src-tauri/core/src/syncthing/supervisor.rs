@@ -2,7 +2,6 @@
 //! reason. For Linux the supervisor's thread is the child's parent, so the thread lives until the
 //! child has ended. Asks the daemon only whether it is the right one.
 
-use super::Notice;
 use super::child::{self, Cause, Running};
 use super::config_file::{self, Gui};
 use super::door;
@@ -11,6 +10,7 @@ use super::link::Link;
 use super::program::{self, Binary};
 use super::rest::Rest;
 use super::worker::Order;
+use super::{Notice, SyncthingState};
 use crate::session::{DeviceId, Problem};
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -81,7 +81,7 @@ impl Supervisor {
 
     /// Runs as long as the transport.
     pub fn run(mut self) {
-        let mut state = "starting";
+        let mut state = SyncthingState::Starting;
         loop {
             self.down(state, None);
             let outcome = match self.config.external.clone() {
@@ -92,15 +92,15 @@ impl Supervisor {
             let pause = match outcome {
                 Outcome::Stopped(done) => return self.finish(&done),
                 Outcome::Again => {
-                    state = "restarting";
+                    state = SyncthingState::Restarting;
                     self.pause_at_once()
                 }
                 Outcome::Crashed(words) => {
-                    state = "restarting";
+                    state = SyncthingState::Restarting;
                     self.pause_after_crash(&words)
                 }
                 Outcome::Told(problem) => {
-                    self.down("failed", Some(problem));
+                    self.down(SyncthingState::Failed, Some(problem));
                     Some(Duration::from_secs(60))
                 }
                 Outcome::Failed(error) => {
@@ -120,7 +120,7 @@ impl Supervisor {
         let _ = done.send(());
     }
 
-    fn down(&self, state: &'static str, problem: Option<Problem>) {
+    fn down(&self, state: SyncthingState, problem: Option<Problem>) {
         self.link.tell(Notice::Down { state, problem });
     }
 
@@ -137,12 +137,12 @@ impl Supervisor {
     fn pause_after_crash(&mut self, words: &str) -> Option<Duration> {
         let recent = remember(&mut self.crashes);
         if recent < MAX_CRASHES {
-            self.down("restarting", None);
+            self.down(SyncthingState::Restarting, None);
             return Some(Duration::from_secs(1 << (recent - 1)).min(Duration::from_secs(60)));
         }
         let log = self.config.home.join("syncthing.log");
         self.down(
-            "failed",
+            SyncthingState::Failed,
             Some(Problem::new(
                 "syncthing_crashes",
                 format!("Syncthing ended {recent} times within ten minutes, last with: {words}."),
@@ -526,7 +526,7 @@ mod tests {
             .try_iter()
             .filter_map(|notice| match notice {
                 Notice::Down {
-                    state: "failed",
+                    state: SyncthingState::Failed,
                     problem,
                 } => problem.map(|problem| problem.code),
                 _ => None,

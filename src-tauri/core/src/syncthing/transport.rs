@@ -6,7 +6,7 @@ use super::link::Link;
 use super::scan::{self, Scan};
 use super::supervisor::{Signal, Supervisor};
 use super::worker::{Order, Worker};
-use super::{Notice, Transport, Wanted, events};
+use super::{Notice, SyncthingState, Transport, Wanted, events};
 use crate::session::{DeviceId, Lane};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -129,7 +129,7 @@ impl Transport for SyncthingTransport {
         let _ = self.signals.send(Signal::Stop(done));
         let _ = wait.recv_timeout(STOP_PATIENCE);
         self.link.tell(Notice::Down {
-            state: "stopped",
+            state: SyncthingState::Stopped,
             problem: None,
         });
         self.link.end();

@@ -62,18 +62,20 @@ impl Machine {
     }
 }
 
-/// The support for a tool's sessions; each level includes those before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// Sessions are listed, read and searched.
-    See,
-    /// Sessions sync and can be read on other devices.
-    Carry,
-    /// Sessions open on other devices and can be continued in the tool.
-    Resume,
-    /// Splits are handled.
-    Merge,
+crate::session::states::words! {
+    /// The support for a tool's sessions; each level includes those before it.
+    #[derive(Default)]
+    Level {
+        /// Sessions are listed, read and searched.
+        #[default]
+        See,
+        /// Sessions sync and can be read on other devices.
+        Carry,
+        /// Sessions open on other devices and can be continued in the tool.
+        Resume,
+        /// Splits are handled.
+        Merge,
+    }
 }
 
 /// The description of a tool.

@@ -1,6 +1,7 @@
 //! Requests about forgotten sessions: which go, which devices know, what can be undone.
 
 use super::*;
+use crate::api::types::ReceiptState;
 
 impl Engine {
     /// The session and the versions of it that became sessions of their own.
@@ -277,7 +278,7 @@ impl Engine {
             .filter(|id| !receipts.contains_key(id));
         rows.extend(away.map(|id| ReceiptRow {
             device: self.context.shared().name_of(&id.short()),
-            state: "cannot_be_told".into(),
+            state: ReceiptState::CannotBeTold,
             why: Some(
                 "It is not approved here any more. What it has of this session stays there.".into(),
             ),
@@ -294,16 +295,19 @@ impl Engine {
     ) -> ReceiptRow {
         let here = *id == self.context.device;
         let (state, why) = match receipt {
-            None if here && self.forgetting.held.contains(key) => ("held", None),
-            None if here => ("removing", None),
-            None => ("waiting", Some("It has not heard of it yet.".to_owned())),
-            Some(Receipt { left: None, .. }) => ("removed", None),
+            None if here && self.forgetting.held.contains(key) => (ReceiptState::Held, None),
+            None if here => (ReceiptState::Removing, None),
+            None => (
+                ReceiptState::Waiting,
+                Some("It has not heard of it yet.".to_owned()),
+            ),
+            Some(Receipt { left: None, .. }) => (ReceiptState::Removed, None),
             Some(Receipt {
                 left: Some(left), ..
             }) => {
                 let own = self.forgetting.left.get(key).filter(|_| here).cloned();
                 (
-                    "in_store",
+                    ReceiptState::InStore,
                     Some(own.map_or_else(
                         || left_words(*left),
                         |why| format!("{why} {}", left_words(*left)),
@@ -317,7 +321,7 @@ impl Engine {
             } else {
                 self.context.shared().name_of(&id.short())
             },
-            state: state.into(),
+            state,
             why,
             at: receipt.map(|receipt| receipt.at.wall.rfc3339()),
         }
