@@ -543,7 +543,7 @@ pub fn part_body(part: u64) -> PartBody {
 
 pub fn shown() -> Shown {
     let message = |role: &str, text: &str, device: &str| Message {
-        role: role.into(),
+        role: role.parse().expect("a role"),
         text: text.into(),
         at: Some(ago(330)),
         device: Some(device.into()),
@@ -635,7 +635,7 @@ pub fn diff() -> Diff {
             line: 1,
             off: 0,
             len: 400,
-            role: role.into(),
+            role: role.parse().expect("a role"),
             at: Some(ago(630)),
             preview: text.into(),
             parts: vec![("text".into(), text.len() as u64)],

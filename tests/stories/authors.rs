@@ -20,7 +20,7 @@ fn told(device: &mut Device, session: &str) -> Vec<(String, String, Option<Strin
     let of = |shown: Shown| {
         let messages = shown.messages.into_iter();
         messages
-            .map(|message| (message.role, message.text, message.device))
+            .map(|message| (message.role.to_string(), message.text, message.device))
             .collect::<Vec<_>>()
     };
     let (whole, page) = (of(whole), of(page));

@@ -703,7 +703,7 @@ fn a_chat_is_shown_as_what_was_asked_thought_done_and_answered() {
     let shown: Vec<(&str, String)> = records
         .iter()
         .filter_map(about.said)
-        .map(|said| (said.role, said.text()))
+        .map(|said| (said.role.as_str(), said.text()))
         .collect();
     let wanted = [
         ("user", "Fix the login of ${HOME}"),

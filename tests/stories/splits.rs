@@ -733,7 +733,7 @@ fn stitched_the_session_holds_the_turns_of_both_and_undone_none_of_the_other() {
         let asked: Vec<&str> = shown
             .messages
             .iter()
-            .filter(|said| said.role == "user")
+            .filter(|said| said.role.as_str() == "user")
             .map(|said| said.text.as_str())
             .collect();
         assert_eq!(

@@ -1,4 +1,5 @@
 // Every English text of the window, in one place. A translation is another object of this shape.
+import type { HistoryKind } from "./backend/types";
 import { count, listed, plural, size } from "./lib/format";
 
 export const words = {
@@ -85,17 +86,12 @@ export const words = {
       recorded: "recorded here",
       arrived: "arrived",
       checked_out: "ready in the tool",
-      rewritten: "rewritten",
-      released: "let through",
-      chosen: "decided",
-      split: "went two ways",
       forked: "a branch became a session of its own",
       taken_out: "taken out of the tool",
       taken_back: "taken back by its device",
       recognised: "recognised as a session of another project",
       moved: "moved to another directory",
       united: "put together again",
-      restored: "brought back",
       "keep-both": "decided: keep both",
       "keep-left": "decided: keep one, the other stays in the vault",
       "keep-right": "decided: keep the other, the first stays in the vault",
@@ -104,7 +100,7 @@ export const words = {
       undo: "decision taken back",
       forgotten: "a session was forgotten",
       removed: "a forgotten session was removed",
-    } as Record<string, string>,
+    } satisfies Record<HistoryKind, string>,
     pair: "Pair a device",
     pause: "Pause",
     continue: "Continue",

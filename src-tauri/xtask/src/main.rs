@@ -61,7 +61,7 @@ The repository's own commands.
   cargo xtask pin-syncthing VERSION | --check
                              the sums of an official Syncthing release, from the list that its project signed
   cargo xtask tidy           the rules of the repository
-  cargo xtask docs           write the pages that are made from the code (docs/tools.md)
+  cargo xtask docs           write what is made from the code (docs/tools.md, engine.ts)
   cargo xtask icons          draw the tray's icons (icons/tray) from their SVG
   cargo xtask setup [test]   install what is missing to run (or to test), or say what to install
 ";

@@ -85,16 +85,17 @@ fn window() -> Result<()> {
 
 /// Pages generated from the code are written by the tests that check them.
 pub fn write_docs() -> Result<()> {
-    let words = [
+    let test = [
         "test",
         "--locked",
         "--quiet",
         "--package",
         "session-roam-core",
-        "--test",
-        "tools_page",
     ];
-    proc::run(proc::cargo().args(words).env("UPDATE_DOCS", "1"))
+    for made in [["--test", "tools_page"], ["--lib", "api::bindings"]] {
+        proc::run(proc::cargo().args(test).args(made).env("UPDATE_DOCS", "1"))?;
+    }
+    Ok(())
 }
 
 fn tests() -> Command {

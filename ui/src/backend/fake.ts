@@ -4,7 +4,7 @@
 import { type Backend, type Notice, Refusal } from "./backend";
 import { diff, diffPart, diffWords, length, transcript, transcriptPart } from "./fake/talk";
 import { deviceId, makeWorld, STATES, type StateName, tablet, type World } from "./fake/world";
-import type { Answers, Command, Done, ForgottenRow, Request, Status } from "./types";
+import type { Answers, Command, Done, ForgottenRow, HistoryKind, Request, Status } from "./types";
 
 type Handlers = { [C in Command]: (request: Answers[C][0]) => Answers[C][1] };
 
@@ -78,7 +78,7 @@ function answers(world: World, tell: () => void): Handlers {
     world.sessions.find((row) => row.session.startsWith(id)) ??
     refuse("unknown_session", "There is no such session.", "See the list of sessions.");
   const noPart = () => refuse("no_part", "There is no such part.", "Messages and their parts count from 0.");
-  const remember = (what: string, session: string, title: string) =>
+  const remember = (what: HistoryKind, session: string, title: string) =>
     world.history.unshift({
       at: new Date(world.now).toISOString(),
       device: world.own.name,
@@ -230,7 +230,7 @@ function answers(world: World, tell: () => void): Handlers {
         for (const row of world.projects) if (row.key === key) row.excluded = excluded;
       }),
     sessions: ({ filter }) => world.sessions.slice(0, filter.limit ?? world.sessions.length),
-    show: ({ session, from, rows }) => {
+    show: ({ session, from, rows = length(world) }) => {
       const row = sessionOf(session);
       return {
         ...row,
@@ -296,7 +296,7 @@ function answers(world: World, tell: () => void): Handlers {
       return after(() => {
         world.splits = world.splits.filter((one) => one !== split);
         world.decided.push(split);
-        remember(choice, split.session, split.title);
+        remember(choice as HistoryKind, split.session, split.title);
       }, offered!.consequence);
     },
     undo: ({ session }) => {
@@ -392,6 +392,12 @@ function answers(world: World, tell: () => void): Handlers {
       after(() => {
         world.status.engine = "running";
       }),
+    journal: () => [],
+    stop: () =>
+      after(() => {
+        world.status.engine = "stopping";
+      }),
+    stores_said: () => after(() => {}),
     switch: ({ name, on }) => after(() => Object.assign(world.about, { [name]: on })),
     first_run_done: () =>
       after(() => {

@@ -1,7 +1,7 @@
 // The choices for a split: each one explains its consequences before it is taken.
 import { useRef, useState } from "preact/hooks";
 import type { Refusal } from "../backend/backend";
-import type { Choice, ChoiceId, DiffSide, Side } from "../backend/types";
+import type { Action, Choice, DiffSide, Side } from "../backend/types";
 import { useKeys } from "../state";
 import { words } from "../words";
 import { Button, FirstFocus, Refused, SteeringMark } from "./common";
@@ -17,16 +17,16 @@ export interface DecisionProps {
   now: string;
   busy: boolean;
   refusal: Refusal | null;
-  take: (choice: ChoiceId, active: Side | null) => void;
+  take: (choice: Action, active: Side | null) => void;
 }
 
 export function Decision({ choices, sides, left, right, now, busy, refusal, take }: DecisionProps) {
-  const [considered, setConsidered] = useState<ChoiceId | null>(null);
+  const [considered, setConsidered] = useState<Action | null>(null);
   const [active, setActive] = useState<Side>("right");
   const buttons = useRef<HTMLDivElement>(null);
   const say = words.split;
   const choice = choices?.find((one) => one.id === considered);
-  const nameOf = (table: typeof say.choices, id: ChoiceId) => table[id]?.(left, right) ?? id;
+  const nameOf = (table: typeof say.choices, id: Action) => table[id]?.(left, right) ?? id;
   const leave = () => {
     setConsidered(null);
     buttons.current?.querySelector<HTMLElement>(`[data-choice="${considered}"]`)?.focus();

@@ -122,6 +122,6 @@ function History({ session, changed }: { session: string; changed: () => void })
 }
 
 function happened(row: HistoryRow): string {
-  const what = words.overview.happenings[row.what] ?? row.what.replaceAll("_", " ");
+  const what = words.overview.happenings[row.what];
   return `${what} · ${row.device}`;
 }

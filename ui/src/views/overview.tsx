@@ -276,7 +276,7 @@ function Recent() {
 }
 
 function Happening({ row, tool, own }: { row: HistoryRow; tool: string; own: string }) {
-  const what = words.overview.happenings[row.what] ?? row.what.replaceAll("_", " ");
+  const what = words.overview.happenings[row.what];
   return (
     <li>
       <time class="mono" dateTime={row.at}>

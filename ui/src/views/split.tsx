@@ -2,7 +2,7 @@
 // below.
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { asRefusal, type Refusal } from "../backend/backend";
-import type { ChoiceId, Diff, DiffCommon, DiffWords, Message, Side } from "../backend/types";
+import type { Action, Diff, DiffCommon, DiffWords, Message, Side } from "../backend/types";
 import { projectName, stretch } from "../lib/format";
 import { MESSAGES } from "../lib/paged";
 import { PAGE, Pages } from "../lib/pages";
@@ -36,7 +36,7 @@ export function SplitView({ session, alone }: { session: string; alone: boolean 
     setTurn((before) => before + 1);
     tell(say.undone);
   };
-  const take = async (choice: ChoiceId, active: Side | null) => {
+  const take = async (choice: Action, active: Side | null) => {
     const done = await act(() => backend.roam({ cmd: "resolve", session, choice, branch, active }));
     if (done) setDecided(done.message || say.decided);
   };

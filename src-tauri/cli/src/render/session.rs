@@ -4,6 +4,7 @@ use super::tables::{below_home, short, short_enough, state, title};
 use super::{View, cut, number, one_line, plural, project, quoted, size, wrap};
 use crate::when::ago;
 use session_roam_core::api::{Action, BranchRow, Message, SessionRow, Shown, SplitRow};
+use session_roam_core::session::Role;
 use session_roam_core::session::SessionState;
 use unicode_width::UnicodeWidthStr;
 
@@ -64,7 +65,7 @@ fn head(row: &SessionRow, view: &View) -> String {
 /// The message's author; the device only if it changes.
 fn speaker(message: &Message, before: Option<&str>, view: &View) -> String {
     // Never grouped with another author: whoever changed what the tool may do must be visible.
-    if message.role == "steering" {
+    if message.role == Role::Steering {
         let who = message.device.as_deref().unwrap_or("Another device");
         return format!("⚑ {who} changed how the tool works");
     }
@@ -93,7 +94,7 @@ fn speaker(message: &Message, before: Option<&str>, view: &View) -> String {
 
 fn body(message: &Message) -> String {
     let lines: Vec<&str> = message.text.trim_end().lines().collect();
-    let n_shown = if message.role == "tool" {
+    let n_shown = if message.role == Role::Tool {
         TOOL_LINES
     } else {
         usize::MAX

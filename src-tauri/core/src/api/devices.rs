@@ -31,6 +31,7 @@ words! {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Device {
     pub id: String,
     pub name: String,
@@ -43,6 +44,7 @@ pub struct Device {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Devices {
     pub paired: Vec<PairedDevice>,
     pub asking: Vec<AskingDevice>,
@@ -67,6 +69,7 @@ pub struct Devices {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Approval {
     pub id: String,
     /// Approvals given on that device apply here, too.
@@ -76,6 +79,7 @@ pub struct Approval {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RevokedDevice {
     pub id: String,
     pub name: String,
@@ -91,6 +95,7 @@ pub struct RevokedDevice {
 
 /// The answer to `revoke`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RevokeAnswer {
     pub id: String,
     pub name: String,
@@ -106,6 +111,7 @@ pub struct RevokeAnswer {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct NearbyDevice {
     pub id: String,
     /// The device's earlier name here; Syncthing does not report names.
@@ -114,6 +120,7 @@ pub struct NearbyDevice {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PairedDevice {
     pub id: String,
     pub name: String,
@@ -132,6 +139,7 @@ pub struct PairedDevice {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct AskingDevice {
     pub id: String,
     /// Chosen by the device itself.
@@ -146,6 +154,7 @@ pub struct AskingDevice {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ProposedDevice {
     pub id: String,
     pub name: String,
@@ -155,6 +164,7 @@ pub struct ProposedDevice {
 
 /// The contents of a pairing code.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Code {
     pub id: String,
     pub name: String,
@@ -168,6 +178,7 @@ pub struct Code {
 
 /// The answer to `pair` and `accept`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Pairing {
     pub id: String,
     pub name: String,

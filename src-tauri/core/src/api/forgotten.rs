@@ -24,6 +24,7 @@ words! {
 
 /// The effect of forgetting a session.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ForgetPreview {
     /// The session first, then its versions that became sessions of their own: all are forgotten
     /// together.
@@ -38,20 +39,24 @@ pub struct ForgetPreview {
 
 /// A forgotten session.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ForgottenRow {
     /// `<tool>/<hash>`: the only name that is kept.
     pub key: String,
     pub tool: String,
     /// Its id and title, on the device that forgets it and only as long as `undo` is possible.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub session: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub title: Option<String>,
     /// The devices that forgot the session.
     pub by: Vec<String>,
     pub at: String,
     /// The deadline for `undo`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub undo_until: Option<String>,
     /// The guard holds the session here, and nothing was removed.
     pub held: bool,
@@ -60,12 +65,15 @@ pub struct ForgottenRow {
 
 /// The result on one device.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ReceiptRow {
     pub device: String,
     pub state: ReceiptState,
     /// The reason, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub why: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub at: Option<String>,
 }

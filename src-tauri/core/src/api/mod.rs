@@ -1,5 +1,7 @@
 //! Commands and their answers, and the socket that carries them.
 
+#[cfg(test)]
+mod bindings;
 pub mod devices;
 pub mod forgotten;
 pub mod home;

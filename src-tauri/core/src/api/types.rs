@@ -10,7 +10,7 @@ pub use crate::merge::Action;
 pub use crate::merge::diff::{Kind, Msg, Span};
 pub use crate::merge::transcript::Part;
 use crate::session::states::words;
-use crate::session::{HistoryKind, Problem, Reason, SessionState, Tier};
+use crate::session::{HistoryKind, Problem, Reason, Role, SessionState, Tier};
 pub use crate::syncthing::SyncthingState;
 pub use crate::tools::Level;
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,7 @@ use std::path::PathBuf;
 
 /// A failed command. `code` is stable; `message` says what failed, `hint` what to do next.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[error("{message}")]
 pub struct ApiError {
     pub code: String,
@@ -38,6 +39,7 @@ impl ApiError {
 
 /// Every command. The socket, the tray app and the command line share this list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(tag = "cmd", rename_all = "snake_case")]
 pub enum Request {
     Status,
@@ -61,6 +63,7 @@ pub enum Request {
         id: String,
         /// The digits on its screen, if the digits are the proof.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
         digits: Option<String>,
     },
     /// Refuses a pairing request.
@@ -128,6 +131,7 @@ pub enum Request {
         from: u64,
         /// The number of messages, with long bodies truncated; without it all messages, whole.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
         rows: Option<u64>,
     },
     /// One whole part of one message of a session.
@@ -251,20 +255,25 @@ impl Request {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, ts(optional_fields))]
 pub struct SessionFilter {
     pub tool: Option<String>,
     pub project: Option<String>,
     pub device: Option<String>,
     /// The most sessions, latest first; 50,000 sessions are 17 MB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub limit: Option<u64>,
     /// Limits the list to this many of the newest sessions that another device added to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub newest_of_others: Option<u32>,
 }
 
 /// A side of a split: left is the branch that keeps the session's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
     Left,
@@ -272,6 +281,7 @@ pub enum Side {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum ExportFormat {
     Markdown,
@@ -372,6 +382,7 @@ words! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Status {
     pub engine: EngineState,
     pub syncthing: SyncthingStatus,
@@ -400,6 +411,7 @@ pub struct Status {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SyncthingStatus {
     pub state: SyncthingState,
     pub version: Option<String>,
@@ -412,6 +424,7 @@ pub struct SyncthingStatus {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Moving {
     /// Sessions of the first import: done and total. Both 0 if there is none.
     pub import_done: u64,
@@ -425,6 +438,7 @@ pub struct Moving {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Waiting {
     pub session: String,
     pub tool: String,
@@ -436,6 +450,7 @@ pub struct Waiting {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Held {
     /// The argument for `roam release`.
     pub what: String,
@@ -445,6 +460,7 @@ pub struct Held {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct LiveSession {
     pub session: String,
     pub tool: String,
@@ -458,6 +474,7 @@ pub struct LiveSession {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ToolRow {
     pub tool: String,
     pub name: String,
@@ -483,6 +500,7 @@ pub struct ToolRow {
 
 /// One of a tool's stores.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct StoreRow {
     /// The value of the tool's variable for this store.
     pub dir: PathBuf,
@@ -496,6 +514,7 @@ pub struct StoreRow {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ProjectRow {
     pub key: String,
     /// The project's names: the directory's and the remote's.
@@ -507,6 +526,7 @@ pub struct ProjectRow {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SessionRow {
     pub session: String,
     pub tool: String,
@@ -520,14 +540,17 @@ pub struct SessionRow {
     pub state: SessionState,
     /// The main doc in this device's store.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub path: Option<PathBuf>,
     /// Why the session is not `here`, or which part does not sync, as text.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub why: Option<String>,
 }
 
 /// `roam show`: a session with its docs and its messages.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Shown {
     #[serde(flatten)]
     pub row: SessionRow,
@@ -542,6 +565,7 @@ pub struct Shown {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ShownDoc {
     pub doc: String,
     pub kind: String,
@@ -550,14 +574,14 @@ pub struct ShownDoc {
     /// The chain id of its tip: equal on two devices means equal bytes.
     pub tip: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub path: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Message {
-    /// `user`, `assistant`, `tool`, `system`; `steering` for a record that changed what the tool
-    /// may do.
-    pub role: String,
+    pub role: Role,
     pub text: String,
     pub at: Option<String>,
     pub device: Option<String>,
@@ -568,6 +592,7 @@ pub struct Message {
 
 /// One whole part of a message.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PartBody {
     pub kind: String,
     pub bytes: u64,
@@ -582,6 +607,7 @@ pub struct PartBody {
 
 /// `roam resume --print`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Resume {
     pub argv: Vec<String>,
     pub cwd: PathBuf,
@@ -599,6 +625,7 @@ pub struct Resume {
 
 /// A note before resuming.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Remark {
     /// `open_here`, `live`, `split`, `waiting`, `held`, `first` (a command of the tool that comes
     /// first); about the checkout: `branch`, `commit_missing`, `commit_beside`, `changed`.
@@ -607,6 +634,7 @@ pub struct Remark {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SplitRow {
     pub session: String,
     pub tool: String,
@@ -619,6 +647,7 @@ pub struct SplitRow {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct BranchRow {
     /// The chain id of its tip, in the doc that diverged.
     pub branch: String,
@@ -635,6 +664,7 @@ pub struct BranchRow {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Choice {
     pub id: Action,
     pub enabled: bool,
@@ -651,6 +681,7 @@ fn yes() -> bool {
 
 /// The two branches of a split, aligned. `rows` is one page of `total`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Diff {
     pub session: String,
     pub tool: String,
@@ -670,6 +701,7 @@ pub struct Diff {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct DiffSide {
     pub device: String,
     /// The chain id of its tip.
@@ -694,6 +726,7 @@ pub const MOST_CHANGES: usize = 20;
 
 /// A record that changed what the tool may do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SteeringRow {
     /// The name of the device that wrote the record; `None` if unknown.
     pub device: Option<String>,
@@ -703,12 +736,14 @@ pub struct SteeringRow {
 
 /// The common part of both sides before the fork point.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct DiffPrefix {
     pub records: u64,
     pub messages: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct DiffStats {
     pub same: u64,
     pub changed: u64,
@@ -717,6 +752,7 @@ pub struct DiffStats {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct DiffRow {
     pub i: u64,
     /// `same`, `changed`, `left`, `right`.
@@ -728,6 +764,7 @@ pub struct DiffRow {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct DiffWords {
     pub left: String,
     pub right: String,
@@ -737,6 +774,7 @@ pub struct DiffWords {
 
 /// A page of the common part of both sides.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct DiffCommon {
     /// The number of all its messages.
     pub total: u64,
@@ -746,6 +784,7 @@ pub struct DiffCommon {
 
 /// A step that the engine would take, or that is waiting.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct StepRow {
     pub session: String,
     pub tool: String,
@@ -756,6 +795,7 @@ pub struct StepRow {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct HistoryRow {
     pub at: String,
     pub device: String,
@@ -771,15 +811,18 @@ pub struct HistoryRow {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Exported {
     /// The written files, or the text itself if no directory was given.
     pub files: Vec<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub text: Option<String>,
 }
 
 /// A journal segment of a session.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SegmentRow {
     pub device: String,
     pub lane: String,
@@ -791,6 +834,7 @@ pub struct SegmentRow {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Check {
     pub name: String,
     pub state: CheckState,
@@ -799,6 +843,7 @@ pub struct Check {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Doctor {
     pub checks: Vec<Check>,
     /// Each session that does not sync, and the reason.
@@ -816,6 +861,7 @@ pub struct Doctor {
 
 /// A path in a tool's store that does not sync.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct LeftOut {
     pub tool: String,
     pub path: PathBuf,
@@ -825,6 +871,7 @@ pub struct LeftOut {
 
 /// A conflict copy in a tool's store.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct CopyRow {
     pub tool: String,
     pub session: String,
@@ -838,6 +885,7 @@ pub struct CopyRow {
 
 /// The result for the conflict copies.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct TakenIn {
     pub taken: Vec<TakenRow>,
     pub left: Vec<LeftRow>,
@@ -845,6 +893,7 @@ pub struct TakenIn {
 
 /// An ingested copy: its lines are in the vault, and the copy was moved.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct TakenRow {
     pub tool: String,
     pub session: String,
@@ -857,6 +906,7 @@ pub struct TakenRow {
 
 /// A copy that stays in place.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct LeftRow {
     pub tool: String,
     pub session: String,
@@ -865,6 +915,7 @@ pub struct LeftRow {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Done {
     pub done: bool,
     pub message: String,

@@ -8,7 +8,7 @@ use crate::api::types::{
     ApiError, ExportFormat, Exported, Message, PartBody, SessionRow, Shown, ShownDoc,
 };
 use crate::merge::{Decided, branches, divide};
-use crate::session::{ChainId, DocKind, DocName, Edge, SessionKey, harmless, harmless_line};
+use crate::session::{ChainId, DocKind, DocName, Edge, Role, SessionKey, harmless, harmless_line};
 use crate::vault::journal::JournalReader;
 use std::path::{Path, PathBuf};
 
@@ -215,11 +215,11 @@ fn markdown(shown: &Shown) -> String {
         escaped(&row.updated)
     );
     for message in &shown.messages {
-        let who = match message.role.as_str() {
-            "user" => "You",
-            "assistant" => "Assistant",
-            "tool" => "Tool",
-            "steering" => "Changed",
+        let who = match message.role {
+            Role::User => "You",
+            Role::Assistant => "Assistant",
+            Role::Tool => "Tool",
+            Role::Steering => "Changed",
             _ => "System",
         };
         let device = message

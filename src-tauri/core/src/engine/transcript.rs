@@ -10,7 +10,7 @@ use crate::api::types::{ApiError, Message, PartBody};
 use crate::merge::transcript::{ParsedMessage, Piece, Reader, beginning, said_in};
 use crate::parallel;
 use crate::session::chain::lines_of;
-use crate::session::{ChainId, DocName, Edge, SessionKey, records};
+use crate::session::{ChainId, DocName, Edge, Role, SessionKey, records};
 use crate::tools::{Records, Steer};
 use crate::vault::journal;
 use std::collections::BTreeMap;
@@ -437,7 +437,7 @@ fn changed(words: &str, device: Option<String>) -> Message {
 
 fn steering(words: &str) -> ParsedMessage<'_> {
     ParsedMessage {
-        role: "steering",
+        role: Role::Steering,
         at: None,
         id: None,
         pieces: vec![Piece::new("text", words)],
@@ -456,7 +456,7 @@ fn said_at(line: &[u8], reader: Reader) -> Vec<Range<u32>> {
 pub fn message(said: &ParsedMessage<'_>, device: Option<String>) -> Message {
     let most = |piece: &Piece<'_>| if piece.kind == "text" { TEXT } else { FOLDED };
     Message {
-        role: said.role.into(),
+        role: said.role,
         text: said.text(),
         at: said.at.map(str::to_owned),
         device,

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 /// The user's decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// Keep both branches, each as a session of its own.

@@ -3,6 +3,7 @@
 
 use super::transcript::{ParsedMessage, Part, Reader, said_in};
 use crate::parallel;
+use crate::session::Role;
 use crate::session::chain::lines_of;
 use crate::session::records::{Record, records};
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,7 @@ const MOST_WORDS: usize = 64 << 10;
 
 /// A message of a branch. The body is not copied; `line` says where to find it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Msg {
     /// Equal keys mean equal messages.
     pub key: String,
@@ -28,7 +30,7 @@ pub struct Msg {
     pub line: u64,
     pub off: u64,
     pub len: u64,
-    pub role: String,
+    pub role: Role,
     pub at: Option<String>,
     /// The first 200 characters.
     pub preview: String,
@@ -39,10 +41,12 @@ pub struct Msg {
     pub pieces: Vec<Part>,
     /// The name of the device that wrote the message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub device: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     Same,
@@ -63,6 +67,7 @@ pub struct Row {
 
 /// A stretch of text that is on this side only or on both; in UTF-16 units, as web pages count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Span {
     pub left: bool,
     pub from: u64,
@@ -105,7 +110,7 @@ fn message(record: &Record, reader: Reader) -> Option<Msg> {
         line: 0,
         off: record.range.start as u64,
         len: record.range.len() as u64,
-        role: message.role.into(),
+        role: message.role,
         at: message.at.map(str::to_owned),
         preview: message.text().chars().take(PREVIEW).collect(),
         parts: message
@@ -121,7 +126,7 @@ fn message(record: &Record, reader: Reader) -> Option<Msg> {
 /// A key that is equal for messages with the same content.
 pub fn fingerprint(message: &ParsedMessage<'_>) -> String {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(message.role.as_bytes());
+    hasher.update(message.role.as_str().as_bytes());
     for piece in &message.pieces {
         for word in [piece.kind, piece.name.unwrap_or_default(), &piece.body] {
             hasher

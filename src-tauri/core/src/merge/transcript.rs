@@ -3,7 +3,7 @@
 //! the parts from here.
 
 use crate::session::chain::lines_of;
-use crate::session::{gap, records};
+use crate::session::{Role, gap, records};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -17,8 +17,7 @@ const TARGET: usize = 300;
 /// A message among a log's records.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParsedMessage<'a> {
-    /// `user`, `assistant`, `tool`, `system`.
-    pub role: &'static str,
+    pub role: Role,
     /// The time as the tool wrote it.
     pub at: Option<&'a str>,
     /// The record's own id, if it has one.
@@ -46,6 +45,7 @@ pub struct Piece<'a> {
 
 /// A piece as listed: the beginning of its body, and its length.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Part {
     pub kind: String,
     /// Length of the whole body.
@@ -53,18 +53,21 @@ pub struct Part {
     /// The beginning of the body; empty for an image.
     pub text: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub target: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_error: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub media: Option<String>,
 }
 
 impl<'a> ParsedMessage<'a> {
     /// A message of these pieces, with the record's own time and id.
-    pub fn of(record: &'a Value, role: &'static str, pieces: Vec<Piece<'a>>) -> Option<Self> {
+    pub fn of(record: &'a Value, role: Role, pieces: Vec<Piece<'a>>) -> Option<Self> {
         let text_at = |name: &str| record.get(name).and_then(Value::as_str);
         let found = Self {
             role,
@@ -189,11 +192,11 @@ pub fn said(record: &Value) -> Option<ParsedMessage<'_>> {
     let pieces = pieces_of(inner.get("content")?);
     let answers = pieces.iter().any(|piece| piece.kind == "tool_result");
     let role = match inner.get("role").and_then(Value::as_str)? {
-        _ if answers => "tool",
-        "user" | "human" => "user",
-        "assistant" | "model" => "assistant",
-        "tool" | "function" => "tool",
-        _ => "system",
+        _ if answers => Role::Tool,
+        "user" | "human" => Role::User,
+        "assistant" | "model" => Role::Assistant,
+        "tool" | "function" => Role::Tool,
+        _ => Role::System,
     };
     ParsedMessage::of(record, role, pieces)
 }
@@ -316,7 +319,7 @@ pub fn said_in(record: &Value, reader: Reader) -> Option<ParsedMessage<'_>> {
             "record of {bytes} bytes, too large to be carried; it is on the device that wrote it"
         );
         return Some(ParsedMessage {
-            role: "system",
+            role: Role::System,
             at: None,
             id: None,
             pieces: vec![Piece::new("text", words)],
@@ -331,7 +334,7 @@ pub fn said_in(record: &Value, reader: Reader) -> Option<ParsedMessage<'_>> {
             Some(said)
         }
         None => Some(ParsedMessage {
-            role: "system",
+            role: Role::System,
             at: None,
             id: None,
             pieces: vec![unreadable(bytes)],
@@ -401,15 +404,15 @@ mod tests {
         messages(log.as_bytes(), said, |said| {
             found.push((said.role, said.text(), said.id.map(str::to_owned)))
         });
-        let first = ("user", "hello".to_owned(), Some("u1".to_owned()));
-        let damaged = ("system", "unreadable record, 8 bytes".into(), None);
+        let first = (Role::User, "hello".to_owned(), Some("u1".to_owned()));
+        let damaged = (Role::System, "unreadable record, 8 bytes".into(), None);
         assert_eq!(
             found,
             [
                 first,
                 damaged,
-                ("tool", "42".into(), None),
-                ("assistant", "hi".into(), None)
+                (Role::Tool, "42".into(), None),
+                (Role::Assistant, "hi".into(), None)
             ]
         );
     }
@@ -423,15 +426,15 @@ mod tests {
             found
         };
         let cut = br#"{"message":{"role":"user","content":"Hello wor"#;
-        assert_eq!(said_of(cut), [("user", "Hello wor".to_owned())]);
+        assert_eq!(said_of(cut), [(Role::User, "Hello wor".to_owned())]);
         let broken = br#"{"message":{"role":"user","content":"Hello" and more"#;
         assert_eq!(
             said_of(broken),
-            [("user", "Hello\nunreadable record, 8 bytes".to_owned())]
+            [(Role::User, "Hello\nunreadable record, 8 bytes".to_owned())]
         );
         assert_eq!(
             said_of(b"{\"message\":{\"ro"),
-            [("system", "unreadable record, 15 bytes".to_owned())]
+            [(Role::System, "unreadable record, 15 bytes".to_owned())]
         );
     }
 

@@ -20,7 +20,7 @@ pub use harmless::{harmless, harmless_json, harmless_line};
 pub use ids::{DeviceId, DocName, ProjectKey, SessionId, SessionKey, ToolId};
 pub use problem::Problem;
 pub use project::Project;
-pub use states::{HistoryKind, Reason, SessionState, SplitState, Tier};
+pub use states::{HistoryKind, Reason, Role, SessionState, SplitState, Tier};
 pub use time::{Hlc, Millis};
 pub use trie::{Edge, Line, LineSource, Replaced, Source, Spot, Trie};
 

@@ -136,6 +136,19 @@ words! {
 }
 
 words! {
+    /// Who speaks in a message.
+    Role {
+        User,
+        Assistant,
+        /// A tool answers.
+        Tool,
+        System,
+        /// No message: a record changed what the tool may do.
+        Steering,
+    }
+}
+
+words! {
     /// How a split can be handled.
     Tier {
         /// The branches can be united without a doubt.
@@ -208,6 +221,7 @@ mod tests {
         check::<SessionState>();
         check::<Reason>();
         check::<HistoryKind>();
+        check::<Role>();
         check::<Tier>();
         for tier in Tier::VARIANTS {
             assert_eq!(SplitState::parse(tier.as_str()), SplitState::Open(*tier));

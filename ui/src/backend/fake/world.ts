@@ -5,10 +5,12 @@ import type {
   Devices,
   Doctor,
   ForgottenRow,
+  HistoryKind,
   HistoryRow,
   LiveSession,
   PairedDevice,
   ProjectRow,
+  Reason,
   SessionRow,
   SplitRow,
   Status,
@@ -169,6 +171,7 @@ function baseStatus(device: string, _at: At): Status {
     syncthing: {
       state: "running",
       version: "v1.29.5",
+      program: "/usr/bin/syncthing",
       pid: 4242,
       addresses: ["tcp://192.168.1.20:22000"],
       message: null,
@@ -191,7 +194,7 @@ const live = (at: At, device = "laptop", seconds = 12): LiveSession => ({
   seen: at(seconds),
 });
 
-const waitingRow = (n: number, code: string, why: string, hint: string) => ({
+const waitingRow = (n: number, code: Reason, why: string, hint: string) => ({
   session: sessionId(n),
   tool: n % 2 ? "codex" : "claude-code",
   title: TITLES[n % TITLES.length]!,
@@ -657,7 +660,7 @@ function sessions(name: StateName, n: number, at: At): SessionRow[] {
 }
 
 function history(at: At): HistoryRow[] {
-  const whats = ["recorded", "arrived", "checked_out", "recorded", "arrived", "recorded"];
+  const whats: HistoryKind[] = ["recorded", "arrived", "checked_out", "recorded", "arrived", "recorded"];
   return Array.from({ length: 24 }, (_, i) => ({
     at: at(40 + i * i * 190),
     device: whats[i % 6] === "recorded" ? "desk" : i % 5 === 4 ? "studio" : "laptop",

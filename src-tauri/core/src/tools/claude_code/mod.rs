@@ -39,7 +39,7 @@ use crate::formats::listed::Listed;
 use crate::formats::{guarded, process};
 use crate::merge::transcript::{self, ParsedMessage, Piece};
 use crate::opener;
-use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId, copied_from};
+use crate::session::{DocKind, DocName, Millis, Problem, Role, SessionId, ToolId, copied_from};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -932,18 +932,18 @@ fn said(record: &Value) -> Option<ParsedMessage<'_>> {
             .get("content")
             .and_then(Value::as_str)
             .unwrap_or_default();
-        return ParsedMessage::of(record, "system", vec![Piece::new("compaction", words)]);
+        return ParsedMessage::of(record, Role::System, vec![Piece::new("compaction", words)]);
     }
     let mut said = transcript::said(record)?;
     if is("isCompactSummary") {
         let summary = said.text();
         said = ParsedMessage {
-            role: "system",
+            role: Role::System,
             pieces: vec![Piece::new("compaction", summary)],
             ..said
         };
     } else if is("isMeta") {
-        said.role = "system";
+        said.role = Role::System;
     }
     Some(said)
 }

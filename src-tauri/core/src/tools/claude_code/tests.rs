@@ -6,7 +6,13 @@ use super::*;
 fn a_compaction_is_marked_and_what_the_tool_slips_in_is_not_the_users() {
     let kinds = |text: &str| {
         let record: Value = serde_json::from_str(text).expect("a record");
-        said(&record).map(|said| (said.role, said.pieces[0].kind.to_owned(), said.text()))
+        said(&record).map(|said| {
+            (
+                said.role.as_str(),
+                said.pieces[0].kind.to_owned(),
+                said.text(),
+            )
+        })
     };
     let found = |role, kind: &str, text: &str| Some((role, kind.to_owned(), text.to_owned()));
     let boundary = r#"{"type":"system","subtype":"compact_boundary","content":"Conversation compacted","uuid":"u"}"#;

@@ -1,6 +1,7 @@
 //! The records of a session or a task, for display and comparison.
 
 use super::*;
+use crate::session::Role;
 
 /// Fields that hold this device's values.
 pub(super) fn device_fields(doc: &DocName) -> &'static [&'static str] {
@@ -65,7 +66,7 @@ pub(super) fn said(record: &Value) -> Option<ParsedMessage<'_>> {
         .retain(|piece| piece.kind != "text" || !piece.body.starts_with("<environment_details>"));
     for piece in &mut said.pieces {
         if let (true, Cow::Borrowed(text)) =
-            (piece.kind == "text" && said.role == "user", &piece.body)
+            (piece.kind == "text" && said.role == Role::User, &piece.body)
         {
             piece.body = unwrapped(text).into();
         }

@@ -272,7 +272,7 @@ fn messages_are_shown_without_what_is_around_them() {
     let show = |record: Value| {
         said(&record).map(|said| {
             (
-                said.role,
+                said.role.as_str(),
                 said.pieces[0].part(99).kind,
                 said.pieces[0].is_error,
                 said.text(),

@@ -30,7 +30,9 @@ use crate::formats::jsonl::{self, is_uuid, text};
 use crate::formats::steering::Marks;
 use crate::merge::transcript::{self, ParsedMessage, Piece, pieces_of, target_in};
 use crate::opener;
-use crate::session::{Base, DocKind, DocName, Millis, Problem, SessionId, ToolId, copied_from};
+use crate::session::{
+    Base, DocKind, DocName, Millis, Problem, Role, SessionId, ToolId, copied_from,
+};
 use memchr::memmem;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -761,13 +763,13 @@ fn said(record: &Value) -> Option<ParsedMessage<'_>> {
                 .get("message")
                 .and_then(Value::as_str)
                 .unwrap_or_default();
-            return ParsedMessage::of(record, "system", vec![Piece::new("compaction", words)]);
+            return ParsedMessage::of(record, Role::System, vec![Piece::new("compaction", words)]);
         }
         _ if record.get("payload").is_some() => return None,
         _ => record,
     };
     let field = |name: &str| item.get(name).and_then(Value::as_str);
-    let called = |piece| ParsedMessage::of(record, "assistant", vec![piece]);
+    let called = |piece| ParsedMessage::of(record, Role::Assistant, vec![piece]);
     match field("type")? {
         "function_call" => {
             let input = field("arguments").unwrap_or_default();
@@ -798,7 +800,7 @@ fn said(record: &Value) -> Option<ParsedMessage<'_>> {
             ))
         }
         "function_call_output" | "custom_tool_call_output" => {
-            ParsedMessage::of(record, "tool", result_of(item.get("output")?))
+            ParsedMessage::of(record, Role::Tool, result_of(item.get("output")?))
         }
         "reasoning" => {
             let parts = |name: &str| item.get(name).map(pieces_of).unwrap_or_default();
@@ -812,7 +814,7 @@ fn said(record: &Value) -> Option<ParsedMessage<'_>> {
                 .collect::<Vec<_>>()
                 .join("\n\n");
             (!words.is_empty()).then(|| {
-                ParsedMessage::of(record, "assistant", vec![Piece::new("thinking", words)])
+                ParsedMessage::of(record, Role::Assistant, vec![Piece::new("thinking", words)])
             })?
         }
         _ => transcript::said(record),

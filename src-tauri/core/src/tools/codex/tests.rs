@@ -11,7 +11,7 @@ fn items_are_told_apart_and_events_are_not_said_twice() {
         .expect("a record");
         said(&record).map(|said| {
             (
-                said.role,
+                said.role.as_str(),
                 said.pieces[0].part(9).kind,
                 said.pieces[0].is_error,
                 said.text(),

@@ -42,7 +42,7 @@ use crate::formats::{fields, files};
 use crate::merge::snapshots::Judged;
 use crate::merge::transcript::{self, ParsedMessage, Piece, target_in};
 use crate::opener;
-use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId, records};
+use crate::session::{DocKind, DocName, Millis, Problem, Role, SessionId, ToolId, records};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -930,9 +930,9 @@ fn damaged_records(content: &[u8]) -> Vec<Value> {
 
 fn said(record: &Value) -> Option<ParsedMessage<'_>> {
     let role = match record.pointer("/info/role")?.as_str()? {
-        "user" => "user",
-        "assistant" => "assistant",
-        _ => "system",
+        "user" => Role::User,
+        "assistant" => Role::Assistant,
+        _ => Role::System,
     };
     let parts = record.get("parts")?.as_array()?;
     ParsedMessage::of(record, role, parts.iter().flat_map(pieces).collect())

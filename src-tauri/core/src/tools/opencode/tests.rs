@@ -418,7 +418,7 @@ fn what_was_said() {
         ]
     );
     assert_eq!(
-        (said[0].role, said[0].at, said[0].id),
+        (said[0].role.as_str(), said[0].at, said[0].id),
         ("user", Some("1970-01-01T00:00:00.001Z"), Some("msg_1"))
     );
     assert_eq!(said[1].text(), "Hm\n[read] /a/parser.rs\nfn parse() {}");

@@ -1,0 +1,862 @@
+// Made from the types in src-tauri/core/src/api by `cargo xtask docs`; not written by hand.
+
+/**
+ * The user's decision.
+ */
+export type Action = "keep-both" | "keep-left" | "keep-right" | "stitch" | "branches" | "undo";
+
+/**
+ * A failed command. `code` is stable; `message` says what failed, `hint` what to do next.
+ */
+export type ApiError = { code: string, message: string, hint: string, };
+
+export type Approval = { id: string, 
+/**
+ * Approvals given on that device apply here, too.
+ */
+follow: boolean, 
+/**
+ * The device that forwarded the approval; `null` if it was given here.
+ */
+via: string | null, };
+
+export type AskingDevice = { id: string, 
+/**
+ * Chosen by the device itself.
+ */
+name: string, address: string, 
+/**
+ * The device has proved that this device's code was entered on it.
+ */
+has_code: boolean, 
+/**
+ * The device asks to compare digits.
+ */
+compares: boolean, };
+
+export type BranchRow = { 
+/**
+ * The chain id of its tip, in the doc that diverged.
+ */
+branch: string, 
+/**
+ * The session that holds the branch in the tool: the session itself, or a fork. Empty until
+ * the user has chosen (tier C).
+ */
+session: string, 
+/**
+ * That session's title.
+ */
+title: string, device: string, updated: string, 
+/**
+ * Records after the common part.
+ */
+records: number, here: boolean, };
+
+export type Check = { name: string, state: CheckState, message: string, hint: string, };
+
+/**
+ * What a check of `roam doctor` found.
+ */
+export type CheckState = "ok" | "note" | "problem";
+
+export type Choice = { id: Action, enabled: boolean, consequence: string, };
+
+/**
+ * The contents of a pairing code.
+ */
+export type Code = { id: string, name: string, 
+/**
+ * The code carries a secret, which proves the two devices to each other. Without a secret,
+ * digits are compared.
+ */
+proves: boolean, 
+/**
+ * The other device has proved to know this device's code: pairing lets the other device in.
+ */
+has_code: boolean, paired: boolean, };
+
+/**
+ * A conflict copy in a tool's store.
+ */
+export type CopyRow = { tool: string, session: string, path: string, lines: number, 
+/**
+ * Lines that the session's own file does not have.
+ */
+new: number, 
+/**
+ * The session is open, by whom; the copy is not ingested meanwhile.
+ */
+open: string | null, };
+
+export type Device = { id: string, name: string, 
+/**
+ * `session-roam:1?id=…&name=…&addr=…&key=…`, with a secret that is valid for one pairing.
+ */
+code: string, 
+/**
+ * RFC 3339: the code's expiry. A new code is shown before that.
+ */
+code_until: string, addresses: Array<string>, };
+
+export type Devices = { paired: Array<PairedDevice>, asking: Array<AskingDevice>, proposed: Array<ProposedDevice>, 
+/**
+ * The number of pairing requests that are not listed, since the list is limited.
+ */
+more_asking: number, 
+/**
+ * Devices on the same network that run Syncthing and are in none of the other lists.
+ * Announcements prove nothing: the digits must be the same on both screens before a device is
+ * paired.
+ */
+nearby: Array<NearbyDevice>, 
+/**
+ * Why no devices can be discovered there, if so.
+ */
+nearby_off: string | null, 
+/**
+ * What the device list records of the devices approved here.
+ */
+approvals: Array<Approval>, 
+/**
+ * Revoked devices.
+ */
+revoked: Array<RevokedDevice>, };
+
+/**
+ * The two branches of a split, aligned. `rows` is one page of `total`.
+ */
+export type Diff = { session: string, tool: string, title: string, 
+/**
+ * The doc that diverged.
+ */
+doc: string, class: Tier, reason: string, left: DiffSide, right: DiffSide, prefix: DiffPrefix, stats: DiffStats, total: number, rows: Array<DiffRow>, 
+/**
+ * Only if requested.
+ */
+choices: Array<Choice>, };
+
+/**
+ * A page of the common part of both sides.
+ */
+export type DiffCommon = { 
+/**
+ * The number of all its messages.
+ */
+total: number, from: number, messages: Array<Message>, };
+
+/**
+ * The common part of both sides before the fork point.
+ */
+export type DiffPrefix = { records: number, messages: number, };
+
+export type DiffRow = { i: number, 
+/**
+ * `same`, `changed`, `left`, `right`.
+ */
+kind: Kind, left: Msg | null, right: Msg | null, 
+/**
+ * How similar the two are, 0 to 1.
+ */
+alike: number, };
+
+export type DiffSide = { device: string, 
+/**
+ * The chain id of its tip.
+ */
+branch: string, 
+/**
+ * After the common part.
+ */
+records: number, bytes: number, messages: number, first: string | null, last: string | null, 
+/**
+ * Changes of what the tool may do, in the order of the records, the first [`MOST_CHANGES`];
+ * empty unless choices were requested.
+ */
+changes: Array<SteeringRow>, 
+/**
+ * The number of all changes.
+ */
+n_changes: number, };
+
+export type DiffStats = { same: number, changed: number, left: number, right: number, };
+
+export type DiffWords = { left: string, right: string, 
+/**
+ * Empty if the texts are too long to compare.
+ */
+spans: Array<Span>, };
+
+export type Doctor = { checks: Array<Check>, 
+/**
+ * Each session that does not sync, and the reason.
+ */
+not_carried: Array<Waiting>, 
+/**
+ * Tool, level and the known versions.
+ */
+tools: Array<ToolRow>, 
+/**
+ * Conflict copies of sessions in the tools' stores.
+ */
+copies: Array<CopyRow>, 
+/**
+ * Paths in the tools' stores that do not sync, the first ones of each reason; the check `left
+ * out` counts them all.
+ */
+left_out: Array<LeftOut>, };
+
+export type Done = { done: boolean, message: string, };
+
+/**
+ * What the engine does.
+ */
+export type EngineState = "running" | "paused" | "importing" | "stopping" | "stopped";
+
+export type ExportFormat = "markdown" | "json" | "native";
+
+export type Exported = { 
+/**
+ * The written files, or the text itself if no directory was given.
+ */
+files: Array<string>, text?: string, };
+
+/**
+ * The effect of forgetting a session.
+ */
+export type ForgetPreview = { 
+/**
+ * The session first, then its versions that became sessions of their own: all are forgotten
+ * together.
+ */
+sessions: Array<SessionRow>, 
+/**
+ * The devices that will remove the session.
+ */
+devices: Array<string>, 
+/**
+ * Devices that may have the session and cannot be notified: revoked, or no longer paired.
+ */
+cannot_be_told: Array<string>, 
+/**
+ * Minutes during which `undo` restores the session.
+ */
+minutes: number, };
+
+/**
+ * A forgotten session.
+ */
+export type ForgottenRow = { 
+/**
+ * `<tool>/<hash>`: the only name that is kept.
+ */
+key: string, tool: string, 
+/**
+ * Its id and title, on the device that forgets it and only as long as `undo` is possible.
+ */
+session?: string, title?: string, 
+/**
+ * The devices that forgot the session.
+ */
+by: Array<string>, at: string, 
+/**
+ * The deadline for `undo`.
+ */
+undo_until?: string, 
+/**
+ * The guard holds the session here, and nothing was removed.
+ */
+held: boolean, receipts: Array<ReceiptRow>, };
+
+export type Held = { 
+/**
+ * The argument for `roam release`.
+ */
+what: string, code: HoldReason, message: string, hint: string, };
+
+/**
+ * What happened to a session: a row of the history.
+ */
+export type HistoryKind = "recorded" | "arrived" | "checked_out" | "forked" | "united" | "taken_out" | "taken_back" | "moved" | "recognised" | "keep-both" | "keep-left" | "keep-right" | "stitch" | "branches" | "undo" | "forgotten" | "removed";
+
+export type HistoryRow = { at: string, device: string, 
+/**
+ * The session's current title.
+ */
+title: string, what: HistoryKind, session: string, tool: string, doc: string, bytes: number, lines: number, };
+
+/**
+ * Why something needs the user's word before it continues.
+ */
+export type HoldReason = "tool_emptied" | "mass_change" | "rewritten" | "steered" | "vault_lost" | "mass_forget" | "needed";
+
+export type Kind = "same" | "changed" | "left" | "right";
+
+/**
+ * A path in a tool's store that does not sync.
+ */
+export type LeftOut = { tool: string, path: string, code: LeftOutReason, why: string, };
+
+/**
+ * Why something in a tool's store is not carried.
+ */
+export type LeftOutReason = "link" | "name" | "kind" | "too_deep" | "unreadable" | "copy" | "not_downloaded";
+
+/**
+ * A copy that stays in place.
+ */
+export type LeftRow = { tool: string, session: string, path: string, why: string, };
+
+/**
+ * The support for a tool's sessions; each level includes those before it.
+ */
+export type Level = "see" | "carry" | "resume" | "merge";
+
+export type LiveSession = { session: string, tool: string, title: string, project: string, 
+/**
+ * The name of the device on which the session is open.
+ */
+device: string, here: boolean, 
+/**
+ * RFC 3339: the time of the last such report.
+ */
+seen: string, };
+
+export type Message = { role: Role, text: string, at: string | null, device: string | null, 
+/**
+ * The parts of the message.
+ */
+parts: Array<Part>, };
+
+export type Moving = { 
+/**
+ * Sessions of the first import: done and total. Both 0 if there is none.
+ */
+import_done: number, import_total: number, import_bytes: number, 
+/**
+ * Sessions in the queue.
+ */
+queued: number, 
+/**
+ * Bytes that other devices still need from here, and that this device needs from them.
+ */
+out_bytes: number, in_bytes: number, };
+
+/**
+ * A message of a branch. The body is not copied; `line` says where to find it.
+ */
+export type Msg = { 
+/**
+ * Equal keys mean equal messages.
+ */
+key: string, 
+/**
+ * The line of the branch after the common part, from 0; `off` and `len` in bytes of that part.
+ */
+line: number, off: number, len: number, role: Role, at: string | null, 
+/**
+ * The first 200 characters.
+ */
+preview: string, 
+/**
+ * The kinds of its parts, with sizes in bytes.
+ */
+parts: Array<[string, number]>, 
+/**
+ * The same parts with names and beginnings. Empty for plain text: `preview` has its beginning.
+ */
+pieces: Array<Part>, 
+/**
+ * The name of the device that wrote the message.
+ */
+device?: string, };
+
+export type NearbyDevice = { id: string, 
+/**
+ * The device's earlier name here; Syncthing does not report names.
+ */
+name: string | null, addresses: Array<string>, };
+
+export type PairedDevice = { id: string, name: string, connected: boolean, 
+/**
+ * RFC 3339, `null` if never.
+ */
+last_seen: string | null, addresses: Array<string>, 
+/**
+ * Six digits while both screens show them for comparison; empty otherwise.
+ */
+digits: string, 
+/**
+ * The pairing is complete on this side: nothing is shared before that.
+ */
+confirmed: boolean, state: PairedState, 
+/**
+ * The share of this device's data that the other device has, 0 to 100.
+ */
+in_step: number, };
+
+/**
+ * How far the pairing with a listed device is.
+ */
+export type PairedState = "paired" | "asked" | "comparing" | "ended";
+
+/**
+ * The answer to `pair` and `accept`.
+ */
+export type Pairing = { id: string, name: string, digits: string, state: PairingState, };
+
+/**
+ * What asking for a pairing led to.
+ */
+export type PairingState = "asked" | "comparing" | "paired" | "already_paired";
+
+/**
+ * A piece as listed: the beginning of its body, and its length.
+ */
+export type Part = { kind: string, 
+/**
+ * Length of the whole body.
+ */
+bytes: number, 
+/**
+ * The beginning of the body; empty for an image.
+ */
+text: string, name?: string, target?: string, is_error?: boolean, media?: string, };
+
+/**
+ * One whole part of a message.
+ */
+export type PartBody = { kind: string, bytes: number, 
+/**
+ * Empty for a picture.
+ */
+text: string, 
+/**
+ * For a picture: its media type, and its bytes in base64 if the picture can be displayed.
+ */
+media: string | null, data: string | null, 
+/**
+ * False if the part is too long to be returned, or a picture that cannot be displayed safely.
+ */
+whole: boolean, };
+
+/**
+ * A problem in the user's words. Scripts and the window match on `code`; the texts may change.
+ */
+export type Problem = { 
+/**
+ * Stable, like `journal_changed`.
+ */
+code: string, 
+/**
+ * A full sentence: what is wrong and where.
+ */
+message: string, 
+/**
+ * What to do next.
+ */
+hint: string, };
+
+export type ProjectRow = { key: string, 
+/**
+ * The project's names: the directory's and the remote's.
+ */
+names: Array<string>, places: Array<string>, sessions: number, excluded: boolean, tools: Array<string>, };
+
+export type ProposedDevice = { id: string, name: string, 
+/**
+ * The paired device that knows this device.
+ */
+by: string, };
+
+/**
+ * Why a session is not simply [`SessionState::Here`], or which part of it is not carried.
+ */
+export type Reason = "live" | "just_written" | "no_place" | "place_refused" | "parent" | "unwritable" | "tool_off" | "excluded" | "paused" | "unknown_shape" | "taken_back" | "store_off" | "store_gone" | "left_out" | "tool_emptied" | "rewritten" | "steered" | "split" | "deleted_here" | "arriving" | "put_away";
+
+/**
+ * The result on one device.
+ */
+export type ReceiptRow = { device: string, state: ReceiptState, 
+/**
+ * The reason, if there is one.
+ */
+why?: string, at?: string, };
+
+/**
+ * What became of a forgotten session on a device.
+ */
+export type ReceiptState = "waiting" | "removed" | "in_store" | "removing" | "held" | "cannot_be_told";
+
+/**
+ * A note before resuming.
+ */
+export type Remark = { 
+/**
+ * `open_here`, `live`, `split`, `waiting`, `held`, `first` (a command of the tool that comes
+ * first); about the checkout: `branch`, `commit_missing`, `commit_beside`, `changed`.
+ */
+code: string, message: string, };
+
+/**
+ * Every command. The socket, the tray app and the command line share this list.
+ */
+export type Request = { "cmd": "status" } | { "cmd": "doctor" } | { "cmd": "take_in" } | { "cmd": "device" } | { "cmd": "devices" } | { "cmd": "read_code", code: string, } | { "cmd": "pair", code: string, } | { "cmd": "accept", id: string, 
+/**
+ * The digits on its screen, if the digits are the proof.
+ */
+digits?: string, } | { "cmd": "dismiss", id: string, } | { "cmd": "rename", id: string | null, name: string, } | { "cmd": "approve", id: string, } | { "cmd": "revoke", id: string, since: string | null, dry: boolean, } | { "cmd": "follow", id: string, on: boolean, } | { "cmd": "unpair", id: string, } | { "cmd": "tools" } | { "cmd": "tool_switch", tool: string, on: boolean, } | { "cmd": "store_switch", tool: string, dir: string, on: boolean, } | { "cmd": "stores_said", vars: { [key in string]: string }, } | { "cmd": "projects" } | { "cmd": "project_map", key: string, dir: string, } | { "cmd": "project_exclude", key: string, excluded: boolean, } | { "cmd": "sessions", filter: SessionFilter, } | { "cmd": "show", session: string, 
+/**
+ * The first message of the page.
+ */
+from: number, 
+/**
+ * The number of messages, with long bodies truncated; without it all messages, whole.
+ */
+rows?: number, } | { "cmd": "show_part", session: string, message: number, part: number, } | { "cmd": "resume", session: string, } | { "cmd": "splits" } | { "cmd": "resolve", session: string, 
+/**
+ * `keep-both`, `keep-left`, `keep-right`, `stitch`, `branches`.
+ */
+choice: string, 
+/**
+ * The second branch, if there are several: the start of its id, its session or its device.
+ */
+branch: string | null, 
+/**
+ * The branch where one session of both branches continues.
+ */
+active: Side | null, } | { "cmd": "undo", session: string | null, } | { "cmd": "diff", session: string, 
+/**
+ * As in `Resolve`.
+ */
+branch: string | null, from: number, rows: number, 
+/**
+ * Includes the possible choices with the first page. These require both branches to be
+ * read whole, so a window requests them once its rows are loaded.
+ */
+choices: boolean, } | { "cmd": "diff_words", session: string, branch: string | null, row: number, } | { "cmd": "diff_part", session: string, branch: string | null, row: number, side: Side, part: number, } | { "cmd": "diff_common", session: string, branch: string | null, from: number, rows: number, } | { "cmd": "diff_common_part", session: string, branch: string | null, message: number, part: number, } | { "cmd": "plan" } | { "cmd": "history", session: string | null, } | { "cmd": "export", session: string, format: ExportFormat, dir: string | null, } | { "cmd": "journal", session: string, } | { "cmd": "restore", session: string, } | { "cmd": "forget_preview", session: string, } | { "cmd": "forget", session: string, } | { "cmd": "forgotten" } | { "cmd": "release", what: string, } | { "cmd": "pause" } | { "cmd": "continue" } | { "cmd": "stop" };
+
+/**
+ * `roam resume --print`.
+ */
+export type Resume = { argv: Array<string>, cwd: string, env: { [key in string]: string }, unset: Array<string>, 
+/**
+ * Commands that must succeed first, in the same directory and environment.
+ */
+before?: Array<Array<string>>, 
+/**
+ * Notes before resuming: "live on desk, 12 s ago".
+ */
+notes: Array<string>, 
+/**
+ * The notes with codes.
+ */
+remarks: Array<Remark>, };
+
+/**
+ * The answer to `revoke`.
+ */
+export type RevokeAnswer = { id: string, name: string, 
+/**
+ * False if only a preview was requested.
+ */
+done: boolean, 
+/**
+ * Journals of the device that are here; their accepted part stays.
+ */
+journals: number, 
+/**
+ * Sessions from which something is taken out.
+ */
+cut: number, 
+/**
+ * Names of the devices that have not received the revocation: until then they still sync with
+ * the device.
+ */
+not_heard: Array<string>, };
+
+export type RevokedDevice = { id: string, name: string, 
+/**
+ * Names of the devices that revoked this one.
+ */
+by: Array<string>, 
+/**
+ * RFC 3339.
+ */
+at: string, 
+/**
+ * Later writes of the device are taken out; `null` if none are.
+ */
+since: string | null, 
+/**
+ * Names of the devices that have not received the revocation yet.
+ */
+not_heard: Array<string>, };
+
+/**
+ * Who speaks in a message.
+ */
+export type Role = "user" | "assistant" | "tool" | "system" | "steering";
+
+/**
+ * A journal segment of a session.
+ */
+export type SegmentRow = { device: string, lane: string, path: string, bytes: number, frames: number, lines: number, state: SegmentState, };
+
+/**
+ * What a segment file of a journal is.
+ */
+export type SegmentState = "whole" | "torn" | "quarantined";
+
+export type SessionFilter = { tool?: string, project?: string, device?: string, 
+/**
+ * The most sessions, latest first; 50,000 sessions are 17 MB.
+ */
+limit?: number, 
+/**
+ * Limits the list to this many of the newest sessions that another device added to.
+ */
+newest_of_others?: number, };
+
+export type SessionRow = { session: string, tool: string, project: string, title: string, 
+/**
+ * RFC 3339.
+ */
+updated: string, bytes: number, 
+/**
+ * Names of the devices that added to the session.
+ */
+devices: Array<string>, state: SessionState, 
+/**
+ * The main doc in this device's store.
+ */
+path?: string, 
+/**
+ * Why the session is not `here`, or which part does not sync, as text.
+ */
+why?: string, };
+
+/**
+ * Where a session stands on this device.
+ */
+export type SessionState = "here" | "waiting" | "elsewhere" | "split" | "held";
+
+/**
+ * `roam show`: a session with its docs and its messages.
+ */
+export type Shown = { cwd: string | null, docs: Array<ShownDoc>, 
+/**
+ * The number of all messages; `messages` may be a page that starts at message `from`.
+ */
+total: number, from: number, messages: Array<Message>, session: string, tool: string, project: string, title: string, 
+/**
+ * RFC 3339.
+ */
+updated: string, bytes: number, 
+/**
+ * Names of the devices that added to the session.
+ */
+devices: Array<string>, state: SessionState, 
+/**
+ * The main doc in this device's store.
+ */
+path?: string, 
+/**
+ * Why the session is not `here`, or which part does not sync, as text.
+ */
+why?: string, };
+
+export type ShownDoc = { doc: string, kind: string, bytes: number, lines: number, 
+/**
+ * The chain id of its tip: equal on two devices means equal bytes.
+ */
+tip: string, path?: string, };
+
+/**
+ * A side of a split: left is the branch that keeps the session's id.
+ */
+export type Side = "left" | "right";
+
+/**
+ * A stretch of text that is on this side only or on both; in UTF-16 units, as web pages count.
+ */
+export type Span = { left: boolean, from: number, to: number, changed: boolean, };
+
+export type SplitRow = { session: string, tool: string, title: string, project: string, tier: Tier, reason: string, branches: Array<BranchRow>, choices: Array<Choice>, };
+
+export type Status = { engine: EngineState, syncthing: SyncthingStatus, 
+/**
+ * What is being synced right now.
+ */
+moving: Moving, waiting: Array<Waiting>, held: Array<Held>, 
+/**
+ * The number of split sessions.
+ */
+splits: number, 
+/**
+ * Sessions that are open on a device right now.
+ */
+live: Array<LiveSession>, problems: Array<Problem>, sessions: number, device: string, paired: number, connected: number, 
+/**
+ * Duration of the last full scan that found no change; 0 before the first.
+ */
+cycle_ms: number, 
+/**
+ * Grows with every record, arrival or write: lists should be refreshed.
+ */
+happenings: number, 
+/**
+ * The number of pairing requests.
+ */
+asking: number, };
+
+/**
+ * A record that changed what the tool may do.
+ */
+export type SteeringRow = { 
+/**
+ * The name of the device that wrote the record; `None` if unknown.
+ */
+device: string | null, 
+/**
+ * For instance `approval policy → never`, at most 200 characters.
+ */
+text: string, };
+
+/**
+ * What `roam plan` would do about a session.
+ */
+export type StepKind = "record" | "checkout" | "wait" | "split" | "hold";
+
+/**
+ * A step that the engine would take, or that is waiting.
+ */
+export type StepRow = { session: string, tool: string, title: string, step: StepKind, what: string, bytes: number, };
+
+/**
+ * One of a tool's stores.
+ */
+export type StoreRow = { 
+/**
+ * The value of the tool's variable for this store.
+ */
+dir: string, on: boolean, 
+/**
+ * The store exists now.
+ */
+found: boolean, 
+/**
+ * How the store was found, as text.
+ */
+from: string, sessions: number, bytes: number, };
+
+/**
+ * Whether Syncthing runs.
+ */
+export type SyncthingState = "starting" | "running" | "restarting" | "missing" | "failed" | "stopped";
+
+export type SyncthingStatus = { state: SyncthingState, version: string | null, 
+/**
+ * The program that runs, unless the Syncthing is the user's own.
+ */
+program: string | null, pid: number | null, addresses: Array<string>, 
+/**
+ * The reason, if Syncthing does not run.
+ */
+message: string | null, };
+
+/**
+ * The result for the conflict copies.
+ */
+export type TakenIn = { taken: Array<TakenRow>, left: Array<LeftRow>, };
+
+/**
+ * An ingested copy: its lines are in the vault, and the copy was moved.
+ */
+export type TakenRow = { tool: string, session: string, 
+/**
+ * The old and the new path.
+ */
+path: string, to: string, 
+/**
+ * Lines that were in no journal before.
+ */
+lines: number, };
+
+/**
+ * How a split can be handled.
+ */
+export type Tier = "A" | "B" | "C";
+
+export type ToolRow = { tool: string, name: string, level: Level, 
+/**
+ * Why the level is below `merge`, or a remark.
+ */
+reason: string, 
+/**
+ * The versions whose shapes are known, as text.
+ */
+versions: string, 
+/**
+ * The store here has an unknown shape: `level` is lowered, and nothing is written.
+ */
+lowered: boolean, 
+/**
+ * The tool's store exists on this device.
+ */
+found: boolean, on: boolean, roots: Array<string>, sessions: number, bytes: number, 
+/**
+ * All stores of a tool that may have several.
+ */
+stores: Array<StoreRow>, };
+
+export type Waiting = { session: string, tool: string, title: string, project: string, code: Reason | null, why: string, hint: string, };
+
+/** The answer to each request, by its `cmd`. */
+export type Replies = {
+  status: Status;
+  doctor: Doctor;
+  take_in: TakenIn;
+  device: Device;
+  devices: Devices;
+  read_code: Code;
+  pair: Pairing;
+  accept: Pairing;
+  dismiss: Done;
+  rename: Done;
+  approve: Done;
+  revoke: RevokeAnswer;
+  follow: Done;
+  unpair: Done;
+  tools: Array<ToolRow>;
+  tool_switch: Done;
+  store_switch: Done;
+  stores_said: Done;
+  projects: Array<ProjectRow>;
+  project_map: Done;
+  project_exclude: Done;
+  sessions: Array<SessionRow>;
+  show: Shown;
+  show_part: PartBody;
+  resume: Resume;
+  splits: Array<SplitRow>;
+  resolve: Done;
+  undo: Done;
+  diff: Diff;
+  diff_words: DiffWords;
+  diff_part: PartBody;
+  diff_common: DiffCommon;
+  diff_common_part: PartBody;
+  plan: Array<StepRow>;
+  history: Array<HistoryRow>;
+  export: Exported;
+  journal: Array<SegmentRow>;
+  restore: Done;
+  forget_preview: ForgetPreview;
+  forget: Array<ForgottenRow>;
+  forgotten: Array<ForgottenRow>;
+  release: Done;
+  pause: Done;
+  continue: Done;
+  stop: Done;
+};
