@@ -1,13 +1,25 @@
-//! The window's types of requests and answers (`ui/src/backend/engine.ts`), made from the Rust types. A test fails if the
-//! file is not what the types say; `cargo xtask docs` writes it.
+//! What is made from the Rust types of requests and answers: the window's types (`ui/src/backend/engine.ts`), a JSON
+//! Schema (`docs/answers.schema.json`) and the tables of words in `docs/cli.md`. A test fails if one of them is not what
+//! the types say; `cargo xtask docs` writes all three.
 
 use super::types::*;
+use crate::session::{HistoryKind, Reason, Role, SessionState};
+use schemars::SchemaGenerator;
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
+use strum::{EnumMessage, VariantArray};
 use ts_rs::{Config, TS, TypeVisitor};
 
-const FILE: &str = "../../ui/src/backend/engine.ts";
+const TYPES: &str = "../../ui/src/backend/engine.ts";
+const SCHEMA: &str = "../../docs/answers.schema.json";
+const PAGE: &str = "../../docs/cli.md";
+/// The part of the page between these is made.
+const MARKS: [&str; 2] = [
+    "<!-- made from the code by `cargo xtask docs` -->\n",
+    "<!-- up to here -->\n",
+];
 const HEAD: &str = "// Made from the types in src-tauri/core/src/api by `cargo xtask docs`; not written by hand.\n";
 
 /// Every type that is needed, by name.
@@ -47,6 +59,16 @@ macro_rules! replies {
                 types.visit::<$reply>();
                 (stringify!($request), <$reply as TS>::name(types.config))
             }),*]
+        }
+
+        /// The schema of each answer, by command.
+        fn schemas(generator: &mut SchemaGenerator) -> Map<String, Value> {
+            let mut schemas = Map::new();
+            $(schemas.insert(
+                command(stringify!($request)),
+                generator.subschema_for::<$reply>().to_value(),
+            );)*
+            schemas
         }
     };
 }
@@ -132,17 +154,95 @@ fn bindings() -> String {
     text
 }
 
-#[test]
-fn the_windows_types_are_those_of_the_engine() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(FILE);
-    let made = bindings();
+/// One object of all answers by command, with the types they share.
+fn schema() -> String {
+    let mut generator = SchemaGenerator::default();
+    let answers = schemas(&mut generator);
+    let error = generator.subschema_for::<ApiError>().to_value();
+    let schema = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Answers of session-roam, by command",
+        "properties": answers,
+        "error": error,
+        "$defs": generator.take_definitions(true),
+    });
+    serde_json::to_string_pretty(&schema).expect("JSON") + "\n"
+}
+
+/// The words of an enum as a table.
+fn table<T>(page: &mut String, heading: &str)
+where
+    T: VariantArray + EnumMessage + Copy + Into<&'static str>,
+{
+    writeln!(page, "\n### {heading}\n\n| word | meaning |\n|---|---|").expect("text");
+    for word in T::VARIANTS {
+        let text: &'static str = (*word).into();
+        let meaning = word.get_documentation().unwrap_or_default();
+        // Links of the code's own documentation lead nowhere on the page.
+        let meaning = meaning.replace("[`", "`").replace("`]", "`");
+        let meaning = meaning.split_whitespace().collect::<Vec<_>>().join(" ");
+        let meaning = if meaning.is_empty() {
+            "as it says"
+        } else {
+            meaning.trim_end_matches('.')
+        };
+        writeln!(page, "| `{text}` | {meaning} |").expect("text");
+    }
+}
+
+fn tables() -> String {
+    let mut page = String::new();
+    table::<SessionState>(&mut page, "`state` of a session");
+    table::<Reason>(&mut page, "`code` of what waits or is not carried");
+    table::<HoldReason>(&mut page, "`code` of what is held");
+    table::<HistoryKind>(&mut page, "`what` of the history");
+    table::<EngineState>(&mut page, "`engine`");
+    table::<SyncthingState>(&mut page, "`state` of Syncthing");
+    table::<PairedState>(&mut page, "`state` of a paired device");
+    table::<PairingState>(&mut page, "`state` of a pairing");
+    table::<ReceiptState>(&mut page, "`state` of a receipt");
+    table::<StepKind>(&mut page, "`step` of a plan");
+    table::<LeftOutReason>(
+        &mut page,
+        "`code` of what lies in a store and is not carried",
+    );
+    table::<SegmentState>(&mut page, "`state` of a segment");
+    table::<Level>(&mut page, "`level` of a tool");
+    table::<Role>(&mut page, "`role` of a message");
+    page.push('\n');
+    page
+}
+
+/// Compares a file with what is made, or writes it if that is asked for.
+fn check(file: &str, made: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     #[allow(clippy::disallowed_methods)] // `cargo xtask docs` says so
     if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(&file, &made).expect("written");
+        std::fs::write(&path, made).expect("written");
     }
-    let written = std::fs::read_to_string(&file).unwrap_or_default();
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    // Git may have checked it out with other line ends.
+    let same = made == written.replace("\r\n", "\n");
     assert!(
-        made == written,
-        "ui/src/backend/engine.ts is not what the types say: run `cargo xtask docs`"
+        same,
+        "{file} is not what the types say: run `cargo xtask docs`"
     );
+}
+
+#[test]
+fn the_windows_types_are_those_of_the_engine() {
+    check(TYPES, &bindings());
+}
+
+#[test]
+fn the_schema_is_that_of_the_answers() {
+    check(SCHEMA, &schema());
+}
+
+#[test]
+fn the_pages_words_are_those_of_the_types() {
+    let page = include_str!("../../../../docs/cli.md").replace("\r\n", "\n");
+    let [begin, end] = MARKS.map(|mark| page.find(mark).expect("the page has its marks"));
+    let begin = begin + MARKS[0].len();
+    check(PAGE, &[&page[..begin], &tables(), &page[end..]].concat());
 }

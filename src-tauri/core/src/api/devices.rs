@@ -31,7 +31,7 @@ words! {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Device {
     pub id: String,
     pub name: String,
@@ -44,7 +44,7 @@ pub struct Device {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Devices {
     pub paired: Vec<PairedDevice>,
     pub asking: Vec<AskingDevice>,
@@ -69,7 +69,7 @@ pub struct Devices {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Approval {
     pub id: String,
     /// Approvals given on that device apply here, too.
@@ -79,7 +79,7 @@ pub struct Approval {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct RevokedDevice {
     pub id: String,
     pub name: String,
@@ -95,7 +95,7 @@ pub struct RevokedDevice {
 
 /// The answer to `revoke`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct RevokeAnswer {
     pub id: String,
     pub name: String,
@@ -111,7 +111,7 @@ pub struct RevokeAnswer {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct NearbyDevice {
     pub id: String,
     /// The device's earlier name here; Syncthing does not report names.
@@ -120,7 +120,7 @@ pub struct NearbyDevice {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct PairedDevice {
     pub id: String,
     pub name: String,
@@ -139,7 +139,7 @@ pub struct PairedDevice {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct AskingDevice {
     pub id: String,
     /// Chosen by the device itself.
@@ -154,7 +154,7 @@ pub struct AskingDevice {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct ProposedDevice {
     pub id: String,
     pub name: String,
@@ -164,7 +164,7 @@ pub struct ProposedDevice {
 
 /// The contents of a pairing code.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Code {
     pub id: String,
     pub name: String,
@@ -178,7 +178,7 @@ pub struct Code {
 
 /// The answer to `pair` and `accept`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Pairing {
     pub id: String,
     pub name: String,

@@ -24,7 +24,7 @@ words! {
 
 /// The effect of forgetting a session.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct ForgetPreview {
     /// The session first, then its versions that became sessions of their own: all are forgotten
     /// together.
@@ -39,7 +39,7 @@ pub struct ForgetPreview {
 
 /// A forgotten session.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct ForgottenRow {
     /// `<tool>/<hash>`: the only name that is kept.
     pub key: String,
@@ -65,7 +65,7 @@ pub struct ForgottenRow {
 
 /// The result on one device.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct ReceiptRow {
     pub device: String,
     pub state: ReceiptState,

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 
 /// A failed command. `code` is stable; `message` says what failed, `hint` what to do next.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 #[error("{message}")]
 pub struct ApiError {
     pub code: String,
@@ -39,7 +39,7 @@ impl ApiError {
 
 /// Every command. The socket, the tray app and the command line share this list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 #[serde(tag = "cmd", rename_all = "snake_case")]
 pub enum Request {
     Status,
@@ -255,7 +255,7 @@ impl Request {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 #[cfg_attr(test, ts(optional_fields))]
 pub struct SessionFilter {
     pub tool: Option<String>,
@@ -273,7 +273,7 @@ pub struct SessionFilter {
 
 /// A side of a split: left is the branch that keeps the session's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
     Left,
@@ -281,7 +281,7 @@ pub enum Side {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ExportFormat {
     Markdown,
@@ -382,7 +382,7 @@ words! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Status {
     pub engine: EngineState,
     pub syncthing: SyncthingStatus,
@@ -411,7 +411,7 @@ pub struct Status {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct SyncthingStatus {
     pub state: SyncthingState,
     pub version: Option<String>,
@@ -424,7 +424,7 @@ pub struct SyncthingStatus {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Moving {
     /// Sessions of the first import: done and total. Both 0 if there is none.
     pub import_done: u64,
@@ -438,7 +438,7 @@ pub struct Moving {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Waiting {
     pub session: String,
     pub tool: String,
@@ -450,7 +450,7 @@ pub struct Waiting {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Held {
     /// The argument for `roam release`.
     pub what: String,
@@ -460,7 +460,7 @@ pub struct Held {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct LiveSession {
     pub session: String,
     pub tool: String,
@@ -474,7 +474,7 @@ pub struct LiveSession {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct ToolRow {
     pub tool: String,
     pub name: String,
@@ -500,7 +500,7 @@ pub struct ToolRow {
 
 /// One of a tool's stores.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct StoreRow {
     /// The value of the tool's variable for this store.
     pub dir: PathBuf,
@@ -514,7 +514,7 @@ pub struct StoreRow {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct ProjectRow {
     pub key: String,
     /// The project's names: the directory's and the remote's.
@@ -526,7 +526,7 @@ pub struct ProjectRow {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct SessionRow {
     pub session: String,
     pub tool: String,
@@ -550,7 +550,7 @@ pub struct SessionRow {
 
 /// `roam show`: a session with its docs and its messages.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Shown {
     #[serde(flatten)]
     pub row: SessionRow,
@@ -565,7 +565,7 @@ pub struct Shown {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct ShownDoc {
     pub doc: String,
     pub kind: String,
@@ -579,7 +579,7 @@ pub struct ShownDoc {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Message {
     pub role: Role,
     pub text: String,
@@ -592,7 +592,7 @@ pub struct Message {
 
 /// One whole part of a message.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct PartBody {
     pub kind: String,
     pub bytes: u64,
@@ -607,7 +607,7 @@ pub struct PartBody {
 
 /// `roam resume --print`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Resume {
     pub argv: Vec<String>,
     pub cwd: PathBuf,
@@ -625,7 +625,7 @@ pub struct Resume {
 
 /// A note before resuming.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Remark {
     /// `open_here`, `live`, `split`, `waiting`, `held`, `first` (a command of the tool that comes
     /// first); about the checkout: `branch`, `commit_missing`, `commit_beside`, `changed`.
@@ -634,7 +634,7 @@ pub struct Remark {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct SplitRow {
     pub session: String,
     pub tool: String,
@@ -647,7 +647,7 @@ pub struct SplitRow {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct BranchRow {
     /// The chain id of its tip, in the doc that diverged.
     pub branch: String,
@@ -664,7 +664,7 @@ pub struct BranchRow {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Choice {
     pub id: Action,
     pub enabled: bool,
@@ -681,7 +681,7 @@ fn yes() -> bool {
 
 /// The two branches of a split, aligned. `rows` is one page of `total`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Diff {
     pub session: String,
     pub tool: String,
@@ -701,7 +701,7 @@ pub struct Diff {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct DiffSide {
     pub device: String,
     /// The chain id of its tip.
@@ -726,7 +726,7 @@ pub const MOST_CHANGES: usize = 20;
 
 /// A record that changed what the tool may do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct SteeringRow {
     /// The name of the device that wrote the record; `None` if unknown.
     pub device: Option<String>,
@@ -736,14 +736,14 @@ pub struct SteeringRow {
 
 /// The common part of both sides before the fork point.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct DiffPrefix {
     pub records: u64,
     pub messages: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct DiffStats {
     pub same: u64,
     pub changed: u64,
@@ -752,7 +752,7 @@ pub struct DiffStats {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct DiffRow {
     pub i: u64,
     /// `same`, `changed`, `left`, `right`.
@@ -764,7 +764,7 @@ pub struct DiffRow {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct DiffWords {
     pub left: String,
     pub right: String,
@@ -774,7 +774,7 @@ pub struct DiffWords {
 
 /// A page of the common part of both sides.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct DiffCommon {
     /// The number of all its messages.
     pub total: u64,
@@ -784,7 +784,7 @@ pub struct DiffCommon {
 
 /// A step that the engine would take, or that is waiting.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct StepRow {
     pub session: String,
     pub tool: String,
@@ -795,7 +795,7 @@ pub struct StepRow {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct HistoryRow {
     pub at: String,
     pub device: String,
@@ -811,7 +811,7 @@ pub struct HistoryRow {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Exported {
     /// The written files, or the text itself if no directory was given.
     pub files: Vec<PathBuf>,
@@ -822,7 +822,7 @@ pub struct Exported {
 
 /// A journal segment of a session.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct SegmentRow {
     pub device: String,
     pub lane: String,
@@ -834,7 +834,7 @@ pub struct SegmentRow {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Check {
     pub name: String,
     pub state: CheckState,
@@ -843,7 +843,7 @@ pub struct Check {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Doctor {
     pub checks: Vec<Check>,
     /// Each session that does not sync, and the reason.
@@ -861,7 +861,7 @@ pub struct Doctor {
 
 /// A path in a tool's store that does not sync.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct LeftOut {
     pub tool: String,
     pub path: PathBuf,
@@ -871,7 +871,7 @@ pub struct LeftOut {
 
 /// A conflict copy in a tool's store.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct CopyRow {
     pub tool: String,
     pub session: String,
@@ -885,7 +885,7 @@ pub struct CopyRow {
 
 /// The result for the conflict copies.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct TakenIn {
     pub taken: Vec<TakenRow>,
     pub left: Vec<LeftRow>,
@@ -893,7 +893,7 @@ pub struct TakenIn {
 
 /// An ingested copy: its lines are in the vault, and the copy was moved.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct TakenRow {
     pub tool: String,
     pub session: String,
@@ -906,7 +906,7 @@ pub struct TakenRow {
 
 /// A copy that stays in place.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct LeftRow {
     pub tool: String,
     pub session: String,
@@ -915,7 +915,7 @@ pub struct LeftRow {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Done {
     pub done: bool,
     pub message: String,

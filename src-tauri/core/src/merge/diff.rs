@@ -22,7 +22,7 @@ const MOST_WORDS: usize = 64 << 10;
 
 /// A message of a branch. The body is not copied; `line` says where to find it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Msg {
     /// Equal keys mean equal messages.
     pub key: String,
@@ -46,7 +46,7 @@ pub struct Msg {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     Same,
@@ -67,7 +67,7 @@ pub struct Row {
 
 /// A stretch of text that is on this side only or on both; in UTF-16 units, as web pages count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Span {
     pub left: bool,
     pub from: u64,

@@ -45,7 +45,7 @@ pub struct Piece<'a> {
 
 /// A piece as listed: the beginning of its body, and its length.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Part {
     pub kind: String,
     /// Length of the whole body.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A problem in the user's words. Scripts and the window match on `code`; the texts may change.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Problem {
     /// Stable, like `journal_changed`.
     pub code: String,

@@ -9,11 +9,11 @@ macro_rules! words {
         $(#[$about])*
         #[derive(
             Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-            strum::IntoStaticStr, strum::EnumString, strum::Display, strum::VariantArray,
+            strum::IntoStaticStr, strum::EnumString, strum::Display, strum::VariantArray, strum::EnumMessage,
         )]
         #[serde(rename_all = "snake_case")]
         #[strum(serialize_all = "snake_case")]
-        #[cfg_attr(test, derive(ts_rs::TS))]
+        #[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
         pub enum $name { $($(#[$attribute])* $variant),* }
 
         impl $name {
@@ -32,7 +32,7 @@ words! {
     SessionState {
         /// The tool's store holds what the journals hold.
         Here,
-        /// The session will be written without the user, once its [`Reason`] is gone.
+        /// The session will be written without the user, once the reason is gone.
         Waiting,
         /// The vault holds the session, the tool's store does not.
         #[default]
@@ -115,16 +115,21 @@ words! {
         Moved,
         /// The session turned out to belong to another project.
         Recognised,
+        /// The user decided: both branches, each a session of its own.
         #[serde(rename = "keep-both")]
         #[strum(serialize = "keep-both")]
         KeepBoth,
+        /// The user decided: the branch that has the id; the other stays in the vault.
         #[serde(rename = "keep-left")]
         #[strum(serialize = "keep-left")]
         KeepLeft,
+        /// The user decided: the other branch, which gets the id; the first stays in the vault.
         #[serde(rename = "keep-right")]
         #[strum(serialize = "keep-right")]
         KeepRight,
+        /// The user decided: the turns of one branch after those of the other.
         Stitch,
+        /// The user decided: both branches in one session.
         Branches,
         /// A decision was taken back.
         Undo,
