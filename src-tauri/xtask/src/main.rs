@@ -10,6 +10,7 @@ mod demo;
 mod device;
 mod fuzz;
 mod icons;
+mod measure;
 mod proc;
 mod run;
 #[cfg(target_os = "linux")]
@@ -61,6 +62,7 @@ The repository's own commands.
   cargo xtask pin-syncthing VERSION | --check
                              the sums of an official Syncthing release, from the list that its project signed
   cargo xtask tidy           the rules of the repository
+  cargo xtask measure [DIR]  how large, dense and entangled the core's code is (of the checkout at DIR)
   cargo xtask docs           write what is made from the code (docs/tools.md, engine.ts)
   cargo xtask icons          draw the tray's icons (icons/tray) from their SVG
   cargo xtask setup [test]   install what is missing to run (or to test), or say what to install
@@ -102,6 +104,7 @@ fn dispatch(args: &[&str]) -> Result<()> {
         ["screenshots", rest @ ..] => screenshots::run(rest),
         ["tidy"] => tidy::run(),
         ["docs"] => suite::write_docs(),
+        ["measure", rest @ ..] => measure::run(rest),
         ["icons"] => icons::run(),
         ["setup"] => setup::to_run(),
         ["setup", "test"] => setup::to_test().map(drop),

@@ -467,20 +467,28 @@ fn replace(
         source,
     };
     let parent = path.parent().unwrap_or(path);
-    let temp = Temp::write(parent, bytes, later(mtime, was)).map_err(io_error)?;
-    if let Ok(metadata) = fs::metadata(path) {
-        drop(fs::set_permissions(&temp.path, metadata.permissions()));
-    }
+    let temp = Temp::write(parent, bytes, mtime).map_err(io_error)?;
     put_over(path, was, &temp)
 }
 
-/// Replaces the file at `path` with the new file, if the old one still matches `was`.
+/// Replaces the file at `path` with the new file, if the old one still matches `was`. The old
+/// file's permissions stay, and its time does not go back.
 fn put_over(path: &Path, was: Stamp, temp: &Temp) -> Result<(Stamp, Undo), WriteError> {
     let io_error = |source| WriteError::Io {
         path: path.to_path_buf(),
         source,
     };
     check_unchanged(path, was)?;
+    let new = stamp(&temp.path).map_err(io_error)?;
+    if new.mtime_ns < was.mtime_ns {
+        let time = system_time(later(Millis(0), was));
+        let file = File::options().write(true).open(&temp.path);
+        file.and_then(|file| file.set_times(fs::FileTimes::new().set_modified(time)))
+            .map_err(io_error)?;
+    }
+    if let Ok(metadata) = fs::metadata(path) {
+        drop(fs::set_permissions(&temp.path, metadata.permissions()));
+    }
     // A second name keeps the old content until the whole session is written. The link changes only
     // the change time, and the stamp was checked before.
     let kept = temp_path(path.parent().unwrap_or(path));

@@ -490,9 +490,12 @@ fn is_denied(name: &str) -> bool {
             .any(|denied| denied.eq_ignore_ascii_case(name))
 }
 
-/// Collects the names of regular files below `dir` that may match the rest of the pattern. Links
-/// are followed only to directories of the user.
-fn walk(dir: &Path, above: &mut Vec<String>, pattern: &[String], found: &mut Vec<Vec<String>>) {
+/// Collects the names of regular files below the directory `above` of the store that may match the
+/// rest of the pattern. Links are followed only to directories of the user outside of the store.
+fn walk(root: &Path, above: &mut Vec<String>, pattern: &[String], found: &mut Vec<Vec<String>>) {
+    let dir = above
+        .iter()
+        .fold(root.to_path_buf(), |dir, name| dir.join(name));
     if above.len() > DEEPEST {
         return;
     }
@@ -500,9 +503,9 @@ fn walk(dir: &Path, above: &mut Vec<String>, pattern: &[String], found: &mut Vec
         return;
     };
     if first == "**" {
-        walk(dir, above, rest, found);
+        walk(root, above, rest, found);
     }
-    let mut entries: Vec<_> = fs::read_dir(dir).into_iter().flatten().flatten().collect();
+    let mut entries: Vec<_> = fs::read_dir(&dir).into_iter().flatten().flatten().collect();
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let (Ok(name), Ok(kind)) = (entry.file_name().into_string(), entry.file_type()) else {
@@ -512,9 +515,9 @@ fn walk(dir: &Path, above: &mut Vec<String>, pattern: &[String], found: &mut Vec
             continue;
         }
         above.push(name);
-        if kind.is_dir() || (kind.is_symlink() && files::is_own_dir(dir, &entry.path())) {
+        if kind.is_dir() || (kind.is_symlink() && files::is_own_dir(root, &entry.path())) {
             walk(
-                &entry.path(),
+                root,
                 above,
                 if first == "**" { pattern } else { rest },
                 found,
@@ -636,6 +639,31 @@ mod tests {
                 "{pattern} on {path}"
             );
         }
+    }
+
+    /// A link deep in a store led to another directory of that store, whose sessions were listed twice.
+    #[cfg(unix)]
+    #[test]
+    fn a_link_within_the_store_lists_no_session_twice() {
+        use std::os::unix::fs::symlink;
+        let (store, elsewhere) = (
+            tempfile::tempdir().expect("dir"),
+            tempfile::tempdir().expect("dir"),
+        );
+        let root = store.path();
+        for dir in ["a/b", "c"] {
+            fs::create_dir_all(root.join(dir)).expect("dir");
+        }
+        for file in [root.join("c/1.json"), elsewhere.path().join("2.json")] {
+            fs::write(file, "{}").expect("written");
+        }
+        symlink(root.join("c"), root.join("a/b/again")).expect("link");
+        symlink(elsewhere.path(), root.join("a/b/own")).expect("link");
+        let mut found = Vec::new();
+        let pattern = ["**", "{session}.json"].map(String::from);
+        walk(root, &mut Vec::new(), &pattern, &mut found);
+        let found: Vec<String> = found.iter().map(|names| names.join("/")).collect();
+        assert_eq!(found, ["a/b/own/2.json", "c/1.json"]);
     }
 
     #[test]

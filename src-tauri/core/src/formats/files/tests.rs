@@ -95,6 +95,10 @@ fn a_modification_time_never_goes_back() {
     };
     let second = write_as_guest(dir.path(), &path, &append, Millis(3_000)).expect("append");
     assert_eq!((second.mtime_ns, second.len), (5_000_000_000, 4));
+    // The same for a file that is there and a beginning of what is to be written.
+    let longer = Change::Create(&Text("a\na\nb\n"));
+    let third = write_as_guest(dir.path(), &path, &longer, Millis(4_000)).expect("continued");
+    assert_eq!((third.mtime_ns, third.len), (5_000_000_000, 6));
 }
 
 #[cfg(unix)]
