@@ -412,7 +412,7 @@ fn two_devices_pair_in_their_windows_a_session_roams_and_a_split_is_resolved_by_
         laptop.picture("pairing-3-asked");
         on_desk.click("Let it in");
         for (panel, other) in [(&desk_panel, "laptop"), (&laptop_panel, "desk")] {
-            panel.wait_menu(&format!("Everything is in step with {other}"));
+            panel.wait_menu(&format!("Everything is up to date with {other}"));
             panel.wait_menu(&format!("{other} · connected"));
         }
         desk.picture("pairing-4-paired");
@@ -508,7 +508,7 @@ fn two_devices_pair_in_their_windows_a_session_roams_and_a_split_is_resolved_by_
             );
         }
         on_desk.click_on("nav a", "Overview");
-        on_desk.wait_text("Everything is in step with laptop");
+        on_desk.wait_text("Everything is up to date with laptop");
         desk.picture("split-3-resolved");
         laptop.picture("split-3-resolved");
         desk_panel.click("Quit");

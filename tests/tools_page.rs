@@ -42,9 +42,9 @@ fn shown(path: &Path) -> String {
 fn level(level: Level) -> &'static str {
     match level {
         Level::See => "*see*: listed, read, searched",
-        Level::Carry => "*carry*: travels, readable elsewhere",
-        Level::Resume => "*resume*: opens and goes on in the tool",
-        Level::Merge => "*merge*: opens and goes on in the tool, and splits are handled",
+        Level::Carry => "*carry*: syncs, readable elsewhere",
+        Level::Resume => "*resume*: opens and continues in the tool",
+        Level::Merge => "*merge*: opens and continues in the tool, and splits are handled",
     }
 }
 

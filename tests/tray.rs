@@ -176,7 +176,7 @@ fn the_whole_menu_when_all_is_well() {
     ];
     assert_eq!(
         shown(&sight),
-        "(Everything is in step with desk)
+        "(Everything is up to date with desk)
 ---
 desk · connected -> open:#/devices
 work · last seen 3 h ago -> open:#/devices
@@ -199,9 +199,9 @@ Quit -> quit
 fn every_state_has_its_words_and_its_icon() {
     type Change = fn(&mut Sight);
     let table: &[(&str, Icon, Change)] = &[
-        ("(Everything is in step with desk)", Icon::Idle, |_| {}),
+        ("(Everything is up to date with desk)", Icon::Idle, |_| {}),
         (
-            "(Everything is in step with desk, work and phone)",
+            "(Everything is up to date with desk, work and phone)",
             Icon::Idle,
             |s| {
                 s.devices
@@ -260,7 +260,7 @@ fn every_state_has_its_words_and_its_icon() {
         ("(No other device is in reach)", Icon::Idle, |s| {
             s.status.connected = 0
         }),
-        ("(Everything is in step with desk)", Icon::Idle, |s| {
+        ("(Everything is up to date with desk)", Icon::Idle, |s| {
             s.status.waiting = vec![waits("one", "live")]
         }),
         ("(Stopped. Nothing is recorded or sent.)", Icon::Off, |s| {

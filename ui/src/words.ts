@@ -31,9 +31,9 @@ export const words = {
     lost: "Out of reach",
   },
   headline: {
-    inStep: (names: string[]) => `Everything is in step with ${listed(names)}.`,
+    inStep: (names: string[]) => `Everything is up to date with ${listed(names)}.`,
     inStepPartly: (names: string[], away: string[]) =>
-      `Everything is in step with ${listed(names)}. ${listed(away)} ${away.length === 1 ? "is" : "are"} out of reach.`,
+      `Everything is up to date with ${listed(names)}. ${listed(away)} ${away.length === 1 ? "is" : "are"} out of reach.`,
     alone: "This device is on its own.",
     aloneWhy: "Sessions are kept here. Pair another device and they go on there too.",
     offline: (names: string[]) => `${listed(names)} ${names.length === 1 ? "is" : "are"} out of reach.`,
@@ -56,8 +56,8 @@ export const words = {
     lostWhy: "Nothing recorded is lost. What is shown elsewhere in this window may be old.",
     stopped: "The engine has stopped. Nothing is recorded or sent.",
     attention: (n: number) => plural(n, "thing needs you.", "things need you."),
-    attentionRest: (names: string[]) => `Everything else is in step with ${listed(names)}.`,
-    waiting: (n: number) => `Everything else is in step. ${plural(n, "session waits", "sessions wait")}.`,
+    attentionRest: (names: string[]) => `Everything else is up to date with ${listed(names)}.`,
+    waiting: (n: number) => `Everything else is up to date. ${plural(n, "session waits", "sessions wait")}.`,
     loading: "Asking the engine what is going on …",
   },
   overview: {

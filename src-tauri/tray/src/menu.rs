@@ -196,7 +196,7 @@ pub fn words(sight: &Sight) -> (String, String) {
             (moved(moving.out_bytes, moving.in_bytes), String::new())
         }
         _ => (
-            format!("Everything is in step with {}", listed(&connected)),
+            format!("Everything is up to date with {}", listed(&connected)),
             String::new(),
         ),
     }

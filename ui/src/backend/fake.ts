@@ -307,7 +307,7 @@ function answers(world: World, tell: () => void): Handlers {
           world.forgotten = world.forgotten.filter((one) => one !== taken);
           world.sessions.unshift(row);
           world.status.happenings += 1;
-        }, `“${row.title}” is not forgotten. Nobody was told, and nothing was removed.`);
+        }, `“${row.title}” is not forgotten. No device had heard of it, and nothing was removed.`);
       }
       const at = world.decided.findLastIndex((one) => session === null || one.session === session);
       if (at < 0) refuse("nothing_to_undo", "Nothing was decided about this session.", "");

@@ -15,7 +15,7 @@ const CASES: [state: string, route: string, words: string | RegExp][] = [
   ["busy", "tools", "Goes on everywhere, and sessions that went two ways can be joined"],
   ["busy", "projects", "Not on this device"],
   ["busy", "settings", "session-roam 0.1.0"],
-  ["quiet", "overview", "Everything is in step with laptop and studio."],
+  ["quiet", "overview", "Everything is up to date with laptop and studio."],
   ["quiet", "splits", "No session went two ways"],
   ["quiet", SPLIT, "This session has no split any more"],
   ["alone", "overview", "This device is on its own."],
@@ -35,7 +35,7 @@ const CASES: [state: string, route: string, words: string | RegExp][] = [
   ["missing", "settings", "Not found"],
   ["failed", "overview", "The disk is full."],
   ["stopped", "overview", "The engine has stopped."],
-  ["waiting", "overview", "Everything else is in step. 5 sessions wait."],
+  ["waiting", "overview", "Everything else is up to date. 5 sessions wait."],
   ["waiting", "tools", "3 sessions wait on this device"],
   ["held", "overview", "All 31 sessions of Claude Code vanished from this device at once."],
   ["problems", "overview", /no icons in its panel.*over 128 MiB and stays on this device/s],
@@ -118,13 +118,13 @@ test("what arrives later does not move what stands there already", async ({ page
   await open(page, "overview", { state: "quiet", delay: 400 });
   const place = () => page.getByRole("button", { name: "Pair a device" }).boundingBox();
   const before = await place();
-  await expect(page.getByText("Everything is in step")).toBeVisible();
+  await expect(page.getByText("Everything is up to date")).toBeVisible();
   expect(await place()).toEqual(before);
 });
 
 test("a new status is drawn as it comes", async ({ page }) => {
   await open(page, "overview", { state: "quiet" });
-  await expect(page.getByRole("heading", { level: 1 })).toHaveText(/in step/);
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText(/up to date/);
   await page.evaluate(() => {
     const { fake } = globalThis as unknown as { fake: { world: { status: { engine: string } }; tell(): void } };
     fake.world.status.engine = "paused";
@@ -132,7 +132,7 @@ test("a new status is drawn as it comes", async ({ page }) => {
   });
   await expect(page.getByRole("heading", { level: 1 })).toHaveText(/Paused/);
   await page.getByRole("button", { name: "Continue" }).click();
-  await expect(page.getByRole("heading", { level: 1 })).toHaveText(/in step/);
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText(/up to date/);
 });
 
 test("what a guard held goes on when it was seen", async ({ page }) => {

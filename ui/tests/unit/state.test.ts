@@ -15,7 +15,7 @@ it("every state has a sentence of its own kind", () => {
     }),
   );
   expect(said).toMatchObject({
-    quiet: "Everything is in step with laptop and studio.",
+    quiet: "Everything is up to date with laptop and studio.",
     alone: "This device is on its own.",
     moving: "18.4 MB on the way out, 2.3 MB on the way here.",
     importing: "Reading your sessions: 412 of 1,065.",
@@ -26,7 +26,7 @@ it("every state has a sentence of its own kind", () => {
     stopped: "The engine has stopped. Nothing is recorded or sent.",
     busy: "1 thing needs you.",
     held: "2 things need you.",
-    waiting: "Everything else is in step. 5 sessions wait.",
+    waiting: "Everything else is up to date. 5 sessions wait.",
     asking: "1 thing needs you.",
   });
   expect(headline(null, null).what).not.toBe("");

@@ -164,7 +164,7 @@ fn foot(diff: &Diff) -> String {
     let shown = diff.rows.last().map_or(0, |row| row.i + 1);
     if shown < diff.total {
         out.push_str(&format!(
-            "{} of {} rows; go on with --from {shown}\n",
+            "{} of {} rows; continue with --from {shown}\n",
             number(shown),
             number(diff.total)
         ));

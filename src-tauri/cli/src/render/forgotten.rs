@@ -74,7 +74,8 @@ pub fn rows(rows: &[ForgottenRow], view: &View) -> String {
             view,
         ));
         if let Some(until) = &row.undo_until {
-            let text = format!("nobody was told yet; `roam undo` takes it back until {until}");
+            let text =
+                format!("no device has heard of it yet; `roam undo` takes it back until {until}");
             out.push_str(&wrap(&text, 2, view));
         }
         for receipt in &row.receipts {

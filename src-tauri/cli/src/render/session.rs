@@ -33,7 +33,7 @@ pub fn shown(shown: &Shown, view: &View) -> String {
     let next = shown.from + shown.messages.len() as u64;
     if next < shown.total {
         out.push_str(&format!(
-            "\n{} of {}; go on with --from {next}\n",
+            "\n{} of {}; continue with --from {next}\n",
             number(next),
             plural(shown.total, "message")
         ));

@@ -100,7 +100,7 @@ fn connected_sentence(status: &Status, devices: &Devices, view: &View) -> String
     }
     let state = match (status.moving.out_bytes, status.moving.in_bytes) {
         (0, 0) if status.waiting.is_empty() && status.splits == 0 => {
-            format!("Everything is in step with {}.", and(&here))
+            format!("Everything is up to date with {}.", and(&here))
         }
         (0, 0) => format!("In step with {}.", and(&here)),
         (out, 0) => format!("Sending {} to {}.", size(out), and(&here)),
@@ -177,7 +177,7 @@ fn needs_you(status: &Status, devices: &Devices, view: &View) -> String {
         out.push_str(&wrap(message, 2, view));
         out.push_str(&wrap(hint, 4, view));
         out.push_str(&wrap(
-            &format!("Let it go on with `roam release {what}`."),
+            &format!("Let it continue with `roam release {what}`."),
             4,
             view,
         ));

@@ -130,7 +130,7 @@ pub fn tools(rows: &[ToolRow], view: &View) -> String {
     let lines: Vec<_> = rows.iter().map(tool_line).collect();
     let mut out = table(columns, &lines, view);
     out.push_str(
-        "\nLevels: see = list and read · carry = travels · resume = goes on in the tool · merge = splits are handled\n",
+        "\nLevels: see = list and read · carry = syncs · resume = continues in the tool · merge = splits are handled\n",
     );
     for row in rows.iter().filter(|row| row.stores.len() > 1) {
         out.push_str(&format!("\n{} has several stores:\n", row.name));

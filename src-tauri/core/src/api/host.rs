@@ -84,7 +84,7 @@ pub fn start(home: &Path) -> Result<Host, ApiError> {
         ApiError::new(
             "home_unusable",
             format!("{} cannot be used: {error}.", home.display()),
-            "Make room or mend its permissions, or choose another directory with --home.",
+            "Make room or repair its permissions, or choose another directory with --home.",
         )
     };
     make_private(home).map_err(home_error)?;

@@ -103,7 +103,7 @@ fn unusable(path: &Path, error: &std::io::Error) -> ApiError {
     ApiError::new(
         "home_unusable",
         format!("{} cannot be used: {error}.", path.display()),
-        "Make room or mend its permissions, then try again.",
+        "Make room or repair its permissions, then try again.",
     )
 }
 

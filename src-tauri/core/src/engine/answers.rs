@@ -66,7 +66,7 @@ impl From<StateError> for ApiError {
         Self::new(
             "state_unwritable",
             super::reconcile::with_causes(&error),
-            "Make room on the disk or mend its permissions.",
+            "Make room on the disk or repair its permissions.",
         )
     }
 }

@@ -127,7 +127,7 @@ fn vault(context: &Context) -> Check {
                 "The vault in {} cannot be written: {error}.",
                 context.vault.root().display()
             ),
-            "Make room or mend its permissions.",
+            "Make room or repair its permissions.",
         ),
     }
 }

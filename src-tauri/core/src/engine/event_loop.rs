@@ -271,7 +271,8 @@ impl Engine {
     }
 
     pub(super) fn unwritable(&mut self, error: &StateError) {
-        let hint = "Make room on the disk or mend its permissions; what was missed is found again.";
+        let hint =
+            "Make room on the disk or repair its permissions; what was missed is found again.";
         self.trouble(
             "state",
             Some(Problem::new(
@@ -335,7 +336,7 @@ impl Engine {
         let hint = "Nothing was changed. Please report it with the log file.";
         self.refuse_waiting(
             key,
-            &ApiError::new("internal", "The session could not be looked at.", hint),
+            &ApiError::new("internal", "The session could not be reconciled.", hint),
         );
         self.took_in(key, TakenIn::default());
         let message = format!(

@@ -143,7 +143,7 @@ fn file_error(error: &io::Error) -> ApiError {
     ApiError::new(
         "forgetting_unwritable",
         message,
-        "Make room on the disk or mend its permissions.",
+        "Make room on the disk or repair its permissions.",
     )
 }
 
@@ -460,7 +460,7 @@ impl Engine {
                     "{} could not be written: {error}.",
                     folder.path.join(".stignore").display()
                 );
-                let hint = "Make room or mend the permissions of the vault folder.";
+                let hint = "Make room or repair the permissions of the vault folder.";
                 self.trouble(
                     "forgetting",
                     Some(Problem::new("vault_unwritable", message, hint)),

@@ -161,7 +161,7 @@ impl Engine {
             Problem::new(
                 "devices_unwritable",
                 format!("devices.json could not be written: {error}."),
-                "Make room on the disk or mend its permissions.",
+                "Make room on the disk or repair its permissions.",
             )
         });
         self.trouble("devices", problem);
@@ -492,7 +492,7 @@ impl Engine {
                     Some(Problem::new(
                         "vault_unwritable",
                         message,
-                        "Make room on the disk or mend the permissions of the vault folder.",
+                        "Make room on the disk or repair the permissions of the vault folder.",
                     )),
                 );
             }

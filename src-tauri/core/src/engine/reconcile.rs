@@ -191,7 +191,7 @@ impl<'a> Reconciler<'a> {
             self.problem(
                 "not_recorded",
                 &error,
-                "Make room or mend the permissions; it is tried again.",
+                "Make room or repair the permissions; session-roam will try again.",
             );
         }
         self.note_decisions(decisions);
@@ -226,7 +226,7 @@ impl<'a> Reconciler<'a> {
                 Err(error) => self.problem(
                     "not_recorded",
                     &error,
-                    "Make room or mend the permissions; it is tried again.",
+                    "Make room or repair the permissions; session-roam will try again.",
                 ),
             }
             for (device, equivocated) in ingested.equivocated {
@@ -257,7 +257,7 @@ impl<'a> Reconciler<'a> {
             Err(error) => self.problem(
                 "not_recorded",
                 &error,
-                "Make room or mend the permissions; it is tried again.",
+                "Make room or repair the permissions; session-roam will try again.",
             ),
         }
     }
@@ -296,7 +296,7 @@ impl<'a> Reconciler<'a> {
             Err(error) => self.problem(
                 "not_recorded",
                 &error,
-                "Make room or mend the permissions; it is tried again.",
+                "Make room or repair the permissions; session-roam will try again.",
             ),
         }
     }

@@ -250,7 +250,7 @@ fn choose(
             "The right branch is the session now. The left one is in the vault; `roam undo` brings it back."
         }
         Action::Stitch => {
-            "The session goes on with the turns of both. `roam undo` takes them apart again."
+            "The session continues with the turns of both. `roam undo` separates them again."
         }
         _ => "The session holds both branches. `roam undo` takes them apart again.",
     };
@@ -532,10 +532,10 @@ pub fn choices(
             let consequence = match action {
                 Action::KeepBoth if split.ask => format!("{left_at}'s version keeps the session; {right_at}'s becomes a session of its own."),
                 Action::KeepBoth => format!("Both stay: the session as {left_at} went on with it, and {right_at}'s as a session of its own."),
-                Action::KeepLeft => format!("The session goes on as on {left_at}. What {right_at} added leaves the tool and stays in the vault."),
-                Action::KeepRight => format!("The session goes on as on {right_at}. What {left_at} added leaves the tool and stays in the vault."),
+                Action::KeepLeft => format!("The session continues as on {left_at}. What {right_at} added leaves the tool and stays in the vault."),
+                Action::KeepRight => format!("The session continues as on {right_at}. What {left_at} added leaves the tool and stays in the vault."),
                 Action::Stitch => format!("{right_at}'s turns come after {left_at}'s in one session: the model sees both; neither knew of the other."),
-                _ => format!("One session holds both and goes on after {right_at}'s turns, or after {left_at}'s if you say so. The tool shows one branch at a time."),
+                _ => format!("One session holds both and continues after {right_at}'s turns, or after {left_at}'s if you choose so. The tool shows one branch at a time."),
             };
             let against = match action {
                 Action::Stitch => no_stitch.clone(),
@@ -797,7 +797,7 @@ fn unwritten(error: &dyn std::error::Error) -> ApiError {
     ApiError::new(
         "not_recorded",
         message,
-        "Make room on the disk or mend its permissions, then try again.",
+        "Make room on the disk or repair its permissions, then try again.",
     )
 }
 

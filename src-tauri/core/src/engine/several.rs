@@ -64,7 +64,7 @@ pub fn away(
         Whereabouts::Gone(dir) if several => Some((
             Reason::StoreGone,
             format!("It is in {}, which is not there now.", dir.display()),
-            "Bring the directory back; the session is looked at within a minute.".into(),
+            "Bring the directory back; session-roam finds the session within a minute.".into(),
         )),
         _ => None,
     }

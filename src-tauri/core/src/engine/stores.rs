@@ -171,7 +171,7 @@ impl Engine {
                 what: what.clone(),
                 code: HoldReason::ToolEmptied,
                 message: format!("{} sessions vanished from {name}'s store at once. Nothing was deleted anywhere else, and nothing is written there.", vanished.len()),
-                hint: format!("If the store comes back, all goes on by itself. If it was meant, say so with `roam release {what}`."),
+                hint: format!("If the store comes back, everything continues. If you deleted them, confirm with `roam release {what}`."),
             });
             self.vanished.insert(tool.clone(), vanished);
             return Ok(());

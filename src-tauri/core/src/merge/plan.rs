@@ -166,7 +166,7 @@ pub fn plan(view: &SessionView<'_>) -> Verdict {
     if targets.len() < view.docs.iter().filter(|doc| !doc.trie.is_empty()).count() {
         return Verdict::Held {
             code: Reason::Rewritten,
-            why: "Devices rewrote this session back and forth; which state counts cannot be told."
+            why: "Devices rewrote this session back and forth; which state counts cannot be determined."
                 .into(),
             hint: "Look at the journals with `roam journal`.".into(),
             steps: Vec::new(),
@@ -347,7 +347,7 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
         return wait(
             Reason::Parent,
             format!("It continues “{parent}”, which is not here yet."),
-            "It goes on as soon as that has arrived; connect the device that has it.",
+            "It continues as soon as that has arrived; connect the device that has it.",
             steps,
         );
     }
@@ -355,7 +355,7 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
         return wait(
             Reason::Live,
             live.clone(),
-            "It goes on by itself when the session is closed.",
+            "It continues when the session is closed.",
             steps,
         );
     }

@@ -107,8 +107,8 @@ impl ChildError {
             Self::Missing => ("syncthing_missing", "Install it (Debian: apt install syncthing; elsewhere: syncthing.net/downloads), or name it under [syncthing] binary in config.toml.".into()),
             Self::Run { .. } | Self::NotSyncthing { .. } => ("syncthing_wrong_binary", "Name a working Syncthing under [syncthing] binary in config.toml.".into()),
             Self::TooOld { .. } => ("syncthing_too_old", format!("Install Syncthing {}.{} or newer.", OLDEST.0, OLDEST.1)),
-            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => ("disk_full", "Make room on the disk; it goes on by itself.".into()),
-            Self::Generate { .. } | Self::Io { .. } => ("syncthing_home", "Check that the directory is yours and the disk is not full; it is tried again by itself.".into()),
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => ("disk_full", "Make room on the disk; session-roam then continues.".into()),
+            Self::Generate { .. } | Self::Io { .. } => ("syncthing_home", "Check that the directory is yours and the disk is not full; session-roam will try again.".into()),
             Self::DeviceIdChanged { home, .. } => ("device_id_changed", format!(
                 "Put the old cert.pem and key.pem back into {} from a backup. To go on as a new device, run `roam device --new-identity` and pair again.", home.display())),
             Self::HomeCloned { record, .. } => ("home_cloned", format!(

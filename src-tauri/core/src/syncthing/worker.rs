@@ -357,7 +357,7 @@ impl Worker {
             Ok(arranged) => arranged,
             Err(error) => {
                 if self.link.is_current(up) {
-                    let hint = "It is tried again by itself; `roam doctor` tells more.";
+                    let hint = "session-roam will try again; `roam doctor` says more.";
                     self.trouble(
                         "arrange",
                         Some(Problem::new(
@@ -667,7 +667,7 @@ impl Worker {
             Err(error) => Problem::new(
                 "folder_unwritable",
                 format!("{} cannot be written to: {error}.", path.display()),
-                "Give it back to your user and make it writable; what is missing then arrives by itself.",
+                "Give it back to your user and make it writable; what is missing then arrives.",
             ),
             Ok(()) => Problem::new(
                 "folder_stalled",
@@ -835,10 +835,13 @@ fn waits_for_a_device(error: &str) -> bool {
 fn folder_problem(folder: &str, error: &str) -> Problem {
     let full = error.contains("insufficient space") || error.contains("no space");
     let (code, hint) = match full {
-        true => ("disk_full", "Make room on the disk; it goes on by itself."),
+        true => (
+            "disk_full",
+            "Make room on the disk; session-roam then continues.",
+        ),
         false => (
             "folder_errors",
-            "It is tried again by itself; `roam doctor` tells more.",
+            "session-roam will try again; `roam doctor` says more.",
         ),
     };
     Problem::new(

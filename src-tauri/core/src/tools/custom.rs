@@ -337,7 +337,7 @@ impl Tool for CustomTool {
             name: self.name().into(),
             level,
             reason: format!(
-                "{without}Whether it has a session open is not known: close it before you go on elsewhere."
+                "{without}Whether it has a session open is not known: close it before you continue elsewhere."
             ),
             // The format of the lines is unknown, so each may be part of the conversation.
             denied: &DENIED,

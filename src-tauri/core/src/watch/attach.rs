@@ -296,7 +296,7 @@ fn problem_of(error: &notify::Error, path: Option<&Path>) -> Option<Problem> {
         return Some(Problem::new(
             LIMIT,
             format!(
-                "The system's limit of file watches is reached, so not everything below{place} can be watched; it is looked at every few seconds instead."
+                "The system's limit of file watches is reached, so not everything below{place} can be watched; session-roam checks it every few seconds instead."
             ),
             "Raise it: `sudo sysctl fs.inotify.max_user_watches=524288 fs.inotify.max_user_instances=1024`, and write the same into /etc/sysctl.d/ to keep it.",
         ));
@@ -304,7 +304,7 @@ fn problem_of(error: &notify::Error, path: Option<&Path>) -> Option<Problem> {
     Some(Problem::new(
         FAILED,
         format!("Could not watch{place}: {error}."),
-        "Check that you may read this directory and all below it; until then it is looked at every few seconds.",
+        "Check that you may read this directory and all below it; until then session-roam checks it every few seconds.",
     ))
 }
 

@@ -174,7 +174,7 @@ impl Engine {
             .map(|asked| asked.title.clone())
             .unwrap_or_default();
         Ok(Some(format!(
-            "“{title}” is not forgotten. Nobody was told, and nothing was removed."
+            "“{title}” is not forgotten. No device had heard of it, and nothing was removed."
         )))
     }
 

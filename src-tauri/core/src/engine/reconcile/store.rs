@@ -98,7 +98,7 @@ impl Reconciler<'_> {
                 self.problem(
                     "not_recorded",
                     &error,
-                    "Make room or mend the permissions; the session stays in the tool's store and is tried again.",
+                    "Make room or repair the permissions; the session stays in the tool's store, and session-roam will try again.",
                 );
             }
         }

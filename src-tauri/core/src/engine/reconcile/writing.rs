@@ -101,12 +101,12 @@ impl Reconciler<'_> {
                     self.problem(
                         "not_recorded",
                         &error,
-                        "Make room or mend the permissions; it is tried again.",
+                        "Make room or repair the permissions; session-roam will try again.",
                     );
                 }
             }
             Err(WriteError::Live(why)) => {
-                let hint = "It goes on by itself when the session is closed.".into();
+                let hint = "It continues when the session is closed.".into();
                 self.verdict = Verdict::Waiting {
                     code: Reason::Live,
                     why,
@@ -116,7 +116,7 @@ impl Reconciler<'_> {
             }
             Err(WriteError::Torn(path)) => {
                 let why = format!("{} ends in an unfinished line.", path.display());
-                let hint = "It goes on by itself when nobody writes there any more.".into();
+                let hint = "It continues when nothing writes there any more.".into();
                 self.verdict = Verdict::Waiting {
                     code: Reason::Unwritable,
                     why,
@@ -138,7 +138,7 @@ impl Reconciler<'_> {
             Err(error) => {
                 let why = with_causes(&error);
                 let hint =
-                    "Make room or mend the permissions of the tool's store; it is tried again."
+                    "Make room or repair the permissions of the tool's store; session-roam will try again."
                         .into();
                 self.verdict = Verdict::Waiting {
                     code: Reason::Unwritable,
@@ -160,7 +160,7 @@ impl Reconciler<'_> {
         let takes_away = |step: &Step| matches!(step, Step::Replace { .. } | Step::Remove { .. });
         if steps.iter().any(takes_away) && !self.is_quiet_since(SETTLED) {
             let why = "It was written a moment ago.".into();
-            let hint = "It goes on by itself within seconds.".into();
+            let hint = "It continues within seconds.".into();
             self.verdict = Verdict::Waiting {
                 code: Reason::JustWritten,
                 why,

@@ -667,9 +667,9 @@ impl Added {
                 Ok(self.bytes)
             }
             Some(Loader::Newest) => {
-                Err("The other branch was written to later; old versions of the tool would go on with it.".into())
+                Err("The other branch was written to later; old versions of the tool would continue with it.".into())
             }
-            Some(_) => Err("Versions of the tool would go on at different places.".into()),
+            Some(_) => Err("Versions of the tool would continue at different places.".into()),
         }
     }
 }

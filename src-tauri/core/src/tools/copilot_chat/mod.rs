@@ -642,7 +642,7 @@ fn check_indexes<'c>(copies: impl Iterator<Item = &'c Copy>, tell: bool, listing
                 format!(
                     "{NAME}'s list cannot be used: {error}. Its chats are read and carried; none is written there."
                 ),
-                "Start VS Code on that folder once and quit it; then it is looked at again.",
+                "Start VS Code on that folder once and quit it; session-roam then tries again.",
             )),
         }
     }
