@@ -60,7 +60,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// A tool is named in its own file, below core/src/tools, and nowhere else in the core.
+/// A tool is named in its own folder, below core/src/tools, and nowhere else in the core.
 const VENDORS: &[&str] = &["claude", "anthropic", "openai"];
 /// Files that may name a tool anyway, with the reason.
 const MAY_NAME_TOOLS: &[(&str, &str)] = &[(
@@ -398,7 +398,7 @@ fn tool_names(source: &Source, names: &[String]) -> Vec<String> {
         .filter(|(_, line)| names.iter().any(|name| line.to_lowercase().contains(name)));
     hits.map(|(number, _)| {
         format!(
-            "{}:{number}: names a tool; only its own file below tools/ may",
+            "{}:{number}: names a tool; only its own folder below tools/ may",
             source.path
         )
     })
