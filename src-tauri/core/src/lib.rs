@@ -3,6 +3,7 @@
 //! Layers; each may use only those to its right: `api → engine → tools · vault · state · watch ·
 //! syncthing → merge → session`.
 
+pub mod adapter;
 pub mod api;
 pub mod engine;
 pub mod formats;

@@ -14,11 +14,15 @@ const LAYERS: &[(&str, &[&str])] = &[
     // Opens hostile files: vault and tools both need it, and neither may use the other.
     ("opener", &[]),
     ("merge", &["session", "parallel"]),
-    // Of tools only the contract's types: the definition of a write.
-    ("formats", &["session", "tools", "parallel", "opener"]),
+    // The contract of an adapter; of formats what its types are made of.
+    ("adapter", &["session", "merge", "formats", "opener"]),
+    // Of the contract the definition of a write.
+    ("formats", &["session", "adapter", "parallel", "opener"]),
     (
         "tools",
-        &["session", "merge", "formats", "parallel", "opener"],
+        &[
+            "session", "merge", "adapter", "formats", "parallel", "opener",
+        ],
     ),
     ("projects", &["session", "merge", "opener"]),
     ("vault", &["session", "merge", "parallel", "opener"]),
@@ -29,6 +33,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "engine",
         &[
+            "adapter",
             "parallel",
             "opener",
             "session",

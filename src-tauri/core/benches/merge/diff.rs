@@ -5,9 +5,9 @@ use crate::made::{
     Device, IMPORT, Shape, Writer, Written, key_of, line_end, reader, tip_of, write_journals,
 };
 use crate::{Took, middle, say_time};
-use session_roam_core::engine::bases::Dependents;
 use session_roam_core::engine::compare::Compare;
 use session_roam_core::engine::ingest::ingest;
+use session_roam_core::engine::record::Dependents;
 use session_roam_core::engine::split::branch_layout;
 use session_roam_core::engine::{Context, SessionRecord};
 use session_roam_core::session::{ChainId, SessionKey};

@@ -3,8 +3,8 @@
 
 use crate::made::{Device, IMPORT, Made, Shape, reader, split_session};
 use crate::{middle, say_speed};
-use session_roam_core::engine::bases::Dependents;
 use session_roam_core::engine::ingest::{chain, ingest};
+use session_roam_core::engine::record::Dependents;
 use session_roam_core::engine::split::{BranchLayout, branch_layout};
 use session_roam_core::engine::{Context, SessionRecord};
 use session_roam_core::merge::substitute;

@@ -5,7 +5,7 @@ use super::host;
 use super::types::{ApiError, Done};
 use crate::engine::context::{Clock, SystemClock};
 use crate::engine::devices::{DeviceRegistry, Former};
-use crate::engine::reconcile::with_causes;
+use crate::session::problem::with_causes;
 use crate::settings;
 use crate::syncthing::{self, ensure_identity};
 use std::path::{Path, PathBuf};

@@ -1,9 +1,9 @@
 //! Letting devices in and putting them out at the user's request: approve, revoke, follow. Pairing,
 //! which first brings two devices together, is elsewhere.
 
-use super::answers::{Answer, done, value};
+use super::Engine;
+use super::answer::{Answer, done, value};
 use super::devices::starts;
-use super::event_loop::Engine;
 use crate::api::types::*;
 use crate::merge::Statement;
 use crate::merge::device_list::{Heads, Revoked};

@@ -4,20 +4,21 @@
 mod splits;
 mod status;
 
-use super::authors;
+use super::Engine;
+use super::answer::Reply;
 use super::context::Shared;
-use super::event::Reply;
-use super::event_loop::Engine;
 use super::export::Wanted;
 use super::network::PRESENCE_STALE;
 use super::queue::ReconcileRequest;
 use super::reconcile::{Job, reconcile};
 use super::record::SessionRecord;
 use super::resolve::{Decision, no_split};
+use super::transcript::authors;
 use super::transcript::{Before, Names};
 use super::{compare, doctor, export};
 use crate::api::types::*;
 use crate::api::types::{EngineState, HoldReason, SegmentState, StepKind};
+use crate::engine::answer::{Answer, Work, done, is_listed, settings_error, value};
 use crate::merge::{Action, ChoiceId, Decided, Step, Verdict};
 use crate::session::{
     Millis, Problem, Reason, SessionId, SessionKey, SessionState, SplitState, Tier, ToolId,
@@ -40,35 +41,6 @@ const HELD: [(Reason, HoldReason); 2] = [
 pub(super) fn held_by(row: &Row) -> Option<HoldReason> {
     let by = HELD.iter().find(|(reason, _)| row.reason == Some(*reason));
     by.map(|(_, hold)| *hold)
-}
-
-pub(super) type Answer = Result<Value, ApiError>;
-
-pub(super) fn value<T: serde::Serialize>(answer: T) -> Answer {
-    serde_json::to_value(answer)
-        .map_err(|error| ApiError::new("internal", error.to_string(), "Please report it."))
-}
-
-pub(super) fn done(message: impl Into<String>) -> Answer {
-    value(Done {
-        done: true,
-        message: message.into(),
-    })
-}
-
-/// Whether a session is listed and counted: one that begins to arrive has no project yet.
-pub(super) fn is_listed(row: &Row) -> bool {
-    row.reason != Some(Reason::Arriving) || !row.project.is_empty()
-}
-
-impl From<StateError> for ApiError {
-    fn from(error: StateError) -> Self {
-        Self::new(
-            "state_unwritable",
-            super::reconcile::with_causes(&error),
-            "Make room on the disk or repair its permissions.",
-        )
-    }
 }
 
 impl Engine {
@@ -626,8 +598,6 @@ enum Later {
     Decide(SessionKey, Decision),
 }
 
-pub(super) type Work = Box<dyn FnOnce() -> Answer + Send>;
-
 /// Whether all of the session is in the store here; a split one, if both branches are sessions
 /// there.
 fn is_carried(row: &Row) -> bool {
@@ -711,13 +681,5 @@ fn lowered(unknown: &str) -> String {
     format!(
         "It keeps its sessions in a way that is not known yet: {unknown}. They are carried and readable; nothing is \
          written until session-roam is updated."
-    )
-}
-
-pub(super) fn settings_error(error: crate::settings::SettingsError) -> ApiError {
-    ApiError::new(
-        "settings",
-        super::reconcile::with_causes(&error),
-        "Fix config.toml and try again.",
     )
 }

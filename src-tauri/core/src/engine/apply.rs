@@ -1,9 +1,8 @@
 //! Writes steps into the tool's store. The adapter re-checks each; only real writes move the base.
 
-use super::bases::Rebound;
 use super::context::Context;
 use super::observe::{read_range, tail_hash};
-use super::record::{LocalDoc, Neutral, SessionRecord};
+use super::record::{LocalDoc, Neutral, Rebound, SessionRecord};
 use super::steering::{each_steered, is_own, neutral, restored, written};
 use crate::merge::Step;
 use crate::opener;

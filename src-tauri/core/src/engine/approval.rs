@@ -2,11 +2,12 @@
 //! devices.json; what is stated in answer to a revocation. Knows nothing of folders and of how
 //! statements are stored.
 
+use super::Engine;
 use super::devices::{Circle, Paired};
-use super::event_loop::Engine;
 use super::list::in_heads;
 use super::queue::ReconcileRequest;
 use super::record::SessionRecord;
+use crate::engine::cut::below_device;
 use crate::merge::device_list::Heads;
 use crate::merge::{DeviceList, Statement};
 use crate::session::{DeviceId, Hlc, Lane, Millis, SessionState};
@@ -292,9 +293,4 @@ impl Engine {
             self.trouble("list own", Some(super::list::problem(error)));
         }
     }
-}
-
-/// A journal's directory as heads name it.
-pub fn below_device(dir: &str) -> &str {
-    dir.split_once('/').map_or(dir, |(_, below)| below)
 }

@@ -5,14 +5,15 @@
 //! A step is saved in devices.json before it is announced, so that a restart in between continues
 //! it.
 
+use super::Engine;
 use super::devices::{DeviceRegistry, Paired};
-use super::event_loop::Engine;
 use crate::api::types::ApiError;
+use crate::engine::devices::Attempt;
+use crate::engine::devices::Step;
 use crate::merge::Statement;
 use crate::session::{DeviceId, Millis, Problem, decent_name};
 use crate::syncthing::Asking;
 use crate::syncthing::proof::{self, Bits, Token};
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// An unfinished attempt ends after this time: longer than a code is valid, so that the side that
@@ -22,33 +23,6 @@ pub const ATTEMPT_LIFE_MS: i64 = 15 * 60 * 1000;
 const MAX_COMPARISONS: usize = 5;
 /// The most unknown devices to keep and list; devices that know this device's code always are.
 pub const MAX_ASKING: usize = 8;
-
-/// A pairing under way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attempt {
-    pub begun: Millis,
-    #[serde(flatten)]
-    pub step: Step,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "step", rename_all = "snake_case")]
-pub enum Step {
-    /// The device's code was entered here: what this device announces, and the answer it expects.
-    Asking { proof: Bits, answer: Bits },
-    /// The device knew this device's code and the user let it in: what this device announces.
-    Answering { answer: Bits },
-    /// Digits are compared. `commitment` and `theirs` are the other device's; `spoiled` is its
-    /// commitment of an earlier attempt.
-    Comparing {
-        nonce: Bits,
-        commitment: Option<String>,
-        theirs: Option<Bits>,
-        spoiled: Option<String>,
-    },
-    /// The attempt failed; a new one needs the user.
-    Ended { spoiled: Option<String> },
-}
 
 impl Attempt {
     pub fn is_open(&self) -> bool {

@@ -2,33 +2,13 @@
 //! session holds that beginning here, after the other one split.
 
 use super::context::Context;
-use super::record::{DocState, SessionRecord};
+use super::record::{Child, Dependents, DocState, Rebound, SessionRecord};
 use super::split::{ForkPlan, branch_layout, first_line};
 use crate::merge::{branches, fork_id};
 use crate::session::{Base, ChainId, DocName, SessionId, SessionKey};
-use crate::tools::{Patch, ReadSeek};
+use crate::tools::ReadSeek;
 use crate::vault::JournalError;
-use serde::{Deserialize, Serialize};
 use std::io::{Read, SeekFrom};
-
-/// What the file in the store refers to instead of the recorded session.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rebound {
-    pub base: Base,
-    pub now: SessionId,
-}
-
-impl Rebound {
-    /// A patch that shows the recorded reference.
-    pub fn patch(&self) -> Patch {
-        let (shown, there) = (self.base.session.as_str().into(), self.now.as_str().into());
-        Patch {
-            at: self.base.at,
-            shown,
-            there,
-        }
-    }
-}
 
 /// The file's present reference, if it differs from the recorded one.
 pub fn rebound_in(base: &Base, file: &mut dyn ReadSeek) -> Option<Rebound> {
@@ -47,22 +27,6 @@ pub fn rebound_in(base: &Base, file: &mut dyn ReadSeek) -> Option<Rebound> {
         base: base.clone(),
         now: SessionId::new(now),
     })
-}
-
-/// A session based on another one: how much of that one, and the device where the session began.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Child {
-    pub base: Base,
-    pub device: String,
-}
-
-/// The sessions whose beginning lies in this one.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Dependents {
-    /// Sessions that began on this one, on whatever branch.
-    pub children: Vec<Child>,
-    /// A session in the store here refers to this one's file: the file stays, whatever was decided.
-    pub needed: bool,
 }
 
 impl Child {

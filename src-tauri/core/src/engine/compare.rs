@@ -1,19 +1,18 @@
 //! The branches of a split: listed, and two of them side by side, page by page. The alignment is
 //! kept for the next page; bodies are not.
 
-use super::authors;
-use super::bases::Dependents;
+use super::answer::unreadable;
+use super::compared::{Compared, Of, Place};
 use super::context::Context;
-use super::export::unreadable;
-use super::record::{DocState, SessionRecord};
+use super::record::{Dependents, DocState, SessionRecord};
 use super::resolve::{choices, continued, pick, trunk_author};
 use super::split::{BranchLayout, ForkPlan, author, branch_layout};
-use super::transcript::{self, Changes, Names, Reading};
+use super::transcript::{self, Changes, Names, Reading, authors};
 use crate::api::types::{
     ApiError, BranchRow, Diff, DiffCommon, DiffPrefix, DiffRow, DiffSide, DiffStats, DiffWords,
     MOST_CHANGES, PartBody, Side, SplitRow, SteeringRow,
 };
-use crate::merge::diff::{Kind, Msg, Row, align, read, words};
+use crate::merge::diff::{Kind, Msg, align, read, words};
 use crate::merge::transcript::{ParsedMessage, said_in};
 use crate::merge::{Action, Fork, Split};
 use crate::parallel;
@@ -21,7 +20,6 @@ use crate::session::chain::lines_of;
 use crate::session::{ChainId, Edge, SessionId, SessionKey, records};
 use crate::state;
 use crate::tools::Steer;
-use crate::vault::journal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,35 +29,6 @@ const ALIGN: Duration = Duration::from_millis(250);
 const WORDS: Duration = Duration::from_millis(50);
 /// The most characters shown of a changed setting.
 const CHANGE_LENGTH: usize = 200;
-
-/// The last alignment.
-pub struct Compared {
-    of: Of,
-    sides: [Vec<Msg>; 2],
-    /// Where the bodies lie.
-    places: [Vec<Place>; 2],
-    /// The number of common first messages, which are not in the rows.
-    common: usize,
-    rows: Vec<Row>,
-}
-
-/// The identity of a comparison: as long as it is the same, so is the result.
-#[derive(PartialEq)]
-struct Of {
-    key: SessionKey,
-    /// The ends of the trunk, of the branch, and of the session that the branch became.
-    ends: Vec<ChainId>,
-    /// Decisions in the session that the branch became.
-    choices: usize,
-}
-
-/// Where bytes of a tail lie in the journals.
-struct Place {
-    off: u64,
-    piece: journal::Place,
-    /// The device that recorded the bytes, by short id.
-    device: String,
-}
 
 /// What a side has after the fork point.
 struct Tail {
@@ -597,11 +566,12 @@ impl<'a> Compare<'a> {
         };
         let message = at
             .map(|at| &found.sides[side][at])
-            .ok_or_else(|| transcript::no_part(row, part))?;
+            .ok_or_else(|| super::answer::no_part(row, part))?;
         let body = self.said(side, &right, &found, message, |said| {
             transcript::body_of(said, part)
         })?;
-        body.flatten().ok_or_else(|| transcript::no_part(row, part))
+        body.flatten()
+            .ok_or_else(|| super::answer::no_part(row, part))
     }
 
     /// Whether the doc's parts mean nothing alone: then both sides are compared from the start, and
@@ -654,7 +624,7 @@ impl<'a> Compare<'a> {
                 .into_iter()
                 .next()
                 .flatten()
-                .ok_or_else(|| transcript::no_part(message, part));
+                .ok_or_else(|| super::answer::no_part(message, part));
         }
         let reading = self.before(&right);
         reading.part(&*reading.index(false)?, message, part)

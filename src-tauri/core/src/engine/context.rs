@@ -1,11 +1,11 @@
 //! The data that a reconcile needs besides the session: shared by the loop and its workers, changed
 //! by the loop only.
 
-use super::compare::Compared;
+use super::compared::Compared;
+use super::holders::Holders;
+use super::index::Index;
 use super::record::SessionRecord;
-use super::shared_docs::Holders;
-use super::taken_back::Seen;
-use super::transcript::Index;
+use super::withdrawals::Seen;
 use crate::merge::device_list::Heads;
 use crate::merge::snapshots::Judged;
 use crate::merge::transcript::{self, Reader};

@@ -2,7 +2,6 @@
 //! The lines stay in the vault and in the tries; lines that others continued from stay in the
 //! sessions, too. Knows nothing of stores.
 
-use super::approval::below_device;
 use super::context::Context;
 use super::record::SessionRecord;
 use crate::session::{ChainId, DocName, ToolId};
@@ -81,4 +80,9 @@ pub fn take_out(
         state.trie.take_out(out, &journal_reader)?;
     }
     Ok(())
+}
+
+/// A journal's directory as heads name it.
+pub fn below_device(dir: &str) -> &str {
+    dir.split_once('/').map_or(dir, |(_, below)| below)
 }

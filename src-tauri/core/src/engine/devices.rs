@@ -1,10 +1,10 @@
 //! The user's other devices: which are paired, which devices those know, and the resulting folders.
 
-use super::attempts::Attempt;
 use crate::merge::DeviceList;
 use crate::merge::device_list::Approved;
 use crate::session::{DeviceId, Hlc, Lane, Millis};
 use crate::syncthing::pairing::{MAX_ADDRESSES, is_address};
+use crate::syncthing::proof::Bits;
 use crate::syncthing::{
     Asking, Nearby, Peer, Wanted, WantedDevice, WantedFolder, device_id, folder_id,
 };
@@ -42,6 +42,33 @@ pub struct Former {
     pub id: DeviceId,
     /// Anything written under it later is another machine's.
     pub until: Millis,
+}
+
+/// A pairing under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    pub begun: Millis,
+    #[serde(flatten)]
+    pub step: Step,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum Step {
+    /// The device's code was entered here: what this device announces, and the answer it expects.
+    Asking { proof: Bits, answer: Bits },
+    /// The device knew this device's code and the user let it in: what this device announces.
+    Answering { answer: Bits },
+    /// Digits are compared. `commitment` and `theirs` are the other device's; `spoiled` is its
+    /// commitment of an earlier attempt.
+    Comparing {
+        nonce: Bits,
+        commitment: Option<String>,
+        theirs: Option<Bits>,
+        spoiled: Option<String>,
+    },
+    /// The attempt failed; a new one needs the user.
+    Ended { spoiled: Option<String> },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

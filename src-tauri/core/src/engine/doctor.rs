@@ -3,13 +3,13 @@
 use super::context::Context;
 use super::left_out::left_out;
 use super::takein;
+use crate::adapter::Moved;
 use crate::api::types::{
     Check, CheckState, CopyRow, Doctor, EngineState, LeftOut, LeftOutReason, Status,
     SyncthingState, ToolRow, Waiting,
 };
 use crate::session::ToolId;
 use crate::tools::other_system::{self, OtherHome};
-use crate::tools::stores::Moved;
 use std::collections::{BTreeMap, BTreeSet};
 
 fn check(

@@ -142,7 +142,7 @@ fn take_out(context: &Context, tool: &dyn Tool, found: &Found) -> Result<(), (Le
         now,
         docs: docs.collect(),
     };
-    let why = |error: &WriteError| super::reconcile::with_causes(error);
+    let why = |error: &WriteError| crate::session::problem::with_causes(error);
     match tool.write(&context.machine, &checkout) {
         Ok(_) => Ok(()),
         Err(WriteError::Live(who)) => Err((Left::Open, who)),

@@ -1,10 +1,11 @@
 //! Everything that can happen to the engine, on one screen.
 
+use super::answer::Reply;
 use super::erase::Erasure;
-use super::placing::{Checked, Searched};
+use super::places_seen::{Checked, Searched};
 use super::reconcile::Effects;
 use super::reconcile::Job;
-use crate::api::types::{ApiError, Request};
+use crate::api::types::Request;
 use crate::session::{Problem, ToolId};
 use crate::syncthing::Notice;
 use crate::tools::seek::Sought;
@@ -39,9 +40,6 @@ pub enum Event {
     Request(Request, Reply),
     Stop,
 }
-
-/// Delivers the answer to whoever sent the request.
-pub type Reply = Box<dyn FnOnce(Result<serde_json::Value, ApiError>) + Send>;
 
 /// Runs reconciles: on threads in the product, one after another in tests.
 pub trait Jobs: Send {

@@ -1,133 +1,34 @@
 //! The loop's state and its one entrance, `handle(event)`. Slow work runs beside the loop and comes
 //! back as an event.
 
-use super::answers::value;
-use super::bases::{Child, Dependents};
-use super::context::Context;
-use super::devices::{DeviceRegistry, PeerState};
-use super::event::{Event, Jobs, Reply};
+use super::answer::Reply;
+use super::answer::value;
+use super::devices::PeerState;
+use super::event::Event;
 use super::forget::Forgetting;
 use super::forks::{Parent, is_taken_over};
 use super::list::Lists;
 use super::placing::Placing;
 use super::queue::{Queue, ReconcileRequest};
 use super::reconcile::{Effects, Job};
-use super::record::SessionRecord;
+use super::record::{Child, Dependents, SessionRecord};
 use super::resolve::{Decision, has_to_follow};
 use super::several::Remembered;
 use super::split::BranchLayout;
-use crate::api::types::{ApiError, Held, SyncthingState, SyncthingStatus, TakenIn};
+use crate::api::types::{ApiError, SyncthingState, SyncthingStatus, TakenIn};
+use crate::engine::Engine;
+use crate::engine::Import;
+use crate::engine::Parts;
 use crate::merge::{ChoiceId, fork_id};
-use crate::session::{Lane, Millis, Problem, Reason, SessionId, SessionKey, SessionState, ToolId};
-use crate::settings::Settings;
-use crate::state::{State, StateError};
-use crate::syncthing::Transport;
+use crate::session::{Lane, Problem, Reason, SessionId, SessionKey, SessionState, ToolId};
+use crate::state::StateError;
 use crate::syncthing::proof::Secrets;
-use crate::vault::card::Card;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Instant;
-
-pub struct Engine {
-    pub(super) home: PathBuf,
-    pub(super) settings: Settings,
-    pub(super) name: String,
-    pub(super) context: Arc<Context>,
-    pub(super) card: Card,
-    pub(super) state: State,
-    pub(super) transport: Box<dyn Transport>,
-    pub(super) jobs: Box<dyn Jobs>,
-    pub(super) registry: DeviceRegistry,
-    pub(super) peer_state: PeerState,
-    pub(super) lists: Lists,
-    pub(super) forgetting: Forgetting,
-    pub(super) queue: Queue,
-    /// The fingerprint of each session's files at its last complete reconcile.
-    pub(super) seen: HashMap<SessionKey, u64>,
-    /// Journals of sessions whose record could not be saved: the next reconcile reads them again.
-    unsaved: HashMap<SessionKey, BTreeSet<(String, Lane, String)>>,
-    /// How often in a row a session changed while it was reconciled.
-    restless: HashMap<SessionKey, u8>,
-    /// Sessions that the last reconcile could not read or record.
-    unfinished: BTreeSet<SessionKey>,
-    /// A retry is scheduled.
-    retrying: bool,
-    /// Sessions open on this device.
-    pub(super) live: BTreeMap<SessionKey, String>,
-    pub(super) vanished: BTreeMap<ToolId, BTreeSet<SessionKey>>,
-    /// The stores of tools that may have several, as last found.
-    pub(super) known_stores: Remembered,
-    /// Stores that are gone and hold sessions, as of the last time that places for stores ran out.
-    pub(super) dead_stores: BTreeMap<ToolId, Vec<PathBuf>>,
-    /// The former paths of sessions that are missing from the stores.
-    pub(super) missing_paths: HashMap<SessionKey, Option<PathBuf>>,
-    pub(super) syncthing: SyncthingStatus,
-    pub(super) incoming: u64,
-    /// Problems by topic, at most one per topic.
-    pub(super) problems: BTreeMap<String, Problem>,
-    /// Second files of sessions, as they were when their session was last scheduled.
-    pub(super) twins: HashMap<PathBuf, crate::tools::Stamp>,
-    pub(super) held: BTreeMap<String, Held>,
-    pub(super) import: Import,
-    /// Reconciles since memory was last returned to the system.
-    pub(super) n_reconciled: usize,
-    /// Sessions with logs of which only the end was compared since their last change.
-    pub(super) uncompared: BTreeSet<SessionKey>,
-    /// Milliseconds of the last full scan that found no change, including all its parts.
-    pub(super) cycle_ms: f64,
-    /// Where to search for projects, and what is known of their directories.
-    pub(super) placing: Placing,
-    pub(super) published: Option<crate::vault::presence::Presence>,
-    pub(super) published_at: Option<Instant>,
-    /// Conflict copies are being imported; the answer waits for all their sessions.
-    pub(super) taking_in: Option<TakingIn>,
-    pub(super) goodbye: BTreeSet<crate::session::DeviceId>,
-    /// The secrets of codes that this device showed.
-    pub(super) secrets: Secrets,
-    /// When the last comparisons of digits began.
-    pub(super) comparisons: Vec<Millis>,
-    /// The name under which this device is announced.
-    pub(super) called: Option<String>,
-    /// Who waits for a decision to be carried out, by number.
-    pub(super) replies: HashMap<u64, (SessionKey, Reply)>,
-    pub(super) asked: u64,
-    /// For each session, the sessions that hold its beginning, as last seen.
-    needs: HashMap<SessionKey, Vec<String>>,
-    pub(super) stopping: bool,
-}
 
 /// Reasons that pass without the user: such a session is reconciled again after a while.
 const PASSING: [Reason; 3] = [Reason::Unwritable, Reason::JustWritten, Reason::TakenBack];
 /// Problems that leave a session unreconciled: the next poll tries again.
 const UNFINISHED: [&str; 3] = ["journal_unreadable", "session_unreadable", "not_recorded"];
-
-/// Conflict copies that are being imported.
-pub struct TakingIn {
-    pub waiting: BTreeSet<SessionKey>,
-    pub done: TakenIn,
-    pub reply: super::event::Reply,
-}
-
-/// The progress of the first import.
-#[derive(Debug, Default)]
-pub struct Import {
-    pub done: u64,
-    pub total: u64,
-    pub bytes: u64,
-}
-
-pub struct Parts {
-    pub home: PathBuf,
-    pub settings: Settings,
-    pub name: String,
-    pub context: Arc<Context>,
-    pub card: Card,
-    pub state: State,
-    pub transport: Box<dyn Transport>,
-    pub jobs: Box<dyn Jobs>,
-    pub registry: DeviceRegistry,
-}
 
 impl Engine {
     pub fn new(parts: Parts) -> Self {
@@ -277,7 +178,7 @@ impl Engine {
             "state",
             Some(Problem::new(
                 "state_unwritable",
-                super::reconcile::with_causes(error),
+                crate::session::problem::with_causes(error),
                 hint,
             )),
         );

@@ -1,24 +1,18 @@
 //! A session from the vault: to view, as Markdown, as JSON, or as the tool's own files, byte for
 //! byte.
 
+use super::answer::no_part;
 use super::context::Context;
 use super::record::{DocState, SessionRecord};
-use super::transcript::{Names, Reading, no_part};
+use super::transcript::{Names, Reading};
 use crate::api::types::{
     ApiError, ExportFormat, Exported, Message, PartBody, SessionRow, Shown, ShownDoc,
 };
+use crate::engine::answer::unreadable;
 use crate::merge::{Decided, branches, divide};
 use crate::session::{ChainId, DocKind, DocName, Edge, Role, SessionKey, harmless, harmless_line};
 use crate::vault::journal::JournalReader;
 use std::path::{Path, PathBuf};
-
-pub fn unreadable(error: &dyn std::error::Error) -> ApiError {
-    ApiError::new(
-        "unreadable",
-        super::reconcile::with_causes(error),
-        "Check the disk and the permissions of the vault folder.",
-    )
-}
 
 /// A doc's newest live end; of a split doc, the end that is in this device's store.
 fn end_of<'a>(

@@ -4,10 +4,10 @@
 
 mod answers;
 
-use super::answers::{Answer, value};
+use super::Engine;
+use super::answer::{Answer, value};
 use super::erase::{Erase, Erasure, erase};
 use super::event::Event;
-use super::event_loop::Engine;
 use super::queue::ReconcileRequest;
 use super::record::SessionRecord;
 use crate::api::types::{ApiError, ForgetPreview, ForgottenRow, Held, HoldReason, ReceiptRow};
@@ -416,7 +416,7 @@ impl Engine {
             .extend(held.iter().cloned());
         self.remember_let(&before);
         self.forget_stated();
-        super::answers::done(format!(
+        super::answer::done(format!(
             "{} sessions are removed from this device.",
             held.len()
         ))

@@ -3,8 +3,8 @@
 
 use super::context::Context;
 use super::cut::take_out;
-use super::origin::{self, Root};
-use super::record::{DeviceCard, DocState, SessionRecord};
+use super::origin;
+use super::record::{DeviceCard, DocState, Root, SessionRecord};
 use crate::merge::{ChoiceId, Chosen, First};
 use crate::session::chain::lines_of;
 use crate::session::{

@@ -2,8 +2,8 @@
 //! the loop. `merge::device_list` decides what the statements mean; knows nothing of folders and
 //! tools.
 
+use super::Engine;
 use super::context::Context;
-use super::event_loop::Engine;
 use super::ingest::fault_problem;
 use crate::api::types::ApiError;
 use crate::merge::{DeviceList, Stated, Statement, Statements};
@@ -93,7 +93,7 @@ fn unusable(error: &JournalError) -> Problem {
         "list_unusable",
         format!(
             "The device list could not be read or written: {}",
-            super::reconcile::with_causes(error)
+            crate::session::problem::with_causes(error)
         ),
         "Check the disk and the permissions of the vault folder.",
     )

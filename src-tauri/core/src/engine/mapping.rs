@@ -1,7 +1,7 @@
 //! The user's projects: which there are, where each lies here, which of them stay on this device.
 
-use super::answers::{Answer, Work, done, is_listed, settings_error, value};
-use super::event_loop::Engine;
+use super::Engine;
+use super::answer::{Answer, Work, done, is_listed, settings_error, value};
 use super::record::SessionRecord;
 use crate::api::types::{ApiError, ProjectRow};
 use crate::projects;

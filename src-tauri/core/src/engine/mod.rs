@@ -1,13 +1,15 @@
 //! One loop owns the state. Each reconcile reads, records, decides and writes beside the loop.
 
 pub mod admitting;
+pub mod answer;
 pub mod answers;
 pub mod apply;
 pub mod approval;
 pub mod attempts;
-pub mod authors;
+pub mod away;
 pub mod bases;
 pub mod compare;
+pub mod compared;
 pub mod context;
 pub mod cut;
 pub mod devices;
@@ -18,6 +20,8 @@ pub mod event_loop;
 pub mod export;
 pub mod forget;
 pub mod forks;
+pub mod holders;
+pub mod index;
 pub mod ingest;
 pub mod left_out;
 pub mod list;
@@ -27,6 +31,7 @@ pub mod network;
 pub mod observe;
 pub mod origin;
 pub mod pairing;
+pub mod places_seen;
 pub mod placing;
 pub mod queue;
 pub mod reconcile;
@@ -46,7 +51,125 @@ pub mod takein;
 pub mod taken_back;
 pub mod transcript;
 pub mod twins;
+pub mod withdrawals;
 
 pub use context::{Clock, Context, Shared, Sizes, SystemClock};
 pub use reconcile::{Effects, Job, reconcile};
 pub use record::SessionRecord;
+
+use crate::api::types::{Held, SyncthingStatus, TakenIn};
+use crate::session::{Lane, Millis, Problem, SessionKey, ToolId};
+use crate::settings::Settings;
+use crate::state::State;
+use crate::syncthing::Transport;
+use crate::syncthing::proof::Secrets;
+use crate::vault::card::Card;
+use answer::Reply;
+use devices::{DeviceRegistry, PeerState};
+use event::Jobs;
+use forget::Forgetting;
+use list::Lists;
+use placing::Placing;
+use queue::Queue;
+use several::Remembered;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// The state that the loop owns. `event_loop.rs` has its one entrance; each other file with an `impl Engine` has what the
+/// loop does about one subject.
+pub struct Engine {
+    home: PathBuf,
+    settings: Settings,
+    name: String,
+    context: Arc<Context>,
+    card: Card,
+    state: State,
+    transport: Box<dyn Transport>,
+    jobs: Box<dyn Jobs>,
+    registry: DeviceRegistry,
+    peer_state: PeerState,
+    lists: Lists,
+    forgetting: Forgetting,
+    queue: Queue,
+    /// The fingerprint of each session's files at its last complete reconcile.
+    seen: HashMap<SessionKey, u64>,
+    /// Journals of sessions whose record could not be saved: the next reconcile reads them again.
+    unsaved: HashMap<SessionKey, BTreeSet<(String, Lane, String)>>,
+    /// How often in a row a session changed while it was reconciled.
+    restless: HashMap<SessionKey, u8>,
+    /// Sessions that the last reconcile could not read or record.
+    unfinished: BTreeSet<SessionKey>,
+    /// A retry is scheduled.
+    retrying: bool,
+    /// Sessions open on this device.
+    live: BTreeMap<SessionKey, String>,
+    vanished: BTreeMap<ToolId, BTreeSet<SessionKey>>,
+    /// The stores of tools that may have several, as last found.
+    known_stores: Remembered,
+    /// Stores that are gone and hold sessions, as of the last time that places for stores ran out.
+    dead_stores: BTreeMap<ToolId, Vec<PathBuf>>,
+    /// The former paths of sessions that are missing from the stores.
+    missing_paths: HashMap<SessionKey, Option<PathBuf>>,
+    syncthing: SyncthingStatus,
+    incoming: u64,
+    /// Problems by topic, at most one per topic.
+    problems: BTreeMap<String, Problem>,
+    /// Second files of sessions, as they were when their session was last scheduled.
+    twins: HashMap<PathBuf, crate::tools::Stamp>,
+    held: BTreeMap<String, Held>,
+    import: Import,
+    /// Reconciles since memory was last returned to the system.
+    n_reconciled: usize,
+    /// Sessions with logs of which only the end was compared since their last change.
+    uncompared: BTreeSet<SessionKey>,
+    /// Milliseconds of the last full scan that found no change, including all its parts.
+    cycle_ms: f64,
+    /// Where to search for projects, and what is known of their directories.
+    placing: Placing,
+    published: Option<crate::vault::presence::Presence>,
+    published_at: Option<Instant>,
+    /// Conflict copies are being imported; the answer waits for all their sessions.
+    taking_in: Option<TakingIn>,
+    goodbye: BTreeSet<crate::session::DeviceId>,
+    /// The secrets of codes that this device showed.
+    secrets: Secrets,
+    /// When the last comparisons of digits began.
+    comparisons: Vec<Millis>,
+    /// The name under which this device is announced.
+    called: Option<String>,
+    /// Who waits for a decision to be carried out, by number.
+    replies: HashMap<u64, (SessionKey, Reply)>,
+    asked: u64,
+    /// For each session, the sessions that hold its beginning, as last seen.
+    needs: HashMap<SessionKey, Vec<String>>,
+    stopping: bool,
+}
+
+/// Conflict copies that are being imported.
+pub struct TakingIn {
+    pub waiting: BTreeSet<SessionKey>,
+    pub done: TakenIn,
+    pub reply: Reply,
+}
+
+/// The progress of the first import.
+#[derive(Debug, Default)]
+pub struct Import {
+    pub done: u64,
+    pub total: u64,
+    pub bytes: u64,
+}
+
+pub struct Parts {
+    pub home: PathBuf,
+    pub settings: Settings,
+    pub name: String,
+    pub context: Arc<Context>,
+    pub card: Card,
+    pub state: State,
+    pub transport: Box<dyn Transport>,
+    pub jobs: Box<dyn Jobs>,
+    pub registry: DeviceRegistry,
+}

@@ -2,9 +2,9 @@
 //! id keeps it; the other takes the next number, and is shown with it even before. A device gives
 //! its name up at most once per other device: a further rival is shown with a number and reported.
 
-use super::answers::{Answer, done, settings_error};
+use super::Engine;
+use super::answer::{Answer, done, settings_error};
 use super::devices::Paired;
-use super::event_loop::Engine;
 use super::pairing::unknown_device;
 use crate::api::types::ApiError;
 use crate::session::{DeviceId, NAME_LENGTH, Problem, decent_name};

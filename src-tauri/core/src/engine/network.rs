@@ -1,7 +1,7 @@
 //! The other devices: their presences, which devices ask and leave, and what the folders should be.
 
+use super::Engine;
 use super::devices::wanted;
-use super::event_loop::Engine;
 use super::queue::ReconcileRequest;
 use super::record::SessionRecord;
 use crate::api::types::HoldReason;
@@ -218,7 +218,7 @@ impl Engine {
                 let message = format!(
                     "What the device {} says of itself was refused: {}",
                     self.context.shared().name_of(short),
-                    super::reconcile::with_causes(&error)
+                    crate::session::problem::with_causes(&error)
                 );
                 let hint =
                     "It is fetched again from that device; nothing of it is believed until then.";

@@ -8,33 +8,11 @@
 //! device decides, the same on every device and beyond any author's choice.
 
 use super::context::{Context, Shared};
-use super::record::{DocState, SessionRecord};
+use super::record::{Origin, Root, Roots, SessionRecord};
 use crate::session::{ChainId, DocName, Hlc, SessionId, ToolId};
 use crate::vault::piece::Piece;
 use crate::vault::{Entry, JournalError};
-use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
-
-/// The devices, by short id, that recorded a first line of a doc.
-pub type Roots = BTreeMap<String, Root>;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Root {
-    /// The line lay in the device's own store; otherwise the device republished it.
-    pub stored: bool,
-    /// The device's own time of that. It only identifies what this device recorded under a former
-    /// identity.
-    pub at: Hlc,
-}
-
-/// Where a session began, as far as the journals here show.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin {
-    /// The device's short id.
-    pub device: String,
-    /// This device itself recorded it from its own store.
-    pub here: bool,
-}
+use std::collections::BTreeSet;
 
 /// How good a claim is; less is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -187,20 +165,11 @@ fn find(
     Ok(roots)
 }
 
-/// The device whose lines the doc begins with here, for a record without a settled origin: the
-/// lines accepted first keep their place in the trie.
-pub fn accepted_first<'a>(record: &'a SessionRecord, state: &'a DocState) -> Option<&'a str> {
-    let start = state.trie.start();
-    let mut first = state.trie.edges().iter().filter(|edge| edge.after == start);
-    first
-        .find(|edge| record.cards.contains_key(&edge.source.device))
-        .map(|edge| edge.source.device.as_str())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::engine::record::DeviceCard;
+    use crate::engine::record::DocState;
     use crate::session::{DocKind, Millis, Project, ProjectKey};
     use crate::vault::SessionCard;
     use proptest::prelude::*;

@@ -1,9 +1,10 @@
 //! Pairing and unpairing at the user's request: both sides agree, and no device is added alone.
 
-use super::answers::{Answer, done, value};
-use super::attempts::{Attempt, Step, asking_name, unnamed};
+use super::Engine;
+use super::answer::{Answer, done, value};
+use super::attempts::{asking_name, unnamed};
+use super::devices::{Attempt, Step};
 use super::devices::{Paired, starts};
-use super::event_loop::Engine;
 use crate::api::types::*;
 use crate::api::types::{PairedState, PairingState, SyncthingState};
 use crate::merge::Statement;
@@ -159,7 +160,7 @@ impl Engine {
         let code = pairing::parse(code).map_err(|error| {
             ApiError::new(
                 "bad_code",
-                super::reconcile::with_causes(&error),
+                crate::session::problem::with_causes(&error),
                 "Copy the whole code that `roam device` shows on the other device.",
             )
         })?;

@@ -2,9 +2,12 @@
 //! Sessions that lie in another directory than their project's are reconciled, so that they move.
 //! The disk is checked beside the loop: a mount that does not answer blocks nothing else.
 
+use super::Engine;
 use super::event::Event;
-use super::event_loop::Engine;
 use super::queue::ReconcileRequest;
+use crate::engine::places_seen::Checked;
+use crate::engine::places_seen::Rest;
+use crate::engine::places_seen::Searched;
 use crate::projects::places::{Lesson, is_repository};
 use crate::projects::{Places, outline};
 use crate::session::{DeviceId, Millis, Project, ProjectKey, Reason};
@@ -43,32 +46,6 @@ pub struct Placing {
     gone_dirs: BTreeSet<PathBuf>,
     /// Projects of sessions that began here in a directory that is gone: part of the next search.
     sought: Vec<Project>,
-}
-
-/// The result of a search for checkouts.
-pub struct Searched {
-    before: Arc<Places>,
-    found: Places,
-    outline: u64,
-    /// The projects that were searched for, and whether each has a directory now.
-    asked: Vec<(ProjectKey, bool)>,
-}
-
-/// What the disk shows of the projects' directories.
-pub struct Checked {
-    /// Of the projects that sessions wait for, those that have a directory now.
-    found: BTreeSet<ProjectKey>,
-    /// The result for all others, if they were checked, too.
-    rest: Option<Rest>,
-}
-
-struct Rest {
-    misplaced: BTreeSet<(ProjectKey, PathBuf)>,
-    outdated: BTreeSet<ProjectKey>,
-    n_trees: usize,
-    /// Directories that are gone, with their projects, and whether another directory is known for
-    /// each.
-    gone: Vec<(Project, PathBuf, bool)>,
 }
 
 /// Until when projects without a directory are not searched for.

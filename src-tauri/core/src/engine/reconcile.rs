@@ -3,15 +3,15 @@
 //! it really achieved.
 
 use super::apply::{apply, make_way, put_back};
-use super::bases::{Child, Dependents, Rebound, holder, rebound_in};
+use super::away;
+use super::bases::{holder, rebound_in};
 use super::context::Context;
 use super::forks::{self, Parent};
 use super::ingest::ingest;
-use super::record::{MovedFrom, SessionRecord};
+use super::record::{Child, Dependents, MovedFrom, Rebound, SessionRecord};
 use super::recorder::{RecordError, Recorded, record_generation, record_session};
 use super::republish::{republish, republish_own};
 use super::resolve::{self, Decision};
-use super::several;
 use super::shared_docs::{claim, shared_docs};
 use super::split::{BranchLayout, branch_layout, keeps_all_messages, united};
 use super::steering::{find_neutral, held, restored};
@@ -21,6 +21,7 @@ use crate::merge::{Decided, DocView, Guards, LocalTip, SessionView, Step, Verdic
 use crate::opener;
 use crate::projects::places::{Lesson, is_repository};
 use crate::projects::{NoPlace, corrected};
+use crate::session::problem::with_causes;
 use crate::session::{
     DocKind, DocName, HistoryKind, Lane, Problem, Project, Reason, SessionId, SessionKey,
 };
@@ -31,6 +32,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+mod row;
 mod special;
 mod store;
 mod writing;
@@ -617,10 +619,7 @@ impl<'a> Reconciler<'a> {
                 .iter()
                 .map(|(number, _)| (*number, failed())),
         );
-        let mut row = self
-            .job
-            .record
-            .row(&self.job.key, &self.verdict, &self.layout);
+        let mut row = row::row(&self.job.record, &self.job.key, &self.verdict, &self.layout);
         if let (false, Some(holder)) = (row.needs.is_empty(), &self.holder) {
             // Needed before the file can name it: the holder must not leave the store meanwhile.
             row.needs.push(holder.to_string());
@@ -682,17 +681,4 @@ fn is_excluded(context: &Context, record: &SessionRecord, cwd: Option<&str>) -> 
         );
     }
     keys.iter().any(|key| context.shared().is_excluded(key))
-}
-
-/// An error with all its causes, in one sentence.
-pub fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
-        cause = next.source();
-    }
-    text.push('.');
-    text
 }

@@ -1,22 +1,13 @@
 //! Everything known of one session: its journals, its docs' tries, and what the store here held
 //! last.
 
-use super::bases::Rebound;
-use super::origin::{Origin, Roots, accepted_first};
-use super::split::BranchLayout;
-use crate::merge::{Chosen, Firsts, Verdict, fork_id};
-use crate::session::{
-    ChainId, DocKind, DocName, Hlc, Reason, SessionId, SessionKey, SessionState, SplitState, Trie,
-};
-use crate::state::Row;
-use crate::tools::Stamp;
+use crate::merge::{Chosen, Firsts, fork_id};
+use crate::session::{Base, ChainId, DocKind, DocName, Hlc, SessionId, Trie};
+use crate::tools::{Patch, Stamp};
 use crate::vault::{Journal, SessionCard};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-
-const SEE_SPLITS: &str = "See both with `roam splits`.";
-const PUT_AWAY: &str = "It was put away when its split was decided; the vault keeps it.";
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SessionRecord {
@@ -253,9 +244,19 @@ impl SessionRecord {
                     .cards
                     .values()
                     .filter_map(|said| self.docs.get(&said.card.main));
-                let first = mains.filter_map(|state| accepted_first(self, state)).next();
+                let first = mains.filter_map(|state| self.accepted_first(state)).next();
                 first.or_else(|| self.cards.keys().next().map(String::as_str))
             })
+    }
+
+    /// The device whose lines the doc begins with here, for a record without a settled origin: the
+    /// lines accepted first keep their place in the trie.
+    pub fn accepted_first<'a>(&'a self, state: &'a DocState) -> Option<&'a str> {
+        let start = state.trie.start();
+        let mut first = state.trie.edges().iter().filter(|edge| edge.after == start);
+        first
+            .find(|edge| self.cards.contains_key(&edge.source.device))
+            .map(|edge| edge.source.device.as_str())
     }
 
     /// The doc that makes the session; `None` as long as it has not arrived.
@@ -325,85 +326,6 @@ impl SessionRecord {
     pub fn bytes(&self) -> u64 {
         self.docs.values().map(DocState::bytes).sum()
     }
-
-    pub fn row(&self, key: &SessionKey, verdict: &Verdict, layout: &BranchLayout) -> Row {
-        let latest = self.latest();
-        let (mut state, mut reason, mut why, mut hint) = words(verdict, self.is_here());
-        let open = layout
-            .settled
-            .split
-            .as_ref()
-            .filter(|split| split.is_open());
-        if let (Some(split), SessionState::Here | SessionState::Elsewhere) = (open, state) {
-            (state, reason) = (SessionState::Split, Some(Reason::Split));
-            (why, hint) = (split.reason.clone(), SEE_SPLITS.into());
-        }
-        if let ((1.., here), None, SessionState::Here | SessionState::Elsewhere) =
-            (self.left_out(), reason, state)
-        {
-            let on = if here {
-                "in this device's store"
-            } else {
-                "on the device that wrote it"
-            };
-            (reason, why) = (
-                Some(Reason::LeftOut),
-                format!("A record of more than 1 GB is {on} only."),
-            );
-            hint = "Everything before and after it is on every device.".into();
-        }
-        let last = self
-            .docs
-            .values()
-            .map(|doc| doc.said.wall)
-            .max()
-            .unwrap_or_default();
-        Row {
-            session: self
-                .session
-                .as_ref()
-                .map_or_else(|| key.hash.clone(), |session| session.to_string()),
-            project: self
-                .origin()
-                .map(|card| card.project.key.to_string())
-                .unwrap_or_default(),
-            title: latest
-                .and_then(|card| card.title.clone())
-                .unwrap_or_else(|| "Untitled".into()),
-            updated: latest.map_or(last, |card| card.updated),
-            bytes: self.bytes(),
-            state,
-            reason,
-            why,
-            hint,
-            split: match open {
-                Some(split) => SplitState::Open(split.tier()),
-                None if layout.settled.split.is_some()
-                    || !self.choices.is_empty()
-                    || !self.taken_back.is_empty() =>
-                {
-                    SplitState::Decided
-                }
-                None => SplitState::None,
-            },
-            needs: self
-                .origin()
-                .and_then(|card| card.base.as_ref())
-                .map_or_else(Vec::new, |base| {
-                    let now = self
-                        .rebound
-                        .as_ref()
-                        .map_or(&base.session, |rebound| &rebound.now);
-                    vec![base.session.to_string(), now.to_string()]
-                }),
-            devices: self.devices().into_iter().map(str::to_owned).collect(),
-            path: self
-                .main_doc()
-                .and_then(|doc| doc.local.as_ref())
-                .filter(|local| local.there)
-                .map(|local| local.path.clone()),
-        }
-    }
 }
 
 impl DocState {
@@ -441,56 +363,60 @@ impl DocState {
     }
 }
 
-/// State, reason, and both in words: why, and what to do.
-type Standing = (SessionState, Option<Reason>, String, String);
+/// What the file in the store refers to instead of the recorded session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rebound {
+    pub base: Base,
+    pub now: SessionId,
+}
 
-fn words(verdict: &Verdict, here: bool) -> Standing {
-    let elsewhere = |reason, why: &str, hint: &str| {
-        (
-            SessionState::Elsewhere,
-            Some(reason),
-            why.to_owned(),
-            hint.to_owned(),
-        )
-    };
-    match verdict {
-        Verdict::Here | Verdict::Checkout(_) => {
-            let state = if here {
-                SessionState::Here
-            } else {
-                SessionState::Elsewhere
-            };
-            (state, None, String::new(), String::new())
+impl Rebound {
+    /// A patch that shows the recorded reference.
+    pub fn patch(&self) -> Patch {
+        let (shown, there) = (self.base.session.as_str().into(), self.now.as_str().into());
+        Patch {
+            at: self.base.at,
+            shown,
+            there,
         }
-        Verdict::Elsewhere { why } => elsewhere(
-            Reason::DeletedHere,
-            why,
-            "Bring it back with `roam restore`.",
-        ),
-        Verdict::Arriving => elsewhere(Reason::Arriving, "Parts of it are still on their way.", ""),
-        Verdict::Waiting {
-            code, why, hint, ..
-        } => (
-            SessionState::Waiting,
-            Some(*code),
-            why.clone(),
-            hint.clone(),
-        ),
-        Verdict::Ask(split) => (
-            SessionState::Split,
-            Some(Reason::Split),
-            split.reason.clone(),
-            SEE_SPLITS.into(),
-        ),
-        Verdict::Away => elsewhere(
-            Reason::PutAway,
-            PUT_AWAY,
-            "Take that back with `roam undo`.",
-        ),
-        Verdict::Held {
-            code, why, hint, ..
-        } => (SessionState::Held, Some(*code), why.clone(), hint.clone()),
     }
+}
+
+/// A session based on another one: how much of that one, and the device where the session began.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Child {
+    pub base: Base,
+    pub device: String,
+}
+
+/// The sessions whose beginning lies in this one.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Dependents {
+    /// Sessions that began on this one, on whatever branch.
+    pub children: Vec<Child>,
+    /// A session in the store here refers to this one's file: the file stays, whatever was decided.
+    pub needed: bool,
+}
+
+/// The devices, by short id, that recorded a first line of a doc.
+pub type Roots = BTreeMap<String, Root>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Root {
+    /// The line lay in the device's own store; otherwise the device republished it.
+    pub stored: bool,
+    /// The device's own time of that. It only identifies what this device recorded under a former
+    /// identity.
+    pub at: Hlc,
+}
+
+/// Where a session began, as far as the journals here show.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The device's short id.
+    pub device: String,
+    /// This device itself recorded it from its own store.
+    pub here: bool,
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Sessions held or deleted here that continue at the user's request.
 
-use super::answers::{Answer, done, held_by};
-use super::event_loop::Engine;
+use super::Engine;
+use super::answer::{Answer, done};
+use super::answers::held_by;
 use super::queue::ReconcileRequest;
 use crate::api::types::ApiError;
 use crate::session::{Reason, SessionKey, ToolId};

@@ -2,9 +2,8 @@
 //! device folds alike, and the lines that some decisions add. Only the plan that follows removes
 //! anything.
 
-use super::bases::Dependents;
 use super::context::{Context, Refusals};
-use super::record::{MovedFrom, Pinned, SessionRecord};
+use super::record::{Dependents, MovedFrom, Pinned, SessionRecord};
 use super::recorder::{RecordError, Recorded, Recorder};
 use super::split::{BranchLayout, ForkPlan, author, branch_layout};
 use super::taken_back;
@@ -473,7 +472,7 @@ fn join(
 ) -> Result<Vec<u8>, String> {
     let join = join_of(context, key, record, doc, action)?;
     let [common, mut ours, mut theirs] = contents(context, key, record, doc, [first, second])
-        .map_err(|error| super::reconcile::with_causes(&error))?;
+        .map_err(|error| crate::session::problem::with_causes(&error))?;
     ours.extend_from_slice(after_first);
     theirs.extend_from_slice(after_second);
     join(&Sides {
@@ -505,7 +504,7 @@ fn refusals(
         };
         Ok::<_, JournalError>(joins.map(|join| join.and_then(|join| join(&sides)).err()))
     });
-    found.unwrap_or_else(|error| [0, 1].map(|_| Some(super::reconcile::with_causes(&error))))
+    found.unwrap_or_else(|error| [0, 1].map(|_| Some(crate::session::problem::with_causes(&error))))
 }
 
 /// The possible decisions about the trunk and a branch beside it, each with its consequences.
@@ -793,7 +792,7 @@ fn write(
 }
 
 fn unwritten(error: &dyn std::error::Error) -> ApiError {
-    let message = super::reconcile::with_causes(error);
+    let message = crate::session::problem::with_causes(error);
     ApiError::new(
         "not_recorded",
         message,

@@ -1,9 +1,9 @@
 //! Resuming a session: how its tool is started on it, and what to know before. The repository state
 //! in the session's own records is compared with the checkout here.
 
-use super::answers::{Work, value};
+use super::Engine;
+use super::answer::{Work, value};
 use super::context::Context;
-use super::event_loop::Engine;
 use super::record::SessionRecord;
 use crate::api::quote;
 use crate::api::types::{ApiError, Remark, Resume};

@@ -1,8 +1,8 @@
 //! Journals and device files that ended the engine twice: reported, and read again at the user's
 //! request. `vault/quarantine.rs` knows which files they are.
 
-use super::answers::{Answer, done};
-use super::event_loop::Engine;
+use super::Engine;
+use super::answer::{Answer, done};
 use crate::api::types::ApiError;
 use crate::session::Problem;
 use crate::vault::presence;

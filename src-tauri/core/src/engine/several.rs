@@ -1,18 +1,17 @@
 //! Tools with several stores: the known stores, saved independently of the engine's environment and
 //! switched on and off one by one. A session in a store that is off or absent is not deleted.
 
-use super::answers::{Answer, done};
-use super::context::Context;
+use super::Engine;
+use super::answer::{Answer, done};
 use super::event::Event;
-use super::event_loop::Engine;
-use super::record::SessionRecord;
+use crate::adapter::Moved;
 use crate::api::quote::word;
 use crate::api::types::{ApiError, StoreRow};
 use crate::projects::places::expand;
 use crate::session::{Problem, Reason, SessionKey, ToolId};
 use crate::state::StateError;
 use crate::tools::seek::{Sought, seek};
-use crate::tools::stores::{Moved, StoreAt, Whereabouts};
+use crate::tools::stores::{StoreAt, Whereabouts};
 use crate::tools::{Tool, Which};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -32,43 +31,6 @@ pub struct Known {
 }
 
 pub type Remembered = BTreeMap<ToolId, Vec<Known>>;
-
-/// Why a session's files are not read though they were in a store here: a code, why, and what to
-/// do.
-pub fn away(
-    context: &Context,
-    tool: &ToolId,
-    record: &SessionRecord,
-) -> Option<(Reason, String, String)> {
-    let local = record
-        .main_doc()?
-        .local
-        .as_ref()
-        .filter(|local| local.there)?;
-    let several = context
-        .stores
-        .get(tool)
-        .is_some_and(|stores| stores.stores().len() > 1);
-    match context.whereabouts(tool, &local.path) {
-        Whereabouts::Off(dir) => Some((
-            Reason::StoreOff,
-            format!(
-                "It is in {}, which is switched off on this device.",
-                dir.display()
-            ),
-            format!(
-                "`roam tools on {tool} --store {}` switches it on.",
-                word(&dir.to_string_lossy())
-            ),
-        )),
-        Whereabouts::Gone(dir) if several => Some((
-            Reason::StoreGone,
-            format!("It is in {}, which is not there now.", dir.display()),
-            "Bring the directory back; session-roam finds the session within a minute.".into(),
-        )),
-        _ => None,
-    }
-}
 
 impl Engine {
     /// Loads the saved stores, then adds those of this environment, then those found by a search.
@@ -333,7 +295,7 @@ impl Engine {
                 document["tools"][tool]["stores"] = toml_edit::value(named);
             }
         })
-        .map_err(super::answers::settings_error)?;
+        .map_err(super::answer::settings_error)?;
         self.know(&id, dir.clone(), "config.toml");
         self.use_stores()?;
         if on {

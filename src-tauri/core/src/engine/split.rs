@@ -1,10 +1,9 @@
 //! The branch layout of a split session: the questions of `merge::settle` answered from the
 //! journals.
 
-use super::bases::{Child, Dependents};
 use super::context::Context;
 use super::ingest::chain;
-use super::record::{DocState, SessionRecord};
+use super::record::{Child, Dependents, DocState, SessionRecord};
 use crate::merge::snapshots::{Judged, is_json, judge};
 use crate::merge::{
     ChoiceId, Decided, DocEnds, First, Firsts, Fork, Settled, branches, divide, first_line_after,

@@ -1,6 +1,6 @@
 //! The tools' stores: which sessions changed, vanished, or are open.
 
-use super::event_loop::Engine;
+use super::Engine;
 use super::queue::ReconcileRequest;
 use crate::api::types::Held;
 use crate::api::types::HoldReason;

@@ -2,16 +2,16 @@
 //! them. A copy's lines become a branch of its session, and only then does the copy move out of the
 //! store, into a directory of the user's.
 
-use super::answers::value;
+use super::answer::Reply;
+use super::answer::value;
 use super::context::Context;
-use super::event::Reply;
-use super::event_loop::{Engine, TakingIn};
 use super::queue::ReconcileRequest;
-use super::reconcile::with_causes;
 use super::record::{DocState, SessionRecord};
 use super::recorder::{RecordError, Recorded, card, pieces::entries};
 use super::republish::record_entries;
+use super::{Engine, TakingIn};
 use crate::api::types::{ApiError, CopyRow, LeftRow, TakenIn, TakenRow};
+use crate::session::problem::with_causes;
 use crate::session::{ChainId, DocKind, Lane, SessionKey, ToolId};
 use crate::tools::{ConflictCopy, Content, Facts, Found, FoundDoc, Tool, Which};
 use crate::vault::{JournalError, SessionCard};

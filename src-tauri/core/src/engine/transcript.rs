@@ -2,17 +2,19 @@
 //! Bodies stay there; a page of them is read on request, and the last two sessions read are
 //! remembered.
 
-use super::authors;
+pub mod authors;
+
+use super::answer::unreadable;
 use super::context::Context;
-use super::export::unreadable;
+use super::index::{At, Index, Place};
 use super::record::{DocState, SessionRecord};
 use crate::api::types::{ApiError, Message, PartBody};
+use crate::engine::answer::no_part;
 use crate::merge::transcript::{ParsedMessage, Piece, Reader, beginning, said_in};
 use crate::parallel;
 use crate::session::chain::lines_of;
 use crate::session::{ChainId, DocName, Edge, Role, SessionKey, records};
 use crate::tools::{Records, Steer};
-use crate::vault::journal;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -38,64 +40,10 @@ pub struct Reading<'a> {
     pub path: Vec<&'a Edge>,
 }
 
-/// The messages on the path to a tip.
-pub struct Index {
-    key: SessionKey,
-    doc: DocName,
-    tip: ChainId,
-    places: Vec<Place>,
-    messages: Vec<At>,
-    /// The changes by steering records, in words; `messages` refers to them by number.
-    changes: Vec<String>,
-    /// The author of each message, if places do not show it.
-    authors: Vec<Option<String>>,
-}
-
-/// Lines that follow each other in a journal.
-struct Place {
-    piece: journal::Place,
-    /// The short id of the device that recorded the lines.
-    device: String,
-}
-
-/// Where one message is.
-#[derive(Clone, Copy)]
-struct At {
-    place: u32,
-    from: u32,
-    len: u32,
-    /// Set for a steering record with a new setting, which is shown instead of a message.
-    change: Option<u32>,
-}
-
 /// What is shown: a message, or the change by a steering record, in words.
 pub enum Shown<'a, 'b> {
     Message(&'b ParsedMessage<'a>),
     Changed(&'b str),
-}
-
-impl Index {
-    pub fn total(&self) -> u64 {
-        self.messages.len() as u64
-    }
-
-    /// The author of each message, by short id; steering records are left out.
-    pub fn authors(&self) -> Vec<Option<String>> {
-        let place = |at: &At| {
-            self.places
-                .get(at.place as usize)
-                .map(|place| place.device.clone())
-        };
-        match self.authors.is_empty() {
-            true => self
-                .messages
-                .iter()
-                .filter(|at| at.change.is_none())
-                .map(place)
-                .collect(),
-            false => self.authors.clone(),
-        }
-    }
 }
 
 impl Reading<'_> {
@@ -490,9 +438,4 @@ pub fn body_of(said: &ParsedMessage<'_>, part: u64) -> Option<PartBody> {
         }
     }
     Some(body)
-}
-
-pub fn no_part(message: u64, part: u64) -> ApiError {
-    let text = format!("There is no part {part} in message {message}.");
-    ApiError::new("no_part", text, "Messages and their parts count from 0.")
 }

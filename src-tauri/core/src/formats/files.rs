@@ -4,9 +4,9 @@
 //!
 //! Knows neither sessions nor tools.
 
+use crate::adapter::{Bytes, Change, Stamp, WriteError, Written};
 use crate::opener;
 use crate::session::{DocName, Millis};
-use crate::tools::{Bytes, Change, Stamp, WriteError, Written};
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
 use std::path::{Component, Path, PathBuf};

@@ -8,7 +8,6 @@ pub mod files;
 pub mod guarded;
 pub mod jsonl;
 pub mod listed;
-pub mod patched;
 pub mod process;
 pub mod running;
 pub mod state_db;

@@ -9,8 +9,8 @@
 //! the directory once in the editor. `workspace.json` then names it.
 
 use super::running::Running;
+use crate::adapter::Machine;
 use crate::opener;
-use crate::tools::Machine;
 use std::fs;
 use std::path::{Path, PathBuf};
 

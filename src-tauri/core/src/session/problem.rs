@@ -23,3 +23,16 @@ impl Problem {
         }
     }
 }
+
+/// An error with all its causes, in one sentence.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text.push_str(": ");
+        text.push_str(&next.to_string());
+        cause = next.source();
+    }
+    text.push('.');
+    text
+}

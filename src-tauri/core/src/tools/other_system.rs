@@ -5,7 +5,7 @@
 //! (Microsoft's page on WSL file systems, 2026-11-29, advises against mixing both). A session-roam
 //! on the other side syncs these stores, as on any other device.
 
-use super::stores::Moved;
+use crate::adapter::Moved;
 use crate::opener;
 use std::path::{Path, PathBuf};
 #[cfg(windows)]

@@ -4,7 +4,7 @@
 //! Only reads. Found stores are shown to the user, who can switch each of them off.
 
 use super::Machine;
-use super::stores::Moved;
+use crate::adapter::Moved;
 use crate::opener;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

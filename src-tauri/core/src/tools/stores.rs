@@ -9,33 +9,12 @@ use super::{
     About, Checkout, Found, Launch, Listing, Machine, Reading, Resumable, Root, Tool, Touched,
     Twin, Which, WriteError, Written,
 };
+use crate::adapter::Moved;
 use crate::session::{DocName, Problem, SessionId};
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
-
-/// The variable that moves a tool's store.
-#[derive(Clone, Copy, Debug)]
-pub struct Moved {
-    pub var: &'static str,
-    /// The directory used without the variable, below the home directory and `/`-separated.
-    pub usual: &'static str,
-    /// Names of which a store contains at least one.
-    pub marks: &'static [&'static str],
-}
-
-impl Moved {
-    pub fn usual_in(&self, home: &Path) -> PathBuf {
-        self.usual
-            .split('/')
-            .fold(home.to_path_buf(), |path, name| path.join(name))
-    }
-
-    pub fn is_store(&self, dir: &Path) -> bool {
-        self.marks.iter().any(|mark| dir.join(mark).exists())
-    }
-}
 
 /// A directory that is one of a tool's stores.
 #[derive(Clone, Debug, PartialEq, Eq)]

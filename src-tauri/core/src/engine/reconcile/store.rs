@@ -22,7 +22,7 @@ impl Reconciler<'_> {
             }
         }
         if self.found.is_none() {
-            self.away = several::away(self.context, &self.job.key.tool, &self.job.record);
+            self.away = away::away(self.context, &self.job.key.tool, &self.job.record);
         }
         if self.away.is_some() {
             return;

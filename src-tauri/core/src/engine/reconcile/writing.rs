@@ -1,6 +1,7 @@
 //! Writes the decided steps into the tool's store.
 
 use super::*;
+use crate::session::problem::with_causes;
 
 impl Reconciler<'_> {
     pub(super) fn write(&mut self) {

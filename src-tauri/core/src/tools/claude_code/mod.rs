@@ -27,12 +27,12 @@ mod writing;
 
 use self::listing::*;
 use self::writing::*;
-use super::stores::Moved;
 use super::{
     About, Change, Checkout, ConflictCopy, Content, DocWrite, Facts, Found, FoundDoc, Joins,
     Launch, Level, Listing, Machine, Reading, Repository, Resumable, Root, SharedDocs, Stamp, Tool,
     Touched, Twin, Which, WriteError, Written,
 };
+use crate::adapter::Moved;
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, is_uuid, text};
 use crate::formats::listed::Listed;

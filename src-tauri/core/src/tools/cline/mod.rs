@@ -52,12 +52,12 @@ mod shown;
 use self::extension::*;
 use self::rows::Rows;
 use self::shown::*;
-use super::stores::Moved;
 use super::{
     About, Change, Checkout, ConflictCopy, Content, DocWrite, Facts, Found, FoundDoc, Joins,
     Launch, Level, Listing, Machine, Reading, Resumable, Root, Running, Stamp, Steering, Tool,
     Touched, Twin, Which, WriteError, Written,
 };
+use crate::adapter::Moved;
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::vscode::{Editor, System};
 use crate::formats::{fields, jsonl};

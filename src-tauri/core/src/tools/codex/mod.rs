@@ -19,12 +19,12 @@ mod numbered;
 mod writing;
 
 use self::writing::*;
-use super::stores::Moved;
 use super::{
     About, Change, Checkout, ConflictCopy, Content, Facts, Found, FoundDoc, Joins, Launch, Level,
     Listing, Machine, ReadSeek, Reading, Repository, Resumable, Root, Steering, Tool, Touched,
     Twin, Which, WriteError, Written,
 };
+use crate::adapter::Moved;
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, is_uuid, text};
 use crate::formats::steering::Marks;

@@ -31,12 +31,12 @@ mod writing;
 use self::messages::{Message, Row, Session, fields_of, object};
 use self::program::Run;
 use self::writing::*;
-use super::stores::Moved;
 use super::{
     About, Change, Checkout, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level,
     Listing, Machine, Reading, Resumable, Root, Running, Stamp, Steer, Steering, Tool, Touched,
     Which, WriteError, Written,
 };
+use crate::adapter::Moved;
 use crate::formats::jsonl::title_of;
 use crate::formats::{fields, files};
 use crate::merge::snapshots::Judged;

@@ -1,8 +1,8 @@
 //! A file read with some of its bytes restored: the id of another session that has a different id
 //! here, and steering settings in another device's lines.
 
+use crate::adapter::{Bytes, Patch};
 use crate::opener;
-use crate::tools::{Bytes, Patch};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;

@@ -1,11 +1,11 @@
 //! Who wrote which message if the lines of a journal do not show it: a document that each device
 //! rewrites, or a branch recorded by the device that noticed a split.
 
-use super::context::Context;
-use super::export::unreadable;
-use super::record::SessionRecord;
-use super::transcript::{Before, Reading};
+use super::{Before, Reading};
 use crate::api::types::ApiError;
+use crate::engine::answer::unreadable;
+use crate::engine::context::Context;
+use crate::engine::record::SessionRecord;
 use crate::merge::diff::fingerprint;
 use crate::merge::transcript::said_in;
 use crate::session::{ChainId, SessionKey};

@@ -1,0 +1,666 @@
+//! The contract between the engine and a tool's store: what a tool states about itself, what is found and read in its
+//! store, what is written there and how a session is opened. Knows no tool.
+//!
+//! An adapter reads and writes. Merging is decided elsewhere, and an adapter never sees the vault
+//! or Syncthing.
+
+pub mod patched;
+
+pub use self::patched::PatchedBytes;
+use crate::formats::fields::with_those_of;
+use crate::formats::running::Apps;
+use crate::formats::steering::{Edit, Steer};
+use crate::merge::snapshots::Judged;
+use crate::merge::transcript::Reader;
+use crate::opener;
+use crate::session::{Base, DocKind, DocName, Millis, Problem, SessionId, ToolId};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where tools live on this machine. The environment is a value, so tests can have several homes.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    pub home: PathBuf,
+    pub vars: BTreeMap<String, String>,
+    /// Reports the running programs. A machine made for a test runs none.
+    pub apps: Arc<dyn Apps>,
+}
+
+impl Machine {
+    /// A machine on which no program runs.
+    pub fn at(home: impl Into<PathBuf>) -> Self {
+        Self {
+            home: home.into(),
+            vars: BTreeMap::new(),
+            apps: Arc::new(Vec::new()),
+        }
+    }
+
+    pub fn var(&self, name: &str) -> Option<&str> {
+        self.vars
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
+    }
+}
+
+crate::session::states::words! {
+    /// The support for a tool's sessions; each level includes those before it.
+    #[derive(Default)]
+    Level {
+        /// Sessions are listed, read and searched.
+        #[default]
+        See,
+        /// Sessions sync and can be read on other devices.
+        Carry,
+        /// Sessions open on other devices and can be continued in the tool.
+        Resume,
+        /// Splits are handled.
+        Merge,
+    }
+}
+
+/// The description of a tool.
+#[derive(Clone, Debug, Serialize)]
+pub struct About {
+    pub tool: ToolId,
+    /// The vendor's spelling.
+    pub name: String,
+    pub level: Level,
+    /// The reason for a level below *merge*, or other advice. Empty if there is none.
+    pub reason: String,
+    /// The tool versions in which the formats were seen, as text.
+    pub versions: String,
+    /// Names that never sync, at any depth, whatever another device claims.
+    #[serde(skip)]
+    pub denied: &'static [&'static str],
+    /// Whether a line of a log is part of the conversation. The other lines are notes that the tool
+    /// makes merely on being opened or closed. A doubtful line counts as conversation.
+    #[serde(skip)]
+    pub is_message: fn(&[u8]) -> bool,
+    /// Reads the message in a record of the main doc for display; `merge::transcript::said` for the
+    /// usual formats.
+    #[serde(skip)]
+    pub said: Reader,
+    /// The records of a main doc whose lines or parts mean nothing on their own, such as a log of
+    /// changes to a document. `None`: each line of a log is a record, and a snapshot is or contains
+    /// a list of them.
+    #[serde(skip)]
+    pub records: Option<Records>,
+    /// The fields of a doc that concern this device alone, such as file locations and the bound
+    /// directory. The adapter writes this device's values there; the journals keep the first
+    /// recorded values.
+    #[serde(skip)]
+    pub device_fields: fn(&DocName) -> &'static [&'static str],
+    /// The ways to join two branches of a log, besides keeping both as separate sessions.
+    #[serde(skip)]
+    pub joins: Joins,
+    /// The settings in a session that steer the tool: permissions, approvals, model and programs.
+    #[serde(skip)]
+    pub steering: Steering,
+    /// Docs stored beside those of other sessions, under a name taken from the records. `None`: the
+    /// tool has no such docs.
+    #[serde(skip)]
+    pub shared: Option<SharedDocs>,
+}
+
+/// Docs whose place is shared: every session whose records contain the name refers to them. On a
+/// device only one session owns such a doc, and another device's records give no right to the doc
+/// (`engine/shared_docs.rs`).
+#[derive(Clone, Copy, Debug)]
+pub struct SharedDocs {
+    pub is_one: fn(&DocName) -> bool,
+    /// Whether a line of the main doc names the doc.
+    pub names: fn(&DocName, &[u8]) -> bool,
+}
+
+/// The settings in a session that steer its tool. They are recorded and synced like everything
+/// else, but never applied where another device wrote them. In a log, such a setting is renamed in
+/// the store ([`Steering::neutral`]) and restored on reading; in a document it is one of
+/// [`About::device_fields`].
+#[derive(Clone, Copy)]
+pub struct Steering {
+    /// The settings in a line of a log or in the content of a document. A line in its neutral form
+    /// sets nothing.
+    pub sets: fn(&DocName, &[u8]) -> Vec<Steer>,
+    /// Whether a setting grants no right that the tool does not already have by default. If another
+    /// device changes only such settings, its lines are accepted without a question.
+    pub usual: fn(&Steer) -> bool,
+    /// The edits to a log line for the store of a device that did not write the line; `cwd` is the
+    /// session's directory there. The length stays the same, because forks and databases refer to
+    /// offsets in a file. Without a directory, everything that may be renamed is renamed.
+    pub neutral: fn(&DocName, &[u8], cwd: &Path) -> Vec<Edit>,
+    /// Whether a part of a line may steer, whatever surrounds that part: a cheap test before a very
+    /// long line is read whole. False positives are allowed, false negatives are not.
+    pub concerns: fn(&[u8]) -> bool,
+    /// The docs that the tool may write into the user's files, and why those of another device are
+    /// not written, given the main doc's content and the session's directory here. `None`: the tool
+    /// has no such docs.
+    pub restores: Option<Restores>,
+    /// Text for docs/tools.md: which parts of a session are recorded but not applied, and what
+    /// cannot be known.
+    pub words: &'static str,
+}
+
+/// Docs that a tool copies over the user's files.
+#[derive(Clone, Copy)]
+pub struct Restores {
+    pub is_one: fn(&DocName) -> bool,
+    pub refused: fn(main: &[u8], cwd: &Path) -> Option<String>,
+}
+
+impl Default for Steering {
+    fn default() -> Self {
+        Self {
+            sets: |_, _| Vec::new(),
+            usual: |_| false,
+            neutral: |_, _, _| Vec::new(),
+            concerns: |_| false,
+            restores: None,
+            words: "",
+        }
+    }
+}
+
+impl std::fmt::Debug for Steering {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.words)
+    }
+}
+
+/// All records in the content of a doc.
+pub type Records = fn(&[u8]) -> Vec<serde_json::Value>;
+
+/// For [`About::device_fields`] of a tool whose content is the same on every device. Other tools
+/// return names of outermost fields of a document, or JSON pointers.
+pub fn no_device_fields(_: &DocName) -> &'static [&'static str] {
+    &[]
+}
+
+/// The joins that a tool's format allows on a split: pure functions over contents. `stitch` and
+/// `branches` return lines to be added, never lines that replace others.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Joins {
+    /// Makes the line that names a session in the tool's own list, from the session's id and the
+    /// title. `None`: the tool has no such line.
+    pub title: Option<fn(&SessionId, &str) -> Vec<u8>>,
+    /// The session's title according to the lines of the main doc.
+    pub named: Option<Named>,
+    /// The name of a doc in a fork, if the doc's name, and so its place, is not specific to its
+    /// session. `None` for all other docs.
+    pub in_fork: Option<fn(&str) -> Option<String>>,
+    /// The lines to add after `common` and `first` so that the model sees the turns of both,
+    /// `second` after `first`.
+    pub stitch: Option<Join>,
+    /// The lines to add after `common` and `first` so that one session holds both branches and
+    /// continues at the end of `second`.
+    pub branches: Option<Join>,
+    /// Decides which of two contents of a doc includes the other. `None`: of two JSON documents the
+    /// one whose lists begin with those of the other, field by field
+    /// ([`crate::merge::snapshots::judge`]); logs are compared by their lines alone.
+    pub judge: Option<Judge>,
+    /// A content of the main doc that includes both of two contents beyond doubt. The result must
+    /// not depend on their order. The user is not asked. Without a function or a result, the two
+    /// contents become two sessions.
+    pub union: Option<Union>,
+}
+
+/// How two contents of a doc relate to each other.
+pub type Judge = fn(&DocName, &[u8], &[u8]) -> Judged;
+
+/// One content that includes both of two contents.
+pub type Union = fn(&[u8], &[u8]) -> Option<Vec<u8>>;
+
+/// The title in the lines of a main doc.
+pub type Named = fn(&[u8]) -> Option<String>;
+
+/// Joins two branches, or explains why a join would be unsound.
+pub type Join = fn(&Sides<'_>) -> Result<Vec<u8>, String>;
+
+/// Two branches of a log, as whole raw lines.
+#[derive(Clone, Copy, Debug)]
+pub struct Sides<'a> {
+    /// The lines with which both begin.
+    pub common: &'a [u8],
+    pub first: &'a [u8],
+    pub second: &'a [u8],
+}
+
+/// A directory to watch. `deep` includes everything below the directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Root {
+    pub path: PathBuf,
+    pub deep: bool,
+    /// False for directories that only show which sessions are live. Sizes and the check whether
+    /// the tool is there ignore them.
+    pub store: bool,
+}
+
+/// The part of a store that a changed path concerns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Touched {
+    Session(SessionId),
+    /// A sign of life of the tool: check again which sessions are live.
+    Liveness,
+    /// A structural change, such as a new directory: list everything.
+    Everything,
+    Nothing,
+}
+
+/// The part of a store to list.
+#[derive(Clone, Copy, Debug)]
+pub enum Which<'a> {
+    /// By stat alone. Docs found only through a session's records ([`SharedDocs`]) are listed if
+    /// that session was listed as `One` before.
+    All,
+    One(&'a SessionId),
+    /// No sessions, only the conflict copies that another sync tool left among them.
+    ConflictCopies,
+}
+
+/// The sessions found in a store, by stat alone.
+#[derive(Debug, Default)]
+pub struct Listing {
+    pub found: Vec<Found>,
+    pub problems: Vec<Problem>,
+    pub conflict_copies: Vec<ConflictCopy>,
+    /// Further main docs with the id of a found session, in another place of the store. Each may
+    /// hold messages of its own; a problem `duplicate_session` names both.
+    pub twins: Vec<Twin>,
+    /// Why the adapter does not know the store's format: "the table `session` has no column `id`".
+    /// Everything readable is listed; nothing is written until the adapter knows the format.
+    pub unknown: Option<String>,
+}
+
+/// Another file that claims to be a session's main doc.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Twin {
+    pub session: SessionId,
+    pub doc: FoundDoc,
+}
+
+/// A conflict copy of a session's doc. It is not a doc: only a person or `roam doctor --take-in`
+/// reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConflictCopy {
+    pub session: SessionId,
+    /// The doc of which this is a copy.
+    pub doc: DocName,
+    pub kind: DocKind,
+    /// Whether that doc is the main doc of the session.
+    pub main: bool,
+    /// The place of that doc below the tool's root, whether the doc exists or not.
+    pub at: String,
+    pub path: PathBuf,
+    pub stamp: Stamp,
+    /// Set if the session is open here; worded as in [`Found::live`].
+    pub live: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Found {
+    pub session: SessionId,
+    /// The main doc comes first.
+    pub docs: Vec<FoundDoc>,
+    /// Set if the session is open here: "Claude Code has it open (process 4711)".
+    pub live: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundDoc {
+    pub name: DocName,
+    pub kind: DocKind,
+    /// The doc's place below the tool's root, `/`-separated: a hint for placing the doc elsewhere.
+    pub at: String,
+    /// The doc's file. For rows of a database, the file that contains them.
+    pub path: PathBuf,
+    /// The stamp of the file, if the doc's content is the file's. For any other doc, a value that
+    /// changes with the doc and must differ from the stamp of `path`.
+    pub stamp: Stamp,
+}
+
+/// The result of `stat` on a file. Equal stamps mean "not touched". The change time and the inode
+/// reveal a rewrite that kept size and modification time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    pub len: u64,
+    pub mtime_ns: i64,
+    /// Unix change time; 0 where the system has none.
+    pub ctime_ns: i64,
+    /// Inode or file index; 0 where the system has none.
+    pub inode: u64,
+}
+
+impl Stamp {
+    /// The stamp of the file itself. A symbolic link, a directory or a device is an error.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        crate::formats::files::stamp(path)
+    }
+}
+
+/// The facts about a session in the tool's own records.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// The session's directory on this device (the author's cwd).
+    pub cwd: Option<String>,
+    /// Other directories named in the records, the likelier first. If `cwd` is gone, one of them
+    /// may identify the repository.
+    #[serde(default)]
+    pub also: Vec<String>,
+    pub title: Option<String>,
+    /// Last activity.
+    pub updated: Option<Millis>,
+    /// The version of the tool that wrote last.
+    pub version: Option<String>,
+    /// Sessions that must be in the store before this one can open (a fork's parent).
+    pub requires: Vec<SessionId>,
+    /// The base of the session, if its file names the base by id and offset.
+    #[serde(default)]
+    pub base: Option<Base>,
+    /// The repository in which the session was last continued, according to the records.
+    #[serde(default)]
+    pub repository: Option<Repository>,
+    /// The records do not name the directory yet, but soon will. Until then the project is unknown,
+    /// and so is whether the session may leave the device.
+    #[serde(default)]
+    pub early: bool,
+}
+
+/// A tool's notes about the repository in which a session runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repository {
+    /// The repository's remote, as noted by the tool.
+    #[serde(default)]
+    pub url: Option<String>,
+    pub branch: Option<String>,
+    /// The full hash.
+    pub commit: Option<String>,
+}
+
+/// A doc's bytes, read in ranges.
+pub trait ReadSeek: Read + Seek + Send {}
+impl<T: Read + Seek + Send> ReadSeek for T {}
+
+/// The location of a doc's bytes.
+#[derive(Clone, Debug)]
+pub enum Content {
+    File(PathBuf),
+    /// Made in memory, by an export for instance.
+    Bytes(Arc<[u8]>),
+    /// A file in which some bytes are replaced by others of the same length.
+    Patched(PathBuf, Vec<Patch>),
+}
+
+/// Bytes at a fixed place that differ between the tool's file and the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Patch {
+    pub at: u64,
+    /// The bytes that a reader sees.
+    pub shown: Vec<u8>,
+    /// The bytes in the file. If the file has others there, nothing is replaced.
+    pub there: Vec<u8>,
+}
+
+impl Content {
+    pub fn open(&self) -> io::Result<Box<dyn ReadSeek>> {
+        match self {
+            Self::File(path) => Ok(Box::new(opener::file(path)?)),
+            Self::Bytes(bytes) => Ok(Box::new(io::Cursor::new(bytes.clone()))),
+            Self::Patched(path, patches) => {
+                Ok(Box::new(patched::Patched::open(path, patches.clone())?))
+            }
+        }
+    }
+}
+
+/// A session as read: its facts, and the bytes of each doc of `Found::docs`, in that order.
+#[derive(Debug)]
+pub struct Reading {
+    pub facts: Facts,
+    pub docs: Vec<Content>,
+    /// Docs that hold copies of files with secrets. They stay on this device unless the user wants
+    /// them synced.
+    pub secret: Vec<DocName>,
+    pub problems: Vec<Problem>,
+}
+
+/// Bytes to be written, of any size.
+pub trait Bytes {
+    fn write_to(&self, out: &mut dyn Write) -> io::Result<()>;
+}
+
+impl Bytes for [u8] {
+    fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(self)
+    }
+}
+
+impl Bytes for Vec<u8> {
+    fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(self)
+    }
+}
+
+/// A session to be checked out into this device's store.
+pub struct Checkout<'a> {
+    pub session: &'a SessionId,
+    /// The session's directory here; the directory exists.
+    pub cwd: &'a Path,
+    /// Last activity of the session. Files never get a modification time older than the tool's
+    /// clean-up allows.
+    pub updated: Millis,
+    pub now: Millis,
+    /// In writing order: side docs first, the main doc last.
+    pub docs: Vec<DocWrite<'a>>,
+}
+
+pub struct DocWrite<'a> {
+    pub name: &'a DocName,
+    /// The doc's place on the author's device, from `FoundDoc::at`.
+    pub at: &'a str,
+    pub change: Change<'a>,
+}
+
+pub enum Change<'a> {
+    /// The doc must not exist in the store.
+    Create(&'a dyn Bytes),
+    /// The doc is at `path` and still matches `was`; `bytes` go to offset `was.len`. A torn last
+    /// line after `from` is cut only if the bytes begin with it.
+    Append {
+        path: &'a Path,
+        was: Stamp,
+        from: u64,
+        bytes: &'a dyn Bytes,
+    },
+    /// The doc is at `path` and still matches `was`; its whole content becomes `bytes`.
+    Replace {
+        path: &'a Path,
+        was: Stamp,
+        bytes: &'a dyn Bytes,
+    },
+    /// The doc is at `path` and still matches `was`; the doc is removed from the store, because the
+    /// user put the session away.
+    Remove { path: &'a Path, was: Stamp },
+}
+
+impl Change<'_> {
+    /// The doc's present path; `None` for a doc that is yet to be created.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Create(_) => None,
+            Self::Append { path, .. } | Self::Replace { path, .. } | Self::Remove { path, .. } => {
+                Some(path)
+            }
+        }
+    }
+}
+
+impl<'a> Change<'a> {
+    /// The document to write. These fields take their values from the file there, or else the given
+    /// `neutral` values (as JSON). `None` if no document is written.
+    pub fn with_own(
+        &self,
+        names: &[&str],
+        neutral: &[&str],
+    ) -> Result<Option<Vec<u8>>, WriteError> {
+        let (there, new) = match self {
+            Self::Create(new) => (None, *new),
+            Self::Replace { path, bytes, .. } => (Some(*path), *bytes),
+            Self::Append { .. } | Self::Remove { .. } => return Ok(None),
+        };
+        let mut bytes = Vec::new();
+        let path = there.map(Path::to_path_buf).unwrap_or_default();
+        new.write_to(&mut bytes)
+            .map_err(|source| WriteError::Io { path, source })?;
+        let values: Vec<_> = names.iter().copied().zip(neutral.iter().copied()).collect();
+        let bytes = crate::formats::fields::with(&bytes, &values);
+        let there = there.and_then(|path| opener::read(path, opener::MOST).ok());
+        Ok(Some(there.map_or_else(
+            || bytes.clone(),
+            |there| with_those_of(&bytes, names, &there),
+        )))
+    }
+
+    /// The same change with other bytes.
+    pub fn of(&self, bytes: Option<&'a Vec<u8>>) -> Change<'a> {
+        match (self, bytes) {
+            (Self::Create(_), Some(bytes)) => Change::Create(bytes),
+            (Self::Replace { path, was, .. }, Some(bytes)) => Change::Replace {
+                path,
+                was: *was,
+                bytes,
+            },
+            (Self::Create(bytes), None) => Change::Create(*bytes),
+            (Self::Replace { path, was, bytes }, None) => Change::Replace {
+                path,
+                was: *was,
+                bytes: *bytes,
+            },
+            (
+                Self::Append {
+                    path,
+                    was,
+                    from,
+                    bytes,
+                },
+                _,
+            ) => Change::Append {
+                path,
+                was: *was,
+                from: *from,
+                bytes: *bytes,
+            },
+            (Self::Remove { path, was }, _) => Change::Remove { path, was: *was },
+        }
+    }
+}
+
+/// The changes that were really made.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// For a removed doc, a stamp that no file has.
+    pub docs: Vec<(DocName, PathBuf, Stamp)>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The session is open here; the text names the program.
+    #[error("{0}")]
+    Live(String),
+    /// The store changed after the plan was made; scan again.
+    #[error("{} changed while it was being written", .0.display())]
+    Changed(PathBuf),
+    /// The doc ends in an unfinished line, and the bytes to append do not begin with that line.
+    #[error("{} ends in an unfinished line that is not the beginning of what follows", .0.display())]
+    Torn(PathBuf),
+    /// The store rejects the write, and another scan will not help.
+    #[error("{0}")]
+    Refused(String),
+    #[error("could not write {}", .path.display())]
+    Io {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// The input of `resume`.
+pub struct Resumable<'a> {
+    pub session: &'a SessionId,
+    pub cwd: &'a Path,
+}
+
+/// How to start a tool on a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Launch {
+    pub argv: Vec<String>,
+    pub cwd: PathBuf,
+    /// Variables to set.
+    pub env: BTreeMap<String, String>,
+    /// Variables to remove: they would make the tool believe that it runs inside another.
+    #[serde(default)]
+    pub unset: Vec<String>,
+    /// Commands of the tool that must succeed first, each with its arguments.
+    #[serde(default)]
+    pub before: Vec<Vec<String>>,
+}
+
+/// A tool's store. Methods may be called from any thread, several at once.
+pub trait Tool: Send + Sync {
+    fn about(&self) -> About;
+
+    /// The directories of the store, whether they exist yet or not.
+    fn roots(&self, machine: &Machine) -> Vec<Root>;
+
+    /// The part of the store that a changed path concerns. May judge by the path alone.
+    fn touched(&self, machine: &Machine, path: &Path) -> Touched;
+
+    /// Lists sessions by name and stat, and which are live. Broken parts are problems, not errors.
+    fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing;
+
+    /// Reads the facts and opens the docs. An error means that nothing at all could be read.
+    fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading>;
+
+    /// Writes as a guest: checks liveness and every doc's stamp again, leaves other files alone,
+    /// and keeps one copy of an id. After an error before the main doc is written, the session is
+    /// as before.
+    fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError>;
+
+    /// The command that resumes the session.
+    fn resume(&self, machine: &Machine, session: &Resumable<'_>) -> Launch;
+
+    /// Whether a main doc may have this name, which comes from another device and may be a lie.
+    fn is_main(&self, _doc: &DocName) -> bool {
+        true
+    }
+
+    /// The variable that moves the store; `None` if there is none.
+    fn moved(&self) -> Option<Moved> {
+        None
+    }
+}
+
+/// The variable that moves a tool's store.
+#[derive(Clone, Copy, Debug)]
+pub struct Moved {
+    pub var: &'static str,
+    /// The directory used without the variable, below the home directory and `/`-separated.
+    pub usual: &'static str,
+    /// Names of which a store contains at least one.
+    pub marks: &'static [&'static str],
+}
+
+impl Moved {
+    pub fn usual_in(&self, home: &Path) -> PathBuf {
+        self.usual
+            .split('/')
+            .fold(home.to_path_buf(), |path, name| path.join(name))
+    }
+
+    pub fn is_store(&self, dir: &Path) -> bool {
+        self.marks.iter().any(|mark| dir.join(mark).exists())
+    }
+}

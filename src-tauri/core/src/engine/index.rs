@@ -1,0 +1,58 @@
+//! Where each message of a transcript lies in the journals, kept between two pages of it.
+
+use crate::session::{ChainId, DocName, SessionKey};
+use crate::vault::journal;
+
+/// The messages on the path to a tip.
+pub struct Index {
+    pub(super) key: SessionKey,
+    pub(super) doc: DocName,
+    pub(super) tip: ChainId,
+    pub(super) places: Vec<Place>,
+    pub(super) messages: Vec<At>,
+    /// The changes by steering records, in words; `messages` refers to them by number.
+    pub(super) changes: Vec<String>,
+    /// The author of each message, if places do not show it.
+    pub(super) authors: Vec<Option<String>>,
+}
+
+/// Lines that follow each other in a journal.
+pub(super) struct Place {
+    pub(super) piece: journal::Place,
+    /// The short id of the device that recorded the lines.
+    pub(super) device: String,
+}
+
+/// Where one message is.
+#[derive(Clone, Copy)]
+pub(super) struct At {
+    pub(super) place: u32,
+    pub(super) from: u32,
+    pub(super) len: u32,
+    /// Set for a steering record with a new setting, which is shown instead of a message.
+    pub(super) change: Option<u32>,
+}
+
+impl Index {
+    pub fn total(&self) -> u64 {
+        self.messages.len() as u64
+    }
+
+    /// The author of each message, by short id; steering records are left out.
+    pub fn authors(&self) -> Vec<Option<String>> {
+        let place = |at: &At| {
+            self.places
+                .get(at.place as usize)
+                .map(|place| place.device.clone())
+        };
+        match self.authors.is_empty() {
+            true => self
+                .messages
+                .iter()
+                .filter(|at| at.change.is_none())
+                .map(place)
+                .collect(),
+            false => self.authors.clone(),
+        }
+    }
+}
