@@ -2,8 +2,8 @@
 //! docs/architecture.md. Relies on rustfmt: a function ends at the first `}` with the indentation of its `fn`. Tests,
 //! comments and blank lines do not count.
 
-use crate::proc;
-use anyhow::{Context, Result};
+use crate::{proc, tidy};
+use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,8 +32,14 @@ pub fn run(args: &[&str]) -> Result<()> {
         _ => proc::root(),
     };
     let src = root.join("src-tauri/core/src");
-    let mut sources = Vec::new();
-    collect(&src, &src, &mut sources).with_context(|| src.display().to_string())?;
+    let mut files = Vec::new();
+    tidy::collect(&src, &mut files)?;
+    files.sort();
+    files.retain(|file| !is_test(file));
+    let sources: Vec<Source> = files
+        .into_iter()
+        .map(|file| read(&src, file))
+        .collect::<Result<_>>()?;
     let mut functions = Functions::default();
     sources.iter().for_each(|source| functions.add(source));
     let mut files: Vec<usize> = sources.iter().map(|source| source.lines.len()).collect();
@@ -81,28 +87,18 @@ pub fn run(args: &[&str]) -> Result<()> {
     Ok(())
 }
 
-fn collect(src: &Path, dir: &Path, found: &mut Vec<Source>) -> Result<()> {
-    let mut entries: Vec<_> = fs::read_dir(dir)?.collect::<Result<_, _>>()?;
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let path = entry.path();
-        if path.is_dir() {
-            collect(src, &path, found)?;
-        } else if path.extension().is_some_and(|extension| extension == "rs") && !is_test(&path) {
-            let below = path.strip_prefix(src)?.with_extension("");
-            let names = below.iter().map(|name| name.to_string_lossy().into_owned());
-            let module = names
-                .filter(|name| name != "mod" && name != "lib")
-                .collect();
-            let lines = code(&fs::read_to_string(&path)?);
-            found.push(Source {
-                module,
-                path,
-                lines,
-            });
-        }
-    }
-    Ok(())
+fn read(src: &Path, path: PathBuf) -> Result<Source> {
+    let below = path.strip_prefix(src)?.with_extension("");
+    let names = below.iter().map(|name| name.to_string_lossy().into_owned());
+    let module = names
+        .filter(|name| name != "mod" && name != "lib")
+        .collect();
+    let lines = code(&fs::read_to_string(&path)?);
+    Ok(Source {
+        module,
+        path,
+        lines,
+    })
 }
 
 /// A file that is compiled for tests only, by the names that are usual here.

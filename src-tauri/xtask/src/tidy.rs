@@ -133,7 +133,8 @@ fn sources(root: &Path) -> Result<Vec<Source>> {
         .collect()
 }
 
-fn collect(dir: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+/// Adds every Rust source below `dir`.
+pub fn collect(dir: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     let Ok(entries) = fs::read_dir(dir) else {
         return Ok(());
     };
@@ -171,13 +172,12 @@ impl Source {
 
     /// Lines of code with their numbers: without comments and the tests at the end of a file.
     fn code(&self) -> impl Iterator<Item = (usize, &str)> {
-        let lines = self
-            .text
-            .lines()
-            .enumerate()
-            .map(|(idx, line)| (idx + 1, line));
+        let is_test = |next: Option<&str>| next.is_some_and(|next| next.starts_with("mod tests"));
+        let next = self.text.lines().skip(1).map(Some).chain([None]);
+        let lines = self.text.lines().zip(next).enumerate();
         lines
-            .take_while(|(_, line)| line.trim() != "#[cfg(test)]")
+            .take_while(move |(_, (line, next))| line.trim() != "#[cfg(test)]" || !is_test(*next))
+            .map(|(idx, (line, _))| (idx + 1, line))
             .map(|(number, line)| (number, line.split("//").next().unwrap_or_default()))
     }
 

@@ -5,7 +5,7 @@ mod splits;
 mod status;
 
 use super::Engine;
-use super::answer::Reply;
+use super::answer::{Answer, Reply, Work, done, is_listed, settings_error, value};
 use super::context::Shared;
 use super::export::Wanted;
 use super::network::PRESENCE_STALE;
@@ -13,12 +13,10 @@ use super::queue::ReconcileRequest;
 use super::reconcile::{Job, reconcile};
 use super::record::SessionRecord;
 use super::resolve::{Decision, no_split};
-use super::transcript::authors;
-use super::transcript::{Before, Names};
+use super::transcript::{Before, Names, authors};
 use super::{compare, doctor, export};
 use crate::api::types::*;
 use crate::api::types::{EngineState, HoldReason, SegmentState, StepKind};
-use crate::engine::answer::{Answer, Work, done, is_listed, settings_error, value};
 use crate::merge::{Action, ChoiceId, Decided, Step, Verdict};
 use crate::session::{
     Millis, Problem, Reason, SessionId, SessionKey, SessionState, SplitState, Tier, ToolId,

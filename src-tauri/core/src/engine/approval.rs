@@ -3,11 +3,11 @@
 //! statements are stored.
 
 use super::Engine;
+use super::cut::below_device;
 use super::devices::{Circle, Paired};
 use super::list::in_heads;
 use super::queue::ReconcileRequest;
 use super::record::SessionRecord;
-use crate::engine::cut::below_device;
 use crate::merge::device_list::Heads;
 use crate::merge::{DeviceList, Statement};
 use crate::session::{DeviceId, Hlc, Lane, Millis, SessionState};

@@ -6,10 +6,8 @@
 //! it.
 
 use super::Engine;
-use super::devices::{DeviceRegistry, Paired};
+use super::devices::{Attempt, DeviceRegistry, Paired, Step};
 use crate::api::types::ApiError;
-use crate::engine::devices::Attempt;
-use crate::engine::devices::Step;
 use crate::merge::Statement;
 use crate::session::{DeviceId, Millis, Problem, decent_name};
 use crate::syncthing::Asking;

@@ -3,8 +3,7 @@
 use super::answer::Reply;
 use super::erase::Erasure;
 use super::places_seen::{Checked, Searched};
-use super::reconcile::Effects;
-use super::reconcile::Job;
+use super::reconcile::{Effects, Job};
 use crate::api::types::Request;
 use crate::session::{Problem, ToolId};
 use crate::syncthing::Notice;

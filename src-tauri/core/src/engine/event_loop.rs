@@ -1,8 +1,7 @@
 //! The loop's state and its one entrance, `handle(event)`. Slow work runs beside the loop and comes
 //! back as an event.
 
-use super::answer::Reply;
-use super::answer::value;
+use super::answer::{Reply, value};
 use super::devices::PeerState;
 use super::event::Event;
 use super::forget::Forgetting;

@@ -1,14 +1,13 @@
 //! A session from the vault: to view, as Markdown, as JSON, or as the tool's own files, byte for
 //! byte.
 
-use super::answer::no_part;
+use super::answer::{no_part, unreadable};
 use super::context::Context;
 use super::record::{DocState, SessionRecord};
 use super::transcript::{Names, Reading};
 use crate::api::types::{
     ApiError, ExportFormat, Exported, Message, PartBody, SessionRow, Shown, ShownDoc,
 };
-use crate::engine::answer::unreadable;
 use crate::merge::{Decided, branches, divide};
 use crate::session::{ChainId, DocKind, DocName, Edge, Role, SessionKey, harmless, harmless_line};
 use crate::vault::journal::JournalReader;

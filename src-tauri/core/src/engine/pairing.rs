@@ -3,8 +3,7 @@
 use super::Engine;
 use super::answer::{Answer, done, value};
 use super::attempts::{asking_name, unnamed};
-use super::devices::{Attempt, Step};
-use super::devices::{Paired, starts};
+use super::devices::{Attempt, Paired, Step, starts};
 use crate::api::types::*;
 use crate::api::types::{PairedState, PairingState, SyncthingState};
 use crate::merge::Statement;

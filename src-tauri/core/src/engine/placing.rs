@@ -4,10 +4,8 @@
 
 use super::Engine;
 use super::event::Event;
+use super::places_seen::{Checked, Rest, Searched};
 use super::queue::ReconcileRequest;
-use crate::engine::places_seen::Checked;
-use crate::engine::places_seen::Rest;
-use crate::engine::places_seen::Searched;
 use crate::projects::places::{Lesson, is_repository};
 use crate::projects::{Places, outline};
 use crate::session::{DeviceId, Millis, Project, ProjectKey, Reason};

@@ -2,8 +2,7 @@
 //! them. A copy's lines become a branch of its session, and only then does the copy move out of the
 //! store, into a directory of the user's.
 
-use super::answer::Reply;
-use super::answer::value;
+use super::answer::{Reply, value};
 use super::context::Context;
 use super::queue::ReconcileRequest;
 use super::record::{DocState, SessionRecord};

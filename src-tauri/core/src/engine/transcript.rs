@@ -4,12 +4,11 @@
 
 pub mod authors;
 
-use super::answer::unreadable;
+use super::answer::{no_part, unreadable};
 use super::context::Context;
 use super::index::{At, Index, Place};
 use super::record::{DocState, SessionRecord};
 use crate::api::types::{ApiError, Message, PartBody};
-use crate::engine::answer::no_part;
 use crate::merge::transcript::{ParsedMessage, Piece, Reader, beginning, said_in};
 use crate::parallel;
 use crate::session::chain::lines_of;
