@@ -4,6 +4,8 @@ import { asked, expectAccessible, expectCalm, open, session } from "./open";
 
 test("a session is forgotten after one question, and that can be taken back", async ({ page }) => {
   await open(page, `sessions/${session(0)}`);
+  // The heading has the title once the transcript is there.
+  await expect(page.getByRole("feed").locator("article").first()).toBeVisible();
   const title = (await page.locator(".reading-title h2").textContent()) ?? "";
   await page.getByRole("button", { name: "More about this session" }).click();
   const dialog = page.getByRole("dialog");

@@ -167,7 +167,7 @@ test("calls, long results and pictures are asked for when they are unfolded, and
   await image.locator("summary").click();
   const picture = image.getByRole("img", { name: /^Picture of/ });
   await expect(picture).toBeVisible();
-  expect(await picture.evaluate((element: HTMLImageElement) => element.naturalWidth)).toBe(96);
+  await expect.poll(() => picture.evaluate((element: HTMLImageElement) => element.naturalWidth)).toBe(96);
   // A drawing may hold programs: it is named, and not drawn.
   const drawing = feed.locator("details").filter({ hasText: "image/svg+xml" });
   await drawing.locator("summary").click();
