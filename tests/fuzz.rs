@@ -94,15 +94,26 @@ fn mutated(seed: &[u8], other: &[u8], chance: &mut Chance) -> Vec<u8> {
     bytes
 }
 
+/// A setting of `cargo xtask fuzz`.
+#[allow(clippy::disallowed_methods)] // the caller says how long to run, and what
+fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn number(name: &str) -> Option<u64> {
+    setting(name).and_then(|text| text.parse().ok())
+}
+
 /// Feeds `read` with the seeds themselves and with damaged ones, for the requested time.
-fn fuzz(target: &str, seeds: &[Vec<u8>], mut read: impl FnMut(&[u8])) {
-    #[allow(clippy::disallowed_methods)] // the caller says how long to run
-    let number = |name: &str| {
-        std::env::var(name)
-            .ok()
-            .and_then(|text| text.parse::<u64>().ok())
-    };
-    let time = Duration::from_millis(number("FUZZ_SECONDS").map_or(800, |seconds| seconds * 1000));
+fn fuzz(target: &str, seeds: &[Vec<u8>], read: impl FnMut(&[u8])) {
+    fuzz_for_a_share(1, target, seeds, read);
+}
+
+/// Like [`fuzz`], when the requested time is for `shares` calls.
+fn fuzz_for_a_share(shares: u32, target: &str, seeds: &[Vec<u8>], mut read: impl FnMut(&[u8])) {
+    let time = number("FUZZ_SECONDS").map_or(Duration::from_millis(800), |seconds| {
+        Duration::from_secs(seconds) / shares
+    });
     let seed = number("FUZZ_SEED").unwrap_or(0x5EED_0F11);
     let mut chance = Chance(seed | 1);
     let began = Instant::now();
@@ -333,9 +344,16 @@ fn files_below(dir: &std::path::Path) -> Vec<PathBuf> {
 }
 
 /// The files of a store are damaged one after the other; the adapter lists and reads what it can.
+/// The time is a tool's: its fixtures share it.
 #[test]
 fn adapters() {
-    for case in cases::cases() {
+    let only = setting("FUZZ_TOOL");
+    let tool = |case: &cases::Case| case.tool.about().tool.to_string();
+    let mut cases = cases::cases();
+    cases.retain(|case| only.as_ref().is_none_or(|only| tool(case) == *only));
+    for case in &cases {
+        let fixtures = cases.iter().filter(|other| tool(other) == tool(case));
+        let fixtures = u32::try_from(fixtures.count()).expect("few");
         let dir = tempfile::tempdir().expect("dir");
         let (home, cwd) = (dir.path().join("home"), dir.path().join("work"));
         fs::create_dir_all(&cwd).expect("dir");
@@ -347,7 +365,8 @@ fn adapters() {
             .map(|file| fs::read(file).expect("file"))
             .collect();
         let (mut chance, mut before) = (Chance(77), None::<usize>);
-        fuzz(&format!("adapter {}", case.name), &seeds, |bytes| {
+        let name = format!("adapter {}", case.name);
+        fuzz_for_a_share(fixtures, &name, &seeds, |bytes| {
             if let Some(before) = before.take() {
                 fs::write(&files[before], &seeds[before]).expect("as it was");
             }

@@ -300,6 +300,25 @@ fn an_emptied_store_is_held_told_not_spread_and_comes_back_by_itself() {
 }
 
 #[test]
+fn sessions_written_while_their_store_is_listed_have_not_vanished() {
+    let (mut world, here, _) = World::pair_of_devices();
+    let root = world.devices[1].claude();
+    let listed = world.devices[1].list_ahead(&root);
+    for number in 0..MANY {
+        let path = world.devices[0].transcript(&here, &id(number));
+        world.devices[0].say(&path, turn(&here, &id(number), "hello"));
+    }
+    world.deliver();
+    assert_eq!(world.devices[1].stores().len(), MANY);
+    world.devices[1].handle(listed);
+    assert_eq!(held(&mut world.devices[1]), [""; 0]);
+    // A listing that was requested meanwhile follows, and sees what happens next.
+    fs::remove_dir_all(&root).expect("rm -rf");
+    world.devices[1].touch(&root);
+    assert_eq!(held(&mut world.devices[1]), ["tool_emptied"]);
+}
+
+#[test]
 fn an_emptied_store_that_was_meant_is_let_go_and_the_vault_keeps_all() {
     let (mut world, here) = many_sessions();
     let before = world.devices[0].stores();

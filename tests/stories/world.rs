@@ -267,6 +267,21 @@ impl Device {
         self.stop();
     }
 
+    /// Has the adapter list a store, and keeps the result from the loop.
+    pub fn list_ahead(&mut self, path: &Path) -> Event {
+        self.tell(Event::Touched(vec![path.to_path_buf()]));
+        loop {
+            let work = self.jobs.0.lock().expect("one thread").pop_front();
+            let Some(Work::Beside(work)) = work else {
+                panic!("no listing was begun");
+            };
+            match work() {
+                listed @ Event::Listed(_) => return listed,
+                other => self.tell(other),
+            }
+        }
+    }
+
     pub fn settle(&mut self) {
         for _ in 0..100_000 {
             if !self.work() {

@@ -5,7 +5,7 @@ use crate::proc;
 use anyhow::{Context, Result, bail};
 
 pub fn run(args: &[&str]) -> Result<()> {
-    let (mut target, mut seconds, mut seed) = ("", "60", "1592659729");
+    let (mut target, mut seconds, mut seed, mut tool) = ("", "60", "1592659729", None);
     let mut rest = args.iter();
     while let Some(name) = rest.next() {
         if !name.starts_with("--") {
@@ -14,14 +14,18 @@ pub fn run(args: &[&str]) -> Result<()> {
         }
         let value = rest
             .next()
-            .with_context(|| format!("{name} wants a number"))?;
+            .with_context(|| format!("{name} wants a value"))?;
+        if *name == "--tool" {
+            tool = Some(value);
+            continue;
+        }
         value
             .parse::<u64>()
             .with_context(|| format!("{name} wants a number, not {value}"))?;
         match *name {
             "--seconds" => seconds = value,
             "--seed" => seed = value,
-            _ => bail!("fuzz knows --seconds and --seed, not {name}"),
+            _ => bail!("fuzz knows --seconds, --seed and --tool, not {name}"),
         }
     }
     let words = [
@@ -39,6 +43,7 @@ pub fn run(args: &[&str]) -> Result<()> {
             .args(words)
             .args(test)
             .env("FUZZ_SECONDS", seconds)
-            .env("FUZZ_SEED", seed),
+            .env("FUZZ_SEED", seed)
+            .envs(tool.map(|tool| ("FUZZ_TOOL", tool))),
     )
 }

@@ -32,7 +32,7 @@ The repository's own commands.
   cargo xtask test [--quick] everything CI runs; --quick leaves out real Syncthings and real tools
   cargo xtask simulate [--seeds 10000] [--from N]
                              whole worlds of devices with everything that can happen to them, one for each seed
-  cargo xtask fuzz [TARGET] [--seconds 60] [--seed N]
+  cargo xtask fuzz [TARGET] [--seconds 60] [--seed N] [--tool ID]
                              the readers of bytes from elsewhere, fed with damaged ones; all targets one after the other
   cargo xtask demo           two devices on this machine, a sample session going over, then cleaned up
   cargo xtask bench roam [--write] [--no-corpus] [--no-latency]

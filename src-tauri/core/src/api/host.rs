@@ -497,9 +497,19 @@ impl Jobs for Workers {
     }
 
     fn spawn(&self, work: Box<dyn FnOnce() + Send>) {
-        let _ = std::thread::Builder::new()
+        let work = Arc::new(Mutex::new(Some(work)));
+        let do_it = |work: &Mutex<Option<Box<dyn FnOnce() + Send>>>| {
+            let taken = work.lock().unwrap_or_else(PoisonError::into_inner).take();
+            taken.into_iter().for_each(|work| work());
+        };
+        let shared = work.clone();
+        let spawned = std::thread::Builder::new()
             .name("roam-answer".into())
-            .spawn(work);
+            .spawn(move || do_it(&shared));
+        // Where the system allows no further thread, work that nobody does would never be answered.
+        if spawned.is_err() {
+            do_it(&work);
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod splits;
 mod status;
+mod tools;
 
 use super::Engine;
 use super::answer::{Answer, Reply, Work, done, is_listed, settings_error, value};
@@ -13,6 +14,7 @@ use super::queue::ReconcileRequest;
 use super::reconcile::{Job, reconcile};
 use super::record::SessionRecord;
 use super::resolve::{Decision, no_split};
+use super::stores::Occasion;
 use super::transcript::{Before, Names, authors};
 use super::{compare, doctor, export};
 use crate::api::types::*;
@@ -23,7 +25,6 @@ use crate::session::{
 };
 use crate::state::{Row, StateError};
 use crate::syncthing::pairing;
-use crate::tools::{Level, Which};
 use crate::vault::presence;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,7 +71,10 @@ impl Engine {
             Request::Revoke { id, since, dry } => self.revoke(&id, since.as_deref(), dry),
             Request::Follow { id, on } => self.follow(&id, on),
             Request::Unpair { id } => self.unpair(&id),
-            Request::Tools => value(self.tool_rows()?),
+            Request::Tools => {
+                let stores = self.stores();
+                return Ok(Later::Aside(Box::new(move || value(stores.rows()))));
+            }
             Request::ToolSwitch { tool, on } => self.switch(&tool, on),
             Request::StoreSwitch { tool, dir, on } => self.switch_store(&tool, &dir, on),
             Request::StoresSaid { vars } => self.said_stores(&vars),
@@ -215,47 +219,6 @@ impl Engine {
         })
     }
 
-    pub(super) fn tool_rows(&self) -> Result<Vec<ToolRow>, ApiError> {
-        let mut rows = Vec::new();
-        for (id, tool) in &self.context.tools {
-            let about = tool.about();
-            let mut roots: Vec<PathBuf> = tool
-                .roots(&self.context.machine)
-                .into_iter()
-                .filter(|root| root.store)
-                .map(|root| root.path)
-                .collect();
-            let found = roots.iter().any(|root| root.exists());
-            // Of the possible places of a store, those that exist.
-            roots.retain(|root| !found || root.exists());
-            let listing = tool.sessions(&self.context.machine, Which::All);
-            let (level_now, reason) = match &listing.unknown {
-                Some(unknown) => (about.level.min(Level::Carry), lowered(unknown)),
-                None => (about.level, about.reason),
-            };
-            rows.push(ToolRow {
-                tool: id.to_string(),
-                name: about.name,
-                level: level_now,
-                reason,
-                versions: about.versions,
-                lowered: listing.unknown.is_some(),
-                found,
-                on: !self.context.shared().tools_off.contains(id),
-                roots,
-                sessions: listing.found.len() as u64,
-                bytes: listing
-                    .found
-                    .iter()
-                    .flat_map(|found| &found.docs)
-                    .map(|doc| doc.stamp.len)
-                    .sum(),
-                stores: self.store_rows(id),
-            });
-        }
-        Ok(rows)
-    }
-
     fn switch(&mut self, tool: &str, on: bool) -> Answer {
         let id = ToolId::new(tool);
         let Some(adapter) = self.context.tools.get(&id).cloned() else {
@@ -281,7 +244,7 @@ impl Engine {
         self.arrange();
         if on {
             self.seen.retain(|key, _| key.tool != id);
-            self.list_all(false)?;
+            self.list_all(Occasion::Change);
             self.retry(&id, Reason::ToolOff);
         } else {
             self.live.retain(|key, _| key.tool != id);
@@ -556,7 +519,8 @@ impl Engine {
     }
 
     fn doctor(&self) -> Result<Work, ApiError> {
-        let (status, tools, context) = (self.status()?, self.tool_rows()?, self.context.clone());
+        let (status, stores) = (self.status()?, self.stores());
+        let gone = self.forgetting.gone.clone();
         let not_carried: Vec<Waiting> = self
             .state
             .rows(None)?
@@ -564,7 +528,6 @@ impl Engine {
             .filter(|(_, row)| !is_carried(row))
             .map(waiting)
             .collect();
-        let forgotten = self.forgotten_in_stores();
         let devices: BTreeSet<String> = self
             .registry
             .paired
@@ -573,12 +536,12 @@ impl Engine {
             .collect();
         Ok(Box::new(move || {
             value(doctor::doctor(
-                &context,
+                &stores.context,
                 &status,
-                tools,
+                stores.rows(),
                 not_carried,
                 &devices,
-                &forgotten,
+                &stores.forgotten(&gone),
             ))
         }))
     }

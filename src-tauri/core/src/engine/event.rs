@@ -4,6 +4,7 @@ use super::answer::Reply;
 use super::erase::Erasure;
 use super::places_seen::{Checked, Searched};
 use super::reconcile::{Effects, Job};
+use super::stores::ListedStore;
 use crate::api::types::Request;
 use crate::session::{Problem, ToolId};
 use crate::syncthing::Notice;
@@ -32,6 +33,8 @@ pub enum Event {
     Searched(Box<Searched>),
     /// The disk was checked for the projects' directories.
     PlacesChecked(Box<Checked>),
+    /// A tool's store was listed.
+    Listed(Box<ListedStore>),
     /// The search for stores has finished: the stores found, by tool.
     StoresFound(BTreeMap<ToolId, Vec<Sought>>),
     /// A worker panicked on this session; no result was kept.

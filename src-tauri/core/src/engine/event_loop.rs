@@ -14,6 +14,7 @@ use super::record::{Child, Dependents, SessionRecord};
 use super::resolve::{Decision, has_to_follow};
 use super::several::Remembered;
 use super::split::BranchLayout;
+use super::stores::{Listings, Occasion};
 use crate::api::types::{ApiError, SyncthingState, SyncthingStatus, TakenIn};
 use crate::engine::Engine;
 use crate::engine::Import;
@@ -78,6 +79,7 @@ impl Engine {
             n_reconciled: 0,
             uncompared: BTreeSet::new(),
             cycle_ms: 0.0,
+            listings: Listings::default(),
             placing: Placing::default(),
             published: None,
             published_at: None,
@@ -121,14 +123,15 @@ impl Engine {
         self.schedule_former()?;
         self.schedule_origins()?;
         self.schedule_placed()?;
-        self.list_all(true)
+        self.list_all(Occasion::Start);
+        Ok(())
     }
 
     /// Returns whether the loop continues.
     pub fn handle(&mut self, event: Event) -> bool {
         match event {
             Event::Touched(paths) => self.guarded(|engine| engine.touched(paths)),
-            Event::ScanAll => self.guarded(|engine| engine.list_all(false)),
+            Event::ScanAll => self.list_all(Occasion::Change),
             Event::Poll => self.guarded(Self::poll),
             Event::Retry => self.retry_soon_again(),
             Event::Watch(problem) => self.trouble("watch", problem),
@@ -137,6 +140,7 @@ impl Engine {
             Event::Erased(erasure) => self.guarded(|engine| engine.erased(*erasure)),
             Event::Searched(searched) => self.guarded(|engine| engine.searched(*searched)),
             Event::PlacesChecked(checked) => self.guarded(|engine| engine.checked(*checked)),
+            Event::Listed(listed) => self.guarded(|engine| engine.listed(*listed)),
             Event::StoresFound(found) => self.guarded(|engine| engine.stores_found(found)),
             Event::Panicked(key) => self.panicked(&key),
             Event::Request(request, reply) => self.answer(request, reply),
@@ -272,7 +276,7 @@ impl Engine {
 
     /// Hands sessions to free workers.
     fn pump(&mut self) {
-        while let Some((key, request)) = self.queue.take() {
+        while let Some((key, request)) = self.queue.take(|tool| self.listings.is_first(tool)) {
             if self.erases(&key, &request) {
                 continue;
             }
@@ -757,9 +761,5 @@ impl Engine {
         self.live.clear();
         self.publish_presence();
         self.transport.stop();
-    }
-
-    pub fn is_idle(&self) -> bool {
-        self.queue.is_empty()
     }
 }

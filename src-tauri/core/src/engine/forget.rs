@@ -14,7 +14,7 @@ use crate::api::types::{ApiError, ForgetPreview, ForgottenRow, Held, HoldReason,
 use crate::merge::{Left, Receipt, Statement};
 use crate::session::{DeviceId, HistoryKind, Hlc, Millis, Problem, SessionId, SessionKey};
 use crate::state::{Happening, Row, StateError};
-use crate::tools::{Found, FoundDoc, Which};
+use crate::tools::{Found, FoundDoc};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -97,7 +97,7 @@ pub struct Forgetting {
     open: bool,
     asked: Asked,
     /// Sessions whose removal is due here or done. They are never read, recorded or written again.
-    gone: BTreeSet<SessionKey>,
+    pub(in crate::engine) gone: BTreeSet<SessionKey>,
     /// Sessions that the guard keeps, although another device forgot them.
     held: BTreeSet<SessionKey>,
     let_through: Let,

@@ -3,6 +3,7 @@
 use super::Engine;
 use super::answer::{Answer, Work, done, is_listed, settings_error, value};
 use super::record::SessionRecord;
+use super::stores::Occasion;
 use crate::api::types::{ApiError, ProjectRow};
 use crate::projects;
 use crate::session::{Project, ProjectKey, Reason};
@@ -145,7 +146,7 @@ impl Engine {
         self.context.change().excluded = keys.into_iter().map(ProjectKey::new).collect();
         self.seen.clear();
         self.publish_presence();
-        self.list_all(false)?;
+        self.list_all(Occasion::Change);
         self.retry_everywhere(&[Reason::Excluded]);
         done(if excluded {
             format!(

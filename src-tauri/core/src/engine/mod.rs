@@ -76,6 +76,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
+use stores::Listings;
 
 /// The state that the loop owns. `event_loop.rs` has its one entrance; each other file with an `impl Engine` has what the
 /// loop does about one subject.
@@ -126,6 +127,7 @@ pub struct Engine {
     uncompared: BTreeSet<SessionKey>,
     /// Milliseconds of the last full scan that found no change, including all its parts.
     cycle_ms: f64,
+    listings: Listings,
     /// Where to search for projects, and what is known of their directories.
     placing: Placing,
     published: Option<crate::vault::presence::Presence>,

@@ -2,7 +2,7 @@
 
 use super::resolve::Decision;
 use super::split::ForkPlan;
-use crate::session::{Lane, SessionId, SessionKey};
+use crate::session::{Lane, SessionId, SessionKey, ToolId};
 use crate::tools::ConflictCopy;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
@@ -69,13 +69,17 @@ impl Queue {
         }
     }
 
-    /// The next session to reconcile, if a worker is free for it.
-    pub fn take(&mut self) -> Option<(SessionKey, ReconcileRequest)> {
+    /// The next session to reconcile, if a worker is free for it. The sessions of some tools wait.
+    pub fn take(
+        &mut self,
+        waits: impl Fn(&ToolId) -> bool,
+    ) -> Option<(SessionKey, ReconcileRequest)> {
         if self.running.len() >= Self::WORKERS {
             return None;
         }
         let ready = |queue: &VecDeque<SessionKey>, running: &HashSet<SessionKey>| {
-            queue.iter().position(|key| !running.contains(key))
+            let mut queue = queue.iter();
+            queue.position(|key| !running.contains(key) && !waits(&key.tool))
         };
         let key = match ready(&self.urgent, &self.running) {
             Some(at) => self.urgent.remove(at)?,
@@ -109,5 +113,38 @@ impl Queue {
 
     pub fn importing(&self) -> bool {
         !self.import.is_empty() || !self.running_imports.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sessions_of_a_tool_whose_store_is_not_listed_yet_wait_and_no_others() {
+        let mut queue = Queue::default();
+        let key = |tool: &str, session: &str| {
+            SessionKey::new(&ToolId::new(tool), &SessionId::new(session))
+        };
+        for (tool, import) in [("slow", false), ("slow", true), ("quick", true)] {
+            let request = ReconcileRequest {
+                import,
+                ..ReconcileRequest::default()
+            };
+            queue.add(key(tool, if import { "a" } else { "b" }), request);
+        }
+        let is_slow = |tool: &ToolId| tool.as_str() == "slow";
+        let taken = queue.take(is_slow).map(|(key, _)| key);
+        assert_eq!(taken, Some(key("quick", "a")));
+        assert_eq!(queue.take(is_slow), None);
+        let nobody = |_: &ToolId| false;
+        assert_eq!(
+            queue.take(nobody).map(|(key, _)| key),
+            Some(key("slow", "b"))
+        );
+        assert_eq!(
+            queue.take(nobody).map(|(key, _)| key),
+            Some(key("slow", "a"))
+        );
     }
 }

@@ -4,15 +4,16 @@
 use super::Engine;
 use super::answer::{Answer, done};
 use super::event::Event;
+use super::stores::Occasion;
 use crate::adapter::Moved;
 use crate::api::quote::word;
-use crate::api::types::{ApiError, StoreRow};
+use crate::api::types::ApiError;
 use crate::projects::places::expand;
 use crate::session::{Problem, Reason, SessionKey, ToolId};
 use crate::state::StateError;
+use crate::tools::Tool;
 use crate::tools::seek::{Sought, seek};
 use crate::tools::stores::{StoreAt, Whereabouts};
-use crate::tools::{Tool, Which};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -223,10 +224,9 @@ impl Engine {
     fn take_stores(&mut self) -> Result<(), StateError> {
         let off = self.context.shared().tools_off.clone();
         let changed = self.use_stores()?;
-        changed
-            .into_iter()
-            .filter(|id| !off.contains(id))
-            .try_for_each(|id| self.list(&id, false))
+        let on = changed.iter().filter(|id| !off.contains(*id));
+        on.for_each(|id| self.list(id, Occasion::Change));
+        Ok(())
     }
 
     /// Adds the stores that the variables of the requester's shell name: those are in use.
@@ -303,7 +303,7 @@ impl Engine {
             self.retry(&id, Reason::StoreOff);
         }
         if !self.context.shared().tools_off.contains(&id) {
-            self.list(&id, false)?;
+            self.list(&id, Occasion::Change);
         }
         done(match on {
             true => format!("The sessions in {} roam.", dir.display()),
@@ -314,43 +314,6 @@ impl Engine {
                 )
             }
         })
-    }
-
-    /// Each store of a tool, if it may have several.
-    pub(super) fn store_rows(&self, id: &ToolId) -> Vec<StoreRow> {
-        let Some(stores) = self.context.stores.get(id) else {
-            return Vec::new();
-        };
-        let known = self.known_stores.get(id);
-        let from = |dir: &Path| {
-            known?
-                .iter()
-                .find(|known| known.dir == *dir)
-                .map(|known| known.from.clone())
-        };
-        let row = |store: StoreAt| {
-            let machine = stores.alone(&store.dir)?;
-            let listing = stores.tool().sessions(&machine, Which::All);
-            let roots = stores
-                .tool()
-                .roots(&machine)
-                .into_iter()
-                .filter(|root| root.store);
-            Some(StoreRow {
-                found: roots.map(|root| root.path).any(|root| root.exists()),
-                from: from(&store.dir).unwrap_or_default(),
-                on: store.on,
-                sessions: listing.found.len() as u64,
-                bytes: listing
-                    .found
-                    .iter()
-                    .flat_map(|found| &found.docs)
-                    .map(|doc| doc.stamp.len)
-                    .sum(),
-                dir: store.dir,
-            })
-        };
-        stores.stores().into_iter().filter_map(row).collect()
     }
 
     /// Sorts sessions that a listing lacks: those of a used store are gone; others are in an

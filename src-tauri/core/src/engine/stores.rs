@@ -1,6 +1,7 @@
 //! The tools' stores: which sessions changed, vanished, or are open.
 
 use super::Engine;
+use super::event::Event;
 use super::queue::ReconcileRequest;
 use crate::api::types::Held;
 use crate::api::types::HoldReason;
@@ -8,12 +9,86 @@ use crate::opener::{Kind, Listed};
 use crate::projects::places::is_repository;
 use crate::session::{Lane, Problem, ProjectKey, Reason, SessionKey, SessionState, ToolId};
 use crate::state::StateError;
-use crate::tools::{Found, Root, Tool, Touched, Twin, Which};
-use std::collections::{BTreeSet, HashMap};
+use crate::tools::{Found, Listing, Root, Tool, Touched, Twin, Which};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// What may have passed when a store is listed again.
+const WAITING: [Reason; 5] = [
+    Reason::Unwritable,
+    Reason::JustWritten,
+    Reason::TakenBack,
+    Reason::Live,
+    Reason::UnknownShape,
+];
+
+/// The listings that run beside the loop, at most one of each tool.
+#[derive(Default)]
+pub(super) struct Listings {
+    running: BTreeMap<ToolId, Running>,
+    scan: Option<Scan>,
+}
+
+impl Listings {
+    /// The listings of the engine's start that are not there yet.
+    pub(super) fn n_first(&self) -> usize {
+        let firsts = self.running.values();
+        firsts
+            .filter(|running| running.occasion == Occasion::Start)
+            .count()
+    }
+
+    /// Whether the tool's sessions must wait: a store that was emptied while the engine was off
+    /// must be noticed before anything is written there.
+    pub(super) fn is_first(&self, tool: &ToolId) -> bool {
+        let running = self.running.get(tool);
+        running.is_some_and(|running| running.occasion == Occasion::Start)
+    }
+}
+
+struct Running {
+    occasion: Occasion,
+    /// Set if the store may have changed since this listing began.
+    again: Option<Occasion>,
+}
+
+/// Why a store is listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Occasion {
+    Change,
+    /// Sessions that wait for something in the store are retried after the listing.
+    Poll,
+    /// The engine has just started.
+    Start,
+}
+
+/// A scan of everything whose duration is being measured.
+struct Scan {
+    left: BTreeSet<ToolId>,
+    took: Duration,
+}
+
+/// A tool's store, as listed beside the loop.
+pub struct ListedStore {
+    tool: ToolId,
+    /// `None`: the adapter panicked.
+    listing: Option<Listing>,
+    /// The tool's sessions that were in the store before.
+    here: BTreeSet<SessionKey>,
+    /// Whether any directory of the store exists.
+    has_roots: bool,
+    took: Duration,
+}
+
+/// What was known about a store when its listing began.
+struct Here {
+    before: BTreeSet<SessionKey>,
+    has_roots: bool,
+}
 
 impl Engine {
     /// The directories to watch.
@@ -50,22 +125,100 @@ impl Engine {
                 }
             }
         }
-        list.into_iter()
-            .try_for_each(|tool| self.list(&tool, false))
+        list.iter()
+            .for_each(|tool| self.list(tool, Occasion::Change));
+        Ok(())
     }
 
-    pub(super) fn list_all(&mut self, start: bool) -> Result<(), StateError> {
-        self.on_tools()
-            .into_iter()
-            .try_for_each(|(tool, _)| self.list(&tool, start))
+    pub(super) fn list_all(&mut self, occasion: Occasion) {
+        for (tool, _) in self.on_tools() {
+            self.list(&tool, occasion);
+        }
     }
 
-    /// Lists a tool's store by stat and schedules the sessions that changed.
-    pub(super) fn list(&mut self, tool: &ToolId, start: bool) -> Result<(), StateError> {
+    /// Lists a tool's store by stat, beside the loop. A request during a listing leads to one more
+    /// listing after it.
+    pub(super) fn list(&mut self, tool: &ToolId, occasion: Occasion) {
+        let Some(adapter) = self.context.tools.get(tool).cloned() else {
+            return;
+        };
+        if let Some(running) = self.listings.running.get_mut(tool) {
+            running.again = running.again.max(Some(occasion));
+            return;
+        }
+        let running = Running {
+            occasion,
+            again: None,
+        };
+        self.listings.running.insert(tool.clone(), running);
+        let (context, tool) = (self.context.clone(), tool.clone());
+        self.jobs.spawn_for_event(Box::new(move || {
+            let begun = Instant::now();
+            let is_here = |key: &&SessionKey| key.tool == tool;
+            let here = context
+                .shared()
+                .here
+                .iter()
+                .filter(is_here)
+                .cloned()
+                .collect();
+            // A panic must not leave the tool without any further listing.
+            let listing = catch_unwind(AssertUnwindSafe(|| {
+                adapter.sessions(&context.machine, Which::All)
+            }));
+            let mut roots = adapter.roots(&context.machine).into_iter();
+            Event::Listed(Box::new(ListedStore {
+                has_roots: roots.any(|root| root.store && root.path.exists()),
+                here,
+                listing: listing.ok(),
+                took: begun.elapsed(),
+                tool,
+            }))
+        }));
+    }
+
+    /// A listing has finished: schedules the sessions that changed.
+    pub(super) fn listed(&mut self, listed: ListedStore) -> Result<(), StateError> {
+        let begun = Instant::now();
+        let Some(running) = self.listings.running.remove(&listed.tool) else {
+            return Ok(());
+        };
+        let (tool, took, before) = (listed.tool.clone(), listed.took, self.queue.len());
+        let topic = format!("listing {tool}");
+        let done = if listed.listing.is_none() {
+            let message =
+                format!("Listing the store of {tool} failed in a way that should not happen.");
+            let hint = "Nothing was changed. Please report it with the log file.";
+            self.trouble(&topic, Some(Problem::new("internal", message, hint)));
+            Ok(())
+        } else if self.context.shared().tools_off.contains(&tool) {
+            Ok(())
+        } else {
+            self.trouble(&topic, None);
+            self.take_listing(listed, running.occasion == Occasion::Start)
+        };
+        if running.occasion == Occasion::Poll {
+            WAITING.iter().for_each(|reason| self.retry(&tool, *reason));
+        }
+        if let Some(occasion) = running.again {
+            self.list(&tool, occasion);
+        }
+        self.scan_continued(&tool, took + begun.elapsed(), self.queue.len() == before);
+        done
+    }
+
+    fn take_listing(&mut self, listed: ListedStore, start: bool) -> Result<(), StateError> {
+        let ListedStore {
+            tool,
+            listing,
+            here,
+            has_roots,
+            ..
+        } = listed;
+        let (tool, listing) = (&tool, listing.unwrap_or_default());
         let Some(adapter) = self.context.tools.get(tool).cloned() else {
             return Ok(());
         };
-        let listing = adapter.sessions(&self.context.machine, Which::All);
         // A session's second file is reported by the reconcile that recorded it.
         let reported = listing
             .problems
@@ -84,7 +237,11 @@ impl Engine {
             .collect();
         // If the store cannot be read, nobody knows what is gone.
         if listing.unknown.is_none() {
-            self.guard_vanished(tool, adapter.as_ref(), &found)?;
+            let here = Here {
+                before: here,
+                has_roots,
+            };
+            self.guard_vanished(tool, adapter.as_ref(), &found, here)?;
         }
         // In the order of the listing: the sessions of a store are always scheduled in the same
         // order.
@@ -140,27 +297,17 @@ impl Engine {
         tool: &ToolId,
         adapter: &dyn Tool,
         found: &HashMap<SessionKey, &Found>,
+        here: Here,
     ) -> Result<(), StateError> {
-        let here: Vec<SessionKey> = self
-            .context
-            .shared()
-            .here
-            .iter()
-            .filter(|key| key.tool == *tool)
-            .cloned()
-            .collect();
-        let vanished: BTreeSet<SessionKey> = here
-            .iter()
-            .filter(|key| !found.contains_key(*key))
-            .cloned()
-            .collect();
+        // Sessions that were written or removed here while the store was being listed have not
+        // vanished.
+        let vanished: BTreeSet<SessionKey> = {
+            let now = &self.context.shared().here;
+            let missing = here.before.iter().filter(|key| !found.contains_key(*key));
+            missing.filter(|key| now.contains(*key)).cloned().collect()
+        };
         let vanished = self.really_vanished(tool, vanished)?;
-        let store_gone = !here.is_empty()
-            && adapter
-                .roots(&self.context.machine)
-                .iter()
-                .filter(|root| root.store)
-                .all(|root| !root.path.exists());
+        let store_gone = !here.before.is_empty() && !here.has_roots;
         let too_many = vanished.len() > self.settings.guard.max_vanished
             || (store_gone && !vanished.is_empty());
         let what = format!("tool:{tool}");
@@ -227,22 +374,33 @@ impl Engine {
         self.retry_unsaved();
         self.retry_unfinished();
         self.retry_forgotten()?;
-        self.list_all(false)?;
+        self.list_all(Occasion::Poll);
         self.seek_stores();
         self.refresh_presence();
         self.find_and_check_places()?;
-        self.retry_everywhere(&[
-            Reason::Unwritable,
-            Reason::JustWritten,
-            Reason::TakenBack,
-            Reason::Live,
-            Reason::UnknownShape,
-        ]);
         self.compare_quiet()?;
-        if self.queue.len() == before {
-            self.cycle_ms = begun.elapsed().as_secs_f64() * 1000.0;
-        }
+        self.listings.scan = (self.queue.len() == before).then(|| Scan {
+            left: self.listings.running.keys().cloned().collect(),
+            took: begun.elapsed(),
+        });
         Ok(())
+    }
+
+    /// A part of the scan that the last poll began has ended. A scan that finds a change is not
+    /// measured.
+    fn scan_continued(&mut self, tool: &ToolId, took: Duration, quiet: bool) {
+        let Some(scan) = &mut self.listings.scan else {
+            return;
+        };
+        if scan.left.remove(tool) {
+            scan.took += took;
+        }
+        if !quiet {
+            self.listings.scan = None;
+        } else if scan.left.is_empty() {
+            self.cycle_ms = scan.took.as_secs_f64() * 1000.0;
+            self.listings.scan = None;
+        }
     }
 
     /// Compares whole logs of which only the end was compared, once they are quiet.

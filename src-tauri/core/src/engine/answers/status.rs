@@ -47,7 +47,7 @@ impl Engine {
                 import_done: if importing { self.import.done } else { 0 },
                 import_total: if importing { self.import.total } else { 0 },
                 import_bytes: if importing { self.import.bytes } else { 0 },
-                queued: self.queue.len() as u64,
+                queued: (self.queue.len() + self.listings.n_first()) as u64,
                 out_bytes: self
                     .peer_state
                     .peers

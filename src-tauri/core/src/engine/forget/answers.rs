@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::api::types::ReceiptState;
+use crate::engine::stores::Occasion;
 
 impl Engine {
     /// The session and the versions of it that became sessions of their own.
@@ -167,7 +168,7 @@ impl Engine {
         }
         // Picks up what arrived or was written meanwhile.
         self.walk_vault()?;
-        self.list_all(false)?;
+        self.list_all(Occasion::Change);
         let title = taken
             .sessions
             .first()
@@ -176,28 +177,6 @@ impl Engine {
         Ok(Some(format!(
             "“{title}” is not forgotten. No device had heard of it, and nothing was removed."
         )))
-    }
-
-    /// Forgotten sessions that are in the tools' stores, by the tool's name: left there, or put
-    /// there again.
-    pub(in crate::engine) fn forgotten_in_stores(&self) -> BTreeMap<String, u64> {
-        let mut found = BTreeMap::new();
-        let tools = self
-            .on_tools()
-            .into_iter()
-            .filter(|(id, _)| self.forgetting.gone.iter().any(|key| key.tool == *id));
-        for (id, tool) in tools {
-            let listed = tool.sessions(&self.context.machine, Which::All).found;
-            let is_gone = |found: &&Found| {
-                self.forgetting
-                    .is_gone(&SessionKey::new(&id, &found.session))
-            };
-            match listed.iter().filter(is_gone).count() as u64 {
-                0 => {}
-                n => drop(found.insert(tool.about().name, n)),
-            }
-        }
-        found
     }
 
     pub(in crate::engine) fn forgotten(&self) -> Answer {
