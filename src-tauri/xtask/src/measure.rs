@@ -14,7 +14,6 @@ const PARAMETERS: usize = 5;
 struct Source {
     /// Names from the crate's root: `engine`, `reconcile`, `store`.
     module: Vec<String>,
-    path: PathBuf,
     /// Lines of code.
     lines: Vec<String>,
 }
@@ -31,15 +30,7 @@ pub fn run(args: &[&str]) -> Result<()> {
         [dir] => PathBuf::from(dir),
         _ => proc::root(),
     };
-    let src = root.join("src-tauri/core/src");
-    let mut files = Vec::new();
-    tidy::collect(&src, &mut files)?;
-    files.sort();
-    files.retain(|file| !is_test(file));
-    let sources: Vec<Source> = files
-        .into_iter()
-        .map(|file| read(&src, file))
-        .collect::<Result<_>>()?;
+    let sources = sources(&root)?;
     let mut functions = Functions::default();
     sources.iter().for_each(|source| functions.add(source));
     let mut files: Vec<usize> = sources.iter().map(|source| source.lines.len()).collect();
@@ -53,7 +44,7 @@ pub fn run(args: &[&str]) -> Result<()> {
     let share = 100.0 * functions.n_wide as f64 / n_functions.max(1) as f64;
     let cycles = cycles(&sources);
     println!("| measure | value |\n|---|---|");
-    println!("| files, lines of code | {}, {n_lines} |", files.len());
+    println!("| files, lines of code | {}, {n_lines} |", sources.len());
     println!(
         "| lines of a file, median and p95 | {} |",
         middle(&mut files)
@@ -77,7 +68,7 @@ pub fn run(args: &[&str]) -> Result<()> {
     println!(
         "| import cycles between files: how many, files in the largest | {}, {} |",
         cycles.len(),
-        cycles.first().copied().unwrap_or(0)
+        cycles.first().map_or(0, Vec::len)
     );
     let adapters: Vec<String> = adapters(&sources)
         .into_iter()
@@ -87,6 +78,16 @@ pub fn run(args: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// The core's files below the root of a checkout, without tests.
+fn sources(root: &Path) -> Result<Vec<Source>> {
+    let src = root.join("src-tauri/core/src");
+    let mut files = Vec::new();
+    tidy::collect(&src, &mut files)?;
+    files.sort();
+    files.retain(|file| !is_test(file));
+    files.into_iter().map(|file| read(&src, file)).collect()
+}
+
 fn read(src: &Path, path: PathBuf) -> Result<Source> {
     let below = path.strip_prefix(src)?.with_extension("");
     let names = below.iter().map(|name| name.to_string_lossy().into_owned());
@@ -94,11 +95,7 @@ fn read(src: &Path, path: PathBuf) -> Result<Source> {
         .filter(|name| name != "mod" && name != "lib")
         .collect();
     let lines = code(&fs::read_to_string(&path)?);
-    Ok(Source {
-        module,
-        path,
-        lines,
-    })
+    Ok(Source { module, lines })
 }
 
 /// A file that is compiled for tests only, by the names that are usual here.
@@ -254,9 +251,9 @@ fn adapters(sources: &[Source]) -> BTreeMap<String, usize> {
     adapters
 }
 
-/// The sizes of all groups of files that import each other in a circle, the largest first. A module and those inside of
-/// it count as one direction: the inner ones use the outer one.
-fn cycles(sources: &[Source]) -> Vec<usize> {
+/// All groups of files that name each other in a circle, the largest first. A module and those
+/// inside of it count as one direction: the inner ones use the outer one.
+fn cycles(sources: &[Source]) -> Vec<Vec<String>> {
     let by_module: BTreeMap<&[String], usize> = sources
         .iter()
         .enumerate()
@@ -296,38 +293,55 @@ fn cycles(sources: &[Source]) -> Vec<usize> {
             groups.insert(group);
         }
     }
-    let mut sizes: Vec<usize> = groups.iter().map(BTreeSet::len).collect();
-    sizes.sort_unstable_by(|one, other| other.cmp(one));
-    sizes
+    let names = |group: BTreeSet<usize>| group.into_iter().map(|at| sources[at].module.join("/"));
+    let mut groups: Vec<Vec<String>> = groups
+        .into_iter()
+        .map(|group| names(group).collect())
+        .collect();
+    groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
+    groups
 }
 
-/// What a file's `use` lines name, from the crate's root.
+/// The modules and items that a file names by their path, in `use` lines and in between, from the
+/// crate's root.
 fn imports(source: &Source) -> Vec<Vec<String>> {
     let text = source.lines.join("\n");
     let mut found = Vec::new();
-    for statement in text.split(";").filter_map(|text| {
-        let at = text
-            .rfind("use crate::")
-            .or_else(|| text.rfind("use super::"))?;
-        Some(&text[at + 4..])
-    }) {
-        let file_dir = &source.module[..source.module.len().saturating_sub(1)];
-        let is_folder = source.path.file_name().is_some_and(|name| name == "mod.rs");
-        let above = if is_folder {
-            source
-                .module
-                .split_last()
-                .map_or(&[][..], |(_, above)| above)
-        } else {
-            file_dir
-        };
-        let (base, rest) = match statement.strip_prefix("crate::") {
-            Some(rest) => (Vec::new(), rest),
-            None => (above.to_vec(), statement.trim_start_matches("super::")),
-        };
-        spread(&base, rest, &mut found);
+    for root in ["crate::", "super::"] {
+        for (at, _) in text.match_indices(root) {
+            // Of `super::super::a`, the first one counts. `$crate::` belongs to whoever uses the
+            // macro.
+            if text[..at].ends_with(|c: char| c.is_alphanumeric() || "_:$".contains(c)) {
+                continue;
+            }
+            let (mut base, mut rest) = match root {
+                "crate::" => (&[][..], &text[at..]),
+                _ => (&source.module[..], &text[at..]),
+            };
+            rest = rest.strip_prefix("crate::").unwrap_or(rest);
+            while let Some(inner) = rest.strip_prefix("super::") {
+                base = base.split_last().map_or(&[][..], |(_, above)| above);
+                rest = inner;
+            }
+            spread(base, path_of(rest), &mut found);
+        }
     }
     found
+}
+
+/// The path with which `text` begins: `a::{b, c::d}` or `a::b::c`.
+fn path_of(text: &str) -> &str {
+    let mut depth = 0;
+    for (at, c) in text.char_indices() {
+        match c {
+            '{' if text[..at].ends_with("::") || 0 < depth => depth += 1,
+            '}' if 1 < depth => depth -= 1,
+            '}' if depth == 1 => return &text[..=at],
+            _ if 0 < depth || c.is_alphanumeric() || c == '_' || c == ':' => {}
+            _ => return &text[..at],
+        }
+    }
+    text
 }
 
 /// `a::{b, c::d}` below `base`, as paths.
@@ -401,7 +415,6 @@ mod tests {
         );
         let source = Source {
             module: vec!["a".into()],
-            path: "a.rs".into(),
             lines,
         };
         let mut functions = Functions::default();
@@ -414,7 +427,6 @@ mod tests {
     fn files_that_use_each_other_are_a_cycle() {
         let source = |module: &[&str], text: &str| Source {
             module: module.iter().map(ToString::to_string).collect(),
-            path: format!("{}.rs", module.join("/")).into(),
             lines: code(text),
         };
         let sources = [
@@ -423,6 +435,22 @@ mod tests {
             source(&["b"], "use crate::a::one;\n"),
             source(&["b", "inner"], "use super::Three;\n"),
         ];
-        assert_eq!(cycles(&sources), [3]);
+        assert_eq!(cycles(&sources), [["a/one", "a/two", "b"]]);
+        let sources = [
+            source(
+                &["a", "one"],
+                "fn f() { super::two::g(); let _ = $crate::b::X; }\n",
+            ),
+            source(&["a", "two"], "fn g() -> crate::a::one::One { todo!() }\n"),
+            source(&["b"], "use super::a::{one::{One, Two}, two};\n"),
+        ];
+        assert_eq!(cycles(&sources), [["a/one", "a/two"]]);
+    }
+
+    #[test]
+    fn no_files_of_the_core_name_each_other_in_a_circle() {
+        let sources = sources(&proc::root()).expect("sources");
+        assert!(100 < sources.len());
+        assert_eq!(cycles(&sources), [[""; 0]; 0]);
     }
 }

@@ -5,8 +5,10 @@
 //! or Syncthing.
 
 pub mod patched;
+mod stamp;
 
 pub use self::patched::PatchedBytes;
+pub use self::stamp::Stamp;
 use crate::formats::fields::with_those_of;
 use crate::formats::running::Apps;
 use crate::formats::steering::{Edit, Steer};
@@ -320,25 +322,6 @@ pub struct FoundDoc {
     /// The stamp of the file, if the doc's content is the file's. For any other doc, a value that
     /// changes with the doc and must differ from the stamp of `path`.
     pub stamp: Stamp,
-}
-
-/// The result of `stat` on a file. Equal stamps mean "not touched". The change time and the inode
-/// reveal a rewrite that kept size and modification time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stamp {
-    pub len: u64,
-    pub mtime_ns: i64,
-    /// Unix change time; 0 where the system has none.
-    pub ctime_ns: i64,
-    /// Inode or file index; 0 where the system has none.
-    pub inode: u64,
-}
-
-impl Stamp {
-    /// The stamp of the file itself. A symbolic link, a directory or a device is an error.
-    pub fn of(path: &Path) -> io::Result<Self> {
-        crate::formats::files::stamp(path)
-    }
 }
 
 /// The facts about a session in the tool's own records.

@@ -1,6 +1,6 @@
 //! The answers about forgotten sessions: plain types, like those in types.rs.
 
-use super::types::SessionRow;
+use super::session_row::SessionRow;
 use crate::session::states::words;
 use serde::{Deserialize, Serialize};
 

@@ -6,11 +6,12 @@ pub use super::devices::{
     Pairing, PairingState, ProposedDevice, RevokeAnswer, RevokedDevice,
 };
 pub use super::forgotten::{ForgetPreview, ForgottenRow, ReceiptRow, ReceiptState};
+pub use super::session_row::SessionRow;
 pub use crate::merge::Action;
 pub use crate::merge::diff::{Kind, Msg, Span};
 pub use crate::merge::transcript::Part;
 use crate::session::states::words;
-use crate::session::{HistoryKind, Problem, Reason, Role, SessionState, Tier};
+use crate::session::{HistoryKind, Problem, Reason, Role, Tier};
 pub use crate::syncthing::SyncthingState;
 pub use crate::tools::Level;
 use serde::{Deserialize, Serialize};
@@ -523,29 +524,6 @@ pub struct ProjectRow {
     pub sessions: u64,
     pub excluded: bool,
     pub tools: Vec<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
-pub struct SessionRow {
-    pub session: String,
-    pub tool: String,
-    pub project: String,
-    pub title: String,
-    /// RFC 3339.
-    pub updated: String,
-    pub bytes: u64,
-    /// Names of the devices that added to the session.
-    pub devices: Vec<String>,
-    pub state: SessionState,
-    /// The main doc in this device's store.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, ts(optional))]
-    pub path: Option<PathBuf>,
-    /// Why the session is not `here`, or which part does not sync, as text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, ts(optional))]
-    pub why: Option<String>,
 }
 
 /// `roam show`: a session with its docs and its messages.

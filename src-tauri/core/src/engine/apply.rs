@@ -9,7 +9,7 @@ use crate::opener;
 use crate::session::{ChainId, DocKind, DocName, Edge, SessionId, SessionKey, ToolId};
 use crate::tools::PatchedBytes;
 use crate::tools::{Bytes, Change, Checkout, Content, DocWrite, Stamp, Which, WriteError};
-use crate::vault::journal::JournalReader;
+use crate::vault::journal_reader::JournalReader;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};

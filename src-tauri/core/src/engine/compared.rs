@@ -2,7 +2,7 @@
 
 use crate::merge::diff::{Msg, Row};
 use crate::session::{ChainId, SessionKey};
-use crate::vault::journal;
+use crate::vault::journal_reader;
 
 /// The last alignment.
 pub struct Compared {
@@ -28,7 +28,7 @@ pub(super) struct Of {
 /// Where bytes of a tail lie in the journals.
 pub(super) struct Place {
     pub(super) off: u64,
-    pub(super) piece: journal::Place,
+    pub(super) piece: journal_reader::Place,
     /// The device that recorded the bytes, by short id.
     pub(super) device: String,
 }

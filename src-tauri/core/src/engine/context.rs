@@ -15,7 +15,7 @@ use crate::session::{
 };
 use crate::tools::stores::{Everywhere, Whereabouts};
 use crate::tools::{Joins, Machine, Records, Steer, Tool};
-use crate::vault::journal::JournalReader;
+use crate::vault::journal_reader::JournalReader;
 use crate::vault::keys::DeviceKey;
 use crate::vault::limits;
 use crate::vault::{Journal, Owner, SessionCard, Vault};

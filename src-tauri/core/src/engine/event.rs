@@ -2,9 +2,9 @@
 
 use super::answer::Reply;
 use super::erase::Erasure;
+use super::listed::ListedStore;
 use super::places_seen::{Checked, Searched};
 use super::reconcile::{Effects, Job};
-use super::stores::ListedStore;
 use crate::api::types::Request;
 use crate::session::{Problem, ToolId};
 use crate::syncthing::Notice;

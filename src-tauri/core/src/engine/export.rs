@@ -10,7 +10,7 @@ use crate::api::types::{
 };
 use crate::merge::{Decided, branches, divide};
 use crate::session::{ChainId, DocKind, DocName, Edge, Role, SessionKey, harmless, harmless_line};
-use crate::vault::journal::JournalReader;
+use crate::vault::journal_reader::JournalReader;
 use std::path::{Path, PathBuf};
 
 /// A doc's newest live end; of a split doc, the end that is in this device's store.

@@ -1,7 +1,7 @@
 //! Where each message of a transcript lies in the journals, kept between two pages of it.
 
 use crate::session::{ChainId, DocName, SessionKey};
-use crate::vault::journal;
+use crate::vault::journal_reader;
 
 /// The messages on the path to a tip.
 pub struct Index {
@@ -18,7 +18,7 @@ pub struct Index {
 
 /// Lines that follow each other in a journal.
 pub(super) struct Place {
-    pub(super) piece: journal::Place,
+    pub(super) piece: journal_reader::Place,
     /// The short id of the device that recorded the lines.
     pub(super) device: String,
 }

@@ -12,7 +12,8 @@ use crate::session::{
     Spot, ToolId, Trie, gap,
 };
 use crate::vault::equivocation::{self, EquivocatedFrames};
-use crate::vault::journal::{JournalReader, journal_key};
+use crate::vault::journal::journal_key;
+use crate::vault::journal_reader::JournalReader;
 use crate::vault::limits;
 use crate::vault::piece::{self, Added};
 use crate::vault::{Entry, Fault, Frame, Journal, JournalError, Owner, SessionCard};

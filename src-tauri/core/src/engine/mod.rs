@@ -25,6 +25,7 @@ pub mod index;
 pub mod ingest;
 pub mod left_out;
 pub mod list;
+pub mod listed;
 mod mapping;
 mod names;
 pub mod network;

@@ -14,7 +14,8 @@ use crate::session::{
 };
 use crate::tools::{Content, Facts, Found, FoundDoc, ReadSeek, Reading, Stamp, with_those_of};
 use crate::vault::envelope::is_within_limits;
-use crate::vault::journal::{journal_key, middle};
+use crate::vault::journal::journal_key;
+use crate::vault::journal_reader::middle;
 use crate::vault::limits;
 use crate::vault::piece;
 use crate::vault::{Entry, ForkOf, Frame, Journal, JournalError, SessionCard, VaultPath, frame};

@@ -13,7 +13,7 @@ use crate::session::{
     ChainId, DocKind, DocName, Edge, LineSource, SessionId, SessionKey, decent_name,
 };
 use crate::tools::Judge;
-use crate::vault::journal::JournalReader;
+use crate::vault::journal_reader::JournalReader;
 use crate::vault::piece::Piece;
 use crate::vault::{Entry, JournalError};
 use std::collections::{BTreeMap, BTreeSet};

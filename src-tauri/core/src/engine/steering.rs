@@ -9,7 +9,7 @@ use crate::session::chain::lines_of;
 use crate::session::{ChainId, DocKind, DocName, Edge, Reason, SessionKey, ToolId};
 use crate::tools::{Content, Patch, Steer, Steering};
 use crate::vault::JournalError;
-use crate::vault::journal::JournalReader;
+use crate::vault::journal_reader::JournalReader;
 use crate::vault::journal_reader::Run;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;

@@ -2,6 +2,7 @@
 
 use super::Engine;
 use super::event::Event;
+use super::listed::ListedStore;
 use super::queue::ReconcileRequest;
 use crate::api::types::Held;
 use crate::api::types::HoldReason;
@@ -9,7 +10,7 @@ use crate::opener::{Kind, Listed};
 use crate::projects::places::is_repository;
 use crate::session::{Lane, Problem, ProjectKey, Reason, SessionKey, SessionState, ToolId};
 use crate::state::StateError;
-use crate::tools::{Found, Listing, Root, Tool, Touched, Twin, Which};
+use crate::tools::{Found, Root, Tool, Touched, Twin, Which};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -69,18 +70,6 @@ pub(super) enum Occasion {
 /// A scan of everything whose duration is being measured.
 struct Scan {
     left: BTreeSet<ToolId>,
-    took: Duration,
-}
-
-/// A tool's store, as listed beside the loop.
-pub struct ListedStore {
-    tool: ToolId,
-    /// `None`: the adapter panicked.
-    listing: Option<Listing>,
-    /// The tool's sessions that were in the store before.
-    here: BTreeSet<SessionKey>,
-    /// Whether any directory of the store exists.
-    has_roots: bool,
     took: Duration,
 }
 

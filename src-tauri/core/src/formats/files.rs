@@ -25,49 +25,6 @@ pub fn is_foreign_name(name: &str) -> bool {
         || STARTS.iter().any(|start| name.starts_with(start))
 }
 
-/// The stamp of the file itself. A symbolic link, a directory or a device is an error.
-pub fn stamp(path: &Path) -> io::Result<Stamp> {
-    let metadata = fs::symlink_metadata(path)?;
-    match metadata.is_file() {
-        true => Ok(stamp_of(&metadata)),
-        false => Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "not a regular file",
-        )),
-    }
-}
-
-#[cfg(unix)]
-pub fn stamp_of(metadata: &Metadata) -> Stamp {
-    use std::os::unix::fs::MetadataExt;
-    Stamp {
-        len: metadata.len(),
-        mtime_ns: metadata
-            .mtime()
-            .saturating_mul(1_000_000_000)
-            .saturating_add(metadata.mtime_nsec()),
-        ctime_ns: metadata
-            .ctime()
-            .saturating_mul(1_000_000_000)
-            .saturating_add(metadata.ctime_nsec()),
-        inode: metadata.ino(),
-    }
-}
-
-#[cfg(not(unix))]
-pub fn stamp_of(metadata: &Metadata) -> Stamp {
-    let since = |time: SystemTime| match time.duration_since(SystemTime::UNIX_EPOCH) {
-        Ok(after) => after.as_nanos() as i64,
-        Err(before) => -(before.duration().as_nanos() as i64),
-    };
-    Stamp {
-        len: metadata.len(),
-        mtime_ns: metadata.modified().map(since).unwrap_or(0),
-        ctime_ns: 0,
-        inode: 0,
-    }
-}
-
 /// A path below `root` from a `/`-separated text made on another device. Only plain names are
 /// accepted: no `..`, no drive, no name with another meaning on Windows.
 pub fn below(root: &Path, relative: &str) -> Result<PathBuf, WriteError> {
@@ -231,7 +188,7 @@ impl Undo {
     fn forget(self) {
         // A program with the file still open has written to it. No journal has that text.
         if let Self::Return { kept, was, .. } = &self
-            && stamp(kept).is_ok_and(|now| (now.len, now.mtime_ns) != (was.len, was.mtime_ns))
+            && Stamp::of(kept).is_ok_and(|now| (now.len, now.mtime_ns) != (was.len, was.mtime_ns))
         {
             return self.put_back();
         }
@@ -246,7 +203,7 @@ impl Undo {
 }
 
 fn is_still(path: &Path, was: Stamp) -> bool {
-    stamp(path).is_ok_and(|now| now == was)
+    Stamp::of(path).is_ok_and(|now| now == was)
 }
 
 fn check_before(root: &Path, path: &Path, change: &Change<'_>) -> Result<(), WriteError> {
@@ -274,7 +231,7 @@ fn check_unchanged(path: &Path, was: Stamp) -> Result<(), WriteError> {
             "{} is a symbolic link; links are not written through",
             path.display()
         ))),
-        Ok(metadata) if metadata.is_file() && stamp_of(&metadata) == was => Ok(()),
+        Ok(metadata) if metadata.is_file() && Stamp::of_metadata(&metadata) == was => Ok(()),
         Ok(_) => Err(WriteError::Changed(path.to_path_buf())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Err(WriteError::Changed(path.to_path_buf()))
@@ -412,7 +369,7 @@ fn go_on_from(path: &Path, temp: Temp) -> Result<(Stamp, Undo), WriteError> {
         path: path.to_path_buf(),
         source,
     };
-    let was = stamp(path).map_err(io_error)?;
+    let was = Stamp::of(path).map_err(io_error)?;
     if !is_start_of(
         opener::file(path).map_err(io_error)?,
         opener::file(&temp.path).map_err(io_error)?,
@@ -479,7 +436,7 @@ fn put_over(path: &Path, was: Stamp, temp: &Temp) -> Result<(Stamp, Undo), Write
         source,
     };
     check_unchanged(path, was)?;
-    let new = stamp(&temp.path).map_err(io_error)?;
+    let new = Stamp::of(&temp.path).map_err(io_error)?;
     if new.mtime_ns < was.mtime_ns {
         let time = system_time(later(Millis(0), was));
         let file = File::options().write(true).open(&temp.path);
@@ -545,7 +502,7 @@ fn append(
         .map_err(io_error)?;
     let torn = torn_tail(&mut file, was, from).map_err(io_error)?;
     let opened = file.metadata().map_err(io_error)?;
-    if stamp_of(&opened) != was {
+    if Stamp::of_metadata(&opened) != was {
         return Err(WriteError::Changed(path.to_path_buf()));
     }
     let mut out = Remainder {
@@ -727,7 +684,7 @@ fn make_private_dirs(dir: &Path) -> io::Result<()> {
 /// The stamp of our write. If another program wrote more meanwhile, the stamp covers our part only.
 /// It then differs from the file, and the next scan sees the other part.
 fn stamp_after(path: &Path, len: u64) -> io::Result<Stamp> {
-    let now = stamp(path)?;
+    let now = Stamp::of(path)?;
     if now.len == len {
         Ok(now)
     } else {

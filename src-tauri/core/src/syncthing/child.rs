@@ -1,8 +1,9 @@
 //! One run of the Syncthing process: starts it, keeps its output, ends it, and determines why it
 //! ended. Whether and when it runs again is decided by the supervisor.
 
+use super::child_error::ChildError;
 use super::door::Door;
-use super::home::{ChildError, Reach};
+use super::home::Reach;
 use super::program::{self, Binary};
 use super::rest::Rest;
 use std::collections::VecDeque;
@@ -112,7 +113,7 @@ fn serve_command(binary: &Binary, home: &Path, address: &str, key: &str) -> Comm
         .env("STNOUPGRADE", "1")
         .env("STNODEFAULTFOLDER", "1")
         .stdin(Stdio::null());
-    quietly(&mut command);
+    program::quietly(&mut command);
     alone(&mut command);
     command
 }
@@ -298,17 +299,6 @@ fn turn_over(path: &Path) -> Option<fs::File> {
         .open(path)
         .ok()
 }
-
-/// Prevents a flashing console window on Windows.
-#[cfg(windows)]
-pub fn quietly(command: &mut Command) {
-    use std::os::windows::process::CommandExt;
-    use windows_sys::Win32::System::Threading::{CREATE_NEW_PROCESS_GROUP, CREATE_NO_WINDOW};
-    command.creation_flags(CREATE_NO_WINDOW | CREATE_NEW_PROCESS_GROUP);
-}
-
-#[cfg(not(windows))]
-pub fn quietly(_command: &mut Command) {}
 
 /// Files are the user's alone; a Ctrl-C in our terminal is ours to handle; on Linux the child dies
 /// when we do.

@@ -2,9 +2,12 @@
 //! and the settings: foreign entries do not survive a start. Foreign entries are collected for the
 //! report. Knows the file; knows no daemon.
 
-use super::arrange::{self, Made};
-use super::home::{self, ChildConfig, ChildError};
-use crate::session::{DeviceId, decent_name};
+use super::arrange;
+use super::arranged::Made;
+use super::child_error::ChildError;
+use super::home::{self, ChildConfig};
+use super::names::{ITS_OWN, device_name, folder_name, setting_name};
+use crate::session::DeviceId;
 use crate::settings;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,14 +19,6 @@ use std::path::Path;
 const DEFAULT_PORT: u16 = 22_000;
 /// Every later version understands and upgrades version 35 (Syncthing 1.19 is at 36).
 const OLDEST_FORMAT: u32 = 35;
-/// Options that Syncthing changes itself.
-pub const ITS_OWN: [&str; 4] = [
-    "unackedNotificationID",
-    "unackedNotificationIDs",
-    "urSeen",
-    "urUniqueId",
-];
-
 /// Writes config.xml; returns the foreign entries of the previous file, safe to display.
 pub fn write(config: &ChildConfig, own: &DeviceId, gui: &Gui) -> Result<Vec<String>, ChildError> {
     let path = config.home.join("config.xml");
@@ -206,18 +201,6 @@ fn foreign(before: &str, good: &str, made: &Made, own: &DeviceId) -> Vec<String>
         }
     }
     found.into_iter().collect()
-}
-
-pub fn folder_name(id: &str, path: &str) -> String {
-    format!("the folder {} at {}", decent_name(id), decent_name(path))
-}
-
-pub fn device_name(id: &str) -> String {
-    format!("the device {}", decent_name(id))
-}
-
-pub fn setting_name(part: &str, name: &str) -> String {
-    format!("the setting {}.{}", decent_name(part), decent_name(name))
 }
 
 /// The contents of all start tags with this name.

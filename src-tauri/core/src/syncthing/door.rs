@@ -6,11 +6,7 @@
 //! is open to every user, every container on the host's network and every browser, so a port is
 //! only the second choice.
 
-#[cfg(any(not(unix), test))]
-use std::path::Path;
-
-/// The prefix of a Unix socket address, here and in `roam-child.json`.
-pub const SOCKET: &str = "unix:";
+use super::rest::SOCKET;
 
 /// One place to listen. A directory made for it is removed with it.
 #[derive(Debug)]
@@ -170,6 +166,7 @@ mod socket {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     #[test]
     fn a_system_without_sockets_gets_a_loopback_port() {

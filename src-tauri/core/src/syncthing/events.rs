@@ -6,8 +6,8 @@
 //! Syncthing's buffer of 1000 overflowed.
 
 use super::link::{Link, Up};
+use super::orders::{Event, Order};
 use super::rest::with_query;
-use super::worker::Order;
 use super::{Notice, announced_name, parse_folder_id};
 use crate::session::DeviceId;
 use serde_json::Value;
@@ -18,46 +18,6 @@ use std::time::Duration;
 
 const MASK: &str = "ItemFinished,StateChanged,DeviceConnected,DeviceDisconnected,PendingDevicesChanged,DeviceRejected,FolderCompletion,FolderErrors,LocalChangeDetected,ListenAddressesChanged,DeviceDiscovered,ConfigSaved";
 const OPEN: Duration = Duration::from_secs(60);
-
-#[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    /// A file of a folder arrived, changed or was deleted.
-    Finished {
-        folder: String,
-        path: String,
-    },
-    State {
-        folder: String,
-        to: String,
-        error: String,
-    },
-    Connected {
-        device: DeviceId,
-        /// The name that the device announces.
-        announced: String,
-    },
-    Disconnected(DeviceId),
-    Asking,
-    Completion {
-        folder: String,
-        device: DeviceId,
-        global_bytes: u64,
-        need_bytes: u64,
-    },
-    FolderErrors {
-        folder: String,
-        errors: Vec<String>,
-    },
-    /// A file was changed on this device.
-    LocalChange {
-        folder: String,
-    },
-    Listen,
-    /// The config was changed, by us or by somebody else.
-    Config,
-    /// A device announced itself on the same network.
-    Heard,
-}
 
 /// Parses one event; `None` if it is irrelevant here.
 pub fn parse(event: &Value) -> Option<Event> {

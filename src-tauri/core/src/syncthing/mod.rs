@@ -2,15 +2,19 @@
 //! behind it. Knows folders, files and devices; knows nothing of sessions.
 
 mod arrange;
+mod arranged;
 mod asking;
 mod child;
+mod child_error;
 mod config_file;
 pub mod device_id;
 mod door;
 mod events;
 mod home;
 mod link;
+mod names;
 mod nearby;
+mod orders;
 pub mod pairing;
 mod program;
 pub mod proof;
@@ -25,7 +29,8 @@ mod transport;
 mod worker;
 
 pub use arrange::leave_out;
-pub use home::{ChildConfig, ChildError, Identity, ensure_identity};
+pub use child_error::ChildError;
+pub use home::{ChildConfig, Identity, ensure_identity};
 pub use nearby::Nearby;
 pub use program::{Binary, Version, find_binary};
 pub use renew::{present_identity, set_identity_aside};

@@ -1,7 +1,7 @@
 //! Which Syncthing is run: finds it, reads its version, refuses a missing or too old one. Knows
 //! programs; knows neither homes nor daemons.
 
-use super::home::ChildError;
+use super::child_error::{ChildError, OLDEST};
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 /// The name of the daemon shipped beside `roam`, so that it is never taken for the user's own.
 const SIDECAR: &str = "session-roam-syncthing";
-pub(super) const OLDEST: (u32, u32) = (1, 19);
 
 /// A Syncthing binary with a known version.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,7 +119,7 @@ pub(super) fn run_briefly(
         .stdout(writer.try_clone().map_err(failed)?)
         .stderr(writer);
     without_syncthing_variables(&mut command);
-    super::child::quietly(&mut command);
+    quietly(&mut command);
     let mut child = command.spawn().map_err(failed)?;
     drop(command); // It holds the writing ends: else the reader would never see the end.
     let printed = std::thread::spawn(move || {
@@ -154,6 +153,17 @@ pub fn without_syncthing_variables(command: &mut Command) {
         }
     }
 }
+
+/// Prevents a flashing console window on Windows.
+#[cfg(windows)]
+pub fn quietly(command: &mut Command) {
+    use std::os::windows::process::CommandExt;
+    use windows_sys::Win32::System::Threading::{CREATE_NEW_PROCESS_GROUP, CREATE_NO_WINDOW};
+    command.creation_flags(CREATE_NO_WINDOW | CREATE_NEW_PROCESS_GROUP);
+}
+
+#[cfg(not(windows))]
+pub fn quietly(_command: &mut Command) {}
 
 #[cfg(test)]
 mod tests {

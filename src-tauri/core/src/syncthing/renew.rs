@@ -2,7 +2,8 @@
 //! deleted. Nothing may run on the home meanwhile. The engine decides about the old device's
 //! journals.
 
-use super::home::{self, ChildConfig, ChildError};
+use super::child_error::ChildError;
+use super::home::{self, ChildConfig};
 use super::supervisor::end_orphan;
 use crate::session::DeviceId;
 use std::fs;

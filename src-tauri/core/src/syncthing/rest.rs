@@ -2,10 +2,12 @@
 //! a request and what an answer's status means for the connection; interprets no answers.
 
 #[cfg(unix)]
-use super::door::SOCKET;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::time::Duration;
+
+/// The prefix of a Unix socket address, here and in `roam-child.json`.
+pub const SOCKET: &str = "unix:";
 
 /// Ordinary requests are answered in milliseconds; no answer after this long means a stuck daemon.
 const PATIENCE: Duration = Duration::from_secs(20);

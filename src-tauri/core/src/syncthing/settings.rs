@@ -2,9 +2,9 @@
 //! just been written. Any change is changed back and reported. Compares Syncthing's current
 //! settings with the earlier ones, so no version's settings need to be known.
 
-use super::arrange::{ArrangeError, Arranged};
-use super::config_file::{ITS_OWN, setting_name};
+use super::arranged::{ArrangeError, Arranged};
 use super::link::Up;
+use super::names::{ITS_OWN, setting_name};
 use serde_json::{Map, Value};
 
 /// `first` is the config of the run's first moment, `now` the current one.

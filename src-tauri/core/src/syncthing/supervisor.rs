@@ -3,13 +3,14 @@
 //! child has ended. Asks the daemon only whether it is the right one.
 
 use super::child::{self, Cause, Running};
+use super::child_error::ChildError;
 use super::config_file::{self, Gui};
 use super::door;
-use super::home::{self, ChildConfig, ChildError, Identity, Reach};
+use super::home::{self, ChildConfig, Identity, Reach};
 use super::link::Link;
+use super::orders::Order;
 use super::program::{self, Binary};
 use super::rest::Rest;
-use super::worker::Order;
 use super::{Notice, SyncthingState};
 use crate::session::{DeviceId, Problem};
 use serde_json::Value;

@@ -3,9 +3,10 @@
 
 use super::home::ChildConfig;
 use super::link::Link;
+use super::orders::Order;
 use super::scan::{self, Scan};
 use super::supervisor::{Signal, Supervisor};
-use super::worker::{Order, Worker};
+use super::worker::Worker;
 use super::{Notice, SyncthingState, Transport, Wanted, events};
 use crate::session::{DeviceId, Lane};
 use std::collections::BTreeMap;

@@ -7,9 +7,10 @@ mod peers;
 
 use self::peers::{Greeting, Newcomer, first_pause};
 use super::arrange::{self, Place};
-use super::events::Event;
+use super::child_error::sentence;
 use super::home::{self, ChildConfig};
 use super::link::{Link, Up};
+use super::orders::{Event, Order};
 use super::rest::{RestError, with_query};
 use super::scan::Scan;
 use super::{Asking, Nearby, Notice, Peer, Wanted, asking, nearby, parse_folder_id};
@@ -39,29 +40,6 @@ const FOREIGN_SHOWN: Duration = Duration::from_secs(24 * 60 * 60);
 /// A crowd of pairing requests too large to list is reported for this long.
 const STRANGERS_SHOWN: Duration = Duration::from_secs(600);
 const MOST_FOREIGN: usize = 8;
-
-pub enum Order {
-    /// A run of Syncthing began.
-    Up,
-    /// Events may have been missed.
-    Resync,
-    Event(Event),
-    Arrange(Wanted),
-    /// Entries in config.xml that are not ours.
-    Foreign(Vec<String>),
-    /// This device has a new name.
-    Called(String),
-    /// These devices must receive the name again.
-    GreetAgain(BTreeMap<DeviceId, u64>),
-    Dismiss(DeviceId),
-    Revert(String),
-    Part {
-        device: DeviceId,
-        grace: Duration,
-    },
-    LookAround,
-    Woke,
-}
 
 pub struct Worker {
     link: Arc<Link>,
@@ -360,11 +338,7 @@ impl Worker {
                     let hint = "session-roam will try again; `roam doctor` says more.";
                     self.trouble(
                         "arrange",
-                        Some(Problem::new(
-                            "syncthing_refused",
-                            home::sentence(&error),
-                            hint,
-                        )),
+                        Some(Problem::new("syncthing_refused", sentence(&error), hint)),
                     );
                     self.arrange_due = Some(Instant::now() + Duration::from_secs(2));
                 }

@@ -23,6 +23,7 @@ use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl;
 use crate::opener;
 use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId, copied_from};
+use crate::tools::Stamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -189,8 +190,7 @@ impl CustomTool {
         let mut found: BTreeMap<SessionId, FoundDoc> = BTreeMap::new();
         for names in paths {
             let path = root.join(names.iter().collect::<PathBuf>());
-            let (Some(matched), Ok(stamp)) =
-                (match_names(&self.pattern, &names), files::stamp(&path))
+            let (Some(matched), Ok(stamp)) = (match_names(&self.pattern, &names), Stamp::of(&path))
             else {
                 continue;
             };
@@ -238,8 +238,7 @@ impl CustomTool {
                 copied_from(&name).filter(|original| kind.is_file() && !is_denied(original))
             {
                 let names: Vec<String> = above.iter().cloned().chain([original]).collect();
-                let matched =
-                    match_names(&self.pattern, &names).zip(files::stamp(&entry.path()).ok());
+                let matched = match_names(&self.pattern, &names).zip(Stamp::of(&entry.path()).ok());
                 found.extend(matched.map(|(matched, stamp)| ConflictCopy {
                     session: SessionId::new(matched.session),
                     doc: self.main(),

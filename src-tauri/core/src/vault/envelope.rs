@@ -5,14 +5,13 @@
 //! unpacked lines: a first pass unpacks in constant memory and keeps nothing. Knows no entries;
 //! docs/journal-format.md has the layout.
 
-use super::frame::{Frame, FrameError, FrameHash, Head, VERSION};
+use super::head::{FrameError, FrameHash, Head, VERSION, parse_head};
 use super::limits;
 use crate::parallel;
 use data_encoding::{BASE64, HEXLOWER};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::io::Read;
-use std::sync::{Mutex, PoisonError};
 
 const ZSTD: [u8; 4] = 0xFD2F_B528u32.to_le_bytes();
 /// One of the sixteen magic numbers that every zstd reader skips.
@@ -233,24 +232,8 @@ pub fn read_all<'a>(frames: &[&'a [u8]]) -> Vec<Result<Sealed<'a>, FrameError>> 
     parallel::map(frames, |bytes| bytes.len(), |bytes| Sealed::read(bytes))
 }
 
-/// Unpacks and parses frames that are vouched for, on several cores, and applies `then` to each.
-pub fn parse_all<T: Send>(
-    frames: Vec<Sealed<'_>>,
-    then: impl Fn(Frame) -> T + Sync,
-) -> Vec<Result<T, FrameError>> {
-    let frames: Vec<_> = frames
-        .into_iter()
-        .map(|frame| (frame.size(), Mutex::new(Some(frame))))
-        .collect();
-    let work = |(_, cell): &(usize, Mutex<Option<Sealed<'_>>>)| {
-        let frame = cell.lock().unwrap_or_else(PoisonError::into_inner).take();
-        frame.ok_or(FrameError::Shape)?.parse().map(&then)
-    };
-    parallel::map(&frames, |(size, _)| *size, work)
-}
-
 impl<'a> Sealed<'a> {
-    fn size(&self) -> usize {
+    pub(super) fn size(&self) -> usize {
         match &self.body {
             Body::Packed(_, unpacked) => *unpacked / 4,
             Body::Lines(lines) => lines.len() / 4,
@@ -357,7 +340,7 @@ impl<'a> Sealed<'a> {
         if hash.to_hex().as_str() != said.0 {
             return Err(FrameError::Hash);
         }
-        let head = super::frame::parse_head(head)?;
+        let head = parse_head(head)?;
         if head.v != 1 {
             return Err(FrameError::Shape);
         }

@@ -4,45 +4,19 @@
 
 use super::envelope::{self, Opened, Sealed};
 pub use super::envelope::{frame_len, needed, next_batch};
+pub use super::head::{FrameError, FrameHash, Head, VERSION};
+use super::head::{kind, parse_head};
 use super::limits;
 use super::piece::Piece;
 use crate::merge::{Choice, Statement};
 use crate::parallel;
 use crate::session::chain::lines_of;
-use crate::session::{
-    Base, ChainId, DeviceId, DocName, Hlc, Lane, Millis, Project, SessionId, ToolId,
-};
+use crate::session::{Base, ChainId, DeviceId, DocName, Lane, Millis, Project, SessionId, ToolId};
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-
-/// The format's version; a reader refuses and reports newer ones. Version 1 is read, never written.
-pub const VERSION: u32 = 2;
-
-/// The first line of each frame.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Head {
-    pub v: u32,
-    pub device: DeviceId,
-    pub lane: Lane,
-    pub tool: ToolId,
-    pub session: SessionId,
-    /// The frame's number in this journal, from 0.
-    pub n: u64,
-    /// The hash of the previous frame; for the first one, [`genesis`].
-    pub prev: FrameHash,
-    pub at: Hlc,
-    /// The device's name when it wrote the frame; used in the title of a fork.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub by: String,
-}
-
-/// The hash that the next frame names, in hexadecimal digits: BLAKE3 of a frame's header and its
-/// stored bytes; in version 1, of its lines without the seal.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct FrameHash(pub String);
+use std::sync::{Mutex, PoisonError};
 
 /// A session's description by its author's device. Written first, and again after every change.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -241,15 +215,6 @@ struct Run<'a> {
     base64: Option<&'a RawValue>,
 }
 
-/// The kind of a line; for the first one, also its version.
-#[derive(Deserialize)]
-struct Kind<'a> {
-    #[serde(borrow)]
-    k: Cow<'a, str>,
-    #[serde(default)]
-    v: u32,
-}
-
 /// A frame that was read and is whole. Its signature is checked before, by
 /// [`Sealed::is_signed_by`].
 #[derive(Clone, Debug, PartialEq)]
@@ -257,18 +222,6 @@ pub struct Frame {
     pub head: Head,
     pub entries: Vec<Entry>,
     pub hash: FrameHash,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum FrameError {
-    #[error("it is not a zstd frame of JSON lines")]
-    Shape,
-    #[error("its hash does not match its content")]
-    Hash,
-    #[error("it was written by a newer session-roam (format {0})")]
-    Newer(u32),
-    #[error("it is larger, or holds more, than any frame may")]
-    TooLarge,
 }
 
 /// The start of a journal's chain of frames: bound to the journal's place, so that no journal can
@@ -467,6 +420,22 @@ pub fn parse_all<T: Send>(
     then: impl Fn(Frame) -> T + Sync,
 ) -> Vec<Result<T, FrameError>> {
     parallel::map(frames, |bytes| bytes.len(), |bytes| parse(bytes).map(&then))
+}
+
+/// Unpacks and parses frames that are vouched for, on several cores, and applies `then` to each.
+pub fn parse_sealed<T: Send>(
+    frames: Vec<Sealed<'_>>,
+    then: impl Fn(Frame) -> T + Sync,
+) -> Vec<Result<T, FrameError>> {
+    let frames: Vec<_> = frames
+        .into_iter()
+        .map(|frame| (frame.size(), Mutex::new(Some(frame))))
+        .collect();
+    let work = |(_, cell): &(usize, Mutex<Option<Sealed<'_>>>)| {
+        let frame = cell.lock().unwrap_or_else(PoisonError::into_inner).take();
+        frame.ok_or(FrameError::Shape)?.parse().map(&then)
+    };
+    parallel::map(&frames, |(size, _)| *size, work)
 }
 
 impl Sealed<'_> {
@@ -683,23 +652,6 @@ fn decode_in_place(line: &mut Vec<u8>, range: std::ops::Range<usize>) -> Option<
     }
     line.truncate(write);
     Some(())
-}
-
-fn kind(line: &[u8]) -> Result<Kind<'_>, FrameError> {
-    serde_json::from_slice(line).map_err(|_| FrameError::Shape)
-}
-
-pub(super) fn parse_head(line: &[u8]) -> Result<Head, FrameError> {
-    let kind = kind(line)?;
-    if kind.v > VERSION {
-        return Err(FrameError::Newer(kind.v));
-    }
-    let head = serde_json::from_slice(line).map_err(|_| FrameError::Shape);
-    if kind.k == "head" {
-        head
-    } else {
-        Err(FrameError::Shape)
-    }
 }
 
 fn parse_entry(line: &[u8]) -> Result<Entry, FrameError> {

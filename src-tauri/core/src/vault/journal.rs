@@ -4,8 +4,6 @@
 
 use super::envelope::{self, Sealed};
 use super::frame::{self, Entry, Frame, FrameError, FrameHash, Head};
-use super::journal_reader::read_batch;
-pub use super::journal_reader::{JournalReader, Place, middle, rebuild};
 use super::limits;
 use super::piece::{Open, Piece};
 use super::{Vault, segment_name};
@@ -660,7 +658,7 @@ impl Journal {
             stop = Stop::Refused(Refusal::Forged("its signature is not the device's".into()));
         }
         let mut batch = Vec::with_capacity(sealed.len());
-        let parsed = envelope::parse_all(sealed, |frame| (prepare(&frame), frame));
+        let parsed = frame::parse_sealed(sealed, |frame| (prepare(&frame), frame));
         for (piece, parsed) in pieces.iter().zip(parsed) {
             let checked = parsed.map_err(Refusal::from).and_then(|(prepared, frame)| {
                 self.check(&frame, owner, session, &batch)?;
@@ -806,6 +804,31 @@ fn read_accepted(file: io::Result<File>, segment: &Segment) -> io::Result<Option
 /// A journal's key in a session's map.
 pub fn journal_key(device: &str, lane: Lane) -> String {
     format!("{device}/{}", lane.as_str())
+}
+
+/// The accepted frames at the start of `bytes`, up to a batch, with their lengths.
+pub(super) fn read_batch(
+    journal: &Journal,
+    bytes: &[u8],
+    most: usize,
+) -> Result<Vec<(Frame, usize)>, JournalError> {
+    let (pieces, end) = frame::next_batch(bytes, most);
+    if end.is_some() {
+        return Err(JournalError::Lost {
+            dir: journal.dir.clone(),
+        });
+    }
+    let frames = frame::parse_all(&pieces, |frame| frame)
+        .into_iter()
+        .zip(&pieces)
+        .map(|(frame, piece)| {
+            let frame = frame.map_err(|source| JournalError::Frame {
+                dir: journal.dir.clone(),
+                source,
+            })?;
+            Ok((frame, piece.len()))
+        });
+    frames.collect()
 }
 
 #[cfg(test)]

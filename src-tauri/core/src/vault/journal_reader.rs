@@ -2,8 +2,8 @@
 //! snapshot's content. Reads accepted bytes only; knows nothing of accepting.
 
 use super::Vault;
-use super::frame::{self, Entry, Frame, Head};
-use super::journal::{Journal, JournalError, Segment, journal_key};
+use super::frame::{self, Entry, Head};
+use super::journal::{Journal, JournalError, Segment, journal_key, read_batch};
 use super::limits;
 use super::piece::Piece;
 use crate::session::chain::lines_of;
@@ -387,31 +387,6 @@ impl<'a> JournalReader<'a> {
         }
         Ok(content)
     }
-}
-
-/// The accepted frames at the start of `bytes`, up to a batch, with their lengths.
-pub(super) fn read_batch(
-    journal: &Journal,
-    bytes: &[u8],
-    most: usize,
-) -> Result<Vec<(Frame, usize)>, JournalError> {
-    let (pieces, end) = frame::next_batch(bytes, most);
-    if end.is_some() {
-        return Err(JournalError::Lost {
-            dir: journal.dir.clone(),
-        });
-    }
-    let frames = frame::parse_all(&pieces, |frame| frame)
-        .into_iter()
-        .zip(&pieces)
-        .map(|(frame, piece)| {
-            let frame = frame.map_err(|source| JournalError::Frame {
-                dir: journal.dir.clone(),
-                source,
-            })?;
-            Ok((frame, piece.len()))
-        });
-    frames.collect()
 }
 
 /// Builds a snapshot's next generation from the previous one. The kept head and tail never overlap,

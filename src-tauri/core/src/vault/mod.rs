@@ -6,6 +6,7 @@ pub mod envelope;
 pub mod equivocation;
 pub mod erase;
 pub mod frame;
+pub mod head;
 pub mod journal;
 pub mod journal_reader;
 pub mod kept;

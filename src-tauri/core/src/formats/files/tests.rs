@@ -35,7 +35,7 @@ fn what_is_written_into_a_file_while_it_is_taken_out_brings_it_back() {
         .for_each(|path| fs::write(path, "known\n").expect("write"));
     let mut open = OpenOptions::new().append(true).open(&beside).expect("open");
     let names = ["beside", "main"].map(DocName::new);
-    let stamps = [&beside, &main].map(|path| stamp(path).expect("stamp"));
+    let stamps = [&beside, &main].map(|path| Stamp::of(path).expect("stamp"));
     let changes = [
         Change::Remove {
             path: &beside,

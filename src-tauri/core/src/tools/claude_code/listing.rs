@@ -75,7 +75,7 @@ pub(super) fn transcripts(
             ),
         ));
         let longer = |path: &Path| {
-            files::stamp(path)
+            Stamp::of(path)
                 .map(|stamp| (stamp.len, stamp.mtime_ns))
                 .unwrap_or_default()
         };
@@ -92,7 +92,7 @@ pub(super) fn transcripts(
 
 pub(super) fn twin_of(store: &Store, session: &SessionId, path: &Path) -> Option<Twin> {
     let at = files::names_below(&store.base, path)?.join("/");
-    let stamp = files::stamp(path).ok()?;
+    let stamp = Stamp::of(path).ok()?;
     let doc = FoundDoc {
         name: DocName::new(MAIN),
         kind: DocKind::Log,
@@ -228,7 +228,7 @@ pub(super) fn conflict_copy(
         doc: DocName::new(doc),
         at: files::names_below(&store.base, &at)?.join("/"),
         path: path.to_path_buf(),
-        stamp: files::stamp(path).ok()?,
+        stamp: Stamp::of(path).ok()?,
         live: None,
     })
 }
@@ -271,7 +271,7 @@ pub(super) fn docs_of(
         found: Vec::new(),
         problems,
     };
-    let stamp = files::stamp(main)?;
+    let stamp = Stamp::of(main)?;
     docs.add(MAIN, main, stamp);
     docs.walk(&slug_dir.join(id), "", 0);
     for agent in agents.iter().filter(|agent| agent.owner == *session) {
@@ -352,7 +352,7 @@ impl Docs<'_> {
     }
 
     pub(super) fn add_file(&mut self, path: &Path, name: &str) {
-        if let Ok(stamp) = files::stamp(path) {
+        if let Ok(stamp) = Stamp::of(path) {
             self.add(name, path, stamp);
         }
     }

@@ -384,7 +384,7 @@ impl Tool for ClaudeCode {
             // The plan's owner is unknown here, so an existing plan is left as it is.
             if matches!(change, Change::Create(_))
                 && doc.name.as_str().starts_with(PLANS)
-                && files::stamp(&path).is_ok()
+                && Stamp::of(&path).is_ok()
             {
                 continue;
             }

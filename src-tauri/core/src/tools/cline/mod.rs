@@ -408,7 +408,7 @@ fn docs_in(
         .filter_map(|file| {
             let (name, path) = (doc_of(&file)?, dir.join(&file));
             // Deleted after the directory was listed.
-            let stamp = files::stamp(&path).ok()?;
+            let stamp = Stamp::of(&path).ok()?;
             Some(FoundDoc {
                 name: DocName::new(name),
                 kind: DocKind::Snapshot,
@@ -451,7 +451,7 @@ fn conflict_copies(
             doc: DocName::new(doc),
             kind: DocKind::Snapshot,
             at: format!("{below}/{session}/{original}"),
-            stamp: files::stamp(&dir.join(&name)).ok()?,
+            stamp: Stamp::of(&dir.join(&name)).ok()?,
             path: dir.join(name),
             live: live(),
         })

@@ -1,7 +1,7 @@
 //! A JSON list of rows with ids, one file for many sessions. A row is inserted, changed or removed;
 //! all others keep every byte.
 
-use crate::formats::{fields, files};
+use crate::formats::fields;
 use crate::opener;
 use crate::tools::Stamp;
 use serde_json::value::RawValue;
@@ -20,7 +20,7 @@ pub struct Rows {
 impl Rows {
     /// An error explains why the file is not a list.
     pub fn at(path: &Path) -> Result<Self, String> {
-        let stamp = match files::stamp(path) {
+        let stamp = match Stamp::of(path) {
             Ok(stamp) => stamp,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::none()),
             Err(error) => return Err(format!("{} can't be read: {error}", path.display())),

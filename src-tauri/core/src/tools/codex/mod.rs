@@ -33,6 +33,7 @@ use crate::opener;
 use crate::session::{
     Base, DocKind, DocName, Millis, Problem, Role, SessionId, ToolId, copied_from,
 };
+use crate::tools::Stamp;
 use memchr::memmem;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -440,7 +441,7 @@ fn rollouts(base: &Path, which: Which<'_>, listing: &mut Listing) -> BTreeMap<Se
                 let rank = |path: &Path| {
                     (
                         !is_packed(path),
-                        files::stamp(path).map(|stamp| stamp.len).unwrap_or(0),
+                        Stamp::of(path).map(|stamp| stamp.len).unwrap_or(0),
                     )
                 };
                 let (counts, twin) = match rank(other) < rank(&path) {
@@ -459,7 +460,7 @@ fn rollouts(base: &Path, which: Which<'_>, listing: &mut Listing) -> BTreeMap<Se
 }
 
 fn main_doc(base: &Path, path: PathBuf) -> Option<FoundDoc> {
-    let stamp = files::stamp(&path).ok()?;
+    let stamp = Stamp::of(&path).ok()?;
     Some(FoundDoc {
         name: DocName::new(MAIN),
         kind: DocKind::Log,
@@ -502,7 +503,7 @@ fn conflict_copy(base: &Path, path: PathBuf) -> Option<ConflictCopy> {
         kind: DocKind::Log,
         main: true,
         at: at(base, &path.with_file_name(&rollout.plain_name)),
-        stamp: files::stamp(&path).ok()?,
+        stamp: Stamp::of(&path).ok()?,
         session: rollout.session,
         path,
     })
@@ -606,7 +607,7 @@ impl WriterLock {
         // The previous holder may have removed the file after we opened and before we locked it.
         // Our lock then has no effect, and the next attempt takes a new one.
         let same = file.metadata().is_ok_and(|ours| {
-            files::stamp(&path).is_ok_and(|now| now.inode == files::stamp_of(&ours).inode)
+            Stamp::of(&path).is_ok_and(|now| now.inode == Stamp::of_metadata(&ours).inode)
         });
         if !same {
             return Err(live());

@@ -1,6 +1,7 @@
 //! Writes a rollout into the store.
 
 use super::*;
+use crate::tools::Stamp;
 
 pub(super) fn write_rollout(
     base: &Path,
@@ -75,7 +76,7 @@ pub(super) fn write_rollout(
 }
 
 pub(super) fn check_stamp(path: &Path, was: crate::tools::Stamp) -> Result<(), WriteError> {
-    match files::stamp(path) {
+    match Stamp::of(path) {
         Ok(now) if now == was => Ok(()),
         _ => Err(WriteError::Changed(path.to_path_buf())),
     }

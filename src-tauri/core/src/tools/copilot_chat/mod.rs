@@ -524,7 +524,7 @@ fn copies(machine: &Machine, which: Which<'_>) -> BTreeMap<SessionId, Vec<Copy>>
                 continue;
             };
             // Deleted after the directory was listed, or not a regular file.
-            if let Ok(stamp) = files::stamp(&path) {
+            if let Ok(stamp) = Stamp::of(&path) {
                 here.entry(session).or_default().push((kind, path, stamp));
             }
         }
@@ -602,11 +602,11 @@ fn conflict_copies(machine: &Machine) -> Vec<ConflictCopy> {
                 continue;
             };
             let path = place.sessions.join(&name);
-            let Ok(stamp) = files::stamp(&path) else {
+            let Ok(stamp) = Stamp::of(&path) else {
                 continue;
             };
             let original = place.file(&session, kind);
-            let has_log = files::stamp(&place.file(&session, Kind::Log)).is_ok();
+            let has_log = Stamp::of(&place.file(&session, Kind::Log)).is_ok();
             conflict_copies.push(ConflictCopy {
                 doc: DocName::new(if kind == Kind::Log { LOG } else { DOCUMENT }),
                 kind: if kind == Kind::Log {
@@ -951,7 +951,7 @@ fn bytes_after(change: &Change<'_>) -> Result<Option<Vec<u8>>, WriteError> {
         Change::Remove { .. } => return Ok(None),
     };
     if let (Some(path), Some(was)) = (path, was)
-        && files::stamp(path).ok() != Some(was)
+        && Stamp::of(path).ok() != Some(was)
     {
         return Err(WriteError::Changed(path.into()));
     }

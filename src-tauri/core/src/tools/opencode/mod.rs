@@ -380,10 +380,7 @@ impl OpenCode {
 fn version(file: &Path) -> Version {
     let mut beside = file.as_os_str().to_owned();
     beside.push("-wal");
-    [
-        files::stamp(file).ok(),
-        files::stamp(Path::new(&beside)).ok(),
-    ]
+    [Stamp::of(file).ok(), Stamp::of(Path::new(&beside)).ok()]
 }
 
 // ---- where ----
@@ -512,7 +509,7 @@ struct Listed {
 impl Store {
     /// `None` without a database or without its tables. A link or a non-file does not count.
     fn open(file: &Path) -> Result<Option<Self>, StoreError> {
-        if files::stamp(file).is_err() {
+        if Stamp::of(file).is_err() {
             return Ok(None);
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

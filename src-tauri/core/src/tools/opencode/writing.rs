@@ -103,7 +103,7 @@ impl<'a> Guest<'a> {
 
     pub(super) fn listed(&self) -> Result<Option<Listed>, WriteError> {
         // A link is another program's file, and a directory is not a database.
-        if self.file.symlink_metadata().is_ok() && files::stamp(&self.file).is_err() {
+        if self.file.symlink_metadata().is_ok() && Stamp::of(&self.file).is_err() {
             return Err(refused(format!(
                 "{} is not a regular file",
                 self.file.display()

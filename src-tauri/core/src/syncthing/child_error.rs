@@ -1,0 +1,102 @@
+//! Why the child does not run, and what the user can do about it.
+
+use super::rest::RestError;
+use crate::session::{DeviceId, Problem};
+use std::io;
+use std::path::PathBuf;
+
+pub(super) const OLDEST: (u32, u32) = (1, 19);
+
+#[derive(Debug, thiserror::Error)]
+pub enum ChildError {
+    #[error("there is no Syncthing at {}", .0.display())]
+    NoSuchBinary(PathBuf),
+    #[error("Syncthing is not installed")]
+    Missing,
+    #[error("{} could not be run", .path.display())]
+    Run {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{} does not say which Syncthing it is: {text}", .path.display())]
+    NotSyncthing { path: PathBuf, text: String },
+    #[error("{} is Syncthing {version}, too old to be used", .path.display())]
+    TooOld { path: PathBuf, version: String },
+    #[error("Syncthing could not make its keys in {}: {text}", .home.display())]
+    Generate { home: PathBuf, text: String },
+    #[error("could not use {}", .path.display())]
+    Io {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("this device was {was} and would now be {is}")]
+    DeviceIdChanged {
+        was: DeviceId,
+        is: String,
+        home: PathBuf,
+    },
+    #[error("{} was copied from another machine", .home.display())]
+    HomeCloned { home: PathBuf, record: PathBuf },
+    #[error("other users can enter {}", .0.display())]
+    NotPrivate(PathBuf),
+    #[error("another session-roam uses {}", .home.display())]
+    InUse { home: PathBuf },
+    #[error("the Syncthing at {address} cannot be used")]
+    External {
+        address: String,
+        #[source]
+        source: RestError,
+    },
+    #[error("the keys of the Syncthing at {address} cannot be read")]
+    ExternalKeys { address: String },
+}
+
+impl ChildError {
+    /// The name of this error in `Notice::Down`.
+    pub fn state(&self) -> super::SyncthingState {
+        match self {
+            Self::NoSuchBinary(_) | Self::Missing => super::SyncthingState::Missing,
+            _ => super::SyncthingState::Failed,
+        }
+    }
+
+    /// Whether only a person can fix it: a retry would be useless or harmful.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::DeviceIdChanged { .. } | Self::HomeCloned { .. })
+    }
+
+    pub fn problem(&self) -> Problem {
+        let (code, hint) = match self {
+            Self::NoSuchBinary(_) => ("syncthing_missing", "Correct `binary` under [syncthing] in config.toml, or remove the line.".into()),
+            Self::Missing => ("syncthing_missing", "Install it (Debian: apt install syncthing; elsewhere: syncthing.net/downloads), or name it under [syncthing] binary in config.toml.".into()),
+            Self::Run { .. } | Self::NotSyncthing { .. } => ("syncthing_wrong_binary", "Name a working Syncthing under [syncthing] binary in config.toml.".into()),
+            Self::TooOld { .. } => ("syncthing_too_old", format!("Install Syncthing {}.{} or newer.", OLDEST.0, OLDEST.1)),
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => ("disk_full", "Make room on the disk; session-roam then continues.".into()),
+            Self::Generate { .. } | Self::Io { .. } => ("syncthing_home", "Check that the directory is yours and the disk is not full; session-roam will try again.".into()),
+            Self::DeviceIdChanged { home, .. } => ("device_id_changed", format!(
+                "Put the old cert.pem and key.pem back into {} from a backup. To go on as a new device, run `roam device --new-identity` and pair again.", home.display())),
+            Self::HomeCloned { record, .. } => ("home_cloned", format!(
+                "Two devices must not share one identity. If the other machine is still in use, run `roam device --new-identity` here and pair anew. If this machine replaces it, remove {}.", record.display())),
+            Self::NotPrivate(_) => ("home_not_private", "Set SESSION_ROAM_HOME to a directory of yours on a file system that keeps file modes.".into()),
+            Self::InUse { .. } => ("home_in_use", "Stop the other one (`roam status` tells which), or set SESSION_ROAM_HOME to a home of its own.".into()),
+            Self::External { .. } => ("external_syncthing", "Check address and api_key under [syncthing] in config.toml, and that this Syncthing runs.".into()),
+            Self::ExternalKeys { .. } => ("external_syncthing", "It must run on this machine, as your user, with its keys in one of its usual places.".into()),
+        };
+        Problem::new(code, sentence(self), hint)
+    }
+}
+
+/// The error and its causes as one sentence.
+pub fn sentence(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text.push('.');
+    text
+}
