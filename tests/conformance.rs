@@ -867,7 +867,10 @@ fn what_must_not_roam_is_not_listed() {
         for dir in [inside, beside] {
             fs::create_dir_all(&dir).expect("dir");
             for name in case.tool.about().denied.iter().chain(&foreign) {
-                fs::write(dir.join(name), "secret").expect("write");
+                // Where it is a directory, a file in it.
+                let path = dir.join(name);
+                let file = if path.is_dir() { path.join("x") } else { path };
+                fs::write(file, "secret").expect("write");
             }
         }
         let name = main.file_name().expect("name").to_string_lossy();

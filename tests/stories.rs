@@ -33,6 +33,8 @@ mod hops;
 mod hostile;
 #[path = "stories/journals.rs"]
 mod journals;
+#[path = "stories/kiro.rs"]
+mod kiro;
 #[path = "stories/lists.rs"]
 mod lists;
 #[path = "stories/older_vaults.rs"]

@@ -4,6 +4,7 @@
 //! line, and the file locations of VS Code and the editors derived from it. Knows no tool by name.
 
 pub mod fields;
+pub mod file_store;
 pub mod files;
 pub mod guarded;
 pub mod jsonl;

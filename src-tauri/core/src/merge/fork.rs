@@ -5,7 +5,8 @@ use crate::session::{ChainId, SessionId, decent_name};
 use memchr::memmem;
 
 /// The id of the session that holds the branch of `parent` whose first line is `first_line`. The id
-/// has the parent's length and shape; a UUID becomes a random one (version 4).
+/// has the parent's length and shape; a UUID becomes a random one (version 4), and what stands
+/// before it (`sess_…`) stays.
 pub fn fork_id(parent: &SessionId, first_line: ChainId) -> SessionId {
     let mut hasher = blake3::Hasher::new_derive_key("session-roam v1 fork");
     hasher.update(parent.as_str().as_bytes());
@@ -17,7 +18,7 @@ pub fn fork_id(parent: &SessionId, first_line: ChainId) -> SessionId {
         stream.fill(&mut byte);
         byte[0]
     };
-    let uuid = is_uuid_shaped(parent.as_str());
+    let uuid = uuid_at(parent.as_str());
     // Tools sort by an id that begins with a time: the fork's time stays within a quarter of an
     // hour of its parent's.
     let kept = if begins_with_a_time(parent.as_str()) {
@@ -25,17 +26,18 @@ pub fn fork_id(parent: &SessionId, first_line: ChainId) -> SessionId {
     } else {
         0
     };
-    let id = parent
-        .as_str()
-        .chars()
-        .enumerate()
-        .map(|(at, old)| match (uuid, at) {
-            (true, 14) => '4',
-            (true, 19) => ['8', '9', 'a', 'b'][usize::from(next() % 4)],
-            (false, at) if at < kept => old,
-            (true, _) if old != '-' => char::from(b"0123456789abcdef"[usize::from(next() % 16)]),
+    let id = parent.as_str().chars().enumerate().map(|(at, old)| {
+        match uuid.map(|uuid| at.checked_sub(uuid)) {
+            Some(None) => old,
+            Some(Some(14)) => '4',
+            Some(Some(19)) => ['8', '9', 'a', 'b'][usize::from(next() % 4)],
+            Some(Some(_)) if old != '-' => {
+                char::from(b"0123456789abcdef"[usize::from(next() % 16)])
+            }
+            None if at < kept => old,
             _ => like(old, at, next()),
-        });
+        }
+    });
     SessionId::new(id.collect::<String>())
 }
 
@@ -47,6 +49,16 @@ fn begins_with_a_time(id: &str) -> bool {
     digits == TIME_DIGITS && id.starts_with(['1', '2'])
 }
 
+/// The number of characters before the UUID with which an id ends; `None` if it ends with none.
+fn uuid_at(id: &str) -> Option<usize> {
+    let start = id.len().checked_sub(UUID_LEN)?;
+    let (before, uuid) = (id.get(..start)?, id.get(start..)?);
+    let is_apart = !before.ends_with(char::is_alphanumeric);
+    (is_apart && is_uuid_shaped(uuid)).then(|| before.chars().count())
+}
+
+const UUID_LEN: usize = 36;
+
 fn is_uuid_shaped(text: &str) -> bool {
     let fits = |(at, byte): (usize, u8)| {
         if matches!(at, 8 | 13 | 18 | 23) {
@@ -55,7 +67,7 @@ fn is_uuid_shaped(text: &str) -> bool {
             byte.is_ascii_hexdigit()
         }
     };
-    text.len() == 36 && text.bytes().enumerate().all(fits)
+    text.len() == UUID_LEN && text.bytes().enumerate().all(fits)
 }
 
 /// Replaces a letter with a letter and a digit with a digit; a number does not begin with 0.
@@ -121,6 +133,12 @@ mod tests {
             matches!(&id.as_str()[19..20], "8" | "9" | "a" | "b"),
             "{id}"
         );
+        let prefixed = SessionId::new(format!("sess_{PARENT}"));
+        let fork = fork_id(&prefixed, one);
+        let uuid = fork.as_str().strip_prefix("sess_").expect("the prefix");
+        assert!(is_uuid_shaped(uuid) && uuid != PARENT, "{fork}");
+        let run_on = fork_id(&SessionId::new(format!("ab{PARENT}")), one);
+        assert!(!run_on.as_str().starts_with("ab0"), "{run_on}");
         let task = fork_id(&SessionId::new("1795428000000"), one);
         assert!(
             task.as_str().len() == 13 && task.as_str().bytes().all(|byte| byte.is_ascii_digit()),

@@ -6,6 +6,7 @@ pub mod cline;
 pub mod codex;
 pub mod copilot_chat;
 pub mod custom;
+pub mod kiro;
 pub mod opencode;
 pub mod other_system;
 pub mod seek;
@@ -33,6 +34,7 @@ pub fn all(custom: &[custom::Definition]) -> Vec<Arc<dyn Tool>> {
         Arc::new(cline::Cline),
         Arc::new(opencode::OpenCode::default()),
         Arc::new(copilot_chat::CopilotChat),
+        Arc::new(kiro::Kiro),
     ];
     for definition in custom {
         let taken = tools
