@@ -23,7 +23,7 @@ use super::{
     About, Checkout, Content, Facts, Found, Joins, Launch, Level, Listing, Machine, Reading,
     Resumable, Root, Running, Steering, Tool, Touched, Which, WriteError, Written,
 };
-use crate::formats::file_store::FileStore;
+use crate::formats::file_store::{DocFile, FileStore};
 use crate::formats::{fields, jsonl};
 use crate::merge::snapshots::{self, Judged};
 use crate::opener;
@@ -39,7 +39,18 @@ use std::path::Path;
 const NAME: &str = "Kiro";
 const MAIN: &str = "messages.jsonl";
 const SESSION: &str = "session.json";
-const FILES: [(&str, DocKind); 2] = [(MAIN, DocKind::Log), (SESSION, DocKind::Snapshot)];
+const DOCS: [DocFile; 2] = [
+    DocFile {
+        name: MAIN,
+        kind: DocKind::Log,
+        at: "sessions/{group}/{session}/messages.jsonl",
+    },
+    DocFile {
+        name: SESSION,
+        kind: DocKind::Snapshot,
+        at: "sessions/{group}/{session}/session.json",
+    },
+];
 
 /// Names that never sync: sign-ins, settings, servers, hooks, copies of the user's files.
 pub const DENIED: [&str; 10] = [
@@ -122,7 +133,7 @@ impl Tool for Kiro {
 
     fn roots(&self, machine: &Machine) -> Vec<Root> {
         vec![Root {
-            path: store(machine).root,
+            path: store(machine).root.join("sessions"),
             deep: true,
             store: true,
         }]
@@ -227,11 +238,10 @@ impl Tool for Kiro {
 fn store(machine: &Machine) -> FileStore {
     FileStore {
         name: NAME,
-        root: machine.home.join(".kiro").join("sessions"),
-        at: "sessions",
+        root: machine.home.join(".kiro"),
         is_group: is_bucket,
         is_session: is_id,
-        files: &FILES,
+        docs: &DOCS,
     }
 }
 
@@ -265,14 +275,16 @@ fn bucket_of(paths: &[&str]) -> String {
 fn bucket_here(store: &FileStore, cwd: &str) -> Option<String> {
     /// Sessions that are read for it in each bucket: all sessions of a bucket name the same paths.
     const READ: usize = 2;
-    let buckets = fs::read_dir(&store.root).ok()?.flatten();
+    let buckets = fs::read_dir(store.root.join("sessions")).ok()?.flatten();
     let mut buckets: Vec<String> = buckets
         .filter_map(|entry| entry.file_name().into_string().ok())
         .filter(|name| is_bucket(name))
         .collect();
     buckets.sort();
     buckets.into_iter().find(|bucket| {
-        let sessions = fs::read_dir(store.root.join(bucket)).into_iter().flatten();
+        let sessions = fs::read_dir(store.root.join("sessions").join(bucket))
+            .into_iter()
+            .flatten();
         let cards = sessions.flatten().take(READ).filter_map(|entry| {
             let card = opener::read(&entry.path().join(SESSION), LARGEST).ok()?;
             parse(&card).ok()
