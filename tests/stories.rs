@@ -69,6 +69,8 @@ mod taken_back;
 mod talk;
 #[path = "stories/twins.rs"]
 mod twins;
+#[path = "stories/windsurf.rs"]
+mod windsurf;
 #[path = "stories/wire.rs"]
 mod wire;
 #[path = "stories/world.rs"]

@@ -13,6 +13,7 @@
 //! - `append`: how the log continues: the rest of a last line, then more lines
 //! - `replace`: the content that may replace a doc
 //! - `move_on`, `delete`: SQL by which rows of a database are continued or deleted
+//! - `opaque`: nobody but the tool can read its docs
 //! - `program`: the program, with its arguments, that has the session open while it runs
 //! - `argv`: the command for a tool that opens no session by its id
 

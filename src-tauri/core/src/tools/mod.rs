@@ -11,6 +11,7 @@ pub mod opencode;
 pub mod other_system;
 pub mod seek;
 pub mod stores;
+pub mod windsurf;
 
 pub use crate::adapter::*;
 pub use crate::formats::fields::with_those_of;
@@ -35,6 +36,7 @@ pub fn all(custom: &[custom::Definition]) -> Vec<Arc<dyn Tool>> {
         Arc::new(opencode::OpenCode::default()),
         Arc::new(copilot_chat::CopilotChat),
         Arc::new(kiro::Kiro),
+        Arc::new(windsurf::Windsurf),
     ];
     for definition in custom {
         let taken = tools

@@ -1,0 +1,207 @@
+//! Windsurf: the conversations of Cascade, as the encrypted files that they are.
+//!
+//! `~/.codeium/windsurf/cascade/<uuid>.pb`, the same on every system; the preview has
+//! `windsurf-next` for `windsurf`. A file is AES-GCM: it cannot be read here, so a conversation has
+//! no words, no directory and no title but the heading of its plan, `brain/<uuid>/plan.md`, which
+//! is plain text and syncs with it. It belongs to the home directory.
+//!
+//! - **Whether Windsurf lists a file that another machine wrote is not known.** The key is the same
+//!   for all users, so it can read one. The directory of the project inside is the author's.
+//! - Two devices that continued a conversation are asked which file counts; the vault keeps both.
+//! - Windsurf keeps only about the last twenty conversations (Exafunction/codeium #136). The vault
+//!   keeps all of them.
+//! - Files are written only while Windsurf does not run.
+//!
+//! From public descriptions of the files (November 2026). No Windsurf could be run here.
+
+use super::{
+    About, Checkout, Content, Facts, Found, Joins, Launch, Level, Listing, Machine, Reading,
+    Resumable, Root, Running, Steering, Tool, Touched, Which, WriteError, Written,
+};
+use crate::formats::file_store::{DocFile, FileStore};
+use crate::formats::jsonl;
+use crate::opener;
+use crate::session::{DocKind, DocName, Millis, ToolId};
+use std::cell::OnceCell;
+use std::io;
+
+const NAME: &str = "Windsurf";
+const MAIN: &str = "conversation.pb";
+const PLAN: &str = "plan.md";
+
+const DOCS: [DocFile; 2] = [
+    DocFile {
+        name: MAIN,
+        kind: DocKind::Snapshot,
+        at: "{group}/cascade/{session}.pb",
+    },
+    DocFile {
+        name: PLAN,
+        kind: DocKind::Snapshot,
+        at: "{group}/brain/{session}/plan.md",
+    },
+];
+
+/// The directories of the two releases, the usual one first.
+const RELEASES: [&str; 2] = ["windsurf", "windsurf-next"];
+
+/// Names that never sync: keys, settings, servers, indexes, what Windsurf remembers of its user.
+pub const DENIED: [&str; 11] = [
+    "chat_state",
+    "code_tracker",
+    "codemaps",
+    "database",
+    "global_rules.md",
+    "implicit",
+    "installation_id",
+    "mcp_config.json",
+    "memories",
+    "state.vscdb",
+    "user_settings.pb",
+];
+
+const STEERING: Steering = Steering {
+    sets: |_, _| Vec::new(),
+    usual: |_| false,
+    neutral: |_, _, _| Vec::new(),
+    concerns: |_| false,
+    restores: None,
+    words: "nothing: a conversation is encrypted and arrives as it is, whatever it holds. What Windsurf may do without a \
+            question is, as far as is known, in its own settings, which do not sync",
+};
+
+/// A longer plan has its heading in this part.
+const HEAD: u64 = 64 * 1024;
+
+pub struct Windsurf;
+
+impl Tool for Windsurf {
+    fn about(&self) -> About {
+        About {
+            tool: ToolId::new("windsurf"),
+            name: NAME.into(),
+            level: Level::Carry,
+            reason: "Windsurf encrypts its conversations: they are kept and brought to your devices as they are, and cannot \
+                     be shown or searched here. Whether Windsurf lists a conversation of another device is not known."
+                .into(),
+            versions: "files described in public (2026-11), never seen".into(),
+            denied: &DENIED,
+            is_message: |_| true,
+            said: |_| None,
+            records: None,
+            device_fields: super::no_device_fields,
+            joins: Joins::default(),
+            steering: STEERING,
+            shared: None,
+        }
+    }
+
+    fn roots(&self, machine: &Machine) -> Vec<Root> {
+        let root = store(machine).root;
+        let dirs = RELEASES.iter().flat_map(|release| {
+            [("cascade", false), ("brain", true)].map(|(name, deep)| Root {
+                path: root.join(release).join(name),
+                deep,
+                store: name == "cascade",
+            })
+        });
+        dirs.collect()
+    }
+
+    fn touched(&self, machine: &Machine, path: &std::path::Path) -> Touched {
+        store(machine).touched(path)
+    }
+
+    fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
+        let open = OnceCell::new();
+        // Asked only if there is a session.
+        store(machine).list(which, &|_| open.get_or_init(|| opener_of(machine)).clone())
+    }
+
+    fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
+        let main = found.docs.first().ok_or(io::ErrorKind::NotFound)?;
+        let plan = found.docs.iter().find(|doc| doc.name.as_str() == PLAN);
+        let heading = plan.and_then(|plan| {
+            let text = opener::read(&plan.path, HEAD).ok()?;
+            let text = String::from_utf8_lossy(&text).into_owned();
+            jsonl::title_of(text.trim_start_matches(['#', ' ', '\n', '\r', '\u{feff}']))
+        });
+        let id = found.session.as_str();
+        let short = id.get(..8).unwrap_or(id);
+        Ok(Reading {
+            facts: Facts {
+                cwd: machine.home.to_str().map(str::to_owned),
+                title: Some(heading.unwrap_or_else(|| format!("Cascade conversation {short}"))),
+                updated: Some(Millis(main.stamp.mtime_ns / 1_000_000)),
+                ..Facts::default()
+            },
+            docs: (found.docs.iter())
+                .map(|doc| Content::File(doc.path.clone()))
+                .collect(),
+            secret: Vec::new(),
+            problems: Vec::new(),
+        })
+    }
+
+    fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
+        let store = store(machine);
+        let still_free = || match opener_of(machine) {
+            Some(open) => Err(WriteError::Live(open)),
+            None => Ok(()),
+        };
+        still_free()?;
+        let author = checkout.docs.iter().find(|doc| doc.name.as_str() == MAIN);
+        let author = author.and_then(|doc| doc.at.split('/').next());
+        let is_here = |release: &&str| store.root.join(release).is_dir();
+        let release = RELEASES
+            .into_iter()
+            .find(|release| author == Some(*release) && is_here(release))
+            .or_else(|| RELEASES.into_iter().find(|release| is_here(release)))
+            .unwrap_or(RELEASES[0]);
+        store.write(checkout, release, &|_, bytes| Ok(bytes), &still_free)
+    }
+
+    fn resume(&self, _machine: &Machine, session: &Resumable<'_>) -> Launch {
+        Launch {
+            argv: vec!["windsurf".into()],
+            cwd: session.cwd.to_path_buf(),
+            env: Default::default(),
+            unset: Vec::new(),
+            before: Vec::new(),
+        }
+    }
+
+    fn is_main(&self, doc: &DocName) -> bool {
+        doc.as_str() == MAIN
+    }
+}
+
+fn store(machine: &Machine) -> FileStore {
+    FileStore {
+        name: NAME,
+        root: machine.home.join(".codeium"),
+        is_group: |name| RELEASES.contains(&name),
+        is_session: jsonl::is_uuid,
+        docs: &DOCS,
+    }
+}
+
+/// A Windsurf that runs, or the server in which it keeps its conversations.
+fn opener_of(machine: &Machine) -> Option<String> {
+    let is_windsurf = |running: &&Running| {
+        let name = running.name();
+        let is_its = || {
+            running
+                .exe
+                .to_string_lossy()
+                .to_lowercase()
+                .contains("windsurf")
+        };
+        RELEASES.contains(&name.as_str())
+            || name == "windsurf - next"
+            || (name.starts_with("language_server") && is_its())
+    };
+    let running = machine.apps.running();
+    let windsurf = running.iter().find(is_windsurf)?;
+    Some(format!("{NAME} is running (process {})", windsurf.pid))
+}
