@@ -12,7 +12,8 @@
 //!   `workspacePaths` is listed and opened, even without a restart (kirodotdev/Kiro #10545,
 //!   #10770, #10971).
 //! - `session.json` with a field that is not known here is not written: it could be a permission.
-//! - While a Kiro runs, existing sessions are left alone. New ones are placed.
+//! - While a Kiro runs, existing sessions are left alone, because it may have any of them open; one
+//!   that `session.json` says is going on counts as open. New sessions are placed.
 //!
 //! From public descriptions of the store (kirodotdev/Kiro #9650, kenn-io/agentsview #1499,
 //! junhoyeo/tokscale #813, June to September 2026). No Kiro could be run here.
@@ -30,8 +31,7 @@ use crate::opener;
 use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::cell::OnceCell;
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -99,6 +99,8 @@ const STEERING: Steering = Steering {
 
 /// A larger `session.json` is none.
 const LARGEST: u64 = 4 << 20;
+/// Of so many sessions, those that changed last, `session.json` is asked whether they go on.
+const ASKED: usize = 20;
 /// The bytes of a conversation that are searched for its first prompt.
 const HEAD: u64 = 64 * 1024;
 
@@ -144,9 +146,24 @@ impl Tool for Kiro {
     }
 
     fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
-        let open = OnceCell::new();
+        let mut listing = store(machine).list(which, &|_| None);
         // Asked only if there is a session.
-        store(machine).list(which, &|_| open.get_or_init(|| opener_of(machine)).clone())
+        let open = match listing.found.is_empty() && listing.conflict_copies.is_empty() {
+            true => None,
+            false => opener_of(machine),
+        };
+        if let Some(open) = open {
+            let copies = listing.conflict_copies.iter_mut();
+            copies.for_each(|copy| copy.live = Some(open.clone()));
+            let mut newest: Vec<&mut Found> = listing.found.iter_mut().collect();
+            newest.sort_by_key(|found| Reverse(found.docs[0].stamp.mtime_ns));
+            let going_on = newest
+                .into_iter()
+                .take(ASKED)
+                .filter(|found| is_going_on(found));
+            going_on.for_each(|found| found.live = Some(open.clone()));
+        }
+        listing
     }
 
     fn read(&self, _machine: &Machine, found: &Found) -> io::Result<Reading> {
@@ -380,6 +397,14 @@ fn unknown_shape(session: &SessionId, why: &str) -> Problem {
         ),
         "Please report it with the version of Kiro.",
     )
+}
+
+/// Whether `session.json` says that the session is at work, or waits for an answer.
+fn is_going_on(found: &Found) -> bool {
+    let card = found.docs.iter().find(|doc| doc.name.as_str() == SESSION);
+    let card = card.and_then(|card| opener::read(&card.path, LARGEST).ok());
+    let status = card.and_then(|card| fields::text(&card, "status"));
+    status.is_some_and(|status| ["in_progress", "waiting_on_user"].contains(&status.as_str()))
 }
 
 /// A Kiro that runs and may have any session open.

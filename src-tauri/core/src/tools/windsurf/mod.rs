@@ -22,7 +22,6 @@ use crate::formats::file_store::{DocFile, FileStore};
 use crate::formats::jsonl;
 use crate::opener;
 use crate::session::{DocKind, DocName, Millis, ToolId};
-use std::cell::OnceCell;
 use std::io;
 
 const NAME: &str = "Windsurf";
@@ -102,7 +101,7 @@ impl Tool for Windsurf {
             [("cascade", false), ("brain", true)].map(|(name, deep)| Root {
                 path: root.join(release).join(name),
                 deep,
-                store: name == "cascade",
+                store: true,
             })
         });
         dirs.collect()
@@ -113,9 +112,8 @@ impl Tool for Windsurf {
     }
 
     fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
-        let open = OnceCell::new();
-        // Asked only if there is a session.
-        store(machine).list(which, &|_| open.get_or_init(|| opener_of(machine)).clone())
+        // Which conversation is open is not known; nothing is written while Windsurf runs.
+        store(machine).list(which, &|_| None)
     }
 
     fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
