@@ -20,8 +20,10 @@ use super::{
 };
 use crate::formats::file_store::{DocFile, FileStore};
 use crate::formats::jsonl;
+use crate::merge::transcript::{ParsedMessage, Piece};
 use crate::opener;
-use crate::session::{DocKind, DocName, Millis, ToolId};
+use crate::session::{DocKind, DocName, Millis, Role, ToolId};
+use serde_json::Value;
 use std::io;
 
 const NAME: &str = "Windsurf";
@@ -86,8 +88,8 @@ impl Tool for Windsurf {
             versions: "files described in public (2026-11), never seen".into(),
             denied: &DENIED,
             is_message: |_| true,
-            said: |_| None,
-            records: None,
+            said,
+            records: Some(records),
             device_fields: super::no_device_fields,
             joins: Joins::default(),
             steering: STEERING,
@@ -182,6 +184,22 @@ fn store(machine: &Machine) -> FileStore {
         is_session: jsonl::is_uuid,
         docs: &DOCS,
     }
+}
+
+/// All that can be said of a conversation. Two different ones are never the same record.
+fn records(content: &[u8]) -> Vec<Value> {
+    let hash = blake3::hash(content).to_hex();
+    let text = format!(
+        "Encrypted by Windsurf: {} bytes ({}). They sync, and only Windsurf can show them.",
+        content.len(),
+        &hash[..8]
+    );
+    vec![serde_json::json!({ "text": text })]
+}
+
+fn said(record: &Value) -> Option<ParsedMessage<'_>> {
+    let text = record.get("text")?.as_str()?;
+    ParsedMessage::of(record, Role::System, vec![Piece::new("text", text)])
 }
 
 /// A Windsurf that runs, or the server in which it keeps its conversations.
