@@ -31,6 +31,8 @@ mod forget;
 mod hops;
 #[path = "stories/hostile.rs"]
 mod hostile;
+#[path = "stories/imported.rs"]
+mod imported;
 #[path = "stories/journals.rs"]
 mod journals;
 #[path = "stories/kiro.rs"]

@@ -13,7 +13,8 @@
 //! - `append`: how the log continues: the rest of a last line, then more lines
 //! - `replace`: the content that may replace a doc
 //! - `move_on`, `delete`: SQL by which rows of a database are continued or deleted
-//! - `opaque`: nobody but the tool can read its docs
+//! - `no_steering`: no program opens the session, so nothing in it steers one
+//! - `opaque`: only the tool can read its docs
 //! - `program`: the program, with its arguments, that has the session open while it runs
 //! - `argv`: the command for a tool that opens no session by its id
 

@@ -140,8 +140,8 @@ fn damaged_documents_are_shown_as_far_as_they_can_be() {
         }
         let show = |content: &[u8]| shown(&case, kind, content);
         let whole = show(&content);
-        if whole.is_empty() {
-            continue; // a tool of the user's own, whose documents hold no messages
+        if whole.is_empty() || case.expect["opaque"] == true {
+            continue; // nothing is read in these documents, so nothing in them is damaged
         }
         n_cases += 1;
         if content.first() == Some(&b'{') {

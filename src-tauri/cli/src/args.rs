@@ -172,6 +172,12 @@ pub enum Command {
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
+    /// Bring in the conversations of an export: of ChatGPT or Claude.ai
+    Import {
+        /// The zip as it was downloaded, its conversations.json, or the directory it was unpacked to
+        #[arg(value_name = "FILE")]
+        path: PathBuf,
+    },
     /// List the journal files that hold a session
     Journal { session: String },
     /// Bring a session back that was deleted from this device's store

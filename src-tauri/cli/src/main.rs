@@ -5,6 +5,7 @@ mod args;
 mod ask;
 mod confirm;
 mod forget;
+mod import;
 mod out;
 mod pair;
 mod render;
@@ -55,10 +56,15 @@ fn dispatch(args: Args) -> Outcome {
         let done = api::identity::new_identity(&home)?;
         return ask::Answer::of(&done).show(|done: api::Done| format!("{}\n", done.message));
     }
+    if let Command::Import { path } = &args.command {
+        return import::import(path, &home, args.json);
+    }
     let mut engine = Engine::at(&home);
     let view = View::here();
     match args.command {
-        Command::Run | Command::Completions { .. } => unreachable!("dispatched above"),
+        Command::Run | Command::Completions { .. } | Command::Import { .. } => {
+            unreachable!("dispatched above")
+        }
         Command::Status => status(&mut engine, &view),
         Command::Doctor { take_in: true } => engine
             .ask(&Request::TakeIn)?

@@ -386,8 +386,15 @@ fn tool_names_known(sources: &[Source]) -> Vec<String> {
     let stems = files
         .filter_map(|file| file.split('/').next())
         .map(|name| name.trim_end_matches(".rs"));
-    let own =
-        stems.filter(|stem| !["mod", "custom", "other_system", "seek", "stores"].contains(stem));
+    const SHARED: [&str; 6] = [
+        "mod",
+        "custom",
+        "imported",
+        "other_system",
+        "seek",
+        "stores",
+    ];
+    let own = stems.filter(|stem| !SHARED.contains(stem));
     own.flat_map(|stem| [stem.to_owned(), stem.replace('_', "-")])
         .chain(VENDORS.iter().map(|name| (*name).to_owned()))
         .collect()

@@ -26,6 +26,8 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Machine {
     pub home: PathBuf,
+    /// Where session-roam keeps its own data; imported conversations lie there.
+    pub data: PathBuf,
     pub vars: BTreeMap<String, String>,
     /// Reports the running programs. A machine made for a test runs none.
     pub apps: Arc<dyn Apps>,
@@ -34,8 +36,10 @@ pub struct Machine {
 impl Machine {
     /// A machine on which no program runs.
     pub fn at(home: impl Into<PathBuf>) -> Self {
+        let home = home.into();
         Self {
-            home: home.into(),
+            data: home.join(".session-roam"),
+            home,
             vars: BTreeMap::new(),
             apps: Arc::new(Vec::new()),
         }

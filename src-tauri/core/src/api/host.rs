@@ -65,14 +65,15 @@ impl Host {
     }
 }
 
-/// The tools' environment, as this process sees it.
+/// The tools' environment, as this process sees it; `data` is session-roam's own directory.
 #[allow(clippy::disallowed_methods)] // the one place that reads the environment
-pub fn machine() -> Machine {
+pub fn machine(data: &Path) -> Machine {
     let vars: std::collections::BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     let home = std::env::home_dir().unwrap_or_default();
     Machine {
+        data: data.to_owned(),
         home,
         vars,
         apps: std::sync::Arc::new(crate::tools::SystemApps::default()),
@@ -130,7 +131,7 @@ pub fn start(home: &Path) -> Result<Host, ApiError> {
 pub(super) fn child_config(home: &Path, settings: &Settings) -> ChildConfig {
     ChildConfig {
         home: home.join("syncthing"),
-        binary: chosen_syncthing(machine().vars.get(SYNCTHING_VARIABLE), settings),
+        binary: chosen_syncthing(machine(home).vars.get(SYNCTHING_VARIABLE), settings),
         network: settings.network.clone(),
         device_name: device_name(settings),
         external: settings
@@ -240,7 +241,7 @@ fn parts(
     let registry = DeviceRegistry::load(home).map_err(|error| broken("devices.json", &error))?;
     let vault = Vault::at(home);
     make_private(vault.root()).map_err(|error| broken("The vault", &error))?;
-    let machine = machine();
+    let machine = machine(home);
     crate::projects::understand_as(&machine.home, &machine.vars);
     let shared = shared(
         &settings, &state, &registry, identity, &key, &name, &machine,

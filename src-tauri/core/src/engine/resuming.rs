@@ -73,6 +73,14 @@ impl Engine {
                     cwd: &cwd,
                 },
             );
+            if launch.argv.is_empty() {
+                let about = tool.about();
+                let message = format!(
+                    "No program on this device opens a session of {}.",
+                    about.name
+                );
+                return Err(ApiError::new("no_program", message, about.reason));
+            }
             let elsewhere = author(&record).is_some_and(|device| device != context.short);
             let noted = noted(&context, &*tool, &session).unwrap_or_default();
             remarks.extend(about_checkout(&launch.cwd, &noted, elsewhere));

@@ -1,11 +1,14 @@
 //! The tools, one folder each. No code outside a tool's folder names the tool. The contract that each implements is in
 //! `adapter/`.
 
+pub mod chatgpt;
+pub mod claude_ai;
 pub mod claude_code;
 pub mod cline;
 pub mod codex;
 pub mod copilot_chat;
 pub mod custom;
+pub mod imported;
 pub mod kiro;
 pub mod opencode;
 pub mod other_system;
@@ -37,6 +40,8 @@ pub fn all(custom: &[custom::Definition]) -> Vec<Arc<dyn Tool>> {
         Arc::new(copilot_chat::CopilotChat),
         Arc::new(kiro::Kiro),
         Arc::new(windsurf::Windsurf),
+        Arc::new(chatgpt::ChatGpt),
+        Arc::new(claude_ai::ClaudeAi),
     ];
     for definition in custom {
         let taken = tools

@@ -1,0 +1,268 @@
+//! A conversation as a tree of messages: its order, how it is shown, and how two exports of it are
+//! joined.
+
+use crate::formats::jsonl::title_of;
+use crate::merge::snapshots::Judged;
+use crate::merge::transcript::{self, ParsedMessage, Piece};
+use crate::session::{Millis, Role};
+use crate::tools::imported::{self, Conversation};
+use serde_json::{Map, Value, json};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The nodes of a conversation, by id.
+fn mapping(conversation: &Value) -> Option<&Map<String, Value>> {
+    conversation.get("mapping")?.as_object()
+}
+
+fn seconds(value: Option<&Value>) -> Option<Millis> {
+    let seconds = value?.as_f64().filter(|seconds| seconds.is_finite())?;
+    Some(Millis((seconds * 1000.0) as i64))
+}
+
+/// The title and the time of the last change.
+pub(super) fn facts(conversation: &Value) -> (Option<String>, Option<Millis>) {
+    let title = conversation.get("title").and_then(Value::as_str);
+    (
+        title.and_then(title_of),
+        seconds(conversation.get("update_time")),
+    )
+}
+
+/// The ids of all nodes in the order in which they are shown: the branch that ends at
+/// `current_node`, then the other ones as they leave the tree.
+fn order(conversation: &Value) -> Vec<(String, bool)> {
+    let Some(nodes) = mapping(conversation) else {
+        return Vec::new();
+    };
+    let mut shown = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut next = conversation.get("current_node").and_then(Value::as_str);
+    // A damaged tree may have a circle.
+    while let Some(id) = next.filter(|id| seen.insert(*id)) {
+        let Some(node) = nodes.get(id) else {
+            break;
+        };
+        shown.push((id.to_owned(), true));
+        next = node.get("parent").and_then(Value::as_str);
+    }
+    shown.reverse();
+    // Without a branch that is shown, none is another one.
+    let has_none = shown.is_empty();
+    let is_root = |node: &&Value| {
+        let parent = node.get("parent").and_then(Value::as_str);
+        parent.is_none_or(|parent| !nodes.contains_key(parent))
+    };
+    let roots = nodes.iter().filter(|(_, node)| is_root(node));
+    let mut open: Vec<&str> = roots.map(|(id, _)| id.as_str()).collect();
+    let mut visited = BTreeSet::new();
+    // Depth first; then whatever hangs in a circle.
+    loop {
+        while let Some(id) = open.pop() {
+            if !visited.insert(id) {
+                continue;
+            }
+            if seen.insert(id) {
+                shown.push((id.to_owned(), has_none));
+            }
+            let children = nodes
+                .get(id)
+                .and_then(|node| node.get("children")?.as_array());
+            let children = children.into_iter().flatten().rev();
+            let children = children.filter_map(Value::as_str);
+            open.extend(children.filter_map(|child| Some(nodes.get_key_value(child)?.0.as_str())));
+        }
+        match nodes.keys().find(|id| !visited.contains(id.as_str())) {
+            Some(id) => open.push(id),
+            None => return shown,
+        }
+    }
+}
+
+/// One record for each message.
+pub(super) fn records(content: &[u8]) -> Vec<Value> {
+    let (conversation, files, damage) = imported::opened(content);
+    let record = |(id, is_shown): (String, bool)| {
+        let message = mapping(&conversation)?.get(&id)?.get("message")?;
+        let message = message.as_object().is_some().then_some(message)?;
+        let at = seconds(message.get("create_time")).map(|at| at.rfc3339());
+        let pictures: BTreeMap<&str, &Value> = parts(message)
+            .filter_map(|part| {
+                let name = picture(part)?;
+                Some((name, files.get(name)?))
+            })
+            .collect();
+        Some(
+            json!({ "uuid": id, "timestamp": at, "message": message, "other": !is_shown, "files": pictures }),
+        )
+    };
+    let nodes = order(&conversation).into_iter();
+    let mut found: Vec<Value> = nodes.filter_map(record).collect();
+    let is_all = found.iter().all(|record| said(record).is_none());
+    found.extend(damage.and_then(|damage| transcript::missing(damage, is_all)));
+    found
+}
+
+fn parts(message: &Value) -> impl Iterator<Item = &Value> {
+    let parts = message.pointer("/content/parts").and_then(Value::as_array);
+    parts.into_iter().flatten()
+}
+
+/// The name of a picture: `file-service://file-abc` and `sediment://file_abc` in an export.
+fn picture(part: &Value) -> Option<&str> {
+    let address = part.get("asset_pointer")?.as_str()?;
+    Some(address.rsplit('/').next().unwrap_or(address))
+}
+
+pub(super) fn said(record: &Value) -> Option<ParsedMessage<'_>> {
+    let message = record.get("message")?;
+    let hidden = message.pointer("/metadata/is_visually_hidden_from_conversation");
+    if hidden.and_then(Value::as_bool) == Some(true) {
+        return None;
+    }
+    let role = match message.pointer("/author/role")?.as_str()? {
+        "user" => Role::User,
+        "assistant" => Role::Assistant,
+        "tool" => Role::Tool,
+        _ => Role::System,
+    };
+    let content = message.get("content")?;
+    let field = |name: &str| content.get(name).and_then(Value::as_str);
+    let text = || {
+        field("text")
+            .or_else(|| field("result"))
+            .or_else(|| field("content"))
+    };
+    let recipient = message.get("recipient").and_then(Value::as_str);
+    let called = recipient.filter(|recipient| role == Role::Assistant && *recipient != "all");
+    let mut pieces: Vec<Piece<'_>> = match field("content_type")? {
+        "thoughts" => thoughts(content),
+        "reasoning_recap" => text()
+            .map(|text| Piece::new("thinking", text))
+            .into_iter()
+            .collect(),
+        // What the user told ChatGPT about themselves belongs to no conversation.
+        "user_editable_context" | "model_editable_context" => Vec::new(),
+        "text" | "multimodal_text" => parts(message)
+            .filter_map(|part| shown(part, record))
+            .collect(),
+        _ => text()
+            .map(|text| Piece::new("text", text))
+            .into_iter()
+            .collect(),
+    };
+    pieces.retain(|piece| !piece.body.is_empty());
+    if let Some(called) = called {
+        let input: Vec<&str> = pieces.iter().map(|piece| &*piece.body).collect();
+        pieces = vec![Piece::call(called, input.join("\n"), None)];
+    } else if role == Role::Tool {
+        let results = pieces.iter_mut().filter(|piece| piece.kind == "text");
+        results.for_each(|piece| piece.kind = "tool_result");
+    }
+    if record.get("other").and_then(Value::as_bool) == Some(true) && !pieces.is_empty() {
+        pieces.insert(
+            0,
+            Piece::new("text", "(In another branch of the conversation:)"),
+        );
+    }
+    ParsedMessage::of(record, role, pieces)
+}
+
+fn thoughts(content: &Value) -> Vec<Piece<'_>> {
+    let thoughts = content.get("thoughts").and_then(Value::as_array);
+    let thoughts = thoughts.into_iter().flatten();
+    thoughts
+        .filter_map(|thought| thought.get("content")?.as_str())
+        .map(|text| Piece::new("thinking", text))
+        .collect()
+}
+
+/// A part of a message: text, or something that was attached.
+fn shown<'a>(part: &'a Value, record: &'a Value) -> Option<Piece<'a>> {
+    if let Some(text) = part.as_str() {
+        return Some(Piece::new("text", text));
+    }
+    if let Some(name) = picture(part) {
+        let address = record
+            .get("files")
+            .and_then(|files| files.get(name)?.as_str());
+        return Some(match address {
+            Some(address) => Piece::image_at(address),
+            None => Piece::new("file", name),
+        });
+    }
+    let text = part.get("text").and_then(Value::as_str)?;
+    Some(Piece::new("text", text))
+}
+
+// ---- two exports of one conversation ----
+
+/// The nodes whose message is in no form in the other one, and whether both say the same otherwise.
+fn judge_values(first: &Value, second: &Value) -> Judged {
+    let (Some(ours), Some(theirs)) = (mapping(first), mapping(second)) else {
+        return match first == second {
+            true => Judged::Same,
+            false => Judged::Both,
+        };
+    };
+    let all_in = |these: &Map<String, Value>, those: &Map<String, Value>| {
+        these.keys().all(|id| those.contains_key(id))
+    };
+    match (all_in(ours, theirs), all_in(theirs, ours)) {
+        // The later export says how it is named and which branch is shown.
+        (true, true) => {
+            match (age(first), first.to_string()).cmp(&(age(second), second.to_string())) {
+                Ordering::Less => Judged::Second,
+                Ordering::Equal => Judged::Same,
+                Ordering::Greater => Judged::First,
+            }
+        }
+        (true, false) => Judged::Second,
+        (false, true) => Judged::First,
+        (false, false) => Judged::Both,
+    }
+}
+
+fn age(conversation: &Value) -> Millis {
+    seconds(conversation.get("update_time")).unwrap_or_default()
+}
+
+pub(super) fn judge(first: &[u8], second: &[u8]) -> Judged {
+    match (Conversation::parse(first), Conversation::parse(second)) {
+        (Some(first), Some(second)) => judge_values(&first.value(), &second.value()),
+        _ if first == second => Judged::Same,
+        _ => Judged::Both,
+    }
+}
+
+/// A conversation with the messages of both. The later export's fields count; of a node that both
+/// have, its form in the later export, with the children of both.
+pub fn joined(first: &[u8], second: &[u8]) -> Option<Vec<u8>> {
+    let (first, second) = (Conversation::parse(first)?, Conversation::parse(second)?);
+    let (one, other) = (first.value(), second.value());
+    let second_is_later = (age(&one), one.to_string()) < (age(&other), other.to_string());
+    let (mut later, earlier) = match second_is_later {
+        true => (other, one),
+        false => (one, other),
+    };
+    let nodes = later.get_mut("mapping")?.as_object_mut()?;
+    for (id, node) in mapping(&earlier)? {
+        match nodes.get_mut(id) {
+            None => drop(nodes.insert(id.clone(), node.clone())),
+            Some(known) => {
+                let more = node.get("children").and_then(Value::as_array);
+                let children = known.get_mut("children").and_then(Value::as_array_mut);
+                let (Some(more), Some(children)) = (more, children) else {
+                    continue;
+                };
+                let new: Vec<Value> = more
+                    .iter()
+                    .filter(|child| !children.contains(child))
+                    .cloned()
+                    .collect();
+                children.extend(new);
+            }
+        }
+    }
+    Some(Conversation::joined(&later, first, second)?.render())
+}

@@ -1,0 +1,119 @@
+//! The messages of an exported conversation: how they are shown, and how two exports are joined.
+
+use crate::formats::jsonl::title_of;
+use crate::merge::snapshots::Judged;
+use crate::merge::transcript::{self, ParsedMessage, Piece, pieces_of};
+use crate::session::{Millis, Role};
+use crate::tools::imported::{self, Conversation};
+use serde_json::{Value, json};
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
+fn messages(conversation: &Value) -> &[Value] {
+    let messages = conversation.get("chat_messages").and_then(Value::as_array);
+    messages.map_or(&[], Vec::as_slice)
+}
+
+fn time(value: &Value, name: &str) -> Option<Millis> {
+    Millis::parse(value.get(name)?.as_str()?)
+}
+
+/// The title and the time of the last change.
+pub(super) fn facts(conversation: &Value) -> (Option<String>, Option<Millis>) {
+    let named = conversation.get("name").and_then(Value::as_str);
+    let title = named.filter(|name| !name.trim().is_empty()).or_else(|| {
+        let first = messages(conversation).first()?;
+        first.get("text")?.as_str()
+    });
+    (title.and_then(title_of), time(conversation, "updated_at"))
+}
+
+/// One record for each message.
+pub(super) fn records(content: &[u8]) -> Vec<Value> {
+    let (conversation, _, damage) = imported::opened(content);
+    let record = |message: &Value| json!({ "uuid": message.get("uuid"), "timestamp": message.get("created_at"), "message": message });
+    let mut found: Vec<Value> = messages(&conversation).iter().map(record).collect();
+    let is_all = found.iter().all(|record| said(record).is_none());
+    found.extend(damage.and_then(|damage| transcript::missing(damage, is_all)));
+    found
+}
+
+pub(super) fn said(record: &Value) -> Option<ParsedMessage<'_>> {
+    let message = record.get("message")?;
+    let role = match message.get("sender")?.as_str()? {
+        "human" => Role::User,
+        "assistant" => Role::Assistant,
+        _ => Role::System,
+    };
+    let mut pieces = message.get("content").map(pieces_of).unwrap_or_default();
+    if pieces.is_empty() {
+        let text = message.get("text").and_then(Value::as_str);
+        let text = text.filter(|text| !text.is_empty());
+        pieces.extend(text.map(|text| Piece::new("text", text)));
+    }
+    for list in ["attachments", "files"] {
+        let attached = message.get(list).and_then(Value::as_array);
+        for one in attached.into_iter().flatten() {
+            let text = |name: &str| one.get(name).and_then(Value::as_str);
+            let text = text("extracted_content")
+                .filter(|text| !text.is_empty())
+                .or(text("file_name"));
+            pieces.extend(text.map(|text| Piece::new("file", text)));
+        }
+    }
+    ParsedMessage::of(record, role, pieces)
+}
+
+// ---- two exports of one conversation ----
+
+fn ids(conversation: &Value) -> BTreeSet<String> {
+    let id = |message: &Value| message.get("uuid").map(Value::to_string);
+    messages(conversation).iter().filter_map(id).collect()
+}
+
+fn age(conversation: &Value) -> Millis {
+    time(conversation, "updated_at").unwrap_or_default()
+}
+
+pub(super) fn judge(first: &[u8], second: &[u8]) -> Judged {
+    if first == second {
+        return Judged::Same;
+    }
+    let (Some(one), Some(other)) = (Conversation::parse(first), Conversation::parse(second)) else {
+        return Judged::Both;
+    };
+    let (one, other) = (one.value(), other.value());
+    let (ours, theirs) = (ids(&one), ids(&other));
+    match (ours.is_subset(&theirs), theirs.is_subset(&ours)) {
+        (true, true) => match (age(&one), one.to_string()).cmp(&(age(&other), other.to_string())) {
+            Ordering::Less => Judged::Second,
+            Ordering::Equal => Judged::Same,
+            Ordering::Greater => Judged::First,
+        },
+        (true, false) => Judged::Second,
+        (false, true) => Judged::First,
+        (false, false) => Judged::Both,
+    }
+}
+
+/// A conversation with the messages of both, in the order of their times. The later export's form
+/// of a message counts.
+pub fn joined(first: &[u8], second: &[u8]) -> Option<Vec<u8>> {
+    let (first, second) = (Conversation::parse(first)?, Conversation::parse(second)?);
+    let (one, other) = (first.value(), second.value());
+    let second_is_later = (age(&one), one.to_string()) < (age(&other), other.to_string());
+    let (mut later, earlier) = match second_is_later {
+        true => (other, one),
+        false => (one, other),
+    };
+    let known = ids(&later);
+    let all = later.get_mut("chat_messages")?.as_array_mut()?;
+    let is_new = |message: &&Value| {
+        let id = message.get("uuid").map(Value::to_string);
+        id.is_some_and(|id| !known.contains(&id))
+    };
+    all.extend(messages(&earlier).iter().filter(is_new).cloned());
+    // Stable: messages of the same time stay in their order.
+    all.sort_by_key(|message| time(message, "created_at").unwrap_or_default());
+    Some(Conversation::joined(&later, first, second)?.render())
+}

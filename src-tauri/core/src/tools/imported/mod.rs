@@ -1,0 +1,150 @@
+//! Conversations that a service exported, imported once and kept beside the vault: the store that
+//! the adapters of such services share. The conversations are read, exported and synced; no
+//! program opens them.
+//!
+//! `<session-roam's directory>/imported/<tool>/<id>.json`, a file for each conversation: an object
+//! with `conversation`, the service's own JSON, and `files`, the pictures that belong to it, as
+//! `data:` addresses by their names.
+
+pub mod reading;
+
+use super::{
+    Checkout, Content, Facts, Found, Launch, Machine, Reading, Resumable, Root, WriteError, Written,
+};
+use crate::formats::file_store::{DocFile, FileStore};
+use crate::opener;
+use crate::session::records::{self, Damage};
+use crate::session::{DocKind, Millis};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub const MAIN: &str = "conversation.json";
+
+const DOCS: [DocFile; 1] = [DocFile {
+    name: MAIN,
+    kind: DocKind::Snapshot,
+    at: "{session}.json",
+}];
+
+/// An imported conversation.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Conversation {
+    /// The service's own JSON.
+    pub conversation: Box<RawValue>,
+    /// Pictures by the names that the conversation uses, as `data:` addresses.
+    #[serde(default)]
+    pub files: BTreeMap<String, String>,
+}
+
+impl Conversation {
+    pub fn parse(content: &[u8]) -> Option<Self> {
+        serde_json::from_slice(content).ok()
+    }
+
+    pub fn value(&self) -> Value {
+        serde_json::from_str(self.conversation.get()).unwrap_or_default()
+    }
+
+    /// The same conversation in another form, with the pictures of both.
+    pub fn joined(conversation: &Value, one: Self, other: Self) -> Option<Self> {
+        let mut files = one.files;
+        for (name, address) in other.files {
+            let known = files.entry(name).or_default();
+            // Whichever comes first in the call: both devices get the same.
+            if *known < address {
+                *known = address;
+            }
+        }
+        Some(Self {
+            conversation: RawValue::from_string(conversation.to_string()).ok()?,
+            files,
+        })
+    }
+
+    pub fn render(&self) -> Vec<u8> {
+        let mut bytes = serde_json::to_vec(self).unwrap_or_default();
+        bytes.push(b'\n');
+        bytes
+    }
+}
+
+/// A conversation and its pictures as far as they can be read, and what is missing.
+pub(super) fn opened(content: &[u8]) -> (Value, Value, Option<Damage>) {
+    let (mut whole, damage) = records::document(content);
+    let mut field = |name: &str| whole.get_mut(name).map(Value::take).unwrap_or_default();
+    (field("conversation"), field("files"), damage)
+}
+
+/// The directory of a service's conversations.
+pub fn dir(data: &Path, tool: &str) -> PathBuf {
+    data.join("imported").join(tool)
+}
+
+pub(super) fn store(machine: &Machine, name: &'static str, tool: &str) -> FileStore {
+    FileStore {
+        name,
+        root: dir(&machine.data, tool),
+        is_group: |_| false,
+        is_session: is_id,
+        docs: &DOCS,
+    }
+}
+
+/// An id that is a file's name on every system.
+pub fn is_id(id: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    // Other files of an export have names without digits.
+    let has_digit = id.bytes().any(|byte| byte.is_ascii_digit());
+    (8..=100).contains(&id.len()) && id.bytes().all(plain) && has_digit
+}
+
+pub(super) fn roots(machine: &Machine, tool: &str) -> Vec<Root> {
+    vec![Root {
+        path: dir(&machine.data, tool),
+        deep: false,
+        store: true,
+    }]
+}
+
+/// Reads a conversation; `facts` finds its title and time.
+pub(super) fn read(
+    machine: &Machine,
+    found: &Found,
+    facts: impl FnOnce(&Value) -> (Option<String>, Option<Millis>),
+) -> io::Result<Reading> {
+    let main = found.docs.first().ok_or(io::ErrorKind::NotFound)?;
+    let content = opener::read(&main.path, opener::MOST)?;
+    let value = Conversation::parse(&content).map(|conversation| conversation.value());
+    let (title, updated) = value.as_ref().map(facts).unwrap_or_default();
+    Ok(Reading {
+        facts: Facts {
+            // A service knows no directory.
+            cwd: machine.home.to_str().map(str::to_owned),
+            title,
+            updated: updated.or(Some(Millis(main.stamp.mtime_ns / 1_000_000))),
+            ..Facts::default()
+        },
+        docs: vec![Content::Bytes(content.into())],
+        secret: Vec::new(),
+        problems: Vec::new(),
+    })
+}
+
+pub(super) fn write(store: &FileStore, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
+    store.write(checkout, "", &|_, bytes| Ok(bytes), &|| Ok(()))
+}
+
+/// No program opens an imported conversation.
+pub(super) fn launch(session: &Resumable<'_>) -> Launch {
+    Launch {
+        argv: Vec::new(),
+        cwd: session.cwd.to_path_buf(),
+        env: BTreeMap::new(),
+        unset: Vec::new(),
+        before: Vec::new(),
+    }
+}

@@ -1,0 +1,321 @@
+//! Exports as they come: whole, newer, older, damaged and hostile.
+
+use super::*;
+use crate::merge::snapshots::Judged;
+use crate::tools::{Machine, Tool, Which};
+use serde_json::json;
+
+const ID: &str = "6712aa00-1111-4222-8333-444455556666";
+
+fn node(id: &str, parent: &str, children: &[&str], role: &str, text: &str, at: f64) -> Value {
+    json!({ "id": id, "parent": parent, "children": children, "message": {
+        "id": id, "author": { "role": role }, "create_time": at, "recipient": "all",
+        "content": { "content_type": "text", "parts": [text] } } })
+}
+
+/// A prompt, its answer and, in a longer one, another answer and a second turn.
+fn chat(n_turns: u32) -> Value {
+    let mut nodes = vec![
+        json!({ "id": "root", "parent": null, "children": ["q1"], "message": null }),
+        node(
+            "q1",
+            "root",
+            &["a1"],
+            "user",
+            "How do I fold a list?",
+            1_700_000_000.25,
+        ),
+        node("a1", "q1", &[], "assistant", "With fold.", 1_700_000_001.5),
+    ];
+    let mut end = "a1";
+    if 1 < n_turns {
+        nodes[1]["children"] = json!(["a1", "a2"]);
+        nodes.push(node(
+            "a2",
+            "q1",
+            &["q2"],
+            "assistant",
+            "With a loop.",
+            1_700_000_002.0,
+        ));
+        nodes.push(node("q2", "a2", &[], "user", "Thanks!", 1_700_000_003.0));
+        end = "q2";
+    }
+    let mapping: serde_json::Map<String, Value> = nodes
+        .into_iter()
+        .map(|node| (node["id"].as_str().expect("id").to_owned(), node))
+        .collect();
+    json!({ "conversation_id": ID, "title": "Folding", "create_time": 1_700_000_000.0,
+            "update_time": 1_700_000_000.0 + f64::from(n_turns), "current_node": end, "mapping": mapping })
+}
+
+fn claude(texts: &[&str]) -> Value {
+    let messages: Vec<Value> = texts
+        .iter()
+        .enumerate()
+        .map(|(at, text)| {
+            json!({ "uuid": format!("m{at}{text}"), "text": text, "content": [{ "type": "text", "text": text }],
+                    "sender": if at % 2 == 0 { "human" } else { "assistant" },
+                    "created_at": format!("2026-05-01T10:00:{at:02}.000Z") })
+        })
+        .collect();
+    json!({ "uuid": ID, "name": "", "created_at": "2026-05-01T10:00:00Z",
+            "updated_at": format!("2026-05-01T11:00:{:02}Z", texts.len()), "chat_messages": messages })
+}
+
+struct World {
+    dir: tempfile::TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            dir: tempfile::tempdir().expect("dir"),
+        }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    fn json(&self, list: &Value) -> PathBuf {
+        let file = self.dir.path().join("conversations.json");
+        fs::write(&file, list.to_string()).expect("written");
+        file
+    }
+
+    fn zip(&self, files: &[(&str, &[u8])]) -> PathBuf {
+        let path = self.dir.path().join("Export (1).zip");
+        let mut zip = zip::ZipWriter::new(File::create(&path).expect("created"));
+        for (name, bytes) in files {
+            let options = zip::write::SimpleFileOptions::default();
+            zip.start_file(*name, options).expect("started");
+            zip.write_all(bytes).expect("written");
+        }
+        zip.finish().expect("finished");
+        path
+    }
+
+    fn import(&self, path: &Path) -> Imported {
+        import(path, &self.data(), &mut |_| {}).expect("imported")
+    }
+
+    fn stored(&self, tool: &str) -> Vec<u8> {
+        fs::read(dir(&self.data(), tool).join(format!("{ID}.json"))).expect("stored")
+    }
+
+    fn said(&self, tool: &dyn Tool) -> Vec<String> {
+        let content = self.stored(tool.about().tool.as_str());
+        let records = tool.about().records.expect("records")(&content);
+        let messages = records.iter().filter_map(|record| {
+            let message = (tool.about().said)(record)?;
+            Some(format!("{:?}: {}", message.role, message.text()))
+        });
+        messages.collect()
+    }
+}
+
+fn count(tool: &str, n: u64) -> BTreeMap<String, u64> {
+    BTreeMap::from([(tool.to_owned(), n)])
+}
+
+#[test]
+fn a_newer_export_adds_an_older_one_takes_nothing_away_and_none_doubles() {
+    let world = World::new();
+    let of = |n_turns| world.json(&json!([chat(n_turns)]));
+    assert_eq!(world.import(&of(1)).new, count("chatgpt", 1));
+    assert_eq!(world.import(&of(1)).known, count("chatgpt", 1));
+    assert_eq!(world.import(&of(2)).grown, count("chatgpt", 1));
+    let whole = world.stored("chatgpt");
+    assert_eq!(world.import(&of(1)).known, count("chatgpt", 1));
+    assert_eq!(world.stored("chatgpt"), whole);
+    assert_eq!(
+        world.said(&chatgpt::ChatGpt),
+        [
+            "User: How do I fold a list?",
+            "Assistant: With a loop.",
+            "User: Thanks!",
+            "Assistant: (In another branch of the conversation:)\nWith fold.",
+        ]
+    );
+    let machine = Machine {
+        data: world.data(),
+        ..Machine::at(world.dir.path())
+    };
+    let listing = chatgpt::ChatGpt.sessions(&machine, Which::All);
+    let reading = chatgpt::ChatGpt
+        .read(&machine, &listing.found[0])
+        .expect("read");
+    assert_eq!(reading.facts.title.as_deref(), Some("Folding"));
+    assert_eq!(reading.facts.updated, Some(Millis(1_700_000_002_000)));
+}
+
+use crate::session::Millis;
+
+#[test]
+fn a_message_that_is_gone_from_the_service_stays_whatever_the_order() {
+    for (older, newer) in [
+        (
+            json!([claude(&["hi", "hello", "why?"])]),
+            json!([claude(&["hi", "hello", "how?", "so"])]),
+        ),
+        (json!([claude(&["hi", "hello"])]), json!([claude(&["hi"])])),
+    ] {
+        let worlds = [(&older, &newer), (&newer, &older)].map(|(first, second)| {
+            let world = World::new();
+            world.import(&world.json(first));
+            world.import(&world.json(second));
+            world
+        });
+        let said = worlds[0].said(&claude_ai::ClaudeAi);
+        assert_eq!(said, worlds[1].said(&claude_ai::ClaudeAi));
+        assert_eq!(worlds[0].stored("claude-ai"), worlds[1].stored("claude-ai"));
+        for list in [&older, &newer] {
+            for message in list[0]["chat_messages"].as_array().expect("messages") {
+                let text = message["text"].as_str().expect("text");
+                assert_eq!(
+                    said.iter()
+                        .filter(|said| said.ends_with(&format!(": {text}")))
+                        .count(),
+                    1,
+                    "{text}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn two_devices_with_two_exports_have_the_same_union() {
+    let conversation = |value: &Value| {
+        let raw = RawValue::from_string(value.to_string()).expect("JSON");
+        Conversation {
+            conversation: raw,
+            files: BTreeMap::new(),
+        }
+        .render()
+    };
+    let judge = chatgpt::ChatGpt.about().joins.judge.expect("judged");
+    let name = crate::session::DocName::new(super::super::MAIN);
+    let (short, long) = (conversation(&chat(1)), conversation(&chat(2)));
+    assert_eq!(judge(&name, &short, &long), Judged::Second);
+    assert_eq!(judge(&name, &long, &short), Judged::First);
+    assert_eq!(judge(&name, &long, &long), Judged::Same);
+    let mut other = chat(1);
+    other["mapping"]["b9"] = node("b9", "a1", &[], "user", "And then?", 1_700_000_009.0);
+    other["mapping"]["a1"]["children"] = json!(["b9"]);
+    let other = conversation(&other);
+    assert_eq!(judge(&name, &other, &long), Judged::Both);
+    let union = chatgpt::joined(&other, &long).expect("joined");
+    assert_eq!(chatgpt::joined(&long, &other).as_ref(), Some(&union));
+    for one in [&other, &long] {
+        assert_eq!(judge(&name, &union, one), Judged::First);
+    }
+}
+
+#[test]
+fn a_zip_brings_its_pictures_and_several_lists() {
+    let world = World::new();
+    let mut with_picture = chat(1);
+    with_picture["mapping"]["q1"]["message"]["content"] = json!({ "content_type": "multimodal_text", "parts": [
+        { "content_type": "image_asset_pointer", "asset_pointer": "file-service://file-AbC12345" }, "What is it?"] });
+    let mut second = claude(&["hi"]);
+    second["uuid"] = json!("00000000-1111-4222-8333-444455556666");
+    let png = b"\x89PNG\r\n\x1a\n rest";
+    let path = world.zip(&[
+        (
+            "conversations-000.json",
+            json!([with_picture]).to_string().as_bytes(),
+        ),
+        (
+            "conversations-001.json",
+            json!([second, { "what": "else" }]).to_string().as_bytes(),
+        ),
+        ("file-AbC12345-photo.png", png),
+        ("conversations.html", b"<html>"),
+        ("../../evil.json", b"[]"),
+    ]);
+    let done = world.import(&path);
+    assert_eq!(
+        done.new,
+        BTreeMap::from([("chatgpt".into(), 1), ("claude-ai".into(), 1)])
+    );
+    assert_eq!(
+        done.left_out,
+        ["a conversation without a title: it is of no known service"]
+    );
+    let content = world.stored("chatgpt");
+    let records = chatgpt::ChatGpt.about().records.expect("records")(&content);
+    let message = (chatgpt::ChatGpt.about().said)(&records[0]).expect("a message");
+    assert_eq!(
+        (message.pieces[0].kind, message.pieces[0].media),
+        ("image", Some("image/png"))
+    );
+    assert_eq!(message.pieces[1].body, "What is it?");
+}
+
+#[test]
+fn what_is_no_export_is_told_and_nothing_leaves_the_directory() {
+    let world = World::new();
+    let missing = world.dir.path().join("nowhere.zip");
+    let failed = |path: &Path| {
+        import(path, &world.data(), &mut |_| {})
+            .expect_err("refused")
+            .to_string()
+    };
+    assert!(failed(&missing).contains("nowhere.zip cannot be read"));
+    for (text, why) in [
+        ("{}", "no list of conversations"),
+        ("[{\"mapping\":", "no list"),
+        ("", "no list"),
+    ] {
+        let file = world.dir.path().join("conversations.json");
+        fs::write(&file, text).expect("written");
+        assert!(failed(&file).contains(why), "{text}: {}", failed(&file));
+    }
+    let torn = world.dir.path().join("torn.zip");
+    fs::write(&torn, b"PK\x03\x04 torn").expect("written");
+    assert!(failed(&torn).contains("no zip archive"));
+    assert!(failed(&world.zip(&[("chat.html", b"")])).contains("has no conversations.json"));
+    let empty = tempfile::tempdir().expect("dir");
+    assert!(failed(empty.path()).contains("has no conversations.json"));
+    // Ids are names of files.
+    let list: Vec<Value> = ["../../../x", "a/b", "", "C:evil", "..", "CON"]
+        .iter()
+        .map(|id| json!({ "title": id, "conversation_id": id, "mapping": {} }))
+        .collect();
+    let done = world.import(&world.json(&json!(list)));
+    assert_eq!((done.left_out.len(), done.new), (6, BTreeMap::new()));
+    assert!(!world.data().exists());
+}
+
+#[test]
+fn one_conversation_that_is_too_large_does_not_lose_those_before_it() {
+    let world = World::new();
+    let file = world.dir.path().join("conversations.json");
+    let mut out = io::BufWriter::new(File::create(&file).expect("created"));
+    write!(out, "[{},{{\"mapping\":{{}},\"x\":\"", chat(1)).expect("written");
+    let block = vec![b'x'; 1 << 20];
+    for _ in 0..=(LARGEST >> 20) {
+        out.write_all(&block).expect("written");
+    }
+    out.write_all(b"\"}]").expect("written");
+    out.flush().expect("written");
+    let error = import(&file, &world.data(), &mut |_| {})
+        .expect_err("too large")
+        .to_string();
+    assert!(error.contains("too large"), "{error}");
+    assert!(!world.said(&chatgpt::ChatGpt).is_empty());
+}
+
+#[test]
+fn a_damaged_tree_is_shown_as_far_as_it_goes() {
+    let world = World::new();
+    let mut circle = chat(2);
+    circle["mapping"]["q1"]["parent"] = json!("q2");
+    circle["mapping"]["q2"]["children"] = json!(["q1", "nobody", 7]);
+    circle["mapping"]["a1"]["message"]["content"] = json!("odd");
+    world.import(&world.json(&json!([circle])));
+    let said = world.said(&chatgpt::ChatGpt);
+    assert_eq!(said.len(), 3, "{said:?}");
+}
