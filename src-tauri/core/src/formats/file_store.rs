@@ -184,7 +184,7 @@ impl FileStore {
                     (Some(only), true) if part.contains(SESSION) => {
                         named(&part.replace(SESSION, only)).into_iter().collect()
                     }
-                    _ if is_last => names(&dir, |kind| kind.is_file()),
+                    _ if is_last => files::names_in(&dir, |kind| kind.is_file()),
                     _ => own_dirs(&dir),
                 };
                 next.extend(found.into_iter().map(|name| {
@@ -248,7 +248,7 @@ impl FileStore {
             let Some(dir) = self.path(&place) else {
                 continue;
             };
-            for name in names(&dir, |kind| kind.is_file()) {
+            for name in files::names_in(&dir, |kind| kind.is_file()) {
                 let Some(original) = copied_from(&name) else {
                     continue;
                 };
@@ -292,7 +292,7 @@ impl FileStore {
         still_free: &dyn Fn() -> Result<(), WriteError>,
     ) -> Result<Written, WriteError> {
         if !(self.is_session)(checkout.session.as_str()) {
-            let why = format!("\"{}\" is no id of {}", checkout.session, self.name);
+            let why = format!("\"{}\" is not an id of {}", checkout.session, self.name);
             return Err(WriteError::Refused(why));
         }
         let here = self.find(checkout.session);
@@ -304,7 +304,7 @@ impl FileStore {
         for doc in &checkout.docs {
             let (name, change) = (doc.name, &doc.change);
             let Some(file) = self.docs.iter().find(|file| file.name == name.as_str()) else {
-                let why = format!("\"{name}\" is none of {}'s files", self.name);
+                let why = format!("\"{name}\" is not one of {}'s files", self.name);
                 return Err(WriteError::Refused(why));
             };
             let path = files::below(&self.root, &file.fill(&at))?;
@@ -364,20 +364,9 @@ fn whole(change: &Change<'_>, path: &Path) -> Result<Option<Vec<u8>>, WriteError
     Ok(Some(content))
 }
 
-/// The names of a directory's entries of some kinds, in a fixed order.
-fn names(dir: &Path, wanted: impl Fn(&fs::FileType) -> bool) -> Vec<String> {
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    let names = entries.filter(|entry| entry.file_type().is_ok_and(|kind| wanted(&kind)));
-    let mut names: Vec<String> = names
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect();
-    names.sort();
-    names
-}
-
 /// Directories in `dir`; a link counts if it leads to another directory of the user's.
 fn own_dirs(dir: &Path) -> Vec<String> {
-    let names = names(dir, |kind| kind.is_dir() || kind.is_symlink()).into_iter();
+    let names = files::names_in(dir, |kind| kind.is_dir() || kind.is_symlink()).into_iter();
     names
         .filter(|name| files::is_own_dir(dir, &dir.join(name)))
         .collect()

@@ -75,6 +75,17 @@ pub fn names_below(root: &Path, path: &Path) -> Option<Vec<String>> {
     )
 }
 
+/// The names of a directory's entries of some kinds, in a fixed order.
+pub fn names_in(dir: &Path, wanted: impl Fn(&fs::FileType) -> bool) -> Vec<String> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let names = entries.filter(|entry| entry.file_type().is_ok_and(|kind| wanted(&kind)));
+    let mut names: Vec<String> = names
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    names.sort();
+    names
+}
+
 /// One file of a session to be written.
 pub struct GuestWrite<'a> {
     pub name: &'a DocName,

@@ -1,6 +1,7 @@
 //! Why the child does not run, and what the user can do about it.
 
 use super::rest::RestError;
+use crate::session::problem::with_causes;
 use crate::session::{DeviceId, Problem};
 use std::io;
 use std::path::PathBuf;
@@ -84,19 +85,6 @@ impl ChildError {
             Self::External { .. } => ("external_syncthing", "Check address and api_key under [syncthing] in config.toml, and that this Syncthing runs.".into()),
             Self::ExternalKeys { .. } => ("external_syncthing", "It must run on this machine, as your user, with its keys in one of its usual places.".into()),
         };
-        Problem::new(code, sentence(self), hint)
+        Problem::new(code, with_causes(self), hint)
     }
-}
-
-/// The error and its causes as one sentence.
-pub fn sentence(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text.push('.');
-    text
 }

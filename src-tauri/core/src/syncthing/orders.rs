@@ -1,4 +1,4 @@
-//! What the worker is told: orders, and the events that Syncthing reports.
+//! What the worker receives: orders of the engine, and events that Syncthing reports.
 
 use super::Wanted;
 use crate::session::DeviceId;

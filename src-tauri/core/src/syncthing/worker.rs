@@ -7,13 +7,13 @@ mod peers;
 
 use self::peers::{Greeting, Newcomer, first_pause};
 use super::arrange::{self, Place};
-use super::child_error::sentence;
 use super::home::{self, ChildConfig};
 use super::link::{Link, Up};
 use super::orders::{Event, Order};
 use super::rest::{RestError, with_query};
 use super::scan::Scan;
 use super::{Asking, Nearby, Notice, Peer, Wanted, asking, nearby, parse_folder_id};
+use crate::session::problem::with_causes;
 use crate::session::{DeviceId, Lane, Millis, Problem};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -338,7 +338,7 @@ impl Worker {
                     let hint = "session-roam will try again; `roam doctor` says more.";
                     self.trouble(
                         "arrange",
-                        Some(Problem::new("syncthing_refused", sentence(&error), hint)),
+                        Some(Problem::new("syncthing_refused", with_causes(&error), hint)),
                     );
                     self.arrange_due = Some(Instant::now() + Duration::from_secs(2));
                 }

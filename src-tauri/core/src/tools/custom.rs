@@ -434,7 +434,7 @@ impl Tool for CustomTool {
         for doc in &checkout.docs {
             if *doc.name != self.main() {
                 return Err(WriteError::Refused(format!(
-                    "\"{}\" is none of {}'s files",
+                    "\"{}\" is not one of {}'s files",
                     doc.name,
                     self.name()
                 )));

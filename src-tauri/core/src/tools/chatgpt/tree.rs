@@ -5,9 +5,8 @@ use crate::formats::jsonl::title_of;
 use crate::merge::snapshots::Judged;
 use crate::merge::transcript::{self, ParsedMessage, Piece};
 use crate::session::{Millis, Role};
-use crate::tools::imported::{self, Conversation};
+use crate::tools::imported::{self, Compared};
 use serde_json::{Map, Value, json};
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The nodes of a conversation, by id.
@@ -197,56 +196,24 @@ fn shown<'a>(part: &'a Value, record: &'a Value) -> Option<Piece<'a>> {
 
 // ---- two exports of one conversation ----
 
-/// The nodes whose message is in no form in the other one, and whether both say the same otherwise.
-fn judge_values(first: &Value, second: &Value) -> Judged {
-    let (Some(ours), Some(theirs)) = (mapping(first), mapping(second)) else {
-        return match first == second {
-            true => Judged::Same,
-            false => Judged::Both,
-        };
-    };
-    let all_in = |these: &Map<String, Value>, those: &Map<String, Value>| {
-        these.keys().all(|id| those.contains_key(id))
-    };
-    match (all_in(ours, theirs), all_in(theirs, ours)) {
-        // The later export says how it is named and which branch is shown.
-        (true, true) => {
-            match (age(first), first.to_string()).cmp(&(age(second), second.to_string())) {
-                Ordering::Less => Judged::Second,
-                Ordering::Equal => Judged::Same,
-                Ordering::Greater => Judged::First,
-            }
-        }
-        (true, false) => Judged::Second,
-        (false, true) => Judged::First,
-        (false, false) => Judged::Both,
-    }
-}
-
-fn age(conversation: &Value) -> Millis {
-    seconds(conversation.get("update_time")).unwrap_or_default()
-}
+const COMPARED: Compared = Compared {
+    ids: |conversation| Some(mapping(conversation)?.keys().cloned().collect()),
+    age: |conversation| seconds(conversation.get("update_time")).unwrap_or_default(),
+};
 
 pub(super) fn judge(first: &[u8], second: &[u8]) -> Judged {
-    match (Conversation::parse(first), Conversation::parse(second)) {
-        (Some(first), Some(second)) => judge_values(&first.value(), &second.value()),
-        _ if first == second => Judged::Same,
-        _ => Judged::Both,
-    }
+    COMPARED.judge(first, second)
 }
 
 /// A conversation with the messages of both. The later export's fields count; of a node that both
 /// have, its form in the later export, with the children of both.
 pub fn joined(first: &[u8], second: &[u8]) -> Option<Vec<u8>> {
-    let (first, second) = (Conversation::parse(first)?, Conversation::parse(second)?);
-    let (one, other) = (first.value(), second.value());
-    let second_is_later = (age(&one), one.to_string()) < (age(&other), other.to_string());
-    let (mut later, earlier) = match second_is_later {
-        true => (other, one),
-        false => (one, other),
-    };
+    COMPARED.joined(first, second, add)
+}
+
+fn add(later: &mut Value, earlier: &Value) -> Option<()> {
     let nodes = later.get_mut("mapping")?.as_object_mut()?;
-    for (id, node) in mapping(&earlier)? {
+    for (id, node) in mapping(earlier)? {
         match nodes.get_mut(id) {
             None => drop(nodes.insert(id.clone(), node.clone())),
             Some(known) => {
@@ -264,5 +231,5 @@ pub fn joined(first: &[u8], second: &[u8]) -> Option<Vec<u8>> {
             }
         }
     }
-    Some(Conversation::joined(&later, first, second)?.render())
+    Some(())
 }

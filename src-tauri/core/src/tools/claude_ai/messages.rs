@@ -4,9 +4,8 @@ use crate::formats::jsonl::title_of;
 use crate::merge::snapshots::Judged;
 use crate::merge::transcript::{self, ParsedMessage, Piece, pieces_of};
 use crate::session::{Millis, Role};
-use crate::tools::imported::{self, Conversation};
+use crate::tools::imported::{self, Compared};
 use serde_json::{Value, json};
-use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 fn messages(conversation: &Value) -> &[Value] {
@@ -66,54 +65,35 @@ pub(super) fn said(record: &Value) -> Option<ParsedMessage<'_>> {
 
 // ---- two exports of one conversation ----
 
+const COMPARED: Compared = Compared {
+    ids: |conversation| Some(ids(conversation)),
+    age: |conversation| time(conversation, "updated_at").unwrap_or_default(),
+};
+
 fn ids(conversation: &Value) -> BTreeSet<String> {
     let id = |message: &Value| message.get("uuid").map(Value::to_string);
     messages(conversation).iter().filter_map(id).collect()
 }
 
-fn age(conversation: &Value) -> Millis {
-    time(conversation, "updated_at").unwrap_or_default()
-}
-
 pub(super) fn judge(first: &[u8], second: &[u8]) -> Judged {
-    if first == second {
-        return Judged::Same;
-    }
-    let (Some(one), Some(other)) = (Conversation::parse(first), Conversation::parse(second)) else {
-        return Judged::Both;
-    };
-    let (one, other) = (one.value(), other.value());
-    let (ours, theirs) = (ids(&one), ids(&other));
-    match (ours.is_subset(&theirs), theirs.is_subset(&ours)) {
-        (true, true) => match (age(&one), one.to_string()).cmp(&(age(&other), other.to_string())) {
-            Ordering::Less => Judged::Second,
-            Ordering::Equal => Judged::Same,
-            Ordering::Greater => Judged::First,
-        },
-        (true, false) => Judged::Second,
-        (false, true) => Judged::First,
-        (false, false) => Judged::Both,
-    }
+    COMPARED.judge(first, second)
 }
 
 /// A conversation with the messages of both, in the order of their times. The later export's form
 /// of a message counts.
 pub fn joined(first: &[u8], second: &[u8]) -> Option<Vec<u8>> {
-    let (first, second) = (Conversation::parse(first)?, Conversation::parse(second)?);
-    let (one, other) = (first.value(), second.value());
-    let second_is_later = (age(&one), one.to_string()) < (age(&other), other.to_string());
-    let (mut later, earlier) = match second_is_later {
-        true => (other, one),
-        false => (one, other),
-    };
-    let known = ids(&later);
+    COMPARED.joined(first, second, add)
+}
+
+fn add(later: &mut Value, earlier: &Value) -> Option<()> {
+    let known = ids(later);
     let all = later.get_mut("chat_messages")?.as_array_mut()?;
     let is_new = |message: &&Value| {
         let id = message.get("uuid").map(Value::to_string);
         id.is_some_and(|id| !known.contains(&id))
     };
-    all.extend(messages(&earlier).iter().filter(is_new).cloned());
+    all.extend(messages(earlier).iter().filter(is_new).cloned());
     // Stable: messages of the same time stay in their order.
     all.sort_by_key(|message| time(message, "created_at").unwrap_or_default());
-    Some(Conversation::joined(&later, first, second)?.render())
+    Some(())
 }

@@ -40,7 +40,7 @@ pub(super) fn place<'s>(
     }
     if name.split('/').any(is_denied) || name.split('/').count() > DEEPEST + 2 {
         return Err(WriteError::Refused(format!(
-            "\"{name}\" is none of a session's files"
+            "\"{name}\" is not one of a session's files"
         )));
     }
     let Some(rest) = name.strip_prefix(BESIDE) else {
@@ -70,7 +70,7 @@ pub(super) fn place<'s>(
             files::below(&store.tasks.join(short.0), rest)?,
         )),
         _ => Err(WriteError::Refused(format!(
-            "\"{name}\" is none of a session's files"
+            "\"{name}\" is not one of a session's files"
         ))),
     }
 }

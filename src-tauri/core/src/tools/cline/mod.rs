@@ -379,21 +379,10 @@ fn dirs(dir: &Path, which: Which<'_>, wanted: fn(&str) -> bool) -> Vec<String> {
         let is_there = wanted(id) && files::is_own_dir(dir, &dir.join(id));
         return is_there.then(|| id.to_owned()).into_iter().collect();
     }
-    let may_be = names(dir, |kind| kind.is_dir() || kind.is_symlink()).into_iter();
+    let may_be = files::names_in(dir, |kind| kind.is_dir() || kind.is_symlink()).into_iter();
     may_be
         .filter(|name| wanted(name) && files::is_own_dir(dir, &dir.join(name)))
         .collect()
-}
-
-/// The names in a directory, in a fixed order.
-fn names(dir: &Path, wanted: impl Fn(&fs::FileType) -> bool) -> Vec<String> {
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    let names = entries.filter(|entry| entry.file_type().is_ok_and(|kind| wanted(&kind)));
-    let mut names: Vec<String> = names
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect();
-    names.sort();
-    names
 }
 
 /// Docs stored as files in one directory; `None` without the main doc.
@@ -403,7 +392,7 @@ fn docs_in(
     main: &str,
     doc_of: impl Fn(&str) -> Option<String>,
 ) -> Option<Vec<FoundDoc>> {
-    let mut docs: Vec<FoundDoc> = names(dir, |kind| kind.is_file())
+    let mut docs: Vec<FoundDoc> = files::names_in(dir, |kind| kind.is_file())
         .into_iter()
         .filter_map(|file| {
             let (name, path) = (doc_of(&file)?, dir.join(&file));
@@ -456,7 +445,7 @@ fn conflict_copies(
             live: live(),
         })
     };
-    names(dir, |kind| kind.is_file())
+    files::names_in(dir, |kind| kind.is_file())
         .into_iter()
         .filter_map(conflict_copy)
         .collect()

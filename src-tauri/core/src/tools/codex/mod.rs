@@ -278,7 +278,7 @@ impl Tool for Codex {
         for doc in &checkout.docs {
             if doc.name.as_str() != MAIN {
                 return Err(WriteError::Refused(format!(
-                    "\"{}\" is none of a thread's files",
+                    "\"{}\" is not one of a thread's files",
                     doc.name
                 )));
             }

@@ -365,7 +365,7 @@ impl Kind {
             LOG => Ok(Self::Log),
             DOCUMENT => Ok(Self::Document),
             other => Err(WriteError::Refused(format!(
-                "\"{other}\" is none of a chat's files"
+                "\"{other}\" is not one of a chat's files"
             ))),
         }
     }

@@ -12,13 +12,15 @@ use super::{
     Checkout, Content, Facts, Found, Launch, Machine, Reading, Resumable, Root, WriteError, Written,
 };
 use crate::formats::file_store::{DocFile, FileStore};
+use crate::merge::snapshots::Judged;
 use crate::opener;
 use crate::session::records::{self, Damage};
 use crate::session::{DocKind, Millis};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -77,6 +79,67 @@ pub(super) fn opened(content: &[u8]) -> (Value, Value, Option<Damage>) {
     let (mut whole, damage) = records::document(content);
     let mut field = |name: &str| whole.get_mut(name).map(Value::take).unwrap_or_default();
     (field("conversation"), field("files"), damage)
+}
+
+/// The facts by which two exports of one conversation are compared.
+pub(super) struct Compared {
+    /// The ids of a conversation's messages; `None` if it has no list of them.
+    pub ids: fn(&Value) -> Option<BTreeSet<String>>,
+    /// When it changed last.
+    pub age: fn(&Value) -> Millis,
+}
+
+impl Compared {
+    /// Which of two contents has all messages of the other. Of two with the same messages, the
+    /// later one has the name and the branch that count.
+    pub fn judge(&self, first: &[u8], second: &[u8]) -> Judged {
+        if first == second {
+            return Judged::Same;
+        }
+        let both = Conversation::parse(first).zip(Conversation::parse(second));
+        let Some((one, other)) = both.map(|(one, other)| (one.value(), other.value())) else {
+            return Judged::Both;
+        };
+        let (Some(ours), Some(theirs)) = ((self.ids)(&one), (self.ids)(&other)) else {
+            return match one == other {
+                true => Judged::Same,
+                false => Judged::Both,
+            };
+        };
+        match (ours.is_subset(&theirs), theirs.is_subset(&ours)) {
+            (true, true) => match self.later(&one, &other) {
+                Ordering::Less => Judged::Second,
+                Ordering::Equal => Judged::Same,
+                Ordering::Greater => Judged::First,
+            },
+            (true, false) => Judged::Second,
+            (false, true) => Judged::First,
+            (false, false) => Judged::Both,
+        }
+    }
+
+    /// A content with all of both: `add` adds to the later conversation what only the earlier one
+    /// has.
+    pub fn joined(
+        &self,
+        first: &[u8],
+        second: &[u8],
+        add: fn(&mut Value, &Value) -> Option<()>,
+    ) -> Option<Vec<u8>> {
+        let (first, second) = (Conversation::parse(first)?, Conversation::parse(second)?);
+        let (one, other) = (first.value(), second.value());
+        let (mut later, earlier) = match self.later(&one, &other) {
+            Ordering::Less => (other, one),
+            _ => (one, other),
+        };
+        add(&mut later, &earlier)?;
+        Some(Conversation::joined(&later, first, second)?.render())
+    }
+
+    fn later(&self, one: &Value, other: &Value) -> Ordering {
+        let order = |value: &Value| ((self.age)(value), value.to_string());
+        order(one).cmp(&order(other))
+    }
 }
 
 /// The directory of a service's conversations.

@@ -58,8 +58,8 @@ pub enum ImportError {
     Shape { what: String, why: String },
 }
 
-/// Imports an export into session-roam's directory `data`. `progress` is told how many
-/// conversations were read so far.
+/// Imports an export into session-roam's directory `data`. Calls `progress` with the number
+/// of conversations read so far.
 pub fn import(
     path: &Path,
     data: &Path,
@@ -88,7 +88,7 @@ pub fn import(
     if start[..n_read].starts_with(b"PK") {
         import.archive(path, file)?;
     } else {
-        let mut pictures = Beside(path.parent().unwrap_or(Path::new("")).to_path_buf());
+        let mut pictures = Beside::at(path.parent().unwrap_or(Path::new("")));
         import.list(&path.display().to_string(), file, &mut pictures)?;
     }
     Ok(import.done)
@@ -107,20 +107,31 @@ fn is_list(name: &str) -> bool {
 
 /// Finds the pictures of an export.
 trait Pictures {
-    /// The bytes of the picture whose file's name begins with `name`, and that file's name.
-    fn read(&mut self, name: &str) -> Option<(String, Vec<u8>)>;
+    /// The bytes of the picture whose file's name begins with `name`.
+    fn read(&mut self, name: &str) -> Option<Vec<u8>>;
 }
 
 /// Pictures in a directory.
-struct Beside(PathBuf);
+struct Beside {
+    dir: PathBuf,
+    names: Vec<String>,
+}
+
+impl Beside {
+    fn at(dir: &Path) -> Self {
+        let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        Self {
+            dir: dir.to_path_buf(),
+            names: names.take(MOST_NAMES).collect(),
+        }
+    }
+}
 
 impl Pictures for Beside {
-    fn read(&mut self, name: &str) -> Option<(String, Vec<u8>)> {
-        let entries = fs::read_dir(&self.0).ok()?.flatten().take(MOST_NAMES);
-        let mut names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-        let file = names.find(|file| is_of(file, name))?;
-        let bytes = opener::read(&self.0.join(&file), LARGEST_PICTURE).ok()?;
-        Some((file, bytes))
+    fn read(&mut self, name: &str) -> Option<Vec<u8>> {
+        let file = self.names.iter().find(|file| is_of(file, name))?;
+        opener::read(&self.dir.join(file), LARGEST_PICTURE).ok()
     }
 }
 
@@ -131,17 +142,21 @@ struct Inside<'a> {
 }
 
 impl Pictures for Inside<'_> {
-    fn read(&mut self, name: &str) -> Option<(String, Vec<u8>)> {
-        let base = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
-        let path = self.names.iter().find(|path| is_of(&base(path), name))?;
+    fn read(&mut self, name: &str) -> Option<Vec<u8>> {
+        let path = self.names.iter().find(|path| is_of(base(path), name))?;
         let entry = self.archive.by_name(path).ok()?;
         let mut bytes = Vec::new();
         entry
             .take(LARGEST_PICTURE + 1)
             .read_to_end(&mut bytes)
             .ok()?;
-        (bytes.len() as u64 <= LARGEST_PICTURE).then(|| (base(path), bytes))
+        (bytes.len() as u64 <= LARGEST_PICTURE).then_some(bytes)
     }
+}
+
+/// The last part of a path in an archive.
+fn base(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 /// `file-abc` is in `file-abc`, `file-abc.png` and `file-abc-holiday.png`.
@@ -188,12 +203,10 @@ impl Import<'_> {
             path: path.to_path_buf(),
             source,
         };
-        let entries = fs::read_dir(path).map_err(failed)?.flatten();
-        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-        let mut lists: Vec<String> = names
-            .take(MOST_NAMES)
-            .filter(|name| is_list(name))
-            .collect();
+        fs::read_dir(path).map_err(failed)?;
+        let mut pictures = Beside::at(path);
+        let lists = pictures.names.iter().filter(|name| is_list(name));
+        let mut lists: Vec<String> = lists.cloned().collect();
         lists.sort();
         if lists.is_empty() {
             return Err(ImportError::NoConversations(path.to_path_buf()));
@@ -201,7 +214,6 @@ impl Import<'_> {
         for name in lists {
             let file = path.join(&name);
             let opened = opener::file(&file).map_err(failed)?;
-            let mut pictures = Beside(path.to_path_buf());
             self.list(&file.display().to_string(), opened, &mut pictures)?;
         }
         Ok(())
@@ -215,8 +227,7 @@ impl Import<'_> {
         let mut lists = zip::ZipArchive::new(BufReader::new(file)).map_err(failed)?;
         let names = lists.file_names().take(MOST_NAMES).flatten();
         let names: Vec<String> = names.map(std::borrow::Cow::into_owned).collect();
-        let base = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
-        let mut found: Vec<&String> = names.iter().filter(|name| is_list(&base(name))).collect();
+        let mut found: Vec<&String> = names.iter().filter(|name| is_list(base(name))).collect();
         found.sort();
         if found.is_empty() {
             return Err(ImportError::NoConversations(path.to_path_buf()));
@@ -332,9 +343,9 @@ fn files(conversation: &Value, pictures: &mut dyn Pictures) -> BTreeMap<String, 
             Value::Array(values) => open.extend(values),
             Value::Object(fields) => {
                 let name = fields.get("asset_pointer").and_then(Value::as_str);
-                let name = name.map(|name| name.rsplit('/').next().unwrap_or(name));
+                let name = name.map(base);
                 if let Some(name) = name.filter(|name| is_id(name) && !found.contains_key(*name)) {
-                    let picture = pictures.read(name).and_then(|(_, bytes)| {
+                    let picture = pictures.read(name).and_then(|bytes| {
                         let media = media_type(&bytes)?;
                         let data = data_encoding::BASE64.encode(&bytes);
                         Some(format!("data:{media};base64,{data}"))

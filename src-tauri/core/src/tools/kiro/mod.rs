@@ -97,7 +97,7 @@ const STEERING: Steering = Steering {
             effort that it names are chosen among those of this device",
 };
 
-/// A larger `session.json` is none.
+/// A larger `session.json` is not read.
 const LARGEST: u64 = 4 << 20;
 /// Of so many sessions, those that changed last, `session.json` is asked whether they go on.
 const ASKED: usize = 20;
@@ -216,14 +216,13 @@ impl Tool for Kiro {
             return Err(WriteError::Refused(why));
         }
         let adapt = |_: &DocName, bytes: Vec<u8>| {
-            let card = parse(&bytes).and_then(|card| known(&card).map(|()| card));
-            let card = card.map_err(|why| {
+            let checked = parse(&bytes).and_then(|card| known(&card));
+            checked.map_err(|why| {
                 let session = checkout.session;
                 WriteError::Refused(format!("{NAME}'s session {session} is not written: {why}"))
             })?;
             let paths = Value::from(vec![cwd]).to_string();
             let id = Value::from(checkout.session.as_str()).to_string();
-            drop(card);
             Ok(fields::with(
                 &bytes,
                 &[
