@@ -125,6 +125,35 @@ pub fn write_docs(
     Ok(Written { docs })
 }
 
+/// Keeps `bytes` beside a file that is about to change, in `<stem>-<day>.json`, once a day: what was
+/// there before the first change counts. The latest `most` files are kept.
+pub fn keep_of_the_day(
+    root: &Path,
+    stem: &Path,
+    bytes: &[u8],
+    most: usize,
+    now: Millis,
+) -> Result<(), WriteError> {
+    let start = format!(
+        "{}-",
+        stem.file_name().unwrap_or_default().to_string_lossy()
+    );
+    let path = stem.with_file_name(format!("{start}{}.json", &now.rfc3339()[..10]));
+    if path.exists() {
+        return Ok(());
+    }
+    write_as_guest(root, &path, &Change::Create(&bytes.to_vec()), now)?;
+    let dir = stem.parent().unwrap_or(root);
+    let mut kept = names_in(dir, |kind| kind.is_file());
+    kept.retain(|name| name.starts_with(&start));
+    kept.sort();
+    let too_many = kept.len().saturating_sub(most);
+    for name in &kept[..too_many] {
+        drop(fs::remove_file(dir.join(name)));
+    }
+    Ok(())
+}
+
 /// Writes one file as a guest and returns its new stamp. The file's modification time becomes
 /// `mtime`, but never moves backwards.
 pub fn write_as_guest(

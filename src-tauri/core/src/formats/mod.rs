@@ -9,6 +9,7 @@ pub mod files;
 pub mod guarded;
 pub mod jsonl;
 pub mod listed;
+pub mod ordered;
 pub mod process;
 pub mod running;
 pub mod state_db;

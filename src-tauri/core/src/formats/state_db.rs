@@ -128,7 +128,8 @@ pub fn put(
     }
 }
 
-fn open(path: &Path, access: OpenFlags) -> Result<Connection, StateDbError> {
+/// Opens an existing database. A link or another kind of file is an error.
+pub(crate) fn open(path: &Path, access: OpenFlags) -> Result<Connection, StateDbError> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_file() => {}
         Ok(_) => return Err(StateDbError::NoFile(path.into())),
@@ -152,7 +153,7 @@ fn open(path: &Path, access: OpenFlags) -> Result<Connection, StateDbError> {
 }
 
 /// A table in another form, or with triggers, cannot be changed safely.
-fn check_shape(connection: &Connection, path: &Path) -> Result<(), StateDbError> {
+pub(crate) fn check_shape(connection: &Connection, path: &Path) -> Result<(), StateDbError> {
     let unknown = |what: String| {
         Err(StateDbError::Unknown {
             path: path.into(),
@@ -181,7 +182,8 @@ fn check_shape(connection: &Connection, path: &Path) -> Result<(), StateDbError>
     }
 }
 
-fn plain(sql: &str) -> String {
+/// A statement without spaces and quotation marks, in lower case.
+pub(crate) fn plain(sql: &str) -> String {
     let marks = |c: &char| !c.is_whitespace() && !matches!(c, '"' | '`' | '[' | ']');
     sql.chars()
         .filter(marks)
@@ -189,7 +191,11 @@ fn plain(sql: &str) -> String {
         .to_ascii_lowercase()
 }
 
-fn value(connection: &Connection, path: &Path, key: &str) -> Result<Option<Stored>, StateDbError> {
+pub(crate) fn value(
+    connection: &Connection,
+    path: &Path,
+    key: &str,
+) -> Result<Option<Stored>, StateDbError> {
     let sql = "SELECT value FROM ItemTable WHERE key = ?1";
     let read = connection.query_row(sql, [key], |row| {
         Ok(match row.get_ref(0)? {
@@ -211,7 +217,7 @@ fn value(connection: &Connection, path: &Path, key: &str) -> Result<Option<Store
     }
 }
 
-fn told(path: &Path, error: rusqlite::Error) -> StateDbError {
+pub(crate) fn told(path: &Path, error: rusqlite::Error) -> StateDbError {
     const READONLY_ROLLBACK: i32 = 776;
     let path = path.to_path_buf();
     match error.sqlite_error() {

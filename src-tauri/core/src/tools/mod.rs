@@ -7,6 +7,7 @@ pub mod claude_code;
 pub mod cline;
 pub mod codex;
 pub mod copilot_chat;
+pub mod cursor;
 pub mod custom;
 pub mod imported;
 pub mod kiro;
@@ -38,6 +39,7 @@ pub fn all(custom: &[custom::Definition]) -> Vec<Arc<dyn Tool>> {
         Arc::new(cline::Cline),
         Arc::new(opencode::OpenCode::default()),
         Arc::new(copilot_chat::CopilotChat),
+        Arc::new(cursor::Cursor::default()),
         Arc::new(kiro::Kiro),
         Arc::new(windsurf::Windsurf),
         Arc::new(chatgpt::ChatGpt),

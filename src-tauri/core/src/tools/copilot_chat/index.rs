@@ -213,32 +213,8 @@ pub(super) fn refused(place: &Place, error: &IndexError) -> WriteError {
 
 /// Keeps the index as it was before the first change of the day.
 pub(super) fn keep(place: &Place, old: Option<&Stored>, now: Millis) -> Result<(), WriteError> {
-    const START: &str = ".roam-chat-index-";
     let Some(old) = old else { return Ok(()) };
     let dir = place.state_db.parent().unwrap_or(&place.user);
-    let path = dir.join(format!("{START}{}.json", &now.rfc3339()[..10]));
-    if path.exists() {
-        return Ok(());
-    }
-    files::write_as_guest(&place.user, &path, &Change::Create(&Text(old.bytes())), now)?;
-    let names = fs::read_dir(dir)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok());
-    let mut kept: Vec<String> = names.filter(|name| name.starts_with(START)).collect();
-    kept.sort();
-    let too_many = kept.len().saturating_sub(KEPT);
-    kept[..too_many]
-        .iter()
-        .for_each(|name| drop(fs::remove_file(dir.join(name))));
-    Ok(())
-}
-
-pub(super) struct Text<'a>(&'a [u8]);
-
-impl Bytes for Text<'_> {
-    fn write_to(&self, out: &mut dyn io::Write) -> io::Result<()> {
-        out.write_all(self.0)
-    }
+    let stem = dir.join(".roam-chat-index");
+    files::keep_of_the_day(&place.user, &stem, old.bytes(), KEPT, now)
 }

@@ -41,7 +41,7 @@ use self::branches::*;
 use self::index::*;
 use self::shown::*;
 use super::{
-    About, Bytes, Change, Checkout, ConflictCopy, Content, DocWrite, Facts, Found, FoundDoc, Joins,
+    About, Change, Checkout, ConflictCopy, Content, DocWrite, Facts, Found, FoundDoc, Joins,
     Launch, Level, Listing, Machine, Reading, Resumable, Root, Stamp, Tool, Touched, Twin, Which,
     WriteError, Written,
 };

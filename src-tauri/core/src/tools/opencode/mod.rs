@@ -28,7 +28,7 @@ mod messages;
 mod program;
 mod writing;
 
-use self::messages::{Message, Row, Session, fields_of, object};
+use self::messages::{Message, Row, Session};
 use self::program::Run;
 use self::writing::*;
 use super::{
@@ -38,6 +38,7 @@ use super::{
 };
 use crate::adapter::Moved;
 use crate::formats::jsonl::title_of;
+use crate::formats::ordered::{fields_of, object};
 use crate::formats::{fields, files};
 use crate::merge::snapshots::Judged;
 use crate::merge::transcript::{self, ParsedMessage, Piece, target_in};

@@ -1,0 +1,520 @@
+//! Cursor: the conversations of the editor's chat and agents.
+//!
+//! The store is `globalStorage/state.vscdb` (SQLite) below the user directory (`~/.config/Cursor/User`,
+//! `~/Library/Application Support/Cursor/User`, `%APPDATA%\Cursor\User`). A conversation is the row
+//! `composerData:<id>` with a row `bubbleId:<id>:<bubble>` for each message, and blobs
+//! (`agentKv:blob:<SHA-256>`) from which the agent continues. `index.rs` has the lists that show it.
+//!
+//! - A conversation syncs as three documents: the messages with what Cursor keeps of the
+//!   conversation, and the blobs of its prompts and of its turns. Only fields that are named in
+//!   `document.rs` leave the store.
+//! - **The database is written only while Cursor does not run**: Cursor has the lists in memory and
+//!   writes them at its end. One short transaction; the lists are kept beside it before (`.roam-cursor-lists-<day>.json`,
+//!   five days).
+//! - The workspace must exist: its id is a hash over the directory's inode or time of birth. Until
+//!   the directory was opened once in Cursor, the conversation waits.
+//! - Not carried: checkpoints and diffs of edits (they would write another device's files), drafts,
+//!   prompts that wait, the transcripts of sub-agents, cloud agents, and whether a conversation is
+//!   archived. Paths inside the agent's blobs remain those of the author's device, because a blob's
+//!   name is its hash.
+//! - A diverged conversation becomes a second one: the agent's state names its parts by hash and
+//!   cannot be united.
+//!
+//! Table definitions, keys and fields from public descriptions of Cursor 2.0 to 3.22 (December 2025
+//! to September 2026). No Cursor could be run here.
+
+mod blobs;
+mod document;
+mod index;
+mod shown;
+mod state;
+mod store;
+mod writing;
+
+use self::document::Document;
+use self::index::Workspace;
+use self::store::Store;
+use self::writing::{Target, refused};
+use super::{
+    About, Checkout, Content, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine,
+    Reading, Resumable, Root, Stamp, Steer, Steering, Tool, Touched, Which, WriteError, Written,
+};
+use crate::formats::fields;
+use crate::formats::files;
+use crate::formats::jsonl::{is_uuid, title_of};
+use crate::formats::state_db::{self, StateDbError};
+use crate::formats::vscode::{self, Editor, System, workspace_dirs, workspaces_of};
+use crate::merge::snapshots::Judged;
+use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId, records};
+use rusqlite::OpenFlags;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+const NAME: &str = "Cursor";
+const MAIN: &str = "conversation.json";
+const PROMPTS: &str = "prompts.json";
+const TURNS: &str = "turns.json";
+const BLOB_DOCS: [&str; 2] = [PROMPTS, TURNS];
+
+const EDITOR: Editor = Editor {
+    name: NAME,
+    folder: "Cursor",
+    programs: &["cursor"],
+    command: "cursor",
+};
+
+/// Names that never sync: sign-ins, settings, servers, indexes, caches.
+pub const DENIED: [&str; 12] = [
+    "Cookies",
+    "ai-tracking",
+    "cli-config.json",
+    "conversation-search.db",
+    "hooks.json",
+    "machineid",
+    "mcp.json",
+    "permissions.json",
+    "state.vscdb",
+    "state.vscdb-wal",
+    "state.vscdb.backup",
+    "storage.json",
+];
+
+/// This device's values count in these fields of the main document.
+const DEVICE_FIELDS: [&str; 7] = [
+    "/composer/agentBackend",
+    "/composer/approvalMode",
+    "/composer/forceMode",
+    "/composer/isAgentic",
+    "/composer/isRunEverything",
+    "/composer/modelConfig",
+    "/composer/unifiedMode",
+];
+
+const STEERING: Steering = Steering {
+    sets: |doc, content| match doc.as_str() {
+        MAIN => DEVICE_FIELDS
+            .iter()
+            .filter_map(|field| set(content, field))
+            .collect(),
+        _ => Vec::new(),
+    },
+    usual: |steer| match steer.name.as_str() {
+        "unifiedMode" => ["\"agent\"", "\"chat\"", "\"plan\""].contains(&steer.value.as_str()),
+        "forceMode" => ["\"edit\"", "\"chat\""].contains(&steer.value.as_str()),
+        "isAgentic" | "agentBackend" => true,
+        _ => false,
+    },
+    neutral: |_, _, _| Vec::new(),
+    concerns: |_| false,
+    restores: None,
+    words: "the mode, the model and the approvals of a conversation: Cursor uses this device's. Rules, commands, servers and \
+            prompts that wait are not carried at all. What Cursor may do without a question is in its own settings, which do not \
+            sync",
+};
+
+fn set(content: &[u8], field: &str) -> Option<Steer> {
+    let value = fields::get(content, field).filter(|value| *value != "null")?;
+    Some(Steer {
+        name: field.rsplit('/').next()?.into(),
+        value: value.chars().take(120).collect(),
+    })
+}
+
+#[derive(Debug, Default)]
+pub struct Cursor {
+    /// The last listing of each database, by the stamps of the file and its log.
+    last: Mutex<BTreeMap<PathBuf, (Version, Arc<Listed>)>>,
+    /// The conversations in the lists of Cursor 2, by workspace.
+    old_lists: Mutex<BTreeMap<PathBuf, (Version, Vec<String>)>>,
+}
+
+type Version = [Option<Stamp>; 2];
+type Listed = (Vec<store::Listed>, usize);
+
+impl Tool for Cursor {
+    fn about(&self) -> About {
+        About {
+            tool: ToolId::new("cursor"),
+            name: NAME.into(),
+            level: Level::Resume,
+            reason: "Conversations from other devices are written when Cursor has quit, and need a directory that was opened in \
+                     Cursor here once. Cursor opens no conversation by its id: the command opens the directory, and the \
+                     conversation is in the list under its title. Not carried: checkpoints, drafts, sub-agents' own transcripts, \
+                     cloud agents. Two devices that continued one conversation get two."
+                .into(),
+            versions: "tables and fields of Cursor 2.0 to 3.22 described in public (2025-12 to 2026-09), never opened in Cursor".into(),
+            denied: &DENIED,
+            is_message: |_| true,
+            said: shown::said,
+            records: Some(shown::bubbles),
+            device_fields: |doc| if doc.as_str() == MAIN { &DEVICE_FIELDS } else { &[] },
+            joins: Joins {
+                judge: Some(|doc: &DocName, first, second| -> Judged {
+                    match doc.as_str() {
+                        MAIN => document::judge(first, second),
+                        _ => blobs::judge(first, second),
+                    }
+                }),
+                ..Joins::default()
+            },
+            steering: STEERING,
+            shared: None,
+        }
+    }
+
+    fn roots(&self, machine: &Machine) -> Vec<Root> {
+        let user = user_dir(machine);
+        let root = |path, store| Root {
+            path,
+            deep: false,
+            store,
+        };
+        vec![
+            root(user.join("globalStorage"), true),
+            root(user.join("workspaceStorage"), false),
+        ]
+    }
+
+    fn touched(&self, machine: &Machine, path: &Path) -> Touched {
+        let below = files::names_below(&user_dir(machine), path);
+        let names: Vec<&str> = below.iter().flatten().map(String::as_str).collect();
+        match names[..] {
+            ["globalStorage"]
+            | ["globalStorage", "state.vscdb" | "state.vscdb-wal"]
+            | ["workspaceStorage", ..] => Touched::Everything,
+            _ => Touched::Nothing,
+        }
+    }
+
+    fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
+        let mut listing = Listing::default();
+        let path = database(&user_dir(machine));
+        if matches!(which, Which::ConflictCopies) || Stamp::of(&path).is_err() {
+            return listing;
+        }
+        let listed = match self.listed(&path, which, &mut listing.unknown) {
+            Ok(listed) => listed,
+            Err(StateDbError::Absent(_) | StateDbError::Busy(_)) => return listing,
+            Err(error) => {
+                listing.unknown.get_or_insert(error.to_string());
+                return listing;
+            }
+        };
+        let live = opener_of(machine);
+        listing.found = listed
+            .0
+            .iter()
+            .map(|row| found(row, &path, live.clone()))
+            .collect();
+        if 0 < listed.1 {
+            listing.problems.push(Problem::new(
+                "not_carried",
+                format!(
+                    "{} conversations of {NAME} are in a form of before 2025 and are not carried.",
+                    listed.1
+                ),
+                "Open one in Cursor and continue it: Cursor then stores it in today's form.",
+            ));
+        }
+        listing
+    }
+
+    fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
+        let main = found.docs.first().ok_or(io::ErrorKind::NotFound)?;
+        let mut store =
+            Store::open(&main.path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(io::Error::other)?;
+        drop(store.check_shape());
+        let id = found.session.as_str();
+        let read = store.read(id).map_err(io::Error::other)?;
+        let read = read.ok_or_else(|| {
+            let what =
+                format!("the conversation {id} is of a form that is not known, or too large");
+            io::Error::new(io::ErrorKind::InvalidData, what)
+        })?;
+        let cwd = self.directory(machine, &store, id, read.workspace.as_deref());
+        let facts = Facts {
+            cwd: cwd.and_then(|cwd| cwd.to_str().map(str::to_owned)),
+            title: title(&read.document).or_else(|| listed_title(&store, id)),
+            updated: read
+                .document
+                .number("lastUpdatedAt")
+                .or(read.document.number("createdAt"))
+                .map(Millis),
+            ..Facts::default()
+        };
+        let content = |doc: &FoundDoc| match doc.name.as_str() {
+            PROMPTS => read.prompts.clone(),
+            TURNS => read.turns.clone(),
+            _ => read.document.render(),
+        };
+        Ok(Reading {
+            facts,
+            docs: found
+                .docs
+                .iter()
+                .map(|doc| Content::Bytes(content(doc).into()))
+                .collect(),
+            secret: Vec::new(),
+            problems: Vec::new(),
+        })
+    }
+
+    fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
+        if !is_uuid(checkout.session.as_str()) {
+            return Err(refused(format!(
+                "\"{}\" is not an id of {NAME}",
+                checkout.session
+            )));
+        }
+        let still_free = || opener_of(machine).map_or(Ok(()), |open| Err(WriteError::Live(open)));
+        still_free()?;
+        let user = user_dir(machine);
+        let workspaces = workspaces_of(&user, checkout.cwd);
+        let is_empty_window = checkout.cwd == machine.home && workspaces.is_empty();
+        let (id, workspace_db) = match workspaces.first() {
+            Some(workspace) => (
+                workspace
+                    .dir
+                    .file_name()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned(),
+                workspace.state_db(),
+            ),
+            None if is_empty_window => ("empty-window".to_owned(), database(&user)),
+            None => {
+                let cwd = checkout.cwd.display();
+                return Err(refused(format!(
+                    "{cwd} was never opened in {NAME} here; open it there once, and quit {NAME} again"
+                )));
+            }
+        };
+        let target = Target {
+            user: &user,
+            workspace: Workspace {
+                id: &id,
+                cwd: checkout.cwd,
+            },
+            workspace_db: &workspace_db,
+        };
+        writing::write(checkout, &target, &still_free)
+    }
+
+    fn resume(&self, _machine: &Machine, session: &Resumable<'_>) -> Launch {
+        let ending = if cfg!(windows) { ".cmd" } else { "" };
+        Launch {
+            argv: vec![
+                format!("{}{ending}", EDITOR.command),
+                session.cwd.to_string_lossy().into_owned(),
+            ],
+            cwd: session.cwd.to_path_buf(),
+            env: BTreeMap::new(),
+            // With them, the command would talk to the window in whose terminal it runs.
+            unset: vec!["ELECTRON_RUN_AS_NODE".into(), "VSCODE_IPC_HOOK_CLI".into()],
+            before: Vec::new(),
+        }
+    }
+
+    fn is_main(&self, doc: &DocName) -> bool {
+        doc.as_str() == MAIN
+    }
+}
+
+fn user_dir(machine: &Machine) -> PathBuf {
+    EDITOR.user_dir(System::HERE, machine)
+}
+
+fn database(user: &Path) -> PathBuf {
+    user.join("globalStorage").join("state.vscdb")
+}
+
+fn version(file: &Path) -> Version {
+    let log = file.with_file_name("state.vscdb-wal");
+    [Stamp::of(file).ok(), Stamp::of(&log).ok()]
+}
+
+fn found(row: &store::Listed, path: &Path, live: Option<String>) -> Found {
+    let doc = |name: &str| FoundDoc {
+        name: DocName::new(name),
+        kind: DocKind::Snapshot,
+        at: format!("conversations/{}/{name}", row.id),
+        path: path.to_path_buf(),
+        stamp: row.stamp,
+    };
+    Found {
+        session: SessionId::new(row.id.as_str()),
+        docs: [MAIN, PROMPTS, TURNS].map(doc).to_vec(),
+        live,
+    }
+}
+
+fn opener_of(machine: &Machine) -> Option<String> {
+    let running = machine.apps.running();
+    let process = running.iter().find(|running| EDITOR.is(running))?;
+    Some(format!(
+        "{NAME} is running (process {}) and holds its list; it waits until {NAME} has quit",
+        process.pid
+    ))
+}
+
+/// The name, or the beginning of the first prompt.
+fn title(document: &Document) -> Option<String> {
+    let name = document.text("name").and_then(|name| title_of(&name));
+    name.or_else(|| {
+        let bubbles = document
+            .bubbles
+            .iter()
+            .map(|bubble| records::value(bubble.text.as_bytes()));
+        bubbles
+            .into_iter()
+            .find_map(|bubble| title_of(shown::prompt(&bubble)?))
+    })
+}
+
+fn listed_title(store: &Store, id: &str) -> Option<String> {
+    let head = index::head_of(store, id).ok().flatten()?;
+    title_of(head.get("name")?.as_str()?)
+}
+
+impl Cursor {
+    fn listed(
+        &self,
+        path: &Path,
+        which: Which<'_>,
+        unknown: &mut Option<String>,
+    ) -> Result<Arc<Listed>, StateDbError> {
+        let is_all = matches!(which, Which::All);
+        let version = version(path);
+        let known = self
+            .last
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(path)
+            .cloned();
+        if let Some((_, listed)) = known.filter(|(then, _)| is_all && *then == version) {
+            return Ok(listed);
+        }
+        let mut store = Store::open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let shape = store.check_shape();
+        if let Err(error @ StateDbError::Unknown { .. }) = &shape {
+            // What can be read is shown.
+            *unknown = Some(error.to_string());
+        } else {
+            shape?;
+        }
+        let listed = store.list(which).map_err(|error| store.sql(error))?;
+        let listed = Arc::new(listed);
+        if is_all && unknown.is_none() {
+            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            // A database that was written meanwhile has no version.
+            match version == self::version(path) {
+                true => drop(last.insert(path.to_path_buf(), (version, listed.clone()))),
+                false => drop(last.remove(path)),
+            }
+        }
+        Ok(listed)
+    }
+
+    /// The directory of a conversation: of its workspace as its own row, the lists, or the workspaces'
+    /// own lists (Cursor 2) name it. A window without a folder counts as the home directory.
+    fn directory(
+        &self,
+        machine: &Machine,
+        store: &Store,
+        id: &str,
+        workspace: Option<&str>,
+    ) -> Option<PathBuf> {
+        let own: Option<Value> = workspace.and_then(|text| serde_json::from_str(text).ok());
+        let listed = || {
+            index::head_of(store, id)
+                .ok()
+                .flatten()?
+                .get("workspaceIdentifier")
+                .cloned()
+        };
+        let identifier = own.filter(|own| !own.is_null()).or_else(listed);
+        match identifier.and_then(|identifier| directory_of(machine, &identifier)) {
+            Some(dir) => Some(dir),
+            None => self.in_old_lists(machine, id),
+        }
+    }
+
+    fn in_old_lists(&self, machine: &Machine, id: &str) -> Option<PathBuf> {
+        let mut lists = self
+            .old_lists
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for dir in workspace_dirs(&user_dir(machine)) {
+            let path = dir.join("state.vscdb");
+            let now = version(&path);
+            if lists.get(&dir).is_none_or(|(then, _)| *then != now) {
+                lists.insert(dir.clone(), (now, old_list(&path)));
+            }
+            if lists
+                .get(&dir)
+                .is_some_and(|(_, ids)| ids.iter().any(|listed| listed == id))
+            {
+                return vscode::Workspace::at(&dir)?
+                    .opens
+                    .directory()
+                    .map(Path::to_path_buf);
+            }
+        }
+        None
+    }
+}
+
+fn directory_of(machine: &Machine, identifier: &Value) -> Option<PathBuf> {
+    let text = |pointer: &str| identifier.pointer(pointer).and_then(Value::as_str);
+    let path = |uri: &str| vscode::path_of(uri, System::HERE).map(PathBuf::from);
+    let folder = text("/uri/external").and_then(path).or_else(|| {
+        let is_file = text("/uri/scheme").is_none_or(|scheme| scheme == "file");
+        text("/uri/fsPath")
+            .filter(|_| is_file)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    });
+    let several = || {
+        text("/configPath/external")
+            .and_then(path)?
+            .parent()
+            .map(Path::to_path_buf)
+    };
+    if let Some(dir) = folder.or_else(several) {
+        return Some(dir);
+    }
+    match text("/id")? {
+        "empty-window" => Some(machine.home.clone()),
+        id if identifier.get("uri").is_none()
+            && id.len() == 13
+            && id.bytes().all(|byte| byte.is_ascii_digit()) =>
+        {
+            Some(machine.home.clone())
+        }
+        id if id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            let dir = user_dir(machine).join("workspaceStorage").join(id);
+            vscode::Workspace::at(&dir)?
+                .opens
+                .directory()
+                .map(Path::to_path_buf)
+        }
+        _ => None,
+    }
+}
+
+/// The conversations in the list of a workspace of Cursor 2.
+fn old_list(path: &Path) -> Vec<String> {
+    let list = state_db::get(path, index::OLD_LIST).ok().flatten();
+    let list: Option<Value> = list.and_then(|list| serde_json::from_slice(list.bytes()).ok());
+    let entries = list
+        .as_ref()
+        .and_then(|list| list.get("allComposers")?.as_array());
+    let id = |entry: &Value| entry.get("composerId")?.as_str().map(str::to_owned);
+    entries.into_iter().flatten().filter_map(id).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,329 @@
+//! Cursor's database, `globalStorage/state.vscdb`, as far as conversations are in it. Rows are read
+//! by key or by a range of keys, since the file may have tens of gigabytes.
+
+use super::blobs;
+use super::document::{Bubble, Document, STATE};
+use super::state::{BlobId, closure, hex};
+use crate::adapter::{Stamp, Which};
+use crate::formats::ordered::fields_of;
+use crate::formats::state_db::{self, StateDbError};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// As Cursor creates the table (August 2026).
+const ROWS: &str = "createtablecursordiskkv(keytextuniqueonconflictreplace,valueblob)";
+
+/// The columns of `composerHeaders` in the known versions (3.12 to 3.22), in any order.
+const HEADERS: [&str; 9] = [
+    "checkpointAt",
+    "composerId",
+    "createdAt",
+    "isArchived",
+    "isSubagent",
+    "lastUpdatedAt",
+    "recency",
+    "value",
+    "workspaceId",
+];
+const LATER_HEADERS: [&str; 1] = ["subagentTypeName"];
+
+/// The most bytes of one conversation.
+const LARGEST: usize = 512 << 20;
+
+/// Cursor's database, opened.
+pub(super) struct Store {
+    pub(super) connection: Connection,
+    pub(super) path: PathBuf,
+    pub(super) has_headers: bool,
+}
+
+/// A conversation in a listing.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Listed {
+    pub(super) id: String,
+    pub(super) stamp: Stamp,
+}
+
+/// A conversation as read.
+pub(super) struct Conversation {
+    pub(super) document: Document,
+    pub(super) prompts: Vec<u8>,
+    pub(super) turns: Vec<u8>,
+    /// `workspaceIdentifier`, if the conversation's own row has it.
+    pub(super) workspace: Option<String>,
+}
+
+pub(super) fn key(space: &str, id: &str) -> String {
+    format!("{space}:{id}")
+}
+
+/// The range of the keys that begin with `space:id:`.
+pub(super) fn below(space: &str, id: &str) -> [String; 2] {
+    [format!("{space}:{id}:"), format!("{space}:{id};")]
+}
+
+impl Store {
+    pub(super) fn open(path: &Path, access: OpenFlags) -> Result<Self, StateDbError> {
+        let connection = state_db::open(path, access)?;
+        Ok(Self {
+            connection,
+            path: path.to_path_buf(),
+            has_headers: false,
+        })
+    }
+
+    pub(super) fn sql(&self, error: rusqlite::Error) -> StateDbError {
+        state_db::told(&self.path, error)
+    }
+
+    /// An error if the tables are not those that this adapter knows.
+    pub(super) fn check_shape(&mut self) -> Result<(), StateDbError> {
+        state_db::check_shape(&self.connection, &self.path)?;
+        let known = self.shape().map_err(|error| self.sql(error))?;
+        self.has_headers = known.map_err(|what| StateDbError::Unknown {
+            path: self.path.clone(),
+            what,
+        })?;
+        Ok(())
+    }
+
+    /// Whether there is a table of headers, or what is not known about the tables.
+    fn shape(&self) -> rusqlite::Result<Result<bool, String>> {
+        let of = |kind: &str, name: &str| {
+            let made = "select sql from sqlite_master where type = ?1 and tbl_name = ?2 collate nocase and sql is not null";
+            let made = self
+                .connection
+                .query_row(made, [kind, name], |row| row.get::<_, String>(0));
+            made.optional()
+        };
+        match of("table", "cursorDiskKV")? {
+            None => return Ok(Err("it has no table cursorDiskKV".into())),
+            Some(made) if state_db::plain(&made) != ROWS => {
+                return Ok(Err(format!("cursorDiskKV is made as \"{made}\"")));
+            }
+            Some(_) => {}
+        }
+        for table in ["cursorDiskKV", "composerHeaders"] {
+            if of("trigger", table)?.is_some() {
+                return Ok(Err(format!("{table} has a trigger")));
+            }
+        }
+        if of("table", "composerHeaders")?.is_none() {
+            return Ok(Ok(false));
+        }
+        let mut names = self
+            .connection
+            .prepare("select name from pragma_table_info('composerHeaders')")?;
+        let names: BTreeSet<String> = names
+            .query_map([], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        let known = |name: &&String| {
+            HEADERS.contains(&name.as_str()) || LATER_HEADERS.contains(&name.as_str())
+        };
+        Ok(match names.iter().find(|name| !known(name)) {
+            Some(name) => Err(format!("composerHeaders has a column {name}")),
+            None if HEADERS.iter().any(|name| !names.contains(*name)) => {
+                Err("composerHeaders lacks a column".into())
+            }
+            None => Ok(true),
+        })
+    }
+
+    /// The conversations with at least one bubble, and how many are of before 2025, whose messages
+    /// are within `composerData`.
+    pub(super) fn list(&self, which: Which<'_>) -> rusqlite::Result<(Vec<Listed>, usize)> {
+        let _one_state = self.connection.unchecked_transaction()?;
+        self.list_within(which)
+    }
+
+    /// As [`Store::list`], within a transaction.
+    pub(super) fn list_within(&self, which: Which<'_>) -> rusqlite::Result<(Vec<Listed>, usize)> {
+        let [from, to] = match which {
+            Which::One(session) => [
+                key("composerData", session.as_str()),
+                format!("composerData:{session}\0"),
+            ],
+            _ => ["composerData:".to_owned(), "composerData;".to_owned()],
+        };
+        let sql = "select key, rowid, octet_length(value) from cursorDiskKV where key >= ?1 and key < ?2 and value is not null";
+        let mut rows = self.connection.prepare_cached(sql)?;
+        let mut rows = rows.query([from, to])?;
+        let (mut listed, mut old) = (Vec::new(), 0);
+        while let Some(row) = rows.next()? {
+            let (key, at, length): (String, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let id = key.split_once(':').map_or("", |(_, id)| id);
+            if !crate::formats::jsonl::is_uuid(id) {
+                continue;
+            }
+            match self.stamp(id, at, length)? {
+                Some(stamp) => listed.push(Listed {
+                    id: id.to_owned(),
+                    stamp,
+                }),
+                None => old += usize::from(self.is_of_before(&key)?),
+            }
+        }
+        Ok((listed, old))
+    }
+
+    /// Changes with every write to the conversation, since a row that is written again gets a new
+    /// number, unless it was the last one; then its length or the list's times tell. `None` without
+    /// bubbles.
+    fn stamp(&self, id: &str, at: i64, length: i64) -> rusqlite::Result<Option<Stamp>> {
+        let sql = "select count(*), max(rowid) from cursorDiskKV where key >= ?1 and key < ?2";
+        let mut bubbles = self.connection.prepare_cached(sql)?;
+        let (count, last): (i64, Option<i64>) =
+            bubbles.query_row(below("bubbleId", id), |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let Some(last) = last else { return Ok(None) };
+        let mut row = self
+            .connection
+            .prepare_cached("select octet_length(value) from cursorDiskKV where rowid = ?1")?;
+        let last_length: Option<i64> = row.query_row([last], |row| row.get(0))?;
+        let times = match self.has_headers {
+            true => self.times(id)?,
+            false => None,
+        };
+        let words = format!("{at} {length} {count} {last} {last_length:?} {times:?}");
+        let hash = blake3::hash(words.as_bytes());
+        let first: [u8; 8] = std::array::from_fn(|at| hash.as_bytes()[at]);
+        Ok(Some(Stamp {
+            len: u64::try_from(length + 512 * count).unwrap_or(0),
+            mtime_ns: times
+                .and_then(|times| times.0)
+                .unwrap_or(0)
+                .saturating_mul(1_000_000),
+            ctime_ns: i64::from_le_bytes(first),
+            inode: 0,
+        }))
+    }
+
+    fn times(&self, id: &str) -> rusqlite::Result<Option<(Option<i64>, Option<i64>)>> {
+        let sql = "select cast(lastUpdatedAt as integer), cast(checkpointAt as integer) from composerHeaders where composerId = ?1";
+        let mut query = self.connection.prepare_cached(sql)?;
+        query
+            .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()
+    }
+
+    fn is_of_before(&self, key: &str) -> rusqlite::Result<bool> {
+        let sql = "select json_array_length(iif(json_valid(cast(value as text)), cast(value as text), '{}'), '$.conversation') \
+                   from cursorDiskKV where key = ?1";
+        let count: Option<i64> = self
+            .connection
+            .prepare_cached(sql)?
+            .query_row([key], |row| row.get(0))?;
+        Ok(0 < count.unwrap_or(0))
+    }
+
+    /// The value under a key, of either storage class.
+    pub(super) fn bytes(&self, key: &str) -> rusqlite::Result<Option<Vec<u8>>> {
+        let mut query = self
+            .connection
+            .prepare_cached("select value from cursorDiskKV where key = ?1")?;
+        let value = query.query_row([key], |row| {
+            Ok(match row.get_ref(0)? {
+                ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(bytes.to_vec()),
+                _ => None,
+            })
+        });
+        Ok(value.optional()?.flatten())
+    }
+
+    fn text(&self, key: &str) -> rusqlite::Result<Option<String>> {
+        Ok(self
+            .bytes(key)?
+            .and_then(|bytes| String::from_utf8(bytes).ok()))
+    }
+
+    /// A conversation; `None` if it is not there, or not of the known form.
+    pub(super) fn read(&self, id: &str) -> Result<Option<Conversation>, StateDbError> {
+        let read = || -> rusqlite::Result<Option<Conversation>> {
+            let _one_state = self.connection.unchecked_transaction()?;
+            let Some(stored) = self.text(&key("composerData", id))? else {
+                return Ok(None);
+            };
+            let Some(composer) = fields_of(&stored) else {
+                return Ok(None);
+            };
+            let mut size = stored.len();
+            let mut bubbles = Vec::new();
+            for bubble in heads(&composer) {
+                let Some(text) = self.text(&format!("bubbleId:{id}:{bubble}"))? else {
+                    continue;
+                };
+                size += text.len();
+                bubbles.extend(Bubble::of(&text).filter(|found| found.id == bubble));
+                if LARGEST < size {
+                    return Ok(None);
+                }
+            }
+            let mut document = Document::of(&composer, bubbles);
+            let blobs = self.blobs(&document, size)?;
+            if blobs.is_none() {
+                // Cursor cannot continue from a state that lacks a part of itself.
+                document
+                    .composer
+                    .insert(STATE.to_owned(), "\"~\"".to_owned());
+            }
+            let [prompts, turns] = blobs.unwrap_or_default();
+            Ok(Some(Conversation {
+                document,
+                prompts: blobs::render(&prompts),
+                turns: blobs::render(&turns),
+                workspace: composer
+                    .get("workspaceIdentifier")
+                    .map(|raw| raw.get().to_owned()),
+            }))
+        };
+        read().map_err(|error| self.sql(error))
+    }
+
+    /// The blobs of the document's state; `None` if one is missing, or if they are too large.
+    fn blobs(&self, document: &Document, mut size: usize) -> rusqlite::Result<Option<Blobs>> {
+        let state = document.state().unwrap_or_default();
+        let mut read: BTreeMap<BlobId, Vec<u8>> = BTreeMap::new();
+        let (named, missing) = closure::<rusqlite::Error>(&state, |id| {
+            let bytes = self.bytes(&key("agentKv:blob", &hex(id)))?;
+            let is_whole = |bytes: &Vec<u8>| BlobId::from(Sha256::digest(bytes)) == *id;
+            let bytes = bytes.filter(|bytes| size + bytes.len() <= LARGEST && is_whole(bytes));
+            if let Some(bytes) = &bytes {
+                size += bytes.len();
+                read.insert(*id, bytes.clone());
+            }
+            Ok(bytes)
+        })?;
+        let mut taken = |ids: Vec<BlobId>| -> Vec<(BlobId, Vec<u8>)> {
+            ids.into_iter()
+                .filter_map(|id| Some((id, read.remove(&id)?)))
+                .collect()
+        };
+        Ok((missing == 0).then(|| [taken(named.prompts), taken(named.turns)]))
+    }
+}
+
+/// The blobs of prompts, and those of turns.
+type Blobs = [Vec<(BlobId, Vec<u8>)>; 2];
+
+#[derive(Deserialize)]
+struct Head {
+    #[serde(rename = "bubbleId")]
+    id: String,
+}
+
+/// The ids of the bubbles in their order, each once.
+fn heads(composer: &BTreeMap<String, &RawValue>) -> Vec<String> {
+    let list = composer.get("fullConversationHeadersOnly");
+    let list: Vec<Head> = list
+        .and_then(|list| serde_json::from_str(list.get()).ok())
+        .unwrap_or_default();
+    let mut seen = BTreeSet::new();
+    list.into_iter()
+        .map(|head| head.id)
+        .filter(|id| seen.insert(id.clone()))
+        .collect()
+}

@@ -1,0 +1,441 @@
+//! Writing a conversation into Cursor's database: one short transaction, only while Cursor does not
+//! run. What steers Cursor, and what is this device's own, stays as it is here.
+
+use super::document::{Document, SHARED, STATE};
+use super::index::{self, Entry, Workspace};
+use super::store::{Conversation, Listed, Store, key};
+use super::{BLOB_DOCS, MAIN, NAME, blobs, state};
+use crate::adapter::{Bytes, Change, Checkout, Which, WriteError, Written};
+use crate::formats::files;
+use crate::formats::ordered::fields_of;
+use crate::formats::state_db::{self, StateDbError, Stored};
+use rusqlite::{
+    Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
+};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The number of days for which the earlier lists are kept.
+const KEPT: usize = 5;
+
+pub(super) fn refused(why: impl Into<String>) -> WriteError {
+    WriteError::Refused(why.into())
+}
+
+fn told(error: StateDbError) -> WriteError {
+    match error {
+        StateDbError::Changed { path, .. } => WriteError::Changed(path),
+        error => refused(format!("{error}; nothing was written")),
+    }
+}
+
+/// Where a conversation is written.
+pub(super) struct Target<'a> {
+    pub(super) user: &'a Path,
+    pub(super) workspace: Workspace<'a>,
+    /// The workspace's own database, which has the list of Cursor 2.
+    pub(super) workspace_db: &'a Path,
+}
+
+/// The docs of a session as they shall be; `None` for those that stay.
+#[derive(Default)]
+struct New {
+    document: Option<Document>,
+    blobs: Vec<(state::BlobId, Vec<u8>)>,
+    is_removal: bool,
+}
+
+/// The whole content of a change.
+fn content(change: &Change<'_>) -> Result<Option<Vec<u8>>, WriteError> {
+    let bytes: &dyn Bytes = match change {
+        Change::Create(bytes) | Change::Replace { bytes, .. } => *bytes,
+        Change::Remove { .. } => return Ok(None),
+        Change::Append { .. } => {
+            return Err(refused(format!(
+                "A conversation of {NAME} is written whole"
+            )));
+        }
+    };
+    let mut content = Vec::new();
+    bytes
+        .write_to(&mut content)
+        .map_err(|source| WriteError::Io {
+            path: Default::default(),
+            source,
+        })?;
+    Ok(Some(content))
+}
+
+impl New {
+    fn of(checkout: &Checkout<'_>) -> Result<Self, WriteError> {
+        let mut new = Self::default();
+        for doc in &checkout.docs {
+            let name = doc.name.as_str();
+            match (name, content(&doc.change)?) {
+                (MAIN, Some(content)) => {
+                    let document = Document::parse(&content)
+                        .ok_or_else(|| refused(format!("The document is no conversation of {NAME} in a form that can be written")))?;
+                    if document.text("composerId").as_deref() != Some(checkout.session.as_str()) {
+                        return Err(refused("The document is another conversation"));
+                    }
+                    new.document = Some(document);
+                }
+                (name, Some(content)) if BLOB_DOCS.contains(&name) => {
+                    let blobs = blobs::parse(&content)
+                        .map_err(|why| refused(format!("\"{name}\" cannot be written: {why}")))?;
+                    new.blobs.extend(blobs);
+                }
+                (name, None) if name == MAIN || BLOB_DOCS.contains(&name) => {
+                    new.is_removal |= name == MAIN
+                }
+                _ => {
+                    return Err(refused(format!(
+                        "\"{name}\" is not one of a conversation's documents"
+                    )));
+                }
+            }
+        }
+        Ok(new)
+    }
+}
+
+/// Whether the session is as the plan saw it.
+fn check_unchanged(
+    checkout: &Checkout<'_>,
+    here: Option<&Listed>,
+    path: &Path,
+) -> Result<(), WriteError> {
+    let as_seen = checkout.docs.iter().all(|doc| match &doc.change {
+        Change::Create(_) => here.is_none(),
+        Change::Append { was, .. } | Change::Replace { was, .. } | Change::Remove { was, .. } => {
+            here.is_some_and(|here| here.stamp == *was)
+        }
+    });
+    if as_seen {
+        Ok(())
+    } else {
+        Err(WriteError::Changed(path.to_path_buf()))
+    }
+}
+
+/// Writes a conversation. `still_free` says whether Cursor still does not run.
+pub(super) fn write(
+    checkout: &Checkout<'_>,
+    target: &Target<'_>,
+    still_free: &dyn Fn() -> Result<(), WriteError>,
+) -> Result<Written, WriteError> {
+    still_free()?;
+    let new = New::of(checkout)?;
+    let path = super::database(target.user);
+    let id = checkout.session.as_str();
+    let mut store = Store::open(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(told)?;
+    store.check_shape().map_err(told)?;
+    let sql = |error| told(state_db::told(&path, error));
+    let change = Transaction::new_unchecked(&store.connection, TransactionBehavior::Immediate)
+        .map_err(sql)?;
+    check_unchanged(
+        checkout,
+        listed(&store, checkout).map_err(sql)?.as_ref(),
+        &path,
+    )?;
+    keep_lists(&store, target.user, checkout).map_err(|error| match error {
+        WriteError::Io { .. } | WriteError::Refused(_) => error,
+        other => refused(other.to_string()),
+    })?;
+    match &new.document {
+        _ if new.is_removal => remove(&store, id, checkout).map_err(told)?,
+        document => {
+            put_blobs(&change, &new.blobs).map_err(sql)?;
+            if let Some(document) = document {
+                put(&store, target, checkout, document)?;
+            }
+        }
+    }
+    still_free()?;
+    change.commit().map_err(sql)?;
+    // Later readers then find all of it in the main file. A reader of ours may keep that from
+    // happening, which does no harm.
+    drop(
+        store
+            .connection
+            .query_row("pragma wal_checkpoint(passive)", [], |_| Ok(())),
+    );
+    check_arrived(&store, checkout, &new)?;
+    let stamp = listed(&store, checkout)
+        .map_err(sql)?
+        .map(|listed| listed.stamp)
+        .unwrap_or_default();
+    let docs = checkout
+        .docs
+        .iter()
+        .map(|doc| (doc.name.clone(), path.clone(), stamp));
+    Ok(Written {
+        docs: docs.collect(),
+    })
+}
+
+fn listed(store: &Store, checkout: &Checkout<'_>) -> rusqlite::Result<Option<Listed>> {
+    // A transaction within the one of a write cannot begin.
+    Ok(store.list_within(Which::One(checkout.session))?.0.pop())
+}
+
+/// Keeps the lists as they were before the first change of the day.
+fn keep_lists(store: &Store, user: &Path, checkout: &Checkout<'_>) -> Result<(), WriteError> {
+    let mut lists = serde_json::Map::new();
+    for key in index::LISTS {
+        let value = state_db::value(&store.connection, &store.path, key).map_err(told)?;
+        if let Some(text) = value.and_then(|value| String::from_utf8(value.bytes().to_vec()).ok()) {
+            lists.insert(key.to_owned(), Value::from(text));
+        }
+    }
+    if lists.is_empty() {
+        return Ok(());
+    }
+    let bytes = Value::Object(lists).to_string().into_bytes();
+    let dir = store.path.parent().unwrap_or(user);
+    files::keep_of_the_day(
+        user,
+        &dir.join(".roam-cursor-lists"),
+        &bytes,
+        KEPT,
+        checkout.now,
+    )
+}
+
+fn put_blobs(connection: &Connection, blobs: &[(state::BlobId, Vec<u8>)]) -> rusqlite::Result<()> {
+    let mut add = connection.prepare("insert into cursorDiskKV (key, value) select ?1, ?2 where not exists (select 1 from cursorDiskKV where key = ?1 and value is not null)")?;
+    for (id, bytes) in blobs {
+        add.execute(params![key("agentKv:blob", &state::hex(id)), bytes])?;
+    }
+    Ok(())
+}
+
+/// A row with the storage class of the row that it replaces.
+fn put_row(connection: &Connection, key: &str, text: &str) -> rusqlite::Result<()> {
+    let class = "select typeof(value) from cursorDiskKV where key = ?1";
+    let class: Option<String> = connection
+        .prepare_cached(class)?
+        .query_row([key], |row| row.get(0))
+        .optional()?;
+    let mut put = connection
+        .prepare_cached("insert or replace into cursorDiskKV (key, value) values (?1, ?2)")?;
+    match class.as_deref() {
+        Some("blob") => put.execute(params![key, text.as_bytes()])?,
+        _ => put.execute(params![key, text])?,
+    };
+    Ok(())
+}
+
+fn put(
+    store: &Store,
+    target: &Target<'_>,
+    checkout: &Checkout<'_>,
+    document: &Document,
+) -> Result<(), WriteError> {
+    let id = checkout.session.as_str();
+    let sql = |error| told(store.sql(error));
+    if let Some(state) = document.state() {
+        let blob = |id: &state::BlobId| store.bytes(&key("agentKv:blob", &state::hex(id)));
+        let (_, missing) = state::closure(&state, blob).map_err(sql)?;
+        if 0 < missing {
+            return Err(refused(format!(
+                "{missing} parts of the agent's state have not arrived yet"
+            )));
+        }
+    }
+    for bubble in &document.bubbles {
+        let key = format!("bubbleId:{id}:{}", bubble.id);
+        let here = store
+            .bytes(&key)
+            .map_err(sql)?
+            .and_then(|bytes| String::from_utf8(bytes).ok());
+        let is_here = here
+            .and_then(|here| super::document::Bubble::of(&here))
+            .as_ref()
+            == Some(bubble);
+        if !is_here {
+            put_row(&store.connection, &key, &bubble.text).map_err(sql)?;
+        }
+    }
+    let composer_key = key("composerData", id);
+    let here = store
+        .bytes(&composer_key)
+        .map_err(sql)?
+        .and_then(|bytes| String::from_utf8(bytes).ok());
+    let workspace = target.workspace.identifier();
+    let text = composer(here.as_deref(), document, &workspace).ok_or_else(|| {
+        refused("The conversation here is of a form that is not known; nothing was written")
+    })?;
+    put_row(&store.connection, &composer_key, &text).map_err(sql)?;
+    let entry = Entry {
+        id,
+        document,
+        workspace: target.workspace,
+        now: checkout.now,
+    };
+    match index::has_list(store).map_err(told)? {
+        true => index::put(store, &entry).map_err(told),
+        false => put_in_old_list(target.workspace_db, &entry),
+    }
+}
+
+/// The list of Cursor 2, in the workspace's own database.
+fn put_in_old_list(path: &Path, entry: &Entry<'_>) -> Result<(), WriteError> {
+    let was = state_db::get(path, index::OLD_LIST).map_err(told)?;
+    let mut list = match &was {
+        Some(was) => serde_json::from_slice(was.bytes()).map_err(|error| {
+            refused(format!(
+                "the list of conversations in {} is damaged ({error})",
+                path.display()
+            ))
+        })?,
+        None => json!({ "allComposers": [] }),
+    };
+    let done = index::put_in_list(&mut list, entry);
+    done.ok_or_else(|| {
+        refused(format!(
+            "{} has no list of conversations that is known",
+            path.display()
+        ))
+    })?;
+    let text = list.to_string();
+    let new = was.as_ref().map_or_else(
+        || Stored::Text(text.clone()),
+        |was| was.with_text(text.clone()),
+    );
+    state_db::put(path, index::OLD_LIST, was.as_ref(), Some(&new)).map_err(told)
+}
+
+/// `composerData` with the conversation in it: the present one with what syncs replaced, or a new one
+/// in which this device's settings decide.
+fn composer(here: Option<&str>, document: &Document, workspace: &Value) -> Option<String> {
+    let fresh = fresh(workspace).to_string();
+    let mut fields: BTreeMap<String, Box<RawValue>> =
+        serde_json::from_str(here.unwrap_or(&fresh)).ok()?;
+    let raw = |text: String| RawValue::from_string(text).ok();
+    for name in SHARED {
+        if let Some(value) = document.composer.get(name) {
+            fields.insert(name.to_owned(), raw(value.clone())?);
+        }
+    }
+    let known: Vec<Value> = fields
+        .get("fullConversationHeadersOnly")
+        .and_then(|heads| serde_json::from_str(heads.get()).ok())
+        .unwrap_or_default();
+    let mut known: BTreeMap<&str, &Value> = known
+        .iter()
+        .filter_map(|head| Some((head.get("bubbleId")?.as_str()?, head)))
+        .collect();
+    let heads = document
+        .bubbles
+        .iter()
+        .map(|bubble| match known.remove(bubble.id.as_str()) {
+            Some(head) => head.to_string(),
+            None => bubble.head(),
+        });
+    let heads = format!("[{}]", heads.collect::<Vec<_>>().join(","));
+    fields.insert("fullConversationHeadersOnly".to_owned(), raw(heads)?);
+    let now = fields
+        .get(STATE)
+        .and_then(|state| serde_json::from_str::<String>(state.get()).ok());
+    if now.and_then(|now| state::shared(&now)) != document.state() {
+        fields.insert(
+            STATE.to_owned(),
+            raw(document.composer.get(STATE)?.clone())?,
+        );
+    }
+    let text = serde_json::to_string(&fields).ok()?;
+    fields_of(&text).is_some().then_some(text)
+}
+
+/// What Cursor needs to open a conversation, with nothing chosen (`_v` 10 to 18).
+fn fresh(workspace: &Value) -> Value {
+    const LISTS: [&str; 15] = [
+        "composers",
+        "consoleLogs",
+        "cursorCommands",
+        "cursorRules",
+        "externalLinks",
+        "fileSelections",
+        "folderSelections",
+        "quotes",
+        "selectedCommits",
+        "selectedDocs",
+        "selectedImages",
+        "selectedPullRequests",
+        "selections",
+        "terminalSelections",
+        "uiElementSelections",
+    ];
+    let mut context: serde_json::Map<String, Value> = LISTS
+        .map(|name| (name.to_owned(), json!([])))
+        .into_iter()
+        .collect();
+    let mentions: serde_json::Map<String, Value> = LISTS
+        .map(|name| (name.to_owned(), json!({})))
+        .into_iter()
+        .collect();
+    context.insert("mentions".into(), Value::Object(mentions));
+    json!({
+        "text": "", "richText": "", "hasLoaded": true, "status": "completed", "conversationMap": {}, "context": context,
+        "codeBlockData": {}, "originalFileStates": {}, "newlyCreatedFiles": [], "newlyCreatedFolders": [],
+        "generatingBubbleIds": [], "capabilities": [], "usageData": {}, "unifiedMode": "agent", "forceMode": "edit",
+        "isAgentic": true, "isNAL": true, "isArchived": false, "isDraft": false, "subComposerIds": [], "todos": [],
+        "conversationState": "~", "workspaceIdentifier": workspace,
+    })
+}
+
+/// As Cursor deletes a conversation: its rows go, and `composerData` stays without a value. Blobs may
+/// belong to others too.
+fn remove(store: &Store, id: &str, checkout: &Checkout<'_>) -> Result<(), StateDbError> {
+    const SPACES: [&str; 5] = [
+        "bubbleId",
+        "checkpointId",
+        "codeBlockDiff",
+        "codeBlockPartialInlineDiffFates",
+        "ofsContent",
+    ];
+    let run = || -> rusqlite::Result<()> {
+        for space in SPACES {
+            let [from, to] = super::store::below(space, id);
+            store.connection.execute(
+                "delete from cursorDiskKV where key >= ?1 and key < ?2",
+                [from, to],
+            )?;
+        }
+        store.connection.execute(
+            "delete from cursorDiskKV where key = ?1",
+            [key("agentKv:checkpoint", id)],
+        )?;
+        let gone = "update cursorDiskKV set value = null where key = ?1";
+        store
+            .connection
+            .execute(gone, [key("composerData", id)])
+            .map(drop)
+    };
+    run().map_err(|error| store.sql(error))?;
+    index::remove(store, id, checkout.now)
+}
+
+/// Reads the conversation again and compares what syncs.
+fn check_arrived(store: &Store, checkout: &Checkout<'_>, new: &New) -> Result<(), WriteError> {
+    let Some(wanted) = new.document.as_ref().filter(|_| !new.is_removal) else {
+        return Ok(());
+    };
+    let found = store.read(checkout.session.as_str()).map_err(told)?;
+    let same = |found: &Conversation| {
+        let shared = |document: &Document| SHARED.map(|name| document.composer.get(name).cloned());
+        found.document.bubbles == wanted.bubbles
+            && shared(&found.document) == shared(wanted)
+            && found.document.composer.get(STATE) == wanted.composer.get(STATE)
+    };
+    match found.as_ref().is_some_and(same) {
+        true => Ok(()),
+        false => Err(refused(format!(
+            "{} did not take the conversation as it is",
+            store.path.display()
+        ))),
+    }
+}
