@@ -30,8 +30,8 @@ pub(super) const LISTS: [&str; 3] = [HEADERS, PROJECTS, MEMBERS];
 pub(super) struct Entry<'a> {
     pub(super) id: &'a str,
     pub(super) document: &'a Document,
-    /// The workspace in which it is listed.
-    pub(super) workspace: Workspace<'a>,
+    /// The workspace in which it is listed, if it is not listed yet.
+    pub(super) workspace: Option<Workspace<'a>>,
     pub(super) now: Millis,
 }
 
@@ -87,7 +87,7 @@ impl Entry<'_> {
             "totalLinesAdded": 0, "totalLinesRemoved": 0, "filesChangedCount": 0, "hasBlockingPendingActions": false,
             "hasPendingPlan": false, "isArchived": false, "isDraft": false, "isWorktree": false, "isSpec": false,
             "isProject": false, "worktreeStartedReadOnly": false, "isBestOfNSubcomposer": false, "numSubComposers": 0,
-            "referencedPlans": [], "trackedGitRepos": [], "workspaceIdentifier": self.workspace.identifier(),
+            "referencedPlans": [], "trackedGitRepos": [], "workspaceIdentifier": self.workspace.map(|workspace| workspace.identifier()),
         });
         match head {
             Value::Object(head) => head,
@@ -196,7 +196,13 @@ fn put_in_table(store: &Store, entry: &Entry<'_>) -> rusqlite::Result<()> {
     {
         let add = "insert into composerHeaders (composerId, workspaceId, createdAt, lastUpdatedAt, isArchived, isSubagent, \
                    recency, checkpointAt, value) values (?1, ?2, ?3, ?4, 0, 0, ?4, ?4, ?5)";
-        let row = params![entry.id, entry.workspace.id, created, updated, text];
+        let row = params![
+            entry.id,
+            entry.workspace.map(|workspace| workspace.id),
+            created,
+            updated,
+            text
+        ];
         store.connection.execute(add, row)?;
     }
     Ok(())
@@ -215,10 +221,11 @@ fn put_in_sidebar(store: &Store, entry: &Entry<'_>) -> Result<(), StateDbError> 
     let names = members
         .as_object_mut()
         .ok_or_else(|| damaged(store, MEMBERS, "it is no object"))?;
-    if names.contains_key(entry.id) {
+    let is_there = names.contains_key(entry.id);
+    let Some(workspace) = entry.workspace.filter(|_| !is_there) else {
         return Ok(());
-    }
-    let (cwd, id) = (entry.workspace.cwd.to_string_lossy(), entry.workspace.id);
+    };
+    let (cwd, id) = (workspace.cwd.to_string_lossy(), workspace.id);
     let is_its = |project: &&Value| {
         let text = |pointer| project.pointer(pointer).and_then(Value::as_str);
         text("/workspace/id") == Some(id) || text("/workspace/uri/fsPath") == Some(&*cwd)
@@ -229,15 +236,14 @@ fn put_in_sidebar(store: &Store, entry: &Entry<'_>) -> Result<(), StateDbError> 
         .and_then(|project| project.get("id")?.as_str().map(str::to_owned));
     let project = known.unwrap_or_else(|| {
         let project = uuid_of(id);
-        let name = entry
-            .workspace
+        let name = workspace
             .cwd
             .file_name()
             .unwrap_or_default()
             .to_string_lossy();
         let now = entry.now.0;
         list.push(json!({
-            "id": project, "name": name, "workspace": entry.workspace.identifier(),
+            "id": project, "name": name, "workspace": workspace.identifier(),
             "createdAt": now, "lastUpdatedAt": now, "isArchived": false,
         }));
         project

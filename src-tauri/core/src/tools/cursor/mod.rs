@@ -57,6 +57,8 @@ const NAME: &str = "Cursor";
 const MAIN: &str = "conversation.json";
 const PROMPTS: &str = "prompts.json";
 const TURNS: &str = "turns.json";
+/// The workspace of a window without a folder.
+const EMPTY_WINDOW: &str = "empty-window";
 const BLOB_DOCS: [&str; 2] = [PROMPTS, TURNS];
 
 const EDITOR: Editor = Editor {
@@ -67,7 +69,7 @@ const EDITOR: Editor = Editor {
 };
 
 /// Names that never sync: sign-ins, settings, servers, indexes, caches.
-pub const DENIED: [&str; 12] = [
+pub const DENIED: [&str; 10] = [
     "Cookies",
     "ai-tracking",
     "cli-config.json",
@@ -76,13 +78,12 @@ pub const DENIED: [&str; 12] = [
     "machineid",
     "mcp.json",
     "permissions.json",
-    "state.vscdb",
-    "state.vscdb-wal",
     "state.vscdb.backup",
     "storage.json",
 ];
 
-/// This device's values count in these fields of the main document.
+/// This device's values count in these fields of the main document. A new conversation begins with
+/// [`NEUTRAL`].
 const DEVICE_FIELDS: [&str; 7] = [
     "/composer/agentBackend",
     "/composer/approvalMode",
@@ -93,12 +94,25 @@ const DEVICE_FIELDS: [&str; 7] = [
     "/composer/unifiedMode",
 ];
 
+/// What a new conversation has in these fields: what Cursor begins with.
+const NEUTRAL: [&str; 7] = [
+    "null",
+    "null",
+    "\"edit\"",
+    "true",
+    "null",
+    "null",
+    "\"agent\"",
+];
+
 const STEERING: Steering = Steering {
     sets: |doc, content| match doc.as_str() {
-        MAIN => DEVICE_FIELDS
-            .iter()
-            .filter_map(|field| set(content, field))
-            .collect(),
+        MAIN => {
+            let fields = DEVICE_FIELDS.iter().zip(NEUTRAL);
+            fields
+                .filter_map(|(field, neutral)| set(content, field, neutral))
+                .collect()
+        }
         _ => Vec::new(),
     },
     usual: |steer| match steer.name.as_str() {
@@ -115,8 +129,9 @@ const STEERING: Steering = Steering {
             sync",
 };
 
-fn set(content: &[u8], field: &str) -> Option<Steer> {
-    let value = fields::get(content, field).filter(|value| *value != "null")?;
+fn set(content: &[u8], field: &str, neutral: &str) -> Option<Steer> {
+    let value = fields::get(content, field);
+    let value = value.filter(|value| *value != "null" && *value != neutral)?;
     Some(Steer {
         name: field.rsplit('/').next()?.into(),
         value: value.chars().take(120).collect(),
@@ -273,32 +288,19 @@ impl Tool for Cursor {
         still_free()?;
         let user = user_dir(machine);
         let workspaces = workspaces_of(&user, checkout.cwd);
-        let is_empty_window = checkout.cwd == machine.home && workspaces.is_empty();
-        let (id, workspace_db) = match workspaces.first() {
-            Some(workspace) => (
-                workspace
-                    .dir
-                    .file_name()
-                    .unwrap_or_default()
-                    .to_string_lossy()
-                    .into_owned(),
-                workspace.state_db(),
-            ),
-            None if is_empty_window => ("empty-window".to_owned(), database(&user)),
-            None => {
-                let cwd = checkout.cwd.display();
-                return Err(refused(format!(
-                    "{cwd} was never opened in {NAME} here; open it there once, and quit {NAME} again"
-                )));
-            }
-        };
+        let opened = workspaces.first().map(|workspace| {
+            let id = workspace.dir.file_name().unwrap_or_default();
+            (id.to_string_lossy().into_owned(), workspace.state_db())
+        });
+        let is_home = checkout.cwd == machine.home;
+        let opened = opened.or_else(|| is_home.then(|| (EMPTY_WINDOW.to_owned(), database(&user))));
         let target = Target {
             user: &user,
-            workspace: Workspace {
-                id: &id,
+            workspace: opened.as_ref().map(|(id, _)| Workspace {
+                id,
                 cwd: checkout.cwd,
-            },
-            workspace_db: &workspace_db,
+            }),
+            workspace_db: opened.as_ref().map(|(_, path)| path.as_path()),
         };
         writing::write(checkout, &target, &still_free)
     }
@@ -487,7 +489,7 @@ fn directory_of(machine: &Machine, identifier: &Value) -> Option<PathBuf> {
         return Some(dir);
     }
     match text("/id")? {
-        "empty-window" => Some(machine.home.clone()),
+        EMPTY_WINDOW => Some(machine.home.clone()),
         id if identifier.get("uri").is_none()
             && id.len() == 13
             && id.bytes().all(|byte| byte.is_ascii_digit()) =>

@@ -15,7 +15,12 @@ pub(super) fn bubbles(content: &[u8]) -> Vec<Value> {
     }
     let (whole, damage) = records::document(content);
     let list = whole.get("bubbles").and_then(Value::as_array);
-    let mut found: Vec<Value> = list.cloned().unwrap_or_default();
+    // The kind is at the end of a bubble, so a part of one has none.
+    let bubble = |bubble: &Value| match bubble.get("type") {
+        Some(_) => bubble.clone(),
+        None => records::unreadable(bubble.to_string().len() as u64),
+    };
+    let mut found: Vec<Value> = list.into_iter().flatten().map(bubble).collect();
     found.extend(damage.and_then(|damage| transcript::missing(damage, found.is_empty())));
     found
 }

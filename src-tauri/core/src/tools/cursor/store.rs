@@ -234,7 +234,7 @@ impl Store {
         Ok(value.optional()?.flatten())
     }
 
-    fn text(&self, key: &str) -> rusqlite::Result<Option<String>> {
+    pub(super) fn text(&self, key: &str) -> rusqlite::Result<Option<String>> {
         Ok(self
             .bytes(key)?
             .and_then(|bytes| String::from_utf8(bytes).ok()))

@@ -1,7 +1,7 @@
 //! Writing a conversation into Cursor's database: one short transaction, only while Cursor does not
 //! run. What steers Cursor, and what is this device's own, stays as it is here.
 
-use super::document::{Document, SHARED, STATE};
+use super::document::{Bubble, Document, SHARED, STATE};
 use super::index::{self, Entry, Workspace};
 use super::store::{Conversation, Listed, Store, key};
 use super::{BLOB_DOCS, MAIN, NAME, blobs, state};
@@ -34,9 +34,11 @@ fn told(error: StateDbError) -> WriteError {
 /// Where a conversation is written.
 pub(super) struct Target<'a> {
     pub(super) user: &'a Path,
-    pub(super) workspace: Workspace<'a>,
+    /// `None` if the directory was never opened in Cursor here. A conversation that is listed needs
+    /// none.
+    pub(super) workspace: Option<Workspace<'a>>,
     /// The workspace's own database, which has the list of Cursor 2.
-    pub(super) workspace_db: &'a Path,
+    pub(super) workspace_db: Option<&'a Path>,
 }
 
 /// The docs of a session as they shall be; `None` for those that stay.
@@ -236,38 +238,26 @@ fn put(
 ) -> Result<(), WriteError> {
     let id = checkout.session.as_str();
     let sql = |error| told(store.sql(error));
-    if let Some(state) = document.state() {
-        let blob = |id: &state::BlobId| store.bytes(&key("agentKv:blob", &state::hex(id)));
-        let (_, missing) = state::closure(&state, blob).map_err(sql)?;
-        if 0 < missing {
-            return Err(refused(format!(
-                "{missing} parts of the agent's state have not arrived yet"
-            )));
-        }
+    let unopened = || {
+        let cwd = checkout.cwd.display();
+        refused(format!(
+            "{cwd} was never opened in {NAME} here; open it there once, and quit {NAME} again"
+        ))
+    };
+    let has_list = index::has_list(store).map_err(told)?;
+    let is_listed = has_list && index::head_of(store, id).map_err(told)?.is_some();
+    if target.workspace.is_none() && !is_listed {
+        return Err(unopened());
     }
-    for bubble in &document.bubbles {
-        let key = format!("bubbleId:{id}:{}", bubble.id);
-        let here = store
-            .bytes(&key)
-            .map_err(sql)?
-            .and_then(|bytes| String::from_utf8(bytes).ok());
-        let is_here = here
-            .and_then(|here| super::document::Bubble::of(&here))
-            .as_ref()
-            == Some(bubble);
-        if !is_here {
-            put_row(&store.connection, &key, &bubble.text).map_err(sql)?;
-        }
-    }
+    check_complete(store, document).map_err(sql)??;
+    put_bubbles(store, id, document).map_err(sql)?;
     let composer_key = key("composerData", id);
-    let here = store
-        .bytes(&composer_key)
-        .map_err(sql)?
-        .and_then(|bytes| String::from_utf8(bytes).ok());
-    let workspace = target.workspace.identifier();
-    let text = composer(here.as_deref(), document, &workspace).ok_or_else(|| {
-        refused("The conversation here is of a form that is not known; nothing was written")
-    })?;
+    let here = store.text(&composer_key).map_err(sql)?;
+    let workspace = target.workspace.map(|workspace| workspace.identifier());
+    let text =
+        composer(here.as_deref(), document, &workspace.unwrap_or_default()).ok_or_else(|| {
+            refused("The conversation here is of a form that is not known; nothing was written")
+        })?;
     put_row(&store.connection, &composer_key, &text).map_err(sql)?;
     let entry = Entry {
         id,
@@ -275,10 +265,34 @@ fn put(
         workspace: target.workspace,
         now: checkout.now,
     };
-    match index::has_list(store).map_err(told)? {
+    match has_list {
         true => index::put(store, &entry).map_err(told),
-        false => put_in_old_list(target.workspace_db, &entry),
+        false => put_in_old_list(target.workspace_db.ok_or_else(unopened)?, &entry),
     }
+}
+
+/// Cursor cannot continue from a state of which a part is missing.
+fn check_complete(store: &Store, document: &Document) -> rusqlite::Result<Result<(), WriteError>> {
+    let state = document.state().unwrap_or_default();
+    let blob = |id: &state::BlobId| store.bytes(&key("agentKv:blob", &state::hex(id)));
+    let (_, missing) = state::closure(&state, blob)?;
+    Ok(match missing {
+        0 => Ok(()),
+        missing => Err(refused(format!(
+            "{missing} parts of the agent's state have not arrived yet"
+        ))),
+    })
+}
+
+fn put_bubbles(store: &Store, id: &str, document: &Document) -> rusqlite::Result<()> {
+    for bubble in &document.bubbles {
+        let key = format!("bubbleId:{id}:{}", bubble.id);
+        let here = store.text(&key)?.and_then(|here| Bubble::of(&here));
+        if here.as_ref() != Some(bubble) {
+            put_row(&store.connection, &key, &bubble.text)?;
+        }
+    }
+    Ok(())
 }
 
 /// The list of Cursor 2, in the workspace's own database.
