@@ -17,6 +17,8 @@ mod clones;
 mod contract;
 #[path = "stories/copilot.rs"]
 mod copilot;
+#[path = "stories/cursor.rs"]
+mod cursor;
 #[path = "stories/damaged.rs"]
 mod damaged;
 #[path = "stories/devices.rs"]

@@ -8,6 +8,7 @@ use session_roam_core::formats::{state_db, vscode};
 use session_roam_core::session::{Millis, SessionId};
 use session_roam_core::tools::copilot_chat::CopilotChat;
 use session_roam_core::tools::copilot_chat::mutation_log::replay;
+use session_roam_core::tools::cursor::Cursor;
 use session_roam_core::tools::{Bytes, Change, Checkout, DocWrite, Machine, Tool, Which};
 use std::fs;
 use std::hint::black_box;
@@ -27,6 +28,7 @@ fn main() {
         .expect("a directory");
     chat(place.path());
     database(place.path());
+    conversations(place.path());
 }
 
 /// The median time of seven runs.
@@ -284,4 +286,93 @@ fn database(place: &Path) {
         took(scan),
         grown(scan),
     );
+}
+
+/// Cursor's database: 2,000 conversations of 60 messages, with the blobs of agents beside them.
+fn conversations(place: &Path) {
+    const CONVERSATIONS: usize = 2_000;
+    const BLOBS: usize = 1 << 20;
+    let machine = Machine::at(place.join("cursor"));
+    let editor = vscode::Editor {
+        name: "",
+        folder: "Cursor",
+        programs: &[],
+        command: "",
+    };
+    let storage = editor
+        .user_dir(vscode::System::HERE, &machine)
+        .join("globalStorage");
+    fs::create_dir_all(&storage).expect("dir");
+    let path = storage.join("state.vscdb");
+    let database = made(&path);
+    let table =
+        "CREATE TABLE cursorDiskKV (key TEXT UNIQUE ON CONFLICT REPLACE, value BLOB); BEGIN";
+    database.execute_batch(table).expect("table");
+    let put = |key: String, value: &dyn rusqlite::ToSql| {
+        let sql = "INSERT INTO cursorDiskKV VALUES (?1, ?2)";
+        database
+            .prepare_cached(sql)
+            .and_then(|mut put| put.execute(params![key, value]))
+            .expect("row");
+    };
+    let (text, blob) = (
+        "The quick brown fox jumps over the lazy dog; ".repeat(200),
+        vec![b'x'; BLOBS],
+    );
+    let id = |number: usize| format!("{number:08x}-0000-4000-8000-000000000000");
+    for number in 0..CONVERSATIONS {
+        let composer = id(number);
+        let heads: Vec<Value> = (0..60)
+            .map(|at| json!({ "bubbleId": id(at), "type": 1 + at % 2 }))
+            .collect();
+        for at in 0..60 {
+            let bubble = json!({ "_v": 3, "type": 1 + at % 2, "bubbleId": id(at), "text": text });
+            put(
+                format!("bubbleId:{composer}:{}", id(at)),
+                &bubble.to_string(),
+            );
+        }
+        put(format!("agentKv:blob:{number:064x}"), &blob);
+        put(
+            format!("agentKv:blob:{:064x}", number + CONVERSATIONS),
+            &blob,
+        );
+        let data = json!({ "_v": 17, "composerId": composer, "name": "A conversation", "createdAt": 1, "lastUpdatedAt": 2,
+            "fullConversationHeadersOnly": heads, "conversationState": "~" });
+        put(format!("composerData:{composer}"), &data.to_string());
+    }
+    database.execute_batch("COMMIT").expect("commit");
+    let size = fs::metadata(&path).expect("there").len() as f64 / 1e9;
+    let list = || {
+        let listing = Cursor::default().sessions(&machine, Which::All);
+        assert_eq!(
+            (listing.unknown, listing.found.len()),
+            (None, CONVERSATIONS)
+        );
+    };
+    let what = format!("{CONVERSATIONS} conversations of Cursor listed, {size:.1} GB");
+    say(&what, took(list), grown(list));
+    let cursor = Cursor::default();
+    let again = || drop(black_box(cursor.sessions(&machine, Which::All)));
+    again();
+    say("the same, unchanged", took(again), grown(again));
+    let one = SessionId::new(id(7));
+    let read = || {
+        let found = cursor.sessions(&machine, Which::One(&one)).found;
+        drop(black_box(cursor.read(&machine, &found[0]).expect("read")));
+    };
+    say(
+        "one of them listed and read, 0.5 MB",
+        took(read),
+        grown(read),
+    );
+    let scan = || {
+        let sql = "SELECT count(*) FROM cursorDiskKV WHERE key LIKE 'composerData:%'";
+        black_box(
+            database
+                .query_row(sql, [], |row| row.get::<_, i64>(0))
+                .expect("counted"),
+        );
+    };
+    say("beside: a look through all keys", took(scan), grown(scan));
 }
