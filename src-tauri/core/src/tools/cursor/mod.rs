@@ -228,7 +228,7 @@ impl Tool for Cursor {
             listing.problems.push(Problem::new(
                 "not_carried",
                 format!(
-                    "{} conversations of {NAME} are in a form of before 2025 and are not carried.",
+                    "{} of {NAME}'s conversations have a form of before 2025, which is not carried.",
                     listed.1
                 ),
                 "Open one in Cursor and continue it: Cursor then stores it in today's form.",

@@ -1,1 +1,265 @@
+use super::document::{Bubble, Document, judge};
+use super::*;
+use rusqlite::Connection;
+use serde_json::json;
+use std::fs;
 
+fn bubble(number: u32, kind: u8, text: &str) -> Value {
+    json!({ "_v": 3, "bubbleId": format!("b{number}"), "text": text, "type": kind })
+}
+
+fn composer(updated: i64) -> Value {
+    json!({ "_v": 17, "agentBackend": null, "approvalMode": null, "composerId": "c", "conversationState": "~",
+        "createdAt": 1, "forceMode": null, "isAgentic": null, "isRunEverything": null, "lastUpdatedAt": updated,
+        "modelConfig": null, "name": "n", "unifiedMode": "agent" })
+}
+
+fn content(bubbles: &[Value], updated: i64) -> Vec<u8> {
+    json!({ "bubbles": bubbles, "composer": composer(updated) })
+        .to_string()
+        .into_bytes()
+}
+
+#[test]
+fn of_two_contents_the_one_that_went_on_includes_the_other() {
+    let [one, two, other] = [bubble(1, 1, "a"), bubble(2, 2, "b"), bubble(3, 2, "c")];
+    let mut noted = one.clone();
+    noted["contextPieces"] = json!([1]);
+    let short = content(std::slice::from_ref(&one), 5);
+    let rows = [
+        ("equal", short.clone(), Judged::Same),
+        (
+            "later",
+            content(std::slice::from_ref(&one), 6),
+            Judged::Second,
+        ),
+        (
+            "earlier",
+            content(std::slice::from_ref(&one), 4),
+            Judged::First,
+        ),
+        (
+            "went on",
+            content(&[one.clone(), two.clone()], 4),
+            Judged::Second,
+        ),
+        (
+            "went on, with a note that Cursor made",
+            content(&[noted, two], 6),
+            Judged::Second,
+        ),
+        (
+            "another message",
+            content(&[other.clone()], 9),
+            Judged::Both,
+        ),
+        ("none", content(&[], 9), Judged::First),
+        ("no document", b"[]".to_vec(), Judged::Both),
+    ];
+    for (name, second, wanted) in rows {
+        assert_eq!(judge(&short, &second), wanted, "{name}");
+        let turned = match wanted {
+            Judged::First => Judged::Second,
+            Judged::Second => Judged::First,
+            same => same,
+        };
+        assert_eq!(judge(&second, &short), turned, "{name}, turned");
+    }
+}
+
+#[test]
+fn only_what_this_adapter_records_is_a_document() {
+    let good = content(&[bubble(1, 1, "a")], 5);
+    let document = Document::parse(&good).expect("a document");
+    assert_eq!(Document::parse(&document.render()), Some(document));
+    let with = |change: fn(&mut Value)| {
+        let mut value: Value = serde_json::from_slice(&good).expect("JSON");
+        change(&mut value);
+        value.to_string().into_bytes()
+    };
+    let bad = [
+        with(|value| value["composer"]["queueItems"] = json!([{ "text": "sent by itself" }])),
+        with(|value| value["composer"]["blobEncryptionKey"] = json!("k")),
+        with(|value| value["bubbles"][0]["bubbleId"] = json!("b1:c2")),
+        with(|value| value["bubbles"][0]["type"] = json!(3)),
+        with(|value| {
+            drop(
+                value["bubbles"][0]
+                    .as_object_mut()
+                    .expect("object")
+                    .remove("type"),
+            )
+        }),
+        with(|value| value["bubbles"] = json!([bubble(1, 1, "a"), bubble(1, 1, "twice")])),
+        with(|value| {
+            value["bubbles"][0]["toolFormerData"] = json!({ "name": "x", "status": "pending" })
+        }),
+        with(|value| {
+            drop(
+                value["composer"]
+                    .as_object_mut()
+                    .expect("object")
+                    .remove("conversationState"),
+            )
+        }),
+    ];
+    for bad in bad {
+        assert_eq!(
+            Document::parse(&bad),
+            None,
+            "{}",
+            String::from_utf8_lossy(&bad)
+        );
+    }
+    // What steers within a message is not taken over.
+    let steers = with(|value| value["bubbles"][0]["mcpDescriptors"] = json!(["planted"]));
+    let taken = Document::parse(&steers).expect("a document").render();
+    assert!(!String::from_utf8_lossy(&taken).contains("planted"));
+}
+
+#[test]
+fn a_call_that_waits_is_left_out_at_the_end_and_counts_as_cancelled_before() {
+    let open = |number: u32| {
+        let mut open = bubble(number, 2, "");
+        open["toolFormerData"] = json!({ "name": "run_terminal_cmd", "status": "pending", "params": "{\"command\":\"rm\"}" });
+        Bubble::of(&open.to_string()).expect("a bubble")
+    };
+    let said = Bubble::of(&bubble(2, 1, "go on").to_string()).expect("a bubble");
+    let document = Document::of(&BTreeMap::new(), vec![open(1), said.clone(), open(3)]);
+    assert_eq!(document.bubbles.len(), 2);
+    assert!(document.bubbles[0].text.contains("\"cancelled\"") && !document.bubbles[0].is_open());
+    assert_eq!(document.bubbles[1], said);
+}
+
+#[test]
+fn the_directory_is_that_of_the_workspace_whoever_names_it() {
+    let dir = tempfile::tempdir().expect("dir");
+    let machine = Machine::at(dir.path());
+    let stored = user_dir(&machine)
+        .join("workspaceStorage")
+        .join("0a1b2c3d4e5f60718293a4b5c6d7e8f9");
+    fs::create_dir_all(&stored).expect("dir");
+    fs::write(
+        stored.join("workspace.json"),
+        r#"{"folder":"file:///home/ada/by-id"}"#,
+    )
+    .expect("write");
+    let rows = [
+        (
+            json!({ "id": "x", "uri": { "external": "file:///home/ada/code/a%20b", "fsPath": "/other", "scheme": "file" } }),
+            Some("/home/ada/code/a b"),
+        ),
+        (
+            json!({ "id": "x", "uri": { "fsPath": "/Users/ada/code", "path": "/Users/ada/code" } }),
+            Some("/Users/ada/code"),
+        ),
+        (
+            json!({ "id": "x", "configPath": { "external": "file:///home/ada/several.code-workspace" } }),
+            Some("/home/ada"),
+        ),
+        (
+            json!({ "id": "0a1b2c3d4e5f60718293a4b5c6d7e8f9" }),
+            Some("/home/ada/by-id"),
+        ),
+        (json!({ "id": "ffffffffffffffffffffffffffffffff" }), None),
+        (json!({ "id": "../../../../../../etc/aaaaaaaaaaa" }), None),
+        (
+            json!({ "id": "x", "uri": { "external": "vscode-remote://wsl%2Bubuntu/home/ada", "fsPath": "/home/ada", "scheme": "vscode-remote" } }),
+            None,
+        ),
+        (
+            json!({ "id": "x", "uri": { "fsPath": "code", "scheme": "file" } }),
+            None,
+        ),
+        (json!({ "id": "empty-window" }), dir.path().to_str()),
+        (json!({ "id": "1788427200000" }), dir.path().to_str()),
+        (json!("nothing"), None),
+    ];
+    for (identifier, wanted) in rows {
+        let found = directory_of(&machine, &identifier);
+        #[cfg(unix)]
+        assert_eq!(found.as_deref(), wanted.map(Path::new), "{identifier}");
+        drop((found, wanted));
+    }
+}
+
+#[test]
+fn a_database_of_a_form_that_is_not_known_is_told_in_words() {
+    let table = "CREATE TABLE ItemTable (key TEXT UNIQUE ON CONFLICT REPLACE, value BLOB);";
+    let rows = "CREATE TABLE cursorDiskKV (key TEXT UNIQUE ON CONFLICT REPLACE, value BLOB);";
+    let wanted = [
+        (table.to_owned(), "it has no table cursorDiskKV"),
+        (
+            format!("{table} CREATE TABLE cursorDiskKV (key TEXT, value BLOB);"),
+            "cursorDiskKV is made as",
+        ),
+        (
+            format!(
+                "{table} {rows} CREATE TRIGGER t AFTER INSERT ON cursorDiskKV BEGIN SELECT 1; END;"
+            ),
+            "cursorDiskKV has a trigger",
+        ),
+        (
+            format!(
+                "{table} {rows} CREATE TABLE composerHeaders (composerId TEXT PRIMARY KEY, value TEXT);"
+            ),
+            "composerHeaders lacks a column",
+        ),
+    ];
+    for (sql, words) in wanted {
+        let dir = tempfile::tempdir().expect("dir");
+        let machine = Machine::at(dir.path());
+        let path = database(&user_dir(&machine));
+        fs::create_dir_all(path.parent().expect("dir")).expect("dir");
+        Connection::open(&path)
+            .and_then(|database| database.execute_batch(&sql))
+            .expect("database");
+        let listing = Cursor::default().sessions(&machine, Which::All);
+        let unknown = listing.unknown.expect("told");
+        assert!(unknown.contains(words), "{unknown}");
+    }
+    let dir = tempfile::tempdir().expect("dir");
+    let machine = Machine::at(dir.path());
+    let path = database(&user_dir(&machine));
+    fs::create_dir_all(path.parent().expect("dir")).expect("dir");
+    fs::write(&path, "no database at all, ".repeat(500)).expect("write");
+    let listing = Cursor::default().sessions(&machine, Which::All);
+    assert!(
+        listing
+            .unknown
+            .expect("told")
+            .ends_with("is damaged or no SQLite database")
+    );
+    assert_eq!(
+        fs::read(&path).expect("read").len(),
+        10_000,
+        "it is left alone"
+    );
+}
+
+#[test]
+fn messages_within_the_conversations_own_row_are_reported() {
+    let dir = tempfile::tempdir().expect("dir");
+    let machine = Machine::at(dir.path());
+    let path = database(&user_dir(&machine));
+    fs::create_dir_all(path.parent().expect("dir")).expect("dir");
+    let sql = "CREATE TABLE ItemTable (key TEXT UNIQUE ON CONFLICT REPLACE, value BLOB);
+        CREATE TABLE cursorDiskKV (key TEXT UNIQUE ON CONFLICT REPLACE, value BLOB);
+        INSERT INTO cursorDiskKV VALUES
+            ('composerData:11111111-2222-4333-8444-555555555555', '{\"conversation\":[{\"type\":1,\"text\":\"old\"}]}'),
+            ('composerData:22222222-2222-4333-8444-555555555555', '{\"conversation\":[]}'),
+            ('composerData:33333333-2222-4333-8444-555555555555', 'no JSON'),
+            ('composerData:empty-state-draft', '{}');";
+    Connection::open(&path)
+        .and_then(|database| database.execute_batch(sql))
+        .expect("database");
+    let listing = Cursor::default().sessions(&machine, Which::All);
+    assert_eq!((listing.unknown, listing.found.len()), (None, 0));
+    assert!(
+        listing.problems[0]
+            .message
+            .starts_with("1 of Cursor's conversations"),
+        "{:?}",
+        listing.problems
+    );
+}
