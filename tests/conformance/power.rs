@@ -227,7 +227,7 @@ fn content(home: &Path) -> BTreeMap<std::path::PathBuf, Vec<u8>> {
     let mut files = tree(home);
     files.retain(|path, bytes| {
         let name = path.to_string_lossy();
-        !name.ends_with("-shm") && !(name.ends_with("-wal") && bytes.is_empty())
+        !(name.ends_with("-shm") || name.ends_with("-wal") && bytes.is_empty())
     });
     files
 }

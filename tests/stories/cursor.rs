@@ -35,9 +35,9 @@ impl Story {
             world,
             cwds: [here, there],
         };
-        for at in 0..2 {
+        for (at, workspace) in WORKSPACES.into_iter().enumerate() {
             let user = story.user(at);
-            let workspace = user.join("workspaceStorage").join(WORKSPACES[at]);
+            let workspace = user.join("workspaceStorage").join(workspace);
             fs::create_dir_all(&workspace).expect("dir");
             fs::create_dir_all(user.join("globalStorage")).expect("dir");
             let folder = json!({ "folder": format!("file://{}", story.cwds[at].display()) });

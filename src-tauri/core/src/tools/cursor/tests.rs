@@ -50,7 +50,7 @@ fn of_two_contents_the_one_that_went_on_includes_the_other() {
         ),
         (
             "another message",
-            content(&[other.clone()], 9),
+            content(std::slice::from_ref(&other), 9),
             Judged::Both,
         ),
         ("none", content(&[], 9), Judged::First),
