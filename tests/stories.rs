@@ -29,6 +29,8 @@ mod faults;
 mod fixtures;
 #[path = "stories/forget.rs"]
 mod forget;
+#[path = "stories/fork_at.rs"]
+mod fork_at;
 #[path = "stories/hops.rs"]
 mod hops;
 #[path = "stories/hostile.rs"]

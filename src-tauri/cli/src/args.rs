@@ -130,6 +130,13 @@ pub enum Command {
         #[arg(long)]
         print: bool,
     },
+    /// Begin a new session with another one's messages up to one of them
+    Fork {
+        session: String,
+        /// The last message to keep, by its number in `roam show`
+        #[arg(long, value_name = "N")]
+        at: u64,
+    },
     /// List the sessions that went two ways
     Splits,
     /// Decide about a session that went two ways

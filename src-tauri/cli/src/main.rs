@@ -165,6 +165,9 @@ fn dispatch(args: Args) -> Outcome {
         Command::Resume { session, print } => {
             resume::resume(&mut engine, session, print || args.json)
         }
+        Command::Fork { session, at } => engine
+            .ask(&Request::Fork { session, at })?
+            .show(|forked| render::session::forked(&forked)),
         Command::Splits => engine
             .ask(&Request::Splits)?
             .show(|rows: Vec<_>| render::session::splits(&rows, &view)),

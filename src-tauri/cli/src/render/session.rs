@@ -3,7 +3,7 @@
 use super::tables::{below_home, short, short_enough, state, title};
 use super::{View, cut, number, one_line, plural, project, quoted, size, wrap};
 use crate::when::ago;
-use session_roam_core::api::{Action, BranchRow, Message, SessionRow, Shown, SplitRow};
+use session_roam_core::api::{Action, BranchRow, Forked, Message, SessionRow, Shown, SplitRow};
 use session_roam_core::session::Role;
 use session_roam_core::session::SessionState;
 use unicode_width::UnicodeWidthStr;
@@ -25,8 +25,9 @@ pub fn shown(shown: &Shown, view: &View) -> String {
         out.push_str(&format!("\n… {} before\n", plural(shown.from, "message")));
     }
     let mut device = None;
-    for message in &shown.messages {
-        out.push_str(&format!("\n{}\n", speaker(message, device, view)));
+    for (number, message) in (shown.from..).zip(&shown.messages) {
+        let who = speaker(message, device, view);
+        out.push_str(&format!("\n{who} · #{number}\n"));
         out.push_str(&body(message));
         device = message.device.as_deref().or(device);
     }
@@ -39,6 +40,17 @@ pub fn shown(shown: &Shown, view: &View) -> String {
         ));
     }
     out
+}
+
+/// What `roam fork` made.
+pub fn forked(forked: &Forked) -> String {
+    let id = short(&forked.session);
+    format!(
+        "{}: a new session with {} of {}.\nOpen it with: roam resume {id}\n",
+        title(&forked.title),
+        number(forked.messages),
+        plural(forked.total, "message"),
+    )
 }
 
 fn head(row: &SessionRow, view: &View) -> String {

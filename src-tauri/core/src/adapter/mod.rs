@@ -195,6 +195,9 @@ pub struct Joins {
     pub title: Option<fn(&SessionId, &str) -> Vec<u8>>,
     /// The session's title according to the lines of the main doc.
     pub named: Option<Named>,
+    /// Whether a line belongs to the message before it, though it is no message: a log may hold each
+    /// message twice. `None`: no line does.
+    pub trails: Option<fn(&[u8]) -> bool>,
     /// The name of a doc in a fork, if the doc's name, and so its place, is not specific to its
     /// session. `None` for all other docs.
     pub in_fork: Option<fn(&str) -> Option<String>>,

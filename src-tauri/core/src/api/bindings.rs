@@ -112,6 +112,7 @@ replies! {
     Export: Exported,
     Journal: Vec<SegmentRow>,
     Restore: Done,
+    Fork: Forked,
     ForgetPreview: ForgetPreview,
     Forget: Vec<ForgottenRow>,
     Forgotten: Vec<ForgottenRow>,

@@ -225,6 +225,12 @@ pub enum Request {
     Restore {
         session: String,
     },
+    /// Begins a new session of the same tool with the messages up to one of this session's,
+    /// numbered as in `Show`.
+    Fork {
+        session: String,
+        at: u64,
+    },
     /// The effect of forgetting the session; changes nothing.
     ForgetPreview {
         session: String,
@@ -581,6 +587,21 @@ pub struct PartBody {
     pub data: Option<String>,
     /// False if the part is too long to be returned, or a picture that cannot be displayed safely.
     pub whole: bool,
+}
+
+/// A session that continues another one from one of its messages.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct Forked {
+    /// The new session's id.
+    pub session: String,
+    pub tool: String,
+    pub title: String,
+    /// The number of its messages: more than asked for if a call would have been cut from its
+    /// result, fewer if the call has none.
+    pub messages: u64,
+    /// The number of messages of the other session.
+    pub total: u64,
 }
 
 /// `roam resume --print`.

@@ -184,6 +184,7 @@ impl Engine {
             } => return self.export(&session, format, dir).map(Later::Aside),
             Request::Journal { session } => self.journal(&session),
             Request::Restore { session } => self.restore(&session),
+            Request::Fork { session, at } => return self.fork_at(&session, at).map(Later::Aside),
             Request::ForgetPreview { session } => self.forget_preview(&session),
             Request::Forget { session } => self.forget_session(&session),
             Request::Forgotten => self.forgotten(),

@@ -129,7 +129,7 @@ pub fn show(
     })
 }
 
-fn reading<'a>(
+pub(super) fn reading<'a>(
     context: &'a Context,
     key: &'a SessionKey,
     record: &'a SessionRecord,

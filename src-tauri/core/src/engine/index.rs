@@ -38,6 +38,12 @@ impl Index {
         self.messages.len() as u64
     }
 
+    /// The number of messages up to and including a row; `None` if there is no such row.
+    pub(super) fn messages_until(&self, row: usize) -> Option<usize> {
+        let rows = self.messages.get(..=row)?;
+        Some(rows.iter().filter(|at| at.change.is_none()).count())
+    }
+
     /// The author of each message, by short id; steering records are left out.
     pub fn authors(&self) -> Vec<Option<String>> {
         let place = |at: &At| {

@@ -19,6 +19,7 @@ pub mod event;
 pub mod event_loop;
 pub mod export;
 pub mod forget;
+mod fork_at;
 pub mod forks;
 pub mod holders;
 pub mod index;

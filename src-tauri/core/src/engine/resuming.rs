@@ -41,11 +41,7 @@ impl Engine {
             ));
         }
         let Some(cwd) = self.directory(&record) else {
-            return Err(ApiError::new(
-                "no_place",
-                format!("There is no checkout of {} on this device.", row.project),
-                "Say where it is: `roam projects map DIR` there, or `roam projects map PROJECT DIR`.",
-            ));
+            return Err(no_place(&row));
         };
         let was = record
             .origin()
@@ -109,7 +105,7 @@ impl Engine {
     }
 
     /// Where to resume: the directory it began in, the one it was written for, or the project's.
-    fn directory(&self, record: &SessionRecord) -> Option<PathBuf> {
+    pub(super) fn directory(&self, record: &SessionRecord) -> Option<PathBuf> {
         let origin = record.origin();
         let own = origin
             .filter(|_| self.context.began(record))
@@ -168,6 +164,14 @@ impl Engine {
         }
         found
     }
+}
+
+pub(super) fn no_place(row: &Row) -> ApiError {
+    ApiError::new(
+        "no_place",
+        format!("There is no checkout of {} on this device.", row.project),
+        "Say where it is: `roam projects map DIR` there, or `roam projects map PROJECT DIR`.",
+    )
 }
 
 /// The command that must run before the tool opens the session.

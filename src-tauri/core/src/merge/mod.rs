@@ -7,6 +7,7 @@ pub mod diff;
 pub mod divide;
 pub mod fork;
 pub mod plan;
+pub mod prefix;
 pub mod settle;
 pub mod snapshots;
 pub mod transcript;

@@ -25,6 +25,7 @@ use super::{
     Twin, Which, WriteError, Written,
 };
 use crate::adapter::Moved;
+use crate::formats::fields;
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, is_uuid, text};
 use crate::formats::steering::Marks;
@@ -148,6 +149,21 @@ fn base(machine: &Machine) -> PathBuf {
         .map_or_else(|| machine.home.join(".codex"), PathBuf::from)
 }
 
+/// Codex stores what it shows of a message as an event behind the message (0.169.0, 2026-11-29).
+fn trails(line: &[u8]) -> bool {
+    const SHOWN: [&str; 6] = [
+        "agent_message",
+        "agent_reasoning",
+        "task_complete",
+        "token_count",
+        "turn_complete",
+        "user_message",
+    ];
+    let is_event = fields::text(line, "type").as_deref() == Some("event_msg");
+    is_event
+        && fields::text(line, "/payload/type").is_some_and(|kind| SHOWN.contains(&kind.as_str()))
+}
+
 impl Tool for Codex {
     fn about(&self) -> About {
         About {
@@ -164,7 +180,7 @@ impl Tool for Codex {
             device_fields: crate::tools::no_device_fields,
             // Names of threads are in a database and an index, not in a rollout's records
             // (0.169.0).
-            joins: Joins { named: Some(named), stitch: Some(numbered::stitch), ..Joins::default() },
+            joins: Joins { named: Some(named), stitch: Some(numbered::stitch), trails: Some(trails), ..Joins::default() },
             steering: STEERING,
             shared: None,
             versions: "0.169.0 (2026-11-23); older than 0.150: opens by id, but may be missing in the picker".into(),

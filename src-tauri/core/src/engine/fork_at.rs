@@ -1,0 +1,231 @@
+//! "Continue from here": a new session of the same tool with the beginning of another one, written
+//! into this device's store. The adapter then finds it there like any session that was begun here;
+//! the other session is untouched. What another device's lines steer is written in neutral form.
+
+use super::Engine;
+use super::answer::{Work, value};
+use super::context::Context;
+use super::export::{bytes_of, reading};
+use super::record::SessionRecord;
+use super::steering::{is_own, neutral, written};
+use super::transcript::Reading;
+use crate::api::types::{ApiError, Forked};
+use crate::merge::prefix::{self, Prefix};
+use crate::merge::{fork_id, substitute, substituted};
+use crate::session::problem::with_causes;
+use crate::session::{ChainId, DocKind, DocName, SessionId, SessionKey};
+use crate::tools::{Change, Checkout, DocWrite, Tool, WriteError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A session to fork, and where.
+struct Wanted {
+    context: Arc<Context>,
+    tool: Arc<dyn Tool>,
+    key: SessionKey,
+    session: SessionId,
+    record: SessionRecord,
+    title: String,
+    cwd: PathBuf,
+    /// The number of the message in the transcript.
+    at: u64,
+}
+
+/// A doc of the new session.
+struct Doc {
+    name: DocName,
+    at: String,
+    bytes: Vec<u8>,
+}
+
+impl Engine {
+    /// `at`: the number of a message, as `Show` counts them.
+    pub(super) fn fork_at(&self, text: &str, at: u64) -> Result<Work, ApiError> {
+        let (key, row, record) = self.find(text)?;
+        let Some(tool) = self.context.tools.get(&key.tool).cloned() else {
+            return Err(ApiError::new(
+                "unknown_tool",
+                format!("This version does not know {}.", key.tool),
+                "Update session-roam.",
+            ));
+        };
+        let Some(cwd) = self.directory(&record) else {
+            return Err(super::resuming::no_place(&row));
+        };
+        let wanted = Wanted {
+            context: self.context.clone(),
+            tool,
+            key,
+            session: SessionId::new(row.session),
+            record,
+            title: row.title,
+            cwd,
+            at,
+        };
+        Ok(Box::new(move || value(wanted.fork()?)))
+    }
+}
+
+impl Wanted {
+    fn fork(&self) -> Result<Forked, ApiError> {
+        let about = self.tool.about();
+        let reading = reading(&self.context, &self.key, &self.record);
+        let Some(reading) =
+            reading.filter(|reading| reading.state.kind == DocKind::Log && about.records.is_none())
+        else {
+            return Err(ApiError::new(
+                "not_forkable",
+                format!(
+                    "A session of {} cannot be continued from one of its messages here.",
+                    about.name
+                ),
+                "Resume it, and go back in the tool itself if it can.",
+            ));
+        };
+        let (total, prefix) = self.prefix(&reading)?;
+        let of = self.session.clone();
+        let session = self.new_id(&of);
+        let title = format!("{} (from message {})", self.title, prefix.messages);
+        let mut docs = self.beside(&reading, &of, &session)?;
+        docs.push(self.main(&reading, (&of, &session), prefix, &title)?);
+        self.write(&session, &docs)?;
+        Ok(Forked {
+            session: session.to_string(),
+            tool: self.key.tool.to_string(),
+            title,
+            messages: prefix.messages as u64,
+            total,
+        })
+    }
+
+    /// The number of the session's messages, and the beginning up to the wanted one.
+    fn prefix(&self, reading: &Reading<'_>) -> Result<(u64, Prefix), ApiError> {
+        let index = reading.index(true)?;
+        let messages = usize::try_from(self.at)
+            .ok()
+            .and_then(|at| index.messages_until(at));
+        let Some(messages) = messages else {
+            return Err(ApiError::new(
+                "unknown_message",
+                format!("“{}” has no message {}.", self.title, self.at),
+                "`roam show` numbers the messages from 0.",
+            ));
+        };
+        let log = bytes_of(&self.context, &self.record, reading.doc, reading.state)?;
+        let trails = self.tool.about().joins.trails.unwrap_or(|_| false);
+        let prefix = prefix::of_log(&log, messages, reading.reader(), trails).ok_or_else(|| {
+            ApiError::new(
+                "no_boundary",
+                "Before this message there is only a call of a tool that got no result.",
+                "Choose a later message.",
+            )
+        })?;
+        Ok((index.authors().len() as u64, prefix))
+    }
+
+    /// Different at each time, so that a session can be continued twice from one message.
+    fn new_id(&self, of: &SessionId) -> SessionId {
+        let (short, now) = (&self.context.short, self.context.clock.now().0);
+        let seed = format!("{short} {now} {}", self.at);
+        fork_id(of, ChainId::log_start().then(seed.as_bytes()))
+    }
+
+    /// The docs beside the main one. Those that several sessions share stay where they are, and the
+    /// tool would write the user's files from those that it restores.
+    fn beside(
+        &self,
+        reading: &Reading<'_>,
+        of: &SessionId,
+        session: &SessionId,
+    ) -> Result<Vec<Doc>, ApiError> {
+        let about = self.tool.about();
+        let is_left = |name: &DocName| {
+            name == reading.doc
+                || about.shared.is_some_and(|shared| (shared.is_one)(name))
+                || about
+                    .steering
+                    .restores
+                    .is_some_and(|restores| (restores.is_one)(name))
+        };
+        let docs = self.record.docs.iter().filter(|(name, _)| !is_left(name));
+        let doc = |(name, state): (&DocName, &super::record::DocState)| {
+            let mut bytes = bytes_of(&self.context, &self.record, name, state)?;
+            substitute(&mut bytes, of, session);
+            let own = about
+                .joins
+                .in_fork
+                .and_then(|in_fork| in_fork(name.as_str()));
+            let to = own.unwrap_or_else(|| substituted(name.as_str(), of, session));
+            let at = substituted(&state.at, of, session).replace(name.as_str(), &to);
+            Ok(Doc {
+                name: DocName::new(to),
+                at,
+                bytes,
+            })
+        };
+        docs.map(doc).collect()
+    }
+
+    fn main(
+        &self,
+        reading: &Reading<'_>,
+        (of, session): (&SessionId, &SessionId),
+        prefix: Prefix,
+        title: &str,
+    ) -> Result<Doc, ApiError> {
+        let mut log = bytes_of(&self.context, &self.record, reading.doc, reading.state)?;
+        log.truncate(prefix.bytes);
+        if !reading
+            .path
+            .iter()
+            .all(|edge| is_own(&self.context, &self.record, edge))
+        {
+            let changes = neutral(
+                &self.context,
+                &self.key.tool,
+                reading.doc,
+                &self.cwd,
+                (0, &log),
+            );
+            log = written(&log, 0, &changes);
+        }
+        substitute(&mut log, of, session);
+        if let Some(line) = self.tool.about().joins.title {
+            log.extend(line(session, title));
+        }
+        Ok(Doc {
+            name: reading.doc.clone(),
+            at: substituted(&reading.state.at, of, session),
+            bytes: log,
+        })
+    }
+
+    fn write(&self, session: &SessionId, docs: &[Doc]) -> Result<(), ApiError> {
+        let now = self.context.clock.now();
+        fn write(doc: &Doc) -> DocWrite<'_> {
+            let Doc { name, at, bytes } = doc;
+            DocWrite {
+                name,
+                at,
+                change: Change::Create(bytes),
+            }
+        }
+        let checkout = Checkout {
+            session,
+            cwd: Path::new(&self.cwd),
+            updated: now,
+            now,
+            docs: docs.iter().map(write).collect(),
+        };
+        let hint = "Nothing was written; the session is as it was.";
+        self.tool
+            .write(&self.context.machine, &checkout)
+            .map(drop)
+            .map_err(|error| match error {
+                WriteError::Live(who) => {
+                    ApiError::new("live", format!("{who}."), "Quit it, and try again.")
+                }
+                error => ApiError::new("unwritable", format!("{}.", with_causes(&error)), hint),
+            })
+    }
+}

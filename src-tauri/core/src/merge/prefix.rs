@@ -1,0 +1,192 @@
+//! The beginning of a conversation, up to one of its messages, from which a tool can continue: no
+//! call of a tool is cut from its result. Pure; logs only.
+
+use super::transcript::{Reader, said_in};
+use crate::session::chain::lines_of;
+use crate::session::{Role, records};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// The beginning of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prefix {
+    /// Its length in bytes.
+    pub bytes: usize,
+    /// The number of its messages.
+    pub messages: usize,
+}
+
+/// Records nested deeper are not searched for calls.
+const DEEPEST: u8 = 12;
+
+/// The beginning of a log with its first `wanted` messages; with more if a call would be cut from
+/// its result, and with fewer if the call never got one. `trails` says whether a line belongs to
+/// the message before it. `None` if there are fewer messages, or if nothing is left.
+pub fn of_log(
+    log: &[u8],
+    wanted: usize,
+    reader: Reader,
+    trails: fn(&[u8]) -> bool,
+) -> Option<Prefix> {
+    let (mut open, mut messages, mut end) = (BTreeSet::new(), 0, 0);
+    // The last place at which no call was open.
+    let mut whole = None;
+    let mut lines = lines_of(log).peekable();
+    while let Some(line) = lines.next() {
+        let records: Vec<Value> = records::records(line)
+            .into_iter()
+            .map(|record| record.value)
+            .collect();
+        let said: Vec<_> = records
+            .iter()
+            .filter_map(|record| said_in(record, reader))
+            .collect();
+        let is_prompt = said.iter().any(|said| {
+            said.role == Role::User && said.pieces.iter().any(|piece| piece.kind == "text")
+        });
+        if wanted <= messages && is_prompt {
+            break;
+        }
+        end += line.len();
+        messages += said.len();
+        records
+            .iter()
+            .for_each(|record| note_calls(record, DEEPEST, &mut open));
+        if !open.is_empty() || messages == 0 {
+            continue;
+        }
+        whole = Some(Prefix {
+            bytes: end,
+            messages,
+        });
+        if wanted <= messages && !lines.peek().is_some_and(|next| trails(next)) {
+            return whole;
+        }
+    }
+    whole.filter(|_| wanted <= messages)
+}
+
+/// Notes the calls that a record makes, and takes out those that it answers.
+fn note_calls(value: &Value, depth: u8, open: &mut BTreeSet<String>) {
+    let Some(depth) = depth.checked_sub(1) else {
+        return;
+    };
+    match value {
+        Value::Array(values) => values
+            .iter()
+            .for_each(|value| note_calls(value, depth, open)),
+        Value::Object(fields) => {
+            let text = |name: &str| fields.get(name).and_then(Value::as_str);
+            let id = |names: [&str; 3]| names.into_iter().find_map(text).map(str::to_owned);
+            let kind = text("type").unwrap_or_default();
+            if kind.ends_with("_output") || kind.ends_with("tool_result") {
+                if let Some(id) = id(["tool_use_id", "call_id", "toolCallId"]) {
+                    open.remove(&id);
+                }
+            } else if [
+                "tool_use",
+                "function_call",
+                "custom_tool_call",
+                "local_shell_call",
+                "tool_call",
+            ]
+            .contains(&kind)
+            {
+                open.extend(id(["call_id", "toolCallId", "id"]));
+            }
+            fields
+                .values()
+                .for_each(|value| note_calls(value, depth, open));
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::merge::transcript::said;
+    use serde_json::json;
+
+    fn line(kind: &str, content: Value) -> String {
+        format!(
+            "{}\n",
+            json!({ "type": kind, "message": { "role": kind, "content": content } })
+        )
+    }
+
+    fn call(id: &str) -> String {
+        line(
+            "assistant",
+            json!([{ "type": "tool_use", "id": id, "name": "Bash", "input": {} }]),
+        )
+    }
+
+    fn result(id: &str) -> String {
+        line(
+            "user",
+            json!([{ "type": "tool_result", "tool_use_id": id, "content": "done" }]),
+        )
+    }
+
+    fn cut(lines: &[String], wanted: usize) -> Option<usize> {
+        let log = lines.concat();
+        let prefix = of_log(log.as_bytes(), wanted, said, |line| {
+            line.starts_with(b"{\"note\"")
+        })?;
+        let mut end = 0;
+        let ends = lines.iter().map(|line| {
+            end += line.len();
+            end
+        });
+        let n = ends
+            .collect::<Vec<_>>()
+            .iter()
+            .position(|end| *end == prefix.bytes);
+        Some(n.expect("at the end of a line") + 1)
+    }
+
+    #[test]
+    fn a_prefix_ends_where_the_tool_can_go_on() {
+        let (ask, answer, note) = (
+            line("user", json!("hello")),
+            line("assistant", json!("hi")),
+            "{\"note\":1}\n".to_owned(),
+        );
+        let talk = [
+            ask.clone(),
+            answer.clone(),
+            note.clone(),
+            ask.clone(),
+            answer.clone(),
+        ];
+        let ends: Vec<_> = (1..=5).map(|wanted| cut(&talk, wanted)).collect();
+        assert_eq!(ends, [Some(1), Some(3), Some(4), Some(5), None]);
+
+        let calls = [
+            ask.clone(),
+            call("a"),
+            call("b"),
+            result("b"),
+            note.clone(),
+            result("a"),
+            answer.clone(),
+        ];
+        let ends: Vec<_> = (1..=6).map(|wanted| cut(&calls, wanted)).collect();
+        assert_eq!(
+            ends,
+            [Some(1), Some(6), Some(6), Some(6), Some(6), Some(7)],
+            "calls keep their results"
+        );
+
+        let stopped = [ask.clone(), answer.clone(), call("a"), ask.clone(), answer];
+        let ends: Vec<_> = (1..=5).map(|wanted| cut(&stopped, wanted)).collect();
+        assert_eq!(
+            ends[..3],
+            [Some(1), Some(2), Some(2)],
+            "a call without a result is left out"
+        );
+        assert_eq!(cut(&[note, call("a")], 1), None, "nothing is left");
+        assert_eq!(cut(&[], 1), None);
+    }
+}
