@@ -33,9 +33,10 @@ use device::{Device, PATIENCE, Resume, rows};
 use files::{files_below, write};
 use isolation::{alone, wait_for};
 use parting::{
-    BEFORE, LEFT, RIGHT, Split, left_turns, listed, part, recorded, right_turns, stitched_turns,
-    told,
+    BEFORE, LEFT, RIGHT, Split, begin, left_turns, listed, part, recorded, right_turns,
+    stitched_turns, told,
 };
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use story::{bytes, carried_by_roam, copied_by_hand, resumed};
@@ -135,6 +136,68 @@ fn claude_code_lists_a_fork_with_a_long_way_of_its_own_under_its_name() {
             "at length ".repeat(10_000)
         ))
     });
+}
+
+#[test]
+fn claude_code_continues_from_any_message_and_knows_what_was_said_until_there() {
+    alone(|| continues_from_any_message(Client::ClaudeCode));
+}
+
+#[test]
+fn codex_continues_from_any_message_and_knows_what_was_said_until_there() {
+    alone(|| continues_from_any_message(Client::Codex));
+}
+
+/// On the other device, and the model is told exactly the beginning.
+fn continues_from_any_message(client: Client) {
+    let (world, tool) = (World::paired_with(&[client]), client.tool());
+    let session = begin(&world, tool, |_| {});
+    let laptop = &world.laptop;
+    let before = bytes(tool, &session, laptop).expect("it is in the store");
+    let all: Vec<String> = (1..)
+        .zip(BEFORE)
+        .flat_map(|(n, prompt)| mock::turn(n, prompt))
+        .collect();
+    let texts = |session: &str| -> Vec<String> {
+        let shown = laptop.roam(&["show", session]);
+        let said = rows(&shown["messages"]).filter(|message| message["role"] != "steering");
+        said.map(|message| message["text"].as_str().expect("text").to_owned())
+            .collect()
+    };
+    let (whole, mut told) = (texts(&session), BTreeSet::new());
+    for at in 0..whole.len() {
+        let number = at.to_string();
+        let forked = laptop.roam(&["fork", &session, "--at", &number]);
+        let fork = forked["session"].as_str().expect("an id").to_owned();
+        let prompt = format!("Continue from message {at}");
+        let mut heard = resumed(&world, tool, laptop, &fork, &prompt);
+        assert_eq!(heard.pop(), Some(format!("user: {prompt}")));
+        assert_eq!(
+            heard,
+            all[..heard.len()],
+            "message {at}: nothing of what came later"
+        );
+        let kept = forked["messages"].as_u64().expect("a number") as usize;
+        let last = heard
+            .last()
+            .map_or("", |line| line.split_once(": ").expect("a role").1);
+        assert!(
+            whole[..kept].iter().any(|text| text.contains(last)),
+            "message {at}: {heard:?}"
+        );
+        assert!(at < kept || whole[at].is_empty(), "message {at}: {kept}");
+        told.insert(heard.len());
+    }
+    assert_eq!(
+        told,
+        BTreeSet::from([1, 2, 3, 5, 6]),
+        "a call is never cut from its result"
+    );
+    assert_eq!(
+        bytes(tool, &session, laptop),
+        Ok(before),
+        "the session is as it was"
+    );
 }
 
 #[test]

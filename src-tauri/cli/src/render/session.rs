@@ -44,7 +44,7 @@ pub fn shown(shown: &Shown, view: &View) -> String {
 
 /// What `roam fork` made.
 pub fn forked(forked: &Forked) -> String {
-    let id = short(&forked.session);
+    let id = short(&forked.session, short_enough(&[forked.session.as_str()]));
     format!(
         "{}: a new session with {} of {}.\nOpen it with: roam resume {id}\n",
         title(&forked.title),
