@@ -573,6 +573,7 @@ pub fn shown() -> Shown {
         }],
         total: 4,
         from: 0,
+        forks: true,
         messages: vec![
             message(
                 "user",

@@ -159,6 +159,15 @@ export const words = {
     failed: "It cannot be resumed here yet",
     started: "Started in a terminal.",
   },
+  fork: {
+    open: "Continue from here",
+    title: "Continue from this message?",
+    what: "You get a new session with the messages up to here. This session stays as it is, on every device.",
+    calls: "A tool call and its result always stay together.",
+    start: "Continue from here",
+    cancel: "Cancel",
+    made: (title: string) => `Here is the new session: “${title}”.`,
+  },
   transcript: {
     label: "Transcript",
     loading: "Loading the transcript …",

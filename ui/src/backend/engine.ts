@@ -268,6 +268,24 @@ undo_until?: string,
  */
 held: boolean, receipts: Array<ReceiptRow>, };
 
+/**
+ * A session that continues another one from one of its messages.
+ */
+export type Forked = { 
+/**
+ * The new session's id.
+ */
+session: string, tool: string, title: string, 
+/**
+ * The number of its messages: more than asked for if a call would have been cut from its
+ * result, fewer if the call has none.
+ */
+messages: number, 
+/**
+ * The number of messages of the other session.
+ */
+total: number, };
+
 export type Held = { 
 /**
  * The argument for `roam release`.
@@ -534,7 +552,7 @@ branch: string | null, from: number, rows: number,
  * Includes the possible choices with the first page. These require both branches to be
  * read whole, so a window requests them once its rows are loaded.
  */
-choices: boolean, } | { "cmd": "diff_words", session: string, branch: string | null, row: number, } | { "cmd": "diff_part", session: string, branch: string | null, row: number, side: Side, part: number, } | { "cmd": "diff_common", session: string, branch: string | null, from: number, rows: number, } | { "cmd": "diff_common_part", session: string, branch: string | null, message: number, part: number, } | { "cmd": "plan" } | { "cmd": "history", session: string | null, } | { "cmd": "export", session: string, format: ExportFormat, dir: string | null, } | { "cmd": "journal", session: string, } | { "cmd": "restore", session: string, } | { "cmd": "forget_preview", session: string, } | { "cmd": "forget", session: string, } | { "cmd": "forgotten" } | { "cmd": "release", what: string, } | { "cmd": "pause" } | { "cmd": "continue" } | { "cmd": "stop" };
+choices: boolean, } | { "cmd": "diff_words", session: string, branch: string | null, row: number, } | { "cmd": "diff_part", session: string, branch: string | null, row: number, side: Side, part: number, } | { "cmd": "diff_common", session: string, branch: string | null, from: number, rows: number, } | { "cmd": "diff_common_part", session: string, branch: string | null, message: number, part: number, } | { "cmd": "plan" } | { "cmd": "history", session: string | null, } | { "cmd": "export", session: string, format: ExportFormat, dir: string | null, } | { "cmd": "journal", session: string, } | { "cmd": "restore", session: string, } | { "cmd": "fork", session: string, at: number, } | { "cmd": "forget_preview", session: string, } | { "cmd": "forget", session: string, } | { "cmd": "forgotten" } | { "cmd": "release", what: string, } | { "cmd": "pause" } | { "cmd": "continue" } | { "cmd": "stop" };
 
 /**
  * `roam resume --print`.
@@ -648,7 +666,11 @@ export type Shown = { cwd: string | null, docs: Array<ShownDoc>,
 /**
  * The number of all messages; `messages` may be a page that starts at message `from`.
  */
-total: number, from: number, messages: Array<Message>, session: string, tool: string, project: string, title: string, 
+total: number, from: number, 
+/**
+ * Whether a new session can continue from one of the messages (`Fork`).
+ */
+forks: boolean, messages: Array<Message>, session: string, tool: string, project: string, title: string, 
 /**
  * RFC 3339.
  */
@@ -852,6 +874,7 @@ export type Replies = {
   export: Exported;
   journal: Array<SegmentRow>;
   restore: Done;
+  fork: Forked;
   forget_preview: ForgetPreview;
   forget: Array<ForgottenRow>;
   forgotten: Array<ForgottenRow>;

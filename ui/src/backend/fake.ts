@@ -247,10 +247,18 @@ function answers(world: World, tell: () => void): Handlers {
         ],
         total: length(world),
         from,
+        forks: true,
         messages: transcript(world, from, rows),
       };
     },
     show_part: ({ message, part }) => transcriptPart(world, message, part) ?? noPart(),
+    fork: ({ session, at }) => {
+      const row = sessionOf(session);
+      const id = `f0${world.sessions.length}${row.session.slice(4)}`;
+      const title = `${row.title} (from message ${at + 1})`;
+      world.sessions.unshift({ ...row, session: id, title, state: "here" });
+      return { session: id, tool: row.tool, title, messages: at + 1, total: length(world) };
+    },
     resume: ({ session }) => {
       const row = sessionOf(session);
       if (row.state === "elsewhere")

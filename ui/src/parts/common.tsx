@@ -82,11 +82,12 @@ export function IconButton({
   name: string;
   onClick: () => void;
   expanded?: boolean;
+  class?: string;
 }) {
   return (
     <button
       type="button"
-      class="icon-button"
+      class={rest.class ? `icon-button ${rest.class}` : "icon-button"}
       aria-label={name}
       title={name}
       aria-expanded={rest.expanded}

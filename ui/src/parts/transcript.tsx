@@ -8,7 +8,8 @@ import { MESSAGES, Paged } from "../lib/paged";
 import { still } from "../lib/still";
 import { useShared } from "../state";
 import { words } from "../words";
-import { Empty, Failed, SteeringMark } from "./common";
+import { Empty, Failed, IconButton, SteeringMark } from "./common";
+import { ForkQuestion } from "./fork-question";
 import { Icon } from "./icon";
 import { Body } from "./message";
 import { type Scroller, Virtual } from "./virtual";
@@ -26,6 +27,8 @@ export function Transcript({ shown }: { shown: Shown }) {
   );
   const { pages, trouble, again } = usePaged(shown.total, shown.messages, ask);
   const scroller = useRef<Scroller>(null);
+  const [fork, setFork] = useState<number | null>(null);
+  const forks = shown.forks ? setFork : undefined;
   if (shown.total === 0) return <Empty icon="sessions" title={words.transcript.empty} why={shown.why ?? ""} />;
   return (
     <>
@@ -40,9 +43,17 @@ export function Transcript({ shown }: { shown: Shown }) {
         onSight={(from, to) => pages.want(from, to)}
         attributes={{ role: "feed", "aria-label": words.transcript.label, "aria-busy": "false" }}
         row={(at) => (
-          <OneMessage message={pages.get(at)} before={pages.get(at - 1)} at={at} of={shown.total} part={part} />
+          <OneMessage
+            message={pages.get(at)}
+            before={pages.get(at - 1)}
+            at={at}
+            of={shown.total}
+            part={part}
+            fork={forks}
+          />
         )}
       />
+      {fork !== null && <ForkQuestion session={session} at={fork} close={() => setFork(null)} />}
     </>
   );
 }
@@ -85,11 +96,13 @@ interface MessageProps {
   at: number;
   of: number;
   part: (message: number, part: number) => Promise<PartBody>;
+  /** Asks whether to continue from a message; without it, that is not possible. */
+  fork?: ((at: number) => void) | undefined;
 }
 
 export const OneMessage = still(DrawnMessage);
 
-function DrawnMessage({ message, before, at, of, part }: MessageProps) {
+function DrawnMessage({ message, before, at, of, part, fork }: MessageProps) {
   if (!message) {
     return (
       <article class="message waiting" aria-posinset={at + 1} aria-setsize={of} aria-label={words.loading}>
@@ -133,6 +146,7 @@ function DrawnMessage({ message, before, at, of, part }: MessageProps) {
           )}
         </p>
         <Body parts={message.parts} whole={(number) => part(at, number)} />
+        {fork && <IconButton icon="splits" name={words.fork.open} class="fork-here" onClick={() => fork(at)} />}
       </div>
     </article>
   );

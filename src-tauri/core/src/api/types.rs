@@ -545,6 +545,9 @@ pub struct Shown {
     pub total: u64,
     #[serde(default)]
     pub from: u64,
+    /// Whether a new session can continue from one of the messages (`Fork`).
+    #[serde(default)]
+    pub forks: bool,
     pub messages: Vec<Message>,
 }
 

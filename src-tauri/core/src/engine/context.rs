@@ -319,6 +319,12 @@ impl Context {
         self.is_own(record) && record.origin().is_some_and(|card| card.fork.is_none())
     }
 
+    /// Whether the beginning of a session of this tool is a session: in a log every line is a record.
+    pub fn forks(&self, tool: &ToolId, kind: DocKind) -> bool {
+        let tool = self.tools.get(tool);
+        kind == DocKind::Log && tool.is_some_and(|tool| tool.about().records.is_none())
+    }
+
     /// Whether this device's own card defines the session.
     fn is_own(&self, record: &SessionRecord) -> bool {
         match &record.origin {

@@ -125,6 +125,9 @@ pub fn show(
         docs: docs.collect(),
         total,
         from,
+        forks: record
+            .main_doc()
+            .is_some_and(|main| context.forks(&key.tool, main.kind)),
         messages,
     })
 }

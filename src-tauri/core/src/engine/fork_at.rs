@@ -13,7 +13,7 @@ use crate::api::types::{ApiError, Forked};
 use crate::merge::prefix::{self, Prefix};
 use crate::merge::{fork_id, substitute, substituted};
 use crate::session::problem::with_causes;
-use crate::session::{ChainId, DocKind, DocName, SessionId, SessionKey};
+use crate::session::{ChainId, DocName, SessionId, SessionKey};
 use crate::tools::{Change, Checkout, DocWrite, Tool, WriteError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -71,7 +71,7 @@ impl Wanted {
         let about = self.tool.about();
         let reading = reading(&self.context, &self.key, &self.record);
         let Some(reading) =
-            reading.filter(|reading| reading.state.kind == DocKind::Log && about.records.is_none())
+            reading.filter(|reading| self.context.forks(&self.key.tool, reading.state.kind))
         else {
             return Err(ApiError::new(
                 "not_forkable",
