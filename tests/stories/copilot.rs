@@ -358,6 +358,33 @@ fn what_lies_in_the_input_box_parts_nothing() {
     }
 }
 
+/// VS Code sends them after the next answer, wherever that is (1.139.1, 2026-11-29).
+#[test]
+fn prompts_that_wait_on_one_device_wait_on_no_other() {
+    let mut story = Story::new();
+    story.say(0, written_by_vscode());
+    let queued = json!([{ "id": "request_q", "kind": "queued", "request": {}, "sendOptions": {} }]);
+    story.say(
+        0,
+        line(&json!({ "kind": 1, "k": ["pendingRequests"], "v": queued })),
+    );
+    story.world.deliver();
+    let waits = |story: &Story, at: usize| {
+        replay(&story.log(at, CHAT)).expect("a log")["pendingRequests"].clone()
+    };
+    assert_eq!(waits(&story, 0), queued);
+    assert_eq!(waits(&story, 1), json!([]));
+    assert_eq!(story.log(0, CHAT).len(), story.log(1, CHAT).len());
+    story.say(1, turn(3, "on lap"));
+    story.world.deliver();
+    assert_eq!(
+        waits(&story, 0),
+        queued,
+        "they still wait where they were entered"
+    );
+    assert_eq!(story.prompts(0).last().map(String::as_str), Some("on lap"));
+}
+
 /// One line with the content of all lines, as VS Code writes it after a thousand.
 fn compacted(log: &[u8]) -> Vec<u8> {
     line(&json!({ "kind": 0, "v": replay(log).expect("a log") }))
@@ -538,6 +565,30 @@ fn a_document_that_became_a_log_stays_one_chat_and_hides_nothing() {
     story.say(1, turn(4, "on lap"));
     story.world.deliver();
     assert_eq!(story.prompts(0)[2..], ["in the log", "on lap"]);
+}
+
+/// VS Code 1.139.1 runs tools without a question if the last request carries such a level
+/// (2026-11-29). In a log it is renamed; a document has no place for another name.
+#[test]
+fn a_document_whose_request_brings_a_permission_level_is_not_written() {
+    let mut story = Story::new();
+    let mut document = replay(&written_by_vscode()).expect("a log");
+    document["inputState"] = json!(null);
+    let old = |story: &Story, at: usize| story.file(at, CHAT).with_extension("json");
+    let mut say = |story: &mut Story, level: &str| {
+        document["requests"][0]["modeInfo"] = json!({ "kind": "agent", "permissionLevel": level });
+        let path = old(story, 0);
+        let bytes = serde_json::to_vec(&document).expect("JSON");
+        story.world.devices[0].put(&path, bytes);
+        story.world.deliver();
+    };
+    say(&mut story, "autopilot");
+    assert!(!old(&story, 1).exists());
+    let why = story.why_it_waits(1);
+    assert!(why.contains("permission level \"autopilot\""), "{why}");
+    assert_eq!(story.title(1, CHAT), None, "nothing is in the list either");
+    say(&mut story, "default");
+    assert!(old(&story, 1).exists());
 }
 
 #[test]

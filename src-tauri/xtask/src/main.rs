@@ -8,6 +8,7 @@ mod clean_root;
 mod corpus;
 mod demo;
 mod device;
+mod editors;
 mod fuzz;
 mod icons;
 mod measure;
@@ -30,6 +31,7 @@ The repository's own commands.
   cargo xtask run [ARGS]     install what is missing, build, start the tray app, or without a display the engine
                              alone; --headless does that everywhere (other ARGS go to what is started)
   cargo xtask test [--quick] everything CI runs; --quick leaves out real Syncthings and real tools
+  cargo xtask test --editors chats that go from one real VS Code to another and back; installs it first (900 MB)
   cargo xtask simulate [--seeds 10000] [--from N]
                              whole worlds of devices with everything that can happen to them, one for each seed
   cargo xtask fuzz [TARGET] [--seconds 60] [--seed N] [--tool ID]
@@ -84,6 +86,7 @@ fn dispatch(args: &[&str]) -> Result<()> {
     match args {
         ["run", rest @ ..] => run::run(rest),
         ["test"] => suite::run(suite::Extent::Everything),
+        ["test", "--editors"] => editors::run(),
         ["test", "--quick"] => suite::run(suite::Extent::Quick),
         ["simulate", rest @ ..] => simulate::run(rest),
         ["fuzz", rest @ ..] => fuzz::run(rest),

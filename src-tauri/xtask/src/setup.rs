@@ -133,6 +133,28 @@ const TO_TEST: &[Need] = &[
     },
 ];
 
+/// Requirements for compiling VS Code's modules, beside those of the other tests.
+const TO_TEST_EDITORS: &[Need] = &[
+    Need {
+        package: "g++",
+        there: || proc::find("g++").is_some(),
+        why: "compiles VS Code's own modules",
+        elsewhere: "g++",
+    },
+    Need {
+        package: "make",
+        there: || proc::find("make").is_some(),
+        why: "compiles VS Code's own modules",
+        elsewhere: "make",
+    },
+    Need {
+        package: "python3",
+        there: || proc::find("python3").is_some(),
+        why: "prepares the compiling of VS Code's own modules",
+        elsewhere: "Python 3",
+    },
+];
+
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const OLDEST_NODE: u32 = 20;
 
@@ -167,6 +189,21 @@ pub fn to_build_app() -> Result<()> {
 /// A display and a bus of one's own, and programs that inspect them.
 pub fn to_test_app() -> Result<()> {
     install(TO_TEST_APP)
+}
+
+/// Requirements of the tests with a real VS Code.
+pub fn to_test_editors() -> Result<()> {
+    let others = TO_TEST
+        .iter()
+        .filter(|need| need.package != "debian-archive-keyring");
+    let needs: Vec<&Need> = TO_RUN
+        .iter()
+        .chain(others)
+        .chain(TO_TEST_EDITORS)
+        .chain(TO_TEST_APP.iter().filter(|need| need.package == "chromium"))
+        .collect();
+    install(&needs)?;
+    check_node("npm comes with it")
 }
 
 /// Whether there is a display. Other systems than Linux always have one.

@@ -16,26 +16,36 @@
 //! that is damaged, or has an entry that VS Code would not accept, is left alone and reported,
 //! since VS Code discards such an index completely. The index before the first change of a day is
 //! kept beside the database (`.roam-chat-index-<day>.json`, five of them). VS Code lists the newest
-//! 50 chats of a workspace (400 in some versions). The files of older ones stay and are synced, and
-//! a chat continued elsewhere returns to the list.
+//! 400 chats of a workspace (1.139; earlier versions 50). The files of older ones stay and are
+//! synced, and a chat continued elsewhere returns to the list.
 //!
 //! If the directory has no workspace yet, the chat waits until the directory was opened once in the
 //! editor. A workspace's id is a hash over the directory's inode or time of birth, and the editor
 //! would never read a wrong one.
 //!
 //! `inputState.selectedModel`, which names the account of the model, is not synced; `null` and
-//! spaces replace it. VS Code then chooses the model for the next prompt itself. Nothing else in a
-//! chat is changed. Addresses of files in it remain those of the author's device: the chat opens
-//! and can be continued, but its past edits cannot be undone there (`chatEditingSessions` is not
-//! synced).
+//! spaces replace it. VS Code then chooses the model for the next prompt itself. Prompts that wait
+//! to be sent (`pendingRequests`) wait on their own device alone: VS Code would send them anywhere.
+//! Nothing else in a chat is changed. Addresses of files in it remain those of the author's device:
+//! the chat opens and can be continued, but its past edits cannot be undone there
+//! (`chatEditingSessions` is not synced).
 //!
 //! Sources: VS Code's own storage code, `chatSessionStore`, `chatSessionOperationLog` and
 //! `objectMutationLog`, as in `@codingame/monaco-vscode-chat-service-override` 36.2.7 (September
 //! 2026). Run without a window on 2026-11-23, that code wrote the logs of the fixtures, listed and
 //! read without complaint a chat and an index written by this adapter, and replayed 2,400 random
-//! logs to the same documents as this adapter. The `.json` era and the databases are known from
-//! reports of others. No VS Code or VSCodium was available during development, so no chat was
-//! opened in a window.
+//! logs to the same documents as this adapter. The `.json` era is known from reports of others.
+//!
+//! The workbench itself was run on 2026-11-29: VS Code 1.139.1 in the form that serves a browser
+//! (npm `code-server` 4.139.1), with a participant of our own in the place of Copilot's, which asks
+//! for a sign-in (`cargo xtask test --editors`). A chat begun in it on one device was listed, opened
+//! and continued in it on another, with all earlier turns in the participant's history and the
+//! default permission level instead of autopilot, and came back and was continued. Copilot's own
+//! chat of the fixtures too was opened and continued. New turns are appended to the same file. That
+//! form keeps the index in the browser's IndexedDB, under the same key in the same form; VS Code's
+//! own SQLite binding read and changed a `state.vscdb` in turns with this adapter, also while it had
+//! the file open, with a rollback journal and with a write-ahead log. A desktop's VS Code, with both
+//! in one program, was not available. The web form lacks `workspace.json`.
 
 use self::branches::*;
 use self::index::*;
@@ -71,7 +81,7 @@ mod steering;
 
 use self::mutation_log::{Concerns, replay};
 
-use steering::{DEVICE_FIELDS, NEUTRAL, STEERING};
+use steering::{DEVICE_FIELDS, NEUTRAL, STEERING, levels};
 
 const NAME: &str = "GitHub Copilot Chat";
 /// The document as a log of its changes.
@@ -128,8 +138,9 @@ impl Tool for CopilotChat {
                      list under its title. What comes from other devices is written when that VS Code has quit."
                     .into(),
             versions:
-                "VS Code's storage code of September 2026 (1.109 and newer: .jsonl), documents of older ones (.json); \
-                       never opened in a real VS Code"
+                "1.139.1 (2026-11-29): listed, opened and continued in its workbench, served to a browser, with a \
+                       participant of our own; its SQLite and this adapter on one database. 1.109 and newer (.jsonl) by \
+                       VS Code's storage code of September 2026, older ones (.json) by reports"
                     .into(),
             denied: &DENIED,
             is_message,
@@ -889,6 +900,13 @@ impl After {
             {
                 return refuse("it says that it is another one".into());
             }
+            if *kind == Kind::Document
+                && let Some(level) = foreign_level(&state, &place.file(checkout.session, *kind))
+            {
+                return refuse(format!(
+                    "one of its prompts has the permission level {level}, which only the user of this device may give"
+                ));
+            }
             states.insert(kind.ending(), state);
         }
         for kind in [Kind::Log, Kind::Document] {
@@ -920,6 +938,17 @@ impl After {
             state: states.remove("jsonl").or_else(|| states.remove("json")),
         })
     }
+}
+
+/// A permission level of a request that the present document does not give to the same request.
+fn foreign_level(state: &Value, path: &Path) -> Option<String> {
+    let there = opener::read(path, opener::MOST).ok();
+    let there = there.and_then(|bytes| state_of(Kind::Document, &bytes).ok());
+    let own = there.as_ref().map(levels).unwrap_or_default();
+    levels(state)
+        .into_iter()
+        .find(|(request, level)| own.get(request) != Some(level))
+        .map(|(_, level)| level)
 }
 
 fn whole_of(kind: Kind, bytes: &[u8]) -> &[u8] {
