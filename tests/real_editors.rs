@@ -19,7 +19,7 @@ mod isolation;
 #[path = "real/vscode.rs"]
 mod vscode;
 
-use device::{Device, PATIENCE, link_roam, pair};
+use device::{Device, PATIENCE, link_roam, pair, rows};
 use files::{files_below, write};
 use isolation::{alone, wait_for};
 use serde_json::{Value, json};
@@ -77,11 +77,7 @@ fn a_chat_goes_on_in_the_vs_code_of_another_device_and_comes_back() {
             wait_for(
                 &format!("{id} to be in the laptop's store"),
                 PATIENCE,
-                || {
-                    listed(laptop, id)
-                        .then_some(())
-                        .ok_or_else(|| laptop.roam(&["status"]).to_string())
-                },
+                || entry_of(laptop, id).ok_or_else(|| laptop.roam(&["status"]).to_string()),
             );
         }
         for power in [
@@ -136,6 +132,10 @@ fn a_chat_goes_on_in_the_vs_code_of_another_device_and_comes_back() {
             "{history}"
         );
         code.quit();
+        for id in [session.as_str(), COPILOTS] {
+            let entry = entry_of(laptop, id).expect("it is listed");
+            assert_eq!(entry["permissionLevel"], "default", "as VS Code saved it");
+        }
 
         // Back at the desk, which has kept its own level.
         for (id, said) in [
@@ -165,6 +165,12 @@ fn a_chat_goes_on_in_the_vs_code_of_another_device_and_comes_back() {
         let turns = [FIRST, "And the HARBOUR?", "What did I ask first?"];
         assert_eq!(seen[2]["given"], given(&turns, "autopilot"));
         code.quit();
+        // VS Code keeps a chat in which nothing was asked for each window. These are none.
+        for device in [desk, laptop] {
+            let sessions = device.roam(&["sessions"]);
+            let ids: Vec<&Value> = rows(&sessions).map(|row| &row["session"]).collect();
+            assert_eq!(ids.len(), 2, "{ids:?}");
+        }
         devices.stop();
     });
 }
@@ -256,15 +262,14 @@ fn put_copilots_chat(device: &Device) {
     write(&chat(device, COPILOTS), &log);
 }
 
-/// Whether a chat and its entry are there.
-fn listed(device: &Device, session: &str) -> bool {
-    let Some(path) = database(device) else {
-        return false;
-    };
-    let mut database = Database::open(&path);
-    let list = database.value(LIST).unwrap_or_default();
+/// A chat's entry in the list of VS Code, if the chat is there too.
+fn entry_of(device: &Device, session: &str) -> Option<Value> {
+    let mut database = Database::open(&database(device)?);
+    let list = database.value(LIST);
     database.close();
-    list.contains(session) && chat(device, session).exists()
+    let list: Value = serde_json::from_str(&list?).expect("the list is JSON");
+    let entry = list["entries"].get(session)?.clone();
+    chat(device, session).exists().then_some(entry)
 }
 
 #[test]

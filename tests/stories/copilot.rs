@@ -385,6 +385,29 @@ fn prompts_that_wait_on_one_device_wait_on_no_other() {
     assert_eq!(story.prompts(0).last().map(String::as_str), Some("on lap"));
 }
 
+/// VS Code 1.139.1 keeps such a chat for each window (2026-11-29).
+#[test]
+fn a_chat_in_which_nothing_was_asked_is_no_session_until_something_is() {
+    let mut story = Story::new();
+    let blank = json!({ "version": 3, "sessionId": CHAT, "creationDate": 1_795_428_000_000_i64,
+        "responderUsername": "GitHub Copilot", "requests": [], "pendingRequests": [],
+        "inputState": { "inputText": "half a thou", "permissionLevel": "default" } });
+    story.say(0, line(&json!({ "kind": 0, "v": blank })));
+    story.world.deliver();
+    assert!(story.world.devices[0].sessions().is_empty());
+    assert!(story.world.devices[1].sessions().is_empty() && !story.file(1, CHAT).exists());
+    story.say(0, turn(1, "at last"));
+    story.world.deliver();
+    assert_eq!(story.prompts(1), ["at last"]);
+    // Taken out again: what was asked is not lost.
+    story.say(
+        0,
+        line(&json!({ "kind": 2, "k": ["requests"], "i": 0, "v": [] })),
+    );
+    story.world.deliver();
+    assert_eq!(story.world.devices[1].sessions().len(), 1);
+}
+
 /// One line with the content of all lines, as VS Code writes it after a thousand.
 fn compacted(log: &[u8]) -> Vec<u8> {
     line(&json!({ "kind": 0, "v": replay(log).expect("a log") }))

@@ -68,6 +68,7 @@ class Sitting {
     await box.waitFor();
     await box.fill(`>${words}`);
     await this.page.locator(".quick-input-list .monaco-list-row").filter({ hasText: words }).first().click();
+    await this.page.waitForTimeout(500); // it fades
   }
 
   /** Shows the list of chats, and gives the button above it. */

@@ -26,7 +26,8 @@
 //! `inputState.selectedModel`, which names the account of the model, is not synced; `null` and
 //! spaces replace it. VS Code then chooses the model for the next prompt itself. Prompts that wait
 //! to be sent (`pendingRequests`) wait on their own device alone: VS Code would send them anywhere.
-//! Nothing else in a chat is changed. Addresses of files in it remain those of the author's device:
+//! Nothing else in a chat is changed. A chat in which nothing was asked is no session: VS Code keeps
+//! one for each window and lists none. Addresses of files in it remain those of the author's device:
 //! the chat opens and can be continued, but its past edits cannot be undone there
 //! (`chatEditingSessions` is not synced).
 //!
@@ -81,7 +82,7 @@ mod steering;
 
 use self::mutation_log::{Concerns, replay};
 
-use steering::{DEVICE_FIELDS, NEUTRAL, STEERING, levels};
+use steering::{DEVICE_FIELDS, NEUTRAL, STEERING, foreign_level};
 
 const NAME: &str = "GitHub Copilot Chat";
 /// The document as a log of its changes.
@@ -243,6 +244,7 @@ impl Tool for CopilotChat {
                 (facts, problems) = said_by(found, doc, whole(doc.kind, &bytes), cwd);
             }
             docs.push(match without_account(doc.kind, &bytes) {
+                _ if is_blank(doc.kind, &bytes) => Content::Bytes(Vec::new().into()),
                 Some(bytes) => Content::Bytes(bytes.into()),
                 None => Content::File(doc.path.clone()),
             });
@@ -669,6 +671,16 @@ fn whole(kind: DocKind, bytes: &[u8]) -> &[u8] {
     }
 }
 
+/// Whether nothing was ever asked in a chat. VS Code 1.139.1 keeps one of these for each window, and
+/// lists none. They are read as if nothing were written yet.
+fn is_blank(kind: DocKind, bytes: &[u8]) -> bool {
+    kind == DocKind::Log
+        && bytes.len() < 64 << 10 // a draft with attachments; larger chats are not replayed for this
+        && memchr::memmem::find(bytes, b"[\"requests\"").is_none()
+        && state_of(Kind::Log, whole(kind, bytes))
+            .is_ok_and(|state| requests(&state).is_empty() && title(&state).is_none())
+}
+
 /// The document, or the error in the bytes.
 fn state_of(kind: Kind, bytes: &[u8]) -> Result<Value, (String, Option<Value>)> {
     let state = match kind {
@@ -938,17 +950,6 @@ impl After {
             state: states.remove("jsonl").or_else(|| states.remove("json")),
         })
     }
-}
-
-/// A permission level of a request that the present document does not give to the same request.
-fn foreign_level(state: &Value, path: &Path) -> Option<String> {
-    let there = opener::read(path, opener::MOST).ok();
-    let there = there.and_then(|bytes| state_of(Kind::Document, &bytes).ok());
-    let own = there.as_ref().map(levels).unwrap_or_default();
-    levels(state)
-        .into_iter()
-        .find(|(request, level)| own.get(request) != Some(level))
-        .map(|(_, level)| level)
 }
 
 fn whole_of(kind: Kind, bytes: &[u8]) -> &[u8] {

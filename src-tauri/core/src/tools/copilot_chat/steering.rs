@@ -2,13 +2,15 @@
 //! value in a document.
 
 use super::mutation_log;
-use super::{DOCUMENT, requests};
+use super::{DOCUMENT, Kind, requests, state_of};
 use crate::formats::fields;
 use crate::formats::jsonl::text;
 use crate::formats::steering::{self, Marks};
+use crate::opener;
 use crate::tools::{Edit, Steer, Steering};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// The settings for continuing a chat: approvals (`permissionLevel`: `autopilot`) and the mode.
 /// They are part of the input box (`inputState`), and since 1.139 also of each request: tools run
@@ -54,9 +56,20 @@ pub(super) const NEUTRAL: [&str; 4] = [
     "null",
 ];
 
+/// A permission level of a request that the present document does not give to the same request.
+pub(super) fn foreign_level(state: &Value, path: &Path) -> Option<String> {
+    let there = opener::read(path, opener::MOST).ok();
+    let there = there.and_then(|bytes| state_of(Kind::Document, &bytes).ok());
+    let own = there.as_ref().map(levels).unwrap_or_default();
+    levels(state)
+        .into_iter()
+        .find(|(request, level)| own.get(request) != Some(level))
+        .map(|(_, level)| level)
+}
+
 /// The requests of a document that carry a level of approvals beyond the default, by their ids.
 /// Fields in a list cannot be this device's own, so that such a document is not written.
-pub(super) fn levels(state: &Value) -> BTreeMap<String, String> {
+fn levels(state: &Value) -> BTreeMap<String, String> {
     let level = |request: &Value| {
         let level = request.get("modeInfo")?.get("permissionLevel")?;
         let id = text(request, "requestId").unwrap_or_default();
