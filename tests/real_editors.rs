@@ -134,7 +134,7 @@ fn a_chat_goes_on_in_the_vs_code_of_another_device_and_comes_back() {
         code.quit();
         for id in [session.as_str(), COPILOTS] {
             let entry = entry_of(laptop, id).expect("it is listed");
-            assert_eq!(entry["permissionLevel"], "default", "as VS Code saved it");
+            assert_eq!(entry["permissionLevel"], "default", "{entry}");
         }
 
         // Back at the desk, which has kept its own level.

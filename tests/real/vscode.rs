@@ -104,7 +104,9 @@ impl<'d> VsCode<'d> {
     /// leaves the browser. The answer has the result of each step.
     pub fn sit(&mut self, name: &str, steps: Value) -> Vec<Value> {
         let device = self.device;
-        let list = database(device).and_then(|path| {
+        // Only at its start does VS Code read what is in the file.
+        let path = database(device).filter(|_| self.list.is_none());
+        let list = path.and_then(|path| {
             let mut database = Database::open(&path);
             let list = database.value(LIST);
             database.close();
