@@ -179,11 +179,11 @@ pub enum Command {
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
-    /// Bring in the conversations of an export: of ChatGPT or Claude.ai
+    /// Bring in exported conversations: of ChatGPT, of Claude.ai, or transcripts in Markdown
     Import {
-        /// The zip as it was downloaded, its conversations.json, or the directory it was unpacked to
-        #[arg(value_name = "FILE")]
-        path: PathBuf,
+        /// An export's zip as it was downloaded, its conversations.json, a transcript, or a directory with them
+        #[arg(value_name = "FILE", required = true)]
+        paths: Vec<PathBuf>,
     },
     /// List the journal files that hold a session
     Journal { session: String },

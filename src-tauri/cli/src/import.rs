@@ -1,37 +1,54 @@
-//! `roam import`: conversations from an export of a service, put beside the vault. Needs no engine;
+//! `roam import`: conversations from an export of a service, and transcripts, put beside the vault. Needs no engine;
 //! one that runs finds them.
 
 use crate::Outcome;
 use crate::ask::Answer;
-use crate::render::plural;
+use crate::render::{plural, size};
 use session_roam_core::api::ApiError;
 use session_roam_core::session::problem::with_causes;
 use session_roam_core::tools;
-use session_roam_core::tools::imported::reading::{self, Imported};
+use session_roam_core::tools::imported::progress::{ImportError, Imported, Progress};
+use session_roam_core::tools::imported::reading;
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-/// Conversations that are named when they cannot be imported.
+/// What could not be imported is named up to this number.
 const NAMED: usize = 20;
+const PACE: Duration = Duration::from_millis(100);
 
-pub fn import(path: &Path, home: &Path, as_json: bool) -> Outcome {
+pub fn import(paths: &[PathBuf], home: &Path, as_json: bool) -> Outcome {
+    let progress = Progress::default();
     let is_shown = !as_json && io::stderr().is_terminal();
-    let mut progress = |n: u64| {
-        if is_shown {
-            let _ = write!(io::stderr(), "\r{} read", plural(n, "conversation"));
-        }
+    let done = match is_shown {
+        true => watched(paths, home, &progress),
+        false => reading::import(paths, home, &progress),
     };
-    let done = reading::import(path, home, &mut progress);
-    if is_shown {
-        let _ = write!(io::stderr(), "\r\x1b[K");
-    }
-    let done = done.map_err(|error| {
-        let hint = "Give the zip as it was downloaded, the conversations.json in it, or the directory \
-                    with that file. What was read before stays imported.";
-        ApiError::new("import_unreadable", with_causes(&error), hint)
-    })?;
+    let done =
+        done.map_err(|error| ApiError::new(error.code(), with_causes(&error), error.hint()))?;
     Answer::of(&done).show(|done: Imported| text(&done))
+}
+
+/// Imports and shows meanwhile how far it is.
+fn watched(paths: &[PathBuf], home: &Path, progress: &Progress) -> Result<Imported, ImportError> {
+    let done = std::thread::scope(|scope| {
+        let import = scope.spawn(|| reading::import(paths, home, progress));
+        while !import.is_finished() {
+            let seen = progress.seen();
+            let _ = write!(
+                io::stderr(),
+                "\r\x1b[K{} · {} of {}",
+                plural(seen.conversations, "conversation"),
+                size(seen.bytes.min(seen.total)),
+                size(seen.total)
+            );
+            std::thread::sleep(PACE);
+        }
+        import.join()
+    });
+    let _ = write!(io::stderr(), "\r\x1b[K");
+    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 fn text(done: &Imported) -> String {
@@ -48,27 +65,25 @@ fn text(done: &Imported) -> String {
             of(&done.grown, tool),
             of(&done.known, tool),
         );
-        if new + grown + known > 0 {
+        let all = new + grown + known;
+        if all > 0 {
+            let all = plural(all, "conversation");
             out.push_str(&format!(
-                "{name}: {} imported, {grown} with more messages, {known} as before.\n",
-                plural(new, "conversation")
+                "{name}: {all}: {new} new, {grown} with more messages, {known} unchanged.\n"
             ));
         }
     }
-    if out.is_empty() && done.left_out.is_empty() {
+    if out.is_empty() && done.n_left_out == 0 {
         out.push_str("There is no conversation in it.\n");
     }
-    if !done.left_out.is_empty() {
-        let n = done.left_out.len();
-        out.push_str(&format!(
-            "Not imported: {}.\n",
-            plural(n as u64, "conversation")
-        ));
-        for why in done.left_out.iter().take(NAMED) {
-            out.push_str(&format!("  {why}\n"));
+    if done.n_left_out > 0 {
+        out.push_str(&format!("Not imported: {}.\n", done.n_left_out));
+        for one in done.left_out.iter().take(NAMED) {
+            out.push_str(&format!("  {}: {}\n", one.name, one.why));
         }
-        if NAMED < n {
-            out.push_str(&format!("  and {} more\n", n - NAMED));
+        let named = done.left_out.len().min(NAMED) as u64;
+        if named < done.n_left_out {
+            out.push_str(&format!("  and {} more\n", done.n_left_out - named));
         }
     }
     out

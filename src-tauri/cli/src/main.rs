@@ -56,8 +56,8 @@ fn dispatch(args: Args) -> Outcome {
         let done = api::identity::new_identity(&home)?;
         return ask::Answer::of(&done).show(|done: api::Done| format!("{}\n", done.message));
     }
-    if let Command::Import { path } = &args.command {
-        return import::import(path, &home, args.json);
+    if let Command::Import { paths } = &args.command {
+        return import::import(paths, &home, args.json);
     }
     let mut engine = Engine::at(&home);
     let view = View::here();

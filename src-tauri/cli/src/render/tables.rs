@@ -129,9 +129,6 @@ pub fn tools(rows: &[ToolRow], view: &View) -> String {
     ];
     let lines: Vec<_> = rows.iter().map(tool_line).collect();
     let mut out = table(columns, &lines, view);
-    out.push_str(
-        "\nLevels: see = list and read · carry = syncs · resume = continues in the tool · merge = splits are handled\n",
-    );
     for row in rows.iter().filter(|row| row.stores.len() > 1) {
         out.push_str(&format!("\n{} has several stores:\n", row.name));
         for store in &row.stores {
@@ -156,8 +153,17 @@ pub fn tools(rows: &[ToolRow], view: &View) -> String {
             row.tool
         ));
     }
-    for row in rows.iter().filter(|row| !row.reason.is_empty()) {
-        out.push_str(&wrap(&format!("{}: {}", row.name, row.reason), 0, view));
+    for row in rows {
+        out.push_str(&format!("\n{}: {}\n", row.name, row.level.as_str()));
+        let tried = match row.versions.is_empty() {
+            true => String::new(),
+            false => format!("Known: {}.", row.versions),
+        };
+        for text in [&row.meaning, &row.reason, &tried] {
+            if !text.is_empty() {
+                out.push_str(&wrap(text, 2, view));
+            }
+        }
     }
     out
 }

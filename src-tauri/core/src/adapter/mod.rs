@@ -62,10 +62,25 @@ crate::session::states::words! {
         See,
         /// Sessions sync and can be read on other devices.
         Carry,
-        /// Sessions open on other devices and can be continued in the tool.
+        /// Sessions sync, open in the tool on other devices and can be continued there.
         Resume,
         /// Splits are handled.
         Merge,
+    }
+}
+
+impl Level {
+    /// What the level means, in a sentence: the same words in the window, in `roam tools` and in docs/tools.md.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::See => "Its sessions are listed, read and searched, on this device only.",
+            Self::Carry => "Its sessions sync and can be read on your other devices.",
+            Self::Resume => "Its sessions sync, open in the tool on your other devices and can be continued there.",
+            Self::Merge => {
+                "Its sessions can be continued in the tool on every device. What two devices added at the same time \
+                 is brought together."
+            }
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::session::states::words;
 use crate::session::{HistoryKind, Problem, Reason, Role, Tier};
 pub use crate::syncthing::SyncthingState;
 pub use crate::tools::Level;
+pub use crate::tools::imported::progress::{Imported, NotImported};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -112,6 +113,14 @@ pub enum Request {
     StoresSaid {
         vars: BTreeMap<String, String>,
     },
+    /// Imports conversations that a service exported, and transcripts; `Status` shows how far it is. The whole paths
+    /// of files and directories that the user named.
+    Import {
+        paths: Vec<PathBuf>,
+    },
+    ImportCancel,
+    /// Takes the result of the last import out of `Status`.
+    ImportDismiss,
     Projects,
     ProjectMap {
         key: String,
@@ -415,6 +424,25 @@ pub struct Status {
     /// The number of pairing requests.
     #[serde(default)]
     pub asking: u64,
+    /// The import of conversations that runs, or how the last one ended.
+    #[serde(default)]
+    pub conversation_import: Option<ConversationImport>,
+}
+
+/// An import of exported conversations. It has ended when there is `done` or `failed`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct ConversationImport {
+    /// The name of the first file or directory, and the number of the others.
+    pub name: String,
+    pub others: u64,
+    /// Conversations read so far.
+    pub conversations: u64,
+    /// Bytes read so far, unpacked, and how many there are.
+    pub bytes: u64,
+    pub total: u64,
+    pub done: Option<Imported>,
+    pub failed: Option<ApiError>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -486,6 +514,9 @@ pub struct ToolRow {
     pub tool: String,
     pub name: String,
     pub level: Level,
+    /// What the level means, in a sentence.
+    #[serde(default)]
+    pub meaning: String,
     /// Why the level is below `merge`, or a remark.
     pub reason: String,
     /// The versions whose shapes are known, as text.

@@ -1,6 +1,7 @@
 //! Every command and its answer. The loop gives short answers; those that read whole sessions run
 //! beside it.
 
+mod imports;
 mod splits;
 mod status;
 mod tools;
@@ -80,6 +81,9 @@ impl Engine {
             Request::StoresSaid { vars } => self.said_stores(&vars),
             Request::Projects => return self.projects().map(Later::Aside),
             Request::ProjectMap { key, dir } => self.map(&key, &dir),
+            Request::Import { paths } => self.import(paths),
+            Request::ImportCancel => self.cancel_import(),
+            Request::ImportDismiss => self.dismiss_import(),
             Request::ProjectExclude { key, excluded } => self.exclude(&key, excluded),
             Request::Sessions { filter } => return self.sessions(filter).map(Later::Aside),
             Request::Show {

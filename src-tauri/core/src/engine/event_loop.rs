@@ -84,6 +84,7 @@ impl Engine {
             published: None,
             published_at: None,
             taking_in: None,
+            importing: None,
             goodbye: BTreeSet::new(),
             secrets: Secrets::default(),
             comparisons: Vec::new(),
@@ -759,6 +760,9 @@ impl Engine {
     /// Ends in good order: workers finish what is running, and the next start finds the results.
     pub fn end(&mut self) {
         self.live.clear();
+        if let Some(importing) = &self.importing {
+            importing.cancel();
+        }
         self.publish_presence();
         self.transport.stop();
     }

@@ -22,6 +22,7 @@ pub mod forget;
 mod fork_at;
 pub mod forks;
 pub mod holders;
+pub mod importing;
 pub mod index;
 pub mod ingest;
 pub mod left_out;
@@ -70,6 +71,7 @@ use answer::Reply;
 use devices::{DeviceRegistry, PeerState};
 use event::Jobs;
 use forget::Forgetting;
+use importing::Importing;
 use list::Lists;
 use placing::Placing;
 use queue::Queue;
@@ -136,6 +138,8 @@ pub struct Engine {
     published_at: Option<Instant>,
     /// Conflict copies are being imported; the answer waits for all their sessions.
     taking_in: Option<TakingIn>,
+    /// The last import of conversations, until the user has seen how it ended.
+    importing: Option<Importing>,
     goodbye: BTreeSet<crate::session::DeviceId>,
     /// The secrets of codes that this device showed.
     secrets: Secrets,

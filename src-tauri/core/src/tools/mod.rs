@@ -11,6 +11,7 @@ pub mod cursor;
 pub mod custom;
 pub mod imported;
 pub mod kiro;
+pub mod markdown;
 pub mod opencode;
 pub mod other_system;
 pub mod seek;
@@ -42,8 +43,9 @@ pub fn all(custom: &[custom::Definition]) -> Vec<Arc<dyn Tool>> {
         Arc::new(cursor::Cursor::default()),
         Arc::new(kiro::Kiro),
         Arc::new(windsurf::Windsurf),
-        Arc::new(chatgpt::ChatGpt),
-        Arc::new(claude_ai::ClaudeAi),
+        Arc::new(chatgpt::SERVICE),
+        Arc::new(claude_ai::SERVICE),
+        Arc::new(markdown::SERVICE),
     ];
     for definition in custom {
         let taken = tools

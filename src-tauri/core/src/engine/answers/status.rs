@@ -1,6 +1,7 @@
 //! The answer to `status`: what the engine does, and what waits for whom.
 
 use super::*;
+use crate::engine::importing::Importing;
 
 impl Engine {
     pub(super) fn status(&self) -> Result<Status, ApiError> {
@@ -73,6 +74,7 @@ impl Engine {
                 .count() as u64,
             cycle_ms: self.cycle_ms.ceil() as u64,
             happenings: self.state.happenings()?,
+            conversation_import: self.importing.as_ref().map(Importing::shown),
             asking: self.peer_state.asking.len() as u64 + self.peer_state.more_asking,
         })
     }

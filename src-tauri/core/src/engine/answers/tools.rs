@@ -49,6 +49,7 @@ impl Stores {
             tool: id.to_string(),
             name: about.name,
             level,
+            meaning: level.meaning().into(),
             reason,
             versions: about.versions,
             lowered: listing.unknown.is_some(),

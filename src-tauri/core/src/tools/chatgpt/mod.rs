@@ -15,84 +15,26 @@
 
 mod tree;
 
-use super::imported::{self, MAIN};
-use super::{
-    About, Checkout, Found, Joins, Launch, Level, Listing, Machine, Reading, Resumable, Root,
-    Steering, Tool, Touched, Which, WriteError, Written,
-};
-use crate::merge::snapshots::Judged;
-use crate::session::{DocName, ToolId};
-use std::io;
-use std::path::Path;
-
-pub use tree::joined;
+use super::imported::Service;
 
 pub const ID: &str = "chatgpt";
-const NAME: &str = "ChatGPT";
 
-/// The other files of an export.
-pub const DENIED: [&str; 4] = [
-    "chat.html",
-    "message_feedback.json",
-    "user.json",
-    "shared_conversations.json",
-];
-
-pub struct ChatGpt;
-
-impl Tool for ChatGpt {
-    fn about(&self) -> About {
-        About {
-            tool: ToolId::new(ID),
-            name: NAME.into(),
-            level: Level::Carry,
-            reason: "ChatGPT keeps its conversations on its servers. Bring an export in with `roam import FILE`: its \
-                     conversations can then be read and exported on all your devices. They continue at chatgpt.com."
-                .into(),
-            versions: "exports of 2023 to 2026, from public descriptions".into(),
-            denied: &DENIED,
-            is_message: |_| true,
-            said: tree::said,
-            records: Some(tree::records),
-            device_fields: super::no_device_fields,
-            joins: Joins {
-                judge: Some(|_: &DocName, first: &[u8], second: &[u8]| -> Judged { tree::judge(first, second) }),
-                union: Some(tree::joined),
-                ..Joins::default()
-            },
-            steering: Steering {
-                words: "nothing: no program opens an imported conversation",
-                ..Steering::default()
-            },
-            shared: None,
-        }
-    }
-
-    fn roots(&self, machine: &Machine) -> Vec<Root> {
-        imported::roots(machine, ID)
-    }
-
-    fn touched(&self, machine: &Machine, path: &Path) -> Touched {
-        imported::store(machine, NAME, ID).touched(path)
-    }
-
-    fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
-        imported::store(machine, NAME, ID).list(which, &|_| None)
-    }
-
-    fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
-        imported::read(machine, found, tree::facts)
-    }
-
-    fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
-        imported::write(&imported::store(machine, NAME, ID), checkout)
-    }
-
-    fn resume(&self, _machine: &Machine, session: &Resumable<'_>) -> Launch {
-        imported::launch(session)
-    }
-
-    fn is_main(&self, doc: &DocName) -> bool {
-        doc.as_str() == MAIN
-    }
-}
+pub const SERVICE: Service = Service {
+    id: ID,
+    name: "ChatGPT",
+    reason: "ChatGPT keeps its conversations on its servers, those of its desktop app too, and no program here may write \
+             there. Request an export in ChatGPT's settings and import it: its conversations can then be read and \
+             exported on all your devices. They continue at chatgpt.com.",
+    versions: "exports of 2023 to 2026, from public descriptions read on 2026-11-29; no export of a real account was tried",
+    denied: &[
+        "chat.html",
+        "message_feedback.json",
+        "user.json",
+        "shared_conversations.json",
+    ],
+    said: tree::said,
+    records: tree::records,
+    facts: tree::facts,
+    judge: |_, first, second| tree::judge(first, second),
+    joined: tree::joined,
+};

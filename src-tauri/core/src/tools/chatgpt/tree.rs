@@ -207,7 +207,7 @@ pub(super) fn judge(first: &[u8], second: &[u8]) -> Judged {
 
 /// A conversation with the messages of both. The later export's fields count; of a node that both
 /// have, its form in the later export, with the children of both.
-pub fn joined(first: &[u8], second: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn joined(first: &[u8], second: &[u8]) -> Option<Vec<u8>> {
     COMPARED.joined(first, second, add)
 }
 

@@ -81,7 +81,7 @@ pub(super) fn judge(first: &[u8], second: &[u8]) -> Judged {
 
 /// A conversation with the messages of both, in the order of their times. The later export's form
 /// of a message counts.
-pub fn joined(first: &[u8], second: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn joined(first: &[u8], second: &[u8]) -> Option<Vec<u8>> {
     COMPARED.joined(first, second, add)
 }
 

@@ -13,80 +13,21 @@
 
 mod messages;
 
-use super::imported::{self, MAIN};
-use super::{
-    About, Checkout, Found, Joins, Launch, Level, Listing, Machine, Reading, Resumable, Root,
-    Steering, Tool, Touched, Which, WriteError, Written,
-};
-use crate::merge::snapshots::Judged;
-use crate::session::{DocName, ToolId};
-use std::io;
-use std::path::Path;
-
-pub use messages::joined;
+use super::imported::Service;
 
 pub const ID: &str = "claude-ai";
-const NAME: &str = "Claude.ai";
 
-/// The other files of an export.
-pub const DENIED: [&str; 3] = ["memories.json", "projects.json", "users.json"];
-
-pub struct ClaudeAi;
-
-impl Tool for ClaudeAi {
-    fn about(&self) -> About {
-        About {
-            tool: ToolId::new(ID),
-            name: NAME.into(),
-            level: Level::Carry,
-            reason: "Claude.ai and the chat tab of Claude Desktop keep their conversations on Anthropic's servers. Bring an \
-                     export in with `roam import FILE`: its conversations can then be read and exported on all your \
-                     devices. They continue at claude.ai."
-                .into(),
-            versions: "exports of 2024 to 2026, from public descriptions".into(),
-            denied: &DENIED,
-            is_message: |_| true,
-            said: messages::said,
-            records: Some(messages::records),
-            device_fields: super::no_device_fields,
-            joins: Joins {
-                judge: Some(|_: &DocName, first: &[u8], second: &[u8]| -> Judged { messages::judge(first, second) }),
-                union: Some(messages::joined),
-                ..Joins::default()
-            },
-            steering: Steering {
-                words: "nothing: no program opens an imported conversation",
-                ..Steering::default()
-            },
-            shared: None,
-        }
-    }
-
-    fn roots(&self, machine: &Machine) -> Vec<Root> {
-        imported::roots(machine, ID)
-    }
-
-    fn touched(&self, machine: &Machine, path: &Path) -> Touched {
-        imported::store(machine, NAME, ID).touched(path)
-    }
-
-    fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
-        imported::store(machine, NAME, ID).list(which, &|_| None)
-    }
-
-    fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
-        imported::read(machine, found, messages::facts)
-    }
-
-    fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
-        imported::write(&imported::store(machine, NAME, ID), checkout)
-    }
-
-    fn resume(&self, _machine: &Machine, session: &Resumable<'_>) -> Launch {
-        imported::launch(session)
-    }
-
-    fn is_main(&self, doc: &DocName) -> bool {
-        doc.as_str() == MAIN
-    }
-}
+pub const SERVICE: Service = Service {
+    id: ID,
+    name: "Claude.ai",
+    reason: "Claude.ai and the chat tab of Claude Desktop keep their conversations on Anthropic's servers, and no program \
+             here may write there. Request an export in Claude's settings and import it: its conversations can then be \
+             read and exported on all your devices. They continue at claude.ai.",
+    versions: "exports of 2024 to 2026, from public descriptions read on 2026-11-29; no export of a real account was tried",
+    denied: &["memories.json", "projects.json", "users.json"],
+    said: messages::said,
+    records: messages::records,
+    facts: messages::facts,
+    judge: |_, first, second| messages::judge(first, second),
+    joined: messages::joined,
+};

@@ -1,21 +1,27 @@
 //! Conversations that a service exported, imported once and kept beside the vault: the store that
 //! the adapters of such services share. The conversations are read, exported and synced; no
-//! program opens them.
+//! program opens them. What differs between the services is in [`Service`].
 //!
 //! `<session-roam's directory>/imported/<tool>/<id>.json`, a file for each conversation: an object
 //! with `conversation`, the service's own JSON, and `files`, the pictures that belong to it, as
 //! `data:` addresses by their names.
 
+mod documents;
+mod keeping;
+mod pictures;
+pub mod progress;
 pub mod reading;
 
 use super::{
-    Checkout, Content, Facts, Found, Launch, Machine, Reading, Resumable, Root, WriteError, Written,
+    About, Checkout, Content, Facts, Found, Joins, Launch, Level, Listing, Machine, Reading,
+    Records, Resumable, Root, Steering, Tool, Touched, Union, Which, WriteError, Written,
 };
 use crate::formats::file_store::{DocFile, FileStore};
 use crate::merge::snapshots::Judged;
+use crate::merge::transcript::Reader;
 use crate::opener;
 use crate::session::records::{self, Damage};
-use crate::session::{DocKind, Millis};
+use crate::session::{DocKind, DocName, Millis, ToolId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -147,16 +153,6 @@ pub fn dir(data: &Path, tool: &str) -> PathBuf {
     data.join("imported").join(tool)
 }
 
-pub(super) fn store(machine: &Machine, name: &'static str, tool: &str) -> FileStore {
-    FileStore {
-        name,
-        root: dir(&machine.data, tool),
-        is_group: |_| false,
-        is_session: is_id,
-        docs: &DOCS,
-    }
-}
-
 /// An id that is a file's name on every system.
 pub fn is_id(id: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
@@ -165,49 +161,114 @@ pub fn is_id(id: &str) -> bool {
     (8..=100).contains(&id.len()) && id.bytes().all(plain) && has_digit
 }
 
-pub(super) fn roots(machine: &Machine, tool: &str) -> Vec<Root> {
-    vec![Root {
-        path: dir(&machine.data, tool),
-        deep: false,
-        store: true,
-    }]
+/// A kind of imported conversations: what its form is. All of them are kept, listed and written
+/// alike.
+pub struct Service {
+    pub id: &'static str,
+    /// The vendor's spelling.
+    pub name: &'static str,
+    pub reason: &'static str,
+    pub versions: &'static str,
+    /// The other files of an export.
+    pub denied: &'static [&'static str],
+    pub said: Reader,
+    pub records: Records,
+    /// The title and the time of the last change.
+    pub facts: fn(&Value) -> (Option<String>, Option<Millis>),
+    pub judge: fn(&DocName, &[u8], &[u8]) -> Judged,
+    pub joined: Union,
 }
 
-/// Reads a conversation; `facts` finds its title and time.
-pub(super) fn read(
-    machine: &Machine,
-    found: &Found,
-    facts: impl FnOnce(&Value) -> (Option<String>, Option<Millis>),
-) -> io::Result<Reading> {
-    let main = found.docs.first().ok_or(io::ErrorKind::NotFound)?;
-    let content = opener::read(&main.path, opener::MOST)?;
-    let value = Conversation::parse(&content).map(|conversation| conversation.value());
-    let (title, updated) = value.as_ref().map(facts).unwrap_or_default();
-    Ok(Reading {
-        facts: Facts {
-            // A service knows no directory.
-            cwd: machine.home.to_str().map(str::to_owned),
-            title,
-            updated: updated.or(Some(Millis(main.stamp.mtime_ns / 1_000_000))),
-            ..Facts::default()
-        },
-        docs: vec![Content::Bytes(content.into())],
-        secret: Vec::new(),
-        problems: Vec::new(),
-    })
+impl Service {
+    fn store(&self, machine: &Machine) -> FileStore {
+        FileStore {
+            name: self.name,
+            root: dir(&machine.data, self.id),
+            is_group: |_| false,
+            is_session: is_id,
+            docs: &DOCS,
+        }
+    }
 }
 
-pub(super) fn write(store: &FileStore, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
-    store.write(checkout, "", &|_, bytes| Ok(bytes), &|| Ok(()))
-}
+impl Tool for Service {
+    fn about(&self) -> About {
+        About {
+            tool: ToolId::new(self.id),
+            name: self.name.into(),
+            level: Level::Carry,
+            reason: self.reason.into(),
+            versions: self.versions.into(),
+            denied: self.denied,
+            is_message: |_| true,
+            said: self.said,
+            records: Some(self.records),
+            device_fields: super::no_device_fields,
+            joins: Joins {
+                judge: Some(self.judge),
+                union: Some(self.joined),
+                ..Joins::default()
+            },
+            steering: Steering {
+                words: "nothing: no program opens an imported conversation",
+                ..Steering::default()
+            },
+            shared: None,
+        }
+    }
 
-/// No program opens an imported conversation.
-pub(super) fn launch(session: &Resumable<'_>) -> Launch {
-    Launch {
-        argv: Vec::new(),
-        cwd: session.cwd.to_path_buf(),
-        env: BTreeMap::new(),
-        unset: Vec::new(),
-        before: Vec::new(),
+    fn roots(&self, machine: &Machine) -> Vec<Root> {
+        vec![Root {
+            path: dir(&machine.data, self.id),
+            deep: false,
+            store: true,
+        }]
+    }
+
+    fn touched(&self, machine: &Machine, path: &Path) -> Touched {
+        self.store(machine).touched(path)
+    }
+
+    fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
+        self.store(machine).list(which, &|_| None)
+    }
+
+    fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
+        let main = found.docs.first().ok_or(io::ErrorKind::NotFound)?;
+        let content = opener::read(&main.path, opener::MOST)?;
+        let value = Conversation::parse(&content).map(|conversation| conversation.value());
+        let (title, updated) = value.as_ref().map(self.facts).unwrap_or_default();
+        Ok(Reading {
+            facts: Facts {
+                // A service knows no directory.
+                cwd: machine.home.to_str().map(str::to_owned),
+                title,
+                updated: updated.or(Some(Millis(main.stamp.mtime_ns / 1_000_000))),
+                ..Facts::default()
+            },
+            docs: vec![Content::Bytes(content.into())],
+            secret: Vec::new(),
+            problems: Vec::new(),
+        })
+    }
+
+    fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
+        self.store(machine)
+            .write(checkout, "", &|_, bytes| Ok(bytes), &|| Ok(()))
+    }
+
+    /// No program opens an imported conversation.
+    fn resume(&self, _machine: &Machine, session: &Resumable<'_>) -> Launch {
+        Launch {
+            argv: Vec::new(),
+            cwd: session.cwd.to_path_buf(),
+            env: BTreeMap::new(),
+            unset: Vec::new(),
+            before: Vec::new(),
+        }
+    }
+
+    fn is_main(&self, doc: &DocName) -> bool {
+        doc.as_str() == MAIN
     }
 }

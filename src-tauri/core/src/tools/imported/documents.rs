@@ -1,0 +1,202 @@
+//! Markdown transcripts of an import: single files, those below a directory, those in an archive. What a transcript
+//! is, `markdown` decides.
+
+use super::keeping::{Import, New};
+use super::progress::{ImportError, MOST_NAMES};
+use crate::opener::{self, Kind};
+use crate::session::Millis;
+use crate::tools::markdown::{self, Place};
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+
+/// The bytes of one file.
+const LARGEST: u64 = 16 << 20;
+/// How deep below a directory is looked.
+const DEEPEST: usize = 32;
+/// Directories in which nobody keeps transcripts, and which are large.
+const PASSED: [&str; 8] = [
+    ".git",
+    ".hg",
+    ".svn",
+    ".venv",
+    "__pycache__",
+    "node_modules",
+    "target",
+    "vendor",
+];
+
+/// A file that was found while looking for transcripts has to be one. A file that the user named is imported in any case.
+#[derive(Clone, Copy, PartialEq)]
+enum Chosen {
+    Found,
+    Named,
+}
+
+pub(super) fn is_document(name: &str) -> bool {
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
+    matches!(ending.as_deref(), Some("md" | "markdown" | "txt"))
+}
+
+impl Import<'_> {
+    pub(super) fn document(&mut self, path: &Path, file: &File) -> Result<(), ImportError> {
+        let failed = |source| ImportError::Io {
+            path: path.to_path_buf(),
+            source,
+        };
+        let metadata = file.metadata().map_err(failed)?;
+        self.progress.expect(metadata.len());
+        let bytes = opener::all_of(file, LARGEST).map_err(failed)?;
+        let name = |path: Option<&Path>| Some(path?.file_name()?.to_string_lossy().into_owned());
+        let (dir, name) = (name(path.parent()), name(Some(path)));
+        let place = Place {
+            dir: dir.as_deref().unwrap_or_default(),
+            name: name.as_deref().unwrap_or_default(),
+        };
+        let modified = metadata.modified().ok().map(Millis::from_system);
+        if std::str::from_utf8(&bytes).is_err() {
+            return Err(ImportError::NoText(path.to_path_buf()));
+        }
+        self.text(bytes, place, modified, Chosen::Named)
+            .unwrap_or_else(|why| self.leave_out(place.name, why));
+        Ok(())
+    }
+
+    /// Imports what is below a directory; false if there is no file that could be a transcript.
+    pub(super) fn documents(&mut self, root: &Path) -> Result<bool, ImportError> {
+        let files = self.below(root)?;
+        let above = root.file_name().map(|name| name.to_string_lossy().into_owned());
+        let above = above.unwrap_or_default();
+        for (relative, _) in &files {
+            if self.progress.is_cancelled() {
+                break;
+            }
+            let place = place(relative, &above);
+            let read = opener::file_below(root, relative).and_then(|file| {
+                let modified = file.metadata()?.modified().ok().map(Millis::from_system);
+                Ok((opener::all_of(&file, LARGEST)?, modified))
+            });
+            let done = match read {
+                Ok((bytes, modified)) => self.text(bytes, place, modified, Chosen::Found),
+                Err(error) => Err(format!("it cannot be read: {error}")),
+            };
+            done.unwrap_or_else(|why| self.leave_out(relative, why));
+        }
+        Ok(!files.is_empty())
+    }
+
+    /// The possible transcripts below a directory, sorted, with their sizes.
+    fn below(&mut self, root: &Path) -> Result<Vec<(String, u64)>, ImportError> {
+        let (mut open, mut files, mut n_seen) = (vec![(String::new(), 0)], Vec::new(), 0);
+        while let Some((dir, depth)) = open.pop() {
+            let listed = match opener::list_below(root, &dir, MOST_NAMES - n_seen) {
+                Ok(listed) => listed,
+                Err(source) if dir.is_empty() => {
+                    return Err(ImportError::Io {
+                        path: root.to_path_buf(),
+                        source,
+                    });
+                }
+                Err(error) => {
+                    self.leave_out(dir, format!("it cannot be read: {error}"));
+                    continue;
+                }
+            };
+            n_seen += listed.len();
+            for entry in listed {
+                let Some(name) = entry.name.to_str() else {
+                    self.leave_out(entry.name.to_string_lossy(), "its name is no Unicode text");
+                    continue;
+                };
+                let path = match dir.as_str() {
+                    "" => name.to_owned(),
+                    dir => format!("{dir}/{name}"),
+                };
+                match entry.kind {
+                    Kind::Dir if PASSED.contains(&name) => {}
+                    Kind::Dir if depth == DEEPEST => self.leave_out(path, "it is nested too deep"),
+                    Kind::Dir => open.push((path, depth + 1)),
+                    Kind::File if is_document(name) => files.push((path, entry.len)),
+                    Kind::Other if is_document(name) => self.leave_out(path, "it is a link or no file"),
+                    Kind::File | Kind::Other => {}
+                }
+            }
+            if MOST_NAMES <= n_seen {
+                self.leave_out("", format!("more than {MOST_NAMES} names are in it; the rest was not looked at"));
+                break;
+            }
+        }
+        files.sort();
+        files.iter().for_each(|(_, len)| self.progress.expect(*len));
+        Ok(files)
+    }
+
+    /// Imports the transcripts of an archive; false if there is no file that could be one.
+    pub(super) fn archived(
+        &mut self,
+        archive: &mut zip::ZipArchive<BufReader<File>>,
+        names: &[String],
+    ) -> bool {
+        let names: Vec<&String> = names.iter().filter(|name| is_document(name)).collect();
+        for name in &names {
+            if let Ok(entry) = archive.by_name(name) {
+                self.progress.expect(entry.size().min(LARGEST));
+            }
+        }
+        for name in &names {
+            if self.progress.is_cancelled() {
+                break;
+            }
+            let done = match unpacked(archive, name) {
+                Ok(bytes) => self.text(bytes, place(name, ""), None, Chosen::Found),
+                Err(error) => Err(format!("it cannot be read: {error}")),
+            };
+            done.unwrap_or_else(|why| self.leave_out(name.as_str(), why));
+        }
+        !names.is_empty()
+    }
+
+    fn text(
+        &mut self,
+        bytes: Vec<u8>,
+        place: Place<'_>,
+        modified: Option<Millis>,
+        chosen: Chosen,
+    ) -> Result<(), String> {
+        self.progress.read(bytes.len() as u64);
+        let text = String::from_utf8(bytes).map_err(|_| "it is no text in UTF-8")?;
+        let found = markdown::document(&text, place, modified).ok_or("it is empty")?;
+        if !found.is_transcript && chosen == Chosen::Found {
+            return Err("nobody speaks in it (like “## User” or “**Assistant:**”); import the file by itself to keep \
+                        it as a document"
+                .into());
+        }
+        self.progress.next();
+        self.keep(New {
+            tool: markdown::ID,
+            id: &found.id,
+            content: found.content,
+            joined: markdown::SERVICE.joined,
+            is_known: markdown::is_known,
+        })
+    }
+}
+
+fn unpacked(archive: &mut zip::ZipArchive<BufReader<File>>, name: &str) -> io::Result<Vec<u8>> {
+    let entry = archive.by_name(name).map_err(io::Error::other)?;
+    let mut bytes = Vec::new();
+    entry.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 <= LARGEST {
+        true => Ok(bytes),
+        false => Err(io::Error::other("it is too large")),
+    }
+}
+
+/// Where a file is, by its path below a directory of the name `above`.
+fn place<'a>(relative: &'a str, above: &'a str) -> Place<'a> {
+    let (dirs, name) = relative.rsplit_once('/').unwrap_or((above, relative));
+    Place {
+        dir: dirs.rsplit('/').next().unwrap_or(dirs),
+        name,
+    }
+}

@@ -1,0 +1,117 @@
+//! Markdown transcripts: conversations that were saved as text, brought in by an import.
+//!
+//! Many tools and browser extensions save a conversation as a Markdown file, and no two in the same form. Read are
+//! files in which a line of its own says who speaks:
+//!
+//! - a heading (`## User`, `### Assistant (2025-10-01 05:11Z)`, `##### You said:`), a line in bold (`**Human:** …`,
+//!   `_**Agent**_`), a quoted line (`> You said:`) or, where there is nothing better, a plain one (`User: …`);
+//! - what SpecStory, ChatGPT Exporter, Cursor's export and `roam export` write, which are of this kind; the history
+//!   file of aider; the text that `/export` of Claude Code writes.
+//!
+//! The title, the times and an id are taken from front matter, headings and links, as far as they are there. A line in
+//! a fenced code block never begins a message.
+//!
+//! - **What is a transcript.** Of a directory or an archive, a file is imported if two parties speak in it, or if it
+//!   names the conversation it was made of. Every other one (`README.md`) is left out and named with the reason. A file
+//!   that is named by itself is imported in any case; without speakers, as one message.
+//! - **Which conversation it is.** The id that the file states; without one, the file's name and its first message; of a
+//!   text without speakers, its name and that of its directory. A newer file of the same conversation adds its messages.
+//! - Pictures that the text refers to are not imported.
+//!
+//! From public descriptions and published files, read on 2026-11-29.
+
+mod messages;
+mod parse;
+mod speakers;
+
+use super::imported::{Conversation, Service};
+use crate::merge::snapshots::Judged;
+use crate::session::Millis;
+use serde_json::json;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+
+pub const ID: &str = "markdown";
+
+pub const SERVICE: Service = Service {
+    id: ID,
+    name: "Markdown transcripts",
+    reason: "A transcript is text that nothing continues. Import a file or a directory of transcripts: they can then be \
+             read and exported on all your devices. A newer file of the same conversation adds its messages.",
+    versions: "the forms of SpecStory, ChatGPT Exporter, Cursor's export, aider, Claude Code's /export and `roam export`, \
+               from public descriptions read on 2026-11-29",
+    denied: &[],
+    said: messages::said,
+    records: messages::records,
+    facts: messages::facts,
+    judge: |_, first, second| messages::judge(first, second),
+    joined: messages::joined,
+};
+
+/// A file as it is imported.
+pub(super) struct Document {
+    /// The id of the conversation, the same for every file of it.
+    pub id: String,
+    pub content: Vec<u8>,
+    /// Somebody speaks in it, or it names the conversation it was made of.
+    pub is_transcript: bool,
+}
+
+/// Where a file was found: its name, and that of its directory (empty if unknown).
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub dir: &'a str,
+    pub name: &'a str,
+}
+
+/// Reads a file's text; `None` if there is nothing in it. `modified` is its time on the disk.
+pub(super) fn document(text: &str, place: Place<'_>, modified: Option<Millis>) -> Option<Document> {
+    let parsed = parse::parse(text);
+    let first = parsed.messages.first()?;
+    let name = plain_name(place.name);
+    let identity = match (&parsed.id, parsed.has_speakers) {
+        (Some(id), _) => format!("stated\0{}", id.to_ascii_lowercase()),
+        (None, true) => format!("first\0{name}\0{}\0{}", first.role.as_str(), first.text),
+        (None, false) => format!("place\0{}\0{name}", place.dir),
+    };
+    let updated = parsed.updated.or(modified);
+    let conversation = json!({
+        "name": place.name,
+        "title": parsed.title,
+        "updated": updated.map(Millis::rfc3339),
+        "messages": messages::listed(&parsed.messages),
+    });
+    let content = Conversation {
+        conversation: RawValue::from_string(conversation.to_string()).ok()?,
+        files: BTreeMap::new(),
+    };
+    Some(Document {
+        id: format!("md1-{}", short_hash(&identity, 32)),
+        content: content.render(),
+        is_transcript: parsed.has_speakers || parsed.has_origin,
+    })
+}
+
+/// Whether all messages of a file are in what was imported before.
+pub(super) fn is_known(old: &[u8], new: &[u8]) -> bool {
+    matches!(messages::judge(old, new), Judged::Same | Judged::First)
+        || messages::has_same(old, new)
+}
+
+/// A name without its ending and without the number that browsers add to a second download.
+fn plain_name(name: &str) -> &str {
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    let numbered = stem.strip_suffix(')').and_then(|rest| {
+        let (before, number) = rest.rsplit_once(" (")?;
+        (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(before)
+    });
+    numbered.unwrap_or(stem)
+}
+
+/// The first `n` hexadecimal digits of a text's hash.
+fn short_hash(text: &str, n: usize) -> String {
+    blake3::hash(text.as_bytes()).to_hex()[..n].to_owned()
+}
+
+#[cfg(test)]
+mod tests;
