@@ -3,6 +3,7 @@
 
 #![cfg_attr(all(windows, not(debug_assertions)), windows_subsystem = "windows")] // no console
 
+mod dropped;
 mod follow;
 mod log;
 mod requests;
@@ -122,6 +123,11 @@ fn start(words: Vec<String>) -> Result<(), String> {
             event: WindowEvent::Destroyed,
             ..
         } => windows::closed(app),
+        RunEvent::WindowEvent {
+            label,
+            event: WindowEvent::DragDrop(event),
+            ..
+        } => dropped::drag(app, &label, &event),
         _ => {}
     });
     Ok(())

@@ -1,7 +1,7 @@
 //! The window's one command: the engine's answers, and the few requests that only a shell can
 //! serve.
 
-use crate::App;
+use crate::{App, dropped};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use session_roam_core::api::{ApiError, Devices, Done, Request, Resume, Status};
@@ -24,12 +24,28 @@ pub async fn roam(app: AppHandle, request: Value) -> Result<Value, ApiError> {
 #[serde(tag = "cmd", rename_all = "snake_case")]
 enum ShellRequest {
     About,
-    Switch { name: Switch, on: bool },
+    Switch {
+        name: Switch,
+        on: bool,
+    },
     FirstRunDone,
-    OpenLink { url: String },
-    OpenPath { path: PathBuf },
-    ChooseDirectory { title: String },
-    StartTool { session: String },
+    OpenLink {
+        url: String,
+    },
+    OpenPath {
+        path: PathBuf,
+    },
+    ChooseDirectory {
+        title: String,
+    },
+    /// Imports the files, or the directory, that the user chooses in the system's dialog.
+    ChooseImport {
+        title: String,
+        directory: bool,
+    },
+    StartTool {
+        session: String,
+    },
 }
 
 #[derive(Clone, Copy, Deserialize, Serialize)]
@@ -67,6 +83,13 @@ fn answer(app: &AppHandle, request: Value) -> Result<Value, ApiError> {
             "Please report it.",
         )
     })?;
+    if matches!(request, Request::Import { .. }) {
+        return Err(failed(
+            "not_chosen",
+            "Only files that you choose or drop are imported.",
+            "Drop the export on the window.",
+        ));
+    }
     let shared = app.state::<App>();
     let is_question = matches!(request, Request::Status);
     let answer = shared.engine.ask(&request);
@@ -101,6 +124,7 @@ fn of_shell(app: &AppHandle, request: ShellRequest) -> Result<Value, ApiError> {
             let chosen = app.dialog().file().set_title(title).blocking_pick_folder();
             value(chosen.and_then(|path| path.into_path().ok()))
         }
+        ShellRequest::ChooseImport { title, directory } => choose_import(app, &title, directory),
         ShellRequest::StartTool { session } => {
             let resume: Resume = app
                 .state::<App>()
@@ -109,6 +133,26 @@ fn of_shell(app: &AppHandle, request: ShellRequest) -> Result<Value, ApiError> {
             terminal::start(&resume, &home)?;
             done("Started in a terminal.")
         }
+    }
+}
+
+/// `null` if the user chose nothing.
+fn choose_import(app: &AppHandle, title: &str, directory: bool) -> Result<Value, ApiError> {
+    let dialog = app.dialog().file().set_title(title);
+    let chosen = match directory {
+        true => dialog.blocking_pick_folders(),
+        false => dialog
+            .add_filter(
+                "Exports and transcripts",
+                &["zip", "json", "md", "markdown", "txt"],
+            )
+            .blocking_pick_files(),
+    };
+    let chosen = chosen.into_iter().flatten();
+    let paths: Vec<PathBuf> = chosen.filter_map(|path| path.into_path().ok()).collect();
+    match paths.is_empty() {
+        true => Ok(Value::Null),
+        false => dropped::import(app, paths),
     }
 }
 

@@ -92,8 +92,6 @@ fn build(app: &AppHandle, label: &str, place: &str) -> tauri::Result<()> {
         .title("session-roam")
         .inner_size(960.0, 640.0)
         .min_inner_size(480.0, 400.0)
-        // A dropped picture goes to the page, which reads the QR code in it.
-        .disable_drag_drop_handler()
         .on_navigation(is_ours)
         .visible(false);
     let window = builder.build()?;

@@ -3,14 +3,15 @@
 
 use crate::Outcome;
 use crate::ask::Answer;
-use crate::render::{plural, size};
+use crate::render::plural;
+use indicatif::{ProgressBar, ProgressStyle};
 use session_roam_core::api::ApiError;
 use session_roam_core::session::problem::with_causes;
 use session_roam_core::tools;
 use session_roam_core::tools::imported::progress::{ImportError, Imported, Progress};
 use session_roam_core::tools::imported::reading;
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -32,22 +33,22 @@ pub fn import(paths: &[PathBuf], home: &Path, as_json: bool) -> Outcome {
 
 /// Imports and shows meanwhile how far it is.
 fn watched(paths: &[PathBuf], home: &Path, progress: &Progress) -> Result<Imported, ImportError> {
+    let style =
+        ProgressStyle::with_template("Importing  {bar:30}  {bytes} of {total_bytes}  {msg}");
+    let bar =
+        ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     let done = std::thread::scope(|scope| {
         let import = scope.spawn(|| reading::import(paths, home, progress));
         while !import.is_finished() {
             let seen = progress.seen();
-            let _ = write!(
-                io::stderr(),
-                "\r\x1b[K{} · {} of {}",
-                plural(seen.conversations, "conversation"),
-                size(seen.bytes.min(seen.total)),
-                size(seen.total)
-            );
+            bar.set_length(seen.total);
+            bar.set_position(seen.bytes.min(seen.total));
+            bar.set_message(plural(seen.conversations, "conversation"));
             std::thread::sleep(PACE);
         }
         import.join()
     });
-    let _ = write!(io::stderr(), "\r\x1b[K");
+    bar.finish_and_clear();
     done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 

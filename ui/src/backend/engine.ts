@@ -77,6 +77,23 @@ proves: boolean,
 has_code: boolean, paired: boolean, };
 
 /**
+ * An import of exported conversations. It has ended when there is `done` or `failed`.
+ */
+export type ConversationImport = { 
+/**
+ * The name of the first file or directory, and the number of the others.
+ */
+name: string, others: number, 
+/**
+ * Conversations read so far.
+ */
+conversations: number, 
+/**
+ * Bytes read so far, unpacked, and how many there are.
+ */
+bytes: number, total: number, done: Imported | null, failed: ApiError | null, };
+
+/**
  * A conflict copy in a tool's store.
  */
 export type CopyRow = { tool: string, session: string, path: string, lines: number, 
@@ -308,6 +325,31 @@ title: string, what: HistoryKind, session: string, tool: string, doc: string, by
  */
 export type HoldReason = "tool_emptied" | "mass_change" | "rewritten" | "steered" | "vault_lost" | "mass_forget" | "needed";
 
+/**
+ * What an import did.
+ */
+export type Imported = { 
+/**
+ * How many conversations are new, by the tool's id.
+ */
+new: { [key in string]: number }, 
+/**
+ * How many got more messages.
+ */
+grown: { [key in string]: number }, 
+/**
+ * How many were there already.
+ */
+known: { [key in string]: number }, 
+/**
+ * What was left out; a long list has its beginning only.
+ */
+left_out: Array<NotImported>, n_left_out: number, 
+/**
+ * The user ended it before all was read.
+ */
+is_cancelled: boolean, };
+
 export type Kind = "same" | "changed" | "left" | "right";
 
 /**
@@ -394,6 +436,11 @@ export type NearbyDevice = { id: string,
  * The device's earlier name here; Syncthing does not report names.
  */
 name: string | null, addresses: Array<string>, };
+
+/**
+ * A conversation or a file that was not imported.
+ */
+export type NotImported = { name: string, why: string, };
 
 export type PairedDevice = { id: string, name: string, connected: boolean, 
 /**
@@ -523,7 +570,7 @@ export type Request = { "cmd": "status" } | { "cmd": "doctor" } | { "cmd": "take
 /**
  * The digits on its screen, if the digits are the proof.
  */
-digits?: string, } | { "cmd": "dismiss", id: string, } | { "cmd": "rename", id: string | null, name: string, } | { "cmd": "approve", id: string, } | { "cmd": "revoke", id: string, since: string | null, dry: boolean, } | { "cmd": "follow", id: string, on: boolean, } | { "cmd": "unpair", id: string, } | { "cmd": "tools" } | { "cmd": "tool_switch", tool: string, on: boolean, } | { "cmd": "store_switch", tool: string, dir: string, on: boolean, } | { "cmd": "stores_said", vars: { [key in string]: string }, } | { "cmd": "projects" } | { "cmd": "project_map", key: string, dir: string, } | { "cmd": "project_exclude", key: string, excluded: boolean, } | { "cmd": "sessions", filter: SessionFilter, } | { "cmd": "show", session: string, 
+digits?: string, } | { "cmd": "dismiss", id: string, } | { "cmd": "rename", id: string | null, name: string, } | { "cmd": "approve", id: string, } | { "cmd": "revoke", id: string, since: string | null, dry: boolean, } | { "cmd": "follow", id: string, on: boolean, } | { "cmd": "unpair", id: string, } | { "cmd": "tools" } | { "cmd": "tool_switch", tool: string, on: boolean, } | { "cmd": "store_switch", tool: string, dir: string, on: boolean, } | { "cmd": "stores_said", vars: { [key in string]: string }, } | { "cmd": "import", paths: Array<string>, } | { "cmd": "import_cancel" } | { "cmd": "import_dismiss" } | { "cmd": "projects" } | { "cmd": "project_map", key: string, dir: string, } | { "cmd": "project_exclude", key: string, excluded: boolean, } | { "cmd": "sessions", filter: SessionFilter, } | { "cmd": "show", session: string, 
 /**
  * The first message of the page.
  */
@@ -730,7 +777,11 @@ happenings: number,
 /**
  * The number of pairing requests.
  */
-asking: number, };
+asking: number, 
+/**
+ * The import of conversations that runs, or how the last one ended.
+ */
+conversation_import: ConversationImport | null, };
 
 /**
  * A record that changed what the tool may do.
@@ -812,6 +863,10 @@ export type Tier = "A" | "B" | "C";
 
 export type ToolRow = { tool: string, name: string, level: Level, 
 /**
+ * What the level means, in a sentence.
+ */
+meaning: string, 
+/**
  * Why the level is below `merge`, or a remark.
  */
 reason: string, 
@@ -854,6 +909,9 @@ export type Replies = {
   tool_switch: Done;
   store_switch: Done;
   stores_said: Done;
+  import: Done;
+  import_cancel: Done;
+  import_dismiss: Done;
   projects: Array<ProjectRow>;
   project_map: Done;
   project_exclude: Done;

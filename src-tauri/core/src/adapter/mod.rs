@@ -75,7 +75,9 @@ impl Level {
         match self {
             Self::See => "Its sessions are listed, read and searched, on this device only.",
             Self::Carry => "Its sessions sync and can be read on your other devices.",
-            Self::Resume => "Its sessions sync, open in the tool on your other devices and can be continued there.",
+            Self::Resume => {
+                "Its sessions sync, open in the tool on your other devices and can be continued there."
+            }
             Self::Merge => {
                 "Its sessions can be continued in the tool on every device. What two devices added at the same time \
                  is brought together."

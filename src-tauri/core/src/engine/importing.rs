@@ -36,7 +36,8 @@ impl Importing {
             let done = catch_unwind(AssertUnwindSafe(|| import(&paths, &data, &progress)));
             let done = done.unwrap_or_else(|_| {
                 let message = "The import failed in a way that should not happen.";
-                let hint = "What was read before stays imported. Please report it with the log file.";
+                let hint =
+                    "What was read before stays imported. Please report it with the log file.";
                 Err(ApiError::new("internal", message, hint))
             });
             *ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
@@ -45,7 +46,10 @@ impl Importing {
     }
 
     pub fn is_running(&self) -> bool {
-        self.ended.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+        self.ended
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_none()
     }
 
     pub fn cancel(&self) {
@@ -53,7 +57,11 @@ impl Importing {
     }
 
     pub fn shown(&self) -> ConversationImport {
-        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let ended = self
+            .ended
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         let (done, failed) = match ended {
             None => (None, None),
             Some(Ok(done)) => (Some(done), None),

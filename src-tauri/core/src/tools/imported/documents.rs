@@ -34,7 +34,9 @@ enum Chosen {
 }
 
 pub(super) fn is_document(name: &str) -> bool {
-    let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
+    let ending = name
+        .rsplit_once('.')
+        .map(|(_, ending)| ending.to_ascii_lowercase());
     matches!(ending.as_deref(), Some("md" | "markdown" | "txt"))
 }
 
@@ -65,7 +67,9 @@ impl Import<'_> {
     /// Imports what is below a directory; false if there is no file that could be a transcript.
     pub(super) fn documents(&mut self, root: &Path) -> Result<bool, ImportError> {
         let files = self.below(root)?;
-        let above = root.file_name().map(|name| name.to_string_lossy().into_owned());
+        let above = root
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
         let above = above.unwrap_or_default();
         for (relative, _) in &files {
             if self.progress.is_cancelled() {
@@ -117,12 +121,17 @@ impl Import<'_> {
                     Kind::Dir if depth == DEEPEST => self.leave_out(path, "it is nested too deep"),
                     Kind::Dir => open.push((path, depth + 1)),
                     Kind::File if is_document(name) => files.push((path, entry.len)),
-                    Kind::Other if is_document(name) => self.leave_out(path, "it is a link or no file"),
+                    Kind::Other if is_document(name) => {
+                        self.leave_out(path, "it is a link or no file")
+                    }
                     Kind::File | Kind::Other => {}
                 }
             }
             if MOST_NAMES <= n_seen {
-                self.leave_out("", format!("more than {MOST_NAMES} names are in it; the rest was not looked at"));
+                self.leave_out(
+                    "",
+                    format!("more than {MOST_NAMES} names are in it; the rest was not looked at"),
+                );
                 break;
             }
         }

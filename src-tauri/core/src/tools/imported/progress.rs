@@ -104,7 +104,7 @@ pub enum ImportError {
     NoConversations(PathBuf),
     #[error("{what} is no list of conversations: {why}")]
     Shape { what: String, why: String },
-    #[error("{} is neither an export nor text", .0.display())]
+    #[error("{} is neither an export nor a text (.md, .txt)", .0.display())]
     NoText(PathBuf),
     #[error("another import runs already")]
     Running,
@@ -129,7 +129,9 @@ impl ImportError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Running => "Wait until it ends, or cancel it.",
-            Self::Data { .. } => "Make room on the disk or repair the permissions, then import it again.",
+            Self::Data { .. } => {
+                "Make room on the disk or repair the permissions, then import it again."
+            }
             Self::Zip { .. } | Self::Shape { .. } => {
                 "Download the export again, whole. What was read before stays imported."
             }

@@ -118,8 +118,10 @@ impl Import<'_> {
             self.progress.expect(file.metadata().map_err(failed)?.len());
             let mut pictures = Beside::at(path.parent().unwrap_or(Path::new("")));
             self.list(&path.display().to_string(), file, &mut pictures)
-        } else {
+        } else if is_document(&name) {
             self.document(path, &file)
+        } else {
+            Err(ImportError::NoText(path.clone()))
         }
     }
 
@@ -169,7 +171,8 @@ impl Import<'_> {
             };
         }
         for name in &found {
-            self.progress.expect(lists.by_name(name).map_err(failed)?.size());
+            self.progress
+                .expect(lists.by_name(name).map_err(failed)?.size());
         }
         // Pictures are read while a list is open: a second reader has a place of its own.
         let beside = opener::file(path).map_err(|source| ImportError::Io {

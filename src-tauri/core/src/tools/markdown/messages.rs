@@ -55,9 +55,7 @@ pub(super) fn facts(conversation: &Value) -> (Option<String>, Option<Millis>) {
 /// One record for each message.
 pub(super) fn records(content: &[u8]) -> Vec<Value> {
     let (conversation, _, damage) = imported::opened(content);
-    let record = |message: &Value| {
-        json!({ "uuid": message.get("id"), "timestamp": message.get("time"), "message": message })
-    };
+    let record = |message: &Value| json!({ "uuid": message.get("id"), "timestamp": message.get("time"), "message": message });
     let mut found: Vec<Value> = messages(&conversation).iter().map(record).collect();
     let is_all = found.iter().all(|record| said(record).is_none());
     found.extend(damage.and_then(|damage| transcript::missing(damage, is_all)));

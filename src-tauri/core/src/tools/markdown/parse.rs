@@ -60,12 +60,20 @@ pub(super) fn parse(text: &str) -> Parsed {
     parsed.has_origin |= how.is_some();
     parsed.has_speakers = !marks.is_empty();
     let end = marks.first().map_or(lines.len(), |(line, _)| *line);
-    parsed.messages.extend(preamble(&lines[start..end], &mut parsed.title, !marks.is_empty()));
+    parsed.messages.extend(preamble(
+        &lines[start..end],
+        &mut parsed.title,
+        !marks.is_empty(),
+    ));
     for (at, (line, mark)) in marks.iter().enumerate() {
         let end = marks.get(at + 1).map_or(lines.len(), |(next, _)| *next);
         parsed.messages.extend(message(mark, &lines[line + 1..end]));
     }
-    let last = parsed.messages.iter().filter_map(|message| message.time).max();
+    let last = parsed
+        .messages
+        .iter()
+        .filter_map(|message| message.time)
+        .max();
     parsed.updated = last.max(parsed.updated);
     parsed
 }
@@ -76,7 +84,12 @@ fn front_matter(lines: &[&str], parsed: &mut Parsed) -> usize {
         return 0;
     }
     let is_end = |line: &&&str| matches!(line.trim_end(), "---" | "...");
-    let Some(n_lines) = lines.iter().skip(1).take(MOST_FRONT).position(|line| is_end(&line)) else {
+    let Some(n_lines) = lines
+        .iter()
+        .skip(1)
+        .take(MOST_FRONT)
+        .position(|line| is_end(&line))
+    else {
         return 0;
     };
     for line in &lines[1..=n_lines] {
@@ -87,7 +100,8 @@ fn front_matter(lines: &[&str], parsed: &mut Parsed) -> usize {
         match key.trim().to_ascii_lowercase().replace('-', "_").as_str() {
             _ if value.is_empty() => {}
             "title" => parsed.title = Some(value.to_owned()),
-            "date" | "created" | "created_at" | "create_time" | "updated" | "updated_at" | "update_time" => {
+            "date" | "created" | "created_at" | "create_time" | "updated" | "updated_at"
+            | "update_time" => {
                 parsed.updated = time_in(value).max(parsed.updated);
             }
             "conversation_id" | "session_id" | "sessionid" | "chat_id" => {
@@ -155,8 +169,12 @@ fn linked(text: &str) -> Option<String> {
         let at = text.find(site)?;
         Some(&text[at + site.len()..])
     })?;
-    let path = PATHS.iter().filter_map(|path| site.find(path).map(|at| &site[at + path.len()..])).next()?;
-    let end = path.find(|letter: char| !letter.is_ascii_alphanumeric() && !matches!(letter, '-' | '_'));
+    let path = PATHS
+        .iter()
+        .filter_map(|path| site.find(path).map(|at| &site[at + path.len()..]))
+        .next()?;
+    let end =
+        path.find(|letter: char| !letter.is_ascii_alphanumeric() && !matches!(letter, '-' | '_'));
     let id = &path[..end.unwrap_or(path.len())];
     (8..=100).contains(&id.len()).then(|| id.to_owned())
 }
@@ -164,7 +182,9 @@ fn linked(text: &str) -> Option<String> {
 fn uuid(text: &str) -> Option<String> {
     let is_part = |letter: char| letter.is_ascii_hexdigit() || letter == '-';
     let words = text.split(|letter: char| !is_part(letter));
-    words.map(str::to_owned).find(|word| word.len() == 36 && word.matches('-').count() == 4)
+    words
+        .map(str::to_owned)
+        .find(|word| word.len() == 36 && word.matches('-').count() == 4)
 }
 
 /// Whether each line is in a fenced code block, or one of its fences. A fence that is never closed is none: it would
@@ -203,19 +223,25 @@ fn fence(line: &str) -> Option<(usize, usize, &str)> {
     if 3 < line.len() - inner.len() {
         return None;
     }
-    ['`', '~'].into_iter().enumerate().find_map(|(kind, letter)| {
-        let rest = inner.trim_start_matches(letter);
-        let len = inner.len() - rest.len();
-        let is_fence = 3 <= len && !(letter == '`' && rest.contains('`'));
-        is_fence.then(|| (kind, len, rest.trim()))
-    })
+    ['`', '~']
+        .into_iter()
+        .enumerate()
+        .find_map(|(kind, letter)| {
+            let rest = inner.trim_start_matches(letter);
+            let len = inner.len() - rest.len();
+            let is_fence = 3 <= len && !(letter == '`' && rest.contains('`'));
+            is_fence.then(|| (kind, len, rest.trim()))
+        })
 }
 
 type Marks<'a> = Vec<(usize, Mark<'a>)>;
 
 fn marks<'a>(lines: &[&'a str], is_code: &[bool], start: usize) -> Marks<'a> {
     let lines = lines.iter().enumerate().skip(start);
-    lines.filter(|(at, _)| !is_code[*at]).filter_map(|(at, line)| Some((at, mark(line)?))).collect()
+    lines
+        .filter(|(at, _)| !is_code[*at])
+        .filter_map(|(at, line)| Some((at, mark(line)?)))
+        .collect()
 }
 
 /// The marks that are meant. Each party is marked in one way throughout; what looks like a mark in another way is
@@ -269,8 +295,12 @@ fn glyphs<'a>(lines: &[&'a str], start: usize) -> Marks<'a> {
     let mut marks = Marks::new();
     let mut was_prompt = false;
     for (at, line) in lines.iter().enumerate().skip(start) {
-        let prompt = ["> ", "❯ "].iter().find_map(|glyph| line.strip_prefix(glyph));
-        let answer = ["● ", "⏺ "].iter().find_map(|glyph| line.strip_prefix(glyph));
+        let prompt = ["> ", "❯ "]
+            .iter()
+            .find_map(|glyph| line.strip_prefix(glyph));
+        let answer = ["● ", "⏺ "]
+            .iter()
+            .find_map(|glyph| line.strip_prefix(glyph));
         let found = match (prompt, answer) {
             (Some(rest), _) if !was_prompt => Some((Role::User, rest)),
             (_, Some(rest)) => Some((Role::Assistant, rest)),
@@ -315,12 +345,14 @@ fn of_role(role: Role, rest: &str) -> Mark<'_> {
 fn preamble(lines: &[&str], title: &mut Option<String>, has_speakers: bool) -> Option<Message> {
     let mut kept = Vec::with_capacity(lines.len());
     for line in lines {
-        let heading = line.strip_prefix("# ").filter(|_| title.is_none());
-        if let Some(heading) = heading {
-            *title = Some(heading.trim().to_owned());
-        }
+        let heading = line.strip_prefix("# ").map(str::trim);
+        let is_title = heading.is_some_and(|heading| {
+            title
+                .get_or_insert_with(|| heading.to_owned())
+                .starts_with(heading)
+        });
         let is_comment = line.starts_with("<!--") && line.trim_end().ends_with("-->");
-        if !(has_speakers && (heading.is_some() || is_comment)) {
+        if !(has_speakers && (is_title || is_comment)) {
             kept.push(*line);
         }
     }
@@ -351,11 +383,20 @@ fn message(mark: &Mark<'_>, lines: &[&str]) -> Option<Message> {
 fn trimmed(lines: &[&str]) -> String {
     let is_empty = |line: &&str| {
         let line = line.trim();
-        let is_rule = 3 <= line.len() && ['-', '*', '_'].iter().any(|letter| line.chars().all(|one| one == *letter));
+        let is_rule = 3 <= line.len()
+            && ['-', '*', '_']
+                .iter()
+                .any(|letter| line.chars().all(|one| one == *letter));
         line.is_empty() || is_rule
     };
-    let start = lines.iter().position(|line| !is_empty(line)).unwrap_or(lines.len());
-    let end = lines.iter().rposition(|line| !is_empty(line)).map_or(start, |at| at + 1);
+    let start = lines
+        .iter()
+        .position(|line| !is_empty(line))
+        .unwrap_or(lines.len());
+    let end = lines
+        .iter()
+        .rposition(|line| !is_empty(line))
+        .map_or(start, |at| at + 1);
     lines[start..end].join("\n")
 }
 
@@ -364,16 +405,22 @@ pub(super) fn time_in(text: &str) -> Option<Millis> {
     let bytes = text.as_bytes();
     let is_date = |window: &[u8]| {
         let digits = [0, 1, 2, 3, 5, 6, 8, 9];
-        digits.iter().all(|at| window[*at].is_ascii_digit()) && window[4] == b'-' && window[7] == b'-'
+        digits.iter().all(|at| window[*at].is_ascii_digit())
+            && window[4] == b'-'
+            && window[7] == b'-'
     };
     let at = bytes.windows(10).position(is_date)?;
     let (date, rest) = (&text[at..at + 10], &text[at + 10..]);
     let rest = rest.strip_prefix(['T', ' ', '_']).unwrap_or("");
     let is_clock = |letter: char| letter.is_ascii_digit() || matches!(letter, ':' | '.');
-    let end = rest.find(|letter: char| !is_clock(letter)).unwrap_or(rest.len());
+    let end = rest
+        .find(|letter: char| !is_clock(letter))
+        .unwrap_or(rest.len());
     let (clock, after) = rest.split_at(end);
     let after = after.strip_prefix(' ').unwrap_or(after);
-    let zone = after.get(..6).filter(|zone| zone.starts_with(['+', '-']) && zone.as_bytes()[3] == b':');
+    let zone = after
+        .get(..6)
+        .filter(|zone| zone.starts_with(['+', '-']) && zone.as_bytes()[3] == b':');
     let clock = match clock.matches(':').count() {
         1 => format!("{clock}:00"),
         2 => clock.to_owned(),

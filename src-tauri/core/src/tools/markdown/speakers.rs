@@ -113,10 +113,20 @@ fn bold(line: &str, style: Style) -> Option<Mark<'_>> {
     let mut mark = named(&after[..end], style)?;
     let after = after[end + close.len()..].trim();
     match after.strip_prefix(':') {
-        Some(rest) => mark = Mark { rest: rest.trim(), is_sure: true, ..mark },
+        Some(rest) => {
+            mark = Mark {
+                rest: rest.trim(),
+                is_sure: true,
+                ..mark
+            }
+        }
         // The colon is inside.
         None if after.is_empty() || (mark.is_sure && after_colon(line, end + open.len())) => {
-            mark.rest = if mark.rest.is_empty() { after } else { mark.rest };
+            mark.rest = if mark.rest.is_empty() {
+                after
+            } else {
+                mark.rest
+            };
         }
         None if after.starts_with(NOTES) => mark.note = after,
         None => return None,
@@ -135,7 +145,8 @@ fn quoted(line: &str) -> Option<Mark<'_>> {
         false => named(content, Style::Quote)?,
     };
     let lower = content.to_ascii_lowercase();
-    let is_meant = lower.ends_with(':') || lower.contains(" said") || content.starts_with(['*', '_']);
+    let is_meant =
+        lower.ends_with(':') || lower.contains(" said") || content.starts_with(['*', '_']);
     (is_meant && mark.rest.is_empty()).then_some(mark)
 }
 
@@ -175,7 +186,8 @@ fn named(text: &str, style: Style) -> Option<Mark<'_>> {
             Some(at) => (note, rest, is_sure) = (&tail[..=at], tail[at + 2..].trim(), true),
             None => note = tail.trim_end_matches(':'),
         }
-        is_sure &= note.starts_with(['(', '[', '·']) || note.starts_with(|letter: char| letter.is_ascii_digit());
+        is_sure &= note.starts_with(['(', '[', '·'])
+            || note.starts_with(|letter: char| letter.is_ascii_digit());
     } else if !tail.is_empty() {
         return None;
     }
@@ -194,14 +206,25 @@ fn begins_with(text: &str, word: &str) -> bool {
     let start = text.get(..word.len());
     let next = || text[word.len()..].chars().next();
     start.is_some_and(|start| start.eq_ignore_ascii_case(word))
-        && next().is_none_or(|next| !next.is_alphanumeric() && !matches!(next, '_' | '\'' | '’' | '/' | '.'))
+        && next().is_none_or(|next| {
+            !next.is_alphanumeric() && !matches!(next, '_' | '\'' | '’' | '/' | '.')
+        })
 }
 
 /// Whether a version may follow the name.
 fn is_product(name: &str) -> bool {
     !matches!(
         name,
-        "user" | "human" | "you" | "me" | "prompt" | "question" | "system" | "tool" | "function" | "answer"
+        "user"
+            | "human"
+            | "you"
+            | "me"
+            | "prompt"
+            | "question"
+            | "system"
+            | "tool"
+            | "function"
+            | "answer"
     )
 }
 

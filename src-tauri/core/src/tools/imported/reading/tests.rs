@@ -2,8 +2,13 @@
 
 use super::*;
 use crate::merge::snapshots::Judged;
-use crate::tools::{Machine, Tool, Which};
+use crate::session::Millis;
+use crate::tools::imported::dir;
+use crate::tools::imported::progress::NotImported;
+use crate::tools::{Machine, Tool, Which, markdown};
 use serde_json::json;
+use std::collections::BTreeMap;
+use std::io::Write;
 
 const ID: &str = "6712aa00-1111-4222-8333-444455556666";
 
@@ -96,8 +101,12 @@ impl World {
         path
     }
 
+    fn try_import(&self, path: &Path) -> Result<Imported, ImportError> {
+        import(&[path.to_owned()], &self.data(), &Progress::default())
+    }
+
     fn import(&self, path: &Path) -> Imported {
-        import(path, &self.data(), &mut |_| {}).expect("imported")
+        self.try_import(path).expect("imported")
     }
 
     fn stored(&self, tool: &str) -> Vec<u8> {
@@ -112,6 +121,13 @@ impl World {
             Some(format!("{:?}: {}", message.role, message.text()))
         });
         messages.collect()
+    }
+}
+
+fn left_out(name: &str, why: &str) -> NotImported {
+    NotImported {
+        name: name.into(),
+        why: why.into(),
     }
 }
 
@@ -130,7 +146,7 @@ fn a_newer_export_adds_an_older_one_takes_nothing_away_and_none_doubles() {
     assert_eq!(world.import(&of(1)).known, count("chatgpt", 1));
     assert_eq!(world.stored("chatgpt"), whole);
     assert_eq!(
-        world.said(&chatgpt::ChatGpt),
+        world.said(&chatgpt::SERVICE),
         [
             "User: How do I fold a list?",
             "Assistant: With a loop.",
@@ -142,15 +158,13 @@ fn a_newer_export_adds_an_older_one_takes_nothing_away_and_none_doubles() {
         data: world.data(),
         ..Machine::at(world.dir.path())
     };
-    let listing = chatgpt::ChatGpt.sessions(&machine, Which::All);
-    let reading = chatgpt::ChatGpt
+    let listing = chatgpt::SERVICE.sessions(&machine, Which::All);
+    let reading = chatgpt::SERVICE
         .read(&machine, &listing.found[0])
         .expect("read");
     assert_eq!(reading.facts.title.as_deref(), Some("Folding"));
     assert_eq!(reading.facts.updated, Some(Millis(1_700_000_002_000)));
 }
-
-use crate::session::Millis;
 
 #[test]
 fn a_message_that_is_gone_from_the_service_stays_whatever_the_order() {
@@ -167,8 +181,8 @@ fn a_message_that_is_gone_from_the_service_stays_whatever_the_order() {
             world.import(&world.json(second));
             world
         });
-        let said = worlds[0].said(&claude_ai::ClaudeAi);
-        assert_eq!(said, worlds[1].said(&claude_ai::ClaudeAi));
+        let said = worlds[0].said(&claude_ai::SERVICE);
+        assert_eq!(said, worlds[1].said(&claude_ai::SERVICE));
         assert_eq!(worlds[0].stored("claude-ai"), worlds[1].stored("claude-ai"));
         for list in [&older, &newer] {
             for message in list[0]["chat_messages"].as_array().expect("messages") {
@@ -195,7 +209,7 @@ fn two_devices_with_two_exports_have_the_same_union() {
         }
         .render()
     };
-    let judge = chatgpt::ChatGpt.about().joins.judge.expect("judged");
+    let judge = chatgpt::SERVICE.about().joins.judge.expect("judged");
     let name = crate::session::DocName::new(super::super::MAIN);
     let (short, long) = (conversation(&chat(1)), conversation(&chat(2)));
     assert_eq!(judge(&name, &short, &long), Judged::Second);
@@ -206,8 +220,11 @@ fn two_devices_with_two_exports_have_the_same_union() {
     other["mapping"]["a1"]["children"] = json!(["b9"]);
     let other = conversation(&other);
     assert_eq!(judge(&name, &other, &long), Judged::Both);
-    let union = chatgpt::joined(&other, &long).expect("joined");
-    assert_eq!(chatgpt::joined(&long, &other).as_ref(), Some(&union));
+    let union = (chatgpt::SERVICE.joined)(&other, &long).expect("joined");
+    assert_eq!(
+        (chatgpt::SERVICE.joined)(&long, &other).as_ref(),
+        Some(&union)
+    );
     for one in [&other, &long] {
         assert_eq!(judge(&name, &union, one), Judged::First);
     }
@@ -242,11 +259,14 @@ fn a_zip_brings_its_pictures_and_several_lists() {
     );
     assert_eq!(
         done.left_out,
-        ["a conversation without a title: it is of no known service"]
+        [left_out(
+            "a conversation without a title",
+            "it is of no known service"
+        )]
     );
     let content = world.stored("chatgpt");
-    let records = chatgpt::ChatGpt.about().records.expect("records")(&content);
-    let message = (chatgpt::ChatGpt.about().said)(&records[0]).expect("a message");
+    let records = chatgpt::SERVICE.about().records.expect("records")(&content);
+    let message = (chatgpt::SERVICE.about().said)(&records[0]).expect("a message");
     assert_eq!(
         (message.pieces[0].kind, message.pieces[0].media),
         ("image", Some("image/png"))
@@ -259,9 +279,8 @@ fn what_is_no_export_is_told_and_nothing_leaves_the_directory() {
     let world = World::new();
     let missing = world.dir.path().join("nowhere.zip");
     let failed = |path: &Path| {
-        import(path, &world.data(), &mut |_| {})
-            .expect_err("refused")
-            .to_string()
+        let refused = world.try_import(path).expect_err("refused");
+        crate::session::problem::with_causes(&refused)
     };
     assert!(failed(&missing).contains("nowhere.zip cannot be read"));
     for (text, why) in [
@@ -276,17 +295,20 @@ fn what_is_no_export_is_told_and_nothing_leaves_the_directory() {
     let torn = world.dir.path().join("torn.zip");
     fs::write(&torn, b"PK\x03\x04 torn").expect("written");
     assert!(failed(&torn).contains("no zip archive"));
-    assert!(failed(&world.zip(&[("chat.html", b"")])).contains("has no conversations.json"));
+    assert!(
+        failed(&world.zip(&[("chat.html", b"")])).contains("has neither conversations.json nor")
+    );
     let empty = tempfile::tempdir().expect("dir");
-    assert!(failed(empty.path()).contains("has no conversations.json"));
+    assert!(failed(empty.path()).contains("has neither conversations.json nor"));
     // Ids are names of files.
     let list: Vec<Value> = ["../../../x", "a/b", "", "C:evil", "..", "CON"]
         .iter()
         .map(|id| json!({ "title": id, "conversation_id": id, "mapping": {} }))
         .collect();
     let done = world.import(&world.json(&json!(list)));
-    assert_eq!((done.left_out.len(), done.new), (6, BTreeMap::new()));
-    assert!(!world.data().exists());
+    assert_eq!((done.n_left_out, done.new), (6, BTreeMap::new()));
+    let stored = fs::read_dir(world.data().join("imported")).expect("listed");
+    assert_eq!(stored.flatten().count(), 1, "the lock alone");
 }
 
 #[test]
@@ -301,11 +323,9 @@ fn one_conversation_that_is_too_large_does_not_lose_those_before_it() {
     }
     out.write_all(b"\"}]").expect("written");
     out.flush().expect("written");
-    let error = import(&file, &world.data(), &mut |_| {})
-        .expect_err("too large")
-        .to_string();
+    let error = world.try_import(&file).expect_err("too large").to_string();
     assert!(error.contains("too large"), "{error}");
-    assert!(!world.said(&chatgpt::ChatGpt).is_empty());
+    assert!(!world.said(&chatgpt::SERVICE).is_empty());
 }
 
 #[test]
@@ -316,6 +336,164 @@ fn a_damaged_tree_is_shown_as_far_as_it_goes() {
     circle["mapping"]["q2"]["children"] = json!(["q1", "nobody", 7]);
     circle["mapping"]["a1"]["message"]["content"] = json!("odd");
     world.import(&world.json(&json!([circle])));
-    let said = world.said(&chatgpt::ChatGpt);
+    let said = world.said(&chatgpt::SERVICE);
     assert_eq!(said.len(), 3, "{said:?}");
+}
+
+const TALK: &str = "# Cats\n\n## User\n\nName a cat.\n\n## Assistant\n\nMiso.\n";
+
+fn put(dir: &Path, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+    let path = dir.join(name);
+    fs::create_dir_all(path.parent().expect("a directory")).expect("created");
+    fs::write(&path, text).expect("written");
+    path
+}
+
+#[test]
+fn a_directory_of_transcripts_is_imported_and_every_other_file_is_named() {
+    let world = World::new();
+    let dir = world.dir.path().join("Gespräche 日本");
+    put(&dir, "cats.md", TALK);
+    put(
+        &dir,
+        ".specstory/history/2025 – größe.md",
+        TALK.replace("Miso", "Größe"),
+    );
+    put(&dir, "README.md", "# A project\n\nSome words.\n");
+    put(&dir, "node_modules/x/talk.md", TALK.replace("Miso", "Luna"));
+    put(&dir, "bytes.md", b"## User\n\xff\xfe");
+    put(&dir, "empty.md", "\n \n");
+    put(&dir, "main.rs", "fn main() {}");
+    let done = world.import(&dir);
+    assert_eq!(done.new, count("markdown", 2));
+    let named: Vec<(&str, bool)> = (done.left_out.iter())
+        .map(|one| (one.name.as_str(), one.why.contains("nobody speaks in it")))
+        .collect();
+    assert_eq!(
+        named,
+        [
+            ("README.md", true),
+            ("bytes.md", false),
+            ("empty.md", false)
+        ]
+    );
+
+    // The same again, and a longer one from elsewhere, add no second conversation.
+    assert_eq!(world.import(&dir).known, count("markdown", 2));
+    let elsewhere = world.dir.path().join("Downloads");
+    let longer = put(
+        &elsewhere,
+        "cats (1).md",
+        format!("{TALK}\n## User\n\nThanks.\n"),
+    );
+    assert_eq!(world.import(&longer).grown, count("markdown", 1));
+    assert_eq!(world.import(&dir).known, count("markdown", 2));
+}
+
+#[test]
+fn a_file_named_by_itself_is_imported_whatever_it_is() {
+    let world = World::new();
+    let note = put(world.dir.path(), "note.md", "Only words.\n");
+    assert_eq!(world.import(&note).new, count("markdown", 1));
+    put(world.dir.path(), "note.md", "Only other words.\n");
+    assert_eq!(world.import(&note).grown, count("markdown", 1));
+    let key = put(world.dir.path(), "id_rsa", "-----BEGIN");
+    let refused = world.try_import(&key).expect_err("refused");
+    assert!(matches!(refused, ImportError::NoText(_)));
+    // Of several, one that cannot be read does not stop the others.
+    let paths = [key, note.clone(), world.dir.path().join("nowhere.md")];
+    let done = import(&paths, &world.data(), &Progress::default()).expect("imported");
+    assert_eq!((done.known, done.n_left_out), (count("markdown", 1), 2));
+}
+
+#[test]
+fn an_archive_of_transcripts_is_imported() {
+    let world = World::new();
+    let path = world.zip(&[
+        ("talks/cats.md", TALK.as_bytes()),
+        ("talks/README.md", b"Words."),
+    ]);
+    let done = world.import(&path);
+    assert_eq!((done.new, done.n_left_out), (count("markdown", 1), 1));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_below_a_directory_is_not_followed() {
+    let world = World::new();
+    let secret = put(world.dir.path(), "elsewhere/secret.md", TALK);
+    let dir = world.dir.path().join("talks");
+    put(&dir, "cats.md", TALK.replace("Miso", "Luna"));
+    std::os::unix::fs::symlink(&secret, dir.join("linked.md")).expect("linked");
+    std::os::unix::fs::symlink(secret.parent().expect("dir"), dir.join("more")).expect("linked");
+    let done = world.import(&dir);
+    assert_eq!((done.new, done.n_left_out), (count("markdown", 1), 1));
+    assert_eq!(done.left_out[0].name, "linked.md");
+}
+
+#[test]
+fn a_cancelled_import_keeps_what_it_read_and_reports_how_far_it_was() {
+    let world = World::new();
+    let dir = world.dir.path().join("talks");
+    for n in 0..3 {
+        put(
+            &dir,
+            &format!("{n}.md"),
+            TALK.replace("Miso", &n.to_string()),
+        );
+    }
+    let progress = Progress::default();
+    let done = import(&[dir.clone()], &world.data(), &progress).expect("imported");
+    let seen = progress.seen();
+    assert_eq!((seen.conversations, seen.bytes), (3, seen.total));
+    assert!(!done.is_cancelled && 0 < seen.total);
+    let progress = Progress::default();
+    progress.cancel();
+    for path in [dir, world.json(&json!([chat(1)]))] {
+        let done = import(&[path], &world.data(), &progress).expect("imported");
+        assert!(done.is_cancelled && done.new.is_empty());
+    }
+}
+
+#[test]
+fn two_imports_at_once_are_refused() {
+    let world = World::new();
+    let held = lock(&world.data()).expect("locked");
+    let refused = world.try_import(&world.json(&json!([chat(1)])));
+    assert!(matches!(refused, Err(ImportError::Running)));
+    drop(held);
+    assert_eq!(
+        world.import(&world.json(&json!([chat(1)]))).new,
+        count("chatgpt", 1)
+    );
+}
+
+#[test]
+fn two_files_of_one_transcript_are_joined_alike_on_every_device() {
+    let parts = [
+        "## User\n\nA\n\n## Assistant\n\nB\n\n## User\n\nC\n",
+        "## User\n\nA\n\n## Assistant\n\nB2\n\n## User\n\nC\n\n## Assistant\n\nD\n",
+    ];
+    let stored = |order: [usize; 2]| {
+        let world = World::new();
+        for at in order {
+            let path = put(world.dir.path(), "talk.md", parts[at]);
+            let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000 + at as u64);
+            let file = File::options().write(true).open(&path).expect("open");
+            file.set_modified(time).expect("set");
+            world.import(&path);
+        }
+        let dir = dir(&world.data(), markdown::ID);
+        let mut files = fs::read_dir(dir).expect("listed").flatten();
+        let content = fs::read(files.next().expect("one").path()).expect("read");
+        assert!(files.next().is_none(), "one conversation");
+        content
+    };
+    let (one, other) = (stored([0, 1]), stored([1, 0]));
+    assert_eq!(one, other);
+    let records = (markdown::SERVICE.records)(&one);
+    let said: Vec<String> = (records.iter())
+        .filter_map(|record| Some((markdown::SERVICE.said)(record)?.text()))
+        .collect();
+    assert_eq!(said, ["A", "B", "B2", "C", "D"]);
 }
