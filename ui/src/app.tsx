@@ -1,13 +1,14 @@
 // The window's frame: the sidebar with the state in words, the open view, the messages at the
 // bottom.
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { asRefusal, type Backend, type Refusal } from "./backend/backend";
+import { asRefusal, type Backend, type Drag, type Refusal } from "./backend/backend";
 import type { About, Devices, Status, ToolRow } from "./backend/types";
 import { headline } from "./lib/headline";
 import { Button, IconButton } from "./parts/common";
 import { Icon, type IconName } from "./parts/icon";
+import { DropPlace, ImportStrip } from "./parts/importing";
 import { LinkQuestion } from "./parts/link-question";
-import { link, type Route, useRoute, VIEWS, type View } from "./route";
+import { go, link, type Route, useRoute, VIEWS, type View } from "./route";
 import { type Shared, SharedContext } from "./state";
 import { DevicesView } from "./views/devices";
 import { FirstRun } from "./views/first-run";
@@ -35,9 +36,10 @@ export function App({ backend }: { backend: Backend }) {
     const timer = setTimeout(() => setTold(null), 8000);
     return () => clearTimeout(timer);
   }, [told]);
+  const { over, picture, pictureTaken } = useDrags(backend, route, tell);
   const shared = useMemo<Shared>(
-    () => ({ backend, status, lost, reload, revision, tools, openLink: setAddress, tell }),
-    [backend, status, lost, reload, revision, tools, tell],
+    () => ({ backend, status, lost, reload, revision, tools, openLink: setAddress, tell, picture, pictureTaken }),
+    [backend, status, lost, reload, revision, tools, tell, picture, pictureTaken],
   );
   const main = useRef<HTMLElement>(null);
   const place = `${route.view}/${route.view === "splits" ? (route.session ?? "") : ""}`;
@@ -58,9 +60,12 @@ export function App({ backend }: { backend: Backend }) {
       </button>
       <div class={route.alone || firstRun ? "frame alone" : "frame"}>
         {!route.alone && !firstRun && <Sidebar route={route} status={status} lost={lost !== null} devices={devices} />}
-        <main id="main" ref={main} tabIndex={-1} class={`stage view-${firstRun ? "first" : route.view}`}>
-          {firstRun ? <FirstRun done={reload} /> : <Current route={route} devices={devices} />}
-        </main>
+        <div class="column">
+          {!route.alone && status?.conversation_import && <ImportStrip shown={status.conversation_import} />}
+          <main id="main" ref={main} tabIndex={-1} class={`stage view-${firstRun ? "first" : route.view}`}>
+            {firstRun ? <FirstRun done={reload} /> : <Current route={route} devices={devices} />}
+          </main>
+        </div>
         <div class="told" role="status" aria-live="polite">
           {told && (
             <div class="told-box">
@@ -82,9 +87,40 @@ export function App({ backend }: { backend: Backend }) {
           )}
         </div>
       </div>
+      {over && <DropPlace isPicture={over.is_picture} />}
       {address !== null && <LinkQuestion address={address} close={() => setAddress(null)} />}
     </SharedContext.Provider>
   );
+}
+
+/** What is dragged over the window and dropped on it. Files are the shell's concern; the page gets a picture only. */
+function useDrags(backend: Backend, route: Route, tell: (text: string) => void) {
+  const [over, setOver] = useState<Extract<Drag, { kind: "over" }> | null>(null);
+  const [picture, setPicture] = useState<Blob | null>(null);
+  const pictureTaken = useCallback(() => setPicture(null), []);
+  const { alone } = route;
+  useEffect(
+    () =>
+      backend.onDrag((drag) => {
+        setOver(drag.kind === "over" ? drag : null);
+        if (drag.kind === "refused") tell(`${drag.error.message} ${drag.error.hint}`);
+        if (drag.kind === "picture" && !alone) {
+          setPicture(new Blob([Uint8Array.from(atob(drag.data), (letter) => letter.charCodeAt(0))]));
+          go("devices");
+        }
+      }),
+    [backend, tell, alone],
+  );
+  useEffect(() => {
+    // A link or a picture of the page that is dragged must never pass for a file of the user's.
+    const refuse = (event: DragEvent) => event.preventDefault();
+    const kinds = ["dragstart", "dragover", "drop"] as const;
+    for (const kind of kinds) addEventListener(kind, refuse);
+    return () => {
+      for (const kind of kinds) removeEventListener(kind, refuse);
+    };
+  }, []);
+  return { over, picture, pictureTaken };
 }
 
 function Current({ route, devices }: { route: Route; devices: Devices | null }) {

@@ -20,6 +20,9 @@ export interface Shared {
   tools: ReadonlyMap<string, ToolRow>;
   /** Asks to open an address, after showing it. */
   openLink: (address: string) => void;
+  /** A picture that was dropped on the window and not read yet, and that it is being read. */
+  picture: Blob | null;
+  pictureTaken: () => void;
   /** Shows a message to everybody, including screen readers. */
   tell: (text: string, undo?: () => void) => void;
 }

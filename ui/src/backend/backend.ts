@@ -8,12 +8,22 @@ export interface Notice {
   body: string;
 }
 
+/** What the user drags over the window, as the shell reports it: real files, whose paths the page does not learn. */
+export type Drag =
+  | { kind: "over"; is_picture: boolean }
+  | { kind: "gone" }
+  /** What was dropped could not be imported. */
+  | { kind: "refused"; error: ApiError }
+  /** A picture was dropped; its bytes in base64. Everything else the engine imports. */
+  | { kind: "picture"; data: string };
+
 export interface Backend {
   /** Sends a request; throws a `Refusal` if the answer is an error. */
   roam<C extends Command>(request: Request<C>): Promise<Answer<C>>;
   /** Calls back with each whole new status. Returns a function that stops the calls. */
   onStatus(hear: (status: Status) => void): () => void;
   onNotice(hear: (notice: Notice) => void): () => void;
+  onDrag(hear: (drag: Drag) => void): () => void;
 }
 
 /** An error of the engine: stable code, what failed, and what to do. */

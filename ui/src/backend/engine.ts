@@ -879,6 +879,10 @@ versions: string,
  */
 lowered: boolean, 
 /**
+ * Its sessions come here by an import alone.
+ */
+imported: boolean, 
+/**
  * The tool's store exists on this device.
  */
 found: boolean, on: boolean, roots: Array<string>, sessions: number, bytes: number, 

@@ -1,9 +1,9 @@
 // The fake backend for a plain browser: `?state=…` selects the world, `&delay=…` the milliseconds
 // that an answer takes. Decisions, pairing and undo happen within the page, so that every path can
 // be tried; a reload resets everything.
-import { type Backend, type Notice, Refusal } from "./backend";
+import { type Backend, type Drag, type Notice, Refusal } from "./backend";
 import { diff, diffPart, diffWords, length, transcript, transcriptPart } from "./fake/talk";
-import { deviceId, makeWorld, STATES, type StateName, tablet, type World } from "./fake/world";
+import { deviceId, imported, importing, makeWorld, STATES, type StateName, tablet, type World } from "./fake/world";
 import type { Answers, Command, Done, ForgottenRow, HistoryKind, Request, Status } from "./types";
 
 type Handlers = { [C in Command]: (request: Answers[C][0]) => Answers[C][1] };
@@ -16,6 +16,7 @@ export function fake(query: URLSearchParams): Backend {
   const delay = Number(query.get("delay") ?? 30);
   const hearers = new Set<(status: Status) => void>();
   const noticed = new Set<(notice: Notice) => void>();
+  const dragged = new Set<(drag: Drag) => void>();
   const tell = () => {
     world.status.splits = world.splits.length;
     for (const hear of hearers) hear(structuredClone(world.status));
@@ -29,6 +30,9 @@ export function fake(query: URLSearchParams): Backend {
       tell,
       notice: (notice: Notice) => {
         for (const hear of noticed) hear(notice);
+      },
+      drag: (drag: Drag) => {
+        for (const hear of dragged) hear(drag);
       },
     },
   });
@@ -62,6 +66,10 @@ export function fake(query: URLSearchParams): Backend {
     onNotice(hear) {
       noticed.add(hear);
       return () => noticed.delete(hear);
+    },
+    onDrag(hear) {
+      dragged.add(hear);
+      return () => dragged.delete(hear);
     },
   };
 }
@@ -414,6 +422,21 @@ function answers(world: World, tell: () => void): Handlers {
     open_link: () => done(),
     open_path: () => done(),
     choose_directory: () => "/home/mara/code/flow",
+    choose_import: ({ directory }) =>
+      after(() => {
+        world.status.conversation_import = importing(directory ? "history" : "chatgpt-export.zip");
+      }),
+    // The shell refuses it: only what the user chose or dropped is imported.
+    import: () => refuse("not_chosen", "Only files that you choose or drop are imported.", "Drop the export."),
+    import_cancel: () =>
+      after(() => {
+        const now = world.status.conversation_import;
+        if (now) now.done = { ...imported(), is_cancelled: true };
+      }),
+    import_dismiss: () =>
+      after(() => {
+        world.status.conversation_import = null;
+      }),
     start_tool: () => done("Started."),
   };
 }

@@ -1,8 +1,8 @@
-// The real backend: the shell's one command and its two events. The only file that knows Tauri.
+// The real backend: the shell's one command and its three events. The only file that knows Tauri.
 import { invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
 import { words } from "../words";
-import { asRefusal, type Backend, type Notice } from "./backend";
+import { asRefusal, type Backend, type Drag, type Notice } from "./backend";
 import type { Answer, Command, Request, Status } from "./types";
 
 export const tauri: Backend = {
@@ -15,6 +15,7 @@ export const tauri: Backend = {
   },
   onStatus: (hear) => hearing<Status>("status", hear),
   onNotice: (hear) => hearing<Notice>("notice", hear),
+  onDrag: (hear) => hearing<Drag>("drag", hear),
 };
 
 function hearing<T>(event: string, hear: (payload: T) => void): () => void {

@@ -40,6 +40,8 @@ export type Answers = { [C in EngineCommand]: [Parameters<C>, Replies[C]] } & {
   open_link: [{ url: string }, Done];
   open_path: [{ path: string }, Done];
   choose_directory: [{ title: string }, string | null];
+  /** Imports what the user chooses in the system's dialog; `null` if it is closed without a choice. */
+  choose_import: [{ title: string; directory: boolean }, Done | null];
   /** Starts the session's tool in a terminal, like `roam resume`. */
   start_tool: [{ session: string }, Done];
 };

@@ -16,6 +16,7 @@ import {
   Download,
   Ellipsis,
   ExternalLink,
+  FileInput,
   Folder,
   FolderGit2,
   FoldVertical,
@@ -50,6 +51,7 @@ import {
 
 const ICONS = {
   back: ArrowLeft,
+  import: FileInput,
   forth: ArrowRight,
   check: Check,
   down: ChevronDown,

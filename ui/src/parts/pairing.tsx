@@ -52,10 +52,9 @@ interface OtherCodeProps {
 }
 
 export function OtherCode({ asked, given = "", nearby, nearbyOff = null }: OtherCodeProps) {
-  const { backend } = useShared();
+  const { backend, picture, pictureTaken } = useShared();
   const { busy, refusal, act, clear } = useDoing();
   const [code, setCode] = useState(given);
-  const [isOver, setOver] = useState(false);
   const [isReading, setReading] = useState(false);
   const [isFilming, setFilming] = useState(false);
   const chooser = useRef<HTMLInputElement>(null);
@@ -112,23 +111,19 @@ export function OtherCode({ asked, given = "", nearby, nearbyOff = null }: Other
     return () => removeEventListener("paste", paste);
   }, []);
 
+  useEffect(() => {
+    if (!picture) return;
+    pictureTaken();
+    void takeLatest.current(picture);
+  }, [picture, pictureTaken]);
+
   return (
     <form
-      class={isOver ? "other-code over" : "other-code"}
+      class="other-code"
       aria-label={say.add}
       onSubmit={(event) => {
         event.preventDefault();
         if (code.trim()) void look(code);
-      }}
-      onDragOver={(event) => {
-        event.preventDefault();
-        setOver(true);
-      }}
-      onDragLeave={() => setOver(false)}
-      onDrop={(event) => {
-        event.preventDefault();
-        setOver(false);
-        void take(event.dataTransfer?.files[0]);
       }}
     >
       <label for="other-code">{say.paste}</label>

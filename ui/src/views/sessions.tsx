@@ -10,6 +10,7 @@ import { EVERYTHING, type Filter, haystack, matching, values } from "../lib/sear
 import { still } from "../lib/still";
 import { Button, Empty, Failed, IconButton, Refused, Skeleton, Time, ToolSign } from "../parts/common";
 import { Icon, type IconName } from "../parts/icon";
+import { ImportButtons } from "../parts/importing";
 import { More } from "../parts/more";
 import { ResumeQuestion } from "../parts/resume-question";
 import { Transcript } from "../parts/transcript";
@@ -176,7 +177,11 @@ export function SessionsView({ open }: { open: string | null }) {
         </search>
         {asked.phase === "failed" && !asked.answer && <Failed refusal={asked.refusal} again={asked.again} />}
         {asked.phase === "loading" && all.length === 0 && <Skeleton rows={9} label={say.loading} />}
-        {asked.answer && all.length === 0 && <Empty icon="sessions" title={say.none} why={say.noneWhy} />}
+        {asked.answer && all.length === 0 && (
+          <Empty icon="sessions" title={say.none} why={say.noneWhy}>
+            <ImportButtons plain />
+          </Empty>
+        )}
         {all.length > 0 && rows.length === 0 && <Empty icon="search" title={say.noneFound} why={say.noneFoundWhy} />}
         {rows.length > 0 && (
           <Virtual

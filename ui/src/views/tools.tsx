@@ -1,8 +1,9 @@
 // Which tools sync, the level of each, and why a step waits.
 import type { Level, ToolRow } from "../backend/types";
 import { size } from "../lib/format";
-import { Empty, Failed, Refused, Skeleton, Switch, ToolSign } from "../parts/common";
+import { Empty, Failed, Refused, Section, Skeleton, Switch, ToolSign } from "../parts/common";
 import { Icon } from "../parts/icon";
+import { ImportButtons } from "../parts/importing";
 import { Line } from "../parts/rich";
 import { link } from "../route";
 import { useAnswer, useDoing, useShared } from "../state";
@@ -20,6 +21,10 @@ export function ToolsView() {
     <div class="page">
       <h1>{words.views.tools}</h1>
       <p class="intro">{say.intro}</p>
+      <Section title={words.importing.head}>
+        <p class="dim">{words.importing.intro}</p>
+        <ImportButtons plain />
+      </Section>
       {asked.phase === "failed" && <Failed refusal={asked.refusal} again={asked.again} />}
       {asked.phase === "loading" && <Skeleton rows={4} label={say.loading} tall />}
       {asked.answer?.length === 0 && <Empty icon="tools" title={say.none} why={say.noneWhy} />}
@@ -47,9 +52,13 @@ function Tool({ row, changed }: { row: ToolRow; changed: () => void }) {
       <div class="card-body">
         <h2 dir="auto">{row.name}</h2>
         <p class="dim">
-          {row.found ? `${say.sessions(row.sessions)} · ${size(row.bytes)}` : `${say.notFound}. ${say.notFoundWhy}`}
+          {row.found && !(row.imported && row.sessions === 0)
+            ? `${say.sessions(row.sessions)} · ${size(row.bytes)}`
+            : row.imported
+              ? say.nothingImported
+              : `${say.notFound}. ${say.notFoundWhy}`}
         </p>
-        <Ladder level={row.level} />
+        <Ladder level={row.level} meaning={row.meaning} />
         {row.reason && (
           <p class="reason">
             <Icon name="info" size={14} />{" "}
@@ -58,6 +67,12 @@ function Tool({ row, changed }: { row: ToolRow; changed: () => void }) {
             </span>
           </p>
         )}
+        {row.versions && (
+          <p class="dim">
+            {say.versions} {row.versions}.
+          </p>
+        )}
+        {row.imported && <ImportButtons plain of={row.name} />}
         {waiting.length > 0 && (
           <details class="fold">
             <summary>
@@ -76,7 +91,7 @@ function Tool({ row, changed }: { row: ToolRow; changed: () => void }) {
           </details>
         )}
         {row.stores.length > 1 && <Stores row={row} changed={changed} />}
-        {row.found && row.stores.length < 2 && row.roots.length > 0 && (
+        {row.found && !row.imported && row.stores.length < 2 && row.roots.length > 0 && (
           <p class="dim">
             {say.where}{" "}
             {row.roots.slice(0, SHOWN_ROOTS).map((root) => (
@@ -138,28 +153,19 @@ function Stores({ row, changed }: { row: ToolRow; changed: () => void }) {
 }
 
 /** The four levels as a ladder with the reached ones filled; the text states the same. */
-export function Ladder({ level }: { level: Level }) {
+function Ladder({ level, meaning }: { level: Level; meaning: string }) {
   const reached = LEVELS.indexOf(level);
   return (
-    <p
-      class="ladder"
-      role="img"
-      aria-label={`${words.tools.level}: ${words.tools.levels[level]}. ${words.tools.levelWhy[level]}`}
-    >
+    <p class="ladder" role="img" aria-label={`${words.tools.level}: ${words.tools.levels[level]}. ${meaning}`}>
       <span class="rungs">
         {LEVELS.map((step, at) => (
-          <span
-            key={step}
-            class={at <= reached ? "rung reached" : "rung"}
-            title={words.tools.levelWhy[step]}
-            aria-hidden="true"
-          >
+          <span key={step} class={at <= reached ? "rung reached" : "rung"} aria-hidden="true">
             {words.tools.levels[step]}
           </span>
         ))}
       </span>
       <span class="ladder-why" aria-hidden="true">
-        {words.tools.levelWhy[level]}
+        {meaning}
       </span>
     </p>
   );

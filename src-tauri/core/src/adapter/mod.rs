@@ -619,6 +619,11 @@ pub struct Launch {
 pub trait Tool: Send + Sync {
     fn about(&self) -> About;
 
+    /// Whether its sessions come here by an import alone: no program on a device keeps them.
+    fn is_imported(&self) -> bool {
+        false
+    }
+
     /// The directories of the store, whether they exist yet or not.
     fn roots(&self, machine: &Machine) -> Vec<Root>;
 

@@ -525,6 +525,9 @@ pub struct ToolRow {
     /// The store here has an unknown shape: `level` is lowered, and nothing is written.
     #[serde(default)]
     pub lowered: bool,
+    /// Its sessions come here by an import alone.
+    #[serde(default)]
+    pub imported: bool,
     /// The tool's store exists on this device.
     pub found: bool,
     pub on: bool,

@@ -2,11 +2,13 @@
 // Everything is derived from numbers, so that pictures and tests are reproducible.
 import type {
   About,
+  ConversationImport,
   Devices,
   Doctor,
   ForgottenRow,
   HistoryKind,
   HistoryRow,
+  Imported,
   LiveSession,
   PairedDevice,
   ProjectRow,
@@ -47,6 +49,9 @@ export const STATES = [
   "refused",
   "lost",
   "empty",
+  "import-runs",
+  "import-done",
+  "import-failed",
 ] as const;
 export type StateName = (typeof STATES)[number];
 
@@ -181,8 +186,32 @@ function baseStatus(device: string, _at: At): Status {
     held: [],
     live: [],
     problems: [],
+    conversation_import: null,
   };
 }
+
+/** An import of conversations that is a third through. */
+export const importing = (name: string): ConversationImport => ({
+  name,
+  others: 0,
+  conversations: 71,
+  bytes: 62_400_000,
+  total: 187_200_000,
+  done: null,
+  failed: null,
+});
+
+export const imported = (): Imported => ({
+  new: { "chat-service": 200 },
+  grown: { "chat-service": 10 },
+  known: { "chat-service": 2 },
+  left_out: [
+    { name: "README.md", why: "nobody speaks in it; import the file by itself to keep it as a document" },
+    { name: "notes/2025 – größe.md", why: "it is no text in UTF-8" },
+  ],
+  n_left_out: 14,
+  is_cancelled: false,
+});
 
 const live = (at: At, device = "laptop", seconds = 12): LiveSession => ({
   session: sessionId(0),
@@ -458,6 +487,23 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
     });
     world.splits = [one, { ...split(5, at), title: TITLES[5]!, tool: "codex" }];
   },
+  "import-runs"(world) {
+    world.status.conversation_import = importing("chatgpt-export.zip");
+  },
+  "import-done"(world) {
+    world.status.conversation_import = { ...importing("chatgpt-export.zip"), done: imported() };
+  },
+  "import-failed"(world) {
+    world.status.conversation_import = {
+      ...importing("holiday.zip"),
+      others: 2,
+      failed: {
+        code: "import_unreadable",
+        message: "holiday.zip has neither conversations.json nor transcripts in Markdown",
+        hint: "Give the zip as it was downloaded, its conversations.json, a Markdown transcript, or a directory with them.",
+      },
+    };
+  },
   empty(world, at) {
     shape.alone?.(world, at);
     Object.assign(world, { sessions: [], projects: [], history: [] });
@@ -581,6 +627,15 @@ function stores(): StoreRow[] {
   ];
 }
 
+/** What the engine says of each level. */
+const MEANINGS: Record<ToolRow["level"], string> = {
+  see: "Its sessions are listed, read and searched, on this device only.",
+  carry: "Its sessions sync and can be read on your other devices.",
+  resume: "Its sessions sync, open in the tool on your other devices and can be continued there.",
+  merge:
+    "Its sessions can be continued in the tool on every device. What two devices added at the same time is brought together.",
+};
+
 function baseTools(): ToolRow[] {
   const row = (
     tool: string,
@@ -593,6 +648,8 @@ function baseTools(): ToolRow[] {
     tool,
     name,
     level,
+    meaning: MEANINGS[level],
+    imported: false,
     versions: "1.2 (2026-11-23)",
     lowered: false,
     reason: "",
@@ -616,6 +673,13 @@ function baseTools(): ToolRow[] {
     }),
     row("other-cli", "Other CLI", "see", 0, 0, {
       reason: "Its sessions are listed and read; nothing is written into it.",
+    }),
+    row("chat-service", "Chat Service", "carry", 0, 0, {
+      reason:
+        "Chat Service keeps its conversations on its servers, those of its desktop app too, and no program here may write there. Request an export in its settings and import it: its conversations can then be read and exported on all your devices. They continue at chat.example.",
+      versions:
+        "exports of 2023 to 2026, from public descriptions read on 2026-11-29; no export of a real account was tried",
+      imported: true,
     }),
   ];
 }

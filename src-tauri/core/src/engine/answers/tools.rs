@@ -50,6 +50,7 @@ impl Stores {
             name: about.name,
             level,
             meaning: level.meaning().into(),
+            imported: tool.is_imported(),
             reason,
             versions: about.versions,
             lowered: listing.unknown.is_some(),

@@ -217,6 +217,10 @@ impl Tool for Service {
         }
     }
 
+    fn is_imported(&self) -> bool {
+        true
+    }
+
     fn roots(&self, machine: &Machine) -> Vec<Root> {
         vec![Root {
             path: dir(&machine.data, self.id),
