@@ -39,13 +39,8 @@ fn shown(path: &Path) -> String {
         .replace("~/AppData/Roaming", "~/.config")
 }
 
-fn level(level: Level) -> &'static str {
-    match level {
-        Level::See => "*see*: listed, read, searched",
-        Level::Carry => "*carry*: syncs, readable elsewhere",
-        Level::Resume => "*resume*: opens and continues in the tool",
-        Level::Merge => "*merge*: opens and continues in the tool, and splits are handled",
-    }
+fn level(level: Level) -> String {
+    format!("*{}*: {}", level.as_str(), level.meaning())
 }
 
 fn watched(root: &Root) -> String {
@@ -86,7 +81,7 @@ fn section(page: &mut String, tool: &dyn Tool, machine: &Machine) {
     if !about.reason.is_empty() {
         writeln!(page, "| to know | {} |", about.reason).expect("text");
     }
-    writeln!(page, "| versions | {} |", about.versions).expect("text");
+    writeln!(page, "| known | {} |", about.versions).expect("text");
     writeln!(page, "| read from | {} |", roots.join("<br>")).expect("text");
     if let Some(moved) = tool.moved() {
         writeln!(page, "| store moved by | `{}` |", moved.var).expect("text");
@@ -118,8 +113,7 @@ fn page() -> String {
          <!-- Written by `cargo xtask docs` from the adapters in src-tauri/core/src/tools. Change them, not this page. -->\n\n\
          Which tools' sessions roam, where they are read from and what is never touched. `roam tools` says what is found on\n\
          a device and how much it is, `roam tools off TOOL` keeps one off it.\n\
-         Levels: *see* (listed, read, searched) < *carry* (travels, readable elsewhere) < *resume* (opens and goes on in the\n\
-         tool) < *merge* (splits are handled).\n\
+         The levels, each with those before it: {levels}.\n\
          Only what belongs to a session is ever listed; names that must never roam stand above that, whatever a session's\n\
          directory holds or another device says.\n\n\
          A tool may have several stores on a device, where a variable moves its store (the table of each tool names it). All\n\
@@ -131,7 +125,18 @@ fn page() -> String {
          what cannot be read) `roam doctor` counts and explains.\n\n\
          Windows and a Linux that runs in it (WSL) are two devices: `roam doctor` names the stores of the other one, which are\n\
          neither read nor written from here. Their paths are the other system's, the programs that run there cannot be seen\n\
-         from here, and the locks of a database do not hold across. Install session-roam on both sides and pair them.\n\n",
+         from here, and the locks of a database do not hold across. Install session-roam on both sides and pair them.\n\n\
+         **Chat websites and their desktop apps** (ChatGPT, Claude.ai, the chat tab of Claude Desktop) keep their conversations\n\
+         on the vendors' servers; on a device there is a cache that only the app can read. An official export is imported\n\
+         instead: with *Import conversations* in the window under Tools, by dropping it on the window, or with `roam import`.\n\n\
+         The level, its reason and what is known are the same words here, in the window under Tools and in `roam tools`.\n\n",
+    );
+    let levels = [Level::See, Level::Carry, Level::Resume, Level::Merge];
+    page = page.replace(
+        "{levels}",
+        &levels
+            .map(|level| format!("*{}*", level.as_str()))
+            .join(" < "),
     );
     for tool in all(&[]) {
         section(&mut page, tool.as_ref(), &machine);
@@ -149,6 +154,16 @@ fn page() -> String {
     )
     .expect("text");
     page
+}
+
+#[test]
+fn each_tool_says_what_is_known_of_it_and_why_it_cannot_do_more() {
+    for tool in all(&[]) {
+        let about = tool.about();
+        assert!(about.versions.contains("202"), "{}: no date", about.tool);
+        let is_whole = about.level == Level::Merge || !about.reason.is_empty();
+        assert!(is_whole, "{}: no reason", about.tool);
+    }
 }
 
 #[test]

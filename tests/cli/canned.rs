@@ -390,6 +390,7 @@ pub fn tools() -> Vec<ToolRow> {
         tool: tool.into(),
         name: name.into(),
         level: level.parse().expect("a level"),
+        meaning: (level.parse::<Level>().expect("a level")).meaning().into(),
         reason: reason.into(),
         versions: "1.2 (2026-11-23)".into(),
         lowered: false,
@@ -399,6 +400,7 @@ pub fn tools() -> Vec<ToolRow> {
         sessions,
         bytes: sessions * 510_000,
         stores: Vec::new(),
+        imported: false,
     };
     vec![
         row(

@@ -454,9 +454,9 @@ export const words = {
     soFar: (n: number, read: string, total: string) =>
       `${plural(n, "conversation", "conversations")} · ${read} of ${total}`,
     cancel: "Cancel import",
-    done: (name: string) => `${name} is imported.`,
+    done: (name: string) => `Imported: ${name}.`,
     cancelled: (name: string) => `The import of ${name} was cancelled. What was read before stays.`,
-    failed: (name: string) => `${name} was not imported.`,
+    failed: (name: string) => `Not imported: ${name}.`,
     result: (tool: string, fresh: number, grown: number, known: number) =>
       `${plural(fresh + grown + known, "conversation", "conversations")} of ${tool}: ${count(fresh)} new, ${count(grown)} with more messages, ${count(known)} unchanged.`,
     nothing: "There is no conversation in it.",

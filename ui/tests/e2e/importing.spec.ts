@@ -67,7 +67,7 @@ test("the result is told in words, with what was left out and why", async ({ pag
 test("an import that failed says what to do", async ({ page }) => {
   await open(page, "overview", { state: "import-failed" });
   const strip = page.getByRole("region", { name: "Import of conversations" });
-  await expect(strip).toContainText("holiday.zip and 2 more was not imported.");
+  await expect(strip).toContainText("Not imported: holiday.zip and 2 more.");
   await expect(strip).toContainText("neither conversations.json nor transcripts in Markdown.");
   await expect(strip).toContainText("Give the zip as it was downloaded");
   await expectAccessible(page);

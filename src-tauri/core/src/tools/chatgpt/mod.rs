@@ -1,4 +1,4 @@
-//! ChatGPT: conversations from an official export, brought in by `roam import`.
+//! ChatGPT: conversations from an official export, brought in by an import.
 //!
 //! ChatGPT keeps its conversations on OpenAI's servers; what its apps keep on a device is an
 //! encrypted cache. (Threads of Codex are Codex's.) An export, which the user requests in ChatGPT's
@@ -9,10 +9,13 @@
 //! - The branch that was last shown comes first, then the messages of the other branches.
 //! - A newer export adds to what an older one brought; nothing is doubled, and a message that was
 //!   deleted on the server meanwhile stays.
+//! - A canvas is shown where it was written, with its title and language; after changes in places, whole, as far as
+//!   these can be followed.
 //! - Sounds, and files that were uploaded, are not in the conversation's text and not imported.
 //!
 //! From public descriptions of exports from 2023 to 2026.
 
+mod canvas;
 mod tree;
 
 use super::imported::Service;
@@ -38,3 +41,6 @@ pub const SERVICE: Service = Service {
     judge: |_, first, second| tree::judge(first, second),
     joined: tree::joined,
 };
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! A conversation as a tree of messages: its order, how it is shown, and how two exports of it are
 //! joined.
 
+use super::canvas::{self, Canvases};
 use crate::formats::jsonl::title_of;
 use crate::merge::snapshots::Judged;
 use crate::merge::transcript::{self, ParsedMessage, Piece};
@@ -81,29 +82,50 @@ fn order(conversation: &Value) -> Vec<(String, bool)> {
 /// One record for each message.
 pub(super) fn records(content: &[u8]) -> Vec<Value> {
     let (conversation, files, damage) = imported::opened(content);
-    let record = |(id, is_shown): (String, bool)| {
-        let message = mapping(&conversation)?.get(&id)?.get("message")?;
-        let message = message.as_object().is_some().then_some(message)?;
+    let mut canvases = Canvases::default();
+    let mut found = Vec::new();
+    for (id, is_shown) in order(&conversation) {
+        let node = mapping(&conversation).and_then(|nodes| nodes.get(&id));
+        let message = node.and_then(|node| node.get("message")?.as_object());
+        let (Some(node), Some(message)) = (node, message) else {
+            continue;
+        };
         let at = seconds(message.get("create_time")).map(|at| at.rfc3339());
-        let pictures: BTreeMap<&str, &Value> = parts(message)
+        let pictures: BTreeMap<&str, &Value> = parts(message.get("content"))
             .filter_map(|part| {
                 let name = picture(part)?;
                 Some((name, files.get(name)?))
             })
             .collect();
-        Some(
-            json!({ "uuid": id, "timestamp": at, "message": message, "other": !is_shown, "files": pictures }),
-        )
-    };
-    let nodes = order(&conversation).into_iter();
-    let mut found: Vec<Value> = nodes.filter_map(record).collect();
+        let canvas = canvases.call(
+            message,
+            answer(&conversation, node),
+            is_shown.then_some(found.len()),
+        );
+        let mut record = json!({
+            "uuid": id, "timestamp": at, "message": message, "other": !is_shown, "files": pictures,
+        });
+        if let Some(canvas) = canvas {
+            record["canvas"] = canvas;
+        }
+        found.push(record);
+    }
+    for (at, content) in canvases.finals() {
+        found[at]["canvas"]["final"] = content.into();
+    }
     let is_all = found.iter().all(|record| said(record).is_none());
     found.extend(damage.and_then(|damage| transcript::missing(damage, is_all)));
     found
 }
 
-fn parts(message: &Value) -> impl Iterator<Item = &Value> {
-    let parts = message.pointer("/content/parts").and_then(Value::as_array);
+/// The message that follows a node.
+fn answer<'a>(conversation: &'a Value, node: &Value) -> Option<&'a Value> {
+    let child = node.pointer("/children/0")?.as_str()?;
+    mapping(conversation)?.get(child)?.get("message")
+}
+
+fn parts(content: Option<&Value>) -> impl Iterator<Item = &Value> {
+    let parts = content.and_then(|content| content.get("parts")?.as_array());
     parts.into_iter().flatten()
 }
 
@@ -142,7 +164,7 @@ pub(super) fn said(record: &Value) -> Option<ParsedMessage<'_>> {
             .collect(),
         // What the user told ChatGPT about themselves belongs to no conversation.
         "user_editable_context" | "model_editable_context" => Vec::new(),
-        "text" | "multimodal_text" => parts(message)
+        "text" | "multimodal_text" => parts(Some(content))
             .filter_map(|part| shown(part, record))
             .collect(),
         _ => text()
@@ -151,7 +173,9 @@ pub(super) fn said(record: &Value) -> Option<ParsedMessage<'_>> {
             .collect(),
     };
     pieces.retain(|piece| !piece.body.is_empty());
-    if let Some(called) = called {
+    if let Some(canvas) = record.get("canvas") {
+        pieces = canvas::pieces(canvas);
+    } else if let Some(called) = called {
         let input: Vec<&str> = pieces.iter().map(|piece| &*piece.body).collect();
         pieces = vec![Piece::call(called, input.join("\n"), None)];
     } else if role == Role::Tool {

@@ -1,5 +1,5 @@
 //! Claude.ai and the chat tab of Claude Desktop: conversations from an official export, brought in
-//! by `roam import`.
+//! by an import.
 //!
 //! Both keep their conversations on Anthropic's servers. An export, which the user requests in
 //! Claude's settings, is a zip with `conversations.json`: conversations with `chat_messages`.

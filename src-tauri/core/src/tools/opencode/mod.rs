@@ -204,7 +204,7 @@ impl Tool for OpenCode {
                      written. Not carried: todos, what /undo goes back to, shared links, later changes of the title. \
                      Messages undone or deleted elsewhere cannot be taken out here."
                     .into(),
-            versions: "1.18.33".into(),
+            versions: "1.18.33 (2026-11-23)".into(),
             denied: &DENIED,
             is_message: |_| true,
             said,
