@@ -799,7 +799,7 @@ mod resuming {
 fn the_document_names_every_field_of_every_answer() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/cli.md");
     let document = std::fs::read_to_string(path).expect("docs/cli.md");
-    let answers: [(&str, Value); 21] = [
+    let answers: [(&str, Value); 22] = [
         ("roam status", value(status())),
         (
             "roam doctor",
@@ -833,6 +833,13 @@ fn the_document_names_every_field_of_every_answer() {
             }),
         ),
         ("roam journal", value(journal())),
+        (
+            "roam import",
+            value(Imported {
+                left_out: vec![NotImported::default()],
+                ..Imported::default()
+            }),
+        ),
         ("roam forget", value(forgotten())),
     ];
     let mut missing = Vec::new();
@@ -852,6 +859,44 @@ fn the_document_names_every_field_of_every_answer() {
         missing.extend(names.into_iter().map(|name| format!("{command}: {name}")));
     }
     assert_eq!(missing, Vec::<String>::new());
+}
+
+/// Needs no engine, and says of each file what became of it.
+#[test]
+fn transcripts_and_exports_are_imported_and_the_result_is_told() {
+    let stage = Stage::without_engine();
+    let dir = tempfile::tempdir().expect("dir");
+    let put = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        path.to_str().expect("Unicode").to_owned()
+    };
+    put("a.md", "## User\n\nhi\n\n## Assistant\n\nhello\n");
+    put("README.md", "Words.\u{1b}[2J");
+    let dir_name = dir.path().to_str().expect("Unicode");
+    let first = stage.roam(&["import", dir_name]);
+    assert!(first.status.success(), "{}", stderr(&first));
+    assert_eq!(
+        stdout(&first),
+        "Markdown transcripts: 1 conversation: 1 new, 0 with more messages, 0 unchanged.\n\
+         Not imported: 1.\n  README.md: nobody speaks in it (like “## User” or “**Assistant:**”); import the file by \
+         itself to keep it as a document\n"
+    );
+    let named = put("named.txt", "Only words.");
+    let again = parsed(&stage.roam(&["import", &named, dir_name, "--json"]));
+    assert_eq!(again["known"], json!({ "markdown": 1 }));
+    assert_eq!(again["new"], json!({ "markdown": 1 }));
+    // A file imported by itself stays what it is when it is found again.
+    assert_eq!(again["n_left_out"], 2);
+    let zip = put("holiday.zip", "PK none");
+    for bad in [zip.as_str(), "/nowhere/export.zip"] {
+        let failed = stage.roam(&["import", bad]);
+        assert_eq!(failed.status.code(), Some(1), "{bad}");
+        let told = stderr(&failed);
+        let says = told.contains("Download the export again") || told.contains("Give the zip");
+        assert!(says, "{told}");
+    }
+    assert_eq!(stage.roam(&["import"]).status.code(), Some(2));
 }
 
 #[test]

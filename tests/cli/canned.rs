@@ -95,6 +95,15 @@ pub fn canned(request: &Request) -> Result<Value, ApiError> {
 
 pub fn status() -> Status {
     Status {
+        conversation_import: Some(ConversationImport {
+            name: "export.zip".into(),
+            others: 1,
+            conversations: 212,
+            bytes: 4_711_000,
+            total: 4_711_000,
+            done: None,
+            failed: None,
+        }),
         engine: EngineState::Running,
         syncthing: SyncthingStatus {
             state: SyncthingState::Running,

@@ -12,7 +12,7 @@ const CASES: [state: string, route: string, words: string | RegExp][] = [
   ["busy", "splits", "1 session went two ways."],
   ["busy", SPLIT, "412 messages in common"],
   ["busy", "devices", "Connected"],
-  ["busy", "tools", "What two devices added at the same time is brought together."],
+  ["busy", "tools", "both versions are kept and can be resolved."],
   ["busy", "projects", "Not on this device"],
   ["busy", "settings", "session-roam 0.1.0"],
   ["quiet", "overview", "Everything is up to date with laptop and studio."],

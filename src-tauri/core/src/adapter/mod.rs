@@ -79,8 +79,8 @@ impl Level {
                 "Its sessions sync, open in the tool on your other devices and can be continued there."
             }
             Self::Merge => {
-                "Its sessions can be continued in the tool on every device. What two devices added at the same time \
-                 is brought together."
+                "Its sessions continue in the tool on every device. If two devices continue one at the same time, both \
+                 versions are kept and can be resolved."
             }
         }
     }
