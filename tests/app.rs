@@ -13,6 +13,8 @@
 mod browser;
 #[path = "app/desktop.rs"]
 mod desktop;
+#[path = "app/drag.rs"]
+mod drag;
 #[path = "app/dunst.rs"]
 mod dunst;
 #[path = "real/isolation.rs"]
@@ -305,6 +307,22 @@ fn the_window_asks_the_shell_its_one_question_and_nothing_else() {
             "{refused:?}"
         );
 
+        // A file is imported because the user chose it, never because the page names it.
+        let export = desktop.home.join("conversations.json");
+        fs::write(&export, "[]").expect("written");
+        let refused = browser.run_async(
+            invoke,
+            json!(["roam", { "request": { "cmd": "import", "paths": [export] } }]),
+        );
+        assert!(
+            refused.as_ref().is_ok_and(|answer| answer["refused"]
+                .as_str()
+                .is_some_and(|error| error.contains("you choose or drop"))),
+            "{refused:?}"
+        );
+        let status = desktop.status().expect("a status");
+        assert_eq!(status.conversation_import, None);
+
         let switch = |name: &str| {
             let request = json!({ "request": { "cmd": "switch", "name": name, "on": true } });
             let answer = browser
@@ -332,6 +350,71 @@ fn the_window_asks_the_shell_its_one_question_and_nothing_else() {
         let away = "location.href = 'https://example.org/'; return null";
         browser.run(away, json!([])).expect("a page");
         browser.wait_text("What was found");
+    });
+}
+
+#[test]
+fn files_dropped_on_the_window_are_imported_and_a_picture_is_read_for_its_code() {
+    alone(|| {
+        let desktop = Desktop::new("desk").not_new();
+        let panel = Panel::new(&desktop);
+        let browser = Browser::open(&desktop, &[]);
+        browser.wait_text("This device is on its own");
+        desktop.wait_running();
+
+        let talks = desktop.home.join("Gespräche 日本");
+        fs::create_dir_all(&talks).expect("created");
+        let talk = "# Cats\n\n## User\n\nName a cat.\n\n## Assistant\n\nMiso.\n";
+        fs::write(talks.join("cats.md"), talk).expect("written");
+        fs::write(talks.join("README.md"), "Words.").expect("written");
+        let export = desktop.home.join("conversations.json");
+        let conversation = json!([{ "uuid": "0b7c1d2e-3f40-4a51-9b62-c7d8e9fa0b1c", "name": "Name a dog",
+            "updated_at": "2026-05-01T10:01:00Z", "chat_messages": [{ "uuid": "m1", "text": "hi",
+            "sender": "human", "created_at": "2026-05-01T10:00:00Z" }] }]);
+        fs::write(&export, conversation.to_string()).expect("written");
+
+        drag::drop_files(&desktop, &[&talks, &export], || {
+            browser.wait_text("Drop to import conversations");
+            desktop.picture("dragged");
+        });
+        browser.wait_text("1 conversation of Markdown transcripts: 1 new");
+        let text = browser.wait_text("1 conversation of Claude.ai: 1 new");
+        assert!(text.contains("1 not imported"), "{text}");
+        assert!(!text.contains("Drop to import"), "{text}");
+        desktop.picture("imported");
+        browser.click("Show sessions");
+        browser.wait_text("Cats");
+        browser.wait_text("Name a dog");
+        browser.click("Put away");
+
+        // What is no export is refused in words, and the page stays where it is.
+        let holiday = desktop.home.join("holiday.zip");
+        fs::write(&holiday, "PK nothing").expect("written");
+        drag::drop_files(&desktop, &[&holiday], || ());
+        browser.wait_text("is no zip archive that can be read");
+        browser.click("Put away");
+
+        // A picture of another device's code is read where devices are paired.
+        browser.click_on("nav a", "Devices");
+        browser.wait_text("addr=tcp://127.0.0.1");
+        let code = browser.read(".code-text");
+        desktop.picture("code");
+        browser.click_on("nav a", "Overview");
+        let picture = desktop.screenshot("code");
+        drag::drop_files(&desktop, &[&picture], || {
+            browser.wait_text("Drop to read a pairing code");
+        });
+        wait_for("the code to be filled in", PATIENCE, || {
+            let filled = browser.run(
+                "return document.querySelector('#other-code')?.value ?? null",
+                json!([]),
+            )?;
+            match filled == code.as_str() {
+                true => Ok(()),
+                false => Err(format!("{filled}. {}", browser.text())),
+            }
+        });
+        panel.click("Quit");
     });
 }
 

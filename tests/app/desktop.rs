@@ -26,7 +26,7 @@ pub struct Desktop {
     pub home: PathBuf,
     pub roam_home: PathBuf,
     pub bus_address: String,
-    display: String,
+    pub display: String,
     root: tempfile::TempDir,
     // Dropped in this order.
     app: Option<Child>,
@@ -287,9 +287,8 @@ impl Desktop {
 
     /// A picture of the whole screen, kept for inspection.
     pub fn picture(&self, name: &str) {
-        let dir = screenshots();
-        fs::create_dir_all(&dir).expect("a directory");
-        let file = dir.join(format!("{name}-{}.png", self.name));
+        let file = self.screenshot(name);
+        fs::create_dir_all(screenshots()).expect("a directory");
         wait_for("a picture with something on it", PATIENCE, || {
             let taken = self
                 .command("import")
@@ -306,6 +305,11 @@ impl Desktop {
                 size => Err(format!("{size:?} bytes")),
             }
         });
+    }
+
+    /// Where that picture is.
+    pub fn screenshot(&self, name: &str) -> PathBuf {
+        screenshots().join(format!("{name}-{}.png", self.name))
     }
 
     pub fn log_text(&self) -> String {
