@@ -878,7 +878,7 @@ fn transcripts_and_exports_are_imported_and_the_result_is_told() {
     assert!(first.status.success(), "{}", stderr(&first));
     assert_eq!(
         stdout(&first),
-        "Markdown transcripts: 1 conversation: 1 new, 0 with more messages, 0 unchanged.\n\
+        "1 conversation of Markdown transcripts: 1 new.\n\
          Not imported: 1.\n  README.md: nobody speaks in it (like “## User” or “**Assistant:**”); import the file by \
          itself to keep it as a document\n"
     );

@@ -458,7 +458,14 @@ export const words = {
     cancelled: (name: string) => `The import of ${name} was cancelled. What was read before stays.`,
     failed: (name: string) => `Not imported: ${name}.`,
     result: (tool: string, fresh: number, grown: number, known: number) =>
-      `${plural(fresh + grown + known, "conversation", "conversations")} of ${tool}: ${count(fresh)} new, ${count(grown)} with more messages, ${count(known)} unchanged.`,
+      `${plural(fresh + grown + known, "conversation", "conversations")} of ${tool}: ${[
+        [fresh, "new"] as const,
+        [grown, "with more messages"] as const,
+        [known, "unchanged"] as const,
+      ]
+        .filter(([n]) => n > 0)
+        .map(([n, what]) => `${count(n)} ${what}`)
+        .join(", ")}.`,
     nothing: "There is no conversation in it.",
     leftOut: (n: number) => `${count(n)} not imported`,
     more: (n: number) => `and ${count(n)} more`,

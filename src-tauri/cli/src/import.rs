@@ -68,10 +68,15 @@ fn text(done: &Imported) -> String {
         );
         let all = new + grown + known;
         if all > 0 {
+            let counts = [
+                (new, "new"),
+                (grown, "with more messages"),
+                (known, "unchanged"),
+            ];
+            let counts = counts.iter().filter(|(n, _)| *n > 0);
+            let counts: Vec<String> = counts.map(|(n, what)| format!("{n} {what}")).collect();
             let all = plural(all, "conversation");
-            out.push_str(&format!(
-                "{name}: {all}: {new} new, {grown} with more messages, {known} unchanged.\n"
-            ));
+            out.push_str(&format!("{all} of {name}: {}.\n", counts.join(", ")));
         }
     }
     if out.is_empty() && done.n_left_out == 0 {

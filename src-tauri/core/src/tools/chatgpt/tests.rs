@@ -27,7 +27,7 @@ fn conversation(calls: &[(&str, Value)], others: &[(&str, Value)]) -> Vec<u8> {
         add(
             &call,
             &parent,
-            &[answer.clone()],
+            std::slice::from_ref(&answer),
             json!({ "author": { "role": "assistant" },
             "recipient": recipient, "content": content }),
         );

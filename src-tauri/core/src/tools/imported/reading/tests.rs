@@ -443,7 +443,7 @@ fn a_cancelled_import_keeps_what_it_read_and_reports_how_far_it_was() {
         );
     }
     let progress = Progress::default();
-    let done = import(&[dir.clone()], &world.data(), &progress).expect("imported");
+    let done = import(std::slice::from_ref(&dir), &world.data(), &progress).expect("imported");
     let seen = progress.seen();
     assert_eq!((seen.conversations, seen.bytes), (3, seen.total));
     assert!(!done.is_cancelled && 0 < seen.total);
