@@ -11,6 +11,7 @@ mod device;
 mod editors;
 mod fuzz;
 mod icons;
+mod lab;
 mod measure;
 mod proc;
 mod run;
@@ -32,6 +33,8 @@ The repository's own commands.
                              alone; --headless does that everywhere (other ARGS go to what is started)
   cargo xtask test [--quick] everything CI runs; --quick leaves out real Syncthings and real tools
   cargo xtask test --editors chats that go from one real VS Code to another and back; installs it first (900 MB)
+  cargo xtask test --lab cursor
+                             an adapter against a vendor's own storage code, which is installed for that (Linux, macOS)
   cargo xtask simulate [--seeds 10000] [--from N]
                              whole worlds of devices with everything that can happen to them, one for each seed
   cargo xtask fuzz [TARGET] [--seconds 60] [--seed N] [--tool ID]
@@ -88,6 +91,7 @@ fn dispatch(args: &[&str]) -> Result<()> {
         ["test"] => suite::run(suite::Extent::Everything),
         ["test", "--editors"] => editors::run(),
         ["test", "--quick"] => suite::run(suite::Extent::Quick),
+        ["test", "--lab", name] => lab::run(name),
         ["simulate", rest @ ..] => simulate::run(rest),
         ["fuzz", rest @ ..] => fuzz::run(rest),
         ["demo"] => demo::run(),

@@ -713,7 +713,8 @@ fn changed_at(metadata: &Metadata) -> Option<SystemTime> {
     metadata.created().ok()
 }
 
-fn make_private_dirs(dir: &Path) -> io::Result<()> {
+/// Makes a directory, and those above it, for this user alone.
+pub fn make_private_dirs(dir: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -23,6 +23,7 @@
 //! Table definitions, keys and fields from public descriptions of Cursor 2.0 to 3.22 (December 2025
 //! to September 2026). No Cursor could be run here.
 
+pub mod agent_store;
 mod blobs;
 mod document;
 mod index;
