@@ -13,6 +13,7 @@
 //! - `append`: how the log continues: the rest of a last line, then more lines
 //! - `replace`: the content that may replace a doc
 //! - `move_on`, `delete`: SQL by which rows of a database are continued or deleted
+//! - `delete_file`: deleting the session deletes its database
 //! - `no_steering`: no program opens the session, so nothing in it steers one
 //! - `opaque`: only the tool can read its docs
 //! - `program`: the program, with its arguments, that has the session open while it runs
@@ -90,6 +91,9 @@ impl Case {
         if let Some(sql) = self.expect["delete"].as_str() {
             let database = rusqlite::Connection::open(&found.docs[0].path).expect("database");
             return database.execute_batch(sql).expect("sql");
+        }
+        if self.expect["delete_file"] == true {
+            return fs::remove_file(&found.docs[0].path).expect("remove");
         }
         for doc in found
             .docs

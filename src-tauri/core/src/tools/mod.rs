@@ -41,6 +41,7 @@ pub fn all(custom: &[custom::Definition]) -> Vec<Arc<dyn Tool>> {
         Arc::new(opencode::OpenCode::default()),
         Arc::new(copilot_chat::CopilotChat),
         Arc::new(cursor::Cursor::default()),
+        Arc::new(cursor::CursorAgent),
         Arc::new(kiro::Kiro),
         Arc::new(windsurf::Windsurf),
         Arc::new(chatgpt::SERVICE),

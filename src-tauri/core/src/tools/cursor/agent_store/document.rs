@@ -271,10 +271,15 @@ fn is_subagent(value: &Value) -> bool {
             .is_some_and(|fields| fields.len() == SUBAGENT.len() && strings(fields))
 }
 
-/// The fields of the tool's record that are carried.
+/// The fields of the tool's record that are carried. One of this device's that is missing is `null`,
+/// so that the document has the same fields everywhere.
 pub fn carried_meta(meta: Fields) -> Fields {
     let known = |(name, _): &(String, Value)| META.contains(&name.as_str());
-    meta.into_iter().filter(known).collect()
+    let mut meta: Fields = meta.into_iter().filter(known).collect();
+    for name in META_OF_DEVICE {
+        meta.entry(name.into()).or_insert(Value::Null);
+    }
+    meta
 }
 
 /// The fields of `meta.json` that are carried; one that is missing gets those that every chat has.
