@@ -4,9 +4,9 @@
 //! A case holds `home/` (a home directory with a store) and `expect.json` (the content of the
 //! records). A tool described by the user also has `custom.toml`. Where a tool must have created
 //! something before anything is written, `there/` holds the initial content of the other home. In
-//! both, a directory `{config}` is this system's directory for application data, a file `x.sql`
-//! becomes the SQLite database `x`, and in `x.in` the words `{home-uri}` and `{cwd-uri}` are filled
-//! in.
+//! both, the directories `{config}` and `{data}` are this system's for application data, a file
+//! `x.sql` becomes the SQLite database `x` (in which `packed'…'` is the bytes that zstd makes of a text), and in
+//! `x.in` the words `{home-uri}` and `{cwd-uri}` are filled in.
 //!
 //! `expect.json` may also state:
 //! - `index`: which files are a tool's index, by parts of their names; they change with a session
@@ -124,19 +124,19 @@ pub fn fill(from: &Path, to: &Path, home: &Path, cwd: &Path) {
             .to_string_lossy()
             .into_owned();
         if path.is_dir() {
-            let config = match System::HERE {
-                System::Linux => ".config",
-                System::Mac => "Library/Application Support",
-                System::Windows => "AppData/Roaming",
+            let (config, data) = match System::HERE {
+                System::Linux => (".config", ".local/share"),
+                System::Mac => ("Library/Application Support", "Library/Application Support"),
+                System::Windows => ("AppData/Roaming", "AppData/Local"),
             };
-            fill(
-                &path,
-                &to.join(if name == "{config}" { config } else { &name }),
-                home,
-                cwd,
-            );
+            let name = match name.as_str() {
+                "{config}" => config,
+                "{data}" => data,
+                name => name,
+            };
+            fill(&path, &to.join(name), home, cwd);
         } else if let Some(name) = name.strip_suffix(".sql") {
-            let sql = fs::read_to_string(&path).expect("sql");
+            let sql = packed(&fs::read_to_string(&path).expect("sql"));
             let database = rusqlite::Connection::open(to.join(name)).expect("database");
             database.execute_batch(&sql).expect("sql");
         } else if let Some(name) = name.strip_suffix(".in") {
@@ -150,6 +150,22 @@ pub fn fill(from: &Path, to: &Path, home: &Path, cwd: &Path) {
             fs::copy(&path, to.join(&name)).expect("copy");
         }
     }
+}
+
+/// SQL in which each text `packed'…'` is the bytes that zstd makes of it.
+pub fn packed(sql: &str) -> String {
+    // A quote within a text is written twice.
+    let sql = sql.replace("''", "\0");
+    let mut parts = sql.split("packed'");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (text, rest) = part.split_once('\'').expect("the text ends");
+        let text = text.replace('\0', "'");
+        let bytes = zstd::encode_all(text.as_bytes(), 3).expect("zstd");
+        let bytes = bytes.iter().map(|byte| format!("{byte:02x}"));
+        out.push_str(&format!("x'{}'{rest}", bytes.collect::<String>()));
+    }
+    out.replace('\0', "''")
 }
 
 /// A directory with the programs that stand in for tools whose store no other program may change.

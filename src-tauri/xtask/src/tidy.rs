@@ -405,11 +405,16 @@ fn tool_names(source: &Source, names: &[String]) -> Vec<String> {
     if excused || source.core_module().is_none_or(|module| module == "tools") {
         return Vec::new();
     }
-    // The standard library has a type with the name of a tool.
-    let plain = |line: &str| line.replace("io::Cursor", "").to_lowercase();
-    let hits = source
-        .code()
-        .filter(|(_, line)| names.iter().any(|name| plain(line).contains(name)));
+    // Words of Rust and of English in which a tool's name is found.
+    const OTHERS: [&str; 2] = ["io::cursor", "ized"];
+    let is_named = |line: &str| {
+        let line = line.to_lowercase();
+        let line = OTHERS
+            .iter()
+            .fold(line, |line, word| line.replace(word, ""));
+        names.iter().any(|name| line.contains(name))
+    };
+    let hits = source.code().filter(|(_, line)| is_named(line));
     hits.map(|(number, _)| {
         format!(
             "{}:{number}: names a tool; only its own folder below tools/ may",

@@ -1,6 +1,6 @@
 //! Formats and techniques that adapters share: guest writes, logs of JSON lines read at both ends,
 //! joins of two log branches, signs of a running process, running other programs, fields of JSON
-//! documents, lists of rows, documents stored as logs of their changes, steering settings in a
+//! documents, lists of rows, databases of other programs, documents stored as logs of their changes, steering settings in a
 //! line, and the file locations of VS Code and the editors derived from it. Knows no tool by name.
 
 pub mod fields;
@@ -12,6 +12,7 @@ pub mod listed;
 pub mod ordered;
 pub mod process;
 pub mod running;
+pub mod sqlite;
 pub mod state_db;
 pub mod steering;
 pub mod vscode;

@@ -7,19 +7,15 @@
 //! immutable open, would lack that log. A value keeps its storage class: the editor treats a BLOB
 //! as bytes and does not find the JSON in it.
 
+pub use super::sqlite::DbError as StateDbError;
+pub(crate) use super::sqlite::{open, told};
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior};
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
+use std::path::Path;
 
 /// The only table, as every editor of the family creates it (VS Code's `storage.ts`; Cursor and
 /// Windsurf, seen 2026-11-23).
 const TABLE: &str = "createtableitemtable(keytextuniqueonconflictreplace,valueblob)";
-
-/// A running editor holds its write lock for milliseconds.
-const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A value as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,37 +39,6 @@ impl Stored {
             Self::Blob(_) => Self::Blob(text.into_bytes()),
         }
     }
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum StateDbError {
-    #[error("{} is not there yet", .0.display())]
-    Absent(PathBuf),
-    #[error("{} is a symbolic link or no file; it is not opened", .0.display())]
-    NoFile(PathBuf),
-    #[error("{} is in use by another program", .0.display())]
-    Busy(PathBuf),
-    #[error("{} is damaged or no SQLite database", .0.display())]
-    Damaged(PathBuf),
-    /// The last writer was interrupted. The next program with write access repairs the database.
-    #[error("{} was left in the middle of a write, which its editor puts right at its next start", .0.display())]
-    Interrupted(PathBuf),
-    #[error("{} is of a shape that is not known: {what}", .path.display())]
-    Unknown { path: PathBuf, what: String },
-    #[error("the value of \"{key}\" in {} changed meanwhile", .path.display())]
-    Changed { path: PathBuf, key: String },
-    #[error("{} could not be used", .path.display())]
-    Sqlite {
-        path: PathBuf,
-        #[source]
-        source: rusqlite::Error,
-    },
-    #[error("{} could not be looked at", .path.display())]
-    Io {
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
 }
 
 /// The value of `key`. Safe while the editor runs: locks last only as long as the read, and nothing
@@ -126,30 +91,6 @@ pub fn put(
             key: key.into(),
         }),
     }
-}
-
-/// Opens an existing database. A link or another kind of file is an error.
-pub(crate) fn open(path: &Path, access: OpenFlags) -> Result<Connection, StateDbError> {
-    match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_file() => {}
-        Ok(_) => return Err(StateDbError::NoFile(path.into())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(StateDbError::Absent(path.into()));
-        }
-        Err(source) => {
-            return Err(StateDbError::Io {
-                path: path.into(),
-                source,
-            });
-        }
-    }
-    // Never created: an editor would adopt an empty database of ours as its own.
-    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)
-        .map_err(|error| told(path, error))?;
-    connection
-        .busy_timeout(PATIENCE)
-        .map_err(|error| told(path, error))?;
-    Ok(connection)
 }
 
 /// A table in another form, or with triggers, cannot be changed safely.
@@ -217,32 +158,12 @@ pub(crate) fn value(
     }
 }
 
-pub(crate) fn told(path: &Path, error: rusqlite::Error) -> StateDbError {
-    const READONLY_ROLLBACK: i32 = 776;
-    let path = path.to_path_buf();
-    match error.sqlite_error() {
-        Some(failed) if failed.extended_code == READONLY_ROLLBACK => {
-            StateDbError::Interrupted(path)
-        }
-        Some(failed) => match failed.code {
-            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => StateDbError::Busy(path),
-            ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt => StateDbError::Damaged(path),
-            _ => StateDbError::Sqlite {
-                path,
-                source: error,
-            },
-        },
-        None => StateDbError::Sqlite {
-            path,
-            source: error,
-        },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::io::{BufRead, BufReader, Write};
+    use std::path::PathBuf;
     use std::process::{Command, Stdio};
 
     const KEY: &str = "chat.ChatSessionStore.index";

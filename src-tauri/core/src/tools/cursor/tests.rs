@@ -1,3 +1,5 @@
+//! Cursor's adapter, on databases of the forms that it knows.
+
 use super::document::{Bubble, Document, judge};
 use super::*;
 use rusqlite::Connection;

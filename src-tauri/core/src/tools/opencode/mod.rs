@@ -39,6 +39,7 @@ use super::{
 use crate::adapter::Moved;
 use crate::formats::jsonl::title_of;
 use crate::formats::ordered::{fields_of, object};
+use crate::formats::sqlite::{self, Version};
 use crate::formats::{fields, files};
 use crate::merge::snapshots::Judged;
 use crate::merge::transcript::{self, ParsedMessage, Piece, target_in};
@@ -60,9 +61,6 @@ pub struct OpenCode {
     /// The last listing, which is requested every few seconds and slow to read with many sessions.
     last: Mutex<BTreeMap<PathBuf, (Version, Vec<Listed>)>>,
 }
-
-/// The stamps of a database and of its write-ahead log. Equal stamps mean equal content.
-type Version = [Option<Stamp>; 2];
 
 /// Obeyed if OpenCode starts in a directory that contains them.
 pub(super) const OBEYED: [&str; 2] = ["opencode.json", "opencode.jsonc"];
@@ -357,7 +355,7 @@ impl OpenCode {
         if !matches!(which, Which::All) {
             return Ok(rows()?.unwrap_or_default());
         }
-        let version = version(file);
+        let version = sqlite::version(file);
         let known = self
             .last
             .lock()
@@ -370,18 +368,12 @@ impl OpenCode {
         let listed = rows()?.unwrap_or_default();
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         // A database that was written meanwhile has no version.
-        match version == self::version(file) {
+        match version == sqlite::version(file) {
             true => drop(last.insert(file.to_path_buf(), (version, listed.clone()))),
             false => drop(last.remove(file)),
         }
         Ok(listed)
     }
-}
-
-fn version(file: &Path) -> Version {
-    let mut beside = file.as_os_str().to_owned();
-    beside.push("-wal");
-    [Stamp::of(file).ok(), Stamp::of(Path::new(&beside)).ok()]
 }
 
 // ---- where ----
