@@ -81,3 +81,5 @@ mod windsurf;
 mod wire;
 #[path = "stories/world.rs"]
 mod world;
+#[path = "stories/zed.rs"]
+mod zed;

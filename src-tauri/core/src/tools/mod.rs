@@ -17,6 +17,7 @@ pub mod other_system;
 pub mod seek;
 pub mod stores;
 pub mod windsurf;
+pub mod zed;
 
 pub use crate::adapter::*;
 pub use crate::formats::fields::with_those_of;
@@ -44,6 +45,7 @@ pub fn all(custom: &[custom::Definition]) -> Vec<Arc<dyn Tool>> {
         Arc::new(cursor::CursorAgent),
         Arc::new(kiro::Kiro),
         Arc::new(windsurf::Windsurf),
+        Arc::new(zed::Zed::default()),
         Arc::new(chatgpt::SERVICE),
         Arc::new(claude_ai::SERVICE),
         Arc::new(markdown::SERVICE),
