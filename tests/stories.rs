@@ -2,6 +2,8 @@
 //! adapters over a transport that delivers when the story says. The behaviour of a real Syncthing
 //! and the real tools is tested elsewhere.
 
+#[path = "stories/antigravity.rs"]
+mod antigravity;
 #[path = "stories/authors.rs"]
 mod authors;
 #[path = "stories/bases.rs"]

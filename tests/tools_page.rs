@@ -35,7 +35,10 @@ fn opening(text: &str) -> String {
 /// As on Linux: the page is the same on whichever system it is written.
 fn shown(path: &Path) -> String {
     let path = path.to_string_lossy().replace('\\', "/");
-    path.replace("~/Library/Application Support", "~/.config")
+    // Zed writes its own name differently on each.
+    path.replace("~/Library/Application Support/Zed", "~/.local/share/zed")
+        .replace("~/AppData/Local/Zed", "~/.local/share/zed")
+        .replace("~/Library/Application Support", "~/.config")
         .replace("~/AppData/Roaming", "~/.config")
 }
 

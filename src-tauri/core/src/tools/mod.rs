@@ -1,6 +1,7 @@
 //! The tools, one folder each. No code outside a tool's folder names the tool. The contract that each implements is in
 //! `adapter/`.
 
+pub mod antigravity;
 pub mod chatgpt;
 pub mod claude_ai;
 pub mod claude_code;
@@ -46,6 +47,7 @@ pub fn all(custom: &[custom::Definition]) -> Vec<Arc<dyn Tool>> {
         Arc::new(kiro::Kiro),
         Arc::new(windsurf::Windsurf),
         Arc::new(zed::Zed::default()),
+        Arc::new(antigravity::Antigravity),
         Arc::new(chatgpt::SERVICE),
         Arc::new(claude_ai::SERVICE),
         Arc::new(markdown::SERVICE),

@@ -1,0 +1,353 @@
+//! Antigravity, the desktop app, the editor and the command line `agy`: its conversations, carried
+//! as they are.
+//!
+//! `~/.gemini/antigravity` (the app), `antigravity-ide` (the editor) and `antigravity-cli`, the same
+//! on every system, each with
+//! - `conversations/<uuid>.db`: an SQLite database for each conversation, whose steps are protobuf;
+//!   or the older `<uuid>.pb`, which is encrypted;
+//! - `brain/<uuid>/`: `task.md`, `implementation_plan.md` and `walkthrough.md` in plain text.
+//!
+//! - The database is one document, with its write-ahead log: while Antigravity has it open, a state
+//!   of it is read through SQLite, and its bytes are those that the file gets when the log is put
+//!   into it. Prompts, answers and the names of calls can be read in it; nothing in a `.pb`.
+//! - Nothing is written while an Antigravity runs, and no database beside whose place a log lies:
+//!   SQLite would apply that log to another database.
+//! - **A conversation that arrives is not in Antigravity's list.** The app and the editor list what
+//!   their index names (`antigravityUnifiedStateSync.trajectorySummaries` in `state.vscdb`,
+//!   `agyhub_summaries_proto.pb`, `conversation_summaries.db`), which lies among sign-ins and is not
+//!   written here. `agy --conversation <uuid>` names one itself; whether it continues is not known.
+//! - The directory of the project inside is the author's. Without one, a conversation belongs to the
+//!   home directory.
+//! - Two devices that continued a conversation are asked which file counts; the vault keeps both.
+//! - Not carried: other files in `brain`, which may be copies of anything, among them the logs in
+//!   `.system_generated`; `implicit`, `knowledge`, `annotations`.
+//!
+//! From public descriptions of the store (google-antigravity/antigravity-cli #1042, SpecStory,
+//! agentsview, unchase/antigravity-storage-manager #14 and #27, to October 2026). No Antigravity
+//! could be run here.
+
+mod steps;
+
+use self::steps::{Conversation, MAGIC};
+use super::{
+    About, Change, Checkout, Content, Facts, Found, Joins, Launch, Level, Listing, Machine,
+    Reading, Resumable, Root, Running, Stamp, Steering, Tool, Touched, Which, WriteError, Written,
+};
+use crate::formats::file_store::{DocFile, FileStore};
+use crate::formats::vscode::{self, System};
+use crate::formats::{jsonl, sqlite};
+use crate::opener;
+use crate::session::{DocKind, DocName, Millis, ToolId};
+use rusqlite::OpenFlags;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const NAME: &str = "Antigravity";
+const MAIN: &str = "conversation";
+
+/// The directories of the app, the editor and the command line.
+const GROUPS: [&str; 3] = ["antigravity", "antigravity-ide", "antigravity-cli"];
+
+/// What an agent writes for its user; the first that is there gives the title.
+const ARTIFACTS: [&str; 3] = ["implementation_plan.md", "task.md", "walkthrough.md"];
+
+const fn artifact(name: &'static str, at: &'static str) -> DocFile {
+    DocFile {
+        name,
+        kind: DocKind::Snapshot,
+        at,
+    }
+}
+
+const fn docs(conversation: &'static str) -> [DocFile; 4] {
+    [
+        artifact(MAIN, conversation),
+        artifact(
+            ARTIFACTS[0],
+            "{group}/brain/{session}/implementation_plan.md",
+        ),
+        artifact(ARTIFACTS[1], "{group}/brain/{session}/task.md"),
+        artifact(ARTIFACTS[2], "{group}/brain/{session}/walkthrough.md"),
+    ]
+}
+
+static DATABASES: [DocFile; 4] = docs("{group}/conversations/{session}.db");
+static ENCRYPTED: [DocFile; 4] = docs("{group}/conversations/{session}.pb");
+
+/// Names that never sync: sign-ins, settings, servers, indexes, caches, what Antigravity remembers
+/// of its user, copies of anything.
+pub const DENIED: [&str; 20] = [
+    ".system_generated",
+    "agyhub_summaries_proto.pb",
+    "annotations",
+    "browser_recordings",
+    "cache",
+    "code_tracker",
+    "context_state",
+    "conversation_summaries.db",
+    "google_accounts.json",
+    "history.jsonl",
+    "implicit",
+    "installation_id",
+    "knowledge",
+    "log",
+    "mcp_config.json",
+    "oauth_creds.json",
+    "presence",
+    "settings.json",
+    "state.vscdb",
+    "user_settings.pb",
+];
+
+const STEERING: Steering = Steering {
+    sets: |_, _| Vec::new(),
+    usual: |_| false,
+    neutral: |_, _, _| Vec::new(),
+    concerns: |_| false,
+    restores: None,
+    words: "nothing: a conversation arrives as it is, whatever it holds; its steps have a field for what was permitted to each. \
+            What Antigravity may do without a question is, as far as is known, in its own settings, which do not sync",
+};
+
+/// A larger conversation is not read.
+const LARGEST: u64 = 256 << 20;
+/// A longer artifact has its heading in this part.
+const HEAD: u64 = 64 * 1024;
+
+pub struct Antigravity;
+
+impl Tool for Antigravity {
+    fn about(&self) -> About {
+        About {
+            tool: ToolId::new("antigravity"),
+            name: NAME.into(),
+            level: Level::Carry,
+            reason: "Conversations are kept and brought to your devices as they are, and written while Antigravity does not \
+                     run. They do not appear in its list there: that is an index among its sign-ins, which is left alone. \
+                     Prompts and answers can be read here, but not in conversations of the older, encrypted form (.pb)."
+                .into(),
+            versions: "app 2.18 and agy 1.3, from public descriptions (2026-10), never seen".into(),
+            denied: &DENIED,
+            is_message: |_| true,
+            said: steps::said,
+            records: Some(steps::records),
+            device_fields: super::no_device_fields,
+            joins: Joins::default(),
+            steering: STEERING,
+            shared: None,
+        }
+    }
+
+    fn roots(&self, machine: &Machine) -> Vec<Root> {
+        let root = machine.home.join(".gemini");
+        let dirs = GROUPS.iter().flat_map(|group| {
+            [("conversations", false), ("brain", true)].map(|(name, deep)| Root {
+                path: root.join(group).join(name),
+                deep,
+                store: true,
+            })
+        });
+        dirs.collect()
+    }
+
+    fn touched(&self, machine: &Machine, path: &Path) -> Touched {
+        // A change may be in a database's log alone.
+        let text = path.to_str().and_then(|path| path.strip_suffix("-wal"));
+        let path = text.map_or(path, Path::new);
+        let touched = stores(machine).map(|store| store.touched(path));
+        let [database, encrypted] = touched;
+        match database {
+            Touched::Nothing => encrypted,
+            touched => touched,
+        }
+    }
+
+    fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
+        // Which conversation is open is not known; nothing is written while Antigravity runs.
+        let [mut listing, older] = stores(machine).map(|store| store.list(which, &|_| None));
+        for found in &mut listing.found {
+            let doc = &mut found.docs[0];
+            if let Some(log) = log_of(&doc.path) {
+                doc.stamp = with_log(doc.stamp, log);
+            }
+        }
+        let is_newer = |found: &Found| listing.found.iter().all(|new| new.session != found.session);
+        let older_only: Vec<Found> = older.found.into_iter().filter(is_newer).collect();
+        listing.found.extend(older_only);
+        listing.problems.extend(older.problems);
+        listing.conflict_copies.extend(older.conflict_copies);
+        listing.twins.extend(older.twins);
+        listing
+    }
+
+    fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
+        let main = found.docs.first().ok_or(io::ErrorKind::NotFound)?;
+        let state = log_of(&main.path).map(|_| whole(&main.path)).transpose()?;
+        let heading = |name: &&str| -> Option<String> {
+            let doc = found.docs.iter().find(|doc| doc.name.as_str() == *name)?;
+            let text = opener::read(&doc.path, HEAD).ok()?;
+            let text = String::from_utf8_lossy(&text).into_owned();
+            jsonl::title_of(text.trim_start_matches(['#', ' ', '\n', '\r', '\u{feff}']))
+        };
+        let conversation = match &state {
+            Some(bytes) => Conversation::of(bytes),
+            None => Conversation::of(&opener::read(&main.path, LARGEST)?),
+        };
+        let conversation = conversation.unwrap_or_default();
+        let id = found.session.as_str();
+        let short = id.get(..8).unwrap_or(id);
+        let title = ARTIFACTS.iter().find_map(heading);
+        let title = title.or_else(|| jsonl::title_of(conversation.prompt()?));
+        let here = |uri: &String| vscode::path_of(uri, System::HERE);
+        let cwd = conversation.workspaces.iter().find_map(here);
+        let mut docs: Vec<Content> = (found.docs.iter())
+            .map(|doc| Content::File(doc.path.clone()))
+            .collect();
+        if let Some(bytes) = state {
+            docs[0] = Content::Bytes(Arc::from(bytes));
+        }
+        Ok(Reading {
+            facts: Facts {
+                cwd: cwd.or_else(|| machine.home.to_str().map(str::to_owned)),
+                title: Some(title.unwrap_or_else(|| format!("{NAME} conversation {short}"))),
+                updated: Some(Millis(main.stamp.mtime_ns / 1_000_000)),
+                ..Facts::default()
+            },
+            docs,
+            secret: Vec::new(),
+            problems: Vec::new(),
+        })
+    }
+
+    fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
+        let still_free = || opener_of(machine).map_or(Ok(()), |open| Err(WriteError::Live(open)));
+        still_free()?;
+        let [databases, encrypted] = stores(machine);
+        let here = [&databases, &encrypted].map(|store| store.find(checkout.session));
+        let main = checkout.docs.iter().find(|doc| doc.name.as_str() == MAIN);
+        let is_here = here[0].is_some();
+        let is_database = match main.map(|doc| &doc.change) {
+            Some(Change::Create(bytes) | Change::Replace { bytes, .. }) => {
+                let mut content = Vec::new();
+                let path = databases.root.clone();
+                bytes
+                    .write_to(&mut content)
+                    .map_err(|source| WriteError::Io { path, source })?;
+                let is_one = content.starts_with(MAGIC);
+                if is_one != is_here && here.iter().any(Option::is_some) {
+                    return Err(refused(checkout, "it is here in another form"));
+                }
+                if is_one && Conversation::of(&content).is_none() {
+                    return Err(refused(checkout, "it is no database of a conversation"));
+                }
+                is_one
+            }
+            _ => is_here,
+        };
+        let place = main.and_then(|doc| doc.at.split('/').next());
+        let place = place
+            .filter(|group| GROUPS.contains(group))
+            .unwrap_or(GROUPS[0]);
+        let group = here.iter().flatten().next().map_or(place, |at| &at.group);
+        let file = databases.root.join(group).join("conversations");
+        let file = file.join(format!("{}.db", checkout.session));
+        let beside = ["-wal", "-journal"].map(|suffix| sqlite::beside(&file, suffix));
+        let is_filled = |path: &&PathBuf| Stamp::of(path).is_ok_and(|stamp| 0 < stamp.len);
+        if let Some(log) = beside
+            .iter()
+            .find(is_filled)
+            .filter(|_| is_database && main.is_some())
+        {
+            let why = format!(
+                "{} has changes of its own; start {NAME} and quit it",
+                log.display()
+            );
+            return Err(refused(checkout, &why));
+        }
+        let store = if is_database { databases } else { encrypted };
+        store.write(checkout, group, &|_, bytes| Ok(bytes), &still_free)
+    }
+
+    fn resume(&self, _machine: &Machine, session: &Resumable<'_>) -> Launch {
+        Launch {
+            argv: vec![
+                "antigravity".into(),
+                session.cwd.to_string_lossy().into_owned(),
+            ],
+            cwd: session.cwd.to_path_buf(),
+            env: Default::default(),
+            unset: Vec::new(),
+            before: Vec::new(),
+        }
+    }
+
+    fn is_main(&self, doc: &DocName) -> bool {
+        doc.as_str() == MAIN
+    }
+}
+
+/// The conversations that are databases, and those of the older form.
+fn stores(machine: &Machine) -> [FileStore; 2] {
+    [&DATABASES, &ENCRYPTED].map(|docs| FileStore {
+        name: NAME,
+        root: machine.home.join(".gemini"),
+        is_group: |name| GROUPS.contains(&name),
+        is_session: jsonl::is_uuid,
+        docs,
+    })
+}
+
+fn refused(checkout: &Checkout<'_>, why: &str) -> WriteError {
+    let session = checkout.session;
+    WriteError::Refused(format!(
+        "{NAME}'s conversation {session} is not written: {why}"
+    ))
+}
+
+/// The stamp of a database's log that holds anything.
+fn log_of(database: &Path) -> Option<Stamp> {
+    let log = Stamp::of(&sqlite::beside(database, "-wal")).ok()?;
+    (0 < log.len && database.extension().is_some_and(|end| end == "db")).then_some(log)
+}
+
+fn with_log(database: Stamp, log: Stamp) -> Stamp {
+    Stamp {
+        len: database.len + log.len,
+        mtime_ns: database.mtime_ns.max(log.mtime_ns),
+        ctime_ns: database.ctime_ns.rotate_left(1) ^ log.ctime_ns,
+        inode: database.inode.rotate_left(1) ^ log.inode,
+    }
+}
+
+/// A state of a database with what is only in its log.
+fn whole(database: &Path) -> io::Result<Vec<u8>> {
+    let access = OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let connection = sqlite::open(database, access).map_err(io::Error::other)?;
+    let read = || {
+        // Until the end of the transaction, other programs' writes are not seen.
+        connection.execute_batch("BEGIN")?;
+        let size = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
+        let size: i64 = connection.query_row(size, [], |row| row.get(0))?;
+        let is_small = u64::try_from(size).is_ok_and(|size| size <= LARGEST);
+        is_small.then(|| connection.serialize("main")).transpose()
+    };
+    let bytes = read().map_err(|error| io::Error::other(sqlite::told(database, error)))?;
+    bytes
+        .map(|bytes| bytes.to_vec())
+        .ok_or_else(|| io::ErrorKind::FileTooLarge.into())
+}
+
+/// An Antigravity that runs, or the server in which it keeps its conversations.
+fn opener_of(machine: &Machine) -> Option<String> {
+    let is_one = |running: &&Running| {
+        let exe = running.exe.to_string_lossy().to_lowercase();
+        running.name() == "agy" || exe.contains("antigravity")
+    };
+    let running = machine.apps.running();
+    let open = running.iter().find(is_one)?;
+    Some(format!("{NAME} is running (process {})", open.pid))
+}
+
+#[cfg(test)]
+mod tests;
