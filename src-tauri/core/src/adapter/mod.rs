@@ -4,9 +4,11 @@
 //! An adapter reads and writes. Merging is decided elsewhere, and an adapter never sees the vault
 //! or Syncthing.
 
+mod mcp;
 pub mod patched;
 mod stamp;
 
+pub use self::mcp::McpConfig;
 pub use self::patched::PatchedBytes;
 pub use self::stamp::Stamp;
 use crate::formats::fields::with_those_of;
@@ -651,6 +653,12 @@ pub trait Tool: Send + Sync {
 
     /// The variable that moves the store; `None` if there is none.
     fn moved(&self) -> Option<Moved> {
+        None
+    }
+
+    /// How the tool takes in a server of the Model Context Protocol, for all its projects; `None` if
+    /// that is not known.
+    fn mcp_config(&self) -> Option<McpConfig> {
         None
     }
 }

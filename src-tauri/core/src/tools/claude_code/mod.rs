@@ -32,7 +32,7 @@ use super::{
     Launch, Level, Listing, Machine, Reading, Repository, Resumable, Root, SharedDocs, Stamp, Tool,
     Touched, Twin, Which, WriteError, Written,
 };
-use crate::adapter::Moved;
+use crate::adapter::{McpConfig, Moved};
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, is_uuid, text};
 use crate::formats::listed::Listed;
@@ -427,6 +427,14 @@ impl Tool for ClaudeCode {
             var: "CLAUDE_CONFIG_DIR",
             usual: ".claude",
             marks: &["projects", "settings.json", ".claude.json", "history.jsonl"],
+        })
+    }
+
+    /// As `claude mcp add --help` of 2.1.330 says, 2026-11-29.
+    fn mcp_config(&self) -> Option<McpConfig> {
+        Some(McpConfig::Command {
+            add: &["claude", "mcp", "add", "--scope", "user"],
+            remove: &["claude", "mcp", "remove", "--scope", "user"],
         })
     }
 }

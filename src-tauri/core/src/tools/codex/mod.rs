@@ -24,7 +24,7 @@ use super::{
     Listing, Machine, ReadSeek, Reading, Repository, Resumable, Root, Steering, Tool, Touched,
     Twin, Which, WriteError, Written,
 };
-use crate::adapter::Moved;
+use crate::adapter::{McpConfig, Moved};
 use crate::formats::fields;
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, is_uuid, text};
@@ -346,6 +346,14 @@ impl Tool for Codex {
             var: "CODEX_HOME",
             usual: ".codex",
             marks: &["sessions", "archived_sessions", "config.toml", "auth.json"],
+        })
+    }
+
+    /// As `codex mcp add --help` of 0.169.0 says, 2026-11-29.
+    fn mcp_config(&self) -> Option<McpConfig> {
+        Some(McpConfig::Command {
+            add: &["codex", "mcp", "add"],
+            remove: &["codex", "mcp", "remove"],
         })
     }
 }

@@ -42,6 +42,7 @@ use super::{
     About, Checkout, Content, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine,
     Reading, Resumable, Root, Stamp, Steer, Steering, Tool, Touched, Which, WriteError, Written,
 };
+use crate::adapter::McpConfig;
 use crate::formats::fields;
 use crate::formats::files;
 use crate::formats::jsonl::{is_uuid, title_of};
@@ -325,6 +326,14 @@ impl Tool for Cursor {
 
     fn is_main(&self, doc: &DocName) -> bool {
         doc.as_str() == MAIN
+    }
+
+    /// <https://cursor.com/docs/mcp>, described in public, 2026-11.
+    fn mcp_config(&self) -> Option<McpConfig> {
+        Some(McpConfig::Json {
+            file: ".cursor/mcp.json",
+            servers: "mcpServers",
+        })
     }
 }
 

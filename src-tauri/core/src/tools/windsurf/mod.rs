@@ -18,6 +18,7 @@ use super::{
     About, Checkout, Content, Facts, Found, Joins, Launch, Level, Listing, Machine, Reading,
     Resumable, Root, Running, Steering, Tool, Touched, Which, WriteError, Written,
 };
+use crate::adapter::McpConfig;
 use crate::formats::file_store::{DocFile, FileStore};
 use crate::formats::jsonl;
 use crate::merge::transcript::{ParsedMessage, Piece};
@@ -173,6 +174,14 @@ impl Tool for Windsurf {
 
     fn is_main(&self, doc: &DocName) -> bool {
         doc.as_str() == MAIN
+    }
+
+    /// <https://docs.windsurf.com/windsurf/cascade/mcp>, described in public, 2026-11.
+    fn mcp_config(&self) -> Option<McpConfig> {
+        Some(McpConfig::Json {
+            file: ".codeium/windsurf/mcp_config.json",
+            servers: "mcpServers",
+        })
     }
 }
 
