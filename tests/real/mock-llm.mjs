@@ -11,8 +11,9 @@
 // written before the answer is sent, so that whoever saw the tool finish finds its requests there.
 //
 // A prompt "run-tool: COMMAND" is answered by one call of the tool's own shell, then, when the result comes back, by a
-// sentence. Every other prompt P gets "reply N to: P", where N counts the user's prompts in the request: the same
-// history always gets the same answer.
+// sentence. So is "call-tool: NAME JSON", in the Messages API, by a call of that tool if it is offered.
+// Every other prompt P gets "reply N to: P", where N counts the user's prompts in the request: the same history always
+// gets the same answer.
 
 import { createServer } from 'node:http';
 import { appendFileSync } from 'node:fs';
@@ -65,11 +66,13 @@ function answer(method, path, body, response) {
 
 // ---- what to say ----
 
-/** Decides the answer from the conversation alone: `{ say }`, or `{ run }` for a shell command. */
+/** Decides the answer from the conversation alone: `{ say }`, `{ run }` for a shell command, `{ call, input }` for another tool. */
 function reply(prompts, n_results_since_prompt) {
   const last = prompts.at(-1) ?? 'nothing';
   const command = /^run-tool: (.+)$/m.exec(last)?.[1];
   if (command && n_results_since_prompt === 0) return { run: command };
+  const [, call, input] = /^call-tool: (\S+) (\{.*\})$/m.exec(last) ?? [];
+  if (call && n_results_since_prompt === 0) return { call, input: JSON.parse(input) };
   return { say: `reply ${prompts.length} to: ${last.trim()}` };
 }
 
@@ -93,17 +96,22 @@ function answer_messages(body, response) {
     }
   }
   const shell = (body.tools ?? []).find((tool) => tool.name === 'Bash' || tool.name === 'PowerShell');
-  const todo = shell ? reply(prompts, n_results) : { say: reply(prompts, 1).say };
+  const wanted = reply(prompts, n_results);
+  const other = (body.tools ?? []).find((tool) => tool.name === wanted.call);
+  const todo = (wanted.run && shell) || other ? wanted : { say: reply(prompts, 1).say };
+  const use = (name, input) => [{ type: 'tool_use', id: new_id('toolu'), name, input }];
   const content = todo.run
-    ? [{ type: 'tool_use', id: new_id('toolu'), name: shell.name, input: { command: todo.run, description: 'Runs what was asked' } }]
-    : [{ type: 'text', text: title_or(body, todo.say) }];
+    ? use(shell.name, { command: todo.run, description: 'Runs what was asked' })
+    : todo.call
+      ? use(other.name, todo.input)
+      : [{ type: 'text', text: title_or(body, todo.say) }];
   const message = {
     id: new_id('msg'),
     type: 'message',
     role: 'assistant',
     model: body.model,
     content,
-    stop_reason: todo.run ? 'tool_use' : 'end_turn',
+    stop_reason: todo.say ? 'end_turn' : 'tool_use',
     stop_sequence: null,
     usage: { input_tokens: 10, output_tokens: 5, cache_creation_input_tokens: 0, cache_read_input_tokens: 0 },
   };

@@ -123,6 +123,10 @@ pub enum Command {
         #[arg(long, default_value_t = 0, requires = "message")]
         part: u64,
     },
+    /// Let an AI tool read your sessions: a server of the Model Context Protocol on stdin and stdout
+    Mcp(Mcp),
+    /// Show your sessions in an editor: an agent of the Agent Client Protocol on stdin and stdout
+    Acp,
     /// Go on with a session in its tool, in the right directory
     Resume {
         session: String,
@@ -271,6 +275,42 @@ pub struct Pair {
     /// Do not ask; without a code, digits still have to be compared
     #[arg(long)]
     pub yes: bool,
+}
+
+#[derive(ClapArgs)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Mcp {
+    #[command(subcommand)]
+    pub action: Option<McpAction>,
+    #[command(flatten)]
+    pub options: McpOptions,
+}
+
+#[derive(ClapArgs)]
+pub struct McpOptions {
+    /// Return only what this device wrote
+    #[arg(long, conflicts_with = "device")]
+    pub only_own: bool,
+    /// Return only what this device wrote, by its name; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub device: Vec<String>,
+    /// Offer what adds something to this device's stores, too: a new session from a message, a deleted session brought back
+    #[arg(long)]
+    pub allow_write: bool,
+}
+
+#[derive(Subcommand)]
+pub enum McpAction {
+    /// Add the server to a tool's configuration, after showing the change
+    Install {
+        /// The tool's id, as `roam tools` shows it
+        client: String,
+        #[command(flatten)]
+        options: McpOptions,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 #[derive(Subcommand)]

@@ -1,11 +1,13 @@
 //! `roam`: parses arguments, sends a request to the engine, prints its answer as text or JSON. Only
 //! formats the answers: all facts come over the control socket.
 
+mod acp;
 mod args;
 mod ask;
 mod confirm;
 mod forget;
 mod import;
+mod mcp;
 mod out;
 mod pair;
 mod render;
@@ -14,7 +16,7 @@ mod revoke;
 mod run;
 mod when;
 
-use args::{Active, Args, Command, ProjectAction, ToolAction};
+use args::{Active, Args, Command, McpAction, McpOptions, ProjectAction, ToolAction};
 use ask::Engine;
 use clap::{CommandFactory, Parser};
 use out::Output;
@@ -48,7 +50,13 @@ fn dispatch(args: Args) -> Outcome {
         clap_complete::generate(shell, &mut Args::command(), "roam", &mut script);
         return Ok(Output::Raw(script));
     }
+    let said = said_home(args.home.as_deref())?;
     let home = home(args.home)?;
+    match args.command {
+        Command::Mcp(what) => return mcp(what, &home, said.as_deref()),
+        Command::Acp => return acp::serve(&home),
+        _ => {}
+    }
     if let Command::Run = args.command {
         return run::run(&home, args.json);
     }
@@ -62,9 +70,11 @@ fn dispatch(args: Args) -> Outcome {
     let mut engine = Engine::at(&home);
     let view = View::here();
     match args.command {
-        Command::Run | Command::Completions { .. } | Command::Import { .. } => {
-            unreachable!("dispatched above")
-        }
+        Command::Run
+        | Command::Completions { .. }
+        | Command::Import { .. }
+        | Command::Mcp(_)
+        | Command::Acp => unreachable!("dispatched above"),
         Command::Status => status(&mut engine, &view),
         Command::Doctor { take_in: true } => engine
             .ask(&Request::TakeIn)?
@@ -242,6 +252,35 @@ fn home(chosen: Option<PathBuf>) -> Result<PathBuf, ApiError> {
             "Set SESSION_ROAM_HOME to a directory of yours.",
         )
     })?)
+}
+
+/// The home as the user named it, by argument or variable.
+fn said_home(argument: Option<&Path>) -> Result<Option<PathBuf>, ApiError> {
+    let variable = || std::env::var_os("SESSION_ROAM_HOME").filter(|dir| !dir.is_empty());
+    let said = argument
+        .map(Path::to_owned)
+        .or_else(|| variable().map(PathBuf::from));
+    said.map(|dir| absolute(&dir)).transpose()
+}
+
+fn mcp(what: args::Mcp, home: &Path, said: Option<&Path>) -> Outcome {
+    let options = |options: McpOptions| mcp::Options {
+        only_own: options.only_own,
+        devices: options.device,
+        allow_write: options.allow_write,
+    };
+    match what.action {
+        None => mcp::serve(home, &options(what.options)),
+        Some(McpAction::Install {
+            client,
+            options: chosen,
+            yes,
+        }) => mcp::install::install(
+            &client,
+            &mcp::install::Line::of(said, &options(chosen))?,
+            yes,
+        ),
+    }
 }
 
 /// The engine may run in another directory, so it gets absolute paths.

@@ -118,14 +118,11 @@ fn cannot_start(program: &Path, error: &std::io::Error) -> ApiError {
 
 fn program(resume: &Resume) -> Result<PathBuf, ApiError> {
     let name = resume.argv.first().map(String::as_str).unwrap_or_default();
-    let path = resume
-        .env
-        .get("PATH")
-        .map(Into::into)
-        .or_else(|| std::env::var_os("PATH"))
-        .unwrap_or_default();
-    let endings = std::env::var("PATHEXT").unwrap_or_default();
-    find_program(name, &path, endings.split(';').filter(|_| cfg!(windows))).ok_or_else(|| {
+    let found = match resume.env.get("PATH") {
+        Some(path) => find_on(name, OsStr::new(path)),
+        None => find_on_path(name),
+    };
+    found.ok_or_else(|| {
         let message = format!("{name} is not installed here, or not on PATH.");
         ApiError::new(
             "tool_not_found",
@@ -133,6 +130,16 @@ fn program(resume: &Resume) -> Result<PathBuf, ApiError> {
             format!("Install it, or open a shell that finds it: `{name} --version` must work."),
         )
     })
+}
+
+/// The program of a name on this process's PATH.
+pub fn find_on_path(name: &str) -> Option<PathBuf> {
+    find_on(name, &std::env::var_os("PATH").unwrap_or_default())
+}
+
+fn find_on(name: &str, path: &OsStr) -> Option<PathBuf> {
+    let endings = std::env::var("PATHEXT").unwrap_or_default();
+    find_program(name, path, endings.split(';').filter(|_| cfg!(windows)))
 }
 
 /// Searches PATH for a program. On Windows with the extensions of PATHEXT, because tools installed
