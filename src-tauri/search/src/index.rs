@@ -1,0 +1,358 @@
+//! The index on disk: opened, emptied when it cannot be used, written to in batches.
+
+use crate::schema::{self, Fields, VERSION, message_key, session_key};
+use crate::table::Table;
+use crate::{Message, Session};
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use tantivy::index::SegmentId;
+use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
+use tantivy::schema::Value;
+use tantivy::{IndexReader, IndexWriter, ReloadPolicy, Searcher, TantivyDocument, Term};
+
+/// The memory in which new messages are collected: the least that the library accepts.
+const WRITER_BYTES: usize = 20 << 20;
+/// Larger segments are not joined with others: so what must leave the disk is at most in a few of
+/// them, each written anew in seconds.
+const LARGE_SEGMENT: usize = 150_000;
+const ABOUT: &str = "about";
+
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    #[error("could not use the search index in {}", .path.display())]
+    Io {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the search index could not be read or written")]
+    Index(#[from] tantivy::TantivyError),
+    #[error("the search index is damaged")]
+    Damaged,
+}
+
+/// Whether an index is as it was left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opened {
+    AsItWas,
+    /// There was none, or none that could be used: all sessions must be added.
+    Empty,
+}
+
+pub struct Index {
+    dir: PathBuf,
+    pub(crate) fields: Fields,
+    index: tantivy::Index,
+    reader: IndexReader,
+    table: RwLock<Table>,
+    writer: Mutex<Option<IndexWriter>>,
+}
+
+fn unpoisoned<T>(guard: Result<T, PoisonError<T>>) -> T {
+    guard.unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Index {
+    /// Opens the index in `dir`, a directory of its own. An index that is damaged, of another
+    /// version or not named `name` is removed, and an empty one takes its place.
+    pub fn open(dir: &Path, name: &str) -> Result<(Self, Opened), IndexError> {
+        let about = format!("{VERSION} {name}\n");
+        let known = fs::read_to_string(dir.join(ABOUT)).unwrap_or_default();
+        if known == about
+            && let Ok(Ok(index)) = catch_unwind(|| Self::open_there(dir))
+        {
+            return Ok((index, Opened::AsItWas));
+        }
+        let io = |source| IndexError::Io {
+            path: dir.to_path_buf(),
+            source,
+        };
+        match fs::remove_dir_all(dir) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
+            _ => {}
+        }
+        make_private(dir).map_err(io)?;
+        let index = tantivy::Index::builder()
+            .schema(schema::fields().schema)
+            .settings(schema::settings())
+            .create_in_dir(dir)?;
+        drop(index);
+        let index = Self::open_there(dir)?;
+        fs::write(dir.join(ABOUT), about).map_err(io)?;
+        Ok((index, Opened::Empty))
+    }
+
+    fn open_there(dir: &Path) -> Result<Self, IndexError> {
+        let index = tantivy::Index::open_in_dir(dir)?;
+        schema::register(&index);
+        let reader = index
+            .reader_builder()
+            .reload_policy(ReloadPolicy::Manual)
+            .doc_store_cache_num_blocks(1)
+            .try_into()?;
+        let fields = schema::fields();
+        if index.schema() != fields.schema {
+            return Err(IndexError::Damaged);
+        }
+        let table = Table::load(&reader.searcher(), &fields)?;
+        Ok(Self {
+            dir: dir.to_path_buf(),
+            fields,
+            index,
+            reader,
+            table: RwLock::new(table),
+            writer: Mutex::new(None),
+        })
+    }
+
+    /// What is added together. Batches follow each other: a second one waits.
+    pub fn batch(&self) -> Result<Batch<'_>, IndexError> {
+        let mut writer = unpoisoned(self.writer.lock());
+        if writer.is_none() {
+            *writer = Some(self.new_writer()?);
+        }
+        Ok(Batch {
+            index: self,
+            writer,
+            changes: HashMap::new(),
+            next: self.table().next(),
+            purges: false,
+            is_done: false,
+        })
+    }
+
+    fn new_writer(&self) -> Result<IndexWriter, IndexError> {
+        let options = IndexWriterOptions::builder()
+            .num_worker_threads(1)
+            .memory_budget_per_thread(WRITER_BYTES)
+            .num_merge_threads(1)
+            .build();
+        let writer = self.index.writer_with_options(options)?;
+        let mut policy = LogMergePolicy::default();
+        policy.set_max_docs_before_merge(LARGE_SEGMENT);
+        policy.set_min_num_segments(6);
+        policy.set_del_docs_ratio_before_merge(0.3);
+        writer.set_merge_policy(Box::new(policy));
+        Ok(writer)
+    }
+
+    /// Ends the writer's threads and gives its memory back, after what they were joining.
+    pub fn rest(&self) -> Result<(), IndexError> {
+        let writer = unpoisoned(self.writer.lock()).take();
+        if let Some(writer) = writer {
+            writer.wait_merging_threads()?;
+            self.reader.reload()?;
+        }
+        Ok(())
+    }
+
+    /// What the caller noted about a session.
+    pub fn note(&self, key: &str) -> Result<Option<String>, IndexError> {
+        let found = self.description(&self.searcher(), key)?;
+        Ok(found.map(|doc| text_of(&doc, self.fields.note)))
+    }
+
+    pub(crate) fn description(
+        &self,
+        searcher: &Searcher,
+        key: &str,
+    ) -> tantivy::Result<Option<TantivyDocument>> {
+        let term = Term::from_field_text(self.fields.key, &session_key(key));
+        for (ord, segment) in searcher.segment_readers().iter().enumerate() {
+            let postings = segment
+                .inverted_index(self.fields.key)?
+                .read_postings(&term, tantivy::schema::IndexRecordOption::Basic)?;
+            let Some(mut postings) = postings else {
+                continue;
+            };
+            use tantivy::DocSet;
+            let mut doc = postings.doc();
+            while doc != tantivy::TERMINATED {
+                if !segment.is_deleted(doc) {
+                    let at = tantivy::DocAddress::new(ord as u32, doc);
+                    return searcher.doc(at).map(Some);
+                }
+                doc = postings.advance();
+            }
+        }
+        Ok(None)
+    }
+
+    /// Hides a session from all questions from now on, until it is added again.
+    pub fn hide(&self, key: &str) {
+        unpoisoned(self.table.write()).remove(key);
+    }
+
+    /// How many sessions can be found.
+    pub fn sessions(&self) -> usize {
+        self.table().len()
+    }
+
+    /// Bytes on disk.
+    pub fn bytes(&self) -> u64 {
+        let files = fs::read_dir(&self.dir).into_iter().flatten().flatten();
+        files
+            .filter_map(|entry| entry.metadata().ok())
+            .map(|meta| meta.len())
+            .sum()
+    }
+
+    pub(crate) fn searcher(&self) -> Searcher {
+        self.reader.searcher()
+    }
+
+    pub(crate) fn table(&self) -> RwLockReadGuard<'_, Table> {
+        unpoisoned(self.table.read())
+    }
+}
+
+/// Changes that become durable and visible together. Dropped without a commit, they are undone.
+pub struct Batch<'a> {
+    index: &'a Index,
+    writer: MutexGuard<'a, Option<IndexWriter>>,
+    changes: HashMap<String, Change>,
+    next: u32,
+    purges: bool,
+    is_done: bool,
+}
+
+struct Change {
+    sid: u32,
+    session: Option<Session>,
+}
+
+impl Batch<'_> {
+    fn writer(&self) -> &IndexWriter {
+        self.writer.as_ref().expect("made with the batch")
+    }
+
+    /// Describes a session; an earlier description is replaced.
+    pub fn set_session(&mut self, session: &Session) -> Result<(), IndexError> {
+        let sid = self.sid(&session.key);
+        self.delete(&session_key(&session.key));
+        self.writer()
+            .add_document(self.index.fields.session(sid, session))?;
+        let change = self.changes.get_mut(&session.key);
+        change.expect("numbered above").session = Some(session.clone());
+        Ok(())
+    }
+
+    /// Adds a message of a session that is described in this batch or was before.
+    pub fn add(&mut self, key: &str, message: &Message<'_>) -> Result<(), IndexError> {
+        let sid = self.sid(key);
+        self.writer()
+            .add_document(self.index.fields.message(key, sid, message))?;
+        Ok(())
+    }
+
+    /// Removes a session's messages, for all of them to be added anew.
+    pub fn remove_messages(&mut self, key: &str) {
+        self.delete(&message_key(key));
+    }
+
+    /// Removes a session. After the commit nothing of it is left on disk.
+    pub fn remove_session(&mut self, key: &str) {
+        self.delete(&message_key(key));
+        self.delete(&session_key(key));
+        self.index.hide(key);
+        self.changes.remove(key);
+        self.purges = true;
+    }
+
+    fn delete(&self, term: &str) {
+        let term = Term::from_field_text(self.index.fields.key, term);
+        self.writer().delete_term(term);
+    }
+
+    fn sid(&mut self, key: &str) -> u32 {
+        if let Some(change) = self.changes.get(key) {
+            return change.sid;
+        }
+        let sid = self.index.table().sid(key).unwrap_or_else(|| {
+            self.next += 1;
+            self.next - 1
+        });
+        self.changes
+            .insert(key.to_owned(), Change { sid, session: None });
+        sid
+    }
+
+    /// Makes the changes durable and visible to questions asked from now on.
+    pub fn commit(mut self) -> Result<(), IndexError> {
+        self.is_done = true;
+        let result = self.try_commit();
+        if result.is_err() {
+            // A writer that failed takes no more; the next batch makes a new one.
+            *self.writer = None;
+        }
+        result
+    }
+
+    fn try_commit(&mut self) -> Result<(), IndexError> {
+        let writer = self.writer.as_mut().expect("made with the batch");
+        writer.commit()?;
+        if self.purges {
+            purge(self.index, writer)?;
+        }
+        self.index.reader.reload()?;
+        let mut table = unpoisoned(self.index.table.write());
+        for change in std::mem::take(&mut self.changes).into_values() {
+            if let Some(session) = change.session {
+                table.put(change.sid, &session);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes every segment with removed messages anew, without them.
+fn purge(index: &Index, writer: &mut IndexWriter) -> Result<(), IndexError> {
+    let with_deletes: Vec<SegmentId> = index
+        .index
+        .searchable_segment_metas()?
+        .into_iter()
+        .filter(|meta| 0 < meta.num_deleted_docs())
+        .map(|meta| meta.id())
+        .collect();
+    for segment in with_deletes {
+        // A segment that is being joined with others right now loses them on the way.
+        match writer.merge(&[segment]).wait() {
+            Ok(_) | Err(tantivy::TantivyError::InvalidArgument(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    index.reader.reload()?;
+    writer.garbage_collect_files().wait()?;
+    Ok(())
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        if !self.is_done
+            && let Some(writer) = self.writer.as_mut()
+            && catch_unwind(AssertUnwindSafe(|| writer.rollback())).is_ok_and(|done| done.is_err())
+        {
+            *self.writer = None;
+        }
+    }
+}
+
+pub(crate) fn text_of(doc: &TantivyDocument, field: tantivy::schema::Field) -> String {
+    let text = doc.get_first(field).and_then(|value| value.as_str());
+    text.unwrap_or_default().to_owned()
+}
+
+fn make_private(dir: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    builder.create(dir)
+}

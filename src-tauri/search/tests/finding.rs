@@ -1,0 +1,401 @@
+//! What is found and what is not, through the public face of the index.
+
+use jiff::Zoned;
+use proptest::prelude::*;
+use session_roam_search::{FindError, Found, Index, Message, Opened, Role, Session};
+use std::collections::BTreeSet;
+use tempfile::TempDir;
+
+const DAY: i64 = 86_400;
+
+fn now() -> Zoned {
+    "2026-11-29T12:00:00Z[UTC]".parse().expect("a time")
+}
+
+struct Desk {
+    dir: TempDir,
+    index: Index,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (index, opened) = Index::open(&dir.path().join("search"), "one").expect("opens");
+        assert_eq!(opened, Opened::Empty);
+        Self { dir, index }
+    }
+
+    fn session(&self, key: &str, title: &str, days_ago: i64, messages: &[(Role, &str)]) {
+        let messages: Vec<_> = messages
+            .iter()
+            .map(|(role, text)| (*role, *text, "desk", ""))
+            .collect();
+        self.session_of(key, title, days_ago, &messages);
+    }
+
+    fn session_of(
+        &self,
+        key: &str,
+        title: &str,
+        days_ago: i64,
+        messages: &[(Role, &str, &str, &str)],
+    ) {
+        let at = now().timestamp().as_second() - days_ago * DAY;
+        let mut batch = self.index.batch().expect("a batch");
+        let session = Session {
+            key: key.into(),
+            tool: "claude-code".into(),
+            project: "git.example/acme/shop".into(),
+            title: title.into(),
+            updated: at,
+            split: key.starts_with("split"),
+            devices: messages.iter().map(|one| one.2.into()).collect(),
+            note: format!("note of {key}"),
+        };
+        batch.set_session(&session).expect("added");
+        for (number, (role, text, device, files)) in messages.iter().enumerate() {
+            let message = Message {
+                run: 7,
+                number: number as u64,
+                device,
+                at,
+                text,
+                role: Some(*role),
+                files,
+            };
+            batch.add(key, &message).expect("added");
+        }
+        batch.commit().expect("committed");
+    }
+
+    fn find(&self, words: &str) -> Found {
+        self.index.find(words, 20, &now()).expect("understood")
+    }
+
+    fn keys(&self, words: &str) -> Vec<String> {
+        let hits = self.find(words).hits.into_iter();
+        hits.map(|hit| hit.session.key).collect()
+    }
+}
+
+use Role::{Assistant, Tool, User};
+
+#[test]
+fn words_phrases_and_beginnings_find_their_message() {
+    let desk = Desk::new();
+    desk.session(
+        "a",
+        "Retry logic",
+        1,
+        &[
+            (User, "the payment gateway drops connections"),
+            (Assistant, "I will add a retry with backoff"),
+        ],
+    );
+    desk.session("b", "Other", 1, &[(User, "gateway of the payment office")]);
+    assert_eq!(desk.keys("backoff"), ["a"]);
+    assert_eq!(desk.keys("\"payment gateway\""), ["a"]);
+    assert_eq!(desk.keys("connec* gateway "), ["a"]);
+    assert_eq!(desk.keys("conn"), ["a"]);
+    assert_eq!(desk.keys("gateway -office"), ["a"]);
+    let found = desk.find("backoff");
+    let snippet = &found.hits[0].snippets[0];
+    assert_eq!((snippet.run, snippet.number), (7, 1));
+    assert_eq!(snippet.text, "I will add a retry with backoff");
+    assert_eq!(&snippet.text[snippet.marks[0].clone()], "backoff");
+}
+
+#[test]
+fn words_in_different_messages_find_their_session() {
+    let desk = Desk::new();
+    desk.session("a", "", 1, &[(User, "alpha"), (Assistant, "omega")]);
+    desk.session("b", "", 1, &[(User, "alpha")]);
+    assert_eq!(desk.keys("alpha omega "), ["a"]);
+    assert_eq!(desk.find("alpha omega ").hits[0].snippets.len(), 2);
+}
+
+#[test]
+fn identifiers_and_paths_are_found_by_their_parts_and_whole() {
+    let desk = Desk::new();
+    desk.session_of(
+        "a",
+        "",
+        1,
+        &[
+            (Assistant, "SessionRecord::is_branch calls fork_id", "desk", ""),
+            (Tool, "edited", "desk", "src/engine/record.rs"),
+        ],
+    );
+    for words in [
+        "SessionRecord ", "session ", "record ", "sessionrecord ", "is_branch ", "branch ",
+        "fork_id ", "record.rs ", "src/engine/record.rs ", "engine/record ", "file:record.rs",
+        "file:engine", "is_branch", "sessionrec",
+    ] {
+        assert_eq!(desk.keys(words), ["a"], "{words}");
+    }
+    assert!(desk.keys("\"branch fork\" ").is_empty());
+    assert!(desk.keys("file:missing").is_empty());
+}
+
+#[test]
+fn typing_errors_are_forgiven_and_said() {
+    let desk = Desk::new();
+    desk.session("a", "", 1, &[(User, "database migration failed")]);
+    for typed in ["databse ", "dtaabase ", "migartion ", "migrtaion failed "] {
+        let found = desk.find(typed);
+        assert_eq!(found.hits.len(), 1, "{typed}");
+        assert_eq!(found.notices.len(), 1, "{typed}: {:?}", found.notices);
+    }
+    assert!(desk.keys("\"databse\"").is_empty());
+    assert!(desk.keys("qqqqqq ").is_empty());
+}
+
+#[test]
+fn filters_keep_what_they_name() {
+    let desk = Desk::new();
+    desk.session_of("old", "", 30, &[(User, "needle", "lap", "")]);
+    desk.session_of("split-1", "", 2, &[(Assistant, "needle", "desk", "")]);
+    for (words, keys) in [
+        ("needle device:lap", vec!["old"]),
+        ("needle -device:lap", vec!["split-1"]),
+        ("needle role:user", vec!["old"]),
+        ("needle role:assistant", vec!["split-1"]),
+        ("needle after:2026-11-20", vec!["split-1"]),
+        ("needle before:7d", vec!["old"]),
+        ("needle is:split", vec!["split-1"]),
+        ("needle tool:claude project:shop", vec!["old", "split-1"]),
+        ("needle tool:codex", vec![]),
+        ("needle -project:acme", vec![]),
+        ("device:lap", vec!["old"]),
+        ("project:acme/shop", vec!["split-1", "old"]),
+    ] {
+        assert_eq!(desk.keys(words), keys, "{words}");
+    }
+}
+
+#[test]
+fn what_cannot_be_understood_is_said_with_its_place() {
+    let desk = Desk::new();
+    for (words, at, part) in [
+        ("x after:someday", 2, "no date"),
+        ("role:nobody x", 0, "no role"),
+        ("is:strange", 0, "is:split"),
+    ] {
+        match desk.index.find(words, 5, &now()) {
+            Err(FindError::Query(error)) => {
+                assert_eq!(error.at, at, "{words}");
+                assert!(error.message.contains(part), "{words}: {error}");
+            }
+            other => panic!("{words}: {other:?}"),
+        }
+    }
+    desk.session("a", "", 1, &[(User, "fruit: apple std::env http://x.example")]);
+    assert_eq!(desk.find("fruit:apple ").notices.len(), 1);
+    for words in ["fruit:apple ", "std::env ", "http://x.example ", "\"fruit apple", "tool: apple "] {
+        assert_eq!(desk.keys(words), ["a"], "{words}");
+    }
+}
+
+#[test]
+fn own_words_titles_and_recent_work_come_first() {
+    let desk = Desk::new();
+    desk.session("output", "", 1, &[(Tool, "quaternion")]);
+    desk.session("model", "", 1, &[(Assistant, "quaternion")]);
+    desk.session("user", "", 1, &[(User, "quaternion")]);
+    assert_eq!(desk.keys("quaternion "), ["user", "model", "output"]);
+    desk.session("then", "", 300, &[(User, "spline")]);
+    desk.session("lately", "", 2, &[(User, "spline")]);
+    assert_eq!(desk.keys("spline "), ["lately", "then"]);
+    desk.session("said", "", 1, &[(User, "kernel"), (User, "b")]);
+    desk.session("titled", "Kernel panic", 1, &[(User, "kernel"), (User, "b")]);
+    let found = desk.find("kernel ");
+    assert_eq!(found.hits[0].session.key, "titled");
+    assert_eq!(found.hits[0].title_marks, [0..6]);
+}
+
+#[test]
+fn text_without_spaces_between_words_is_found() {
+    let desk = Desk::new();
+    desk.session("a", "", 1, &[(User, "全文検索の索引を作る")]);
+    for words in ["検索", "索引 ", "全文検索 ", "る ", "文"] {
+        assert_eq!(desk.keys(words), ["a"], "{words}");
+    }
+    assert!(desk.keys("検引 ").is_empty());
+    desk.session("b", "", 1, &[(User, "Größe der Änderung, naïve café")]);
+    for words in ["große ", "GROSSE ", "anderung ", "cafe ", "naive "] {
+        assert_eq!(desk.keys(words), ["b"], "{words}");
+    }
+}
+
+#[test]
+fn hostile_text_does_no_harm_in_results() {
+    let desk = Desk::new();
+    let huge = format!("{} needle {}", "x".repeat(100_000), "y ".repeat(400_000));
+    desk.session(
+        "a",
+        "needle \u{1b}]0;owned\u{7}",
+        1,
+        &[
+            (User, "a\u{1b}[2Jb needle \u{202e}evil\u{200b} \r\n\0 end"),
+            (Tool, &huge),
+            (User, &"needle".repeat(5_000)),
+        ],
+    );
+    for words in ["needle ", "\u{1b}[2J needle ", "\0", "-", "\"", "*", ":", "-\"", "e"] {
+        let found = desk.find(words);
+        for hit in &found.hits {
+            let texts = hit.snippets.iter().map(|one| one.text.as_str());
+            for text in texts.chain([hit.session.title.as_str()]) {
+                assert!(!text.chars().any(char::is_control), "{words:?}: {text:?}");
+                assert!(!text.contains('\u{202e}'), "{words:?}: {text:?}");
+                assert!(text.len() < 300, "{words:?}: {}", text.len());
+            }
+        }
+    }
+    assert_eq!(desk.keys("needle "), ["a"]);
+    let long = "w ".repeat(100_000) + &"(\"".repeat(1_000);
+    desk.find(&long);
+}
+
+#[test]
+fn what_is_removed_leaves_the_disk() {
+    let desk = Desk::new();
+    desk.session("a", "", 1, &[(User, "keepthisone")]);
+    desk.session("b", "", 1, &[(User, "secretpassphrase")]);
+    let mut batch = desk.index.batch().expect("a batch");
+    batch.remove_session("b");
+    assert!(desk.keys("secretpassphrase").is_empty(), "before the commit");
+    batch.commit().expect("committed");
+    assert!(desk.keys("secretpassphrase").is_empty());
+    assert_eq!(desk.keys("keepthisone"), ["a"]);
+    desk.index.rest().expect("rests");
+    for file in std::fs::read_dir(desk.dir.path().join("search")).expect("a directory") {
+        let path = file.expect("a file").path();
+        let bytes = std::fs::read(&path).expect("readable");
+        let word = b"secretpassphrase";
+        let is_there = bytes.windows(word.len()).any(|window| window == word);
+        assert!(!is_there, "{}", path.display());
+    }
+}
+
+#[test]
+fn an_index_is_as_it_was_left_or_empty() {
+    let desk = Desk::new();
+    desk.session("a", "", 1, &[(User, "something")]);
+    let Desk { dir, index } = desk;
+    drop(index);
+    let at = dir.path().join("search");
+    let open = |name: &str| Index::open(&at, name).expect("opens");
+    let (index, opened) = open("one");
+    assert_eq!((opened, index.sessions()), (Opened::AsItWas, 1));
+    assert_eq!(index.note("a").expect("readable").as_deref(), Some("note of a"));
+    assert_eq!(index.find("something", 5, &now()).expect("found").total, 1);
+    drop(index);
+    let (index, opened) = open("another");
+    assert_eq!((opened, index.sessions()), (Opened::Empty, 0));
+    drop(index);
+    std::fs::write(at.join("meta.json"), "{").expect("written");
+    let (index, opened) = open("another");
+    assert_eq!(opened, Opened::Empty);
+    drop(index);
+    std::fs::remove_dir_all(&at).expect("removed");
+    assert_eq!(open("another").1, Opened::Empty);
+}
+
+#[test]
+fn a_batch_that_is_not_committed_has_no_effect() {
+    let desk = Desk::new();
+    let mut batch = desk.index.batch().expect("a batch");
+    let session = Session {
+        key: "a".into(),
+        title: "lost".into(),
+        ..Session::default()
+    };
+    batch.set_session(&session).expect("added");
+    drop(batch);
+    desk.session("b", "kept", 1, &[(User, "kept")]);
+    assert!(desk.keys("lost ").is_empty());
+    assert_eq!(desk.keys("kept "), ["b"]);
+}
+
+#[derive(Clone, Debug)]
+enum Act {
+    Add(u8, Vec<String>),
+    Remove(u8),
+    Anew(u8, Vec<String>),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let text = || prop::collection::vec("[a-zA-ZäßÉ0-9_./ 検索語한]{1,24}", 1..4);
+    prop_oneof![
+        4 => (0..6u8, text()).prop_map(|(key, texts)| Act::Add(key, texts)),
+        1 => (0..6u8).prop_map(Act::Remove),
+        1 => (0..6u8, text()).prop_map(|(key, texts)| Act::Anew(key, texts)),
+    ]
+}
+
+fn describe(batch: &mut session_roam_search::Batch<'_>, key: &str, texts: &[String]) {
+    let session = Session {
+        key: key.into(),
+        ..Session::default()
+    };
+    batch.set_session(&session).expect("added");
+    for (number, text) in texts.iter().enumerate() {
+        let role = Role::ALL[number % 3];
+        let message = Message {
+            number: number as u64,
+            text,
+            role: Some(role),
+            ..Message::default()
+        };
+        batch.add(key, &message).expect("added");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_message_is_found_by_each_of_its_words_and_a_removed_one_never(
+        acts in prop::collection::vec(act(), 1..12)
+    ) {
+        let desk = Desk::new();
+        let mut model: std::collections::BTreeMap<String, Vec<String>> = Default::default();
+        for act in acts {
+            let mut batch = desk.index.batch().expect("a batch");
+            match act {
+                Act::Add(key, texts) => {
+                    let key = format!("k{key}");
+                    describe(&mut batch, &key, &texts);
+                    model.entry(key).or_default().extend(texts);
+                }
+                Act::Anew(key, texts) => {
+                    let key = format!("k{key}");
+                    batch.remove_messages(&key);
+                    describe(&mut batch, &key, &texts);
+                    model.insert(key, texts);
+                }
+                Act::Remove(key) => {
+                    batch.remove_session(&format!("k{key}"));
+                    model.remove(&format!("k{key}"));
+                }
+            }
+            batch.commit().expect("committed");
+        }
+        let words = |text: &str| -> Vec<String> {
+            let words = text.split(|letter: char| !letter.is_alphanumeric());
+            words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
+        };
+        let all: BTreeSet<String> = model.values().flatten().flat_map(|text| words(text)).collect();
+        prop_assert_eq!(desk.index.sessions(), model.len());
+        for word in all {
+            let keys: BTreeSet<String> = desk.keys(&format!("\"{word}\"")).into_iter().collect();
+            for (key, texts) in &model {
+                if texts.iter().any(|text| words(text).contains(&word)) {
+                    prop_assert!(keys.contains(key), "{} in {}: {:?}", word, key, texts);
+                }
+            }
+            prop_assert!(keys.iter().all(|key| model.contains_key(key)));
+        }
+    }
+}
