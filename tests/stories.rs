@@ -61,6 +61,8 @@ mod power;
 mod promises;
 #[path = "stories/reading.rs"]
 mod reading;
+#[path = "stories/search.rs"]
+mod search;
 #[path = "stories/several.rs"]
 mod several;
 #[path = "stories/simulation/mod.rs"]

@@ -111,6 +111,8 @@ impl Device {
         settings::change(&roam, |document| {
             document["projects"]["search"] =
                 toml_edit::value(toml_edit::Array::from_iter([search]));
+            // An index costs a story more than the rest of it; see `searches`.
+            document["search"]["on"] = toml_edit::value(false);
         })
         .expect("settings");
         Self {
@@ -132,6 +134,15 @@ impl Device {
 
     pub fn short(&self) -> String {
         self.id.short()
+    }
+
+    /// Starts again with search switched on.
+    pub fn searches(&mut self) {
+        settings::change(&self.roam, |document| {
+            document["search"]["on"] = toml_edit::value(true);
+        })
+        .expect("settings");
+        self.start();
     }
 
     pub fn machine(&self) -> Machine {

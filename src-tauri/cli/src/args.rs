@@ -107,6 +107,23 @@ pub enum Command {
         #[arg(long, value_name = "N")]
         limit: Option<u64>,
     },
+    /// Find sessions of all devices by their words
+    ///
+    /// Words are looked for in messages, titles, and names of files; all of them must be in the session. "A phrase" in
+    /// quotation marks is found as it is, begin* finds every word that begins so, and -word leaves out sessions with it.
+    /// Parts of identifiers and paths are words, too. A typing error is forgiven if nothing has the word itself.
+    ///
+    ///   tool:codex project:shop device:laptop role:user file:main.rs is:split
+    ///   after:2026-11-01 before:yesterday after:3d (hours h, days d, weeks w, months m, years y)
+    #[command(verbatim_doc_comment)]
+    Search {
+        /// The words; put quotation marks for a phrase between single ones: '"a phrase"'
+        #[arg(required = true, value_name = "WORDS", allow_hyphen_values = true)]
+        words: Vec<String>,
+        /// At most so many sessions
+        #[arg(long, value_name = "N")]
+        limit: Option<u64>,
+    },
     /// Read a session
     Show {
         session: String,

@@ -151,6 +151,12 @@ fn dispatch(args: Args) -> Outcome {
             let answer = engine.ask(&Request::Sessions { filter })?;
             answer.show(|rows: Vec<_>| render::tables::sessions(&rows, filtered, &view))
         }
+        Command::Search { words, limit } => {
+            // The last word is complete, unlike in a window's field.
+            let words = words.join(" ") + " ";
+            let answer = engine.ask(&Request::Search { words, limit })?;
+            answer.show(|found| render::search::found(&found, &view))
+        }
         Command::Show {
             session,
             message: Some(message),

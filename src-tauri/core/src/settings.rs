@@ -19,6 +19,7 @@ pub struct Settings {
     pub tools: BTreeMap<String, ToolSettings>,
     pub projects: Projects,
     pub guard: Guard,
+    pub search: Search,
     /// Tools defined by the user.
     pub custom: Vec<custom::Definition>,
 }
@@ -137,6 +138,19 @@ impl Default for Guard {
     }
 }
 
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Search {
+    /// Keep an index of the sessions' words in this home, for `roam search`.
+    pub on: bool,
+}
+
+impl Default for Search {
+    fn default() -> Self {
+        Self { on: true }
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     #[error("could not read {}", .path.display())]
@@ -203,6 +217,10 @@ carry_secret_copies = false
 forget_after = 10
 # Hold and ask when other devices want more than this many sessions forgotten here within a day.
 max_forgotten = 10
+
+[search]
+# Keep an index of the words of all sessions in this home, for `roam search`. It is never sent anywhere.
+on = true
 "#;
 
 /// Reads config.toml. Writes the commented template first if there is none.

@@ -4,7 +4,7 @@
 //! of which 680 are JSON around the text.
 
 use jiff::{Timestamp, Zoned, tz::TimeZone};
-use session_roam_search::{Index, Message, Opened, Role, Session};
+use session_roam_search::{Index, Message, Opened, Question, Role, Session};
 use std::path::Path;
 use std::time::Instant;
 
@@ -32,7 +32,7 @@ fn main() {
     println!("sessions {}", index.sessions());
     println!("index_mb {:.1}", index.bytes() as f64 / 1e6);
     print_memory("rest");
-    ask(&index, &vocabulary);
+    measure(&index, &vocabulary);
     print_memory("asked");
     arrive(&index);
     print_memory("written");
@@ -121,8 +121,17 @@ fn fill(index: &Index, vocabulary: &Vocabulary, sessions: u64, bytes: u64) {
     println!("text_mb_per_s {:.1}", text_bytes as f64 / 1e6 / busy);
 }
 
+fn ask<'a>(text: &'a str, limit: usize, now: &Zoned) -> Question<'a> {
+    Question {
+        text,
+        limit,
+        now: now.clone(),
+        names: &[],
+    }
+}
+
 /// What people type: one to three words, rare and common ones, prefixes, phrases, identifiers.
-fn ask(index: &Index, vocabulary: &Vocabulary) {
+fn measure(index: &Index, vocabulary: &Vocabulary) {
     let at = Timestamp::from_second(1_764_000_000).expect("a time");
     let now: Zoned = at.to_zoned(TimeZone::UTC);
     let mut dice = Dice(4_101_842_887_655_102_017);
@@ -147,7 +156,7 @@ fn ask(index: &Index, vocabulary: &Vocabulary) {
                     }
                 };
                 let start = Instant::now();
-                let found = index.find(&question, 20, &now).expect("understood");
+                let found = index.find(&ask(&question, 20, &now)).expect("understood");
                 times.push(ms(start));
                 std::hint::black_box(found);
             }
@@ -187,7 +196,7 @@ fn arrive(index: &Index) {
         };
         batch.add("claude-code/new", &message).expect("added");
         batch.commit().expect("committed");
-        assert_eq!(index.find(&text, 5, &now).expect("understood").total, 1);
+        assert_eq!(index.find(&ask(&text, 5, &now)).expect("understood").total, 1);
         times.push(ms(start));
     }
     print_times("arrival", &mut times);

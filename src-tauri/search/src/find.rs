@@ -7,8 +7,9 @@ use crate::schema::TITLE;
 use crate::snippet::Matcher;
 use crate::table::Row;
 use crate::terms::{Form, Typos, fields_of, forms};
-use crate::{Found, Hit, Role, Session, Snippet};
+use crate::{Found, Hit, Question, Role, Session, Snippet};
 use jiff::Zoned;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use tantivy::columnar::StrColumn;
 use tantivy::fieldnorm::FieldNormReader;
 use tantivy::postings::Postings;
@@ -88,7 +89,7 @@ impl Gathered {
 const NEW: u32 = u32::MAX;
 const UNFIT: u32 = u32::MAX - 1;
 
-struct Question<'a> {
+struct Asked<'a> {
     index: &'a Index,
     searcher: Searcher,
     query: Query,
@@ -98,18 +99,28 @@ struct Question<'a> {
 impl Index {
     /// Answers a question with at most `limit` sessions. Reads a state of the index as it was after
     /// some commit; what was hidden or removed since is left out.
-    pub fn find(&self, text: &str, limit: usize, now: &Zoned) -> Result<Found, FindError> {
-        let question = Question {
+    pub fn find(&self, question: &Question<'_>) -> Result<Found, FindError> {
+        let mut query = Query::parse(question.text, &question.now)?;
+        let devices = &mut query.filter.devices;
+        for values in [&mut devices.any, &mut devices.none] {
+            *values = values
+                .iter()
+                .flat_map(|value| named(value, question.names))
+                .collect();
+        }
+        let asked = Asked {
             index: self,
             searcher: self.searcher(),
-            query: Query::parse(text, now)?,
-            now,
+            query,
+            now: &question.now,
         };
-        question.answer(limit)
+        // A file that was cut short by others shows only when it is read.
+        let answer = catch_unwind(AssertUnwindSafe(|| asked.answer(question.limit)));
+        answer.unwrap_or(Err(IndexError::Damaged.into()))
     }
 }
 
-impl Question<'_> {
+impl Asked<'_> {
     fn answer(mut self, limit: usize) -> Result<Found, FindError> {
         let mut notices = std::mem::take(&mut self.query.notices);
         let wanted: u32 = mask_of(&self.query.words, false);
@@ -456,6 +467,7 @@ impl Question<'_> {
 fn session_of(row: &Row, title: String) -> Session {
     Session {
         key: row.key.to_string(),
+        id: row.id.to_string(),
         tool: row.tool.to_string(),
         project: row.project.to_string(),
         title,
@@ -623,6 +635,16 @@ impl Filter {
     fn has_times(&self) -> bool {
         self.after.is_some() || self.before.is_some()
     }
+}
+
+/// The devices that a value of `device:` means; the value itself if it is no name.
+fn named(value: &str, names: &[(String, String)]) -> Vec<String> {
+    let meant = names.iter().filter(|(name, _)| is_like(name, value));
+    let mut devices: Vec<String> = meant.map(|(_, device)| device.to_lowercase()).collect();
+    if devices.is_empty() {
+        devices.push(value.to_owned());
+    }
+    devices
 }
 
 /// Whether a session fits, its devices and times aside.

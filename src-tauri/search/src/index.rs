@@ -182,6 +182,12 @@ impl Index {
         Ok(None)
     }
 
+    /// Whether anything of a session may be on disk, also if it is hidden.
+    pub fn has(&self, key: &str) -> bool {
+        let found = self.description(&self.searcher(), key);
+        !matches!(found, Ok(None))
+    }
+
     /// Hides a session from all questions from now on, until it is added again.
     pub fn hide(&self, key: &str) {
         unpoisoned(self.table.write()).remove(key);
@@ -190,6 +196,11 @@ impl Index {
     /// How many sessions can be found.
     pub fn sessions(&self) -> usize {
         self.table().len()
+    }
+
+    /// The keys of all sessions that can be found.
+    pub fn keys(&self) -> Vec<String> {
+        self.table().keys().map(str::to_owned).collect()
     }
 
     /// Bytes on disk.

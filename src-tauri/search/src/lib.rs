@@ -64,6 +64,8 @@ pub struct Message<'a> {
 pub struct Session {
     /// Its name in this index, at most 200 bytes.
     pub key: String,
+    /// Its id, as it is shown.
+    pub id: String,
     pub tool: String,
     pub project: String,
     pub title: String,
@@ -74,6 +76,18 @@ pub struct Session {
     pub devices: Vec<String>,
     /// What the caller wants to read back with [`Index::note`].
     pub note: String,
+}
+
+/// A question and what it depends on.
+#[derive(Clone, Debug)]
+pub struct Question<'a> {
+    pub text: &'a str,
+    /// The most sessions to return.
+    pub limit: usize,
+    /// For `after:yesterday`, and for the preference of recent work.
+    pub now: jiff::Zoned,
+    /// What `device:` may call the devices: a name, and the device as added with messages.
+    pub names: &'a [(String, String)],
 }
 
 /// The answer to a question, best sessions first.

@@ -41,6 +41,7 @@ pub struct Fields {
     pub kept: Field,
     pub place: Field,
     pub name: Field,
+    pub id: Field,
     pub tool: Field,
     pub project: Field,
     pub title: Field,
@@ -81,6 +82,7 @@ pub fn fields() -> Fields {
         kept: builder.add_text_field("kept", STORED),
         place: builder.add_bytes_field("place", STORED),
         name: builder.add_text_field("name", column()),
+        id: builder.add_text_field("id", column()),
         tool: builder.add_text_field("tool", column()),
         project: builder.add_text_field("project", column()),
         title: builder.add_text_field("title", column()),
@@ -152,6 +154,7 @@ impl Fields {
         doc.add_u64(self.role, TITLE);
         doc.add_i64(self.at, session.updated);
         doc.add_text(self.name, &session.key);
+        doc.add_text(self.id, beginning(&session.id, LONGEST_NAME));
         doc.add_text(self.tool, beginning(&session.tool, LONGEST_NAME));
         doc.add_text(self.project, beginning(&session.project, LONGEST_NAME));
         doc.add_text(self.devices, session.devices.join("\n"));

@@ -21,6 +21,7 @@ pub struct Row {
     pub key: Arc<str>,
     pub tool: Arc<str>,
     pub project: Arc<str>,
+    pub id: Box<str>,
     pub title: Box<str>,
     /// One a line.
     pub devices: Arc<str>,
@@ -48,8 +49,9 @@ impl Table {
         let (sids, at) = (columns.u64("sid")?, columns.i64("at")?);
         let split = columns.u64("split")?;
         let texts = |name: &str| columns.str(name);
-        let (name, tool, project, title, devices) = (
+        let (name, id, tool, project, title, devices) = (
             texts("name")?,
+            texts("id")?,
             texts("tool")?,
             texts("project")?,
             texts("title")?,
@@ -62,6 +64,7 @@ impl Table {
                     key: text_at(&name, doc).into(),
                     tool: self.interned(&text_at(&tool, doc)),
                     project: self.interned(&text_at(&project, doc)),
+                    id: text_at(&id, doc).into(),
                     title: text_at(&title, doc).into(),
                     devices: self.interned(&text_at(&devices, doc)),
                     updated: at.first(doc).unwrap_or(0),
@@ -97,6 +100,7 @@ impl Table {
             key: session.key.as_str().into(),
             tool: self.interned(&session.tool),
             project: self.interned(&session.project),
+            id: beginning(&session.id, LONGEST_NAME).into(),
             title: beginning(&session.title, LONGEST_NAME).into(),
             devices: self.interned(&session.devices.join("\n")),
             updated: session.updated,
@@ -122,6 +126,10 @@ impl Table {
     pub fn rows(&self) -> impl Iterator<Item = (u32, &Row)> {
         let numbered = self.rows.iter().enumerate();
         numbered.filter_map(|(sid, row)| Some((sid as u32, row.as_ref()?)))
+    }
+
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.by_key.keys().map(|key| &**key)
     }
 
     /// The number after the last one ever given.

@@ -2,7 +2,7 @@
 
 use jiff::Zoned;
 use proptest::prelude::*;
-use session_roam_search::{FindError, Found, Index, Message, Opened, Role, Session};
+use session_roam_search::{FindError, Found, Index, Message, Opened, Question, Role, Session};
 use std::collections::BTreeSet;
 use tempfile::TempDir;
 
@@ -10,6 +10,15 @@ const DAY: i64 = 86_400;
 
 fn now() -> Zoned {
     "2026-11-29T12:00:00Z[UTC]".parse().expect("a time")
+}
+
+fn ask<'a>(text: &'a str, limit: usize, now: &Zoned) -> Question<'a> {
+    Question {
+        text,
+        limit,
+        now: now.clone(),
+        names: &[],
+    }
 }
 
 struct Desk {
@@ -69,7 +78,7 @@ impl Desk {
     }
 
     fn find(&self, words: &str) -> Found {
-        self.index.find(words, 20, &now()).expect("understood")
+        self.index.find(&ask(words, 20, &now())).expect("understood")
     }
 
     fn keys(&self, words: &str) -> Vec<String> {
@@ -181,7 +190,7 @@ fn what_cannot_be_understood_is_said_with_its_place() {
         ("role:nobody x", 0, "no role"),
         ("is:strange", 0, "is:split"),
     ] {
-        match desk.index.find(words, 5, &now()) {
+        match desk.index.find(&ask(words, 5, &now())) {
             Err(FindError::Query(error)) => {
                 assert_eq!(error.at, at, "{words}");
                 assert!(error.message.contains(part), "{words}: {error}");
@@ -289,7 +298,7 @@ fn an_index_is_as_it_was_left_or_empty() {
     let (index, opened) = open("one");
     assert_eq!((opened, index.sessions()), (Opened::AsItWas, 1));
     assert_eq!(index.note("a").expect("readable").as_deref(), Some("note of a"));
-    assert_eq!(index.find("something", 5, &now()).expect("found").total, 1);
+    assert_eq!(index.find(&ask("something", 5, &now())).expect("found").total, 1);
     drop(index);
     let (index, opened) = open("another");
     assert_eq!((opened, index.sessions()), (Opened::Empty, 0));

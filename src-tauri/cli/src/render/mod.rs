@@ -4,6 +4,7 @@ pub mod copies;
 pub mod devices;
 pub mod diff;
 pub mod forgotten;
+pub mod search;
 pub mod session;
 pub mod status;
 pub mod table;

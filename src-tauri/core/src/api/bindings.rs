@@ -99,6 +99,7 @@ replies! {
     ProjectMap: Done,
     ProjectExclude: Done,
     Sessions: Vec<SessionRow>,
+    Search: Search,
     Show: Shown,
     ShowPart: PartBody,
     Resume: Resume,

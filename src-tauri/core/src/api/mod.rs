@@ -8,6 +8,7 @@ pub mod home;
 pub mod host;
 pub mod identity;
 pub mod quote;
+mod search;
 mod session_row;
 pub mod socket;
 pub mod types;

@@ -6,6 +6,7 @@ pub use super::devices::{
     Pairing, PairingState, ProposedDevice, RevokeAnswer, RevokedDevice,
 };
 pub use super::forgotten::{ForgetPreview, ForgottenRow, ReceiptRow, ReceiptState};
+pub use super::search::{Indexing, Marked, Search, SearchHit, SearchSnippet};
 pub use super::session_row::SessionRow;
 pub use crate::merge::Action;
 pub use crate::merge::diff::{Kind, Msg, Span};
@@ -133,6 +134,14 @@ pub enum Request {
     Sessions {
         #[serde(default)]
         filter: SessionFilter,
+    },
+    /// Finds sessions by words, and by `tool: project: device: role: file: before: after: is:`.
+    Search {
+        words: String,
+        /// The most sessions; 20 without it, 200 at most.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        limit: Option<u64>,
     },
     Show {
         session: String,

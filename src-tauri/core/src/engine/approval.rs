@@ -200,6 +200,7 @@ impl Engine {
         for (key, row) in self.state.rows(None)? {
             let of = |short: &str| row.devices.iter().any(|other| other == short);
             if let Some((_, restored)) = changed.iter().find(|(short, _)| of(short)) {
+                self.search_veils(&key)?;
                 self.schedule(
                     key,
                     ReconcileRequest {

@@ -5,6 +5,7 @@ use super::erase::Erasure;
 use super::listed::ListedStore;
 use super::places_seen::{Checked, Searched};
 use super::reconcile::{Effects, Job};
+use super::searching::SearchEvent;
 use crate::api::types::Request;
 use crate::session::{Problem, ToolId};
 use crate::syncthing::Notice;
@@ -37,6 +38,8 @@ pub enum Event {
     Listed(Box<ListedStore>),
     /// The search for stores has finished: the stores found, by tool.
     StoresFound(BTreeMap<ToolId, Vec<Sought>>),
+    /// Work on the search index has ended.
+    Search(Box<SearchEvent>),
     /// A worker panicked on this session; no result was kept.
     Panicked(crate::session::SessionKey),
     Request(Request, Reply),

@@ -12,6 +12,7 @@ use super::queue::{Queue, ReconcileRequest};
 use super::reconcile::{Effects, Job};
 use super::record::{Child, Dependents, SessionRecord};
 use super::resolve::{Decision, has_to_follow};
+use super::searching::Searching;
 use super::several::Remembered;
 use super::split::BranchLayout;
 use super::stores::{Listings, Occasion};
@@ -92,6 +93,7 @@ impl Engine {
             replies: HashMap::new(),
             asked: 0,
             needs: HashMap::new(),
+            searching: Searching::default(),
             stopping: false,
         }
     }
@@ -111,6 +113,7 @@ impl Engine {
         self.restore_own();
         self.open_lists();
         self.open_forgetting();
+        self.open_search()?;
         self.read_presences();
         self.end_old_attempts();
         self.announce_attempts();
@@ -143,11 +146,13 @@ impl Engine {
             Event::PlacesChecked(checked) => self.guarded(|engine| engine.checked(*checked)),
             Event::Listed(listed) => self.guarded(|engine| engine.listed(*listed)),
             Event::StoresFound(found) => self.guarded(|engine| engine.stores_found(found)),
+            Event::Search(event) => self.guarded(|engine| engine.search_event(*event)),
             Event::Panicked(key) => self.panicked(&key),
             Event::Request(request, reply) => self.answer(request, reply),
             Event::Stop => self.stopping = true,
         }
         self.pump();
+        self.guarded(Self::pump_search);
         self.give_back_memory();
         !self.stopping
     }
@@ -561,8 +566,11 @@ impl Engine {
         self.session_troubles(&key, problems);
         self.missing_paths.remove(&key);
         self.n_reconciled += 1;
+        let print = self.print_for_search(&record, &row);
+        let mut is_news = false;
         let remembered = self.state.together(|state| {
             state.put(&key, &row, &text)?;
+            is_news = Self::unsearch_changed(state, &key, print.as_ref())?;
             holds
                 .iter()
                 .try_for_each(|doc| state.put_holder(&key, doc))?;
@@ -594,6 +602,11 @@ impl Engine {
             return Err(error);
         }
         self.trouble("state", None);
+        match print {
+            Some(_) if is_news => self.search_follows(&key, imported),
+            None => self.search_drops(&key)?,
+            Some(_) => {}
+        }
         for (device, lane) in tampered {
             self.transport
                 .revert(crate::syncthing::folder_id(lane, &device));

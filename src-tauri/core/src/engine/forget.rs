@@ -432,6 +432,7 @@ impl Engine {
             } = error.into();
             self.trouble("state", Some(Problem::new(&code, message, hint)));
         }
+        self.search_forgets(key);
         self.context.change().here.remove(key);
         self.live.remove(key);
         self.seen.remove(key);

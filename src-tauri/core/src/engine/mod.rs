@@ -23,6 +23,7 @@ mod fork_at;
 pub mod forks;
 pub mod holders;
 pub mod importing;
+mod indexing;
 pub mod index;
 pub mod ingest;
 pub mod left_out;
@@ -44,6 +45,8 @@ pub mod releases;
 pub mod republish;
 pub mod resolve;
 pub mod resuming;
+mod search_text;
+pub mod searching;
 pub mod set_aside;
 pub mod several;
 pub mod shared_docs;
@@ -75,6 +78,7 @@ use importing::Importing;
 use list::Lists;
 use placing::Placing;
 use queue::Queue;
+use searching::Searching;
 use several::Remembered;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -152,6 +156,7 @@ pub struct Engine {
     asked: u64,
     /// For each session, the sessions that hold its beginning, as last seen.
     needs: HashMap<SessionKey, Vec<String>>,
+    searching: Searching,
     stopping: bool,
 }
 

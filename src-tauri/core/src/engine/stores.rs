@@ -363,6 +363,7 @@ impl Engine {
         self.retry_unsaved();
         self.retry_unfinished();
         self.retry_forgotten()?;
+        self.poll_search()?;
         self.list_all(Occasion::Poll);
         self.seek_stores();
         self.refresh_presence();

@@ -14,6 +14,7 @@ use crate::parallel;
 use crate::session::chain::lines_of;
 use crate::session::{ChainId, DocName, Edge, Role, SessionKey, records};
 use crate::tools::{Records, Steer};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -343,7 +344,7 @@ impl Names {
 }
 
 /// The latest values of steering records, to tell changes from repetitions.
-#[derive(Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Changes {
     /// Who wrote the session's first line.
     first: Option<String>,

@@ -1,6 +1,7 @@
 //! The engine's memory between starts, in one SQLite file. All of it can be rebuilt from the vault
 //! and the tools' stores, so a lost or broken file costs time, never a session.
 
+mod searched;
 mod statements;
 
 use crate::session::{
@@ -523,6 +524,7 @@ impl State {
                     statements::CLEAR_HIDDEN,
                     statements::INTO_HIDDEN,
                     statements::ERASE_SESSION,
+                    statements::UNSEARCH,
                 ],
             )
         })
@@ -557,6 +559,7 @@ impl State {
             statements::ERASE_HIDDEN,
             statements::ERASE_HISTORY,
             statements::FORGET_NEEDS,
+            statements::UNSEARCH,
         ];
         self.together(|state| {
             state.run_each(key, &of_session)?;

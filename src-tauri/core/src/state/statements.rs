@@ -102,6 +102,14 @@ statements! {
     INTO_HIDDEN = "INSERT INTO hidden SELECT * FROM sessions WHERE key = ?1";
     CLEAR_SHOWN = "DELETE FROM sessions WHERE key = ?1 AND EXISTS (SELECT 1 FROM hidden WHERE key = ?1)";
     INTO_SHOWN = "INSERT INTO sessions SELECT * FROM hidden WHERE key = ?1";
+    SEARCHED = "SELECT print FROM searched WHERE key = ?1";
+    PUT_SEARCHED = "INSERT INTO searched (key, print) VALUES (?1, ?2)
+        ON CONFLICT (key) DO UPDATE SET print = excluded.print";
+    UNSEARCH = "DELETE FROM searched WHERE key = ?1";
+    UNSEARCH_ALL reads all because "the search index was lost" = "DELETE FROM searched";
+    UNSEARCHED reads all because "read once, at a start" =
+        "SELECT key, tool FROM sessions WHERE key NOT IN (SELECT key FROM searched) ORDER BY updated DESC";
+    KEYS reads all because "read once, at a start" = "SELECT key, tool FROM sessions";
     ERASE_SESSION = "DELETE FROM sessions WHERE key = ?1";
     ERASE_HIDDEN = "DELETE FROM hidden WHERE key = ?1";
     ERASE_HISTORY = "DELETE FROM history WHERE key = ?1";
@@ -137,6 +145,7 @@ pub const TABLES: &str = "
         BEGIN UPDATE counts SET n = n + 1 WHERE name = 'sessions'; END;
     CREATE TRIGGER IF NOT EXISTS one_less AFTER DELETE ON sessions
         BEGIN UPDATE counts SET n = n - 1 WHERE name = 'sessions'; END;
+    CREATE TABLE IF NOT EXISTS searched (key TEXT PRIMARY KEY, print TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS segments (path TEXT PRIMARY KEY, bytes INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS history (

@@ -28,9 +28,19 @@ pub struct JournalReader<'a> {
 pub struct Place {
     journal: String,
     spot: Spot,
+    /// The entry's number among this doc's entries in its journal.
+    entry: u64,
     /// Where the lines begin in the entry's bytes.
     start: usize,
     pub len: usize,
+}
+
+impl Place {
+    /// Where the entry is, and its number: an edge that begins there can be read without what is
+    /// before it.
+    pub fn entry(&self) -> (Spot, u64) {
+        (self.spot, self.entry)
+    }
 }
 
 /// The content of one entry of a log.
@@ -189,8 +199,11 @@ impl<'a> JournalReader<'a> {
         mut each: impl FnMut(Run) -> Result<(), JournalError>,
     ) -> Result<(), JournalError> {
         let (mut skip, mut wanted, mut is_wanted) = (edge.source.skip, edge.lines, false);
+        let mut next = edge.source.first;
         self.entries(edge, |entry, spot| {
             let (journal, start) = (journal_key(&edge.source.device, edge.source.lane), 0);
+            let number = next;
+            next += 1;
             let mut bytes = match entry {
                 Entry::Lines { bytes, .. } => bytes,
                 Entry::Piece(piece) => {
@@ -202,6 +215,7 @@ impl<'a> JournalReader<'a> {
                     let place = Place {
                         journal,
                         spot,
+                        entry: number,
                         start,
                         len: piece.bytes.len(),
                     };
@@ -234,6 +248,7 @@ impl<'a> JournalReader<'a> {
                 Place {
                     journal,
                     spot,
+                    entry: number,
                     start,
                     len: end - start,
                 },

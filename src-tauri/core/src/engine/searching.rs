@@ -1,0 +1,452 @@
+//! Search as the loop sees it: which sessions the index must read next, what left it, and questions.
+//! One batch at a time runs beside the loop; what just arrived goes before what was there.
+
+use super::Engine;
+use super::answer::{Work, value};
+use super::event::Event;
+use super::indexing::{Indexed, ToIndex, index_sessions, print_of};
+use super::record::SessionRecord;
+use super::search_text::SHOWN;
+use crate::api::types::{ApiError, Indexing, Marked, Search, SearchHit, SearchSnippet};
+use crate::session::problem::with_causes;
+use crate::session::{Millis, Problem, Role, SessionKey};
+use crate::state::{Row, State, StateError};
+use session_roam_search::{FindError, Index, IndexError, Opened, Question};
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// The state's note of the index that belongs to it.
+const NOTE: &str = "search";
+/// What one batch reads at most: sessions, and bytes as a list shows them.
+const FRESH: (usize, u64) = (16, 8 << 20);
+const BACKLOG: (usize, u64) = (64, 48 << 20);
+/// When nothing came for so long, the writer gives its memory back.
+const REST: Duration = Duration::from_secs(10);
+const MOST_HITS: u64 = 200;
+const USUAL_HITS: u64 = 20;
+
+/// What came of work on the index.
+pub enum SearchEvent {
+    Opened(Result<(Index, Opened), IndexError>),
+    Indexed(Indexed),
+    /// Nothing may have come for a while.
+    Quiet,
+    Rested(Option<IndexError>),
+}
+
+#[derive(Default)]
+pub struct Searching {
+    index: Option<Arc<Index>>,
+    /// What just changed, and what the index never read, newest last.
+    fresh: BTreeSet<SessionKey>,
+    backlog: Vec<SessionKey>,
+    gone: BTreeSet<String>,
+    /// How many sessions the backlog had at its largest.
+    total: usize,
+    at_work: bool,
+    hurry: Arc<AtomicBool>,
+    /// The index failed; it is opened again at the next poll.
+    failed: bool,
+    /// Batches so far, and how many of them the last look for quiet saw.
+    batches: u64,
+    quiet_at: Option<u64>,
+}
+
+impl Engine {
+    /// Opens the index, beside the loop.
+    pub(super) fn open_search(&mut self) -> Result<(), StateError> {
+        if !self.settings.search.on || self.searching.at_work {
+            return Ok(());
+        }
+        let name: Option<String> = self.state.note(NOTE)?;
+        let name = match name {
+            Some(name) => name,
+            None => self.name_index()?,
+        };
+        self.searching.at_work = true;
+        let dir = self.home.join("search");
+        self.jobs.spawn_for_event(Box::new(move || {
+            let opened = SearchEvent::Opened(Index::open(&dir, &name));
+            Event::Search(Box::new(opened))
+        }));
+        Ok(())
+    }
+
+    /// An index under another name than the state's is of other sessions, and is emptied.
+    fn name_index(&self) -> Result<String, StateError> {
+        let stamp = self.context.tick();
+        let name = format!("{}-{}-{}", self.context.short, stamp.wall.0, stamp.count);
+        self.state.put_note(NOTE, &name)?;
+        Ok(name)
+    }
+
+    pub(super) fn search_event(&mut self, event: SearchEvent) -> Result<(), StateError> {
+        match event {
+            SearchEvent::Opened(Ok((index, opened))) => return self.search_opened(index, opened),
+            SearchEvent::Opened(Err(error)) | SearchEvent::Rested(Some(error)) => {
+                self.search_failed(&error);
+            }
+            SearchEvent::Indexed(indexed) => return self.indexed(indexed),
+            SearchEvent::Quiet => self.rest_search(),
+            SearchEvent::Rested(None) => {
+                self.searching.at_work = false;
+                // The next look at memory returns what the writer had.
+                self.n_reconciled = usize::MAX / 2;
+            }
+        }
+        Ok(())
+    }
+
+    fn search_opened(&mut self, index: Index, opened: Opened) -> Result<(), StateError> {
+        if opened == Opened::Empty {
+            self.state.unsearch_all()?;
+        }
+        let known = self.state.keys()?;
+        let in_index = index.keys().into_iter();
+        let gone: Vec<String> = in_index.filter(|key| !known.contains(key)).collect();
+        gone.iter().for_each(|key| index.hide(key));
+        let searching = &mut self.searching;
+        searching.gone.extend(gone);
+        searching.backlog = self.state.unsearched()?;
+        searching.backlog.reverse();
+        searching.total = searching.backlog.len();
+        (searching.index, searching.at_work) = (Some(Arc::new(index)), false);
+        searching.failed = false;
+        self.trouble("search", None);
+        Ok(())
+    }
+
+    fn search_failed(&mut self, error: &IndexError) {
+        let searching = &mut self.searching;
+        (searching.index, searching.at_work, searching.failed) = (None, false, true);
+        if matches!(error, IndexError::Damaged) {
+            // Under a new name it is made anew.
+            let _ = self.name_index();
+        }
+        let hint = "Make room on the disk. The index is made anew if it stays unusable.";
+        let problem = Problem::new("search_index", with_causes(error), hint);
+        self.trouble("search", Some(problem));
+    }
+
+    /// Tries again what failed.
+    pub(super) fn poll_search(&mut self) -> Result<(), StateError> {
+        match self.searching.failed {
+            true => self.open_search(),
+            false => Ok(()),
+        }
+    }
+
+    fn indexed(&mut self, indexed: Indexed) -> Result<(), StateError> {
+        let searching = &mut self.searching;
+        searching.at_work = false;
+        searching.batches += 1;
+        searching.backlog.extend(indexed.left);
+        for key in &indexed.removed {
+            searching.gone.remove(key);
+        }
+        if let Some(error) = &indexed.error {
+            self.search_failed(error);
+            return Ok(());
+        }
+        let unreadable = indexed.unreadable.first().map(|(key, why)| {
+            let message = format!("The words of session {key} cannot be searched: {why}.");
+            Problem::new("not_searched", message, "It is tried again when it changes.")
+        });
+        if unreadable.is_some() || !indexed.done.is_empty() {
+            self.trouble("unsearched", unreadable);
+        }
+        let mut changed = Vec::new();
+        self.state.together(|state| {
+            for (key, print) in &indexed.done {
+                match state.row(key)?.is_some() {
+                    true => state.put_searched(key, print)?,
+                    false => changed.push(key.to_string()),
+                }
+            }
+            Ok(())
+        })?;
+        // Forgotten while it was read.
+        for key in changed {
+            self.search_forgets_key(key);
+        }
+        if self.searching.quiet_at.is_none() {
+            self.searching.quiet_at = Some(self.searching.batches);
+            let quiet = Event::Search(Box::new(SearchEvent::Quiet));
+            self.jobs.after(REST, quiet);
+        }
+        Ok(())
+    }
+
+    fn rest_search(&mut self) {
+        let seen = self.searching.quiet_at.take();
+        if seen != Some(self.searching.batches) || self.searching.at_work {
+            if !self.searching.failed {
+                self.searching.quiet_at = Some(self.searching.batches);
+                let quiet = Event::Search(Box::new(SearchEvent::Quiet));
+                self.jobs.after(REST, quiet);
+            }
+            return;
+        }
+        if let Some(index) = self.searching.index.clone() {
+            self.searching.at_work = true;
+            self.jobs.spawn_for_event(Box::new(move || {
+                let rested = SearchEvent::Rested(index.rest().err());
+                Event::Search(Box::new(rested))
+            }));
+        }
+    }
+
+    /// Notes that a session changed; called within the transaction that stores the change.
+    pub(super) fn unsearch_changed(
+        state: &State,
+        key: &SessionKey,
+        print: Option<&String>,
+    ) -> Result<bool, StateError> {
+        let known = state.searched(key)?;
+        let is_new = print.is_some_and(|print| known.as_ref() != Some(print));
+        if is_new && known.is_some() {
+            state.unsearch(key)?;
+        }
+        Ok(is_new)
+    }
+
+    pub(super) fn print_for_search(&self, record: &SessionRecord, row: &Row) -> Option<String> {
+        let is_on = self.settings.search.on;
+        is_on.then(|| print_of(record, row)).flatten()
+    }
+
+    /// What no line counts of any more leaves the index.
+    pub(super) fn search_drops(&mut self, key: &SessionKey) -> Result<(), StateError> {
+        let index = self.searching.index.as_ref();
+        if index.is_some_and(|index| index.has(&key.to_string())) {
+            self.search_forgets(key);
+            self.state.unsearch(key)?;
+        }
+        Ok(())
+    }
+
+    /// Queues a session that changed; one of the first import comes after those at work now.
+    pub(super) fn search_follows(&mut self, key: &SessionKey, imported: bool) {
+        let searching = &mut self.searching;
+        match imported {
+            true => searching.backlog.insert(0, key.clone()),
+            false => {
+                searching.fresh.insert(key.clone());
+                searching.hurry.store(true, Ordering::Relaxed);
+            }
+        }
+        searching.total = searching.total.max(searching.backlog.len());
+    }
+
+    /// From now on no question finds the session.
+    pub(super) fn search_forgets(&mut self, key: &SessionKey) {
+        self.searching.fresh.remove(key);
+        self.search_forgets_key(key.to_string());
+    }
+
+    fn search_forgets_key(&mut self, key: String) {
+        let Some(index) = &self.searching.index else {
+            return;
+        };
+        index.hide(&key);
+        self.searching.hurry.store(true, Ordering::Relaxed);
+        self.searching.gone.insert(key);
+    }
+
+    /// Until it was reconciled and read again, no question finds the session.
+    pub(super) fn search_veils(&mut self, key: &SessionKey) -> Result<(), StateError> {
+        if let Some(index) = &self.searching.index {
+            index.hide(&key.to_string());
+        }
+        self.state.unsearch(key)
+    }
+
+    /// Starts the next batch.
+    pub(super) fn pump_search(&mut self) -> Result<(), StateError> {
+        let searching = &mut self.searching;
+        let is_idle = searching.gone.is_empty() && searching.fresh.is_empty();
+        let has_backlog = !searching.backlog.is_empty() && self.queue.is_empty();
+        let Some(index) = searching.index.clone().filter(|_| !searching.at_work) else {
+            return Ok(());
+        };
+        if is_idle && !has_backlog {
+            return Ok(());
+        }
+        searching.hurry.store(false, Ordering::Relaxed);
+        let gone: Vec<String> = searching.gone.iter().cloned().collect();
+        let sessions = match searching.fresh.is_empty() {
+            false => self.next_to_index(FRESH, |searching| searching.fresh.pop_first())?,
+            true if has_backlog => self.next_to_index(BACKLOG, |searching| searching.backlog.pop())?,
+            true => Vec::new(),
+        };
+        if gone.is_empty() && sessions.is_empty() {
+            return Ok(());
+        }
+        self.searching.at_work = true;
+        let (context, hurry) = (self.context.clone(), self.searching.hurry.clone());
+        self.jobs.spawn_for_event(Box::new(move || {
+            let keys: Vec<SessionKey> = sessions.iter().map(|one| one.key.clone()).collect();
+            let work = AssertUnwindSafe(|| {
+                index_sessions(&context, &index, (gone, sessions), &hurry)
+            });
+            let indexed = catch_unwind(work).unwrap_or_else(|_| panicked(keys));
+            Event::Search(Box::new(SearchEvent::Indexed(indexed)))
+        }));
+        Ok(())
+    }
+
+    fn next_to_index(
+        &mut self,
+        (most, most_bytes): (usize, u64),
+        mut next: impl FnMut(&mut Searching) -> Option<SessionKey>,
+    ) -> Result<Vec<ToIndex>, StateError> {
+        let (mut found, mut bytes) = (Vec::new(), 0);
+        while found.len() < most && bytes < most_bytes {
+            let Some(key) = next(&mut self.searching) else {
+                break;
+            };
+            let (Some(row), Some(record)) = (self.state.row(&key)?, self.state.record(&key)?) else {
+                continue;
+            };
+            let Some(print) = print_of(&record, &row) else {
+                continue;
+            };
+            // The backlog may name what came as a change, too.
+            if self.state.searched(&key)?.as_ref() == Some(&print) {
+                continue;
+            }
+            bytes += row.bytes;
+            found.push(ToIndex {
+                key,
+                record,
+                row,
+                print,
+            });
+        }
+        Ok(found)
+    }
+
+    // ---- questions ----
+
+    pub(super) fn search_words(&self, words: String, limit: Option<u64>) -> Result<Work, ApiError> {
+        let index = self.searching.index.clone().ok_or_else(|| self.no_index())?;
+        let limit = limit.unwrap_or(USUAL_HITS).min(MOST_HITS) as usize;
+        let context = self.context.clone();
+        let left = self.searching.fresh.len() + self.searching.backlog.len();
+        let total = self.searching.total.max(left) as u64;
+        let indexing = (!self.searching.backlog.is_empty()).then_some(Indexing {
+            done: total - left as u64,
+            total,
+        });
+        Ok(Box::new(move || {
+            let names: Vec<(String, String)> = {
+                let shared = context.shared();
+                let names = shared.names.iter();
+                names.map(|(short, name)| (name.clone(), short.clone())).collect()
+            };
+            let question = Question {
+                text: &words,
+                limit,
+                now: zoned(context.clock.now()),
+                names: &names,
+            };
+            let found = index.find(&question).map_err(not_found)?;
+            let shared = context.shared();
+            let name_of = |short: &str| shared.name_of(short);
+            value(Search {
+                hits: found.hits.into_iter().map(|hit| search_hit(hit, &name_of)).collect(),
+                total: found.total as u64,
+                notices: found.notices,
+                indexing,
+            })
+        }))
+    }
+
+    fn no_index(&self) -> ApiError {
+        if !self.settings.search.on {
+            let hint = "Set `on = true` below `[search]` in config.toml and start session-roam again.";
+            return ApiError::new("search_off", "Search is switched off on this device.", hint);
+        }
+        let hint = "Try again in a moment; `roam status` names what is in the way if it lasts.";
+        ApiError::new("search_not_ready", "The search index is not open yet.", hint)
+    }
+}
+
+fn panicked(keys: Vec<SessionKey>) -> Indexed {
+    let why = "reading them failed in a way that should not happen";
+    let unreadable = keys.into_iter().map(|key| (key, why.to_owned()));
+    Indexed {
+        unreadable: unreadable.collect(),
+        ..Indexed::default()
+    }
+}
+
+fn not_found(error: FindError) -> ApiError {
+    match error {
+        FindError::Query(error) => ApiError::new(
+            "bad_search",
+            error.message,
+            format!("It is at letter {} of the words.", error.at + 1),
+        ),
+        FindError::Index(error) => ApiError::new(
+            "search_index",
+            with_causes(&error),
+            "Try again; the index is made anew if it stays unusable.",
+        ),
+    }
+}
+
+fn zoned(now: Millis) -> jiff::Zoned {
+    let at = jiff::Timestamp::from_millisecond(now.0).unwrap_or_default();
+    at.to_zoned(jiff::tz::TimeZone::system())
+}
+
+fn search_hit(hit: session_roam_search::Hit, name_of: &dyn Fn(&str) -> String) -> SearchHit {
+    let session = hit.session;
+    let snippets = hit.snippets.into_iter().map(|snippet| SearchSnippet {
+        message: snippet.number,
+        other_version: snippet.run != SHOWN,
+        role: match snippet.role {
+            session_roam_search::Role::User => Role::User,
+            session_roam_search::Role::Assistant => Role::Assistant,
+            session_roam_search::Role::Tool => Role::Tool,
+        },
+        device: (!snippet.device.is_empty()).then(|| name_of(&snippet.device)),
+        at: (0 < snippet.at).then(|| Millis(snippet.at * 1000).rfc3339()),
+        text: marked(&snippet.text, &snippet.marks),
+    });
+    SearchHit {
+        session: session.id,
+        tool: session.tool,
+        project: session.project,
+        marked_title: marked(&session.title, &hit.title_marks),
+        title: session.title,
+        updated: Millis(session.updated * 1000).rfc3339(),
+        devices: session.devices.iter().map(|short| name_of(short)).collect(),
+        split: session.split,
+        snippets: snippets.collect(),
+    }
+}
+
+/// A text in pieces, matches apart from what is between them.
+fn marked(text: &str, marks: &[Range<usize>]) -> Vec<Marked> {
+    let mut pieces = Vec::new();
+    let mut at = 0;
+    let mut push = |range: Range<usize>, hit: bool| {
+        let text = text.get(range).unwrap_or_default().to_owned();
+        if !text.is_empty() {
+            pieces.push(Marked { text, hit });
+        }
+    };
+    for mark in marks {
+        push(at..mark.start, false);
+        push(mark.clone(), true);
+        at = mark.end;
+    }
+    push(at..text.len(), false);
+    pieces
+}
