@@ -3,16 +3,17 @@
 
 use crate::index::{Index, IndexError, text_of};
 use crate::query::{Filter, Query, QueryError, Word};
-use crate::schema::TITLE;
+use crate::schema::{TITLE, of_who};
 use crate::snippet::Matcher;
 use crate::table::Row;
 use crate::terms::{Form, Typos, fields_of, forms};
 use crate::{Found, Hit, Question, Role, Session, Snippet};
 use jiff::Zoned;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use tantivy::columnar::StrColumn;
+use std::sync::Arc;
+use tantivy::columnar::{ColumnValues, StrColumn};
 use tantivy::fieldnorm::FieldNormReader;
-use tantivy::postings::Postings;
+use tantivy::postings::{Postings, SegmentPostings};
 use tantivy::query::{EnableScoring, PhrasePrefixQuery, PhraseQuery, Query as _, Weight};
 use tantivy::schema::{Field, IndexRecordOption, Value};
 use tantivy::{DocAddress, DocSet, Searcher, SegmentReader, TERMINATED, Term};
@@ -41,6 +42,9 @@ const HALF_LIFE_DAYS: f32 = 45.0;
 const RECENT: f32 = 0.35;
 /// What a further word in the same message adds.
 const TOGETHER: f32 = 0.4;
+/// A word of more messages than this, and than one in so many, is common.
+const COMMON: u64 = 20_000;
+const COMMON_SHARE: u64 = 25;
 const TITLE_WEIGHT: f32 = 1.5;
 const FILE_WEIGHT: f32 = 0.7;
 
@@ -52,6 +56,8 @@ struct Looked {
     idf: f32,
     bit: u32,
     file: bool,
+    /// So many messages have it that it does not decide which sessions are found.
+    is_common: bool,
 }
 
 /// The messages of one session that match.
@@ -135,11 +141,15 @@ impl Asked<'_> {
             looked = self.look_again(looked, &missing)?;
         }
         let mut found = self.gather(&looked)?;
-        let mut best = self.ranked(&found, wanted);
+        let decisive = |looked: &[Looked]| {
+            let common = looked.iter().filter(|one| one.is_common);
+            wanted & !common.fold(0, |mask, one| mask | one.bit)
+        };
+        let mut best = self.ranked(&found, decisive(&looked));
         if best.is_empty() && missing.is_empty() {
             let again = self.look(Typos::Forgiven)?;
             let more = self.gather(&again)?;
-            best = self.ranked(&more, wanted);
+            best = self.ranked(&more, decisive(&again));
             if !best.is_empty() {
                 (looked, found) = (again, more);
             }
@@ -224,13 +234,32 @@ impl Asked<'_> {
 
     fn look(&self, typos: Typos) -> Result<Vec<Looked>, FindError> {
         let words = self.query.words.iter().enumerate();
-        words.map(|(idx, word)| self.look_up(idx, word, typos)).collect()
+        let looked = words.map(|(idx, word)| self.look_up(idx, word, typos));
+        let mut looked = looked.collect::<Result<Vec<_>, _>>()?;
+        self.mark_common(&mut looked);
+        Ok(looked)
+    }
+
+    /// Words that very many messages have are only looked for beside a rarer one.
+    fn mark_common(&self, looked: &mut [Looked]) {
+        let limit = COMMON.max(self.searcher.num_docs() / COMMON_SHARE);
+        let is_rare = |idx: usize, one: &Looked| {
+            !self.query.words[idx].not && (!one.weights.is_empty() || one.docs() < limit)
+        };
+        if !looked.iter().enumerate().any(|(idx, one)| is_rare(idx, one)) {
+            return;
+        }
+        for (idx, one) in looked.iter_mut().enumerate() {
+            let word = &self.query.words[idx];
+            one.is_common = limit <= one.docs() && one.weights.is_empty() && !word.not && !word.file;
+        }
     }
 
     fn look_again(&self, mut looked: Vec<Looked>, which: &[usize]) -> Result<Vec<Looked>, FindError> {
         for idx in which {
             looked[*idx] = self.look_up(*idx, &self.query.words[*idx], Typos::Forgiven)?;
         }
+        self.mark_common(&mut looked);
         Ok(looked)
     }
 
@@ -242,6 +271,7 @@ impl Asked<'_> {
             idf: 0.0,
             bit: 1 << idx,
             file: word.file,
+            is_common: false,
         };
         if let [_] = word.parts.as_slice() {
             looked.forms = forms(&self.searcher, fields, word, typos)?;
@@ -259,7 +289,7 @@ impl Asked<'_> {
                 looked.weights.push((field, self.phrase(field, word)?));
             }
         }
-        let docs: u64 = looked.forms.iter().map(|form| form.docs).sum();
+        let docs = looked.docs();
         let all = self.searcher.num_docs().max(1) as f32;
         let docs = (docs as f32).min(all);
         looked.idf = (1.0 + (all - docs + 0.5) / (docs + 0.5)).ln();
@@ -287,48 +317,37 @@ impl Asked<'_> {
         let filter = &self.query.filter;
         let unwanted = mask_of(&self.query.words, true);
         let table = self.index.table();
-        let mut slots: Vec<u32> = vec![NEW; table.next() as usize];
-        let mut found: Vec<Gathered> = Vec::new();
+        let mut sessions = Sessions::new(table.next());
         let mut scores = Scores::default();
         let only_messages =
             !filter.roles.is_empty() || !filter.devices.is_empty() || filter.has_times();
+        let mut order: Vec<&Looked> = looked.iter().collect();
+        order.sort_by_key(|one| one.is_common);
         for (ord, segment) in self.searcher.segment_readers().iter().enumerate() {
             scores.begin(segment.max_doc());
-            for one in looked {
+            for one in &order {
                 self.score(segment, one, &mut scores)?;
             }
             let columns = Columns::of(segment, filter)?;
+            let alive = segment.alive_bitset();
             for doc in scores.touched.drain(..) {
-                let (score, mask) = (
-                    std::mem::take(&mut scores.scores[doc as usize]),
-                    std::mem::take(&mut scores.masks[doc as usize]),
-                );
-                if segment.is_deleted(doc) {
+                let Score { score, mask } = std::mem::take(&mut scores.all[doc as usize]);
+                if alive.is_some_and(|alive| alive.is_deleted(doc)) {
                     continue;
                 }
-                let (sid, role) = (columns.sid(doc), columns.role(doc));
+                let (sid, role) = columns.who(doc);
                 let is_title = role == TITLE;
-                let fits_message =
-                    if is_title { !only_messages } else { columns.fits(doc, role, filter) };
-                let Some(slot) = slots.get_mut(sid as usize).filter(|_| fits_message) else {
+                let fits_message = match is_title {
+                    true => !only_messages,
+                    false => !only_messages || columns.fits(doc, role, filter),
+                };
+                if !fits_message {
+                    continue;
+                }
+                let is_wanted = || table.row(sid).is_some_and(|row| fits(filter, row));
+                let Some(gathered) = sessions.of(sid, is_wanted) else {
                     continue;
                 };
-                if *slot == NEW {
-                    *slot = match table.row(sid).is_some_and(|row| fits(filter, row)) {
-                        false => UNFIT,
-                        true => {
-                            found.push(Gathered {
-                                sid,
-                                ..Gathered::default()
-                            });
-                            found.len() as u32 - 1
-                        }
-                    };
-                }
-                if *slot == UNFIT {
-                    continue;
-                }
-                let gathered = &mut found[*slot as usize];
                 let together = 1.0 + TOGETHER * (mask.count_ones().max(1) - 1) as f32;
                 match is_title {
                     true => {
@@ -343,6 +362,7 @@ impl Asked<'_> {
                 }
             }
         }
+        let mut found = sessions.found;
         found.retain(|one| one.covered & unwanted == 0);
         Ok(found)
     }
@@ -368,11 +388,17 @@ impl Asked<'_> {
                 else {
                     continue;
                 };
-                let weight = looked.idf * form.weight * of_field;
+                let (weight, again) = (looked.idf * form.weight * of_field, *field == fields.file);
+                if looked.is_common {
+                    scores.add_where_touched(&mut postings, looked.bit, |doc, count| {
+                        weight * norms.saturated(doc, count)
+                    });
+                    continue;
+                }
                 let mut doc = postings.doc();
                 while doc != TERMINATED {
                     let score = weight * norms.saturated(doc, postings.term_freq());
-                    scores.add(doc, score, looked.bit, *field == fields.file);
+                    scores.add(doc, score, looked.bit, again);
                     doc = postings.advance();
                 }
             }
@@ -451,7 +477,7 @@ impl Asked<'_> {
                 .and_then(|bytes| bytes.try_into().ok())
                 .map_or(0, u64::from_le_bytes)
         };
-        let role = columns.role(at.doc_id) as usize;
+        let role = columns.who(at.doc_id).1 as usize;
         Ok(Snippet {
             run: number(0),
             number: number(1),
@@ -499,6 +525,10 @@ fn mask_of(words: &[Word], not: bool) -> u32 {
 }
 
 impl Looked {
+    fn docs(&self) -> u64 {
+        self.forms.iter().map(|form| form.docs).sum()
+    }
+
     fn is_nowhere(&self) -> bool {
         self.forms.is_empty() && self.weights.is_empty()
     }
@@ -512,33 +542,96 @@ fn weight_of(role: u64) -> f32 {
     }
 }
 
+/// The sessions met so far, found by their numbers.
+struct Sessions {
+    slots: Vec<u32>,
+    found: Vec<Gathered>,
+}
+
+impl Sessions {
+    fn new(n: u32) -> Self {
+        Self {
+            slots: vec![NEW; n as usize],
+            found: Vec::new(),
+        }
+    }
+
+    /// What is gathered of a session, if it is wanted; that is asked once.
+    fn of(&mut self, sid: u32, is_wanted: impl FnOnce() -> bool) -> Option<&mut Gathered> {
+        let slot = self.slots.get_mut(sid as usize)?;
+        if *slot == NEW {
+            *slot = match is_wanted() {
+                false => UNFIT,
+                true => {
+                    self.found.push(Gathered {
+                        sid,
+                        ..Gathered::default()
+                    });
+                    self.found.len() as u32 - 1
+                }
+            };
+        }
+        self.found.get_mut(*slot as usize)
+    }
+}
+
 /// The scores of one segment's messages so far.
 #[derive(Default)]
 struct Scores {
-    scores: Vec<f32>,
-    masks: Vec<u32>,
+    all: Vec<Score>,
     touched: Vec<u32>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Score {
+    score: f32,
+    mask: u32,
 }
 
 impl Scores {
     fn begin(&mut self, docs: u32) {
         let docs = docs as usize;
-        if self.scores.len() < docs {
-            self.scores.resize(docs, 0.0);
-            self.masks.resize(docs, 0);
+        if self.all.len() < docs {
+            self.all.resize(docs, Score::default());
         }
     }
 
     /// A word counts once for a message, by its best form, which comes first; in a file's name it
     /// counts again.
     fn add(&mut self, doc: u32, score: f32, bit: u32, again: bool) {
-        let mask = &mut self.masks[doc as usize];
-        if *mask == 0 {
+        let one = &mut self.all[doc as usize];
+        if one.mask == 0 {
             self.touched.push(doc);
         }
-        if *mask & bit == 0 || again {
-            *mask |= bit;
-            self.scores[doc as usize] += score;
+        if one.mask & bit == 0 || again {
+            one.mask |= bit;
+            one.score += score;
+        }
+    }
+
+    /// Adds a word to messages that have another one.
+    fn add_where_touched(
+        &mut self,
+        postings: &mut SegmentPostings,
+        bit: u32,
+        score: impl Fn(u32, u32) -> f32,
+    ) {
+        if !self.touched.is_sorted() {
+            self.touched.sort_unstable();
+        }
+        let mut at = postings.doc();
+        for doc in &self.touched {
+            if at < *doc {
+                at = postings.seek(*doc);
+            }
+            if at == TERMINATED {
+                return;
+            }
+            let one = &mut self.all[*doc as usize];
+            if at == *doc && one.mask & bit == 0 {
+                one.mask |= bit;
+                one.score += score(*doc, postings.term_freq());
+            }
         }
     }
 }
@@ -571,8 +664,7 @@ impl Norms {
 }
 
 struct Columns {
-    sid: tantivy::columnar::Column<u64>,
-    role: tantivy::columnar::Column<u64>,
+    who: Arc<dyn ColumnValues<u64>>,
     at: tantivy::columnar::Column<i64>,
     /// The numbers of the wanted and the unwanted devices in this segment.
     devices: Option<(StrColumn, Vec<bool>)>,
@@ -596,19 +688,14 @@ impl Columns {
             (column, fits)
         });
         Ok(Self {
-            sid: columns.u64("sid")?,
-            role: columns.u64("role")?,
+            who: columns.u64("who")?.first_or_default_col(u64::MAX),
             at: columns.i64("at")?,
             devices,
         })
     }
 
-    fn sid(&self, doc: u32) -> u32 {
-        self.sid.first(doc).map_or(u32::MAX, |sid| sid as u32)
-    }
-
-    fn role(&self, doc: u32) -> u64 {
-        self.role.first(doc).unwrap_or(Role::Tool as u64)
+    fn who(&self, doc: u32) -> (u32, u64) {
+        of_who(self.who.get_val(doc))
     }
 
     fn at(&self, doc: u32) -> i64 {

@@ -34,8 +34,8 @@ pub struct Fields {
     /// What tools were called with and printed: more text, of less weight.
     pub output: Field,
     pub file: Field,
-    pub sid: Field,
-    pub role: Field,
+    /// A session's number and a message's role, in one column: [`who`].
+    pub who: Field,
     pub at: Field,
     pub device: Field,
     pub kept: Field,
@@ -50,8 +50,17 @@ pub struct Fields {
     pub note: Field,
 }
 
-/// The role of a description in the column `role`.
+/// The role of a description.
 pub const TITLE: u64 = 3;
+
+pub fn who(sid: u32, role: u64) -> u64 {
+    u64::from(sid) << 2 | role
+}
+
+/// The session's number and the role in a value of the column `who`.
+pub fn of_who(who: u64) -> (u32, u64) {
+    (u32::try_from(who >> 2).unwrap_or(u32::MAX), who & 3)
+}
 
 pub fn fields() -> Fields {
     let mut builder = Schema::builder();
@@ -75,8 +84,7 @@ pub fn fields() -> Fields {
         text: builder.add_text_field("text", indexed(IndexRecordOption::WithFreqsAndPositions)),
         output: builder.add_text_field("output", indexed(IndexRecordOption::WithFreqsAndPositions)),
         file: builder.add_text_field("file", indexed(IndexRecordOption::WithFreqsAndPositions)),
-        sid: builder.add_u64_field("sid", FAST),
-        role: builder.add_u64_field("role", FAST),
+        who: builder.add_u64_field("who", FAST),
         at: builder.add_i64_field("at", FAST),
         device: builder.add_text_field("device", column()),
         kept: builder.add_text_field("kept", STORED),
@@ -133,8 +141,7 @@ impl Fields {
         for file in message.files.lines().take(MOST_FILES) {
             doc.add_text(self.file, beginning(file, LONGEST_NAME));
         }
-        doc.add_u64(self.sid, u64::from(sid));
-        doc.add_u64(self.role, role as u64);
+        doc.add_u64(self.who, who(sid, role as u64));
         doc.add_i64(self.at, message.at);
         doc.add_text(self.device, beginning(message.device, LONGEST_NAME));
         doc.add_text(self.kept, beginning(message.text, kept));
@@ -150,8 +157,7 @@ impl Fields {
         let title = beginning(&session.title, LONGEST_NAME);
         doc.add_text(self.text, title);
         doc.add_text(self.title, title);
-        doc.add_u64(self.sid, u64::from(sid));
-        doc.add_u64(self.role, TITLE);
+        doc.add_u64(self.who, who(sid, TITLE));
         doc.add_i64(self.at, session.updated);
         doc.add_text(self.name, &session.key);
         doc.add_text(self.id, beginning(&session.id, LONGEST_NAME));

@@ -2,7 +2,7 @@
 //! at once, before its messages are out of the index.
 
 use crate::Session;
-use crate::schema::{DESCRIPTIONS, Fields, LONGEST_NAME, beginning};
+use crate::schema::{DESCRIPTIONS, Fields, LONGEST_NAME, beginning, of_who};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tantivy::columnar::StrColumn;
@@ -46,7 +46,7 @@ impl Table {
             return Ok(());
         };
         let columns = segment.fast_fields();
-        let (sids, at) = (columns.u64("sid")?, columns.i64("at")?);
+        let (who, at) = (columns.u64("who")?, columns.i64("at")?);
         let split = columns.u64("split")?;
         let texts = |name: &str| columns.str(name);
         let (name, id, tool, project, title, devices) = (
@@ -59,7 +59,7 @@ impl Table {
         );
         let mut doc = postings.doc();
         while doc != TERMINATED {
-            if let (false, Some(sid)) = (segment.is_deleted(doc), sids.first(doc)) {
+            if let (false, Some(who)) = (segment.is_deleted(doc), who.first(doc)) {
                 let row = Row {
                     key: text_at(&name, doc).into(),
                     tool: self.interned(&text_at(&tool, doc)),
@@ -70,7 +70,7 @@ impl Table {
                     updated: at.first(doc).unwrap_or(0),
                     split: split.first(doc) == Some(1),
                 };
-                self.put_row(sid as u32, row);
+                self.put_row(of_who(who).0, row);
             }
             doc = postings.advance();
         }

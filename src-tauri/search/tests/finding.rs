@@ -53,6 +53,7 @@ impl Desk {
         let mut batch = self.index.batch().expect("a batch");
         let session = Session {
             key: key.into(),
+            id: key.into(),
             tool: "claude-code".into(),
             project: "git.example/acme/shop".into(),
             title: title.into(),

@@ -48,6 +48,8 @@ The repository's own commands.
                              what merging and comparing cost
   cargo xtask bench chats [--write]
                              what a large chat and a large state database of VS Code cost
+  cargo xtask bench search [--write] [--sessions N] [--mb N]
+                             search: speed, size, memory and quality; agentsview and cass beside it if they are on PATH
   cargo xtask bench packages [--write]
                              how large the packages in target/bundle are
   cargo xtask bench app      what the tray app costs: start, first paint, memory, idling (Linux)
@@ -100,6 +102,7 @@ fn dispatch(args: &[&str]) -> Result<()> {
         ["bench", "chats", rest @ ..] => bench::chats::run(rest),
         ["bench", "many", rest @ ..] => bench::many(rest),
         ["bench", "merge", rest @ ..] => bench::merge::run(rest),
+        ["bench", "search", rest @ ..] => bench::search::run(rest),
         ["bench", "packages", rest @ ..] => bench::packages::run(rest),
         ["bench", "roam", rest @ ..] | ["bench", rest @ ..] => bench::run(rest),
         ["corpus", rest @ ..] => corpus::run(rest),

@@ -11,6 +11,7 @@ mod machine;
 mod many;
 pub mod merge;
 pub mod packages;
+pub mod search;
 
 use crate::corpus::{self, Size};
 use crate::device::Interrupt;
