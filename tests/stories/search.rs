@@ -23,7 +23,10 @@ fn hits(device: &mut Device, words: &str) -> Vec<String> {
 
 fn texts(hit: &SearchHit) -> Vec<String> {
     let text = |parts: &[session_roam_core::api::Marked]| {
-        parts.iter().map(|part| part.text.as_str()).collect::<String>()
+        parts
+            .iter()
+            .map(|part| part.text.as_str())
+            .collect::<String>()
     };
     hit.snippets.iter().map(|one| text(&one.text)).collect()
 }
@@ -44,7 +47,13 @@ fn a_message_is_found_on_the_other_device_and_leads_to_itself() {
     world.devices[0].say(&path, turn(&here, ONE, "try the session_token cache"));
     world.deliver();
     for device in &mut world.devices {
-        for words in ["flickers", "session_token", "token", "\"login page\"", "device:desk login"] {
+        for words in [
+            "flickers",
+            "session_token",
+            "token",
+            "\"login page\"",
+            "device:desk login",
+        ] {
             assert_eq!(hits(device, words), [ONE], "{words} on {}", device.name);
         }
         let found = search(device, "token");
@@ -123,12 +132,16 @@ fn forgotten_text_is_gone_at_once_and_never_returns_from_a_peer() {
     world.devices[0].say(&kept, turn(&here, TWO, "nothing special"));
     world.deliver();
     world.part(0, 1);
-    let forget = Request::Forget { session: ONE.into() };
+    let forget = Request::Forget {
+        session: ONE.into(),
+    };
     let _: serde_json::Value = world.devices[0].ask(forget);
     assert!(hits(&mut world.devices[0], "zanzibarkey").is_empty());
     let _: Done = world.devices[0].ask(Request::Undo { session: None });
     assert_eq!(hits(&mut world.devices[0], "zanzibarkey"), [ONE], "undone");
-    let forget = Request::Forget { session: ONE.into() };
+    let forget = Request::Forget {
+        session: ONE.into(),
+    };
     let _: serde_json::Value = world.devices[0].ask(forget);
     for device in &mut world.devices {
         device.set_clock(START + 30 * 60_000);
@@ -161,7 +174,10 @@ fn what_a_revoked_device_wrote_since_a_time_is_not_found() {
     world.devices[0].say(&path, turn(&here, ONE, "honest words"));
     world.deliver();
     let since = START + 60_000;
-    world.devices.iter().for_each(|device| device.set_clock(since));
+    world
+        .devices
+        .iter()
+        .for_each(|device| device.set_clock(since));
     let path = world.devices[1].transcript(&there, ONE);
     world.devices[1].say(&path, turn(&there, ONE, "stolen pearls"));
     let path = world.devices[1].rollout(THREE);
@@ -190,7 +206,10 @@ fn a_lost_index_is_made_anew_and_nothing_is_read_twice() {
     let (mut world, here, _) = both();
     for number in 0..20 {
         let path = world.devices[0].transcript(&here, &id(number));
-        world.devices[0].say(&path, turn(&here, &id(number), &format!("orchid{number} flower")));
+        world.devices[0].say(
+            &path,
+            turn(&here, &id(number), &format!("orchid{number} flower")),
+        );
     }
     world.deliver();
     let device = &mut world.devices[1];

@@ -137,7 +137,16 @@ fn measure(index: &Index, vocabulary: &Vocabulary) {
     let mut dice = Dice(4_101_842_887_655_102_017);
     for round in ["cold", "warm"] {
         let mut all = Vec::new();
-        for kind in ["word", "words", "three", "prefix", "phrase", "filter", "identifier", "typo"] {
+        for kind in [
+            "word",
+            "words",
+            "three",
+            "prefix",
+            "phrase",
+            "filter",
+            "identifier",
+            "typo",
+        ] {
             let mut times = Vec::new();
             for _ in 0..50 {
                 let mut word = || vocabulary.word(&mut dice).to_owned();
@@ -196,7 +205,10 @@ fn arrive(index: &Index) {
         };
         batch.add("claude-code/new", &message).expect("added");
         batch.commit().expect("committed");
-        assert_eq!(index.find(&ask(&text, 5, &now)).expect("understood").total, 1);
+        assert_eq!(
+            index.find(&ask(&text, 5, &now)).expect("understood").total,
+            1
+        );
         times.push(ms(start));
     }
     print_times("arrival", &mut times);
@@ -242,8 +254,10 @@ impl Vocabulary {
             };
             let mut word = String::new();
             for _ in 0..syllables {
-                let part = ["ba", "con", "de", "fi", "gor", "hu", "jin", "ka", "lem", "mo", "nu",
-                    "pre", "qui", "re", "sta", "ter", "un", "va", "wi", "xe"];
+                let part = [
+                    "ba", "con", "de", "fi", "gor", "hu", "jin", "ka", "lem", "mo", "nu", "pre",
+                    "qui", "re", "sta", "ter", "un", "va", "wi", "xe",
+                ];
                 word.push_str(part[dice.below(20) as usize]);
                 if dice.below(3) == 0 {
                     word.push(['s', 't', 'n', 'r', 'd'][dice.below(5) as usize]);
@@ -297,9 +311,14 @@ impl Vocabulary {
         let end = text.len() + size;
         while text.len() < end {
             let words: Vec<&str> = (0..3).map(|_| self.word(dice)).collect();
-            let [one, other, third] = words[..] else { continue };
+            let [one, other, third] = words[..] else {
+                continue;
+            };
             let line = match dice.below(4) {
-                0 => format!("    let {one}_{other} = self.{third}({});\n", dice.below(100)),
+                0 => format!(
+                    "    let {one}_{other} = self.{third}({});\n",
+                    dice.below(100)
+                ),
                 1 => format!("    if {one}.{other}() {{ return {third}; }}\n"),
                 2 => format!("use crate::{one}::{other}::{third};\n"),
                 _ => format!("    // {one} {other} {third}\n"),

@@ -1,22 +1,20 @@
 //! Answers a question: scores messages word by word, gathers them by session, and takes the best.
 //! The cost grows with the number of messages that have a word, not with that of sessions.
 
+use crate::columns::{Columns, fits, fits_devices, named};
 use crate::index::{Index, IndexError, text_of};
+use crate::lookup::{Looked, look, look_again};
 use crate::query::{Filter, Query, QueryError, Word};
-use crate::schema::{TITLE, of_who};
+use crate::schema::TITLE;
+use crate::scores::{Gathered, Score, Scores, Sessions, weight_of};
 use crate::snippet::Matcher;
 use crate::table::Row;
-use crate::terms::{Form, Typos, fields_of, forms};
+use crate::terms::Typos;
 use crate::{Found, Hit, Question, Role, Session, Snippet};
 use jiff::Zoned;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use tantivy::columnar::{ColumnValues, StrColumn};
-use tantivy::fieldnorm::FieldNormReader;
-use tantivy::postings::{Postings, SegmentPostings};
-use tantivy::query::{EnableScoring, PhrasePrefixQuery, PhraseQuery, Query as _, Weight};
-use tantivy::schema::{Field, IndexRecordOption, Value};
-use tantivy::{DocAddress, DocSet, Searcher, SegmentReader, TERMINATED, Term};
+use tantivy::schema::Value;
+use tantivy::{DocAddress, Searcher};
 
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
@@ -32,68 +30,12 @@ impl From<tantivy::TantivyError> for FindError {
     }
 }
 
-/// Messages remembered for each session.
-const KEPT: usize = 6;
 /// How many messages are shown of the first few sessions; of the others, one.
 const SNIPPETS: usize = 3;
 const WITH_MORE: usize = 6;
-/// After this many days, half of the preference for recent work is gone.
-const HALF_LIFE_DAYS: f32 = 45.0;
-const RECENT: f32 = 0.35;
 /// What a further word in the same message adds.
 const TOGETHER: f32 = 0.4;
-/// A word of more messages than this, and than one in so many, is common.
-const COMMON: u64 = 20_000;
-const COMMON_SHARE: u64 = 25;
 const TITLE_WEIGHT: f32 = 1.5;
-const FILE_WEIGHT: f32 = 0.7;
-
-/// A word, ready to be looked up.
-struct Looked {
-    forms: Vec<Form>,
-    /// For a word of several parts.
-    weights: Vec<(Field, Box<dyn Weight>)>,
-    idf: f32,
-    bit: u32,
-    file: bool,
-    /// So many messages have it that it does not decide which sessions are found.
-    is_common: bool,
-}
-
-/// The messages of one session that match.
-#[derive(Clone, Copy, Default)]
-struct Gathered {
-    sid: u32,
-    covered: u32,
-    title: f32,
-    best: [(f32, u32, u32, u32); KEPT],
-}
-
-impl Gathered {
-    fn add(&mut self, score: f32, mask: u32, at: DocAddress) {
-        self.covered |= mask;
-        let last = KEPT - 1;
-        if self.best[last].0 < score {
-            self.best[last] = (score, mask, at.segment_ord, at.doc_id);
-            let mut idx = last;
-            while 0 < idx && self.best[idx - 1].0 < self.best[idx].0 {
-                self.best.swap(idx - 1, idx);
-                idx -= 1;
-            }
-        }
-    }
-
-    fn score(&self, row: &Row, now: i64) -> f32 {
-        let [best, second, third, ..] = self.best;
-        let score = best.0 + 0.3 * second.0 + 0.1 * third.0 + self.title;
-        let days = (now - row.updated).max(0) as f32 / 86_400.0;
-        score * (1.0 + RECENT * (-days / HALF_LIFE_DAYS).exp2())
-    }
-}
-
-/// In the place of a session's number among the gathered: not met yet, and not wanted.
-const NEW: u32 = u32::MAX;
-const UNFIT: u32 = u32::MAX - 1;
 
 struct Asked<'a> {
     index: &'a Index,
@@ -133,22 +75,32 @@ impl Asked<'_> {
         if wanted == 0 {
             return self.newest(limit, notices);
         }
-        let mut looked = self.look(Typos::No)?;
+        let mut looked = look(&self.searcher, &self.index.fields, &self.query.words, Typos::No)?;
         let missing: Vec<usize> = (0..looked.len())
             .filter(|idx| !self.query.words[*idx].not && looked[*idx].is_nowhere())
             .collect();
         if !missing.is_empty() {
-            looked = self.look_again(looked, &missing)?;
+            looked = look_again(
+                (&self.searcher, &self.index.fields),
+                &self.query.words,
+                looked,
+                &missing,
+            )?;
         }
-        let mut found = self.gather(&looked)?;
+        let (mut found, scores_were_cut) = self.gather(&looked)?;
         let decisive = |looked: &[Looked]| {
             let common = looked.iter().filter(|one| one.is_common);
             wanted & !common.fold(0, |mask, one| mask | one.bit)
         };
         let mut best = self.ranked(&found, decisive(&looked));
         if best.is_empty() && missing.is_empty() {
-            let again = self.look(Typos::Forgiven)?;
-            let more = self.gather(&again)?;
+            let again = look(
+                &self.searcher,
+                &self.index.fields,
+                &self.query.words,
+                Typos::Forgiven,
+            )?;
+            let (more, _) = self.gather(&again)?;
             best = self.ranked(&more, decisive(&again));
             if !best.is_empty() {
                 (looked, found) = (again, more);
@@ -161,6 +113,10 @@ impl Asked<'_> {
                 best = self.ranked_with(&found, |covered| (covered & wanted).count_ones() == most);
                 notices.push("No session has all of these words; these have most of them.".into());
             }
+        }
+        if scores_were_cut {
+            let notice = "The words in a row are very common; not all messages were looked at.";
+            notices.push(notice.into());
         }
         self.notice_typos(&looked, &mut notices);
         let matcher = Matcher::new(&self.query.words, looked.iter().map(|one| &one.forms));
@@ -232,88 +188,8 @@ impl Asked<'_> {
         })
     }
 
-    fn look(&self, typos: Typos) -> Result<Vec<Looked>, FindError> {
-        let words = self.query.words.iter().enumerate();
-        let looked = words.map(|(idx, word)| self.look_up(idx, word, typos));
-        let mut looked = looked.collect::<Result<Vec<_>, _>>()?;
-        self.mark_common(&mut looked);
-        Ok(looked)
-    }
-
-    /// Words that very many messages have are only looked for beside a rarer one.
-    fn mark_common(&self, looked: &mut [Looked]) {
-        let limit = COMMON.max(self.searcher.num_docs() / COMMON_SHARE);
-        let is_rare = |idx: usize, one: &Looked| {
-            !self.query.words[idx].not && (!one.weights.is_empty() || one.docs() < limit)
-        };
-        if !looked.iter().enumerate().any(|(idx, one)| is_rare(idx, one)) {
-            return;
-        }
-        for (idx, one) in looked.iter_mut().enumerate() {
-            let word = &self.query.words[idx];
-            one.is_common = limit <= one.docs() && one.weights.is_empty() && !word.not && !word.file;
-        }
-    }
-
-    fn look_again(&self, mut looked: Vec<Looked>, which: &[usize]) -> Result<Vec<Looked>, FindError> {
-        for idx in which {
-            looked[*idx] = self.look_up(*idx, &self.query.words[*idx], Typos::Forgiven)?;
-        }
-        self.mark_common(&mut looked);
-        Ok(looked)
-    }
-
-    fn look_up(&self, idx: usize, word: &Word, typos: Typos) -> Result<Looked, FindError> {
-        let fields = &self.index.fields;
-        let mut looked = Looked {
-            forms: Vec::new(),
-            weights: Vec::new(),
-            idf: 0.0,
-            bit: 1 << idx,
-            file: word.file,
-            is_common: false,
-        };
-        if let [_] = word.parts.as_slice() {
-            looked.forms = forms(&self.searcher, fields, word, typos)?;
-        } else {
-            if let Some(whole) = &word.whole {
-                let whole = Word {
-                    parts: vec![whole.clone()],
-                    whole: None,
-                    exact: true,
-                    ..word.clone()
-                };
-                looked.forms = forms(&self.searcher, fields, &whole, Typos::No)?;
-            }
-            for field in fields_of(fields, word) {
-                looked.weights.push((field, self.phrase(field, word)?));
-            }
-        }
-        let docs = looked.docs();
-        let all = self.searcher.num_docs().max(1) as f32;
-        let docs = (docs as f32).min(all);
-        looked.idf = (1.0 + (all - docs + 0.5) / (docs + 0.5)).ln();
-        Ok(looked)
-    }
-
-    fn phrase(&self, field: Field, word: &Word) -> tantivy::Result<Box<dyn Weight>> {
-        let terms = word.parts.iter();
-        let terms: Vec<Term> = terms
-            .map(|part| Term::from_field_text(field, part))
-            .collect();
-        let scoring = EnableScoring::enabled_from_searcher(&self.searcher);
-        match word.prefix {
-            true => {
-                let mut query = PhrasePrefixQuery::new(terms);
-                query.set_max_expansions(50);
-                query.weight(scoring)
-            }
-            false => PhraseQuery::new(terms).weight(scoring),
-        }
-    }
-
-    /// The sessions that fit the filter and have any of the words.
-    fn gather(&self, looked: &[Looked]) -> Result<Vec<Gathered>, FindError> {
+    /// The sessions that fit the filter and have any of the words, and whether the work was cut.
+    fn gather(&self, looked: &[Looked]) -> Result<(Vec<Gathered>, bool), FindError> {
         let filter = &self.query.filter;
         let unwanted = mask_of(&self.query.words, true);
         let table = self.index.table();
@@ -326,7 +202,7 @@ impl Asked<'_> {
         for (ord, segment) in self.searcher.segment_readers().iter().enumerate() {
             scores.begin(segment.max_doc());
             for one in &order {
-                self.score(segment, one, &mut scores)?;
+                one.score(segment, &self.index.fields, &mut scores)?;
             }
             let columns = Columns::of(segment, filter)?;
             let alive = segment.alive_bitset();
@@ -337,17 +213,13 @@ impl Asked<'_> {
                 }
                 let (sid, role) = columns.who(doc);
                 let is_title = role == TITLE;
-                let fits_message = match is_title {
-                    true => !only_messages,
-                    false => !only_messages || columns.fits(doc, role, filter),
-                };
-                if !fits_message {
-                    continue;
-                }
                 let is_wanted = || table.row(sid).is_some_and(|row| fits(filter, row));
                 let Some(gathered) = sessions.of(sid, is_wanted) else {
                     continue;
                 };
+                if only_messages && (is_title || !columns.fits(doc, role, filter)) {
+                    continue;
+                }
                 let together = 1.0 + TOGETHER * (mask.count_ones().max(1) - 1) as f32;
                 match is_title {
                     true => {
@@ -364,54 +236,7 @@ impl Asked<'_> {
         }
         let mut found = sessions.found;
         found.retain(|one| one.covered & unwanted == 0);
-        Ok(found)
-    }
-
-    fn score(
-        &self,
-        segment: &SegmentReader,
-        looked: &Looked,
-        scores: &mut Scores,
-    ) -> tantivy::Result<()> {
-        let fields = &self.index.fields;
-        let lookups: &[Field] = match looked.file {
-            true => &[fields.file],
-            false => &[fields.text, fields.output, fields.file],
-        };
-        for field in lookups.iter().filter(|_| !looked.forms.is_empty()) {
-            let index = segment.inverted_index(*field)?;
-            let norms = Norms::of(segment, *field, index.total_num_tokens())?;
-            let of_field = if *field == fields.file { FILE_WEIGHT } else { 1.0 };
-            for form in &looked.forms {
-                let term = Term::from_field_text(*field, &form.text);
-                let Some(mut postings) = index.read_postings(&term, IndexRecordOption::WithFreqs)?
-                else {
-                    continue;
-                };
-                let (weight, again) = (looked.idf * form.weight * of_field, *field == fields.file);
-                if looked.is_common {
-                    scores.add_where_touched(&mut postings, looked.bit, |doc, count| {
-                        weight * norms.saturated(doc, count)
-                    });
-                    continue;
-                }
-                let mut doc = postings.doc();
-                while doc != TERMINATED {
-                    let score = weight * norms.saturated(doc, postings.term_freq());
-                    scores.add(doc, score, looked.bit, again);
-                    doc = postings.advance();
-                }
-            }
-        }
-        for (_, weight) in &looked.weights {
-            let mut scorer = weight.scorer(segment, 1.0)?;
-            let mut doc = scorer.doc();
-            while doc != TERMINATED {
-                scores.add(doc, scorer.score(), looked.bit, false);
-                doc = scorer.advance();
-            }
-        }
-        Ok(())
+        Ok((found, scores.candidates_left == 0))
     }
 
     fn ranked(&self, found: &[Gathered], wanted: u32) -> Vec<(f32, Gathered)> {
@@ -470,7 +295,9 @@ impl Asked<'_> {
         let columns = Columns::of(segment, &self.query.filter)?;
         let device = segment.fast_fields().str("device")?;
         let (text, marks) = matcher.line(&text_of(&doc, fields.kept), WIDTH);
-        let place = doc.get_first(fields.place).and_then(|value| value.as_bytes());
+        let place = doc
+            .get_first(fields.place)
+            .and_then(|value| value.as_bytes());
         let number = |idx: usize| {
             let bytes = place.and_then(|place| place.get(idx * 8..idx * 8 + 8));
             bytes
@@ -524,233 +351,3 @@ fn mask_of(words: &[Word], not: bool) -> u32 {
         .fold(0, |mask, (idx, _)| mask | 1 << idx)
 }
 
-impl Looked {
-    fn docs(&self) -> u64 {
-        self.forms.iter().map(|form| form.docs).sum()
-    }
-
-    fn is_nowhere(&self) -> bool {
-        self.forms.is_empty() && self.weights.is_empty()
-    }
-}
-
-fn weight_of(role: u64) -> f32 {
-    match role {
-        role if role == Role::User as u64 => 1.6,
-        role if role == Role::Assistant as u64 => 1.0,
-        _ => 0.55,
-    }
-}
-
-/// The sessions met so far, found by their numbers.
-struct Sessions {
-    slots: Vec<u32>,
-    found: Vec<Gathered>,
-}
-
-impl Sessions {
-    fn new(n: u32) -> Self {
-        Self {
-            slots: vec![NEW; n as usize],
-            found: Vec::new(),
-        }
-    }
-
-    /// What is gathered of a session, if it is wanted; that is asked once.
-    fn of(&mut self, sid: u32, is_wanted: impl FnOnce() -> bool) -> Option<&mut Gathered> {
-        let slot = self.slots.get_mut(sid as usize)?;
-        if *slot == NEW {
-            *slot = match is_wanted() {
-                false => UNFIT,
-                true => {
-                    self.found.push(Gathered {
-                        sid,
-                        ..Gathered::default()
-                    });
-                    self.found.len() as u32 - 1
-                }
-            };
-        }
-        self.found.get_mut(*slot as usize)
-    }
-}
-
-/// The scores of one segment's messages so far.
-#[derive(Default)]
-struct Scores {
-    all: Vec<Score>,
-    touched: Vec<u32>,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Score {
-    score: f32,
-    mask: u32,
-}
-
-impl Scores {
-    fn begin(&mut self, docs: u32) {
-        let docs = docs as usize;
-        if self.all.len() < docs {
-            self.all.resize(docs, Score::default());
-        }
-    }
-
-    /// A word counts once for a message, by its best form, which comes first; in a file's name it
-    /// counts again.
-    fn add(&mut self, doc: u32, score: f32, bit: u32, again: bool) {
-        let one = &mut self.all[doc as usize];
-        if one.mask == 0 {
-            self.touched.push(doc);
-        }
-        if one.mask & bit == 0 || again {
-            one.mask |= bit;
-            one.score += score;
-        }
-    }
-
-    /// Adds a word to messages that have another one.
-    fn add_where_touched(
-        &mut self,
-        postings: &mut SegmentPostings,
-        bit: u32,
-        score: impl Fn(u32, u32) -> f32,
-    ) {
-        if !self.touched.is_sorted() {
-            self.touched.sort_unstable();
-        }
-        let mut at = postings.doc();
-        for doc in &self.touched {
-            if at < *doc {
-                at = postings.seek(*doc);
-            }
-            if at == TERMINATED {
-                return;
-            }
-            let one = &mut self.all[*doc as usize];
-            if at == *doc && one.mask & bit == 0 {
-                one.mask |= bit;
-                one.score += score(*doc, postings.term_freq());
-            }
-        }
-    }
-}
-
-/// How much a word's number in a message counts, by the message's length (BM25).
-struct Norms {
-    reader: FieldNormReader,
-    by_id: [f32; 256],
-}
-
-impl Norms {
-    fn of(segment: &SegmentReader, field: Field, tokens: u64) -> tantivy::Result<Self> {
-        const B: f32 = 0.6;
-        let average = (tokens as f32 / segment.max_doc().max(1) as f32).max(1.0);
-        let by_id = std::array::from_fn(|id| {
-            let length = FieldNormReader::id_to_fieldnorm(id as u8) as f32;
-            1.2 * (1.0 - B + B * length / average)
-        });
-        let reader = segment.get_fieldnorms_reader(field)?;
-        Ok(Self { reader, by_id })
-    }
-
-    fn saturated(&self, doc: u32, count: u32) -> f32 {
-        let (count, norm) = (
-            count as f32,
-            self.by_id[self.reader.fieldnorm_id(doc) as usize],
-        );
-        count * 2.2 / (count + norm)
-    }
-}
-
-struct Columns {
-    who: Arc<dyn ColumnValues<u64>>,
-    at: tantivy::columnar::Column<i64>,
-    /// The numbers of the wanted and the unwanted devices in this segment.
-    devices: Option<(StrColumn, Vec<bool>)>,
-}
-
-impl Columns {
-    fn of(segment: &SegmentReader, filter: &Filter) -> tantivy::Result<Self> {
-        let columns = segment.fast_fields();
-        let devices = match filter.devices.is_empty() {
-            true => None,
-            false => columns.str("device")?,
-        };
-        let devices = devices.map(|column| {
-            let names = (0..column.num_terms() as u64).map(|ord| {
-                let mut name = String::new();
-                // An unreadable name is no device's.
-                let _ = column.ord_to_str(ord, &mut name);
-                filter.devices.fits(|value| is_like(&name, value))
-            });
-            let fits = names.collect();
-            (column, fits)
-        });
-        Ok(Self {
-            who: columns.u64("who")?.first_or_default_col(u64::MAX),
-            at: columns.i64("at")?,
-            devices,
-        })
-    }
-
-    fn who(&self, doc: u32) -> (u32, u64) {
-        of_who(self.who.get_val(doc))
-    }
-
-    fn at(&self, doc: u32) -> i64 {
-        self.at.first(doc).unwrap_or(0)
-    }
-
-    fn fits(&self, doc: u32, role: u64, filter: &Filter) -> bool {
-        let is_role = filter.roles.is_empty()
-            || filter.roles.iter().any(|wanted| *wanted as u64 == role);
-        let is_in_time = !filter.has_times() || {
-            let at = self.at(doc);
-            filter.after.is_none_or(|after| after <= at)
-                && filter.before.is_none_or(|before| at < before && at != 0)
-        };
-        let is_device = |(column, fits): &(StrColumn, Vec<bool>)| {
-            let ord = column.term_ords(doc).next();
-            ord.is_some_and(|ord| fits.get(ord as usize).copied().unwrap_or(false))
-        };
-        is_role && is_in_time && self.devices.as_ref().is_none_or(is_device)
-    }
-}
-
-impl Filter {
-    fn has_times(&self) -> bool {
-        self.after.is_some() || self.before.is_some()
-    }
-}
-
-/// The devices that a value of `device:` means; the value itself if it is no name.
-fn named(value: &str, names: &[(String, String)]) -> Vec<String> {
-    let meant = names.iter().filter(|(name, _)| is_like(name, value));
-    let mut devices: Vec<String> = meant.map(|(_, device)| device.to_lowercase()).collect();
-    if devices.is_empty() {
-        devices.push(value.to_owned());
-    }
-    devices
-}
-
-/// Whether a session fits, its devices and times aside.
-fn fits(filter: &Filter, row: &Row) -> bool {
-    filter.tools.fits(|value| is_like(&row.tool, value))
-        && filter.projects.fits(|value| is_like(&row.project, value))
-        && filter.split.is_none_or(|split| split == row.split)
-}
-
-fn fits_devices(filter: &Filter, row: &Row) -> bool {
-    let is = |value: &str| row.devices.lines().any(|name| is_like(name, value));
-    filter.devices.fits(is)
-}
-
-/// Whether a name has a lower-case text in it; spaces and dashes do not matter.
-fn is_like(name: &str, wanted: &str) -> bool {
-    let plain = |text: &str| -> String {
-        let letters = text.chars().filter(|letter| !matches!(letter, ' ' | '-' | '_'));
-        letters.flat_map(char::to_lowercase).collect()
-    };
-    plain(name).contains(&plain(wanted))
-}

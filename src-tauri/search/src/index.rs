@@ -14,8 +14,9 @@ use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
 use tantivy::schema::Value;
 use tantivy::{IndexReader, IndexWriter, ReloadPolicy, Searcher, TantivyDocument, Term};
 
-/// The memory in which new messages are collected: the least that the library accepts.
-const WRITER_BYTES: usize = 20 << 20;
+/// The memory in which each thread collects new messages: the least that the library accepts.
+const WRITER_BYTES: usize = 15 << 20;
+const WRITER_THREADS: usize = 2;
 /// Larger segments are not joined with others: so what must leave the disk is at most in a few of
 /// them, each written anew in seconds.
 const LARGE_SEGMENT: usize = 150_000;
@@ -127,7 +128,7 @@ impl Index {
 
     fn new_writer(&self) -> Result<IndexWriter, IndexError> {
         let options = IndexWriterOptions::builder()
-            .num_worker_threads(1)
+            .num_worker_threads(WRITER_THREADS)
             .memory_budget_per_thread(WRITER_BYTES)
             .num_merge_threads(1)
             .build();

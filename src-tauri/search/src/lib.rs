@@ -2,11 +2,14 @@
 //! answers questions. It knows no session, journal, device or tool beyond the texts that it is
 //! given, and everything in it can be given again: a lost index costs time only.
 
+mod columns;
 mod dates;
 mod find;
 mod index;
+mod lookup;
 mod query;
 mod schema;
+mod scores;
 mod snippet;
 mod table;
 mod terms;

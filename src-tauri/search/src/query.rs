@@ -218,8 +218,7 @@ fn word(text: &str, typed: &Typed<'_>) -> Option<Word> {
         .then(|| parts.concat())
         .filter(|whole| whole.len() <= LONGEST);
     let asks_prefix = !typed.quoted && text.ends_with('*');
-    let is_one_letter =
-        parts.len() == 1 && parts[0].chars().count() == 1 && !parts[0].is_ascii();
+    let is_one_letter = parts.len() == 1 && parts[0].chars().count() == 1 && !parts[0].is_ascii();
     (!parts.is_empty()).then(|| Word {
         whole,
         prefix: is_one_letter || asks_prefix,

@@ -90,12 +90,13 @@ impl Matcher {
         for (row, prefix, number) in &self.rows {
             for start in parts.windows(row.len()) {
                 let last = row.len() - 1;
-                let is_row = row.iter().enumerate().all(|(idx, wanted)| {
-                    match *prefix && idx == last {
-                        true => start[idx].0.starts_with(wanted.as_str()),
-                        false => start[idx].0 == wanted,
-                    }
-                });
+                let is_row =
+                    row.iter()
+                        .enumerate()
+                        .all(|(idx, wanted)| match *prefix && idx == last {
+                            true => start[idx].0.starts_with(wanted.as_str()),
+                            false => start[idx].0 == wanted,
+                        });
                 if is_row {
                     found.push((*number, start[0].1.start..start[last].1.end));
                 }

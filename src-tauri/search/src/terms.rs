@@ -10,8 +10,9 @@ use tantivy::{Searcher, Term};
 /// How many terms a prefix or a typing error stands for: those in most messages.
 const MOST_FORMS: usize = 40;
 /// How many terms of one field and segment are read for that.
-const MOST_READ: usize = 1_500;
+const MOST_READ: usize = 1_000;
 const ENOUGH: u64 = 20;
+const MOST_PROVISIONAL: u64 = 20_000;
 
 /// A term that counts as the word.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,7 +72,13 @@ pub fn forms(
     // A word that many messages have is not the beginning of another one, unless that is asked for.
     let is_typed_to_its_end = !word.asks_prefix && ENOUGH <= docs;
     if word.prefix && !is_typed_to_its_end {
+        let mut left = if word.asks_prefix { u64::MAX } else { MOST_PROVISIONAL };
         for (other, docs) in beginning_with(searcher, &fields, text)? {
+            // While somebody types, a few thousand messages are enough to look at.
+            if left == 0 {
+                break;
+            }
+            left = left.saturating_sub(docs);
             let shorter = text.len() as f32 / other.len() as f32;
             add(&other, 0.4 + 0.5 * shorter, docs);
         }

@@ -197,8 +197,12 @@ fn class_of(letter: char) -> Class {
         | '\u{F900}'..='\u{FAFF}'
         | '\u{FF66}'..='\u{FF9D}'
         | '\u{20000}'..='\u{3FFFD}' => Class::Unspaced,
-        '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}'
-        | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' => Class::Nothing,
+        '\u{AD}'
+        | '\u{200B}'..='\u{200F}'
+        | '\u{202A}'..='\u{202E}'
+        | '\u{2060}'..='\u{2069}'
+        | '\u{FE00}'..='\u{FE0F}'
+        | '\u{FEFF}' => Class::Nothing,
         _ if letter.is_alphanumeric() => Class::Word,
         _ if is_combining_mark(letter) => Class::Nothing,
         _ => Class::Between,

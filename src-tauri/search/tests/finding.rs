@@ -79,7 +79,9 @@ impl Desk {
     }
 
     fn find(&self, words: &str) -> Found {
-        self.index.find(&ask(words, 20, &now())).expect("understood")
+        self.index
+            .find(&ask(words, 20, &now()))
+            .expect("understood")
     }
 
     fn keys(&self, words: &str) -> Vec<String> {
@@ -132,14 +134,30 @@ fn identifiers_and_paths_are_found_by_their_parts_and_whole() {
         "",
         1,
         &[
-            (Assistant, "SessionRecord::is_branch calls fork_id", "desk", ""),
+            (
+                Assistant,
+                "SessionRecord::is_branch calls fork_id",
+                "desk",
+                "",
+            ),
             (Tool, "edited", "desk", "src/engine/record.rs"),
         ],
     );
     for words in [
-        "SessionRecord ", "session ", "record ", "sessionrecord ", "is_branch ", "branch ",
-        "fork_id ", "record.rs ", "src/engine/record.rs ", "engine/record ", "file:record.rs",
-        "file:engine", "is_branch", "sessionrec",
+        "SessionRecord ",
+        "session ",
+        "record ",
+        "sessionrecord ",
+        "is_branch ",
+        "branch ",
+        "fork_id ",
+        "record.rs ",
+        "src/engine/record.rs ",
+        "engine/record ",
+        "file:record.rs",
+        "file:engine",
+        "is_branch",
+        "sessionrec",
     ] {
         assert_eq!(desk.keys(words), ["a"], "{words}");
     }
@@ -199,9 +217,20 @@ fn what_cannot_be_understood_is_said_with_its_place() {
             other => panic!("{words}: {other:?}"),
         }
     }
-    desk.session("a", "", 1, &[(User, "fruit: apple std::env http://x.example")]);
+    desk.session(
+        "a",
+        "",
+        1,
+        &[(User, "fruit: apple std::env http://x.example")],
+    );
     assert_eq!(desk.find("fruit:apple ").notices.len(), 1);
-    for words in ["fruit:apple ", "std::env ", "http://x.example ", "\"fruit apple", "tool: apple "] {
+    for words in [
+        "fruit:apple ",
+        "std::env ",
+        "http://x.example ",
+        "\"fruit apple",
+        "tool: apple ",
+    ] {
         assert_eq!(desk.keys(words), ["a"], "{words}");
     }
 }
@@ -217,7 +246,12 @@ fn own_words_titles_and_recent_work_come_first() {
     desk.session("lately", "", 2, &[(User, "spline")]);
     assert_eq!(desk.keys("spline "), ["lately", "then"]);
     desk.session("said", "", 1, &[(User, "kernel"), (User, "b")]);
-    desk.session("titled", "Kernel panic", 1, &[(User, "kernel"), (User, "b")]);
+    desk.session(
+        "titled",
+        "Kernel panic",
+        1,
+        &[(User, "kernel"), (User, "b")],
+    );
     let found = desk.find("kernel ");
     assert_eq!(found.hits[0].session.key, "titled");
     assert_eq!(found.hits[0].title_marks, [0..6]);
@@ -251,7 +285,17 @@ fn hostile_text_does_no_harm_in_results() {
             (User, &"needle".repeat(5_000)),
         ],
     );
-    for words in ["needle ", "\u{1b}[2J needle ", "\0", "-", "\"", "*", ":", "-\"", "e"] {
+    for words in [
+        "needle ",
+        "\u{1b}[2J needle ",
+        "\0",
+        "-",
+        "\"",
+        "*",
+        ":",
+        "-\"",
+        "e",
+    ] {
         let found = desk.find(words);
         for hit in &found.hits {
             let texts = hit.snippets.iter().map(|one| one.text.as_str());
@@ -274,7 +318,10 @@ fn what_is_removed_leaves_the_disk() {
     desk.session("b", "", 1, &[(User, "secretpassphrase")]);
     let mut batch = desk.index.batch().expect("a batch");
     batch.remove_session("b");
-    assert!(desk.keys("secretpassphrase").is_empty(), "before the commit");
+    assert!(
+        desk.keys("secretpassphrase").is_empty(),
+        "before the commit"
+    );
     batch.commit().expect("committed");
     assert!(desk.keys("secretpassphrase").is_empty());
     assert_eq!(desk.keys("keepthisone"), ["a"]);
@@ -298,8 +345,17 @@ fn an_index_is_as_it_was_left_or_empty() {
     let open = |name: &str| Index::open(&at, name).expect("opens");
     let (index, opened) = open("one");
     assert_eq!((opened, index.sessions()), (Opened::AsItWas, 1));
-    assert_eq!(index.note("a").expect("readable").as_deref(), Some("note of a"));
-    assert_eq!(index.find(&ask("something", 5, &now())).expect("found").total, 1);
+    assert_eq!(
+        index.note("a").expect("readable").as_deref(),
+        Some("note of a")
+    );
+    assert_eq!(
+        index
+            .find(&ask("something", 5, &now()))
+            .expect("found")
+            .total,
+        1
+    );
     drop(index);
     let (index, opened) = open("another");
     assert_eq!((opened, index.sessions()), (Opened::Empty, 0));

@@ -124,7 +124,14 @@ fn most_questions_are_answered_by_the_first_session() {
     println!("recall@5 {:.3}", share(among_five));
     println!("plain_questions {plain}");
     println!("plain_hit@1 {:.3}", plain_first as f64 / plain as f64);
-    println!("plain_recall@5 {:.3}", plain_among_five as f64 / plain as f64);
+    println!(
+        "plain_recall@5 {:.3}",
+        plain_among_five as f64 / plain as f64
+    );
     assert!(0.95 <= share(first), "hit@1 {:.3}", share(first));
-    assert!(0.99 <= share(among_five), "recall@5 {:.3}", share(among_five));
+    assert!(
+        0.99 <= share(among_five),
+        "recall@5 {:.3}",
+        share(among_five)
+    );
 }

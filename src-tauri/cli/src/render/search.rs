@@ -59,7 +59,9 @@ fn hit(hit: &SearchHit, n_chars: usize, view: &View) -> String {
             speaker(snippet),
             one_line(&text)
         );
-        let line = view.width.map_or(line.clone(), |columns| cut(&line, columns));
+        let line = view
+            .width
+            .map_or(line.clone(), |columns| cut(&line, columns));
         out.push_str(&line);
         out.push('\n');
     }
@@ -140,7 +142,11 @@ mod tests {
             devices: vec!["desk".into(), "lap".into()],
             split: false,
             snippets: vec![
-                snippet(12, false, "the gateway drops every second connection, why is that so"),
+                snippet(
+                    12,
+                    false,
+                    "the gateway drops every second connection, why is that so",
+                ),
                 snippet(0, true, "a gateway"),
             ],
         };

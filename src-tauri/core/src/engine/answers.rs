@@ -86,7 +86,9 @@ impl Engine {
             Request::ImportDismiss => self.dismiss_import(),
             Request::ProjectExclude { key, excluded } => self.exclude(&key, excluded),
             Request::Sessions { filter } => return self.sessions(filter).map(Later::Aside),
-            Request::Search { words, limit } => return self.search_words(words, limit).map(Later::Aside),
+            Request::Search { words, limit } => {
+                return self.search_words(words, limit).map(Later::Aside);
+            }
             Request::Show {
                 session,
                 from,

@@ -10,7 +10,7 @@ use crate::merge::diff::fingerprint;
 use crate::merge::transcript::said_in;
 use crate::session::chain::lines_of;
 use crate::session::problem::with_causes;
-use crate::session::{ChainId, DocName, Edge, Lane, SessionKey, Source, Spot, SplitState, records};
+use crate::session::{ChainId, DocName, Edge, Lane, SessionKey, Source, SplitState, Spot, records};
 use crate::state::Row;
 use crate::tools::Records;
 use crate::vault::journal_reader::Run;
@@ -155,7 +155,10 @@ fn index_one(
     one: &ToIndex,
 ) -> Result<(), Fault> {
     let key = one.key.to_string();
-    let Some((doc, state)) = one.record.main().and_then(|main| one.record.docs.get_key_value(main))
+    let Some((doc, state)) = one
+        .record
+        .main()
+        .and_then(|main| one.record.docs.get_key_value(main))
     else {
         return Ok(());
     };
@@ -234,7 +237,10 @@ impl<'a> Indexer<'a, '_> {
         let shown_tips: HashSet<ChainId> = shown.iter().map(|edge| edge.tip).collect();
         let mut met = HashSet::new();
         let mut edges = Vec::new();
-        let others = trie.live_tips().into_iter().filter(|tip| Some(*tip) != shown_tip);
+        let others = trie
+            .live_tips()
+            .into_iter()
+            .filter(|tip| Some(*tip) != shown_tip);
         let paths = std::iter::once(shown).chain(others.filter_map(|tip| trie.path(tip)));
         for edge in paths.flatten() {
             if met.insert(edge.tip) {
@@ -273,7 +279,11 @@ impl<'a> Indexer<'a, '_> {
             let mut lines = 0;
             for line in lines_of(&bytes) {
                 lines += 1;
-                if run.changes.by(&edge.source.device, sets(self.doc, line)).is_some() {
+                if run
+                    .changes
+                    .by(&edge.source.device, sets(self.doc, line))
+                    .is_some()
+                {
                     run.next += 1;
                 }
                 for record in records::records(line) {
@@ -317,10 +327,17 @@ impl<'a> Indexer<'a, '_> {
             let last = reading.path.last().map(|edge| edge.source.device.clone());
             let all = reading.path.iter().map(|edge| &edge.source.device);
             let is_one = all.collect::<HashSet<_>>().len() < 2;
-            let wall = reading.path.last().map(|edge| edge.at.wall).unwrap_or_default();
+            let wall = reading
+                .path
+                .last()
+                .map(|edge| edge.at.wall)
+                .unwrap_or_default();
             let content = self.content(&reading.path)?;
             let values = records(&content);
-            let messages: Vec<_> = values.iter().filter_map(|value| said_in(value, reader)).collect();
+            let messages: Vec<_> = values
+                .iter()
+                .filter_map(|value| said_in(value, reader))
+                .collect();
             prints = messages.iter().map(fingerprint).collect();
             let from = known_beginning(known.as_ref(), &prints);
             if from == 0 {
@@ -417,7 +434,9 @@ impl<'a> Indexer<'a, '_> {
 fn known_beginning(known: Option<&Note>, prints: &[String]) -> usize {
     let whole = known.and_then(|note| note.whole.as_ref());
     let same = whole.filter(|(n, print)| {
-        prints.get(..*n).is_some_and(|first| print_of_all(first) == *print)
+        prints
+            .get(..*n)
+            .is_some_and(|first| print_of_all(first) == *print)
     });
     same.map_or(0, |(n, _)| *n)
 }

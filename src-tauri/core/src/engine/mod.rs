@@ -25,6 +25,7 @@ pub mod holders;
 pub mod importing;
 mod indexing;
 pub mod index;
+mod indexing;
 pub mod ingest;
 pub mod left_out;
 pub mod list;

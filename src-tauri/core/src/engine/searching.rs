@@ -154,7 +154,11 @@ impl Engine {
         }
         let unreadable = indexed.unreadable.first().map(|(key, why)| {
             let message = format!("The words of session {key} cannot be searched: {why}.");
-            Problem::new("not_searched", message, "It is tried again when it changes.")
+            Problem::new(
+                "not_searched",
+                message,
+                "It is tried again when it changes.",
+            )
         });
         if unreadable.is_some() || !indexed.done.is_empty() {
             self.trouble("unsearched", unreadable);
@@ -280,7 +284,9 @@ impl Engine {
         let gone: Vec<String> = searching.gone.iter().cloned().collect();
         let sessions = match searching.fresh.is_empty() {
             false => self.next_to_index(FRESH, |searching| searching.fresh.pop_first())?,
-            true if has_backlog => self.next_to_index(BACKLOG, |searching| searching.backlog.pop())?,
+            true if has_backlog => {
+                self.next_to_index(BACKLOG, |searching| searching.backlog.pop())?
+            }
             true => Vec::new(),
         };
         if gone.is_empty() && sessions.is_empty() {
@@ -290,9 +296,8 @@ impl Engine {
         let (context, hurry) = (self.context.clone(), self.searching.hurry.clone());
         self.jobs.spawn_for_event(Box::new(move || {
             let keys: Vec<SessionKey> = sessions.iter().map(|one| one.key.clone()).collect();
-            let work = AssertUnwindSafe(|| {
-                index_sessions(&context, &index, (gone, sessions), &hurry)
-            });
+            let work =
+                AssertUnwindSafe(|| index_sessions(&context, &index, (gone, sessions), &hurry));
             let indexed = catch_unwind(work).unwrap_or_else(|_| panicked(keys));
             Event::Search(Box::new(SearchEvent::Indexed(indexed)))
         }));
@@ -309,7 +314,8 @@ impl Engine {
             let Some(key) = next(&mut self.searching) else {
                 break;
             };
-            let (Some(row), Some(record)) = (self.state.row(&key)?, self.state.record(&key)?) else {
+            let (Some(row), Some(record)) = (self.state.row(&key)?, self.state.record(&key)?)
+            else {
                 continue;
             };
             let Some(print) = print_of(&record, &row) else {
@@ -333,7 +339,11 @@ impl Engine {
     // ---- questions ----
 
     pub(super) fn search_words(&self, words: String, limit: Option<u64>) -> Result<Work, ApiError> {
-        let index = self.searching.index.clone().ok_or_else(|| self.no_index())?;
+        let index = self
+            .searching
+            .index
+            .clone()
+            .ok_or_else(|| self.no_index())?;
         let limit = limit.unwrap_or(USUAL_HITS).min(MOST_HITS) as usize;
         let context = self.context.clone();
         let left = self.searching.fresh.len() + self.searching.backlog.len();
@@ -346,7 +356,9 @@ impl Engine {
             let names: Vec<(String, String)> = {
                 let shared = context.shared();
                 let names = shared.names.iter();
-                names.map(|(short, name)| (name.clone(), short.clone())).collect()
+                names
+                    .map(|(short, name)| (name.clone(), short.clone()))
+                    .collect()
             };
             let question = Question {
                 text: &words,
@@ -358,7 +370,11 @@ impl Engine {
             let shared = context.shared();
             let name_of = |short: &str| shared.name_of(short);
             value(Search {
-                hits: found.hits.into_iter().map(|hit| search_hit(hit, &name_of)).collect(),
+                hits: found
+                    .hits
+                    .into_iter()
+                    .map(|hit| search_hit(hit, &name_of))
+                    .collect(),
                 total: found.total as u64,
                 notices: found.notices,
                 indexing,
@@ -368,11 +384,16 @@ impl Engine {
 
     fn no_index(&self) -> ApiError {
         if !self.settings.search.on {
-            let hint = "Set `on = true` below `[search]` in config.toml and start session-roam again.";
+            let hint =
+                "Set `on = true` below `[search]` in config.toml and start session-roam again.";
             return ApiError::new("search_off", "Search is switched off on this device.", hint);
         }
         let hint = "Try again in a moment; `roam status` names what is in the way if it lasts.";
-        ApiError::new("search_not_ready", "The search index is not open yet.", hint)
+        ApiError::new(
+            "search_not_ready",
+            "The search index is not open yet.",
+            hint,
+        )
     }
 }
 

@@ -78,7 +78,10 @@ fn cost_rows(made: &Figures, had: &Figures) -> Vec<Row> {
     let of = |figures: &Figures, name: &str| figures.get(name).copied().unwrap_or(f64::NAN);
     let share = |of_what: &str| 100.0 * of(made, "index_mb") / of(made, of_what);
     let speed = of(made, "raw_mb_per_s");
-    let (p50, p95) = (of(had, "query_warm_all_p50_ms"), of(had, "query_warm_all_p95_ms"));
+    let (p50, p95) = (
+        of(had, "query_warm_all_p50_ms"),
+        of(had, "query_warm_all_p95_ms"),
+    );
     let memory = of(had, "memory_rest_anon_mb");
     let row = |promise: String, budget: &str, measured: String, verdict| Row {
         promise,
@@ -96,13 +99,20 @@ fn cost_rows(made: &Figures, had: &Figures) -> Vec<Row> {
                 of(made, "raw_mb")
             ),
             "≥ 50 MB/s",
-            format!("{speed:.0} MB/s of sessions, {:.0} MB/s of text", of(made, "text_mb_per_s")),
+            format!(
+                "{speed:.0} MB/s of sessions, {:.0} MB/s of text",
+                of(made, "text_mb_per_s")
+            ),
             Verdict::of(50.0 <= speed),
         ),
         row(
             "size of the index".into(),
             "≤ 25 %",
-            format!("{:.1} % of the sessions, {:.1} % of their text", share("raw_mb"), share("text_mb")),
+            format!(
+                "{:.1} % of the sessions, {:.1} % of their text",
+                share("raw_mb"),
+                share("text_mb")
+            ),
             Verdict::of(share("raw_mb") <= 25.0),
         ),
         row(
@@ -136,7 +146,14 @@ fn cost_rows(made: &Figures, had: &Figures) -> Vec<Row> {
 
 fn quality_rows(place: &Path) -> Result<Vec<Row>> {
     let mut command = proc::cargo();
-    command.args(["test", "--quiet", "-p", "session-roam-search", "--test", "quality"]);
+    command.args([
+        "test",
+        "--quiet",
+        "-p",
+        "session-roam-search",
+        "--test",
+        "quality",
+    ]);
     command.args(["--", "--nocapture"]);
     let ours = read_figures(&proc::output(&mut command)?);
     let of = |name: &str| ours.get(name).copied().unwrap_or(f64::NAN);
@@ -161,7 +178,11 @@ fn quality_rows(place: &Path) -> Result<Vec<Row>> {
     };
     row(
         format!("{:.0} of them without fields", of("plain_questions")),
-        format!("hit@1 {:.3}, recall@5 {:.3}", of("plain_hit@1"), of("plain_recall@5")),
+        format!(
+            "hit@1 {:.3}, recall@5 {:.3}",
+            of("plain_hit@1"),
+            of("plain_recall@5")
+        ),
         beside,
     );
     Ok(rows)
@@ -175,7 +196,9 @@ fn questions() -> Result<Vec<(String, String)>> {
         fields.iter().any(|field| words.contains(field))
     };
     let plain = pairs.filter(|(words, _)| !has_field(words));
-    Ok(plain.map(|(words, key)| (words.to_owned(), key.to_owned())).collect())
+    Ok(plain
+        .map(|(words, key)| (words.to_owned(), key.to_owned()))
+        .collect())
 }
 
 /// Asks agentsview 0.46 the questions, over the same sessions as transcripts of Claude Code in a
@@ -191,7 +214,10 @@ fn agentsview(program: &Path, home: &Path) -> Result<String> {
     ask(&["sync"])?;
     let questions = questions()?;
     let mut told = Vec::new();
-    for (mode, name) in [(Some("--fts"), "its full-text mode"), (None, "its default mode")] {
+    for (mode, name) in [
+        (Some("--fts"), "its full-text mode"),
+        (None, "its default mode"),
+    ] {
         let (mut first, mut among_five, mut times) = (0, 0, Vec::new());
         for (words, key) in &questions {
             let mut args = vec!["session", "search", words, "--json", "--include-one-shot"];

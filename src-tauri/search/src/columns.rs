@@ -1,0 +1,103 @@
+//! What filters ask of sessions and messages.
+
+use crate::query::Filter;
+use crate::schema::of_who;
+use crate::table::Row;
+use std::sync::Arc;
+use tantivy::SegmentReader;
+use tantivy::columnar::{ColumnValues, StrColumn};
+
+/// The columns of one segment.
+pub struct Columns {
+    who: Arc<dyn ColumnValues<u64>>,
+    at: tantivy::columnar::Column<i64>,
+    /// The numbers of the wanted and the unwanted devices in this segment.
+    devices: Option<(StrColumn, Vec<bool>)>,
+}
+
+impl Columns {
+    pub fn of(segment: &SegmentReader, filter: &Filter) -> tantivy::Result<Self> {
+        let columns = segment.fast_fields();
+        let devices = match filter.devices.is_empty() {
+            true => None,
+            false => columns.str("device")?,
+        };
+        let devices = devices.map(|column| {
+            let names = (0..column.num_terms() as u64).map(|ord| {
+                let mut name = String::new();
+                // An unreadable name is no device's.
+                let _ = column.ord_to_str(ord, &mut name);
+                filter.devices.fits(|value| is_like(&name, value))
+            });
+            let fits = names.collect();
+            (column, fits)
+        });
+        Ok(Self {
+            who: columns.u64("who")?.first_or_default_col(u64::MAX),
+            at: columns.i64("at")?,
+            devices,
+        })
+    }
+
+    pub fn who(&self, doc: u32) -> (u32, u64) {
+        of_who(self.who.get_val(doc))
+    }
+
+    pub fn at(&self, doc: u32) -> i64 {
+        self.at.first(doc).unwrap_or(0)
+    }
+
+    pub fn fits(&self, doc: u32, role: u64, filter: &Filter) -> bool {
+        let is_role =
+            filter.roles.is_empty() || filter.roles.iter().any(|wanted| *wanted as u64 == role);
+        let is_in_time = !filter.has_times() || {
+            let at = self.at(doc);
+            filter.after.is_none_or(|after| after <= at)
+                && filter.before.is_none_or(|before| at < before && at != 0)
+        };
+        let is_device = |(column, fits): &(StrColumn, Vec<bool>)| {
+            let ord = column.term_ords(doc).next();
+            ord.is_some_and(|ord| fits.get(ord as usize).copied().unwrap_or(false))
+        };
+        is_role && is_in_time && self.devices.as_ref().is_none_or(is_device)
+    }
+}
+
+impl Filter {
+    pub fn has_times(&self) -> bool {
+        self.after.is_some() || self.before.is_some()
+    }
+}
+
+/// The devices that a value of `device:` means; the value itself if it is no name.
+pub fn named(value: &str, names: &[(String, String)]) -> Vec<String> {
+    let meant = names.iter().filter(|(name, _)| is_like(name, value));
+    let mut devices: Vec<String> = meant.map(|(_, device)| device.to_lowercase()).collect();
+    if devices.is_empty() {
+        devices.push(value.to_owned());
+    }
+    devices
+}
+
+/// Whether a session fits, its devices and times aside.
+pub fn fits(filter: &Filter, row: &Row) -> bool {
+    filter.tools.fits(|value| is_like(&row.tool, value))
+        && filter.projects.fits(|value| is_like(&row.project, value))
+        && filter.split.is_none_or(|split| split == row.split)
+}
+
+pub fn fits_devices(filter: &Filter, row: &Row) -> bool {
+    let is = |value: &str| row.devices.lines().any(|name| is_like(name, value));
+    filter.devices.fits(is)
+}
+
+/// Whether a name has a lower-case text in it; spaces and dashes do not matter.
+fn is_like(name: &str, wanted: &str) -> bool {
+    let plain = |text: &str| -> String {
+        let letters = text
+            .chars()
+            .filter(|letter| !matches!(letter, ' ' | '-' | '_'));
+        letters.flat_map(char::to_lowercase).collect()
+    };
+    plain(name).contains(&plain(wanted))
+}

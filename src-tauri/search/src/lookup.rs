@@ -1,0 +1,306 @@
+//! Words of a question in the index: which terms they are, and in which messages.
+
+use crate::query::Word;
+use crate::schema::Fields;
+use crate::scores::{Norms, Scores};
+use crate::terms::{Form, Typos, fields_of, forms};
+use std::collections::BinaryHeap;
+use tantivy::postings::{Postings, SegmentPostings};
+use tantivy::query::{EnableScoring, PhrasePrefixQuery, Query as _, TermQuery, Weight};
+use tantivy::schema::{Field, IndexRecordOption};
+use tantivy::{DocSet, Searcher, SegmentReader, TERMINATED, Term};
+
+const FILE_WEIGHT: f32 = 0.7;
+/// A word of more messages than this, and than one in so many, is common.
+const COMMON: u64 = 20_000;
+const COMMON_SHARE: u64 = 25;
+/// Of a word that stands alone and is in more messages than this, only the best are looked at.
+const VERY_COMMON: u64 = 100_000;
+/// So many of each field and segment.
+const BEST: usize = 400;
+
+/// A word, ready to be looked up.
+pub struct Looked {
+    pub forms: Vec<Form>,
+    pub bit: u32,
+    /// So many messages have it that it does not decide which sessions are found.
+    pub is_common: bool,
+    idf: f32,
+    file: bool,
+    /// For a word of several parts: its terms in a row, by field.
+    rows: Vec<(Field, Vec<Term>)>,
+    /// The same where the last term is only the beginning of one.
+    weights: Vec<Box<dyn Weight>>,
+    /// For a word that is very common: the best messages of each field.
+    best: Vec<Box<dyn Weight>>,
+}
+
+pub fn look(
+    searcher: &Searcher,
+    fields: &Fields,
+    words: &[Word],
+    typos: Typos,
+) -> tantivy::Result<Vec<Looked>> {
+    let words_looked = words.iter().enumerate();
+    let mut looked = words_looked
+        .map(|(idx, word)| look_up((searcher, fields), idx, word, typos))
+        .collect::<Result<Vec<_>, _>>()?;
+    mark_common((searcher, fields), words, &mut looked)?;
+    Ok(looked)
+}
+
+/// Looks some words up again with typing errors forgiven.
+pub fn look_again(
+    index: (&Searcher, &Fields),
+    words: &[Word],
+    mut looked: Vec<Looked>,
+    which: &[usize],
+) -> tantivy::Result<Vec<Looked>> {
+    for idx in which {
+        looked[*idx] = look_up(index, *idx, &words[*idx], Typos::Forgiven)?;
+    }
+    mark_common(index, words, &mut looked)?;
+    Ok(looked)
+}
+
+/// Words that very many messages have are only looked for beside a rarer one; alone, by the
+/// messages that have most of it.
+fn mark_common(
+    (searcher, fields): (&Searcher, &Fields),
+    words: &[Word],
+    looked: &mut [Looked],
+) -> tantivy::Result<()> {
+    let limit = COMMON.max(searcher.num_docs() / COMMON_SHARE);
+    let decides = |idx: usize| !words[idx].not && !words[idx].file;
+    let size = |one: &Looked| match one.is_one_term() {
+        true => one.docs(),
+        false => 0,
+    };
+    let positive = (0..looked.len()).filter(|idx| decides(*idx));
+    let Some(rarest) = positive.min_by_key(|idx| size(&looked[*idx])) else {
+        return Ok(());
+    };
+    for (idx, one) in looked.iter_mut().enumerate() {
+        one.is_common = idx != rarest && decides(idx) && limit <= size(one);
+    }
+    let one = &mut looked[rarest];
+    if VERY_COMMON.max(limit) <= size(one) {
+        one.forms.truncate(1);
+        for field in [fields.text, fields.output] {
+            let term = Term::from_field_text(field, &one.forms[0].text);
+            let query = TermQuery::new(term, IndexRecordOption::WithFreqs);
+            one.best
+                .push(query.weight(EnableScoring::enabled_from_searcher(searcher))?);
+        }
+    }
+    Ok(())
+}
+
+fn look_up(
+    (searcher, fields): (&Searcher, &Fields),
+    idx: usize,
+    word: &Word,
+    typos: Typos,
+) -> tantivy::Result<Looked> {
+    let mut looked = Looked {
+        forms: Vec::new(),
+        bit: 1 << idx,
+        is_common: false,
+        idf: 0.0,
+        file: word.file,
+        rows: Vec::new(),
+        weights: Vec::new(),
+        best: Vec::new(),
+    };
+    let all = searcher.num_docs().max(1) as f32;
+    let idf = |docs: u64| {
+        let docs = (docs as f32).min(all);
+        (1.0 + (all - docs + 0.5) / (docs + 0.5)).ln()
+    };
+    if let [_] = word.parts.as_slice() {
+        looked.forms = forms(searcher, fields, word, typos)?;
+        looked.idf = idf(looked.docs());
+        return Ok(looked);
+    }
+    if let Some(whole) = &word.whole {
+        let whole = Word {
+            parts: vec![whole.clone()],
+            whole: None,
+            exact: true,
+            ..word.clone()
+        };
+        looked.forms = forms(searcher, fields, &whole, Typos::No)?;
+    }
+    for field in fields_of(fields, word) {
+        let terms = word.parts.iter();
+        let terms: Vec<Term> = terms
+            .map(|part| Term::from_field_text(field, part))
+            .collect();
+        // A row is at least as rare as its rarest part.
+        let counts = terms.iter().map(|term| searcher.doc_freq(term));
+        let counts = counts.collect::<Result<Vec<_>, _>>()?;
+        looked.idf = looked.idf.max(idf(counts.into_iter().min().unwrap_or(0)));
+        if word.prefix {
+            let mut query = PhrasePrefixQuery::new(terms);
+            query.set_max_expansions(50);
+            let scoring = EnableScoring::enabled_from_searcher(searcher);
+            looked.weights.push(query.weight(scoring)?);
+        } else {
+            looked.rows.push((field, terms));
+        }
+    }
+    Ok(looked)
+}
+
+impl Looked {
+    fn docs(&self) -> u64 {
+        self.forms.iter().map(|form| form.docs).sum()
+    }
+
+    fn is_one_term(&self) -> bool {
+        self.weights.is_empty() && self.rows.is_empty()
+    }
+
+    pub fn is_nowhere(&self) -> bool {
+        self.forms.is_empty() && self.is_one_term()
+    }
+
+    /// Adds the word to the scores of one segment's messages.
+    pub fn score(
+        &self,
+        segment: &SegmentReader,
+        fields: &Fields,
+        scores: &mut Scores,
+    ) -> tantivy::Result<()> {
+        if !self.best.is_empty() {
+            return self.score_best(segment, scores);
+        }
+        let lookups: &[Field] = match self.file {
+            true => &[fields.file],
+            false => &[fields.text, fields.output, fields.file],
+        };
+        for field in lookups.iter().filter(|_| !self.forms.is_empty()) {
+            let index = segment.inverted_index(*field)?;
+            let norms = Norms::of(segment, *field, index.total_num_tokens())?;
+            let again = *field == fields.file;
+            let of_field = if again { FILE_WEIGHT } else { 1.0 };
+            for form in &self.forms {
+                let term = Term::from_field_text(*field, &form.text);
+                let postings = index.read_postings(&term, IndexRecordOption::WithFreqs)?;
+                let Some(mut postings) = postings else {
+                    continue;
+                };
+                let weight = self.idf * form.weight * of_field;
+                if self.is_common {
+                    scores.add_where_touched(&mut postings, self.bit, |doc, count| {
+                        weight * norms.saturated(doc, count)
+                    });
+                    continue;
+                }
+                let mut doc = postings.doc();
+                while doc != TERMINATED {
+                    let score = weight * norms.saturated(doc, postings.term_freq());
+                    scores.add(doc, score, self.bit, again);
+                    doc = postings.advance();
+                }
+            }
+        }
+        for (field, terms) in &self.rows {
+            self.score_row(segment, *field, terms, scores)?;
+        }
+        for weight in &self.weights {
+            let mut scorer = weight.scorer(segment, 1.0)?;
+            let mut doc = scorer.doc();
+            while doc != TERMINATED {
+                scores.add(doc, scorer.score(), self.bit, false);
+                doc = scorer.advance();
+            }
+        }
+        Ok(())
+    }
+
+    /// The messages with most of a very common word.
+    fn score_best(&self, segment: &SegmentReader, scores: &mut Scores) -> tantivy::Result<()> {
+        for weight in &self.best {
+            // The least of the best is on top.
+            let mut best: BinaryHeap<(std::cmp::Reverse<u32>, u32)> = BinaryHeap::new();
+            weight.for_each_pruning(f32::MIN, segment, &mut |doc, score| {
+                // Scores are positive, and as bits in the same order.
+                best.push((std::cmp::Reverse(score.max(0.0).to_bits()), doc));
+                if best.len() <= BEST {
+                    return f32::MIN;
+                }
+                best.pop();
+                let least = best.peek().map_or(0, |(score, _)| score.0);
+                f32::from_bits(least)
+            })?;
+            for (score, doc) in best {
+                scores.add(doc, f32::from_bits(score.0), self.bit, false);
+            }
+        }
+        Ok(())
+    }
+
+    /// Messages with the terms in a row.
+    fn score_row(
+        &self,
+        segment: &SegmentReader,
+        field: Field,
+        terms: &[Term],
+        scores: &mut Scores,
+    ) -> tantivy::Result<()> {
+        let index = segment.inverted_index(field)?;
+        let mut all: Vec<SegmentPostings> = Vec::new();
+        for term in terms {
+            match index.read_postings(term, IndexRecordOption::WithFreqsAndPositions)? {
+                Some(postings) => all.push(postings),
+                None => return Ok(()),
+            }
+        }
+        let norms = Norms::of(segment, field, index.total_num_tokens())?;
+        let rarest = (0..all.len()).min_by_key(|idx| all[*idx].doc_freq());
+        let rarest = rarest.unwrap_or(0);
+        let mut places = [Vec::new(), Vec::new()];
+        let mut doc = all[rarest].doc();
+        while doc != TERMINATED && 0 < scores.candidates_left {
+            let further = all.iter_mut().map(|postings| match postings.doc() < doc {
+                true => postings.seek(doc),
+                false => postings.doc(),
+            });
+            let furthest = further.max().unwrap_or(TERMINATED);
+            if doc < furthest {
+                doc = match furthest {
+                    TERMINATED => TERMINATED,
+                    _ => all[rarest].seek(furthest),
+                };
+                continue;
+            }
+            scores.candidates_left -= 1;
+            let count = rows_in(&mut all, &mut places);
+            if 0 < count {
+                let score = self.idf * norms.saturated(doc, count) * terms.len() as f32 / 2.0;
+                scores.add(doc, score, self.bit, false);
+            }
+            doc = all[rarest].advance();
+        }
+        Ok(())
+    }
+}
+
+/// How often the terms are in a row in the message where all of them are.
+fn rows_in(all: &mut [SegmentPostings], places: &mut [Vec<u32>; 2]) -> u32 {
+    let [begun, next] = places;
+    let Some((first, rest)) = all.split_first_mut() else {
+        return 0;
+    };
+    first.positions(begun);
+    for (idx, postings) in rest.iter_mut().enumerate() {
+        postings.positions(next);
+        let offset = idx as u32 + 1;
+        begun.retain(|start| next.binary_search(&(start + offset)).is_ok());
+        if begun.is_empty() {
+            return 0;
+        }
+    }
+    begun.len() as u32
+}
