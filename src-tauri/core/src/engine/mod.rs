@@ -23,7 +23,6 @@ mod fork_at;
 pub mod forks;
 pub mod holders;
 pub mod importing;
-mod indexing;
 pub mod index;
 mod indexing;
 pub mod ingest;
