@@ -13,6 +13,8 @@ mod bytes;
 #[path = "conformance/cases.rs"]
 #[allow(dead_code)] // the conformance suite uses the rest
 mod cases;
+#[path = "stories/claude_desktop.rs"]
+mod claude_desktop;
 #[path = "stories/clones.rs"]
 mod clones;
 #[path = "stories/contract.rs"]

@@ -6,10 +6,12 @@
 
 mod mcp;
 pub mod patched;
+mod registry;
 mod stamp;
 
 pub use self::mcp::McpConfig;
 pub use self::patched::PatchedBytes;
+pub use self::registry::{Access, Entered, Entry, Registry};
 pub use self::stamp::Stamp;
 use crate::formats::fields::with_those_of;
 use crate::formats::running::Apps;
@@ -659,6 +661,12 @@ pub trait Tool: Send + Sync {
     /// How the tool takes in a server of the Model Context Protocol, for all its projects; `None` if
     /// that is not known.
     fn mcp_config(&self) -> Option<McpConfig> {
+        None
+    }
+
+    /// The list of another tool's sessions that this tool keeps; `None` if it keeps none. Such a
+    /// tool has no sessions of its own.
+    fn registry(&self) -> Option<&dyn Registry> {
         None
     }
 }

@@ -672,8 +672,9 @@ pub struct Resume {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Remark {
-    /// `open_here`, `live`, `split`, `waiting`, `held`, `first` (a command of the tool that comes
-    /// first); about the checkout: `branch`, `commit_missing`, `commit_beside`, `changed`.
+    /// `open_here`, `live`, `split`, `waiting`, `held`, `unlisted`, `app` (opens in another tool),
+    /// `first` (a command of the tool that comes first); about the checkout: `branch`,
+    /// `commit_missing`, `commit_beside`, `changed`.
     pub code: String,
     pub message: String,
 }

@@ -5,7 +5,7 @@
 use super::context::Context;
 use super::shared_docs::shared_docs;
 use crate::merge::Left;
-use crate::session::{Lane, SessionId, SessionKey};
+use crate::session::{Lane, SessionId, SessionKey, ToolId};
 use crate::tools::{Change, Checkout, DocWrite, Found, FoundDoc, Stamp, Tool, Which, WriteError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -56,6 +56,7 @@ pub fn erase(context: &Context, job: &Erase) -> Erasure {
         .session
         .clone()
         .or_else(|| found.as_ref().map(|found| found.session.clone()));
+    let id = session.clone();
     if let Err(error) = erase_copies(job, session.as_ref()) {
         done.error = done.error.or(Some(error));
     }
@@ -80,7 +81,23 @@ pub fn erase(context: &Context, job: &Erase) -> Erasure {
         done.any = true;
         done.left = take_out(context, tool.as_ref(), &found).err();
     }
+    if let (true, None, Some(session)) = (job.from_store, &done.left, &id) {
+        done.left = unregister(context, &job.key.tool, session).err();
+    }
     done
+}
+
+/// Removes the session's entries in the registries of other tools.
+fn unregister(context: &Context, tool: &ToolId, session: &SessionId) -> Result<(), (Left, String)> {
+    let off = context.shared().tools_off.clone();
+    let on = context.tools.iter().filter(|(id, _)| !off.contains(*id));
+    let registries = on.filter_map(|(_, tool)| tool.registry());
+    for registry in registries.filter(|registry| registry.lists() == *tool) {
+        registry
+            .remove(&context.machine, session)
+            .map_err(why_left)?;
+    }
+    Ok(())
 }
 
 /// The session in the tool's store. Perhaps only the store knows its id.
@@ -142,16 +159,20 @@ fn take_out(context: &Context, tool: &dyn Tool, found: &Found) -> Result<(), (Le
         now,
         docs: docs.collect(),
     };
-    let why = |error: &WriteError| crate::session::problem::with_causes(error);
     match tool.write(&context.machine, &checkout) {
         Ok(_) => Ok(()),
-        Err(WriteError::Live(who)) => Err((Left::Open, who)),
+        Err(error) => Err(why_left(error)),
+    }
+}
+
+fn why_left(error: WriteError) -> (Left, String) {
+    let why = crate::session::problem::with_causes(&error);
+    match error {
+        WriteError::Live(who) => (Left::Open, who),
         // The session was just written to: somebody has it open.
-        Err(error @ (WriteError::Changed(_) | WriteError::Torn(_))) => {
-            Err((Left::Open, why(&error)))
-        }
-        Err(error @ WriteError::Refused(_)) => Err((Left::Tool, why(&error))),
-        Err(error @ WriteError::Io { .. }) => Err((Left::Failed, why(&error))),
+        WriteError::Changed(_) | WriteError::Torn(_) => (Left::Open, why),
+        WriteError::Refused(_) => (Left::Tool, why),
+        WriteError::Io { .. } => (Left::Failed, why),
     }
 }
 

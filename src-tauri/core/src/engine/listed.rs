@@ -15,4 +15,6 @@ pub struct ListedStore {
     /// Whether any directory of the store exists.
     pub(super) has_roots: bool,
     pub(super) took: Duration,
+    /// The tool whose sessions this one can enter into its registry now.
+    pub(super) enters: Option<ToolId>,
 }

@@ -24,6 +24,7 @@ use crate::projects::{NoPlace, corrected};
 use crate::session::problem::with_causes;
 use crate::session::{
     DocKind, DocName, HistoryKind, Lane, Problem, Project, Reason, SessionId, SessionKey,
+    SessionState,
 };
 use crate::state::{Happening, Row, text_of};
 use crate::tools::{ConflictCopy, Found, Reading, Tool, Which, WriteError};
@@ -32,6 +33,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+mod registries;
 mod row;
 mod special;
 mod store;
@@ -134,6 +136,8 @@ struct Reconciler<'a> {
     taken: Option<TakenIn>,
     /// The device whose own lines this reconcile withdraws.
     author: Option<String>,
+    /// Why another tool does not list the session yet.
+    unlisted: Option<String>,
 }
 
 impl<'a> Reconciler<'a> {
@@ -160,10 +164,18 @@ impl<'a> Reconciler<'a> {
             again: false,
             taken: None,
             author: None,
+            unlisted: None,
         }
     }
 
     fn run(&mut self) {
+        self.record_and_write();
+        if !self.job.dry && !self.again {
+            self.register();
+        }
+    }
+
+    fn record_and_write(&mut self) {
         let decisions = self.job.record.choices.len();
         if let Err(error) = self.read_journals() {
             self.problem("journal_unreadable", &error, JOURNAL_HINT);
@@ -620,6 +632,10 @@ impl<'a> Reconciler<'a> {
                 .map(|(number, _)| (*number, failed())),
         );
         let mut row = row::row(&self.job.record, &self.job.key, &self.verdict, &self.layout);
+        if let (Some(why), SessionState::Here, None) = (self.unlisted, row.state, row.reason) {
+            (row.reason, row.why) = (Some(Reason::Unlisted), why);
+            row.hint = "It opens in its own tool meanwhile.".into();
+        }
         if let (false, Some(holder)) = (row.needs.is_empty(), &self.holder) {
             // Needed before the file can name it: the holder must not leave the store meanwhile.
             row.needs.push(holder.to_string());

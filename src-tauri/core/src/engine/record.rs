@@ -2,7 +2,7 @@
 //! last.
 
 use crate::merge::{Chosen, Firsts, fork_id};
-use crate::session::{Base, ChainId, DocKind, DocName, Hlc, SessionId, Trie};
+use crate::session::{Base, ChainId, DocKind, DocName, Hlc, SessionId, ToolId, Trie};
 use crate::tools::{Patch, Stamp};
 use crate::vault::{Journal, SessionCard};
 use serde::{Deserialize, Serialize};
@@ -60,6 +60,21 @@ pub struct SessionRecord {
     /// Withdrawals by other devices that this device followed, the latest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub taken_back: Vec<TakenBack>,
+    /// How the session stands in the registries of other tools.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub registered: BTreeMap<ToolId, Registered>,
+}
+
+/// How a session stands in a registry, as last found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Registered {
+    /// The records up to this line do not say that the tool ran the session.
+    NotAt(ChainId),
+    /// This device made the entry, for this directory.
+    Made(PathBuf),
+    /// The tool or the user decides about the entry.
+    Settled,
 }
 
 /// A move within this device, which `roam undo` reverses.

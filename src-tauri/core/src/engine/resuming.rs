@@ -4,14 +4,15 @@
 use super::Engine;
 use super::answer::{Work, value};
 use super::context::Context;
-use super::record::SessionRecord;
+use super::record::{Registered, SessionRecord};
 use crate::api::quote;
 use crate::api::types::{ApiError, Remark, Resume};
 use crate::projects::standing::{Commit, standing, whereabouts};
-use crate::session::{Millis, SessionId, SessionKey, SessionState};
+use crate::session::{Millis, Reason, SessionId, SessionKey, SessionState};
 use crate::state::Row;
 use crate::tools::{self, Repository, Resumable, Tool, Which};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 impl Engine {
     pub(super) fn resume(&self, text: &str) -> Result<Work, ApiError> {
@@ -61,6 +62,12 @@ impl Engine {
             remarks.push(remark("directory_gone", what));
         }
         let context = self.context.clone();
+        remarks.extend(opens_elsewhere(
+            &context,
+            &record,
+            (&key, &row),
+            (&session, &cwd),
+        ));
         Ok(Box::new(move || {
             let launch = tool.resume(
                 &context.machine,
@@ -162,6 +169,9 @@ impl Engine {
                 [row.why.as_str(), row.hint.as_str()].join(" ").trim_end(),
             ));
         }
+        if row.reason == Some(Reason::Unlisted) {
+            found.push(remark(Reason::Unlisted.as_str(), row.why.as_str()));
+        }
         found
     }
 }
@@ -174,17 +184,41 @@ pub(super) fn no_place(row: &Row) -> ApiError {
     )
 }
 
+/// How the session opens in the tools that list it by an entry made here.
+fn opens_elsewhere(
+    context: &Context,
+    record: &SessionRecord,
+    (key, row): (&SessionKey, &Row),
+    (session, cwd): (&SessionId, &Path),
+) -> Option<Remark> {
+    let tools = context.tools.values();
+    let mut listing = tools.filter(|tool| {
+        let lists = tool.registry().map(|registry| registry.lists());
+        lists.as_ref() == Some(&key.tool)
+    });
+    let is_made = |tool: &&Arc<dyn Tool>| {
+        let known = record.registered.get(&tool.about().tool);
+        row.reason == Some(Reason::Unlisted) || matches!(known, Some(Registered::Made(_)))
+    };
+    let tool = listing.find(is_made)?;
+    let launch = tool.resume(&context.machine, &Resumable { session, cwd });
+    let name = tool.about().name;
+    let line = words(&launch.argv);
+    Some(remark("app", format!("`{line}` opens it in {name}.")))
+}
+
 /// The command that must run before the tool opens the session.
 fn first(command: &[String]) -> Remark {
-    let line = command
-        .iter()
-        .map(|word| quote::word(word))
-        .collect::<Vec<_>>()
-        .join(" ");
+    let line = words(command);
     remark(
         "first",
         format!("`{line}` runs first: without it the tool does not open this session."),
     )
+}
+
+fn words(command: &[String]) -> String {
+    let words = command.iter().map(|word| quote::word(word));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn remark(code: &str, message: impl Into<String>) -> Remark {

@@ -10,7 +10,7 @@ use crate::opener::{Kind, Listed};
 use crate::projects::places::is_repository;
 use crate::session::{Lane, Problem, ProjectKey, Reason, SessionKey, SessionState, ToolId};
 use crate::state::StateError;
-use crate::tools::{Found, Root, Tool, Touched, Twin, Which};
+use crate::tools::{Access, Found, Root, Tool, Touched, Twin, Which};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -156,7 +156,10 @@ impl Engine {
                 adapter.sessions(&context.machine, Which::All)
             }));
             let mut roots = adapter.roots(&context.machine).into_iter();
+            let registry = adapter.registry();
+            let open = registry.filter(|open| open.access(&context.machine) == Access::Open);
             Event::Listed(Box::new(ListedStore {
+                enters: open.map(|open| open.lists()),
                 has_roots: roots.any(|root| root.store && root.path.exists()),
                 here,
                 listing: listing.ok(),
@@ -173,6 +176,9 @@ impl Engine {
             return Ok(());
         };
         let (tool, took, before) = (listed.tool.clone(), listed.took, self.queue.len());
+        if let Some(of) = &listed.enters {
+            self.retry(of, Reason::Unlisted);
+        }
         let topic = format!("listing {tool}");
         let done = if listed.listing.is_none() {
             let message =

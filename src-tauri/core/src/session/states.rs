@@ -89,6 +89,8 @@ words! {
         Arriving,
         /// The user decided for another branch.
         PutAway,
+        /// The session is in its tool's store, and waits to be entered into the list of another program.
+        Unlisted,
     }
 }
 

@@ -5,6 +5,7 @@ pub mod antigravity;
 pub mod chatgpt;
 pub mod claude_ai;
 pub mod claude_code;
+pub mod claude_desktop;
 pub mod cline;
 pub mod codex;
 pub mod copilot_chat;
@@ -51,6 +52,7 @@ pub fn all(custom: &[custom::Definition]) -> Vec<Arc<dyn Tool>> {
         Arc::new(chatgpt::SERVICE),
         Arc::new(claude_ai::SERVICE),
         Arc::new(markdown::SERVICE),
+        Arc::new(claude_desktop::ClaudeDesktop::default()),
     ];
     for definition in custom {
         let taken = tools

@@ -4,7 +4,7 @@ use super::*;
 use crate::engine::context::Context;
 use crate::engine::several::Remembered;
 use crate::tools::stores::StoreAt;
-use crate::tools::{Level, Listing, Which};
+use crate::tools::{Access, Level, Listing, Which};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -45,19 +45,26 @@ impl Stores {
             Some(unknown) => (about.level.min(Level::Carry), lowered(unknown)),
             None => (about.level, about.reason),
         };
+        // A tool without sessions of its own has as many as it lists.
+        let (machine, registry) = (&self.context.machine, tool.registry());
+        let waits = match registry.map(|registry| registry.access(machine)) {
+            Some(Access::Waits(why)) => format!(" {why}"),
+            Some(Access::Absent | Access::Open) | None => String::new(),
+        };
+        let n_listed = registry.map_or(0, |registry| registry.n_entries(machine));
         ToolRow {
             tool: id.to_string(),
             name: about.name,
             level,
             meaning: level.meaning().into(),
             imported: tool.is_imported(),
-            reason,
+            reason: reason + &waits,
             versions: about.versions,
             lowered: listing.unknown.is_some(),
             found,
             on: !self.context.shared().tools_off.contains(id),
             roots,
-            sessions: listing.found.len() as u64,
+            sessions: listing.found.len() as u64 + n_listed,
             bytes: bytes_of(&listing),
             stores: self.of(id),
         }
