@@ -36,7 +36,7 @@ fn forgotten(device: &mut Device) -> Vec<ForgottenRow> {
 }
 
 /// The grace period ends.
-fn pass_grace(device: &mut Device) {
+pub fn pass_grace(device: &mut Device) {
     let now = device.clock_now();
     device.set_clock(now + 11 * 60_000);
     device.poll();

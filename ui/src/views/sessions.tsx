@@ -363,9 +363,11 @@ function Reading({
           </Button>
         )}
       </header>
-      {shown?.why && shown.state !== "here" && (
+      {shown?.why && (
         <p class="notice" dir="auto">
-          <Icon name={STATE_ICONS[shown.state] ?? "info"} size={14} /> {words.session.states[shown.state]}: {shown.why}
+          <Icon name={(shown.state !== "here" && STATE_ICONS[shown.state]) || "info"} size={14} />{" "}
+          {shown.state !== "here" && `${words.session.states[shown.state]}: `}
+          {shown.why}
         </p>
       )}
       <Refused refusal={refusal} clear={clear} />

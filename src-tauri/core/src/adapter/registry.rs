@@ -60,6 +60,10 @@ pub trait Registry: Send + Sync {
     /// again after a crash at any point.
     fn enter(&self, machine: &Machine, entry: &Entry<'_>) -> Result<Entered, WriteError>;
 
-    /// Removes the entries of a session that left the store.
-    fn remove(&self, machine: &Machine, session: &SessionId) -> Result<(), WriteError>;
+    /// Removes the entries of the session that `is_it` picks, which left the store.
+    fn remove(
+        &self,
+        machine: &Machine,
+        is_it: &dyn Fn(&SessionId) -> bool,
+    ) -> Result<(), WriteError>;
 }

@@ -5,7 +5,7 @@
 use super::context::Context;
 use super::shared_docs::shared_docs;
 use crate::merge::Left;
-use crate::session::{Lane, SessionId, SessionKey, ToolId};
+use crate::session::{Lane, SessionId, SessionKey};
 use crate::tools::{Change, Checkout, DocWrite, Found, FoundDoc, Stamp, Tool, Which, WriteError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -56,7 +56,6 @@ pub fn erase(context: &Context, job: &Erase) -> Erasure {
         .session
         .clone()
         .or_else(|| found.as_ref().map(|found| found.session.clone()));
-    let id = session.clone();
     if let Err(error) = erase_copies(job, session.as_ref()) {
         done.error = done.error.or(Some(error));
     }
@@ -81,21 +80,23 @@ pub fn erase(context: &Context, job: &Erase) -> Erasure {
         done.any = true;
         done.left = take_out(context, tool.as_ref(), &found).err();
     }
-    if let (true, None, Some(session)) = (job.from_store, &done.left, &id) {
-        done.left = unregister(context, &job.key.tool, session).err();
+    if job.from_store && done.left.is_none() {
+        done.left = unregister(context, &job.key).err();
     }
     done
 }
 
 /// Removes the session's entries in the registries of other tools.
-fn unregister(context: &Context, tool: &ToolId, session: &SessionId) -> Result<(), (Left, String)> {
+fn unregister(context: &Context, key: &SessionKey) -> Result<(), (Left, String)> {
     let off = context.shared().tools_off.clone();
     let on = context.tools.iter().filter(|(id, _)| !off.contains(*id));
-    let registries = on.filter_map(|(_, tool)| tool.registry());
-    for registry in registries.filter(|registry| registry.lists() == *tool) {
-        registry
-            .remove(&context.machine, session)
-            .map_err(why_left)?;
+    let is_it = |id: &SessionId| SessionKey::new(&key.tool, id) == *key;
+    for registry in on.filter_map(|(_, tool)| tool.registry()) {
+        if registry.lists() == key.tool {
+            registry
+                .remove(&context.machine, &is_it)
+                .map_err(why_left)?;
+        }
     }
     Ok(())
 }

@@ -41,7 +41,7 @@ impl Reconciler<'_> {
     ) -> Result<(), crate::tools::WriteError> {
         let made = self.job.record.registered.get(id);
         if let (Some(Registered::Made(_)), Some(session)) = (made, &self.job.record.session) {
-            registry.remove(&self.context.machine, session)?;
+            registry.remove(&self.context.machine, &|id| id == session)?;
             self.job.record.registered.remove(id);
         }
         Ok(())

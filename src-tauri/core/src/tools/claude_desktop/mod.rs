@@ -221,27 +221,30 @@ impl Registry for ClaudeDesktop {
         Ok(Entered::Made)
     }
 
-    fn remove(&self, machine: &Machine, session: &SessionId) -> Result<(), WriteError> {
-        let (roots, id) = (installed(machine), session.as_str());
+    fn remove(
+        &self,
+        machine: &Machine,
+        is_it: &dyn Fn(&SessionId) -> bool,
+    ) -> Result<(), WriteError> {
+        let roots = installed(machine);
         let mut index = self.index(&roots);
-        let Some(path) = index.of(id).cloned() else {
+        let Some((id, path)) = index.find(is_it) else {
             return Ok(());
         };
         let Some((was, row)) = row_at(&path) else {
             return Ok(());
         };
         // A row that continues an earlier session still shows that one.
-        let is_its = is_row_of(&row, id);
-        let goes_on = row.get("priorCliSessionIds").and_then(Value::as_array);
-        if !is_its || goes_on.is_some_and(|priors| !priors.is_empty()) {
+        let priors = row.get("priorCliSessionIds").and_then(Value::as_array);
+        if !is_row_of(&row, &id) || priors.is_some_and(|priors| !priors.is_empty()) {
             return Ok(());
         }
         if let Some(open) = places::runs(machine, &roots) {
             return Err(WriteError::Live(open));
         }
-        let dir = path.parent().unwrap_or(&path);
-        write(dir, &path, &Change::Remove { path: &path, was }, Millis(0))?;
-        index.changed(&path, id);
+        let (dir, path) = (path.parent().unwrap_or(&path), path.as_path());
+        write(dir, path, &Change::Remove { path, was }, Millis(0))?;
+        index.changed(path, &id);
         Ok(())
     }
 }

@@ -4,8 +4,8 @@ use crate::adapter::Entry;
 use crate::formats::files;
 use crate::formats::jsonl::is_uuid;
 use crate::opener;
-use crate::session::Millis;
 use crate::session::harmless::harmless_line;
+use crate::session::{Millis, SessionId};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -119,8 +119,11 @@ impl Index {
         self.rows.contains_key(&key) || self.removed.contains(&key) || self.file(id).is_some()
     }
 
-    pub(super) fn of(&self, id: &str) -> Option<&PathBuf> {
-        self.rows.get(&id.to_lowercase())
+    /// A session that a row names, with the row.
+    pub(super) fn find(&self, is_it: &dyn Fn(&SessionId) -> bool) -> Option<(String, PathBuf)> {
+        let mut rows = self.rows.iter();
+        let (id, path) = rows.find(|(id, _)| is_it(&SessionId::new(id.as_str())))?;
+        Some((id.clone(), path.clone()))
     }
 
     /// The row with the session's own name, readable or not.

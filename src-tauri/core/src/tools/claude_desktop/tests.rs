@@ -220,6 +220,10 @@ fn rows_are_read_again_only_when_the_app_changed_them() {
     let second = "22222222-2222-4222-8222-222222222222";
     assert!(!home.tool.index(&installed(&home.machine)).has(second));
     fs::rename(&own, home.dir.join("local_moved.json")).unwrap();
+    // Two changes within one tick of the file system's clock have the same time.
+    let (dir, epoch) = (fs::File::open(&home.dir).unwrap(), std::time::UNIX_EPOCH);
+    dir.set_modified(epoch + std::time::Duration::from_secs(9))
+        .unwrap();
     assert!(home.tool.index(&installed(&home.machine)).has(second));
     assert_eq!(home.enter_as(second, None).unwrap(), Entered::Settled);
 }
@@ -277,10 +281,14 @@ fn a_row_that_continues_an_earlier_session_stays_when_that_one_is_forgotten() {
     row["cliSessionId"] = ID.into();
     let session = SessionId::new(ID);
     let home = Home::with(0, &[(&own_name(), row.clone())]);
-    home.tool.remove(&home.machine, &session).unwrap();
+    home.tool
+        .remove(&home.machine, &|id| *id == session)
+        .unwrap();
     assert_eq!(fs::read_dir(&home.dir).unwrap().count(), 0);
     row["priorCliSessionIds"] = json!([OWN]);
     let home = Home::with(0, &[(&own_name(), row)]);
-    home.tool.remove(&home.machine, &session).unwrap();
+    home.tool
+        .remove(&home.machine, &|id| *id == session)
+        .unwrap();
     assert_eq!(fs::read_dir(&home.dir).unwrap().count(), 1);
 }
