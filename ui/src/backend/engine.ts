@@ -482,7 +482,7 @@ by: string, };
 /**
  * Why a session is not simply [`SessionState::Here`], or which part of it is not carried.
  */
-export type Reason = "live" | "just_written" | "no_place" | "place_refused" | "parent" | "unwritable" | "tool_off" | "excluded" | "paused" | "unknown_shape" | "taken_back" | "store_off" | "store_gone" | "left_out" | "tool_emptied" | "rewritten" | "steered" | "split" | "deleted_here" | "arriving" | "put_away";
+export type Reason = "live" | "just_written" | "no_place" | "place_refused" | "parent" | "unwritable" | "tool_off" | "excluded" | "paused" | "unknown_shape" | "taken_back" | "store_off" | "store_gone" | "left_out" | "tool_emptied" | "rewritten" | "steered" | "split" | "deleted_here" | "arriving" | "put_away" | "unlisted";
 
 /**
  * The result on one device.
@@ -503,8 +503,9 @@ export type ReceiptState = "waiting" | "removed" | "in_store" | "removing" | "he
  */
 export type Remark = { 
 /**
- * `open_here`, `live`, `split`, `waiting`, `held`, `first` (a command of the tool that comes
- * first); about the checkout: `branch`, `commit_missing`, `commit_beside`, `changed`.
+ * `open_here`, `live`, `split`, `waiting`, `held`, `unlisted`, `app` (opens in another tool),
+ * `first` (a command of the tool that comes first); about the checkout: `branch`,
+ * `commit_missing`, `commit_beside`, `changed`.
  */
 code: string, message: string, };
 

@@ -22,8 +22,8 @@
 //! - that has no row under any name, and never had one that the user removed
 //!   (`deleted_<uuid>`, or a row made here that is gone);
 //! - while Claude Desktop does not run: it reads the registry at its start. Until it quits, the row
-//!   waits. A row of the newest kind is needed as an example, so Claude Desktop must have run one
-//!   session of its own here.
+//!   waits. The newest row of this device serves as the example, so Claude Desktop must have run
+//!   one session of its own here.
 //!
 //! The row is named `local_<id of the session>`, as the app names a session that it imports by
 //! `claude://resume` (anthropics/claude-code #80773, 2026-07). So `claude --desktop --resume ID`

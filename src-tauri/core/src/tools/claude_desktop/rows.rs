@@ -175,7 +175,9 @@ fn dirs_below(roots: &[PathBuf]) -> Dirs {
 }
 
 fn changed_at(dir: &Path) -> Option<SystemTime> {
-    fs::metadata(dir).and_then(|facts| facts.modified()).ok()
+    // No link: only real directories are listed.
+    let facts = fs::symlink_metadata(dir).ok()?;
+    facts.modified().ok()
 }
 
 /// A row as the app makes it for a session that it imports. Everything else in a row belongs to an

@@ -1,3 +1,5 @@
+//! Rows of several versions of the app, and what is made of them.
+
 use super::*;
 use serde_json::json;
 use std::fs;
