@@ -75,7 +75,12 @@ impl Asked<'_> {
         if wanted == 0 {
             return self.newest(limit, notices);
         }
-        let mut looked = look(&self.searcher, &self.index.fields, &self.query.words, Typos::No)?;
+        let mut looked = look(
+            &self.searcher,
+            &self.index.fields,
+            &self.query.words,
+            Typos::No,
+        )?;
         let missing: Vec<usize> = (0..looked.len())
             .filter(|idx| !self.query.words[*idx].not && looked[*idx].is_nowhere())
             .collect();
@@ -350,4 +355,3 @@ fn mask_of(words: &[Word], not: bool) -> u32 {
         .filter(|(_, word)| word.not == not)
         .fold(0, |mask, (idx, _)| mask | 1 << idx)
 }
-

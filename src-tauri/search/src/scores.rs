@@ -188,4 +188,3 @@ impl Norms {
         count * 2.2 / (count + norm)
     }
 }
-

@@ -72,7 +72,11 @@ pub fn forms(
     // A word that many messages have is not the beginning of another one, unless that is asked for.
     let is_typed_to_its_end = !word.asks_prefix && ENOUGH <= docs;
     if word.prefix && !is_typed_to_its_end {
-        let mut left = if word.asks_prefix { u64::MAX } else { MOST_PROVISIONAL };
+        let mut left = if word.asks_prefix {
+            u64::MAX
+        } else {
+            MOST_PROVISIONAL
+        };
         for (other, docs) in beginning_with(searcher, &fields, text)? {
             // While somebody types, a few thousand messages are enough to look at.
             if left == 0 {
