@@ -386,10 +386,12 @@ fn tool_names_known(sources: &[Source]) -> Vec<String> {
     let stems = files
         .filter_map(|file| file.split('/').next())
         .map(|name| name.trim_end_matches(".rs"));
-    const SHARED: [&str; 6] = [
+    // Markdown is a format before it is a kind of conversations.
+    const SHARED: [&str; 7] = [
         "mod",
         "custom",
         "imported",
+        "markdown",
         "other_system",
         "seek",
         "stores",
