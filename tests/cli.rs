@@ -818,6 +818,7 @@ fn the_document_names_every_field_of_every_answer() {
         ("roam tools", value(tools())),
         ("roam projects", value(projects())),
         ("roam sessions", value(sessions())),
+        ("roam search", value(searched())),
         ("roam show", value(shown())),
         ("roam show", value(part_body(1))),
         ("roam resume", value(resume())),

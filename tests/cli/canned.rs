@@ -45,6 +45,7 @@ pub fn canned(request: &Request) -> Result<Value, ApiError> {
         Request::Projects => value(projects()),
         Request::Sessions { filter } if filter.tool.as_deref() == Some("none") => json!([]),
         Request::Sessions { .. } => value(sessions()),
+        Request::Search { .. } => value(searched()),
         Request::Show { session, .. } if session == "nope" => {
             return Err(ApiError::new(
                 "unknown_session",
@@ -472,6 +473,36 @@ pub fn projects() -> Vec<ProjectRow> {
             true,
         ),
     ]
+}
+
+pub fn searched() -> Search {
+    let piece = |text: &str, hit: bool| Marked {
+        text: text.into(),
+        hit,
+    };
+    Search {
+        hits: vec![SearchHit {
+            session: FIRST.into(),
+            tool: "claude-code".into(),
+            project: "git:github.com/acme/api".into(),
+            title: "Fix login race".into(),
+            marked_title: vec![piece("Fix ", false), piece("login", true)],
+            updated: ago(200),
+            devices: vec!["desk".into(), "laptop".into()],
+            split: true,
+            snippets: vec![SearchSnippet {
+                message: 12,
+                other_version: false,
+                role: session_roam_core::session::Role::User,
+                device: Some("desk".into()),
+                at: Some(ago(200)),
+                text: vec![piece("the \u{1b}[2J", false), piece("login", true)],
+            }],
+        }],
+        total: 1,
+        notices: vec!["Nothing has “logni”; this is what has “login”.".into()],
+        indexing: Some(Indexing { done: 2, total: 3 }),
+    }
 }
 
 pub fn sessions() -> Vec<SessionRow> {

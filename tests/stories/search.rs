@@ -5,6 +5,7 @@ use crate::splits::Parted;
 use crate::talk::{ONE, THREE, TWO, id, item, linked, meta, turn};
 use crate::world::{Device, START, World, tree};
 use session_roam_core::api::{Done, Request, RevokeAnswer, Search, SearchHit, Shown};
+use session_roam_core::engine::event::Event;
 use session_roam_core::session::Millis;
 use std::fs;
 use std::path::PathBuf;
@@ -168,6 +169,22 @@ fn forgotten_text_is_gone_at_once_and_never_returns_from_a_peer() {
 }
 
 #[test]
+fn a_forget_that_is_undone_before_the_index_heard_of_it_changes_nothing() {
+    let (mut world, here, _) = both();
+    let path = world.devices[0].transcript(&here, ONE);
+    world.devices[0].say(&path, turn(&here, ONE, "marzipan"));
+    let device = &mut world.devices[0];
+    let session = ONE.to_owned();
+    for request in [Request::Forget { session }, Request::Undo { session: None }] {
+        device.tell(Event::Request(request, Box::new(|answer| drop(answer.expect("done")))));
+    }
+    device.settle();
+    assert_eq!(hits(device, "marzipan"), [ONE]);
+    device.start();
+    assert_eq!(hits(device, "marzipan"), [ONE]);
+}
+
+#[test]
 fn what_a_revoked_device_wrote_since_a_time_is_not_found() {
     let (mut world, here, there) = both();
     let path = world.devices[0].transcript(&here, ONE);
@@ -273,4 +290,13 @@ fn search_that_is_off_says_so() {
     });
     assert_eq!(error.expect_err("off").code, "search_off");
     assert!(!world.devices[0].roam.join("search").exists());
+    world.devices[0].searches();
+    assert!(world.devices[0].roam.join("search").exists());
+    let path = world.devices[0].roam.join("config.toml");
+    let text = fs::read_to_string(&path).expect("settings");
+    let (before, after) = text.split_once("[search]").expect("its section");
+    let after = after.replacen("on = true", "on = false", 1);
+    fs::write(&path, format!("{before}[search]{after}")).expect("settings");
+    world.devices[0].start();
+    assert!(!world.devices[0].roam.join("search").exists(), "nothing is left behind");
 }

@@ -110,7 +110,8 @@ pub enum Command {
     /// Find sessions of all devices by their words
     ///
     /// Words are looked for in messages, titles, and names of files; all of them must be in the session. "A phrase" in
-    /// quotation marks is found as it is, begin* finds every word that begins so, and -word leaves out sessions with it.
+    /// quotation marks is found as it is, begin* finds every word that begins so, and -word leaves out sessions with it
+    /// (quote all words, or put -- before them).
     /// Parts of identifiers and paths are words, too. A typing error is forgiven if nothing has the word itself.
     ///
     ///   tool:codex project:shop device:laptop role:user file:main.rs is:split
@@ -118,7 +119,7 @@ pub enum Command {
     #[command(verbatim_doc_comment)]
     Search {
         /// The words; put quotation marks for a phrase between single ones: '"a phrase"'
-        #[arg(required = true, value_name = "WORDS", allow_hyphen_values = true)]
+        #[arg(required = true, value_name = "WORDS")]
         words: Vec<String>,
         /// At most so many sessions
         #[arg(long, value_name = "N")]

@@ -29,8 +29,8 @@ fn weekday(text: &str, now: &Zoned) -> Option<civil::Date> {
         "saturday",
         "sunday",
     ];
-    let short_of = |day: &&str| *day == text || (text.len() == 3 && day.starts_with(text));
-    let wanted = DAYS.iter().position(|day| short_of(&day))? as i8;
+    let short_of = |day: &str| day == text || (text.len() == 3 && day.starts_with(text));
+    let wanted = DAYS.iter().position(|day| short_of(day))? as i8;
     let today = now.date().weekday().to_monday_zero_offset();
     let ago = match (today - wanted).rem_euclid(7) {
         0 => 7,

@@ -14,9 +14,8 @@ use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
 use tantivy::schema::Value;
 use tantivy::{IndexReader, IndexWriter, ReloadPolicy, Searcher, TantivyDocument, Term};
 
-/// The memory in which each thread collects new messages: the least that the library accepts.
-const WRITER_BYTES: usize = 15 << 20;
-const WRITER_THREADS: usize = 2;
+/// The memory in which new messages are collected; one thread at work, none at rest.
+const WRITER_BYTES: usize = 30 << 20;
 /// Larger segments are not joined with others: so what must leave the disk is at most in a few of
 /// them, each written anew in seconds.
 const LARGE_SEGMENT: usize = 150_000;
@@ -128,7 +127,7 @@ impl Index {
 
     fn new_writer(&self) -> Result<IndexWriter, IndexError> {
         let options = IndexWriterOptions::builder()
-            .num_worker_threads(WRITER_THREADS)
+            .num_worker_threads(1)
             .memory_budget_per_thread(WRITER_BYTES)
             .num_merge_threads(1)
             .build();
@@ -191,7 +190,7 @@ impl Index {
 
     /// Hides a session from all questions from now on, until it is added again.
     pub fn hide(&self, key: &str) {
-        unpoisoned(self.table.write()).remove(key);
+        unpoisoned(self.table.write()).hide(key);
     }
 
     /// How many sessions can be found.
@@ -199,7 +198,7 @@ impl Index {
         self.table().len()
     }
 
-    /// The keys of all sessions that can be found.
+    /// The keys of all sessions that are or were on disk since the index was opened.
     pub fn keys(&self) -> Vec<String> {
         self.table().keys().map(str::to_owned).collect()
     }

@@ -219,7 +219,7 @@ fn word(text: &str, typed: &Typed<'_>) -> Option<Word> {
         .filter(|whole| whole.len() <= LONGEST);
     let asks_prefix = !typed.quoted && text.ends_with('*');
     let is_one_letter = parts.len() == 1 && parts[0].chars().count() == 1 && !parts[0].is_ascii();
-    (!parts.is_empty()).then(|| Word {
+    (!parts.is_empty()).then_some(Word {
         whole,
         prefix: is_one_letter || asks_prefix,
         asks_prefix: is_one_letter || asks_prefix,

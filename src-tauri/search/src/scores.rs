@@ -12,7 +12,7 @@ const KEPT: usize = 6;
 /// After this many days, half of the preference for recent work is gone.
 const HALF_LIFE_DAYS: f32 = 45.0;
 const RECENT: f32 = 0.35;
-const MOST_CANDIDATES: u32 = 60_000;
+const MOST_CANDIDATES: u32 = 15_000;
 
 /// The messages of one session that match.
 #[derive(Clone, Copy, Default)]

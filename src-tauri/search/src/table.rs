@@ -109,9 +109,10 @@ impl Table {
         self.put_row(sid, row);
     }
 
-    pub fn remove(&mut self, key: &str) {
-        if let Some(sid) = self.by_key.remove(key) {
-            self.rows[sid as usize] = None;
+    /// Hides a session. It keeps its number, which its messages on disk have.
+    pub fn hide(&mut self, key: &str) {
+        if let Some(sid) = self.by_key.get(key) {
+            self.rows[*sid as usize] = None;
         }
     }
 
@@ -128,6 +129,7 @@ impl Table {
         numbered.filter_map(|(sid, row)| Some((sid as u32, row.as_ref()?)))
     }
 
+    /// Also of hidden sessions.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.by_key.keys().map(|key| &**key)
     }
@@ -138,7 +140,7 @@ impl Table {
     }
 
     pub fn len(&self) -> usize {
-        self.by_key.len()
+        self.rows.iter().flatten().count()
     }
 }
 

@@ -5,13 +5,15 @@ use crate::schema::Fields;
 use std::collections::HashMap;
 use tantivy::query::FuzzyTermQuery;
 use tantivy::schema::Field;
-use tantivy::{Searcher, Term};
+use tantivy::{Searcher, SegmentReader, Term};
 
 /// How many terms a prefix or a typing error stands for: those in most messages.
 const MOST_FORMS: usize = 40;
 /// How many terms of one field and segment are read for that.
 const MOST_READ: usize = 1_000;
 const ENOUGH: u64 = 20;
+const LARGEST: usize = 4;
+const SMALL: u32 = 5_000;
 const MOST_PROVISIONAL: u64 = 20_000;
 
 /// A term that counts as the word.
@@ -77,7 +79,7 @@ pub fn forms(
         } else {
             MOST_PROVISIONAL
         };
-        for (other, docs) in beginning_with(searcher, &fields, text)? {
+        for (other, docs) in beginning_with(searcher, &fields, text, word.asks_prefix)? {
             // While somebody types, a few thousand messages are enough to look at.
             if left == 0 {
                 break;
@@ -169,9 +171,20 @@ fn beginning_with(
     searcher: &Searcher,
     fields: &[Field],
     prefix: &str,
+    all: bool,
 ) -> tantivy::Result<Vec<(String, u64)>> {
     let mut counts: HashMap<String, u64> = HashMap::new();
-    for segment in searcher.segment_readers() {
+    let mut segments: Vec<&SegmentReader> = searcher.segment_readers().iter().collect();
+    if !all {
+        // What many messages have is in the largest segments, what is new in the small ones.
+        segments.sort_by_key(|segment| std::cmp::Reverse(segment.max_doc()));
+        let mut rank = 0;
+        segments.retain(|segment| {
+            rank += 1;
+            rank <= LARGEST || segment.max_doc() < SMALL
+        });
+    }
+    for segment in segments {
         for field in fields {
             let index = segment.inverted_index(*field)?;
             let mut stream = index.terms().range().ge(prefix).into_stream()?;

@@ -254,7 +254,8 @@ fn own_words_titles_and_recent_work_come_first() {
     );
     let found = desk.find("kernel ");
     assert_eq!(found.hits[0].session.key, "titled");
-    assert_eq!(found.hits[0].title_marks, [0..6]);
+    let mark = found.hits[0].title_marks[0].clone();
+    assert_eq!((mark.start, mark.end), (0, 6));
 }
 
 #[test]
@@ -333,6 +334,20 @@ fn what_is_removed_leaves_the_disk() {
         let is_there = bytes.windows(word.len()).any(|window| window == word);
         assert!(!is_there, "{}", path.display());
     }
+}
+
+#[test]
+fn a_hidden_session_comes_back_with_its_messages_when_it_is_described_again() {
+    let desk = Desk::new();
+    desk.session("a", "", 1, &[(User, "hidden treasure")]);
+    desk.session("b", "", 1, &[(User, "open treasure")]);
+    desk.index.hide("a");
+    assert_eq!(desk.keys("treasure "), ["b"]);
+    assert_eq!(desk.index.sessions(), 1);
+    desk.session("a", "", 1, &[]);
+    let mut keys = desk.keys("treasure ");
+    keys.sort();
+    assert_eq!(keys, ["a", "b"]);
 }
 
 #[test]

@@ -164,7 +164,7 @@ mod tests {
              \n\
              Retry the payment\n\
              \x20 0b7c1d2e · claude-code · acme/shop · 1 h ago · desk, lap\n\
-             \x20            12  You: the gateway drops every second conn…\n\
+             \x20            12  You: the gateway drops every second connec…\n\
              \x20 other version  You: a gateway\n\
              \n\
              1 of 3 sessions; read on with: roam show 0b7c1d2e --from 12\n"

@@ -87,7 +87,9 @@ pub fn index_sessions(
                 indexed.left.push(one.key);
                 continue;
             }
-            match index_one(context, index, &mut batch, &one) {
+            // What this batch removes is still in the state that notes are read from.
+            let is_new = gone.contains(&one.key.to_string());
+            match index_one(context, (index, is_new), &mut batch, &one) {
                 Ok(()) => indexed.done.push((one.key, one.print)),
                 Err(Fault::Index(error)) => return Err(error),
                 Err(Fault::Journal(why)) => indexed.unreadable.push((one.key, why)),
@@ -150,7 +152,7 @@ struct RunNote {
 
 fn index_one(
     context: &Context,
-    index: &Index,
+    (index, is_new): (&Index, bool),
     batch: &mut Batch<'_>,
     one: &ToIndex,
 ) -> Result<(), Fault> {
@@ -162,7 +164,7 @@ fn index_one(
     else {
         return Ok(());
     };
-    let note = index.note(&key)?;
+    let note = if is_new { None } else { index.note(&key)? };
     let known: Option<Note> = note.and_then(|note| serde_json::from_str(&note).ok());
     let known = known.filter(|note: &Note| note.doc == doc.as_str());
     let mut indexer = Indexer {

@@ -31,7 +31,7 @@ const USUAL_HITS: u64 = 20;
 
 /// What came of work on the index.
 pub enum SearchEvent {
-    Opened(Result<(Index, Opened), IndexError>),
+    Opened(Result<(Arc<Index>, Opened), IndexError>),
     Indexed(Indexed),
     /// Nothing may have come for a while.
     Quiet,
@@ -59,7 +59,16 @@ pub struct Searching {
 impl Engine {
     /// Opens the index, beside the loop.
     pub(super) fn open_search(&mut self) -> Result<(), StateError> {
-        if !self.settings.search.on || self.searching.at_work {
+        let dir = self.home.join("search");
+        if !self.settings.search.on {
+            // What is forgotten from now on would stay in an index that nobody keeps.
+            if dir.exists() {
+                self.jobs
+                    .spawn(Box::new(move || drop(std::fs::remove_dir_all(dir))));
+            }
+            return Ok(());
+        }
+        if self.searching.at_work {
             return Ok(());
         }
         let name: Option<String> = self.state.note(NOTE)?;
@@ -68,9 +77,10 @@ impl Engine {
             None => self.name_index()?,
         };
         self.searching.at_work = true;
-        let dir = self.home.join("search");
         self.jobs.spawn_for_event(Box::new(move || {
-            let opened = SearchEvent::Opened(Index::open(&dir, &name));
+            let opened = SearchEvent::Opened(
+                Index::open(&dir, &name).map(|(index, opened)| (Arc::new(index), opened)),
+            );
             Event::Search(Box::new(opened))
         }));
         Ok(())
@@ -101,7 +111,7 @@ impl Engine {
         Ok(())
     }
 
-    fn search_opened(&mut self, index: Index, opened: Opened) -> Result<(), StateError> {
+    fn search_opened(&mut self, index: Arc<Index>, opened: Opened) -> Result<(), StateError> {
         if opened == Opened::Empty {
             self.state.unsearch_all()?;
         }
@@ -113,8 +123,11 @@ impl Engine {
         searching.gone.extend(gone);
         searching.backlog = self.state.unsearched()?;
         searching.backlog.reverse();
+        // What changed since it was read may be what was taken out with a revocation.
+        let changed = searching.backlog.iter();
+        changed.for_each(|key| index.hide(&key.to_string()));
         searching.total = searching.backlog.len();
-        (searching.index, searching.at_work) = (Some(Arc::new(index)), false);
+        (searching.index, searching.at_work) = (Some(index), false);
         searching.failed = false;
         self.trouble("search", None);
         Ok(())

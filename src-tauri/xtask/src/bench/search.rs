@@ -48,7 +48,7 @@ const NOTES: &str = "\
 The corpus is made up: texts and sizes as `cargo xtask corpus` has them, of which 680 bytes a record are JSON around the \
 text; “MB of sessions” counts both. Words are drawn by Zipf's law over 60,000, so half of the questions ask for a word \
 that a twentieth of all messages has. Questions are of one to three words, beginnings, phrases, identifiers, filters; each \
-is asked in the engine's process, for 20 sessions with their lines. Memory is that of a process with nothing but the \
+is asked in one process, for 20 sessions with their lines; its time is CPU time. Memory is that of a process with nothing but the \
 index; mapped files are not counted. The quality set has invented sessions and questions in `src-tauri/search/tests/quality`; \
 other programs are asked those without fields, with one process for each question.\n";
 
