@@ -176,7 +176,10 @@ fn a_forget_that_is_undone_before_the_index_heard_of_it_changes_nothing() {
     let device = &mut world.devices[0];
     let session = ONE.to_owned();
     for request in [Request::Forget { session }, Request::Undo { session: None }] {
-        device.tell(Event::Request(request, Box::new(|answer| drop(answer.expect("done")))));
+        device.tell(Event::Request(
+            request,
+            Box::new(|answer| drop(answer.expect("done"))),
+        ));
     }
     device.settle();
     assert_eq!(hits(device, "marzipan"), [ONE]);
@@ -298,5 +301,8 @@ fn search_that_is_off_says_so() {
     let after = after.replacen("on = true", "on = false", 1);
     fs::write(&path, format!("{before}[search]{after}")).expect("settings");
     world.devices[0].start();
-    assert!(!world.devices[0].roam.join("search").exists(), "nothing is left behind");
+    assert!(
+        !world.devices[0].roam.join("search").exists(),
+        "nothing is left behind"
+    );
 }
