@@ -799,7 +799,7 @@ mod resuming {
 fn the_document_names_every_field_of_every_answer() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/cli.md");
     let document = std::fs::read_to_string(path).expect("docs/cli.md");
-    let answers: [(&str, Value); 22] = [
+    let answers: [(&str, Value); 23] = [
         ("roam status", value(status())),
         (
             "roam doctor",

@@ -2,10 +2,10 @@
 
 use super::answer::Reply;
 use super::erase::Erasure;
+use super::indexing::SearchEvent;
 use super::listed::ListedStore;
 use super::places_seen::{Checked, Searched};
 use super::reconcile::{Effects, Job};
-use super::searching::SearchEvent;
 use crate::api::types::Request;
 use crate::session::{Problem, ToolId};
 use crate::syncthing::Notice;

@@ -15,8 +15,9 @@ use crate::state::Row;
 use crate::tools::Records;
 use crate::vault::journal_reader::Run;
 use serde::{Deserialize, Serialize};
-use session_roam_search::{Batch, Index, IndexError, Session};
+use session_roam_search::{Batch, Index, IndexError, Opened, Session};
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The beginning of a record in pieces that is searched.
@@ -28,6 +29,15 @@ pub struct ToIndex {
     pub record: SessionRecord,
     pub row: Row,
     pub print: String,
+}
+
+/// What came of work on the index.
+pub enum SearchEvent {
+    Opened(Result<(Arc<Index>, Opened), IndexError>),
+    Indexed(Indexed),
+    /// Nothing may have come for a while.
+    Quiet,
+    Rested(Option<IndexError>),
 }
 
 /// What a batch achieved.

@@ -4,7 +4,7 @@
 use super::Engine;
 use super::answer::{Work, value};
 use super::event::Event;
-use super::indexing::{Indexed, ToIndex, index_sessions, print_of};
+use super::indexing::{Indexed, SearchEvent, ToIndex, index_sessions, print_of};
 use super::record::SessionRecord;
 use super::search_text::SHOWN;
 use crate::api::types::{ApiError, Indexing, Marked, Search, SearchHit, SearchSnippet};
@@ -28,15 +28,6 @@ const BACKLOG: (usize, u64) = (64, 48 << 20);
 const REST: Duration = Duration::from_secs(10);
 const MOST_HITS: u64 = 200;
 const USUAL_HITS: u64 = 20;
-
-/// What came of work on the index.
-pub enum SearchEvent {
-    Opened(Result<(Arc<Index>, Opened), IndexError>),
-    Indexed(Indexed),
-    /// Nothing may have come for a while.
-    Quiet,
-    Rested(Option<IndexError>),
-}
 
 #[derive(Default)]
 pub struct Searching {
