@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Chats of Cursor's command line between the storage code of Cursor's own SDK and tools/cursor/agent_store.
+"""Chats of Cursor's command line between the storage code of Cursor's own SDK and tools/cursor_agent/agent_store.
 
     cargo xtask test --lab cursor
     python3 tests/lab/cursor/lab.py PROGRAM CACHE [GOLDEN.sql]      PROGRAM: the example cursor-store

@@ -1,7 +1,7 @@
-//! The lab's way into `tools::cursor::agent_store`: the module's own functions on the command line, for
+//! The lab's way into `tools::cursor_agent::agent_store`: the module's own functions on the command line, for
 //! `tests/lab/cursor/lab.py`. Not part of the product.
 
-use session_roam_core::tools::cursor::agent_store as store;
+use session_roam_core::tools::cursor_agent::agent_store as store;
 use std::error::Error;
 use std::io::{Read, Write};
 use std::path::Path;

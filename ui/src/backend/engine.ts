@@ -77,6 +77,23 @@ proves: boolean,
 has_code: boolean, paired: boolean, };
 
 /**
+ * An import of exported conversations. It has ended when there is `done` or `failed`.
+ */
+export type ConversationImport = { 
+/**
+ * The name of the first file or directory, and the number of the others.
+ */
+name: string, others: number, 
+/**
+ * Conversations read so far.
+ */
+conversations: number, 
+/**
+ * Bytes read so far, unpacked, and how many there are.
+ */
+bytes: number, total: number, done: Imported | null, failed: ApiError | null, };
+
+/**
  * A conflict copy in a tool's store.
  */
 export type CopyRow = { tool: string, session: string, path: string, lines: number, 
@@ -268,6 +285,24 @@ undo_until?: string,
  */
 held: boolean, receipts: Array<ReceiptRow>, };
 
+/**
+ * A session that continues another one from one of its messages.
+ */
+export type Forked = { 
+/**
+ * The new session's id.
+ */
+session: string, tool: string, title: string, 
+/**
+ * The number of its messages: more than asked for if a call would have been cut from its
+ * result, fewer if the call has none.
+ */
+messages: number, 
+/**
+ * The number of messages of the other session.
+ */
+total: number, };
+
 export type Held = { 
 /**
  * The argument for `roam release`.
@@ -289,6 +324,31 @@ title: string, what: HistoryKind, session: string, tool: string, doc: string, by
  * Why something needs the user's word before it continues.
  */
 export type HoldReason = "tool_emptied" | "mass_change" | "rewritten" | "steered" | "vault_lost" | "mass_forget" | "needed";
+
+/**
+ * What an import did.
+ */
+export type Imported = { 
+/**
+ * How many conversations are new, by the tool's id.
+ */
+new: { [key in string]: number }, 
+/**
+ * How many got more messages.
+ */
+grown: { [key in string]: number }, 
+/**
+ * How many were there already.
+ */
+known: { [key in string]: number }, 
+/**
+ * What was left out; a long list has its beginning only.
+ */
+left_out: Array<NotImported>, n_left_out: number, 
+/**
+ * The user ended it before all was read.
+ */
+is_cancelled: boolean, };
 
 /**
  * How far the index is, in sessions.
@@ -386,6 +446,11 @@ export type NearbyDevice = { id: string,
  * The device's earlier name here; Syncthing does not report names.
  */
 name: string | null, addresses: Array<string>, };
+
+/**
+ * A conversation or a file that was not imported.
+ */
+export type NotImported = { name: string, why: string, };
 
 export type PairedDevice = { id: string, name: string, connected: boolean, 
 /**
@@ -516,7 +581,7 @@ export type Request = { "cmd": "status" } | { "cmd": "doctor" } | { "cmd": "take
 /**
  * The digits on its screen, if the digits are the proof.
  */
-digits?: string, } | { "cmd": "dismiss", id: string, } | { "cmd": "rename", id: string | null, name: string, } | { "cmd": "approve", id: string, } | { "cmd": "revoke", id: string, since: string | null, dry: boolean, } | { "cmd": "follow", id: string, on: boolean, } | { "cmd": "unpair", id: string, } | { "cmd": "tools" } | { "cmd": "tool_switch", tool: string, on: boolean, } | { "cmd": "store_switch", tool: string, dir: string, on: boolean, } | { "cmd": "stores_said", vars: { [key in string]: string }, } | { "cmd": "projects" } | { "cmd": "project_map", key: string, dir: string, } | { "cmd": "project_exclude", key: string, excluded: boolean, } | { "cmd": "sessions", filter: SessionFilter, } | { "cmd": "search", words: string, 
+digits?: string, } | { "cmd": "dismiss", id: string, } | { "cmd": "rename", id: string | null, name: string, } | { "cmd": "approve", id: string, } | { "cmd": "revoke", id: string, since: string | null, dry: boolean, } | { "cmd": "follow", id: string, on: boolean, } | { "cmd": "unpair", id: string, } | { "cmd": "tools" } | { "cmd": "tool_switch", tool: string, on: boolean, } | { "cmd": "store_switch", tool: string, dir: string, on: boolean, } | { "cmd": "stores_said", vars: { [key in string]: string }, } | { "cmd": "import", paths: Array<string>, } | { "cmd": "import_cancel" } | { "cmd": "import_dismiss" } | { "cmd": "projects" } | { "cmd": "project_map", key: string, dir: string, } | { "cmd": "project_exclude", key: string, excluded: boolean, } | { "cmd": "sessions", filter: SessionFilter, } | { "cmd": "search", words: string, 
 /**
  * The most sessions; 20 without it, 200 at most.
  */
@@ -549,7 +614,7 @@ branch: string | null, from: number, rows: number,
  * Includes the possible choices with the first page. These require both branches to be
  * read whole, so a window requests them once its rows are loaded.
  */
-choices: boolean, } | { "cmd": "diff_words", session: string, branch: string | null, row: number, } | { "cmd": "diff_part", session: string, branch: string | null, row: number, side: Side, part: number, } | { "cmd": "diff_common", session: string, branch: string | null, from: number, rows: number, } | { "cmd": "diff_common_part", session: string, branch: string | null, message: number, part: number, } | { "cmd": "plan" } | { "cmd": "history", session: string | null, } | { "cmd": "export", session: string, format: ExportFormat, dir: string | null, } | { "cmd": "journal", session: string, } | { "cmd": "restore", session: string, } | { "cmd": "forget_preview", session: string, } | { "cmd": "forget", session: string, } | { "cmd": "forgotten" } | { "cmd": "release", what: string, } | { "cmd": "pause" } | { "cmd": "continue" } | { "cmd": "stop" };
+choices: boolean, } | { "cmd": "diff_words", session: string, branch: string | null, row: number, } | { "cmd": "diff_part", session: string, branch: string | null, row: number, side: Side, part: number, } | { "cmd": "diff_common", session: string, branch: string | null, from: number, rows: number, } | { "cmd": "diff_common_part", session: string, branch: string | null, message: number, part: number, } | { "cmd": "plan" } | { "cmd": "history", session: string | null, } | { "cmd": "export", session: string, format: ExportFormat, dir: string | null, } | { "cmd": "journal", session: string, } | { "cmd": "restore", session: string, } | { "cmd": "fork", session: string, at: number, } | { "cmd": "forget_preview", session: string, } | { "cmd": "forget", session: string, } | { "cmd": "forgotten" } | { "cmd": "release", what: string, } | { "cmd": "pause" } | { "cmd": "continue" } | { "cmd": "stop" };
 
 /**
  * `roam resume --print`.
@@ -730,7 +795,11 @@ export type Shown = { cwd: string | null, docs: Array<ShownDoc>,
 /**
  * The number of all messages; `messages` may be a page that starts at message `from`.
  */
-total: number, from: number, messages: Array<Message>, session: string, tool: string, project: string, title: string, 
+total: number, from: number, 
+/**
+ * Whether a new session can continue from one of the messages (`Fork`).
+ */
+forks: boolean, messages: Array<Message>, session: string, tool: string, project: string, title: string, 
 /**
  * RFC 3339.
  */
@@ -790,7 +859,11 @@ happenings: number,
 /**
  * The number of pairing requests.
  */
-asking: number, };
+asking: number, 
+/**
+ * The import of conversations that runs, or how the last one ended.
+ */
+conversation_import: ConversationImport | null, };
 
 /**
  * A record that changed what the tool may do.
@@ -872,6 +945,10 @@ export type Tier = "A" | "B" | "C";
 
 export type ToolRow = { tool: string, name: string, level: Level, 
 /**
+ * What the level means, in a sentence.
+ */
+meaning: string, 
+/**
  * Why the level is below `merge`, or a remark.
  */
 reason: string, 
@@ -883,6 +960,10 @@ versions: string,
  * The store here has an unknown shape: `level` is lowered, and nothing is written.
  */
 lowered: boolean, 
+/**
+ * Its sessions come here by an import alone.
+ */
+imported: boolean, 
 /**
  * The tool's store exists on this device.
  */
@@ -914,6 +995,9 @@ export type Replies = {
   tool_switch: Done;
   store_switch: Done;
   stores_said: Done;
+  import: Done;
+  import_cancel: Done;
+  import_dismiss: Done;
   projects: Array<ProjectRow>;
   project_map: Done;
   project_exclude: Done;
@@ -935,6 +1019,7 @@ export type Replies = {
   export: Exported;
   journal: Array<SegmentRow>;
   restore: Done;
+  fork: Forked;
   forget_preview: ForgetPreview;
   forget: Array<ForgottenRow>;
   forgotten: Array<ForgottenRow>;

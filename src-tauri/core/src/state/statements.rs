@@ -106,7 +106,7 @@ statements! {
     PUT_SEARCHED = "INSERT INTO searched (key, print) VALUES (?1, ?2)
         ON CONFLICT (key) DO UPDATE SET print = excluded.print";
     UNSEARCH = "DELETE FROM searched WHERE key = ?1";
-    UNSEARCH_ALL reads all because "the search index was lost" = "DELETE FROM searched";
+    UNSEARCH_ALL = "DELETE FROM searched";
     UNSEARCHED reads all because "read once, at a start" =
         "SELECT key, tool FROM sessions WHERE key NOT IN (SELECT key FROM searched) ORDER BY updated DESC";
     KEYS reads all because "read once, at a start" = "SELECT key, tool FROM sessions";

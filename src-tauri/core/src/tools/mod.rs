@@ -10,6 +10,7 @@ pub mod cline;
 pub mod codex;
 pub mod copilot_chat;
 pub mod cursor;
+pub mod cursor_agent;
 pub mod custom;
 pub mod imported;
 pub mod kiro;
@@ -44,7 +45,7 @@ pub fn all(custom: &[custom::Definition]) -> Vec<Arc<dyn Tool>> {
         Arc::new(opencode::OpenCode::default()),
         Arc::new(copilot_chat::CopilotChat),
         Arc::new(cursor::Cursor::default()),
-        Arc::new(cursor::CursorAgent),
+        Arc::new(cursor_agent::CursorAgent),
         Arc::new(kiro::Kiro),
         Arc::new(windsurf::Windsurf),
         Arc::new(zed::Zed::default()),

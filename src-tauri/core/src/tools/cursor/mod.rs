@@ -23,8 +23,6 @@
 //! Table definitions, keys and fields from public descriptions of Cursor 2.0 to 3.22 (December 2025
 //! to September 2026). No Cursor could be run here.
 
-mod agent;
-pub mod agent_store;
 mod blobs;
 mod document;
 mod index;
@@ -33,7 +31,6 @@ mod state;
 mod store;
 mod writing;
 
-pub use self::agent::CursorAgent;
 use self::document::Document;
 use self::index::Workspace;
 use self::store::Store;

@@ -1,7 +1,9 @@
 //! Cursor's command line, `cursor-agent`, as a tool of its own: other store, other command, and no
 //! conversation of the editor in it. What its files hold is in `agent_store.rs`.
 
-use super::agent_store::{self as store, Chat, DEVICE_FIELDS, META_OF_DEVICE, Target};
+pub mod agent_store;
+
+use self::agent_store::{self as store, Chat, DEVICE_FIELDS, META_OF_DEVICE, Target};
 use crate::adapter::{
     About, Change, Checkout, Content, Found, FoundDoc, Joins, Launch, Level, Listing, Machine,
     Reading, Resumable, Root, Steering, Tool, Touched, Which, WriteError, Written,

@@ -33,7 +33,14 @@ fn a_new_chat_has_the_tables_of_cursor_and_the_settings_of_this_device() {
         (&json!("Notes"), &json!(7))
     );
     let steering = META_OF_DEVICE.map(|name| now.meta.get(name).cloned());
-    let usual = [None, None, Some(json!(false)), None, Some(json!("default"))];
+    let null = || Some(json!(null));
+    let usual = [
+        null(),
+        null(),
+        Some(json!(false)),
+        null(),
+        Some(json!("default")),
+    ];
     assert_eq!(steering, usual);
     let connection = Connection::open(&chat.store).expect("open");
     let value = |sql: &str| {

@@ -344,7 +344,7 @@ fn what_a_running_cursor_has_only_in_its_log_is_read() {
         .args([
             "--exact",
             "--nocapture",
-            "tools::cursor::agent_store::tests::another_process_has_a_chat_open",
+            "tools::cursor_agent::agent_store::tests::another_process_has_a_chat_open",
         ])
         .env("SESSION_ROAM_HOLDS_CHAT", &chat.store)
         .stdin(Stdio::piped())
