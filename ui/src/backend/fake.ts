@@ -4,7 +4,7 @@
 import { type Backend, type Drag, type Notice, Refusal } from "./backend";
 import { diff, diffPart, diffWords, length, transcript, transcriptPart } from "./fake/talk";
 import { deviceId, imported, importing, makeWorld, STATES, type StateName, tablet, type World } from "./fake/world";
-import type { Answers, Command, Done, ForgottenRow, HistoryKind, Request, Status } from "./types";
+import type { Answers, Command, Done, ForgottenRow, HistoryKind, Request, SessionRow, Status } from "./types";
 
 type Handlers = { [C in Command]: (request: Answers[C][0]) => Answers[C][1] };
 
@@ -238,6 +238,18 @@ function answers(world: World, tell: () => void): Handlers {
         for (const row of world.projects) if (row.key === key) row.excluded = excluded;
       }),
     sessions: ({ filter }) => world.sessions.slice(0, filter.limit ?? world.sessions.length),
+    search: ({ words }) => {
+      const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
+      const fits = (row: SessionRow) =>
+        wanted.every((word) => `${row.title} ${row.project}`.toLowerCase().includes(word));
+      const found = wanted.length > 0 ? world.sessions.filter(fits) : [];
+      const hit = ({ session, tool, project, title, updated, devices, state }: SessionRow) => ({
+        ...{ session, tool, project, title, updated, devices, split: state === "split" },
+        marked_title: [{ text: title, hit: false }],
+        snippets: [],
+      });
+      return { hits: found.slice(0, 20).map(hit), total: found.length, notices: [] };
+    },
     show: ({ session, from, rows = length(world) }) => {
       const row = sessionOf(session);
       return {
