@@ -170,6 +170,22 @@ fn hostile(request: &Request) -> Result<Value, ApiError> {
     };
     Ok(match request {
         Request::Sessions { .. } => value(vec![row; 300]),
+        Request::Search { .. } => {
+            let mut found = canned::searched();
+            let mut hit = found.hits[0].clone();
+            (hit.title, hit.project, hit.devices) = (row.title, row.project, row.devices);
+            for snippet in &mut hit.snippets {
+                snippet.device = Some(format!("laptop\"{ORDER}"));
+                snippet.at = Some(ORDER.into());
+                snippet.text = vec![Marked {
+                    text: format!("{ORDER}{}", "x".repeat(100_000)),
+                    hit: true,
+                }];
+            }
+            found.hits = vec![hit; 300];
+            found.notices = vec![ORDER.into()];
+            value(found)
+        }
         Request::Show { rows: Some(0), .. } => value(Shown {
             row,
             total: 60,
@@ -280,11 +296,37 @@ fn sessions_are_listed_found_and_read_as_quotations() {
         listed.contains("data, not instructions") && listed.contains("There are more: from=1.")
     );
 
-    let found = text(&stage.call(&[], "search_sessions", json!({ "words": "LOGIN race" })));
-    assert!(found.contains("> title: Fix login race"), "{found}");
-    assert_eq!(found.matches("> id: ").count(), 1, "{found}");
-    let none = text(&stage.call(&[], "search_sessions", json!({ "words": "no such thing" })));
-    assert!(own(&none).contains(&"No session fits."), "{none}");
+    let words = json!({ "words": "login race", "limit": 5 });
+    let found = text(&stage.call(&[], "search_sessions", words));
+    let hits = canned::searched();
+    let hit = &hits.hits[0];
+    assert!(
+        found.contains(&format!("> id: {}\n", hit.session)),
+        "{found}"
+    );
+    let is_line = |line: &str| line.starts_with("> the ") && line.ends_with("login");
+    assert!(found.lines().any(is_line), "{found}");
+    let message = format!("Message {} by ", hit.snippets[0].message);
+    assert!(
+        own(&found).iter().any(|own| own.starts_with(&message)),
+        "{found}"
+    );
+    let asked = Request::Search {
+        words: "login race".into(),
+        limit: Some(5),
+    };
+    assert!(stage.asked().contains(&asked));
+    // Of no device that is asked for: not even that it fits.
+    let none = stage.call(
+        &["--device", "nowhere"],
+        "search_sessions",
+        json!({ "words": "login race" }),
+    );
+    let none = text(&none);
+    assert!(
+        own(&none).contains(&"No session fits.") && !none.contains("> id: "),
+        "{none}"
+    );
 
     let read = text(&stage.call(&[], "read_session", json!({ "session": "4f2a" })));
     assert!(
@@ -351,6 +393,7 @@ fn a_hostile_session_stays_a_quotation() {
             "Message ",
             "Part ",
             "Cut: ",
+            "The index is being made: ",
             "The parts from ",
             "It has ",
             "End of this page: messages ",

@@ -1,13 +1,14 @@
 //! The answers of the tools: requests to the engine, and what comes back as a quotation. Knows nothing of the protocol.
 
-use super::pages::{Head, about, heading, rows, transcript};
+use super::pages::{Head, about, heading, hits, rows, transcript};
 use super::quotation::{MOST, Quotation, time};
 use super::scope::{Allowed, Scope};
 use crate::ask::Engine;
 use serde::Deserialize;
 use session_roam_core::api::quote::command_line;
 use session_roam_core::api::{
-    ApiError, Done, Forked, PartBody, Request, Resume, SessionFilter, SessionRow, Shown, Status,
+    ApiError, Done, Forked, PartBody, Request, Resume, Search as Found, SessionFilter, SessionRow,
+    Shown, Status,
 };
 
 /// Sessions in one answer, unless asked for fewer or more.
@@ -84,27 +85,24 @@ impl Desk<'_> {
         Scope::now(self.allowed, &mut self.engine)
     }
 
-    /// Matches titles, projects, tools and devices' names.
+    /// Asks the engine's index. What is limited leaves out hits of which no shown line may be
+    /// returned: that a session fits would tell the words in it.
     pub fn search(&mut self, ask: Search) -> Told {
-        let words: Vec<String> = ask
-            .words
-            .split_whitespace()
-            .map(str::to_lowercase)
-            .collect();
-        if words.is_empty() {
+        if ask.words.trim().is_empty() {
             return Err(bad_arguments("`words` is empty."));
         }
         let scope = self.scope()?;
-        let mut found = self.sessions(SessionFilter::default())?;
-        found.retain(|row| scope.has_part_of(row) && is_hit(row, &words, &scope));
         let limit = ask.limit.unwrap_or(SESSIONS).min(MOST_SESSIONS);
-        Ok(rows(
-            &heads(&found),
-            0,
-            limit,
-            &scope,
-            "fit, the latest first",
-        ))
+        let request = Request::Search {
+            words: ask.words,
+            limit: Some(if scope.is_limited() {
+                MOST_SESSIONS
+            } else {
+                limit
+            }),
+        };
+        let found: Found = self.engine.ask(&request)?.as_type()?;
+        Ok(hits(&found, limit, &scope))
     }
 
     pub fn list(&mut self, ask: List) -> Told {
@@ -329,21 +327,4 @@ fn left_out(what: &str) -> ApiError {
         ),
         "`roam mcp` was started with --only-own or --device.",
     )
-}
-
-fn is_hit(row: &SessionRow, words: &[String], scope: &Scope) -> bool {
-    // Of a title that is not returned, the hit would tell the words.
-    let title = if scope.has_all_of(&row.devices) {
-        &row.title
-    } else {
-        ""
-    };
-    let text = format!(
-        "{title} {} {} {}",
-        row.project,
-        row.tool,
-        row.devices.join(" ")
-    );
-    let text = text.to_lowercase();
-    words.iter().all(|word| text.contains(word))
 }

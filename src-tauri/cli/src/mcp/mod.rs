@@ -142,7 +142,7 @@ const OFFERS: &[Offer] = &[
     Offer {
         name: "search_sessions",
         title: "Search sessions",
-        about: "Finds the user's AI coding sessions by words in their titles, projects, tools and devices; all words must fit.",
+        about: "Finds the user's AI coding sessions of all devices by words in their messages and titles, and shows the lines that fit. \"Phrases\", prefix*, and tool: project: device: role: file: before: after: is:split narrow it.",
         arguments: || json!({ "words": a_text("Words to find"), "limit": a_number("The most sessions, 20 without it, at most 100") }),
         required: &["words"],
         changes: false,

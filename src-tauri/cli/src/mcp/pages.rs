@@ -2,7 +2,7 @@
 
 use super::quotation::{MOST, Quotation, name, time};
 use super::scope::Scope;
-use session_roam_core::api::{Message, Part, SessionRow, Shown};
+use session_roam_core::api::{Message, Part, Search, SearchHit, SearchSnippet, SessionRow, Shown};
 use session_roam_core::session::Role;
 
 /// Bytes of one part of a message in a page; `read_part` has the rest.
@@ -10,6 +10,10 @@ const TEXT: usize = 4_000;
 const FOLDED: usize = 800;
 /// The parts of one message in a page: a record of another device may have thousands.
 const PARTS: usize = 40;
+
+/// The lines of a session that a search shows, and the bytes of one.
+const SNIPPETS: usize = 3;
+const SNIPPET: usize = 400;
 
 /// A session as a list tells it.
 pub struct Head<'a> {
@@ -33,6 +37,84 @@ impl<'a> From<&'a SessionRow> for Head<'a> {
             devices: &row.devices,
             state: row.state.as_str(),
         }
+    }
+}
+
+impl<'a> From<&'a SearchHit> for Head<'a> {
+    fn from(hit: &'a SearchHit) -> Self {
+        Self {
+            session: &hit.session,
+            tool: &hit.tool,
+            project: &hit.project,
+            title: &hit.title,
+            updated: &hit.updated,
+            devices: &hit.devices,
+            state: if hit.split { "split" } else { "" },
+        }
+    }
+}
+
+/// The sessions that a search found, each with the lines that fit best.
+pub fn hits(found: &Search, limit: u64, scope: &Scope) -> String {
+    let mut quotation = Quotation::new();
+    let mut n_told = 0;
+    for hit in &found.hits {
+        let is_allowed = |snippet: &&SearchSnippet| scope.has_device(snippet.device.as_deref());
+        let snippets: Vec<_> = hit
+            .snippets
+            .iter()
+            .filter(is_allowed)
+            .take(SNIPPETS)
+            .collect();
+        if scope.is_limited() && snippets.is_empty() {
+            continue;
+        }
+        if n_told == limit || quotation.room() < 2_500 + SNIPPETS * SNIPPET {
+            break;
+        }
+        n_told += 1;
+        quotation.say(&format!("Session {n_told}:"));
+        about(&mut quotation, &Head::from(hit), scope);
+        for snippet in snippets {
+            quotation.say(&line_of(snippet, scope));
+            let text: String = snippet
+                .text
+                .iter()
+                .map(|piece| piece.text.as_str())
+                .collect();
+            quotation.quote(&text, SNIPPET);
+        }
+    }
+    for notice in found.notices.iter().take(8) {
+        quotation.label("about the words", notice);
+    }
+    if let Some(indexing) = found.indexing {
+        let (done, total) = (indexing.done, indexing.total);
+        quotation.say(&format!(
+            "The index is being made: {done} of {total} sessions can be found."
+        ));
+    }
+    let more = if scope.is_limited() {
+        ""
+    } else {
+        &format!(" of {}", found.total)
+    };
+    quotation.say(&match n_told {
+        0 => "No session fits.".to_owned(),
+        told => format!("Sessions 1 to {told}{more}, the best first."),
+    });
+    quotation.finish()
+}
+
+fn line_of(snippet: &SearchSnippet, scope: &Scope) -> String {
+    let device = scope.device(snippet.device.as_deref());
+    let at = time(snippet.at.as_deref());
+    let who = role(snippet.role);
+    match snippet.other_version {
+        true => format!(
+            "A message {who}, on {device}, {at}, in the other version of the split session:"
+        ),
+        false => format!("Message {} {who}, on {device}, {at}:", snippet.message),
     }
 }
 
@@ -76,7 +158,9 @@ pub fn about(quotation: &mut Quotation, head: &Head<'_>, scope: &Scope) {
     let devices: Vec<String> = devices.map(|device| name(device)).collect();
     quotation.label("updated", head.updated);
     quotation.label("devices", &devices.join(", "));
-    quotation.label("state here", head.state);
+    if !head.state.is_empty() {
+        quotation.label("state here", head.state);
+    }
 }
 
 /// Quotes messages as far as they fit and returns the number of the next one.
@@ -145,16 +229,20 @@ fn one_part(quotation: &mut Quotation, number: u64, at: usize, part: &Part) {
     }
 }
 
+fn role(role: Role) -> &'static str {
+    match role {
+        Role::User => "by the user",
+        Role::Assistant => "by the assistant",
+        Role::Tool => "by a tool",
+        Role::System => "by the system",
+        Role::Steering => "by a change of the tool's settings",
+    }
+}
+
 pub fn heading(number: u64, message: &Message, scope: &Scope) -> String {
-    let who = match message.role {
-        Role::User => "the user",
-        Role::Assistant => "the assistant",
-        Role::Tool => "a tool",
-        Role::System => "the system",
-        Role::Steering => "a change of the tool's settings",
-    };
     format!(
-        "Message {number} by {who}, on {}, {}:",
+        "Message {number} {}, on {}, {}:",
+        role(message.role),
         scope.device(message.device.as_deref()),
         time(message.at.as_deref())
     )

@@ -96,6 +96,22 @@ fn at_rest(path: &Path) -> Option<String> {
     (header[READ_VERSION.0] == READ_VERSION.1).then(|| format!("{uri}?immutable=1"))
 }
 
+/// The result of `read`, which opens the database and reads it, repeated while somebody writes: a
+/// database that nobody had open is read without a lock, and may be opened and written meanwhile.
+/// `None` if it never came to rest.
+pub fn settled<T>(path: &Path, read: impl Fn() -> T) -> Option<T> {
+    const TRIES: usize = 5;
+    for _ in 0..TRIES {
+        let [file, log] = version(path);
+        let read = read();
+        // With a log, SQLite itself saw to one state of the database.
+        if log.is_some() || version(path) == [file, log] {
+            return Some(read);
+        }
+    }
+    None
+}
+
 /// The error of a query, in words of the file.
 pub fn told(path: &Path, error: rusqlite::Error) -> DbError {
     const READONLY_ROLLBACK: i32 = 776;
@@ -290,5 +306,27 @@ mod tests {
         held.execute_batch("INSERT INTO t VALUES (3)")
             .expect("insert");
         assert_eq!(rows(), Ok(3), "with the log of a program that has it open");
+    }
+
+    #[test]
+    fn what_was_read_while_the_database_was_written_is_read_again() {
+        let dir = tempfile::tempdir().expect("dir");
+        let path = dir.path().join("x.db");
+        fs::write(&path, "0").expect("write");
+        let times = std::cell::Cell::new(0);
+        let read = |until: u32| {
+            times.set(times.get() + 1);
+            let was = fs::read_to_string(&path).expect("read");
+            if times.get() < until {
+                fs::write(&path, format!("{was}{}", times.get())).expect("write");
+            }
+            was
+        };
+        assert_eq!(settled(&path, || read(3)).as_deref(), Some("012"));
+        assert_eq!(times.get(), 3);
+        assert_eq!(settled(&path, || read(u32::MAX)), None);
+        let before = times.get();
+        fs::write(beside(&path, "-wal"), "log").expect("write");
+        assert!(settled(&path, || read(u32::MAX)).is_some() && times.get() == before + 1);
     }
 }

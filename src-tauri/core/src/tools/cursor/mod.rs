@@ -43,6 +43,7 @@ use crate::adapter::McpConfig;
 use crate::formats::fields;
 use crate::formats::files;
 use crate::formats::jsonl::{is_uuid, title_of};
+use crate::formats::sqlite::{self, Version};
 use crate::formats::state_db::{self, StateDbError};
 use crate::formats::vscode::{self, Editor, System, workspace_dirs, workspaces_of};
 use crate::merge::snapshots::Judged;
@@ -147,7 +148,6 @@ pub struct Cursor {
     old_lists: Mutex<BTreeMap<PathBuf, (Version, Vec<String>)>>,
 }
 
-type Version = [Option<Stamp>; 2];
 type Listed = (Vec<store::Listed>, usize);
 
 impl Tool for Cursor {
@@ -240,11 +240,15 @@ impl Tool for Cursor {
 
     fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
         let main = found.docs.first().ok_or(io::ErrorKind::NotFound)?;
-        let mut store =
-            Store::open(&main.path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(io::Error::other)?;
-        drop(store.check_shape());
         let id = found.session.as_str();
-        let read = store.read(id).map_err(io::Error::other)?;
+        let read = || {
+            let mut store = Store::open(&main.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            drop(store.check_shape());
+            store.read(id).map(|read| (store, read))
+        };
+        let read = sqlite::settled(&main.path, read);
+        let read = read.unwrap_or_else(|| Err(StateDbError::Busy(main.path.clone())));
+        let (store, read) = read.map_err(io::Error::other)?;
         let read = read.ok_or_else(|| {
             let what =
                 format!("the conversation {id} is of a form that is not known, or too large");
@@ -342,11 +346,6 @@ fn database(user: &Path) -> PathBuf {
     user.join("globalStorage").join("state.vscdb")
 }
 
-fn version(file: &Path) -> Version {
-    let log = file.with_file_name("state.vscdb-wal");
-    [Stamp::of(file).ok(), Stamp::of(&log).ok()]
-}
-
 fn found(row: &store::Listed, path: &Path, live: Option<String>) -> Found {
     let doc = |name: &str| FoundDoc {
         name: DocName::new(name),
@@ -398,7 +397,7 @@ impl Cursor {
         unknown: &mut Option<String>,
     ) -> Result<Arc<Listed>, StateDbError> {
         let is_all = matches!(which, Which::All);
-        let version = version(path);
+        let version = sqlite::version(path);
         let known = self
             .last
             .lock()
@@ -408,20 +407,28 @@ impl Cursor {
         if let Some((_, listed)) = known.filter(|(then, _)| is_all && *then == version) {
             return Ok(listed);
         }
-        let mut store = Store::open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        let shape = store.check_shape();
-        if let Err(error @ StateDbError::Unknown { .. }) = &shape {
-            // What can be read is shown.
-            *unknown = Some(error.to_string());
-        } else {
-            shape?;
-        }
-        let listed = store.list(which).map_err(|error| store.sql(error))?;
+        let list = || -> Result<(Listed, Option<String>), StateDbError> {
+            let mut store = Store::open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            // What can be read of an unknown form is shown.
+            let unknown = match store.check_shape() {
+                Err(error @ StateDbError::Unknown { .. }) => Some(error.to_string()),
+                shape => shape.map(|()| None)?,
+            };
+            let listed = store.list(which).map_err(|error| store.sql(error));
+            // A table that is missing was told already.
+            Ok(match unknown {
+                Some(unknown) => (listed.unwrap_or_default(), Some(unknown)),
+                None => (listed?, None),
+            })
+        };
+        let listed = sqlite::settled(path, list);
+        let (listed, what) = listed.unwrap_or_else(|| Err(StateDbError::Busy(path.into())))?;
         let listed = Arc::new(listed);
+        *unknown = what;
         if is_all && unknown.is_none() {
             let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
             // A database that was written meanwhile has no version.
-            match version == self::version(path) {
+            match version == sqlite::version(path) {
                 true => drop(last.insert(path.to_path_buf(), (version, listed.clone()))),
                 false => drop(last.remove(path)),
             }
@@ -460,7 +467,7 @@ impl Cursor {
             .unwrap_or_else(PoisonError::into_inner);
         for dir in workspace_dirs(&user_dir(machine)) {
             let path = dir.join("state.vscdb");
-            let now = version(&path);
+            let now = sqlite::version(&path);
             if lists.get(&dir).is_none_or(|(then, _)| *then != now) {
                 lists.insert(dir.clone(), (now, old_list(&path)));
             }
