@@ -9,15 +9,18 @@ export interface Route {
   view: View;
   /** The session that is open in the view. */
   session: string | null;
+  /** The message of the session to which the view leads. */
+  message: number | null;
   /** The view is drawn without the frame. */
   alone: boolean;
 }
 
 export function parseRoute(hash: string): Route {
-  const [name = "", session = ""] = hash.replace(/^#\/?/, "").split("/");
+  const [name = "", session = "", number = ""] = hash.replace(/^#\/?/, "").split("/");
   const alone = name === "split";
   const view = alone ? "splits" : (VIEWS.find((known) => known === name) ?? "overview");
-  return { view, session: session ? safeDecode(session) : null, alone: alone && session !== "" };
+  const message = /^\d{1,9}$/.test(number) ? Number(number) : null;
+  return { view, session: session ? safeDecode(session) : null, message, alone: alone && session !== "" };
 }
 
 function safeDecode(text: string): string {
@@ -28,8 +31,9 @@ function safeDecode(text: string): string {
   }
 }
 
-export function link(view: View, session?: string): string {
-  return session ? `#/${view}/${encodeURIComponent(session)}` : `#/${view}`;
+export function link(view: View, session?: string, message?: number): string {
+  const place = session ? `#/${view}/${encodeURIComponent(session)}` : `#/${view}`;
+  return message === undefined ? place : `${place}/${message}`;
 }
 
 export function go(view: View, session?: string): void {

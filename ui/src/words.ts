@@ -121,7 +121,7 @@ export const words = {
   },
   sessions: {
     search: "Search sessions",
-    searchHint: "Title, project, device",
+    searchHint: "Words, titles, projects",
     tool: "Tool",
     project: "Project",
     device: "Device",
@@ -133,8 +133,8 @@ export const words = {
       n === of ? plural(n, "session", "sessions") : `${count(n)} of ${plural(of, "session", "sessions")}`,
     none: "No sessions yet",
     noneWhy: "Sessions appear here as soon as one of your tools writes one, or a paired device has some.",
-    noneFound: "Nothing matches",
-    noneFoundWhy: "No session has all of these words with these filters.",
+    noneFound: "No title matches",
+    noneFoundWhy: "No session has all of these words in its title, project, tool or devices with these filters.",
     clear: "Clear search and filters",
     loading: "Loading sessions …",
     choose: "Choose a session to read it",
@@ -158,6 +158,15 @@ export const words = {
     looking: "Looking whether it can be resumed …",
     failed: "It cannot be resumed here yet",
     started: "Started in a terminal.",
+  },
+  found: {
+    title: "In messages",
+    who: (role: string, device: string | undefined) => {
+      const names: Record<string, string> = { user: "You", assistant: "Assistant", tool: "Tool" };
+      return `${names[role] ?? "Note"}${device ? ` on ${device}` : ""}:`;
+    },
+    indexing: ({ done, total }: { done: number; total: number }) =>
+      `${count(done)} of ${plural(total, "session", "sessions")} can be found so far.`,
   },
   fork: {
     open: "Continue from here",

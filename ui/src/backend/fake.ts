@@ -248,6 +248,32 @@ function answers(world: World, tell: () => void): Handlers {
         marked_title: [{ text: title, hit: false }],
         snippets: [],
       });
+      // One of the made-up conversation's own words.
+      const said = world.sessions[0];
+      if (said && /token/i.test(words))
+        return {
+          hits: [
+            {
+              ...hit(said),
+              snippets: [
+                {
+                  message: 12,
+                  other_version: false,
+                  role: "assistant" as const,
+                  ...(said.devices[0] ? { device: said.devices[0] } : {}),
+                  at: said.updated,
+                  text: [
+                    { text: "Two requests refresh the same ", hit: false },
+                    { text: "token", hit: true },
+                    { text: ", and the second one overwrites the first.", hit: false },
+                  ],
+                },
+              ],
+            },
+          ],
+          total: 1,
+          notices: [],
+        };
       return { hits: found.slice(0, 20).map(hit), total: found.length, notices: [] };
     },
     show: ({ session, from, rows = length(world) }) => {

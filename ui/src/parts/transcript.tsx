@@ -14,7 +14,10 @@ import { Icon } from "./icon";
 import { Body } from "./message";
 import { type Scroller, Virtual } from "./virtual";
 
-export function Transcript({ shown }: { shown: Shown }) {
+/** Rows above the message to which a link leads, in pixels. */
+const LED_TO = 80;
+
+export function Transcript({ shown, message }: { shown: Shown; message?: number | null }) {
   const { backend } = useShared();
   const { session } = shown;
   const ask = useCallback(
@@ -27,6 +30,10 @@ export function Transcript({ shown }: { shown: Shown }) {
   );
   const { pages, trouble, again } = usePaged(shown.total, shown.messages, ask);
   const scroller = useRef<Scroller>(null);
+  const target = message ?? null;
+  useEffect(() => {
+    if (target !== null && target < shown.total) scroller.current?.reveal(target, LED_TO);
+  }, [target, shown.total]);
   const [fork, setFork] = useState<number | null>(null);
   const forks = shown.forks ? setFork : undefined;
   if (shown.total === 0) return <Empty icon="sessions" title={words.transcript.empty} why={shown.why ?? ""} />;
@@ -50,6 +57,7 @@ export function Transcript({ shown }: { shown: Shown }) {
             of={shown.total}
             part={part}
             fork={forks}
+            led={at === target}
           />
         )}
       />
@@ -98,11 +106,13 @@ interface MessageProps {
   part: (message: number, part: number) => Promise<PartBody>;
   /** Asks whether to continue from a message; without it, that is not possible. */
   fork?: ((at: number) => void) | undefined;
+  /** A link led to this message. */
+  led?: boolean;
 }
 
 export const OneMessage = still(DrawnMessage);
 
-function DrawnMessage({ message, before, at, of, part, fork }: MessageProps) {
+function DrawnMessage({ message, before, at, of, part, fork, led }: MessageProps) {
   if (!message) {
     return (
       <article class="message waiting" aria-posinset={at + 1} aria-setsize={of} aria-label={words.loading}>
@@ -121,7 +131,7 @@ function DrawnMessage({ message, before, at, of, part, fork }: MessageProps) {
   const moved = message.device && before?.device !== message.device;
   return (
     <article
-      class={`message ${message.role}${turn ? " turn" : ""}`}
+      class={`message ${message.role}${turn ? " turn" : ""}${led ? " led" : ""}`}
       aria-posinset={at + 1}
       aria-setsize={of}
       aria-label={`${words.transcript.roles[message.role]} ${clock(message.at)}`}

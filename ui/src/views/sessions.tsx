@@ -9,6 +9,7 @@ import { MESSAGES } from "../lib/paged";
 import { EVERYTHING, type Filter, haystack, matching, values } from "../lib/search";
 import { still } from "../lib/still";
 import { Button, Empty, Failed, IconButton, Refused, Skeleton, Time, ToolSign } from "../parts/common";
+import { FoundInMessages } from "../parts/found";
 import { Icon, type IconName } from "../parts/icon";
 import { ImportButtons } from "../parts/importing";
 import { More } from "../parts/more";
@@ -36,7 +37,7 @@ const STATE_ICONS: Record<SessionRow["state"], IconName | null> = {
   held: "held",
 };
 
-export function SessionsView({ open }: { open: string | null }) {
+export function SessionsView({ open, message }: { open: string | null; message: number | null }) {
   const { revision, tools } = useShared();
   const latest = useAnswer({ cmd: "sessions", filter: { limit: FIRST } });
   const [isLong, setLong] = useState(false);
@@ -175,6 +176,7 @@ export function SessionsView({ open }: { open: string | null }) {
             )}
           </p>
         </search>
+        <FoundInMessages filter={filter} />
         {asked.phase === "failed" && !asked.answer && <Failed refusal={asked.refusal} again={asked.again} />}
         {asked.phase === "loading" && all.length === 0 && <Skeleton rows={9} label={say.loading} />}
         {asked.answer && all.length === 0 && (
@@ -213,7 +215,7 @@ export function SessionsView({ open }: { open: string | null }) {
       </section>
       <section class="read-side" aria-label={words.transcript.label}>
         {open ? (
-          <Reading key={open} session={open} close={close} resume={setResuming} />
+          <Reading key={open} session={open} message={message} close={close} resume={setResuming} />
         ) : (
           all.length > 0 && <Empty icon="sessions" title={say.choose} why={say.chooseWhy} />
         )}
@@ -310,10 +312,12 @@ function DrawnRow({
 
 function Reading({
   session,
+  message,
   close,
   resume,
 }: {
   session: string;
+  message: number | null;
   close: () => void;
   resume: (row: SessionRow) => void;
 }) {
@@ -373,7 +377,7 @@ function Reading({
       <Refused refusal={refusal} clear={clear} />
       {asked.phase === "loading" && <Skeleton rows={7} label={words.transcript.loading} tall />}
       {asked.phase === "failed" && <Failed refusal={asked.refusal} again={asked.again} />}
-      {shown && <Transcript shown={shown} />}
+      {shown && <Transcript shown={shown} message={message} />}
       {shown && more && <More row={shown} changed={asked.again} close={() => setMore(false)} forgotten={close} />}
     </>
   );

@@ -33,9 +33,21 @@ it("every state has a sentence of its own kind", () => {
 });
 
 it("routes survive being written and read, and odd ones lead to the overview", () => {
-  expect(parseRoute(link("sessions", "a/b c%"))).toEqual({ view: "sessions", session: "a/b c%", alone: false });
-  expect(parseRoute("#/split/x")).toEqual({ view: "splits", session: "x", alone: true });
-  expect(parseRoute("#/nowhere/%E0%A4%A")).toEqual({ view: "overview", session: "%E0%A4%A", alone: false });
+  expect(parseRoute(link("sessions", "a/b c%"))).toEqual({
+    view: "sessions",
+    session: "a/b c%",
+    message: null,
+    alone: false,
+  });
+  expect(parseRoute(link("sessions", "a", 12))).toEqual({ view: "sessions", session: "a", message: 12, alone: false });
+  expect(parseRoute("#/sessions/a/-1").message).toBeNull();
+  expect(parseRoute("#/split/x")).toEqual({ view: "splits", session: "x", message: null, alone: true });
+  expect(parseRoute("#/nowhere/%E0%A4%A")).toEqual({
+    view: "overview",
+    session: "%E0%A4%A",
+    message: null,
+    alone: false,
+  });
 });
 
 it("finds sessions by all words, wherever they stand", () => {
