@@ -300,11 +300,13 @@ pub fn texts(device: &Device, session: &str) -> Vec<String> {
          where part.session_id = '{session}' and json_extract(part.data, '$.type') = 'text' \
          order by message.time_created, message.id, part.id"
     );
-    let mut command = opencode(device, &["db", &query, "--format", "json"]);
-    command.env("OPENCODE_DB", file);
-    let ended = run_within(PROMPT_LIMIT, command, device.scratch());
-    let rows: Vec<Value> =
-        serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{}", ended.told()));
+    // An import that runs beside it may hold the lock.
+    let rows: Vec<Value> = wait_for("OpenCode to read its database", PATIENCE, || {
+        let mut command = opencode(device, &["db", &query, "--format", "json"]);
+        command.env("OPENCODE_DB", &file);
+        let ended = run_within(PROMPT_LIMIT, command, device.scratch());
+        serde_json::from_str(&ended.stdout).map_err(|_| ended.told())
+    });
     rows.iter()
         .filter_map(|row| row["text"].as_str().map(str::to_owned))
         .collect()
