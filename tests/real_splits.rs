@@ -172,6 +172,8 @@ fn continues_from_any_message(client: Client) {
         let prompt = format!("Continue from message {at}");
         let mut heard = resumed(&world, tool, laptop, &fork, &prompt);
         assert_eq!(heard.pop(), Some(format!("user: {prompt}")));
+        // Claude Code's own answer to a prompt that has none (2.1.330, 2026-11-29).
+        heard.retain(|line| line != "assistant: No response requested.");
         assert_eq!(
             heard,
             all[..heard.len()],
@@ -188,11 +190,10 @@ fn continues_from_any_message(client: Client) {
         assert!(at < kept || whole[at].is_empty(), "message {at}: {kept}");
         told.insert(heard.len());
     }
-    assert_eq!(
-        told,
-        BTreeSet::from([1, 2, 3, 5, 6]),
-        "a call is never cut from its result"
-    );
+    // The first message in a thread of Codex is not the user's.
+    told.remove(&0);
+    let wanted = BTreeSet::from([1, 2, 3, 5, 6]);
+    assert_eq!(told, wanted, "a call is never cut from its result");
     assert_eq!(
         bytes(tool, &session, laptop),
         Ok(before),
