@@ -151,7 +151,7 @@ mod tests {
         )
         .unwrap();
         let platforms = manifest["platforms"].as_object().unwrap();
-        let got: Vec<_> = platforms
+        let mut got: Vec<_> = platforms
             .iter()
             .map(|(key, it)| (key.as_str(), it["url"].as_str().unwrap()))
             .collect();
@@ -168,6 +168,7 @@ mod tests {
             ("windows-x86_64-msi", at(NAMES[6])),
         ];
         wanted.sort();
+        got.sort();
         assert_eq!(
             got,
             wanted.each_ref().map(|(key, url)| (*key, url.as_str()))
