@@ -13,7 +13,7 @@ use tauri::{AppHandle, DragDropEvent, Emitter, EventTarget, Manager};
 const LARGEST_PICTURE: u64 = 32 << 20;
 const PICTURES: [&str; 7] = ["png", "jpg", "jpeg", "gif", "webp", "bmp", "avif"];
 
-/// What the page is told. Only the last one carries content.
+/// The messages to the page. Only the last one carries content.
 #[derive(Clone, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum Drag {

@@ -123,7 +123,7 @@ fn list(home: &Path, request: &ListSessionsRequest) -> Result<ListSessionsRespon
     let from: usize = match &request.cursor {
         Some(cursor) => cursor
             .parse()
-            .map_err(|_| invalid("The cursor is none of this agent's."))?,
+            .map_err(|_| invalid("This agent did not issue that cursor."))?,
         None => 0,
     };
     let mut engine = Engine::at(home);

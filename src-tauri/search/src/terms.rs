@@ -34,7 +34,7 @@ pub enum Typos {
     Forgiven,
 }
 
-/// The terms that count as a word of one part, best first; none if there are none.
+/// The terms of the index that count as a word of one part, best first.
 pub fn forms(
     searcher: &Searcher,
     fields: &Fields,

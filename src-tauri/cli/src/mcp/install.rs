@@ -18,7 +18,7 @@ use std::process::Command;
 
 /// The server's name in configurations.
 const SERVER: &str = "session-roam";
-/// A larger document is none of a person's.
+/// No one writes a larger configuration by hand.
 const MOST: u64 = 4 << 20;
 
 /// What was done, for `--json`.
@@ -238,7 +238,8 @@ fn write(home: &Path, path: &Path, was: Option<Stamp>, text: &str) -> Result<(),
         .map_err(|error| format!("{} was not written: {error}.", path.display()))
 }
 
-/// The document with the server in its field `servers`; `None` if it is no JSON object, or that field is none.
+/// The document with the server in its field `servers`; `None` if the document or that field is not a
+/// JSON object.
 fn with_server(document: &str, servers: &str, entry: &Value) -> Option<String> {
     let all: Value = serde_json::from_str(document).ok()?;
     let entry = indented(entry);

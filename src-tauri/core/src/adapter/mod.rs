@@ -619,6 +619,19 @@ pub struct Launch {
     pub before: Vec<Vec<String>>,
 }
 
+impl Launch {
+    /// A command in a directory, in the environment as it is.
+    pub fn new(argv: Vec<String>, cwd: &Path) -> Self {
+        Self {
+            argv,
+            cwd: cwd.to_path_buf(),
+            env: BTreeMap::new(),
+            unset: Vec::new(),
+            before: Vec::new(),
+        }
+    }
+}
+
 /// A tool's store. Methods may be called from any thread, several at once.
 pub trait Tool: Send + Sync {
     fn about(&self) -> About;

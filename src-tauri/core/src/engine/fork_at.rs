@@ -10,7 +10,7 @@ use super::record::SessionRecord;
 use super::steering::{is_own, neutral, written};
 use super::transcript::Reading;
 use crate::api::types::{ApiError, Forked};
-use crate::merge::prefix::{self, Prefix};
+use crate::merge::prefix;
 use crate::merge::{fork_id, substitute, substituted};
 use crate::session::problem::with_causes;
 use crate::session::{ChainId, DocName, SessionId, SessionKey};
@@ -42,13 +42,7 @@ impl Engine {
     /// `at`: the number of a message, as `Show` counts them.
     pub(super) fn fork_at(&self, text: &str, at: u64) -> Result<Work, ApiError> {
         let (key, row, record) = self.find(text)?;
-        let Some(tool) = self.context.tools.get(&key.tool).cloned() else {
-            return Err(ApiError::new(
-                "unknown_tool",
-                format!("This version does not know {}.", key.tool),
-                "Update session-roam.",
-            ));
-        };
+        let tool = self.adapter(&key)?;
         let Some(cwd) = self.directory(&record) else {
             return Err(super::resuming::no_place(&row));
         };
@@ -82,24 +76,24 @@ impl Wanted {
                 "Resume it, and go back in the tool itself if it can.",
             ));
         };
-        let (total, prefix) = self.prefix(&reading)?;
-        let of = self.session.clone();
-        let session = self.new_id(&of);
-        let title = format!("{} (from message {})", self.title, prefix.messages);
-        let mut docs = self.beside(&reading, &of, &session)?;
-        docs.push(self.main(&reading, (&of, &session), prefix, &title)?);
+        let (total, messages, log) = self.beginning(&reading)?;
+        let session = self.new_id();
+        let title = format!("{} (from message {messages})", self.title);
+        let mut docs = self.beside(&reading, &session)?;
+        docs.push(self.main(&reading, log, &session, &title));
         self.write(&session, &docs)?;
         Ok(Forked {
             session: session.to_string(),
             tool: self.key.tool.to_string(),
             title,
-            messages: prefix.messages as u64,
+            messages: messages as u64,
             total,
         })
     }
 
-    /// The number of the session's messages, and the beginning up to the wanted one.
-    fn prefix(&self, reading: &Reading<'_>) -> Result<(u64, Prefix), ApiError> {
+    /// The number of the session's messages, and the beginning up to the wanted one: how many
+    /// messages it has, and its lines.
+    fn beginning(&self, reading: &Reading<'_>) -> Result<(u64, usize, Vec<u8>), ApiError> {
         let index = reading.index(true)?;
         let messages = usize::try_from(self.at)
             .ok()
@@ -111,7 +105,7 @@ impl Wanted {
                 "`roam show` numbers the messages from 0.",
             ));
         };
-        let log = bytes_of(&self.context, &self.record, reading.doc, reading.state)?;
+        let mut log = bytes_of(&self.context, &self.record, reading.doc, reading.state)?;
         let trails = self.tool.about().joins.trails.unwrap_or(|_| false);
         let prefix = prefix::of_log(&log, messages, reading.reader(), trails).ok_or_else(|| {
             ApiError::new(
@@ -120,25 +114,21 @@ impl Wanted {
                 "Choose a later message.",
             )
         })?;
-        Ok((index.authors().len() as u64, prefix))
+        log.truncate(prefix.bytes);
+        Ok((index.authors().len() as u64, prefix.messages, log))
     }
 
     /// Different at each time, so that a session can be continued twice from one message.
-    fn new_id(&self, of: &SessionId) -> SessionId {
+    fn new_id(&self) -> SessionId {
         let (short, now) = (&self.context.short, self.context.clock.now().0);
         let seed = format!("{short} {now} {}", self.at);
-        fork_id(of, ChainId::log_start().then(seed.as_bytes()))
+        fork_id(&self.session, ChainId::log_start().then(seed.as_bytes()))
     }
 
     /// The docs beside the main one. Those that several sessions share stay where they are, and the
     /// tool would write the user's files from those that it restores.
-    fn beside(
-        &self,
-        reading: &Reading<'_>,
-        of: &SessionId,
-        session: &SessionId,
-    ) -> Result<Vec<Doc>, ApiError> {
-        let about = self.tool.about();
+    fn beside(&self, reading: &Reading<'_>, session: &SessionId) -> Result<Vec<Doc>, ApiError> {
+        let (about, of) = (self.tool.about(), &self.session);
         let is_left = |name: &DocName| {
             name == reading.doc
                 || about.shared.is_some_and(|shared| (shared.is_one)(name))
@@ -169,12 +159,10 @@ impl Wanted {
     fn main(
         &self,
         reading: &Reading<'_>,
-        (of, session): (&SessionId, &SessionId),
-        prefix: Prefix,
+        mut log: Vec<u8>,
+        session: &SessionId,
         title: &str,
-    ) -> Result<Doc, ApiError> {
-        let mut log = bytes_of(&self.context, &self.record, reading.doc, reading.state)?;
-        log.truncate(prefix.bytes);
+    ) -> Doc {
         if !reading
             .path
             .iter()
@@ -189,15 +177,15 @@ impl Wanted {
             );
             log = written(&log, 0, &changes);
         }
-        substitute(&mut log, of, session);
+        substitute(&mut log, &self.session, session);
         if let Some(line) = self.tool.about().joins.title {
             log.extend(line(session, title));
         }
-        Ok(Doc {
+        Doc {
             name: reading.doc.clone(),
-            at: substituted(&reading.state.at, of, session),
+            at: substituted(&reading.state.at, &self.session, session),
             bytes: log,
-        })
+        }
     }
 
     fn write(&self, session: &SessionId, docs: &[Doc]) -> Result<(), ApiError> {

@@ -17,13 +17,7 @@ use std::sync::Arc;
 impl Engine {
     pub(super) fn resume(&self, text: &str) -> Result<Work, ApiError> {
         let (key, row, record) = self.find(text)?;
-        let Some(tool) = self.context.tools.get(&key.tool).cloned() else {
-            return Err(ApiError::new(
-                "unknown_tool",
-                format!("This version does not know {}.", key.tool),
-                "Update session-roam.",
-            ));
-        };
+        let tool = self.adapter(&key)?;
         if !record.is_here() {
             let why = if row.why.is_empty() {
                 "It is not in this device's store.".to_owned()
@@ -109,6 +103,18 @@ impl Engine {
                 remarks,
             })
         }))
+    }
+
+    /// The adapter of a session's tool.
+    pub(super) fn adapter(&self, key: &SessionKey) -> Result<Arc<dyn Tool>, ApiError> {
+        let tool = self.context.tools.get(&key.tool).cloned();
+        tool.ok_or_else(|| {
+            ApiError::new(
+                "unknown_tool",
+                format!("This version does not know {}.", key.tool),
+                "Update session-roam.",
+            )
+        })
     }
 
     /// Where to resume: the directory it began in, the one it was written for, or the project's.

@@ -11,6 +11,7 @@ pub mod jsonl;
 pub mod listed;
 pub mod ordered;
 pub mod process;
+pub mod protobuf;
 pub mod running;
 pub mod sqlite;
 pub mod state_db;

@@ -9,11 +9,12 @@ use super::vscode::{self, System};
 use crate::adapter::Stamp;
 use crate::opener;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, ToSql};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// A running program holds its write lock for milliseconds.
@@ -141,6 +142,35 @@ pub fn version(database: &Path) -> Version {
         Stamp::of(database).ok(),
         Stamp::of(&beside(database, "-wal")).ok(),
     ]
+}
+
+/// What was read in each database, kept until the database changes.
+#[derive(Debug)]
+pub struct Kept<T>(Mutex<BTreeMap<PathBuf, (Version, T)>>);
+
+impl<T> Default for Kept<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T: Clone> Kept<T> {
+    /// The result of `read`, or the kept one of a database that did not change since.
+    pub fn of<E>(&self, path: &Path, read: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        let (now, kept) = (version(path), || {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        });
+        if let Some((_, known)) = kept().get(path).filter(|(then, _)| *then == now) {
+            return Ok(known.clone());
+        }
+        let read = read()?;
+        // A database that was written meanwhile has no version.
+        match now == version(path) {
+            true => drop(kept().insert(path.into(), (now, read.clone()))),
+            false => drop(kept().remove(path)),
+        }
+        Ok(read)
+    }
 }
 
 /// A file that SQLite keeps beside a database: `x.db-wal` for `x.db`.

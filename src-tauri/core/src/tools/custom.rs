@@ -468,13 +468,10 @@ impl Tool for CustomTool {
             word.replace(SESSION, session.session.as_str())
                 .replace("{cwd}", &cwd)
         };
-        Launch {
-            argv: self.definition.resume.iter().map(fill).collect(),
-            cwd: session.cwd.to_path_buf(),
-            env: BTreeMap::new(),
-            unset: Vec::new(),
-            before: Vec::new(),
-        }
+        Launch::new(
+            self.definition.resume.iter().map(fill).collect(),
+            session.cwd,
+        )
     }
 
     fn is_main(&self, doc: &DocName) -> bool {

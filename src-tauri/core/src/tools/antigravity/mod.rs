@@ -270,16 +270,13 @@ impl Tool for Antigravity {
     }
 
     fn resume(&self, _machine: &Machine, session: &Resumable<'_>) -> Launch {
-        Launch {
-            argv: vec![
+        Launch::new(
+            vec![
                 "antigravity".into(),
                 session.cwd.to_string_lossy().into_owned(),
             ],
-            cwd: session.cwd.to_path_buf(),
-            env: Default::default(),
-            unset: Vec::new(),
-            before: Vec::new(),
-        }
+            session.cwd,
+        )
     }
 
     fn is_main(&self, doc: &DocName) -> bool {

@@ -4,7 +4,7 @@
 //! Step 14 is a prompt (field 19, in it field 2), step 15 an answer (field 20: 1 the text, 7 calls:
 //! 2 name, 3 arguments). From public descriptions, October 2026.
 
-use crate::formats::sqlite;
+use crate::formats::{protobuf, sqlite};
 use crate::merge::transcript::{ParsedMessage, Piece};
 use crate::session::Role;
 use rusqlite::Connection;
@@ -162,40 +162,7 @@ fn field(message: &[u8], number: u64) -> Option<&[u8]> {
         .map(|(_, inside)| inside)
 }
 
-/// The fields of a protobuf message that are texts, bytes or messages, up to the first that is not
-/// well formed.
-fn fields(mut rest: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
-    std::iter::from_fn(move || {
-        loop {
-            let key = varint(&mut rest)?;
-            let len = match key & 7 {
-                0 => {
-                    varint(&mut rest)?;
-                    continue;
-                }
-                1 => 8,
-                2 => usize::try_from(varint(&mut rest)?).ok()?,
-                5 => 4,
-                _ => return None,
-            };
-            let inside = rest.get(..len)?;
-            rest = &rest[len..];
-            if key & 7 == 2 {
-                return Some((key >> 3, inside));
-            }
-        }
-    })
-}
-
-fn varint(rest: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let (byte, after) = rest.split_first()?;
-        *rest = after;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
+/// The texts, bytes and messages in a message, up to the first field that is not well formed.
+fn fields(message: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
+    protobuf::leading(message).filter_map(|field| Some((field.number, field.bytes()?)))
 }

@@ -2,10 +2,10 @@
 
 use crate::formats::jsonl::title_of;
 use crate::merge::snapshots::Judged;
-use crate::merge::transcript::{self, ParsedMessage, Piece, pieces_of};
+use crate::merge::transcript::{ParsedMessage, Piece, pieces_of};
 use crate::session::{Millis, Role};
 use crate::tools::imported::{self, Compared};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 fn messages(conversation: &Value) -> &[Value] {
@@ -29,12 +29,7 @@ pub(super) fn facts(conversation: &Value) -> (Option<String>, Option<Millis>) {
 
 /// One record for each message.
 pub(super) fn records(content: &[u8]) -> Vec<Value> {
-    let (conversation, _, damage) = imported::opened(content);
-    let record = |message: &Value| json!({ "uuid": message.get("uuid"), "timestamp": message.get("created_at"), "message": message });
-    let mut found: Vec<Value> = messages(&conversation).iter().map(record).collect();
-    let is_all = found.iter().all(|record| said(record).is_none());
-    found.extend(damage.and_then(|damage| transcript::missing(damage, is_all)));
-    found
+    imported::message_records(content, messages, ["uuid", "created_at"], said)
 }
 
 pub(super) fn said(record: &Value) -> Option<ParsedMessage<'_>> {

@@ -149,13 +149,7 @@ impl Tool for ClaudeDesktop {
     /// An option of Claude Code, which opens `claude://resume` (2.1.330, 2026-11-29).
     fn resume(&self, _machine: &Machine, session: &Resumable<'_>) -> Launch {
         let words = ["claude", "--desktop", "--resume", session.session.as_str()];
-        Launch {
-            argv: words.map(str::to_owned).to_vec(),
-            cwd: session.cwd.to_path_buf(),
-            env: Default::default(),
-            unset: Vec::new(),
-            before: Vec::new(),
-        }
+        Launch::new(words.map(str::to_owned).to_vec(), session.cwd)
     }
 
     fn registry(&self) -> Option<&dyn Registry> {

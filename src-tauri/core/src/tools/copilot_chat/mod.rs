@@ -329,13 +329,13 @@ impl Tool for CopilotChat {
         };
         let ending = if cfg!(windows) { ".cmd" } else { "" };
         Launch {
-            argv: vec![format!("{}{ending}", editor.command), what],
-            cwd: session.cwd.to_path_buf(),
-            env: BTreeMap::new(),
             // Set in VS Code's own terminal. With them, `code` would talk to that window (VS Code's
             // `cli.ts`, 2026-11-23).
             unset: vec!["ELECTRON_RUN_AS_NODE".into(), "VSCODE_IPC_HOOK_CLI".into()],
-            before: Vec::new(),
+            ..Launch::new(
+                vec![format!("{}{ending}", editor.command), what],
+                session.cwd,
+            )
         }
     }
 

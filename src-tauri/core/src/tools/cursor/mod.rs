@@ -43,17 +43,17 @@ use crate::adapter::McpConfig;
 use crate::formats::fields;
 use crate::formats::files;
 use crate::formats::jsonl::{is_uuid, title_of};
-use crate::formats::sqlite::{self, Version};
+use crate::formats::sqlite::{self, Kept};
 use crate::formats::state_db::{self, StateDbError};
 use crate::formats::vscode::{self, Editor, System, workspace_dirs, workspaces_of};
 use crate::merge::snapshots::Judged;
 use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId, records};
 use rusqlite::OpenFlags;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 const NAME: &str = "Cursor";
 const MAIN: &str = "conversation.json";
@@ -142,13 +142,20 @@ fn set(content: &[u8], field: &str, neutral: &str) -> Option<Steer> {
 
 #[derive(Debug, Default)]
 pub struct Cursor {
-    /// The last listing of each database, by the stamps of the file and its log.
-    last: Mutex<BTreeMap<PathBuf, (Version, Arc<Listed>)>>,
+    last: Kept<Arc<Listed>>,
     /// The conversations in the lists of Cursor 2, by workspace.
-    old_lists: Mutex<BTreeMap<PathBuf, (Version, Vec<String>)>>,
+    old_lists: Kept<Vec<String>>,
 }
 
-type Listed = (Vec<store::Listed>, usize);
+/// The conversations in a database.
+#[derive(Debug)]
+struct Listed {
+    rows: Vec<store::Listed>,
+    /// The number of conversations of before 2025.
+    n_old: usize,
+    /// Why the database's form is not known.
+    unknown: Option<String>,
+}
 
 impl Tool for Cursor {
     fn about(&self) -> About {
@@ -211,26 +218,27 @@ impl Tool for Cursor {
         if matches!(which, Which::ConflictCopies) || Stamp::of(&path).is_err() {
             return listing;
         }
-        let listed = match self.listed(&path, which, &mut listing.unknown) {
+        let listed = match self.listed(&path, which) {
             Ok(listed) => listed,
             Err(StateDbError::Absent(_) | StateDbError::Busy(_)) => return listing,
             Err(error) => {
-                listing.unknown.get_or_insert(error.to_string());
+                listing.unknown = Some(error.to_string());
                 return listing;
             }
         };
+        listing.unknown.clone_from(&listed.unknown);
         let live = opener_of(machine);
-        listing.found = listed
-            .0
+        let found = listed
+            .rows
             .iter()
-            .map(|row| found(row, &path, live.clone()))
-            .collect();
-        if 0 < listed.1 {
+            .map(|row| found(row, &path, live.clone()));
+        listing.found = found.collect();
+        if 0 < listed.n_old {
             listing.problems.push(Problem::new(
                 "not_carried",
                 format!(
                     "{} of {NAME}'s conversations have a form of before 2025, which is not carried.",
-                    listed.1
+                    listed.n_old
                 ),
                 "Open one in Cursor and continue it: Cursor then stores it in today's form.",
             ));
@@ -313,15 +321,15 @@ impl Tool for Cursor {
     fn resume(&self, _machine: &Machine, session: &Resumable<'_>) -> Launch {
         let ending = if cfg!(windows) { ".cmd" } else { "" };
         Launch {
-            argv: vec![
-                format!("{}{ending}", EDITOR.command),
-                session.cwd.to_string_lossy().into_owned(),
-            ],
-            cwd: session.cwd.to_path_buf(),
-            env: BTreeMap::new(),
             // With them, the command would talk to the window in whose terminal it runs.
             unset: vec!["ELECTRON_RUN_AS_NODE".into(), "VSCODE_IPC_HOOK_CLI".into()],
-            before: Vec::new(),
+            ..Launch::new(
+                vec![
+                    format!("{}{ending}", EDITOR.command),
+                    session.cwd.to_string_lossy().into_owned(),
+                ],
+                session.cwd,
+            )
         }
     }
 
@@ -390,50 +398,31 @@ fn listed_title(store: &Store, id: &str) -> Option<String> {
 }
 
 impl Cursor {
-    fn listed(
-        &self,
-        path: &Path,
-        which: Which<'_>,
-        unknown: &mut Option<String>,
-    ) -> Result<Arc<Listed>, StateDbError> {
-        let is_all = matches!(which, Which::All);
-        let version = sqlite::version(path);
-        let known = self
-            .last
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(path)
-            .cloned();
-        if let Some((_, listed)) = known.filter(|(then, _)| is_all && *then == version) {
-            return Ok(listed);
-        }
-        let list = || -> Result<(Listed, Option<String>), StateDbError> {
+    fn listed(&self, path: &Path, which: Which<'_>) -> Result<Arc<Listed>, StateDbError> {
+        let list = || -> Result<Arc<Listed>, StateDbError> {
             let mut store = Store::open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-            // What can be read of an unknown form is shown.
             let unknown = match store.check_shape() {
                 Err(error @ StateDbError::Unknown { .. }) => Some(error.to_string()),
                 shape => shape.map(|()| None)?,
             };
             let listed = store.list(which).map_err(|error| store.sql(error));
-            // A table that is missing was told already.
-            Ok(match unknown {
-                Some(unknown) => (listed.unwrap_or_default(), Some(unknown)),
-                None => (listed?, None),
-            })
+            // Of an unknown form, what can be read is shown: if a table is missing, nothing.
+            let (rows, n_old) = match unknown {
+                Some(_) => listed.unwrap_or_default(),
+                None => listed?,
+            };
+            Ok(Arc::new(Listed {
+                rows,
+                n_old,
+                unknown,
+            }))
         };
-        let listed = sqlite::settled(path, list);
-        let (listed, what) = listed.unwrap_or_else(|| Err(StateDbError::Busy(path.into())))?;
-        let listed = Arc::new(listed);
-        *unknown = what;
-        if is_all && unknown.is_none() {
-            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-            // A database that was written meanwhile has no version.
-            match version == sqlite::version(path) {
-                true => drop(last.insert(path.to_path_buf(), (version, listed.clone()))),
-                false => drop(last.remove(path)),
-            }
+        let list =
+            || sqlite::settled(path, list).unwrap_or_else(|| Err(StateDbError::Busy(path.into())));
+        match which {
+            Which::All => self.last.of(path, list),
+            _ => list(),
         }
-        Ok(listed)
     }
 
     /// The directory of a conversation: of its workspace as its own row, the lists, or the workspaces'
@@ -461,20 +450,11 @@ impl Cursor {
     }
 
     fn in_old_lists(&self, machine: &Machine, id: &str) -> Option<PathBuf> {
-        let mut lists = self
-            .old_lists
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
         for dir in workspace_dirs(&user_dir(machine)) {
             let path = dir.join("state.vscdb");
-            let now = sqlite::version(&path);
-            if lists.get(&dir).is_none_or(|(then, _)| *then != now) {
-                lists.insert(dir.clone(), (now, old_list(&path)));
-            }
-            if lists
-                .get(&dir)
-                .is_some_and(|(_, ids)| ids.iter().any(|listed| listed == id))
-            {
+            let list = || Ok::<_, Infallible>(old_list(&path));
+            let Ok(ids) = self.old_lists.of(&path, list);
+            if ids.iter().any(|listed| listed == id) {
                 return vscode::Workspace::at(&dir)?
                     .opens
                     .directory()

@@ -8,6 +8,7 @@
 //!
 //! Field numbers from public descriptions (`agent.v1.ConversationStateStructure`, August 2026).
 
+use crate::formats::protobuf::{self, Field};
 use data_encoding::{BASE64, BASE64_NOPAD, HEXLOWER, HEXLOWER_PERMISSIVE};
 use std::collections::{BTreeSet, VecDeque};
 
@@ -39,57 +40,9 @@ pub(super) struct Closure {
     pub(super) turns: Vec<BlobId>,
 }
 
-/// A field of a protobuf message.
-struct Field<'b> {
-    number: u64,
-    /// The field with its key, as encoded.
-    whole: &'b [u8],
-    /// The content of a length-delimited field.
-    content: Option<&'b [u8]>,
-}
-
 /// The fields of a message; `None` if the bytes are no message.
 fn fields(bytes: &[u8]) -> Option<Vec<Field<'_>>> {
-    let (mut fields, mut rest) = (Vec::new(), bytes);
-    while !rest.is_empty() {
-        let start = rest;
-        let key = varint(&mut rest)?;
-        let content = match key & 7 {
-            0 => varint(&mut rest).map(|_| None)?,
-            1 => take(&mut rest, 8).map(|_| None)?,
-            2 => {
-                let length = usize::try_from(varint(&mut rest)?).ok()?;
-                Some(take(&mut rest, length)?)
-            }
-            5 => take(&mut rest, 4).map(|_| None)?,
-            _ => return None,
-        };
-        fields.push(Field {
-            number: (key >> 3 != 0).then_some(key >> 3)?,
-            whole: &start[..start.len() - rest.len()],
-            content,
-        });
-    }
-    Some(fields)
-}
-
-fn varint(rest: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for at in 0..10 {
-        let byte = *rest.get(at)?;
-        value |= u64::from(byte & 0x7f).checked_shl(7 * at as u32)?;
-        if byte & 0x80 == 0 {
-            *rest = &rest[at + 1..];
-            return Some(value);
-        }
-    }
-    None
-}
-
-fn take<'b>(rest: &mut &'b [u8], length: usize) -> Option<&'b [u8]> {
-    let (taken, after) = rest.split_at_checked(length)?;
-    *rest = after;
-    Some(taken)
+    protobuf::fields(bytes).filter(|fields| fields.iter().all(|field| field.number != 0))
 }
 
 /// The bytes in `conversationState`: `~` and base64, or hexadecimal digits in older versions.
@@ -158,7 +111,7 @@ pub(super) fn closure<E>(
 }
 
 fn ids_in(field: &Field<'_>, depth: u8) -> Vec<BlobId> {
-    let Some(content) = field.content else {
+    let Some(content) = field.bytes() else {
         return Vec::new();
     };
     if let Ok(id) = BlobId::try_from(content) {

@@ -4,6 +4,7 @@ use super::document::{Bubble, Document, judge};
 use super::*;
 use rusqlite::Connection;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::fs;
 
 fn bubble(number: u32, kind: u8, text: &str) -> Value {

@@ -3,7 +3,7 @@
 
 pub mod agent_store;
 
-use self::agent_store::{self as store, Chat, DEVICE_FIELDS, META_OF_DEVICE, Target};
+use self::agent_store::{self as store, Chat, DEVICE_FIELDS, Target};
 use crate::adapter::{
     About, Change, Checkout, Content, Found, FoundDoc, Joins, Launch, Level, Listing, Machine,
     Reading, Resumable, Root, Steering, Tool, Touched, Which, WriteError, Written,
@@ -11,7 +11,6 @@ use crate::adapter::{
 use crate::formats::running::Running;
 use crate::merge::snapshots::Judged;
 use crate::session::{DocKind, DocName, Problem, SessionId, ToolId};
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -186,17 +185,14 @@ impl Tool for CursorAgent {
     }
 
     fn resume(&self, _machine: &Machine, session: &Resumable<'_>) -> Launch {
-        Launch {
-            argv: vec![
+        Launch::new(
+            vec![
                 "cursor-agent".into(),
                 "--resume".into(),
                 session.session.to_string(),
             ],
-            cwd: session.cwd.to_path_buf(),
-            env: BTreeMap::new(),
-            unset: Vec::new(),
-            before: Vec::new(),
-        }
+            session.cwd,
+        )
     }
 
     fn is_main(&self, doc: &DocName) -> bool {
@@ -231,6 +227,3 @@ fn found(chat: Chat, live: Option<String>) -> Found {
         live,
     }
 }
-
-/// The settings of the record are among the fields that are this device's.
-const _: () = assert!(META_OF_DEVICE.len() < DEVICE_FIELDS.len());

@@ -18,13 +18,13 @@ use super::{
 };
 use crate::formats::file_store::{DocFile, FileStore};
 use crate::merge::snapshots::Judged;
-use crate::merge::transcript::Reader;
+use crate::merge::transcript::{self, Reader};
 use crate::opener;
 use crate::session::records::{self, Damage};
 use crate::session::{DocKind, DocName, Millis, ToolId};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -78,6 +78,22 @@ impl Conversation {
         bytes.push(b'\n');
         bytes
     }
+}
+
+/// One record for each of a conversation's messages, and one for what is damaged. `fields` are the
+/// names of a message's id and time.
+pub(super) fn message_records(
+    content: &[u8],
+    messages: fn(&Value) -> &[Value],
+    [id, time]: [&str; 2],
+    said: Reader,
+) -> Vec<Value> {
+    let (conversation, _, damage) = opened(content);
+    let record = |message: &Value| json!({ "uuid": message.get(id), "timestamp": message.get(time), "message": message });
+    let mut found: Vec<Value> = messages(&conversation).iter().map(record).collect();
+    let is_all = found.iter().all(|record| said(record).is_none());
+    found.extend(damage.and_then(|damage| transcript::missing(damage, is_all)));
+    found
 }
 
 /// A conversation and its pictures as far as they can be read, and what is missing.
@@ -263,13 +279,7 @@ impl Tool for Service {
 
     /// No program opens an imported conversation.
     fn resume(&self, _machine: &Machine, session: &Resumable<'_>) -> Launch {
-        Launch {
-            argv: Vec::new(),
-            cwd: session.cwd.to_path_buf(),
-            env: BTreeMap::new(),
-            unset: Vec::new(),
-            before: Vec::new(),
-        }
+        Launch::new(Vec::new(), session.cwd)
     }
 
     fn is_main(&self, doc: &DocName) -> bool {

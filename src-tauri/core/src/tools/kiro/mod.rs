@@ -237,13 +237,10 @@ impl Tool for Kiro {
     }
 
     fn resume(&self, _machine: &Machine, session: &Resumable<'_>) -> Launch {
-        Launch {
-            argv: vec!["kiro".into(), session.cwd.to_string_lossy().into_owned()],
-            cwd: session.cwd.to_path_buf(),
-            env: Default::default(),
-            unset: Vec::new(),
-            before: Vec::new(),
-        }
+        Launch::new(
+            vec!["kiro".into(), session.cwd.to_string_lossy().into_owned()],
+            session.cwd,
+        )
     }
 
     fn is_main(&self, doc: &DocName) -> bool {

@@ -4,7 +4,7 @@ use super::parse::Message;
 use super::short_hash;
 use crate::formats::jsonl::title_of;
 use crate::merge::snapshots::Judged;
-use crate::merge::transcript::{self, ParsedMessage, Piece};
+use crate::merge::transcript::{ParsedMessage, Piece};
 use crate::session::{Millis, Role};
 use crate::tools::imported::{self, Compared, Conversation};
 use serde_json::{Value, json};
@@ -54,12 +54,7 @@ pub(super) fn facts(conversation: &Value) -> (Option<String>, Option<Millis>) {
 
 /// One record for each message.
 pub(super) fn records(content: &[u8]) -> Vec<Value> {
-    let (conversation, _, damage) = imported::opened(content);
-    let record = |message: &Value| json!({ "uuid": message.get("id"), "timestamp": message.get("time"), "message": message });
-    let mut found: Vec<Value> = messages(&conversation).iter().map(record).collect();
-    let is_all = found.iter().all(|record| said(record).is_none());
-    found.extend(damage.and_then(|damage| transcript::missing(damage, is_all)));
-    found
+    imported::message_records(content, messages, ["id", "time"], said)
 }
 
 pub(super) fn said(record: &Value) -> Option<ParsedMessage<'_>> {

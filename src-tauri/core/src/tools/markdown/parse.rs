@@ -187,8 +187,8 @@ fn uuid(text: &str) -> Option<String> {
         .find(|word| word.len() == 36 && word.matches('-').count() == 4)
 }
 
-/// Whether each line is in a fenced code block, or one of its fences. A fence that is never closed is none: it would
-/// swallow all messages behind it.
+/// Whether each line is in a fenced code block, or one of its fences. An opening fence without a closing one does not
+/// count: it would swallow all messages behind it.
 fn code(lines: &[&str]) -> Vec<bool> {
     // The longest closing fence behind each line, of backticks and of tildes.
     let mut behind = vec![[0; 2]; lines.len() + 1];

@@ -39,7 +39,7 @@ use super::{
 use crate::adapter::Moved;
 use crate::formats::jsonl::title_of;
 use crate::formats::ordered::{fields_of, object};
-use crate::formats::sqlite::{self, Version};
+use crate::formats::sqlite::Kept;
 use crate::formats::{fields, files};
 use crate::merge::snapshots::Judged;
 use crate::merge::transcript::{self, ParsedMessage, Piece, target_in};
@@ -53,13 +53,13 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Debug, Default)]
 pub struct OpenCode {
     /// The last listing, which is requested every few seconds and slow to read with many sessions.
-    last: Mutex<BTreeMap<PathBuf, (Version, Vec<Listed>)>>,
+    last: Kept<Vec<Listed>>,
 }
 
 /// Obeyed if OpenCode starts in a directory that contains them.
@@ -326,11 +326,11 @@ impl Tool for OpenCode {
             _ => "opencode".to_owned(),
         };
         Launch {
-            argv: vec![program, "-s".into(), session.session.to_string()],
-            cwd: session.cwd.to_path_buf(),
-            env: BTreeMap::new(),
             unset: INHERITED.map(str::to_owned).to_vec(),
-            before: Vec::new(),
+            ..Launch::new(
+                vec![program, "-s".into(), session.session.to_string()],
+                session.cwd,
+            )
         }
     }
 
@@ -350,29 +350,16 @@ impl Tool for OpenCode {
 
 impl OpenCode {
     fn rows(&self, file: &Path, which: Which<'_>) -> Result<Vec<Listed>, StoreError> {
-        let rows =
-            || Store::open(file).and_then(|store| store.map(|store| store.rows(which)).transpose());
-        if !matches!(which, Which::All) {
-            return Ok(rows()?.unwrap_or_default());
+        let rows = || {
+            let rows = Store::open(file)?
+                .map(|store| store.rows(which))
+                .transpose()?;
+            Ok(rows.unwrap_or_default())
+        };
+        match which {
+            Which::All => self.last.of(file, rows),
+            _ => rows(),
         }
-        let version = sqlite::version(file);
-        let known = self
-            .last
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(file)
-            .cloned();
-        if let Some((_, listed)) = known.filter(|(then, _)| *then == version) {
-            return Ok(listed);
-        }
-        let listed = rows()?.unwrap_or_default();
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        // A database that was written meanwhile has no version.
-        match version == sqlite::version(file) {
-            true => drop(last.insert(file.to_path_buf(), (version, listed.clone()))),
-            false => drop(last.remove(file)),
-        }
-        Ok(listed)
     }
 }
 

@@ -163,13 +163,7 @@ impl Tool for Windsurf {
     }
 
     fn resume(&self, _machine: &Machine, session: &Resumable<'_>) -> Launch {
-        Launch {
-            argv: vec!["windsurf".into()],
-            cwd: session.cwd.to_path_buf(),
-            env: Default::default(),
-            unset: Vec::new(),
-            before: Vec::new(),
-        }
+        Launch::new(vec!["windsurf".into()], session.cwd)
     }
 
     fn is_main(&self, doc: &DocName) -> bool {

@@ -39,16 +39,15 @@ use super::{
     Written,
 };
 use crate::adapter::Repository;
-use crate::formats::sqlite::{self, DbError, Version};
+use crate::formats::sqlite::{self, DbError, Kept};
 use crate::formats::vscode::System;
 use crate::formats::{fields, files, jsonl};
 use crate::session::{DocKind, DocName, Problem, ToolId, records};
 use rusqlite::OpenFlags;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 const NAME: &str = "Zed";
 const MAIN: &str = "thread.json";
@@ -88,7 +87,7 @@ const STEERING: Steering = Steering {
 #[derive(Debug, Default)]
 pub struct Zed {
     /// The last listings, by database: they are asked for every few seconds.
-    last: Mutex<BTreeMap<PathBuf, (Version, Vec<Listed>)>>,
+    last: Kept<Vec<Listed>>,
 }
 
 impl Tool for Zed {
@@ -266,13 +265,10 @@ impl Tool for Zed {
     }
 
     fn resume(&self, _machine: &Machine, session: &Resumable<'_>) -> Launch {
-        Launch {
-            argv: vec!["zed".into(), session.cwd.to_string_lossy().into_owned()],
-            cwd: session.cwd.to_path_buf(),
-            env: BTreeMap::new(),
-            unset: Vec::new(),
-            before: Vec::new(),
-        }
+        Launch::new(
+            vec!["zed".into(), session.cwd.to_string_lossy().into_owned()],
+            session.cwd,
+        )
     }
 
     fn is_main(&self, doc: &DocName) -> bool {
@@ -289,18 +285,7 @@ impl Zed {
         if !matches!(which, Which::All) {
             return list();
         }
-        let version = sqlite::version(database);
-        let last = || self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, rows)) = last().get(database).filter(|(then, _)| *then == version) {
-            return Ok(rows.clone());
-        }
-        let rows = list()?;
-        // A database that was written meanwhile has no version.
-        match version == sqlite::version(database) {
-            true => drop(last().insert(database.into(), (version, rows.clone()))),
-            false => drop(last().remove(database)),
-        }
-        Ok(rows)
+        self.last.of(database, list)
     }
 }
 

@@ -4,6 +4,7 @@
 //! The messages are those of `agent.v1` in `@cursor/sdk` 1.1.0 (2026-11-29), field for field:
 //! `ConversationStateStructure` (the root), `ConversationTurnStructure`, `UserMessage`, `ConversationStep`.
 
+use crate::formats::protobuf::{self, Value as Field};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
@@ -80,7 +81,7 @@ pub fn parts_of_turn(turn: &[u8]) -> Option<Vec<BlobId>> {
         .filter(|(number, _)| matches!(number, 1 | 2));
     ids.map(|(_, value)| match value {
         Field::Bytes(id) => id.try_into().ok(),
-        Field::Number(_) => None,
+        _ => None,
     })
     .collect()
 }
@@ -113,12 +114,6 @@ pub fn answer(step: &[u8]) -> Option<String> {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Field<'a> {
-    Number(u64),
-    Bytes(&'a [u8]),
-}
-
 fn text(bytes: &[u8]) -> Option<String> {
     std::str::from_utf8(bytes).ok().map(str::to_owned)
 }
@@ -130,43 +125,11 @@ fn text_in(fields: &[(u64, Field<'_>)], wanted: u64) -> Option<String> {
     })
 }
 
-/// The fields of a protobuf message in their order; numbers of fixed length are left out.
-fn fields(mut message: &[u8]) -> Option<Vec<(u64, Field<'_>)>> {
-    let mut found = Vec::new();
-    while !message.is_empty() {
-        let key = varint(&mut message)?;
-        let value = match key & 7 {
-            0 => Some(Field::Number(varint(&mut message)?)),
-            1 => taken(&mut message, 8).map(|_| None)?,
-            2 => {
-                let len = varint(&mut message)?;
-                Some(Field::Bytes(taken(&mut message, len)?))
-            }
-            5 => taken(&mut message, 4).map(|_| None)?,
-            _ => return None,
-        };
-        found.extend(value.map(|value| (key >> 3, value)));
-    }
-    Some(found)
-}
-
-fn taken<'a>(message: &mut &'a [u8], len: u64) -> Option<&'a [u8]> {
-    let (value, rest) = message.split_at_checked(usize::try_from(len).ok()?)?;
-    *message = rest;
-    Some(value)
-}
-
-fn varint(message: &mut &[u8]) -> Option<u64> {
-    let mut number = 0u64;
-    for shift in (0..64).step_by(7) {
-        let (byte, rest) = message.split_first()?;
-        *message = rest;
-        number |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(number);
-        }
-    }
-    None
+/// The fields of a message in their order; numbers of fixed length are left out.
+fn fields(message: &[u8]) -> Option<Vec<(u64, Field<'_>)>> {
+    let all = protobuf::fields(message)?.into_iter();
+    let known = all.filter(|field| field.value != Field::Fixed);
+    Some(known.map(|field| (field.number, field.value)).collect())
 }
 
 #[cfg(test)]
@@ -191,7 +154,7 @@ mod tests {
         }
         root.extend(key(10, 0));
         root.push(3);
-        // Fields of fixed length are passed over.
+        // Numbers of fixed length are ignored.
         root.extend(key(60, 1));
         root.extend([0; 8]);
         root.extend(key(61, 5));

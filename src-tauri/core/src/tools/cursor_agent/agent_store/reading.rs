@@ -5,6 +5,7 @@
 
 use super::blobs::{BlobId, id_from_hex, id_of};
 use super::document::{Fields, MOST, MOST_BLOBS, Writer, carried_chat, carried_meta, root_in};
+use crate::formats::state_db::plain;
 use crate::opener;
 use data_encoding::HEXLOWER_PERMISSIVE;
 use rusqlite::types::ValueRef;
@@ -250,12 +251,6 @@ pub fn check_shape(connection: &Connection, store: &Path) -> Result<Option<Strin
         None => return Ok(None),
     };
     Ok(Some(format!("it has the {kind} `{name}`")))
-}
-
-fn plain(sql: &str) -> String {
-    let marks = |c: &char| !c.is_whitespace() && !matches!(c, '"' | '`' | '[' | ']');
-    let plain: String = sql.chars().filter(marks).collect();
-    plain.to_ascii_lowercase()
 }
 
 pub fn told(store: &Path, error: rusqlite::Error) -> StoreError {
