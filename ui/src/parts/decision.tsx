@@ -33,7 +33,8 @@ export function Decision({ choices, sides, left, right, now, busy, refusal, take
   };
   useKeys({ Escape: () => considered && leave() });
   return (
-    <footer class="decision">
+    // Until its buttons are there, a keyboard reaches what scrolls by the footer itself.
+    <footer class="decision" tabIndex={choices === null ? 0 : -1}>
       {choice ? (
         // Enter and Escape work wherever the focus is inside.
         <div
