@@ -50,15 +50,24 @@ fn the_menu_says_how_it_is_and_does_what_it_says() {
                 "Pair a device…",
                 "---",
                 "Open session-roam",
+                "Search…",
                 "Pause",
+                "    For an hour",
+                "    Until tomorrow",
+                "    Until I continue",
                 "Quit"
             ]
         );
         assert_eq!(desktop.windows(), [""; 0], "--hidden shows none");
         let idle = panel.icon();
 
-        panel.click("Pause");
-        panel.wait_menu("(Paused. Nothing is sent, received or written.)");
+        panel.click("For an hour");
+        panel.wait_menu("(Paused until ");
+        let status = desktop.status().expect("a status");
+        assert!(status.paused_until.is_some());
+        panel.click("Continue");
+        panel.click("Until I continue");
+        panel.wait_menu("(Paused)");
         assert_eq!(
             desktop.status().expect("a status").engine.as_str(),
             "paused"
@@ -95,7 +104,7 @@ fn an_engine_that_runs_already_is_used_and_left_running() {
         let other = session_roam_core::api::host::start(&desktop.roam_home)
             .expect("an engine as `roam run` starts it");
         desktop.start(&["--hidden"]);
-        panel.click("Pause");
+        panel.click("Until I continue");
         panel.wait_menu("Paused");
         panel.click("Quit");
         desktop.ended();
@@ -172,7 +181,7 @@ fn what_is_worth_telling_reaches_a_real_notification_daemon_and_a_click_on_it_op
         wait_same("what waited", &session, &arrived);
 
         for panel in [&desk_panel, &laptop_panel] {
-            panel.click("Pause");
+            panel.click("Until I continue");
             panel.wait_menu("Paused");
         }
         session.say("assistant", "On desk: a mutex around the token store.");
@@ -521,8 +530,8 @@ fn two_devices_pair_in_their_windows_a_session_roams_and_a_split_is_resolved_by_
         );
 
         // Both devices continue while sync is paused.
-        desk_panel.click("Pause");
-        laptop_panel.click("Pause");
+        desk_panel.click("Until I continue");
+        laptop_panel.click("Until I continue");
         desk_panel.wait_menu("Paused");
         laptop_panel.wait_menu("Paused");
         session.say("assistant", "On desk: a mutex around the token store.");

@@ -180,8 +180,12 @@ fn a_quiet_day_is_one_sentence() {
 #[test]
 fn each_state_has_its_sentence() {
     type Change = fn(&mut Status, &mut Devices);
-    let changes: [(&str, Change); 8] = [
+    let changes: [(&str, Change); 9] = [
         ("paused", |status, _| status.engine = EngineState::Paused),
+        ("paused for a while", |status, _| {
+            status.engine = EngineState::Paused;
+            status.paused_until = Some(ago(-44 * 60 - 30));
+        }),
         ("importing", |status, _| {
             status.engine = EngineState::Importing;
             status.moving = Moving {
@@ -481,7 +485,7 @@ fn arguments_become_requests() {
                 what: "tool:codex".into(),
             },
         ),
-        (&["pause"], Request::Pause),
+        (&["pause"], Request::Pause { until: None }),
         (&["continue"], Request::Continue),
         (&["stop"], Request::Stop),
     ] {

@@ -123,7 +123,9 @@ fn part_ways(desk: &Desktop, laptop: &Desktop, talk: &Talk) {
         }
     });
     for desktop in [desk, laptop] {
-        let _paused: Value = desktop.ask(&Request::Pause).expect("it pauses");
+        let _paused: Value = desktop
+            .ask(&Request::Pause { until: None })
+            .expect("it pauses");
     }
     talk.part();
     for desktop in [desk, laptop] {

@@ -1,17 +1,23 @@
 //! What the tray shows in each state, which notifications it sends and when, and how the terminal
 //! is started: tables, no display.
 
+use jiff::{Timestamp, Zoned, tz::TimeZone};
 use session_roam_core::api::{
     AskingDevice, BranchRow, EngineState, Held, HoldReason, LiveSession, PairedDevice, PairedState,
     Resume, SessionRow, SplitRow, SyncthingState, Waiting,
 };
-use session_roam_core::session::{Millis, Tier};
-use session_roam_tray::menu::{Action, Icon, Item, icon, link, menu, place};
+use session_roam_core::session::Tier;
+use session_roam_tray::menu::{Action, Icon, Item, Pause, icon, link, menu, place};
 use session_roam_tray::news::Desk;
 use session_roam_tray::sight::{Sight, is_dark_scheme};
 use session_roam_tray::terminal;
 
 const NOW: &str = "2026-11-23T12:00:00.000Z";
+
+fn now() -> Zoned {
+    let now: Timestamp = NOW.parse().expect("a time");
+    now.to_zoned(TimeZone::UTC)
+}
 
 fn quiet() -> Sight {
     let mut sight = Sight::default();
@@ -149,7 +155,7 @@ fn text(items: &[Item]) -> String {
 }
 
 fn shown(sight: &Sight) -> String {
-    text(&menu(sight, Millis::parse(NOW).expect("a time")))
+    text(&menu(sight, &now()))
 }
 
 /// A state: the icon, and the text above the devices.
@@ -182,14 +188,16 @@ desk · connected -> open:#/devices
 work · last seen 3 h ago -> open:#/devices
 ---
 Open on desk: “Title of one” -> open:#/sessions/one
-Resume >
-    “Title of three” · from desk -> resume:three
-    “Title of four” · from desk · waiting -> open:#/sessions/four
-    ---
-    All sessions… -> open:#/sessions
+Resume “Title of three” · from desk -> resume:three
+Resume “Title of four” · from desk · waiting -> open:#/sessions/four
+All sessions… -> open:#/sessions
 ---
 Open session-roam -> open:
-Pause -> pause
+Search… -> open:#/search
+Pause >
+    For an hour -> pause:hour
+    Until tomorrow -> pause:tomorrow
+    Until I continue -> pause
 Quit -> quit
 "
     );
@@ -231,9 +239,25 @@ fn every_state_has_its_words_and_its_icon() {
             s.devices.asking = vec![asks("phone")]
         }),
         (
-            "(Paused. Nothing is sent, received or written.)",
+            "(Paused) (Nothing is sent, received or written.)",
             Icon::Paused,
             |s| s.status.engine = EngineState::Paused,
+        ),
+        (
+            "(Paused until 13:00) (Nothing is sent, received or written.)",
+            Icon::Paused,
+            |s| {
+                s.status.engine = EngineState::Paused;
+                s.status.paused_until = Some("2026-11-23T13:00:00.000Z".into());
+            },
+        ),
+        (
+            "(Paused until Tuesday 08:00) (Nothing is sent, received or written.)",
+            Icon::Paused,
+            |s| {
+                s.status.engine = EngineState::Paused;
+                s.status.paused_until = Some("2026-11-24T08:00:00.000Z".into());
+            },
         ),
         (
             "(Syncthing is missing, so nothing can travel)",
@@ -327,6 +351,33 @@ Quit -> quit
 }
 
 #[test]
+fn a_pause_ends_in_an_hour_or_in_the_morning_after_this_night() {
+    let at = |time: &str| {
+        let now: Zoned = format!("{time}[Europe/Berlin]").parse().expect("a time");
+        let end = |pause: Pause| pause.until(&now).map(|end| end.rfc3339());
+        [Pause::Hour, Pause::Tomorrow, Pause::Open].map(end)
+    };
+    assert_eq!(
+        at("2026-11-23T17:45:10+01:00"),
+        [
+            Some("2026-11-23T17:45:10.000Z".into()),
+            Some("2026-11-24T07:00:00.000Z".into()),
+            None
+        ]
+    );
+    assert_eq!(
+        at("2026-11-24T01:30:00+01:00")[1].as_deref(),
+        Some("2026-11-24T07:00:00.000Z"),
+        "for somebody who is up late, tomorrow is after this night"
+    );
+    assert_eq!(
+        at("2026-10-24T22:00:00+02:00")[1].as_deref(),
+        Some("2026-10-25T07:00:00.000Z"),
+        "eight o'clock is eight o'clock, also after the clocks have changed"
+    );
+}
+
+#[test]
 fn many_are_cut_and_long_titles_too() {
     let mut sight = quiet();
     sight.recent = (0..12)
@@ -368,7 +419,9 @@ fn ids_lead_back_to_what_they_mean() {
         Action::Open(place("devices", code)),
         Action::Compare("a:b".into()),
         Action::Resume("x".into()),
-        Action::Pause,
+        Action::Pause(Pause::Hour),
+        Action::Pause(Pause::Tomorrow),
+        Action::Pause(Pause::Open),
         Action::Continue,
         Action::Start,
         Action::Quit,
@@ -715,7 +768,7 @@ fn kdes_panel_is_light_or_dark_as_its_windows_are() {
 #[test]
 fn a_menu_in_which_only_words_changed_has_the_same_rows() {
     use session_roam_tray::menu::rows;
-    let now = Millis::parse(NOW).expect("a time");
+    let now = &now();
     let kinds = |sight: &Sight| {
         rows(&menu(sight, now))
             .into_iter()

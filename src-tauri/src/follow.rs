@@ -3,12 +3,11 @@
 
 use crate::{App, tray};
 use session_roam_core::api::{Request, SessionFilter, Status};
-use session_roam_core::session::Millis;
 use session_roam_tray::engine::Engine;
 use session_roam_tray::menu;
 use session_roam_tray::news::{Desk, NEWEST, News};
 use session_roam_tray::sight::Sight;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tauri::{AppHandle, Emitter, Manager};
 use tauri_plugin_notification::NotificationExt;
 
@@ -35,10 +34,12 @@ fn follow(app: &AppHandle) {
         for news in desk.hear(&sight) {
             tell(app, &news);
         }
+        let now = jiff::Zoned::now();
         shown.show(
             app,
-            menu::menu(&sight, Millis::from_system(SystemTime::now())),
+            menu::menu(&sight, &now),
             menu::icon(&sight),
+            menu::tooltip(&sight, &now),
         );
         last = sight;
         shared.rest(if app.webview_windows().is_empty() {

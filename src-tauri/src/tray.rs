@@ -3,6 +3,7 @@
 
 use crate::{App, windows};
 use session_roam_core::api::{Request, Resume};
+use session_roam_core::session::Millis;
 use session_roam_tray::menu::{Action, Icon, Item, place, rows};
 use session_roam_tray::terminal;
 use tauri::image::Image;
@@ -41,14 +42,15 @@ pub struct Shown {
     items: Vec<Item>,
     drawn: Vec<Option<MenuItem<Wry>>>,
     icon: Option<Icon>,
+    tooltip: String,
 }
 
 impl Shown {
-    pub fn show(&mut self, app: &AppHandle, items: Vec<Item>, icon: Icon) {
+    pub fn show(&mut self, app: &AppHandle, items: Vec<Item>, icon: Icon, tooltip: String) {
         let Some(tray) = app.tray_by_id(ID) else {
             return;
         };
-        if let Err(error) = self.show_in(app, &tray, items, icon) {
+        if let Err(error) = self.show_in(app, &tray, items, icon, tooltip) {
             app.state::<App>()
                 .note(&format!("The menu could not be shown: {error}."));
         }
@@ -60,11 +62,17 @@ impl Shown {
         tray: &TrayIcon,
         items: Vec<Item>,
         icon: Icon,
+        tooltip: String,
     ) -> tauri::Result<()> {
         if self.icon != Some(icon) {
             tray.set_icon(Some(image(icon)))?;
             tray.set_icon_as_template(true)?;
             self.icon = Some(icon);
+        }
+        // Linux shows none: its panels have no place for it in the toolkit's protocol.
+        if self.tooltip != tooltip {
+            tray.set_tooltip(Some(&tooltip))?;
+            self.tooltip = tooltip;
         }
         let (before, now) = (rows(&self.items), rows(&items));
         if before
@@ -139,7 +147,10 @@ pub fn act(app: &AppHandle, action: Action) {
         Action::Open(place) => windows::open(app, &place),
         Action::Compare(session) => windows::compare(app, &session),
         Action::Resume(session) => resume(app, session),
-        Action::Pause => ask(Request::Pause),
+        Action::Pause(pause) => {
+            let until = pause.until(&jiff::Zoned::now()).map(Millis::rfc3339);
+            ask(Request::Pause { until });
+        }
         Action::Continue => ask(Request::Continue),
         Action::Start => app.state::<App>().engine.start_again(),
         Action::Quit => crate::quit(app),

@@ -3,6 +3,7 @@
 use session_roam_tray::{menu::place, spare};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tauri::webview::{PermissionKind, PermissionResponse};
 use tauri::{AppHandle, Manager, Url, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
 
 const MAIN: &str = "main";
@@ -93,10 +94,21 @@ fn build(app: &AppHandle, label: &str, place: &str) -> tauri::Result<()> {
         .inner_size(960.0, 640.0)
         .min_inner_size(480.0, 400.0)
         .on_navigation(is_ours)
+        .on_permission_request(|_, kind| permission(&kind))
         .visible(false);
     let window = builder.build()?;
     window.show()?;
     window.set_focus()
+}
+
+/// The page asks for the camera after the user's click on its button, to read a pairing code, and for nothing else.
+/// WebKitGTK asks nobody: unanswered, the picture stays black. The other systems ask the user themselves.
+fn permission(kind: &PermissionKind) -> PermissionResponse {
+    match kind {
+        PermissionKind::Camera if cfg!(target_os = "linux") => PermissionResponse::Allow,
+        PermissionKind::Camera => PermissionResponse::Default,
+        _ => PermissionResponse::Deny,
+    }
 }
 
 /// The page never navigates elsewhere; links are opened in the browser, by `open_link`.

@@ -106,6 +106,7 @@ pub fn status() -> Status {
             failed: None,
         }),
         engine: EngineState::Running,
+        paused_until: None,
         syncthing: SyncthingStatus {
             state: SyncthingState::Running,
             version: Some("v1.29.2".into()),

@@ -5,8 +5,8 @@ use crate::power::tracks;
 use crate::talk::{ONE, THREE, TWO, assert_carried, assert_quiet, id, is_held, item, meta, turn};
 use crate::wire::locked;
 use crate::world::{DAY, Device, START, World, tree};
-use session_roam_core::api::{Devices, Done, Request};
-use session_roam_core::session::Lane;
+use session_roam_core::api::{Devices, Done, EngineState, Request};
+use session_roam_core::session::{Lane, Millis};
 use session_roam_core::syncthing::Notice;
 use std::collections::BTreeSet;
 use std::fs;
@@ -136,7 +136,7 @@ fn what_was_excluded_paused_or_without_a_place_comes_when_it_may() {
     world.deliver();
     assert_eq!(world.devices[1].waits_for(ONE).as_deref(), Some("no_place"));
 
-    let _: Done = world.devices[1].ask(Request::Pause);
+    let _: Done = world.devices[1].ask(Request::Pause { until: None });
     let there = world.devices[1].project("elsewhere/api", "git@github.com:acme/api.git");
     let _: Done = world.devices[1].ask(Request::ProjectMap {
         key: key(),
@@ -154,6 +154,42 @@ fn what_was_excluded_paused_or_without_a_place_comes_when_it_may() {
     );
     assert_carried(&world.devices[0], &world.devices[1], ONE);
     assert_quiet(&mut world, ONE);
+}
+
+#[test]
+fn a_pause_ends_by_itself_at_the_time_that_was_given() {
+    let (mut world, here, there) = World::pair_of_devices();
+    let until = |at: i64| Request::Pause {
+        until: Some(Millis(START + at).rfc3339()),
+    };
+    let refused = world.devices[1]
+        .try_ask(until(-1))
+        .map_err(|error| error.code);
+    assert_eq!(refused, Err("bad_time".into()));
+    let _: Done = world.devices[1].ask(until(3_600_000));
+    let path = world.devices[0].transcript(&here, ONE);
+    world.devices[0].say(&path, turn(&here, ONE, "one"));
+    world.deliver();
+    let status = world.devices[1].status();
+    assert_eq!(status.engine, EngineState::Paused);
+    assert_eq!(
+        status.paused_until,
+        Some(Millis(START + 3_600_000).rfc3339())
+    );
+    assert_eq!(world.devices[1].stores().len(), 0, "paused is paused");
+
+    world.devices[1].set_clock(START + 3_600_000);
+    world.devices[1].poll();
+    world.deliver();
+    let status = world.devices[1].status();
+    assert_eq!(
+        (status.engine, status.paused_until),
+        (EngineState::Running, None)
+    );
+    assert_eq!(
+        world.devices[1].place_of(ONE),
+        Some(world.devices[1].transcript(&there, ONE))
+    );
 }
 
 // ---- R5: gone is not deleted ----

@@ -128,7 +128,7 @@ function Current({ route, devices }: { route: Route; devices: Devices | null }) 
     case "overview":
       return <Overview devices={devices} />;
     case "sessions":
-      return <SessionsView open={route.session} message={route.message} />;
+      return <SessionsView open={route.session} message={route.message} search={route.search} />;
     case "splits":
       return route.session ? (
         <SplitView key={route.session} session={route.session} alone={route.alone} />

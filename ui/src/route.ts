@@ -11,6 +11,8 @@ export interface Route {
   session: string | null;
   /** The message of the session to which the view leads. */
   message: number | null;
+  /** The view begins with its search field. */
+  search: boolean;
   /** The view is drawn without the frame. */
   alone: boolean;
 }
@@ -18,9 +20,10 @@ export interface Route {
 export function parseRoute(hash: string): Route {
   const [name = "", session = "", number = ""] = hash.replace(/^#\/?/, "").split("/");
   const alone = name === "split";
-  const view = alone ? "splits" : (VIEWS.find((known) => known === name) ?? "overview");
+  const search = name === "search";
+  const view = alone ? "splits" : search ? "sessions" : (VIEWS.find((known) => known === name) ?? "overview");
   const message = /^\d{1,9}$/.test(number) ? Number(number) : null;
-  return { view, session: session ? safeDecode(session) : null, message, alone: alone && session !== "" };
+  return { view, session: session ? safeDecode(session) : null, message, search, alone: alone && session !== "" };
 }
 
 function safeDecode(text: string): string {

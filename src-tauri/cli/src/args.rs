@@ -228,7 +228,11 @@ pub enum Command {
         what: String,
     },
     /// Send and receive nothing for a while; what you do is still recorded
-    Pause,
+    Pause {
+        /// End the pause by itself after this time: 45m, 2h, 1h30m
+        #[arg(long = "for", value_name = "TIME")]
+        lasts: Option<jiff::SignedDuration>,
+    },
     /// Go on after a pause
     Continue,
     /// End the engine

@@ -242,7 +242,11 @@ fn dispatch(args: Args) -> Outcome {
             forget::forget(&mut engine, session.unwrap_or_default(), yes, &view)
         }
         Command::Release { what } => engine.done(&Request::Release { what }),
-        Command::Pause => engine.done(&Request::Pause),
+        Command::Pause { lasts } => {
+            let end = |lasts| jiff::Timestamp::now().checked_add(lasts).ok();
+            let until = lasts.and_then(end).map(|end| end.to_string());
+            engine.done(&Request::Pause { until })
+        }
         Command::Continue => engine.done(&Request::Continue),
         Command::Stop => engine.done(&Request::Stop),
     }

@@ -3,12 +3,14 @@
 
 use crate::news::strangers_ask;
 use crate::sight::Sight;
+use jiff::{ToSpan, Zoned};
 use session_roam_core::api::{EngineState, PairedDevice, SessionRow};
 use session_roam_core::session::{Millis, harmless_line};
 
-/// The most sessions that "Resume" offers, and lines of one kind in the menu itself; the window has
-/// them all.
+/// The most sessions of other devices that the menu offers, how many of them in the menu itself, and lines of one kind
+/// there; the window has them all.
 const MOST_SESSIONS: usize = 8;
+const MOST_ARRIVALS: usize = 3;
 const MOST_LINES: usize = 4;
 const LONGEST_TITLE: usize = 48;
 
@@ -44,7 +46,7 @@ pub enum Action {
     /// Opens a split in a window of its own.
     Compare(String),
     Resume(String),
-    Pause,
+    Pause(Pause),
     Continue,
     Start,
     Quit,
@@ -57,7 +59,9 @@ impl Action {
             Self::Open(place) => format!("open:{place}"),
             Self::Compare(session) => format!("compare:{session}"),
             Self::Resume(session) => format!("resume:{session}"),
-            Self::Pause => "pause".into(),
+            Self::Pause(Pause::Hour) => "pause:hour".into(),
+            Self::Pause(Pause::Tomorrow) => "pause:tomorrow".into(),
+            Self::Pause(Pause::Open) => "pause".into(),
             Self::Continue => "continue".into(),
             Self::Start => "start".into(),
             Self::Quit => "quit".into(),
@@ -70,12 +74,51 @@ impl Action {
             "open" => Self::Open(rest.into()),
             "compare" => Self::Compare(rest.into()),
             "resume" => Self::Resume(rest.into()),
-            "pause" => Self::Pause,
+            "pause" => Self::Pause(match rest {
+                "hour" => Pause::Hour,
+                "tomorrow" => Pause::Tomorrow,
+                _ => Pause::Open,
+            }),
             "continue" => Self::Continue,
             "start" => Self::Start,
             "quit" => Self::Quit,
             _ => return None,
         })
+    }
+}
+
+/// How long a pause lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pause {
+    Hour,
+    Tomorrow,
+    /// Until somebody ends it.
+    Open,
+}
+
+impl Pause {
+    /// The hour at which "tomorrow" begins. Before `NIGHT_ENDS`, tomorrow is what follows this night.
+    const MORNING: i8 = 8;
+    const NIGHT_ENDS: i8 = 4;
+
+    pub fn until(self, now: &Zoned) -> Option<Millis> {
+        let end = match self {
+            Self::Hour => now.checked_add(1.hour()),
+            Self::Tomorrow => {
+                let night = now.hour() < Self::NIGHT_ENDS;
+                let day = if night {
+                    Ok(now.date())
+                } else {
+                    now.date().tomorrow()
+                };
+                day.and_then(|day| {
+                    day.at(Self::MORNING, 0, 0, 0)
+                        .to_zoned(now.time_zone().clone())
+                })
+            }
+            Self::Open => return None,
+        };
+        end.ok().map(|end| Millis(end.timestamp().as_millisecond()))
     }
 }
 
@@ -121,11 +164,11 @@ pub fn icon(sight: &Sight) -> Icon {
     }
 }
 
-pub fn menu(sight: &Sight, now: Millis) -> Vec<Item> {
+pub fn menu(sight: &Sight, now: &Zoned) -> Vec<Item> {
     let mut groups = vec![
-        state(sight),
+        state(sight, now),
         needs(sight),
-        devices(sight, now),
+        devices(sight, Millis(now.timestamp().as_millisecond())),
         sessions(sight),
         deeds(sight),
     ];
@@ -138,8 +181,8 @@ pub fn menu(sight: &Sight, now: Millis) -> Vec<Item> {
 }
 
 /// The state in a sentence, and the reason.
-fn state(sight: &Sight) -> Vec<Item> {
-    let (what, why) = words(sight);
+fn state(sight: &Sight, now: &Zoned) -> Vec<Item> {
+    let (what, why) = words(sight, now);
     [what, why]
         .into_iter()
         .filter(|text| !text.is_empty())
@@ -147,8 +190,16 @@ fn state(sight: &Sight) -> Vec<Item> {
         .collect()
 }
 
+/// The state in one line: what the icon's tooltip says.
+pub fn tooltip(sight: &Sight, now: &Zoned) -> String {
+    format!(
+        "session-roam: {}",
+        short(&harmless_line(&words(sight, now).0), 80)
+    )
+}
+
 /// The same order as in the window's headline (ui/src/lib/headline.ts).
-pub fn words(sight: &Sight) -> (String, String) {
+fn words(sight: &Sight, now: &Zoned) -> (String, String) {
     let status = &sight.status;
     let said = |what: &str| (what.to_owned(), String::new());
     let because = status.syncthing.message.clone().unwrap_or_default();
@@ -172,7 +223,17 @@ pub fn words(sight: &Sight) -> (String, String) {
             )
         }
         ("stopping", _) => said("Finishing what was begun, then stopping"),
-        ("paused", _) => said("Paused. Nothing is sent, received or written."),
+        ("paused", _) => (
+            match status
+                .paused_until
+                .as_deref()
+                .and_then(|end| clock(end, now))
+            {
+                Some(end) => format!("Paused until {end}"),
+                None => "Paused".into(),
+            },
+            "Nothing is sent, received or written.".into(),
+        ),
         (_, "missing") => said("Syncthing is missing, so nothing can travel"),
         (_, "failed" | "stopped") => (
             "The transport between your devices does not run".into(),
@@ -321,21 +382,34 @@ fn sessions(sight: &Sight) -> Vec<Item> {
             )
         })
         .collect();
-    if !sight.recent.is_empty() {
-        let rows = sight
-            .recent
-            .iter()
-            .take(MOST_SESSIONS)
-            .map(|row| resume(sight, row));
-        let rest = [Item::Line, open("#/sessions", "All sessions…".into())];
-        items.push(Item::Sub("Resume".into(), rows.chain(rest).collect()));
+    let mut rows = sight
+        .recent
+        .iter()
+        .take(MOST_SESSIONS)
+        .map(|row| resume(sight, row));
+    items.extend(rows.by_ref().take(MOST_ARRIVALS));
+    let more: Vec<Item> = rows.collect();
+    match (sight.recent.is_empty(), more.is_empty()) {
+        (true, _) => {}
+        (false, true) => items.push(open("#/sessions", "All sessions…".into())),
+        (false, false) => {
+            let rest = [Item::Line, open("#/sessions", "All sessions…".into())];
+            items.push(Item::Sub(
+                "More sessions".into(),
+                more.into_iter().chain(rest).collect(),
+            ));
+        }
     }
     items
 }
 
 /// A session that is not in this device's tool cannot be resumed; the window explains why.
 fn resume(sight: &Sight, row: &SessionRow) -> Item {
-    let label = format!("{} · from {}", quoted(&row.title), sight.other_device(row));
+    let label = format!(
+        "Resume {} · from {}",
+        quoted(&row.title),
+        sight.other_device(row)
+    );
     match row.state.as_str() {
         "here" | "split" => Item::Act(Action::Resume(row.session.clone()), label),
         state => open(
@@ -347,11 +421,23 @@ fn resume(sight: &Sight, row: &SessionRow) -> Item {
 
 fn deeds(sight: &Sight) -> Vec<Item> {
     let mut items = vec![open("", "Open session-roam".into())];
+    if !sight.is_stopped() {
+        items.push(open("#/search", "Search…".into()));
+    }
     match sight.status.engine.as_str() {
         "stopped" => items.push(Item::Act(Action::Start, "Start again".into())),
         "stopping" => {}
         "paused" => items.push(Item::Act(Action::Continue, "Continue".into())),
-        _ => items.push(Item::Act(Action::Pause, "Pause".into())),
+        _ => {
+            let choices = [
+                (Pause::Hour, "For an hour"),
+                (Pause::Tomorrow, "Until tomorrow"),
+                (Pause::Open, "Until I continue"),
+            ];
+            let choices =
+                choices.map(|(pause, label)| Item::Act(Action::Pause(pause), label.into()));
+            items.push(Item::Sub("Pause".into(), choices.into()));
+        }
     }
     items.push(Item::Act(Action::Quit, "Quit".into()));
     items
@@ -392,6 +478,20 @@ pub fn link(text: &str) -> Option<Action> {
         "devices",
         &format!("session-roam://pair?{}", said.join("&")),
     )))
+}
+
+/// A moment within a week in the user's own time, like `14:30` or `Tuesday 08:00`.
+fn clock(moment: &str, now: &Zoned) -> Option<String> {
+    let moment = Millis::parse(moment)?;
+    let there = jiff::Timestamp::from_millisecond(moment.0)
+        .ok()?
+        .to_zoned(now.time_zone().clone());
+    let is_today = there.date() == now.date();
+    Some(
+        there
+            .strftime(if is_today { "%H:%M" } else { "%A %H:%M" })
+            .to_string(),
+    )
 }
 
 /// Coarse on purpose: the menu must not change while it is open.

@@ -37,7 +37,15 @@ const STATE_ICONS: Record<SessionRow["state"], IconName | null> = {
   held: "held",
 };
 
-export function SessionsView({ open, message }: { open: string | null; message: number | null }) {
+export function SessionsView({
+  open,
+  message,
+  search,
+}: {
+  open: string | null;
+  message: number | null;
+  search: boolean;
+}) {
   const { revision, tools } = useShared();
   const latest = useAnswer({ cmd: "sessions", filter: { limit: FIRST } });
   const [isLong, setLong] = useState(false);
@@ -66,6 +74,9 @@ export function SessionsView({ open, message }: { open: string | null; message: 
   useEffect(() => {
     if (open) setMarked(open);
   }, [open]);
+  useEffect(() => {
+    if (search) field.current?.focus();
+  }, [search]);
   const mark = useCallback(
     (to: number) => {
       const row = rows[Math.max(0, Math.min(to, rows.length - 1))];

@@ -7,7 +7,7 @@ use session_roam_core::api::{
     CheckState, Devices, Doctor, EngineState, Held, LeftOut, LiveSession, Moving, Status,
     SyncthingState, Waiting,
 };
-use session_roam_core::session::Problem;
+use session_roam_core::session::{Millis, Problem};
 
 /// The most titles listed for one reason; the rest are counted.
 const NAMED: usize = 3;
@@ -53,7 +53,14 @@ fn sentence(status: &Status, devices: &Devices, view: &View) -> String {
         ("stopped", _) => return "session-roam is not running on this device.".into(),
         ("stopping", _) => return "Stopping: what was begun is finished first.".into(),
         ("paused", _) => {
-            return "Paused: nothing is sent or received until `roam continue`.".into();
+            let end = status.paused_until.as_deref().and_then(Millis::parse);
+            return match end.map(|end| end.0.saturating_sub(view.now.0).max(0) / 60_000 + 1) {
+                Some(minutes) => format!(
+                    "Paused: nothing is sent or received for another {}, or until `roam continue`.",
+                    plural(minutes as u64, "minute")
+                ),
+                None => "Paused: nothing is sent or received until `roam continue`.".into(),
+            };
         }
         ("importing", _) => return importing(&status.moving),
         (_, "missing") => return "Nothing can travel: Syncthing is not installed.".into(),

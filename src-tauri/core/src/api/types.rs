@@ -263,7 +263,12 @@ pub enum Request {
     Release {
         what: String,
     },
-    Pause,
+    /// Sends, receives and writes nothing until `continue`, or until the time `until` (RFC 3339).
+    Pause {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        until: Option<String>,
+    },
     Continue,
     Stop,
 }
@@ -410,6 +415,9 @@ words! {
 #[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Status {
     pub engine: EngineState,
+    /// When a pause ends by itself (RFC 3339); none while nothing is paused, or for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_until: Option<String>,
     pub syncthing: SyncthingStatus,
     /// What is being synced right now.
     pub moving: Moving,

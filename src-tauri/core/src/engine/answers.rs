@@ -196,8 +196,8 @@ impl Engine {
             Request::Forget { session } => self.forget_session(&session),
             Request::Forgotten => self.forgotten(),
             Request::Release { what } => self.release(&what),
-            Request::Pause => self.pause(true),
-            Request::Continue => self.pause(false),
+            Request::Pause { until } => self.pause(until.as_deref()),
+            Request::Continue => self.go_on(),
             Request::Stop => {
                 self.stopping = true;
                 done("Stopping.")
@@ -513,17 +513,43 @@ impl Engine {
         value(rows)
     }
 
-    fn pause(&mut self, pause: bool) -> Answer {
-        self.context.change().paused = pause;
+    fn pause(&mut self, until: Option<&str>) -> Answer {
+        let until = match until.map(|until| (until, Millis::parse(until))) {
+            None => None,
+            Some((_, Some(end))) if self.context.clock.now() < end => Some(end),
+            Some((until, _)) => {
+                return Err(ApiError::new(
+                    "bad_time",
+                    format!(
+                        "A pause cannot end at “{}”.",
+                        crate::session::harmless_line(until)
+                    ),
+                    "Give a time in the future as RFC 3339, for instance 2026-11-23T18:00:00Z.",
+                ));
+            }
+        };
+        self.context.change().paused = true;
+        self.paused_until = until;
         self.arrange();
-        if !pause {
-            self.retry_everywhere(&[Reason::Paused]);
+        done("Paused. Nothing is sent, received or written; what you do is still recorded.")
+    }
+
+    fn go_on(&mut self) -> Answer {
+        self.paused_until = None;
+        self.context.change().paused = false;
+        self.arrange();
+        self.retry_everywhere(&[Reason::Paused]);
+        done("Going on.")
+    }
+
+    /// Ends a pause whose time is over.
+    pub(super) fn end_pause(&mut self) {
+        if self
+            .paused_until
+            .is_some_and(|end| end <= self.context.clock.now())
+        {
+            let _done = self.go_on();
         }
-        done(if pause {
-            "Paused. Nothing is sent, received or written; what you do is still recorded."
-        } else {
-            "Going on."
-        })
     }
 
     fn doctor(&self) -> Result<Work, ApiError> {

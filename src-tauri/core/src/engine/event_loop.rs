@@ -94,6 +94,7 @@ impl Engine {
             asked: 0,
             needs: HashMap::new(),
             searching: Searching::default(),
+            paused_until: None,
             stopping: false,
         }
     }

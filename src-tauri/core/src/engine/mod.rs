@@ -157,6 +157,8 @@ pub struct Engine {
     /// For each session, the sessions that hold its beginning, as last seen.
     needs: HashMap<SessionKey, Vec<String>>,
     searching: Searching,
+    /// When a pause ends by itself.
+    paused_until: Option<Millis>,
     stopping: bool,
 }
 

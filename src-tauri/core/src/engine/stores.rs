@@ -365,6 +365,7 @@ impl Engine {
     pub(super) fn poll(&mut self) -> Result<(), StateError> {
         let (begun, before) = (Instant::now(), self.queue.len());
         self.probe_state()?;
+        self.end_pause();
         self.end_old_attempts();
         self.retry_unsaved();
         self.retry_unfinished();

@@ -43,6 +43,7 @@ impl Engine {
         }
         Ok(Status {
             engine,
+            paused_until: self.paused_until.map(Millis::rfc3339),
             syncthing: self.syncthing.clone(),
             moving: Moving {
                 import_done: if importing { self.import.done } else { 0 },
