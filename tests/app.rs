@@ -295,6 +295,16 @@ fn the_window_asks_the_shell_its_one_question_and_nothing_else() {
                 "{command}: {answer}"
             );
         }
+        // Answered at once: with a picture, or, without a camera, with a refusal that the page words.
+        let capture = "const done = arguments[arguments.length - 1];
+            navigator.mediaDevices.getUserMedia({ video: true }).then(() => done('a picture'), (error) => done(error.name));";
+        let answer = browser.run_async(capture, json!([])).expect("an answer");
+        assert!(
+            ["a picture", "NotFoundError", "OverconstrainedError"]
+                .iter()
+                .any(|known| answer == *known),
+            "{answer}"
+        );
         let refused = browser.run_async(
             invoke,
             json!(["roam", { "request": { "cmd": "open_link", "url": "file:///etc/passwd" } }]),

@@ -55,7 +55,9 @@ export function film(
       };
       look();
     } catch (thrown) {
-      if (!stopped) failed((thrown as Error)?.name === "NotFoundError" ? "missing" : "denied");
+      // WebKitGTK says so without any camera (2.50, 2026-11-29).
+      const isMissing = ["NotFoundError", "OverconstrainedError"].includes((thrown as Error)?.name);
+      if (!stopped) failed(isMissing ? "missing" : "denied");
     }
   };
   void start();
