@@ -97,6 +97,44 @@ fn the_menu_says_how_it_is_and_does_what_it_says() {
 }
 
 #[test]
+fn the_windows_have_a_process_of_their_own_that_neither_outlives_them_nor_the_tray() {
+    alone(|| {
+        let mut desktop = Desktop::new("desk").not_new();
+        let panel = Panel::new(&desktop);
+        desktop.start(&["--hidden"]);
+        panel.wait_menu("Open session-roam");
+        assert_eq!(desktop.window_process(), None, "none without a window");
+        let opened = |but: Option<u32>| {
+            panel.click("Open session-roam");
+            desktop.wait_windows(1);
+            let process = desktop.window_process().expect("a process");
+            assert_ne!(Some(process), but);
+            process
+        };
+        let gone = || {
+            desktop.wait_windows(0);
+            wait_for(
+                "the process of the window to end",
+                PATIENCE,
+                || match desktop.window_process() {
+                    None => Ok(()),
+                    Some(process) => Err(format!("{process} runs")),
+                },
+            );
+        };
+        let first = opened(None);
+        desktop.close_window();
+        gone();
+        let second = opened(Some(first));
+        desktop.kill(second);
+        gone();
+        opened(Some(second));
+        desktop.kill(desktop.pid());
+        desktop.wait_windows(0);
+    });
+}
+
+#[test]
 fn an_engine_that_runs_already_is_used_and_left_running() {
     alone(|| {
         let mut desktop = Desktop::new("desk").not_new();

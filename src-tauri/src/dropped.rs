@@ -1,7 +1,7 @@
 //! What the user drops on a window: a picture goes to the page, which reads the pairing code in it; everything else is
 //! imported by the engine. The page learns no path and may ask for none: a path comes from the user's own hand.
 
-use crate::App;
+use crate::window::Window;
 use data_encoding::BASE64;
 use serde::Serialize;
 use session_roam_core::api::{ApiError, Request};
@@ -72,7 +72,7 @@ fn drop_files(app: &AppHandle, label: &str, paths: Vec<PathBuf>) {
 
 /// Has the engine import files that the user dropped or chose.
 pub fn import(app: &AppHandle, paths: Vec<PathBuf>) -> Result<serde_json::Value, ApiError> {
-    let shared = app.state::<App>();
+    let shared = app.state::<Window>();
     let answer = shared.engine.ask(&Request::Import { paths });
     shared.look_again();
     answer

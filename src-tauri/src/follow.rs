@@ -4,11 +4,12 @@
 use crate::{App, tray};
 use session_roam_core::api::{Request, SessionFilter, Status};
 use session_roam_tray::engine::Engine;
+use session_roam_tray::link::ToWindow;
 use session_roam_tray::menu;
 use session_roam_tray::news::{Desk, NEWEST, News};
 use session_roam_tray::sight::Sight;
 use std::time::Duration;
-use tauri::{AppHandle, Emitter, Manager};
+use tauri::{AppHandle, Manager};
 use tauri_plugin_notification::NotificationExt;
 
 /// The key of a notification's click action.
@@ -29,7 +30,9 @@ fn follow(app: &AppHandle) {
     loop {
         let sight = look(&shared.engine, &last);
         if without_clock(&sight.status) != without_clock(&last.status) {
-            let _ = app.emit("status", &sight.status);
+            shared.windows.tell(ToWindow::Status {
+                status: Box::new(sight.status.clone()),
+            });
         }
         for news in desk.hear(&sight) {
             tell(app, &news);
@@ -42,10 +45,9 @@ fn follow(app: &AppHandle) {
             menu::tooltip(&sight, &now),
         );
         last = sight;
-        shared.rest(if app.webview_windows().is_empty() {
-            PACE_UNSEEN
-        } else {
-            PACE_SEEN
+        shared.rest(match shared.windows.is_open() {
+            true => PACE_SEEN,
+            false => PACE_UNSEEN,
         });
     }
 }
@@ -95,15 +97,12 @@ fn without_clock(status: &Status) -> Status {
 fn tell(app: &AppHandle, news: &News) {
     app.state::<App>()
         .note(&format!("told: {}. {}", news.title, news.body));
-    let _ = app.emit(
-        "notice",
-        serde_json::json!({ "title": news.title, "body": news.body }),
-    );
-    if app
-        .webview_windows()
-        .values()
-        .any(|window| window.is_focused().unwrap_or(false))
-    {
+    let shared = app.state::<App>();
+    shared.windows.tell(ToWindow::Notice {
+        title: news.title.clone(),
+        body: news.body.clone(),
+    });
+    if shared.windows.has_focus() {
         return;
     }
     let builder = app

@@ -1,5 +1,6 @@
 //! The tray app: starts the engine or finds it running, shows its state in the panel, sends
-//! notifications, and opens the window on request. Stores no facts about sessions of its own.
+//! notifications, and opens the window on request, in a process of its own. Stores no facts about
+//! sessions of its own.
 
 #![cfg_attr(all(windows, not(debug_assertions)), windows_subsystem = "windows")] // no console
 
@@ -8,16 +9,19 @@ mod follow;
 mod log;
 mod requests;
 mod tray;
+mod window;
+mod window_process;
 mod windows;
 
 use session_roam_core::api::home;
-use session_roam_tray::{engine::Engine, menu};
+use session_roam_tray::{engine::Engine, link::ToWindow, menu};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
-use tauri::{AppHandle, Manager, RunEvent, WindowEvent};
+use tauri::{AppHandle, Manager, RunEvent};
 use tauri_plugin_notification::NotificationExt;
+use window_process::WindowProcess;
 
 const HELP: &str = "\
 The tray app of session-roam.
@@ -30,6 +34,11 @@ The tray app of session-roam.
 `roam --help` has everything for the command line, `roam run` the engine without a display.
 ";
 
+/// No window at the start.
+const HIDDEN: &str = "--hidden";
+/// The first argument of the windows' process, which the tray starts.
+const WINDOW: &str = "--window";
+
 /// A panel may start later than the programs that start with the desktop.
 const PANEL_PATIENCE: Duration = Duration::from_secs(15);
 
@@ -38,6 +47,7 @@ pub struct App {
     engine: Arc<Engine>,
     nudged: Mutex<bool>,
     nudge: Condvar,
+    windows: WindowProcess,
     tray_failed: OnceLock<String>,
     quitting: AtomicBool,
 }
@@ -49,6 +59,7 @@ impl App {
             engine,
             nudged,
             nudge,
+            windows: WindowProcess::default(),
             tray_failed: OnceLock::new(),
             quitting: AtomicBool::new(false),
         }
@@ -66,10 +77,6 @@ impl App {
             .nudge
             .wait_timeout_while(nudged, at_most, |nudged| !*nudged);
         *waited.unwrap_or_else(PoisonError::into_inner).0 = false;
-    }
-
-    fn no_tray(&self) -> Option<String> {
-        self.tray_failed.get().cloned().or_else(tray::host_missing)
     }
 
     fn note(&self, text: &str) {
@@ -107,70 +114,54 @@ fn start(words: Vec<String>) -> Result<(), String> {
     let home = home::home(home::Os::here(), |name| std::env::var_os(name))
         .and_then(|home| std::path::absolute(home).ok())
         .ok_or("This user's home directory is not known. Set SESSION_ROAM_HOME to a directory of yours.")?;
+    if words.first().is_some_and(|word| word == WINDOW) {
+        return window::run(home).map_err(|error| format!("The window could not start: {error}."));
+    }
     // The toolkit panics if the display cannot be reached.
     let built = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| build(home, words)));
     let app = built
         .map_err(|_| NO_DISPLAY.to_owned())?
         .map_err(|error| format!("It could not start: {error}."))?;
-    app.run(|app, event| match event {
-        // Closing the last window leaves the tray; `quit` ends with a code.
+    app.run(|_app, event| match event {
+        // `quit` ends with a code.
         RunEvent::ExitRequested {
             code: None, api, ..
         } => api.prevent_exit(),
         #[cfg(target_os = "macos")]
-        RunEvent::Reopen { .. } => windows::open(app, ""),
-        RunEvent::WindowEvent {
-            event: WindowEvent::Destroyed,
-            ..
-        } => windows::closed(app),
-        RunEvent::WindowEvent {
-            label,
-            event: WindowEvent::DragDrop(event),
-            ..
-        } => dropped::drag(app, &label, &event),
+        RunEvent::Reopen { .. } => window_process::open(_app, ""),
         _ => {}
     });
     Ok(())
 }
 
+fn context() -> tauri::Context {
+    tauri::generate_context!()
+}
+
 fn build(home: std::path::PathBuf, words: Vec<String>) -> tauri::Result<tauri::App> {
-    use tauri_plugin_window_state::StateFlags;
-    let flags = StateFlags::SIZE | StateFlags::POSITION | StateFlags::MAXIMIZED;
     tauri::Builder::default()
         // First, so that a second start ends before anything else begins.
         .plugin(tauri_plugin_single_instance::init(|app, words, _| {
             second_start(app, &words[1..])
         }))
-        .plugin(
-            tauri_plugin_autostart::Builder::new()
-                .args(["--hidden"])
-                .app_name("session-roam")
-                .build(),
-        )
         .plugin(tauri_plugin_deep_link::init())
-        .plugin(tauri_plugin_dialog::init())
         .plugin(tauri_plugin_notification::init())
-        .plugin(
-            tauri_plugin_opener::Builder::new()
-                .open_js_links_on_click(false)
-                .build(),
-        )
-        .plugin(
-            tauri_plugin_window_state::Builder::new()
-                .with_state_flags(flags)
-                .build(),
-        )
-        .invoke_handler(tauri::generate_handler![requests::roam])
         .setup(move |app| {
             begin(app.handle(), home, &words);
             Ok(())
         })
-        .build(tauri::generate_context!())
+        .build(context())
 }
 
 fn begin(app: &AppHandle, home: std::path::PathBuf, words: &[String]) {
     log::note(&home, "started");
     app.manage(App::new(Engine::start(home)));
+    let handle = app.clone();
+    app.state::<App>().engine.on_change(move |standing| {
+        handle.state::<App>().windows.tell(ToWindow::Engine {
+            standing: standing.clone(),
+        });
+    });
     #[cfg(target_os = "macos")]
     let _ = app.set_activation_policy(tauri::ActivationPolicy::Accessory);
     let tray = tray::make(app);
@@ -194,7 +185,7 @@ fn begin(app: &AppHandle, home: std::path::PathBuf, words: &[String]) {
             second_start(&handle, &links);
         });
     }
-    match (words.iter().any(|word| word == "--hidden"), tray) {
+    match (words.iter().any(|word| word == HIDDEN), tray) {
         (false, _) => second_start(app, words),
         (true, Ok(())) => {}
         (true, Err(why)) => without_panel(app, why),
@@ -205,7 +196,7 @@ fn begin(app: &AppHandle, home: std::path::PathBuf, words: &[String]) {
 fn second_start(app: &AppHandle, words: &[String]) {
     match words.iter().find_map(|word| menu::link(word)) {
         Some(action) => tray::act(app, action),
-        None => windows::open(app, ""),
+        None => window_process::open(app, ""),
     }
 }
 
@@ -224,7 +215,7 @@ fn without_panel(app: &AppHandle, why: String) {
                 .tray_failed
                 .set(why)
                 .is_ok_and(|()| app.tray_by_id("main").is_none());
-            windows::open(&app, "");
+            window_process::open(&app, "");
         }
     });
 }

@@ -1,11 +1,13 @@
 //! The window's one command: the engine's answers, and the few requests that only a shell can
 //! serve.
 
-use crate::{App, dropped};
+use crate::dropped;
+use crate::window::Window;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use session_roam_core::api::{ApiError, Devices, Done, Request, Resume, Status};
 use session_roam_core::settings;
+use session_roam_core::syncthing::find_binary;
 use session_roam_tray::terminal;
 use std::path::{Path, PathBuf};
 use tauri::{AppHandle, Manager};
@@ -45,6 +47,12 @@ enum ShellRequest {
     },
     StartTool {
         session: String,
+    },
+    /// Starts the engine after it has ended.
+    StartEngine,
+    /// Uses the Syncthing that the user chooses in the system's dialog.
+    ChooseSyncthing {
+        title: String,
     },
 }
 
@@ -90,7 +98,7 @@ fn answer(app: &AppHandle, request: Value) -> Result<Value, ApiError> {
             "Drop the export on the window.",
         ));
     }
-    let shared = app.state::<App>();
+    let shared = app.state::<Window>();
     let is_question = matches!(request, Request::Status);
     let answer = shared.engine.ask(&request);
     if !is_question {
@@ -100,7 +108,7 @@ fn answer(app: &AppHandle, request: Value) -> Result<Value, ApiError> {
 }
 
 fn of_shell(app: &AppHandle, request: ShellRequest) -> Result<Value, ApiError> {
-    let home = app.state::<App>().engine.home().to_owned();
+    let home = app.state::<Window>().engine.home().to_owned();
     match request {
         ShellRequest::About => value(about(app, &home)?),
         ShellRequest::Switch {
@@ -127,13 +135,47 @@ fn of_shell(app: &AppHandle, request: ShellRequest) -> Result<Value, ApiError> {
         ShellRequest::ChooseImport { title, directory } => choose_import(app, &title, directory),
         ShellRequest::StartTool { session } => {
             let resume: Resume = app
-                .state::<App>()
+                .state::<Window>()
                 .engine
                 .know(&Request::Resume { session })?;
             terminal::start(&resume, &home)?;
             done("Started in a terminal.")
         }
+        ShellRequest::StartEngine => {
+            app.state::<Window>().start_again();
+            done("Starting.")
+        }
+        ShellRequest::ChooseSyncthing { title } => choose_syncthing(app, &home, &title),
     }
+}
+
+/// `null` if the user chose nothing. What was chosen is run only to ask for its version, then as Syncthing.
+fn choose_syncthing(app: &AppHandle, home: &Path, title: &str) -> Result<Value, ApiError> {
+    let chosen = app.dialog().file().set_title(title).blocking_pick_file();
+    let Some(path) = chosen.and_then(|path| path.into_path().ok()) else {
+        return Ok(Value::Null);
+    };
+    let found = find_binary(Some(&path)).map_err(|error| {
+        let problem = error.problem();
+        failed(
+            &problem.code,
+            problem.message,
+            "Choose the program syncthing itself.",
+        )
+    })?;
+    settings::use_syncthing(home, &found.path)
+        .map_err(|error| failed("settings", format!("{error}."), "Fix config.toml."))?;
+    let shared = app.state::<Window>();
+    let restarted = shared.restart();
+    shared.look_again();
+    done(&if restarted {
+        format!("Using Syncthing {}.", found.version.text)
+    } else {
+        format!(
+            "Syncthing {} will be used when the engine starts again.",
+            found.version.text
+        )
+    })
 }
 
 /// `null` if the user chose nothing.
@@ -159,7 +201,7 @@ fn choose_import(app: &AppHandle, title: &str, directory: bool) -> Result<Value,
 fn about(app: &AppHandle, home: &Path) -> Result<About, ApiError> {
     let settings = settings::load(home)
         .map_err(|error| failed("settings", format!("{error}."), "Fix config.toml."))?;
-    let shared = app.state::<App>();
+    let shared = app.state::<Window>();
     let is_paired = || {
         shared
             .engine
@@ -224,11 +266,11 @@ fn autostart(app: &AppHandle, on: bool) -> Result<Value, ApiError> {
 
 /// The network settings are read when the engine starts, so our own engine is restarted.
 fn network(app: &AppHandle, name: Switch, on: bool) -> Result<Value, ApiError> {
-    let shared = app.state::<App>();
+    let shared = app.state::<Window>();
     let key = value(name)?.as_str().unwrap_or_default().to_owned();
     settings::switch_network(shared.engine.home(), &key, on)
         .map_err(|error| failed("settings", format!("{error}."), "Fix config.toml."))?;
-    let restarted = shared.engine.restart();
+    let restarted = shared.restart();
     shared.look_again();
     done(if restarted {
         "Changed."

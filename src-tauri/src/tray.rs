@@ -1,7 +1,7 @@
 //! The icon in the panel and its menu, drawn by the system. Their content is decided in
 //! `session_roam_tray::menu`.
 
-use crate::{App, windows};
+use crate::{App, window_process};
 use session_roam_core::api::{Request, Resume};
 use session_roam_core::session::Millis;
 use session_roam_tray::menu::{Action, Icon, Item, place, rows};
@@ -144,8 +144,8 @@ pub fn act(app: &AppHandle, action: Action) {
         });
     };
     match action {
-        Action::Open(place) => windows::open(app, &place),
-        Action::Compare(session) => windows::compare(app, &session),
+        Action::Open(place) => window_process::open(app, &place),
+        Action::Compare(session) => window_process::compare(app, &session),
         Action::Resume(session) => resume(app, session),
         Action::Pause(pause) => {
             let until = pause.until(&jiff::Zoned::now()).map(Millis::rfc3339);
@@ -168,7 +168,7 @@ fn resume(app: &AppHandle, session: String) {
         let started = known
             .is_ok_and(|how| how.notes.is_empty() && terminal::start(&how, engine.home()).is_ok());
         if !started {
-            windows::open(&app, &place("sessions", &session));
+            window_process::open(&app, &place("sessions", &session));
         }
     });
 }

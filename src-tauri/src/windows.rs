@@ -1,6 +1,8 @@
-//! Windows, created on request and destroyed when closed: without one the tray app is small.
+//! Windows, created on request and destroyed when closed. Runs in the windows' process.
 
-use session_roam_tray::{menu::place, spare};
+use crate::window::tell;
+use session_roam_tray::link::ToTray;
+use session_roam_tray::menu::place;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tauri::webview::{PermissionKind, PermissionResponse};
@@ -23,30 +25,11 @@ pub fn compare(app: &AppHandle, session: &str) {
     show(app, &format!("split-{label}"), &place("split", session));
 }
 
-/// Held while a window is opened or brought to the front. One at a time, so that two clicks make
-/// one window.
+/// One window at a time is opened or brought to the front, so that two clicks make one.
 static OPENING: Mutex<()> = Mutex::new(());
 
 /// How long a closed window may take to disappear.
 const GONE_PATIENCE: Duration = Duration::from_secs(10);
-
-/// If no window follows soon, the memory that the web engine keeps for the next one is released.
-/// Runs on the loop's own thread, so that no window can open in between; a window being opened may
-/// not be listed yet.
-pub fn closed(app: &AppHandle) {
-    let app = app.clone();
-    std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_secs(2));
-        let handle = app.clone();
-        let _ = app.run_on_main_thread(move || {
-            if let Ok(_none_is_opened) = OPENING.try_lock()
-                && handle.webview_windows().is_empty()
-            {
-                spare::end_network_process();
-            }
-        });
-    });
-}
 
 /// Windows are created outside the event loop: on Windows, creating one inside a handler blocks
 /// both.
@@ -54,8 +37,15 @@ fn show(app: &AppHandle, label: &str, place: &str) {
     let (app, label, place) = (app.clone(), label.to_owned(), place.to_owned());
     tauri::async_runtime::spawn_blocking(move || {
         let _one_at_a_time = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = bring_or_build(&app, &label, &place) {
-            eprintln!("The window could not be opened: {error}.");
+        match bring_or_build(&app, &label, &place) {
+            Ok(()) => tell(ToTray::Opened),
+            Err(error) => {
+                eprintln!("The window could not be opened: {error}.");
+                // Another process may be able to.
+                if app.webview_windows().is_empty() {
+                    app.exit(1);
+                }
+            }
         }
     });
 }

@@ -172,9 +172,35 @@ impl Desktop {
         assert!(ended.success(), "{ended}");
     }
 
-    #[allow(dead_code)] // the benchmark uses it
     pub fn pid(&self) -> u32 {
         self.app.as_ref().expect("it was started").id()
+    }
+
+    /// The process of the windows, if there is one.
+    #[allow(dead_code)] // the benchmark needs it not
+    pub fn window_process(&self) -> Option<u32> {
+        // Listed for the thread that started it, which may have been any.
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid()));
+        let tasks = tasks.expect("its threads").flatten();
+        let lists = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+        let pids: Vec<u32> = lists
+            .collect::<String>()
+            .split_whitespace()
+            .filter_map(|pid| pid.parse().ok())
+            .collect();
+        pids.into_iter().find(|pid| {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            line.split(|byte| *byte == 0).nth(1) == Some(b"--window")
+        })
+    }
+
+    /// Ends a process without any warning.
+    #[allow(dead_code)]
+    pub fn kill(&self, pid: u32) {
+        let killed = Command::new("kill")
+            .args(["-KILL", &pid.to_string()])
+            .status();
+        assert!(killed.expect("kill").success());
     }
 
     /// Waits for the tray app to end by itself.

@@ -249,6 +249,13 @@ pub fn switch_network(home: &Path, name: &str, on: bool) -> Result<Settings, Set
     })
 }
 
+/// Sets the Syncthing binary, which is read when the engine starts.
+pub fn use_syncthing(home: &Path, binary: &Path) -> Result<Settings, SettingsError> {
+    change(home, |document| {
+        document["syncthing"]["binary"] = toml_edit::value(binary.to_string_lossy().as_ref())
+    })
+}
+
 /// Changes config.toml in place. Comments and everything `edit` leaves alone are kept.
 pub fn change(
     home: &Path,

@@ -2,75 +2,50 @@
 //! already (a `roam run` in a terminal or a service). Both are asked over the control socket, so
 //! there is one way to ask.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use session_roam_core::api::host::{self, StopHandle};
 use session_roam_core::api::{ApiError, Request, socket};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
-pub struct Engine {
-    home: PathBuf,
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-enum State {
+/// How the engine stands, as far as the tray app knows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
     /// Takes a moment; requests wait.
     Starting,
-    Ours(StopHandle),
+    Ours,
     /// Belongs to another program and outlives us.
     Theirs,
     Failed(ApiError),
     Ended,
 }
 
-impl Engine {
-    pub fn start(home: PathBuf) -> Arc<Self> {
-        let engine = Arc::new(Self {
+/// Asks an engine, wherever it runs.
+pub struct Caller {
+    home: PathBuf,
+    standing: Mutex<Standing>,
+    changed: Condvar,
+}
+
+impl Caller {
+    pub fn new(home: PathBuf, standing: Standing) -> Self {
+        Self {
             home,
-            state: Mutex::new(State::Ended),
+            standing: Mutex::new(standing),
             changed: Condvar::new(),
-        });
-        engine.start_again();
-        engine
+        }
     }
 
     pub fn home(&self) -> &Path {
         &self.home
     }
 
-    /// Starts the engine if none runs. Returns at once; the engine starts, runs and ends on a
-    /// thread of its own.
-    pub fn start_again(self: &Arc<Self>) {
-        let mut state = self.lock();
-        if matches!(*state, State::Starting | State::Ours(_)) {
-            return;
-        }
-        *state = State::Starting;
-        drop(state);
-        let engine = self.clone();
-        std::thread::spawn(move || engine.run());
-    }
-
-    fn run(&self) {
-        let ended = match host::start(&self.home) {
-            Ok(host) => {
-                self.set(State::Ours(host.stop_handle()));
-                match host.wait() {
-                    Ok(()) => State::Ended,
-                    Err(error) => State::Failed(error),
-                }
-            }
-            Err(error) if error.code == "already_running" => State::Theirs,
-            Err(error) => State::Failed(error),
-        };
-        self.set(ended);
-    }
-
     pub fn ask(&self, request: &Request) -> Result<Value, ApiError> {
         match &*self.settled() {
-            State::Failed(error) => return Err(error.clone()),
-            State::Starting | State::Ours(_) | State::Theirs | State::Ended => {}
+            Standing::Failed(error) => return Err(error.clone()),
+            Standing::Starting | Standing::Ours | Standing::Theirs | Standing::Ended => {}
         }
         socket::call(&self.home, request)
     }
@@ -87,48 +62,124 @@ impl Engine {
         })
     }
 
-    /// Stops our own engine in good order and waits until it has ended.
-    pub fn stop(&self) {
-        if let State::Ours(handle) = &*self.settled() {
-            handle.stop();
-        }
-        let mut state = self.lock();
-        while matches!(*state, State::Ours(_)) {
-            state = self
-                .changed
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
+    pub fn standing(&self) -> Standing {
+        self.lock().clone()
     }
 
-    /// For settings that are read at the start. False if the engine is not ours to restart.
-    pub fn restart(self: &Arc<Self>) -> bool {
-        let ours = !matches!(*self.settled(), State::Theirs);
-        if ours {
-            self.stop();
-            self.start_again();
-        }
-        ours
-    }
-
-    /// The state, once the start is over.
-    fn settled(&self) -> MutexGuard<'_, State> {
-        let mut state = self.lock();
-        while matches!(*state, State::Starting) {
-            state = self
-                .changed
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        state
-    }
-
-    fn set(&self, state: State) {
-        *self.lock() = state;
+    pub fn set(&self, standing: Standing) {
+        *self.lock() = standing;
         self.changed.notify_all();
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// How the engine stands once its start is over.
+    pub fn settled(&self) -> MutexGuard<'_, Standing> {
+        self.wait_while(|standing| matches!(standing, Standing::Starting))
+    }
+
+    fn wait_while(&self, wait: impl Fn(&Standing) -> bool) -> MutexGuard<'_, Standing> {
+        let waited = self
+            .changed
+            .wait_while(self.lock(), |standing| wait(standing));
+        waited.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Standing> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+type Heard = Box<dyn Fn(&Standing) + Send + Sync>;
+
+/// The engine as the tray runs it.
+pub struct Engine {
+    caller: Caller,
+    stop: Mutex<Option<StopHandle>>,
+    heard: OnceLock<Heard>,
+}
+
+impl std::ops::Deref for Engine {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.caller
+    }
+}
+
+impl Engine {
+    pub fn start(home: PathBuf) -> Arc<Self> {
+        let engine = Arc::new(Self {
+            caller: Caller::new(home, Standing::Ended),
+            stop: Mutex::default(),
+            heard: OnceLock::new(),
+        });
+        engine.start_again();
+        engine
+    }
+
+    /// From now on `hear` is told of each change.
+    pub fn on_change(&self, hear: impl Fn(&Standing) + Send + Sync + 'static) {
+        let _ = self.heard.set(Box::new(hear));
+    }
+
+    /// Starts the engine if none runs. Returns at once; the engine starts, runs and ends on a
+    /// thread of its own.
+    pub fn start_again(self: &Arc<Self>) {
+        {
+            let mut standing = self.lock();
+            if matches!(*standing, Standing::Starting | Standing::Ours) {
+                return;
+            }
+            *standing = Standing::Starting;
+        }
+        self.tell(&Standing::Starting);
+        let engine = self.clone();
+        std::thread::spawn(move || engine.run());
+    }
+
+    fn run(&self) {
+        let ended = match host::start(&self.home) {
+            Ok(host) => {
+                *self.handle() = Some(host.stop_handle());
+                self.become_now(Standing::Ours);
+                let ended = host.wait();
+                *self.handle() = None;
+                ended.map_or_else(Standing::Failed, |()| Standing::Ended)
+            }
+            Err(error) if error.code == "already_running" => Standing::Theirs,
+            Err(error) => Standing::Failed(error),
+        };
+        self.become_now(ended);
+    }
+
+    /// Stops our own engine in good order and waits until it has ended.
+    pub fn stop(&self) {
+        drop(self.settled());
+        if let Some(handle) = &*self.handle() {
+            handle.stop();
+        }
+        drop(self.wait_while(|standing| matches!(standing, Standing::Ours)));
+    }
+
+    /// For settings that are read at the start. An engine that is not ours keeps running.
+    pub fn restart(self: &Arc<Self>) {
+        if !matches!(*self.settled(), Standing::Theirs) {
+            self.stop();
+            self.start_again();
+        }
+    }
+
+    fn become_now(&self, standing: Standing) {
+        self.set(standing.clone());
+        self.tell(&standing);
+    }
+
+    fn tell(&self, standing: &Standing) {
+        if let Some(hear) = self.heard.get() {
+            hear(standing);
+        }
+    }
+
+    fn handle(&self) -> MutexGuard<'_, Option<StopHandle>> {
+        self.stop.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

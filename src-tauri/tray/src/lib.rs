@@ -2,8 +2,8 @@
 //! the engine's answers, the engine itself, the user's terminal. Tested without a display.
 
 pub mod engine;
+pub mod link;
 pub mod menu;
 pub mod news;
 pub mod sight;
-pub mod spare;
 pub mod terminal;

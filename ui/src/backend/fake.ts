@@ -476,5 +476,13 @@ function answers(world: World, tell: () => void): Handlers {
         world.status.conversation_import = null;
       }),
     start_tool: () => done("Started."),
+    start_engine: () =>
+      after(() => {
+        world.status.engine = "running";
+      }),
+    choose_syncthing: () =>
+      after(() => {
+        world.status.syncthing.state = "running";
+      }),
   };
 }

@@ -44,6 +44,10 @@ export type Answers = { [C in EngineCommand]: [Parameters<C>, Replies[C]] } & {
   choose_import: [{ title: string; directory: boolean }, Done | null];
   /** Starts the session's tool in a terminal, like `roam resume`. */
   start_tool: [{ session: string }, Done];
+  /** Starts the engine after it has ended. */
+  start_engine: [Record<never, never>, Done];
+  /** Uses the Syncthing that the user chooses in the system's dialog; `null` if it is closed without a choice. */
+  choose_syncthing: [{ title: string }, Done | null];
 };
 
 export type Command = keyof Answers;

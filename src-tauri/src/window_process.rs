@@ -1,0 +1,192 @@
+//! The process in which the windows live, as the tray sees it. The web engine keeps much memory after its last window is
+//! closed (60 MB, WebKitGTK 2.50.6, 2026-11-23), so it has a process of its own that ends with that window.
+
+use crate::App;
+use session_roam_tray::link::{self, ToTray, ToWindow};
+use std::collections::VecDeque;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tauri::{AppHandle, Manager};
+
+/// Messages that a process has not read yet. One that reads none loses the ones after these; it asks for the status itself
+/// when it goes on.
+const MOST_UNREAD: usize = 64;
+/// How long a process may take to end after its last window.
+const END_PATIENCE: Duration = Duration::from_secs(5);
+/// How often a window is tried that no process could open.
+const MOST_TRIES: u32 = 3;
+
+#[derive(Default)]
+pub struct WindowProcess(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    running: Option<SyncSender<ToWindow>>,
+    /// Windows that no process has opened yet. A process that is about to end may have read the message and not act on it.
+    asked: VecDeque<ToWindow>,
+    tries: u32,
+    has_focus: bool,
+}
+
+impl WindowProcess {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.lock().running.is_some()
+    }
+
+    pub fn has_focus(&self) -> bool {
+        self.lock().has_focus
+    }
+
+    /// Tells the windows, if there are any.
+    pub fn tell(&self, message: ToWindow) {
+        if let Some(windows) = &self.lock().running {
+            let _ = windows.try_send(message);
+        }
+    }
+}
+
+/// Opens the window at an address within it, or brings it to the front; `""` keeps its address.
+pub fn open(app: &AppHandle, place: &str) {
+    ask(
+        app,
+        ToWindow::Open {
+            place: place.into(),
+        },
+    );
+}
+
+/// A split in a window of its own.
+pub fn compare(app: &AppHandle, session: &str) {
+    ask(
+        app,
+        ToWindow::Compare {
+            session: session.into(),
+        },
+    );
+}
+
+/// Never blocks: a menu's click comes from the event loop.
+fn ask(app: &AppHandle, wanted: ToWindow) {
+    let app = app.clone();
+    std::thread::spawn(move || {
+        let shared = app.state::<App>();
+        let mut state = shared.windows.lock();
+        state.asked.push_back(wanted.clone());
+        state.tries = 0;
+        match &state.running {
+            Some(windows) => drop(windows.try_send(wanted)),
+            None => start(&app, &mut state),
+        }
+    });
+}
+
+fn start(app: &AppHandle, state: &mut State) {
+    state.tries += 1;
+    match spawn() {
+        Ok(child) => state.running = Some(serve(app, child, &state.asked)),
+        Err(error) => {
+            state.asked.clear();
+            app.state::<App>()
+                .note(&format!("The window could not be opened: {error}."));
+        }
+    }
+}
+
+fn spawn() -> std::io::Result<Child> {
+    let program = std::env::current_exe()?;
+    // On Linux the running program of a package that was updated meanwhile.
+    let name = program.to_string_lossy();
+    let program = name
+        .strip_suffix(" (deleted)")
+        .map_or(program.clone(), Into::into);
+    Command::new(program)
+        .arg(crate::WINDOW)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+}
+
+/// Two threads: what is sent must not wait for a busy process, and its messages come at any time.
+fn serve(app: &AppHandle, mut child: Child, asked: &VecDeque<ToWindow>) -> SyncSender<ToWindow> {
+    let (send, sent) = sync_channel::<ToWindow>(MOST_UNREAD);
+    let (mut to, from) = (child.stdin.take(), child.stdout.take());
+    let shared = app.state::<App>();
+    let standing = shared.engine.standing();
+    let no_tray = shared
+        .tray_failed
+        .get()
+        .map(|why| ToWindow::NoTray { why: why.clone() });
+    let first = std::iter::once(ToWindow::Engine { standing })
+        .chain(no_tray)
+        .chain(asked.iter().cloned());
+    for message in first {
+        let _ = send.try_send(message);
+    }
+    std::thread::spawn(move || {
+        while let (Ok(message), Some(to)) = (sent.recv(), &mut to) {
+            if link::write(to, &message).is_err() {
+                break;
+            }
+        }
+    });
+    let app = app.clone();
+    std::thread::spawn(move || {
+        if let Some(from) = from {
+            link::read(from, |message| hear(&app, message));
+        }
+        end(&mut child);
+        ended(&app);
+    });
+    send
+}
+
+fn hear(app: &AppHandle, message: ToTray) {
+    let shared = app.state::<App>();
+    match message {
+        ToTray::Opened => {
+            let mut state = shared.windows.lock();
+            state.asked.pop_front();
+            state.tries = 0;
+        }
+        ToTray::LookAgain => shared.look_again(),
+        ToTray::StartEngine => shared.engine.start_again(),
+        ToTray::RestartEngine => {
+            let engine = shared.engine.clone();
+            std::thread::spawn(move || engine.restart());
+        }
+        ToTray::Focus { on } => shared.windows.lock().has_focus = on,
+    }
+}
+
+/// Its windows are gone; what is left of it must not stay.
+fn end(child: &mut Child) {
+    let begun = Instant::now();
+    while let Ok(None) = child.try_wait() {
+        if END_PATIENCE < begun.elapsed() {
+            let _ = child.kill();
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A window that was asked for while the last one was closed is opened by another process.
+fn ended(app: &AppHandle) {
+    let shared = app.state::<App>();
+    let mut state = shared.windows.lock();
+    (state.running, state.has_focus) = (None, false);
+    if state.asked.is_empty() {
+        return;
+    }
+    if state.tries < MOST_TRIES {
+        return start(app, &mut state);
+    }
+    state.asked.clear();
+    drop(state);
+    shared.note("The window could not be opened: its process ended each time.");
+}
