@@ -41,11 +41,11 @@ fn the_menu_says_how_it_is_and_does_what_it_says() {
         let mut desktop = Desktop::new("desk").not_new();
         let panel = Panel::new(&desktop);
         desktop.start(&["--hidden"]);
-        let menu = panel.wait_menu("This device is on its own");
+        let menu = panel.wait_menu("No other device is paired");
         assert_eq!(
             menu,
             [
-                "(This device is on its own)",
+                "(No other device is paired)",
                 "---",
                 "Pair a device…",
                 "---",
@@ -74,7 +74,7 @@ fn the_menu_says_how_it_is_and_does_what_it_says() {
         );
         assert_ne!(panel.icon(), idle, "the icon says it, too");
         panel.click("Continue");
-        panel.wait_menu("This device is on its own");
+        panel.wait_menu("No other device is paired");
         assert_eq!(
             desktop.status().expect("a status").engine.as_str(),
             "running"
@@ -152,11 +152,11 @@ fn an_engine_that_runs_already_is_used_and_left_running() {
         );
 
         desktop.start(&["--hidden"]);
-        panel.wait_menu("Paused");
+        panel.wait_menu("Syncing is paused");
         other.stop_handle().stop();
         other.wait().expect("it ends well");
         panel.click("Start again");
-        panel.wait_menu("This device is on its own");
+        panel.wait_menu("No other device is paired");
         panel.click("Quit");
         desktop.ended();
     });
@@ -177,7 +177,7 @@ fn what_is_worth_telling_reaches_a_real_notification_daemon_and_a_click_on_it_op
             desktop.start(&["--hidden"]);
             desktop.wait_running();
         }
-        desk_panel.wait_menu("This device is on its own");
+        desk_panel.wait_menu("No other device is paired");
         assert!(
             on_desk.all().is_empty(),
             "a start is no news: {:?}",
@@ -214,7 +214,7 @@ fn what_is_worth_telling_reaches_a_real_notification_daemon_and_a_click_on_it_op
         // user is notified.
         let open = arrived.open_in_tool(&laptop);
         session.say("user", "And the tests?");
-        on_laptop.wait("“Fix the login race” waits");
+        on_laptop.wait("“Fix the login race” is waiting");
         fs::remove_file(open).expect("closed");
         wait_same("what waited", &session, &arrived);
 
@@ -230,8 +230,8 @@ fn what_is_worth_telling_reaches_a_real_notification_daemon_and_a_click_on_it_op
         for panel in [&desk_panel, &laptop_panel] {
             panel.click("Continue");
         }
-        on_desk.wait("A split needs you");
-        on_laptop.wait("A split needs you");
+        on_desk.wait("A session has two versions");
+        on_laptop.wait("A session has two versions");
         for (panel, desktop) in [(&desk_panel, &mut desk), (&laptop_panel, &mut laptop)] {
             panel.click("Quit");
             desktop.ended();
@@ -277,7 +277,7 @@ fn a_second_start_and_a_link_go_to_the_first() {
         let desktop = Desktop::new("desk").not_new();
         let panel = Panel::new(&desktop);
         let browser = Browser::open(&desktop, &[]);
-        browser.wait_text("This device is on its own");
+        browser.wait_text("No other device is paired");
         desktop.start_second(&[]);
         assert_eq!(
             desktop.windows().len(),
@@ -311,7 +311,7 @@ fn the_window_asks_the_shell_its_one_question_and_nothing_else() {
         let desktop = Desktop::new("desk");
         let _panel = Panel::new(&desktop);
         let browser = Browser::open(&desktop, &[]);
-        browser.wait_text("What was found");
+        browser.wait_text("Choose your tools");
         desktop.picture("first-run");
 
         let invoke = "const done = arguments[arguments.length - 1];
@@ -406,7 +406,7 @@ fn the_window_asks_the_shell_its_one_question_and_nothing_else() {
         );
         let away = "location.href = 'https://example.org/'; return null";
         browser.run(away, json!([])).expect("a page");
-        browser.wait_text("What was found");
+        browser.wait_text("Choose your tools");
     });
 }
 
@@ -416,7 +416,7 @@ fn files_dropped_on_the_window_are_imported_and_a_picture_is_read_for_its_code()
         let desktop = Desktop::new("desk").not_new();
         let panel = Panel::new(&desktop);
         let browser = Browser::open(&desktop, &[]);
-        browser.wait_text("This device is on its own");
+        browser.wait_text("No other device is paired");
         desktop.wait_running();
 
         let talks = desktop.home.join("Gespräche 日本");
@@ -442,14 +442,14 @@ fn files_dropped_on_the_window_are_imported_and_a_picture_is_read_for_its_code()
         browser.click("Show sessions");
         browser.wait_text("Cats");
         browser.wait_text("Name a dog");
-        browser.click("Put away");
+        browser.click("Dismiss");
 
         // What is no export is refused in words, and the page stays where it is.
         let holiday = desktop.home.join("holiday.zip");
         fs::write(&holiday, "PK nothing").expect("written");
         drag::drop_files(&desktop, &[&holiday], || ());
         browser.wait_text("is no zip archive that can be read");
-        browser.click("Put away");
+        browser.click("Dismiss");
 
         // A picture of another device's code is read where devices are paired.
         browser.click_on("nav a", "Devices");
@@ -482,16 +482,16 @@ fn the_first_steps_are_gone_through_once_and_nothing_goes_wrong_in_the_page() {
         let panel = Panel::new(&desktop);
         {
             let browser = Browser::open(&desktop, &[]);
-            browser.wait_text("What was found");
+            browser.wait_text("Choose your tools");
             let listen = "window.faults = []; addEventListener('error', (event) => faults.push(String(event.message)));
                 addEventListener('unhandledrejection', (event) => faults.push(String(event.reason)));
                 addEventListener('securitypolicyviolation', (event) => faults.push(event.violatedDirective + ' ' + event.blockedURI));
                 for (const kind of ['error', 'warn']) { console[kind] = (...said) => faults.push(said.join(' ')); } return null";
             browser.run(listen, json!([])).expect("a page");
-            browser.click("Go on");
-            browser.click("Go on");
+            browser.click("Continue");
+            browser.click("Continue");
             desktop.picture("first-run-pair");
-            browser.click("Start");
+            browser.click("Finish");
             for view in [
                 "Sessions", "Splits", "Devices", "Tools", "Projects", "Settings", "Overview",
             ] {
@@ -550,9 +550,9 @@ fn two_devices_pair_in_their_windows_a_session_roams_and_a_split_is_resolved_by_
         on_desk.wait_text("laptop has this device's code");
         desk.picture("pairing-3-asked");
         laptop.picture("pairing-3-asked");
-        on_desk.click("Let it in");
+        on_desk.click("Accept");
         for (panel, other) in [(&desk_panel, "laptop"), (&laptop_panel, "desk")] {
-            panel.wait_menu(&format!("Everything is up to date with {other}"));
+            panel.wait_menu(&format!("Up to date with {other}"));
             panel.wait_menu(&format!("{other} · connected"));
         }
         desk.picture("pairing-4-paired");
@@ -600,16 +600,16 @@ fn two_devices_pair_in_their_windows_a_session_roams_and_a_split_is_resolved_by_
                 (here, there) => Err(format!("{here:?} {there:?}")),
             }
         });
-        desk_panel.wait_menu("“Fix the login race” went two ways…");
+        desk_panel.wait_menu("Compare versions of “Fix the login race”…");
         // A window in the foreground shows the notice itself. The split opens in a window of its
         // own.
-        on_laptop.wait_text("A split needs you");
-        laptop_panel.click("“Fix the login race” went two ways…");
+        on_laptop.wait_text("A session has two versions");
+        laptop_panel.click("Compare versions of “Fix the login race”…");
         laptop.wait_windows(2);
 
         // Resolved by clicks: the version shown on the left of desk's screen stays.
         on_desk.click_on("nav a", "Splits");
-        on_desk.click("Compare");
+        on_desk.click("Compare versions");
         on_desk.wait_text("a mutex around the token store");
         on_desk.wait_text("a queue in front of the token store");
         desk.picture("split-1-compared");
@@ -648,7 +648,7 @@ fn two_devices_pair_in_their_windows_a_session_roams_and_a_split_is_resolved_by_
             );
         }
         on_desk.click_on("nav a", "Overview");
-        on_desk.wait_text("Everything is up to date with laptop");
+        on_desk.wait_text("Up to date with laptop");
         desk.picture("split-3-resolved");
         laptop.picture("split-3-resolved");
         desk_panel.click("Quit");

@@ -143,20 +143,20 @@ fn photograph(browser: &Browser, laptop: &Desktop, theme: &str) {
     let shot = |name: &str, wanted: &str| {
         browser.wait_text(wanted);
         // Notices of that time cover the view until the user dismisses them.
-        let away = "document.querySelector('[aria-label=\"Put away\"]')?.click(); return null";
+        let away = "document.querySelector('[aria-label=\"Dismiss\"]')?.click(); return null";
         browser.run(away, json!([])).expect("a page");
         picture(laptop, &format!("{name}-{theme}"));
     };
     let title = SESSIONS[SPLIT].title;
     browser.click_on("nav a", "Overview");
     browser.wait_text(title);
-    shot("overview", "→ here");
+    shot("overview", "from desk, last 24 hours");
     browser.click_on("nav a", "Sessions");
     browser.click_on("[role=option], .row, li a, li button", SESSIONS[0].title);
     shot("sessions", SESSIONS[0].turns[3]);
     browser.click_on("nav a", "Splits");
     shot("splits", title);
-    browser.click("Compare");
+    browser.click("Compare versions");
     shot("split", talk::ON_LAPTOP);
     browser.click_on("nav a", "Devices");
     shot("devices", "desk");

@@ -182,7 +182,7 @@ fn the_whole_menu_when_all_is_well() {
     ];
     assert_eq!(
         shown(&sight),
-        "(Everything is up to date with desk)
+        "(Up to date with desk)
 ---
 desk · connected -> open:#/devices
 work · last seen 3 h ago -> open:#/devices
@@ -207,7 +207,7 @@ Quit -> quit
 fn every_state_has_its_words_and_its_icon() {
     type Change = fn(&mut Sight);
     let table: &[(&str, Icon, Change)] = &[
-        ("(Everything is up to date with desk)", Icon::Idle, |_| {}),
+        ("(Up to date with desk)", Icon::Idle, |_| {}),
         (
             "(Everything is up to date with desk, work and phone)",
             Icon::Idle,
@@ -221,7 +221,7 @@ fn every_state_has_its_words_and_its_icon() {
             s.status.moving.in_bytes = 2_500_000
         }),
         (
-            "(12 KB on the way to your other devices)",
+            "(Sending 12 KB to your other devices)",
             Icon::Moving,
             |s| s.status.moving.out_bytes = 12_000,
         ),
@@ -229,13 +229,13 @@ fn every_state_has_its_words_and_its_icon() {
             s.status.engine = EngineState::Importing;
             (s.status.moving.import_done, s.status.moving.import_total) = (3, 10);
         }),
-        ("(1 thing needs you)", Icon::Attention, |s| {
+        ("(1 item needs your attention)", Icon::Attention, |s| {
             s.status.held = vec![held("tool:a")]
         }),
-        ("(2 things need you)", Icon::Attention, |s| {
+        ("(2 items need your attention)", Icon::Attention, |s| {
             s.status.splits = 2
         }),
-        ("(1 thing needs you)", Icon::Attention, |s| {
+        ("(1 item needs your attention)", Icon::Attention, |s| {
             s.devices.asking = vec![asks("phone")]
         }),
         (
@@ -260,12 +260,12 @@ fn every_state_has_its_words_and_its_icon() {
             },
         ),
         (
-            "(Syncthing is missing, so nothing can travel)",
+            "(Syncing is off: Syncthing was not found)",
             Icon::Attention,
             |s| s.status.syncthing.state = SyncthingState::Missing,
         ),
         (
-            "(The transport between your devices does not run) (Port taken.)",
+            "(Syncing stopped unexpectedly) (Port taken.)",
             Icon::Attention,
             |s| {
                 s.status.syncthing.state = SyncthingState::Failed;
@@ -273,21 +273,21 @@ fn every_state_has_its_words_and_its_icon() {
             },
         ),
         (
-            "(Starting the transport between your devices)",
+            "(Starting Syncthing)",
             Icon::Idle,
             |s| s.status.syncthing.state = SyncthingState::Starting,
         ),
-        ("(This device is on its own)", Icon::Idle, |s| {
+        ("(No other device is paired)", Icon::Idle, |s| {
             (s.status.paired, s.status.connected) = (0, 0);
             s.devices.paired.clear();
         }),
-        ("(No other device is in reach)", Icon::Idle, |s| {
+        ("(No other device is online)", Icon::Idle, |s| {
             s.status.connected = 0
         }),
-        ("(Everything is up to date with desk)", Icon::Idle, |s| {
+        ("(Up to date with desk)", Icon::Idle, |s| {
             s.status.waiting = vec![waits("one", "live")]
         }),
-        ("(Stopped. Nothing is recorded or sent.)", Icon::Off, |s| {
+        ("(Stopped. Nothing is recorded or synced.)", Icon::Off, |s| {
             *s = Sight::stopped(None)
         }),
     ];
@@ -310,9 +310,9 @@ fn what_needs_somebody_stands_right_below_the_state() {
         all.split("---\n").nth(1),
         Some(
             "phone has your code… -> open:#/devices
-“Title of one” went two ways… -> compare:one
-Held: All sessions are gone. -> open:#/overview
-“Title of two” waits: it is open here -> open:#/overview
+Compare versions of “Title of one”… -> compare:one
+Needs a decision: All sessions are gone. -> open:#/overview
+“Title of two” is waiting: it is open here -> open:#/overview
 "
         )
     );
@@ -320,11 +320,11 @@ Held: All sessions are gone. -> open:#/overview
     sight.status.waiting.push(waits("three", "no_place"));
     let all = shown(&sight);
     assert!(
-        all.contains("3 sessions went two ways… -> open:#/splits\n"),
+        all.contains("3 sessions have two versions… -> open:#/splits\n"),
         "{all}"
     );
     assert!(
-        all.contains("2 sessions wait -> open:#/overview\n"),
+        all.contains("2 sessions are waiting -> open:#/overview\n"),
         "{all}"
     );
 }
@@ -335,7 +335,7 @@ fn a_stopped_engine_can_be_started_and_a_paused_one_goes_on() {
         session_roam_core::api::ApiError::new("settings", "config.toml is not valid.", "Mend it.");
     assert_eq!(
         shown(&Sight::stopped(Some(&refusal))),
-        "(Stopped. Nothing is recorded or sent.)
+        "(Stopped. Nothing is recorded or synced.)
 (config.toml is not valid.)
 ---
 Open session-roam -> open:
@@ -489,10 +489,10 @@ fn nothing_is_told_at_first_nor_twice() {
     assert_eq!(
         told(&[&quiet(), &all, &all, &all]),
         [
-            "phone has your code | If it is your device, let it in. -> open:#/devices",
-            "A split needs you | “Title of two” went two ways on desk and laptop. Both are kept. -> compare:two",
-            "Held until you have looked | All sessions are gone. -> open:#/overview",
-            "“Title of three” waits | it is open here -> open:#/overview",
+            "phone has your code | If it is your device, accept it. -> open:#/devices",
+            "A session has two versions | “Title of two” was continued on both desk and laptop. Both versions are kept. -> compare:two",
+            "Needs your decision | All sessions are gone. -> open:#/overview",
+            "“Title of three” is waiting | it is open here -> open:#/overview",
             "Session from desk is ready | “Title of one” -> open:#/sessions/one",
         ]
     );
@@ -516,8 +516,8 @@ fn strangers_are_one_line_and_one_notice() {
     assert_eq!(
         told(&[&quiet(), &few, &many, &many]),
         [
-            "A device asks to pair without your code | Nothing proves whose they are. You need not do anything. -> open:#/devices",
-            "phone has your code | If it is your device, let it in. -> open:#/devices",
+            "A device asks to pair without your code | Nothing proves that they are yours. You can ignore them. -> open:#/devices",
+            "phone has your code | If it is your device, accept it. -> open:#/devices",
         ]
     );
     let menu = shown(&many);
@@ -636,7 +636,7 @@ fn what_the_user_decided_and_the_first_import_are_no_news() {
     many.status.waiting = vec![waits("one", "live"), waits("two", "live")];
     assert_eq!(
         told(&[&quiet(), &many]),
-        ["2 sessions wait | it is open here -> open:#/overview"]
+        ["2 sessions are waiting | it is open here -> open:#/overview"]
     );
 }
 
@@ -650,7 +650,7 @@ fn a_fork_of_a_split_is_told_with_the_split_alone() {
     (parted.status.splits, parted.splits) = (1, vec![split("one")]);
     let news = told(&[&quiet(), &parted]);
     assert!(
-        news.len() == 1 && news[0].starts_with("A split needs you"),
+        news.len() == 1 && news[0].starts_with("A session has two versions"),
         "{news:?}"
     );
 }

@@ -76,7 +76,7 @@ mod figures {
 
         let start = Instant::now();
         let browser = Browser::open(&desktop, &[]);
-        browser.wait_text("This device is on its own");
+        browser.wait_text("No other device is paired");
         println!(
             "| start to the state in words in the window, seen from outside | {} ms |",
             start.elapsed().as_millis()

@@ -218,11 +218,11 @@ fn words(sight: &Sight, now: &Zoned) -> (String, String) {
                 .first()
                 .map(|problem| problem.message.clone());
             (
-                "Stopped. Nothing is recorded or sent.".into(),
+                "Stopped. Nothing is recorded or synced.".into(),
                 why.unwrap_or_default(),
             )
         }
-        ("stopping", _) => said("Finishing what was begun, then stopping"),
+        ("stopping", _) => said("Finishing open work, then stopping"),
         ("paused", _) => (
             match status
                 .paused_until
@@ -234,9 +234,9 @@ fn words(sight: &Sight, now: &Zoned) -> (String, String) {
             },
             "Nothing is sent, received or written.".into(),
         ),
-        (_, "missing") => said("Syncthing is missing, so nothing can travel"),
+        (_, "missing") => said("Syncing is off: Syncthing was not found"),
         (_, "failed" | "stopped") => (
-            "The transport between your devices does not run".into(),
+            "Syncing stopped unexpectedly".into(),
             because,
         ),
         ("importing", _) => (
@@ -247,17 +247,17 @@ fn words(sight: &Sight, now: &Zoned) -> (String, String) {
             String::new(),
         ),
         _ if 0 < sight.needs() => (
-            plural(sight.needs(), "thing needs you", "things need you"),
+            plural(sight.needs(), "item needs your attention", "items need your attention"),
             String::new(),
         ),
-        (_, "starting" | "restarting") => said("Starting the transport between your devices"),
-        _ if status.paired == 0 => said("This device is on its own"),
-        _ if status.connected == 0 => said("No other device is in reach"),
+        (_, "starting" | "restarting") => said("Starting Syncthing"),
+        _ if status.paired == 0 => said("No other device is paired"),
+        _ if status.connected == 0 => said("No other device is online"),
         _ if 0 < moving.out_bytes + moving.in_bytes => {
             (moved(moving.out_bytes, moving.in_bytes), String::new())
         }
         _ => (
-            format!("Everything is up to date with {}", listed(&connected)),
+            format!("Up to date with {}", listed(&connected)),
             String::new(),
         ),
     }
@@ -265,13 +265,9 @@ fn words(sight: &Sight, now: &Zoned) -> (String, String) {
 
 fn moved(out: u64, inn: u64) -> String {
     match (out, inn) {
-        (0, inn) => format!("{} on the way here", size(inn)),
-        (out, 0) => format!("{} on the way to your other devices", size(out)),
-        (out, inn) => format!(
-            "{} on the way out, {} on the way here",
-            size(out),
-            size(inn)
-        ),
+        (0, inn) => format!("Receiving {} from your other devices", size(inn)),
+        (out, 0) => format!("Sending {} to your other devices", size(out)),
+        (out, inn) => format!("Sending {} and receiving {}", size(out), size(inn)),
     }
 }
 
@@ -296,7 +292,7 @@ fn needs(sight: &Sight) -> Vec<Item> {
         [one] if status.splits == 1 => {
             items.push(Item::Act(
                 Action::Compare(one.session.clone()),
-                format!("{} went two ways…", quoted(&one.title)),
+                format!("Compare versions of {}…", quoted(&one.title)),
             ));
         }
         _ if 0 < status.splits => {
@@ -306,8 +302,8 @@ fn needs(sight: &Sight) -> Vec<Item> {
                     "{}…",
                     plural(
                         status.splits,
-                        "session went two ways",
-                        "sessions went two ways"
+                        "session has two versions",
+                        "sessions have two versions"
                     )
                 ),
             ));
@@ -317,16 +313,16 @@ fn needs(sight: &Sight) -> Vec<Item> {
     for held in status.held.iter().take(MOST_LINES) {
         items.push(open(
             "#/overview",
-            format!("Held: {}", short(&held.message, 60)),
+            format!("Needs a decision: {}", short(&held.message, 60)),
         ));
     }
     match status.waiting.as_slice() {
         [] => {}
         [one] => items.push(open(
             "#/overview",
-            format!("{} waits: {}", quoted(&one.title), short(&one.why, 60)),
+            format!("{} is waiting: {}", quoted(&one.title), short(&one.why, 60)),
         )),
-        more => items.push(open("#/overview", format!("{} sessions wait", more.len()))),
+        more => items.push(open("#/overview", format!("{} sessions are waiting", more.len()))),
     }
     items
 }
@@ -357,7 +353,7 @@ fn device(device: &PairedDevice, now: Millis) -> String {
         device.last_seen.as_deref().and_then(Millis::parse),
     ) {
         (true, _, _) => "connected".into(),
-        (false, false, _) => "has not said yes yet".into(),
+        (false, false, _) => "waiting for it to accept".into(),
         (false, true, Some(seen)) => format!("last seen {}", age(seen, now)),
         (false, true, None) => "not seen yet".into(),
     };
@@ -528,7 +524,7 @@ pub fn plural(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-fn listed(names: &[&str]) -> String {
+pub fn listed(names: &[&str]) -> String {
     match names {
         [] => "your other devices".into(),
         [one] => (*one).into(),

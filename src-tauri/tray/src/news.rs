@@ -2,7 +2,7 @@
 //! design: nothing on the first call, nothing twice, many of a kind as one, nothing that the user
 //! did here.
 
-use crate::menu::{Action, place, plural, quoted, short};
+use crate::menu::{Action, listed, place, plural, quoted, short};
 use crate::sight::Sight;
 use session_roam_core::api::{SessionRow, Waiting};
 use session_roam_core::session::{Reason, SessionState, harmless_line};
@@ -169,13 +169,13 @@ fn asking(before: &Sight, now: &Sight) -> Vec<News> {
         .filter(|device| device.has_code && !knew(&device.id))
         .map(|device| News {
             title: format!("{} has your code", device.name),
-            body: "If it is your device, let it in.".into(),
+            body: "If it is your device, accept it.".into(),
             click: Action::Open("#/devices".into()),
         });
     let strangers = match (before.strangers(), now.strangers()) {
         (0, n) if 0 < n => Some(News {
             title: strangers_ask(n),
-            body: "Nothing proves whose they are. You need not do anything.".into(),
+            body: "Nothing proves that they are yours. You can ignore them.".into(),
             click: Action::Open("#/devices".into()),
         }),
         _ => None,
@@ -203,7 +203,7 @@ fn splits(before: &Sight, now: &Sight) -> Option<News> {
                 .any(|known| known.session == split.session)
         })
         .collect();
-    let title = "A split needs you".to_owned();
+    let title = "A session has two versions".to_owned();
     match new.as_slice() {
         [] => None,
         [one] => {
@@ -213,9 +213,9 @@ fn splits(before: &Sight, now: &Sight) -> Option<News> {
                 .map(|branch| branch.device.as_str())
                 .collect();
             let body = format!(
-                "{} went two ways on {}. Both are kept.",
+                "{} was continued on {}. Both versions are kept.",
                 quoted(&one.title),
-                devices.join(" and ")
+                both(&devices)
             );
             Some(News {
                 title,
@@ -224,16 +224,21 @@ fn splits(before: &Sight, now: &Sight) -> Option<News> {
             })
         }
         more => {
-            let body = format!(
-                "{} sessions went two ways. Both versions of each are kept.",
-                more.len()
-            );
+            let body = format!("{} sessions. Both versions of each are kept.", more.len());
             Some(News {
-                title: "Splits need you".into(),
+                title: "Sessions have two versions".into(),
                 body,
                 click: Action::Open("#/splits".into()),
             })
         }
+    }
+}
+
+/// The devices of a split, as in “both desk and laptop”.
+fn both(devices: &[&str]) -> String {
+    match devices {
+        [one, other] => format!("both {one} and {other}"),
+        more => listed(more),
     }
 }
 
@@ -246,7 +251,7 @@ fn held(before: &Sight, now: &Sight) -> Vec<News> {
         .filter(|held| is_new(&held.what))
         .take(2);
     held.map(|held| News {
-        title: "Held until you have looked".into(),
+        title: "Needs your decision".into(),
         body: short(&held.message, 160),
         click: Action::Open("#/overview".into()),
     })
@@ -269,12 +274,16 @@ fn waits(before: &Sight, now: &Sight) -> Option<News> {
     match told.collect::<Vec<_>>().as_slice() {
         [] => None,
         [one] => Some(News {
-            title: format!("{} waits", quoted(&one.title)),
+            title: format!("{} is waiting", quoted(&one.title)),
             body: short(&one.why, 160),
             click,
         }),
         more => Some(News {
-            title: plural(more.len() as u64, "session waits", "sessions wait"),
+            title: plural(
+                more.len() as u64,
+                "session is waiting",
+                "sessions are waiting",
+            ),
             body: short(&more[0].why, 160),
             click,
         }),

@@ -10,17 +10,17 @@ test("a device that has the code is let in by keyboard", async ({ page }) => {
   await expect(page.getByText("tablet has this device's code.")).toBeVisible();
   await expect(page.getByText("3 more devices ask without this device's code.")).toBeVisible();
   await expectAccessible(page);
-  await page.getByRole("button", { name: "Let it in" }).focus();
+  await page.getByRole("button", { name: "Accept" }).focus();
   await page.keyboard.press("Enter");
   await expect(page.getByText("tablet is paired.")).toBeVisible();
-  await expect(page.getByRole("button", { name: "Stop syncing with tablet" })).toBeVisible();
+  await expect(page.getByRole("button", { name: "Unpair tablet" })).toBeVisible();
   expectCalm(page);
 });
 
 test("a device without the code is compared, and paired only after its digits match", async ({ page }) => {
   await open(page, "devices", { state: "asking" });
   const stranger = page.getByRole("listitem", { name: "A device that calls itself tablet asks to pair." });
-  await expect(stranger.getByRole("button", { name: "Let it in" })).toHaveCount(0);
+  await expect(stranger.getByRole("button", { name: "Accept" })).toHaveCount(0);
   await stranger.getByRole("button", { name: "Compare digits" }).click();
   expect(await asked(page, "accept")).toEqual([]);
   await expect(page.getByRole("img", { name: "Six digits: 4 8 3 9 1 7" })).toBeVisible();
@@ -42,7 +42,7 @@ test("digits that differ end the attempt", async ({ page }) => {
 
 test("a device that is not mine is refused", async ({ page }) => {
   await open(page, "devices", { state: "asking" });
-  await page.getByRole("button", { name: "Not mine" }).first().click();
+  await page.getByRole("button", { name: "Not my device" }).first().click();
   await expect(page.getByText("tablet has this device's code.")).toHaveCount(0);
   expect(await asked(page, "accept")).toEqual([]);
   expect(await asked(page, "dismiss")).toHaveLength(1);
@@ -64,11 +64,11 @@ test("a code is pasted; what is wrong with it is said where it was", async ({ pa
   await expect(page.getByText("the sessions of all tools and projects")).toBeVisible();
   expect(await asked(page, "pair")).toEqual([]);
   await expectAccessible(page);
-  await page.getByRole("checkbox", { name: "Approve here whatever I approve on tablet" }).check();
+  await page.getByRole("checkbox", { name: "Also approve here every device that I approve on tablet" }).check();
   await page.getByRole("button", { name: "Pair with tablet" }).click();
-  await expect(page.getByText("tablet was asked.")).toBeVisible();
+  await expect(page.getByText("Request sent. Waiting for tablet to confirm.")).toBeVisible();
   expect(await asked(page, "follow")).toHaveLength(1);
-  await expect(page.getByText("Has not let this device in yet")).toBeVisible();
+  await expect(page.getByText("Waiting for it to accept")).toBeVisible();
 });
 
 test("the QR of this device is read back from a picture of it", async ({ page }) => {
@@ -101,23 +101,23 @@ test("a screenshot of the whole window is dropped and its QR found; a picture wi
   await open(page, "devices", { state: "busy" });
   await page.evaluate(() => scrollTo(0, 0));
   await drop((await page.locator(".sidebar").screenshot()).toString("base64"));
-  await expect(page.getByRole("alert")).toContainText("There is no QR code to be read in this picture.");
+  await expect(page.getByRole("alert")).toContainText("No QR code was found in this picture.");
 });
 
 test("a device known to others gets nothing until it is approved here with one click", async ({ page }) => {
   await open(page, "devices", { state: "asking" });
-  await expect(page.getByText("Nothing is sent to them or taken from them until you approve them here.")).toBeVisible();
+  await expect(page.getByText("This device does not sync with them until you approve them here.")).toBeVisible();
   await page.getByRole("button", { name: "Approve studio-mini" }).click();
   await expect(page.getByRole("heading", { name: "studio-mini" })).toBeVisible();
   expect(await asked(page, "approve")).toHaveLength(1);
-  await page.getByRole("checkbox", { name: "Approve here whatever I approve on studio-mini" }).click();
+  await page.getByRole("checkbox", { name: "Also approve here every device that I approve on studio-mini" }).click();
   expect(await asked(page, "follow")).toHaveLength(1);
 });
 
 test("a device is revoked after its consequences were shown, and can come back", async ({ page }) => {
   await open(page, "devices");
   await page.getByRole("button", { name: "Revoke studio" }).click();
-  await expect(page.getByText("None of your devices sends anything to studio")).toBeVisible();
+  await expect(page.getByText("Each of your devices stops syncing with studio")).toBeVisible();
   await expectAccessible(page);
   await page.getByRole("button", { name: "Revoke studio" }).click();
   await expect(page.getByRole("heading", { name: "studio", exact: true })).toHaveCount(0);
@@ -125,7 +125,7 @@ test("a device is revoked after its consequences were shown, and can come back",
   await page.getByRole("button", { name: "Approve studio again" }).click();
   await expect(page.getByRole("heading", { name: "studio", exact: true })).toBeVisible();
   await open(page, "devices", { state: "revoked" });
-  await expect(page.getByText("Not heard yet: laptop.")).toBeVisible();
+  await expect(page.getByText("Do not know it yet: laptop.")).toBeVisible();
   await expectAccessible(page);
 });
 
@@ -135,14 +135,14 @@ test("what a lost device wrote since a time is taken out, after it was said of h
   await page.getByRole("checkbox", { name: /lost or stolen/ }).check();
   const since = page.getByLabel("Since", { exact: true });
   await since.fill("2035-01-01T00:00");
-  await expect(page.getByRole("status").getByText("Enter a date and a time up to now.")).toBeVisible();
+  await expect(page.getByRole("status").getByText("Enter a date and time in the past.")).toBeVisible();
   await page.getByRole("button", { name: "Revoke studio" }).click({ force: true });
   expect((await asked(page, "revoke")).every((request) => request.dry === true)).toBe(true);
   await since.fill("2026-01-02T03:04");
   await expect(page.getByText("is taken out of 3 sessions on all your devices")).toBeVisible();
   await expectAccessible(page);
   await page.getByRole("button", { name: "Revoke studio" }).click();
-  await expect(page.getByText("What it wrote later was taken out.")).toBeVisible();
+  await expect(page.getByText("What it wrote later was removed.")).toBeVisible();
   const told = (await asked(page, "revoke")).at(-1);
   const local = await page.evaluate(() => new Date("2026-01-02T03:04").toISOString());
   expect(told).toMatchObject({ dry: false, since: local });
@@ -161,15 +161,15 @@ test("a device nearby is picked, and compared only after it was said what that d
   expect(await asked(page, "pair")).toEqual([]);
   await expectAccessible(page);
   await page.getByRole("button", { name: "Compare digits with tablet" }).click();
-  await expect(page.getByText("Digits are compared with tablet.")).toBeVisible();
+  await expect(page.getByText("Comparing digits with tablet.")).toBeVisible();
 });
 
 test("why nobody is nearby is said in words", async ({ page }) => {
   await open(page, "devices", { state: "quiet" });
-  await expect(page.getByText("No other device is heard at the moment.")).toBeVisible();
+  await expect(page.getByText("No other device was found.")).toBeVisible();
   await open(page, "devices", { state: "missing" });
   const near = page.getByRole("group", { name: "On this network" });
-  await expect(near).toContainText("Syncthing, which finds them, does not run. Its code works all the same.");
+  await expect(near).toContainText("Syncthing, which finds them, does not run. You can still pair with a code.");
 });
 
 test("the camera reads a code, and lets go of it", async ({ page }) => {
@@ -193,7 +193,7 @@ test("the camera reads a code, and lets go of it", async ({ page }) => {
     Object.assign(globalThis, { stream });
     navigator.mediaDevices.getUserMedia = async () => stream;
   }, picture);
-  await page.getByRole("button", { name: "Use the camera" }).click();
+  await page.getByRole("button", { name: "Use camera" }).click();
   await expect(page.locator("textarea")).toHaveValue(/^session-roam:1\?id=/, { timeout: 15_000 });
   await expect(page.locator("video")).toHaveCount(0);
   // The page draws first and lets go then.
@@ -208,9 +208,9 @@ test("the camera reads a code, and lets go of it", async ({ page }) => {
 test("without a camera it says what to do instead", async ({ page }) => {
   await page.addInitScript(() => Object.defineProperty(navigator, "mediaDevices", { value: undefined }));
   await open(page, "devices", { state: "alone" });
-  await page.getByRole("button", { name: "Use the camera" }).click();
+  await page.getByRole("button", { name: "Use camera" }).click();
   await expect(page.getByText("This window cannot use a camera.")).toBeVisible();
-  await page.getByRole("button", { name: "Stop the camera" }).click();
+  await page.getByRole("button", { name: "Stop camera" }).click();
   await expect(page.getByText("This window cannot use a camera.")).toHaveCount(0);
   expectCalm(page);
 });
@@ -220,10 +220,10 @@ test("each store of a tool has its own switch", async ({ page }) => {
   const stores = page.getByRole("region", { name: "2 stores on this device" });
   await expect(stores).toContainText("4 sessions");
   await expect(stores).toContainText("found through ~/.bashrc");
-  const work = stores.getByRole("switch", { name: "Sessions in /home/mara/.claude-work roam" });
+  const work = stores.getByRole("switch", { name: "Sync sessions in /home/mara/.claude-work" });
   await work.click();
   await expect(work).not.toBeChecked();
-  await expect(page.getByRole("switch", { name: "Claude Code roams" })).toBeChecked();
+  await expect(page.getByRole("switch", { name: "Sync sessions of Claude Code" })).toBeChecked();
   await expectAccessible(page);
   expectCalm(page);
 });
@@ -231,21 +231,21 @@ test("each store of a tool has its own switch", async ({ page }) => {
 test("the check-up says what was found, what would be written, and takes copies in", async ({ page }) => {
   await open(page, "settings", { state: "problems" });
   expect(await asked(page, "doctor")).toEqual([]);
-  await page.getByRole("button", { name: "Check now" }).click();
-  await expect(page.getByText("2 copies left by another way of syncing")).toBeVisible();
-  await expect(page.getByText("12 lines that the session does not have")).toBeVisible();
-  await page.getByText("What lies in the stores and does not roam").click();
+  await page.getByRole("button", { name: "Run diagnostics" }).click();
+  await expect(page.getByText("2 conflict copies left by another sync program")).toBeVisible();
+  await expect(page.getByText("12 lines missing in the session")).toBeVisible();
+  await page.getByText("stores that do not sync").click();
   await expect(page.getByText(/It is a link to \/mnt\/disk\/old/)).toBeVisible();
   await expectAccessible(page);
-  await page.getByRole("button", { name: "Take them in" }).click();
-  await expect(page.getByText("1 copy was taken in.")).toBeVisible();
+  await page.getByRole("button", { name: "Import" }).click();
+  await expect(page.getByText("1 copy was imported.")).toBeVisible();
   await expect(page.getByText(/stays: Claude Code has it open/)).toBeVisible();
-  await page.getByRole("button", { name: "What would be written?" }).click();
-  await expect(page.getByText("Nothing: every session is as it should be.")).toBeVisible();
+  await page.getByRole("button", { name: "Preview pending changes" }).click();
+  await expect(page.getByText("No pending changes.")).toBeVisible();
   await open(page, "settings", { state: "waiting" });
-  await page.getByRole("button", { name: "What would be written?" }).click();
-  await expect(page.getByRole("region", { name: "What would be written" })).toContainText("waits · add to transcript");
-  await page.getByRole("button", { name: "Check now" }).click();
+  await page.getByRole("button", { name: "Preview pending changes" }).click();
+  await expect(page.getByRole("region", { name: "Pending changes" })).toContainText("wait · add to transcript");
+  await page.getByRole("button", { name: "Run diagnostics" }).click();
   await page.getByText("5 sessions do not roam").click();
   await expect(page.getByText("Switch it on under Tools.")).toBeVisible();
   await expectAccessible(page);
@@ -259,11 +259,11 @@ test("renaming and parting, the consequence first", async ({ page }) => {
   await page.keyboard.type("travel");
   await page.keyboard.press("Enter");
   await expect(page.getByRole("heading", { name: "travel" })).toBeVisible();
-  await page.getByRole("button", { name: "Stop syncing with studio" }).click();
+  await page.getByRole("button", { name: "Unpair studio" }).click();
   expect(await asked(page, "unpair")).toEqual([]);
   await expect(page.getByText("studio and this device stop syncing")).toBeVisible();
   await expectAccessible(page);
-  await page.getByRole("button", { name: "Stop syncing with studio" }).click();
+  await page.getByRole("button", { name: "Unpair studio" }).click();
   await expect(page.getByRole("heading", { name: "studio" })).toHaveCount(0);
 });
 
@@ -272,45 +272,45 @@ test("the first three steps, and leaving them out", async ({ page }) => {
   await expect(page.getByRole("navigation")).toHaveCount(0);
   await page.getByRole("checkbox", { name: /Codex/ }).uncheck();
   expect(await asked(page, "tool_switch")).toEqual([{ cmd: "tool_switch", tool: "codex", on: false }]);
-  await page.getByRole("button", { name: "Go on" }).click();
+  await page.getByRole("button", { name: "Continue" }).click();
   await expect(page.getByText("Only to devices you pair. Nothing is uploaded to a service.")).toBeVisible();
   await expect(page.getByRole("heading", { level: 1 })).toBeFocused();
   await expectAccessible(page);
-  await page.getByRole("button", { name: "Go on" }).click();
+  await page.getByRole("button", { name: "Continue" }).click();
   await expect(page.getByRole("img", { name: "QR code of desk" })).toBeVisible();
   await expectAccessible(page);
-  await page.getByRole("button", { name: "Start" }).click();
+  await page.getByRole("button", { name: "Finish" }).click();
   await expect(page.getByRole("navigation")).toBeVisible();
   await open(page, "overview", { state: "first" });
-  await page.getByRole("button", { name: "Skip", exact: true }).click();
-  await expect(page.getByRole("heading", { level: 1 })).toHaveText("This device is on its own.");
+  await page.getByRole("button", { name: "Skip setup", exact: true }).click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("No other device is paired.");
 });
 
 test("tools are switched, projects found and kept back", async ({ page }) => {
   await open(page, "tools");
-  const roams = page.getByRole("switch", { name: "Codex roams" });
+  const roams = page.getByRole("switch", { name: "Sync sessions of Codex" });
   await expect(roams).toBeChecked();
   await roams.focus();
   await page.keyboard.press("Space");
   await expect(roams).not.toBeChecked();
   await open(page, "projects");
-  await page.getByRole("button", { name: "Where is rivers/flow here?" }).click();
+  await page.getByRole("button", { name: "Choose the folder of rivers/flow" }).click();
   await expect(page.getByLabel("Folder on this device")).toBeFocused();
   await page.keyboard.type("nowhere");
   await page.keyboard.press("Enter");
   await expect(page.getByRole("alert")).toContainText("There is no folder nowhere");
   await expectAccessible(page);
-  await page.getByRole("button", { name: "Choose a folder" }).click();
+  await page.getByRole("button", { name: "Browse…" }).click();
   await expect(page.getByLabel("Folder on this device")).toHaveValue("/home/mara/code/flow");
   await page.getByRole("button", { name: "Use this folder" }).click();
   await expect(page.getByText("9 sessions are being written there.")).toBeVisible();
-  await page.getByRole("switch", { name: "Sessions of acme/web roam" }).click();
-  await expect(page.getByRole("switch", { name: "Sessions of acme/web roam" })).not.toBeChecked();
+  await page.getByRole("switch", { name: "Sync sessions of acme/web" }).click();
+  await expect(page.getByRole("switch", { name: "Sync sessions of acme/web" })).not.toBeChecked();
 });
 
 test("settings are switched and this device renamed", async ({ page }) => {
   await open(page, "settings");
-  const relays = page.getByRole("switch", { name: /Go through relays/ });
+  const relays = page.getByRole("switch", { name: /Use relays/ });
   await relays.click();
   await expect(relays).toBeChecked();
   await page.getByLabel("Name of this device").fill("workbench");
@@ -352,9 +352,9 @@ test("a pairing link gives nothing away: not when it is opened, not by one click
   await open(page, `devices/${encodeURIComponent(link)}`, { state: "alone" });
   await expect(page.getByLabel("Its code")).toHaveValue(link);
   await page.getByRole("button", { name: "Continue" }).click();
-  await expect(page.getByText("Anybody can make a link")).toBeVisible();
+  await expect(page.getByText("Anyone can make such a link")).toBeVisible();
   expect(await asked(page, "pair")).toEqual([]);
   await page.getByRole("button", { name: "Compare digits with tablet" }).click();
-  await expect(page.getByText("Has not let this device in yet")).toHaveCount(0);
-  await expect(page.getByText("Digits are being compared")).toBeVisible();
+  await expect(page.getByText("Waiting for it to accept")).toHaveCount(0);
+  await expect(page.getByText("Comparing digits")).toBeVisible();
 });

@@ -7,16 +7,16 @@ test("a session is forgotten after one question, and that can be taken back", as
   // The heading has the title once the transcript is there.
   await expect(page.getByRole("feed").locator("article").first()).toBeVisible();
   const title = (await page.locator(".reading-title h2").textContent()) ?? "";
-  await page.getByRole("button", { name: "More about this session" }).click();
+  await page.getByRole("button", { name: "More" }).click();
   const dialog = page.getByRole("dialog");
-  await dialog.getByRole("button", { name: "Forget everywhere …" }).click();
+  await dialog.getByRole("button", { name: "Forget everywhere…" }).click();
   await expect(dialog).toContainText("It is removed from desk");
-  await expect(dialog).toContainText("You can take it back for 10 minutes. After that it cannot be undone.");
+  await expect(dialog).toContainText("You can undo this for 10 minutes. After that it is permanent.");
   expect(await asked(page, "forget")).toEqual([]);
   await expectAccessible(page);
   await page.screenshot({ path: test.info().outputPath("question.png") });
   await dialog.getByRole("button", { name: "Keep it" }).click();
-  await dialog.getByRole("button", { name: "Forget everywhere …" }).click();
+  await dialog.getByRole("button", { name: "Forget everywhere…" }).click();
   await dialog.getByRole("button", { name: "Forget everywhere", exact: true }).click();
   await expect(page.getByText("47 sessions")).toBeVisible({ timeout: 15_000 });
   await expect(dialog).toHaveCount(0);
@@ -26,7 +26,7 @@ test("a session is forgotten after one question, and that can be taken back", as
   await expect(page.getByText("laptop: waiting. It has not heard of it yet.")).toBeVisible();
   await expectAccessible(page);
   await page.screenshot({ path: test.info().outputPath("receipts.png"), fullPage: true });
-  await page.getByRole("button", { name: "Take back" }).click();
+  await page.getByRole("button", { name: "Undo" }).click();
   await expect(page.getByText(`“${title}” is not forgotten.`)).toBeVisible();
   expectCalm(page);
 });

@@ -16,7 +16,7 @@ for (const [route, state] of [
 ] as const) {
   test(`conversations are imported from ${route}, followed and cancelled`, async ({ page }) => {
     await open(page, route, { state });
-    await page.getByRole("button", { name: "Import conversations …", exact: true }).click();
+    await page.getByRole("button", { name: "Import conversations…", exact: true }).click();
     const strip = page.getByRole("region", { name: "Import of conversations" });
     await expect(strip).toContainText("Importing chatgpt-export.zip 71 conversations · 62.4 MB of 187 MB");
     await expect(strip.getByRole("progressbar")).toBeVisible();
@@ -25,8 +25,10 @@ for (const [route, state] of [
     await page.getByRole("link", { name: "Overview" }).click();
     await expect(strip).toBeVisible();
     await strip.getByRole("button", { name: "Cancel import" }).click();
-    await expect(strip).toContainText("The import of chatgpt-export.zip was cancelled. What was read before stays.");
-    await strip.getByRole("button", { name: "Put away" }).click();
+    await expect(strip).toContainText(
+      "The import of chatgpt-export.zip was canceled. What was already imported stays.",
+    );
+    await strip.getByRole("button", { name: "Dismiss" }).click();
     await expect(strip).toHaveCount(0);
     expect(await asked(page, "choose_import")).toEqual([
       {
@@ -47,7 +49,7 @@ test("a tool whose conversations are on a service's servers says so, and where t
   await expect(card).toContainText("keeps its conversations on its servers, those of its desktop app too");
   await expect(card).toContainText("Known: exports of 2023 to 2026, from public descriptions read on 2026-11-29");
   await expect(card).toContainText("Its sessions sync and can be read on your other devices.");
-  await card.getByRole("button", { name: "Import a folder of Chat Service …" }).click();
+  await card.getByRole("button", { name: "Import a folder of Chat Service…" }).click();
   await expect(page.getByRole("region", { name: "Import of conversations" })).toContainText("Importing history");
 });
 

@@ -17,11 +17,11 @@ test("by keyboard alone: from difference to difference, decide, undo", async ({ 
   await page.keyboard.press("p");
   await expect(page.locator(".diff-row.marked")).toHaveAttribute("id", "diff-0");
   await page.keyboard.press("p");
-  await expect(page.getByText("No further difference above.")).toBeVisible();
+  await expect(page.getByText("No more differences above.")).toBeVisible();
   // What a side changed of what the tool may do stands where one of them is chosen.
   await expect(page.getByText("laptop changed: permission mode → acceptEdits")).toBeVisible();
   // The choice says what follows before it is taken.
-  const only = page.getByRole("button", { name: "Only laptop's" });
+  const only = page.getByRole("button", { name: "Keep laptop's version" });
   await only.focus();
   await page.keyboard.press("Enter");
   await expect(
@@ -41,7 +41,7 @@ test("by keyboard alone: from difference to difference, decide, undo", async ({ 
   ]);
   await expectAccessible(page);
   await page.keyboard.press("Control+z");
-  await expect(page.getByText("Taken back. Both versions are there again.")).toBeVisible();
+  await expect(page.getByText("Undone. Both versions are back.")).toBeVisible();
   await expect(page.getByRole("button", { name: "Keep both" })).toBeVisible();
   expect(await asked(page, "undo")).toEqual([{ cmd: "undo", session: session(2) }]);
   expectCalm(page);
@@ -53,13 +53,13 @@ test("marks the words that differ, and shows all of a message when asked", async
   await expect(page.locator("#diff-0 del")).toHaveCount(0);
   const more = page
     .locator("#diff-1")
-    .getByRole("button", { name: /Show all of it/ })
+    .getByRole("button", { name: /Show all/ })
     .first();
   await more.click();
   await expect(page.locator("#diff-1")).toContainText("it already orders writes");
   await page
     .locator("#diff-1")
-    .getByRole("button", { name: /Fold it/ })
+    .getByRole("button", { name: /Show less/ })
     .first()
     .click();
   await expect(page.locator("#diff-1")).not.toContainText("it already orders writes");
@@ -70,7 +70,7 @@ test("what both have in common unfolds in place, page by page, and keys still go
 }) => {
   await open(page, SPLIT);
   const grid = page.getByRole("grid");
-  const unfold = page.getByRole("button", { name: "Read them" });
+  const unfold = page.getByRole("button", { name: "Show them" });
   await expect(unfold).toHaveAttribute("aria-expanded", "false");
   await unfold.click();
   await expect(grid).toContainText("The login test fails every other run.");
@@ -81,7 +81,7 @@ test("what both have in common unfolds in place, page by page, and keys still go
   await expect.poll(async () => (await asked(page, "diff_common")).map((request) => request.from)).toContain(400);
   await expectAccessible(page);
   await grid.evaluate((element) => element.scrollTo(0, 0));
-  await page.getByRole("button", { name: "Fold them" }).click();
+  await page.getByRole("button", { name: "Hide them" }).click();
   await expect(grid).toHaveAttribute("aria-rowcount", String(1 + 1 + 11));
   expectCalm(page);
 });
@@ -94,7 +94,7 @@ test("a call in a row unfolds like one in a transcript", async ({ page }) => {
   await expect(row.locator("details pre")).toContainText("new_string: b");
   const result = page.locator("#diff-3 details").first();
   await result.locator("summary").click();
-  await result.getByRole("button", { name: /Show the other/ }).click();
+  await result.getByRole("button", { name: /Show .* more/ }).click();
   await expect(result).toContainText("test auth::case_9 ... ok");
   expect(await asked(page, "diff_part")).toMatchObject([{ row: 3, part: 0 }]);
   expectCalm(page);
@@ -102,25 +102,25 @@ test("a call in a row unfolds like one in a transcript", async ({ page }) => {
 
 test("one session of both goes on where it is told to", async ({ page }) => {
   await open(page, SPLIT);
-  await page.getByRole("button", { name: "Both in one session" }).click();
+  await page.getByRole("button", { name: "Put both into one session" }).click();
   await page.getByRole("radio", { name: "desk" }).check();
-  await page.getByRole("button", { name: "Put both in one session" }).click();
+  await page.getByRole("button", { name: "Combine both versions" }).click();
   await expect(page.getByRole("button", { name: "Undo" })).toBeVisible();
   expect(await asked(page, "resolve")).toMatchObject([{ choice: "branches", active: "left" }]);
 });
 
 test("a choice that is not possible says why and cannot be taken", async ({ page }) => {
   await open(page, SPLIT, { state: "choose" });
-  await page.getByRole("button", { name: /One after the other/ }).click();
+  await page.getByRole("button", { name: "Append laptop's turns after desk's" }).click();
   await expect(page.locator(".considered")).toContainText("Not possible here: the tool's format does not allow it.");
-  await expect(page.getByRole("button", { name: "Put one after the other" })).toHaveCount(0);
+  await expect(page.getByRole("button", { name: "Append laptop's turns", exact: true })).toHaveCount(0);
 });
 
 test("several branches are compared one by one", async ({ page }) => {
   await open(page, SPLIT, { state: "several" });
   await page.getByLabel("Compare with").selectOption("c9d1");
   await expect(page.getByRole("columnheader").nth(1)).toContainText("studio");
-  await page.getByRole("button", { name: "Only studio's" }).click();
+  await page.getByRole("button", { name: "Keep studio's version" }).click();
   await page.getByRole("button", { name: "Continue with studio's version" }).click();
   await expect(page.getByRole("button", { name: "Undo" })).toBeVisible();
   expect(await asked(page, "resolve")).toMatchObject([{ choice: "keep-right", branch: "c9d1" }]);
@@ -210,9 +210,9 @@ test("the last decision of all can be taken back from the list", async ({ page }
   await page.locator(".considered").getByRole("button", { name: "Keep both" }).click();
   await expect(page.getByRole("button", { name: "Undo" })).toBeVisible();
   await page.getByRole("link", { name: "Splits" }).click();
-  await expect(page.getByText("No session went two ways")).toBeVisible();
-  await page.getByRole("button", { name: "Take the last decision back" }).click();
-  await expect(page.getByRole("link", { name: "Compare: Fix login race" })).toBeVisible();
+  await expect(page.getByText("No session has two versions")).toBeVisible();
+  await page.getByRole("button", { name: "Undo the last decision" }).click();
+  await expect(page.getByRole("link", { name: "Compare versions: Fix login race" })).toBeVisible();
 });
 
 test("decided on another device meanwhile, it says so", async ({ page }) => {
@@ -224,7 +224,7 @@ test("decided on another device meanwhile, it says so", async ({ page }) => {
     fake.world.splits = [];
     fake.tell();
   });
-  await expect(page.getByText("This session has no split any more")).toBeVisible();
+  await expect(page.getByText("This session no longer has two versions")).toBeVisible();
   await expect(page.getByRole("grid")).toHaveCount(0);
   await expectAccessible(page);
 });

@@ -6,61 +6,61 @@ const SPLIT = `splits/${session(2)}`;
 
 /** State, view, words that must be there. */
 const CASES: [state: string, route: string, words: string | RegExp][] = [
-  ["busy", "overview", "“Fix login race” went two ways on desk and laptop"],
+  ["busy", "overview", "“Fix login race” was continued on both desk and laptop"],
   ["busy", "sessions", "48 sessions"],
   ["busy", `sessions/${session(0)}`, "The login test fails every other run. Can you find out why?"],
-  ["busy", "splits", "1 session went two ways."],
+  ["busy", "splits", "1 session has two versions."],
   ["busy", SPLIT, "412 messages in common"],
   ["busy", "devices", "Connected"],
   ["busy", "tools", "both versions are kept and can be resolved."],
   ["busy", "projects", "Not on this device"],
   ["busy", "settings", "session-roam 0.1.0"],
-  ["quiet", "overview", "Everything is up to date with laptop and studio."],
-  ["quiet", "splits", "No session went two ways"],
-  ["quiet", SPLIT, "This session has no split any more"],
-  ["alone", "overview", "This device is on its own."],
+  ["quiet", "overview", "Up to date with laptop and studio."],
+  ["quiet", "splits", "No session has two versions"],
+  ["quiet", SPLIT, "This session no longer has two versions"],
+  ["alone", "overview", "No other device is paired."],
   ["alone", "devices", "No other device yet"],
-  ["empty", "overview", "Nothing has happened yet."],
+  ["empty", "overview", "No activity yet."],
   ["empty", "sessions", "No sessions yet"],
   ["empty", "projects", "No projects yet"],
   ["empty", "tools", "Not on this device"],
-  ["first", "overview", "What was found"],
-  ["moving", "overview", "18.4 MB on the way out, 2.3 MB on the way here."],
+  ["first", "overview", "Choose your tools"],
+  ["moving", "overview", "Sending 18.4 MB and receiving 2.3 MB."],
   ["moving", "devices", "has 87 %"],
   ["importing", "overview", "Reading your sessions: 412 of 1,065."],
-  ["paused", "overview", "Paused. Nothing is sent, received or written."],
-  ["offline", "overview", "laptop and studio are out of reach."],
+  ["paused", "overview", "Syncing is paused."],
+  ["offline", "overview", "laptop and studio are offline."],
   ["offline", "devices", "Last seen 1 h ago"],
-  ["missing", "overview", "Syncthing is missing, so nothing can travel."],
+  ["missing", "overview", "Syncing is off: Syncthing was not found."],
   ["missing", "settings", "Not found"],
   ["failed", "overview", "The disk is full."],
-  ["stopped", "overview", "The engine has stopped."],
-  ["waiting", "overview", "Everything else is up to date. 5 sessions wait."],
+  ["stopped", "overview", "session-roam has stopped."],
+  ["waiting", "overview", "Everything else is up to date. 5 sessions are waiting."],
   ["waiting", "tools", "3 sessions wait on this device"],
   ["held", "overview", "All 31 sessions of Claude Code vanished from this device at once."],
   ["problems", "overview", /no icons in its panel.*over 128 MiB and stays on this device/s],
   ["asking", "devices", "tablet asks to pair."],
   ["asking", "overview", "tablet has this device's code"],
-  ["pairing", "devices", "Has not let this device in yet"],
+  ["pairing", "devices", "Waiting for it to accept"],
   ["many", "sessions", "50,000 sessions"],
-  ["long", "overview", "things need you."],
+  ["long", "overview", "items need your attention."],
   ["long", "sessions", "48 sessions"],
   ["long", SPLIT, "412 messages in common"],
-  ["long", "devices", "Let it in"],
+  ["long", "devices", "Accept"],
   ["long", "projects", "acme/api"],
   ["rtl", "sessions", "תיקון מרוץ בכניסה למערכת"],
   ["rtl", `sessions/${session(0)}`, "בדיקת הכניסה נכשלת"],
   ["rtl", `splits/${session(0)}`, "נסה קודם את"],
-  ["choose", SPLIT, "nothing is written into the tool until you choose"],
+  ["choose", SPLIT, "Nothing is written into the tool until you choose"],
   ["several", SPLIT, "studio"],
   ["big-split", SPLIT, "412 messages in common"],
   ["transcript", `sessions/${session(0)}`, "6,000 messages"],
-  ["loading", "overview", "Asking the engine what is going on …"],
-  ["loading", "sessions", "Loading sessions …"],
-  ["loading", SPLIT, "Comparing the two versions …"],
-  ["loading", "devices", "Loading devices …"],
-  ["loading", "tools", "Looking for tools …"],
-  ["loading", "projects", "Loading projects …"],
+  ["loading", "overview", "Loading status…"],
+  ["loading", "sessions", "Loading sessions…"],
+  ["loading", SPLIT, "Comparing the two versions…"],
+  ["loading", "devices", "Loading devices…"],
+  ["loading", "tools", "Looking for tools…"],
+  ["loading", "projects", "Loading projects…"],
   ["refused", "sessions", "The engine's own files cannot be read"],
   ["refused", `sessions/${session(0)}`, "The engine's own files cannot be read"],
   ["refused", "splits", "This could not be loaded"],
@@ -118,26 +118,26 @@ test("what arrives later does not move what stands there already", async ({ page
   await open(page, "overview", { state: "quiet", delay: 400 });
   const place = () => page.getByRole("button", { name: "Pair a device" }).boundingBox();
   const before = await place();
-  await expect(page.getByText("Everything is up to date")).toBeVisible();
+  await expect(page.getByText("Up to date")).toBeVisible();
   expect(await place()).toEqual(before);
 });
 
 test("a new status is drawn as it comes", async ({ page }) => {
   await open(page, "overview", { state: "quiet" });
-  await expect(page.getByRole("heading", { level: 1 })).toHaveText(/up to date/);
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText(/^Up to date/);
   await page.evaluate(() => {
     const { fake } = globalThis as unknown as { fake: { world: { status: { engine: string } }; tell(): void } };
     fake.world.status.engine = "paused";
     fake.tell();
   });
-  await expect(page.getByRole("heading", { level: 1 })).toHaveText(/Paused/);
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText(/paused/);
   await page.getByRole("button", { name: "Continue" }).click();
-  await expect(page.getByRole("heading", { level: 1 })).toHaveText(/up to date/);
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText(/^Up to date/);
 });
 
 test("what a guard held goes on when it was seen", async ({ page }) => {
   await open(page, "overview", { state: "held" });
-  await page.getByRole("button", { name: /I have seen it, go on: All 31 sessions/ }).click();
+  await page.getByRole("button", { name: /Continue anyway: All 31 sessions/ }).click();
   await expect(page.getByText("All 31 sessions of Claude Code vanished")).toHaveCount(0);
   expect(await asked(page, "release")).toEqual([{ cmd: "release", what: "claude-code" }]);
 });
@@ -146,9 +146,14 @@ test("a notice is told, and put away", async ({ page }) => {
   await open(page, "overview", { state: "quiet" });
   await page.evaluate(() => {
     const { fake } = globalThis as unknown as { fake: { notice(notice: { title: string; body: string }): void } };
-    fake.notice({ title: "A split needs you", body: "“Fix login race” went two ways." });
+    fake.notice({
+      title: "A session has two versions",
+      body: "“Fix login race” was continued on both desk and laptop.",
+    });
   });
-  await expect(page.locator(".told")).toContainText("A split needs you. “Fix login race” went two ways.");
-  await page.getByRole("button", { name: "Put away" }).click();
+  await expect(page.locator(".told")).toContainText(
+    "A session has two versions. “Fix login race” was continued on both desk and laptop.",
+  );
+  await page.getByRole("button", { name: "Dismiss" }).click();
   await expect(page.locator(".told")).toBeEmpty();
 });

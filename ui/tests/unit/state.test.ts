@@ -15,19 +15,19 @@ it("every state has a sentence of its own kind", () => {
     }),
   );
   expect(said).toMatchObject({
-    quiet: "Everything is up to date with laptop and studio.",
-    alone: "This device is on its own.",
-    moving: "18.4 MB on the way out, 2.3 MB on the way here.",
+    quiet: "Up to date with laptop and studio.",
+    alone: "No other device is paired.",
+    moving: "Sending 18.4 MB and receiving 2.3 MB.",
     importing: "Reading your sessions: 412 of 1,065.",
-    paused: "Paused. Nothing is sent, received or written.",
-    offline: "laptop and studio are out of reach.",
-    missing: "Syncthing is missing, so nothing can travel.",
-    failed: "The transport between your devices does not run.",
-    stopped: "The engine has stopped. Nothing is recorded or sent.",
-    busy: "1 thing needs you.",
-    held: "2 things need you.",
-    waiting: "Everything else is up to date. 5 sessions wait.",
-    asking: "1 thing needs you.",
+    paused: "Syncing is paused.",
+    offline: "laptop and studio are offline.",
+    missing: "Syncing is off: Syncthing was not found.",
+    failed: "Syncing stopped unexpectedly.",
+    stopped: "session-roam has stopped. Nothing is recorded or synced.",
+    busy: "1 item needs your attention.",
+    held: "2 items need your attention.",
+    waiting: "Everything else is up to date. 5 sessions are waiting.",
+    asking: "1 item needs your attention.",
   });
   expect(headline(null, null).what).not.toBe("");
 });
