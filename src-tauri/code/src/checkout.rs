@@ -1,0 +1,275 @@
+//! A checkout of the user's, as far as it is read: where its parts are, and which of its settings
+//! say how files become objects. Reads only. Knows no snapshot.
+
+use crate::git::{self, Bounds, Git, GitError, Input};
+use crate::names::ObjectId;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Why nothing was done, in words for the user. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum CodeError {
+    /// The state of the repository does not allow it; a full sentence.
+    #[error("{0}")]
+    Refused(String),
+    #[error(transparent)]
+    Git(#[from] GitError),
+    #[error("could not access {path}")]
+    Io {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl CodeError {
+    pub(crate) fn refused(words: impl Into<String>) -> Self {
+        Self::Refused(words.into())
+    }
+
+    pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+        |source| Self::Io {
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
+pub(crate) type Result<T> = std::result::Result<T, CodeError>;
+
+/// The settings that say how files become objects and the reverse. No other setting of the user is
+/// ever in effect: none that names a program is among them.
+const KEPT: [&str; 13] = [
+    "core.autocrlf",
+    "core.eol",
+    "core.filemode",
+    "core.symlinks",
+    "core.ignorecase",
+    "core.precomposeunicode",
+    "core.trustctime",
+    "core.checkstat",
+    "core.longpaths",
+    "core.checkroundtripencoding",
+    "core.sparsecheckout",
+    "core.sparsecheckoutcone",
+    "core.bare",
+];
+
+/// A working tree and its repository.
+#[derive(Clone, Debug)]
+pub struct Checkout {
+    pub(crate) git: Git,
+    /// The top directory of the working tree.
+    pub(crate) root: PathBuf,
+    /// Where `HEAD` and the index are: `.git`, or a directory below `.git/worktrees`.
+    pub(crate) git_dir: PathBuf,
+    /// Where refs and `info` are.
+    pub(crate) common_dir: PathBuf,
+    pub(crate) objects: PathBuf,
+    pub(crate) index: PathBuf,
+    pub(crate) settings: Vec<(String, String)>,
+    pub(crate) excludes_file: Option<PathBuf>,
+    pub(crate) attributes_file: Option<PathBuf>,
+    pub(crate) format: Format,
+}
+
+/// The hash that names objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Sha1,
+    Sha256,
+}
+
+impl Format {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sha1 => "sha1",
+            Self::Sha256 => "sha256",
+        }
+    }
+
+    pub fn raw_len(self) -> usize {
+        match self {
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+        }
+    }
+
+    pub fn null(self) -> ObjectId {
+        ObjectId::from_raw(&[0; 32][..self.raw_len()])
+    }
+}
+
+/// Where `HEAD` is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// `None` before the first commit.
+    pub commit: Option<ObjectId>,
+    /// `refs/heads/…`; `None` if no branch is checked out.
+    pub branch: Option<String>,
+}
+
+/// Whether the index is locked by the caller.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lock {
+    Free,
+    Held,
+}
+
+/// While this file exists, no `git` writes the index.
+pub(crate) const INDEX_LOCK: &str = "index.lock";
+
+/// Looking at a repository reads a few small files.
+const LOOK: Duration = Duration::from_secs(10);
+
+impl Checkout {
+    /// Opens the checkout that contains `dir`.
+    pub fn open(git: &Git, dir: &Path) -> Result<Self> {
+        let asked = [
+            "rev-parse",
+            "--path-format=absolute",
+            "--show-toplevel",
+            "--absolute-git-dir",
+            "--git-common-dir",
+            "--git-path",
+            "objects",
+            "--git-path",
+            "index",
+            "--show-object-format",
+        ];
+        let text = look(git, dir, &asked)?;
+        let lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
+        let [root, git_dir, common_dir, objects, index, format, b""] = lines.as_slice() else {
+            return Err(CodeError::refused(
+                "The path of this checkout has a line break.",
+            ));
+        };
+        let path = |bytes: &[u8]| {
+            crate::names::RepoPath::new(bytes)
+                .below(Path::new(""))
+                .ok_or_else(|| CodeError::refused("The path of this checkout is not valid."))
+        };
+        let mut checkout = Self {
+            git: git.clone(),
+            root: path(root)?,
+            git_dir: path(git_dir)?,
+            common_dir: path(common_dir)?,
+            objects: path(objects)?,
+            index: path(index)?,
+            settings: Vec::new(),
+            excludes_file: None,
+            attributes_file: None,
+            format: match *format {
+                b"sha256" => Format::Sha256,
+                _ => Format::Sha1,
+            },
+        };
+        checkout.read_settings()?;
+        Ok(checkout)
+    }
+
+    /// The top directory of the working tree.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn read_settings(&mut self) -> Result<()> {
+        let text = look(&self.git, &self.root, &["config", "--null", "--list"])?;
+        let (mut excludes, mut attributes) = (false, false);
+        for entry in text.split(|byte| *byte == 0) {
+            let entry = String::from_utf8_lossy(entry);
+            let (name, value) = entry.split_once('\n').unwrap_or((&entry, "true"));
+            match name {
+                "core.excludesfile" => excludes = true,
+                "core.attributesfile" => attributes = true,
+                "core.bare" => {}
+                name if KEPT.contains(&name) => {
+                    self.settings.retain(|(kept, _)| kept != name);
+                    self.settings.push((name.to_owned(), value.to_owned()));
+                }
+                _ => {}
+            }
+        }
+        self.excludes_file = self.settings_file(excludes, "core.excludesFile", "ignore")?;
+        self.attributes_file =
+            self.settings_file(attributes, "core.attributesFile", "attributes")?;
+        Ok(())
+    }
+
+    /// A file that a setting names, or the one that `git` reads without that setting.
+    fn settings_file(&self, is_set: bool, setting: &str, usual: &str) -> Result<Option<PathBuf>> {
+        if is_set {
+            let asked = ["config", "--null", "--type=path", "--get", setting];
+            let mut path = look(&self.git, &self.root, &asked)?;
+            path.pop();
+            let path = crate::names::RepoPath::new(path).below(&self.root);
+            return Ok(path.filter(|path| !path.as_os_str().is_empty()));
+        }
+        // The environment of this process is where `git` looks, too.
+        let configuration = std::env::var_os("XDG_CONFIG_HOME").filter(|it| !it.is_empty());
+        let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".config"));
+        let dir = configuration.map(PathBuf::from).or_else(home);
+        Ok(dir.map(|dir| dir.join("git").join(usual)))
+    }
+
+    pub(crate) fn is_set(&self, name: &str) -> bool {
+        let value = self.settings.iter().find(|(setting, _)| setting == name);
+        value.is_some_and(|(_, value)| {
+            ["true", "yes", "on", "1"].contains(&value.to_lowercase().as_str())
+        })
+    }
+
+    /// Whether two names that differ only in case name one file here.
+    pub(crate) fn ignores_case(&self) -> bool {
+        cfg!(any(windows, target_os = "macos")) || self.is_set("core.ignorecase")
+    }
+
+    /// Where `HEAD` is now.
+    pub fn head(&self) -> Result<Head> {
+        let commit = ["rev-parse", "--verify", "--quiet", "HEAD^{commit}"];
+        let branch = ["symbolic-ref", "--quiet", "HEAD"];
+        let line = |answer: std::result::Result<Vec<u8>, GitError>| match answer {
+            Ok(text) => Ok(Some(String::from_utf8_lossy(&text).trim().to_owned())),
+            Err(GitError::Failed { said, .. }) if said.is_empty() => Ok(None),
+            Err(error) => Err(error),
+        };
+        let commit = line(look(&self.git, &self.root, &commit))?;
+        Ok(Head {
+            commit: commit.as_deref().and_then(ObjectId::parse),
+            branch: line(look(&self.git, &self.root, &branch))?,
+        })
+    }
+
+    /// Refuses what cannot go along: a series of commits that is being applied, another `git` that
+    /// is writing.
+    pub(crate) fn refuse_unfinished(&self, lock: Lock) -> Result<()> {
+        const SERIES: [(&str, &str); 4] = [
+            ("rebase-merge", "A rebase is in progress"),
+            (
+                "rebase-apply",
+                "A rebase or a series of patches is in progress",
+            ),
+            (
+                "sequencer",
+                "A series of cherry-picks or reverts is in progress",
+            ),
+            (INDEX_LOCK, "Another git is writing the index"),
+        ];
+        for (name, words) in SERIES {
+            let is_own = name == INDEX_LOCK && lock == Lock::Held;
+            if !is_own && self.git_dir.join(name).symlink_metadata().is_ok() {
+                let root = self.root.display();
+                return Err(CodeError::refused(format!(
+                    "{words} in {root} (finish it first)."
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn look(git: &Git, dir: &Path, args: &[&str]) -> std::result::Result<Vec<u8>, GitError> {
+    let mut command = git.in_repository(dir);
+    command.args(args);
+    git::run(command, Input::Nothing, Bounds::within(LOOK))
+}

@@ -1,0 +1,327 @@
+//! Compares a snapshot with a checkout and decides what applying it would mean. Changes nothing.
+
+use crate::checkout::{Checkout, CodeError, Result};
+use crate::git::{self, Bounds, Input};
+use crate::measure::PackLimits;
+use crate::names::{ObjectId, RepoPath};
+use crate::objects::{Entry, Mode, Reader};
+use crate::record::{Limits, Snapshot, filtered, read_snapshot, record};
+use crate::scratch::{Scratch, Sees};
+use crate::steps::{Change, steps};
+use crate::store::Store;
+use crate::verify::files_of;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What applying a snapshot would mean.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// The checkout is in that state already.
+    Nothing,
+    /// The checkout is at the same commit and has no changes of its own: it can take on the state.
+    InPlace,
+    /// The commit of the snapshot is not here; a pack that brings it is needed.
+    NeedsCommits(Vec<ObjectId>),
+    /// A worktree without a branch, beside the checkout, can hold the state.
+    Worktree { path: PathBuf, why: String },
+    /// It cannot be applied; a full sentence.
+    Refused(String),
+}
+
+/// One file that is not here what it is in the snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileChange {
+    pub path: RepoPath,
+    pub kind: ChangeKind,
+    /// What it is here, and what it will be.
+    pub old: Option<Mode>,
+    pub new: Option<Mode>,
+    /// Whether a program may obey this file unasked: a setting, a hook, anything with a dot name.
+    pub is_obeyed: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangeKind {
+    Added,
+    Changed,
+    Deleted,
+    /// The same content with another permission.
+    Permission,
+    /// A file that becomes a link, a submodule, or the reverse.
+    Kind,
+}
+
+/// A snapshot beside a checkout.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    pub plan: Plan,
+    pub target: Snapshot,
+    /// The checkout as it is; `None` where it cannot be recorded.
+    pub current: Option<Snapshot>,
+    /// The files of the working tree that differ, in the order of their paths. Against the commit of
+    /// the snapshot where the plan is a worktree.
+    pub files: Vec<FileChange>,
+}
+
+/// Compares a snapshot that is in the store with the checkout. `known` are the snapshots whose state
+/// is nobody's own work here: those that were applied here before. A checkout in one of these states
+/// counts as clean.
+pub fn compare(
+    checkout: &Checkout,
+    store: &Store,
+    snapshot: &ObjectId,
+    known: &[ObjectId],
+    limits: &Limits,
+) -> Result<Comparison> {
+    let scratch = Scratch::new(checkout, store, None)?;
+    let mut reader = Reader::start(&scratch)?;
+    let target = read_snapshot(&mut reader, snapshot, checkout)?;
+    let missing =
+        |id: &ObjectId, reader: &mut Reader| Ok::<_, CodeError>(reader.read(id, 0)?.is_none());
+    let mut needed = Vec::new();
+    for id in crate::record::parents(&target.state) {
+        if missing(&id, &mut reader)? {
+            needed.push(id);
+        }
+    }
+    let mut comparison = Comparison {
+        plan: Plan::Nothing,
+        target,
+        current: None,
+        files: Vec::new(),
+    };
+    if !needed.is_empty() {
+        comparison.plan = Plan::NeedsCommits(needed);
+        return Ok(comparison);
+    }
+    let format = checkout.format;
+    let base = match &comparison.target.state.head {
+        Some(head) => reader.commit(head)?.tree,
+        None => format.empty_tree(),
+    };
+    let beside = match record(checkout, store, limits) {
+        Ok(current) => {
+            let why = why_not_here(&comparison.target, &current, &base, known);
+            comparison.current = Some(current);
+            why
+        }
+        Err(CodeError::Refused(why)) => Some(why),
+        Err(other) => return Err(other),
+    };
+    if beside.as_deref() == Some("") {
+        return Ok(comparison);
+    }
+    let from = match (&beside, &comparison.current) {
+        (None, Some(current)) => current.working_tree.clone(),
+        _ => base,
+    };
+    let changes = differences(&scratch, &from, &comparison.target.working_tree)?;
+    comparison.files = changes.iter().map(described).collect();
+    let filtered = filtered(&scratch, "none", changes.keys())?;
+    if let Some(path) = filtered.first() {
+        comparison.plan = Plan::Refused(format!(
+            "{path} is made by a filter in {} (Git LFS?), and filters are never run.",
+            checkout.root.display()
+        ));
+        return Ok(comparison);
+    }
+    let beside = beside.or_else(|| {
+        let is_sparse = checkout.is_set("core.sparsecheckout");
+        let sparse = is_sparse.then(|| "This checkout is sparse.".to_owned());
+        sparse
+            .or_else(|| left_behind(comparison.current.as_ref(), &changes))
+            .or_else(|| steps(checkout, &changes).err())
+    });
+    comparison.plan = match beside {
+        None => Plan::InPlace,
+        Some(why) if comparison.target.state.head.is_none() => Plan::Refused(why),
+        Some(why) => Plan::Worktree {
+            path: free_path(checkout, &comparison.target.id),
+            why,
+        },
+    };
+    Ok(comparison)
+}
+
+/// Why the checkout cannot take the state on; empty if it is in that state.
+fn why_not_here(
+    target: &Snapshot,
+    current: &Snapshot,
+    base: &ObjectId,
+    known: &[ObjectId],
+) -> Option<String> {
+    if target.is_state_of(current) {
+        return Some(String::new());
+    }
+    if target.state.head != current.state.head {
+        return Some("This checkout is at another commit.".to_owned());
+    }
+    match current.is_clean(base) || known.contains(&current.id) {
+        true => None,
+        false => Some("This checkout has changes of its own.".to_owned()),
+    }
+}
+
+/// A file here that differs from the commit and is in no snapshot would be overwritten.
+fn left_behind(current: Option<&Snapshot>, changes: &BTreeMap<RepoPath, Change>) -> Option<String> {
+    let mut left_out = current?.state.left_out.iter();
+    let in_the_way = left_out.find(|left_out| changes.contains_key(&left_out.path))?;
+    Some(format!("{} has changes of its own.", in_the_way.path))
+}
+
+/// A directory beside the checkout that does not exist yet.
+fn free_path(checkout: &Checkout, snapshot: &ObjectId) -> PathBuf {
+    let name = checkout.root.file_name().unwrap_or_default();
+    let name = format!("{}-{}", name.to_string_lossy(), &snapshot.as_str()[..8]);
+    let paths = (1..).map(|number| match number {
+        1 => checkout.root.with_file_name(&name),
+        number => checkout.root.with_file_name(format!("{name}-{number}")),
+    });
+    let mut free = paths.filter(|path| path.symlink_metadata().is_err());
+    free.next().expect("the numbers do not end")
+}
+
+/// The files that differ between two trees.
+pub(crate) fn differences(
+    scratch: &Scratch,
+    from: &ObjectId,
+    to: &ObjectId,
+) -> Result<BTreeMap<RepoPath, Change>> {
+    let most = PackLimits::default().entries;
+    let mut command = scratch.command(Sees::All);
+    command.args([
+        "diff-tree",
+        "-r",
+        "-z",
+        "--no-renames",
+        "--raw",
+        "--no-abbrev",
+    ]);
+    command.args([from.as_str(), to.as_str()]);
+    if scratch.checkout.format.empty_tree() == *from {
+        // The empty tree is no object of the repository.
+        let files = files_of(scratch, to, most)?;
+        let added = files.into_iter().map(|(path, new)| {
+            let new = Some(new);
+            (path, Change { old: None, new })
+        });
+        return Ok(added.collect());
+    }
+    let bounds = Bounds {
+        bytes: 256 << 20,
+        time: Duration::from_secs(300),
+    };
+    let text = git::run(command, Input::Nothing, bounds)?;
+    let parts: Vec<&[u8]> = text.split(|byte| *byte == 0).collect();
+    let mut changes = BTreeMap::new();
+    for pair in parts.chunks_exact(2) {
+        let change = parse_difference(pair[0])
+            .ok_or_else(|| CodeError::refused("Two trees could not be compared."))?;
+        changes.insert(RepoPath::new(pair[1]), change);
+    }
+    Ok(changes)
+}
+
+/// `:OLDMODE NEWMODE OLDID NEWID STATUS`.
+fn parse_difference(line: &[u8]) -> Option<Change> {
+    let words: Vec<&[u8]> = line
+        .strip_prefix(b":")?
+        .split(|byte| *byte == b' ')
+        .collect();
+    let [old_mode, new_mode, old_id, new_id, _] = *words.as_slice() else {
+        return None;
+    };
+    let entry = |mode: &[u8], id: &[u8]| match mode {
+        b"000000" => Some(None),
+        mode => Some(Some(Entry {
+            mode: Mode::parse(mode)?,
+            id: ObjectId::parse_bytes(id)?,
+        })),
+    };
+    Some(Change {
+        old: entry(old_mode, old_id)?,
+        new: entry(new_mode, new_id)?,
+    })
+}
+
+fn described((path, change): (&RepoPath, &Change)) -> FileChange {
+    let is_file = |entry: &Entry| matches!(entry.mode, Mode::File | Mode::Executable);
+    let kind = match (&change.old, &change.new) {
+        (None, _) => ChangeKind::Added,
+        (_, None) => ChangeKind::Deleted,
+        (Some(old), Some(new)) if is_file(old) != is_file(new) => ChangeKind::Kind,
+        (Some(old), Some(new)) if old.id == new.id => ChangeKind::Permission,
+        (Some(_), Some(_)) => ChangeKind::Changed,
+    };
+    FileChange {
+        path: path.clone(),
+        kind,
+        old: change.old.as_ref().map(|entry| entry.mode),
+        new: change.new.as_ref().map(|entry| entry.mode),
+        is_obeyed: is_obeyed(path),
+    }
+}
+
+/// Nearly all files that programs obey unasked have a dot name; those without are listed.
+fn is_obeyed(path: &RepoPath) -> bool {
+    const OBEYED: [&[u8]; 12] = [
+        b"build.rs",
+        b"git-hooks",
+        b"githooks",
+        b"hooks",
+        b"husky",
+        b"lefthook.toml",
+        b"lefthook.yaml",
+        b"lefthook.yml",
+        b"makefile",
+        b"mise.local.toml",
+        b"mise.toml",
+        b"package.json",
+    ];
+    path.components().any(|name| {
+        let name = name.to_ascii_lowercase();
+        name.starts_with(b".") || OBEYED.contains(&name.as_slice())
+    })
+}
+
+/// The difference of one file as text, as `git diff` prints it, cut at `most` bytes; binary files
+/// are only named.
+pub fn diff_text(
+    checkout: &Checkout,
+    store: &Store,
+    comparison: &Comparison,
+    path: &RepoPath,
+    most: u64,
+) -> Result<String> {
+    let scratch = Scratch::new(checkout, store, None)?;
+    let target = &comparison.target;
+    let from = match (&comparison.plan, &comparison.current, &target.state.head) {
+        (Plan::InPlace, Some(current), _) => current.working_tree.clone(),
+        (_, _, Some(head)) => Reader::start(&scratch)?.commit(head)?.tree,
+        (_, _, None) => checkout.format.empty_tree(),
+    };
+    let mut command = scratch.command(Sees::All);
+    command.args(["diff-tree", "-r", "-p", "--no-renames", "--no-ext-diff"]);
+    command.args(["--no-textconv", "--no-color", from.as_str()]);
+    command.arg(target.working_tree.as_str());
+    command.arg("--").arg(as_argument(path)?);
+    let file = tempfile::tempfile().map_err(CodeError::io(&checkout.root))?;
+    let output = file.try_clone().map_err(CodeError::io(&checkout.root))?;
+    let bounds = Bounds::within(Duration::from_secs(30));
+    git::run_into_file(command, Input::Nothing, output, bounds)?;
+    read_start(file, most).map_err(CodeError::io(&checkout.root))
+}
+
+fn read_start(mut file: std::fs::File, most: u64) -> std::io::Result<String> {
+    use std::io::{Read, Seek};
+    file.rewind()?;
+    let mut text = Vec::new();
+    file.take(most).read_to_end(&mut text)?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+fn as_argument(path: &RepoPath) -> Result<PathBuf> {
+    let path = path.below(std::path::Path::new(""));
+    path.ok_or_else(|| CodeError::refused("The name of the file is not valid on this system."))
+}

@@ -1,0 +1,35 @@
+//! The state of a checkout, as it goes from one device to another: recorded as git objects without
+//! touching the user's repository, packed, verified in a quarantine, compared, applied and undone.
+//! It knows no session, journal, device or tool. See `docs/code-along.md`.
+
+mod apply;
+mod checkout;
+mod compare;
+mod git;
+mod measure;
+mod names;
+mod objects;
+mod pack;
+mod record;
+mod scratch;
+mod secrets;
+mod state;
+mod status;
+mod steps;
+mod store;
+mod undo;
+mod verify;
+
+pub use apply::{apply, apply_with};
+pub use checkout::{Checkout, CodeError, Head};
+pub use compare::{ChangeKind, Comparison, FileChange, Plan, compare, diff_text};
+pub use git::{Git, GitError};
+pub use measure::PackLimits;
+pub use names::{ObjectId, RepoPath};
+pub use objects::Mode;
+pub use pack::{Have, Packed, pack};
+pub use record::{Limits, Snapshot, record};
+pub use state::{LeftOut, Manifest, Operation, OperationKind, PackSummary, Reason, Side, State};
+pub use store::Store;
+pub use undo::{OnStep, Undo, recover, undo, undo_with, undos};
+pub use verify::{Received, receive};

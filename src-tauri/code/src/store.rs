@@ -1,0 +1,129 @@
+//! Where the objects of snapshots are kept on this device: a directory of ours, one for each
+//! project, outside of the user's repository.
+
+use crate::checkout::{CodeError, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The objects of snapshots. A snapshot needs those of the repository, too, on which it was made.
+#[derive(Clone, Debug)]
+pub struct Store {
+    dir: PathBuf,
+}
+
+/// What a process that ended in its work left behind is removed after this time.
+const LEFT_BEHIND: Duration = Duration::from_secs(24 * 3600);
+
+impl Store {
+    /// Opens or makes the store in `dir`, readable by this user only.
+    pub fn open(dir: &Path) -> Result<Self> {
+        fs::create_dir_all(dir).map_err(CodeError::io(dir))?;
+        private(dir)?;
+        // Symbolic links in the path of a git directory confuse nobody but git.
+        let dir = fs::canonicalize(dir).map_err(CodeError::io(dir))?;
+        let store = Self { dir };
+        for name in ["objects/pack", "objects/info", "tmp"] {
+            let path = store.dir.join(name);
+            fs::create_dir_all(&path).map_err(CodeError::io(&path))?;
+        }
+        store.sweep();
+        Ok(store)
+    }
+
+    pub(crate) fn objects(&self) -> PathBuf {
+        self.dir.join("objects")
+    }
+
+    pub(crate) fn temporary(&self, prefix: &str) -> Result<tempfile::TempDir> {
+        let tmp = self.dir.join("tmp");
+        let made = tempfile::Builder::new().prefix(prefix).tempdir_in(&tmp);
+        made.map_err(CodeError::io(&tmp))
+    }
+
+    /// Removes scratch directories of processes that were killed.
+    fn sweep(&self) {
+        let entries = fs::read_dir(self.dir.join("tmp")).into_iter().flatten();
+        for entry in entries.flatten() {
+            let modified = entry.metadata().and_then(|metadata| metadata.modified());
+            let age = modified.map(|modified| modified.elapsed().unwrap_or_default());
+            if age.is_ok_and(|age| LEFT_BEHIND < age) {
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
+    }
+
+    /// Moves objects from another object directory here, packs last in the order in which `git`
+    /// may see them: an index without its pack would be an error, a pack without its index is not.
+    pub(crate) fn take_objects(&self, from: &Path, is_kept: impl Fn(&str) -> bool) -> Result<()> {
+        let into = self.objects();
+        for entry in list(from)? {
+            let name = file_name(&entry);
+            if name.len() != 2 {
+                continue;
+            }
+            for object in list(&entry)? {
+                let rest = file_name(&object);
+                if is_kept(&format!("{name}{rest}")) {
+                    place(&object, &into.join(&name).join(&rest))?;
+                }
+            }
+        }
+        move_packs(&from.join("pack"), &into.join("pack"))
+    }
+}
+
+/// Moves packs, each with its index last.
+pub(crate) fn move_packs(from: &Path, into: &Path) -> Result<()> {
+    let mut packs = list(from)?;
+    packs.sort_by_key(|path| path.extension().is_some_and(|extension| extension == "idx"));
+    for file in packs {
+        let name = file_name(&file);
+        if name.starts_with("pack-") && !name.ends_with(".keep") {
+            place(&file, &into.join(&name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Moves a file whose name says what is in it.
+fn place(from: &Path, to: &Path) -> Result<()> {
+    if let Some(dir) = to.parent() {
+        fs::create_dir_all(dir).map_err(CodeError::io(dir))?;
+    }
+    if to.symlink_metadata().is_ok() {
+        return Ok(());
+    }
+    if fs::rename(from, to).is_ok() {
+        return Ok(());
+    }
+    // Another file system.
+    let name = format!("tmp_{}", file_name(to));
+    let beside = to.with_file_name(name);
+    fs::copy(from, &beside)
+        .and_then(|_| fs::rename(&beside, to))
+        .map_err(CodeError::io(to))
+}
+
+fn list(dir: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(dir).map_err(CodeError::io(dir))?;
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    Ok(paths)
+}
+
+fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+#[cfg(unix)]
+fn private(dir: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).map_err(CodeError::io(dir))
+}
+
+#[cfg(not(unix))]
+fn private(_dir: &Path) -> Result<()> {
+    Ok(())
+}

@@ -1,0 +1,611 @@
+//! The undo record: what a checkout was before a snapshot was applied, on disk before the first
+//! change, in the checkout's git directory. Taking back is possible from every point: after a crash
+//! it is finished, and finishing twice is finishing once.
+
+use crate::checkout::{Checkout, CodeError, INDEX_LOCK, Lock, Result};
+use crate::names::{ObjectId, RepoPath};
+use crate::record::{Limits, Snapshot, record, record_locked};
+use crate::steps::{Step, Target};
+use crate::store::Store;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// The name of our directory in a git directory.
+const OURS: &str = "session-roam";
+const RECORD: &str = "record.json";
+const VERSION: u32 = 1;
+
+/// A snapshot that was applied and can be taken back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undo {
+    /// Grows with each: the latest is taken back first.
+    pub number: u64,
+    pub snapshot: ObjectId,
+    /// The worktree that was made; `None` if the checkout itself was changed.
+    pub worktree: Option<PathBuf>,
+}
+
+/// Called with the name of what comes next, before each change on disk.
+pub type OnStep<'a> = &'a mut dyn FnMut(&str);
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Record {
+    pub version: u32,
+    pub number: u64,
+    pub snapshot: ObjectId,
+    pub phase: Phase,
+    pub steps: Vec<Step>,
+    /// The BLAKE3 hash of the prepared file of each step that places one; empty for others, and for
+    /// the index, which nobody else writes while it is locked.
+    pub prepared: Vec<String>,
+    pub worktree: Option<RepoPath>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Phase {
+    /// Nothing was changed yet.
+    Preparing,
+    /// From here on steps may have been done.
+    Applying,
+    Applied,
+    Undoing,
+}
+
+/// The directory of one undo record.
+pub(crate) struct Undoing<'a> {
+    pub checkout: &'a Checkout,
+    pub dir: PathBuf,
+    pub record: Record,
+}
+
+impl<'a> Undoing<'a> {
+    /// Makes a new record.
+    pub fn begin(checkout: &'a Checkout, snapshot: &ObjectId) -> Result<Self> {
+        let number = numbers(checkout)?.last().map_or(1, |last| last + 1);
+        let dir = directory(checkout).join(number.to_string());
+        let undoing = Self {
+            checkout,
+            record: Record {
+                version: VERSION,
+                number,
+                snapshot: snapshot.clone(),
+                phase: Phase::Preparing,
+                steps: Vec::new(),
+                prepared: Vec::new(),
+                worktree: None,
+            },
+            dir,
+        };
+        for name in ["old", "new", "stage"] {
+            let path = undoing.dir.join(name);
+            fs::create_dir_all(&path).map_err(CodeError::io(&path))?;
+        }
+        undoing.save()?;
+        Ok(undoing)
+    }
+
+    /// `None` if the record was never written whole: then nothing was changed.
+    fn read(checkout: &'a Checkout, number: u64) -> Result<Option<Self>> {
+        let dir = directory(checkout).join(number.to_string());
+        let path = dir.join(RECORD);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(CodeError::io(&path)(error)),
+        };
+        let record: Option<Record> = serde_json::from_slice(&text).ok();
+        match record.filter(|record| record.version == VERSION && record.number == number) {
+            Some(record) => Ok(Some(Self {
+                checkout,
+                dir,
+                record,
+            })),
+            None => Err(CodeError::refused(format!(
+                "{} is not an undo record of this version.",
+                path.display()
+            ))),
+        }
+    }
+
+    /// Writes the record as a whole, to the disk.
+    pub fn save(&self) -> Result<()> {
+        let text = serde_json::to_vec(&self.record).expect("strings, numbers and lists only");
+        let path = self.dir.join(RECORD);
+        write_whole(&path, &text).map_err(CodeError::io(&path))
+    }
+
+    pub fn enter(&mut self, phase: Phase) -> Result<()> {
+        self.record.phase = phase;
+        self.save()
+    }
+
+    fn mark(&self) -> String {
+        format!("session-roam {}\n", self.record.number)
+    }
+
+    /// Keeps every other `git` from writing the index.
+    pub fn lock(&self) -> Result<()> {
+        let path = self.checkout.git_dir.join(INDEX_LOCK);
+        // Marked before it has its name: no crash leaves a lock that nobody knows.
+        let marked = self.dir.join("lock");
+        fs::write(&marked, self.mark()).map_err(CodeError::io(&marked))?;
+        let made = fs::hard_link(&marked, &path).or_else(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => Err(error),
+            _ => make_new(&path, &self.mark()),
+        });
+        match made {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(CodeError::refused(
+                format!("Another git is writing the index ({}).", path.display()),
+            )),
+            Err(error) => Err(CodeError::io(&path)(error)),
+        }
+    }
+
+    /// Removes the lock if it is the one of this record.
+    pub fn unlock(&self) -> Result<()> {
+        let path = self.checkout.git_dir.join(INDEX_LOCK);
+        match fs::read(&path) {
+            Ok(text) if text == self.mark().as_bytes() => {
+                fs::remove_file(&path).map_err(CodeError::io(&path))
+            }
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(CodeError::io(&path)(error)),
+        }
+    }
+
+    fn target(&self, target: &Target) -> PathBuf {
+        target.path(&self.checkout.root, &self.checkout.git_dir)
+    }
+
+    pub fn old(&self, number: usize) -> PathBuf {
+        self.dir.join("old").join(number.to_string())
+    }
+
+    pub fn new_file(&self, number: usize) -> PathBuf {
+        self.dir.join("new").join(number.to_string())
+    }
+
+    /// Does one step.
+    pub fn apply_step(&self, number: usize, on_step: OnStep) -> Result<()> {
+        match &self.record.steps[number] {
+            Step::RemoveFile(target) => {
+                on_step("remove a file");
+                let path = self.target(target);
+                move_file(&path, &self.old(number)).map_err(CodeError::io(&path))
+            }
+            Step::RemoveDir(target, _) => {
+                on_step("remove a directory");
+                let path = self.target(target);
+                fs::remove_dir(&path).map_err(CodeError::io(&path))
+            }
+            Step::MakeDir(target) => {
+                on_step("make a directory");
+                let path = self.target(target);
+                fs::create_dir(&path).map_err(CodeError::io(&path))
+            }
+            Step::PlaceFile(target) => {
+                on_step("place a file");
+                let path = self.target(target);
+                // Since the steps were decided something may have been put there.
+                if path.symlink_metadata().is_ok() {
+                    return Err(CodeError::refused(format!(
+                        "{} is in the way.",
+                        path.display()
+                    )));
+                }
+                move_file(&self.new_file(number), &path).map_err(CodeError::io(&path))
+            }
+            Step::ReplaceFile(target) => {
+                let path = self.target(target);
+                on_step("keep a file");
+                keep_file(&path, &self.old(number)).map_err(CodeError::io(&path))?;
+                on_step("replace a file");
+                move_file(&self.new_file(number), &path).map_err(CodeError::io(&path))
+            }
+        }
+    }
+
+    /// Takes all steps back, from the last to the first, whichever of them were done.
+    pub fn roll_back(&self, on_step: OnStep) -> Result<()> {
+        for number in (0..self.record.steps.len()).rev() {
+            on_step("take a step back");
+            self.take_back(number)?;
+        }
+        Ok(())
+    }
+
+    fn take_back(&self, number: usize) -> Result<()> {
+        let old = self.old(number);
+        let has_old = old.symlink_metadata().is_ok();
+        match &self.record.steps[number] {
+            Step::RemoveFile(target) => {
+                let path = self.target(target);
+                match (has_old, path.symlink_metadata().is_ok()) {
+                    (false, _) => Ok(()),
+                    (true, false) => move_file(&old, &path).map_err(CodeError::io(&path)),
+                    // On a system without links the file is copied first and removed then.
+                    (true, true) if same_file(&old, &path) => {
+                        fs::remove_file(&old).map_err(CodeError::io(&old))
+                    }
+                    (true, true) => Err(self.in_the_way(&path, &old)),
+                }
+            }
+            Step::RemoveDir(target, permissions) => {
+                let path = self.target(target);
+                make_dir(&path, *permissions).map_err(CodeError::io(&path))
+            }
+            Step::MakeDir(target) => {
+                let path = self.target(target);
+                match fs::remove_dir(&path) {
+                    // With something in it, it stays: that is nobody's but the user's.
+                    Ok(()) | Err(_) => Ok(()),
+                }
+            }
+            Step::PlaceFile(target) => {
+                let path = self.target(target);
+                let is_there = path.symlink_metadata().is_ok();
+                let was_placed = self.new_file(number).symlink_metadata().is_err();
+                match is_there && was_placed && self.is_as_placed(number, &path) {
+                    true => fs::remove_file(&path).map_err(CodeError::io(&path)),
+                    false => Ok(()),
+                }
+            }
+            Step::ReplaceFile(_) if !has_old => Ok(()),
+            Step::ReplaceFile(target) => {
+                let path = self.target(target);
+                let is_there = path.symlink_metadata().is_ok();
+                if is_there && !same_file(&old, &path) && !self.is_as_placed(number, &path) {
+                    return Err(self.in_the_way(&path, &old));
+                }
+                move_file(&old, &path).map_err(CodeError::io(&path))?;
+                // Two names of one file: moving one over the other does nothing.
+                match old.symlink_metadata() {
+                    Ok(_) => fs::remove_file(&old).map_err(CodeError::io(&old)),
+                    Err(_) => Ok(()),
+                }
+            }
+        }
+    }
+
+    fn is_as_placed(&self, number: usize, path: &Path) -> bool {
+        let prepared = self.record.prepared.get(number).map(String::as_str);
+        match prepared {
+            None | Some("") => true,
+            Some(hash) => fingerprint(path).is_ok_and(|it| it == hash),
+        }
+    }
+
+    fn in_the_way(&self, path: &Path, old: &Path) -> CodeError {
+        CodeError::refused(format!(
+            "{} was changed meanwhile (what it was before is {}).",
+            path.display(),
+            old.display()
+        ))
+    }
+
+    /// Removes the record, first of all what says that there is something to undo.
+    pub fn discard(self) -> Result<()> {
+        let record = self.dir.join(RECORD);
+        fs::remove_file(&record).map_err(CodeError::io(&record))?;
+        fs::remove_dir_all(&self.dir).map_err(CodeError::io(&self.dir))?;
+        remove_if_empty(self.checkout);
+        Ok(())
+    }
+
+    fn remove_worktree(&self, path: &RepoPath) -> Result<()> {
+        let path = path
+            .below(Path::new(""))
+            .ok_or_else(|| CodeError::refused("The path of the worktree is not valid."))?;
+        let checkout = self.checkout;
+        let mut command = checkout.git.in_repository(&checkout.root);
+        command
+            .args(["worktree", "remove", "--force", "--force"])
+            .arg(&path);
+        let bounds = crate::git::Bounds::default();
+        // Fails where the worktree was not registered yet, or is gone.
+        let _ = crate::git::run(command, crate::git::Input::Nothing, bounds);
+        match path.symlink_metadata() {
+            Ok(_) => fs::remove_dir_all(&path).map_err(CodeError::io(&path))?,
+            Err(_) => {}
+        }
+        let mut command = checkout.git.in_repository(&checkout.root);
+        command.args(["worktree", "prune"]);
+        crate::git::run(command, crate::git::Input::Nothing, bounds)?;
+        Ok(())
+    }
+
+    fn finish(self, on_step: OnStep) -> Result<()> {
+        if self.record.phase != Phase::Preparing {
+            match &self.record.worktree {
+                Some(path) => {
+                    on_step("remove the worktree");
+                    self.remove_worktree(path)?;
+                }
+                None => self.roll_back(on_step)?,
+            }
+        }
+        on_step("unlock");
+        self.unlock()?;
+        on_step("remove the record");
+        self.discard()
+    }
+}
+
+/// What can be taken back in this checkout, the latest first.
+pub fn undos(checkout: &Checkout) -> Result<Vec<Undo>> {
+    let mut undos = Vec::new();
+    for number in numbers(checkout)?.into_iter().rev() {
+        let Some(undoing) = Undoing::read(checkout, number)? else {
+            continue;
+        };
+        if undoing.record.phase == Phase::Applied {
+            let worktree = undoing.record.worktree.as_ref();
+            undos.push(Undo {
+                number,
+                snapshot: undoing.record.snapshot.clone(),
+                worktree: worktree.and_then(|path| path.below(Path::new(""))),
+            });
+        }
+    }
+    Ok(undos)
+}
+
+/// Takes back what a process that ended in its work had begun; call it before anything else is done
+/// with a checkout, when no other process of ours works in it. Says how many there were.
+pub fn recover(checkout: &Checkout) -> Result<usize> {
+    let mut n_recovered = 0;
+    for number in numbers(checkout)?.into_iter().rev() {
+        match Undoing::read(checkout, number)? {
+            Some(undoing) if undoing.record.phase == Phase::Applied => {
+                undoing.unlock()?;
+            }
+            Some(undoing) => {
+                undoing.finish(&mut |_| ())?;
+                n_recovered += 1;
+            }
+            None => {
+                let dir = directory(checkout).join(number.to_string());
+                fs::remove_dir_all(&dir).map_err(CodeError::io(&dir))?;
+                remove_if_empty(checkout);
+            }
+        }
+    }
+    Ok(n_recovered)
+}
+
+/// Takes the latest applied snapshot back: index, files, permissions and links are what they were.
+/// Refuses if anything was changed since.
+pub fn undo(checkout: &Checkout, store: &Store, undo: &Undo, limits: &Limits) -> Result<()> {
+    undo_with(checkout, store, undo, limits, &mut |_| ())
+}
+
+/// [`undo`], with a call before each change.
+pub fn undo_with(
+    checkout: &Checkout,
+    store: &Store,
+    undo: &Undo,
+    limits: &Limits,
+    on_step: OnStep,
+) -> Result<()> {
+    let is_latest = |other: &Undo| other.worktree.is_some() || other.number <= undo.number;
+    if undo.worktree.is_none() && !undos(checkout)?.iter().all(is_latest) {
+        return Err(CodeError::refused(
+            "Another snapshot was applied since (take that back first).",
+        ));
+    }
+    let gone = || CodeError::refused("This was taken back already.");
+    let mut undoing = Undoing::read(checkout, undo.number)?.ok_or_else(gone)?;
+    if undoing.record.phase != Phase::Applied {
+        return Err(CodeError::refused(
+            "Applying was not finished (it is taken back when the checkout is opened next).",
+        ));
+    }
+    let applied = applied_state(checkout, store, &undoing.record.snapshot)?;
+    match &undo.worktree {
+        Some(path) => refuse_changed_worktree(checkout, store, path, &applied, limits)?,
+        None => {
+            on_step("lock");
+            undoing.lock()?;
+            let current = record_locked(checkout, store, limits, Lock::Held);
+            let refused = match current {
+                Ok(current) if current.is_state_of(&applied) => None,
+                Ok(_) => Some(changed_since(checkout.root())),
+                Err(error) => Some(error),
+            };
+            if let Some(refused) = refused {
+                undoing.unlock()?;
+                return Err(refused);
+            }
+        }
+    }
+    on_step("begin to undo");
+    undoing.enter(Phase::Undoing)?;
+    undoing.finish(on_step)
+}
+
+fn changed_since(root: &Path) -> CodeError {
+    CodeError::refused(format!(
+        "{} was changed since the snapshot was applied.",
+        root.display()
+    ))
+}
+
+fn applied_state(checkout: &Checkout, store: &Store, id: &ObjectId) -> Result<Snapshot> {
+    let scratch = crate::scratch::Scratch::new(checkout, store, None)?;
+    let mut reader = crate::objects::Reader::start(&scratch)?;
+    crate::record::read_snapshot(&mut reader, id, checkout)
+}
+
+fn refuse_changed_worktree(
+    checkout: &Checkout,
+    store: &Store,
+    path: &Path,
+    applied: &Snapshot,
+    limits: &Limits,
+) -> Result<()> {
+    if path.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    let worktree = Checkout::open(&checkout.git, path)?;
+    let current = record(&worktree, store, limits)?;
+    match current.is_state_of(applied) && current.state.left_out.is_empty() {
+        true => Ok(()),
+        false => Err(changed_since(path)),
+    }
+}
+
+fn directory(checkout: &Checkout) -> PathBuf {
+    checkout.git_dir.join(OURS).join("undo")
+}
+
+fn numbers(checkout: &Checkout) -> Result<Vec<u64>> {
+    let dir = directory(checkout);
+    let entries = match fs::read_dir(&dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(CodeError::io(&dir)(error)),
+    };
+    let names = entries.flatten().map(|entry| entry.file_name());
+    let mut numbers: Vec<u64> = names
+        .filter_map(|name| name.to_str()?.parse().ok())
+        .collect();
+    numbers.sort();
+    Ok(numbers)
+}
+
+fn remove_if_empty(checkout: &Checkout) {
+    let _ = fs::remove_dir(directory(checkout));
+    let _ = fs::remove_dir(checkout.git_dir.join(OURS));
+}
+
+fn make_new(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)?;
+    file.write_all(text.as_bytes())
+}
+
+/// Writes a file so that it is there as a whole or as it was.
+fn write_whole(path: &Path, text: &[u8]) -> io::Result<()> {
+    let beside = path.with_extension("new");
+    let mut file = fs::File::create(&beside)?;
+    file.write_all(text)?;
+    file.sync_all()?;
+    fs::rename(&beside, path)
+}
+
+/// Moves a file or link over whatever file is there.
+pub(crate) fn move_file(from: &Path, to: &Path) -> io::Result<()> {
+    if fs::rename(from, to).is_ok() {
+        return Ok(());
+    }
+    copy_file(from, to)?;
+    fs::remove_file(from)
+}
+
+/// Gives a file a second name, so that it stays the same file; copies it where that is impossible.
+fn keep_file(path: &Path, kept: &Path) -> io::Result<()> {
+    match fs::hard_link(path, kept) {
+        Ok(()) => Ok(()),
+        Err(_) => copy_file(path, kept),
+    }
+}
+
+/// Copies a file with its permissions and time, or a link; the copy is there as a whole or not.
+fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
+    let name = to.file_name().unwrap_or_default().to_string_lossy();
+    let beside = to.with_file_name(format!(".session-roam-{name}"));
+    let metadata = from.symlink_metadata()?;
+    let _ = fs::remove_file(&beside);
+    if metadata.is_symlink() {
+        make_link(&fs::read_link(from)?, &beside)?;
+    } else {
+        fs::copy(from, &beside)?;
+        let file = fs::File::options().append(true).open(&beside)?;
+        file.set_modified(metadata.modified()?)?;
+    }
+    fs::rename(&beside, to)
+}
+
+#[cfg(unix)]
+fn make_link(target: &Path, path: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(target, path)
+}
+
+#[cfg(not(unix))]
+fn make_link(_target: &Path, _path: &Path) -> io::Result<()> {
+    Err(io::Error::from(io::ErrorKind::Unsupported))
+}
+
+/// What a file is: the hash of its content, or where a link leads.
+pub(crate) fn fingerprint(path: &Path) -> io::Result<String> {
+    let metadata = path.symlink_metadata()?;
+    let mut hasher = blake3::Hasher::new();
+    if metadata.is_symlink() {
+        hasher.update(b"link\0");
+        hasher.update(&crate::names::path_bytes(&fs::read_link(path)?));
+    } else {
+        hasher.update(if is_executable(&metadata) { b"x" } else { b"-" });
+        hasher.update_reader(fs::File::open(path)?)?;
+    }
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
+#[cfg(unix)]
+fn is_executable(metadata: &fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    metadata.permissions().mode() & 0o100 != 0
+}
+
+#[cfg(not(unix))]
+fn is_executable(_metadata: &fs::Metadata) -> bool {
+    false
+}
+
+#[cfg(unix)]
+fn same_file(one: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let id = |path: &Path| path.symlink_metadata().map(|it| (it.dev(), it.ino()));
+    match (id(one), id(other)) {
+        (Ok(one_id), Ok(other_id)) if one_id == other_id => true,
+        _ => same_content(one, other),
+    }
+}
+
+#[cfg(not(unix))]
+fn same_file(one: &Path, other: &Path) -> bool {
+    same_content(one, other)
+}
+
+fn same_content(one: &Path, other: &Path) -> bool {
+    match (fingerprint(one), fingerprint(other)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    }
+}
+
+fn make_dir(path: &Path, permissions: u32) -> io::Result<()> {
+    match fs::create_dir(path) {
+        Ok(()) => set_permissions(path, permissions),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(unix)]
+fn set_permissions(path: &Path, permissions: u32) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(permissions))
+}
+
+#[cfg(not(unix))]
+fn set_permissions(_path: &Path, _permissions: u32) -> io::Result<()> {
+    Ok(())
+}

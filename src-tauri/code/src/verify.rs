@@ -1,0 +1,311 @@
+//! Verifies a pack from another device in a quarantine: a directory of ours, from which objects go
+//! into the store when everything is as it must be. Nothing enters the user's repository here.
+
+use crate::checkout::{Checkout, CodeError, Format, Result};
+use crate::git::{self, Bounds, GitError, Input};
+use crate::measure::{PackLimits, measure};
+use crate::names::{ObjectId, RepoPath, folded, leads_out, unsafe_path};
+use crate::objects::{Entry, Mode, Reader};
+use crate::pack::summary;
+use crate::record::{Snapshot, adds_filter, is_attributes, read_snapshot};
+use crate::scratch::{Scratch, Sees};
+use crate::state::Manifest;
+use crate::store::Store;
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::path::Path;
+use std::time::Duration;
+
+/// What became of a pack.
+#[derive(Debug)]
+pub enum Received {
+    /// It is in the store.
+    Verified(Box<Snapshot>),
+    /// It builds on commits or snapshots that are not here: a pack against fewer of them is needed.
+    Lacking(Vec<ObjectId>),
+}
+
+const TIME: Duration = Duration::from_secs(600);
+const LARGEST_LINK: u64 = 4096;
+const LARGEST_ATTRIBUTES: u64 = 1 << 20;
+
+/// Verifies a pack and puts its objects into the store. Refuses, with the reason in words, a pack
+/// that is not exactly what the manifest says or that holds anything that must not be applied.
+pub fn receive(
+    checkout: &Checkout,
+    store: &Store,
+    manifest: &Manifest,
+    pack: &Path,
+    limits: &PackLimits,
+) -> Result<Received> {
+    if manifest.object_format != checkout.format.as_str() {
+        return Err(CodeError::refused(format!(
+            "The other repository names its objects by {}, this one by {}.",
+            manifest.object_format,
+            checkout.format.as_str()
+        )));
+    }
+    let scratch = Scratch::new(checkout, store, None)?;
+    let mut reader = Reader::start(&scratch)?;
+    let lacking = lacking(&mut reader, manifest)?;
+    if !lacking.is_empty() {
+        return Ok(Received::Lacking(lacking));
+    }
+    let refused = |why: &dyn std::fmt::Display| {
+        CodeError::refused(format!("The pack of the other device is refused: {why}."))
+    };
+    let id_len = checkout.format.raw_len();
+    let n_objects = measure(pack, id_len, limits).map_err(|excess| refused(&excess))?;
+    if summary(pack, n_objects)? != manifest.pack {
+        return Err(refused(&"it is not the one that the manifest names"));
+    }
+    unpack(&scratch, pack, limits).map_err(|error| refused(&error))?;
+    // Of another start: what was not there a moment ago may be remembered as missing.
+    let mut reader = Reader::start(&scratch)?;
+    let snapshot = read_snapshot(&mut reader, &manifest.snapshot, checkout)?;
+    let says = (
+        &manifest.working_tree,
+        &manifest.index,
+        &manifest.stages,
+        &manifest.state,
+    );
+    let is = (
+        &snapshot.working_tree,
+        &snapshot.index,
+        &snapshot.stages,
+        &snapshot.state,
+    );
+    if says != is {
+        return Err(refused(&"its manifest says something else"));
+    }
+    connected(&scratch, manifest).map_err(|_| refused(&"objects are missing in it"))?;
+    check_trees(&scratch, &mut reader, manifest, &snapshot, limits)?;
+    scratch.keep_objects(|_| false)?;
+    Ok(Received::Verified(Box::new(snapshot)))
+}
+
+/// What the pack builds on and is not here.
+fn lacking(reader: &mut Reader, manifest: &Manifest) -> Result<Vec<ObjectId>> {
+    let mut lacking = Vec::new();
+    for id in manifest
+        .against_commits
+        .iter()
+        .chain(&manifest.against_snapshots)
+    {
+        let object = reader.read(id, 0)?;
+        if object.is_none_or(|object| object.kind != "commit") {
+            lacking.push(id.clone());
+        }
+    }
+    Ok(lacking)
+}
+
+/// Every object is unpacked, named by its content and checked as `git fsck` does.
+fn unpack(
+    scratch: &Scratch,
+    pack: &Path,
+    limits: &PackLimits,
+) -> std::result::Result<(), GitError> {
+    let file = File::open(pack)?;
+    let mut command = scratch.command(Sees::All);
+    command.args([
+        "index-pack",
+        "--strict",
+        "--fix-thin",
+        "--stdin",
+        "--threads=1",
+    ]);
+    command.arg(format!("--max-input-size={}", limits.bytes));
+    git::run(command, Input::File(file), Bounds::within(TIME)).map(drop)
+}
+
+/// Whether everything that the snapshot needs is there.
+fn connected(scratch: &Scratch, manifest: &Manifest) -> std::result::Result<(), GitError> {
+    let mut input = format!("{}\n", manifest.snapshot);
+    for id in manifest
+        .against_commits
+        .iter()
+        .chain(&manifest.against_snapshots)
+    {
+        input.push_str(&format!("^{id}\n"));
+    }
+    let mut command = scratch.command(Sees::All);
+    command.args(["rev-list", "--objects", "--quiet", "--stdin"]);
+    git::run(
+        command,
+        Input::Bytes(input.as_bytes()),
+        Bounds::within(TIME),
+    )
+    .map(drop)
+}
+
+/// The files of a tree. Reads no further than the limit, so that a tree that contains itself many
+/// times costs no more than one that does not.
+pub(crate) fn files_of(
+    scratch: &Scratch,
+    tree: &ObjectId,
+    most: usize,
+) -> Result<BTreeMap<RepoPath, Entry>> {
+    let refused = |why: &str| CodeError::refused(format!("The tree {tree} is refused: {why}."));
+    let mut command = scratch.command(Sees::All);
+    command.args(["ls-tree", "-r", "-z", "--full-tree", tree.as_str()]);
+    let bounds = Bounds {
+        bytes: most as u64 * 256,
+        time: TIME,
+    };
+    let list = match git::run(command, Input::Nothing, bounds) {
+        Err(GitError::TooMuchOutput(_)) => return Err(refused("it has too many files")),
+        other => other?,
+    };
+    let mut files = BTreeMap::new();
+    for line in list
+        .split(|byte| *byte == 0)
+        .filter(|line| !line.is_empty())
+    {
+        let (path, entry) = parse_tree(line).ok_or_else(|| refused("an entry has an odd mode"))?;
+        files.insert(path, entry);
+    }
+    match files.len() <= most {
+        true => Ok(files),
+        false => Err(refused("it has too many files")),
+    }
+}
+
+/// `MODE KIND ID<tab>PATH`.
+fn parse_tree(line: &[u8]) -> Option<(RepoPath, Entry)> {
+    let tab = line.iter().position(|byte| *byte == b'\t')?;
+    let mut words = line[..tab].split(|byte| *byte == b' ');
+    let mode = Mode::parse(words.next()?)?;
+    let id = ObjectId::parse_bytes(words.nth(1)?)?;
+    Some((RepoPath::new(&line[tab + 1..]), Entry { mode, id }))
+}
+
+/// Every path of every tree is one that may be written here, and what is new in them leads nowhere
+/// else and starts nothing.
+fn check_trees(
+    scratch: &Scratch,
+    reader: &mut Reader,
+    manifest: &Manifest,
+    snapshot: &Snapshot,
+    limits: &PackLimits,
+) -> Result<()> {
+    let known = known_files(scratch, reader, manifest, snapshot, limits)?;
+    let trees = [&snapshot.working_tree, &snapshot.index];
+    for tree in trees.into_iter().chain(&snapshot.stages) {
+        let files = files_of(scratch, tree, limits.entries)?;
+        check_names(scratch.checkout, &files, tree == &snapshot.working_tree)?;
+        for (path, entry) in &files {
+            let old = known.get(path);
+            if old.is_none_or(|old| old != entry) {
+                check_file(reader, path, entry, old)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The files of the commits that are here already: what they hold is the user's own.
+fn known_files(
+    scratch: &Scratch,
+    reader: &mut Reader,
+    manifest: &Manifest,
+    snapshot: &Snapshot,
+    limits: &PackLimits,
+) -> Result<BTreeMap<RepoPath, Entry>> {
+    let head = snapshot.state.head.as_ref();
+    let base = head.filter(|head| manifest.against_commits.contains(head));
+    match base.or(manifest.against_commits.first()) {
+        Some(commit) => {
+            let tree = reader.commit(commit)?.tree;
+            files_of(scratch, &tree, limits.entries)
+        }
+        None => Ok(BTreeMap::new()),
+    }
+}
+
+fn check_names(
+    checkout: &Checkout,
+    files: &BTreeMap<RepoPath, Entry>,
+    is_written: bool,
+) -> Result<()> {
+    let mut names: HashMap<String, &RepoPath> = HashMap::new();
+    for path in files.keys() {
+        if let Some(why) = unsafe_path(path) {
+            return Err(CodeError::refused(format!("{path} is refused: {why}.")));
+        }
+        if path.below(&checkout.root).is_none() {
+            return Err(CodeError::refused(format!(
+                "{path} is refused: its name is not valid on this system."
+            )));
+        }
+        if !is_written || !checkout.ignores_case() {
+            continue;
+        }
+        for name in with_directories(path) {
+            let other = names.entry(folded(&name.0)).or_insert(path);
+            let shares = other.as_bytes().starts_with(name.0.as_bytes());
+            if !shares {
+                return Err(CodeError::refused(format!(
+                    "{path} and {other} are one file on this system."
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+struct Prefix(RepoPath);
+
+/// A path and the directories that it lies in.
+fn with_directories(path: &RepoPath) -> impl Iterator<Item = Prefix> + '_ {
+    let bytes = path.as_bytes();
+    let ends = bytes
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| **byte == b'/')
+        .map(|(at, _)| at)
+        .chain([bytes.len()]);
+    ends.map(|end| Prefix(RepoPath::new(&bytes[..end])))
+}
+
+/// A file that is not what the user's own commit has at its path.
+fn check_file(
+    reader: &mut Reader,
+    path: &RepoPath,
+    entry: &Entry,
+    old: Option<&Entry>,
+) -> Result<()> {
+    if entry.mode == Mode::Link {
+        let target = reader.blob(&entry.id, LARGEST_LINK)?;
+        if leads_out(path, &target) {
+            return Err(CodeError::refused(format!(
+                "{path} is refused: it is a link that leads out of the checkout."
+            )));
+        }
+    }
+    // Links to them would be read as well.
+    if is_attributes(path) {
+        let content = reader.blob(&entry.id, LARGEST_ATTRIBUTES)?;
+        let known = match old {
+            Some(old) => reader.blob(&old.id, LARGEST_ATTRIBUTES)?,
+            None => Vec::new(),
+        };
+        if entry.mode == Mode::Link || adds_filter(&content, &known) {
+            return Err(CodeError::refused(format!(
+                "{path} is refused: it puts files under a filter."
+            )));
+        }
+    }
+    Ok(())
+}
+
+impl Format {
+    /// The id of the tree without files.
+    pub(crate) fn empty_tree(self) -> ObjectId {
+        let id = match self {
+            Self::Sha1 => "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+            Self::Sha256 => "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
+        };
+        ObjectId::parse(id).expect("both are ids")
+    }
+}

@@ -1,0 +1,143 @@
+//! A working tree goes from one checkout to another: what goes along, what stays behind, what is
+//! refused.
+
+mod support;
+
+use session_roam_code::{
+    Comparison, Have, Limits, ObjectId, PackLimits, Packed, Plan, Reason, Received, Snapshot, Undo,
+    apply, compare, diff_text, pack, receive, record, undo,
+};
+use std::fs;
+use support::{Repo, assert_same, contents, everything, store};
+use tempfile::TempDir;
+
+const MOST: u64 = 1 << 30;
+
+/// Two checkouts of one repository, each with a store.
+struct Two {
+    dir: TempDir,
+    a: Repo,
+    b: Repo,
+}
+
+impl Two {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let a = Repo::with_files(dir.path().join("a"), files);
+        let b = a.cloned(dir.path().join("b"));
+        Self { dir, a, b }
+    }
+
+    fn record(&self) -> Snapshot {
+        let before = everything(&self.a.root);
+        let store = store(self.dir.path(), "store-a");
+        let snapshot = record(&self.a.checkout(), &store, &Limits::default()).expect("records");
+        assert_same(
+            &before,
+            &everything(&self.a.root),
+            "recording changed something",
+        );
+        snapshot
+    }
+
+    fn pack(&self, snapshot: &Snapshot, have: &Have) -> Packed {
+        let before = everything(&self.a.root);
+        let store = store(self.dir.path(), "store-a");
+        let packed = pack(&self.a.checkout(), &store, &snapshot.id, have, MOST).expect("packs");
+        assert_same(
+            &before,
+            &everything(&self.a.root),
+            "packing changed something",
+        );
+        packed
+    }
+
+    fn receive(&self, packed: &Packed) -> Received {
+        let before = everything(&self.b.root);
+        let store = store(self.dir.path(), "store-b");
+        let (checkout, limits) = (self.b.checkout(), PackLimits::default());
+        let received = receive(&checkout, &store, &packed.manifest, packed.path(), &limits);
+        let received = received.expect("is verified");
+        assert_same(
+            &before,
+            &everything(&self.b.root),
+            "receiving changed something",
+        );
+        received
+    }
+
+    fn compare(&self, snapshot: &ObjectId, known: &[ObjectId]) -> Comparison {
+        let before = everything(&self.b.root);
+        let store = store(self.dir.path(), "store-b");
+        let limits = Limits::default();
+        let found =
+            compare(&self.b.checkout(), &store, snapshot, known, &limits).expect("compares");
+        assert_same(
+            &before,
+            &everything(&self.b.root),
+            "comparing changed something",
+        );
+        found
+    }
+
+    fn apply(&self, comparison: &Comparison) -> Undo {
+        let store = store(self.dir.path(), "store-b");
+        let done = apply(&self.b.checkout(), &store, comparison, &Limits::default());
+        done.expect("applies").expect("something to do")
+    }
+
+    fn undo(&self, what: &Undo) {
+        let store = store(self.dir.path(), "store-b");
+        undo(&self.b.checkout(), &store, what, &Limits::default()).expect("undoes");
+    }
+
+    fn have_head(&self) -> Have {
+        Have {
+            commits: vec![ObjectId::parse(&self.b.head()).expect("an id")],
+            snapshots: Vec::new(),
+        }
+    }
+
+    /// Records on A, brings it to B, compares there.
+    fn carry(&self) -> (Snapshot, Comparison) {
+        let snapshot = self.record();
+        let packed = self.pack(&snapshot, &self.have_head());
+        assert!(matches!(self.receive(&packed), Received::Verified(_)));
+        let comparison = self.compare(&snapshot.id, &[]);
+        (snapshot, comparison)
+    }
+
+    /// Carries, applies in place, compares to the byte, undoes, compares again.
+    fn carry_in_place(&self) {
+        let before = contents(&self.b.root);
+        let (_, comparison) = self.carry();
+        assert_eq!(comparison.plan, Plan::InPlace);
+        let done = self.apply(&comparison);
+        assert_eq!(self.a.seen(), self.b.seen());
+        self.undo(&done);
+        assert_same(&before, &contents(&self.b.root), "undo is not exact");
+    }
+}
+
+#[test]
+fn changed_staged_untracked_and_deleted_files_go_along_and_come_back() {
+    let two = Two::new(&[
+        ("a.txt", "one\n"),
+        ("b/c.txt", "two\n"),
+        ("gone", "x"),
+        (".gitignore", "ignored\n"),
+    ]);
+    two.a.write("a.txt", "one\nmore\n");
+    two.a.git(&["add", "a.txt"]);
+    two.a.write("a.txt", "one\nmore\nstill more\n");
+    two.a.write("new/file", "untracked");
+    two.a.write("ignored", "stays");
+    fs::remove_file(two.a.root.join("gone")).expect("removes");
+    two.carry_in_place();
+    let (_, comparison) = two.carry();
+    two.apply(&comparison);
+    assert_eq!(two.b.read("a.txt"), "one\nmore\nstill more\n");
+    assert_eq!(two.b.git(&["show", ":a.txt"]), "one\nmore\n");
+    assert_eq!(two.b.read("new/file"), "untracked");
+    assert!(!two.b.exists("ignored") && !two.b.exists("gone"));
+}
