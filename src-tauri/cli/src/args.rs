@@ -207,6 +207,11 @@ pub enum Command {
         #[arg(value_name = "FILE", required = true)]
         paths: Vec<PathBuf>,
     },
+    /// List the apps that keep sessions here or ask to, and decide about them
+    Apps {
+        #[command(subcommand)]
+        action: Option<AppAction>,
+    },
     /// List the journal files that hold a session
     Journal { session: String },
     /// Bring a session back that was deleted from this device's store
@@ -351,6 +356,16 @@ pub enum ToolAction {
         #[arg(long, value_name = "DIR")]
         store: Option<PathBuf>,
     },
+}
+
+#[derive(Subcommand)]
+pub enum AppAction {
+    /// Let the app that asks under this name keep sessions here
+    Allow { app: String },
+    /// Refuse an app; what it kept stays
+    Deny { app: String },
+    /// Forget the decision: the app has to ask again; what it kept stays
+    Remove { app: String },
 }
 
 #[derive(Subcommand)]

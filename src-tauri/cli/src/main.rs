@@ -16,7 +16,7 @@ mod revoke;
 mod run;
 mod when;
 
-use args::{Active, Args, Command, McpAction, McpOptions, ProjectAction, ToolAction};
+use args::{Active, AppAction, Args, Command, McpAction, McpOptions, ProjectAction, ToolAction};
 use ask::Engine;
 use clap::{CommandFactory, Parser};
 use out::Output;
@@ -133,6 +133,16 @@ fn dispatch(args: Args) -> Outcome {
         } => engine.done(&Request::ProjectExclude {
             key,
             excluded: !off,
+        }),
+        Command::Apps { action: None } => engine
+            .ask(&Request::Apps)?
+            .show(|rows: Vec<_>| render::tables::apps(&rows, &view)),
+        Command::Apps {
+            action: Some(action),
+        } => engine.done(&match action {
+            AppAction::Allow { app } => Request::AppAllow { app },
+            AppAction::Deny { app } => Request::AppDeny { app },
+            AppAction::Remove { app } => Request::AppRemove { app },
         }),
         Command::Sessions {
             tool,

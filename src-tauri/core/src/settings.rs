@@ -20,6 +20,7 @@ pub struct Settings {
     pub projects: Projects,
     pub guard: Guard,
     pub search: Search,
+    pub apps: Apps,
     /// Tools defined by the user.
     pub custom: Vec<custom::Definition>,
 }
@@ -151,6 +152,25 @@ impl Default for Search {
     }
 }
 
+/// What each app that the user allowed may keep.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Apps {
+    pub max_mb: u64,
+    pub max_sessions: u64,
+    pub max_entry_mb: u64,
+}
+
+impl Default for Apps {
+    fn default() -> Self {
+        Self {
+            max_mb: 2048,
+            max_sessions: 20_000,
+            max_entry_mb: 8,
+        }
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     #[error("could not read {}", .path.display())]
@@ -221,6 +241,12 @@ max_forgotten = 10
 [search]
 # Keep an index of the words of all sessions in this home, for `roam search`. It is never sent anywhere.
 on = true
+
+# What each app that you allowed with `roam apps` may keep on this device: in all, sessions, and one entry of a session.
+[apps]
+max_mb = 2048
+max_sessions = 20000
+max_entry_mb = 8
 "#;
 
 /// Reads config.toml. Writes the commented template first if there is none.

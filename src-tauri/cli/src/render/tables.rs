@@ -5,7 +5,7 @@ use super::{View, and, number, one_line, plural, project, size, wrap};
 use crate::when::ago;
 use session_roam_core::api::quote::word;
 use session_roam_core::api::{
-    HistoryRow, ProjectRow, SegmentRow, SessionRow, StepKind, StepRow, ToolRow,
+    AppRow, AppState, HistoryRow, ProjectRow, SegmentRow, SessionRow, StepKind, StepRow, ToolRow,
 };
 use session_roam_core::session::SessionState;
 use std::path::{Path, PathBuf};
@@ -110,6 +110,47 @@ pub fn short_enough(ids: &[&str]) -> usize {
 
 pub fn short(id: &str, n_chars: usize) -> String {
     id.chars().take(n_chars).collect()
+}
+
+pub fn apps(rows: &[AppRow], view: &View) -> String {
+    if rows.is_empty() {
+        return "No app keeps sessions here. One that wants to asks with its first request.\n"
+            .into();
+    }
+    use Column::*;
+    let columns = [
+        Text("App"),
+        Text("State"),
+        Text("Since"),
+        Number("Sessions"),
+        Number("Size"),
+    ];
+    let line = |row: &AppRow| {
+        let state = match (row.state, row.asking) {
+            (AppState::Allowed, 0) => "allowed".into(),
+            (AppState::Allowed, _) => "allowed; asks with another token".into(),
+            (AppState::Denied, _) => "refused".into(),
+            (AppState::Asking, 1) => "asks".into(),
+            (AppState::Asking, many) => format!("{} ask", plural(many, "program")),
+        };
+        let since = row
+            .since
+            .as_ref()
+            .map_or(String::new(), |since| ago(since, view.now));
+        [
+            row.app.clone(),
+            state,
+            since,
+            number(row.sessions),
+            size(row.bytes),
+        ]
+    };
+    let lines: Vec<_> = rows.iter().map(line).collect();
+    let mut out = table(columns, &lines, view);
+    if rows.iter().any(|row| 0 < row.asking) {
+        out.push_str("\nDecide with `roam apps allow APP` or `roam apps deny APP`.\n");
+    }
+    out
 }
 
 pub fn tools(rows: &[ToolRow], view: &View) -> String {

@@ -225,6 +225,9 @@ pub struct Joins {
     /// The lines to add after `common` and `first` so that the model sees the turns of both,
     /// `second` after `first`.
     pub stitch: Option<Join>,
+    /// Every line of a log is an entry of its own, so `stitch` is applied to each log without a
+    /// question, whatever the branches are.
+    pub unasked: bool,
     /// The lines to add after `common` and `first` so that one session holds both branches and
     /// continues at the end of `second`.
     pub branches: Option<Join>,

@@ -1,5 +1,6 @@
 //! Commands and their answers, and the socket that carries them.
 
+mod apps;
 #[cfg(test)]
 mod bindings;
 pub mod devices;

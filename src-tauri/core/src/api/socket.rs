@@ -2,7 +2,8 @@
 //!
 //! On Unix a socket file `<home>/roam.sock` (0600, in a private directory of the user's); if that
 //! path is too long for the system, `<home>/roam.sock` is a symbolic link to a short one. On
-//! Windows a named pipe that only its owner may open. Does not interpret requests, and does not
+//! Windows a named pipe that only its owner may open; `<home>/roam.sock` is a text file with its
+//! path, for clients that cannot compute the name. Does not interpret requests, and does not
 //! prevent a second engine: the home's lock does.
 
 use super::{ApiError, Request};
@@ -16,8 +17,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// The longest request line. The longest legitimate request is a pairing code or a path.
-const MAX_REQUEST: u64 = 1024 * 1024;
+/// The longest request line. The longest legitimate request is an app's batch of entries, whose text is escaped twice.
+const MAX_REQUEST: u64 = 24 * 1024 * 1024;
 /// The most connections at once. The tray, a few terminals and a script need fewer than ten.
 const MAX_CONNECTIONS: usize = 64;
 /// How long [`Server::stop`] waits for answers that are being written.
@@ -386,22 +387,30 @@ mod place {
 
     pub fn listen(home: &Path) -> io::Result<Listener> {
         let descriptor = widestring::U16CString::from_str(OWNER_ONLY).map_err(io::Error::other)?;
-        ListenerOptions::new()
+        let listener = ListenerOptions::new()
             .name(name(home)?)
             .security_descriptor(SecurityDescriptor::deserialize(&descriptor)?)
-            .create_sync()
+            .create_sync()?;
+        std::fs::write(home.join("roam.sock"), format!(r"\\.\pipe\{}", text(home)?))?;
+        Ok(listener)
     }
 
     pub fn connect(home: &Path) -> io::Result<Stream> {
         Stream::connect(name(home)?)
     }
 
-    pub fn clear(_home: &Path) {}
+    pub fn clear(home: &Path) {
+        let _ = std::fs::remove_file(home.join("roam.sock"));
+    }
 
     fn name(home: &Path) -> io::Result<Name<'static>> {
+        text(home)?.to_ns_name::<GenericNamespaced>()
+    }
+
+    fn text(home: &Path) -> io::Result<String> {
         let whole = std::fs::canonicalize(home)?;
         let hash = crate::session::ids::name_hash("socket", &whole.to_string_lossy());
-        format!("session-roam-{hash}").to_ns_name::<GenericNamespaced>()
+        Ok(format!("session-roam-{hash}"))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The answers of every command: separate plain types, so that engine changes do not affect
 //! scripts. Field names are stable (docs/cli.md); fields are added, never removed.
 
+pub use super::apps::{AppAppended, AppDeleted, AppPage, AppRow, AppSession, AppState};
 pub use super::devices::{
     Approval, AskingDevice, Code, Device, Devices, NearbyDevice, PairedDevice, PairedState,
     Pairing, PairingState, ProposedDevice, RevokeAnswer, RevokedDevice,
@@ -268,6 +269,69 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[cfg_attr(test, ts(optional))]
         until: Option<String>,
+    },
+    /// The apps that keep sessions here, ask to, or were refused.
+    Apps,
+    /// Allows the app that asks under this name.
+    AppAllow {
+        app: String,
+    },
+    AppDeny {
+        app: String,
+    },
+    /// Forgets what was decided about an app.
+    AppRemove {
+        app: String,
+    },
+    /// An app adds entries to one of its sessions. `token` is the app's own, 64 random hexadecimal
+    /// digits; the first request with it asks the user.
+    AppAppend {
+        app: String,
+        token: String,
+        project: String,
+        session: String,
+        /// A part of the session, such as the transcript of a subagent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        subpath: Option<String>,
+        /// Each is the text of a JSON object, which is kept as it is.
+        entries: Vec<String>,
+    },
+    /// A page of the entries of an app's session.
+    AppLoad {
+        app: String,
+        token: String,
+        project: String,
+        session: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        subpath: Option<String>,
+        /// The `next` of the page before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        from: Option<String>,
+    },
+    AppList {
+        app: String,
+        token: String,
+        project: String,
+    },
+    /// Deletes an app's session with its parts, or one part, from this device's store.
+    AppDelete {
+        app: String,
+        token: String,
+        project: String,
+        session: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        subpath: Option<String>,
+    },
+    /// The subpaths of an app's session.
+    AppSubkeys {
+        app: String,
+        token: String,
+        project: String,
+        session: String,
     },
     Continue,
     Stop,

@@ -48,6 +48,9 @@ impl Engine {
         if request == Request::TakeIn {
             return self.take_in(reply);
         }
+        if Self::is_of_app(&request) {
+            return self.answer_app(request, reply);
+        }
         match self.reply(request) {
             Ok(Later::Now(answer)) => reply(Ok(answer)),
             Ok(Later::Aside(work)) => self.jobs.spawn(Box::new(move || reply(work()))),
@@ -198,6 +201,15 @@ impl Engine {
             Request::Release { what } => self.release(&what),
             Request::Pause { until } => self.pause(until.as_deref()),
             Request::Continue => self.go_on(),
+            Request::Apps => return self.list_apps().map(Later::Aside),
+            Request::AppAllow { app } => self.allow_app(&app),
+            Request::AppDeny { app } => self.deny_app(&app),
+            Request::AppRemove { app } => self.remove_app(&app),
+            Request::AppAppend { .. }
+            | Request::AppLoad { .. }
+            | Request::AppList { .. }
+            | Request::AppDelete { .. }
+            | Request::AppSubkeys { .. } => unreachable!("answered beside the loop"),
             Request::Stop => {
                 self.stopping = true;
                 done("Stopping.")

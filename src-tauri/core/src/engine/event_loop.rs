@@ -2,6 +2,7 @@
 //! back as an event.
 
 use super::answer::{Reply, value};
+use super::apps::Apps;
 use super::devices::PeerState;
 use super::event::Event;
 use super::forget::Forgetting;
@@ -44,7 +45,9 @@ impl Engine {
             jobs,
             registry,
         } = parts;
+        let apps = Apps::at(&home, &context.machine.data);
         Self {
+            apps,
             home,
             settings,
             name,

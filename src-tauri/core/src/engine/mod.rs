@@ -5,6 +5,7 @@ pub mod answer;
 pub mod answers;
 pub mod apply;
 pub mod approval;
+pub mod apps;
 pub mod attempts;
 pub mod away;
 pub mod bases;
@@ -71,6 +72,7 @@ use crate::syncthing::Transport;
 use crate::syncthing::proof::Secrets;
 use crate::vault::card::Card;
 use answer::Reply;
+use apps::Apps;
 use devices::{DeviceRegistry, PeerState};
 use event::Jobs;
 use forget::Forgetting;
@@ -144,6 +146,8 @@ pub struct Engine {
     taking_in: Option<TakingIn>,
     /// The last import of conversations, until the user has seen how it ended.
     importing: Option<Importing>,
+    /// The store for apps.
+    apps: Apps,
     goodbye: BTreeSet<crate::session::DeviceId>,
     /// The secrets of codes that this device showed.
     secrets: Secrets,

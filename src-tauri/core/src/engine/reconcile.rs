@@ -16,8 +16,10 @@ use super::shared_docs::{claim, shared_docs};
 use super::split::{BranchLayout, branch_layout, keeps_all_messages, united};
 use super::steering::{find_neutral, held, restored};
 use super::takein::TakeInError;
-use crate::api::types::{ApiError, Done, TakenIn};
-use crate::merge::{Decided, DocView, Guards, LocalTip, SessionView, Step, Verdict, plan};
+use crate::api::types::{ApiError, Done, Side, TakenIn};
+use crate::merge::{
+    Action, Choice, Decided, DocView, Guards, LocalTip, SessionView, Step, Verdict, plan,
+};
 use crate::opener;
 use crate::projects::places::{Lesson, is_repository};
 use crate::projects::{NoPlace, corrected};
@@ -393,6 +395,9 @@ impl<'a> Reconciler<'a> {
         if *dry || !on || is_excluded(self.context, record, None) {
             return Ok(());
         }
+        if self.context.joins(&key.tool).unasked {
+            return self.stitch_unasked();
+        }
         let Some((doc, after, content)) = united(self.context, key, record, &self.layout)? else {
             return Ok(());
         };
@@ -405,6 +410,57 @@ impl<'a> Reconciler<'a> {
             &mut self.job.record,
             &self.job.dependents,
         )?;
+        Ok(())
+    }
+
+    /// Adds the other branches to a log whose lines are entries of their own. Every device that has
+    /// the same branches adds the same lines. What the user decided stays.
+    fn stitch_unasked(&mut self) -> Result<(), RecordError> {
+        const MOST: usize = 32;
+        for _ in 0..MOST {
+            let Some(split) = self
+                .layout
+                .settled
+                .split
+                .as_ref()
+                .filter(|split| split.is_open())
+            else {
+                return Ok(());
+            };
+            let decided = Decided::of(&self.job.record.choices, &split.doc);
+            let is_users = |choice: &Choice| choice.action != Action::Stitch;
+            if !decided.taken_back.is_empty() || decided.choice().is_some_and(is_users) {
+                return Ok(());
+            }
+            let mut forks = split.divided.forks.iter();
+            let Some(fork) = forks.find(|fork| fork.open) else {
+                return Ok(());
+            };
+            let decision = Decision::Choose {
+                action: Action::Stitch,
+                branch: Some(fork.tip.to_hex()),
+                active: Side::Left,
+            };
+            let Job {
+                key,
+                record,
+                family,
+                ..
+            } = &mut self.job;
+            let decided =
+                resolve::decide(self.context, key, record, &self.layout, family, &decision);
+            // Without it, the branch becomes a session of its own.
+            let Ok((_, recorded)) = decided else {
+                return Ok(());
+            };
+            self.recorded(HistoryKind::United, recorded);
+            self.layout = branch_layout(
+                self.context,
+                &self.job.key,
+                &mut self.job.record,
+                &self.job.dependents,
+            )?;
+        }
         Ok(())
     }
 

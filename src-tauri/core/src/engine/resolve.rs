@@ -453,7 +453,9 @@ fn join_of(
         joins.branches
     };
     match join.ok_or("the tool's format does not allow it")? {
-        _ if Some(doc) != record.main() || record.docs[doc].kind != DocKind::Log => {
+        _ if (Some(doc) != record.main() && !joins.unasked)
+            || record.docs[doc].kind != DocKind::Log =>
+        {
             Err("only the conversation itself can be joined".into())
         }
         join => Ok(join),

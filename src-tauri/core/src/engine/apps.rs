@@ -1,0 +1,444 @@
+//! The store for apps: who may use it, and its requests. The loop checks the permission; the files
+//! are read and written beside it. Knows nothing of how they are laid out.
+
+mod grants;
+
+use super::Engine;
+use super::answer::{Answer, Reply, Work, done, value};
+use super::event::Event;
+use crate::api::types::{
+    ApiError, AppAppended, AppDeleted, AppPage, AppRow, AppSession, AppState, Request,
+};
+use crate::session::problem::with_causes;
+use crate::session::{Problem, SessionId, SessionKey, ToolId};
+use crate::settings;
+use crate::tools::app_sessions::TOOL;
+use crate::tools::app_sessions::names::{self, AppKey, AppName, NameError};
+use crate::tools::app_sessions::shelf::{self, Quota, Shelf, ShelfError};
+use grants::{Grants, TokenHash};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Apps that ask at once. More are refused without a question to the user.
+const MOST_ASKING: usize = 16;
+/// Entries of one request.
+const MOST_ENTRIES: usize = 10_000;
+
+/// Who may use the store, and who asks.
+pub struct Apps {
+    shelf: Arc<Shelf>,
+    /// The error is why no app is allowed.
+    grants: Result<Grants, String>,
+    /// The tokens with which apps ask since the start, by name. Two under one name are two programs.
+    asking: BTreeMap<AppName, Vec<TokenHash>>,
+}
+
+impl Apps {
+    pub fn at(home: &std::path::Path, data: &std::path::Path) -> Self {
+        Self {
+            shelf: Arc::new(Shelf::at(shelf::root(data))),
+            grants: Grants::load(home).map_err(|error| error.to_string()),
+            asking: BTreeMap::new(),
+        }
+    }
+
+    fn grants(&mut self) -> Result<&mut Grants, ApiError> {
+        self.grants.as_mut().map_err(|error| {
+            ApiError::new(
+                "apps_unreadable",
+                format!("apps.json cannot be read: {error}. No app is allowed until it can."),
+                "Repair the file, or move it away and allow your apps again.",
+            )
+        })
+    }
+}
+
+/// An allowed request: what it does to the files.
+type Act = Box<dyn FnOnce(&Shelf) -> (Answer, Vec<PathBuf>) + Send>;
+
+impl Engine {
+    /// Whether the request is one of an app's.
+    pub(super) fn is_of_app(request: &Request) -> bool {
+        matches!(
+            request,
+            Request::AppAppend { .. }
+                | Request::AppLoad { .. }
+                | Request::AppList { .. }
+                | Request::AppDelete { .. }
+                | Request::AppSubkeys { .. }
+        )
+    }
+
+    /// Answers an app beside the loop. What it changed is looked at at once.
+    pub(super) fn answer_app(&mut self, request: Request, reply: Reply) {
+        match self.allowed_act(request) {
+            Err(error) => reply(Err(error)),
+            Ok(act) => {
+                let shelf = self.apps.shelf.clone();
+                self.jobs.spawn_for_event(Box::new(move || {
+                    let (answer, changed) = act(&shelf);
+                    reply(answer);
+                    Event::Touched(changed)
+                }));
+            }
+        }
+    }
+
+    fn allowed_act(&mut self, request: Request) -> Result<Act, ApiError> {
+        Ok(match request {
+            Request::AppAppend {
+                app,
+                token,
+                project,
+                session,
+                subpath,
+                entries,
+            } => {
+                let (app, key) = (self.allowed(&app, &token)?, key(project, session, subpath)?);
+                if MOST_ENTRIES < entries.len() {
+                    return Err(too_many());
+                }
+                let quota = self.quota();
+                Box::new(
+                    move |shelf| match shelf.append(&app, &key, &entries, quota) {
+                        Err(error) => (Err(refused(&error)), Vec::new()),
+                        Ok((appended, path)) => {
+                            let (added, known) = (appended.added, appended.known);
+                            let changed = if added == 0 { Vec::new() } else { vec![path] };
+                            (value(AppAppended { added, known }), changed)
+                        }
+                    },
+                )
+            }
+            Request::AppLoad {
+                app,
+                token,
+                project,
+                session,
+                subpath,
+                from,
+            } => {
+                let (app, key) = (self.allowed(&app, &token)?, key(project, session, subpath)?);
+                reading(move |shelf| {
+                    let page = shelf
+                        .load(&app, &key, from.as_deref())
+                        .map_err(|error| refused(&error))?;
+                    value(page.map_or_else(AppPage::default, |page| AppPage {
+                        entries: Some(page.entries),
+                        next: page.next,
+                    }))
+                })
+            }
+            Request::AppList {
+                app,
+                token,
+                project,
+            } => {
+                let app = self.allowed(&app, &token)?;
+                names::checked("project", &project).map_err(|error| bad_name(&error))?;
+                reading(move |shelf| {
+                    let sessions = shelf
+                        .list(&app, &project)
+                        .map_err(|error| refused(&error))?;
+                    let row = |one: shelf::Listing| AppSession {
+                        session: one.session,
+                        mtime: one.mtime_ms,
+                    };
+                    value(sessions.into_iter().map(row).collect::<Vec<_>>())
+                })
+            }
+            Request::AppSubkeys {
+                app,
+                token,
+                project,
+                session,
+            } => {
+                let (app, key) = (self.allowed(&app, &token)?, key(project, session, None)?);
+                reading(move |shelf| {
+                    value(shelf.subkeys(&app, &key).map_err(|error| refused(&error))?)
+                })
+            }
+            Request::AppDelete {
+                app,
+                token,
+                project,
+                session,
+                subpath,
+            } => {
+                let (app, key) = (self.allowed(&app, &token)?, key(project, session, subpath)?);
+                self.expect_deleted(&self.apps.shelf.ids_for_deletion(&app, &key));
+                Box::new(move |shelf| match shelf.delete(&app, &key) {
+                    Err(error) => (Err(refused(&error)), Vec::new()),
+                    Ok(changed) => (
+                        value(AppDeleted {
+                            deleted: !changed.is_empty(),
+                        }),
+                        changed,
+                    ),
+                })
+            }
+            _ => {
+                return Err(ApiError::new(
+                    "internal",
+                    "No app's request.",
+                    "Please report it.",
+                ));
+            }
+        })
+    }
+
+    /// What an app deletes on purpose has not vanished: no guard holds the store for it.
+    fn expect_deleted(&mut self, ids: &[String]) {
+        let tool = ToolId::new(TOOL);
+        for id in ids {
+            let key = SessionKey::new(&tool, &SessionId::new(id.as_str()));
+            self.context.change().here.remove(&key);
+            self.seen.remove(&key);
+        }
+    }
+
+    /// The app, if the user allowed it with this token. Otherwise it asks.
+    fn allowed(&mut self, app: &str, token: &str) -> Result<AppName, ApiError> {
+        let app = AppName::new(app).map_err(|error| bad_name(&error))?;
+        let token = TokenHash::of(token).ok_or_else(|| {
+            ApiError::new(
+                "bad_token",
+                "An app's token is 64 random hexadecimal digits.",
+                "Make one once, for instance with `openssl rand -hex 32`, and keep it where only your app reads it.",
+            )
+        })?;
+        match self.apps.grants()?.get(&app) {
+            Some(grant) if grant.fits(&token) => return Ok(app),
+            Some(grant) if !grant.is_allowed() => {
+                return Err(ApiError::new(
+                    "app_denied",
+                    format!("The user does not want “{app}” to keep sessions here."),
+                    format!("`roam apps remove {app}` takes that back; then it may ask again."),
+                ));
+            }
+            _ => {}
+        }
+        self.ask_for(&app, token)?;
+        Err(ApiError::new(
+            "app_not_allowed",
+            format!("“{app}” is not allowed to keep sessions here yet."),
+            format!("Allow it with `roam apps allow {app}`, then try again."),
+        ))
+    }
+
+    fn ask_for(&mut self, app: &AppName, token: TokenHash) -> Result<(), ApiError> {
+        let asking = self.apps.asking.values().map(Vec::len).sum::<usize>();
+        let tokens = self.apps.asking.entry(app.clone()).or_default();
+        if !tokens.contains(&token) {
+            if MOST_ASKING <= asking {
+                self.apps.asking.retain(|_, tokens| !tokens.is_empty());
+                return Err(ApiError::new(
+                    "app_not_allowed",
+                    "Too many apps ask at once.",
+                    "Decide about those that `roam apps` lists, then try again.",
+                ));
+            }
+            tokens.push(token);
+        }
+        self.report_asking(app);
+        Ok(())
+    }
+
+    fn report_asking(&mut self, app: &AppName) {
+        let asking = self.apps.asking.get(app).map_or(0, Vec::len);
+        let is_known = self
+            .apps
+            .grants()
+            .is_ok_and(|grants| grants.get(app).is_some());
+        let message = match (asking, is_known) {
+            (0, _) => None,
+            (1, false) => Some(format!("The app “{app}” asks to keep its sessions here.")),
+            (1, true) => Some(format!(
+                "An app that calls itself “{app}” asks with another token than the one that you allowed."
+            )),
+            (many, _) => Some(format!(
+                "{many} programs ask to keep sessions here, each as “{app}”."
+            )),
+        };
+        let hint =
+            format!("If you started it: `roam apps allow {app}`. If not: `roam apps deny {app}`.");
+        let problem = message.map(|message| Problem::new("app_asks", message, hint));
+        self.trouble(&format!("app {app}"), problem);
+    }
+
+    /// All apps that are allowed, asking or refused.
+    pub(super) fn list_apps(&mut self) -> Result<Work, ApiError> {
+        let mut rows: BTreeMap<AppName, AppRow> = BTreeMap::new();
+        for (app, grant) in self.apps.grants()?.iter() {
+            let state = if grant.is_allowed() {
+                AppState::Allowed
+            } else {
+                AppState::Denied
+            };
+            let row = AppRow {
+                app: app.to_string(),
+                state,
+                since: Some(grant.since.clone()),
+                ..AppRow::default()
+            };
+            rows.insert(app.clone(), row);
+        }
+        for (app, tokens) in &self.apps.asking {
+            let row = rows.entry(app.clone()).or_insert_with(|| AppRow {
+                app: app.to_string(),
+                state: AppState::Asking,
+                ..AppRow::default()
+            });
+            row.asking = tokens.len() as u64;
+        }
+        let shelf = self.apps.shelf.clone();
+        Ok(Box::new(move || {
+            let measured = rows.into_iter().map(|(app, row)| {
+                let usage = shelf.usage(&app);
+                AppRow {
+                    sessions: usage.sessions,
+                    bytes: usage.bytes,
+                    ..row
+                }
+            });
+            value(measured.collect::<Vec<_>>())
+        }))
+    }
+
+    /// Allows the app that asks under this name, if it is one.
+    pub(super) fn allow_app(&mut self, app: &str) -> Answer {
+        let app = AppName::new(app).map_err(|error| bad_name(&error))?;
+        let token = match self.apps.asking.get(&app).map(Vec::as_slice) {
+            Some([token]) => *token,
+            Some([_, ..]) => {
+                return Err(ApiError::new(
+                    "ambiguous_app",
+                    format!(
+                        "More than one program asks as “{app}”, and which one you mean cannot be known."
+                    ),
+                    format!(
+                        "`roam apps deny {app}`, `roam apps remove {app}`, then start only the one that you mean."
+                    ),
+                ));
+            }
+            _ => {
+                return Err(ApiError::new(
+                    "unknown_app",
+                    format!("No app asks as “{app}”."),
+                    "Start the app: its first request asks. `roam apps` lists who asks.",
+                ));
+            }
+        };
+        let now = self.context.clock.now().rfc3339();
+        self.apps
+            .grants()?
+            .decide(&app, Some(&token), now)
+            .map_err(|error| unsaved(&error))?;
+        self.answered(&app);
+        done(format!(
+            "“{app}” keeps its sessions here now. It sees its own only."
+        ))
+    }
+
+    pub(super) fn deny_app(&mut self, app: &str) -> Answer {
+        let app = AppName::new(app).map_err(|error| bad_name(&error))?;
+        let now = self.context.clock.now().rfc3339();
+        self.apps
+            .grants()?
+            .decide(&app, None, now)
+            .map_err(|error| unsaved(&error))?;
+        self.answered(&app);
+        done(format!("“{app}” is refused. What it kept before stays."))
+    }
+
+    /// Forgets the decision about an app.
+    pub(super) fn remove_app(&mut self, app: &str) -> Answer {
+        let app = AppName::new(app).map_err(|error| bad_name(&error))?;
+        let is_known = self
+            .apps
+            .grants()?
+            .remove(&app)
+            .map_err(|error| unsaved(&error))?;
+        let is_asking = self.apps.asking.contains_key(&app);
+        self.answered(&app);
+        match is_known || is_asking {
+            true => done(format!("“{app}” has to ask again. Its sessions stay.")),
+            false => Err(ApiError::new(
+                "unknown_app",
+                format!("Nothing was decided about “{app}”."),
+                "`roam apps` lists the apps.",
+            )),
+        }
+    }
+
+    fn answered(&mut self, app: &AppName) {
+        self.apps.asking.remove(app);
+        self.trouble(&format!("app {app}"), None);
+    }
+
+    fn quota(&self) -> Quota {
+        let settings::Apps {
+            max_mb,
+            max_sessions,
+            max_entry_mb,
+        } = self.settings.apps;
+        Quota {
+            bytes: max_mb << 20,
+            sessions: max_sessions,
+            entry: max_entry_mb << 20,
+        }
+    }
+}
+
+fn reading(act: impl FnOnce(&Shelf) -> Answer + Send + 'static) -> Act {
+    Box::new(move |shelf| (act(shelf), Vec::new()))
+}
+
+fn key(project: String, session: String, subpath: Option<String>) -> Result<AppKey, ApiError> {
+    AppKey::new(project, session, subpath).map_err(|error| bad_name(&error))
+}
+
+fn bad_name(error: &NameError) -> ApiError {
+    ApiError::new("bad_name", format!("{error}."), "Choose another name.")
+}
+
+fn too_many() -> ApiError {
+    ApiError::new(
+        "bad_request",
+        format!("A request has at most {MOST_ENTRIES} entries."),
+        "Send them in several requests.",
+    )
+}
+
+fn unsaved(error: &std::io::Error) -> ApiError {
+    ApiError::new(
+        "apps_unwritable",
+        format!("apps.json could not be written: {error}."),
+        "Make room on the disk or repair its permissions.",
+    )
+}
+
+fn refused(error: &ShelfError) -> ApiError {
+    let (code, hint) = match error {
+        ShelfError::Entry { .. } => ("bad_entry", "Send each entry as the text of a JSON object."),
+        ShelfError::EntrySize { .. } => (
+            "app_quota",
+            "Divide it, or raise `max_entry_mb` in `[apps]` of config.toml.",
+        ),
+        ShelfError::Full { .. } => (
+            "app_quota",
+            "Delete what it no longer needs, or raise `max_mb` in `[apps]` of config.toml.",
+        ),
+        ShelfError::Many { .. } => (
+            "app_quota",
+            "Delete what it no longer needs, or raise `max_sessions` in `[apps]` of config.toml.",
+        ),
+        ShelfError::Stale => ("stale_page", "Load the session from its beginning."),
+        ShelfError::Io { .. } => (
+            "store_failed",
+            "Make room on the disk or repair its permissions; then try again.",
+        ),
+    };
+    ApiError::new(code, format!("{}.", with_causes(error)), hint)
+}

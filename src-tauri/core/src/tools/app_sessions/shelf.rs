@@ -1,0 +1,806 @@
+//! The files of the store, as apps use them: append, load, list, delete, list the parts. Each
+//! operation holds the app's lock, which the adapter takes too before it writes. What was answered is
+//! on the disk; what was not is there whole or not at all.
+//!
+//! ```text
+//! apps/<app>/<id>.jsonl          a session: its header, then one entry a line
+//! apps/<app>/<id>/<hash>.jsonl   a part of it, named by its app's `subpath`
+//! apps/<app>/<id>.deleted        this device deleted it; a new session of that name gets another id
+//! apps/<app>/.batch              the last batch, so that half of one is taken out after a crash
+//! apps/<app>/.lock
+//! ```
+
+use super::names::{AppKey, AppName, Header, LONGEST_HEADER, is_id, part_hash};
+use crate::adapter::Stamp;
+use crate::formats::files;
+use crate::formats::listed::Listed;
+use crate::opener;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The text of the entries in one answer. One that is longer comes alone.
+const PAGE: usize = 4 << 20;
+/// Files whose entries' ids are kept in memory.
+const MOST_KNOWN: usize = 16;
+/// How long the measured size of an app's sessions counts, with what was added since.
+const MEASURED: Duration = Duration::from_secs(30);
+const BATCH: &str = ".batch";
+const LOCK: &str = ".lock";
+
+/// What an app may keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    pub bytes: u64,
+    pub sessions: u64,
+    pub entry: u64,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ShelfError {
+    #[error("entry {at} is not the text of one JSON object on one line")]
+    Entry { at: usize },
+    #[error("entry {at} has {bytes} bytes; at most {most} are taken")]
+    EntrySize { at: usize, bytes: usize, most: u64 },
+    #[error("the sessions of “{app}” would have {bytes} bytes; at most {most} are kept")]
+    Full { app: AppName, bytes: u64, most: u64 },
+    #[error("“{app}” has {most} sessions, the most that are kept")]
+    Many { app: AppName, most: u64 },
+    #[error("the session changed since the page before was read")]
+    Stale,
+    #[error("could not use {}", .path.display())]
+    Io {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// What became of a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Appended {
+    pub added: u64,
+    /// Entries whose `uuid` was there already.
+    pub known: u64,
+}
+
+/// Entries as their app wrote them, and where the next page begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    pub entries: Vec<String>,
+    pub next: Option<String>,
+}
+
+/// A session of an app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    pub session: String,
+    pub mtime_ms: i64,
+}
+
+/// How much an app keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    pub sessions: u64,
+    pub bytes: u64,
+}
+
+/// The sessions of all apps on this device.
+#[derive(Debug)]
+pub struct Shelf {
+    root: PathBuf,
+    /// The headers of an app's sessions, by id.
+    listed: Listed<BTreeMap<String, Arc<Found>>>,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug)]
+struct Found {
+    header: Header,
+    /// The length of the first line: a longer file has entries.
+    len: u64,
+}
+
+/// What is remembered of the files. All of it can be read again.
+#[derive(Debug, Default)]
+struct Known {
+    found: HashMap<PathBuf, Arc<Found>>,
+    /// The ids of the entries in a file with this stamp, latest use last.
+    ids: Vec<(PathBuf, Stamp, HashSet<Uuid>)>,
+    usage: HashMap<AppName, (Instant, Usage)>,
+    /// Apps whose last batch was checked since the start.
+    recovered: HashSet<AppName>,
+}
+
+/// A hash of an entry's `uuid`: 128 bits, whatever an app takes for one.
+pub type Uuid = [u8; 16];
+
+/// The last batch of several entries: if the file ended between these places when the engine ended,
+/// half of a batch is there that nobody was told of.
+#[derive(Debug, Serialize, Deserialize)]
+struct Batch {
+    file: String,
+    from: u64,
+    to: u64,
+}
+
+/// The directory of the store.
+pub fn root(data: &Path) -> PathBuf {
+    data.join("apps")
+}
+
+/// Takes the lock of an app, whose directory it makes if there is none.
+pub fn lock(dir: &Path) -> io::Result<File> {
+    files::make_private_dirs(dir)?;
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(dir.join(LOCK))?;
+    file.lock()?;
+    Ok(file)
+}
+
+impl Shelf {
+    pub fn at(root: PathBuf) -> Self {
+        Self {
+            root,
+            listed: Listed::default(),
+            known: Mutex::default(),
+        }
+    }
+
+    /// Appends entries, in order and together: they are on the disk when this returns, and no other
+    /// batch is between them. An entry whose `uuid` is there already is left out.
+    pub fn append(
+        &self,
+        app: &AppName,
+        key: &AppKey,
+        entries: &[String],
+        quota: Quota,
+    ) -> Result<(Appended, PathBuf), ShelfError> {
+        let batch = parsed(entries, quota.entry)?;
+        let dir = self.dir(app);
+        let _lock = self.locked(app)?;
+        let main = match self.current(app, key) {
+            Some(header) => header,
+            None if batch.is_empty() => return Ok((Appended::default(), dir)),
+            None => self.next(app, key),
+        };
+        let main_path = dir.join(format!("{}.jsonl", main.id));
+        let (path, header) = match key.subpath() {
+            None => (main_path.clone(), main.clone()),
+            Some(subpath) => (
+                part_path(&dir, &main.id, subpath),
+                main.with_subpath(subpath),
+            ),
+        };
+        let in_path = |source| ShelfError::Io {
+            path: path.clone(),
+            source,
+        };
+        let is_there = path.exists();
+        if is_there {
+            self.cut_torn(&path).map_err(in_path)?;
+        }
+        let mut ids = match is_there {
+            true => self.ids_of(&path).map_err(in_path)?,
+            false => HashSet::new(),
+        };
+        let mut new = Vec::new();
+        let mut appended = Appended::default();
+        for (text, uuid) in &batch {
+            if uuid.is_none_or(|uuid| ids.insert(uuid)) {
+                new.extend_from_slice(text.as_bytes());
+                new.push(b'\n');
+                appended.added += 1;
+            } else {
+                appended.known += 1;
+            }
+        }
+        if new.is_empty() {
+            self.remember(&path, ids);
+            return Ok((appended, path));
+        }
+        self.check_room(app, new.len() as u64, !main_path.exists(), quota)?;
+        // A tool finds the parts of a session by its main doc.
+        if key.subpath().is_some() && !main_path.exists() {
+            create(&main_path, &main.render()).map_err(|source| ShelfError::Io {
+                path: main_path.clone(),
+                source,
+            })?;
+        }
+        match is_there {
+            true => self
+                .add(&dir, &path, &new, 1 < appended.added)
+                .map_err(in_path)?,
+            false => create(&path, &[header.render(), new.clone()].concat()).map_err(in_path)?,
+        }
+        if let Some((_, usage)) = self.known().usage.get_mut(app) {
+            usage.bytes += new.len() as u64;
+            usage.sessions += u64::from(!is_there && key.subpath().is_none());
+        }
+        self.remember(&path, ids);
+        Ok((appended, path))
+    }
+
+    /// A page of a session's entries from `from` on; `None` if it has none.
+    pub fn load(
+        &self,
+        app: &AppName,
+        key: &AppKey,
+        from: Option<&str>,
+    ) -> Result<Option<Page>, ShelfError> {
+        if !self.dir(app).exists() {
+            return Ok(None);
+        }
+        let _lock = self.locked(app)?;
+        let Some(main) = self.current(app, key) else {
+            return Ok(None);
+        };
+        let dir = self.dir(app);
+        let path = match key.subpath() {
+            None => dir.join(format!("{}.jsonl", main.id)),
+            Some(subpath) => part_path(&dir, &main.id, subpath),
+        };
+        if !path.exists() {
+            return Ok(None);
+        }
+        let page = page(&path, from).map_err(|error| match error {
+            PageError::Stale => ShelfError::Stale,
+            PageError::Io(source) => ShelfError::Io { path, source },
+        })?;
+        let is_empty = from.is_none() && page.entries.is_empty() && page.next.is_none();
+        Ok((!is_empty).then_some(page))
+    }
+
+    /// The sessions of a project that have entries of their own.
+    pub fn list(&self, app: &AppName, project: &str) -> Result<Vec<Listing>, ShelfError> {
+        if !self.dir(app).exists() {
+            return Ok(Vec::new());
+        }
+        let _lock = self.locked(app)?;
+        let dir = self.dir(app);
+        let mut newest: BTreeMap<&str, (u32, Option<i64>)> = BTreeMap::new();
+        let sessions = self.sessions(app);
+        for found in sessions
+            .values()
+            .filter(|found| found.header.project == project)
+        {
+            let path = dir.join(format!("{}.jsonl", found.header.id));
+            let Ok(stamp) = Stamp::of(&path) else {
+                continue;
+            };
+            let mtime = (found.len < stamp.len).then_some(stamp.mtime_ns.div_euclid(1_000_000));
+            let life = newest.entry(found.header.shown()).or_insert((0, None));
+            if life.0 <= found.header.n {
+                *life = (found.header.n, mtime);
+            }
+        }
+        let listing = newest.into_iter().filter_map(|(session, (_, mtime))| {
+            Some(Listing {
+                session: session.to_owned(),
+                mtime_ms: mtime?,
+            })
+        });
+        Ok(listing.collect())
+    }
+
+    /// The parts of a session that have entries.
+    pub fn subkeys(&self, app: &AppName, key: &AppKey) -> Result<Vec<String>, ShelfError> {
+        if !self.dir(app).exists() {
+            return Ok(Vec::new());
+        }
+        let _lock = self.locked(app)?;
+        let Some(main) = self.current(app, key) else {
+            return Ok(Vec::new());
+        };
+        let parts = self.dir(app).join(&main.id);
+        let has_entries = |name: &String| {
+            let path = parts.join(name);
+            let found = self.found(&path)?;
+            let subpath = found.header.subpath.clone()?;
+            (found.len < Stamp::of(&path).ok()?.len).then_some(subpath)
+        };
+        let names = jsonl_in(&parts);
+        let subpaths: BTreeSet<String> = names.iter().filter_map(has_entries).collect();
+        Ok(subpaths.into_iter().collect())
+    }
+
+    /// The ids of the sessions that a deletion of `key` takes out; none for a part.
+    pub fn ids_for_deletion(&self, app: &AppName, key: &AppKey) -> Vec<String> {
+        match key.subpath() {
+            None if self.dir(app).exists() => self.lives(app, key),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Deletes a session with its parts, or one part, from this device's store. Returns the paths
+    /// that changed.
+    pub fn delete(&self, app: &AppName, key: &AppKey) -> Result<Vec<PathBuf>, ShelfError> {
+        if !self.dir(app).exists() {
+            return Ok(Vec::new());
+        }
+        let _lock = self.locked(app)?;
+        let dir = self.dir(app);
+        let mut changed = Vec::new();
+        let result = match key.subpath() {
+            Some(subpath) => self.current(app, key).map_or(Ok(()), |main| {
+                let path = part_path(&dir, &main.id, subpath);
+                let removed = remove(&path);
+                changed.push(path);
+                removed
+            }),
+            None => self.lives(app, key).iter().try_for_each(|id| {
+                let path = dir.join(format!("{id}.jsonl"));
+                changed.push(path.clone());
+                self.delete_life(app, key, id)
+            }),
+        };
+        self.known().usage.remove(app);
+        result.map_err(|source| ShelfError::Io { path: dir, source })?;
+        Ok(changed)
+    }
+
+    pub fn usage(&self, app: &AppName) -> Usage {
+        let last = self.known().usage.get(app).copied();
+        if let Some((_, usage)) = last.filter(|(at, _)| at.elapsed() < MEASURED) {
+            return usage;
+        }
+        let usage = measured(&self.dir(app));
+        self.known()
+            .usage
+            .insert(app.clone(), (Instant::now(), usage));
+        usage
+    }
+
+    fn dir(&self, app: &AppName) -> PathBuf {
+        self.root.join(app.as_str())
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn locked(&self, app: &AppName) -> Result<File, ShelfError> {
+        let dir = self.dir(app);
+        let result = lock(&dir).and_then(|lock| {
+            if self.known().recovered.insert(app.clone()) {
+                recover(&dir)?;
+            }
+            Ok(lock)
+        });
+        result.map_err(|source| ShelfError::Io { path: dir, source })
+    }
+
+    /// The session that the app means now.
+    fn current(&self, app: &AppName, key: &AppKey) -> Option<Header> {
+        let sessions = self.sessions(app);
+        let found = sessions.values().map(|found| &found.header);
+        let found = found.filter(|header| header.is_of(key.project(), key.session()));
+        found.max_by_key(|header| header.n).cloned()
+    }
+
+    /// All sessions of that name: other devices may have deleted and begun it again.
+    fn lives(&self, app: &AppName, key: &AppKey) -> Vec<String> {
+        let sessions = self.sessions(app);
+        let found = sessions.values().map(|found| &found.header);
+        let found = found.filter(|header| header.is_of(key.project(), key.session()));
+        found.map(|header| header.id.clone()).collect()
+    }
+
+    /// The session to begin: the first of that name that was never here.
+    fn next(&self, app: &AppName, key: &AppKey) -> Header {
+        let dir = self.dir(app);
+        let was_here = |header: &Header| {
+            ["jsonl", "deleted"]
+                .iter()
+                .any(|ending| dir.join(format!("{}.{ending}", header.id)).exists())
+        };
+        let mut headers = (0..).map(|n| key.header(app, n));
+        let free = headers.find(|header| !was_here(header));
+        free.unwrap_or_else(|| key.header(app, u32::MAX))
+    }
+
+    fn sessions(&self, app: &AppName) -> Arc<BTreeMap<String, Arc<Found>>> {
+        let dir = self.dir(app);
+        self.listed.of(&dir, || {
+            let of = |name: String| {
+                let found = self.found(&dir.join(&name))?;
+                let is_own = found.header.app == *app
+                    && found.header.subpath.is_none()
+                    && name.strip_suffix(".jsonl") == Some(&found.header.id);
+                is_own.then(|| (found.header.id.clone(), found))
+            };
+            let found: BTreeMap<_, _> = jsonl_in(&dir).into_iter().filter_map(of).collect();
+            (found, true)
+        })
+    }
+
+    /// A file's header, read once.
+    fn found(&self, path: &Path) -> Option<Arc<Found>> {
+        if let Some(found) = self.known().found.get(path) {
+            return Some(found.clone());
+        }
+        let found = Arc::new(read_header(path)?);
+        let mut known = self.known();
+        if known.found.len() > 200_000 {
+            known.found.clear();
+        }
+        known.found.insert(path.to_owned(), found.clone());
+        Some(found)
+    }
+
+    fn ids_of(&self, path: &Path) -> io::Result<HashSet<Uuid>> {
+        let stamp = Stamp::of(path)?;
+        {
+            let mut known = self.known();
+            let at = known.ids.iter().position(|(of, _, _)| of == path);
+            if let Some((_, was, ids)) = at.map(|at| known.ids.remove(at))
+                && was == stamp
+            {
+                return Ok(ids);
+            }
+            let too_many = known.ids.len().saturating_sub(MOST_KNOWN - 1);
+            known.ids.drain(..too_many);
+        }
+        let mut ids = HashSet::new();
+        let mut lines = BufReader::with_capacity(1 << 20, opener::file(path)?);
+        let mut line = Vec::new();
+        while 0 < lines.read_until(b'\n', &mut line)? {
+            ids.extend(uuid_of(&line));
+            line.clear();
+        }
+        Ok(ids)
+    }
+
+    fn remember(&self, path: &Path, ids: HashSet<Uuid>) {
+        if let Ok(stamp) = Stamp::of(path) {
+            self.known().ids.push((path.to_owned(), stamp, ids));
+        }
+    }
+
+    /// Removes a last line without an end: its batch was never answered.
+    fn cut_torn(&self, path: &Path) -> io::Result<()> {
+        let mut file = File::options()
+            .read(true)
+            .write(true)
+            .open(checked_file(path)?)?;
+        let len = file.metadata()?.len();
+        let end = end_of_lines(&mut file, len)?;
+        match end < len {
+            true => {
+                file.set_len(end)?;
+                file.sync_data()
+            }
+            false => Ok(()),
+        }
+    }
+
+    /// Adds whole lines at the end of a file that ends with one.
+    fn add(&self, dir: &Path, path: &Path, lines: &[u8], is_batch: bool) -> io::Result<()> {
+        let mut file = File::options().append(true).open(checked_file(path)?)?;
+        let from = file.metadata()?.len();
+        if is_batch {
+            let file = path.strip_prefix(dir).unwrap_or(path);
+            let file = file.to_string_lossy().replace('\\', "/");
+            note_batch(
+                dir,
+                Some(&Batch {
+                    file,
+                    from,
+                    to: from + lines.len() as u64,
+                }),
+            )?;
+        }
+        let written = file.write_all(lines).and_then(|()| file.sync_data());
+        if let Err(error) = written {
+            // A full disk: nothing of the batch stays.
+            drop(file.set_len(from).and_then(|()| file.sync_data()));
+            return Err(error);
+        }
+        match is_batch {
+            true => note_batch(dir, None),
+            false => Ok(()),
+        }
+    }
+
+    fn check_room(
+        &self,
+        app: &AppName,
+        more: u64,
+        is_new: bool,
+        quota: Quota,
+    ) -> Result<(), ShelfError> {
+        let usage = self.usage(app);
+        let bytes = usage.bytes.saturating_add(more);
+        if quota.bytes < bytes {
+            return Err(ShelfError::Full {
+                app: app.clone(),
+                bytes,
+                most: quota.bytes,
+            });
+        }
+        if is_new && quota.sessions <= usage.sessions {
+            return Err(ShelfError::Many {
+                app: app.clone(),
+                most: quota.sessions,
+            });
+        }
+        Ok(())
+    }
+
+    fn delete_life(&self, app: &AppName, key: &AppKey, id: &str) -> io::Result<()> {
+        let dir = self.dir(app);
+        // First what makes the next session of that name another one, for every life before this.
+        let lives = (0..u32::MAX).map(|n| key.header(app, n).id);
+        let mut lives: Vec<String> = lives.take(1 + self.n_of(app, id) as usize).collect();
+        lives.push(id.to_owned());
+        for life in lives {
+            let mark = dir.join(format!("{life}.deleted"));
+            if !mark.exists() {
+                File::create(&mark)?.sync_all()?;
+            }
+        }
+        sync_dir(&dir)?;
+        remove(&dir.join(format!("{id}.jsonl")))?;
+        let parts = dir.join(id);
+        for name in jsonl_in(&parts) {
+            remove(&parts.join(name))?;
+        }
+        drop(fs::remove_dir(parts));
+        sync_dir(&dir)
+    }
+
+    /// The number of the life, which another device may have chosen as it likes.
+    fn n_of(&self, app: &AppName, id: &str) -> u32 {
+        const MOST: u32 = 50;
+        let sessions = self.sessions(app);
+        sessions.get(id).map_or(0, |found| found.header.n.min(MOST))
+    }
+}
+
+fn part_path(dir: &Path, id: &str, subpath: &str) -> PathBuf {
+    dir.join(id).join(format!("{}.jsonl", part_hash(subpath)))
+}
+
+/// The files of sessions or parts in a directory.
+fn jsonl_in(dir: &Path) -> Vec<String> {
+    let mut names = files::names_in(dir, |kind| kind.is_file());
+    names.retain(|name| name.strip_suffix(".jsonl").is_some_and(is_id));
+    names
+}
+
+/// The file, if it is one and no link.
+fn checked_file(path: &Path) -> io::Result<&Path> {
+    opener::file(path).map(|_| path)
+}
+
+fn read_header(path: &Path) -> Option<Found> {
+    let mut line = Vec::new();
+    let file = opener::file(path).ok()?;
+    BufReader::new(file.take(LONGEST_HEADER as u64))
+        .read_until(b'\n', &mut line)
+        .ok()?;
+    let header = Header::parse(&line)?;
+    line.ends_with(b"\n").then_some(Found {
+        header,
+        len: line.len() as u64,
+    })
+}
+
+/// The text of each entry without blanks around it, and its id.
+fn parsed(entries: &[String], most: u64) -> Result<Vec<(&str, Option<Uuid>)>, ShelfError> {
+    let mut parsed = Vec::with_capacity(entries.len());
+    for (at, text) in entries.iter().enumerate() {
+        let text = text.trim_ascii();
+        if most < text.len() as u64 {
+            return Err(ShelfError::EntrySize {
+                at,
+                bytes: text.len(),
+                most,
+            });
+        }
+        let is_one = text.starts_with('{')
+            && !text.contains(['\n', '\r'])
+            && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+        if !is_one || super::names::is_header(text.as_bytes()) {
+            return Err(ShelfError::Entry { at });
+        }
+        parsed.push((text, uuid_of(text.as_bytes())));
+    }
+    Ok(parsed)
+}
+
+/// The id of an entry, if it has one.
+pub fn uuid_of(line: &[u8]) -> Option<Uuid> {
+    #[derive(Deserialize)]
+    struct Entry<'a> {
+        #[serde(borrow)]
+        uuid: Option<Cow<'a, str>>,
+    }
+    let entry: Entry<'_> = serde_json::from_slice(line).ok()?;
+    let uuid = entry.uuid.filter(|uuid| !uuid.is_empty())?;
+    let hash = blake3::hash(uuid.as_bytes());
+    hash.as_bytes()[..16].try_into().ok()
+}
+
+enum PageError {
+    Stale,
+    Io(io::Error),
+}
+
+impl From<io::Error> for PageError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// A page begins after the line whose hash its mark has, so that none is missed or doubled if the
+/// file was written anew in between.
+fn page(path: &Path, from: Option<&str>) -> Result<Page, PageError> {
+    let mut file = opener::file(path)?;
+    let len = file.metadata()?.len();
+    let start = match from {
+        None => 0,
+        Some(mark) => {
+            let (at, hash) = mark.split_once('-').ok_or(PageError::Stale)?;
+            let at: u64 = at.parse().map_err(|_| PageError::Stale)?;
+            if len < at || mark_at(&mut file, at)? != hash {
+                return Err(PageError::Stale);
+            }
+            at
+        }
+    };
+    file.seek(SeekFrom::Start(start))?;
+    let mut lines = BufReader::with_capacity(1 << 18, &mut file);
+    let (mut page, mut at, mut size) = (Page::default(), start, 0);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let n = lines.read_until(b'\n', &mut line)? as u64;
+        if n == 0 || !line.ends_with(b"\n") {
+            return Ok(page);
+        }
+        let is_first = at == 0;
+        let text = std::str::from_utf8(line.trim_ascii()).unwrap_or_default();
+        let is_entry = text.starts_with('{') && !(is_first && super::names::is_header(&line));
+        if is_entry && 0 < size && PAGE < size + text.len() {
+            drop(lines);
+            let hash = mark_at(&mut file, at)?;
+            page.next = Some(format!("{at}-{hash}"));
+            return Ok(page);
+        }
+        if is_entry {
+            size += text.len();
+            page.entries.push(text.to_owned());
+        }
+        at += n;
+    }
+}
+
+/// A hash of what stands before a place.
+fn mark_at(file: &mut File, at: u64) -> io::Result<String> {
+    const BEFORE: u64 = 4096;
+    let start = at.saturating_sub(BEFORE);
+    file.seek(SeekFrom::Start(start))?;
+    let mut bytes = Vec::new();
+    file.take(at - start).read_to_end(&mut bytes)?;
+    let mut hash = blake3::hash(&bytes).to_hex().to_string();
+    hash.truncate(16);
+    Ok(hash)
+}
+
+/// Where the last whole line ends.
+fn end_of_lines(file: &mut File, len: u64) -> io::Result<u64> {
+    const STEP: u64 = 64 * 1024;
+    let mut end = len;
+    while 0 < end {
+        let start = end.saturating_sub(STEP);
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(start))?;
+        Read::by_ref(file)
+            .take(end - start)
+            .read_to_end(&mut bytes)?;
+        if let Some(at) = memchr::memrchr(b'\n', &bytes) {
+            return Ok(start + at as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
+}
+
+/// Creates a file with its whole content; an existing one is not replaced.
+fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let dir = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    files::make_private_dirs(dir)?;
+    let mut new = tempfile::Builder::new()
+        .prefix(".roam-")
+        .suffix(".tmp")
+        .tempfile_in(dir)?;
+    new.write_all(bytes)?;
+    new.as_file().sync_all()?;
+    new.persist_noclobber(path).map_err(|error| error.error)?;
+    sync_dir(dir)?;
+    dir.parent().map_or(Ok(()), sync_dir)
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Notes the batch that is being written. Its end needs no sync: a batch whose end is on the disk is
+/// whole.
+fn note_batch(dir: &Path, batch: Option<&Batch>) -> io::Result<()> {
+    let mut file = File::options()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .open(dir.join(BATCH))?;
+    match batch {
+        Some(batch) => {
+            file.write_all(&serde_json::to_vec(batch)?)?;
+            file.sync_data()
+        }
+        None => Ok(()),
+    }
+}
+
+/// Takes half of a batch out that was being written when the engine ended.
+fn recover(dir: &Path) -> io::Result<()> {
+    let Ok(bytes) = opener::read(&dir.join(BATCH), opener::SMALL) else {
+        return Ok(());
+    };
+    let Ok(batch) = serde_json::from_slice::<Batch>(&bytes) else {
+        return Ok(());
+    };
+    let Ok(path) = files::below(dir, &batch.file) else {
+        return Ok(());
+    };
+    let len = Stamp::of(&path).map_or(0, |stamp| stamp.len);
+    if batch.from < len && len < batch.to {
+        let file = File::options().write(true).open(checked_file(&path)?)?;
+        file.set_len(batch.from)?;
+        file.sync_data()?;
+    }
+    note_batch(dir, None)
+}
+
+fn measured(dir: &Path) -> Usage {
+    let size = |dir: &Path, name: &String| Stamp::of(&dir.join(name)).map_or(0, |stamp| stamp.len);
+    let sessions = jsonl_in(dir);
+    let mut usage = Usage {
+        sessions: sessions.len() as u64,
+        bytes: 0,
+    };
+    for name in &sessions {
+        usage.bytes += size(dir, name);
+    }
+    for parts in files::names_in(dir, fs::FileType::is_dir) {
+        let parts = dir.join(parts);
+        usage.bytes += jsonl_in(&parts)
+            .iter()
+            .map(|name| size(&parts, name))
+            .sum::<u64>();
+    }
+    usage
+}
+
+#[cfg(unix)]
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+/// Windows keeps names in a journal of its own.
+#[cfg(not(unix))]
+fn sync_dir(_dir: &Path) -> io::Result<()> {
+    Ok(())
+}
