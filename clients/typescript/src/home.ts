@@ -1,0 +1,29 @@
+/** Where session-roam's directory is, and the token of an app in it. */
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { isAbsolute, join } from 'node:path'
+
+/** session-roam's directory, as `roam` finds it: `SESSION_ROAM_HOME`, else the system's place for data. */
+export function home(): string {
+  const { SESSION_ROAM_HOME, XDG_DATA_HOME, LOCALAPPDATA } = process.env
+  if (SESSION_ROAM_HOME) return SESSION_ROAM_HOME
+  if (process.platform === 'win32') return join(LOCALAPPDATA || join(homedir(), 'AppData', 'Local'), 'session-roam')
+  if (process.platform === 'darwin') return join(homedir(), 'Library', 'Application Support', 'session-roam')
+  const data = XDG_DATA_HOME && isAbsolute(XDG_DATA_HOME) ? XDG_DATA_HOME : join(homedir(), '.local', 'share')
+  return join(data, 'session-roam')
+}
+
+/** The token of this app, made at its first start, for this user alone. */
+export function ownToken(dir: string, app: string): string {
+  if (!/^[a-z][a-z0-9-]*$/.test(app)) throw new TypeError('An app is named with lower-case letters, digits and dashes.')
+  const tokens = join(dir, 'app-tokens')
+  mkdirSync(tokens, { recursive: true, mode: 0o700 })
+  const file = join(tokens, app)
+  try {
+    writeFileSync(file, randomBytes(32).toString('hex'), { flag: 'wx', mode: 0o600 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+  return readFileSync(file, 'utf8').trim()
+}
