@@ -4,6 +4,8 @@
 
 #[path = "stories/antigravity.rs"]
 mod antigravity;
+#[path = "stories/apps.rs"]
+mod apps;
 #[path = "stories/authors.rs"]
 mod authors;
 #[path = "stories/bases.rs"]
