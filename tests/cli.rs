@@ -121,6 +121,7 @@ fn every_answer_reads_as_the_snapshot_says() {
         ("tools", &["tools"]),
         ("tools-off", &["tools", "off", "codex"]),
         ("projects", &["projects"]),
+        ("apps", &["apps"]),
         ("sessions", &["sessions"]),
         ("sessions-none", &["sessions", "--tool", "none"]),
         ("show", &["show", "4f2a91c0"]),
@@ -325,6 +326,7 @@ fn json_is_the_engines_answer_and_the_flag_may_stand_anywhere() {
             json!({"done": true, "message": "codex is off on this device."}),
         ),
         (&["projects", "--json"], value(projects())),
+        (&["apps", "--json"], value(apps())),
         (&["resume", FIRST, "--print", "--json"], value(resume())),
         (&["plan", "--json"], value(plan())),
         (&["journal", FIRST, "--json"], value(journal())),
@@ -413,6 +415,24 @@ fn arguments_become_requests() {
             Request::ToolSwitch {
                 tool: "codex".into(),
                 on: true,
+            },
+        ),
+        (
+            &["apps", "allow", "notes"],
+            Request::AppAllow {
+                app: "notes".into(),
+            },
+        ),
+        (
+            &["apps", "deny", "notes"],
+            Request::AppDeny {
+                app: "notes".into(),
+            },
+        ),
+        (
+            &["apps", "remove", "notes"],
+            Request::AppRemove {
+                app: "notes".into(),
             },
         ),
         (
@@ -803,7 +823,8 @@ mod resuming {
 fn the_document_names_every_field_of_every_answer() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/cli.md");
     let document = std::fs::read_to_string(path).expect("docs/cli.md");
-    let answers: [(&str, Value); 23] = [
+    let answers: [(&str, Value); 24] = [
+        ("roam apps", value(apps())),
         ("roam status", value(status())),
         (
             "roam doctor",
@@ -993,7 +1014,8 @@ fn no_answer_steers_the_terminal() {
             ApiError::new(&error.code, format!("{HIDDEN}{}", error.message), HIDDEN)
         })
     });
-    let commands: [&[&str]; 18] = [
+    let commands: [&[&str]; 19] = [
+        &["apps"],
         &["status"],
         &["doctor"],
         &["doctor", "--take-in"],

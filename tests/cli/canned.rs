@@ -43,6 +43,7 @@ pub fn canned(request: &Request) -> Result<Value, ApiError> {
         Request::Accept { .. } => value(pairing("paired")),
         Request::Tools => value(tools()),
         Request::Projects => value(projects()),
+        Request::Apps => value(apps()),
         Request::Sessions { filter } if filter.tool.as_deref() == Some("none") => json!([]),
         Request::Sessions { .. } => value(sessions()),
         Request::Search { .. } => value(searched()),
@@ -443,6 +444,38 @@ pub fn tools() -> Vec<ToolRow> {
             false,
             "/home/mia/.aider",
             0,
+        ),
+    ]
+}
+
+pub fn apps() -> Vec<AppRow> {
+    let row = |app: &str, state, since: Option<i64>, asking, sessions, bytes| AppRow {
+        app: app.into(),
+        state,
+        since: since.map(ago),
+        asking,
+        sessions,
+        bytes,
+    };
+    vec![
+        row(
+            "agent-desk",
+            AppState::Allowed,
+            Some(86_400 * 3 + 600),
+            0,
+            212,
+            48_211_000,
+        ),
+        row("notes", AppState::Asking, None, 1, 0, 0),
+        row("old-notes", AppState::Denied, Some(3_700), 0, 3, 9_120),
+        row("two", AppState::Asking, None, 2, 0, 0),
+        row(
+            "weather",
+            AppState::Allowed,
+            Some(86_400 * 40),
+            1,
+            12,
+            1_204_000,
         ),
     ]
 }

@@ -102,6 +102,18 @@ const GIT: Need = Need {
 const TO_TEST: &[Need] = &[
     GIT,
     Need {
+        package: "python3",
+        there: || proc::find("python3").is_some(),
+        why: "runs the tests of the client for Python",
+        elsewhere: "Python 3",
+    },
+    Need {
+        package: "perl",
+        there: || proc::find("perl").is_some(),
+        why: "runs the app of docs/api.md",
+        elsewhere: "Perl",
+    },
+    Need {
         package: "iproute2",
         there: || proc::find("ip").is_some(),
         why: "brings up loopback in the tests' own network",
@@ -497,16 +509,23 @@ pub fn npm_ci(dir: &Path) -> Result<()> {
     })
 }
 
+/// The same, unless these packages are installed already.
+pub fn npm_ci_once(dir: &Path) -> Result<()> {
+    let lock = dir.join("package-lock.json");
+    let lock = fs::read(&lock).with_context(|| lock.display().to_string())?;
+    let installed = dir.join("node_modules/.installed-lock.json");
+    if fs::read(&installed).ok().as_ref() != Some(&lock) {
+        npm_ci(dir)?;
+        // Last, so that an unfinished install is repeated.
+        fs::write(&installed, lock).with_context(|| installed.display().to_string())?;
+    }
+    Ok(())
+}
+
 /// Builds the window for the tray app: ui/dist. Cargo needs it before it builds the app.
 pub fn build_window() -> Result<()> {
     let ui = proc::root().join("ui");
-    let lock = fs::read(ui.join("package-lock.json")).context("ui/package-lock.json")?;
-    let installed = ui.join("node_modules/.installed-lock.json");
-    if fs::read(&installed).ok().as_ref() != Some(&lock) {
-        npm_ci(&ui)?;
-        // Last, so that an unfinished install is repeated.
-        fs::write(&installed, lock).context("ui/node_modules")?;
-    }
+    npm_ci_once(&ui)?;
     proc::run(&mut npm(&ui, &["run", "build"])?)
 }
 

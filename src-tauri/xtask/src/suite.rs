@@ -56,6 +56,7 @@ pub fn run(extent: Extent) -> Result<()> {
         ),
     });
     if extent == Extent::Everything && cfg!(target_os = "linux") {
+        report.section("Clients of the store for apps", clients);
         report.section("Every view and state of the window in a browser", || {
             proc::run(&mut setup::npm(&proc::root().join("ui"), &["run", "e2e"])?)
         });
@@ -81,6 +82,22 @@ fn window() -> Result<()> {
         proc::run(&mut setup::npm(&ui, &words)?)?;
     }
     Ok(())
+}
+
+/// Builds the clients, and runs their tests against the engine that was just built.
+fn clients() -> Result<()> {
+    let clients = proc::root().join("clients");
+    let roam = proc::target_dir()?.join("debug/roam");
+    let typescript = clients.join("typescript");
+    setup::npm_ci_once(&typescript)?;
+    proc::run(setup::npm(&typescript, &["test"])?.env("ROAM", &roam))?;
+    let mut python = Command::new("python3");
+    python.args(["-B", "-W", "error", "-m", "unittest"]);
+    proc::run(
+        python
+            .current_dir(clients.join("python"))
+            .env("ROAM", &roam),
+    )
 }
 
 /// Pages generated from the code are written by the tests that check them.

@@ -386,9 +386,10 @@ fn tool_names_known(sources: &[Source]) -> Vec<String> {
     let stems = files
         .filter_map(|file| file.split('/').next())
         .map(|name| name.trim_end_matches(".rs"));
-    // Markdown is a format before it is a kind of conversations.
-    const SHARED: [&str; 7] = [
+    // Markdown is a format before it is a kind of conversations; the apps' store is session-roam's own.
+    const SHARED: [&str; 8] = [
         "mod",
+        "app_sessions",
         "custom",
         "imported",
         "markdown",

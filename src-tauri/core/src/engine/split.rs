@@ -73,6 +73,7 @@ pub fn branch_layout(
         found.insert(name, tips);
     }
     let main = record.main().cloned();
+    let apart = context.joins(&key.tool).unasked;
     let mut docs: Vec<DocEnds<'_>> = record
         .docs
         .iter()
@@ -89,6 +90,7 @@ pub fn branch_layout(
                 firsts,
                 decided,
                 opaque,
+                apart,
             })
         })
         .collect();

@@ -382,6 +382,7 @@ impl History {
             firsts: &firsts,
             decided,
             opaque: false,
+            apart: false,
         }])
     }
 

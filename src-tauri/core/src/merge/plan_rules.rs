@@ -256,6 +256,7 @@ fn settled(docs: &[Doc]) -> Settled {
         firsts: &doc.firsts,
         decided: Decided::of(&doc.choices, &doc.name),
         opaque: false,
+        apart: false,
     });
     settle(&ends.collect::<Vec<_>>())
 }

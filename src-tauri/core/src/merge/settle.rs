@@ -19,6 +19,8 @@ pub struct DocEnds<'a> {
     pub decided: Decided<'a>,
     /// A snapshot whose contents cannot be compared part by part.
     pub opaque: bool,
+    /// Its lines are entries of their own, whose branches are joined without regard to other docs.
+    pub apart: bool,
 }
 
 /// The state of a split session.
@@ -68,7 +70,8 @@ pub fn settle(docs: &[DocEnds<'_>]) -> Settled {
     }
     // If the conversation itself diverged, the other docs follow its branches.
     let beside_parts = docs.iter().all(|doc| !doc.main || doc.tips.len() < 2);
-    let may_part = |doc: &DocEnds<'_>| doc.main || (beside_parts && doc.kind == DocKind::Log);
+    let may_part =
+        |doc: &DocEnds<'_>| doc.main || ((beside_parts || doc.apart) && doc.kind == DocKind::Log);
     let parted = |(doc, ends): &&(&DocEnds<'_>, Ends)| 1 < ends.live.len() && may_part(doc);
     let split = found.iter().filter(parted).max_by_key(|(doc, _)| doc.main);
     let split = split.and_then(|(doc, ends)| split_of(doc, ends));
