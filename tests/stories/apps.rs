@@ -1,6 +1,7 @@
 //! The store for apps on several devices: what one saves the other loads, and two that add to one
 //! session at once get the entries of both.
 
+use crate::forget::pass_grace;
 use crate::world::{Device, World};
 use serde_json::{Value, json};
 use session_roam_core::api::types::{AppPage, AppRow, AppSession, Done, SearchHit, Shown};
@@ -343,4 +344,27 @@ fn what_an_app_keeps_is_found_and_forgotten_like_every_session() {
         2
     );
     assert_eq!(load(&mut world.devices[0], "s").expect("entries").len(), 1);
+    // The user forgets the session; its name begins another one, which goes to all devices.
+    let rows = world.devices[0].sessions().into_iter();
+    let others: Vec<String> = rows
+        .map(|row| row.session)
+        .filter(|id| *id != fork)
+        .collect();
+    world.deliver();
+    world.devices[0].ask::<Value>(Request::Forget {
+        session: others[0].clone(),
+    });
+    pass_grace(&mut world.devices[0]);
+    world.deliver();
+    for device in &mut world.devices {
+        assert_eq!(load(device, "s"), None, "{}", device.name);
+    }
+    append(&mut world.devices[0], "s", &[said("9", "after it")]);
+    world.deliver();
+    assert_eq!(
+        load(&mut world.devices[1], "s"),
+        Some(vec![said("9", "after it")])
+    );
+    let kept = load(&mut world.devices[1], &fork);
+    assert_eq!(kept.map(|entries| entries.len()), Some(2));
 }

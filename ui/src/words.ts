@@ -1,5 +1,5 @@
 // Every English text of the window, in one place. A translation is another object of this shape.
-import type { HistoryKind } from "./backend/types";
+import type { AppState, HistoryKind } from "./backend/types";
 import { count, listed, plural, size } from "./lib/format";
 
 export const words = {
@@ -450,6 +450,25 @@ export const words = {
     storeName: (dir: string) => `Sync sessions in ${dir}`,
     storeFrom: (from: string) => `found through ${from}`,
     storeGone: "not found now; its sessions do not count as deleted",
+  },
+  apps: {
+    head: "Apps",
+    intro:
+      "Apps of your own can keep their sessions here, and find them on all your devices. An app sees its own sessions only; each device asks once.",
+    decide: "Decide under Tools",
+    sessions: (n: number) => plural(n, "session", "sessions"),
+    states: (state: AppState, asking: number) => {
+      if (asking > 1) return `${count(asking)} programs ask under this name, so none can be allowed`;
+      if (state === "asking") return "asks to keep its sessions here";
+      if (state === "denied") return "refused; what it kept stays";
+      return asking > 0 ? "allowed; a program asks under its name with another token" : "allowed";
+    },
+    allow: "Allow",
+    allowName: (app: string) => `Allow ${app}`,
+    deny: "Refuse",
+    denyName: (app: string) => `Refuse ${app}`,
+    again: "Let it ask again",
+    againName: (app: string) => `Let ${app} ask again`,
   },
   importing: {
     title: "Import of conversations",

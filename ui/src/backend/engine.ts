@@ -10,6 +10,68 @@ export type Action = "keep-both" | "keep-left" | "keep-right" | "stitch" | "bran
  */
 export type ApiError = { code: string, message: string, hint: string, };
 
+/**
+ * What became of the entries of an app.
+ */
+export type AppAppended = { added: number, 
+/**
+ * Entries whose `uuid` was there already.
+ */
+known: number, };
+
+/**
+ * Whether there was something to delete.
+ */
+export type AppDeleted = { deleted: boolean, };
+
+/**
+ * Entries of an app's session.
+ */
+export type AppPage = { 
+/**
+ * Each as the app wrote it; none if there is no such session.
+ */
+entries: Array<string> | null, 
+/**
+ * Where the next page begins, if there is one.
+ */
+next: string | null, };
+
+/**
+ * An app that keeps sessions here, or asks to.
+ */
+export type AppRow = { 
+/**
+ * The name that it gives itself.
+ */
+app: string, state: AppState, 
+/**
+ * When the user decided.
+ */
+since: string | null, 
+/**
+ * Programs that ask under this name with a token that is not allowed.
+ */
+asking: number, 
+/**
+ * What it keeps on this device.
+ */
+sessions: number, bytes: number, };
+
+/**
+ * A session of an app.
+ */
+export type AppSession = { session: string, 
+/**
+ * Its last change on this device, in milliseconds since 1970.
+ */
+mtime: number, };
+
+/**
+ * What the user decided about an app.
+ */
+export type AppState = "allowed" | "asking" | "denied";
+
 export type Approval = { id: string, 
 /**
  * Approvals given on that device apply here, too.
@@ -614,7 +676,19 @@ branch: string | null, from: number, rows: number,
  * Includes the possible choices with the first page. These require both branches to be
  * read whole, so a window requests them once its rows are loaded.
  */
-choices: boolean, } | { "cmd": "diff_words", session: string, branch: string | null, row: number, } | { "cmd": "diff_part", session: string, branch: string | null, row: number, side: Side, part: number, } | { "cmd": "diff_common", session: string, branch: string | null, from: number, rows: number, } | { "cmd": "diff_common_part", session: string, branch: string | null, message: number, part: number, } | { "cmd": "plan" } | { "cmd": "history", session: string | null, } | { "cmd": "export", session: string, format: ExportFormat, dir: string | null, } | { "cmd": "journal", session: string, } | { "cmd": "restore", session: string, } | { "cmd": "fork", session: string, at: number, } | { "cmd": "forget_preview", session: string, } | { "cmd": "forget", session: string, } | { "cmd": "forgotten" } | { "cmd": "release", what: string, } | { "cmd": "pause", until?: string, } | { "cmd": "continue" } | { "cmd": "stop" };
+choices: boolean, } | { "cmd": "diff_words", session: string, branch: string | null, row: number, } | { "cmd": "diff_part", session: string, branch: string | null, row: number, side: Side, part: number, } | { "cmd": "diff_common", session: string, branch: string | null, from: number, rows: number, } | { "cmd": "diff_common_part", session: string, branch: string | null, message: number, part: number, } | { "cmd": "plan" } | { "cmd": "history", session: string | null, } | { "cmd": "export", session: string, format: ExportFormat, dir: string | null, } | { "cmd": "journal", session: string, } | { "cmd": "restore", session: string, } | { "cmd": "fork", session: string, at: number, } | { "cmd": "forget_preview", session: string, } | { "cmd": "forget", session: string, } | { "cmd": "forgotten" } | { "cmd": "release", what: string, } | { "cmd": "apps" } | { "cmd": "app_allow", app: string, } | { "cmd": "app_deny", app: string, } | { "cmd": "app_remove", app: string, } | { "cmd": "app_append", app: string, token: string, project: string, session: string, 
+/**
+ * A part of the session, such as the transcript of a subagent.
+ */
+subpath?: string, 
+/**
+ * Each is the text of a JSON object, which is kept as it is.
+ */
+entries: Array<string>, } | { "cmd": "app_load", app: string, token: string, project: string, session: string, subpath?: string, 
+/**
+ * The `next` of the page before.
+ */
+from?: string, } | { "cmd": "app_list", app: string, token: string, project: string, } | { "cmd": "app_delete", app: string, token: string, project: string, session: string, subpath?: string, } | { "cmd": "app_subkeys", app: string, token: string, project: string, session: string, } | { "cmd": "pause" } | { "cmd": "continue" } | { "cmd": "stop" };
 
 /**
  * `roam resume --print`.
@@ -835,11 +909,7 @@ export type Span = { left: boolean, from: number, to: number, changed: boolean, 
 
 export type SplitRow = { session: string, tool: string, title: string, project: string, tier: Tier, reason: string, branches: Array<BranchRow>, choices: Array<Choice>, };
 
-export type Status = { engine: EngineState, 
-/**
- * When a pause ends by itself (RFC 3339); none while nothing is paused, or for good.
- */
-paused_until?: string | null, syncthing: SyncthingStatus, 
+export type Status = { engine: EngineState, syncthing: SyncthingStatus, 
 /**
  * What is being synced right now.
  */
@@ -1028,6 +1098,15 @@ export type Replies = {
   forget: Array<ForgottenRow>;
   forgotten: Array<ForgottenRow>;
   release: Done;
+  apps: Array<AppRow>;
+  app_allow: Done;
+  app_deny: Done;
+  app_remove: Done;
+  app_append: AppAppended;
+  app_load: AppPage;
+  app_list: Array<AppSession>;
+  app_delete: AppDeleted;
+  app_subkeys: Array<string>;
   pause: Done;
   continue: Done;
   stop: Done;

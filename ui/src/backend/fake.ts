@@ -85,6 +85,7 @@ function answers(world: World, tell: () => void): Handlers {
     world.sessions.find((row) => row.session === id) ??
     world.sessions.find((row) => row.session.startsWith(id)) ??
     refuse("unknown_session", "There is no such session.", "See the list of sessions.");
+  const noApp = () => refuse("app_not_allowed", "The window is no app.", "");
   const noPart = () => refuse("no_part", "There is no such part.", "Messages and their parts count from 0.");
   const remember = (what: HistoryKind, session: string, title: string) =>
     world.history.unshift({
@@ -226,6 +227,26 @@ function answers(world: World, tell: () => void): Handlers {
         const stores = world.tools.find((row) => row.tool === tool)?.stores ?? [];
         for (const store of stores) if (store.dir === dir) store.on = on;
       }),
+    apps: () => world.apps,
+    app_allow: ({ app }) =>
+      after(() => {
+        for (const row of world.apps) if (row.app === app) Object.assign(row, { state: "allowed", asking: 0 });
+        world.status.problems = world.status.problems.filter((one) => one.code !== "app_asks");
+      }),
+    app_deny: ({ app }) =>
+      after(() => {
+        for (const row of world.apps) if (row.app === app) Object.assign(row, { state: "denied", asking: 0 });
+        world.status.problems = world.status.problems.filter((one) => one.code !== "app_asks");
+      }),
+    app_remove: ({ app }) =>
+      after(() => {
+        world.apps = world.apps.filter((row) => row.app !== app);
+      }),
+    app_append: () => noApp(),
+    app_load: () => noApp(),
+    app_list: () => noApp(),
+    app_delete: () => noApp(),
+    app_subkeys: () => noApp(),
     projects: () => world.projects,
     project_map: ({ key, dir }) => {
       if (!dir.startsWith("/")) refuse("no_such_directory", `There is no folder ${dir}`, "Give the whole path.");

@@ -82,7 +82,12 @@ function Blocks({ status, devices }: { status: Status; devices: Devices | null }
               <li key={at} class="line">
                 <Icon name="info" />
                 <p class="line-text" dir="auto">
-                  {problem.message} <span class="dim">{problem.hint}</span>
+                  {problem.message}{" "}
+                  {problem.code === "app_asks" ? (
+                    <a href={link("tools")}>{words.apps.decide}</a>
+                  ) : (
+                    <span class="dim">{problem.hint}</span>
+                  )}
                 </p>
               </li>
             ))}

@@ -1,6 +1,7 @@
 // Which tools sync, the level of each, and why a step waits.
 import type { Level, ToolRow } from "../backend/types";
 import { size } from "../lib/format";
+import { Apps } from "../parts/apps";
 import { Empty, Failed, Refused, Section, Skeleton, Switch, ToolSign } from "../parts/common";
 import { Icon } from "../parts/icon";
 import { ImportButtons } from "../parts/importing";
@@ -25,6 +26,7 @@ export function ToolsView() {
         <p class="dim">{words.importing.intro}</p>
         <ImportButtons plain />
       </Section>
+      <Apps />
       {asked.phase === "failed" && <Failed refusal={asked.refusal} again={asked.again} />}
       {asked.phase === "loading" && <Skeleton rows={4} label={say.loading} tall />}
       {asked.answer?.length === 0 && <Empty icon="tools" title={say.none} why={say.noneWhy} />}

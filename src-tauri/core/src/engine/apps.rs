@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 /// Apps that ask at once. More are refused without a question to the user.
 const MOST_ASKING: usize = 16;
+const MB: u64 = 1 << 20;
 /// Entries of one request.
 const MOST_ENTRIES: usize = 10_000;
 
@@ -54,8 +55,15 @@ impl Apps {
     }
 }
 
-/// An allowed request: what it does to the files.
-type Act = Box<dyn FnOnce(&Shelf) -> (Answer, Vec<PathBuf>) + Send>;
+/// An allowed request: what it does to the files, its answer, and what the loop has to know.
+type Act = Box<dyn FnOnce(&Arc<Shelf>, Reply) -> Event + Send>;
+
+/// A deletion that an app wants: the loop hears of the sessions before they are gone.
+pub struct Deletion {
+    /// The sessions' ids.
+    ids: Vec<String>,
+    work: Box<dyn FnOnce() -> Event + Send>,
+}
 
 impl Engine {
     /// Whether the request is one of an app's.
@@ -76,11 +84,8 @@ impl Engine {
             Err(error) => reply(Err(error)),
             Ok(act) => {
                 let shelf = self.apps.shelf.clone();
-                self.jobs.spawn_for_event(Box::new(move || {
-                    let (answer, changed) = act(&shelf);
-                    reply(answer);
-                    Event::Touched(changed)
-                }));
+                self.jobs
+                    .spawn_for_event(Box::new(move || act(&shelf, reply)));
             }
         }
     }
@@ -101,12 +106,12 @@ impl Engine {
                 }
                 let quota = self.quota();
                 Box::new(
-                    move |shelf| match shelf.append(&app, &key, &entries, quota) {
-                        Err(error) => (Err(refused(&error)), Vec::new()),
+                    move |shelf, reply| match shelf.append(&app, &key, &entries, quota) {
+                        Err(error) => answered(reply, Err(refused(&error)), Vec::new()),
                         Ok((appended, path)) => {
                             let (added, known) = (appended.added, appended.known);
                             let changed = if added == 0 { Vec::new() } else { vec![path] };
-                            (value(AppAppended { added, known }), changed)
+                            answered(reply, value(AppAppended { added, known }), changed)
                         }
                     },
                 )
@@ -167,15 +172,17 @@ impl Engine {
                 subpath,
             } => {
                 let (app, key) = (self.allowed(&app, &token)?, key(project, session, subpath)?);
-                self.expect_deleted(&self.apps.shelf.ids_for_deletion(&app, &key));
-                Box::new(move |shelf| match shelf.delete(&app, &key) {
-                    Err(error) => (Err(refused(&error)), Vec::new()),
-                    Ok(changed) => (
-                        value(AppDeleted {
-                            deleted: !changed.is_empty(),
-                        }),
-                        changed,
-                    ),
+                Box::new(move |shelf, reply| {
+                    let ids = shelf.ids_for_deletion(&app, &key);
+                    let shelf = shelf.clone();
+                    let work = Box::new(move || match shelf.delete(&app, &key) {
+                        Err(error) => answered(reply, Err(refused(&error)), Vec::new()),
+                        Ok(changed) => {
+                            let deleted = !changed.is_empty();
+                            answered(reply, value(AppDeleted { deleted }), changed)
+                        }
+                    });
+                    Event::AppDeletes(Box::new(Deletion { ids, work }))
                 })
             }
             _ => {
@@ -189,13 +196,14 @@ impl Engine {
     }
 
     /// What an app deletes on purpose has not vanished: no guard holds the store for it.
-    fn expect_deleted(&mut self, ids: &[String]) {
+    pub(super) fn delete_for_app(&mut self, deletion: Deletion) {
         let tool = ToolId::new(TOOL);
-        for id in ids {
-            let key = SessionKey::new(&tool, &SessionId::new(id.as_str()));
+        for id in deletion.ids {
+            let key = SessionKey::new(&tool, &SessionId::new(id));
             self.context.change().here.remove(&key);
             self.seen.remove(&key);
         }
+        self.jobs.spawn_for_event(deletion.work);
     }
 
     /// The app, if the user allowed it with this token. Otherwise it asks.
@@ -335,7 +343,7 @@ impl Engine {
             .grants()?
             .decide(&app, Some(&token), now)
             .map_err(|error| unsaved(&error))?;
-        self.answered(&app);
+        self.decided(&app);
         done(format!(
             "“{app}” keeps its sessions here now. It sees its own only."
         ))
@@ -348,7 +356,7 @@ impl Engine {
             .grants()?
             .decide(&app, None, now)
             .map_err(|error| unsaved(&error))?;
-        self.answered(&app);
+        self.decided(&app);
         done(format!("“{app}” is refused. What it kept before stays."))
     }
 
@@ -361,7 +369,7 @@ impl Engine {
             .remove(&app)
             .map_err(|error| unsaved(&error))?;
         let is_asking = self.apps.asking.contains_key(&app);
-        self.answered(&app);
+        self.decided(&app);
         match is_known || is_asking {
             true => done(format!("“{app}” has to ask again. Its sessions stay.")),
             false => Err(ApiError::new(
@@ -372,7 +380,7 @@ impl Engine {
         }
     }
 
-    fn answered(&mut self, app: &AppName) {
+    fn decided(&mut self, app: &AppName) {
         self.apps.asking.remove(app);
         self.trouble(&format!("app {app}"), None);
     }
@@ -384,15 +392,21 @@ impl Engine {
             max_entry_mb,
         } = self.settings.apps;
         Quota {
-            bytes: max_mb << 20,
+            bytes: max_mb.saturating_mul(MB),
             sessions: max_sessions,
-            entry: max_entry_mb << 20,
+            entry: max_entry_mb.saturating_mul(MB),
         }
     }
 }
 
-fn reading(act: impl FnOnce(&Shelf) -> Answer + Send + 'static) -> Act {
-    Box::new(move |shelf| (act(shelf), Vec::new()))
+fn reading(read: impl FnOnce(&Shelf) -> Answer + Send + 'static) -> Act {
+    Box::new(move |shelf, reply| answered(reply, read(shelf), Vec::new()))
+}
+
+/// Answers the app, and has what changed looked at.
+fn answered(reply: Reply, answer: Answer, changed: Vec<PathBuf>) -> Event {
+    reply(answer);
+    Event::Touched(changed)
 }
 
 fn key(project: String, session: String, subpath: Option<String>) -> Result<AppKey, ApiError> {

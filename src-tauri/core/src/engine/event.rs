@@ -1,6 +1,7 @@
 //! Everything that can happen to the engine, on one screen.
 
 use super::answer::Reply;
+use super::apps::Deletion;
 use super::erase::Erasure;
 use super::indexing::SearchEvent;
 use super::listed::ListedStore;
@@ -38,6 +39,8 @@ pub enum Event {
     Listed(Box<ListedStore>),
     /// The search for stores has finished: the stores found, by tool.
     StoresFound(BTreeMap<ToolId, Vec<Sought>>),
+    /// An app deletes sessions.
+    AppDeletes(Box<Deletion>),
     /// Work on the search index has ended.
     Search(Box<SearchEvent>),
     /// A worker panicked on this session; no result was kept.

@@ -140,6 +140,7 @@ impl Engine {
         match event {
             Event::Touched(paths) => self.guarded(|engine| engine.touched(paths)),
             Event::ScanAll => self.list_all(Occasion::Change),
+            Event::AppDeletes(deletion) => self.delete_for_app(*deletion),
             Event::Poll => self.guarded(Self::poll),
             Event::Retry => self.retry_soon_again(),
             Event::Watch(problem) => self.trouble("watch", problem),

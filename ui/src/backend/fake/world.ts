@@ -2,6 +2,7 @@
 // Everything is derived from numbers, so that pictures and tests are reproducible.
 import type {
   About,
+  AppRow,
   ConversationImport,
   Devices,
   Doctor,
@@ -63,6 +64,7 @@ export interface World {
   own: { id: string; name: string };
   devices: Devices;
   tools: ToolRow[];
+  apps: AppRow[];
   projects: ProjectRow[];
   sessions: SessionRow[];
   splits: SplitRow[];
@@ -131,6 +133,7 @@ export function makeWorld(name: StateName, now: number): World {
     },
     devices: baseDevices(at),
     tools: baseTools(),
+    apps: [],
     projects: baseProjects(long),
     sessions: sessions(name, name === "many" ? 50_000 : 48, at),
     splits: [],
@@ -363,7 +366,7 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
       },
     ];
   },
-  problems(world) {
+  problems(world, at) {
     world.doctor.copies = [
       {
         tool: "codex",
@@ -404,6 +407,16 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
         hint: "The rest of the session roams.",
       },
       { code: "syncthing_old", message: "The Syncthing that is used is of 2022.", hint: "1.27 or newer sends faster." },
+      {
+        code: "app_asks",
+        message: "The app “notes” asks to keep its sessions here.",
+        hint: "If you started it, allow it; if not, refuse it.",
+      },
+    ];
+    world.apps = [
+      { app: "agent-desk", state: "allowed", since: at(300_000), asking: 0, sessions: 212, bytes: 48_211_000 },
+      { app: "notes", state: "asking", since: null, asking: 1, sessions: 0, bytes: 0 },
+      { app: "old-notes", state: "denied", since: at(4_000), asking: 0, sessions: 3, bytes: 9_120 },
     ];
   },
   asking(world) {

@@ -15,9 +15,9 @@ pub mod shelf;
 mod tests;
 
 use super::{
-    About, Bytes, Change, Checkout, ConflictCopy, Content, Facts, Found, FoundDoc, Joins, Launch,
-    Level, Listing, Machine, Reading, Resumable, Root, Steering, Tool, Touched, Which, WriteError,
-    Written,
+    About, Bytes, Change, Checkout, ConflictCopy, Content, DocWrite, Facts, Found, FoundDoc, Joins,
+    Launch, Level, Listing, Machine, Reading, Resumable, Root, Steering, Tool, Touched, Which,
+    WriteError, Written,
 };
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, text};
@@ -317,7 +317,18 @@ impl Tool for AppSessions {
         };
         let dir = root.join(app.as_str());
         // No app appends between the check of a stamp and the write.
-        let _lock = shelf::lock(&dir).map_err(|source| WriteError::Io { path: dir, source })?;
+        let failed = |source| WriteError::Io {
+            path: dir.clone(),
+            source,
+        };
+        let _lock = shelf::lock(&dir).map_err(failed)?;
+        let is_removed = |doc: &DocWrite<'_>| {
+            doc.name.as_str() == MAIN && matches!(doc.change, Change::Remove { .. })
+        };
+        if checkout.docs.iter().any(is_removed) {
+            // What the app begins under that name from now on is another session.
+            shelf::mark_deleted(&dir, checkout.session.as_str()).map_err(failed)?;
+        }
         files::write_docs(&writes, checkout.updated, &|| Ok(()))
     }
 

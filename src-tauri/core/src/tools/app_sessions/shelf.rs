@@ -542,12 +542,8 @@ impl Shelf {
         let mut lives: Vec<String> = lives.take(1 + self.n_of(app, id) as usize).collect();
         lives.push(id.to_owned());
         for life in lives {
-            let mark = dir.join(format!("{life}.deleted"));
-            if !mark.exists() {
-                File::create(&mark)?.sync_all()?;
-            }
+            mark_deleted(&dir, &life)?;
         }
-        sync_dir(&dir)?;
         remove(&dir.join(format!("{id}.jsonl")))?;
         let parts = dir.join(id);
         for name in jsonl_in(&parts) {
@@ -563,6 +559,16 @@ impl Shelf {
         let sessions = self.sessions(app);
         sessions.get(id).map_or(0, |found| found.header.n.min(MOST))
     }
+}
+
+/// Notes that the session is gone from this device: the next one of that name gets another id.
+pub fn mark_deleted(dir: &Path, id: &str) -> io::Result<()> {
+    let mark = dir.join(format!("{id}.deleted"));
+    if mark.exists() {
+        return Ok(());
+    }
+    File::create(&mark)?.sync_all()?;
+    sync_dir(dir)
 }
 
 fn part_path(dir: &Path, id: &str, subpath: &str) -> PathBuf {
