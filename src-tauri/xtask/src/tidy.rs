@@ -389,7 +389,7 @@ fn tool_names_known(sources: &[Source]) -> Vec<String> {
     // Markdown is a format before it is a kind of conversations; the apps' store is session-roam's own.
     const SHARED: [&str; 8] = [
         "mod",
-        "app_sessions",
+        "apps",
         "custom",
         "imported",
         "markdown",

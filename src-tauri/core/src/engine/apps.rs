@@ -12,9 +12,9 @@ use crate::api::types::{
 use crate::session::problem::with_causes;
 use crate::session::{Problem, SessionId, SessionKey, ToolId};
 use crate::settings;
-use crate::tools::app_sessions::TOOL;
-use crate::tools::app_sessions::names::{self, AppKey, AppName, NameError};
-use crate::tools::app_sessions::shelf::{self, Quota, Shelf, ShelfError};
+use crate::tools::apps::TOOL;
+use crate::tools::apps::names::{self, AppKey, AppName, NameError};
+use crate::tools::apps::shelf::{self, Quota, Shelf, ShelfError};
 use grants::{Grants, TokenHash};
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -2,7 +2,7 @@
 //! `adapter/`.
 
 pub mod antigravity;
-pub mod app_sessions;
+pub mod apps;
 pub mod chatgpt;
 pub mod claude_ai;
 pub mod claude_code;
@@ -54,7 +54,7 @@ pub fn all(custom: &[custom::Definition]) -> Vec<Arc<dyn Tool>> {
         Arc::new(chatgpt::SERVICE),
         Arc::new(claude_ai::SERVICE),
         Arc::new(markdown::SERVICE),
-        Arc::new(app_sessions::AppSessions),
+        Arc::new(apps::AppSessions),
         Arc::new(claude_desktop::ClaudeDesktop::default()),
     ];
     for definition in custom {

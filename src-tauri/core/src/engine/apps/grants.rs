@@ -3,7 +3,7 @@
 //! allowed on each device by itself.
 
 use crate::opener;
-use crate::tools::app_sessions::names::AppName;
+use crate::tools::apps::names::AppName;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::{self, Write};

@@ -165,7 +165,7 @@ impl Tool for AppSessions {
             reason: "An app saves and loads its sessions itself, after you allowed it: `roam apps`. If two devices add to one \
                      at the same time, it has the entries of both."
                 .into(),
-            versions: "session-roam's own store, docs/api.md".into(),
+            versions: "session-roam's own store (2026-11-29), docs/api.md".into(),
             denied: &[],
             is_message: |line| !is_header(line.trim_ascii_end()),
             said,
@@ -300,6 +300,10 @@ impl Tool for AppSessions {
                     }
                 }
                 Change::Append { .. } | Change::Remove { .. } => {}
+            }
+            // Its app has begun it meanwhile.
+            if place.part.is_none() && matches!(doc.change, Change::Create(_)) && path.exists() {
+                return Err(WriteError::Changed(path));
             }
             if let Some(planned) = doc.change.path().filter(|planned| *planned != path) {
                 return Err(WriteError::Changed(planned.to_path_buf()));
