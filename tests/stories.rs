@@ -49,8 +49,12 @@ mod journals;
 mod kiro;
 #[path = "stories/lists.rs"]
 mod lists;
+#[path = "stories/losses.rs"]
+mod losses;
 #[path = "stories/older_vaults.rs"]
 mod older_vaults;
+#[path = "stories/open_format.rs"]
+mod open_format;
 #[path = "stories/pairing.rs"]
 mod pairing;
 #[path = "stories/places.rs"]

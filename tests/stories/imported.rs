@@ -26,7 +26,13 @@ fn brought_in(world: &mut World, at: usize, texts: &[&str]) {
     let device = &mut world.devices[at];
     let file = device.home.join("conversations.json");
     fs::write(&file, export(texts).to_string()).expect("written");
-    import(&[file], &device.machine().data, &Progress::default()).expect("imported");
+    import(
+        &[file],
+        &device.machine().data,
+        &Progress::default(),
+        &|_, _| false,
+    )
+    .expect("imported");
     device.poll();
 }
 

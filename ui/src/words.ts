@@ -568,7 +568,9 @@ export const words = {
     format: "As",
     formats: {
       markdown: ["Document", "Markdown, for reading"],
+      html: ["Web page", "for a browser, with nothing in it that runs"],
       json: ["Data", "messages as JSON, for programs"],
+      open: ["Open format", "every item with its device and signature; can be imported"],
       native: ["The tool's own files", "byte for byte"],
     },
     chooseTitle: "Choose where to save it",

@@ -192,18 +192,21 @@ pub enum Command {
     Plan,
     /// Say what happened, to all sessions or to one
     History { session: Option<String> },
-    /// Write a session as a document, as JSON or as the tool's own files
+    /// Write a session as a document, as JSON, in the open format or as the tool's own files
     Export {
         session: String,
-        #[arg(default_value = "markdown")]
-        format: Format,
+        /// As Markdown, if nothing is said
+        format: Option<Format>,
+        /// The same, by name
+        #[arg(long = "format", value_name = "FORMAT", conflicts_with = "format")]
+        named_format: Option<Format>,
         /// The directory to write to; without it, the text is printed
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
-    /// Bring in exported conversations: of ChatGPT, of Claude.ai, or transcripts in Markdown
+    /// Bring in exported conversations: of ChatGPT, of Claude.ai, in the open format, or transcripts in Markdown
     Import {
-        /// An export's zip as it was downloaded, its conversations.json, a transcript, or a directory with them
+        /// An export's zip as it was downloaded, its conversations.json, a session in the open format, a transcript, or a directory
         #[arg(value_name = "FILE", required = true)]
         paths: Vec<PathBuf>,
     },
@@ -389,8 +392,15 @@ pub enum ProjectAction {
 
 #[derive(Clone, Copy, ValueEnum)]
 pub enum Format {
+    /// A document to read, in Markdown
     Markdown,
+    /// A page that stands by itself
+    Html,
+    /// The messages, for a program
     Json,
+    /// The open format: a tree of items with their origin and signatures
+    Open,
+    /// The tool's own files, byte for byte
     Native,
 }
 
@@ -398,7 +408,9 @@ impl From<Format> for api::ExportFormat {
     fn from(format: Format) -> Self {
         match format {
             Format::Markdown => Self::Markdown,
+            Format::Html => Self::Html,
             Format::Json => Self::Json,
+            Format::Open => Self::Open,
             Format::Native => Self::Native,
         }
     }

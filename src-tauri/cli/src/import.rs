@@ -7,9 +7,11 @@ use crate::render::plural;
 use indicatif::{ProgressBar, ProgressStyle};
 use session_roam_core::api::ApiError;
 use session_roam_core::session::problem::with_causes;
+use session_roam_core::session::{SessionId, SessionKey, ToolId};
 use session_roam_core::tools;
 use session_roam_core::tools::imported::progress::{ImportError, Imported, Progress};
 use session_roam_core::tools::imported::reading;
+use session_roam_core::vault::Vault;
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -24,11 +26,17 @@ pub fn import(paths: &[PathBuf], home: &Path, as_json: bool) -> Outcome {
     let is_shown = !as_json && io::stderr().is_terminal();
     let done = match is_shown {
         true => watched(paths, home, &progress),
-        false => reading::import(paths, home, &progress),
+        false => imported(paths, home, &progress),
     };
     let done =
         done.map_err(|error| ApiError::new(error.code(), with_causes(&error), error.hint()))?;
     Answer::of(&done).show(|done: Imported| text(&done))
+}
+
+fn imported(paths: &[PathBuf], home: &Path, progress: &Progress) -> Result<Imported, ImportError> {
+    let vault = Vault::at(home);
+    let is_here = |tool: &ToolId, session: &SessionId| vault.holds(&SessionKey::new(tool, session));
+    reading::import(paths, home, progress, &is_here)
 }
 
 /// Imports and shows meanwhile how far it is.
@@ -38,7 +46,7 @@ fn watched(paths: &[PathBuf], home: &Path, progress: &Progress) -> Result<Import
     let bar =
         ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     let done = std::thread::scope(|scope| {
-        let import = scope.spawn(|| reading::import(paths, home, progress));
+        let import = scope.spawn(|| imported(paths, home, progress));
         while !import.is_finished() {
             let seen = progress.seen();
             bar.set_length(seen.total);

@@ -241,8 +241,12 @@ fn dispatch(args: Args) -> Outcome {
         Command::Export {
             session,
             format,
+            named_format,
             out,
-        } => export(&mut engine, session, format.into(), out),
+        } => {
+            let format = format.or(named_format).unwrap_or(args::Format::Markdown);
+            export(&mut engine, session, format.into(), out)
+        }
         Command::Journal { session } => engine
             .ask(&Request::Journal { session })?
             .show(|rows: Vec<_>| render::tables::journal(&rows, &view)),

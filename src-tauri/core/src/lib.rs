@@ -1,13 +1,14 @@
 //! The core of session-roam. Has no window, no command line and no terminal.
 //!
 //! Layers; each may use only those to its right: `api → engine → tools · vault · state · watch ·
-//! syncthing → merge → session`.
+//! syncthing → open → merge → session`.
 
 pub mod adapter;
 pub mod api;
 pub mod engine;
 pub mod formats;
 pub mod merge;
+pub mod open;
 pub mod opener;
 mod parallel;
 pub mod projects;

@@ -109,7 +109,11 @@ pub fn write_docs() -> Result<()> {
         "--package",
         "session-roam-core",
     ];
-    for made in [["--test", "tools_page"], ["--lib", "api::bindings"]] {
+    for made in [
+        ["--test", "tools_page"].as_slice(),
+        &["--lib", "api::bindings"],
+        &["--test", "stories", "losses::"],
+    ] {
         proc::run(proc::cargo().args(test).args(made).env("UPDATE_DOCS", "1"))?;
     }
     Ok(())

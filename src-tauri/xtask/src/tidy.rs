@@ -14,6 +14,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     // Opens hostile files: vault and tools both need it, and neither may use the other.
     ("opener", &[]),
     ("merge", &["session", "parallel"]),
+    // A format of its own: the engine writes it, an adapter reads it.
+    ("open", &["session", "merge"]),
     // The contract of an adapter; of formats what its types are made of.
     ("adapter", &["session", "merge", "formats", "opener"]),
     // Of the contract the definition of a write.
@@ -21,7 +23,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "tools",
         &[
-            "session", "merge", "adapter", "formats", "parallel", "opener",
+            "session", "merge", "open", "adapter", "formats", "parallel", "opener",
         ],
     ),
     ("projects", &["session", "merge", "opener"]),
@@ -38,6 +40,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "opener",
             "session",
             "merge",
+            "open",
             "tools",
             "projects",
             "vault",

@@ -292,7 +292,7 @@ export type Done = { done: boolean, message: string, };
  */
 export type EngineState = "running" | "paused" | "importing" | "stopping" | "stopped";
 
-export type ExportFormat = "markdown" | "json" | "native";
+export type ExportFormat = "markdown" | "html" | "json" | "open" | "native";
 
 export type Exported = { 
 /**

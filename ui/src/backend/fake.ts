@@ -8,6 +8,8 @@ import type { Answers, Command, Done, ForgottenRow, HistoryKind, Request, Sessio
 
 type Handlers = { [C in Command]: (request: Answers[C][0]) => Answers[C][1] };
 
+const ENDINGS = { markdown: "md", html: "html", json: "json", open: "open.jsonl", native: "jsonl" };
+
 export function fake(query: URLSearchParams): Backend {
   const asked = query.get("state") ?? "busy";
   const name: StateName = STATES.find((known) => known === asked) ?? "busy";
@@ -418,7 +420,7 @@ function answers(world: World, tell: () => void): Handlers {
       })),
     history: ({ session }) => world.history.filter((row) => session === null || row.session === session),
     export: ({ session, format, dir }) => ({
-      files: dir ? [`${dir}/${session}.${format === "json" ? "json" : "md"}`] : [],
+      files: dir ? [`${dir}/${session}.${ENDINGS[format]}`] : [],
     }),
     restore: ({ session }) => {
       const row = sessionOf(session);

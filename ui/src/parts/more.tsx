@@ -25,7 +25,7 @@ export function More({ row, changed, close, forgotten }: MoreProps) {
   );
 }
 
-const FORMATS = ["markdown", "json", "native"] as const;
+const FORMATS = ["markdown", "html", "json", "open", "native"] as const;
 
 function Export({ session }: { session: string }) {
   const { backend } = useShared();

@@ -644,6 +644,12 @@ pub trait Tool: Send + Sync {
         false
     }
 
+    /// How the content of a main doc that is a session in the open format becomes its lines. Such a
+    /// session is exported as it came; the open format of all others is generated.
+    fn open_format(&self) -> Option<fn(&[u8]) -> Option<Vec<u8>>> {
+        None
+    }
+
     /// The directories of the store, whether they exist yet or not.
     fn roots(&self, machine: &Machine) -> Vec<Root>;
 

@@ -1,6 +1,6 @@
 //! What is made from the Rust types of requests and answers: the window's types (`ui/src/backend/engine.ts`), a JSON
-//! Schema (`docs/answers.schema.json`) and the tables of words in `docs/cli.md`. A test fails if one of them is not what
-//! the types say; `cargo xtask docs` writes all three.
+//! Schema (`docs/answers.schema.json`), that of the open format (`docs/open-session.schema.json`) and the tables of words
+//! in `docs/cli.md`. A test fails if one of them is not what the types say; `cargo xtask docs` writes all of them.
 
 use super::types::*;
 use crate::session::{HistoryKind, Reason, Role, SessionState};
@@ -14,6 +14,7 @@ use ts_rs::{Config, TS, TypeVisitor};
 
 const TYPES: &str = "../../ui/src/backend/engine.ts";
 const SCHEMA: &str = "../../docs/answers.schema.json";
+const OPEN_SCHEMA: &str = "../../docs/open-session.schema.json";
 const PAGE: &str = "../../docs/cli.md";
 /// The part of the page between these is made.
 const MARKS: [&str; 2] = [
@@ -183,6 +184,20 @@ fn schema() -> String {
     serde_json::to_string_pretty(&schema).expect("JSON") + "\n"
 }
 
+/// A line of the open format: the header, or an entry.
+fn open_schema() -> String {
+    let mut generator = SchemaGenerator::default();
+    let mut line = generator.subschema_for::<crate::open::Line>().to_value();
+    let mut shared = generator.take_definitions(true);
+    if let Some(whole) = shared.remove("Line") {
+        line = whole;
+    }
+    line["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
+    line["title"] = "A line of a session in the open format of session-roam, version 1".into();
+    line["$defs"] = shared.into();
+    serde_json::to_string_pretty(&line).expect("JSON") + "\n"
+}
+
 /// The words of an enum as a table.
 fn table<T>(page: &mut String, heading: &str)
 where
@@ -251,6 +266,11 @@ fn the_windows_types_are_those_of_the_engine() {
 #[test]
 fn the_schema_is_that_of_the_answers() {
     check(SCHEMA, &schema());
+}
+
+#[test]
+fn the_schema_of_the_open_format_is_that_of_its_types() {
+    check(OPEN_SCHEMA, &open_schema());
 }
 
 #[test]

@@ -379,7 +379,11 @@ pub enum Side {
 #[serde(rename_all = "lowercase")]
 pub enum ExportFormat {
     Markdown,
+    /// A page that stands by itself.
+    Html,
     Json,
+    /// The open format: docs/open-format.md.
+    Open,
     Native,
 }
 

@@ -1,5 +1,8 @@
-//! A session from the vault: to view, as Markdown, as JSON, or as the tool's own files, byte for
-//! byte.
+//! A session from the vault: to view, as a document, in the open format, or as the tool's own files,
+//! byte for byte.
+
+mod html;
+mod open;
 
 use super::answer::{no_part, unreadable};
 use super::context::Context;
@@ -198,7 +201,25 @@ pub fn export(
             let shown = show(context, key, record, row.clone(), names, Wanted::All)?;
             text_or_file(markdown(&shown), &format!("{}.md", row.session), dir)
         }
+        ExportFormat::Html => {
+            let text = html::page(context, key, record, &row, names)?;
+            text_or_file(text, &format!("{}.html", row.session), dir)
+        }
+        ExportFormat::Open => {
+            let text = open::lines(context, key, record, &row, names)?;
+            text_or_file(text, &format!("{}.open.jsonl", row.session), dir)
+        }
     }
+}
+
+/// The name of a session's project as people use it.
+fn project_of(record: &SessionRecord, row: &SessionRow) -> String {
+    let names = record.origin().map(|card| card.project.names.as_slice());
+    let name = names.and_then(|names| names.first());
+    name.cloned().unwrap_or_else(|| {
+        let key = row.project.rsplit([':', '/']).next();
+        key.unwrap_or_default().to_owned()
+    })
 }
 
 /// Every text of the session has a fence of its own, longer than any in it: nothing in it runs,

@@ -2,10 +2,11 @@
 //! loop: how far it is, and how it ended.
 
 use crate::api::types::{ApiError, ConversationImport};
-use crate::session::harmless_line;
 use crate::session::problem::with_causes;
+use crate::session::{SessionId, SessionKey, ToolId, harmless_line};
 use crate::tools::imported::progress::{Imported, Progress};
 use crate::tools::imported::reading;
+use crate::vault::Vault;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -81,6 +82,8 @@ impl Importing {
 }
 
 fn import(paths: &[PathBuf], data: &Path, progress: &Progress) -> Result<Imported, ApiError> {
-    reading::import(paths, data, progress)
+    let vault = Vault::at(data);
+    let is_here = |tool: &ToolId, session: &SessionId| vault.holds(&SessionKey::new(tool, session));
+    reading::import(paths, data, progress, &is_here)
         .map_err(|error| ApiError::new(error.code(), with_causes(&error), error.hint()))
 }

@@ -3,6 +3,9 @@
 //! remembered.
 
 pub mod authors;
+mod walk;
+
+pub use walk::{Source, Walked};
 
 use super::answer::{no_part, unreadable};
 use super::context::Context;
@@ -27,7 +30,7 @@ const MOST_TEXT: usize = 4 << 20;
 const MOST_IMAGE: usize = 16 << 20;
 const REMEMBERED: usize = 2;
 /// Pictures that a window can show without running anything in them.
-const PICTURES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
+pub(super) const PICTURES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 
 /// Which part of a session's history is read.
 pub struct Reading<'a> {
@@ -255,42 +258,14 @@ impl Reading<'_> {
     /// All messages, whole.
     pub fn all(&self, names: &Names) -> Result<Vec<Message>, ApiError> {
         let mut found = Vec::new();
-        if let Some(records) = self.records() {
-            let authors = authors::of_generations(self, records)?;
-            let mut number = 0;
-            self.of_all(records, |said| {
-                let author = authors.get(number).and_then(Option::as_deref);
-                found.push(message(said, names.of(author, number)));
-                number += 1;
-            })?;
-            return Ok(found);
-        }
-        let (reader, journal_reader) = (
-            self.reader(),
-            self.context
-                .journal_reader(&self.key.tool, &self.record.journals, self.doc),
-        );
-        let (sets, mut changes, mut number) =
-            (self.context.sets(&self.key.tool), Changes::default(), 0);
-        for edge in &self.path {
-            let device = Some(edge.source.device.as_str());
-            let read = journal_reader.pieces(edge, |_, bytes| {
-                for line in lines_of(bytes) {
-                    if let Some(words) = changes.by(&edge.source.device, sets(self.doc, line)) {
-                        found.push(changed(&words, names.of(device, number)));
-                    }
-                    for record in records::records(line) {
-                        let Some(said) = said_in(&record.value, reader) else {
-                            continue;
-                        };
-                        found.push(message(&said, names.of(device, number)));
-                        number += 1;
-                    }
-                }
-                Ok(())
+        self.walk(|walked| {
+            let device = names.of(walked.device, walked.number);
+            found.push(match walked.shown {
+                Shown::Message(said) => message(said, device),
+                Shown::Changed(words) => changed(words, device),
             });
-            read.map_err(|error| unreadable(&error))?;
-        }
+            Ok(())
+        })?;
         Ok(found)
     }
 
@@ -329,7 +304,12 @@ pub enum Before {
 }
 
 impl Names {
-    fn of(&self, device: Option<&str>, number: usize) -> Option<String> {
+    pub(super) fn of(&self, device: Option<&str>, number: usize) -> Option<String> {
+        self.names.get(&self.author(device, number)?).cloned()
+    }
+
+    /// The short id of the device that wrote a message, given the device that recorded it.
+    pub(super) fn author(&self, device: Option<&str>, number: usize) -> Option<String> {
         let author = match &self.before {
             Before::Nothing => device,
             Before::Written(authors) => authors.get(number).map_or(device, Option::as_deref),
@@ -337,8 +317,8 @@ impl Names {
         };
         match author {
             // If there is only one device, it is the author of every message.
-            None if self.names.len() == 1 => self.names.values().next().cloned(),
-            device => self.names.get(device?).cloned(),
+            None if self.names.len() == 1 => self.names.keys().next().cloned(),
+            device => device.map(str::to_owned),
         }
     }
 }
@@ -383,7 +363,7 @@ fn changed(words: &str, device: Option<String>) -> Message {
     message(&steering(words), device)
 }
 
-fn steering(words: &str) -> ParsedMessage<'_> {
+pub(super) fn steering(words: &str) -> ParsedMessage<'_> {
     ParsedMessage {
         role: Role::Steering,
         at: None,

@@ -41,6 +41,8 @@ pub struct Piece<'a> {
     pub is_error: bool,
     /// The media type of an image whose bytes are included.
     pub media: Option<&'a str>,
+    /// The tool's id of the call that this is, or that this answers.
+    pub call: Option<&'a str>,
 }
 
 /// A piece as listed: the beginning of its body, and its length.
@@ -104,6 +106,14 @@ impl<'a> Piece<'a> {
             name: Some(name),
             target: target.and_then(one_line),
             ..Self::new("tool_use", input)
+        }
+    }
+
+    /// The same as a part of the call with this id.
+    pub fn of_call(self, id: Option<&'a str>) -> Self {
+        Self {
+            call: id.filter(|id| !id.is_empty()),
+            ..self
         }
     }
 
@@ -232,11 +242,13 @@ fn push_piece<'a>(part: &'a Value, found: &mut Vec<Piece<'a>>) {
 }
 
 fn call_of(part: &Value) -> Piece<'_> {
-    let name = part.get("name").and_then(Value::as_str).unwrap_or("tool");
-    let Some(input) = part.get("input") else {
-        return Piece::call(name, "", None);
+    let text = |name: &str| part.get(name).and_then(Value::as_str);
+    let name = text("name").unwrap_or("tool");
+    let piece = match part.get("input") {
+        Some(input) => Piece::call(name, input.to_string(), target_in(input).as_deref()),
+        None => Piece::call(name, "", None),
     };
-    Piece::call(name, input.to_string(), target_in(input).as_deref())
+    piece.of_call(text("id"))
 }
 
 fn push_result<'a>(part: &'a Value, found: &mut Vec<Piece<'a>>) {
@@ -256,9 +268,10 @@ fn push_result<'a>(part: &'a Value, found: &mut Vec<Piece<'a>>) {
             .join("\n")
             .into(),
     };
+    let call = part.get("tool_use_id").and_then(Value::as_str);
     found.push(Piece {
         is_error,
-        ..Piece::new("tool_result", body)
+        ..Piece::new("tool_result", body).of_call(call)
     });
     found.extend(images);
 }

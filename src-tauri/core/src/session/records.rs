@@ -112,6 +112,14 @@ pub fn damage(value: &Value) -> Option<Damage> {
     })
 }
 
+/// A value without this module's mark: the same in every run of the program.
+pub fn unmarked(mut value: Value) -> Value {
+    if let Some(fields) = value.as_object_mut() {
+        fields.shift_remove(DAMAGED.as_str());
+    }
+    value
+}
+
 fn mark(mut fields: Map<String, Value>, Damage { bytes, lost }: Damage) -> Value {
     fields.insert(DAMAGED.clone(), Value::from(vec![bytes, lost]));
     Value::Object(fields)

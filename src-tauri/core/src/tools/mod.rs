@@ -16,6 +16,7 @@ pub mod custom;
 pub mod imported;
 pub mod kiro;
 pub mod markdown;
+pub mod open_format;
 pub mod opencode;
 pub mod other_system;
 pub mod seek;
@@ -55,6 +56,7 @@ pub fn all(custom: &[custom::Definition]) -> Vec<Arc<dyn Tool>> {
         Arc::new(claude_ai::SERVICE),
         Arc::new(markdown::SERVICE),
         Arc::new(apps::AppSessions),
+        Arc::new(open_format::SERVICE),
         Arc::new(claude_desktop::ClaudeDesktop::default()),
     ];
     for definition in custom {

@@ -31,6 +31,16 @@ pub struct Sealed<'a> {
     body: Body<'a>,
 }
 
+/// What vouches for a frame: its hash and its owner's signature over it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seal {
+    /// The version of the format, which is part of what is signed.
+    pub version: u32,
+    pub n: u64,
+    pub hash: FrameHash,
+    pub signature: Vec<u8>,
+}
+
 enum Body<'a> {
     /// A zstd frame and its unpacked size in bytes.
     Packed(&'a [u8], usize),
@@ -40,7 +50,7 @@ enum Body<'a> {
 /// The last line of a frame of version 1.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "k", rename = "seal")]
-struct Seal {
+struct SealLine {
     hash: FrameHash,
     sig: String,
 }
@@ -121,7 +131,7 @@ pub(super) fn seal(
         let sig = BASE64.encode(&sign(&signed_message(1, &hash)));
         serde_json::to_writer(
             &mut lines,
-            &Seal {
+            &SealLine {
                 hash: hash.clone(),
                 sig,
             },
@@ -335,7 +345,7 @@ impl<'a> Sealed<'a> {
     }
 
     fn of_first(head: &[u8], hash: blake3::Hash, seal: &[u8]) -> Result<Self, FrameError> {
-        let Seal { hash: said, sig } =
+        let SealLine { hash: said, sig } =
             serde_json::from_slice(seal).map_err(|_| FrameError::Shape)?;
         if hash.to_hex().as_str() != said.0 {
             return Err(FrameError::Hash);
@@ -355,6 +365,15 @@ impl<'a> Sealed<'a> {
             signature,
             body: Body::Lines(Vec::new()),
         })
+    }
+
+    pub fn into_seal(self) -> Seal {
+        Seal {
+            version: self.version,
+            n: self.n,
+            hash: self.hash,
+            signature: self.signature,
+        }
     }
 
     pub fn is_signed_by(&self, key: &[u8; 32]) -> bool {

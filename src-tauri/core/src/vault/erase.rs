@@ -52,9 +52,11 @@ impl Vault {
 
     /// Whether a journal of the session or a safety copy of one exists.
     pub fn holds(&self, key: &SessionKey) -> bool {
-        [self.kept.root(), self.root()]
-            .into_iter()
-            .any(|root| !dirs_of(root, key).is_empty())
+        // A key that is no directory's name leads nowhere.
+        super::VaultPath::is_key(key)
+            && [self.kept.root(), self.root()]
+                .into_iter()
+                .any(|root| !dirs_of(root, key).is_empty())
     }
 
     fn erase_remains(&self, key: &SessionKey) -> io::Result<bool> {

@@ -2,6 +2,7 @@
 //! snapshot's content. Reads accepted bytes only; knows nothing of accepting.
 
 use super::Vault;
+use super::envelope::{Seal, Sealed};
 use super::frame::{self, Entry, Head};
 use super::journal::{Journal, JournalError, Segment, journal_key, read_batch};
 use super::limits;
@@ -71,6 +72,15 @@ impl<'a> JournalReader<'a> {
         edge: &Edge,
         mut each: impl FnMut(Entry, Spot) -> Result<(), JournalError>,
     ) -> Result<(), JournalError> {
+        self.framed_entries(edge, |entry, spot, _| each(entry, spot))
+    }
+
+    /// The same, with the frame that holds the entry.
+    fn framed_entries(
+        &self,
+        edge: &Edge,
+        mut each: impl FnMut(Entry, Spot, &[u8]) -> Result<(), JournalError>,
+    ) -> Result<(), JournalError> {
         let source = &edge.source;
         let lost = || JournalError::Lost {
             dir: journal_key(&source.device, source.lane),
@@ -112,6 +122,7 @@ impl<'a> JournalReader<'a> {
                                     offset: offset as u64,
                                     line: line as u32,
                                 },
+                                &bytes[offset..offset + len],
                             )?;
                         }
                     }
@@ -198,9 +209,67 @@ impl<'a> JournalReader<'a> {
         edge: &Edge,
         mut each: impl FnMut(Run) -> Result<(), JournalError>,
     ) -> Result<(), JournalError> {
+        self.framed_runs(edge, |run, _, _| each(run))
+    }
+
+    /// The same, with what vouches for the frame that holds the content.
+    pub fn sealed_runs(
+        &self,
+        edge: &Edge,
+        mut each: impl FnMut(Run, &Seal) -> Result<(), JournalError>,
+    ) -> Result<(), JournalError> {
+        let mut last: Option<((u32, u64), Seal)> = None;
+        self.framed_runs(edge, |run, spot, frame| {
+            let place = (spot.segment, spot.offset);
+            let known = last.take().filter(|(at, _)| *at == place);
+            let seal = match known {
+                Some((_, seal)) => seal,
+                None => self.seal_of(edge, frame)?,
+            };
+            let done = each(run, &seal);
+            last = Some((place, seal));
+            done
+        })
+    }
+
+    /// What vouches for the frame with the end of an edge: the last line of a log, the last
+    /// generation of a snapshot.
+    pub fn last_seal(&self, kind: DocKind, edge: &Edge) -> Result<Option<Seal>, JournalError> {
+        let (mut n, mut found) = (0, None);
+        if kind == DocKind::Log {
+            self.sealed_runs(edge, |_, seal| {
+                found = Some(seal.clone());
+                Ok(())
+            })?;
+            return Ok(found);
+        }
+        self.framed_entries(edge, |_, _, frame| {
+            n += 1;
+            if n == edge.source.skip + edge.lines {
+                found = Some(self.seal_of(edge, frame)?);
+            }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    fn seal_of(&self, edge: &Edge, frame: &[u8]) -> Result<Seal, JournalError> {
+        Sealed::read(frame)
+            .map(Sealed::into_seal)
+            .map_err(|source| JournalError::Frame {
+                dir: journal_key(&edge.source.device, edge.source.lane),
+                source,
+            })
+    }
+
+    fn framed_runs(
+        &self,
+        edge: &Edge,
+        mut each: impl FnMut(Run, Spot, &[u8]) -> Result<(), JournalError>,
+    ) -> Result<(), JournalError> {
         let (mut skip, mut wanted, mut is_wanted) = (edge.source.skip, edge.lines, false);
         let mut next = edge.source.first;
-        self.entries(edge, |entry, spot| {
+        self.framed_entries(edge, |entry, spot, frame| {
             let (journal, start) = (journal_key(&edge.source.device, edge.source.lane), 0);
             let number = next;
             next += 1;
@@ -220,7 +289,7 @@ impl<'a> JournalReader<'a> {
                         len: piece.bytes.len(),
                     };
                     return if is_wanted {
-                        each(Run::Piece(place, piece))
+                        each(Run::Piece(place, piece), spot, frame)
                     } else {
                         Ok(())
                     };
@@ -244,16 +313,14 @@ impl<'a> JournalReader<'a> {
             }
             bytes.truncate(end);
             bytes.drain(..start);
-            each(Run::Lines(
-                Place {
-                    journal,
-                    spot,
-                    entry: number,
-                    start,
-                    len: end - start,
-                },
-                bytes,
-            ))
+            let place = Place {
+                journal,
+                spot,
+                entry: number,
+                start,
+                len: end - start,
+            };
+            each(Run::Lines(place, bytes), spot, frame)
         })?;
         if wanted == 0 {
             Ok(())

@@ -16,6 +16,7 @@ pub mod piece;
 pub mod presence;
 pub mod quarantine;
 
+pub use envelope::Seal;
 pub use equivocation::EquivocatedFrames;
 pub use erase::Erased;
 pub use frame::{Entry, ForkOf, Frame, FrameHash, Head, SessionCard};

@@ -21,6 +21,16 @@ pub fn of_generations(
     reading: &Reading<'_>,
     records: Records,
 ) -> Result<Vec<Option<String>>, ApiError> {
+    let device = |at: Option<usize>| Some(reading.path[at?].source.device.clone());
+    let edges = edges_of_generations(reading, records)?;
+    Ok(edges.into_iter().map(device).collect())
+}
+
+/// The same as edges of the path: the message is in the generation at the edge's end.
+pub fn edges_of_generations(
+    reading: &Reading<'_>,
+    records: Records,
+) -> Result<Vec<Option<usize>>, ApiError> {
     let path = &reading.path;
     let hands: Vec<usize> = (0..path.len())
         .filter(|at| {
@@ -30,8 +40,7 @@ pub fn of_generations(
         .collect();
     if let [only] = hands[..] {
         let mut authors = Vec::new();
-        let device = &path[only].source.device;
-        reading.of_all(records, |_| authors.push(Some(device.clone())))?;
+        reading.of_all(records, |_| authors.push(Some(only)))?;
         return Ok(authors);
     }
     let journal_reader =
@@ -39,7 +48,7 @@ pub fn of_generations(
             .context
             .journal_reader(&reading.key.tool, &reading.record.journals, reading.doc);
     let reader = reading.reader();
-    let mut known: HashMap<String, Option<String>> = HashMap::new();
+    let mut known: HashMap<String, Option<usize>> = HashMap::new();
     let mut authors = Vec::new();
     let skipped = hands.len().saturating_sub(MOST_HANDS);
     for (number, at) in hands.iter().enumerate().skip(skipped) {
@@ -47,18 +56,13 @@ pub fn of_generations(
             .content(reading.state.kind, &path[..=*at])
             .map_err(|error| unreadable(&error))?;
         // Messages older than the oldest generation that is read may be anybody's.
-        let device = (skipped == 0 || skipped < number).then(|| path[*at].source.device.clone());
+        let edge = (skipped == 0 || skipped < number).then_some(*at);
         authors.clear();
         for said in records(&content)
             .iter()
             .filter_map(|record| said_in(record, reader))
         {
-            authors.push(
-                known
-                    .entry(fingerprint(&said))
-                    .or_insert_with(|| device.clone())
-                    .clone(),
-            );
+            authors.push(*known.entry(fingerprint(&said)).or_insert(edge));
         }
     }
     Ok(authors)

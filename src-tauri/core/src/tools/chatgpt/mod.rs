@@ -40,6 +40,7 @@ pub const SERVICE: Service = Service {
     facts: tree::facts,
     judge: |_, first, second| tree::judge(first, second),
     joined: tree::joined,
+    open_format: None,
 };
 
 #[cfg(test)]

@@ -30,4 +30,5 @@ pub const SERVICE: Service = Service {
     facts: messages::facts,
     judge: |_, first, second| messages::judge(first, second),
     joined: messages::joined,
+    open_format: None,
 };

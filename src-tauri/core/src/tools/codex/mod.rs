@@ -794,7 +794,9 @@ fn said(record: &Value) -> Option<ParsedMessage<'_>> {
         _ => record,
     };
     let field = |name: &str| item.get(name).and_then(Value::as_str);
-    let called = |piece| ParsedMessage::of(record, Role::Assistant, vec![piece]);
+    let call = field("call_id").or_else(|| field("id"));
+    let called =
+        |piece| ParsedMessage::of(record, Role::Assistant, vec![Piece::of_call(piece, call)]);
     match field("type")? {
         "function_call" => {
             let input = field("arguments").unwrap_or_default();
@@ -825,7 +827,11 @@ fn said(record: &Value) -> Option<ParsedMessage<'_>> {
             ))
         }
         "function_call_output" | "custom_tool_call_output" => {
-            ParsedMessage::of(record, Role::Tool, result_of(item.get("output")?))
+            let mut results = result_of(item.get("output")?);
+            if let Some(result) = results.first_mut() {
+                result.call = call;
+            }
+            ParsedMessage::of(record, Role::Tool, results)
         }
         "reasoning" => {
             let parts = |name: &str| item.get(name).map(pieces_of).unwrap_or_default();

@@ -106,7 +106,8 @@ pub(super) fn push_part(part: &Value, answer: &mut Vec<Value>) -> Vec<Value> {
             input.extend(command.map(|command| ("command".into(), json!(command))));
             input.extend(about.map(|about| ("description".into(), json!(about))));
             let name = text(part, "toolId").unwrap_or_else(|| "tool".into());
-            answer.push(json!({ "type": "tool_use", "name": name, "input": input }));
+            let id = text(part, "toolCallId");
+            answer.push(json!({ "type": "tool_use", "id": id, "name": name, "input": input }));
             return result(part).into_iter().collect();
         }
         Some("textEditGroup" | "notebookEditGroup") => {
@@ -150,5 +151,6 @@ pub(super) fn result(part: &Value) -> Option<Value> {
         _ => return None,
     };
     let failed = details.get("isError").and_then(Value::as_bool) == Some(true);
-    Some(json!({ "type": "tool_result", "content": output, "is_error": failed }))
+    let id = text(part, "toolCallId");
+    Some(json!({ "type": "tool_result", "tool_use_id": id, "content": output, "is_error": failed }))
 }

@@ -106,15 +106,14 @@ fn called(call: &Value) -> Vec<Piece<'_>> {
             .find_map(|name| input.get(*name)?.as_str().map(str::to_owned));
         named.or_else(|| target_in(input).map(Into::into))
     });
-    let mut pieces = vec![Piece::call(
-        text("name").unwrap_or("tool"),
-        input,
-        target.as_deref(),
-    )];
+    let mut pieces = vec![
+        Piece::call(text("name").unwrap_or("tool"), input, target.as_deref())
+            .of_call(text("toolCallId")),
+    ];
     let failed = matches!(text("status"), Some("error" | "cancelled"));
     pieces.extend(text("result").map(|result| Piece {
         is_error: failed,
-        ..Piece::new("tool_result", result)
+        ..Piece::new("tool_result", result).of_call(text("toolCallId"))
     }));
     pieces
 }

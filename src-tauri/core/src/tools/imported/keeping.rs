@@ -6,6 +6,7 @@ use crate::adapter::Union;
 use crate::merge::transcript::beginning;
 use crate::opener;
 use crate::session::harmless::harmless_line;
+use crate::session::{SessionId, ToolId};
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
@@ -15,10 +16,14 @@ const MOST_NAMED: usize = 100;
 /// The bytes of a name or a reason that are reported.
 const LONGEST_NAME: usize = 500;
 
+/// Whether a session of a tool is on this device itself, from whatever device.
+pub type IsHere<'a> = dyn Fn(&ToolId, &SessionId) -> bool + Sync + 'a;
+
 /// An import under way.
 pub(super) struct Import<'a> {
     /// session-roam's own directory.
     pub data: &'a Path,
+    pub is_here: &'a IsHere<'a>,
     pub done: Imported,
     pub progress: &'a Progress,
 }

@@ -12,6 +12,8 @@ mod pictures;
 pub mod progress;
 pub mod reading;
 
+pub use keeping::IsHere;
+
 use super::{
     About, Checkout, Content, Facts, Found, Joins, Launch, Level, Listing, Machine, Reading,
     Records, Resumable, Root, Steering, Tool, Touched, Union, Which, WriteError, Written,
@@ -193,6 +195,8 @@ pub struct Service {
     pub facts: fn(&Value) -> (Option<String>, Option<Millis>),
     pub judge: fn(&DocName, &[u8], &[u8]) -> Judged,
     pub joined: Union,
+    /// How a content becomes the lines of the open format, if that is what it is.
+    pub open_format: Option<fn(&[u8]) -> Option<Vec<u8>>>,
 }
 
 impl Service {
@@ -235,6 +239,10 @@ impl Tool for Service {
 
     fn is_imported(&self) -> bool {
         true
+    }
+
+    fn open_format(&self) -> Option<fn(&[u8]) -> Option<Vec<u8>>> {
+        self.open_format
     }
 
     fn roots(&self, machine: &Machine) -> Vec<Root> {

@@ -106,6 +106,12 @@ pub enum ImportError {
     Shape { what: String, why: String },
     #[error("{} is neither an export nor a text (.md, .txt)", .0.display())]
     NoText(PathBuf),
+    #[error("{} is no session in the open format: line {line}: {why}", .path.display())]
+    OpenFormat {
+        path: PathBuf,
+        line: usize,
+        why: String,
+    },
     #[error("another import runs already")]
     Running,
     #[error("{} cannot be written", .path.display())]
@@ -134,6 +140,9 @@ impl ImportError {
             }
             Self::Zip { .. } | Self::Shape { .. } => {
                 "Download the export again, whole. What was read before stays imported."
+            }
+            Self::OpenFormat { .. } => {
+                "Nothing of the file was imported. Get the file again, or export the session again where it is."
             }
             Self::Io { .. } | Self::NoConversations(_) | Self::NoText(_) => {
                 "Give the zip as it was downloaded, its conversations.json, a Markdown transcript, or a directory \

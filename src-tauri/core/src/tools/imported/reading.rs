@@ -6,13 +6,15 @@
 //! does not stop the others.
 
 use super::documents::is_document;
-use super::keeping::{Import, New};
+use super::keeping::{Import, IsHere, New};
 use super::pictures::{Beside, Inside, Pictures, base, files};
 use super::progress::{ImportError, Imported, MOST_NAMES, Progress};
 use super::{Conversation, Service};
+use crate::open::{self, OpenSession};
 use crate::opener;
 use crate::session::problem::with_causes;
-use crate::tools::{chatgpt, claude_ai};
+use crate::session::{SessionId, ToolId, harmless_line};
+use crate::tools::{chatgpt, claude_ai, open_format};
 use serde::Deserializer;
 use serde::de::{SeqAccess, Visitor};
 use serde_json::Value;
@@ -20,26 +22,30 @@ use serde_json::value::RawValue;
 use std::cell::Cell;
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read, Seek};
+use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
 /// The bytes of one conversation.
 const LARGEST: u64 = 64 << 20;
 /// The bytes of all that is unpacked in one import: what the largest accounts have, many times over.
 const MOST_BYTES: u64 = 64 << 30;
+/// The bytes of a header of the open format.
+const LONGEST_HEADER: u64 = 4 << 20;
 /// Held by the import that runs; a second one would not see what the first one writes.
 const LOCK: &str = "import.lock";
 
 /// Imports files and directories into session-roam's directory `data`. One that cannot be read does not stop the
-/// others; an error is returned if it is the only one.
+/// others; an error is returned if it is the only one. `is_here` says whether a session is on this device itself.
 pub fn import(
     paths: &[PathBuf],
     data: &Path,
     progress: &Progress,
+    is_here: &IsHere<'_>,
 ) -> Result<Imported, ImportError> {
     let _lock = lock(data)?;
     let mut import = Import {
         data,
+        is_here,
         done: Imported::default(),
         progress,
     };
@@ -94,6 +100,15 @@ fn is_list(name: &str) -> bool {
     })
 }
 
+/// Whether a file begins with a header of the open format. Afterwards it is read from its start.
+fn is_open_format(file: &mut File) -> io::Result<bool> {
+    let mut line = Vec::new();
+    let mut source = BufReader::new(&mut *file).take(LONGEST_HEADER);
+    source.read_until(b'\n', &mut line)?;
+    file.rewind()?;
+    Ok(open::is_header(&line))
+}
+
 impl Import<'_> {
     fn path(&mut self, path: &Path) -> Result<(), ImportError> {
         let failed = |source| ImportError::Io {
@@ -109,6 +124,9 @@ impl Import<'_> {
         let mut start = [0; 64];
         let n_read = file.read(&mut start).map_err(failed)?;
         file.rewind().map_err(failed)?;
+        if start.starts_with(b"{") && is_open_format(&mut file).map_err(failed)? {
+            return self.open_format(path, &file);
+        }
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let start = start[..n_read].trim_ascii_start();
         let is_json = start.starts_with(b"[") || start.starts_with(b"{") || name.ends_with(".json");
@@ -123,6 +141,56 @@ impl Import<'_> {
         } else {
             Err(ImportError::NoText(path.clone()))
         }
+    }
+
+    /// Imports a session in the open format.
+    fn open_format(&mut self, path: &Path, file: &File) -> Result<(), ImportError> {
+        let failed = |source| ImportError::Io {
+            path: path.to_path_buf(),
+            source,
+        };
+        let refused = |line, why| ImportError::OpenFormat {
+            path: path.to_path_buf(),
+            line,
+            why,
+        };
+        let len = file.metadata().map_err(failed)?.len();
+        if LARGEST < len {
+            return Err(refused(
+                1,
+                format!("the file is larger than {} MiB", LARGEST >> 20),
+            ));
+        }
+        self.progress.expect(len);
+        let bytes = opener::all_of(file, LARGEST).map_err(failed)?;
+        let session = open::read(&bytes).map_err(|error| refused(error.line, error.why))?;
+        self.progress.read(bytes.len() as u64);
+        self.progress.next();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if let Err(why) = self.open_session(&session) {
+            self.leave_out(name, why);
+        }
+        Ok(())
+    }
+
+    fn open_session(&mut self, session: &OpenSession) -> Result<(), String> {
+        let text = |name: &str| session.header.get(name).and_then(Value::as_str);
+        let tool = ToolId::new(text("tool").unwrap_or_default());
+        let native = SessionId::new(text("id").unwrap_or_default());
+        if (self.is_here)(&tool, &native) {
+            return Err(format!(
+                "the session itself is on this device, and a copy would be there twice; read it with `roam show {}`",
+                harmless_line(native.as_str())
+            ));
+        }
+        let (id, content) = open_format::kept(session).ok_or("it begins nowhere")?;
+        self.keep(New {
+            tool: open_format::ID,
+            id: &id,
+            content,
+            joined: open_format::SERVICE.joined,
+            is_known: open_format::is_known,
+        })
     }
 
     fn directory(&mut self, path: &Path) -> Result<(), ImportError> {

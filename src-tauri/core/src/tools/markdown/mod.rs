@@ -46,6 +46,7 @@ pub const SERVICE: Service = Service {
     facts: messages::facts,
     judge: |_, first, second| messages::judge(first, second),
     joined: messages::joined,
+    open_format: None,
 };
 
 /// A file as it is imported.

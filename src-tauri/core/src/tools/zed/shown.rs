@@ -72,7 +72,8 @@ fn call(call: &Value) -> Piece<'_> {
         .map(|input| input.get("value").unwrap_or(input));
     let target = input.and_then(target_in);
     let text = input.map(Value::to_string).unwrap_or_default();
-    Piece::call(name, text, target.as_deref())
+    let id = call.get("id").and_then(Value::as_str);
+    Piece::call(name, text, target.as_deref()).of_call(id)
 }
 
 fn answer(result: &Value) -> Piece<'_> {
@@ -88,7 +89,7 @@ fn answer(result: &Value) -> Piece<'_> {
     };
     Piece {
         is_error: result.get("is_error").and_then(Value::as_bool) == Some(true),
-        ..Piece::new("tool_result", text)
+        ..Piece::new("tool_result", text).of_call(result.get("tool_use_id").and_then(Value::as_str))
     }
 }
 

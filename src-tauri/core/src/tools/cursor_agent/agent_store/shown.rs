@@ -130,11 +130,14 @@ fn piece(part: &Value) -> Option<Piece<'_>> {
         "tool-call" => {
             let args = part.get("args").or_else(|| part.get("input"));
             let target = args.and_then(target_in);
-            Some(Piece::call(
-                text("toolName").unwrap_or("tool"),
-                args.map(Value::to_string).unwrap_or_default(),
-                target.as_deref(),
-            ))
+            Some(
+                Piece::call(
+                    text("toolName").unwrap_or("tool"),
+                    args.map(Value::to_string).unwrap_or_default(),
+                    target.as_deref(),
+                )
+                .of_call(text("toolCallId")),
+            )
         }
         "tool-result" => Some(result(part)),
         "image" => text("image").or_else(|| text("data")).map(Piece::image_at),
@@ -151,7 +154,7 @@ fn result(part: &Value) -> Piece<'_> {
     };
     Piece {
         is_error: part.get("isError").and_then(Value::as_bool) == Some(true),
-        ..piece
+        ..piece.of_call(part.get("toolCallId").and_then(Value::as_str))
     }
 }
 

@@ -102,7 +102,12 @@ impl World {
     }
 
     fn try_import(&self, path: &Path) -> Result<Imported, ImportError> {
-        import(&[path.to_owned()], &self.data(), &Progress::default())
+        import(
+            &[path.to_owned()],
+            &self.data(),
+            &Progress::default(),
+            &|_, _| false,
+        )
     }
 
     fn import(&self, path: &Path) -> Imported {
@@ -402,7 +407,8 @@ fn a_file_named_by_itself_is_imported_whatever_it_is() {
     assert!(matches!(refused, ImportError::NoText(_)));
     // Of several, one that cannot be read does not stop the others.
     let paths = [key, note.clone(), world.dir.path().join("nowhere.md")];
-    let done = import(&paths, &world.data(), &Progress::default()).expect("imported");
+    let done =
+        import(&paths, &world.data(), &Progress::default(), &|_, _| false).expect("imported");
     assert_eq!((done.known, done.n_left_out), (count("markdown", 1), 2));
 }
 
@@ -443,14 +449,20 @@ fn a_cancelled_import_keeps_what_it_read_and_reports_how_far_it_was() {
         );
     }
     let progress = Progress::default();
-    let done = import(std::slice::from_ref(&dir), &world.data(), &progress).expect("imported");
+    let done = import(
+        std::slice::from_ref(&dir),
+        &world.data(),
+        &progress,
+        &|_, _| false,
+    )
+    .expect("imported");
     let seen = progress.seen();
     assert_eq!((seen.conversations, seen.bytes), (3, seen.total));
     assert!(!done.is_cancelled && 0 < seen.total);
     let progress = Progress::default();
     progress.cancel();
     for path in [dir, world.json(&json!([chat(1)]))] {
-        let done = import(&[path], &world.data(), &progress).expect("imported");
+        let done = import(&[path], &world.data(), &progress, &|_, _| false).expect("imported");
         assert!(done.is_cancelled && done.new.is_empty());
     }
 }
