@@ -186,7 +186,7 @@ fn choose_import(app: &AppHandle, title: &str, directory: bool) -> Result<Value,
         false => dialog
             .add_filter(
                 "Exports and transcripts",
-                &["zip", "json", "md", "markdown", "txt"],
+                &["zip", "json", "jsonl", "md", "markdown", "txt"],
             )
             .blocking_pick_files(),
     };
