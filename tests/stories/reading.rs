@@ -6,8 +6,8 @@ use crate::talk::{ONE, TWO, item, meta, turn};
 use crate::world::World;
 use serde_json::{Value, json};
 use session_roam_core::api::{
-    ApiError, Devices, Diff, DiffCommon, HistoryRow, Message, PartBody, Request, Resume,
-    SessionFilter, SessionRow, Shown, Side, SplitRow,
+    ApiError, Devices, Diff, DiffCommon, HistoryRow, Message, OccurrencePlace, Occurrences,
+    PartBody, Request, Resume, SessionFilter, SessionRow, Shown, Side, SplitRow,
 };
 use session_roam_core::session::DeviceId;
 use session_roam_core::syncthing::device_id::from_cert_der;
@@ -100,6 +100,19 @@ fn a_transcript_is_read_page_by_page_and_its_bodies_when_they_are_wanted() {
         (code(part(2, 3)), code(part(3, 0))),
         ("no_part".into(), "no_part".into())
     );
+    // A text is found in parts that no page has whole, whatever its case, and in a call's JSON.
+    let mut find = |text: &str| -> Occurrences {
+        device.ask(Request::Find {
+            session: ONE.into(),
+            text: text.into(),
+        })
+    };
+    let found = find(&"Ü".repeat(8_000));
+    let place = |message, part, n| OccurrencePlace { message, part, n };
+    assert_eq!((found.total, found.places), (2, vec![place(2, 0, 2)]));
+    assert_eq!(find("\"FILE_path\":").places, Vec::<OccurrencePlace>::new());
+    assert_eq!(find("SRC/a.rs").places, [place(1, 1, 1)]);
+    assert_eq!((find("").total, find("QUJD").total), (0, 0));
     // Without paging, the whole transcript is there.
     let all: Shown = device.ask(Request::show(ONE));
     assert_eq!(

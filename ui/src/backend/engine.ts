@@ -456,6 +456,10 @@ export type Marked = { text: string, hit: boolean, };
 
 export type Message = { role: Role, text: string, at: string | null, device: string | null, 
 /**
+ * The model that answered, and the tokens of the answer, if the tool writes them.
+ */
+model?: string, tokens?: Tokens, 
+/**
  * The parts of the message.
  */
 parts: Array<Part>, };
@@ -514,6 +518,32 @@ name: string | null, addresses: Array<string>, };
  */
 export type NotImported = { name: string, why: string, };
 
+/**
+ * A part of a message that has the text.
+ */
+export type OccurrencePlace = { 
+/**
+ * The numbers in `show`.
+ */
+message: number, part: number, 
+/**
+ * How often.
+ */
+n: number, };
+
+/**
+ * Where a session has a text, whatever the case of its letters.
+ */
+export type Occurrences = { 
+/**
+ * The number of all occurrences.
+ */
+total: number, 
+/**
+ * In the order of the messages, the first 10,000.
+ */
+places: Array<OccurrencePlace>, };
+
 export type PairedDevice = { id: string, name: string, connected: boolean, 
 /**
  * RFC 3339, `null` if never.
@@ -558,7 +588,11 @@ bytes: number,
 /**
  * The beginning of the body; empty for an image.
  */
-text: string, name?: string, target?: string, is_error?: boolean, media?: string, };
+text: string, name?: string, target?: string, 
+/**
+ * The id that a call and its result share, if the tool writes one.
+ */
+call_id?: string, is_error?: boolean, media?: string, };
 
 /**
  * One whole part of a message.
@@ -655,7 +689,7 @@ from: number,
 /**
  * The number of messages, with long bodies truncated; without it all messages, whole.
  */
-rows?: number, } | { "cmd": "show_part", session: string, message: number, part: number, } | { "cmd": "resume", session: string, } | { "cmd": "splits" } | { "cmd": "resolve", session: string, 
+rows?: number, } | { "cmd": "show_part", session: string, message: number, part: number, } | { "cmd": "find", session: string, text: string, } | { "cmd": "resume", session: string, } | { "cmd": "splits" } | { "cmd": "resolve", session: string, 
 /**
  * `keep-both`, `keep-left`, `keep-right`, `stitch`, `branches`.
  */
@@ -1017,6 +1051,16 @@ lines: number, };
  */
 export type Tier = "A" | "B" | "C";
 
+/**
+ * Tokens of one answer of the model. A tool that writes an answer as several records repeats them
+ * with each.
+ */
+export type Tokens = { 
+/**
+ * What the model read, with all that came from a cache.
+ */
+input: number, output: number, };
+
 export type ToolRow = { tool: string, name: string, level: Level, 
 /**
  * What the level means, in a sentence.
@@ -1079,6 +1123,7 @@ export type Replies = {
   search: Search;
   show: Shown;
   show_part: PartBody;
+  find: Occurrences;
   resume: Resume;
   splits: Array<SplitRow>;
   resolve: Done;

@@ -103,6 +103,7 @@ replies! {
     Search: Search,
     Show: Shown,
     ShowPart: PartBody,
+    Find: Occurrences,
     Resume: Resume,
     Splits: Vec<SplitRow>,
     Resolve: Done,

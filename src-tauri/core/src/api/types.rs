@@ -11,7 +11,7 @@ pub use super::search::{Indexing, Marked, Search, SearchHit, SearchSnippet};
 pub use super::session_row::SessionRow;
 pub use crate::merge::Action;
 pub use crate::merge::diff::{Kind, Msg, Span};
-pub use crate::merge::transcript::Part;
+pub use crate::merge::transcript::{Part, Tokens};
 use crate::session::states::words;
 use crate::session::{HistoryKind, Problem, Reason, Role, Tier};
 pub use crate::syncthing::SyncthingState;
@@ -159,6 +159,11 @@ pub enum Request {
         session: String,
         message: u64,
         part: u64,
+    },
+    /// Where a session has a text: every message, and every part with all of its text.
+    Find {
+        session: String,
+        text: String,
     },
     /// Where and how to resume a session.
     Resume {
@@ -691,6 +696,13 @@ pub struct Message {
     pub text: String,
     pub at: Option<String>,
     pub device: Option<String>,
+    /// The model that answered, and the tokens of the answer, if the tool writes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub model: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub tokens: Option<Tokens>,
     /// The parts of the message.
     #[serde(default)]
     pub parts: Vec<Part>,
@@ -709,6 +721,27 @@ pub struct PartBody {
     pub data: Option<String>,
     /// False if the part is too long to be returned, or a picture that cannot be displayed safely.
     pub whole: bool,
+}
+
+/// Where a session has a text, whatever the case of its letters.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct Occurrences {
+    /// The number of all occurrences.
+    pub total: u64,
+    /// In the order of the messages, the first 10,000.
+    pub places: Vec<OccurrencePlace>,
+}
+
+/// A part of a message that has the text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct OccurrencePlace {
+    /// The numbers in `show`.
+    pub message: u64,
+    pub part: u64,
+    /// How often.
+    pub n: u64,
 }
 
 /// A session that continues another one from one of its messages.

@@ -107,6 +107,9 @@ impl Engine {
             } => {
                 return self.show_part(&session, message, part).map(Later::Aside);
             }
+            Request::Find { session, text } => {
+                return self.find_text(&session, text).map(Later::Aside);
+            }
             Request::Resume { session } => return self.resume(&session).map(Later::Aside),
             Request::Splits => return self.splits().map(Later::Aside),
             Request::Resolve {
@@ -415,6 +418,14 @@ impl Engine {
         let context = self.context.clone();
         Ok(Box::new(move || {
             value(export::part(&context, &key, &record, message, part)?)
+        }))
+    }
+
+    fn find_text(&self, session: &str, text: String) -> Result<Work, ApiError> {
+        let (key, _, record) = self.find(session)?;
+        let context = self.context.clone();
+        Ok(Box::new(move || {
+            value(export::find(&context, &key, &record, &text)?)
         }))
     }
 

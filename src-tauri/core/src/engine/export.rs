@@ -9,7 +9,7 @@ use super::context::Context;
 use super::record::{DocState, SessionRecord};
 use super::transcript::{Names, Reading};
 use crate::api::types::{
-    ApiError, ExportFormat, Exported, Message, PartBody, SessionRow, Shown, ShownDoc,
+    ApiError, ExportFormat, Exported, Message, Occurrences, PartBody, SessionRow, Shown, ShownDoc,
 };
 use crate::merge::{Decided, branches, divide};
 use crate::session::{ChainId, DocKind, DocName, Edge, Role, SessionKey, harmless, harmless_line};
@@ -180,6 +180,19 @@ pub fn part(
 ) -> Result<PartBody, ApiError> {
     let reading = reading(context, key, record).ok_or_else(|| no_part(message, part))?;
     reading.part(&*reading.index(false)?, message, part)
+}
+
+/// Where the session has a text.
+pub fn find(
+    context: &Context,
+    key: &SessionKey,
+    record: &SessionRecord,
+    text: &str,
+) -> Result<Occurrences, ApiError> {
+    match reading(context, key, record) {
+        Some(reading) => reading.find(&*reading.index(false)?, text),
+        None => Ok(Occurrences::default()),
+    }
 }
 
 pub fn export(

@@ -11,13 +11,14 @@ use super::answer::{no_part, unreadable};
 use super::context::Context;
 use super::index::{At, Index, Place};
 use super::record::{DocState, SessionRecord};
-use crate::api::types::{ApiError, Message, PartBody};
+use crate::api::types::{ApiError, Message, OccurrencePlace, Occurrences, PartBody};
 use crate::merge::transcript::{ParsedMessage, Piece, Reader, beginning, said_in};
 use crate::parallel;
 use crate::session::chain::lines_of;
 use crate::session::{ChainId, DocName, Edge, Role, SessionKey, records};
 use crate::tools::{Records, Steer};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -29,6 +30,9 @@ const FOLDED: usize = 2 << 10;
 const MOST_TEXT: usize = 4 << 20;
 const MOST_IMAGE: usize = 16 << 20;
 const REMEMBERED: usize = 2;
+/// Beyond these, nothing more is sought, and places are only counted.
+const MOST_SOUGHT: usize = 1 << 10;
+const MOST_PLACES: usize = 10_000;
 /// Pictures that a window can show without running anything in them.
 pub(super) const PICTURES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 
@@ -280,6 +284,60 @@ impl Reading<'_> {
         })?;
         found.ok_or_else(|| no_part(message, part))
     }
+
+    /// Where a text occurs, in every part as far as a part is returned.
+    pub fn find(&self, index: &Index, text: &str) -> Result<Occurrences, ApiError> {
+        let (sought, mut found, mut message) = (Sought::of(text), Occurrences::default(), 0);
+        self.each(index, 0, u64::MAX, |shown, _, _| {
+            let changed;
+            let said = match shown {
+                Shown::Message(said) => said,
+                Shown::Changed(words) => {
+                    changed = steering(words);
+                    &changed
+                }
+            };
+            for (part, piece) in said.pieces.iter().enumerate() {
+                let n = sought.count(piece);
+                found.total += n;
+                if 0 < n && found.places.len() < MOST_PLACES {
+                    let part = part as u64;
+                    found.places.push(OccurrencePlace { message, part, n });
+                }
+            }
+            message += 1;
+        })?;
+        Ok(found)
+    }
+}
+
+/// A text to find, in small letters, and as it stands in the JSON of a call.
+struct Sought {
+    plain: String,
+    in_json: String,
+}
+
+impl Sought {
+    fn of(text: &str) -> Self {
+        let plain = beginning(text, MOST_SOUGHT).to_lowercase();
+        let quoted = Value::String(plain.clone()).to_string();
+        Self {
+            in_json: quoted[1..quoted.len() - 1].to_owned(),
+            plain,
+        }
+    }
+
+    fn count(&self, piece: &Piece<'_>) -> u64 {
+        if piece.kind == "image" || self.plain.is_empty() {
+            return 0;
+        }
+        let body = beginning(&piece.body, MOST_TEXT).to_lowercase();
+        let sought = match piece.kind {
+            "tool_use" if body.starts_with(['{', '[']) => &self.in_json,
+            _ => &self.plain,
+        };
+        body.matches(sought.as_str()).count() as u64
+    }
 }
 
 /// Who wrote what, in words.
@@ -369,6 +427,8 @@ pub(super) fn steering(words: &str) -> ParsedMessage<'_> {
         at: None,
         id: None,
         pieces: vec![Piece::new("text", words)],
+        model: None,
+        tokens: None,
     }
 }
 
@@ -388,6 +448,8 @@ pub fn message(said: &ParsedMessage<'_>, device: Option<String>) -> Message {
         text: said.text(),
         at: said.at.map(str::to_owned),
         device,
+        model: said.model.map(str::to_owned),
+        tokens: said.tokens,
         parts: said
             .pieces
             .iter()

@@ -23,6 +23,19 @@ pub struct ParsedMessage<'a> {
     /// The record's own id, if it has one.
     pub id: Option<&'a str>,
     pub pieces: Vec<Piece<'a>>,
+    /// The model that answered, and what the answer cost, if the record says so.
+    pub model: Option<&'a str>,
+    pub tokens: Option<Tokens>,
+}
+
+/// Tokens of one answer of the model. A tool that writes an answer as several records repeats them
+/// with each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct Tokens {
+    /// What the model read, with all that came from a cache.
+    pub input: u64,
+    pub output: u64,
 }
 
 /// One complete part of a message.
@@ -38,11 +51,11 @@ pub struct Piece<'a> {
     pub name: Option<&'a str>,
     /// The target of the call in one line: a file, a command.
     pub target: Option<String>,
+    /// The id that a call and its result share.
+    pub call_id: Option<&'a str>,
     pub is_error: bool,
     /// The media type of an image whose bytes are included.
     pub media: Option<&'a str>,
-    /// The tool's id of the call that this is, or that this answers.
-    pub call: Option<&'a str>,
 }
 
 /// A piece as listed: the beginning of its body, and its length.
@@ -60,6 +73,10 @@ pub struct Part {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     pub target: Option<String>,
+    /// The id that a call and its result share, if the tool writes one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub call_id: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_error: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -76,6 +93,8 @@ impl<'a> ParsedMessage<'a> {
             at: text_at("timestamp"),
             id: text_at("uuid"),
             pieces,
+            model: model_in(record),
+            tokens: tokens_in(record),
         };
         (!found.pieces.is_empty()).then_some(found)
     }
@@ -109,10 +128,10 @@ impl<'a> Piece<'a> {
         }
     }
 
-    /// The same as a part of the call with this id.
-    pub fn of_call(self, id: Option<&'a str>) -> Self {
+    /// The same piece with the id that a call and its result share.
+    pub fn with_call_id(self, call_id: Option<&'a str>) -> Self {
         Self {
-            call: id.filter(|id| !id.is_empty()),
+            call_id: call_id.filter(|id| !id.is_empty()),
             ..self
         }
     }
@@ -160,6 +179,7 @@ impl<'a> Piece<'a> {
             text: shown.to_owned(),
             name: self.name.map(str::to_owned),
             target: self.target.clone(),
+            call_id: self.call_id.map(str::to_owned),
             is_error: self.is_error,
             media: self.media.map(str::to_owned),
         }
@@ -211,6 +231,48 @@ pub fn said(record: &Value) -> Option<ParsedMessage<'_>> {
     ParsedMessage::of(record, role, pieces)
 }
 
+/// A record, or the message in it: the two places of a model and of tokens.
+fn with_inner(record: &Value) -> impl Iterator<Item = &Value> {
+    let inner = ["message", "info"]
+        .into_iter()
+        .filter_map(|name| record.get(name));
+    inner.chain([record])
+}
+
+/// A name in angle brackets is a tool's own: an answer that no model gave.
+fn model_in(record: &Value) -> Option<&str> {
+    const NAMES: [&str; 4] = ["/model", "/modelID", "/modelInfo/id", "/modelInfo/modelId"];
+    with_inner(record)
+        .find_map(|place| NAMES.iter().find_map(|name| place.pointer(name)?.as_str()))
+        .filter(|model| !model.is_empty() && !model.starts_with('<'))
+}
+
+/// `usage` as the model's interface counts it, or `tokens` with the sums of a cache apart.
+fn tokens_in(record: &Value) -> Option<Tokens> {
+    const READ: [&str; 6] = [
+        "/usage/input_tokens",
+        "/usage/cache_creation_input_tokens",
+        "/usage/cache_read_input_tokens",
+        "/tokens/input",
+        "/tokens/cache/read",
+        "/tokens/cache/write",
+    ];
+    const WRITTEN: [&str; 3] = [
+        "/usage/output_tokens",
+        "/tokens/output",
+        "/tokens/reasoning",
+    ];
+    with_inner(record).find_map(|place| {
+        let number = |name: &&str| place.pointer(name).and_then(Value::as_u64);
+        let sum = |names: &[&str]| {
+            let all = names.iter().filter_map(number);
+            all.fold(0_u64, u64::saturating_add)
+        };
+        let (input, output) = (sum(&READ), sum(&WRITTEN));
+        (0 < input || 0 < output).then_some(Tokens { input, output })
+    })
+}
+
 /// The pieces of a message's content; empty pieces are left out.
 pub fn pieces_of(content: &Value) -> Vec<Piece<'_>> {
     let mut found = Vec::new();
@@ -244,11 +306,11 @@ fn push_piece<'a>(part: &'a Value, found: &mut Vec<Piece<'a>>) {
 fn call_of(part: &Value) -> Piece<'_> {
     let text = |name: &str| part.get(name).and_then(Value::as_str);
     let name = text("name").unwrap_or("tool");
-    let piece = match part.get("input") {
+    let call = match part.get("input") {
         Some(input) => Piece::call(name, input.to_string(), target_in(input).as_deref()),
         None => Piece::call(name, "", None),
     };
-    piece.of_call(text("id"))
+    call.with_call_id(text("id"))
 }
 
 fn push_result<'a>(part: &'a Value, found: &mut Vec<Piece<'a>>) {
@@ -268,10 +330,10 @@ fn push_result<'a>(part: &'a Value, found: &mut Vec<Piece<'a>>) {
             .join("\n")
             .into(),
     };
-    let call = part.get("tool_use_id").and_then(Value::as_str);
     found.push(Piece {
         is_error,
-        ..Piece::new("tool_result", body).of_call(call)
+        call_id: part.get("tool_use_id").and_then(Value::as_str),
+        ..Piece::new("tool_result", body)
     });
     found.extend(images);
 }
@@ -336,6 +398,8 @@ pub fn said_in(record: &Value, reader: Reader) -> Option<ParsedMessage<'_>> {
             at: None,
             id: None,
             pieces: vec![Piece::new("text", words)],
+            model: None,
+            tokens: None,
         });
     }
     let Some(records::Damage { bytes, lost }) = records::damage(record) else {
@@ -351,6 +415,8 @@ pub fn said_in(record: &Value, reader: Reader) -> Option<ParsedMessage<'_>> {
             at: None,
             id: None,
             pieces: vec![unreadable(bytes)],
+            model: None,
+            tokens: None,
         }),
     }
 }
@@ -513,6 +579,38 @@ mod tests {
             (found.len(), found[0].bytes, found[0].name.as_deref()),
             (1, 0, None)
         );
+    }
+
+    #[test]
+    fn a_call_and_its_result_share_an_id() {
+        let content = json!([{ "type": "tool_use", "id": "t1", "name": "Read" },
+            { "type": "tool_result", "tool_use_id": "t1", "content": "one" }]);
+        let found = parts(&content, 100);
+        assert_eq!(
+            (found[0].call_id.as_deref(), found[1].call_id.as_deref()),
+            (Some("t1"), Some("t1"))
+        );
+    }
+
+    #[test]
+    fn the_model_and_the_tokens_of_an_answer_are_read() {
+        let of = |record: &Value| {
+            let said = said(record).expect("a message");
+            (said.model.map(str::to_owned), said.tokens)
+        };
+        let usage = json!({ "input_tokens": 2, "cache_read_input_tokens": 40, "output_tokens": 7 });
+        let answer = json!({ "message": { "role": "assistant", "content": "hi", "model": "m-1", "usage": usage } });
+        let tokens = Tokens {
+            input: 42,
+            output: 7,
+        };
+        assert_eq!(of(&answer), (Some("m-1".into()), Some(tokens)));
+        // An answer of the tool itself, and numbers that are none.
+        let own = json!({ "role": "assistant", "content": "hi", "model": "<synthetic>", "usage": { "output_tokens": -1 } });
+        assert_eq!(of(&own), (None, None));
+        let endless = json!({ "role": "assistant", "content": "hi",
+            "usage": { "input_tokens": u64::MAX, "cache_read_input_tokens": u64::MAX } });
+        assert_eq!(of(&endless).1.map(|tokens| tokens.input), Some(u64::MAX));
     }
 
     #[test]

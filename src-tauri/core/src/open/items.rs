@@ -35,7 +35,7 @@ impl Calls {
         let text = piece.body.clone().into_owned();
         match (piece.kind, role) {
             ("tool_use", _) => items.push(Item::FunctionCall {
-                call_id: self.call(piece.call),
+                call_id: self.call(piece.call_id),
                 name: piece.name.unwrap_or("tool").to_owned(),
                 arguments: text,
                 target: piece.target.clone(),
@@ -62,7 +62,7 @@ impl Calls {
 
     fn output(&mut self, piece: &Piece<'_>, text: String) -> Item {
         Item::FunctionCallOutput {
-            call_id: self.answered(piece.call),
+            call_id: self.answered(piece.call_id),
             output: Output::Text(text),
             is_error: piece.is_error,
         }

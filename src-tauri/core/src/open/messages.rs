@@ -108,7 +108,7 @@ fn call(item: &Value) -> Piece<'_> {
     let found = input.as_ref().and_then(target_in);
     let target = text(item, "target").or(found.as_deref());
     Piece::call(text(item, "name").unwrap_or("tool"), arguments, target)
-        .of_call(text(item, "call_id"))
+        .with_call_id(text(item, "call_id"))
 }
 
 fn push_output<'a>(item: &'a Value, pieces: &mut Vec<Piece<'a>>) {
@@ -119,7 +119,7 @@ fn push_output<'a>(item: &'a Value, pieces: &mut Vec<Piece<'a>>) {
     let words: Vec<_> = words.into_iter().map(|piece| piece.body).collect();
     pieces.push(Piece {
         is_error: item.get("is_error").and_then(Value::as_bool) == Some(true),
-        ..Piece::new("tool_result", words.join("\n")).of_call(text(item, "call_id"))
+        ..Piece::new("tool_result", words.join("\n")).with_call_id(text(item, "call_id"))
     });
     pieces.extend(pictures);
 }

@@ -46,7 +46,7 @@ fn a_message_becomes_items_of_the_vocabulary() {
         vec![
             Piece::new("thinking", "hm"),
             Piece::new("text", "I look."),
-            Piece::call("Read", r#"{"path":"a.rs"}"#, None).of_call(Some("t1")),
+            Piece::call("Read", r#"{"path":"a.rs"}"#, None).with_call_id(Some("t1")),
         ],
     );
     assert_eq!(
@@ -63,7 +63,7 @@ fn a_message_becomes_items_of_the_vocabulary() {
     };
     let failed = Piece {
         is_error: true,
-        ..Piece::new("tool_result", "no").of_call(Some("t1"))
+        ..Piece::new("tool_result", "no").with_call_id(Some("t1"))
     };
     let message = said(
         Role::Tool,
@@ -124,7 +124,7 @@ proptest! {
         let pieces: Vec<Piece<'_>> = all
             .iter()
             .map(|(kind, text, _)| match kinds[kind % most] {
-                "tool_use" => Piece::call("tool", text.as_str(), None).of_call(Some("c")),
+                "tool_use" => Piece::call("tool", text.as_str(), None).with_call_id(Some("c")),
                 kind => Piece::new(kind, text.as_str()),
             })
             .collect();

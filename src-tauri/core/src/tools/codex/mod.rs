@@ -779,7 +779,7 @@ fn repository(meta: &Value) -> Option<Repository> {
 
 /// The message in a record: items of the conversation, which are bare in the oldest rollouts, and
 /// compactions (the kinds of 0.169.0, 2026-11-23). Events repeat the text of items.
-fn said(record: &Value) -> Option<ParsedMessage<'_>> {
+fn said<'a>(record: &'a Value) -> Option<ParsedMessage<'a>> {
     let item = match record.get("type").and_then(Value::as_str) {
         Some("response_item") => record.get("payload")?,
         Some("compacted") => {
@@ -794,9 +794,10 @@ fn said(record: &Value) -> Option<ParsedMessage<'_>> {
         _ => record,
     };
     let field = |name: &str| item.get(name).and_then(Value::as_str);
-    let call = field("call_id").or_else(|| field("id"));
-    let called =
-        |piece| ParsedMessage::of(record, Role::Assistant, vec![Piece::of_call(piece, call)]);
+    let call_id = field("call_id").or_else(|| field("id"));
+    let called = |piece: Piece<'a>| {
+        ParsedMessage::of(record, Role::Assistant, vec![piece.with_call_id(call_id)])
+    };
     match field("type")? {
         "function_call" => {
             let input = field("arguments").unwrap_or_default();
@@ -827,11 +828,11 @@ fn said(record: &Value) -> Option<ParsedMessage<'_>> {
             ))
         }
         "function_call_output" | "custom_tool_call_output" => {
-            let mut results = result_of(item.get("output")?);
-            if let Some(result) = results.first_mut() {
-                result.call = call;
+            let mut pieces = result_of(item.get("output")?);
+            if let Some(result) = pieces.first_mut() {
+                result.call_id = call_id;
             }
-            ParsedMessage::of(record, Role::Tool, results)
+            ParsedMessage::of(record, Role::Tool, pieces)
         }
         "reasoning" => {
             let parts = |name: &str| item.get(name).map(pieces_of).unwrap_or_default();

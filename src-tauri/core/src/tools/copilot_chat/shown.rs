@@ -151,6 +151,8 @@ pub(super) fn result(part: &Value) -> Option<Value> {
         _ => return None,
     };
     let failed = details.get("isError").and_then(Value::as_bool) == Some(true);
-    let id = text(part, "toolCallId");
-    Some(json!({ "type": "tool_result", "tool_use_id": id, "content": output, "is_error": failed }))
+    let call = text(part, "toolCallId");
+    Some(
+        json!({ "type": "tool_result", "tool_use_id": call, "content": output, "is_error": failed }),
+    )
 }

@@ -108,12 +108,12 @@ fn called(call: &Value) -> Vec<Piece<'_>> {
     });
     let mut pieces = vec![
         Piece::call(text("name").unwrap_or("tool"), input, target.as_deref())
-            .of_call(text("toolCallId")),
+            .with_call_id(text("toolCallId")),
     ];
     let failed = matches!(text("status"), Some("error" | "cancelled"));
     pieces.extend(text("result").map(|result| Piece {
         is_error: failed,
-        ..Piece::new("tool_result", result).of_call(text("toolCallId"))
+        ..Piece::new("tool_result", result).with_call_id(text("toolCallId"))
     }));
     pieces
 }

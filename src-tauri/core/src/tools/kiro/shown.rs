@@ -83,7 +83,7 @@ fn call(payload: &Value) -> Piece<'_> {
         args.map(Value::to_string).unwrap_or_default(),
         target.as_deref(),
     )
-    .of_call(payload.get("toolCallId").and_then(Value::as_str))
+    .with_call_id(payload.get("toolCallId").and_then(Value::as_str))
 }
 
 fn result<'a>(payload: &'a Value, field: &str) -> Piece<'a> {
@@ -99,7 +99,7 @@ fn result<'a>(payload: &'a Value, field: &str) -> Piece<'a> {
     };
     Piece {
         is_error: failed,
-        ..piece.of_call(payload.get("toolCallId").and_then(Value::as_str))
+        ..piece.with_call_id(payload.get("toolCallId").and_then(Value::as_str))
     }
 }
 

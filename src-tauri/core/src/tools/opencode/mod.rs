@@ -948,7 +948,7 @@ fn called(part: &Value) -> Vec<Piece<'_>> {
     let name = part.get("tool").and_then(Value::as_str).unwrap_or("tool");
     let id = part.get("callID").and_then(Value::as_str);
     let Some(state) = part.get("state") else {
-        return vec![Piece::call(name, "", None).of_call(id)];
+        return vec![Piece::call(name, "", None).with_call_id(id)];
     };
     let input = state.get("input");
     let file = input.and_then(|input| input.get("filePath")?.as_str().map(Into::into));
@@ -959,13 +959,13 @@ fn called(part: &Value) -> Vec<Piece<'_>> {
             input.map(Value::to_string).unwrap_or_default(),
             target.as_deref(),
         )
-        .of_call(id),
+        .with_call_id(id),
     ];
     for (field, is_error) in [("output", false), ("error", true)] {
         let answer = state.get(field).and_then(Value::as_str);
         pieces.extend(answer.map(|answer| Piece {
             is_error,
-            ..Piece::new("tool_result", answer).of_call(id)
+            ..Piece::new("tool_result", answer).with_call_id(id)
         }));
     }
     pieces

@@ -72,8 +72,7 @@ fn call(call: &Value) -> Piece<'_> {
         .map(|input| input.get("value").unwrap_or(input));
     let target = input.and_then(target_in);
     let text = input.map(Value::to_string).unwrap_or_default();
-    let id = call.get("id").and_then(Value::as_str);
-    Piece::call(name, text, target.as_deref()).of_call(id)
+    Piece::call(name, text, target.as_deref()).with_call_id(call.get("id").and_then(Value::as_str))
 }
 
 fn answer(result: &Value) -> Piece<'_> {
@@ -88,8 +87,9 @@ fn answer(result: &Value) -> Piece<'_> {
         None => String::new(),
     };
     Piece {
+        call_id: result.get("tool_use_id").and_then(Value::as_str),
         is_error: result.get("is_error").and_then(Value::as_bool) == Some(true),
-        ..Piece::new("tool_result", text).of_call(result.get("tool_use_id").and_then(Value::as_str))
+        ..Piece::new("tool_result", text)
     }
 }
 

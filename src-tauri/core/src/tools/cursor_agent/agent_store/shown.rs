@@ -130,14 +130,12 @@ fn piece(part: &Value) -> Option<Piece<'_>> {
         "tool-call" => {
             let args = part.get("args").or_else(|| part.get("input"));
             let target = args.and_then(target_in);
-            Some(
-                Piece::call(
-                    text("toolName").unwrap_or("tool"),
-                    args.map(Value::to_string).unwrap_or_default(),
-                    target.as_deref(),
-                )
-                .of_call(text("toolCallId")),
-            )
+            let call = Piece::call(
+                text("toolName").unwrap_or("tool"),
+                args.map(Value::to_string).unwrap_or_default(),
+                target.as_deref(),
+            );
+            Some(call.with_call_id(text("toolCallId")))
         }
         "tool-result" => Some(result(part)),
         "image" => text("image").or_else(|| text("data")).map(Piece::image_at),
@@ -153,8 +151,9 @@ fn result(part: &Value) -> Piece<'_> {
         None => Piece::new("tool_result", ""),
     };
     Piece {
+        call_id: part.get("toolCallId").and_then(Value::as_str),
         is_error: part.get("isError").and_then(Value::as_bool) == Some(true),
-        ..piece.of_call(part.get("toolCallId").and_then(Value::as_str))
+        ..piece
     }
 }
 
