@@ -1,56 +1,91 @@
-// Colours for code of any language: comments, strings, numbers and the words that most languages
-// share. Coarse on purpose; a wrong guess costs a colour, never a letter.
+// Colours for code. The highlighter is loaded with the first code that is shown; until then, and in
+// languages it does not know, code is plain.
+import type { Element, Root, RootContent } from "hast";
 
 export interface Token {
-  kind: "plain" | "comment" | "string" | "number" | "word" | "added" | "removed";
+  /** What a grammar calls it: `keyword`, `string`; empty for plain text. */
+  kind: string;
   text: string;
 }
 
-const WORDS = new Set(
-  `abstract as async await bool break case catch class const continue def default delete do elif else enum export
-   extends extern false final finally fn for from func function if impl import in interface is let match mod module
-   move mut namespace new nil none not null or and package pass private protected pub public raise return self static
-   struct super switch this throw throws trait true try type typeof undefined union unsafe use var void where while
-   with yield None True False Self echo fi done then esac end begin local`
-    .split(/\s+/)
-    .filter(Boolean),
-);
-const HASH = /^(py|python|sh|bash|zsh|shell|toml|ya?ml|ruby|rb|perl|r|make|makefile|dockerfile|ini|conf)$/i;
-/** Longer blocks stay plain. */
+type Highlight = (code: string, language: string) => Root | null;
+
+/** Longer blocks stay plain: a grammar's time is not linear for every text. */
 const LONGEST = 40_000;
+/** A line longer than this is no source that anybody wrote. */
+const LONGEST_LINE = 4_000;
+
+let highlight: Highlight | undefined;
+let loading: Promise<void> | undefined;
+
+/** Loads the highlighter; returns at once if it is there. */
+export function loadHighlighter(): Promise<void> {
+  loading ??= import("./grammars").then((loaded) => {
+    highlight = loaded.highlight;
+  });
+  return loading;
+}
+
+export function isHighlighterLoaded(): boolean {
+  return highlight !== undefined;
+}
 
 export function tokens(code: string, language: string): Token[] {
-  if (code.length > LONGEST) return [{ kind: "plain", text: code }];
-  if (/^(diff|patch)$/i.test(language)) return diffLines(code);
-  const comment = HASH.test(language) ? "#[^\\n]*" : "\\/\\/[^\\n]*|\\/\\*[\\s\\S]*?(?:\\*\\/|$)";
-  const shape = new RegExp(
-    `(?<comment>${comment})|(?<string>"(?:\\\\.|[^"\\\\\\n])*"|'(?:\\\\.|[^'\\\\\\n]){2,}'|'(?:\\\\.|[^'\\\\\\n])'|\`[^\`\\n]*\`)` +
-      "|(?<number>\\b\\d[\\d_.]*(?:[a-z]\\w*)?\\b)|(?<word>[A-Za-z_]\\w*)",
-    "g",
-  );
-  const found: Token[] = [];
-  let at = 0;
-  for (const hit of code.matchAll(shape)) {
-    const kind = kindOf(hit.groups!);
-    if (kind === "plain") continue;
-    if (hit.index > at) found.push({ kind: "plain", text: code.slice(at, hit.index) });
-    found.push({ kind, text: hit[0] });
-    at = hit.index + hit[0].length;
+  if (!highlight || !language || code.length > LONGEST || longestLine(code) > LONGEST_LINE) return [plain(code)];
+  try {
+    const root = highlight(code, language.toLowerCase());
+    return root ? flat(root.children, "") : [plain(code)];
+  } catch {
+    // A grammar that gives up costs the colours only.
+    return [plain(code)];
   }
-  if (at < code.length) found.push({ kind: "plain", text: code.slice(at) });
-  return found;
 }
 
-function kindOf(groups: Record<string, string | undefined>): Token["kind"] {
-  if (groups.comment !== undefined) return "comment";
-  if (groups.string !== undefined) return "string";
-  if (groups.number !== undefined) return "number";
-  return WORDS.has(groups.word ?? "") ? "word" : "plain";
+/** Tokens by lines, for views with a column of numbers. */
+export function lineTokens(code: string, language: string): Token[][] {
+  const lines: Token[][] = [[]];
+  for (const { kind, text } of tokens(code, language)) {
+    for (const [at, piece] of text.split("\n").entries()) {
+      if (at > 0) lines.push([]);
+      if (piece) lines.at(-1)!.push({ kind, text: piece });
+    }
+  }
+  return lines;
 }
 
-function diffLines(code: string): Token[] {
-  return code.split(/(?<=\n)/).map((text) => ({
-    kind: text.startsWith("+") ? "added" : text.startsWith("-") ? "removed" : "plain",
-    text,
-  }));
+/** The language of a file, by its name. */
+export function languageOfPath(path: string): string {
+  const name = path.split(/[\\/]/).at(-1)!.toLowerCase();
+  if (/^(dockerfile|containerfile)/.test(name)) return "bash";
+  if (/^(makefile|justfile)$/.test(name)) return "bash";
+  return /\.([a-z0-9+#]{1,12})$/.exec(name)?.[1] ?? "";
+}
+
+function flat(nodes: RootContent[], outer: string): Token[] {
+  return nodes.flatMap((node) => {
+    if (node.type === "text") return [{ kind: outer, text: node.value }];
+    return node.type === "element" ? flat(node.children, kindOf(node) || outer) : [];
+  });
+}
+
+/** `hljs-title function_` is the kind `title`. */
+function kindOf(element: Element): string {
+  const names = element.properties.className;
+  const name = Array.isArray(names) ? String(names[0] ?? "") : "";
+  return name.replace(/^hljs-/, "");
+}
+
+function longestLine(code: string): number {
+  let longest = 0;
+  for (let from = 0; from < code.length; ) {
+    const end = code.indexOf("\n", from);
+    const to = end < 0 ? code.length : end;
+    longest = Math.max(longest, to - from);
+    from = to + 1;
+  }
+  return longest;
+}
+
+function plain(text: string): Token {
+  return { kind: "", text };
 }

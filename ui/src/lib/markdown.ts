@@ -1,120 +1,174 @@
-// The subset of Markdown that transcripts use, as a tree of plain values. The tree cannot contain
-// HTML: text that looks like HTML stays text.
+// Markdown of transcripts as a tree of plain values: the lexer is a library, the tree is our own.
+// The tree cannot contain HTML: text that looks like HTML stays text.
+import { Lexer, type MarkedToken, type Token, type Tokens } from "marked";
 
 export type Inline =
-  | { kind: "text"; text: string }
-  | { kind: "code"; text: string }
-  | { kind: "strong" | "emphasis"; inside: Inline[] }
-  | { kind: "link"; address: string; inside: Inline[] };
+  | { kind: "text" | "code"; text: string }
+  | { kind: "strong" | "emphasis" | "strike"; inside: Inline[] }
+  /** Without `address` it points into the project, and nothing is opened. */
+  | { kind: "link"; address: string | null; target: string; inside: Inline[] }
+  | { kind: "break" };
+
+export type Align = "center" | "left" | "right" | null;
+
+export interface Item {
+  /** `null`: the item is no task. */
+  checked: boolean | null;
+  blocks: Block[];
+}
 
 export type Block =
   | { kind: "paragraph"; inside: Inline[] }
   | { kind: "heading"; level: number; inside: Inline[] }
   | { kind: "code"; language: string; text: string }
   | { kind: "quote"; blocks: Block[] }
-  | { kind: "list"; ordered: boolean; start: number; items: Inline[][] }
-  | { kind: "table"; head: Inline[][]; rows: Inline[][][] }
+  | { kind: "list"; ordered: boolean; start: number; items: Item[] }
+  | { kind: "table"; align: Align[]; head: Inline[][]; rows: Inline[][][] }
   | { kind: "rule" };
 
-const FENCE = /^ {0,3}(`{3,}|~{3,})\s*([\w+#.-]*)/;
-const HEADING = /^ {0,3}(#{1,6})\s+(.+?)\s*#*$/;
-const RULE = /^ {0,3}([-*_])(\s*\1){2,}\s*$/;
-const ITEM = /^(\s{0,8})([-*+]|\d{1,9}[.)])\s+(.*)$/;
-const DIVIDER = /^\s*\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)*\|?\s*$/;
-/** Quotes within quotes are followed this far. */
-const DEEPEST = 6;
+/** Longer texts are plain: the lexer's time is not linear for every text. */
+const LONGEST = 120_000;
+/** Blocks within blocks are followed this far, by the lexer and by the drawing. */
+const DEEPEST = 12;
+/** A text becomes at most this many nodes; the rest of it is plain. */
+const MOST_NODES = 6_000;
+const MOST_CELLS = 2_000;
 
-export function markdown(text: string, depth = 0): Block[] {
-  const lines = text.replace(/\r\n?/g, "\n").split("\n");
-  const blocks: Block[] = [];
-  let at = 0;
-  let paragraph: string[] = [];
-  const flush = () => {
-    if (paragraph.length > 0) blocks.push({ kind: "paragraph", inside: inline(paragraph.join("\n")) });
-    paragraph = [];
-  };
-  while (at < lines.length) {
-    const line = lines[at]!;
-    const fence = FENCE.exec(line);
-    if (fence) {
-      flush();
-      const end = endOfFence(lines, at + 1, fence[1]!);
-      blocks.push({ kind: "code", language: fence[2]!, text: lines.slice(at + 1, end).join("\n") });
-      at = end + 1;
-      continue;
+/** More nested markers at the start of a line than any text has. */
+const TOO_DEEP = new RegExp(`^(?:[ \\t]{0,4}(?:>|[-*+][ \\t]|\\d{1,9}[.)][ \\t])){${DEEPEST},}`, "m");
+const DEEPLY_INDENTED = new RegExp(`^(?: {2,}|\\t){${DEEPEST * 2},} {0,3}(?:[-*+]|\\d{1,9}[.)]) `, "m");
+/** Runs of marks by which the lexer's time grows out of proportion. */
+const RUN = /([[\]()!*_~<`|\\])\1{200,}|(?:[*_~[]{1,3}[^\s]{0,2} ?){600,}/;
+
+export function markdown(text: string): Block[] {
+  const source = text.replace(/\r\n?/g, "\n");
+  if (source.length > LONGEST || TOO_DEEP.test(source) || DEEPLY_INDENTED.test(source) || RUN.test(source)) {
+    return plain(source);
+  }
+  try {
+    return new Tree().blocks(new Lexer({ gfm: true }).lex(source), 0);
+  } catch {
+    // Deeper than the lexer can follow.
+    return plain(source);
+  }
+}
+
+/** Text of one line: code and emphasis, no blocks. */
+export function inline(text: string): Inline[] {
+  if (text.length > LONGEST || RUN.test(text)) return [{ kind: "text", text }];
+  try {
+    return new Tree().inlines(new Lexer({ gfm: true }).inlineTokens(text, []), 0);
+  } catch {
+    return [{ kind: "text", text }];
+  }
+}
+
+function plain(text: string): Block[] {
+  return text.trim() === "" ? [] : [{ kind: "paragraph", inside: [{ kind: "text", text }] }];
+}
+
+class Tree {
+  private left = MOST_NODES;
+
+  blocks(tokens: Token[], depth: number): Block[] {
+    return tokens.flatMap((token) => this.block(token as MarkedToken, depth));
+  }
+
+  private block(token: MarkedToken, depth: number): Block[] {
+    this.left -= 1;
+    if (this.left < 0 || depth > DEEPEST) return plain(token.raw);
+    switch (token.type) {
+      case "space":
+      case "checkbox":
+        return [];
+      case "heading":
+        return [{ kind: "heading", level: token.depth, inside: this.inlines(token.tokens, depth) }];
+      case "code":
+        return [{ kind: "code", language: languageOf(token.lang), text: token.text }];
+      case "blockquote":
+        return [{ kind: "quote", blocks: this.blocks(token.tokens, depth + 1) }];
+      case "hr":
+        return [{ kind: "rule" }];
+      case "list":
+        return [this.list(token, depth)];
+      case "table":
+        return [this.table(token, depth)];
+      case "paragraph":
+        return [{ kind: "paragraph", inside: this.inlines(token.tokens, depth) }];
+      case "text":
+        return [{ kind: "paragraph", inside: token.tokens ? this.inlines(token.tokens, depth) : textOf(token.text) }];
+      default:
+        // HTML and definitions of links are text too.
+        return plain(token.raw.trimEnd());
     }
-    const heading = HEADING.exec(line);
-    if (heading) {
-      flush();
-      blocks.push({ kind: "heading", level: heading[1]!.length, inside: inline(heading[2]!) });
-    } else if (RULE.test(line)) {
-      flush();
-      blocks.push({ kind: "rule" });
-    } else if (/^ {0,3}>/.test(line) && depth < DEEPEST) {
-      flush();
-      const end = endWhile(lines, at, (candidate) => /^ {0,3}>/.test(candidate));
-      const inner = lines.slice(at, end).map((quoted) => quoted.replace(/^ {0,3}> ?/, ""));
-      blocks.push({ kind: "quote", blocks: markdown(inner.join("\n"), depth + 1) });
-      at = end;
-      continue;
-    } else if (ITEM.test(line) && (paragraph.length === 0 || /^\s{0,8}([-*+]|1[.)])/.test(line))) {
-      flush();
-      at = list(lines, at, blocks);
-      continue;
-    } else if (line.includes("|") && DIVIDER.test(lines[at + 1] ?? "") && paragraph.length === 0) {
-      const end = endWhile(lines, at + 2, (candidate) => candidate.includes("|") && candidate.trim() !== "");
-      const rows = lines.slice(at + 2, end).map(cells);
-      blocks.push({ kind: "table", head: cells(line), rows });
-      at = end;
-      continue;
-    } else if (line.trim() === "") flush();
-    else paragraph.push(line);
-    at += 1;
   }
-  flush();
-  return blocks;
-}
 
-function endOfFence(lines: string[], from: number, fence: string): number {
-  const closing = new RegExp(`^ {0,3}${fence[0] === "~" ? "~" : "`"}{${fence.length},}\\s*$`);
-  const found = lines.findIndex((line, at) => at >= from && closing.test(line));
-  return found < 0 ? lines.length : found;
-}
-
-function endWhile(lines: string[], from: number, fits: (line: string) => boolean): number {
-  let at = from;
-  while (at < lines.length && fits(lines[at]!)) at += 1;
-  return at;
-}
-
-/** Lists are shown flat: what is nested is indented text of its item's line. */
-function list(lines: string[], from: number, blocks: Block[]): number {
-  const ordered = /\d/.test(ITEM.exec(lines[from]!)![2]!);
-  const start = ordered ? Number.parseInt(ITEM.exec(lines[from]!)![2]!, 10) : 1;
-  const items: string[] = [];
-  let at = from;
-  while (at < lines.length) {
-    const item = ITEM.exec(lines[at]!);
-    if (item) {
-      const nested = item[1]!.length >= 2 && items.length > 0;
-      if (nested) items[items.length - 1] += `\n${item[2]} ${item[3]}`;
-      else if (/\d/.test(item[2]!) !== ordered) break;
-      else items.push(item[3]!);
-    } else if (/^\s{2,}\S/.test(lines[at]!) && !FENCE.test(lines[at]!))
-      items[items.length - 1] += `\n${lines[at]!.trim()}`;
-    else break;
-    at += 1;
+  private list(token: Tokens.List, depth: number): Block {
+    const items = token.items.map((item) => ({
+      checked: item.task ? item.checked === true : null,
+      blocks: this.blocks(item.tokens, depth + 1),
+    }));
+    const start = typeof token.start === "number" ? token.start : 1;
+    return { kind: "list", ordered: token.ordered, start, items };
   }
-  blocks.push({ kind: "list", ordered, start, items: items.map(inline) });
-  return at;
+
+  private table(token: Tokens.Table, depth: number): Block {
+    if (token.header.length * (token.rows.length + 1) > MOST_CELLS) {
+      return { kind: "code", language: "", text: token.raw.trimEnd() };
+    }
+    const row = (cells: Tokens.TableCell[]) => cells.map((cell) => this.inlines(cell.tokens, depth));
+    return { kind: "table", align: token.align, head: row(token.header), rows: token.rows.map(row) };
+  }
+
+  inlines(tokens: Token[], depth: number): Inline[] {
+    const found: Inline[] = [];
+    for (const token of tokens) {
+      for (const piece of this.inline(token as MarkedToken, depth)) {
+        const last = found.at(-1);
+        if (piece.kind === "text" && last?.kind === "text") last.text += piece.text;
+        else found.push(piece);
+      }
+    }
+    return found;
+  }
+
+  private inline(token: MarkedToken, depth: number): Inline[] {
+    this.left -= 1;
+    if (this.left < 0 || depth > DEEPEST) return [{ kind: "text", text: token.raw }];
+    const inside = (tokens: Token[]) => this.inlines(tokens, depth + 1);
+    switch (token.type) {
+      case "strong":
+        return [{ kind: "strong", inside: inside(token.tokens) }];
+      case "em":
+        return [{ kind: "emphasis", inside: inside(token.tokens) }];
+      case "del":
+        return [{ kind: "strike", inside: inside(token.tokens) }];
+      case "codespan":
+        return [{ kind: "code", text: token.text }];
+      case "br":
+        return [{ kind: "break" }];
+      case "escape":
+        return [{ kind: "text", text: token.text }];
+      case "link":
+        return linked(token.href, inside(token.tokens), token.raw);
+      case "image":
+        // A picture elsewhere is never fetched.
+        return linked(token.href, textOf(token.text || token.href), token.raw);
+      case "text":
+        return token.tokens ? inside(token.tokens) : textOf(token.text);
+      case "checkbox":
+        return [];
+      default:
+        return [{ kind: "text", text: token.raw }];
+    }
+  }
 }
 
-function cells(line: string): Inline[][] {
-  const bare = line.trim().replace(/^\|/, "").replace(/\|$/, "");
-  return bare.split(/(?<!\\)\|/).map((cell) => inline(cell.trim()));
+function linked(target: string, inside: Inline[], raw: string): Inline[] {
+  const address = safeAddress(target);
+  if (address) return [{ kind: "link", address, target, inside }];
+  return isRelative(target) ? [{ kind: "link", address: null, target, inside }] : [{ kind: "text", text: raw }];
 }
-
-const ADDRESS = /^https?:\/\/[^\s<>"']+/;
 
 /** Only addresses that a browser may be asked to open. */
 export function safeAddress(address: string): string | null {
@@ -126,73 +180,18 @@ export function safeAddress(address: string): string | null {
   }
 }
 
-export function inline(text: string, depth = 0): Inline[] {
-  const found: Inline[] = [];
-  let plain = "";
-  const flush = () => {
-    if (plain) found.push({ kind: "text", text: plain });
-    plain = "";
-  };
-  let at = 0;
-  while (at < text.length) {
-    const token = depth < DEEPEST ? tokenAt(text, at, depth) : null;
-    if (token) {
-      flush();
-      found.push(token.found);
-      at = token.end;
-    } else if (text[at] === "\\" && /[\\`*_[\]()#>|~-]/.test(text[at + 1] ?? "")) {
-      plain += text[at + 1];
-      at += 2;
-    } else {
-      plain += text[at];
-      at += 1;
-    }
-  }
-  flush();
-  return found;
+/** A file of the project or a place in a page: no scheme, no other host. */
+function isRelative(target: string): boolean {
+  return /^(?!\/\/)[^\s:\\]+(?::\d+(?:[-:]\d+)?)?(?:#[^\s]*)?$/.test(target);
 }
 
-function tokenAt(text: string, at: number, depth: number): { found: Inline; end: number } | null {
-  const letter = text[at];
-  if (letter === "`") return codeAt(text, at);
-  if (letter === "*" || letter === "_") return emphasisAt(text, at, depth);
-  if (letter === "[") return linkAt(text, at, depth);
-  if (letter === "h" && !/\w/.test(text[at - 1] ?? "")) return addressAt(text, at);
-  return null;
+const ENTITIES: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"', "#39": "'", apos: "'", nbsp: " " };
+
+function textOf(text: string): Inline[] {
+  const decoded = text.replace(/&(amp|lt|gt|quot|#39|apos|nbsp);/g, (_, name: string) => ENTITIES[name]!);
+  return [{ kind: "text", text: decoded }];
 }
 
-function codeAt(text: string, at: number): { found: Inline; end: number } | null {
-  let ticks = 0;
-  while (text[at + ticks] === "`") ticks += 1;
-  const end = text.indexOf("`".repeat(ticks), at + ticks);
-  if (end < 0) return null;
-  return { found: { kind: "code", text: text.slice(at + ticks, end).trim() }, end: end + ticks };
-}
-
-function emphasisAt(text: string, at: number, depth: number): { found: Inline; end: number } | null {
-  const letter = text[at]!;
-  const mark = text[at + 1] === letter ? letter + letter : letter;
-  // An underscore inside a word is part of a name.
-  if (letter === "_" && /\w/.test(text[at - 1] ?? "")) return null;
-  if (/\s/.test(text[at + mark.length] ?? " ")) return null;
-  const end = text.indexOf(mark, at + mark.length + 1);
-  if (end < 0 || /\s/.test(text[end - 1]!) || text.slice(at, end).includes("\n\n")) return null;
-  if (letter === "_" && /\w/.test(text[end + mark.length] ?? "")) return null;
-  const inside = inline(text.slice(at + mark.length, end), depth + 1);
-  return { found: { kind: mark.length === 2 ? "strong" : "emphasis", inside }, end: end + mark.length };
-}
-
-function linkAt(text: string, at: number, depth: number): { found: Inline; end: number } | null {
-  const shape = /^\[([^\]\n]{1,500})\]\(\s*<?([^\s)>]{1,2000})>?(?:\s+"[^"]*")?\s*\)/.exec(text.slice(at, at + 2600));
-  const address = shape && safeAddress(shape[2]!);
-  if (!address) return null;
-  return { found: { kind: "link", address, inside: inline(shape[1]!, depth + 1) }, end: at + shape[0].length };
-}
-
-function addressAt(text: string, at: number): { found: Inline; end: number } | null {
-  const shape = ADDRESS.exec(text.slice(at, at + 2000));
-  const bare = shape?.[0].replace(/[.,;:!?)\]*_]+$/, "");
-  const address = bare && safeAddress(bare);
-  if (!address) return null;
-  return { found: { kind: "link", address, inside: [{ kind: "text", text: bare }] }, end: at + bare.length };
+function languageOf(info: string | undefined): string {
+  return /^[\w+#.-]{1,30}/.exec(info ?? "")?.[0] ?? "";
 }
