@@ -8,6 +8,7 @@ import "./styles/base.css";
 import "./styles/parts.css";
 import "./styles/views.css";
 import "./styles/sessions.css";
+import "./styles/reader.css";
 import "./styles/split.css";
 import { words } from "./words";
 

@@ -1,6 +1,6 @@
 // Every English text of the window, in one place. A translation is another object of this shape.
 import type { AppState, HistoryKind } from "./backend/types";
-import { count, listed, plural, size } from "./lib/format";
+import { count, listed, plural, short, size } from "./lib/format";
 
 export const words = {
   app: "session-roam",
@@ -190,6 +190,48 @@ export const words = {
     thinking: "Thinking",
     result: "Result",
     call: "Tool call",
+    outcomes: { ok: "Succeeded", failed: "Failed", none: "No result" },
+    exit: (code: number) => `Exit code ${code}`,
+    changes: (added: number, removed: number) =>
+      `${plural(added, "line", "lines")} added, ${plural(removed, "line", "lines")} removed`,
+    actions: { edit: "Edited", create: "Created", delete: "Deleted" },
+    moved: (to: string) => `moved to ${to}`,
+    lineKinds: { added: "added", removed: "removed", same: "", gap: "" },
+    moreLines: (n: number) => `Show ${plural(n, "more line", "more lines")}`,
+    moreParts: (n: number) => `Show ${plural(n, "more part", "more parts")}`,
+    longLine: (rest: string) => `… ${rest} more in this line`,
+    input: "Input",
+    output: "Output",
+    prompt: "Prompt",
+    answer: "Answer",
+    inDirectory: (directory: string) => `in ${directory}`,
+    tasks: (done: number, all: number) => `${count(done)} of ${count(all)} done`,
+    taskStates: { done: "Done", doing: "In progress", open: "To do", dropped: "Dropped" },
+    files: (n: number) => plural(n, "file", "files"),
+    tokens: (input: number, output: number) =>
+      input > 0 ? `${short(input)} tokens read, ${short(output)} written` : `${short(output)} tokens written`,
+    tokensShort: (output: number) => `${short(output)} tokens`,
+    model: (name: string) => `Model: ${name}`,
+    tools: "Transcript tools",
+    find: "Find in this session",
+    findHint: "Find in this session",
+    found: (at: number, total: number) => (total === 0 ? "No matches" : `${count(at)} of ${count(total)}`),
+    finding: "Searching …",
+    findNext: "Next match",
+    findPrevious: "Previous match",
+    findClose: "Close find",
+    ownMessages: "Your messages",
+    previousOwn: "Your previous message",
+    nextOwn: "Your next message",
+    noPreviousOwn: "No earlier message of yours.",
+    noNextOwn: "No later message of yours.",
+    newMessages: (n: number) => (n > 0 ? plural(n, "new message", "new messages") : "Jump to the end"),
+    menu: "Message actions",
+    copyText: "Copy text",
+    copyMarkdown: "Copy as Markdown",
+    exportSession: "Export session…",
+    messageCopied: "Message copied.",
+    position: (at: number, of: number) => `Message ${count(at)} of ${count(of)}`,
     image: "Image",
     picture: (bytes: string) => `Image of ${bytes} from the conversation`,
     notShown: (media: string, bytes: string) =>
@@ -207,8 +249,6 @@ export const words = {
     copy: "Copy",
     copied: "Copied",
     code: "Code",
-    files: (n: number) => plural(n, "file", "files"),
-    end: "End of the transcript",
   },
   link: {
     title: "Open this link in your browser?",

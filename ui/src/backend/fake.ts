@@ -2,7 +2,7 @@
 // that an answer takes. Decisions, pairing and undo happen within the page, so that every path can
 // be tried; a reload resets everything.
 import { type Backend, type Drag, type Notice, Refusal } from "./backend";
-import { diff, diffPart, diffWords, length, transcript, transcriptPart } from "./fake/talk";
+import { diff, diffPart, diffWords, length, occurrences, transcript, transcriptPart } from "./fake/talk";
 import { deviceId, imported, importing, makeWorld, STATES, type StateName, tablet, type World } from "./fake/world";
 import type { Answers, Command, Done, ForgottenRow, HistoryKind, Request, SessionRow, Status } from "./types";
 
@@ -30,6 +30,12 @@ export function fake(query: URLSearchParams): Backend {
       world,
       log,
       tell,
+      /** The session is continued: this many messages more. */
+      grow: (n: number) => {
+        world.added += n;
+        world.status.happenings += n;
+        tell();
+      },
       notice: (notice: Notice) => {
         for (const hear of noticed) hear(notice);
       },
@@ -320,6 +326,7 @@ function answers(world: World, tell: () => void): Handlers {
         messages: transcript(world, from, rows),
       };
     },
+    find: ({ text }) => occurrences(world, text),
     show_part: ({ message, part }) => transcriptPart(world, message, part) ?? noPart(),
     fork: ({ session, at }) => {
       const row = sessionOf(session);

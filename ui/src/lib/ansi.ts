@@ -43,7 +43,7 @@ export function plainOutput(text: string): string {
 }
 
 function add(found: Printed[], text: string, styles: string[]): void {
-  const bare = text.replace(/\x1b/g, "");
+  const bare = text.replaceAll("\x1b", "");
   if (!bare) return;
   const last = found.at(-1);
   if (last && last.styles.join() === styles.join()) last.text += bare;
@@ -71,11 +71,11 @@ function endOfPieces(text: string): number {
 function overwritten(text: string): string {
   if (!text.includes("\r")) return text;
   return text
-    .replace(/\r+\n/g, "\n")
     .split("\n")
     .map((line) => {
-      const bare = line.replace(/\r+$/, "");
-      return bare.slice(bare.lastIndexOf("\r") + 1);
+      let end = line.length;
+      while (line[end - 1] === "\r") end -= 1;
+      return line.slice(line.lastIndexOf("\r", end - 1) + 1, end);
     })
     .join("\n");
 }
@@ -84,10 +84,8 @@ function stylesOf(entry: Anser.AnserJsonEntry): string[] {
   const decorations = new Set<string>(entry.decorations);
   const [fg, bg] = [colour(entry.fg, entry.fg_truecolor), colour(entry.bg, entry.bg_truecolor)];
   const styles: string[] = [];
-  // Reversed text is marked as such: its two colours may be those of the window.
-  if (decorations.has("reverse")) styles.push("reverse");
-  else if (fg) styles.push(`fg-${fg}`);
-  if (bg && !decorations.has("reverse")) styles.push(`bg-${bg}`);
+  if (fg) styles.push(`fg-${fg}`);
+  if (bg) styles.push(`bg-${bg}`);
   for (const name of ["bold", "dim", "italic", "underline", "strikethrough"]) {
     if (decorations.has(name)) styles.push(name);
   }

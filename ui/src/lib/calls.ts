@@ -22,6 +22,8 @@ type Fields = Record<string, unknown>;
 /** Longer inputs are not taken apart. */
 const LONGEST = 4 << 20;
 const MOST_ITEMS = 500;
+/** Deeper values are not taken apart. */
+const DEEPEST = 200;
 
 export function callOf(name: string, input: string): Call {
   if (isPatch(input)) return { kind: "change", changes: ofPatch(input) };
@@ -34,13 +36,14 @@ export function callOf(name: string, input: string): Call {
     agent(name, fields) ??
     plan(name, fields) ??
     read(name, fields) ??
-    searched(name, fields) ?? { kind: "other", text: tidy(fields), isJson: true }
+    searched(name, fields) ?? { kind: "other", text: tidy(fields) ?? input, isJson: true }
   );
 }
 
 /** A call whose row has the numbers of its lines, so that its whole input is needed. */
 export function isChange(name: string, input: string): boolean {
-  const keys = /"(old_?str(?:ing)?|old_?text|new_?str(?:ing)?|edits|replacements|patch_?text|file_?text|diff)"\s*:/i;
+  const keys =
+    /"(old_?str(?:ing)?|old_?text|new_?str(?:ing)?|edits|replacements|patch|patch_?text|file_?text|diff)"\s*:/i;
   return isPatch(input) || keys.test(input) || WRITES.test(name);
 }
 
@@ -158,13 +161,13 @@ function command(name: string, fields: Fields): Call | undefined {
 function commandText(value: unknown): string | undefined {
   if (typeof value === "string") return value;
   if (!Array.isArray(value) || value.length === 0) return undefined;
-  if (!value.every((word) => typeof word === "string")) {
+  if (!value.every((word): word is string => typeof word === "string")) {
     const inside = value.map((one) => commandText((one as Fields | null)?.command));
     return inside.every((one) => one !== undefined) ? inside.join("\n") : undefined;
   }
   // `bash -lc SCRIPT` is the script.
-  if (value.length === 3 && /^-l?c$/.test(value[1])) return value[2];
-  return value.map((word: string) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(" ");
+  if (value.length === 3 && /^-l?c$/.test(value[1]!)) return value[2];
+  return value.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(" ");
 }
 
 function agent(name: string, fields: Fields): Call | undefined {
@@ -197,7 +200,11 @@ function searched(name: string, fields: Fields): Call | undefined {
 /** The fields of an input; of one that was cut, those before the cut. */
 export function fieldsOf(input: string): Fields | null {
   if (input.length > LONGEST || !/^\s*\{/.test(input)) return null;
-  const value = parsed(input) ?? parsed(closed(input));
+  const value =
+    parsed(input) ??
+    closed(input)
+      .map(parsed)
+      .find((one) => one !== null);
   return value && typeof value === "object" && !Array.isArray(value) ? (value as Fields) : null;
 }
 
@@ -209,8 +216,8 @@ function parsed(json: string): unknown {
   }
 }
 
-/** JSON that was cut, closed at its end: what was begun ends there. */
-function closed(json: string): string {
+/** JSON that was cut, closed at its end, in the ways in which it may be meant. */
+function closed(json: string): string[] {
   const open: string[] = [];
   let inString = false;
   for (let at = 0; at < json.length; at++) {
@@ -222,16 +229,18 @@ function closed(json: string): string {
     else if (letter === "{") open.push("}");
     else if (letter === "[") open.push("]");
     else if (letter === "}" || letter === "]") open.pop();
+    if (open.length > DEEPEST) return [];
   }
   const ends = open.reverse().join("");
   if (inString) {
     // A cut escape is left out.
     const whole = json.replace(/\\(?:u[\da-f]{0,3})?$/i, (cut, at: number) => (isEscaped(json, at) ? cut : ""));
-    const asValue = `${whole}"${ends}`;
-    return parsed(asValue) === null ? `${whole}":null${ends}` : asValue;
+    return [`${whole}"${ends}`, `${whole}":null${ends}`];
   }
-  const bare = json.replace(/[\s,]+$/, "");
-  return `${bare}${bare.endsWith(":") ? "null" : ""}${ends}`;
+  const bare = json.slice(-1_000).trim() === "" ? "" : json.trimEnd();
+  return [bare, `${bare}null`, `${bare}:null`, bare.replace(/,$/, ""), bare.replace(/[\w.+-]{1,30}$/, "null")].map(
+    (one) => `${one}${ends}`,
+  );
 }
 
 function isEscaped(json: string, at: number): boolean {
@@ -240,8 +249,13 @@ function isEscaped(json: string, at: number): boolean {
   return n % 2 === 1;
 }
 
-function tidy(value: unknown): string {
-  return JSON.stringify(value, null, 2);
+function tidy(value: unknown): string | null {
+  try {
+    return JSON.stringify(value, null, 2);
+  } catch {
+    // Deeper than can be followed.
+    return null;
+  }
 }
 
 /** JSON with line ends, if it is JSON. */

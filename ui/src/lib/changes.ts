@@ -144,8 +144,7 @@ function ofUnified(text: string, path: string): Change[] {
 
 /** Blocks of `SEARCH` and `REPLACE`, with either kind of fences. */
 export function ofBlocks(path: string, text: string): Change | null {
-  const shape =
-    /^[<-]{3,} ?SEARCH>?[^\n]*\n([\s\S]*?)^={3,}[^\n]*\n([\s\S]*?)^(?:>{3,}|\+{3,}) ?REPLACE[^\n]*$/gm;
+  const shape = /^[<-]{3,} ?SEARCH>?[^\n]*\n([\s\S]*?)^={3,}[^\n]*\n([\s\S]*?)^(?:>{3,}|\+{3,}) ?REPLACE[^\n]*$/gm;
   const changes: Change[] = [];
   for (const block of text.matchAll(shape)) {
     changes.push(ofEdit(path, block[1]!.replace(/\n$/, ""), block[2]!.replace(/\n$/, "")));
@@ -160,7 +159,10 @@ export function sums(changes: readonly Change[]): { added: number; removed: numb
 }
 
 function bare(name: string): string {
-  return name.split("\t")[0]!.trim().replace(/^[ab]\//, "");
+  return name
+    .split("\t")[0]!
+    .trim()
+    .replace(/^[ab]\//, "");
 }
 
 function rows(text: string, kind: Line["kind"]): Line[] {

@@ -18,6 +18,13 @@ export function count(n: number): string {
   return n.toLocaleString("en");
 }
 
+/** 950, 12.4K, 3.1M: for numbers of which the order matters. */
+export function short(n: number): string {
+  if (n < 1_000) return String(n);
+  const [value, unit] = n < 999_950 ? [n / 1_000, "K"] : [n / 1_000_000, "M"];
+  return `${value < 99.95 ? value.toFixed(1).replace(/\.0$/, "") : Math.round(value)}${unit}`;
+}
+
 export function plural(n: number, one: string, many: string): string {
   return `${count(n)} ${n === 1 ? one : many}`;
 }

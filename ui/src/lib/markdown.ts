@@ -27,7 +27,7 @@ export type Block =
   | { kind: "rule" };
 
 /** Longer texts are plain: the lexer's time is not linear for every text. */
-const LONGEST = 120_000;
+const LONGEST = 60_000;
 /** Blocks within blocks are followed this far, by the lexer and by the drawing. */
 const DEEPEST = 12;
 /** A text becomes at most this many nodes; the rest of it is plain. */
@@ -35,16 +35,11 @@ const MOST_NODES = 6_000;
 const MOST_CELLS = 2_000;
 
 /** More nested markers at the start of a line than any text has. */
-const TOO_DEEP = new RegExp(`^(?:[ \\t]{0,4}(?:>|[-*+][ \\t]|\\d{1,9}[.)][ \\t])){${DEEPEST},}`, "m");
-const DEEPLY_INDENTED = new RegExp(`^(?: {2,}|\\t){${DEEPEST * 2},} {0,3}(?:[-*+]|\\d{1,9}[.)]) `, "m");
-/** Runs of marks by which the lexer's time grows out of proportion. */
-const RUN = /([[\]()!*_~<`|\\])\1{200,}|(?:[*_~[]{1,3}[^\s]{0,2} ?){600,}/;
+const TOO_DEEP = new RegExp(`^(?:[ \\t]{0,4}(?:>|[-*+][ \\t]|\\d{1,9}[.)][ \\t])){${DEEPEST * 2},}`, "m");
 
 export function markdown(text: string): Block[] {
   const source = text.replace(/\r\n?/g, "\n");
-  if (source.length > LONGEST || TOO_DEEP.test(source) || DEEPLY_INDENTED.test(source) || RUN.test(source)) {
-    return plain(source);
-  }
+  if (source.length > LONGEST || TOO_DEEP.test(source)) return plain(source);
   try {
     return new Tree().blocks(new Lexer({ gfm: true }).lex(source), 0);
   } catch {
@@ -55,7 +50,7 @@ export function markdown(text: string): Block[] {
 
 /** Text of one line: code and emphasis, no blocks. */
 export function inline(text: string): Inline[] {
-  if (text.length > LONGEST || RUN.test(text)) return [{ kind: "text", text }];
+  if (text.length > LONGEST) return [{ kind: "text", text }];
   try {
     return new Tree().inlines(new Lexer({ gfm: true }).inlineTokens(text, []), 0);
   } catch {

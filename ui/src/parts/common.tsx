@@ -80,7 +80,7 @@ export function IconButton({
 }: {
   icon: IconName;
   name: string;
-  onClick: () => void;
+  onClick: (event: preact.TargetedMouseEvent<HTMLButtonElement>) => void;
   expanded?: boolean;
   class?: string;
 }) {
@@ -319,7 +319,7 @@ export function CopyButton({
   );
 }
 
-async function copyText(text: string): Promise<void> {
+export async function copyText(text: string): Promise<void> {
   try {
     await navigator.clipboard.writeText(text);
   } catch {

@@ -1,34 +1,96 @@
-// One message: text as written, tool calls as one line, thinking, results and images folded. A long
-// part contains its beginning; the rest, and every picture, is requested when it is unfolded.
-import { useState } from "preact/hooks";
+// One message: text as written; a call with its result as one line that unfolds; thinking and
+// images folded. A long part contains its beginning; the rest, and every picture, is requested when
+// it is unfolded.
+import { useContext, useEffect, useMemo, useState } from "preact/hooks";
 import { asRefusal, type Refusal } from "../backend/backend";
 import type { Part, PartBody } from "../backend/types";
 import { size } from "../lib/format";
-import { readable, section } from "../lib/turns";
+import { Pairs, partsOfResult } from "../lib/pairs";
+import { section } from "../lib/turns";
 import { words } from "../words";
-import { Icon, type IconName } from "./icon";
-import { Code, More, Output, Rich } from "./rich";
+import { CallRow } from "./call";
+import { Fold } from "./fold";
+import { Icon } from "./icon";
+import { PlaceKey, Unclipped } from "./reading";
+import { More, Output, Rich } from "./rich";
 
 /** Fetches one whole part, by its number. */
 export type Whole = (part: number) => Promise<PartBody>;
 
-export function Body({ parts, whole }: { parts: Part[]; whole: Whole }) {
+/** Parts of a message with their numbers, and how to fetch each: the result of a call. */
+export interface Answer {
+  parts: [number, Part][];
+  whole: Whole;
+}
+
+interface BodyProps {
+  parts: Part[];
+  whole: Whole;
+  /** The results of the message's calls, by the number of the call's part. */
+  answers?: ReadonlyMap<number, Answer> | undefined;
+  /** The numbers of parts that are shown with the call that they answer. */
+  elsewhere?: ReadonlySet<number> | undefined;
+  /** The part in which something was found, which is unfolded. */
+  found?: number | null | undefined;
+}
+
+/** More parts than a message of a person or a model has. */
+const MOST_PARTS = 60;
+
+export function Body({ parts, whole, answers, elsewhere, found = null }: BodyProps) {
+  const [most, setMost] = useState(MOST_PARTS);
+  const place = useContext(PlaceKey);
+  const own = useMemo(() => (answers ? null : answersWithin(parts, whole)), [answers, parts, whole]);
+  const shown = found !== null && most <= found ? parts.slice(0, found + 1) : parts.slice(0, most);
+  const results = answers ?? own!.answers;
+  const skipped = elsewhere ?? own?.elsewhere;
   return (
     <div class="body">
-      {parts.map((part, at) => (
-        <OnePart key={at} part={part} whole={() => whole(at)} />
-      ))}
+      {shown.map((part, at) =>
+        skipped?.has(at) ? null : (
+          <div key={at} data-part={at} class="part">
+            <PlaceKey.Provider value={`${place}/${at}`}>
+              <Unclipped.Provider value={at === found}>
+                <OnePart part={part} whole={() => whole(at)} answer={results.get(at)} isFound={at === found} />
+              </Unclipped.Provider>
+            </PlaceKey.Provider>
+          </div>
+        ),
+      )}
+      {shown.length < parts.length && (
+        <button type="button" class="more" onClick={() => setMost(most + MOST_PARTS)}>
+          {words.transcript.moreParts(parts.length - shown.length)}
+        </button>
+      )}
     </div>
   );
 }
 
-interface Fetched {
+/** The calls that are answered in the same message. */
+function answersWithin(parts: Part[], whole: Whole) {
+  const answers = new Map<number, Answer>();
+  const elsewhere = new Set<number>();
+  if (!parts.some((part) => part.kind === "tool_use")) return { answers, elsewhere };
+  const message = { role: "assistant" as const, text: "", at: null, device: null, parts };
+  const pairs = new Pairs((at) => (at === 0 ? message : undefined));
+  pairs.add(0, [message]);
+  for (const at of parts.keys()) {
+    const result = pairs.resultOf(0, at);
+    if (!result) continue;
+    const found = partsOfResult(message, result.part);
+    answers.set(at, { parts: found, whole });
+    for (const [number] of found) elsewhere.add(number);
+  }
+  return { answers, elsewhere };
+}
+
+export interface Fetched {
   body: PartBody | undefined;
   refusal: Refusal | undefined;
   fetch: () => void;
 }
 
-function useWhole(whole: () => Promise<PartBody>): Fetched {
+export function useWhole(whole: () => Promise<PartBody>): Fetched {
   const [body, setBody] = useState<PartBody>();
   const [refusal, setRefusal] = useState<Refusal>();
   const fetch = () => {
@@ -39,32 +101,55 @@ function useWhole(whole: () => Promise<PartBody>): Fetched {
   return { body, refusal, fetch };
 }
 
-function OnePart({ part, whole }: { part: Part; whole: () => Promise<PartBody> }) {
+interface PartProps {
+  part: Part;
+  whole: () => Promise<PartBody>;
+  answer?: Answer | undefined;
+  isFound?: boolean;
+}
+
+export function OnePart({ part, whole, answer, isFound = false }: PartProps) {
+  if (part.kind === "tool_use") return <CallRow part={part} whole={whole} answer={answer} isFound={isFound} />;
+  return <Said part={part} whole={whole} isFound={isFound} />;
+}
+
+function Said({ part, whole, isFound }: { part: Part; whole: () => Promise<PartBody>; isFound: boolean }) {
   const fetched = useWhole(whole);
   const shown = section(part);
-  if (shown.kind === "image") return <Picture part={part} fetched={fetched} />;
   const text = fetched.body?.text;
+  useEffect(() => {
+    if (isFound && shown.kind !== "image" && shown.rest > 0) fetched.fetch();
+  }, [isFound]);
+  if (shown.kind === "image") return <Picture part={part} fetched={fetched} />;
   const rest = fetched.body ? (fetched.body.whole ? 0 : fetched.body.bytes) : shown.rest;
   const more = <Rest rest={rest} fetched={fetched} />;
+  // A call is drawn by its own part.
+  if (shown.kind === "call") return null;
+  const rich = <Rich text={text ?? shown.text} whole={text !== undefined} />;
   switch (shown.kind) {
     case "text":
       return (
         <>
-          <Rich text={text ?? shown.text} whole={text !== undefined} />
+          {rich}
           {more}
         </>
       );
     case "thinking":
       return (
-        <Fold icon="thinking" name={words.transcript.thinking} note={firstLine(shown.text)}>
-          <Rich text={text ?? shown.text} whole={text !== undefined} />
+        <Fold icon="thinking" name={words.transcript.thinking} note={firstLine(shown.text)} forced={isFound}>
+          {rich}
           {more}
         </Fold>
       );
     case "compaction":
       return shown.text ? (
-        <Fold icon="compaction" name={words.transcript.compaction} note={words.transcript.compactionWhy}>
-          <Rich text={text ?? shown.text} whole={text !== undefined} />
+        <Fold
+          icon="compaction"
+          name={words.transcript.compaction}
+          note={words.transcript.compactionWhy}
+          forced={isFound}
+        >
+          {rich}
           {more}
         </Fold>
       ) : (
@@ -74,20 +159,14 @@ function OnePart({ part, whole }: { part: Part; whole: () => Promise<PartBody> }
           <span class="dim">{words.transcript.compactionWhy}</span>
         </p>
       );
-    case "call":
-      return (
-        <Fold icon="tools" name={shown.name} note={shown.target} code aside={shown.bytes > 0 ? size(shown.bytes) : ""}>
-          <Code {...readable(text ?? shown.input)} />
-          {more}
-        </Fold>
-      );
     case "result":
       return (
         <Fold
           icon={shown.isError ? "alert" : "terminal"}
           name={shown.isError ? words.transcript.failed : words.transcript.result}
           note={firstLine(shown.text)}
-          aside={size(shown.bytes)}
+          aside={<span class="fold-size">{size(shown.bytes)}</span>}
+          forced={isFound}
         >
           {shown.bytes === 0 ? (
             <p class="dim">{words.transcript.silent}</p>
@@ -101,7 +180,7 @@ function OnePart({ part, whole }: { part: Part; whole: () => Promise<PartBody> }
 }
 
 /** The size of what has not arrived yet, or never will. */
-function Rest({ rest, fetched }: { rest: number; fetched: Fetched }) {
+export function Rest({ rest, fetched }: { rest: number; fetched: Fetched }) {
   if (fetched.refusal) {
     return (
       <p class="dim" role="alert">
@@ -114,7 +193,7 @@ function Rest({ rest, fetched }: { rest: number; fetched: Fetched }) {
   return <More rest={rest} onClick={fetched.fetch} />;
 }
 
-function Picture({ part, fetched }: { part: Part; fetched: Fetched }) {
+export function Picture({ part, fetched, forced }: { part: Part; fetched: Fetched; forced?: boolean }) {
   const { body, refusal } = fetched;
   const say = words.transcript;
   return (
@@ -122,7 +201,8 @@ function Picture({ part, fetched }: { part: Part; fetched: Fetched }) {
       icon="image"
       name={say.image}
       note={part.media ?? say.elsewhere}
-      aside={part.media ? size(part.bytes) : ""}
+      aside={part.media && <span class="fold-size">{size(part.bytes)}</span>}
+      forced={forced === true}
       opened={fetched.fetch}
     >
       {body?.data && body.media ? (
@@ -139,53 +219,6 @@ function Picture({ part, fetched }: { part: Part; fetched: Fetched }) {
         </p>
       )}
     </Fold>
-  );
-}
-
-function Fold({
-  icon,
-  name,
-  note,
-  aside = "",
-  code = false,
-  opened,
-  children,
-}: {
-  icon: IconName;
-  name: string;
-  note: string;
-  aside?: string;
-  /** The note is a file or a command. */
-  code?: boolean;
-  opened?: () => void;
-  children: preact.ComponentChildren;
-}) {
-  const [isOpen, setOpen] = useState(false);
-  return (
-    <details
-      class="fold"
-      onToggle={(event) => {
-        setOpen(event.currentTarget.open);
-        if (event.currentTarget.open) opened?.();
-      }}
-    >
-      <summary>
-        <Icon name="right" size={12} />
-        <Icon name={icon} size={14} />
-        <span class="fold-name">{name}</span>
-        {code ? (
-          <code class="fold-note" dir="ltr">
-            {note}
-          </code>
-        ) : (
-          <span class="fold-note" dir="auto">
-            {note}
-          </span>
-        )}
-        {aside && <span class="fold-size">{aside}</span>}
-      </summary>
-      {isOpen && children}
-    </details>
   );
 }
 

@@ -25,6 +25,15 @@ export function More({ row, changed, close, forgotten }: MoreProps) {
   );
 }
 
+/** Saving a session as a document, by itself. */
+export function ExportQuestion({ row, close }: Pick<MoreProps, "row" | "close">) {
+  return (
+    <Dialog title={row.title || words.session.untitled} close={close}>
+      <Export session={row.session} />
+    </Dialog>
+  );
+}
+
 const FORMATS = ["markdown", "html", "json", "open", "native"] as const;
 
 function Export({ session }: { session: string }) {

@@ -1,24 +1,60 @@
 // A session from beginning to end: only the messages in sight are requested and drawn, however long
-// the session is.
+// the session is. It opens at its end and follows what is added.
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { asRefusal, type Refusal } from "../backend/backend";
-import type { Message, PartBody, Shown } from "../backend/types";
+import type { Message, Part, PartBody, Shown } from "../backend/types";
 import { clock, exact } from "../lib/format";
+import { mark, rangesIn, unmark } from "../lib/marks";
+import type { Found } from "../lib/occurrences";
 import { MESSAGES, Paged } from "../lib/paged";
+import { Pairs, partsOfResult } from "../lib/pairs";
 import { still } from "../lib/still";
-import { useShared } from "../state";
+import { markdownOf, plainOf, type Turn, turnAt } from "../lib/turns";
+import { useKeys, useRested, useShared } from "../state";
 import { words } from "../words";
-import { Empty, Failed, IconButton, SteeringMark } from "./common";
+import { copyText, Empty, Failed, IconButton, SteeringMark } from "./common";
+import { ReaderBar, useFinding } from "./find";
 import { ForkQuestion } from "./fork-question";
 import { Icon } from "./icon";
-import { Body } from "./message";
+import { Menu, type MenuItem } from "./menu";
+import { type Answer, Body } from "./message";
+import { ExportQuestion } from "./more";
+import { Directory, PlaceKey, Unfolded } from "./reading";
 import { type Scroller, Virtual } from "./virtual";
 
 /** Rows above the message to which a link leads, in pixels. */
 const LED_TO = 80;
+/** Calls and results this near to the rows in sight are loaded with them. */
+const NEAR = 12;
+/** How often a session that grows is read again: a long one takes longer. */
+const REST = 1_000;
+const LONG_REST = 6_000;
+const LONG = 20_000_000;
 
 export function Transcript({ shown, message }: { shown: Shown; message?: number | null }) {
-  const { backend } = useShared();
+  // A session that became shorter is another list.
+  const [generation, setGeneration] = useState(0);
+  if (shown.total === 0) return <Empty icon="sessions" title={words.transcript.empty} why={shown.why ?? ""} />;
+  return (
+    <Reader
+      key={`${shown.session}#${generation}`}
+      list={`${shown.session}#${generation}`}
+      shown={shown}
+      message={message ?? null}
+      restart={() => setGeneration((before) => before + 1)}
+    />
+  );
+}
+
+interface ReaderProps {
+  shown: Shown;
+  list: string;
+  message: number | null;
+  restart: () => void;
+}
+
+function Reader({ shown, list, message, restart }: ReaderProps) {
+  const { backend, tell } = useShared();
   const { session } = shown;
   const ask = useCallback(
     async (from: number) => (await backend.roam({ cmd: "show", session, from, rows: MESSAGES })).messages,
@@ -28,91 +64,384 @@ export function Transcript({ shown, message }: { shown: Shown; message?: number 
     (message: number, part: number) => backend.roam({ cmd: "show_part", session, message, part }),
     [backend, session],
   );
-  const { pages, trouble, again } = usePaged(shown.total, shown.messages, ask);
+  const first = useRef(shown);
+  const { pages, pairs, version, trouble, again } = usePaged(first.current.total, first.current.messages, ask);
   const scroller = useRef<Scroller>(null);
-  const target = message ?? null;
-  useEffect(() => {
-    if (target !== null && target < shown.total) scroller.current?.reveal(target, LED_TO);
-  }, [target, shown.total]);
+  const total = useGrowth(shown, pages, restart);
+  const [isAtEnd, setAtEnd] = useState(message === null);
+  const seen = useRef(total);
+  if (isAtEnd) seen.current = total;
+  const field = useRef<HTMLInputElement>(null);
+  const finding = useFinding(session, () => scroller.current?.first() ?? 0);
+  const now = finding.now && pages.get(finding.now.message) ? homeOf(pairs, finding.now) : finding.now;
+  const target = message;
+  const [own, setOwn] = useState<number | null>(null);
+  const [menu, setMenu] = useState<{ at: number; x: number; y: number } | null>(null);
   const [fork, setFork] = useState<number | null>(null);
-  const forks = shown.forks ? setFork : undefined;
-  if (shown.total === 0) return <Empty icon="sessions" title={words.transcript.empty} why={shown.why ?? ""} />;
+  const [isExporting, setExporting] = useState(false);
+
+  useEffect(() => {
+    if (target !== null && target < total) scroller.current?.reveal(pairs.home(target, 0).message, LED_TO);
+  }, [target, target !== null && pages.get(target) !== undefined]);
+
+  useFoundMarks(scroller, finding.sought, now, version);
+  const jump = useOwnMessages(scroller, pages, setOwn);
+  const focusFeed = () => scroller.current?.focus();
+  useKeys({
+    "Mod+f": () => {
+      field.current?.focus();
+      field.current?.select();
+    },
+    "[": () => jump(-1),
+    "]": () => jump(1),
+  });
+  useEffect(() => {
+    // Outside of the window's own keys, the browser's search would find only what is drawn.
+    const hear = (event: KeyboardEvent) => {
+      if (event.key !== "F3") return;
+      event.preventDefault();
+      finding.step(event.shiftKey ? -1 : 1);
+    };
+    addEventListener("keydown", hear);
+    return () => removeEventListener("keydown", hear);
+  }, [finding.step]);
+
+  const openMenu = useCallback((at: number, x: number, y: number) => setMenu({ at, x, y }), []);
+  const copy = async (at: number, form: (parts: Part[], bodies: string[]) => string) => {
+    const parts = pages.get(at)?.parts ?? [];
+    const bodies = await Promise.all(
+      parts.map(async (one, number) => {
+        if (one.kind === "image" || one.text.length >= one.bytes) return one.text;
+        return (await part(at, number)).text;
+      }),
+    );
+    await copyText(form(parts, bodies));
+    tell(words.transcript.messageCopied);
+  };
+  const say = words.transcript;
+  const items = (at: number): MenuItem[] => [
+    { icon: "copy", name: say.copyText, act: () => void copy(at, plainOf) },
+    { icon: "copy", name: say.copyMarkdown, act: () => void copy(at, markdownOf) },
+    ...(shown.forks ? [{ icon: "splits" as const, name: words.fork.open, act: () => setFork(at) }] : []),
+    { icon: "save", name: say.exportSession, act: () => setExporting(true) },
+  ];
+  const unfolded = useRef(new Set<string>());
+  const rows = useRows(pages, pairs, part, version);
   return (
-    <>
-      {trouble && <Failed refusal={trouble} again={again} />}
-      <Virtual
-        class="transcript"
-        n={shown.total}
-        list={session}
-        api={scroller}
-        around={4}
-        estimate={(at) => estimate(pages.get(at))}
-        onSight={(from, to) => pages.want(from, to)}
-        attributes={{ role: "feed", "aria-label": words.transcript.label, "aria-busy": "false" }}
-        row={(at) => (
-          <OneMessage
-            message={pages.get(at)}
-            before={pages.get(at - 1)}
-            at={at}
-            of={shown.total}
-            part={part}
-            fork={forks}
-            led={at === target}
+    <Unfolded.Provider value={unfolded.current}>
+      <Directory.Provider value={shown.cwd ?? ""}>
+        <div class="reader">
+          {trouble && <Failed refusal={trouble} again={again} />}
+          <ReaderBar finding={finding} field={field} leave={focusFeed} own={jump} />
+          <Virtual
+            class="transcript"
+            n={total}
+            list={list}
+            atEnd
+            api={scroller}
+            around={4}
+            estimate={(at) => estimate(pages.get(at))}
+            onSight={(from, to) => pages.want(from - NEAR, to + NEAR)}
+            onScroll={() => setAtEnd(scroller.current?.isAtEnd() ?? true)}
+            attributes={{ role: "feed", "aria-label": say.label, "aria-busy": "false" }}
+            row={(at) => (
+              <OneMessage
+                message={pages.get(at)}
+                before={pages.get(at - 1)}
+                at={at}
+                of={total}
+                part={part}
+                menu={openMenu}
+                isLed={at === target || at === own || at === now?.message}
+                found={now?.message === at ? now.part : null}
+                {...rows(at)}
+              />
+            )}
           />
-        )}
-      />
-      {fork !== null && <ForkQuestion session={session} at={fork} close={() => setFork(null)} />}
-    </>
+          {!isAtEnd && (
+            <button type="button" class="to-end" onClick={() => scroller.current?.end()}>
+              <Icon name="end" size={14} />
+              {say.newMessages(total - seen.current)}
+            </button>
+          )}
+          <p class="visually-hidden" role="status">
+            {!isAtEnd && total > seen.current ? say.newMessages(total - seen.current) : ""}
+          </p>
+          {menu && <Menu label={say.menu} items={items(menu.at)} x={menu.x} y={menu.y} close={() => setMenu(null)} />}
+          {fork !== null && <ForkQuestion session={session} at={fork} close={() => setFork(null)} />}
+          {isExporting && <ExportQuestion row={shown} close={() => setExporting(false)} />}
+        </div>
+      </Directory.Provider>
+    </Unfolded.Provider>
   );
 }
 
-/** Pages of messages, redrawn as they arrive. */
+/** Where an occurrence is shown: with its call, if it is in a result. */
+interface Home extends Found {
+  /** The occurrence is in the result of the call. */
+  inResult: boolean;
+}
+
+function homeOf(pairs: Pairs, found: Found): Home {
+  const call = pairs.callOf(found.message, found.part);
+  return call ? { ...call, nth: found.nth, inResult: true } : { ...found, inResult: false };
+}
+
+/** The number of messages, kept up to date while the session is written. */
+function useGrowth(shown: Shown, pages: Paged<Message>, restart: () => void): number {
+  const { backend, revision } = useShared();
+  const [total, setTotal] = useState(shown.total);
+  const rested = useRested(revision, shown.bytes > LONG ? LONG_REST : REST);
+  const latest = useRef({ total: shown.total, updated: shown.updated, revision: rested });
+  useEffect(() => {
+    if (rested === latest.current.revision) return;
+    let isCurrent = true;
+    backend.roam({ cmd: "show", session: shown.session, from: 0, rows: 0 }).then(
+      (next) => {
+        const before = latest.current;
+        latest.current = { total: next.total, updated: next.updated, revision: rested };
+        if (!isCurrent || (next.total === before.total && next.updated === before.updated)) return;
+        if (next.total < before.total) return restart();
+        pages.grow(next.total);
+        setTotal(next.total);
+      },
+      // Shown where it matters: the next page that is missing.
+      () => {},
+    );
+    return () => {
+      isCurrent = false;
+    };
+  }, [rested, backend, shown.session, pages]);
+  return total;
+}
+
+/** Marks what was found in the rows that are drawn, and brings the current place into sight. */
+function useFoundMarks(
+  scroller: { current: Scroller | null },
+  sought: string | null,
+  now: Found | Home | null,
+  version: number,
+): void {
+  const pending = useRef(false);
+  const latest = useRef(now);
+  latest.current = now;
+  const key = now ? `${now.message}/${now.part}/${now.nth}/${sought}` : "";
+  useEffect(() => {
+    pending.current = key !== "";
+    if (now) scroller.current?.reveal(now.message, LED_TO);
+  }, [key]);
+  useEffect(() => {
+    const list = scroller.current?.element();
+    if (!sought || !list) return unmark();
+    let frame = 0;
+    const draw = () => {
+      frame = 0;
+      const bodies = [...list.querySelectorAll(".body")];
+      const all = bodies.flatMap((body) => rangesIn(body, sought));
+      const current = latest.current && rangeOf(list, latest.current, sought);
+      mark(all, current);
+      if (!current || !pending.current) return;
+      pending.current = false;
+      bringIntoSight(scroller.current!, list, current);
+    };
+    const later = () => {
+      frame ||= requestAnimationFrame(draw);
+    };
+    const observer = new MutationObserver(later);
+    observer.observe(list, { childList: true, subtree: true, characterData: true });
+    // Who scrolls is not pulled back.
+    const release = () => {
+      pending.current = false;
+    };
+    list.addEventListener("wheel", release, { passive: true });
+    list.addEventListener("pointerdown", release, { passive: true });
+    later();
+    return () => {
+      cancelAnimationFrame(frame);
+      observer.disconnect();
+      list.removeEventListener("wheel", release);
+      list.removeEventListener("pointerdown", release);
+      unmark();
+    };
+  }, [sought, key, version]);
+}
+
+function rangeOf(list: Element, now: Found | Home, sought: string): Range | null {
+  const part = list.querySelector(`[data-row="${now.message}"] [data-part="${now.part}"]`);
+  const side = "inResult" in now && now.inResult ? "result" : "input";
+  const root = part?.querySelector(`[data-side="${side}"]`) ?? part;
+  if (!root) return null;
+  const ranges = rangesIn(root, sought);
+  return ranges[Math.min(now.nth, ranges.length - 1)] ?? null;
+}
+
+function bringIntoSight(scroller: Scroller, list: Element, range: Range): void {
+  const inner = range.startContainer.parentElement?.closest("pre");
+  if (inner) {
+    const [box, at] = [inner.getBoundingClientRect(), range.getBoundingClientRect()];
+    if (at.top < box.top || box.bottom < at.bottom) inner.scrollTop += at.top - box.top - inner.clientHeight / 2;
+    if (at.left < box.left || box.right < at.right) inner.scrollLeft += at.left - box.left - inner.clientWidth / 2;
+  }
+  const [box, at] = [list.getBoundingClientRect(), range.getBoundingClientRect()];
+  if (at.top < box.top + 24 || box.bottom - 24 < at.bottom) scroller.scrollBy(at.top - box.top - box.height / 3);
+}
+
+/** Goes from one message of the user's to the next, through pages that are not loaded yet. */
+function useOwnMessages(
+  scroller: { current: Scroller | null },
+  pages: Paged<Message>,
+  setOwn: (at: number | null) => void,
+): (by: 1 | -1) => void {
+  const { tell } = useShared();
+  const last = useRef<{ at: number; top: number } | null>(null);
+  const turn = useRef(0);
+  return (by) => {
+    const list = scroller.current;
+    const element = list?.element();
+    if (!list || !element) return;
+    turn.current += 1;
+    const own = turn.current;
+    const go = async () => {
+      const stayed = last.current && Math.abs(last.current.top - element.scrollTop) < 4 ? last.current.at : null;
+      let at = (stayed ?? list.first() + (by < 0 ? 1 : 0)) + by;
+      for (; 0 <= at && at < pages.total; at += by) {
+        if (!pages.get(at)) await pages.load(at);
+        if (own !== turn.current) return;
+        if (pages.get(at)?.role === "user") break;
+      }
+      if (at < 0 || pages.total <= at) {
+        tell(by < 0 ? words.transcript.noPreviousOwn : words.transcript.noNextOwn);
+        return;
+      }
+      list.top(at);
+      setOwn(at);
+      requestAnimationFrame(() => {
+        last.current = { at, top: element.scrollTop };
+        const row = element.querySelector<HTMLElement>(`[data-row="${at}"] article`);
+        row?.focus({ preventScroll: true });
+      });
+    };
+    void go();
+  };
+}
+
+interface RowParts {
+  answers: ReadonlyMap<number, Answer>;
+  elsewhere: ReadonlySet<number>;
+  isElsewhere: boolean;
+  model: string;
+  input: number;
+  output: number;
+}
+
+/** What a row shows of other messages: the results of its calls, the turn that it begins. The same
+ * values as before as long as nothing changed, so that rows are not drawn again. */
+function useRows(
+  pages: Paged<Message>,
+  pairs: Pairs,
+  part: (message: number, part: number) => Promise<PartBody>,
+  version: number,
+): (at: number) => RowParts {
+  const known = useRef(new Map<number, { key: unknown[]; row: RowParts }>());
+  return useMemo(() => {
+    const fresh = new Set<number>();
+    return (at) => {
+      const before = known.current.get(at);
+      if (before && fresh.has(at)) return before.row;
+      fresh.add(at);
+      if (known.current.size > 2_000) known.current.clear();
+      const made = rowParts(at, pages, pairs, part);
+      const isSame = before?.key.length === made.key.length && made.key.every((value, n) => value === before.key[n]);
+      if (isSame) return before.row;
+      known.current.set(at, made);
+      return made.row;
+    };
+  }, [pages, pairs, part, version]);
+}
+
+function rowParts(
+  at: number,
+  pages: Paged<Message>,
+  pairs: Pairs,
+  part: (message: number, part: number) => Promise<PartBody>,
+): { key: unknown[]; row: RowParts } {
+  const message = pages.get(at);
+  const answers = new Map<number, Answer>();
+  const elsewhere = new Set<number>();
+  const key: unknown[] = [message];
+  for (const number of message?.parts.keys() ?? []) {
+    const result = pairs.resultOf(at, number);
+    const answered = result && pages.get(result.message);
+    if (result && answered) {
+      key.push(number, answered);
+      answers.set(number, {
+        parts: partsOfResult(answered, result.part),
+        whole: (one) => part(result.message, one),
+      });
+    }
+    if (pairs.callOf(at, number)) {
+      key.push(`-${number}`);
+      elsewhere.add(number);
+    }
+  }
+  const turn: Turn | null = message ? turnAt(at, (one) => pages.get(one)) : null;
+  const { model = "", input = 0, output = 0 } = turn ?? {};
+  key.push(model, input, output);
+  return { key, row: { answers, elsewhere, isElsewhere: pairs.isElsewhere(at), model, input, output } };
+}
+
+/** Pages of messages, redrawn as they arrive, and which result answers which call. */
 export function usePaged(total: number, first: Message[], ask: (from: number) => Promise<Message[]>) {
-  const [, setDrawn] = useState(0);
+  const [version, setVersion] = useState(0);
   const [trouble, setTrouble] = useState<Refusal | null>(null);
-  const pages = useMemo(
-    () =>
-      new Paged(
-        total,
-        first,
-        ask,
-        () => setDrawn((before) => before + 1),
-        (thrown) => setTrouble(asRefusal(thrown, words.failed.unknown)),
-      ),
-    [total, first, ask],
-  );
+  const { pages, pairs } = useMemo(() => {
+    const pairs = new Pairs((at) => known?.get(at));
+    let known: Paged<Message> | undefined;
+    known = new Paged(
+      total,
+      first,
+      ask,
+      () => setVersion((before) => before + 1),
+      (thrown) => setTrouble(asRefusal(thrown, words.failed.unknown)),
+      (from, messages) => pairs.add(from, messages),
+    );
+    return { pages: known, pairs };
+  }, [total, first, ask]);
   useEffect(() => () => pages.stop(), [pages]);
   const again = () => {
     setTrouble(null);
-    setDrawn((before) => before + 1);
+    setVersion((before) => before + 1);
   };
-  return { pages, trouble, again };
+  return { pages, pairs, version, trouble, again };
 }
 
 /** Accurate enough that the scroll bar does not jump: lines of about 80 letters, folded parts as
  * one line. */
 export function estimate(message: Message | undefined): number {
   if (!message) return 72;
+  if (message.role === "tool") return 0;
   const lines = (part: Message["parts"][number]) =>
     part.kind === "text" ? 8 + Math.ceil(part.text.length / 85) * 21 : 30;
-  return message.parts.reduce((sum, part) => sum + lines(part), message.role === "tool" ? 4 : 30);
+  return message.parts.reduce((sum, part) => sum + lines(part), 30);
 }
 
-interface MessageProps {
+interface MessageProps extends Partial<RowParts> {
   message: Message | undefined;
   before: Message | undefined;
   at: number;
   of: number;
   part: (message: number, part: number) => Promise<PartBody>;
-  /** Asks whether to continue from a message; without it, that is not possible. */
-  fork?: ((at: number) => void) | undefined;
-  /** A link led to this message. */
-  led?: boolean;
+  /** Opens the menu of a message; without it, there is none. */
+  menu?: (at: number, x: number, y: number) => void;
+  /** A link, a search or a key led to this message. */
+  isLed?: boolean;
+  /** The part in which something was found. */
+  found?: number | null;
 }
 
 export const OneMessage = still(DrawnMessage);
 
-function DrawnMessage({ message, before, at, of, part, fork, led }: MessageProps) {
+function DrawnMessage({ message, before, at, of, part, menu, isLed, found, ...row }: MessageProps) {
   if (!message) {
     return (
       <article class="message waiting" aria-posinset={at + 1} aria-setsize={of} aria-label={words.loading}>
@@ -120,6 +449,7 @@ function DrawnMessage({ message, before, at, of, part, fork, led }: MessageProps
       </article>
     );
   }
+  if (row.isElsewhere) return null;
   if (message.role === "steering") {
     return (
       <article class="message steering" aria-posinset={at + 1} aria-setsize={of}>
@@ -129,12 +459,21 @@ function DrawnMessage({ message, before, at, of, part, fork, led }: MessageProps
   }
   const turn = !before || speaker(before) !== speaker(message) || before.device !== message.device;
   const moved = message.device && before?.device !== message.device;
+  const { model = "", input = 0, output = 0 } = row;
   return (
     <article
-      class={`message ${message.role}${turn ? " turn" : ""}${led ? " led" : ""}`}
+      class={`message ${message.role}${turn ? " turn" : ""}${isLed ? " led" : ""}`}
+      tabIndex={-1}
       aria-posinset={at + 1}
       aria-setsize={of}
       aria-label={`${words.transcript.roles[message.role]} ${clock(message.at)}`}
+      onContextMenu={(event) => {
+        // A selection, a link and a field have the system's menu.
+        const isText = getSelection()?.isCollapsed === false || (event.target as Element).closest("a, input, img");
+        if (!menu || isText || event.shiftKey) return;
+        event.preventDefault();
+        menu(at, event.clientX, event.clientY);
+      }}
     >
       {moved && (
         <p class="device-mark">
@@ -143,7 +482,7 @@ function DrawnMessage({ message, before, at, of, part, fork, led }: MessageProps
         </p>
       )}
       <div class="message-grid">
-        <p class="speaker">
+        <div class="speaker">
           {turn && (
             <>
               <span>{words.transcript.roles[speaker(message)]}</span>
@@ -154,12 +493,52 @@ function DrawnMessage({ message, before, at, of, part, fork, led }: MessageProps
               )}
             </>
           )}
-        </p>
-        <Body parts={message.parts} whole={(number) => part(at, number)} />
-        {fork && <IconButton icon="splits" name={words.fork.open} class="fork-here" onClick={() => fork(at)} />}
+        </div>
+        <div class="said-side">
+          {turn && (model || output > 0) && (
+            <p class="turn-about">
+              {model && (
+                <span title={words.transcript.model(model)} dir="auto">
+                  {shortModel(model)}
+                </span>
+              )}
+              {output > 0 && (
+                <span title={words.transcript.tokens(input, output)}>{words.transcript.tokensShort(output)}</span>
+              )}
+            </p>
+          )}
+          <PlaceKey.Provider value={String(at)}>
+            <Body
+              parts={message.parts}
+              whole={(number) => part(at, number)}
+              answers={row.answers}
+              elsewhere={row.elsewhere}
+              found={found}
+            />
+          </PlaceKey.Provider>
+        </div>
+        {menu && (
+          <IconButton
+            icon="more"
+            name={words.transcript.menu}
+            class="message-menu"
+            onClick={(event) => {
+              const box = event.currentTarget.getBoundingClientRect();
+              menu(at, box.left, box.bottom + 2);
+            }}
+          />
+        )}
       </div>
     </article>
   );
+}
+
+/** `claude-opus-4-5-20251101` without its date, and without who offers it. */
+function shortModel(model: string): string {
+  return model
+    .split("/")
+    .at(-1)!
+    .replace(/-20\d{6}$/, "");
 }
 
 /** A tool's answer belongs to the turn of its caller. */

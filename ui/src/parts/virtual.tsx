@@ -8,16 +8,29 @@ export interface Scroller {
   reveal(row: number, margin?: number): void;
   /** Scrolls a row to the top. */
   top(row: number): void;
+  /** Scrolls to the end, and stays there as the list grows. */
+  end(): void;
+  isAtEnd(): boolean;
+  /** The first row in sight. */
+  first(): number;
+  /** Moves the view, as a user does. */
+  scrollBy(pixels: number): void;
+  element(): HTMLElement | null;
   focus(): void;
   /** The view's position in the list, as shares of the whole. */
   view(): { from: number; to: number };
   heights: Heights;
 }
 
+/** Nearer to the end than this is at the end. */
+const NEAR_END = 32;
+
 interface VirtualProps {
   n: number;
   /** A new list starts at its top; the same list keeps its position. */
   list: string;
+  /** The list starts at its end, and stays there as it grows while its end is in sight. */
+  atEnd?: boolean;
   estimate: (row: number) => number;
   row: (row: number) => ComponentChildren;
   /** Every row has exactly the estimated height: nothing is measured. */
@@ -38,6 +51,7 @@ export function Virtual({
   estimate,
   row,
   fixed = false,
+  atEnd = false,
   around = 6,
   api,
   onSight,
@@ -50,7 +64,14 @@ export function Virtual({
   const box = useRef<HTMLDivElement>(null);
   const body = useRef<HTMLDivElement>(null);
   const headBox = useRef<HTMLDivElement>(null);
-  const heights = useMemo(() => new Heights(n, estimate), [n, list]);
+  // A list that grew keeps what was measured.
+  const known = useRef<{ list: string; heights: Heights } | null>(null);
+  const heights = useMemo(() => {
+    const before = known.current?.list === list ? known.current.heights : null;
+    const made = new Heights(n, (at) => (before && at < before.n ? before.height(at) : estimate(at)));
+    known.current = { list, heights: made };
+    return made;
+  }, [n, list]);
   const [view, setView] = useState({ top: 0, height: 600 });
   const [, setMeasured] = useState(0);
   const sight = inSight(heights, view.top, view.height, around);
@@ -60,6 +81,7 @@ export function Virtual({
     if (!element) return;
     const headHeight = headBox.current?.offsetHeight ?? 0;
     releaseIfScrolled(element);
+    follow(element);
     const next = { top: element.scrollTop, height: element.clientHeight - headHeight };
     setView((before) => (before.top === next.top && before.height === next.height ? before : next));
     onScroll?.();
@@ -67,7 +89,9 @@ export function Virtual({
 
   useLayoutEffect(() => {
     const element = box.current!;
-    element.scrollTop = 0;
+    element.scrollTop = atEnd ? element.scrollHeight : 0;
+    put.current = element.scrollTop;
+    ends.current = atEnd;
     read();
     const observer = new ResizeObserver(read);
     observer.observe(element);
@@ -78,6 +102,15 @@ export function Virtual({
   // until anything else scrolls the view away from where it was put.
   const revealed = useRef<{ at: number; margin: number } | null>(null);
   const put = useRef(0);
+  // The end is left by moving away from it, not by a list that grows below it.
+  const ends = useRef(atEnd);
+  const seen = useRef(0);
+  const follow = (element: HTMLElement) => {
+    const left = element.scrollHeight - element.clientHeight - element.scrollTop;
+    if (left < NEAR_END) ends.current = atEnd && revealed.current === null;
+    else if (element.scrollTop < seen.current - 1) ends.current = false;
+    seen.current = element.scrollTop;
+  };
   const scrollTo = (element: HTMLElement, top: number) => {
     if (top !== element.scrollTop) element.scrollTop = top;
     put.current = element.scrollTop;
@@ -111,6 +144,8 @@ export function Virtual({
     }
     if (moved !== 0) scrollTo(element, element.scrollTop + moved);
     keepRevealed(element);
+    if (ends.current) scrollTo(element, element.scrollHeight - element.clientHeight);
+    seen.current = element.scrollTop;
     if (changed) setMeasured((before) => before + 1);
   };
   const measureLatest = useRef(measure);
@@ -131,13 +166,28 @@ export function Virtual({
       heights,
       reveal(at, margin = 0) {
         if (!box.current) return;
+        ends.current = false;
         revealed.current = { at, margin };
         keepRevealed(box.current);
       },
       top(at) {
         revealed.current = null;
+        ends.current = false;
         if (box.current) box.current.scrollTop = heights.offset(at);
       },
+      end() {
+        revealed.current = null;
+        ends.current = true;
+        if (box.current) box.current.scrollTop = box.current.scrollHeight;
+      },
+      isAtEnd: () => ends.current,
+      first: () => heights.rowAt((box.current?.scrollTop ?? 0) + 1),
+      scrollBy(pixels) {
+        revealed.current = null;
+        ends.current = false;
+        if (box.current) box.current.scrollTop += pixels;
+      },
+      element: () => box.current,
       focus: () => box.current?.focus({ preventScroll: true }),
       view() {
         const total = Math.max(1, heights.total);

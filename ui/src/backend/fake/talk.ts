@@ -5,6 +5,7 @@ import type {
   DiffWords,
   Message,
   Msg,
+  Occurrences,
   Part,
   PartBody,
   Request,
@@ -14,6 +15,18 @@ import type {
   Span,
   SplitRow,
 } from "../types";
+import {
+  call,
+  PICTURE,
+  type Piece,
+  picture,
+  READER,
+  result,
+  type Said,
+  text,
+  thinking,
+  wordsOf as words,
+} from "./reader";
 import type { World } from "./world";
 
 const ASKS = [
@@ -62,26 +75,6 @@ See [the standard's section on refreshing](https://www.rfc-editor.org/rfc/rfc674
 
 const RESULT = Array.from({ length: 90 }, (_, n) => `test auth::case_${n} ... ok`).join("\n");
 
-/** A part with its whole body, as the engine finds it. */
-interface Piece extends Omit<Part, "text" | "bytes"> {
-  body: string;
-  /** A picture's bytes in base64. */
-  data?: string;
-}
-
-type Said = { role: Role; pieces: Piece[] };
-
-const text = (body: string): Piece => ({ kind: "text", body });
-const thinking = (body: string): Piece => ({ kind: "thinking", body });
-const result = (body: string, is_error = false): Piece => ({ kind: "tool_result", body, is_error });
-const call = (name: string, input: Record<string, unknown>): Piece => ({
-  kind: "tool_use",
-  body: JSON.stringify(input),
-  name,
-  target: String(Object.values(input)[0]).split("\n")[0]!,
-});
-const picture = (media: string, data: string): Piece => ({ kind: "image", body: "", media, data });
-
 const bytes = (body: string) => new TextEncoder().encode(body).length;
 
 function cut(body: string, most: number): string {
@@ -105,26 +98,19 @@ export function wholeOf({ body, data, kind, media }: Piece): PartBody {
   };
 }
 
-function words({ pieces }: Said): string {
-  const one = (piece: Piece) =>
-    piece.kind === "tool_use" ? `[${piece.name}] ${piece.target}` : piece.kind === "image" ? "[image]" : piece.body;
-  return pieces.map(one).join("\n");
-}
-
-/** A few bars: small, but visible. */
-const PICTURE =
-  "iVBORw0KGgoAAAANSUhEUgAAAGAAAAAwCAIAAABhdOiYAAAAfElEQVR42u3QwQnAIBAEQKuznNSZhgSfqcAgInK5DOxzOW6ntNblJQUBIECAAAECBChQ6nWPAggQIECAAAUfBggQIEAZgGbuAPoa0K4OIECAAAECdP4hQIAAAcoAtKsD6BRQ1g4gQIAAAYoM9OfxgAABAgQIECBAgAAtdx4/nCpzHil/OAAAAABJRU5ErkJggg==";
 /** Longer than the text that a page contains. */
 const LONG_RESULT = Array.from({ length: 900 }, (_, n) => `test auth::case_${n} ... ok`).join("\n");
 
 export function length(world: World): number {
-  return world.name === "transcript" ? 6_000 : 28;
+  const lengths: Partial<Record<World["name"], number>> = { transcript: 6_000, huge: 20_000, reader: READER.length };
+  return (lengths[world.name] ?? 28) + world.added;
 }
 
 /** The laptop took over at the half, and soon after it worked with other approvals. */
 const STEERING = 3;
 
 function saidAt(world: World, i: number): Said {
+  if (world.name === "reader" || world.name === "huge") return readerAt(i);
   if (i === Math.floor(length(world) / 2) + STEERING) {
     return { role: "steering", pieces: [text("approval policy → never")] };
   }
@@ -194,6 +180,29 @@ function saidAt(world: World, i: number): Said {
   };
 }
 
+/** The conversation with all kinds of calls, again and again; each time with ids of its own. */
+function readerAt(i: number): Said {
+  const [round, at] = [Math.floor(i / READER.length), i % READER.length];
+  const said = READER[at]!;
+  const own = (piece: Piece): Piece => (piece.call_id ? { ...piece, call_id: `${piece.call_id}-${round}` } : piece);
+  return { ...said, pieces: said.pieces.map(own) };
+}
+
+/** As the engine counts them: in whole bodies, whatever the case. */
+export function occurrences(world: World, text: string): Occurrences {
+  const needle = text.toLowerCase();
+  const found: Occurrences = { total: 0, places: [] };
+  if (!needle) return found;
+  for (let message = 0; message < length(world); message++) {
+    for (const [part, piece] of saidAt(world, message).pieces.entries()) {
+      const n = piece.kind === "image" ? 0 : piece.body.toLowerCase().split(needle).length - 1;
+      found.total += n;
+      if (n > 0 && found.places.length < 10_000) found.places.push({ message, part, n });
+    }
+  }
+  return found;
+}
+
 export function transcript(world: World, from: number, rows: number, n = length(world)): Message[] {
   return Array.from({ length: Math.max(0, Math.min(rows, n - from)) }, (_, at): Message => {
     const i = from + at;
@@ -203,6 +212,8 @@ export function transcript(world: World, from: number, rows: number, n = length(
       text: words(said).slice(0, 8192),
       at: new Date(world.now - (n - i) * 45_000).toISOString(),
       device: i < n / 2 ? "desk" : "laptop",
+      ...(said.model ? { model: said.model } : {}),
+      ...(said.tokens ? { tokens: said.tokens } : {}),
       parts: said.pieces.map((piece) => partOf(piece)),
     };
   });

@@ -46,6 +46,8 @@ export const STATES = [
   "choose",
   "several",
   "transcript",
+  "reader",
+  "huge",
   "loading",
   "refused",
   "lost",
@@ -71,6 +73,8 @@ export interface World {
   decided: SplitRow[];
   history: HistoryRow[];
   /** With the session, as long as undo is possible. */
+  /** Messages that were added since the page was opened. */
+  added: number;
   forgotten: { row: SessionRow | null; forgotten: ForgottenRow }[];
   doctor: Doctor;
 }
@@ -139,6 +143,7 @@ export function makeWorld(name: StateName, now: number): World {
     splits: [],
     decided: [],
     history: history(at),
+    added: 0,
     forgotten: [
       {
         row: null,
