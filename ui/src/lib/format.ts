@@ -34,7 +34,7 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
 /** "12 s ago", "5 min ago", "yesterday", "14 Mar". */
-export function ago(at: string | null, now: number): string {
+export function ago(at: string | null, now: number, locale?: string): string {
   const then = at === null ? Number.NaN : Date.parse(at);
   if (Number.isNaN(then)) return "";
   const gone = Math.max(0, now - then);
@@ -44,38 +44,48 @@ export function ago(at: string | null, now: number): string {
   if (gone < DAY) return `${Math.floor(gone / HOUR)} h ago`;
   if (gone < 2 * DAY) return "yesterday";
   if (gone < 7 * DAY) return `${Math.floor(gone / DAY)} days ago`;
-  return date(then, now);
+  return date(then, now, locale);
 }
 
-function date(then: number, now: number): string {
+function date(then: number, now: number, locale: string | undefined): string {
   const sameYear = new Date(then).getFullYear() === new Date(now).getFullYear();
-  return new Date(then).toLocaleDateString("en-GB", {
-    day: "numeric",
-    month: "short",
-    ...(sameYear ? {} : { year: "numeric" }),
-  });
+  const options = { day: "numeric", month: "short" } as const;
+  return sameYear
+    ? formatOf("day", options, locale).format(then)
+    : formatOf("year", { ...options, year: "numeric" }, locale).format(then);
 }
 
-/** The exact time, for a hover text. */
-export function exact(at: string | null): string {
-  const then = at === null ? Number.NaN : Date.parse(at);
-  if (Number.isNaN(then)) return "";
-  return new Date(then).toLocaleString("en-GB", { dateStyle: "full", timeStyle: "medium" });
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+/** Making a format takes a thousand times as long as using it. */
+function formatOf(kind: string, options: Intl.DateTimeFormatOptions, locale: string | undefined): Intl.DateTimeFormat {
+  const key = `${kind} ${locale}`;
+  const known = formats.get(key) ?? new Intl.DateTimeFormat(locale, options);
+  formats.set(key, known);
+  return known;
 }
 
-/** 10:12 */
-export function clock(at: string | null): string {
+/** The exact time, for a hover text, as the system writes it. */
+export function exact(at: string | null, locale?: string): string {
   const then = at === null ? Number.NaN : Date.parse(at);
   if (Number.isNaN(then)) return "";
-  return new Date(then).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+  return formatOf("exact", { dateStyle: "full", timeStyle: "medium" }, locale).format(then);
+}
+
+/** 10:12, as the system writes it. */
+export function clock(at: string | null, locale?: string): string {
+  const then = at === null ? Number.NaN : Date.parse(at);
+  if (Number.isNaN(then)) return "";
+  return formatOf("clock", { hour: "2-digit", minute: "2-digit" }, locale).format(then);
 }
 
 /** 10:12–10:31; with the date if the days differ. */
-export function stretch(first: string | null, last: string | null): string {
-  if (!first || !last) return clock(first ?? last);
-  const day = (at: string) => new Date(at).toLocaleDateString("en-GB", { day: "numeric", month: "short" });
-  if (day(first) !== day(last)) return `${day(first)}, ${clock(first)} – ${day(last)}, ${clock(last)}`;
-  return clock(first) === clock(last) ? clock(first) : `${clock(first)}–${clock(last)}`;
+export function stretch(first: string | null, last: string | null, locale?: string): string {
+  const time = (at: string | null) => clock(at, locale);
+  if (!first || !last) return time(first ?? last);
+  const day = (at: string) => formatOf("day", { day: "numeric", month: "short" }, locale).format(Date.parse(at));
+  if (day(first) !== day(last)) return `${day(first)}, ${time(first)} – ${day(last)}, ${time(last)}`;
+  return time(first) === time(last) ? time(first) : `${time(first)}–${time(last)}`;
 }
 
 /** "desk", "desk and laptop", "desk, laptop and 2 more". */

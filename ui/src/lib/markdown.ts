@@ -37,7 +37,20 @@ const MOST_CELLS = 2_000;
 /** More nested markers at the start of a line than any text has. */
 const TOO_DEEP = new RegExp(`^(?:[ \\t]{0,4}(?:>|[-*+][ \\t]|\\d{1,9}[.)][ \\t])){${DEEPEST * 2},}`, "m");
 
+/** The last texts: rows that come back into sight are not read anew. */
+const read = new Map<string, Block[]>();
+const MOST_READ = 120;
+
 export function markdown(text: string): Block[] {
+  const known = read.get(text);
+  if (known) return known;
+  const blocks = parse(text);
+  if (read.size >= MOST_READ) for (const oldest of read.keys()) if (read.delete(oldest)) break;
+  read.set(text, blocks);
+  return blocks;
+}
+
+function parse(text: string): Block[] {
   const source = text.replace(/\r\n?/g, "\n");
   if (source.length > LONGEST || TOO_DEEP.test(source)) return plain(source);
   try {

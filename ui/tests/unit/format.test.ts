@@ -26,7 +26,7 @@ describe("format", () => {
       "yesterday",
       "3 days ago",
     ]);
-    expect(ago(past(40 * 86_400), NOW)).toBe("14 Oct");
+    expect(ago(past(40 * 86_400), NOW, "en-GB")).toBe("14 Oct");
     expect(ago(past(400 * 86_400), NOW)).toMatch(/2025/);
     expect(ago(past(-90), NOW)).toBe("now"); // another device's clock goes ahead
     expect([ago(null, NOW), ago("yesterday-ish", NOW)]).toEqual(["", ""]);
@@ -57,9 +57,9 @@ describe("format", () => {
   });
 
   it("says a stretch of time with its days where they differ", () => {
-    expect(stretch("2026-11-23T10:12:00", "2026-11-23T10:31:00")).toBe("10:12–10:31");
-    expect(stretch("2026-11-22T23:50:00", "2026-11-23T00:10:00")).toBe("22 Nov, 23:50 – 23 Nov, 00:10");
-    expect([stretch(null, null), stretch("2026-11-23T10:12:00", null)]).toEqual(["", "10:12"]);
+    expect(stretch("2026-11-23T10:12:00", "2026-11-23T10:31:00", "en-GB")).toBe("10:12–10:31");
+    expect(stretch("2026-11-22T23:50:00", "2026-11-23T00:10:00", "en-GB")).toBe("22 Nov, 23:50 – 23 Nov, 00:10");
+    expect([stretch(null, null), stretch("2026-11-23T10:12:00", null, "en-GB")]).toEqual(["", "10:12"]);
   });
 
   it("groups digits", () => {

@@ -110,7 +110,8 @@ export function length(world: World): number {
 const STEERING = 3;
 
 function saidAt(world: World, i: number): Said {
-  if (world.name === "reader" || world.name === "huge") return readerAt(i);
+  if (world.name === "reader") return readerAt(READER, i);
+  if (world.name === "huge") return readerAt(HUGE, i);
   if (i === Math.floor(length(world) / 2) + STEERING) {
     return { role: "steering", pieces: [text("approval policy → never")] };
   }
@@ -180,10 +181,19 @@ function saidAt(world: World, i: number): Said {
   };
 }
 
+/** The same conversation in long messages: 20,000 of them are 100 MB. */
+const HUGE = READER.map((said) => ({
+  ...said,
+  pieces: said.pieces.map((piece) => {
+    const length = piece.kind === "text" ? 6_000 : piece.kind === "tool_result" ? 12_000 : 0;
+    return { ...piece, body: piece.body && `${piece.body}\n\n`.repeat(Math.ceil(length / piece.body.length) || 1) };
+  }),
+}));
+
 /** The conversation with all kinds of calls, again and again; each time with ids of its own. */
-function readerAt(i: number): Said {
-  const [round, at] = [Math.floor(i / READER.length), i % READER.length];
-  const said = READER[at]!;
+function readerAt(conversation: Said[], i: number): Said {
+  const [round, at] = [Math.floor(i / conversation.length), i % conversation.length];
+  const said = conversation[at]!;
   const own = (piece: Piece): Piece => (piece.call_id ? { ...piece, call_id: `${piece.call_id}-${round}` } : piece);
   return { ...said, pieces: said.pieces.map(own) };
 }
@@ -193,9 +203,16 @@ export function occurrences(world: World, text: string): Occurrences {
   const needle = text.toLowerCase();
   const found: Occurrences = { total: 0, places: [] };
   if (!needle) return found;
+  // What repeats is counted once: the engine's time is not the page's.
+  const counts = new Map<string, number>();
+  const count = (body: string) => {
+    const n = counts.get(body) ?? body.toLowerCase().split(needle).length - 1;
+    counts.set(body, n);
+    return n;
+  };
   for (let message = 0; message < length(world); message++) {
     for (const [part, piece] of saidAt(world, message).pieces.entries()) {
-      const n = piece.kind === "image" ? 0 : piece.body.toLowerCase().split(needle).length - 1;
+      const n = piece.kind === "image" ? 0 : count(piece.body);
       found.total += n;
       if (n > 0 && found.places.length < 10_000) found.places.push({ message, part, n });
     }
