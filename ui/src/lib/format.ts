@@ -65,6 +65,13 @@ function formatOf(kind: string, options: Intl.DateTimeFormatOptions, locale: str
   return known;
 }
 
+/** "March", "December 2025". */
+export function month(time: number, sameYear: boolean, locale?: string): string {
+  return sameYear
+    ? formatOf("month", { month: "long" }, locale).format(time)
+    : formatOf("month and year", { month: "long", year: "numeric" }, locale).format(time);
+}
+
 /** The exact time, for a hover text, as the system writes it. */
 export function exact(at: string | null, locale?: string): string {
   const then = at === null ? Number.NaN : Date.parse(at);

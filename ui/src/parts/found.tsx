@@ -25,13 +25,18 @@ export function asked(filter: Filter): string {
   return [filter.text.trimStart(), ...fields].filter(Boolean).join(" ");
 }
 
-export function FoundInMessages({ filter }: { filter: Filter }) {
-  const wanted = useDeferred(filter, WAIT_MS);
-  if (wanted.text.trim().length < 2) return null;
-  return <Found words={asked(wanted)} />;
+interface Fits {
+  /** Whether a session is among those that the list's other filters leave. */
+  fits?: ((session: string) => boolean) | undefined;
 }
 
-function Found({ words: text }: { words: string }) {
+export function FoundInMessages({ filter, fits }: { filter: Filter } & Fits) {
+  const wanted = useDeferred(filter, WAIT_MS);
+  if (wanted.text.trim().length < 2) return null;
+  return <Found words={asked(wanted)} fits={fits} />;
+}
+
+function Found({ words: text, fits }: { words: string } & Fits) {
   const say = words.found;
   const { phase, answer, refusal } = useAnswer({ cmd: "search", words: text, limit: MOST });
   // The lines stay in their place until the next ones are there.
@@ -40,7 +45,7 @@ function Found({ words: text }: { words: string }) {
     if (answer) last.current = answer;
   }, [answer]);
   const shown = answer ?? (phase === "loading" ? last.current : undefined);
-  const hits = shown?.hits.filter((hit) => hit.snippets.length > 0) ?? [];
+  const hits = shown?.hits.filter((hit) => hit.snippets.length > 0 && (fits?.(hit.session) ?? true)) ?? [];
   const notes = [...(shown?.notices ?? []), ...(shown?.indexing ? [say.indexing(shown.indexing)] : [])];
   if (refusal && refusal.code !== "bad_search") return null;
   if (!refusal && hits.length === 0 && notes.length === 0) return null;

@@ -35,6 +35,11 @@ interface VirtualProps {
   row: (row: number) => ComponentChildren;
   /** Every row has exactly the estimated height: nothing is measured. */
   fixed?: boolean;
+  /** Changes whenever estimates do, although it is the same list. */
+  shape?: unknown;
+  /** Where the first list begins, as soon as it is long enough. */
+  start?: number;
+  onTop?: (top: number) => void;
   around?: number;
   api?: Ref<Scroller>;
   onSight?: (from: number, to: number) => void;
@@ -52,6 +57,9 @@ export function Virtual({
   row,
   fixed = false,
   atEnd = false,
+  shape,
+  start = 0,
+  onTop,
   around = 6,
   api,
   onSight,
@@ -65,13 +73,13 @@ export function Virtual({
   const body = useRef<HTMLDivElement>(null);
   const headBox = useRef<HTMLDivElement>(null);
   // A list that grew keeps what was measured.
-  const known = useRef<{ list: string; heights: Heights } | null>(null);
+  const known = useRef<{ list: string; shape: typeof shape; heights: Heights } | null>(null);
   const heights = useMemo(() => {
-    const before = known.current?.list === list ? known.current.heights : null;
+    const before = known.current?.list === list && known.current.shape === shape ? known.current.heights : null;
     const made = new Heights(n, (at) => (before && at < before.n ? before.height(at) : estimate(at)));
-    known.current = { list, heights: made };
+    known.current = { list, shape, heights: made };
     return made;
-  }, [n, list]);
+  }, [n, list, shape]);
   const [view, setView] = useState({ top: 0, height: 600 });
   const [, setMeasured] = useState(0);
   const sight = inSight(heights, view.top, view.height, around);
@@ -85,11 +93,27 @@ export function Virtual({
     const next = { top: element.scrollTop, height: element.clientHeight - headHeight };
     setView((before) => (before.top === next.top && before.height === next.height ? before : next));
     onScroll?.();
+    if (waitsFor.current === 0) onTop?.(element.scrollTop);
   };
+
+  // The place to begin at, until the list reached it or the user scrolled.
+  const waitsFor = useRef(start);
+  const begin = (element: HTMLElement) => {
+    if (waitsFor.current === 0) return;
+    element.scrollTop = waitsFor.current;
+    if (waitsFor.current <= element.scrollTop + 1) waitsFor.current = 0;
+  };
+  const settle = () => {
+    waitsFor.current = 0;
+  };
+  useLayoutEffect(() => {
+    if (box.current) begin(box.current);
+  }, [heights]);
 
   useLayoutEffect(() => {
     const element = box.current!;
     element.scrollTop = atEnd ? element.scrollHeight : 0;
+    if (!atEnd) begin(element);
     put.current = element.scrollTop;
     ends.current = atEnd;
     read();
@@ -167,6 +191,7 @@ export function Virtual({
       reveal(at, margin = 0) {
         if (!box.current) return;
         ends.current = false;
+        settle();
         revealed.current = { at, margin };
         keepRevealed(box.current);
       },
@@ -207,7 +232,15 @@ export function Virtual({
     );
   }
   return (
-    <div ref={box} class={`virtual ${rest.class ?? ""}`} tabIndex={0} onScroll={read} {...attributes}>
+    <div
+      ref={box}
+      class={`virtual ${rest.class ?? ""}`}
+      tabIndex={0}
+      onScroll={read}
+      onWheel={settle}
+      onPointerDown={settle}
+      {...attributes}
+    >
       {head && (
         <div ref={headBox} class="virtual-head" role={bodyRole}>
           {head}

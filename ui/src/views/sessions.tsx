@@ -2,11 +2,31 @@
 // transcript beside the list.
 
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { SessionRow } from "../backend/types";
+import type { LiveSession, SessionRow } from "../backend/types";
 import { useDeferred } from "../lib/deferred";
-import { projectName, size } from "../lib/format";
+import { month, projectName, size } from "../lib/format";
+import { isNumber, isText, isTexts, keep, kept, oneOf, useKept } from "../lib/kept";
 import { MESSAGES } from "../lib/paged";
-import { EVERYTHING, type Filter, haystack, matching, values } from "../lib/search";
+import {
+  comparing,
+  EVERYTHING,
+  type Filter,
+  type Group,
+  grouped,
+  isEverything,
+  isFilter,
+  laidOut,
+  matching,
+  ORDERS,
+  type Order,
+  type Prepared,
+  prepare,
+  STATES,
+  type StateFilter,
+  unprepared,
+  values,
+} from "../lib/search";
+import { each, inSlices, sorted } from "../lib/slices";
 import { still } from "../lib/still";
 import { Button, Empty, Failed, IconButton, Refused, Skeleton, Time, ToolSign } from "../parts/common";
 import { FoundInMessages } from "../parts/found";
@@ -17,7 +37,7 @@ import { ResumeQuestion } from "../parts/resume-question";
 import { Transcript } from "../parts/transcript";
 import { type Scroller, Virtual } from "../parts/virtual";
 import { go, link } from "../route";
-import { useAnswer, useDoing, useKeys, useRested, useShared } from "../state";
+import { useAnswer, useDoing, useKeys, useNow, useRested, useShared } from "../state";
 import { words } from "../words";
 
 /** The whole list may be megabytes (17 MB for 50,000): the latest sessions are shown first, and the
@@ -26,8 +46,11 @@ const FIRST = 200;
 const REST = 5_000;
 const LONG_REST = 30_000;
 const LONG = 5_000;
-/** The height of a row in base.css. */
-const ROW = 52;
+/** The heights of a row and of a heading in sessions.css, in rem: the size of the text is the user's choice. */
+const ROW = 3.25;
+const HEADING = 1.75;
+/** So long a place in the list is not written down while it changes. */
+const SETTLED_MS = 300;
 
 const STATE_ICONS: Record<SessionRow["state"], IconName | null> = {
   here: null,
@@ -37,39 +60,89 @@ const STATE_ICONS: Record<SessionRow["state"], IconName | null> = {
   held: "held",
 };
 
-export function SessionsView({
-  open,
-  message,
-  search,
-}: {
+const isOrder = oneOf(...ORDERS);
+
+/** The user's pins, on this device. */
+function usePins(): { pinned: ReadonlySet<string>; turn: (session: string) => void } {
+  const [pins, setPins] = useKept<string[]>("device", "pins", NO_PINS, isTexts);
+  const pinned = useMemo(() => new Set(pins), [pins]);
+  const turn = useCallback(
+    (session: string) =>
+      setPins(pins.includes(session) ? pins.filter((one) => one !== session) : [session, ...pins].slice(0, MOST_PINS)),
+    [pins, setPins],
+  );
+  return { pinned, turn };
+}
+
+const NO_PINS: string[] = [];
+const MOST_PINS = 200;
+
+/** The rows with their words, in order. The former ones stay until the next are ready: preparing
+ * 50,000 takes longer than a frame. */
+function usePrepared(all: readonly SessionRow[], toolName: (tool: string) => string, order: Order) {
+  const [ready, setReady] = useState<{ prepared: Prepared; places: Uint32Array } | null>(null);
+  const last = useRef<{ prepared: Prepared; toolName: (tool: string) => string } | null>(null);
+  useEffect(() => {
+    const known = last.current?.prepared.rows === all && last.current.toolName === toolName ? last.current : null;
+    const prepared = known?.prepared ?? unprepared(all);
+    const places = Uint32Array.from(all.keys());
+    function* steps() {
+      if (!known) yield* each(all.length, (at) => prepare(prepared, at, toolName));
+      last.current = { prepared, toolName };
+      yield* sorted(places, comparing(prepared, order));
+      setReady({ prepared, places });
+    }
+    return inSlices(steps());
+  }, [all, toolName, order]);
+  return ready;
+}
+
+interface ViewProps {
   open: string | null;
   message: number | null;
+  /** The search field has the focus. */
   search: boolean;
-}) {
-  const { revision, tools } = useShared();
+}
+
+export function SessionsView({ open, message, search }: ViewProps) {
+  const { revision, tools, status } = useShared();
   const latest = useAnswer({ cmd: "sessions", filter: { limit: FIRST } });
   const [isLong, setLong] = useState(false);
   const asked = useAnswer({ cmd: "sessions", filter: {} }, useRested(revision, isLong ? LONG_REST : REST));
   useEffect(() => setLong((asked.answer?.length ?? 0) > LONG), [asked.answer]);
-  const [filter, setFilter] = useState<Filter>(EVERYTHING);
-  const [marked, setMarked] = useState<string | null>(open);
+  const [filter, setFilter] = useKept<Filter>("page", "sessions.filter", EVERYTHING, isFilter);
+  const [order, setOrder] = useKept<Order>("device", "sessions.order", "recent", isOrder);
+  const [marked, setMarked] = useState(() => open ?? kept("page", "sessions.marked", "", isText));
+  useEffect(() => keep("page", "sessions.marked", marked), [marked]);
   const [resuming, setResuming] = useState<SessionRow | null>(null);
   const field = useRef<HTMLInputElement>(null);
   const list = useRef<Scroller>(null);
   const say = words.sessions;
   const all = asked.answer ?? latest.answer ?? NONE;
-  const hay = useMemo(() => all.map((row) => haystack(row, tools.get(row.tool)?.name ?? row.tool)), [all, tools]);
+  const toolName = useCallback((tool: string) => tools.get(tool)?.name ?? tool, [tools]);
+  const ready = usePrepared(all, toolName, order);
+  const { pinned, turn } = usePins();
+  const open_ids = status?.live.map((one) => one.session).join() ?? "";
+  const marks = useMemo(() => ({ open: new Set(open_ids.split(",")), pinned }), [open_ids, pinned]);
   const wanted = useDeferred(filter);
-  const rows = useMemo(() => matching(all, hay, wanted), [all, hay, wanted]);
-  const at = useMemo(() => rows.findIndex((row) => row.session === marked), [rows, marked]);
-  const choices = useMemo(
-    () => ({
-      tool: values(all, (row) => [row.tool]),
-      project: values(all, (row) => [row.project]),
-      device: values(all, (row) => row.devices),
-    }),
-    [all],
+  const found = useMemo(
+    () => (ready ? matching(ready.prepared, ready.places, wanted, marks) : []),
+    [ready, wanted, marks],
   );
+  const today = new Date(useNow()).setHours(0, 0, 0, 0);
+  const { rows, groups } = useMemo(
+    () =>
+      ready
+        ? grouped(ready.prepared, found, order, pinned, today, { ...say.groups, month })
+        : { rows: NO_ROWS, groups: NO_GROUPS },
+    [ready, found, order, pinned, today],
+  );
+  const { items, itemOf } = useMemo(() => laidOut(rows.length, groups), [rows, groups]);
+  const rowAt = (n: number): SessionRow | undefined => ready?.prepared.rows[rows[n] ?? -1];
+  const at = useMemo(() => rows.findIndex((n) => ready?.prepared.rows[n]?.session === marked), [ready, rows, marked]);
+  const choices = useMemo(() => ready && choicesOf(ready.prepared.rows), [ready]);
+  const stateCounts = useMemo(() => counted(ready?.prepared.rows ?? NONE, marks), [ready, marks]);
+  const place = useKeptPlace(list);
 
   useEffect(() => {
     if (open) setMarked(open);
@@ -77,14 +150,26 @@ export function SessionsView({
   useEffect(() => {
     if (search) field.current?.focus();
   }, [search]);
+  // A session that was opened from elsewhere is brought into sight, once the list has it.
+  const toReveal = useRef(open);
+  useEffect(() => {
+    toReveal.current = open;
+  }, [open]);
+  useEffect(() => {
+    if (!toReveal.current || toReveal.current !== marked || at < 0) return;
+    toReveal.current = null;
+    list.current?.reveal(itemOf[at]!);
+  }, [marked, at, itemOf]);
   const mark = useCallback(
     (to: number) => {
-      const row = rows[Math.max(0, Math.min(to, rows.length - 1))];
+      const n = Math.max(0, Math.min(to, rows.length - 1));
+      const row = ready?.prepared.rows[rows[n] ?? -1];
       if (!row) return;
       setMarked(row.session);
-      list.current?.reveal(rows.indexOf(row));
+      // The heading above the first row of a group belongs to it.
+      list.current?.reveal(itemOf[n]!, n === 0 ? 2 * HEADING * rem() : 0);
     },
-    [rows],
+    [ready, rows, itemOf],
   );
   const close = () => {
     go("sessions");
@@ -93,8 +178,12 @@ export function SessionsView({
   useKeys({
     "/": () => field.current?.focus(),
     r: () => {
-      const row = rows[at];
+      const row = rowAt(at);
       if (row) setResuming(row);
+    },
+    p: () => {
+      const row = rowAt(at);
+      if (row) turn(row.session);
     },
     Escape: () => {
       if (open) close();
@@ -114,16 +203,45 @@ export function SessionsView({
       k: at - 1,
     };
     const to = moves[event.key];
+    const row = rowAt(at);
     if (to !== undefined && !event.ctrlKey && !event.metaKey && !event.altKey) {
       event.preventDefault();
       mark(to);
-    } else if (event.key === "Enter" && rows[at]) {
+    } else if (event.key === "Enter" && row) {
       event.preventDefault();
-      go("sessions", rows[at].session);
+      go("sessions", row.session);
     }
   };
 
-  const isFiltered = filter.text !== "" || filter.tool !== "" || filter.project !== "" || filter.device !== "";
+  const draw = (item: number) => {
+    const n = items[item]!;
+    if (n < 0) return <Heading group={groups[-1 - n]!} />;
+    const row = rowAt(n)!;
+    return (
+      <Row
+        row={row}
+        n={n}
+        of={rows.length}
+        isMarked={n === at}
+        isOpen={row.session === open}
+        live={status?.live.find((one) => one.session === row.session)}
+        isPinned={pinned.has(row.session)}
+        pin={turn}
+        toolName={toolName(row.tool)}
+      />
+    );
+  };
+  const set = (change: Partial<Filter>) => setFilter({ ...filter, ...change });
+  const fits = useMemo(() => {
+    if (!ready || wanted.state === "") return undefined;
+    const ids = new Set(
+      matching(ready.prepared, ready.places, { ...wanted, text: "" }, marks).map(
+        (n) => ready.prepared.rows[n]!.session,
+      ),
+    );
+    return (session: string) => ids.has(session);
+  }, [ready, wanted, marks]);
+
   return (
     <div class={open ? "sessions open" : "sessions"}>
       <h1 class="visually-hidden">{words.views.sessions}</h1>
@@ -137,7 +255,7 @@ export function SessionsView({
               aria-label={say.search}
               placeholder={say.searchHint}
               value={filter.text}
-              onInput={(event) => setFilter({ ...filter, text: event.currentTarget.value })}
+              onInput={(event) => set({ text: event.currentTarget.value })}
               onKeyDown={(event) => {
                 if (event.key === "ArrowDown" || event.key === "Enter") {
                   event.preventDefault();
@@ -145,7 +263,7 @@ export function SessionsView({
                   list.current?.focus();
                 }
                 if (event.key === "Escape") {
-                  setFilter({ ...filter, text: "" });
+                  set({ text: "" });
                   list.current?.focus();
                 }
               }}
@@ -157,76 +275,96 @@ export function SessionsView({
               name={say.tool}
               all={say.allTools}
               value={filter.tool}
-              values={choices.tool}
-              label={(tool) => tools.get(tool)?.name ?? tool}
-              onChange={(tool) => setFilter({ ...filter, tool })}
+              values={choices?.tool ?? []}
+              label={toolName}
+              onChange={(tool) => set({ tool })}
             />
             <Select
               name={say.project}
               all={say.allProjects}
               value={filter.project}
-              values={choices.project}
+              values={choices?.project ?? []}
               label={projectName}
-              onChange={(project) => setFilter({ ...filter, project })}
+              onChange={(project) => set({ project })}
             />
             <Select
               name={say.device}
               all={say.allDevices}
               value={filter.device}
-              values={choices.device}
+              values={choices?.device ?? []}
               label={(device) => device}
-              onChange={(device) => setFilter({ ...filter, device })}
+              onChange={(device) => set({ device })}
             />
           </div>
-          <p class="shown" role="status">
-            {asked.answer ? say.shown(rows.length, all.length) : " "}
-            {isFiltered && (
+          <States counts={stateCounts} chosen={filter.state} choose={(state) => set({ state })} />
+          <div class="shown">
+            <p role="status">{asked.answer ? say.shown(rows.length, all.length) : " "}</p>
+            {!isEverything(filter) && (
               <button type="button" class="link" onClick={() => setFilter(EVERYTHING)}>
                 {say.clear}
               </button>
             )}
-          </p>
+            <span class="spring" />
+            <select
+              class="select order"
+              aria-label={say.order}
+              value={order}
+              onChange={(event) => setOrder(event.currentTarget.value as Order)}
+            >
+              {ORDERS.map((one) => (
+                <option key={one} value={one}>
+                  {say.orders[one]}
+                </option>
+              ))}
+            </select>
+          </div>
         </search>
-        <FoundInMessages filter={filter} />
+        <FoundInMessages filter={filter} fits={fits} />
         {asked.phase === "failed" && !asked.answer && <Failed refusal={asked.refusal} again={asked.again} />}
-        {asked.phase === "loading" && all.length === 0 && <Skeleton rows={9} label={say.loading} />}
+        {((asked.phase === "loading" && all.length === 0) || (all.length > 0 && !ready)) && (
+          <Skeleton rows={9} label={say.loading} />
+        )}
         {asked.answer && all.length === 0 && (
           <Empty icon="sessions" title={say.none} why={say.noneWhy}>
             <ImportButtons plain />
           </Empty>
         )}
-        {all.length > 0 && rows.length === 0 && <Empty icon="search" title={say.noneFound} why={say.noneFoundWhy} />}
+        {ready && all.length > 0 && rows.length === 0 && (
+          <Empty icon="search" title={say.noneFound} why={say.noneFoundWhy} />
+        )}
         {rows.length > 0 && (
           <Virtual
             class="session-list"
-            n={rows.length}
-            list={`${JSON.stringify(wanted)}`}
-            estimate={() => ROW}
+            n={items.length}
+            list={`${order} ${JSON.stringify(wanted)}`}
+            shape={items}
+            estimate={(item) => (items[item]! < 0 ? HEADING : ROW) * rem()}
             fixed
             api={list}
+            start={place.start}
+            onTop={place.changed}
             attributes={{
               role: "listbox",
               "aria-label": say.list,
-              "aria-activedescendant": at >= 0 ? `session-${rows[at]!.session}` : undefined,
+              "aria-activedescendant": at >= 0 ? `session-${marked}` : undefined,
               onKeyDown: onKey,
-              onFocus: () => at < 0 && setMarked(rows[0]!.session),
+              onFocus: () => at < 0 && setMarked(rowAt(0)?.session ?? ""),
             }}
-            row={(n) => (
-              <Row
-                row={rows[n]!}
-                n={n}
-                of={rows.length}
-                isMarked={n === at}
-                isOpen={rows[n]!.session === open}
-                toolName={tools.get(rows[n]!.tool)?.name ?? rows[n]!.tool}
-              />
-            )}
+            row={draw}
           />
         )}
       </section>
       <section class="read-side" aria-label={words.transcript.label}>
         {open ? (
-          <Reading key={open} session={open} message={message} close={close} resume={setResuming} />
+          <Reading
+            key={open}
+            session={open}
+            message={message}
+            close={close}
+            resume={setResuming}
+            isPinned={pinned.has(open)}
+            pin={() => turn(open)}
+          />
         ) : (
           all.length > 0 && <Empty icon="sessions" title={say.choose} why={say.chooseWhy} />
         )}
@@ -236,6 +374,83 @@ export function SessionsView({
   );
 }
 
+/** The size of 1rem, which is the user's choice. */
+const rem = () => Number.parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
+
+/** Where the list was left: it is there again when the view comes back. */
+function useKeptPlace(list: { current: Scroller | null }) {
+  const [start] = useState(() => kept("page", "sessions.top", 0, isNumber));
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  const top = useRef(start);
+  useEffect(
+    () => () => {
+      clearTimeout(timer.current);
+      keep("page", "sessions.top", top.current);
+    },
+    [list],
+  );
+  const changed = useCallback((next: number) => {
+    top.current = next;
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => keep("page", "sessions.top", next), SETTLED_MS);
+  }, []);
+  return { start, changed };
+}
+
+function choicesOf(rows: readonly SessionRow[]) {
+  return {
+    tool: values(rows, (row) => [row.tool]),
+    project: values(rows, (row) => [row.project]),
+    device: values(rows, (row) => row.devices),
+  };
+}
+
+type Counts = Record<StateFilter, number>;
+
+function counted(
+  rows: readonly SessionRow[],
+  marks: { open: ReadonlySet<string>; pinned: ReadonlySet<string> },
+): Counts {
+  const counts: Counts = { open: 0, split: 0, waiting: 0, held: 0, elsewhere: 0, pinned: 0 };
+  for (const { state, session } of rows) {
+    if (state !== "here") counts[state] += 1;
+    if (marks.open.has(session)) counts.open += 1;
+    if (marks.pinned.has(session)) counts.pinned += 1;
+  }
+  return counts;
+}
+
+/** The states that some sessions are in; one of them can be chosen. */
+function States(props: { counts: Counts; chosen: StateFilter | ""; choose: (state: StateFilter | "") => void }) {
+  const shown = STATES.filter((state) => props.counts[state] > 0 || state === props.chosen);
+  if (shown.length === 0) return null;
+  return (
+    <div class="chips" role="group" aria-label={words.sessions.state}>
+      {shown.map((state) => (
+        <button
+          key={state}
+          type="button"
+          class="chip"
+          aria-pressed={state === props.chosen}
+          onClick={() => props.choose(state === props.chosen ? "" : state)}
+        >
+          {words.sessions.states[state]} <span class="chip-n">{props.counts[state].toLocaleString("en")}</span>
+        </button>
+      ))}
+    </div>
+  );
+}
+
+function Heading({ group }: { group: Group }) {
+  return (
+    <p class="group-heading" role="presentation">
+      {group.title}
+    </p>
+  );
+}
+
+const NO_ROWS: number[] = [];
+const NO_GROUPS: Group[] = [];
 const NONE: SessionRow[] = [];
 
 function Select(props: {
@@ -265,23 +480,19 @@ function Select(props: {
 
 const Row = still(DrawnRow);
 
-function DrawnRow({
-  row,
-  n,
-  of,
-  isMarked,
-  isOpen,
-  toolName,
-}: {
+interface RowProps {
   row: SessionRow;
   n: number;
   of: number;
   isMarked: boolean;
   isOpen: boolean;
+  live: LiveSession | undefined;
+  isPinned: boolean;
+  pin: (session: string) => void;
   toolName: string;
-}) {
-  const { status } = useShared();
-  const live = status?.live.find((one) => one.session === row.session);
+}
+
+function DrawnRow({ row, n, of, isMarked, isOpen, live, isPinned, pin, toolName }: RowProps) {
   const icon = STATE_ICONS[row.state];
   return (
     <div
@@ -290,31 +501,42 @@ function DrawnRow({
       aria-selected={isMarked}
       aria-posinset={n + 1}
       aria-setsize={of}
-      class={`session-row${isMarked ? " marked" : ""}${isOpen ? " opened" : ""}`}
+      class={`session-row${isMarked ? " marked" : ""}${isOpen ? " opened" : ""}${isPinned ? " pinned" : ""}`}
       onClick={() => go("sessions", row.session)}
-      title={row.why}
+      title={[row.title, `${projectName(row.project)} · ${row.devices.join(", ")}`, row.why].filter(Boolean).join("\n")}
     >
       <ToolSign name={toolName} />
-      <span class="session-title" dir="auto">
-        {row.title || words.session.untitled}
+      <span class="session-line">
+        <span class="session-title" dir="auto">
+          {row.title || words.sessions.untitled}
+        </span>
+        <span
+          class="pin"
+          aria-hidden="true"
+          title={isPinned ? words.sessions.unpin : words.sessions.pin}
+          onClick={(event) => {
+            event.stopPropagation();
+            pin(row.session);
+          }}
+        >
+          <Icon name="pin" size={12} />
+        </span>
       </span>
-      <span class="session-age">
-        <Time at={row.updated} />
-      </span>
-      <span class="session-about" dir="auto">
-        {projectName(row.project)} · {row.devices.join(", ")}
-      </span>
-      <span class={`session-state state-${row.state}`}>
+      <span class="session-line">
+        <span class="session-about">
+          <Time at={row.updated} /> · <span dir="auto">{projectName(row.project)}</span> ·{" "}
+          <span dir="auto">{row.devices.join(", ")}</span>
+        </span>
         {live ? (
-          <>
+          <span class="session-state">
             <Icon name="live" size={12} /> {words.session.live(live.device)}
-          </>
+          </span>
+        ) : icon ? (
+          <span class={`session-state state-${row.state}`}>
+            <Icon name={icon} size={12} /> {words.session.states[row.state]}
+          </span>
         ) : (
-          icon && (
-            <>
-              <Icon name={icon} size={12} /> {words.session.states[row.state]}
-            </>
-          )
+          <span class="session-state number">{size(row.bytes)}</span>
         )}
       </span>
     </div>
@@ -326,11 +548,15 @@ function Reading({
   message,
   close,
   resume,
+  isPinned,
+  pin,
 }: {
   session: string;
   message: number | null;
   close: () => void;
   resume: (row: SessionRow) => void;
+  isPinned: boolean;
+  pin: () => void;
 }) {
   const { backend, tools, tell } = useShared();
   const asked = useAnswer({ cmd: "show", session, from: 0, rows: MESSAGES });
@@ -370,6 +596,14 @@ function Reading({
           <Button icon="undo" busy={busy} onClick={() => void restore()}>
             {words.sessions.restore}
           </Button>
+        )}
+        {shown && (
+          <IconButton
+            icon="pin"
+            class={isPinned ? "pinned" : ""}
+            name={isPinned ? words.sessions.unpin : words.sessions.pin}
+            onClick={pin}
+          />
         )}
         {shown && <IconButton icon="more" name={words.more.open} onClick={() => setMore(true)} />}
         {shown && (

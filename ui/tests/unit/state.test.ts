@@ -2,7 +2,6 @@
 import { expect, it } from "vitest";
 import { makeWorld, STATES } from "../../src/backend/fake/world";
 import { headline } from "../../src/lib/headline";
-import { EVERYTHING, haystack, matching, values } from "../../src/lib/search";
 import { link, parseRoute } from "../../src/route";
 
 const NOW = Date.parse("2026-11-23T12:00:00Z");
@@ -63,20 +62,4 @@ it("routes survive being written and read, and odd ones lead to the overview", (
     search: false,
     alone: false,
   });
-});
-
-it("finds sessions by all words, wherever they stand", () => {
-  const { sessions } = makeWorld("many", NOW);
-  const hay = sessions.map((row) => haystack(row, "Tool"));
-  const found = matching(sessions, hay, { ...EVERYTHING, text: "LOGIN desk  api" });
-  expect(found.length).toBeGreaterThan(0);
-  for (const row of found) {
-    expect(row.title.toLowerCase()).toContain("login");
-    expect(row.devices).toContain("desk");
-    expect(row.project).toContain("acme/api");
-  }
-  expect(matching(sessions, hay, { ...EVERYTHING, text: "no such word" })).toEqual([]);
-  expect(matching(sessions, hay, EVERYTHING)).toHaveLength(50_000);
-  const [most] = values(sessions, (row) => [row.tool]);
-  expect(most).toBe("claude-code");
 });
