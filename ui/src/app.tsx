@@ -3,13 +3,18 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { asRefusal, type Backend, type Drag, type Refusal } from "./backend/backend";
 import type { About, Devices, Status, ToolRow } from "./backend/types";
+import type { Command } from "./lib/commands";
+import { keepFocus } from "./lib/focus";
 import { headline } from "./lib/headline";
+import { setTheme, THEMES, zoomBy } from "./lib/look";
 import { Button, IconButton } from "./parts/common";
 import { Icon, type IconName } from "./parts/icon";
 import { DropPlace, ImportStrip } from "./parts/importing";
 import { LinkQuestion } from "./parts/link-question";
+import { Palette } from "./parts/palette";
+import { Shortcuts } from "./parts/shortcuts";
 import { go, link, type Route, useRoute, VIEWS, type View } from "./route";
-import { type Shared, SharedContext } from "./state";
+import { type Shared, SharedContext, useGlobalKeys, useKeys } from "./state";
 import { DevicesView } from "./views/devices";
 import { FirstRun } from "./views/first-run";
 import { Overview } from "./views/overview";
@@ -19,7 +24,7 @@ import { SettingsView } from "./views/settings";
 import { SplitView } from "./views/split";
 import { SplitsView } from "./views/splits";
 import { ToolsView } from "./views/tools";
-import { words } from "./words";
+import { MOD, words } from "./words";
 
 /** Status events come in bursts; lists are refreshed at most this often. */
 const REST = 1500;
@@ -37,9 +42,14 @@ export function App({ backend }: { backend: Backend }) {
     return () => clearTimeout(timer);
   }, [told]);
   const { over, picture, pictureTaken } = useDrags(backend, route, tell);
+  const [sheet, setSheet] = useState<"palette" | "keys" | null>(null);
+  const showKeys = useCallback(() => setSheet("keys"), []);
   const shared = useMemo<Shared>(
-    () => ({ backend, status, lost, reload, revision, tools, openLink: setAddress, tell, picture, pictureTaken }),
-    [backend, status, lost, reload, revision, tools, tell, picture, pictureTaken],
+    () => ({
+      ...{ backend, status, lost, reload, revision, tools, tell, picture, pictureTaken, showKeys },
+      openLink: setAddress,
+    }),
+    [backend, status, lost, reload, revision, tools, tell, picture, pictureTaken, showKeys],
   );
   const main = useRef<HTMLElement>(null);
   const place = `${route.view}/${route.view === "splits" ? (route.session ?? "") : ""}`;
@@ -50,6 +60,19 @@ export function App({ backend }: { backend: Backend }) {
     before.current = place;
     document.title = `${words.views[route.view]} · ${words.app}`;
   }, [place]);
+
+  useEffect(() => keepFocus(() => main.current), []);
+  const commands = useCommands(backend, status, tell, showKeys);
+  // A split has a sheet of its own.
+  useKeys(route.view === "splits" && route.session ? {} : { "?": showKeys });
+  const zoom = { "+": () => zoomBy(1), "=": () => zoomBy(1), "-": () => zoomBy(-1), "0": () => zoomBy(0) };
+  const closeWindow = () => void backend.roam({ cmd: "close_window" }).catch(() => {});
+  const views = VIEWS.map((view, at): [string, () => void] => [`Digit${at + 1}`, () => go(view)]);
+  useGlobalKeys({
+    ...zoom,
+    w: closeWindow,
+    ...(route.alone ? {} : { ...Object.fromEntries(views), k: () => setSheet("palette") }),
+  });
 
   // A user who followed a pairing link wants to pair; the first steps come afterwards.
   const firstRun = about?.first_run === true && !(route.view === "devices" && route.session);
@@ -88,9 +111,58 @@ export function App({ backend }: { backend: Backend }) {
         </div>
       </div>
       {over && <DropPlace isPicture={over.is_picture} />}
+      {sheet === "palette" && <Palette commands={commands} close={() => setSheet(null)} />}
+      {sheet === "keys" && <Shortcuts close={() => setSheet(null)} />}
       {address !== null && <LinkQuestion address={address} close={() => setAddress(null)} />}
     </SharedContext.Provider>
   );
+}
+
+/** What the palette offers beside sessions. */
+function useCommands(
+  backend: Backend,
+  status: Status | null,
+  tell: (text: string) => void,
+  showKeys: () => void,
+): Command[] {
+  const say = words.palette;
+  const isPaused = status?.engine === "paused";
+  return useMemo(() => {
+    const ask = (request: Parameters<Backend["roam"]>[0]) =>
+      void backend.roam(request).catch((thrown) => {
+        const { message, hint } = asRefusal(thrown, words.failed.unknown);
+        tell(`${message} ${hint}`);
+      });
+    const views = VIEWS.map(
+      (view, at): Command => ({
+        id: view,
+        title: words.views[view],
+        about: say.view,
+        icon: ICONS[view],
+        keys: `${MOD} ${at + 1}`,
+        run: () => go(view),
+      }),
+    );
+    const action = (id: string, icon: IconName, run: () => void, keys?: string): Command => ({
+      ...{ id, icon, run, title: say.actions[id] ?? id, about: say.action },
+      ...(keys ? { keys } : {}),
+    });
+    return [
+      ...views,
+      action("pair", "devices", () => go("devices")),
+      action(isPaused ? "continue" : "pause", isPaused ? "play" : "pause", () =>
+        ask({ cmd: isPaused ? "continue" : "pause" }),
+      ),
+      action("import", "import", () =>
+        ask({ cmd: "choose_import", title: words.importing.chooseFiles, directory: false }),
+      ),
+      ...THEMES.map((theme) => action(`theme-${theme}`, "monitor", () => setTheme(theme))),
+      action("zoom-in", "up", () => zoomBy(1), `${MOD} +`),
+      action("zoom-out", "down", () => zoomBy(-1), `${MOD} −`),
+      action("zoom-reset", "search", () => zoomBy(0), `${MOD} 0`),
+      action("keys", "keys", showKeys, "?"),
+    ];
+  }, [backend, isPaused, tell, showKeys]);
 }
 
 /** What is dragged over the window and dropped on it. Files are the shell's concern; the page gets a picture only. */

@@ -3,6 +3,7 @@
 import { render } from "preact";
 import { App } from "./app";
 import type { Backend } from "./backend/backend";
+import { followLook } from "./lib/look";
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/parts.css";
@@ -20,6 +21,7 @@ async function chosen(): Promise<Backend | null> {
   return null;
 }
 
+followLook();
 const place = document.querySelector("#app");
 if (place) {
   void chosen().then((backend) => {

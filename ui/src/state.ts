@@ -25,6 +25,8 @@ export interface Shared {
   pictureTaken: () => void;
   /** Shows a message to everybody, including screen readers. */
   tell: (text: string, undo?: () => void) => void;
+  /** Opens the sheet of all keys. */
+  showKeys: () => void;
 }
 
 export const SharedContext = createContext<Shared | null>(null);
@@ -155,6 +157,25 @@ export function useKeys(keys: Record<string, (event: KeyboardEvent) => void>): v
         event.preventDefault();
         act(event);
       }
+    };
+    addEventListener("keydown", hear);
+    return () => removeEventListener("keydown", hear);
+  }, []);
+}
+
+/** Keys of the whole window, active while something is typed, too; `Digit1` names the key of the
+ * figure wherever it needs Shift. */
+export function useGlobalKeys(keys: Record<string, () => void>): void {
+  const latest = useRef(keys);
+  latest.current = keys;
+  useEffect(() => {
+    const hear = (event: KeyboardEvent) => {
+      if (!(event.ctrlKey || event.metaKey) || event.altKey || document.querySelector("dialog[open]:not(.palette)"))
+        return;
+      const act = latest.current[event.key.toLowerCase()] ?? latest.current[event.code];
+      if (!act) return;
+      event.preventDefault();
+      act();
     };
     addEventListener("keydown", hear);
     return () => removeEventListener("keydown", hear);

@@ -2,6 +2,9 @@
 import type { AppState, HistoryKind } from "./backend/types";
 import { count, listed, plural, short, size } from "./lib/format";
 
+/** The key that shortcuts of the window go with. */
+export const MOD = /Mac/.test(globalThis.navigator?.platform ?? "") ? "⌘" : "Ctrl";
+
 export const words = {
   app: "session-roam",
   skip: "Skip to the content",
@@ -167,6 +170,64 @@ export const words = {
     close: "Close the transcript",
     back: "Back to the list",
     restore: "Restore",
+  },
+  palette: {
+    title: "Go to or do",
+    label: "View, action or session",
+    hint: "Go to a view, do something, find a session …",
+    none: "Nothing matches.",
+    found: (n: number) => plural(n, "entry", "entries"),
+    view: "View",
+    action: "Action",
+    actions: {
+      pair: "Pair a device",
+      pause: "Pause syncing",
+      continue: "Continue syncing",
+      import: "Import conversations …",
+      "theme-system": "Theme: as the system",
+      "theme-light": "Theme: light",
+      "theme-dark": "Theme: dark",
+      "zoom-in": "Larger text",
+      "zoom-out": "Smaller text",
+      "zoom-reset": "Normal text size",
+      keys: "Keyboard shortcuts",
+    } as Record<string, string>,
+    sheet: {
+      title: "Keyboard shortcuts",
+      groups: [
+        [
+          "Everywhere",
+          [
+            [`${MOD} K`, "go to a view, an action or a session"],
+            [`${MOD} 1 … 7`, "views, from Overview to Settings"],
+            [`${MOD} + − 0`, "larger, smaller, normal text"],
+            [`${MOD} W`, "close the window; syncing continues"],
+            ["?", "this sheet"],
+            ["Esc", "close what is open"],
+          ],
+        ],
+        [
+          "Sessions",
+          [
+            ["/", "search"],
+            ["↑ ↓ J K", "select a session"],
+            ["Home End", "first and last session"],
+            ["Enter", "open the selected session"],
+            ["R", "resume the selected session"],
+            ["P", "pin the selected session, or unpin it"],
+          ],
+        ],
+        [
+          "Two versions",
+          [
+            ["N P", "next and previous difference"],
+            ["↑ ↓ Home End", "move between rows"],
+            ["Enter", "show or fold the selected row"],
+            [`${MOD} Z`, "undo the last decision"],
+          ],
+        ],
+      ] as [string, [string, string][]][],
+    },
   },
   resume: {
     resume: "Resume",

@@ -505,6 +505,7 @@ function answers(world: World, tell: () => void): Handlers {
       after(() => {
         world.status.conversation_import = null;
       }),
+    close_window: () => done(),
     start_tool: () => done("Started."),
     start_engine: () =>
       after(() => {

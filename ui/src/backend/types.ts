@@ -42,6 +42,8 @@ export type Answers = { [C in EngineCommand]: [Parameters<C>, Replies[C]] } & {
   choose_directory: [{ title: string }, string | null];
   /** Imports what the user chooses in the system's dialog; `null` if it is closed without a choice. */
   choose_import: [{ title: string; directory: boolean }, Done | null];
+  /** Closes the window that asks; the program goes on. */
+  close_window: [Record<never, never>, Done];
   /** Starts the session's tool in a terminal, like `roam resume`. */
   start_tool: [{ session: string }, Done];
   /** Starts the engine after it has ended. */

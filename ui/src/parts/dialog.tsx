@@ -1,34 +1,62 @@
-// A modal question: focus stays inside, Escape closes it, focus returns to the previous element.
+// A modal question: focus begins at its main action and stays inside, Escape closes it, focus
+// returns to the previous element.
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 import { words } from "../words";
 import { IconButton } from "./common";
 
-export function Dialog({ title, close, children }: { title: string; close: () => void; children: ComponentChildren }) {
+/** Where the focus begins: at a field that asks for it, else at the main action, else at the first
+ * control that destroys nothing. */
+const BEGINNINGS = ["[data-first]", ".button.main", "input, select, textarea", ".button:not(.danger)"];
+
+interface DialogProps {
+  title: string;
+  close: () => void;
+  children: ComponentChildren;
+  class?: string;
+  /** The title is read out, not shown. */
+  bare?: boolean;
+}
+
+export function Dialog({ title, close, children, bare = false, ...rest }: DialogProps) {
   const id = useId();
   const dialog = useRef<HTMLDialogElement>(null);
+  const body = useRef<HTMLDivElement>(null);
   const before = useRef(document.activeElement);
+  const isBegun = useRef(false);
   useEffect(() => {
     dialog.current?.showModal();
+    dialog.current?.focus();
     return () => (before.current as HTMLElement | null)?.focus?.();
   }, []);
+  // What a dialog asks about may arrive later than the dialog. Until then nothing is chosen.
+  useEffect(() => {
+    if (isBegun.current || !body.current) return;
+    const inside = body.current;
+    const first = BEGINNINGS.map((one) => inside.querySelector<HTMLElement>(one)).find((one) => one !== null);
+    if (!first) return;
+    isBegun.current = true;
+    if (document.activeElement === dialog.current) first.focus();
+  });
   return (
     <dialog
       ref={dialog}
-      class="dialog"
+      class={rest.class ? `dialog ${rest.class}` : "dialog"}
+      tabIndex={-1}
       aria-labelledby={id}
       onCancel={(event) => {
         event.preventDefault();
         close();
       }}
+      onClick={(event) => event.target === dialog.current && bare && close()}
     >
-      <header>
+      <header class={bare ? "visually-hidden" : undefined}>
         <h2 id={id} dir="auto">
           {title}
         </h2>
-        <IconButton icon="close" name={words.close} onClick={close} />
+        {!bare && <IconButton icon="close" name={words.close} onClick={close} />}
       </header>
-      {children}
+      <div ref={body}>{children}</div>
     </dialog>
   );
 }
