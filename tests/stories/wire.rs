@@ -156,6 +156,8 @@ impl Ledger {
                         address: None,
                         in_step: 0.0,
                         need_bytes: 0,
+                        reach: None,
+                        version: None,
                     });
                 } else if in_reach && knows_us {
                     asking.push(Asking {

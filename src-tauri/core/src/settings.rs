@@ -21,6 +21,8 @@ pub struct Settings {
     pub guard: Guard,
     pub search: Search,
     pub apps: Apps,
+    pub notifications: Notifications,
+    pub programs: Programs,
     /// Tools defined by the user.
     pub custom: Vec<custom::Definition>,
 }
@@ -171,6 +173,42 @@ impl Default for Apps {
     }
 }
 
+/// The kinds of notifications that the tray app shows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Notifications {
+    /// A device asks to pair.
+    pub pairing: bool,
+    /// A session has two versions.
+    pub versions: bool,
+    /// Something is held until the user decides.
+    pub held: bool,
+    /// A session waits for something that the user can do.
+    pub waiting: bool,
+    /// Sessions of other devices are ready.
+    pub arrived: bool,
+}
+
+impl Default for Notifications {
+    fn default() -> Self {
+        Self {
+            pairing: true,
+            versions: true,
+            held: true,
+            waiting: true,
+            arrived: true,
+        }
+    }
+}
+
+/// Programs that the tray app starts, by name; the system's choice when empty.
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Programs {
+    pub terminal: String,
+    pub editor: String,
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     #[error("could not read {}", .path.display())]
@@ -247,6 +285,24 @@ on = true
 max_mb = 2048
 max_sessions = 20000
 max_entry_mb = 8
+
+# Which notifications the tray app shows.
+[notifications]
+# A device asks to pair.
+pairing = true
+# A session has two versions.
+versions = true
+# Something is held until you decide.
+held = true
+# A session waits for something that you can do.
+waiting = true
+# Sessions of other devices are ready.
+arrived = true
+
+# Programs that the tray app starts, by name, like "kitty" and "code". Empty: the system's choice.
+[programs]
+terminal = ""
+editor = ""
 "#;
 
 /// Reads config.toml. Writes the commented template first if there is none.

@@ -10,68 +10,6 @@ export type Action = "keep-both" | "keep-left" | "keep-right" | "stitch" | "bran
  */
 export type ApiError = { code: string, message: string, hint: string, };
 
-/**
- * What became of the entries of an app.
- */
-export type AppAppended = { added: number, 
-/**
- * Entries whose `uuid` was there already.
- */
-known: number, };
-
-/**
- * Whether there was something to delete.
- */
-export type AppDeleted = { deleted: boolean, };
-
-/**
- * Entries of an app's session.
- */
-export type AppPage = { 
-/**
- * Each as the app wrote it; none if there is no such session.
- */
-entries: Array<string> | null, 
-/**
- * Where the next page begins, if there is one.
- */
-next: string | null, };
-
-/**
- * An app that keeps sessions here, or asks to.
- */
-export type AppRow = { 
-/**
- * The name that it gives itself.
- */
-app: string, state: AppState, 
-/**
- * When the user decided.
- */
-since: string | null, 
-/**
- * Programs that ask under this name with a token that is not allowed.
- */
-asking: number, 
-/**
- * What it keeps on this device.
- */
-sessions: number, bytes: number, };
-
-/**
- * A session of an app.
- */
-export type AppSession = { session: string, 
-/**
- * Its last change on this device, in milliseconds since 1970.
- */
-mtime: number, };
-
-/**
- * What the user decided about an app.
- */
-export type AppState = "allowed" | "asking" | "denied";
-
 export type Approval = { id: string, 
 /**
  * Approvals given on that device apply here, too.
@@ -177,6 +115,12 @@ code: string,
  * RFC 3339: the code's expiry. A new code is shown before that.
  */
 code_until: string, addresses: Array<string>, };
+
+export type DeviceSpace = { 
+/**
+ * The name of the device.
+ */
+device: string, bytes: number, };
 
 export type Devices = { paired: Array<PairedDevice>, asking: Array<AskingDevice>, proposed: Array<ProposedDevice>, 
 /**
@@ -292,7 +236,7 @@ export type Done = { done: boolean, message: string, };
  */
 export type EngineState = "running" | "paused" | "importing" | "stopping" | "stopped";
 
-export type ExportFormat = "markdown" | "html" | "json" | "open" | "native";
+export type ExportFormat = "markdown" | "json" | "native";
 
 export type Exported = { 
 /**
@@ -456,10 +400,6 @@ export type Marked = { text: string, hit: boolean, };
 
 export type Message = { role: Role, text: string, at: string | null, device: string | null, 
 /**
- * The model that answered, and the tokens of the answer, if the tool writes them.
- */
-model?: string, tokens?: Tokens, 
-/**
  * The parts of the message.
  */
 parts: Array<Part>, };
@@ -514,35 +454,51 @@ export type NearbyDevice = { id: string,
 name: string | null, addresses: Array<string>, };
 
 /**
+ * How this device finds and reaches others.
+ */
+export type Network = { 
+/**
+ * Announces this device on the local network.
+ */
+local_discovery: boolean, 
+/**
+ * Announces this device to Syncthing's public discovery servers.
+ */
+global_discovery: boolean, 
+/**
+ * Uses Syncthing's public relays where no direct connection is possible.
+ */
+relays: boolean, };
+
+/**
  * A conversation or a file that was not imported.
  */
 export type NotImported = { name: string, why: string, };
 
 /**
- * A part of a message that has the text.
+ * The kinds of notifications that are shown.
  */
-export type OccurrencePlace = { 
+export type NotificationKinds = { 
 /**
- * The numbers in `show`.
+ * A device asks to pair.
  */
-message: number, part: number, 
+pairing: boolean, 
 /**
- * How often.
+ * A session has two versions.
  */
-n: number, };
-
+versions: boolean, 
 /**
- * Where a session has a text, whatever the case of its letters.
+ * Something is held until the user decides.
  */
-export type Occurrences = { 
+held: boolean, 
 /**
- * The number of all occurrences.
+ * A session waits for something that the user can do.
  */
-total: number, 
+waiting: boolean, 
 /**
- * In the order of the messages, the first 10,000.
+ * Sessions of other devices are ready.
  */
-places: Array<OccurrencePlace>, };
+arrived: boolean, };
 
 export type PairedDevice = { id: string, name: string, connected: boolean, 
 /**
@@ -550,7 +506,8 @@ export type PairedDevice = { id: string, name: string, connected: boolean,
  */
 last_seen: string | null, addresses: Array<string>, 
 /**
- * Six digits while both screens show them for comparison; empty otherwise.
+ * Six digits while both screens show them for comparison, until both devices have confirmed;
+ * empty otherwise.
  */
 digits: string, 
 /**
@@ -560,12 +517,24 @@ confirmed: boolean, state: PairedState,
 /**
  * The share of this device's data that the other device has, 0 to 100.
  */
-in_step: number, };
+in_step: number, 
+/**
+ * Bytes of this device's data that the other device does not have yet.
+ */
+outstanding: number, 
+/**
+ * `null` while it is not connected, or if its Syncthing does not report it.
+ */
+route: Route | null, 
+/**
+ * The version of its Syncthing, while it is connected.
+ */
+version: string | null, };
 
 /**
  * How far the pairing with a listed device is.
  */
-export type PairedState = "paired" | "asked" | "comparing" | "ended";
+export type PairedState = "paired" | "confirming" | "asked" | "comparing" | "ended";
 
 /**
  * The answer to `pair` and `accept`.
@@ -588,11 +557,7 @@ bytes: number,
 /**
  * The beginning of the body; empty for an image.
  */
-text: string, name?: string, target?: string, 
-/**
- * The id that a call and its result share, if the tool writes one.
- */
-call_id?: string, is_error?: boolean, media?: string, };
+text: string, name?: string, target?: string, is_error?: boolean, media?: string, };
 
 /**
  * One whole part of a message.
@@ -610,6 +575,19 @@ media: string | null, data: string | null,
  * False if the part is too long to be returned, or a picture that cannot be displayed safely.
  */
 whole: boolean, };
+
+/**
+ * How the tray app behaves. `roam` itself uses none of it.
+ */
+export type Preferences = { notifications: NotificationKinds, 
+/**
+ * The name of the terminal in which sessions are resumed; empty for the system's choice.
+ */
+terminal: string, 
+/**
+ * The name of the editor in which files are opened; empty for the system's choice.
+ */
+editor: string, };
 
 /**
  * A problem in the user's words. Scripts and the window match on `code`; the texts may change.
@@ -689,7 +667,7 @@ from: number,
 /**
  * The number of messages, with long bodies truncated; without it all messages, whole.
  */
-rows?: number, } | { "cmd": "show_part", session: string, message: number, part: number, } | { "cmd": "find", session: string, text: string, } | { "cmd": "resume", session: string, } | { "cmd": "splits" } | { "cmd": "resolve", session: string, 
+rows?: number, } | { "cmd": "show_part", session: string, message: number, part: number, } | { "cmd": "resume", session: string, } | { "cmd": "splits" } | { "cmd": "resolve", session: string, 
 /**
  * `keep-both`, `keep-left`, `keep-right`, `stitch`, `branches`.
  */
@@ -710,19 +688,7 @@ branch: string | null, from: number, rows: number,
  * Includes the possible choices with the first page. These require both branches to be
  * read whole, so a window requests them once its rows are loaded.
  */
-choices: boolean, } | { "cmd": "diff_words", session: string, branch: string | null, row: number, } | { "cmd": "diff_part", session: string, branch: string | null, row: number, side: Side, part: number, } | { "cmd": "diff_common", session: string, branch: string | null, from: number, rows: number, } | { "cmd": "diff_common_part", session: string, branch: string | null, message: number, part: number, } | { "cmd": "plan" } | { "cmd": "history", session: string | null, } | { "cmd": "export", session: string, format: ExportFormat, dir: string | null, } | { "cmd": "journal", session: string, } | { "cmd": "restore", session: string, } | { "cmd": "fork", session: string, at: number, } | { "cmd": "forget_preview", session: string, } | { "cmd": "forget", session: string, } | { "cmd": "forgotten" } | { "cmd": "release", what: string, } | { "cmd": "apps" } | { "cmd": "app_allow", app: string, } | { "cmd": "app_deny", app: string, } | { "cmd": "app_remove", app: string, } | { "cmd": "app_append", app: string, token: string, project: string, session: string, 
-/**
- * A part of the session, such as the transcript of a subagent.
- */
-subpath?: string, 
-/**
- * Each is the text of a JSON object, which is kept as it is.
- */
-entries: Array<string>, } | { "cmd": "app_load", app: string, token: string, project: string, session: string, subpath?: string, 
-/**
- * The `next` of the page before.
- */
-from?: string, } | { "cmd": "app_list", app: string, token: string, project: string, } | { "cmd": "app_delete", app: string, token: string, project: string, session: string, subpath?: string, } | { "cmd": "app_subkeys", app: string, token: string, project: string, session: string, } | { "cmd": "pause" } | { "cmd": "continue" } | { "cmd": "stop" };
+choices: boolean, } | { "cmd": "diff_words", session: string, branch: string | null, row: number, } | { "cmd": "diff_part", session: string, branch: string | null, row: number, side: Side, part: number, } | { "cmd": "diff_common", session: string, branch: string | null, from: number, rows: number, } | { "cmd": "diff_common_part", session: string, branch: string | null, message: number, part: number, } | { "cmd": "plan" } | { "cmd": "history", session: string | null, } | { "cmd": "export", session: string, format: ExportFormat, dir: string | null, } | { "cmd": "journal", session: string, } | { "cmd": "restore", session: string, } | { "cmd": "fork", session: string, at: number, } | { "cmd": "forget_preview", session: string, } | { "cmd": "forget", session: string, } | { "cmd": "forgotten" } | { "cmd": "release", what: string, } | { "cmd": "preferences" } | { "cmd": "preferences_set", preferences: Preferences, } | { "cmd": "network" } | { "cmd": "network_set", network: Network, } | { "cmd": "space" } | { "cmd": "pause", until?: string, } | { "cmd": "continue" } | { "cmd": "stop" };
 
 /**
  * `roam resume --print`.
@@ -785,6 +751,11 @@ not_heard: Array<string>, };
  * Who speaks in a message.
  */
 export type Role = "user" | "assistant" | "tool" | "system" | "steering";
+
+/**
+ * How a connected device is reached.
+ */
+export type Route = "lan" | "internet" | "relay";
 
 /**
  * The sessions that fit best, best first.
@@ -937,13 +908,26 @@ tip: string, path?: string, };
 export type Side = "left" | "right";
 
 /**
+ * The bytes that the vault takes on this device.
+ */
+export type Space = { 
+/**
+ * The journals of each device, the largest first.
+ */
+devices: Array<DeviceSpace>, total: number, };
+
+/**
  * A stretch of text that is on this side only or on both; in UTF-16 units, as web pages count.
  */
 export type Span = { left: boolean, from: number, to: number, changed: boolean, };
 
 export type SplitRow = { session: string, tool: string, title: string, project: string, tier: Tier, reason: string, branches: Array<BranchRow>, choices: Array<Choice>, };
 
-export type Status = { engine: EngineState, syncthing: SyncthingStatus, 
+export type Status = { engine: EngineState, 
+/**
+ * When a pause ends by itself (RFC 3339); none while nothing is paused, or for good.
+ */
+paused_until?: string | null, syncthing: SyncthingStatus, 
 /**
  * What is being synced right now.
  */
@@ -1051,16 +1035,6 @@ lines: number, };
  */
 export type Tier = "A" | "B" | "C";
 
-/**
- * Tokens of one answer of the model. A tool that writes an answer as several records repeats them
- * with each.
- */
-export type Tokens = { 
-/**
- * What the model read, with all that came from a cache.
- */
-input: number, output: number, };
-
 export type ToolRow = { tool: string, name: string, level: Level, 
 /**
  * What the level means, in a sentence.
@@ -1123,7 +1097,6 @@ export type Replies = {
   search: Search;
   show: Shown;
   show_part: PartBody;
-  find: Occurrences;
   resume: Resume;
   splits: Array<SplitRow>;
   resolve: Done;
@@ -1143,15 +1116,11 @@ export type Replies = {
   forget: Array<ForgottenRow>;
   forgotten: Array<ForgottenRow>;
   release: Done;
-  apps: Array<AppRow>;
-  app_allow: Done;
-  app_deny: Done;
-  app_remove: Done;
-  app_append: AppAppended;
-  app_load: AppPage;
-  app_list: Array<AppSession>;
-  app_delete: AppDeleted;
-  app_subkeys: Array<string>;
+  preferences: Preferences;
+  preferences_set: Done;
+  network: Network;
+  network_set: Done;
+  space: Space;
   pause: Done;
   continue: Done;
   stop: Done;

@@ -4,7 +4,17 @@
 import { type Backend, type Drag, type Notice, Refusal } from "./backend";
 import { diff, diffPart, diffWords, length, occurrences, transcript, transcriptPart } from "./fake/talk";
 import { deviceId, imported, importing, makeWorld, STATES, type StateName, tablet, type World } from "./fake/world";
-import type { Answers, Command, Done, ForgottenRow, HistoryKind, Request, SessionRow, Status } from "./types";
+import type {
+  Answers,
+  Command,
+  Done,
+  ForgottenRow,
+  HistoryKind,
+  PairedDevice,
+  Request,
+  SessionRow,
+  Status,
+} from "./types";
 
 type Handlers = { [C in Command]: (request: Answers[C][0]) => Answers[C][1] };
 
@@ -81,6 +91,8 @@ export function fake(query: URLSearchParams): Backend {
     },
   };
 }
+
+const CONFIRM_MS = 1500;
 
 function refuse(code: string, message: string, hint: string): never {
   throw new Refusal({ code, message, hint });
@@ -160,19 +172,18 @@ function answers(world: World, tell: () => void): Handlers {
       world.devices.asking = world.devices.asking.filter((one) => one !== found);
       world.devices.proposed = world.devices.proposed.filter((one) => one !== found);
       world.devices.paired = world.devices.paired.filter((one) => one !== compared);
-      world.devices.paired.push({
-        id,
-        name: found.name,
-        connected: true,
-        last_seen: new Date(world.now).toISOString(),
-        addresses: [],
-        digits: "",
-        confirmed: true,
-        state: "paired",
-        in_step: 12,
-      });
-      Object.assign(world.status, { paired: world.status.paired + 1, connected: world.status.connected + 1 });
+      const device: PairedDevice = { ...tablet(), id, name: found.name, confirmed: true, state: "confirming" };
+      if (compared) device.digits = compared.digits;
+      world.devices.paired.push(device);
       tell();
+      // The other device's user confirms a moment later.
+      setTimeout(() => {
+        const last_seen = new Date(world.now).toISOString();
+        Object.assign(device, { state: "paired", digits: "", connected: true, route: "lan", in_step: 12, last_seen });
+        Object.assign(world.status, { paired: world.status.paired + 1, connected: world.status.connected + 1 });
+        world.status.happenings += 1;
+        tell();
+      }, CONFIRM_MS);
       return { id, name: found.name, digits: "", state: "paired" };
     },
     dismiss: ({ id }) =>
@@ -481,6 +492,23 @@ function answers(world: World, tell: () => void): Handlers {
       after(() => {
         world.status.engine = "stopping";
       }),
+    preferences: () => world.preferences,
+    preferences_set: ({ preferences }) =>
+      after(() => {
+        world.preferences = preferences;
+      }),
+    network: () => world.network,
+    network_set: ({ network }) =>
+      after(() => {
+        world.network = network;
+      }),
+    space: () => {
+      const devices = [world.own.name, ...world.devices.paired.map((one) => one.name)].map((device, at) => ({
+        device,
+        bytes: Math.round(182_400_000 / (at + 1) ** 2),
+      }));
+      return { devices, total: devices.reduce((sum, one) => sum + one.bytes, 0) };
+    },
     stores_said: () => after(() => {}),
     switch: ({ name, on }) => after(() => Object.assign(world.about, { [name]: on })),
     first_run_done: () =>

@@ -120,7 +120,8 @@ export function Switch({ on, onChange, name, words: [whenOn, whenOff], busy }: S
     >
       <span class="knob" aria-hidden="true" />
       <span class="switch-word" aria-hidden="true">
-        {on ? whenOn : whenOff}
+        <span class={on ? undefined : "unsaid"}>{whenOn}</span>
+        <span class={on ? "unsaid" : undefined}>{whenOff}</span>
       </span>
     </button>
   );

@@ -1,8 +1,8 @@
 // Pairing: the own code as picture and text; another device's code as text or picture, and its
 // effect; pairing requests; the six digits.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { Refusal } from "../backend/backend";
-import type { AskingDevice, Code, NearbyDevice, PairedDevice, Pairing } from "../backend/types";
+import type { AskingDevice, Code, Devices, NearbyDevice, PairedDevice } from "../backend/types";
 import { clock } from "../lib/format";
 import { film, readQr } from "../lib/picture";
 import { link } from "../route";
@@ -43,47 +43,81 @@ export function OwnCode() {
   );
 }
 
-interface OtherCodeProps {
-  asked: (pairing: Pairing) => void;
-  given?: string;
-  nearby?: NearbyDevice[];
-  /** Why there are none; shown only with the list itself. */
-  nearbyOff?: string | null;
+/** One attempt to pair: a code is read, its effect is shown, and only then something is sent. */
+function useAttempt(sent: () => void) {
+  const { backend } = useShared();
+  const { busy, refusal, act, clear } = useDoing();
+  const [read, setRead] = useState<{ code: Code; from: string } | null>(null);
+  const cancel = useCallback(() => setRead(null), []);
+  /** Reading a code sends nothing. */
+  const look = async (text: string) => {
+    const code = await act(() => backend.roam({ cmd: "read_code", code: text.trim() }));
+    setRead(code ? { code, from: text.trim() } : null);
+  };
+  const pair = async (follow: boolean) => {
+    if (!read) return;
+    const begun = await act(async () => {
+      const pairing = await backend.roam({ cmd: "pair", code: read.from });
+      if (follow) await backend.roam({ cmd: "follow", id: pairing.id, on: true });
+      return pairing;
+    });
+    if (!begun) return;
+    setRead(null);
+    sent();
+  };
+  return { busy, refusal, clear, act, read, look, pair, cancel };
 }
 
-export function OtherCode({ asked, given = "", nearby, nearbyOff = null }: OtherCodeProps) {
-  const { backend, picture, pictureTaken } = useShared();
-  const { busy, refusal, act, clear } = useDoing();
+interface PathProps {
+  answer: Devices | undefined;
+  changed: () => void;
+  given?: string;
+}
+
+/** The ways to pair, the easiest one first: a device nearby, a code from there, this device's code
+ * given to the other one. */
+export function PairPath({ answer, changed, given = "" }: PathProps) {
+  const say = words.devices;
+  return (
+    <div class="pair-path">
+      <Nearby
+        devices={answer?.nearby ?? []}
+        off={answer?.nearby_off ?? null}
+        known={answer !== undefined}
+        sent={changed}
+      />
+      <p class="dim pair-or">{say.oneDirection}</p>
+      <div class="two-columns">
+        <section aria-labelledby="pair-other">
+          <h3 id="pair-other">{say.add}</h3>
+          <OtherCode key={given} given={given} sent={changed} />
+        </section>
+        <section aria-labelledby="pair-own">
+          <h3 id="pair-own">{say.own}</h3>
+          <OwnCode />
+        </section>
+      </div>
+    </div>
+  );
+}
+
+function OtherCode({ sent, given }: { sent: () => void; given: string }) {
+  const { picture, pictureTaken } = useShared();
   const [code, setCode] = useState(given);
   const [isReading, setReading] = useState(false);
   const [isFilming, setFilming] = useState(false);
   const chooser = useRef<HTMLInputElement>(null);
   const say = words.devices;
-  const [read, setRead] = useState<Code | null>(null);
-  const picked = nearby?.find((one) => one.id === code.trim());
+  const attempt = useAttempt(() => {
+    setCode("");
+    sent();
+  });
+  const { busy, read, act } = attempt;
 
-  const pick = (id: string) => {
-    enter(id);
-    clear();
-  };
   const enter = (text: string) => {
     setCode(text);
-    setRead(null);
-  };
-  /** Reading a code sends nothing: its effect is shown first. */
-  const look = async (text: string) => {
-    const found = await act(() => backend.roam({ cmd: "read_code", code: text.trim() }));
-    if (found) setRead(found);
-  };
-  const pair = async (follow: boolean) => {
-    const pairing = await act(async () => {
-      const begun = await backend.roam({ cmd: "pair", code: code.trim() });
-      if (follow) await backend.roam({ cmd: "follow", id: begun.id, on: true });
-      return begun;
-    });
-    if (!pairing) return;
-    enter("");
-    asked(pairing);
+    attempt.cancel();
+    attempt.clear();
   };
   const take = async (picture: Blob | null | undefined) => {
     if (!picture) return;
@@ -117,13 +151,14 @@ export function OtherCode({ asked, given = "", nearby, nearbyOff = null }: Other
     void takeLatest.current(picture);
   }, [picture, pictureTaken]);
 
+  const look = () => code.trim() && void attempt.look(code);
   return (
     <form
       class="other-code"
       aria-label={say.add}
       onSubmit={(event) => {
         event.preventDefault();
-        if (code.trim()) void look(code);
+        look();
       }}
     >
       <label for="other-code">{say.paste}</label>
@@ -135,24 +170,21 @@ export function OtherCode({ asked, given = "", nearby, nearbyOff = null }: Other
         spellcheck={false}
         placeholder={say.pasteHint}
         value={code}
-        onInput={(event) => {
-          enter(event.currentTarget.value);
-          clear();
-        }}
+        onInput={(event) => enter(event.currentTarget.value)}
         onKeyDown={(event) => {
           if (event.key === "Enter") {
             event.preventDefault();
-            if (code.trim()) void look(code);
+            look();
           }
         }}
       />
       {read && (
         <Meant
-          code={read}
-          how={code.trim().startsWith("session-roam://") ? "link" : read.proves ? "code" : "nearby"}
+          code={read.code}
+          how={read.from.startsWith("session-roam://") ? "link" : read.code.proves ? "code" : "nearby"}
           busy={busy}
-          pair={(follow) => void pair(follow)}
-          cancel={() => setRead(null)}
+          pair={(follow) => void attempt.pair(follow)}
+          cancel={attempt.cancel}
         />
       )}
       <div class="row-of-buttons">
@@ -161,6 +193,11 @@ export function OtherCode({ asked, given = "", nearby, nearbyOff = null }: Other
             {say.ask}
           </Submit>
         )}
+      </div>
+      <p class="dim drop-hint" role="status">
+        {isReading ? say.reading : say.drop}
+      </p>
+      <div class="row-of-buttons">
         <Button icon="qr" busy={busy} onClick={() => chooser.current?.click()}>
           {say.picture}
         </Button>
@@ -173,13 +210,9 @@ export function OtherCode({ asked, given = "", nearby, nearbyOff = null }: Other
           found={(text) => {
             setFilming(false);
             enter(text);
-            clear();
           }}
         />
       )}
-      <p class="dim drop-hint" role="status">
-        {isReading ? say.reading : say.drop}
-      </p>
       <input
         ref={chooser}
         type="file"
@@ -192,8 +225,7 @@ export function OtherCode({ asked, given = "", nearby, nearbyOff = null }: Other
           event.currentTarget.value = "";
         }}
       />
-      <Refused refusal={refusal} clear={clear} />
-      {nearby && <Nearby devices={nearby} off={nearbyOff} picked={picked?.id ?? null} pick={pick} />}
+      <Refused refusal={attempt.refusal} clear={attempt.clear} />
     </form>
   );
 }
@@ -205,35 +237,64 @@ function isCode(text: string): boolean {
 
 interface NearbyProps {
   devices: NearbyDevice[];
+  /** Why there are none. */
   off: string | null;
-  picked: string | null;
-  pick: (id: string) => void;
+  known: boolean;
+  sent: () => void;
 }
 
-function Nearby({ devices, off, picked, pick }: NearbyProps) {
+/** Devices on the same network: the shortest way, with digits to compare. */
+function Nearby({ devices, off, known, sent }: NearbyProps) {
   const say = words.devices;
+  const attempt = useAttempt(sent);
   return (
-    <fieldset class="nearby">
-      <legend>{say.near}</legend>
+    <section class="nearby" aria-labelledby="nearby">
+      <h3 id="nearby">{say.near}</h3>
       {off !== null ? (
         <p class="dim">
           {say.nearOff(off)} <a href={link("settings")}>{say.nearSwitch}</a>
         </p>
-      ) : devices.length === 0 ? (
-        <p class="dim">{say.nearNone}</p>
       ) : (
-        <p class="dim">{say.nearWhy}</p>
+        <p class="dim">{devices.length > 0 ? say.nearWhy : known ? say.nearNone : words.loading}</p>
       )}
-      {devices.map((one) => (
-        <label key={one.id} class="nearby-device">
-          <input type="radio" name="nearby" checked={picked === one.id} onChange={() => pick(one.id)} />
-          <span class="nearby-name" dir="auto" title={one.addresses.join(", ")}>
-            {say.nearby(one.name ?? one.id.slice(0, 7))}
-          </span>
-        </label>
-      ))}
-    </fieldset>
+      <ul>
+        {devices.map((one) => {
+          const name = one.name ?? one.id.slice(0, 7);
+          return (
+            <li key={one.id} class="line">
+              <Icon name="laptop" />
+              <p class="line-text">
+                <span dir="auto">{name}</span>{" "}
+                <span class="dim" dir="ltr">
+                  {one.addresses.map(bareAddress).join(", ")}
+                </span>
+                {attempt.read?.from === one.id && (
+                  <Meant
+                    code={attempt.read.code}
+                    how="nearby"
+                    busy={attempt.busy}
+                    pair={(follow) => void attempt.pair(follow)}
+                    cancel={attempt.cancel}
+                  />
+                )}
+              </p>
+              {attempt.read?.from !== one.id && (
+                <Button busy={attempt.busy} name={say.pickName(name)} onClick={() => void attempt.look(one.id)}>
+                  {say.pick}
+                </Button>
+              )}
+            </li>
+          );
+        })}
+      </ul>
+      <Refused refusal={attempt.refusal} clear={attempt.clear} />
+    </section>
   );
+}
+
+/** tcp://192.168.1.40:22000 → 192.168.1.40 */
+export function bareAddress(address: string): string {
+  return address.replace(/^\w+:\/\//, "").replace(/:\d+$/, "");
 }
 
 /** The camera, until it sees a code of ours. */
@@ -364,43 +425,95 @@ export function AskingQuestion({ device, done }: { device: AskingDevice; done: (
   );
 }
 
-/** The question on both sides: do both screens show the same? */
-export function DigitsQuestion({ device, done }: { device: PairedDevice; done: () => void }) {
+/** Pairings that are not complete on both sides, until they are, were refused, or are cancelled. */
+export function Pending({ devices, changed }: { devices: readonly PairedDevice[]; changed: () => void }) {
+  const { tell } = useShared();
+  const waiting = devices.filter((one) => one.state !== "paired");
+  // A pairing that completes while it is watched is told: the other device's user did it.
+  const before = useRef<ReadonlySet<string>>(new Set());
+  useEffect(() => {
+    for (const one of devices) {
+      if (one.state === "paired" && before.current.has(one.id)) tell(words.devices.paired(one.name));
+    }
+    before.current = new Set(waiting.map((one) => one.id));
+  });
+  return (
+    <>
+      {waiting.map((one) => (
+        <PendingDevice key={one.id} device={one} changed={changed} />
+      ))}
+    </>
+  );
+}
+
+function PendingDevice({ device, changed }: { device: PairedDevice; changed: () => void }) {
   const { backend, tell } = useShared();
   const { busy, refusal, act, clear } = useDoing();
   const say = words.devices;
-  const { id, name, digits } = device;
-  const match = async () => {
-    const pairing = await act(() => backend.roam({ cmd: "accept", id, digits }));
-    if (!pairing) return;
-    tell(say.paired(pairing.name));
-    done();
-  };
-  const differ = async () => {
+  const { id, name, digits, state } = device;
+  const compares = state === "comparing" && digits !== "";
+  const unpair = async (told?: string) => {
     if (!(await act(() => backend.roam({ cmd: "unpair", id })))) return;
-    tell(say.differed);
-    done();
+    if (told) tell(told);
+    changed();
   };
+  const match = async () => {
+    if (await act(() => backend.roam({ cmd: "accept", id, digits }))) changed();
+  };
+  const title = state === "ended" ? say.ended(name) : compares ? say.comparing(name) : say.requested(name);
   return (
-    <li class="asking" aria-label={say.comparing(name)}>
-      <Icon name="devices" size={20} />
-      <div class="asking-text">
+    <li class={state === "ended" ? "asking ended" : "asking"} aria-label={title}>
+      <Icon name={state === "ended" ? "alert" : compares ? "devices" : "clock"} size={20} />
+      <div class="asking-text" role="status">
         <p>
-          <strong dir="auto">{say.comparing(name)}</strong>
+          <strong dir="auto">{title}</strong>
         </p>
-        <p class="digits-line">
-          <Digits digits={digits} /> <span>{say.comparingWhy}</span>
-        </p>
+        {state !== "ended" && <Steps at={compares || state === "confirming" ? 1 : 0} name={name} />}
+        {digits !== "" && (
+          <p class="digits-line">
+            <Digits digits={digits} /> <span>{compares ? say.comparingWhy : say.confirmThere(name)}</span>
+          </p>
+        )}
+        {state === "asked" && <p>{say.askedWhy(name)}</p>}
+        {state === "comparing" && digits === "" && <p>{say.comparingWait(name)}</p>}
+        {state === "confirming" && digits === "" && <p>{say.connecting(name)}</p>}
+        {state === "ended" && <p>{say.endedWhy}</p>}
         <Refused refusal={refusal} clear={clear} />
       </div>
       <div class="row-of-buttons">
-        <Button kind="main" busy={busy} onClick={() => void match()}>
-          {say.match}
-        </Button>
-        <Button busy={busy} onClick={() => void differ()}>
-          {say.differ}
+        {compares && (
+          <>
+            <Button kind="main" busy={busy} onClick={() => void match()}>
+              {say.match}
+            </Button>
+            <Button busy={busy} onClick={() => void unpair(say.differed)}>
+              {say.differ}
+            </Button>
+          </>
+        )}
+        <Button
+          kind={compares ? "quiet" : "plain"}
+          busy={busy}
+          name={say.cancelName(name)}
+          onClick={() => void unpair()}
+        >
+          {state === "ended" ? say.remove : say.cancel}
         </Button>
       </div>
     </li>
+  );
+}
+
+/** How far a pairing is: sent, confirmed on both devices, paired. */
+function Steps({ at, name }: { at: number; name: string }) {
+  return (
+    <ol class="pair-steps">
+      {words.devices.pairSteps(name).map((step, n) => (
+        <li key={step} class={n < at ? "past" : undefined} aria-current={n === at ? "step" : undefined}>
+          <Icon name={n < at ? "check" : n === at ? "clock" : "right"} size={12} />
+          <span dir="auto">{step}</span>
+        </li>
+      ))}
+    </ol>
   );
 }

@@ -1,9 +1,10 @@
 // Your devices: pairing requests, paired devices and their progress, this one's code, another's.
-import { useState } from "preact/hooks";
-import type { Approval, PairedDevice, Pairing } from "../backend/types";
-import { Button, Empty, Failed, FirstFocus, Refused, Section, Skeleton, Submit, Time } from "../parts/common";
+import { useMemo, useState } from "preact/hooks";
+import type { Approval, PairedDevice } from "../backend/types";
+import { size } from "../lib/format";
+import { Button, Failed, FirstFocus, Refused, Section, Skeleton, Submit, Time } from "../parts/common";
 import { Icon } from "../parts/icon";
-import { AskingQuestion, DigitsQuestion, OtherCode, OwnCode } from "../parts/pairing";
+import { AskingQuestion, bareAddress, PairPath, Pending } from "../parts/pairing";
 import { Follow, Proposals, RevokedDevices, RevokeQuestion } from "../parts/trust";
 import { useAnswer, useDoing, useNow, useShared } from "../state";
 import { words } from "../words";
@@ -15,81 +16,84 @@ export function DevicesView({ code }: { code: string }) {
   // of the clock.
   const now = useNow();
   const asked = useAnswer({ cmd: "devices" }, revision * 1e9 + (Math.floor(now / 5000) % 1e9));
-  const [sent, setSent] = useState<Pairing | null>(null);
+  const exchanged = useExchanged(revision);
   const say = words.devices;
   const answer = asked.answer;
-  const compared = answer?.paired.filter((one) => !one.confirmed && one.digits !== "") ?? [];
+  const paired = answer?.paired.filter((one) => one.state === "paired") ?? [];
+  const isAdding = code !== "" || (answer !== undefined && paired.length === 0);
+  const [adds, setAdds] = useState<boolean | null>(null);
+  const isOpen = adds ?? (isAdding || (answer?.nearby.length ?? 0) > 0);
   return (
     <div class="page wide">
-      <h1>{words.views.devices}</h1>
+      <header class="headline">
+        <h1>{words.views.devices}</h1>
+        {answer && (
+          <Button icon="devices" expanded={isOpen} onClick={() => setAdds(!isOpen)}>
+            {words.palette.actions.pair}
+          </Button>
+        )}
+      </header>
       {asked.phase === "failed" && <Failed refusal={asked.refusal} again={asked.again} />}
-      {answer && (answer.asking.length > 0 || compared.length > 0) && (
+      {answer && (
         <ul class="asking-list">
-          {compared.map((one) => (
-            <DigitsQuestion key={one.id} device={one} done={asked.again} />
-          ))}
+          <Pending devices={answer.paired} changed={asked.again} />
           {answer.asking.map((one) => (
             <AskingQuestion key={one.id} device={one} done={asked.again} />
           ))}
         </ul>
       )}
       {answer && answer.more_asking > 0 && <p class="dim">{say.moreAsking(answer.more_asking)}</p>}
-      {sent && (
-        <div class="notice pairing-sent" role="status">
-          <Icon name={sent.state === "asked" || sent.state === "comparing" ? "clock" : "check"} size={16} />
-          <p>
-            <strong dir="auto">
-              {{
-                asked: say.asked,
-                comparing: say.begun,
-                paired: say.paired,
-                already_paired: say.already,
-              }[sent.state](sent.name)}
-            </strong>{" "}
-            {sent.state === "asked" && say.askedWhy}
-            {sent.state === "comparing" && say.comparingWait(sent.name)}
-          </p>
-        </div>
+      {answer && isOpen && (
+        <Section title={words.palette.actions.pair!}>
+          <PairPath answer={answer} changed={asked.again} given={code} />
+        </Section>
       )}
       <Section title={say.title}>
         {asked.phase === "loading" && <Skeleton rows={3} label={say.loading} tall />}
-        {answer?.paired.length === 0 && <Empty icon="devices" title={say.alone} why={say.aloneWhy} />}
+        {answer && paired.length === 0 && (
+          <p class="none">
+            {say.alone}. {say.aloneWhy}
+          </p>
+        )}
         <ul class="cards">
-          {answer?.paired.map((one) => (
+          {paired.map((one) => (
             <Paired
               key={one.id}
               device={one}
-              approval={answer.approvals.find((approval) => approval.id === one.id)}
+              exchanged={exchanged.get(one.name) ?? null}
+              approval={answer?.approvals.find((approval) => approval.id === one.id)}
               changed={asked.again}
             />
           ))}
         </ul>
+        <Proposals devices={answer?.proposed ?? []} changed={asked.again} />
       </Section>
-      <div class="two-columns">
-        <Section title={say.own}>
-          <OwnCode />
-        </Section>
-        <Section title={say.add}>
-          <OtherCode
-            key={code}
-            given={code}
-            nearby={answer?.nearby ?? []}
-            nearbyOff={answer?.nearby_off ?? null}
-            asked={(pairing) => {
-              setSent(pairing);
-              asked.again();
-            }}
-          />
-          <Proposals devices={answer?.proposed ?? []} changed={asked.again} />
-        </Section>
-      </div>
       <RevokedDevices devices={answer?.revoked ?? []} changed={asked.again} />
     </div>
   );
 }
 
-function Paired(props: { device: PairedDevice; approval: Approval | undefined; changed: () => void }) {
-  const { device, approval, changed } = props;
+/** When something of each device arrived last, by the device's name. */
+function useExchanged(revision: number): ReadonlyMap<string, string> {
+  const { answer } = useAnswer({ cmd: "history", session: null }, revision);
+  return useMemo(() => {
+    const last = new Map<string, string>();
+    for (const { what, device, at } of answer ?? []) {
+      if (what === "arrived" && at > (last.get(device) ?? "")) last.set(device, at);
+    }
+    return last;
+  }, [answer]);
+}
+
+interface PairedProps {
+  device: PairedDevice;
+  /** When something of the device arrived last. */
+  exchanged: string | null;
+  approval: Approval | undefined;
+  changed: () => void;
+}
+
+function Paired({ device, exchanged, approval, changed }: PairedProps) {
   const { backend } = useShared();
   const { busy, refusal, act, clear } = useDoing();
   const [asks, setAsks] = useState<"rename" | "unpair" | "revoke" | null>(null);
@@ -104,42 +108,60 @@ function Paired(props: { device: PairedDevice; approval: Approval | undefined; c
   const unpair = async () => {
     if (await act(() => backend.roam({ cmd: "unpair", id: device.id }))) changed();
   };
-  const state = !device.confirmed ? "unconfirmed" : device.connected ? "connected" : "away";
   return (
     <li class="card">
       <Icon name="laptop" size={20} />
       <div class="card-body">
         <h3 dir="auto">{device.name}</h3>
-        <p class={`device-state ${state}`}>
-          <Icon name={state === "connected" ? "done" : state === "away" ? "offline" : "clock"} size={14} />
-          {state === "connected" && say.connected}
-          {state === "unconfirmed" && device.state !== "paired" && say.unconfirmed[device.state]}
-          {state === "away" &&
-            (device.last_seen ? (
-              <span>
-                {say.away("")}
-                <Time at={device.last_seen} />
-              </span>
+        <p class={device.connected ? "device-state connected" : "device-state away"}>
+          <Icon name={device.connected ? "done" : "offline"} size={14} />
+          {device.connected ? (
+            device.route ? (
+              say.routes[device.route]
             ) : (
-              say.never
-            ))}
-          {device.confirmed && <span class="dim">· {say.inStep(device.in_step)}</span>}
+              say.connected
+            )
+          ) : device.last_seen ? (
+            <span>
+              {say.away("")}
+              <Time at={device.last_seen} />
+            </span>
+          ) : (
+            say.never
+          )}
+          <span class="dim">· {say.inStep(device.in_step)}</span>
         </p>
-        {device.state === "asked" && <p>{say.askedWhy}</p>}
-        {device.state === "comparing" && device.digits === "" && <p dir="auto">{say.comparingWait(device.name)}</p>}
-        {device.confirmed && device.in_step < 100 && (
+        {device.in_step < 100 && (
           <progress class="bar" max={100} value={device.in_step} aria-label={say.inStepName(device.name)} />
         )}
-        <p class="dim small">
-          {say.address}{" "}
-          {device.addresses.length > 0
-            ? device.addresses.map((one) => (
-                <code key={one} dir="ltr">
-                  {one}
-                </code>
-              ))
-            : say.noAddress}
-        </p>
+        <dl class="facts">
+          {device.outstanding > 0 && (
+            <div>
+              <dt>{say.outstanding}</dt>
+              <dd>{size(device.outstanding)}</dd>
+            </div>
+          )}
+          {exchanged && (
+            <div>
+              <dt>{say.exchanged}</dt>
+              <dd>
+                <Time at={exchanged} />
+              </dd>
+            </div>
+          )}
+          {device.addresses.length > 0 && (
+            <div>
+              <dt>{say.address}</dt>
+              <dd dir="ltr">{device.addresses.map(bareAddress).join(", ")}</dd>
+            </div>
+          )}
+          {device.version && (
+            <div>
+              <dt>{say.version}</dt>
+              <dd dir="ltr">{device.version}</dd>
+            </div>
+          )}
+        </dl>
         {asks === "rename" && (
           <FirstFocus>
             <form
@@ -185,25 +207,17 @@ function Paired(props: { device: PairedDevice; approval: Approval | undefined; c
           <Button kind="quiet" icon="pencil" name={say.renameName(device.name)} onClick={() => setAsks("rename")}>
             {say.rename}
           </Button>
-          {device.confirmed ? (
-            <Button kind="quiet" icon="unplug" name={say.unpairName(device.name)} onClick={() => setAsks("unpair")}>
-              {say.unpair}
-            </Button>
-          ) : (
-            <Button kind="quiet" icon="close" name={say.takeBackName(device.name)} onClick={() => void unpair()}>
-              {say.takeBack}
-            </Button>
-          )}
-          {device.confirmed && (
-            <Button
-              kind="quiet"
-              icon="unplug"
-              name={words.trust.revokeName(device.name)}
-              onClick={() => setAsks("revoke")}
-            >
-              {words.trust.revoke}
-            </Button>
-          )}
+          <Button kind="quiet" icon="unplug" name={say.unpairName(device.name)} onClick={() => setAsks("unpair")}>
+            {say.unpair}
+          </Button>
+          <Button
+            kind="quiet"
+            icon="close"
+            name={words.trust.revokeName(device.name)}
+            onClick={() => setAsks("revoke")}
+          >
+            {words.trust.revoke}
+          </Button>
         </div>
       )}
     </li>

@@ -1,12 +1,13 @@
-// The first three steps: the tools that were found, the folders, the other device. Each can be
-// skipped.
+// The first three steps: the tools that were found, the reach, the other device. Each can be
+// skipped, and all of them at once.
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Pairing } from "../backend/types";
-import { size } from "../lib/format";
+import { listed, size } from "../lib/format";
 import { Button, Failed, Refused, Skeleton, ToolSign } from "../parts/common";
 import { Icon } from "../parts/icon";
-import { OtherCode, OwnCode } from "../parts/pairing";
-import { useAnswer, useDoing, useShared } from "../state";
+import { AskingQuestion, PairPath, Pending } from "../parts/pairing";
+import { Autostart } from "../parts/preferences";
+import { ReachChoice } from "../parts/reach";
+import { useAnswer, useDoing, useNow, useShared } from "../state";
 import { words } from "../words";
 
 export function FirstRun({ done }: { done: () => void }) {
@@ -51,12 +52,13 @@ export function FirstRun({ done }: { done: () => void }) {
             {say.back}
           </Button>
         )}
-        <span class="spring" />
         {!isLast && (
           <Button kind="quiet" busy={busy} onClick={() => void finish()}>
-            {say.skip}
+            {say.skipAll}
           </Button>
         )}
+        <span class="spring" />
+        {!isLast && <Button onClick={() => setStep(step + 1)}>{say.skip}</Button>}
         {isLast ? (
           <Button kind="main" busy={busy} onClick={() => void finish()}>
             {say.finish}
@@ -87,6 +89,8 @@ function Found() {
   };
   if (asked.phase === "failed" && !asked.answer) return <Failed refusal={asked.refusal} again={asked.again} />;
   if (!asked.answer) return <Skeleton rows={3} label={words.tools.loading} tall />;
+  const on = found.filter((row) => ticked[row.tool] ?? row.on);
+  const sum = (of: (row: (typeof on)[number]) => number) => on.reduce((all, row) => all + of(row), 0);
   return (
     <>
       <p>{found.length > 0 ? say.found : say.foundNone}</p>
@@ -110,6 +114,15 @@ function Found() {
           </li>
         ))}
       </ul>
+      {found.length > 0 && (
+        <p class="strong" role="status">
+          {say.willSync(
+            on.length,
+            sum((row) => row.sessions),
+            sum((row) => row.bytes),
+          )}
+        </p>
+      )}
       <Refused refusal={refusal} clear={clear} />
     </>
   );
@@ -117,34 +130,46 @@ function Found() {
 
 function Goes() {
   const asked = useAnswer({ cmd: "about" });
+  const say = words.first;
   return (
     <>
-      <p class="large">{words.first.goes}</p>
-      <p>{words.first.goesMore}</p>
-      <p class="dim">
-        {words.first.vault}: <code dir="ltr">{asked.answer?.home ?? " "}</code>
-      </p>
+      <p class="large">{say.goes}</p>
+      <p class="dim">{say.goesMore}</p>
+      <h2>{say.reach}</h2>
+      <ReachChoice />
+      <p class="dim">{say.reachLater}</p>
+      {asked.answer && (
+        <ul class="settings-list">
+          <Autostart about={asked.answer} changed={asked.again} />
+        </ul>
+      )}
     </>
   );
 }
 
 function Pair() {
-  const [sent, setSent] = useState<Pairing | null>(null);
+  const { revision } = useShared();
+  const now = useNow();
+  const asked = useAnswer({ cmd: "devices" }, revision * 1e9 + (Math.floor(now / 5000) % 1e9));
+  const { answer } = asked;
+  const paired = answer?.paired.filter((one) => one.state === "paired") ?? [];
   return (
-    <div class="two-columns">
-      <OwnCode />
-      <div>
-        <OtherCode asked={setSent} />
-        {sent && (
-          <p class="notice" role="status">
-            <span>
-              {sent.state === "comparing"
-                ? `${words.devices.begun(sent.name)} ${words.devices.comparingWait(sent.name)}`
-                : `${words.devices.asked(sent.name)} ${words.devices.askedWhy}`}
-            </span>
-          </p>
-        )}
-      </div>
-    </div>
+    <>
+      {asked.phase === "failed" && !answer && <Failed refusal={asked.refusal} again={asked.again} />}
+      {paired.length > 0 && (
+        <p class="notice" role="status">
+          <Icon name="done" /> {words.first.finishPaired(listed(paired.map((one) => one.name)))}
+        </p>
+      )}
+      {answer && (
+        <ul class="asking-list">
+          <Pending devices={answer.paired} changed={asked.again} />
+          {answer.asking.map((one) => (
+            <AskingQuestion key={one.id} device={one} done={asked.again} />
+          ))}
+        </ul>
+      )}
+      <PairPath answer={answer} changed={asked.again} />
+    </>
   );
 }

@@ -49,13 +49,22 @@ export function ProjectsView() {
 }
 
 function Project({ row, changed }: { row: ProjectRow; changed: () => void }) {
-  const { backend, tools } = useShared();
+  const { backend, tools, tell } = useShared();
   const { busy, refusal, act, clear } = useDoing();
   const [asking, setAsking] = useState(false);
   const say = words.projects;
   const name = projectName(row.key);
   const exclude = async (excluded: boolean) => {
     await act(() => backend.roam({ cmd: "project_exclude", key: row.key, excluded }));
+    changed();
+  };
+  const choose = async () => {
+    const done = await act(async () => {
+      const dir = await backend.roam({ cmd: "choose_directory", title: say.whereName(name) });
+      return dir ? backend.roam({ cmd: "project_map", key: row.key, dir }) : undefined;
+    });
+    if (!done) return;
+    tell(done.message || say.set_done);
     changed();
   };
   return (
@@ -83,14 +92,20 @@ function Project({ row, changed }: { row: ProjectRow; changed: () => void }) {
         {asking ? (
           <Place row={row} close={() => setAsking(false)} changed={changed} />
         ) : (
-          <Button
-            kind={row.places.length > 0 ? "quiet" : "plain"}
-            icon="folder"
-            name={say.whereName(name)}
-            onClick={() => setAsking(true)}
-          >
-            {row.places.length > 0 ? say.elsewhere : say.where}
-          </Button>
+          <div class="row-of-buttons">
+            <Button
+              kind={row.places.length > 0 ? "quiet" : "plain"}
+              icon="folder"
+              busy={busy}
+              name={say.whereName(name)}
+              onClick={() => void choose()}
+            >
+              {row.places.length > 0 ? say.elsewhere : say.where}
+            </Button>
+            <Button kind="quiet" icon="pencil" name={say.typeName(name)} onClick={() => setAsking(true)}>
+              {say.type}
+            </Button>
+          </div>
         )}
         <Refused refusal={refusal} clear={clear} />
       </div>

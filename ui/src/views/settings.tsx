@@ -1,83 +1,54 @@
-// Network, start, transport, folders, about.
+// General, look, network, notifications, programs, space, diagnostics, folders, about.
 import { useState } from "preact/hooks";
-import type { About, SwitchName } from "../backend/types";
+import type { About, Doctor, Status } from "../backend/types";
 import { CheckUp } from "../parts/checkup";
-import { Button, Failed, Refused, Section, Skeleton, Submit, Switch } from "../parts/common";
+import { Button, CopyButton, Failed, Refused, Section, Skeleton, Submit } from "../parts/common";
 import { Forgotten } from "../parts/forgotten";
+import { Autostart, Look, Notifications, Programs, SpaceUsed } from "../parts/preferences";
+import { ReachChoice } from "../parts/reach";
 import { useAnswer, useDoing, useShared } from "../state";
 import { words } from "../words";
 
 export function SettingsView() {
-  const { backend, revision, status } = useShared();
+  const { revision, status } = useShared();
   const asked = useAnswer({ cmd: "about" }, revision);
-  const { busy, refusal, act, clear } = useDoing();
   const say = words.settings;
-  const turn = async (name: SwitchName, on: boolean) => {
-    await act(() => backend.roam({ cmd: "switch", name, on }));
-    asked.again();
-  };
-  const row = (about: About, name: SwitchName) => {
-    const [title, why] = say.switches[name]!;
-    const on = about[name];
-    return (
-      <li class="setting" key={name}>
-        <div>
-          <h3>{title}</h3>
-          <p class="dim">{on === null ? say.noAutostart : why}</p>
-        </div>
-        {on !== null && (
-          <Switch
-            on={on}
-            busy={busy}
-            name={title}
-            words={[say.on, say.off]}
-            onChange={(next) => void turn(name, next)}
-          />
-        )}
-      </li>
-    );
-  };
-  const isPaused = status?.engine === "paused";
+  const about = asked.answer;
   return (
     <div class="page">
       <h1>{words.views.settings}</h1>
       {asked.phase === "failed" && <Failed refusal={asked.refusal} again={asked.again} />}
       {asked.phase === "loading" && <Skeleton rows={8} label={say.loading} tall />}
-      <Refused refusal={refusal} clear={clear} />
-      {asked.answer && (
+      {about && (
         <>
           <Section title={say.general}>
             <ul class="settings-list">
               <OwnName />
-              {row(asked.answer, "autostart")}
-              <li class="setting">
-                <div>
-                  <h3>{say.pause}</h3>
-                  <p class="dim">{say.pauseWhy}</p>
-                </div>
-                <Button
-                  icon={isPaused ? "play" : "pause"}
-                  busy={busy}
-                  onClick={() => void act(() => backend.roam({ cmd: isPaused ? "continue" : "pause" }))}
-                >
-                  {isPaused ? words.overview.continue : words.overview.pause}
-                </Button>
-              </li>
+              <Autostart about={about} changed={asked.again} />
+              <Pause />
             </ul>
           </Section>
           <Section title={say.network}>
-            <p class="dim">{say.networkIntro}</p>
-            <ul class="settings-list">
-              {row(asked.answer, "local_discovery")}
-              {row(asked.answer, "global_discovery")}
-              {row(asked.answer, "relays")}
-            </ul>
+            <ReachChoice details />
+          </Section>
+          <Section title={say.look}>
+            <Look />
+          </Section>
+          <Section title={say.notify}>
+            <Notifications />
+          </Section>
+          <Section title={say.open}>
+            <Programs />
+          </Section>
+          <Section title={say.space}>
+            <SpaceUsed />
           </Section>
           <Section title={words.forget.list}>
             <Forgotten />
           </Section>
           <Section title={words.checkup.title}>
             <CheckUp />
+            <Diagnostics about={about} status={status} />
           </Section>
           <Section title={say.transport}>
             <ul class="settings-list">
@@ -85,7 +56,7 @@ export function SettingsView() {
                 <div>
                   <h3>{say.syncthing}</h3>
                   <p class="dim">
-                    <code dir="ltr">{asked.answer.syncthing}</code>
+                    <code dir="ltr">{about.syncthing}</code>
                   </p>
                   <p class="dim">
                     {status ? say.transportStates[status.syncthing.state] : " "}
@@ -93,20 +64,94 @@ export function SettingsView() {
                   </p>
                 </div>
               </li>
-              <Folder title={say.data} path={asked.answer.home} />
-              <Folder title={say.logs} path={asked.answer.logs} />
-              <Folder title={say.file} path={asked.answer.settings} />
+              <Folder title={say.data} path={about.home} />
+              <Folder title={say.logs} path={about.logs} />
+              <Folder title={say.file} path={about.settings} />
             </ul>
           </Section>
           <Section title={say.about}>
-            <p>{say.version(asked.answer.version)}</p>
+            <p>{say.version(about.version)}</p>
             <p class="dim">{say.aboutText}</p>
-            {asked.answer.no_tray && <p class="dim">{asked.answer.no_tray}</p>}
+            {about.no_tray && <p class="dim">{about.no_tray}</p>}
           </Section>
         </>
       )}
     </div>
   );
+}
+
+function Pause() {
+  const { backend, status } = useShared();
+  const { busy, refusal, act, clear } = useDoing();
+  const say = words.settings;
+  const isPaused = status?.engine === "paused";
+  return (
+    <li class="setting">
+      <div>
+        <h3>{say.pause}</h3>
+        <p class="dim">{say.pauseWhy}</p>
+        <Refused refusal={refusal} clear={clear} />
+      </div>
+      <Button
+        icon={isPaused ? "play" : "pause"}
+        busy={busy}
+        onClick={() => void act(() => backend.roam({ cmd: isPaused ? "continue" : "pause" }))}
+      >
+        {isPaused ? words.overview.continue : words.overview.pause}
+      </Button>
+    </li>
+  );
+}
+
+/** A text for a report: versions and states. It names no session, no project and no device. */
+function Diagnostics({ about, status }: { about: About; status: Status | null }) {
+  const { backend } = useShared();
+  const { busy, refusal, act, clear } = useDoing();
+  const [text, setText] = useState<string | null>(null);
+  const say = words.settings.diagnostics;
+  const make = async () => {
+    const doctor = await act(() => backend.roam({ cmd: "doctor" }));
+    if (doctor) setText(diagnosticsOf(about, status, doctor));
+  };
+  return (
+    <div class="diagnostics">
+      <p class="dim">{say.why}</p>
+      {text !== null && (
+        <pre class="whole" tabIndex={0} role="group" aria-label={say.label}>
+          {text}
+        </pre>
+      )}
+      <div class="row-of-buttons">
+        <Button icon="info" busy={busy} onClick={() => void make()}>
+          {text === null ? say.make : say.again}
+        </Button>
+        {text !== null && (
+          <CopyButton text={text} copied={words.transcript.copied}>
+            {say.copy}
+          </CopyButton>
+        )}
+      </div>
+      <Refused refusal={refusal} clear={clear} />
+    </div>
+  );
+}
+
+function diagnosticsOf(about: About, status: Status | null, doctor: Doctor): string {
+  const tools = doctor.tools
+    .filter((row) => row.found)
+    .map((row) => `${row.name} ${row.level}, ${row.sessions} sessions`);
+  return [
+    `session-roam ${about.version}`,
+    `Syncthing: ${status?.syncthing.version ?? "none"}, ${status?.syncthing.state ?? "unknown"}`,
+    `Engine: ${status?.engine ?? "no answer"}; ${status?.paired ?? 0} devices paired, ${status?.connected ?? 0} connected`,
+    `Sessions: ${status?.sessions ?? 0}; ${status?.waiting.length ?? 0} waiting, ${status?.splits ?? 0} with two versions`,
+    `Window: ${navigator.userAgent}`,
+    "",
+    ...doctor.checks.map((check) => `${check.name}: ${check.state}`),
+    ...(status?.problems ?? []).map((problem) => `problem: ${problem.code}`),
+    "",
+    ...tools,
+  ].join("\n");
 }
 
 function Folder({ title, path }: { title: string; path: string }) {
@@ -127,7 +172,7 @@ function Folder({ title, path }: { title: string; path: string }) {
         name={words.settings.openName(title)}
         onClick={() => void act(() => backend.roam({ cmd: "open_path", path }))}
       >
-        {words.settings.open}
+        {words.settings.openFolder}
       </Button>
     </li>
   );

@@ -132,6 +132,11 @@ replies! {
     AppList: Vec<AppSession>,
     AppDelete: AppDeleted,
     AppSubkeys: Vec<String>,
+    Preferences: Preferences,
+    PreferencesSet: Done,
+    Network: Network,
+    NetworkSet: Done,
+    Space: Space,
     Pause: Done,
     Continue: Done,
     Stop: Done,
@@ -229,6 +234,7 @@ fn tables() -> String {
     table::<EngineState>(&mut page, "`engine`");
     table::<SyncthingState>(&mut page, "`state` of Syncthing");
     table::<PairedState>(&mut page, "`state` of a paired device");
+    table::<Route>(&mut page, "`route` of a paired device");
     table::<PairingState>(&mut page, "`state` of a pairing");
     table::<ReceiptState>(&mut page, "`state` of a receipt");
     table::<StepKind>(&mut page, "`step` of a plan");

@@ -9,12 +9,25 @@ words! {
     PairedState {
         #[default]
         Paired,
+        /// The pairing is complete on this side; the other device has not confirmed it yet.
+        Confirming,
         /// The other device's user must say yes.
         Asked,
         /// Digits are compared.
         Comparing,
         /// Nothing came of it.
         Ended,
+    }
+}
+
+words! {
+    /// How a connected device is reached.
+    Route {
+        /// On the same network.
+        Lan,
+        Internet,
+        /// Through a relay, which passes encrypted bytes on.
+        Relay,
     }
 }
 
@@ -128,7 +141,8 @@ pub struct PairedDevice {
     /// RFC 3339, `null` if never.
     pub last_seen: Option<String>,
     pub addresses: Vec<String>,
-    /// Six digits while both screens show them for comparison; empty otherwise.
+    /// Six digits while both screens show them for comparison, until both devices have confirmed;
+    /// empty otherwise.
     pub digits: String,
     /// The pairing is complete on this side: nothing is shared before that.
     pub confirmed: bool,
@@ -136,6 +150,15 @@ pub struct PairedDevice {
     pub state: PairedState,
     /// The share of this device's data that the other device has, 0 to 100.
     pub in_step: f64,
+    /// Bytes of this device's data that the other device does not have yet.
+    #[serde(default)]
+    pub outstanding: u64,
+    /// `null` while it is not connected, or if its Syncthing does not report it.
+    #[serde(default)]
+    pub route: Option<Route>,
+    /// The version of its Syncthing, while it is connected.
+    #[serde(default)]
+    pub version: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

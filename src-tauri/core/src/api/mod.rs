@@ -8,6 +8,7 @@ pub mod forgotten;
 pub mod home;
 pub mod host;
 pub mod identity;
+pub mod preferences;
 pub mod quote;
 mod search;
 mod session_row;

@@ -4,9 +4,10 @@
 pub use super::apps::{AppAppended, AppDeleted, AppPage, AppRow, AppSession, AppState};
 pub use super::devices::{
     Approval, AskingDevice, Code, Device, Devices, NearbyDevice, PairedDevice, PairedState,
-    Pairing, PairingState, ProposedDevice, RevokeAnswer, RevokedDevice,
+    Pairing, PairingState, ProposedDevice, RevokeAnswer, RevokedDevice, Route,
 };
 pub use super::forgotten::{ForgetPreview, ForgottenRow, ReceiptRow, ReceiptState};
+pub use super::preferences::{DeviceSpace, Network, NotificationKinds, Preferences, Space};
 pub use super::search::{Indexing, Marked, Search, SearchHit, SearchSnippet};
 pub use super::session_row::SessionRow;
 pub use crate::merge::Action;
@@ -269,6 +270,20 @@ pub enum Request {
     Release {
         what: String,
     },
+    /// The tray app's preferences.
+    Preferences,
+    /// Replaces them.
+    PreferencesSet {
+        preferences: Preferences,
+    },
+    /// How devices are found and reached.
+    Network,
+    /// Changes it, at once: Syncthing is started anew if it must be.
+    NetworkSet {
+        network: Network,
+    },
+    /// The space that the vault takes.
+    Space,
     /// Sends, receives and writes nothing until `continue`, or until the time `until` (RFC 3339).
     Pause {
         #[serde(default, skip_serializing_if = "Option::is_none")]

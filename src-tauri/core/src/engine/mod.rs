@@ -38,6 +38,7 @@ pub mod origin;
 pub mod pairing;
 pub mod places_seen;
 pub mod placing;
+mod preferences;
 pub mod queue;
 pub mod reconcile;
 pub mod record;

@@ -8,7 +8,7 @@ use crate::api::types::*;
 use crate::api::types::{PairedState, PairingState, SyncthingState};
 use crate::merge::Statement;
 use crate::session::{DeviceId, decent_name};
-use crate::syncthing::pairing;
+use crate::syncthing::{Reach, pairing};
 use std::time::Duration;
 
 impl Engine {
@@ -26,13 +26,17 @@ impl Engine {
                 connected: peer.is_some_and(|peer| peer.connected),
                 last_seen: peer.and_then(|peer| peer.last_seen.clone()),
                 addresses: paired.addresses.clone(),
-                digits: paired
-                    .digits(own)
-                    .filter(|_| !paired.confirmed)
-                    .unwrap_or_default(),
+                digits: paired.digits(own).unwrap_or_default(),
                 confirmed: paired.confirmed,
                 state: state(paired),
                 in_step: peer.map_or(0.0, |peer| peer.in_step),
+                outstanding: peer.map_or(0, |peer| peer.need_bytes),
+                route: peer.and_then(|peer| peer.reach).map(|reach| match reach {
+                    Reach::SameNetwork => Route::Lan,
+                    Reach::Internet => Route::Internet,
+                    Reach::Relay => Route::Relay,
+                }),
+                version: peer.and_then(|peer| peer.version.clone()),
             }
         });
         let asking = self.asking();
@@ -422,6 +426,10 @@ impl Engine {
 /// The stage of a pairing.
 fn state(paired: &Paired) -> PairedState {
     match paired.attempt.as_ref().map(|attempt| &attempt.step) {
+        // Until its own list of devices has this one, the other side needs what is announced to it.
+        Some(Step::Answering { .. } | Step::Comparing { .. }) if paired.confirmed => {
+            PairedState::Confirming
+        }
         _ if paired.confirmed => PairedState::Paired,
         Some(Step::Asking { .. }) => PairedState::Asked,
         Some(Step::Comparing { .. }) => PairedState::Comparing,

@@ -107,6 +107,8 @@ pub trait Transport: Send {
     /// Sets the name under which this device introduces itself. Does nothing where a transport does
     /// not announce names.
     fn called(&self, _name: String) {}
+    /// Sets how devices are found and reached. Does nothing where a transport has no such settings.
+    fn network(&self, _network: crate::settings::Network) {}
     /// Reconnects to these devices until each has received this device's current name; the next
     /// call replaces the list. A changed number means a new announcement. Does nothing where a
     /// transport always announces the latest name.
@@ -190,6 +192,17 @@ pub struct Peer {
     /// The share of our two folders that the device has, 0 to 100, and the bytes it still needs.
     pub in_step: f64,
     pub need_bytes: u64,
+    pub reach: Option<Reach>,
+    /// The version of its Syncthing, made safe to display.
+    pub version: Option<String>,
+}
+
+/// How a connected device is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    SameNetwork,
+    Internet,
+    Relay,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use super::Wanted;
 use crate::session::DeviceId;
+use crate::settings;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ pub enum Order {
     Arrange(Wanted),
     /// Entries in config.xml that are not ours.
     Foreign(Vec<String>),
+    /// How devices are found and reached from the next run on.
+    Network(settings::Network),
     /// This device has a new name.
     Called(String),
     /// These devices must receive the name again.

@@ -13,13 +13,14 @@ use super::program::{self, Binary};
 use super::rest::Rest;
 use super::{Notice, SyncthingState};
 use crate::session::{DeviceId, Problem};
+use crate::settings;
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::net::UdpSocket;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 const CRASH_WINDOW: Duration = Duration::from_secs(600);
@@ -34,6 +35,8 @@ pub enum Signal {
     Lost,
     /// The user asks for a retry now.
     Retry,
+    /// How devices are found and reached was changed.
+    Network,
     Stop(Sender<()>),
 }
 
@@ -53,6 +56,9 @@ pub struct Supervisor {
     pub inbox: Receiver<Signal>,
     pub signals: Sender<Signal>,
     pub orders: Sender<Order>,
+    /// How devices are to be found and reached. A running child that was started otherwise is
+    /// started anew: its settings hold from its first moment.
+    network: Arc<Mutex<settings::Network>>,
     lock: Option<File>,
     run: u64,
     crashes: VecDeque<Instant>,
@@ -67,7 +73,9 @@ impl Supervisor {
         signals: Sender<Signal>,
         orders: Sender<Order>,
     ) -> Self {
+        let network = Arc::new(Mutex::new(config.network.clone()));
         Self {
+            network,
             config,
             link,
             inbox,
@@ -78,6 +86,15 @@ impl Supervisor {
             crashes: VecDeque::new(),
             at_once: VecDeque::new(),
         }
+    }
+
+    pub fn network(&self) -> Arc<Mutex<settings::Network>> {
+        Arc::clone(&self.network)
+    }
+
+    fn wanted_network(&self) -> settings::Network {
+        let network = self.network.lock();
+        network.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Runs as long as the transport.
@@ -166,7 +183,7 @@ impl Supervisor {
             match self.inbox.recv_timeout(left) {
                 Ok(Signal::Stop(done)) => return Some(done),
                 Ok(Signal::Retry) => return None,
-                Ok(Signal::Exited(_) | Signal::Lost) => {}
+                Ok(Signal::Exited(_) | Signal::Lost | Signal::Network) => {}
                 Err(RecvTimeoutError::Timeout) if end.is_some() => return None,
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Some(std::sync::mpsc::channel().0),
@@ -214,6 +231,7 @@ impl Supervisor {
 
     /// Settles everything that must hold before the daemon's first moment, then starts the daemon.
     fn start(&mut self) -> Result<(Binary, Identity, Running), ChildError> {
+        self.config.network = self.wanted_network();
         home::make_home(&self.config.home)?;
         if self.lock.is_none() {
             self.lock = Some(home::lock_home(&self.config.home)?);
@@ -283,6 +301,11 @@ impl Supervisor {
     /// Waits for the end of a run; sends no requests meanwhile.
     fn watch(&self, running: &mut Running) -> Outcome {
         loop {
+            if self.wanted_network() != self.config.network {
+                self.link.disconnect();
+                running.end();
+                return Outcome::Again;
+            }
             match self.inbox.recv() {
                 Ok(Signal::Stop(done)) => {
                     self.link.disconnect();

@@ -9,9 +9,10 @@ use super::supervisor::{Signal, Supervisor};
 use super::worker::Worker;
 use super::{Notice, SyncthingState, Transport, Wanted, events};
 use crate::session::{DeviceId, Lane};
+use crate::settings;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ pub struct SyncthingTransport {
     scanners: [Sender<Scan>; 2],
     orders: Sender<Order>,
     signals: Sender<Signal>,
+    network: Arc<Mutex<settings::Network>>,
 }
 
 impl SyncthingTransport {
@@ -40,6 +42,7 @@ impl SyncthingTransport {
             signals.clone(),
             orders.clone(),
         );
+        let network = supervisor.network();
         spawn("syncthing-worker", move || worker.run(&orders_inbox));
         let (events_link, events_orders, events_signals) =
             (Arc::clone(&link), orders.clone(), signals.clone());
@@ -54,6 +57,7 @@ impl SyncthingTransport {
             scanners,
             orders,
             signals,
+            network,
         }
     }
 
@@ -96,6 +100,14 @@ impl Transport for SyncthingTransport {
 
     fn called(&self, name: String) {
         self.order(Order::Called(name));
+    }
+
+    fn network(&self, network: settings::Network) {
+        let mut wanted = self.network.lock().unwrap_or_else(PoisonError::into_inner);
+        wanted.clone_from(&network);
+        drop(wanted);
+        self.order(Order::Network(network));
+        let _ = self.signals.send(Signal::Network);
     }
 
     fn greet_again(&self, devices: BTreeMap<DeviceId, u64>) {

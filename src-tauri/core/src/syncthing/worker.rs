@@ -204,6 +204,7 @@ impl Worker {
                 self.config.device_name = name;
                 self.arrange_now();
             }
+            Order::Network(network) => self.config.network = network,
             Order::GreetAgain(devices) => self.greet_again(devices),
             Order::Dismiss(device) => {
                 if let Some(up) = self.link.up() {

@@ -11,7 +11,9 @@ import type {
   HistoryRow,
   Imported,
   LiveSession,
+  Network,
   PairedDevice,
+  Preferences,
   ProjectRow,
   Reason,
   SessionRow,
@@ -77,6 +79,8 @@ export interface World {
   added: number;
   forgotten: { row: SessionRow | null; forgotten: ForgottenRow }[];
   doctor: Doctor;
+  preferences: Preferences;
+  network: Network;
 }
 
 const TITLES = [
@@ -160,6 +164,12 @@ export function makeWorld(name: StateName, now: number): World {
         },
       },
     ],
+    preferences: {
+      notifications: { pairing: true, versions: true, held: true, waiting: true, arrived: false },
+      terminal: "",
+      editor: "",
+    },
+    network: { local_discovery: true, global_discovery: false, relays: false },
     doctor: { checks: checks(), not_carried: [], tools: [], copies: [], left_out: [] },
   };
   shape[name]?.(world, at);
@@ -253,6 +263,9 @@ export function tablet(): PairedDevice {
     confirmed: false,
     state: "asked",
     in_step: 0,
+    outstanding: 0,
+    route: null,
+    version: null,
   };
 }
 
@@ -287,7 +300,7 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
   },
   moving(world) {
     Object.assign(world.status.moving, { queued: 3, out_bytes: 18_400_000, in_bytes: 2_300_000 });
-    world.devices.paired[0]!.in_step = 87.4;
+    Object.assign(world.devices.paired[0]!, { in_step: 87.4, outstanding: 18_400_000 });
   },
   importing(world) {
     world.status.engine = "importing";
@@ -305,6 +318,7 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
     world.status.connected = 0;
     for (const [n, device] of world.devices.paired.entries()) {
       device.connected = false;
+      Object.assign(device, { route: null, version: null, outstanding: 1_200_000 });
       device.last_seen = at(5400 + n * 90_000);
       device.in_step = 96.2;
     }
@@ -614,6 +628,9 @@ function baseDevices(at: At): Devices {
         confirmed: true,
         state: "paired",
         in_step: 100,
+        outstanding: 0,
+        route: "lan",
+        version: "v1.29.5",
       },
       {
         id: deviceId(3),
@@ -625,6 +642,9 @@ function baseDevices(at: At): Devices {
         confirmed: true,
         state: "paired",
         in_step: 100,
+        outstanding: 0,
+        route: "relay",
+        version: "v2.0.3",
       },
     ],
     asking: [],

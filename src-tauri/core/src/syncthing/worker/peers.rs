@@ -1,10 +1,10 @@
 //! The other devices: their connections and progress, and reconnecting to deliver announcements.
 
 use super::{LOOK_PAUSE, Worker, number};
-use crate::session::{DeviceId, Lane};
+use crate::session::{DeviceId, Lane, harmless_line};
 use crate::syncthing::link::Up;
 use crate::syncthing::rest::{RestError, with_query};
-use crate::syncthing::{Notice, Peer, folder_id};
+use crate::syncthing::{Notice, Peer, Reach, folder_id};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 /// per connection.
 const GREET_PAUSE: Duration = Duration::from_secs(5);
 const NEWCOMER_PATIENCE: Duration = Duration::from_secs(120);
+
+/// Characters of a version that are kept: another device chooses them.
+const MAX_VERSION: usize = 32;
 
 /// A device that was just added and has not connected yet.
 pub(super) struct Newcomer {
@@ -90,9 +93,16 @@ impl Worker {
                 let (global, need_bytes) = ours
                     .iter()
                     .fold((0, 0), |sum, lane| (sum.0 + lane.0, sum.1 + lane.1));
+                let connected = is_connected(connection, self.online.contains(&device.id));
                 Peer {
                     id: device.id.clone(),
-                    connected: is_connected(connection, self.online.contains(&device.id)),
+                    connected,
+                    reach: reach(connection).filter(|_| connected),
+                    version: connection["clientVersion"]
+                        .as_str()
+                        .map(harmless_line)
+                        .filter(|version| connected && !version.is_empty())
+                        .map(|version| version.chars().take(MAX_VERSION).collect()),
                     last_seen: seen.map(str::to_owned),
                     address: connection["address"]
                         .as_str()
@@ -251,6 +261,17 @@ fn is_connected(connection: &Value, came: bool) -> bool {
         .as_str()
         .is_some_and(|started| started.starts_with("0001"));
     connection["connected"].as_bool() == Some(true) && (came || !since_year_one)
+}
+
+/// Syncthing reports the kind of the connection, and since 1.24 whether it is on the same network.
+fn reach(connection: &Value) -> Option<Reach> {
+    if connection["type"].as_str()?.starts_with("relay") {
+        return Some(Reach::Relay);
+    }
+    connection["isLocal"].as_bool().map(|local| match local {
+        true => Reach::SameNetwork,
+        false => Reach::Internet,
+    })
 }
 
 fn is_never(seen: &str) -> bool {

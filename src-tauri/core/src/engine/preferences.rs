@@ -1,0 +1,119 @@
+//! The user's preferences: read from config.toml and changed in it. What uses them is elsewhere.
+
+use super::Engine;
+use super::answer::{Answer, done, settings_error};
+use crate::api::types::{ApiError, DeviceSpace, Network, NotificationKinds, Preferences, Space};
+use crate::settings;
+use crate::state::StateError;
+use std::collections::BTreeMap;
+
+/// Characters of a program's name.
+const MAX_PROGRAM: usize = 64;
+
+impl Engine {
+    pub(super) fn preferences(&self) -> Preferences {
+        let (kinds, programs) = (&self.settings.notifications, &self.settings.programs);
+        Preferences {
+            notifications: NotificationKinds {
+                pairing: kinds.pairing,
+                versions: kinds.versions,
+                held: kinds.held,
+                waiting: kinds.waiting,
+                arrived: kinds.arrived,
+            },
+            terminal: programs.terminal.clone(),
+            editor: programs.editor.clone(),
+        }
+    }
+
+    pub(super) fn set_preferences(&mut self, preferences: &Preferences) -> Answer {
+        for program in [&preferences.terminal, &preferences.editor] {
+            check_program(program)?;
+        }
+        let kinds = &preferences.notifications;
+        self.settings = settings::change(&self.home, |document| {
+            let switches = [
+                ("pairing", kinds.pairing),
+                ("versions", kinds.versions),
+                ("held", kinds.held),
+                ("waiting", kinds.waiting),
+                ("arrived", kinds.arrived),
+            ];
+            for (name, on) in switches {
+                document["notifications"][name] = toml_edit::value(on);
+            }
+            document["programs"]["terminal"] = toml_edit::value(&preferences.terminal);
+            document["programs"]["editor"] = toml_edit::value(&preferences.editor);
+        })
+        .map_err(settings_error)?;
+        done("Changed.")
+    }
+
+    pub(super) fn network(&self) -> Network {
+        let network = &self.settings.network;
+        Network {
+            local_discovery: network.local_discovery,
+            global_discovery: network.global_discovery,
+            relays: network.relays,
+        }
+    }
+
+    pub(super) fn set_network(&mut self, network: Network) -> Answer {
+        if self.settings.syncthing.address.is_some() {
+            return Err(ApiError::new(
+                "own_syncthing",
+                "This device uses a Syncthing of your own, which has its own settings.",
+                "Change how it finds and reaches devices in that Syncthing.",
+            ));
+        }
+        if network == self.network() {
+            return done("Nothing changed.");
+        }
+        self.settings = settings::change(&self.home, |document| {
+            let switches = [
+                ("local_discovery", network.local_discovery),
+                ("global_discovery", network.global_discovery),
+                ("relays", network.relays),
+            ];
+            for (name, on) in switches {
+                document["network"][name] = toml_edit::value(on);
+            }
+        })
+        .map_err(settings_error)?;
+        self.transport.network(self.settings.network.clone());
+        done("Changed. The connections to your devices are made anew.")
+    }
+
+    /// Counted from the segments that are known, so that no directory is walked.
+    pub(super) fn space(&self) -> Result<Space, StateError> {
+        let mut devices: BTreeMap<String, u64> = BTreeMap::new();
+        for (path, bytes) in self.state.segments()? {
+            let owner = path.split('/').next().unwrap_or_default();
+            *devices.entry(owner.to_owned()).or_default() += bytes;
+        }
+        let named = |(short, bytes): (String, u64)| {
+            let device = match short == self.context.short {
+                true => self.name.clone(),
+                false => self.context.shared().name_of(&short),
+            };
+            DeviceSpace { device, bytes }
+        };
+        let mut devices: Vec<DeviceSpace> = devices.into_iter().map(named).collect();
+        devices.sort_by_key(|one| std::cmp::Reverse(one.bytes));
+        let total = devices.iter().map(|one| one.bytes).sum();
+        Ok(Space { devices, total })
+    }
+}
+
+/// A name is searched for on PATH: it is no path, and it has no arguments.
+fn check_program(name: &str) -> Result<(), ApiError> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._+-".contains(c);
+    if name.len() <= MAX_PROGRAM && name.chars().all(is_plain) && !name.starts_with(['-', '.']) {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        "bad_program",
+        "A program is given by its name alone, without a path and without arguments.",
+        "Enter a name like kitty or code, or leave the field empty.",
+    ))
+}
