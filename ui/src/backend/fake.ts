@@ -206,7 +206,7 @@ function answers(world: World, tell: () => void): Handlers {
       return after(() => {
         world.devices.proposed = world.devices.proposed.filter((one) => one.id !== id);
         world.devices.revoked = world.devices.revoked.filter((one) => one.id !== id);
-        world.devices.paired.push({ ...tablet(), id, name: found.name });
+        world.devices.paired.push({ ...tablet(), id, name: found.name, confirmed: true, state: "paired" });
         world.devices.approvals.push({ id, follow: false, via: null });
         world.status.paired = world.devices.paired.length;
       });

@@ -36,11 +36,32 @@ export interface Prepared {
   /** The title in lower case, and when it was last changed, in milliseconds. */
   titles: string[];
   times: Float64Array;
+  /** Where each session is. */
+  at: Map<string, number>;
+  /** How often each tool, project, device and state occurs. */
+  tools: Counts;
+  projects: Counts;
+  devices: Counts;
+  states: Counts;
 }
 
+type Counts = Map<string, number>;
+
 export function unprepared(rows: readonly SessionRow[]): Prepared {
-  return { rows, hay: new Array(rows.length), titles: new Array(rows.length), times: new Float64Array(rows.length) };
+  return {
+    rows,
+    hay: new Array(rows.length),
+    titles: new Array(rows.length),
+    times: new Float64Array(rows.length),
+    at: new Map(),
+    tools: new Map(),
+    projects: new Map(),
+    devices: new Map(),
+    states: new Map(),
+  };
 }
+
+const count = (counts: Counts, value: string) => counts.set(value, (counts.get(value) ?? 0) + 1);
 
 export function prepare(into: Prepared, at: number, toolName: (tool: string) => string): void {
   const row = into.rows[at]!;
@@ -48,6 +69,11 @@ export function prepare(into: Prepared, at: number, toolName: (tool: string) => 
   into.times[at] = Date.parse(row.updated) || 0;
   const rest = `${projectName(row.project)}\n${row.devices.join(" ")}\n${toolName(row.tool)}\n${row.session}`;
   into.hay[at] = `${into.titles[at]}\n${rest.toLowerCase()}`;
+  into.at.set(row.session, at);
+  count(into.tools, row.tool);
+  count(into.projects, row.project);
+  for (const device of row.devices) count(into.devices, device);
+  count(into.states, row.state);
 }
 
 /** Compares two rows by number; rows without a title come last, equal rows stay in their order. */
@@ -92,10 +118,16 @@ export function matching(prepared: Prepared, order: Uint32Array, filter: Filter,
 }
 
 /** The different values of a column, most frequent first. */
-export function values(rows: readonly SessionRow[], of: (row: SessionRow) => readonly string[]): string[] {
-  const counts = new Map<string, number>();
-  for (const row of rows) for (const value of of(row)) counts.set(value, (counts.get(value) ?? 0) + 1);
+export function values(counts: Counts): string[] {
   return [...counts].sort((one, other) => other[1] - one[1] || one[0].localeCompare(other[0])).map(([value]) => value);
+}
+
+/** How many sessions each state's filter would leave. */
+export function stateCounts(prepared: Prepared, marks: Marks): Record<StateFilter, number> {
+  const listed = (ids: ReadonlySet<string>) => [...ids].filter((id) => prepared.at.has(id)).length;
+  const counts = { open: listed(marks.open), pinned: listed(marks.pinned) };
+  const of = (state: SessionRow["state"]) => prepared.states.get(state) ?? 0;
+  return { ...counts, split: of("split"), waiting: of("waiting"), held: of("held"), elsewhere: of("elsewhere") };
 }
 
 /** A heading in the list, and how many rows follow it. */

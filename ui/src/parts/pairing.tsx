@@ -89,11 +89,11 @@ export function PairPath({ answer, changed, given = "" }: PathProps) {
       <p class="dim pair-or">{say.oneDirection}</p>
       <div class="two-columns">
         <section aria-labelledby="pair-other">
-          <h3 id="pair-other">{say.add}</h3>
+          <h2 id="pair-other">{say.add}</h2>
           <OtherCode key={given} given={given} sent={changed} />
         </section>
         <section aria-labelledby="pair-own">
-          <h3 id="pair-own">{say.own}</h3>
+          <h2 id="pair-own">{say.own}</h2>
           <OwnCode />
         </section>
       </div>
@@ -249,7 +249,7 @@ function Nearby({ devices, off, known, sent }: NearbyProps) {
   const attempt = useAttempt(sent);
   return (
     <section class="nearby" aria-labelledby="nearby">
-      <h3 id="nearby">{say.near}</h3>
+      <h2 id="nearby">{say.near}</h2>
       {off !== null ? (
         <p class="dim">
           {say.nearOff(off)} <a href={link("settings")}>{say.nearSwitch}</a>

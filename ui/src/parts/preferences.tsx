@@ -1,4 +1,5 @@
 // How the window and the tray app behave: look, notifications, programs, the space in use.
+import { useState } from "preact/hooks";
 import type { About, NotificationKinds, Preferences } from "../backend/types";
 import { size } from "../lib/format";
 import { useKept } from "../lib/kept";
@@ -89,22 +90,27 @@ export function Look() {
 
 const KINDS = ["held", "versions", "waiting", "pairing", "arrived"] as const satisfies (keyof NotificationKinds)[];
 
-/** What config.toml says of the tray app, and how it is changed. */
-function usePreferences() {
+/** What config.toml says of the tray app, and how it is changed: always as a whole, so that one
+ * part of the page must know what another changed. */
+export function usePreferences() {
   const { backend, revision } = useShared();
   const asked = useAnswer({ cmd: "preferences" }, revision);
-  const { busy, refusal, act, clear } = useDoing();
+  const { refusal, act, clear } = useDoing();
+  // A choice shows at once; the answer may take longer.
+  const [wanted, setWanted] = useState<Preferences | null>(null);
   const set = async (preferences: Preferences) => {
-    await act(() => backend.roam({ cmd: "preferences_set", preferences }));
+    setWanted(preferences);
+    const done = await act(() => backend.roam({ cmd: "preferences_set", preferences }));
+    if (!done) setWanted(null);
     asked.again();
   };
-  return { asked, busy, refusal, clear, set };
+  return { asked, now: wanted ?? asked.answer, refusal, clear, set };
 }
 
-export function Notifications() {
-  const { asked, busy, refusal, clear, set } = usePreferences();
-  if (asked.phase === "failed" && !asked.answer) return <Failed refusal={asked.refusal} again={asked.again} />;
-  const now = asked.answer;
+type Kept = ReturnType<typeof usePreferences>;
+
+export function Notifications({ kept: { asked, now, refusal, clear, set } }: { kept: Kept }) {
+  if (asked.phase === "failed" && !now) return <Failed refusal={asked.refusal} again={asked.again} />;
   if (!now) return <Skeleton rows={5} label={words.loading} />;
   return (
     <>
@@ -114,7 +120,6 @@ export function Notifications() {
             <h3>{say.notifications[kind]}</h3>
             <Switch
               on={now.notifications[kind]}
-              busy={busy}
               name={say.notifications[kind]}
               words={[say.on, say.off]}
               onChange={(on) => void set({ ...now, notifications: { ...now.notifications, [kind]: on } })}
@@ -134,11 +139,9 @@ const TERMINALS = [
 ];
 const EDITORS = ["code", "codium", "cursor", "zed", "subl", "idea", "kate", "gedit", "gnome-text-editor"];
 
-export function Programs() {
-  const { asked, busy, refusal, clear, set } = usePreferences();
-  if (asked.phase === "failed" && !asked.answer) return <Failed refusal={asked.refusal} again={asked.again} />;
-  const now = asked.answer;
-  if (!now) return <Skeleton rows={2} label={words.loading} />;
+export function Programs({ kept: { asked, now, set } }: { kept: Kept }) {
+  // Why it could not be loaded is said once, above.
+  if (!now) return asked.phase === "failed" ? null : <Skeleton rows={2} label={words.loading} />;
   const row = (what: "terminal" | "editor", known: string[]) => (
     <li class="setting">
       <div>
@@ -148,7 +151,6 @@ export function Programs() {
       <select
         class="select"
         aria-labelledby={what}
-        aria-busy={busy}
         value={now[what]}
         onChange={(event) => void set({ ...now, [what]: event.currentTarget.value })}
       >
@@ -162,13 +164,10 @@ export function Programs() {
     </li>
   );
   return (
-    <>
-      <ul class="settings-list">
-        {row("terminal", TERMINALS)}
-        {row("editor", EDITORS)}
-      </ul>
-      <Refused refusal={refusal} clear={clear} />
-    </>
+    <ul class="settings-list">
+      {row("terminal", TERMINALS)}
+      {row("editor", EDITORS)}
+    </ul>
   );
 }
 

@@ -1,4 +1,5 @@
 // How devices find and reach each other, chosen in words; the single switches are below them.
+import { useState } from "preact/hooks";
 import type { Network } from "../backend/types";
 import { useAnswer, useDoing, useShared } from "../state";
 import { words } from "../words";
@@ -21,14 +22,18 @@ export function ReachChoice({ details = false }: { details?: boolean }) {
   const { backend, revision, tell } = useShared();
   const asked = useAnswer({ cmd: "network" }, revision);
   const { busy, refusal, act, clear } = useDoing();
+  // A choice shows at once; the answer may take longer.
+  const [wanted, setWanted] = useState<Network | null>(null);
   const say = words.settings.reach;
   if (asked.phase === "failed" && !asked.answer) return <Failed refusal={asked.refusal} again={asked.again} />;
   if (!asked.answer) return <Skeleton rows={2} label={words.loading} tall />;
-  const network = asked.answer;
+  const network = wanted ?? asked.answer;
   const now = reachOf(network);
   const set = async (next: Network) => {
+    setWanted(next);
     const done = await act(() => backend.roam({ cmd: "network_set", network: next }));
-    if (done) tell(say.changed);
+    if (!done) setWanted(null);
+    else if (details) tell(say.changed);
     asked.again();
   };
   const shown = (["local", "anywhere", "custom"] as const).filter((one) => one !== "custom" || now === "custom");
@@ -41,6 +46,7 @@ export function ReachChoice({ details = false }: { details?: boolean }) {
             <input
               type="radio"
               name="reach"
+              id={`reach-${one}`}
               checked={one === now}
               onChange={() => one !== "custom" && !busy && void set(REACHES[one])}
             />

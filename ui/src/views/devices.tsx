@@ -1,5 +1,5 @@
 // Your devices: pairing requests, paired devices and their progress, this one's code, another's.
-import { useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Approval, PairedDevice } from "../backend/types";
 import { size } from "../lib/format";
 import { Button, Failed, FirstFocus, Refused, Section, Skeleton, Submit, Time } from "../parts/common";
@@ -11,7 +11,7 @@ import { words } from "../words";
 
 /** `code` comes from an opened link: it is filled in, never sent automatically. */
 export function DevicesView({ code }: { code: string }) {
-  const { revision } = useShared();
+  const { revision, picture } = useShared();
   // Devices on the same network come and go without an event: the list is refreshed with every tick
   // of the clock.
   const now = useNow();
@@ -22,6 +22,9 @@ export function DevicesView({ code }: { code: string }) {
   const paired = answer?.paired.filter((one) => one.state === "paired") ?? [];
   const isAdding = code !== "" || (answer !== undefined && paired.length === 0);
   const [adds, setAdds] = useState<boolean | null>(null);
+  useEffect(() => {
+    if (picture) setAdds(true);
+  }, [picture]);
   const isOpen = adds ?? (isAdding || (answer?.nearby.length ?? 0) > 0);
   return (
     <div class="page wide">
@@ -43,11 +46,7 @@ export function DevicesView({ code }: { code: string }) {
         </ul>
       )}
       {answer && answer.more_asking > 0 && <p class="dim">{say.moreAsking(answer.more_asking)}</p>}
-      {answer && isOpen && (
-        <Section title={words.palette.actions.pair!}>
-          <PairPath answer={answer} changed={asked.again} given={code} />
-        </Section>
-      )}
+      {answer && isOpen && <PairPath answer={answer} changed={asked.again} given={code} />}
       <Section title={say.title}>
         {asked.phase === "loading" && <Skeleton rows={3} label={say.loading} tall />}
         {answer && paired.length === 0 && (

@@ -23,6 +23,7 @@ import {
   prepare,
   STATES,
   type StateFilter,
+  stateCounts,
   unprepared,
   values,
 } from "../lib/search";
@@ -80,7 +81,7 @@ const MOST_PINS = 200;
 /** The rows with their words, in order. The former ones stay until the next are ready: preparing
  * 50,000 takes longer than a frame. */
 function usePrepared(all: readonly SessionRow[], toolName: (tool: string) => string, order: Order) {
-  const [ready, setReady] = useState<{ prepared: Prepared; places: Uint32Array } | null>(null);
+  const [ready, setReady] = useState<{ prepared: Prepared; places: Uint32Array; order: Order } | null>(null);
   const last = useRef<{ prepared: Prepared; toolName: (tool: string) => string } | null>(null);
   useEffect(() => {
     const known = last.current?.prepared.rows === all && last.current.toolName === toolName ? last.current : null;
@@ -90,7 +91,7 @@ function usePrepared(all: readonly SessionRow[], toolName: (tool: string) => str
       if (!known) yield* each(all.length, (at) => prepare(prepared, at, toolName));
       last.current = { prepared, toolName };
       yield* sorted(places, comparing(prepared, order));
-      setReady({ prepared, places });
+      setReady({ prepared, places, order });
     }
     return inSlices(steps());
   }, [all, toolName, order]);
@@ -133,15 +134,16 @@ export function SessionsView({ open, message, search }: ViewProps) {
   const { rows, groups } = useMemo(
     () =>
       ready
-        ? grouped(ready.prepared, found, order, pinned, today, { ...say.groups, month })
+        ? grouped(ready.prepared, found, ready.order, pinned, today, { ...say.groups, month })
         : { rows: NO_ROWS, groups: NO_GROUPS },
-    [ready, found, order, pinned, today],
+    [ready, found, pinned, today],
   );
   const { items, itemOf } = useMemo(() => laidOut(rows.length, groups), [rows, groups]);
   const rowAt = (n: number): SessionRow | undefined => ready?.prepared.rows[rows[n] ?? -1];
   const at = useMemo(() => rows.findIndex((n) => ready?.prepared.rows[n]?.session === marked), [ready, rows, marked]);
-  const choices = useMemo(() => ready && choicesOf(ready.prepared.rows), [ready]);
-  const stateCounts = useMemo(() => counted(ready?.prepared.rows ?? NONE, marks), [ready, marks]);
+  const choices = useMemo(() => ready && choicesOf(ready.prepared), [ready]);
+  const counts = useMemo(() => ready && stateCounts(ready.prepared, marks), [ready, marks]);
+  const unit = rem();
   const place = useKeptPlace(list);
 
   useEffect(() => {
@@ -296,7 +298,7 @@ export function SessionsView({ open, message, search }: ViewProps) {
               onChange={(device) => set({ device })}
             />
           </div>
-          <States counts={stateCounts} chosen={filter.state} choose={(state) => set({ state })} />
+          {counts && <States counts={counts} chosen={filter.state} choose={(state) => set({ state })} />}
           <div class="shown">
             <p role="status">{asked.answer ? say.shown(rows.length, all.length) : " "}</p>
             {!isEverything(filter) && (
@@ -336,9 +338,9 @@ export function SessionsView({ open, message, search }: ViewProps) {
           <Virtual
             class="session-list"
             n={items.length}
-            list={`${order} ${JSON.stringify(wanted)}`}
+            list={`${ready?.order} ${JSON.stringify(wanted)}`}
             shape={items}
-            estimate={(item) => (items[item]! < 0 ? HEADING : ROW) * rem()}
+            estimate={(item) => (items[item]! < 0 ? HEADING : ROW) * unit}
             fixed
             api={list}
             start={place.start}
@@ -397,31 +399,16 @@ function useKeptPlace(list: { current: Scroller | null }) {
   return { start, changed };
 }
 
-function choicesOf(rows: readonly SessionRow[]) {
-  return {
-    tool: values(rows, (row) => [row.tool]),
-    project: values(rows, (row) => [row.project]),
-    device: values(rows, (row) => row.devices),
-  };
-}
-
-type Counts = Record<StateFilter, number>;
-
-function counted(
-  rows: readonly SessionRow[],
-  marks: { open: ReadonlySet<string>; pinned: ReadonlySet<string> },
-): Counts {
-  const counts: Counts = { open: 0, split: 0, waiting: 0, held: 0, elsewhere: 0, pinned: 0 };
-  for (const { state, session } of rows) {
-    if (state !== "here") counts[state] += 1;
-    if (marks.open.has(session)) counts.open += 1;
-    if (marks.pinned.has(session)) counts.pinned += 1;
-  }
-  return counts;
+function choicesOf({ tools, projects, devices }: Prepared) {
+  return { tool: values(tools), project: values(projects), device: values(devices) };
 }
 
 /** The states that some sessions are in; one of them can be chosen. */
-function States(props: { counts: Counts; chosen: StateFilter | ""; choose: (state: StateFilter | "") => void }) {
+function States(props: {
+  counts: Record<StateFilter, number>;
+  chosen: StateFilter | "";
+  choose: (state: StateFilter | "") => void;
+}) {
   const shown = STATES.filter((state) => props.counts[state] > 0 || state === props.chosen);
   if (shown.length === 0) return null;
   return (

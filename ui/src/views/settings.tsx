@@ -4,7 +4,7 @@ import type { About, Doctor, Status } from "../backend/types";
 import { CheckUp } from "../parts/checkup";
 import { Button, CopyButton, Failed, Refused, Section, Skeleton, Submit } from "../parts/common";
 import { Forgotten } from "../parts/forgotten";
-import { Autostart, Look, Notifications, Programs, SpaceUsed } from "../parts/preferences";
+import { Autostart, Look, Notifications, Programs, SpaceUsed, usePreferences } from "../parts/preferences";
 import { ReachChoice } from "../parts/reach";
 import { useAnswer, useDoing, useShared } from "../state";
 import { words } from "../words";
@@ -12,6 +12,7 @@ import { words } from "../words";
 export function SettingsView() {
   const { revision, status } = useShared();
   const asked = useAnswer({ cmd: "about" }, revision);
+  const preferences = usePreferences();
   const say = words.settings;
   const about = asked.answer;
   return (
@@ -35,10 +36,10 @@ export function SettingsView() {
             <Look />
           </Section>
           <Section title={say.notify}>
-            <Notifications />
+            <Notifications kept={preferences} />
           </Section>
           <Section title={say.open}>
-            <Programs />
+            <Programs kept={preferences} />
           </Section>
           <Section title={say.space}>
             <SpaceUsed />

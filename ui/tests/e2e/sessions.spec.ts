@@ -44,6 +44,7 @@ test("50,000 rows: few are drawn, the last is one key away, the search finds one
   await open(page, "sessions", { state: "many" });
   const options = page.getByRole("listbox").getByRole("option");
   const list = page.getByRole("listbox", { name: "Sessions" });
+  await expect(page.getByText("50,000 sessions", { exact: true })).toBeVisible();
   await list.focus();
   await page.keyboard.press("End");
   await expect(list.getByRole("option", { selected: true })).toHaveAttribute("aria-posinset", "50000");
@@ -246,4 +247,80 @@ test("a transcript says which device wrote what, and what it changed of how the 
   await expect(page.getByText("On laptop", { exact: true })).toBeAttached();
   await expectAccessible(page);
   expectCalm(page);
+});
+
+test("groups by day; the order, words and filters stay when another view was open, and over a reload", async ({
+  page,
+}) => {
+  await open(page, "sessions");
+  const list = page.getByRole("listbox", { name: "Sessions" });
+  await expect(list.getByText("Today", { exact: true })).toBeVisible();
+  await expect(list.getByText("Yesterday", { exact: true })).toBeVisible();
+  await page.getByRole("searchbox").fill("race");
+  await page.getByLabel("Tool").selectOption("claude-code");
+  await expect(page.getByText("2 of 48 sessions")).toBeVisible();
+  await page.getByLabel("Sort by").selectOption("title");
+  const kept = async () => {
+    await expect(page.getByRole("searchbox")).toHaveValue("race");
+    await expect(page.getByLabel("Tool")).toHaveValue("claude-code");
+    await expect(page.getByLabel("Sort by")).toHaveValue("title");
+    await expect(page.getByText("2 of 48 sessions")).toBeVisible();
+  };
+  await page.keyboard.press("Control+1");
+  await page.keyboard.press("Control+2");
+  await kept();
+  await page.reload();
+  await kept();
+  await page.getByRole("button", { name: "Clear filters" }).click();
+  await expect(list.getByRole("option").first()).toContainText("A smaller bundle for the landing page");
+  await expect(list.getByText("Today", { exact: true })).toHaveCount(0);
+  expectCalm(page);
+});
+
+test("the place in the list stays when another view was open", async ({ page }) => {
+  await open(page, "sessions", { state: "many" });
+  await expect(page.getByText("50,000 sessions", { exact: true })).toBeVisible();
+  const list = page.getByRole("listbox", { name: "Sessions" });
+  await list.evaluate((element) => element.scrollTo(0, 1_000_000));
+  const first = () => list.evaluate((element) => element.scrollTop);
+  await page.waitForTimeout(500);
+  await page.keyboard.press("Control+1");
+  await page.keyboard.press("Control+2");
+  await expect(page.getByText("50,000 sessions", { exact: true })).toBeVisible();
+  await expect.poll(first).toBe(1_000_000);
+  await page.reload();
+  await expect.poll(first, { timeout: 10_000 }).toBe(1_000_000);
+});
+
+test("states are chips with counts, and pinned sessions come first", async ({ page }) => {
+  await open(page, "sessions");
+  const list = page.getByRole("listbox", { name: "Sessions" });
+  const states = page.getByRole("group", { name: "State" });
+  await states.getByRole("button", { name: "Two versions 1" }).click();
+  await expect(page.getByText("1 of 48 sessions")).toBeVisible();
+  await states.getByRole("button", { name: "Open now 1" }).click();
+  await expect(list.getByRole("option")).toContainText(["Fix login race"]);
+  await states.getByRole("button", { name: "Open now 1" }).click();
+  await expect(page.getByText("48 sessions", { exact: true })).toBeVisible();
+  await list.focus();
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("p");
+  await expect(list.getByText("Pinned", { exact: true })).toBeVisible();
+  await expect(list.getByRole("option").first()).toContainText("Make the importer resumable");
+  await expectAccessible(page);
+  await page.reload();
+  await expect(list.getByRole("option").first()).toContainText("Make the importer resumable");
+  await page.getByRole("button", { name: "Pinned 1" }).click();
+  await expect(list.getByRole("option")).toHaveCount(1);
+  await page.keyboard.press("p");
+  await expect(page.getByText("No title matches")).toBeVisible();
+  expectCalm(page);
+});
+
+test("a title has the whole width of its row, whatever the state beside it", async ({ page }) => {
+  await open(page, "sessions");
+  const [row, title] = ["", ".session-title"].map((inner) =>
+    page.locator(`#session-${session(2)} ${inner}`.trim()).boundingBox(),
+  );
+  expect((await title)!.width).toBeGreaterThan((await row)!.width * 0.7);
 });

@@ -13,6 +13,7 @@ import {
   matching,
   type Order,
   prepare,
+  stateCounts,
   unprepared,
   values,
 } from "../../src/lib/search";
@@ -58,8 +59,10 @@ it("finds sessions by all words, wherever they stand", () => {
   expect(find({ text: "no such word" })).toEqual([]);
   expect(find({})).toHaveLength(50_000);
   expect(find({ state: "split" }).every((row) => row.state === "split")).toBe(true);
-  const [most] = values(sessions, (row) => [row.tool]);
-  expect(most).toBe("claude-code");
+  expect(values(all.tools)[0]).toBe("claude-code");
+  const counts = stateCounts(all, { open: new Set([sessions[4]!.session, "unknown"]), pinned: new Set() });
+  expect(counts).toMatchObject({ open: 1, split: 1, waiting: 2, held: 0, pinned: 0 });
+  expect(counts.elsewhere).toBe(find({ state: "elsewhere" }).length);
 });
 
 it("open and pinned sessions are found by what is known beside the list", () => {
