@@ -1,21 +1,40 @@
 // Reads a QR code from a picture that the user chose, dropped or pasted, or from a camera. The
 // reader is loaded only then.
+import type { DecodeOpts, DecodeQR } from "qr/decode.js";
 
 /** The code's text; `null` if none can be read. Tried at several sizes: a screenshot of a large
  * screen contains a small code. */
 export async function readQr(picture: Blob): Promise<string | null> {
-  const [{ default: jsQR }, bitmap] = await Promise.all([import("jsqr"), createImageBitmap(picture)]);
+  const [{ decodeQR }, bitmap] = await Promise.all([import("qr/decode.js"), createImageBitmap(picture)]);
   try {
     for (const longest of [1000, 1800, 600, 3200]) {
       const scale = Math.min(1, longest / Math.max(bitmap.width, bitmap.height));
-      const { data, width, height } = pixels(bitmap, scale);
-      const found = jsQR(data, width, height, { inversionAttempts: "attemptBoth" });
-      if (found?.data) return found.data;
+      const found = seen(decodeQR, pixels(bitmap, scale), THOROUGH);
+      if (found) return found;
     }
     return null;
   } finally {
     bitmap.close();
   }
+}
+
+/** A picture is looked at once, so it may take longer than a frame of a camera. */
+const THOROUGH: DecodeOpts = { effort: 4, timeLimit: 200 };
+
+/** The code's text in the picture, or in its negative: dark windows show light codes. */
+function seen(decode: DecodeQR, picture: ImageData, options: DecodeOpts): string | null {
+  for (const isNegative of [false, true]) {
+    const { data } = picture;
+    // The alpha of each pixel stays.
+    if (isNegative) for (let at = 0; at < data.length; at++) if (at % 4 !== 3) data[at] = 255 - data[at]!;
+    try {
+      const text = decode(picture, options);
+      if (text) return text;
+    } catch {
+      // That is how the reader reports a picture without a code.
+    }
+  }
+  return null;
 }
 
 /** Searches the camera's picture for a code until the returned function is called, which releases
@@ -42,14 +61,13 @@ export function film(
       if (stopped) return stop();
       video.srcObject = stream;
       await video.play();
-      const { default: jsQR } = await import("jsqr");
+      const { decodeQR } = await import("qr/decode.js");
       const look = () => {
         if (stopped) return;
         if (video.videoWidth > 0) {
           const longest = Math.max(video.videoWidth, video.videoHeight);
-          const { data, width, height } = pixels(video, Math.min(1, 800 / longest));
-          const seen = jsQR(data, width, height, { inversionAttempts: "attemptBoth" });
-          if (seen?.data) found(seen.data);
+          const text = seen(decodeQR, pixels(video, Math.min(1, 800 / longest)), {});
+          if (text) found(text);
         }
         if (!stopped) timer = setTimeout(look, 200);
       };
