@@ -65,6 +65,8 @@ mod places_at_random;
 mod plans;
 #[path = "stories/power.rs"]
 mod power;
+#[path = "stories/preferences.rs"]
+mod preferences;
 #[path = "stories/promises.rs"]
 mod promises;
 #[path = "stories/reading.rs"]

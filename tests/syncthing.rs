@@ -322,6 +322,23 @@ fn report(what: &str, mut times: Vec<Duration>) {
 }
 
 #[test]
+fn a_changed_network_holds_at_once_and_only_syncthing_is_started_anew() {
+    let a = Device::start("desk");
+    let first = a.wait_up(0);
+    let from = a.told.len();
+    let mut network = a.config.network.clone();
+    let port = free_port();
+    network.listen = vec![format!("tcp://127.0.0.1:{port}")];
+    a.transport.network(network);
+    let second = a.wait_up(from);
+    assert_ne!(first, second);
+    wait_until("the first run has ended", || !is_running(first));
+    let config = fs::read_to_string(a.config.home.join("config.xml")).expect("config.xml");
+    assert!(config.contains(&format!("tcp://127.0.0.1:{port}")));
+    a.transport.stop();
+}
+
+#[test]
 fn a_device_that_was_renamed_asks_by_its_new_name() {
     let (a, b) = (Device::start("desk"), Device::start("lap"));
     a.wait_up(0);

@@ -190,6 +190,12 @@ fn without_a_code_digits_are_compared_on_both_sides() {
     .expect("they match");
     world.deliver();
     assert!(!shares(&world, 1), "its user did not say yes yet");
+    let waits = devices(&mut world, 0).paired[0].clone();
+    assert_eq!(
+        (waits.state.as_str(), waits.confirmed, &waits.digits),
+        ("confirming", true, &shown[0]),
+        "the digits stay until the other side has confirmed"
+    );
     pairing(
         &mut world,
         1,
@@ -201,6 +207,13 @@ fn without_a_code_digits_are_compared_on_both_sides() {
     .expect("they match");
     world.deliver();
     assert!(is_complete(&mut world, 0) && is_complete(&mut world, 1));
+    for at in [0, 1] {
+        let paired = devices(&mut world, at).paired[0].clone();
+        assert_eq!(
+            (paired.state.as_str(), paired.digits.as_str()),
+            ("paired", "")
+        );
+    }
 }
 
 /// F6: the first device to ask under a name need not be the one that the user means.

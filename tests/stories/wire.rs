@@ -27,6 +27,8 @@ pub struct Wire {
     connected: BTreeSet<String>,
     /// The announced name; `None` until one was set.
     pub called: Option<String>,
+    /// How devices are to be found and reached; `None` until that was changed.
+    pub network: Option<session_roam_core::settings::Network>,
     /// Devices to greet again; `greeted` holds the name that each announced last.
     greet_again: BTreeMap<DeviceId, u64>,
     greeted: BTreeMap<DeviceId, String>,
@@ -74,6 +76,10 @@ impl Transport for Fake {
 
     fn called(&self, name: String) {
         self.wire().called = Some(name);
+    }
+
+    fn network(&self, network: session_roam_core::settings::Network) {
+        self.wire().network = Some(network);
     }
 
     fn greet_again(&self, devices: BTreeMap<DeviceId, u64>) {
