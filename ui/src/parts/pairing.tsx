@@ -263,7 +263,7 @@ function Nearby({ devices, off, known, sent }: NearbyProps) {
           return (
             <li key={one.id} class="line">
               <Icon name="laptop" />
-              <p class="line-text">
+              <div class="line-text">
                 <span dir="auto">{name}</span>{" "}
                 <span class="dim" dir="ltr">
                   {one.addresses.map(bareAddress).join(", ")}
@@ -277,7 +277,7 @@ function Nearby({ devices, off, known, sent }: NearbyProps) {
                     cancel={attempt.cancel}
                   />
                 )}
-              </p>
+              </div>
               {attempt.read?.from !== one.id && (
                 <Button busy={attempt.busy} name={say.pickName(name)} onClick={() => void attempt.look(one.id)}>
                   {say.pick}
