@@ -630,7 +630,8 @@ export const words = {
     more: (n: number) => `and ${count(n)} more`,
     show: "Show sessions",
     drop: "Drop to import conversations",
-    dropWhy: "An export of a chat service (zip or conversations.json), sessions in the open format, transcripts in Markdown, or a folder with them",
+    dropWhy:
+      "An export of a chat service (zip or conversations.json), sessions in the open format, transcripts in Markdown, or a folder with them",
     dropPicture: "Drop to read a pairing code",
     dropPictureWhy: "A picture of another device's QR code",
   },
