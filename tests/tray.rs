@@ -40,6 +40,9 @@ fn paired(name: &str, connected: bool) -> PairedDevice {
         state: PairedState::Paired,
         confirmed: true,
         in_step: 100.0,
+        outstanding: 0,
+        route: None,
+        version: None,
     }
 }
 
@@ -220,11 +223,9 @@ fn every_state_has_its_words_and_its_icon() {
         ("(2.5 MB on the way here)", Icon::Moving, |s| {
             s.status.moving.in_bytes = 2_500_000
         }),
-        (
-            "(Sending 12 KB to your other devices)",
-            Icon::Moving,
-            |s| s.status.moving.out_bytes = 12_000,
-        ),
+        ("(Sending 12 KB to your other devices)", Icon::Moving, |s| {
+            s.status.moving.out_bytes = 12_000
+        }),
         ("(Reading your sessions: 3 of 10)", Icon::Moving, |s| {
             s.status.engine = EngineState::Importing;
             (s.status.moving.import_done, s.status.moving.import_total) = (3, 10);
@@ -272,11 +273,9 @@ fn every_state_has_its_words_and_its_icon() {
                 s.status.syncthing.message = Some("Port taken.".into());
             },
         ),
-        (
-            "(Starting Syncthing)",
-            Icon::Idle,
-            |s| s.status.syncthing.state = SyncthingState::Starting,
-        ),
+        ("(Starting Syncthing)", Icon::Idle, |s| {
+            s.status.syncthing.state = SyncthingState::Starting
+        }),
         ("(No other device is paired)", Icon::Idle, |s| {
             (s.status.paired, s.status.connected) = (0, 0);
             s.devices.paired.clear();
@@ -287,9 +286,11 @@ fn every_state_has_its_words_and_its_icon() {
         ("(Up to date with desk)", Icon::Idle, |s| {
             s.status.waiting = vec![waits("one", "live")]
         }),
-        ("(Stopped. Nothing is recorded or synced.)", Icon::Off, |s| {
-            *s = Sight::stopped(None)
-        }),
+        (
+            "(Stopped. Nothing is recorded or synced.)",
+            Icon::Off,
+            |s| *s = Sight::stopped(None),
+        ),
     ];
     for (words, wanted, change) in table {
         let mut sight = quiet();

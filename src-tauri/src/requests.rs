@@ -10,15 +10,15 @@ use session_roam_core::settings;
 use session_roam_core::syncthing::find_binary;
 use session_roam_tray::terminal;
 use std::path::{Path, PathBuf};
-use tauri::{AppHandle, Manager};
+use tauri::{AppHandle, Manager, WebviewWindow};
 use tauri_plugin_autostart::ManagerExt;
 use tauri_plugin_dialog::DialogExt;
 use tauri_plugin_opener::OpenerExt;
 
 /// Answers outside the event loop, however long it takes.
 #[tauri::command]
-pub async fn roam(app: AppHandle, request: Value) -> Result<Value, ApiError> {
-    let answered = tauri::async_runtime::spawn_blocking(move || answer(&app, request)).await;
+pub async fn roam(window: WebviewWindow, request: Value) -> Result<Value, ApiError> {
+    let answered = tauri::async_runtime::spawn_blocking(move || answer(&window, request)).await;
     answered.map_err(|error| failed("internal", error.to_string(), "Please report it."))?
 }
 
@@ -48,6 +48,8 @@ enum ShellRequest {
     StartTool {
         session: String,
     },
+    /// Closes the window that asks.
+    CloseWindow,
     /// Starts the engine after it has ended.
     StartEngine,
     /// Uses the Syncthing that the user chooses in the system's dialog.
@@ -80,9 +82,9 @@ struct About {
     no_tray: Option<String>,
 }
 
-fn answer(app: &AppHandle, request: Value) -> Result<Value, ApiError> {
+fn answer(window: &WebviewWindow, request: Value) -> Result<Value, ApiError> {
     if let Ok(request) = serde_json::from_value::<ShellRequest>(request.clone()) {
-        return of_shell(app, request);
+        return of_shell(window, request);
     }
     let request: Request = serde_json::from_value(request).map_err(|error| {
         failed(
@@ -98,7 +100,7 @@ fn answer(app: &AppHandle, request: Value) -> Result<Value, ApiError> {
             "Drop the export on the window.",
         ));
     }
-    let shared = app.state::<Window>();
+    let shared = window.state::<Window>();
     let is_question = matches!(request, Request::Status);
     let answer = shared.engine.ask(&request);
     if !is_question {
@@ -107,7 +109,8 @@ fn answer(app: &AppHandle, request: Value) -> Result<Value, ApiError> {
     answer
 }
 
-fn of_shell(app: &AppHandle, request: ShellRequest) -> Result<Value, ApiError> {
+fn of_shell(window: &WebviewWindow, request: ShellRequest) -> Result<Value, ApiError> {
+    let app = window.app_handle();
     let home = app.state::<Window>().engine.home().to_owned();
     match request {
         ShellRequest::About => value(about(app, &home)?),
@@ -140,6 +143,12 @@ fn of_shell(app: &AppHandle, request: ShellRequest) -> Result<Value, ApiError> {
                 .know(&Request::Resume { session })?;
             terminal::start(&resume, &home)?;
             done("Started in a terminal.")
+        }
+        ShellRequest::CloseWindow => {
+            let closed = window.close();
+            closed
+                .map_err(|error| failed("internal", error.to_string(), "Close it by its cross."))?;
+            done("Closed.")
         }
         ShellRequest::StartEngine => {
             app.state::<Window>().start_again();

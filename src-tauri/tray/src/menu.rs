@@ -235,10 +235,7 @@ fn words(sight: &Sight, now: &Zoned) -> (String, String) {
             "Nothing is sent, received or written.".into(),
         ),
         (_, "missing") => said("Syncing is off: Syncthing was not found"),
-        (_, "failed" | "stopped") => (
-            "Syncing stopped unexpectedly".into(),
-            because,
-        ),
+        (_, "failed" | "stopped") => ("Syncing stopped unexpectedly".into(), because),
         ("importing", _) => (
             format!(
                 "Reading your sessions: {} of {}",
@@ -247,7 +244,11 @@ fn words(sight: &Sight, now: &Zoned) -> (String, String) {
             String::new(),
         ),
         _ if 0 < sight.needs() => (
-            plural(sight.needs(), "item needs your attention", "items need your attention"),
+            plural(
+                sight.needs(),
+                "item needs your attention",
+                "items need your attention",
+            ),
             String::new(),
         ),
         (_, "starting" | "restarting") => said("Starting Syncthing"),
@@ -322,7 +323,10 @@ fn needs(sight: &Sight) -> Vec<Item> {
             "#/overview",
             format!("{} is waiting: {}", quoted(&one.title), short(&one.why, 60)),
         )),
-        more => items.push(open("#/overview", format!("{} sessions are waiting", more.len()))),
+        more => items.push(open(
+            "#/overview",
+            format!("{} sessions are waiting", more.len()),
+        )),
     }
     items
 }

@@ -30,6 +30,8 @@ fn said<'a>(role: Role, pieces: Vec<Piece<'a>>) -> ParsedMessage<'a> {
         at: None,
         id: None,
         pieces,
+        model: None,
+        tokens: None,
     }
 }
 

@@ -30,6 +30,8 @@ fn said<'a>(role: Role, pieces: Vec<Piece<'a>>) -> ParsedMessage<'a> {
         at: Some("2026-11-29T10:00:00Z\"><script>"),
         id: None,
         pieces,
+        model: None,
+        tokens: None,
     }
 }
 
