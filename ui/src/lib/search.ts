@@ -63,12 +63,25 @@ export function unprepared(rows: readonly SessionRow[]): Prepared {
 
 const count = (counts: Counts, value: string) => counts.set(value, (counts.get(value) ?? 0) + 1);
 
-export function prepare(into: Prepared, at: number, toolName: (tool: string) => string): void {
+/** `before` is what was prepared of an earlier list: unchanged rows are taken from it. */
+export function prepare(
+  into: Prepared,
+  at: number,
+  toolName: (tool: string) => string,
+  before: Prepared | null = null,
+): void {
   const row = into.rows[at]!;
-  into.titles[at] = row.title.toLowerCase();
-  into.times[at] = Date.parse(row.updated) || 0;
-  const rest = `${projectName(row.project)}\n${row.devices.join(" ")}\n${toolName(row.tool)}\n${row.session}`;
-  into.hay[at] = `${into.titles[at]}\n${rest.toLowerCase()}`;
+  const known = before?.at.get(row.session);
+  if (before && known !== undefined && before.rows[known] === row) {
+    into.titles[at] = before.titles[known]!;
+    into.times[at] = before.times[known]!;
+    into.hay[at] = before.hay[known]!;
+  } else {
+    into.titles[at] = row.title.toLowerCase();
+    into.times[at] = Date.parse(row.updated) || 0;
+    const rest = `${projectName(row.project)}\n${row.devices.join(" ")}\n${toolName(row.tool)}\n${row.session}`;
+    into.hay[at] = `${into.titles[at]}\n${rest.toLowerCase()}`;
+  }
   into.at.set(row.session, at);
   count(into.tools, row.tool);
   count(into.projects, row.project);
@@ -128,6 +141,14 @@ export function stateCounts(prepared: Prepared, marks: Marks): Record<StateFilte
   const counts = { open: listed(marks.open), pinned: listed(marks.pinned) };
   const of = (state: SessionRow["state"]) => prepared.states.get(state) ?? 0;
   return { ...counts, split: of("split"), waiting: of("waiting"), held: of("held"), elsewhere: of("elsewhere") };
+}
+
+/** The whole list with its newest rows as they are now. What is missing among the newest was
+ * removed. Rows that did not change stay the same objects. */
+export function merged(whole: readonly SessionRow[], newest: readonly SessionRow[], limit: number): SessionRow[] {
+  const ids = new Set(newest.map((row) => row.session));
+  const oldest = newest.length < limit ? "" : (newest.at(-1)?.updated ?? "");
+  return [...newest, ...whole.filter((row) => row.updated <= oldest && !ids.has(row.session))];
 }
 
 /** A heading in the list, and how many rows follow it. */

@@ -1,7 +1,7 @@
 // A modal question: focus begins at its main action and stays inside, Escape closes it, focus
 // returns to the previous element.
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useId, useLayoutEffect, useRef } from "preact/hooks";
 import { words } from "../words";
 import { IconButton } from "./common";
 
@@ -24,13 +24,18 @@ export function Dialog({ title, close, children, bare = false, ...rest }: Dialog
   const body = useRef<HTMLDivElement>(null);
   const before = useRef(document.activeElement);
   const isBegun = useRef(false);
-  useEffect(() => {
-    dialog.current?.showModal();
-    dialog.current?.focus();
-    return () => (before.current as HTMLElement | null)?.focus?.();
+  useLayoutEffect(() => {
+    const element = dialog.current;
+    element?.showModal();
+    element?.focus();
+    return () => {
+      // All else on the page takes no focus while the dialog is open.
+      element?.close();
+      (before.current as HTMLElement | null)?.focus?.();
+    };
   }, []);
   // What a dialog asks about may arrive later than the dialog. Until then nothing is chosen.
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (isBegun.current || !body.current) return;
     const inside = body.current;
     const first = BEGINNINGS.map((one) => inside.querySelector<HTMLElement>(one)).find((one) => one !== null);

@@ -17,6 +17,7 @@ import {
   isFilter,
   laidOut,
   matching,
+  merged,
   ORDERS,
   type Order,
   type Prepared,
@@ -42,10 +43,11 @@ import { useAnswer, useDoing, useKeys, useNow, useRested, useShared } from "../s
 import { words } from "../words";
 
 /** The whole list may be megabytes (17 MB for 50,000): the latest sessions are shown first, and the
- * whole list is refreshed at most this often, a long one less often. */
+ * whole list is refreshed at most this often. Of a long one only the latest are; the whole of it
+ * follows now and then. */
 const FIRST = 200;
 const REST = 5_000;
-const LONG_REST = 30_000;
+const LONG_REST = 300_000;
 const LONG = 5_000;
 /** The heights of a row and of a heading in sessions.css, in rem: the size of the text is the user's choice. */
 const ROW = 3.25;
@@ -88,7 +90,8 @@ function usePrepared(all: readonly SessionRow[], toolName: (tool: string) => str
     const prepared = known?.prepared ?? unprepared(all);
     const places = Uint32Array.from(all.keys());
     function* steps() {
-      if (!known) yield* each(all.length, (at) => prepare(prepared, at, toolName));
+      const before = last.current?.toolName === toolName ? last.current.prepared : null;
+      if (!known) yield* each(all.length, (at) => prepare(prepared, at, toolName, before));
       last.current = { prepared, toolName };
       yield* sorted(places, comparing(prepared, order));
       setReady({ prepared, places, order });
@@ -107,8 +110,8 @@ interface ViewProps {
 
 export function SessionsView({ open, message, search }: ViewProps) {
   const { revision, tools, status } = useShared();
-  const latest = useAnswer({ cmd: "sessions", filter: { limit: FIRST } });
   const [isLong, setLong] = useState(false);
+  const latest = useAnswer({ cmd: "sessions", filter: { limit: FIRST } }, useRested(isLong ? revision : 0, REST));
   const asked = useAnswer({ cmd: "sessions", filter: {} }, useRested(revision, isLong ? LONG_REST : REST));
   useEffect(() => setLong((asked.answer?.length ?? 0) > LONG), [asked.answer]);
   const [filter, setFilter] = useKept<Filter>("page", "sessions.filter", EVERYTHING, isFilter);
@@ -119,7 +122,10 @@ export function SessionsView({ open, message, search }: ViewProps) {
   const field = useRef<HTMLInputElement>(null);
   const list = useRef<Scroller>(null);
   const say = words.sessions;
-  const all = asked.answer ?? latest.answer ?? NONE;
+  const all = useMemo(() => {
+    const [whole, newest] = [asked.answer, latest.answer];
+    return whole && newest && isLong ? merged(whole, newest, FIRST) : (whole ?? newest ?? NONE);
+  }, [asked.answer, latest.answer, isLong]);
   const toolName = useCallback((tool: string) => tools.get(tool)?.name ?? tool, [tools]);
   const ready = usePrepared(all, toolName, order);
   const { pinned, turn } = usePins();

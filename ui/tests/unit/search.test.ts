@@ -11,6 +11,7 @@ import {
   isFilter,
   laidOut,
   matching,
+  merged,
   type Order,
   prepare,
   stateCounts,
@@ -137,6 +138,23 @@ it("groups by day, week and month; pinned sessions come first", () => {
   expect([...items].slice(0, 4)).toEqual([-1, 0, -2, 1]);
   expect(itemOf[1]).toBe(3);
   expect(items).toHaveLength(rows.length + groups.length);
+});
+
+it("the newest rows of a long list replace, add and remove; all others stay what they are", () => {
+  const [a, b, c, d] = ["9", "8", "7", "6"].map((time, at) => row(`s${at}`, time)) as [SessionRow, ...SessionRow[]];
+  const changed = { ...c!, title: "changed", updated: "99" };
+  const added = row("new", "98");
+  const now = merged([a, b!, c!, d!], [changed, added, a], 3);
+  expect(now.map((one) => one.session)).toEqual(["s2", "new", "s0", "s1", "s3"]);
+  expect(now[4]).toBe(d);
+  // b is as new as the newest and missing there.
+  expect(merged([a, b!, c!], [a, c!], 2).map((one) => one.session)).toEqual(["s0", "s2"]);
+  // Fewer than were asked for: these are all.
+  expect(merged([a, b!, c!], [b!], 3)).toEqual([b]);
+  const [before, after] = [prepared([a, d!]), unprepared([d!, added])];
+  for (const at of [0, 1]) prepare(after, at, () => "another name", before);
+  expect(after.hay[0]).toBe(before.hay[1]);
+  expect(after.hay[1]).toContain("another name");
 });
 
 it("kept filters that are none are refused", () => {
