@@ -215,6 +215,8 @@ export const words = {
             ["Enter", "open the selected session"],
             ["R", "resume the selected session"],
             ["P", "pin the selected session, or unpin it"],
+            [`${MOD} F`, "find in the open session"],
+            ["[ ]", "your previous and next message"],
           ],
         ],
         [
