@@ -198,6 +198,8 @@ fn hostile(request: &Request) -> Result<Value, ApiError> {
                 text: ORDER.into(),
                 at: Some(format!("yesterday{ORDER}")),
                 device: Some(format!("laptop\"{ORDER}")),
+                model: Some(ORDER.into()),
+                tokens: None,
                 parts: (0..45)
                     .map(|n| match n % 3 {
                         0 => part("text", "\n".repeat(8000), 90_000_000),

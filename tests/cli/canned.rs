@@ -4,7 +4,7 @@ use crate::value;
 use serde_json::{Value, json};
 use session_roam_core::api::*;
 use session_roam_core::api::{
-    Action, EngineState, HoldReason, PairedState, SegmentState, SyncthingState,
+    Action, EngineState, HoldReason, PairedState, Route, SegmentState, SyncthingState, Tokens,
 };
 use session_roam_core::session::{Millis, Problem, SessionState, Tier};
 use std::path::PathBuf;
@@ -296,6 +296,9 @@ pub fn devices() -> Devices {
             PairedState::Comparing
         },
         in_step: if connected { 100.0 } else { 87.2 },
+        outstanding: if connected { 0 } else { 4_200 },
+        route: Some(Route::Lan),
+        version: Some("v1.29.5".into()),
     };
     Devices {
         paired: vec![
@@ -589,6 +592,7 @@ fn part(kind: &str, text: &str) -> Part {
         text: text.into(),
         name: Some("Read".into()),
         target: Some("src/session.rs".into()),
+        call_id: Some("call-1".into()),
         is_error: true,
         media: Some("image/png".into()),
     }
@@ -623,6 +627,11 @@ pub fn shown() -> Shown {
         text: text.into(),
         at: Some(ago(330)),
         device: Some(device.into()),
+        model: Some("a-model".into()),
+        tokens: Some(Tokens {
+            input: 1_200,
+            output: 80,
+        }),
         parts: vec![part(
             if role == "tool" {
                 "tool_result"

@@ -4,8 +4,8 @@
 mod support;
 
 use session_roam_code::{
-    Comparison, Have, Limits, ObjectId, PackLimits, Packed, Plan, Received, Snapshot, Undo,
-    apply, compare, pack, receive, record, undo,
+    Comparison, Have, Limits, ObjectId, PackLimits, Packed, Plan, Received, Snapshot, Undo, apply,
+    compare, pack, receive, record, undo,
 };
 use std::fs;
 use support::{Repo, assert_same, contents, everything, store};

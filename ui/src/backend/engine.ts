@@ -10,6 +10,68 @@ export type Action = "keep-both" | "keep-left" | "keep-right" | "stitch" | "bran
  */
 export type ApiError = { code: string, message: string, hint: string, };
 
+/**
+ * What became of the entries of an app.
+ */
+export type AppAppended = { added: number, 
+/**
+ * Entries whose `uuid` was there already.
+ */
+known: number, };
+
+/**
+ * Whether there was something to delete.
+ */
+export type AppDeleted = { deleted: boolean, };
+
+/**
+ * Entries of an app's session.
+ */
+export type AppPage = { 
+/**
+ * Each as the app wrote it; none if there is no such session.
+ */
+entries: Array<string> | null, 
+/**
+ * Where the next page begins, if there is one.
+ */
+next: string | null, };
+
+/**
+ * An app that keeps sessions here, or asks to.
+ */
+export type AppRow = { 
+/**
+ * The name that it gives itself.
+ */
+app: string, state: AppState, 
+/**
+ * When the user decided.
+ */
+since: string | null, 
+/**
+ * Programs that ask under this name with a token that is not allowed.
+ */
+asking: number, 
+/**
+ * What it keeps on this device.
+ */
+sessions: number, bytes: number, };
+
+/**
+ * A session of an app.
+ */
+export type AppSession = { session: string, 
+/**
+ * Its last change on this device, in milliseconds since 1970.
+ */
+mtime: number, };
+
+/**
+ * What the user decided about an app.
+ */
+export type AppState = "allowed" | "asking" | "denied";
+
 export type Approval = { id: string, 
 /**
  * Approvals given on that device apply here, too.
@@ -236,7 +298,7 @@ export type Done = { done: boolean, message: string, };
  */
 export type EngineState = "running" | "paused" | "importing" | "stopping" | "stopped";
 
-export type ExportFormat = "markdown" | "json" | "native";
+export type ExportFormat = "markdown" | "html" | "json" | "open" | "native";
 
 export type Exported = { 
 /**
@@ -400,6 +462,10 @@ export type Marked = { text: string, hit: boolean, };
 
 export type Message = { role: Role, text: string, at: string | null, device: string | null, 
 /**
+ * The model that answered, and the tokens of the answer, if the tool writes them.
+ */
+model?: string, tokens?: Tokens, 
+/**
  * The parts of the message.
  */
 parts: Array<Part>, };
@@ -500,6 +566,32 @@ waiting: boolean,
  */
 arrived: boolean, };
 
+/**
+ * A part of a message that has the text.
+ */
+export type OccurrencePlace = { 
+/**
+ * The numbers in `show`.
+ */
+message: number, part: number, 
+/**
+ * How often.
+ */
+n: number, };
+
+/**
+ * Where a session has a text, whatever the case of its letters.
+ */
+export type Occurrences = { 
+/**
+ * The number of all occurrences.
+ */
+total: number, 
+/**
+ * In the order of the messages, the first 10,000.
+ */
+places: Array<OccurrencePlace>, };
+
 export type PairedDevice = { id: string, name: string, connected: boolean, 
 /**
  * RFC 3339, `null` if never.
@@ -557,7 +649,11 @@ bytes: number,
 /**
  * The beginning of the body; empty for an image.
  */
-text: string, name?: string, target?: string, is_error?: boolean, media?: string, };
+text: string, name?: string, target?: string, 
+/**
+ * The id that a call and its result share, if the tool writes one.
+ */
+call_id?: string, is_error?: boolean, media?: string, };
 
 /**
  * One whole part of a message.
@@ -667,7 +763,7 @@ from: number,
 /**
  * The number of messages, with long bodies truncated; without it all messages, whole.
  */
-rows?: number, } | { "cmd": "show_part", session: string, message: number, part: number, } | { "cmd": "resume", session: string, } | { "cmd": "splits" } | { "cmd": "resolve", session: string, 
+rows?: number, } | { "cmd": "show_part", session: string, message: number, part: number, } | { "cmd": "find", session: string, text: string, } | { "cmd": "resume", session: string, } | { "cmd": "splits" } | { "cmd": "resolve", session: string, 
 /**
  * `keep-both`, `keep-left`, `keep-right`, `stitch`, `branches`.
  */
@@ -688,7 +784,19 @@ branch: string | null, from: number, rows: number,
  * Includes the possible choices with the first page. These require both branches to be
  * read whole, so a window requests them once its rows are loaded.
  */
-choices: boolean, } | { "cmd": "diff_words", session: string, branch: string | null, row: number, } | { "cmd": "diff_part", session: string, branch: string | null, row: number, side: Side, part: number, } | { "cmd": "diff_common", session: string, branch: string | null, from: number, rows: number, } | { "cmd": "diff_common_part", session: string, branch: string | null, message: number, part: number, } | { "cmd": "plan" } | { "cmd": "history", session: string | null, } | { "cmd": "export", session: string, format: ExportFormat, dir: string | null, } | { "cmd": "journal", session: string, } | { "cmd": "restore", session: string, } | { "cmd": "fork", session: string, at: number, } | { "cmd": "forget_preview", session: string, } | { "cmd": "forget", session: string, } | { "cmd": "forgotten" } | { "cmd": "release", what: string, } | { "cmd": "preferences" } | { "cmd": "preferences_set", preferences: Preferences, } | { "cmd": "network" } | { "cmd": "network_set", network: Network, } | { "cmd": "space" } | { "cmd": "pause", until?: string, } | { "cmd": "continue" } | { "cmd": "stop" };
+choices: boolean, } | { "cmd": "diff_words", session: string, branch: string | null, row: number, } | { "cmd": "diff_part", session: string, branch: string | null, row: number, side: Side, part: number, } | { "cmd": "diff_common", session: string, branch: string | null, from: number, rows: number, } | { "cmd": "diff_common_part", session: string, branch: string | null, message: number, part: number, } | { "cmd": "plan" } | { "cmd": "history", session: string | null, } | { "cmd": "export", session: string, format: ExportFormat, dir: string | null, } | { "cmd": "journal", session: string, } | { "cmd": "restore", session: string, } | { "cmd": "fork", session: string, at: number, } | { "cmd": "forget_preview", session: string, } | { "cmd": "forget", session: string, } | { "cmd": "forgotten" } | { "cmd": "release", what: string, } | { "cmd": "preferences" } | { "cmd": "preferences_set", preferences: Preferences, } | { "cmd": "network" } | { "cmd": "network_set", network: Network, } | { "cmd": "space" } | { "cmd": "pause", until?: string, } | { "cmd": "apps" } | { "cmd": "app_allow", app: string, } | { "cmd": "app_deny", app: string, } | { "cmd": "app_remove", app: string, } | { "cmd": "app_append", app: string, token: string, project: string, session: string, 
+/**
+ * A part of the session, such as the transcript of a subagent.
+ */
+subpath?: string, 
+/**
+ * Each is the text of a JSON object, which is kept as it is.
+ */
+entries: Array<string>, } | { "cmd": "app_load", app: string, token: string, project: string, session: string, subpath?: string, 
+/**
+ * The `next` of the page before.
+ */
+from?: string, } | { "cmd": "app_list", app: string, token: string, project: string, } | { "cmd": "app_delete", app: string, token: string, project: string, session: string, subpath?: string, } | { "cmd": "app_subkeys", app: string, token: string, project: string, session: string, } | { "cmd": "continue" } | { "cmd": "stop" };
 
 /**
  * `roam resume --print`.
@@ -1035,6 +1143,16 @@ lines: number, };
  */
 export type Tier = "A" | "B" | "C";
 
+/**
+ * Tokens of one answer of the model. A tool that writes an answer as several records repeats them
+ * with each.
+ */
+export type Tokens = { 
+/**
+ * What the model read, with all that came from a cache.
+ */
+input: number, output: number, };
+
 export type ToolRow = { tool: string, name: string, level: Level, 
 /**
  * What the level means, in a sentence.
@@ -1097,6 +1215,7 @@ export type Replies = {
   search: Search;
   show: Shown;
   show_part: PartBody;
+  find: Occurrences;
   resume: Resume;
   splits: Array<SplitRow>;
   resolve: Done;
@@ -1116,6 +1235,15 @@ export type Replies = {
   forget: Array<ForgottenRow>;
   forgotten: Array<ForgottenRow>;
   release: Done;
+  apps: Array<AppRow>;
+  app_allow: Done;
+  app_deny: Done;
+  app_remove: Done;
+  app_append: AppAppended;
+  app_load: AppPage;
+  app_list: Array<AppSession>;
+  app_delete: AppDeleted;
+  app_subkeys: Array<string>;
   preferences: Preferences;
   preferences_set: Done;
   network: Network;
