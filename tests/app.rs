@@ -350,7 +350,7 @@ fn the_window_asks_the_shell_its_one_question_and_nothing_else() {
         assert!(
             refused
                 .as_ref()
-                .is_ok_and(|answer| answer["refused"] == "This is no address of a page."),
+                .is_ok_and(|answer| answer["refused"] == "This is not the address of a web page."),
             "{refused:?}"
         );
         let refused = browser.run_async(

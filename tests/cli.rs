@@ -155,7 +155,7 @@ fn nothing_is_forgotten_without_a_yes() {
             .any(|request| matches!(request, Request::Forget { .. }))
     );
     assert!(
-        stderr(&output).contains("cannot be undone"),
+        stderr(&output).contains("After that it is permanent"),
         "the question is said all the same"
     );
     stage.roam(&["forget", "4f2a91c0", "--yes"]);
@@ -542,14 +542,14 @@ fn a_failure_says_what_and_what_next_and_exits_1() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         stderr(&output),
-        "error: No session is called nope.\nhint: `roam sessions` lists them.\n"
+        "error: No session is called nope.\nhint: `roam sessions` lists the sessions.\n"
     );
     assert_eq!(stdout(&output), "");
     let output = stage.roam(&["show", "nope", "--json"]);
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         parsed(&output)["error"],
-        json!({"code": "unknown_session", "message": "No session is called nope.", "hint": "`roam sessions` lists them."})
+        json!({"code": "unknown_session", "message": "No session is called nope.", "hint": "", "actions": [{"do": "open_sessions"}]})
     );
 }
 
@@ -640,7 +640,7 @@ fn nobody_is_paired_without_a_yes() {
     assert_eq!(error["code"], "needs_yes");
     let message = error["message"].as_str().expect("message");
     assert!(
-        message.contains("laptop") && message.contains("Your sessions roam"),
+        message.contains("laptop") && message.contains("Your sessions then sync"),
         "{error}"
     );
     let error = refused(&["pair", "--accept", &tablet(), "--json"]);
@@ -782,7 +782,7 @@ mod resuming {
             code(dir.path())
                 .starts_with("error: some-tool is not installed here, or not on PATH.\n")
         );
-        assert!(code(&dir.path().join("gone")).contains("is not there any more."));
+        assert!(code(&dir.path().join("gone")).contains("no longer exists."));
     }
 
     #[test]
@@ -1011,7 +1011,7 @@ fn no_answer_steers_the_terminal() {
             answer
         });
         answer.map_err(|error| {
-            ApiError::new(&error.code, format!("{HIDDEN}{}", error.message), HIDDEN)
+            ApiError::new(error.code, format!("{HIDDEN}{}", error.message), HIDDEN)
         })
     });
     let commands: [&[&str]; 19] = [

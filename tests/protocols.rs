@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use session_roam_core::api::socket::{self, Server};
 use session_roam_core::api::*;
-use session_roam_core::session::Role;
+use session_roam_core::session::{ProblemCode, Role};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
@@ -226,7 +226,7 @@ fn hostile(request: &Request) -> Result<Value, ApiError> {
         }),
         Request::Resume { .. } => {
             return Err(ApiError::new(
-                "not_here",
+                ProblemCode::NotHere,
                 format!("“{}” cannot.", row.title),
                 ORDER,
             ));
@@ -395,7 +395,7 @@ fn a_hostile_session_stays_a_quotation() {
             "Message ",
             "Part ",
             "Cut: ",
-            "The index is being made: ",
+            "The index is being built: ",
             "The parts from ",
             "It has ",
             "End of this page: messages ",

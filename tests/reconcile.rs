@@ -1,7 +1,9 @@
 //! Reconciles whole sessions in real stores and a real vault, on one device and without a network.
 
 use session_roam_core::engine::{Clock, Context, Effects, Job, SessionRecord, Shared, reconcile};
-use session_roam_core::session::{Lane, Millis, ProjectKey, SessionId, SessionKey, ToolId};
+use session_roam_core::session::{
+    Lane, Millis, ProblemCode, ProjectKey, SessionId, SessionKey, ToolId,
+};
 use session_roam_core::syncthing::device_id::from_cert_der;
 use session_roam_core::tools::{self, Machine};
 use session_roam_core::vault::keys::DeviceKey;
@@ -244,7 +246,7 @@ fn what_was_read_when_the_safety_copy_failed_is_read_again() {
         effects
             .problems
             .iter()
-            .any(|problem| problem.code == "journal_unreadable"),
+            .any(|problem| problem.code == ProblemCode::JournalUnreadable),
         "{:?}",
         effects.problems
     );

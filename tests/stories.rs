@@ -71,6 +71,8 @@ mod preferences;
 mod promises;
 #[path = "stories/reading.rs"]
 mod reading;
+#[path = "stories/recorded.rs"]
+mod recorded;
 #[path = "stories/search.rs"]
 mod search;
 #[path = "stories/several.rs"]

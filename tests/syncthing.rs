@@ -244,7 +244,7 @@ impl Device {
                 Notice::Trouble {
                     problem: Some(problem),
                     ..
-                } if problem.code == code => Some(problem.hint.clone()),
+                } if problem.code.as_str() == code => Some(problem.hint.clone()),
                 _ => None,
             })
             .1
@@ -256,7 +256,7 @@ fn wait_down(told: &Told, code: &str) -> String {
         Notice::Down {
             problem: Some(problem),
             ..
-        } if problem.code == code => Some(problem.hint.clone()),
+        } if problem.code.as_str() == code => Some(problem.hint.clone()),
         _ => None,
     })
     .1

@@ -6,7 +6,7 @@ use session_roam_core::api::{
     AskingDevice, BranchRow, EngineState, Held, HoldReason, LiveSession, PairedDevice, PairedState,
     Resume, SessionRow, SplitRow, SyncthingState, Waiting,
 };
-use session_roam_core::session::Tier;
+use session_roam_core::session::{ProblemCode, Tier};
 use session_roam_tray::menu::{Action, Icon, Item, Pause, icon, link, menu, place};
 use session_roam_tray::news::Desk;
 use session_roam_tray::sight::{Sight, is_dark_scheme};
@@ -89,6 +89,7 @@ fn waits(id: &str, code: &str) -> Waiting {
         code: code.parse().ok(),
         why: "it is open here".into(),
         hint: String::new(),
+        actions: Vec::new(),
     }
 }
 
@@ -98,6 +99,7 @@ fn held(what: &str) -> Held {
         code: HoldReason::ToolEmptied,
         message: "All sessions are gone.".into(),
         hint: String::new(),
+        actions: Vec::new(),
     }
 }
 
@@ -211,15 +213,11 @@ fn every_state_has_its_words_and_its_icon() {
     type Change = fn(&mut Sight);
     let table: &[(&str, Icon, Change)] = &[
         ("(Up to date with desk)", Icon::Idle, |_| {}),
-        (
-            "(Everything is up to date with desk, work and phone)",
-            Icon::Idle,
-            |s| {
-                s.devices
-                    .paired
-                    .extend([paired("work", true), paired("phone", true)]);
-            },
-        ),
+        ("(Up to date with desk, work and phone)", Icon::Idle, |s| {
+            s.devices
+                .paired
+                .extend([paired("work", true), paired("phone", true)]);
+        }),
         ("(2.5 MB on the way here)", Icon::Moving, |s| {
             s.status.moving.in_bytes = 2_500_000
         }),
@@ -332,8 +330,11 @@ Needs a decision: All sessions are gone. -> open:#/overview
 
 #[test]
 fn a_stopped_engine_can_be_started_and_a_paused_one_goes_on() {
-    let refusal =
-        session_roam_core::api::ApiError::new("settings", "config.toml is not valid.", "Mend it.");
+    let refusal = session_roam_core::api::ApiError::new(
+        ProblemCode::Settings,
+        "config.toml is not valid.",
+        "Mend it.",
+    );
     assert_eq!(
         shown(&Sight::stopped(Some(&refusal))),
         "(Stopped. Nothing is recorded or synced.)
@@ -751,7 +752,7 @@ fn a_directory_that_went_away_is_said() {
         home.path(),
     )
     .expect_err("gone");
-    assert_eq!(refusal.code, "no_place");
+    assert_eq!(refusal.code.as_str(), "no_place");
 }
 
 #[test]

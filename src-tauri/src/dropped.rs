@@ -6,6 +6,7 @@ use data_encoding::BASE64;
 use serde::Serialize;
 use session_roam_core::api::{ApiError, Request};
 use session_roam_core::opener;
+use session_roam_core::session::ProblemCode;
 use std::path::{Path, PathBuf};
 use tauri::{AppHandle, DragDropEvent, Emitter, EventTarget, Manager};
 
@@ -57,7 +58,7 @@ fn drop_files(app: &AppHandle, label: &str, paths: Vec<PathBuf>) {
             },
             Err(error) => Drag::Refused {
                 error: ApiError::new(
-                    "unreadable",
+                    ProblemCode::Unreadable,
                     format!("The picture cannot be read: {error}."),
                     "Choose a smaller one.",
                 ),

@@ -3,6 +3,7 @@
 
 use crate::{App, tray};
 use session_roam_core::api::{Request, SessionFilter, Status};
+use session_roam_core::session::ProblemCode;
 use session_roam_tray::engine::Engine;
 use session_roam_tray::link::ToWindow;
 use session_roam_tray::menu;
@@ -57,7 +58,9 @@ fn look(engine: &Engine, last: &Sight) -> Sight {
     let status: Status = match engine.know(&Request::Status) {
         Ok(status) => status,
         Err(error) => {
-            return Sight::stopped(Some(&error).filter(|error| error.code != "engine_not_running"));
+            return Sight::stopped(
+                Some(&error).filter(|error| error.code != ProblemCode::EngineNotRunning),
+            );
         }
     };
     let is_new = last.is_stopped()

@@ -113,7 +113,7 @@ fn start(words: Vec<String>) -> Result<(), String> {
     }
     let home = home::home(home::Os::here(), |name| std::env::var_os(name))
         .and_then(|home| std::path::absolute(home).ok())
-        .ok_or("This user's home directory is not known. Set SESSION_ROAM_HOME to a directory of yours.")?;
+        .ok_or("This user's home directory is not known. Set SESSION_ROAM_HOME to one of your directories.")?;
     if words.first().is_some_and(|word| word == WINDOW) {
         return window::run(home).map_err(|error| format!("The window could not start: {error}."));
     }

@@ -6,6 +6,7 @@ use crate::window::Window;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use session_roam_core::api::{ApiError, Devices, Done, Request, Resume, Status};
+use session_roam_core::session::{ProblemCode, Remedy};
 use session_roam_core::settings;
 use session_roam_core::syncthing::find_binary;
 use session_roam_tray::terminal;
@@ -19,7 +20,13 @@ use tauri_plugin_opener::OpenerExt;
 #[tauri::command]
 pub async fn roam(window: WebviewWindow, request: Value) -> Result<Value, ApiError> {
     let answered = tauri::async_runtime::spawn_blocking(move || answer(&window, request)).await;
-    answered.map_err(|error| failed("internal", error.to_string(), "Please report it."))?
+    answered.map_err(|error| {
+        failed(
+            ProblemCode::Internal,
+            error.to_string(),
+            "Please report it.",
+        )
+    })?
 }
 
 #[derive(Deserialize)]
@@ -88,14 +95,14 @@ fn answer(window: &WebviewWindow, request: Value) -> Result<Value, ApiError> {
     }
     let request: Request = serde_json::from_value(request).map_err(|error| {
         failed(
-            "bad_request",
-            format!("The window asked something unknown: {error}."),
+            ProblemCode::BadRequest,
+            format!("session-roam does not know this request: {error}."),
             "Please report it.",
         )
     })?;
     if matches!(request, Request::Import { .. }) {
         return Err(failed(
-            "not_chosen",
+            ProblemCode::NotChosen,
             "Only files that you choose or drop are imported.",
             "Drop the export on the window.",
         ));
@@ -122,9 +129,9 @@ fn of_shell(window: &WebviewWindow, request: ShellRequest) -> Result<Value, ApiE
         ShellRequest::FirstRunDone => {
             std::fs::write(first_run_marker(&home), "").map_err(|error| {
                 failed(
-                    "home_unusable",
+                    ProblemCode::HomeUnusable,
                     format!("{error}."),
-                    "Mend the permissions of the data folder.",
+                    "Fix the permissions of the data folder.",
                 )
             })?;
             done("Done.")
@@ -146,8 +153,13 @@ fn of_shell(window: &WebviewWindow, request: ShellRequest) -> Result<Value, ApiE
         }
         ShellRequest::CloseWindow => {
             let closed = window.close();
-            closed
-                .map_err(|error| failed("internal", error.to_string(), "Close it by its cross."))?;
+            closed.map_err(|error| {
+                failed(
+                    ProblemCode::Internal,
+                    error.to_string(),
+                    "Close it by its cross.",
+                )
+            })?;
             done("Closed.")
         }
         ShellRequest::StartEngine => {
@@ -167,13 +179,19 @@ fn choose_syncthing(app: &AppHandle, home: &Path, title: &str) -> Result<Value, 
     let found = find_binary(Some(&path)).map_err(|error| {
         let problem = error.problem();
         failed(
-            &problem.code,
+            problem.code,
             problem.message,
             "Choose the program syncthing itself.",
         )
     })?;
-    settings::use_syncthing(home, &found.path)
-        .map_err(|error| failed("settings", format!("{error}."), "Fix config.toml."))?;
+    settings::use_syncthing(home, &found.path).map_err(|error| {
+        failed(
+            ProblemCode::Settings,
+            format!("{error}."),
+            "Fix config.toml.",
+        )
+        .offer(Remedy::OpenSettings)
+    })?;
     let shared = app.state::<Window>();
     let restarted = shared.restart();
     shared.look_again();
@@ -181,7 +199,7 @@ fn choose_syncthing(app: &AppHandle, home: &Path, title: &str) -> Result<Value, 
         format!("Using Syncthing {}.", found.version.text)
     } else {
         format!(
-            "Syncthing {} will be used when the engine starts again.",
+            "Syncthing {} will be used when session-roam restarts.",
             found.version.text
         )
     })
@@ -208,8 +226,14 @@ fn choose_import(app: &AppHandle, title: &str, directory: bool) -> Result<Value,
 }
 
 fn about(app: &AppHandle, home: &Path) -> Result<About, ApiError> {
-    let settings = settings::load(home)
-        .map_err(|error| failed("settings", format!("{error}."), "Fix config.toml."))?;
+    let settings = settings::load(home).map_err(|error| {
+        failed(
+            ProblemCode::Settings,
+            format!("{error}."),
+            "Fix config.toml.",
+        )
+        .offer(Remedy::OpenSettings)
+    })?;
     let shared = app.state::<Window>();
     let is_paired = || {
         shared
@@ -261,15 +285,15 @@ fn autostart(app: &AppHandle, on: bool) -> Result<Value, ApiError> {
     };
     turned.map_err(|error| {
         failed(
-            "autostart",
-            format!("The system's list of programs could not be changed: {error}."),
+            ProblemCode::Autostart,
+            format!("The system's list of startup programs could not be changed: {error}."),
             "Change it in the system's settings.",
         )
     })?;
     done(if on {
-        "session-roam starts with your desktop."
+        "session-roam starts when you log in."
     } else {
-        "session-roam starts when you start it."
+        "session-roam no longer starts when you log in."
     })
 }
 
@@ -277,14 +301,20 @@ fn autostart(app: &AppHandle, on: bool) -> Result<Value, ApiError> {
 fn network(app: &AppHandle, name: Switch, on: bool) -> Result<Value, ApiError> {
     let shared = app.state::<Window>();
     let key = value(name)?.as_str().unwrap_or_default().to_owned();
-    settings::switch_network(shared.engine.home(), &key, on)
-        .map_err(|error| failed("settings", format!("{error}."), "Fix config.toml."))?;
+    settings::switch_network(shared.engine.home(), &key, on).map_err(|error| {
+        failed(
+            ProblemCode::Settings,
+            format!("{error}."),
+            "Fix config.toml.",
+        )
+        .offer(Remedy::OpenSettings)
+    })?;
     let restarted = shared.restart();
     shared.look_again();
     done(if restarted {
         "Changed."
     } else {
-        "Changed. It holds when `roam run`, which runs on its own, starts again."
+        "Changed. It takes effect when session-roam restarts."
     })
 }
 
@@ -294,15 +324,15 @@ fn open_link(app: &AppHandle, url: &str) -> Result<Value, ApiError> {
         .any(|scheme| url.starts_with(scheme))
     {
         return Err(failed(
-            "bad_link",
-            "This is no address of a page.",
-            "Copy it, if you trust it.",
+            ProblemCode::BadLink,
+            "This is not the address of a web page.",
+            "Copy it if you trust it.",
         ));
     }
     let opened = app.opener().open_url(url, None::<&str>);
     opened.map_err(|error| {
         failed(
-            "not_opened",
+            ProblemCode::NotOpened,
             format!("No browser could be opened: {error}."),
             "Copy the address.",
         )
@@ -314,8 +344,8 @@ fn open_path(app: &AppHandle, home: &Path, path: &Path) -> Result<Value, ApiErro
     let about = about(app, home)?;
     if ![&about.home, &about.logs, &about.settings].contains(&&path.to_owned()) {
         return Err(failed(
-            "not_ours",
-            "This is none of session-roam's own folders.",
+            ProblemCode::NotOurs,
+            "This is not one of session-roam's folders.",
             "Open it in your file manager.",
         ));
     }
@@ -323,7 +353,7 @@ fn open_path(app: &AppHandle, home: &Path, path: &Path) -> Result<Value, ApiErro
     let hint = format!("It is {}", path.display());
     opened.map_err(|error| {
         failed(
-            "not_opened",
+            ProblemCode::NotOpened,
             format!("It could not be opened: {error}."),
             &hint,
         )
@@ -332,17 +362,19 @@ fn open_path(app: &AppHandle, home: &Path, path: &Path) -> Result<Value, ApiErro
 }
 
 fn value(answer: impl Serialize) -> Result<Value, ApiError> {
-    serde_json::to_value(answer)
-        .map_err(|error| failed("internal", error.to_string(), "Please report it."))
-}
-
-fn done(message: &str) -> Result<Value, ApiError> {
-    value(Done {
-        done: true,
-        message: message.into(),
+    serde_json::to_value(answer).map_err(|error| {
+        failed(
+            ProblemCode::Internal,
+            error.to_string(),
+            "Please report it.",
+        )
     })
 }
 
-fn failed(code: &str, message: impl Into<String>, hint: &str) -> ApiError {
+fn done(message: &str) -> Result<Value, ApiError> {
+    value(Done::new(message))
+}
+
+fn failed(code: ProblemCode, message: impl Into<String>, hint: &str) -> ApiError {
     ApiError::new(code, message, hint)
 }

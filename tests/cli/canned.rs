@@ -6,7 +6,7 @@ use session_roam_core::api::*;
 use session_roam_core::api::{
     Action, EngineState, HoldReason, PairedState, Route, SegmentState, SyncthingState, Tokens,
 };
-use session_roam_core::session::{Millis, Problem, SessionState, Tier};
+use session_roam_core::session::{Millis, Problem, ProblemCode, Remedy, SessionState, Tier};
 use std::path::PathBuf;
 
 pub const DESK: &str = "DESKAAA-BBBBBBB-CCCCCCC-DDDDDDD-EEEEEEE-FFFFFFF-GGGGGGG-HHHHHHH";
@@ -18,7 +18,10 @@ pub const THIRD: &str = "c9d8e7f6-1234-4abc-8def-0123456789ab";
 /// RFC 3339 of the time `seconds` ago; far from the next unit, so that a slow or stepping clock
 /// changes no word.
 pub fn ago(seconds: i64) -> String {
-    Millis(Millis::from_system(std::time::SystemTime::now()).0 - seconds * 1000).rfc3339()
+    // One moment for the whole run: the same answer twice is the same.
+    static NOW: std::sync::OnceLock<i64> = std::sync::OnceLock::new();
+    let now = NOW.get_or_init(|| Millis::from_system(std::time::SystemTime::now()).0);
+    Millis(now - seconds * 1000).rfc3339()
 }
 
 // The canned answers. Every field has a value, so that walking them finds every name.
@@ -34,7 +37,7 @@ pub fn canned(request: &Request) -> Result<Value, ApiError> {
         Request::Pair { .. } => value(pairing("asked")),
         Request::Accept { id, .. } if id.len() < 20 => {
             return Err(ApiError::new(
-                "id_needed",
+                ProblemCode::IdNeeded,
                 "That is not a whole device id.",
                 "Give the whole id of the device.",
             ));
@@ -49,10 +52,11 @@ pub fn canned(request: &Request) -> Result<Value, ApiError> {
         Request::Search { .. } => value(searched()),
         Request::Show { session, .. } if session == "nope" => {
             return Err(ApiError::new(
-                "unknown_session",
+                ProblemCode::UnknownSession,
                 "No session is called nope.",
-                "`roam sessions` lists them.",
-            ));
+                "",
+            )
+            .offer(Remedy::OpenSessions));
         }
         Request::Show { from: 2, .. } => {
             let all = shown();
@@ -81,17 +85,14 @@ pub fn canned(request: &Request) -> Result<Value, ApiError> {
         Request::Forget { .. } => value(&forgotten()[..1]),
         Request::Forgotten => value(forgotten()),
         Request::Journal { .. } => value(journal()),
-        Request::ToolSwitch { tool, on } => value(Done {
-            done: true,
-            message: format!(
-                "{tool} is {} on this device.",
-                if *on { "on" } else { "off" }
-            ),
-        }),
-        other => value(Done {
-            done: true,
-            message: format!("Done: {}.", value(other)["cmd"].as_str().expect("cmd")),
-        }),
+        Request::ToolSwitch { tool, on } => value(Done::new(format!(
+            "{tool} is {} on this device.",
+            if *on { "on" } else { "off" }
+        ))),
+        other => value(Done::new(format!(
+            "Done: {}.",
+            value(other)["cmd"].as_str().expect("cmd")
+        ))),
     })
 }
 
@@ -133,21 +134,29 @@ pub fn status() -> Status {
                 "git:github.com/acme/web",
                 "no_place",
                 "acme/web has no place on this device.",
-                "Check it out, or say where it is: roam projects map git:github.com/acme/web DIR",
+                "Clone it, or choose its folder.",
             ),
             waiting(
                 "Dark mode",
                 "git:github.com/acme/web",
                 "no_place",
                 "acme/web has no place on this device.",
-                "Check it out, or say where it is: roam projects map git:github.com/acme/web DIR",
+                "Clone it, or choose its folder.",
             ),
         ],
         held: vec![Held {
             what: "tool:codex".into(),
             code: HoldReason::ToolEmptied,
             message: "412 sessions of Codex are gone from its store at once. Nothing was deleted elsewhere.".into(),
-            hint: "If that was you, let it go on; if not, `roam plan` shows what would be brought back.".into(),
+            hint: "If the store comes back, everything continues.".into(),
+            actions: vec![
+                Remedy::RestoreSessions {
+                    tool: "codex".into(),
+                },
+                Remedy::AcceptDeletion {
+                    what: "tool:codex".into(),
+                },
+            ],
         }],
         splits: 1,
         live: vec![LiveSession {
@@ -160,7 +169,7 @@ pub fn status() -> Status {
             seen: ago(200),
         }],
         problems: vec![Problem::new(
-            "watch_limit",
+            ProblemCode::WatchLimit,
             "The system's limit of watched directories is reached, so changes are found more slowly.",
             "Raise fs.inotify.max_user_watches.",
         )],
@@ -192,6 +201,12 @@ pub fn waiting(title: &str, project: &str, code: &str, why: &str, hint: &str) ->
         code: code.parse().ok(),
         why: why.into(),
         hint: hint.into(),
+        actions: match code {
+            "no_place" => vec![Remedy::ChooseFolder {
+                project: project.into(),
+            }],
+            _ => Vec::new(),
+        },
     }
 }
 
@@ -201,6 +216,7 @@ pub fn doctor() -> Doctor {
         state: state.parse().expect("a state"),
         message: message.into(),
         hint: hint.into(),
+        actions: Vec::new(),
     };
     Doctor {
         checks: vec![
@@ -693,7 +709,7 @@ pub fn resume() -> Resume {
         before: Vec::new(),
         notes: vec!["It is live on laptop, 12 s ago.".into()],
         remarks: vec![Remark {
-            code: "live".into(),
+            code: RemarkCode::Live,
             message: "It is live on laptop, 12 s ago.".into(),
         }],
     }
@@ -925,7 +941,7 @@ pub fn forgotten() -> Vec<ForgottenRow> {
                 "in_store",
                 Some("It is open in the tool there; it is removed when it is closed."),
             ),
-            receipt("attic", "waiting", Some("It has not heard of it yet.")),
+            receipt("attic", "waiting", Some("It has not received this yet.")),
             receipt(
                 "old-phone",
                 "cannot_be_told",

@@ -66,7 +66,7 @@ fn allow(device: &mut Device) {
     let refused = device
         .try_ask(request("app_list", json!({})))
         .expect_err("refused");
-    assert_eq!(refused.code, "app_not_allowed");
+    assert_eq!(refused.code.as_str(), "app_not_allowed");
     device.ask::<Done>(Request::AppAllow {
         app: "notes".into(),
     });
@@ -264,7 +264,7 @@ fn an_app_asks_once_and_its_sessions_wait_for_nobody() {
     let refused = device
         .try_ask(request("app_load", json!({ "session": "s" })))
         .expect_err("refused");
-    assert_eq!(refused.code, "app_not_allowed");
+    assert_eq!(refused.code.as_str(), "app_not_allowed");
     assert!(device.has_problem("app_asks"));
     let rows: Vec<AppRow> = device.ask(Request::Apps);
     assert_eq!(
@@ -286,7 +286,11 @@ fn an_app_asks_once_and_its_sessions_wait_for_nobody() {
         request("app_load", json!({ "session": "s", "token": token }))
     };
     assert_eq!(
-        device.try_ask(other("1")).expect_err("refused").code,
+        device
+            .try_ask(other("1"))
+            .expect_err("refused")
+            .code
+            .as_str(),
         "app_not_allowed"
     );
     device.try_ask(other("2")).expect_err("refused");
@@ -295,7 +299,7 @@ fn an_app_asks_once_and_its_sessions_wait_for_nobody() {
             app: "notes".into(),
         })
         .expect_err("refused");
-    assert_eq!(unclear.code, "ambiguous_app");
+    assert_eq!(unclear.code.as_str(), "ambiguous_app");
     assert_eq!(
         load(device, "s"),
         Some(vec![said("1", "hi")]),
@@ -307,7 +311,7 @@ fn an_app_asks_once_and_its_sessions_wait_for_nobody() {
     let denied = device
         .try_ask(request("app_list", json!({})))
         .expect_err("refused");
-    assert_eq!(denied.code, "app_denied");
+    assert_eq!(denied.code.as_str(), "app_denied");
     device.ask::<Done>(Request::AppRemove {
         app: "notes".into(),
     });

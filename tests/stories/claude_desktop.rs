@@ -177,7 +177,7 @@ fn a_row_waits_until_the_app_has_quit_and_is_made_once() {
         session: ONE.into(),
     });
     assert_eq!(resume.argv[..2], ["claude", "--resume"]);
-    let offered = format!("`claude --desktop --resume {ONE}` opens it in Claude Desktop.");
+    let offered = format!("Claude Desktop opens it with: claude --desktop --resume {ONE}");
     assert!(resume.notes.contains(&offered), "{:?}", resume.notes);
     let tools: Vec<ToolRow> = there.ask(Request::Tools);
     let desktop = tools

@@ -328,7 +328,8 @@ fn two_devices_that_revoke_each_other_are_both_out_until_the_user_decides() {
         .try_ask(Request::Pair { code })
         .expect_err("revoked");
     assert_eq!(
-        refused.code, "device_revoked",
+        refused.code.as_str(),
+        "device_revoked",
         "pairing does not let it in by the way"
     );
 }
@@ -477,7 +478,7 @@ fn a_device_is_named_whole_or_by_a_name_or_start_that_only_it_has() {
             dry: true,
         });
         asked.map_or_else(
-            |error| error.code,
+            |error| error.code.to_string(),
             |answer| answer["id"].as_str().unwrap_or_default().to_owned(),
         )
     };
@@ -576,7 +577,7 @@ fn devices_with_one_host_name_get_names_of_their_own_and_keep_them() {
             name: own[1].to_uppercase(),
         })
         .expect_err("taken");
-    assert_eq!(taken.code, "name_taken");
+    assert_eq!(taken.code.as_str(), "name_taken");
     // A new name is everywhere at once; the host name does not come back when a device restarts.
     let _: Done = world.devices[1].ask(Request::Rename {
         id: None,

@@ -231,7 +231,7 @@ fn a_lost_state_is_rebuilt_from_the_vault() {
 
 const MANY: usize = 12;
 
-fn many_sessions() -> (World, PathBuf) {
+pub fn many_sessions() -> (World, PathBuf) {
     let (mut world, here, _) = World::pair_of_devices();
     for number in 0..MANY {
         let path = world.devices[0].transcript(&here, &id(number));

@@ -301,7 +301,7 @@ fn versions_go_with_their_session_and_none_goes_without_it() {
             session: fork.clone(),
         })
         .expect_err("a version");
-    assert_eq!(refused.code, "is_version");
+    assert_eq!(refused.code.as_str(), "is_version");
     let preview: ForgetPreview = world.devices[0].ask(Request::ForgetPreview {
         session: ONE.into(),
     });
@@ -512,7 +512,7 @@ fn a_session_that_another_one_needs_is_not_forgotten_without_it() {
             session: TWO.into(),
         })
         .expect_err("needed");
-    assert_eq!(refused.code, "needed");
+    assert_eq!(refused.code.as_str(), "needed");
     // Desk does not know the child; lap asks its user.
     forget(&mut parted.world.devices[0], TWO);
     pass_grace(&mut parted.world.devices[0]);

@@ -5,6 +5,7 @@ use crate::fixtures::Story;
 use crate::talk::{ONE, linked};
 use crate::world::World;
 use session_roam_core::api::{Forked, Request, Shown};
+use session_roam_core::session::ProblemCode;
 use std::collections::BTreeSet;
 
 /// A text that all messages have, and none of the settings.
@@ -41,7 +42,10 @@ fn a_session_continues_from_every_message_of_every_fixture_on_the_other_device()
                 at,
             });
             let forked: Forked = match asked {
-                Err(error) if error.code == "not_forkable" || error.code == "no_boundary" => {
+                Err(error)
+                    if error.code == ProblemCode::NotForkable
+                        || error.code == ProblemCode::NoBoundary =>
+                {
                     continue;
                 }
                 Err(error) => panic!("{name}: {at}: {error:?}"),
@@ -119,7 +123,7 @@ fn what_cannot_be_continued_is_told_in_words() {
             session: session.into(),
             at,
         });
-        refused.expect_err("refused").code
+        refused.expect_err("refused").code.as_str()
     };
     assert_eq!(code(ONE, 2), "unknown_message");
     assert_eq!(code(ONE, u64::MAX), "unknown_message");

@@ -95,7 +95,7 @@ fn no_program_opens_it_and_that_is_said() {
     brought_in(&mut world, 0, &["hi"]);
     let resume = Request::Resume { session: ID.into() };
     let refused = world.devices[0].try_ask(resume).expect_err("refused");
-    assert_eq!(refused.code, "no_program");
+    assert_eq!(refused.code.as_str(), "no_program");
     assert!(refused.hint.contains("claude.ai"), "{}", refused.hint);
 }
 
@@ -164,7 +164,7 @@ fn what_cannot_be_imported_says_what_to_do_and_loses_nothing() {
         dropped(&mut world, &[name]).expect("begun");
         let failed = shown_import(&mut world).and_then(|import| import.failed);
         let failed = failed.expect("a reason");
-        assert_eq!(failed.code, "import_unreadable");
+        assert_eq!(failed.code.as_str(), "import_unreadable");
         assert!(failed.message.contains(words), "{failed:?}");
         assert!(!failed.hint.is_empty(), "{failed:?}");
     }
@@ -172,7 +172,7 @@ fn what_cannot_be_imported_says_what_to_do_and_loses_nothing() {
         paths: vec!["conversations.json".into()],
     };
     let refused = world.devices[0].try_ask(relative).expect_err("refused");
-    assert_eq!(refused.code, "bad_path");
+    assert_eq!(refused.code.as_str(), "bad_path");
     assert_eq!(world.devices[0].sessions().len(), 0);
 }
 

@@ -188,7 +188,11 @@ fn what_two_lists_begin_with_is_folded_and_can_be_read() {
         part: 0,
     };
     assert_eq!(
-        device.try_ask(beyond).expect_err("no such part").code,
+        device
+            .try_ask(beyond)
+            .expect_err("no such part")
+            .code
+            .as_str(),
         "no_part"
     );
 }

@@ -309,7 +309,7 @@ fn a_file_that_was_changed_anywhere_is_refused_with_the_line_and_the_reason() {
             told.contains(&format!("line {line}: ")) && told.contains(why),
             "{told}"
         );
-        assert_eq!(error.code(), "import_unreadable");
+        assert_eq!(error.code().as_str(), "import_unreadable");
         assert!(error.hint().contains("Nothing of the file was imported"));
     }
     assert!(brought_in(&mut guest.devices[0]).is_empty());

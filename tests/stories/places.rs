@@ -170,7 +170,7 @@ fn a_move_is_taken_back_by_undo_until_the_project_is_mapped() {
             session: Some(ONE.into()),
         })
         .expect_err("nothing moved");
-    assert_eq!(refused.code, "nothing_to_undo");
+    assert_eq!(refused.code.as_str(), "nothing_to_undo");
     git(&plain, &["remote", "add", "origin", BLOG]);
     let there = from_starter(&world.devices[1], "shop", Some(SHOP));
     world.devices[1].start();
@@ -224,7 +224,7 @@ fn a_move_is_taken_back_by_undo_until_the_project_is_mapped() {
             session: Some(ONE.into()),
         })
         .expect_err("it is gone");
-    assert_eq!(refused.code, "no_such_directory");
+    assert_eq!(refused.code.as_str(), "no_such_directory");
     assert_eq!(world.devices[1].place_of(ONE), in_shop);
 }
 
@@ -400,7 +400,7 @@ fn a_session_of_a_removed_worktree_opens_in_its_repositorys_checkout() {
             resume
                 .remarks
                 .iter()
-                .any(|remark| remark.code == "directory_gone"),
+                .any(|remark| remark.code == session_roam_core::api::RemarkCode::DirectoryGone),
             "{:?}",
             resume.remarks
         );
@@ -573,8 +573,8 @@ fn a_project_is_mapped_by_any_of_its_names_and_what_was_written_elsewhere_moves(
         let refused = lap
             .try_ask(map(said, &dirs[0]))
             .expect_err("it fits nothing");
-        assert_eq!(refused.code, code, "{said}");
-        let suggests = refused.hint.contains("`git:github.com/acme/shop`");
+        assert_eq!(refused.code.as_str(), code, "{said}");
+        let suggests = refused.hint.contains("“git:github.com/acme/shop”");
         assert_eq!(
             suggests,
             said != "https://h.example/x/y",
@@ -611,7 +611,7 @@ fn a_project_is_mapped_by_any_of_its_names_and_what_was_written_elsewhere_moves(
     let refused = world.devices[1]
         .try_ask(map("shop", &dirs[0]))
         .expect_err("which one");
-    assert_eq!(refused.code, "ambiguous");
+    assert_eq!(refused.code.as_str(), "ambiguous");
     assert!(
         refused.hint.contains("acme/shop") && refused.hint.contains("rival/shop"),
         "{}",

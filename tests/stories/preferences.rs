@@ -32,7 +32,7 @@ fn preferences_are_kept_in_config_toml_and_programs_are_names() {
     ] {
         wanted.editor = program.into();
         let refused = desk.try_ask(set(&wanted)).expect_err("no name");
-        assert_eq!(refused.code, "bad_program", "{program}");
+        assert_eq!(refused.code.as_str(), "bad_program", "{program}");
     }
     assert_eq!(
         settings::load(&desk.roam)

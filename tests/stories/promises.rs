@@ -6,7 +6,7 @@ use crate::talk::{ONE, THREE, TWO, assert_carried, assert_quiet, id, is_held, it
 use crate::wire::locked;
 use crate::world::{DAY, Device, START, World, tree};
 use session_roam_core::api::{Devices, Done, EngineState, Request};
-use session_roam_core::session::{Lane, Millis};
+use session_roam_core::session::{Lane, Millis, ProblemCode};
 use session_roam_core::syncthing::Notice;
 use std::collections::BTreeSet;
 use std::fs;
@@ -165,7 +165,7 @@ fn a_pause_ends_by_itself_at_the_time_that_was_given() {
     let refused = world.devices[1]
         .try_ask(until(-1))
         .map_err(|error| error.code);
-    assert_eq!(refused, Err("bad_time".into()));
+    assert_eq!(refused, Err(ProblemCode::BadTime));
     let _: Done = world.devices[1].ask(until(3_600_000));
     let path = world.devices[0].transcript(&here, ONE);
     world.devices[0].say(&path, turn(&here, ONE, "one"));

@@ -39,7 +39,7 @@ fn kinds(message: &Message) -> Vec<&str> {
 }
 
 fn code<T: std::fmt::Debug>(answer: Result<T, ApiError>) -> String {
-    answer.expect_err("refused").code
+    answer.expect_err("refused").code.to_string()
 }
 
 #[test]
@@ -325,7 +325,7 @@ fn remarks(world: &mut World, device: usize, session: &str) -> Vec<(String, Stri
     resume
         .remarks
         .into_iter()
-        .map(|remark| (remark.code, remark.message))
+        .map(|remark| (remark.code.to_string(), remark.message))
         .collect()
 }
 

@@ -277,8 +277,8 @@ fn a_search_that_is_not_understood_says_where() {
         device.try_ask(Request::Search { words, limit: None })
     };
     let error = ask(&mut world.devices[0], "x after:never").expect_err("no date");
-    assert_eq!(error.code, "bad_search");
-    assert!(error.hint.contains("letter 3"), "{}", error.hint);
+    assert_eq!(error.code.as_str(), "bad_search");
+    assert!(error.hint.contains("character 3"), "{}", error.hint);
     let found: Search = serde_json::from_value(ask(&mut world.devices[0], "").expect("empty"))
         .expect("the answer's type");
     assert_eq!(found.total, 0);
@@ -291,7 +291,7 @@ fn search_that_is_off_says_so() {
         words: "x".into(),
         limit: None,
     });
-    assert_eq!(error.expect_err("off").code, "search_off");
+    assert_eq!(error.expect_err("off").code.as_str(), "search_off");
     assert!(!world.devices[0].roam.join("search").exists());
     world.devices[0].searches();
     assert!(world.devices[0].roam.join("search").exists());

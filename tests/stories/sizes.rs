@@ -198,7 +198,7 @@ fn a_record_that_is_too_large_leaves_a_gap_and_everything_after_it_travels() {
         let shown: Shown = device.ask(Request::show(ONE));
         assert_eq!(shown.messages.len(), 5);
         assert!(
-            shown.messages[1].text.contains("too large to be carried"),
+            shown.messages[1].text.contains("too large to sync"),
             "{:?}",
             shown.messages[1].text
         );

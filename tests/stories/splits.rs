@@ -6,6 +6,7 @@ use crate::talk::{ONE, TWO, assert_quiet, item, linked, linked_id, meta, turn};
 use crate::world::{Device, World};
 use session_roam_core::api::{ApiError, Doctor, Done, Request, Shown, Side, SplitRow};
 use session_roam_core::engine::event::Event;
+use session_roam_core::session::{ProblemCode, Remedy};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -675,7 +676,7 @@ fn without_a_common_start_the_user_is_asked_and_nothing_is_written() {
 }
 
 /// Desk and lap each continued a session whose records are linked as Claude Code links them.
-fn linked_parting() -> Parted {
+pub fn linked_parting() -> Parted {
     let (mut world, here, there) = World::pair_of_devices();
     let path = world.devices[0].transcript(&here, ONE);
     world.devices[0].say(&path, linked(&here, ONE, "", "a", "common"));
@@ -706,9 +707,12 @@ fn stitched_the_session_holds_the_turns_of_both_and_undone_none_of_the_other() {
     let error = parted
         .resolve(0, &fork, "stitch")
         .expect_err("the split is not the fork's");
-    assert!(
-        error.code == "no_split" && error.hint.contains(ONE),
-        "{error:?}"
+    let compare = Remedy::Compare {
+        session: ONE.into(),
+    };
+    assert_eq!(
+        (error.code, error.actions),
+        (ProblemCode::NoSplit, vec![compare])
     );
     parted.resolve(0, ONE, "stitch").expect("possible");
     let both = "common, from desk, from lap";
@@ -878,7 +882,7 @@ fn a_refused_choice_records_nothing_of_what_the_fork_said_since() {
     parted.world.deliver();
     let before: Vec<usize> = parted.world.devices.iter().map(own_frames).collect();
     let refused = parted.resolve(0, TWO, "branches").expect_err("refused");
-    assert_eq!(refused.code, "choice_refused");
+    assert_eq!(refused.code.as_str(), "choice_refused");
     parted.world.deliver();
     assert_eq!(
         parted
@@ -904,8 +908,8 @@ fn an_unknown_choice_or_branch_is_told_and_changes_nothing() {
             .resolve(0, ONE, choice)
             .map(|_| ())
             .expect_err("refused");
-        if choice == "keep-all" || error.code == code {
-            assert_eq!(error.code, code);
+        if choice == "keep-all" || error.code.as_str() == code {
+            assert_eq!(error.code.as_str(), code);
         }
     }
     let request = Request::Resolve {
@@ -917,13 +921,13 @@ fn an_unknown_choice_or_branch_is_told_and_changes_nothing() {
     let error = parted.world.devices[0]
         .try_ask(request)
         .expect_err("refused");
-    assert_eq!(error.code, "unknown_branch");
+    assert_eq!(error.code.as_str(), "unknown_branch");
     let error = parted.world.devices[0]
         .try_ask(Request::Undo {
             session: Some(ONE.into()),
         })
         .expect_err("refused");
-    assert_eq!(error.code, "nothing_to_undo");
+    assert_eq!(error.code.as_str(), "nothing_to_undo");
     assert_eq!(parted.world.devices[0].stores(), before);
 }
 

@@ -5,6 +5,7 @@ use crate::journals::{own_journals, recorded_lines};
 use crate::talk::{ONE, THREE, TWO, assert_carried, item, meta, turn};
 use crate::world::{Device, World, tree};
 use session_roam_core::api::{Doctor, Done, Request, TakenIn};
+use session_roam_core::session::Remedy;
 use session_roam_core::settings;
 use session_roam_core::vault::Entry;
 use std::fs;
@@ -66,11 +67,7 @@ fn a_copy_that_went_another_way_is_listed_with_what_is_in_it_and_becomes_a_branc
         .find(|check| check.name == "conflict copies")
         .expect("a check");
     assert_eq!(check.state.as_str(), "problem");
-    assert!(
-        check.hint.contains("roam doctor --take-in"),
-        "{}",
-        check.hint
-    );
+    assert_eq!(check.actions, [Remedy::ImportCopies]);
 
     let answer = take_in(&mut world.devices[0]);
     assert_eq!(

@@ -4,7 +4,7 @@
 use crate::journals::recorded_lines;
 use crate::talk::{ONE, TWO, item, meta, turn};
 use crate::world::{Device, World};
-use session_roam_core::session::Problem;
+use session_roam_core::session::{Problem, ProblemCode};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ fn advice(device: &mut Device) -> Vec<Problem> {
         .status()
         .problems
         .into_iter()
-        .filter(|problem| problem.code == "duplicate_session")
+        .filter(|problem| problem.code == ProblemCode::DuplicateSession)
         .collect()
 }
 

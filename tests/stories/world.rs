@@ -377,7 +377,7 @@ impl Device {
         self.status()
             .problems
             .into_iter()
-            .map(|problem| problem.code)
+            .map(|problem| problem.code.to_string())
             .collect()
     }
 

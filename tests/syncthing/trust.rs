@@ -4,6 +4,7 @@
 
 use super::{Device, binary, free_port, pair, wait_until};
 use serde_json::json;
+use session_roam_core::session::ProblemCode;
 use session_roam_core::syncthing::{Notice, Transport};
 use std::fs;
 use std::io::{Read, Write};
@@ -314,7 +315,7 @@ fn wait_foreign(device: &Device, from: usize, named: &[&str]) {
         Notice::Trouble {
             problem: Some(problem),
             ..
-        } if problem.code == "syncthing_foreign" => named
+        } if problem.code == ProblemCode::SyncthingForeign => named
             .iter()
             .all(|name| problem.message.contains(name))
             .then_some(()),

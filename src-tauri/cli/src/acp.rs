@@ -5,6 +5,7 @@
 use crate::ask::Engine;
 use crate::mcp::{protocol, runtime};
 use crate::out::Output;
+use crate::remedy::advice;
 use agent_client_protocol::schema::ProtocolVersion;
 use agent_client_protocol::v1::schema::{
     AgentCapabilities, ContentBlock, ContentChunk, Implementation, InitializeRequest,
@@ -21,6 +22,7 @@ use session_roam_core::api::{
     ApiError, Message, Part, ProjectRow, Request, Resume, SessionFilter, SessionRow, Shown,
 };
 use session_roam_core::merge::transcript::beginning;
+use session_roam_core::session::ProblemCode;
 use session_roam_core::session::{Role, harmless, harmless_line};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -266,7 +268,11 @@ fn how_to_continue(engine: &mut Engine, session: &SessionId) -> String {
                 "{ONLY} To continue it, run `roam resume {short}` in a terminal, which is:\n\n    {whole}\n{notes}"
             )
         }
-        Err(error) => format!("{ONLY} {} {}", error.message, error.hint),
+        Err(error) => format!(
+            "{ONLY} {} {}",
+            error.message,
+            advice(&error.hint, &error.actions)
+        ),
     };
     harmless(&words)
 }
@@ -336,9 +342,13 @@ fn ask<T: serde::de::DeserializeOwned>(engine: &mut Engine, request: &Request) -
 
 /// The engine's error, in words for the editor's user and with its code for a program.
 fn of_engine(error: &ApiError) -> Error {
-    let words = harmless_line(&format!("{} {}", error.message, error.hint));
-    let found = match error.code.as_str() {
-        "unknown_session" => schema::Error::resource_not_found(None).into(),
+    let words = harmless_line(&format!(
+        "{} {}",
+        error.message,
+        advice(&error.hint, &error.actions)
+    ));
+    let found = match error.code {
+        ProblemCode::UnknownSession => schema::Error::resource_not_found(None).into(),
         _ => Error::internal_error(),
     };
     let mut found = found.data(json!({ "code": error.code }));

@@ -28,17 +28,17 @@ pub struct Args {
 pub enum Command {
     /// Run the engine in the foreground until Ctrl-C
     Run,
-    /// Say what is going on, what waits and why
+    /// Show the state, what waits and why
     Status,
-    /// Check everything, and explain each session that is not carried
+    /// Check everything, and explain each session that does not sync
     Doctor {
-        /// Take in the conflict copies that another way of syncing left in the tools' stores
+        /// Import the conflict copies that another sync program made in the tools' stores
         #[arg(long)]
         take_in: bool,
     },
     /// Show this device: name, id, code and QR
     Device {
-        /// Make this device another one, with new keys: for one that was copied or put back from a backup. Stop the engine first
+        /// Create a new identity with new keys: for a device that was copied or restored from a backup. Stop the engine first
         #[arg(long)]
         new_identity: bool,
     },
@@ -46,38 +46,38 @@ pub enum Command {
     Devices,
     /// Pair with another device of yours
     Pair(Pair),
-    /// Rename this device, or another one as it is shown here
+    /// Rename this device, or another one as shown here
     #[command(override_usage = "roam rename NAME\n       roam rename ID NAME")]
     Rename {
         /// The new name; before it, the device to rename if it is not this one
         #[arg(required = true, num_args = 1..=2, value_name = "NAME")]
         names: Vec<String>,
     },
-    /// Let in a device that is proposed, or one that was revoked
+    /// Approve a device that is proposed or was revoked
     Approve {
         /// A device's name, its id or the start of it
         id: String,
     },
-    /// Put a device out everywhere: no device of yours sends to it or accepts from it any more
+    /// Revoke a device everywhere: your devices stop syncing with it
     Revoke {
         /// A device's name, its id or the start of it
         id: String,
-        /// Take out what it wrote since then, too: a time like 2026-11-28T17:00:00Z
+        /// Also remove what it wrote since then: a time like 2026-11-28T17:00:00Z
         #[arg(long, value_name = "TIME")]
         since: Option<String>,
         /// Do not ask
         #[arg(long)]
         yes: bool,
     },
-    /// Approve here whatever you approve on that device
+    /// Also approve here every device that you approve on that device
     Follow {
         /// A device's name, its id or the start of it
         id: String,
-        /// Stop doing so; what it approved is proposed from then on
+        /// Stop doing so; devices approved there are only proposed from then on
         #[arg(long)]
         stop: bool,
     },
-    /// Stop syncing between this device and another one; your other devices go on with both
+    /// Stop syncing between this device and another one; your other devices still sync with both
     Unpair {
         /// A device's name, its id or the start of it
         id: String,
@@ -87,7 +87,7 @@ pub enum Command {
         #[command(subcommand)]
         action: Option<ToolAction>,
     },
-    /// List the projects, or say where one is or that it stays here
+    /// List the projects, say where one is, or stop syncing one
     Projects {
         #[command(subcommand)]
         action: Option<ProjectAction>,
@@ -145,7 +145,7 @@ pub enum Command {
     Mcp(Mcp),
     /// Show your sessions in an editor: an agent of the Agent Client Protocol on stdin and stdout
     Acp,
-    /// Go on with a session in its tool, in the right directory
+    /// Continue a session in its tool, in the right directory
     Resume {
         session: String,
         /// Print the command instead of running it
@@ -159,23 +159,23 @@ pub enum Command {
         #[arg(long, value_name = "N")]
         at: u64,
     },
-    /// List the sessions that went two ways
+    /// List the sessions that have two versions
     Splits,
-    /// Decide about a session that went two ways
+    /// Decide about a session that has two versions
     Resolve {
         session: String,
         choice: Resolution,
         /// The branch that is meant, where there are several: the start of its id, its session or its device
         #[arg(long)]
         branch: Option<String>,
-        /// Where one session of both branches goes on
+        /// Where one session of both branches continues
         #[arg(long)]
         active: Option<Active>,
     },
-    /// Take back a decision about a split, a move to another directory or a session that was just forgotten: a session's
+    /// Undo a decision about a split, a move to another directory or forgetting a session: a session's
     /// last one, or the last of all
     Undo { session: Option<String> },
-    /// Show the two ways a session went side by side
+    /// Show the two versions of a session side by side
     Diff {
         session: String,
         /// The branch to show beside the first one, where there are several
@@ -188,9 +188,9 @@ pub enum Command {
         #[arg(long, default_value_t = 200)]
         rows: u64,
     },
-    /// Say what would be written, before it is
+    /// Preview pending changes
     Plan,
-    /// Say what happened, to all sessions or to one
+    /// Show the history of all sessions or of one
     History { session: Option<String> },
     /// Write a session as a document, as JSON, in the open format or as the tool's own files
     Export {
@@ -204,7 +204,7 @@ pub enum Command {
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
-    /// Bring in exported conversations: of ChatGPT, of Claude.ai, in the open format, or transcripts in Markdown
+    /// Import exported conversations: of ChatGPT, of Claude.ai, in the open format, or transcripts in Markdown
     Import {
         /// An export's zip as it was downloaded, its conversations.json, a session in the open format, a transcript, or a directory
         #[arg(value_name = "FILE", required = true)]
@@ -217,7 +217,7 @@ pub enum Command {
     },
     /// List the journal files that hold a session
     Journal { session: String },
-    /// Bring a session back that was deleted from this device's store
+    /// Restore a session that was deleted from this device's store
     Restore { session: String },
     /// Remove a session everywhere: from every device, its vault and the tool's store
     Forget {
@@ -230,7 +230,7 @@ pub enum Command {
         #[arg(long, conflicts_with_all = ["session", "yes"])]
         list: bool,
     },
-    /// Let go on what was held until you have seen it
+    /// Confirm what needs your decision
     Release {
         /// What `roam status` names
         what: String,
@@ -241,9 +241,9 @@ pub enum Command {
         #[arg(long = "for", value_name = "TIME")]
         lasts: Option<jiff::SignedDuration>,
     },
-    /// Go on after a pause
+    /// Continue after a pause
     Continue,
-    /// End the engine
+    /// Stop the engine
     Stop,
     /// Print the completion script of a shell
     Completions { shell: Shell },
@@ -254,9 +254,9 @@ pub enum Command {
 pub enum Resolution {
     /// Each branch is a session of its own
     KeepBoth,
-    /// The left branch goes on; the other one stays in the vault
+    /// The left branch continues; the other one stays in the vault
     KeepLeft,
-    /// The right branch goes on; the other one stays in the vault
+    /// The right branch continues; the other one stays in the vault
     KeepRight,
     /// The right branch's turns after those of the left one: the model sees both
     Stitch,
@@ -285,10 +285,10 @@ pub struct Pair {
     /// The other device's code, as `roam device` shows it there; with its plain device ID digits are compared instead
     #[arg(required_unless_present_any = ["accept", "dismiss"], conflicts_with_all = ["accept", "dismiss"])]
     pub code: Option<String>,
-    /// Let in a device that has this one's code, is proposed, or shows the same digits: its whole id
+    /// Accept a device that has this one's code, is proposed, or shows the same digits: its whole ID
     #[arg(long, value_name = "ID", conflicts_with = "dismiss")]
     pub accept: Option<String>,
-    /// Say no to a device that asks
+    /// Refuse a device that asks
     #[arg(long, value_name = "ID")]
     pub dismiss: Option<String>,
     /// The six digits that the other screen shows
@@ -299,7 +299,7 @@ pub struct Pair {
         conflicts_with = "code"
     )]
     pub digits: Option<String>,
-    /// Approve here whatever you approve on that device, too
+    /// Also approve here every device that you approve on that device
     #[arg(long, conflicts_with = "dismiss")]
     pub follow: bool,
     /// Do not ask; without a code, digits still have to be compared
@@ -324,7 +324,7 @@ pub struct McpOptions {
     /// Return only what this device wrote, by its name; may be given several times
     #[arg(long, value_name = "NAME")]
     pub device: Vec<String>,
-    /// Offer what adds something to this device's stores, too: a new session from a message, a deleted session brought back
+    /// Also offer what adds something to this device's stores: a new session from a message, a deleted session restored
     #[arg(long)]
     pub allow_write: bool,
 }
@@ -345,14 +345,14 @@ pub enum McpAction {
 
 #[derive(Subcommand)]
 pub enum ToolAction {
-    /// Let a tool's sessions roam
+    /// Sync a tool's sessions
     On {
         tool: String,
         /// Only those of this store: a directory that `roam tools` lists, or one of your own
         #[arg(long, value_name = "DIR")]
         store: Option<PathBuf>,
     },
-    /// Neither send nor receive a tool's sessions on this device
+    /// Stop syncing a tool's sessions on this device
     Off {
         tool: String,
         /// Only those of this store
@@ -384,7 +384,7 @@ pub enum ProjectAction {
     Exclude {
         /// Its key, a name or the URL of its repository
         key: String,
-        /// Let them roam again
+        /// Sync them again
         #[arg(long)]
         off: bool,
     },

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use session_roam_core::api::socket::Client;
 use session_roam_core::api::{ApiError, Done, Request};
+use session_roam_core::session::ProblemCode;
 use std::path::{Path, PathBuf};
 
 /// The engine of a home; connects at the first request.
@@ -32,9 +33,13 @@ impl Engine {
 
     /// Sends a request whose answer only confirms that it is done.
     pub fn done(&mut self, request: &Request) -> Result<Output, ApiError> {
-        self.ask(request)?
-            .show(|done: Done| format!("{}\n", done.message))
+        self.ask(request)?.show(done)
     }
+}
+
+/// That something is done, with what the user can do next.
+pub fn done(done: Done) -> String {
+    format!("{}\n", crate::remedy::advice(&done.message, &done.actions))
 }
 
 /// The engine's answer. With `--json` it is printed unchanged, including fields this `roam` does
@@ -49,9 +54,11 @@ impl Answer {
     pub fn as_type<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
         T::deserialize(&self.0).map_err(|error| {
             ApiError::new(
-                "bad_answer",
-                format!("The engine's answer was not understood: {error}."),
-                "Are `roam` and the engine of the same version?",
+                ProblemCode::BadAnswer,
+                format!(
+                    "session-roam gave an answer that this program does not understand: {error}."
+                ),
+                "The two programs may be of different versions: restart session-roam.",
             )
         })
     }

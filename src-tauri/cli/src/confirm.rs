@@ -1,6 +1,7 @@
 //! Asks a person. The question goes to stderr, so that stdout contains only the command's answer.
 
 use session_roam_core::api::ApiError;
+use session_roam_core::session::ProblemCode;
 use std::io::{self, BufRead, IsTerminal, Write};
 
 /// Asks a yes-or-no question; anything but yes is no. Without a person at the terminal it is an
@@ -8,7 +9,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 pub fn confirm(question: &str, hint: &str) -> Result<bool, ApiError> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return Err(ApiError::new(
-            "needs_yes",
+            ProblemCode::NeedsYes,
             format!("This needs your answer: {question}"),
             hint,
         ));

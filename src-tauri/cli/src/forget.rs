@@ -5,6 +5,7 @@ use crate::confirm::confirm;
 use crate::out::Output;
 use crate::render::{View, forgotten};
 use session_roam_core::api::{ApiError, ForgetPreview, Request};
+use session_roam_core::session::{ProblemCode, Remedy};
 
 pub fn forget(
     engine: &mut Engine,
@@ -19,13 +20,12 @@ pub fn forget(
         .as_type()?;
     if !yes {
         crate::out::note(&forgotten::consequences(&preview));
-        let hint = "Read `roam forget --help`, then say so with --yes.";
+        let hint = "Read `roam forget --help`, then confirm with --yes.";
         if !confirm(&forgotten::question(&preview), hint)? {
-            return Err(ApiError::new(
-                "not_forgotten",
-                "Nothing was forgotten.",
-                "`roam sessions` lists what there is.",
-            ));
+            return Err(
+                ApiError::new(ProblemCode::NotForgotten, "Nothing was forgotten.", "")
+                    .offer(Remedy::OpenSessions),
+            );
         }
     }
     // By its whole id: a new session may begin with the same characters by now.

@@ -88,7 +88,7 @@ fn text(done: &Imported) -> String {
         }
     }
     if out.is_empty() && done.n_left_out == 0 {
-        out.push_str("There is no conversation in it.\n");
+        out.push_str("It contains no conversation.\n");
     }
     if done.n_left_out > 0 {
         out.push_str(&format!("Not imported: {}.\n", done.n_left_out));

@@ -10,6 +10,7 @@ mod import;
 mod mcp;
 mod out;
 mod pair;
+mod remedy;
 mod render;
 mod resume;
 mod revoke;
@@ -24,6 +25,7 @@ use render::View;
 use session_roam_core::api::{
     self, ApiError, Check, Device, Doctor, ExportFormat, Request, SessionFilter, Side, Status,
 };
+use session_roam_core::session::{ProblemCode, Remedy};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -62,7 +64,7 @@ fn dispatch(args: Args) -> Outcome {
     }
     if let Command::Device { new_identity: true } = args.command {
         let done = api::identity::new_identity(&home)?;
-        return ask::Answer::of(&done).show(|done: api::Done| format!("{}\n", done.message));
+        return ask::Answer::of(&done).show(ask::done);
     }
     if let Command::Import { paths } = &args.command {
         return import::import(paths, &home, args.json);
@@ -271,9 +273,9 @@ fn home(chosen: Option<PathBuf>) -> Result<PathBuf, ApiError> {
         chosen.or_else(|| api::home::home(api::home::Os::here(), |name| std::env::var_os(name)));
     absolute(&home.ok_or_else(|| {
         ApiError::new(
-            "no_home",
+            ProblemCode::NoHome,
             "This user's home directory is not known.",
-            "Set SESSION_ROAM_HOME to a directory of yours.",
+            "Set SESSION_ROAM_HOME to one of your directories.",
         )
     })?)
 }
@@ -311,9 +313,9 @@ fn mcp(what: args::Mcp, home: &Path, said: Option<&Path>) -> Outcome {
 fn absolute(path: &Path) -> Result<PathBuf, ApiError> {
     std::path::absolute(path).map_err(|error| {
         ApiError::new(
-            "bad_path",
+            ProblemCode::BadPath,
             format!("{} is not usable: {error}.", path.display()),
-            "Give a whole path.",
+            "Give an absolute path.",
         )
     })
 }
@@ -339,7 +341,7 @@ fn with_addresses(engine: &mut Engine) -> Result<ask::Answer, ApiError> {
 /// A stopped engine is an answer here, not a failure.
 fn status(engine: &mut Engine, view: &View) -> Outcome {
     let (answer, devices) = match engine.ask(&Request::Status) {
-        Err(error) if error.code == "engine_not_running" => {
+        Err(error) if error.code == ProblemCode::EngineNotRunning => {
             let syncthing = api::SyncthingStatus {
                 state: session_roam_core::api::SyncthingState::Stopped,
                 ..Default::default()
@@ -361,12 +363,13 @@ fn status(engine: &mut Engine, view: &View) -> Outcome {
 
 fn doctor(engine: &mut Engine, view: &View) -> Outcome {
     let answer = match engine.ask(&Request::Doctor) {
-        Err(error) if error.code == "engine_not_running" => {
+        Err(error) if error.code == ProblemCode::EngineNotRunning => {
             let check = Check {
                 name: "engine".into(),
                 state: session_roam_core::api::CheckState::Problem,
                 message: error.message,
                 hint: error.hint,
+                actions: error.actions,
             };
             ask::Answer::of(&Doctor {
                 checks: vec![check],
@@ -389,7 +392,7 @@ fn rename(engine: &mut Engine, mut names: Vec<String>) -> Outcome {
 /// The text of a part, unchanged; for a picture its bytes, so that they can be written to a file.
 fn part_of(engine: &mut Engine, session: String, message: u64, part: u64) -> Outcome {
     let answer = engine.ask(&Request::ShowPart {
-        session,
+        session: session.clone(),
         message,
         part,
     })?;
@@ -397,14 +400,11 @@ fn part_of(engine: &mut Engine, session: String, message: u64, part: u64) -> Out
     let bytes = match (&body.media, &body.data) {
         (Some(media), None) => {
             let message = format!(
-                "A picture of type {media} and {} bytes is not shown.",
+                "An image of type {media} and {} bytes is not shown.",
                 body.bytes
             );
-            return Err(ApiError::new(
-                "no_part",
-                message,
-                "`roam export SESSION native --out DIR` has it.",
-            ));
+            return Err(ApiError::new(ProblemCode::NoPart, message, "")
+                .offer(Remedy::ExportSession { session }));
         }
         (_, Some(data)) => base64(data),
         (None, None) => body.text.into_bytes(),

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use session_roam_core::api::ApiError;
 pub use session_roam_core::session::harmless;
-use session_roam_core::session::{harmless_json, harmless_line};
+use session_roam_core::session::{ProblemCode, harmless_json, harmless_line};
 use std::io::{self, IsTerminal, Write};
 
 /// The output of a command.
@@ -35,7 +35,7 @@ pub fn print(output: &Output, as_json: bool) -> Result<(), ApiError> {
         // `roam sessions | head` has closed the pipe.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(error) => Err(ApiError::new(
-            "output",
+            ProblemCode::Output,
             format!("Could not print: {error}."),
             "Is the disk full?",
         )),
@@ -62,10 +62,9 @@ pub fn print_error(error: &ApiError, as_json: bool) {
 
 /// An error in two lines, whatever it contains.
 pub fn in_words(error: &ApiError) -> String {
-    let hint = if error.hint.is_empty() {
-        String::new()
-    } else {
-        format!("hint: {}\n", harmless_line(&error.hint))
+    let hint = match crate::remedy::advice(&error.hint, &error.actions) {
+        hint if hint.is_empty() => hint,
+        hint => format!("hint: {}\n", harmless_line(&hint)),
     };
     format!("error: {}\n{hint}", harmless_line(&error.message))
 }

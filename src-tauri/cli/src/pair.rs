@@ -7,9 +7,11 @@ use crate::confirm::confirm;
 use crate::out::Output;
 use crate::render::devices::{self, spaced};
 use session_roam_core::api::{ApiError, Code, Device, Devices, Pairing, Request};
+use session_roam_core::session::ProblemCode;
+use session_roam_core::session::Remedy;
 
 /// The effect of pairing, shown before it is done.
-const SHARED: &str = "Your sessions roam between the two from then on, in both directions.";
+const SHARED: &str = "Your sessions then sync between both.";
 
 pub fn pair(engine: &mut Engine, what: Pair) -> Result<Output, ApiError> {
     match what {
@@ -49,17 +51,17 @@ fn ask(engine: &mut Engine, code: String, yes: bool, follow: bool) -> Result<Out
         .ask(&Request::ReadCode { code: code.clone() })?
         .as_type()?;
     let question = match (read.has_code, read.proves) {
-        (true, _) => format!("{} has this device's code. {SHARED} Let it in?", read.name),
+        (true, _) => format!("{} has this device's code. {SHARED} Accept it?", read.name),
         (false, true) => format!(
             "This is the code of {}, {}. {SHARED} Pair with it?",
             read.name, read.id
         ),
         (false, false) => format!(
-            "Without a secret in it this may be anybody's. Six digits are compared first; until then nothing is shared. Compare with {}?",
+            "This ID proves nothing, so six digits are compared first. Nothing is shared before that. Compare with {}?",
             read.id
         ),
     };
-    if !yes && !confirm(&question, "Say yes beforehand with --yes.")? {
+    if !yes && !confirm(&question, "Confirm beforehand with --yes.")? {
         return Err(refused(&read.name));
     }
     begun(engine, &Request::Pair { code }, follow)
@@ -75,7 +77,7 @@ fn accept(
     let devices: Devices = engine.ask(&Request::Devices)?.as_type()?;
     let (id, digits) = match find(&devices, &text) {
         Some(Meant::Known { question, name, id }) => {
-            if !yes && !confirm(&question, "Say yes beforehand with --yes.")? {
+            if !yes && !confirm(&question, "Confirm beforehand with --yes.")? {
                 return Err(refused(&name));
             }
             (id, None)
@@ -103,34 +105,32 @@ fn compared(
     }
     if yes {
         return Err(ApiError::new(
-            "digits_needed",
+            ProblemCode::DigitsNeeded,
             format!(
-                "{name} has no secret to prove, so its digits must be compared; --yes cannot do that."
+                "{name} has not proved to be yours, so its digits must be compared; --yes is not enough."
             ),
             "Give the digits that the other screen shows with --digits.",
         ));
     }
     let hint = "Give the digits that the other screen shows with --digits.";
     if confirm(
-        &format!(
-            "Does the screen of {name} show {}? {SHARED}",
-            spaced(&shown)
-        ),
+        &format!("Does {name} show {}? {SHARED}", spaced(&shown)),
         hint,
     )? {
         return Ok(shown);
     }
     engine.ask(&Request::Unpair { id: id.to_owned() })?;
     Err(ApiError::new(
-        "digits_differ",
-        format!("{name} was not let in: the digits differ. Nothing was shared with it."),
-        "Start again, best with the code that `roam device` shows on the other device.",
-    ))
+        ProblemCode::DigitsDiffer,
+        format!("{name} was not accepted: the digits differ. Nothing was shared with it."),
+        "Start again, preferably with the code of the other device.",
+    )
+    .offer(Remedy::ShowCode))
 }
 
 fn refused(name: &str) -> ApiError {
     ApiError::new(
-        "not_paired",
+        ProblemCode::NotPaired,
         format!("Not paired with {name}."),
         "Nothing was sent and nothing was shared.",
     )
@@ -165,7 +165,7 @@ fn find(devices: &Devices, wanted: &str) -> Option<Meant> {
         .iter()
         .find(|one| is_meant(&one.id) && one.has_code)
     {
-        let question = format!("{} has this device's code. {SHARED} Let it in?", one.name);
+        let question = format!("{} has this device's code. {SHARED} Accept it?", one.name);
         return Some(Meant::Known {
             id: one.id.clone(),
             name: one.name.clone(),

@@ -4,6 +4,7 @@ use crate::ask::{Answer, Engine};
 use crate::out::{self, Output};
 use session_roam_core::api::quote::command_line;
 use session_roam_core::api::{ApiError, Request, Resume};
+use session_roam_core::session::{ProblemCode, Remedy};
 use session_roam_core::tools::store_variables;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,9 @@ fn soon_known(engine: &mut Engine, request: &Request) -> Result<Answer, ApiError
     let start = Instant::now();
     loop {
         match engine.ask(request) {
-            Err(error) if error.code == "unknown_session" && start.elapsed() < READ_SOON => {
+            Err(error)
+                if error.code == ProblemCode::UnknownSession && start.elapsed() < READ_SOON =>
+            {
                 std::thread::sleep(Duration::from_millis(100));
             }
             answer => return answer,
@@ -35,12 +38,12 @@ pub fn resume(engine: &mut Engine, session: String, print: bool) -> Result<Outpu
         return answer.show(|resume: Resume| format!("{}\n", command_line(&resume)));
     }
     if !resume.cwd.is_dir() {
-        let message = format!("{} is not there any more.", resume.cwd.display());
-        return Err(ApiError::new(
-            "no_place",
-            message,
-            "Say where the project is now: `roam projects map KEY DIR`.",
-        ));
+        let message = format!("{} no longer exists.", resume.cwd.display());
+        return Err(
+            ApiError::new(ProblemCode::NoPlace, message, "").offer(Remedy::ChooseFolder {
+                project: String::new(),
+            }),
+        );
     }
     let program = program(&resume)?;
     resume.notes.iter().for_each(|note| out::note(note));
@@ -58,9 +61,9 @@ fn run_first(program: &Path, words: &[String], resume: &Resume) -> Result<(), Ap
     match status.success() {
         true => Ok(()),
         false => Err(ApiError::new(
-            "tool_refused",
+            ProblemCode::ToolRefused,
             format!("`{}` did not succeed.", words.join(" ")),
-            "What the tool says of it stands above.",
+            "The tool's own message is above.",
         )),
     }
 }
@@ -110,7 +113,7 @@ fn become_tool(mut command: Command, program: &Path) -> Result<Output, ApiError>
 fn cannot_start(program: &Path, error: &std::io::Error) -> ApiError {
     let message = format!("Could not start {}: {error}.", program.display());
     ApiError::new(
-        "tool_not_started",
+        ProblemCode::ToolNotStarted,
         message,
         "`roam resume SESSION --print` shows the command.",
     )
@@ -125,7 +128,7 @@ fn program(resume: &Resume) -> Result<PathBuf, ApiError> {
     found.ok_or_else(|| {
         let message = format!("{name} is not installed here, or not on PATH.");
         ApiError::new(
-            "tool_not_found",
+            ProblemCode::ToolNotFound,
             message,
             format!("Install it, or open a shell that finds it: `{name} --version` must work."),
         )

@@ -5,6 +5,7 @@ use crate::confirm::confirm;
 use crate::out::{Output, note};
 use crate::render::devices;
 use session_roam_core::api::{ApiError, Request, RevokeAnswer};
+use session_roam_core::session::ProblemCode;
 
 pub fn revoke(
     engine: &mut Engine,
@@ -23,10 +24,10 @@ pub fn revoke(
         note(&devices::revoke_question(&would));
         if !confirm(
             &format!("Revoke {}?", would.name),
-            "Say yes beforehand with --yes.",
+            "Confirm beforehand with --yes.",
         )? {
             return Err(ApiError::new(
-                "not_revoked",
+                ProblemCode::NotRevoked,
                 format!("{} was not revoked.", would.name),
                 "Nothing was changed.",
             ));

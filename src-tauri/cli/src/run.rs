@@ -8,6 +8,7 @@ use serde_json::json;
 use session_roam_core::api::host;
 use session_roam_core::api::socket::Client;
 use session_roam_core::api::{ApiError, EngineState, Request, Status};
+use session_roam_core::session::ProblemCode;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -26,9 +27,9 @@ pub fn run(home: &Path, as_json: bool) -> Result<Output, ApiError> {
     let stop_handle = host.stop_handle();
     on_signals(move || stops.next(Instant::now(), || stop_handle.stop())).map_err(|error| {
         ApiError::new(
-            "signals",
+            ProblemCode::Signals,
             format!("Could not listen for Ctrl-C: {error}."),
-            "This is a fault; please report it.",
+            "Please report it.",
         )
     })?;
     if as_json {
@@ -48,7 +49,7 @@ pub fn run(home: &Path, as_json: bool) -> Result<Output, ApiError> {
     }
     host.wait()?;
     if !as_json {
-        out::note("Stopped. Everything is in its place.");
+        out::note("Stopped.");
     }
     Ok(Output::Nothing)
 }
@@ -65,7 +66,7 @@ impl Stops {
             // 128 + SIGINT, as in a shell.
             std::process::exit(130);
         }
-        out::note("Stopping; what was begun is finished first. Ctrl-C again stops at once.");
+        out::note("Stopping after the current work. Press Ctrl-C again to stop at once.");
         stop();
     }
 
@@ -135,7 +136,7 @@ fn watch(home: &Path, bar: Option<ProgressBar>, mut say: impl FnMut(&str)) {
     };
     let Some(first) = look() else { return };
     say(&format!(
-        "session-roam runs on {}. Ctrl-C stops it; `roam status` in another terminal says more.",
+        "session-roam runs on {}. Stop it with Ctrl-C; `roam status` in another terminal shows more.",
         first.device
     ));
     let mut last_said = None::<Instant>;
@@ -149,7 +150,7 @@ fn watch(home: &Path, bar: Option<ProgressBar>, mut say: impl FnMut(&str)) {
                 bar.finish_and_clear();
             }
             return say(&format!(
-                "Took in {} ({}).",
+                "Imported {} ({}).",
                 plural(moving.import_total, "session"),
                 size(moving.import_bytes)
             ));
@@ -169,7 +170,7 @@ fn watch(home: &Path, bar: Option<ProgressBar>, mut say: impl FnMut(&str)) {
 
 fn bar() -> ProgressBar {
     let style =
-        ProgressStyle::with_template("Taking in your sessions  {bar:30}  {pos} of {len}  {msg}")
+        ProgressStyle::with_template("Importing your sessions  {bar:30}  {pos} of {len}  {msg}")
             .unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::new(0).with_style(style);
     bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
@@ -223,8 +224,8 @@ mod tests {
         assert_eq!(
             said[1..],
             [
-                "Taking in your sessions: 355 of 1,065 (181 MB).",
-                "Took in 1,065 sessions (543 MB)."
+                "Importing your sessions: 355 of 1,065 (181 MB).",
+                "Imported 1,065 sessions (543 MB)."
             ]
         );
         assert!(said[0].starts_with("session-roam runs on desk."));

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use session_roam_core::api::host::{self, StopHandle};
 use session_roam_core::api::{ApiError, Request, socket};
+use session_roam_core::session::ProblemCode;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -55,7 +56,7 @@ impl Caller {
         serde_json::from_value(self.ask(request)?).map_err(|error| {
             let hint = "Is the engine that runs of the same version as this app?";
             ApiError::new(
-                "internal",
+                ProblemCode::Internal,
                 format!("The engine's answer is not understood: {error}."),
                 hint,
             )
@@ -145,7 +146,7 @@ impl Engine {
                 *self.handle() = None;
                 ended.map_or_else(Standing::Failed, |()| Standing::Ended)
             }
-            Err(error) if error.code == "already_running" => Standing::Theirs,
+            Err(error) if error.code == ProblemCode::AlreadyRunning => Standing::Theirs,
             Err(error) => Standing::Failed(error),
         };
         self.become_now(ended);

@@ -18,10 +18,7 @@ pub struct Sight {
 impl Sight {
     /// No engine answers: it has ended, or could not start.
     pub fn stopped(why: Option<&ApiError>) -> Self {
-        let problems = why
-            .map(|error| Problem::new(&error.code, &error.message, &error.hint))
-            .into_iter()
-            .collect();
+        let problems = why.cloned().map(Problem::from).into_iter().collect();
         let syncthing = SyncthingStatus {
             state: SyncthingState::Stopped,
             ..SyncthingStatus::default()

@@ -2,6 +2,7 @@
 //! through a shell unquoted: a directory's name may contain anything.
 
 use session_roam_core::api::{ApiError, Resume, quote};
+use session_roam_core::session::ProblemCode;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -27,9 +28,9 @@ const TERMINALS: &[(&str, &[&str])] = &[
 /// Starts the terminal and does not wait. If no terminal is found, the hint is the command itself.
 pub fn start(resume: &Resume, home: &Path) -> Result<(), ApiError> {
     if !resume.cwd.is_dir() {
-        let message = format!("{} is not there any more.", resume.cwd.display());
+        let message = format!("{} no longer exists.", resume.cwd.display());
         return Err(ApiError::new(
-            "no_place",
+            ProblemCode::NoPlace,
             message,
             "Say where the project is now, under Projects.",
         ));
@@ -53,7 +54,7 @@ pub fn start(resume: &Resume, home: &Path) -> Result<(), ApiError> {
 fn unstarted(why: &str, resume: &Resume) -> ApiError {
     let line = quote::command_line(resume);
     ApiError::new(
-        "no_terminal",
+        ProblemCode::NoTerminal,
         format!("No terminal could be opened: {why}."),
         format!("In a terminal of yours: {line}"),
     )

@@ -1,6 +1,6 @@
 // The window's requests and events, whoever answers: the engine through the shell, or a fake in a
 // plain browser.
-import type { Answer, ApiError, Command, Request, Status } from "./types";
+import type { Answer, ApiError, Command, ProblemCode, Remedy, Request, Status } from "./types";
 
 /** News that is not part of the state: the shell also shows it as a notification. */
 export interface Notice {
@@ -26,15 +26,20 @@ export interface Backend {
   onDrag(hear: (drag: Drag) => void): () => void;
 }
 
-/** An error of the engine: stable code, what failed, and what to do. */
-export class Refusal extends Error {
-  readonly code: string;
-  readonly hint: string;
+/** What the window itself refuses. */
+type OwnCode = "no_qr";
 
-  constructor(error: ApiError) {
+/** An error of the engine: stable code, what failed, and what the user can do. */
+export class Refusal extends Error {
+  readonly code: ProblemCode | OwnCode;
+  readonly hint: string;
+  readonly actions: Remedy[];
+
+  constructor(error: Omit<ApiError, "code" | "actions"> & { code: ProblemCode | OwnCode; actions?: Remedy[] }) {
     super(error.message);
     this.code = error.code;
     this.hint = error.hint;
+    this.actions = error.actions ?? [];
   }
 }
 

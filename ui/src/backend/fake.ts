@@ -3,6 +3,7 @@
 // be tried; a reload resets everything.
 import { type Backend, type Drag, type Notice, Refusal } from "./backend";
 import { diff, diffPart, diffWords, length, occurrences, transcript, transcriptPart } from "./fake/talk";
+import { resolved, refuse as told, undone } from "./fake/told";
 import { deviceId, imported, importing, makeWorld, STATES, type StateName, tablet, type World } from "./fake/world";
 import type {
   Answers,
@@ -11,6 +12,9 @@ import type {
   ForgottenRow,
   HistoryKind,
   PairedDevice,
+  ProblemCode,
+  Remark,
+  Remedy,
   Request,
   SessionRow,
   Status,
@@ -63,15 +67,16 @@ export function fake(query: URLSearchParams): Backend {
       if (name === "refused" && cmd !== "status" && cmd !== "about") {
         throw new Refusal({
           code: "state_unwritable",
-          message: "The engine's own files cannot be read: permission denied.",
-          hint: "Make ~/.local/share/session-roam yours again, then try again.",
+          message: "session-roam's own files cannot be read: permission denied.",
+          hint: "Free up disk space or fix its permissions.",
         });
       }
       if (name === "lost" && cmd !== "about") {
         throw new Refusal({
           code: "engine_gone",
-          message: "The engine ended before it answered.",
-          hint: "Start session-roam again; nothing recorded is lost.",
+          message: "session-roam ended before it answered: connection reset.",
+          hint: "",
+          actions: [{ do: "retry" }, { do: "open_status" }],
         });
       }
       const answer = (handlers[cmd] as (request: unknown) => unknown)(rest);
@@ -94,8 +99,9 @@ export function fake(query: URLSearchParams): Backend {
 
 const CONFIRM_MS = 1500;
 
-function refuse(code: string, message: string, hint: string): never {
-  throw new Refusal({ code, message, hint });
+/** As the engine's stories recorded it; what no story reached is given here. */
+function refuse(code: ProblemCode, message: string, hint: string, actions: Remedy[] = []): never {
+  throw new Refusal({ code, message, hint, actions });
 }
 
 const done = (message = "Done."): Done => ({ done: true, message });
@@ -104,9 +110,9 @@ function answers(world: World, tell: () => void): Handlers {
   const sessionOf = (id: string) =>
     world.sessions.find((row) => row.session === id) ??
     world.sessions.find((row) => row.session.startsWith(id)) ??
-    refuse("unknown_session", "There is no such session.", "See the list of sessions.");
+    told("unknown_session", id);
   const noApp = () => refuse("app_not_allowed", "The window is no app.", "");
-  const noPart = () => refuse("no_part", "There is no such part.", "Messages and their parts count from 0.");
+  const noPart = () => refuse("no_part", "There is no such part.", "Messages and parts are numbered from 0.");
   const remember = (what: HistoryKind, session: string, title: string) =>
     world.history.unshift({
       at: new Date(world.now).toISOString(),
@@ -119,9 +125,7 @@ function answers(world: World, tell: () => void): Handlers {
       bytes: 0,
       lines: 0,
     });
-  const splitOf = (id: string) =>
-    world.splits.find((row) => row.session === id) ??
-    refuse("no_split", "This session did not go two ways.", "Splits are listed under Splits.");
+  const splitOf = (id: string) => world.splits.find((row) => row.session === id) ?? told("no_split");
   const after = (change: () => void, message?: string): Done => {
     change();
     tell();
@@ -129,10 +133,8 @@ function answers(world: World, tell: () => void): Handlers {
   };
   const hasSecret = (code: string) => code.startsWith("session-roam:1?") && code.includes("&key=");
   const checkCode = (code: string) => {
-    if (!/^session-roam:(1|\/\/pair)\?id=|^([A-Z2-7]{7}-){7}[A-Z2-7]{7}$/.test(code.trim()))
-      refuse("bad_code", "This is no pairing code.", "It begins with session-roam:1? or is a Syncthing device ID.");
-    if (code.includes(world.own.id))
-      refuse("own_code", "This is the code of this device.", "Paste the code of the other one.");
+    if (!/^session-roam:(1|\/\/pair)\?id=|^([A-Z2-7]{7}-){7}[A-Z2-7]{7}$/.test(code.trim())) told("bad_code");
+    if (code.includes(world.own.id)) told("own_code");
   };
   return {
     status: () => world.status,
@@ -167,7 +169,7 @@ function answers(world: World, tell: () => void): Handlers {
       const found =
         [...world.devices.asking, ...world.devices.proposed].find((one) => one.id === id) ??
         compared ??
-        refuse("not_asking", "This device does not ask.", "");
+        told("not_asking", id);
       if (compared && compared.digits !== digits) refuse("digits_differ", "The digits differ.", "Start again.");
       world.devices.asking = world.devices.asking.filter((one) => one !== found);
       world.devices.proposed = world.devices.proposed.filter((one) => one !== found);
@@ -202,7 +204,7 @@ function answers(world: World, tell: () => void): Handlers {
     approve: ({ id }) => {
       const found =
         [...world.devices.proposed, ...world.devices.revoked].find((one) => one.id === id) ??
-        refuse("unknown_device", "No such device is known here.", "");
+        told("unknown_device", id);
       return after(() => {
         world.devices.proposed = world.devices.proposed.filter((one) => one.id !== id);
         world.devices.revoked = world.devices.revoked.filter((one) => one.id !== id);
@@ -212,9 +214,7 @@ function answers(world: World, tell: () => void): Handlers {
       });
     },
     revoke: ({ id, since, dry }) => {
-      const found =
-        world.devices.paired.find((one) => one.id === id) ??
-        refuse("unknown_device", "No such device is known here.", "");
+      const found = world.devices.paired.find((one) => one.id === id) ?? told("unknown_device", id);
       const not_heard = world.devices.paired.filter((one) => one.id !== id && !one.connected).map((one) => one.name);
       if (!dry) {
         world.devices.paired = world.devices.paired.filter((one) => one.id !== id);
@@ -268,7 +268,8 @@ function answers(world: World, tell: () => void): Handlers {
     app_subkeys: () => noApp(),
     projects: () => world.projects,
     project_map: ({ key, dir }) => {
-      if (!dir.startsWith("/")) refuse("no_such_directory", `There is no folder ${dir}`, "Give the whole path.");
+      if (!dir.startsWith("/"))
+        refuse("no_such_directory", `${dir} is not a directory on this device.`, "Give the folder of the checkout.");
       return after(() => {
         for (const row of world.projects) if (row.key === key) row.places = [dir];
       }, "9 sessions are being written there.");
@@ -351,29 +352,31 @@ function answers(world: World, tell: () => void): Handlers {
       if (row.state === "elsewhere")
         refuse(
           "not_here",
-          `“${row.title}” cannot be resumed here yet. Its tool is not on this device.`,
+          `“${row.title}” cannot be resumed on this device yet. Its tool is not on this device.`,
           "Install the tool, or read it here.",
         );
       if (row.project.startsWith("git:gitlab"))
-        refuse("no_place", "There is no checkout of rivers/flow on this device.", "Say where it is under Projects.");
+        refuse("no_place", "There is no checkout of rivers/flow on this device.", "Choose its folder on this device.", [
+          { do: "choose_folder", project: row.project },
+        ]);
       const live = world.status.live.some((one) => one.session === session);
-      const remarks = [
-        ...(live ? [{ code: "live", message: "It is live on laptop, 12 s ago." }] : []),
-        ...(row.why ? [{ code: row.state, message: row.why }] : []),
-        ...(row.devices.length > 1
-          ? [
-              {
-                code: "branch",
-                message: "The session was on branch fix/login, this checkout is on main.",
-              },
-              {
-                code: "commit_missing",
-                message: "The session was at commit 3f2c1aa, which is not here yet: fetch first.",
-              },
-              { code: "changed", message: "This checkout has 3 changed files." },
-            ]
-          : []),
-      ];
+      const remarks: Remark[] = [];
+      if (live)
+        remarks.push({
+          code: "live",
+          message: "It was open on laptop 12 s ago. If you continue here, too, both versions are kept.",
+        });
+      if (row.why && (row.state === "waiting" || row.state === "held" || row.state === "split"))
+        remarks.push({ code: row.state, message: row.why });
+      if (row.devices.length > 1)
+        remarks.push(
+          { code: "branch", message: "The session was on branch fix/login, this checkout is on main." },
+          {
+            code: "commit_missing",
+            message: "The session was at commit 3f2c1aa, which is not here yet: fetch first.",
+          },
+          { code: "changed", message: "This checkout has 3 changed files." },
+        );
       return {
         argv: ["claude", "--resume", row.session],
         cwd: "/home/mara/code/api",
@@ -387,12 +390,21 @@ function answers(world: World, tell: () => void): Handlers {
     resolve: ({ session, choice }) => {
       const split = splitOf(session);
       const offered = split.choices.find((one) => one.id === choice);
-      if (!offered?.enabled) refuse("choice_refused", "That is not possible with this tool.", "Choose another way.");
-      return after(() => {
-        world.splits = world.splits.filter((one) => one !== split);
-        world.decided.push(split);
-        remember(choice as HistoryKind, split.session, split.title);
-      }, offered!.consequence);
+      if (!offered?.enabled)
+        refuse(
+          "choice_refused",
+          `“${choice}” is not possible here: the tool does not allow it.`,
+          "Nothing was changed.",
+          [{ do: "open_splits" }],
+        );
+      return after(
+        () => {
+          world.splits = world.splits.filter((one) => one !== split);
+          world.decided.push(split);
+          remember(choice as HistoryKind, split.session, split.title);
+        },
+        resolved(offered!.id, split.branches[0]!.device, split.branches[1]!.device),
+      );
     },
     undo: ({ session }) => {
       const taken = world.forgotten.find((one) => one.row?.session === session);
@@ -402,15 +414,12 @@ function answers(world: World, tell: () => void): Handlers {
           world.forgotten = world.forgotten.filter((one) => one !== taken);
           world.sessions.unshift(row);
           world.status.happenings += 1;
-        }, `“${row.title}” is not forgotten. No device had heard of it, and nothing was removed.`);
+        }, `“${row.title}” is no longer forgotten. Nothing was removed from any device.`);
       }
       const at = world.decided.findLastIndex((one) => session === null || one.session === session);
-      if (at < 0) refuse("nothing_to_undo", "Nothing was decided about this session.", "");
+      if (at < 0) told("nothing_to_undo");
       remember("undo", world.decided[at]!.session, world.decided[at]!.title);
-      return after(
-        () => world.splits.push(...world.decided.splice(at, 1)),
-        "Taken back; both versions are there again.",
-      );
+      return after(() => world.splits.push(...world.decided.splice(at, 1)), undone("keep-left"));
     },
     diff: (request) => diff(world, splitOf(request.session), { cmd: "diff", ...request }),
     diff_words: ({ row }) => diffWords(world, row),

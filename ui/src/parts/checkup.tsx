@@ -8,6 +8,7 @@ import { useDoing, useShared } from "../state";
 import { words } from "../words";
 import { Button, Refused } from "./common";
 import { Icon, type IconName } from "./icon";
+import { Remedies } from "./remedies";
 
 const SIGNS: Record<string, IconName> = { ok: "check", note: "info", problem: "alert" };
 
@@ -60,6 +61,7 @@ function Found({ doctor, again }: { doctor: Doctor; again: () => void }) {
               <span class="visually-hidden">{say.states[one.state]}: </span>
               {one.message} {one.hint && <span class="dim">{one.hint}</span>}
             </p>
+            <Remedies remedies={one.actions} about={one.message} />
           </li>
         ))}
       </ul>

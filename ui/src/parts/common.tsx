@@ -6,6 +6,7 @@ import { ago, exact } from "../lib/format";
 import { useNow } from "../state";
 import { words } from "../words";
 import { Icon, type IconName } from "./icon";
+import { Remedies } from "./remedies";
 
 interface ButtonProps {
   onClick: () => void;
@@ -181,6 +182,11 @@ export function Failed({
             <Button onClick={again}>{words.failed.retry}</Button>
           </div>
         )}
+        <Remedies
+          remedies={refusal.actions.filter((one) => one.do !== "retry")}
+          about={refusal.message}
+          again={again}
+        />
       </div>
     </div>
   );
@@ -195,6 +201,7 @@ export function Refused({ refusal, clear }: { refusal: Refusal | null; clear?: (
       <span>
         {refusal.message} {refusal.hint && <span class="dim">{refusal.hint}</span>}
       </span>
+      <Remedies remedies={refusal.actions} about={refusal.message} />
       {clear && <IconButton icon="close" name={words.failed.dismiss} onClick={clear} />}
     </div>
   );

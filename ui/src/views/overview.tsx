@@ -6,6 +6,7 @@ import { clock, projectName, size } from "../lib/format";
 import { headline } from "../lib/headline";
 import { Button, Failed, Refused, Section, Skeleton, Time, ToolSign } from "../parts/common";
 import { Icon } from "../parts/icon";
+import { Remedies } from "../parts/remedies";
 import { ResumeQuestion } from "../parts/resume-question";
 import { go, link } from "../route";
 import { useAnswer, useDoing, useShared } from "../state";
@@ -89,6 +90,7 @@ function Blocks({ status, devices }: { status: Status; devices: Devices | null }
                     <span class="dim">{problem.hint}</span>
                   )}
                 </p>
+                <Remedies remedies={problem.actions} about={problem.message} />
               </li>
             ))}
           </ul>
@@ -121,8 +123,7 @@ function ToolName({ tool }: { tool: string }) {
 }
 
 function NeedsYou({ status, devices }: { status: Status; devices: Devices | null }) {
-  const { backend, revision, tell } = useShared();
-  const { busy, refusal, act, clear } = useDoing();
+  const { revision } = useShared();
   const splits = useAnswer({ cmd: "splits" }, revision * 10_000 + status.splits);
   const say = words.overview;
   const rows = status.splits > 0 ? (splits.answer ?? []) : [];
@@ -131,14 +132,9 @@ function NeedsYou({ status, devices }: { status: Status; devices: Devices | null
   // no decision.
   const strangers = (devices?.asking.length ?? 0) - proved.length + (devices?.more_asking ?? 0);
   const n = status.splits + status.held.length + proved.length;
-  const release = async (what: string) => {
-    const done = await act(() => backend.roam({ cmd: "release", what }));
-    if (done) tell(done.message);
-  };
   return (
     <Section title={say.needsYou} count={n}>
       {n + strangers === 0 && <p class="none">{say.nothingNeeds}</p>}
-      <Refused refusal={refusal} clear={clear} />
       <ul class="lines">
         {proved.map((one) => (
           <li key={one.id} class="line">
@@ -162,9 +158,7 @@ function NeedsYou({ status, devices }: { status: Status; devices: Devices | null
             <p class="line-text" dir="auto">
               <span class="strong">{one.message}</span> <span class="dim">{one.hint}</span>
             </p>
-            <Button busy={busy} name={say.releaseLong(one.message)} onClick={() => void release(one.what)}>
-              {say.release}
-            </Button>
+            <Remedies remedies={one.actions} about={one.message} />
           </li>
         ))}
         {rows.slice(0, MOST).map((split) => (
@@ -206,8 +200,8 @@ function Waiting({ status }: { status: Status }) {
               <span class="strong">{one.why}</span> {one.title || words.session.untitled} · {projectName(one.project)}
               <span class="dim block">{one.hint}</span>
             </p>
-            {one.code === "no_place" ? (
-              <Button onClick={() => go("projects")}>{words.projects.where}</Button>
+            {one.actions.length > 0 ? (
+              <Remedies remedies={one.actions} about={one.title || one.why} />
             ) : (
               <Button onClick={() => go("sessions", one.session)} name={`${say.show}: ${one.title}`}>
                 {say.show}

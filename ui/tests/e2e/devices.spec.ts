@@ -62,7 +62,7 @@ test("a code is pasted; what is wrong with it is said where it was", async ({ pa
   expect(await asked(page, "pair")).toEqual([]);
   await field.fill("nonsense");
   await field.press("Enter");
-  await expect(page.getByRole("alert")).toContainText("This is no pairing code.");
+  await expect(page.getByRole("alert")).toContainText("This is not a pairing code");
   await expectAccessible(page);
   await field.fill(CODE);
   await page.getByRole("button", { name: "Continue" }).click();
@@ -73,7 +73,7 @@ test("a code is pasted; what is wrong with it is said where it was", async ({ pa
   await page.getByRole("checkbox", { name: "Also approve here every device that I approve on tablet" }).check();
   await page.getByRole("button", { name: "Pair with tablet" }).click();
   const pending = page.getByRole("listitem", { name: "Request sent to tablet." });
-  await expect(pending).toContainText("On tablet, choose “Let it in”. Nothing is shared before that.");
+  await expect(pending).toContainText("On tablet, choose “Accept”. Nothing is shared before that.");
   expect(await asked(page, "follow")).toHaveLength(1);
   await expectAccessible(page);
   await pending.getByRole("button", { name: "Cancel pairing with tablet" }).click();
@@ -90,7 +90,7 @@ test("the QR of this device is read back from a picture of it", async ({ page })
   const code = await page.getByRole("group", { name: "Code of this device" }).textContent();
   await expect(page.locator("textarea")).toHaveValue(code ?? "");
   await page.getByRole("button", { name: "Continue" }).click();
-  await expect(page.getByRole("alert")).toContainText("This is the code of this device.");
+  await expect(page.getByRole("alert")).toContainText("This is this device's own code.");
 });
 
 test("a screenshot of the whole window is dropped and its QR found; a picture without one says so", async ({
@@ -149,7 +149,7 @@ test("what a lost device wrote since a time is taken out, after it was said of h
   await page.getByRole("button", { name: "Revoke studio" }).click({ force: true });
   expect((await asked(page, "revoke")).every((request) => request.dry === true)).toBe(true);
   await since.fill("2026-01-02T03:04");
-  await expect(page.getByText("is taken out of 3 sessions on all your devices")).toBeVisible();
+  await expect(page.getByText("is removed from 3 sessions on all your devices")).toBeVisible();
   await expectAccessible(page);
   await page.getByRole("button", { name: "Revoke studio" }).click();
   await expect(page.getByText("What it wrote later was removed.")).toBeVisible();
@@ -242,21 +242,21 @@ test("the check-up says what was found, what would be written, and takes copies 
   await open(page, "settings", { state: "problems" });
   expect(await asked(page, "doctor")).toEqual([]);
   await page.getByRole("button", { name: "Run diagnostics" }).click();
-  await expect(page.getByText("2 conflict copies left by another sync program")).toBeVisible();
+  await expect(page.getByText("2 conflict copies made by another sync program")).toBeVisible();
   await expect(page.getByText("12 lines missing in the session")).toBeVisible();
   await page.getByText("stores that do not sync").click();
   await expect(page.getByText(/It is a link to \/mnt\/disk\/old/)).toBeVisible();
   await expectAccessible(page);
   await page.getByRole("button", { name: "Import" }).click();
   await expect(page.getByText("1 copy was imported.")).toBeVisible();
-  await expect(page.getByText(/stays: Claude Code has it open/)).toBeVisible();
+  await expect(page.getByText(/^Not imported: .*Claude Code has it open/)).toBeVisible();
   await page.getByRole("button", { name: "Preview pending changes" }).click();
   await expect(page.getByText("No pending changes.")).toBeVisible();
   await open(page, "settings", { state: "waiting" });
   await page.getByRole("button", { name: "Preview pending changes" }).click();
   await expect(page.getByRole("region", { name: "Pending changes" })).toContainText("wait · add to transcript");
   await page.getByRole("button", { name: "Run diagnostics" }).click();
-  await page.getByText("5 sessions do not roam").click();
+  await page.getByText("5 sessions do not sync").click();
   await expect(page.getByText("Switch it on under Tools.")).toBeVisible();
   await expectAccessible(page);
   expectCalm(page);
@@ -308,7 +308,7 @@ test("the first three steps, and leaving them out", async ({ page }) => {
   await expect(page.getByRole("navigation")).toBeVisible();
   await open(page, "overview", { state: "first" });
   await page.getByRole("button", { name: "Skip setup" }).click();
-  await expect(page.getByRole("heading", { level: 1 })).toHaveText("This device is on its own.");
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("No other device is paired.");
 });
 
 test("tools are switched, projects found and kept back", async ({ page }) => {
@@ -323,7 +323,7 @@ test("tools are switched, projects found and kept back", async ({ page }) => {
   await expect(page.getByLabel("Folder on this device")).toBeFocused();
   await page.keyboard.type("nowhere");
   await page.keyboard.press("Enter");
-  await expect(page.getByRole("alert")).toContainText("There is no folder nowhere");
+  await expect(page.getByRole("alert")).toContainText("nowhere is not a directory on this device.");
   await expectAccessible(page);
   await page.keyboard.press("Escape");
   await page.getByRole("button", { name: "Choose the folder of rivers/flow" }).click();

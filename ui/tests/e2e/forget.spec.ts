@@ -23,10 +23,10 @@ test("a session is forgotten after one question, and that can be taken back", as
 
   await page.goto(`${page.url().split("#")[0]}#/settings`);
   await expect(page.getByText(`“${title}”`)).toBeVisible();
-  await expect(page.getByText("laptop: waiting. It has not heard of it yet.")).toBeVisible();
+  await expect(page.getByText("laptop: waiting. It has not received this yet.")).toBeVisible();
   await expectAccessible(page);
   await page.screenshot({ path: test.info().outputPath("receipts.png"), fullPage: true });
-  await page.getByRole("button", { name: "Undo" }).click();
-  await expect(page.getByText(`“${title}” is not forgotten.`)).toBeVisible();
+  await page.getByRole("region", { name: "Forgotten sessions" }).getByRole("button", { name: "Undo" }).click();
+  await expect(page.getByText(`“${title}” is no longer forgotten.`)).toBeVisible();
   expectCalm(page);
 });

@@ -47,7 +47,9 @@ test("a tool whose conversations are on a service's servers says so, and where t
   const card = page.getByRole("listitem").filter({ has: page.getByRole("heading", { name: "Chat Service" }) });
   await expect(card).toContainText("Nothing imported yet");
   await expect(card).toContainText("keeps its conversations on its servers, those of its desktop app too");
-  await expect(card).toContainText("Known: exports of 2023 to 2026, from public descriptions read on 2026-11-29");
+  await expect(card).toContainText(
+    "Supported versions: exports of 2023 to 2026, from public descriptions read on 2026-11-29",
+  );
   await expect(card).toContainText("Its sessions sync and can be read on your other devices.");
   await card.getByRole("button", { name: "Import a folder of Chat Service…" }).click();
   await expect(page.getByRole("region", { name: "Import of conversations" })).toContainText("Importing history");

@@ -115,7 +115,7 @@ test("the focus is never lost to the page: after a release, an undo, an answer",
   await page.waitForTimeout(300);
   expect(await focused(page)).not.toBe("BODY");
   await open(page, "devices", { state: "asking" });
-  await page.getByRole("button", { name: "Not mine" }).first().press("Enter");
+  await page.getByRole("button", { name: "Not my device" }).first().press("Enter");
   await expect(page.getByText("tablet has this device's code.")).toHaveCount(0);
   expect(await focused(page)).not.toBe("BODY");
 });

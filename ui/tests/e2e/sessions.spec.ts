@@ -124,7 +124,7 @@ test("6,000 messages: few are drawn, and reading on stays where it is", async ({
 test("resuming says what must be known, and why it cannot be where it cannot", async ({ page }) => {
   await open(page, `sessions/${session(0)}`);
   await page.getByRole("button", { name: "Resume", exact: true }).click();
-  await expect(page.getByRole("dialog")).toContainText("It is live on laptop, 12 s ago.");
+  await expect(page.getByRole("dialog")).toContainText("It was open on laptop 12 s ago.");
   await page.getByRole("button", { name: "Resume anyway" }).click();
   await expect(page.getByText("Started in a terminal.")).toBeVisible();
   expect(await asked(page, "start_tool")).toEqual([{ cmd: "start_tool", session: session(0) }]);

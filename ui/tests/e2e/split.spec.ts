@@ -25,7 +25,7 @@ test("by keyboard alone: from difference to difference, decide, undo", async ({ 
   await only.focus();
   await page.keyboard.press("Enter");
   await expect(
-    page.getByText("The session goes on as on laptop. What desk added leaves the tool and stays in the vault."),
+    page.getByText("The session continues as on laptop. What desk added leaves the tool and stays in the vault."),
   ).toBeVisible();
   expect(await asked(page, "resolve")).toEqual([]);
   await expect(page.getByRole("button", { name: "Continue with laptop's version" })).toBeFocused();

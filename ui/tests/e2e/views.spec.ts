@@ -25,7 +25,7 @@ const CASES: [state: string, route: string, words: string | RegExp][] = [
   ["empty", "projects", "No projects yet"],
   ["empty", "tools", "Not on this device"],
   ["first", "overview", "Choose your tools"],
-  ["moving", "overview", "18.4 MB on the way out, 2.3 MB on the way here."],
+  ["moving", "overview", "Sending 18.4 MB and receiving 2.3 MB."],
   ["moving", "devices", "87% synced"],
   ["importing", "overview", "Reading your sessions: 412 of 1,065."],
   ["paused", "overview", "Syncing is paused."],
@@ -33,11 +33,11 @@ const CASES: [state: string, route: string, words: string | RegExp][] = [
   ["offline", "devices", "Last seen 1 h ago"],
   ["missing", "overview", "Syncing is off: Syncthing was not found."],
   ["missing", "settings", "Not found"],
-  ["failed", "overview", "The disk is full."],
+  ["failed", "overview", "no space left on device"],
   ["stopped", "overview", "session-roam has stopped."],
   ["waiting", "overview", "Everything else is up to date. 5 sessions are waiting."],
-  ["waiting", "tools", "3 sessions wait on this device"],
-  ["held", "overview", "All 31 sessions of Claude Code vanished from this device at once."],
+  ["waiting", "tools", "3 sessions are waiting on this device"],
+  ["held", "overview", "31 sessions vanished from Claude Code's store at once."],
   ["problems", "overview", /no icons in its panel.*over 128 MiB and stays on this device/s],
   ["asking", "devices", "tablet asks to pair."],
   ["asking", "overview", "tablet has this device's code"],
@@ -61,14 +61,14 @@ const CASES: [state: string, route: string, words: string | RegExp][] = [
   ["loading", "devices", "Loading devices…"],
   ["loading", "tools", "Looking for tools…"],
   ["loading", "projects", "Loading projects…"],
-  ["refused", "sessions", "The engine's own files cannot be read"],
-  ["refused", `sessions/${session(0)}`, "The engine's own files cannot be read"],
+  ["refused", "sessions", "session-roam's own files cannot be read"],
+  ["refused", `sessions/${session(0)}`, "session-roam's own files cannot be read"],
   ["refused", "splits", "This could not be loaded"],
   ["refused", SPLIT, "Try again"],
   ["refused", "devices", "This could not be loaded"],
   ["refused", "tools", "This could not be loaded"],
   ["refused", "projects", "This could not be loaded"],
-  ["lost", "overview", "The engine ended before it answered."],
+  ["lost", "overview", "session-roam ended before it answered"],
 ];
 
 for (const [state, route, words] of CASES) {
@@ -118,7 +118,7 @@ test("what arrives later does not move what stands there already", async ({ page
   await open(page, "overview", { state: "quiet", delay: 400 });
   const place = () => page.getByRole("button", { name: "Pair a device" }).boundingBox();
   const before = await place();
-  await expect(page.getByText("Up to date")).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "Up to date" })).toBeVisible();
   expect(await place()).toEqual(before);
 });
 
@@ -137,9 +137,9 @@ test("a new status is drawn as it comes", async ({ page }) => {
 
 test("what a guard held goes on when it was seen", async ({ page }) => {
   await open(page, "overview", { state: "held" });
-  await page.getByRole("button", { name: /Continue anyway: All 31 sessions/ }).click();
-  await expect(page.getByText("All 31 sessions of Claude Code vanished")).toHaveCount(0);
-  expect(await asked(page, "release")).toEqual([{ cmd: "release", what: "claude-code" }]);
+  await page.getByRole("button", { name: /I deleted them: 31 sessions/ }).click();
+  await expect(page.getByText("31 sessions vanished from Claude Code")).toHaveCount(0);
+  expect(await asked(page, "release")).toEqual([{ cmd: "release", what: "tool:claude-code" }]);
 });
 
 test("a notice is told, and put away", async ({ page }) => {

@@ -10,6 +10,7 @@ use session_roam_core::api::{
     ApiError, Done, Forked, PartBody, Request, Resume, Search as Found, SessionFilter, SessionRow,
     Shown, Status,
 };
+use session_roam_core::session::ProblemCode;
 
 /// Sessions in one answer, unless asked for fewer or more.
 const SESSIONS: u64 = 20;
@@ -201,7 +202,11 @@ impl Desk<'_> {
         let body: PartBody = self.engine.ask(&request)?.as_type()?;
         if body.media.is_some() {
             let hint = "`roam show SESSION --message N --part N > FILE` writes it to a file.";
-            return Err(ApiError::new("no_part", "That part is a picture.", hint));
+            return Err(ApiError::new(
+                ProblemCode::NoPart,
+                "That part is an image.",
+                hint,
+            ));
         }
         let Some(rest) = body.text.get(ask.offset..) else {
             return Err(bad_arguments(
@@ -282,7 +287,10 @@ impl Desk<'_> {
         let done: Done = self.engine.ask(&request)?.as_type()?;
         let mut quotation = Quotation::new();
         quotation.say("Done.");
-        quotation.label("session-roam", &done.message);
+        quotation.label(
+            "session-roam",
+            &crate::remedy::advice(&done.message, &done.actions),
+        );
         Ok(quotation.finish())
     }
 
@@ -313,7 +321,7 @@ fn heads(found: &[SessionRow]) -> Vec<Head<'_>> {
 
 pub fn bad_arguments(message: &str) -> ApiError {
     ApiError::new(
-        "bad_arguments",
+        ProblemCode::BadArguments,
         message,
         "The tool's schema names its arguments.",
     )
@@ -321,7 +329,7 @@ pub fn bad_arguments(message: &str) -> ApiError {
 
 fn left_out(what: &str) -> ApiError {
     ApiError::new(
-        "left_out",
+        ProblemCode::LeftOut,
         format!(
             "This server does not return {what}: it is not there, or of a device that was left out."
         ),

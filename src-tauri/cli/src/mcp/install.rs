@@ -12,6 +12,7 @@ use session_roam_core::adapter::{Change, McpConfig, Stamp};
 use session_roam_core::api::{ApiError, quote};
 use session_roam_core::formats::{fields, files};
 use session_roam_core::opener;
+use session_roam_core::session::ProblemCode;
 use session_roam_core::tools;
 use std::path::Path;
 use std::process::Command;
@@ -39,7 +40,7 @@ impl Line {
     pub fn of(home: Option<&Path>, options: &Options) -> Result<Self, ApiError> {
         let program = std::env::current_exe().map_err(|error| {
             let message = format!("The path of this program is not known: {error}.");
-            ApiError::new("bad_path", message, "Start it by its whole path.")
+            ApiError::new(ProblemCode::BadPath, message, "Start it by its whole path.")
         })?;
         let mut line = vec![in_utf8(&program)?];
         if let Some(home) = home {
@@ -70,7 +71,7 @@ pub fn install(client: &str, line: &Line, yes: bool) -> Result<Output, ApiError>
             ids.join(", "),
             line.json()
         );
-        return Err(ApiError::new("unknown_client", message, hint));
+        return Err(ApiError::new(ProblemCode::UnknownClient, message, hint));
     };
     let done = match *config {
         McpConfig::Command { add, remove } => by_command(name, (add, remove), line, yes)?,
@@ -111,7 +112,7 @@ fn by_command(
     let program = find_on_path(&words[0]).ok_or_else(|| {
         let message = format!("{} is not installed here, or not on PATH.", words[0]);
         ApiError::new(
-            "tool_not_found",
+            ProblemCode::ToolNotFound,
             message,
             format!("Where it is, run: {}", shown.join(" ")),
         )
@@ -132,7 +133,7 @@ fn run(program: &Path, words: &[String], undo: &str) -> Result<(), ApiError> {
     let failed = |told: String| {
         let hint = format!("Is the server there already? Remove it first: {undo}");
         ApiError::new(
-            "tool_refused",
+            ProblemCode::ToolRefused,
             format!("`{}` did not succeed: {told}", words[..3].join(" ")),
             hint,
         )
@@ -157,7 +158,7 @@ fn in_file(
 ) -> Result<Installed, ApiError> {
     let home = std::env::home_dir().ok_or_else(|| {
         ApiError::new(
-            "no_home",
+            ProblemCode::NoHome,
             "This user's home directory is not known.",
             "Set HOME.",
         )
@@ -171,7 +172,7 @@ fn in_file(
             "Add this to `{servers}` in it by hand: {}",
             json!({ SERVER: entry })
         );
-        ApiError::new("unwritable", why, hint)
+        ApiError::new(ProblemCode::Unwritable, why, hint)
     };
     let before = read(&path).map_err(by_hand)?;
     let text = before.as_ref().map_or("{}\n", |(text, _)| text.as_str());
@@ -281,7 +282,7 @@ fn indented(entry: &Value) -> String {
 fn in_utf8(path: &Path) -> Result<String, ApiError> {
     path.to_str().map(str::to_owned).ok_or_else(|| {
         let message = format!("{} cannot be written into a configuration.", path.display());
-        ApiError::new("bad_path", message, "Use a path in UTF-8.")
+        ApiError::new(ProblemCode::BadPath, message, "Use a path in UTF-8.")
     })
 }
 

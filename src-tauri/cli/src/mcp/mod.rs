@@ -22,6 +22,7 @@ use scope::Allowed;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use session_roam_core::api::ApiError;
+use session_roam_core::session::ProblemCode;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -84,7 +85,7 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, ApiError> {
         .build()
         .map_err(|error| {
             ApiError::new(
-                "protocol",
+                ProblemCode::Protocol,
                 format!("Could not start: {error}."),
                 "Is the system out of memory?",
             )
@@ -93,9 +94,9 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, ApiError> {
 
 pub fn protocol(error: &dyn std::fmt::Display) -> ApiError {
     ApiError::new(
-        "protocol",
+        ProblemCode::Protocol,
         format!("The client did not speak the protocol: {error}."),
-        "This command is for a program that starts it; `roam mcp install` tells such programs of it.",
+        "This command is started by other programs; `roam mcp install` adds it to them.",
     )
 }
 
@@ -278,22 +279,22 @@ impl Server {
 
 /// An error in words. Messages of the engine may name sessions, so they are quoted.
 fn told(error: &ApiError) -> String {
-    const OWN: [&str; 6] = [
-        "engine_not_running",
-        "engine_unreachable",
-        "engine_gone",
-        "busy",
-        "bad_arguments",
-        "left_out",
+    const OWN: [ProblemCode; 6] = [
+        ProblemCode::EngineNotRunning,
+        ProblemCode::EngineUnreachable,
+        ProblemCode::EngineGone,
+        ProblemCode::Busy,
+        ProblemCode::BadArguments,
+        ProblemCode::LeftOut,
     ];
-    if OWN.contains(&error.code.as_str()) {
+    if OWN.contains(&error.code) {
         return crate::out::in_words(error);
     }
     let mut quotation = Quotation::new();
     quotation.say("session-roam could not do that:");
-    quotation.label("code", &error.code);
+    quotation.label("code", error.code.as_str());
     quotation.label("message", &error.message);
-    quotation.label("hint", &error.hint);
+    quotation.label("hint", &crate::remedy::advice(&error.hint, &error.actions));
     quotation.finish()
 }
 

@@ -91,7 +91,7 @@ pub fn hits(found: &Search, limit: u64, scope: &Scope) -> String {
     if let Some(indexing) = found.indexing {
         let (done, total) = (indexing.done, indexing.total);
         quotation.say(&format!(
-            "The index is being made: {done} of {total} sessions can be found."
+            "The index is being built: {done} of {total} sessions can be found."
         ));
     }
     let more = if scope.is_limited() {

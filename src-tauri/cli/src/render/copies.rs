@@ -38,16 +38,16 @@ pub fn copies(copies: &[CopyRow], view: &View) -> String {
 pub fn taken_in(taken: &TakenIn, view: &View) -> String {
     let lines: u64 = taken.taken.iter().map(|row| row.lines).sum();
     let mut out = match (taken.taken.len() as u64, taken.left.len() as u64) {
-        (0, 0) => return "No conflict copies lie in the tools' stores.\n".into(),
+        (0, 0) => return "The tools' stores have no conflict copies.\n".into(),
         (n, 0) => format!(
-            "Took in {}: {} that no device had.\n",
+            "Imported {}: {} that no device had.\n",
             plural_of(n),
             plural(lines, "line")
         ),
-        (0, n) => format!("Nothing was taken in; {}.\n", stay(n)),
+        (0, n) => format!("Nothing was imported; {}.\n", stay(n)),
         (n, left) => {
             format!(
-                "Took in {}: {} that no device had; {}.\n",
+                "Imported {}: {} that no device had; {}.\n",
                 plural_of(n),
                 plural(lines, "line"),
                 stay(left)
@@ -69,7 +69,7 @@ pub fn taken_in(taken: &TakenIn, view: &View) -> String {
     }
     for row in &taken.left {
         out.push_str(&wrap(
-            &format!("left: {}: {}", row.path.display(), row.why),
+            &format!("Not imported: {} ({})", row.path.display(), row.why),
             2,
             view,
         ));
@@ -87,8 +87,8 @@ fn plural_of(n: u64) -> String {
 
 fn stay(n: u64) -> String {
     if n == 1 {
-        "1 conflict copy stays where it is".into()
+        "1 conflict copy was not imported".into()
     } else {
-        format!("{} stay where they are", plural_of(n))
+        format!("{} were not imported", plural_of(n))
     }
 }

@@ -21,13 +21,15 @@ pub fn this_device(device: &Device) -> String {
         ));
     }
     if device.addresses.is_empty() {
-        out.push_str("At    no address yet: Syncthing does not run, or there is no network. Devices on the same network\n      find this one all the same; for others run this again.\n");
+        out.push_str("At    no address yet: Syncthing is not running, or there is no network. Devices on the same network\n      still find this one; for others run this again.\n");
     }
     out.push_str(&format!(
         "\nOn your other device:\n  roam pair {}\n",
         word(&device.code)
     ));
-    out.push_str("The code is good for one pairing, within ten minutes. Show it to nobody else.\n");
+    out.push_str(
+        "The code is valid for one pairing, for ten minutes. Do not show it to anyone else.\n",
+    );
     out
 }
 
@@ -51,7 +53,7 @@ pub fn devices(devices: &Devices, view: &View) -> String {
     if 0 < devices.more_asking {
         let more = plural(devices.more_asking, "more device");
         out.push_str(&wrap(
-            &format!("And {more} without this device's code. You need not do anything about them."),
+            &format!("And {more} without this device's code. You can ignore them."),
             0,
             view,
         ));
@@ -96,7 +98,7 @@ pub fn devices(devices: &Devices, view: &View) -> String {
         [
             Column::Text("Device"),
             Column::Gives("State"),
-            Column::Number("In step"),
+            Column::Number("Synced"),
             Column::Text("Id"),
         ],
         &lines,
@@ -121,7 +123,7 @@ fn listed(devices: &Devices, view: &View) -> String {
         let name = name(&approval.id);
         if approval.follow {
             out.push_str(&wrap(
-                &format!("What you approve on {name} is approved here, too."),
+                &format!("Devices that you approve on {name} are approved here, too."),
                 0,
                 view,
             ));
@@ -137,13 +139,16 @@ fn listed(devices: &Devices, view: &View) -> String {
     for device in &devices.revoked {
         let mut sentence = format!("{} was revoked on {}.", device.name, device.by.join(", "));
         if let Some(since) = &device.since {
-            sentence.push_str(&format!(" What it wrote since {since} is taken out."));
+            sentence.push_str(&format!(" What it wrote since {since} is removed."));
         }
         if !device.not_heard.is_empty() {
-            sentence.push_str(&format!(" Not heard yet: {}.", device.not_heard.join(", ")));
+            sentence.push_str(&format!(
+                " Do not know it yet: {}.",
+                device.not_heard.join(", ")
+            ));
         }
         out.push_str(&wrap(&sentence, 0, view));
-        out.push_str(&format!("  Let it in again:  roam approve {}\n", device.id));
+        out.push_str(&format!("  Approve again:  roam approve {}\n", device.id));
     }
     if out.is_empty() {
         out
@@ -155,19 +160,18 @@ fn listed(devices: &Devices, view: &View) -> String {
 /// The effect of revoking a device, shown before it is done.
 pub fn revoke_question(would: &RevokeAnswer) -> String {
     let mut text = format!(
-        "None of your devices sends anything to {0} or accepts anything from it any more, as soon as it hears of this. \
-         {0} keeps what it has.",
+        "Each of your devices stops syncing with {0} as soon as it learns of this. {0} keeps what it has.",
         would.name
     );
     if would.cut > 0 {
         text.push_str(&format!(
-            " What it wrote since then is taken out of {}.",
+            " What it wrote since then is removed from {}.",
             plural(would.cut, "session")
         ));
     }
     if !would.not_heard.is_empty() {
         text.push_str(&format!(
-            " Until they hear of it these still sync with {}: {}.",
+            " These devices sync with {} until they learn of it: {}.",
             would.name,
             would.not_heard.join(", ")
         ));
@@ -179,21 +183,21 @@ pub fn revoke_question(would: &RevokeAnswer) -> String {
 pub fn revoked(answer: &RevokeAnswer) -> String {
     let mut out = format!("{} is revoked. ", answer.name);
     out.push_str(&match answer.cut {
-        0 => "What was accepted from it stays.\n".to_owned(),
+        0 => "What was received from it stays.\n".to_owned(),
         n => format!(
-            "What it wrote since then is taken out of {}; what was accepted before stays.\n",
+            "What it wrote since then is removed from {}; what was received before stays.\n",
             plural(n, "session")
         ),
     });
     if answer.not_heard.is_empty() {
-        out.push_str("Every device has heard of it.\n");
+        out.push_str("All your devices know it.\n");
     } else {
         out.push_str(&format!(
-            "Not heard yet: {}. `roam devices` says when they have.\n",
+            "Do not know it yet: {}. `roam devices` shows when they do.\n",
             answer.not_heard.join(", ")
         ));
     }
-    out.push_str(&format!("Let it in again:  roam approve {}\n", answer.id));
+    out.push_str(&format!("  Approve again:  roam approve {}\n", answer.id));
     out
 }
 
@@ -203,19 +207,19 @@ fn asking(device: &AskingDevice, view: &View) -> String {
     let (sentence, label, command) = match (device.has_code, device.compares) {
         (true, _) => (
             format!("{name} has this device's code. Is it yours?"),
-            "Let it in: ",
+            "Accept:",
             "roam pair --accept",
         ),
         (false, true) => (
             format!(
-                "A device that calls itself {name} asks to pair, without this device's code. Nothing proves who it is."
+                "A device that calls itself {name} asks to pair without this device's code. Nothing proves that it is yours."
             ),
             "Compare digits:",
             "roam pair",
         ),
         (false, false) => (
             format!(
-                "A device that calls itself {name} asks to pair. Nothing proves who it is: give it this device's code (`roam device`), or compare digits."
+                "A device that calls itself {name} asks to pair. Nothing proves that it is yours: give it this device's code (`roam device`), or compare digits."
             ),
             "Compare digits:",
             "roam pair",
@@ -223,7 +227,7 @@ fn asking(device: &AskingDevice, view: &View) -> String {
     };
     let mut out = wrap(&sentence, 0, view);
     out.push_str(&format!(
-        "  {label}  {command} {}\n  Not mine:  roam pair --dismiss {}\n\n",
+        "  {label:<17}{command} {}\n  Not my device:   roam pair --dismiss {}\n\n",
         device.id, device.id
     ));
     out
@@ -236,41 +240,39 @@ fn under_way(device: &PairedDevice, view: &View) -> String {
     match device.state.as_str() {
         "comparing" if !device.digits.is_empty() => {
             out = wrap(
-                &format!("Does the screen of {name} show {}?", spaced(&device.digits)),
+                &format!("Does {name} show {}?", spaced(&device.digits)),
                 0,
                 view,
             );
             out.push_str(&format!(
-                "  It does:      roam pair --accept {id}\n  It does not:  roam unpair {id}\n\n"
+                "  They match:   roam pair --accept {id}\n  They differ:  roam unpair {id}\n\n"
             ));
         }
         "comparing" => {
             out = wrap(
                 &format!(
-                    "{name} has to show its digits. Enter this device's id there: roam pair ID"
+                    "Waiting for {name} to show its digits. Enter this device's ID there: roam pair ID"
                 ),
                 0,
                 view,
             );
-            out.push_str(&format!("  Take it back:  roam unpair {id}\n\n"));
+            out.push_str(&format!("  Cancel:  roam unpair {id}\n\n"));
         }
         "ended" => {
             out = wrap(
-                &format!(
-                    "Nothing came of the pairing with {name}. Start again with the code it shows, or forget it."
-                ),
+                &format!("Pairing with {name} ended. Start again with its code, or remove it."),
                 0,
                 view,
             );
-            out.push_str(&format!("  Forget it:  roam unpair {id}\n\n"));
+            out.push_str(&format!("  Remove:  roam unpair {id}\n\n"));
         }
         _ => {
             out = wrap(
-                &format!("{name} has to say yes: its user lets this device in there."),
+                &format!("Waiting for {name}: accept this device there."),
                 0,
                 view,
             );
-            out.push_str(&format!("  Take it back:  roam unpair {id}\n\n"));
+            out.push_str(&format!("  Cancel:  roam unpair {id}\n\n"));
         }
     }
     out
@@ -288,7 +290,7 @@ fn connection(device: &PairedDevice, view: &View) -> String {
 fn in_step(device: &PairedDevice) -> String {
     // 99.99 must not be shown as complete.
     if device.confirmed {
-        format!("{} %", device.in_step.floor())
+        format!("{}%", device.in_step.floor())
     } else {
         String::new()
     }
@@ -298,18 +300,18 @@ fn in_step(device: &PairedDevice) -> String {
 pub fn pairing(pairing: &Pairing, here: &Device) -> String {
     let (name, id) = (&pairing.name, &pairing.id);
     match pairing.state.as_str() {
-        "paired" => format!("Paired with {name}. Your sessions roam between the two now.\n"),
-        "already_paired" => format!("{name} is paired with this device already.\n"),
+        "paired" => format!("Paired with {name}. Your sessions now sync between both.\n"),
+        "already_paired" => format!("{name} is already paired with this device.\n"),
         "comparing" if !pairing.digits.is_empty() => format!(
-            "Does the screen of {name} show {}?\n  It does:      roam pair --accept {id}\n  It does not:  roam unpair {id}\n",
+            "Does {name} show {}?\n  They match:   roam pair --accept {id}\n  They differ:  roam unpair {id}\n",
             spaced(&pairing.digits)
         ),
         "comparing" => format!(
-            "Nothing is shared yet: six digits must be the same on both screens.\n  There:         roam pair {}\n  Then on both:  roam devices\n  Take it back:  roam unpair {id}\n",
+            "Nothing is shared yet: both screens must show the same six digits.\n  There:         roam pair {}\n  Then on both:  roam devices\n  Cancel:        roam unpair {id}\n",
             here.id
         ),
         _ => format!(
-            "{name} has to say yes now; nothing is shared before that.\n  There:         roam pair --accept {}\n  Take it back:  roam unpair {id}\n",
+            "Request sent. Nothing is shared before {name} accepts.\n  There:   roam pair --accept {}\n  Cancel:  roam unpair {id}\n",
             here.id
         ),
     }

@@ -13,7 +13,7 @@ const LINES: usize = 6;
 pub fn diff(diff: &Diff, view: &View) -> String {
     let column = (view.width.unwrap_or(WIDTH).max(40) - 3) / 2;
     let mut out = format!(
-        "“{}” went two ways\n{}\n\n",
+        "“{}” has two versions\n{}\n\n",
         one_line(&diff.title),
         one_line(&diff.reason)
     );
@@ -67,8 +67,7 @@ fn changes(diff: &Diff, column: usize) -> String {
             format!("! {by}changed: {}", one_line(&row.text))
         };
         let more = side.n_changes.saturating_sub(side.changes.len() as u64);
-        let more =
-            (0 < more).then(|| format!("! {} more changes of what the tool may do", number(more)));
+        let more = (0 < more).then(|| format!("! {} more permission changes", number(more)));
         side.changes
             .iter()
             .map(line)

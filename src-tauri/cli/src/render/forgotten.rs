@@ -30,23 +30,21 @@ pub fn consequences(preview: &ForgetPreview) -> String {
         ));
     }
     text.push_str(&format!(
-        "It is removed from {}: from session-roam and from the tool's own store, with what was added on any of them \
-         until they hear of it. A device that is away removes it when it comes back.\n",
+        "It is removed from {}: from session-roam and from the tool's own store, with everything added there until \
+         then. An offline device removes it when it is online again.\n",
         and(&preview.devices)
     ));
     if !preview.cannot_be_told.is_empty() {
         text.push_str(&format!(
-            "{} cannot be told and may keep it.\n",
+            "{} cannot be reached and may keep it.\n",
             and(&preview.cannot_be_told)
         ));
     }
-    text.push_str(
-        "What a tool keeps beside its sessions stays, like the history of its input line.\n",
-    );
+    text.push_str("What a tool stores outside its sessions stays, such as its prompt history.\n");
     text.push_str(&match preview.minutes {
         0 => "This cannot be undone.".to_owned(),
         n => format!(
-            "`roam undo` takes it back for {}. After that it cannot be undone.",
+            "You can undo this for {} with `roam undo`. After that it is permanent.",
             plural(n, "minute")
         ),
     });
@@ -55,7 +53,7 @@ pub fn consequences(preview: &ForgetPreview) -> String {
 
 pub fn rows(rows: &[ForgottenRow], view: &View) -> String {
     if rows.is_empty() {
-        return "No session was forgotten.\n".into();
+        return "No forgotten sessions.\n".into();
     }
     let mut out = String::new();
     for row in rows {
@@ -74,8 +72,7 @@ pub fn rows(rows: &[ForgottenRow], view: &View) -> String {
             view,
         ));
         if let Some(until) = &row.undo_until {
-            let text =
-                format!("no device has heard of it yet; `roam undo` takes it back until {until}");
+            let text = format!("no device has removed it yet; `roam undo` undoes it until {until}");
             out.push_str(&wrap(&text, 2, view));
         }
         for receipt in &row.receipts {
@@ -96,7 +93,7 @@ fn state(receipt: &ReceiptRow) -> String {
         "removing" => "being removed",
         "waiting" => "waiting",
         "held" => "held, see `roam status`",
-        "cannot_be_told" => "cannot be told",
+        "cannot_be_told" => "cannot be reached",
         other => other,
     };
     receipt

@@ -14,7 +14,7 @@ pub fn found(found: &Search, view: &View) -> String {
     }
     if let Some(indexing) = &found.indexing {
         let text = format!(
-            "The index is being made: {} of {} are in it.",
+            "The index is being built: {} of {} are in it.",
             number(indexing.done),
             plural(indexing.total, "session")
         );
@@ -24,7 +24,7 @@ pub fn found(found: &Search, view: &View) -> String {
         out.push('\n');
     }
     if found.hits.is_empty() {
-        out.push_str("No session has that. `roam search --help` shows what can be asked for.\n");
+        out.push_str("No session matches. `roam search --help` explains the search.\n");
         return out;
     }
     let ids: Vec<&str> = found.hits.iter().map(|hit| hit.session.as_str()).collect();
@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(
             text,
             "Nothing has “gatewy”; this is what has “gateway”.\n\
-             The index is being made: 2 of 9 sessions are in it.\n\
+             The index is being built: 2 of 9 sessions are in it.\n\
              \n\
              Retry the payment\n\
              \x20 0b7c1d2e · claude-code · acme/shop · 1 h ago · desk, lap\n\
@@ -170,6 +170,6 @@ mod tests {
              1 of 3 sessions; read on with: roam show 0b7c1d2e --from 12\n"
         );
         answer.hits.clear();
-        assert!(found(&answer, &view).contains("No session has that."));
+        assert!(found(&answer, &view).contains("No session matches."));
     }
 }

@@ -127,7 +127,7 @@ fn body(message: &Message) -> String {
 
 pub fn splits(rows: &[SplitRow], view: &View) -> String {
     if rows.is_empty() {
-        return "No session went two ways.\n".into();
+        return "No session has two versions.\n".into();
     }
     rows.iter()
         .map(|row| split(row, view))
@@ -136,7 +136,7 @@ pub fn splits(rows: &[SplitRow], view: &View) -> String {
 }
 
 fn split(row: &SplitRow, view: &View) -> String {
-    let mut out = format!("{} went two ways\n", quoted(&row.title));
+    let mut out = format!("{} has two versions\n", quoted(&row.title));
     out.push_str(&format!(
         "  {} · {} · {}\n",
         row.tool,
@@ -164,7 +164,7 @@ fn split(row: &SplitRow, view: &View) -> String {
     }
     for choice in row.choices.iter().filter(|choice| choice.enabled) {
         let how = if choice.id == Action::Branches {
-            " Say so with --active left."
+            "  Choose with --active left."
         } else {
             ""
         };

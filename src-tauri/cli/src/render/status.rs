@@ -2,6 +2,7 @@
 
 use super::table::{Column, table};
 use super::{View, and, number, plural, project, quoted, size, wrap};
+use crate::remedy::advice;
 use crate::when::ago;
 use session_roam_core::api::{
     CheckState, Devices, Doctor, EngineState, Held, LeftOut, LiveSession, Moving, Status,
@@ -15,14 +16,12 @@ const NAMED: usize = 3;
 pub fn status(status: &Status, devices: &Devices, view: &View) -> String {
     let mut out = wrap(&sentence(status, devices, view), 0, view);
     if status.engine == EngineState::Stopped {
-        out.push_str(
-            "  Start it with `roam run`, or open the tray app. Nothing is lost meanwhile.\n",
-        );
+        out.push_str("  Start it with `roam run`, or open the tray app.\n");
         return out;
     }
     if status.syncthing.state == SyncthingState::Missing {
         out.push_str(&wrap(
-            "Install it (Debian and Ubuntu: sudo apt install syncthing), or give its path in config.toml, [syncthing].",
+            "Install it (Debian and Ubuntu: sudo apt install syncthing), or name it under [syncthing] binary in config.toml.",
             2,
             view,
         ));
@@ -32,7 +31,11 @@ pub fn status(status: &Status, devices: &Devices, view: &View) -> String {
             "  `roam device` shows this device's code; give it to `roam pair CODE` on the other.\n",
         );
     }
-    section(&mut out, "Needs you", &needs_you(status, devices, view));
+    section(
+        &mut out,
+        "Needs attention",
+        &needs_you(status, devices, view),
+    );
     section(&mut out, "Waiting", &waiting(&status.waiting, view));
     section(&mut out, "Live now", &live(&status.live, view));
     section(&mut out, "Problems", &problems(&status.problems, view));
@@ -51,29 +54,29 @@ fn sentence(status: &Status, devices: &Devices, view: &View) -> String {
     let syncthing = &status.syncthing;
     match (status.engine.as_str(), syncthing.state.as_str()) {
         ("stopped", _) => return "session-roam is not running on this device.".into(),
-        ("stopping", _) => return "Stopping: what was begun is finished first.".into(),
+        ("stopping", _) => return "Stopping after the current work.".into(),
         ("paused", _) => {
             let end = status.paused_until.as_deref().and_then(Millis::parse);
             return match end.map(|end| end.0.saturating_sub(view.now.0).max(0) / 60_000 + 1) {
                 Some(minutes) => format!(
-                    "Paused: nothing is sent or received for another {}, or until `roam continue`.",
+                    "Syncing is paused for another {}. Continue now with `roam continue`.",
                     plural(minutes as u64, "minute")
                 ),
-                None => "Paused: nothing is sent or received until `roam continue`.".into(),
+                None => "Syncing is paused. Continue with `roam continue`.".into(),
             };
         }
         ("importing", _) => return importing(&status.moving),
-        (_, "missing") => return "Nothing can travel: Syncthing is not installed.".into(),
+        (_, "missing") => return "Syncing is off: Syncthing was not found.".into(),
         (_, "failed" | "stopped") => {
             return match &syncthing.message {
-                Some(why) => format!("Nothing can travel: Syncthing does not run. {why}"),
-                None => "Nothing can travel: Syncthing does not run.".into(),
+                Some(why) => format!("Syncing stopped: Syncthing is not running. {why}"),
+                None => "Syncing stopped: Syncthing is not running.".into(),
             };
         }
         _ => {}
     }
     if !status.held.is_empty() {
-        return "Something is held until you have seen it.".into();
+        return "Something needs your decision.".into();
     }
     if status.paired == 0 {
         return format!(
@@ -99,17 +102,19 @@ fn connected_sentence(status: &Status, devices: &Devices, view: &View) -> String
         .collect();
     if here.is_empty() {
         let what = if away.is_empty() {
-            "no other device is reachable".to_owned()
+            "no other device is online".to_owned()
         } else {
             and(&away)
         };
-        return format!("On its own: {what}. New work is kept and sent when they meet.");
+        return format!(
+            "No device online: {what}. Changes are saved here and sync when a device is online."
+        );
     }
     let state = match (status.moving.out_bytes, status.moving.in_bytes) {
         (0, 0) if status.waiting.is_empty() && status.splits == 0 => {
-            format!("Everything is up to date with {}.", and(&here))
+            format!("Up to date with {}.", and(&here))
         }
-        (0, 0) => format!("In step with {}.", and(&here)),
+        (0, 0) => format!("Connected to {}.", and(&here)),
         (out, 0) => format!("Sending {} to {}.", size(out), and(&here)),
         (0, incoming) => format!("Receiving {} from {}.", size(incoming), and(&here)),
         (out, incoming) => format!(
@@ -129,7 +134,7 @@ fn connected_sentence(status: &Status, devices: &Devices, view: &View) -> String
 
 fn away(device: &session_roam_core::api::PairedDevice, view: &View) -> String {
     match &device.last_seen {
-        _ if !device.confirmed => format!("{} has to say yes", device.name),
+        _ if !device.confirmed => format!("{} has not accepted yet", device.name),
         Some(seen) => format!("{} was last seen {}", device.name, ago(seen, view.now)),
         None => format!("{} was not seen yet", device.name),
     }
@@ -138,7 +143,7 @@ fn away(device: &session_roam_core::api::PairedDevice, view: &View) -> String {
 /// The progress of the first import.
 pub fn importing(moving: &Moving) -> String {
     format!(
-        "Taking in your sessions: {} of {} ({}).",
+        "Importing your sessions: {} of {} ({}).",
         number(moving.import_done),
         number(moving.import_total),
         size(moving.import_bytes)
@@ -149,7 +154,7 @@ fn needs_you(status: &Status, devices: &Devices, view: &View) -> String {
     let mut out = String::new();
     for device in devices.asking.iter().filter(|device| device.has_code) {
         out.push_str(&wrap(
-            &format!("{} has this device's code: let it in?", device.name),
+            &format!("{} has this device's code. Accept it?", device.name),
             2,
             view,
         ));
@@ -175,24 +180,19 @@ fn needs_you(status: &Status, devices: &Devices, view: &View) -> String {
         out.push_str(&wrap("See `roam devices`.", 4, view));
     }
     for Held {
-        what,
         message,
         hint,
+        actions,
         ..
     } in &status.held
     {
         out.push_str(&wrap(message, 2, view));
-        out.push_str(&wrap(hint, 4, view));
-        out.push_str(&wrap(
-            &format!("Let it continue with `roam release {what}`."),
-            4,
-            view,
-        ));
+        out.push_str(&wrap(&advice(hint, actions), 4, view));
     }
     if 0 < status.splits {
         out.push_str(&wrap(
             &format!(
-                "{} went two ways; both are kept.",
+                "{} with two versions. Both are kept.",
                 plural(status.splits, "session")
             ),
             2,
@@ -207,10 +207,9 @@ fn needs_you(status: &Status, devices: &Devices, view: &View) -> String {
 fn waiting(rows: &[Waiting], view: &View) -> String {
     let mut groups: Vec<(&Waiting, Vec<&Waiting>)> = Vec::new();
     for row in rows {
-        match groups
-            .iter_mut()
-            .find(|(first, _)| first.why == row.why && first.hint == row.hint)
-        {
+        match groups.iter_mut().find(|(first, _)| {
+            first.why == row.why && first.hint == row.hint && first.actions == row.actions
+        }) {
             Some((_, members)) => members.push(row),
             None => groups.push((row, vec![row])),
         }
@@ -230,8 +229,9 @@ fn waiting(rows: &[Waiting], view: &View) -> String {
         if NAMED < members.len() {
             out.push_str(&format!("    and {}\n", more(members.len() - NAMED)));
         }
-        if !first.hint.is_empty() {
-            out.push_str(&wrap(&first.hint, 4, view));
+        let hint = advice(&first.hint, &first.actions);
+        if !hint.is_empty() {
+            out.push_str(&wrap(&hint, 4, view));
         }
     }
     out
@@ -266,10 +266,9 @@ fn live(rows: &[LiveSession], view: &View) -> String {
 fn problems(rows: &[Problem], view: &View) -> String {
     let block = |row: &Problem| {
         wrap(&row.message, 2, view)
-            + &if row.hint.is_empty() {
-                String::new()
-            } else {
-                wrap(&row.hint, 4, view)
+            + &match advice(&row.hint, &row.actions) {
+                hint if hint.is_empty() => hint,
+                hint => wrap(&hint, 4, view),
             }
     };
     rows.iter().map(block).collect()
@@ -299,16 +298,16 @@ pub fn doctor(doctor: &Doctor, view: &View) -> String {
     let n_out = doctor.not_carried.len() as u64;
     let mut out = match (n_problems, n_out) {
         (0, 0) if doctor.checks.iter().any(|check| check.name == "import") => {
-            "Nothing is wrong so far: sessions are still being taken in.\n".to_owned()
+            "No problems so far. Sessions are still being imported.\n".to_owned()
         }
         (0, 0) if is_partly_off(doctor) => {
-            "All is well: every session of the tools and stores that are on is carried.\n"
+            "No problems. All sessions of the tools and stores that are switched on sync.\n"
                 .to_owned()
         }
-        (0, 0) => "All is well: every session is carried.\n".to_owned(),
-        (0, n) => format!("{} not carried: each says why below.\n", is_are(n)),
-        (1, _) => "One thing is wrong.\n".to_owned(),
-        (n, _) => format!("{n} things are wrong.\n"),
+        (0, 0) => "No problems. All sessions sync.\n".to_owned(),
+        (0, n) => format!("{} not sync, with the reason for each below.\n", does(n)),
+        (1, _) => "1 problem.\n".to_owned(),
+        (n, _) => format!("{n} problems.\n"),
     };
     out.push('\n');
     let width = doctor
@@ -321,8 +320,9 @@ pub fn doctor(doctor: &Doctor, view: &View) -> String {
         let line = format!("{:7}  {:width$}  ", check.state, check.name);
         let message = wrap(&check.message, line.len(), view);
         out.push_str(&format!("{line}{}", message.trim_start()));
-        if !check.hint.is_empty() {
-            out.push_str(&wrap(&check.hint, line.len(), view));
+        let hint = advice(&check.hint, &check.actions);
+        if !hint.is_empty() {
+            out.push_str(&wrap(&hint, line.len(), view));
         }
     }
     section(
@@ -331,7 +331,7 @@ pub fn doctor(doctor: &Doctor, view: &View) -> String {
         &super::copies::copies(&doctor.copies, view),
     );
     section(&mut out, "Left out", &left_out(&doctor.left_out, view));
-    section(&mut out, "Not carried", &waiting(&doctor.not_carried, view));
+    section(&mut out, "Not syncing", &waiting(&doctor.not_carried, view));
     if !doctor.tools.is_empty() {
         let rows: Vec<_> = doctor
             .tools
@@ -376,10 +376,10 @@ fn left_out(rows: &[LeftOut], view: &View) -> String {
         .collect()
 }
 
-fn is_are(n: u64) -> String {
+fn does(n: u64) -> String {
     format!(
         "{} {}",
         plural(n, "session"),
-        if n == 1 { "is" } else { "are" }
+        if n == 1 { "does" } else { "do" }
     )
 }

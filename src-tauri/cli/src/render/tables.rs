@@ -16,9 +16,9 @@ const DEVICES: usize = 6;
 pub fn sessions(rows: &[SessionRow], filtered: bool, view: &View) -> String {
     if rows.is_empty() {
         return if filtered {
-            "No session like that. `roam sessions` lists all.\n".into()
+            "No matching session. `roam sessions` lists all.\n".into()
         } else {
-            "No sessions yet. They appear here as soon as one of your tools has one: see `roam tools`.\n".into()
+            "No sessions yet. They appear here when one of your tools writes one: see `roam tools`.\n".into()
         };
     }
     use Column::*;
@@ -27,7 +27,7 @@ pub fn sessions(rows: &[SessionRow], filtered: bool, view: &View) -> String {
         Gives("Title"),
         Text("Tool"),
         Gives("Project"),
-        Text("Last word"),
+        Text("Updated"),
         Number("Size"),
         Gives("Devices"),
         Text("State"),
@@ -77,7 +77,7 @@ fn sessions_summary(rows: &[SessionRow]) -> String {
 /// A session's state in the user's words.
 pub fn state(state: SessionState) -> &'static str {
     match state {
-        SessionState::Split => "went two ways",
+        SessionState::Split => "two versions",
         other => other.as_str(),
     }
 }
@@ -162,7 +162,7 @@ pub fn tools(rows: &[ToolRow], view: &View) -> String {
         Text("Tool"),
         Text("Name"),
         Text("Here"),
-        Text("Roams"),
+        Text("Sync"),
         Text("Level"),
         Number("Sessions"),
         Number("Size"),
@@ -175,7 +175,7 @@ pub fn tools(rows: &[ToolRow], view: &View) -> String {
         for store in &row.stores {
             let how = match (store.on, store.found) {
                 (false, _) => "off".to_owned(),
-                (true, false) => "on, not there now".to_owned(),
+                (true, false) => "on, not found".to_owned(),
                 (true, true) => format!(
                     "on, {}, {}",
                     plural(store.sessions, "session"),
@@ -190,7 +190,7 @@ pub fn tools(rows: &[ToolRow], view: &View) -> String {
         }
         let one = word(&row.stores[row.stores.len() - 1].dir.to_string_lossy());
         out.push_str(&format!(
-            "One is switched off with `roam tools off {} --store {one}`.\n",
+            "Switch one off with `roam tools off {} --store {one}`.\n",
             row.tool
         ));
     }
@@ -198,7 +198,7 @@ pub fn tools(rows: &[ToolRow], view: &View) -> String {
         out.push_str(&format!("\n{}: {}\n", row.name, row.level.as_str()));
         let tried = match row.versions.is_empty() {
             true => String::new(),
-            false => format!("Known: {}.", row.versions),
+            false => format!("Supported versions: {}.", row.versions),
         };
         for text in [&row.meaning, &row.reason, &tried] {
             if !text.is_empty() {
@@ -246,7 +246,7 @@ fn stores(roots: &[PathBuf]) -> String {
 
 pub fn projects(rows: &[ProjectRow], view: &View) -> String {
     if rows.is_empty() {
-        return "No projects yet. They are recognised from your tools' sessions.\n".into();
+        return "No projects yet. They are recognized from your tools' sessions.\n".into();
     }
     use Column::*;
     let columns = [
@@ -265,8 +265,8 @@ pub fn projects(rows: &[ProjectRow], view: &View) -> String {
                 .cloned()
                 .unwrap_or_else(|| project(&row.key));
             let here = match (row.excluded, row.places.is_empty()) {
-                (true, _) => format!("stays here: {}", places(&row.places)),
-                (false, true) => "no place yet".into(),
+                (true, _) => format!("not syncing: {}", places(&row.places)),
+                (false, true) => "no folder yet".into(),
                 (false, false) => places(&row.places),
             };
             [
@@ -293,7 +293,7 @@ pub fn projects(rows: &[ProjectRow], view: &View) -> String {
 
 pub fn plan(rows: &[StepRow], view: &View) -> String {
     if rows.is_empty() {
-        return "Nothing to do: what your tools hold and what is kept are the same.\n".into();
+        return "No pending changes.\n".into();
     }
     use Column::*;
     let lines: Vec<_> = rows
@@ -332,9 +332,9 @@ fn some_size(bytes: u64) -> String {
 
 fn step(kind: StepKind) -> &'static str {
     match kind {
-        StepKind::Record => "take in",
+        StepKind::Record => "record",
         StepKind::Checkout => "write here",
-        StepKind::Split => "two ways",
+        StepKind::Split => "two versions",
         StepKind::Wait => "wait",
         StepKind::Hold => "hold",
     }
@@ -342,7 +342,7 @@ fn step(kind: StepKind) -> &'static str {
 
 pub fn history(rows: &[HistoryRow], view: &View) -> String {
     if rows.is_empty() {
-        return "Nothing happened yet.\n".into();
+        return "No history yet.\n".into();
     }
     use Column::*;
     let ids: Vec<&str> = rows.iter().map(|row| row.session.as_str()).collect();

@@ -237,6 +237,7 @@ fn tables() -> String {
     table::<Route>(&mut page, "`route` of a paired device");
     table::<PairingState>(&mut page, "`state` of a pairing");
     table::<ReceiptState>(&mut page, "`state` of a receipt");
+    table::<RemarkCode>(&mut page, "`code` of a note before resuming");
     table::<StepKind>(&mut page, "`step` of a plan");
     table::<LeftOutReason>(
         &mut page,

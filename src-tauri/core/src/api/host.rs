@@ -10,7 +10,7 @@ use crate::engine::queue::Queue;
 use crate::engine::reconcile::{Job, reconcile};
 use crate::engine::{Engine, Parts};
 use crate::session::problem::with_causes;
-use crate::session::{ProjectKey, ToolId, decent_name};
+use crate::session::{ProblemCode, ProjectKey, Remedy, ToolId, decent_name};
 use crate::settings::{self, Settings};
 use crate::state::State;
 use crate::syncthing::{ChildConfig, Identity, SyncthingTransport, ensure_identity};
@@ -57,10 +57,11 @@ impl Host {
     pub fn wait(self) -> Result<(), ApiError> {
         self.thread.join().map_err(|_| {
             ApiError::new(
-                "internal",
-                "The engine ended in a way that should not happen.",
+                ProblemCode::Internal,
+                "session-roam ended unexpectedly.",
                 "Please report it with the log file.",
             )
+            .offer(Remedy::OpenLogs)
         })
     }
 }
@@ -84,9 +85,9 @@ pub fn machine(data: &Path) -> Machine {
 pub fn start(home: &Path) -> Result<Host, ApiError> {
     let home_error = |error: std::io::Error| {
         ApiError::new(
-            "home_unusable",
+            ProblemCode::HomeUnusable,
             format!("{} cannot be used: {error}.", home.display()),
-            "Make room or repair its permissions, or choose another directory with --home.",
+            "Free up disk space or fix its permissions, or choose another data folder.",
         )
     };
     make_private(home).map_err(home_error)?;
@@ -94,16 +95,17 @@ pub fn start(home: &Path) -> Result<Host, ApiError> {
     let lock = lock(home)?;
     let settings = settings::load(home).map_err(|error| {
         ApiError::new(
-            "settings",
+            ProblemCode::Settings,
             with_causes(&error),
             "Fix config.toml, or move it away to start with a new one.",
         )
+        .offer(Remedy::OpenSettings)
     })?;
     let name = device_name(&settings);
     let child = child_config(home, &settings);
     let identity = ensure_identity(&child).map_err(|error| {
         let problem = error.problem();
-        ApiError::new(&problem.code, problem.message, problem.hint)
+        ApiError::from(problem)
     })?;
     let (inbox, events) = channel();
     let parts = parts(home, settings, name, &identity, child, &inbox)?;
@@ -116,10 +118,11 @@ pub fn start(home: &Path) -> Result<Host, ApiError> {
         });
     let thread = thread.map_err(|error| {
         ApiError::new(
-            "internal",
+            ProblemCode::Internal,
             format!("No thread could be started: {error}."),
             "Close some programs and try again.",
         )
+        .offer(Remedy::Retry)
     })?;
     Ok(Host {
         inbox,
@@ -165,9 +168,9 @@ pub(super) fn lock(home: &Path) -> Result<File, ApiError> {
     let path = home.join("engine.lock");
     let unusable = |error: &dyn std::fmt::Display| {
         ApiError::new(
-            "home_unusable",
+            ProblemCode::HomeUnusable,
             format!("{} cannot be used: {error}.", path.display()),
-            "Mend the permissions of the directory.",
+            "Fix the permissions of the directory.",
         )
     };
     let file = File::options()
@@ -179,10 +182,12 @@ pub(super) fn lock(home: &Path) -> Result<File, ApiError> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(ApiError::new(
-            "already_running",
-            format!("An engine runs on {} already.", home.display()),
-            "Use it with `roam status`, or stop it with `roam stop`.",
-        )),
+            ProblemCode::AlreadyRunning,
+            format!("session-roam is already running on {}.", home.display()),
+            "",
+        )
+        .offer(Remedy::OpenStatus)
+        .offer(Remedy::StopEngine)),
         Err(std::fs::TryLockError::Error(error)) => Err(unusable(&error)),
     }
 }
@@ -226,9 +231,9 @@ fn parts(
 ) -> Result<Parts, ApiError> {
     let broken = |what: &str, error: &dyn std::error::Error| {
         ApiError::new(
-            "home_unusable",
+            ProblemCode::HomeUnusable,
             format!("{what}: {}", with_causes(error)),
-            "Mend the directory, or choose another one with --home.",
+            "Fix the directory, or choose another data folder.",
         )
     };
     let (state, _) = State::open(home).map_err(|error| broken("The state", &error))?;
@@ -351,11 +356,8 @@ fn serve(home: &Path, inbox: &Sender<Event>) -> Result<Server, ApiError> {
             let _ = answer.send(result);
         });
         let gone = || {
-            ApiError::new(
-                "stopping",
-                "The engine is stopping.",
-                "Start it again with `roam run`.",
-            )
+            ApiError::new(ProblemCode::Stopping, "session-roam is stopping.", "")
+                .offer(Remedy::StartEngine)
         };
         inbox
             .lock()
@@ -366,12 +368,12 @@ fn serve(home: &Path, inbox: &Sender<Event>) -> Result<Server, ApiError> {
     });
     socket::serve(home, handler).map_err(|error| {
         ApiError::new(
-            "socket",
+            ProblemCode::Socket,
             format!(
                 "The control socket in {} could not be opened: {error}.",
                 home.display()
             ),
-            "Mend the permissions of the directory, or choose another one with --home.",
+            "Fix the permissions of the directory, or choose another data folder.",
         )
     })
 }

@@ -6,6 +6,7 @@ use super::types::{ApiError, Done};
 use crate::engine::context::{Clock, SystemClock};
 use crate::engine::devices::{DeviceRegistry, Former};
 use crate::session::problem::with_causes;
+use crate::session::{ProblemCode, Remedy};
 use crate::settings;
 use crate::syncthing::{self, ensure_identity};
 use std::path::{Path, PathBuf};
@@ -16,39 +17,43 @@ pub fn new_identity(home: &Path) -> Result<Done, ApiError> {
     let home = &std::path::absolute(home).map_err(|error| unusable(home, &error))?;
     let _lock = host::lock(home).map_err(|error| match error.code.as_str() {
         "already_running" => ApiError {
-            hint: "Stop it first with `roam stop`.".into(),
+            hint: "Stop it first.".into(),
+            actions: vec![Remedy::StopEngine],
             ..error
         },
         _ => error,
     })?;
     let settings = settings::load(home).map_err(|error| {
         ApiError::new(
-            "settings",
+            ProblemCode::Settings,
             with_causes(&error),
-            "Correct config.toml, then try again.",
+            "Fix config.toml, then try again.",
         )
+        .offer(Remedy::OpenSettings)
     })?;
     let child = host::child_config(home, &settings);
     if child.external.is_some() {
         return Err(ApiError::new(
-            "external_syncthing",
+            ProblemCode::ExternalSyncthing,
             "This device's identity is that of the Syncthing of your own that config.toml names.",
-            "Give that Syncthing new keys, or remove `address` under [syncthing] in config.toml.",
-        ));
+            "Give that Syncthing new keys, or remove “address” under [syncthing] in config.toml.",
+        )
+        .offer(Remedy::OpenSettings));
     }
     let failed = |error: syncthing::ChildError| {
         let problem = error.problem();
-        ApiError::new(&problem.code, problem.message, problem.hint)
+        ApiError::from(problem)
     };
     let Some(was) = syncthing::present_identity(&child).map_err(failed)? else {
         return Err(ApiError::new(
-            "no_identity",
+            ProblemCode::NoIdentity,
             format!(
-                "No engine ever ran on {}: there is no identity yet.",
+                "session-roam never ran on {}: there is no identity yet.",
                 home.display()
             ),
-            "Start it with `roam run`; it makes one.",
-        ));
+            "The first start creates one.",
+        )
+        .offer(Remedy::StartEngine));
     };
     // Saved first: from now on the old identity's journals count as ours to pass on, even after a
     // crash.
@@ -74,15 +79,13 @@ pub fn new_identity(home: &Path) -> Result<Done, ApiError> {
         _ => {}
     }
     let identity = ensure_identity(&child).map_err(failed)?;
-    Ok(Done {
-        done: true,
-        message: format!(
-            "This device is {} from now on; it was {was}. All of its sessions are here as before. Start it with `roam run`, \
-             then say yes to it on each of the other devices, as when pairing. The old keys lie in {}.",
-            identity.device_id,
-            aside.display()
-        ),
-    })
+    Ok(Done::new(format!(
+        "This device is now {}; it was {was}. All of its sessions are still here. Start it, then accept it on each of the \
+         other devices, as when pairing. The old keys are in {}.",
+        identity.device_id,
+        aside.display()
+    ))
+    .offer(Remedy::StartEngine))
 }
 
 fn free_dir(parent: &Path, name: &str) -> PathBuf {
@@ -101,9 +104,9 @@ fn free_dir(parent: &Path, name: &str) -> PathBuf {
 
 fn unusable(path: &Path, error: &std::io::Error) -> ApiError {
     ApiError::new(
-        "home_unusable",
+        ProblemCode::HomeUnusable,
         format!("{} cannot be used: {error}.", path.display()),
-        "Make room or repair its permissions, then try again.",
+        "Free up disk space or fix its permissions, then try again.",
     )
 }
 
@@ -115,7 +118,7 @@ mod tests {
     fn a_home_that_never_ran_has_no_identity_to_change() {
         let home = tempfile::tempdir().expect("home");
         assert_eq!(
-            new_identity(home.path()).expect_err("none").code,
+            new_identity(home.path()).expect_err("none").code.as_str(),
             "no_identity"
         );
     }
@@ -125,8 +128,8 @@ mod tests {
         let home = tempfile::tempdir().expect("home");
         let _engine = host::lock(home.path()).expect("lock");
         let error = new_identity(home.path()).expect_err("running");
-        assert_eq!(error.code, "already_running");
-        assert!(error.hint.contains("roam stop"));
+        assert_eq!(error.code.as_str(), "already_running");
+        assert_eq!(error.actions, [Remedy::StopEngine]);
     }
 
     #[test]

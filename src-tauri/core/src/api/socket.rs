@@ -7,6 +7,7 @@
 //! prevent a second engine: the home's lock does.
 
 use super::{ApiError, Request};
+use crate::session::{ProblemCode, Remedy};
 use interprocess::local_socket::{Listener, ListenerOptions, Stream, prelude::*};
 use serde_json::{Value, json};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -112,10 +113,11 @@ fn take(stream: Stream, shared: &Arc<Shared>) {
     if MAX_CONNECTIONS <= shared.connections.fetch_add(1, Ordering::SeqCst) {
         shared.connections.fetch_sub(1, Ordering::SeqCst);
         let busy = ApiError::new(
-            "busy",
-            "Too many programs talk to the engine at once.",
+            ProblemCode::Busy,
+            "Too many programs are connected to session-roam at once.",
             "Try again in a moment.",
-        );
+        )
+        .offer(Remedy::Retry);
         let _ = answer(&mut &stream, &Err(busy));
         return;
     }
@@ -147,7 +149,7 @@ fn converse(stream: &Stream, shared: &Shared) -> io::Result<()> {
             return answer(
                 &mut &*stream,
                 &Err(ApiError::new(
-                    "bad_request",
+                    ProblemCode::BadRequest,
                     "The request is too long.",
                     hint,
                 )),
@@ -169,18 +171,19 @@ fn converse(stream: &Stream, shared: &Shared) -> io::Result<()> {
 fn respond(line: &[u8], shared: &Shared) -> Result<Value, ApiError> {
     let request = serde_json::from_slice(line).map_err(|error| {
         ApiError::new(
-            "bad_request",
-            format!("The engine does not know this request: {error}."),
-            "Are `roam` and the engine of the same version?",
+            ProblemCode::BadRequest,
+            format!("session-roam does not know this request: {error}."),
+            "The two programs may be of different versions: restart session-roam.",
         )
     })?;
     // A panic would leave the caller waiting for a line that never comes.
     std::panic::catch_unwind(AssertUnwindSafe(|| (shared.handler)(request))).unwrap_or_else(|_| {
         Err(ApiError::new(
-            "internal",
-            "The engine failed on this request.",
-            "What it printed tells where; please report it.",
-        ))
+            ProblemCode::Internal,
+            "session-roam failed on this request.",
+            "Please report it with the log file.",
+        )
+        .offer(Remedy::OpenLogs))
     })
 }
 
@@ -204,12 +207,12 @@ impl Client {
         let stream = place::connect(home).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => not_running(),
             _ => ApiError::new(
-                "engine_unreachable",
+                ProblemCode::EngineUnreachable,
                 format!(
-                    "Could not talk to the engine of {}: {error}.",
+                    "Could not connect to session-roam on {}: {error}.",
                     home.display()
                 ),
-                "The engine of a home answers the user who started it only.",
+                "It answers only the user who started it.",
             ),
         })?;
         Ok(Self {
@@ -253,18 +256,21 @@ enum Answer {
 
 fn not_running() -> ApiError {
     ApiError::new(
-        "engine_not_running",
+        ProblemCode::EngineNotRunning,
         "session-roam is not running on this device.",
-        "Start it with `roam run`, or open the tray app.",
+        "",
     )
+    .offer(Remedy::StartEngine)
 }
 
 fn broken(error: &dyn std::fmt::Display) -> ApiError {
     ApiError::new(
-        "engine_gone",
-        format!("The engine ended before it answered: {error}."),
-        "`roam status` says whether it runs.",
+        ProblemCode::EngineGone,
+        format!("session-roam ended before it answered: {error}."),
+        "",
     )
+    .offer(Remedy::Retry)
+    .offer(Remedy::OpenStatus)
 }
 
 /// Unix: a socket file.
@@ -421,11 +427,10 @@ mod tests {
     fn echo() -> Handler {
         Arc::new(|request| match request {
             Request::Show { session, .. } if session == "panic" => panic!("asked to"),
-            Request::Show { session, .. } => Err(ApiError::new(
-                "unknown_session",
-                session,
-                "Look at `roam sessions`.",
-            )),
+            Request::Show { session, .. } => {
+                Err(ApiError::new(ProblemCode::UnknownSession, session, "")
+                    .offer(Remedy::OpenSessions))
+            }
             other => Ok(serde_json::to_value(other).expect("a request")),
         })
     }
@@ -458,6 +463,7 @@ mod tests {
             call(home.path(), &Request::Status)
                 .expect_err("nobody")
                 .code
+                .as_str()
         };
         assert_eq!(code(), "engine_not_running");
         let server = serve(home.path(), echo()).expect("serve");
@@ -468,7 +474,8 @@ mod tests {
         assert_eq!(
             call(&home.path().join("none"), &Request::Status)
                 .expect_err("no home")
-                .code,
+                .code
+                .as_str(),
             "engine_not_running"
         );
     }
@@ -479,7 +486,11 @@ mod tests {
         let _server = serve(home.path(), echo()).expect("serve");
         let mut client = Client::connect(home.path()).expect("connect");
         assert_eq!(
-            client.ask(&Request::show("panic")).expect_err("panic").code,
+            client
+                .ask(&Request::show("panic"))
+                .expect_err("panic")
+                .code
+                .as_str(),
             "internal"
         );
         client.ask(&Request::Status).expect("answer");
@@ -545,7 +556,10 @@ mod tests {
             // std leaves the file behind, like a killed engine.
             drop(UnixListener::bind(home.path().join("roam.sock")).expect("bind"));
             assert_eq!(
-                call(home.path(), &Request::Status).expect_err("dead").code,
+                call(home.path(), &Request::Status)
+                    .expect_err("dead")
+                    .code
+                    .as_str(),
                 "engine_not_running"
             );
             let _server = serve(home.path(), echo()).expect("serve");

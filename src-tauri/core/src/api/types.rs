@@ -14,7 +14,7 @@ pub use crate::merge::Action;
 pub use crate::merge::diff::{Kind, Msg, Span};
 pub use crate::merge::transcript::{Part, Tokens};
 use crate::session::states::words;
-use crate::session::{HistoryKind, Problem, Reason, Role, Tier};
+use crate::session::{HistoryKind, Problem, ProblemCode, Reason, Remedy, Role, Tier, remedy};
 pub use crate::syncthing::SyncthingState;
 pub use crate::tools::Level;
 pub use crate::tools::imported::progress::{Imported, NotImported};
@@ -27,17 +27,56 @@ use std::path::PathBuf;
 #[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 #[error("{message}")]
 pub struct ApiError {
-    pub code: String,
+    pub code: ProblemCode,
     pub message: String,
+    /// Without commands and buttons.
     pub hint: String,
+    /// What the user can do about it.
+    #[serde(default, deserialize_with = "remedy::known")]
+    pub actions: Vec<Remedy>,
 }
 
 impl ApiError {
-    pub fn new(code: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub fn new(code: ProblemCode, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Problem::new(code, message, hint).into()
+    }
+
+    pub fn offer(mut self, remedy: Remedy) -> Self {
+        self.actions.push(remedy);
+        self
+    }
+}
+
+impl From<Problem> for ApiError {
+    fn from(problem: Problem) -> Self {
+        let Problem {
+            code,
+            message,
+            hint,
+            actions,
+        } = problem;
         Self {
-            code: code.into(),
-            message: message.into(),
-            hint: hint.into(),
+            code,
+            message,
+            hint,
+            actions,
+        }
+    }
+}
+
+impl From<ApiError> for Problem {
+    fn from(error: ApiError) -> Self {
+        let ApiError {
+            code,
+            message,
+            hint,
+            actions,
+        } = error;
+        Self {
+            code,
+            message,
+            hint,
+            actions,
         }
     }
 }
@@ -587,6 +626,9 @@ pub struct Waiting {
     pub code: Option<Reason>,
     pub why: String,
     pub hint: String,
+    /// What the user can do about it.
+    #[serde(default, deserialize_with = "remedy::known")]
+    pub actions: Vec<Remedy>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -597,6 +639,9 @@ pub struct Held {
     pub code: HoldReason,
     pub message: String,
     pub hint: String,
+    /// What the user can do about it.
+    #[serde(default, deserialize_with = "remedy::known")]
+    pub actions: Vec<Remedy>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -792,14 +837,43 @@ pub struct Resume {
     pub remarks: Vec<Remark>,
 }
 
+words! {
+    /// What a note before resuming is about.
+    RemarkCode {
+        /// The session is open on this device.
+        OpenHere,
+        /// The session is open on another device.
+        Live,
+        /// The session's directory is gone; it opens in another one.
+        DirectoryGone,
+        /// The session has two versions.
+        Split,
+        /// The session waits for something.
+        Waiting,
+        /// The session is held until the user decides.
+        Held,
+        /// The session is not yet in the list of another program.
+        Unlisted,
+        /// The session opens in another tool.
+        App,
+        /// A command of the tool comes first.
+        First,
+        /// This checkout is on another branch than the session noted.
+        Branch,
+        /// The commit that the session noted has to be fetched.
+        CommitMissing,
+        /// The commit that the session noted is on another line of history.
+        CommitBeside,
+        /// This checkout has changed files, and another device spoke last.
+        Changed,
+    }
+}
+
 /// A note before resuming.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Remark {
-    /// `open_here`, `live`, `split`, `waiting`, `held`, `unlisted`, `app` (opens in another tool),
-    /// `first` (a command of the tool that comes first); about the checkout: `branch`,
-    /// `commit_missing`, `commit_beside`, `changed`.
-    pub code: String,
+    pub code: RemarkCode,
     pub message: String,
 }
 
@@ -1010,6 +1084,9 @@ pub struct Check {
     pub state: CheckState,
     pub message: String,
     pub hint: String,
+    /// What the user can do about it.
+    #[serde(default, deserialize_with = "remedy::known")]
+    pub actions: Vec<Remedy>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -1089,4 +1166,27 @@ pub struct LeftRow {
 pub struct Done {
     pub done: bool,
     pub message: String,
+    /// What the user can do next.
+    #[serde(
+        default,
+        deserialize_with = "remedy::known",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    #[cfg_attr(test, ts(optional, as = "Option<Vec<Remedy>>"))]
+    pub actions: Vec<Remedy>,
+}
+
+impl Done {
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            done: true,
+            message: message.into(),
+            actions: Vec::new(),
+        }
+    }
+
+    pub fn offer(mut self, remedy: Remedy) -> Self {
+        self.actions.push(remedy);
+        self
+    }
 }

@@ -7,7 +7,7 @@ use super::devices::starts;
 use crate::api::types::*;
 use crate::merge::Statement;
 use crate::merge::device_list::{Heads, Revoked};
-use crate::session::{DeviceId, Hlc, Millis};
+use crate::session::{DeviceId, Hlc, Millis, ProblemCode, Remedy};
 use crate::syncthing::device_id;
 use std::collections::BTreeSet;
 
@@ -118,10 +118,11 @@ impl Engine {
             [] => Err(unknown(text)),
             [one] => Ok((*one).clone()),
             many => Err(ApiError::new(
-                "ambiguous_device",
-                format!("“{text}” may be any of {} devices.", many.len()),
-                "Give the device's whole id: `roam devices` shows it.",
-            )),
+                ProblemCode::AmbiguousDevice,
+                format!("“{text}” matches {} devices.", many.len()),
+                "Give the device's whole ID.",
+            )
+            .offer(Remedy::OpenDevices)),
         }
     }
 
@@ -155,9 +156,9 @@ impl Engine {
             self.save_registry();
             return done(match on {
                 true => format!(
-                    "What you approve on {name} is approved here, too, once {name} is paired."
+                    "Devices that you approve on {name} are approved here, too, once {name} is paired."
                 ),
-                false => format!("What you approve on {name} will only be proposed here."),
+                false => format!("Devices that you approve on {name} will only be proposed here."),
             });
         }
         let device = id.clone();
@@ -170,10 +171,10 @@ impl Engine {
             Statement::Unfollow { device }
         }])?;
         done(match on {
-            true => format!("What you approve on {name} is approved here, too."),
-            false => format!(
-                "What you approve on {name} is proposed here from now on, and nothing more."
-            ),
+            true => format!("Devices that you approve on {name} are approved here, too."),
+            false => {
+                format!("Devices that you approve on {name} are only proposed here from now on.")
+            }
         })
     }
 
@@ -204,6 +205,7 @@ impl Engine {
         let Some(revoked) = self.lists.now.revoked.get(&device).cloned() else {
             return Err(unknown(""));
         };
+        let id = device.to_string();
         let name = self.name_of_revoked(&device, &revoked);
         let heads = revoked.heads.clone();
         self.declare(vec![Statement::Revoke {
@@ -213,9 +215,12 @@ impl Engine {
             since: None,
             cut: Heads::new(),
         }])?;
-        done(format!(
-            "What {name} wrote is in the sessions again. It stays revoked: `roam approve` lets it in."
-        ))
+        value(
+            Done::new(format!(
+                "What {name} wrote is in the sessions again. The device stays revoked."
+            ))
+            .offer(Remedy::Approve { id }),
+        )
     }
 
     /// Puts a device out everywhere, or reports what that would mean.
@@ -224,8 +229,8 @@ impl Engine {
         let since = match since.map(|text| (text, Millis::parse(text))) {
             Some((text, None)) => {
                 return Err(ApiError::new(
-                    "bad_time",
-                    format!("“{text}” is no point in time."),
+                    ProblemCode::BadTime,
+                    format!("“{text}” is not a date and time."),
                     "Write it like 2026-11-28T17:00:00Z.",
                 ));
             }
@@ -287,8 +292,10 @@ impl Engine {
 
 fn unknown(text: &str) -> ApiError {
     ApiError::new(
-        "unknown_device",
+        ProblemCode::UnknownDevice,
         format!("No device “{text}” is known here."),
-        "`roam devices` lists them. A device that was never met is let in by pairing: `roam pair`.",
+        "A new device is added by pairing.",
     )
+    .offer(Remedy::OpenDevices)
+    .offer(Remedy::Pair)
 }

@@ -1,8 +1,8 @@
 //! What every answer is made of: its JSON, the work that makes it beside the loop, and errors as answers.
 
 use crate::api::types::{ApiError, Done};
-use crate::session::Reason;
 use crate::session::problem::with_causes;
+use crate::session::{ProblemCode, Reason, Remedy};
 use crate::state::{Row, StateError};
 use serde_json::Value;
 
@@ -14,15 +14,18 @@ pub type Reply = Box<dyn FnOnce(Result<serde_json::Value, ApiError>) + Send>;
 pub type Work = Box<dyn FnOnce() -> Answer + Send>;
 
 pub fn value<T: serde::Serialize>(answer: T) -> Answer {
-    serde_json::to_value(answer)
-        .map_err(|error| ApiError::new("internal", error.to_string(), "Please report it."))
+    serde_json::to_value(answer).map_err(|error| {
+        ApiError::new(
+            ProblemCode::Internal,
+            error.to_string(),
+            "Please report it with the log file.",
+        )
+        .offer(Remedy::OpenLogs)
+    })
 }
 
 pub fn done(message: impl Into<String>) -> Answer {
-    value(Done {
-        done: true,
-        message: message.into(),
-    })
+    value(Done::new(message))
 }
 
 /// Whether a session is listed and counted: one that begins to arrive has no project yet.
@@ -33,24 +36,25 @@ pub fn is_listed(row: &Row) -> bool {
 impl From<StateError> for ApiError {
     fn from(error: StateError) -> Self {
         Self::new(
-            "state_unwritable",
+            ProblemCode::StateUnwritable,
             with_causes(&error),
-            "Make room on the disk or repair its permissions.",
+            "Free up disk space or fix its permissions.",
         )
     }
 }
 
 pub fn settings_error(error: crate::settings::SettingsError) -> ApiError {
     ApiError::new(
-        "settings",
+        ProblemCode::Settings,
         with_causes(&error),
         "Fix config.toml and try again.",
     )
+    .offer(Remedy::OpenSettings)
 }
 
 pub fn unreadable(error: &dyn std::error::Error) -> ApiError {
     ApiError::new(
-        "unreadable",
+        ProblemCode::Unreadable,
         with_causes(error),
         "Check the disk and the permissions of the vault folder.",
     )
@@ -58,5 +62,9 @@ pub fn unreadable(error: &dyn std::error::Error) -> ApiError {
 
 pub fn no_part(message: u64, part: u64) -> ApiError {
     let text = format!("There is no part {part} in message {message}.");
-    ApiError::new("no_part", text, "Messages and their parts count from 0.")
+    ApiError::new(
+        ProblemCode::NoPart,
+        text,
+        "Messages and parts are numbered from 0.",
+    )
 }

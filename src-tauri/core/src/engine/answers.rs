@@ -22,7 +22,8 @@ use crate::api::types::*;
 use crate::api::types::{EngineState, HoldReason, SegmentState, StepKind};
 use crate::merge::{Action, ChoiceId, Decided, Step, Verdict};
 use crate::session::{
-    Millis, Problem, Reason, SessionId, SessionKey, SessionState, SplitState, Tier, ToolId,
+    Millis, Problem, ProblemCode, Reason, Remedy, SessionId, SessionKey, SessionState, SplitState,
+    Tier, ToolId,
 };
 use crate::state::{Row, StateError};
 use crate::syncthing::pairing;
@@ -252,7 +253,7 @@ impl Engine {
         let Some(adapter) = self.context.tools.get(&id).cloned() else {
             let known: Vec<&str> = self.context.tools.keys().map(ToolId::as_str).collect();
             return Err(ApiError::new(
-                "unknown_tool",
+                ProblemCode::UnknownTool,
                 format!("There is no tool “{tool}”."),
                 format!("One of: {}.", known.join(", ")),
             ));
@@ -280,10 +281,10 @@ impl Engine {
         }
         let name = adapter.about().name;
         done(if on {
-            format!("{name} roams.")
+            format!("Sessions of {name} sync.")
         } else {
             format!(
-                "{name} does not roam on this device any more. What is in the vault stays there."
+                "Sessions of {name} no longer sync on this device. What is in the vault stays there."
             )
         })
     }
@@ -345,14 +346,15 @@ impl Engine {
                 Ok((one.0.clone(), one.1.clone(), record))
             }
             ([], []) => Err(ApiError::new(
-                "unknown_session",
+                ProblemCode::UnknownSession,
                 format!("No session starts with “{text}”."),
-                "List them with `roam sessions`.",
-            )),
+                "",
+            )
+            .offer(Remedy::OpenSessions)),
             _ => Err(ApiError::new(
-                "ambiguous_session",
+                ProblemCode::AmbiguousSession,
                 format!("{} sessions start with “{text}”.", found.len()),
-                "Give more of the id.",
+                "Give more of the ID.",
             )),
         }
     }
@@ -547,7 +549,7 @@ impl Engine {
             Some((_, Some(end))) if self.context.clock.now() < end => Some(end),
             Some((until, _)) => {
                 return Err(ApiError::new(
-                    "bad_time",
+                    ProblemCode::BadTime,
                     format!(
                         "A pause cannot end at “{}”.",
                         crate::session::harmless_line(until)
@@ -559,7 +561,7 @@ impl Engine {
         self.context.change().paused = true;
         self.paused_until = until;
         self.arrange();
-        done("Paused. Nothing is sent, received or written; what you do is still recorded.")
+        done("Syncing is paused. Your changes are still recorded.")
     }
 
     fn go_on(&mut self) -> Answer {
@@ -567,7 +569,7 @@ impl Engine {
         self.context.change().paused = false;
         self.arrange();
         self.retry_everywhere(&[Reason::Paused]);
-        done("Going on.")
+        done("Syncing continues.")
     }
 
     /// Ends a pause whose time is over.
@@ -653,6 +655,7 @@ fn waiting((key, row): &(SessionKey, Row)) -> Waiting {
         code: row.reason,
         why: row.why.clone(),
         hint: row.hint.clone(),
+        actions: super::remedies::of_row(key, row),
     }
 }
 
@@ -679,7 +682,7 @@ fn steps_of(effects: &super::reconcile::Effects) -> Vec<StepRow> {
                 let (verb, bytes) = match step {
                     Step::Create { to, .. } => ("write", size(*to)),
                     Step::Append { from, to, .. } => ("add to", size(*to) - size(*from)),
-                    Step::Replace { to, .. } => ("write anew", size(*to)),
+                    Step::Replace { to, .. } => ("rewrite", size(*to)),
                     Step::Remove { from, .. } => ("take out", size(*from)),
                 };
                 row(kind, format!("{verb} {}{why}", step.doc()), bytes)

@@ -10,7 +10,7 @@ use crate::api::types::{
     ApiError, AppAppended, AppDeleted, AppPage, AppRow, AppSession, AppState, Request,
 };
 use crate::session::problem::with_causes;
-use crate::session::{Problem, SessionId, SessionKey, ToolId};
+use crate::session::{Problem, ProblemCode, Remedy, SessionId, SessionKey, ToolId};
 use crate::settings;
 use crate::tools::apps::TOOL;
 use crate::tools::apps::names::{self, AppKey, AppName, NameError};
@@ -47,7 +47,7 @@ impl Apps {
     fn grants(&mut self) -> Result<&mut Grants, ApiError> {
         self.grants.as_mut().map_err(|error| {
             ApiError::new(
-                "apps_unreadable",
+                ProblemCode::AppsUnreadable,
                 format!("apps.json cannot be read: {error}. No app is allowed until it can."),
                 "Repair the file, or move it away and allow your apps again.",
             )
@@ -187,7 +187,7 @@ impl Engine {
             }
             _ => {
                 return Err(ApiError::new(
-                    "internal",
+                    ProblemCode::Internal,
                     "No app's request.",
                     "Please report it.",
                 ));
@@ -211,28 +211,34 @@ impl Engine {
         let app = AppName::new(app).map_err(|error| bad_name(&error))?;
         let token = TokenHash::of(token).ok_or_else(|| {
             ApiError::new(
-                "bad_token",
+                ProblemCode::BadToken,
                 "An app's token is 64 random hexadecimal digits.",
-                "Make one once, for instance with `openssl rand -hex 32`, and keep it where only your app reads it.",
+                "Make one once, for instance with openssl rand -hex 32, and keep it where only your app reads it.",
             )
         })?;
         match self.apps.grants()?.get(&app) {
             Some(grant) if grant.fits(&token) => return Ok(app),
             Some(grant) if !grant.is_allowed() => {
                 return Err(ApiError::new(
-                    "app_denied",
-                    format!("The user does not want “{app}” to keep sessions here."),
-                    format!("`roam apps remove {app}` takes that back; then it may ask again."),
-                ));
+                    ProblemCode::AppDenied,
+                    format!("The user does not allow “{app}” to keep sessions here."),
+                    "It may ask again once that decision is removed.",
+                )
+                .offer(Remedy::RemoveApp {
+                    app: app.to_string(),
+                }));
             }
             _ => {}
         }
         self.ask_for(&app, token)?;
         Err(ApiError::new(
-            "app_not_allowed",
+            ProblemCode::AppNotAllowed,
             format!("“{app}” is not allowed to keep sessions here yet."),
-            format!("Allow it with `roam apps allow {app}`, then try again."),
-        ))
+            "Allow it, then try again.",
+        )
+        .offer(Remedy::AllowApp {
+            app: app.to_string(),
+        }))
     }
 
     fn ask_for(&mut self, app: &AppName, token: TokenHash) -> Result<(), ApiError> {
@@ -242,10 +248,11 @@ impl Engine {
             if MOST_ASKING <= asking {
                 self.apps.asking.retain(|_, tokens| !tokens.is_empty());
                 return Err(ApiError::new(
-                    "app_not_allowed",
+                    ProblemCode::AppNotAllowed,
                     "Too many apps ask at once.",
-                    "Decide about those that `roam apps` lists, then try again.",
-                ));
+                    "Decide about those that ask, then try again.",
+                )
+                .offer(Remedy::OpenApps));
             }
             tokens.push(token);
         }
@@ -269,9 +276,19 @@ impl Engine {
                 "{many} programs ask to keep sessions here, each as “{app}”."
             )),
         };
-        let hint =
-            format!("If you started it: `roam apps allow {app}`. If not: `roam apps deny {app}`.");
-        let problem = message.map(|message| Problem::new("app_asks", message, hint));
+        let problem = message.map(|message| {
+            Problem::new(
+                ProblemCode::AppAsks,
+                message,
+                "Allow it only if you started it.",
+            )
+            .offer(Remedy::AllowApp {
+                app: app.to_string(),
+            })
+            .offer(Remedy::DenyApp {
+                app: app.to_string(),
+            })
+        });
         self.trouble(&format!("app {app}"), problem);
     }
 
@@ -321,21 +338,19 @@ impl Engine {
             Some([token]) => *token,
             Some([_, ..]) => {
                 return Err(ApiError::new(
-                    "ambiguous_app",
+                    ProblemCode::AmbiguousApp,
                     format!(
                         "More than one program asks as “{app}”, and which one you mean cannot be known."
                     ),
-                    format!(
-                        "`roam apps deny {app}`, `roam apps remove {app}`, then start only the one that you mean."
-                    ),
-                ));
+                    "Refuse it, remove that decision, then start only the one that you mean.", ).offer(Remedy::DenyApp { app: app.to_string() }));
             }
             _ => {
                 return Err(ApiError::new(
-                    "unknown_app",
+                    ProblemCode::UnknownApp,
                     format!("No app asks as “{app}”."),
-                    "Start the app: its first request asks. `roam apps` lists who asks.",
-                ));
+                    "Start the app: its first request asks.",
+                )
+                .offer(Remedy::OpenApps));
             }
         };
         let now = self.context.clock.now().rfc3339();
@@ -373,10 +388,11 @@ impl Engine {
         match is_known || is_asking {
             true => done(format!("“{app}” has to ask again. Its sessions stay.")),
             false => Err(ApiError::new(
-                "unknown_app",
+                ProblemCode::UnknownApp,
                 format!("Nothing was decided about “{app}”."),
-                "`roam apps` lists the apps.",
-            )),
+                "",
+            )
+            .offer(Remedy::OpenApps)),
         }
     }
 
@@ -414,12 +430,16 @@ fn key(project: String, session: String, subpath: Option<String>) -> Result<AppK
 }
 
 fn bad_name(error: &NameError) -> ApiError {
-    ApiError::new("bad_name", format!("{error}."), "Choose another name.")
+    ApiError::new(
+        ProblemCode::BadName,
+        format!("{error}."),
+        "Choose another name.",
+    )
 }
 
 fn too_many() -> ApiError {
     ApiError::new(
-        "bad_request",
+        ProblemCode::BadRequest,
         format!("A request has at most {MOST_ENTRIES} entries."),
         "Send them in several requests.",
     )
@@ -427,31 +447,37 @@ fn too_many() -> ApiError {
 
 fn unsaved(error: &std::io::Error) -> ApiError {
     ApiError::new(
-        "apps_unwritable",
+        ProblemCode::AppsUnwritable,
         format!("apps.json could not be written: {error}."),
-        "Make room on the disk or repair its permissions.",
+        "Free up disk space or fix its permissions.",
     )
 }
 
 fn refused(error: &ShelfError) -> ApiError {
     let (code, hint) = match error {
-        ShelfError::Entry { .. } => ("bad_entry", "Send each entry as the text of a JSON object."),
+        ShelfError::Entry { .. } => (
+            ProblemCode::BadEntry,
+            "Send each entry as the text of a JSON object.",
+        ),
         ShelfError::EntrySize { .. } => (
-            "app_quota",
-            "Divide it, or raise `max_entry_mb` in `[apps]` of config.toml.",
+            ProblemCode::AppQuota,
+            "Divide it, or raise “max_entry_mb” in [apps] of config.toml.",
         ),
         ShelfError::Full { .. } => (
-            "app_quota",
-            "Delete what it no longer needs, or raise `max_mb` in `[apps]` of config.toml.",
+            ProblemCode::AppQuota,
+            "Delete what it no longer needs, or raise “max_mb” in [apps] of config.toml.",
         ),
         ShelfError::Many { .. } => (
-            "app_quota",
-            "Delete what it no longer needs, or raise `max_sessions` in `[apps]` of config.toml.",
+            ProblemCode::AppQuota,
+            "Delete what it no longer needs, or raise “max_sessions” in [apps] of config.toml.",
         ),
-        ShelfError::Stale => ("stale_page", "Load the session from its beginning."),
+        ShelfError::Stale => (
+            ProblemCode::StalePage,
+            "Load the session from its beginning.",
+        ),
         ShelfError::Io { .. } => (
-            "store_failed",
-            "Make room on the disk or repair its permissions; then try again.",
+            ProblemCode::StoreFailed,
+            "Free up disk space or fix its permissions; then try again.",
         ),
     };
     ApiError::new(code, format!("{}.", with_causes(error)), hint)

@@ -9,7 +9,7 @@ use super::Engine;
 use super::devices::{Attempt, DeviceRegistry, Paired, Step};
 use crate::api::types::ApiError;
 use crate::merge::Statement;
-use crate::session::{DeviceId, Millis, Problem, decent_name};
+use crate::session::{DeviceId, Millis, Problem, ProblemCode, Remedy, decent_name};
 use crate::syncthing::Asking;
 use crate::syncthing::proof::{self, Bits, Token};
 use std::collections::BTreeMap;
@@ -237,9 +237,7 @@ impl Engine {
     }
 
     fn report_refusal(&mut self, approved: Result<(), ApiError>) {
-        let problem = approved
-            .err()
-            .map(|error| Problem::new(&error.code, error.message, error.hint));
+        let problem = approved.err().map(Problem::from);
         self.trouble("pairing", problem);
     }
 
@@ -313,10 +311,11 @@ impl Engine {
             .retain(|at| (0..60_000).contains(&(now.0.saturating_sub(at.0))));
         if MAX_COMPARISONS <= self.comparisons.len() {
             return Err(ApiError::new(
-                "too_many_attempts",
+                ProblemCode::TooManyAttempts,
                 "Digits were compared too often within a minute.",
-                "Wait a minute, or use the code that `roam device` shows on the other device.",
-            ));
+                "Wait a minute, or use the code of the other device.",
+            )
+            .offer(Remedy::Pair));
         }
         let nonce = random()?;
         self.comparisons.push(now);
@@ -357,10 +356,11 @@ impl Engine {
             return Ok(());
         }
         Err(ApiError::new(
-            "too_many_pairings",
-            format!("{} pairings are under way already.", proof::MAX_OPEN),
-            "Finish one of them, or take one back with `roam unpair`.",
-        ))
+            ProblemCode::TooManyPairings,
+            format!("{} pairings are already in progress.", proof::MAX_OPEN),
+            "Finish or cancel one of them.",
+        )
+        .offer(Remedy::CancelPairing))
     }
 
     fn begin(&mut self, id: &DeviceId, step: Step) {
@@ -530,8 +530,9 @@ pub fn random() -> Result<Bits, ApiError> {
 
 pub fn no_randomness(error: getrandom::Error) -> ApiError {
     ApiError::new(
-        "no_randomness",
+        ProblemCode::NoRandomness,
         format!("The system gave no random bytes: {error}."),
-        "Try again.",
+        "",
     )
+    .offer(Remedy::Retry)
 }

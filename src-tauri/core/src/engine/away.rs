@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::record::SessionRecord;
-use crate::api::quote::word;
+
 use crate::session::Reason;
 use crate::session::ToolId;
 use crate::tools::stores::Whereabouts;
@@ -30,15 +30,12 @@ pub fn away(
                 "It is in {}, which is switched off on this device.",
                 dir.display()
             ),
-            format!(
-                "`roam tools on {tool} --store {}` switches it on.",
-                word(&dir.to_string_lossy())
-            ),
+            "Switch the store on to sync it.".into(),
         )),
         Whereabouts::Gone(dir) if several => Some((
             Reason::StoreGone,
-            format!("It is in {}, which is not there now.", dir.display()),
-            "Bring the directory back; session-roam finds the session within a minute.".into(),
+            format!("It is in {}, which was not found.", dir.display()),
+            "Restore the directory; session-roam finds the session within a minute.".into(),
         )),
         _ => None,
     }

@@ -17,7 +17,7 @@ use crate::merge::transcript::{ParsedMessage, said_in};
 use crate::merge::{Action, Fork, Split};
 use crate::parallel;
 use crate::session::chain::lines_of;
-use crate::session::{ChainId, Edge, SessionId, SessionKey, records};
+use crate::session::{ChainId, Edge, ProblemCode, SessionId, SessionKey, records};
 use crate::state;
 use crate::tools::Steer;
 use std::collections::{BTreeMap, BTreeSet};
@@ -527,9 +527,9 @@ impl<'a> Compare<'a> {
             .and_then(|row| found.rows.get(row));
         let chosen = chosen.ok_or_else(|| {
             ApiError::new(
-                "no_row",
+                ProblemCode::NoRow,
                 format!("There are {} rows.", found.rows.len()),
-                "Rows count from 0.",
+                "Rows are numbered from 0.",
             )
         })?;
         let text = |side: usize, at: Option<usize>| -> Result<String, ApiError> {

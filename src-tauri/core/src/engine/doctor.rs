@@ -8,7 +8,7 @@ use crate::api::types::{
     Check, CheckState, CopyRow, Doctor, EngineState, LeftOut, LeftOutReason, Status,
     SyncthingState, ToolRow, Waiting,
 };
-use crate::session::ToolId;
+use crate::session::{Remedy, ToolId};
 use crate::tools::other_system::{self, OtherHome};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +23,7 @@ fn check(
         state,
         message: message.into(),
         hint: hint.into(),
+        actions: Vec::new(),
     }
 }
 
@@ -53,20 +54,22 @@ pub fn doctor(
     left.retain(|left| !copies.iter().any(|copy| copy.path == left.path));
     checks.push(conflict_copies(&copies));
     checks.extend(counted(&left));
-    checks.extend(status.problems.iter().map(|problem| {
-        check(
-            &problem.code,
+    checks.extend(status.problems.iter().map(|problem| Check {
+        actions: problem.actions.clone(),
+        ..check(
+            problem.code.as_str(),
             CheckState::Problem,
-            problem.message.clone(),
-            problem.hint.clone(),
+            &problem.message,
+            &problem.hint,
         )
     }));
-    checks.extend(status.held.iter().map(|held| {
-        check(
+    checks.extend(status.held.iter().map(|held| Check {
+        actions: held.actions.clone(),
+        ..check(
             held.code.as_str(),
             CheckState::Problem,
-            held.message.clone(),
-            held.hint.clone(),
+            &held.message,
+            &held.hint,
         )
     }));
     Doctor {
@@ -98,7 +101,7 @@ fn syncthing(status: &Status) -> Check {
                 "syncthing",
                 CheckState::Problem,
                 why,
-                "Sessions are recorded meanwhile, and leave when it runs again.",
+                "Sessions are still recorded, and sync when it runs again.",
             )
         }
     }
@@ -127,19 +130,22 @@ fn vault(context: &Context) -> Check {
                 "The vault in {} cannot be written: {error}.",
                 context.vault.root().display()
             ),
-            "Make room or repair its permissions.",
+            "Free up disk space or fix its permissions.",
         ),
     }
 }
 
 fn pairing(status: &Status, devices: &BTreeSet<String>) -> Check {
     if devices.is_empty() {
-        return check(
-            "devices",
-            CheckState::Note,
-            "No device is paired yet.",
-            "Show this device's code with `roam device`, and enter it on the other one with `roam pair`.",
-        );
+        return Check {
+            actions: vec![Remedy::ShowCode, Remedy::Pair],
+            ..check(
+                "devices",
+                CheckState::Note,
+                "No device is paired yet.",
+                "Enter this device's code on the other one.",
+            )
+        };
     }
     let names = devices.iter().cloned().collect::<Vec<_>>().join(", ");
     let state = if status.connected == 0 {
@@ -166,17 +172,22 @@ fn store(tool: &ToolRow) -> Check {
         many => format!("{many} sessions"),
     };
     match (tool.found, tool.on) {
-        (_, false) => check(
-            &name,
-            CheckState::Note,
-            format!("{} is switched off on this device.", tool.name),
-            format!("`roam tools on {}` switches it on.", tool.tool),
-        ),
+        (_, false) => Check {
+            actions: vec![Remedy::SwitchToolOn {
+                tool: tool.tool.clone(),
+            }],
+            ..check(
+                &name,
+                CheckState::Note,
+                format!("{} is switched off on this device.", tool.name),
+                "",
+            )
+        },
         (false, true) => check(
             &name,
             CheckState::Note,
-            format!("{} keeps no sessions on this device yet.", tool.name),
-            "Sessions of other devices are put there as soon as their project has a place.",
+            format!("{} has no sessions on this device yet.", tool.name),
+            "Sessions of other devices are written there once their project has a folder here.",
         ),
         (true, true) => check(
             &name,
@@ -222,7 +233,7 @@ fn in_other_system(homes: &[OtherHome], tool: &ToolRow, moved: &Moved) -> Option
 fn importing(status: &Status) -> Option<Check> {
     let moving = &status.moving;
     let message = format!(
-        "Sessions are still being taken in: {} of {}.",
+        "Sessions are still being imported: {} of {}.",
         moving.import_done, moving.import_total
     );
     (status.engine == EngineState::Importing).then(|| {
@@ -230,7 +241,7 @@ fn importing(status: &Status) -> Option<Check> {
             "import",
             CheckState::Note,
             message,
-            "Ask again when that is done.",
+            "Check again when that is done.",
         )
     })
 }
@@ -268,18 +279,21 @@ fn conflict_copies(copies: &[CopyRow]) -> Check {
         0 => check(
             "conflict copies",
             CheckState::Ok,
-            "No conflict copies of sessions lie in the tools' stores.",
+            "The tools' stores have no conflict copies.",
             "",
         ),
-        n => check(
-            "conflict copies",
-            CheckState::Problem,
-            format!(
-                "{n} conflict copies of another way of syncing lie in the tools' stores, with {new} lines that the \
+        n => Check {
+            actions: vec![Remedy::ImportCopies],
+            ..check(
+                "conflict copies",
+                CheckState::Problem,
+                format!(
+                    "The tools' stores have {n} conflict copies made by another sync program, with {new} lines that the \
                  sessions' own files lack."
-            ),
-            "Stop syncing the tools' own folders, then run `roam doctor --take-in`.",
-        ),
+                ),
+                "Stop syncing the tools' own folders, then import the copies.",
+            )
+        },
     }
 }
 
@@ -290,17 +304,17 @@ fn counted(left: &[LeftOut]) -> Option<Check> {
         (LeftOutReason::Link, "links that are not followed"),
         (
             LeftOutReason::Name,
-            "files under names that the tool does not give",
+            "files with names that the tool does not use",
         ),
-        (LeftOutReason::Kind, "things that are no regular files"),
-        (LeftOutReason::TooDeep, "directories that lie too deep"),
+        (LeftOutReason::Kind, "entries that are not regular files"),
+        (LeftOutReason::TooDeep, "directories nested too deep"),
         (
             LeftOutReason::Unreadable,
             "files or directories that cannot be read",
         ),
         (
             LeftOutReason::Copy,
-            "conflict copies of another way of syncing",
+            "conflict copies of another sync program",
         ),
         (
             LeftOutReason::NotDownloaded,
@@ -318,8 +332,8 @@ fn counted(left: &[LeftOut]) -> Option<Check> {
         check(
             "left out",
             CheckState::Problem,
-            format!("In the tools' stores are {}: these are not carried.", words.join(", ")),
-            "Each is named below with its reason. Move it into the store under the tool's own name, or out of the store.",
+            format!("The tools' stores have {}: these do not sync.", words.join(", ")),
+            "Each is listed below with its reason. Give it a name that the tool uses, or move it out of the store.",
         )
     })
 }

@@ -22,7 +22,9 @@ use crate::engine::Engine;
 use crate::engine::Import;
 use crate::engine::Parts;
 use crate::merge::{ChoiceId, fork_id};
-use crate::session::{Lane, Problem, Reason, SessionId, SessionKey, SessionState, ToolId};
+use crate::session::{
+    Lane, Problem, ProblemCode, Reason, Remedy, SessionId, SessionKey, SessionState, ToolId,
+};
 use crate::state::StateError;
 use crate::syncthing::proof::Secrets;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -30,7 +32,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// Reasons that pass without the user: such a session is reconciled again after a while.
 const PASSING: [Reason; 3] = [Reason::Unwritable, Reason::JustWritten, Reason::TakenBack];
 /// Problems that leave a session unreconciled: the next poll tries again.
-const UNFINISHED: [&str; 3] = ["journal_unreadable", "session_unreadable", "not_recorded"];
+const UNFINISHED: [ProblemCode; 3] = [
+    ProblemCode::JournalUnreadable,
+    ProblemCode::SessionUnreadable,
+    ProblemCode::NotRecorded,
+];
 
 impl Engine {
     pub fn new(parts: Parts) -> Self {
@@ -186,12 +192,11 @@ impl Engine {
     }
 
     pub(super) fn unwritable(&mut self, error: &StateError) {
-        let hint =
-            "Make room on the disk or repair its permissions; what was missed is found again.";
+        let hint = "Free up disk space or fix its permissions; session-roam then catches up.";
         self.trouble(
             "state",
             Some(Problem::new(
-                "state_unwritable",
+                ProblemCode::StateUnwritable,
                 crate::session::problem::with_causes(error),
                 hint,
             )),
@@ -251,19 +256,26 @@ impl Engine {
         let hint = "Nothing was changed. Please report it with the log file.";
         self.refuse_waiting(
             key,
-            &ApiError::new("internal", "The session could not be reconciled.", hint),
+            &ApiError::new(
+                ProblemCode::Internal,
+                "The session could not be reconciled.",
+                hint,
+            ),
         );
         self.took_in(key, TakenIn::default());
         let message = format!(
-            "Looking at session {key} failed in a way that should not happen; it is left as it was."
+            "Session {key} could not be processed because of an internal error; it is unchanged."
         );
         self.trouble(
             &format!("panicked {key}"),
-            Some(Problem::new(
-                "internal",
-                message,
-                "Please report it with the log file.",
-            )),
+            Some(
+                Problem::new(
+                    ProblemCode::Internal,
+                    message,
+                    "Please report it with the log file.",
+                )
+                .offer(Remedy::OpenLogs),
+            ),
         );
         self.report_quarantine();
     }
@@ -313,6 +325,9 @@ impl Engine {
         record.released |= request.released;
         if request.restored {
             record.forget_deletion();
+        }
+        if request.vanished {
+            record.forget_store();
         }
         let parent = match request.parent {
             Some((parent, plan)) => self.state.record(&parent)?.map(|record| Parent {
@@ -559,7 +574,7 @@ impl Engine {
         }
         let unfinished = problems
             .iter()
-            .any(|problem| UNFINISHED.contains(&problem.code.as_str()));
+            .any(|problem| UNFINISHED.contains(&problem.code));
         if unfinished {
             self.unfinished.insert(key.clone());
         } else {
@@ -670,7 +685,7 @@ impl Engine {
             let hint = "It is tried again. If this stays, look into the tool's store.";
             self.trouble(
                 &format!("session {key} restless"),
-                Some(Problem::new("not_at_rest", message, hint)),
+                Some(Problem::new(ProblemCode::NotAtRest, message, hint)),
             );
         }
         if times <= AT_ONCE {

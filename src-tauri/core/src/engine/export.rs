@@ -12,7 +12,9 @@ use crate::api::types::{
     ApiError, ExportFormat, Exported, Message, Occurrences, PartBody, SessionRow, Shown, ShownDoc,
 };
 use crate::merge::{Decided, branches, divide};
-use crate::session::{ChainId, DocKind, DocName, Edge, Role, SessionKey, harmless, harmless_line};
+use crate::session::{
+    ChainId, DocKind, DocName, Edge, ProblemCode, Role, SessionKey, harmless, harmless_line,
+};
 use crate::vault::journal_reader::JournalReader;
 use std::path::{Path, PathBuf};
 
@@ -306,9 +308,9 @@ fn native(
 ) -> Result<Exported, ApiError> {
     let Some(dir) = dir else {
         return Err(ApiError::new(
-            "no_directory",
-            "A native export is several files.",
-            "Say where to with --out DIR.",
+            ProblemCode::NoDirectory,
+            "A native export consists of several files.",
+            "Choose a folder for them.",
         ));
     };
     let below = dir.join(safe(&row.session));
@@ -376,9 +378,9 @@ fn write(dir: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, ApiError> {
         .and_then(|()| std::fs::write(&path, bytes))
         .map_err(|error| {
             ApiError::new(
-                "unwritable",
+                ProblemCode::Unwritable,
                 format!("{} could not be written: {error}.", path.display()),
-                "Choose another directory with --out.",
+                "Choose another folder.",
             )
         })?;
     Ok(path)

@@ -12,7 +12,9 @@ use super::queue::ReconcileRequest;
 use super::record::SessionRecord;
 use crate::api::types::{ApiError, ForgetPreview, ForgottenRow, Held, HoldReason, ReceiptRow};
 use crate::merge::{Left, Receipt, Statement};
-use crate::session::{DeviceId, HistoryKind, Hlc, Millis, Problem, SessionId, SessionKey};
+use crate::session::{
+    DeviceId, HistoryKind, Hlc, Millis, Problem, ProblemCode, Remedy, SessionId, SessionKey,
+};
 use crate::state::{Happening, Row, StateError};
 use crate::tools::{Found, FoundDoc};
 use serde::{Deserialize, Serialize};
@@ -141,9 +143,9 @@ impl Forgetting {
 fn file_error(error: &io::Error) -> ApiError {
     let message = format!("forgetting.json could not be read or written: {error}.");
     ApiError::new(
-        "forgetting_unwritable",
+        ProblemCode::ForgettingUnwritable,
         message,
-        "Make room on the disk or repair its permissions.",
+        "Free up disk space or fix its permissions.",
     )
 }
 
@@ -156,12 +158,7 @@ impl Engine {
         match Asked::load(&self.home) {
             Ok(asked) => self.forgetting.asked = asked,
             Err(error) => {
-                let ApiError {
-                    code,
-                    message,
-                    hint,
-                } = file_error(&error);
-                self.trouble("forgetting", Some(Problem::new(&code, message, hint)));
+                self.trouble("forgetting", Some(file_error(&error).into()));
             }
         }
         self.forgetting.open = true;
@@ -237,7 +234,7 @@ impl Engine {
     }
 
     fn forget_trouble(&mut self, error: Option<ApiError>) {
-        let problem = error.map(|error| Problem::new(&error.code, error.message, error.hint));
+        let problem = error.map(Problem::from);
         self.trouble("forgetting", problem);
     }
 
@@ -369,22 +366,17 @@ impl Engine {
             let (code, why, hint) = match many {
                 0 => (
                     HoldReason::Needed,
-                    "Other sessions on this device open only as long as they are there.",
-                    format!(
-                        "Forget those, too, or say that they need not open with `roam release {HELD}`."
-                    ),
+                    "Other sessions on this device need them to open.",
+                    "Forget those sessions, too, or accept that they no longer open.",
                 ),
                 _ => (
                     HoldReason::MassForget,
-                    "That is more than a device may do without your word on this one.",
-                    format!(
-                        "If it was you, say so with `roam release {HELD}`. If not, revoke that device: somebody else \
-                         may have it."
-                    ),
+                    "That is more than another device may do without your confirmation here.",
+                    "If it was not you, revoke that device: someone else may have it.",
                 ),
             };
             let message = format!(
-                "{names} wants {sessions} forgotten. Nothing of it was removed here. {why}"
+                "{sessions} were forgotten on {names}. Nothing was removed here yet. {why}"
             );
             self.held.insert(
                 HELD.into(),
@@ -392,7 +384,8 @@ impl Engine {
                     what: HELD.into(),
                     code,
                     message,
-                    hint,
+                    hint: hint.into(),
+                    actions: super::remedies::of_hold(code, HELD, None),
                 },
             );
         }
@@ -403,11 +396,10 @@ impl Engine {
     pub(super) fn release_forgotten(&mut self) -> Answer {
         let held = std::mem::take(&mut self.forgetting.held);
         if held.is_empty() {
-            return Err(ApiError::new(
-                "not_held",
-                format!("{HELD} is not held."),
-                "See `roam status`.",
-            ));
+            return Err(
+                ApiError::new(ProblemCode::NotHeld, format!("{HELD} is not held."), "")
+                    .offer(Remedy::OpenStatus),
+            );
         }
         let before = self.forgetting.let_through.clone();
         self.forgetting
@@ -425,12 +417,7 @@ impl Engine {
     /// Removes a session from everything that is shown or reconciled.
     fn hide(&mut self, key: &SessionKey) {
         if let Err(error) = self.state.hide(key) {
-            let ApiError {
-                code,
-                message,
-                hint,
-            } = error.into();
-            self.trouble("state", Some(Problem::new(&code, message, hint)));
+            self.trouble("state", Some(ApiError::from(error).into()));
         }
         self.search_forgets(key);
         self.context.change().here.remove(key);
@@ -464,7 +451,7 @@ impl Engine {
                 let hint = "Make room or repair the permissions of the vault folder.";
                 self.trouble(
                     "forgetting",
-                    Some(Problem::new("vault_unwritable", message, hint)),
+                    Some(Problem::new(ProblemCode::VaultUnwritable, message, hint)),
                 );
             }
         }
@@ -563,7 +550,10 @@ impl Engine {
                 key.tool
             );
             let hint = "Mend the permissions of session-roam's home; it is tried again.";
-            self.trouble(&topic, Some(Problem::new("not_forgotten", message, hint)));
+            self.trouble(
+                &topic,
+                Some(Problem::new(ProblemCode::NotForgotten, message, hint)),
+            );
             return Ok(());
         }
         self.trouble(&topic, None);
@@ -742,11 +732,8 @@ fn left_words(left: Left) -> String {
 }
 
 pub(super) fn forgotten_error() -> ApiError {
-    ApiError::new(
-        "forgotten",
-        "This session is forgotten.",
-        "`roam forget --list` shows what became of it.",
-    )
+    ApiError::new(ProblemCode::Forgotten, "This session is forgotten.", "")
+        .offer(Remedy::OpenForgotten)
 }
 
 /// The session that this one is a version of. This one's own id proves that.

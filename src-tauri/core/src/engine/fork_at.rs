@@ -13,7 +13,7 @@ use crate::api::types::{ApiError, Forked};
 use crate::merge::prefix;
 use crate::merge::{fork_id, substitute, substituted};
 use crate::session::problem::with_causes;
-use crate::session::{ChainId, DocName, SessionId, SessionKey};
+use crate::session::{ChainId, DocName, ProblemCode, Remedy, SessionId, SessionKey};
 use crate::tools::{Change, Checkout, DocWrite, Tool, WriteError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -68,7 +68,7 @@ impl Wanted {
             reading.filter(|reading| self.context.forks(&self.key.tool, reading.state.kind))
         else {
             return Err(ApiError::new(
-                "not_forkable",
+                ProblemCode::NotForkable,
                 format!(
                     "A session of {} cannot be continued from one of its messages here.",
                     about.name
@@ -100,17 +100,20 @@ impl Wanted {
             .and_then(|at| index.messages_until(at));
         let Some(messages) = messages else {
             return Err(ApiError::new(
-                "unknown_message",
+                ProblemCode::UnknownMessage,
                 format!("“{}” has no message {}.", self.title, self.at),
-                "`roam show` numbers the messages from 0.",
-            ));
+                "Messages are numbered from 0.",
+            )
+            .offer(Remedy::OpenSession {
+                session: self.session.to_string(),
+            }));
         };
         let mut log = bytes_of(&self.context, &self.record, reading.doc, reading.state)?;
         let trails = self.tool.about().joins.trails.unwrap_or(|_| false);
         let prefix = prefix::of_log(&log, messages, reading.reader(), trails).ok_or_else(|| {
             ApiError::new(
-                "no_boundary",
-                "Before this message there is only a call of a tool that got no result.",
+                ProblemCode::NoBoundary,
+                "Before this message there is only a tool call without a result.",
                 "Choose a later message.",
             )
         })?;
@@ -210,10 +213,17 @@ impl Wanted {
             .write(&self.context.machine, &checkout)
             .map(drop)
             .map_err(|error| match error {
-                WriteError::Live(who) => {
-                    ApiError::new("live", format!("{who}."), "Quit it, and try again.")
-                }
-                error => ApiError::new("unwritable", format!("{}.", with_causes(&error)), hint),
+                WriteError::Live(who) => ApiError::new(
+                    ProblemCode::Live,
+                    format!("{who}."),
+                    "Quit it, then try again.",
+                )
+                .offer(Remedy::Retry),
+                error => ApiError::new(
+                    ProblemCode::Unwritable,
+                    format!("{}.", with_causes(&error)),
+                    hint,
+                ),
             })
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::api::types::{ApiError, ConversationImport};
 use crate::session::problem::with_causes;
-use crate::session::{SessionId, SessionKey, ToolId, harmless_line};
+use crate::session::{ProblemCode, SessionId, SessionKey, ToolId, harmless_line};
 use crate::tools::imported::progress::{Imported, Progress};
 use crate::tools::imported::reading;
 use crate::vault::Vault;
@@ -39,7 +39,7 @@ impl Importing {
                 let message = "The import failed in a way that should not happen.";
                 let hint =
                     "What was read before stays imported. Please report it with the log file.";
-                Err(ApiError::new("internal", message, hint))
+                Err(ApiError::new(ProblemCode::Internal, message, hint))
             });
             *ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
         };

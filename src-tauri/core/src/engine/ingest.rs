@@ -8,8 +8,8 @@ use super::record::{DeviceCard, DocState, Root, SessionRecord};
 use crate::merge::{ChoiceId, Chosen, First};
 use crate::session::chain::lines_of;
 use crate::session::{
-    Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, LineSource, Problem, Replaced, Source,
-    Spot, ToolId, Trie, gap,
+    Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, LineSource, Problem, ProblemCode,
+    Replaced, Source, Spot, ToolId, Trie, gap,
 };
 use crate::vault::equivocation::{self, EquivocatedFrames};
 use crate::vault::journal::journal_key;
@@ -150,9 +150,9 @@ enum Read {
 
 fn refused(name: &str, count: u64) -> Problem {
     Problem::new(
-        "entry_refused",
+        ProblemCode::EntryRefused,
         format!(
-            "{count} entries in the journal of {name} do not say what their ids claim; they were left out."
+            "{count} entries in the journal of {name} do not match their IDs and were left out."
         ),
         format!("Update session-roam on {name}; if that does not help, unpair it."),
     )
@@ -295,31 +295,31 @@ fn equivocated(
 /// Only this device has the lost part of its own journal, unless other devices fetched it in time.
 fn own_fault() -> Problem {
     Problem::new(
-        "own_journal_changed",
-        "A journal of this device in the vault was shortened, changed or deleted. New work goes on in a new file; devices \
-         paired before have what was there, those paired from now on may miss the start.",
-        "Leave the vault folder to session-roam, and check the disk.",
+        ProblemCode::OwnJournalChanged,
+        "A journal of this device in the vault was shortened, changed or deleted. New work continues in a new file. Devices \
+             paired before have the old content; devices paired later may miss it.",
+        "Do not change files in the vault folder, and check the disk.",
     )
 }
 
 pub fn fault_problem(fault: &Fault, name: &str) -> Problem {
     match fault {
         Fault::Changed { .. } => Problem::new(
-            "journal_changed",
+            ProblemCode::JournalChanged,
             format!(
-                "A journal of {name} is not what it was; the version that was accepted is kept and used."
+                "A journal of {name} was changed afterwards. The version accepted before is kept and used."
             ),
             format!(
-                "It is fetched again from {name}. If this stays, look at that device: it may have been reset or copied."
+                "It is downloaded again from {name}. If this persists, check that device: it may have been reset or copied."
             ),
         ),
         Fault::Forged { why, .. } => Problem::new(
-            "frame_refused",
-            format!("A piece of the journal of {name} was put in quarantine: {why}."),
-            format!("It is fetched again from {name}. Everything before it is safe."),
+            ProblemCode::FrameRefused,
+            format!("Part of the journal of {name} was quarantined: {why}."),
+            format!("It is downloaded again from {name}. Everything before it is safe."),
         ),
         Fault::Newer { version } => Problem::new(
-            "journal_newer",
+            ProblemCode::JournalNewer,
             format!("{name} writes a newer journal format ({version}) than this version reads."),
             "Update session-roam on this device.",
         ),

@@ -85,7 +85,7 @@ impl Walk<'_> {
             return self.add(
                 dir,
                 LeftOutReason::TooDeep,
-                "It lies deeper than any tool keeps a session.",
+                "It is nested deeper than any tool stores a session.",
             );
         }
         let entries = match fs::read_dir(dir) {
@@ -181,7 +181,7 @@ impl Walk<'_> {
             return self.add(
                 path,
                 LeftOutReason::NotDownloaded,
-                &format!("It stands for {original}, which is in iCloud only."),
+                &format!("It is a placeholder for {original}, which is only in iCloud."),
             );
         }
         let parent_has_sessions = path

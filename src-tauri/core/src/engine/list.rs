@@ -7,7 +7,9 @@ use super::context::Context;
 use super::ingest::fault_problem;
 use crate::api::types::ApiError;
 use crate::merge::{DeviceList, Stated, Statement, Statements};
-use crate::session::{DeviceId, Hlc, Lane, Problem, ProjectKey, SessionId, SessionKey, ToolId};
+use crate::session::{
+    DeviceId, Hlc, Lane, Problem, ProblemCode, ProjectKey, SessionId, SessionKey, ToolId,
+};
 use crate::syncthing::device_id;
 use crate::vault::{Entry, Frame, Journal, JournalError, VaultPath, frame};
 use serde::{Deserialize, Serialize};
@@ -90,7 +92,7 @@ pub fn in_heads() -> String {
 
 fn unusable(error: &JournalError) -> Problem {
     Problem::new(
-        "list_unusable",
+        ProblemCode::ListUnusable,
         format!(
             "The device list could not be read or written: {}",
             crate::session::problem::with_causes(error)
@@ -100,7 +102,7 @@ fn unusable(error: &JournalError) -> Problem {
 }
 
 pub(super) fn problem(error: ApiError) -> Problem {
-    Problem::new(&error.code, error.message, error.hint)
+    Problem::from(error)
 }
 
 impl Lists {
@@ -346,7 +348,7 @@ impl Engine {
         let context = self.context.clone();
         let path = self.lists.append(&context, statements).map_err(|error| {
             let problem = unusable(&error);
-            ApiError::new(&problem.code, problem.message, problem.hint)
+            ApiError::from(problem)
         })?;
         self.transport.announce(Lane::Live, vec![path]);
         self.lists_changed();

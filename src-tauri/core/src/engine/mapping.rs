@@ -6,7 +6,7 @@ use super::record::SessionRecord;
 use super::stores::Occasion;
 use crate::api::types::{ApiError, ProjectRow};
 use crate::projects;
-use crate::session::{Project, ProjectKey, Reason};
+use crate::session::{ProblemCode, Project, ProjectKey, Reason, Remedy};
 use similar::TextDiff;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -81,9 +81,9 @@ impl Engine {
     pub(super) fn map(&mut self, said: &str, dir: &Path) -> Answer {
         if !dir.is_absolute() || !dir.is_dir() {
             return Err(ApiError::new(
-                "no_such_directory",
+                ProblemCode::NoSuchDirectory,
                 format!("{} is not a directory on this device.", dir.display()),
-                "Give the path of the checkout.",
+                "Give the folder of the checkout.",
             ));
         }
         let key = self.meant_project(said, Some(dir))?;
@@ -150,10 +150,10 @@ impl Engine {
         self.retry_everywhere(&[Reason::Excluded]);
         done(if excluded {
             format!(
-                "Sessions of {key} do not leave this device from now on. What left before stays where it is."
+                "Sessions of {key} no longer leave this device. Copies on other devices stay there."
             )
         } else {
-            format!("Sessions of {key} roam.")
+            format!("Sessions of {key} sync.")
         })
     }
 
@@ -169,7 +169,7 @@ impl Engine {
                     "{} has no remote by which its project is recognised.",
                     dir.display()
                 );
-                unknown("no_remote", message, "", &known)
+                unknown(ProblemCode::NoRemote, message, "", &known)
             });
         }
         let repository = |key: &str| key.split('#').next().unwrap_or_default().to_owned();
@@ -192,14 +192,14 @@ impl Engine {
             .collect();
         match found.as_slice() {
             [] => Err(unknown(
-                "no_such_project",
+                ProblemCode::NoSuchProject,
                 format!("No project is called {said}."),
                 said,
                 &known,
             )),
             [key] => Ok(ProjectKey::new(key.as_str())),
             several => Err(ApiError::new(
-                "ambiguous",
+                ProblemCode::Ambiguous,
                 format!("{} projects are called {said}.", several.len()),
                 format!(
                     "Say which: {}.",
@@ -252,7 +252,7 @@ impl Engine {
 
 /// The error if no project fits, with the most similar ones.
 fn unknown(
-    code: &str,
+    code: ProblemCode,
     message: String,
     said: &str,
     known: &BTreeMap<String, BTreeSet<String>>,
@@ -270,19 +270,19 @@ fn unknown(
     rated.retain(|(ratio, _)| said.is_empty() || 0.5 < *ratio);
     rated.sort_by(|(one, key), (other, than)| other.total_cmp(one).then_with(|| key.cmp(than)));
     let hint = match rated.as_slice() {
-        [] => "`roam projects` lists them.".to_owned(),
+        [] => String::new(),
         rated => {
             format!(
-                "Did you mean {}? `roam projects` lists all.",
+                "Did you mean {}?",
                 listed(rated.iter().map(|(_, key)| *key).take(MOST_SUGGESTED))
             )
         }
     };
-    ApiError::new(code, message, hint)
+    ApiError::new(code, message, hint).offer(Remedy::OpenProjects)
 }
 
 fn listed<'a>(keys: impl Iterator<Item = &'a str>) -> String {
-    keys.map(|key| format!("`{key}`"))
+    keys.map(|key| format!("“{key}”"))
         .collect::<Vec<_>>()
         .join(", ")
 }

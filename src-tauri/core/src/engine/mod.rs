@@ -44,6 +44,7 @@ pub mod reconcile;
 pub mod record;
 pub mod recorder;
 pub mod releases;
+mod remedies;
 pub mod republish;
 pub mod resolve;
 pub mod resuming;

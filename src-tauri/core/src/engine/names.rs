@@ -7,7 +7,7 @@ use super::answer::{Answer, done, settings_error};
 use super::devices::Paired;
 use super::pairing::unknown_device;
 use crate::api::types::ApiError;
-use crate::session::{DeviceId, NAME_LENGTH, Problem, decent_name};
+use crate::session::{DeviceId, NAME_LENGTH, Problem, ProblemCode, decent_name};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How firmly a device has its name; of two with one name the firmer keeps it.
@@ -31,7 +31,7 @@ impl Engine {
             || name.chars().any(char::is_control)
         {
             return Err(ApiError::new(
-                "bad_name",
+                ProblemCode::BadName,
                 "A name has 1 to 64 characters and no control characters.",
                 "Choose another name.",
             ));
@@ -77,7 +77,7 @@ impl Engine {
         match others.into_iter().find(|(_, _, other)| is_same(other)) {
             None => Ok(()),
             Some((_, id, other)) => Err(ApiError::new(
-                "name_taken",
+                ProblemCode::NameTaken,
                 format!(
                     "Another one of your devices is called {other} ({}).",
                     id.short()
@@ -115,9 +115,7 @@ impl Engine {
                     self.registry.yielded += 1;
                     self.save_registry();
                 }
-                problem = renamed
-                    .err()
-                    .map(|error| Problem::new(&error.code, error.message, error.hint));
+                problem = renamed.err().map(Problem::from);
             }
         }
         for paired in &mut self.registry.paired {
@@ -162,9 +160,9 @@ fn taken_again(rival: &DeviceId, name: &str, shown: &str) -> Problem {
         rival.short()
     );
     Problem::new(
-        "name_clash",
+        ProblemCode::NameClash,
         message,
-        "Rename one of the two. If you did not name the other device so, look at it.",
+        "Rename one of the two. If you did not name the other device like this, check it.",
     )
 }
 

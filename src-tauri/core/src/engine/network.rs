@@ -8,7 +8,9 @@ use crate::api::types::HoldReason;
 use crate::api::types::{Held, SyncthingState};
 use crate::merge::Statement;
 use crate::opener;
-use crate::session::{DeviceId, Lane, Millis, Problem, ProjectKey, decent_name};
+use crate::session::{
+    DeviceId, Lane, Millis, Problem, ProblemCode, ProjectKey, Remedy, decent_name,
+};
 use crate::state::{Row, StateError};
 use crate::syncthing::{Notice, parse_folder_id};
 use crate::vault::presence::{self, Known, Open, Presence};
@@ -138,30 +140,30 @@ impl Engine {
     fn tell_of_clone(&mut self, short: &str) {
         let (message, hint) = match short == self.context.short {
             true => (
-                "Another machine writes as this device: one of the two was copied from the other, or put back from a backup."
+                "Another machine uses this device's identity: one of the two was copied from the other or restored from a backup."
                     .to_owned(),
-                "Nothing is lost. Stop session-roam on one of them, run `roam device --new-identity` there, and pair it again.",
+                "Nothing is lost. Stop session-roam on one of them, give it a new identity, and pair it again.",
             ),
             false => (
                 format!(
-                    "Two machines write as {}: one was copied from the other, or put back from a backup. What both wrote is                      taken in.",
+                    "Two machines write as {}: one was copied from the other, or put back from a backup. Both versions are recorded.",
                     self.context.shared().name_of(short)
                 ),
-                "Nothing is lost. On the copy stop session-roam, run `roam device --new-identity`, and pair it again.",
+                "Nothing is lost. On the copy, stop session-roam, give it a new identity, and pair it again.",
             ),
         };
         self.trouble(
             &format!("cloned {short}"),
-            Some(Problem::new("device_cloned", message, hint)),
+            Some(Problem::new(ProblemCode::DeviceCloned, message, hint).offer(Remedy::NewIdentity)),
         );
     }
 
     pub(super) fn save_registry(&mut self) {
         let problem = self.registry.save(&self.home).err().map(|error| {
             Problem::new(
-                "devices_unwritable",
+                ProblemCode::DevicesUnwritable,
                 format!("devices.json could not be written: {error}."),
-                "Make room on the disk or repair its permissions.",
+                "Free up disk space or fix its permissions.",
             )
         });
         self.trouble("devices", problem);
@@ -220,9 +222,11 @@ impl Engine {
                     self.context.shared().name_of(short),
                     crate::session::problem::with_causes(&error)
                 );
-                let hint =
-                    "It is fetched again from that device; nothing of it is believed until then.";
-                self.trouble(&topic, Some(Problem::new("card_refused", message, hint)));
+                let hint = "It is downloaded again from that device and not trusted until then.";
+                self.trouble(
+                    &topic,
+                    Some(Problem::new(ProblemCode::CardRefused, message, hint)),
+                );
                 self.transport
                     .revert(crate::syncthing::folder_id(Lane::Live, short));
             }
@@ -293,16 +297,19 @@ impl Engine {
         if leaves {
             self.forget_device(&device);
             let message = format!(
-                "{} has left. Its sessions stay here; nothing new goes either way.",
+                "{} stopped syncing with this device. Its sessions stay here.",
                 self.context.shared().name_of(short)
             );
             self.trouble(
                 &format!("left {short}"),
-                Some(Problem::new(
-                    "device_left",
-                    message,
-                    "Pair it again whenever you like.",
-                )),
+                Some(
+                    Problem::new(
+                        ProblemCode::DeviceLeft,
+                        message,
+                        "You can pair it again at any time.",
+                    )
+                    .offer(Remedy::Pair),
+                ),
             );
         } else if new {
             // Journals that arrived before the card could not be verified.
@@ -361,9 +368,9 @@ impl Engine {
             .values()
             .any(|until| now.0.saturating_sub(until.0) < SETTLING);
         let problem = Problem::new(
-            "folder_tampered",
+            ProblemCode::FolderTampered,
             message,
-            "Leave the vault folder to session-roam.",
+            "Do not change files in the vault folder.",
         );
         self.trouble(
             &format!("tampered {folder}"),
@@ -395,9 +402,9 @@ impl Engine {
         self.trouble(
             &format!("lost {folder}"),
             Some(Problem::new(
-                "vault_lost",
+                ProblemCode::VaultLost,
                 text,
-                "Nothing to do. Leave the vault folder to session-roam.",
+                "Nothing needs to be done. Do not change files in the vault folder.",
             )),
         );
         if remade {
@@ -409,8 +416,8 @@ impl Engine {
             }
         } else {
             let what = format!("folder:{folder}");
-            let hint =
-                "Give the folder back its permissions, or make room, then start again.".into();
+            let hint = "Restore the folder's permissions or free up disk space, then restart session-roam.".into();
+            let actions = super::remedies::of_hold(HoldReason::VaultLost, &what, None);
             self.held.insert(
                 what.clone(),
                 Held {
@@ -418,6 +425,7 @@ impl Engine {
                     code: HoldReason::VaultLost,
                     message: message.into(),
                     hint,
+                    actions,
                 },
             );
         }
@@ -490,9 +498,9 @@ impl Engine {
                 self.trouble(
                     "hello",
                     Some(Problem::new(
-                        "vault_unwritable",
+                        ProblemCode::VaultUnwritable,
                         message,
-                        "Make room on the disk or repair the permissions of the vault folder.",
+                        "Free up disk space or fix the permissions of the vault folder.",
                     )),
                 );
             }

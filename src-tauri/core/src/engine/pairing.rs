@@ -7,7 +7,7 @@ use super::devices::{Attempt, Paired, Step, starts};
 use crate::api::types::*;
 use crate::api::types::{PairedState, PairingState, SyncthingState};
 use crate::merge::Statement;
-use crate::session::{DeviceId, decent_name};
+use crate::session::{DeviceId, ProblemCode, Remedy, decent_name};
 use crate::syncthing::{Reach, pairing};
 use std::time::Duration;
 
@@ -162,17 +162,22 @@ impl Engine {
     fn parsed(&self, code: &str) -> Result<pairing::Code, ApiError> {
         let code = pairing::parse(code).map_err(|error| {
             ApiError::new(
-                "bad_code",
-                crate::session::problem::with_causes(&error),
-                "Copy the whole code that `roam device` shows on the other device.",
+                ProblemCode::BadCode,
+                format!(
+                    "This is not a pairing code: {}",
+                    crate::session::problem::with_causes(&error)
+                ),
+                "Copy the whole code from the other device.",
             )
+            .offer(Remedy::ShowCode)
         })?;
         if code.id == self.context.device {
             return Err(ApiError::new(
-                "own_code",
+                ProblemCode::OwnCode,
                 "This is this device's own code.",
-                "Run `roam device` on the other device and use its code here.",
-            ));
+                "Use the code of the other device.",
+            )
+            .offer(Remedy::ShowCode));
         }
         Ok(code)
     }
@@ -232,12 +237,13 @@ impl Engine {
         let Some(revoked) = self.lists.now.revoked.get(id) else {
             return Ok(());
         };
-        let hint = format!("If it may come back, approve it first: roam approve {id}");
+        let hint = "Approve it first if it may sync again.";
         Err(ApiError::new(
-            "device_revoked",
+            ProblemCode::DeviceRevoked,
             format!("{} was revoked.", decent_name(&revoked.name)),
             hint,
-        ))
+        )
+        .offer(Remedy::Approve { id: id.to_string() }))
     }
 
     fn take_from_code(&mut self, code: pairing::Code) {
@@ -279,10 +285,11 @@ impl Engine {
             Ok(code) => code.id,
             Err(_) => {
                 return Err(ApiError::new(
-                    "id_needed",
-                    format!("“{}” is not a whole device id.", decent_name(text)),
-                    "Give the whole id of the device, as `roam devices` shows it: names can be chosen by anybody.",
-                ));
+                    ProblemCode::IdNeeded,
+                    format!("“{}” is not a whole device ID.", decent_name(text)),
+                    "Give the whole ID of the device: anyone can choose a name.",
+                )
+                .offer(Remedy::OpenDevices));
             }
         };
         self.refuse_revoked(&id)?;
@@ -320,12 +327,9 @@ impl Engine {
         let asks = row.is_some() || self.peer_state.asking.iter().any(|asking| asking.id == id);
         Err(if asks {
             ApiError::new(
-                "not_proved",
+                ProblemCode::NotProved,
                 "This device has not proved to be yours: it does not know this device's code, and no digits were compared with it.",
-                format!(
-                    "Enter the code that `roam device` shows here on that device, or compare digits: roam pair {id}"
-                ),
-            )
+                "Enter this device's code on that device, or compare digits.", ).offer(Remedy::ShowCode).offer(Remedy::CompareDigits { id: id.to_string() })
         } else {
             not_asking(text)
         })
@@ -334,19 +338,20 @@ impl Engine {
     fn accept_compared(&mut self, id: &DeviceId, shown: &str, given: Option<&str>) -> Answer {
         let Some(given) = given else {
             return Err(ApiError::new(
-                "digits_needed",
-                "This device has to be compared: its screen must show the same six digits.",
-                "Compare the digits on both screens, then give them with --digits.",
+                ProblemCode::DigitsNeeded,
+                "The digits of this device must be compared first: both screens must show the same six.",
+                "Compare the digits on both screens, then confirm them.",
             ));
         };
         let given: String = given.chars().filter(|c| !c.is_whitespace()).collect();
         if given != shown {
             self.end_attempt(id);
             return Err(ApiError::new(
-                "digits_differ",
+                ProblemCode::DigitsDiffer,
                 "The digits differ, so this may not be your device. Nothing was shared with it.",
-                "Start again, best with the code that `roam device` shows on the other device.",
-            ));
+                "Start again, preferably with the code of the other device.",
+            )
+            .offer(Remedy::Pair));
         }
         self.approve_paired(id)?;
         self.pairing_with(id, PairingState::Paired)
@@ -402,7 +407,7 @@ impl Engine {
             self.peer_state.greeted.remove(&paired.id);
             self.attempts_changed();
             return done(format!(
-                "The pairing with {} was taken back. Nothing was shared with it.",
+                "Pairing with {} was canceled. Nothing was shared with it.",
                 self.shown_name(&paired)
             ));
         }
@@ -416,10 +421,7 @@ impl Engine {
         self.publish_presence();
         self.transport.part(paired.id.clone(), GRACE);
         let name = self.shown_name(&paired);
-        done(format!(
-            "{name} and this device stop syncing. Sessions that are on both stay. Other devices still sync with {name}; \
-             `roam revoke` puts it out everywhere."
-        ))
+        value(Done::new(format!("{name} stops syncing with this device. Both keep what they already have. Other devices still sync with {name}.")).offer(Remedy::RevokeDevice))
     }
 }
 
@@ -449,16 +451,18 @@ fn name_in(code: &pairing::Code) -> String {
 
 fn not_asking(text: &str) -> ApiError {
     ApiError::new(
-        "not_asking",
+        ProblemCode::NotAsking,
         format!("No device “{}” asks to pair.", decent_name(text)),
-        "See who asks with `roam devices`.",
+        "",
     )
+    .offer(Remedy::OpenDevices)
 }
 
 pub(super) fn unknown_device(text: &str) -> ApiError {
     ApiError::new(
-        "unknown_device",
+        ProblemCode::UnknownDevice,
         format!("No paired device is called “{text}”."),
-        "List them with `roam devices`.",
+        "",
     )
+    .offer(Remedy::OpenDevices)
 }

@@ -3,6 +3,7 @@
 use super::Engine;
 use super::answer::{Answer, done, settings_error};
 use crate::api::types::{ApiError, DeviceSpace, Network, NotificationKinds, Preferences, Space};
+use crate::session::ProblemCode;
 use crate::settings;
 use crate::state::StateError;
 use std::collections::BTreeMap;
@@ -61,7 +62,7 @@ impl Engine {
     pub(super) fn set_network(&mut self, network: Network) -> Answer {
         if self.settings.syncthing.address.is_some() {
             return Err(ApiError::new(
-                "own_syncthing",
+                ProblemCode::OwnSyncthing,
                 "This device uses a Syncthing of your own, which has its own settings.",
                 "Change how it finds and reaches devices in that Syncthing.",
             ));
@@ -112,7 +113,7 @@ fn check_program(name: &str) -> Result<(), ApiError> {
         return Ok(());
     }
     Err(ApiError::new(
-        "bad_program",
+        ProblemCode::BadProgram,
         "A program is given by its name alone, without a path and without arguments.",
         "Enter a name like kitty or code, or leave the field empty.",
     ))

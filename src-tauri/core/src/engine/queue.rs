@@ -18,6 +18,8 @@ pub struct ReconcileRequest {
     pub released: bool,
     /// The user wants the session back in the tool's store, though it was deleted there.
     pub restored: bool,
+    /// The same for a session that vanished with many others, which nobody has noted as deleted.
+    pub vanished: bool,
     /// The session it is a branch of, and which branch.
     pub parent: Option<(SessionKey, ForkPlan)>,
     /// The user's decisions, with the numbers of those who wait for an answer.
@@ -53,6 +55,7 @@ impl Queue {
                 known.deep |= request.deep;
                 known.released |= request.released;
                 known.restored |= request.restored;
+                known.vanished |= request.vanished;
                 known.parent = request.parent.or(known.parent.take());
                 known.decisions.extend(request.decisions);
                 known.take_in = request.take_in.or(known.take_in.take());

@@ -25,8 +25,8 @@ use crate::projects::places::{Lesson, is_repository};
 use crate::projects::{NoPlace, corrected};
 use crate::session::problem::with_causes;
 use crate::session::{
-    DocKind, DocName, HistoryKind, Lane, Problem, Project, Reason, SessionId, SessionKey,
-    SessionState,
+    DocKind, DocName, HistoryKind, Lane, Problem, ProblemCode, Project, Reason, Remedy, SessionId,
+    SessionKey, SessionState,
 };
 use crate::state::{Happening, Row, text_of};
 use crate::tools::{ConflictCopy, Found, Reading, Tool, Which, WriteError};
@@ -180,7 +180,7 @@ impl<'a> Reconciler<'a> {
     fn record_and_write(&mut self) {
         let decisions = self.job.record.choices.len();
         if let Err(error) = self.read_journals() {
-            self.problem("journal_unreadable", &error, JOURNAL_HINT);
+            self.problem(ProblemCode::JournalUnreadable, &error, JOURNAL_HINT);
             return;
         }
         self.take_over();
@@ -200,14 +200,14 @@ impl<'a> Reconciler<'a> {
             self.take_in(tool.as_ref(), &conflict_copies);
         }
         if let Err(error) = self.decide_layout() {
-            self.problem("journal_unreadable", &error, JOURNAL_HINT);
+            self.problem(ProblemCode::JournalUnreadable, &error, JOURNAL_HINT);
             return;
         }
         if let Err(error) = self.unite(on) {
             self.problem(
-                "not_recorded",
+                ProblemCode::NotRecorded,
                 &error,
-                "Make room or repair the permissions; session-roam will try again.",
+                "Free up disk space or fix the permissions; session-roam will try again.",
             );
         }
         self.note_decisions(decisions);
@@ -240,9 +240,9 @@ impl<'a> Reconciler<'a> {
             match republish_own(self.context, &self.job.key, &mut self.job.record) {
                 Ok(recorded) => self.took(recorded),
                 Err(error) => self.problem(
-                    "not_recorded",
+                    ProblemCode::NotRecorded,
                     &error,
-                    "Make room or repair the permissions; session-roam will try again.",
+                    "Free up disk space or fix the permissions; session-roam will try again.",
                 ),
             }
             for (device, equivocated) in ingested.equivocated {
@@ -271,9 +271,9 @@ impl<'a> Reconciler<'a> {
                 }
             }
             Err(error) => self.problem(
-                "not_recorded",
+                ProblemCode::NotRecorded,
                 &error,
-                "Make room or repair the permissions; session-roam will try again.",
+                "Free up disk space or fix the permissions; session-roam will try again.",
             ),
         }
     }
@@ -286,9 +286,9 @@ impl<'a> Reconciler<'a> {
         }
         for error in &recorded.left_out {
             self.problem(
-                "too_large",
+                ProblemCode::TooLarge,
                 error,
-                "This part stays on this device; everything else of the session roams.",
+                "This part stays on this device; the rest of the session syncs.",
             );
         }
         self.announce.extend(recorded.announce);
@@ -310,9 +310,9 @@ impl<'a> Reconciler<'a> {
         match forks::take_over(self.context, &self.job.key, &mut self.job.record, &parent) {
             Ok(recorded) => self.recorded(HistoryKind::Forked, recorded),
             Err(error) => self.problem(
-                "not_recorded",
+                ProblemCode::NotRecorded,
                 &error,
-                "Make room or repair the permissions; session-roam will try again.",
+                "Free up disk space or fix the permissions; session-roam will try again.",
             ),
         }
     }
@@ -492,7 +492,7 @@ impl<'a> Reconciler<'a> {
         }
         self.spare_gaps();
         if let Err(error) = self.withhold() {
-            self.problem("journal_unreadable", &error, JOURNAL_HINT);
+            self.problem(ProblemCode::JournalUnreadable, &error, JOURNAL_HINT);
             self.again = true;
         }
     }
@@ -627,7 +627,7 @@ impl<'a> Reconciler<'a> {
         }
     }
 
-    fn problem(&mut self, code: &str, error: &dyn std::error::Error, hint: &str) {
+    fn problem(&mut self, code: ProblemCode, error: &dyn std::error::Error, hint: &str) {
         let name = self
             .job
             .record
@@ -673,13 +673,14 @@ impl<'a> Reconciler<'a> {
                 .lesson(identifier, (home, device), project, &cwd)
         });
         self.report_gaps();
-        let hint = "Nothing was changed; `roam status` says what is wrong.";
+        let hint = "Nothing was changed.";
         let failed = || {
             Err(ApiError::new(
-                "not_recorded",
+                ProblemCode::NotRecorded,
                 "The session could not be read.",
                 hint,
-            ))
+            )
+            .offer(Remedy::OpenStatus))
         };
         self.answers.extend(
             self.job

@@ -303,6 +303,11 @@ impl SessionRecord {
             .is_some_and(|local| local.there)
     }
 
+    /// Treats all docs as never present in the store: what is missing there is written again.
+    pub fn forget_store(&mut self) {
+        self.docs.values_mut().for_each(|state| state.local = None);
+    }
+
     /// Treats docs deleted from the store as never present: they may be written there again.
     pub fn forget_deletion(&mut self) {
         for state in self.docs.values_mut() {

@@ -5,7 +5,7 @@ use super::answer::{Answer, done};
 use super::answers::held_by;
 use super::queue::ReconcileRequest;
 use crate::api::types::ApiError;
-use crate::session::{Reason, SessionKey, ToolId};
+use crate::session::{ProblemCode, Reason, Remedy, SessionKey, ToolId};
 use crate::state::Row;
 
 impl Engine {
@@ -19,13 +19,14 @@ impl Engine {
         if let Some(tool) = what.strip_prefix("tool:") {
             if !self.held.contains_key(what) {
                 return Err(ApiError::new(
-                    "not_held",
+                    ProblemCode::NotHeld,
                     format!("{what} is not held."),
-                    "See `roam status`.",
-                ));
+                    "",
+                )
+                .offer(Remedy::OpenStatus));
             }
             self.release_tool(&ToolId::new(tool));
-            return done("The sessions are gone from this device's store and stay in the vault.");
+            return done("The deletion is accepted. The sessions stay in the vault.");
         }
         let rows = self.state.rows(None)?.into_iter();
         let id = what.strip_prefix("session:").unwrap_or(what);
@@ -35,11 +36,10 @@ impl Engine {
             })
             .collect();
         if chosen.is_empty() {
-            return Err(ApiError::new(
-                "not_held",
-                format!("{what} is not held."),
-                "See `roam status`.",
-            ));
+            return Err(
+                ApiError::new(ProblemCode::NotHeld, format!("{what} is not held."), "")
+                    .offer(Remedy::OpenStatus),
+            );
         }
         for (key, _) in &chosen {
             self.schedule(
@@ -59,22 +59,35 @@ impl Engine {
         ))
     }
 
-    /// Restores a session that was deleted from this device's store.
+    /// Restores a session that was deleted from this device's store, or all that a held tool lost.
     pub(super) fn restore(&mut self, text: &str) -> Answer {
+        if let Some(tool) = text
+            .strip_prefix("tool:")
+            .filter(|_| self.held.contains_key(text))
+        {
+            let n = self.restore_tool(&ToolId::new(tool));
+            return done(format!("{n} sessions are restored on this device."));
+        }
         let (key, row, record) = self.find(text)?;
         if record.is_here() {
             return Err(ApiError::new(
-                "is_here",
-                format!("“{}” is in this device's store.", row.title),
-                "Go on with it: `roam resume`.",
-            ));
+                ProblemCode::IsHere,
+                format!("“{}” is already in this device's store.", row.title),
+                "",
+            )
+            .offer(Remedy::ResumeSession {
+                session: row.session.clone(),
+            }));
         }
         if row.reason == Some(Reason::PutAway) {
             return Err(ApiError::new(
-                "put_away",
+                ProblemCode::PutAway,
                 format!("“{}”: {}", row.title, row.why),
                 row.hint,
-            ));
+            )
+            .offer(Remedy::Undo {
+                session: Some(row.session),
+            }));
         }
         self.schedule(
             key,
@@ -83,9 +96,6 @@ impl Engine {
                 ..ReconcileRequest::default()
             },
         );
-        done(format!(
-            "“{}” is put back into this device's store.",
-            row.title
-        ))
+        done(format!("“{}” is restored on this device.", row.title))
     }
 }

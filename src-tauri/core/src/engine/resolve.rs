@@ -11,7 +11,9 @@ use crate::api::types::{ApiError, Choice as Offered, Done, Side};
 use crate::merge::{
     Action, Choice, ChoiceId, Chosen, Decided, Fork, Made, Split, substitute, substituted,
 };
-use crate::session::{ChainId, DocKind, DocName, Hlc, Lane, SessionId, SessionKey};
+use crate::session::{
+    ChainId, DocKind, DocName, Hlc, Lane, ProblemCode, Remedy, SessionId, SessionKey,
+};
 use crate::tools::{Join, Sides};
 use crate::vault::{Entry, JournalError, SessionCard};
 use std::collections::BTreeMap;
@@ -81,16 +83,21 @@ pub fn decide(
 pub fn no_split(record: &SessionRecord) -> ApiError {
     if let Some(fork) = record.origin().and_then(|card| card.fork.as_ref()) {
         return ApiError::new(
-            "no_split",
-            "This session is a branch of another one and has not gone two ways itself.",
-            format!("Say the id of the one it is from: {}.", fork.session),
-        );
+            ProblemCode::NoSplit,
+            "This session is a version of another one and has no versions itself.",
+            "",
+        )
+        .offer(Remedy::Compare {
+            session: fork.session.to_string(),
+        });
     }
     ApiError::new(
-        "no_split",
+        ProblemCode::NoSplit,
         "There is nothing to decide about this session.",
-        "List what there is with `roam splits`; take a decision back with `roam undo`.",
+        "",
     )
+    .offer(Remedy::OpenSplits)
+    .offer(Remedy::Undo { session: None })
 }
 
 /// A branch beside the trunk, and its session if it has one.
@@ -124,20 +131,22 @@ pub fn pick(
     let found: Vec<Right> = all.filter(fits).collect();
     match found.len() {
         0 => Err(ApiError::new(
-            "unknown_branch",
+            ProblemCode::UnknownBranch,
             format!(
-                "No branch of this session is “{}”.",
+                "This session has no version “{}”.",
                 wanted.unwrap_or_default()
             ),
-            "`roam splits` lists the branches; give the start of one's id.",
-        )),
+            "Give the start of a version's ID.",
+        )
+        .offer(Remedy::OpenSplits)),
         1 => Ok(found),
         _ if action == Action::KeepBoth => Ok(found),
         many => Err(ApiError::new(
-            "ambiguous_branch",
-            format!("{many} branches stand beside the first one."),
-            "Say which with `--branch`; `roam splits` lists them.",
-        )),
+            ProblemCode::AmbiguousBranch,
+            format!("There are {many} other versions."),
+            "Say which one.",
+        )
+        .offer(Remedy::OpenSplits)),
     }
 }
 
@@ -162,6 +171,8 @@ fn choose(
     };
     (choice.undoes, choice.follows) = (None, None);
     let left = split.divided.trunk;
+    let left_at = trunk_author(record, split);
+    let right_at = author(&record.docs[&doc], chosen[0].fork.first_line);
     let mut recorder = recorder(context, key, record)?;
     if action == Action::KeepBoth {
         choice.trunk = Some(left);
@@ -241,25 +252,22 @@ fn choose(
     }
     write(record, &mut recorder, choice)?;
     let message = match action {
-        Action::KeepBoth => "Both branches stay, each as a session of its own.",
-        Action::KeepLeft => {
-            "The left branch is the session now. The right one is in the vault; `roam undo` brings it back."
-        }
-        Action::KeepRight => {
-            "The right branch is the session now. The left one is in the vault; `roam undo` brings it back."
-        }
-        Action::Stitch => {
-            "The session continues with the turns of both. `roam undo` separates them again."
-        }
-        _ => "The session holds both branches. `roam undo` takes them apart again.",
+        Action::KeepBoth => format!(
+            "Kept both: {left_at}'s and {right_at}'s version, each as a session of its own."
+        ),
+        Action::KeepLeft => format!(
+            "Now using {left_at}'s version. {right_at}'s version is saved and can be restored."
+        ),
+        Action::KeepRight => format!(
+            "Now using {right_at}'s version. {left_at}'s version is saved and can be restored."
+        ),
+        Action::Stitch => format!("{right_at}'s turns were appended after {left_at}'s."),
+        _ => format!("The session has both {left_at}'s and {right_at}'s version."),
     };
-    Ok((
-        Done {
-            done: true,
-            message: message.into(),
-        },
-        recorder.done,
-    ))
+    let done = Done::new(message).offer(Remedy::Undo {
+        session: record.session.as_ref().map(ToString::to_string),
+    });
+    Ok((done, recorder.done))
 }
 
 fn with(mut ends: Vec<ChainId>, end: ChainId) -> Vec<ChainId> {
@@ -591,21 +599,18 @@ fn undo(
     if let Some(back) = back {
         let mut recorder = recorder(context, key, record)?;
         taken_back::put_back(record, &mut recorder, &back).map_err(|error| unwritten(&error))?;
-        let message = "What another device took back is in the session again.".into();
-        return Ok((
-            Done {
-                done: true,
-                message,
-            },
-            recorder.done,
-        ));
+        let message = "Undone: what another device had withdrawn is in the session again.";
+        return Ok((Done::new(message), recorder.done));
     }
     let Some(last) = last.cloned() else {
         return Err(ApiError::new(
-            "nothing_to_undo",
-            "Nothing was decided about this session.",
-            "Decisions are listed by `roam history SESSION`.",
-        ));
+            ProblemCode::NothingToUndo,
+            "There is no decision about this session to undo.",
+            "",
+        )
+        .offer(Remedy::OpenHistory {
+            session: key.hash.to_string(),
+        }));
     };
     let mut recorder = recorder(context, key, record)?;
     let undoes = Some(last.id.clone());
@@ -617,18 +622,11 @@ fn undo(
             ..Choice::about(last.choice.doc.clone(), Action::Undo)
         },
     )?;
-    let after = match last.choice.action {
-        Action::KeepBoth => "the split is open again",
-        _ => "both branches are there again",
+    let message = match last.choice.action {
+        Action::KeepBoth => "Undone. You can decide about the versions again.",
+        _ => "Undone. Both versions are back.",
     };
-    let message = format!("“{}” was taken back; {after}.", last.choice.action.as_str());
-    Ok((
-        Done {
-            done: true,
-            message,
-        },
-        recorder.done,
-    ))
+    Ok((Done::new(message), recorder.done))
 }
 
 /// The next reconcile carries out the move.
@@ -640,26 +638,25 @@ fn move_back(
     let dir = moved.dir;
     if !dir.is_dir() {
         return Err(ApiError::new(
-            "no_such_directory",
+            ProblemCode::NoSuchDirectory,
             format!(
                 "The session moved here from {}, which is gone.",
                 dir.display()
             ),
-            "`roam projects map PROJECT DIR` moves the sessions of its project to another directory.",
-        ));
+            "Choose another folder for its project.",
+        )
+        .offer(Remedy::OpenProjects));
     }
     let mapped = record
         .origin()
         .and_then(|card| context.places().mapped_dir(&card.project.key));
     let message = format!(
-        "The session goes back to {} and stays there. `roam undo` moves it to its project's directory again.",
+        "Undone: the session is back in {} and stays there.",
         dir.display()
     );
     record.pinned = Some(Pinned { dir, mapped });
-    Ok(Done {
-        done: true,
-        message,
-    })
+    let session = record.session.as_ref().map(ToString::to_string);
+    Ok(Done::new(message).offer(Remedy::Undo { session }))
 }
 
 /// Whether a fork still has to carry out a decision about its parent.
@@ -688,10 +685,7 @@ fn follow(
     decided: &Choice,
     away: bool,
 ) -> Result<(Done, Recorded), ApiError> {
-    let done = Done {
-        done: true,
-        message: String::new(),
-    };
+    let done = Done::new(String::new());
     let Some(main) = record
         .main()
         .cloned()
@@ -796,21 +790,23 @@ fn write(
 fn unwritten(error: &dyn std::error::Error) -> ApiError {
     let message = crate::session::problem::with_causes(error);
     ApiError::new(
-        "not_recorded",
+        ProblemCode::NotRecorded,
         message,
-        "Make room on the disk or repair its permissions, then try again.",
+        "Free up disk space or fix its permissions, then try again.",
     )
+    .offer(Remedy::Retry)
 }
 
 fn refused(action: Action, why: &str) -> ApiError {
+    let what = match action {
+        Action::Stitch => "Appending one version to the other",
+        Action::Branches => "Putting both versions into one session",
+        _ => "This decision",
+    };
     let message = format!(
-        "“{}” is not possible here: {}.",
-        action.as_str(),
+        "{what} is not possible here: {}.",
         why.trim_end_matches('.')
     );
-    ApiError::new(
-        "choice_refused",
-        message,
-        "Nothing was changed. `roam splits` lists what is possible.",
-    )
+    ApiError::new(ProblemCode::ChoiceRefused, message, "Nothing was changed.")
+        .offer(Remedy::OpenSplits)
 }

@@ -6,9 +6,9 @@ use super::answer::{Work, value};
 use super::context::Context;
 use super::record::{Registered, SessionRecord};
 use crate::api::quote;
-use crate::api::types::{ApiError, Remark, Resume};
+use crate::api::types::{ApiError, Remark, RemarkCode, Resume};
 use crate::projects::standing::{Commit, standing, whereabouts};
-use crate::session::{Millis, Reason, SessionId, SessionKey, SessionState};
+use crate::session::{Millis, ProblemCode, Reason, Remedy, SessionId, SessionKey, SessionState};
 use crate::state::Row;
 use crate::tools::{self, Repository, Resumable, Tool, Which};
 use std::path::{Path, PathBuf};
@@ -24,16 +24,19 @@ impl Engine {
             } else {
                 row.why.clone()
             };
-            let hint = if row.hint.is_empty() {
-                "See `roam status`.".to_owned()
-            } else {
-                row.hint.clone()
-            };
-            return Err(ApiError::new(
-                "not_here",
-                format!("“{}” cannot be resumed here yet. {why}", row.title),
-                hint,
-            ));
+            let mut error = ApiError::new(
+                ProblemCode::NotHere,
+                format!(
+                    "“{}” cannot be resumed on this device yet. {why}",
+                    row.title
+                ),
+                row.hint.clone(),
+            );
+            error.actions = super::remedies::of_row(&key, &row);
+            if error.actions.is_empty() {
+                error.actions.push(Remedy::OpenStatus);
+            }
+            return Err(error);
         }
         let Some(cwd) = self.directory(&record) else {
             return Err(no_place(&row));
@@ -53,7 +56,7 @@ impl Engine {
                 "Its directory {was} is gone; it opens in {}.",
                 cwd.display()
             );
-            remarks.push(remark("directory_gone", what));
+            remarks.push(remark(RemarkCode::DirectoryGone, what));
         }
         let context = self.context.clone();
         remarks.extend(opens_elsewhere(
@@ -76,7 +79,7 @@ impl Engine {
                     "No program on this device opens a session of {}.",
                     about.name
                 );
-                return Err(ApiError::new("no_program", message, about.reason));
+                return Err(ApiError::new(ProblemCode::NoProgram, message, about.reason));
             }
             let elsewhere = author(&record).is_some_and(|device| device != context.short);
             let noted = noted(&context, &*tool, &session).unwrap_or_default();
@@ -110,7 +113,7 @@ impl Engine {
         let tool = self.context.tools.get(&key.tool).cloned();
         tool.ok_or_else(|| {
             ApiError::new(
-                "unknown_tool",
+                ProblemCode::UnknownTool,
                 format!("This version does not know {}.", key.tool),
                 "Update session-roam.",
             )
@@ -156,27 +159,30 @@ impl Engine {
             .filter(|open| open.session == row.session && open.tool == key.tool.as_str());
         let mut found: Vec<Remark> = open
             .map(|open| match Millis::parse(&open.seen) {
-                _ if open.here => remark("open_here", "It is open on this device already."),
+                _ if open.here => remark(RemarkCode::OpenHere, "It is already open on this device."),
                 seen => {
                     let ago = seen.map_or(0, |seen| now.0.saturating_sub(seen.0).max(0) / 1000);
                     remark(
-                        "live",
-                        format!("It is live on {}, {ago} s ago.", open.device),
+                        RemarkCode::Live,
+                        format!("It was open on {} {ago} s ago. If you continue here, too, both versions are kept.", open.device),
                     )
                 }
             })
             .collect();
-        if matches!(
-            row.state,
-            SessionState::Split | SessionState::Waiting | SessionState::Held
-        ) {
+        let state = match row.state {
+            SessionState::Split => Some(RemarkCode::Split),
+            SessionState::Waiting => Some(RemarkCode::Waiting),
+            SessionState::Held => Some(RemarkCode::Held),
+            SessionState::Here | SessionState::Elsewhere => None,
+        };
+        if let Some(state) = state {
             found.push(remark(
-                row.state.as_str(),
+                state,
                 [row.why.as_str(), row.hint.as_str()].join(" ").trim_end(),
             ));
         }
         if row.reason == Some(Reason::Unlisted) {
-            found.push(remark(Reason::Unlisted.as_str(), row.why.as_str()));
+            found.push(remark(RemarkCode::Unlisted, row.why.as_str()));
         }
         found
     }
@@ -184,10 +190,13 @@ impl Engine {
 
 pub(super) fn no_place(row: &Row) -> ApiError {
     ApiError::new(
-        "no_place",
+        ProblemCode::NoPlace,
         format!("There is no checkout of {} on this device.", row.project),
-        "Say where it is: `roam projects map DIR` there, or `roam projects map PROJECT DIR`.",
+        "Choose its folder on this device.",
     )
+    .offer(Remedy::ChooseFolder {
+        project: row.project.clone(),
+    })
 }
 
 /// How the session opens in the tools that list it by an entry made here.
@@ -210,15 +219,18 @@ fn opens_elsewhere(
     let launch = tool.resume(&context.machine, &Resumable { session, cwd });
     let name = tool.about().name;
     let line = words(&launch.argv);
-    Some(remark("app", format!("`{line}` opens it in {name}.")))
+    Some(remark(
+        RemarkCode::App,
+        format!("{name} opens it with: {line}"),
+    ))
 }
 
 /// The command that must run before the tool opens the session.
 fn first(command: &[String]) -> Remark {
     let line = words(command);
     remark(
-        "first",
-        format!("`{line}` runs first: without it the tool does not open this session."),
+        RemarkCode::First,
+        format!("This command runs first, so that the tool opens the session: {line}"),
     )
 }
 
@@ -227,9 +239,9 @@ fn words(command: &[String]) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-fn remark(code: &str, message: impl Into<String>) -> Remark {
+fn remark(code: RemarkCode, message: impl Into<String>) -> Remark {
     Remark {
-        code: code.into(),
+        code,
         message: message.into(),
     }
 }
@@ -262,14 +274,14 @@ fn about_checkout(cwd: &Path, noted: &Repository, elsewhere: bool) -> Vec<Remark
     match (&noted.branch, &here.branch, &here.commit) {
         (Some(then), Some(now), _) if then != now => {
             found.push(remark(
-                "branch",
+                RemarkCode::Branch,
                 format!("The session was on branch {then}, this checkout is on {now}."),
             ));
         }
         (Some(then), None, Some(commit)) => {
             let now = format!("this checkout is on no branch, at commit {}", short(commit));
             found.push(remark(
-                "branch",
+                RemarkCode::Branch,
                 format!("The session was on branch {then}, {now}."),
             ));
         }
@@ -283,21 +295,24 @@ fn about_checkout(cwd: &Path, noted: &Repository, elsewhere: bool) -> Vec<Remark
         Some((commit, Commit::Missing)) => {
             let what =
                 format!("The session was at commit {commit}, which is not here yet: fetch first.");
-            found.push(remark("commit_missing", what));
+            found.push(remark(RemarkCode::CommitMissing, what));
         }
         Some((commit, Commit::Beside)) => {
             let what = format!(
                 "The session was at commit {commit}, which is not part of what is checked out here."
             );
-            found.push(remark("commit_beside", what));
+            found.push(remark(RemarkCode::CommitBeside, what));
         }
         Some((_, Commit::Below)) | None => {}
     }
     match here.changed.filter(|_| elsewhere) {
         None | Some(0) => {}
-        Some(1) => found.push(remark("changed", "This checkout has 1 changed file.")),
+        Some(1) => found.push(remark(
+            RemarkCode::Changed,
+            "This checkout has 1 changed file.",
+        )),
         Some(n) => found.push(remark(
-            "changed",
+            RemarkCode::Changed,
             format!("This checkout has {n} changed files."),
         )),
     }

@@ -9,7 +9,7 @@ use super::record::SessionRecord;
 use super::search_text::SHOWN;
 use crate::api::types::{ApiError, Indexing, Marked, Search, SearchHit, SearchSnippet};
 use crate::session::problem::with_causes;
-use crate::session::{Millis, Problem, Role, SessionKey};
+use crate::session::{Millis, Problem, ProblemCode, Remedy, Role, SessionKey};
 use crate::state::{Row, State, StateError};
 use session_roam_search::{FindError, Index, IndexError, Opened, Question};
 use std::collections::BTreeSet;
@@ -131,8 +131,8 @@ impl Engine {
             // Under a new name it is made anew.
             let _ = self.name_index();
         }
-        let hint = "Make room on the disk. The index is made anew if it stays unusable.";
-        let problem = Problem::new("search_index", with_causes(error), hint);
+        let hint = "Free up disk space. The index is rebuilt if it stays unusable.";
+        let problem = Problem::new(ProblemCode::SearchIndex, with_causes(error), hint);
         self.trouble("search", Some(problem));
     }
 
@@ -159,9 +159,9 @@ impl Engine {
         let unreadable = indexed.unreadable.first().map(|(key, why)| {
             let message = format!("The words of session {key} cannot be searched: {why}.");
             Problem::new(
-                "not_searched",
+                ProblemCode::NotSearched,
                 message,
-                "It is tried again when it changes.",
+                "It is indexed again when it changes.",
             )
         });
         if unreadable.is_some() || !indexed.done.is_empty() {
@@ -388,16 +388,22 @@ impl Engine {
 
     fn no_index(&self) -> ApiError {
         if !self.settings.search.on {
-            let hint =
-                "Set `on = true` below `[search]` in config.toml and start session-roam again.";
-            return ApiError::new("search_off", "Search is switched off on this device.", hint);
+            let hint = "Set “on = true” below [search] in config.toml and restart session-roam.";
+            return ApiError::new(
+                ProblemCode::SearchOff,
+                "Search is switched off on this device.",
+                hint,
+            )
+            .offer(Remedy::OpenSettings);
         }
-        let hint = "Try again in a moment; `roam status` names what is in the way if it lasts.";
+        let hint = "Try again in a moment.";
         ApiError::new(
-            "search_not_ready",
-            "The search index is not open yet.",
+            ProblemCode::SearchNotReady,
+            "The search index is not ready yet.",
             hint,
         )
+        .offer(Remedy::Retry)
+        .offer(Remedy::OpenStatus)
     }
 }
 
@@ -413,15 +419,16 @@ fn panicked(keys: Vec<SessionKey>) -> Indexed {
 fn not_found(error: FindError) -> ApiError {
     match error {
         FindError::Query(error) => ApiError::new(
-            "bad_search",
+            ProblemCode::BadSearch,
             error.message,
-            format!("It is at letter {} of the words.", error.at + 1),
+            format!("It is at character {} of the search.", error.at + 1),
         ),
         FindError::Index(error) => ApiError::new(
-            "search_index",
+            ProblemCode::SearchIndex,
             with_causes(&error),
-            "Try again; the index is made anew if it stays unusable.",
-        ),
+            "The index is rebuilt if it stays unusable.",
+        )
+        .offer(Remedy::Retry),
     }
 }
 

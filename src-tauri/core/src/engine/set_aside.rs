@@ -4,7 +4,7 @@
 use super::Engine;
 use super::answer::{Answer, done};
 use crate::api::types::ApiError;
-use crate::session::Problem;
+use crate::session::{Problem, ProblemCode, Remedy};
 use crate::vault::presence;
 
 /// The prefix of such a file's name in `roam release`.
@@ -16,9 +16,9 @@ impl Engine {
         let begun = self.context.vault.quarantine.start(&self.context.short);
         let problem = begun.err().map(|error| {
             Problem::new(
-                "quarantine_unwritable",
-                format!("What is being read cannot be noted: {error}."),
-                "Make room on the disk or repair its permissions.",
+                ProblemCode::QuarantineUnwritable,
+                format!("session-roam cannot note what it is reading: {error}."),
+                "Free up disk space or fix its permissions.",
             )
         });
         self.trouble("quarantine", problem);
@@ -43,10 +43,14 @@ impl Engine {
                 "A journal"
             };
             let problem = Problem::new(
-                "journal_set_aside",
-                format!("{what} of {device} ended session-roam twice and is not read any more."),
-                format!("Please report it. `roam release {PREFIX}{name}` reads it again."),
-            );
+                ProblemCode::JournalSetAside,
+                format!("{what} of {device} crashed session-roam twice and is no longer read."),
+                "Please report it with the log file.",
+            )
+            .offer(Remedy::ReadJournal {
+                what: format!("{PREFIX}{name}"),
+            })
+            .offer(Remedy::OpenLogs);
             self.trouble(&format!("{PREFIX}{name}"), Some(problem));
         }
     }
@@ -60,17 +64,18 @@ impl Engine {
             .release(name)
             .map_err(|error| {
                 ApiError::new(
-                    "quarantine_unwritable",
+                    ProblemCode::QuarantineUnwritable,
                     format!("It could not be released: {error}."),
-                    "Make room on the disk.",
+                    "Free up disk space.",
                 )
             })?;
         if !released {
             return Err(ApiError::new(
-                "not_held",
+                ProblemCode::NotHeld,
                 format!("{PREFIX}{name} is not held."),
-                "See `roam status`.",
-            ));
+                "",
+            )
+            .offer(Remedy::OpenStatus));
         }
         self.report_quarantine();
         self.read_presences();

@@ -6,10 +6,10 @@ use super::answer::{Answer, done};
 use super::event::Event;
 use super::stores::Occasion;
 use crate::adapter::Moved;
-use crate::api::quote::word;
+
 use crate::api::types::ApiError;
 use crate::projects::places::expand;
-use crate::session::{Problem, Reason, SessionKey, ToolId};
+use crate::session::{Problem, ProblemCode, Reason, Remedy, SessionKey, ToolId};
 use crate::state::StateError;
 use crate::tools::Tool;
 use crate::tools::seek::{Sought, seek};
@@ -94,7 +94,7 @@ impl Engine {
         let problem = refused.map(|dir| {
             let message = format!("{} is not read: {MOST} stores of {tool} are known already.", dir.display());
             let hint = "Remove the directories of stores that you do not use any more; their places become free.";
-            Problem::new("stores_full", message, hint)
+            Problem::new(ProblemCode::StoresFull, message, hint)
         });
         self.trouble(&topic, problem);
     }
@@ -251,7 +251,7 @@ impl Engine {
             let many: Vec<&str> = self.context.stores.keys().map(ToolId::as_str).collect();
             let message = format!("“{tool}” is not a tool with several stores.");
             return Err(ApiError::new(
-                "unknown_tool",
+                ProblemCode::UnknownTool,
                 message,
                 format!("One of: {}.", many.join(", ")),
             ));
@@ -269,9 +269,9 @@ impl Engine {
                 .collect();
             let name = stores.about().name;
             return Err(ApiError::new(
-                "no_such_directory",
+                ProblemCode::NoSuchDirectory,
                 format!("{} is not a store of {name} on this device.", dir.display()),
-                format!("Known are: {}.", known.join(", ")),
+                format!("Known stores: {}.", known.join(", ")),
             ));
         }
         let text = dir.to_string_lossy().into_owned();
@@ -306,10 +306,10 @@ impl Engine {
             self.list(&id, Occasion::Change);
         }
         done(match on {
-            true => format!("The sessions in {} roam.", dir.display()),
+            true => format!("The sessions in {} sync.", dir.display()),
             false => {
                 format!(
-                    "The sessions in {} do not roam any more. What is in the vault stays there.",
+                    "The sessions in {} no longer sync. What is in the vault stays there.",
                     dir.display()
                 )
             }
@@ -375,17 +375,13 @@ impl Engine {
         let problem = away.iter().next().map(|(dir, sessions)| {
             let others = if away.len() > 1 { " The same is true of other directories." } else { "" };
             Problem::new(
-                "store_gone",
+                ProblemCode::StoreGone,
                 format!(
-                    "{} is not there now, with {sessions} sessions that were recorded from it. They do not count as \
+                    "{} was not found, with {sessions} sessions that were recorded from it. They do not count as \
                      deleted.{others}",
                     dir.display()
                 ),
-                format!(
-                    "Bring the directory back, or switch it off: `roam tools off {tool} --store {}`.",
-                    word(&dir.to_string_lossy())
-                ),
-            )
+                "Restore the directory, or switch the store off.", ).offer(Remedy::SwitchStoreOff { tool: tool.to_string(), dir: dir.clone() })
         });
         self.trouble(&format!("stores {tool}"), problem);
         if learnt {

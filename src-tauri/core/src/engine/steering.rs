@@ -319,10 +319,7 @@ pub fn held(
     let what: Vec<String> = told.collect();
     Some(Verdict::Held {
         code: Reason::Steered,
-        why: format!("{name} changed how this session is run, and said nothing else: {}.", what.join(", ")),
-        hint: "None of it is applied on this device. Continue as before, or take the lines over, still without applying them, \
-               with `roam release`."
-            .into(),
+        why: format!("{name} changed only what the tool may do in this session: {}.", what.join(", ")), hint: "None of it is applied on this device. You can continue as before, or accept the lines without applying them.".into(),
         steps: steps.clone(),
     })
 }

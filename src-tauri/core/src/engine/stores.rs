@@ -8,7 +8,9 @@ use crate::api::types::Held;
 use crate::api::types::HoldReason;
 use crate::opener::{Kind, Listed};
 use crate::projects::places::is_repository;
-use crate::session::{Lane, Problem, ProjectKey, Reason, SessionKey, SessionState, ToolId};
+use crate::session::{
+    Lane, Problem, ProblemCode, ProjectKey, Reason, SessionKey, SessionState, ToolId,
+};
 use crate::state::StateError;
 use crate::tools::{Access, Found, Root, Tool, Touched, Twin, Which};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -184,7 +186,10 @@ impl Engine {
             let message =
                 format!("Listing the store of {tool} failed in a way that should not happen.");
             let hint = "Nothing was changed. Please report it with the log file.";
-            self.trouble(&topic, Some(Problem::new("internal", message, hint)));
+            self.trouble(
+                &topic,
+                Some(Problem::new(ProblemCode::Internal, message, hint)),
+            );
             Ok(())
         } else if self.context.shared().tools_off.contains(&tool) {
             Ok(())
@@ -218,7 +223,7 @@ impl Engine {
         let reported = listing
             .problems
             .into_iter()
-            .find(|problem| problem.code != "duplicate_session");
+            .find(|problem| problem.code != ProblemCode::DuplicateSession);
         self.trouble(&format!("store {tool}"), reported);
         self.schedule_twins(tool, &listing.twins);
         let import = self
@@ -312,8 +317,7 @@ impl Engine {
             self.held.insert(what.clone(), Held {
                 what: what.clone(),
                 code: HoldReason::ToolEmptied,
-                message: format!("{} sessions vanished from {name}'s store at once. Nothing was deleted anywhere else, and nothing is written there.", vanished.len()),
-                hint: format!("If the store comes back, everything continues. If you deleted them, confirm with `roam release {what}`."),
+                message: format!("{} sessions vanished from {name}'s store at once. Nothing was deleted on other devices, and nothing is written into the store.", vanished.len()), hint: "If the store comes back, everything continues.".into(), actions: super::remedies::of_hold(HoldReason::ToolEmptied, &what, Some(tool)),
             });
             self.vanished.insert(tool.clone(), vanished);
             return Ok(());
@@ -340,6 +344,27 @@ impl Engine {
             self.schedule(key, ReconcileRequest::default());
         }
         self.retry(tool, Reason::ToolEmptied);
+    }
+
+    /// The user wants the sessions back that vanished at once: they are written into the store again.
+    /// Returns how many.
+    pub(super) fn restore_tool(&mut self, tool: &ToolId) -> usize {
+        self.held.remove(&format!("tool:{tool}"));
+        self.context.change().tools_held.remove(tool);
+        let vanished = self.vanished.remove(tool).unwrap_or_default();
+        for key in &vanished {
+            self.context.change().here.remove(key);
+            self.seen.remove(key);
+            self.schedule(
+                key.clone(),
+                ReconcileRequest {
+                    vanished: true,
+                    ..ReconcileRequest::default()
+                },
+            );
+        }
+        self.retry(tool, Reason::ToolEmptied);
+        vanished.len()
     }
 
     pub(super) fn note_live(&mut self, key: &SessionKey, live: Option<String>) {
@@ -562,9 +587,9 @@ impl Engine {
             self.trouble(
                 "vault",
                 Some(Problem::new(
-                    "vault_restored",
+                    ProblemCode::VaultRestored,
                     message,
-                    "Nothing to do. Leave the vault folder to session-roam.",
+                    "Nothing needs to be done. Do not change files in the vault folder.",
                 )),
             );
         }

@@ -11,7 +11,7 @@ use super::republish::record_entries;
 use super::{Engine, TakingIn};
 use crate::api::types::{ApiError, CopyRow, LeftRow, TakenIn, TakenRow};
 use crate::session::problem::with_causes;
-use crate::session::{ChainId, DocKind, Lane, SessionKey, ToolId};
+use crate::session::{ChainId, DocKind, Lane, ProblemCode, Remedy, SessionKey, ToolId};
 use crate::tools::{ConflictCopy, Content, Facts, Found, FoundDoc, Tool, Which};
 use crate::vault::{JournalError, SessionCard};
 use std::collections::{BTreeMap, HashMap};
@@ -75,10 +75,11 @@ impl Engine {
     pub(super) fn take_in(&mut self, reply: Reply) {
         if self.taking_in.is_some() {
             return reply(Err(ApiError::new(
-                "taking_in",
-                "Conflict copies are being taken in already.",
-                "Wait for it to end; `roam doctor` says what is left.",
-            )));
+                ProblemCode::TakingIn,
+                "Conflict copies are already being imported.",
+                "Wait until it ends.",
+            )
+            .offer(Remedy::OpenDiagnostics)));
         }
         let mut by_session: BTreeMap<SessionKey, Vec<ConflictCopy>> = BTreeMap::new();
         for (tool, conflict_copy) in conflict_copies(

@@ -7,7 +7,7 @@ use crate::adapter::{
     Bytes, Change, Checkout, ConflictCopy, Found, FoundDoc, Listing, Stamp, Touched, Twin, Which,
     WriteError, Written,
 };
-use crate::session::{DocKind, DocName, Problem, SessionId, copied_from};
+use crate::session::{DocKind, DocName, Problem, ProblemCode, SessionId, copied_from};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -144,7 +144,7 @@ impl FileStore {
 
     fn duplicate(&self, session: &SessionId, first: &FoundDoc, other: &FoundDoc) -> Problem {
         Problem::new(
-            "duplicate_session",
+            ProblemCode::DuplicateSession,
             format!(
                 "{} has session {session} twice: {} and {}.",
                 self.name,

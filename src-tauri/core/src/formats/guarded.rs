@@ -30,14 +30,14 @@ const OBEYED: [&str; 10] = [
 pub fn refused(path: &str, cwd: &Path, denied: &[&str]) -> Option<&'static str> {
     let below = match below(path, cwd) {
         Some(below) => below,
-        None => return Some("lies outside of this checkout"),
+        None => return Some("is outside of this checkout"),
     };
     let names: Vec<&str> = below.split(['/', '\\']).collect();
     if names.iter().any(|name| name.is_empty() || is_odd(name)) {
         return Some("is no plain path");
     }
     if names.contains(&"..") || names.contains(&".") {
-        return Some("lies outside of this checkout");
+        return Some("is outside of this checkout");
     }
     let is_obeyed = |name: &&str| {
         let name = name.trim_end_matches(['.', ' ']).to_lowercase();
@@ -211,7 +211,7 @@ mod tests {
         }
         assert_eq!(
             refused(&format!("{}x/a", cwd.display()), cwd),
-            Some("lies outside of this checkout")
+            Some("is outside of this checkout")
         );
     }
 

@@ -166,9 +166,7 @@ pub fn plan(view: &SessionView<'_>) -> Verdict {
     if targets.len() < view.docs.iter().filter(|doc| !doc.trie.is_empty()).count() {
         return Verdict::Held {
             code: Reason::Rewritten,
-            why: "Devices rewrote this session back and forth; which state counts cannot be determined."
-                .into(),
-            hint: "Look at the journals with `roam journal`.".into(),
+            why: "Devices rewrote this session back and forth, so it is unclear which version counts.".into(), hint: String::new(),
             steps: Vec::new(),
         };
     }
@@ -276,7 +274,7 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
         return wait(
             Reason::ToolOff,
             "This tool is switched off on this device.".into(),
-            "Switch it on with `roam tools on`.",
+            "",
             steps,
         );
     }
@@ -284,44 +282,34 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
         return wait(
             Reason::Excluded,
             format!("The project {} is excluded on this device.", guards.project),
-            &format!(
-                "Include it with `roam projects exclude {} --off`.",
-                said(&guards.project_key)
-            ),
+            "",
             steps,
         );
     }
     if guards.paused {
-        return wait(
-            Reason::Paused,
-            "Everything is paused.".into(),
-            "Go on with `roam continue`.",
-            steps,
-        );
+        return wait(Reason::Paused, "Syncing is paused.".into(), "", steps);
     }
     if guards.tool_held {
         return Verdict::Held {
             code: Reason::ToolEmptied,
             why: "Many sessions vanished from this tool's store at once.".into(),
-            hint: "Look at the store; then let it go with `roam release`.".into(),
+            hint: "Check the store first.".into(),
             steps,
         };
     }
     if let Some(unknown) = &guards.unknown {
         return wait(
             Reason::UnknownShape,
-            format!("This tool keeps its sessions in a way that is not known yet: {unknown}."),
-            "Update session-roam; until then the session is carried and readable, and nothing is written.",
+            format!("This version does not know how the tool stores its sessions: {unknown}."),
+            "Update session-roam. Until then the session syncs and can be read, and nothing is written.",
             steps,
         );
     }
     if rewrites && !guards.rewrite_released {
         return Verdict::Held {
             code: Reason::Rewritten,
-            why: "Another device rewrote or shortened what is here.".into(),
-            hint: "`roam show` shows what is here; `roam release` takes the other device's version. What is here stays in \
-                   the journals either way."
-                .into(),
+            why: "Another device rewrote or shortened this session.".into(),
+            hint: "This device's version stays in the journals in any case.".into(),
             steps,
         };
     }
@@ -329,25 +317,22 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
         return wait(
             Reason::PlaceRefused,
             format!(
-                "Another device names {} as its directory; no session of this device began there.",
+                "Another device says that it belongs in {}, where no session of this device began.",
                 guards.project
             ),
-            &format!(
-                "Say where it belongs: `roam projects map {} DIR`.",
-                said(&guards.project_key)
-            ),
+            "Choose its folder.",
             steps,
         );
     }
     if guards.place.is_none() && !main_here {
         let (why, hint) = no_place(&guards.project, &guards.project_key);
-        return wait(Reason::NoPlace, why, &hint, steps);
+        return wait(Reason::NoPlace, why, hint, steps);
     }
     if let Some(parent) = guards.missing_parents.first() {
         return wait(
             Reason::Parent,
             format!("It continues “{parent}”, which is not here yet."),
-            "It continues as soon as that has arrived; connect the device that has it.",
+            "It continues once that has arrived: connect the device that has it.",
             steps,
         );
     }
@@ -362,42 +347,29 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
     Verdict::Checkout(steps)
 }
 
-/// A project's key as a command takes it; a placeholder for a key with characters special to a
-/// shell.
-fn said(key: &str) -> &str {
-    let is_plain =
-        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'/' | b'.' | b'_' | b'-');
-    if !key.is_empty() && key.bytes().all(is_plain) && !key.starts_with('-') {
-        key
-    } else {
-        "PROJECT"
-    }
-}
-
 /// Why a session has no directory here, and what to do: only a project with a remote can be cloned.
-fn no_place(project: &str, key: &str) -> (String, String) {
-    let map = format!("`roam projects map {} DIR`", said(key));
+fn no_place(project: &str, key: &str) -> (String, &'static str) {
     match key.split_once(':') {
         Some(("root", _)) => (
             format!(
                 "There is no copy of the repository {project} on this device, and it has no remote."
             ),
-            format!("Copy it here, or give its sessions a directory: {map}."),
+            "Copy it here, or choose a folder for its sessions.",
         ),
         Some(("home", rest)) => (
             format!("There is no directory ~/{rest} on this device."),
-            format!("Give its sessions a directory: {map}."),
+            "Choose a folder for its sessions.",
         ),
         Some(("device", rest)) => (
             format!(
-                "It was made in {} on another device.",
+                "It began in {} on another device.",
                 rest.split_once(':').map_or(rest, |(_, path)| path)
             ),
-            format!("Give its sessions a directory here: {map}."),
+            "Choose a folder for its sessions on this device.",
         ),
         _ => (
             format!("There is no checkout of {project} on this device yet."),
-            format!("Clone it, or say where it is: {map}."),
+            "Clone it, or choose its folder.",
         ),
     }
 }

@@ -391,7 +391,7 @@ pub fn target_in(input: &Value) -> Option<Cow<'_, str>> {
 pub fn said_in(record: &Value, reader: Reader) -> Option<ParsedMessage<'_>> {
     if let Some(bytes) = gap::bytes_of(record) {
         let words = format!(
-            "record of {bytes} bytes, too large to be carried; it is on the device that wrote it"
+            "record of {bytes} bytes, too large to sync; it is on the device that wrote it"
         );
         return Some(ParsedMessage {
             role: Role::System,

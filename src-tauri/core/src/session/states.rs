@@ -230,6 +230,7 @@ mod tests {
         check::<HistoryKind>();
         check::<Role>();
         check::<Tier>();
+        check::<crate::session::ProblemCode>();
         for tier in Tier::VARIANTS {
             assert_eq!(SplitState::parse(tier.as_str()), SplitState::Open(*tier));
         }

@@ -2,7 +2,7 @@
 
 use super::rest::RestError;
 use crate::session::problem::with_causes;
-use crate::session::{DeviceId, Problem};
+use crate::session::{DeviceId, Problem, ProblemCode, Remedy};
 use std::io;
 use std::path::PathBuf;
 
@@ -70,21 +70,38 @@ impl ChildError {
 
     pub fn problem(&self) -> Problem {
         let (code, hint) = match self {
-            Self::NoSuchBinary(_) => ("syncthing_missing", "Correct `binary` under [syncthing] in config.toml, or remove the line.".into()),
-            Self::Missing => ("syncthing_missing", "Install it (Debian: apt install syncthing; elsewhere: syncthing.net/downloads), or name it under [syncthing] binary in config.toml.".into()),
-            Self::Run { .. } | Self::NotSyncthing { .. } => ("syncthing_wrong_binary", "Name a working Syncthing under [syncthing] binary in config.toml.".into()),
-            Self::TooOld { .. } => ("syncthing_too_old", format!("Install Syncthing {}.{} or newer.", OLDEST.0, OLDEST.1)),
-            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => ("disk_full", "Make room on the disk; session-roam then continues.".into()),
-            Self::Generate { .. } | Self::Io { .. } => ("syncthing_home", "Check that the directory is yours and the disk is not full; session-roam will try again.".into()),
-            Self::DeviceIdChanged { home, .. } => ("device_id_changed", format!(
-                "Put the old cert.pem and key.pem back into {} from a backup. To go on as a new device, run `roam device --new-identity` and pair again.", home.display())),
-            Self::HomeCloned { record, .. } => ("home_cloned", format!(
-                "Two devices must not share one identity. If the other machine is still in use, run `roam device --new-identity` here and pair anew. If this machine replaces it, remove {}.", record.display())),
-            Self::NotPrivate(_) => ("home_not_private", "Set SESSION_ROAM_HOME to a directory of yours on a file system that keeps file modes.".into()),
-            Self::InUse { .. } => ("home_in_use", "Stop the other one (`roam status` tells which), or set SESSION_ROAM_HOME to a home of its own.".into()),
-            Self::External { .. } => ("external_syncthing", "Check address and api_key under [syncthing] in config.toml, and that this Syncthing runs.".into()),
-            Self::ExternalKeys { .. } => ("external_syncthing", "It must run on this machine, as your user, with its keys in one of its usual places.".into()),
+            Self::NoSuchBinary(_) => (ProblemCode::SyncthingMissing, "Correct “binary” under [syncthing] in config.toml, or remove the line.".into()),
+            Self::Missing => (ProblemCode::SyncthingMissing, "Install it (Debian: apt install syncthing; elsewhere: syncthing.net/downloads).".into()),
+            Self::Run { .. } | Self::NotSyncthing { .. } => (ProblemCode::SyncthingWrongBinary, "The program named is not a working Syncthing.".into()),
+            Self::TooOld { .. } => (ProblemCode::SyncthingTooOld, format!("Install Syncthing {}.{} or newer.", OLDEST.0, OLDEST.1)),
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => (ProblemCode::DiskFull, "Free up disk space; session-roam then continues.".into()),
+            Self::Generate { .. } | Self::Io { .. } => (ProblemCode::SyncthingHome, "Check that the directory is yours and the disk is not full; session-roam will try again.".into()),
+            Self::DeviceIdChanged { home, .. } => (ProblemCode::DeviceIdChanged, format!(
+                "Put the old cert.pem and key.pem back into {} from a backup. To continue as a new device, create a new identity and pair again.", home.display())),
+            Self::HomeCloned { record, .. } => (ProblemCode::HomeCloned, format!(
+                "Two devices must not share one identity. If the other machine is still in use, create a new identity here and pair again. If this machine replaces it, remove {}.", record.display())),
+            Self::NotPrivate(_) => (ProblemCode::HomeNotPrivate, "Set SESSION_ROAM_HOME to a directory of yours on a file system that keeps file modes.".into()),
+            Self::InUse { .. } => (ProblemCode::HomeInUse, "Stop the other one, or set SESSION_ROAM_HOME to another directory.".into()),
+            Self::External { .. } => (ProblemCode::ExternalSyncthing, "Check address and api_key under [syncthing] in config.toml, and that this Syncthing runs.".into()),
+            Self::ExternalKeys { .. } => (ProblemCode::ExternalSyncthing, "It must run on this machine, as your user, with its keys in one of its usual places.".into()),
         };
-        Problem::new(code, with_causes(self), hint)
+        self.remedies()
+            .into_iter()
+            .fold(Problem::new(code, with_causes(self), hint), Problem::offer)
+    }
+
+    fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::NoSuchBinary(_)
+            | Self::Missing
+            | Self::Run { .. }
+            | Self::NotSyncthing { .. }
+            | Self::TooOld { .. } => vec![Remedy::LocateSyncthing, Remedy::Retry],
+            Self::DeviceIdChanged { .. } | Self::HomeCloned { .. } => vec![Remedy::NewIdentity],
+            Self::InUse { .. } => vec![Remedy::StopEngine],
+            Self::External { .. } | Self::ExternalKeys { .. } => vec![Remedy::OpenSettings],
+            Self::Generate { .. } | Self::Io { .. } => vec![Remedy::OpenLogs],
+            Self::NotPrivate(_) => Vec::new(),
+        }
     }
 }

@@ -453,7 +453,8 @@ mod tests {
                 ensure_identity(&config(&home))
                     .expect_err("cloned")
                     .problem()
-                    .code,
+                    .code
+                    .as_str(),
                 "home_cloned"
             );
         }
@@ -484,7 +485,8 @@ mod tests {
             ensure_identity(&config(&home))
                 .expect_err("changed")
                 .problem()
-                .code,
+                .code
+                .as_str(),
             "device_id_changed"
         );
         fs::remove_dir_all(&home).expect("lose the home");
@@ -492,7 +494,8 @@ mod tests {
             ensure_identity(&config(&home))
                 .expect_err("lost")
                 .problem()
-                .code,
+                .code
+                .as_str(),
             "device_id_changed"
         );
     }
@@ -502,7 +505,11 @@ mod tests {
         let home = tempfile::tempdir().expect("tempdir");
         let _held = lock_home(home.path()).expect("first");
         assert_eq!(
-            lock_home(home.path()).expect_err("second").problem().code,
+            lock_home(home.path())
+                .expect_err("second")
+                .problem()
+                .code
+                .as_str(),
             "home_in_use"
         );
     }

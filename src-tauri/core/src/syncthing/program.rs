@@ -193,7 +193,7 @@ mod tests {
         );
         let wrong = find_binary(Some(&std::env::current_exe().expect("test binary")))
             .expect_err("not syncthing");
-        assert_eq!(wrong.problem().code, "syncthing_wrong_binary");
+        assert_eq!(wrong.problem().code.as_str(), "syncthing_wrong_binary");
     }
 
     #[test]

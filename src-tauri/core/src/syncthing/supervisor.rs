@@ -12,7 +12,7 @@ use super::orders::Order;
 use super::program::{self, Binary};
 use super::rest::Rest;
 use super::{Notice, SyncthingState};
-use crate::session::{DeviceId, Problem};
+use crate::session::{DeviceId, Problem, ProblemCode, Remedy};
 use crate::settings;
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -162,13 +162,9 @@ impl Supervisor {
         self.down(
             SyncthingState::Failed,
             Some(Problem::new(
-                "syncthing_crashes",
-                format!("Syncthing ended {recent} times within ten minutes, last with: {words}."),
-                format!(
-                    "Its log is {}. It is started again in ten minutes, or when session-roam starts anew.",
-                    log.display()
-                ),
-            )),
+                ProblemCode::SyncthingCrashes,
+                format!("Syncthing stopped {recent} times within ten minutes, last with: {words}."),
+                format!( "Its log is {}. It is started again in ten minutes, or when session-roam restarts.", log.display() ), ).offer(Remedy::OpenLogs)),
         );
         Some(CRASH_WINDOW)
     }
@@ -341,7 +337,7 @@ impl Supervisor {
                     self.link.tell(Notice::Trouble {
                         topic: "database".into(),
                         problem: Some(Problem::new(
-                            "database_rebuilt",
+                            ProblemCode::DatabaseRebuilt,
                             format!("Syncthing could not open its database and starts with a new one: {words}."),
                             "Nothing needs to be done: it is rebuilt from the files and the other devices.",
                         )),
@@ -359,20 +355,18 @@ impl Supervisor {
                 source: std::io::ErrorKind::StorageFull.into(),
             }),
             Cause::ConfigTooNew => Outcome::Told(Problem::new(
-                "syncthing_downgraded",
+                ProblemCode::SyncthingDowngraded,
                 format!("This Syncthing is older than the one that ran before: {words}."),
-                "Install the newer Syncthing again, or name it under [syncthing] binary in config.toml.",
-            )),
+                "Install the newer Syncthing again, or name it under [syncthing] binary in config.toml.", ).offer(Remedy::LocateSyncthing)),
             // The orphan of a crash needs a second to release the home.
             Cause::Locked if tried() < 4 => {
                 std::thread::sleep(Duration::from_secs(1));
                 Outcome::Again
             }
             Cause::Locked => Outcome::Told(Problem::new(
-                "syncthing_locked",
+                ProblemCode::SyncthingLocked,
                 format!("Another Syncthing uses {}.", self.config.home.display()),
-                "End that Syncthing; it is tried again every minute.",
-            )),
+                "Stop that Syncthing; session-roam tries again every minute.", )),
             Cause::Database | Cause::Config | Cause::Crash => Outcome::Crashed(words),
         }
     }
@@ -546,7 +540,7 @@ mod tests {
             .map(|pause| pause.as_secs())
             .collect();
         assert_eq!(pauses, [1, 2, 4, 8, 600]);
-        let codes: Vec<String> = notices
+        let codes: Vec<_> = notices
             .try_iter()
             .filter_map(|notice| match notice {
                 Notice::Down {
@@ -556,7 +550,7 @@ mod tests {
                 _ => None,
             })
             .collect();
-        assert_eq!(codes, ["syncthing_crashes"]);
+        assert_eq!(codes, [ProblemCode::SyncthingCrashes]);
     }
 
     #[test]

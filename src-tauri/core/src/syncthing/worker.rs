@@ -14,7 +14,7 @@ use super::rest::{RestError, with_query};
 use super::scan::Scan;
 use super::{Asking, Nearby, Notice, Peer, Wanted, asking, nearby, parse_folder_id};
 use crate::session::problem::with_causes;
-use crate::session::{DeviceId, Lane, Millis, Problem};
+use crate::session::{DeviceId, Lane, Millis, Problem, ProblemCode, Remedy};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -336,10 +336,14 @@ impl Worker {
             Ok(arranged) => arranged,
             Err(error) => {
                 if self.link.is_current(up) {
-                    let hint = "session-roam will try again; `roam doctor` says more.";
+                    let hint = "session-roam will try again.";
                     self.trouble(
                         "arrange",
-                        Some(Problem::new("syncthing_refused", with_causes(&error), hint)),
+                        Some(Problem::new(
+                            ProblemCode::SyncthingRefused,
+                            with_causes(&error),
+                            hint,
+                        )),
                     );
                     self.arrange_due = Some(Instant::now() + Duration::from_secs(2));
                 }
@@ -541,8 +545,9 @@ impl Worker {
 
     fn folder_errors(&mut self, folder: &str, errors: &[String]) {
         // The event lists all errors of the folder: a reported error that is not listed is over.
-        let is_over =
-            |known: &Problem| ["disk_full", "folder_errors"].contains(&known.code.as_str());
+        let is_over = |known: &Problem| {
+            [ProblemCode::DiskFull, ProblemCode::FolderErrors].contains(&known.code)
+        };
         match errors.iter().find(|error| !waits_for_a_device(error)) {
             Some(first) => self.trouble(&topic(folder), Some(folder_problem(folder, first))),
             None if self.troubles.get(&topic(folder)).is_some_and(is_over) => {
@@ -640,14 +645,14 @@ impl Worker {
     fn wake_folder(&mut self, up: &Up, id: &str, path: &Path) {
         let problem = match check_writable(path) {
             Err(error) => Problem::new(
-                "folder_unwritable",
+                ProblemCode::FolderUnwritable,
                 format!("{} cannot be written to: {error}.", path.display()),
-                "Give it back to your user and make it writable; what is missing then arrives.",
+                "Make it yours and writable; what is missing then arrives.",
             ),
             Ok(()) => Problem::new(
-                "folder_stalled",
+                ProblemCode::FolderStalled,
                 format!("Syncthing waits for files of {id} that no connected device sends."),
-                "It is tried again every 30 seconds; it also ends when the owner of these files is connected.",
+                "session-roam tries again every 30 seconds, and when the device that has these files is online.",
             ),
         };
         self.trouble(&topic(id), Some(problem));
@@ -722,8 +727,8 @@ impl Worker {
             }
         }
         self.trouble("port", failed.map(|(address, error)| {
-            let code = if is_taken(&error) { "port_in_use" } else { "listen_failed" };
-            Problem::new(code, format!("Syncthing cannot listen on {address}: {error}."), "End the program that uses this port, or choose another under [network] listen in config.toml. Other devices can still be reached from here.")
+            let code = if is_taken(&error) { ProblemCode::PortInUse } else { ProblemCode::ListenFailed };
+            Problem::new(code, format!("Syncthing cannot listen on {address}: {error}."), "Stop the program that uses this port, or choose another under [network] listen in config.toml. This device can still connect to others.").offer(Remedy::OpenSettings)
         }));
     }
 
@@ -811,13 +816,10 @@ fn folder_problem(folder: &str, error: &str) -> Problem {
     let full = error.contains("insufficient space") || error.contains("no space");
     let (code, hint) = match full {
         true => (
-            "disk_full",
-            "Make room on the disk; session-roam then continues.",
+            ProblemCode::DiskFull,
+            "Free up disk space; session-roam then continues.",
         ),
-        false => (
-            "folder_errors",
-            "session-roam will try again; `roam doctor` says more.",
-        ),
+        false => (ProblemCode::FolderErrors, "session-roam will try again."),
     };
     Problem::new(
         code,
@@ -827,11 +829,12 @@ fn folder_problem(folder: &str, error: &str) -> Problem {
         ),
         hint,
     )
+    .offer(Remedy::OpenDiagnostics)
 }
 
 fn strangers_problem(n_more: usize) -> Problem {
     Problem::new(
-        "many_strangers",
+        ProblemCode::ManyStrangers,
         format!(
             "{n_more} more unknown devices asked to pair; the newest {} are listed.",
             asking::MOST
@@ -851,7 +854,7 @@ fn foreign_problem(found: &BTreeSet<String>) -> Problem {
         names.push(&more);
     }
     Problem::new(
-        "syncthing_foreign",
+        ProblemCode::SyncthingForeign,
         format!(
             "Another program changed the Syncthing that belongs to session-roam. Removed: {}.",
             names.join(", ")

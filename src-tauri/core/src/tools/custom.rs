@@ -22,7 +22,9 @@ use super::{
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl;
 use crate::opener;
-use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId, copied_from};
+use crate::session::{
+    DocKind, DocName, Millis, Problem, ProblemCode, SessionId, ToolId, copied_from,
+};
 use crate::tools::Stamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -206,7 +208,7 @@ impl CustomTool {
                 None => drop(found.insert(session, doc)),
                 Some(first) => {
                     listing.problems.push(Problem::new(
-                        "duplicate_session",
+                        ProblemCode::DuplicateSession,
                         format!(
                             "{} has session {session} twice: {} and {}.",
                             self.name(),

@@ -30,7 +30,7 @@ pub use crate::formats::files::{followed, is_foreign_name};
 pub use crate::formats::running::{Apps, Running, SystemApps};
 pub use crate::formats::steering::{Edit, Steer};
 
-use crate::session::Problem;
+use crate::session::{Problem, ProblemCode};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -86,9 +86,13 @@ pub fn definition_problems(custom: &[custom::Definition]) -> Vec<Problem> {
                 "The id \"{}\" of a custom tool is taken already.",
                 definition.id
             );
-            problems.push(Problem::new("custom_tool", message, hint));
+            problems.push(Problem::new(ProblemCode::CustomTool, message, hint));
         } else if let Err(error) = custom::CustomTool::new(definition.clone()) {
-            problems.push(Problem::new("custom_tool", format!("{error}."), hint));
+            problems.push(Problem::new(
+                ProblemCode::CustomTool,
+                format!("{error}."),
+                hint,
+            ));
         }
         seen.push(definition.id.clone());
     }

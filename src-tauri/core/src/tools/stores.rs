@@ -10,7 +10,7 @@ use super::{
     Twin, Which, WriteError, Written,
 };
 use crate::adapter::Moved;
-use crate::session::{DocName, Problem, SessionId};
+use crate::session::{DocName, Problem, ProblemCode, Remedy, SessionId};
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -232,17 +232,20 @@ impl Everywhere {
             if std::fs::canonicalize(&one.path).ok() == std::fs::canonicalize(&two.path).ok() {
                 continue;
             }
-            listing.problems.push(Problem::new(
-                "duplicate_session",
-                format!(
-                    "Session {} is in two stores of {}: {} and {}. The longer one counts.",
-                    found.session,
-                    self.tool.about().name,
-                    one.path.display(),
-                    two.path.display()
-                ),
-                "Move one of the two files away, or switch one of the stores off with `roam tools off TOOL --store DIR`.",
-            ));
+            listing.problems.push(
+                Problem::new(
+                    ProblemCode::DuplicateSession,
+                    format!(
+                        "Session {} is in two stores of {}: {} and {}. The longer one counts.",
+                        found.session,
+                        self.tool.about().name,
+                        one.path.display(),
+                        two.path.display()
+                    ),
+                    "Move one of the two files away, or switch one of the stores off.",
+                )
+                .offer(Remedy::OpenTools),
+            );
             let is_longer = one.stamp.len < two.stamp.len;
             let shorter = if is_longer {
                 std::mem::replace(&mut listing.found[at], found)

@@ -3,7 +3,7 @@
 //! paths as the roots were given.
 
 use super::Watcher;
-use crate::session::Problem;
+use crate::session::{Problem, ProblemCode};
 use crate::tools::Root;
 use notify::{ErrorKind, RecursiveMode};
 use std::collections::BTreeMap;
@@ -39,8 +39,8 @@ pub struct Outcome {
 const RETRY: Duration = Duration::from_secs(60);
 /// Parents may appear while the watches are set up; the setup is repeated at most this often.
 const MAX_ROUNDS: usize = 16;
-const LIMIT: &str = "watch_limit";
-const FAILED: &str = "watch_failed";
+const LIMIT: ProblemCode = ProblemCode::WatchLimit;
+const FAILED: ProblemCode = ProblemCode::WatchFailed;
 
 impl Attachments {
     pub fn new(watcher: notify::Result<Watcher>) -> Self {
@@ -259,10 +259,7 @@ impl Attachments {
             .filter_map(|watched| watched.failed.as_ref())
             .map(|(_, problem)| problem);
         let worst = problems.max_by_key(|problem| problem.code == LIMIT)?;
-        Some((
-            if worst.code == LIMIT { LIMIT } else { FAILED },
-            worst.clone(),
-        ))
+        Some((worst.code.as_str(), worst.clone()))
     }
 }
 
@@ -298,7 +295,7 @@ fn problem_of(error: &notify::Error, path: Option<&Path>) -> Option<Problem> {
             format!(
                 "The system's limit of file watches is reached, so not everything below{place} can be watched; session-roam checks it every few seconds instead."
             ),
-            "Raise it: `sudo sysctl fs.inotify.max_user_watches=524288 fs.inotify.max_user_instances=1024`, and write the same into /etc/sysctl.d/ to keep it.",
+            "Raise it with sysctl: fs.inotify.max_user_watches=524288 and fs.inotify.max_user_instances=1024; write the same into /etc/sysctl.d/ to keep it.",
         ));
     }
     Some(Problem::new(

@@ -1,6 +1,7 @@
 //! Real files and the system's own watcher; a fake only where the system would have to be broken.
 
 use super::*;
+use crate::session::ProblemCode;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Mutex;
@@ -335,7 +336,7 @@ fn exhausted_watches_are_told_once_and_the_poll_goes_on() {
     let dir = tempfile::tempdir().unwrap();
     let (watch, events, _signals) = refusing(dir.path(), 1, || notify::ErrorKind::MaxFilesWatch);
     let told = problem(&events);
-    assert_eq!(told.code, "watch_limit");
+    assert_eq!(told.code, ProblemCode::WatchLimit);
     assert!(
         told.hint.contains("fs.inotify.max_user_watches"),
         "{}",
@@ -369,7 +370,7 @@ fn watches_that_run_out_later_are_told_too() {
     let error = notify::Error::new(notify::ErrorKind::MaxFilesWatch)
         .add_path(dir.path().canonicalize().unwrap().join("new"));
     signals.send(Signal::Disk(Err(error))).unwrap();
-    assert_eq!(problem(&events).code, "watch_limit");
+    assert_eq!(problem(&events).code, ProblemCode::WatchLimit);
     let rest = [next_but_touched(&events), next_but_touched(&events)];
     assert!(
         rest.contains(&WatchEvent::ScanAll) && rest.contains(&WatchEvent::Poll),
@@ -382,7 +383,7 @@ fn a_directory_that_may_not_be_read_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let denied = || notify::ErrorKind::Io(std::io::ErrorKind::PermissionDenied.into());
     let (_watch, events, _signals) = refusing(dir.path(), 1, denied);
-    assert_eq!(problem(&events).code, "watch_failed");
+    assert_eq!(problem(&events).code, ProblemCode::WatchFailed);
 }
 
 #[test]

@@ -21,7 +21,10 @@ import type {
   Status,
   StoreRow,
   ToolRow,
+  Waiting,
 } from "../types";
+
+import { choices, emptied, waits } from "./told";
 
 export const STATES = [
   "busy",
@@ -159,7 +162,7 @@ export function makeWorld(name: StateName, now: number): World {
           held: false,
           receipts: [
             { device: "desk", state: "removed", at: at(3 * 24 * 60) },
-            { device: "laptop", state: "waiting", why: "It has not heard of it yet." },
+            { device: "laptop", state: "waiting", why: "It has not received this yet." },
           ],
         },
       },
@@ -241,7 +244,7 @@ const live = (at: At, device = "laptop", seconds = 12): LiveSession => ({
   seen: at(seconds),
 });
 
-const waitingRow = (n: number, code: Reason, why: string, hint: string) => ({
+const waitingRow = (n: number, code: Reason, why: string, hint: string): Waiting => ({
   session: sessionId(n),
   tool: n % 2 ? "codex" : "claude-code",
   title: TITLES[n % TITLES.length]!,
@@ -249,6 +252,9 @@ const waitingRow = (n: number, code: Reason, why: string, hint: string) => ({
   code,
   why,
   hint,
+  actions: code === "unwritable" ? [{ do: "open_logs" }] : [],
+  // What a story of the engine reached is told as there.
+  ...waits(code, PROJECTS[n % PROJECTS.length]!),
 });
 
 /** A device that was asked to pair and has not accepted yet. */
@@ -270,8 +276,13 @@ export function tablet(): PairedDevice {
 }
 
 const twoWait = () => [
-  waitingRow(3, "live", "Codex has it open on this device.", "Close it there; what came from laptop follows at once."),
-  waitingRow(7, "no_place", "There is no checkout of rivers/flow on this device.", "Say where it is under Projects."),
+  waitingRow(3, "live", "Codex has it open on this device.", "It continues when the session is closed."),
+  waitingRow(
+    7,
+    "no_place",
+    "There is no checkout of rivers/flow on this device yet.",
+    "Clone it, or choose its folder.",
+  ),
 ];
 
 /** The differences of each state from `quiet`. */
@@ -336,7 +347,8 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
       {
         code: "syncthing_missing",
         message: "No Syncthing was found.",
-        hint: "Install Syncthing, or say where it is in config.toml.",
+        hint: "Install it (Debian: apt install syncthing; elsewhere: syncthing.net/downloads).",
+        actions: [{ do: "locate_syncthing" }, { do: "retry" }],
       },
     ];
   },
@@ -348,7 +360,12 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
     });
     Object.assign(world.status, { connected: 0 });
     world.status.problems = [
-      { code: "disk_full", message: "The disk is full.", hint: "Free some space; it goes on by itself." },
+      {
+        code: "disk_full",
+        message: "Syncthing has trouble with the vault: no space left on device.",
+        hint: "Free up disk space; session-roam then continues.",
+        actions: [{ do: "open_diagnostics" }],
+      },
     ];
   },
   stopped(world) {
@@ -362,26 +379,27 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
       waitingRow(
         8,
         "unwritable",
-        "The tool's folder cannot be written: permission denied.",
+        "Codex's store cannot be written: permission denied.",
         "Make ~/.codex/sessions writable for you.",
       ),
-      waitingRow(9, "tool_off", "Codex is switched off on this device.", "Switch it on under Tools."),
-      waitingRow(10, "parent", "The thread it was begun from is still on its way.", "It follows by itself."),
+      waitingRow(9, "tool_off", "This tool is switched off on this device.", ""),
+      waitingRow(
+        10,
+        "parent",
+        "It continues “Rate limits per tenant”, which is not here yet.",
+        "It continues once that has arrived: connect the device that has it.",
+      ),
     ];
   },
   held(world) {
     world.status.held = [
+      emptied(31),
       {
-        what: "claude-code",
-        code: "tool_emptied",
-        message: "All 31 sessions of Claude Code vanished from this device at once.",
-        hint: "Nothing was passed on. If that was you, let it go on; else bring them back from the vault.",
-      },
-      {
-        what: "rewritten:laptop",
-        code: "rewritten",
-        message: "laptop rewrote 24 sessions at once.",
-        hint: "Look there first; nothing was written here.",
+        what: "rewritten",
+        code: "mass_change",
+        message: "24 sessions were rewritten or shortened on other devices at once. Nothing of it is written here.",
+        hint: "Check the other device first.",
+        actions: [{ do: "open_sessions" }, { do: "accept_rewrite", what: "rewritten" }],
       },
     ];
   },
@@ -417,19 +435,28 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
     world.status.problems = [
       {
         code: "watch_limit",
-        message: "The system does not let all folders be watched.",
-        hint: "A look every 30 s replaces it. To raise the limit: sysctl fs.inotify.max_user_watches=524288",
+        message:
+          "The system's limit of file watches is reached, so not everything below /home/mara/.claude can be watched; session-roam checks it every few seconds instead.",
+        hint: "Raise it with sysctl: fs.inotify.max_user_watches=524288 and fs.inotify.max_user_instances=1024; write the same into /etc/sysctl.d/ to keep it.",
+        actions: [],
       },
       {
         code: "too_large",
         message: "One piece of “Profile the slow report” is over 128 MiB and stays on this device.",
-        hint: "The rest of the session roams.",
+        hint: "This part stays on this device; the rest of the session syncs.",
+        actions: [],
       },
-      { code: "syncthing_old", message: "The Syncthing that is used is of 2022.", hint: "1.27 or newer sends faster." },
+      {
+        code: "syncthing_crashes",
+        message: "Syncthing stopped 3 times within ten minutes, last with: panic.",
+        hint: "Its log is syncthing.log. It is started again in ten minutes, or when session-roam restarts.",
+        actions: [{ do: "open_logs" }],
+      },
       {
         code: "app_asks",
         message: "The app “notes” asks to keep its sessions here.",
         hint: "If you started it, allow it; if not, refuse it.",
+        actions: [],
       },
     ];
     world.apps = [
@@ -479,7 +506,13 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
     world.status.live = [{ ...live(at), device: `laptop ${LONG}`, title: `Fix ${LONG}` }];
     world.status.waiting = [{ ...waitingRow(3, "live", `Codex has it open: ${LONG}`, LONG), title: `Fix ${LONG}` }];
     world.status.held = [
-      { what: "x", code: "rewritten", message: `laptop ${LONG} rewrote 24 sessions at once.`, hint: LONG },
+      {
+        what: "session:x",
+        code: "rewritten",
+        message: `laptop ${LONG} rewrote 24 sessions at once.`,
+        hint: LONG,
+        actions: [{ do: "accept_rewrite", what: "session:x" }],
+      },
     ];
   },
   rtl(world, at) {
@@ -533,6 +566,7 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
         code: "import_unreadable",
         message: "holiday.zip has neither conversations.json nor transcripts in Markdown",
         hint: "Give the zip as it was downloaded, its conversations.json, a Markdown transcript, or a directory with them.",
+        actions: [],
       },
     };
   },
@@ -572,45 +606,20 @@ export function split(n: number, at: At, records = 9): SplitRow {
         here: true,
       },
     ],
-    choices: [
-      {
-        id: "keep-both",
-        enabled: true,
-        consequence: `Both stay: the session as ${left} went on with it, and ${right}'s as a session of its own.`,
-      },
-      {
-        id: "keep-left",
-        enabled: true,
-        consequence: `The session goes on as on ${left}. What ${right} added leaves the tool and stays in the vault.`,
-      },
-      {
-        id: "keep-right",
-        enabled: true,
-        consequence: `The session goes on as on ${right}. What ${left} added leaves the tool and stays in the vault.`,
-      },
-      {
-        id: "stitch",
-        enabled: true,
-        consequence: `${right}'s turns come after ${left}'s in one session: the model sees both; neither knew of the other.`,
-      },
-      {
-        id: "branches",
-        enabled: true,
-        consequence: `One session holds both and goes on after ${right}'s turns, or after ${left}'s if you say so. The tool shows one branch at a time.`,
-      },
-    ],
+    choices: choices(left, right),
   };
 }
 
 function checks(): Doctor["checks"] {
   return [
-    { name: "engine", state: "ok", message: "The engine runs.", hint: "" },
-    { name: "syncthing", state: "ok", message: "Syncthing v1.29.5 runs and takes what it is given.", hint: "" },
+    { name: "vault", state: "ok", message: "The vault in /home/mara/vault is writable.", hint: "", actions: [] },
+    { name: "syncthing", state: "ok", message: "Syncthing v1.29.5 runs: /usr/bin/syncthing", hint: "", actions: [] },
     {
-      name: "watch",
+      name: "tool codex",
       state: "note",
-      message: "Folders are looked at every 30 s.",
-      hint: "Raise fs.inotify.max_user_watches to hear of changes at once.",
+      message: "Codex is switched off on this device.",
+      hint: "",
+      actions: [{ do: "switch_tool_on", tool: "codex" }],
     },
   ];
 }
@@ -756,7 +765,7 @@ function sessions(name: StateName, n: number, at: At): SessionRow[] {
       ...(state === "here" ? { path: `/home/mara/.claude/projects/-code-api/${sessionId(i)}.jsonl` } : {}),
       ...(state === "waiting" ? { why: "Codex has it open on this device." } : {}),
       ...(state === "elsewhere" ? { why: "Its tool is not on this device." } : {}),
-      ...(state === "split" ? { why: "desk and laptop went on with it before they met." } : {}),
+      ...(state === "split" ? { why: "desk and laptop continued it before they were connected." } : {}),
     };
   });
 }

@@ -3,20 +3,21 @@
 
 use super::*;
 use crate::engine::importing::Importing;
+use crate::session::ProblemCode;
 
 impl Engine {
     pub(super) fn import(&mut self, paths: Vec<PathBuf>) -> Result<Value, ApiError> {
         if self.importing.as_ref().is_some_and(Importing::is_running) {
             return Err(ApiError::new(
-                "import_running",
-                "Another import runs already.",
+                ProblemCode::ImportRunning,
+                "Another import is already running.",
                 "Wait until it ends, or cancel it.",
             ));
         }
         // The engine runs in a directory of its own.
         if paths.is_empty() || paths.iter().any(|path| !path.is_absolute()) {
             return Err(ApiError::new(
-                "bad_path",
+                ProblemCode::BadPath,
                 "An import needs the whole paths of its files.",
                 "Name the export's zip, or a directory.",
             ));

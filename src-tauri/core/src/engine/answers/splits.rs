@@ -1,6 +1,7 @@
 //! Answers about splits: which there are, what was decided last, how two branches compare.
 
 use super::*;
+use crate::session::{ProblemCode, Remedy};
 
 impl Engine {
     pub(super) fn splits(&self) -> Result<Work, ApiError> {
@@ -43,7 +44,7 @@ impl Engine {
         else {
             let known = Action::CHOICES.map(Action::as_str).join(", ");
             return Err(ApiError::new(
-                "unknown_choice",
+                ProblemCode::UnknownChoice,
                 format!("There is no choice “{choice}”."),
                 format!("One of: {known}."),
             ));
@@ -77,10 +78,11 @@ impl Engine {
         }
         let none = || {
             ApiError::new(
-                "nothing_to_undo",
-                "There is no decision to take back.",
-                "`roam resolve` decides about a split.",
+                ProblemCode::NothingToUndo,
+                "There is no decision to undo.",
+                "",
             )
+            .offer(Remedy::OpenSplits)
         };
         Ok(self.last_decision()?.ok_or_else(none)?.1)
     }

@@ -24,6 +24,11 @@ impl Engine {
                     code,
                     message: format!("“{}”: {}", row.title, row.why),
                     hint: row.hint.clone(),
+                    actions: crate::engine::remedies::of_hold(
+                        code,
+                        &format!("session:{}", row.session),
+                        None,
+                    ),
                 }),
         );
         let rewritten = |rows: &[(SessionKey, Row)], reason: Reason| {
@@ -37,8 +42,8 @@ impl Engine {
             held.push(Held {
                 what: "rewritten".into(),
                 code: HoldReason::MassChange,
-                message: format!("{rewritten} sessions were rewritten or shortened on other devices at once. None of it is written here."),
-                hint: "Look at the other device first. `roam release rewritten` takes them all.".into(),
+                message: format!("{rewritten} sessions were rewritten or shortened on other devices at once. Nothing of it is written here."),
+                hint: "Check the other device first.".into(), actions: crate::engine::remedies::of_hold(HoldReason::MassChange, "rewritten", None),
             });
         }
         Ok(Status {

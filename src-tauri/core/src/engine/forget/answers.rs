@@ -3,6 +3,7 @@
 use super::*;
 use crate::api::types::ReceiptState;
 use crate::engine::stores::Occasion;
+use crate::session::{ProblemCode, Remedy};
 
 impl Engine {
     /// The session and the versions of it that became sessions of their own.
@@ -15,8 +16,12 @@ impl Engine {
                 "“{}” is a version of “{}”, and what was said in it is in the history of that session, too.",
                 row.title, parent.title
             );
-            let hint = format!("Forget both with `roam forget {}`.", parent.session);
-            return Err(ApiError::new("is_version", message, hint));
+            let hint = "Forget both together.";
+            return Err(ApiError::new(ProblemCode::IsVersion, message, hint).offer(
+                Remedy::Forget {
+                    session: parent.session,
+                },
+            ));
         }
         let mut group = vec![(key.clone(), row)];
         let mut records = vec![(key, record)];
@@ -65,8 +70,12 @@ impl Engine {
             "{} opens only as long as “{title}” is there.",
             names.join(", ")
         );
-        let hint = format!("Forget that first: `roam forget {}`.", one.session);
-        Err(ApiError::new("needed", message, hint))
+        let hint = "Forget that session first.";
+        Err(
+            ApiError::new(ProblemCode::Needed, message, hint).offer(Remedy::Forget {
+                session: one.session.clone(),
+            }),
+        )
     }
 
     pub(in crate::engine) fn forget_preview(&self, text: &str) -> Answer {
@@ -175,7 +184,7 @@ impl Engine {
             .map(|asked| asked.title.clone())
             .unwrap_or_default();
         Ok(Some(format!(
-            "“{title}” is not forgotten. No device had heard of it, and nothing was removed."
+            "“{title}” is no longer forgotten. Nothing was removed from any device."
         )))
     }
 
@@ -278,7 +287,7 @@ impl Engine {
             None if here => (ReceiptState::Removing, None),
             None => (
                 ReceiptState::Waiting,
-                Some("It has not heard of it yet.".to_owned()),
+                Some("It has not received this yet.".to_owned()),
             ),
             Some(Receipt { left: None, .. }) => (ReceiptState::Removed, None),
             Some(Receipt {

@@ -6,7 +6,8 @@ use crate::merge::Verdict;
 use crate::session::{Reason, SessionKey, SessionState, SplitState};
 use crate::state::Row;
 
-const SEE_SPLITS: &str = "See both with `roam splits`.";
+/// A split needs no hint: its remedy compares the versions.
+const SEE_SPLITS: &str = "";
 const PUT_AWAY: &str = "It was put away when its split was decided; the vault keeps it.";
 
 pub fn row(
@@ -114,12 +115,8 @@ fn words(verdict: &Verdict, here: bool) -> Standing {
             };
             (state, None, String::new(), String::new())
         }
-        Verdict::Elsewhere { why } => elsewhere(
-            Reason::DeletedHere,
-            why,
-            "Bring it back with `roam restore`.",
-        ),
-        Verdict::Arriving => elsewhere(Reason::Arriving, "Parts of it are still on their way.", ""),
+        Verdict::Elsewhere { why } => elsewhere(Reason::DeletedHere, why, ""),
+        Verdict::Arriving => elsewhere(Reason::Arriving, "Parts of it have not arrived yet.", ""),
         Verdict::Waiting {
             code, why, hint, ..
         } => (
@@ -134,11 +131,7 @@ fn words(verdict: &Verdict, here: bool) -> Standing {
             split.reason.clone(),
             SEE_SPLITS.into(),
         ),
-        Verdict::Away => elsewhere(
-            Reason::PutAway,
-            PUT_AWAY,
-            "Take that back with `roam undo`.",
-        ),
+        Verdict::Away => elsewhere(Reason::PutAway, PUT_AWAY, ""),
         Verdict::Held {
             code, why, hint, ..
         } => (SessionState::Held, Some(*code), why.clone(), hint.clone()),

@@ -11,7 +11,7 @@ use crate::engine::taken_back;
 use crate::engine::twins::record_twin;
 use crate::engine::withdrawals::Answer;
 use crate::merge::{Guards, Step, Verdict};
-use crate::session::{DocName, HistoryKind, Problem, Reason};
+use crate::session::{DocName, HistoryKind, Problem, ProblemCode, Reason};
 use crate::tools::{ConflictCopy, Tool, Twin};
 use crate::vault::JournalError;
 
@@ -40,7 +40,7 @@ impl Reconciler<'_> {
                     self.again |= matches!(error, TakeInError::Moving);
                     let hint = "Leave both files where they are until this is solved: what only one of them holds is in \
                                 no other place.";
-                    self.problem("twin_not_recorded", &error, hint);
+                    self.problem(ProblemCode::TwinNotRecorded, &error, hint);
                 }
             }
         }
@@ -86,7 +86,7 @@ impl Reconciler<'_> {
                     context.shared().name_of(&author)
                 );
                 let hint =
-                    "This device follows within seconds; the vault keeps what was taken back."
+                    "This device follows within seconds; the vault keeps what was withdrawn."
                         .into();
                 self.verdict = Verdict::Waiting {
                     code: Reason::TakenBack,
@@ -143,8 +143,7 @@ impl Reconciler<'_> {
         if let Verdict::Checkout(steps) = &self.verdict
             && steps.iter().any(takes_away)
         {
-            let why =
-                "A record in this file is too large to be carried and is in no other place.".into();
+            let why = "A record in this file is too large to sync and exists nowhere else.".into();
             let hint =
                 "Move the file elsewhere if this device is to have the other version.".into();
             self.verdict = Verdict::Waiting {
@@ -171,9 +170,9 @@ impl Reconciler<'_> {
                 "the device that wrote them"
             };
             self.problems.push(Problem::new(
-                "record_left_out",
-                format!("“{title}”: {many} records of more than 1 GB are not carried; they are on {on} only."),
-                "Everything before and after them is on every device; a line in their place says how large they are.",
+                ProblemCode::RecordLeftOut,
+                format!("“{title}”: {many} records of more than 1 GB do not sync; they are on {on} only."),
+                "Everything before and after them is on every device; a note in their place says how large they are.",
             ));
         }
     }
@@ -246,9 +245,9 @@ impl Reconciler<'_> {
                 .and_then(|card| card.title.clone())
                 .unwrap_or_else(|| "Untitled".into());
             self.problems.push(Problem::new(
-                "copies_withheld",
+                ProblemCode::CopiesWithheld,
                 format!("“{title}”: another device's copies of files are kept in the vault and not given to the tool: {why}."),
-                "Nothing needs to be done. Going back to an earlier state of these files works on that device only.",
+                "Nothing needs to be done. Restoring an earlier state of these files works on that device only.",
             ));
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! What the tool's store holds of the session, and which part of it is new.
 
 use super::*;
+use crate::session::ProblemCode;
 
 impl Reconciler<'_> {
     pub(super) fn read_store(&mut self, tool: &dyn Tool, session: &SessionId) {
@@ -8,7 +9,7 @@ impl Reconciler<'_> {
         let (advice, problems) = listing
             .problems
             .into_iter()
-            .partition(|problem| problem.code == "duplicate_session");
+            .partition(|problem| problem.code == ProblemCode::DuplicateSession);
         self.problems.extend::<Vec<Problem>>(problems);
         self.found = listing
             .found
@@ -18,7 +19,9 @@ impl Reconciler<'_> {
         if let Some(found) = &mut self.found {
             match claim(self.context, &self.job.key, &self.job.record, found) {
                 Ok(holds) => self.holds = holds,
-                Err(error) => return self.problem("journal_unreadable", &error, JOURNAL_HINT),
+                Err(error) => {
+                    return self.problem(ProblemCode::JournalUnreadable, &error, JOURNAL_HINT);
+                }
             }
         }
         if self.found.is_none() {
@@ -45,13 +48,15 @@ impl Reconciler<'_> {
         let reading = match tool.read(&self.context.machine, &found) {
             Ok(reading) => match self.as_recorded(&found, reading) {
                 Ok(reading) => reading,
-                Err(error) => return self.problem("journal_unreadable", &error, JOURNAL_HINT),
+                Err(error) => {
+                    return self.problem(ProblemCode::JournalUnreadable, &error, JOURNAL_HINT);
+                }
             },
             Err(error) => {
                 self.problem(
-                    "session_unreadable",
+                    ProblemCode::SessionUnreadable,
                     &error,
-                    "Check the permissions of the tool's store; the session is tried again.",
+                    "Check the permissions of the tool's store; session-roam will try again.",
                 );
                 return;
             }
@@ -96,10 +101,9 @@ impl Reconciler<'_> {
             Err(RecordError::Moving(_)) => self.again = true,
             Err(error) => {
                 self.problem(
-                    "not_recorded",
+                    ProblemCode::NotRecorded,
                     &error,
-                    "Make room or repair the permissions; the session stays in the tool's store, and session-roam will try again.",
-                );
+                    "Free up disk space or fix the permissions; the session stays in the tool's store, and session-roam will try again.", );
             }
         }
         self.record_twins(tool, &listing.twins, advice);

@@ -1,6 +1,7 @@
 //! Writes the decided steps into the tool's store.
 
 use super::*;
+use crate::session::ProblemCode;
 use crate::session::problem::with_causes;
 
 impl Reconciler<'_> {
@@ -100,9 +101,9 @@ impl Reconciler<'_> {
                 };
                 if let Err(error) = way {
                     self.problem(
-                        "not_recorded",
+                        ProblemCode::NotRecorded,
                         &error,
-                        "Make room or repair the permissions; session-roam will try again.",
+                        "Free up disk space or fix the permissions; session-roam will try again.",
                     );
                 }
             }

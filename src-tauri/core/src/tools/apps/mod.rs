@@ -162,7 +162,7 @@ impl Tool for AppSessions {
             tool: ToolId::new(TOOL),
             name: "Apps".into(),
             level: Level::Carry,
-            reason: "An app saves and loads its sessions itself, after you allowed it: `roam apps`. If two devices add to one \
+            reason: "An app saves and loads its sessions itself, after you allowed it. If two devices add to one \
                      at the same time, it has the entries of both."
                 .into(),
             versions: "session-roam's own store (2026-11-29), docs/api.md".into(),

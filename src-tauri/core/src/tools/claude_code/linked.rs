@@ -494,7 +494,7 @@ impl<'a> Pieces<'a> {
         }
         if tails().any(Line::is_compaction) {
             return Err(
-                "One of the branches was compacted; its summary would stand for the other one too."
+                "One of the versions was compacted; its summary would replace the other one, too."
                     .into(),
             );
         }

@@ -1,6 +1,7 @@
 //! Decides which files in the store are docs of a session, and which are not synced.
 
 use super::*;
+use crate::session::ProblemCode;
 
 /// The entries of a directory whose names are valid text, sorted.
 pub(super) fn entries(dir: &Path) -> impl Iterator<Item = (PathBuf, String)> + use<> {
@@ -63,7 +64,7 @@ pub(super) fn transcripts(
             continue;
         };
         listing.problems.push(Problem::new(
-            "duplicate_session",
+            ProblemCode::DuplicateSession,
             format!(
                 "{NAME} has session {session} twice: {} and {}. The longer one counts.",
                 other.display(),
@@ -331,12 +332,12 @@ impl Docs<'_> {
         }
         if depth > DEEPEST {
             self.problems.push(Problem::new(
-                "too_deep",
+                ProblemCode::TooDeep,
                 format!(
-                    "Files below {} lie too deep and are not carried.",
+                    "Files below {} are nested too deep and do not sync.",
                     dir.display()
                 ),
-                "Nothing needs to be done; the conversation itself is carried.",
+                "Nothing needs to be done; the conversation itself syncs.",
             ));
             return;
         }
@@ -384,7 +385,7 @@ pub(super) fn kind_of(doc: &str) -> DocKind {
 
 pub(super) fn unreadable(path: &Path, error: &io::Error) -> Problem {
     Problem::new(
-        "unreadable",
+        ProblemCode::Unreadable,
         format!("{} could not be read: {error}.", path.display()),
         "Check the file's owner and permissions.",
     )

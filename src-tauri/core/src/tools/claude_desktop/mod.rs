@@ -99,7 +99,7 @@ impl Tool for ClaudeDesktop {
             level: Level::Resume,
             reason: "The sessions of its Code tab are Claude Code's, which sync and open in both. Those that Claude Desktop \
                      ran on another device get into its sidebar here while it does not run. The Chat tab's conversations are \
-                     on Anthropic's servers: sign in with the same account, or read an export with `roam import`. Cowork \
+                     on Anthropic's servers: sign in with the same account, or import an export. Cowork \
                      sessions are not shown."
                 .into(),
             versions: "files described in public (1.24 to 2.19, 2026-07 to 2026-10), never seen".into(),

@@ -1,6 +1,7 @@
 //! Tasks: the sessions of the extension in an editor.
 
 use super::*;
+use crate::session::ProblemCode;
 
 /// The extension's tasks in one editor.
 pub(super) struct TaskStore {
@@ -132,7 +133,7 @@ impl TaskStore {
 
 pub(super) fn twice(id: &str, ignored: &Path) -> Problem {
     Problem::new(
-        "duplicate_session",
+        ProblemCode::DuplicateSession,
         format!(
             "{NAME} has session {id} twice; the other one is in {}.",
             ignored.display()
@@ -143,7 +144,7 @@ pub(super) fn twice(id: &str, ignored: &Path) -> Problem {
 
 pub(super) fn unknown_list(why: &str) -> Problem {
     Problem::new(
-        "unknown_shape",
+        ProblemCode::UnknownShape,
         format!("{why}. {NAME}'s tasks there are read and not written."),
         "Please report it with the version of Cline.",
     )

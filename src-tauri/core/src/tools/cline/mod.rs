@@ -64,7 +64,9 @@ use crate::formats::{fields, jsonl};
 use crate::merge::snapshots::{self, Judged};
 use crate::merge::transcript::{self, ParsedMessage, Piece};
 use crate::opener;
-use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId, copied_from};
+use crate::session::{
+    DocKind, DocName, Millis, Problem, ProblemCode, SessionId, ToolId, copied_from,
+};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -572,9 +574,9 @@ fn messages_in(bytes: &[u8]) -> Option<&RawValue> {
 
 fn unknown_shape(session: &SessionId, why: &str) -> Problem {
     Problem::new(
-        "unknown_shape",
+        ProblemCode::UnknownShape,
         format!(
-            "{NAME}'s session {session} is of a shape that is not known: {why}. It is carried, and written nowhere."
+            "{NAME}'s session {session} has an unknown format: {why}. It syncs, but is not written into the tool."
         ),
         "Please report it with the version of Cline.",
     )

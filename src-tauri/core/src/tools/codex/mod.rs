@@ -32,7 +32,7 @@ use crate::formats::steering::Marks;
 use crate::merge::transcript::{self, ParsedMessage, Piece, pieces_of, target_in};
 use crate::opener;
 use crate::session::{
-    Base, DocKind, DocName, Millis, Problem, Role, SessionId, ToolId, copied_from,
+    Base, DocKind, DocName, Millis, Problem, ProblemCode, Role, SessionId, ToolId, copied_from,
 };
 use crate::tools::Stamp;
 use memchr::memmem;
@@ -562,9 +562,9 @@ fn is_segment(name: &str) -> bool {
 
 fn unknown_segment(path: &Path) -> Problem {
     Problem::new(
-        "unknown_shape",
+        ProblemCode::UnknownShape,
         format!(
-            "{} is a part of a thread in a form that is not known yet; it is not carried.",
+            "{} is part of a thread in an unknown format and does not sync.",
             path.display()
         ),
         "Please report it with the version of Codex.",
@@ -573,7 +573,7 @@ fn unknown_segment(path: &Path) -> Problem {
 
 fn twice(session: &SessionId, one: &Path, other: &Path) -> Problem {
     Problem::new(
-        "duplicate_session",
+        ProblemCode::DuplicateSession,
         format!(
             "{NAME} has thread {session} twice: {} and {}. The longer one counts.",
             one.display(),

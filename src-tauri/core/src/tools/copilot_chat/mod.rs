@@ -66,7 +66,9 @@ use crate::merge::snapshots::Judged;
 use crate::merge::transcript;
 use crate::opener;
 use crate::session::chain::lines_of;
-use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId, copied_from, records};
+use crate::session::{
+    DocKind, DocName, Millis, Problem, ProblemCode, SessionId, ToolId, copied_from, records,
+};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -596,7 +598,7 @@ fn the_one_that_counts<'c>(
     {
         let (path, other) = (path.display(), other.display());
         problems.push(Problem::new(
-            "duplicate_session",
+            ProblemCode::DuplicateSession,
             format!(
                 "{NAME} has chat {session} twice: {path}, written last, which counts, and {other}, which is longer."
             ),
@@ -651,9 +653,9 @@ fn check_indexes<'c>(copies: impl Iterator<Item = &'c Copy>, tell: bool, listing
             }
             Err(_) if !tell => {}
             Err(error) => listing.problems.push(Problem::new(
-                "index_unreadable",
+                ProblemCode::IndexUnreadable,
                 format!(
-                    "{NAME}'s list cannot be used: {error}. Its chats are read and carried; none is written there."
+                    "{NAME}'s list cannot be used: {error}. Its chats are read and sync; none is written there."
                 ),
                 "Start VS Code on that folder once and quit it; session-roam then tries again.",
             )),
@@ -717,7 +719,7 @@ fn said_by(
                 "It is kept as it is, and written nowhere else. Neither can VS Code open it.";
             (
                 before.unwrap_or_default(),
-                vec![Problem::new("session_damaged", message, hint)],
+                vec![Problem::new(ProblemCode::SessionDamaged, message, hint)],
             )
         }
     };

@@ -47,7 +47,7 @@ use crate::formats::sqlite::{self, Kept};
 use crate::formats::state_db::{self, StateDbError};
 use crate::formats::vscode::{self, Editor, System, workspace_dirs, workspaces_of};
 use crate::merge::snapshots::Judged;
-use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId, records};
+use crate::session::{DocKind, DocName, Millis, Problem, ProblemCode, SessionId, ToolId, records};
 use rusqlite::OpenFlags;
 use serde_json::Value;
 use std::convert::Infallible;
@@ -235,9 +235,9 @@ impl Tool for Cursor {
         listing.found = found.collect();
         if 0 < listed.n_old {
             listing.problems.push(Problem::new(
-                "not_carried",
+                ProblemCode::NotCarried,
                 format!(
-                    "{} of {NAME}'s conversations have a form of before 2025, which is not carried.",
+                    "{} of {NAME}'s conversations have a format from before 2025 and do not sync.",
                     listed.n_old
                 ),
                 "Open one in Cursor and continue it: Cursor then stores it in today's form.",

@@ -10,7 +10,7 @@ use crate::adapter::{
 };
 use crate::formats::running::Running;
 use crate::merge::snapshots::Judged;
-use crate::session::{DocKind, DocName, Problem, SessionId, ToolId};
+use crate::session::{DocKind, DocName, Problem, ProblemCode, SessionId, ToolId};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -121,7 +121,7 @@ impl Tool for CursorAgent {
         let problems = read
             .problems
             .into_iter()
-            .map(|what| Problem::new("session_damaged", what, hint));
+            .map(|what| Problem::new(ProblemCode::SessionDamaged, what, hint));
         Ok(Reading {
             facts: store::facts(&document, is_home),
             docs: vec![Content::Bytes(read.document.into())],

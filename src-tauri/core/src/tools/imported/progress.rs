@@ -1,6 +1,7 @@
 //! What an import reports: how far it is, what it did, why it could not begin. Its conversations are read
 //! elsewhere.
 
+use crate::session::ProblemCode;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
@@ -123,11 +124,11 @@ pub enum ImportError {
 }
 
 impl ImportError {
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> ProblemCode {
         match self {
-            Self::Running => "import_running",
-            Self::Data { .. } => "home_unusable",
-            _ => "import_unreadable",
+            Self::Running => ProblemCode::ImportRunning,
+            Self::Data { .. } => ProblemCode::HomeUnusable,
+            _ => ProblemCode::ImportUnreadable,
         }
     }
 
@@ -135,11 +136,9 @@ impl ImportError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Running => "Wait until it ends, or cancel it.",
-            Self::Data { .. } => {
-                "Make room on the disk or repair the permissions, then import it again."
-            }
+            Self::Data { .. } => "Free up disk space or fix the permissions, then import it again.",
             Self::Zip { .. } | Self::Shape { .. } => {
-                "Download the export again, whole. What was read before stays imported."
+                "Download the export again. What was already imported stays."
             }
             Self::OpenFormat { .. } => {
                 "Nothing of the file was imported. Get the file again, or export the session again where it is."

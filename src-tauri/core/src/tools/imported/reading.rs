@@ -179,7 +179,7 @@ impl Import<'_> {
         let native = SessionId::new(text("id").unwrap_or_default());
         if (self.is_here)(&tool, &native) {
             return Err(format!(
-                "the session itself is on this device, and a copy would be there twice; read it with `roam show {}`",
+                "the session itself is on this device, and a copy would be there twice: {}",
                 harmless_line(native.as_str())
             ));
         }

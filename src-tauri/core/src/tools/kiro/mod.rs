@@ -28,7 +28,7 @@ use crate::formats::file_store::{DocFile, FileStore};
 use crate::formats::{fields, jsonl};
 use crate::merge::snapshots::{self, Judged};
 use crate::opener;
-use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId};
+use crate::session::{DocKind, DocName, Millis, Problem, ProblemCode, SessionId, ToolId};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::cmp::{Ordering, Reverse};
@@ -387,9 +387,9 @@ fn facts(card: &Value, main: &Path) -> io::Result<Facts> {
 
 fn unknown_shape(session: &SessionId, why: &str) -> Problem {
     Problem::new(
-        "unknown_shape",
+        ProblemCode::UnknownShape,
         format!(
-            "{NAME}'s session {session} is of a shape that is not known: {why}. It is carried, and written nowhere."
+            "{NAME}'s session {session} has an unknown format: {why}. It syncs, but is not written into the tool."
         ),
         "Please report it with the version of Kiro.",
     )

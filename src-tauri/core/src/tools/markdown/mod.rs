@@ -38,7 +38,7 @@ pub const SERVICE: Service = Service {
     name: "Markdown transcripts",
     reason: "A transcript is text that nothing continues. Import a file or a directory of transcripts: they can then be \
              read and exported on all your devices. A newer file of the same conversation adds its messages.",
-    versions: "the forms of SpecStory, ChatGPT Exporter, Cursor's export, aider, Claude Code's /export and `roam export`, \
+    versions: "the forms of SpecStory, ChatGPT Exporter, Cursor's export, aider, Claude Code's /export and session-roam, \
                from public descriptions read on 2026-11-29",
     denied: &[],
     said: messages::said,

@@ -44,7 +44,9 @@ use crate::formats::{fields, files};
 use crate::merge::snapshots::Judged;
 use crate::merge::transcript::{self, ParsedMessage, Piece, target_in};
 use crate::opener;
-use crate::session::{DocKind, DocName, Millis, Problem, Role, SessionId, ToolId, records};
+use crate::session::{
+    DocKind, DocName, Millis, Problem, ProblemCode, Role, SessionId, ToolId, records,
+};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -422,7 +424,7 @@ fn is_on_path(machine: &Machine, program: &Path) -> bool {
 
 fn program_missing() -> Problem {
     Problem::new(
-        "tool_program_missing",
+        ProblemCode::ToolProgramMissing,
         "OpenCode's sessions are here, but the program opencode is not: they can be listed, and neither read nor written.",
         "Install OpenCode (https://opencode.ai) or put the program on PATH.",
     )

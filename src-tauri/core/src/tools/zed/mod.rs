@@ -42,7 +42,7 @@ use crate::adapter::Repository;
 use crate::formats::sqlite::{self, DbError, Kept};
 use crate::formats::vscode::System;
 use crate::formats::{fields, files, jsonl};
-use crate::session::{DocKind, DocName, Problem, ToolId, records};
+use crate::session::{DocKind, DocName, Problem, ProblemCode, ToolId, records};
 use rusqlite::OpenFlags;
 use serde_json::{Map, Value};
 use std::io;
@@ -183,9 +183,9 @@ impl Tool for Zed {
         let problems = thread::check(&json).err().map(|why| {
             let session = &found.session;
             let message = format!(
-                "{NAME}'s thread {session} is of a shape that is not known: {why}. It is carried, and written nowhere."
+                "{NAME}'s thread {session} has an unknown format: {why}. It syncs, but is not written into the tool."
             );
-            Problem::new("unknown_shape", message, "Please report it with the version of Zed.")
+            Problem::new(ProblemCode::UnknownShape, message, "Please report it with the version of Zed.")
         });
         let mut sidebars = sidebars(&doc.path).into_iter();
         let is_remote = sidebars.any(|path| sidebar::is_remote(&path, &found.session));

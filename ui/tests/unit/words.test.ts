@@ -1,0 +1,50 @@
+// Nothing that the window shows names a command of the command line, or a side.
+import { expect, test } from "vitest";
+import { words } from "../../src/words";
+
+/** Every text of the words, with functions called with made-up names. */
+function* texts(value: unknown, path: string): Generator<[string, string]> {
+  if (typeof value === "string") yield [path, value];
+  else if (typeof value === "function") {
+    const call = value as (...args: unknown[]) => unknown;
+    for (const args of [
+      ["desk", "laptop", "title"],
+      [3, 1, 2],
+      [["desk", "laptop"], ["studio"]],
+      ["title", ["desk", "laptop"]],
+      [{ same: 1, changed: 2, left: 3, right: 4, done: 1, total: 2 }, "desk", "laptop"],
+      [true],
+    ]) {
+      try {
+        yield* texts(call(...args), `${path}()`);
+      } catch {
+        // These are not the arguments that it takes.
+      }
+    }
+  } else if (typeof value === "object" && value !== null)
+    for (const [key, one] of Object.entries(value)) yield* texts(one, `${path}.${key}`);
+}
+
+const all = [...texts(words, "words")];
+
+test("every text is looked at", () => {
+  const functions = (value: unknown, path: string): string[] =>
+    typeof value === "function"
+      ? [path]
+      : typeof value === "object" && value !== null
+        ? Object.entries(value).flatMap(([key, one]) => functions(one, `${path}.${key}`))
+        : [];
+  const isReached = (path: string) => all.some(([reached]) => reached.startsWith(`${path}()`));
+  expect(functions(words, "words").filter((path) => !isReached(path))).toEqual([]);
+  expect(all.length).toBeGreaterThan(400);
+});
+
+test("no text has a backtick, a command or a side", () => {
+  const bad = all.filter(([, text]) => /`|(?<!session-)\broam\b|\b(left|right)\b/i.test(text));
+  expect(bad).toEqual([]);
+});
+
+test("no text speaks the dialect of before", () => {
+  const dialect = /went two ways|\broams?\b(?!:)|in step|goes? over|\bstays here\b|take (it|them) (in|back)|part with/i;
+  expect(all.filter(([, text]) => dialect.test(text.replace("session-roam", "")))).toEqual([]);
+});
