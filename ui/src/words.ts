@@ -788,9 +788,9 @@ export const words = {
     space: "Space used",
     spaceWhy: "in the vault on this device, from",
     diagnostics: {
-      why: "For a report: versions, states and counts. It names no session, project or device.",
-      label: "Diagnostics",
-      make: "Show diagnostics",
+      why: "For a bug report: versions, states and counts. It names no session, project or device.",
+      label: "Report",
+      make: "Show report",
       again: "Update",
       copy: "Copy",
     },
