@@ -69,7 +69,20 @@ export function inSight(heights: Heights, top: number, view: number, around: num
   if (heights.n === 0) return { from: 0, to: 0 };
   const first = heights.rowAt(Math.max(0, top));
   const last = heights.rowAt(Math.max(0, top + view));
-  return { from: Math.max(0, first - around), to: Math.min(heights.n, last + 1 + around) };
+  return { from: beyond(heights, first, around, -1), to: beyond(heights, last, around, 1) + 1 };
+}
+
+/** Rows without a height are not counted, but not without end either. */
+const MOST_EMPTY = 200;
+
+function beyond(heights: Heights, row: number, around: number, by: 1 | -1): number {
+  let at = row;
+  let left = around;
+  for (let n = 0; left > 0 && n < MOST_EMPTY && 0 <= at + by && at + by < heights.n; n++) {
+    at += by;
+    if (heights.height(at) > 0) left -= 1;
+  }
+  return at;
 }
 
 /** The scroll position that brings a row into sight with the least movement. */

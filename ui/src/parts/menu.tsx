@@ -21,6 +21,11 @@ interface MenuProps {
 export function Menu({ label, items, x, y, close }: MenuProps) {
   const box = useRef<HTMLDivElement>(null);
   const [place, setPlace] = useState({ left: 0, top: 0 });
+  const before = useRef(document.activeElement);
+  const leave = () => {
+    if (before.current instanceof HTMLElement) before.current.focus({ preventScroll: true });
+    close();
+  };
   useLayoutEffect(() => {
     const menu = box.current!;
     const around = menu.offsetParent?.getBoundingClientRect();
@@ -31,7 +36,6 @@ export function Menu({ label, items, x, y, close }: MenuProps) {
     menu.querySelector("button")?.focus();
   }, [x, y]);
   useEffect(() => {
-    const before = document.activeElement?.closest("[role=menu]") ? null : document.activeElement;
     const outside = (event: Event) => {
       if (!box.current?.contains(event.target as Node)) close();
     };
@@ -40,7 +44,6 @@ export function Menu({ label, items, x, y, close }: MenuProps) {
     return () => {
       removeEventListener("pointerdown", outside, true);
       removeEventListener("resize", close);
-      if (before instanceof HTMLElement) before.focus({ preventScroll: true });
     };
   }, []);
   const onKey = (event: KeyboardEvent) => {
@@ -49,7 +52,7 @@ export function Menu({ label, items, x, y, close }: MenuProps) {
     const to: Record<string, number> = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: buttons.length - 1 };
     const next = to[event.key];
     if (next !== undefined) buttons[(next + buttons.length) % buttons.length]?.focus();
-    else if (event.key === "Escape" || event.key === "Tab") close();
+    else if (event.key === "Escape" || event.key === "Tab") leave();
     else return;
     event.preventDefault();
     event.stopPropagation();
@@ -70,7 +73,7 @@ export function Menu({ label, items, x, y, close }: MenuProps) {
           role="menuitem"
           tabIndex={-1}
           onClick={() => {
-            close();
+            leave();
             item.act();
           }}
         >

@@ -74,15 +74,15 @@ function Reader({ shown, list, message, restart }: ReaderProps) {
   const field = useRef<HTMLInputElement>(null);
   const finding = useFinding(session, () => scroller.current?.first() ?? 0);
   const now = finding.now && pages.get(finding.now.message) ? homeOf(pairs, finding.now) : finding.now;
-  const target = message;
+  const target = message === null ? null : homeOf(pairs, { message, part: 0, nth: 0 });
   const [own, setOwn] = useState<number | null>(null);
   const [menu, setMenu] = useState<{ at: number; x: number; y: number } | null>(null);
   const [fork, setFork] = useState<number | null>(null);
   const [isExporting, setExporting] = useState(false);
 
   useEffect(() => {
-    if (target !== null && target < total) scroller.current?.reveal(pairs.home(target, 0).message, LED_TO);
-  }, [target, target !== null && pages.get(target) !== undefined]);
+    if (target && target.message < total) scroller.current?.reveal(target.message, LED_TO);
+  }, [target?.message]);
 
   useFoundMarks(scroller, finding.sought, now, version);
   const jump = useOwnMessages(scroller, pages, setOwn);
@@ -139,7 +139,7 @@ function Reader({ shown, list, message, restart }: ReaderProps) {
             list={list}
             atEnd
             api={scroller}
-            around={2}
+            around={3}
             estimate={(at) => estimate(pages.get(at))}
             onSight={(from, to) => pages.want(from - NEAR, to + NEAR)}
             onScroll={() => setAtEnd(scroller.current?.isAtEnd() ?? true)}
@@ -152,8 +152,8 @@ function Reader({ shown, list, message, restart }: ReaderProps) {
                 of={total}
                 part={part}
                 menu={openMenu}
-                isLed={at === target || at === own || at === now?.message}
-                found={now?.message === at ? now.part : null}
+                isLed={at === target?.message || at === own || at === now?.message}
+                found={now?.message === at ? now.part : target?.inResult && target.message === at ? target.part : null}
                 {...rows(at)}
               />
             )}
@@ -303,7 +303,8 @@ function useOwnMessages(
     const own = turn.current;
     const go = async () => {
       const stayed = last.current && Math.abs(last.current.top - element.scrollTop) < 4 ? last.current.at : null;
-      let at = (stayed ?? list.first() + (by < 0 ? 1 : 0)) + by;
+      const here = by < 0 ? (list.isAtEnd() ? pages.total : list.first() + 1) : list.first();
+      let at = (stayed ?? here) + by;
       for (; 0 <= at && at < pages.total; at += by) {
         if (!pages.get(at)) await pages.load(at);
         if (own !== turn.current) return;

@@ -64,6 +64,8 @@ test("a transcript shows text, folds the rest, and runs nothing in it", async ({
   });
   await open(page, `sessions/${session(0)}`);
   const feed = page.getByRole("feed");
+  await expect(feed.locator("article").first()).toBeVisible();
+  await feed.evaluate((element) => element.scrollTo(0, 0));
   await expect(feed.locator("pre code").first()).toContainText("pub fn refresh");
   const thinking = feed.locator("details").first();
   await expect(thinking).not.toHaveAttribute("open");
@@ -99,6 +101,7 @@ test("6,000 messages: few are drawn, and reading on stays where it is", async ({
   await expect(feed.locator("article").first()).toBeVisible();
   await feed.evaluate((element) => element.scrollTo(0, element.scrollHeight / 2));
   await page.waitForTimeout(400);
+  await expect(feed.locator("article.waiting")).toHaveCount(0);
   expect(await feed.locator("article").count()).toBeLessThan(60);
   // Scrolling upwards over rows never measured: what is read moves by what was scrolled, not by what was guessed.
   const moved = await feed.evaluate(async (element) => {
@@ -148,14 +151,18 @@ test("the checkout here is compared with what the session knew, before it goes o
 test("calls, long results and pictures are asked for when they are unfolded, and not before", async ({ page }) => {
   await open(page, `sessions/${session(0)}`);
   const feed = page.getByRole("feed");
-  const call = feed.locator("summary").filter({ hasText: "src/session.rs" }).first();
-  await expect(call).toContainText("Read");
-  await call.click();
-  await expect(feed.locator("details[open] pre")).toContainText("file_path: src/session.rs");
-  const long = feed.locator("details").filter({ hasText: "test auth::case_0" }).first();
+  await feed.evaluate((element) => element.scrollTo(0, 0));
+  const call = feed.locator("details").filter({ hasText: "src/session.rs" }).first();
+  await expect(call.locator("summary")).toContainText("Read");
+  await call.locator("summary").click();
+  await expect(call.locator(".code-line").nth(1)).toContainText("slot: Mutex<Slot>,");
+  await call.locator("summary").click();
+  const long = feed.locator("details").filter({ hasText: "cargo test auth" }).first();
   await long.locator("summary").click();
+  await expect(long).toContainText("test auth::case_0 ... ok");
   expect(await asked(page, "show_part")).toEqual([]);
   await expect(long).not.toContainText("test auth::case_899 ... ok");
+  await long.getByRole("button", { name: /Show .* more/ }).click();
   await long.getByRole("button", { name: /Show .* more/ }).click();
   await expect(long).toContainText("test auth::case_899 ... ok");
   await long.locator("summary").click();
@@ -182,10 +189,11 @@ test("a transcript comes page by page", async ({ page }) => {
   await open(page, `sessions/${session(0)}`, { state: "transcript" });
   const feed = page.getByRole("feed");
   await expect(feed.locator("article").first()).toBeVisible();
-  expect((await asked(page, "show")).map((request) => request.from)).toEqual([0]);
-  await feed.evaluate((element) => element.scrollTo(0, element.scrollHeight));
   await expect(feed.locator("article[aria-posinset='6000']")).toBeVisible();
   await expect(feed.locator("article.waiting")).toHaveCount(0);
+  expect((await asked(page, "show")).map((request) => request.from)).toEqual([0, 5900]);
+  await feed.evaluate((element) => element.scrollTo(0, 0));
+  await expect(feed.locator("article[aria-posinset='1']")).toBeVisible();
   const pages = (await asked(page, "show")).map((request) => request.from);
   expect(pages).toContain(5900);
   expect(pages.length).toBeLessThan(6);
@@ -241,7 +249,7 @@ test("a transcript says which device wrote what, and what it changed of how the 
   const mark = page.getByText("laptop changed: approval policy → never");
   await expect(async () => {
     await page.mouse.move(700, 400);
-    await page.mouse.wheel(0, 600);
+    await page.mouse.wheel(0, -600);
     await expect(mark).toBeVisible({ timeout: 300 });
   }).toPass();
   await expect(page.getByText("On laptop", { exact: true })).toBeAttached();

@@ -91,7 +91,7 @@ test("a call in a row unfolds like one in a transcript", async ({ page }) => {
   const row = page.locator("#diff-2");
   await expect(row.locator("summary")).toContainText("Edit");
   await row.locator("summary").click();
-  await expect(row.locator("details pre")).toContainText("new_string: b");
+  await expect(row.locator(".code-line.added")).toContainText("b");
   const result = page.locator("#diff-3 details").first();
   await result.locator("summary").click();
   await result.getByRole("button", { name: /Show .* more/ }).click();

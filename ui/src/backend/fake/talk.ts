@@ -145,16 +145,25 @@ function saidAt(world: World, i: number): Said {
       return {
         role: "assistant",
         pieces: [
-          call("Edit", {
-            file_path: "src/session.rs",
-            old_string: "let slot = self.slot.get();",
-            new_string: "let mut slot = self.slot.lock()?;\nlet fresh = slot.fresh(token);",
-          }),
-          call("Bash", { command: "cargo test auth", timeout: 60 }),
+          {
+            ...call("Edit", {
+              file_path: "src/session.rs",
+              old_string: "let slot = self.slot.get();",
+              new_string: "let mut slot = self.slot.lock()?;\nlet fresh = slot.fresh(token);",
+            }),
+            call_id: `edit-${turn}`,
+          },
+          { ...call("Bash", { command: "cargo test auth", timeout: 60 }), call_id: `bash-${turn}` },
         ],
       };
     case 4:
-      return { role: "tool", pieces: [result(turn === 0 ? LONG_RESULT : RESULT, turn % 3 === 1)] };
+      return {
+        role: "tool",
+        pieces: [
+          { ...result("The file src/session.rs has been updated."), call_id: `edit-${turn}` },
+          { ...result(turn === 0 ? LONG_RESULT : RESULT, turn % 3 === 1), call_id: `bash-${turn}` },
+        ],
+      };
     case 5:
       if (i === 12) {
         return {

@@ -1,0 +1,254 @@
+// Reading a session: calls in their own forms, finding, own messages, what is added meanwhile, the menu of a message.
+import AxeBuilder from "@axe-core/playwright";
+import { expect, type Locator, type Page, test } from "@playwright/test";
+import { asked, expectAccessible, expectCalm, expectNoSidewaysScroll, open, session } from "./open";
+
+const READER = `sessions/${session(0)}`;
+
+async function read(page: Page, state = "reader"): Promise<Locator> {
+  await open(page, READER, { state });
+  const feed = page.getByRole("feed");
+  await expect(feed.locator("article").first()).toBeVisible();
+  return feed;
+}
+
+async function toTop(feed: Locator): Promise<void> {
+  await feed.evaluate((element) => element.scrollTo(0, 0));
+  await expect(feed.locator("[aria-posinset='1']")).toBeInViewport();
+  await expect(feed.locator("[data-row='30']")).toHaveCount(0);
+}
+
+/** The row of a call, brought into sight. */
+async function row(page: Page, feed: Locator, name: string): Promise<Locator> {
+  const found = feed
+    .locator(".call-row")
+    .filter({ has: page.locator(".fold-name", { hasText: new RegExp(`^${name}$`) }) });
+  await toTop(feed);
+  await expect(async () => {
+    if ((await found.count()) === 0) await feed.evaluate((element) => element.scrollBy(0, 300));
+    await expect(found.first()).toBeAttached({ timeout: 200 });
+  }).toPass();
+  return found.first();
+}
+
+test("each call is one row with its target and outcome, and its own form inside", async ({ page }) => {
+  const feed = await read(page);
+  const unfolded = async (name: string) => {
+    const found = await row(page, feed, name);
+    await found.locator("summary").first().click();
+    return found;
+  };
+  const tasks = await unfolded("TodoWrite");
+  await expect(tasks.locator("summary")).toContainText("1 of 4 done");
+  await expect(tasks.locator(".tasks li")).toHaveText([
+    /Done: Read/,
+    /In progress: Lock/,
+    /To do: Run/,
+    /Dropped: Rewrite/,
+  ]);
+
+  const file = await unfolded("Read");
+  await expect(file.locator("summary")).toContainText("src/session.rs");
+  await expect(file.locator(".code-line")).toHaveCount(48);
+  await expect(file.locator(".gutter").nth(3)).toHaveAttribute("data-n", "4");
+
+  const edit = await unfolded("Edit");
+  await expect(edit.locator("summary")).toContainText("5 lines added, 4 lines removed");
+  await expect(edit.locator(".code-line.removed").first()).toContainText("let slot = self.slot.get();");
+  await expect(edit.locator(".code-line.added .t-keyword").first()).toBeVisible();
+
+  const command = await unfolded("Bash");
+  await expect(command.locator("summary")).toContainText("Exit code 101");
+  await expect(command.locator(".ansi-fg-red").first()).toHaveText("FAILED");
+  await expect(command).toContainText("Downloading 100 %");
+  await expect(command).not.toContainText("Downloading 12 %");
+
+  const patch = await unfolded("apply_patch");
+  await expect(patch.locator("summary")).toContainText("src/queue.rs +2");
+  await expect(patch.locator(".change-name")).toHaveText([
+    /Edited src\/queue\.rs/,
+    /Created tests\/queue\.rs/,
+    /Deleted/,
+  ]);
+
+  const agent = await unfolded("Task");
+  await expect(agent.locator(".rich strong").first()).toHaveText("without");
+  await expect(agent.locator(".rich li")).toHaveCount(2);
+
+  const other = await unfolded("mcp__browser__screenshot");
+  await expect(other.locator(".t-attr").first()).toHaveText('"url"');
+  await expect(other.getByRole("img", { name: /^Picture of/ })).toBeVisible();
+
+  await expect(await row(page, feed, "WebFetch")).toContainText("Failed");
+  // No result stands alone.
+  await expect(feed.locator(".fold-name", { hasText: /^Result$/ })).toHaveCount(0);
+  await expectAccessible(page);
+  expectCalm(page);
+});
+
+test("what was unfolded is still so when it comes back into sight", async ({ page }) => {
+  const feed = await read(page, "huge");
+  await feed.evaluate((element) => element.scrollTo(0, 0));
+  const edit = feed.locator("[data-row='2'] .call-row, [data-row='1'] .call-row").first();
+  await edit.locator("summary").click();
+  await expect(edit).toHaveAttribute("open");
+  await feed.evaluate((element) => element.scrollTo(0, element.scrollHeight / 2));
+  await expect(edit).toHaveCount(0);
+  await feed.evaluate((element) => element.scrollTo(0, 0));
+  await expect(edit).toHaveAttribute("open");
+});
+
+test("opens at its end, follows what is added, and leaves who reads elsewhere in place", async ({ page }) => {
+  const feed = await read(page);
+  await expect(feed.locator("[aria-posinset='37']")).toBeInViewport();
+  const grow = (n: number) =>
+    page.evaluate((by) => (globalThis as unknown as { fake: { grow: (n: number) => void } }).fake.grow(by), n);
+  await grow(1);
+  await expect(feed.locator("[aria-posinset='38']")).toBeInViewport();
+  const button = page.getByRole("button", { name: "Jump to the end" });
+  await expect(button).toHaveCount(0);
+  await feed.hover();
+  await page.mouse.wheel(0, -3_000);
+  await expect(button).toBeVisible();
+  const first = feed.locator("article").first();
+  const before = { row: await first.getAttribute("aria-posinset"), top: await feed.evaluate((one) => one.scrollTop) };
+  await grow(3);
+  await page.getByRole("button", { name: "3 new messages" }).click({ trial: true });
+  expect(await first.getAttribute("aria-posinset")).toBe(before.row);
+  expect(await feed.evaluate((one) => one.scrollTop)).toBe(before.top);
+  await page.getByRole("button", { name: "3 new messages" }).click();
+  await expect(feed.locator("[aria-posinset='41']")).toBeInViewport();
+  await expect(page.locator(".to-end")).toHaveCount(0);
+  await expectAccessible(page);
+  expectCalm(page);
+});
+
+test("finds in the whole session: counted, from one to the next, inside of what is folded", async ({ page }) => {
+  const feed = await read(page);
+  await feed.focus();
+  await page.keyboard.press("Control+f");
+  const field = page.getByRole("textbox", { name: "Find in this session" });
+  await expect(field).toBeFocused();
+  await page.keyboard.type("two_tabs");
+  await expect(page.getByText("1 of 2")).toBeVisible();
+  // Both are in a folded command's output, far above.
+  const command = feed.locator(".call-row[open]").filter({ hasText: "cargo test auth" });
+  await expect(command.getByText("auth::two_tabs").first()).toBeInViewport();
+  const marked = () =>
+    page.evaluate(() => {
+      const { highlights } = CSS as unknown as { highlights: Map<string, Set<Range>> };
+      const texts = (name: string) => [...(highlights.get(name) ?? [])].map((range) => range.toString());
+      return { all: texts("found"), now: texts("found-now") };
+    });
+  await expect.poll(marked).toEqual({ all: ["two_tabs", "two_tabs"], now: ["two_tabs"] });
+  await page.keyboard.press("Enter");
+  await expect(page.getByText("2 of 2")).toBeVisible();
+  await page.keyboard.press("Enter");
+  await expect(page.getByText("1 of 2")).toBeVisible();
+  await page.keyboard.press("Shift+Enter");
+  await expect(page.getByText("2 of 2")).toBeVisible();
+  await expectAccessible(page);
+  await field.fill("nothing like it");
+  await expect(page.getByText("No matches")).toBeVisible();
+  await page.keyboard.press("Escape");
+  await expect(feed).toBeFocused();
+  await expect.poll(marked).toEqual({ all: [], now: [] });
+  expectCalm(page);
+});
+
+test("finds what no page has loaded yet, in 20,000 messages", async ({ page }) => {
+  const feed = await read(page, "huge");
+  await feed.focus();
+  await page.keyboard.press("Control+f");
+  await expect(page.getByRole("textbox", { name: "Find in this session" })).toBeFocused();
+  await page.keyboard.type("Write down");
+  const count = page.locator(".found-count");
+  await expect(count).toContainText(/of \d/);
+  for (let step = 0; step < 40; step++) await page.keyboard.press("Shift+Enter");
+  await expect
+    .poll(() =>
+      feed.evaluate((element) => {
+        const { highlights } = CSS as unknown as { highlights: Map<string, Set<Range>> };
+        const [range] = [...(highlights.get("found-now") ?? [])];
+        const [box, at] = [element.getBoundingClientRect(), range?.getBoundingClientRect()];
+        return at !== undefined && box.top <= at.top && at.bottom <= box.bottom;
+      }),
+    )
+    .toBe(true);
+  expect((await asked(page, "show")).length).toBeLessThan(60);
+  expectCalm(page);
+});
+
+test("[ and ] go between the user's own messages, through pages not loaded yet", async ({ page }) => {
+  const feed = await read(page);
+  await feed.focus();
+  const at = (text: string) => expect(feed.locator("article.user").filter({ hasText: text })).toBeFocused();
+  await page.keyboard.press("[");
+  await at("Does that also hold");
+  await page.keyboard.press("[");
+  await at("Try it with the queue");
+  await page.keyboard.press("[");
+  await at("The login test fails");
+  await page.keyboard.press("[");
+  await expect(page.getByText("No earlier message of yours.")).toBeVisible();
+  await page.keyboard.press("]");
+  await at("Try it with the queue");
+  await page.getByRole("button", { name: /^Your next message/ }).click();
+  await at("Does that also hold");
+  expectCalm(page);
+});
+
+test("a link leads to a result inside of its call", async ({ page }) => {
+  await open(page, `${READER}/11`, { state: "reader" });
+  await expect(page.locator(".message.led").filter({ hasText: "cargo test auth" })).toBeInViewport();
+});
+
+test("model and tokens are shown with each turn, the device where it changes", async ({ page }) => {
+  const feed = await read(page);
+  await feed.evaluate((element) => element.scrollTo(0, 0));
+  await expect(feed.locator(".turn-about").first()).toHaveText("claude-opus-4-52.3K tokens");
+  await expect(feed.getByText("On desk", { exact: true })).toBeVisible();
+});
+
+test("a message is copied, as text and as Markdown, whole", async ({ page, context }) => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  const feed = await read(page);
+  await toTop(feed);
+  const message = feed.locator("article.user").first();
+  await message.click({ button: "right", position: { x: 200, y: 20 } });
+  const menu = page.getByRole("menu", { name: "Message actions" });
+  await expect(menu).toBeVisible();
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  await expect(page.getByText("Message copied.")).toBeVisible();
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toContain("The login test fails every other run.");
+  await message.click({ button: "right", position: { x: 200, y: 20 } });
+  await menu.getByRole("menuitem", { name: "Export session…" }).click();
+  await expect(page.getByRole("dialog")).toContainText("Save");
+  await expectAccessible(page);
+  expectCalm(page);
+});
+
+test("dark, narrow, at 200 % and from right to left, nothing is cut and the contrast is kept", async ({ page }) => {
+  for (const [colorScheme, width, height, state] of [
+    ["dark", 960, 640, "reader"],
+    ["light", 720, 480, "reader"],
+    ["light", 480, 320, "reader"],
+    ["dark", 720, 480, "rtl"],
+  ] as const) {
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize({ width, height });
+    const feed = await read(page, state);
+    for (const summary of await feed.locator(".fold:not([open]) > summary").all()) {
+      await summary.click({ timeout: 500 }).catch(() => {});
+    }
+    await expectNoSidewaysScroll(page);
+    await expectAccessible(page);
+    const axe = new AxeBuilder({ page }).include(".body").withRules(["color-contrast-enhanced"]);
+    axe.exclude(".call-aside").exclude(".more").exclude(".fold > summary").exclude(".dim").exclude(".part-label");
+    const { violations } = await axe.analyze();
+    expect(violations.flatMap(({ nodes }) => nodes.map((node) => node.html.slice(0, 120)))).toEqual([]);
+    await page.screenshot({ path: test.info().outputPath(`${colorScheme}-${width}-${state}.png`) });
+    expectCalm(page);
+  }
+});
