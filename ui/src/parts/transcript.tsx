@@ -450,7 +450,7 @@ function DrawnMessage({ message, before, at, of, part, menu, isLed, found, ...ro
       </article>
     );
   }
-  if (row.isElsewhere) return null;
+  if (row.isElsewhere) return <span hidden />;
   if (message.role === "steering") {
     return (
       <article class="message steering" aria-posinset={at + 1} aria-setsize={of}>

@@ -170,6 +170,9 @@ export function Virtual({
     keepRevealed(element);
     if (ends.current) scrollTo(element, element.scrollHeight - element.clientHeight);
     seen.current = element.scrollTop;
+    // The rows to draw follow at once: until the scroll event, those at the far end would be dropped.
+    const top = element.scrollTop;
+    setView((before) => (before.top === top ? before : { ...before, top }));
     if (changed) setMeasured((before) => before + 1);
   };
   const measureLatest = useRef(measure);
