@@ -139,7 +139,7 @@ function Reader({ shown, list, message, restart }: ReaderProps) {
             list={list}
             atEnd
             api={scroller}
-            around={3}
+            around={2}
             estimate={(at) => estimate(pages.get(at))}
             onSight={(from, to) => pages.want(from - NEAR, to + NEAR)}
             onScroll={() => setAtEnd(scroller.current?.isAtEnd() ?? true)}
