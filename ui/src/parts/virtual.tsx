@@ -157,6 +157,7 @@ export function Virtual({
     const element = box.current;
     if (fixed || !body.current || !element) return;
     releaseIfScrolled(element);
+    follow(element);
     const firstSeen = heights.rowAt(element.scrollTop);
     let moved = 0;
     let changed = false;

@@ -13,8 +13,10 @@ async function read(page: Page, state = "reader"): Promise<Locator> {
 }
 
 async function toTop(feed: Locator): Promise<void> {
-  await feed.evaluate((element) => element.scrollTo(0, 0));
-  await expect(feed.locator("[aria-posinset='1']")).toBeInViewport();
+  await expect(async () => {
+    await feed.evaluate((element) => element.scrollTo(0, 0));
+    await expect(feed.locator("[aria-posinset='1']")).toBeInViewport({ timeout: 300 });
+  }).toPass();
   await expect(feed.locator("[data-row='30']")).toHaveCount(0);
 }
 
