@@ -389,13 +389,15 @@ fn tool_names_known(sources: &[Source]) -> Vec<String> {
     let stems = files
         .filter_map(|file| file.split('/').next())
         .map(|name| name.trim_end_matches(".rs"));
-    // Markdown is a format before it is a kind of conversations; the apps' store is session-roam's own.
-    const SHARED: [&str; 8] = [
+    // Markdown and the open format are formats before they are kinds of conversations; the apps' store is
+    // session-roam's own.
+    const SHARED: [&str; 9] = [
         "mod",
         "apps",
         "custom",
         "imported",
         "markdown",
+        "open_format",
         "other_system",
         "seek",
         "stores",

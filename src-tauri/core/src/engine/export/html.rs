@@ -231,9 +231,9 @@ fn pretty(input: &str) -> String {
 }
 
 fn fold(out: &mut String, class: &str, head: &str, body: &str) {
-    let _ = write!(
+    let _ = writeln!(
         out,
-        "<details class=\"{class}\"><summary dir=\"auto\">{head}</summary><pre dir=\"auto\">{}</pre></details>\n",
+        "<details class=\"{class}\"><summary dir=\"auto\">{head}</summary><pre dir=\"auto\">{}</pre></details>",
         escaped(body)
     );
 }
@@ -308,7 +308,7 @@ fn inline(out: &mut String, line: &str) {
 
 fn code(out: &mut String, text: &str) {
     let text = text.trim_end_matches(['\n', '\r']);
-    let _ = write!(out, "<pre dir=\"auto\">{}</pre>\n", escaped(text));
+    let _ = writeln!(out, "<pre dir=\"auto\">{}</pre>", escaped(text));
 }
 
 /// A picture whose bytes are there and can do nothing but be shown. An address is not fetched.
@@ -317,25 +317,25 @@ fn picture(out: &mut String, piece: &Piece<'_>) {
     let media = piece.media.filter(|media| PICTURES.contains(media));
     match media {
         Some(media) if piece.body.len() <= LARGEST_PICTURE && piece.body.bytes().all(is_base64) => {
-            let _ = write!(
+            let _ = writeln!(
                 out,
-                "<p><img alt=\"Picture\" src=\"data:{media};base64,{}\"></p>\n",
+                "<p><img alt=\"Picture\" src=\"data:{media};base64,{}\"></p>",
                 piece.body
             );
         }
         _ if piece.media.is_some() => {
-            let _ = write!(
+            let _ = writeln!(
                 out,
-                "<p class=\"note\">A picture that is not shown: {}, {} bytes.</p>\n",
+                "<p class=\"note\">A picture that is not shown: {}, {} bytes.</p>",
                 line(piece.media.unwrap_or_default()),
                 piece.bytes()
             );
         }
         _ => {
             let address = escaped(&first_line(&piece.body));
-            let _ = write!(
+            let _ = writeln!(
                 out,
-                "<p class=\"note\">A picture at <code>{address}</code>, not fetched.</p>\n"
+                "<p class=\"note\">A picture at <code>{address}</code>, not fetched.</p>"
             );
         }
     }

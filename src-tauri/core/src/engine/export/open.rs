@@ -4,7 +4,6 @@
 
 use super::{bytes_of, end_of, project_of};
 use crate::api::types::{ApiError, SessionRow};
-use crate::engine::answer::unreadable;
 use crate::engine::context::Context;
 use crate::engine::record::SessionRecord;
 use crate::engine::transcript::{Names, Reading, Shown, Walked, steering};
@@ -212,8 +211,9 @@ fn time_of(walked: &Walked<'_, '_>) -> Option<String> {
 
 /// Nothing in a line acts on a terminal: hidden characters are escaped.
 fn push(text: &mut String, line: &Line) {
-    // Texts and numbers only: this cannot fail.
-    let json = serde_json::to_string(line).map_err(|error| unreadable(&error));
-    text.push_str(&harmless_json(&json.unwrap_or_default()));
+    // Texts and whole numbers: this cannot fail.
+    text.push_str(&harmless_json(
+        &serde_json::to_string(line).unwrap_or_default(),
+    ));
     text.push('\n');
 }
