@@ -272,6 +272,10 @@ const MAY_READ_RAW: &[(&str, &str)] = &[
         "the device's own key, in its own 0700 directory",
     ),
     (
+        "src-tauri/core/src/tools/apps/disk.rs",
+        "syncs a directory of session-roam's own store",
+    ),
+    (
         "src-tauri/core/src/formats/process.rs",
         "what the system says in /proc",
     ),

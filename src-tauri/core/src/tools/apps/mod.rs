@@ -8,8 +8,10 @@
 //!
 //! A file from another device is written only where its own first line says it belongs.
 
+pub mod disk;
 pub mod joining;
 pub mod names;
+pub mod pages;
 pub mod shelf;
 #[cfg(test)]
 mod tests;
@@ -325,13 +327,13 @@ impl Tool for AppSessions {
             path: dir.clone(),
             source,
         };
-        let _lock = shelf::lock(&dir).map_err(failed)?;
+        let _lock = disk::lock(&dir).map_err(failed)?;
         let is_removed = |doc: &DocWrite<'_>| {
             doc.name.as_str() == MAIN && matches!(doc.change, Change::Remove { .. })
         };
         if checkout.docs.iter().any(is_removed) {
             // What the app begins under that name from now on is another session.
-            shelf::mark_deleted(&dir, checkout.session.as_str()).map_err(failed)?;
+            disk::mark_deleted(&dir, checkout.session.as_str()).map_err(failed)?;
         }
         files::write_docs(&writes, checkout.updated, &|| Ok(()))
     }

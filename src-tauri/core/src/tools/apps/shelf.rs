@@ -10,28 +10,26 @@
 //! apps/<app>/.lock
 //! ```
 
+use super::disk;
 use super::names::{AppKey, AppName, Header, LONGEST_HEADER, is_id, part_hash};
+use super::pages::{self, Page, PageError};
 use crate::adapter::Stamp;
 use crate::formats::files;
 use crate::formats::listed::Listed;
 use crate::opener;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The text of the entries in one answer. One that is longer comes alone.
-const PAGE: usize = 4 << 20;
 /// Files whose entries' ids are kept in memory.
 const MOST_KNOWN: usize = 16;
 /// How long the measured size of an app's sessions counts, with what was added since.
 const MEASURED: Duration = Duration::from_secs(30);
-const BATCH: &str = ".batch";
-const LOCK: &str = ".lock";
 
 /// What an app may keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,13 +65,6 @@ pub struct Appended {
     pub added: u64,
     /// Entries whose `uuid` was there already.
     pub known: u64,
-}
-
-/// Entries as their app wrote them, and where the next page begins.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Page {
-    pub entries: Vec<String>,
-    pub next: Option<String>,
 }
 
 /// A session of an app.
@@ -120,30 +111,9 @@ struct Known {
 /// A hash of an entry's `uuid`: 128 bits, whatever an app takes for one.
 pub type Uuid = [u8; 16];
 
-/// The last batch of several entries: if the file ended between these places when the engine ended,
-/// half of a batch is there that nobody was told of.
-#[derive(Debug, Serialize, Deserialize)]
-struct Batch {
-    file: String,
-    from: u64,
-    to: u64,
-}
-
 /// The directory of the store.
 pub fn root(data: &Path) -> PathBuf {
     data.join("apps")
-}
-
-/// Takes the lock of an app, whose directory it makes if there is none.
-pub fn lock(dir: &Path) -> io::Result<File> {
-    files::make_private_dirs(dir)?;
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(dir.join(LOCK))?;
-    file.lock()?;
-    Ok(file)
 }
 
 impl Shelf {
@@ -186,7 +156,7 @@ impl Shelf {
         };
         let is_there = path.exists();
         if is_there {
-            self.cut_torn(&path).map_err(in_path)?;
+            disk::cut_torn(&path).map_err(in_path)?;
         }
         let mut ids = match is_there {
             true => self.ids_of(&path).map_err(in_path)?,
@@ -210,16 +180,16 @@ impl Shelf {
         self.check_room(app, new.len() as u64, !main_path.exists(), quota)?;
         // A tool finds the parts of a session by its main doc.
         if key.subpath().is_some() && !main_path.exists() {
-            create(&main_path, &main.render()).map_err(|source| ShelfError::Io {
+            disk::create(&main_path, &main.render()).map_err(|source| ShelfError::Io {
                 path: main_path.clone(),
                 source,
             })?;
         }
         match is_there {
-            true => self
-                .add(&dir, &path, &new, 1 < appended.added)
-                .map_err(in_path)?,
-            false => create(&path, &[header.render(), new.clone()].concat()).map_err(in_path)?,
+            true => disk::add(&dir, &path, &new).map_err(in_path)?,
+            false => {
+                disk::create(&path, &[header.render(), new.clone()].concat()).map_err(in_path)?
+            }
         }
         if let Some((_, usage)) = self.known().usage.get_mut(app) {
             usage.bytes += new.len() as u64;
@@ -251,7 +221,7 @@ impl Shelf {
         if !path.exists() {
             return Ok(None);
         }
-        let page = page(&path, from).map_err(|error| match error {
+        let page = pages::page(&path, from).map_err(|error| match error {
             PageError::Stale => ShelfError::Stale,
             PageError::Io(source) => ShelfError::Io { path, source },
         })?;
@@ -332,9 +302,9 @@ impl Shelf {
         let result = match key.subpath() {
             Some(subpath) => self.current(app, key).map_or(Ok(()), |main| {
                 let path = part_path(&dir, &main.id, subpath);
-                let removed = remove(&path);
-                changed.push(path);
-                removed
+                let removed = disk::remove(&path);
+                changed.extend(matches!(removed, Ok(true)).then_some(path));
+                removed.map(drop)
             }),
             None => self.lives(app, key).iter().try_for_each(|id| {
                 let path = dir.join(format!("{id}.jsonl"));
@@ -369,9 +339,9 @@ impl Shelf {
 
     fn locked(&self, app: &AppName) -> Result<File, ShelfError> {
         let dir = self.dir(app);
-        let result = lock(&dir).and_then(|lock| {
+        let result = disk::lock(&dir).and_then(|lock| {
             if self.known().recovered.insert(app.clone()) {
-                recover(&dir)?;
+                disk::recover(&dir)?;
             }
             Ok(lock)
         });
@@ -465,51 +435,6 @@ impl Shelf {
         }
     }
 
-    /// Removes a last line without an end: its batch was never answered.
-    fn cut_torn(&self, path: &Path) -> io::Result<()> {
-        let mut file = File::options()
-            .read(true)
-            .write(true)
-            .open(checked_file(path)?)?;
-        let len = file.metadata()?.len();
-        let end = end_of_lines(&mut file, len)?;
-        match end < len {
-            true => {
-                file.set_len(end)?;
-                file.sync_data()
-            }
-            false => Ok(()),
-        }
-    }
-
-    /// Adds whole lines at the end of a file that ends with one.
-    fn add(&self, dir: &Path, path: &Path, lines: &[u8], is_batch: bool) -> io::Result<()> {
-        let mut file = File::options().append(true).open(checked_file(path)?)?;
-        let from = file.metadata()?.len();
-        if is_batch {
-            let file = path.strip_prefix(dir).unwrap_or(path);
-            let file = file.to_string_lossy().replace('\\', "/");
-            note_batch(
-                dir,
-                Some(&Batch {
-                    file,
-                    from,
-                    to: from + lines.len() as u64,
-                }),
-            )?;
-        }
-        let written = file.write_all(lines).and_then(|()| file.sync_data());
-        if let Err(error) = written {
-            // A full disk: nothing of the batch stays.
-            drop(file.set_len(from).and_then(|()| file.sync_data()));
-            return Err(error);
-        }
-        match is_batch {
-            true => note_batch(dir, None),
-            false => Ok(()),
-        }
-    }
-
     fn check_room(
         &self,
         app: &AppName,
@@ -542,15 +467,15 @@ impl Shelf {
         let mut lives: Vec<String> = lives.take(1 + self.n_of(app, id) as usize).collect();
         lives.push(id.to_owned());
         for life in lives {
-            mark_deleted(&dir, &life)?;
+            disk::mark_deleted(&dir, &life)?;
         }
-        remove(&dir.join(format!("{id}.jsonl")))?;
+        disk::remove(&dir.join(format!("{id}.jsonl")))?;
         let parts = dir.join(id);
         for name in jsonl_in(&parts) {
-            remove(&parts.join(name))?;
+            disk::remove(&parts.join(name))?;
         }
         drop(fs::remove_dir(parts));
-        sync_dir(&dir)
+        disk::sync_dir(&dir)
     }
 
     /// The number of the life, which another device may have chosen as it likes.
@@ -559,16 +484,6 @@ impl Shelf {
         let sessions = self.sessions(app);
         sessions.get(id).map_or(0, |found| found.header.n.min(MOST))
     }
-}
-
-/// Notes that the session is gone from this device: the next one of that name gets another id.
-pub fn mark_deleted(dir: &Path, id: &str) -> io::Result<()> {
-    let mark = dir.join(format!("{id}.deleted"));
-    if mark.exists() {
-        return Ok(());
-    }
-    File::create(&mark)?.sync_all()?;
-    sync_dir(dir)
 }
 
 fn part_path(dir: &Path, id: &str, subpath: &str) -> PathBuf {
@@ -580,11 +495,6 @@ fn jsonl_in(dir: &Path) -> Vec<String> {
     let mut names = files::names_in(dir, |kind| kind.is_file());
     names.retain(|name| name.strip_suffix(".jsonl").is_some_and(is_id));
     names
-}
-
-/// The file, if it is one and no link.
-fn checked_file(path: &Path) -> io::Result<&Path> {
-    opener::file(path).map(|_| path)
 }
 
 fn read_header(path: &Path) -> Option<Found> {
@@ -636,150 +546,6 @@ pub fn uuid_of(line: &[u8]) -> Option<Uuid> {
     hash.as_bytes()[..16].try_into().ok()
 }
 
-enum PageError {
-    Stale,
-    Io(io::Error),
-}
-
-impl From<io::Error> for PageError {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-/// A page begins after the line whose hash its mark has, so that none is missed or doubled if the
-/// file was written anew in between.
-fn page(path: &Path, from: Option<&str>) -> Result<Page, PageError> {
-    let mut file = opener::file(path)?;
-    let len = file.metadata()?.len();
-    let start = match from {
-        None => 0,
-        Some(mark) => {
-            let (at, hash) = mark.split_once('-').ok_or(PageError::Stale)?;
-            let at: u64 = at.parse().map_err(|_| PageError::Stale)?;
-            if len < at || mark_at(&mut file, at)? != hash {
-                return Err(PageError::Stale);
-            }
-            at
-        }
-    };
-    file.seek(SeekFrom::Start(start))?;
-    let mut lines = BufReader::with_capacity(1 << 18, &mut file);
-    let (mut page, mut at, mut size) = (Page::default(), start, 0);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        let n = lines.read_until(b'\n', &mut line)? as u64;
-        if n == 0 || !line.ends_with(b"\n") {
-            return Ok(page);
-        }
-        let is_first = at == 0;
-        let text = std::str::from_utf8(line.trim_ascii()).unwrap_or_default();
-        let is_entry = text.starts_with('{') && !(is_first && super::names::is_header(&line));
-        if is_entry && 0 < size && PAGE < size + text.len() {
-            drop(lines);
-            let hash = mark_at(&mut file, at)?;
-            page.next = Some(format!("{at}-{hash}"));
-            return Ok(page);
-        }
-        if is_entry {
-            size += text.len();
-            page.entries.push(text.to_owned());
-        }
-        at += n;
-    }
-}
-
-/// A hash of what stands before a place.
-fn mark_at(file: &mut File, at: u64) -> io::Result<String> {
-    const BEFORE: u64 = 4096;
-    let start = at.saturating_sub(BEFORE);
-    file.seek(SeekFrom::Start(start))?;
-    let mut bytes = Vec::new();
-    file.take(at - start).read_to_end(&mut bytes)?;
-    let mut hash = blake3::hash(&bytes).to_hex().to_string();
-    hash.truncate(16);
-    Ok(hash)
-}
-
-/// Where the last whole line ends.
-fn end_of_lines(file: &mut File, len: u64) -> io::Result<u64> {
-    const STEP: u64 = 64 * 1024;
-    let mut end = len;
-    while 0 < end {
-        let start = end.saturating_sub(STEP);
-        let mut bytes = Vec::new();
-        file.seek(SeekFrom::Start(start))?;
-        Read::by_ref(file)
-            .take(end - start)
-            .read_to_end(&mut bytes)?;
-        if let Some(at) = memchr::memrchr(b'\n', &bytes) {
-            return Ok(start + at as u64 + 1);
-        }
-        end = start;
-    }
-    Ok(0)
-}
-
-/// Creates a file with its whole content; an existing one is not replaced.
-fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let dir = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    files::make_private_dirs(dir)?;
-    let mut new = tempfile::Builder::new()
-        .prefix(".roam-")
-        .suffix(".tmp")
-        .tempfile_in(dir)?;
-    new.write_all(bytes)?;
-    new.as_file().sync_all()?;
-    new.persist_noclobber(path).map_err(|error| error.error)?;
-    sync_dir(dir)?;
-    dir.parent().map_or(Ok(()), sync_dir)
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
-/// Notes the batch that is being written. Its end needs no sync: a batch whose end is on the disk is
-/// whole.
-fn note_batch(dir: &Path, batch: Option<&Batch>) -> io::Result<()> {
-    let mut file = File::options()
-        .create(true)
-        .truncate(true)
-        .write(true)
-        .open(dir.join(BATCH))?;
-    match batch {
-        Some(batch) => {
-            file.write_all(&serde_json::to_vec(batch)?)?;
-            file.sync_data()
-        }
-        None => Ok(()),
-    }
-}
-
-/// Takes half of a batch out that was being written when the engine ended.
-fn recover(dir: &Path) -> io::Result<()> {
-    let Ok(bytes) = opener::read(&dir.join(BATCH), opener::SMALL) else {
-        return Ok(());
-    };
-    let Ok(batch) = serde_json::from_slice::<Batch>(&bytes) else {
-        return Ok(());
-    };
-    let Ok(path) = files::below(dir, &batch.file) else {
-        return Ok(());
-    };
-    let len = Stamp::of(&path).map_or(0, |stamp| stamp.len);
-    if batch.from < len && len < batch.to {
-        let file = File::options().write(true).open(checked_file(&path)?)?;
-        file.set_len(batch.from)?;
-        file.sync_data()?;
-    }
-    note_batch(dir, None)
-}
-
 fn measured(dir: &Path) -> Usage {
     let size = |dir: &Path, name: &String| Stamp::of(&dir.join(name)).map_or(0, |stamp| stamp.len);
     let sessions = jsonl_in(dir);
@@ -798,15 +564,4 @@ fn measured(dir: &Path) -> Usage {
             .sum::<u64>();
     }
     usage
-}
-
-#[cfg(unix)]
-fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
-}
-
-/// Windows keeps names in a journal of its own.
-#[cfg(not(unix))]
-fn sync_dir(_dir: &Path) -> io::Result<()> {
-    Ok(())
 }
