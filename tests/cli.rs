@@ -326,7 +326,6 @@ fn json_is_the_engines_answer_and_the_flag_may_stand_anywhere() {
             json!({"done": true, "message": "codex is off on this device."}),
         ),
         (&["projects", "--json"], value(projects())),
-        (&["apps", "--json"], value(apps())),
         (&["resume", FIRST, "--print", "--json"], value(resume())),
         (&["plan", "--json"], value(plan())),
         (&["journal", FIRST, "--json"], value(journal())),

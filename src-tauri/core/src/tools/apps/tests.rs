@@ -1,3 +1,5 @@
+//! The store's files as apps use them, and as another device writes them.
+
 use super::names::{AppKey, AppName};
 use super::shelf::{Appended, Quota, Shelf, ShelfError};
 use super::*;
@@ -125,9 +127,8 @@ fn only_json_objects_on_one_line_are_entries() {
             "{bad}: {error}"
         );
     }
-    assert_eq!(
-        bench.files(),
-        [PathBuf::new(); 0],
+    assert!(
+        bench.files().is_empty(),
         "of a refused batch nothing is kept"
     );
 }
@@ -250,10 +251,8 @@ fn no_app_sees_another_ones_sessions() {
         None
     );
     assert_eq!(bench.shelf.list(&other, "p").expect("list"), []);
-    assert_eq!(
-        bench.shelf.delete(&other, &key("s")).expect("nothing"),
-        [PathBuf::new(); 0]
-    );
+    let deleted = bench.shelf.delete(&other, &key("s")).expect("nothing");
+    assert!(deleted.is_empty());
     // A file that somebody put into the other app's directory is not one of its sessions.
     let there = shelf::root(bench.dir.path()).join("other");
     fs::create_dir_all(&there).expect("dir");
