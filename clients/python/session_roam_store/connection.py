@@ -29,7 +29,7 @@ class Connection:
         self._stream: BinaryIO | None = None
 
     def ask(self, request: dict[str, Any]) -> Any:
-        line = json.dumps(request, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
+        line = json.dumps(request, ensure_ascii=False).encode("utf-8") + b"\n"
         with self._lock:
             try:
                 if self._stream is None:

@@ -101,8 +101,7 @@ def _batches(entries: Iterable[Entry]) -> Iterator[list[str]]:
     batch: list[str] = []
     characters = 0
     for entry in entries:
-        # Not-a-number is no JSON; lone surrogates stay escaped.
-        text = json.dumps(entry, allow_nan=False)
+        text = _text(entry)
         if batch and (len(batch) == BATCH_ENTRIES or BATCH_CHARACTERS < characters + len(text)):
             yield batch
             batch, characters = [], 0
@@ -110,3 +109,13 @@ def _batches(entries: Iterable[Entry]) -> Iterator[list[str]]:
         characters += len(text)
     if batch:
         yield batch
+
+
+def _text(entry: Entry) -> str:
+    # Not-a-number is no JSON.
+    text = json.dumps(entry, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:  # Half of a surrogate pair, which JSON has only in its escaped form.
+        return json.dumps(entry, allow_nan=False)
+    return text

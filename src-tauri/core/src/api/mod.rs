@@ -4,6 +4,7 @@ mod apps;
 #[cfg(test)]
 mod bindings;
 pub mod devices;
+mod doctor;
 pub mod forgotten;
 pub mod home;
 pub mod host;
@@ -12,6 +13,7 @@ pub mod preferences;
 pub mod quote;
 mod search;
 mod session_row;
+mod shown;
 pub mod socket;
 pub mod types;
 

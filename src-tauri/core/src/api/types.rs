@@ -6,15 +6,17 @@ pub use super::devices::{
     Approval, AskingDevice, Code, Device, Devices, NearbyDevice, PairedDevice, PairedState,
     Pairing, PairingState, ProposedDevice, RevokeAnswer, RevokedDevice, Route,
 };
+pub use super::doctor::{CopyRow, Doctor, LeftOut, LeftOutReason, LeftRow, TakenIn, TakenRow};
 pub use super::forgotten::{ForgetPreview, ForgottenRow, ReceiptRow, ReceiptState};
 pub use super::preferences::{DeviceSpace, Network, NotificationKinds, Preferences, Space};
 pub use super::search::{Indexing, Marked, Search, SearchHit, SearchSnippet};
 pub use super::session_row::SessionRow;
+pub use super::shown::{Message, OccurrencePlace, Occurrences, PartBody, Shown, ShownDoc};
 pub use crate::merge::Action;
 pub use crate::merge::diff::{Kind, Msg, Span};
 pub use crate::merge::transcript::{Part, Tokens};
 use crate::session::states::words;
-use crate::session::{HistoryKind, Problem, ProblemCode, Reason, Remedy, Role, Tier, remedy};
+use crate::session::{HistoryKind, Problem, ProblemCode, Reason, Remedy, Tier, remedy};
 pub use crate::syncthing::SyncthingState;
 pub use crate::tools::Level;
 pub use crate::tools::imported::progress::{Imported, NotImported};
@@ -487,27 +489,6 @@ words! {
 }
 
 words! {
-    /// Why something in a tool's store is not carried.
-    #[derive(Default)]
-    LeftOutReason {
-        /// A link that is not followed.
-        #[default]
-        Link,
-        /// A name that is not one of the tool's.
-        Name,
-        /// Not a regular file.
-        Kind,
-        /// Deeper than any tool keeps a session.
-        TooDeep,
-        Unreadable,
-        /// A conflict copy of another way of syncing.
-        Copy,
-        /// A placeholder of a cloud's file that is not on this device.
-        NotDownloaded,
-    }
-}
-
-words! {
     /// What a segment file of a journal is.
     SegmentState {
         Whole,
@@ -714,94 +695,6 @@ pub struct ProjectRow {
     pub sessions: u64,
     pub excluded: bool,
     pub tools: Vec<String>,
-}
-
-/// `roam show`: a session with its docs and its messages.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
-pub struct Shown {
-    #[serde(flatten)]
-    pub row: SessionRow,
-    pub cwd: Option<PathBuf>,
-    pub docs: Vec<ShownDoc>,
-    /// The number of all messages; `messages` may be a page that starts at message `from`.
-    #[serde(default)]
-    pub total: u64,
-    #[serde(default)]
-    pub from: u64,
-    /// Whether a new session can continue from one of the messages (`Fork`).
-    #[serde(default)]
-    pub forks: bool,
-    pub messages: Vec<Message>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
-pub struct ShownDoc {
-    pub doc: String,
-    pub kind: String,
-    pub bytes: u64,
-    pub lines: u64,
-    /// The chain id of its tip: equal on two devices means equal bytes.
-    pub tip: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, ts(optional))]
-    pub path: Option<PathBuf>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
-pub struct Message {
-    pub role: Role,
-    pub text: String,
-    pub at: Option<String>,
-    pub device: Option<String>,
-    /// The model that answered, and the tokens of the answer, if the tool writes them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, ts(optional))]
-    pub model: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, ts(optional))]
-    pub tokens: Option<Tokens>,
-    /// The parts of the message.
-    #[serde(default)]
-    pub parts: Vec<Part>,
-}
-
-/// One whole part of a message.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
-pub struct PartBody {
-    pub kind: String,
-    pub bytes: u64,
-    /// Empty for a picture.
-    pub text: String,
-    /// For a picture: its media type, and its bytes in base64 if the picture can be displayed.
-    pub media: Option<String>,
-    pub data: Option<String>,
-    /// False if the part is too long to be returned, or a picture that cannot be displayed safely.
-    pub whole: bool,
-}
-
-/// Where a session has a text, whatever the case of its letters.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
-pub struct Occurrences {
-    /// The number of all occurrences.
-    pub total: u64,
-    /// In the order of the messages, the first 10,000.
-    pub places: Vec<OccurrencePlace>,
-}
-
-/// A part of a message that has the text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
-pub struct OccurrencePlace {
-    /// The numbers in `show`.
-    pub message: u64,
-    pub part: u64,
-    /// How often.
-    pub n: u64,
 }
 
 /// A session that continues another one from one of its messages.
@@ -1087,78 +980,6 @@ pub struct Check {
     /// What the user can do about it.
     #[serde(default, deserialize_with = "remedy::known")]
     pub actions: Vec<Remedy>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
-pub struct Doctor {
-    pub checks: Vec<Check>,
-    /// Each session that does not sync, and the reason.
-    pub not_carried: Vec<Waiting>,
-    /// Tool, level and the known versions.
-    pub tools: Vec<ToolRow>,
-    /// Conflict copies of sessions in the tools' stores.
-    #[serde(default)]
-    pub copies: Vec<CopyRow>,
-    /// Paths in the tools' stores that do not sync, the first ones of each reason; the check `left
-    /// out` counts them all.
-    #[serde(default)]
-    pub left_out: Vec<LeftOut>,
-}
-
-/// A path in a tool's store that does not sync.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
-pub struct LeftOut {
-    pub tool: String,
-    pub path: PathBuf,
-    pub code: LeftOutReason,
-    pub why: String,
-}
-
-/// A conflict copy in a tool's store.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
-pub struct CopyRow {
-    pub tool: String,
-    pub session: String,
-    pub path: PathBuf,
-    pub lines: u64,
-    /// Lines that the session's own file does not have.
-    pub new: u64,
-    /// The session is open, by whom; the copy is not ingested meanwhile.
-    pub open: Option<String>,
-}
-
-/// The result for the conflict copies.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
-pub struct TakenIn {
-    pub taken: Vec<TakenRow>,
-    pub left: Vec<LeftRow>,
-}
-
-/// An ingested copy: its lines are in the vault, and the copy was moved.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
-pub struct TakenRow {
-    pub tool: String,
-    pub session: String,
-    /// The old and the new path.
-    pub path: PathBuf,
-    pub to: PathBuf,
-    /// Lines that were in no journal before.
-    pub lines: u64,
-}
-
-/// A copy that stays in place.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
-pub struct LeftRow {
-    pub tool: String,
-    pub session: String,
-    pub path: PathBuf,
-    pub why: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -1,0 +1,99 @@
+//! What `roam doctor` finds, and what becomes of conflict copies.
+
+use super::types::{Check, ToolRow, Waiting};
+use crate::session::states::words;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+words! {
+    /// Why something in a tool's store is not carried.
+    #[derive(Default)]
+    LeftOutReason {
+        /// A link that is not followed.
+        #[default]
+        Link,
+        /// A name that is not one of the tool's.
+        Name,
+        /// Not a regular file.
+        Kind,
+        /// Deeper than any tool keeps a session.
+        TooDeep,
+        Unreadable,
+        /// A conflict copy of another way of syncing.
+        Copy,
+        /// A placeholder of a cloud's file that is not on this device.
+        NotDownloaded,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct Doctor {
+    pub checks: Vec<Check>,
+    /// Each session that does not sync, and the reason.
+    pub not_carried: Vec<Waiting>,
+    /// Tool, level and the known versions.
+    pub tools: Vec<ToolRow>,
+    /// Conflict copies of sessions in the tools' stores.
+    #[serde(default)]
+    pub copies: Vec<CopyRow>,
+    /// Paths in the tools' stores that do not sync, the first ones of each reason; the check `left
+    /// out` counts them all.
+    #[serde(default)]
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A path in a tool's store that does not sync.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct LeftOut {
+    pub tool: String,
+    pub path: PathBuf,
+    pub code: LeftOutReason,
+    pub why: String,
+}
+
+/// A conflict copy in a tool's store.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct CopyRow {
+    pub tool: String,
+    pub session: String,
+    pub path: PathBuf,
+    pub lines: u64,
+    /// Lines that the session's own file does not have.
+    pub new: u64,
+    /// The session is open, by whom; the copy is not ingested meanwhile.
+    pub open: Option<String>,
+}
+
+/// The result for the conflict copies.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct TakenIn {
+    pub taken: Vec<TakenRow>,
+    pub left: Vec<LeftRow>,
+}
+
+/// An ingested copy: its lines are in the vault, and the copy was moved.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct TakenRow {
+    pub tool: String,
+    pub session: String,
+    /// The old and the new path.
+    pub path: PathBuf,
+    pub to: PathBuf,
+    /// Lines that were in no journal before.
+    pub lines: u64,
+}
+
+/// A copy that stays in place.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct LeftRow {
+    pub tool: String,
+    pub session: String,
+    pub path: PathBuf,
+    pub why: String,
+}
