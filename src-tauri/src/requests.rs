@@ -57,6 +57,8 @@ enum ShellRequest {
     },
     /// Closes the window that asks.
     CloseWindow,
+    /// Starts the engine with its Syncthing, again if they run.
+    Restart,
     /// Starts the engine after it has ended.
     StartEngine,
     /// Uses the Syncthing that the user chooses in the system's dialog.
@@ -162,6 +164,7 @@ fn of_shell(window: &WebviewWindow, request: ShellRequest) -> Result<Value, ApiE
             })?;
             done("Closed.")
         }
+        ShellRequest::Restart => restart(app),
         ShellRequest::StartEngine => {
             app.state::<Window>().start_again();
             done("Starting.")
@@ -316,6 +319,20 @@ fn network(app: &AppHandle, name: Switch, on: bool) -> Result<Value, ApiError> {
     } else {
         "Changed. It takes effect when session-roam restarts."
     })
+}
+
+fn restart(app: &AppHandle) -> Result<Value, ApiError> {
+    let shared = app.state::<Window>();
+    let restarted = shared.restart();
+    shared.look_again();
+    if restarted {
+        return done("Started.");
+    }
+    Err(failed(
+        "not_ours",
+        "Another program runs the engine, so it is not restarted here.",
+        "Restart that program.",
+    ))
 }
 
 fn open_link(app: &AppHandle, url: &str) -> Result<Value, ApiError> {

@@ -722,6 +722,7 @@ pub fn diff() -> Diff {
         records,
         bytes: 4_200,
         messages,
+        turns: 1,
         first: Some(ago(3_000)),
         last: Some(ago(630)),
         changes: Vec::new(),
@@ -751,6 +752,8 @@ pub fn diff() -> Diff {
         left,
         right,
         alike,
+        turn: 1,
+        alone: false,
     };
     Diff {
         session: FIRST.into(),

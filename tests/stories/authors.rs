@@ -100,9 +100,11 @@ fn a_branch_names_who_wrote_it_and_not_who_noticed_the_split() {
         let diff = Request::Diff {
             session: ONE.into(),
             branch: None,
+            beside: None,
             from: 0,
             rows: 100,
             choices: false,
+            bodies: false,
         };
         let diff: Diff = device.ask(diff);
         let sides = |row: &session_roam_core::api::DiffRow| {

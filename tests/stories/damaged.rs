@@ -114,9 +114,11 @@ fn damaged_records_of_a_branch_are_counted_and_compared() {
         let diff: Diff = device.ask(Request::Diff {
             session: ONE.into(),
             branch: None,
+            beside: None,
             from: 0,
             rows: 100,
             choices: false,
+            bodies: false,
         });
         let wanted = [vec!["from desk".to_owned()], words(&lines)].concat();
         assert_eq!(diff.left.messages, wanted.len() as u64);
@@ -130,6 +132,7 @@ fn damaged_records_of_a_branch_are_counted_and_compared() {
             let ask = Request::DiffPart {
                 session: ONE.into(),
                 branch: None,
+                beside: None,
                 row: row.i,
                 side: Side::Left,
                 part: 0,

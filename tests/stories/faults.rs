@@ -5,7 +5,7 @@
 use crate::journals::{own_frames, recorded_lines, segments};
 use crate::talk::{ONE, TWO, assert_carried, assert_quiet, id, meta, turn};
 use crate::world::{DAY, Device, START, World};
-use session_roam_core::api::{Done, Request};
+use session_roam_core::api::{Done, Request, SessionRow};
 use session_roam_core::engine::event::Event;
 use session_roam_core::session::Lane;
 use session_roam_core::syncthing::{Notice, folder_id};
@@ -316,6 +316,38 @@ fn sessions_written_while_their_store_is_listed_have_not_vanished() {
     fs::remove_dir_all(&root).expect("rm -rf");
     world.devices[1].touch(&root);
     assert_eq!(held(&mut world.devices[1]), ["tool_emptied"]);
+}
+
+#[test]
+fn an_emptied_store_is_filled_again_when_the_user_asks_for_it() {
+    let (mut world, here) = many_sessions();
+    let before = world.devices[1].stores();
+    fs::remove_dir_all(world.devices[1].claude()).expect("rm -rf");
+    world.devices[1].poll();
+    assert_eq!(held(&mut world.devices[1]), ["tool_emptied"]);
+    let what = || "tool:claude-code".to_owned();
+    let rows: Vec<SessionRow> = world.devices[1].ask(Request::Vanished { what: what() });
+    assert_eq!(rows.len(), MANY);
+    let _: Done = world.devices[1].ask(Request::Restore { session: what() });
+    world.deliver();
+    assert_eq!(held(&mut world.devices[1]), [""; 0]);
+    assert_eq!(
+        world.devices[1].stores(),
+        before,
+        "all is back, byte for byte"
+    );
+    let rows: Vec<SessionRow> = world.devices[1].ask(Request::Vanished { what: what() });
+    assert_eq!(rows, [], "nothing is missing any more");
+    // And they continue as before, on both devices.
+    let path = world.devices[0].transcript(&here, &id(0));
+    world.devices[0].say(&path, turn(&here, &id(0), "more"));
+    world.deliver();
+    assert_carried(&world.devices[0], &world.devices[1], &id(0));
+    assert_eq!(
+        own_frames(&world.devices[1]),
+        0,
+        "nothing was recorded for it"
+    );
 }
 
 #[test]

@@ -157,18 +157,21 @@ fn what_two_lists_begin_with_is_folded_and_can_be_read() {
     let diff: Diff = device.ask(Request::Diff {
         session: LIST.into(),
         branch: None,
+        beside: None,
         from: 0,
         rows: 10,
         choices: false,
+        bodies: false,
     });
     assert_eq!(
         (diff.prefix.messages, diff.total, diff.rows.len()),
-        (1, 2, 2),
+        (1, 1, 1),
         "{diff:?}"
     );
     let common: DiffCommon = device.ask(Request::DiffCommon {
         session: LIST.into(),
         branch: None,
+        beside: None,
         from: 0,
         rows: 10,
     });
@@ -177,6 +180,7 @@ fn what_two_lists_begin_with_is_folded_and_can_be_read() {
     let part = Request::DiffCommonPart {
         session: LIST.into(),
         branch: None,
+        beside: None,
         message: 0,
         part: 0,
     };
@@ -184,6 +188,7 @@ fn what_two_lists_begin_with_is_folded_and_can_be_read() {
     let beyond = Request::DiffCommonPart {
         session: LIST.into(),
         branch: None,
+        beside: None,
         message: 1,
         part: 0,
     };

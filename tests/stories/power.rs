@@ -139,9 +139,11 @@ fn a_comparison_shows_what_each_side_changed_of_what_the_tool_may_do() {
         let ask = |choices: bool, from| Request::Diff {
             session: ONE.into(),
             branch: None,
+            beside: None,
             from,
             rows: 10,
             choices,
+            bodies: false,
         };
         let diff: Diff = world.devices[at].ask(ask(true, 0));
         let (desk, lap) = if diff.left.device == "desk" {

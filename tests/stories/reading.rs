@@ -3,11 +3,12 @@
 
 use crate::splits::Parted;
 use crate::talk::{ONE, TWO, item, meta, turn};
-use crate::world::World;
+use crate::world::{Device, World};
 use serde_json::{Value, json};
 use session_roam_core::api::{
-    ApiError, Devices, Diff, DiffCommon, HistoryRow, Message, OccurrencePlace, Occurrences,
-    PartBody, Request, Resume, SessionFilter, SessionRow, Shown, Side, SplitRow,
+    Action, ApiError, Devices, Diff, DiffCommon, DiffRow, Done, HistoryRow, Message, Msg,
+    OccurrencePlace, Occurrences, PartBody, Request, Resume, SessionFilter, SessionRow, Shown, Side,
+    SplitRow, UndoKind, Undoable,
 };
 use session_roam_core::session::DeviceId;
 use session_roam_core::syncthing::device_id::from_cert_der;
@@ -211,6 +212,109 @@ fn calls_of_codex_are_read_by_its_adapter() {
 }
 
 #[test]
+fn two_versions_stand_side_by_side_turn_by_turn_and_a_decision_can_be_undone_by_name() {
+    let mut parted = Parted::claude();
+    let answer = |parted: &mut Parted, device: usize, content: &serde_json::Value| {
+        let device = &mut parted.world.devices[device];
+        let path = device.place_of(ONE).expect("there");
+        device.say(&path, record("assistant", content));
+    };
+    let long = "It orders writes already. ".repeat(20);
+    let edit = json!({ "file_path": "src/a.rs", "old_string": "a", "new_string": "b" });
+    answer(&mut parted, 0, &json!("The lock is short."));
+    answer(
+        &mut parted,
+        0,
+        &json!([{ "type": "tool_use", "name": "Edit", "input": edit }]),
+    );
+    parted.say(0, ONE, "and once more");
+    answer(&mut parted, 1, &json!(long));
+    let mut parted = parted.met();
+    let names: Vec<String> = parted
+        .world
+        .devices
+        .iter()
+        .map(|device| device.name.clone())
+        .collect();
+    let device = &mut parted.world.devices[1];
+    let mut ask = |bodies| -> Diff {
+        device.ask(Request::Diff {
+            session: ONE.into(),
+            branch: None,
+            beside: None,
+            from: 0,
+            rows: 10,
+            choices: false,
+            bodies,
+        })
+    };
+    let diff = ask(true);
+    let places: Vec<_> = diff
+        .rows
+        .iter()
+        .map(|row| (row.turn, row.left.is_some(), row.right.is_some(), row.alone))
+        .collect();
+    assert_eq!(
+        places,
+        [
+            (1, true, true, false),
+            (1, true, true, false),
+            (1, true, false, false),
+            (2, true, false, true),
+        ]
+    );
+    assert_eq!((diff.left.turns, diff.right.turns), (2, 1));
+    let parts = |row: usize, side: fn(&DiffRow) -> &Option<Msg>| {
+        let message = side(&diff.rows[row]).as_ref().expect("there");
+        message.pieces[0].text.clone()
+    };
+    assert_eq!(parts(1, |row| &row.right), long, "whole, not its beginning");
+    assert_eq!(parts(2, |row| &row.left), edit.to_string());
+    let brief = ask(false);
+    assert!(
+        brief.rows[1]
+            .right
+            .as_ref()
+            .is_some_and(|right| right.pieces.is_empty())
+    );
+
+    let undoable = |device: &mut Device, session: Option<&str>| -> Option<Undoable> {
+        device.ask(Request::Undoable {
+            session: session.map(str::to_owned),
+        })
+    };
+    assert_eq!(undoable(device, None), None, "nothing was decided");
+    assert_eq!(undoable(device, Some(ONE)), None);
+    let _: Done = device.ask(Request::Resolve {
+        session: ONE.into(),
+        choice: "keep-right".into(),
+        branch: None,
+        active: None,
+    });
+    parted.world.deliver();
+    for (device, session) in [(0, None), (1, None), (1, Some(ONE))] {
+        let found = undoable(&mut parted.world.devices[device], session).expect("decided");
+        assert_eq!(
+            (found.kind, found.session.as_str()),
+            (UndoKind::Choice, ONE)
+        );
+        let right = names[1].as_str();
+        assert_eq!(found.choice, Some(Action::KeepRight));
+        assert_eq!(
+            found.device.as_deref(),
+            Some(right),
+            "whose version was kept"
+        );
+    }
+    let device = &mut parted.world.devices[0];
+    let _: Done = device.ask(Request::Undo { session: None });
+    parted.world.deliver();
+    for device in &mut parted.world.devices {
+        assert_eq!(undoable(device, None), None);
+    }
+}
+
+#[test]
 fn what_both_have_in_common_and_the_parts_of_a_row_can_be_read_in_the_comparison() {
     let mut parted = Parted::claude();
     let call =
@@ -223,6 +327,7 @@ fn what_both_have_in_common_and_the_parts_of_a_row_can_be_read_in_the_comparison
     let common: DiffCommon = device.ask(Request::DiffCommon {
         session: ONE.into(),
         branch: None,
+        beside: None,
         from: 0,
         rows: 10,
     });
@@ -235,6 +340,7 @@ fn what_both_have_in_common_and_the_parts_of_a_row_can_be_read_in_the_comparison
     let body: PartBody = device.ask(Request::DiffCommonPart {
         session: ONE.into(),
         branch: None,
+        beside: None,
         message: 0,
         part: 0,
     });
@@ -242,9 +348,11 @@ fn what_both_have_in_common_and_the_parts_of_a_row_can_be_read_in_the_comparison
     let diff: Diff = device.ask(Request::Diff {
         session: ONE.into(),
         branch: None,
+        beside: None,
         from: 0,
         rows: 10,
         choices: false,
+        bodies: false,
     });
     let row = diff.rows.iter().find(|row| {
         row.left
@@ -261,6 +369,7 @@ fn what_both_have_in_common_and_the_parts_of_a_row_can_be_read_in_the_comparison
         device.try_ask(Request::DiffPart {
             session: ONE.into(),
             branch: None,
+            beside: None,
             row: row.i,
             side,
             part: 0,

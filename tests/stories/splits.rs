@@ -4,7 +4,7 @@
 use crate::journals::own_frames;
 use crate::talk::{ONE, TWO, assert_quiet, item, linked, linked_id, meta, turn};
 use crate::world::{Device, World};
-use session_roam_core::api::{ApiError, Doctor, Done, Request, Shown, Side, SplitRow};
+use session_roam_core::api::{ApiError, Diff, Doctor, Done, Msg, Request, Shown, Side, SplitRow};
 use session_roam_core::engine::event::Event;
 use session_roam_core::session::{ProblemCode, Remedy};
 use std::collections::{BTreeMap, BTreeSet};
@@ -478,6 +478,53 @@ fn three_devices_give_three_sessions() {
         .collect();
     let wanted = ["common, from 0", "common, from 1", "common, from 2"].map(String::from);
     assert_eq!(texts, BTreeSet::from(wanted));
+}
+
+#[test]
+fn any_two_of_three_versions_are_compared() {
+    let mut world = three_ways();
+    for device in &mut world.devices {
+        let row = device.splits().remove(0);
+        assert_eq!(row.branches.len(), 3);
+        let branch = |at: usize| Some(row.branches[at].branch.clone());
+        let mut compare = |beside: Option<String>, branch: Option<String>| -> Diff {
+            device.ask(Request::Diff {
+                session: ONE.into(),
+                branch,
+                beside,
+                from: 0,
+                rows: 10,
+                choices: true,
+                bodies: true,
+            })
+        };
+        for (left, right) in [(1, 2), (2, 1)] {
+            let diff = compare(branch(left), branch(right));
+            let devices = (diff.left.device.as_str(), diff.right.device.as_str());
+            let named = |at: usize| row.branches[at].device.as_str();
+            assert_eq!(devices, (named(left), named(right)));
+            let text = |message: &Option<Msg>| message.as_ref().expect("there").preview.clone();
+            assert_eq!(diff.total, 2, "a question and its answer");
+            assert_ne!(text(&diff.rows[0].left), text(&diff.rows[0].right));
+            assert_eq!(diff.prefix.messages, 2, "what all have in common");
+            assert_eq!(
+                diff.choices,
+                [],
+                "decisions are about the session's own version"
+            );
+        }
+        assert!(!compare(None, branch(1)).choices.is_empty());
+        let same = device.try_ask(Request::Diff {
+            session: ONE.into(),
+            branch: branch(1),
+            beside: branch(1),
+            from: 0,
+            rows: 10,
+            choices: false,
+            bodies: false,
+        });
+        assert_eq!(same.expect_err("one branch").code, "one_branch");
+    }
 }
 
 /// The texts of the sessions in the store, the same on every device.

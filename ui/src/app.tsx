@@ -31,7 +31,7 @@ const REST = 1500;
 
 export function App({ backend }: { backend: Backend }) {
   const route = useRoute();
-  const { status, lost, revision, devices, tools, about, reload } = useEngine(backend);
+  const { status, lost, refused, revision, devices, tools, about, reload } = useEngine(backend);
   const [address, setAddress] = useState<string | null>(null);
   const [told, setTold] = useState<{ text: string; undo?: (() => void) | undefined } | null>(null);
   const tell = useCallback((text: string, undo?: () => void) => setTold({ text, undo }), []);
@@ -46,10 +46,10 @@ export function App({ backend }: { backend: Backend }) {
   const showKeys = useCallback(() => setSheet("keys"), []);
   const shared = useMemo<Shared>(
     () => ({
-      ...{ backend, status, lost, reload, revision, tools, tell, picture, pictureTaken, showKeys },
+      ...{ backend, status, lost, refused, reload, revision, tools, tell, picture, pictureTaken, showKeys },
       openLink: setAddress,
     }),
-    [backend, status, lost, reload, revision, tools, tell, picture, pictureTaken, showKeys],
+    [backend, status, lost, refused, reload, revision, tools, tell, picture, pictureTaken, showKeys],
   );
   const main = useRef<HTMLElement>(null);
   const place = `${route.view}/${route.view === "splits" ? (route.session ?? "") : ""}`;
@@ -82,7 +82,9 @@ export function App({ backend }: { backend: Backend }) {
         {words.skip}
       </button>
       <div class={route.alone || firstRun ? "frame alone" : "frame"}>
-        {!route.alone && !firstRun && <Sidebar route={route} status={status} lost={lost !== null} devices={devices} />}
+        {!route.alone && !firstRun && (
+          <Sidebar route={route} status={status} lost={lost !== null} refused={refused} devices={devices} />
+        )}
         <div class="column">
           {!route.alone && status?.conversation_import && <ImportStrip shown={status.conversation_import} />}
           <main id="main" ref={main} tabIndex={-1} class={`stage view-${firstRun ? "first" : route.view}`}>
@@ -232,14 +234,16 @@ function Sidebar({
   route,
   status,
   lost,
+  refused,
   devices,
 }: {
   route: Route;
   status: Status | null;
   lost: boolean;
+  refused: Refusal | null;
   devices: Devices | null;
 }) {
-  const now = headline(status, devices, lost);
+  const now = headline(status, devices, lost, { refused: refused?.message ?? null });
   return (
     <nav class="sidebar" aria-label={words.navigation}>
       <p class={`state tone-${now.tone}`} title={now.what} role="status">
@@ -323,12 +327,17 @@ function useEngine(backend: Backend) {
     };
   }, [backend, reload]);
 
+  const [refused, setRefused] = useState<Refusal | null>(null);
   useEffect(() => {
-    backend.roam({ cmd: "devices" }).then(setDevices, () => {});
-    backend.roam({ cmd: "tools" }).then(
-      (rows) => setTools(new Map(rows.map((row) => [row.tool, row]))),
-      () => {},
-    );
+    const both = [
+      backend.roam({ cmd: "devices" }).then(setDevices),
+      backend.roam({ cmd: "tools" }).then((rows) => setTools(new Map(rows.map((row) => [row.tool, row])))),
+    ];
+    // One refusal is a matter of its view; if nothing is answered, it is the state.
+    void Promise.allSettled(both).then((ended) => {
+      const refusals = ended.filter((one) => one.status === "rejected");
+      setRefused(refusals.length === both.length ? asRefusal(refusals[0]?.reason, words.failed.unknown) : null);
+    });
   }, [backend, revision]);
-  return { status, lost, devices, tools, about, revision, reload };
+  return { status, lost, refused, devices, tools, about, revision, reload };
 }

@@ -12,6 +12,8 @@ export interface Shared {
   status: Status | null;
   /** Why there is no status, if the engine does not answer. */
   lost: Refusal | null;
+  /** Why every request but the status is refused, if so. */
+  refused: Refusal | null;
   /** Requests everything again. */
   reload: () => void;
   /** Grows whenever lists may have changed. */

@@ -1,6 +1,6 @@
 // Every English text of the window, in one place. A translation is another object of this shape.
-import type { AppState, HistoryKind, Remedy } from "./backend/types";
-import { count, listed, plural, short, size } from "./lib/format";
+import type { AppState, HistoryKind, HoldReason, Remedy, Undoable } from "./backend/types";
+import { count, listed, plural, short, shortened, size } from "./lib/format";
 
 /** The key that shortcuts of the window go with. */
 export const MOD = /Mac/.test(globalThis.navigator?.platform ?? "") ? "⌘" : "Ctrl";
@@ -53,15 +53,20 @@ export const words = {
     importingWhy: "This happens once. You can keep working.",
     starting: "Starting Syncthing.",
     missing: "Syncing is off: Syncthing was not found.",
+    missingWhy: "Changes are saved here and sync once it is found.",
     failed: "Syncing stopped unexpectedly.",
     stopping: "Finishing open work, then stopping.",
     lost: "session-roam is not responding.",
     lostWhy: "Nothing recorded is lost. This window may show outdated information.",
+    refused: "Nothing can be read or saved.",
     stopped: "session-roam has stopped. Nothing is recorded or synced.",
     attention: (n: number) => plural(n, "item needs your attention.", "items need your attention."),
     attentionRest: (names: string[]) => `Everything else is up to date with ${listed(names)}.`,
-    waiting: (n: number) =>
-      `Everything else is up to date. ${plural(n, "session is waiting", "sessions are waiting")}.`,
+    asks: (name: string) => `${shortened(name, 36)} asks to pair.`,
+    split: (title: string, versions: number) =>
+      `“${shortened(title, 60)}” has ${versions === 2 ? "two" : count(versions)} versions.`,
+    oneSplit: "A session has two versions.",
+    waits: (title: string, why: string) => `“${shortened(title, 60)}” is waiting: ${why}`,
     loading: "Loading status…",
   },
   overview: {
@@ -69,28 +74,34 @@ export const words = {
     waiting: "Waiting",
     live: "Live now",
     arrived: "Arrived",
+    recent: "Recent sessions",
     activity: "Activity",
     problems: "Notices",
-    nothingNeeds: "Nothing needs your attention.",
-    nothingWaits: "Nothing is waiting.",
-    nothingLive: "No session is open on any device.",
-    nothingArrived: "Nothing from other devices in the last 24 hours.",
     nothingHappened: "No activity yet. Sessions appear here when a tool writes them.",
-    wentTwoWays: (title: string, devices: string[]) =>
-      `“${title}” was continued on ${devices.length === 2 ? "both " : ""}${listed(devices)}`,
-    hasCode: (name: string) => `${name} has this device's code`,
+    failed: "The recent activity could not be loaded.",
+    twoVersions: (title: string, devices: string[]) =>
+      devices.length > 2
+        ? `“${shortened(title, 80)}” was continued on ${listed(devices)}`
+        : `“${shortened(title, 80)}” was continued on both ${listed(devices)}`,
+    hasCode: (name: string) => `${shortened(name, 60)} has this device's code and asks to pair`,
     strangers: (n: number) =>
       n === 1
         ? "A device asks to pair without this device's code"
         : `${n} devices ask to pair without this device's code`,
-    see: "Open",
+    see: "Show request",
     look: "Compare versions",
     show: "Open session",
+    open: "Open",
     more: (n: number) => `and ${count(n)} more`,
     here: "this device",
+    /** Waits that pass by themselves. */
+    passing: (n: number) =>
+      `${plural(n, "session syncs", "sessions sync")} later by ${n === 1 ? "itself" : "themselves"}.`,
+    passingFor: (n: number, why: string) => `${count(n)} × ${why}`,
+    why: "Why",
     fromHere: (from: string, n: number) => `${plural(n, "session", "sessions")} from ${from}, last 24 hours`,
     happenings: {
-      recorded: "recorded here",
+      recorded: "saved here",
       arrived: "arrived",
       checked_out: "written into the tool",
       forked: "one version became a session of its own",
@@ -111,6 +122,25 @@ export const words = {
     pair: "Pair a device",
     pause: "Pause",
     continue: "Continue",
+    actName: (act: string, about: string) => `${act}: ${about}`,
+    folderTitle: (project: string) => `Choose the folder of ${project} on this device`,
+    release: {
+      tool_emptied: "I deleted them…",
+      mass_change: "Accept the changes",
+      rewritten: "Accept the other version",
+      steered: "Accept the change",
+      vault_lost: null,
+      mass_forget: "Forget them here too",
+      needed: "They need not open",
+    } satisfies Record<HoldReason, string | null>,
+    restore: (n: number) => (n === 0 ? "Restore sessions" : `Restore ${plural(n, "session", "sessions")}`),
+    deleted: {
+      title: "Did you delete these sessions?",
+      what: "They are removed from this device's store. The vault keeps them, and your other devices do too.",
+      confirm: "I deleted them",
+      cancel: "Cancel",
+      loading: "Loading the list…",
+    },
     held: "Stopped",
   },
   session: {
@@ -347,78 +377,146 @@ export const words = {
     compare: "Compare versions",
     records: (n: number) => plural(n, "record", "records"),
     loading: "Loading splits…",
-    undoLast: "Undo the last decision",
+    failed: "The splits could not be loaded.",
+    continuedOn: (devices: string[]) => `Continued on both ${listed(devices)}`,
+    continuedOnMany: (devices: string[]) => `Continued on ${listed(devices, 3)}`,
+    undone: "Undone.",
+    undo: ({ kind, choice, title, device }: Undoable) => {
+      const what = `“${shortened(title || "Untitled session", 40)}”`;
+      const name = shortened(device ?? "one device", 24);
+      switch (kind) {
+        case "revoked":
+          return `Undo: removed what ${name} wrote`;
+        case "forgotten":
+          return `Undo: forgot ${what}`;
+        case "taken_back":
+          return `Undo: followed another device's change to ${what}`;
+        case "moved":
+          return `Undo: moved ${what} to its project's folder`;
+      }
+      switch (choice) {
+        case "keep-both":
+          return `Undo: kept both versions of ${what}`;
+        case "stitch":
+          return `Undo: appended one version of ${what} to the other`;
+        case "branches":
+          return `Undo: put both versions of ${what} in one session`;
+        default:
+          return `Undo: kept ${name}'s version of ${what}`;
+      }
+    },
   },
   split: {
     back: "All splits",
     common: (n: number) => `${plural(n, "message", "messages")} in common`,
-    commonThen: (n: number) => `${plural(n, "message", "messages")} in common, then:`,
-    readCommon: (isOpen: boolean) => (isOpen ? "Hide them" : "Show them"),
-    turns: (n: number) => plural(n, "message", "messages"),
+    readCommon: (isOpen: boolean) => (isOpen ? "Hide" : "Show"),
+    turns: (turns: number, messages: number) =>
+      turns === 0 ? plural(messages, "message", "messages") : plural(turns, "turn", "turns"),
     loading: "Comparing the two versions…",
     loadingRows: "Loading…",
+    loadingAll: "Loading all messages, to put them in the order of time…",
+    failedTitle: "Not compared",
+    failed: "The versions could not be compared.",
+    failedRows: "Some messages could not be loaded.",
+    failedChoices: "What can be decided is not known yet.",
+    retry: "Retry",
     rows: "The two versions side by side",
-    next: "Next difference",
-    previous: "Previous difference",
-    noNext: "No more differences below.",
-    noPrevious: "No more differences above.",
-    kinds: { same: "same on both", changed: "changed", left: "only on one device", right: "only on one device" },
-    only: (device: string) => `only on ${device}`,
-    notThere: (device: string) => `not on ${device}`,
-    open: "Show all",
-    marked: "Mark changed words",
-    fold: "Show less",
-    ruler: "Overview of the differences",
-    legend: (stats: { same: number; changed: number; left: number; right: number }, left: string, right: string) =>
-      `${count(stats.changed)} changed · ${count(stats.left)} only on ${left} · ${count(stats.right)} only on ${right}`,
+    entries: "Both versions in the order of time",
+    noNext: "No further difference below.",
+    noPrevious: "No further difference above.",
+    changedWord: "changed",
+    sameWord: "on both",
+    onBoth: "On both",
+    turn: (n: number) => `turn ${count(n)}`,
+    notThere: (device: string) => `nothing on ${device}`,
+    order: "Order",
+    orders: { turns: "By turn", time: "By time" },
+    compare: "Compare",
+    with: "with",
+    first: "First version",
+    second: "Second version",
+    onlyCompared: (left: string, right: string) =>
+      `${shortened(left, 24)}'s and ${shortened(right, 24)}'s versions are only compared here. To decide about one, compare it with the session's own version.`,
+    toDecide: (own: string, device: string) => `Compare ${shortened(own, 24)} with ${shortened(device, 24)}`,
     nowBoth: (left: string, right: string, title: string) =>
-      `Both versions are kept: “${title}” is ${left}'s, “${title} (from ${right})” is ${right}'s.`,
+      `Both versions are kept: “${shortened(title, 48)}” is ${shortened(left, 24)}'s, “${shortened(title, 40)} (from ${shortened(right, 24)})” is ${shortened(right, 24)}'s.`,
     nowAsk: (left: string, right: string) =>
-      `Nothing is written into the tool until you choose between ${left}'s and ${right}'s version.`,
-    branch: "Compare with",
+      `Nothing is written into the tool until you choose between ${shortened(left, 24)}'s and ${shortened(right, 24)}'s version.`,
     choices: {
       "keep-both": () => "Keep both",
-      "keep-left": (left: string) => `Keep ${left}'s version`,
-      "keep-right": (_left: string, right: string) => `Keep ${right}'s version`,
-      stitch: (left: string, right: string) => `Append ${right}'s turns after ${left}'s`,
-      branches: () => "Put both into one session",
+      "keep-left": (left: string) => `Keep ${shortened(left, 24)}'s version`,
+      "keep-right": (_left: string, right: string) => `Keep ${shortened(right, 24)}'s version`,
+      stitch: (left: string, right: string) => `Append ${shortened(right, 18)}'s turns after ${shortened(left, 18)}'s`,
+      branches: () => "Both in one session",
     } as Record<string, (left: string, right: string) => string>,
     confirm: {
-      "keep-both": () => "Keep both",
-      "keep-left": (left: string) => `Continue with ${left}'s version`,
-      "keep-right": (_left: string, right: string) => `Continue with ${right}'s version`,
-      stitch: (_left: string, right: string) => `Append ${right}'s turns`,
-      branches: () => "Combine both versions",
+      "keep-both": () => "Keep both versions",
+      "keep-left": (left: string) => `Continue with ${shortened(left, 24)}'s version`,
+      "keep-right": (_left: string, right: string) => `Continue with ${shortened(right, 24)}'s version`,
+      stitch: (_left: string, right: string) => `Append ${shortened(right, 24)}'s turns`,
+      branches: () => "Put both in one session",
     } as Record<string, (left: string, right: string) => string>,
     follows: "What will happen",
-    active: "The session continues after",
-    stays: "The other version is saved in the vault and can be restored.",
+    after: {
+      label: (tool: string) => `What ${tool} and the vault will have`,
+      inTool: (tool: string, devices: string[]) =>
+        devices.length === 1
+          ? `${tool} on ${shortened(devices[0]!, 36)}`
+          : `${tool} on ${listed(devices)}, and every other device`,
+      titled: (title: string) => `“${shortened(title, 60)}”`,
+      fork: (title: string, device: string) => `“${shortened(title, 48)} (from ${shortened(device, 24)})”`,
+      version: (device: string, turns: number, messages: number) =>
+        turns === 0
+          ? `${shortened(device, 36)}'s ${plural(messages, "message", "messages")}`
+          : `${shortened(device, 36)}'s ${plural(turns, "turn", "turns")} (${plural(messages, "message", "messages")})`,
+      holds: (common: number, versions: string[]) =>
+        `${plural(common, "message", "messages")} in common, then ${versions.join(", then ")}`,
+      asItIs: (title: string) => `“${shortened(title, 60)}” stays as it is there.`,
+      vault: "In the vault only",
+      kept: (version: string) => `${version}. Undo brings them back.`,
+      others: "Not affected",
+      untouched: (devices: string[]) =>
+        `${listed(devices)}'s ${devices.length === 1 ? "version stays a session of its own" : "versions stay sessions of their own"}.`,
+    },
+    active: "It continues after",
     cancel: "Cancel",
     undo: "Undo",
     undone: "Undone. Both versions are back.",
-    decided: "Done.",
+    decided: {
+      "keep-both": (left: string, right: string) =>
+        `Both versions are kept: ${shortened(left, 24)}'s and ${shortened(right, 24)}'s.`,
+      "keep-left": (left: string, right: string) =>
+        `Now using ${shortened(left, 24)}'s version. ${shortened(right, 24)}'s version is saved and can be restored.`,
+      "keep-right": (left: string, right: string) =>
+        `Now using ${shortened(right, 24)}'s version. ${shortened(left, 24)}'s version is saved and can be restored.`,
+      stitch: (left: string, right: string) =>
+        `${shortened(right, 24)}'s turns now come after ${shortened(left, 24)}'s in one session.`,
+      branches: () => "One session now has both versions.",
+    } as Record<string, (left: string, right: string) => string>,
     changed: (side: string, device: string | null, what: string) =>
-      device === null || device === side ? `${side} changed: ${what}` : `${side}'s version: ${device} changed: ${what}`,
-    moreChanges: (side: string, n: number) => `${side}: ${count(n)} more permission changes`,
-    workingOut: "Working out your choices…",
+      device === null || device === side
+        ? `${shortened(side, 36)} changed: ${what}`
+        : `${shortened(side, 36)}'s version: ${shortened(device, 36)} changed: ${what}`,
+    moreChanges: (side: string, n: number) =>
+      `${shortened(side, 36)}: ${count(n)} more changes of what the tool may do`,
+    workingOut: "Checking what can be done with the two versions…",
     help: "Keyboard shortcuts",
     hints: [
       ["n", "next"],
       ["p", "previous"],
-      [/Mac/.test(globalThis.navigator?.platform ?? "") ? "⌘Z" : "Ctrl Z", "undo"],
     ] as [string, string][],
     keys: [
       ["n", "next difference"],
       ["p", "previous difference"],
-      ["Enter", "expand or collapse the selected row"],
-      ["↑ ↓", "move the selection"],
+      ["t", "by turn or by time"],
+      ["↑ ↓", "move the mark"],
+      ["Enter", "open or close what is folded in the marked row"],
       ["Home End", "first and last row"],
       ["Ctrl Z or ⌘ Z", "undo the last decision"],
     ] as [string, string][],
     gone: "This session no longer has two versions",
-    goneWhy: "It was decided on this or another device.",
+    goneWhy: "This was decided here or on another device.",
     toSession: "Open session",
-    tooLong: "Too long to mark changed words.",
   },
   devices: {
     own: "This device's code",

@@ -229,6 +229,8 @@ fn dispatch(args: Args) -> Outcome {
                 from,
                 rows,
                 choices: from == 0,
+                beside: None,
+                bodies: false,
             };
             engine
                 .ask(&request)?

@@ -1,11 +1,15 @@
 // The fake backend for a plain browser: `?state=…` selects the world, `&delay=…` the milliseconds
 // that an answer takes. Decisions, pairing and undo happen within the page, so that every path can
 // be tried; a reload resets everything.
+
+import { isBlocking } from "../lib/actions";
 import { type Backend, type Drag, type Notice, Refusal } from "./backend";
-import { diff, diffPart, diffWords, length, occurrences, transcript, transcriptPart } from "./fake/talk";
+import { diff, diffPart, diffWords } from "./fake/split";
+import { length, occurrences, transcript, transcriptPart } from "./fake/talk";
 import { resolved, refuse as told, undone } from "./fake/told";
 import { deviceId, imported, importing, makeWorld, STATES, type StateName, tablet, type World } from "./fake/world";
 import type {
+  Action,
   Answers,
   Command,
   Done,
@@ -387,7 +391,7 @@ function answers(world: World, tell: () => void): Handlers {
       };
     },
     splits: () => world.splits,
-    resolve: ({ session, choice }) => {
+    resolve: ({ session, choice, branch }) => {
       const split = splitOf(session);
       const offered = split.choices.find((one) => one.id === choice);
       if (!offered?.enabled)
@@ -397,13 +401,15 @@ function answers(world: World, tell: () => void): Handlers {
           "Nothing was changed.",
           [{ do: "open_splits" }],
         );
+      const right = split.branches.find((one) => one.branch === branch) ?? split.branches[1]!;
       return after(
         () => {
           world.splits = world.splits.filter((one) => one !== split);
-          world.decided.push(split);
+          const kept = { "keep-left": split.branches[0]!.device, "keep-right": right.device }[choice] ?? null;
+          world.decided.push({ split, choice: choice as Action, kept });
           remember(choice as HistoryKind, split.session, split.title);
         },
-        resolved(offered!.id, split.branches[0]!.device, split.branches[1]!.device),
+        resolved(offered!.id, split.branches[0]!.device, right.device),
       );
     },
     undo: ({ session }) => {
@@ -416,14 +422,23 @@ function answers(world: World, tell: () => void): Handlers {
           world.status.happenings += 1;
         }, `“${row.title}” is no longer forgotten. Nothing was removed from any device.`);
       }
-      const at = world.decided.findLastIndex((one) => session === null || one.session === session);
+      const at = world.decided.findLastIndex((one) => session === null || one.split.session === session);
       if (at < 0) told("nothing_to_undo");
-      remember("undo", world.decided[at]!.session, world.decided[at]!.title);
-      return after(() => world.splits.push(...world.decided.splice(at, 1)), undone("keep-left"));
+      remember("undo", world.decided[at]!.split.session, world.decided[at]!.split.title);
+      return after(
+        () => world.splits.push(...world.decided.splice(at, 1).map((one) => one.split)),
+        undone("keep-left"),
+      );
+    },
+    undoable: ({ session }) => {
+      const last = world.decided.findLast((one) => session === null || one.split.session === session);
+      if (!last) return null;
+      const { split, choice, kept } = last;
+      return { kind: "choice", session: split.session, title: split.title, choice, device: kept };
     },
     diff: (request) => diff(world, splitOf(request.session), { cmd: "diff", ...request }),
-    diff_words: ({ row }) => diffWords(world, row),
-    diff_part: ({ row, side, part }) => diffPart(world, row, side, part) ?? noPart(),
+    diff_words: (request) => diffWords(world, splitOf(request.session), request, request.row),
+    diff_part: (request) => diffPart(world, splitOf(request.session), request) ?? noPart(),
     diff_common: ({ from, rows }) => ({ total: 412, from, messages: transcript(world, from, rows, 412) }),
     diff_common_part: ({ message, part }) => transcriptPart(world, message, part) ?? noPart(),
     doctor: () => ({ ...world.doctor, not_carried: world.status.waiting, tools: world.tools }),
@@ -449,7 +464,21 @@ function answers(world: World, tell: () => void): Handlers {
     export: ({ session, format, dir }) => ({
       files: dir ? [`${dir}/${session}.${ENDINGS[format]}`] : [],
     }),
+    restart: () =>
+      after(() => {
+        world.status.engine = "running";
+        Object.assign(world.status.syncthing, { state: "running", message: null });
+        world.status.problems = world.status.problems.filter((one) => !isBlocking(one.code));
+      }),
+    vanished: ({ what }) => {
+      const isHeld = world.status.held.some((one) => one.what === what);
+      return isHeld ? world.sessions.slice(0, 31) : [];
+    },
     restore: ({ session }) => {
+      if (session.startsWith("tool:"))
+        return after(() => {
+          world.status.held = world.status.held.filter((one) => one.what !== session);
+        }, "31 sessions are put back into this device's store.");
       const row = sessionOf(session);
       return after(() => {
         row.state = "here";
@@ -547,10 +576,12 @@ function answers(world: World, tell: () => void): Handlers {
     start_engine: () =>
       after(() => {
         world.status.engine = "running";
+        world.status.syncthing.state = "running";
       }),
     choose_syncthing: () =>
       after(() => {
-        world.status.syncthing.state = "running";
+        Object.assign(world.status.syncthing, { state: "running", message: null });
+        world.status.problems = [];
       }),
   };
 }

@@ -39,6 +39,8 @@ export type Answers = { [C in EngineCommand]: [Parameters<C>, Replies[C]] } & {
   first_run_done: [Record<never, never>, Done];
   open_link: [{ url: string }, Done];
   open_path: [{ path: string }, Done];
+  /** Starts the engine and Syncthing, again if they run. */
+  restart: [Record<never, never>, Done];
   choose_directory: [{ title: string }, string | null];
   /** Imports what the user chooses in the system's dialog; `null` if it is closed without a choice. */
   choose_import: [{ title: string; directory: boolean }, Done | null];

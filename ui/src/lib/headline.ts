@@ -1,6 +1,7 @@
 // The whole state in one sentence. Pure: a function of the latest status and the devices' names.
-import type { Devices, Status } from "../backend/types";
+import type { Devices, SplitRow, Status } from "../backend/types";
 import { words } from "../words";
+import { isBlocking, waits } from "./actions";
 
 export type Tone = "calm" | "moving" | "attention" | "off" | "trouble";
 
@@ -12,7 +13,19 @@ export interface Headline {
   why: string;
 }
 
-export function headline(status: Status | null, devices: Devices | null, lost = false): Headline {
+interface Known {
+  /** Every request is refused, and why. */
+  refused?: string | null;
+  /** The splits by name, where they are loaded. */
+  splits?: readonly SplitRow[];
+}
+
+export function headline(
+  status: Status | null,
+  devices: Devices | null,
+  lost = false,
+  { refused = null, splits = [] }: Known = {},
+): Headline {
   const say = words.headline;
   const state = words.state;
   const make = (tone: Tone, short: string, what: string, why = ""): Headline => ({ tone, short, what, why });
@@ -20,26 +33,48 @@ export function headline(status: Status | null, devices: Devices | null, lost = 
   if (!status) return make("off", state.unknown, say.loading);
   const names = devices?.paired.filter((one) => one.connected).map((one) => one.name) ?? [];
   const away = devices?.paired.filter((one) => !one.connected && one.confirmed).map((one) => one.name) ?? [];
-  const needs = status.splits + status.held.length + (devices?.asking.filter((one) => one.has_code).length ?? 0);
   const { moving, syncthing } = status;
 
-  if (status.engine === "stopped") return make("off", state.stopped, say.stopped);
+  if (status.engine === "stopped") return make("trouble", state.stopped, say.stopped, status.problems[0]?.message);
   if (status.engine === "stopping") return make("off", state.stopped, say.stopping);
+  if (refused !== null) return make("trouble", state.trouble, say.refused, refused);
   if (status.engine === "paused") return make("off", state.paused, say.paused, say.pausedWhy);
-  if (syncthing.state === "missing") return make("trouble", state.trouble, say.missing, syncthing.message ?? "");
+  const blocking = status.problems.find((one) => isBlocking(one.code));
+  if (syncthing.state === "missing") return make("trouble", state.trouble, say.missing, say.missingWhy);
   if (syncthing.state === "failed" || syncthing.state === "stopped")
-    return make("trouble", state.trouble, say.failed, syncthing.message ?? "");
+    return make("trouble", state.trouble, say.failed, blocking?.message ?? syncthing.message ?? "");
+  if (blocking) return make("trouble", state.trouble, blocking.message, blocking.hint);
   if (status.engine === "importing")
     return make("moving", state.importing, say.importing(moving.import_done, moving.import_total), say.importingWhy);
-  if (needs > 0)
-    return make("attention", state.attention, say.attention(needs), names.length > 0 ? say.attentionRest(names) : "");
+  const items = attention(status, devices, splits);
+  if (items.length > 0)
+    return make(
+      "attention",
+      state.attention,
+      items.length === 1 ? items[0]! : say.attention(items.length),
+      names.length > 0 ? say.attentionRest(names) : "",
+    );
   if (syncthing.state !== "running") return make("moving", state.starting, say.starting);
   if (status.paired === 0) return make("calm", state.alone, say.alone, say.aloneWhy);
   if (status.connected === 0)
     return make("off", state.offline, away.length > 0 ? say.offline(away) : state.offline, say.offlineWhy);
   if (moving.out_bytes + moving.in_bytes > 0)
     return make("moving", state.moving, say.moving(moving.out_bytes, moving.in_bytes));
-  if (status.waiting.length > 0) return make("calm", state.inStep, say.waiting(status.waiting.length));
   const what = away.length > 0 ? say.inStepPartly(names, away) : say.inStep(names);
   return make("calm", state.inStep, names.length > 0 ? what : say.inStep([`${status.connected}`]));
+}
+
+/** Each item that needs the user, as a sentence. */
+export function attention(status: Status, devices: Devices | null, splits: readonly SplitRow[] = []): string[] {
+  const say = words.headline;
+  const proved = devices?.asking.filter((one) => one.has_code) ?? [];
+  return [
+    ...proved.map((one) => say.asks(one.name)),
+    ...status.held.map((one) => one.message),
+    ...Array.from({ length: status.splits }, (_, at) => {
+      const split = splits[at];
+      return split ? say.split(split.title || words.session.untitled, split.branches.length) : say.oneSplit;
+    }),
+    ...waits(status).user.map((one) => say.waits(one.title || words.session.untitled, one.why)),
+  ];
 }

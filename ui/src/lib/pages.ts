@@ -1,21 +1,27 @@
-// The rows of a split, page by page: rows in sight first, then the rest in order, so that the
-// overview beside the columns becomes complete. There is one request at a time.
+// The rows of a split, page by page: rows in sight first and with their bodies, then the rest in order with their
+// beginnings only, so that the overview beside the columns becomes complete. There is one request at a time.
 import type { Diff, DiffRow, RowKind } from "../backend/types";
 
+/** Rows of a page without bodies. */
 export const PAGE = 200;
+/** Rows of a page with bodies. */
+export const BODIES = 40;
+/** Pages of bodies that are kept; the oldest is dropped first. */
+const KEPT = 50;
 
 export class Pages {
   readonly kinds: (RowKind | undefined)[];
   private readonly rows: (DiffRow | undefined)[];
-  private wanted: number[] = [];
+  private readonly bodies = new Map<number, DiffRow[]>();
   private readonly asked = new Set<number>();
+  private wanted: number[] = [];
   private busy = false;
   private stopped = false;
 
   constructor(
     first: Diff,
-    private readonly ask: (from: number) => Promise<Diff>,
-    private readonly changed: (from: number) => void,
+    private readonly ask: (from: number, rows: number, bodies: boolean) => Promise<Diff>,
+    private readonly changed: (from: number, n: number) => void,
     private readonly failed: (thrown: unknown) => void,
   ) {
     this.kinds = new Array(first.total);
@@ -25,7 +31,17 @@ export class Pages {
   }
 
   row(i: number): DiffRow | undefined {
+    return this.bodies.get(Math.floor(i / BODIES))?.[i % BODIES] ?? this.rows[i];
+  }
+
+  /** A row without its bodies. */
+  light(i: number): DiffRow | undefined {
     return this.rows[i];
+  }
+
+  /** Whether the row's messages are there, not only their beginnings. */
+  hasBody(i: number): boolean {
+    return this.bodies.has(Math.floor(i / BODIES));
   }
 
   get total(): number {
@@ -36,31 +52,27 @@ export class Pages {
     return this.asked.size >= Math.ceil(this.total / PAGE) && !this.busy;
   }
 
-  /** Requests the rows in sight before all others. */
-  want(from: number, to: number): void {
-    const pages: number[] = [];
-    for (let page = Math.floor(from / PAGE); page <= Math.floor(Math.max(from, to - 1) / PAGE); page++) {
-      if (page * PAGE < this.total && !this.asked.has(page)) pages.push(page);
-    }
-    this.wanted = pages;
+  /** Requests these rows before all others. */
+  want(rows: Iterable<number>): void {
+    const pages = new Set<number>();
+    for (const row of rows) if (0 <= row && row < this.total) pages.add(Math.floor(row / BODIES));
+    this.wanted = [...pages];
     void this.work();
   }
 
-  /** The next row after or before `from` that is not the same on both sides; searches only loaded
-   * rows. */
+  /** The next place after or before `from` where the two sides differ: a turn, or the first row that differs after
+   * some that do not. Searches only loaded rows. */
   next(from: number, by: 1 | -1): number | null {
-    let i = from + by;
-    // Adjacent differing rows are one difference: leave the stretch first.
-    while (i >= 0 && i < this.total && this.differs(i) && this.differs(i - by)) i += by;
-    while (i >= 0 && i < this.total && !this.differs(i)) i += by;
-    if (i < 0 || i >= this.total) return null;
-    // Going back ends at the first row of the stretch.
-    if (by < 0) while (i > 0 && this.differs(i - 1)) i -= 1;
-    return i;
+    for (let i = from + by; 0 <= i && i < this.total; i += by) if (this.isPlace(i)) return i;
+    return null;
   }
 
   stop(): void {
     this.stopped = true;
+  }
+
+  private isPlace(i: number): boolean {
+    return this.differs(i) && (!this.differs(i - 1) || this.rows[i]?.turn !== this.rows[i - 1]?.turn);
   }
 
   private differs(i: number): boolean {
@@ -75,10 +87,18 @@ export class Pages {
     }
   }
 
-  private nextPage(): number | undefined {
-    const wanted = this.wanted.find((page) => !this.asked.has(page));
-    if (wanted !== undefined) return wanted;
-    for (let page = 0; page * PAGE < this.total; page++) if (!this.asked.has(page)) return page;
+  private keep(page: number, rows: DiffRow[]): void {
+    this.bodies.delete(page);
+    this.bodies.set(page, rows);
+    const [oldest] = this.bodies.keys();
+    if (this.bodies.size > KEPT && oldest !== undefined) this.bodies.delete(oldest);
+  }
+
+  private nextPage(): { from: number; rows: number; bodies: boolean } | undefined {
+    const wanted = this.wanted.find((page) => !this.bodies.has(page));
+    if (wanted !== undefined) return { from: wanted * BODIES, rows: BODIES, bodies: true };
+    for (let page = 0; page * PAGE < this.total; page++)
+      if (!this.asked.has(page)) return { from: page * PAGE, rows: PAGE, bodies: false };
     return undefined;
   }
 
@@ -86,15 +106,18 @@ export class Pages {
     if (this.busy) return;
     this.busy = true;
     for (let page = this.nextPage(); page !== undefined && !this.stopped; page = this.nextPage()) {
-      this.asked.add(page);
+      const { from, rows, bodies } = page;
+      if (!bodies) this.asked.add(from / PAGE);
       try {
-        this.take(await this.ask(page * PAGE));
+        const answer = await this.ask(from, rows, bodies);
+        if (bodies) this.keep(from / BODIES, answer.rows);
+        else this.take(answer);
       } catch (thrown) {
-        this.asked.delete(page);
+        if (!bodies) this.asked.delete(from / PAGE);
         this.failed(thrown);
         break;
       }
-      if (!this.stopped) this.changed(page * PAGE);
+      if (!this.stopped) this.changed(from, rows);
     }
     this.busy = false;
   }

@@ -27,35 +27,50 @@ export function pieces(text: string, spans: readonly Span[], left: boolean): Pie
   return found;
 }
 
-/** The length of a changed text that is shown before it is opened, and the part of it before the
- * change. */
-const EXCERPT = 240;
-const BEFORE = 80;
+const WORD = /[\p{L}\p{N}_]+/gu;
+/** Words of the source that have no place in the drawn text, at most, before one that has. */
+const AHEAD = 60;
 
-/** The surroundings of `change`, the same on both sides, so that they can be compared at a glance;
- * starts at a word. */
-export function excerpt(
-  all: readonly Piece[],
-  change: number,
-): { pieces: Piece[]; cutBefore: boolean; cutAfter: boolean } {
-  const text = all.map((piece) => piece.text).join("");
-  let from = change <= EXCERPT / 2 ? 0 : change - BEFORE;
-  const word = from === 0 ? 0 : text.slice(from, Math.min(from + 70, change)).search(/\s\S/);
-  if (word >= 0 && from > 0) from += word + 1;
-  const to = from + EXCERPT;
-  const found: Piece[] = [];
-  let at = 0;
-  for (const piece of all) {
-    const part = piece.text.slice(Math.max(0, from - at), Math.max(0, to - at));
-    if (part) found.push({ text: part, changed: piece.changed });
-    at += piece.text.length;
-  }
-  return { pieces: found, cutBefore: from > 0, cutAfter: to < text.length };
+/** A stretch of one of the drawn texts. */
+export interface Stretch {
+  text: number;
+  from: number;
+  to: number;
 }
 
-/** The length of the common beginning of two texts. */
-export function commonStart(one: string, other: string): number {
-  let at = 0;
-  while (at < one.length && one[at] === other[at]) at += 1;
-  return at;
+/** Where the changed words of a text stand in what was drawn of it: `drawn` are the texts on the screen in order,
+ * without the signs of Markdown. */
+export function changedWords(
+  source: string,
+  spans: readonly Span[],
+  left: boolean,
+  drawn: readonly string[],
+): Stretch[] {
+  const words: { word: string; changed: boolean }[] = [];
+  for (const piece of pieces(source, spans, left))
+    for (const [word] of piece.text.matchAll(WORD)) words.push({ word, changed: piece.changed });
+  const found: Stretch[] = [];
+  let next = 0;
+  drawn.forEach((text, number) => {
+    for (const match of text.matchAll(WORD)) {
+      const ahead = words.slice(next, next + AHEAD).findIndex(({ word }) => word === match[0]);
+      if (ahead < 0) continue;
+      const { changed } = words[next + ahead]!;
+      next += ahead + 1;
+      if (!changed) continue;
+      const [from, to] = [match.index, match.index + match[0].length];
+      const last = found.at(-1);
+      // The space between two changed words is marked too.
+      if (last?.text === number && !WORD_BETWEEN.test(text.slice(last.to, from))) last.to = to;
+      else found.push({ text: number, from, to });
+    }
+  });
+  return found;
+}
+
+const WORD_BETWEEN = /[\p{L}\p{N}_]/u;
+
+/** Whether a text reads the same with and without Markdown. */
+export function isPlain(text: string): boolean {
+  return !/[*_`~|[\]<>#\\]|^\s*([-+]|\d+[.)])\s|\n/m.test(text.trim());
 }

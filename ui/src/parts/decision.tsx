@@ -1,7 +1,8 @@
-// The choices for a split: each one explains its consequences before it is taken.
+// The choices for a split: each one shows what it leaves on each device before it is taken.
 import { useRef, useState } from "preact/hooks";
 import type { Refusal } from "../backend/backend";
 import type { Action, Choice, DiffSide, Side } from "../backend/types";
+import { afterwards, type Remaining } from "../lib/afterwards";
 import { useKeys } from "../state";
 import { words } from "../words";
 import { Button, FirstFocus, Refused, SteeringMark } from "./common";
@@ -12,15 +13,24 @@ export interface DecisionProps {
   choices: Choice[] | null;
   /** Both sides, with each side's changes of what the tool may do, once these are known. */
   sides: DiffSide[];
-  left: string;
-  right: string;
+  left: DiffSide;
+  right: DiffSide;
+  title: string;
+  tool: string;
+  /** Messages in common. */
+  common: number;
+  /** Nothing was written yet: each device has its own version only. */
+  isOpen: boolean;
+  /** Devices with a version that is not compared here. */
+  others: string[];
   now: string;
   busy: boolean;
   refusal: Refusal | null;
   take: (choice: Action, active: Side | null) => void;
 }
 
-export function Decision({ choices, sides, left, right, now, busy, refusal, take }: DecisionProps) {
+export function Decision({ choices, sides, now, busy, refusal, take, ...what }: DecisionProps) {
+  const [left, right] = [what.left.device, what.right.device];
   const [considered, setConsidered] = useState<Action | null>(null);
   const [active, setActive] = useState<Side>("right");
   const buttons = useRef<HTMLDivElement>(null);
@@ -49,9 +59,12 @@ export function Decision({ choices, sides, left, right, now, busy, refusal, take
           }}
         >
           <h2>{say.follows}</h2>
-          <p class="consequence-text" dir="auto">
-            {choice.consequence}
-          </p>
+          {(!choice.enabled || JOINS.includes(choice.id)) && (
+            <p class="consequence-text" dir="auto">
+              {choice.consequence}
+            </p>
+          )}
+          {choice.enabled && <Preview choice={choice.id} active={active} {...what} />}
           {choice.enabled && choice.id === "branches" && (
             <fieldset class="active-side">
               <legend>{say.active}</legend>
@@ -62,9 +75,6 @@ export function Decision({ choices, sides, left, right, now, busy, refusal, take
                 </label>
               ))}
             </fieldset>
-          )}
-          {choice.enabled && (choice.id === "keep-left" || choice.id === "keep-right") && (
-            <p class="dim">{say.stays}</p>
           )}
           <Refused refusal={refusal} />
           <FirstFocus class="row-of-buttons" key={choice.id}>
@@ -119,6 +129,60 @@ export function Decision({ choices, sides, left, right, now, busy, refusal, take
         ))}
       </div>
     </footer>
+  );
+}
+
+/** Decisions whose preview does not say all: what a model makes of both versions. */
+const JOINS: Action[] = ["stitch", "branches"];
+
+type What = Omit<DecisionProps, "choices" | "sides" | "now" | "busy" | "refusal" | "take">;
+
+/** What each device's tool has afterwards, and what only the vault has. */
+function Preview({ choice, active, ...what }: { choice: Action; active: Side } & What) {
+  const { left, right, title, tool, common, isOpen, others } = what;
+  const say = words.split.after;
+  const { tool: remaining, vault } = afterwards(choice, active);
+  const named = (versions: Side[]) =>
+    versions.map((side) => say.version(what[side].device, what[side].turns, what[side].messages));
+  const session = (one: Remaining) => (
+    <li key={one.is} dir="auto">
+      <span class="strong">{one.is === "session" ? say.titled(title) : say.fork(title, right.device)}</span>
+      {": "}
+      {say.holds(common, named(one.versions))}
+    </li>
+  );
+  const device = (name: string, own: Side | null) => {
+    // Where nothing was written yet, the device whose version stays has it already.
+    const isSame = own !== null && remaining.length === 1 && remaining[0]!.versions.join() === own;
+    return (
+      <div key={name}>
+        <dt dir="auto">{name}</dt>
+        <dd>{isSame ? <p>{say.asItIs(title)}</p> : <ul>{remaining.map(session)}</ul>}</dd>
+      </div>
+    );
+  };
+  return (
+    <dl class="preview" aria-label={say.label(tool)}>
+      {isOpen
+        ? [device(say.inTool(tool, [left.device]), "left"), device(say.inTool(tool, [right.device]), "right")]
+        : device(say.inTool(tool, [left.device, right.device]), null)}
+      {vault.map((side) => (
+        <div key={side}>
+          <dt>{say.vault}</dt>
+          <dd dir="auto">
+            <p>{say.kept(say.version(what[side].device, what[side].turns, what[side].messages))}</p>
+          </dd>
+        </div>
+      ))}
+      {others.length > 0 && (
+        <div>
+          <dt>{say.others}</dt>
+          <dd dir="auto">
+            <p>{say.untouched(others)}</p>
+          </dd>
+        </div>
+      )}
+    </dl>
   );
 }
 

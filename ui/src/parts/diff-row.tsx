@@ -1,11 +1,11 @@
-// A row of the comparison: the left and the right message, with differing words marked if both
-// exist.
-import { useMemo } from "preact/hooks";
-import type { DiffRow, DiffWords, Msg, Part, PartBody, Side } from "../backend/types";
-import { clock, exact, size } from "../lib/format";
-import { commonStart, excerpt, pieces } from "../lib/spans";
+// A row of the comparison: what both devices have at one place of one turn. Messages are drawn like in a transcript; the
+// words that differ are marked where a message has another one of its kind beside it.
+import type { RefObject } from "preact";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import type { DiffRow, DiffWords, Msg, PartBody, Side } from "../backend/types";
+import { clock, exact } from "../lib/format";
+import { changedWords, isPlain, pieces } from "../lib/spans";
 import { still } from "../lib/still";
-import { utf8 } from "../lib/turns";
 import { words } from "../words";
 import { Body } from "./message";
 
@@ -19,9 +19,14 @@ interface RowProps {
   row: DiffRow;
   devices: { left: string; right: string };
   said: DiffWords | undefined;
-  isOpen: boolean;
+  /** The messages are there, not only their beginnings. */
+  isWhole: boolean;
+  /** The row begins a turn. */
+  isStart: boolean;
+  /** The message goes on with what the one above it in its column began. */
+  leftFollows: boolean;
+  rightFollows: boolean;
   isMarked: boolean;
-  toggle: (row: number) => void;
   mark: (row: number) => void;
   part: RowPart;
   /** Rows above the first one. */
@@ -30,18 +35,10 @@ interface RowProps {
 
 export const DiffRowView = still(DrawnRow);
 
-function DrawnRow({ row, devices, said, isOpen, isMarked, toggle, mark, part, before }: RowProps) {
+function DrawnRow({ row, isMarked, mark, before, leftFollows, rightFollows, ...rest }: RowProps) {
+  const { isStart } = rest;
   const cell = (side: Side) => (
-    <Cell
-      row={row}
-      side={side}
-      device={devices[side]}
-      other={devices[side === "left" ? "right" : "left"]}
-      said={said}
-      isOpen={isOpen}
-      toggle={() => toggle(row.i)}
-      part={part}
-    />
+    <Cell row={row} side={side} follows={side === "left" ? leftFollows : rightFollows} {...rest} />
   );
   return (
     <div
@@ -49,7 +46,7 @@ function DrawnRow({ row, devices, said, isOpen, isMarked, toggle, mark, part, be
       role="row"
       aria-rowindex={row.i + before + 2}
       aria-selected={isMarked}
-      class={`diff-row kind-${row.kind}${isMarked ? " marked" : ""}`}
+      class={`diff-row kind-${row.kind}${isStart ? " turn-start" : ""}${row.alone ? " alone" : ""}${isMarked ? " marked" : ""}`}
       onClick={(event) => {
         if (!(event.target as HTMLElement).closest("button, a, summary, pre")) mark(row.i);
       }}
@@ -63,132 +60,214 @@ function DrawnRow({ row, devices, said, isOpen, isMarked, toggle, mark, part, be
 interface CellProps {
   row: DiffRow;
   side: Side;
-  device: string;
-  other: string;
+  devices: { left: string; right: string };
   said: DiffWords | undefined;
-  isOpen: boolean;
-  toggle: () => void;
+  isWhole: boolean;
+  isStart: boolean;
+  follows: boolean;
   part: RowPart;
 }
 
-function Cell({ row, side, device, other, said, isOpen, toggle, part }: CellProps) {
+function Cell({ row, side, devices, said, isWhole, isStart, follows, part }: CellProps) {
   const message = row[side];
   if (!message) {
     return (
-      <div role="gridcell" class="cell gap">
-        <span class="visually-hidden">{words.split.notThere(device)}</span>
+      <div role="gridcell" class={row.alone ? "cell none" : "cell gap"}>
+        <span class="visually-hidden">{words.split.notThere(devices[side])}</span>
       </div>
     );
   }
-  const label =
-    row.kind === "same" ? "" : row.kind === "changed" ? words.split.kinds.changed : words.split.only(device);
-  // Calls, results and pictures unfold by themselves; the difference between two of them is shown
-  // on request.
-  const folds = message.pieces.length > 0;
-  const isCut = folds ? row.kind === "changed" : message.preview.length >= 200;
+  const kind = row.kind === "changed" ? words.split.changedWord : row.kind === "same" ? words.split.sameWord : "";
   return (
-    <div role="gridcell" class={`cell ${side} role-${message.role}`}>
-      <p class="cell-head">
-        <span class="speaker-name">{words.transcript.roles[message.role]}</span>
-        {message.device && message.device !== device && (
-          <span class="marker" dir="auto">
-            {words.transcript.on(message.device)}
-          </span>
-        )}
-        {message.at && (
-          <time dateTime={message.at} title={exact(message.at)}>
-            {clock(message.at)}
-          </time>
-        )}
-        {markers(message).map((name) => (
-          <span key={name} class="marker">
-            {name.replaceAll("_", " ")}
-          </span>
-        ))}
-        {label && (
-          <span class="kind-word">
-            {label}
-            <span class="visually-hidden">, {words.split.notThere(other)}</span>
-          </span>
-        )}
-      </p>
-      <Text row={row} side={side} message={message} said={said} isOpen={isOpen} part={part} />
-      {isCut && (
-        <button type="button" class="more" aria-expanded={isOpen} onClick={toggle}>
-          {isOpen ? words.split.fold : folds ? words.split.marked : `${words.split.open} · ${size(total(message))}`}
-        </button>
-      )}
+    <div role="gridcell" class={`cell ${side} role-${message.role}${follows ? " follows" : ""}`}>
+      <MessageHead message={message} device={devices[side]} turn={isStart ? row.turn : 0} kind={kind} />
+      <Words row={row} side={side} message={message} said={said} isWhole={isWhole} part={part} />
     </div>
   );
 }
 
-function Text({
+/** Who says it and when; the device if it is not the column's own. */
+function MessageHead({ message, device, turn, kind }: { message: Msg; device: string; turn: number; kind: string }) {
+  return (
+    <p class="cell-head">
+      <span class="speaker-name">{words.transcript.roles[message.role]}</span>
+      {turn > 0 && <span>{words.split.turn(turn)}</span>}
+      {message.device && message.device !== device && (
+        <span class="marker" dir="auto">
+          {words.transcript.on(message.device)}
+        </span>
+      )}
+      {message.at && (
+        <time dateTime={message.at} title={exact(message.at)}>
+          {clock(message.at)}
+        </time>
+      )}
+      {markers(message).map((name) => (
+        <span key={name} class="marker">
+          {name.replaceAll("_", " ")}
+        </span>
+      ))}
+      {kind && <span class="kind-word">{kind}</span>}
+    </p>
+  );
+}
+
+interface EntryProps {
+  row: DiffRow;
+  /** The side whose message it is; `both` if they have it in common. */
+  side: Side | "both";
+  at: number;
+  devices: { left: string; right: string };
+  isWhole: boolean;
+  isMarked: boolean;
+  mark: (at: number) => void;
+  part: RowPart;
+  before: number;
+  /** The device differs from the one above. */
+  isHandover: boolean;
+  follows: boolean;
+}
+
+/** A message in the order of time: the whole width, with its device. */
+export const EntryView = still(DrawnEntry);
+
+function DrawnEntry(props: EntryProps) {
+  const { row, side, at, devices, isWhole, isMarked, mark, part, before, isHandover, follows } = props;
+  const from = side === "both" ? "left" : side;
+  const message = row[from];
+  if (!message) return null;
+  const device = side === "both" ? words.split.onBoth : devices[side];
+  return (
+    <div
+      id={`diff-${at}`}
+      role="row"
+      aria-rowindex={at + before + 2}
+      aria-selected={isMarked}
+      class={`diff-row entry ${side}${isHandover ? " handover" : ""}${isMarked ? " marked" : ""}`}
+      onClick={(event) => {
+        if (!(event.target as HTMLElement).closest("button, a, summary, pre")) mark(at);
+      }}
+    >
+      <div role="gridcell" aria-colspan={2} class={`cell role-${message.role}${follows ? " follows" : ""}`}>
+        <p class={isHandover ? "entry-device strong" : "visually-hidden"} dir="auto">
+          {device}
+        </p>
+        <MessageHead message={message} device={devices[from]} turn={0} kind="" />
+        <Words row={row} side={from} message={message} said={undefined} isWhole={isWhole} part={part} />
+      </div>
+    </div>
+  );
+}
+
+function Words({
   row,
   side,
   message,
   said,
-  isOpen,
+  isWhole,
   part,
 }: {
   row: DiffRow;
   side: Side;
   message: Msg;
   said: DiffWords | undefined;
-  isOpen: boolean;
+  isWhole: boolean;
   part: RowPart;
 }) {
-  const whole = said?.[side];
-  const ask = (number: number) => part(row.i, side, number);
-  if (message.pieces.length > 0 && !(isOpen && said && said.spans.length > 0)) {
+  const box = useRef<HTMLDivElement>(null);
+  const shown = row.kind === "changed" && said && said.spans.length > 0 ? said : undefined;
+  useMarks(box, shown, side, isWhole);
+  const whole = shown?.[side];
+  if (shown && whole !== undefined && message.parts.every(([kind]) => kind === "text") && isPlain(whole)) {
+    return <Marked text={whole} said={shown} side={side} />;
+  }
+  // What flies by is not read: its beginning is enough, and quickly drawn.
+  if (!isWhole)
     return (
-      <>
-        {isOpen && said?.spans.length === 0 && <p class="dim small">{words.split.tooLong}</p>}
-        <Body parts={message.pieces} whole={ask} />
-      </>
+      <p class="cell-body beginning" dir="auto">
+        {message.preview}
+      </p>
     );
-  }
-  if (row.kind === "changed" && said && said.spans.length > 0 && whole) {
-    return <Marked text={whole} said={said} side={side} isOpen={isOpen} />;
-  }
-  if (isOpen) {
-    if (whole === undefined) return <p class="dim">{words.split.loadingRows}</p>;
-    return (
-      <>
-        {row.kind === "changed" && said?.spans.length === 0 && <p class="dim small">{words.split.tooLong}</p>}
-        <Body parts={[plain(whole)]} whole={ask} />
-      </>
-    );
-  }
-  const isWhole = message.preview.length < 200;
-  return <Body parts={[plain(isWhole ? message.preview : `${message.preview} …`)]} whole={ask} />;
+  return (
+    <div ref={box} class="cell-body">
+      <Body parts={message.pieces} whole={(number) => part(row.i, side, number)} />
+    </div>
+  );
 }
 
-function plain(text: string): Part {
-  return { kind: "text", bytes: utf8(text), text };
-}
-
-function Marked({ text, said, side, isOpen }: { text: string; said: DiffWords; side: Side; isOpen: boolean }) {
-  const shown = useMemo(() => {
-    const all = pieces(text, said.spans, side === "left");
-    if (isOpen) return { pieces: all, cutBefore: false, cutAfter: false };
-    return excerpt(all, commonStart(said.left, said.right));
-  }, [text, said, side, isOpen]);
+function Marked({ text, said, side }: { text: string; said: DiffWords; side: Side }) {
+  const shown = useMemo(() => pieces(text, said.spans, side === "left"), [text, said, side]);
   const Mark = side === "left" ? "del" : "ins";
   return (
-    <p class="marked-text" dir="auto">
-      {shown.cutBefore && "… "}
-      {shown.pieces.map((piece, at) =>
+    <p class="marked-text cell-body" dir="auto">
+      {shown.map((piece, at) =>
         piece.changed ? <Mark key={at}>{piece.text}</Mark> : <span key={at}>{piece.text}</span>,
       )}
-      {shown.cutAfter && " …"}
     </p>
+  );
+}
+
+/** Marks the changed words of drawn Markdown. The page's own marks are used, since the elements belong to the part that
+ * draws them; a web view without them shows the text unmarked. */
+function useMarks(
+  box: RefObject<HTMLDivElement | null>,
+  said: DiffWords | undefined,
+  side: Side,
+  isWhole: boolean,
+): void {
+  useLayoutEffect(() => {
+    const element = box.current;
+    if (!element || !said || typeof CSS === "undefined" || !("highlights" in CSS)) return;
+    const nodes = textNodes(element);
+    const marks = highlight(`split-${side}`);
+    const ranges = changedWords(
+      said[side],
+      said.spans,
+      side === "left",
+      nodes.map((node) => node.data),
+    ).map(({ text, from, to }) => {
+      const range = new Range();
+      range.setStart(nodes[text]!, from);
+      range.setEnd(nodes[text]!, to);
+      return range;
+    });
+    for (const range of ranges) marks.add(range);
+    return () => {
+      for (const range of ranges) marks.delete(range);
+    };
+  }, [said, side, isWhole]);
+}
+
+function highlight(name: string): Highlight {
+  const known = CSS.highlights.get(name) ?? new Highlight();
+  CSS.highlights.set(name, known);
+  return known;
+}
+
+/** The message's own words: not those of buttons and folded parts. */
+function textNodes(element: HTMLElement): Text[] {
+  const walker = document.createTreeWalker(element, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT, (node) => {
+    if (node instanceof Element)
+      return node.matches("button:not(.link), details, figcaption, summary")
+        ? NodeFilter.FILTER_REJECT
+        : NodeFilter.FILTER_SKIP;
+    return NodeFilter.FILTER_ACCEPT;
+  });
+  const found: Text[] = [];
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) found.push(node as Text);
+  return found;
+}
+
+/** Whether a message goes on with what the one before it began: a tool's result belongs to its caller. */
+export function isFollowing(message: Msg | null | undefined, before: Msg | null | undefined): boolean {
+  const speaker = (one: Msg) => (one.role === "tool" ? "assistant" : one.role);
+  if (!message || markers(message).length > 0) return false;
+  return (
+    message.role === "tool" ||
+    (before != null && speaker(before) === speaker(message) && before.device === message.device)
   );
 }
 
 function markers(message: Msg): string[] {
   return [...new Set(message.parts.map(([kind]) => kind).filter((kind) => !KNOWN.has(kind)))];
-}
-
-function total(message: Msg): number {
-  return message.parts.reduce((sum, [, bytes]) => sum + bytes, 0);
 }

@@ -1,6 +1,7 @@
 // Buttons for what can be done about a message, where the message is shown. What the window cannot do itself leads to the
 // view where it is done.
 import type { Remedy } from "../backend/types";
+import { projectName } from "../lib/format";
 import { go } from "../route";
 import { useDoing, useShared } from "../state";
 import { words } from "../words";
@@ -15,9 +16,11 @@ interface Props {
   about: string;
   /** Asks again for what failed; without it there is no button for that. */
   again?: (() => void) | undefined;
+  /** The first one is what to do now. */
+  main?: boolean;
 }
 
-export function Remedies({ remedies = [], about, again }: Props) {
+export function Remedies({ remedies = [], about, again, main = false }: Props) {
   const { backend, reload, tell } = useShared();
   const { busy, refusal, act } = useDoing();
   const done = async (asking: Promise<{ message: string }>) => {
@@ -33,8 +36,7 @@ export function Remedies({ remedies = [], about, again }: Props) {
   const release = ({ what }: { what: string }) => void done(backend.roam({ cmd: "release", what }));
   const open = ({ session }: { session: string }) => go("sessions", session);
   const deeds: Deeds = {
-    // The tray starts the engine; asking again shows whether it runs.
-    start_engine: () => (again ?? reload)(),
+    start_engine: () => void done(backend.roam({ cmd: "start_engine" })),
     stop_engine: () => go("settings"),
     retry: () => (again ?? reload)(),
     continue_syncing: () => void done(backend.roam({ cmd: "continue" })),
@@ -57,7 +59,11 @@ export function Remedies({ remedies = [], about, again }: Props) {
     open_session: open,
     open_history: open,
     open_journal: open,
-    choose_folder: () => go("projects"),
+    choose_folder: async ({ project }) => {
+      const title = words.overview.folderTitle(projectName(project));
+      const dir = await act(() => backend.roam({ cmd: "choose_directory", title }));
+      if (dir) await done(backend.roam({ cmd: "project_map", key: project, dir }));
+    },
     include_project: ({ project }) =>
       void done(backend.roam({ cmd: "project_exclude", key: project, excluded: false })),
     switch_tool_on: ({ tool }) => void done(backend.roam({ cmd: "tool_switch", tool, on: true })),
@@ -96,7 +102,7 @@ export function Remedies({ remedies = [], about, again }: Props) {
         <button
           key={at}
           type="button"
-          class="button plain"
+          class={main && at === 0 ? "button main" : "button plain"}
           aria-disabled={busy ? "true" : undefined}
           aria-label={`${words.remedies[one.do]}: ${about}`}
           onClick={() => !busy && (deeds[one.do] as (remedy: Remedy) => void)(one)}

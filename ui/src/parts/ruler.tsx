@@ -57,6 +57,8 @@ export function Ruler({ kinds, known, sight, jump }: RulerProps) {
   );
 }
 
+const KINDS: readonly RowKind[] = ["changed", "beside", "left", "right"];
+
 function paint(canvas: HTMLCanvasElement, kinds: readonly (RowKind | undefined)[]): void {
   const scale = globalThis.devicePixelRatio || 1;
   const width = Math.round(canvas.clientWidth * scale);
@@ -68,18 +70,27 @@ function paint(canvas: HTMLCanvasElement, kinds: readonly (RowKind | undefined)[
   const style = getComputedStyle(canvas);
   const colour = (name: string) => style.getPropertyValue(name).trim();
   const colours = { left: colour("--ruler-left"), right: colour("--ruler-right"), changed: colour("--ruler-changed") };
+  const all = width - 2 * scale;
   const n = Math.max(1, kinds.length);
   const half = Math.floor(width / 2);
   const high = Math.max(Math.ceil(height / n) - (height / n > 4 ? scale : 0), scale);
-  const painted = new Set<string>();
+  const painted = new Set<number>();
   kinds.forEach((kind, i) => {
     if (kind === undefined || kind === "same") return;
     const y = Math.floor((i / n) * height);
     // Many rows share one line of the screen: each kind is painted there once.
-    const mark = `${kind}${y}`;
+    const mark = y * KINDS.length + KINDS.indexOf(kind);
     if (painted.has(mark)) return;
     painted.add(mark);
-    brush.fillStyle = colours[kind];
-    brush.fillRect(kind === "right" ? half : scale, y, kind === "changed" ? width - 2 * scale : half - scale, high);
+    if (kind === "changed") {
+      brush.fillStyle = colours.changed;
+      brush.fillRect(scale, y, all, high);
+      return;
+    }
+    for (const side of ["left", "right"] as const) {
+      if (kind !== "beside" && kind !== side) continue;
+      brush.fillStyle = colours[side];
+      brush.fillRect(side === "right" ? half : scale, y, half - scale, high);
+    }
   });
 }

@@ -1,13 +1,16 @@
-// The current state, in order of importance: the summary, decisions, waiting sessions, live
-// sessions, recent arrivals.
+// The current state, in order of importance: the one thing in the headline, what needs the user with its buttons, then
+// what happens, and what happened.
 import { useState } from "preact/hooks";
-import type { Devices, HistoryRow, SessionRow, Status } from "../backend/types";
-import { clock, projectName, size } from "../lib/format";
-import { headline } from "../lib/headline";
-import { Button, Failed, Refused, Section, Skeleton, Time, ToolSign } from "../parts/common";
+import type { Devices, HistoryRow, Remedy, SessionRow, Status, Waiting } from "../backend/types";
+import { isBlocking, waits } from "../lib/actions";
+import { clock, projectName, shortened, size } from "../lib/format";
+import { attention, headline } from "../lib/headline";
+import { HeldActs } from "../parts/acting";
+import { Button, Section, Skeleton, Time, ToolSign } from "../parts/common";
 import { Icon } from "../parts/icon";
 import { Remedies } from "../parts/remedies";
 import { ResumeQuestion } from "../parts/resume-question";
+import { Trouble } from "../parts/trouble";
 import { go, link } from "../route";
 import { useAnswer, useDoing, useShared } from "../state";
 import { words } from "../words";
@@ -16,20 +19,30 @@ const MOST = 5;
 const DAY = 24 * 3600 * 1000;
 
 export function Overview({ devices }: { devices: Devices | null }) {
-  const { backend, status, lost, reload } = useShared();
+  const { backend, status, lost, reload, revision, refused } = useShared();
   const { busy, refusal, act, clear } = useDoing();
+  const splits = useAnswer({ cmd: "splits" }, revision * 10_000 + (status?.splits ?? 0));
   const say = words.overview;
-  const now = headline(status, devices, lost !== null);
-  const isPaused = status?.engine === "paused";
+  const rows = status && status.splits > 0 ? (splits.answer ?? []) : [];
+  const now = headline(status, devices, lost !== null, { refused: refused?.message ?? null, splits: rows });
+  const todo = status ? remediesNow(status, refused !== null) : [];
+  const restart = async () => {
+    const done = await act(() => backend.roam({ cmd: "restart" }));
+    if (done) reload();
+  };
   return (
     <div class="page">
       <header class="headline">
         <div role="status">
-          <h1 class={`tone-${now.tone}`}>{now.what}</h1>
-          <p class="dim">{now.why || " "}</p>
+          <h1 class={`tone-${now.tone}`} dir="auto">
+            {now.what}
+          </h1>
+          <p class="dim" dir="auto">
+            {now.why || " "}
+          </p>
         </div>
         <div class="row-of-buttons">
-          {isPaused ? (
+          {status?.engine === "paused" ? (
             <Button
               kind="main"
               icon="play"
@@ -38,6 +51,8 @@ export function Overview({ devices }: { devices: Devices | null }) {
             >
               {say.continue}
             </Button>
+          ) : todo.length > 0 ? (
+            <Remedies remedies={todo} about={now.what} again={() => void restart()} main />
           ) : (
             <Button icon="devices" onClick={() => go("devices")}>
               {say.pair}
@@ -45,13 +60,29 @@ export function Overview({ devices }: { devices: Devices | null }) {
           )}
         </div>
       </header>
-      <Refused refusal={refusal} clear={clear} />
+      {refusal && <Trouble refusal={refusal} again={clear} />}
       {status?.engine === "importing" && <ImportBar status={status} />}
-      {lost && <Failed refusal={lost} again={reload} title={words.failed.engine} />}
-      {status && <Blocks status={status} devices={devices} />}
+      {lost && <Trouble refusal={lost} again={reload} title={words.failed.engine} />}
+      {status && !refused && <Blocks status={status} devices={devices} splits={rows} />}
+      {refused && <Trouble refusal={refused} again={reload} />}
       {!status && !lost && <Skeleton rows={8} label={words.headline.loading} />}
     </div>
   );
+}
+
+/** What to do about the state as a whole: the headline's own buttons. */
+function remediesNow(status: Status, isRefused: boolean): Remedy[] {
+  if (status.engine === "stopped") return [{ do: "start_engine" }, { do: "open_logs" }];
+  if (isRefused) return [{ do: "retry" }, { do: "open_logs" }];
+  if (status.engine !== "running" && status.engine !== "importing") return [];
+  switch (status.syncthing.state) {
+    case "missing":
+      return [{ do: "locate_syncthing" }, { do: "retry" }];
+    case "stopped":
+    case "failed":
+      return [{ do: "retry" }, { do: "open_logs" }];
+  }
+  return status.problems.find((one) => isBlocking(one.code))?.actions ?? [];
 }
 
 function ImportBar({ status }: { status: Status }) {
@@ -61,14 +92,24 @@ function ImportBar({ status }: { status: Status }) {
   );
 }
 
-function Blocks({ status, devices }: { status: Status; devices: Devices | null }) {
+interface BlocksProps {
+  status: Status;
+  devices: Devices | null;
+  splits: Parameters<typeof attention>[2] & object;
+}
+
+/** Sections without content are left out: a quiet overview is short. */
+function Blocks({ status, devices, splits }: BlocksProps) {
   const say = words.overview;
   const about = useAnswer({ cmd: "about" });
   const noTray = about.answer?.no_tray ?? null;
+  // What the headline says already is not said again.
+  const said = headline(status, devices).what;
+  const problems = status.problems.filter((one) => one.message !== said && !isTold(status, one.code));
   return (
     <>
-      <NeedsYou status={status} devices={devices} />
-      {(status.problems.length > 0 || noTray) && (
+      <NeedsAttention status={status} devices={devices} splits={splits} />
+      {(problems.length > 0 || noTray) && (
         <Section title={say.problems}>
           <ul class="lines">
             {noTray && (
@@ -79,9 +120,9 @@ function Blocks({ status, devices }: { status: Status; devices: Devices | null }
                 </p>
               </li>
             )}
-            {status.problems.map((problem, at) => (
-              <li key={at} class="line">
-                <Icon name="info" />
+            {problems.map((problem, at) => (
+              <li key={at} class="line acted">
+                <Icon name={isBlocking(problem.code) ? "alert" : "info"} />
                 <p class="line-text" dir="auto">
                   {problem.message}{" "}
                   {problem.code === "app_asks" ? (
@@ -96,45 +137,51 @@ function Blocks({ status, devices }: { status: Status; devices: Devices | null }
           </ul>
         </Section>
       )}
-      <Waiting status={status} />
-      <Section title={say.live}>
-        {status.live.length === 0 && <p class="none">{say.nothingLive}</p>}
-        <ul class="lines">
-          {status.live.map((one) => (
-            <li key={one.session + one.device} class="line">
-              <Icon name="live" />
-              <p class="line-text" dir="auto">
-                <span class="strong">{one.here ? say.here : one.device}</span> · <ToolName tool={one.tool} /> ·{" "}
-                {projectName(one.project)} ·{" "}
-                <a href={link("sessions", one.session)}>{one.title || words.session.untitled}</a>
-              </p>
-              <Time at={one.seen} />
-            </li>
-          ))}
-        </ul>
-      </Section>
+      <Passing waiting={waits(status).passing} />
+      {status.live.length > 0 && (
+        <Section title={say.live}>
+          <ul class="lines">
+            {status.live.map((one) => (
+              <li key={one.session + one.device} class="line">
+                <Icon name="live" />
+                <p class="line-text" dir="auto">
+                  <span class="strong">{one.here ? say.here : one.device}</span> · <ToolName tool={one.tool} /> ·{" "}
+                  {projectName(one.project)} ·{" "}
+                  <a href={link("sessions", one.session)}>{one.title || words.session.untitled}</a>
+                </p>
+                <Time at={one.seen} />
+              </li>
+            ))}
+          </ul>
+        </Section>
+      )}
       <Recent />
     </>
   );
+}
+
+/** The headline tells of Syncthing's state; its problem would say the same again. */
+function isTold(status: Status, code: string): boolean {
+  const isDown = status.syncthing.state === "missing" || status.syncthing.state === "failed";
+  return isDown && (code.startsWith("syncthing_") || isBlocking(code));
 }
 
 function ToolName({ tool }: { tool: string }) {
   return <>{useShared().tools.get(tool)?.name ?? tool}</>;
 }
 
-function NeedsYou({ status, devices }: { status: Status; devices: Devices | null }) {
-  const { revision } = useShared();
-  const splits = useAnswer({ cmd: "splits" }, revision * 10_000 + status.splits);
+function NeedsAttention({ status, devices, splits }: BlocksProps) {
+  const [all, setAll] = useState(false);
   const say = words.overview;
-  const rows = status.splits > 0 ? (splits.answer ?? []) : [];
   const proved = devices?.asking.filter((one) => one.has_code) ?? [];
   // Anybody on the network may ask: such requests share one line, however many there are, and need
   // no decision.
   const strangers = (devices?.asking.length ?? 0) - proved.length + (devices?.more_asking ?? 0);
-  const n = status.splits + status.held.length + proved.length;
+  const n = attention(status, devices).length;
+  const mine = waits(status).user;
+  if (n + strangers === 0) return null;
   return (
     <Section title={say.needsYou} count={n}>
-      {n + strangers === 0 && <p class="none">{say.nothingNeeds}</p>}
       <ul class="lines">
         {proved.map((one) => (
           <li key={one.id} class="line">
@@ -145,6 +192,44 @@ function NeedsYou({ status, devices }: { status: Status; devices: Devices | null
             <Button onClick={() => go("devices")}>{say.see}</Button>
           </li>
         ))}
+        {status.held.map((one) => (
+          <li key={one.what} class="line acted">
+            <Icon name="held" />
+            <p class="line-text" dir="auto">
+              <span class="strong">{one.message}</span> <span class="dim">{one.hint}</span>
+            </p>
+            <HeldActs held={one} />
+          </li>
+        ))}
+        {splits.slice(0, MOST).map((split) => (
+          <li key={split.session} class="line">
+            <Icon name="splits" />
+            <p class="line-text" dir="auto">
+              {say.twoVersions(
+                split.title || words.session.untitled,
+                split.branches.map((branch) => shortened(branch.device, 36)),
+              )}
+            </p>
+            <Button kind="main" onClick={() => go("splits", split.session)} name={`${say.look}: ${split.title}`}>
+              {say.look}
+            </Button>
+          </li>
+        ))}
+        {splits.length > MOST && (
+          <li class="line">
+            <a href={link("splits")}>{say.more(splits.length - MOST)}</a>
+          </li>
+        )}
+        {(all ? mine : mine.slice(0, MOST)).map((one) => (
+          <Wait key={one.session + one.tool} one={one} />
+        ))}
+        {!all && mine.length > MOST && (
+          <li class="line">
+            <Button kind="quiet" onClick={() => setAll(true)}>
+              {say.more(mine.length - MOST)}
+            </Button>
+          </li>
+        )}
         {strangers > 0 && (
           <li class="line">
             <Icon name="devices" />
@@ -152,123 +237,139 @@ function NeedsYou({ status, devices }: { status: Status; devices: Devices | null
             <Button onClick={() => go("devices")}>{say.see}</Button>
           </li>
         )}
-        {status.held.map((one) => (
-          <li key={one.what} class="line">
-            <Icon name="held" />
-            <p class="line-text" dir="auto">
-              <span class="strong">{one.message}</span> <span class="dim">{one.hint}</span>
-            </p>
-            <Remedies remedies={one.actions} about={one.message} />
-          </li>
-        ))}
-        {rows.slice(0, MOST).map((split) => (
-          <li key={split.session} class="line">
-            <Icon name="splits" />
-            <p class="line-text" dir="auto">
-              {say.wentTwoWays(
-                split.title || words.session.untitled,
-                split.branches.map((branch) => branch.device),
-              )}
-            </p>
-            <Button onClick={() => go("splits", split.session)} name={`${say.look}: ${split.title}`}>
-              {say.look}
-            </Button>
-          </li>
-        ))}
-        {rows.length > MOST && (
-          <li class="line">
-            <a href={link("splits")}>{say.more(rows.length - MOST)}</a>
-          </li>
-        )}
       </ul>
     </Section>
   );
 }
 
-function Waiting({ status }: { status: Status }) {
-  const [all, setAll] = useState(false);
-  const say = words.overview;
-  const rows = all ? status.waiting : status.waiting.slice(0, MOST);
+/** A session that waits for the user, with what ends it. */
+function Wait({ one }: { one: Waiting }) {
+  const about = one.title || words.session.untitled;
   return (
-    <Section title={say.waiting} count={status.waiting.length}>
-      {status.waiting.length === 0 && <p class="none">{say.nothingWaits}</p>}
-      <ul class="lines">
-        {rows.map((one) => (
-          <li key={one.session + one.tool} class="line">
-            <Icon name="clock" />
-            <p class="line-text" dir="auto">
-              <span class="strong">{one.why}</span> {one.title || words.session.untitled} · {projectName(one.project)}
-              <span class="dim block">{one.hint}</span>
-            </p>
-            {one.actions.length > 0 ? (
-              <Remedies remedies={one.actions} about={one.title || one.why} />
-            ) : (
-              <Button onClick={() => go("sessions", one.session)} name={`${say.show}: ${one.title}`}>
-                {say.show}
-              </Button>
-            )}
-          </li>
-        ))}
-      </ul>
-      {!all && status.waiting.length > MOST && (
-        <Button kind="quiet" onClick={() => setAll(true)}>
-          {say.more(status.waiting.length - MOST)}
-        </Button>
-      )}
-    </Section>
+    <li class="line acted">
+      <Icon name="clock" />
+      <p class="line-text" dir="auto">
+        <a class="strong" href={link("sessions", one.session)}>
+          {about}
+        </a>{" "}
+        <span class="dim">· {projectName(one.project)}</span>
+        <span class="block">
+          {one.why} <span class="dim">{one.hint}</span>
+        </span>
+      </p>
+      <Remedies remedies={one.actions} about={about} />
+    </li>
   );
 }
 
-/** Arrivals from other devices in the last day, and everything that happened. */
+/** Waits that pass by themselves: one quiet line, with the reasons on request. */
+function Passing({ waiting }: { waiting: Waiting[] }) {
+  const say = words.overview;
+  if (waiting.length === 0) return null;
+  return (
+    <details class="passing">
+      <summary>
+        <Icon name="clock" size={14} />
+        <span>{say.passing(waiting.length)}</span> <span class="link">{say.why}</span>
+      </summary>
+      <ul class="lines">
+        {waiting.slice(0, 50).map((one) => (
+          <li key={one.session + one.tool} class="line">
+            <p class="line-text" dir="auto">
+              <a href={link("sessions", one.session)}>{one.title || words.session.untitled}</a>{" "}
+              <span class="dim">
+                · {projectName(one.project)} · {one.why} {one.hint}
+              </span>
+            </p>
+          </li>
+        ))}
+        {waiting.length > 50 && <li class="line dim">{say.more(waiting.length - 50)}</li>}
+      </ul>
+    </details>
+  );
+}
+
+/** Arrivals from other devices in the last day, the latest sessions, and what happened. */
 function Recent() {
   const { revision, status, tools } = useShared();
   const [resuming, setResuming] = useState<Pick<SessionRow, "session" | "title"> | null>(null);
   const history = useAnswer({ cmd: "history", session: null }, revision);
+  const recent = useAnswer({ cmd: "sessions", filter: { limit: MOST } }, revision);
   const say = words.overview;
-  if (history.phase === "failed" && !history.answer) return <Failed refusal={history.refusal} again={history.again} />;
-  if (!history.answer) return <Skeleton rows={4} />;
+  if (history.phase === "failed" && !history.answer)
+    return <Trouble title={say.failed} refusal={history.refusal} again={history.again} />;
+  if (!history.answer || recent.phase === "loading") return <Skeleton rows={4} />;
   const rows = history.answer;
+  const sessions = recent.answer?.slice(0, MOST) ?? [];
   const arrived = rows.filter((row) => row.what === "arrived" && Date.now() - Date.parse(row.at) < DAY);
   const from = [...new Set(arrived.map((row) => row.device))];
   return (
     <>
-      <Section title={say.arrived}>
-        {from.length === 0 && <p class="none">{say.nothingArrived}</p>}
-        <ul class="lines">
-          {from.map((device) => {
-            const theirs = arrived.filter((row) => row.device === device);
-            const mine = new Set(theirs.map((row) => row.session));
-            const last = theirs[0];
-            return (
-              <li key={device} class="line">
-                <Icon name="forth" />
-                <p class="line-text" dir="auto">
-                  <span class="strong">{say.fromHere(device, mine.size)}</span>
+      {from.length > 0 && (
+        <Section title={say.arrived}>
+          <ul class="lines">
+            {from.map((device) => {
+              const theirs = arrived.filter((row) => row.device === device);
+              const n = new Set(theirs.map((row) => row.session)).size;
+              const last = theirs[0];
+              return (
+                <li key={device} class="line">
+                  <Icon name="forth" />
+                  <p class="line-text" dir="auto">
+                    <span class="strong">{say.fromHere(device, n)}</span>
+                    {last && (
+                      <>
+                        {" "}
+                        · <a href={link("sessions", last.session)}>{last.title || words.session.untitled}</a>
+                      </>
+                    )}
+                  </p>
                   {last && (
-                    <>
-                      {" "}
-                      · <a href={link("sessions", last.session)}>{last.title || words.session.untitled}</a>
-                    </>
+                    <Button icon="play" name={words.resume.title(last.title)} onClick={() => setResuming(last)}>
+                      {words.resume.resume}
+                    </Button>
                   )}
+                </li>
+              );
+            })}
+          </ul>
+        </Section>
+      )}
+      {sessions.length > 0 && (
+        <Section title={say.recent}>
+          <ul class="lines">
+            {sessions.map((row) => (
+              <li key={row.session} class="line">
+                <ToolSign name={tools.get(row.tool)?.name ?? row.tool} />
+                <p class="line-text" dir="auto">
+                  <a href={link("sessions", row.session)}>{row.title || words.session.untitled}</a>{" "}
+                  <span class="dim">
+                    · {projectName(row.project)} · {row.devices.map((one) => shortened(one, 24)).join(", ")} ·{" "}
+                    <Time at={row.updated} />
+                  </span>
                 </p>
-                {last && (
-                  <Button icon="play" name={words.resume.title(last.title)} onClick={() => setResuming(last)}>
-                    {words.resume.resume}
-                  </Button>
-                )}
+                <Button
+                  icon="play"
+                  name={words.resume.title(row.title || words.session.untitled)}
+                  onClick={() => setResuming(row)}
+                >
+                  {words.resume.resume}
+                </Button>
               </li>
-            );
-          })}
-        </ul>
-      </Section>
-      <Section title={say.activity}>
-        {rows.length === 0 && <p class="none">{say.nothingHappened}</p>}
-        <ol class="activity">
-          {rows.slice(0, 12).map((row, at) => (
-            <Happening key={at} row={row} tool={tools.get(row.tool)?.name ?? row.tool} own={status?.device ?? ""} />
-          ))}
-        </ol>
-      </Section>
+            ))}
+          </ul>
+        </Section>
+      )}
+      {rows.length === 0 && sessions.length === 0 && <p class="none">{say.nothingHappened}</p>}
+      {rows.length > 0 && (
+        <Section title={say.activity}>
+          <ol class="activity">
+            {rows.slice(0, 12).map((row, at) => (
+              <Happening key={at} row={row} tool={tools.get(row.tool)?.name ?? row.tool} own={status?.device ?? ""} />
+            ))}
+          </ol>
+        </Section>
+      )}
       {resuming && <ResumeQuestion row={resuming} close={() => setResuming(null)} />}
     </>
   );

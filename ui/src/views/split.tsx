@@ -1,110 +1,156 @@
-// The split window: two columns aligned by turn, the common part folded to one row, the decision
-// below.
+// The split window: two columns aligned by turn, or all messages by time; the common part folded to one row; the
+// decision below.
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { asRefusal, type Refusal } from "../backend/backend";
-import type { Action, Diff, DiffCommon, DiffWords, Message, Side } from "../backend/types";
-import { projectName, stretch } from "../lib/format";
+import type {
+  Action,
+  BranchRow,
+  Diff,
+  DiffCommon,
+  DiffRow,
+  DiffWords,
+  Message,
+  Msg,
+  RowKind,
+  Side,
+  SplitRow,
+} from "../backend/types";
+import { byTime, type Entry } from "../lib/by-time";
+import { ago, projectName, shortened, stretch } from "../lib/format";
+import { oneOf, useKept } from "../lib/kept";
 import { MESSAGES } from "../lib/paged";
 import { PAGE, Pages } from "../lib/pages";
-import { Button, Empty, Failed, FirstFocus, IconButton, Skeleton } from "../parts/common";
+import { Button, Empty, FirstFocus, IconButton, Refused, Skeleton } from "../parts/common";
 import { Decision, type DecisionProps } from "../parts/decision";
 import { Dialog } from "../parts/dialog";
-import { DiffRowView, type RowPart } from "../parts/diff-row";
+import { DiffRowView, EntryView, isFollowing, type RowPart } from "../parts/diff-row";
 import { Icon } from "../parts/icon";
 import { Ruler } from "../parts/ruler";
 import { estimate, OneMessage, usePaged } from "../parts/transcript";
+import { Trouble } from "../parts/trouble";
+import { useUndo } from "../parts/undo";
 import { type Scroller, Virtual } from "../parts/virtual";
 import { go, link } from "../route";
-import { useAnswer, useDoing, useKeys, useShared } from "../state";
+import { useAnswer, useDoing, useKeys, useNow, useShared } from "../state";
 import { words } from "../words";
+
+const ORDERS = ["turns", "time"] as const;
+type Order = (typeof ORDERS)[number];
+const isOrder = oneOf<Order>(...ORDERS);
 
 export function SplitView({ session, alone }: { session: string; alone: boolean }) {
   const { backend, revision, tools, tell } = useShared();
-  const [branch, setBranch] = useState<string | null>(null);
+  const [pair, setPair] = useState<Pair>(OWN);
+  const { branch, beside } = pair;
   const [turn, setTurn] = useState(0);
-  const first = useAnswer({ cmd: "diff", session, branch, from: 0, rows: PAGE, choices: false }, turn);
+  const [order, setOrder] = useKept<Order>("device", "split.order", "turns", isOrder);
+  const request = { cmd: "diff", session, ...pair, from: 0, rows: PAGE, choices: false, bodies: false } as const;
+  const first = useAnswer(request, turn);
   const splits = useAnswer({ cmd: "splits" }, turn * 100_000 + revision);
-  const { busy, refusal, act, clear } = useDoing();
+  const { busy, refusal, act } = useDoing();
   const [decided, setDecided] = useState<string | null>(null);
   const [help, setHelp] = useState(false);
+  const last = useUndo(session, turn * 200_000 + revision * 2 + (decided === null ? 0 : 1));
   const say = words.split;
+  const diff = first.answer;
 
   const undo = async () => {
-    const done = await act(() => backend.roam({ cmd: "undo", session }));
-    if (!done) return;
+    if (!(await last.undo())) return;
     setDecided(null);
     setTurn((before) => before + 1);
     tell(say.undone);
   };
   const take = async (choice: Action, active: Side | null) => {
     const done = await act(() => backend.roam({ cmd: "resolve", session, choice, branch, active }));
-    if (done) setDecided(done.message || say.decided);
+    if (!done) return;
+    const message = diff && say.decided[choice]?.(diff.left.device, diff.right.device);
+    setDecided(message ?? done.message);
   };
-  useKeys({ "Mod+z": () => void undo(), "?": () => setHelp(true) });
+  useKeys({
+    "Mod+z": () => void undo(),
+    "?": () => setHelp(true),
+    t: () => setOrder(order === "turns" ? "time" : "turns"),
+  });
 
-  const diff = first.answer;
   const split = splits.answer?.find((one) => one.session === session);
   // Decided on another device meanwhile: the split was listed before and is not any more.
   const listedIn = useRef(-1);
   if (split) listedIn.current = turn;
   const isSettled = listedIn.current === turn && splits.phase === "ready" && !split && decided === null;
   const isGone = isSettled || (first.phase === "failed" && first.refusal.code === "no_split");
+  const isFailed = first.phase === "failed" && !isGone;
+  const known = diff ?? split;
+  const title = known
+    ? known.title || words.session.untitled
+    : isGone
+      ? words.views.splits
+      : isFailed
+        ? say.failedTitle
+        : say.loading;
   return (
     <div class="split">
       <header class="split-head">
         {!alone && <IconButton icon="back" name={say.back} onClick={() => go("splits")} />}
         <div class="split-title">
-          <h1 dir="auto">{diff ? diff.title || words.session.untitled : say.loading}</h1>
+          <h1 dir="auto" title={title}>
+            {title}
+          </h1>
           <p class="dim" dir="auto">
-            {diff ? (
-              <>
-                {tools.get(diff.tool)?.name ?? diff.tool}
-                {split ? ` · ${projectName(split.project)}` : ""} · {say.commonThen(diff.prefix.messages)}{" "}
-                {say.legend(diff.stats, diff.left.device, diff.right.device)}
-              </>
-            ) : (
-              " "
-            )}
+            {known ? shortened(tools.get(known.tool)?.name ?? known.tool, 48) : " "}
+            {split ? ` · ${projectName(split.project)}` : ""}
           </p>
         </div>
-        {split && split.branches.length > 2 && (
-          <select
-            class="select"
-            aria-label={say.branch}
-            value={branch ?? split.branches[1]!.branch}
-            onChange={(event) => setBranch(event.currentTarget.value)}
-          >
-            {split.branches.slice(1).map((one) => (
-              <option key={one.branch} value={one.branch}>
-                {one.device}
-              </option>
-            ))}
-          </select>
-        )}
+        {diff && !isGone && <Orders order={order} choose={setOrder} />}
         <IconButton icon="keys" name={say.help} onClick={() => setHelp(true)} />
       </header>
+      {split && split.branches.length > 2 && !isGone && <Versions split={split} pair={pair} choose={setPair} />}
       {first.phase === "loading" && <Skeleton rows={6} label={say.loading} tall />}
       {isGone && (
         <Empty icon="done" title={say.gone} why={say.goneWhy}>
-          <Button icon="undo" busy={busy} onClick={() => void undo()}>
-            {words.splits.undoLast}
-          </Button>
+          {last.label && (
+            <Button icon="undo" busy={last.busy} onClick={() => void undo()}>
+              {last.label}
+            </Button>
+          )}
           <a class="button" href={link("sessions", session)}>
             {say.toSession}
           </a>
         </Empty>
       )}
-      {first.phase === "failed" && !isGone && <Failed refusal={first.refusal} again={first.again} />}
-      {diff && !isGone && <Comparison key={`${branch}/${turn}`} first={diff} branch={branch} />}
+      {isFailed && <Trouble title={say.failed} refusal={first.refusal} again={first.again} />}
+      {diff && !isGone && <Comparison key={`${beside}/${branch}/${turn}`} first={diff} pair={pair} order={order} />}
+      {diff && !isGone && decided === null && beside !== null && (
+        <footer class="decision">
+          <p class="now" dir="auto">
+            {say.onlyCompared(diff.left.device, diff.right.device)}
+          </p>
+          <div class="row-of-buttons">
+            {[beside, branch].map((one, at) => (
+              <Button key={one} onClick={() => setPair({ beside: null, branch: one })}>
+                {say.toDecide(
+                  split?.branches[0]?.device ?? words.overview.here,
+                  at === 0 ? diff.left.device : diff.right.device,
+                )}
+              </Button>
+            ))}
+          </div>
+        </footer>
+      )}
       {diff &&
         !isGone &&
+        (beside === null || decided !== null) &&
         (decided === null ? (
           <Offered
             session={session}
-            branch={branch}
+            pair={pair}
             turn={turn}
-            left={diff.left.device}
-            right={diff.right.device}
+            left={diff.left}
+            right={diff.right}
+            title={diff.title || words.session.untitled}
+            tool={shortened(tools.get(diff.tool)?.name ?? diff.tool, 36)}
+            common={diff.prefix.messages}
+            isOpen={diff.class === "C"}
+            others={othersOf(split, diff)}
             now={
               diff.class === "C"
                 ? say.nowAsk(diff.left.device, diff.right.device)
@@ -117,9 +163,10 @@ export function SplitView({ session, alone }: { session: string; alone: boolean 
         ) : (
           <Decided
             message={decided}
-            busy={busy}
-            refusal={refusal}
-            clear={clear}
+            label={last.label}
+            busy={last.busy}
+            refusal={last.refusal}
+            clear={last.clear}
             undo={() => void undo()}
             session={session}
           />
@@ -142,19 +189,90 @@ export function SplitView({ session, alone }: { session: string; alone: boolean 
   );
 }
 
+/** The devices whose versions are not compared now. */
+function othersOf(split: SplitRow | undefined, diff: Diff): string[] {
+  const compared = [diff.left.branch, diff.right.branch];
+  const others = split?.branches.filter((one) => !compared.includes(one.branch)) ?? [];
+  return others.map((one) => one.device);
+}
+
+function Orders({ order, choose }: { order: Order; choose: (order: Order) => void }) {
+  const say = words.split;
+  return (
+    <fieldset class="segments">
+      <legend class="visually-hidden">{say.order}</legend>
+      {ORDERS.map((one) => (
+        <label key={one} class="segment">
+          <input type="radio" name="order" checked={order === one} onChange={() => choose(one)} />
+          <span>{say.orders[one]}</span>
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
+/** Which two versions are compared; without `beside`, the session's own is the left one. */
+interface Pair {
+  branch: string | null;
+  beside: string | null;
+}
+
+const OWN: Pair = { branch: null, beside: null };
+
+/** With three versions and more: which two are compared, by device and time. */
+function Versions({ split, pair, choose }: { split: SplitRow; pair: Pair; choose: (pair: Pair) => void }) {
+  const now = useNow();
+  const { branches } = split;
+  const say = words.split;
+  const [own] = branches;
+  const chosen = [pair.beside ?? own?.branch, pair.branch ?? branches[1]?.branch];
+  const pick = (at: 0 | 1, branch: string) => {
+    const next = [...chosen];
+    // The one that is taken from the other side leaves its own there.
+    if (next[1 - at] === branch) next[1 - at] = chosen[at];
+    next[at] = branch;
+    // The session's own version stands left, wherever it was chosen.
+    const [left, right] = next[1] === own?.branch ? [next[1], next[0]] : next;
+    choose({ beside: left === own?.branch ? null : (left ?? null), branch: right ?? null });
+  };
+  const one = (at: 0 | 1, name: string) => (
+    <select
+      class="select"
+      aria-label={name}
+      value={chosen[at]}
+      onChange={(event) => pick(at, event.currentTarget.value)}
+    >
+      {branches.map((branch: BranchRow) => (
+        <option key={branch.branch} value={branch.branch}>
+          {`${shortened(branch.device, 36)} · ${ago(branch.updated, now)}`}
+        </option>
+      ))}
+    </select>
+  );
+  return (
+    <div class="versions" role="group" aria-label={say.compare}>
+      <span class="dim">{say.compare}</span>
+      {one(0, say.first)}
+      <span class="dim">{say.with}</span>
+      {one(1, say.second)}
+    </div>
+  );
+}
+
 /** The choices are known later than the rows: whether two branches can be joined requires reading
  * both whole. */
 function Offered({
   session,
-  branch,
+  pair,
   turn,
   ...rest
-}: { session: string; branch: string | null; turn: number } & Omit<DecisionProps, "choices" | "sides">) {
-  const asked = useAnswer({ cmd: "diff", session, branch, from: 0, rows: 0, choices: true }, turn);
+}: { session: string; pair: Pair; turn: number } & Omit<DecisionProps, "choices" | "sides">) {
+  const request = { cmd: "diff", session, ...pair, from: 0, rows: 0, choices: true, bodies: false } as const;
+  const asked = useAnswer(request, turn);
   if (asked.phase === "failed") {
     return (
       <footer class="decision">
-        <Failed refusal={asked.refusal} again={asked.again} />
+        <Trouble title={words.split.failedChoices} refusal={asked.refusal} again={asked.again} />
       </footer>
     );
   }
@@ -164,6 +282,7 @@ function Offered({
 
 function Decided({
   message,
+  label,
   busy,
   refusal,
   clear,
@@ -171,6 +290,7 @@ function Decided({
   session,
 }: {
   message: string;
+  label: string | null;
   busy: boolean;
   refusal: Refusal | null;
   clear: () => void;
@@ -182,11 +302,13 @@ function Decided({
       <p class="now" role="status" dir="auto">
         <Icon name="check" size={16} /> {message}
       </p>
-      {refusal && <Failed refusal={refusal} again={clear} />}
-      <FirstFocus class="row-of-buttons">
-        <Button icon="undo" busy={busy} onClick={undo}>
-          {words.split.undo}
-        </Button>
+      <Refused refusal={refusal} clear={clear} />
+      <FirstFocus class="row-of-buttons" key={String(label !== null)}>
+        {label && (
+          <Button icon="undo" busy={busy} onClick={undo}>
+            {label}
+          </Button>
+        )}
         <a class="button" href={link("sessions", session)}>
           {words.split.toSession}
         </a>
@@ -198,78 +320,90 @@ function Decided({
 const NONE: Message[] = [];
 
 /** Row 0 represents the common part, which unfolds below it; the other rows follow. */
-function Comparison({ first, branch }: { first: Diff; branch: string | null }) {
+function Comparison({ first, pair, order }: { first: Diff; pair: Pair; order: Order }) {
   const { backend, tell } = useShared();
   const [known, setKnown] = useState(0);
   const [trouble, setTrouble] = useState<Refusal | null>(null);
   const [mark, setMark] = useState(-1);
-  const [open, setOpen] = useState<ReadonlySet<number>>(new Set());
   const [sight, setSight] = useState({ from: 0, to: 1 });
   const scroller = useRef<Scroller>(null);
   const { session } = first;
   const say = words.split;
 
-  const latestSight = useRef(sight);
-  latestSight.current = sight;
   const later = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  const resting = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const draw = useCallback(() => {
     clearTimeout(later.current);
     later.current = undefined;
     setKnown((before) => before + 1);
   }, []);
+  const inSight = useRef<(row: number) => boolean>(() => true);
   const pages = useMemo(() => {
-    const ask = (from: number) => backend.roam({ cmd: "diff", session, branch, from, rows: PAGE, choices: false });
+    const ask = (from: number, rows: number, bodies: boolean) =>
+      backend.roam({ cmd: "diff", session, ...pair, from, rows, choices: false, bodies });
     return new Pages(
       first,
       ask,
-      (from) => {
-        const inSight = from < latestSight.current.to && from + PAGE > latestSight.current.from;
+      (from, n) => {
+        let isSeen = false;
+        for (let row = from; row < from + n && !isSeen; row++) isSeen = inSight.current(row);
         // A page out of sight only changes the overview, which may wait a little.
-        if (inSight) draw();
+        if (isSeen) draw();
         else later.current ??= setTimeout(draw, 250);
       },
       (thrown) => setTrouble(asRefusal(thrown, words.failed.unknown)),
     );
   }, []);
   useEffect(() => {
-    pages.want(0, PAGE);
+    pages.want([0]);
     return () => {
       pages.stop();
       clearTimeout(later.current);
+      clearTimeout(resting.current);
     };
   }, [pages]);
-  const said = useWords(session, branch, pages, sight, open, known);
-  const common = useCommon(session, branch, (thrown) => setTrouble(thrown));
+  const entries = useEntries(pages, order, known);
+  const n = entries ? entries.length : pages.total;
+  const rowOf = (at: number) => (entries ? (entries[at]?.row ?? 0) : at);
+  inSight.current = (row) => {
+    if (!entries) return row < sight.to && sight.from <= row;
+    return entries.slice(sight.from, sight.to).some((entry) => entry.row === row);
+  };
+  const said = useWords(session, pair, pages, order === "turns" ? sight : NOTHING, known);
+  const common = useCommon(session, pair, (thrown) => setTrouble(thrown));
   // The number of rows above those of the comparison.
   const before = 1 + common.n;
   const part = useCallback<RowPart>(
-    (row, side, number) => backend.roam({ cmd: "diff_part", session, branch, row, side, part: number }),
-    [backend, session, branch],
+    (row, side, number) => backend.roam({ cmd: "diff_part", session, ...pair, row, side, part: number }),
+    [backend, session, pair],
   );
+  const wanted = (from: number, to: number) => {
+    const rows: number[] = [];
+    for (let at = Math.max(0, from); at < Math.min(to, n); at++) rows.push(rowOf(at));
+    return rows;
+  };
 
-  const above = useRef(before);
-  above.current = before;
+  const rowsAbove = useRef(before);
+  rowsAbove.current = before;
   const reveal = useCallback((row: number) => {
     setMark(row);
-    scroller.current?.reveal(row + above.current, 80);
+    scroller.current?.reveal(row + rowsAbove.current, 80);
     scroller.current?.focus();
   }, []);
+  useEffect(() => setMark(-1), [order]);
+  const kinds = useMemo(() => (entries ? kindsOf(entries, pages.kinds) : pages.kinds), [entries, pages]);
+  const next = (from: number, by: 1 | -1): number | null => {
+    if (!entries) return pages.next(from, by);
+    for (let at = from + by; 0 <= at && at < entries.length; at += by) if (isHandover(entries, at)) return at;
+    return null;
+  };
   const step = (by: 1 | -1) => {
-    const from = mark < 0 && by > 0 ? sight.from - 2 : mark;
-    const next = mark < 0 && by > 0 && pages.kinds[0] !== "same" ? 0 : pages.next(from, by);
-    if (next !== null) reveal(next);
+    const from = mark < 0 && by > 0 ? sight.from - 1 : mark;
+    const to = next(Math.max(-1, from), by);
+    if (to !== null) reveal(to);
     else tell(!pages.whole && by > 0 ? say.loadingRows : by > 0 ? say.noNext : say.noPrevious);
   };
-  const move = (to: number) => reveal(Math.max(0, Math.min(to, pages.total - 1)));
-  const toggle = useCallback(
-    (row: number) =>
-      setOpen((before) => {
-        const next = new Set(before);
-        if (!next.delete(row)) next.add(row);
-        return next;
-      }),
-    [],
-  );
+  const move = (to: number) => reveal(Math.max(0, Math.min(to, n - 1)));
   useKeys({ n: () => step(1), p: () => step(-1) });
   const onKey = (event: KeyboardEvent) => {
     if (event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -277,7 +411,7 @@ function Comparison({ first, branch }: { first: Diff; branch: string | null }) {
       ArrowDown: mark + 1,
       ArrowUp: mark - 1,
       Home: 0,
-      End: pages.total - 1,
+      End: n - 1,
       PageDown: mark + 8,
       PageUp: mark - 8,
     };
@@ -288,7 +422,7 @@ function Comparison({ first, branch }: { first: Diff; branch: string | null }) {
     }
     if (event.key === "Enter" && mark >= 0) {
       event.preventDefault();
-      toggle(mark);
+      toggleFolds(document.getElementById(`diff-${mark}`));
     }
   };
 
@@ -297,115 +431,192 @@ function Comparison({ first, branch }: { first: Diff; branch: string | null }) {
     const one = first[side];
     return (
       <div role="columnheader" class={`column-head ${side}`}>
-        <span class="strong" dir="auto">
-          {one.device}
+        <span class="strong" dir="auto" title={one.device}>
+          {shortened(one.device, 48)}
         </span>
         <span class="dim">
-          {stretch(one.first, one.last)} · {say.turns(one.messages)}
+          {stretch(one.first, one.last)} · {say.turns(one.turns, one.messages)}
         </span>
       </div>
     );
   };
+  const oneRow = (at: number) => {
+    const entry = entries?.[at];
+    const row = pages.row(rowOf(at));
+    if (!row) return <WaitingRow />;
+    const isWhole = pages.hasBody(row.i);
+    const above = at > 0 ? pages.light(rowOf(at - 1)) : undefined;
+    if (entries && entry)
+      return (
+        <EntryView
+          row={row}
+          side={entry.side}
+          at={at}
+          devices={devices}
+          isWhole={isWhole}
+          isMarked={at === mark}
+          mark={setMark}
+          part={part}
+          before={before}
+          isHandover={isHandover(entries, at)}
+          follows={!isHandover(entries, at) && isFollowing(of(row, entry.side), of(above, entries[at - 1]?.side))}
+        />
+      );
+    const isStart = row.turn > 0 && pages.light(row.i - 1)?.turn !== row.turn;
+    return (
+      <DiffRowView
+        row={row}
+        devices={devices}
+        said={said.get(row.i)}
+        isWhole={isWhole}
+        isStart={isStart}
+        leftFollows={!isStart && isFollowing(row.left, above?.left)}
+        rightFollows={!isStart && isFollowing(row.right, above?.right)}
+        isMarked={row.i === mark}
+        mark={setMark}
+        part={part}
+        before={before}
+      />
+    );
+  };
+  const isWaiting = order === "time" && !entries;
   return (
     <div class="comparison">
       {trouble && (
-        <Failed
+        <Trouble
+          title={say.failedRows}
           refusal={trouble}
           again={() => {
             setTrouble(null);
-            pages.want(sight.from, sight.to);
+            pages.want(wanted(sight.from, sight.to));
           }}
         />
       )}
+      {isWaiting && (
+        <p class="comparison-note dim" role="status">
+          {say.loadingAll}
+        </p>
+      )}
       <Virtual
         class="diff"
-        n={pages.total + before}
-        list={session}
+        n={n + before}
+        list={`${session} ${entries ? "time" : "turns"}`}
         api={scroller}
-        estimate={(at) => (at > 0 && at < before ? estimate(common.get(at - 1)) : estimateRow(at - common.n, pages))}
+        around={4}
+        estimate={(at) =>
+          at === 0 ? 36 : at < before ? estimate(common.get(at - 1)) : estimateRow(pages.row(rowOf(at - before)))
+        }
         onSight={(from, to) => {
           const rows = { from: Math.max(0, from - before), to: Math.max(0, to - before) };
           setSight(rows);
           if (from < before) common.want(from - 1, Math.min(to, before) - 1);
-          if (to > before) pages.want(rows.from, rows.to);
+          if (to <= before) return;
+          // What only flies by is not read: its bodies are not fetched.
+          clearTimeout(resting.current);
+          resting.current = setTimeout(() => pages.want(wanted(rows.from, rows.to)), RESTING);
         }}
         bodyRole="rowgroup"
         head={
-          <div role="row" class="diff-head" aria-rowindex={1}>
+          <div role="row" class={entries ? "diff-head one" : "diff-head"} aria-rowindex={1}>
             {column("left")}
             {column("right")}
           </div>
         }
         attributes={{
           role: "grid",
-          "aria-label": say.rows,
-          "aria-rowcount": pages.total + before + 1,
+          "aria-label": entries ? say.entries : say.rows,
+          "aria-rowcount": n + before + 1,
           "aria-colcount": 2,
           "aria-activedescendant": mark >= 0 ? `diff-${mark}` : undefined,
           onKeyDown: onKey,
         }}
         row={(at) => {
           if (at === 0) return <Common first={first} isOpen={common.isOpen} toggle={common.toggle} />;
-          if (at < before) {
-            return (
-              <div role="row" class="diff-row common said" aria-rowindex={at + 2}>
-                <div role="gridcell" aria-colspan={2} class="common-message">
-                  <OneMessage
-                    message={common.get(at - 1)}
-                    before={common.get(at - 2)}
-                    at={at - 1}
-                    of={common.n}
-                    part={common.part}
-                  />
-                </div>
-              </div>
-            );
-          }
-          const row = pages.row(at - before);
-          if (!row)
-            return (
-              <div class="diff-row waiting" role="row">
-                <div role="gridcell" class="cell">
-                  <span class="bone" />
-                </div>
-                <div role="gridcell" class="cell">
-                  <span class="bone" />
-                </div>
-              </div>
-            );
+          if (before <= at) return oneRow(at - before);
           return (
-            <DiffRowView
-              row={row}
-              devices={devices}
-              said={said.get(row.i)}
-              isOpen={open.has(row.i)}
-              isMarked={row.i === mark}
-              toggle={toggle}
-              mark={setMark}
-              part={part}
-              before={before}
-            />
+            <div role="row" class="diff-row unfolded" aria-rowindex={at + 2}>
+              <div role="gridcell" aria-colspan={2} class="common-message">
+                <OneMessage
+                  message={common.get(at - 1)}
+                  before={common.get(at - 2)}
+                  at={at - 1}
+                  of={common.n}
+                  part={common.part}
+                />
+              </div>
+            </div>
           );
         }}
       />
-      <Ruler kinds={pages.kinds} known={known} sight={sight} jump={(row) => scroller.current?.top(row + before)} />
+      <Ruler kinds={kinds} known={known} sight={sight} jump={(row) => scroller.current?.top(row + before)} />
+    </div>
+  );
+}
+
+const NOTHING = { from: 0, to: 0 };
+/** Milliseconds that rows stay in sight before their bodies are fetched. */
+const RESTING = 60;
+
+/** All messages by time, as soon as all rows are known. */
+function useEntries(pages: Pages, order: Order, known: number): Entry[] | null {
+  const isReady = order === "time" && pages.whole;
+  return useMemo(() => {
+    if (!isReady) return null;
+    const rows: DiffRow[] = [];
+    for (let row = 0; row < pages.total; row++) {
+      const light = pages.light(row);
+      if (light) rows.push(light);
+    }
+    return byTime(rows);
+  }, [pages, isReady, isReady ? 0 : known]);
+}
+
+function isHandover(entries: readonly Entry[], at: number): boolean {
+  return at === 0 || entries[at - 1]?.side !== entries[at]?.side;
+}
+
+function of(row: DiffRow | undefined, side: Side | "both" | undefined): Msg | null {
+  return row?.[side === "right" ? "right" : "left"] ?? null;
+}
+
+/** The kinds of the entries, for the overview: on which side each message is. */
+function kindsOf(entries: readonly Entry[], kinds: readonly (RowKind | undefined)[]): (RowKind | undefined)[] {
+  return entries.map(({ row, side }) => (side === "both" ? kinds[row] : side));
+}
+
+/** Opens everything that is folded in a row, or closes it if all is open. */
+function toggleFolds(row: HTMLElement | null): void {
+  const folds = [...(row?.querySelectorAll("details") ?? [])];
+  const isAnyClosed = folds.some((fold) => !fold.open);
+  for (const fold of folds) fold.open = isAnyClosed;
+}
+
+function WaitingRow() {
+  return (
+    <div class="diff-row waiting" role="row">
+      <div role="gridcell" class="cell">
+        <span class="bone" />
+      </div>
+      <div role="gridcell" class="cell">
+        <span class="bone" />
+      </div>
     </div>
   );
 }
 
 /** The messages of the common part, once they are unfolded. */
-function useCommon(session: string, branch: string | null, failed: (refusal: Refusal) => void) {
+function useCommon(session: string, pair: Pair, failed: (refusal: Refusal) => void) {
   const { backend } = useShared();
   const [first, setFirst] = useState<DiffCommon | null>(null);
   const [isOpen, setOpen] = useState(false);
   const ask = useCallback(
     async (from: number) =>
-      (await backend.roam({ cmd: "diff_common", session, branch, from, rows: MESSAGES })).messages,
-    [backend, session, branch],
+      (await backend.roam({ cmd: "diff_common", session, ...pair, from, rows: MESSAGES })).messages,
+    [backend, session, pair],
   );
   const part = useCallback(
-    (message: number, part: number) => backend.roam({ cmd: "diff_common_part", session, branch, message, part }),
-    [backend, session, branch],
+    (message: number, part: number) => backend.roam({ cmd: "diff_common_part", session, ...pair, message, part }),
+    [backend, session, pair],
   );
   const { pages, trouble } = usePaged(first?.total ?? 0, first?.messages ?? NONE, ask);
   useEffect(() => {
@@ -414,7 +625,7 @@ function useCommon(session: string, branch: string | null, failed: (refusal: Ref
   const toggle = () => {
     setOpen(!isOpen);
     if (isOpen || first) return;
-    const request = { cmd: "diff_common", session, branch, from: 0, rows: MESSAGES } as const;
+    const request = { cmd: "diff_common", session, ...pair, from: 0, rows: MESSAGES } as const;
     backend.roam(request).then(setFirst, (thrown) => failed(asRefusal(thrown, words.failed.unknown)));
   };
   const n = isOpen ? (first?.total ?? 0) : 0;
@@ -435,21 +646,23 @@ function Common({ first, isOpen, toggle }: { first: Diff; isOpen: boolean; toggl
   );
 }
 
-function estimateRow(at: number, pages: Pages): number {
-  if (at === 0) return 36;
-  const row = pages.row(at - 1);
+/** Accurate enough that the scroll bar does not jump. */
+function estimateRow(row: DiffRow | undefined): number {
   if (!row) return 96;
-  const longest = Math.max(row.left?.preview.length ?? 0, row.right?.preview.length ?? 0);
-  return 56 + Math.ceil(longest / 48) * 20;
+  const one = (message: DiffRow["left"]) => {
+    if (!message) return 0;
+    const bytes = message.parts.reduce((sum, [kind, bytes]) => sum + (kind === "text" ? Math.min(bytes, 8192) : 0), 0);
+    return 52 + Math.ceil(bytes / 52) * 21 + message.parts.filter(([kind]) => kind !== "text").length * 30;
+  };
+  return Math.max(one(row.left), one(row.right));
 }
 
-/** Words of changed rows in sight and of opened rows; one request at a time, nearest first. */
+/** Words of changed rows in sight; one request at a time, nearest first. */
 function useWords(
   session: string,
-  branch: string | null,
+  pair: Pair,
   pages: Pages,
   sight: { from: number; to: number },
-  open: ReadonlySet<number>,
   known: number,
 ): ReadonlyMap<number, DiffWords> {
   const { backend } = useShared();
@@ -457,7 +670,7 @@ function useWords(
   const asked = useRef(new Set<number>());
   useEffect(() => {
     let current = true;
-    const wanted: number[] = [...open].filter((row) => !asked.current.has(row));
+    const wanted: number[] = [];
     for (let row = sight.from; row < sight.to; row++) {
       if (pages.kinds[row] === "changed" && !asked.current.has(row)) wanted.push(row);
     }
@@ -467,10 +680,10 @@ function useWords(
         if (!current) return;
         asked.current.add(row);
         try {
-          const answer = await backend.roam({ cmd: "diff_words", session, branch, row });
+          const answer = await backend.roam({ cmd: "diff_words", session, ...pair, row });
           setSaid((before) => new Map(before).set(row, answer));
         } catch {
-          // The row keeps its first letters; opening it again repeats the request.
+          // The row keeps its text without marks; coming back to it repeats the request.
           asked.current.delete(row);
           return;
         }
@@ -480,6 +693,6 @@ function useWords(
       current = false;
       clearTimeout(timer);
     };
-  }, [session, branch, pages, sight.from, sight.to, open, known]);
+  }, [session, pair, pages, sight.from, sight.to, known]);
   return said;
 }

@@ -1,23 +1,24 @@
 // Split sessions without a decision.
 import type { SplitRow } from "../backend/types";
 import { projectName } from "../lib/format";
-import { Button, Empty, Failed, Refused, Skeleton, Time, ToolSign } from "../parts/common";
+import { Button, Empty, Refused, Skeleton, Time, ToolSign } from "../parts/common";
 import { Icon } from "../parts/icon";
+import { Trouble } from "../parts/trouble";
+import { useUndo } from "../parts/undo";
 import { link } from "../route";
-import { useAnswer, useDoing, useShared } from "../state";
+import { useAnswer, useShared } from "../state";
 import { words } from "../words";
 
 export function SplitsView() {
-  const { backend, revision, status, tell } = useShared();
-  const asked = useAnswer({ cmd: "splits" }, revision * 10_000 + (status?.splits ?? 0));
-  const { busy, refusal, act, clear } = useDoing();
+  const { revision, status, tell } = useShared();
+  const turn = revision * 10_000 + (status?.splits ?? 0);
+  const asked = useAnswer({ cmd: "splits" }, turn);
+  const { label, busy, refusal, clear, undo } = useUndo(null, turn);
   const say = words.splits;
-  const undo = async () => {
-    const done = await act(() => backend.roam({ cmd: "undo", session: null }));
-    if (done) {
-      tell(done.message);
-      asked.again();
-    }
+  const takeBack = async () => {
+    if (!(await undo())) return;
+    tell(say.undone);
+    asked.again();
   };
   return (
     <div class="page">
@@ -28,12 +29,14 @@ export function SplitsView() {
             {asked.answer && asked.answer.length > 0 ? `${say.intros(asked.answer.length)} ${say.intro}` : " "}
           </p>
         </div>
-        <Button kind="quiet" icon="undo" busy={busy} onClick={() => void undo()}>
-          {say.undoLast}
-        </Button>
+        {label && (
+          <Button kind="quiet" icon="undo" busy={busy} onClick={() => void takeBack()}>
+            {label}
+          </Button>
+        )}
       </header>
       <Refused refusal={refusal} clear={clear} />
-      {asked.phase === "failed" && <Failed refusal={asked.refusal} again={asked.again} />}
+      {asked.phase === "failed" && <Trouble title={say.failed} refusal={asked.refusal} again={asked.again} />}
       {asked.phase === "loading" && <Skeleton rows={3} label={say.loading} tall />}
       {asked.answer?.length === 0 && <Empty icon="done" title={say.none} why={say.noneWhy} />}
       <ul class="cards">
@@ -56,7 +59,10 @@ function Split({ row }: { row: SplitRow }) {
           <a href={link("splits", row.session)}>{title}</a>
         </h2>
         <p class="dim" dir="auto">
-          {projectName(row.project)} · {row.reason}
+          {projectName(row.project)} ·{" "}
+          {row.branches.length > 2
+            ? words.splits.continuedOnMany(row.branches.map((branch) => branch.device))
+            : words.splits.continuedOn(row.branches.map((branch) => branch.device))}
         </p>
         <ul class="branches">
           {row.branches.map((branch) => (

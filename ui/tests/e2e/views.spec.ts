@@ -33,14 +33,14 @@ const CASES: [state: string, route: string, words: string | RegExp][] = [
   ["offline", "devices", "Last seen 1 h ago"],
   ["missing", "overview", "Syncing is off: Syncthing was not found."],
   ["missing", "settings", "Not found"],
-  ["failed", "overview", "no space left on device"],
+  ["failed", "overview", "Syncing stopped unexpectedly."],
   ["stopped", "overview", "session-roam has stopped."],
-  ["waiting", "overview", "Everything else is up to date. 5 sessions are waiting."],
+  ["waiting", "overview", "2 sessions sync later by themselves."],
   ["waiting", "tools", "3 sessions are waiting on this device"],
   ["held", "overview", "31 sessions vanished from Claude Code's store at once."],
   ["problems", "overview", /no icons in its panel.*over 128 MiB and stays on this device/s],
   ["asking", "devices", "tablet asks to pair."],
-  ["asking", "overview", "tablet has this device's code"],
+  ["asking", "overview", "tablet has this device's code and asks to pair"],
   ["pairing", "devices", "Request sent to tablet."],
   ["many", "sessions", "50,000 sessions"],
   ["long", "overview", "items need your attention."],
@@ -63,8 +63,8 @@ const CASES: [state: string, route: string, words: string | RegExp][] = [
   ["loading", "projects", "Loading projects…"],
   ["refused", "sessions", "session-roam's own files cannot be read"],
   ["refused", `sessions/${session(0)}`, "session-roam's own files cannot be read"],
-  ["refused", "splits", "This could not be loaded"],
-  ["refused", SPLIT, "Try again"],
+  ["refused", "splits", "The splits could not be loaded."],
+  ["refused", SPLIT, "The versions could not be compared."],
   ["refused", "devices", "This could not be loaded"],
   ["refused", "tools", "This could not be loaded"],
   ["refused", "projects", "This could not be loaded"],
@@ -118,7 +118,7 @@ test("what arrives later does not move what stands there already", async ({ page
   await open(page, "overview", { state: "quiet", delay: 400 });
   const place = () => page.getByRole("button", { name: "Pair a device" }).boundingBox();
   const before = await place();
-  await expect(page.getByRole("heading", { level: 1, name: "Up to date" })).toBeVisible();
+  await expect(page.getByText("Up to date with")).toBeVisible();
   expect(await place()).toEqual(before);
 });
 
@@ -135,11 +135,81 @@ test("a new status is drawn as it comes", async ({ page }) => {
   await expect(page.getByRole("heading", { level: 1 })).toHaveText(/^Up to date/);
 });
 
-test("what a guard held goes on when it was seen", async ({ page }) => {
+test("sessions that vanished at once are listed, and restored or confirmed", async ({ page }) => {
   await open(page, "overview", { state: "held" });
-  await page.getByRole("button", { name: /I deleted them: 31 sessions/ }).click();
+  await page.getByRole("button", { name: /^I deleted them….*31 sessions vanished/ }).click();
+  const dialog = page.getByRole("dialog", { name: "Did you delete these sessions?" });
+  await expect(dialog.getByRole("listitem")).toHaveCount(31);
+  await expect(dialog).toContainText("Make the importer resumable");
+  await expectAccessible(page);
+  await dialog.getByRole("button", { name: "Cancel" }).click();
+  expect(await asked(page, "release")).toEqual([]);
+  await page.getByRole("button", { name: "Restore 31 sessions" }).click();
+  await expect(page.getByText("31 sessions vanished from Claude Code")).toHaveCount(0);
+  expect(await asked(page, "restore")).toEqual([{ cmd: "restore", session: "tool:claude-code" }]);
+
+  await open(page, "overview", { state: "held" });
+  await page.getByRole("button", { name: /^I deleted them….*31 sessions vanished/ }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "I deleted them" }).click();
   await expect(page.getByText("31 sessions vanished from Claude Code")).toHaveCount(0);
   expect(await asked(page, "release")).toEqual([{ cmd: "release", what: "tool:claude-code" }]);
+});
+
+test("another device's rewrite is accepted, or looked at first", async ({ page }) => {
+  await open(page, "overview", { state: "held" });
+  await page.getByRole("button", { name: /^Accept the other version.*Dark mode/ }).click();
+  await expect(page.getByText("laptop rewrote the session")).toHaveCount(0);
+  expect(await asked(page, "release")).toEqual([{ cmd: "release", what: `session:${session(4)}` }]);
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("2 items need your attention.");
+});
+
+for (const [state, button, request] of [
+  ["stopped", "Start", "start_engine"],
+  ["failed", "Retry", "restart"],
+  ["missing", "Locate Syncthing…", "choose_syncthing"],
+] as const) {
+  test(`${state}: “${button}” is where the problem is shown`, async ({ page }) => {
+    await open(page, "overview", { state });
+    await expect(page.locator(".sidebar .state")).toHaveClass(/tone-trouble/);
+    await page
+      .locator(".headline")
+      .getByRole("button", { name: new RegExp(`^${button}`) })
+      .click();
+    expect(await asked(page, request)).toHaveLength(1);
+    await expect(page.locator(".sidebar .state")).not.toHaveClass(/tone-trouble/);
+    expectCalm(page);
+  });
+}
+
+test("logs open from the problem, and a folder is chosen where it is missing", async ({ page }) => {
+  await open(page, "overview", { state: "failed" });
+  await page.getByRole("button", { name: /^Open logs/ }).click();
+  await expect
+    .poll(() => asked(page, "open_path"))
+    .toEqual([{ cmd: "open_path", path: "/home/mara/.local/share/session-roam/logs" }]);
+  await open(page, "overview", { state: "waiting" });
+  await page.getByRole("button", { name: /^Choose folder…: Split the monolith/ }).click();
+  await expect
+    .poll(() => asked(page, "project_map"))
+    .toMatchObject([{ key: "git:gitlab.com/rivers/flow", dir: "/home/mara/code/flow" }]);
+});
+
+test("nothing is green while everything is refused", async ({ page }) => {
+  await open(page, "overview", { state: "refused" });
+  await expect(page.locator(".sidebar .state")).toHaveClass(/tone-trouble/);
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Nothing can be read or saved.");
+  await expect(page.getByRole("button", { name: /^Retry/ }).first()).toBeVisible();
+  await expect(page.getByText("Up to date")).toHaveCount(0);
+});
+
+test("a quiet overview has no empty sections, and its sessions open and resume", async ({ page }) => {
+  await open(page, "overview", { state: "quiet" });
+  await expect(page.getByRole("heading", { level: 2 })).toHaveText(["Arrived", "Recent sessions", "Activity"]);
+  await page.getByRole("region", { name: "Recent sessions" }).getByRole("button").first().click();
+  await expect(page.getByRole("dialog", { name: "Resume “Fix login race”" })).toBeVisible();
+  await page.keyboard.press("Escape");
+  await page.getByRole("region", { name: "Recent sessions" }).getByRole("link").first().click();
+  await expect(page.getByRole("feed")).toBeVisible();
 });
 
 test("a notice is told, and put away", async ({ page }) => {

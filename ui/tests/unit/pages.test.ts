@@ -1,23 +1,23 @@
 // A split, page by page: what is in sight first, everything in the end, and where the next difference is.
 import { expect, it } from "vitest";
 import type { Diff, RowKind } from "../../src/backend/types";
-import { PAGE, Pages } from "../../src/lib/pages";
+import { BODIES, PAGE, Pages } from "../../src/lib/pages";
 
-function page(kinds: RowKind[], from: number): Diff {
+function page(kinds: RowKind[], from: number, n = PAGE, turns: number[] = []): Diff {
   const rows = kinds
-    .slice(from, from + PAGE)
-    .map((kind, n) => ({ i: from + n, kind, left: null, right: null, alike: 0 }));
+    .slice(from, from + n)
+    .map((kind, at) => ({ i: from + at, kind, left: null, right: null, alike: 0, turn: turns[from + at] ?? 0 }));
   return { total: kinds.length, rows } as unknown as Diff;
 }
 
-async function loaded(kinds: RowKind[]): Promise<Pages> {
+async function loaded(kinds: RowKind[], turns: number[] = []): Promise<Pages> {
   const pages = new Pages(
-    page(kinds, 0),
-    async (from) => page(kinds, from),
+    page(kinds, 0, PAGE, turns),
+    async (from, n) => page(kinds, from, n, turns),
     () => {},
     () => {},
   );
-  pages.want(0, 1);
+  pages.want([0]);
   while (!pages.whole) await new Promise((done) => setTimeout(done, 0));
   return pages;
 }
@@ -25,26 +25,52 @@ async function loaded(kinds: RowKind[]): Promise<Pages> {
 const same = (n: number): RowKind[] => Array.from({ length: n }, () => "same");
 
 it("asks for what is in sight before the rest, each page once, one at a time", async () => {
-  const asked: number[] = [];
+  const asked: [from: number, bodies: boolean][] = [];
   let under = 0;
   const kinds = same(PAGE * 10);
   const pages = new Pages(
     page(kinds, 0),
-    async (from) => {
+    async (from, n, bodies) => {
       under += 1;
       expect(under).toBe(1);
-      asked.push(from / PAGE);
+      expect(n).toBe(bodies ? BODIES : PAGE);
+      asked.push([from, bodies]);
       await new Promise((done) => setTimeout(done, 1));
       under -= 1;
-      return page(kinds, from);
+      return page(kinds, from, n);
     },
     () => {},
     () => {},
   );
-  pages.want(PAGE * 7 + 3, PAGE * 8 + 9);
+  pages.want([PAGE * 7 + 3, PAGE * 7 + 4, PAGE * 8]);
   while (!pages.whole) await new Promise((done) => setTimeout(done, 1));
-  expect(asked.slice(0, 2)).toEqual([7, 8]);
-  expect([...asked].sort((one, other) => one - other)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  expect(asked.slice(0, 2)).toEqual([
+    [PAGE * 7, true],
+    [PAGE * 8, true],
+  ]);
+  const rest = asked.slice(2).map(([from, bodies]) => (bodies ? -1 : from / PAGE));
+  expect(rest).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  expect([pages.hasBody(PAGE * 7), pages.hasBody(PAGE * 7 + BODIES)]).toEqual([true, false]);
+});
+
+it("keeps the bodies of what was read last only", async () => {
+  const kinds = same(BODIES * 60);
+  const pages = await loaded(kinds);
+  for (let at = 0; at < 60; at++) {
+    pages.want([at * BODIES]);
+    while (!pages.hasBody(at * BODIES)) await new Promise((done) => setTimeout(done, 0));
+  }
+  expect([pages.hasBody(0), pages.hasBody(BODIES * 59)]).toEqual([false, true]);
+  expect(pages.row(0)?.i).toBe(0);
+});
+
+it("goes from turn to turn, and over what is the same", async () => {
+  const kinds: RowKind[] = ["changed", "beside", "left", "beside", "beside", "same", "same", "right"];
+  const pages = await loaded(kinds, [1, 1, 1, 2, 2, 3, 3, 3]);
+  expect(pages.next(-1, 1)).toBe(0);
+  expect(pages.next(0, 1)).toBe(3);
+  expect(pages.next(3, 1)).toBe(7);
+  expect(pages.next(7, -1)).toBe(3);
 });
 
 it("goes from difference to difference, a stretch at a time", async () => {
@@ -63,18 +89,18 @@ it("tells of a page that could not be had, and asks again", async () => {
   const failures: unknown[] = [];
   const pages = new Pages(
     page(kinds, 0),
-    async (from) => {
+    async (from, n) => {
       if (refuse) throw new Error("gone");
-      return page(kinds, from);
+      return page(kinds, from, n);
     },
     () => {},
     (thrown) => failures.push(thrown),
   );
-  pages.want(PAGE, PAGE + 1);
+  pages.want([PAGE]);
   await new Promise((done) => setTimeout(done, 5));
   expect(failures).toHaveLength(1);
   refuse = false;
-  pages.want(PAGE, PAGE + 1);
+  pages.want([PAGE]);
   while (!pages.whole) await new Promise((done) => setTimeout(done, 1));
   expect(pages.row(PAGE * 3 - 1)?.i).toBe(PAGE * 3 - 1);
 });

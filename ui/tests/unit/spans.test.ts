@@ -1,7 +1,7 @@
 // Word spans: nothing of a text is lost or doubled, whatever spans come.
 import { describe, expect, it } from "vitest";
 import type { Span } from "../../src/backend/types";
-import { commonStart, excerpt, pieces } from "../../src/lib/spans";
+import { changedWords, isPlain, pieces } from "../../src/lib/spans";
 
 const span = (from: number, to: number, changed = true, left = true): Span => ({ left, from, to, changed });
 const whole = (found: { text: string }[]) => found.map((piece) => piece.text).join("");
@@ -36,31 +36,31 @@ describe("pieces", () => {
   });
 });
 
-describe("excerpt", () => {
-  const long = `${"before ".repeat(80)}HERE${" after".repeat(80)}`;
-  const at = long.indexOf("HERE");
+describe("changed words on the screen", () => {
+  const source = "**Fix** the `lock` in [session](src/a.rs), then the queue";
+  const at = (word: string) => source.indexOf(word);
+  const spans = ["lock", "queue"].map((word) => span(at(word), at(word) + word.length));
+  const marked = (drawn: string[]) =>
+    changedWords(source, spans, true, drawn).map(({ text, from, to }) => drawn[text]!.slice(from, to));
 
-  it("shows the same neighbourhood on both sides, whatever they share or not", () => {
-    const one = excerpt(pieces(long, [span(at, at + 4)], true), at);
-    const other = excerpt(pieces(long.replace("HERE", ""), [], false), at);
-    expect(whole(one.pieces)).toContain("HERE");
-    expect(whole(one.pieces).slice(0, 40)).toBe(whole(other.pieces).slice(0, 40));
-    expect([one.cutBefore, one.cutAfter]).toEqual([true, true]);
+  it("are found without the signs of Markdown", () => {
+    expect(marked(["Fix", " the ", "lock", " in ", "session", ", then the queue"])).toEqual(["lock", "queue"]);
   });
 
-  it("leaves a short text whole", () => {
-    const short = excerpt(pieces("only this", [span(0, 4)], true), 0);
-    expect(short).toEqual({ pieces: pieces("only this", [span(0, 4)], true), cutBefore: false, cutAfter: false });
+  it("are not looked for among words that the text does not have", () => {
+    expect(marked(["Copy", "Fix", " the ", "lock", " and more of it ", "queue"])).toEqual(["lock", "queue"]);
+    expect(marked([])).toEqual([]);
+    expect(changedWords("", spans, true, ["anything"])).toEqual([]);
   });
 
-  it("never begins after the change", () => {
-    const words = `${"x".repeat(400)}CHANGE`;
-    expect(whole(excerpt(pieces(words, [span(400, 406)], true), 400).pieces)).toContain("CHANGE");
+  it("are one mark if they are neighbours", () => {
+    const two = changedWords("a b c d", [span(2, 3), span(4, 5)], true, ["a b c d"]);
+    expect(two).toEqual([{ text: 0, from: 2, to: 5 }]);
   });
 });
 
-it("texts begin alike up to their first different letter", () => {
-  expect(commonStart("mutex", "music")).toBe(2);
-  expect(commonStart("", "a")).toBe(0);
-  expect(commonStart("same", "same")).toBe(4);
+it("a text is plain if Markdown would draw it the same", () => {
+  expect(isPlain("Try the mutex first, then the queue.")).toBe(true);
+  for (const text of ["a `b`", "**a**", "| a | b |", "- a", "1. a", "# a", "one\n\ntwo"])
+    expect(isPlain(text)).toBe(false);
 });

@@ -99,6 +99,7 @@ fn lines(row: &DiffRow, devices: [&str; 2], column: usize) -> String {
     let sign = match row.kind {
         Kind::Same => " = ",
         Kind::Changed => " ~ ",
+        Kind::Beside => "< >",
         Kind::Left => " < ",
         Kind::Right => " > ",
     };

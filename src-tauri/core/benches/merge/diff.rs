@@ -5,7 +5,7 @@ use crate::made::{
     Device, IMPORT, Shape, Writer, Written, key_of, line_end, reader, tip_of, write_journals,
 };
 use crate::{Took, middle, say_time};
-use session_roam_core::engine::compare::Compare;
+use session_roam_core::engine::compare::{Compare, Wanted};
 use session_roam_core::engine::ingest::ingest;
 use session_roam_core::engine::record::Dependents;
 use session_roam_core::engine::split::branch_layout;
@@ -150,7 +150,9 @@ fn of_pair(name: &str, context: &Context, key: &SessionKey, record: &str) {
     };
     let page = |from: u64| {
         ask(&|compare| {
-            let page = compare.diff(None, (from, PAGE), false).expect("a page");
+            let page = compare
+                .diff(&Wanted::default(), (from, PAGE), false, false)
+                .expect("a page");
             assert!(!page.rows.is_empty(), "there are rows at {from}");
             black_box(serde_json::to_string(&page).expect("plain data"));
         })
@@ -164,7 +166,7 @@ fn of_pair(name: &str, context: &Context, key: &SessionKey, record: &str) {
     let offered = ask(&|compare| {
         assert!(
             !compare
-                .diff(None, (0, 0), true)
+                .diff(&Wanted::default(), (0, 0), true, false)
                 .expect("a page")
                 .choices
                 .is_empty(),
@@ -173,14 +175,23 @@ fn of_pair(name: &str, context: &Context, key: &SessionKey, record: &str) {
     });
     say_time(&format!("diff, {name}: what may be decided"), offered);
     let total = Cell::new(0);
-    ask(&|compare| total.set(compare.diff(None, (0, 1), false).expect("a page").total));
+    ask(&|compare| {
+        total.set(
+            compare
+                .diff(&Wanted::default(), (0, 1), false, false)
+                .expect("a page")
+                .total,
+        )
+    });
     let total = total.get();
     let later = slowest(&mut (1..20).map(|at| page(at * total / 21)));
     say_time(&format!("diff, {name}: slowest of 19 later pages"), later);
     let words = |at: u64| {
         ask(&|compare| {
             drop(black_box(
-                compare.words(None, at * total / 21).expect("words"),
+                compare
+                    .words(&Wanted::default(), at * total / 21)
+                    .expect("words"),
             ))
         })
     };

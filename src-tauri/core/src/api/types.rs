@@ -226,12 +226,19 @@ pub enum Request {
     Undo {
         session: Option<String>,
     },
+    /// What `Undo` would undo.
+    Undoable {
+        session: Option<String>,
+    },
     /// Two branches of a split side by side: rows `from` to `from + rows`.
     Diff {
         session: String,
         /// As in `Resolve`.
         #[serde(default)]
         branch: Option<String>,
+        /// The branch beside which it stands; without it, the session's own.
+        #[serde(default)]
+        beside: Option<String>,
         #[serde(default)]
         from: u64,
         #[serde(default = "a_page")]
@@ -240,12 +247,17 @@ pub enum Request {
         /// read whole, so a window requests them once its rows are loaded.
         #[serde(default = "yes")]
         choices: bool,
+        /// Includes the parts of the messages as far as `show` does, for rows that are in sight.
+        #[serde(default)]
+        bodies: bool,
     },
     /// The words that differ in a row of the diff.
     DiffWords {
         session: String,
         #[serde(default)]
         branch: Option<String>,
+        #[serde(default)]
+        beside: Option<String>,
         row: u64,
     },
     /// One whole part of a row's message.
@@ -253,6 +265,8 @@ pub enum Request {
         session: String,
         #[serde(default)]
         branch: Option<String>,
+        #[serde(default)]
+        beside: Option<String>,
         row: u64,
         side: Side,
         part: u64,
@@ -263,6 +277,8 @@ pub enum Request {
         #[serde(default)]
         branch: Option<String>,
         #[serde(default)]
+        beside: Option<String>,
+        #[serde(default)]
         from: u64,
         #[serde(default = "a_page")]
         rows: u64,
@@ -272,6 +288,8 @@ pub enum Request {
         session: String,
         #[serde(default)]
         branch: Option<String>,
+        #[serde(default)]
+        beside: Option<String>,
         message: u64,
         part: u64,
     },
@@ -287,7 +305,11 @@ pub enum Request {
     Journal {
         session: String,
     },
-    /// Restores a session that was deleted from this device's store.
+    /// The sessions that vanished at once from the store of a tool, which is held for that.
+    Vanished {
+        what: String,
+    },
+    /// Restores a session that was deleted from this device's store, or all of `Vanished`.
     Restore {
         session: String,
     },
@@ -808,6 +830,36 @@ pub struct Choice {
     pub consequence: String,
 }
 
+/// What the next undo would undo.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct Undoable {
+    pub kind: UndoKind,
+    /// Empty if it concerns more than one session.
+    pub session: String,
+    pub title: String,
+    /// The decision, if it is one.
+    pub choice: Option<Action>,
+    /// The name of the device whose version was kept, or that was revoked.
+    pub device: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum UndoKind {
+    /// A decision about a split.
+    Choice,
+    /// A revocation that took out what the device wrote.
+    Revoked,
+    /// A session that was forgotten.
+    Forgotten,
+    /// Following a device that took back its own lines.
+    TakenBack,
+    /// A session that moved to its project's directory.
+    Moved,
+}
+
 fn a_page() -> u64 {
     200
 }
@@ -847,6 +899,9 @@ pub struct DiffSide {
     pub records: u64,
     pub bytes: u64,
     pub messages: u64,
+    /// Messages of the user.
+    #[serde(default)]
+    pub turns: u64,
     pub first: Option<String>,
     pub last: Option<String>,
     /// Changes of what the tool may do, in the order of the records, the first [`MOST_CHANGES`];
@@ -884,6 +939,7 @@ pub struct DiffPrefix {
 pub struct DiffStats {
     pub same: u64,
     pub changed: u64,
+    /// Messages that are on this side only.
     pub left: u64,
     pub right: u64,
 }
@@ -892,12 +948,19 @@ pub struct DiffStats {
 #[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct DiffRow {
     pub i: u64,
-    /// `same`, `changed`, `left`, `right`.
+    /// `same`, `changed`, `beside`, `left`, `right`.
     pub kind: Kind,
     pub left: Option<Msg>,
     pub right: Option<Msg>,
     /// How similar the two are, 0 to 1.
     pub alike: f32,
+    /// The turn after the common part, from 1; 0 continues the last common turn. A turn begins with
+    /// a message of the user.
+    #[serde(default)]
+    pub turn: u64,
+    /// The other side has no such turn.
+    #[serde(default)]
+    pub alone: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -52,7 +52,7 @@ impl Engine {
         self.lists.now.revoked.iter().map(row).collect()
     }
 
-    fn name_of_revoked(&self, id: &DeviceId, revoked: &Revoked) -> String {
+    pub(super) fn name_of_revoked(&self, id: &DeviceId, revoked: &Revoked) -> String {
         self.registry
             .names
             .get(id.as_str())

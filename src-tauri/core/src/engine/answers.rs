@@ -14,7 +14,7 @@ use super::network::PRESENCE_STALE;
 use super::queue::ReconcileRequest;
 use super::reconcile::{Job, reconcile};
 use super::record::SessionRecord;
-use super::resolve::{Decision, no_split};
+use super::resolve::{Decision, ToUndo, kept_device, no_split, to_undo};
 use super::stores::Occasion;
 use super::transcript::{Before, Names, authors};
 use super::{compare, doctor, export};
@@ -133,59 +133,68 @@ impl Engine {
                     .undo(session.as_deref())
                     .map(|key| Later::Decide(key, Decision::Undo));
             }
+            Request::Undoable { session } => value(self.undoable(session.as_deref())?),
             Request::Diff {
                 session,
                 branch,
+                beside,
                 from,
                 rows,
                 choices,
+                bodies,
             } => {
-                let page = (from, rows);
+                let (page, wanted) = ((from, rows), compare::Wanted::of(beside, branch));
                 let work = self.compared(&session, move |compare| {
-                    compare.diff(branch.as_deref(), page, choices)
+                    compare.diff(&wanted, page, choices, bodies)
                 });
                 return work.map(Later::Aside);
             }
             Request::DiffWords {
                 session,
                 branch,
+                beside,
                 row,
             } => {
-                let work = self.compared(&session, move |compare| {
-                    compare.words(branch.as_deref(), row)
-                });
+                let wanted = compare::Wanted::of(beside, branch);
+                let work = self.compared(&session, move |compare| compare.words(&wanted, row));
                 return work.map(Later::Aside);
             }
             Request::DiffPart {
                 session,
                 branch,
+                beside,
                 row,
                 side,
                 part,
             } => {
+                let wanted = compare::Wanted::of(beside, branch);
                 let work = self.compared(&session, move |compare| {
-                    compare.part(branch.as_deref(), row, side, part)
+                    compare.part(&wanted, row, side, part)
                 });
                 return work.map(Later::Aside);
             }
             Request::DiffCommon {
                 session,
                 branch,
+                beside,
                 from,
                 rows,
             } => {
+                let wanted = compare::Wanted::of(beside, branch);
                 return self
-                    .diff_common(&session, branch, from, rows)
+                    .diff_common(&session, wanted, from, rows)
                     .map(Later::Aside);
             }
             Request::DiffCommonPart {
                 session,
                 branch,
+                beside,
                 message,
                 part,
             } => {
+                let wanted = compare::Wanted::of(beside, branch);
                 let ask = move |compare: &compare::Compare<'_>| {
-                    compare.common_part(branch.as_deref(), message, part)
+                    compare.common_part(&wanted, message, part)
                 };
                 return self.compared(&session, ask).map(Later::Aside);
             }
@@ -197,6 +206,7 @@ impl Engine {
                 dir,
             } => return self.export(&session, format, dir).map(Later::Aside),
             Request::Journal { session } => self.journal(&session),
+            Request::Vanished { what } => value(self.vanished(&what)?),
             Request::Restore { session } => self.restore(&session),
             Request::Fork { session, at } => return self.fork_at(&session, at).map(Later::Aside),
             Request::ForgetPreview { session } => self.forget_preview(&session),

@@ -17,9 +17,10 @@ use crate::merge::transcript::{ParsedMessage, said_in};
 use crate::merge::{Action, Fork, Split};
 use crate::parallel;
 use crate::session::chain::lines_of;
-use crate::session::{ChainId, Edge, ProblemCode, SessionId, SessionKey, records};
+use crate::session::{ChainId, Edge, ProblemCode, Role, SessionId, SessionKey, records};
 use crate::state;
 use crate::tools::Steer;
+use crate::vault::journal_reader::JournalReader;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,41 @@ const CHANGE_LENGTH: usize = 200;
 struct Tail {
     bytes: Vec<u8>,
     places: Vec<Place>,
+}
+
+/// The two branches that the user means: the start of a branch's id, its session or its device. The
+/// session's own branch is the left one by default, the first one beside it the right one.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    left: Option<String>,
+    right: Option<String>,
+}
+
+impl Wanted {
+    pub fn of(left: Option<String>, right: Option<String>) -> Self {
+        Self { left, right }
+    }
+}
+
+/// Two branches that are compared.
+struct Pair {
+    /// `None`: the session's own branch.
+    left: Option<Fork>,
+    right: Fork,
+}
+
+impl Pair {
+    fn forks(&self) -> impl Iterator<Item = &Fork> {
+        self.left.iter().chain([&self.right])
+    }
+
+    /// The branch of a side, 0 or 1, if it is beside the session's own.
+    fn fork(&self, side: usize) -> Option<&Fork> {
+        match side {
+            0 => self.left.as_ref(),
+            _ => Some(&self.right),
+        }
+    }
 }
 
 /// A split session, ready to be compared.
@@ -159,21 +195,44 @@ impl<'a> Compare<'a> {
         })
     }
 
-    /// The branch beside the trunk that the user means: the first one by default.
-    fn right(&self, wanted: Option<&str>) -> Result<Fork, ApiError> {
-        let found = pick(&self.layout, &self.split, wanted, Action::KeepBoth)?;
-        found
-            .into_iter()
-            .next()
-            .map(|right| right.fork)
-            .ok_or_else(|| super::resolve::no_split(&self.record))
+    /// The branches that the user means.
+    fn pair(&self, wanted: &Wanted) -> Result<Pair, ApiError> {
+        let one = |wanted: Option<&str>| -> Result<Option<Fork>, ApiError> {
+            let found = pick(&self.layout, &self.split, wanted, Action::KeepBoth)?;
+            Ok(found.into_iter().next().map(|right| right.fork))
+        };
+        let left = match wanted.left.as_deref() {
+            Some(left) => one(Some(left))?,
+            None => None,
+        };
+        let right = one(wanted.right.as_deref())?;
+        let right = right.ok_or_else(|| super::resolve::no_split(&self.record))?;
+        if left.as_ref().is_some_and(|left| left.tip == right.tip) {
+            return Err(ApiError::new(
+                "one_branch",
+                "That is one branch, not two.",
+                "Name two different ones.",
+            ));
+        }
+        Ok(Pair { left, right })
     }
 
-    /// What one side, 0 or 1, has after the fork point; the right one with the lines its own
-    /// session added since.
-    fn tail(&self, side: usize, right: &Fork) -> Result<Tail, ApiError> {
-        let (state, trunk) = (self.state(), self.split.divided.trunk);
-        let (meet, tip) = (state.trie.meet(trunk, right.tip), [trunk, right.tip][side]);
+    /// The ends of both sides.
+    fn tips(&self, pair: &Pair) -> [ChainId; 2] {
+        let left = pair.left.as_ref().map(|fork| fork.tip);
+        [left.unwrap_or(self.split.divided.trunk), pair.right.tip]
+    }
+
+    fn meet(&self, pair: &Pair) -> ChainId {
+        let [left, right] = self.tips(pair);
+        self.state().trie.meet(left, right)
+    }
+
+    /// What one side, 0 or 1, has after the fork point; a branch beside the session's own with the
+    /// lines its own session added since.
+    fn tail(&self, side: usize, pair: &Pair) -> Result<Tail, ApiError> {
+        let (state, fork) = (self.state(), pair.fork(side));
+        let (meet, tip) = (self.meet(pair), self.tips(pair)[side]);
         let journal_reader =
             self.context
                 .journal_reader(&self.key.tool, &self.record.journals, &self.split.doc);
@@ -186,8 +245,8 @@ impl<'a> Compare<'a> {
             let mut content = journal_reader
                 .content(state.kind, &path)
                 .map_err(|error| unreadable(&error))?;
-            if side == 1 {
-                content.extend(self.continued(right)?);
+            if let Some(fork) = fork {
+                content.extend(self.continued(fork)?);
             }
             for record in records(&content) {
                 tail.bytes.extend(record.to_string().into_bytes());
@@ -207,21 +266,18 @@ impl<'a> Compare<'a> {
             })
         });
         read.map_err(|error| unreadable(&error))?;
-        if side == 1 {
-            tail.bytes.extend(self.continued(right)?);
+        if let Some(fork) = fork {
+            tail.bytes.extend(self.continued(fork)?);
         }
         Ok(tail)
     }
 
     /// The messages of a side, and where they lie.
-    fn messages(&self, side: usize, right: &Fork) -> Result<(Vec<Msg>, Vec<Place>), ApiError> {
-        let tail = self.tail(side, right)?;
+    fn messages(&self, side: usize, pair: &Pair) -> Result<(Vec<Msg>, Vec<Place>), ApiError> {
+        let tail = self.tail(side, pair)?;
         let mut messages = read(&tail.bytes, self.context.said(&self.key.tool));
         let authors = match self.context.records(&self.key.tool, self.state().kind) {
-            Some(records) => authors::of_generations(
-                &self.up_to([self.split.divided.trunk, right.tip][side]),
-                records,
-            )?,
+            Some(records) => authors::of_generations(&self.up_to(self.tips(pair)[side]), records)?,
             None => Vec::new(),
         };
         let shared = self.context.shared();
@@ -242,14 +298,13 @@ impl<'a> Compare<'a> {
 
     /// The changes to the tool's settings by the records of one side, 0 or 1, since the fork point:
     /// the author of each, by name, and the change in words.
-    fn changes(&self, side: usize, right: &Fork) -> Result<Vec<SteeringRow>, ApiError> {
+    fn changes(&self, side: usize, pair: &Pair) -> Result<Vec<SteeringRow>, ApiError> {
         if self.is_whole() {
             return Ok(Vec::new());
         }
         let state = self.state();
-        let meet = state.trie.meet(self.split.divided.trunk, right.tip);
-        let before = state.trie.path(meet).unwrap_or_default();
-        let tail = self.tail(side, right)?;
+        let before = state.trie.path(self.meet(pair)).unwrap_or_default();
+        let tail = self.tail(side, pair)?;
         let mut found: Vec<(Option<&str>, Vec<Steer>)> = Vec::new();
         let own = |place: &Place| {
             (
@@ -341,55 +396,55 @@ impl<'a> Compare<'a> {
     }
 
     /// The session that the branch became.
-    fn fork(&self, right: &Fork) -> Option<(&ForkPlan, &SessionRecord)> {
+    fn fork(&self, fork: &Fork) -> Option<(&ForkPlan, &SessionRecord)> {
         let plan = self
             .layout
             .forks
             .iter()
-            .find(|plan| plan.first_line == right.first_line)?;
+            .find(|plan| plan.first_line == fork.first_line)?;
         Some((plan, self.family.get(&plan.session)?))
     }
 
     /// The lines added by the session that the branch became.
-    fn continued(&self, right: &Fork) -> Result<Vec<u8>, ApiError> {
-        let Some((plan, fork)) = self.fork(right) else {
+    fn continued(&self, fork: &Fork) -> Result<Vec<u8>, ApiError> {
+        let Some((plan, record)) = self.fork(fork) else {
             return Ok(Vec::new());
         };
-        let more = continued(self.context, &self.key, &mut fork.clone(), plan, right.tip);
+        let more = continued(self.context, &self.key, &mut record.clone(), plan, fork.tip);
         Ok(more
             .map_err(|error| unreadable(&error))?
             .unwrap_or_default())
     }
 
-    fn of(&self, right: &Fork) -> Of {
+    fn of(&self, pair: &Pair) -> Of {
         let mut of = Of {
             key: self.key.clone(),
-            ends: vec![self.split.divided.trunk, right.tip],
+            ends: self.tips(pair).to_vec(),
             choices: 0,
         };
-        if let Some((plan, fork)) = self.fork(right) {
+        for (plan, fork) in pair.forks().filter_map(|fork| self.fork(fork)) {
             of.ends.extend(
                 fork.docs
                     .get(&plan.name(&plan.doc))
                     .into_iter()
                     .flat_map(|state| state.trie.live_tips()),
             );
-            of.choices = fork.choices.len();
+            of.choices += fork.choices.len();
         }
         of
     }
 
     /// Returns the kept alignment, or aligns.
-    fn compared(&self, right: &Fork) -> Result<Arc<Compared>, ApiError> {
-        let of = self.of(right);
+    fn compared(&self, pair: &Pair) -> Result<Arc<Compared>, ApiError> {
+        let of = self.of(pair);
         let mut last = self.context.compared();
         if let Some(known) = last.as_ref().filter(|known| known.of == of) {
             return Ok(known.clone());
         }
         // Reading is nearly all of the work, and the sides are independent of each other.
         let (ours, theirs) = std::thread::scope(|scope| {
-            let theirs = scope.spawn(|| self.messages(1, right));
-            let ours = self.messages(0, right);
+            let theirs = scope.spawn(|| self.messages(1, pair));
+            let ours = self.messages(0, pair);
             (
                 ours,
                 theirs
@@ -419,21 +474,22 @@ impl<'a> Compare<'a> {
     }
 
     /// Rows `from` to `from + n` of the comparison; with the first ones, if asked, the possible
-    /// decisions.
+    /// decisions; with all of them, if asked, the parts of their messages.
     pub fn diff(
         &self,
-        wanted: Option<&str>,
+        wanted: &Wanted,
         (from, n): (u64, u64),
         offer: bool,
+        bodies: bool,
     ) -> Result<Diff, ApiError> {
-        let right = self.right(wanted)?;
-        let found = self.compared(&right)?;
+        let pair = self.pair(wanted)?;
+        let found = self.compared(&pair)?;
         let state = self.state();
-        let meet = state.trie.meet(self.split.divided.trunk, right.tip);
+        let (meet, tips) = (self.meet(&pair), self.tips(&pair));
         let is_offer = offer && from == 0;
         let side = |at: usize, tip: ChainId, device: String| -> Result<DiffSide, ApiError> {
             let mut changes = if is_offer {
-                self.changes(at, &right)?
+                self.changes(at, &pair)?
             } else {
                 Vec::new()
             };
@@ -447,11 +503,19 @@ impl<'a> Compare<'a> {
                 records: path.iter().map(|edge| edge.lines).sum(),
                 bytes: path.iter().map(|edge| edge.bytes).sum(),
                 messages: messages.len() as u64,
+                turns: messages
+                    .iter()
+                    .filter(|message| message.role == Role::User)
+                    .count() as u64,
                 first: messages.first().and_then(|message| message.at.clone()),
                 last: messages.last().and_then(|message| message.at.clone()),
                 changes,
                 n_changes,
             })
+        };
+        let left_author = match &pair.left {
+            Some(left) => author(state, left.first_line),
+            None => trunk_author(&self.record, &self.split),
         };
         let count = |kind| found.rows.iter().filter(|row| row.kind == kind).count() as u64;
         let common = match self.is_whole() {
@@ -468,20 +532,30 @@ impl<'a> Compare<'a> {
             usize::try_from(from).unwrap_or(usize::MAX),
             usize::try_from(n).unwrap_or(usize::MAX),
         );
-        let message = |side: usize, at: Option<usize>| at.map(|at| found.sides[side][at].clone());
-        let rows = found
-            .rows
-            .iter()
-            .enumerate()
-            .skip(from)
-            .take(n)
-            .map(|(i, row)| DiffRow {
+        let mut bodies = bodies.then(|| Bodies::of(self, &pair, &found));
+        let mut message = |side: usize, at: Option<usize>| -> Result<Option<Msg>, ApiError> {
+            let Some(mut message) = at.map(|at| found.sides[side][at].clone()) else {
+                return Ok(None);
+            };
+            if let Some(bodies) = &mut bodies {
+                let parts = bodies.said(side, &message, transcript::parts)?;
+                message.pieces = parts.unwrap_or(message.pieces);
+            }
+            Ok(Some(message))
+        };
+        let rows = found.rows.iter().enumerate().skip(from).take(n);
+        let rows = rows.map(|(i, row)| {
+            Ok(DiffRow {
                 i: i as u64,
                 kind: row.kind,
-                left: message(0, row.left),
-                right: message(1, row.right),
+                left: message(0, row.left)?,
+                right: message(1, row.right)?,
                 alike: row.alike,
-            });
+                turn: row.turn,
+                alone: row.alone,
+            })
+        });
+        let rows = rows.collect::<Result<Vec<_>, ApiError>>()?;
         Ok(Diff {
             session: self.row.session.clone(),
             tool: self.key.tool.to_string(),
@@ -489,12 +563,8 @@ impl<'a> Compare<'a> {
             doc: self.split.doc.to_string(),
             class: self.split.tier(),
             reason: self.split.reason.clone(),
-            left: side(
-                0,
-                self.split.divided.trunk,
-                trunk_author(&self.record, &self.split),
-            )?,
-            right: side(1, right.tip, author(state, right.first_line))?,
+            left: side(0, tips[0], left_author)?,
+            right: side(1, tips[1], author(state, pair.right.first_line))?,
             prefix: DiffPrefix {
                 records: if self.is_whole() {
                     common
@@ -506,22 +576,29 @@ impl<'a> Compare<'a> {
             stats: DiffStats {
                 same: count(Kind::Same),
                 changed: count(Kind::Changed),
-                left: count(Kind::Left),
-                right: count(Kind::Right),
+                left: count(Kind::Left) + count(Kind::Beside),
+                right: count(Kind::Right) + count(Kind::Beside),
             },
             total: found.rows.len() as u64,
-            rows: rows.collect(),
-            choices: match is_offer {
-                true => choices(self.context, &self.key, &self.record, &self.split, &right),
+            rows,
+            // Decisions are about the session's own branch and another one.
+            choices: match is_offer && pair.left.is_none() {
+                true => choices(
+                    self.context,
+                    &self.key,
+                    &self.record,
+                    &self.split,
+                    &pair.right,
+                ),
                 false => Vec::new(),
             },
         })
     }
 
     /// Which words differ in a row, with the texts.
-    pub fn words(&self, wanted: Option<&str>, row: u64) -> Result<DiffWords, ApiError> {
-        let right = self.right(wanted)?;
-        let found = self.compared(&right)?;
+    pub fn words(&self, wanted: &Wanted, row: u64) -> Result<DiffWords, ApiError> {
+        let pair = self.pair(wanted)?;
+        let found = self.compared(&pair)?;
         let chosen = usize::try_from(row)
             .ok()
             .and_then(|row| found.rows.get(row));
@@ -536,7 +613,8 @@ impl<'a> Compare<'a> {
             let Some(message) = at.map(|at| &found.sides[side][at]) else {
                 return Ok(String::new());
             };
-            self.said(side, &right, &found, message, |said| said.text())
+            Bodies::of(self, &pair, &found)
+                .said(side, message, |said| said.text())
                 .map(Option::unwrap_or_default)
         };
         let (left, right) = (text(0, chosen.left)?, text(1, chosen.right)?);
@@ -550,13 +628,13 @@ impl<'a> Compare<'a> {
     /// One part of a row's message, whole.
     pub fn part(
         &self,
-        wanted: Option<&str>,
+        wanted: &Wanted,
         row: u64,
         side: Side,
         part: u64,
     ) -> Result<PartBody, ApiError> {
-        let right = self.right(wanted)?;
-        let found = self.compared(&right)?;
+        let pair = self.pair(wanted)?;
+        let found = self.compared(&pair)?;
         let chosen = usize::try_from(row)
             .ok()
             .and_then(|row| found.rows.get(row));
@@ -567,9 +645,8 @@ impl<'a> Compare<'a> {
         let message = at
             .map(|at| &found.sides[side][at])
             .ok_or_else(|| super::answer::no_part(row, part))?;
-        let body = self.said(side, &right, &found, message, |said| {
-            transcript::body_of(said, part)
-        })?;
+        let body = Bodies::of(self, &pair, &found)
+            .said(side, message, |said| transcript::body_of(said, part))?;
         body.flatten()
             .ok_or_else(|| super::answer::no_part(row, part))
     }
@@ -585,22 +662,22 @@ impl<'a> Compare<'a> {
     /// The common messages of both sides, one page.
     pub fn common(
         &self,
-        wanted: Option<&str>,
+        wanted: &Wanted,
         from: u64,
         n: u64,
         names: &Names,
     ) -> Result<DiffCommon, ApiError> {
-        let right = self.right(wanted)?;
+        let pair = self.pair(wanted)?;
         if self.is_whole() {
             let (total, messages) =
-                self.common_of_whole(&right, from, n, |said| transcript::message(said, None))?;
+                self.common_of_whole(&pair, from, n, |said| transcript::message(said, None))?;
             return Ok(DiffCommon {
                 total,
                 from,
                 messages,
             });
         }
-        let reading = self.before(&right);
+        let reading = self.before(&pair);
         let index = reading.index(from == 0)?;
         Ok(DiffCommon {
             total: index.total(),
@@ -612,38 +689,38 @@ impl<'a> Compare<'a> {
     /// One part of a message that both sides have, whole.
     pub fn common_part(
         &self,
-        wanted: Option<&str>,
+        wanted: &Wanted,
         message: u64,
         part: u64,
     ) -> Result<PartBody, ApiError> {
-        let right = self.right(wanted)?;
+        let pair = self.pair(wanted)?;
         if self.is_whole() {
             let (_, bodies) =
-                self.common_of_whole(&right, message, 1, |said| transcript::body_of(said, part))?;
+                self.common_of_whole(&pair, message, 1, |said| transcript::body_of(said, part))?;
             return bodies
                 .into_iter()
                 .next()
                 .flatten()
                 .ok_or_else(|| super::answer::no_part(message, part));
         }
-        let reading = self.before(&right);
+        let reading = self.before(&pair);
         reading.part(&*reading.index(false)?, message, part)
     }
 
     /// The number of common first messages, and some of them.
     fn common_of_whole<T>(
         &self,
-        right: &Fork,
+        pair: &Pair,
         from: u64,
         n: u64,
         mut each: impl FnMut(&ParsedMessage<'_>) -> T,
     ) -> Result<(u64, Vec<T>), ApiError> {
-        let (found, reader) = (self.compared(right)?, self.context.said(&self.key.tool));
+        let (found, reader) = (self.compared(pair)?, self.context.said(&self.key.tool));
         let (from, n) = (
             usize::try_from(from).unwrap_or(usize::MAX),
             usize::try_from(n).unwrap_or(usize::MAX),
         );
-        let tail = self.tail(0, right)?;
+        let tail = self.tail(0, pair)?;
         let record = |message: &Msg| {
             let bytes = tail
                 .bytes
@@ -664,9 +741,8 @@ impl<'a> Compare<'a> {
         Ok((found.common as u64, messages))
     }
 
-    fn before(&self, right: &Fork) -> Reading<'_> {
-        let state = self.state();
-        self.up_to(state.trie.meet(self.split.divided.trunk, right.tip))
+    fn before(&self, pair: &Pair) -> Reading<'_> {
+        self.up_to(self.meet(pair))
     }
 
     fn up_to(&self, tip: ChainId) -> Reading<'_> {
@@ -682,52 +758,70 @@ impl<'a> Compare<'a> {
             path,
         }
     }
+}
 
-    /// A message, read back.
+/// The messages of a comparison, read back: from their places in the journals, if they have one;
+/// otherwise from their whole side, which is read once.
+struct Bodies<'a> {
+    compare: &'a Compare<'a>,
+    pair: &'a Pair,
+    found: &'a Compared,
+    journal_reader: JournalReader<'a>,
+    tails: [Option<Vec<u8>>; 2],
+}
+
+impl<'a> Bodies<'a> {
+    fn of(compare: &'a Compare<'a>, pair: &'a Pair, found: &'a Compared) -> Self {
+        let (tool, journals) = (&compare.key.tool, &compare.record.journals);
+        Self {
+            compare,
+            pair,
+            found,
+            journal_reader: compare
+                .context
+                .journal_reader(tool, journals, &compare.split.doc),
+            tails: [None, None],
+        }
+    }
+
     fn said<T>(
-        &self,
+        &mut self,
         side: usize,
-        right: &Fork,
-        found: &Compared,
         message: &Msg,
         read: impl FnOnce(&ParsedMessage<'_>) -> T,
     ) -> Result<Option<T>, ApiError> {
-        let body = self.body(side, right, found, message)?;
+        let reader = self.compare.context.said(&self.compare.key.tool);
+        let body = self.body(side, message)?;
         let record = records::records(&body).into_iter().next();
         let said = record
             .as_ref()
-            .and_then(|record| said_in(&record.value, self.context.said(&self.key.tool)));
+            .and_then(|record| said_in(&record.value, reader));
         Ok(said.as_ref().map(read))
     }
 
-    /// A message's record: from its place in the journals, if it has one; otherwise from its whole
-    /// side.
-    fn body(
-        &self,
-        side: usize,
-        right: &Fork,
-        found: &Compared,
-        message: &Msg,
-    ) -> Result<Vec<u8>, ApiError> {
+    /// A message's record.
+    fn body(&mut self, side: usize, message: &Msg) -> Result<Vec<u8>, ApiError> {
         let cut = |bytes: &[u8], from: u64| {
             bytes
                 .get(from as usize..(from + message.len) as usize)
                 .map(<[u8]>::to_vec)
                 .unwrap_or_default()
         };
-        let places = &found.places[side];
+        let places = &self.found.places[side];
         let place = places[..places.partition_point(|place| place.off <= message.off)].last();
         let holds =
             |place: &&Place| message.off + message.len <= place.off + place.piece.len as u64;
-        let Some(place) = place.filter(holds) else {
-            return Ok(cut(&self.tail(side, right)?.bytes, message.off));
-        };
-        let journal_reader =
-            self.context
-                .journal_reader(&self.key.tool, &self.record.journals, &self.split.doc);
-        let bytes = journal_reader
-            .piece(&place.piece)
-            .map_err(|error| unreadable(&error))?;
-        Ok(cut(&bytes, message.off - place.off))
+        if let Some(place) = place.filter(holds) {
+            let bytes = self.journal_reader.piece(&place.piece);
+            let bytes = bytes.map_err(|error| unreadable(&error))?;
+            return Ok(cut(&bytes, message.off - place.off));
+        }
+        if self.tails[side].is_none() {
+            self.tails[side] = Some(self.compare.tail(side, self.pair)?.bytes);
+        }
+        Ok(self.tails[side]
+            .as_ref()
+            .map(|tail| cut(tail, message.off))
+            .unwrap_or_default())
     }
 }

@@ -4,7 +4,7 @@ use super::Engine;
 use super::answer::{Answer, done};
 use super::answers::held_by;
 use super::queue::ReconcileRequest;
-use crate::api::types::ApiError;
+use crate::api::types::{ApiError, SessionRow};
 use crate::session::{ProblemCode, Reason, Remedy, SessionKey, ToolId};
 use crate::state::Row;
 
@@ -57,6 +57,17 @@ impl Engine {
         done(format!(
             "{which} the other device's version. What was here stays in the vault."
         ))
+    }
+
+    /// The sessions that a held tool lost at once.
+    pub(super) fn vanished(&self, what: &str) -> Result<Vec<SessionRow>, ApiError> {
+        let tool = what.strip_prefix("tool:").map(ToolId::new);
+        let vanished = tool.and_then(|tool| self.vanished.get(&tool));
+        let rows = vanished.into_iter().flatten().filter_map(|key| {
+            let row = self.state.row(key).transpose()?;
+            Some(row.map(|row| self.session_row(key, &row)))
+        });
+        Ok(rows.collect::<Result<Vec<_>, _>>()?)
     }
 
     /// Restores a session that was deleted from this device's store, or all that a held tool lost.

@@ -3,7 +3,7 @@
 //! anything.
 
 use super::context::{Context, Refusals};
-use super::record::{Dependents, MovedFrom, Pinned, SessionRecord};
+use super::record::{Dependents, MovedFrom, Pinned, SessionRecord, TakenBack};
 use super::recorder::{RecordError, Recorded, Recorder};
 use super::split::{BranchLayout, ForkPlan, author, branch_layout};
 use super::taken_back;
@@ -574,43 +574,70 @@ pub fn trunk_author(record: &SessionRecord, split: &Split) -> String {
     )
 }
 
+/// What an undo would undo.
+pub enum ToUndo {
+    Moved(MovedFrom),
+    TakenBack(TakenBack),
+    Choice(Chosen),
+}
+
+/// What was decided last about a session, if anything.
+pub fn to_undo(record: &SessionRecord) -> Option<ToUndo> {
+    let docs = record.docs.keys();
+    let now = docs.filter_map(|doc| Decided::of(&record.choices, doc).now);
+    let last = now
+        .filter(|chosen| chosen.choice.follows.is_none())
+        .max_by(|one, other| one.id.cmp(&other.id));
+    let is_last = |at: Hlc| last.is_none_or(|last| last.id.at < at);
+    let back = record.taken_back.last().filter(|back| is_last(back.at));
+    let moved = record.moved_from.as_ref().filter(|moved| is_last(moved.at));
+    match moved.filter(|moved| back.is_none_or(|back| back.at < moved.at)) {
+        Some(moved) => Some(ToUndo::Moved(moved.clone())),
+        None => back
+            .map(|back| ToUndo::TakenBack(back.clone()))
+            .or_else(|| last.map(|last| ToUndo::Choice(last.clone()))),
+    }
+}
+
+/// The name of the device whose version a decision kept; `None` if it kept more than one.
+pub fn kept_device(record: &SessionRecord, choice: &Choice) -> Option<String> {
+    if !matches!(choice.action, Action::KeepLeft | Action::KeepRight) {
+        return None;
+    }
+    let (trunk, away) = (choice.trunk?, *choice.away.last()?);
+    let state = record.docs.get(&choice.doc)?;
+    let first_line =
+        crate::merge::first_line_after(&state.trie, state.trie.meet(trunk, away), trunk)?;
+    Some(author(state, first_line))
+}
+
 fn undo(
     context: &Context,
     key: &SessionKey,
     record: &mut SessionRecord,
 ) -> Result<(Done, Recorded), ApiError> {
-    let docs: Vec<DocName> = record.docs.keys().cloned().collect();
-    let now = docs
-        .iter()
-        .filter_map(|doc| Decided::of(&record.choices, doc).now);
-    let last = now
-        .filter(|chosen| chosen.choice.follows.is_none())
-        .max_by(|one, other| one.id.cmp(&other.id));
-    let is_last = |at: Hlc| last.is_none_or(|last| last.id.at < at);
-    let back = record
-        .taken_back
-        .last()
-        .filter(|back| is_last(back.at))
-        .cloned();
-    let moved = record.moved_from.clone().filter(|moved| is_last(moved.at));
-    if let Some(moved) = moved.filter(|moved| back.as_ref().is_none_or(|back| back.at < moved.at)) {
-        return move_back(context, record, moved).map(|done| (done, Recorded::default()));
-    }
-    if let Some(back) = back {
-        let mut recorder = recorder(context, key, record)?;
-        taken_back::put_back(record, &mut recorder, &back).map_err(|error| unwritten(&error))?;
-        let message = "Undone: what another device had withdrawn is in the session again.";
-        return Ok((Done::new(message), recorder.done));
-    }
-    let Some(last) = last.cloned() else {
-        return Err(ApiError::new(
-            ProblemCode::NothingToUndo,
-            "There is no decision about this session to undo.",
-            "",
-        )
-        .offer(Remedy::OpenHistory {
-            session: key.hash.to_string(),
-        }));
+    let last = match to_undo(record) {
+        Some(ToUndo::Choice(last)) => last,
+        Some(ToUndo::Moved(moved)) => {
+            return move_back(context, record, moved).map(|done| (done, Recorded::default()));
+        }
+        Some(ToUndo::TakenBack(back)) => {
+            let mut recorder = recorder(context, key, record)?;
+            taken_back::put_back(record, &mut recorder, &back)
+                .map_err(|error| unwritten(&error))?;
+            let message = "Undone: what another device had withdrawn is in the session again.";
+            return Ok((Done::new(message), recorder.done));
+        }
+        None => {
+            return Err(ApiError::new(
+                ProblemCode::NothingToUndo,
+                "There is no decision about this session to undo.",
+                "",
+            )
+            .offer(Remedy::OpenHistory {
+                session: key.hash.to_string(),
+            }));
+        }
     };
     let mut recorder = recorder(context, key, record)?;
     let undoes = Some(last.id.clone());

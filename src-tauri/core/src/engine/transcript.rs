@@ -12,7 +12,7 @@ use super::context::Context;
 use super::index::{At, Index, Place};
 use super::record::{DocState, SessionRecord};
 use crate::api::types::{ApiError, Message, OccurrencePlace, Occurrences, PartBody};
-use crate::merge::transcript::{ParsedMessage, Piece, Reader, beginning, said_in};
+use crate::merge::transcript::{ParsedMessage, Part, Piece, Reader, beginning, said_in};
 use crate::parallel;
 use crate::session::chain::lines_of;
 use crate::session::{ChainId, DocName, Edge, Role, SessionKey, records};
@@ -442,7 +442,6 @@ fn said_at(line: &[u8], reader: Reader) -> Vec<Range<u32>> {
 }
 
 pub fn message(said: &ParsedMessage<'_>, device: Option<String>) -> Message {
-    let most = |piece: &Piece<'_>| if piece.kind == "text" { TEXT } else { FOLDED };
     Message {
         role: said.role,
         text: said.text(),
@@ -450,12 +449,15 @@ pub fn message(said: &ParsedMessage<'_>, device: Option<String>) -> Message {
         device,
         model: said.model.map(str::to_owned),
         tokens: said.tokens,
-        parts: said
-            .pieces
-            .iter()
-            .map(|piece| piece.part(most(piece)))
-            .collect(),
+        parts: parts(said),
     }
+}
+
+/// The beginnings of a message's parts.
+pub fn parts(said: &ParsedMessage<'_>) -> Vec<Part> {
+    let most = |piece: &Piece<'_>| if piece.kind == "text" { TEXT } else { FOLDED };
+    let pieces = said.pieces.iter();
+    pieces.map(|piece| piece.part(most(piece))).collect()
 }
 
 /// The whole of a part, up to the size limits.

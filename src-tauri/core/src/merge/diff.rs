@@ -1,4 +1,4 @@
-//! Shows two branches side by side: aligned by message, then by turn, then by word. Pure and
+//! Shows two branches side by side: turn by turn, within a turn by message, then by word. Pure and
 //! bounded: a session of any length gets an answer in bounded time, at worst a coarser one.
 
 use super::transcript::{ParsedMessage, Part, Reader, said_in};
@@ -12,8 +12,10 @@ use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::time::{Duration, Instant};
 
-/// The messages within one gap are compared only up to this many pairs.
+/// The messages of one turn are compared only up to this many pairs, those of all turns up to this
+/// many; beyond that, messages of a turn stand beside each other in order.
 const MOST_PAIRS: usize = 250_000;
+const MOST_PAIRS_OF_ALL: usize = 2_000_000;
 /// Messages that have less in common are two messages, not one that changed.
 const ALIKE: f32 = 0.5;
 const PREVIEW: usize = 200;
@@ -51,6 +53,8 @@ pub struct Msg {
 pub enum Kind {
     Same,
     Changed,
+    /// Two messages at the same place of a turn that have little in common.
+    Beside,
     Left,
     Right,
 }
@@ -63,6 +67,10 @@ pub struct Row {
     pub right: Option<usize>,
     /// How much the two have in common, 0 to 1.
     pub alike: f32,
+    /// The turn, from 1; 0 continues the last common turn. A turn begins with a message of the user.
+    pub turn: u64,
+    /// The other side has no such turn.
+    pub alone: bool,
 }
 
 /// A stretch of text that is on this side only or on both; in UTF-16 units, as web pages count.
@@ -137,22 +145,25 @@ pub fn fingerprint(message: &ParsedMessage<'_>) -> String {
     hasher.finalize().to_hex()[..32].to_owned()
 }
 
-/// Aligns two branches.
+/// Aligns two branches. Messages that are the same stand on one row; between them, turn k of one
+/// side stands beside turn k of the other.
 pub fn align(left: &[Msg], right: &[Msg], time: Duration) -> Vec<Row> {
-    let mut rows = Vec::with_capacity(left.len().max(right.len()));
+    let mut aligned = Aligned {
+        left,
+        right,
+        rows: Vec::with_capacity(left.len().max(right.len())),
+        turn: 0,
+        pairs: MOST_PAIRS_OF_ALL,
+    };
     let (mut l, mut r) = (0, 0);
     for (ours, theirs) in same(left, right, time) {
-        gap(left, right, l..ours, r..theirs, &mut rows);
-        rows.push(Row {
-            kind: Kind::Same,
-            left: Some(ours),
-            right: Some(theirs),
-            alike: 1.0,
-        });
+        aligned.gap(l..ours, r..theirs);
+        aligned.turn += u64::from(left[ours].role == Role::User);
+        aligned.push(Some(ours), Some(theirs), Some(1.0), false);
         (l, r) = (ours + 1, theirs + 1);
     }
-    gap(left, right, l..left.len(), r..right.len(), &mut rows);
-    rows
+    aligned.gap(l..left.len(), r..right.len());
+    aligned.rows
 }
 
 /// Finds the messages that are the same on both sides, in order. Messages that the other side lacks
@@ -197,86 +208,148 @@ fn same(left: &[Msg], right: &[Msg], time: Duration) -> Vec<(usize, usize)> {
 
 type Range = std::ops::Range<usize>;
 
-/// Pairs the messages of a gap that are one message, changed: the ordered pairing with most in
-/// common.
-fn gap(left: &[Msg], right: &[Msg], ours: Range, theirs: Range, rows: &mut Vec<Row>) {
-    let (n, m) = (ours.len(), theirs.len());
-    if n == 0 || m == 0 || n.saturating_mul(m) > MOST_PAIRS {
-        rows.extend(ours.map(|at| Row {
-            kind: Kind::Left,
-            left: Some(at),
-            right: None,
-            alike: 0.0,
-        }));
-        rows.extend(theirs.map(|at| Row {
-            kind: Kind::Right,
-            left: None,
-            right: Some(at),
-            alike: 0.0,
-        }));
-        return;
+/// The rows so far.
+struct Aligned<'a> {
+    left: &'a [Msg],
+    right: &'a [Msg],
+    rows: Vec<Row>,
+    turn: u64,
+    /// Pairs that may still be compared.
+    pairs: usize,
+}
+
+impl Aligned<'_> {
+    /// Messages of which none is the same on both sides, turn beside turn.
+    fn gap(&mut self, ours: Range, theirs: Range) {
+        let (ours, theirs) = (turns(self.left, ours), turns(self.right, theirs));
+        for at in 0..ours.len().max(theirs.len()) {
+            let [ours, theirs] = [&ours, &theirs].map(|turns| turns.get(at).cloned());
+            let (ours, theirs) = (ours.unwrap_or_default(), theirs.unwrap_or_default());
+            // Before the first message of the user, the turn before continues.
+            self.turn += u64::from(0 < at);
+            self.one_turn(ours, theirs);
+        }
     }
-    let words = |side: &[Msg]| {
+
+    /// The messages that are one message, changed, stand on one row; those between them beside each
+    /// other in order.
+    fn one_turn(&mut self, ours: Range, theirs: Range) {
+        let alone = ours.is_empty() || theirs.is_empty();
+        let (mut l, mut r) = (ours.start, theirs.start);
+        for (our, their, alike) in self.alike(&ours, &theirs) {
+            self.beside(l..our, r..their, alone);
+            self.push(Some(our), Some(their), Some(alike), alone);
+            (l, r) = (our + 1, their + 1);
+        }
+        self.beside(l..ours.end, r..theirs.end, alone);
+    }
+
+    fn beside(&mut self, ours: Range, theirs: Range, alone: bool) {
+        for at in 0..ours.len().max(theirs.len()) {
+            let [left, right] = [&ours, &theirs].map(|side| side.clone().nth(at));
+            self.push(left, right, None, alone);
+        }
+    }
+
+    fn push(&mut self, left: Option<usize>, right: Option<usize>, alike: Option<f32>, alone: bool) {
+        let kind = match (left, right, alike) {
+            (Some(_), Some(_), None) => Kind::Beside,
+            (Some(left), Some(right), Some(_)) => {
+                match is_same(&self.left[left], &self.right[right]) {
+                    true => Kind::Same,
+                    false => Kind::Changed,
+                }
+            }
+            (Some(_), None, _) => Kind::Left,
+            (None, _, _) => Kind::Right,
+        };
+        self.rows.push(Row {
+            kind,
+            left,
+            right,
+            alike: alike.unwrap_or_default(),
+            turn: self.turn,
+            alone,
+        });
+    }
+
+    /// The messages of a turn that are one message, changed: the ordered pairing with most in
+    /// common, with how much that is.
+    fn alike(&mut self, ours: &Range, theirs: &Range) -> Vec<(usize, usize, f32)> {
+        let (n, m) = (ours.len(), theirs.len());
+        let pairs = n.saturating_mul(m);
+        if pairs == 0 || MOST_PAIRS.min(self.pairs) < pairs {
+            return Vec::new();
+        }
+        self.pairs -= pairs;
+        let alike = similarity(&self.left[ours.clone()], &self.right[theirs.clone()]);
+        let mut best = vec![0.0f32; (n + 1) * (m + 1)];
+        let at = |l: usize, r: usize| l * (m + 1) + r;
+        let paired = |best: &[f32], l: usize, r: usize| match alike[l * m + r] {
+            pair if ALIKE <= pair => pair + best[at(l + 1, r + 1)],
+            _ => 0.0,
+        };
+        for l in (0..n).rev() {
+            for r in (0..m).rev() {
+                let apart = best[at(l + 1, r)].max(best[at(l, r + 1)]);
+                best[at(l, r)] = paired(&best, l, r).max(apart);
+            }
+        }
+        let (mut l, mut r, mut found) = (0, 0, Vec::new());
+        while l < n && r < m {
+            let pair = alike[l * m + r];
+            if ALIKE <= pair && best[at(l, r)] <= paired(&best, l, r) {
+                found.push((ours.start + l, theirs.start + r, pair));
+                (l, r) = (l + 1, r + 1);
+            } else if best[at(l, r)] <= best[at(l + 1, r)] {
+                l += 1;
+            } else {
+                r += 1;
+            }
+        }
+        found
+    }
+}
+
+/// The turns of a stretch of messages; the first one continues the turn before and may be empty.
+fn turns(side: &[Msg], range: Range) -> Vec<Range> {
+    let is_user = |at: &usize| side[*at].role == Role::User;
+    let starts: Vec<usize> = range.clone().filter(is_user).collect();
+    let ends = starts.iter().copied().chain([range.end]);
+    let starts = [range.start].into_iter().chain(starts.iter().copied());
+    starts.zip(ends).map(|(from, to)| from..to).collect()
+}
+
+/// Whether the two are one message: the same record, or the same short content.
+fn is_same(ours: &Msg, theirs: &Msg) -> bool {
+    let is_whole = |message: &Msg| match message.pieces.is_empty() {
+        true => message.preview.chars().count() < PREVIEW,
+        false => message
+            .pieces
+            .iter()
+            .all(|piece| piece.media.is_none() && piece.text.len() as u64 == piece.bytes),
+    };
+    let content = |message: &Msg| (message.role, message.parts.clone(), message.pieces.clone());
+    let is_alike = ours.preview == theirs.preview && content(ours) == content(theirs);
+    ours.key == theirs.key || (is_alike && is_whole(ours))
+}
+
+/// How much each of these messages has in common with each of those: row by row.
+fn similarity(ours: &[Msg], theirs: &[Msg]) -> Vec<f32> {
+    let words = |side: &[Msg]| -> Vec<Vec<u64>> {
         side.iter()
             .map(|message| words_of(&message.preview))
-            .collect::<Vec<_>>()
+            .collect()
     };
-    let (our_words, their_words) = (words(&left[ours.clone()]), words(&right[theirs.clone()]));
-    let alike = |l: usize, r: usize| match left[ours.start + l].role == right[theirs.start + r].role
-    {
+    let (our_words, their_words) = (words(ours), words(theirs));
+    let pair = |(l, r): (usize, usize)| match ours[l].role == theirs[r].role {
         true => in_common(&our_words[l], &their_words[r]),
         false => 0.0,
     };
-    let alike: Vec<f32> = (0..n)
-        .flat_map(|l| (0..m).map(move |r| (l, r)))
-        .map(|(l, r)| alike(l, r))
-        .collect();
-    let mut best = vec![0.0f32; (n + 1) * (m + 1)];
-    let at = |l: usize, r: usize| l * (m + 1) + r;
-    for l in (0..n).rev() {
-        for r in (0..m).rev() {
-            let pair = alike[l * m + r];
-            let paired = if pair >= ALIKE {
-                pair + best[at(l + 1, r + 1)]
-            } else {
-                0.0
-            };
-            best[at(l, r)] = paired.max(best[at(l + 1, r)]).max(best[at(l, r + 1)]);
-        }
-    }
-    let (mut l, mut r) = (0, 0);
-    while l < n || r < m {
-        let pair = if l < n && r < m {
-            alike[l * m + r]
-        } else {
-            0.0
-        };
-        if pair >= ALIKE && best[at(l, r)] <= pair + best[at(l + 1, r + 1)] {
-            rows.push(Row {
-                kind: Kind::Changed,
-                left: Some(ours.start + l),
-                right: Some(theirs.start + r),
-                alike: pair,
-            });
-            (l, r) = (l + 1, r + 1);
-        } else if l < n && (r == m || best[at(l, r)] <= best[at(l + 1, r)]) {
-            rows.push(Row {
-                kind: Kind::Left,
-                left: Some(ours.start + l),
-                right: None,
-                alike: 0.0,
-            });
-            l += 1;
-        } else {
-            rows.push(Row {
-                kind: Kind::Right,
-                left: None,
-                right: Some(theirs.start + r),
-                alike: 0.0,
-            });
-            r += 1;
-        }
-    }
+    (0..ours.len())
+        .flat_map(|l| (0..theirs.len()).map(move |r| (l, r)))
+        .map(pair)
+        .collect()
 }
 
 /// The distinct words of a text as sorted hashes: cheap to compare with many others.
@@ -365,6 +438,7 @@ fn push(spans: &mut Vec<Span>, span: Span) {
 mod tests {
     use super::*;
     use crate::merge::transcript::said;
+    use proptest::prelude::*;
 
     const TIME: Duration = Duration::from_secs(5);
 
@@ -396,8 +470,179 @@ mod tests {
         ];
         assert_eq!(
             kinds(&left, &right),
-            [Kind::Changed, Kind::Left, Kind::Left, Kind::Right]
+            [Kind::Changed, Kind::Beside, Kind::Left]
         );
+    }
+
+    fn rows(left: &[(&str, &str)], right: &[(&str, &str)]) -> Vec<Row> {
+        align(&read(&log(left), said), &read(&log(right), said), TIME)
+    }
+
+    #[test]
+    fn turn_by_turn_whatever_is_said_in_them() {
+        let left = [
+            ("assistant", "The first part is done."),
+            ("user", "Try the mutex first."),
+            ("assistant", "I changed session.rs."),
+            ("assistant", "It compiles and all tests pass."),
+            ("user", "Run the tests ten times."),
+            ("assistant", "Ten green runs."),
+        ];
+        let right = [
+            ("user", "What would a queue cost?"),
+            ("assistant", "About forty lines in queue.rs."),
+            ("user", "Then do it."),
+            ("assistant", "Moved the writes into the queue."),
+            ("user", "Commit it, please."),
+        ];
+        let found: Vec<_> = rows(&left, &right)
+            .into_iter()
+            .map(|row| (row.turn, row.left, row.right, row.alone))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                (0, Some(0), None, true),
+                (1, Some(1), Some(0), false),
+                (1, Some(2), Some(1), false),
+                (1, Some(3), None, false),
+                (2, Some(4), Some(2), false),
+                (2, Some(5), Some(3), false),
+                (3, None, Some(4), true),
+            ]
+        );
+    }
+
+    #[test]
+    fn an_answer_stands_beside_the_one_like_it_in_its_turn() {
+        let left = [
+            ("user", "Try the mutex."),
+            ("assistant", "Reading the file now."),
+            (
+                "assistant",
+                "The lock is taken twice in refresh, so I moved it.",
+            ),
+        ];
+        let right = [
+            ("user", "Use a queue."),
+            (
+                "assistant",
+                "The lock is taken twice in refresh, so I moved it up.",
+            ),
+        ];
+        let found: Vec<_> = rows(&left, &right)
+            .iter()
+            .map(|row| (row.kind, row.left, row.right))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                (Kind::Beside, Some(0), Some(0)),
+                (Kind::Left, Some(1), None),
+                (Kind::Changed, Some(2), Some(1)),
+            ]
+        );
+    }
+
+    #[test]
+    fn the_same_words_in_two_records_are_the_same_message() {
+        let record = |id: &str, text: &str| {
+            let message = serde_json::json!({ "role": "user", "content": text });
+            format!(
+                "{}\n",
+                serde_json::json!({ "uuid": id, "message": message })
+            )
+            .into_bytes()
+        };
+        let kind = |left: &str, right: &str| {
+            let (left, right) = (record("a", left), record("b", right));
+            align(&read(&left, said), &read(&right, said), TIME)[0].kind
+        };
+        assert_eq!(kind("Go on.", "Go on."), Kind::Same);
+        assert_eq!(kind("Go on.", "Go on. "), Kind::Changed);
+        // What lies behind the beginning is not known here.
+        let long = "word ".repeat(100);
+        assert_eq!(kind(&long, &long), Kind::Changed);
+    }
+
+    /// Messages of few words, so that some are the same, some alike and most different.
+    fn conversation() -> impl Strategy<Value = Vec<(&'static str, String)>> {
+        let role = prop_oneof![
+            Just("user"),
+            Just("assistant"),
+            Just("assistant"),
+            Just("system")
+        ];
+        let word = prop_oneof![
+            Just("lock"),
+            Just("queue"),
+            Just("test"),
+            Just("run"),
+            Just("")
+        ];
+        let text = proptest::collection::vec(word, 0..5).prop_map(|words| words.join(" "));
+        proptest::collection::vec((role, text), 0..40)
+    }
+
+    fn read_from(side: &[(&'static str, String)], ids: Option<&str>) -> Vec<Msg> {
+        let record = |(at, (role, text)): (usize, &(&str, String))| {
+            let mut record =
+                serde_json::json!({ "message": { "role": role, "content": format!("{text}.") } });
+            if let Some(ids) = ids {
+                record["uuid"] = format!("{ids}{at}").into();
+            }
+            format!("{record}\n").into_bytes()
+        };
+        let bytes: Vec<u8> = side.iter().enumerate().flat_map(record).collect();
+        read(&bytes, said)
+    }
+
+    /// The turn of each message, counted from the first message of the user.
+    fn turn_of(side: &[Msg]) -> Vec<usize> {
+        let turn = |turn: &mut usize, message: &Msg| {
+            *turn += usize::from(message.role == Role::User);
+            Some(*turn)
+        };
+        side.iter().scan(0, turn).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn every_message_is_shown_once_and_in_order(left in conversation(), right in conversation(), ids: bool) {
+            let [left, right] = [(left, "l"), (right, "r")].map(|(side, id)| read_from(&side, ids.then_some(id)));
+            let rows = align(&left, &right, TIME);
+            let of = |at: fn(&Row) -> Option<usize>| rows.iter().filter_map(at).collect::<Vec<_>>();
+            prop_assert_eq!(of(|row| row.left), (0..left.len()).collect::<Vec<_>>());
+            prop_assert_eq!(of(|row| row.right), (0..right.len()).collect::<Vec<_>>());
+            for row in &rows {
+                let kinds: &[Kind] = match (row.left, row.right) {
+                    (Some(_), Some(_)) => &[Kind::Same, Kind::Changed, Kind::Beside],
+                    (Some(_), None) => &[Kind::Left],
+                    _ => &[Kind::Right],
+                };
+                prop_assert!(kinds.contains(&row.kind));
+            }
+        }
+
+        #[test]
+        fn turn_k_stands_beside_turn_k(left in conversation(), right in conversation()) {
+            // Records of their own: no row is the same record on both sides.
+            let (left, right) = (read_from(&left, Some("l")), read_from(&right, Some("r")));
+            let turns = [turn_of(&left), turn_of(&right)];
+            let mut last = 0;
+            for row in align(&left, &right, TIME) {
+                let of_row: Vec<usize> = [row.left.map(|at| turns[0][at]), row.right.map(|at| turns[1][at])]
+                    .into_iter()
+                    .flatten()
+                    .collect();
+                prop_assert!(of_row.iter().all(|turn| *turn as u64 == row.turn));
+                prop_assert!(last <= row.turn);
+                last = row.turn;
+                // Alone means that the other side has no such turn, not that it has fewer messages in it.
+                let both = turns.iter().all(|turns| turns.contains(&(row.turn as usize)));
+                prop_assert_eq!(row.alone, !both);
+            }
+        }
     }
 
     #[test]
@@ -433,32 +678,6 @@ mod tests {
                 read[0].pieces[0].target.as_deref()
             ),
             ("[Bash] ls -l", Some("ls -l"))
-        );
-    }
-
-    #[test]
-    fn every_message_is_in_exactly_one_row_and_in_order() {
-        let left: Vec<(String, String)> = (0..40)
-            .map(|n| ("user".into(), format!("left {} words {}", n % 7, n)))
-            .collect();
-        let right: Vec<(String, String)> = (0..37)
-            .map(|n| ("user".into(), format!("left {} words {}", n % 5, n * 2)))
-            .collect();
-        let borrow = |side: &[(String, String)]| {
-            log(&side
-                .iter()
-                .map(|(role, text)| (role.as_str(), text.as_str()))
-                .collect::<Vec<_>>())
-        };
-        let (left, right) = (read(&borrow(&left), said), read(&borrow(&right), said));
-        let rows = align(&left, &right, TIME);
-        assert_eq!(
-            rows.iter().filter_map(|row| row.left).collect::<Vec<_>>(),
-            (0..40).collect::<Vec<_>>()
-        );
-        assert_eq!(
-            rows.iter().filter_map(|row| row.right).collect::<Vec<_>>(),
-            (0..37).collect::<Vec<_>>()
         );
     }
 

@@ -1,20 +1,5 @@
-// Invented conversations: a transcript, and two branches side by side, of any length.
-import type {
-  Diff,
-  DiffRow,
-  DiffWords,
-  Message,
-  Msg,
-  Occurrences,
-  Part,
-  PartBody,
-  Request,
-  Role,
-  RowKind,
-  Side,
-  Span,
-  SplitRow,
-} from "../types";
+// Invented conversations of any length; fake/split.ts has those that went apart.
+import type { Message, Occurrences, Part, PartBody } from "../types";
 import {
   call,
   PICTURE,
@@ -75,13 +60,13 @@ See [the standard's section on refreshing](https://www.rfc-editor.org/rfc/rfc674
 
 const RESULT = Array.from({ length: 90 }, (_, n) => `test auth::case_${n} ... ok`).join("\n");
 
-const bytes = (body: string) => new TextEncoder().encode(body).length;
+export const bytes = (body: string) => new TextEncoder().encode(body).length;
 
 function cut(body: string, most: number): string {
   return bytes(body) <= most ? body : new TextDecoder().decode(new TextEncoder().encode(body).subarray(0, most));
 }
 
-function partOf({ body, data, ...rest }: Piece, most?: number): Part {
+export function partOf({ body, data, ...rest }: Piece, most?: number): Part {
   const length = rest.kind === "text" ? 8192 : 2048;
   return { ...rest, bytes: data ? (data.length / 4) * 3 : bytes(body), text: data ? "" : cut(body, most ?? length) };
 }
@@ -248,136 +233,4 @@ export function transcript(world: World, from: number, rows: number, n = length(
 export function transcriptPart(world: World, message: number, part: number): PartBody | undefined {
   const piece = saidAt(world, message).pieces[part];
   return piece && wholeOf(piece);
-}
-
-const ROLES: Role[] = ["user", "assistant", "assistant", "tool", "assistant"];
-
-function message(world: World, side: Side, i: number, kind: RowKind): Said {
-  const role = ROLES[i % ROLES.length]!;
-  const tail = kind === "changed" && side === "right" ? ", then the queue, and say what each costs" : "";
-  const rtl = world.name === "rtl" && i % 2 === 0 ? "נסה קודם את ה־mutex ואז את התור. " : "";
-  if (role === "user") {
-    const ask = ASKS[(i * 3 + (side === "left" || kind === "same" || kind === "changed" ? 0 : 2)) % ASKS.length]!;
-    return { role, pieces: [text(`${rtl}${ask.replace(/[.?]$/, "")}${tail}.`)] };
-  }
-  if (role === "tool") return { role, pieces: [result(RESULT.slice(0, 400 + ((i * 97) % 1800)))] };
-  if (i % 5 === 2) {
-    const both = kind === "changed" && side === "right" ? "Now the change in both files." : "Now the change.";
-    const tool =
-      side === "left" || kind === "same"
-        ? call("Edit", { file_path: "src/session.rs", old_string: "a", new_string: "b" })
-        : call("Read", { file_path: "src/queue.rs" });
-    return { role, pieces: [text(both), tool] };
-  }
-  if (kind === "changed") {
-    const more = side === "right" ? "\n\nI also wrote a test for it." : "";
-    return { role, pieces: [text(`${ANSWERS[i % ANSWERS.length]}${more}`)] };
-  }
-  return { role, pieces: [text(ANSWERS[(i + (side === "right" && kind !== "same" ? 1 : 0)) % ANSWERS.length]!)] };
-}
-
-export function diffPart(world: World, i: number, side: Side, part: number): PartBody | undefined {
-  const piece = message(world, side, i, kindOf(i, totalRows(world), world.name === "big-split")).pieces[part];
-  return piece && wholeOf(piece);
-}
-
-function kindOf(i: number, total: number, big: boolean): RowKind {
-  if (!big)
-    return (
-      ["changed", "changed", "left", "left", "same", "right", "changed", "left", "right", "left", "left"] as const
-    )[i % 11]!;
-  if (i < 40 || i > total - 60) return (["changed", "left", "right"] as const)[i % 3]!;
-  const wave = Math.floor(i / 37) % 9;
-  return wave === 2 ? "left" : wave === 5 ? "right" : wave === 7 && i % 5 !== 0 ? "changed" : "same";
-}
-
-export function totalRows(world: World): number {
-  return world.name === "big-split" ? 20_000 : 11;
-}
-
-function row(world: World, i: number): DiffRow {
-  const kind = kindOf(i, totalRows(world), world.name === "big-split");
-  const side = (name: "left" | "right"): Msg | null => {
-    if (kind !== name && (kind === "left" || kind === "right")) return null;
-    const said = message(world, name, i, kind);
-    const isText = said.pieces.every((piece) => piece.kind === "text");
-    const minutes = (totalRows(world) - i) * (name === "left" ? 1.9 : 2.4);
-    return {
-      key: `${kind === "same" ? "" : name}${i}`,
-      line: i,
-      off: i * 500,
-      len: words(said).length,
-      role: said.role,
-      at: new Date(world.now - minutes * 60_000).toISOString(),
-      preview: words(said).slice(0, 200),
-      parts: said.pieces.map((piece) => [piece.kind, bytes(piece.body)]),
-      pieces: isText ? [] : said.pieces.map((piece) => partOf(piece, 200)),
-    };
-  };
-  return {
-    i,
-    kind,
-    left: side("left"),
-    right: side("right"),
-    alike: kind === "same" ? 1 : kind === "changed" ? 0.8 : 0,
-  };
-}
-
-export function diff(world: World, split: SplitRow, request: Request<"diff">): Diff {
-  const { branch, from, rows, choices: offered } = request;
-  const total = totalRows(world);
-  const right = split.branches.find((one) => one.branch === branch) ?? split.branches[1]!;
-  const left = split.branches[0]!;
-  const stats = { same: 0, changed: 0, left: 0, right: 0 };
-  for (let i = 0; i < total; i++) stats[kindOf(i, total, world.name === "big-split")] += 1;
-  const side = (one: typeof left, only: number, minutes: number, changes: Diff["left"]["changes"] = []) => ({
-    changes: offered ? changes : [],
-    n_changes: offered ? changes.length : 0,
-    device: one.device,
-    branch: one.branch,
-    records: one.records,
-    bytes: one.records * 2100,
-    messages: stats.same + stats.changed + only,
-    first: new Date(world.now - (minutes + 24) * 60_000).toISOString(),
-    last: new Date(world.now - minutes * 60_000).toISOString(),
-  });
-  return {
-    session: split.session,
-    tool: split.tool,
-    title: split.title,
-    doc: "main",
-    class: split.tier,
-    reason: split.reason,
-    left: side(left, stats.left, 30),
-    right: side(right, stats.right, 16, [{ device: right.device, text: "permission mode → acceptEdits" }]),
-    prefix: { records: 840, messages: 412 },
-    stats,
-    total,
-    rows: Array.from({ length: Math.max(0, Math.min(rows, total - from)) }, (_, n) => row(world, from + n)),
-    choices: offered ? split.choices : [],
-  };
-}
-
-/** Words compared from both ends: enough to look real. */
-export function diffWords(world: World, i: number): DiffWords {
-  const kind = kindOf(i, totalRows(world), world.name === "big-split");
-  const left = kind === "right" ? "" : words(message(world, "left", i, kind));
-  const right = kind === "left" ? "" : words(message(world, "right", i, kind));
-  const spans: Span[] = [];
-  if (kind === "changed") {
-    let start = 0;
-    while (start < left.length && left[start] === right[start]) start += 1;
-    let end = 0;
-    while (end < left.length - start && end < right.length - start && left.at(-1 - end) === right.at(-1 - end))
-      end += 1;
-    for (const side of [left, right]) {
-      const isLeft = side === left;
-      spans.push(
-        { left: isLeft, from: 0, to: start, changed: false },
-        { left: isLeft, from: start, to: side.length - end, changed: true },
-      );
-      spans.push({ left: isLeft, from: side.length - end, to: side.length, changed: false });
-    }
-  }
-  return { left, right, spans };
 }

@@ -2,6 +2,7 @@
 // Everything is derived from numbers, so that pictures and tests are reproducible.
 import type {
   About,
+  Action,
   AppRow,
   ConversationImport,
   Devices,
@@ -75,7 +76,8 @@ export interface World {
   projects: ProjectRow[];
   sessions: SessionRow[];
   splits: SplitRow[];
-  decided: SplitRow[];
+  /** With the device whose version was kept. */
+  decided: { split: SplitRow; choice: Action; kept: string | null }[];
   history: HistoryRow[];
   /** With the session, as long as undo is possible. */
   /** Messages that were added since the page was opened. */
@@ -356,7 +358,7 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
     Object.assign(world.status.syncthing, {
       state: "failed",
       pid: null,
-      message: "It ended five times within a minute: the disk is full.",
+      message: "Syncthing ended five times within a minute: the disk is full.",
     });
     Object.assign(world.status, { connected: 0 });
     world.status.problems = [
@@ -394,6 +396,16 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
   held(world) {
     world.status.held = [
       emptied(31),
+      {
+        what: `session:${sessionId(4)}`,
+        code: "rewritten",
+        message: `“${TITLES[4]}”: laptop rewrote the session. This device keeps what it has until you accept it.`,
+        hint: "Check the session on laptop first.",
+        actions: [
+          { do: "open_session", session: sessionId(4) },
+          { do: "accept_rewrite", what: `session:${sessionId(4)}` },
+        ],
+      },
       {
         what: "rewritten",
         code: "mass_change",

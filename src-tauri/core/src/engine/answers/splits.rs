@@ -87,6 +87,60 @@ impl Engine {
         Ok(self.last_decision()?.ok_or_else(none)?.1)
     }
 
+    /// What `undo` would undo.
+    pub(super) fn undoable(&self, text: Option<&str>) -> Result<Option<Undoable>, ApiError> {
+        let last = self.last_decision()?;
+        if text.is_none() && self.is_cut_last()? {
+            let revoked = self.last_cut().and_then(|(_, device)| {
+                let revoked = self.lists.now.revoked.get(&device)?;
+                Some(self.name_of_revoked(&device, revoked))
+            });
+            return Ok(Some(Undoable {
+                kind: UndoKind::Revoked,
+                session: String::new(),
+                title: String::new(),
+                choice: None,
+                device: revoked,
+            }));
+        }
+        let before = last.as_ref().map(|(id, _)| id.at);
+        if let Some((session, title)) = self.forgotten_to_undo(text, before) {
+            return Ok(Some(Undoable {
+                kind: UndoKind::Forgotten,
+                session,
+                title,
+                choice: None,
+                device: None,
+            }));
+        }
+        let key = match text {
+            Some(text) => self.undo(Some(text))?,
+            None => match last {
+                Some((_, key)) => key,
+                None => return Ok(None),
+            },
+        };
+        let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
+        let row = self.state.row(&key)?;
+        let (kind, chosen) = match to_undo(&record) {
+            Some(ToUndo::Choice(chosen)) => (UndoKind::Choice, Some(chosen)),
+            Some(ToUndo::TakenBack(_)) => (UndoKind::TakenBack, None),
+            Some(ToUndo::Moved(_)) => (UndoKind::Moved, None),
+            None => return Ok(None),
+        };
+        let choice = chosen.as_ref().map(|chosen| &chosen.choice);
+        Ok(Some(Undoable {
+            kind,
+            session: row
+                .as_ref()
+                .map(|row| row.session.clone())
+                .unwrap_or_default(),
+            title: row.map(|row| row.title).unwrap_or_default(),
+            choice: choice.map(|choice| choice.action),
+            device: choice.and_then(|choice| kept_device(&record, choice)),
+        }))
+    }
+
     pub(super) fn last_decision(&self) -> Result<Option<(ChoiceId, SessionKey)>, StateError> {
         let mut last: Option<(ChoiceId, SessionKey)> = None;
         for (key, _) in self.state.with_split()? {
@@ -152,14 +206,14 @@ impl Engine {
     pub(super) fn diff_common(
         &self,
         text: &str,
-        branch: Option<String>,
+        wanted: compare::Wanted,
         from: u64,
         rows: u64,
     ) -> Result<Work, ApiError> {
         let (key, _, record) = self.find(text)?;
         let names = self.names(&key, &record)?;
         self.compared(text, move |compare| {
-            compare.common(branch.as_deref(), from, rows, &names())
+            compare.common(&wanted, from, rows, &names())
         })
     }
 }

@@ -140,14 +140,8 @@ impl Engine {
         value(rows.collect::<Vec<_>>())
     }
 
-    /// Undoes the last forget, or that of a session, before any device knows; `None` if there is
-    /// none.
-    pub(in crate::engine) fn undo_forget(
-        &mut self,
-        text: Option<&str>,
-        before: Option<Hlc>,
-    ) -> Result<Option<String>, ApiError> {
-        let asked = &self.forgetting.asked.0;
+    /// The request to forget that an undo would withdraw.
+    fn forget_to_undo(&self, text: Option<&str>, before: Option<Hlc>) -> Option<usize> {
         let is_it = |asked: &AskedOnce| match text {
             Some(text) => asked
                 .sessions
@@ -155,7 +149,28 @@ impl Engine {
                 .any(|asked| !text.is_empty() && asked.session.starts_with(text)),
             None => before.is_none_or(|before| before.wall <= asked.at),
         };
-        let Some(at) = asked.iter().rposition(is_it) else {
+        self.forgetting.asked.0.iter().rposition(is_it)
+    }
+
+    /// The id and title of the session whose forgetting an undo would withdraw.
+    pub(in crate::engine) fn forgotten_to_undo(
+        &self,
+        text: Option<&str>,
+        before: Option<Hlc>,
+    ) -> Option<(String, String)> {
+        let asked = &self.forgetting.asked.0[self.forget_to_undo(text, before)?];
+        let first = asked.sessions.first()?;
+        Some((first.session.clone(), first.title.clone()))
+    }
+
+    /// Undoes the last forget, or that of a session, before any device knows; `None` if there is
+    /// none.
+    pub(in crate::engine) fn undo_forget(
+        &mut self,
+        text: Option<&str>,
+        before: Option<Hlc>,
+    ) -> Result<Option<String>, ApiError> {
+        let Some(at) = self.forget_to_undo(text, before) else {
             return Ok(None);
         };
         let taken = self.forgetting.asked.0.remove(at);

@@ -1,0 +1,68 @@
+// The one sentence about everything: it names the one thing, and never says that all is well while something is wrong.
+import { expect, it } from "vitest";
+import { makeWorld, STATES } from "../../src/backend/fake/world";
+import { waits } from "../../src/lib/actions";
+import { attention, headline } from "../../src/lib/headline";
+
+const NOW = Date.parse("2026-11-23T12:00:00Z");
+
+it("every state has a sentence of its own kind", () => {
+  const said = Object.fromEntries(
+    STATES.map((name) => {
+      const world = makeWorld(name, NOW);
+      return [name, headline(world.status, world.devices, false, { splits: world.splits }).what];
+    }),
+  );
+  expect(said).toMatchObject({
+    quiet: "Up to date with laptop and studio.",
+    alone: "No other device is paired.",
+    moving: "Sending 18.4 MB and receiving 2.3 MB.",
+    importing: "Reading your sessions: 412 of 1,065.",
+    paused: "Syncing is paused.",
+    offline: "laptop and studio are offline.",
+    missing: "Syncing is off: Syncthing was not found.",
+    failed: "Syncing stopped unexpectedly.",
+    stopped: "session-roam has stopped. Nothing is recorded or synced.",
+    busy: "2 items need your attention.",
+    choose: "“Fix login race” has two versions.",
+    "big-split": "“Fix login race” has two versions.",
+    held: "3 items need your attention.",
+    waiting: "3 items need your attention.",
+    asking: "tablet asks to pair.",
+  });
+  expect(headline(null, null).what).not.toBe("");
+});
+
+it("three versions are three", () => {
+  const world = makeWorld("several", NOW);
+  const items = attention(world.status, world.devices, world.splits);
+  expect(items).toEqual(["“Fix login race” has 3 versions.", "“Flaky test in queue_spec” has two versions."]);
+});
+
+it.each([
+  ["state_unwritable", "permission denied"],
+  ["disk_full", "The disk is full."],
+  ["syncthing_refused", "The disk is full."],
+])("is not calm while %s lasts", (code, message) => {
+  const world = makeWorld("quiet", NOW);
+  world.status.problems = [{ code, message, hint: "" }];
+  expect(headline(world.status, world.devices)).toMatchObject({ tone: "trouble", what: message });
+});
+
+it("is not calm while every request is refused, or a session waits for the user", () => {
+  const world = makeWorld("quiet", NOW);
+  expect(headline(world.status, world.devices, false, { refused: "permission denied" }).tone).toBe("trouble");
+  for (const code of ["unwritable", "tool_off", "no_place"] as const) {
+    const [wait] = makeWorld("waiting", NOW).status.waiting;
+    world.status.waiting = [{ ...wait!, code }];
+    expect(headline(world.status, world.devices).tone).toBe("attention");
+  }
+});
+
+it("a wait that passes by itself asks for nothing", () => {
+  const world = makeWorld("waiting", NOW);
+  const { user, passing } = waits(world.status);
+  expect([user.length, passing.map((one) => one.code)]).toEqual([3, ["live", "parent"]]);
+  world.status.waiting = passing;
+  expect(headline(world.status, world.devices).tone).toBe("calm");
+});
