@@ -7,8 +7,8 @@ use crate::world::{Device, World};
 use serde_json::{Value, json};
 use session_roam_core::api::{
     Action, ApiError, Devices, Diff, DiffCommon, DiffRow, Done, HistoryRow, Message, Msg,
-    OccurrencePlace, Occurrences, PartBody, Request, Resume, SessionFilter, SessionRow, Shown, Side,
-    SplitRow, UndoKind, Undoable,
+    OccurrencePlace, Occurrences, PartBody, Request, Resume, SessionFilter, SessionRow, Shown,
+    Side, SplitRow, UndoKind, Undoable,
 };
 use session_roam_core::session::DeviceId;
 use session_roam_core::syncthing::device_id::from_cert_der;

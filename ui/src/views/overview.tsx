@@ -24,7 +24,10 @@ export function Overview({ devices }: { devices: Devices | null }) {
   const splits = useAnswer({ cmd: "splits" }, revision * 10_000 + (status?.splits ?? 0));
   const say = words.overview;
   const rows = status && status.splits > 0 ? (splits.answer ?? []) : [];
-  const now = headline(status, devices, lost !== null, { refused: refused?.message ?? null, splits: rows });
+  const now = headline(status, devices, lost !== null, {
+    refused: refused && `${refused.message} ${refused.hint}`,
+    splits: rows,
+  });
   const todo = status ? remediesNow(status, refused !== null) : [];
   const restart = async () => {
     const done = await act(() => backend.roam({ cmd: "restart" }));
@@ -64,7 +67,6 @@ export function Overview({ devices }: { devices: Devices | null }) {
       {status?.engine === "importing" && <ImportBar status={status} />}
       {lost && <Trouble refusal={lost} again={reload} title={words.failed.engine} />}
       {status && !refused && <Blocks status={status} devices={devices} splits={rows} />}
-      {refused && <Trouble refusal={refused} again={reload} />}
       {!status && !lost && <Skeleton rows={8} label={words.headline.loading} />}
     </div>
   );
