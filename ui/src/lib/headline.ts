@@ -42,7 +42,12 @@ export function headline(
   const blocking = status.problems.find((one) => isBlocking(one.code));
   if (syncthing.state === "missing") return make("trouble", state.trouble, say.missing, say.missingWhy);
   if (syncthing.state === "failed" || syncthing.state === "stopped")
-    return make("trouble", state.trouble, say.failed, blocking?.message ?? syncthing.message ?? "");
+    return make(
+      "trouble",
+      state.trouble,
+      say.failed,
+      blocking ? `${blocking.message} ${blocking.hint}` : (syncthing.message ?? ""),
+    );
   if (blocking) return make("trouble", state.trouble, blocking.message, blocking.hint);
   if (status.engine === "importing")
     return make("moving", state.importing, say.importing(moving.import_done, moving.import_total), say.importingWhy);
