@@ -329,7 +329,7 @@ fn restart(app: &AppHandle) -> Result<Value, ApiError> {
         return done("Started.");
     }
     Err(failed(
-        "not_ours",
+        ProblemCode::NotOurs,
         "Another program runs the engine, so it is not restarted here.",
         "Restart that program.",
     ))

@@ -523,7 +523,7 @@ fn any_two_of_three_versions_are_compared() {
             choices: false,
             bodies: false,
         });
-        assert_eq!(same.expect_err("one branch").code, "one_branch");
+        assert_eq!(same.expect_err("one branch").code, ProblemCode::OneBranch);
     }
 }
 

@@ -209,9 +209,9 @@ impl<'a> Compare<'a> {
         let right = right.ok_or_else(|| super::resolve::no_split(&self.record))?;
         if left.as_ref().is_some_and(|left| left.tip == right.tip) {
             return Err(ApiError::new(
-                "one_branch",
-                "That is one branch, not two.",
-                "Name two different ones.",
+                ProblemCode::OneBranch,
+                "This is one version, not two.",
+                "Choose two different ones.",
             ));
         }
         Ok(Pair { left, right })

@@ -113,6 +113,7 @@ words! {
         NotRevoked,
         NotSearched,
         NothingToUndo,
+        OneBranch,
         Output,
         OwnCode,
         OwnJournalChanged,
