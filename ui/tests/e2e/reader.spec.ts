@@ -79,7 +79,7 @@ test("each call is one row with its target and outcome, and its own form inside"
 
   const other = await unfolded("mcp__browser__screenshot");
   await expect(other.locator(".t-attr").first()).toHaveText('"url"');
-  await expect(other.getByRole("img", { name: /^Picture of/ })).toBeVisible();
+  await expect(other.getByRole("img", { name: /^Image of/ })).toBeVisible();
 
   await expect(await row(page, feed, "WebFetch")).toContainText("Failed");
   // No result stands alone.
