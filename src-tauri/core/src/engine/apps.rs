@@ -222,7 +222,7 @@ impl Engine {
                 return Err(ApiError::new(
                     ProblemCode::AppDenied,
                     format!("The user does not allow “{app}” to keep sessions here."),
-                    "It may ask again once that decision is removed.",
+                    format!("`roam apps remove {app}` takes that back; then it may ask again."),
                 )
                 .offer(Remedy::RemoveApp {
                     app: app.to_string(),
@@ -234,7 +234,8 @@ impl Engine {
         Err(ApiError::new(
             ProblemCode::AppNotAllowed,
             format!("“{app}” is not allowed to keep sessions here yet."),
-            "Allow it, then try again.",
+            // An app shows its user this text and nothing else, so it names the command.
+            format!("Allow it with `roam apps allow {app}`, then try again."),
         )
         .offer(Remedy::AllowApp {
             app: app.to_string(),
