@@ -218,9 +218,11 @@ fn every_state_has_its_words_and_its_icon() {
                 .paired
                 .extend([paired("work", true), paired("phone", true)]);
         }),
-        ("(2.5 MB on the way here)", Icon::Moving, |s| {
-            s.status.moving.in_bytes = 2_500_000
-        }),
+        (
+            "(Receiving 2.5 MB from your other devices)",
+            Icon::Moving,
+            |s| s.status.moving.in_bytes = 2_500_000,
+        ),
         ("(Sending 12 KB to your other devices)", Icon::Moving, |s| {
             s.status.moving.out_bytes = 12_000
         }),

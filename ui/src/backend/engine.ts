@@ -8,7 +8,15 @@ export type Action = "keep-both" | "keep-left" | "keep-right" | "stitch" | "bran
 /**
  * A failed command. `code` is stable; `message` says what failed, `hint` what to do next.
  */
-export type ApiError = { code: string, message: string, hint: string, };
+export type ApiError = { code: ProblemCode, message: string, 
+/**
+ * Without commands and buttons.
+ */
+hint: string, 
+/**
+ * What the user can do about it.
+ */
+actions: Array<Remedy>, };
 
 export type Approval = { id: string, 
 /**
@@ -53,7 +61,11 @@ title: string, device: string, updated: string,
  */
 records: number, here: boolean, };
 
-export type Check = { name: string, state: CheckState, message: string, hint: string, };
+export type Check = { name: string, state: CheckState, message: string, hint: string, 
+/**
+ * What the user can do about it.
+ */
+actions: Array<Remedy>, };
 
 /**
  * What a check of `roam doctor` found.
@@ -246,7 +258,11 @@ copies: Array<CopyRow>,
  */
 left_out: Array<LeftOut>, };
 
-export type Done = { done: boolean, message: string, };
+export type Done = { done: boolean, message: string, 
+/**
+ * What the user can do next.
+ */
+actions?: Array<Remedy>, };
 
 /**
  * What the engine does.
@@ -330,7 +346,11 @@ export type Held = {
 /**
  * The argument for `roam release`.
  */
-what: string, code: HoldReason, message: string, hint: string, };
+what: string, code: HoldReason, message: string, hint: string, 
+/**
+ * What the user can do about it.
+ */
+actions: Array<Remedy>, };
 
 /**
  * What happened to a session: a row of the history.
@@ -613,15 +633,24 @@ export type Problem = {
 /**
  * Stable, like `journal_changed`.
  */
-code: string, 
+code: ProblemCode, 
 /**
  * A full sentence: what is wrong and where.
  */
 message: string, 
 /**
- * What to do next.
+ * What to do next, without commands and buttons.
  */
-hint: string, };
+hint: string, 
+/**
+ * What the user can do about it.
+ */
+actions: Array<Remedy>, };
+
+/**
+ * What a problem or a failed request is, for scripts and the window. docs/cli.md explains each code.
+ */
+export type ProblemCode = "already_running" | "ambiguous" | "ambiguous_app" | "ambiguous_branch" | "ambiguous_device" | "ambiguous_session" | "app_asks" | "app_denied" | "app_not_allowed" | "app_quota" | "apps_unreadable" | "apps_unwritable" | "autostart" | "bad_answer" | "bad_arguments" | "bad_code" | "bad_entry" | "bad_link" | "bad_name" | "bad_path" | "bad_program" | "bad_request" | "bad_search" | "bad_time" | "bad_token" | "busy" | "card_refused" | "choice_refused" | "copies_withheld" | "custom_tool" | "database_rebuilt" | "device_cloned" | "device_id_changed" | "device_left" | "device_revoked" | "devices_unwritable" | "digits_differ" | "digits_needed" | "disk_full" | "duplicate_session" | "engine_gone" | "engine_not_running" | "engine_unreachable" | "entry_refused" | "external_syncthing" | "folder_errors" | "folder_stalled" | "folder_tampered" | "folder_unwritable" | "forgetting_unwritable" | "forgotten" | "frame_refused" | "home_cloned" | "home_in_use" | "home_not_private" | "home_unusable" | "id_needed" | "import_running" | "import_unreadable" | "index_unreadable" | "internal" | "is_here" | "is_version" | "journal_changed" | "journal_newer" | "journal_set_aside" | "journal_unreadable" | "left_out" | "list_unusable" | "listen_failed" | "live" | "many_strangers" | "name_clash" | "name_taken" | "needed" | "needs_yes" | "no_boundary" | "no_directory" | "no_home" | "no_identity" | "no_part" | "no_place" | "no_program" | "no_randomness" | "no_remote" | "no_row" | "no_split" | "no_such_directory" | "no_such_project" | "no_terminal" | "not_asking" | "not_at_rest" | "not_carried" | "not_chosen" | "not_forgotten" | "not_forkable" | "not_held" | "not_here" | "not_opened" | "not_ours" | "not_paired" | "not_proved" | "not_recorded" | "not_revoked" | "not_searched" | "nothing_to_undo" | "output" | "own_code" | "own_journal_changed" | "own_syncthing" | "port_in_use" | "protocol" | "put_away" | "quarantine_unwritable" | "record_left_out" | "search_index" | "search_not_ready" | "search_off" | "session_damaged" | "session_unreadable" | "settings" | "signals" | "socket" | "stale_page" | "state_unwritable" | "stopping" | "store_failed" | "store_gone" | "stores_full" | "syncthing_crashes" | "syncthing_downgraded" | "syncthing_foreign" | "syncthing_home" | "syncthing_locked" | "syncthing_missing" | "syncthing_refused" | "syncthing_too_old" | "syncthing_wrong_binary" | "taking_in" | "too_deep" | "too_large" | "too_many_attempts" | "too_many_pairings" | "tool_not_found" | "tool_not_started" | "tool_program_missing" | "tool_refused" | "twin_not_recorded" | "unknown_app" | "unknown_branch" | "unknown_choice" | "unknown_client" | "unknown_device" | "unknown_message" | "unknown_session" | "unknown_shape" | "unknown_tool" | "unreadable" | "unwritable" | "vault_lost" | "vault_restored" | "vault_unwritable" | "watch_failed" | "watch_limit" | "other";
 
 export type ProjectRow = { key: string, 
 /**
@@ -657,13 +686,17 @@ export type ReceiptState = "waiting" | "removed" | "in_store" | "removing" | "he
 /**
  * A note before resuming.
  */
-export type Remark = { 
+export type Remark = { code: RemarkCode, message: string, };
+
 /**
- * `open_here`, `live`, `split`, `waiting`, `held`, `unlisted`, `app` (opens in another tool),
- * `first` (a command of the tool that comes first); about the checkout: `branch`,
- * `commit_missing`, `commit_beside`, `changed`.
+ * What a note before resuming is about.
  */
-code: string, message: string, };
+export type RemarkCode = "open_here" | "live" | "directory_gone" | "split" | "waiting" | "held" | "unlisted" | "app" | "first" | "branch" | "commit_missing" | "commit_beside" | "changed";
+
+/**
+ * Something that the user can do about a message.
+ */
+export type Remedy = { "do": "start_engine" } | { "do": "stop_engine" } | { "do": "retry" } | { "do": "continue_syncing" } | { "do": "locate_syncthing" } | { "do": "open_logs" } | { "do": "open_settings" } | { "do": "open_status" } | { "do": "open_sessions" } | { "do": "open_splits" } | { "do": "open_devices" } | { "do": "open_projects" } | { "do": "open_tools" } | { "do": "open_diagnostics" } | { "do": "open_forgotten" } | { "do": "open_session", session: string, } | { "do": "open_history", session: string, } | { "do": "open_journal", session: string, } | { "do": "choose_folder", project: string, } | { "do": "include_project", project: string, } | { "do": "switch_tool_on", tool: string, } | { "do": "switch_store_on", tool: string, dir: string, } | { "do": "switch_store_off", tool: string, dir: string, } | { "do": "compare", session: string, } | { "do": "undo", session: string | null, } | { "do": "restore_session", session: string, } | { "do": "restore_sessions", tool: string, } | { "do": "resume_session", session: string, } | { "do": "export_session", session: string, } | { "do": "accept_deletion", what: string, } | { "do": "accept_rewrite", what: string, } | { "do": "accept_lines", what: string, } | { "do": "accept_forget", what: string, } | { "do": "read_journal", what: string, } | { "do": "forget", session: string, } | { "do": "show_code" } | { "do": "pair" } | { "do": "compare_digits", id: string, } | { "do": "approve", id: string, } | { "do": "revoke_device" } | { "do": "cancel_pairing" } | { "do": "new_identity" } | { "do": "allow_app", app: string, } | { "do": "deny_app", app: string, } | { "do": "remove_app", app: string, } | { "do": "open_apps" } | { "do": "import_copies" };
 
 /**
  * Every command. The socket, the tray app and the command line share this list.

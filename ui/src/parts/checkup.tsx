@@ -101,6 +101,7 @@ function Found({ doctor, again }: { doctor: Doctor; again: () => void }) {
                     {one.why} {one.hint}
                   </span>
                 </p>
+                <Remedies remedies={one.actions} about={one.title || one.why} />
               </li>
             ))}
           </ul>
