@@ -43,7 +43,7 @@ it.each([
   ["state_unwritable", "permission denied"],
   ["disk_full", "The disk is full."],
   ["syncthing_refused", "The disk is full."],
-])("is not calm while %s lasts", (code, message) => {
+] as const)("is not calm while %s lasts", (code, message) => {
   const world = makeWorld("quiet", NOW);
   world.status.problems = [{ code, message, hint: "" }];
   expect(headline(world.status, world.devices)).toMatchObject({ tone: "trouble", what: message });
