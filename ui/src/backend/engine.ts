@@ -8,7 +8,77 @@ export type Action = "keep-both" | "keep-left" | "keep-right" | "stitch" | "bran
 /**
  * A failed command. `code` is stable; `message` says what failed, `hint` what to do next.
  */
-export type ApiError = { code: string, message: string, hint: string, };
+export type ApiError = { code: ProblemCode, message: string, 
+/**
+ * Without commands and buttons.
+ */
+hint: string, 
+/**
+ * What the user can do about it.
+ */
+actions: Array<Remedy>, };
+
+/**
+ * What became of the entries of an app.
+ */
+export type AppAppended = { added: number, 
+/**
+ * Entries whose `uuid` was there already.
+ */
+known: number, };
+
+/**
+ * Whether there was something to delete.
+ */
+export type AppDeleted = { deleted: boolean, };
+
+/**
+ * Entries of an app's session.
+ */
+export type AppPage = { 
+/**
+ * Each as the app wrote it; none if there is no such session.
+ */
+entries: Array<string> | null, 
+/**
+ * Where the next page begins, if there is one.
+ */
+next: string | null, };
+
+/**
+ * An app that keeps sessions here, or asks to.
+ */
+export type AppRow = { 
+/**
+ * The name that it gives itself.
+ */
+app: string, state: AppState, 
+/**
+ * When the user decided.
+ */
+since: string | null, 
+/**
+ * Programs that ask under this name with a token that is not allowed.
+ */
+asking: number, 
+/**
+ * What it keeps on this device.
+ */
+sessions: number, bytes: number, };
+
+/**
+ * A session of an app.
+ */
+export type AppSession = { session: string, 
+/**
+ * Its last change on this device, in milliseconds since 1970.
+ */
+mtime: number, };
+
+/**
+ * What the user decided about an app.
+ */
+export type AppState = "allowed" | "asking" | "denied";
 
 export type Approval = { id: string, 
 /**
@@ -53,7 +123,11 @@ title: string, device: string, updated: string,
  */
 records: number, here: boolean, };
 
-export type Check = { name: string, state: CheckState, message: string, hint: string, };
+export type Check = { name: string, state: CheckState, message: string, hint: string, 
+/**
+ * What the user can do about it.
+ */
+actions: Array<Remedy>, };
 
 /**
  * What a check of `roam doctor` found.
@@ -246,14 +320,18 @@ copies: Array<CopyRow>,
  */
 left_out: Array<LeftOut>, };
 
-export type Done = { done: boolean, message: string, };
+export type Done = { done: boolean, message: string, 
+/**
+ * What the user can do next.
+ */
+actions?: Array<Remedy>, };
 
 /**
  * What the engine does.
  */
 export type EngineState = "running" | "paused" | "importing" | "stopping" | "stopped";
 
-export type ExportFormat = "markdown" | "json" | "native";
+export type ExportFormat = "markdown" | "html" | "json" | "open" | "native";
 
 export type Exported = { 
 /**
@@ -330,7 +408,11 @@ export type Held = {
 /**
  * The argument for `roam release`.
  */
-what: string, code: HoldReason, message: string, hint: string, };
+what: string, code: HoldReason, message: string, hint: string, 
+/**
+ * What the user can do about it.
+ */
+actions: Array<Remedy>, };
 
 /**
  * What happened to a session: a row of the history.
@@ -416,6 +498,10 @@ seen: string, };
 export type Marked = { text: string, hit: boolean, };
 
 export type Message = { role: Role, text: string, at: string | null, device: string | null, 
+/**
+ * The model that answered, and the tokens of the answer, if the tool writes them.
+ */
+model?: string, tokens?: Tokens, 
 /**
  * The parts of the message.
  */
@@ -517,6 +603,32 @@ waiting: boolean,
  */
 arrived: boolean, };
 
+/**
+ * A part of a message that has the text.
+ */
+export type OccurrencePlace = { 
+/**
+ * The numbers in `show`.
+ */
+message: number, part: number, 
+/**
+ * How often.
+ */
+n: number, };
+
+/**
+ * Where a session has a text, whatever the case of its letters.
+ */
+export type Occurrences = { 
+/**
+ * The number of all occurrences.
+ */
+total: number, 
+/**
+ * In the order of the messages, the first 10,000.
+ */
+places: Array<OccurrencePlace>, };
+
 export type PairedDevice = { id: string, name: string, connected: boolean, 
 /**
  * RFC 3339, `null` if never.
@@ -574,7 +686,11 @@ bytes: number,
 /**
  * The beginning of the body; empty for an image.
  */
-text: string, name?: string, target?: string, is_error?: boolean, media?: string, };
+text: string, name?: string, target?: string, 
+/**
+ * The id that a call and its result share, if the tool writes one.
+ */
+call_id?: string, is_error?: boolean, media?: string, };
 
 /**
  * One whole part of a message.
@@ -613,15 +729,24 @@ export type Problem = {
 /**
  * Stable, like `journal_changed`.
  */
-code: string, 
+code: ProblemCode, 
 /**
  * A full sentence: what is wrong and where.
  */
 message: string, 
 /**
- * What to do next.
+ * What to do next, without commands and buttons.
  */
-hint: string, };
+hint: string, 
+/**
+ * What the user can do about it.
+ */
+actions: Array<Remedy>, };
+
+/**
+ * What a problem or a failed request is, for scripts and the window. docs/cli.md explains each code.
+ */
+export type ProblemCode = "already_running" | "ambiguous" | "ambiguous_app" | "ambiguous_branch" | "ambiguous_device" | "ambiguous_session" | "app_asks" | "app_denied" | "app_not_allowed" | "app_quota" | "apps_unreadable" | "apps_unwritable" | "autostart" | "bad_answer" | "bad_arguments" | "bad_code" | "bad_entry" | "bad_link" | "bad_name" | "bad_path" | "bad_program" | "bad_request" | "bad_search" | "bad_time" | "bad_token" | "busy" | "card_refused" | "choice_refused" | "copies_withheld" | "custom_tool" | "database_rebuilt" | "device_cloned" | "device_id_changed" | "device_left" | "device_revoked" | "devices_unwritable" | "digits_differ" | "digits_needed" | "disk_full" | "duplicate_session" | "engine_gone" | "engine_not_running" | "engine_unreachable" | "entry_refused" | "external_syncthing" | "folder_errors" | "folder_stalled" | "folder_tampered" | "folder_unwritable" | "forgetting_unwritable" | "forgotten" | "frame_refused" | "home_cloned" | "home_in_use" | "home_not_private" | "home_unusable" | "id_needed" | "import_running" | "import_unreadable" | "index_unreadable" | "internal" | "is_here" | "is_version" | "journal_changed" | "journal_newer" | "journal_set_aside" | "journal_unreadable" | "left_out" | "list_unusable" | "listen_failed" | "live" | "many_strangers" | "name_clash" | "name_taken" | "needed" | "needs_yes" | "no_boundary" | "no_directory" | "no_home" | "no_identity" | "no_part" | "no_place" | "no_program" | "no_randomness" | "no_remote" | "no_row" | "no_split" | "no_such_directory" | "no_such_project" | "no_terminal" | "not_asking" | "not_at_rest" | "not_carried" | "not_chosen" | "not_forgotten" | "not_forkable" | "not_held" | "not_here" | "not_opened" | "not_ours" | "not_paired" | "not_proved" | "not_recorded" | "not_revoked" | "not_searched" | "nothing_to_undo" | "one_branch" | "output" | "own_code" | "own_journal_changed" | "own_syncthing" | "port_in_use" | "protocol" | "put_away" | "quarantine_unwritable" | "record_left_out" | "search_index" | "search_not_ready" | "search_off" | "session_damaged" | "session_unreadable" | "settings" | "signals" | "socket" | "stale_page" | "state_unwritable" | "stopping" | "store_failed" | "store_gone" | "stores_full" | "syncthing_crashes" | "syncthing_downgraded" | "syncthing_foreign" | "syncthing_home" | "syncthing_locked" | "syncthing_missing" | "syncthing_refused" | "syncthing_too_old" | "syncthing_wrong_binary" | "taking_in" | "too_deep" | "too_large" | "too_many_attempts" | "too_many_pairings" | "tool_not_found" | "tool_not_started" | "tool_program_missing" | "tool_refused" | "twin_not_recorded" | "unknown_app" | "unknown_branch" | "unknown_choice" | "unknown_client" | "unknown_device" | "unknown_message" | "unknown_session" | "unknown_shape" | "unknown_tool" | "unreadable" | "unwritable" | "vault_lost" | "vault_restored" | "vault_unwritable" | "watch_failed" | "watch_limit" | "other";
 
 export type ProjectRow = { key: string, 
 /**
@@ -657,13 +782,17 @@ export type ReceiptState = "waiting" | "removed" | "in_store" | "removing" | "he
 /**
  * A note before resuming.
  */
-export type Remark = { 
+export type Remark = { code: RemarkCode, message: string, };
+
 /**
- * `open_here`, `live`, `split`, `waiting`, `held`, `unlisted`, `app` (opens in another tool),
- * `first` (a command of the tool that comes first); about the checkout: `branch`,
- * `commit_missing`, `commit_beside`, `changed`.
+ * What a note before resuming is about.
  */
-code: string, message: string, };
+export type RemarkCode = "open_here" | "live" | "directory_gone" | "split" | "waiting" | "held" | "unlisted" | "app" | "first" | "branch" | "commit_missing" | "commit_beside" | "changed";
+
+/**
+ * Something that the user can do about a message.
+ */
+export type Remedy = { "do": "start_engine" } | { "do": "stop_engine" } | { "do": "retry" } | { "do": "continue_syncing" } | { "do": "locate_syncthing" } | { "do": "open_logs" } | { "do": "open_settings" } | { "do": "open_status" } | { "do": "open_sessions" } | { "do": "open_splits" } | { "do": "open_devices" } | { "do": "open_projects" } | { "do": "open_tools" } | { "do": "open_diagnostics" } | { "do": "open_forgotten" } | { "do": "open_session", session: string, } | { "do": "open_history", session: string, } | { "do": "open_journal", session: string, } | { "do": "choose_folder", project: string, } | { "do": "include_project", project: string, } | { "do": "switch_tool_on", tool: string, } | { "do": "switch_store_on", tool: string, dir: string, } | { "do": "switch_store_off", tool: string, dir: string, } | { "do": "compare", session: string, } | { "do": "undo", session: string | null, } | { "do": "restore_session", session: string, } | { "do": "restore_sessions", tool: string, } | { "do": "resume_session", session: string, } | { "do": "export_session", session: string, } | { "do": "accept_deletion", what: string, } | { "do": "accept_rewrite", what: string, } | { "do": "accept_lines", what: string, } | { "do": "accept_forget", what: string, } | { "do": "read_journal", what: string, } | { "do": "forget", session: string, } | { "do": "show_code" } | { "do": "pair" } | { "do": "compare_digits", id: string, } | { "do": "approve", id: string, } | { "do": "revoke_device" } | { "do": "cancel_pairing" } | { "do": "new_identity" } | { "do": "allow_app", app: string, } | { "do": "deny_app", app: string, } | { "do": "remove_app", app: string, } | { "do": "open_apps" } | { "do": "import_copies" };
 
 /**
  * Every command. The socket, the tray app and the command line share this list.
@@ -684,7 +813,7 @@ from: number,
 /**
  * The number of messages, with long bodies truncated; without it all messages, whole.
  */
-rows?: number, } | { "cmd": "show_part", session: string, message: number, part: number, } | { "cmd": "resume", session: string, } | { "cmd": "splits" } | { "cmd": "resolve", session: string, 
+rows?: number, } | { "cmd": "show_part", session: string, message: number, part: number, } | { "cmd": "find", session: string, text: string, } | { "cmd": "resume", session: string, } | { "cmd": "splits" } | { "cmd": "resolve", session: string, 
 /**
  * `keep-both`, `keep-left`, `keep-right`, `stitch`, `branches`.
  */
@@ -713,7 +842,19 @@ choices: boolean,
 /**
  * Includes the parts of the messages as far as `show` does, for rows that are in sight.
  */
-bodies: boolean, } | { "cmd": "diff_words", session: string, branch: string | null, beside: string | null, row: number, } | { "cmd": "diff_part", session: string, branch: string | null, beside: string | null, row: number, side: Side, part: number, } | { "cmd": "diff_common", session: string, branch: string | null, beside: string | null, from: number, rows: number, } | { "cmd": "diff_common_part", session: string, branch: string | null, beside: string | null, message: number, part: number, } | { "cmd": "plan" } | { "cmd": "history", session: string | null, } | { "cmd": "export", session: string, format: ExportFormat, dir: string | null, } | { "cmd": "journal", session: string, } | { "cmd": "vanished", what: string, } | { "cmd": "restore", session: string, } | { "cmd": "fork", session: string, at: number, } | { "cmd": "forget_preview", session: string, } | { "cmd": "forget", session: string, } | { "cmd": "forgotten" } | { "cmd": "release", what: string, } | { "cmd": "preferences" } | { "cmd": "preferences_set", preferences: Preferences, } | { "cmd": "network" } | { "cmd": "network_set", network: Network, } | { "cmd": "space" } | { "cmd": "pause", until?: string, } | { "cmd": "continue" } | { "cmd": "stop" };
+bodies: boolean, } | { "cmd": "diff_words", session: string, branch: string | null, beside: string | null, row: number, } | { "cmd": "diff_part", session: string, branch: string | null, beside: string | null, row: number, side: Side, part: number, } | { "cmd": "diff_common", session: string, branch: string | null, beside: string | null, from: number, rows: number, } | { "cmd": "diff_common_part", session: string, branch: string | null, beside: string | null, message: number, part: number, } | { "cmd": "plan" } | { "cmd": "history", session: string | null, } | { "cmd": "export", session: string, format: ExportFormat, dir: string | null, } | { "cmd": "journal", session: string, } | { "cmd": "vanished", what: string, } | { "cmd": "restore", session: string, } | { "cmd": "fork", session: string, at: number, } | { "cmd": "forget_preview", session: string, } | { "cmd": "forget", session: string, } | { "cmd": "forgotten" } | { "cmd": "release", what: string, } | { "cmd": "preferences" } | { "cmd": "preferences_set", preferences: Preferences, } | { "cmd": "network" } | { "cmd": "network_set", network: Network, } | { "cmd": "space" } | { "cmd": "pause", until?: string, } | { "cmd": "apps" } | { "cmd": "app_allow", app: string, } | { "cmd": "app_deny", app: string, } | { "cmd": "app_remove", app: string, } | { "cmd": "app_append", app: string, token: string, project: string, session: string, 
+/**
+ * A part of the session, such as the transcript of a subagent.
+ */
+subpath?: string, 
+/**
+ * Each is the text of a JSON object, which is kept as it is.
+ */
+entries: Array<string>, } | { "cmd": "app_load", app: string, token: string, project: string, session: string, subpath?: string, 
+/**
+ * The `next` of the page before.
+ */
+from?: string, } | { "cmd": "app_list", app: string, token: string, project: string, } | { "cmd": "app_delete", app: string, token: string, project: string, session: string, subpath?: string, } | { "cmd": "app_subkeys", app: string, token: string, project: string, session: string, } | { "cmd": "continue" } | { "cmd": "stop" };
 
 /**
  * `roam resume --print`.
@@ -1060,6 +1201,16 @@ lines: number, };
  */
 export type Tier = "A" | "B" | "C";
 
+/**
+ * Tokens of one answer of the model. A tool that writes an answer as several records repeats them
+ * with each.
+ */
+export type Tokens = { 
+/**
+ * What the model read, with all that came from a cache.
+ */
+input: number, output: number, };
+
 export type ToolRow = { tool: string, name: string, level: Level, 
 /**
  * What the level means, in a sentence.
@@ -1109,7 +1260,11 @@ choice: Action | null,
  */
 device: string | null, };
 
-export type Waiting = { session: string, tool: string, title: string, project: string, code: Reason | null, why: string, hint: string, };
+export type Waiting = { session: string, tool: string, title: string, project: string, code: Reason | null, why: string, hint: string, 
+/**
+ * What the user can do about it.
+ */
+actions: Array<Remedy>, };
 
 /** The answer to each request, by its `cmd`. */
 export type Replies = {
@@ -1141,6 +1296,7 @@ export type Replies = {
   search: Search;
   show: Shown;
   show_part: PartBody;
+  find: Occurrences;
   resume: Resume;
   splits: Array<SplitRow>;
   resolve: Done;
@@ -1162,6 +1318,15 @@ export type Replies = {
   forget: Array<ForgottenRow>;
   forgotten: Array<ForgottenRow>;
   release: Done;
+  apps: Array<AppRow>;
+  app_allow: Done;
+  app_deny: Done;
+  app_remove: Done;
+  app_append: AppAppended;
+  app_load: AppPage;
+  app_list: Array<AppSession>;
+  app_delete: AppDeleted;
+  app_subkeys: Array<string>;
   preferences: Preferences;
   preferences_set: Done;
   network: Network;

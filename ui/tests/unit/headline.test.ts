@@ -45,7 +45,7 @@ it.each([
   ["syncthing_refused", "The disk is full."],
 ] as const)("is not calm while %s lasts", (code, message) => {
   const world = makeWorld("quiet", NOW);
-  world.status.problems = [{ code, message, hint: "" }];
+  world.status.problems = [{ code, message, hint: "", actions: [] }];
   expect(headline(world.status, world.devices)).toMatchObject({ tone: "trouble", what: message });
 });
 
