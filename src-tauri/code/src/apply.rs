@@ -321,7 +321,7 @@ fn prepare_operation(
 /// Reads the stat of the files that are in their places now, and hands the index over.
 fn finish_index(scratch: &Scratch, work_tree: &Path, to: &Path) -> Result<()> {
     let command = scratch.command_in(Sees::All, work_tree, "index");
-    match scratch.run(command, &["update-index", "-q", "--really-refresh"], b"") {
+    match scratch.run(command, &["update-index", "-q", "--refresh"], b"") {
         // Files that are not as in the index: what a snapshot with unstaged changes has.
         Ok(_) | Err(CodeError::Git(GitError::Failed { .. })) => {}
         Err(error) => return Err(error),
@@ -418,10 +418,12 @@ fn make_worktree(
     let scratch = Scratch::new(checkout, store, Some(head))?;
     on_step("bring objects");
     bring_objects(&scratch, target)?;
+    on_step("write the record");
+    undoing.record.worktree = Some(RepoPath::new(path_bytes(path)));
+    undoing.save()?;
     on_step("make a directory");
     fs::create_dir(path).map_err(CodeError::io(path))?;
-    undoing.record.worktree = Some(RepoPath::new(path_bytes(path)));
-    on_step("write the record");
+    on_step("note that it is ours");
     undoing.enter(Phase::Applying)?;
 
     on_step("make the worktree");

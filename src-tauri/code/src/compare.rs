@@ -126,11 +126,13 @@ pub fn compare(
         ));
         return Ok(comparison);
     }
+    let marked = marked_unchanged(&scratch, &changes)?;
     let beside = beside.or_else(|| {
         let is_sparse = checkout.is_set("core.sparsecheckout");
         let sparse = is_sparse.then(|| "This checkout is sparse.".to_owned());
         sparse
             .or_else(|| left_behind(comparison.current.as_ref(), &changes))
+            .or_else(|| marked)
             .or_else(|| steps(checkout, &changes).err())
     });
     comparison.plan = match beside {
@@ -168,6 +170,23 @@ fn left_behind(current: Option<&Snapshot>, changes: &BTreeMap<RepoPath, Change>)
     let mut left_out = current?.state.left_out.iter();
     let in_the_way = left_out.find(|left_out| changes.contains_key(&left_out.path))?;
     Some(format!("{} has changes of its own.", in_the_way.path))
+}
+
+/// A file that the user told `git` not to look at: no status says whether it has changes.
+fn marked_unchanged(
+    scratch: &Scratch,
+    changes: &BTreeMap<RepoPath, Change>,
+) -> Result<Option<String>> {
+    scratch.copy_index("marks.index")?;
+    let command = scratch.command_in(Sees::Nothing, &scratch.checkout.root, "marks.index");
+    let list = scratch.run(command, &["ls-files", "-v", "-z"], b"")?;
+    let mut marked = list.split(|byte| *byte == 0).filter_map(|line| {
+        let is_marked = |tag: &u8| tag.is_ascii_lowercase() || *tag == b'S';
+        let tag = line.first().filter(|tag| is_marked(tag));
+        tag.and(line.get(2..)).map(RepoPath::new)
+    });
+    let marked = marked.find(|path| changes.contains_key(path));
+    Ok(marked.map(|path| format!("{path} is marked as unchanged, whatever it holds.")))
 }
 
 /// A directory beside the checkout that does not exist yet.

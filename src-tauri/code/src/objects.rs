@@ -121,6 +121,39 @@ impl Reader {
         }
     }
 
+    /// Whether an object, if it is a tree, has nothing in it but entries of known modes.
+    pub fn check_tree(&mut self, id: &ObjectId, format: Format) -> Result<()> {
+        let odd = || CodeError::refused(format!("The tree {id} has an entry of unknown kind."));
+        match self.read(id, LARGEST)? {
+            Some(object) if object.kind == "tree" => {
+                let content = object.content.ok_or_else(odd)?;
+                Tree::parse(&content, format).map(drop).ok_or_else(odd)
+            }
+            Some(_) => Ok(()),
+            None => Err(odd()),
+        }
+    }
+
+    /// What a tree has at a path.
+    pub fn entry(
+        &mut self,
+        tree: &ObjectId,
+        path: &RepoPath,
+        format: Format,
+    ) -> Result<Option<Node>> {
+        let mut node = Node::Tree(tree.clone());
+        for name in path.components() {
+            let Node::Tree(id) = &node else {
+                return Ok(None);
+            };
+            match self.tree(id, format)?.0.remove(name) {
+                Some(next) => node = next,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(node))
+    }
+
     pub fn blob(&mut self, id: &ObjectId, limit: u64) -> Result<Vec<u8>> {
         let object = self.read(id, limit)?;
         object

@@ -129,7 +129,8 @@ struct Listed {
 fn listed(scratch: &Scratch, snapshot: &Snapshot, against: &Against) -> Result<Vec<Listed>> {
     let mut input = format!("{}\n", snapshot.id);
     for id in against.commits.iter().chain(&against.snapshots) {
-        input.push_str(&format!("^{id}\n"));
+        // The tree as well: of commits that the snapshot is not made on, git leaves out no objects.
+        input.push_str(&format!("^{id}\n^{id}^{{tree}}\n"));
     }
     let mut command = scratch.command(Sees::All);
     command.args(["rev-list", "--objects", "--stdin"]);

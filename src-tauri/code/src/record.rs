@@ -79,6 +79,8 @@ const WORKING_TREE: &str = "working-tree";
 const STAGES: [&str; 3] = ["stage-1", "stage-2", "stage-3"];
 /// The longest message of an operation, and the longest list of its commits.
 const LONGEST_MESSAGE: u64 = 64 * 1024;
+/// How many bytes of contents are held at once.
+const MANY: usize = 32 << 20;
 /// The longest `state`.
 const LONGEST_STATE: u64 = 8 << 20;
 
@@ -133,12 +135,13 @@ struct Recording<'a> {
 }
 
 impl Recording<'_> {
-    fn snapshot(&mut self, head: &Head, status: Status) -> Result<Snapshot> {
+    fn snapshot(&mut self, head: &Head, mut status: Status) -> Result<Snapshot> {
         let format = self.scratch.checkout.format;
         let head_tree = match &head.commit {
             Some(commit) => Some(self.reader.commit(commit)?.tree),
             None => None,
         };
+        self.find_intents(head_tree.as_ref(), &mut status)?;
         self.filtered = filtered(self.scratch, "index", status.paths())?;
         self.check_conflicts(&status)?;
         let staged = self.staged(&status)?;
@@ -207,6 +210,28 @@ impl Recording<'_> {
         })
     }
 
+    /// A file that was announced and is gone looks like an empty file that was committed and is gone.
+    fn find_intents(&mut self, head_tree: Option<&ObjectId>, status: &mut Status) -> Result<()> {
+        let format = self.scratch.checkout.format;
+        let empty = format.empty_blob();
+        for (path, entry) in &mut status.changed {
+            if entry.as_ref().is_none_or(|entry| entry.id != empty)
+                || status.staged.contains_key(path)
+            {
+                continue;
+            }
+            let committed = match head_tree {
+                Some(tree) => self.reader.entry(tree, path, format)?,
+                None => None,
+            };
+            if committed.is_none() {
+                status.intents.push(path.clone());
+                *entry = None;
+            }
+        }
+        Ok(())
+    }
+
     fn leave_out(&mut self, path: &RepoPath, side: Side, reason: Reason) {
         let path = path.clone();
         self.left_out.insert(LeftOut { path, side, reason });
@@ -232,6 +257,7 @@ impl Recording<'_> {
     fn staged(&mut self, status: &Status) -> Result<Changes> {
         let mut changes = Changes::new();
         let mut contents = Vec::new();
+        let mut total = 0;
         for (path, (head, index)) in &status.staged {
             if let Some(entry) = index {
                 if let Some(reason) = self.reason(path, entry, head.as_ref())? {
@@ -239,7 +265,14 @@ impl Recording<'_> {
                     continue;
                 }
                 if entry.mode != Mode::Submodule {
-                    contents.push(self.reader.blob(&entry.id, self.limits.file)?);
+                    let content = self.reader.blob(&entry.id, self.limits.file)?;
+                    total += content.len() as u64;
+                    if self.limits.total < total {
+                        total -= content.len() as u64;
+                        self.leave_out(path, Side::Index, Reason::TotalTooLarge);
+                        continue;
+                    }
+                    contents.push(content);
                     self.wanted.insert(entry.id.clone());
                 }
             }
@@ -372,6 +405,9 @@ impl Recording<'_> {
                 let content = object.and_then(|object| object.content).unwrap_or_default();
                 if content.contains(&b'\r') {
                     with_returns.push(content);
+                }
+                if MANY < with_returns.iter().map(Vec::len).sum::<usize>() {
+                    write_blobs(self.scratch, &std::mem::take(&mut with_returns))?;
                 }
             }
         }

@@ -88,12 +88,14 @@ pub(crate) fn find_secret(path: &RepoPath, content: &[u8], known: &[u8]) -> Opti
                 .any(|part| part == finding.secret)
     };
     let name = String::from_utf8_lossy(path.as_bytes()).into_owned();
-    rules
+    let found = rules
         .candidates(content)
         .into_iter()
         .flat_map(|idx| rules.rules[idx].findings(&rules.allowed, &name, content))
-        .find(|finding| !has(finding))
-        .map(|finding| finding.rule)
+        .filter(|finding| !has(finding));
+    // The rule that says most: several find the same token.
+    let found = found.min_by_key(|finding| finding.rule.starts_with("generic-"));
+    found.map(|finding| finding.rule)
 }
 
 static LOADED: LazyLock<Rules> = LazyLock::new(|| {

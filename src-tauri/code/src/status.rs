@@ -33,7 +33,6 @@ impl Status {
     /// Reads the status with a copy of the user's index, named `index` in the scratch directory.
     pub fn read(scratch: &Scratch, index: &str) -> Result<Self> {
         let mut command = scratch.command_in(Sees::All, &scratch.checkout.root, index);
-        command.env("GIT_OPTIONAL_LOCKS", "1");
         command.args([
             NAME,
             "--porcelain=v2",

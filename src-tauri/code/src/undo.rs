@@ -17,7 +17,8 @@ const OURS: &str = "session-roam";
 const RECORD: &str = "record.json";
 const VERSION: u32 = 1;
 
-/// A snapshot that was applied and can be taken back.
+/// A snapshot that was applied and can be taken back, in the checkout that [`apply`](crate::apply) was
+/// called with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Undo {
     /// Grows with each: the latest is taken back first.
@@ -242,10 +243,9 @@ impl<'a> Undoing<'a> {
             }
             Step::MakeDir(target) => {
                 let path = self.target(target);
-                match fs::remove_dir(&path) {
-                    // With something in it, it stays: that is nobody's but the user's.
-                    Ok(()) | Err(_) => Ok(()),
-                }
+                // With something in it, it stays: that is nobody's but the user's.
+                let _ = fs::remove_dir(&path);
+                Ok(())
             }
             Step::PlaceFile(target) => {
                 let path = self.target(target);
@@ -310,9 +310,8 @@ impl<'a> Undoing<'a> {
         let bounds = crate::git::Bounds::default();
         // Fails where the worktree was not registered yet, or is gone.
         let _ = crate::git::run(command, crate::git::Input::Nothing, bounds);
-        match path.symlink_metadata() {
-            Ok(_) => fs::remove_dir_all(&path).map_err(CodeError::io(&path))?,
-            Err(_) => {}
+        if path.symlink_metadata().is_ok() {
+            fs::remove_dir_all(&path).map_err(CodeError::io(&path))?;
         }
         let mut command = checkout.git.in_repository(&checkout.root);
         command.args(["worktree", "prune"]);
@@ -321,14 +320,18 @@ impl<'a> Undoing<'a> {
     }
 
     fn finish(self, on_step: OnStep) -> Result<()> {
-        if self.record.phase != Phase::Preparing {
-            match &self.record.worktree {
-                Some(path) => {
-                    on_step("remove the worktree");
-                    self.remove_worktree(path)?;
-                }
-                None => self.roll_back(on_step)?,
+        match (&self.record.worktree, self.record.phase) {
+            // At most an empty directory was made; one that is not empty is not ours.
+            (Some(path), Phase::Preparing) => {
+                let path = path.below(Path::new(""));
+                let _ = path.map(fs::remove_dir);
             }
+            (None, Phase::Preparing) => {}
+            (Some(path), _) => {
+                on_step("remove the worktree");
+                self.remove_worktree(path)?;
+            }
+            (None, _) => self.roll_back(on_step)?,
         }
         on_step("unlock");
         self.unlock()?;

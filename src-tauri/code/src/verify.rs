@@ -79,6 +79,7 @@ pub fn receive(
         return Err(refused(&"its manifest says something else"));
     }
     connected(&scratch, manifest).map_err(|_| refused(&"objects are missing in it"))?;
+    check_new_trees(&scratch, &mut reader, manifest).map_err(|error| refused(&error))?;
     check_trees(&scratch, &mut reader, manifest, &snapshot, limits)?;
     scratch.keep_objects(|_| false)?;
     Ok(Received::Verified(Box::new(snapshot)))
@@ -121,22 +122,40 @@ fn unpack(
 
 /// Whether everything that the snapshot needs is there.
 fn connected(scratch: &Scratch, manifest: &Manifest) -> std::result::Result<(), GitError> {
+    list_new(scratch, manifest, &["--quiet"]).map(drop)
+}
+
+/// Objects that the snapshot needs and those on which the pack builds do not have.
+fn list_new(
+    scratch: &Scratch,
+    manifest: &Manifest,
+    args: &[&str],
+) -> std::result::Result<Vec<u8>, GitError> {
     let mut input = format!("{}\n", manifest.snapshot);
-    for id in manifest
-        .against_commits
-        .iter()
-        .chain(&manifest.against_snapshots)
-    {
+    let against = manifest.against_commits.iter();
+    for id in against.chain(&manifest.against_snapshots) {
         input.push_str(&format!("^{id}\n"));
     }
     let mut command = scratch.command(Sees::All);
-    command.args(["rev-list", "--objects", "--quiet", "--stdin"]);
+    command
+        .args(["rev-list", "--objects", "--stdin"])
+        .args(args);
     git::run(
         command,
         Input::Bytes(input.as_bytes()),
         Bounds::within(TIME),
     )
-    .map(drop)
+}
+
+/// Reads every new tree as it is: `git` shows an odd mode as the nearest one that it knows.
+fn check_new_trees(scratch: &Scratch, reader: &mut Reader, manifest: &Manifest) -> Result<()> {
+    let args = ["--no-object-names", "--filter=blob:none"];
+    let list = list_new(scratch, manifest, &args)?;
+    for id in String::from_utf8_lossy(&list).lines() {
+        let id = ObjectId::parse(id).ok_or_else(|| GitError::Unexpected("rev-list".into()))?;
+        reader.check_tree(&id, scratch.checkout.format)?;
+    }
+    Ok(())
 }
 
 /// The files of a tree. Reads no further than the limit, so that a tree that contains itself many
@@ -300,6 +319,15 @@ fn check_file(
 }
 
 impl Format {
+    /// The id of the blob without bytes.
+    pub(crate) fn empty_blob(self) -> ObjectId {
+        let id = match self {
+            Self::Sha1 => "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
+            Self::Sha256 => "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813",
+        };
+        ObjectId::parse(id).expect("both are ids")
+    }
+
     /// The id of the tree without files.
     pub(crate) fn empty_tree(self) -> ObjectId {
         let id = match self {

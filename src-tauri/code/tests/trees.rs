@@ -1,0 +1,421 @@
+//! Generated repositories and states: whatever a user did, the other checkout shows the same status,
+//! index and trees, the first is untouched to the byte, and undo is exact. A hundred cases;
+//! `SESSION_ROAM_TREES=1000` for more.
+
+mod support;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use session_roam_code::{
+    Have, Limits, ObjectId, PackLimits, Plan, Received, apply, compare, pack, receive, record, undo,
+};
+use std::fs;
+use std::path::Path;
+use support::{Repo, assert_same, contents, everything, store};
+
+/// Names that are easy to get wrong. No name is a directory of another: replacing is an act.
+const NAMES: [&str; 12] = [
+    "a.txt",
+    "b.txt",
+    "dir/c.txt",
+    "dir/deep/er/d.bin",
+    "dir/e",
+    "with space/and \u{e4}.txt",
+    "-dash",
+    "quote\"back\\slash",
+    "UPPER",
+    ".dot/file",
+    "%41",
+    "z/:colon*?",
+];
+
+#[derive(Clone, Debug)]
+enum Content {
+    Short(u8),
+    Long(u8),
+    Returns(u8),
+    Mixed(u8),
+    Binary(u8),
+    Empty,
+}
+
+impl Content {
+    fn bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Short(seed) => format!("line {seed}\n").into_bytes(),
+            Self::Long(seed) => {
+                let lines = (0..200).map(|line| format!("{} {line}\n", u32::from(*seed) * line));
+                lines.collect::<String>().into_bytes()
+            }
+            Self::Returns(seed) => format!("line {seed}\r\nmore\r\n").into_bytes(),
+            Self::Mixed(seed) => format!("line {seed}\r\nmore\nand\r").into_bytes(),
+            Self::Binary(seed) => (0..=255u8).map(|byte| byte.wrapping_mul(*seed)).collect(),
+            Self::Empty => Vec::new(),
+        }
+    }
+}
+
+fn content() -> impl Strategy<Value = Content> {
+    prop_oneof![
+        any::<u8>().prop_map(Content::Short),
+        any::<u8>().prop_map(Content::Long),
+        any::<u8>().prop_map(Content::Returns),
+        any::<u8>().prop_map(Content::Mixed),
+        any::<u8>().prop_map(Content::Binary),
+        Just(Content::Empty),
+    ]
+}
+
+/// What a user does.
+#[derive(Clone, Debug)]
+enum Act {
+    Write(usize, Content),
+    Append(usize),
+    Remove(usize),
+    Rename(usize, usize),
+    Executable(usize),
+    Link(usize, usize),
+    Stage(usize),
+    StageAll,
+    Unstage(usize),
+    Forget(usize),
+    Announce(usize),
+    HalfStage(usize, Content, Content),
+    DirectoryInstead(usize, Content),
+    Ignore(usize),
+    Commit,
+    MoveSubmodule(u8),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let name = || 0..NAMES.len();
+    prop_oneof![
+        3 => (name(), content()).prop_map(|(name, content)| Act::Write(name, content)),
+        2 => name().prop_map(Act::Append),
+        2 => name().prop_map(Act::Remove),
+        2 => (name(), name()).prop_map(|(from, to)| Act::Rename(from, to)),
+        1 => name().prop_map(Act::Executable),
+        1 => (name(), name()).prop_map(|(at, to)| Act::Link(at, to)),
+        2 => name().prop_map(Act::Stage),
+        1 => Just(Act::StageAll),
+        1 => name().prop_map(Act::Unstage),
+        1 => name().prop_map(Act::Forget),
+        1 => name().prop_map(Act::Announce),
+        2 => (name(), content(), content()).prop_map(|(name, one, two)| Act::HalfStage(name, one, two)),
+        1 => (name(), content()).prop_map(|(name, content)| Act::DirectoryInstead(name, content)),
+        1 => name().prop_map(Act::Ignore),
+        1 => Just(Act::Commit),
+        1 => any::<u8>().prop_map(Act::MoveSubmodule),
+    ]
+}
+
+#[derive(Clone, Debug)]
+struct Case {
+    files: Vec<(usize, Content)>,
+    attributes: Option<&'static str>,
+    autocrlf: Option<&'static str>,
+    has_submodule: bool,
+    has_conflict: bool,
+    acts: Vec<Act>,
+    has_committed_apart: bool,
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let attributes = prop_oneof![
+        3 => Just(None),
+        1 => Just(Some("* text=auto\n")),
+        1 => Just(Some("*.txt text eol=crlf\n*.bin -text\n")),
+        1 => Just(Some("* text eol=lf\n*.txt ident\n")),
+    ];
+    let autocrlf = prop_oneof![3 => Just(None), 1 => Just(Some("true")), 1 => Just(Some("input"))];
+    (
+        prop::collection::vec((0..NAMES.len(), content()), 1..8),
+        attributes,
+        autocrlf,
+        any::<bool>(),
+        prop::bool::weighted(0.25),
+        prop::collection::vec(act(), 0..12),
+        prop::bool::weighted(0.15),
+    )
+        .prop_map(
+            |(
+                files,
+                attributes,
+                autocrlf,
+                has_submodule,
+                has_conflict,
+                acts,
+                has_committed_apart,
+            )| {
+                Case {
+                    files,
+                    attributes,
+                    autocrlf,
+                    has_submodule,
+                    has_conflict,
+                    acts,
+                    has_committed_apart,
+                }
+            },
+        )
+}
+
+/// Removes whatever is at a path; a test may write there then.
+fn clear(root: &Path, name: &str) {
+    let mut path = root.to_owned();
+    for part in Path::new(name) {
+        path.push(part);
+        match path.symlink_metadata() {
+            Ok(metadata) if metadata.is_dir() => {}
+            Ok(_) => fs::remove_file(&path).expect("removes"),
+            Err(_) => return,
+        }
+    }
+    if path.is_dir() {
+        fs::remove_dir_all(&path).expect("removes");
+    }
+}
+
+fn write(repo: &Repo, name: usize, content: &[u8]) {
+    clear(&repo.root, NAMES[name]);
+    repo.write(NAMES[name], content);
+}
+
+fn perform(repo: &Repo, act: &Act) {
+    let there = |name: usize| repo.root.join(NAMES[name]);
+    match act {
+        Act::Write(name, content) => write(repo, *name, &content.bytes()),
+        Act::Append(name) => {
+            if there(*name).is_file() {
+                let mut bytes = fs::read(there(*name)).unwrap_or_default();
+                bytes.extend_from_slice(b"appended\n");
+                write(repo, *name, &bytes);
+            }
+        }
+        Act::Remove(name) => clear(&repo.root, NAMES[*name]),
+        Act::Rename(from, to) => {
+            if from != to && there(*from).symlink_metadata().is_ok_and(|it| it.is_file()) {
+                let bytes = fs::read(there(*from)).expect("reads");
+                clear(&repo.root, NAMES[*from]);
+                write(repo, *to, &bytes);
+            }
+        }
+        Act::Executable(name) => make_executable(&there(*name)),
+        Act::Link(at, to) => {
+            // Relative, and within the tree.
+            let depth = NAMES[*at].matches('/').count();
+            let target = format!("{}{}", "../".repeat(depth), NAMES[*to]);
+            clear(&repo.root, NAMES[*at]);
+            let path = there(*at);
+            fs::create_dir_all(path.parent().expect("a parent")).expect("makes");
+            link(&target, &path);
+        }
+        Act::Stage(name) => drop(repo.try_git(&["add", "--force", "--", NAMES[*name]])),
+        Act::StageAll => drop(repo.try_git(&["add", "--all"])),
+        Act::Unstage(name) => drop(repo.try_git(&["reset", "--quiet", "--", NAMES[*name]])),
+        Act::Forget(name) => {
+            drop(repo.try_git(&[
+                "rm",
+                "-r",
+                "--cached",
+                "--quiet",
+                "--force",
+                "--",
+                NAMES[*name],
+            ]));
+        }
+        Act::Announce(name) => {
+            drop(repo.try_git(&["add", "--intent-to-add", "--force", "--", NAMES[*name]]));
+        }
+        Act::HalfStage(name, one, two) => {
+            write(repo, *name, &one.bytes());
+            drop(repo.try_git(&["add", "--force", "--", NAMES[*name]]));
+            write(repo, *name, &two.bytes());
+        }
+        Act::DirectoryInstead(name, content) => {
+            clear(&repo.root, NAMES[*name]);
+            repo.write(&format!("{}/inside", NAMES[*name]), content.bytes());
+        }
+        Act::Ignore(name) => repo.write(
+            ".gitignore",
+            format!("/{}\n", NAMES[*name].replace(['\\', '*', '?', ' '], "?")),
+        ),
+        Act::Commit => drop(repo.try_git(&["commit", "--quiet", "--message", "more"])),
+        Act::MoveSubmodule(seed) => {
+            let id = format!("{seed:02x}").repeat(20);
+            let entry = format!("160000,{id},module");
+            drop(repo.try_git(&["update-index", "--cacheinfo", &entry]));
+        }
+    }
+}
+
+#[cfg(unix)]
+fn make_executable(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    if path.symlink_metadata().is_ok_and(|it| it.is_file()) {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("sets");
+    }
+}
+
+#[cfg(not(unix))]
+fn make_executable(_path: &Path) {}
+
+#[cfg(unix)]
+fn link(target: &str, path: &Path) {
+    std::os::unix::fs::symlink(target, path).expect("links");
+}
+
+#[cfg(not(unix))]
+fn link(target: &str, path: &Path) {
+    fs::write(path, target).expect("writes");
+}
+
+fn prepare(case: &Case, root: &Path) -> Repo {
+    let a = Repo::new(root.join("a"));
+    if let Some(value) = case.autocrlf {
+        a.git(&["config", "core.autocrlf", value]);
+    }
+    if let Some(text) = case.attributes {
+        a.write(".gitattributes", text);
+    }
+    a.write("conflict.txt", "base\n");
+    for (name, content) in &case.files {
+        write(&a, *name, &content.bytes());
+    }
+    a.git(&["add", "--all"]);
+    if case.has_submodule {
+        a.write(
+            ".gitmodules",
+            "[submodule \"module\"]\n\tpath = module\n\turl = ../module\n",
+        );
+        fs::create_dir(a.root.join("module")).expect("a directory");
+        let entry = format!("160000,{},module", "12".repeat(20));
+        a.git(&["update-index", "--add", "--cacheinfo", &entry]);
+    }
+    if case.has_submodule {
+        a.git(&["add", ".gitmodules"]);
+    }
+    a.git(&["commit", "--quiet", "--message", "first"]);
+    a.git(&["branch", "other"]);
+    if case.has_conflict {
+        let parent = a.head();
+        a.write("conflict.txt", "theirs\n");
+        a.git(&["commit", "--quiet", "--message", "theirs", "conflict.txt"]);
+        let theirs = a.head();
+        a.git(&["reset", "--quiet", "--hard", &parent]);
+        a.git(&["update-ref", "refs/heads/other", &theirs]);
+        a.write("conflict.txt", "ours\n");
+        a.git(&["commit", "--quiet", "--message", "ours", "conflict.txt"]);
+    }
+    a
+}
+
+fn check(case: &Case) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let a = prepare(case, dir.path());
+    let b = a.cloned(dir.path().join("b"));
+    if let Some(value) = case.autocrlf {
+        b.git(&["config", "core.autocrlf", value]);
+        // As a clone with this setting would have written them.
+        fs::remove_file(b.root.join(".git/index")).expect("removes");
+        b.git(&["reset", "--quiet", "--hard"]);
+    }
+    if case.has_conflict {
+        drop(a.try_git(&["merge", "--no-edit", "other"]));
+    }
+    for act in &case.acts {
+        perform(&a, act);
+    }
+    if case.has_committed_apart {
+        b.write("own", "of B");
+        b.commit("apart");
+    }
+    let before_a = everything(&a.root);
+    let before_b = contents(&b.root);
+    let (limits, most) = (Limits::default(), 1 << 30);
+    let (store_a, store_b) = (store(dir.path(), "store-a"), store(dir.path(), "store-b"));
+    let snapshot = record(&a.checkout(), &store_a, &limits).expect("records");
+    let have = Have {
+        commits: vec![ObjectId::parse(&b.head()).expect("an id")],
+        snapshots: Vec::new(),
+    };
+    // The clone's commit, if A has it, and what both began with.
+    let origin = ObjectId::parse(a.git(&["rev-parse", "other"]).trim()).expect("an id");
+    let have = match case.has_conflict {
+        true => have,
+        false => Have {
+            commits: vec![origin],
+            ..have
+        },
+    };
+    let packed = pack(&a.checkout(), &store_a, &snapshot.id, &have, most).expect("packs");
+    assert_same(&before_a, &everything(&a.root), "A was touched");
+    let received = receive(
+        &b.checkout(),
+        &store_b,
+        &packed.manifest,
+        packed.path(),
+        &PackLimits::default(),
+    );
+    assert!(matches!(
+        received.expect("is verified"),
+        Received::Verified(_)
+    ));
+    let comparison =
+        compare(&b.checkout(), &store_b, &snapshot.id, &[], &limits).expect("compares");
+    assert_same(
+        &before_b,
+        &contents(&b.root),
+        "B was touched before anything was applied",
+    );
+    let Some(done) = apply(&b.checkout(), &store_b, &comparison, &limits).expect("applies") else {
+        assert_eq!(comparison.plan, Plan::Nothing);
+        assert_eq!(a.seen(), b.seen());
+        return;
+    };
+    let place = Repo {
+        root: done.worktree.clone().unwrap_or_else(|| b.root.clone()),
+    };
+    let moved = a.head() != b.head();
+    assert_eq!(done.worktree.is_some(), moved, "{:?}", comparison.plan);
+    assert_eq!(a.seen(), place.seen());
+    assert_eq!(a.head(), place.head());
+    let again = record(&place.checkout(), &store_b, &limits).expect("records");
+    assert_eq!(again.working_tree, snapshot.working_tree);
+    assert_eq!(again.index, snapshot.index);
+    assert_eq!(again.stages, snapshot.stages);
+    place.git(&["fsck", "--strict", "--no-dangling"]);
+    undo(&b.checkout(), &store_b, &done, &limits).expect("undoes");
+    assert_same(&before_b, &contents(&b.root), "undo is not exact");
+}
+
+fn run(part: u32) {
+    let cases = std::env::var("SESSION_ROAM_TREES").ok();
+    let cases = cases.map_or(100, |cases| cases.parse().expect("a number"));
+    let config = Config {
+        cases: cases / part,
+        failure_persistence: None,
+        max_shrink_iters: 60,
+        ..Config::default()
+    };
+    let mut runner = TestRunner::new(config);
+    let result = runner.run(&case(), |case| {
+        check(&case);
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+}
+
+// Two halves, so that two cores have something to do.
+
+#[test]
+fn a_state_is_the_same_on_the_other_device_and_undo_is_exact() {
+    run(2);
+}
+
+#[test]
+fn a_state_is_the_same_on_the_other_device_and_undo_is_exact_again() {
+    run(2);
+}
