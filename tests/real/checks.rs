@@ -192,11 +192,19 @@ pub fn is_refused(device: &Device, arguments: &[&str], code: &str) {
     let answer: Value = serde_json::from_str(&ended.stdout)
         .unwrap_or_else(|_| panic!("not JSON: {}", ended.told()));
     assert_eq!(answer["error"]["code"], code, "{answer}");
+    let says = |part: &str| {
+        let text = answer["error"][part].as_str();
+        text.is_some_and(|text| text.ends_with('.'))
+    };
+    let can_act = answer["error"]["actions"]
+        .as_array()
+        .is_some_and(|actions| !actions.is_empty());
+    assert!(says("message") && (says("hint") || can_act), "{answer}");
     for part in ["message", "hint"] {
         assert!(
             answer["error"][part]
                 .as_str()
-                .is_some_and(|text| text.ends_with('.')),
+                .is_some_and(|text| text.is_empty() || text.ends_with('.')),
             "{answer}"
         );
     }

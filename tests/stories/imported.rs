@@ -188,5 +188,5 @@ fn every_tool_states_its_level_in_the_same_words_and_what_was_tried() {
     }
     let imported = rows.iter().filter(|row| row.imported);
     let ids: Vec<&str> = imported.map(|row| row.tool.as_str()).collect();
-    assert_eq!(ids, ["chatgpt", "claude-ai", "markdown"]);
+    assert_eq!(ids, ["chatgpt", "claude-ai", "markdown", "open-format"]);
 }

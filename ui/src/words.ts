@@ -948,7 +948,7 @@ export const words = {
   remedies: {
     start_engine: "Start session-roam",
     stop_engine: "Show settings",
-    retry: "Try again",
+    retry: "Retry",
     continue_syncing: "Continue syncing",
     locate_syncthing: "Locate Syncthing…",
     open_logs: "Open logs",
@@ -999,7 +999,7 @@ export const words = {
     load: "This could not be loaded",
     engine: "session-roam is not responding",
     outside: "This page is part of session-roam. Open the app to see it.",
-    retry: "Try again",
+    retry: "Retry",
     unknown: "session-roam gave an unexpected answer.",
     dismiss: "Dismiss",
     showDetails: "Details",

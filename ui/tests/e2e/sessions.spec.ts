@@ -232,7 +232,7 @@ test("what was said has the higher contrast, light and dark, here and in a split
     await page.emulateMedia({ colorScheme });
     for (const [route, text] of [
       [`sessions/${session(0)}`, ".rich"],
-      [`splits/${session(2)}`, ".cell-body"],
+      [`splits/${session(2)}`, ".cell-body .rich"],
     ] as const) {
       await open(page, route);
       await page.locator(text).first().waitFor();

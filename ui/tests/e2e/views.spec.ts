@@ -8,7 +8,7 @@ const SPLIT = `splits/${session(2)}`;
 const CASES: [state: string, route: string, words: string | RegExp][] = [
   ["busy", "overview", "“Fix login race” was continued on both desk and laptop"],
   ["busy", "sessions", "48 sessions"],
-  ["busy", `sessions/${session(0)}`, "The login test fails every other run. Can you find out why?"],
+  ["busy", `sessions/${session(0)}`, "Does that also hold when two tabs refresh at the same moment?"],
   ["busy", "splits", "1 session has two versions."],
   ["busy", SPLIT, "412 messages in common"],
   ["busy", "devices", "Connected through a relay"],

@@ -31,7 +31,18 @@ pub(super) fn facts(conversation: &Value) -> (Option<String>, Option<Millis>) {
 /// One record for each record of the tool that the entries were made from.
 pub(super) fn records(content: &[u8]) -> Vec<Value> {
     let (conversation, _, damage) = imported::opened(content);
-    let entries = entries(&conversation);
+    let mut entries = entries(&conversation);
+    // An entry that was cut off does not lead to those before it.
+    if damage.is_some() {
+        let ids: BTreeSet<&str> = entries.iter().filter_map(|entry| text(entry, "id")).collect();
+        let leads = |entry: &Value| text(entry, "parent").is_some_and(|parent| ids.contains(parent));
+        while let [before @ .., last] = entries
+            && !before.is_empty()
+            && !leads(last)
+        {
+            entries = before;
+        }
+    }
     let path = open::path(entries);
     let mut found: Vec<Value> = open::groups(&path).iter().filter_map(record).collect();
     let is_all = found.is_empty();
