@@ -152,7 +152,7 @@ fn an_engine_that_runs_already_is_used_and_left_running() {
         );
 
         desktop.start(&["--hidden"]);
-        panel.wait_menu("Syncing is paused");
+        panel.wait_menu("Paused");
         other.stop_handle().stop();
         other.wait().expect("it ends well");
         panel.click("Start again");
@@ -360,7 +360,7 @@ fn the_window_asks_the_shell_its_one_question_and_nothing_else() {
         assert!(
             refused.as_ref().is_ok_and(|answer| answer["refused"]
                 .as_str()
-                .is_some_and(|error| error.contains("none of"))),
+                .is_some_and(|error| error.contains("not one of"))),
             "{refused:?}"
         );
 
@@ -543,7 +543,7 @@ fn two_devices_pair_in_their_windows_a_session_roams_and_a_split_is_resolved_by_
         on_desk.wait_text("addr=tcp://127.0.0.1");
         let code = on_desk.read(".code-text");
         desk.picture("pairing-1-code");
-        on_laptop.type_into("Its code", &code);
+        on_laptop.type_into("Code of the other device", &code);
         on_laptop.click_on("form.other-code button[type=submit]", "");
         laptop.picture("pairing-2-named");
         on_laptop.click("Pair with desk");

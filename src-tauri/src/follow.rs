@@ -4,6 +4,7 @@
 use crate::{App, tray};
 use session_roam_core::api::{Request, SessionFilter, Status};
 use session_roam_core::session::ProblemCode;
+use session_roam_core::settings;
 use session_roam_tray::engine::Engine;
 use session_roam_tray::link::ToWindow;
 use session_roam_tray::menu;
@@ -98,6 +99,10 @@ fn without_clock(status: &Status) -> Status {
 
 /// The window reports the news, too; if the window has the focus, only the window does.
 fn tell(app: &AppHandle, news: &News) {
+    let settings = settings::load(app.state::<App>().engine.home());
+    if settings.is_ok_and(|settings| !news.kind.is_wanted(&settings.notifications)) {
+        return;
+    }
     app.state::<App>()
         .note(&format!("told: {}. {}", news.title, news.body));
     let shared = app.state::<App>();

@@ -63,7 +63,10 @@ fn brought_in(device: &mut Device) -> BTreeSet<String> {
         .collect()
 }
 
-fn shown(device: &mut Device, session: &str) -> Vec<(String, String, Vec<(String, u64)>)> {
+/// Role and text of a message, and the kind and length of each part.
+type Said = (String, String, Vec<(String, u64)>);
+
+fn shown(device: &mut Device, session: &str) -> Vec<Said> {
     let shown: Shown = device.ask(Request::show(session));
     let messages = shown.messages.into_iter();
     messages

@@ -30,17 +30,12 @@ fn preferences_are_kept_in_config_toml_and_programs_are_names() {
         "a\nb",
         &"x".repeat(65),
     ] {
-        wanted.editor = program.into();
+        wanted.terminal = program.into();
         let refused = desk.try_ask(set(&wanted)).expect_err("no name");
         assert_eq!(refused.code.as_str(), "bad_program", "{program}");
     }
-    assert_eq!(
-        settings::load(&desk.roam)
-            .expect("config.toml")
-            .programs
-            .editor,
-        ""
-    );
+    let read = settings::load(&desk.roam).expect("config.toml");
+    assert_eq!(read.programs.terminal, "kitty");
 }
 
 #[test]

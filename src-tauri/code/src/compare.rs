@@ -132,7 +132,7 @@ pub fn compare(
         let sparse = is_sparse.then(|| "This checkout is sparse.".to_owned());
         sparse
             .or_else(|| left_behind(comparison.current.as_ref(), &changes))
-            .or_else(|| marked)
+            .or(marked)
             .or_else(|| steps(checkout, &changes).err())
     });
     comparison.plan = match beside {

@@ -132,7 +132,7 @@ pub(crate) fn measure(path: &Path, id_len: usize, limits: &PackLimits) -> Result
             return Err(Excess::Depth);
         }
         depths.insert(start, depth);
-        let result = inflate(&mut pack, size, COMMIT <= kind && kind <= TAG)?;
+        let result = inflate(&mut pack, size, (COMMIT..=TAG).contains(&kind))?;
         if limits.object < result {
             return Err(Excess::Object);
         }

@@ -268,6 +268,8 @@ fn kind_of(mode: Mode) -> &'static str {
     }
 }
 
+/// A path below a directory, and what is there now.
+type Step<'a> = (&'a [u8], Option<&'a Entry>);
 /// What paths become: an entry, or nothing.
 pub(crate) type Changes = BTreeMap<RepoPath, Option<Entry>>;
 
@@ -308,13 +310,13 @@ impl Editing<'_> {
     fn directory(
         &mut self,
         base: Option<&ObjectId>,
-        changes: &[(&[u8], Option<&Entry>)],
+        changes: &[Step<'_>],
     ) -> Result<Option<ObjectId>> {
         let mut tree = match base {
             Some(base) => self.reader.tree(base, self.format)?,
             None => Tree::default(),
         };
-        let mut below: BTreeMap<&[u8], Vec<(&[u8], Option<&Entry>)>> = BTreeMap::new();
+        let mut below: BTreeMap<&[u8], Vec<Step<'_>>> = BTreeMap::new();
         let mut added = Vec::new();
         for (path, entry) in changes {
             match path.iter().position(|byte| *byte == b'/') {

@@ -623,7 +623,8 @@ fn no_program_that_a_repository_names_is_run() {
 #[test]
 fn a_conflict_goes_along_with_all_its_sides() {
     let two = Two::new(&[("a.txt", "base\n"), ("b.txt", "x\n")]);
-    for repo in [&two.a] {
+    {
+        let repo = &two.a;
         repo.git(&["checkout", "--quiet", "-b", "other"]);
         repo.write("a.txt", "theirs\n");
         repo.commit("theirs");

@@ -421,7 +421,8 @@ fn a_chain_of_differences_that_is_too_long_is_refused() {
     let mut names = Vec::new();
     for number in 0..30u32 {
         // Each is most like the one before it.
-        let lines = (number..number + 120).map(|line| *blake3::hash(&line.to_le_bytes()).as_bytes());
+        let lines =
+            (number..number + 120).map(|line| *blake3::hash(&line.to_le_bytes()).as_bytes());
         names.push(format!("f{number:02}"));
         entries.push(attack.object("blob", &lines.collect::<Vec<_>>().concat()));
     }

@@ -206,7 +206,6 @@ impl Default for Notifications {
 #[serde(default, deny_unknown_fields)]
 pub struct Programs {
     pub terminal: String,
-    pub editor: String,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -299,10 +298,9 @@ waiting = true
 # Sessions of other devices are ready.
 arrived = true
 
-# Programs that the tray app starts, by name, like "kitty" and "code". Empty: the system's choice.
+# Programs that the tray app starts, by name, like "kitty". Empty: the system's choice.
 [programs]
 terminal = ""
-editor = ""
 "#;
 
 /// Reads config.toml. Writes the commented template first if there is none.

@@ -6,6 +6,7 @@ use crate::menu::{Action, listed, place, plural, quoted, short};
 use crate::sight::Sight;
 use session_roam_core::api::{SessionRow, Waiting};
 use session_roam_core::session::{Reason, SessionState, harmless_line};
+use session_roam_core::settings::Notifications;
 
 /// How many of the newest sessions of other devices are requested.
 pub const NEWEST: u32 = 12;
@@ -14,10 +15,33 @@ const WORTH_TELLING: [Reason; 3] = [Reason::Live, Reason::NoPlace, Reason::Unwri
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct News {
+    pub kind: Kind,
     pub title: String,
     pub body: String,
     /// The action of a click.
     pub click: Action,
+}
+
+/// What a notification is about; the user can switch each kind off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Pairing,
+    Versions,
+    Held,
+    Waiting,
+    Arrived,
+}
+
+impl Kind {
+    pub fn is_wanted(self, settings: &Notifications) -> bool {
+        match self {
+            Self::Pairing => settings.pairing,
+            Self::Versions => settings.versions,
+            Self::Held => settings.held,
+            Self::Waiting => settings.waiting,
+            Self::Arrived => settings.arrived,
+        }
+    }
 }
 
 impl News {
@@ -36,6 +60,7 @@ impl News {
             title: harmless_line(&self.title),
             body,
             click: self.click,
+            kind: self.kind,
         }
     }
 }
@@ -89,6 +114,7 @@ impl Desk {
         if ready.is_empty() {
             let title = format!("Session from {} is ready", first.device);
             return Some(News {
+                kind: Kind::Arrived,
                 title,
                 body: quoted(&first.title),
                 click: Action::Open(place("sessions", &first.session)),
@@ -102,6 +128,7 @@ impl Desk {
         };
         let title = format!("{} sessions from {from} are ready", ready.len() + 1);
         Some(News {
+            kind: Kind::Arrived,
             title,
             body: format!("{} and more", quoted(&first.title)),
             click: Action::Open("#/sessions".into()),
@@ -168,12 +195,14 @@ fn asking(before: &Sight, now: &Sight) -> Vec<News> {
         .iter()
         .filter(|device| device.has_code && !knew(&device.id))
         .map(|device| News {
+            kind: Kind::Pairing,
             title: format!("{} has your code", device.name),
             body: "If it is your device, accept it.".into(),
             click: Action::Open("#/devices".into()),
         });
     let strangers = match (before.strangers(), now.strangers()) {
         (0, n) if 0 < n => Some(News {
+            kind: Kind::Pairing,
             title: strangers_ask(n),
             body: "Nothing proves that they are yours. You can ignore them.".into(),
             click: Action::Open("#/devices".into()),
@@ -218,6 +247,7 @@ fn splits(before: &Sight, now: &Sight) -> Option<News> {
                 both(&devices)
             );
             Some(News {
+                kind: Kind::Versions,
                 title,
                 body,
                 click: Action::Compare(one.session.clone()),
@@ -226,6 +256,7 @@ fn splits(before: &Sight, now: &Sight) -> Option<News> {
         more => {
             let body = format!("{} sessions. Both versions of each are kept.", more.len());
             Some(News {
+                kind: Kind::Versions,
                 title: "Sessions have two versions".into(),
                 body,
                 click: Action::Open("#/splits".into()),
@@ -251,6 +282,7 @@ fn held(before: &Sight, now: &Sight) -> Vec<News> {
         .filter(|held| is_new(&held.what))
         .take(2);
     held.map(|held| News {
+        kind: Kind::Held,
         title: "Needs your decision".into(),
         body: short(&held.message, 160),
         click: Action::Open("#/overview".into()),
@@ -274,11 +306,13 @@ fn waits(before: &Sight, now: &Sight) -> Option<News> {
     match told.collect::<Vec<_>>().as_slice() {
         [] => None,
         [one] => Some(News {
+            kind: Kind::Waiting,
             title: format!("{} is waiting", quoted(&one.title)),
             body: short(&one.why, 160),
             click,
         }),
         more => Some(News {
+            kind: Kind::Waiting,
             title: plural(
                 more.len() as u64,
                 "session is waiting",

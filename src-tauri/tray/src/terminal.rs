@@ -3,6 +3,7 @@
 
 use session_roam_core::api::{ApiError, Resume, quote};
 use session_roam_core::session::ProblemCode;
+use session_roam_core::settings;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -61,9 +62,13 @@ fn unstarted(why: &str, resume: &Resume) -> ApiError {
 }
 
 #[cfg(all(unix, not(target_os = "macos")))]
-fn plan(resume: &Resume, _home: &Path) -> Result<Vec<OsString>, ApiError> {
+fn plan(resume: &Resume, home: &Path) -> Result<Vec<OsString>, ApiError> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let wanted = std::env::var("TERMINAL").unwrap_or_default();
+    let chosen = settings::load(home).map(|settings| settings.programs.terminal);
+    let wanted = chosen
+        .ok()
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| std::env::var("TERMINAL").unwrap_or_default());
     let (terminal, before) = find(&wanted, |name| {
         std::env::split_paths(&path)
             .map(|dir| dir.join(name))
@@ -79,7 +84,7 @@ fn plan(resume: &Resume, _home: &Path) -> Result<Vec<OsString>, ApiError> {
         .collect())
 }
 
-/// `TERMINAL`, if its arguments are known, else the first that is installed.
+/// The wanted one, if its arguments are known, else the first that is installed.
 pub fn find(
     wanted: &str,
     there: impl Fn(&str) -> Option<PathBuf>,

@@ -112,7 +112,9 @@ pub fn write_docs() -> Result<()> {
     for made in [
         ["--test", "tools_page"].as_slice(),
         &["--lib", "api::bindings"],
+        &["--lib", "open::tests::the_schema"],
         &["--test", "stories", "losses::"],
+        &["--test", "stories", "recorded::"],
     ] {
         proc::run(proc::cargo().args(test).args(made).env("UPDATE_DOCS", "1"))?;
     }

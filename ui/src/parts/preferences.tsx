@@ -137,36 +137,31 @@ const TERMINALS = [
   ...["gnome-terminal", "ptyxis", "kgx", "konsole", "kitty", "alacritty", "wezterm", "ghostty"],
   ...["foot", "xfce4-terminal", "mate-terminal", "xterm"],
 ];
-const EDITORS = ["code", "codium", "cursor", "zed", "subl", "idea", "kate", "gedit", "gnome-text-editor"];
 
 export function Programs({ kept: { asked, now, set } }: { kept: Kept }) {
   // Why it could not be loaded is said once, above.
   if (!now) return asked.phase === "failed" ? null : <Skeleton rows={2} label={words.loading} />;
-  const row = (what: "terminal" | "editor", known: string[]) => (
-    <li class="setting">
-      <div>
-        <h3 id={what}>{say.programs[what][0]}</h3>
-        <p class="dim">{say.programs[what][1]}</p>
-      </div>
-      <select
-        class="select"
-        aria-labelledby={what}
-        value={now[what]}
-        onChange={(event) => void set({ ...now, [what]: event.currentTarget.value })}
-      >
-        <option value="">{say.systemChoice}</option>
-        {[...new Set([...known, now[what]])].filter(Boolean).map((name) => (
-          <option key={name} value={name}>
-            {name}
-          </option>
-        ))}
-      </select>
-    </li>
-  );
   return (
     <ul class="settings-list">
-      {row("terminal", TERMINALS)}
-      {row("editor", EDITORS)}
+      <li class="setting">
+        <div>
+          <h3 id="terminal">{say.terminal}</h3>
+          <p class="dim">{say.terminalWhy}</p>
+        </div>
+        <select
+          class="select"
+          aria-labelledby="terminal"
+          value={now.terminal}
+          onChange={(event) => void set({ ...now, terminal: event.currentTarget.value })}
+        >
+          <option value="">{say.systemChoice}</option>
+          {[...new Set([...TERMINALS, now.terminal])].filter(Boolean).map((name) => (
+            <option key={name} value={name}>
+              {name}
+            </option>
+          ))}
+        </select>
+      </li>
     </ul>
   );
 }

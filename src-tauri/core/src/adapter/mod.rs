@@ -200,6 +200,8 @@ impl std::fmt::Debug for Steering {
 
 /// All records in the content of a doc.
 pub type Records = fn(&[u8]) -> Vec<serde_json::Value>;
+/// The lines of a session in the open format, from the content of its main doc.
+pub type OpenLines = fn(&[u8]) -> Option<Vec<u8>>;
 
 /// For [`About::device_fields`] of a tool whose content is the same on every device. Other tools
 /// return names of outermost fields of a document, or JSON pointers.
@@ -646,7 +648,7 @@ pub trait Tool: Send + Sync {
 
     /// How the content of a main doc that is a session in the open format becomes its lines. Such a
     /// session is exported as it came; the open format of all others is generated.
-    fn open_format(&self) -> Option<fn(&[u8]) -> Option<Vec<u8>>> {
+    fn open_format(&self) -> Option<OpenLines> {
         None
     }
 

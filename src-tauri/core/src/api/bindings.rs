@@ -14,7 +14,6 @@ use ts_rs::{Config, TS, TypeVisitor};
 
 const TYPES: &str = "../../ui/src/backend/engine.ts";
 const SCHEMA: &str = "../../docs/answers.schema.json";
-const OPEN_SCHEMA: &str = "../../docs/open-session.schema.json";
 const PAGE: &str = "../../docs/cli.md";
 /// The part of the page between these is made.
 const MARKS: [&str; 2] = [
@@ -192,20 +191,6 @@ fn schema() -> String {
     serde_json::to_string_pretty(&schema).expect("JSON") + "\n"
 }
 
-/// A line of the open format: the header, or an entry.
-fn open_schema() -> String {
-    let mut generator = SchemaGenerator::default();
-    let mut line = generator.subschema_for::<crate::open::Line>().to_value();
-    let mut shared = generator.take_definitions(true);
-    if let Some(whole) = shared.remove("Line") {
-        line = whole;
-    }
-    line["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
-    line["title"] = "A line of a session in the open format of session-roam, version 1".into();
-    line["$defs"] = shared.into();
-    serde_json::to_string_pretty(&line).expect("JSON") + "\n"
-}
-
 /// The words of an enum as a table.
 fn table<T>(page: &mut String, heading: &str)
 where
@@ -276,11 +261,6 @@ fn the_windows_types_are_those_of_the_engine() {
 #[test]
 fn the_schema_is_that_of_the_answers() {
     check(SCHEMA, &schema());
-}
-
-#[test]
-fn the_schema_of_the_open_format_is_that_of_its_types() {
-    check(OPEN_SCHEMA, &open_schema());
 }
 
 #[test]

@@ -11,6 +11,7 @@ pub mod host;
 pub mod identity;
 pub mod preferences;
 pub mod quote;
+mod request;
 mod search;
 mod session_row;
 mod shown;

@@ -9,8 +9,6 @@ pub struct Preferences {
     pub notifications: NotificationKinds,
     /// The name of the terminal in which sessions are resumed; empty for the system's choice.
     pub terminal: String,
-    /// The name of the editor in which files are opened; empty for the system's choice.
-    pub editor: String,
 }
 
 /// The kinds of notifications that are shown.

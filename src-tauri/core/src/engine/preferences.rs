@@ -23,14 +23,11 @@ impl Engine {
                 arrived: kinds.arrived,
             },
             terminal: programs.terminal.clone(),
-            editor: programs.editor.clone(),
         }
     }
 
     pub(super) fn set_preferences(&mut self, preferences: &Preferences) -> Answer {
-        for program in [&preferences.terminal, &preferences.editor] {
-            check_program(program)?;
-        }
+        check_program(&preferences.terminal)?;
         let kinds = &preferences.notifications;
         self.settings = settings::change(&self.home, |document| {
             let switches = [
@@ -44,7 +41,6 @@ impl Engine {
                 document["notifications"][name] = toml_edit::value(on);
             }
             document["programs"]["terminal"] = toml_edit::value(&preferences.terminal);
-            document["programs"]["editor"] = toml_edit::value(&preferences.editor);
         })
         .map_err(settings_error)?;
         done("Changed.")

@@ -4,6 +4,7 @@ use super::*;
 use crate::merge::transcript::{ParsedMessage, Piece};
 use crate::session::Role;
 use proptest::prelude::*;
+use schemars::SchemaGenerator;
 use serde_json::json;
 
 #[test]
@@ -191,4 +192,37 @@ fn a_file_of_another_writer_is_right_and_reads_as_it_was_meant() {
     );
     let groups = groups(&path);
     assert_eq!(groups.len(), 7, "three entries are of one record");
+}
+
+// ---- the schema ----
+
+/// A line of the open format: the header, or an entry.
+fn schema() -> String {
+    let mut generator = SchemaGenerator::default();
+    let mut line = generator.subschema_for::<Line>().to_value();
+    let mut shared = generator.take_definitions(true);
+    if let Some(whole) = shared.remove("Line") {
+        line = whole;
+    }
+    line["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
+    line["title"] = "A line of a session in the open format of session-roam, version 1".into();
+    line["$defs"] = shared.into();
+    serde_json::to_string_pretty(&line).expect("JSON") + "\n"
+}
+
+#[test]
+fn the_schema_of_the_open_format_is_that_of_its_types() {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../docs/open-session.schema.json");
+    #[allow(clippy::disallowed_methods)] // `cargo xtask docs` says so
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&file, schema()).expect("written");
+    }
+    let written = std::fs::read_to_string(&file).expect("the schema");
+    // Git may have checked it out with other line ends.
+    assert_eq!(
+        written.replace("\r\n", "\n"),
+        schema(),
+        "run `cargo xtask docs`"
+    );
 }

@@ -172,7 +172,6 @@ export function makeWorld(name: StateName, now: number): World {
     preferences: {
       notifications: { pairing: true, versions: true, held: true, waiting: true, arrived: false },
       terminal: "",
-      editor: "",
     },
     network: { local_discovery: true, global_discovery: false, relays: false },
     doctor: { checks: checks(), not_carried: [], tools: [], copies: [], left_out: [] },

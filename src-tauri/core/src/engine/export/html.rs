@@ -292,7 +292,7 @@ fn paragraphs(out: &mut String, text: &str) {
 
 /// A line, with what stands between backticks as code.
 fn inline(out: &mut String, line: &str) {
-    let is_paired = line.matches('`').count() % 2 == 0;
+    let is_paired = line.matches('`').count().is_multiple_of(2);
     if !is_paired || line.contains("``") {
         return out.push_str(&escaped(line));
     }

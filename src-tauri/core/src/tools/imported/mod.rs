@@ -24,6 +24,7 @@ use crate::merge::transcript::{self, Reader};
 use crate::opener;
 use crate::session::records::{self, Damage};
 use crate::session::{DocKind, DocName, Millis, ToolId};
+use crate::tools::OpenLines;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -196,7 +197,7 @@ pub struct Service {
     pub judge: fn(&DocName, &[u8], &[u8]) -> Judged,
     pub joined: Union,
     /// How a content becomes the lines of the open format, if that is what it is.
-    pub open_format: Option<fn(&[u8]) -> Option<Vec<u8>>>,
+    pub open_format: Option<OpenLines>,
 }
 
 impl Service {
@@ -241,7 +242,7 @@ impl Tool for Service {
         true
     }
 
-    fn open_format(&self) -> Option<fn(&[u8]) -> Option<Vec<u8>>> {
+    fn open_format(&self) -> Option<OpenLines> {
         self.open_format
     }
 

@@ -34,8 +34,12 @@ pub(super) fn records(content: &[u8]) -> Vec<Value> {
     let mut entries = entries(&conversation);
     // An entry that was cut off does not lead to those before it.
     if damage.is_some() {
-        let ids: BTreeSet<&str> = entries.iter().filter_map(|entry| text(entry, "id")).collect();
-        let leads = |entry: &Value| text(entry, "parent").is_some_and(|parent| ids.contains(parent));
+        let ids: BTreeSet<&str> = entries
+            .iter()
+            .filter_map(|entry| text(entry, "id"))
+            .collect();
+        let leads =
+            |entry: &Value| text(entry, "parent").is_some_and(|parent| ids.contains(parent));
         while let [before @ .., last] = entries
             && !before.is_empty()
             && !leads(last)
