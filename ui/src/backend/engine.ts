@@ -716,11 +716,7 @@ export type Preferences = { notifications: NotificationKinds,
 /**
  * The name of the terminal in which sessions are resumed; empty for the system's choice.
  */
-terminal: string, 
-/**
- * The name of the editor in which files are opened; empty for the system's choice.
- */
-editor: string, };
+terminal: string, };
 
 /**
  * A problem in the user's words. Scripts and the window match on `code`; the texts may change.

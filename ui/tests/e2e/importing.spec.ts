@@ -33,7 +33,7 @@ for (const [route, state] of [
     expect(await asked(page, "choose_import")).toEqual([
       {
         cmd: "choose_import",
-        title: "Choose an export (zip or conversations.json) or transcripts",
+        title: "Choose an export (zip or conversations.json), sessions in the open format or transcripts",
         directory: false,
       },
     ]);
