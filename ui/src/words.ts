@@ -877,7 +877,7 @@ export const words = {
       pairing: "A device asks to pair",
       arrived: "Sessions from other devices are ready",
     },
-    open: "Terminal",
+    open: "Resuming",
     terminal: "Terminal",
     terminalWhy: "Sessions are resumed in it.",
     systemChoice: "The system's choice",

@@ -1,6 +1,5 @@
 //! What `roam doctor` finds, and what becomes of conflict copies.
 
-use super::types::{Check, ToolRow, Waiting};
 use crate::session::states::words;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -24,23 +23,6 @@ words! {
         /// A placeholder of a cloud's file that is not on this device.
         NotDownloaded,
     }
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
-pub struct Doctor {
-    pub checks: Vec<Check>,
-    /// Each session that does not sync, and the reason.
-    pub not_carried: Vec<Waiting>,
-    /// Tool, level and the known versions.
-    pub tools: Vec<ToolRow>,
-    /// Conflict copies of sessions in the tools' stores.
-    #[serde(default)]
-    pub copies: Vec<CopyRow>,
-    /// Paths in the tools' stores that do not sync, the first ones of each reason; the check `left
-    /// out` counts them all.
-    #[serde(default)]
-    pub left_out: Vec<LeftOut>,
 }
 
 /// A path in a tool's store that does not sync.

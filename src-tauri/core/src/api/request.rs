@@ -1,6 +1,6 @@
 //! Every command, as it is asked over the socket.
 
-use super::types::{ExportFormat, Network, Preferences, SessionFilter, Side};
+use super::preferences::{Network, Preferences};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -359,4 +359,43 @@ fn a_page() -> u64 {
 
 fn yes() -> bool {
     true
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
+#[cfg_attr(test, ts(optional_fields))]
+pub struct SessionFilter {
+    pub tool: Option<String>,
+    pub project: Option<String>,
+    pub device: Option<String>,
+    /// The most sessions, latest first; 50,000 sessions are 17 MB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub limit: Option<u64>,
+    /// Limits the list to this many of the newest sessions that another device added to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub newest_of_others: Option<u32>,
+}
+
+/// A side of a split: left is the branch that keeps the session's id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    Left,
+    Right,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum ExportFormat {
+    Markdown,
+    /// A page that stands by itself.
+    Html,
+    Json,
+    /// The open format: docs/open-format.md.
+    Open,
+    Native,
 }

@@ -6,10 +6,10 @@ pub use super::devices::{
     Approval, AskingDevice, Code, Device, Devices, NearbyDevice, PairedDevice, PairedState,
     Pairing, PairingState, ProposedDevice, RevokeAnswer, RevokedDevice, Route,
 };
-pub use super::doctor::{CopyRow, Doctor, LeftOut, LeftOutReason, LeftRow, TakenIn, TakenRow};
+pub use super::doctor::{CopyRow, LeftOut, LeftOutReason, LeftRow, TakenIn, TakenRow};
 pub use super::forgotten::{ForgetPreview, ForgottenRow, ReceiptRow, ReceiptState};
 pub use super::preferences::{DeviceSpace, Network, NotificationKinds, Preferences, Space};
-pub use super::request::Request;
+pub use super::request::{ExportFormat, Request, SessionFilter, Side};
 pub use super::search::{Indexing, Marked, Search, SearchHit, SearchSnippet};
 pub use super::session_row::SessionRow;
 pub use super::shown::{Message, OccurrencePlace, Occurrences, PartBody, Shown, ShownDoc};
@@ -82,45 +82,6 @@ impl From<ApiError> for Problem {
             actions,
         }
     }
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
-#[cfg_attr(test, ts(optional_fields))]
-pub struct SessionFilter {
-    pub tool: Option<String>,
-    pub project: Option<String>,
-    pub device: Option<String>,
-    /// The most sessions, latest first; 50,000 sessions are 17 MB.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, ts(optional))]
-    pub limit: Option<u64>,
-    /// Limits the list to this many of the newest sessions that another device added to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, ts(optional))]
-    pub newest_of_others: Option<u32>,
-}
-
-/// A side of a split: left is the branch that keeps the session's id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum Side {
-    Left,
-    Right,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum ExportFormat {
-    Markdown,
-    /// A page that stands by itself.
-    Html,
-    Json,
-    /// The open format: docs/open-format.md.
-    Open,
-    Native,
 }
 
 words! {
@@ -688,6 +649,23 @@ pub struct Check {
     /// What the user can do about it.
     #[serde(default, deserialize_with = "remedy::known")]
     pub actions: Vec<Remedy>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct Doctor {
+    pub checks: Vec<Check>,
+    /// Each session that does not sync, and the reason.
+    pub not_carried: Vec<Waiting>,
+    /// Tool, level and the known versions.
+    pub tools: Vec<ToolRow>,
+    /// Conflict copies of sessions in the tools' stores.
+    #[serde(default)]
+    pub copies: Vec<CopyRow>,
+    /// Paths in the tools' stores that do not sync, the first ones of each reason; the check `left
+    /// out` counts them all.
+    #[serde(default)]
+    pub left_out: Vec<LeftOut>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ mod grants;
 
 use super::Engine;
 use super::answer::{Answer, Reply, Work, done, value};
-use super::event::Event;
+use super::event::{Deletion, Event};
 use crate::api::types::{
     ApiError, AppAppended, AppDeleted, AppPage, AppRow, AppSession, AppState, Request,
 };
@@ -57,13 +57,6 @@ impl Apps {
 
 /// An allowed request: what it does to the files, its answer, and what the loop has to know.
 type Act = Box<dyn FnOnce(&Arc<Shelf>, Reply) -> Event + Send>;
-
-/// A deletion that an app wants: the loop hears of the sessions before they are gone.
-pub struct Deletion {
-    /// The sessions' ids.
-    ids: Vec<String>,
-    work: Box<dyn FnOnce() -> Event + Send>,
-}
 
 impl Engine {
     /// Whether the request is one of an app's.

@@ -1,7 +1,6 @@
 //! Everything that can happen to the engine, on one screen.
 
 use super::answer::Reply;
-use super::apps::Deletion;
 use super::erase::Erasure;
 use super::indexing::SearchEvent;
 use super::listed::ListedStore;
@@ -58,4 +57,11 @@ pub trait Jobs: Send {
     fn after(&self, after: std::time::Duration, event: Event);
     /// Runs work whose result is an event.
     fn spawn_for_event(&self, work: Box<dyn FnOnce() -> Event + Send>);
+}
+
+/// A deletion that an app wants: the loop hears of the sessions before they are gone.
+pub struct Deletion {
+    /// The sessions' ids.
+    pub(super) ids: Vec<String>,
+    pub(super) work: Box<dyn FnOnce() -> Event + Send>,
 }
