@@ -187,14 +187,7 @@ fn choose_syncthing(app: &AppHandle, home: &Path, title: &str) -> Result<Value, 
             "Choose the program syncthing itself.",
         )
     })?;
-    settings::use_syncthing(home, &found.path).map_err(|error| {
-        failed(
-            ProblemCode::Settings,
-            format!("{error}."),
-            "Fix config.toml.",
-        )
-        .offer(Remedy::OpenSettings)
-    })?;
+    settings::use_syncthing(home, &found.path).map_err(|error| bad_settings(&error))?;
     let shared = app.state::<Window>();
     let restarted = shared.restart();
     shared.look_again();
@@ -229,14 +222,7 @@ fn choose_import(app: &AppHandle, title: &str, directory: bool) -> Result<Value,
 }
 
 fn about(app: &AppHandle, home: &Path) -> Result<About, ApiError> {
-    let settings = settings::load(home).map_err(|error| {
-        failed(
-            ProblemCode::Settings,
-            format!("{error}."),
-            "Fix config.toml.",
-        )
-        .offer(Remedy::OpenSettings)
-    })?;
+    let settings = settings::load(home).map_err(|error| bad_settings(&error))?;
     let shared = app.state::<Window>();
     let is_paired = || {
         shared
@@ -304,14 +290,7 @@ fn autostart(app: &AppHandle, on: bool) -> Result<Value, ApiError> {
 fn network(app: &AppHandle, name: Switch, on: bool) -> Result<Value, ApiError> {
     let shared = app.state::<Window>();
     let key = value(name)?.as_str().unwrap_or_default().to_owned();
-    settings::switch_network(shared.engine.home(), &key, on).map_err(|error| {
-        failed(
-            ProblemCode::Settings,
-            format!("{error}."),
-            "Fix config.toml.",
-        )
-        .offer(Remedy::OpenSettings)
-    })?;
+    settings::switch_network(shared.engine.home(), &key, on).map_err(|error| bad_settings(&error))?;
     let restarted = shared.restart();
     shared.look_again();
     done(if restarted {
@@ -376,6 +355,15 @@ fn open_path(app: &AppHandle, home: &Path, path: &Path) -> Result<Value, ApiErro
         )
     })?;
     done("Opened.")
+}
+
+fn bad_settings(error: &settings::SettingsError) -> ApiError {
+    failed(
+        ProblemCode::Settings,
+        format!("{error}."),
+        "Fix config.toml.",
+    )
+    .offer(Remedy::OpenSettings)
 }
 
 fn value(answer: impl Serialize) -> Result<Value, ApiError> {

@@ -25,7 +25,7 @@ makes of them; `cargo xtask docs` writes it. The native records themselves are k
 
 A field is listed if at least one of its values in the fixtures is neither in the header nor in the entries made of the same record:
 not as a text, not inside one, and a number or a truth value not under the same name. So a field whose word the view has in another
-form is listed, too: `tool_use` is `function_call` there, and a time in milliseconds is none of the view's. *In part*: only a part of
+form is listed, too: `tool_use` is `function_call` there, and a time in milliseconds is not part of the view. *In part*: only a part of
 the text is in the view. `[]` is any element of a list, `{}` any key that is an id or a path, `.*` everything below. Other docs of a
 session than its main one are in no view; they are listed by name.
 ";

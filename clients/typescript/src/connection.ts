@@ -88,7 +88,7 @@ export class Connection {
     }
   }
 
-  /** Whoever waits is told; the next request connects anew. */
+  /** Rejects the requests that wait for an answer; the next request connects again. */
   #ended(socket: Socket | undefined, error: Error): void {
     if (socket && socket !== this.#socket) return
     this.#socket = undefined

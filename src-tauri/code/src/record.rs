@@ -687,7 +687,7 @@ pub(crate) fn joined<'p>(paths: impl Iterator<Item = &'p RepoPath>) -> Vec<u8> {
     names
 }
 
-/// The content of a small file in the git directory; `None` if there is none.
+/// The content of a small file in the git directory; `None` if the file does not exist.
 fn read_small(path: &Path) -> Result<Option<Vec<u8>>> {
     use std::io::Read;
     let file = match fs::File::open(path) {

@@ -154,7 +154,7 @@ impl<'a> Scratch<'a> {
     }
 }
 
-/// Copies a file with its time; `false` if there is none.
+/// Copies a file with its modification time; `false` if the file does not exist.
 pub(crate) fn copy_if_there(from: &Path, to: &Path) -> Result<bool> {
     let mut source = match fs::File::open(from) {
         Ok(source) => source,

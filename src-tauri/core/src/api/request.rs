@@ -124,7 +124,7 @@ pub enum Request {
         message: u64,
         part: u64,
     },
-    /// Where a session has a text: every message, and every part with all of its text.
+    /// Finds a text in a session: in every message, and in each part's whole text.
     Find {
         session: String,
         text: String,

@@ -605,7 +605,7 @@ mod tests {
             output: 7,
         };
         assert_eq!(of(&answer), (Some("m-1".into()), Some(tokens)));
-        // An answer of the tool itself, and numbers that are none.
+        // An answer that the tool wrote itself, and values that are not numbers.
         let own = json!({ "role": "assistant", "content": "hi", "model": "<synthetic>", "usage": { "output_tokens": -1 } });
         assert_eq!(of(&own), (None, None));
         let endless = json!({ "role": "assistant", "content": "hi",

@@ -169,7 +169,7 @@ pub enum Item {
     /// A record changed what the tool may do.
     #[serde(rename = "session-roam:change")]
     Change { text: String },
-    /// A part of a message that is none of the above; `kind` is the tool's word for it.
+    /// A part of a message of another kind; `kind` is the tool's own name for it.
     #[serde(rename = "session-roam:part")]
     Part {
         role: Speaker,
