@@ -290,7 +290,8 @@ fn autostart(app: &AppHandle, on: bool) -> Result<Value, ApiError> {
 fn network(app: &AppHandle, name: Switch, on: bool) -> Result<Value, ApiError> {
     let shared = app.state::<Window>();
     let key = value(name)?.as_str().unwrap_or_default().to_owned();
-    settings::switch_network(shared.engine.home(), &key, on).map_err(|error| bad_settings(&error))?;
+    settings::switch_network(shared.engine.home(), &key, on)
+        .map_err(|error| bad_settings(&error))?;
     let restarted = shared.restart();
     shared.look_again();
     done(if restarted {

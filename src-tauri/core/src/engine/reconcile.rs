@@ -349,15 +349,21 @@ impl<'a> Reconciler<'a> {
         }
     }
 
-    /// Determines the branch layout; what the user just decided already counts.
-    fn decide_layout(&mut self) -> Result<(), JournalError> {
-        self.find_holder()?;
+    /// The branch layout of the record as it is now.
+    fn lay_out(&mut self) -> Result<(), JournalError> {
         self.layout = branch_layout(
             self.context,
             &self.job.key,
             &mut self.job.record,
             &self.job.dependents,
         )?;
+        Ok(())
+    }
+
+    /// Determines the branch layout; what the user just decided already counts.
+    fn decide_layout(&mut self) -> Result<(), JournalError> {
+        self.find_holder()?;
+        self.lay_out()?;
         for (number, decision) in std::mem::take(&mut self.job.decisions) {
             let Job {
                 key,
@@ -372,12 +378,7 @@ impl<'a> Reconciler<'a> {
                 }
                 Err(error) => self.answers.push((number, Err(error))),
             }
-            self.layout = branch_layout(
-                self.context,
-                &self.job.key,
-                &mut self.job.record,
-                &self.job.dependents,
-            )?;
+            self.lay_out()?;
         }
         Ok(())
     }
@@ -404,13 +405,7 @@ impl<'a> Reconciler<'a> {
         let recorded =
             record_generation(self.context, key, record, (&doc, after), &content, *lane)?;
         self.recorded(HistoryKind::United, recorded);
-        self.layout = branch_layout(
-            self.context,
-            &self.job.key,
-            &mut self.job.record,
-            &self.job.dependents,
-        )?;
-        Ok(())
+        Ok(self.lay_out()?)
     }
 
     /// Adds the other branches to a log whose lines are entries of their own. Every device that has
@@ -454,12 +449,7 @@ impl<'a> Reconciler<'a> {
                 return Ok(());
             };
             self.recorded(HistoryKind::United, recorded);
-            self.layout = branch_layout(
-                self.context,
-                &self.job.key,
-                &mut self.job.record,
-                &self.job.dependents,
-            )?;
+            self.lay_out()?;
         }
         Ok(())
     }
