@@ -799,12 +799,14 @@ fn topic(folder: &str) -> String {
     format!("folder:{folder}")
 }
 
-/// Whether `error` only says that the device that has a file is not connected, or was still writing
-/// the file. This is normal for devices that come and go. A connected device that does not send is
-/// detected by `look_at` (wording of Syncthing's `lib/model/folder_sendrecv.go`, the same since
-/// 0.14).
+/// Whether `error` only says that the device that has a file is not connected, answered that it has
+/// this version no longer, or was still writing the file. This is normal for devices that come and
+/// go and for files that are replaced. A connected device that does not send is detected by
+/// `look_at` (wording of Syncthing's `lib/model/folder_sendrecv.go`, the same since 0.14: only what
+/// another device answered to a request is a `pull:`; this disk's own errors have other names).
 fn waits_for_a_device(error: &str) -> bool {
-    const WORDS: [&str; 3] = [
+    const WORDS: [&str; 4] = [
+        "syncing: pull: ",
         "no connected device has the required version",
         "peers who had this file went away",
         "modified but not rescanned",

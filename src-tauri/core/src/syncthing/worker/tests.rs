@@ -19,6 +19,15 @@ fn a_device_that_left_meanwhile_is_no_trouble() {
     assert!(waits_for_a_device(
         "a: file modified but not rescanned; will try again later"
     ));
+    assert!(waits_for_a_device(
+        "device.json: syncing: pull: no such file"
+    ));
+    assert!(!waits_for_a_device(
+        "a: syncing: save: no space left on device"
+    ));
+    assert!(!waits_for_a_device(
+        "a: syncing: finisher: no such file or directory"
+    ));
     assert!(!waits_for_a_device(
         "a: syncing: insufficient space in folder"
     ));
