@@ -2,10 +2,14 @@
 //! their purpose.
 
 use anyhow::{Context, Result, bail};
+use std::collections::VecDeque;
 use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
+
+const LINES_QUOTED: usize = 60;
 
 /// The repository's root directory.
 pub fn root() -> PathBuf {
@@ -46,6 +50,37 @@ pub fn run(command: &mut Command) -> Result<()> {
         .with_context(|| format!("could not start {}", program(command)))?;
     if !status.success() {
         bail!("{} ended with {status}", shown(command));
+    }
+    Ok(())
+}
+
+/// As [`run`], for long commands: the error ends with the last lines of what the command said, so
+/// that they can be shown again where they are found.
+pub fn run_and_quote(command: &mut Command) -> Result<()> {
+    println!("$ {}", shown(command));
+    let (said, out) = std::io::pipe().context("no pipe for the output of a program")?;
+    command.stdout(out.try_clone()?).stderr(out);
+    let child = command.spawn();
+    // Our copies of the pipe's end would keep it open.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = child.with_context(|| format!("could not start {}", program(command)))?;
+    let mut last = VecDeque::new();
+    for line in BufReader::new(said).split(b'\n') {
+        let line = String::from_utf8_lossy(&line?).into_owned();
+        println!("{line}");
+        last.push_back(line);
+        if LINES_QUOTED < last.len() {
+            last.pop_front();
+        }
+    }
+    let status = child.wait()?;
+    if !status.success() {
+        let last: Vec<String> = last.into();
+        bail!(
+            "{} ended with {status}:\n{}",
+            shown(command),
+            last.join("\n")
+        );
     }
     Ok(())
 }
@@ -145,4 +180,21 @@ fn shown(command: &Command) -> String {
         .map(OsStr::to_string_lossy)
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_quotes_the_last_lines_of_both_outputs() {
+        let mut cargo = cargo();
+        cargo.args(["metadata", "--no-such-option"]);
+        let error = run_and_quote(&mut cargo).expect_err("the option does not exist");
+        assert!(
+            error.to_string().contains("--no-such-option' found"),
+            "{error}"
+        );
+        run_and_quote(super::cargo().arg("--version")).expect("every cargo has a version");
+    }
 }

@@ -48,8 +48,8 @@ pub fn run(extent: Extent) -> Result<()> {
     });
     report.section("Tests", || match extent {
         // Only on Linux are the requirements of the real programs installed.
-        Extent::Everything if cfg!(target_os = "linux") => proc::run(&mut tests()),
-        Extent::Everything | Extent::Quick => proc::run(
+        Extent::Everything if cfg!(target_os = "linux") => proc::run_and_quote(&mut tests()),
+        Extent::Everything | Extent::Quick => proc::run_and_quote(
             tests()
                 .args(["--lib", "--bins"])
                 .args(targets(|it| !it.real)?),
@@ -58,13 +58,13 @@ pub fn run(extent: Extent) -> Result<()> {
     if extent == Extent::Everything && cfg!(target_os = "linux") {
         report.section("Clients of the store for apps", clients);
         report.section("Every view and state of the window in a browser", || {
-            proc::run(&mut setup::npm(&proc::root().join("ui"), &["run", "e2e"])?)
+            proc::run_and_quote(&mut setup::npm(&proc::root().join("ui"), &["run", "e2e"])?)
         });
     }
     if let Some(binary) = &ready.newer_syncthing {
         report.section("Tests that drive Syncthing, again with 1.29", || {
             let names = targets(|it| it.name.starts_with("syncthing") || it.name == "app")?;
-            proc::run(
+            proc::run_and_quote(
                 tests()
                     .args(names)
                     .env("SESSION_ROAM_TEST_SYNCTHING", binary),
@@ -201,13 +201,20 @@ impl Report {
         heading(name);
         let start = Instant::now();
         let outcome = act();
-        if let Err(error) = &outcome {
-            println!("FAILED: {error:#}");
+        if outcome.is_err() {
+            println!("FAILED: {name}. What it said is repeated at the end.");
         }
         self.sections.push((name, outcome, start.elapsed()));
     }
 
     fn close(self, missing: &[String]) -> Result<()> {
+        // Again at the end: a log of an hour is cut in its middle by many viewers.
+        for (name, outcome, _) in &self.sections {
+            if let Err(error) = outcome {
+                heading(&format!("FAILED: {name}"));
+                println!("{error:#}");
+            }
+        }
         heading("Summary");
         for (name, outcome, took) in &self.sections {
             let word = if outcome.is_ok() { "ok    " } else { "FAILED" };
