@@ -97,6 +97,46 @@ fn cline_goes_on_where_the_other_device_stopped() {
 }
 
 #[test]
+fn cline_continues_from_any_message_and_knows_what_was_said_until_there() {
+    alone(|| {
+        let mut devices = Devices::paired();
+        let Devices { desk, laptop, .. } = &devices;
+        let first = "Where is the bug in parser.rs?";
+        let session = begin(desk, first);
+        carried(&session, desk, laptop);
+        let second = "run-tool: echo seen";
+        devices.resumed(laptop, &session, second);
+        wait_for("the answer to be recorded", PATIENCE, || {
+            let shown = laptop.roam(&["show", &session]).to_string();
+            let is_told = shown.contains(&format!("reply 2 to: {second}"));
+            is_told.then_some(()).ok_or(shown)
+        });
+        let all = told(&[(1, first), (2, second)], "");
+        let before = fs::read(messages(laptop, &session)).expect("it is there");
+        let shown = laptop.roam(&["show", &session]);
+        let mut heard_of = std::collections::BTreeSet::new();
+        for at in 0..rows(&shown["messages"]).count() {
+            let forked = laptop.roam(&["fork", &session, "--at", &at.to_string()]);
+            let fork = forked["session"].as_str().expect("an id");
+            assert!(listed(laptop).iter().any(|id| id == fork), "cline history");
+            let prompt = format!("Continue from message {at}");
+            let mut heard = devices.resumed(laptop, fork, &prompt);
+            assert_eq!(heard.pop(), Some(format!("user: {prompt}")));
+            assert_eq!(heard, all[..heard.len()], "message {at}");
+            heard_of.insert(heard.len());
+        }
+        assert!(
+            heard_of.contains(&1) && heard_of.contains(&(all.len() - 1)),
+            "{heard_of:?}"
+        );
+        let after = fs::read(messages(laptop, &session)).expect("it is there");
+        assert_eq!(after, before, "the session is as it was");
+        devices.desk.stop();
+        devices.laptop.stop();
+    });
+}
+
+#[test]
 fn a_split_of_cline_is_two_sessions_on_both_devices() {
     alone(|| {
         let devices = Devices::paired();

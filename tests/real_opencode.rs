@@ -18,7 +18,7 @@ mod mock;
 #[path = "real/opencode.rs"]
 mod opencode;
 
-use device::{Device, PATIENCE};
+use device::{Device, PATIENCE, rows};
 use isolation::{alone, run_within, wait_for};
 use opencode::{
     Devices, begin, by_hand, carried, content, files_with, found, go_on, machine, messages, texts,
@@ -275,6 +275,53 @@ fn opencode_goes_on_where_the_other_device_stopped() {
                 "the journals can be read by this test"
             );
         }
+        devices.desk.stop();
+        devices.laptop.stop();
+    });
+}
+
+#[test]
+fn opencode_continues_from_any_message_and_knows_what_was_said_until_there() {
+    alone(|| {
+        let mut devices = Devices::paired();
+        let Devices {
+            desk, laptop, mock, ..
+        } = &devices;
+        let said = ["Where is the bug?", "run-tool: echo seen", "Mend it"];
+        let session = begin(desk, said[0]);
+        for prompt in &said[1..] {
+            go_on(desk, &by_hand(&session, &desk.checkout), prompt);
+        }
+        carried(&session, desk, laptop);
+        let before = content(laptop, &session);
+        let all = context(&[&said[..], &[""]].concat());
+        let shown = laptop.roam(&["show", &session]);
+        let n = rows(&shown["messages"]).count();
+        let mut told = std::collections::BTreeSet::new();
+        for at in 0..n {
+            let forked = laptop.roam(&["fork", &session, "--at", &at.to_string()]);
+            let fork = forked["session"].as_str().expect("an id");
+            let prompt = format!("Continue from message {at}");
+            wait_for("the new session to be known", PATIENCE, || {
+                laptop.session("opencode", fork)
+            });
+            let resume = laptop.roam(&["resume", fork, "--print"]);
+            let resume = serde_json::from_value(resume).expect("what `roam resume` prints");
+            go_on(laptop, &resume, &prompt);
+            let mut heard = mock.context_of(&prompt);
+            assert_eq!(heard.pop(), Some(format!("user: {prompt}")));
+            assert_eq!(heard, all[..heard.len()], "message {at}");
+            told.insert(heard.len());
+        }
+        assert!(
+            told.contains(&1) && told.contains(&(all.len() - 1)),
+            "{told:?}"
+        );
+        assert_eq!(
+            content(laptop, &session),
+            before,
+            "the session is as it was"
+        );
         devices.desk.stop();
         devices.laptop.stop();
     });

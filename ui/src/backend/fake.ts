@@ -347,7 +347,7 @@ function answers(world: World, tell: () => void): Handlers {
     fork: ({ session, at }) => {
       const row = sessionOf(session);
       const id = `f0${world.sessions.length}${row.session.slice(4)}`;
-      const title = `${row.title} (from message ${at + 1})`;
+      const title = `${row.title} (from message ${at})`;
       world.sessions.unshift({ ...row, session: id, title, state: "here" });
       return { session: id, tool: row.tool, title, messages: at + 1, total: length(world) };
     },

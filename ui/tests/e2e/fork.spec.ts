@@ -21,7 +21,7 @@ test("a session is continued from a message as a new one, which is then open", a
   await page.screenshot({ path: test.info().outputPath("question.png") });
   await dialog.getByRole("button", { name: "Continue from here" }).click();
   await expect(page.getByText("New session:")).toBeVisible();
-  await expect(page.locator(".reading-title h2")).toContainText("(from message 2)");
+  await expect(page.locator(".reading-title h2")).toContainText("(from message 1)");
   expect(await asked(page, "fork")).toHaveLength(1);
   expectCalm(page);
 });

@@ -224,6 +224,9 @@ pub struct Joins {
     /// The name of a doc in a fork, if the doc's name, and so its place, is not specific to its
     /// session. `None` for all other docs.
     pub in_fork: Option<fn(&str) -> Option<String>>,
+    /// How a session whose main doc is a document begins anew with its first messages. `None`: only
+    /// a log of lines does.
+    pub beginning: Option<Beginning>,
     /// The lines to add after `common` and `first` so that the model sees the turns of both,
     /// `second` after `first`.
     pub stitch: Option<Join>,
@@ -241,6 +244,22 @@ pub struct Joins {
     /// not depend on their order. The user is not asked. Without a function or a result, the two
     /// contents become two sessions.
     pub union: Option<Union>,
+}
+
+/// How the beginning of a document becomes a session of its own. Pure functions over contents.
+#[derive(Clone, Copy, Debug)]
+pub struct Beginning {
+    /// The main docs that have a beginning.
+    pub docs: &'static [&'static str],
+    /// The main doc with the first records that [`About::records`] reads, at least as many as
+    /// given; more if they cannot be parted. `None` if the content is damaged or unknown.
+    pub cut: fn(&[u8], usize) -> Option<Vec<u8>>,
+    /// Whether a doc beside the main one is still true beside a beginning.
+    pub keeps: fn(&DocName) -> bool,
+    /// A doc with the title, if that doc has the session's title.
+    pub titled: fn(&DocName, &[u8], &str) -> Option<Vec<u8>>,
+    /// The ids in a beginning that the tool's store can hold only once, beside the session's own.
+    pub ids: fn(&[u8]) -> Vec<String>,
 }
 
 /// How two contents of a doc relate to each other.

@@ -474,5 +474,5 @@ fn refused(error: &ShelfError) -> ApiError {
             "Free up disk space or fix its permissions; then try again.",
         ),
     };
-    ApiError::new(code, format!("{}.", with_causes(error)), hint)
+    ApiError::new(code, with_causes(error), hint)
 }

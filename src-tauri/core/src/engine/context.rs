@@ -319,10 +319,16 @@ impl Context {
         self.is_own(record) && record.origin().is_some_and(|card| card.fork.is_none())
     }
 
-    /// Whether the beginning of a session of this tool is a session: in a log every line is a record.
-    pub fn forks(&self, tool: &ToolId, kind: DocKind) -> bool {
-        let tool = self.tools.get(tool);
-        kind == DocKind::Log && tool.is_some_and(|tool| tool.about().records.is_none())
+    /// Whether the beginning of a session with this main doc can be a session: in a log every line
+    /// is a record, and of documents the tool's adapter knows it.
+    pub fn forks(&self, tool: &ToolId, main: &DocName, kind: DocKind) -> bool {
+        let Some(about) = self.tools.get(tool).map(|tool| tool.about()) else {
+            return false;
+        };
+        match about.joins.beginning {
+            Some(beginning) => beginning.docs.contains(&main.as_str()),
+            None => kind == DocKind::Log && about.records.is_none(),
+        }
     }
 
     /// Whether this device's own card defines the session.

@@ -131,8 +131,9 @@ pub fn show(
         total,
         from,
         forks: record
-            .main_doc()
-            .is_some_and(|main| context.forks(&key.tool, main.kind)),
+            .main()
+            .and_then(|main| record.docs.get_key_value(main))
+            .is_some_and(|(main, state)| context.forks(&key.tool, main, state.kind)),
         messages,
     })
 }

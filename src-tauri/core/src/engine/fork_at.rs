@@ -11,10 +11,11 @@ use super::steering::{is_own, neutral, written};
 use super::transcript::Reading;
 use crate::api::types::{ApiError, Forked};
 use crate::merge::prefix;
-use crate::merge::{fork_id, substitute, substituted};
+use crate::merge::transcript::said_in;
+use crate::merge::{fork_id, renew, substitute, substituted};
 use crate::session::problem::with_causes;
-use crate::session::{ChainId, DocName, ProblemCode, Remedy, SessionId, SessionKey};
-use crate::tools::{Change, Checkout, DocWrite, Tool, WriteError};
+use crate::session::{ChainId, DocKind, DocName, ProblemCode, Remedy, SessionId, SessionKey};
+use crate::tools::{Beginning, Change, Checkout, DocWrite, Tool, WriteError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -62,25 +63,19 @@ impl Engine {
 
 impl Wanted {
     fn fork(&self) -> Result<Forked, ApiError> {
-        let about = self.tool.about();
         let reading = reading(&self.context, &self.key, &self.record);
-        let Some(reading) =
-            reading.filter(|reading| self.context.forks(&self.key.tool, reading.state.kind))
-        else {
-            return Err(ApiError::new(
-                ProblemCode::NotForkable,
-                format!(
-                    "A session of {} cannot be continued from one of its messages here.",
-                    about.name
-                ),
-                "Resume it, and go back in the tool itself if it can.",
-            ));
-        };
-        let (total, messages, log) = self.beginning(&reading)?;
+        let reading = reading
+            .filter(|reading| {
+                self.context
+                    .forks(&self.key.tool, reading.doc, reading.state.kind)
+            })
+            .ok_or_else(|| self.not_forkable())?;
+        let (total, messages, content) = self.beginning(&reading)?;
         let session = self.new_id();
-        let title = format!("{} (from message {messages})", self.title);
+        let title = format!("{} (from message {})", self.title, self.at);
         let mut docs = self.beside(&reading, &session)?;
-        docs.push(self.main(&reading, log, &session, &title));
+        docs.push(self.main(&reading, content, &session, &title));
+        self.name_in(&mut docs, &title);
         self.write(&session, &docs)?;
         Ok(Forked {
             session: session.to_string(),
@@ -91,8 +86,19 @@ impl Wanted {
         })
     }
 
+    fn not_forkable(&self) -> ApiError {
+        ApiError::new(
+            ProblemCode::NotForkable,
+            format!(
+                "A session of {} cannot be continued from one of its messages here.",
+                self.tool.about().name
+            ),
+            "Resume it, and go back in the tool itself if it can.",
+        )
+    }
+
     /// The number of the session's messages, and the beginning up to the wanted one: how many
-    /// messages it has, and its lines.
+    /// messages it has, and its content.
     fn beginning(&self, reading: &Reading<'_>) -> Result<(u64, usize, Vec<u8>), ApiError> {
         let index = reading.index(true)?;
         let messages = usize::try_from(self.at)
@@ -108,17 +114,52 @@ impl Wanted {
                 session: self.session.to_string(),
             }));
         };
-        let mut log = bytes_of(&self.context, &self.record, reading.doc, reading.state)?;
-        let trails = self.tool.about().joins.trails.unwrap_or(|_| false);
-        let prefix = prefix::of_log(&log, messages, reading.reader(), trails).ok_or_else(|| {
+        let mut content = bytes_of(&self.context, &self.record, reading.doc, reading.state)?;
+        let joins = self.tool.about().joins;
+        let cut = match joins.beginning {
+            Some(beginning) => self.cut(&content, messages, reading, &beginning)?,
+            None => {
+                let trails = joins.trails.unwrap_or(|_| false);
+                let prefix = prefix::of_log(&content, messages, reading.reader(), trails);
+                prefix.map(|prefix| {
+                    content.truncate(prefix.end);
+                    (prefix.messages, content)
+                })
+            }
+        };
+        let (messages, content) = cut.ok_or_else(|| {
             ApiError::new(
                 ProblemCode::NoBoundary,
                 "Before this message there is only a tool call without a result.",
                 "Choose a later message.",
             )
         })?;
-        log.truncate(prefix.bytes);
-        Ok((index.authors().len() as u64, prefix.messages, log))
+        Ok((index.authors().len() as u64, messages, content))
+    }
+
+    /// The beginning of a document, and how many messages it has. What the adapter cut is read
+    /// again: it must be the same records, and nothing else.
+    fn cut(
+        &self,
+        content: &[u8],
+        messages: usize,
+        reading: &Reading<'_>,
+        beginning: &Beginning,
+    ) -> Result<Option<(usize, Vec<u8>)>, ApiError> {
+        let reader = reading.reader();
+        let records = self.context.records(&self.key.tool, reading.state.kind);
+        let records = records.ok_or_else(|| self.not_forkable())?;
+        let all = records(content);
+        let Some(prefix) = prefix::of_records(&all, messages, reader) else {
+            return Ok(None);
+        };
+        let cut = (beginning.cut)(content, prefix.end).ok_or_else(|| self.not_forkable())?;
+        let kept = records(&cut);
+        if kept.len() < prefix.end || !all.starts_with(&kept) {
+            return Err(self.not_forkable());
+        }
+        let said = kept.iter().filter_map(|record| said_in(record, reader));
+        Ok(Some((said.count(), cut)))
     }
 
     /// Different at each time, so that a session can be continued twice from one message.
@@ -128,12 +169,28 @@ impl Wanted {
         fork_id(&self.session, ChainId::log_start().then(seed.as_bytes()))
     }
 
+    /// Puts the title into the docs of a tool that has it there.
+    fn name_in(&self, docs: &mut [Doc], title: &str) {
+        let Some(beginning) = self.tool.about().joins.beginning else {
+            return;
+        };
+        for doc in docs {
+            if let Some(named) = (beginning.titled)(&doc.name, &doc.bytes, title) {
+                doc.bytes = named;
+            }
+        }
+    }
+
     /// The docs beside the main one. Those that several sessions share stay where they are, and the
     /// tool would write the user's files from those that it restores.
     fn beside(&self, reading: &Reading<'_>, session: &SessionId) -> Result<Vec<Doc>, ApiError> {
         let (about, of) = (self.tool.about(), &self.session);
         let is_left = |name: &DocName| {
             name == reading.doc
+                || about
+                    .joins
+                    .beginning
+                    .is_some_and(|beginning| !(beginning.keeps)(name))
                 || about.shared.is_some_and(|shared| (shared.is_one)(name))
                 || about
                     .steering
@@ -162,32 +219,37 @@ impl Wanted {
     fn main(
         &self,
         reading: &Reading<'_>,
-        mut log: Vec<u8>,
+        mut content: Vec<u8>,
         session: &SessionId,
         title: &str,
     ) -> Doc {
-        if !reading
-            .path
-            .iter()
-            .all(|edge| is_own(&self.context, &self.record, edge))
-        {
+        let joins = self.tool.about().joins;
+        let is_log = reading.state.kind == DocKind::Log;
+        let is_own = |edge: &&crate::session::Edge| is_own(&self.context, &self.record, edge);
+        // What steers in a document is neutral in each write of the adapter.
+        if is_log && !reading.path.iter().all(is_own) {
             let changes = neutral(
                 &self.context,
                 &self.key.tool,
                 reading.doc,
                 &self.cwd,
-                (0, &log),
+                (0, &content),
             );
-            log = written(&log, 0, &changes);
+            content = written(&content, 0, &changes);
         }
-        substitute(&mut log, &self.session, session);
-        if let Some(line) = self.tool.about().joins.title {
-            log.extend(line(session, title));
+        if let Some(beginning) = joins.beginning {
+            let ids = (beginning.ids)(&content);
+            let seed = ChainId::log_start().then(session.as_str().as_bytes());
+            renew(&mut content, &ids, seed);
+        }
+        substitute(&mut content, &self.session, session);
+        if let Some(line) = joins.title.filter(|_| is_log) {
+            content.extend(line(session, title));
         }
         Doc {
             name: reading.doc.clone(),
             at: substituted(&reading.state.at, &self.session, session),
-            bytes: log,
+            bytes: content,
         }
     }
 
@@ -221,7 +283,7 @@ impl Wanted {
                 .offer(Remedy::Retry),
                 error => ApiError::new(
                     ProblemCode::Unwritable,
-                    format!("{}.", with_causes(&error)),
+                    with_causes(&error),
                     hint,
                 ),
             })

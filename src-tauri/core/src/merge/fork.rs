@@ -3,6 +3,7 @@
 
 use crate::session::{ChainId, SessionId, decent_name};
 use memchr::memmem;
+use std::collections::HashMap;
 
 /// The id of the session that holds the branch of `parent` whose first line is `first_line`. The id
 /// has the parent's length and shape; a UUID becomes a random one (version 4), and what stands
@@ -20,11 +21,10 @@ pub fn fork_id(parent: &SessionId, first_line: ChainId) -> SessionId {
     };
     let uuid = uuid_at(parent.as_str());
     // Tools sort by an id that begins with a time: the fork's time stays within a quarter of an
-    // hour of its parent's.
-    let kept = if begins_with_a_time(parent.as_str()) {
-        TIME_DIGITS - 6
-    } else {
-        0
+    // hour of its parent's. Others know their own ids by a word before them.
+    let kept = match begins_with_a_time(parent.as_str()) {
+        true => TIME_DIGITS - 6,
+        false => word_before(parent.as_str()),
     };
     let id = parent.as_str().chars().enumerate().map(|(at, old)| {
         match uuid.map(|uuid| at.checked_sub(uuid)) {
@@ -47,6 +47,15 @@ const TIME_DIGITS: usize = 13;
 fn begins_with_a_time(id: &str) -> bool {
     let digits = id.bytes().take_while(u8::is_ascii_digit).count();
     digits == TIME_DIGITS && id.starts_with(['1', '2'])
+}
+
+/// The length of the word with which an id begins (`ses_…`), without the line after it.
+fn word_before(id: &str) -> usize {
+    let word = id.split_once('_').map_or("", |(word, _)| word);
+    match word.bytes().all(|byte| byte.is_ascii_lowercase()) {
+        true => word.len(),
+        false => 0,
+    }
 }
 
 /// The number of characters before the UUID with which an id ends; `None` if it ends with none.
@@ -95,6 +104,46 @@ pub fn substitute(bytes: &mut [u8], from: &SessionId, to: &SessionId) {
         bytes[at..at + to.len()].copy_from_slice(to);
         at += to.len();
     }
+}
+
+/// Gives each of the ids another one, which depends on `seed`: the same length and shape, and the
+/// same beginning, because tools sort by ids that begin with a time. Ids are whole words.
+pub fn renew(bytes: &mut [u8], ids: &[String], seed: ChainId) {
+    let renewed = |id: &String| (id.as_bytes().to_vec(), sibling(id, seed));
+    let ids: HashMap<Vec<u8>, Vec<u8>> = ids.iter().map(renewed).collect();
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    let mut at = 0;
+    while at < bytes.len() {
+        let end = at
+            + bytes[at..]
+                .iter()
+                .take_while(|byte| is_part(**byte))
+                .count();
+        if let Some(id) = ids.get(&bytes[at..end]) {
+            bytes[at..end].copy_from_slice(id);
+        }
+        at = end + 1;
+    }
+}
+
+/// Half of an id's characters, and at most so many, are another's.
+const MOST_RENEWED: usize = 12;
+
+fn sibling(id: &str, seed: ChainId) -> Vec<u8> {
+    let mut stream = blake3::Hasher::new_derive_key("session-roam v1 row of a fork")
+        .update(id.as_bytes())
+        .update(b"\n")
+        .update(seed.as_bytes())
+        .finalize_xof();
+    let mut id = id.as_bytes().to_vec();
+    let kept = id.len() - MOST_RENEWED.min(id.len() / 2);
+    for (at, old) in id.iter_mut().enumerate().skip(kept) {
+        let mut byte = [0];
+        stream.fill(&mut byte);
+        // Ids that are ASCII stay ASCII; no other byte is changed.
+        *old = like(char::from(*old), at, byte[0]) as u8;
+    }
+    id
 }
 
 /// The same in a name or a path.
@@ -155,8 +204,40 @@ mod tests {
         );
         let odd = fork_id(&SessionId::new("ses_7fA9"), one);
         assert!(
-            odd.as_str().len() == 8 && odd.as_str().as_bytes()[3] == b'_',
+            odd.as_str().len() == 8
+                && odd.as_str().starts_with("ses_")
+                && odd.as_str() != "ses_7fA9",
             "{odd}"
+        );
+    }
+
+    #[test]
+    fn rows_get_ids_of_their_own_that_sort_as_before() {
+        let ids = [
+            "msg_fb1a2c3d4e5fAbCdEfGhIjKlMn",
+            "prt_fb1a2c3d4e5f0123456789ABCD",
+        ]
+        .map(str::to_owned);
+        let text = format!(
+            "[\"{}\",{{\"in\":\"{}\"}}] x{} {}x ä",
+            ids[0], ids[1], ids[0], ids[1]
+        );
+        let renewed = |seed: &[u8]| {
+            let mut bytes = text.clone().into_bytes();
+            renew(&mut bytes, &ids, ChainId::log_start().then(seed));
+            String::from_utf8(bytes).expect("text")
+        };
+        let (one, other) = (renewed(b"a"), renewed(b"b"));
+        assert_eq!(one, renewed(b"a"));
+        assert!(one != other && one.len() == text.len());
+        assert!(
+            one.contains("\"msg_fb1a2c3d4e5fAb") && one.contains("\"prt_fb1a2c3d4e5f01"),
+            "{one}"
+        );
+        assert!(!one.contains(&format!("\"{}", ids[0])) && !one.contains(&format!("\"{}", ids[1])));
+        assert!(
+            one.ends_with(&format!("x{} {}x ä", ids[0], ids[1])),
+            "parts of words stay: {one}"
         );
     }
 

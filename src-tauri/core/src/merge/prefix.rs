@@ -1,5 +1,5 @@
 //! The beginning of a conversation, up to one of its messages, from which a tool can continue: no
-//! call of a tool is cut from its result. Pure; logs only.
+//! call of a tool is cut from its result. Pure.
 
 use super::transcript::{Reader, said_in};
 use crate::session::chain::lines_of;
@@ -7,11 +7,11 @@ use crate::session::{Role, records};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// The beginning of a log.
+/// The beginning of a log or of a document's records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Prefix {
-    /// Its length in bytes.
-    pub bytes: usize,
+    /// Its length: bytes of a log, or records.
+    pub end: usize,
     /// The number of its messages.
     pub messages: usize,
 }
@@ -28,16 +28,50 @@ pub fn of_log(
     reader: Reader,
     trails: fn(&[u8]) -> bool,
 ) -> Option<Prefix> {
-    let (mut open, mut messages, mut end) = (BTreeSet::new(), 0, 0);
-    // The last place at which no call was open.
-    let mut whole = None;
+    let mut end = 0;
     let mut lines = lines_of(log).peekable();
-    while let Some(line) = lines.next() {
-        let records: Vec<Value> = records::records(line)
+    let steps = std::iter::from_fn(|| {
+        let line = lines.next()?;
+        end += line.len();
+        let records = records::records(line)
             .into_iter()
             .map(|record| record.value)
             .collect();
-        let said: Vec<_> = records
+        let trailed = lines.peek().is_some_and(|next| trails(next));
+        Some(Step {
+            records,
+            end,
+            trailed,
+        })
+    });
+    of_steps(steps, wanted, reader)
+}
+
+/// The same of a document's records.
+pub fn of_records(records: &[Value], wanted: usize, reader: Reader) -> Option<Prefix> {
+    let step = |(at, record): (usize, &Value)| Step {
+        records: vec![record.clone()],
+        end: at + 1,
+        trailed: false,
+    };
+    of_steps(records.iter().enumerate().map(step), wanted, reader)
+}
+
+/// What a conversation can be cut after: a line, or a record of a document.
+struct Step {
+    records: Vec<Value>,
+    end: usize,
+    /// The next one belongs to it.
+    trailed: bool,
+}
+
+fn of_steps(steps: impl Iterator<Item = Step>, wanted: usize, reader: Reader) -> Option<Prefix> {
+    let (mut open, mut messages) = (BTreeSet::new(), 0);
+    // The last place at which no call was open.
+    let mut whole = None;
+    for step in steps {
+        let said: Vec<_> = step
+            .records
             .iter()
             .filter_map(|record| said_in(record, reader))
             .collect();
@@ -47,19 +81,18 @@ pub fn of_log(
         if wanted <= messages && is_prompt {
             break;
         }
-        end += line.len();
         messages += said.len();
-        records
+        step.records
             .iter()
             .for_each(|record| note_calls(record, DEEPEST, &mut open));
         if !open.is_empty() || messages == 0 {
             continue;
         }
         whole = Some(Prefix {
-            bytes: end,
+            end: step.end,
             messages,
         });
-        if wanted <= messages && !lines.peek().is_some_and(|next| trails(next)) {
+        if wanted <= messages && !step.trailed {
             return whole;
         }
     }
@@ -142,7 +175,7 @@ mod tests {
         let n = ends
             .collect::<Vec<_>>()
             .iter()
-            .position(|end| *end == prefix.bytes);
+            .position(|end| *end == prefix.end);
         Some(n.expect("at the end of a line") + 1)
     }
 

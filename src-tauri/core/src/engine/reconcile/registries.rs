@@ -28,7 +28,7 @@ impl Reconciler<'_> {
             };
             if let Err(error) = done {
                 let name = tool.about().name;
-                self.unlisted = Some(format!("{name} does not list it: {}.", with_causes(&error)));
+                self.unlisted = Some(format!("{name} does not list it: {}", with_causes(&error)));
             }
         }
     }

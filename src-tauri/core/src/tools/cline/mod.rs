@@ -53,9 +53,9 @@ use self::extension::*;
 use self::rows::Rows;
 use self::shown::*;
 use super::{
-    About, Change, Checkout, ConflictCopy, Content, DocWrite, Facts, Found, FoundDoc, Joins,
-    Launch, Level, Listing, Machine, Reading, Resumable, Root, Running, Stamp, Steering, Tool,
-    Touched, Twin, Which, WriteError, Written,
+    About, Beginning, Change, Checkout, ConflictCopy, Content, DocWrite, Facts, Found, FoundDoc,
+    Joins, Launch, Level, Listing, Machine, Reading, Resumable, Root, Running, Stamp, Steering,
+    Tool, Touched, Twin, Which, WriteError, Written,
 };
 use crate::adapter::Moved;
 use crate::formats::files::{self, GuestWrite};
@@ -169,7 +169,7 @@ impl Tool for Cline {
             device_fields,
             steering: STEERING,
             shared: None,
-            joins: Joins { judge: Some(judge), ..Joins::default() },
+            joins: Joins { judge: Some(judge), beginning: Some(BEGINNING), ..Joins::default() },
         }
     }
 

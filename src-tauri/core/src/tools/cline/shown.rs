@@ -32,6 +32,30 @@ pub(super) fn records(bytes: &[u8]) -> Vec<Value> {
     )
 }
 
+/// Of sessions only: a task is two lists that refer to each other.
+pub(super) const BEGINNING: Beginning = Beginning {
+    docs: &[MESSAGES],
+    cut,
+    // A compaction replaces messages that the beginning may not have.
+    keeps: |doc| doc.as_str() != COMPACTION,
+    titled: |doc, content, title| {
+        let title = Value::from(title).to_string();
+        (doc.as_str() == MANIFEST).then(|| fields::with(content, &[("/metadata/title", &title)]))
+    },
+    ids: |_| Vec::new(),
+};
+
+fn cut(content: &[u8], n: usize) -> Option<Vec<u8>> {
+    let messages: Vec<&RawValue> = serde_json::from_str(messages_in(content)?.get()).ok()?;
+    let kept: Vec<&str> = messages
+        .iter()
+        .take(n)
+        .map(|message| message.get())
+        .collect();
+    let list = format!("[{}]", kept.join(","));
+    Some(fields::with(content, &[("messages", &list)]))
+}
+
 /// The user's text, without the tags around it.
 pub(super) fn unwrapped(text: &str) -> &str {
     let text = text.trim();

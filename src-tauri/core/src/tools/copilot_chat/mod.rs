@@ -52,9 +52,9 @@ use self::branches::*;
 use self::index::*;
 use self::shown::*;
 use super::{
-    About, Change, Checkout, ConflictCopy, Content, DocWrite, Facts, Found, FoundDoc, Joins,
-    Launch, Level, Listing, Machine, Reading, Resumable, Root, Stamp, Tool, Touched, Twin, Which,
-    WriteError, Written,
+    About, Beginning, Change, Checkout, ConflictCopy, Content, DocWrite, Facts, Found, FoundDoc,
+    Joins, Launch, Level, Listing, Machine, Reading, Resumable, Root, Stamp, Tool, Touched, Twin,
+    Which, WriteError, Written,
 };
 use crate::formats::fields;
 use crate::formats::files::{self, GuestWrite};
@@ -152,7 +152,7 @@ impl Tool for CopilotChat {
             device_fields: |doc| if doc.as_str() == DOCUMENT { &DEVICE_FIELDS } else { &[] },
             steering: STEERING,
             shared: None,
-            joins: Joins { title: Some(title_line), named: Some(named), judge: Some(judge), ..Joins::default() },
+            joins: Joins { title: Some(title_line), named: Some(named), judge: Some(judge), beginning: Some(BEGINNING), ..Joins::default() },
         }
     }
 

@@ -6,35 +6,76 @@ use super::*;
 /// results of its tools.
 pub(super) fn records(bytes: &[u8]) -> Vec<Value> {
     let (state, damage, unread) = as_far_as_readable(bytes);
-    let mut records = Vec::new();
-    for request in requests(&state) {
-        let (id, at) = (text(request, "requestId"), number(request, "timestamp"));
-        let at = at.map(|at| Millis(at).rfc3339());
-        let mut record = |role: &str, content: Vec<Value>| {
-            if !content.is_empty() {
-                records
-                    .push(json!({ "role": role, "content": content, "timestamp": at, "uuid": id }));
-            }
-        };
-        record("user", asked(request));
-        let parts = match request.get("response") {
-            Some(Value::Array(parts)) => parts.as_slice(),
-            Some(one) => std::slice::from_ref(one),
-            None => &[],
-        };
-        let mut answer = Vec::new();
-        for part in parts {
-            let results = push_part(part, &mut answer);
-            if !results.is_empty() {
-                record("assistant", std::mem::take(&mut answer));
-                record("user", results);
-            }
-        }
-        record("assistant", answer);
-    }
+    let mut records: Vec<Value> = requests(&state).iter().flat_map(records_of).collect();
     records.extend(unread.into_iter().map(records::unreadable));
     records.extend(damage.and_then(|damage| transcript::missing(damage, records.is_empty())));
     records
+}
+
+fn records_of(request: &Value) -> Vec<Value> {
+    let mut records = Vec::new();
+    let (id, at) = (text(request, "requestId"), number(request, "timestamp"));
+    let at = at.map(|at| Millis(at).rfc3339());
+    let mut record = |role: &str, content: Vec<Value>| {
+        if !content.is_empty() {
+            records.push(json!({ "role": role, "content": content, "timestamp": at, "uuid": id }));
+        }
+    };
+    record("user", asked(request));
+    let parts = match request.get("response") {
+        Some(Value::Array(parts)) => parts.as_slice(),
+        Some(one) => std::slice::from_ref(one),
+        None => &[],
+    };
+    let mut answer = Vec::new();
+    for part in parts {
+        let results = push_part(part, &mut answer);
+        if !results.is_empty() {
+            record("assistant", std::mem::take(&mut answer));
+            record("user", results);
+        }
+    }
+    record("assistant", answer);
+    records
+}
+
+/// A chat begins with whole requests: a prompt and its answer.
+pub(super) const BEGINNING: Beginning = Beginning {
+    docs: &[LOG, DOCUMENT],
+    cut,
+    keeps: |_| true,
+    titled: |doc, content, title| {
+        let mut state =
+            (doc.as_str() == DOCUMENT).then(|| state_of(Kind::Document, content).ok())??;
+        state
+            .as_object_mut()?
+            .insert("customTitle".into(), title.into());
+        Some(state.to_string().into_bytes())
+    },
+    ids: |_| Vec::new(),
+};
+
+/// A log becomes one line, as VS Code itself compacts it.
+fn cut(content: &[u8], n: usize) -> Option<Vec<u8>> {
+    let is_log = mutation_log::concerns(lines_of(content).next()?) == Concerns::Everything;
+    let kind = if is_log { Kind::Log } else { Kind::Document };
+    let mut state = state_of(kind, content).ok()?;
+    let mut records = 0;
+    let is_kept = |request: &&Value| {
+        let before = records;
+        records += records_of(request).len();
+        before < n
+    };
+    let kept = requests(&state).iter().take_while(is_kept).count();
+    state.get_mut("requests")?.as_array_mut()?.truncate(kept);
+    // Prompts that wait would be sent twice.
+    if let Some(waiting) = state.get_mut("pendingRequests") {
+        *waiting = json!([]);
+    }
+    Some(match is_log {
+        true => format!("{}\n", json!({ "kind": 0, "v": state })).into_bytes(),
+        false => state.to_string().into_bytes(),
+    })
 }
 
 pub(super) fn asked(request: &Value) -> Vec<Value> {

@@ -188,6 +188,22 @@ impl Session {
     }
 }
 
+/// The content with its first `n` messages.
+pub fn cut(content: &[u8], n: usize) -> Option<Vec<u8>> {
+    let mut session = Session::parse(content)?;
+    session.messages = session.messages.into_iter().take(n).collect();
+    Some(session.render())
+}
+
+/// The ids of all messages and parts.
+pub fn ids(content: &[u8]) -> Vec<String> {
+    let messages = Session::parse(content).map(|session| session.messages);
+    let ids = |(place, message): (Place, Message)| {
+        std::iter::once(place.1).chain(message.parts.into_keys())
+    };
+    messages.into_iter().flatten().flat_map(ids).collect()
+}
+
 /// Which of two contents includes the other.
 pub fn judge(first: &[u8], second: &[u8]) -> Judged {
     if first == second {

@@ -32,9 +32,9 @@ use self::messages::{Message, Row, Session};
 use self::program::Run;
 use self::writing::*;
 use super::{
-    About, Change, Checkout, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level,
-    Listing, Machine, Reading, Resumable, Root, Running, Stamp, Steer, Steering, Tool, Touched,
-    Which, WriteError, Written,
+    About, Beginning, Change, Checkout, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch,
+    Level, Listing, Machine, Reading, Resumable, Root, Running, Stamp, Steer, Steering, Tool,
+    Touched, Which, WriteError, Written,
 };
 use crate::adapter::Moved;
 use crate::formats::jsonl::title_of;
@@ -215,6 +215,15 @@ impl Tool for OpenCode {
             joins: Joins {
                 judge: Some(|_: &DocName, first, second| -> Judged { messages::judge(first, second) }),
                 union: Some(messages::union),
+                beginning: Some(Beginning {
+                    docs: &[MAIN],
+                    cut: messages::cut,
+                    keeps: |_| true,
+                    titled: |_, content, title| {
+                        Some(fields::with(content, &[("/info/title", &Value::from(title).to_string())]))
+                    },
+                    ids: messages::ids,
+                }),
                 ..Joins::default()
             },
         }
