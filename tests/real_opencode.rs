@@ -287,7 +287,7 @@ fn opencode_continues_from_any_message_and_knows_what_was_said_until_there() {
         let Devices {
             desk, laptop, mock, ..
         } = &devices;
-        let said = ["Where is the bug?", "run-tool: echo seen", "Mend it"];
+        let said = ["Where is the bug?", "run-tool: echo seen"];
         let session = begin(desk, said[0]);
         for prompt in &said[1..] {
             go_on(desk, &by_hand(&session, &desk.checkout), prompt);
