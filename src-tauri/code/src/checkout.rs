@@ -3,6 +3,7 @@
 
 use crate::git::{self, Bounds, Git, GitError, Input};
 use crate::names::ObjectId;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -238,6 +239,35 @@ impl Checkout {
             commit: commit.as_deref().and_then(ObjectId::parse),
             branch: line(look(&self.git, &self.root, &branch))?,
         })
+    }
+
+    /// The nearest commits below `commits`, themselves included, that some remote has, as far as this
+    /// repository knows. Who fetches from that remote has them.
+    pub fn published(&self, commits: &[ObjectId]) -> Result<Vec<ObjectId>> {
+        let mut published = BTreeSet::new();
+        for commit in commits {
+            let own = [
+                "rev-list",
+                "--boundary",
+                commit.as_str(),
+                "--not",
+                "--remotes",
+            ];
+            let bounds = Bounds {
+                bytes: 64 << 20,
+                time: LOOK,
+            };
+            let mut command = self.git.in_repository(&self.root);
+            command.args(own);
+            let text = git::run(command, Input::Nothing, bounds)?;
+            let text = String::from_utf8_lossy(&text);
+            if text.is_empty() {
+                published.insert(commit.clone());
+            }
+            let boundary = text.lines().filter_map(|line| line.strip_prefix('-'));
+            published.extend(boundary.filter_map(ObjectId::parse));
+        }
+        Ok(published.into_iter().collect())
     }
 
     /// Refuses what cannot go along: a series of commits that is being applied, another `git` that

@@ -95,6 +95,10 @@ pub fn compare(
         comparison.plan = Plan::NeedsCommits(needed);
         return Ok(comparison);
     }
+    let known: Vec<Snapshot> = known
+        .iter()
+        .filter_map(|id| read_snapshot(&mut reader, id, checkout).ok())
+        .collect();
     let format = checkout.format;
     let base = match &comparison.target.state.head {
         Some(head) => reader.commit(head)?.tree,
@@ -102,7 +106,7 @@ pub fn compare(
     };
     let beside = match record(checkout, store, limits) {
         Ok(current) => {
-            let why = why_not_here(&comparison.target, &current, &base, known);
+            let why = why_not_here(&comparison.target, &current, &base, &known);
             comparison.current = Some(current);
             why
         }
@@ -151,7 +155,7 @@ fn why_not_here(
     target: &Snapshot,
     current: &Snapshot,
     base: &ObjectId,
-    known: &[ObjectId],
+    known: &[Snapshot],
 ) -> Option<String> {
     if target.is_state_of(current) {
         return Some(String::new());
@@ -159,7 +163,8 @@ fn why_not_here(
     if target.state.head != current.state.head {
         return Some("This checkout is at another commit.".to_owned());
     }
-    match current.is_clean(base) || known.contains(&current.id) {
+    let is_known = known.iter().any(|known| known.is_state_of(current));
+    match current.is_clean(base) || is_known {
         true => None,
         false => Some("This checkout has changes of its own.".to_owned()),
     }

@@ -358,7 +358,7 @@ impl Recording<'_> {
         if self.filtered.contains(path) {
             return Err(Reason::Filter);
         }
-        if is_secret_name(path) {
+        if is_secret_name(&path.to_string()) {
             return Err(Reason::SecretName);
         }
         if metadata.is_symlink() {
@@ -463,7 +463,7 @@ impl Recording<'_> {
         if self.filtered.contains(path) {
             return Ok(Some(Reason::Filter));
         }
-        if is_secret_name(path) {
+        if is_secret_name(&path.to_string()) {
             return Ok(Some(Reason::SecretName));
         }
         let object = self.reader.read(&entry.id, self.limits.file)?;
@@ -528,7 +528,7 @@ impl Status {
 }
 
 /// The commits that a snapshot is made on: its parents.
-pub(crate) fn parents(state: &State) -> Vec<ObjectId> {
+pub fn parents(state: &State) -> Vec<ObjectId> {
     let operation = state.operation.iter();
     let commits = operation.flat_map(|operation| &operation.commits);
     let mut parents: Vec<ObjectId> = Vec::new();
@@ -538,6 +538,16 @@ pub(crate) fn parents(state: &State) -> Vec<ObjectId> {
         }
     }
     parents
+}
+
+/// A snapshot that was recorded or received here; `None` if the store does not have it.
+pub fn recorded(checkout: &Checkout, store: &Store, id: &ObjectId) -> Result<Option<Snapshot>> {
+    let scratch = Scratch::new(checkout, store, None)?;
+    let mut reader = Reader::start(&scratch)?;
+    match reader.read(id, 0)? {
+        None => Ok(None),
+        Some(_) => read_snapshot(&mut reader, id, checkout).map(Some),
+    }
 }
 
 /// Reads a snapshot back. Refuses one that is not as [`record`] makes it.

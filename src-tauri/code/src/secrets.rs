@@ -17,8 +17,8 @@ pub(crate) struct Finding {
     pub secret: Vec<u8>,
 }
 
-/// Whether a file of this name holds credentials.
-pub(crate) fn is_secret_name(path: &RepoPath) -> bool {
+/// Whether a file of this name holds credentials; `path` is in the form of any system.
+pub fn is_secret_name(path: &str) -> bool {
     const NAMES: [&str; 30] = [
         ".aws",
         ".azure",
@@ -66,8 +66,8 @@ pub(crate) fn is_secret_name(path: &RepoPath) -> bool {
         ".tfstate",
     ];
     const SAMPLES: [&str; 4] = [".env.example", ".env.sample", ".env.template", ".env.dist"];
-    let path = String::from_utf8_lossy(path.as_bytes()).to_lowercase();
-    path.split('/').any(|name| {
+    let path = path.to_lowercase();
+    path.split(['/', '\\']).any(|name| {
         let env = name == ".env" || name.starts_with(".env.") || name.ends_with(".env");
         let key = name.starts_with("id_") && !name.ends_with(".pub") && !name[3..].contains('.');
         (env && !SAMPLES.contains(&name))
@@ -438,10 +438,10 @@ mod tests {
             "x/server.pem",
             ".aws/config",
         ] {
-            assert!(is_secret_name(&RepoPath::new(name)), "{name}");
+            assert!(is_secret_name(name), "{name}");
         }
         for name in ["env.rs", ".env.example", "id_ed25519.pub", "src/key.rs"] {
-            assert!(!is_secret_name(&RepoPath::new(name)), "{name}");
+            assert!(!is_secret_name(name), "{name}");
         }
     }
 }

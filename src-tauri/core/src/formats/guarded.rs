@@ -87,58 +87,7 @@ fn leads_out(names: &[&str], cwd: &Path) -> bool {
 /// Whether a file of this name holds credentials. A copy of such a file leaves the device only if
 /// the user wants that.
 pub fn is_secret(path: &str) -> bool {
-    const NAMES: [&str; 30] = [
-        ".aws",
-        ".azure",
-        ".docker",
-        ".dockercfg",
-        ".envrc",
-        ".git-credentials",
-        ".gnupg",
-        ".htpasswd",
-        ".kube",
-        ".my.cnf",
-        ".netrc",
-        ".npmrc",
-        ".pgpass",
-        ".pypirc",
-        ".ssh",
-        ".vault-token",
-        ".yarnrc.yml",
-        "_netrc",
-        "auth.json",
-        "credentials",
-        "credentials.json",
-        "credentials.toml",
-        "kubeconfig",
-        "nuget.config",
-        "secrets.json",
-        "secrets.toml",
-        "secrets.yaml",
-        "secrets.yml",
-        "service-account.json",
-        "terraform.tfvars",
-    ];
-    const ENDINGS: [&str; 12] = [
-        ".age",
-        ".asc",
-        ".gpg",
-        ".jks",
-        ".kdbx",
-        ".key",
-        ".keystore",
-        ".p12",
-        ".pem",
-        ".pfx",
-        ".ppk",
-        ".tfstate",
-    ];
-    let path = path.to_lowercase();
-    path.split(['/', '\\']).any(|name| {
-        let env = name == ".env" || name.starts_with(".env.") || name.ends_with(".env");
-        let key = name.starts_with("id_") && !name.ends_with(".pub") && !name[3..].contains('.');
-        env || key || NAMES.contains(&name) || ENDINGS.iter().any(|ending| name.ends_with(ending))
-    })
+    session_roam_code::is_secret_name(path)
 }
 
 #[cfg(test)]
