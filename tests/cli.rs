@@ -121,6 +121,7 @@ fn every_answer_reads_as_the_snapshot_says() {
         ("tools", &["tools"]),
         ("tools-off", &["tools", "off", "codex"]),
         ("projects", &["projects"]),
+        ("code", &["code"]),
         ("apps", &["apps"]),
         ("sessions", &["sessions"]),
         ("sessions-none", &["sessions", "--tool", "none"]),
@@ -822,7 +823,7 @@ mod resuming {
 fn the_document_names_every_field_of_every_answer() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/cli.md");
     let document = std::fs::read_to_string(path).expect("docs/cli.md");
-    let answers: [(&str, Value); 24] = [
+    let answers: [(&str, Value); 25] = [
         ("roam apps", value(apps())),
         ("roam status", value(status())),
         (
@@ -841,6 +842,7 @@ fn the_document_names_every_field_of_every_answer() {
         ("roam pair", value(code_of("CODE"))),
         ("roam tools", value(tools())),
         ("roam projects", value(projects())),
+        ("roam code", value(code_status())),
         ("roam sessions", value(sessions())),
         ("roam search", value(searched())),
         ("roam show", value(shown())),
@@ -1013,7 +1015,7 @@ fn no_answer_steers_the_terminal() {
             ApiError::new(error.code, format!("{HIDDEN}{}", error.message), HIDDEN)
         })
     });
-    let commands: [&[&str]; 19] = [
+    let commands: [&[&str]; 20] = [
         &["apps"],
         &["status"],
         &["doctor"],
@@ -1024,6 +1026,7 @@ fn no_answer_steers_the_terminal() {
         &["pair", "--accept", "laptop", "--yes"],
         &["tools"],
         &["projects"],
+        &["code"],
         &["sessions"],
         &["show", "4f2a"],
         &["resume", "4f2a", "--print"],

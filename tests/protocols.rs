@@ -141,7 +141,7 @@ fn paged(request: &Request) -> Result<Value, ApiError> {
                 ..shown.clone()
             }))
         }
-        Request::Fork { session, at } => Ok(value(Forked {
+        Request::Fork { session, at, .. } => Ok(value(Forked {
             session: canned::THIRD.into(),
             tool: "claude-code".into(),
             title: format!("{session} again"),

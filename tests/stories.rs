@@ -19,6 +19,8 @@ mod cases;
 mod claude_desktop;
 #[path = "stories/clones.rs"]
 mod clones;
+#[path = "stories/code.rs"]
+mod code;
 #[path = "stories/contract.rs"]
 mod contract;
 #[path = "stories/copilot.rs"]

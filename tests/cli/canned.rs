@@ -46,6 +46,8 @@ pub fn canned(request: &Request) -> Result<Value, ApiError> {
         Request::Accept { .. } => value(pairing("paired")),
         Request::Tools => value(tools()),
         Request::Projects => value(projects()),
+        Request::CodeStatus => value(code_status()),
+        Request::CodeOffer { .. } => value(CodeOffer::default()),
         Request::Apps => value(apps()),
         Request::Sessions { filter } if filter.tool.as_deref() == Some("none") => json!([]),
         Request::Sessions { .. } => value(sessions()),
@@ -505,6 +507,7 @@ pub fn projects() -> Vec<ProjectRow> {
             sessions,
             excluded,
             tools: vec!["claude-code".into(), "codex".into()],
+            code: key == "git:github.com/acme/api",
         };
     vec![
         row(
@@ -523,6 +526,34 @@ pub fn projects() -> Vec<ProjectRow> {
             true,
         ),
     ]
+}
+
+pub fn code_status() -> CodeStatus {
+    let session = |title: &str, at: &str, refused: Option<&str>| CodeSession {
+        session: "5e551000-0000-4000-8000-000000000001".into(),
+        title: title.into(),
+        at: at.into(),
+        refused: refused.map(str::to_owned),
+        left_out: vec![CodeLeftOut {
+            path: ".env".into(),
+            why: "has the name of a file with credentials".into(),
+        }],
+    };
+    CodeStatus {
+        on: false,
+        projects: vec![CodeRow {
+            project: "git:github.com/acme/api".into(),
+            sessions: vec![
+                session("Fix login race", "2026-11-23T10:40:00.000Z", None),
+                session(
+                    "Dark mode",
+                    "",
+                    Some("A rebase is in progress in /home/mia/code/api (finish it first)."),
+                ),
+            ],
+            bytes: 48_000,
+        }],
+    }
 }
 
 pub fn searched() -> Search {

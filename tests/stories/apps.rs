@@ -335,7 +335,11 @@ fn what_an_app_keeps_is_found_and_forgotten_like_every_session() {
     let hits: Vec<SearchHit> = serde_json::from_value(found["hits"].clone()).expect("hits");
     assert_eq!(hits.len(), 1, "{found}");
     // A fork from a message is a session of the app, under an id of its own.
-    let forked: Value = world.devices[0].ask(Request::Fork { session: id, at: 0 });
+    let forked: Value = world.devices[0].ask(Request::Fork {
+        session: id,
+        at: 0,
+        dir: None,
+    });
     world.devices[0].poll();
     let fork = forked["session"].as_str().expect("an id").to_owned();
     assert_eq!(

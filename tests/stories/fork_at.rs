@@ -40,6 +40,7 @@ fn a_session_continues_from_every_message_of_every_fixture_on_the_other_device()
             let asked = device.try_ask(Request::Fork {
                 session: session.clone(),
                 at,
+                dir: None,
             });
             let forked: Forked = match asked {
                 Err(error)
@@ -110,6 +111,7 @@ fn a_branch_of_a_split_continues_and_a_second_time_makes_another_session() {
             let forked: Forked = device.ask(Request::Fork {
                 session: row.session.clone(),
                 at: last,
+                dir: None,
             });
             device.poll();
             let shown: Shown = device.ask(Request::show(&forked.session));
@@ -135,6 +137,7 @@ fn what_cannot_be_continued_is_told_in_words() {
         let refused = device.try_ask(Request::Fork {
             session: session.into(),
             at,
+            dir: None,
         });
         refused.expect_err("refused").code.as_str()
     };

@@ -15,10 +15,10 @@ use session_roam_core::engine::event::{Event, Jobs};
 use session_roam_core::engine::{Clock, Context, Job, Sizes, reconcile};
 use session_roam_core::engine::{Engine, Parts};
 use session_roam_core::session::device_id::device_id_of_cert;
-use session_roam_core::session::{DeviceId, Millis, SessionId};
+use session_roam_core::session::{DeviceId, Lane, Millis, SessionId};
 use session_roam_core::settings;
 use session_roam_core::state::State;
-use session_roam_core::syncthing::{Identity, Notice};
+use session_roam_core::syncthing::{Identity, Notice, Transport};
 use session_roam_core::tools::{self, Machine, Running, Tool, Which, claude_code};
 use session_roam_core::vault::Vault;
 use session_roam_core::vault::card::Card;
@@ -223,6 +223,11 @@ impl Device {
     pub fn stop(&mut self) {
         self.running = None;
         self.jobs.0.lock().expect("one thread").clear();
+    }
+
+    /// Announces files of an own folder, as the engine does.
+    pub fn announce(&self, lane: Lane, paths: Vec<String>) {
+        Fake(self.wire.clone()).announce(lane, paths);
     }
 
     pub fn is_running(&self) -> bool {

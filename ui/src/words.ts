@@ -1,5 +1,5 @@
 // Every English text of the window, in one place. A translation is another object of this shape.
-import type { AppState, HistoryKind, HoldReason, Remedy, Undoable } from "./backend/types";
+import type { AppState, CodeChange, HistoryKind, HoldReason, Remedy, Undoable } from "./backend/types";
 import { count, listed, plural, short, shortened, size } from "./lib/format";
 
 /** The key that shortcuts of the window go with. */
@@ -275,6 +275,34 @@ export const words = {
     failed: "It cannot be resumed on this device yet",
     started: "Started in a terminal.",
   },
+  code: {
+    files: (n: number, device: string) =>
+      `${plural(n, "file", "files")} of ${device}'s working tree ${n === 1 ? "is" : "are"} not here`,
+    more: (n: number) => `and ${plural(n, "more file", "more files")}`,
+    changes: {
+      added: "New",
+      changed: "Changed",
+      deleted: "Deleted",
+      permission: "Permission",
+      kind: "Becomes a link or a file",
+    } as Record<CodeChange, string>,
+    obeyed: "Programs may run or obey it",
+    stayed: (n: number, device: string) => `${plural(n, "file", "files")} stayed on ${device}`,
+    stayedFile: (path: string, why: string) => `${path} ${why}`,
+    inPlace: "They go into",
+    worktree: "They go into a worktree beside it, where the session continues:",
+    impossible: (device: string) => `The working tree of ${device} cannot be taken over.`,
+    switchName: (device: string) => `Take over the files of ${device}`,
+    takes: "Taking them over",
+    leaves: "Leaving files as they are",
+    loading: "Loading the difference…",
+    noText: "No text to compare.",
+    cut: "The rest is too long to show.",
+    goesAlong: "Uncommitted changes go along",
+    staysHere: "Without uncommitted changes",
+    projectName: (name: string) => `Let uncommitted changes of ${name} go along with its sessions`,
+    projectWhy: "Ignored and large files and those that look like secrets stay on this device.",
+  },
   found: {
     title: "In messages",
     who: (role: string, device: string | undefined) => {
@@ -393,6 +421,8 @@ export const words = {
           return `Undo: followed another device's change to ${what}`;
         case "moved":
           return `Undo: moved ${what} to its project's folder`;
+        case "code":
+          return `Undo: took over ${name}'s files for ${what}`;
       }
       switch (choice) {
         case "keep-both":

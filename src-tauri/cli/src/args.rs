@@ -151,6 +151,12 @@ pub enum Command {
         /// Print the command instead of running it
         #[arg(long)]
         print: bool,
+        /// Take over the uncommitted changes of the device that continued it last, without asking
+        #[arg(long, conflicts_with = "without_code")]
+        with_code: bool,
+        /// Leave the files as they are, without asking
+        #[arg(long)]
+        without_code: bool,
     },
     /// Begin a new session with another one's messages up to one of them
     Fork {
@@ -158,6 +164,14 @@ pub enum Command {
         /// The last message to keep, by its number in `roam show`
         #[arg(long, value_name = "N")]
         at: u64,
+        /// Take over the code of that moment as well
+        #[arg(long)]
+        with_code: bool,
+    },
+    /// Say whether uncommitted changes go along with sessions, and show what was recorded
+    Code {
+        #[command(subcommand)]
+        action: Option<CodeAction>,
     },
     /// List the sessions that have two versions
     Splits,
@@ -172,8 +186,8 @@ pub enum Command {
         #[arg(long)]
         active: Option<Active>,
     },
-    /// Undo a decision about a split, a move to another directory or forgetting a session: a session's
-    /// last one, or the last of all
+    /// Undo a decision about a split, a move to another directory, forgetting a session or taking code over: a
+    /// session's last one, or the last of all
     Undo { session: Option<String> },
     /// Show the two versions of a session side by side
     Diff {
@@ -388,6 +402,22 @@ pub enum ProjectAction {
         #[arg(long)]
         off: bool,
     },
+}
+
+#[derive(Subcommand)]
+pub enum CodeAction {
+    /// Let a project's uncommitted changes go along with its sessions
+    On {
+        /// Its key, a name or the URL of its repository; without it, those of the chosen projects
+        project: Option<String>,
+    },
+    /// Keep a project's uncommitted changes on this device
+    Off {
+        /// Its key, a name or the URL of its repository; without it, those of all projects
+        project: Option<String>,
+    },
+    /// Show the projects, the space, and the files that stayed here
+    Status,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

@@ -7,7 +7,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 /// Asks a yes-or-no question; anything but yes is no. Without a person at the terminal it is an
 /// error, `needs_yes`. `hint` explains how to answer in advance.
 pub fn confirm(question: &str, hint: &str) -> Result<bool, ApiError> {
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+    if !can_ask() {
         return Err(ApiError::new(
             ProblemCode::NeedsYes,
             format!("This needs your answer: {question}"),
@@ -21,6 +21,11 @@ pub fn confirm(question: &str, hint: &str) -> Result<bool, ApiError> {
     // An unreadable answer counts as no.
     let _ = io::stdin().lock().read_line(&mut line);
     Ok(is_yes(&line))
+}
+
+/// Whether a person is at the terminal.
+pub fn can_ask() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
 fn is_yes(line: &str) -> bool {

@@ -4,6 +4,7 @@
 mod acp;
 mod args;
 mod ask;
+mod code;
 mod confirm;
 mod forget;
 mod import;
@@ -17,7 +18,9 @@ mod revoke;
 mod run;
 mod when;
 
-use args::{Active, AppAction, Args, Command, McpAction, McpOptions, ProjectAction, ToolAction};
+use args::{
+    Active, AppAction, Args, CodeAction, Command, McpAction, McpOptions, ProjectAction, ToolAction,
+};
 use ask::Engine;
 use clap::{CommandFactory, Parser};
 use out::Output;
@@ -190,12 +193,39 @@ fn dispatch(args: Args) -> Outcome {
             })?;
             answer.show(|shown| render::session::shown(&shown, &view))
         }
-        Command::Resume { session, print } => {
-            resume::resume(&mut engine, session, print || args.json)
+        Command::Resume {
+            session,
+            print,
+            with_code,
+            without_code,
+        } => {
+            let asked = code::Wish::of(with_code, without_code);
+            resume::resume(&mut engine, session, print || args.json, asked)
         }
-        Command::Fork { session, at } => engine
-            .ask(&Request::Fork { session, at })?
-            .show(|forked| render::session::forked(&forked)),
+        Command::Fork {
+            session,
+            at,
+            with_code,
+        } => {
+            let dir = match with_code {
+                true => Some(code::of_moment(&mut engine, &session, at)?),
+                false => None,
+            };
+            engine
+                .ask(&Request::Fork { session, at, dir })?
+                .show(|forked| render::session::forked(&forked))
+        }
+        Command::Code { action } => match action {
+            None | Some(CodeAction::Status) => engine
+                .ask(&Request::CodeStatus)?
+                .show(|status| render::code::status(&status)),
+            Some(CodeAction::On { project }) => {
+                engine.done(&Request::CodeSwitch { project, on: true })
+            }
+            Some(CodeAction::Off { project }) => {
+                engine.done(&Request::CodeSwitch { project, on: false })
+            }
+        },
         Command::Splits => engine
             .ask(&Request::Splits)?
             .show(|rows: Vec<_>| render::session::splits(&rows, &view)),

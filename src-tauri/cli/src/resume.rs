@@ -1,6 +1,7 @@
 //! Resuming a session: this process becomes the tool, in the right directory.
 
 use crate::ask::{Answer, Engine};
+use crate::code::{self, Wish};
 use crate::out::{self, Output};
 use session_roam_core::api::quote::command_line;
 use session_roam_core::api::{ApiError, Request, Resume};
@@ -13,6 +14,9 @@ use std::time::{Duration, Instant};
 
 /// How long to wait for the engine to ingest a tool's latest write.
 const READ_SOON: Duration = Duration::from_secs(1);
+
+/// How long to wait for a session that moves to another directory.
+const MOVE_SOON: Duration = Duration::from_secs(10);
 
 /// A user who leaves a tool and resumes its session at once may be faster than the engine.
 fn soon_known(engine: &mut Engine, request: &Request) -> Result<Answer, ApiError> {
@@ -29,9 +33,56 @@ fn soon_known(engine: &mut Engine, request: &Request) -> Result<Answer, ApiError
     }
 }
 
-pub fn resume(engine: &mut Engine, session: String, print: bool) -> Result<Output, ApiError> {
+/// The same answer would come again.
+fn is_of_session(code: ProblemCode) -> bool {
+    matches!(
+        code,
+        ProblemCode::UnknownSession | ProblemCode::AmbiguousSession
+    )
+}
+
+/// A session that moves into a worktree leaves its store for a moment.
+fn when_moved(engine: &mut Engine, request: &Request) -> Result<Answer, ApiError> {
+    let start = Instant::now();
+    loop {
+        match engine.ask(request) {
+            Err(error) if error.code == ProblemCode::NotHere && start.elapsed() < MOVE_SOON => {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            answer => return answer,
+        }
+    }
+}
+
+pub fn resume(
+    engine: &mut Engine,
+    session: String,
+    print: bool,
+    wish: Wish,
+) -> Result<Output, ApiError> {
     tell_stores(engine);
-    let answer = soon_known(engine, &Request::Resume { session })?;
+    let offer = Request::CodeOffer {
+        session: session.clone(),
+        at: None,
+    };
+    // An older engine does not know this request; what cannot be told is no reason not to resume.
+    let offer = match wish {
+        Wish::Without => None,
+        Wish::With => Some(soon_known(engine, &offer)?.as_type()?),
+        Wish::Ask => match soon_known(engine, &offer).and_then(|it| it.as_type()) {
+            Err(error) if is_of_session(error.code) => return Err(error),
+            other => other.ok(),
+        },
+    };
+    let moved = match offer {
+        Some(offer) => code::take_over(engine, &session, &offer, wish, !print)?,
+        None => false,
+    };
+    let request = Request::Resume { session };
+    let answer = match moved {
+        true => when_moved(engine, &request)?,
+        false => soon_known(engine, &request)?,
+    };
     let resume: Resume = answer.as_type()?;
     if print {
         resume.notes.iter().for_each(|note| out::note(note));

@@ -19,6 +19,7 @@ pub struct Settings {
     pub tools: BTreeMap<String, ToolSettings>,
     pub projects: Projects,
     pub guard: Guard,
+    pub code: Code,
     pub search: Search,
     pub apps: Apps,
     pub notifications: Notifications,
@@ -137,6 +138,25 @@ impl Default for Guard {
             carry_secret_copies: false,
             forget_after: 10,
             max_forgotten: 10,
+        }
+    }
+}
+
+/// Uncommitted changes that go along with sessions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Code {
+    /// Whether this device records any.
+    pub on: bool,
+    /// Keys of the projects whose changes go along.
+    pub projects: Vec<String>,
+}
+
+impl Default for Code {
+    fn default() -> Self {
+        Self {
+            on: true,
+            projects: Vec::new(),
         }
     }
 }
@@ -274,6 +294,12 @@ carry_secret_copies = false
 forget_after = 10
 # Hold and ask when other devices want more than this many sessions forgotten here within a day.
 max_forgotten = 10
+
+[code]
+# Uncommitted changes of these projects go along with their sessions: keys as `roam projects` shows them.
+projects = []
+# Record them on this device at all.
+on = true
 
 [search]
 # Keep an index of the words of all sessions in this home, for `roam search`. It is never sent anywhere.

@@ -151,6 +151,156 @@ proves: boolean,
 has_code: boolean, paired: boolean, };
 
 /**
+ * Code that was applied.
+ */
+export type CodeApplied = { 
+/**
+ * The session's directory with the code.
+ */
+dir: string, 
+/**
+ * Whether it is a worktree that was made for it.
+ */
+worktree: boolean, 
+/**
+ * How many files changed.
+ */
+files: number, message: string, };
+
+/**
+ * How a file differs.
+ */
+export type CodeChange = "added" | "changed" | "deleted" | "permission" | "kind";
+
+/**
+ * The difference of one file as text.
+ */
+export type CodeDiff = { 
+/**
+ * As `git diff` prints it.
+ */
+text: string, 
+/**
+ * Whether there is more.
+ */
+cut: boolean, };
+
+/**
+ * A file that is not here what it is there.
+ */
+export type CodeFile = { 
+/**
+ * Bytes that cannot be shown are written `%XX`.
+ */
+path: string, change: CodeChange, 
+/**
+ * Programs may obey it without being asked: a setting, a hook, a build script.
+ */
+obeyed: boolean, };
+
+/**
+ * A file that stayed behind.
+ */
+export type CodeLeftOut = { 
+/**
+ * Bytes that cannot be shown are written `%XX`.
+ */
+path: string, 
+/**
+ * In words that continue the path.
+ */
+why: string, };
+
+/**
+ * The code of another device beside the checkout here.
+ */
+export type CodeOffer = { state: CodeState, 
+/**
+ * What `CodeApply` wants to be named.
+ */
+snapshot: string, 
+/**
+ * The name of the device that recorded it.
+ */
+device: string, 
+/**
+ * When, RFC 3339.
+ */
+at: string, 
+/**
+ * Whether that device wrote the session's last lines, too.
+ */
+is_last: boolean, 
+/**
+ * The commit and the branch that were checked out there.
+ */
+commit?: string, branch?: string, 
+/**
+ * The checkout, or the worktree that would be made.
+ */
+dir?: string, 
+/**
+ * Why it is not applied in the checkout itself, or not at all; a sentence.
+ */
+why: string, 
+/**
+ * The files that would change; 500 at most.
+ */
+files: Array<CodeFile>, n_files: number, 
+/**
+ * What stayed on that device; 200 at most.
+ */
+left_out: Array<CodeLeftOut>, };
+
+/**
+ * A project whose changes go along.
+ */
+export type CodeRow = { project: string, 
+/**
+ * The sessions with recorded states, the latest first.
+ */
+sessions: Array<CodeSession>, 
+/**
+ * The space of these states in this device's folder.
+ */
+bytes: number, };
+
+/**
+ * The last recorded state of a session's checkout.
+ */
+export type CodeSession = { session: string, title: string, 
+/**
+ * When it was recorded, RFC 3339.
+ */
+at: string, 
+/**
+ * Why the checkout was not recorded the last time.
+ */
+refused?: string, 
+/**
+ * What stayed behind; 200 at most.
+ */
+left_out: Array<CodeLeftOut>, };
+
+/**
+ * What applying another device's code would mean here.
+ */
+export type CodeState = "none" | "arriving" | "same" | "in_place" | "worktree" | "needs_commits" | "refused";
+
+/**
+ * Which projects' changes go along, and how far that is.
+ */
+export type CodeStatus = { 
+/**
+ * The switch of this device: without it nothing is recorded, whatever the projects say.
+ */
+on: boolean, 
+/**
+ * The projects that are switched on.
+ */
+projects: Array<CodeRow>, };
+
+/**
  * An import of exported conversations. It has ended when there is `done` or `failed`.
  */
 export type ConversationImport = { 
@@ -742,13 +892,17 @@ actions: Array<Remedy>, };
 /**
  * What a problem or a failed request is, for scripts and the window. docs/cli.md explains each code.
  */
-export type ProblemCode = "already_running" | "ambiguous" | "ambiguous_app" | "ambiguous_branch" | "ambiguous_device" | "ambiguous_session" | "app_asks" | "app_denied" | "app_not_allowed" | "app_quota" | "apps_unreadable" | "apps_unwritable" | "autostart" | "bad_answer" | "bad_arguments" | "bad_code" | "bad_entry" | "bad_link" | "bad_name" | "bad_path" | "bad_program" | "bad_request" | "bad_search" | "bad_time" | "bad_token" | "busy" | "card_refused" | "choice_refused" | "copies_withheld" | "custom_tool" | "database_rebuilt" | "device_cloned" | "device_id_changed" | "device_left" | "device_revoked" | "devices_unwritable" | "digits_differ" | "digits_needed" | "disk_full" | "duplicate_session" | "engine_gone" | "engine_not_running" | "engine_unreachable" | "entry_refused" | "external_syncthing" | "folder_errors" | "folder_stalled" | "folder_tampered" | "folder_unwritable" | "forgetting_unwritable" | "forgotten" | "frame_refused" | "home_cloned" | "home_in_use" | "home_not_private" | "home_unusable" | "id_needed" | "import_running" | "import_unreadable" | "index_unreadable" | "internal" | "is_here" | "is_version" | "journal_changed" | "journal_newer" | "journal_set_aside" | "journal_unreadable" | "left_out" | "list_unusable" | "listen_failed" | "live" | "many_strangers" | "name_clash" | "name_taken" | "needed" | "needs_yes" | "no_boundary" | "no_directory" | "no_home" | "no_identity" | "no_part" | "no_place" | "no_program" | "no_randomness" | "no_remote" | "no_row" | "no_split" | "no_such_directory" | "no_such_project" | "no_terminal" | "not_asking" | "not_at_rest" | "not_carried" | "not_chosen" | "not_forgotten" | "not_forkable" | "not_held" | "not_here" | "not_opened" | "not_ours" | "not_paired" | "not_proved" | "not_recorded" | "not_revoked" | "not_searched" | "nothing_to_undo" | "one_branch" | "output" | "own_code" | "own_journal_changed" | "own_syncthing" | "port_in_use" | "protocol" | "put_away" | "quarantine_unwritable" | "record_left_out" | "search_index" | "search_not_ready" | "search_off" | "session_damaged" | "session_unreadable" | "settings" | "signals" | "socket" | "stale_page" | "state_unwritable" | "stopping" | "store_failed" | "store_gone" | "stores_full" | "syncthing_crashes" | "syncthing_downgraded" | "syncthing_foreign" | "syncthing_home" | "syncthing_locked" | "syncthing_missing" | "syncthing_refused" | "syncthing_too_old" | "syncthing_wrong_binary" | "taking_in" | "too_deep" | "too_large" | "too_many_attempts" | "too_many_pairings" | "tool_not_found" | "tool_not_started" | "tool_program_missing" | "tool_refused" | "twin_not_recorded" | "unknown_app" | "unknown_branch" | "unknown_choice" | "unknown_client" | "unknown_device" | "unknown_message" | "unknown_session" | "unknown_shape" | "unknown_tool" | "unreadable" | "unwritable" | "vault_lost" | "vault_restored" | "vault_unwritable" | "watch_failed" | "watch_limit" | "other";
+export type ProblemCode = "already_running" | "ambiguous" | "ambiguous_app" | "ambiguous_branch" | "ambiguous_device" | "ambiguous_session" | "app_asks" | "app_denied" | "app_not_allowed" | "app_quota" | "apps_unreadable" | "apps_unwritable" | "autostart" | "bad_answer" | "bad_arguments" | "bad_code" | "bad_entry" | "bad_link" | "bad_name" | "bad_path" | "bad_program" | "bad_request" | "bad_search" | "bad_time" | "bad_token" | "busy" | "card_refused" | "choice_refused" | "code_refused" | "copies_withheld" | "custom_tool" | "database_rebuilt" | "device_cloned" | "device_id_changed" | "device_left" | "device_revoked" | "devices_unwritable" | "digits_differ" | "digits_needed" | "disk_full" | "duplicate_session" | "engine_gone" | "engine_not_running" | "engine_unreachable" | "entry_refused" | "external_syncthing" | "folder_errors" | "folder_stalled" | "folder_tampered" | "folder_unwritable" | "forgetting_unwritable" | "forgotten" | "frame_refused" | "home_cloned" | "home_in_use" | "home_not_private" | "home_unusable" | "id_needed" | "import_running" | "import_unreadable" | "index_unreadable" | "internal" | "is_here" | "is_version" | "journal_changed" | "journal_newer" | "journal_set_aside" | "journal_unreadable" | "left_out" | "list_unusable" | "listen_failed" | "live" | "many_strangers" | "name_clash" | "name_taken" | "needed" | "needs_yes" | "no_boundary" | "no_code" | "no_directory" | "no_home" | "no_identity" | "no_part" | "no_place" | "no_program" | "no_randomness" | "no_remote" | "no_row" | "no_split" | "no_such_directory" | "no_such_project" | "no_terminal" | "not_asking" | "not_at_rest" | "not_carried" | "not_chosen" | "not_forgotten" | "not_forkable" | "not_held" | "not_here" | "not_opened" | "not_ours" | "not_paired" | "not_proved" | "not_recorded" | "not_revoked" | "not_searched" | "nothing_to_undo" | "one_branch" | "output" | "own_code" | "own_journal_changed" | "own_syncthing" | "port_in_use" | "protocol" | "put_away" | "quarantine_unwritable" | "record_left_out" | "search_index" | "search_not_ready" | "search_off" | "session_damaged" | "session_unreadable" | "settings" | "signals" | "socket" | "stale_page" | "state_unwritable" | "stopping" | "store_failed" | "store_gone" | "stores_full" | "syncthing_crashes" | "syncthing_downgraded" | "syncthing_foreign" | "syncthing_home" | "syncthing_locked" | "syncthing_missing" | "syncthing_refused" | "syncthing_too_old" | "syncthing_wrong_binary" | "taking_in" | "too_deep" | "too_large" | "too_many_attempts" | "too_many_pairings" | "tool_not_found" | "tool_not_started" | "tool_program_missing" | "tool_refused" | "twin_not_recorded" | "unknown_app" | "unknown_branch" | "unknown_choice" | "unknown_client" | "unknown_device" | "unknown_message" | "unknown_session" | "unknown_shape" | "unknown_tool" | "unreadable" | "unwritable" | "vault_lost" | "vault_restored" | "vault_unwritable" | "watch_failed" | "watch_limit" | "other";
 
 export type ProjectRow = { key: string, 
 /**
  * The project's names: the directory's and the remote's.
  */
-names: Array<string>, places: Array<string>, sessions: number, excluded: boolean, tools: Array<string>, };
+names: Array<string>, places: Array<string>, sessions: number, excluded: boolean, tools: Array<string>, 
+/**
+ * Whether its uncommitted changes go along with its sessions from this device.
+ */
+code: boolean, };
 
 export type ProposedDevice = { id: string, name: string, 
 /**
@@ -797,7 +951,15 @@ export type Request = { "cmd": "status" } | { "cmd": "doctor" } | { "cmd": "take
 /**
  * The digits on its screen, if the digits are the proof.
  */
-digits?: string, } | { "cmd": "dismiss", id: string, } | { "cmd": "rename", id: string | null, name: string, } | { "cmd": "approve", id: string, } | { "cmd": "revoke", id: string, since: string | null, dry: boolean, } | { "cmd": "follow", id: string, on: boolean, } | { "cmd": "unpair", id: string, } | { "cmd": "tools" } | { "cmd": "tool_switch", tool: string, on: boolean, } | { "cmd": "store_switch", tool: string, dir: string, on: boolean, } | { "cmd": "stores_said", vars: { [key in string]: string }, } | { "cmd": "import", paths: Array<string>, } | { "cmd": "import_cancel" } | { "cmd": "import_dismiss" } | { "cmd": "projects" } | { "cmd": "project_map", key: string, dir: string, } | { "cmd": "project_exclude", key: string, excluded: boolean, } | { "cmd": "sessions", filter: SessionFilter, } | { "cmd": "search", words: string, 
+digits?: string, } | { "cmd": "dismiss", id: string, } | { "cmd": "rename", id: string | null, name: string, } | { "cmd": "approve", id: string, } | { "cmd": "revoke", id: string, since: string | null, dry: boolean, } | { "cmd": "follow", id: string, on: boolean, } | { "cmd": "unpair", id: string, } | { "cmd": "tools" } | { "cmd": "tool_switch", tool: string, on: boolean, } | { "cmd": "store_switch", tool: string, dir: string, on: boolean, } | { "cmd": "stores_said", vars: { [key in string]: string }, } | { "cmd": "import", paths: Array<string>, } | { "cmd": "import_cancel" } | { "cmd": "import_dismiss" } | { "cmd": "projects" } | { "cmd": "project_map", key: string, dir: string, } | { "cmd": "project_exclude", key: string, excluded: boolean, } | { "cmd": "code_status" } | { "cmd": "code_switch", project?: string, on: boolean, } | { "cmd": "code_offer", session: string, 
+/**
+ * The code of the moment of this message, as `Show` counts them; of any device.
+ */
+at?: number, } | { "cmd": "code_diff", session: string, snapshot: string, path: string, } | { "cmd": "code_apply", session: string, snapshot: string, 
+/**
+ * The code is for a fork: the session itself moves into no worktree.
+ */
+stay: boolean, } | { "cmd": "sessions", filter: SessionFilter, } | { "cmd": "search", words: string, 
 /**
  * The most sessions; 20 without it, 200 at most.
  */
@@ -838,7 +1000,11 @@ choices: boolean,
 /**
  * Includes the parts of the messages as far as `show` does, for rows that are in sight.
  */
-bodies: boolean, } | { "cmd": "diff_words", session: string, branch: string | null, beside: string | null, row: number, } | { "cmd": "diff_part", session: string, branch: string | null, beside: string | null, row: number, side: Side, part: number, } | { "cmd": "diff_common", session: string, branch: string | null, beside: string | null, from: number, rows: number, } | { "cmd": "diff_common_part", session: string, branch: string | null, beside: string | null, message: number, part: number, } | { "cmd": "plan" } | { "cmd": "history", session: string | null, } | { "cmd": "export", session: string, format: ExportFormat, dir: string | null, } | { "cmd": "journal", session: string, } | { "cmd": "vanished", what: string, } | { "cmd": "restore", session: string, } | { "cmd": "fork", session: string, at: number, } | { "cmd": "forget_preview", session: string, } | { "cmd": "forget", session: string, } | { "cmd": "forgotten" } | { "cmd": "release", what: string, } | { "cmd": "preferences" } | { "cmd": "preferences_set", preferences: Preferences, } | { "cmd": "network" } | { "cmd": "network_set", network: Network, } | { "cmd": "space" } | { "cmd": "pause", until?: string, } | { "cmd": "apps" } | { "cmd": "app_allow", app: string, } | { "cmd": "app_deny", app: string, } | { "cmd": "app_remove", app: string, } | { "cmd": "app_append", app: string, token: string, project: string, session: string, 
+bodies: boolean, } | { "cmd": "diff_words", session: string, branch: string | null, beside: string | null, row: number, } | { "cmd": "diff_part", session: string, branch: string | null, beside: string | null, row: number, side: Side, part: number, } | { "cmd": "diff_common", session: string, branch: string | null, beside: string | null, from: number, rows: number, } | { "cmd": "diff_common_part", session: string, branch: string | null, beside: string | null, message: number, part: number, } | { "cmd": "plan" } | { "cmd": "history", session: string | null, } | { "cmd": "export", session: string, format: ExportFormat, dir: string | null, } | { "cmd": "journal", session: string, } | { "cmd": "vanished", what: string, } | { "cmd": "restore", session: string, } | { "cmd": "fork", session: string, at: number, 
+/**
+ * The directory of the new session; without it, that of the other one.
+ */
+dir?: string, } | { "cmd": "forget_preview", session: string, } | { "cmd": "forget", session: string, } | { "cmd": "forgotten" } | { "cmd": "release", what: string, } | { "cmd": "preferences" } | { "cmd": "preferences_set", preferences: Preferences, } | { "cmd": "network" } | { "cmd": "network_set", network: Network, } | { "cmd": "space" } | { "cmd": "pause", until?: string, } | { "cmd": "apps" } | { "cmd": "app_allow", app: string, } | { "cmd": "app_deny", app: string, } | { "cmd": "app_remove", app: string, } | { "cmd": "app_append", app: string, token: string, project: string, session: string, 
 /**
  * A part of the session, such as the transcript of a subagent.
  */
@@ -1237,7 +1403,7 @@ found: boolean, on: boolean, roots: Array<string>, sessions: number, bytes: numb
  */
 stores: Array<StoreRow>, };
 
-export type UndoKind = "choice" | "revoked" | "forgotten" | "taken_back" | "moved";
+export type UndoKind = "choice" | "revoked" | "forgotten" | "taken_back" | "moved" | "code";
 
 /**
  * What the next undo would undo.
@@ -1288,6 +1454,11 @@ export type Replies = {
   projects: Array<ProjectRow>;
   project_map: Done;
   project_exclude: Done;
+  code_status: CodeStatus;
+  code_switch: Done;
+  code_offer: CodeOffer;
+  code_diff: CodeDiff;
+  code_apply: CodeApplied;
   sessions: Array<SessionRow>;
   search: Search;
   show: Shown;

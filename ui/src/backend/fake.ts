@@ -4,6 +4,7 @@
 
 import { isBlocking } from "../lib/actions";
 import { type Backend, type Drag, type Notice, Refusal } from "./backend";
+import { CODE_DIFFS, codeOffer } from "./fake/code";
 import { diff, diffPart, diffWords } from "./fake/split";
 import { length, occurrences, transcript, transcriptPart } from "./fake/talk";
 import { resolved, refuse as told, undone } from "./fake/told";
@@ -282,6 +283,28 @@ function answers(world: World, tell: () => void): Handlers {
       after(() => {
         for (const row of world.projects) if (row.key === key) row.excluded = excluded;
       }),
+    code_status: () => ({
+      on: true,
+      projects: world.projects
+        .filter((row) => row.code)
+        .map(({ key }) => ({ project: key, sessions: [], bytes: 48_000 })),
+    }),
+    code_switch: ({ project, on }) =>
+      after(() => {
+        for (const row of world.projects) if (row.key === project) row.code = on;
+      }),
+    code_offer: ({ session }) => codeOffer(world, sessionOf(session)),
+    code_diff: ({ path }) => ({ text: CODE_DIFFS[path] ?? "", cut: false }),
+    code_apply: ({ session }) => {
+      const offer = codeOffer(world, sessionOf(session));
+      world.applied.add(session);
+      return {
+        dir: offer.dir ?? "",
+        worktree: offer.state === "worktree",
+        files: offer.n_files,
+        message: `${offer.n_files} files of ${offer.device}'s working tree are now in ${offer.dir}.`,
+      };
+    },
     sessions: ({ filter }) => world.sessions.slice(0, filter.limit ?? world.sessions.length),
     search: ({ words }) => {
       const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);

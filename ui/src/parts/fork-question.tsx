@@ -1,7 +1,9 @@
 // A new session from the beginning of another one, up to a message.
+import { useState } from "preact/hooks";
 import { go } from "../route";
-import { useDoing, useShared } from "../state";
+import { useAnswer, useDoing, useShared } from "../state";
 import { words } from "../words";
+import { CodeOffered, isOffered } from "./code-offer";
 import { Button, Refused } from "./common";
 import { Dialog } from "./dialog";
 
@@ -12,10 +14,17 @@ const BETWEEN_MS = 150;
 export function ForkQuestion({ session, at, close }: { session: string; at: number; close: () => void }) {
   const { backend, tell } = useShared();
   const { busy, refusal, act } = useDoing();
+  const offered = useAnswer({ cmd: "code_offer", session, at });
+  const [wanted, setWanted] = useState(false);
   const say = words.fork;
   const fork = async () => {
+    const offer = offered.answer;
     const forked = await act(async () => {
-      const made = await backend.roam({ cmd: "fork", session, at });
+      const applied =
+        wanted && offer && isOffered(offer)
+          ? await backend.roam({ cmd: "code_apply", session, snapshot: offer.snapshot, stay: true })
+          : undefined;
+      const made = await backend.roam({ cmd: "fork", session, at, ...(applied ? { dir: applied.dir } : {}) });
       for (let tried = 0; tried < TRIES; tried++) {
         try {
           await backend.roam({ cmd: "show", session: made.session, from: 0, rows: 1 });
@@ -35,6 +44,9 @@ export function ForkQuestion({ session, at, close }: { session: string; at: numb
     <Dialog title={say.title} close={close}>
       <p>{say.what}</p>
       <p class="dim">{say.calls}</p>
+      {offered.answer && (
+        <CodeOffered session={session} offer={offered.answer} wanted={wanted} want={setWanted} isFork />
+      )}
       <Refused refusal={refusal} />
       <div class="row-of-buttons end">
         <Button onClick={close}>{say.cancel}</Button>

@@ -1,7 +1,9 @@
 // Resuming a session: first the notes, then the start. Notes come from the engine.
+import { useState } from "preact/hooks";
 import type { SessionRow } from "../backend/types";
 import { useAnswer, useDoing, useShared } from "../state";
 import { words } from "../words";
+import { CodeOffered, isOffered } from "./code-offer";
 import { Button, CopyButton, Failed, Refused, Skeleton } from "./common";
 import { Dialog } from "./dialog";
 import { Icon, type IconName } from "./icon";
@@ -19,10 +21,21 @@ const ICONS: Record<string, IconName> = {
 export function ResumeQuestion({ row, close }: { row: Pick<SessionRow, "session" | "title">; close: () => void }) {
   const { backend, tell } = useShared();
   const asked = useAnswer({ cmd: "resume", session: row.session });
+  const offered = useAnswer({ cmd: "code_offer", session: row.session });
+  const [wanted, setWanted] = useState(false);
   const { busy, refusal, act } = useDoing();
   const say = words.resume;
   const start = async () => {
-    const started = await act(() => backend.roam({ cmd: "start_tool", session: row.session }));
+    const { session } = row;
+    const offer = offered.answer;
+    const started = await act(async () => {
+      if (wanted && offer && isOffered(offer)) {
+        const { worktree } = await backend.roam({ cmd: "code_apply", session, snapshot: offer.snapshot, stay: false });
+        setWanted(false);
+        if (worktree) await moved(() => backend.roam({ cmd: "resume", session }));
+      }
+      return backend.roam({ cmd: "start_tool", session });
+    });
     if (!started) return;
     tell(say.started);
     close();
@@ -46,6 +59,10 @@ export function ResumeQuestion({ row, close }: { row: Pick<SessionRow, "session"
             </div>
           ) : (
             <p class="dim">{say.nothing}</p>
+          )}
+          {offered.phase === "loading" && <Skeleton rows={2} label={words.code.loading} />}
+          {offered.answer && (
+            <CodeOffered session={row.session} offer={offered.answer} wanted={wanted} want={setWanted} />
           )}
           <p class="dim">{say.runs}</p>
           <p class="command" dir="ltr">
@@ -73,6 +90,19 @@ export function ResumeQuestion({ row, close }: { row: Pick<SessionRow, "session"
       )}
     </Dialog>
   );
+}
+
+/** A session that moves into a worktree leaves its store for a moment. */
+async function moved(ask: () => Promise<unknown>): Promise<void> {
+  const [tries, betweenMs] = [50, 200];
+  for (let tried = 0; tried < tries; tried++) {
+    try {
+      await ask();
+      return;
+    } catch {
+      await new Promise((done) => setTimeout(done, betweenMs));
+    }
+  }
 }
 
 function quoted(word: string): string {

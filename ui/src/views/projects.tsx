@@ -48,6 +48,11 @@ export function ProjectsView() {
   );
 }
 
+/** Only a repository has commits on which changes are made. */
+function isRepository(row: ProjectRow): boolean {
+  return row.key.startsWith("git:") || row.key.startsWith("root:");
+}
+
 function Project({ row, changed }: { row: ProjectRow; changed: () => void }) {
   const { backend, tools, tell } = useShared();
   const { busy, refusal, act, clear } = useDoing();
@@ -56,6 +61,11 @@ function Project({ row, changed }: { row: ProjectRow; changed: () => void }) {
   const name = projectName(row.key);
   const exclude = async (excluded: boolean) => {
     await act(() => backend.roam({ cmd: "project_exclude", key: row.key, excluded }));
+    changed();
+  };
+  const switchCode = async (on: boolean) => {
+    const project = row.key.split("#")[0]!;
+    await act(() => backend.roam({ cmd: "code_switch", project, on }));
     changed();
   };
   const choose = async () => {
@@ -88,6 +98,18 @@ function Project({ row, changed }: { row: ProjectRow; changed: () => void }) {
           <p class="warned">
             <Icon name="warning" size={14} /> {say.noPlace}. <span class="dim">{say.noPlaceWhy}</span>
           </p>
+        )}
+        {isRepository(row) && row.places.length > 0 && (
+          <div class="goes-along">
+            <Switch
+              on={row.code}
+              busy={busy}
+              name={words.code.projectName(name)}
+              words={[words.code.goesAlong, words.code.staysHere]}
+              onChange={(on) => void switchCode(on)}
+            />
+            {row.code && <span class="dim">{words.code.projectWhy}</span>}
+          </div>
         )}
         {asking ? (
           <Place row={row} close={() => setAsking(false)} changed={changed} />

@@ -264,6 +264,7 @@ impl Desk<'_> {
         let request = Request::Fork {
             session: ask.session,
             at: ask.message,
+            dir: None,
         };
         let forked: Forked = self.engine.ask(&request)?.as_type()?;
         let mut quotation = Quotation::new();

@@ -1,5 +1,6 @@
 //! Answers as text. Pure: takes values, a width and a time; returns text.
 
+pub mod code;
 pub mod copies;
 pub mod devices;
 pub mod diff;

@@ -98,6 +98,11 @@ replies! {
     Projects: Vec<ProjectRow>,
     ProjectMap: Done,
     ProjectExclude: Done,
+    CodeStatus: CodeStatus,
+    CodeSwitch: Done,
+    CodeOffer: CodeOffer,
+    CodeDiff: CodeDiff,
+    CodeApply: CodeApplied,
     Sessions: Vec<SessionRow>,
     Search: Search,
     Show: Shown,
@@ -225,6 +230,8 @@ fn tables() -> String {
     table::<PairingState>(&mut page, "`state` of a pairing");
     table::<ReceiptState>(&mut page, "`state` of a receipt");
     table::<RemarkCode>(&mut page, "`code` of a note before resuming");
+    table::<CodeState>(&mut page, "`state` of another device's code");
+    table::<CodeChange>(&mut page, "`change` of a file of that code");
     table::<StepKind>(&mut page, "`step` of a plan");
     table::<LeftOutReason>(
         &mut page,

@@ -3,6 +3,7 @@
 mod apps;
 #[cfg(test)]
 mod bindings;
+mod code;
 pub mod devices;
 mod doctor;
 pub mod forgotten;

@@ -96,6 +96,38 @@ pub enum Request {
         key: String,
         excluded: bool,
     },
+    /// Which projects' uncommitted changes go along with sessions.
+    CodeStatus,
+    /// Whether a project's uncommitted changes go along with its sessions; without a project, whether
+    /// any do.
+    CodeSwitch {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        project: Option<String>,
+        on: bool,
+    },
+    /// The code of another device beside the session's checkout here.
+    CodeOffer {
+        session: String,
+        /// The code of the moment of this message, as `Show` counts them; of any device.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        at: Option<u64>,
+    },
+    /// The difference of one file of an offer.
+    CodeDiff {
+        session: String,
+        snapshot: String,
+        path: String,
+    },
+    /// Applies the code of an offer.
+    CodeApply {
+        session: String,
+        snapshot: String,
+        /// The code is for a fork: the session itself moves into no worktree.
+        #[serde(default)]
+        stay: bool,
+    },
     Sessions {
         #[serde(default)]
         filter: SessionFilter,
@@ -240,6 +272,10 @@ pub enum Request {
     Fork {
         session: String,
         at: u64,
+        /// The directory of the new session; without it, that of the other one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        dir: Option<PathBuf>,
     },
     /// The effect of forgetting the session; changes nothing.
     ForgetPreview {

@@ -2,6 +2,10 @@
 //! scripts. Field names are stable (docs/cli.md); fields are added, never removed.
 
 pub use super::apps::{AppAppended, AppDeleted, AppPage, AppRow, AppSession, AppState};
+pub use super::code::{
+    CodeApplied, CodeChange, CodeDiff, CodeFile, CodeLeftOut, CodeOffer, CodeRow, CodeSession,
+    CodeState, CodeStatus,
+};
 pub use super::devices::{
     Approval, AskingDevice, Code, Device, Devices, NearbyDevice, PairedDevice, PairedState,
     Pairing, PairingState, ProposedDevice, RevokeAnswer, RevokedDevice, Route,
@@ -331,6 +335,9 @@ pub struct ProjectRow {
     pub sessions: u64,
     pub excluded: bool,
     pub tools: Vec<String>,
+    /// Whether its uncommitted changes go along with its sessions from this device.
+    #[serde(default)]
+    pub code: bool,
 }
 
 /// A session that continues another one from one of its messages.
@@ -472,6 +479,8 @@ pub enum UndoKind {
     TakenBack,
     /// A session that moved to its project's directory.
     Moved,
+    /// Another device's code that was applied.
+    Code,
 }
 
 /// The two branches of a split, aligned. `rows` is one page of `total`.

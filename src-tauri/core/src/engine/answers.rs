@@ -52,6 +52,27 @@ impl Engine {
         if Self::is_of_app(&request) {
             return self.answer_app(request, reply);
         }
+        if let Request::CodeApply {
+            session,
+            snapshot,
+            stay,
+        } = request
+        {
+            return self.apply_code(&session, snapshot, stay, reply);
+        }
+        if let Request::Fork {
+            session,
+            at,
+            dir: Some(dir),
+        } = request
+        {
+            return self.fork_in(&session, at, dir, reply);
+        }
+        if let Request::Undo { session } = &request
+            && let Some(applied) = self.code_to_undo(session.as_deref())
+        {
+            return self.undo_code(applied, reply);
+        }
         match self.reply(request) {
             Ok(Later::Now(answer)) => reply(Ok(answer)),
             Ok(Later::Aside(work)) => self.jobs.spawn(Box::new(move || reply(work()))),
@@ -89,6 +110,17 @@ impl Engine {
             Request::ImportCancel => self.cancel_import(),
             Request::ImportDismiss => self.dismiss_import(),
             Request::ProjectExclude { key, excluded } => self.exclude(&key, excluded),
+            Request::CodeStatus => return self.code_status().map(Later::Aside),
+            Request::CodeSwitch { project, on } => self.switch_code(project.as_deref(), on),
+            Request::CodeOffer { session, at } => {
+                return self.code_offer(&session, at).map(Later::Aside);
+            }
+            Request::CodeDiff {
+                session,
+                snapshot,
+                path,
+            } => return self.code_diff(&session, snapshot, path).map(Later::Aside),
+            Request::CodeApply { .. } => unreachable!("answered when the session is in its place"),
             Request::Sessions { filter } => return self.sessions(filter).map(Later::Aside),
             Request::Search { words, limit } => {
                 return self.search_words(words, limit).map(Later::Aside);
@@ -208,7 +240,9 @@ impl Engine {
             Request::Journal { session } => self.journal(&session),
             Request::Vanished { what } => value(self.vanished(&what)?),
             Request::Restore { session } => self.restore(&session),
-            Request::Fork { session, at } => return self.fork_at(&session, at).map(Later::Aside),
+            Request::Fork { session, at, dir } => {
+                return self.fork_at(&session, at, dir).map(Later::Aside);
+            }
             Request::ForgetPreview { session } => self.forget_preview(&session),
             Request::Forget { session } => self.forget_session(&session),
             Request::Forgotten => self.forgotten(),

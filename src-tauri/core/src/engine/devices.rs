@@ -365,7 +365,7 @@ pub fn wanted(vault: &Vault, circle: &Circle<'_>, left_out: &[String], paused: b
         });
     };
     for owner in std::iter::once(own).chain(approved.iter().map(|(id, _)| *id)) {
-        for lane in Lane::BOTH {
+        for lane in Lane::ALL {
             let mut with = circle.shared_with(owner, &approved);
             if owner == own && lane == Lane::Live {
                 // The goodbye is in this folder.
@@ -382,7 +382,7 @@ pub fn wanted(vault: &Vault, circle: &Circle<'_>, left_out: &[String], paused: b
     };
     for revoked in circle.list.revoked.keys().filter(is_free) {
         let with = circle.shared_with(revoked, &approved);
-        for lane in Lane::BOTH.into_iter().filter(|_| !with.is_empty()) {
+        for lane in Lane::ALL.into_iter().filter(|_| !with.is_empty()) {
             add(revoked, lane, with.clone());
         }
     }
@@ -540,7 +540,7 @@ mod tests {
         assert_eq!(desk.proposed(), 1);
         assert_eq!(desk.shared(&stranger), None);
         assert_eq!(desk.wanted().devices.len(), 1);
-        assert_eq!(desk.wanted().folders.len(), 4);
+        assert_eq!(desk.wanted().folders.len(), 6);
     }
 
     /// F4: a carrier shares an owner's folders only with the devices that the owner approves.
@@ -604,7 +604,7 @@ mod tests {
         for id in [&own, &friend] {
             assert_eq!(Desk::approving(&[(&friend, &[forged(id)])]).proposed(), 0);
             let desk = Desk::approving(&[(&friend, &[]), (&forged(id), &[])]);
-            assert_eq!(desk.wanted().folders.len(), 4, "one of the two at most");
+            assert_eq!(desk.wanted().folders.len(), 6, "one of the two at most");
         }
     }
 
@@ -616,7 +616,7 @@ mod tests {
         let desk = Desk::approving(&[(&from_cert_der(b"friend"), &many)]);
         assert_eq!(
             (desk.proposed(), desk.wanted().folders.len()),
-            (MAX_KNOWN, 4)
+            (MAX_KNOWN, 6)
         );
     }
 }

@@ -184,6 +184,10 @@ fn erase_copies(job: &Erase, session: Option<&SessionId>) -> io::Result<()> {
         let taken_in = job.home.join("taken-in").join(job.key.tool.as_str());
         remove_below(&taken_in, &|path| path.to_string_lossy().contains(id))?;
     }
+    let code = super::code::store_of(&job.home, &job.key);
+    if code.is_dir() {
+        std::fs::remove_dir_all(code)?;
+    }
     let hash = job.key.hash.as_str();
     remove_below(&job.home.join("syncthing/set-aside"), &|path| {
         path.file_name().is_some_and(|name| name == hash)

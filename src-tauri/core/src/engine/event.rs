@@ -1,6 +1,7 @@
 //! Everything that can happen to the engine, on one screen.
 
 use super::answer::Reply;
+use super::code::CodeEvent;
 use super::erase::Erasure;
 use super::indexing::SearchEvent;
 use super::listed::ListedStore;
@@ -40,6 +41,8 @@ pub enum Event {
     StoresFound(BTreeMap<ToolId, Vec<Sought>>),
     /// An app deletes sessions.
     AppDeletes(Box<Deletion>),
+    /// A state of a checkout is due, was recorded, applied or taken back.
+    Code(Box<CodeEvent>),
     /// Work on the search index has ended.
     Search(Box<SearchEvent>),
     /// A worker panicked on this session; no result was kept.

@@ -3,6 +3,7 @@
 
 use super::answer::{Reply, value};
 use super::apps::Apps;
+use super::code::CodeAlong;
 use super::devices::PeerState;
 use super::event::Event;
 use super::forget::Forgetting;
@@ -54,6 +55,7 @@ impl Engine {
         let apps = Apps::at(&home, &context.machine.data);
         Self {
             apps,
+            code: CodeAlong::default(),
             home,
             settings,
             name,
@@ -157,6 +159,7 @@ impl Engine {
             Event::PlacesChecked(checked) => self.guarded(|engine| engine.checked(*checked)),
             Event::Listed(listed) => self.guarded(|engine| engine.listed(*listed)),
             Event::StoresFound(found) => self.guarded(|engine| engine.stores_found(found)),
+            Event::Code(event) => self.guarded(|engine| engine.code_event(*event)),
             Event::Search(event) => self.guarded(|engine| engine.search_event(*event)),
             Event::Panicked(key) => self.panicked(&key),
             Event::Request(request, reply) => self.answer(request, reply),
@@ -328,6 +331,9 @@ impl Engine {
         }
         if request.vanished {
             record.forget_store();
+        }
+        if let Some(dir) = request.pin {
+            self.pin(&mut record, dir);
         }
         let parent = match request.parent {
             Some((parent, plan)) => self.state.record(&parent)?.map(|record| Parent {
@@ -561,8 +567,11 @@ impl Engine {
         if let Some(taken) = taken {
             self.took_in(&key, taken);
         }
+        if announce.iter().any(|(lane, _)| *lane == Lane::Live) {
+            self.code_is_due(&key, &record);
+        }
         // What is in the journal is sent, even if the state cannot be saved.
-        for lane in Lane::BOTH {
+        for lane in Lane::ALL {
             let paths: BTreeSet<String> = announce
                 .iter()
                 .filter(|(at, _)| *at == lane)

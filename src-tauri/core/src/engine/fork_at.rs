@@ -11,8 +11,9 @@ use super::steering::{is_own, neutral, written};
 use super::transcript::Reading;
 use crate::api::types::{ApiError, Forked};
 use crate::merge::prefix;
-use crate::merge::transcript::said_in;
+use crate::merge::transcript::{messages, said_in};
 use crate::merge::{fork_id, renew, substitute, substituted};
+use crate::session::chain::lines_of;
 use crate::session::problem::with_causes;
 use crate::session::{ChainId, DocKind, DocName, ProblemCode, Remedy, SessionId, SessionKey};
 use crate::tools::{Beginning, Change, Checkout, DocWrite, Tool, WriteError};
@@ -41,10 +42,16 @@ struct Doc {
 
 impl Engine {
     /// `at`: the number of a message, as `Show` counts them.
-    pub(super) fn fork_at(&self, text: &str, at: u64) -> Result<Work, ApiError> {
+    pub(super) fn fork_at(
+        &self,
+        text: &str,
+        at: u64,
+        dir: Option<PathBuf>,
+    ) -> Result<Work, ApiError> {
         let (key, row, record) = self.find(text)?;
         let tool = self.adapter(&key)?;
-        let Some(cwd) = self.directory(&record) else {
+        let dir = dir.filter(|dir| dir.is_absolute() && dir.is_dir());
+        let Some(cwd) = dir.or_else(|| self.directory(&record)) else {
             return Err(super::resuming::no_place(&row));
         };
         let wanted = Wanted {
@@ -59,6 +66,58 @@ impl Engine {
         };
         Ok(Box::new(move || value(wanted.fork()?)))
     }
+}
+
+/// A place in a session's main doc.
+pub(super) struct Moment {
+    /// The end of the branch that is shown.
+    pub tip: ChainId,
+    /// The bytes up to the next message.
+    pub bytes: u64,
+}
+
+/// Where a fork at message `at` would leave the session, with the lines that belong to no message.
+pub(super) fn moment(
+    context: &Arc<Context>,
+    key: &SessionKey,
+    record: &SessionRecord,
+    title: &str,
+    at: u64,
+) -> Result<Moment, ApiError> {
+    let unknown = || {
+        let message = "The messages of this session cannot be told apart here.";
+        ApiError::new(ProblemCode::NotForkable, message, "")
+    };
+    let tool = context.tools.get(&key.tool).cloned().ok_or_else(unknown)?;
+    let wanted = Wanted {
+        context: context.clone(),
+        tool,
+        key: key.clone(),
+        session: record.session.clone().ok_or_else(unknown)?,
+        record: record.clone(),
+        title: title.to_owned(),
+        cwd: PathBuf::new(),
+        at,
+    };
+    let reading = reading(context, key, record).ok_or_else(unknown)?;
+    // A document has no beginning in bytes.
+    if reading.state.kind != DocKind::Log {
+        return Err(unknown());
+    }
+    let (_, _, kept) = wanted.beginning(&reading)?;
+    let log = bytes_of(context, record, reading.doc, reading.state)?;
+    let rest = log.get(kept.len()..).unwrap_or_default();
+    let is_note = |line: &&[u8]| {
+        let mut n_messages = 0;
+        messages(line, reading.reader(), |_| n_messages += 1);
+        n_messages == 0
+    };
+    let notes = lines_of(rest).take_while(is_note);
+    let bytes = kept.len() + notes.map(<[u8]>::len).sum::<usize>();
+    Ok(Moment {
+        tip: reading.tip,
+        bytes: bytes as u64,
+    })
 }
 
 impl Wanted {
@@ -281,11 +340,7 @@ impl Wanted {
                     "Quit it, then try again.",
                 )
                 .offer(Remedy::Retry),
-                error => ApiError::new(
-                    ProblemCode::Unwritable,
-                    with_causes(&error),
-                    hint,
-                ),
+                error => ApiError::new(ProblemCode::Unwritable, with_causes(&error), hint),
             })
     }
 }

@@ -57,6 +57,7 @@ impl Engine {
                 sessions: 0,
                 excluded: shared.is_excluded(&project),
                 tools: Vec::new(),
+                code: self.is_code_on(&project),
             };
             let (entry, known) = rows
                 .entry(row.project.clone())
@@ -159,7 +160,11 @@ impl Engine {
 
     /// The project that the user means: by its key, the URL of its repository, one of its names,
     /// or, if the text is empty, the directory's own remote.
-    fn meant_project(&self, said: &str, dir: Option<&Path>) -> Result<ProjectKey, ApiError> {
+    pub(super) fn meant_project(
+        &self,
+        said: &str,
+        dir: Option<&Path>,
+    ) -> Result<ProjectKey, ApiError> {
         let own = dir.and_then(|dir| self.remote_of(dir));
         let known = self.project_names()?;
         if said.is_empty() {

@@ -9,6 +9,7 @@ pub mod apps;
 pub mod attempts;
 pub mod away;
 pub mod bases;
+mod code;
 pub mod compare;
 pub mod compared;
 pub mod context;
@@ -75,6 +76,7 @@ use crate::syncthing::proof::Secrets;
 use crate::vault::card::Card;
 use answer::Reply;
 use apps::Apps;
+use code::CodeAlong;
 use devices::{DeviceRegistry, PeerState};
 use event::Jobs;
 use forget::Forgetting;
@@ -150,6 +152,8 @@ pub struct Engine {
     importing: Option<Importing>,
     /// The store for apps.
     apps: Apps,
+    /// States of checkouts that are recorded and applied.
+    code: CodeAlong,
     goodbye: BTreeSet<crate::session::DeviceId>,
     /// The secrets of codes that this device showed.
     secrets: Secrets,

@@ -68,6 +68,10 @@ impl Engine {
         if owner == self.context.short || self.circle().member(owner).is_none() {
             return Ok(());
         }
+        // States of checkouts are read when somebody asks for them.
+        if lane == Lane::Code {
+            return Ok(());
+        }
         if paths.is_empty() {
             self.read_presence(owner, Some(self.context.clock.now()));
             let known = self.state.segments()?;

@@ -5,6 +5,7 @@ use super::split::ForkPlan;
 use crate::session::{Lane, SessionId, SessionKey, ToolId};
 use crate::tools::ConflictCopy;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::path::PathBuf;
 
 /// Why and how a session is to be reconciled.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,6 +21,8 @@ pub struct ReconcileRequest {
     pub restored: bool,
     /// The same for a session that vanished with many others, which nobody has noted as deleted.
     pub vanished: bool,
+    /// The directory of this device in which the user wants the session.
+    pub pin: Option<PathBuf>,
     /// The session it is a branch of, and which branch.
     pub parent: Option<(SessionKey, ForkPlan)>,
     /// The user's decisions, with the numbers of those who wait for an answer.
@@ -56,6 +59,7 @@ impl Queue {
                 known.released |= request.released;
                 known.restored |= request.restored;
                 known.vanished |= request.vanished;
+                known.pin = request.pin.or(known.pin.take());
                 known.parent = request.parent.or(known.parent.take());
                 known.decisions.extend(request.decisions);
                 known.take_in = request.take_in.or(known.take_in.take());

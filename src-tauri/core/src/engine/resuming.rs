@@ -122,6 +122,10 @@ impl Engine {
 
     /// Where to resume: the directory it began in, the one it was written for, or the project's.
     pub(super) fn directory(&self, record: &SessionRecord) -> Option<PathBuf> {
+        let pinned = record.pinned.as_ref().map(|pinned| &pinned.dir);
+        if let Some(dir) = pinned.filter(|dir| dir.is_dir()) {
+            return Some(dir.clone());
+        }
         let origin = record.origin();
         let own = origin
             .filter(|_| self.context.began(record))
@@ -247,7 +251,7 @@ fn remark(code: RemarkCode, message: impl Into<String>) -> Remark {
 }
 
 /// The device that wrote the last message, by short id.
-fn author(record: &SessionRecord) -> Option<&str> {
+pub(super) fn author(record: &SessionRecord) -> Option<&str> {
     let state = record.main_doc()?;
     let path = state.trie.path(state.local.as_ref()?.tip)?;
     path.last().map(|edge| edge.source.device.as_str())

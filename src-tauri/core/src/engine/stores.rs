@@ -396,6 +396,7 @@ impl Engine {
         self.retry_unfinished();
         self.retry_forgotten()?;
         self.poll_search()?;
+        self.record_due_code();
         self.list_all(Occasion::Poll);
         self.seek_stores();
         self.refresh_presence();

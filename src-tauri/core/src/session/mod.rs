@@ -62,22 +62,27 @@ pub enum DocKind {
     Snapshot,
 }
 
-/// One of a device's two folders: `live` for current changes, `bulk` for the first import, so that
-/// history never delays live data in the queue.
+/// One of a device's folders: `live` for current changes, `bulk` for the first import, so that
+/// history never delays live data in the queue, and `code` for states of checkouts, so that they
+/// delay neither.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Lane {
     Live,
     Bulk,
+    Code,
 }
 
 impl Lane {
+    /// The lanes with journals.
     pub const BOTH: [Self; 2] = [Self::Live, Self::Bulk];
+    pub const ALL: [Self; 3] = [Self::Live, Self::Bulk, Self::Code];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Live => "live",
             Self::Bulk => "bulk",
+            Self::Code => "code",
         }
     }
 }

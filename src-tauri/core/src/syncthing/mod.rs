@@ -75,7 +75,7 @@ pub struct WantedDevice {
 /// One lane of one device: send-only at its owner, receive-only elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WantedFolder {
-    /// `roam-live-<short>` or `roam-bulk-<short>`.
+    /// `roam-live-<short>`, `roam-bulk-<short>` or `roam-code-<short>`.
     pub id: String,
     pub path: PathBuf,
     pub own: bool,
@@ -91,9 +91,7 @@ pub fn folder_id(lane: Lane, short: &str) -> String {
 /// Splits one of our folder ids into the lane and the owner's short id.
 pub fn parse_folder_id(id: &str) -> Option<(Lane, &str)> {
     let (lane, short) = id.strip_prefix("roam-")?.split_once('-')?;
-    let lane = Lane::BOTH
-        .into_iter()
-        .find(|known| known.as_str() == lane)?;
+    let lane = Lane::ALL.into_iter().find(|known| known.as_str() == lane)?;
     Some((lane, short))
 }
 
@@ -189,7 +187,7 @@ pub struct Peer {
     /// RFC 3339.
     pub last_seen: Option<String>,
     pub address: Option<String>,
-    /// The share of our two folders that the device has, 0 to 100, and the bytes it still needs.
+    /// The share of our journals that the device has, 0 to 100, and the bytes it still needs.
     pub in_step: f64,
     pub need_bytes: u64,
     pub reach: Option<Reach>,

@@ -22,7 +22,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
 pub struct SyncthingTransport {
     link: Arc<Link>,
-    scanners: [Sender<Scan>; 2],
+    scanners: [Sender<Scan>; 3],
     orders: Sender<Order>,
     signals: Sender<Signal>,
     network: Arc<Mutex<settings::Network>>,
@@ -33,7 +33,7 @@ impl SyncthingTransport {
     pub fn start(config: ChildConfig, notify: impl Fn(Notice) + Send + Sync + 'static) -> Self {
         let link = Arc::new(Link::new(notify));
         let ((signals, signals_inbox), (orders, orders_inbox)) = (channel(), channel());
-        let scanners = Lane::BOTH.map(|lane| start_scanner(lane, &link));
+        let scanners = Lane::ALL.map(|lane| start_scanner(lane, &link));
         let worker = Worker::new(Arc::clone(&link), config.clone(), scanners.clone());
         let supervisor = Supervisor::new(
             config,
@@ -88,9 +88,10 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
 
 impl Transport for SyncthingTransport {
     fn announce(&self, lane: Lane, paths: Vec<String>) {
-        let at = usize::from(lane == Lane::Bulk);
-        if !paths.is_empty() {
-            let _ = self.scanners[at].send(Scan::Paths(paths));
+        let scanner = self.scanners.iter().zip(Lane::ALL);
+        let scanner = scanner.filter(|(_, known)| *known == lane && !paths.is_empty());
+        for (scanner, _) in scanner {
+            let _ = scanner.send(Scan::Paths(paths.clone()));
         }
     }
 

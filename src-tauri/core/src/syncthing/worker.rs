@@ -44,7 +44,7 @@ const MOST_FOREIGN: usize = 8;
 pub struct Worker {
     link: Arc<Link>,
     config: ChildConfig,
-    scanners: [Sender<Scan>; 2],
+    scanners: [Sender<Scan>; 3],
     wanted: Option<Wanted>,
     /// What is arranged in this run of Syncthing.
     arranged: Option<Wanted>,
@@ -94,7 +94,7 @@ struct Folder {
 }
 
 impl Worker {
-    pub fn new(link: Arc<Link>, config: ChildConfig, scanners: [Sender<Scan>; 2]) -> Self {
+    pub fn new(link: Arc<Link>, config: ChildConfig, scanners: [Sender<Scan>; 3]) -> Self {
         Self {
             link,
             config,
@@ -441,7 +441,7 @@ impl Worker {
     }
 
     fn scan_all(&self, lane: Option<Lane>) {
-        for (scanner, known) in self.scanners.iter().zip(Lane::BOTH) {
+        for (scanner, known) in self.scanners.iter().zip(Lane::ALL) {
             if lane.is_none_or(|lane| lane == known) {
                 let _ = scanner.send(Scan::All);
             }

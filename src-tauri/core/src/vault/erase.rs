@@ -79,7 +79,7 @@ impl Vault {
 fn dirs_of(root: &Path, key: &SessionKey) -> Vec<(String, Lane, PathBuf)> {
     let mut found = Vec::new();
     for device in dirs_in(root) {
-        for lane in Lane::BOTH {
+        for lane in Lane::ALL {
             let tool = device.join(lane.as_str()).join(key.tool.as_str());
             let dirs = dirs_in(&tool)
                 .into_iter()

@@ -15,6 +15,7 @@ pub mod limits;
 pub mod piece;
 pub mod presence;
 pub mod quarantine;
+pub mod snapshot_file;
 
 pub use envelope::Seal;
 pub use equivocation::EquivocatedFrames;
@@ -142,6 +143,19 @@ impl VaultPath {
             project: project.into(),
             segment: number.parse().ok()?,
         })
+    }
+
+    /// The device and the session of a directory below the vault, `<device>/<lane>/<tool>/<project>/<session>`.
+    pub fn parse_dir(dir: &str) -> Option<(&str, SessionKey)> {
+        let parts: Vec<&str> = dir.split('/').collect();
+        let [device, _, tool, _, session] = parts[..] else {
+            return None;
+        };
+        let key = SessionKey {
+            tool: ToolId::new(tool),
+            hash: session.into(),
+        };
+        Some((device, key))
     }
 
     /// Whether a key from another device can be a journal's: both parts are plain directory names.

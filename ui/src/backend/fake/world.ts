@@ -82,6 +82,8 @@ export interface World {
   /** With the session, as long as undo is possible. */
   /** Messages that were added since the page was opened. */
   added: number;
+  /** Sessions whose code was taken over. */
+  applied: Set<string>;
   forgotten: { row: SessionRow | null; forgotten: ForgottenRow }[];
   doctor: Doctor;
   preferences: Preferences;
@@ -152,6 +154,7 @@ export function makeWorld(name: StateName, now: number): World {
     splits: [],
     decided: [],
     history: history(at),
+    applied: new Set(),
     added: 0,
     forgotten: [
       {
@@ -750,6 +753,7 @@ function baseProjects(long: boolean): ProjectRow[] {
     places: places[n] ? (n === 0 ? [places[n]!, "/home/mara/code/api-hotfix"] : [places[n]!]) : [],
     sessions: [18, 12, 9, 5, 4][n]!,
     excluded: n === 3,
+    code: n === 0,
     tools: n % 2 ? ["codex"] : ["claude-code", "codex"],
   }));
 }

@@ -89,6 +89,15 @@ impl Engine {
 
     /// What `undo` would undo.
     pub(super) fn undoable(&self, text: Option<&str>) -> Result<Option<Undoable>, ApiError> {
+        if let Some(applied) = self.code_to_undo(text) {
+            return Ok(Some(Undoable {
+                kind: UndoKind::Code,
+                session: applied.session.to_string(),
+                title: applied.title,
+                choice: None,
+                device: Some(applied.device),
+            }));
+        }
         let last = self.last_decision()?;
         if text.is_none() && self.is_cut_last()? {
             let revoked = self.last_cut().and_then(|(_, device)| {
@@ -141,7 +150,9 @@ impl Engine {
         }))
     }
 
-    pub(super) fn last_decision(&self) -> Result<Option<(ChoiceId, SessionKey)>, StateError> {
+    pub(in crate::engine) fn last_decision(
+        &self,
+    ) -> Result<Option<(ChoiceId, SessionKey)>, StateError> {
         let mut last: Option<(ChoiceId, SessionKey)> = None;
         for (key, _) in self.state.with_split()? {
             let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();

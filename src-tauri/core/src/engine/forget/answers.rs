@@ -152,6 +152,11 @@ impl Engine {
         self.forgetting.asked.0.iter().rposition(is_it)
     }
 
+    /// When the last forget was asked for that an undo would withdraw.
+    pub(in crate::engine) fn last_forgotten(&self) -> Option<Millis> {
+        self.forgetting.asked.0.iter().map(|asked| asked.at).max()
+    }
+
     /// The id and title of the session whose forgetting an undo would withdraw.
     pub(in crate::engine) fn forgotten_to_undo(
         &self,

@@ -1,0 +1,105 @@
+//! Taking over the uncommitted changes of another device before a session is resumed or forked.
+
+use crate::ask::Engine;
+use crate::{confirm, out, render};
+use session_roam_core::api::{ApiError, CodeApplied, CodeOffer, CodeState, Request};
+use session_roam_core::session::ProblemCode;
+use std::path::PathBuf;
+
+/// Whether the user wants the code.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    With,
+    Without,
+    Ask,
+}
+
+impl Wish {
+    pub fn of(with: bool, without: bool) -> Self {
+        match (with, without) {
+            (true, _) => Self::With,
+            (false, true) => Self::Without,
+            (false, false) => Self::Ask,
+        }
+    }
+}
+
+/// Takes the code over if the user wants that, and asks if `may_ask`; returns whether the session
+/// moves into a worktree.
+pub fn take_over(
+    engine: &mut Engine,
+    session: &str,
+    offer: &CodeOffer,
+    wish: Wish,
+    may_ask: bool,
+) -> Result<bool, ApiError> {
+    let is_wanted = match (wish, offer.state) {
+        (Wish::Without, _) | (_, CodeState::Same) => false,
+        (Wish::With, CodeState::InPlace | CodeState::Worktree) => true,
+        (Wish::With, _) => return Err(not_possible(offer)),
+        // Of a device that did not continue the session last the user was told before.
+        (Wish::Ask, CodeState::None) => false,
+        (Wish::Ask, _) if !offer.is_last => false,
+        (Wish::Ask, CodeState::InPlace | CodeState::Worktree) => {
+            out::note(&render::code::difference(offer));
+            match may_ask && confirm::can_ask() {
+                true => confirm::confirm("Take them over?", "")?,
+                false => {
+                    out::note("`roam resume --with-code` takes them over.");
+                    false
+                }
+            }
+        }
+        (Wish::Ask, _) => {
+            out::note(&render::code::difference(offer));
+            false
+        }
+    };
+    match is_wanted {
+        true => apply(engine, session, offer, false).map(|applied| applied.worktree),
+        false => Ok(false),
+    }
+}
+
+/// Takes over the code of the moment of a message; returns the directory that has it.
+pub fn of_moment(engine: &mut Engine, session: &str, at: u64) -> Result<PathBuf, ApiError> {
+    let request = Request::CodeOffer {
+        session: session.to_owned(),
+        at: Some(at),
+    };
+    let offer: CodeOffer = engine.ask(&request)?.as_type()?;
+    match offer.state {
+        CodeState::Same | CodeState::InPlace | CodeState::Worktree => {
+            apply(engine, session, &offer, true).map(|applied| applied.dir)
+        }
+        _ => Err(not_possible(&offer)),
+    }
+}
+
+fn apply(
+    engine: &mut Engine,
+    session: &str,
+    offer: &CodeOffer,
+    stay: bool,
+) -> Result<CodeApplied, ApiError> {
+    let request = Request::CodeApply {
+        session: session.to_owned(),
+        snapshot: offer.snapshot.clone(),
+        stay,
+    };
+    let applied: CodeApplied = engine.ask(&request)?.as_type()?;
+    out::note(&applied.message);
+    Ok(applied)
+}
+
+fn not_possible(offer: &CodeOffer) -> ApiError {
+    let code = match offer.state {
+        CodeState::None => ProblemCode::NoCode,
+        _ => ProblemCode::CodeRefused,
+    };
+    let message = match offer.state {
+        CodeState::None => "No device recorded code for this session.".to_owned(),
+        _ => render::code::difference(offer),
+    };
+    ApiError::new(code, message, "Nothing was changed.")
+}

@@ -1,0 +1,139 @@
+//! Uncommitted changes that go along with sessions, as text.
+
+use super::{plural, size};
+use session_roam_core::api::{CodeChange, CodeOffer, CodeRow, CodeState, CodeStatus};
+use session_roam_core::session::harmless_line;
+use std::fmt::Write;
+
+/// The most files that are named in a terminal.
+const MOST: usize = 12;
+
+pub fn status(status: &CodeStatus) -> String {
+    if status.projects.is_empty() {
+        return "No project's uncommitted changes go along with its sessions. Switch one on with: roam code on PROJECT\n"
+            .into();
+    }
+    let mut text = String::new();
+    if !status.on {
+        text.push_str("Switched off on this device. Switch it on with: roam code on\n\n");
+    }
+    for row in &status.projects {
+        project(&mut text, row);
+    }
+    text
+}
+
+fn project(text: &mut String, row: &CodeRow) {
+    let sessions = plural(row.sessions.len() as u64, "session");
+    let _ = writeln!(text, "{}: {sessions}, {}", row.project, size(row.bytes));
+    for session in &row.sessions {
+        let at = match session.at.as_str() {
+            "" => "never recorded",
+            at => at,
+        };
+        let title = harmless_line(&session.title);
+        let _ = writeln!(text, "  {at}  {title}");
+        if let Some(refused) = &session.refused {
+            let _ = writeln!(text, "    {}", harmless_line(refused));
+        }
+        for left_out in session.left_out.iter().take(MOST) {
+            let (path, why) = (harmless_line(&left_out.path), &left_out.why);
+            let _ = writeln!(text, "    {path} stayed here: it {why}");
+        }
+        if let Some(more) = session.left_out.len().checked_sub(MOST).filter(|n| 0 < *n) {
+            let _ = writeln!(text, "    and {more} more");
+        }
+    }
+}
+
+/// How the other device's code differs, and what taking it over would mean.
+pub fn difference(offer: &CodeOffer) -> String {
+    let device = harmless_line(&offer.device);
+    let dir = offer.dir.as_ref().map(|dir| dir.display().to_string());
+    let (dir, why) = (dir.unwrap_or_default(), harmless_line(&offer.why));
+    match offer.state {
+        CodeState::None => "No device recorded code for this session.".into(),
+        CodeState::Same => format!("The checkout is as {device}'s was."),
+        CodeState::Arriving | CodeState::NeedsCommits | CodeState::Refused => {
+            format!("The working tree of {device} cannot be taken over. {why}")
+        }
+        CodeState::InPlace => format!("{}They would go into {dir}.", files(offer)),
+        CodeState::Worktree => {
+            format!(
+                "{}{why} They would go into a worktree beside it: {dir}.",
+                files(offer)
+            )
+        }
+    }
+}
+
+fn files(offer: &CodeOffer) -> String {
+    let device = harmless_line(&offer.device);
+    let n_files = offer.n_files;
+    let are = if n_files == 1 { "is" } else { "are" };
+    let mut text = format!(
+        "{} of {device}'s working tree {are} not here:\n",
+        plural(n_files, "file")
+    );
+    for file in offer.files.iter().take(MOST) {
+        let sign = match file.change {
+            CodeChange::Added => "+",
+            CodeChange::Deleted => "-",
+            CodeChange::Changed | CodeChange::Permission | CodeChange::Kind => "~",
+        };
+        let obeyed = match file.obeyed {
+            true => "  (programs may run or obey it)",
+            false => "",
+        };
+        let _ = writeln!(text, "  {sign} {}{obeyed}", harmless_line(&file.path));
+    }
+    let named = offer.files.len().min(MOST) as u64;
+    if let Some(more) = n_files.checked_sub(named).filter(|n| 0 < *n) {
+        let _ = writeln!(text, "  and {more} more");
+    }
+    for left_out in offer.left_out.iter().take(MOST) {
+        let path = harmless_line(&left_out.path);
+        let _ = writeln!(text, "  {path} stayed there: it {}", left_out.why);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use session_roam_core::api::{CodeFile, CodeLeftOut};
+
+    #[test]
+    fn the_difference_names_files_what_they_do_and_what_stayed() {
+        let file = |path: &str, change, obeyed| CodeFile {
+            path: path.into(),
+            change,
+            obeyed,
+        };
+        let offer = CodeOffer {
+            state: CodeState::Worktree,
+            device: "desk".into(),
+            dir: Some("/home/mia/code/api-1a2b3c4d".into()),
+            why: "This checkout has changes of its own.".into(),
+            files: vec![
+                file("src/a.rs", CodeChange::Changed, false),
+                file("Makefile", CodeChange::Added, true),
+                file("\u{202e}old", CodeChange::Deleted, false),
+            ],
+            n_files: 3,
+            left_out: vec![CodeLeftOut {
+                path: ".env".into(),
+                why: "has the name of a file with credentials".into(),
+            }],
+            ..CodeOffer::default()
+        };
+        let text = difference(&offer);
+        assert!(!text.contains('\u{202e}'), "{text}");
+        assert_eq!(
+            text.replace('\u{fffd}', "?"),
+            "3 files of desk's working tree are not here:\n  ~ src/a.rs\n  + Makefile  (programs may run or obey it)\n  \
+             - ?old\n  .env stayed there: it has the name of a file with credentials\nThis checkout has changes of its \
+             own. They would go into a worktree beside it: /home/mia/code/api-1a2b3c4d."
+        );
+    }
+}

@@ -1,0 +1,621 @@
+//! Uncommitted changes that go along with sessions: which projects want that, when a checkout is
+//! recorded, and what was applied here. Recording, verifying and applying run beside the loop, in
+//! `recording` and `offering`; git is known to the crate `session-roam-code` alone.
+
+mod offering;
+mod recording;
+
+use super::Engine;
+use super::answer::{Answer, Reply, Work, done, settings_error, value};
+use super::event::Event;
+use super::queue::ReconcileRequest;
+use super::record::{Pinned, SessionRecord};
+use crate::api::types::{
+    ApiError, CodeApplied, CodeDiff, CodeLeftOut, CodeRow, CodeSession, CodeStatus, Forked,
+};
+use crate::session::problem::with_causes;
+use crate::session::{
+    ChainId, Hlc, Lane, Millis, ProblemCode, ProjectKey, Remedy, SessionId, SessionKey, ToolId,
+};
+use crate::state::StateError;
+use crate::vault::{Owner, snapshot_file};
+use offering::{Asked, Done as AppliedHere};
+use recording::{Recorded, Wanted};
+use serde::{Deserialize, Serialize};
+use session_roam_code::{CodeError, LeftOut};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// A tool that has added nothing for this long has probably ended its turn.
+const QUIET: Duration = Duration::from_secs(2);
+/// Recording takes at most this part of the time.
+const REST: u32 = 30;
+/// The state's note of what was applied here.
+const NOTE: &str = "code applied";
+/// How many are remembered: each can be taken back.
+const MOST_APPLIED: usize = 200;
+/// The most files that stayed behind and are named.
+const MOST_LEFT_OUT: usize = 200;
+
+/// What the loop knows of recorded and applied code.
+#[derive(Default)]
+pub struct CodeAlong {
+    /// Sessions with new lines of this device, and when the last of them came.
+    due: BTreeMap<SessionKey, Millis>,
+    /// An event will look at `due`.
+    is_waiting: bool,
+    /// The session that is being recorded: one at a time.
+    recording: Option<SessionKey>,
+    /// When each session may be recorded again.
+    rests: BTreeMap<SessionKey, Millis>,
+    /// How the last recording of each session ended, since the start.
+    ended: BTreeMap<SessionKey, Ended>,
+    /// Held while a checkout is changed: one at a time.
+    changes: Arc<Mutex<()>>,
+}
+
+/// How a recording ended.
+struct Ended {
+    left_out: Vec<CodeLeftOut>,
+    refused: Option<String>,
+}
+
+pub enum CodeEvent {
+    /// Some session may be at rest now.
+    Due,
+    Recorded {
+        key: SessionKey,
+        took: Duration,
+        result: Result<Recorded, CodeError>,
+    },
+    Applied {
+        applied: Box<Applied>,
+        done: CodeApplied,
+        reply: Reply,
+    },
+    /// A fork was written for a directory.
+    Forked {
+        dir: PathBuf,
+        answer: Answer,
+        reply: Reply,
+    },
+    Undone {
+        applied: Box<Applied>,
+        /// Why it is not possible any more, if it is not.
+        result: Result<Option<ApiError>, ApiError>,
+        reply: Reply,
+    },
+}
+
+/// Code of another device that was applied here and was not taken back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Applied {
+    pub key: SessionKey,
+    pub session: SessionId,
+    pub title: String,
+    /// The name of the device that recorded it.
+    pub device: String,
+    pub at: Hlc,
+    pub snapshot: String,
+    /// The checkout that was asked for, and the number of the undo record in it.
+    pub root: PathBuf,
+    pub number: u64,
+    /// Where the code is: the checkout, or the worktree that was made.
+    pub place: PathBuf,
+    /// The session's directory before, if the session moves with the code.
+    pub before: Option<PathBuf>,
+}
+
+impl Applied {
+    fn is_worktree(&self) -> bool {
+        self.place != self.root
+    }
+}
+
+/// Where the objects of a session's snapshots are on this device.
+pub fn store_of(home: &Path, key: &SessionKey) -> PathBuf {
+    home.join("code").join(key.tool.as_str()).join(&key.hash)
+}
+
+pub(super) fn refused(error: &CodeError) -> ApiError {
+    let text = with_causes(error);
+    let end = if text.ends_with('.') { "" } else { "." };
+    ApiError::new(
+        ProblemCode::CodeRefused,
+        format!("{text}{end}"),
+        "Nothing was changed.",
+    )
+}
+
+/// What stayed behind, in words.
+pub(super) fn left_out(files: &[LeftOut]) -> Vec<CodeLeftOut> {
+    let files = files.iter().take(MOST_LEFT_OUT);
+    let row = |file: &LeftOut| CodeLeftOut {
+        path: file.path.to_string(),
+        why: file.reason.to_string(),
+    };
+    files.map(row).collect()
+}
+
+impl Engine {
+    // ---- the switches ----
+
+    /// Whether a project's changes go along from this device.
+    pub(super) fn is_code_on(&self, project: &ProjectKey) -> bool {
+        let code = &self.settings.code;
+        let repository = repository(project.as_str());
+        let is_it = |known: &String| known == project.as_str() || known == repository;
+        code.on && code.projects.iter().any(is_it)
+    }
+
+    pub(super) fn switch_code(&mut self, said: Option<&str>, on: bool) -> Answer {
+        let Some(said) = said else {
+            self.settings = crate::settings::change(&self.home, |document| {
+                document["code"]["on"] = toml_edit::value(on)
+            })
+            .map_err(settings_error)?;
+            return done(if on {
+                "Uncommitted changes of the chosen projects go along with their sessions."
+            } else {
+                "This device records no uncommitted changes."
+            });
+        };
+        let projects = self.settings.code.projects.clone();
+        let is_known = projects.iter().any(|known| known == said);
+        let key = match is_known {
+            true => said.to_owned(),
+            // The changes of a repository go along as a whole.
+            false => repository(self.meant_project(said, None)?.as_str()).to_owned(),
+        };
+        let mut keys: Vec<String> = projects.into_iter().filter(|known| *known != key).collect();
+        if on {
+            keys.push(key.clone());
+        }
+        let array: toml_edit::Array = keys.iter().map(String::as_str).collect();
+        self.settings = crate::settings::change(&self.home, |document| {
+            document["code"]["projects"] = toml_edit::value(array);
+            if on {
+                document["code"]["on"] = toml_edit::value(true);
+            }
+        })
+        .map_err(settings_error)?;
+        done(if on {
+            format!(
+                "Uncommitted changes of {key} go along with its sessions. Files that are ignored, large or look like \
+                 secrets stay here."
+            )
+        } else {
+            format!("Uncommitted changes of {key} are not recorded any more on this device.")
+        })
+    }
+
+    pub(super) fn code_status(&self) -> Result<Work, ApiError> {
+        let (context, on) = (self.context.clone(), self.settings.code.on);
+        let mut rows: BTreeMap<String, Vec<(SessionId, String, String)>> = BTreeMap::new();
+        let mut ended: BTreeMap<String, (Vec<CodeLeftOut>, Option<String>)> = BTreeMap::new();
+        for project in &self.settings.code.projects {
+            rows.entry(project.clone()).or_default();
+        }
+        for (key, row) in self.state.rows(None)? {
+            let Some(sessions) = rows.get_mut(repository(&row.project)) else {
+                continue;
+            };
+            let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
+            let Some(dir) = own_dir(&context.short, &record) else {
+                continue;
+            };
+            if let Some(Ended { left_out, refused }) = self.code.ended.get(&key) {
+                ended.insert(dir.clone(), (left_out.clone(), refused.clone()));
+            }
+            sessions.push((SessionId::new(row.session), row.title, dir));
+        }
+        Ok(Box::new(move || {
+            let owner = context.shared().owners.get(&context.short).cloned();
+            let row = |(project, sessions): (String, Vec<(SessionId, String, String)>)| {
+                let (mut found, mut bytes) = (Vec::new(), 0);
+                for (session, title, dir) in sessions {
+                    let files = snapshot_file::list(&context.vault, &dir).unwrap_or_default();
+                    bytes += files.iter().map(|(_, len)| len).sum::<u64>();
+                    let (left_out, refused) = ended.remove(&dir).unwrap_or_default();
+                    let described = files.last().zip(owner.as_ref()).and_then(|(last, owner)| {
+                        snapshot_file::describe(&context.vault, owner, &dir, last.0).ok()
+                    });
+                    if described.is_none() && refused.is_none() {
+                        continue;
+                    }
+                    let at = described.map(|described| described.at.wall.rfc3339());
+                    found.push(CodeSession {
+                        session: session.to_string(),
+                        title,
+                        at: at.unwrap_or_default(),
+                        refused,
+                        left_out,
+                    });
+                }
+                found.sort_by(|one, other| other.at.cmp(&one.at));
+                CodeRow {
+                    project,
+                    sessions: found,
+                    bytes,
+                }
+            };
+            let projects = rows.into_iter().map(row).collect();
+            value(CodeStatus { on, projects })
+        }))
+    }
+
+    // ---- recording ----
+
+    /// A session has new lines of this device.
+    pub(super) fn code_is_due(&mut self, key: &SessionKey, record: &SessionRecord) {
+        if !self.goes_along(record) {
+            return;
+        }
+        self.code.due.insert(key.clone(), self.context.clock.now());
+        self.wait_for_code();
+    }
+
+    fn goes_along(&self, record: &SessionRecord) -> bool {
+        let is_wanted = |project: &ProjectKey| {
+            self.is_code_on(project) && !self.context.shared().is_excluded(project)
+        };
+        let card = record.origin();
+        record.is_here() && card.is_some_and(|card| is_wanted(&card.project.key))
+    }
+
+    fn wait_for_code(&mut self) {
+        if !self.code.is_waiting && !self.code.due.is_empty() {
+            self.code.is_waiting = true;
+            self.jobs
+                .after(QUIET, Event::Code(Box::new(CodeEvent::Due)));
+        }
+    }
+
+    /// Begins to record the session that has been at rest for the longest time.
+    pub(super) fn record_due_code(&mut self) {
+        if self.code.recording.is_some() {
+            return;
+        }
+        let now = self.context.clock.now();
+        let is_ready = |key: &SessionKey, since: &Millis| {
+            let rests = self.code.rests.get(key).is_some_and(|until| now < *until);
+            // A clock that was set back makes nobody wait.
+            let is_quiet = QUIET.as_millis() as i64 <= now.0.saturating_sub(since.0);
+            (is_quiet || now < *since) && !rests
+        };
+        let ready = self.code.due.iter();
+        let ready = ready.filter(|(key, since)| is_ready(key, since));
+        let Some(key) = ready
+            .min_by_key(|(_, since)| **since)
+            .map(|it| it.0.clone())
+        else {
+            return;
+        };
+        self.code.due.remove(&key);
+        let Some(wanted) = self.wanted_code(&key) else {
+            return;
+        };
+        self.code.recording = Some(key.clone());
+        self.jobs.spawn_for_event(Box::new(move || {
+            let begun = Instant::now();
+            let result = recording::record_code(&wanted);
+            Event::Code(Box::new(CodeEvent::Recorded {
+                key,
+                took: begun.elapsed(),
+                result,
+            }))
+        }));
+    }
+
+    fn wanted_code(&self, key: &SessionKey) -> Option<Wanted> {
+        let record: SessionRecord = self.state.record(key).ok()??;
+        // It may have been switched off meanwhile.
+        if !self.goes_along(&record) {
+            return None;
+        }
+        Some(Wanted {
+            context: self.context.clone(),
+            key: key.clone(),
+            session: record.session.clone()?,
+            dir: self.directory(&record)?,
+            files: own_dir(&self.context.short, &record)?,
+            tip: main_tip(&record)?,
+            store: store_of(&self.home, key),
+            applied: self.applied_places(),
+            is_needed: self.applied_code().iter().any(|it| it.key == *key),
+        })
+    }
+
+    /// Which snapshots were applied where.
+    fn applied_places(&self) -> Vec<(PathBuf, String)> {
+        let applied = self.applied_code().into_iter();
+        applied.map(|it| (it.place, it.snapshot)).collect()
+    }
+
+    pub(super) fn code_event(&mut self, event: CodeEvent) -> Result<(), StateError> {
+        match event {
+            CodeEvent::Due => self.code.is_waiting = false,
+            CodeEvent::Recorded { key, took, result } => self.code_recorded(key, took, result),
+            CodeEvent::Applied {
+                applied,
+                done,
+                reply,
+            } => {
+                let mut all = self.applied_code();
+                all.push((*applied).clone());
+                let surplus = all.len().saturating_sub(MOST_APPLIED);
+                all.drain(..surplus);
+                if applied.is_worktree() && applied.before.is_some() {
+                    self.pin_later(&applied.key, done.dir.clone());
+                }
+                let noted = self.state.put_note(NOTE, &all);
+                reply(value(done));
+                noted?;
+            }
+            CodeEvent::Forked { dir, answer, reply } => {
+                let forked = answer.as_ref().ok().and_then(|forked| {
+                    let forked = Forked::deserialize(forked).ok()?;
+                    let tool = ToolId::new(forked.tool);
+                    Some((tool, SessionId::new(forked.session)))
+                });
+                if let Some((tool, session)) = forked {
+                    let request = ReconcileRequest {
+                        session: Some(session.clone()),
+                        pin: Some(dir),
+                        ..ReconcileRequest::default()
+                    };
+                    self.schedule(SessionKey::new(&tool, &session), request);
+                }
+                reply(answer);
+            }
+            CodeEvent::Undone {
+                applied,
+                result,
+                reply,
+            } => {
+                let mut all = self.applied_code();
+                if result.is_ok() {
+                    all.retain(|known| *known != *applied);
+                }
+                let before = applied.before.clone();
+                let before = before.filter(|_| matches!(result, Ok(None)) && applied.is_worktree());
+                if let Some(before) = before {
+                    self.pin_later(&applied.key, before);
+                }
+                let noted = self.state.put_note(NOTE, &all);
+                let message = match applied.is_worktree() {
+                    true => format!("Undone. {} is removed.", applied.place.display()),
+                    false => format!("Undone. {} is as it was before.", applied.root.display()),
+                };
+                reply(result.and_then(|gone| gone.map_or_else(|| done(message), Err)));
+                noted?;
+            }
+        }
+        self.record_due_code();
+        self.wait_for_code();
+        Ok(())
+    }
+
+    fn code_recorded(
+        &mut self,
+        key: SessionKey,
+        took: Duration,
+        result: Result<Recorded, CodeError>,
+    ) {
+        self.code.recording = None;
+        let rest = i64::try_from((took * REST).as_millis()).unwrap_or(i64::MAX);
+        let until = Millis(self.context.clock.now().0.saturating_add(rest));
+        self.code.rests.insert(key.clone(), until);
+        let ended = match result {
+            Ok(recorded) => {
+                if self.forgetting.hides(&key) {
+                    // It was removed meanwhile, and is removed once more.
+                    self.schedule(key, ReconcileRequest::default());
+                    return;
+                }
+                self.transport.announce(Lane::Code, recorded.paths);
+                Ended {
+                    left_out: recorded.left_out,
+                    refused: None,
+                }
+            }
+            Err(error) => Ended {
+                left_out: Vec::new(),
+                refused: Some(refused(&error).message),
+            },
+        };
+        self.code.ended.insert(key, ended);
+    }
+
+    // ---- offering and applying ----
+
+    fn asked_code(&self, text: &str) -> Result<Asked, ApiError> {
+        let (key, row, record) = self.find(text)?;
+        let Some(dir) = self.directory(&record) else {
+            return Err(super::resuming::no_place(&row));
+        };
+        let shared = self.context.shared();
+        let is_believed = |short: &str| {
+            short == self.context.short
+                || self.lists.now.approved.keys().any(|id| id.short() == short)
+        };
+        let owners = shared.owners.iter();
+        let owners: BTreeMap<String, Owner> = owners
+            .filter(|(short, _)| is_believed(short))
+            .map(|(short, owner)| (short.clone(), owner.clone()))
+            .collect();
+        drop(shared);
+        Ok(Asked {
+            context: self.context.clone(),
+            store: store_of(&self.home, &key),
+            key,
+            title: row.title,
+            record,
+            dir,
+            owners,
+            applied: self.applied_places(),
+        })
+    }
+
+    pub(super) fn code_offer(&self, text: &str, at: Option<u64>) -> Result<Work, ApiError> {
+        let asked = self.asked_code(text)?;
+        Ok(Box::new(move || value(asked.offer(at)?)))
+    }
+
+    pub(super) fn code_diff(
+        &self,
+        text: &str,
+        snapshot: String,
+        path: String,
+    ) -> Result<Work, ApiError> {
+        let asked = self.asked_code(text)?;
+        Ok(Box::new(move || {
+            let (text, cut) = asked.diff(&snapshot, &path)?;
+            value(CodeDiff { text, cut })
+        }))
+    }
+
+    pub(super) fn apply_code(&mut self, text: &str, snapshot: String, stay: bool, reply: Reply) {
+        let asked = match self.asked_code(text) {
+            Ok(asked) => asked,
+            Err(error) => return reply(Err(error)),
+        };
+        let changes = self.code.changes.clone();
+        // Whether something changed is known afterwards only: nothing to do is an answer, too.
+        self.jobs.spawn_for_event(Box::new(move || {
+            let _turn = changes
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner());
+            let event = match asked.apply(&snapshot, stay) {
+                Ok(AppliedHere::Changed { applied, done }) => CodeEvent::Applied {
+                    applied,
+                    done,
+                    reply,
+                },
+                Ok(AppliedHere::Nothing(done)) => {
+                    reply(value(done));
+                    CodeEvent::Due
+                }
+                Err(error) => {
+                    reply(Err(error));
+                    CodeEvent::Due
+                }
+            };
+            Event::Code(Box::new(event))
+        }));
+    }
+
+    fn applied_code(&self) -> Vec<Applied> {
+        self.state.note(NOTE).ok().flatten().unwrap_or_default()
+    }
+
+    /// Applied code that an undo would take back: of a session, or if nothing was decided since.
+    pub(super) fn code_to_undo(&self, text: Option<&str>) -> Option<Applied> {
+        let all = self.applied_code();
+        let Some(text) = text else {
+            let last = all.into_iter().max_by_key(|applied| applied.at)?;
+            let decided = self.last_decision().ok()?.map(|(id, _)| id.at);
+            let cut = self.last_cut().map(|(at, _)| at);
+            let forgot = self.last_forgotten();
+            let is_last = decided.max(cut).is_none_or(|at| at < last.at)
+                && forgot.is_none_or(|at| at <= last.at.wall);
+            return is_last.then_some(last);
+        };
+        let (key, _, record) = self.find(text).ok()?;
+        let choices = record.choices.iter().map(|chosen| chosen.id.at);
+        let decided = choices
+            .chain(record.taken_back.iter().map(|back| back.at))
+            .max();
+        let of_session = all.into_iter().filter(|applied| applied.key == key);
+        let last = of_session.max_by_key(|applied| applied.at)?;
+        decided.is_none_or(|at| at < last.at).then_some(last)
+    }
+
+    pub(super) fn undo_code(&mut self, applied: Applied, reply: Reply) {
+        let (changes, home) = (self.code.changes.clone(), self.home.clone());
+        self.jobs.spawn_for_event(Box::new(move || {
+            let _turn = changes
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner());
+            let result = offering::undo(&home, &applied);
+            Event::Code(Box::new(CodeEvent::Undone {
+                applied: Box::new(applied),
+                result,
+                reply,
+            }))
+        }));
+    }
+
+    /// Forks a session into a directory that has the code of that moment, and keeps the new session
+    /// there: its records name the other one's.
+    pub(super) fn fork_in(&mut self, text: &str, at: u64, dir: PathBuf, reply: Reply) {
+        let work = match self.fork_at(text, at, Some(dir.clone())) {
+            Ok(work) => work,
+            Err(error) => return reply(Err(error)),
+        };
+        self.jobs.spawn_for_event(Box::new(move || {
+            let answer = work();
+            Event::Code(Box::new(CodeEvent::Forked { dir, answer, reply }))
+        }));
+    }
+
+    /// The session's next reconcile moves it.
+    fn pin_later(&mut self, key: &SessionKey, dir: PathBuf) {
+        let pin = Some(dir);
+        self.schedule(
+            key.clone(),
+            ReconcileRequest {
+                pin,
+                ..ReconcileRequest::default()
+            },
+        );
+    }
+
+    /// Notes where the user wants a session. One that began here lies where it began.
+    pub(super) fn pin(&self, record: &mut SessionRecord, dir: PathBuf) {
+        let card = record.origin();
+        let mapped = card.and_then(|card| self.context.places().mapped_dir(&card.project.key));
+        let began_in = card.and_then(|card| card.cwd.clone()).map(PathBuf::from);
+        if record.checkout_dir.is_none() && self.context.began(record) {
+            record.checkout_dir = began_in;
+        }
+        record.pinned = Some(Pinned { dir, mapped });
+    }
+
+    /// A forgotten session's code cannot be taken back any more.
+    pub(super) fn forget_code(&mut self, key: &SessionKey) -> Result<(), StateError> {
+        let mut all = self.applied_code();
+        let before = all.len();
+        all.retain(|applied| applied.key != *key);
+        self.code.due.remove(key);
+        self.code.ended.remove(key);
+        self.code.rests.remove(key);
+        match all.len() < before {
+            true => self.state.put_note(NOTE, &all),
+            false => Ok(()),
+        }
+    }
+}
+
+fn repository(project: &str) -> &str {
+    project.split('#').next().unwrap_or_default()
+}
+
+/// The directory of this device's files for a session; `None` without a journal of its own.
+fn own_dir(short: &str, record: &SessionRecord) -> Option<String> {
+    let mut journals = record.journals.values();
+    let journal = journals.find(|journal| journal.device == short)?;
+    snapshot_file::dir_beside(&journal.dir)
+}
+
+/// The end of the main doc in the store here.
+fn main_tip(record: &SessionRecord) -> Option<ChainId> {
+    Some(record.main_doc()?.local.as_ref()?.tip)
+}
+
+/// No retry helps; the user must do something in the checkout first.
+pub(super) fn no_code(message: String) -> ApiError {
+    ApiError::new(ProblemCode::NoCode, message, "").offer(Remedy::OpenSessions)
+}

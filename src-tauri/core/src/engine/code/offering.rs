@@ -1,0 +1,516 @@
+//! Finds the code that another device recorded for a session, verifies it, compares it with the
+//! checkout here, applies it and takes it back. Runs beside the loop. Everything that is read here
+//! was written by another device: a file counts by its owner's signature, a pack by the quarantine.
+
+use super::super::context::Context;
+use super::super::fork_at::moment;
+use super::super::record::SessionRecord;
+use super::super::resuming::author;
+use super::{Applied, left_out, no_code, refused};
+use crate::api::types::{ApiError, CodeApplied, CodeChange, CodeFile, CodeOffer, CodeState};
+use crate::session::{ProblemCode, Remedy, SessionId, SessionKey, harmless_line};
+use crate::vault::Owner;
+use crate::vault::snapshot_file::{self, Described, SnapshotFileError};
+use session_roam_code::{
+    ChangeKind, Checkout, CodeError, Comparison, FileChange, Git, Limits, Manifest, ObjectId,
+    PackLimits, Plan, Received, RepoPath, Store, Undo, apply, compare, diff_text, receive,
+    recorded, recover, undos,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The latest files of a device that are looked at.
+const MOST_FILES: usize = 400;
+/// The most packs that build on each other.
+const LONGEST_CHAIN: usize = 64;
+/// The most files that are named.
+const MOST_NAMED: usize = 500;
+/// The longest difference that is shown.
+const MOST_TEXT: u64 = 256 << 10;
+
+/// A session whose code is asked for.
+pub struct Asked {
+    pub context: Arc<Context>,
+    pub key: SessionKey,
+    pub title: String,
+    pub record: SessionRecord,
+    /// The session's directory here.
+    pub dir: PathBuf,
+    pub store: PathBuf,
+    /// The devices that are believed, by short id.
+    pub owners: BTreeMap<String, Owner>,
+    /// Which snapshots were applied where.
+    pub applied: Vec<(PathBuf, String)>,
+}
+
+/// What applying did.
+pub enum Done {
+    Changed {
+        applied: Box<Applied>,
+        done: CodeApplied,
+    },
+    Nothing(CodeApplied),
+}
+
+/// A file of a device, verified as far as its first frame.
+struct Candidate {
+    short: String,
+    dir: String,
+    described: Described,
+}
+
+/// How far a snapshot and all that it builds on is here.
+enum Reached {
+    There,
+    Arriving,
+    Lacking(Vec<ObjectId>),
+}
+
+/// The checkout here, and where snapshots are kept.
+struct Here {
+    checkout: Checkout,
+    store: Store,
+}
+
+impl Asked {
+    pub fn offer(&self, at: Option<u64>) -> Result<CodeOffer, ApiError> {
+        let candidate = match at {
+            None => self.newest_of_others(),
+            Some(at) => self.at_message(at)?,
+        };
+        let Some(candidate) = candidate else {
+            return Ok(CodeOffer::default());
+        };
+        let here = self.here().map_err(|error| refused(&error))?;
+        self.offered(&here, &candidate)
+            .map_err(|error| refused(&error))
+    }
+
+    fn offered(&self, here: &Here, candidate: &Candidate) -> Result<CodeOffer, CodeError> {
+        let is_author = author(&self.record) == Some(candidate.short.as_str());
+        let offer = CodeOffer {
+            snapshot: candidate.described.description.snapshot.clone(),
+            device: self.context.shared().name_of(&candidate.short),
+            at: candidate.described.at.wall.rfc3339(),
+            is_last: is_author,
+            dir: Some(here.checkout.root().to_owned()),
+            ..CodeOffer::default()
+        };
+        match self.reach(here, candidate) {
+            Ok(Reached::There) => {}
+            Ok(Reached::Arriving) => {
+                return Ok(CodeOffer {
+                    state: CodeState::Arriving,
+                    why: "It has not arrived whole yet.".into(),
+                    ..offer
+                });
+            }
+            Ok(Reached::Lacking(commits)) => return Ok(lacking(offer, &commits)),
+            Err(error @ CodeError::Refused(_)) => {
+                return Ok(CodeOffer {
+                    state: CodeState::Refused,
+                    why: refused(&error).message,
+                    ..offer
+                });
+            }
+            Err(other) => return Err(other),
+        }
+        let comparison = self.compared(here, &offer.snapshot, candidate)?;
+        Ok(shown(offer, &comparison))
+    }
+
+    /// The difference of one file as text, and whether there is more.
+    pub fn diff(&self, snapshot: &str, path: &str) -> Result<(String, bool), ApiError> {
+        let candidate = self.named(snapshot)?;
+        let work = || {
+            let here = self.here()?;
+            let comparison = self.compared_if_there(&here, &candidate)?;
+            let path = RepoPath::parse(path);
+            let file = comparison
+                .files
+                .iter()
+                .find(|file| Some(&file.path) == path.as_ref());
+            let Some(file) = file else {
+                return Err(CodeError::Refused("This file does not differ.".into()));
+            };
+            let Here { checkout, store } = &here;
+            diff_text(checkout, store, &comparison, &file.path, MOST_TEXT)
+        };
+        let text = work().map_err(|error| refused(&error))?;
+        let is_cut = MOST_TEXT <= text.len() as u64;
+        Ok((text, is_cut))
+    }
+
+    /// `stay`: the session does not move with the code.
+    pub fn apply(&self, snapshot: &str, stay: bool) -> Result<Done, ApiError> {
+        let candidate = self.named(snapshot)?;
+        self.applied(&candidate, stay)
+            .map_err(|error| refused(&error))
+    }
+
+    fn applied(&self, candidate: &Candidate, stay: bool) -> Result<Done, CodeError> {
+        let here = self.here()?;
+        recover(&here.checkout)?;
+        let comparison = self.compared_if_there(&here, candidate)?;
+        let Here { checkout, store } = &here;
+        let device = self.context.shared().name_of(&candidate.short);
+        let n_files = comparison.files.len() as u64;
+        let Some(undo) = apply(checkout, store, &comparison, &Limits::default())? else {
+            return Ok(Done::Nothing(CodeApplied {
+                dir: self.dir.clone(),
+                worktree: false,
+                files: 0,
+                message: format!("The checkout is as {device}'s was."),
+            }));
+        };
+        let root = checkout.root().to_owned();
+        let place = undo.worktree.clone().unwrap_or_else(|| root.clone());
+        let dir = match &undo.worktree {
+            Some(worktree) => self.below(&root, worktree),
+            None => self.dir.clone(),
+        };
+        let files = match n_files {
+            1 => "1 file".to_owned(),
+            n => format!("{n} files"),
+        };
+        let message = match &undo.worktree {
+            Some(worktree) => format!(
+                "{device}'s working tree is in {}, beside this checkout.",
+                worktree.display()
+            ),
+            None => format!(
+                "{files} of {device}'s working tree are now in {}.",
+                root.display()
+            ),
+        };
+        let session = self.record.session.clone();
+        let applied = Box::new(Applied {
+            key: self.key.clone(),
+            session: session.unwrap_or_else(|| SessionId::new(self.key.hash.clone())),
+            title: self.title.clone(),
+            device,
+            at: self.context.tick(),
+            snapshot: undo.snapshot.to_string(),
+            root,
+            number: undo.number,
+            place,
+            before: (!stay).then(|| self.dir.clone()),
+        });
+        let done = CodeApplied {
+            worktree: applied.is_worktree(),
+            dir,
+            files: n_files,
+            message,
+        };
+        Ok(Done::Changed { applied, done })
+    }
+
+    /// The session's directory in a worktree: it may be below the checkout's top.
+    fn below(&self, root: &Path, worktree: &Path) -> PathBuf {
+        let dir = self.dir.canonicalize().unwrap_or_else(|_| self.dir.clone());
+        let below = dir.strip_prefix(root).ok();
+        let below = below.filter(|below| !below.as_os_str().is_empty());
+        below
+            .map(|below| worktree.join(below))
+            .filter(|dir| dir.is_dir())
+            .unwrap_or_else(|| worktree.to_owned())
+    }
+
+    fn here(&self) -> Result<Here, CodeError> {
+        let git = Git::find()?;
+        Ok(Here {
+            checkout: Checkout::open(&git, &self.dir)?,
+            store: Store::open(&self.store)?,
+        })
+    }
+
+    fn compared_if_there(
+        &self,
+        here: &Here,
+        candidate: &Candidate,
+    ) -> Result<Comparison, CodeError> {
+        match self.reach(here, candidate)? {
+            Reached::There => {
+                let snapshot = &candidate.described.description.snapshot;
+                self.compared(here, snapshot, candidate)
+            }
+            Reached::Arriving => Err(CodeError::Refused("It has not arrived whole yet.".into())),
+            Reached::Lacking(commits) => Err(CodeError::Refused(
+                lacking(CodeOffer::default(), &commits).why,
+            )),
+        }
+    }
+
+    fn compared(
+        &self,
+        here: &Here,
+        snapshot: &str,
+        candidate: &Candidate,
+    ) -> Result<Comparison, CodeError> {
+        let id = object_id(snapshot)?;
+        let known = self.known(&here.checkout, candidate);
+        compare(&here.checkout, &here.store, &id, &known, &Limits::default())
+    }
+
+    /// The states that are nobody's own work here: those that were applied in this checkout, and the
+    /// last one of this device on which the other one says that it built.
+    fn known(&self, checkout: &Checkout, candidate: &Candidate) -> Vec<ObjectId> {
+        let applied = self.applied.iter();
+        let applied = applied.filter(|(place, _)| place == checkout.root());
+        let mut known: Vec<ObjectId> = applied.filter_map(|(_, id)| ObjectId::parse(id)).collect();
+        let seen = &candidate.described.description.seen;
+        let own = self.dirs().into_iter();
+        let own = own.filter(|(short, _)| *short == self.context.short);
+        let own = own.filter_map(|(short, dir)| self.newest(&short, &dir));
+        let own = own.map(|own| own.described.description.snapshot);
+        known.extend(
+            own.filter(|id| seen.contains(id))
+                .filter_map(|id| ObjectId::parse(&id)),
+        );
+        known
+    }
+
+    // ---- the files ----
+
+    /// Each device's directory of files for this session.
+    fn dirs(&self) -> BTreeSet<(String, String)> {
+        let journals = self.record.journals.values();
+        let dir = |dir: &str| snapshot_file::dir_beside(dir);
+        let dirs =
+            journals.filter_map(|journal| Some((journal.device.clone(), dir(&journal.dir)?)));
+        dirs.filter(|(short, _)| self.owners.contains_key(short))
+            .collect()
+    }
+
+    /// The numbers of the latest files in a directory, the latest first.
+    fn numbers(&self, dir: &str) -> impl Iterator<Item = u32> + use<> {
+        let files = snapshot_file::list(&self.context.vault, dir).unwrap_or_default();
+        let numbers = files.into_iter().rev().map(|(number, _)| number);
+        numbers.take(MOST_FILES)
+    }
+
+    /// A file that is refused or not there counts as none.
+    fn candidate(&self, short: &str, dir: &str, number: u32) -> Option<Candidate> {
+        let owner = self.owners.get(short)?;
+        let described = snapshot_file::describe(&self.context.vault, owner, dir, number).ok()?;
+        Some(Candidate {
+            short: short.to_owned(),
+            dir: dir.to_owned(),
+            described,
+        })
+    }
+
+    fn newest(&self, short: &str, dir: &str) -> Option<Candidate> {
+        self.numbers(dir)
+            .find_map(|number| self.candidate(short, dir, number))
+    }
+
+    fn newest_of_others(&self) -> Option<Candidate> {
+        let others = self.dirs().into_iter();
+        let others = others.filter(|(short, _)| *short != self.context.short);
+        others
+            .filter_map(|(short, dir)| self.newest(&short, &dir))
+            .max_by_key(|candidate| candidate.described.at)
+    }
+
+    fn all(&self) -> impl Iterator<Item = Candidate> + '_ {
+        self.dirs().into_iter().flat_map(move |(short, dir)| {
+            let numbers = self.numbers(&dir);
+            numbers.filter_map(move |number| self.candidate(&short, &dir, number))
+        })
+    }
+
+    /// The last state that was recorded before the message after message `at`.
+    fn at_message(&self, at: u64) -> Result<Option<Candidate>, ApiError> {
+        let end = moment(&self.context, &self.key, &self.record, &self.title, at)?;
+        let Some(state) = self.record.main_doc() else {
+            return Ok(None);
+        };
+        let place = |candidate: &Candidate| {
+            let tip = candidate.described.description.tip;
+            let is_on_it = state.trie.is_ancestor(tip, end.tip);
+            let (_, bytes) = state.trie.size(tip);
+            (is_on_it && bytes <= end.bytes).then_some(bytes)
+        };
+        let candidates = self.all();
+        let placed = candidates.filter_map(|candidate| Some((place(&candidate)?, candidate)));
+        let last = placed.max_by_key(|(bytes, candidate)| (*bytes, candidate.described.at));
+        Ok(last.map(|(_, candidate)| candidate))
+    }
+
+    fn named(&self, snapshot: &str) -> Result<Candidate, ApiError> {
+        let mut all = self.all();
+        let found = all.find(|it| it.described.description.snapshot == snapshot);
+        found.ok_or_else(|| no_code(format!("No code “{}” is here.", harmless_line(snapshot))))
+    }
+
+    /// Verifies a snapshot and all that it builds on, as far as that is not in the store yet.
+    fn reach(&self, here: &Here, candidate: &Candidate) -> Result<Reached, CodeError> {
+        let Candidate { short, dir, .. } = candidate;
+        let mut missing = Vec::new();
+        let mut next = candidate.described.description.clone();
+        loop {
+            if recorded(&here.checkout, &here.store, &object_id(&next.snapshot)?)?.is_some() {
+                break;
+            }
+            missing.push(next.number);
+            if LONGEST_CHAIN < missing.len() {
+                return Err(CodeError::Refused(
+                    "It builds on too many others.".to_owned(),
+                ));
+            }
+            let Some(after) = next.after else { break };
+            match self.candidate(short, dir, after) {
+                Some(before) => next = before.described.description,
+                None => return Ok(Reached::Arriving),
+            }
+        }
+        for number in missing.into_iter().rev() {
+            match self.received(here, candidate, number)? {
+                Reached::There => {}
+                other => return Ok(other),
+            }
+        }
+        Ok(Reached::There)
+    }
+
+    fn received(
+        &self,
+        here: &Here,
+        candidate: &Candidate,
+        number: u32,
+    ) -> Result<Reached, CodeError> {
+        let Candidate { short, dir, .. } = candidate;
+        let io = |source| CodeError::Io {
+            path: self.store.clone(),
+            source,
+        };
+        let name = self.context.shared().name_of(short);
+        let said = |why: &dyn std::fmt::Display| {
+            CodeError::Refused(format!("The code of {name} is refused: {why}."))
+        };
+        let owner = self.owners.get(short);
+        let owner = owner.ok_or_else(|| said(&"the device is not known"))?;
+        let mut pack = tempfile::NamedTempFile::new_in(&self.store).map_err(io)?;
+        let read = snapshot_file::read(&self.context.vault, owner, dir, number, &mut pack);
+        let (described, manifest) = match read {
+            Err(SnapshotFileError::Torn) => return Ok(Reached::Arriving),
+            other => other.map_err(|error| said(&error))?,
+        };
+        let manifest: Manifest = serde_json::from_slice(&manifest)
+            .map_err(|_| said(&"its manifest is not one of this version"))?;
+        if manifest.snapshot.as_str() != described.description.snapshot {
+            return Err(said(&"its manifest names another state"));
+        }
+        let limits = PackLimits {
+            bytes: snapshot_file::LARGEST_CONTENT,
+            ..PackLimits::default()
+        };
+        let Here { checkout, store } = here;
+        Ok(
+            match receive(checkout, store, &manifest, pack.path(), &limits)? {
+                Received::Verified(_) => Reached::There,
+                Received::Lacking(ids) => Reached::Lacking(ids),
+            },
+        )
+    }
+}
+
+fn object_id(text: &str) -> Result<ObjectId, CodeError> {
+    ObjectId::parse(text).ok_or_else(|| CodeError::Refused("The code has no valid id.".to_owned()))
+}
+
+fn lacking(offer: CodeOffer, commits: &[ObjectId]) -> CodeOffer {
+    let first = commits.first().map(ObjectId::as_str).unwrap_or_default();
+    let short: String = first.chars().take(7).collect();
+    CodeOffer {
+        state: CodeState::NeedsCommits,
+        why: format!("It is made on commit {short}, which is not here yet: fetch first."),
+        ..offer
+    }
+}
+
+fn shown(offer: CodeOffer, comparison: &Comparison) -> CodeOffer {
+    let state = &comparison.target.state;
+    let branch = state.branch.as_deref();
+    let branch = branch.map(|branch| branch.trim_start_matches("refs/heads/"));
+    let files = comparison.files.iter().take(MOST_NAMED).map(file);
+    let offer = CodeOffer {
+        commit: state.head.as_ref().map(ObjectId::to_string),
+        branch: branch.map(harmless_line),
+        files: files.collect(),
+        n_files: comparison.files.len() as u64,
+        left_out: left_out(&state.left_out),
+        ..offer
+    };
+    match &comparison.plan {
+        Plan::Nothing => CodeOffer {
+            state: CodeState::Same,
+            ..offer
+        },
+        Plan::InPlace => CodeOffer {
+            state: CodeState::InPlace,
+            ..offer
+        },
+        Plan::NeedsCommits(commits) => lacking(offer, commits),
+        Plan::Worktree { path, why } => CodeOffer {
+            state: CodeState::Worktree,
+            dir: Some(path.clone()),
+            why: why.clone(),
+            ..offer
+        },
+        Plan::Refused(why) => CodeOffer {
+            state: CodeState::Refused,
+            why: why.clone(),
+            ..offer
+        },
+    }
+}
+
+fn file(file: &FileChange) -> CodeFile {
+    CodeFile {
+        path: file.path.to_string(),
+        change: match file.kind {
+            ChangeKind::Added => CodeChange::Added,
+            ChangeKind::Changed => CodeChange::Changed,
+            ChangeKind::Deleted => CodeChange::Deleted,
+            ChangeKind::Permission => CodeChange::Permission,
+            ChangeKind::Kind => CodeChange::Kind,
+        },
+        obeyed: file.is_obeyed,
+    }
+}
+
+/// Takes applied code back. `Ok(Some(_))` says why that is not possible any more: the checkout is
+/// gone, or it was taken back already.
+pub fn undo(home: &Path, applied: &Applied) -> Result<Option<ApiError>, ApiError> {
+    let work = || {
+        let git = Git::find()?;
+        if !applied.root.is_dir() {
+            let gone = format!("{} is gone.", applied.root.display());
+            return Ok(Some(refused(&CodeError::Refused(gone))));
+        }
+        let checkout = Checkout::open(&git, &applied.root)?;
+        recover(&checkout)?;
+        if !undos(&checkout)?
+            .iter()
+            .any(|it| it.number == applied.number)
+        {
+            let done = CodeError::Refused("This was taken back already.".into());
+            return Ok(Some(refused(&done)));
+        }
+        let store = Store::open(&super::store_of(home, &applied.key))?;
+        let undo = Undo {
+            number: applied.number,
+            snapshot: object_id(&applied.snapshot)?,
+            worktree: Some(applied.place.clone()).filter(|_| applied.is_worktree()),
+        };
+        session_roam_code::undo(&checkout, &store, &undo, &Limits::default())?;
+        Ok(None)
+    };
+    work().map_err(|error: CodeError| {
+        let error = refused(&error);
+        ApiError::new(ProblemCode::CodeRefused, error.message, error.hint).offer(Remedy::Retry)
+    })
+}

@@ -1,0 +1,296 @@
+//! Records the checkout of a session, packs what the other devices lack, and keeps this device's
+//! files of a session within bounds. Runs beside the loop.
+
+use super::super::context::Context;
+use super::left_out;
+use crate::api::types::CodeLeftOut;
+use crate::opener::Kind;
+use crate::session::{ChainId, Lane, SessionId, SessionKey};
+use crate::vault::snapshot_file::{self, Author, Description};
+use session_roam_code::{
+    Checkout, CodeError, Git, Have, Limits, ObjectId, Snapshot, Store, pack, parents, record,
+};
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A pack builds on the one before, at most so often: who has none needs all of them.
+const LONGEST_CHAIN: usize = 50;
+/// A chain whose later packs together are larger than this and than its first begins anew.
+const CHAIN_BYTES: u64 = 16 << 20;
+/// A pack that needs more is not sent.
+const PACK: u64 = 64 << 20;
+/// What is kept of a session: whole chains, the latest.
+const KEPT_BYTES: u64 = 128 << 20;
+const KEPT_FILES: usize = 200;
+/// What is kept of all sessions, and of the objects of one of them.
+const KEPT_IN_ALL: u64 = 1 << 30;
+const KEPT_OBJECTS: u64 = 512 << 20;
+
+/// A session whose checkout is to be recorded.
+pub struct Wanted {
+    pub context: Arc<Context>,
+    pub key: SessionKey,
+    pub session: SessionId,
+    /// The session's directory.
+    pub dir: PathBuf,
+    /// The directory of this device's files for it, below the vault.
+    pub files: String,
+    pub tip: ChainId,
+    pub store: PathBuf,
+    pub applied: Vec<(PathBuf, String)>,
+    /// An undo needs objects of the store.
+    pub is_needed: bool,
+}
+
+/// What was recorded.
+pub struct Recorded {
+    /// Files that were written or removed, in the lane's folder; none if the state is the last one.
+    pub paths: Vec<String>,
+    pub left_out: Vec<CodeLeftOut>,
+}
+
+/// The file that the next one may build on.
+struct Last {
+    description: Description,
+    snapshot: ObjectId,
+    /// How many files build on each other up to this one, the bytes of the first, and of the others.
+    chain: (usize, u64, u64),
+}
+
+pub fn record_code(wanted: &Wanted) -> Result<Recorded, CodeError> {
+    let git = Git::find()?;
+    let checkout = Checkout::open(&git, &wanted.dir)?;
+    let store = Store::open(&wanted.store)?;
+    let snapshot = record(&checkout, &store, &Limits::default())?;
+    let mut recorded = Recorded {
+        paths: Vec::new(),
+        left_out: left_out(&snapshot.state.left_out),
+    };
+    let vault = &wanted.context.vault;
+    let io = |source| CodeError::Io {
+        path: vault.file(&wanted.files),
+        source,
+    };
+    let files = snapshot_file::list(vault, &wanted.files).map_err(io)?;
+    let last = wanted.last(&files);
+    let seen = wanted.seen(&checkout, &snapshot);
+    let is_same = |last: &Last| last.snapshot == snapshot.id && last.description.seen == seen;
+    if last.as_ref().is_some_and(is_same) {
+        return Ok(recorded);
+    }
+    let number = files.last().map_or(1, |(number, _)| number + 1);
+    let after = last.filter(|last| {
+        let (n_files, first, others) = last.chain;
+        n_files < LONGEST_CHAIN && others < CHAIN_BYTES.max(first)
+    });
+    wanted.write(&checkout, &store, &snapshot, number, after, seen)?;
+    recorded
+        .paths
+        .push(snapshot_file::in_lane(&wanted.files, number));
+    for number in wanted.surplus().map_err(io)? {
+        snapshot_file::remove(vault, &wanted.files, number).map_err(io)?;
+        recorded
+            .paths
+            .push(snapshot_file::in_lane(&wanted.files, number));
+    }
+    recorded.paths.extend(wanted.bound_lane().map_err(io)?);
+    // They are made anew when they are needed: the next pack then builds on no other one.
+    if !wanted.is_needed && KEPT_OBJECTS < bytes_below(&wanted.store) {
+        std::fs::remove_dir_all(&wanted.store).map_err(io)?;
+    }
+    Ok(recorded)
+}
+
+fn bytes_below(dir: &Path) -> u64 {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let bytes = |entry: std::fs::DirEntry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => bytes_below(&entry.path()),
+        Ok(metadata) => metadata.len(),
+        Err(_) => 0,
+    };
+    entries.map(bytes).sum()
+}
+
+impl Wanted {
+    fn describe(&self, number: u32) -> Option<Description> {
+        let owner = self
+            .context
+            .shared()
+            .owners
+            .get(&self.context.short)
+            .cloned()?;
+        let vault = &self.context.vault;
+        let described = snapshot_file::describe(vault, &owner, &self.files, number).ok()?;
+        Some(described.description)
+    }
+
+    fn last(&self, files: &[(u32, u64)]) -> Option<Last> {
+        let description = self.describe(files.last()?.0)?;
+        let snapshot = ObjectId::parse(&description.snapshot)?;
+        let (mut next, mut chain) = (Some(description.clone()), (0, 0, 0));
+        while let Some(description) = next {
+            let (_, len) = files
+                .iter()
+                .find(|(number, _)| *number == description.number)?;
+            chain = (chain.0 + 1, *len, chain.1 + chain.2);
+            next = match description.after {
+                Some(after) if chain.0 <= LONGEST_CHAIN => Some(self.describe(after)?),
+                Some(_) | None => None,
+            };
+        }
+        Some(Last {
+            description,
+            snapshot,
+            chain,
+        })
+    }
+
+    /// What was applied in this checkout and is not this state itself.
+    fn seen(&self, checkout: &Checkout, snapshot: &Snapshot) -> Vec<String> {
+        const MOST: usize = 16;
+        let applied = self.applied.iter().rev();
+        let here = applied.filter(|(place, _)| place == checkout.root());
+        let mut seen: Vec<String> = Vec::new();
+        for (_, id) in here {
+            if seen.len() < MOST && !seen.contains(id) && id != snapshot.id.as_str() {
+                seen.push(id.clone());
+            }
+        }
+        seen
+    }
+
+    fn write(
+        &self,
+        checkout: &Checkout,
+        store: &Store,
+        snapshot: &Snapshot,
+        number: u32,
+        after: Option<Last>,
+        seen: Vec<String>,
+    ) -> Result<(), CodeError> {
+        let have = Have {
+            commits: checkout.published(&parents(&snapshot.state))?,
+            snapshots: after.iter().map(|last| last.snapshot.clone()).collect(),
+        };
+        let packed = pack(checkout, store, &snapshot.id, &have, PACK)?;
+        let manifest = serde_json::to_vec(&packed.manifest).map_err(|_| {
+            CodeError::Refused("The manifest of the snapshot could not be written.".to_owned())
+        })?;
+        let builds_on: BTreeSet<&ObjectId> = packed.manifest.against_snapshots.iter().collect();
+        let after = after.filter(|last| builds_on.contains(&last.snapshot));
+        let description = Description {
+            number,
+            snapshot: snapshot.id.to_string(),
+            after: after.map(|last| last.description.number),
+            seen,
+            tip: self.tip,
+            manifest: manifest.len() as u64,
+            pack: packed.manifest.pack.bytes,
+        };
+        let context = &self.context;
+        let name = context.shared().name_of(&context.short);
+        let author = Author {
+            device: &context.device,
+            name: &name,
+            key: &context.key,
+            tool: &self.key.tool,
+            session: &self.session,
+        };
+        let io = |source| CodeError::Io {
+            path: packed.path().to_owned(),
+            source,
+        };
+        let file = File::open(packed.path()).map_err(io)?;
+        let mut content = manifest.as_slice().chain(file);
+        let at = context.tick();
+        snapshot_file::write(
+            &context.vault,
+            &self.files,
+            &author,
+            at,
+            &description,
+            &mut content,
+        )
+        .map_err(io)
+    }
+
+    /// Removes the files of the sessions that were recorded the longest time ago, if those of all
+    /// sessions together are too large; returns them as named in the lane's folder.
+    fn bound_lane(&self) -> std::io::Result<Vec<String>> {
+        let vault = &self.context.vault;
+        let mut dirs = vec![format!("{}/{}", self.context.short, Lane::Code.as_str())];
+        for _ in 0..3 {
+            let mut below = Vec::new();
+            for dir in dirs {
+                let listed = vault.list(&dir)?.into_iter();
+                let listed = listed.filter(|listed| listed.kind == Kind::Dir);
+                let names = listed.filter_map(|listed| listed.name.into_string().ok());
+                below.extend(names.map(|name| format!("{dir}/{name}")));
+            }
+            dirs = below;
+        }
+        let mut sessions = Vec::new();
+        for dir in dirs {
+            let files = snapshot_file::list(vault, &dir)?;
+            let bytes: u64 = files.iter().map(|(_, len)| len).sum();
+            sessions.push((dir, files, bytes));
+        }
+        let mut total: u64 = sessions.iter().map(|(_, _, bytes)| bytes).sum();
+        let mut removed = Vec::new();
+        if total <= KEPT_IN_ALL {
+            return Ok(removed);
+        }
+        let owner = self
+            .context
+            .shared()
+            .owners
+            .get(&self.context.short)
+            .cloned();
+        sessions.sort_by_cached_key(|(dir, files, _)| {
+            let last = files.last().zip(owner.as_ref());
+            let described =
+                last.map(|(last, owner)| snapshot_file::describe(vault, owner, dir, last.0).ok());
+            described.flatten().map(|described| described.at)
+        });
+        for (dir, files, bytes) in sessions {
+            if total <= KEPT_IN_ALL || dir == self.files {
+                continue;
+            }
+            for (number, _) in files {
+                snapshot_file::remove(vault, &dir, number)?;
+                removed.push(snapshot_file::in_lane(&dir, number));
+            }
+            total -= bytes;
+        }
+        Ok(removed)
+    }
+
+    /// Files of whole chains that are over the bounds, the oldest first; never the latest chain.
+    fn surplus(&self) -> std::io::Result<Vec<u32>> {
+        let files = snapshot_file::list(&self.context.vault, &self.files)?;
+        let (mut n_files, mut bytes) = (files.len(), files.iter().map(|(_, len)| len).sum::<u64>());
+        let (mut surplus, mut chain) = (Vec::new(), Vec::new());
+        for (number, len) in &files {
+            if n_files <= KEPT_FILES && bytes <= KEPT_BYTES {
+                break;
+            }
+            let begins = self
+                .describe(*number)
+                .is_none_or(|description| description.after.is_none());
+            if begins && !chain.is_empty() {
+                for (number, len) in chain.drain(..) {
+                    surplus.push(number);
+                    (n_files, bytes) = (n_files - 1, bytes - len);
+                }
+                if n_files <= KEPT_FILES && bytes <= KEPT_BYTES {
+                    break;
+                }
+            }
+            chain.push((*number, *len));
+        }
+        Ok(surplus)
+    }
+}

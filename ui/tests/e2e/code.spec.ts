@@ -1,0 +1,51 @@
+// Another device's uncommitted changes: shown before a session is resumed, taken over if wanted.
+import { expect, test } from "@playwright/test";
+import { asked, expectAccessible, expectCalm, open, session } from "./open";
+
+const resume = async (page: import("@playwright/test").Page, n: number) => {
+  await open(page, `sessions/${session(n)}`);
+  await page.getByRole("button", { name: "Resume", exact: true }).first().click();
+  const dialog = page.getByRole("dialog");
+  await expect(dialog).toContainText("working tree are not here");
+  return dialog;
+};
+
+test("files are listed with their differences, and nothing is taken over unasked", async ({ page }) => {
+  const dialog = await resume(page, 0);
+  await expect(dialog).toContainText("4 files of");
+  await expect(dialog).toContainText("Programs may run or obey it");
+  await dialog.getByText("src/session.rs").click();
+  await expect(dialog.getByRole("group", { name: "src/session.rs" })).toContainText("self.refreshing.lock()");
+  await dialog.getByText("1 file stayed on").click();
+  await expect(dialog).toContainText(".env has the name of a file with credentials");
+  await expectAccessible(page);
+  await page.screenshot({ path: test.info().outputPath("offer.png") });
+  await dialog.getByRole("button", { name: /^Resume/ }).click();
+  await expect(page.getByText("Started in a terminal.")).toBeVisible();
+  expect(await asked(page, "code_apply")).toEqual([]);
+  expectCalm(page);
+});
+
+test("what is wanted is taken over before the tool starts", async ({ page }) => {
+  const dialog = await resume(page, 0);
+  await dialog.getByRole("switch").click();
+  await expect(dialog.getByRole("switch")).toHaveAttribute("aria-checked", "true");
+  await dialog.getByRole("button", { name: /^Resume/ }).click();
+  await expect(page.getByText("Started in a terminal.")).toBeVisible();
+  expect(await asked(page, "code_apply")).toHaveLength(1);
+  expect(await asked(page, "start_tool")).toHaveLength(1);
+  expectCalm(page);
+});
+
+test("a project's changes are switched on and off", async ({ page }) => {
+  await open(page, "projects");
+  const switches = page.getByRole("switch", { name: /^Let uncommitted changes of/ });
+  await expect(switches.and(page.locator("[aria-checked=true]"))).toHaveCount(1);
+  await expect(switches.first()).toHaveAttribute("aria-checked", "true");
+  await switches.first().click();
+  await expect(switches.first()).toHaveAttribute("aria-checked", "false");
+  expect(await asked(page, "code_switch")).toHaveLength(1);
+  await expectAccessible(page);
+  await page.screenshot({ path: test.info().outputPath("projects.png") });
+  expectCalm(page);
+});
