@@ -474,6 +474,8 @@ fn arguments_become_requests() {
                 "desk",
                 "--limit",
                 "9",
+                "--after",
+                "s",
             ],
             Request::Sessions {
                 filter: SessionFilter {
@@ -482,6 +484,7 @@ fn arguments_become_requests() {
                     device: Some("desk".into()),
                     limit: Some(9),
                     newest_of_others: None,
+                    after: Some("s".into()),
                 },
             },
         ),

@@ -123,6 +123,7 @@ pub fn status() -> Status {
         cycle_ms: 12,
         happenings: 4711,
         asking: 0,
+        waiting_counts: Vec::new(),
         waiting: vec![
             waiting(
                 "Fix login race",

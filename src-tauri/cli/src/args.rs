@@ -106,6 +106,9 @@ pub enum Command {
         /// Only the latest so many
         #[arg(long, value_name = "N")]
         limit: Option<u64>,
+        /// Only those that come after this session in the list, for the next page
+        #[arg(long, value_name = "SESSION")]
+        after: Option<String>,
     },
     /// Find sessions of all devices by their words
     ///

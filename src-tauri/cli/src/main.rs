@@ -154,6 +154,7 @@ fn dispatch(args: Args) -> Outcome {
             project,
             device,
             limit,
+            after,
         } => {
             let filter = SessionFilter {
                 tool,
@@ -161,6 +162,7 @@ fn dispatch(args: Args) -> Outcome {
                 device,
                 limit,
                 newest_of_others: None,
+                after,
             };
             let filtered = filter != SessionFilter::default();
             let answer = engine.ask(&Request::Sessions { filter })?;

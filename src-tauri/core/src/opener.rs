@@ -6,6 +6,7 @@
 
 use std::ffi::OsString;
 use std::fs::{File, Metadata};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Seek};
 use std::path::{Component, Path};
 
@@ -113,6 +114,9 @@ pub struct Listed {
     pub kind: Kind,
     /// The size of a regular file in bytes; 0 for everything else.
     pub len: u64,
+    /// Times and inode of a regular file as one number, for comparison only: a file that was written
+    /// or exchanged has another one. 0 for everything else.
+    pub mark: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,6 +165,12 @@ fn regular(file: File) -> io::Result<File> {
     } else {
         Err(Refused::Kind.into())
     }
+}
+
+fn hash_of(facts: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    facts.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Splits a relative path of plain names into its directories and its last name.
@@ -316,18 +326,31 @@ mod system {
                 }),
                 kind => kind,
             };
-            let (kind, len) = match kind {
-                FileType::Directory => (Kind::Dir, 0),
-                FileType::RegularFile => (Kind::File, stat().map_or(0, |stat| stat.st_size as u64)),
-                _ => (Kind::Other, 0),
+            let (kind, (len, mark)) = match kind {
+                FileType::Directory => (Kind::Dir, (0, 0)),
+                FileType::RegularFile => (Kind::File, stat().map_or((0, 0), size_and_mark)),
+                _ => (Kind::Other, (0, 0)),
             };
             listed.push(Listed {
                 name: OsStr::from_bytes(entry.file_name().to_bytes()).into(),
                 kind,
                 len,
+                mark,
             });
         }
         Ok(listed)
+    }
+
+    #[allow(clippy::useless_conversion)] // the fields' types differ from system to system
+    fn size_and_mark(stat: rustix::fs::Stat) -> (u64, u64) {
+        let times = [
+            i128::from(stat.st_mtime),
+            i128::from(stat.st_mtime_nsec),
+            i128::from(stat.st_ctime),
+            i128::from(stat.st_ctime_nsec),
+            i128::from(stat.st_ino),
+        ];
+        (stat.st_size as u64, hash_of(&times))
     }
 }
 
@@ -394,14 +417,18 @@ mod system {
                 () if kind.is_file() => Kind::File,
                 () => Kind::Other,
             };
-            let len = match kind {
-                Kind::File => entry.metadata().map_or(0, |metadata| metadata.len()),
-                Kind::Dir | Kind::Other => 0,
+            let (len, mark) = match kind {
+                Kind::File => entry.metadata().map_or((0, 0), |metadata| {
+                    let times = [metadata.creation_time(), metadata.last_write_time()];
+                    (metadata.len(), hash_of(&times))
+                }),
+                Kind::Dir | Kind::Other => (0, 0),
             };
             listed.push(Listed {
                 name: entry.file_name(),
                 kind,
                 len,
+                mark,
             });
         }
         Ok(listed)
@@ -457,18 +484,25 @@ mod tests {
             [Listed {
                 name: "b".into(),
                 kind: Kind::Dir,
-                len: 0
+                len: 0,
+                mark: 0
             }]
         );
         let listed = list_below(dir.path(), "a/b", 10).expect("listed");
+        let mark = listed[0].mark;
         assert_eq!(
             listed,
             [Listed {
                 name: "c".into(),
                 kind: Kind::File,
-                len: 4
+                len: 4,
+                mark
             }]
         );
+        std::fs::write(dir.path().join("a/b/new"), "four").expect("write");
+        std::fs::rename(dir.path().join("a/b/new"), dir.path().join("a/b/c")).expect("rename");
+        let exchanged = list_below(dir.path(), "a/b", 10).expect("listed");
+        assert!(exchanged[0].len == 4 && exchanged[0].mark != mark);
         assert_eq!(
             file_below(dir.path(), "a/x").expect_err("none").kind(),
             io::ErrorKind::NotFound

@@ -323,9 +323,9 @@ fn needs(sight: &Sight) -> Vec<Item> {
             "#/overview",
             format!("{} is waiting: {}", quoted(&one.title), short(&one.why, 60)),
         )),
-        more => items.push(open(
+        _ => items.push(open(
             "#/overview",
-            format!("{} sessions are waiting", more.len()),
+            format!("{} sessions are waiting", status.n_waiting()),
         )),
     }
     items

@@ -298,10 +298,20 @@ fn waits(before: &Sight, now: &Sight) -> Option<News> {
             .iter()
             .any(|known| (&known.session, &known.code) == (&wait.session, &wait.code))
     };
-    let told =
-        now.status.waiting.iter().filter(|wait| {
-            wait.code.is_some_and(|code| WORTH_TELLING.contains(&code)) && !was(wait)
-        });
+    // Of very many that wait only some are listed: another one that is listed is news only if there
+    // are more than before.
+    let are_more = |wait: &&Waiting| {
+        let listed = before
+            .status
+            .waiting
+            .iter()
+            .filter(|known| known.code == wait.code);
+        let n_before = before.status.n_waiting_for(wait.code);
+        n_before == listed.count() as u64 || n_before < now.status.n_waiting_for(wait.code)
+    };
+    let told = now.status.waiting.iter().filter(|wait| {
+        wait.code.is_some_and(|code| WORTH_TELLING.contains(&code)) && !was(wait) && are_more(wait)
+    });
     let click = Action::Open("#/overview".into());
     match told.collect::<Vec<_>>().as_slice() {
         [] => None,

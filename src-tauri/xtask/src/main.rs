@@ -42,8 +42,9 @@ The repository's own commands.
   cargo xtask demo           two devices on this machine, a sample session going over, then cleaned up
   cargo xtask bench roam [--write] [--no-corpus] [--no-latency]
                              measure what was promised; --write puts the table into docs/benchmarks.md
-  cargo xtask bench many [--write] [--sessions N] [--mb N]
-                            very many sessions: import, restart, status, against few
+  cargo xtask bench scale [--write] [--sessions 1000,10000,50000] [--kb N] [--alone]
+                            what grows with the number of sessions, beside plain Syncthing; --alone: one engine
+  cargo xtask bench growth  the short form that every test run has: the CPU time of a session among 200 and 2,000
   cargo xtask bench merge [--write]
                              what merging and comparing cost
   cargo xtask bench chats [--write]
@@ -100,7 +101,8 @@ fn dispatch(args: &[&str]) -> Result<()> {
         ["bench", "baseline"] => bench::baseline_alone(),
         ["bench", "app"] => bench::app(),
         ["bench", "chats", rest @ ..] => bench::chats::run(rest),
-        ["bench", "many", rest @ ..] => bench::many(rest),
+        ["bench", "scale", rest @ ..] => bench::scale(rest),
+        ["bench", "growth"] => bench::growth(),
         ["bench", "merge", rest @ ..] => bench::merge::run(rest),
         ["bench", "search", rest @ ..] => bench::search::run(rest),
         ["bench", "packages", rest @ ..] => bench::packages::run(rest),

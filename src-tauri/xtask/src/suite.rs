@@ -2,7 +2,7 @@
 //! one fails, with a summary at the end. Knows no single test.
 
 use crate::setup::{self, ForTests};
-use crate::{proc, tidy};
+use crate::{bench, proc, tidy};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::process::Command;
@@ -56,6 +56,7 @@ pub fn run(extent: Extent) -> Result<()> {
         ),
     });
     if extent == Extent::Everything && cfg!(target_os = "linux") {
+        report.section("Growth with the number of sessions", bench::growth);
         report.section("Clients of the store for apps", clients);
         report.section("Every view and state of the window in a browser", || {
             proc::run_and_quote(&mut setup::npm(&proc::root().join("ui"), &["run", "e2e"])?)

@@ -117,6 +117,7 @@ impl Desk<'_> {
             device: ask.device,
             limit: (!scope.is_limited()).then_some(enough),
             newest_of_others: None,
+            after: None,
         })?;
         found.retain(|row| scope.has_part_of(row));
         Ok(rows(

@@ -36,7 +36,17 @@ pub fn status(status: &Status, devices: &Devices, view: &View) -> String {
         "Needs attention",
         &needs_you(status, devices, view),
     );
-    section(&mut out, "Waiting", &waiting(&status.waiting, view));
+    let mut waits = waiting(&status.waiting, view);
+    let unlisted = status
+        .n_waiting()
+        .saturating_sub(status.waiting.len() as u64);
+    if 0 < unlisted {
+        waits.push_str(&format!(
+            "  {} of these kinds; `roam doctor` lists all.\n",
+            more(unlisted as usize)
+        ));
+    }
+    section(&mut out, "Waiting", &waits);
     section(&mut out, "Live now", &live(&status.live, view));
     section(&mut out, "Problems", &problems(&status.problems, view));
     out.push_str(&format!("\n{}\n", footer(status)));

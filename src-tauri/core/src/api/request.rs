@@ -412,6 +412,10 @@ pub struct SessionFilter {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     pub newest_of_others: Option<u32>,
+    /// Begins the list behind this session: the id of the last one of the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub after: Option<String>,
 }
 
 /// A side of a split: left is the branch that keeps the session's id.

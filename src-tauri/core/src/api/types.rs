@@ -169,7 +169,12 @@ pub struct Status {
     pub syncthing: SyncthingStatus,
     /// What is being synced right now.
     pub moving: Moving,
+    /// Those that the user can do something about first, at most 100; `waiting_counts` has all.
     pub waiting: Vec<Waiting>,
+    /// How many sessions wait, by reason and tool.
+    #[serde(default)]
+    pub waiting_counts: Vec<WaitingCount>,
+    /// At most 100 sessions, the latest first, and everything else that is held.
     pub held: Vec<Held>,
     /// The number of split sessions.
     pub splits: u64,
@@ -250,6 +255,35 @@ pub struct Waiting {
     /// What the user can do about it.
     #[serde(default, deserialize_with = "remedy::known")]
     pub actions: Vec<Remedy>,
+}
+
+/// How many sessions of a tool wait for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct WaitingCount {
+    pub code: Option<Reason>,
+    pub tool: String,
+    pub sessions: u64,
+}
+
+impl Status {
+    /// How many sessions wait, those that are not listed included.
+    pub fn n_waiting(&self) -> u64 {
+        let counted = self.waiting_counts.iter().map(|count| count.sessions).sum();
+        // An older engine lists all and counts none.
+        u64::max(counted, self.waiting.len() as u64)
+    }
+
+    /// How many sessions wait for this reason.
+    pub fn n_waiting_for(&self, code: Option<Reason>) -> u64 {
+        let counts = self.waiting_counts.iter();
+        let counted = counts
+            .filter(|count| count.code == code)
+            .map(|count| count.sessions)
+            .sum();
+        let listed = self.waiting.iter().filter(|wait| wait.code == code).count() as u64;
+        u64::max(counted, listed)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

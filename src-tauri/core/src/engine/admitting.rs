@@ -2,12 +2,15 @@
 //! which first brings two devices together, is elsewhere.
 
 use super::Engine;
-use super::answer::{Answer, done, value};
+use super::answer::{Answer, Reply, done, value};
+use super::approval::{accepted_of, frames_before};
 use super::devices::starts;
+use super::event::{Event, FramesCounted};
 use crate::api::types::*;
 use crate::merge::Statement;
 use crate::merge::device_list::{Heads, Revoked};
 use crate::session::{DeviceId, Hlc, Millis, ProblemCode, Remedy};
+use crate::state::State;
 use crate::syncthing::device_id;
 use std::collections::BTreeSet;
 
@@ -223,24 +226,68 @@ impl Engine {
         )
     }
 
-    /// Puts a device out everywhere, or reports what that would mean.
-    pub(super) fn revoke(&mut self, text: &str, since: Option<&str>, dry: bool) -> Answer {
-        let (id, name) = self.named(text)?;
+    /// Counts what this device accepted of a device that the user puts out. Its journals are read
+    /// beside the loop; what is accepted meanwhile is stated by [`Engine::state_more`].
+    pub(super) fn count_frames(
+        &mut self,
+        text: &str,
+        since: Option<&str>,
+        dry: bool,
+        reply: Reply,
+    ) {
+        let (device, name) = match self.named(text) {
+            Ok(named) => named,
+            Err(error) => return reply(Err(error)),
+        };
         let since = match since.map(|text| (text, Millis::parse(text))) {
             Some((text, None)) => {
-                return Err(ApiError::new(
+                return reply(Err(ApiError::new(
                     ProblemCode::BadTime,
                     format!("“{text}” is not a date and time."),
                     "Write it like 2026-11-28T17:00:00Z.",
-                ));
+                )));
             }
             since => since.and_then(|(_, since)| since),
         };
-        let heads = self.accepted_of(&id)?;
-        let cut = match since {
-            Some(since) => self.frames_before(&id, since)?,
-            None => Heads::new(),
-        };
+        let short = device.short();
+        let (context, path) = (self.context.clone(), self.state.path().to_owned());
+        let (n_listed, list) = (
+            self.lists.frames(&short),
+            self.lists.journal(&short).cloned(),
+        );
+        self.jobs.spawn_for_event(Box::new(move || {
+            let counted = State::beside(&path).and_then(|state| {
+                let heads = accepted_of(&context, &state, &device, n_listed)?;
+                let cut = match since {
+                    Some(since) => frames_before(&context, &state, (&device, list), since)?,
+                    None => Heads::new(),
+                };
+                Ok(FramesCounted {
+                    device,
+                    name,
+                    since,
+                    dry,
+                    heads,
+                    cut,
+                })
+            });
+            match counted {
+                Ok(counted) => Event::FramesCounted(Box::new(counted), reply),
+                Err(error) => Event::Refused(error.into(), reply),
+            }
+        }));
+    }
+
+    /// Puts a device out everywhere, or reports what that would mean.
+    pub(super) fn revoke(&mut self, counted: FramesCounted) -> Answer {
+        let FramesCounted {
+            device: id,
+            name,
+            since,
+            dry,
+            heads,
+            cut,
+        } = counted;
         let lists = super::list::in_heads();
         let of_sessions = || heads.iter().filter(|(journal, _)| **journal != lists);
         let is_cut = |(journal, n): &(&String, &u64)| cut.get(*journal).copied().unwrap_or(0) < **n;

@@ -25,11 +25,12 @@ use crate::session::{
     Millis, Problem, ProblemCode, Reason, Remedy, SessionId, SessionKey, SessionState, SplitState,
     Tier, ToolId,
 };
-use crate::state::{Row, StateError};
+use crate::state::{Row, State, StateError};
 use crate::syncthing::pairing;
 use crate::vault::presence;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 /// Why a session is held until the user releases it.
@@ -73,9 +74,19 @@ impl Engine {
         {
             return self.undo_code(applied, reply);
         }
+        let request = match request {
+            Request::ProjectMap { key, dir } => return self.see_directory(key, dir, reply),
+            Request::Revoke { id, since, dry } => {
+                return self.count_frames(&id, since.as_deref(), dry, reply);
+            }
+            request => request,
+        };
         match self.reply(request) {
             Ok(Later::Now(answer)) => reply(Ok(answer)),
-            Ok(Later::Aside(work)) => self.jobs.spawn(Box::new(move || reply(work()))),
+            Ok(Later::Aside(work)) => {
+                self.n_worked += 1;
+                self.jobs.spawn(Box::new(move || reply(work())));
+            }
             Ok(Later::Decide(key, decision)) => self.decide(key, decision, reply),
             Err(error) => reply(Err(error)),
         }
@@ -86,6 +97,9 @@ impl Engine {
             Request::Status => value(self.status()?),
             Request::Doctor => return self.doctor().map(Later::Aside),
             Request::TakeIn => unreachable!("answered when all of it is done"),
+            Request::ProjectMap { .. } | Request::Revoke { .. } => {
+                unreachable!("answered when the disk has answered")
+            }
             Request::Device => value(self.device()?),
             Request::Devices => value(self.devices()),
             Request::ReadCode { code } => self.read_code(&code),
@@ -94,7 +108,6 @@ impl Engine {
             Request::Dismiss { id } => self.dismiss(&id),
             Request::Rename { id, name } => self.rename(id.as_deref(), &name),
             Request::Approve { id } => self.approve(&id),
-            Request::Revoke { id, since, dry } => self.revoke(&id, since.as_deref(), dry),
             Request::Follow { id, on } => self.follow(&id, on),
             Request::Unpair { id } => self.unpair(&id),
             Request::Tools => {
@@ -105,7 +118,6 @@ impl Engine {
             Request::StoreSwitch { tool, dir, on } => self.switch_store(&tool, &dir, on),
             Request::StoresSaid { vars } => self.said_stores(&vars),
             Request::Projects => return self.projects().map(Later::Aside),
-            Request::ProjectMap { key, dir } => self.map(&key, &dir),
             Request::Import { paths } => self.import(paths),
             Request::ImportCancel => self.cancel_import(),
             Request::ImportDismiss => self.dismiss_import(),
@@ -333,38 +345,42 @@ impl Engine {
         })
     }
 
-    /// Reads the rows here; their conversion runs beside the loop, since there may be very many.
+    /// The list is read beside the loop, from the state's file: up to its limit if it has one.
     fn sessions(&self, filter: SessionFilter) -> Result<Work, ApiError> {
-        let rows = match filter.newest_of_others {
-            Some(newest) => self.state.newest_of_others(&self.context.short, newest)?,
-            None => self.state.rows(filter.tool.as_deref())?,
+        let after = match &filter.after {
+            Some(text) => {
+                let (key, row, _) = self.find(text)?;
+                Some((row.updated, key))
+            }
+            None => None,
         };
-        let context = self.context.clone();
+        let (context, path) = (self.context.clone(), self.state.path().to_owned());
         Ok(Box::new(move || {
-            let shared = context.shared();
-            let fits = |row: &SessionRow| {
-                let tool = filter.tool.as_ref().is_none_or(|tool| row.tool == *tool);
-                let project = filter
-                    .project
-                    .as_ref()
-                    .is_none_or(|project| row.project.contains(project.as_str()));
-                let is_it = |device: &String| {
-                    row.devices
-                        .iter()
-                        .any(|name| name.eq_ignore_ascii_case(device))
-                };
-                tool && project && filter.device.as_ref().is_none_or(is_it)
+            let state = State::beside(&path)?;
+            let limit = filter.limit.and_then(|limit| usize::try_from(limit).ok());
+            let limit = limit.unwrap_or(usize::MAX);
+            let mut listed = Vec::new();
+            let mut add = |key: &SessionKey, row: &Row| {
+                if limit <= listed.len() {
+                    return ControlFlow::Break(());
+                }
+                let shared = context.shared();
+                let row = is_listed(row).then(|| session_row(&shared, key, row));
+                listed.extend(row.filter(|row| fits(&filter, row)));
+                ControlFlow::Continue(())
             };
-            let listed = rows.iter().filter(|(_, row)| is_listed(row));
-            let limit = filter
-                .limit
-                .and_then(|limit| usize::try_from(limit).ok())
-                .unwrap_or(usize::MAX);
-            let listed = listed
-                .map(|(key, row)| session_row(&shared, key, row))
-                .filter(fits)
-                .take(limit);
-            value(listed.collect::<Vec<_>>())
+            let rows = match (filter.newest_of_others, &after, filter.limit) {
+                (Some(newest), ..) => state.newest_of_others(&context.short, newest)?,
+                // Most of the table is read: faster in its own order, and sorted then.
+                (None, None, None) => state.rows(filter.tool.as_deref())?,
+                (None, after, _) => {
+                    let after = after.as_ref().map(|(updated, key)| (*updated, key));
+                    state.each_from(after, |key, row| add(&key, &row))?;
+                    Vec::new()
+                }
+            };
+            let _ = rows.iter().try_for_each(|(key, row)| add(key, row));
+            value(listed)
         }))
     }
 
@@ -629,13 +645,7 @@ impl Engine {
     fn doctor(&self) -> Result<Work, ApiError> {
         let (status, stores) = (self.status()?, self.stores());
         let gone = self.forgetting.gone.clone();
-        let not_carried: Vec<Waiting> = self
-            .state
-            .rows(None)?
-            .iter()
-            .filter(|(_, row)| !is_carried(row))
-            .map(waiting)
-            .collect();
+        let path = self.state.path().to_owned();
         let devices: BTreeSet<String> = self
             .registry
             .paired
@@ -643,6 +653,13 @@ impl Engine {
             .map(|paired| paired.name.clone())
             .collect();
         Ok(Box::new(move || {
+            let mut not_carried = Vec::new();
+            State::beside(&path)?.each_from(None, |key, row| {
+                if !is_carried(&row) {
+                    not_carried.push(waiting(&(key, row)));
+                }
+                ControlFlow::Continue(())
+            })?;
             value(doctor::doctor(
                 &stores.context,
                 &status,
@@ -688,6 +705,20 @@ fn session_row(shared: &Shared, key: &SessionKey, row: &Row) -> SessionRow {
         path: row.path.clone(),
         why: (!row.why.is_empty()).then(|| row.why.clone()),
     }
+}
+
+fn fits(filter: &SessionFilter, row: &SessionRow) -> bool {
+    let tool = filter.tool.as_ref().is_none_or(|tool| row.tool == *tool);
+    let project = filter
+        .project
+        .as_ref()
+        .is_none_or(|project| row.project.contains(project.as_str()));
+    let is_it = |device: &String| {
+        row.devices
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(device))
+    };
+    tool && project && filter.device.as_ref().is_none_or(is_it)
 }
 
 fn waiting((key, row): &(SessionKey, Row)) -> Waiting {

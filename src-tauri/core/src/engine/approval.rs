@@ -3,6 +3,7 @@
 //! statements are stored.
 
 use super::Engine;
+use super::context::Context;
 use super::cut::below_device;
 use super::devices::{Circle, Paired};
 use super::list::in_heads;
@@ -11,7 +12,7 @@ use super::record::SessionRecord;
 use crate::merge::device_list::Heads;
 use crate::merge::{DeviceList, Statement};
 use crate::session::{DeviceId, Hlc, Lane, Millis, SessionState};
-use crate::state::StateError;
+use crate::state::{State, StateError};
 use crate::vault::{Journal, kept_frames, presence};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -168,7 +169,12 @@ impl Engine {
             // After the state was lost, the former statement counts, not what lies here.
             if !(self.lists.fresh && self.lists.has_stated_heads(&self.context.short, &device)) {
                 statements.push(Statement::Heads {
-                    heads: self.accepted_of(&device)?,
+                    heads: accepted_of(
+                        &self.context,
+                        &self.state,
+                        &device,
+                        self.lists.frames(&device.short()),
+                    )?,
                     device,
                 });
             }
@@ -213,60 +219,6 @@ impl Engine {
         Ok(())
     }
 
-    /// How many frames of each journal of another device this one has accepted. The safety copies
-    /// show it even if the state was lost; where the state agrees, nothing is read.
-    pub(super) fn accepted_of(&self, device: &DeviceId) -> Result<Heads, StateError> {
-        let short = device.short();
-        let mut known: HashMap<String, Journal> = HashMap::new();
-        for (key, row) in self.state.rows(None)? {
-            if !row.devices.contains(&short) {
-                continue;
-            }
-            let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
-            let journals = record
-                .journals
-                .into_values()
-                .filter(|journal| journal.device == short);
-            known.extend(journals.map(|journal| (journal.dir.clone(), journal)));
-        }
-        let mut heads = kept_frames(&self.context.vault, &short, |dir| known.get(dir));
-        heads.insert(in_heads(), self.lists.frames(&short));
-        heads.retain(|_, frames| *frames > 0);
-        Ok(heads)
-    }
-
-    /// How many frames of each of a device's journals were written before a time, by that device's
-    /// clock: all that precede the first later one.
-    pub(super) fn frames_before(
-        &self,
-        device: &DeviceId,
-        since: Millis,
-    ) -> Result<Heads, StateError> {
-        let mut found = Heads::new();
-        let short = device.short();
-        let mut take = |journal: &Journal| {
-            let frames = journal.accepted(&self.context.vault).unwrap_or_default();
-            let kept = frames
-                .iter()
-                .take_while(|frame| frame.head.at.wall < since)
-                .count() as u64;
-            found.insert(below_device(&journal.dir).to_owned(), kept);
-        };
-        for (key, row) in self.state.rows(None)? {
-            if row.devices.contains(&short) {
-                let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
-                record
-                    .journals
-                    .values()
-                    .filter(|journal| journal.device == short)
-                    .for_each(&mut take);
-            }
-        }
-        self.lists.journal(&short).into_iter().for_each(take);
-        found.retain(|_, frames| *frames > 0);
-        Ok(found)
-    }
-
     /// A reconcile that began before a revocation was known may have accepted more than was stated.
     pub(super) fn state_more(&mut self, record: &SessionRecord) {
         let mut more: BTreeMap<DeviceId, Heads> = BTreeMap::new();
@@ -294,4 +246,64 @@ impl Engine {
             self.trouble("list own", Some(super::list::problem(error)));
         }
     }
+}
+
+/// How many frames of each journal of another device this one has accepted. The safety copies show
+/// it even if the state was lost; where the state agrees, nothing is read. `n_listed`: the frames
+/// of that device's list.
+pub(super) fn accepted_of(
+    context: &Context,
+    state: &State,
+    device: &DeviceId,
+    n_listed: u64,
+) -> Result<Heads, StateError> {
+    let short = device.short();
+    let mut known: HashMap<String, Journal> = HashMap::new();
+    each_journal(state, &short, |journal| {
+        known.insert(journal.dir.clone(), journal);
+    })?;
+    let mut heads = kept_frames(&context.vault, &short, |dir| known.get(dir));
+    heads.insert(in_heads(), n_listed);
+    heads.retain(|_, frames| *frames > 0);
+    Ok(heads)
+}
+
+/// How many frames of each of a device's journals, its list included, were written before a time,
+/// by that device's clock: all that precede the first later one.
+pub(super) fn frames_before(
+    context: &Context,
+    state: &State,
+    (device, list): (&DeviceId, Option<Journal>),
+    since: Millis,
+) -> Result<Heads, StateError> {
+    let mut found = Heads::new();
+    let mut take = |journal: Journal| {
+        let frames = journal.accepted(&context.vault).unwrap_or_default();
+        let kept = frames
+            .iter()
+            .take_while(|frame| frame.head.at.wall < since)
+            .count() as u64;
+        found.insert(below_device(&journal.dir).to_owned(), kept);
+    };
+    each_journal(state, &device.short(), &mut take)?;
+    list.into_iter().for_each(take);
+    found.retain(|_, frames| *frames > 0);
+    Ok(found)
+}
+
+fn each_journal(
+    state: &State,
+    short: &str,
+    mut each: impl FnMut(Journal),
+) -> Result<(), StateError> {
+    for (key, row) in state.rows(None)? {
+        if row.devices.iter().any(|device| device == short) {
+            let record: SessionRecord = state.record(&key)?.unwrap_or_default();
+            let journals = record.journals.into_values();
+            journals
+                .filter(|journal| journal.device == short)
+                .for_each(&mut each);
+        }
+    }
+    Ok(())
 }

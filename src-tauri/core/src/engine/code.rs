@@ -10,6 +10,7 @@ use super::answer::{Answer, Reply, Work, done, settings_error, value};
 use super::event::Event;
 use super::queue::ReconcileRequest;
 use super::record::{Pinned, SessionRecord};
+use super::resuming::{directory, no_place};
 use crate::api::types::{
     ApiError, CodeApplied, CodeDiff, CodeLeftOut, CodeRow, CodeSession, CodeStatus, Forked,
 };
@@ -113,6 +114,9 @@ impl Applied {
         self.place != self.root
     }
 }
+
+/// Finds what a request needs that only the disk knows.
+type Asking = Box<dyn FnOnce() -> Result<Asked, ApiError> + Send>;
 
 /// Where the objects of a session's snapshots are on this device.
 pub fn store_of(home: &Path, key: &SessionKey) -> PathBuf {
@@ -300,7 +304,7 @@ impl Engine {
         self.code.recording = Some(key.clone());
         self.jobs.spawn_for_event(Box::new(move || {
             let begun = Instant::now();
-            let result = recording::record_code(&wanted);
+            let result = wanted().and_then(|wanted| recording::record_code(&wanted));
             Event::Code(Box::new(CodeEvent::Recorded {
                 key,
                 took: begun.elapsed(),
@@ -309,22 +313,34 @@ impl Engine {
         }));
     }
 
-    fn wanted_code(&self, key: &SessionKey) -> Option<Wanted> {
+    fn wanted_code(
+        &self,
+        key: &SessionKey,
+    ) -> Option<impl FnOnce() -> Result<Wanted, CodeError> + Send + use<>> {
         let record: SessionRecord = self.state.record(key).ok()??;
         // It may have been switched off meanwhile.
         if !self.goes_along(&record) {
             return None;
         }
-        Some(Wanted {
-            context: self.context.clone(),
-            key: key.clone(),
-            session: record.session.clone()?,
-            dir: self.directory(&record)?,
-            files: own_dir(&self.context.short, &record)?,
-            tip: main_tip(&record)?,
-            store: store_of(&self.home, key),
-            applied: self.applied_places(),
-            is_needed: self.applied_code().iter().any(|it| it.key == *key),
+        let (session, tip) = (record.session.clone()?, main_tip(&record)?);
+        let files = own_dir(&self.context.short, &record)?;
+        let (key, context) = (key.clone(), self.context.clone());
+        let (store, applied) = (store_of(&self.home, &key), self.applied_places());
+        let is_needed = self.applied_code().iter().any(|it| it.key == key);
+        Some(move || {
+            let dir = directory(&context, &record);
+            let dir = dir.ok_or_else(|| CodeError::Refused("It has no directory here.".into()))?;
+            Ok(Wanted {
+                context,
+                key,
+                session,
+                dir,
+                files,
+                tip,
+                store,
+                applied,
+                is_needed,
+            })
         })
     }
 
@@ -431,11 +447,9 @@ impl Engine {
 
     // ---- offering and applying ----
 
-    fn asked_code(&self, text: &str) -> Result<Asked, ApiError> {
+    /// The rest is asked of the disk, beside the loop.
+    fn asked_code(&self, text: &str) -> Result<Asking, ApiError> {
         let (key, row, record) = self.find(text)?;
-        let Some(dir) = self.directory(&record) else {
-            return Err(super::resuming::no_place(&row));
-        };
         let shared = self.context.shared();
         let is_believed = |short: &str| {
             short == self.context.short
@@ -447,21 +461,28 @@ impl Engine {
             .map(|(short, owner)| (short.clone(), owner.clone()))
             .collect();
         drop(shared);
-        Ok(Asked {
-            context: self.context.clone(),
-            store: store_of(&self.home, &key),
-            key,
-            title: row.title,
-            record,
-            dir,
-            owners,
-            applied: self.applied_places(),
-        })
+        let (context, store) = (self.context.clone(), store_of(&self.home, &key));
+        let applied = self.applied_places();
+        Ok(Box::new(move || {
+            let Some(dir) = directory(&context, &record) else {
+                return Err(no_place(&row));
+            };
+            Ok(Asked {
+                context,
+                key,
+                title: row.title,
+                record,
+                dir,
+                store,
+                owners,
+                applied,
+            })
+        }))
     }
 
     pub(super) fn code_offer(&self, text: &str, at: Option<u64>) -> Result<Work, ApiError> {
         let asked = self.asked_code(text)?;
-        Ok(Box::new(move || value(asked.offer(at)?)))
+        Ok(Box::new(move || value(asked()?.offer(at)?)))
     }
 
     pub(super) fn code_diff(
@@ -472,7 +493,7 @@ impl Engine {
     ) -> Result<Work, ApiError> {
         let asked = self.asked_code(text)?;
         Ok(Box::new(move || {
-            let (text, cut) = asked.diff(&snapshot, &path)?;
+            let (text, cut) = asked()?.diff(&snapshot, &path)?;
             value(CodeDiff { text, cut })
         }))
     }
@@ -488,7 +509,7 @@ impl Engine {
             let _turn = changes
                 .lock()
                 .unwrap_or_else(|poisoned| poisoned.into_inner());
-            let event = match asked.apply(&snapshot, stay) {
+            let event = match asked().and_then(|asked| asked.apply(&snapshot, stay)) {
                 Ok(AppliedHere::Changed { applied, done }) => CodeEvent::Applied {
                     applied,
                     done,

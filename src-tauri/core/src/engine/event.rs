@@ -7,8 +7,9 @@ use super::indexing::SearchEvent;
 use super::listed::ListedStore;
 use super::places_seen::{Checked, Searched};
 use super::reconcile::{Effects, Job};
-use crate::api::types::Request;
-use crate::session::{Problem, ToolId};
+use crate::api::types::{ApiError, Request};
+use crate::merge::device_list::Heads;
+use crate::session::{DeviceId, Millis, Problem, ToolId};
 use crate::syncthing::Notice;
 use crate::tools::seek::Sought;
 use std::collections::BTreeMap;
@@ -43,6 +44,12 @@ pub enum Event {
     AppDeletes(Box<Deletion>),
     /// A state of a checkout is due, was recorded, applied or taken back.
     Code(Box<CodeEvent>),
+    /// The disk was asked about a directory that the user gives a project.
+    DirectorySeen(Box<DirectorySeen>, Reply),
+    /// The frames of a device that the user puts out were counted.
+    FramesCounted(Box<FramesCounted>, Reply),
+    /// Work for an answer failed.
+    Refused(ApiError, Reply),
     /// Work on the search index has ended.
     Search(Box<SearchEvent>),
     /// A worker panicked on this session; no result was kept.
@@ -60,6 +67,28 @@ pub trait Jobs: Send {
     fn after(&self, after: std::time::Duration, event: Event);
     /// Runs work whose result is an event.
     fn spawn_for_event(&self, work: Box<dyn FnOnce() -> Event + Send>);
+}
+
+/// A directory that the user gives a project, as it is on the disk.
+pub struct DirectorySeen {
+    /// The project as the user called it.
+    pub(super) said: String,
+    pub(super) dir: PathBuf,
+    pub(super) is_there: bool,
+    /// The key of the repository that it is a checkout of, if it has a remote.
+    pub(super) remote: Option<String>,
+}
+
+/// A revocation that the user wants, with what this device accepted of the device's journals.
+pub struct FramesCounted {
+    pub(super) device: DeviceId,
+    pub(super) name: String,
+    pub(super) since: Option<Millis>,
+    /// Only what it would mean is answered.
+    pub(super) dry: bool,
+    pub(super) heads: Heads,
+    /// How many frames of each journal count, if not all of them.
+    pub(super) cut: Heads,
 }
 
 /// A deletion that an app wants: the loop hears of the sessions before they are gone.

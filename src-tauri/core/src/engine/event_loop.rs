@@ -88,7 +88,7 @@ impl Engine {
             twins: HashMap::new(),
             held: BTreeMap::new(),
             import: Import::default(),
-            n_reconciled: 0,
+            n_worked: 0,
             uncompared: BTreeSet::new(),
             cycle_ms: 0.0,
             listings: Listings::default(),
@@ -132,6 +132,7 @@ impl Engine {
         self.publish_presence();
         self.arrange();
         self.walk_vault()?;
+        self.remember_seen()?;
         // The engine may have ended before a branch became a fork or a decision was followed.
         for (key, _) in self.state.with_split()? {
             self.schedule(key, ReconcileRequest::default());
@@ -145,6 +146,7 @@ impl Engine {
 
     /// Returns whether the loop continues.
     pub fn handle(&mut self, event: Event) -> bool {
+        let is_poll = matches!(event, Event::Poll);
         match event {
             Event::Touched(paths) => self.guarded(|engine| engine.touched(paths)),
             Event::ScanAll => self.list_all(Occasion::Change),
@@ -157,6 +159,9 @@ impl Engine {
             Event::Erased(erasure) => self.guarded(|engine| engine.erased(*erasure)),
             Event::Searched(searched) => self.guarded(|engine| engine.searched(*searched)),
             Event::PlacesChecked(checked) => self.guarded(|engine| engine.checked(*checked)),
+            Event::DirectorySeen(seen, reply) => reply(self.map(&seen)),
+            Event::FramesCounted(counted, reply) => reply(self.revoke(*counted)),
+            Event::Refused(error, reply) => reply(Err(error)),
             Event::Listed(listed) => self.guarded(|engine| engine.listed(*listed)),
             Event::StoresFound(found) => self.guarded(|engine| engine.stores_found(found)),
             Event::Code(event) => self.guarded(|engine| engine.code_event(*event)),
@@ -167,17 +172,19 @@ impl Engine {
         }
         self.pump();
         self.guarded(Self::pump_search);
-        self.give_back_memory();
+        self.give_back_memory(is_poll);
         !self.stopping
     }
 
-    /// After much work the allocator keeps the memory; an idle engine should be small.
-    fn give_back_memory(&mut self) {
+    /// The allocator keeps the memory of what was done; an idle engine should be small. After much
+    /// work memory is returned at once, after any work with the next poll.
+    fn give_back_memory(&mut self, is_poll: bool) {
         const MUCH: usize = 100;
-        if self.n_reconciled < MUCH || !self.queue.is_empty() {
+        let least = if is_poll { 1 } else { MUCH };
+        if self.n_worked < least || !self.queue.is_empty() {
             return;
         }
-        self.n_reconciled = 0;
+        self.n_worked = 0;
         #[cfg(all(target_os = "linux", target_env = "gnu"))]
         // SAFETY: malloc_trim(3) may be called at any time from any thread; it frees only unused
         // memory.
@@ -548,6 +555,7 @@ impl Engine {
             placed,
             holds,
             live,
+            seen,
             again,
             taken,
             ..
@@ -594,12 +602,13 @@ impl Engine {
         }
         self.session_troubles(&key, problems);
         self.missing_paths.remove(&key);
-        self.n_reconciled += 1;
+        self.n_worked += 1;
         let print = self.print_for_search(&record, &row);
         let mut is_news = false;
         let remembered = self.state.together(|state| {
             state.put(&key, &row, &text)?;
             is_news = Self::unsearch_changed(state, &key, print.as_ref())?;
+            Self::note_seen(state, &key, seen, self.seen.get(&key).copied())?;
             holds
                 .iter()
                 .try_for_each(|doc| state.put_holder(&key, doc))?;
@@ -712,7 +721,14 @@ impl Engine {
     /// Replaces a session's problems with the present ones.
     fn session_troubles(&mut self, key: &SessionKey, problems: Vec<Problem>) {
         let topic = format!("session {key} ");
-        self.problems.retain(|known, _| !known.starts_with(&topic));
+        let known = self.problems.range(topic.clone()..);
+        let known = known
+            .map(|(known, _)| known)
+            .take_while(|known| known.starts_with(&topic));
+        let gone: Vec<String> = known.cloned().collect();
+        for known in gone {
+            self.problems.remove(&known);
+        }
         for problem in problems {
             self.trouble(&format!("{topic}{}", problem.code), Some(problem));
         }

@@ -7,6 +7,7 @@ use super::answer::{Work, value};
 use super::context::Context;
 use super::export::{bytes_of, reading};
 use super::record::SessionRecord;
+use super::resuming::{directory, no_place};
 use super::steering::{is_own, neutral, written};
 use super::transcript::Reading;
 use crate::api::types::{ApiError, Forked};
@@ -50,21 +51,24 @@ impl Engine {
     ) -> Result<Work, ApiError> {
         let (key, row, record) = self.find(text)?;
         let tool = self.adapter(&key)?;
-        let dir = dir.filter(|dir| dir.is_absolute() && dir.is_dir());
-        let Some(cwd) = dir.or_else(|| self.directory(&record)) else {
-            return Err(super::resuming::no_place(&row));
-        };
-        let wanted = Wanted {
-            context: self.context.clone(),
-            tool,
-            key,
-            session: SessionId::new(row.session),
-            record,
-            title: row.title,
-            cwd,
-            at,
-        };
-        Ok(Box::new(move || value(wanted.fork()?)))
+        let context = self.context.clone();
+        Ok(Box::new(move || {
+            let dir = dir.filter(|dir| dir.is_absolute() && dir.is_dir());
+            let Some(cwd) = dir.or_else(|| directory(&context, &record)) else {
+                return Err(no_place(&row));
+            };
+            let wanted = Wanted {
+                context,
+                tool,
+                key,
+                session: SessionId::new(row.session),
+                record,
+                title: row.title,
+                cwd,
+                at,
+            };
+            value(wanted.fork()?)
+        }))
     }
 }
 

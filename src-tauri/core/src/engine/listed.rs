@@ -10,6 +10,8 @@ pub struct ListedStore {
     pub(super) tool: ToolId,
     /// `None`: the adapter panicked.
     pub(super) listing: Option<Listing>,
+    /// The key and the fingerprint of each session found, in the order of the listing.
+    pub(super) prints: Vec<(SessionKey, u64)>,
     /// The tool's sessions that were in the store before.
     pub(super) here: BTreeSet<SessionKey>,
     /// Whether any directory of the store exists.

@@ -1,7 +1,9 @@
 //! The user's projects: which there are, where each lies here, which of them stay on this device.
 
 use super::Engine;
-use super::answer::{Answer, Work, done, is_listed, settings_error, value};
+use super::answer::{Answer, Reply, Work, done, is_listed, settings_error, value};
+use super::context::Context;
+use super::event::{DirectorySeen, Event};
 use super::record::SessionRecord;
 use super::stores::Occasion;
 use crate::api::types::{ApiError, ProjectRow};
@@ -9,7 +11,7 @@ use crate::projects;
 use crate::session::{ProblemCode, Project, ProjectKey, Reason, Remedy};
 use similar::TextDiff;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The prefixes of project keys.
 const KINDS: [&str; 4] = ["git:", "root:", "home:", "device:"];
@@ -77,20 +79,36 @@ impl Engine {
         Ok(rows.into_values().collect())
     }
 
+    /// Asks the disk about a directory beside the loop: it may be on a mount that does not answer.
+    pub(super) fn see_directory(&mut self, said: String, dir: PathBuf, reply: Reply) {
+        let context = self.context.clone();
+        self.jobs.spawn_for_event(Box::new(move || {
+            let is_there = dir.is_absolute() && dir.is_dir();
+            let seen = DirectorySeen {
+                remote: is_there.then(|| remote_of(&context, &dir)).flatten(),
+                said,
+                dir,
+                is_there,
+            };
+            Event::DirectorySeen(Box::new(seen), reply)
+        }));
+    }
+
     /// Sets a project's directory on this device; its sessions that wait for a place, or were
     /// written elsewhere, move there.
-    pub(super) fn map(&mut self, said: &str, dir: &Path) -> Answer {
-        if !dir.is_absolute() || !dir.is_dir() {
+    pub(super) fn map(&mut self, seen: &DirectorySeen) -> Answer {
+        let dir = seen.dir.as_path();
+        if !seen.is_there {
             return Err(ApiError::new(
                 ProblemCode::NoSuchDirectory,
                 format!("{} is not a directory on this device.", dir.display()),
                 "Give the folder of the checkout.",
             ));
         }
-        let key = self.meant_project(said, Some(dir))?;
-        let other = self.remote_of(dir).filter(|remote| {
+        let key = self.meant_project(&seen.said, Some(seen))?;
+        let other = seen.remote.as_ref().filter(|remote| {
             let repository = key.as_str().split('#').next().unwrap_or_default();
-            !repository.starts_with("git:") || repository != remote
+            !repository.starts_with("git:") || repository != remote.as_str()
         });
         let text = key.to_string();
         self.settings = crate::settings::change(&self.home, |document| {
@@ -163,13 +181,13 @@ impl Engine {
     pub(super) fn meant_project(
         &self,
         said: &str,
-        dir: Option<&Path>,
+        seen: Option<&DirectorySeen>,
     ) -> Result<ProjectKey, ApiError> {
-        let own = dir.and_then(|dir| self.remote_of(dir));
+        let own = seen.and_then(|seen| seen.remote.clone());
         let known = self.project_names()?;
         if said.is_empty() {
             return own.map(ProjectKey::new).ok_or_else(|| {
-                let dir = dir.unwrap_or_else(|| Path::new(""));
+                let dir = seen.map_or_else(|| Path::new(""), |seen| &seen.dir);
                 let message = format!(
                     "{} has no remote by which its project is recognised.",
                     dir.display()
@@ -214,15 +232,6 @@ impl Engine {
         }
     }
 
-    /// The key of the repository that a directory is a checkout of, if it has a remote.
-    fn remote_of(&self, dir: &Path) -> Option<String> {
-        let project = projects::identify(&self.context.machine.home, &self.context.device, dir);
-        let repository = project.key.as_str().split('#').next()?;
-        repository
-            .starts_with("git:")
-            .then(|| repository.to_owned())
-    }
-
     /// Every known key with its names, which include the last parts of the key.
     fn project_names(&self) -> Result<BTreeMap<String, BTreeSet<String>>, ApiError> {
         let mut known: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -253,6 +262,15 @@ impl Engine {
         }
         Ok(known)
     }
+}
+
+/// The key of the repository that a directory is a checkout of, if it has a remote.
+fn remote_of(context: &Context, dir: &Path) -> Option<String> {
+    let project = projects::identify(&context.machine.home, &context.device, dir);
+    let repository = project.key.as_str().split('#').next()?;
+    repository
+        .starts_with("git:")
+        .then(|| repository.to_owned())
 }
 
 /// The error if no project fits, with the most similar ones.

@@ -40,6 +40,7 @@ pub mod pairing;
 pub mod places_seen;
 pub mod placing;
 mod preferences;
+pub mod prints;
 pub mod queue;
 pub mod reconcile;
 pub mod record;
@@ -51,6 +52,7 @@ pub mod resolve;
 pub mod resuming;
 mod search_text;
 pub mod searching;
+mod seen;
 pub mod set_aside;
 pub mod several;
 pub mod shared_docs;
@@ -135,8 +137,8 @@ pub struct Engine {
     twins: HashMap<PathBuf, crate::tools::Stamp>,
     held: BTreeMap<String, Held>,
     import: Import,
-    /// Reconciles since memory was last returned to the system.
-    n_reconciled: usize,
+    /// Reconciles, sessions listed and long answers since memory was last returned to the system.
+    n_worked: usize,
     /// Sessions with logs of which only the end was compared since their last change.
     uncompared: BTreeSet<SessionKey>,
     /// Milliseconds of the last full scan that found no change, including all its parts.

@@ -4,7 +4,7 @@ use super::resolve::Decision;
 use super::split::ForkPlan;
 use crate::session::{Lane, SessionId, SessionKey, ToolId};
 use crate::tools::ConflictCopy;
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 
 /// Why and how a session is to be reconciled.
@@ -33,11 +33,25 @@ pub struct ReconcileRequest {
 
 #[derive(Debug, Default)]
 pub struct Queue {
-    urgent: VecDeque<SessionKey>,
-    import: VecDeque<SessionKey>,
-    requests: HashMap<SessionKey, ReconcileRequest>,
+    urgent: Lineup,
+    import: Lineup,
+    requests: HashMap<SessionKey, Queued>,
     running: HashSet<SessionKey>,
     running_imports: HashSet<SessionKey>,
+    /// How many of the requests are part of the first import.
+    n_imports: usize,
+    /// The number of the next session to be added.
+    next: u64,
+}
+
+/// Sessions by tool, each with the number under which it was added. A number that is no longer the
+/// session's is skipped: taking a session out of the middle would cost a walk through the others.
+type Lineup = BTreeMap<ToolId, VecDeque<(u64, SessionKey)>>;
+
+#[derive(Debug)]
+struct Queued {
+    number: u64,
+    request: ReconcileRequest,
 }
 
 impl Queue {
@@ -46,12 +60,18 @@ impl Queue {
     pub const WORKERS: usize = 4;
     const IMPORTS: usize = 3;
 
+    /// The cost does not depend on how many sessions wait.
     pub fn add(&mut self, key: SessionKey, request: ReconcileRequest) {
         match self.requests.get_mut(&key) {
-            Some(known) => {
+            Some(Queued {
+                number,
+                request: known,
+            }) => {
                 if known.import && !request.import {
-                    self.import.retain(|queued| *queued != key);
-                    self.urgent.push_back(key);
+                    *number = self.next;
+                    self.next += 1;
+                    self.n_imports -= 1;
+                    line_up(&mut self.urgent, *number, key);
                 }
                 known.session = request.session.or(known.session.take());
                 known.dirs.extend(request.dirs);
@@ -66,12 +86,15 @@ impl Queue {
                 known.import &= request.import;
             }
             None => {
-                if request.import {
-                    self.import.push_back(key.clone())
-                } else {
-                    self.urgent.push_back(key.clone())
-                }
-                self.requests.insert(key, request);
+                let number = self.next;
+                self.next += 1;
+                let lineup = match request.import {
+                    true => &mut self.import,
+                    false => &mut self.urgent,
+                };
+                line_up(lineup, number, key.clone());
+                self.n_imports += usize::from(request.import);
+                self.requests.insert(key, Queued { number, request });
             }
         }
     }
@@ -84,21 +107,18 @@ impl Queue {
         if self.running.len() >= Self::WORKERS {
             return None;
         }
-        let ready = |queue: &VecDeque<SessionKey>, running: &HashSet<SessionKey>| {
-            let mut queue = queue.iter();
-            queue.position(|key| !running.contains(key) && !waits(&key.tool))
-        };
-        let key = match ready(&self.urgent, &self.running) {
-            Some(at) => self.urgent.remove(at)?,
+        let (requests, running) = (&self.requests, &self.running);
+        let key = match first(&mut self.urgent, requests, running, &waits) {
+            Some(key) => key,
             None if self.running_imports.len() < Self::IMPORTS => {
-                let at = ready(&self.import, &self.running)?;
-                self.import.remove(at)?
+                first(&mut self.import, requests, running, &waits)?
             }
             None => return None,
         };
-        let request = self.requests.remove(&key)?;
+        let Queued { request, .. } = self.requests.remove(&key)?;
         self.running.insert(key.clone());
         if request.import {
+            self.n_imports -= 1;
             self.running_imports.insert(key.clone());
         }
         Some((key, request))
@@ -119,8 +139,54 @@ impl Queue {
     }
 
     pub fn importing(&self) -> bool {
-        !self.import.is_empty() || !self.running_imports.is_empty()
+        0 < self.n_imports || !self.running_imports.is_empty()
     }
+}
+
+fn line_up(lineup: &mut Lineup, number: u64, key: SessionKey) {
+    match lineup.get_mut(&key.tool) {
+        Some(lined) => lined.push_back((number, key)),
+        None => {
+            lineup.insert(key.tool.clone(), [(number, key)].into());
+        }
+    }
+}
+
+fn is_valid(requests: &HashMap<SessionKey, Queued>, number: u64, key: &SessionKey) -> bool {
+    requests
+        .get(key)
+        .is_some_and(|queued| queued.number == number)
+}
+
+/// Takes out the session that waits longest, of those that do not have to wait longer.
+fn first(
+    lineup: &mut Lineup,
+    requests: &HashMap<SessionKey, Queued>,
+    running: &HashSet<SessionKey>,
+    waits: impl Fn(&ToolId) -> bool,
+) -> Option<SessionKey> {
+    let mut found: Option<(u64, ToolId, usize)> = None;
+    for (tool, lined) in lineup.iter_mut().filter(|(tool, _)| !waits(tool)) {
+        while let Some((number, key)) = lined.front()
+            && !is_valid(requests, *number, key)
+        {
+            lined.pop_front();
+        }
+        // At most as many are passed over as there are workers.
+        let at = lined
+            .iter()
+            .position(|(number, key)| is_valid(requests, *number, key) && !running.contains(key));
+        if let Some(at) = at
+            && found
+                .as_ref()
+                .is_none_or(|(number, ..)| lined[at].0 < *number)
+        {
+            found = Some((lined[at].0, tool.clone(), at));
+        }
+    }
+    let (_, tool, at) = found?;
+    let (_, key) = lineup.get_mut(&tool)?.remove(at)?;
+    Some(key)
 }
 
 #[cfg(test)]
@@ -153,5 +219,49 @@ mod tests {
             queue.take(nobody).map(|(key, _)| key),
             Some(key("slow", "a"))
         );
+    }
+
+    #[test]
+    fn a_session_of_the_import_that_changes_comes_first_and_once() {
+        let mut queue = Queue::default();
+        let key = |session: &str| SessionKey::new(&ToolId::new("x"), &SessionId::new(session));
+        let of = |import: bool| ReconcileRequest {
+            import,
+            ..ReconcileRequest::default()
+        };
+        for session in ["a", "b", "c"] {
+            queue.add(key(session), of(true));
+        }
+        queue.add(key("c"), of(false));
+        queue.add(key("d"), of(false));
+        assert_eq!((queue.len(), queue.importing()), (4, true));
+        let nobody = |_: &ToolId| false;
+        let mut order = Vec::new();
+        while let Some((key, request)) = queue.take(nobody) {
+            order.push((key.clone(), request.import));
+            queue.done(&key);
+        }
+        let expected = [("c", false), ("d", false), ("a", true), ("b", true)];
+        assert_eq!(
+            order,
+            expected.map(|(session, import)| (key(session), import))
+        );
+        assert!(queue.is_empty() && !queue.importing());
+    }
+
+    #[test]
+    fn a_session_that_is_reconciled_now_waits_for_its_turn_and_others_do_not() {
+        let mut queue = Queue::default();
+        let key = |session: &str| SessionKey::new(&ToolId::new("x"), &SessionId::new(session));
+        let nobody = |_: &ToolId| false;
+        for session in ["a", "a", "b"] {
+            queue.add(key(session), ReconcileRequest::default());
+        }
+        assert_eq!(queue.take(nobody).map(|(key, _)| key), Some(key("a")));
+        queue.add(key("a"), ReconcileRequest::default());
+        assert_eq!(queue.take(nobody).map(|(key, _)| key), Some(key("b")));
+        assert_eq!(queue.take(nobody), None);
+        queue.done(&key("a"));
+        assert_eq!(queue.take(nobody).map(|(key, _)| key), Some(key("a")));
     }
 }

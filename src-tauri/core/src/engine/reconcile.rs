@@ -8,6 +8,7 @@ use super::bases::{holder, rebound_in};
 use super::context::Context;
 use super::forks::{self, Parent};
 use super::ingest::ingest;
+use super::prints::{fingerprint, vault_print};
 use super::record::{Child, Dependents, MovedFrom, Rebound, SessionRecord};
 use super::recorder::{RecordError, Recorded, record_generation, record_session};
 use super::republish::{republish, republish_own};
@@ -26,9 +27,9 @@ use crate::projects::{NoPlace, corrected};
 use crate::session::problem::with_causes;
 use crate::session::{
     DocKind, DocName, HistoryKind, Lane, Problem, ProblemCode, Project, Reason, Remedy, SessionId,
-    SessionKey, SessionState,
+    SessionKey, SessionState, SplitState,
 };
-use crate::state::{Happening, Row, text_of};
+use crate::state::{Happening, Row, Seen, text_of};
 use crate::tools::{ConflictCopy, Found, Reading, Tool, Which, WriteError};
 use crate::vault::{EquivocatedFrames, JournalError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -97,10 +98,28 @@ pub struct Effects {
     /// Docs that no other session of this device has, though they lie where others' do.
     pub holds: Vec<DocName>,
     pub live: Option<String>,
+    /// The session's files as they were found, if the next start needs to compare nothing else.
+    pub seen: Option<Seen>,
     /// Something changed meanwhile; reconcile again soon.
     pub again: bool,
     /// The result for the conflict copies.
     pub taken: Option<TakenIn>,
+}
+
+impl Effects {
+    /// Whether nothing about the session is left for a later start to try or to report.
+    fn is_complete(&self) -> bool {
+        let row = &self.row;
+        self.problems.is_empty()
+            && !self.again
+            && row.state == SessionState::Here
+            && row.reason.is_none()
+            && row.split == SplitState::None
+            && self.layout.forks.is_empty()
+            && self.tampered.is_empty()
+            && self.cloned.is_empty()
+            && self.record.is_compared()
+    }
 }
 
 pub fn reconcile(context: &Context, job: Job) -> Effects {
@@ -115,6 +134,8 @@ struct Reconciler<'a> {
     context: &'a Context,
     job: Job,
     found: Option<Found>,
+    /// The fingerprint of what the store held before anything of it was read.
+    store_print: Option<u64>,
     verdict: Verdict,
     layout: BranchLayout,
     /// The session that holds the beginning of this one here.
@@ -148,6 +169,7 @@ impl<'a> Reconciler<'a> {
             context,
             job,
             found: None,
+            store_print: None,
             verdict: Verdict::Arriving,
             layout: BranchLayout::default(),
             holder: None,
@@ -697,7 +719,8 @@ impl<'a> Reconciler<'a> {
                 ..TakenIn::default()
             }
         });
-        Effects {
+        let mut effects = Effects {
+            seen: None,
             live: self.found.and_then(|found| found.live),
             key: self.job.key,
             text: text_of(&self.job.record),
@@ -716,7 +739,15 @@ impl<'a> Reconciler<'a> {
             holds: self.holds,
             again: self.again,
             taken: self.taken.or(untouched),
-        }
+        };
+        effects.seen = self
+            .store_print
+            .filter(|_| effects.is_complete())
+            .and_then(|store| {
+                let vault = vault_print(self.context, &effects.record)?;
+                Some(Seen { store, vault })
+            });
+        effects
     }
 }
 

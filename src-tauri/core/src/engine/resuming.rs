@@ -38,34 +38,34 @@ impl Engine {
             }
             return Err(error);
         }
-        let Some(cwd) = self.directory(&record) else {
-            return Err(no_place(&row));
-        };
-        let was = record
-            .origin()
-            .filter(|_| self.context.began(&record))
-            .and_then(|card| card.cwd.clone());
-        let was = was.filter(|was| !Path::new(was).is_dir());
         let session = record
             .session
             .clone()
             .unwrap_or_else(|| SessionId::new(row.session.clone()));
         let mut remarks = self.told_of(&key, &row);
-        if let Some(was) = was {
-            let what = format!(
-                "Its directory {was} is gone; it opens in {}.",
-                cwd.display()
-            );
-            remarks.push(remark(RemarkCode::DirectoryGone, what));
-        }
         let context = self.context.clone();
-        remarks.extend(opens_elsewhere(
-            &context,
-            &record,
-            (&key, &row),
-            (&session, &cwd),
-        ));
+        // The disk is asked beside the loop: a directory may be on a mount that does not answer.
         Ok(Box::new(move || {
+            let Some(cwd) = directory(&context, &record) else {
+                return Err(no_place(&row));
+            };
+            let was = record
+                .origin()
+                .filter(|_| context.began(&record))
+                .and_then(|card| card.cwd.clone());
+            if let Some(was) = was.filter(|was| !Path::new(was).is_dir()) {
+                let what = format!(
+                    "Its directory {was} is gone; it opens in {}.",
+                    cwd.display()
+                );
+                remarks.push(remark(RemarkCode::DirectoryGone, what));
+            }
+            remarks.extend(opens_elsewhere(
+                &context,
+                &record,
+                (&key, &row),
+                (&session, &cwd),
+            ));
             let launch = tool.resume(
                 &context.machine,
                 &Resumable {
@@ -120,40 +120,6 @@ impl Engine {
         })
     }
 
-    /// Where to resume: the directory it began in, the one it was written for, or the project's.
-    pub(super) fn directory(&self, record: &SessionRecord) -> Option<PathBuf> {
-        let pinned = record.pinned.as_ref().map(|pinned| &pinned.dir);
-        if let Some(dir) = pinned.filter(|dir| dir.is_dir()) {
-            return Some(dir.clone());
-        }
-        let origin = record.origin();
-        let own = origin
-            .filter(|_| self.context.began(record))
-            .and_then(|card| card.cwd.clone())
-            .map(PathBuf::from);
-        let own = own
-            .filter(|cwd| cwd.is_dir())
-            .or_else(|| record.checkout_dir.clone().filter(|dir| dir.is_dir()));
-        // For a directory that was removed: the repository's checkout, else its nearest existing
-        // parent. Every tool finds a session by its id from there.
-        let nearest = || {
-            let cwd = origin
-                .filter(|_| self.context.began(record))?
-                .cwd
-                .as_ref()?;
-            let home = &self.context.machine.home;
-            Some(
-                Path::new(cwd)
-                    .ancestors()
-                    .find(|dir| dir.is_dir() && dir.starts_with(home))
-                    .unwrap_or(home)
-                    .to_path_buf(),
-            )
-        };
-        own.or_else(|| self.context.place(record).ok())
-            .or_else(nearest)
-    }
-
     /// Where the session is open, and what it waits for.
     fn told_of(&self, key: &SessionKey, row: &Row) -> Vec<Remark> {
         let now = self.context.clock.now();
@@ -190,6 +156,36 @@ impl Engine {
         }
         found
     }
+}
+
+/// Where to resume: the directory it began in, the one it was written for, or the project's.
+pub(super) fn directory(context: &Context, record: &SessionRecord) -> Option<PathBuf> {
+    let pinned = record.pinned.as_ref().map(|pinned| &pinned.dir);
+    if let Some(dir) = pinned.filter(|dir| dir.is_dir()) {
+        return Some(dir.clone());
+    }
+    let origin = record.origin();
+    let own = origin
+        .filter(|_| context.began(record))
+        .and_then(|card| card.cwd.clone())
+        .map(PathBuf::from);
+    let own = own
+        .filter(|cwd| cwd.is_dir())
+        .or_else(|| record.checkout_dir.clone().filter(|dir| dir.is_dir()));
+    // For a directory that was removed: the repository's checkout, else its nearest existing
+    // parent. Every tool finds a session by its id from there.
+    let nearest = || {
+        let cwd = origin.filter(|_| context.began(record))?.cwd.as_ref()?;
+        let home = &context.machine.home;
+        Some(
+            Path::new(cwd)
+                .ancestors()
+                .find(|dir| dir.is_dir() && dir.starts_with(home))
+                .unwrap_or(home)
+                .to_path_buf(),
+        )
+    };
+    own.or_else(|| context.place(record).ok()).or_else(nearest)
 }
 
 pub(super) fn no_place(row: &Row) -> ApiError {

@@ -3,6 +3,7 @@
 use super::Engine;
 use super::event::Event;
 use super::listed::ListedStore;
+use super::prints::fingerprint;
 use super::queue::ReconcileRequest;
 use crate::api::types::Held;
 use crate::api::types::HoldReason;
@@ -13,8 +14,7 @@ use crate::session::{
 };
 use crate::state::StateError;
 use crate::tools::{Access, Found, Root, Tool, Touched, Twin, Which};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,14 +29,42 @@ const WAITING: [Reason; 5] = [
     Reason::UnknownShape,
 ];
 
+/// A poll lists a large store less often: so many sessions are one poll that is left out. The poll
+/// is there for events that were lost, and its cost must not grow with the store.
+const A_POLL_EACH: usize = 1000;
+/// The most polls that are left out, a quarter of an hour.
+const MOST_LEFT_OUT: usize = 30;
+
 /// The listings that run beside the loop, at most one of each tool.
 #[derive(Default)]
 pub(super) struct Listings {
     running: BTreeMap<ToolId, Running>,
     scan: Option<Scan>,
+    /// How many polls do not list the tool's store.
+    left_out: BTreeMap<ToolId, usize>,
 }
 
 impl Listings {
+    fn take_note(&mut self, tool: &ToolId, n_sessions: usize) {
+        let polls = (n_sessions / A_POLL_EACH).min(MOST_LEFT_OUT);
+        self.left_out.insert(tool.clone(), polls);
+    }
+
+    fn is_much(&self, tool: &ToolId) -> bool {
+        self.left_out.get(tool).is_some_and(|polls| 0 < *polls)
+    }
+
+    /// Whether this poll lists the tool's store.
+    fn is_due(&mut self, tool: &ToolId) -> bool {
+        match self.left_out.get_mut(tool) {
+            None | Some(0) => true,
+            Some(polls) => {
+                *polls -= 1;
+                false
+            }
+        }
+    }
+
     /// The listings of the engine's start that are not there yet.
     pub(super) fn n_first(&self) -> usize {
         let firsts = self.running.values();
@@ -157,6 +185,11 @@ impl Engine {
             let listing = catch_unwind(AssertUnwindSafe(|| {
                 adapter.sessions(&context.machine, Which::All)
             }));
+            // Made here: there may be very many.
+            let print =
+                |found: &Found| (SessionKey::new(&tool, &found.session), fingerprint(found));
+            let found = listing.as_ref().map_or(&[][..], |listing| &listing.found);
+            let prints = found.iter().map(print).collect();
             let mut roots = adapter.roots(&context.machine).into_iter();
             let registry = adapter.registry();
             let open = registry.filter(|open| open.access(&context.machine) == Access::Open);
@@ -165,6 +198,7 @@ impl Engine {
                 has_roots: roots.any(|root| root.store && root.path.exists()),
                 here,
                 listing: listing.ok(),
+                prints,
                 took: begun.elapsed(),
                 tool,
             }))
@@ -211,6 +245,7 @@ impl Engine {
         let ListedStore {
             tool,
             listing,
+            prints,
             here,
             has_roots,
             ..
@@ -230,11 +265,12 @@ impl Engine {
             .state
             .note::<bool>(&format!("imported {tool}"))?
             .is_none();
-        let found: HashMap<SessionKey, &Found> = listing
-            .found
-            .iter()
-            .map(|found| (SessionKey::new(tool, &found.session), found))
-            .collect();
+        self.listings.take_note(tool, prints.len());
+        if self.listings.is_much(tool) {
+            // What such a listing took is returned to the system, too.
+            self.n_worked += prints.len();
+        }
+        let found: HashSet<&SessionKey> = prints.iter().map(|(key, _)| key).collect();
         // If the store cannot be read, nobody knows what is gone.
         if listing.unknown.is_none() {
             let here = Here {
@@ -245,22 +281,20 @@ impl Engine {
         }
         // In the order of the listing: the sessions of a store are always scheduled in the same
         // order.
-        for found in &listing.found {
-            let key = SessionKey::new(tool, &found.session);
-            let print = fingerprint(found);
-            if self.is_forgotten_in_store(&key, found, print) {
+        for (found, (key, print)) in listing.found.iter().zip(&prints) {
+            if self.is_forgotten_in_store(key, found, *print) {
                 continue;
             }
-            self.note_live(&key, found.live.clone());
-            if self.seen.get(&key) == Some(&print) {
+            self.note_live(key, found.live.clone());
+            if self.seen.get(key) == Some(print) {
                 continue;
             }
-            self.seen.insert(key.clone(), print);
+            self.seen.insert(key.clone(), *print);
             if import && start {
                 self.import.total += 1;
             }
             self.schedule(
-                key,
+                key.clone(),
                 ReconcileRequest {
                     session: Some(found.session.clone()),
                     import,
@@ -274,7 +308,7 @@ impl Engine {
         let gone: Vec<SessionKey> = self
             .live
             .keys()
-            .filter(|key| key.tool == *tool && !found.contains_key(key))
+            .filter(|key| key.tool == *tool && !found.contains(key))
             .cloned()
             .collect();
         gone.iter().for_each(|key| self.note_live(key, None));
@@ -296,14 +330,14 @@ impl Engine {
         &mut self,
         tool: &ToolId,
         adapter: &dyn Tool,
-        found: &HashMap<SessionKey, &Found>,
+        found: &HashSet<&SessionKey>,
         here: Here,
     ) -> Result<(), StateError> {
         // Sessions that were written or removed here while the store was being listed have not
         // vanished.
         let vanished: BTreeSet<SessionKey> = {
             let now = &self.context.shared().here;
-            let missing = here.before.iter().filter(|key| !found.contains_key(*key));
+            let missing = here.before.iter().filter(|key| !found.contains(key));
             missing.filter(|key| now.contains(*key)).cloned().collect()
         };
         let vanished = self.really_vanished(tool, vanished)?;
@@ -397,16 +431,34 @@ impl Engine {
         self.retry_forgotten()?;
         self.poll_search()?;
         self.record_due_code();
-        self.list_all(Occasion::Poll);
+        let all = self.list_due()?;
         self.seek_stores();
         self.refresh_presence();
         self.find_and_check_places()?;
         self.compare_quiet()?;
-        self.listings.scan = (self.queue.len() == before).then(|| Scan {
+        self.listings.scan = (all && self.queue.len() == before).then(|| Scan {
             left: self.listings.running.keys().cloned().collect(),
             took: begun.elapsed(),
         });
         Ok(())
+    }
+
+    /// Lists the stores that are due, and those where something may have passed: a session is open
+    /// or waits. Returns whether these were all.
+    fn list_due(&mut self) -> Result<bool, StateError> {
+        let waits = self.state.counts(SessionState::Waiting)?;
+        let mut all = true;
+        for (tool, _) in self.on_tools() {
+            let is_due = self.listings.is_due(&tool);
+            let mut waits = waits.iter().filter(|count| count.tool == tool);
+            let is_pending = self.live.keys().any(|key| key.tool == tool)
+                || waits.any(|count| count.reason.is_some_and(|reason| WAITING.contains(&reason)));
+            match is_due || is_pending {
+                true => self.list(&tool, Occasion::Poll),
+                false => all = false,
+            }
+        }
+        Ok(all)
     }
 
     /// A part of the scan that the last poll began has ended. A scan that finds a change is not
@@ -490,7 +542,7 @@ impl Engine {
     }
 
     /// The directories in a directory below the vault. Links are skipped.
-    fn dirs_in(&self, dir: &str) -> Vec<String> {
+    pub(super) fn dirs_in(&self, dir: &str) -> Vec<String> {
         let listed = self.context.vault.list(dir).unwrap_or_default().into_iter();
         listed
             .filter(|listed| listed.kind == Kind::Dir)
@@ -498,12 +550,9 @@ impl Engine {
             .collect()
     }
 
-    pub(super) fn walk_lane(&mut self, device: &str, lane: Lane, known: &HashMap<String, u64>) {
-        if !self.is_read(device) {
-            return;
-        }
-        let root = format!("{device}/{}", lane.as_str());
-        let mut dirs = vec![root.clone()];
+    /// The directories of a lane that may hold a journal: three levels below its root.
+    pub(super) fn journal_dirs(&self, device: &str, lane: Lane) -> Vec<String> {
+        let mut dirs = vec![format!("{device}/{}", lane.as_str())];
         for _ in 0..3 {
             let below = |dir: String| {
                 self.dirs_in(&dir)
@@ -512,14 +561,25 @@ impl Engine {
             };
             dirs = dirs.into_iter().flat_map(below).collect();
         }
-        for dir in dirs {
+        dirs
+    }
+
+    pub(super) fn walk_lane(&mut self, device: &str, lane: Lane, known: &HashMap<String, u64>) {
+        if !self.is_read(device) {
+            return;
+        }
+        for dir in self.journal_dirs(device, lane) {
             // Anything else in the place of a segment is scheduled, too: opening it refuses it.
             let listed = self.context.vault.list(&dir).unwrap_or_default();
-            for Listed { name, kind, len } in listed {
+            for Listed {
+                name, kind, len, ..
+            } in listed
+            {
                 let Ok(name) = name.into_string() else {
                     continue;
                 };
-                let in_lane = format!("{}/{name}", &dir[root.len() + 1..]);
+                let in_lane = dir.splitn(3, '/').nth(2).unwrap_or_default();
+                let in_lane = format!("{in_lane}/{name}");
                 if let Some(copy) = crate::vault::VaultPath::parse_copy(device, lane, &in_lane) {
                     self.schedule_journal(copy);
                     continue;
@@ -607,20 +667,4 @@ fn names_in(dir: &Path) -> Vec<(String, bool)> {
         ))
     };
     entries.filter_map(named).collect()
-}
-
-fn fingerprint(found: &Found) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    for doc in &found.docs {
-        (
-            doc.name.as_str(),
-            &doc.path,
-            doc.stamp.len,
-            doc.stamp.mtime_ns,
-            doc.stamp.ctime_ns,
-            doc.stamp.inode,
-        )
-            .hash(&mut hasher);
-    }
-    hasher.finish()
 }

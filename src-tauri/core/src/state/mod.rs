@@ -2,15 +2,20 @@
 //! and the tools' stores, so a lost or broken file costs time, never a session.
 
 mod searched;
+mod seen;
 mod statements;
+
+pub use seen::Seen;
 
 use crate::session::{
     DocName, HistoryKind, Millis, Reason, SessionKey, SessionState, SplitState, ToolId,
 };
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Raised when the tables change; an older file is set aside and rebuilt.
 const SCHEMA: i64 = 3;
@@ -55,6 +60,14 @@ pub struct Row {
     /// Short ids of the devices that have a journal of the session.
     pub devices: Vec<String>,
     pub path: Option<PathBuf>,
+}
+
+/// How many sessions of a tool are in one state for one reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateCount {
+    pub reason: Option<Reason>,
+    pub tool: ToolId,
+    pub sessions: u64,
 }
 
 /// One line of the history.
@@ -133,6 +146,25 @@ impl State {
             path: path.to_path_buf(),
             db,
         })
+    }
+
+    /// Opens the file once more, for reading only. Lists are read with such a connection beside the
+    /// loop; what the loop committed before is in them.
+    pub fn beside(path: &Path) -> Result<Self, StateError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(path, flags);
+        let path = path.to_owned();
+        match db.and_then(|db| {
+            db.busy_timeout(Duration::from_secs(5))?;
+            Ok(db)
+        }) {
+            Ok(db) => Ok(Self { path, db }),
+            Err(source) => Err(StateError::Sqlite { path, source }),
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     fn error(&self, source: rusqlite::Error) -> StateError {
@@ -245,6 +277,31 @@ impl State {
         }
     }
 
+    /// Calls `each` with one session after the other, newest first, until it breaks off: from the
+    /// beginning, or those that come after a session of this time and key.
+    pub fn each_from(
+        &self,
+        after: Option<(Millis, &SessionKey)>,
+        mut each: impl FnMut(SessionKey, Row) -> ControlFlow<()>,
+    ) -> Result<(), StateError> {
+        let (updated, key) = match after {
+            Some((updated, key)) => (updated.0, key.to_string()),
+            None => (i64::MAX, String::new()),
+        };
+        let mut read = || -> rusqlite::Result<()> {
+            let mut query = self.db.prepare_cached(statements::PAGE)?;
+            let mut rows = query.query(params![updated, key])?;
+            while let Some(row) = rows.next()? {
+                let (key, row) = read_row(row)?;
+                if each(key, row).is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        read().map_err(|source| self.error(source))
+    }
+
     /// The newest sessions to which another device than `own` added.
     pub fn newest_of_others(
         &self,
@@ -279,6 +336,43 @@ impl State {
     /// The sessions in this state, newest first. The cost depends on the number of results only.
     pub fn with_state(&self, state: SessionState) -> Result<Vec<(SessionKey, Row)>, StateError> {
         self.select(statements::WITH_STATE, [state.as_str()])
+    }
+
+    /// The newest sessions in this state for this reason.
+    pub fn newest_with(
+        &self,
+        state: SessionState,
+        reason: Option<Reason>,
+        limit: u32,
+    ) -> Result<Vec<(SessionKey, Row)>, StateError> {
+        let code = reason.map_or("", Reason::as_str);
+        self.select(
+            statements::WITH_STATE_AND_CODE,
+            params![state.as_str(), code, limit],
+        )
+    }
+
+    /// How many sessions are in this state, by reason and tool. Nothing is counted: the numbers are
+    /// kept with every change.
+    pub fn counts(&self, state: SessionState) -> Result<Vec<StateCount>, StateError> {
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?));
+        let named: Vec<(String, i64)> = self
+            .db
+            .prepare_cached(statements::COUNTS_BY_STATE)
+            .and_then(|mut query| {
+                let (from, to) = (format!("{state}/"), format!("{state}0"));
+                query.query_map([from, to], read)?.collect()
+            })
+            .map_err(|source| self.error(source))?;
+        let count = |(name, n): (String, i64)| {
+            let mut parts = name.splitn(3, '/').skip(1);
+            Some(StateCount {
+                reason: parts.next()?.parse().ok(),
+                tool: ToolId::new(parts.next()?),
+                sessions: n.unsigned_abs(),
+            })
+        };
+        Ok(named.into_iter().filter_map(count).collect())
     }
 
     /// The split sessions, decided or not.
@@ -525,6 +619,7 @@ impl State {
                     statements::INTO_HIDDEN,
                     statements::ERASE_SESSION,
                     statements::UNSEARCH,
+                    statements::UNSEE,
                 ],
             )
         })
@@ -560,6 +655,7 @@ impl State {
             statements::ERASE_HISTORY,
             statements::FORGET_NEEDS,
             statements::UNSEARCH,
+            statements::UNSEE,
         ];
         self.together(|state| {
             state.run_each(key, &of_session)?;

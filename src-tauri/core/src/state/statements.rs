@@ -51,12 +51,19 @@ statements! {
         concat!("SELECT ", columns!(), " FROM sessions ORDER BY updated DESC, key");
     ROWS_OF_TOOL reads all because "most sessions are of one tool, and its whole list was asked for" =
         concat!("SELECT ", columns!(), " FROM sessions WHERE tool = ?1 ORDER BY updated DESC, key");
+    /// A page of the list: what comes after a session of that time and key.
+    PAGE = concat!("SELECT ", columns!(),
+        " FROM sessions INDEXED BY newest WHERE updated <= ?1 AND (updated < ?1 OR key > ?2) ORDER BY updated DESC, key");
     ROW = concat!("SELECT ", columns!(), " FROM sessions WHERE key = ?1");
     /// The range ends at the prefix followed by a letter that sorts after all others.
     STARTING = concat!("SELECT ", columns!(),
         " FROM sessions INDEXED BY by_session WHERE session >= ?1 AND session < ?2 ORDER BY updated DESC, key");
     WITH_STATE = concat!("SELECT ", columns!(),
-        " FROM sessions INDEXED BY by_state WHERE state = ?1 ORDER BY updated DESC, key");
+        " FROM sessions INDEXED BY by_standing WHERE state = ?1 ORDER BY updated DESC, key");
+    WITH_STATE_AND_CODE = concat!("SELECT ", columns!(),
+        " FROM sessions INDEXED BY by_standing WHERE state = ?1 AND code = ?2 ORDER BY updated DESC, key LIMIT ?3");
+    /// From `waiting/` up to the character after the slash, for example.
+    COUNTS_BY_STATE = "SELECT name, n FROM counts WHERE name >= ?1 AND name < ?2 AND n > 0 ORDER BY name";
     WITH_SPLIT = concat!("SELECT ", columns!(),
         " FROM sessions INDEXED BY with_split WHERE split > '' ORDER BY updated DESC, key");
     OPEN_SPLITS = "SELECT count(*) FROM sessions INDEXED BY with_split WHERE split > '' AND split <> ?1";
@@ -110,6 +117,12 @@ statements! {
     UNSEARCHED reads all because "read once, at a start" =
         "SELECT key, tool FROM sessions WHERE key NOT IN (SELECT key FROM searched) ORDER BY updated DESC";
     KEYS reads all because "read once, at a start" = "SELECT key, tool FROM sessions";
+    SEEN reads all because "read once, at a start" = "SELECT key, store, vault FROM seen";
+    PUT_SEEN = "INSERT INTO seen (key, store, vault) VALUES (?1, ?2, ?3)
+        ON CONFLICT (key) DO UPDATE SET store = excluded.store, vault = excluded.vault
+        WHERE (store, vault) IS NOT (excluded.store, excluded.vault)";
+    UNSEE = "DELETE FROM seen WHERE key = ?1";
+    UNSEE_ALL = "DELETE FROM seen";
     ERASE_SESSION = "DELETE FROM sessions WHERE key = ?1";
     ERASE_HIDDEN = "DELETE FROM hidden WHERE key = ?1";
     ERASE_HISTORY = "DELETE FROM history WHERE key = ?1";
@@ -129,10 +142,12 @@ pub const TABLES: &str = "
         record TEXT NOT NULL) WITHOUT ROWID;
     DROP INDEX IF EXISTS by_updated;
     DROP INDEX IF EXISTS by_split;
+    DROP INDEX IF EXISTS by_state;
     DROP INDEX IF EXISTS by_needs;
     CREATE INDEX IF NOT EXISTS by_session ON sessions (session);
     CREATE INDEX IF NOT EXISTS by_code ON sessions (code, project);
-    CREATE INDEX IF NOT EXISTS by_state ON sessions (state);
+    CREATE INDEX IF NOT EXISTS by_standing ON sessions (state, code, updated DESC, key);
+    CREATE INDEX IF NOT EXISTS newest ON sessions (updated DESC, key);
     CREATE INDEX IF NOT EXISTS by_devices ON sessions (devices, updated);
     CREATE INDEX IF NOT EXISTS with_split ON sessions (split) WHERE split > '';
     CREATE TABLE IF NOT EXISTS needs (session TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (session, key)) WITHOUT ROWID;
@@ -145,7 +160,21 @@ pub const TABLES: &str = "
         BEGIN UPDATE counts SET n = n + 1 WHERE name = 'sessions'; END;
     CREATE TRIGGER IF NOT EXISTS one_less AFTER DELETE ON sessions
         BEGIN UPDATE counts SET n = n - 1 WHERE name = 'sessions'; END;
+    CREATE TRIGGER IF NOT EXISTS counted_in AFTER INSERT ON sessions
+        BEGIN INSERT INTO counts VALUES (new.state || '/' || new.code || '/' || new.tool, 1)
+            ON CONFLICT (name) DO UPDATE SET n = n + 1; END;
+    CREATE TRIGGER IF NOT EXISTS counted_out AFTER DELETE ON sessions
+        BEGIN UPDATE counts SET n = n - 1 WHERE name = old.state || '/' || old.code || '/' || old.tool; END;
+    CREATE TRIGGER IF NOT EXISTS counted_over AFTER UPDATE OF state, code ON sessions
+        WHEN (old.state, old.code) IS NOT (new.state, new.code)
+        BEGIN UPDATE counts SET n = n - 1 WHERE name = old.state || '/' || old.code || '/' || old.tool;
+            INSERT INTO counts VALUES (new.state || '/' || new.code || '/' || new.tool, 1)
+            ON CONFLICT (name) DO UPDATE SET n = n + 1; END;
+    INSERT OR IGNORE INTO counts SELECT state || '/' || code || '/' || tool, count(*) FROM sessions
+        WHERE NOT EXISTS (SELECT 1 FROM counts WHERE name = 'by state') GROUP BY 1;
+    INSERT OR IGNORE INTO counts VALUES ('by state', 1);
     CREATE TABLE IF NOT EXISTS searched (key TEXT PRIMARY KEY, print TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS seen (key TEXT PRIMARY KEY, store INTEGER NOT NULL, vault INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS segments (path TEXT PRIMARY KEY, bytes INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS history (

@@ -321,3 +321,131 @@ fn sessions_that_wait_are_found_by_code_state_and_project() {
     );
     assert_eq!(state.count().expect("count"), 4);
 }
+
+/// A status is asked for all the time: the numbers must be there without counting.
+#[test]
+fn sessions_are_counted_by_state_reason_and_tool_as_they_change() {
+    let home = tempfile::tempdir().expect("tempdir");
+    let (state, _) = State::open(home.path()).expect("open");
+    let key = |session: &str| SessionKey::new(&ToolId::new("t"), &SessionId::new(session));
+    let put = |session: &str, stands: SessionState, reason: Option<Reason>| {
+        let row = Row {
+            session: session.into(),
+            state: stands,
+            reason,
+            ..Row::default()
+        };
+        state.put(&key(session), &row, "1").expect("put");
+    };
+    let waiting = |state: &State| {
+        let counts = state.counts(SessionState::Waiting).expect("counts");
+        let counts = counts
+            .into_iter()
+            .map(|count| (count.reason, count.sessions));
+        counts.collect::<Vec<_>>()
+    };
+    put("a", SessionState::Waiting, Some(Reason::NoPlace));
+    put("b", SessionState::Waiting, Some(Reason::NoPlace));
+    put("c", SessionState::Waiting, Some(Reason::Live));
+    put("d", SessionState::Here, None);
+    let (no_place, live) = (Some(Reason::NoPlace), Some(Reason::Live));
+    assert_eq!(waiting(&state), [(live, 1), (no_place, 2)]);
+    put("b", SessionState::Waiting, live);
+    put("b", SessionState::Waiting, live);
+    assert_eq!(waiting(&state), [(live, 2), (no_place, 1)]);
+    put("a", SessionState::Here, None);
+    assert_eq!(waiting(&state), [(live, 2)]);
+    state.hide(&key("c")).expect("hide");
+    assert_eq!(waiting(&state), [(live, 1)]);
+    state.show(&key("c")).expect("show");
+    state.erase(&key("b")).expect("erase");
+    assert_eq!(waiting(&state), [(live, 1)]);
+    let newest = state
+        .newest_with(SessionState::Waiting, live, 9)
+        .expect("newest");
+    assert_eq!(newest.len(), 1);
+
+    // A file of a version that did not count.
+    let drop_counts =
+        "DROP TRIGGER counted_in; DROP TRIGGER counted_out; DROP TRIGGER counted_over;
+        DELETE FROM counts WHERE name <> 'sessions';";
+    state.db.execute_batch(drop_counts).expect("as before");
+    drop(state);
+    let (state, _) = State::open(home.path()).expect("open");
+    assert_eq!(waiting(&state), [(live, 1)]);
+    assert_eq!(state.count().expect("count"), 3);
+}
+
+#[test]
+fn a_list_is_read_in_pages_by_a_second_connection_while_the_first_writes() {
+    let home = tempfile::tempdir().expect("tempdir");
+    let (state, _) = State::open(home.path()).expect("open");
+    for at in 0..10 {
+        let session = format!("s{at}");
+        let key = SessionKey::new(&ToolId::new("t"), &SessionId::new(&session));
+        // Two sessions of each time: their keys decide.
+        let row = Row {
+            session,
+            updated: Millis(at / 2),
+            ..Row::default()
+        };
+        state.put(&key, &row, "1").expect("put");
+    }
+    let expected: Vec<SessionKey> = state
+        .rows(None)
+        .expect("rows")
+        .into_iter()
+        .map(|(key, _)| key)
+        .collect();
+    let beside = State::beside(state.path()).expect("beside");
+    let (mut found, mut after): (Vec<SessionKey>, Option<(Millis, SessionKey)>) =
+        Default::default();
+    loop {
+        let mut page = Vec::new();
+        let from = after.as_ref().map(|(updated, key)| (*updated, key));
+        beside
+            .each_from(from, |key, row| {
+                page.push((row.updated, key));
+                match page.len() {
+                    3 => ControlFlow::Break(()),
+                    _ => ControlFlow::Continue(()),
+                }
+            })
+            .expect("a page");
+        let Some(last) = page.last() else { break };
+        after = Some(last.clone());
+        found.extend(page.into_iter().map(|(_, key)| key));
+    }
+    assert_eq!(found, expected);
+    assert!(beside.put_note("x", &1).is_err(), "it only reads");
+    state.put_note("x", &1).expect("the first one writes");
+    assert_eq!(beside.note::<u32>("x").expect("committed"), Some(1));
+}
+
+#[test]
+fn what_was_complete_is_known_again_and_forgotten_with_its_session() {
+    let home = tempfile::tempdir().expect("tempdir");
+    let (state, _) = State::open(home.path()).expect("open");
+    let key = |session: &str| SessionKey::new(&ToolId::new("t"), &SessionId::new(session));
+    let seen = |store: u64| Seen {
+        store,
+        vault: !store,
+    };
+    for (at, session) in ["a", "b", "c"].into_iter().enumerate() {
+        let row = Row {
+            session: session.into(),
+            ..Row::default()
+        };
+        state.put(&key(session), &row, "1").expect("put");
+        state
+            .put_seen(&key(session), seen(at as u64))
+            .expect("seen");
+    }
+    state.put_seen(&key("a"), seen(u64::MAX)).expect("seen");
+    state.unsee(&key("b")).expect("unsee");
+    assert_eq!(state.seen().expect("seen").len(), 2);
+    state.hide(&key("c")).expect("hide");
+    assert_eq!(state.seen().expect("seen"), [(key("a"), seen(u64::MAX))]);
+    state.unsee_all().expect("all");
+    assert_eq!(state.seen().expect("seen"), []);
+}

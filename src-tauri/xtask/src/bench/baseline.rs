@@ -1,6 +1,8 @@
 //! Plain Syncthing as people use it today: one shared folder, its own watcher, default settings
 //! except for the addresses, which keep it on this machine.
 
+use super::cost;
+use super::history::files_below;
 use super::latency::{self, SIZES, Times};
 use crate::corpus::{Dice, Session, Vocabulary};
 use crate::device::Interrupt;
@@ -10,7 +12,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Appends in a series: each takes some eleven seconds.
 const ROUNDS: usize = 4;
@@ -75,6 +77,55 @@ pub fn measure(place: &Path, interrupt: &Interrupt) -> Result<Vec<Times>> {
         latency::same_bytes(pair)?;
     }
     Ok(series.into_iter().map(Times::new).collect())
+}
+
+/// What a transfer took: seconds by the clock, and CPU seconds of both processes.
+pub struct Transfer {
+    pub took: f64,
+    pub cpu: f64,
+}
+
+/// All files of a directory from one Syncthing to another, from their start until all are there.
+pub fn transfer(place: &Path, store: &Path, interrupt: &Interrupt) -> Result<Transfer> {
+    let mut nodes = [
+        Node::generate(&place.join("a"))?,
+        Node::generate(&place.join("b"))?,
+    ];
+    let inside = |node: &Node| node.folder().join("store");
+    link_all(store, &inside(&nodes[0]))?;
+    let wanted = files_below(&inside(&nodes[0]))?;
+    let peers = [nodes[0].address(), nodes[1].address()];
+    let start = Instant::now();
+    for node in &mut nodes {
+        node.configure(&peers)?;
+        node.start()?;
+    }
+    let every = Duration::from_millis(500);
+    interrupt.until(
+        "the files are there",
+        Duration::from_secs(3600),
+        every,
+        || (files_below(&inside(&nodes[1])).ok()? == wanted).then_some(()),
+    )?;
+    let took = start.elapsed().as_secs_f64();
+    let of = |node: &Node| cost::cpu_seconds(node.process.as_ref()?.id());
+    let cpu = nodes.iter().map(|node| of(node).unwrap_or(f64::NAN)).sum();
+    Ok(Transfer { took, cpu })
+}
+
+/// Hard links to all files below a directory: the same files without their space.
+fn link_all(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to).with_context(|| format!("could not make {}", to.display()))?;
+    for entry in fs::read_dir(from).with_context(|| format!("could not read {}", from.display()))? {
+        let entry = entry?;
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        match entry.file_type()?.is_dir() {
+            true => link_all(&path, &target)?,
+            false => fs::hard_link(&path, &target)
+                .with_context(|| format!("could not link {}", path.display()))?,
+        }
+    }
+    Ok(())
 }
 
 impl Node {

@@ -20,7 +20,12 @@ struct Measured {
     child_cpu: f64,
     engine_pss: u64,
     child_pss: u64,
+    /// How often a thread of either process was woken, per second.
+    wakeups: f64,
 }
+
+/// A figure: its value, unit and budget.
+type Figure = (f64, &'static str, Option<f64>);
 
 /// Measures all devices at the same time: they would be idle together.
 pub fn measure(devices: &[&Device], interrupt: &Interrupt) -> Result<Vec<Cost>> {
@@ -37,24 +42,74 @@ pub fn measure(devices: &[&Device], interrupt: &Interrupt) -> Result<Vec<Cost>> 
         .map(|device| device.pids())
         .collect::<Result<Vec<_>>>()?;
     rest(SETTLE, interrupt)?;
-    let both = |(engine, child): &(u32, u32)| Ok((ticks(*engine)?, ticks(*child)?));
+    let both = |(engine, child): &(u32, u32)| {
+        let wakeups = wakeups(*engine)? + wakeups(*child)?;
+        Ok((ticks(*engine)?, ticks(*child)?, wakeups))
+    };
     let before = pids.iter().map(both).collect::<Result<Vec<_>>>()?;
     rest(WATCH, interrupt)?;
     let share =
         |from: u64, to: u64| 100.0 * (to - from) as f64 / ticks_per_second() / WATCH.as_secs_f64();
-    let cost = |(pids, before): (&(u32, u32), &(u64, u64))| {
+    let cost = |(pids, before): (&(u32, u32), &(u64, u64, u64))| {
         let after = both(pids)?;
         Ok(Cost(Some(Measured {
             engine_cpu: share(before.0, after.0),
             child_cpu: share(before.1, after.1),
             engine_pss: pss(pids.0)?,
             child_pss: pss(pids.1)?,
+            wakeups: after.2.saturating_sub(before.2) as f64 / WATCH.as_secs_f64(),
         })))
     };
     pids.iter().zip(&before).map(cost).collect()
 }
 
 impl Cost {
+    /// The figures of a device that is alone, with their names.
+    pub fn alone(&self) -> Vec<(&'static str, f64, &'static str, Option<f64>)> {
+        let Self(Some(cost)) = self else {
+            return Vec::new();
+        };
+        let megabytes = |bytes: u64| bytes as f64 / 1e6;
+        vec![
+            (
+                "idle CPU of one core, the engine",
+                cost.engine_cpu,
+                "%",
+                None,
+            ),
+            ("idle CPU of one core, Syncthing", cost.child_cpu, "%", None),
+            (
+                "wakeups of engine and Syncthing",
+                cost.wakeups,
+                "a second",
+                None,
+            ),
+            (
+                "memory (PSS) of the engine at rest",
+                megabytes(cost.engine_pss),
+                "MB",
+                Some(60.0),
+            ),
+            (
+                "memory (PSS) of Syncthing at rest",
+                megabytes(cost.child_pss),
+                "MB",
+                None,
+            ),
+        ]
+    }
+
+    /// Idle CPU of engine and Syncthing, and memory of the engine.
+    pub fn whole(&self) -> Vec<Figure> {
+        let Self(Some(cost)) = self else {
+            return Vec::new();
+        };
+        vec![
+            (cost.engine_cpu + cost.child_cpu, "%", Some(0.1)),
+            (cost.engine_pss as f64 / 1e6, "MB", Some(60.0)),
+        ]
+    }
+
     pub fn rows(&self, when: &str) -> Vec<Row> {
         let Self(Some(cost)) = self else {
             return Vec::new();
@@ -110,6 +165,21 @@ fn ticks(pid: u32) -> Result<u64> {
 fn ticks_in(stat: &str) -> Option<u64> {
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
     Some(fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?)
+}
+
+/// How often the kernel has switched to a thread of the process that had waited.
+fn wakeups(pid: u32) -> Result<u64> {
+    let path = format!("/proc/{pid}/task");
+    let mut sum = 0;
+    for task in fs::read_dir(&path).with_context(|| format!("could not read {path}"))? {
+        // Threads come and go.
+        let text = fs::read_to_string(task?.path().join("status")).unwrap_or_default();
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        sum += line.and_then(|n| n.trim().parse::<u64>().ok()).unwrap_or(0);
+    }
+    Ok(sum)
 }
 
 fn pss(pid: u32) -> Result<u64> {

@@ -265,7 +265,7 @@ fn live_row(promise: &str, times: Times, (p50_ms, p95_ms): (u128, u128)) -> Row 
 }
 
 /// The number of files, and their bytes.
-fn files_below(dir: &Path) -> Result<(usize, u64)> {
+pub fn files_below(dir: &Path) -> Result<(usize, u64)> {
     let (mut n_files, mut bytes) = (0, 0);
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,

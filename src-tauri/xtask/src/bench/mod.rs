@@ -8,12 +8,11 @@ mod cost;
 mod history;
 mod latency;
 mod machine;
-mod many;
 pub mod merge;
 pub mod packages;
+mod scale;
 pub mod search;
 
-use crate::corpus::{self, Size};
 use crate::device::Interrupt;
 use crate::{proc, run, setup};
 use anyhow::{Context, Result, bail};
@@ -94,17 +93,11 @@ wrote them. Latency is taken from just before the write on A until B's file has 
 millisecond; afterwards both files are compared byte by byte. Sessions are made up (`cargo xtask corpus`).
 ";
 
-/// Very many sessions: `--sessions N` and `--mb N` for fewer, `--write` for the page.
-pub fn many(args: &[&str]) -> Result<()> {
+/// What grows with the number of sessions: `--sessions 1000,10000` and `--kb N` for other sizes,
+/// `--alone` for the engine alone, `--write` for the page.
+pub fn scale(args: &[&str]) -> Result<()> {
     let (write, rest): (Vec<&str>, Vec<&str>) = args.iter().partition(|arg| **arg == "--write");
-    let many = corpus::size(
-        &rest,
-        Size {
-            sessions: 20_000,
-            megabytes: 3000,
-            ..Size::default()
-        },
-    )?;
+    let plan = scale::Plan::parse(&rest)?;
     setup::to_run()?;
     let roam = run::build_roam()?;
     let interrupt = Interrupt::watch()?;
@@ -113,21 +106,38 @@ pub fn many(args: &[&str]) -> Result<()> {
         .tempdir_in(bench_dir()?)
         .context("could not make a directory")?;
     let load = machine::load();
-    let rows = many::measure(&roam, place.path(), [Size::default(), many], &interrupt)?;
+    let rows = scale::measure(&roam, place.path(), &plan, &interrupt)?;
+    let notes = format!(
+        "A session has {} KB in the middle of all. {SCALE_NOTES}",
+        plan.kilobytes
+    );
     write_section(
-        "Very many sessions",
-        "many",
+        "By the number of sessions",
+        "scale",
         &rows,
         place.path(),
         load,
-        MANY_NOTES,
+        &notes,
         !write.is_empty(),
     )
 }
 
-const MANY_NOTES: &str = "\
-One device after the other on this machine, each alone. CPU time is that of the engine, without its Syncthing, from the start
-of `roam run`. The times of commands are medians of 21, the start of the process included.
+/// The short form of [`scale`], with the engine that the tests use.
+pub fn growth() -> Result<()> {
+    let roam = proc::target_dir()?
+        .join("debug")
+        .join(format!("roam{}", std::env::consts::EXE_SUFFIX));
+    let place = tempfile::Builder::new()
+        .prefix("rb")
+        .tempdir_in(bench_dir()?)
+        .context("could not make a directory")?;
+    scale::growth(&roam, place.path(), &Interrupt::watch()?)
+}
+
+const SCALE_NOTES: &str = "\
+One size after the other on this machine; the devices of a size share its cores. CPU time is that of the engines, without their
+Syncthings, from the start of `roam run` or, when a device joins, from the pairing. The times of commands are medians of 11, the
+start of the process included. Plain Syncthing transfers the same files from one folder to another.
 ";
 
 /// Prints a table; with `write` it replaces the section of that title in docs/benchmarks.md.

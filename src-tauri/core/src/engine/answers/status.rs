@@ -2,11 +2,24 @@
 
 use super::*;
 use crate::engine::importing::Importing;
+use crate::state::StateCount;
+
+/// The most sessions in one state that a status lists.
+const MOST_LISTED: usize = 100;
+/// Waits that somebody has to end; all others pass by themselves.
+const ENDED_BY_USER: [Reason; 6] = [
+    Reason::NoPlace,
+    Reason::PlaceRefused,
+    Reason::Unwritable,
+    Reason::ToolOff,
+    Reason::StoreGone,
+    Reason::UnknownShape,
+];
 
 impl Engine {
     pub(super) fn status(&self) -> Result<Status, ApiError> {
-        let waits = self.state.with_state(SessionState::Waiting)?;
-        let stopped = self.state.with_state(SessionState::Held)?;
+        let (waits, counts) = self.newest_in(SessionState::Waiting)?;
+        let (stopped, stopped_counts) = self.newest_in(SessionState::Held)?;
         let importing = self.queue.importing();
         let engine = match (self.stopping, self.context.shared().paused, importing) {
             (true, _, _) => EngineState::Stopping,
@@ -31,14 +44,12 @@ impl Engine {
                     ),
                 }),
         );
-        let rewritten = |rows: &[(SessionKey, Row)], reason: Reason| {
-            rows.iter()
-                .filter(|(_, row)| row.reason == Some(reason))
-                .count()
+        let of = |counts: &[StateCount], reason: Reason| {
+            let counts = counts.iter().filter(|count| count.reason == Some(reason));
+            counts.map(|count| count.sessions).sum::<u64>()
         };
-        let rewritten =
-            rewritten(&stopped, Reason::Rewritten) + rewritten(&waits, Reason::TakenBack);
-        if rewritten > self.settings.guard.max_rewritten {
+        let rewritten = of(&stopped_counts, Reason::Rewritten) + of(&counts, Reason::TakenBack);
+        if rewritten > self.settings.guard.max_rewritten as u64 {
             held.push(Held {
                 what: "rewritten".into(),
                 code: HoldReason::MassChange,
@@ -65,6 +76,14 @@ impl Engine {
                 in_bytes: self.incoming,
             },
             waiting: waits.iter().map(waiting).collect(),
+            waiting_counts: counts
+                .into_iter()
+                .map(|count| WaitingCount {
+                    code: count.reason,
+                    tool: count.tool.to_string(),
+                    sessions: count.sessions,
+                })
+                .collect(),
             held,
             splits: self.state.open_splits()?,
             live: self.live_sessions(),
@@ -83,6 +102,31 @@ impl Engine {
             conversation_import: self.importing.as_ref().map(Importing::shown),
             asking: self.peer_state.asking.len() as u64 + self.peer_state.more_asking,
         })
+    }
+
+    /// The newest sessions in a state, some for each reason, and how many there are. A status is
+    /// asked for all the time, so its cost does not depend on that number.
+    fn newest_in(
+        &self,
+        state: SessionState,
+    ) -> Result<(Vec<(SessionKey, Row)>, Vec<StateCount>), ApiError> {
+        let counts = self.state.counts(state)?;
+        let mut reasons: Vec<Option<Reason>> = counts.iter().map(|count| count.reason).collect();
+        reasons.sort_by_key(|reason| {
+            (
+                reason.is_none_or(|reason| !ENDED_BY_USER.contains(&reason)),
+                *reason,
+            )
+        });
+        reasons.dedup();
+        let mut rows = Vec::new();
+        for (at, reason) in reasons.iter().enumerate() {
+            let (left, others) = (MOST_LISTED - rows.len(), reasons.len() - at);
+            // What one reason leaves is for the next ones.
+            let share = u32::try_from(left.div_ceil(others)).unwrap_or(u32::MAX);
+            rows.extend(self.state.newest_with(state, *reason, share)?);
+        }
+        Ok((rows, counts))
     }
 
     pub(in crate::engine) fn live_sessions(&self) -> Vec<LiveSession> {

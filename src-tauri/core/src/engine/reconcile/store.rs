@@ -15,6 +15,7 @@ impl Reconciler<'_> {
             .found
             .into_iter()
             .find(|found| found.session == *session);
+        self.store_print = self.found.as_ref().map(fingerprint);
         self.unknown = listing.unknown;
         if let Some(found) = &mut self.found {
             match claim(self.context, &self.job.key, &self.job.record, found) {
