@@ -75,6 +75,8 @@ mod promises;
 mod reading;
 #[path = "stories/recorded.rs"]
 mod recorded;
+#[path = "stories/restarts.rs"]
+mod restarts;
 #[path = "stories/search.rs"]
 mod search;
 #[path = "stories/several.rs"]

@@ -15,7 +15,7 @@ use session_roam_core::engine::event::{Event, Jobs};
 use session_roam_core::engine::{Clock, Context, Job, Sizes, reconcile};
 use session_roam_core::engine::{Engine, Parts};
 use session_roam_core::session::device_id::device_id_of_cert;
-use session_roam_core::session::{DeviceId, Lane, Millis, SessionId};
+use session_roam_core::session::{DeviceId, Lane, Millis, SessionId, SessionKey};
 use session_roam_core::settings;
 use session_roam_core::state::State;
 use session_roam_core::syncthing::{Identity, Notice, Transport};
@@ -95,6 +95,8 @@ pub struct Device {
     /// How large a record may be.
     pub sizes: Sizes,
     jobs: Inline,
+    /// The sessions that were reconciled since the engine's start.
+    pub reconciled: Vec<SessionKey>,
     running: Option<(Engine, Arc<Context>)>,
 }
 
@@ -128,6 +130,7 @@ impl Device {
             more_tools: Vec::new(),
             sizes: Sizes::default(),
             jobs: Inline::default(),
+            reconciled: Vec::new(),
             running: None,
         }
     }
@@ -203,6 +206,7 @@ impl Device {
         let context = Arc::new(context);
         self.wire.lock().expect("one thread").started();
         self.jobs = Inline::default();
+        self.reconciled.clear();
         let mut engine = Engine::new(Parts {
             home: self.roam.clone(),
             settings,
@@ -265,6 +269,7 @@ impl Device {
                 self.tell(event);
             }
             Some(Work::Reconcile(job)) => {
+                self.reconciled.push(job.key.clone());
                 let effects = reconcile(context, *job);
                 self.tell(Event::Reconciled(Box::new(effects)));
             }

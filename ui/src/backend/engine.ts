@@ -1259,7 +1259,7 @@ paused_until?: string | null, syncthing: SyncthingStatus,
 /**
  * What is being synced right now.
  */
-moving: Moving, waiting: Array<Waiting>, held: Array<Held>, 
+moving: Moving, waiting: Array<Waiting>, waiting_counts: Array<WaitingCount>, held: Array<Held>, 
 /**
  * The number of split sessions.
  */
@@ -1503,3 +1503,5 @@ export type Replies = {
   continue: Done;
   stop: Done;
 };
+
+export type WaitingCount = { code: Reason | null, tool: string, sessions: number, };

@@ -26,11 +26,21 @@ export function isBlocking(code: string): boolean {
   return BLOCKING.has(code);
 }
 
-/** Waits apart by who ends them. */
-export function waits(status: Status): { user: Waiting[]; passing: Waiting[] } {
-  const isUsers = (one: Waiting) => ENDED_BY_USER.has(one.code ?? "");
+type Kind = Pick<Waiting, "code" | "tool">;
+
+const isUsers = (one: Kind) => ENDED_BY_USER.has(one.code ?? "");
+
+/** Waits apart by who ends them; of very many only some are listed. */
+export function waits(status: Status): { user: Waiting[]; passing: Waiting[]; nPassing: number } {
   return {
     user: status.waiting.filter(isUsers),
     passing: status.waiting.filter((one) => !isUsers(one)),
+    nPassing: countWaits(status, (one) => !isUsers(one)),
   };
+}
+
+/** How many sessions wait, those that the status does not list included. */
+export function countWaits(status: Status, is: (one: Kind) => boolean): number {
+  const counted = status.waiting_counts.filter(is).reduce((sum, one) => sum + one.sessions, 0);
+  return Math.max(counted, status.waiting.filter(is).length);
 }

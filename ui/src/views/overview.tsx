@@ -139,7 +139,7 @@ function Blocks({ status, devices, splits }: BlocksProps) {
           </ul>
         </Section>
       )}
-      <Passing waiting={waits(status).passing} />
+      <Passing {...waits(status)} />
       {status.live.length > 0 && (
         <Section title={say.live}>
           <ul class="lines">
@@ -265,17 +265,17 @@ function Wait({ one }: { one: Waiting }) {
 }
 
 /** Waits that pass by themselves: one quiet line, with the reasons on request. */
-function Passing({ waiting }: { waiting: Waiting[] }) {
+function Passing({ passing, nPassing }: { passing: Waiting[]; nPassing: number }) {
   const say = words.overview;
-  if (waiting.length === 0) return null;
+  if (nPassing === 0) return null;
   return (
     <details class="passing">
       <summary>
         <Icon name="clock" size={14} />
-        <span>{say.passing(waiting.length)}</span> <span class="link">{say.why}</span>
+        <span>{say.passing(nPassing)}</span> <span class="link">{say.why}</span>
       </summary>
       <ul class="lines">
-        {waiting.slice(0, 50).map((one) => (
+        {passing.slice(0, 50).map((one) => (
           <li key={one.session + one.tool} class="line">
             <p class="line-text" dir="auto">
               <a href={link("sessions", one.session)}>{one.title || words.session.untitled}</a>{" "}
@@ -285,7 +285,7 @@ function Passing({ waiting }: { waiting: Waiting[] }) {
             </p>
           </li>
         ))}
-        {waiting.length > 50 && <li class="line dim">{say.more(waiting.length - 50)}</li>}
+        {nPassing > 50 && <li class="line dim">{say.more(nPassing - Math.min(50, passing.length))}</li>}
       </ul>
     </details>
   );

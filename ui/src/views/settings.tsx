@@ -1,6 +1,7 @@
 // General, look, network, notifications, programs, space, diagnostics, folders, about.
 import { useState } from "preact/hooks";
 import type { About, Doctor, Status } from "../backend/types";
+import { countWaits } from "../lib/actions";
 import { CheckUp } from "../parts/checkup";
 import { Button, CopyButton, Failed, Refused, Section, Skeleton, Submit } from "../parts/common";
 import { Forgotten } from "../parts/forgotten";
@@ -145,7 +146,7 @@ function diagnosticsOf(about: About, status: Status | null, doctor: Doctor): str
     `session-roam ${about.version}`,
     `Syncthing: ${status?.syncthing.version ?? "none"}, ${status?.syncthing.state ?? "unknown"}`,
     `Engine: ${status?.engine ?? "no answer"}; ${status?.paired ?? 0} devices paired, ${status?.connected ?? 0} connected`,
-    `Sessions: ${status?.sessions ?? 0}; ${status?.waiting.length ?? 0} waiting, ${status?.splits ?? 0} with two versions`,
+    `Sessions: ${status?.sessions ?? 0}; ${status ? countWaits(status, () => true) : 0} waiting, ${status?.splits ?? 0} with two versions`,
     `Window: ${navigator.userAgent}`,
     "",
     ...doctor.checks.map((check) => `${check.name}: ${check.state}`),

@@ -1,5 +1,6 @@
 // Which tools sync, the level of each, and why a step waits.
 import type { Level, ToolRow } from "../backend/types";
+import { countWaits } from "../lib/actions";
 import { size } from "../lib/format";
 import { Apps } from "../parts/apps";
 import { Empty, Failed, Refused, Section, Skeleton, Switch, ToolSign } from "../parts/common";
@@ -44,6 +45,7 @@ function Tool({ row, changed }: { row: ToolRow; changed: () => void }) {
   const { busy, refusal, act, clear } = useDoing();
   const say = words.tools;
   const waiting = status?.waiting.filter((one) => one.tool === row.tool) ?? [];
+  const nWaiting = status ? countWaits(status, (one) => one.tool === row.tool) : 0;
   const turn = async (on: boolean) => {
     await act(() => backend.roam({ cmd: "tool_switch", tool: row.tool, on }));
     changed();
@@ -75,12 +77,12 @@ function Tool({ row, changed }: { row: ToolRow; changed: () => void }) {
           </p>
         )}
         {row.imported && <ImportButtons plain of={row.name} />}
-        {waiting.length > 0 && (
+        {nWaiting > 0 && (
           <details class="fold">
             <summary>
               <Icon name="right" size={12} />
               <Icon name="clock" size={14} />
-              {say.waiting(waiting.length)}
+              {say.waiting(nWaiting)}
             </summary>
             <ul class="plain-list">
               {waiting.slice(0, 50).map((one) => (

@@ -96,7 +96,7 @@ impl Engine {
             SearchEvent::Rested(None) => {
                 self.searching.at_work = false;
                 // The next look at memory returns what the writer had.
-                self.n_reconciled = usize::MAX / 2;
+                self.n_worked = usize::MAX / 2;
             }
         }
         Ok(())

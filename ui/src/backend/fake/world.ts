@@ -208,6 +208,7 @@ function baseStatus(device: string, _at: At): Status {
     },
     moving: { import_done: 0, import_total: 0, import_bytes: 0, queued: 0, out_bytes: 0, in_bytes: 0 },
     waiting: [],
+    waiting_counts: [],
     held: [],
     live: [],
     problems: [],
