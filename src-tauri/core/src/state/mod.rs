@@ -678,9 +678,17 @@ impl State {
     /// Rewrites the file: no erased data remains in it, in its log or in a copy that was set aside.
     pub fn scrub(&self) -> Result<(), StateError> {
         let scrubbed = self.db.execute_batch("VACUUM").and_then(|()| {
-            // Returns a row, which a batch does not accept.
-            self.db
-                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            // Returns a row, which a batch does not accept: 1 if somebody still reads the log.
+            let is_read = self
+                .db
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+            match is_read {
+                false => Ok(()),
+                true => Err(rusqlite::Error::SqliteFailure(
+                    rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
+                    Some("it is being read".into()),
+                )),
+            }
         });
         scrubbed.map_err(|source| self.error(source))?;
         for suffix in ["", "-wal", "-shm"] {

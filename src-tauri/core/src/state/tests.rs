@@ -449,3 +449,27 @@ fn what_was_complete_is_known_again_and_forgotten_with_its_session() {
     state.unsee_all().expect("all");
     assert_eq!(state.seen().expect("seen"), []);
 }
+
+/// The receipt for a forgotten session states that nothing is left in any file.
+#[test]
+fn a_list_that_is_being_read_does_not_keep_erased_data_unnoticed() {
+    let home = tempfile::tempdir().expect("tempdir");
+    let (state, _) = State::open(home.path()).expect("open");
+    state.db.busy_timeout(Duration::ZERO).expect("no waiting");
+    let key = SessionKey::new(&ToolId::new("t"), &SessionId::new("s"));
+    state.put(&key, &Row::default(), "1").expect("put");
+    let beside = State::beside(state.path()).expect("beside");
+    let mut scrubbed = None;
+    beside
+        .each_from(None, |_, _| {
+            state.erase(&key).expect("erase");
+            scrubbed = Some(state.scrub());
+            ControlFlow::Break(())
+        })
+        .expect("read");
+    assert!(
+        scrubbed.expect("a row").is_err(),
+        "not everything is gone yet"
+    );
+    state.scrub().expect("nobody reads it any more");
+}
