@@ -1170,7 +1170,11 @@ limit?: number,
 /**
  * Limits the list to this many of the newest sessions that another device added to.
  */
-newest_of_others?: number, };
+newest_of_others?: number, 
+/**
+ * Begins the list behind this session: the id of the last one of the page before.
+ */
+after?: string, };
 
 export type SessionRow = { session: string, tool: string, project: string, title: string, 
 /**
@@ -1259,7 +1263,19 @@ paused_until?: string | null, syncthing: SyncthingStatus,
 /**
  * What is being synced right now.
  */
-moving: Moving, waiting: Array<Waiting>, waiting_counts: Array<WaitingCount>, held: Array<Held>, 
+moving: Moving, 
+/**
+ * Those that the user can do something about first, at most 100; `waiting_counts` has all.
+ */
+waiting: Array<Waiting>, 
+/**
+ * How many sessions wait, by reason and tool.
+ */
+waiting_counts: Array<WaitingCount>, 
+/**
+ * At most 100 sessions, the latest first, and everything else that is held.
+ */
+held: Array<Held>, 
 /**
  * The number of split sessions.
  */
@@ -1428,6 +1444,11 @@ export type Waiting = { session: string, tool: string, title: string, project: s
  */
 actions: Array<Remedy>, };
 
+/**
+ * How many sessions of a tool wait for one reason.
+ */
+export type WaitingCount = { code: Reason | null, tool: string, sessions: number, };
+
 /** The answer to each request, by its `cmd`. */
 export type Replies = {
   status: Status;
@@ -1503,5 +1524,3 @@ export type Replies = {
   continue: Done;
   stop: Done;
 };
-
-export type WaitingCount = { code: Reason | null, tool: string, sessions: number, };
