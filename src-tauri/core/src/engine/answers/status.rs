@@ -4,6 +4,9 @@ use super::*;
 use crate::engine::importing::Importing;
 use crate::state::StateCount;
 
+/// Some sessions in one state, and how many there are.
+type Newest = (Vec<(SessionKey, Row)>, Vec<StateCount>);
+
 /// The most sessions in one state that a status lists.
 const MOST_LISTED: usize = 100;
 /// Waits that somebody has to end; all others pass by themselves.
@@ -106,10 +109,7 @@ impl Engine {
 
     /// The newest sessions in a state, some for each reason, and how many there are. A status is
     /// asked for all the time, so its cost does not depend on that number.
-    fn newest_in(
-        &self,
-        state: SessionState,
-    ) -> Result<(Vec<(SessionKey, Row)>, Vec<StateCount>), ApiError> {
+    fn newest_in(&self, state: SessionState) -> Result<Newest, ApiError> {
         let counts = self.state.counts(state)?;
         let mut reasons: Vec<Option<Reason>> = counts.iter().map(|count| count.reason).collect();
         reasons.sort_by_key(|reason| {
