@@ -73,6 +73,7 @@ fn the_menu_says_how_it_is_and_does_what_it_says() {
             "paused"
         );
         assert_ne!(panel.icon(), idle, "the icon says it, too");
+        assert_eq!(panel.tooltip().as_deref(), Ok("session-roam: Paused"));
         panel.click("Continue");
         panel.wait_menu("No other device is paired");
         assert_eq!(
@@ -251,6 +252,24 @@ fn without_a_panel_the_window_opens_and_says_why() {
         let panel = Panel::new(&desktop);
         panel.click("Quit");
         desktop.ended();
+    });
+}
+
+#[test]
+fn the_tray_loads_no_toolkit_and_ends_with_its_display() {
+    alone(|| {
+        let mut desktop = Desktop::new("desk").not_new();
+        let panel = Panel::new(&desktop);
+        desktop.start(&["--hidden"]);
+        panel.wait_menu("No other device is paired");
+        let loaded = fs::read_to_string(format!("/proc/{}/maps", desktop.pid())).expect("maps");
+        for library in ["webkit", "javascriptcore", "libgtk", "libX11"] {
+            assert!(!loaded.contains(library), "{library} is loaded: {loaded}");
+        }
+        desktop.end_display();
+        desktop.ended();
+        assert!(desktop.status().is_err(), "the engine ended with it");
+        assert!(desktop.log_text().contains("ended"), "in good order");
     });
 }
 

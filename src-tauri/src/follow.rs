@@ -1,7 +1,8 @@
 //! Follows the engine: reads its status and passes it to the window, the panel and the
 //! notifications. Keeps nothing else.
 
-use crate::{App, tray};
+use crate::App;
+use crate::desktop::Shown;
 use session_roam_core::api::{Request, SessionFilter, Status};
 use session_roam_core::session::ProblemCode;
 use session_roam_core::settings;
@@ -10,29 +11,24 @@ use session_roam_tray::link::ToWindow;
 use session_roam_tray::menu;
 use session_roam_tray::news::{Desk, NEWEST, News};
 use session_roam_tray::sight::Sight;
+use std::sync::Arc;
 use std::time::Duration;
-use tauri::{AppHandle, Manager};
-use tauri_plugin_notification::NotificationExt;
 
-/// The key of a notification's click action.
-pub const CLICK: &str = "click";
 /// A window is watched; a menu is opened now and then, and actions in it show at once.
 const PACE_SEEN: Duration = Duration::from_millis(400);
 const PACE_UNSEEN: Duration = Duration::from_secs(2);
 
-pub fn start(app: &AppHandle) {
+pub fn start(app: &Arc<App>) {
     let app = app.clone();
     std::thread::spawn(move || follow(&app));
 }
 
-fn follow(app: &AppHandle) {
-    let shared = app.state::<App>();
-    let (mut desk, mut last, mut shown) =
-        (Desk::default(), Sight::default(), tray::Shown::default());
+fn follow(app: &Arc<App>) {
+    let (mut desk, mut last) = (Desk::default(), Sight::default());
     loop {
-        let sight = look(&shared.engine, &last);
+        let sight = look(&app.engine, &last);
         if without_clock(&sight.status) != without_clock(&last.status) {
-            shared.windows.tell(ToWindow::Status {
+            app.windows.tell(ToWindow::Status {
                 status: Box::new(sight.status.clone()),
             });
         }
@@ -40,14 +36,14 @@ fn follow(app: &AppHandle) {
             tell(app, &news);
         }
         let now = jiff::Zoned::now();
-        shown.show(
-            app,
-            menu::menu(&sight, &now),
-            menu::icon(&sight),
-            menu::tooltip(&sight, &now),
-        );
+        let shown = Shown {
+            items: menu::menu(&sight, &now),
+            icon: menu::icon(&sight),
+            tooltip: menu::tooltip(&sight, &now),
+        };
+        app.desktop.show(app, shown);
         last = sight;
-        shared.rest(match shared.windows.is_open() {
+        app.rest(match app.windows.is_open() {
             true => PACE_SEEN,
             false => PACE_UNSEEN,
         });
@@ -98,29 +94,17 @@ fn without_clock(status: &Status) -> Status {
 }
 
 /// The window reports the news, too; if the window has the focus, only the window does.
-fn tell(app: &AppHandle, news: &News) {
-    let settings = settings::load(app.state::<App>().engine.home());
+fn tell(app: &Arc<App>, news: &News) {
+    let settings = settings::load(app.engine.home());
     if settings.is_ok_and(|settings| !news.kind.is_wanted(&settings.notifications)) {
         return;
     }
-    app.state::<App>()
-        .note(&format!("told: {}. {}", news.title, news.body));
-    let shared = app.state::<App>();
-    shared.windows.tell(ToWindow::Notice {
+    app.note(&format!("told: {}. {}", news.title, news.body));
+    app.windows.tell(ToWindow::Notice {
         title: news.title.clone(),
         body: news.body.clone(),
     });
-    if shared.windows.has_focus() {
-        return;
-    }
-    let builder = app
-        .notification()
-        .builder()
-        .title(&news.title)
-        .body(&news.body)
-        .extra(CLICK, news.click.id());
-    if let Err(error) = builder.show() {
-        app.state::<App>()
-            .note(&format!("The notification could not be shown: {error}."));
+    if !app.windows.has_focus() {
+        app.desktop.tell(app, news);
     }
 }

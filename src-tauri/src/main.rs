@@ -1,26 +1,22 @@
 //! The tray app: starts the engine or finds it running, shows its state in the panel, sends
 //! notifications, and opens the window on request, in a process of its own. Stores no facts about
-//! sessions of its own.
+//! sessions of its own. Links no web engine on Linux: this process runs all day.
 
 #![cfg_attr(all(windows, not(debug_assertions)), windows_subsystem = "windows")] // no console
 
-mod dropped;
+mod act;
+mod desktop;
 mod follow;
-mod log;
-mod requests;
-mod tray;
-mod window;
+mod icons;
 mod window_process;
-mod windows;
 
-use session_roam_core::api::home;
-use session_roam_tray::{engine::Engine, link::ToWindow, menu};
+use act::act;
+use desktop::Desktop;
+use session_roam_tray::{engine::Engine, link::ToWindow, log, menu, panel, programs};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
-use tauri::{AppHandle, Manager, RunEvent};
-use tauri_plugin_notification::NotificationExt;
+use std::time::{Duration, Instant};
 use window_process::WindowProcess;
 
 const HELP: &str = "\
@@ -34,10 +30,8 @@ The tray app of session-roam.
 `roam --help` has everything for the command line, `roam run` the engine without a display.
 ";
 
-/// No window at the start.
-const HIDDEN: &str = "--hidden";
-/// The first argument of the windows' process, which the tray starts.
-const WINDOW: &str = "--window";
+const NO_DISPLAY: &str =
+    "There is no display to show anything on. `roam run` runs the engine without one.";
 
 /// A panel may start later than the programs that start with the desktop.
 const PANEL_PATIENCE: Duration = Duration::from_secs(15);
@@ -45,6 +39,7 @@ const PANEL_PATIENCE: Duration = Duration::from_secs(15);
 /// State shared by all parts of the tray app.
 pub struct App {
     engine: Arc<Engine>,
+    desktop: Desktop,
     nudged: Mutex<bool>,
     nudge: Condvar,
     windows: WindowProcess,
@@ -53,16 +48,17 @@ pub struct App {
 }
 
 impl App {
-    fn new(engine: Arc<Engine>) -> Self {
+    fn new(engine: Arc<Engine>, desktop: Desktop) -> Arc<Self> {
         let (nudged, nudge) = (Mutex::new(false), Condvar::new());
-        Self {
+        Arc::new(Self {
             engine,
+            desktop,
             nudged,
             nudge,
             windows: WindowProcess::default(),
             tray_failed: OnceLock::new(),
             quitting: AtomicBool::new(false),
-        }
+        })
     }
 
     /// Refreshes the display at once after an action.
@@ -85,7 +81,7 @@ impl App {
 }
 
 fn main() -> ExitCode {
-    spare_memory();
+    session_roam_core::memory::give_large_blocks_back();
     let words: Vec<String> = std::env::args().skip(1).collect();
     if words.iter().any(|word| word == "--help" || word == "-h") {
         print!("{HELP}");
@@ -95,7 +91,7 @@ fn main() -> ExitCode {
         println!("session-roam {}", env!("CARGO_PKG_VERSION"));
         return ExitCode::SUCCESS;
     }
-    match start(words) {
+    match programs::home().and_then(|home| desktop::run(home, words)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             eprintln!("{why}");
@@ -104,88 +100,20 @@ fn main() -> ExitCode {
     }
 }
 
-fn start(words: Vec<String>) -> Result<(), String> {
-    const NO_DISPLAY: &str =
-        "There is no display to show anything on. `roam run` runs the engine without one.";
-    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    if cfg!(target_os = "linux") && !is_set("DISPLAY") && !is_set("WAYLAND_DISPLAY") {
-        return Err(NO_DISPLAY.into());
-    }
-    let home = home::home(home::Os::here(), |name| std::env::var_os(name))
-        .and_then(|home| std::path::absolute(home).ok())
-        .ok_or("This user's home directory is not known. Set SESSION_ROAM_HOME to one of your directories.")?;
-    if words.first().is_some_and(|word| word == WINDOW) {
-        return window::run(home).map_err(|error| format!("The window could not start: {error}."));
-    }
-    // The toolkit panics if the display cannot be reached.
-    let built = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| build(home, words)));
-    let app = built
-        .map_err(|_| NO_DISPLAY.to_owned())?
-        .map_err(|error| format!("It could not start: {error}."))?;
-    app.run(|_app, event| match event {
-        // `quit` ends with a code.
-        RunEvent::ExitRequested {
-            code: None, api, ..
-        } => api.prevent_exit(),
-        #[cfg(target_os = "macos")]
-        RunEvent::Reopen { .. } => window_process::open(_app, ""),
-        _ => {}
-    });
-    Ok(())
-}
-
-fn context() -> tauri::Context {
-    tauri::generate_context!()
-}
-
-fn build(home: std::path::PathBuf, words: Vec<String>) -> tauri::Result<tauri::App> {
-    tauri::Builder::default()
-        // First, so that a second start ends before anything else begins.
-        .plugin(tauri_plugin_single_instance::init(|app, words, _| {
-            second_start(app, &words[1..])
-        }))
-        .plugin(tauri_plugin_deep_link::init())
-        .plugin(tauri_plugin_notification::init())
-        .setup(move |app| {
-            begin(app.handle(), home, &words);
-            Ok(())
-        })
-        .build(context())
-}
-
-fn begin(app: &AppHandle, home: std::path::PathBuf, words: &[String]) {
-    log::note(&home, "started");
-    app.manage(App::new(Engine::start(home)));
-    let handle = app.clone();
-    app.state::<App>().engine.on_change(move |standing| {
-        handle.state::<App>().windows.tell(ToWindow::Engine {
-            standing: standing.clone(),
-        });
-    });
-    #[cfg(target_os = "macos")]
-    let _ = app.set_activation_policy(tauri::ActivationPolicy::Accessory);
-    let tray = tray::make(app);
-    follow::start(app);
-    end_with_the_system(app);
-    let handle = app.clone();
-    let _ = app.notification().on_action(move |done| {
-        let click = done
-            .notification()
-            .and_then(|told| told.extra().get(follow::CLICK)?.as_str().map(str::to_owned));
-        if let Some(action) = click.and_then(|id| menu::Action::parse(&id)) {
-            tray::act(&handle, action);
+/// Starts everything but the icon; called once, by the only instance.
+fn begin(app: &Arc<App>, tray: Result<(), String>, words: &[String]) {
+    app.note("started");
+    let told = Arc::downgrade(app);
+    app.engine.on_change(move |standing| {
+        if let Some(app) = told.upgrade() {
+            app.windows.tell(ToWindow::Engine {
+                standing: standing.clone(),
+            });
         }
     });
-    #[cfg(target_os = "macos")]
-    {
-        use tauri_plugin_deep_link::DeepLinkExt;
-        let handle = app.clone();
-        app.deep_link().on_open_url(move |event| {
-            let links: Vec<String> = event.urls().iter().map(ToString::to_string).collect();
-            second_start(&handle, &links);
-        });
-    }
-    match (words.iter().any(|word| word == HIDDEN), tray) {
+    follow::start(app);
+    end_with_the_system(app);
+    match (words.iter().any(|word| word == programs::HIDDEN), tray) {
         (false, _) => second_start(app, words),
         (true, Ok(())) => {}
         (true, Err(why)) => without_panel(app, why),
@@ -193,48 +121,46 @@ fn begin(app: &AppHandle, home: std::path::PathBuf, words: &[String]) {
 }
 
 /// Somebody started the app again, or followed a link: show it.
-fn second_start(app: &AppHandle, words: &[String]) {
+fn second_start(app: &Arc<App>, words: &[String]) {
     match words.iter().find_map(|word| menu::link(word)) {
-        Some(action) => tray::act(app, action),
+        Some(action) => act(app, action),
         None => window_process::open(app, ""),
     }
 }
 
 /// Without a window and without a panel the app would be invisible: the window opens and gives the
 /// reason.
-fn without_panel(app: &AppHandle, why: String) {
-    let (app, start) = (app.clone(), std::time::Instant::now());
+fn without_panel(app: &Arc<App>, why: String) {
+    let (app, start) = (app.clone(), Instant::now());
     std::thread::spawn(move || {
-        while tray::host_missing().is_some() && start.elapsed() < PANEL_PATIENCE {
+        while panel::missing().is_some() && start.elapsed() < PANEL_PATIENCE {
             std::thread::sleep(Duration::from_millis(500));
         }
-        if tray::host_missing().is_some() || app.tray_by_id("main").is_none() {
-            app.state::<App>().note(&why);
-            let _ = app
-                .state::<App>()
-                .tray_failed
-                .set(why)
-                .is_ok_and(|()| app.tray_by_id("main").is_none());
-            window_process::open(&app, "");
+        if panel::missing().is_none() && app.desktop.has_icon() {
+            return;
         }
+        app.note(&why);
+        if !app.desktop.has_icon() {
+            let _ = app.tray_failed.set(why);
+        }
+        window_process::open(&app, "");
     });
 }
 
 /// Ends the engine in good order first; nothing is interrupted.
-pub fn quit(app: &AppHandle) {
+fn quit(app: &Arc<App>) {
     let app = app.clone();
     std::thread::spawn(move || {
-        let shared = app.state::<App>();
-        if !shared.quitting.swap(true, Ordering::SeqCst) {
-            shared.engine.stop();
-            shared.note("ended");
-            app.exit(0);
+        if !app.quitting.swap(true, Ordering::SeqCst) {
+            app.engine.stop();
+            app.note("ended");
+            app.desktop.exit();
         }
     });
 }
 
 #[cfg(unix)]
-fn end_with_the_system(app: &AppHandle) {
+fn end_with_the_system(app: &Arc<App>) {
     use signal_hook::consts::{SIGINT, SIGTERM};
     let app = app.clone();
     match signal_hook::iterator::Signals::new([SIGINT, SIGTERM]) {
@@ -246,20 +172,4 @@ fn end_with_the_system(app: &AppHandle) {
 }
 
 #[cfg(not(unix))]
-fn end_with_the_system(_: &AppHandle) {}
-
-/// A plain page needs no graphics card. Without its libraries the tray is a third smaller, and
-/// buffers shared with the card are the usual cause of blank windows. Set the variables to use
-/// them.
-fn spare_memory() {
-    #[cfg(target_os = "linux")]
-    for (name, value) in [
-        ("GDK_GL", "disable"),
-        ("WEBKIT_DISABLE_DMABUF_RENDERER", "1"),
-    ] {
-        if std::env::var_os(name).is_none() {
-            // SAFETY: the first thing main does; no other thread runs yet.
-            unsafe { std::env::set_var(name, value) };
-        }
-    }
-}
+fn end_with_the_system(_: &Arc<App>) {}

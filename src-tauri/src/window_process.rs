@@ -1,14 +1,14 @@
 //! The process in which the windows live, as the tray sees it. The web engine keeps much memory after its last window is
-//! closed (60 MB, WebKitGTK 2.50.6, 2026-11-23), so it has a process of its own that ends with that window.
+//! closed (60 MB, WebKitGTK 2.50.6, 2026-11-23), so it has a program of its own whose process ends with that window.
 
 use crate::App;
 use session_roam_tray::link::{self, ToTray, ToWindow};
+use session_roam_tray::programs;
 use std::collections::VecDeque;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tauri::{AppHandle, Manager};
 
 /// Messages that a process has not read yet. One that reads none loses the ones after these; it asks for the status itself
 /// when it goes on.
@@ -52,7 +52,7 @@ impl WindowProcess {
 }
 
 /// Opens the window at an address within it, or brings it to the front; `""` keeps its address.
-pub fn open(app: &AppHandle, place: &str) {
+pub fn open(app: &Arc<App>, place: &str) {
     ask(
         app,
         ToWindow::Open {
@@ -62,7 +62,7 @@ pub fn open(app: &AppHandle, place: &str) {
 }
 
 /// A split in a window of its own.
-pub fn compare(app: &AppHandle, session: &str) {
+pub fn compare(app: &Arc<App>, session: &str) {
     ask(
         app,
         ToWindow::Compare {
@@ -72,11 +72,10 @@ pub fn compare(app: &AppHandle, session: &str) {
 }
 
 /// Never blocks: a menu's click comes from the event loop.
-fn ask(app: &AppHandle, wanted: ToWindow) {
+fn ask(app: &Arc<App>, wanted: ToWindow) {
     let app = app.clone();
     std::thread::spawn(move || {
-        let shared = app.state::<App>();
-        let mut state = shared.windows.lock();
+        let mut state = app.windows.lock();
         state.asked.push_back(wanted.clone());
         state.tries = 0;
         match &state.running {
@@ -86,39 +85,31 @@ fn ask(app: &AppHandle, wanted: ToWindow) {
     });
 }
 
-fn start(app: &AppHandle, state: &mut State) {
+fn start(app: &Arc<App>, state: &mut State) {
     state.tries += 1;
     match spawn() {
         Ok(child) => state.running = Some(serve(app, child, &state.asked)),
         Err(error) => {
             state.asked.clear();
-            app.state::<App>()
-                .note(&format!("The window could not be opened: {error}."));
+            app.note(&format!("The window could not be opened: {error}."));
         }
     }
 }
 
 fn spawn() -> std::io::Result<Child> {
-    let program = std::env::current_exe()?;
-    // On Linux the running program of a package that was updated meanwhile.
-    let name = program.to_string_lossy();
-    let program = name
-        .strip_suffix(" (deleted)")
-        .map_or(program.clone(), Into::into);
-    Command::new(program)
-        .arg(crate::WINDOW)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
+    let mut command = Command::new(programs::window()?);
+    // Desktops match windows to their launcher by this name.
+    #[cfg(target_os = "linux")]
+    std::os::unix::process::CommandExt::arg0(&mut command, "session-roam");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()
 }
 
 /// Two threads: what is sent must not wait for a busy process, and its messages come at any time.
-fn serve(app: &AppHandle, mut child: Child, asked: &VecDeque<ToWindow>) -> SyncSender<ToWindow> {
+fn serve(app: &Arc<App>, mut child: Child, asked: &VecDeque<ToWindow>) -> SyncSender<ToWindow> {
     let (send, sent) = sync_channel::<ToWindow>(MOST_UNREAD);
     let (mut to, from) = (child.stdin.take(), child.stdout.take());
-    let shared = app.state::<App>();
-    let standing = shared.engine.standing();
-    let no_tray = shared
+    let standing = app.engine.standing();
+    let no_tray = app
         .tray_failed
         .get()
         .map(|why| ToWindow::NoTray { why: why.clone() });
@@ -146,21 +137,20 @@ fn serve(app: &AppHandle, mut child: Child, asked: &VecDeque<ToWindow>) -> SyncS
     send
 }
 
-fn hear(app: &AppHandle, message: ToTray) {
-    let shared = app.state::<App>();
+fn hear(app: &Arc<App>, message: ToTray) {
     match message {
         ToTray::Opened => {
-            let mut state = shared.windows.lock();
+            let mut state = app.windows.lock();
             state.asked.pop_front();
             state.tries = 0;
         }
-        ToTray::LookAgain => shared.look_again(),
-        ToTray::StartEngine => shared.engine.start_again(),
+        ToTray::LookAgain => app.look_again(),
+        ToTray::StartEngine => app.engine.start_again(),
         ToTray::RestartEngine => {
-            let engine = shared.engine.clone();
+            let engine = app.engine.clone();
             std::thread::spawn(move || engine.restart());
         }
-        ToTray::Focus { on } => shared.windows.lock().has_focus = on,
+        ToTray::Focus { on } => app.windows.lock().has_focus = on,
     }
 }
 
@@ -176,9 +166,8 @@ fn end(child: &mut Child) {
 }
 
 /// A window that was asked for while the last one was closed is opened by another process.
-fn ended(app: &AppHandle) {
-    let shared = app.state::<App>();
-    let mut state = shared.windows.lock();
+fn ended(app: &Arc<App>) {
+    let mut state = app.windows.lock();
     (state.running, state.has_focus) = (None, false);
     if state.asked.is_empty() {
         return;
@@ -188,5 +177,5 @@ fn ended(app: &AppHandle) {
     }
     state.asked.clear();
     drop(state);
-    shared.note("The window could not be opened: its process ended each time.");
+    app.note("The window could not be opened: its process ended each time.");
 }

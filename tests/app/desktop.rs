@@ -189,8 +189,8 @@ impl Desktop {
             .filter_map(|pid| pid.parse().ok())
             .collect();
         pids.into_iter().find(|pid| {
-            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            line.split(|byte| *byte == 0).nth(1) == Some(b"--window")
+            let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+            program.ends_with("session-roam-window")
         })
     }
 
@@ -201,6 +201,13 @@ impl Desktop {
             .args(["-KILL", &pid.to_string()])
             .status();
         assert!(killed.expect("kill").success());
+    }
+
+    /// The desktop session ends.
+    #[allow(dead_code)]
+    pub fn end_display(&mut self) {
+        let killed = self.xvfb.kill().and_then(|()| self.xvfb.wait());
+        killed.expect("the X server ends");
     }
 
     /// Waits for the tray app to end by itself.

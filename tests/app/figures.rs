@@ -1,6 +1,7 @@
 //! What the tray app costs: time from its start to the icon and to the first text in its window,
 //! memory before a window opened, with one and after it was closed, and CPU use while nothing
-//! happens. Prints, asserts nothing; `cargo xtask bench app`.
+//! happens; with `hidden MINUTES`, its memory while it runs hidden and sessions are written.
+//! Prints, asserts nothing; `cargo xtask bench app` and `cargo xtask bench hidden`.
 
 #![cfg_attr(not(target_os = "linux"), allow(unused))]
 
@@ -17,6 +18,8 @@ mod isolation;
 #[cfg(target_os = "linux")]
 #[allow(dead_code)]
 mod panel;
+#[cfg(target_os = "linux")]
+mod traffic;
 
 #[cfg(not(target_os = "linux"))]
 fn main() {
@@ -25,14 +28,26 @@ fn main() {
 
 #[cfg(target_os = "linux")]
 fn main() {
-    figures::take();
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match words.iter().position(|word| word == "hidden") {
+        None => figures::take(),
+        Some(at) => figures::run_hidden(
+            words
+                .get(at + 1)
+                .and_then(|minutes| minutes.parse().ok())
+                .expect("hidden MINUTES"),
+        ),
+    }
 }
 
 #[cfg(target_os = "linux")]
 mod figures {
     use crate::browser::Browser;
-    use crate::desktop::Desktop;
+    use crate::desktop::{Desktop, PATIENCE};
+    use crate::isolation::wait_for;
     use crate::panel::Panel;
+    use crate::traffic::Traffic;
+    use session_roam_core::api::{Device, Request};
     use std::collections::BTreeMap;
     use std::fs;
     use std::thread::sleep;
@@ -89,6 +104,91 @@ mod figures {
                 .unwrap_or_default()
         );
         panel.click("Quit");
+    }
+
+    /// How often each of the two devices writes a line.
+    const PACE: Duration = Duration::from_millis(500);
+    /// The state that growth is counted from: the first sessions have gone over.
+    const WARM: Duration = Duration::from_secs(60);
+
+    /// Two paired tray apps without windows; sessions are written on both, and the memory of one is read once a minute.
+    pub fn run_hidden(minutes: u64) {
+        let (mut desk, mut laptop) = (
+            Desktop::new("desk").not_new(),
+            Desktop::new("laptop").not_new(),
+        );
+        let (desk_panel, laptop_panel) = (Panel::new(&desk), Panel::new(&laptop));
+        let mut traffic = [Traffic::new(&desk, 1), Traffic::new(&laptop, 2)];
+        for desktop in [&mut desk, &mut laptop] {
+            desktop.start(&["--hidden"]);
+            desktop.wait_running();
+        }
+        let pid = desk.pid();
+        let told = |when: &str, n_sessions: usize| {
+            let (all, own) = (rolled_up(pid, "Pss:"), rolled_up(pid, "Pss_Anon:"));
+            let (all, own) = (megabytes(all), megabytes(own));
+            println!("| {when} | {all:.1} MB | {own:.1} MB | {n_sessions} |");
+            all
+        };
+        println!(
+            "| minute | memory (PSS) of the tray app | of it its own data, not files | sessions written |\n|---|---|---|---|"
+        );
+        sleep(SETTLED);
+        told("at rest, not paired", 0);
+        pair(&desk, &laptop);
+        desk_panel.wait_menu("laptop · connected");
+        sleep(SETTLED);
+        told("at rest, paired", 0);
+        let write = |traffic: &mut [Traffic; 2], how_long: Duration| -> usize {
+            let start = Instant::now();
+            while start.elapsed() < how_long {
+                traffic.iter_mut().for_each(Traffic::say);
+                sleep(PACE);
+            }
+            traffic.iter().map(Traffic::n_sessions).sum()
+        };
+        let n_sessions = write(&mut traffic, WARM);
+        let begin = told("0", n_sessions);
+        let mut end = begin;
+        for minute in 1..=minutes {
+            let n_sessions = write(&mut traffic, Duration::from_secs(60));
+            end = told(&minute.to_string(), n_sessions);
+        }
+        let [from_desk, from_laptop] = &traffic;
+        wait_for("all to arrive on both devices", PATIENCE, || {
+            from_desk.has_arrived(from_laptop)?;
+            from_laptop.has_arrived(from_desk)
+        });
+        sleep(SETTLED);
+        told(
+            "afterwards, at rest",
+            traffic.iter().map(Traffic::n_sessions).sum(),
+        );
+        println!(
+            "\nIn {minutes} minutes {:+.1} MB; everything arrived on both devices.",
+            end - begin
+        );
+        for (panel, desktop) in [(&desk_panel, &mut desk), (&laptop_panel, &mut laptop)] {
+            panel.click("Quit");
+            desktop.ended();
+        }
+    }
+
+    fn pair(desk: &Desktop, laptop: &Desktop) {
+        let device = |desktop: &Desktop| desktop.ask::<Device>(&Request::Device).expect("a device");
+        let code = device(desk).code;
+        let _: serde_json::Value = laptop.ask(&Request::Pair { code }).expect("it asks");
+        let id = device(laptop).id;
+        wait_for("the laptop to be accepted", PATIENCE, || {
+            desk.ask::<serde_json::Value>(&Request::Accept {
+                id: id.clone(),
+                digits: None,
+            })
+        });
+    }
+
+    fn megabytes(kib: u64) -> f64 {
+        kib as f64 * 1024.0 / 1e6
     }
 
     /// Proportional set size of the tray app and its child processes, Syncthing listed separately.
@@ -169,8 +269,12 @@ mod figures {
     }
 
     fn pss(pid: u32) -> u64 {
+        rolled_up(pid, "Pss:")
+    }
+
+    fn rolled_up(pid: u32, name: &str) -> u64 {
         let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
         line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok())
             .unwrap_or(0)
     }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use zbus::blocking::Connection;
 use zbus::blocking::connection::Builder;
-use zbus::zvariant::{OwnedValue, Value};
+use zbus::zvariant::{ObjectPath, OwnedValue, Value};
 
 const MENU: &str = "com.canonical.dbusmenu";
 
@@ -26,7 +26,7 @@ impl Watcher {
         service: &str,
         #[zbus(header)] header: zbus::message::Header<'_>,
     ) {
-        // Either the name of a service or, from libayatana, a path of the caller.
+        // The name of a service; some programs send a path of their own instead.
         let sender = header.sender().map(ToString::to_string).unwrap_or_default();
         let icon = if service.starts_with('/') {
             (sender, service.to_owned())
@@ -111,32 +111,23 @@ impl Panel {
         );
     }
 
-    /// The icon as the panel draws it: the path of a file or a name.
-    pub fn icon(&self) -> String {
-        let (bus, path) = self
-            .icons
-            .lock()
-            .expect("icons")
-            .last()
-            .cloned()
-            .expect("an icon");
-        let asked = ("org.kde.StatusNotifierItem", "IconName");
-        let answer = self.bus.call_method(
-            Some(bus.as_str()),
-            path.as_str(),
-            Some("org.freedesktop.DBus.Properties"),
-            "Get",
-            &asked,
-        );
-        let value: OwnedValue = answer
-            .expect("the icon")
-            .body()
-            .deserialize()
-            .expect("a name");
-        String::try_from(value).expect("text")
+    /// The icon as the panel draws it: width, height and pixels.
+    pub fn icon(&self) -> Vec<(i32, i32, Vec<u8>)> {
+        let value = self.property("IconPixmap").expect("the icon");
+        value.try_into().expect("pictures")
     }
 
-    fn place(&self) -> Result<(String, String), String> {
+    /// The tooltip's title.
+    #[allow(dead_code)] // not all tests look at it
+    pub fn tooltip(&self) -> Result<String, String> {
+        type Tooltip = (String, Vec<(i32, i32, Vec<u8>)>, String, String);
+        let (_icon, _pictures, title, _text) =
+            Tooltip::try_from(Value::from(self.property("ToolTip")?))
+                .map_err(|error| error.to_string())?;
+        Ok(title)
+    }
+
+    fn property(&self, name: &str) -> Result<OwnedValue, String> {
         let (bus, path) = self
             .icons
             .lock()
@@ -144,7 +135,26 @@ impl Panel {
             .last()
             .cloned()
             .ok_or("no icon yet")?;
-        Ok((bus, format!("{path}/Menu")))
+        let answer = self.bus.call_method(
+            Some(bus.as_str()),
+            path.as_str(),
+            Some("org.freedesktop.DBus.Properties"),
+            "Get",
+            &("org.kde.StatusNotifierItem", name),
+        );
+        answer
+            .and_then(|answer| answer.body().deserialize())
+            .map_err(|error| error.to_string())
+    }
+
+    /// The service and where its menu is.
+    fn place(&self) -> Result<(String, String), String> {
+        let menu = ObjectPath::try_from(Value::from(self.property("Menu")?))
+            .map_err(|error| error.to_string())?
+            .to_string();
+        let icons = self.icons.lock().expect("icons");
+        let (bus, _) = icons.last().ok_or("no icon yet")?;
+        Ok((bus.clone(), menu))
     }
 
     fn items(&self) -> Result<Vec<Shown>, String> {

@@ -7,6 +7,7 @@ pub mod adapter;
 pub mod api;
 pub mod engine;
 pub mod formats;
+pub mod memory;
 pub mod merge;
 pub mod open;
 pub mod opener;

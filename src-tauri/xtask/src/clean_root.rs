@@ -32,6 +32,13 @@ const TO_TEST: &[Need] = &[
 const VARIABLE: &str = "SESSION_ROAM_CLEAN_ROOT";
 const USER: &str = "ada";
 const USER_ID: u32 = 1000;
+/// What lies in /usr/bin.
+const PROGRAMS: [&str; 4] = [
+    "session-roam",
+    "session-roam-window",
+    "session-roam-syncthing",
+    "roam",
+];
 const DATA: &str = "home/ada/.local/share/session-roam";
 
 pub fn run(args: &[&str]) -> Result<()> {
@@ -142,7 +149,7 @@ impl Clean {
     }
 
     fn check_files(&self) -> Result<()> {
-        for program in ["session-roam", "session-roam-syncthing", "roam"] {
+        for program in PROGRAMS {
             let file = self.root.join("usr/bin").join(program);
             let mode = fs::metadata(&file)
                 .with_context(|| format!("there is no {program}"))?
@@ -305,7 +312,7 @@ impl Clean {
                 ours.collect::<Vec<_>>().join("\n")
             );
         }
-        for program in ["session-roam", "session-roam-syncthing", "roam"] {
+        for program in PROGRAMS {
             if self.root.join("usr/bin").join(program).exists() {
                 bail!("/usr/bin/{program} is still there");
             }

@@ -54,6 +54,8 @@ The repository's own commands.
   cargo xtask bench packages [--write]
                              how large the packages in target/bundle are
   cargo xtask bench app      what the tray app costs: start, first paint, memory, idling (Linux)
+  cargo xtask bench hidden [MINUTES]
+                             its memory while it runs without a window and sessions are written (Linux)
   cargo xtask bench baseline plain Syncthing alone
   cargo xtask corpus DIR [--sessions N] [--mb N] [--seed N]
                              a made-up store of sessions below DIR as the home directory
@@ -100,6 +102,7 @@ fn dispatch(args: &[&str]) -> Result<()> {
         ["demo"] => demo::run(),
         ["bench", "baseline"] => bench::baseline_alone(),
         ["bench", "app"] => bench::app(),
+        ["bench", "hidden", rest @ ..] => bench::hidden(rest),
         ["bench", "chats", rest @ ..] => bench::chats::run(rest),
         ["bench", "scale", rest @ ..] => bench::scale(rest),
         ["bench", "growth"] => bench::growth(),

@@ -27,20 +27,12 @@ const TO_RUN: &[Need] = &[Need {
 
 /// Requirements for building the tray app. Other systems include them: macOS its WebKit, Windows
 /// its WebView2.
-const TO_BUILD_APP: &[Need] = &[
-    Need {
-        package: "libwebkit2gtk-4.1-dev",
-        there: || has_library("webkit2gtk-4.1"),
-        why: "the tray app's window",
-        elsewhere: "WebKitGTK 4.1 with its development files",
-    },
-    Need {
-        package: "libayatana-appindicator3-1",
-        there: || finds_shared("libayatana-appindicator3.so.1"),
-        why: "the tray app's icon in the panel",
-        elsewhere: "libayatana-appindicator 3",
-    },
-];
+const TO_BUILD_APP: &[Need] = &[Need {
+    package: "libwebkit2gtk-4.1-dev",
+    there: || has_library("webkit2gtk-4.1"),
+    why: "the tray app's window",
+    elsewhere: "WebKitGTK 4.1 with its development files",
+}];
 
 /// Requirements for the tests of the app and of its window.
 const TO_TEST_APP: &[Need] = &[
@@ -226,15 +218,6 @@ pub fn has_display() -> bool {
 
 fn has_library(name: &str) -> bool {
     proc::succeeds(Command::new("pkg-config").args(["--exists", name]))
-}
-
-/// Searches the loader's own list, then the usual directories.
-fn finds_shared(name: &str) -> bool {
-    let list = proc::find("ldconfig")
-        .and_then(|ldconfig| proc::output(Command::new(ldconfig).arg("-p")).ok());
-    let triple = format!("{}-linux-gnu", std::env::consts::ARCH);
-    list.is_some_and(|list| list.contains(name))
-        || Path::new("/usr/lib").join(triple).join(name).exists()
 }
 
 /// Everything for `cargo xtask test`. Requirements that only add coverage may be missing; the

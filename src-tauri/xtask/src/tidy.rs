@@ -673,6 +673,6 @@ mod tests {
             shell_names(&source("src-tauri/cli/src/main.rs", text)).len(),
             1
         );
-        assert!(shell_names(&source("src-tauri/src/tray.rs", text)).is_empty());
+        assert!(shell_names(&source("src-tauri/src/desktop/elsewhere.rs", text)).is_empty());
     }
 }

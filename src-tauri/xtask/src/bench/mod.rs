@@ -46,17 +46,25 @@ struct Options {
 
 /// The tray app's cost, as printed by its own benchmark.
 pub fn app() -> Result<()> {
+    app_figures(&[])
+}
+
+/// Its memory while it runs without a window and sessions are written, for two hours unless stated otherwise.
+pub fn hidden(args: &[&str]) -> Result<()> {
+    let minutes = match args {
+        [] => "120",
+        [minutes] if minutes.parse::<u64>().is_ok() => minutes,
+        _ => bail!("usage: cargo xtask bench hidden [MINUTES]"),
+    };
+    app_figures(&["--", "hidden", minutes])
+}
+
+fn app_figures(args: &[&str]) -> Result<()> {
     setup::to_test()?;
     setup::build_window()?;
-    proc::run(proc::cargo().args([
-        "bench",
-        "--locked",
-        "--quiet",
-        "--package",
-        "session-roam",
-        "--bench",
-        "app_figures",
-    ]))
+    let mut command = proc::cargo();
+    command.args(["bench", "--locked", "--quiet", "--package", "session-roam"]);
+    proc::run(command.args(["--bench", "app_figures"]).args(args))
 }
 
 pub fn run(args: &[&str]) -> Result<()> {

@@ -194,8 +194,13 @@ fn build(wish: &Wish) -> Result<PathBuf> {
         "session-roam",
     ]))?;
     if wish.target.is_linux() {
-        let programs =
-            ["session-roam", "session-roam-syncthing", "roam"].map(|name| release.join(name));
+        let programs = [
+            "session-roam",
+            "session-roam-window",
+            "session-roam-syncthing",
+            "roam",
+        ]
+        .map(|name| release.join(name));
         settings.extend(c_library::requirement(&wish.target, &programs)?);
     }
     proc::run(bundler(wish, "bundle", &settings).args(["--bundles", &wish.formats]))?;

@@ -1,6 +1,6 @@
 //! Windows, created on request and destroyed when closed. Runs in the windows' process.
 
-use crate::window::tell;
+use crate::tell;
 use session_roam_tray::link::ToTray;
 use session_roam_tray::menu::place;
 use std::sync::{Mutex, PoisonError};

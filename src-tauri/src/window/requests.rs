@@ -1,18 +1,18 @@
 //! The window's one command: the engine's answers, and the few requests that only a shell can
 //! serve.
 
+use crate::Window;
 use crate::dropped;
-use crate::window::Window;
+use auto_launch::{AutoLaunch, AutoLaunchBuilder};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use session_roam_core::api::{ApiError, Devices, Done, Request, Resume, Status};
 use session_roam_core::session::{ProblemCode, Remedy};
 use session_roam_core::settings;
 use session_roam_core::syncthing::find_binary;
-use session_roam_tray::terminal;
+use session_roam_tray::{log, programs, terminal};
 use std::path::{Path, PathBuf};
 use tauri::{AppHandle, Manager, WebviewWindow};
-use tauri_plugin_autostart::ManagerExt;
 use tauri_plugin_dialog::DialogExt;
 use tauri_plugin_opener::OpenerExt;
 
@@ -232,10 +232,10 @@ fn about(app: &AppHandle, home: &Path) -> Result<About, ApiError> {
     };
     Ok(About {
         version: env!("CARGO_PKG_VERSION"),
-        logs: crate::log::dir(home),
+        logs: log::dir(home),
         settings: home.join("config.toml"),
         syncthing: transport(&settings, shared.engine.know(&Request::Status).ok()),
-        autostart: app.autolaunch().is_enabled().ok(),
+        autostart: autolaunch(app).and_then(|switch| switch.is_enabled()).ok(),
         global_discovery: settings.network.global_discovery,
         local_discovery: settings.network.local_discovery,
         relays: settings.network.relays,
@@ -266,12 +266,10 @@ fn transport(settings: &settings::Settings, status: Option<Status>) -> String {
 }
 
 fn autostart(app: &AppHandle, on: bool) -> Result<Value, ApiError> {
-    let switch = app.autolaunch();
-    let turned = if on {
-        switch.enable()
-    } else {
-        switch.disable()
-    };
+    let turned = autolaunch(app).and_then(|switch| match on {
+        true => switch.enable(),
+        false => disable(&switch),
+    });
     turned.map_err(|error| {
         failed(
             ProblemCode::Autostart,
@@ -284,6 +282,34 @@ fn autostart(app: &AppHandle, on: bool) -> Result<Value, ApiError> {
     } else {
         "session-roam no longer starts when you log in."
     })
+}
+
+/// A desktop file, a launch agent or a registry value that starts the tray.
+fn autolaunch(app: &AppHandle) -> Result<AutoLaunch, auto_launch::Error> {
+    // An AppImage is started as the file that the user has.
+    #[cfg(target_os = "linux")]
+    let image = app.env().appimage.map(PathBuf::from);
+    #[cfg(not(target_os = "linux"))]
+    let (image, _) = (None::<PathBuf>, app);
+    let program = match image {
+        Some(image) => image,
+        None => programs::tray()?,
+    };
+    AutoLaunchBuilder::new()
+        .set_app_name("session-roam")
+        .set_app_path(&program.to_string_lossy())
+        .set_args(&[programs::HIDDEN])
+        .build()
+}
+
+/// On Windows an entry that is not there cannot be removed; elsewhere it can.
+fn disable(switch: &AutoLaunch) -> Result<(), auto_launch::Error> {
+    match switch.disable() {
+        Err(auto_launch::Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => {
+            Ok(())
+        }
+        done => done,
+    }
 }
 
 /// The network settings are read when the engine starts, so our own engine is restarted.

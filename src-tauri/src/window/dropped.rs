@@ -1,7 +1,7 @@
 //! What the user drops on a window: a picture goes to the page, which reads the pairing code in it; everything else is
 //! imported by the engine. The page learns no path and may ask for none: a path comes from the user's own hand.
 
-use crate::window::Window;
+use crate::Window;
 use data_encoding::BASE64;
 use serde::Serialize;
 use session_roam_core::api::{ApiError, Request};

@@ -1,9 +1,18 @@
-//! The process of the windows: started by the tray with the first one, ends with the last one, or with the tray.
+//! The program of the windows: started by the tray with the first one, ends with the last one, or with the tray. All that
+//! links the web engine is here.
 
-use crate::{dropped, requests, windows};
+#![cfg_attr(all(windows, not(debug_assertions)), windows_subsystem = "windows")] // no console
+
+mod dropped;
+mod requests;
+mod windows;
+
 use session_roam_tray::engine::{Caller, Standing};
 use session_roam_tray::link::{self, ToTray, ToWindow};
+use session_roam_tray::{panel, programs};
+use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::OnceLock;
 use tauri::{AppHandle, Emitter, Manager, RunEvent, WindowEvent};
 
@@ -15,10 +24,7 @@ pub struct Window {
 
 impl Window {
     pub fn no_tray(&self) -> Option<String> {
-        self.no_tray
-            .get()
-            .cloned()
-            .or_else(crate::tray::host_missing)
+        self.no_tray.get().cloned().or_else(panel::missing)
     }
 
     /// Refreshes the display at once after an action.
@@ -46,16 +52,30 @@ pub fn tell(message: ToTray) {
     let _ = link::write(&mut std::io::stdout().lock(), &message);
 }
 
-pub fn run(home: PathBuf) -> tauri::Result<()> {
+fn main() -> ExitCode {
+    spare_memory();
+    if std::io::stdin().is_terminal() {
+        eprintln!(
+            "This program shows the windows of session-roam, which starts it. Start `session-roam`."
+        );
+        return ExitCode::FAILURE;
+    }
+    let ran = programs::home().and_then(|home| {
+        run(home).map_err(|error| format!("The window could not start: {error}."))
+    });
+    match ran {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(home: PathBuf) -> tauri::Result<()> {
     use tauri_plugin_window_state::StateFlags;
     let flags = StateFlags::SIZE | StateFlags::POSITION | StateFlags::MAXIMIZED;
     let app = tauri::Builder::default()
-        .plugin(
-            tauri_plugin_autostart::Builder::new()
-                .args([crate::HIDDEN])
-                .app_name("session-roam")
-                .build(),
-        )
         .plugin(tauri_plugin_dialog::init())
         .plugin(
             tauri_plugin_opener::Builder::new()
@@ -80,7 +100,7 @@ pub fn run(home: PathBuf) -> tauri::Result<()> {
             });
             Ok(())
         })
-        .build(crate::context())?;
+        .build(tauri::generate_context!())?;
     app.run(|app, event| match event {
         #[cfg(target_os = "macos")]
         RunEvent::Reopen { .. } => windows::open(app, ""),
@@ -116,5 +136,21 @@ fn hear(app: &AppHandle, message: ToWindow) {
             "notice",
             serde_json::json!({ "title": title, "body": body }),
         )),
+    }
+}
+
+/// A plain page needs no graphics card. Without its libraries the windows need a third less memory,
+/// and buffers shared with the card are the usual cause of blank windows. Set the variables to use
+/// them.
+fn spare_memory() {
+    #[cfg(target_os = "linux")]
+    for (name, value) in [
+        ("GDK_GL", "disable"),
+        ("WEBKIT_DISABLE_DMABUF_RENDERER", "1"),
+    ] {
+        if std::env::var_os(name).is_none() {
+            // SAFETY: the first thing main does; no other thread runs yet.
+            unsafe { std::env::set_var(name, value) };
+        }
     }
 }

@@ -1,0 +1,49 @@
+//! What a click in the menu or on a notification does. Never blocks: the click may come from an event loop.
+
+use crate::{App, quit, window_process};
+use session_roam_core::api::{Request, Resume};
+use session_roam_core::session::Millis;
+use session_roam_tray::menu::{Action, place};
+use session_roam_tray::terminal;
+use std::sync::Arc;
+
+pub fn act(app: &Arc<App>, action: Action) {
+    match action {
+        Action::Open(place) => window_process::open(app, &place),
+        Action::Compare(session) => window_process::compare(app, &session),
+        Action::Resume(session) => resume(app, session),
+        Action::Pause(pause) => {
+            let until = pause.until(&jiff::Zoned::now()).map(Millis::rfc3339);
+            ask(app, Request::Pause { until });
+        }
+        Action::Continue => ask(app, Request::Continue),
+        Action::Start => app.engine.start_again(),
+        Action::Quit => quit(app),
+    }
+}
+
+fn ask(app: &Arc<App>, request: Request) {
+    let app = app.clone();
+    std::thread::spawn(move || {
+        if let Err(error) = app.engine.ask(&request) {
+            app.note(&format!("{}: {} {}", error.code, error.message, error.hint));
+        }
+        app.look_again();
+    });
+}
+
+/// Straight into the terminal if there is no obstacle; otherwise the window explains it.
+fn resume(app: &Arc<App>, session: String) {
+    let app = app.clone();
+    std::thread::spawn(move || {
+        let engine = &app.engine;
+        let known = engine.know::<Resume>(&Request::Resume {
+            session: session.clone(),
+        });
+        let started = known
+            .is_ok_and(|how| how.notes.is_empty() && terminal::start(&how, engine.home()).is_ok());
+        if !started {
+            window_process::open(&app, &place("sessions", &session));
+        }
+    });
+}
