@@ -1,7 +1,7 @@
 // State shared by all views: the backend, the latest status, the clock, and requests with a state
 // for each phase.
 import { createContext } from "preact";
-import { useCallback, useContext, useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useCallback, useContext, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { asRefusal, type Backend, type Refusal } from "./backend/backend";
 import type { Answer, Command, Request, Status, ToolRow } from "./backend/types";
 import { words } from "./words";
@@ -144,16 +144,16 @@ export function useNow(): number {
   return now;
 }
 
-/** A view's keys, active while nothing is being typed. */
+/** A view's keys, active as soon as it is drawn and while nothing is being typed. */
 export function useKeys(keys: Record<string, (event: KeyboardEvent) => void>): void {
   const latest = useRef(keys);
   latest.current = keys;
-  useEffect(() => {
+  useLayoutEffect(() => {
     const hear = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement | null;
       const typing = target?.closest("input, textarea, select, [contenteditable]") != null;
-      if (typing || event.altKey || document.querySelector("dialog[open]")) return;
-      const name = (event.ctrlKey || event.metaKey ? "Mod+" : "") + event.key;
+      if (typing || document.querySelector("dialog[open]")) return;
+      const name = keyName(event);
       const act = latest.current[name];
       if (act) {
         event.preventDefault();
@@ -165,12 +165,18 @@ export function useKeys(keys: Record<string, (event: KeyboardEvent) => void>): v
   }, []);
 }
 
+/** A key with what is held beside it; AltGr only makes another letter of a key. */
+function keyName(event: KeyboardEvent): string {
+  if (event.getModifierState("AltGraph")) return event.key;
+  return `${event.ctrlKey || event.metaKey ? "Mod+" : ""}${event.altKey ? "Alt+" : ""}${event.key}`;
+}
+
 /** Keys of the whole window, active while something is typed, too; `Digit1` names the key of the
  * figure wherever it needs Shift. */
 export function useGlobalKeys(keys: Record<string, () => void>): void {
   const latest = useRef(keys);
   latest.current = keys;
-  useEffect(() => {
+  useLayoutEffect(() => {
     const hear = (event: KeyboardEvent) => {
       if (!(event.ctrlKey || event.metaKey) || event.altKey || document.querySelector("dialog[open]:not(.palette)"))
         return;

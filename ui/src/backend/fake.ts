@@ -44,11 +44,21 @@ export function fake(query: URLSearchParams): Backend {
   };
   const handlers = answers(world, tell);
   const log: Request[] = [];
+  /** Requests that will be answered and were not yet. */
+  let open = 0;
   Object.assign(globalThis, {
     fake: {
       world,
       log,
       tell,
+      /** Resolves when nothing is requested any more and every answer is drawn. */
+      settled: async () => {
+        const drawn = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+        for (let quiet = 0; quiet < 2; ) {
+          await drawn();
+          quiet = open === 0 ? quiet + 1 : 0;
+        }
+      },
       /** The session is continued: this many messages more. */
       grow: (n: number) => {
         world.added += n;
@@ -68,7 +78,10 @@ export function fake(query: URLSearchParams): Backend {
       log.push(request as Request);
       const { cmd, ...rest } = request;
       if (name === "loading" && cmd !== "about") await new Promise(() => {});
+      open += 1;
       await new Promise((done) => setTimeout(done, delay));
+      // Whoever waits for the answer may request more before it counts as settled.
+      open -= 1;
       if (name === "refused" && cmd !== "status" && cmd !== "about") {
         throw new Refusal({
           code: "state_unwritable",

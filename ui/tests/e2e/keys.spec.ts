@@ -1,6 +1,6 @@
 // The keys of the whole window: the palette, views, the sheet, text size, and focus that is never lost.
 import { expect, type Page, test } from "@playwright/test";
-import { asked, expectAccessible, expectCalm, expectNoSidewaysScroll, open, session } from "./open";
+import { asked, expectAccessible, expectCalm, expectNoSidewaysScroll, open, session, settled } from "./open";
 
 const focused = (page: Page) => page.evaluate(() => document.activeElement?.tagName);
 
@@ -86,7 +86,7 @@ test("the text grows, stays so over a reload, and the layout folds with it", asy
     await page.evaluate((hash) => {
       location.hash = `#/${hash}`;
     }, route);
-    await page.waitForTimeout(150);
+    await settled(page);
     await expectNoSidewaysScroll(page);
     await expectAccessible(page);
   }
@@ -112,7 +112,7 @@ test("the focus is never lost to the page: after a release, an undo, an answer",
   const release = page.locator(".line, .held, li").getByRole("button").first();
   await release.focus();
   await page.keyboard.press("Enter");
-  await page.waitForTimeout(300);
+  await settled(page);
   expect(await focused(page)).not.toBe("BODY");
   await open(page, "devices", { state: "asking" });
   await page.getByRole("button", { name: "Not my device" }).first().press("Enter");

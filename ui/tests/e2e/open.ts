@@ -22,6 +22,13 @@ export async function open(page: Page, route: string, { state = "busy", delay = 
   await page.goto("about:blank");
   await page.goto(`/?state=${state}&delay=${delay}&now=${NOW}#/${route}`);
   await page.locator("#app > *").first().waitFor({ state: "attached" });
+  // Answers that take their time are for looking at what is there before them.
+  if (delay === 0) await settled(page);
+}
+
+/** Every request is answered, and the answers are drawn: what is pressed now is heard. */
+export async function settled(page: Page): Promise<void> {
+  await page.evaluate(() => (globalThis as unknown as { fake: { settled(): Promise<void> } }).fake.settled());
 }
 
 /** No error was thrown or logged on the page. */

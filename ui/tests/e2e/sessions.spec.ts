@@ -1,7 +1,15 @@
 // The list of sessions, the transcript, going on with one: by keyboard, with 50,000 rows, with hostile text.
 import AxeBuilder from "@axe-core/playwright";
-import { expect, test } from "@playwright/test";
-import { asked, expectAccessible, expectCalm, open, session } from "./open";
+import { expect, type Locator, type Page, test } from "@playwright/test";
+import { asked, expectAccessible, expectCalm, open, session, settled } from "./open";
+
+/** Page by page, until it is drawn. */
+async function downTo(page: Page, found: Locator): Promise<void> {
+  while (!(await found.isVisible())) {
+    await page.keyboard.press("PageDown");
+    await settled(page);
+  }
+}
 
 test("by keyboard alone: search, mark, read, resume, go back", async ({ page }) => {
   await open(page, "sessions");
@@ -73,10 +81,7 @@ test("a transcript shows text, folds the rest, and runs nothing in it", async ({
   await expect(thinking).toContainText("Let me look at both.");
   await feed.focus();
   const hostile = feed.getByText("<script>alert('never run')</script>").first();
-  await expect(async () => {
-    await page.keyboard.press("PageDown");
-    await expect(hostile).toBeVisible({ timeout: 400 });
-  }).toPass();
+  await downTo(page, hostile);
   expect(await page.locator("#app script").count()).toBe(0);
   expect(said).toBe("");
 });
@@ -100,7 +105,7 @@ test("6,000 messages: few are drawn, and reading on stays where it is", async ({
   const feed = page.getByRole("feed");
   await expect(feed.locator("article").first()).toBeVisible();
   await feed.evaluate((element) => element.scrollTo(0, element.scrollHeight / 2));
-  await page.waitForTimeout(400);
+  await settled(page);
   await expect(feed.locator("article.waiting")).toHaveCount(0);
   expect(await feed.locator("article").count()).toBeLessThan(60);
   // Scrolling upwards over rows never measured: what is read moves by what was scrolled, not by what was guessed.
@@ -168,10 +173,7 @@ test("calls, long results and pictures are asked for when they are unfolded, and
   await long.locator("summary").click();
   await feed.focus();
   const image = feed.locator("details").filter({ hasText: "image/png" });
-  await expect(async () => {
-    await page.keyboard.press("PageDown");
-    await expect(image).toBeVisible({ timeout: 400 });
-  }).toPass();
+  await downTo(page, image);
   await image.locator("summary").click();
   const picture = image.getByRole("img", { name: /^Image of/ });
   await expect(picture).toBeVisible();
@@ -247,11 +249,11 @@ test("what was said has the higher contrast, light and dark, here and in a split
 test("a transcript says which device wrote what, and what it changed of how the tool works", async ({ page }) => {
   await open(page, `sessions/${session(1)}`);
   const mark = page.getByText("laptop changed: approval policy → never");
-  await expect(async () => {
-    await page.mouse.move(700, 400);
+  await page.mouse.move(700, 400);
+  while (!(await mark.isVisible())) {
     await page.mouse.wheel(0, -600);
-    await expect(mark).toBeVisible({ timeout: 300 });
-  }).toPass();
+    await settled(page);
+  }
   await expect(page.getByText("On laptop", { exact: true })).toBeAttached();
   await expectAccessible(page);
   expectCalm(page);
@@ -291,13 +293,14 @@ test("the place in the list stays when another view was open", async ({ page }) 
   const list = page.getByRole("listbox", { name: "Sessions" });
   await list.evaluate((element) => element.scrollTo(0, 1_000_000));
   const first = () => list.evaluate((element) => element.scrollTop);
-  await page.waitForTimeout(500);
+  const kept = () => page.evaluate(() => sessionStorage.getItem("sessions.top"));
+  await expect.poll(kept).toBe("1000000");
   await page.keyboard.press("Control+1");
   await page.keyboard.press("Control+2");
   await expect(page.getByText("50,000 sessions", { exact: true })).toBeVisible();
   await expect.poll(first).toBe(1_000_000);
   await page.reload();
-  await expect.poll(first, { timeout: 10_000 }).toBe(1_000_000);
+  await expect.poll(first).toBe(1_000_000);
 });
 
 test("states are chips with counts, and pinned sessions come first", async ({ page }) => {
