@@ -63,8 +63,7 @@ export function App({ backend }: { backend: Backend }) {
 
   useEffect(() => keepFocus(() => main.current), []);
   const commands = useCommands(backend, status, tell, showKeys);
-  // A split has a sheet of its own.
-  useKeys(route.view === "splits" && route.session ? {} : { "?": showKeys });
+  useKeys({ "?": showKeys });
   const zoom = { "+": () => zoomBy(1), "=": () => zoomBy(1), "-": () => zoomBy(-1), "0": () => zoomBy(0) };
   const closeWindow = () => void backend.roam({ cmd: "close_window" }).catch(() => {});
   const views = VIEWS.map((view, at): [string, () => void] => [`Digit${at + 1}`, () => go(view)]);

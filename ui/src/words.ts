@@ -5,6 +5,9 @@ import { count, listed, plural, short, shortened, size } from "./lib/format";
 /** The key that shortcuts of the window go with. */
 export const MOD = /Mac/.test(globalThis.navigator?.platform ?? "") ? "⌘" : "Ctrl";
 
+/** The key beside it. */
+export const ALT = MOD === "⌘" ? "⌥" : "Alt";
+
 export const words = {
   app: "session-roam",
   skip: "Skip to the content",
@@ -244,13 +247,14 @@ export const words = {
             ["R", "resume the selected session"],
             ["P", "pin the selected session, or unpin it"],
             [`${MOD} F`, "find in the open session"],
-            ["[ ]", "your previous and next message"],
+            [`${ALT}+↑ ${ALT}+↓ [ ]`, "your previous and next message"],
           ],
         ],
         [
           "Two versions",
           [
             ["N P", "next and previous difference"],
+            ["T", "by turn or by time"],
             ["↑ ↓ Home End", "move between rows"],
             ["Enter", "show or fold the selected row"],
             [`${MOD} Z`, "undo the last decision"],
@@ -403,7 +407,6 @@ export const words = {
     intro: "Both versions are kept. You can decide at any time; nothing is lost meanwhile.",
     intros: (n: number) => plural(n, "session has two versions.", "sessions have two versions."),
     compare: "Compare versions",
-    records: (n: number) => plural(n, "record", "records"),
     loading: "Loading splits…",
     failed: "The splits could not be loaded.",
     continuedOn: (devices: string[]) => `Continued on both ${listed(devices)}`,
@@ -459,6 +462,7 @@ export const words = {
     onBoth: "On both",
     turn: (n: number) => `turn ${count(n)}`,
     notThere: (device: string) => `nothing on ${device}`,
+    withCall: "shown with its call",
     order: "Order",
     orders: { turns: "By turn", time: "By time" },
     compare: "Compare",
@@ -534,15 +538,6 @@ export const words = {
     hints: [
       ["n", "next"],
       ["p", "previous"],
-    ] as [string, string][],
-    keys: [
-      ["n", "next difference"],
-      ["p", "previous difference"],
-      ["t", "by turn or by time"],
-      ["↑ ↓", "move the mark"],
-      ["Enter", "open or close what is folded in the marked row"],
-      ["Home End", "first and last row"],
-      ["Ctrl Z or ⌘ Z", "undo the last decision"],
     ] as [string, string][],
     gone: "This session no longer has two versions",
     goneWhy: "This was decided here or on another device.",
@@ -950,7 +945,7 @@ export const words = {
     },
   },
   first: {
-    steps: ["Choose your tools", "Choose the reach", "Pair a device"],
+    steps: ["Choose your tools", "Choose the network", "Pair a device"],
     step: (n: number) => `Step ${n} of 3`,
     title: "Your sessions, on all your devices",
     found: "These tools have sessions on this device. Selected tools will sync.",

@@ -1,6 +1,7 @@
 // The rows of a split, page by page: rows in sight first and with their bodies, then the rest in order with their
 // beginnings only, so that the overview beside the columns becomes complete. There is one request at a time.
-import type { Diff, DiffRow, RowKind } from "../backend/types";
+import type { Diff, DiffRow, RowKind, Side } from "../backend/types";
+import { Pairs, type Said } from "./pairs";
 
 /** Rows of a page without bodies. */
 export const PAGE = 200;
@@ -8,9 +9,17 @@ export const PAGE = 200;
 export const BODIES = 40;
 /** Pages of bodies that are kept; the oldest is dropped first. */
 const KEPT = 50;
+/** What a side has in a row that is the other side's only. */
+const NOBODY: Said = { role: "system", parts: [] };
+const SIDES = ["left", "right"] as const;
 
 export class Pages {
   readonly kinds: (RowKind | undefined)[];
+  /** Which result answers which call, on each side; places are rows. */
+  readonly pairs: Readonly<Record<Side, Pairs>> = {
+    left: new Pairs((i) => this.said("left", i)),
+    right: new Pairs((i) => this.said("right", i)),
+  };
   private readonly rows: (DiffRow | undefined)[];
   private readonly bodies = new Map<number, DiffRow[]>();
   private readonly asked = new Set<number>();
@@ -37,6 +46,42 @@ export class Pages {
   /** A row without its bodies. */
   light(i: number): DiffRow | undefined {
     return this.rows[i];
+  }
+
+  /** The parts of a side's message; none if the row is the other side's only. */
+  said(side: Side, i: number): Said | undefined {
+    const row = this.row(i);
+    if (!row) return undefined;
+    const message = row[side];
+    return message ? { role: message.role, parts: message.pieces } : NOBODY;
+  }
+
+  /** A side's message consists of results that are shown with their calls. A result that differs although its call is
+   * the same stays in sight: it is what the two versions differ in. */
+  isElsewhere(side: Side, i: number): boolean {
+    const pairs = this.pairs[side];
+    if (!pairs.isElsewhere(i)) return false;
+    const isSame = this.kinds[i] === "same";
+    const parts = this.said(side, i)?.parts ?? [];
+    return parts.every((_, part) => {
+      const call = pairs.callOf(i, part);
+      return call !== undefined && (this.kinds[call.message] === "same") === isSame;
+    });
+  }
+
+  /** Nothing of the row is left to show. */
+  isHidden(i: number): boolean {
+    const row = this.rows[i];
+    if (!row || (row.left === null && row.right === null)) return false;
+    return SIDES.every((side) => row[side] === null || this.isElsewhere(side, i));
+  }
+
+  /** The rows with the results of a row's calls. */
+  resultsOf(i: number): number[] {
+    const rows = SIDES.flatMap((side) =>
+      (this.said(side, i)?.parts ?? []).map((_, part) => this.pairs[side].resultOf(i, part)?.message),
+    );
+    return rows.filter((row) => row !== undefined && row !== i) as number[];
   }
 
   /** Whether the row's messages are there, not only their beginnings. */
@@ -72,7 +117,9 @@ export class Pages {
   }
 
   private isPlace(i: number): boolean {
-    return this.differs(i) && (!this.differs(i - 1) || this.rows[i]?.turn !== this.rows[i - 1]?.turn);
+    return (
+      this.differs(i) && !this.isHidden(i) && (!this.differs(i - 1) || this.rows[i]?.turn !== this.rows[i - 1]?.turn)
+    );
   }
 
   private differs(i: number): boolean {
@@ -85,11 +132,22 @@ export class Pages {
       this.rows[row.i] = row;
       this.kinds[row.i] = row.kind;
     }
+    this.pair(page.rows);
+  }
+
+  private pair(rows: readonly DiffRow[]): void {
+    const [first] = rows;
+    if (!first) return;
+    for (const side of SIDES) {
+      const said = rows.map((row) => this.said(side, row.i) ?? NOBODY);
+      this.pairs[side].add(first.i, said);
+    }
   }
 
   private keep(page: number, rows: DiffRow[]): void {
     this.bodies.delete(page);
     this.bodies.set(page, rows);
+    this.pair(rows);
     const [oldest] = this.bodies.keys();
     if (this.bodies.size > KEPT && oldest !== undefined) this.bodies.delete(oldest);
   }

@@ -7,7 +7,10 @@ export interface Place {
   part: number;
 }
 
-type Get = (at: number) => Message | undefined;
+/** What a pair is told by. */
+export type Said = Pick<Message, "role" | "parts">;
+
+type Get = (at: number) => Said | undefined;
 
 /** Without ids, a result is sought this far from its call. */
 const FAR = 60;
@@ -21,7 +24,7 @@ export class Pairs {
   constructor(private readonly get: Get) {}
 
   /** A page has arrived, or changed. */
-  add(from: number, messages: readonly Message[]): void {
+  add(from: number, messages: readonly Said[]): void {
     for (const [n, message] of messages.entries()) {
       for (const [part, { kind, call_id }] of message.parts.entries()) {
         if (call_id === undefined) continue;
@@ -118,7 +121,7 @@ export class Pairs {
 }
 
 /** The result and its pictures: the parts of a message that belong to one call. */
-export function partsOfResult(message: Message, part: number): [number, Part][] {
+export function partsOfResult(message: Pick<Message, "parts">, part: number): [number, Part][] {
   const found: [number, Part][] = [[part, message.parts[part]!]];
   for (let at = part + 1; message.parts[at]?.kind === "image"; at++) found.push([at, message.parts[at]!]);
   return found;

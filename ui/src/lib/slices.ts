@@ -4,7 +4,7 @@
 /** Shorter than a frame, with room for drawing. */
 const SLICE_MS = 8;
 /** So many steps between two looks at the clock. */
-const STEPS = 256;
+export const STEPS = 256;
 
 /** Runs `steps` until it ends, in slices. The returned function ends it early. */
 export function inSlices(steps: Generator<void, void>, now: () => number = () => performance.now()): () => void {

@@ -7,7 +7,9 @@ import { clock, exact } from "../lib/format";
 import { changedWords, isPlain, pieces } from "../lib/spans";
 import { still } from "../lib/still";
 import { words } from "../words";
+import type { Joined } from "./joined";
 import { Body } from "./message";
+import { PlaceKey } from "./reading";
 
 /** Kinds of parts with a drawing of their own; others are markers: a fork, a torn end. */
 const KNOWN = new Set(["text", "thinking", "reasoning", "tool_use", "tool_result", "image", "compaction"]);
@@ -31,14 +33,22 @@ interface RowProps {
   part: RowPart;
   /** Rows above the first one. */
   before: number;
+  left: Joined;
+  right: Joined;
 }
 
 export const DiffRowView = still(DrawnRow);
 
-function DrawnRow({ row, isMarked, mark, before, leftFollows, rightFollows, ...rest }: RowProps) {
+function DrawnRow({ row, isMarked, mark, before, leftFollows, rightFollows, left, right, ...rest }: RowProps) {
   const { isStart } = rest;
   const cell = (side: Side) => (
-    <Cell row={row} side={side} follows={side === "left" ? leftFollows : rightFollows} {...rest} />
+    <Cell
+      row={row}
+      side={side}
+      follows={side === "left" ? leftFollows : rightFollows}
+      joined={side === "left" ? left : right}
+      {...rest}
+    />
   );
   return (
     <div
@@ -65,11 +75,19 @@ interface CellProps {
   isWhole: boolean;
   isStart: boolean;
   follows: boolean;
+  joined: Joined;
   part: RowPart;
 }
 
-function Cell({ row, side, devices, said, isWhole, isStart, follows, part }: CellProps) {
+function Cell({ row, side, devices, said, isWhole, isStart, follows, joined, part }: CellProps) {
   const message = row[side];
+  if (message && joined.isElsewhere) {
+    return (
+      <div role="gridcell" class="cell gap">
+        <span class="visually-hidden">{words.split.withCall}</span>
+      </div>
+    );
+  }
   if (!message) {
     return (
       <div role="gridcell" class={row.alone ? "cell none" : "cell gap"}>
@@ -81,7 +99,7 @@ function Cell({ row, side, devices, said, isWhole, isStart, follows, part }: Cel
   return (
     <div role="gridcell" class={`cell ${side} role-${message.role}${follows ? " follows" : ""}`}>
       <MessageHead message={message} device={devices[side]} turn={isStart ? row.turn : 0} kind={kind} />
-      <Words row={row} side={side} message={message} said={said} isWhole={isWhole} part={part} />
+      <Words row={row} side={side} message={message} said={said} isWhole={isWhole} joined={joined} part={part} />
     </div>
   );
 }
@@ -126,13 +144,14 @@ interface EntryProps {
   /** The device differs from the one above. */
   isHandover: boolean;
   follows: boolean;
+  joined: Joined;
 }
 
 /** A message in the order of time: the whole width, with its device. */
 export const EntryView = still(DrawnEntry);
 
 function DrawnEntry(props: EntryProps) {
-  const { row, side, at, devices, isWhole, isMarked, mark, part, before, isHandover, follows } = props;
+  const { row, side, at, devices, isWhole, isMarked, mark, part, before, isHandover, follows, joined } = props;
   const from = side === "both" ? "left" : side;
   const message = row[from];
   if (!message) return null;
@@ -153,7 +172,7 @@ function DrawnEntry(props: EntryProps) {
           {device}
         </p>
         <MessageHead message={message} device={devices[from]} turn={0} kind="" />
-        <Words row={row} side={from} message={message} said={undefined} isWhole={isWhole} part={part} />
+        <Words row={row} side={from} message={message} said={undefined} isWhole={isWhole} joined={joined} part={part} />
       </div>
     </div>
   );
@@ -165,6 +184,7 @@ function Words({
   message,
   said,
   isWhole,
+  joined,
   part,
 }: {
   row: DiffRow;
@@ -172,6 +192,7 @@ function Words({
   message: Msg;
   said: DiffWords | undefined;
   isWhole: boolean;
+  joined: Joined;
   part: RowPart;
 }) {
   const box = useRef<HTMLDivElement>(null);
@@ -190,7 +211,14 @@ function Words({
     );
   return (
     <div ref={box} class="cell-body">
-      <Body parts={message.pieces} whole={(number) => part(row.i, side, number)} />
+      <PlaceKey.Provider value={`${side}${row.i}`}>
+        <Body
+          parts={message.pieces}
+          whole={(number) => part(row.i, side, number)}
+          answers={joined.answers}
+          elsewhere={joined.elsewhere}
+        />
+      </PlaceKey.Provider>
     </div>
   );
 }

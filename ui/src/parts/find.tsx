@@ -3,7 +3,7 @@ import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import type { Occurrences } from "../backend/types";
 import { type Found, firstAfter, nth, reachable } from "../lib/occurrences";
 import { useShared } from "../state";
-import { words } from "../words";
+import { ALT, words } from "../words";
 import { IconButton } from "./common";
 import { Icon } from "./icon";
 
@@ -112,11 +112,12 @@ export function ReaderBar({ finding, field, leave, own }: BarProps) {
         </>
       )}
       <span class="reader-gap" />
-      <span class="own-label" aria-hidden="true">
-        {say.ownMessages}
+      <span class="own-label" aria-hidden="true" title={say.ownMessages}>
+        <Icon name="user" size={14} />
+        <span>{say.ownMessages}</span>
       </span>
-      <IconButton icon="up" name={`${say.previousOwn} ([)`} onClick={() => own(-1)} />
-      <IconButton icon="down" name={`${say.nextOwn} (])`} onClick={() => own(1)} />
+      <IconButton icon="up" name={`${say.previousOwn} (${ALT}+↑)`} onClick={() => own(-1)} />
+      <IconButton icon="down" name={`${say.nextOwn} (${ALT}+↓)`} onClick={() => own(1)} />
     </div>
   );
 }

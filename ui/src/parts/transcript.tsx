@@ -7,7 +7,7 @@ import { clock, exact } from "../lib/format";
 import { mark, rangesIn, unmark } from "../lib/marks";
 import type { Found } from "../lib/occurrences";
 import { MESSAGES, Paged } from "../lib/paged";
-import { Pairs, partsOfResult } from "../lib/pairs";
+import { Pairs } from "../lib/pairs";
 import { still } from "../lib/still";
 import { markdownOf, plainOf, type Turn, turnAt } from "../lib/turns";
 import { useKeys, useRested, useShared } from "../state";
@@ -16,8 +16,9 @@ import { copyText, Empty, Failed, IconButton, SteeringMark } from "./common";
 import { ReaderBar, useFinding } from "./find";
 import { ForkQuestion } from "./fork-question";
 import { Icon } from "./icon";
+import { type Joined, joined, type Keyed, useKeyed } from "./joined";
 import { Menu, type MenuItem } from "./menu";
-import { type Answer, Body } from "./message";
+import { Body } from "./message";
 import { ExportQuestion } from "./more";
 import { Directory, PlaceKey, Unfolded } from "./reading";
 import { type Scroller, Virtual } from "./virtual";
@@ -94,6 +95,9 @@ function Reader({ shown, list, message, restart }: ReaderProps) {
     },
     "[": () => jump(-1),
     "]": () => jump(1),
+    // Brackets need AltGr on many keyboards; these keys are on all of them.
+    "Alt+ArrowUp": () => jump(-1),
+    "Alt+ArrowDown": () => jump(1),
   });
   useEffect(() => {
     // Outside of the window's own keys, the browser's search would find only what is drawn.
@@ -326,69 +330,28 @@ function useOwnMessages(
   };
 }
 
-interface RowParts {
-  answers: ReadonlyMap<number, Answer>;
-  elsewhere: ReadonlySet<number>;
-  isElsewhere: boolean;
+interface RowParts extends Joined {
   model: string;
   input: number;
   output: number;
 }
 
-/** What a row shows of other messages: the results of its calls, the turn that it begins. The same
- * values as before as long as nothing changed, so that rows are not drawn again. */
-function useRows(
+/** What a row shows of other messages: the results of its calls, the turn that it begins. */
+export function useRows(
   pages: Paged<Message>,
   pairs: Pairs,
   part: (message: number, part: number) => Promise<PartBody>,
   version: number,
 ): (at: number) => RowParts {
-  const known = useRef(new Map<number, { key: unknown[]; row: RowParts }>());
-  return useMemo(() => {
-    const fresh = new Set<number>();
-    return (at) => {
-      const before = known.current.get(at);
-      if (before && fresh.has(at)) return before.row;
-      fresh.add(at);
-      if (known.current.size > 2_000) known.current.clear();
-      const made = rowParts(at, pages, pairs, part);
-      const isSame = before?.key.length === made.key.length && made.key.every((value, n) => value === before.key[n]);
-      if (isSame) return before.row;
-      known.current.set(at, made);
-      return made.row;
-    };
-  }, [pages, pairs, part, version]);
-}
-
-function rowParts(
-  at: number,
-  pages: Paged<Message>,
-  pairs: Pairs,
-  part: (message: number, part: number) => Promise<PartBody>,
-): { key: unknown[]; row: RowParts } {
-  const message = pages.get(at);
-  const answers = new Map<number, Answer>();
-  const elsewhere = new Set<number>();
-  const key: unknown[] = [message];
-  for (const number of message?.parts.keys() ?? []) {
-    const result = pairs.resultOf(at, number);
-    const answered = result && pages.get(result.message);
-    if (result && answered) {
-      key.push(number, answered);
-      answers.set(number, {
-        parts: partsOfResult(answered, result.part),
-        whole: (one) => part(result.message, one),
-      });
-    }
-    if (pairs.callOf(at, number)) {
-      key.push(`-${number}`);
-      elsewhere.add(number);
-    }
-  }
-  const turn: Turn | null = message ? turnAt(at, (one) => pages.get(one)) : null;
-  const { model = "", input = 0, output = 0 } = turn ?? {};
-  key.push(model, input, output);
-  return { key, row: { answers, elsewhere, isElsewhere: pairs.isElsewhere(at), model, input, output } };
+  const get = (at: number) => pages.get(at);
+  const make = (at: number): Keyed<RowParts> => {
+    const { key, value } = joined(at, get, pairs, part);
+    const message = get(at);
+    const turn: Turn | null = message ? turnAt(at, get) : null;
+    const { model = "", input = 0, output = 0 } = turn ?? {};
+    return { key: [...key, message, model, input, output], value: { ...value, model, input, output } };
+  };
+  return useKeyed(make, [pages, pairs, part, version]);
 }
 
 /** Pages of messages, redrawn as they arrive, and which result answers which call. */

@@ -1,6 +1,6 @@
 // The split window: two columns aligned by turn, or all messages by time; the common part folded to one row; the
 // decision below.
-import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { asRefusal, type Refusal } from "../backend/backend";
 import type {
   Action,
@@ -20,13 +20,15 @@ import { ago, projectName, shortened, stretch } from "../lib/format";
 import { oneOf, useKept } from "../lib/kept";
 import { MESSAGES } from "../lib/paged";
 import { PAGE, Pages } from "../lib/pages";
+import { each, inSlices } from "../lib/slices";
 import { Button, Empty, FirstFocus, IconButton, Refused, Skeleton } from "../parts/common";
 import { Decision, type DecisionProps } from "../parts/decision";
-import { Dialog } from "../parts/dialog";
 import { DiffRowView, EntryView, isFollowing, type RowPart } from "../parts/diff-row";
 import { Icon } from "../parts/icon";
+import { type Joined, joined, useKeyed } from "../parts/joined";
+import { Unfolded } from "../parts/reading";
 import { Ruler } from "../parts/ruler";
-import { estimate, OneMessage, usePaged } from "../parts/transcript";
+import { estimate, OneMessage, usePaged, useRows } from "../parts/transcript";
 import { Trouble } from "../parts/trouble";
 import { useUndo } from "../parts/undo";
 import { type Scroller, Virtual } from "../parts/virtual";
@@ -39,7 +41,7 @@ type Order = (typeof ORDERS)[number];
 const isOrder = oneOf<Order>(...ORDERS);
 
 export function SplitView({ session, alone }: { session: string; alone: boolean }) {
-  const { backend, revision, tools, tell } = useShared();
+  const { backend, revision, tools, tell, showKeys } = useShared();
   const [pair, setPair] = useState<Pair>(OWN);
   const { branch, beside } = pair;
   const [turn, setTurn] = useState(0);
@@ -49,7 +51,6 @@ export function SplitView({ session, alone }: { session: string; alone: boolean 
   const splits = useAnswer({ cmd: "splits" }, turn * 100_000 + revision);
   const { busy, refusal, act } = useDoing();
   const [decided, setDecided] = useState<string | null>(null);
-  const [help, setHelp] = useState(false);
   const last = useUndo(session, turn * 200_000 + revision * 2 + (decided === null ? 0 : 1));
   const say = words.split;
   const diff = first.answer;
@@ -68,7 +69,6 @@ export function SplitView({ session, alone }: { session: string; alone: boolean 
   };
   useKeys({
     "Mod+z": () => void undo(),
-    "?": () => setHelp(true),
     t: () => setOrder(order === "turns" ? "time" : "turns"),
   });
 
@@ -101,7 +101,7 @@ export function SplitView({ session, alone }: { session: string; alone: boolean 
           </p>
         </div>
         {diff && !isGone && <Orders order={order} choose={setOrder} />}
-        <IconButton icon="keys" name={say.help} onClick={() => setHelp(true)} />
+        <IconButton icon="keys" name={say.help} onClick={showKeys} />
       </header>
       {split && split.branches.length > 2 && !isGone && <Versions split={split} pair={pair} choose={setPair} />}
       {first.phase === "loading" && <Skeleton rows={6} label={say.loading} tall />}
@@ -171,20 +171,6 @@ export function SplitView({ session, alone }: { session: string; alone: boolean 
             session={session}
           />
         ))}
-      {help && (
-        <Dialog title={say.help} close={() => setHelp(false)}>
-          <dl class="keys">
-            {say.keys.map(([key, what]) => (
-              <div key={key}>
-                <dt>
-                  <kbd>{key}</kbd>
-                </dt>
-                <dd>{what}</dd>
-              </div>
-            ))}
-          </dl>
-        </Dialog>
-      )}
     </div>
   );
 }
@@ -362,7 +348,7 @@ function Comparison({ first, pair, order }: { first: Diff; pair: Pair; order: Or
       clearTimeout(resting.current);
     };
   }, [pages]);
-  const entries = useEntries(pages, order, known);
+  const entries = useEntries(pages, order);
   const n = entries ? entries.length : pages.total;
   const rowOf = (at: number) => (entries ? (entries[at]?.row ?? 0) : at);
   inSight.current = (row) => {
@@ -377,9 +363,25 @@ function Comparison({ first, pair, order }: { first: Diff; pair: Pair; order: Or
     (row, side, number) => backend.roam({ cmd: "diff_part", session, ...pair, row, side, part: number }),
     [backend, session, pair],
   );
+  const cell = useKeyed<string, Joined>(
+    (place) => {
+      const side = place.startsWith("left") ? "left" : "right";
+      const made = joined(
+        Number(place.slice(side.length)),
+        (row) => pages.said(side, row),
+        pages.pairs[side],
+        (row, number) => part(row, side, number),
+      );
+      // A result that is shown in a row of its own is not missing there.
+      const isElsewhere = made.value.isElsewhere && pages.isElsewhere(side, Number(place.slice(side.length)));
+      const elsewhere = made.value.isElsewhere && !isElsewhere ? NOWHERE : made.value.elsewhere;
+      return { key: [...made.key, isElsewhere], value: { ...made.value, isElsewhere, elsewhere } };
+    },
+    [pages, part, known],
+  );
   const wanted = (from: number, to: number) => {
     const rows: number[] = [];
-    for (let at = Math.max(0, from); at < Math.min(to, n); at++) rows.push(rowOf(at));
+    for (let at = Math.max(0, from); at < Math.min(to, n); at++) rows.push(rowOf(at), ...pages.resultsOf(rowOf(at)));
     return rows;
   };
 
@@ -403,7 +405,12 @@ function Comparison({ first, pair, order }: { first: Diff; pair: Pair; order: Or
     if (to !== null) reveal(to);
     else tell(!pages.whole && by > 0 ? say.loadingRows : by > 0 ? say.noNext : say.noPrevious);
   };
-  const move = (to: number) => reveal(Math.max(0, Math.min(to, n - 1)));
+  const move = (to: number) => {
+    const by = to < mark || to >= n ? -1 : 1;
+    let at = Math.max(0, Math.min(to, n - 1));
+    while (!entries && 0 <= at && at < n && pages.isHidden(at)) at += by;
+    if (0 <= at && at < n) reveal(at);
+  };
   useKeys({ n: () => step(1), p: () => step(-1) });
   const onKey = (event: KeyboardEvent) => {
     if (event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -458,10 +465,12 @@ function Comparison({ first, pair, order }: { first: Diff; pair: Pair; order: Or
           mark={setMark}
           part={part}
           before={before}
+          joined={cell(`${entry.side === "right" ? "right" : "left"}${row.i}`)}
           isHandover={isHandover(entries, at)}
           follows={!isHandover(entries, at) && isFollowing(of(row, entry.side), of(above, entries[at - 1]?.side))}
         />
       );
+    if (pages.isHidden(row.i)) return <span hidden />;
     const isStart = row.turn > 0 && pages.light(row.i - 1)?.turn !== row.turn;
     return (
       <DiffRowView
@@ -476,99 +485,123 @@ function Comparison({ first, pair, order }: { first: Diff; pair: Pair; order: Or
         mark={setMark}
         part={part}
         before={before}
+        left={cell(`left${row.i}`)}
+        right={cell(`right${row.i}`)}
       />
     );
   };
   const isWaiting = order === "time" && !entries;
+  const unfolded = useRef(new Set<string>());
   return (
-    <div class="comparison">
-      {trouble && (
-        <Trouble
-          title={say.failedRows}
-          refusal={trouble}
-          again={() => {
-            setTrouble(null);
-            pages.want(wanted(sight.from, sight.to));
+    <Unfolded.Provider value={unfolded.current}>
+      <div class="comparison">
+        {trouble && (
+          <Trouble
+            title={say.failedRows}
+            refusal={trouble}
+            again={() => {
+              setTrouble(null);
+              pages.want(wanted(sight.from, sight.to));
+            }}
+          />
+        )}
+        {isWaiting && (
+          <p class="comparison-note dim" role="status">
+            {say.loadingAll}
+          </p>
+        )}
+        <Virtual
+          class="diff"
+          n={n + before}
+          list={`${session} ${entries ? "time" : "turns"}`}
+          api={scroller}
+          around={4}
+          estimate={(at) =>
+            at === 0
+              ? 36
+              : at < before
+                ? estimate(common.get(at - 1))
+                : estimateRow(pages, rowOf(at - before), !entries)
+          }
+          onSight={(from, to) => {
+            const rows = { from: Math.max(0, from - before), to: Math.max(0, to - before) };
+            setSight(rows);
+            if (from < before) common.want(from - 1, Math.min(to, before) - 1);
+            if (to <= before) return;
+            // What only flies by is not read: its bodies are not fetched.
+            clearTimeout(resting.current);
+            resting.current = setTimeout(() => pages.want(wanted(rows.from, rows.to)), RESTING);
+          }}
+          bodyRole="rowgroup"
+          head={
+            <div role="row" class={entries ? "diff-head one" : "diff-head"} aria-rowindex={1}>
+              {column("left")}
+              {column("right")}
+            </div>
+          }
+          attributes={{
+            role: "grid",
+            "aria-label": entries ? say.entries : say.rows,
+            "aria-rowcount": n + before + 1,
+            "aria-colcount": 2,
+            "aria-activedescendant": mark >= 0 ? `diff-${mark}` : undefined,
+            onKeyDown: onKey,
+          }}
+          row={(at) => {
+            if (at === 0) return <Common first={first} isOpen={common.isOpen} toggle={common.toggle} />;
+            if (before <= at) return oneRow(at - before);
+            return (
+              <div role="row" class="diff-row unfolded" aria-rowindex={at + 2}>
+                <div role="gridcell" aria-colspan={2} class="common-message">
+                  <OneMessage
+                    message={common.get(at - 1)}
+                    before={common.get(at - 2)}
+                    at={at - 1}
+                    of={common.n}
+                    part={common.part}
+                    {...common.rows(at - 1)}
+                  />
+                </div>
+              </div>
+            );
           }}
         />
-      )}
-      {isWaiting && (
-        <p class="comparison-note dim" role="status">
-          {say.loadingAll}
-        </p>
-      )}
-      <Virtual
-        class="diff"
-        n={n + before}
-        list={`${session} ${entries ? "time" : "turns"}`}
-        api={scroller}
-        around={4}
-        estimate={(at) =>
-          at === 0 ? 36 : at < before ? estimate(common.get(at - 1)) : estimateRow(pages.row(rowOf(at - before)))
-        }
-        onSight={(from, to) => {
-          const rows = { from: Math.max(0, from - before), to: Math.max(0, to - before) };
-          setSight(rows);
-          if (from < before) common.want(from - 1, Math.min(to, before) - 1);
-          if (to <= before) return;
-          // What only flies by is not read: its bodies are not fetched.
-          clearTimeout(resting.current);
-          resting.current = setTimeout(() => pages.want(wanted(rows.from, rows.to)), RESTING);
-        }}
-        bodyRole="rowgroup"
-        head={
-          <div role="row" class={entries ? "diff-head one" : "diff-head"} aria-rowindex={1}>
-            {column("left")}
-            {column("right")}
-          </div>
-        }
-        attributes={{
-          role: "grid",
-          "aria-label": entries ? say.entries : say.rows,
-          "aria-rowcount": n + before + 1,
-          "aria-colcount": 2,
-          "aria-activedescendant": mark >= 0 ? `diff-${mark}` : undefined,
-          onKeyDown: onKey,
-        }}
-        row={(at) => {
-          if (at === 0) return <Common first={first} isOpen={common.isOpen} toggle={common.toggle} />;
-          if (before <= at) return oneRow(at - before);
-          return (
-            <div role="row" class="diff-row unfolded" aria-rowindex={at + 2}>
-              <div role="gridcell" aria-colspan={2} class="common-message">
-                <OneMessage
-                  message={common.get(at - 1)}
-                  before={common.get(at - 2)}
-                  at={at - 1}
-                  of={common.n}
-                  part={common.part}
-                />
-              </div>
-            </div>
-          );
-        }}
-      />
-      <Ruler kinds={kinds} known={known} sight={sight} jump={(row) => scroller.current?.top(row + before)} />
-    </div>
+        <Ruler kinds={kinds} known={known} sight={sight} jump={(row) => scroller.current?.top(row + before)} />
+      </div>
+    </Unfolded.Provider>
   );
 }
 
 const NOTHING = { from: 0, to: 0 };
+const NOWHERE: ReadonlySet<number> = new Set();
 /** Milliseconds that rows stay in sight before their bodies are fetched. */
 const RESTING = 60;
 
 /** All messages by time, as soon as all rows are known. */
-function useEntries(pages: Pages, order: Order, known: number): Entry[] | null {
+function useEntries(pages: Pages, order: Order): Entry[] | null {
   const isReady = order === "time" && pages.whole;
-  return useMemo(() => {
-    if (!isReady) return null;
-    const rows: DiffRow[] = [];
-    for (let row = 0; row < pages.total; row++) {
-      const light = pages.light(row);
-      if (light) rows.push(light);
+  const [found, setFound] = useState<{ pages: Pages; entries: Entry[] } | null>(null);
+  const isFound = found?.pages === pages;
+  // Before the next frame if there is little to order.
+  useLayoutEffect(() => {
+    if (!isReady || isFound) return;
+    function* steps() {
+      const rows: DiffRow[] = [];
+      for (let row = 0; row < pages.total; row++) {
+        const light = pages.light(row);
+        if (light) rows.push(light);
+      }
+      const all = yield* byTime(rows);
+      const entries: Entry[] = [];
+      yield* each(all.length, (at) => {
+        const entry = all[at]!;
+        if (!pages.isElsewhere(entry.side === "right" ? "right" : "left", entry.row)) entries.push(entry);
+      });
+      setFound({ pages, entries });
     }
-    return byTime(rows);
-  }, [pages, isReady, isReady ? 0 : known]);
+    return inSlices(steps());
+  }, [pages, isReady, isFound]);
+  return isReady && isFound ? found.entries : null;
 }
 
 function isHandover(entries: readonly Entry[], at: number): boolean {
@@ -618,7 +651,8 @@ function useCommon(session: string, pair: Pair, failed: (refusal: Refusal) => vo
     (message: number, part: number) => backend.roam({ cmd: "diff_common_part", session, ...pair, message, part }),
     [backend, session, pair],
   );
-  const { pages, trouble } = usePaged(first?.total ?? 0, first?.messages ?? NONE, ask);
+  const { pages, pairs, version, trouble } = usePaged(first?.total ?? 0, first?.messages ?? NONE, ask);
+  const rows = useRows(pages, pairs, part, version);
   useEffect(() => {
     if (trouble) failed(trouble);
   }, [trouble]);
@@ -629,7 +663,7 @@ function useCommon(session: string, pair: Pair, failed: (refusal: Refusal) => vo
     backend.roam(request).then(setFirst, (thrown) => failed(asRefusal(thrown, words.failed.unknown)));
   };
   const n = isOpen ? (first?.total ?? 0) : 0;
-  return { n, isOpen, toggle, part, get: (at: number) => pages.get(at), want: pages.want.bind(pages) };
+  return { n, isOpen, toggle, part, rows, get: (at: number) => pages.get(at), want: pages.want.bind(pages) };
 }
 
 function Common({ first, isOpen, toggle }: { first: Diff; isOpen: boolean; toggle: () => void }) {
@@ -647,8 +681,10 @@ function Common({ first, isOpen, toggle }: { first: Diff; isOpen: boolean; toggl
 }
 
 /** Accurate enough that the scroll bar does not jump. */
-function estimateRow(row: DiffRow | undefined): number {
+function estimateRow(pages: Pages, i: number, isRow: boolean): number {
+  const row = pages.row(i);
   if (!row) return 96;
+  if (isRow && pages.isHidden(i)) return 0;
   const one = (message: DiffRow["left"]) => {
     if (!message) return 0;
     const bytes = message.parts.reduce((sum, [kind, bytes]) => sum + (kind === "text" ? Math.min(bytes, 8192) : 0), 0);

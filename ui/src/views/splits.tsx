@@ -71,9 +71,7 @@ function Split({ row }: { row: SplitRow }) {
               <span class="strong" dir="auto">
                 {branch.device}
               </span>
-              <span class="dim">
-                {words.splits.records(branch.records)} · <Time at={branch.updated} />
-              </span>
+              <Time at={branch.updated} />
             </li>
           ))}
         </ul>

@@ -1,6 +1,6 @@
 // The split window: decided by keyboard, undone, 20,000 messages scrolled, words that differ.
 import { expect, type Page, test } from "@playwright/test";
-import { asked, expectAccessible, expectCalm, open, session } from "./open";
+import { asked, expectAccessible, expectCalm, open, session, settled } from "./open";
 
 const SPLIT = `splits/${session(2)}`;
 /** Rows of the invented split. */
@@ -55,7 +55,9 @@ test("by time: one conversation of both, which stays so in the next split", asyn
   await page.keyboard.press("n");
   await expect(page.locator(".diff-row.marked.handover.right")).toBeInViewport();
   await page.keyboard.press("End");
-  await expect(page.locator("#diff-26")).toBeInViewport();
+  // Calls and their results are one row each: none of the messages is a result alone.
+  await expect(page.locator(".diff-row.entry").last()).toBeInViewport();
+  await expect(page.locator(".diff-row .fold-name", { hasText: /^Result$/ })).toHaveCount(0);
   await expectAccessible(page);
   await page
     .getByRole("link", { name: "All splits" })
@@ -234,7 +236,6 @@ async function pages(page: Page): Promise<Record<string, unknown>[]> {
 }
 
 test("20,000 messages: pages as they come into sight, few rows drawn, frames measured", async ({ page }) => {
-  test.setTimeout(120_000);
   await open(page, SPLIT, { state: "big-split" });
   const grid = page.getByRole("grid");
   await expect(page.locator("#diff-0")).toBeVisible();
@@ -284,7 +285,8 @@ test("scrolling upwards over rows never seen does not move what is read", async 
   await expect.poll(async () => (await pages(page)).length).toBe(100);
   await grid.focus();
   await page.keyboard.press("End");
-  await page.waitForTimeout(500);
+  await expect(page.locator("#diff-19999")).toBeInViewport();
+  await settled(page);
   const moved = await grid.evaluate(async (element) => {
     const frame = () => new Promise((done) => requestAnimationFrame(done));
     const jumps: number[] = [];
@@ -338,4 +340,41 @@ test("decided on another device meanwhile, it says so", async ({ page }) => {
   await expect(page.getByText("This session no longer has two versions")).toBeVisible();
   await expect(page.getByRole("grid")).toHaveCount(0);
   await expectAccessible(page);
+});
+
+test("a call and its result are one row, in both columns, by time, and in the common part", async ({ page }) => {
+  await open(page, SPLIT);
+  const grid = page.getByRole("grid");
+  const call = page.locator("#diff-1 .cell.left .call-row", { hasText: "Edit" });
+  await expect(call.getByText("Succeeded", { exact: true })).toBeAttached();
+  // The row with both results has nothing left to show; the mark goes over it.
+  await page.keyboard.press("n");
+  await expect(page.locator("#diff-0")).toHaveClass(/marked/);
+  const seen: (string | null)[] = [];
+  for (let press = 0; press < ROWS; press++) {
+    await page.keyboard.press("ArrowDown");
+    const marked = await page.locator(".diff-row.marked").getAttribute("id");
+    if (marked === seen.at(-1)) break;
+    seen.push(marked);
+    await expect(page.locator(".diff-row.marked")).not.toBeEmpty();
+  }
+  expect(seen.length).toBeLessThan(ROWS - 1);
+  await grid.evaluate((element) => element.scrollTo(0, 0));
+  await page.getByRole("button", { name: "Show", exact: true }).click();
+  await settled(page);
+  const common = page.locator(".common-message .call-row").first();
+  await expect(common.getByText("Succeeded", { exact: true })).toBeAttached();
+  await expect(page.locator(".common-message .fold-name", { hasText: /^Result$/ })).toHaveCount(0);
+  expectCalm(page);
+});
+
+test("? opens the sheet of all keys, which has those of a split", async ({ page }) => {
+  await open(page, SPLIT);
+  await page.keyboard.press("?");
+  const sheet = page.getByRole("dialog", { name: "Keyboard shortcuts" });
+  await expect(sheet).toContainText("by turn or by time");
+  await page.keyboard.press("Escape");
+  await expect(sheet).toHaveCount(0);
+  await page.getByRole("button", { name: "Keyboard shortcuts" }).click();
+  await expect(sheet).toBeVisible();
 });

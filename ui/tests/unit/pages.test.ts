@@ -104,3 +104,50 @@ it("tells of a page that could not be had, and asks again", async () => {
   while (!pages.whole) await new Promise((done) => setTimeout(done, 1));
   expect(pages.row(PAGE * 3 - 1)?.i).toBe(PAGE * 3 - 1);
 });
+
+/** A comparison of rows, as `kind: left | right`; `c1` is a call, `r1` its result, anything else a text. */
+function compared(lines: string[]): Pages {
+  const message = (said: string) => {
+    if (said === "-") return null;
+    const id = said.slice(1);
+    const kind = said.startsWith("c") ? "tool_use" : said.startsWith("r") ? "tool_result" : "text";
+    const ids = kind === "text" ? {} : { call_id: id };
+    const role = kind === "tool_result" ? "tool" : "assistant";
+    return { role, pieces: kind === "text" ? [] : [{ kind, text: said, bytes: 2, ...ids }] };
+  };
+  const rows = lines.map((line, i) => {
+    const [kind, left, right] = line.split(" ");
+    return { i, kind, left: message(left!), right: message(right!), alike: 0, turn: 1, alone: false };
+  });
+  const first = { total: rows.length, rows } as unknown as Diff;
+  return new Pages(
+    first,
+    async () => first,
+    () => {},
+    () => {},
+  );
+}
+
+it("hides a row in which both sides have only results that are shown with their calls", () => {
+  const pages = compared(["changed c1 c2", "changed r1 r2", "left c3 -", "left r3 -", "right - c4", "right - text"]);
+  expect([0, 1, 2, 3, 4, 5].filter((row) => pages.isHidden(row))).toEqual([1, 3]);
+  expect(pages.resultsOf(0)).toEqual([1, 1]);
+  expect(pages.pairs.right.resultOf(0, 0)).toEqual({ message: 1, part: 0 });
+});
+
+it("keeps a row while one side still has something to show in it", () => {
+  const pages = compared(["beside c1 text", "beside r1 text"]);
+  expect(pages.isHidden(1)).toBe(false);
+  expect([pages.isElsewhere("left", 1), pages.isElsewhere("right", 1)]).toEqual([true, false]);
+});
+
+it("keeps the row of a result that differs although its call is the same", () => {
+  const pages = compared(["same c1 c1", "changed r1 r1", "same c2 c2", "same r2 r2"]);
+  expect([0, 1, 2, 3].filter((row) => pages.isHidden(row))).toEqual([3]);
+});
+
+it("goes from difference to difference without stopping at hidden rows", () => {
+  const pages = compared(["same text text", "left c1 -", "same text text", "left r1 -", "right - text"]);
+  expect(pages.next(1, 1)).toBe(null);
+  expect(compared(["left c1 -", "same text text", "right - text"]).next(0, 1)).toBe(2);
+});
