@@ -367,8 +367,8 @@ function Meant({ code, how, busy, pair, cancel }: MeantProps) {
 /** Whether approvals given on the device being paired apply here. */
 function FollowChoice(props: { name: string; on: boolean; set: (on: boolean) => void }) {
   return (
-    <label class="small">
-      <input type="checkbox" checked={props.on} onChange={(event) => props.set(event.currentTarget.checked)} />{" "}
+    <label class="small tick">
+      <input type="checkbox" checked={props.on} onChange={(event) => props.set(event.currentTarget.checked)} />
       <span dir="auto">{words.trust.follow(props.name)}</span>
     </label>
   );

@@ -55,14 +55,14 @@ export function Follow(props: { device: PairedDevice; approval: Approval; change
           {say.via(approval.via)}
         </p>
       )}
-      <label class="small">
+      <label class="small tick">
         <input
           type="checkbox"
           aria-label={say.follow(device.name)}
           checked={approval.follow}
           disabled={busy}
           onChange={(event) => void follow(event.currentTarget.checked)}
-        />{" "}
+        />
         <span dir="auto">{say.follow(device.name)}</span>
       </label>
       <Refused refusal={refusal} clear={clear} />
@@ -103,13 +103,13 @@ export function RevokeQuestion(props: { device: PairedDevice; cancel: () => void
         {say.revokeWhy(device.name)} {field === null && say.stays}
       </p>
       {would !== null && would.not_heard.length > 0 && <p dir="auto">{say.until(device.name, would.not_heard)}</p>}
-      <label>
+      <label class="tick">
         <input
           type="checkbox"
           checked={field !== null}
           onChange={(event) => setField(event.currentTarget.checked ? fieldOf(new Date()) : null)}
-        />{" "}
-        {say.lost}
+        />
+        <span>{say.lost}</span>
       </label>
       {field !== null && (
         <>

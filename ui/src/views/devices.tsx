@@ -45,7 +45,7 @@ export function DevicesView({ code }: { code: string }) {
           ))}
         </ul>
       )}
-      {answer && answer.more_asking > 0 && <p class="dim">{say.moreAsking(answer.more_asking)}</p>}
+      {answer && answer.more_asking > 0 && <p class="dim more-asking">{say.moreAsking(answer.more_asking)}</p>}
       {answer && isOpen && <PairPath answer={answer} changed={asked.again} given={code} />}
       <Section title={say.title}>
         {asked.phase === "loading" && <Skeleton rows={3} label={say.loading} tall />}

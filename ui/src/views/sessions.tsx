@@ -239,6 +239,8 @@ export function SessionsView({ open, message, search }: ViewProps) {
       />
     );
   };
+  // Without any session there is nothing to search, and nothing beside it.
+  const isBare = all.length === 0 && asked.phase !== "loading";
   const set = (change: Partial<Filter>) => setFilter({ ...filter, ...change });
   const fits = useMemo(() => {
     if (!ready || wanted.state === "") return undefined;
@@ -251,7 +253,7 @@ export function SessionsView({ open, message, search }: ViewProps) {
   }, [ready, wanted, marks]);
 
   return (
-    <div class={open ? "sessions open" : "sessions"}>
+    <div class={open ? "sessions open" : isBare ? "sessions bare" : "sessions"}>
       <h1 class="visually-hidden">{words.views.sessions}</h1>
       <section class="list-side" aria-label={say.list}>
         <search class="filters">

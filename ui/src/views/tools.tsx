@@ -138,8 +138,7 @@ function Stores({ row, changed }: { row: ToolRow; changed: () => void }) {
                 {store.dir}
               </code>
               {store.found ? `${say.sessions(store.sessions)} · ${size(store.bytes)}` : say.storeGone}
-              {" · "}
-              {say.storeFrom(store.from)}
+              {store.from && ` · ${say.storeFrom(store.from)}`}
             </p>
             <Switch
               on={store.on}

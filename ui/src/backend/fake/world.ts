@@ -257,7 +257,12 @@ const waitingRow = (n: number, code: Reason, why: string, hint: string): Waiting
   code,
   why,
   hint,
-  actions: code === "unwritable" ? [{ do: "open_logs" }] : [],
+  actions:
+    code === "unwritable"
+      ? [{ do: "open_logs" }]
+      : code === "tool_off"
+        ? [{ do: "switch_tool_on", tool: n % 2 ? "codex" : "claude-code" }]
+        : [],
   // What a story of the engine reached is told as there.
   ...waits(code, PROJECTS[n % PROJECTS.length]!),
 });
@@ -682,7 +687,7 @@ function baseDevices(at: At): Devices {
 }
 
 function stores(): StoreRow[] {
-  const store = { on: true, found: true, from: "the usual place", sessions: 27, bytes: 81_000_000 };
+  const store = { on: true, found: true, from: "", sessions: 27, bytes: 81_000_000 };
   return [
     { ...store, dir: "/home/mara/.claude" },
     { ...store, dir: "/home/mara/.claude-work", from: "~/.bashrc", sessions: 4, bytes: 3_200_000 },
