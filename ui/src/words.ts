@@ -247,7 +247,8 @@ export const words = {
             ["R", "resume the selected session"],
             ["P", "pin the selected session, or unpin it"],
             [`${MOD} F`, "find in the open session"],
-            [`${ALT}+↑ ${ALT}+↓ [ ]`, "your previous and next message"],
+            [`${ALT} ↑ ↓`, "your previous and next message"],
+            ["[ ]", "the same, on keyboards with these keys"],
           ],
         ],
         [

@@ -1,6 +1,6 @@
 // Removes a session everywhere: one question that states what is removed, where, and until when
 // undo is possible.
-import { useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { ForgetPreview } from "../backend/types";
 import { listed } from "../lib/format";
 import { useAnswer, useDoing, useShared } from "../state";
@@ -40,6 +40,9 @@ function Question({ session, forgotten, close }: QuestionProps) {
   const asked = useAnswer({ cmd: "forget_preview", session });
   const { busy, refusal, act } = useDoing();
   const say = words.forget;
+  const box = useRef<HTMLDivElement>(null);
+  // Low windows have it below what is in sight.
+  useLayoutEffect(() => box.current?.scrollIntoView({ block: "end" }), [asked.phase]);
   const forget = async () => {
     const rows = await act(() => backend.roam({ cmd: "forget", session }));
     if (!rows) return;
@@ -48,7 +51,7 @@ function Question({ session, forgotten, close }: QuestionProps) {
     forgotten();
   };
   return (
-    <div role="group" aria-label={say.title}>
+    <div ref={box} role="group" aria-label={say.title} class="forget-question">
       {asked.phase === "loading" && <Skeleton rows={3} label={words.loading} />}
       {asked.phase === "failed" && <Failed refusal={asked.refusal} again={asked.again} />}
       {asked.answer && <Consequences preview={asked.answer} />}
@@ -56,7 +59,7 @@ function Question({ session, forgotten, close }: QuestionProps) {
       <div class="row-of-buttons end">
         <Button onClick={close}>{say.keep}</Button>
         {asked.answer && (
-          <Button kind="main" busy={busy} onClick={() => void forget()}>
+          <Button kind="danger" busy={busy} onClick={() => void forget()}>
             {say.forget}
           </Button>
         )}

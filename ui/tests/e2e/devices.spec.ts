@@ -257,7 +257,7 @@ test("the check-up says what was found, what would be written, and takes copies 
   await expect(page.getByRole("region", { name: "Pending changes" })).toContainText("wait · add to transcript");
   await page.getByRole("button", { name: "Run diagnostics" }).click();
   await page.getByText("5 sessions do not sync").click();
-  await expect(page.getByRole("button", { name: /^Sync this tool/ })).toBeVisible();
+  await expect(page.getByRole("button", { name: "Sync this tool: Codex" })).toBeVisible();
   await expectAccessible(page);
   expectCalm(page);
 });
