@@ -117,9 +117,11 @@ export class Pages {
   }
 
   private isPlace(i: number): boolean {
-    return (
-      this.differs(i) && !this.isHidden(i) && (!this.differs(i - 1) || this.rows[i]?.turn !== this.rows[i - 1]?.turn)
-    );
+    return this.isStart(i) && !this.isHidden(i);
+  }
+
+  private isStart(i: number): boolean {
+    return this.differs(i) && (!this.differs(i - 1) || this.rows[i]?.turn !== this.rows[i - 1]?.turn);
   }
 
   private differs(i: number): boolean {

@@ -239,8 +239,10 @@ function Versions({ split, pair, choose }: { split: SplitRow; pair: Pair; choose
     <div class="versions" role="group" aria-label={say.compare}>
       <span class="dim">{say.compare}</span>
       {one(0, say.first)}
-      <span class="dim">{say.with}</span>
-      {one(1, say.second)}
+      <span class="versions-other">
+        <span class="dim">{say.with}</span>
+        {one(1, say.second)}
+      </span>
     </div>
   );
 }
