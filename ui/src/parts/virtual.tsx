@@ -107,10 +107,6 @@ export function Virtual({
     waitsFor.current = 0;
   };
   useLayoutEffect(() => {
-    if (box.current) begin(box.current);
-  }, [heights]);
-
-  useLayoutEffect(() => {
     const element = box.current!;
     element.scrollTop = atEnd ? element.scrollHeight : 0;
     if (!atEnd) begin(element);
@@ -121,6 +117,10 @@ export function Virtual({
     observer.observe(element);
     return () => observer.disconnect();
   }, [list]);
+  // After the list was put to its top: otherwise one that is long enough at once would stay there.
+  useLayoutEffect(() => {
+    if (box.current) begin(box.current);
+  }, [heights]);
 
   // Rows around a revealed one are measured only after the scroll to it. The row stays in sight
   // until anything else scrolls the view away from where it was put.

@@ -287,21 +287,27 @@ test("groups by day; the order, words and filters stay when another view was ope
   expectCalm(page);
 });
 
-test("the place in the list stays when another view was open", async ({ page }) => {
-  await open(page, "sessions", { state: "many" });
-  await expect(page.getByText("50,000 sessions", { exact: true })).toBeVisible();
-  const list = page.getByRole("listbox", { name: "Sessions" });
-  await list.evaluate((element) => element.scrollTo(0, 1_000_000));
-  const first = () => list.evaluate((element) => element.scrollTop);
-  const kept = () => page.evaluate(() => sessionStorage.getItem("sessions.top"));
-  await expect.poll(kept).toBe("1000000");
-  await page.keyboard.press("Control+1");
-  await page.keyboard.press("Control+2");
-  await expect(page.getByText("50,000 sessions", { exact: true })).toBeVisible();
-  await expect.poll(first).toBe(1_000_000);
-  await page.reload();
-  await expect.poll(first).toBe(1_000_000);
-});
+for (const [state, n, top] of [
+  ["busy", "48 sessions", 700],
+  ["many", "50,000 sessions", 1_000_000],
+] as const) {
+  test(`${n}: the place in the list stays when another view was open`, async ({ page }) => {
+    await open(page, "sessions", { state });
+    await expect(page.getByText(n, { exact: true })).toBeVisible();
+    const list = page.getByRole("listbox", { name: "Sessions" });
+    await list.evaluate((element, top) => element.scrollTo(0, top), top);
+    const place = () => list.evaluate((element) => element.scrollTop);
+    const kept = () => page.evaluate(() => sessionStorage.getItem("sessions.top"));
+    await expect.poll(kept).toBe(String(top));
+    await page.keyboard.press("Control+1");
+    await expect(list).toHaveCount(0);
+    await page.keyboard.press("Control+2");
+    await expect(page.getByText(n, { exact: true })).toBeVisible();
+    await expect.poll(place).toBe(top);
+    await page.reload();
+    await expect.poll(place).toBe(top);
+  });
+}
 
 test("states are chips with counts, and pinned sessions come first", async ({ page }) => {
   await open(page, "sessions");
