@@ -289,15 +289,18 @@ function useEngine(backend: Backend) {
   const [about, setAbout] = useState<About | null>(null);
   const [revision, setRevision] = useState(0);
   const latest = useRef<(next: Status) => void>(() => {});
-  const reload = useCallback(() => {
+  const ask = useCallback(() => {
     setLost(null);
     backend.roam({ cmd: "status" }).then(
       (next) => latest.current(next),
       (thrown) => setLost(asRefusal(thrown, words.failed.unknown)),
     );
     backend.roam({ cmd: "about" }).then(setAbout, () => {});
-    setRevision((one) => one + 1);
   }, [backend]);
+  const reload = useCallback(() => {
+    ask();
+    setRevision((one) => one + 1);
+  }, [ask]);
 
   useEffect(() => {
     let last = "";
@@ -319,12 +322,13 @@ function useEngine(backend: Backend) {
       hear(next);
     });
     latest.current = hear;
-    reload();
+    // Every view asks on its own when it is drawn first: it need not be told to ask again.
+    ask();
     return () => {
       stop();
       clearTimeout(resting);
     };
-  }, [backend, reload]);
+  }, [backend, ask]);
 
   const [refused, setRefused] = useState<Refusal | null>(null);
   useEffect(() => {
