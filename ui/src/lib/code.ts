@@ -20,9 +20,11 @@ let loading: Promise<void> | undefined;
 
 /** Loads the highlighter; returns at once if it is there. */
 export function loadHighlighter(): Promise<void> {
-  loading ??= import("./grammars").then((loaded) => {
-    highlight = loaded.highlight;
-  });
+  loading ??= import("./grammars")
+    .then(({ load }) => load())
+    .then((loaded) => {
+      highlight = loaded;
+    });
   return loading;
 }
 

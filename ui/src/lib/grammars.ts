@@ -23,8 +23,9 @@ import typescript from "highlight.js/lib/languages/typescript";
 import xml from "highlight.js/lib/languages/xml";
 import yaml from "highlight.js/lib/languages/yaml";
 import { createLowlight } from "lowlight";
+import { inSlices } from "./slices";
 
-const lowlight = createLowlight({
+const GRAMMARS = {
   bash,
   c,
   cpp,
@@ -47,8 +48,8 @@ const lowlight = createLowlight({
   typescript,
   xml,
   yaml,
-});
-lowlight.registerAlias({
+};
+const ALIASES = {
   bash: ["shell", "console", "shellsession", "fish", "bat", "powershell", "ps1"],
   css: ["scss", "less"],
   ini: ["conf", "cfg", "env", "properties"],
@@ -57,9 +58,25 @@ lowlight.registerAlias({
   markdown: ["mdx"],
   typescript: ["tsx", "mts", "cts"],
   xml: ["vue", "svelte"],
-});
+};
+const lowlight = createLowlight();
+
+/** Makes the grammars, one after the other: all at once take longer than a frame. */
+export function load(): Promise<typeof highlight> {
+  return new Promise((done) => {
+    function* steps() {
+      for (const [name, grammar] of Object.entries(GRAMMARS)) {
+        lowlight.register(name, grammar);
+        yield;
+      }
+      lowlight.registerAlias(ALIASES);
+      done(highlight);
+    }
+    inSlices(steps());
+  });
+}
 
 /** The tree of a code; `null` for a language that is not here. */
-export function highlight(code: string, language: string): Root | null {
+function highlight(code: string, language: string): Root | null {
   return lowlight.registered(language) ? lowlight.highlight(language, code) : null;
 }
