@@ -81,7 +81,7 @@ impl App {
 }
 
 fn main() -> ExitCode {
-    session_roam_core::memory::give_large_blocks_back();
+    session_roam_core::memory::hold_little();
     let words: Vec<String> = std::env::args().skip(1).collect();
     if words.iter().any(|word| word == "--help" || word == "-h") {
         print!("{HELP}");

@@ -37,7 +37,7 @@ use std::time::Duration;
 type Outcome = Result<Output, ApiError>;
 
 fn main() -> ExitCode {
-    session_roam_core::memory::give_large_blocks_back();
+    session_roam_core::memory::hold_little();
     // clap exits with 2 on wrong usage and 0 after --help.
     let args = Args::parse();
     let json = args.json;

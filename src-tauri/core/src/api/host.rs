@@ -81,25 +81,8 @@ pub fn machine(data: &Path) -> Machine {
     }
 }
 
-/// Keeps the allocator from holding what is not in use. By default glibc has an arena for each of 16
-/// threads and returns the end of none: after 20,000 sessions were imported and indexed, 377 MB were
-/// held for 21 MB in use (2026-11-30).
-fn hold_little_memory() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    for (what, value) in [
-        (libc::M_ARENA_MAX, 2),
-        (libc::M_TRIM_THRESHOLD, 4 << 20),
-        (libc::M_MMAP_THRESHOLD, 4 << 20),
-    ] {
-        // SAFETY: mallopt(3) changes parameters of later allocations only. A value that it refuses
-        // leaves the default.
-        unsafe { libc::mallopt(what, value) };
-    }
-}
-
 /// Starts the engine of this home.
 pub fn start(home: &Path) -> Result<Host, ApiError> {
-    hold_little_memory();
     let home_error = |error: std::io::Error| {
         ApiError::new(
             ProblemCode::HomeUnusable,

@@ -269,6 +269,8 @@ impl Engine {
         let known = self.state.note(NOTE).ok().flatten();
         self.lists.fresh = known.is_none();
         self.lists.authors = known.unwrap_or_default();
+        // What was known is not news: a device that was let in before is not let in again.
+        self.lists.fold(&self.context.device);
         let short = self.context.short.clone();
         self.read_list(&short);
         self.lists.fold(&self.context.device);
