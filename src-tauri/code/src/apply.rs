@@ -5,7 +5,7 @@ use crate::checkout::{Checkout, CodeError, Lock, Result};
 use crate::compare::{Comparison, Plan, differences};
 use crate::git::{self, Bounds, GitError, Input};
 use crate::names::{ObjectId, RepoPath, path_bytes};
-use crate::objects::Mode;
+use crate::objects::{Mode, Node, Reader};
 use crate::record::{Limits, Snapshot, joined, parents, record_locked};
 use crate::scratch::{Scratch, Sees};
 use crate::state::{Operation, OperationKind};
@@ -202,7 +202,7 @@ fn prepare_index(scratch: &Scratch, current: &Snapshot, target: &Snapshot) -> Re
         &["update-index", "-z", "--index-info"],
         &lines,
     )?;
-    announce(scratch, &target.state.intents)
+    announce(scratch, target)
 }
 
 fn push_line(lines: &mut Vec<u8>, start: &str, path: &RepoPath) {
@@ -211,17 +211,23 @@ fn push_line(lines: &mut Vec<u8>, start: &str, path: &RepoPath) {
     lines.push(0);
 }
 
-/// Only `git add` can announce files, and it wants to see them: empty ones will do.
-fn announce(scratch: &Scratch, intents: &[RepoPath]) -> Result<()> {
+/// Only `git add` can announce files, and it wants to see them: empty ones of the same kind will do.
+fn announce(scratch: &Scratch, target: &Snapshot) -> Result<()> {
+    let intents = &target.state.intents;
     if intents.is_empty() {
         return Ok(());
     }
     let dir = scratch.path("announced");
+    let mut reader = Reader::start(scratch)?;
     for path in intents {
         let file = path.below(&dir).unwrap_or_else(|| dir.join(""));
         let parent = file.parent().unwrap_or(&dir);
+        let mode = match reader.entry(&target.working_tree, path, scratch.checkout.format)? {
+            Some(Node::Leaf(entry)) => Some(entry.mode),
+            Some(Node::Tree(_)) | None => None,
+        };
         fs::create_dir_all(parent)
-            .and_then(|()| fs::write(&file, ""))
+            .and_then(|()| place_empty(&file, mode))
             .map_err(CodeError::io(&file))?;
     }
     let args = [
@@ -234,6 +240,24 @@ fn announce(scratch: &Scratch, intents: &[RepoPath]) -> Result<()> {
     let command = scratch.command_in(Sees::Nothing, &dir, "index");
     scratch.run(command, &args, &joined(intents.iter()))?;
     Ok(())
+}
+
+#[cfg(unix)]
+fn place_empty(file: &Path, mode: Option<Mode>) -> std::io::Result<()> {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    match mode {
+        Some(Mode::Link) => symlink("announced", file),
+        Some(Mode::Executable) => {
+            fs::write(file, "")?;
+            fs::set_permissions(file, fs::Permissions::from_mode(0o755))
+        }
+        _ => fs::write(file, ""),
+    }
+}
+
+#[cfg(not(unix))]
+fn place_empty(file: &Path, _mode: Option<Mode>) -> std::io::Result<()> {
+    fs::write(file, "")
 }
 
 /// Writes the files that steps place: as a checkout would, with line endings of this system, and

@@ -673,6 +673,19 @@ fn announced_files_go_along_as_announced() {
     two.carry_in_place();
 }
 
+#[cfg(unix)]
+#[test]
+fn an_announced_link_and_an_announced_program_stay_what_they_are() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let two = Two::new(&[("a.txt", "one\n")]);
+    symlink("a.txt", two.a.root.join("link")).expect("a link");
+    two.a.write("run.sh", "#!/bin/sh\n");
+    let program = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(two.a.root.join("run.sh"), program).expect("a program");
+    two.a.git(&["add", "--intent-to-add", "link", "run.sh"]);
+    two.carry_in_place();
+}
+
 #[test]
 fn a_shallow_clone_sends_nothing_that_hangs_in_the_air() {
     let two = Two::new(&[("a.txt", "one\n")]);
