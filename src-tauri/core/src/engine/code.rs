@@ -25,6 +25,7 @@ use recording::{Recorded, Wanted};
 use serde::{Deserialize, Serialize};
 use session_roam_code::{CodeError, LeftOut};
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -304,7 +305,13 @@ impl Engine {
         self.code.recording = Some(key.clone());
         self.jobs.spawn_for_event(Box::new(move || {
             let begun = Instant::now();
-            let result = wanted().and_then(|wanted| recording::record_code(&wanted));
+            let record = || wanted().and_then(|wanted| recording::record_code(&wanted));
+            // Nothing else would be recorded before the next start.
+            let result = catch_unwind(AssertUnwindSafe(record)).unwrap_or_else(|_| {
+                Err(CodeError::Refused(
+                    "Recording failed inside session-roam.".into(),
+                ))
+            });
             Event::Code(Box::new(CodeEvent::Recorded {
                 key,
                 took: begun.elapsed(),
@@ -462,12 +469,15 @@ impl Engine {
             .collect();
         drop(shared);
         let (context, store) = (self.context.clone(), store_of(&self.home, &key));
+        let applied_keys: Vec<SessionKey> =
+            self.applied_code().into_iter().map(|it| it.key).collect();
         let applied = self.applied_places();
         Ok(Box::new(move || {
             let Some(dir) = directory(&context, &record) else {
                 return Err(no_place(&row));
             };
             Ok(Asked {
+                is_needed: applied_keys.contains(&key),
                 context,
                 key,
                 title: row.title,

@@ -6,6 +6,7 @@ use super::super::context::Context;
 use super::super::fork_at::moment;
 use super::super::record::SessionRecord;
 use super::super::resuming::author;
+use super::recording::bound_store;
 use super::{Applied, left_out, no_code, refused};
 use crate::api::types::{ApiError, CodeApplied, CodeChange, CodeFile, CodeOffer, CodeState};
 use crate::session::{ProblemCode, Remedy, SessionId, SessionKey, harmless_line};
@@ -42,6 +43,8 @@ pub struct Asked {
     pub owners: BTreeMap<String, Owner>,
     /// Which snapshots were applied where.
     pub applied: Vec<(PathBuf, String)>,
+    /// An undo needs objects of the store.
+    pub is_needed: bool,
 }
 
 /// What applying did.
@@ -219,6 +222,7 @@ impl Asked {
 
     fn here(&self) -> Result<Here, CodeError> {
         let git = Git::find()?;
+        bound_store(&self.store, self.is_needed)?;
         Ok(Here {
             checkout: Checkout::open(&git, &self.dir)?,
             store: Store::open(&self.store)?,

@@ -97,11 +97,20 @@ pub fn record_code(wanted: &Wanted) -> Result<Recorded, CodeError> {
             .push(snapshot_file::in_lane(&wanted.files, number));
     }
     recorded.paths.extend(wanted.bound_lane().map_err(io)?);
-    // They are made anew when they are needed: the next pack then builds on no other one.
-    if !wanted.is_needed && KEPT_OBJECTS < bytes_below(&wanted.store) {
-        std::fs::remove_dir_all(&wanted.store).map_err(io)?;
-    }
+    bound_store(&wanted.store, wanted.is_needed)?;
     Ok(recorded)
+}
+
+/// Empties the store of a session that has become too large, unless an undo needs it. What is
+/// needed again is made anew from the checkout, or read again from the vault.
+pub fn bound_store(store: &Path, is_needed: bool) -> Result<(), CodeError> {
+    if is_needed || bytes_below(store) <= KEPT_OBJECTS {
+        return Ok(());
+    }
+    std::fs::remove_dir_all(store).map_err(|source| CodeError::Io {
+        path: store.to_owned(),
+        source,
+    })
 }
 
 fn bytes_below(dir: &Path) -> u64 {
