@@ -2,8 +2,9 @@
 
 use session_roam_tray::menu::Action;
 use session_roam_tray::news::News;
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use zbus::blocking::{Connection, Proxy};
 use zbus::zvariant::Value;
 
@@ -14,6 +15,8 @@ const MOST_OPEN: usize = 64;
 
 pub struct Notifications {
     daemon: Proxy<'static>,
+    /// Whether the daemon reads a body as markup.
+    markup: OnceLock<bool>,
     open: Mutex<VecDeque<(u32, Action)>>,
 }
 
@@ -22,8 +25,11 @@ impl Notifications {
     pub fn new(bus: &Connection, act: impl Fn(Action) + Send + 'static) -> zbus::Result<Arc<Self>> {
         let daemon = Proxy::new(bus, NAME, PATH, NAME)?;
         let signals = daemon.receive_all_signals()?;
-        let open = Mutex::default();
-        let notifications = Arc::new(Self { daemon, open });
+        let notifications = Arc::new(Self {
+            daemon,
+            markup: OnceLock::new(),
+            open: Mutex::default(),
+        });
         let heard = notifications.clone();
         std::thread::spawn(move || {
             for signal in signals {
@@ -36,6 +42,16 @@ impl Notifications {
     }
 
     pub fn show(&self, news: &News) -> zbus::Result<()> {
+        // A session's title may come from another device. A daemon that does not answer shows the
+        // escapes.
+        let markup = self.markup.get_or_init(|| {
+            let all: zbus::Result<Vec<String>> = self.daemon.call("GetCapabilities", &());
+            all.map_or(true, |all| all.iter().any(|it| it == "body-markup"))
+        });
+        let body = match markup {
+            true => Cow::Owned(escaped(&news.body)),
+            false => Cow::Borrowed(news.body.as_str()),
+        };
         // Held until the number is known: the click may come at once.
         let mut open = self.lock();
         let hints = HashMap::from([("desktop-entry", Value::from("session-roam"))]);
@@ -45,7 +61,7 @@ impl Notifications {
             replaces,
             icon,
             &news.title,
-            &news.body,
+            body.as_ref(),
             // The action of a click on the notification itself, which has no text.
             &["default", ""][..],
             hints,
@@ -84,5 +100,25 @@ impl Notifications {
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<(u32, Action)>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The text as markup that shows it: no link, no picture, no style of somebody else's.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_is_no_markup() {
+        assert_eq!(
+            escaped("“<a href=\"x\">fix</a>” & <img src=y>"),
+            "“&lt;a href=\"x\"&gt;fix&lt;/a&gt;” &amp; &lt;img src=y&gt;"
+        );
     }
 }

@@ -10,6 +10,7 @@ use std::process::Command;
 /// Allowed uses between the core's modules. A module may use itself; anything else is forbidden.
 const LAYERS: &[(&str, &[&str])] = &[
     ("parallel", &[]),
+    ("memory", &[]),
     ("session", &[]),
     // Opens hostile files: vault and tools both need it, and neither may use the other.
     ("opener", &[]),

@@ -316,9 +316,11 @@ impl Engine {
                 ),
             );
         } else if new {
-            // Journals that arrived before the card could not be verified.
+            // Journals that arrived before the card could not be verified, and none of them was
+            // accepted. Unknown, after an error, counts as not accepted.
+            let accepted = self.state.segments().unwrap_or_default();
             for lane in Lane::BOTH {
-                self.walk_lane(short, lane, &std::collections::HashMap::new());
+                self.walk_lane(short, lane, &accepted);
             }
         }
         self.publish_presence();
