@@ -4,8 +4,12 @@
 use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::Duration;
 use x11rb::connection::Connection;
 use x11rb::rust_connection::RustConnection;
+
+const ATTEMPTS: usize = 20;
+const ATTEMPT_PAUSE: Duration = Duration::from_millis(100);
 
 pub enum Display {
     Wayland(UnixStream),
@@ -24,9 +28,7 @@ impl Display {
         match wayland {
             Some(stream) => Some(Self::Wayland(stream)),
             None if set("DISPLAY").is_none() => None,
-            None => x11rb::connect(None)
-                .ok()
-                .map(|(connection, _)| Self::X11(connection)),
+            None => x11().map(Self::X11),
         }
     }
 
@@ -41,4 +43,16 @@ impl Display {
             Self::X11(connection) => while connection.wait_for_event().is_ok() {},
         }
     }
+}
+
+/// A server whose last client has just left begins anew, and refuses connections until it has (Xvfb
+/// and X.Org without `-noreset`).
+fn x11() -> Option<RustConnection> {
+    for _ in 0..ATTEMPTS {
+        match x11rb::connect(None) {
+            Ok((connection, _)) => return Some(connection),
+            Err(_) => std::thread::sleep(ATTEMPT_PAUSE),
+        }
+    }
+    None
 }
