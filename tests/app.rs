@@ -255,6 +255,27 @@ fn without_a_panel_the_window_opens_and_says_why() {
     });
 }
 
+/// Somebody clicks Quit and starts the app again before it has ended.
+#[test]
+fn a_start_while_the_app_quits_is_not_lost() {
+    alone(|| {
+        let mut desktop = Desktop::new("desk").not_new();
+        let panel = Panel::new(&desktop);
+        desktop.start(&["--hidden"]);
+        panel.wait_menu("No other device is paired");
+        panel.click("Quit");
+        desktop.start_second(&["--hidden"]);
+        desktop.ended();
+        panel.wait_menu("No other device is paired");
+        panel.click("Quit");
+        wait_for("the engine to end", PATIENCE, || {
+            desktop
+                .status()
+                .map_or(Ok(()), |status| Err(status.engine.to_string()))
+        });
+    });
+}
+
 #[test]
 fn the_tray_loads_no_toolkit_and_ends_with_its_display() {
     alone(|| {

@@ -75,6 +75,11 @@ impl App {
         *waited.unwrap_or_else(PoisonError::into_inner).0 = false;
     }
 
+    #[cfg(target_os = "linux")]
+    fn is_quitting(&self) -> bool {
+        self.quitting.load(Ordering::SeqCst)
+    }
+
     fn note(&self, text: &str) {
         log::note(self.engine.home(), text);
     }

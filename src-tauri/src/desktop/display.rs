@@ -13,7 +13,7 @@ const ATTEMPT_PAUSE: Duration = Duration::from_millis(100);
 
 pub enum Display {
     Wayland(UnixStream),
-    X11(RustConnection),
+    X11(Box<RustConnection>),
 }
 
 impl Display {
@@ -28,7 +28,7 @@ impl Display {
         match wayland {
             Some(stream) => Some(Self::Wayland(stream)),
             None if set("DISPLAY").is_none() => None,
-            None => x11().map(Self::X11),
+            None => x11().map(Box::new).map(Self::X11),
         }
     }
 

@@ -52,6 +52,12 @@ pub fn claim() -> Result<Instance, String> {
     }
 }
 
+/// From now on a later start is the first instance.
+pub fn give_up(bus: &Connection) {
+    // An error means that the bus is gone, and the name with it.
+    let _ = bus.release_name(NAME);
+}
+
 fn pass_on() -> zbus::Result<()> {
     let words: Vec<String> = std::env::args_os()
         .map(|word| word.to_string_lossy().into_owned())

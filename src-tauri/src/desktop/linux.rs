@@ -11,9 +11,10 @@ use ksni::menu::{MenuItem, StandardItem, SubMenu};
 use session_roam_tray::engine::Engine;
 use session_roam_tray::menu::{Icon, Item};
 use session_roam_tray::news::News;
-use session_roam_tray::panel;
+use session_roam_tray::{panel, programs};
 use std::io::Cursor;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use zbus::blocking::Connection;
@@ -43,10 +44,14 @@ pub fn run(home: PathBuf, words: Vec<String>) -> Result<(), String> {
     );
     let tray = app.desktop.open(&app, bus.as_ref());
     begin(&app, tray, &words);
-    let later = app.clone();
+    let (later, late) = (app.clone(), Arc::new(Mutex::new(None)));
+    let started_late = late.clone();
     std::thread::spawn(move || {
         for words in starts {
-            second_start(&later, &words);
+            match later.is_quitting() {
+                false => second_start(&later, &words),
+                true => *started_late.lock().unwrap_or_else(PoisonError::into_inner) = Some(words),
+            }
         }
     });
     std::thread::spawn(move || {
@@ -54,7 +59,20 @@ pub fn run(home: PathBuf, words: Vec<String>) -> Result<(), String> {
         quit(&app);
     });
     let _ = ended.recv();
-    Ok(())
+    if let Some(bus) = bus {
+        instance::give_up(&bus);
+    }
+    let late = late.lock().unwrap_or_else(PoisonError::into_inner).take();
+    late.map_or(Ok(()), |words| start_anew(&words))
+}
+
+/// Somebody started the app while it was quitting. It has ended now.
+fn start_anew(words: &[String]) -> Result<(), String> {
+    let program = programs::tray();
+    program
+        .and_then(|program| Command::new(program).args(words).spawn())
+        .map(drop)
+        .map_err(|error| format!("session-roam could not be started again: {error}."))
 }
 
 impl Desktop {
