@@ -53,6 +53,18 @@ struct Pair {
 }
 
 impl Pair {
+    /// The laptop took over what the desk changed, and went on with it.
+    fn continued_on_the_laptop() -> Self {
+        let mut pair = Self::new();
+        pair.switch(1, true);
+        pair.desk_changes();
+        pair.apply(1);
+        fs::write(pair.lap.join("session.rs"), "fn from_lap() {}\n").expect("written");
+        pair.say(1, "c", "on the laptop");
+        pair.rest();
+        pair
+    }
+
     fn new() -> Self {
         let mut world = World::devices(["desk", "lap"]);
         world.pair(0, 1);
@@ -340,13 +352,7 @@ fn what_is_dirty_is_left_alone_and_the_session_goes_on_in_a_worktree() {
 
 #[test]
 fn the_code_goes_back_to_the_first_device_whose_changes_it_builds_on() {
-    let mut pair = Pair::new();
-    pair.switch(1, true);
-    pair.desk_changes();
-    pair.apply(1);
-    fs::write(pair.lap.join("session.rs"), "fn from_lap() {}\n").expect("written");
-    pair.say(1, "c", "on the laptop");
-    pair.rest();
+    let mut pair = Pair::continued_on_the_laptop();
     let offer = pair.offer(0);
     assert_eq!(
         (offer.state, offer.n_files, offer.is_last),
@@ -370,13 +376,7 @@ fn the_code_goes_back_to_the_first_device_whose_changes_it_builds_on() {
 
 #[test]
 fn a_session_that_began_here_moves_into_the_worktree_and_back() {
-    let mut pair = Pair::new();
-    pair.switch(1, true);
-    pair.desk_changes();
-    pair.apply(1);
-    fs::write(pair.lap.join("session.rs"), "fn from_lap() {}\n").expect("written");
-    pair.say(1, "c", "on the laptop");
-    pair.rest();
+    let mut pair = Pair::continued_on_the_laptop();
     fs::write(pair.desk.join("session.rs"), "fn own() {}\n").expect("written");
     let before = files(&pair.desk);
     let said = pair.device(0).docs(ONE);
