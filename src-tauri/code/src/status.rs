@@ -87,7 +87,10 @@ impl Status {
         let head = entry(in_head, head_id)?;
         let mut index = entry(in_index, index_id)?;
         let [x, y] = *xy else { return None };
-        let is_intent = x == b'.' && head.is_none();
+        // In the column of the working tree only an announced file is new. One that is gone again
+        // looks changed in neither column, or deleted in both.
+        let is_intent =
+            y == b'A' || x == b'.' && head.is_none() || x == b'D' && (y != b'.' || index.is_some());
         if is_intent {
             self.intents.push(path.clone());
             index = None;

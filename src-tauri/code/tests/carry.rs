@@ -673,6 +673,18 @@ fn announced_files_go_along_as_announced() {
     two.carry_in_place();
 }
 
+#[test]
+fn files_that_were_taken_out_and_announced_again_go_along_so() {
+    let two = Two::new(&[("a.txt", "one\n"), ("b.txt", "two\n"), ("c.txt", "")]);
+    two.a
+        .git(&["rm", "--quiet", "--cached", "a.txt", "b.txt", "c.txt"]);
+    two.a.write("a.txt", "another one\n");
+    two.a
+        .git(&["add", "--intent-to-add", "a.txt", "b.txt", "c.txt"]);
+    fs::remove_file(two.a.root.join("b.txt")).expect("removes");
+    two.carry_in_place();
+}
+
 #[cfg(unix)]
 #[test]
 fn an_announced_link_and_an_announced_program_stay_what_they_are() {
