@@ -3,9 +3,18 @@ import AxeBuilder from "@axe-core/playwright";
 import { expect, type Locator, type Page, test } from "@playwright/test";
 import { asked, expectAccessible, expectCalm, open, session, settled } from "./open";
 
-/** Page by page, until it is drawn. */
+/** Page by page, until its top is in sight: a row that is only drawn nearby goes when something scrolls. */
 async function downTo(page: Page, found: Locator): Promise<void> {
-  while (!(await found.isVisible())) {
+  const inSight = () =>
+    found.evaluateAll((elements) =>
+      elements.some((element) => {
+        const [row, feed] = [element, element.closest("[role=feed]") ?? document.body].map((it) =>
+          it.getBoundingClientRect(),
+        );
+        return row !== undefined && feed !== undefined && row.top >= feed.top && row.top + 24 <= feed.bottom;
+      }),
+    );
+  while (!(await inSight())) {
     await page.keyboard.press("PageDown");
     await settled(page);
   }

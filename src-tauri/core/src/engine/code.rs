@@ -2,6 +2,7 @@
 //! recorded, and what was applied here. Recording, verifying and applying run beside the loop, in
 //! `recording` and `offering`; git is known to the crate `session-roam-code` alone.
 
+pub mod event;
 mod offering;
 mod recording;
 
@@ -12,21 +13,19 @@ use super::queue::ReconcileRequest;
 use super::record::{Pinned, SessionRecord};
 use super::resuming::{directory, no_place};
 use crate::api::types::{
-    ApiError, CodeApplied, CodeDiff, CodeLeftOut, CodeRow, CodeSession, CodeStatus, Forked,
+    ApiError, CodeDiff, CodeLeftOut, CodeRow, CodeSession, CodeStatus, Forked,
 };
-use crate::session::problem::with_causes;
-use crate::session::{
-    ChainId, Hlc, Lane, Millis, ProblemCode, ProjectKey, Remedy, SessionId, SessionKey, ToolId,
-};
+use crate::session::{ChainId, Lane, Millis, ProjectKey, SessionId, SessionKey, ToolId};
 use crate::state::StateError;
 use crate::vault::{Owner, snapshot_file};
+use event::{Applied, CodeEvent, Recorded, refused, store_of};
 use offering::{Asked, Done as AppliedHere};
-use recording::{Recorded, Wanted};
-use serde::{Deserialize, Serialize};
-use session_roam_code::{CodeError, LeftOut};
+use recording::Wanted;
+use serde::Deserialize;
+use session_roam_code::CodeError;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -38,8 +37,6 @@ const REST: u32 = 30;
 const NOTE: &str = "code applied";
 /// How many are remembered: each can be taken back.
 const MOST_APPLIED: usize = 200;
-/// The most files that stayed behind and are named.
-const MOST_LEFT_OUT: usize = 200;
 
 /// What the loop knows of recorded and applied code.
 #[derive(Default)]
@@ -64,85 +61,8 @@ struct Ended {
     refused: Option<String>,
 }
 
-pub enum CodeEvent {
-    /// Some session may be at rest now.
-    Due,
-    Recorded {
-        key: SessionKey,
-        took: Duration,
-        result: Result<Recorded, CodeError>,
-    },
-    Applied {
-        applied: Box<Applied>,
-        done: CodeApplied,
-        reply: Reply,
-    },
-    /// A fork was written for a directory.
-    Forked {
-        dir: PathBuf,
-        answer: Answer,
-        reply: Reply,
-    },
-    Undone {
-        applied: Box<Applied>,
-        /// Why it is not possible any more, if it is not.
-        result: Result<Option<ApiError>, ApiError>,
-        reply: Reply,
-    },
-}
-
-/// Code of another device that was applied here and was not taken back.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Applied {
-    pub key: SessionKey,
-    pub session: SessionId,
-    pub title: String,
-    /// The name of the device that recorded it.
-    pub device: String,
-    pub at: Hlc,
-    pub snapshot: String,
-    /// The checkout that was asked for, and the number of the undo record in it.
-    pub root: PathBuf,
-    pub number: u64,
-    /// Where the code is: the checkout, or the worktree that was made.
-    pub place: PathBuf,
-    /// The session's directory before, if the session moves with the code.
-    pub before: Option<PathBuf>,
-}
-
-impl Applied {
-    fn is_worktree(&self) -> bool {
-        self.place != self.root
-    }
-}
-
 /// Finds what a request needs that only the disk knows.
 type Asking = Box<dyn FnOnce() -> Result<Asked, ApiError> + Send>;
-
-/// Where the objects of a session's snapshots are on this device.
-pub fn store_of(home: &Path, key: &SessionKey) -> PathBuf {
-    home.join("code").join(key.tool.as_str()).join(&key.hash)
-}
-
-pub(super) fn refused(error: &CodeError) -> ApiError {
-    let text = with_causes(error);
-    let end = if text.ends_with('.') { "" } else { "." };
-    ApiError::new(
-        ProblemCode::CodeRefused,
-        format!("{text}{end}"),
-        "Nothing was changed.",
-    )
-}
-
-/// What stayed behind, in words.
-pub(super) fn left_out(files: &[LeftOut]) -> Vec<CodeLeftOut> {
-    let files = files.iter().take(MOST_LEFT_OUT);
-    let row = |file: &LeftOut| CodeLeftOut {
-        path: file.path.to_string(),
-        why: file.reason.to_string(),
-    };
-    files.map(row).collect()
-}
 
 impl Engine {
     // ---- the switches ----
@@ -644,9 +564,4 @@ fn own_dir(short: &str, record: &SessionRecord) -> Option<String> {
 /// The end of the main doc in the store here.
 fn main_tip(record: &SessionRecord) -> Option<ChainId> {
     Some(record.main_doc()?.local.as_ref()?.tip)
-}
-
-/// No retry helps; the user must do something in the checkout first.
-pub(super) fn no_code(message: String) -> ApiError {
-    ApiError::new(ProblemCode::NoCode, message, "").offer(Remedy::OpenSessions)
 }

@@ -1,7 +1,7 @@
 //! Everything that can happen to the engine, on one screen.
 
 use super::answer::Reply;
-use super::code::CodeEvent;
+use super::code::event::CodeEvent;
 use super::erase::Erasure;
 use super::indexing::SearchEvent;
 use super::listed::ListedStore;

@@ -6,8 +6,8 @@ use super::super::context::Context;
 use super::super::fork_at::moment;
 use super::super::record::SessionRecord;
 use super::super::resuming::author;
+use super::event::{Applied, left_out, no_code, refused, store_of};
 use super::recording::bound_store;
-use super::{Applied, left_out, no_code, refused};
 use crate::api::types::{ApiError, CodeApplied, CodeChange, CodeFile, CodeOffer, CodeState};
 use crate::session::{ProblemCode, Remedy, SessionId, SessionKey, harmless_line};
 use crate::vault::Owner;
@@ -504,7 +504,7 @@ pub fn undo(home: &Path, applied: &Applied) -> Result<Option<ApiError>, ApiError
             let done = CodeError::Refused("This was taken back already.".into());
             return Ok(Some(refused(&done)));
         }
-        let store = Store::open(&super::store_of(home, &applied.key))?;
+        let store = Store::open(&store_of(home, &applied.key))?;
         let undo = Undo {
             number: applied.number,
             snapshot: object_id(&applied.snapshot)?,

@@ -2,8 +2,7 @@
 //! files of a session within bounds. Runs beside the loop.
 
 use super::super::context::Context;
-use super::left_out;
-use crate::api::types::CodeLeftOut;
+use super::event::{Recorded, left_out};
 use crate::opener::Kind;
 use crate::session::{ChainId, Lane, SessionId, SessionKey};
 use crate::vault::snapshot_file::{self, Author, Description};
@@ -43,13 +42,6 @@ pub struct Wanted {
     pub applied: Vec<(PathBuf, String)>,
     /// An undo needs objects of the store.
     pub is_needed: bool,
-}
-
-/// What was recorded.
-pub struct Recorded {
-    /// Files that were written or removed, in the lane's folder; none if the state is the last one.
-    pub paths: Vec<String>,
-    pub left_out: Vec<CodeLeftOut>,
 }
 
 /// The file that the next one may build on.
