@@ -3,19 +3,12 @@ import AxeBuilder from "@axe-core/playwright";
 import { expect, type Locator, type Page, test } from "@playwright/test";
 import { asked, expectAccessible, expectCalm, open, session, settled } from "./open";
 
-/** Page by page, until its top is in sight: a row that is only drawn nearby goes when something scrolls. */
+/** Page by page, until it is drawn. Not by keys: the browser goes on scrolling for a while after those. */
 async function downTo(page: Page, found: Locator): Promise<void> {
-  const inSight = () =>
-    found.evaluateAll((elements) =>
-      elements.some((element) => {
-        const [row, feed] = [element, element.closest("[role=feed]") ?? document.body].map((it) =>
-          it.getBoundingClientRect(),
-        );
-        return row !== undefined && feed !== undefined && row.top >= feed.top && row.top + 24 <= feed.bottom;
-      }),
-    );
-  while (!(await inSight())) {
-    await page.keyboard.press("PageDown");
+  while (!(await found.isVisible())) {
+    await page
+      .getByRole("feed")
+      .evaluate((feed) => feed.scrollBy({ top: feed.clientHeight * 0.8, behavior: "instant" }));
     await settled(page);
   }
 }
