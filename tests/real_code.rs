@@ -59,13 +59,19 @@ fn codex_goes_on_in_the_worktree_that_was_made_for_it_and_back() {
     alone(|| in_a_worktree(Tool::Codex));
 }
 
-fn in_a_worktree(tool: Tool) {
+/// A session of the desk that the laptop has, too.
+fn begun(tool: Tool) -> (World, String) {
     let world = World::paired();
+    let session = tool.begin(&world.desk, "Where is the bug in parser.rs?");
+    carried_by_roam(tool, &session, &world.desk, &world.laptop);
+    (world, session)
+}
+
+fn in_a_worktree(tool: Tool) {
+    let (world, session) = begun(tool);
     let World {
         desk, laptop, mock, ..
     } = &world;
-    let session = tool.begin(desk, "Where is the bug in parser.rs?");
-    carried_by_roam(tool, &session, desk, laptop);
     desk.roam(&["code", "on", "acme/api"]);
     fs::write(laptop.checkout.join("parser.rs"), "fn of_the_laptop() {}\n").expect("written");
     let resume = tool.resume_by_hand(&session, &desk.checkout);
@@ -112,12 +118,10 @@ fn resumed_in(device: &Device, session: &str, dir: &Path) -> Resume {
 }
 
 fn there_and_back(tool: Tool) {
-    let world = World::paired();
+    let (world, session) = begun(tool);
     let World {
         desk, laptop, mock, ..
     } = &world;
-    let session = tool.begin(desk, "Where is the bug in parser.rs?");
-    carried_by_roam(tool, &session, desk, laptop);
     let before = parser(&laptop.checkout);
 
     desk.roam(&["code", "on", "acme/api"]);

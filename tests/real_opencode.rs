@@ -324,7 +324,7 @@ fn opencode_continues_from_any_message_and_knows_what_was_said_until_there() {
                 _ => Err(status["moving"].to_string()),
             }
         });
-        // The model is told what is in the first two messages.
+        // The request to the model contains the first two messages and nothing else.
         let (fork, kept) = &forks[1];
         assert_eq!(*kept, 2);
         let resume = laptop.roam(&["resume", fork, "--print"]);

@@ -322,7 +322,7 @@ function useEngine(backend: Backend) {
       hear(next);
     });
     latest.current = hear;
-    // Every view asks on its own when it is drawn first: it need not be told to ask again.
+    // Only the status: each view requests its own data when it is first drawn.
     ask();
     return () => {
       stop();

@@ -37,7 +37,7 @@ pub fn take_over(
         (Wish::Without, _) | (_, CodeState::Same) => false,
         (Wish::With, CodeState::InPlace | CodeState::Worktree) => true,
         (Wish::With, _) => return Err(not_possible(offer)),
-        // Of a device that did not continue the session last the user was told before.
+        // Only the code of the device that continued the session last is offered without a wish.
         (Wish::Ask, CodeState::None) => false,
         (Wish::Ask, _) if !offer.is_last => false,
         (Wish::Ask, CodeState::InPlace | CodeState::Worktree) => {

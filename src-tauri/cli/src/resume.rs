@@ -65,7 +65,8 @@ pub fn resume(
         session: session.clone(),
         at: None,
     };
-    // An older engine does not know this request; what cannot be told is no reason not to resume.
+    // A session is resumed without its code if the code is unknown: an older engine does not have
+    // this request.
     let offer = match wish {
         Wish::Without => None,
         Wish::With => Some(soon_known(engine, &offer)?.as_type()?),

@@ -91,7 +91,7 @@ fn receive(handle: &AppHandle, app: &Arc<App>) {
     }
 }
 
-/// Creates the icon, or returns why there is none.
+/// Creates the icon. An error gives the reason why none is shown.
 fn make(handle: &AppHandle) -> Result<(), String> {
     let built = TrayIconBuilder::with_id(ID)
         .icon_as_template(true)

@@ -76,7 +76,7 @@ fn start_anew(words: &[String]) -> Result<(), String> {
 }
 
 impl Desktop {
-    /// Creates the icon, or returns why there is none.
+    /// Creates the icon. An error gives the reason why none is shown.
     fn open(&self, app: &Arc<App>, bus: Option<&Connection>) -> Result<(), String> {
         if let Some(bus) = bus {
             let clicked = Arc::downgrade(app);

@@ -7,7 +7,7 @@ export interface Place {
   part: number;
 }
 
-/** What a pair is told by. */
+/** The fields of a message by which a call and its result are matched. */
 export type Said = Pick<Message, "role" | "parts">;
 
 type Get = (at: number) => Said | undefined;

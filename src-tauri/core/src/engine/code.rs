@@ -252,8 +252,8 @@ impl Engine {
         let (session, tip) = (record.session.clone()?, main_tip(&record)?);
         let files = own_dir(&self.context.short, &record)?;
         let (key, context) = (key.clone(), self.context.clone());
-        let (store, applied) = (store_of(&self.home, &key), self.applied_places());
-        let is_needed = self.applied_code().iter().any(|it| it.key == key);
+        let store = store_of(&self.home, &key);
+        let (applied, is_needed) = self.applied_places(&key);
         Some(move || {
             let dir = directory(&context, &record);
             let dir = dir.ok_or_else(|| CodeError::Refused("It has no directory here.".into()))?;
@@ -271,10 +271,12 @@ impl Engine {
         })
     }
 
-    /// Which snapshots were applied where.
-    fn applied_places(&self) -> Vec<(PathBuf, String)> {
-        let applied = self.applied_code().into_iter();
-        applied.map(|it| (it.place, it.snapshot)).collect()
+    /// Which snapshots were applied where, and whether one of them is of this session.
+    fn applied_places(&self, key: &SessionKey) -> (Vec<(PathBuf, String)>, bool) {
+        let applied = self.applied_code();
+        let is_of_session = applied.iter().any(|it| it.key == *key);
+        let places = applied.into_iter().map(|it| (it.place, it.snapshot));
+        (places.collect(), is_of_session)
     }
 
     pub(super) fn code_event(&mut self, event: CodeEvent) -> Result<(), StateError> {
@@ -389,15 +391,12 @@ impl Engine {
             .collect();
         drop(shared);
         let (context, store) = (self.context.clone(), store_of(&self.home, &key));
-        let applied_keys: Vec<SessionKey> =
-            self.applied_code().into_iter().map(|it| it.key).collect();
-        let applied = self.applied_places();
+        let (applied, is_needed) = self.applied_places(&key);
         Ok(Box::new(move || {
             let Some(dir) = directory(&context, &record) else {
                 return Err(no_place(&row));
             };
             Ok(Asked {
-                is_needed: applied_keys.contains(&key),
                 context,
                 key,
                 title: row.title,
@@ -406,6 +405,7 @@ impl Engine {
                 store,
                 owners,
                 applied,
+                is_needed,
             })
         }))
     }

@@ -89,7 +89,7 @@ pub(super) fn moment(
     at: u64,
 ) -> Result<Moment, ApiError> {
     let unknown = || {
-        let message = "The messages of this session cannot be told apart here.";
+        let message = "The messages of this session cannot be distinguished on this device.";
         ApiError::new(ProblemCode::NotForkable, message, "")
     };
     let tool = context.tools.get(&key.tool).cloned().ok_or_else(unknown)?;

@@ -172,7 +172,7 @@ fn first(
         {
             lined.pop_front();
         }
-        // At most as many are passed over as there are workers.
+        // Skips the sessions that workers reconcile now; there are no more of them than workers.
         let at = lined
             .iter()
             .position(|(number, key)| is_valid(requests, *number, key) && !running.contains(key));

@@ -1,5 +1,5 @@
-//! What happens beside the loop with uncommitted changes, as the loop is told of it; and what all of
-//! this part names: code that was applied, what stayed behind, refusals.
+//! The events that report to the loop what workers did with uncommitted changes, and the values that
+//! loop and workers share: code that was applied, files that stayed behind, refusals.
 
 use super::super::answer::{Answer, Reply};
 use crate::api::types::{ApiError, CodeApplied, CodeLeftOut};
