@@ -140,7 +140,7 @@ fn an_engine_that_runs_already_is_used_and_left_running() {
     alone(|| {
         let mut desktop = Desktop::new("desk").not_new();
         let panel = Panel::new(&desktop);
-        let other = session_roam_core::api::host::start(&desktop.roam_home)
+        let other = session_roam_core::daemon::host::start(&desktop.roam_home)
             .expect("an engine as `roam run` starts it");
         desktop.start(&["--hidden"]);
         panel.click("Until I continue");

@@ -1,6 +1,8 @@
 //! Reconciles whole sessions in real stores and a real vault, on one device and without a network.
 
-use session_roam_core::engine::{Clock, Context, Effects, Job, SessionRecord, Shared, reconcile};
+use session_roam_core::reconcile::{
+    Clock, Context, Effects, Job, SessionRecord, Shared, reconcile,
+};
 use session_roam_core::session::{
     Lane, Millis, ProblemCode, ProjectKey, SessionId, SessionKey, ToolId,
 };

@@ -7,7 +7,7 @@ use crate::splits::Parted;
 use crate::talk::{ONE, TWO, assert_carried, assert_quiet, item, meta, turn};
 use crate::world::{Device, World};
 use session_roam_core::api::{Doctor, Request, Shown};
-use session_roam_core::engine::Sizes;
+use session_roam_core::reconcile::Sizes;
 use session_roam_core::vault::Entry;
 use session_roam_core::vault::frame::{self, Head};
 use session_roam_core::vault::keys::DeviceKey;

@@ -28,6 +28,7 @@ use render::View;
 use session_roam_core::api::{
     self, ApiError, Check, Device, Doctor, ExportFormat, Request, SessionFilter, Side, Status,
 };
+use session_roam_core::daemon;
 use session_roam_core::session::{ProblemCode, Remedy};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -67,7 +68,7 @@ fn dispatch(args: Args) -> Outcome {
         return run::run(&home, args.json);
     }
     if let Command::Device { new_identity: true } = args.command {
-        let done = api::identity::new_identity(&home)?;
+        let done = daemon::identity::new_identity(&home)?;
         return ask::Answer::of(&done).show(ask::done);
     }
     if let Command::Import { paths } = &args.command {
@@ -304,8 +305,8 @@ fn dispatch(args: Args) -> Outcome {
 }
 
 fn home(chosen: Option<PathBuf>) -> Result<PathBuf, ApiError> {
-    let home =
-        chosen.or_else(|| api::home::home(api::home::Os::here(), |name| std::env::var_os(name)));
+    let home = chosen
+        .or_else(|| daemon::home::home(daemon::home::Os::here(), |name| std::env::var_os(name)));
     absolute(&home.ok_or_else(|| {
         ApiError::new(
             ProblemCode::NoHome,

@@ -1,10 +1,11 @@
 //! The core of session-roam. Has no window, no command line and no terminal.
 //!
-//! Layers; each may use only those to its right: `api → engine → tools · vault · state · watch ·
-//! syncthing → open → merge → session`.
+//! Layers; each may use only those to its right: `daemon → engine → views → reconcile → api → tools ·
+//! vault · state · watch · syncthing → open → merge → session`.
 
 pub mod adapter;
 pub mod api;
+pub mod daemon;
 pub mod engine;
 pub mod formats;
 pub mod memory;
@@ -13,10 +14,12 @@ pub mod open;
 pub mod opener;
 mod parallel;
 pub mod projects;
+pub mod reconcile;
 pub mod session;
 pub mod settings;
 pub mod state;
 pub mod syncthing;
 pub mod tools;
 pub mod vault;
+pub mod views;
 pub mod watch;

@@ -4,8 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use session_roam_core::api::host::{self, StopHandle};
 use session_roam_core::api::{ApiError, Request, socket};
+use session_roam_core::daemon::host::{self, StopHandle};
 use session_roam_core::session::ProblemCode;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};

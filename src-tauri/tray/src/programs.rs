@@ -1,6 +1,6 @@
 //! The two programs of the tray app: `session-roam`, which runs all day, and the one for its windows. They lie side by side.
 
-use session_roam_core::api::home;
+use session_roam_core::daemon::home;
 use std::path::{Path, PathBuf};
 
 /// The first argument of a start without a window.

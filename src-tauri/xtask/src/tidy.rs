@@ -33,38 +33,99 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("watch", &["session", "tools"]), // it watches a tool's `Root`
     ("settings", &["tools"]),         // config.toml defines the user's own tools
     ("syncthing", &["session", "settings"]),
-    (
-        "engine",
-        &[
-            "adapter",
-            "parallel",
-            "opener",
-            "session",
-            "merge",
-            "open",
-            "tools",
-            "projects",
-            "vault",
-            "state",
-            "watch",
-            "syncthing",
-            "settings",
-            "api",
-        ],
-    ), // only the types of api
+    // Requests and answers as plain data, and the socket that carries them.
     (
         "api",
         &[
             "session",
             "merge",
             "tools",
+            "syncthing",
+            "state",
+            "settings",
+        ],
+    ),
+    (
+        "reconcile",
+        &[
+            "session",
+            "merge",
+            "open",
+            "adapter",
+            "tools",
             "projects",
             "vault",
             "state",
             "watch",
             "syncthing",
             "settings",
+            "parallel",
+            "opener",
+            "api",
+        ],
+    ),
+    (
+        "views",
+        &[
+            "session",
+            "merge",
+            "open",
+            "adapter",
+            "tools",
+            "projects",
+            "vault",
+            "state",
+            "watch",
+            "syncthing",
+            "settings",
+            "parallel",
+            "opener",
+            "api",
+            "reconcile",
+        ],
+    ),
+    (
+        "engine",
+        &[
+            "session",
+            "merge",
+            "open",
+            "adapter",
+            "tools",
+            "projects",
+            "vault",
+            "state",
+            "watch",
+            "syncthing",
+            "settings",
+            "parallel",
+            "opener",
+            "api",
+            "reconcile",
+            "views",
+        ],
+    ),
+    (
+        "daemon",
+        &[
+            "session",
+            "merge",
+            "open",
+            "adapter",
+            "tools",
+            "projects",
+            "vault",
+            "state",
+            "watch",
+            "syncthing",
+            "settings",
+            "parallel",
+            "opener",
+            "api",
+            "reconcile",
+            "views",
             "engine",
+            "memory",
         ],
     ),
 ];
@@ -246,7 +307,7 @@ fn layer(source: &Source) -> Vec<String> {
             .map(move |used| (number, line, used))
     });
     uses.filter(|(_, line, used)| {
-        used != module && !(allowed.contains(&used.as_str()) && is_types_only(module, used, line))
+        used != module && !allowed.contains(&used.as_str()) || is_socket(module, line)
     })
     .map(|(number, _, used)| format!("{}:{number}: `{module}` may not use `{used}`", source.path))
     .collect()
@@ -314,13 +375,9 @@ fn raw_reading(source: &Source) -> Vec<String> {
         .collect()
 }
 
-/// The engine answers in the api's plain types, with commands quoted for a shell; it may use
-/// nothing else of the api.
-fn is_types_only(module: &str, used: &str, line: &str) -> bool {
-    (module, used) != ("engine", "api")
-        || ["types", "quote"]
-            .iter()
-            .any(|name| line.contains(&format!("crate::api::{name}")))
+/// The socket, which is the process's: whatever runs in it answers in the api's plain types.
+fn is_socket(module: &str, line: &str) -> bool {
+    !matches!(module, "api" | "daemon") && line.contains("crate::api::socket")
 }
 
 /// The first segments after each `crate::` of a line, with braces expanded.
@@ -573,14 +630,14 @@ mod tests {
             layer(&up),
             ["src-tauri/core/src/vault/mod.rs:2: `vault` may not use `engine`"]
         );
-        let down = source(
+        let socket = source(
             "src-tauri/core/src/engine/plan.rs",
-            "//! x\nuse crate::{vault, session::{Line, Tip}, api::types};\n",
+            "//! x\nuse crate::{vault, session::{Line, Tip}};\nuse crate::api::socket::Server;\n",
         );
         assert_eq!(
-            layer(&down),
-            ["src-tauri/core/src/engine/plan.rs:2: `engine` may not use `api`"],
-            "said whole, as crate::api::types"
+            layer(&socket),
+            ["src-tauri/core/src/engine/plan.rs:3: `engine` may not use `api`"],
+            "the process answers, not the engine"
         );
         let types = source(
             "src-tauri/core/src/engine/plan.rs",

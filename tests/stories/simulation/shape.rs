@@ -4,7 +4,7 @@
 
 use crate::world::Device;
 use rusqlite::{Connection, OpenFlags};
-use session_roam_core::engine::SessionRecord;
+use session_roam_core::reconcile::SessionRecord;
 use session_roam_core::session::{ChainId, Trie};
 use std::collections::HashMap;
 use std::fmt::Write;

@@ -5,13 +5,13 @@ use crate::made::{
     Device, IMPORT, Shape, Writer, Written, key_of, line_end, reader, tip_of, write_journals,
 };
 use crate::{Took, middle, say_time};
-use session_roam_core::engine::compare::{Compare, Wanted};
-use session_roam_core::engine::ingest::ingest;
-use session_roam_core::engine::record::Dependents;
-use session_roam_core::engine::split::branch_layout;
-use session_roam_core::engine::{Context, SessionRecord};
+use session_roam_core::reconcile::ingest::ingest;
+use session_roam_core::reconcile::record::Dependents;
+use session_roam_core::reconcile::split::branch_layout;
+use session_roam_core::reconcile::{Context, SessionRecord};
 use session_roam_core::session::{ChainId, SessionKey};
 use session_roam_core::state::Row;
+use session_roam_core::views::compare::{Compare, Wanted};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::hint::black_box;

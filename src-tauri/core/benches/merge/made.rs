@@ -1,7 +1,7 @@
 //! Made-up sessions and the journals that three devices would have of them. Contains nobody's real
 //! text.
 
-use session_roam_core::engine::{Context, Shared, SystemClock};
+use session_roam_core::reconcile::{Context, Shared, SystemClock};
 use session_roam_core::session::device_id::device_id_of_cert;
 use session_roam_core::session::{
     Chain, ChainId, DeviceId, DocName, Hlc, Lane, Millis, Project, ProjectKey, SessionId,

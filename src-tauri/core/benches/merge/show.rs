@@ -4,11 +4,11 @@
 use crate::made::{Device, IMPORT, Shape, Writer, Written, key_of, reader, write_journals};
 use crate::{Took, middle, say_time};
 use session_roam_core::api::SessionRow;
-use session_roam_core::engine::export::{Wanted, part, show};
-use session_roam_core::engine::ingest::ingest;
-use session_roam_core::engine::transcript::Names;
-use session_roam_core::engine::{Context, SessionRecord};
+use session_roam_core::reconcile::ingest::ingest;
+use session_roam_core::reconcile::{Context, SessionRecord};
 use session_roam_core::session::{ChainId, SessionKey};
+use session_roam_core::views::export::{Wanted, part, show};
+use session_roam_core::views::transcript::Names;
 use std::hint::black_box;
 use std::path::Path;
 

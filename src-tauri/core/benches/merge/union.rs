@@ -3,11 +3,11 @@
 
 use crate::made::{Device, IMPORT, Made, Shape, reader, split_session};
 use crate::{middle, say_speed};
-use session_roam_core::engine::ingest::{chain, ingest};
-use session_roam_core::engine::record::Dependents;
-use session_roam_core::engine::split::{BranchLayout, branch_layout};
-use session_roam_core::engine::{Context, SessionRecord};
 use session_roam_core::merge::substitute;
+use session_roam_core::reconcile::ingest::{chain, ingest};
+use session_roam_core::reconcile::record::Dependents;
+use session_roam_core::reconcile::split::{BranchLayout, branch_layout};
+use session_roam_core::reconcile::{Context, SessionRecord};
 use session_roam_core::session::{ChainId, DocKind, Edge, Line, Trie};
 use std::hint::black_box;
 use std::io::{Read, Write};

@@ -136,7 +136,7 @@ pub struct About {
 
 /// Docs whose place is shared: every session whose records contain the name refers to them. On a
 /// device only one session owns such a doc, and another device's records give no right to the doc
-/// (`engine/shared_docs.rs`).
+/// (`reconcile/shared_docs.rs`).
 #[derive(Clone, Copy, Debug)]
 pub struct SharedDocs {
     pub is_one: fn(&DocName) -> bool,

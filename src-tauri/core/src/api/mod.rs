@@ -1,5 +1,6 @@
 //! Commands and their answers, and the socket that carries them.
 
+pub mod answer;
 mod apps;
 #[cfg(test)]
 mod bindings;
@@ -7,9 +8,6 @@ mod code;
 pub mod devices;
 mod doctor;
 pub mod forgotten;
-pub mod home;
-pub mod host;
-pub mod identity;
 pub mod preferences;
 pub mod quote;
 mod request;

@@ -2,10 +2,10 @@
 //! which first brings two devices together, is elsewhere.
 
 use super::Engine;
-use super::answer::{Answer, Reply, done, value};
 use super::approval::{accepted_of, frames_before};
 use super::devices::starts;
 use super::event::{Event, FramesCounted};
+use crate::api::answer::{Answer, Reply, done, value};
 use crate::api::types::*;
 use crate::merge::Statement;
 use crate::merge::device_list::{Heads, Revoked};

@@ -7,20 +7,17 @@ mod status;
 mod tools;
 
 use super::Engine;
-use super::answer::{Answer, Reply, Work, done, is_listed, settings_error, value};
-use super::context::Shared;
-use super::export::Wanted;
 use super::network::PRESENCE_STALE;
 use super::queue::ReconcileRequest;
-use super::reconcile::{Job, reconcile};
-use super::record::SessionRecord;
-use super::resolve::{Decision, ToUndo, kept_device, no_split, to_undo};
 use super::stores::Occasion;
-use super::transcript::{Before, Names, authors};
-use super::{compare, doctor, export};
+use crate::api::answer::{Answer, Reply, Work, done, is_listed, settings_error, value};
 use crate::api::types::*;
 use crate::api::types::{EngineState, HoldReason, SegmentState, StepKind};
 use crate::merge::{Action, ChoiceId, Decided, Step, Verdict};
+use crate::reconcile::context::Shared;
+use crate::reconcile::record::SessionRecord;
+use crate::reconcile::resolve::{Decision, ToUndo, kept_device, no_split, to_undo};
+use crate::reconcile::{Job, reconcile};
 use crate::session::{
     Millis, Problem, ProblemCode, Reason, Remedy, SessionId, SessionKey, SessionState, SplitState,
     Tier, ToolId,
@@ -28,6 +25,9 @@ use crate::session::{
 use crate::state::{Row, State, StateError};
 use crate::syncthing::pairing;
 use crate::vault::presence;
+use crate::views::export::Wanted;
+use crate::views::transcript::{Before, Names, authors};
+use crate::views::{compare, doctor, export};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -734,7 +734,7 @@ fn waiting((key, row): &(SessionKey, Row)) -> Waiting {
     }
 }
 
-fn steps_of(effects: &super::reconcile::Effects) -> Vec<StepRow> {
+fn steps_of(effects: &crate::reconcile::Effects) -> Vec<StepRow> {
     let row = |step: StepKind, what: String, bytes: u64| StepRow {
         session: effects.row.session.clone(),
         tool: effects.key.tool.to_string(),

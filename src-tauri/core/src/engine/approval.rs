@@ -3,14 +3,14 @@
 //! statements are stored.
 
 use super::Engine;
-use super::context::Context;
-use super::cut::below_device;
 use super::devices::{Circle, Paired};
 use super::list::in_heads;
 use super::queue::ReconcileRequest;
-use super::record::SessionRecord;
 use crate::merge::device_list::Heads;
 use crate::merge::{DeviceList, Statement};
+use crate::reconcile::context::Context;
+use crate::reconcile::cut::below_device;
+use crate::reconcile::record::SessionRecord;
 use crate::session::{DeviceId, Hlc, Lane, Millis, SessionState};
 use crate::state::{State, StateError};
 use crate::vault::{Journal, kept_frames, presence};

@@ -4,8 +4,8 @@
 mod grants;
 
 use super::Engine;
-use super::answer::{Answer, Reply, Work, done, value};
 use super::event::{Deletion, Event};
+use crate::api::answer::{Answer, Reply, Work, done, value};
 use crate::api::types::{
     ApiError, AppAppended, AppDeleted, AppPage, AppRow, AppSession, AppState, Request,
 };

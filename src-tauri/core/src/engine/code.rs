@@ -7,18 +7,19 @@ mod offering;
 mod recording;
 
 use super::Engine;
-use super::answer::{Answer, Reply, Work, done, settings_error, value};
 use super::event::Event;
 use super::queue::ReconcileRequest;
-use super::record::{Pinned, SessionRecord};
 use super::resuming::{directory, no_place};
+use crate::api::answer::{Answer, Reply, Work, done, settings_error, value};
 use crate::api::types::{
     ApiError, CodeDiff, CodeLeftOut, CodeRow, CodeSession, CodeStatus, Forked,
 };
+use crate::reconcile::record::{Pinned, SessionRecord};
 use crate::session::{ChainId, Lane, Millis, ProjectKey, SessionId, SessionKey, ToolId};
 use crate::state::StateError;
+use crate::vault::snapshot_file::objects_dir;
 use crate::vault::{Owner, snapshot_file};
-use event::{Applied, CodeEvent, Recorded, refused, store_of};
+use event::{Applied, CodeEvent, Recorded, refused};
 use offering::{Asked, Done as AppliedHere};
 use recording::Wanted;
 use serde::Deserialize;
@@ -252,7 +253,7 @@ impl Engine {
         let (session, tip) = (record.session.clone()?, main_tip(&record)?);
         let files = own_dir(&self.context.short, &record)?;
         let (key, context) = (key.clone(), self.context.clone());
-        let store = store_of(&self.home, &key);
+        let store = objects_dir(&self.home, &key);
         let (applied, is_needed) = self.applied_places(&key);
         Some(move || {
             let dir = directory(&context, &record);
@@ -390,7 +391,7 @@ impl Engine {
             .map(|(short, owner)| (short.clone(), owner.clone()))
             .collect();
         drop(shared);
-        let (context, store) = (self.context.clone(), store_of(&self.home, &key));
+        let (context, store) = (self.context.clone(), objects_dir(&self.home, &key));
         let (applied, is_needed) = self.applied_places(&key);
         Ok(Box::new(move || {
             let Some(dir) = directory(&context, &record) else {

@@ -1,17 +1,17 @@
 //! Everything that can happen to the engine, on one screen.
 
-use super::answer::Reply;
 use super::code::event::CodeEvent;
-use super::erase::Erasure;
-use super::indexing::SearchEvent;
 use super::listed::ListedStore;
 use super::places_seen::{Checked, Searched};
-use super::reconcile::{Effects, Job};
+use crate::api::answer::Reply;
 use crate::api::types::{ApiError, Request};
 use crate::merge::device_list::Heads;
+use crate::reconcile::erase::Erasure;
+use crate::reconcile::{Effects, Job};
 use crate::session::{DeviceId, Millis, Problem, ToolId};
 use crate::syncthing::Notice;
 use crate::tools::seek::Sought;
+use crate::views::indexing::SearchEvent;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

@@ -1,28 +1,28 @@
 //! The loop's state and its one entrance, `handle(event)`. Slow work runs beside the loop and comes
 //! back as an event.
 
-use super::answer::{Reply, value};
 use super::apps::Apps;
 use super::code::CodeAlong;
 use super::devices::PeerState;
 use super::event::Event;
 use super::forget::Forgetting;
-use super::forks::{Parent, is_taken_over};
 use super::list::Lists;
 use super::placing::Placing;
 use super::queue::{Queue, ReconcileRequest};
-use super::reconcile::{Effects, Job};
-use super::record::{Child, Dependents, SessionRecord};
-use super::resolve::{Decision, has_to_follow};
 use super::searching::Searching;
 use super::several::Remembered;
-use super::split::BranchLayout;
 use super::stores::{Listings, Occasion};
+use crate::api::answer::{Reply, value};
 use crate::api::types::{ApiError, SyncthingState, SyncthingStatus, TakenIn};
 use crate::engine::Engine;
 use crate::engine::Import;
 use crate::engine::Parts;
 use crate::merge::{ChoiceId, fork_id};
+use crate::reconcile::forks::{Parent, is_taken_over};
+use crate::reconcile::record::{Child, Dependents, SessionRecord};
+use crate::reconcile::resolve::{Decision, has_to_follow};
+use crate::reconcile::split::BranchLayout;
+use crate::reconcile::{Effects, Job};
 use crate::session::{
     Lane, Problem, ProblemCode, Reason, Remedy, SessionId, SessionKey, SessionState, ToolId,
 };

@@ -5,13 +5,13 @@
 mod answers;
 
 use super::Engine;
-use super::answer::{Answer, value};
-use super::erase::{Erase, Erasure, erase};
 use super::event::Event;
 use super::queue::ReconcileRequest;
-use super::record::SessionRecord;
+use crate::api::answer::{Answer, value};
 use crate::api::types::{ApiError, ForgetPreview, ForgottenRow, Held, HoldReason, ReceiptRow};
 use crate::merge::{Left, Receipt, Statement};
+use crate::reconcile::erase::{Erase, Erasure, erase};
+use crate::reconcile::record::SessionRecord;
 use crate::session::{
     DeviceId, HistoryKind, Hlc, Millis, Problem, ProblemCode, Remedy, SessionId, SessionKey,
 };
@@ -408,7 +408,7 @@ impl Engine {
             .extend(held.iter().cloned());
         self.remember_let(&before);
         self.forget_stated();
-        super::answer::done(format!(
+        crate::api::answer::done(format!(
             "{} sessions are removed from this device.",
             held.len()
         ))

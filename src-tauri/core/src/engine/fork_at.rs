@@ -3,21 +3,21 @@
 //! the other session is untouched. What another device's lines steer is written in neutral form.
 
 use super::Engine;
-use super::answer::{Work, value};
-use super::context::Context;
-use super::export::{bytes_of, reading};
-use super::record::SessionRecord;
 use super::resuming::{directory, no_place};
-use super::steering::{is_own, neutral, written};
-use super::transcript::Reading;
+use crate::api::answer::{Work, value};
 use crate::api::types::{ApiError, Forked};
 use crate::merge::prefix;
 use crate::merge::transcript::{messages, said_in};
 use crate::merge::{fork_id, renew, substitute, substituted};
+use crate::reconcile::context::Context;
+use crate::reconcile::record::SessionRecord;
+use crate::reconcile::steering::{is_own, neutral, written};
 use crate::session::chain::lines_of;
 use crate::session::problem::with_causes;
 use crate::session::{ChainId, DocKind, DocName, ProblemCode, Remedy, SessionId, SessionKey};
 use crate::tools::{Beginning, Change, Checkout, DocWrite, Tool, WriteError};
+use crate::views::export::{bytes_of, reading};
+use crate::views::transcript::Reading;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -261,7 +261,7 @@ impl Wanted {
                     .is_some_and(|restores| (restores.is_one)(name))
         };
         let docs = self.record.docs.iter().filter(|(name, _)| !is_left(name));
-        let doc = |(name, state): (&DocName, &super::record::DocState)| {
+        let doc = |(name, state): (&DocName, &crate::reconcile::record::DocState)| {
             let mut bytes = bytes_of(&self.context, &self.record, name, state)?;
             substitute(&mut bytes, of, session);
             let own = about

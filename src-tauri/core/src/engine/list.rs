@@ -3,10 +3,10 @@
 //! tools.
 
 use super::Engine;
-use super::context::Context;
-use super::ingest::fault_problem;
 use crate::api::types::ApiError;
 use crate::merge::{DeviceList, Stated, Statement, Statements};
+use crate::reconcile::context::Context;
+use crate::reconcile::ingest::fault_problem;
 use crate::session::{
     DeviceId, Hlc, Lane, Problem, ProblemCode, ProjectKey, SessionId, SessionKey, ToolId,
 };

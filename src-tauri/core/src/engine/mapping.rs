@@ -1,13 +1,13 @@
 //! The user's projects: which there are, where each lies here, which of them stay on this device.
 
 use super::Engine;
-use super::answer::{Answer, Reply, Work, done, is_listed, settings_error, value};
-use super::context::Context;
 use super::event::{DirectorySeen, Event};
-use super::record::SessionRecord;
 use super::stores::Occasion;
+use crate::api::answer::{Answer, Reply, Work, done, is_listed, settings_error, value};
 use crate::api::types::{ApiError, ProjectRow};
 use crate::projects;
+use crate::reconcile::context::Context;
+use crate::reconcile::record::SessionRecord;
 use crate::session::{ProblemCode, Project, ProjectKey, Reason, Remedy};
 use similar::TextDiff;
 use std::collections::{BTreeMap, BTreeSet};

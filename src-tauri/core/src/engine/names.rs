@@ -3,9 +3,9 @@
 //! its name up at most once per other device: a further rival is shown with a number and reported.
 
 use super::Engine;
-use super::answer::{Answer, done, settings_error};
 use super::devices::Paired;
 use super::pairing::unknown_device;
+use crate::api::answer::{Answer, done, settings_error};
 use crate::api::types::ApiError;
 use crate::session::{DeviceId, NAME_LENGTH, Problem, ProblemCode, decent_name};
 use std::collections::{BTreeMap, BTreeSet};

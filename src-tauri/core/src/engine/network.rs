@@ -3,11 +3,11 @@
 use super::Engine;
 use super::devices::wanted;
 use super::queue::ReconcileRequest;
-use super::record::SessionRecord;
 use crate::api::types::HoldReason;
 use crate::api::types::{Held, SyncthingState};
 use crate::merge::Statement;
 use crate::opener;
+use crate::reconcile::record::SessionRecord;
 use crate::session::{
     DeviceId, Lane, Millis, Problem, ProblemCode, ProjectKey, Remedy, decent_name,
 };

@@ -1,9 +1,9 @@
 //! Pairing and unpairing at the user's request: both sides agree, and no device is added alone.
 
 use super::Engine;
-use super::answer::{Answer, done, value};
 use super::attempts::{asking_name, unnamed};
 use super::devices::{Attempt, Paired, Step, starts};
+use crate::api::answer::{Answer, done, value};
 use crate::api::types::*;
 use crate::api::types::{PairedState, PairingState, SyncthingState};
 use crate::merge::Statement;

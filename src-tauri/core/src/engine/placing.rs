@@ -350,7 +350,7 @@ impl Engine {
     fn homeless(&self) -> Result<Vec<Project>, StateError> {
         let mut wanted: Vec<Project> = Vec::new();
         for (key, _) in self.state.one_of_each_project(Reason::NoPlace)? {
-            let record: Option<super::SessionRecord> = self.state.record(&key)?;
+            let record: Option<crate::reconcile::SessionRecord> = self.state.record(&key)?;
             wanted.extend(
                 record
                     .as_ref()

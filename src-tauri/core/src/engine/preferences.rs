@@ -1,7 +1,7 @@
 //! The user's preferences: read from config.toml and changed in it. What uses them is elsewhere.
 
 use super::Engine;
-use super::answer::{Answer, done, settings_error};
+use crate::api::answer::{Answer, done, settings_error};
 use crate::api::types::{ApiError, DeviceSpace, Network, NotificationKinds, Preferences, Space};
 use crate::session::ProblemCode;
 use crate::settings;

@@ -1,7 +1,7 @@
 //! The queue of sessions to reconcile: present changes before history, each session once at a time.
 
-use super::resolve::Decision;
-use super::split::ForkPlan;
+use crate::reconcile::resolve::Decision;
+use crate::reconcile::split::ForkPlan;
 use crate::session::{Lane, SessionId, SessionKey, ToolId};
 use crate::tools::ConflictCopy;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};

@@ -1,9 +1,9 @@
 //! Sessions held or deleted here that continue at the user's request.
 
 use super::Engine;
-use super::answer::{Answer, done};
 use super::answers::held_by;
 use super::queue::ReconcileRequest;
+use crate::api::answer::{Answer, done};
 use crate::api::types::{ApiError, SessionRow};
 use crate::session::{ProblemCode, Reason, Remedy, SessionKey, ToolId};
 use crate::state::Row;

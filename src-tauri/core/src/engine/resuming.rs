@@ -2,12 +2,12 @@
 //! in the session's own records is compared with the checkout here.
 
 use super::Engine;
-use super::answer::{Work, value};
-use super::context::Context;
-use super::record::{Registered, SessionRecord};
+use crate::api::answer::{Work, value};
 use crate::api::quote;
 use crate::api::types::{ApiError, Remark, RemarkCode, Resume};
 use crate::projects::standing::{Commit, standing, whereabouts};
+use crate::reconcile::context::Context;
+use crate::reconcile::record::{Registered, SessionRecord};
 use crate::session::{Millis, ProblemCode, Reason, Remedy, SessionId, SessionKey, SessionState};
 use crate::state::Row;
 use crate::tools::{self, Repository, Resumable, Tool, Which};

@@ -2,15 +2,15 @@
 //! One batch at a time runs beside the loop; what just arrived goes before what was there.
 
 use super::Engine;
-use super::answer::{Work, value};
 use super::event::Event;
-use super::indexing::{Indexed, SearchEvent, ToIndex, index_sessions, print_of};
-use super::record::SessionRecord;
-use super::search_text::SHOWN;
+use crate::api::answer::{Work, value};
 use crate::api::types::{ApiError, Indexing, Marked, Search, SearchHit, SearchSnippet};
+use crate::reconcile::record::SessionRecord;
 use crate::session::problem::with_causes;
 use crate::session::{Millis, Problem, ProblemCode, Remedy, Role, SessionKey};
 use crate::state::{Row, State, StateError};
+use crate::views::indexing::{Indexed, SearchEvent, ToIndex, index_sessions, print_of};
+use crate::views::search_text::SHOWN;
 use session_roam_search::{FindError, Index, IndexError, Opened, Question};
 use std::collections::BTreeSet;
 use std::ops::Range;

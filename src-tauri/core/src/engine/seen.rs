@@ -3,7 +3,7 @@
 //! counts as changed; so the worst that a wrong entry can do is one more reconcile.
 
 use super::Engine;
-use super::prints::journal_print;
+use crate::reconcile::prints::journal_print;
 use crate::session::{Lane, SessionKey, ToolId};
 use crate::state::{Seen, State, StateError};
 use std::collections::HashMap;

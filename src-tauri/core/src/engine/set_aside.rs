@@ -2,7 +2,7 @@
 //! request. `vault/quarantine.rs` knows which files they are.
 
 use super::Engine;
-use super::answer::{Answer, done};
+use crate::api::answer::{Answer, done};
 use crate::api::types::ApiError;
 use crate::session::{Problem, ProblemCode, Remedy};
 use crate::vault::presence;

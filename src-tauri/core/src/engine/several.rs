@@ -2,10 +2,10 @@
 //! switched on and off one by one. A session in a store that is off or absent is not deleted.
 
 use super::Engine;
-use super::answer::{Answer, done};
 use super::event::Event;
 use super::stores::Occasion;
 use crate::adapter::Moved;
+use crate::api::answer::{Answer, done};
 
 use crate::api::types::ApiError;
 use crate::projects::places::expand;
@@ -295,7 +295,7 @@ impl Engine {
                 document["tools"][tool]["stores"] = toml_edit::value(named);
             }
         })
-        .map_err(super::answer::settings_error)?;
+        .map_err(crate::api::answer::settings_error)?;
         self.know(&id, dir.clone(), "config.toml");
         self.use_stores()?;
         if on {

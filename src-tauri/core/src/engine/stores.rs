@@ -3,12 +3,12 @@
 use super::Engine;
 use super::event::Event;
 use super::listed::ListedStore;
-use super::prints::fingerprint;
 use super::queue::ReconcileRequest;
 use crate::api::types::Held;
 use crate::api::types::HoldReason;
 use crate::opener::{Kind, Listed};
 use crate::projects::places::is_repository;
+use crate::reconcile::prints::fingerprint;
 use crate::session::{
     Lane, Problem, ProblemCode, ProjectKey, Reason, SessionKey, SessionState, ToolId,
 };

@@ -12,6 +12,7 @@ pub mod journal_reader;
 pub mod kept;
 pub mod keys;
 pub mod limits;
+pub mod message_index;
 pub mod piece;
 pub mod presence;
 pub mod quarantine;

@@ -8,10 +8,11 @@ use super::head::Head;
 use super::keys::DeviceKey;
 use super::{Owner, Vault, VaultPath};
 use crate::opener::{self, Kind};
-use crate::session::{ChainId, DeviceId, Hlc, Lane, SessionId, ToolId};
+use crate::session::{ChainId, DeviceId, Hlc, Lane, SessionId, SessionKey, ToolId};
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
 
 const ENDING: &str = ".code.zst";
 /// The largest file that is read, and the largest manifest and pack together that are written.
@@ -25,6 +26,11 @@ const PIECE: usize = 512 << 10;
 const PIECES: usize = 8;
 /// The most states that a description names.
 const SEEN: usize = 64;
+
+/// The directory of the git objects of a session's snapshots on this device.
+pub fn objects_dir(home: &Path, key: &SessionKey) -> PathBuf {
+    home.join("code").join(key.tool.as_str()).join(&key.hash)
+}
 
 /// What a file says about itself, in its first frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,8 +1,8 @@
 //! The answers that list the tools' stores. Listing may take long, so it runs beside the loop.
 
 use super::*;
-use crate::engine::context::Context;
 use crate::engine::several::Remembered;
+use crate::reconcile::context::Context;
 use crate::tools::stores::StoreAt;
 use crate::tools::{Access, Level, Listing, Which};
 use std::path::Path;

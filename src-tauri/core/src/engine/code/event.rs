@@ -1,13 +1,13 @@
 //! The events that report to the loop what workers did with uncommitted changes, and the values that
 //! loop and workers share: code that was applied, files that stayed behind, refusals.
 
-use super::super::answer::{Answer, Reply};
+use crate::api::answer::{Answer, Reply};
 use crate::api::types::{ApiError, CodeApplied, CodeLeftOut};
 use crate::session::problem::with_causes;
 use crate::session::{Hlc, ProblemCode, Remedy, SessionId, SessionKey};
 use serde::{Deserialize, Serialize};
 use session_roam_code::{CodeError, LeftOut};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The most files that stayed behind and are named.
@@ -70,11 +70,6 @@ pub struct Recorded {
     /// Files that were written or removed, in the lane's folder; none if the state is the last one.
     pub paths: Vec<String>,
     pub left_out: Vec<CodeLeftOut>,
-}
-
-/// Where the objects of a session's snapshots are on this device.
-pub fn store_of(home: &Path, key: &SessionKey) -> PathBuf {
-    home.join("code").join(key.tool.as_str()).join(&key.hash)
 }
 
 pub(super) fn refused(error: &CodeError) -> ApiError {

@@ -2,15 +2,16 @@
 //! checkout here, applies it and takes it back. Runs beside the loop. Everything that is read here
 //! was written by another device: a file counts by its owner's signature, a pack by the quarantine.
 
-use super::super::context::Context;
 use super::super::fork_at::moment;
-use super::super::record::SessionRecord;
 use super::super::resuming::author;
-use super::event::{Applied, left_out, no_code, refused, store_of};
+use super::event::{Applied, left_out, no_code, refused};
 use super::recording::bound_store;
 use crate::api::types::{ApiError, CodeApplied, CodeChange, CodeFile, CodeOffer, CodeState};
+use crate::reconcile::context::Context;
+use crate::reconcile::record::SessionRecord;
 use crate::session::{ProblemCode, Remedy, SessionId, SessionKey, harmless_line};
 use crate::vault::Owner;
+use crate::vault::snapshot_file::objects_dir;
 use crate::vault::snapshot_file::{self, Described, SnapshotFileError};
 use session_roam_code::{
     ChangeKind, Checkout, CodeError, Comparison, FileChange, Git, Limits, Manifest, ObjectId,
@@ -504,7 +505,7 @@ pub fn undo(home: &Path, applied: &Applied) -> Result<Option<ApiError>, ApiError
             let done = CodeError::Refused("This was taken back already.".into());
             return Ok(Some(refused(&done)));
         }
-        let store = Store::open(&store_of(home, &applied.key))?;
+        let store = Store::open(&objects_dir(home, &applied.key))?;
         let undo = Undo {
             number: applied.number,
             snapshot: object_id(&applied.snapshot)?,

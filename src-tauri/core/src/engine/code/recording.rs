@@ -1,9 +1,9 @@
 //! Records the checkout of a session, packs what the other devices lack, and keeps this device's
 //! files of a session within bounds. Runs beside the loop.
 
-use super::super::context::Context;
 use super::event::{Recorded, left_out};
 use crate::opener::Kind;
+use crate::reconcile::context::Context;
 use crate::session::{ChainId, Lane, SessionId, SessionKey};
 use crate::vault::snapshot_file::{self, Author, Description};
 use session_roam_code::{

@@ -1,13 +1,8 @@
 //! The branches of a split: listed, and two of them side by side, page by page. The alignment is
 //! kept for the next page; bodies are not.
 
-use super::answer::unreadable;
-use super::compared::{Compared, Of, Place};
-use super::context::Context;
-use super::record::{Dependents, DocState, SessionRecord};
-use super::resolve::{choices, continued, pick, trunk_author};
-use super::split::{BranchLayout, ForkPlan, author, branch_layout};
 use super::transcript::{self, Changes, Names, Reading, authors};
+use crate::api::answer::unreadable;
 use crate::api::types::{
     ApiError, BranchRow, Diff, DiffCommon, DiffPrefix, DiffRow, DiffSide, DiffStats, DiffWords,
     MOST_CHANGES, PartBody, Side, SplitRow, SteeringRow,
@@ -16,6 +11,11 @@ use crate::merge::diff::{Kind, Msg, align, read, words};
 use crate::merge::transcript::{ParsedMessage, said_in};
 use crate::merge::{Action, Fork, Split};
 use crate::parallel;
+use crate::reconcile::compared::{Compared, Of, Place};
+use crate::reconcile::context::Context;
+use crate::reconcile::record::{Dependents, DocState, SessionRecord};
+use crate::reconcile::resolve::{choices, continued, pick, trunk_author};
+use crate::reconcile::split::{BranchLayout, ForkPlan, author, branch_layout};
 use crate::session::chain::lines_of;
 use crate::session::{ChainId, Edge, ProblemCode, Role, SessionId, SessionKey, records};
 use crate::state;
@@ -206,7 +206,7 @@ impl<'a> Compare<'a> {
             None => None,
         };
         let right = one(wanted.right.as_deref())?;
-        let right = right.ok_or_else(|| super::resolve::no_split(&self.record))?;
+        let right = right.ok_or_else(|| crate::reconcile::resolve::no_split(&self.record))?;
         if left.as_ref().is_some_and(|left| left.tip == right.tip) {
             return Err(ApiError::new(
                 ProblemCode::OneBranch,
@@ -644,11 +644,11 @@ impl<'a> Compare<'a> {
         };
         let message = at
             .map(|at| &found.sides[side][at])
-            .ok_or_else(|| super::answer::no_part(row, part))?;
+            .ok_or_else(|| crate::api::answer::no_part(row, part))?;
         let body = Bodies::of(self, &pair, &found)
             .said(side, message, |said| transcript::body_of(said, part))?;
         body.flatten()
-            .ok_or_else(|| super::answer::no_part(row, part))
+            .ok_or_else(|| crate::api::answer::no_part(row, part))
     }
 
     /// Whether the doc's parts mean nothing alone: then both sides are compared from the start, and
@@ -701,7 +701,7 @@ impl<'a> Compare<'a> {
                 .into_iter()
                 .next()
                 .flatten()
-                .ok_or_else(|| super::answer::no_part(message, part));
+                .ok_or_else(|| crate::api::answer::no_part(message, part));
         }
         let reading = self.before(&pair);
         reading.part(&*reading.index(false)?, message, part)

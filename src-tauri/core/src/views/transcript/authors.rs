@@ -2,12 +2,12 @@
 //! rewrites, or a branch recorded by the device that noticed a split.
 
 use super::{Before, Reading};
+use crate::api::answer::unreadable;
 use crate::api::types::ApiError;
-use crate::engine::answer::unreadable;
-use crate::engine::context::Context;
-use crate::engine::record::SessionRecord;
 use crate::merge::diff::fingerprint;
 use crate::merge::transcript::said_in;
+use crate::reconcile::context::Context;
+use crate::reconcile::record::SessionRecord;
 use crate::session::{ChainId, SessionKey};
 use crate::tools::Records;
 use std::collections::HashMap;

@@ -2,8 +2,8 @@
 //! registry is recorded or synced.
 
 use super::Reconciler;
-use crate::engine::record::Registered;
 use crate::merge::Verdict;
+use crate::reconcile::record::Registered;
 use crate::session::ToolId;
 use crate::session::problem::with_causes;
 use crate::tools::{Entered, Entry, Registry};

@@ -7,16 +7,16 @@ mod walk;
 
 pub use walk::{Source, Walked};
 
-use super::answer::{no_part, unreadable};
-use super::context::Context;
-use super::index::{At, Index, Place};
-use super::record::{DocState, SessionRecord};
+use crate::api::answer::{no_part, unreadable};
 use crate::api::types::{ApiError, Message, OccurrencePlace, Occurrences, PartBody};
 use crate::merge::transcript::{ParsedMessage, Part, Piece, Reader, beginning, said_in};
 use crate::parallel;
+use crate::reconcile::context::Context;
+use crate::reconcile::record::{DocState, SessionRecord};
 use crate::session::chain::lines_of;
 use crate::session::{ChainId, DocName, Edge, Role, SessionKey, records};
 use crate::tools::{Records, Steer};
+use crate::vault::message_index::{At, Index, Place};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -54,7 +54,7 @@ pub enum Shown<'a, 'b> {
 }
 
 impl Reading<'_> {
-    pub(super) fn reader(&self) -> Reader {
+    pub(crate) fn reader(&self) -> Reader {
         self.context.said(&self.key.tool)
     }
 

@@ -5,32 +5,32 @@ use crate::vault::journal_reader;
 
 /// The messages on the path to a tip.
 pub struct Index {
-    pub(super) key: SessionKey,
-    pub(super) doc: DocName,
-    pub(super) tip: ChainId,
-    pub(super) places: Vec<Place>,
-    pub(super) messages: Vec<At>,
+    pub(crate) key: SessionKey,
+    pub(crate) doc: DocName,
+    pub(crate) tip: ChainId,
+    pub(crate) places: Vec<Place>,
+    pub(crate) messages: Vec<At>,
     /// The changes by steering records, in words; `messages` refers to them by number.
-    pub(super) changes: Vec<String>,
+    pub(crate) changes: Vec<String>,
     /// The author of each message, if places do not show it.
-    pub(super) authors: Vec<Option<String>>,
+    pub(crate) authors: Vec<Option<String>>,
 }
 
 /// Lines that follow each other in a journal.
-pub(super) struct Place {
-    pub(super) piece: journal_reader::Place,
+pub(crate) struct Place {
+    pub(crate) piece: journal_reader::Place,
     /// The short id of the device that recorded the lines.
-    pub(super) device: String,
+    pub(crate) device: String,
 }
 
 /// Where one message is.
 #[derive(Clone, Copy)]
-pub(super) struct At {
-    pub(super) place: u32,
-    pub(super) from: u32,
-    pub(super) len: u32,
+pub(crate) struct At {
+    pub(crate) place: u32,
+    pub(crate) from: u32,
+    pub(crate) len: u32,
     /// Set for a steering record with a new setting, which is shown instead of a message.
-    pub(super) change: Option<u32>,
+    pub(crate) change: Option<u32>,
 }
 
 impl Index {
@@ -39,7 +39,7 @@ impl Index {
     }
 
     /// The number of messages up to and including a row; `None` if there is no such row.
-    pub(super) fn messages_until(&self, row: usize) -> Option<usize> {
+    pub(crate) fn messages_until(&self, row: usize) -> Option<usize> {
         let rows = self.messages.get(..=row)?;
         Some(rows.iter().filter(|at| at.change.is_none()).count())
     }

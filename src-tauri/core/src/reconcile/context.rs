@@ -3,7 +3,6 @@
 
 use super::compared::Compared;
 use super::holders::Holders;
-use super::index::Index;
 use super::record::SessionRecord;
 use super::withdrawals::Seen;
 use crate::merge::device_list::Heads;
@@ -18,6 +17,7 @@ use crate::tools::{Joins, Machine, Records, Steer, Tool};
 use crate::vault::journal_reader::JournalReader;
 use crate::vault::keys::DeviceKey;
 use crate::vault::limits;
+use crate::vault::message_index::Index;
 use crate::vault::{Journal, Owner, SessionCard, Vault};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};

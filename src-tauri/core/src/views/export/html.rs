@@ -4,11 +4,11 @@
 
 use super::{project_of, reading};
 use crate::api::types::{ApiError, SessionRow};
-use crate::engine::context::Context;
-use crate::engine::record::SessionRecord;
-use crate::engine::transcript::{Names, PICTURES, Shown, steering};
 use crate::merge::transcript::{ParsedMessage, Piece, beginning};
+use crate::reconcile::context::Context;
+use crate::reconcile::record::SessionRecord;
 use crate::session::{Millis, Role, SessionKey, harmless, harmless_line};
+use crate::views::transcript::{Names, PICTURES, Shown, steering};
 use data_encoding::BASE64;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;

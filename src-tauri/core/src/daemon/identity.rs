@@ -2,9 +2,9 @@
 //! of its own. Works on a home on which no engine runs.
 
 use super::host;
-use super::types::{ApiError, Done};
-use crate::engine::context::{Clock, SystemClock};
+use crate::api::types::{ApiError, Done};
 use crate::engine::devices::{DeviceRegistry, Former};
+use crate::reconcile::context::{Clock, SystemClock};
 use crate::session::problem::with_causes;
 use crate::session::{ProblemCode, Remedy};
 use crate::settings;

@@ -6,29 +6,29 @@ use crate::vault::journal_reader;
 
 /// The last alignment.
 pub struct Compared {
-    pub(super) of: Of,
-    pub(super) sides: [Vec<Msg>; 2],
+    pub(crate) of: Of,
+    pub(crate) sides: [Vec<Msg>; 2],
     /// Where the bodies lie.
-    pub(super) places: [Vec<Place>; 2],
+    pub(crate) places: [Vec<Place>; 2],
     /// The number of common first messages, which are not in the rows.
-    pub(super) common: usize,
-    pub(super) rows: Vec<Row>,
+    pub(crate) common: usize,
+    pub(crate) rows: Vec<Row>,
 }
 
 /// The identity of a comparison: as long as it is the same, so is the result.
 #[derive(PartialEq)]
-pub(super) struct Of {
-    pub(super) key: SessionKey,
+pub(crate) struct Of {
+    pub(crate) key: SessionKey,
     /// The ends of the trunk, of the branch, and of the session that the branch became.
-    pub(super) ends: Vec<ChainId>,
+    pub(crate) ends: Vec<ChainId>,
     /// Decisions in the session that the branch became.
-    pub(super) choices: usize,
+    pub(crate) choices: usize,
 }
 
 /// Where bytes of a tail lie in the journals.
-pub(super) struct Place {
-    pub(super) off: u64,
-    pub(super) piece: journal_reader::Place,
+pub(crate) struct Place {
+    pub(crate) off: u64,
+    pub(crate) piece: journal_reader::Place,
     /// The device that recorded the bytes, by short id.
-    pub(super) device: String,
+    pub(crate) device: String,
 }

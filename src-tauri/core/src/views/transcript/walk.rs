@@ -2,8 +2,8 @@
 //! vouches for that record.
 
 use super::{Changes, Reading, Shown, authors};
+use crate::api::answer::unreadable;
 use crate::api::types::ApiError;
-use crate::engine::answer::unreadable;
 use crate::merge::transcript::said_in;
 use crate::open;
 use crate::session::chain::lines_of;

@@ -4,14 +4,14 @@
 
 use super::{bytes_of, end_of, project_of};
 use crate::api::types::{ApiError, SessionRow};
-use crate::engine::context::Context;
-use crate::engine::record::SessionRecord;
-use crate::engine::transcript::{Names, Reading, Shown, Walked, steering};
 use crate::merge::{Decided, branches, divide};
 use crate::open::{
     Calls, Device, Entry, FORMAT, Harness, Header, Item, Line, Native, PAYLOAD, Seal,
 };
+use crate::reconcile::context::Context;
+use crate::reconcile::record::SessionRecord;
 use crate::session::{ChainId, Millis, SessionKey, harmless_json};
+use crate::views::transcript::{Names, Reading, Shown, Walked, steering};
 use data_encoding::BASE64;
 use std::collections::{BTreeSet, HashSet};
 

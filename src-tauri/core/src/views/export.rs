@@ -4,14 +4,14 @@
 mod html;
 mod open;
 
-use super::answer::{no_part, unreadable};
-use super::context::Context;
-use super::record::{DocState, SessionRecord};
 use super::transcript::{Names, Reading};
+use crate::api::answer::{no_part, unreadable};
 use crate::api::types::{
     ApiError, ExportFormat, Exported, Message, Occurrences, PartBody, SessionRow, Shown, ShownDoc,
 };
 use crate::merge::{Decided, branches, divide};
+use crate::reconcile::context::Context;
+use crate::reconcile::record::{DocState, SessionRecord};
 use crate::session::{
     ChainId, DocKind, DocName, Edge, ProblemCode, Role, SessionKey, harmless, harmless_line,
 };
@@ -138,7 +138,7 @@ pub fn show(
     })
 }
 
-pub(super) fn reading<'a>(
+pub(crate) fn reading<'a>(
     context: &'a Context,
     key: &'a SessionKey,
     record: &'a SessionRecord,

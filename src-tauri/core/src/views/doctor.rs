@@ -1,13 +1,13 @@
 //! Checks that explain in words every session that does not sync.
 
-use super::context::Context;
 use super::left_out::left_out;
-use super::takein;
 use crate::adapter::Moved;
 use crate::api::types::{
     Check, CheckState, CopyRow, Doctor, EngineState, LeftOut, LeftOutReason, Status,
     SyncthingState, ToolRow, Waiting,
 };
+use crate::reconcile::context::Context;
+use crate::reconcile::takein;
 use crate::session::{Remedy, ToolId};
 use crate::tools::other_system::{self, OtherHome};
 use std::collections::{BTreeMap, BTreeSet};

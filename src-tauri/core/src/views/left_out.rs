@@ -4,9 +4,9 @@
 //! Files that a tool keeps beside its sessions (indexes, caches, locks) are not sessions and are
 //! not counted.
 
-use super::context::Context;
 use crate::api::types::{LeftOut, LeftOutReason};
 use crate::opener;
+use crate::reconcile::context::Context;
 use crate::session::copies::{Copied, copy_of};
 use crate::tools::{self, Which};
 use std::collections::BTreeSet;

@@ -4,13 +4,13 @@
 
 use super::{Reconciler, is_excluded};
 use crate::api::types::TakenIn;
-use crate::engine::record::{SessionRecord, TakenBack};
-use crate::engine::steering::withhold;
-use crate::engine::takein::{TakeInError, take_in};
-use crate::engine::taken_back;
-use crate::engine::twins::record_twin;
-use crate::engine::withdrawals::Answer;
 use crate::merge::{Guards, Step, Verdict};
+use crate::reconcile::record::{SessionRecord, TakenBack};
+use crate::reconcile::steering::withhold;
+use crate::reconcile::takein::{TakeInError, take_in};
+use crate::reconcile::taken_back;
+use crate::reconcile::twins::record_twin;
+use crate::reconcile::withdrawals::Answer;
 use crate::session::{DocName, HistoryKind, Problem, ProblemCode, Reason};
 use crate::tools::{ConflictCopy, Tool, Twin};
 use crate::vault::JournalError;

@@ -3,12 +3,12 @@
 
 use crate::api::socket::{self, Handler, Server};
 use crate::api::{ApiError, Request};
-use crate::engine::context::{Context, Shared, SystemClock};
 use crate::engine::devices::DeviceRegistry;
 use crate::engine::event::{Event, Jobs};
 use crate::engine::queue::Queue;
-use crate::engine::reconcile::{Job, reconcile};
 use crate::engine::{Engine, Parts};
+use crate::reconcile::context::{Context, Shared, SystemClock};
+use crate::reconcile::{Job, reconcile};
 use crate::session::problem::with_causes;
 use crate::session::{ProblemCode, ProjectKey, Remedy, ToolId, decent_name};
 use crate::settings::{self, Settings};
@@ -240,7 +240,7 @@ fn parts(
     let key =
         DeviceKey::load_or_create(home).map_err(|error| broken("This device's key", &error))?;
     let clock = Arc::new(SystemClock);
-    let now = crate::engine::Clock::now(clock.as_ref());
+    let now = crate::reconcile::Clock::now(clock.as_ref());
     let card = Card::make(&identity.cert_pem, &identity.key_pem, &key, now)
         .map_err(|error| broken("This device's card", &error))?;
     let registry = DeviceRegistry::load(home).map_err(|error| broken("devices.json", &error))?;

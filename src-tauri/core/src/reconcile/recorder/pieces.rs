@@ -99,7 +99,7 @@ pub(super) fn long_entries(
 
 /// The new part of `text`, in entries that fit into frames, each with its lines; `lines` are those
 /// of all of `text`.
-pub(in crate::engine) fn entries<'t>(
+pub(crate) fn entries<'t>(
     (doc, at): (&'t DocName, &'t str),
     lines: &'t [Line],
     (mut next, mut after): Known,

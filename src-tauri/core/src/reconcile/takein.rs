@@ -2,19 +2,16 @@
 //! them. A copy's lines become a branch of its session, and only then does the copy move out of the
 //! store, into a directory of the user's.
 
-use super::answer::{Reply, value};
 use super::context::Context;
-use super::queue::ReconcileRequest;
 use super::record::{DocState, SessionRecord};
 use super::recorder::{RecordError, Recorded, card, pieces::entries};
 use super::republish::record_entries;
-use super::{Engine, TakingIn};
-use crate::api::types::{ApiError, CopyRow, LeftRow, TakenIn, TakenRow};
+use crate::api::types::{CopyRow, LeftRow, TakenRow};
 use crate::session::problem::with_causes;
-use crate::session::{ChainId, DocKind, Lane, ProblemCode, Remedy, SessionKey, ToolId};
+use crate::session::{ChainId, DocKind, Lane, SessionKey, ToolId};
 use crate::tools::{ConflictCopy, Content, Facts, Found, FoundDoc, Tool, Which};
 use crate::vault::{JournalError, SessionCard};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -66,71 +63,6 @@ impl TakeInError {
             session: conflict_copy.session.to_string(),
             path: conflict_copy.path.clone(),
             why: with_causes(self),
-        }
-    }
-}
-
-impl Engine {
-    /// Reconciles each session that has conflict copies; the answer comes after the last reconcile.
-    pub(super) fn take_in(&mut self, reply: Reply) {
-        if self.taking_in.is_some() {
-            return reply(Err(ApiError::new(
-                ProblemCode::TakingIn,
-                "Conflict copies are already being imported.",
-                "Wait until it ends.",
-            )
-            .offer(Remedy::OpenDiagnostics)));
-        }
-        let mut by_session: BTreeMap<SessionKey, Vec<ConflictCopy>> = BTreeMap::new();
-        for (tool, conflict_copy) in conflict_copies(
-            &self.context,
-            self.on_tools().iter().map(|(_, tool)| tool.as_ref()),
-        ) {
-            by_session
-                .entry(SessionKey::new(&tool, &conflict_copy.session))
-                .or_default()
-                .push(conflict_copy);
-        }
-        let waiting = by_session.keys().cloned().collect();
-        self.taking_in = Some(TakingIn {
-            waiting,
-            done: TakenIn::default(),
-            reply,
-        });
-        for (key, conflict_copies) in by_session {
-            let session = conflict_copies
-                .first()
-                .map(|conflict_copy| conflict_copy.session.clone());
-            self.schedule(
-                key,
-                ReconcileRequest {
-                    session,
-                    take_in: Some(conflict_copies),
-                    ..ReconcileRequest::default()
-                },
-            );
-        }
-        self.end_taking_in();
-    }
-
-    /// Collects the result for the copies of one session.
-    pub(super) fn took_in(&mut self, key: &SessionKey, taken: TakenIn) {
-        let Some(taking) = self
-            .taking_in
-            .as_mut()
-            .filter(|taking| taking.waiting.contains(key))
-        else {
-            return;
-        };
-        taking.waiting.remove(key);
-        taking.done.taken.extend(taken.taken);
-        taking.done.left.extend(taken.left);
-        self.end_taking_in();
-    }
-
-    fn end_taking_in(&mut self) {
-        if let Some(taking) = self.taking_in.take_if(|taking| taking.waiting.is_empty()) {
-            (taking.reply)(value(taking.done));
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Reads what is new of a session into the search index: beside the loop, each line once. What the
 //! index has of a session is noted in the index itself, so that both are never of different times.
 
-use super::context::Context;
 use super::export::end_of;
-use super::record::{DocState, SessionRecord};
 use super::search_text::{Item, add_message, device_of};
 use super::transcript::{Changes, Reading, authors};
 use crate::merge::diff::fingerprint;
 use crate::merge::transcript::said_in;
+use crate::reconcile::context::Context;
+use crate::reconcile::record::{DocState, SessionRecord};
 use crate::session::chain::lines_of;
 use crate::session::problem::with_causes;
 use crate::session::{ChainId, DocName, Edge, Lane, SessionKey, Source, SplitState, Spot, records};
@@ -56,7 +56,7 @@ pub struct Indexed {
 /// What determines a session's part of the index; `None` for a session that is in no list
 /// or of which no line counts.
 pub fn print_of(record: &SessionRecord, row: &Row) -> Option<String> {
-    if !super::answer::is_listed(row) {
+    if !crate::api::answer::is_listed(row) {
         return None;
     }
     let (name, state) = record.docs.get_key_value(record.main()?)?;

@@ -1,8 +1,8 @@
 //! A session's row in the lists: how the session stands after a reconcile, and why.
 
-use crate::engine::record::SessionRecord;
-use crate::engine::split::BranchLayout;
 use crate::merge::Verdict;
+use crate::reconcile::record::SessionRecord;
+use crate::reconcile::split::BranchLayout;
 use crate::session::{Reason, SessionKey, SessionState, SplitState};
 use crate::state::Row;
 

@@ -168,8 +168,8 @@ fn find(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::record::DeviceCard;
-    use crate::engine::record::DocState;
+    use crate::reconcile::record::DeviceCard;
+    use crate::reconcile::record::DocState;
     use crate::session::{DocKind, Millis, Project, ProjectKey};
     use crate::vault::SessionCard;
     use proptest::prelude::*;

@@ -184,7 +184,7 @@ fn erase_copies(job: &Erase, session: Option<&SessionId>) -> io::Result<()> {
         let taken_in = job.home.join("taken-in").join(job.key.tool.as_str());
         remove_below(&taken_in, &|path| path.to_string_lossy().contains(id))?;
     }
-    let code = super::code::event::store_of(&job.home, &job.key);
+    let code = crate::vault::snapshot_file::objects_dir(&job.home, &job.key);
     if code.is_dir() {
         std::fs::remove_dir_all(code)?;
     }
