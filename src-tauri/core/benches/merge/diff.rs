@@ -7,6 +7,7 @@ use crate::made::{
 use crate::{Took, middle, say_time};
 use session_roam_core::reconcile::ingest::ingest;
 use session_roam_core::reconcile::record::Dependents;
+use session_roam_core::reconcile::session::SessionMut;
 use session_roam_core::reconcile::split::branch_layout;
 use session_roam_core::reconcile::{Context, SessionRecord};
 use session_roam_core::session::{ChainId, SessionKey};
@@ -68,8 +69,11 @@ pub fn measure(place: &Path) {
             let mut record = SessionRecord::default();
             ingest(&context, &mut record, &dirs).expect("journals can be read");
             // As left by the reconcile that notices a split.
-            branch_layout(&context, &ids.0, &mut record, &Dependents::default())
-                .expect("journals can be read");
+            branch_layout(
+                SessionMut::new(&context, &ids.0, &mut record),
+                &Dependents::default(),
+            )
+            .expect("journals can be read");
             let record = serde_json::to_string(&record).expect("plain data");
             let megabytes = (left.len() + right.len()) as f64 / 1e6;
             of_pair(

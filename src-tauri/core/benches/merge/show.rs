@@ -5,6 +5,7 @@ use crate::made::{Device, IMPORT, Shape, Writer, Written, key_of, reader, write_
 use crate::{Took, middle, say_time};
 use session_roam_core::api::SessionRow;
 use session_roam_core::reconcile::ingest::ingest;
+use session_roam_core::reconcile::session::Session;
 use session_roam_core::reconcile::{Context, SessionRecord};
 use session_roam_core::session::{ChainId, SessionKey};
 use session_roam_core::views::export::{Wanted, part, show};
@@ -48,7 +49,13 @@ fn of_session(name: &str, context: &Context, key: &SessionKey, record: &str) {
     let read = || serde_json::from_str::<SessionRecord>(record).expect("as it was written");
     let page = |from: u64| {
         let wanted = Wanted::Page { from, rows: PAGE };
-        let shown = show(context, key, &read(), row(), &Names::default(), wanted).expect("a page");
+        let shown = show(
+            Session::new(context, key, &read()),
+            row(),
+            &Names::default(),
+            wanted,
+        )
+        .expect("a page");
         assert!(!shown.messages.is_empty(), "there are messages at {from}");
         black_box(serde_json::to_string(&shown).expect("plain data"));
         shown.total
@@ -70,7 +77,7 @@ fn of_session(name: &str, context: &Context, key: &SessionKey, record: &str) {
     let one = |at: u64| {
         Took::of(|| {
             drop(black_box(
-                part(context, key, &read(), at * total / 21, 0).expect("a part"),
+                part(Session::new(context, key, &read()), at * total / 21, 0).expect("a part"),
             ))
         })
     };

@@ -6,6 +6,7 @@ use crate::{middle, say_speed};
 use session_roam_core::merge::substitute;
 use session_roam_core::reconcile::ingest::{chain, ingest};
 use session_roam_core::reconcile::record::Dependents;
+use session_roam_core::reconcile::session::SessionMut;
 use session_roam_core::reconcile::split::{BranchLayout, branch_layout};
 use session_roam_core::reconcile::{Context, SessionRecord};
 use session_roam_core::session::{ChainId, DocKind, Edge, Line, Trie};
@@ -74,8 +75,11 @@ fn of_set(name: &str, context: &Context, made: &[Made]) {
         .iter()
         .zip(records)
         .map(|(made, mut record)| {
-            let layout = branch_layout(context, &made.key, &mut record, &Dependents::default())
-                .expect("journals can be read");
+            let layout = branch_layout(
+                SessionMut::new(context, &made.key, &mut record),
+                &Dependents::default(),
+            )
+            .expect("journals can be read");
             assert_eq!(
                 layout.forks.len(),
                 2,

@@ -17,6 +17,7 @@ use crate::merge::{Action, ChoiceId, Decided, Step, Verdict};
 use crate::reconcile::context::Shared;
 use crate::reconcile::record::SessionRecord;
 use crate::reconcile::resolve::{Decision, ToUndo, kept_device, no_split, to_undo};
+use crate::reconcile::session::Session;
 use crate::reconcile::{Job, reconcile};
 use crate::session::{
     Millis, Problem, ProblemCode, Reason, Remedy, SessionId, SessionKey, SessionState, SplitState,
@@ -425,9 +426,7 @@ impl Engine {
         let names = self.names(&key, &record)?;
         Ok(Box::new(move || {
             value(export::show(
-                &context,
-                &key,
-                &record,
+                Session::new(&context, &key, &record),
                 shown,
                 &names(),
                 wanted,
@@ -484,7 +483,11 @@ impl Engine {
         let (key, _, record) = self.find(text)?;
         let context = self.context.clone();
         Ok(Box::new(move || {
-            value(export::part(&context, &key, &record, message, part)?)
+            value(export::part(
+                Session::new(&context, &key, &record),
+                message,
+                part,
+            )?)
         }))
     }
 
@@ -492,7 +495,7 @@ impl Engine {
         let (key, _, record) = self.find(session)?;
         let context = self.context.clone();
         Ok(Box::new(move || {
-            value(export::find(&context, &key, &record, &text)?)
+            value(export::find(Session::new(&context, &key, &record), &text)?)
         }))
     }
 
@@ -510,9 +513,7 @@ impl Engine {
         );
         let export = move || {
             export::export(
-                &context,
-                &key,
-                &record,
+                Session::new(&context, &key, &record),
                 shown,
                 &names(),
                 (format, dir.as_deref()),

@@ -11,6 +11,7 @@ use crate::merge::transcript::{messages, said_in};
 use crate::merge::{fork_id, renew, substitute, substituted};
 use crate::reconcile::context::Context;
 use crate::reconcile::record::SessionRecord;
+use crate::reconcile::session::Session;
 use crate::reconcile::steering::{is_own, neutral, written};
 use crate::session::chain::lines_of;
 use crate::session::problem::with_causes;
@@ -103,7 +104,7 @@ pub(super) fn moment(
         cwd: PathBuf::new(),
         at,
     };
-    let reading = reading(context, key, record).ok_or_else(unknown)?;
+    let reading = reading(Session::new(context, key, record)).ok_or_else(unknown)?;
     // A document has no beginning in bytes.
     if reading.state.kind != DocKind::Log {
         return Err(unknown());
@@ -126,7 +127,7 @@ pub(super) fn moment(
 
 impl Wanted {
     fn fork(&self) -> Result<Forked, ApiError> {
-        let reading = reading(&self.context, &self.key, &self.record);
+        let reading = reading(Session::new(&self.context, &self.key, &self.record));
         let reading = reading
             .filter(|reading| {
                 self.context

@@ -6,6 +6,7 @@ use super::record::{LocalDoc, Neutral, Rebound, SessionRecord};
 use super::steering::{each_steered, is_own, neutral, restored, written};
 use crate::merge::Step;
 use crate::opener;
+use crate::reconcile::session::Session;
 use crate::session::{ChainId, DocKind, DocName, Edge, SessionId, SessionKey, ToolId};
 use crate::tools::PatchedBytes;
 use crate::tools::{Bytes, Change, Checkout, Content, DocWrite, Stamp, Which, WriteError};
@@ -152,7 +153,7 @@ pub fn apply(
         now: context.clock.now(),
         docs,
     };
-    keep_remains(context, key, record, steps)?;
+    keep_remains(Session::new(context, key, record), steps)?;
     let written = tool.write(&context.machine, &checkout)?;
     drop(patched);
     drop(sources);
@@ -180,12 +181,8 @@ pub fn apply(
 
 /// Saves an unfinished last line beside the vault, since no journal has it, before its file is
 /// rewritten or leaves the store.
-fn keep_remains(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
-    steps: &[Step],
-) -> Result<(), WriteError> {
+fn keep_remains(session: Session<'_>, steps: &[Step]) -> Result<(), WriteError> {
+    let (context, key, record) = session.parts();
     for step in steps
         .iter()
         .filter(|step| matches!(step, Step::Replace { .. } | Step::Remove { .. }))

@@ -5,6 +5,7 @@ use super::context::Context;
 use super::record::{Child, Dependents, DocState, Rebound, SessionRecord};
 use super::split::{ForkPlan, branch_layout, first_line};
 use crate::merge::{branches, fork_id};
+use crate::reconcile::session::{Session, SessionMut};
 use crate::session::{Base, ChainId, DocName, SessionId, SessionKey};
 use crate::tools::ReadSeek;
 use crate::vault::JournalError;
@@ -78,7 +79,10 @@ pub fn holder(
     child: &Child,
 ) -> Result<Option<SessionId>, JournalError> {
     let mut parent = parent.clone();
-    let layout = branch_layout(context, key, &mut parent, &Dependents::default())?;
+    let layout = branch_layout(
+        SessionMut::new(context, key, &mut parent),
+        &Dependents::default(),
+    )?;
     let main: Option<DocName> = parent.main().cloned();
     let target = main
         .as_ref()
@@ -103,6 +107,6 @@ pub fn holder(
     if let Some(plan) = layout.forks.iter().find(on_it) {
         return Ok(Some(plan.session.clone()));
     }
-    let first_line = first_line(context, key, &parent, &main, meet, tip)?;
+    let first_line = first_line(Session::new(context, key, &parent), &main, meet, tip)?;
     Ok(first_line.map(|first_line| fork_id(&child.base.session, first_line)))
 }

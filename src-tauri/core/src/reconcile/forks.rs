@@ -7,6 +7,7 @@ use super::record::{Imaged, SessionRecord};
 use super::recorder::{RecordError, Recorded, Recorder};
 use super::split::ForkPlan;
 use crate::merge::{fork_title, substitute, substituted};
+use crate::reconcile::session::SessionMut;
 use crate::session::chain::lines_of;
 use crate::session::{ChainId, DocKind, DocName, Lane, SessionKey, Trie};
 use crate::vault::{ForkOf, SessionCard};
@@ -28,12 +29,8 @@ pub fn is_taken_over(fork: &SessionRecord, plan: &ForkPlan) -> bool {
 }
 
 /// Records what is new of the branch.
-pub fn take_over(
-    context: &Context,
-    key: &SessionKey,
-    record: &mut SessionRecord,
-    parent: &Parent,
-) -> Result<Recorded, RecordError> {
+pub fn take_over(session: SessionMut<'_>, parent: &Parent) -> Result<Recorded, RecordError> {
+    let (context, key, record) = session.parts();
     let plan = &parent.plan;
     record.session.get_or_insert_with(|| plan.session.clone());
     let Some(origin) = parent.record.origin() else {

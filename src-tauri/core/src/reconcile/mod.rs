@@ -20,6 +20,7 @@ pub mod record;
 pub mod recorder;
 pub mod republish;
 pub mod resolve;
+pub mod session;
 pub mod shared_docs;
 pub mod split;
 pub mod steering;

@@ -24,6 +24,7 @@ use crate::merge::{
 use crate::opener;
 use crate::projects::places::{Lesson, is_repository};
 use crate::projects::{NoPlace, corrected};
+use crate::reconcile::session::{Session, SessionMut};
 use crate::session::problem::with_causes;
 use crate::session::{
     DocKind, DocName, HistoryKind, Lane, Problem, ProblemCode, Project, Reason, Remedy, SessionId,
@@ -259,7 +260,11 @@ impl<'a> Reconciler<'a> {
         self.tampered = ingested.tampered;
         self.announce.extend(ingested.found_again);
         if !self.job.dry && !self.is_excluded(None) {
-            match republish_own(self.context, &self.job.key, &mut self.job.record) {
+            match republish_own(SessionMut::new(
+                self.context,
+                &self.job.key,
+                &mut self.job.record,
+            )) {
                 Ok(recorded) => self.took(recorded),
                 Err(error) => self.problem(
                     ProblemCode::NotRecorded,
@@ -279,9 +284,7 @@ impl<'a> Reconciler<'a> {
         let known = self.job.record.republished.len();
         let own = device == self.context.short;
         match republish(
-            self.context,
-            &self.job.key,
-            &mut self.job.record,
+            SessionMut::new(self.context, &self.job.key, &mut self.job.record),
             equivocated,
             own,
             self.job.lane,
@@ -329,7 +332,10 @@ impl<'a> Reconciler<'a> {
         if off || is_excluded(self.context, &parent.record, None) {
             return;
         }
-        match forks::take_over(self.context, &self.job.key, &mut self.job.record, &parent) {
+        match forks::take_over(
+            SessionMut::new(self.context, &self.job.key, &mut self.job.record),
+            &parent,
+        ) {
             Ok(recorded) => self.recorded(HistoryKind::Forked, recorded),
             Err(error) => self.problem(
                 ProblemCode::NotRecorded,
@@ -374,9 +380,7 @@ impl<'a> Reconciler<'a> {
     /// The branch layout of the record as it is now.
     fn lay_out(&mut self) -> Result<(), JournalError> {
         self.layout = branch_layout(
-            self.context,
-            &self.job.key,
-            &mut self.job.record,
+            SessionMut::new(self.context, &self.job.key, &mut self.job.record),
             &self.job.dependents,
         )?;
         Ok(())
@@ -393,7 +397,12 @@ impl<'a> Reconciler<'a> {
                 family,
                 ..
             } = &mut self.job;
-            match resolve::decide(self.context, key, record, &self.layout, family, &decision) {
+            match resolve::decide(
+                SessionMut::new(self.context, key, record),
+                &self.layout,
+                family,
+                &decision,
+            ) {
                 Ok((done, recorded)) => {
                     self.recorded(HistoryKind::Recorded, recorded);
                     self.answers.push((number, Ok(done)));
@@ -421,11 +430,17 @@ impl<'a> Reconciler<'a> {
         if self.context.joins(&key.tool).unasked {
             return self.stitch_unasked();
         }
-        let Some((doc, after, content)) = united(self.context, key, record, &self.layout)? else {
+        let Some((doc, after, content)) =
+            united(Session::new(self.context, key, record), &self.layout)?
+        else {
             return Ok(());
         };
-        let recorded =
-            record_generation(self.context, key, record, (&doc, after), &content, *lane)?;
+        let recorded = record_generation(
+            SessionMut::new(self.context, key, record),
+            (&doc, after),
+            &content,
+            *lane,
+        )?;
         self.recorded(HistoryKind::United, recorded);
         Ok(self.lay_out()?)
     }
@@ -464,8 +479,12 @@ impl<'a> Reconciler<'a> {
                 family,
                 ..
             } = &mut self.job;
-            let decided =
-                resolve::decide(self.context, key, record, &self.layout, family, &decision);
+            let decided = resolve::decide(
+                SessionMut::new(self.context, key, record),
+                &self.layout,
+                family,
+                &decision,
+            );
             // Without it, the branch becomes a session of its own.
             let Ok((_, recorded)) = decided else {
                 return Ok(());
@@ -499,7 +518,10 @@ impl<'a> Reconciler<'a> {
                 steps: Vec::new(),
             };
         }
-        if let Some(held) = held(self.context, &self.job.key, &self.job.record, &self.verdict) {
+        if let Some(held) = held(
+            Session::new(self.context, &self.job.key, &self.job.record),
+            &self.verdict,
+        ) {
             self.verdict = held;
         }
         self.spare_gaps();
@@ -541,7 +563,8 @@ impl<'a> Reconciler<'a> {
         let Job { key, record, .. } = &self.job;
         let keeps = |step: &Step| match step {
             Step::Replace { doc, from, to } => {
-                keeps_all_messages(self.context, key, record, doc, (*to, *from)).unwrap_or(false)
+                keeps_all_messages(Session::new(self.context, key, record), doc, (*to, *from))
+                    .unwrap_or(false)
             }
             Step::Create { .. } | Step::Append { .. } => true,
             Step::Remove { .. } => false,

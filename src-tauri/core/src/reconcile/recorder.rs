@@ -9,6 +9,7 @@ use super::observe::{LogSeen, gap_line, observe_log, read_range, read_whole, tai
 use super::record::{DocState, LocalDoc, SessionRecord};
 use crate::merge::fork_title;
 use crate::projects::{Evidence, corrected};
+use crate::reconcile::session::{Session, SessionMut};
 use crate::session::{
     ChainId, DocKind, DocName, Lane, Line, Project, ProjectKey, SessionId, SessionKey, ToolId,
 };
@@ -67,14 +68,13 @@ pub struct Recorded {
 /// Records all docs found. After an error, what was recorded so far stays recorded and is the base
 /// of the next try.
 pub fn record_session(
-    context: &Context,
-    key: &SessionKey,
-    record: &mut SessionRecord,
+    session: SessionMut<'_>,
     found: &Found,
     reading: &Reading,
     lane: Lane,
     deep: bool,
 ) -> Result<Recorded, RecordError> {
+    let (context, key, record) = session.parts();
     if reading.facts.early && record.origin().is_none() {
         return Ok(Recorded::default());
     }
@@ -83,9 +83,7 @@ pub fn record_session(
         return Ok(Recorded::default());
     };
     let card = card(
-        context,
-        key,
-        record,
+        Session::new(context, key, record),
         &reading.facts,
         (&main.name, main.stamp),
     );
@@ -112,13 +110,12 @@ pub fn record_session(
 
 /// Records a generation that was made from others of the same session.
 pub fn record_generation(
-    context: &Context,
-    key: &SessionKey,
-    record: &mut SessionRecord,
+    session: SessionMut<'_>,
     (doc, after): (&DocName, ChainId),
     content: &[u8],
     lane: Lane,
 ) -> Result<Recorded, RecordError> {
+    let (context, key, record) = session.parts();
     let said = record.cards.get(&context.short).map(|said| &said.card);
     let (Some(session), Some(card)) = (record.session.clone(), said.or(record.origin()).cloned())
     else {
@@ -159,12 +156,11 @@ pub(super) fn identified(context: &Context, facts: &Facts) -> Option<Project> {
 /// This device's card of the session. A session that began here keeps the project it was first seen
 /// in until there is better evidence; any other session has its origin's project.
 pub(super) fn card(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
+    session: Session<'_>,
     facts: &Facts,
     (main, stamp): (&DocName, Stamp),
 ) -> SessionCard {
+    let (context, key, record) = session.parts();
     let fork = record.origin().and_then(|origin| origin.fork.clone());
     let project = match (record.origin(), identified(context, facts)) {
         (Some(origin), Some(now)) if context.began(record) => {

@@ -5,11 +5,11 @@
 //! Such an entry names no place (`at` is empty): this device vouches that the lines exist, not for
 //! where they lie.
 
-use super::context::Context;
 use super::ingest::chain;
 use super::record::SessionRecord;
 use super::recorder::{RecordError, Recorded, Recorder};
-use crate::session::{Lane, Line, SessionKey};
+use crate::reconcile::session::SessionMut;
+use crate::session::{Lane, Line};
 use crate::vault::piece::Piece;
 use crate::vault::{Entry, EquivocatedFrames, Frame, SessionCard};
 
@@ -17,13 +17,12 @@ use crate::vault::{Entry, EquivocatedFrames, Frame, SessionCard};
 /// republished: the machine that wrote one side does not get the other, since it takes that folder
 /// for its own.
 pub fn republish(
-    context: &Context,
-    key: &SessionKey,
-    record: &mut SessionRecord,
+    session: SessionMut<'_>,
     equivocated: &EquivocatedFrames,
     own: bool,
     lane: Lane,
 ) -> Result<Recorded, RecordError> {
+    let (context, key, record) = session.parts();
     let is_new = |frame: &&Frame| !record.republished.contains(&frame.hash.0);
     if !equivocated.frames.iter().any(|frame| is_new(&frame)) {
         // Nobody writes beside the journal any more: the other machine is now a device of its own
@@ -47,7 +46,7 @@ pub fn republish(
     let entries = entries
         .filter(|entry| !is_passed_on(record, &device, entry))
         .collect();
-    let recorded = record_entries(context, key, record, entries, said, lane)?;
+    let recorded = record_entries(SessionMut::new(context, key, record), entries, said, lane)?;
     record
         .republished
         .extend(frames.into_iter().map(|frame| frame.hash.0.clone()));
@@ -57,11 +56,8 @@ pub fn republish(
 /// Republishes what this device wrote under a former identity, once for each of its journals:
 /// Syncthing does not send on another device's folder that only this device has. The result equals
 /// lines written under the present identity.
-pub fn republish_own(
-    context: &Context,
-    key: &SessionKey,
-    record: &mut SessionRecord,
-) -> Result<Recorded, RecordError> {
+pub fn republish_own(session: SessionMut<'_>) -> Result<Recorded, RecordError> {
+    let (context, key, record) = session.parts();
     let former = context.shared().former.clone();
     let mut all = Recorded::default();
     for (name, journal) in record.journals.clone() {
@@ -91,7 +87,12 @@ pub fn republish_own(
             .cards
             .get(&journal.device)
             .map(|said| said.card.clone());
-        let recorded = record_entries(context, key, record, entries, card, journal.lane)?;
+        let recorded = record_entries(
+            SessionMut::new(context, key, record),
+            entries,
+            card,
+            journal.lane,
+        )?;
         for (doc, tip) in tips {
             record.docs.get_mut(&doc).expect("no doc goes away").own_tip = tip;
         }
@@ -134,13 +135,12 @@ fn foreign(entry: &Entry) -> Option<Entry> {
 /// changes. If this device has no card of the session yet, it records `card`, or the latest one;
 /// without any card there is no place for a journal.
 pub fn record_entries(
-    context: &Context,
-    key: &SessionKey,
-    record: &mut SessionRecord,
+    session: SessionMut<'_>,
     entries: Vec<Entry>,
     card: Option<SessionCard>,
     lane: Lane,
 ) -> Result<Recorded, RecordError> {
+    let (context, key, record) = session.parts();
     let own = record
         .cards
         .get(&context.short)

@@ -11,6 +11,7 @@ use crate::api::types::{ApiError, Choice as Offered, Done, Side};
 use crate::merge::{
     Action, Choice, ChoiceId, Chosen, Decided, Fork, Made, Split, substitute, substituted,
 };
+use crate::reconcile::session::{Session, SessionMut};
 use crate::session::{
     ChainId, DocKind, DocName, Hlc, Lane, ProblemCode, Remedy, SessionId, SessionKey,
 };
@@ -52,13 +53,12 @@ type Family = BTreeMap<SessionId, SessionRecord>;
 
 /// Carries a decision out as far as this device's journal goes.
 pub fn decide(
-    context: &Context,
-    key: &SessionKey,
-    record: &mut SessionRecord,
+    session: SessionMut<'_>,
     layout: &BranchLayout,
     family: &mut Family,
     decision: &Decision,
 ) -> Result<(Done, Recorded), ApiError> {
+    let (context, key, record) = session.parts();
     match decision {
         Decision::Choose {
             action,
@@ -72,11 +72,18 @@ pub fn decide(
                 .ok_or_else(|| no_split(record))?;
             let chosen = pick(layout, &split, branch.as_deref(), *action)?;
             choose(
-                context, key, record, &split, &chosen, family, *action, *active,
+                SessionMut::new(context, key, record),
+                &split,
+                &chosen,
+                family,
+                *action,
+                *active,
             )
         }
-        Decision::Undo => undo(context, key, record),
-        Decision::Follow { id, choice, away } => follow(context, key, record, id, choice, *away),
+        Decision::Undo => undo(SessionMut::new(context, key, record)),
+        Decision::Follow { id, choice, away } => {
+            follow(SessionMut::new(context, key, record), id, choice, *away)
+        }
     }
 }
 
@@ -152,15 +159,14 @@ pub fn pick(
 
 #[allow(clippy::too_many_arguments)] // each says a thing of its own
 fn choose(
-    context: &Context,
-    key: &SessionKey,
-    record: &mut SessionRecord,
+    session: SessionMut<'_>,
     split: &Split,
     chosen: &[Right],
     family: &mut Family,
     action: Action,
     active: Side,
 ) -> Result<(Done, Recorded), ApiError> {
+    let (context, key, record) = session.parts();
     let doc = split.doc.clone();
     let before = Decided::of(&record.choices, &doc).choice().cloned();
     // Builds on the previous decision: lines that it wrote stay, and branches it joined stay put
@@ -194,8 +200,14 @@ fn choose(
                     (left, right)
                 };
                 Some(
-                    join(context, key, record, &doc, action, first, second)
-                        .map_err(|why| refused(action, &why))?,
+                    join(
+                        Session::new(context, key, record),
+                        &doc,
+                        action,
+                        first,
+                        second,
+                    )
+                    .map_err(|why| refused(action, &why))?,
                 )
             }
         };
@@ -208,8 +220,13 @@ fn choose(
                 .map_err(|error| unwritten(&error))?,
         };
         if action != Action::KeepLeft {
-            bring_back(context, key, record, &mut recorder, right, family)
-                .map_err(|error| unwritten(&error))?;
+            bring_back(
+                SessionMut::new(context, key, record),
+                &mut recorder,
+                right,
+                family,
+            )
+            .map_err(|error| unwritten(&error))?;
         }
         choice
             .forks
@@ -309,7 +326,7 @@ fn seen_end(
     else {
         return Ok(None);
     };
-    let layout = branch_layout(context, key, fork, &Dependents::default())?;
+    let layout = branch_layout(SessionMut::new(context, key, fork), &Dependents::default())?;
     let Some((main, imaged)) = fork
         .main()
         .and_then(|main| Some((main, fork.image.get(main)?)))
@@ -329,13 +346,12 @@ fn seen_end(
 
 /// Brings back side docs written since, by agents for instance.
 fn bring_back(
-    context: &Context,
-    key: &SessionKey,
-    record: &mut SessionRecord,
+    session: SessionMut<'_>,
     recorder: &mut Recorder<'_>,
     right: &Right,
     family: &mut Family,
 ) -> Result<(), RecordError> {
+    let (context, key, record) = session.parts();
     let Some((plan, fork)) = right
         .plan
         .as_ref()
@@ -343,7 +359,7 @@ fn bring_back(
     else {
         return Ok(());
     };
-    let layout = branch_layout(context, key, fork, &Dependents::default())?;
+    let layout = branch_layout(SessionMut::new(context, key, fork), &Dependents::default())?;
     let back = |text: &str| substituted(text, &plan.session, &plan.of);
     for (name, to) in layout
         .settled
@@ -394,7 +410,7 @@ pub fn continued(
     plan: &ForkPlan,
     tip: ChainId,
 ) -> Result<Option<Vec<u8>>, JournalError> {
-    let layout = branch_layout(context, key, fork, &Dependents::default())?;
+    let layout = branch_layout(SessionMut::new(context, key, fork), &Dependents::default())?;
     let name = plan.name(&plan.doc);
     let Some(imaged) = fork.image.get(&name).filter(|imaged| imaged.of == tip) else {
         return Ok(None);
@@ -424,12 +440,11 @@ type Grown<'a> = (ChainId, &'a [u8]);
 
 /// The content of two branches: the common part, and the rest of each.
 fn contents(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
+    session: Session<'_>,
     doc: &DocName,
     [first, second]: [ChainId; 2],
 ) -> Result<[Vec<u8>; 3], JournalError> {
+    let (context, key, record) = session.parts();
     let state = &record.docs[doc];
     let meet = state.trie.meet(first, second);
     let journal_reader = context.journal_reader(&key.tool, &record.journals, doc);
@@ -447,13 +462,8 @@ fn contents(
 }
 
 /// How the tool's format joins two branches, or why it does not.
-fn join_of(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
-    doc: &DocName,
-    action: Action,
-) -> Result<Join, String> {
+fn join_of(session: Session<'_>, doc: &DocName, action: Action) -> Result<Join, String> {
+    let (context, key, record) = session.parts();
     let joins = context.joins(&key.tool);
     let join = if action == Action::Stitch {
         joins.stitch
@@ -472,16 +482,14 @@ fn join_of(
 
 /// The lines that join two branches, or why that is not sound.
 fn join(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
+    session: Session<'_>,
     doc: &DocName,
     action: Action,
     (first, after_first): Grown<'_>,
     (second, after_second): Grown<'_>,
 ) -> Result<Vec<u8>, String> {
-    let join = join_of(context, key, record, doc, action)?;
-    let [common, mut ours, mut theirs] = contents(context, key, record, doc, [first, second])
+    let join = join_of(session, doc, action)?;
+    let [common, mut ours, mut theirs] = contents(session, doc, [first, second])
         .map_err(|error| crate::session::problem::with_causes(&error))?;
     ours.extend_from_slice(after_first);
     theirs.extend_from_slice(after_second);
@@ -493,20 +501,14 @@ fn join(
 }
 
 /// Why the trunk and a branch cannot be joined, in either way.
-fn refusals(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
-    doc: &DocName,
-    ends: [ChainId; 2],
-) -> Refusals {
-    let joins =
-        [Action::Stitch, Action::Branches].map(|action| join_of(context, key, record, doc, action));
+fn refusals(session: Session<'_>, doc: &DocName, ends: [ChainId; 2]) -> Refusals {
+    let Session { context, .. } = session;
+    let joins = [Action::Stitch, Action::Branches].map(|action| join_of(session, doc, action));
     if joins.iter().all(Result::is_err) {
         return joins.map(Result::err);
     }
     let found = context.refusals(ends, || {
-        let [common, first, second] = contents(context, key, record, doc, ends)?;
+        let [common, first, second] = contents(session, doc, ends)?;
         let sides = Sides {
             common: &common,
             first: &first,
@@ -518,24 +520,13 @@ fn refusals(
 }
 
 /// The possible decisions about the trunk and a branch beside it, each with its consequences.
-pub fn choices(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
-    split: &Split,
-    right: &Fork,
-) -> Vec<Offered> {
+pub fn choices(session: Session<'_>, split: &Split, right: &Fork) -> Vec<Offered> {
+    let Session { record, .. } = session;
     let (left_at, right_at) = (
         trunk_author(record, split),
         author(&record.docs[&split.doc], right.first_line),
     );
-    let [no_stitch, no_branches] = refusals(
-        context,
-        key,
-        record,
-        &split.doc,
-        [split.divided.trunk, right.tip],
-    );
+    let [no_stitch, no_branches] = refusals(session, &split.doc, [split.divided.trunk, right.tip]);
     Action::CHOICES
         .map(|action| {
             let consequence = match action {
@@ -611,11 +602,8 @@ pub fn kept_device(record: &SessionRecord, choice: &Choice) -> Option<String> {
     Some(author(state, first_line))
 }
 
-fn undo(
-    context: &Context,
-    key: &SessionKey,
-    record: &mut SessionRecord,
-) -> Result<(Done, Recorded), ApiError> {
+fn undo(session: SessionMut<'_>) -> Result<(Done, Recorded), ApiError> {
+    let (context, key, record) = session.parts();
     let last = match to_undo(record) {
         Some(ToUndo::Choice(last)) => last,
         Some(ToUndo::Moved(moved)) => {
@@ -705,13 +693,12 @@ fn following<'r>(fork: &'r SessionRecord, id: &'r ChoiceId) -> impl Iterator<Ite
 }
 
 fn follow(
-    context: &Context,
-    key: &SessionKey,
-    record: &mut SessionRecord,
+    session: SessionMut<'_>,
     id: &ChoiceId,
     decided: &Choice,
     away: bool,
 ) -> Result<(Done, Recorded), ApiError> {
+    let (context, key, record) = session.parts();
     let done = Done::new(String::new());
     let Some(main) = record
         .main()
@@ -722,7 +709,7 @@ fn follow(
     };
     let mut recorder = recorder(context, key, record)?;
     if away {
-        let away = known_ends(context, key, record, &main, &decided.ends)
+        let away = known_ends(SessionMut::new(context, key, record), &main, &decided.ends)
             .map_err(|error| unwritten(&error))?;
         let follows = Some(id.clone());
         write(
@@ -753,12 +740,11 @@ fn follow(
 
 /// The ends that belong to this session.
 fn known_ends(
-    context: &Context,
-    key: &SessionKey,
-    record: &mut SessionRecord,
+    session: SessionMut<'_>,
     main: &DocName,
     ends: &[ChainId],
 ) -> Result<Vec<ChainId>, JournalError> {
+    let (context, key, record) = session.parts();
     let journal_reader = context.journal_reader(&key.tool, &record.journals, main);
     let Some(state) = record.docs.get_mut(main) else {
         return Ok(Vec::new());

@@ -6,6 +6,7 @@
 use super::context::Context;
 use super::record::SessionRecord;
 use super::steering::{each_steered, is_own};
+use crate::reconcile::session::Session;
 use crate::session::chain::lines_of;
 use crate::session::{DocName, SessionKey};
 use crate::tools::{Found, FoundDoc, SharedDocs};
@@ -14,12 +15,8 @@ use crate::vault::JournalError;
 /// Limits the docs in the store to the session's. Of shared ones: those that it has had here, and
 /// free ones that only this device named or that its journals brought. Returns those that it now
 /// holds.
-pub fn claim(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
-    found: &mut Found,
-) -> Result<Vec<DocName>, JournalError> {
+pub fn claim(session: Session<'_>, found: &mut Found) -> Result<Vec<DocName>, JournalError> {
+    let (context, key, record) = session.parts();
     let Some(shared) = shared_docs(context, key) else {
         return Ok(Vec::new());
     };

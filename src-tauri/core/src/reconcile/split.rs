@@ -3,12 +3,13 @@
 
 use super::context::Context;
 use super::ingest::chain;
-use super::record::{Child, Dependents, DocState, SessionRecord};
+use super::record::{Child, Dependents, DocState};
 use crate::merge::snapshots::{Judged, is_json, judge};
 use crate::merge::{
     ChoiceId, Decided, DocEnds, First, Firsts, Fork, Settled, branches, divide, first_line_after,
     fork_id, fork_targets, settle, substituted, ways,
 };
+use crate::reconcile::session::{Session, SessionMut};
 use crate::session::{
     ChainId, DocKind, DocName, Edge, LineSource, SessionId, SessionKey, decent_name,
 };
@@ -61,15 +62,14 @@ struct Found {
 /// Determines the branch layout. Reads journals only if a doc has several branches for the first
 /// time.
 pub fn branch_layout(
-    context: &Context,
-    key: &SessionKey,
-    record: &mut SessionRecord,
+    session: SessionMut<'_>,
     dependents: &Dependents,
 ) -> Result<BranchLayout, JournalError> {
+    let (context, key, record) = session.parts();
     let names: Vec<DocName> = record.docs.keys().cloned().collect();
     let mut found = BTreeMap::new();
     for name in names {
-        let tips = find(context, key, record, &name)?;
+        let tips = find(SessionMut::new(context, key, record), &name)?;
         found.insert(name, tips);
     }
     let main = record.main().cloned();
@@ -123,8 +123,13 @@ pub fn branch_layout(
     }
     if let (Some(main), false) = (&main, ask) {
         wanted.extend(
-            needed(context, key, record, main, &settled, &dependents.children)?
-                .map(|fork| (main.clone(), fork)),
+            needed(
+                Session::new(context, key, record),
+                main,
+                &settled,
+                &dependents.children,
+            )?
+            .map(|fork| (main.clone(), fork)),
         );
     }
     let mut forks: Vec<ForkPlan> = Vec::new();
@@ -174,13 +179,12 @@ pub fn branch_layout(
 
 /// Branches that hold the beginning of other sessions.
 fn needed(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
+    session: Session<'_>,
     main: &DocName,
     settled: &Settled,
     children: &[Child],
 ) -> Result<impl Iterator<Item = Fork>, JournalError> {
+    let Session { record, .. } = session;
     let mut found = Vec::new();
     let forks = settled
         .split
@@ -199,7 +203,7 @@ fn needed(
             .filter(|child| !has_fork(child))
             .filter_map(|child| child.fork_point(&record.docs[main], *target))
         {
-            let first_line = first_line(context, key, record, main, fork_point, tip)?;
+            let first_line = first_line(session, main, fork_point, tip)?;
             found.extend(first_line.map(|first_line| Fork {
                 first_line,
                 fork_point,
@@ -213,13 +217,12 @@ fn needed(
 
 /// The first line on the path from `node` to `tip`.
 pub fn first_line(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
+    session: Session<'_>,
     doc: &DocName,
     node: ChainId,
     tip: ChainId,
 ) -> Result<Option<ChainId>, JournalError> {
+    let (context, key, record) = session.parts();
     let Some(edge) = record.docs[doc].trie.first_edge(node, tip) else {
         return Ok(None);
     };
@@ -255,30 +258,25 @@ pub fn author(state: &DocState, line: ChainId) -> String {
 }
 
 /// The branches of a doc, after pinning and looking up everything needed to divide them.
-fn find(
-    context: &Context,
-    key: &SessionKey,
-    record: &mut SessionRecord,
-    name: &DocName,
-) -> Result<Found, JournalError> {
+fn find(session: SessionMut<'_>, name: &DocName) -> Result<Found, JournalError> {
+    let (context, key, record) = session.parts();
     let Some(mut state) = record.docs.remove(name) else {
         return Ok(Found {
             tips: Vec::new(),
             opaque: false,
         });
     };
-    let found = find_in(context, key, record, name, &mut state);
+    let found = find_in(Session::new(context, key, record), name, &mut state);
     record.docs.insert(name.clone(), state);
     found
 }
 
 fn find_in(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
+    session: Session<'_>,
     name: &DocName,
     state: &mut DocState,
 ) -> Result<Found, JournalError> {
+    let (context, key, record) = session.parts();
     let journal_reader = context.journal_reader(&key.tool, &record.journals, name);
     let mut pins: BTreeSet<ChainId> = BTreeSet::new();
     for choice in record
@@ -332,7 +330,7 @@ fn find_in(
         .copied()
         .collect();
     if !unknown.is_empty() {
-        let firsts = find_firsts(context, key, record, name, &unknown)?;
+        let firsts = find_firsts(session, name, &unknown)?;
         state.firsts.extend(firsts);
     }
     Ok(Found { tips, opaque })
@@ -340,12 +338,11 @@ fn find_in(
 
 /// Finds who recorded these lines first; reads all journals.
 fn find_firsts(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
+    session: Session<'_>,
     name: &DocName,
     wanted: &BTreeSet<ChainId>,
 ) -> Result<Firsts, JournalError> {
+    let (context, key, record) = session.parts();
     let journal_reader = context.journal_reader(&key.tool, &record.journals, name);
     let mut firsts = Firsts::new();
     for journal in record.journals.values() {
@@ -426,12 +423,11 @@ fn judge_of(context: &Context, key: &SessionKey) -> Judge {
 /// Whether the content at `new` holds everything that the one at `old` does, so that writing `new`
 /// loses nothing.
 pub fn keeps_all_messages(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
+    session: Session<'_>,
     name: &DocName,
     (new, old): (ChainId, ChainId),
 ) -> Result<bool, JournalError> {
+    let (context, key, record) = session.parts();
     let Some(state) = record.docs.get(name) else {
         return Ok(false);
     };
@@ -447,11 +443,10 @@ pub fn keeps_all_messages(
 /// The content into which a tool's format unites a main doc's branches without doubt, and the end
 /// that it follows: the same on every device with the same branches. `None` if the format cannot.
 pub fn united(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
+    session: Session<'_>,
     layout: &BranchLayout,
 ) -> Result<Option<(DocName, ChainId, Vec<u8>)>, JournalError> {
+    let (context, key, record) = session.parts();
     let (Some(unite), Some(split)) = (context.joins(&key.tool).union, &layout.settled.split) else {
         return Ok(None);
     };

@@ -5,8 +5,9 @@
 use super::context::Context;
 use super::record::{DocState, Neutral, SessionRecord};
 use crate::merge::{Step, Verdict};
+use crate::reconcile::session::{Session, SessionMut};
 use crate::session::chain::lines_of;
-use crate::session::{ChainId, DocKind, DocName, Edge, Reason, SessionKey, ToolId};
+use crate::session::{ChainId, DocKind, DocName, Edge, Reason, ToolId};
 use crate::tools::{Content, Patch, Steer, Steering};
 use crate::vault::JournalError;
 use crate::vault::journal_reader::JournalReader;
@@ -76,12 +77,11 @@ pub fn written(lines: &[u8], at: u64, neutral: &[Neutral]) -> Vec<u8> {
 /// Updates `neutral` of a log to what its file in the store holds. Changes that this device wrote
 /// but did not save are found in the journals.
 pub fn find_neutral(
-    context: &Context,
-    key: &SessionKey,
-    record: &mut SessionRecord,
+    session: SessionMut<'_>,
     doc: &DocName,
     file: &Content,
 ) -> Result<(), JournalError> {
+    let (context, key, record) = session.parts();
     let Some(state) = record
         .docs
         .get(doc)
@@ -230,12 +230,11 @@ pub fn restored(content: Content, state: &DocState, more: Option<Patch>) -> Cont
 /// Removes the steps that would give the tool another device's copies of files to restore, if that
 /// is not safe; returns why. `cwd` is the session's directory here.
 pub fn withhold(
-    context: &Context,
-    key: &SessionKey,
-    record: &mut SessionRecord,
+    session: SessionMut<'_>,
     steps: &mut Vec<Step>,
     (cwd, target): (&Path, Option<ChainId>),
 ) -> Result<Option<String>, JournalError> {
+    let (context, key, record) = session.parts();
     let Some(restores) = context
         .tools
         .get(&key.tool)
@@ -293,12 +292,10 @@ pub fn withhold(
 /// the journals until the user releases it, and is not applied then either. Usual settings, or
 /// those that the device ran the session with before, are what a tool notes when it opens a
 /// session: they arrive neutral, without a question, and the transcript shows them.
-pub fn held(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
-    verdict: &Verdict,
-) -> Option<Verdict> {
+pub fn held(session: Session<'_>, verdict: &Verdict) -> Option<Verdict> {
+    let Session {
+        context, record, ..
+    } = session;
     let Verdict::Checkout(steps) = verdict else {
         return None;
     };
@@ -309,7 +306,7 @@ pub fn held(
     if record.released || 0 < record.docs[doc].trie.said_between(*from, *to) {
         return None;
     }
-    let changes = changed(context, key, record, doc, (*from, *to)).unwrap_or_default();
+    let changes = changed(session, doc, (*from, *to)).unwrap_or_default();
     let (_, device) = changes.first()?;
     let name = context.shared().name_of(device);
     let told = changes
@@ -327,12 +324,11 @@ pub fn held(
 /// The settings in other devices' lines between two nodes, each with its device: those that are
 /// more than usual, and differ from the session's last setting and that device's last one.
 fn changed(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
+    session: Session<'_>,
     doc: &DocName,
     (from, to): (ChainId, ChainId),
 ) -> Result<Vec<(Steer, String)>, JournalError> {
+    let (context, key, record) = session.parts();
     let Some(tool) = context.tools.get(&key.tool) else {
         return Ok(Vec::new());
     };

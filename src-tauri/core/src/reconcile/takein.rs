@@ -7,6 +7,7 @@ use super::record::{DocState, SessionRecord};
 use super::recorder::{RecordError, Recorded, card, pieces::entries};
 use super::republish::record_entries;
 use crate::api::types::{CopyRow, LeftRow, TakenRow};
+use crate::reconcile::session::{Session, SessionMut};
 use crate::session::problem::with_causes;
 use crate::session::{ChainId, DocKind, Lane, SessionKey, ToolId};
 use crate::tools::{ConflictCopy, Content, Facts, Found, FoundDoc, Tool, Which};
@@ -153,17 +154,17 @@ pub fn take_in(
     }
     let recorded = match conflict_copy.kind {
         DocKind::Log => {
-            let card = new_card(context, key, record, &facts, conflict_copy)?;
+            let card = new_card(Session::new(context, key, record), &facts, conflict_copy)?;
             record_log(
-                context,
-                key,
-                record,
+                SessionMut::new(context, key, record),
                 (conflict_copy, card),
                 whole_lines(&bytes),
                 lane,
             )?
         }
-        DocKind::Snapshot if is_generation(context, key, record, conflict_copy, &bytes)? => {
+        DocKind::Snapshot
+            if is_generation(Session::new(context, key, record), conflict_copy, &bytes)? =>
+        {
             Recorded::default()
         }
         DocKind::Snapshot => return Err(TakeInError::OtherContent),
@@ -230,20 +231,17 @@ pub(super) fn whole_lines(bytes: &[u8]) -> &[u8] {
 
 /// This device's card of a session without any card; the copy of its main doc has the facts.
 fn new_card(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
+    session: Session<'_>,
     facts: &Facts,
     conflict_copy: &ConflictCopy,
 ) -> Result<Option<SessionCard>, TakeInError> {
+    let Session { record, .. } = session;
     match (record.origin().is_some(), conflict_copy.main, facts.early) {
         (true, ..) => Ok(None),
         (_, false, _) => Err(TakeInError::NoSession),
         (_, _, true) => Err(TakeInError::NoDirectory),
         _ => Ok(Some(card(
-            context,
-            key,
-            record,
+            session,
             facts,
             (&conflict_copy.doc, conflict_copy.stamp),
         ))),
@@ -253,13 +251,12 @@ fn new_card(
 /// Appends the lines that no journal has, where they leave the trie; then all of the copy is in the
 /// journals.
 pub(super) fn record_log(
-    context: &Context,
-    key: &SessionKey,
-    record: &mut SessionRecord,
+    session: SessionMut<'_>,
     (conflict_copy, card): (&ConflictCopy, Option<SessionCard>),
     bytes: &[u8],
     lane: Lane,
 ) -> Result<Recorded, TakeInError> {
+    let (context, key, record) = session.parts();
     let is_message = context.is_message(&key.tool);
     let tips = super::ingest::chain(ChainId::log_start(), bytes, is_message);
     let Some(end) = tips.last().map(|line| line.tip) else {
@@ -300,9 +297,14 @@ pub(super) fn record_log(
     let entries = entries
         .collect::<Result<_, _>>()
         .map_err(|_| TakeInError::TooLarge)?;
-    let recorded = record_entries(context, key, record, entries, card, lane)
+    let recorded = record_entries(SessionMut::new(context, key, record), entries, card, lane)
         .inspect_err(|_| *record = before)?;
-    match reads_the_same(context, key, record, conflict_copy, end, bytes)? {
+    match reads_the_same(
+        SessionMut::new(context, key, record),
+        conflict_copy,
+        end,
+        bytes,
+    )? {
         true => Ok(recorded),
         false => Err(TakeInError::ReadsDifferently),
     }
@@ -310,13 +312,12 @@ pub(super) fn record_log(
 
 /// Whether the journals on disk return these bytes.
 fn reads_the_same(
-    context: &Context,
-    key: &SessionKey,
-    record: &mut SessionRecord,
+    session: SessionMut<'_>,
     conflict_copy: &ConflictCopy,
     end: ChainId,
     bytes: &[u8],
 ) -> Result<bool, TakeInError> {
+    let (context, key, record) = session.parts();
     let Some(mut state) = record.docs.remove(&conflict_copy.doc) else {
         return Ok(false);
     };
@@ -334,12 +335,11 @@ fn reads_the_same(
 }
 
 pub(super) fn is_generation(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
+    session: Session<'_>,
     conflict_copy: &ConflictCopy,
     bytes: &[u8],
 ) -> Result<bool, TakeInError> {
+    let (context, key, record) = session.parts();
     let Some(state) = record
         .docs
         .get(&conflict_copy.doc)

@@ -2,23 +2,18 @@
 //! had written alone. Such a change is followed without a question. This file finds the author of
 //! the lines; the plan decides what to do.
 
-use super::context::Context;
 use super::ingest::chain;
 use super::record::{SessionRecord, TakenBack};
 use super::recorder::{RecordError, Recorder};
 use crate::merge::Step;
-use crate::session::{ChainId, DocKind, DocName, Edge, LineSource, SessionKey};
+use crate::reconcile::session::Session;
+use crate::session::{ChainId, DocKind, DocName, Edge, LineSource};
 use crate::vault::{Entry, JournalError};
 use std::collections::BTreeSet;
 
 /// The device, by short id, whose own tail these steps withdraw and nothing else; `None` if any
 /// other device has a part in it.
-pub fn author(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
-    steps: &[Step],
-) -> Result<Option<String>, JournalError> {
+pub fn author(session: Session<'_>, steps: &[Step]) -> Result<Option<String>, JournalError> {
     let mut author: Option<String> = None;
     for step in steps {
         let (doc, from, to) = match step {
@@ -26,7 +21,7 @@ pub fn author(
             Step::Replace { doc, from, to } => (doc, *from, *to),
             Step::Remove { .. } => return Ok(None),
         };
-        let device = author_of(context, key, record, doc, (from, to))?;
+        let device = author_of(session, doc, (from, to))?;
         let (Some(device), true) = (&device, author.is_none() || author == device) else {
             return Ok(None);
         };
@@ -36,12 +31,13 @@ pub fn author(
 }
 
 fn author_of(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
+    session: Session<'_>,
     doc: &DocName,
     (from, to): (ChainId, ChainId),
 ) -> Result<Option<String>, JournalError> {
+    let Session {
+        context, record, ..
+    } = session;
     let Some(state) = record
         .docs
         .get(doc)
@@ -74,7 +70,7 @@ fn author_of(
     if device == context.short || !lost.iter().all(|edge| is_its(edge)) || !took_back || goes_on {
         return Ok(None);
     }
-    match is_in_others(context, key, record, doc, &device, &lost)? {
+    match is_in_others(session, doc, &device, &lost)? {
         true => Ok(None),
         false => Ok(Some(device)),
     }
@@ -84,13 +80,12 @@ fn author_of(
 /// it, whichever was read first. A former identity of the author is another device: two machines
 /// had that key, so the lines may be the other one's.
 fn is_in_others(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
+    session: Session<'_>,
     doc: &DocName,
     device: &str,
     lost: &[&Edge],
 ) -> Result<bool, JournalError> {
+    let (context, key, record) = session.parts();
     let journal_reader = context.journal_reader(&key.tool, &record.journals, doc);
     let mut lines: BTreeSet<ChainId> = BTreeSet::new();
     for edge in lost {

@@ -6,6 +6,7 @@ use super::context::Context;
 use super::record::{DocState, SessionRecord};
 use super::recorder::{Recorded, Recorder};
 use super::takein::{TakeInError, is_generation, read, record_log, whole_lines};
+use crate::reconcile::session::{Session, SessionMut};
 use crate::session::{DocKind, Lane, SessionKey};
 use crate::tools::{ConflictCopy, Stamp, Tool, Twin};
 use std::path::PathBuf;
@@ -43,17 +44,22 @@ pub fn record_twin(
     }
     let recorded = match doc.kind {
         DocKind::Log => record_log(
-            context,
-            key,
-            record,
+            SessionMut::new(context, key, record),
             (&conflict_copy, None),
             whole_lines(&bytes),
             lane,
         )?,
-        DocKind::Snapshot if is_generation(context, key, record, &conflict_copy, &bytes)? => {
+        DocKind::Snapshot
+            if is_generation(Session::new(context, key, record), &conflict_copy, &bytes)? =>
+        {
             Recorded::default()
         }
-        DocKind::Snapshot => generation(context, key, record, &conflict_copy, &bytes, lane)?,
+        DocKind::Snapshot => generation(
+            SessionMut::new(context, key, record),
+            &conflict_copy,
+            &bytes,
+            lane,
+        )?,
     };
     record.twins.retain(|(path, _)| *path != doc.path);
     record.twins.push((doc.path.clone(), doc.stamp));
@@ -69,13 +75,12 @@ fn is_recorded(record: &SessionRecord, twin: &Twin) -> bool {
 }
 
 fn generation(
-    context: &Context,
-    key: &SessionKey,
-    record: &mut SessionRecord,
+    session: SessionMut<'_>,
     conflict_copy: &ConflictCopy,
     bytes: &[u8],
     lane: Lane,
 ) -> Result<Recorded, TakeInError> {
+    let (context, key, record) = session.parts();
     let card = record
         .cards
         .get(&context.short)

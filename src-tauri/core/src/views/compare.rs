@@ -15,6 +15,7 @@ use crate::reconcile::compared::{Compared, Of, Place};
 use crate::reconcile::context::Context;
 use crate::reconcile::record::{Dependents, DocState, SessionRecord};
 use crate::reconcile::resolve::{choices, continued, pick, trunk_author};
+use crate::reconcile::session::{Session, SessionMut};
 use crate::reconcile::split::{BranchLayout, ForkPlan, author, branch_layout};
 use crate::session::chain::lines_of;
 use crate::session::{ChainId, Edge, ProblemCode, Role, SessionId, SessionKey, records};
@@ -92,8 +93,11 @@ impl<'a> Compare<'a> {
         mut record: SessionRecord,
         family: BTreeMap<SessionId, SessionRecord>,
     ) -> Result<Option<Self>, ApiError> {
-        let mut layout = branch_layout(context, &key, &mut record, &Dependents::default())
-            .map_err(|error| unreadable(&error))?;
+        let mut layout = branch_layout(
+            SessionMut::new(context, &key, &mut record),
+            &Dependents::default(),
+        )
+        .map_err(|error| unreadable(&error))?;
         let Some(split) = layout.settled.split.take() else {
             return Ok(None);
         };
@@ -179,10 +183,13 @@ impl<'a> Compare<'a> {
                 title.unwrap_or_default(),
             ));
         }
-        let offered = divided
-            .forks
-            .first()
-            .map(|fork| choices(self.context, &self.key, &self.record, &self.split, fork));
+        let offered = divided.forks.first().map(|fork| {
+            choices(
+                Session::new(self.context, &self.key, &self.record),
+                &self.split,
+                fork,
+            )
+        });
         Ok(SplitRow {
             session: self.row.session.clone(),
             tool: self.key.tool.to_string(),
@@ -584,9 +591,7 @@ impl<'a> Compare<'a> {
             // Decisions are about the session's own branch and another one.
             choices: match is_offer && pair.left.is_none() {
                 true => choices(
-                    self.context,
-                    &self.key,
-                    &self.record,
+                    Session::new(self.context, &self.key, &self.record),
                     &self.split,
                     &pair.right,
                 ),

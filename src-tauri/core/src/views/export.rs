@@ -12,9 +12,8 @@ use crate::api::types::{
 use crate::merge::{Decided, branches, divide};
 use crate::reconcile::context::Context;
 use crate::reconcile::record::{DocState, SessionRecord};
-use crate::session::{
-    ChainId, DocKind, DocName, Edge, ProblemCode, Role, SessionKey, harmless, harmless_line,
-};
+use crate::reconcile::session::Session;
+use crate::session::{ChainId, DocKind, DocName, Edge, ProblemCode, Role, harmless, harmless_line};
 use crate::vault::journal_reader::JournalReader;
 use std::path::{Path, PathBuf};
 
@@ -74,13 +73,12 @@ pub enum Wanted {
 }
 
 pub fn show(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
+    session: Session<'_>,
     row: SessionRow,
     names: &Names,
     wanted: Wanted,
 ) -> Result<Shown, ApiError> {
+    let (context, key, record) = session.parts();
     let docs = record.docs.iter().map(|(name, state)| {
         let tip = state
             .local
@@ -109,7 +107,7 @@ pub fn show(
                 .map(|local| local.path.clone()),
         }
     });
-    let (total, messages) = match reading(context, key, record) {
+    let (total, messages) = match reading(session) {
         Some(reading) => read_messages(&reading, names, wanted)?,
         None => (0, Vec::new()),
     };
@@ -138,11 +136,8 @@ pub fn show(
     })
 }
 
-pub(crate) fn reading<'a>(
-    context: &'a Context,
-    key: &'a SessionKey,
-    record: &'a SessionRecord,
-) -> Option<Reading<'a>> {
+pub(crate) fn reading<'a>(session: Session<'a>) -> Option<Reading<'a>> {
+    let (context, key, record) = session.parts();
     let (doc, state) = record.docs.get_key_value(record.main()?)?;
     let (tip, path) = end_of(record, doc, state)?;
     Some(Reading {
@@ -174,55 +169,45 @@ fn read_messages(
 }
 
 /// One part of one message, whole.
-pub fn part(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
-    message: u64,
-    part: u64,
-) -> Result<PartBody, ApiError> {
-    let reading = reading(context, key, record).ok_or_else(|| no_part(message, part))?;
+pub fn part(session: Session<'_>, message: u64, part: u64) -> Result<PartBody, ApiError> {
+    let reading = reading(session).ok_or_else(|| no_part(message, part))?;
     reading.part(&*reading.index(false)?, message, part)
 }
 
 /// Where the session has a text.
-pub fn find(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
-    text: &str,
-) -> Result<Occurrences, ApiError> {
-    match reading(context, key, record) {
+pub fn find(session: Session<'_>, text: &str) -> Result<Occurrences, ApiError> {
+    match reading(session) {
         Some(reading) => reading.find(&*reading.index(false)?, text),
         None => Ok(Occurrences::default()),
     }
 }
 
 pub fn export(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
+    session: Session<'_>,
     row: SessionRow,
     names: &Names,
     (format, dir): (ExportFormat, Option<&Path>),
 ) -> Result<Exported, ApiError> {
+    let Session {
+        context, record, ..
+    } = session;
     match format {
         ExportFormat::Native => native(context, record, &row, dir),
         ExportFormat::Json => {
-            let shown = show(context, key, record, row.clone(), names, Wanted::All)?;
+            let shown = show(session, row.clone(), names, Wanted::All)?;
             let text = serde_json::to_string_pretty(&shown).map_err(|error| unreadable(&error))?;
             text_or_file(text, &format!("{}.json", row.session), dir)
         }
         ExportFormat::Markdown => {
-            let shown = show(context, key, record, row.clone(), names, Wanted::All)?;
+            let shown = show(session, row.clone(), names, Wanted::All)?;
             text_or_file(markdown(&shown), &format!("{}.md", row.session), dir)
         }
         ExportFormat::Html => {
-            let text = html::page(context, key, record, &row, names)?;
+            let text = html::page(session, &row, names)?;
             text_or_file(text, &format!("{}.html", row.session), dir)
         }
         ExportFormat::Open => {
-            let text = open::lines(context, key, record, &row, names)?;
+            let text = open::lines(session, &row, names)?;
             text_or_file(text, &format!("{}.open.jsonl", row.session), dir)
         }
     }

@@ -6,6 +6,7 @@ use super::{Reconciler, is_excluded};
 use crate::api::types::TakenIn;
 use crate::merge::{Guards, Step, Verdict};
 use crate::reconcile::record::{SessionRecord, TakenBack};
+use crate::reconcile::session::{Session, SessionMut};
 use crate::reconcile::steering::withhold;
 use crate::reconcile::takein::{TakeInError, take_in};
 use crate::reconcile::taken_back;
@@ -62,7 +63,7 @@ impl Reconciler<'_> {
                 code: Reason::Rewritten,
                 steps,
                 ..
-            } => taken_back::author(context, &key, &self.job.record, steps)
+            } => taken_back::author(Session::new(context, &key, &self.job.record), steps)
                 .ok()
                 .flatten(),
             _ => None,
@@ -226,9 +227,7 @@ impl Reconciler<'_> {
             .and_then(|main| self.layout.settled.targets.get(&main))
             .copied();
         let why = withhold(
-            self.context,
-            &key,
-            &mut self.job.record,
+            SessionMut::new(self.context, &key, &mut self.job.record),
             &mut steps,
             (&cwd, target),
         )?;

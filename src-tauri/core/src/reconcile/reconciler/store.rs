@@ -1,6 +1,7 @@
 //! What the tool's store holds of the session, and which part of it is new.
 
 use super::*;
+use crate::reconcile::session::{Session, SessionMut};
 use crate::session::ProblemCode;
 
 impl Reconciler<'_> {
@@ -18,7 +19,10 @@ impl Reconciler<'_> {
         self.store_print = self.found.as_ref().map(fingerprint);
         self.unknown = listing.unknown;
         if let Some(found) = &mut self.found {
-            match claim(self.context, &self.job.key, &self.job.record, found) {
+            match claim(
+                Session::new(self.context, &self.job.key, &self.job.record),
+                found,
+            ) {
                 Ok(holds) => self.holds = holds,
                 Err(error) => {
                     return self.problem(ProblemCode::JournalUnreadable, &error, JOURNAL_HINT);
@@ -73,9 +77,7 @@ impl Reconciler<'_> {
             .origin()
             .map(|card| card.project.key.clone());
         let recorded = record_session(
-            self.context,
-            &self.job.key,
-            &mut self.job.record,
+            SessionMut::new(self.context, &self.job.key, &mut self.job.record),
             &found,
             &reading,
             self.job.lane,
@@ -161,9 +163,7 @@ impl Reconciler<'_> {
         let rebound = self.rebound(found, &mut reading);
         for (at, (doc, content)) in found.docs.iter().zip(&mut reading.docs).enumerate() {
             find_neutral(
-                self.context,
-                &self.job.key,
-                &mut self.job.record,
+                SessionMut::new(self.context, &self.job.key, &mut self.job.record),
                 &doc.name,
                 content,
             )?;

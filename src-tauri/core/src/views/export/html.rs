@@ -5,9 +5,8 @@
 use super::{project_of, reading};
 use crate::api::types::{ApiError, SessionRow};
 use crate::merge::transcript::{ParsedMessage, Piece, beginning};
-use crate::reconcile::context::Context;
-use crate::reconcile::record::SessionRecord;
-use crate::session::{Millis, Role, SessionKey, harmless, harmless_line};
+use crate::reconcile::session::Session;
+use crate::session::{Millis, Role, harmless, harmless_line};
 use crate::views::transcript::{Names, PICTURES, Shown, steering};
 use data_encoding::BASE64;
 use sha2::{Digest, Sha256};
@@ -25,14 +24,13 @@ const MOST_PROMPTS: usize = 500;
 const LARGEST_PICTURE: usize = 16 << 20;
 
 pub(super) fn page(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
+    session: Session<'_>,
     row: &SessionRow,
     names: &Names,
 ) -> Result<String, ApiError> {
+    let (context, key, record) = session.parts();
     let mut page = Page::default();
-    if let Some(reading) = reading(context, key, record) {
+    if let Some(reading) = reading(session) {
         reading.walk(|walked| {
             let device = names.of(walked.device, walked.number);
             match walked.shown {

@@ -8,21 +8,18 @@ use crate::merge::{Decided, branches, divide};
 use crate::open::{
     Calls, Device, Entry, FORMAT, Harness, Header, Item, Line, Native, PAYLOAD, Seal,
 };
-use crate::reconcile::context::Context;
-use crate::reconcile::record::SessionRecord;
-use crate::session::{ChainId, Millis, SessionKey, harmless_json};
+use crate::reconcile::session::Session;
+use crate::session::{ChainId, Millis, harmless_json};
 use crate::views::transcript::{Names, Reading, Shown, Walked, steering};
 use data_encoding::BASE64;
 use std::collections::{BTreeSet, HashSet};
 
 pub(super) fn lines(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
+    session: Session<'_>,
     row: &SessionRow,
     names: &Names,
 ) -> Result<String, ApiError> {
-    if let Some(kept) = kept(context, key, record)? {
+    if let Some(kept) = kept(session)? {
         return Ok(kept);
     }
     let mut view = View {
@@ -31,24 +28,21 @@ pub(super) fn lines(
         devices: BTreeSet::new(),
         lines: String::new(),
     };
-    for reading in branches_of(context, key, record) {
+    for reading in branches_of(session) {
         view.branch(&reading)?;
     }
     let mut text = String::new();
     push(
         &mut text,
-        &Line::Session(header(context, key, record, row, &view.devices)),
+        &Line::Session(header(session, row, &view.devices)),
     );
     text.push_str(&view.lines);
     Ok(text)
 }
 
 /// A session that came in the open format is exported as it came.
-fn kept(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
-) -> Result<Option<String>, ApiError> {
+fn kept(session: Session<'_>) -> Result<Option<String>, ApiError> {
+    let (context, key, record) = session.parts();
     let lines = context
         .tools
         .get(&key.tool)
@@ -64,11 +58,8 @@ fn kept(
 }
 
 /// The branches of the main doc; the one that is shown comes last.
-fn branches_of<'a>(
-    context: &'a Context,
-    key: &'a SessionKey,
-    record: &'a SessionRecord,
-) -> Vec<Reading<'a>> {
+fn branches_of<'a>(session: Session<'a>) -> Vec<Reading<'a>> {
+    let (context, key, record) = session.parts();
     let found = record
         .main()
         .and_then(|main| record.docs.get_key_value(main));
@@ -96,13 +87,8 @@ fn branches_of<'a>(
     tips.into_iter().filter_map(reading).collect()
 }
 
-fn header(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
-    row: &SessionRow,
-    devices: &BTreeSet<String>,
-) -> Header {
+fn header(session: Session<'_>, row: &SessionRow, devices: &BTreeSet<String>) -> Header {
+    let (context, key, record) = session.parts();
     let shared = context.shared();
     let device = |id: &String| Device {
         id: id.clone(),
