@@ -9,35 +9,27 @@ use super::forget::Forgetting;
 use super::list::Lists;
 use super::placing::Placing;
 use super::queue::{Queue, ReconcileRequest};
+use super::retries::Retries;
 use super::searching::Searching;
 use super::several::Remembered;
 use super::stores::{Listings, Occasion};
-use crate::api::answer::{Reply, value};
+use crate::api::answer::Reply;
 use crate::api::types::{ApiError, SyncthingState, SyncthingStatus, TakenIn};
 use crate::engine::Engine;
 use crate::engine::Import;
 use crate::engine::Parts;
 use crate::merge::{ChoiceId, fork_id};
+use crate::reconcile::Job;
 use crate::reconcile::forks::{Parent, is_taken_over};
 use crate::reconcile::record::{Child, Dependents, SessionRecord};
 use crate::reconcile::resolve::{Decision, has_to_follow};
 use crate::reconcile::split::BranchLayout;
-use crate::reconcile::{Effects, Job};
 use crate::session::{
     Lane, Problem, ProblemCode, Reason, Remedy, SessionId, SessionKey, SessionState, ToolId,
 };
 use crate::state::StateError;
 use crate::syncthing::proof::Secrets;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-
-/// Reasons that pass without the user: such a session is reconciled again after a while.
-const PASSING: [Reason; 3] = [Reason::Unwritable, Reason::JustWritten, Reason::TakenBack];
-/// Problems that leave a session unreconciled: the next poll tries again.
-const UNFINISHED: [ProblemCode; 3] = [
-    ProblemCode::JournalUnreadable,
-    ProblemCode::SessionUnreadable,
-    ProblemCode::NotRecorded,
-];
 
 impl Engine {
     pub fn new(parts: Parts) -> Self {
@@ -70,10 +62,7 @@ impl Engine {
             forgetting: Forgetting::default(),
             queue: Queue::default(),
             seen: HashMap::new(),
-            unsaved: HashMap::new(),
-            restless: HashMap::new(),
-            unfinished: BTreeSet::new(),
-            retrying: false,
+            retries: Retries::default(),
             live: BTreeMap::new(),
             vanished: BTreeMap::new(),
             known_stores: Remembered::new(),
@@ -89,7 +78,6 @@ impl Engine {
             held: BTreeMap::new(),
             import: Import::default(),
             n_worked: 0,
-            uncompared: BTreeSet::new(),
             cycle_ms: 0.0,
             listings: Listings::default(),
             placing: Placing::default(),
@@ -291,9 +279,7 @@ impl Engine {
     }
 
     pub(super) fn schedule(&mut self, key: SessionKey, mut request: ReconcileRequest) {
-        request
-            .dirs
-            .extend(self.unsaved.remove(&key).unwrap_or_default());
+        request.dirs.extend(self.retries.take_unsaved(&key));
         self.queue.add(key, request);
     }
 
@@ -412,7 +398,7 @@ impl Engine {
     }
 
     /// The beginning of a session may now lie in another one: both are reconciled until they agree.
-    fn schedule_dependents(
+    pub(super) fn schedule_dependents(
         &mut self,
         key: &SessionKey,
         record: &SessionRecord,
@@ -458,7 +444,7 @@ impl Engine {
     }
 
     /// Schedules the forks of a split session: branches to take over, decisions to follow.
-    fn schedule_forks(
+    pub(super) fn schedule_forks(
         &mut self,
         key: &SessionKey,
         record: &SessionRecord,
@@ -537,189 +523,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Applies the effects that a worker really achieved.
-    fn reconciled(&mut self, effects: Effects) -> Result<(), StateError> {
-        let Effects {
-            key,
-            record,
-            text,
-            row,
-            layout,
-            answers,
-            announce,
-            happenings,
-            problems,
-            tampered,
-            cloned,
-            learned,
-            placed,
-            holds,
-            live,
-            seen,
-            again,
-            taken,
-            ..
-        } = effects;
-        let imported = self.queue.done(&key);
-        if self.forgetting.hides(&key) || self.goes_with_forgotten(&key, &record, &row) {
-            // Forgotten during the reconcile: the effects are dropped, and what was written is
-            // removed.
-            self.schedule(key, ReconcileRequest::default());
-            return Ok(());
-        }
-        for (number, answer) in answers {
-            if let Some((_, reply)) = self.replies.remove(&number) {
-                reply(answer.and_then(value));
-            }
-        }
-        if let Some(taken) = taken {
-            self.took_in(&key, taken);
-        }
-        if announce.iter().any(|(lane, _)| *lane == Lane::Live) {
-            self.code_is_due(&key, &record);
-        }
-        // What is in the journal is sent, even if the state cannot be saved.
-        for lane in Lane::ALL {
-            let paths: BTreeSet<String> = announce
-                .iter()
-                .filter(|(at, _)| *at == lane)
-                .map(|(_, path)| path.clone())
-                .collect();
-            if !paths.is_empty() {
-                self.transport.announce(lane, paths.into_iter().collect());
-            }
-        }
-        let unfinished = problems
-            .iter()
-            .any(|problem| UNFINISHED.contains(&problem.code));
-        if unfinished {
-            self.unfinished.insert(key.clone());
-        } else {
-            self.unfinished.remove(&key);
-        }
-        if unfinished || row.reason.is_some_and(|reason| PASSING.contains(&reason)) {
-            self.retry_later();
-        }
-        self.session_troubles(&key, problems);
-        self.missing_paths.remove(&key);
-        self.n_worked += 1;
-        let print = self.print_for_search(&record, &row);
-        let mut is_news = false;
-        let remembered = self.state.together(|state| {
-            state.put(&key, &row, &text)?;
-            is_news = Self::unsearch_changed(state, &key, print.as_ref())?;
-            Self::note_seen(state, &key, seen, self.seen.get(&key).copied())?;
-            holds
-                .iter()
-                .try_for_each(|doc| state.put_holder(&key, doc))?;
-            happenings
-                .iter()
-                .try_for_each(|happening| state.add_history(happening))?;
-            record.journals.values().try_for_each(|journal| {
-                journal.segments.iter().try_for_each(|segment| {
-                    state.put_segment(
-                        &format!(
-                            "{}/{}",
-                            journal.dir,
-                            crate::vault::segment_name(segment.number)
-                        ),
-                        segment.bytes,
-                    )
-                })
-            })
-        });
-        if unfinished || remembered.is_err() {
-            self.seen.remove(&key);
-        }
-        if let Err(error) = remembered {
-            let dirs = record
-                .journals
-                .values()
-                .map(|journal| (journal.device.clone(), journal.lane, journal.dir.clone()));
-            self.unsaved.insert(key, dirs.collect());
-            return Err(error);
-        }
-        self.trouble("state", None);
-        match print {
-            Some(_) if is_news => self.search_follows(&key, imported),
-            None => self.search_drops(&key)?,
-            Some(_) => {}
-        }
-        for (device, lane) in tampered {
-            self.transport
-                .revert(crate::syncthing::folder_id(lane, &device));
-        }
-        self.state_more(&record);
-        self.schedule_forks(&key, &record, &layout)?;
-        self.schedule_dependents(&key, &record, &row.needs)?;
-        cloned.iter().for_each(|device| self.noticed_clone(device));
-        self.note_here(&key, record.is_here());
-        if record.is_compared() {
-            self.uncompared.remove(&key)
-        } else {
-            self.uncompared.insert(key.clone())
-        };
-        self.note_live(&key, live);
-        if row.reason == Some(Reason::NoPlace) {
-            self.find_places()?;
-        }
-        if let Some(lesson) = learned {
-            self.learn(&lesson)?;
-        }
-        if let Some((project, place)) = placed {
-            self.placed(&project, &place)?;
-        }
-        if imported {
-            self.import.done += 1;
-            self.import.bytes += row.bytes;
-            self.end_import();
-        }
-        self.reconcile_again(key, record.session, again, imported);
-        Ok(())
-    }
-
-    /// Something changed during the reconcile. A file that never comes to rest waits for the next
-    /// event or poll.
-    fn reconcile_again(
-        &mut self,
-        key: SessionKey,
-        session: Option<SessionId>,
-        again: bool,
-        import: bool,
-    ) {
-        const AT_ONCE: u8 = 3;
-        if !again {
-            self.restless.remove(&key);
-            return;
-        }
-        self.seen.remove(&key);
-        let times = self.restless.entry(key.clone()).or_default();
-        *times = times.saturating_add(1);
-        let times = *times;
-        if times > AT_ONCE {
-            let message = format!(
-                "The files of session {key} change all the time, or something else is where they belong."
-            );
-            let hint = "It is tried again. If this stays, look into the tool's store.";
-            self.trouble(
-                &format!("session {key} restless"),
-                Some(Problem::new(ProblemCode::NotAtRest, message, hint)),
-            );
-        }
-        if times <= AT_ONCE {
-            self.schedule(
-                key,
-                ReconcileRequest {
-                    session,
-                    import,
-                    ..ReconcileRequest::default()
-                },
-            );
-        }
-    }
-
     /// Replaces a session's problems with the present ones.
-    fn session_troubles(&mut self, key: &SessionKey, problems: Vec<Problem>) {
+    pub(super) fn session_troubles(&mut self, key: &SessionKey, problems: Vec<Problem>) {
         let topic = format!("session {key} ");
         let known = self.problems.range(topic.clone()..);
         let known = known
@@ -734,37 +539,7 @@ impl Engine {
         }
     }
 
-    /// Schedules the sessions that could not be read or recorded, whichever device they are from.
-    pub(super) fn retry_unfinished(&mut self) {
-        self.unfinished
-            .clone()
-            .into_iter()
-            .for_each(|key| self.schedule(key, ReconcileRequest::default()));
-    }
-
-    /// A full disk or a locked file may recover in seconds: retries well before the next poll.
-    fn retry_later(&mut self) {
-        const SOON: std::time::Duration = std::time::Duration::from_secs(4);
-        if !self.retrying {
-            self.retrying = true;
-            self.jobs.after(SOON, Event::Retry);
-        }
-    }
-
-    fn retry_soon_again(&mut self) {
-        self.retrying = false;
-        self.retry_unsaved();
-        self.retry_unfinished();
-        self.retry_everywhere(&PASSING);
-    }
-
-    pub(super) fn retry_unsaved(&mut self) {
-        let keys: Vec<SessionKey> = self.unsaved.keys().cloned().collect();
-        keys.into_iter()
-            .for_each(|key| self.schedule(key, ReconcileRequest::default()));
-    }
-
-    fn end_import(&mut self) {
+    pub(super) fn end_import(&mut self) {
         if self.queue.importing() {
             return;
         }
@@ -775,7 +550,7 @@ impl Engine {
     }
 
     /// Notes that a session came or went; its children may be waiting.
-    fn note_here(&mut self, key: &SessionKey, here: bool) {
+    pub(super) fn note_here(&mut self, key: &SessionKey, here: bool) {
         let changed = {
             let mut shared = self.context.change();
             if here {
@@ -789,29 +564,10 @@ impl Engine {
         }
     }
 
-    /// Reconciles again the sessions of a tool that wait for this reason.
-    pub(super) fn retry(&mut self, tool: &ToolId, reason: Reason) {
-        for (key, _) in self.state.with_reason(reason).unwrap_or_default() {
-            if key.tool == *tool {
-                self.schedule(key, ReconcileRequest::default());
-            }
-        }
-    }
-
-    pub(super) fn retry_everywhere(&mut self, reasons: &[Reason]) {
-        for reason in reasons {
-            for (key, _) in self.state.with_reason(*reason).unwrap_or_default() {
-                self.schedule(key, ReconcileRequest::default());
-            }
-        }
-    }
-
     /// Drops all pending work on a session.
     pub(super) fn drop_session(&mut self, key: &SessionKey) {
-        self.unsaved.remove(key);
+        self.retries.forget(key);
         self.missing_paths.remove(key);
-        self.restless.remove(key);
-        self.unfinished.remove(key);
         self.needs.remove(key);
     }
 

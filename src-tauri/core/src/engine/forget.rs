@@ -423,7 +423,6 @@ impl Engine {
         self.context.change().here.remove(key);
         self.live.remove(key);
         self.seen.remove(key);
-        self.uncompared.remove(key);
         for vanished in self.vanished.values_mut() {
             vanished.remove(key);
         }

@@ -24,9 +24,11 @@ pub mod places_seen;
 pub mod placing;
 mod preferences;
 pub mod queue;
+mod reconciled;
 pub mod releases;
 mod remedies;
 pub mod resuming;
+mod retries;
 pub mod searching;
 mod seen;
 pub mod set_aside;
@@ -36,7 +38,7 @@ pub mod stores;
 use crate::api::answer::Reply;
 use crate::api::types::{Held, SyncthingStatus, TakenIn};
 use crate::reconcile::Context;
-use crate::session::{Lane, Millis, Problem, SessionKey, ToolId};
+use crate::session::{Millis, Problem, SessionKey, ToolId};
 use crate::settings::Settings;
 use crate::state::State;
 use crate::syncthing::Transport;
@@ -51,6 +53,7 @@ use importing::Importing;
 use list::Lists;
 use placing::Placing;
 use queue::Queue;
+use retries::Retries;
 use searching::Searching;
 use several::Remembered;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -77,14 +80,7 @@ pub struct Engine {
     queue: Queue,
     /// The fingerprint of each session's files at its last complete reconcile.
     seen: HashMap<SessionKey, u64>,
-    /// Journals of sessions whose record could not be saved: the next reconcile reads them again.
-    unsaved: HashMap<SessionKey, BTreeSet<(String, Lane, String)>>,
-    /// How often in a row a session changed while it was reconciled.
-    restless: HashMap<SessionKey, u8>,
-    /// Sessions that the last reconcile could not read or record.
-    unfinished: BTreeSet<SessionKey>,
-    /// A retry is scheduled.
-    retrying: bool,
+    retries: Retries,
     /// Sessions open on this device.
     live: BTreeMap<SessionKey, String>,
     vanished: BTreeMap<ToolId, BTreeSet<SessionKey>>,
@@ -104,8 +100,6 @@ pub struct Engine {
     import: Import,
     /// Reconciles, sessions listed and long answers since memory was last returned to the system.
     n_worked: usize,
-    /// Sessions with logs of which only the end was compared since their last change.
-    uncompared: BTreeSet<SessionKey>,
     /// Milliseconds of the last full scan that found no change, including all its parts.
     cycle_ms: f64,
     listings: Listings,

@@ -426,8 +426,7 @@ impl Engine {
         self.probe_state()?;
         self.end_pause();
         self.end_old_attempts();
-        self.retry_unsaved();
-        self.retry_unfinished();
+        self.retry_due();
         self.retry_forgotten()?;
         self.poll_search()?;
         self.record_due_code();
@@ -482,7 +481,7 @@ impl Engine {
     fn compare_quiet(&mut self) -> Result<(), StateError> {
         const QUIET_MS: i64 = 60_000;
         let now = self.context.clock.now();
-        for key in self.uncompared.clone() {
+        for key in self.retries.uncompared() {
             let row = self.state.row(&key)?;
             if row.is_some_and(|row| {
                 row.state == SessionState::Here && QUIET_MS <= now.0.saturating_sub(row.updated.0)

@@ -1,0 +1,181 @@
+//! What a reconcile achieved, taken over by the loop: answered, sent, remembered, and followed by
+//! what it makes necessary elsewhere.
+
+use super::Engine;
+use super::queue::ReconcileRequest;
+use super::retries::{JournalDir, PASSING};
+use crate::api::answer::value;
+use crate::reconcile::Effects;
+use crate::reconcile::record::SessionRecord;
+use crate::session::{Lane, Problem, ProblemCode, Reason};
+use crate::state::{State, StateError};
+use std::collections::BTreeSet;
+
+/// Problems that leave a session unreconciled: the next poll tries again.
+const UNFINISHED: [ProblemCode; 3] = [
+    ProblemCode::JournalUnreadable,
+    ProblemCode::SessionUnreadable,
+    ProblemCode::NotRecorded,
+];
+
+impl Engine {
+    /// Applies the effects that a worker really achieved.
+    pub(super) fn reconciled(&mut self, mut effects: Effects) -> Result<(), StateError> {
+        let key = effects.key.clone();
+        let imported = self.queue.done(&key);
+        if self.forgetting.hides(&key)
+            || self.goes_with_forgotten(&key, &effects.record, &effects.row)
+        {
+            // Forgotten during the reconcile: the effects are dropped, and what was written is
+            // removed.
+            self.schedule(key, ReconcileRequest::default());
+            return Ok(());
+        }
+        self.answer_and_send(&mut effects);
+        let unfinished = self.note_problems(&mut effects);
+        self.missing_paths.remove(&key);
+        self.n_worked += 1;
+        self.remember(&effects, unfinished, imported)?;
+        for (device, lane) in &effects.tampered {
+            self.transport
+                .revert(crate::syncthing::folder_id(*lane, device));
+        }
+        self.schedule_related(&effects)?;
+        self.note_effects(&mut effects)?;
+        if imported {
+            self.import.done += 1;
+            self.import.bytes += effects.row.bytes;
+            self.end_import();
+        }
+        self.reconcile_again(key, effects.record.session, effects.again, imported);
+        Ok(())
+    }
+
+    /// Answers those who wait, and sends what is in the journal, even if the state cannot be saved.
+    fn answer_and_send(&mut self, effects: &mut Effects) {
+        for (number, answer) in std::mem::take(&mut effects.answers) {
+            if let Some((_, reply)) = self.replies.remove(&number) {
+                reply(answer.and_then(value));
+            }
+        }
+        if let Some(taken) = effects.taken.take() {
+            self.took_in(&effects.key, taken);
+        }
+        let announce = &effects.announce;
+        if announce.iter().any(|(lane, _)| *lane == Lane::Live) {
+            self.code_is_due(&effects.key, &effects.record);
+        }
+        for lane in Lane::ALL {
+            let paths: BTreeSet<String> = announce
+                .iter()
+                .filter(|(at, _)| *at == lane)
+                .map(|(_, path)| path.clone())
+                .collect();
+            if !paths.is_empty() {
+                self.transport.announce(lane, paths.into_iter().collect());
+            }
+        }
+    }
+
+    /// Whether something is left that the next poll must try again.
+    fn note_problems(&mut self, effects: &mut Effects) -> bool {
+        let problems = std::mem::take(&mut effects.problems);
+        let blocks = |problem: &Problem| UNFINISHED.contains(&problem.code);
+        let unfinished = problems.iter().any(blocks);
+        self.retries.note_finished(&effects.key, !unfinished);
+        let passes = |reason: Reason| PASSING.contains(&reason);
+        if unfinished || effects.row.reason.is_some_and(passes) {
+            self.retry_later();
+        }
+        self.session_troubles(&effects.key, problems);
+        unfinished
+    }
+
+    /// Saves record, row and history in one transaction, and schedules the search index.
+    fn remember(
+        &mut self,
+        effects: &Effects,
+        unfinished: bool,
+        imported: bool,
+    ) -> Result<(), StateError> {
+        let key = &effects.key;
+        let print = self.print_for_search(&effects.record, &effects.row);
+        let mut is_news = false;
+        let remembered = self.state.together(|state| {
+            state.put(key, &effects.row, &effects.text)?;
+            is_news = Self::unsearch_changed(state, key, print.as_ref())?;
+            Self::note_seen(state, key, effects.seen, self.seen.get(key).copied())?;
+            effects
+                .holds
+                .iter()
+                .try_for_each(|doc| state.put_holder(key, doc))?;
+            effects
+                .happenings
+                .iter()
+                .try_for_each(|happening| state.add_history(happening))?;
+            put_segments(state, &effects.record)
+        });
+        if unfinished || remembered.is_err() {
+            self.seen.remove(key);
+        }
+        if let Err(error) = remembered {
+            let dirs = journal_dirs(&effects.record);
+            self.retries.add_unsaved(key.clone(), dirs);
+            return Err(error);
+        }
+        self.trouble("state", None);
+        match print {
+            Some(_) if is_news => self.search_follows(key, imported),
+            None => self.search_drops(key)?,
+            Some(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Schedules the sessions that depend on this one.
+    fn schedule_related(&mut self, effects: &Effects) -> Result<(), StateError> {
+        let (key, record) = (&effects.key, &effects.record);
+        self.state_more(record);
+        self.schedule_forks(key, record, &effects.layout)?;
+        self.schedule_dependents(key, record, &effects.row.needs)
+    }
+
+    /// Takes over what the reconcile learnt about this device and its projects.
+    fn note_effects(&mut self, effects: &mut Effects) -> Result<(), StateError> {
+        let key = &effects.key;
+        for device in &effects.cloned {
+            self.noticed_clone(device);
+        }
+        self.note_here(key, effects.record.is_here());
+        self.retries
+            .note_compared(key, effects.record.is_compared());
+        self.note_live(key, effects.live.take());
+        if effects.row.reason == Some(Reason::NoPlace) {
+            self.find_places()?;
+        }
+        if let Some(lesson) = &effects.learned {
+            self.learn(lesson)?;
+        }
+        if let Some((project, place)) = &effects.placed {
+            self.placed(project, place)?;
+        }
+        Ok(())
+    }
+}
+
+/// How much of each journal the record stands for.
+fn put_segments(state: &State, record: &SessionRecord) -> Result<(), StateError> {
+    record.journals.values().try_for_each(|journal| {
+        journal.segments.iter().try_for_each(|segment| {
+            let name = crate::vault::segment_name(segment.number);
+            state.put_segment(&format!("{}/{name}", journal.dir), segment.bytes)
+        })
+    })
+}
+
+fn journal_dirs(record: &SessionRecord) -> BTreeSet<JournalDir> {
+    let journals = record.journals.values();
+    journals
+        .map(|journal| (journal.device.clone(), journal.lane, journal.dir.clone()))
+        .collect()
+}
