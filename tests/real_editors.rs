@@ -9,28 +9,18 @@
 // Network namespaces are specific to Linux.
 #![cfg(target_os = "linux")]
 
-#[allow(dead_code)] // tests/faults.rs uses the rest
-#[path = "real/device.rs"]
-mod device;
-#[path = "real/files.rs"]
-mod files;
-#[path = "real/isolation.rs"]
-mod isolation;
-#[path = "real/vscode.rs"]
-mod vscode;
-
-use device::{Device, PATIENCE, link_roam, pair, rows};
-use files::{files_below, write};
-use isolation::{alone, wait_for};
 use serde_json::{Value, json};
 use session_roam_core::formats::vscode::{System, uri_of};
 use session_roam_core::session::{DocName, Millis, SessionId};
 use session_roam_core::tools::copilot_chat::CopilotChat;
 use session_roam_core::tools::{Change, Checkout, DocWrite, Machine, Tool, Which, WriteError};
+use session_roam_testutils::device::{Device, PATIENCE, rows};
+use session_roam_testutils::files::{files_below, write};
+use session_roam_testutils::isolation::{alone, wait_for};
+use session_roam_testutils::vscode::{self, Database, LIST, VsCode, chat, database};
+use session_roam_testutils::world::World;
 use std::fs;
 use std::path::{Path, PathBuf};
-use tempfile::TempDir;
-use vscode::{Database, LIST, VsCode, chat, database};
 
 const TOOL: &str = "copilot-chat";
 const FIRST: &str = "Where is the LIGHTHOUSE?";
@@ -41,7 +31,7 @@ const QUEUED: &str = "Delete the HARBOUR";
 #[test]
 fn a_chat_goes_on_in_the_vs_code_of_another_device_and_comes_back() {
     alone(|| {
-        let devices = Devices::paired();
+        let mut devices = World::with_tools(|_| (), |_, _| ()).met();
         let (desk, laptop) = (&devices.desk, &devices.laptop);
 
         // The desk: a chat whose tools run without a question.
@@ -190,40 +180,6 @@ fn given(turns: &[&str], permission: &str) -> Value {
 fn level(seen: &Value) -> &str {
     let text = seen["level"].as_str().unwrap_or_default();
     text.rsplit('\n').next().unwrap_or_default()
-}
-
-struct Devices {
-    // Dropped in this order: the engines before the directory.
-    desk: Device,
-    laptop: Device,
-    _root: TempDir,
-}
-
-impl Devices {
-    /// Clones of one repository at different places, and engines that are paired.
-    fn paired() -> Self {
-        let root = tempfile::Builder::new().prefix("roam-editors-").tempdir();
-        let root = root.expect("a directory");
-        let dir = root.path().canonicalize().expect("a directory");
-        link_roam(&dir.join("bin"));
-        let mut desk = Device::new(&dir, "desk", "home-a", "code/api");
-        let mut laptop = Device::new(&dir, "laptop", "home-b", "Arbeit mit Ümlaut/api checkout");
-        desk.init_repository("https://git.example.com/acme/api.git");
-        laptop.clone_repository(&desk, "git@git.example.com:acme/api.git");
-        desk.start();
-        laptop.start();
-        pair(&desk, &laptop);
-        Self {
-            desk,
-            laptop,
-            _root: root,
-        }
-    }
-
-    fn stop(mut self) {
-        self.desk.stop();
-        self.laptop.stop();
-    }
 }
 
 /// The chat that VS Code saved for the first prompt.

@@ -1,7 +1,7 @@
 //! Files dragged from another program and dropped on the window, as a file manager does it: the source's part of the
 //! XDND protocol, version 5.
 
-use crate::desktop::{Desktop, PATIENCE};
+use session_roam_testutils::desktop::{Desktop, PATIENCE};
 use std::ffi::{CStr, CString, c_int, c_long, c_uchar, c_ulong};
 use std::path::Path;
 use std::time::{Duration, Instant};

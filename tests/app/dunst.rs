@@ -1,8 +1,8 @@
 //! A real notification daemon on a test's desktop: dunst, queried and clicked with its own commands
 //! over the bus.
 
-use crate::desktop::{Desktop, PATIENCE};
-use crate::isolation::wait_for;
+use session_roam_testutils::desktop::{Desktop, PATIENCE};
+use session_roam_testutils::isolation::wait_for;
 use std::collections::HashMap;
 use std::fs;
 use std::process::{Child, Stdio};

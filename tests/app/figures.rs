@@ -6,19 +6,6 @@
 #![cfg_attr(not(target_os = "linux"), allow(unused))]
 
 #[cfg(target_os = "linux")]
-#[allow(dead_code)] // the tests use the rest
-mod browser;
-#[cfg(target_os = "linux")]
-#[allow(dead_code)]
-mod desktop;
-#[cfg(target_os = "linux")]
-#[path = "../real/isolation.rs"]
-#[allow(dead_code)]
-mod isolation;
-#[cfg(target_os = "linux")]
-#[allow(dead_code)]
-mod panel;
-#[cfg(target_os = "linux")]
 mod traffic;
 
 #[cfg(not(target_os = "linux"))]
@@ -42,12 +29,11 @@ fn main() {
 
 #[cfg(target_os = "linux")]
 mod figures {
-    use crate::browser::Browser;
-    use crate::desktop::{Desktop, PATIENCE};
-    use crate::isolation::wait_for;
-    use crate::panel::Panel;
     use crate::traffic::Traffic;
-    use session_roam_core::api::{Device, Request};
+    use session_roam_testutils::desktop::browser::Browser;
+    use session_roam_testutils::desktop::panel::Panel;
+    use session_roam_testutils::desktop::{Desktop, PATIENCE, pair};
+    use session_roam_testutils::isolation::wait_for;
     use std::collections::BTreeMap;
     use std::fs;
     use std::thread::sleep;
@@ -172,19 +158,6 @@ mod figures {
             panel.click("Quit");
             desktop.ended();
         }
-    }
-
-    fn pair(desk: &Desktop, laptop: &Desktop) {
-        let device = |desktop: &Desktop| desktop.ask::<Device>(&Request::Device).expect("a device");
-        let code = device(desk).code;
-        let _: serde_json::Value = laptop.ask(&Request::Pair { code }).expect("it asks");
-        let id = device(laptop).id;
-        wait_for("the laptop to be accepted", PATIENCE, || {
-            desk.ask::<serde_json::Value>(&Request::Accept {
-                id: id.clone(),
-                digits: None,
-            })
-        });
     }
 
     fn megabytes(kib: u64) -> f64 {

@@ -1,12 +1,11 @@
-//! A git checkout with an invented Claude Code session, written line by line as the tool does. The
-//! format is that of 2.1.330 (seen 2026-11-23).
+//! A git checkout with an invented Claude Code session, written line by line as the tool does.
 
-use crate::desktop::Desktop;
 use serde_json::json;
+use session_roam_testutils::desktop::Desktop;
+use session_roam_testutils::files;
+use session_roam_testutils::transcripts::{Message, append, place};
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 pub const ID: &str = "5e1f0c3a-0000-4000-8000-000000000001";
 
@@ -61,15 +60,9 @@ impl Checkout {
     }
 }
 
+/// The user's HOME need not be known: none of these commands reads it.
 fn git(dir: &Path, words: &[&str]) {
-    let home = dir.parent().expect("it is in a directory");
-    let ended = Command::new("git")
-        .args(words)
-        .current_dir(dir)
-        .env("HOME", home)
-        .stdin(Stdio::null())
-        .status();
-    assert!(ended.expect("git").success(), "git {words:?}");
+    files::git(dir.parent().expect("it is in a directory"), dir, words);
 }
 
 /// A session's file in a tool's store.
@@ -82,7 +75,7 @@ impl Session {
     /// A session of `lines` lines; the first line sets its title.
     pub fn begin(desktop: &Desktop, checkout: &Checkout, title: &str, lines: usize) -> Self {
         let session = Self {
-            file: file(desktop, &checkout.0),
+            file: place(&desktop.home, &checkout.0, ID),
             cwd: checkout.0.clone(),
         };
         session.say("user", title);
@@ -98,7 +91,7 @@ impl Session {
     /// The same session in another device's store.
     pub fn in_home(&self, desktop: &Desktop, checkout: &Checkout) -> Self {
         Self {
-            file: file(desktop, &checkout.0),
+            file: place(&desktop.home, &checkout.0, ID),
             cwd: checkout.0.clone(),
         }
     }
@@ -126,37 +119,20 @@ impl Session {
         } else {
             number
         };
-        let content = if role == "user" {
-            json!(text)
-        } else {
-            json!([{ "type": "text", "text": text }])
+        let message = Message {
+            session: ID,
+            cwd: &self.cwd,
+            role,
+            text,
+            uuid: uuid(own),
+            parent,
+            at: format!("2026-11-23T10:{number:02}:{side:02}.000Z"),
         };
-        let record = json!({
-            "parentUuid": parent,
-            "isSidechain": false,
-            "userType": "external",
-            "cwd": self.cwd,
-            "sessionId": ID,
-            "version": "2.1.330",
-            "gitBranch": "main",
-            "type": role,
-            "message": { "role": role, "content": content },
-            "uuid": uuid(own),
-            "timestamp": format!("2026-11-23T10:{number:02}:{side:02}.000Z"),
-        });
-        fs::create_dir_all(self.file.parent().expect("it is in a directory")).expect("a store");
-        let mut file = fs::File::options()
-            .create(true)
-            .append(true)
-            .open(&self.file)
-            .expect("a store");
-        file.write_all(format!("{record}\n").as_bytes())
-            .expect("room in the store");
+        append(&self.file, message.line().as_bytes());
     }
 
     /// Marks the session as open in the tool, as the tool itself does; this test's process stands
     /// for the tool. Returns the file with the mark.
-    #[allow(dead_code)] // the pictures need none
     pub fn open_in_tool(&self, desktop: &Desktop) -> PathBuf {
         let pid = std::process::id();
         let file = desktop.home.join(format!(".claude/sessions/{pid}.json"));
@@ -183,22 +159,4 @@ impl Session {
             .map(|entry| entry.file_name().to_string_lossy().into_owned());
         names.filter(|name| name.ends_with(".jsonl")).collect()
     }
-}
-
-/// Claude Code names a directory of its store after the cwd; every character that is no ASCII
-/// letter or digit becomes a dash.
-fn file(desktop: &Desktop, cwd: &Path) -> PathBuf {
-    let letter = |letter: char| {
-        if letter.is_ascii_alphanumeric() {
-            letter
-        } else {
-            '-'
-        }
-    };
-    let slug: String = cwd.to_str().expect("UTF-8").chars().map(letter).collect();
-    desktop
-        .home
-        .join(".claude/projects")
-        .join(slug)
-        .join(format!("{ID}.jsonl"))
 }

@@ -1,6 +1,6 @@
 //! The answers of a fake engine: one of everything, with long names and odd states.
 
-use crate::value;
+use serde::Serialize;
 use serde_json::{Value, json};
 use session_roam_core::api::*;
 use session_roam_core::api::{
@@ -22,6 +22,10 @@ pub fn ago(seconds: i64) -> String {
     static NOW: std::sync::OnceLock<i64> = std::sync::OnceLock::new();
     let now = NOW.get_or_init(|| Millis::from_system(std::time::SystemTime::now()).0);
     Millis(now - seconds * 1000).rfc3339()
+}
+
+pub fn value(answer: impl Serialize) -> Value {
+    serde_json::to_value(answer).expect("an answer")
 }
 
 // The canned answers. Every field has a value, so that walking them finds every name.

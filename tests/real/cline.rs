@@ -1,342 +1,331 @@
-//! The real Cline, as these tests start and resume it. It continues a session only in a terminal.
+//! The real Cline: a session of one device continued on another, synced by the real `roam` and the
+//! real Syncthing, and its splits. Nothing is faked but the model.
 
-use crate::device::{Device, PATIENCE, Resume, link_roam, rows, signal};
-use crate::files::{files_below, write};
-use crate::isolation::{run_within, wait_for};
-use crate::mock::{Mock, turn};
-use crate::terminal::Terminal;
-use serde_json::{Value, json};
+use serde_json::Value;
+use session_roam_core::session::{Millis, SessionId};
+use session_roam_core::tools::cline::Cline;
+use session_roam_core::tools::{Bytes, Change, Checkout, DocWrite, Machine, Tool, Which};
+use session_roam_testutils::cline::{
+    self, begin, by_hand, carried, go_on, listed, manifest, messages, names_its_own, resumed,
+    sessions,
+};
+use session_roam_testutils::device::{Device, PATIENCE, rows};
+use session_roam_testutils::files::{files_below, files_with, write};
+use session_roam_testutils::isolation::{alone, wait_for};
+use session_roam_testutils::mock::sent_with;
+use session_roam_testutils::world::World;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-use tempfile::TempDir;
+use std::io::{self, Read, Write};
 
-/// How long one prompt may take. They take four seconds.
-const PROMPT_LIMIT: Duration = Duration::from_secs(180);
-
-/// A desk and a laptop whose user has Cline, with clones of one repository at different places.
-pub struct Devices {
-    // Dropped in this order: the engines before the daemons and the mock, the directory last.
-    pub desk: Device,
-    pub laptop: Device,
-    _daemons: Daemons,
-    pub mock: Mock,
-    _root: TempDir,
+#[test]
+fn cline_goes_on_where_the_other_device_stopped() {
+    alone(|| {
+        let mut devices = cline::paired();
+        let World {
+            desk, laptop, mock, ..
+        } = &devices;
+        let first = "Where is the bug in parser.rs?";
+        let session = begin(desk, first);
+        assert_eq!(mock.context_of(first), sent_with(&[], first));
+        let mut turns = vec![(1, first)];
+        let hops = [
+            (desk, laptop, "run-tool: echo seen-on-the-train"),
+            (laptop, desk, "Mend it, at the desk"),
+            (desk, laptop, "Thanks"),
+        ];
+        for (from, to, prompt) in hops {
+            carried(&session, from, to);
+            assert!(
+                listed(to).contains(&session),
+                "cline history on {}",
+                to.name
+            );
+            assert_eq!(
+                resumed(&devices, to, &session, prompt),
+                sent_with(&turns, prompt),
+                "on {}",
+                to.name
+            );
+            turns.push((turns.len() + 1, prompt));
+        }
+        carried(&session, laptop, desk);
+        names_its_own(laptop, &session);
+        // No secret of either device is anywhere but where it was planted, and this test can read
+        // the journals.
+        for dir in [&desk.roam_home, &laptop.roam_home] {
+            let journals = files_with(dir, "Mend it, at the desk");
+            assert!(
+                journals
+                    .iter()
+                    .any(|file| file.extension().is_some_and(|ending| ending == "zst"))
+            );
+        }
+        for (whose, other) in [(desk, laptop), (laptop, desk)] {
+            let planted = files_with(&whose.home, &whose.secret());
+            assert!(planted.len() >= 6, "{planted:?}");
+            for dir in [&whose.roam_home, &other.roam_home, &other.home] {
+                assert_eq!(
+                    files_with(dir, &whose.secret()),
+                    Vec::<std::path::PathBuf>::new(),
+                    "{}'s",
+                    whose.name
+                );
+            }
+        }
+        devices.desk.stop();
+        devices.laptop.stop();
+    });
 }
 
-impl Devices {
-    pub fn new() -> Self {
-        let root = tempfile::Builder::new()
-            .prefix("roam-cline-")
-            .tempdir()
-            .expect("a directory");
-        let dir = root.path().canonicalize().expect("a directory");
-        link_roam(&dir.join("bin"));
-        std::os::unix::fs::symlink(installed(), dir.join("bin/cline")).expect("a link");
-        let mock = Mock::start(&dir);
-        let daemons = Daemons { below: dir.clone() };
-        let mut desk = Device::new(&dir, "desk", "home-a", "code/api");
-        let mut laptop = Device::new(&dir, "laptop", "home-b", "Arbeit mit Ümlaut/api checkout");
-        desk.init_repository("https://git.example.com/acme/api.git");
-        laptop.clone_repository(&desk, "git@git.example.com:acme/api.git");
-        [&mut desk, &mut laptop]
-            .into_iter()
-            .for_each(|device| settle(device, mock.port));
-        Self {
-            desk,
-            laptop,
-            _daemons: daemons,
-            mock,
-            _root: root,
-        }
-    }
-
-    pub fn paired() -> Self {
-        let mut devices = Self::new();
-        devices.desk.start();
-        devices.laptop.start();
-        crate::device::pair(&devices.desk, &devices.laptop);
-        devices
-    }
-
-    pub fn both(&self) -> [&Device; 2] {
-        [&self.desk, &self.laptop]
-    }
-
-    /// Continues a session with the command that `roam` prints, and returns what was sent to the
-    /// model.
-    pub fn resumed(&self, device: &Device, session: &str, prompt: &str) -> Vec<String> {
-        wait_for(
-            &format!("{} to know session {session}", device.name),
-            PATIENCE,
-            || device.session("cline", session),
-        );
-        let resume = device.roam(&["resume", session, "--print"]);
-        let resume: Resume =
-            serde_json::from_value(resume).expect("the answer of `roam resume --print`");
-        assert_eq!(
-            resume.cwd, device.checkout,
-            "the session goes on in this device's checkout"
-        );
-        self.go_on(device, &resume, session, prompt)
-    }
-
-    /// The same with any command.
-    pub fn go_on(
-        &self,
-        device: &Device,
-        resume: &Resume,
-        session: &str,
-        prompt: &str,
-    ) -> Vec<String> {
-        let mut terminal = Terminal::open(device, resume);
-        terminal.wait_for("Ask");
-        terminal.enter(prompt);
-        let knows = wait_for(&format!("Cline to send {prompt:?}"), PATIENCE, || {
-            self.mock.heard(prompt)
+#[test]
+fn cline_continues_from_any_message_and_knows_what_was_said_until_there() {
+    alone(|| {
+        let mut devices = cline::paired();
+        let World { desk, laptop, .. } = &devices;
+        let first = "Where is the bug in parser.rs?";
+        let session = begin(desk, first);
+        carried(&session, desk, laptop);
+        let second = "run-tool: echo seen";
+        resumed(&devices, laptop, &session, second);
+        wait_for("the answer to be recorded", PATIENCE, || {
+            let shown = laptop.roam(&["show", &session]).to_string();
+            let is_told = shown.contains(&format!("reply 2 to: {second}"));
+            is_told.then_some(()).ok_or(shown)
         });
-        // The store is written when the answer is complete; Cline cannot continue from anything not
-        // yet written.
-        wait_for(
-            &format!("the answer to {prompt:?} to be in the store"),
-            PATIENCE,
-            || {
-                let said = fs::read_to_string(messages(device, session))
-                    .map_err(|error| error.to_string())?;
-                if said.contains(&format!(" to: {prompt}\"")) {
-                    Ok(())
-                } else {
-                    Err(said)
-                }
-            },
-        );
-        terminal.leave();
-        knows
-    }
-}
-
-/// The daemons that Cline leaves behind in these homes.
-struct Daemons {
-    below: PathBuf,
-}
-
-impl Drop for Daemons {
-    fn drop(&mut self) {
-        let below = self.below.to_string_lossy().into_owned();
-        let says = |pid: u64, name: &str, word: &str| {
-            let bytes = fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
-            String::from_utf8_lossy(&bytes).contains(word)
-        };
-        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-        processes
-            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-            .filter(|pid| {
-                says(*pid, "cmdline", "--cline-hub-daemon") && says(*pid, "environ", &below)
-            })
-            .for_each(|pid| signal("-KILL", pid));
-    }
-}
-
-/// The program itself, which needs no launcher.
-fn installed() -> PathBuf {
-    let below = "real-clients/node_modules/@cline/cli-linux-x64/bin/cline";
-    let mut places = Path::new(env!("CARGO_BIN_EXE_roam"))
-        .ancestors()
-        .map(|dir| dir.join(below));
-    places
-        .find(|file| file.is_file())
-        .expect("Cline is not installed: run `cargo xtask test`, which installs it")
-}
-
-/// Signs in to the mock, and puts secrets wherever Cline and its extension may keep them.
-fn settle(device: &mut Device, mock_port: u16) {
-    // One daemon for each home: both devices are on one machine here.
-    device
-        .variables
-        .insert("CLINE_HUB_PORT".into(), (device.port + 2000).to_string());
-    device
-        .variables
-        .insert("CLINE_NO_AUTO_UPDATE".into(), "1".into());
-    let (secret, url) = (device.secret(), format!("http://127.0.0.1:{mock_port}/v1"));
-    let sign_in = [
-        "auth",
-        "-p",
-        "openai-compatible",
-        "-k",
-        &secret,
-        "-m",
-        "mock",
-        "-b",
-        &url,
-    ];
-    let ended = run_within(
-        PROMPT_LIMIT,
-        device.command("cline", &sign_in),
-        device.scratch(),
-    );
-    assert!(
-        ended.status.success(),
-        "cline auth on {}: {}",
-        device.name,
-        ended.told()
-    );
-    let told = json!({ "planted": secret }).to_string();
-    for file in [
-        "secrets.json",
-        "globalState.json",
-        "settings/cline_mcp_settings.json",
-        "sessions/providers.json",
-    ] {
-        write(&device.home.join(".cline/data").join(file), &told);
-    }
-    let extension =
-        ".config/Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json";
-    write(&device.home.join(extension), &told);
-}
-
-pub fn sessions(device: &Device) -> PathBuf {
-    device.home.join(".cline/data/sessions")
-}
-
-pub fn messages(device: &Device, session: &str) -> PathBuf {
-    sessions(device)
-        .join(session)
-        .join(format!("{session}.messages.json"))
-}
-
-pub fn manifest(device: &Device, session: &str) -> Result<Value, String> {
-    let path = sessions(device)
-        .join(session)
-        .join(format!("{session}.json"));
-    let bytes = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    serde_json::from_slice(&bytes).map_err(|error| format!("{}: {error}", path.display()))
-}
-
-/// Starts a session in the device's checkout and returns its id.
-pub fn begin(device: &Device, prompt: &str) -> String {
-    let before = ids(device);
-    let ended = run_within(
-        PROMPT_LIMIT,
-        device.command("cline", &[prompt]),
-        device.scratch(),
-    );
-    assert!(
-        ended.status.success(),
-        "cline on {}: {}",
-        device.name,
-        ended.told()
-    );
-    let new: Vec<String> = ids(device)
-        .into_iter()
-        .filter(|id| !before.contains(id))
-        .collect();
-    let [id] = &new[..] else {
-        panic!("one new session on {}: {new:?}", device.name)
-    };
-    id.clone()
-}
-
-fn ids(device: &Device) -> Vec<String> {
-    let entries = fs::read_dir(sessions(device))
-        .into_iter()
-        .flatten()
-        .flatten();
-    let dirs = entries.filter(|entry| entry.path().is_dir());
-    dirs.map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect()
-}
-
-/// The sessions that `cline history` lists.
-pub fn listed(device: &Device) -> Vec<String> {
-    let ended = run_within(
-        PROMPT_LIMIT,
-        device.command("cline", &["history", "--json"]),
-        device.scratch(),
-    );
-    let list: Value =
-        serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{}", ended.told()));
-    rows(&list)
-        .filter_map(|row| row["sessionId"].as_str().map(str::to_owned))
-        .collect()
-}
-
-/// The command that the user types to resume, without `roam`.
-pub fn by_hand(session: &str, cwd: &Path) -> Resume {
-    let argv = ["cline", "--id", session].map(str::to_owned).to_vec();
-    Resume {
-        argv,
-        cwd: cwd.to_owned(),
-        env: Default::default(),
-        unset: vec![],
-    }
-}
-
-/// Waits until both stores hold the same conversation, and a manifest that is `to`'s own.
-pub fn carried(session: &str, from: &Device, to: &Device) {
-    wait_for(
-        &format!(
-            "session {session} of {} to be in {}'s store",
-            from.name, to.name
-        ),
-        PATIENCE,
-        || {
-            let read =
-                |device| fs::read(messages(device, session)).map_err(|error| error.to_string());
-            let (theirs, ours) = (read(from)?, read(to)?);
-            if theirs == ours {
-                Ok(())
-            } else {
-                Err(format!("{} bytes there, {} here", theirs.len(), ours.len()))
-            }
-        },
-    );
-    wait_for(
-        &format!("{} to have session {session} in its store", to.name),
-        PATIENCE,
-        || {
-            // A session whose other branch became a session of its own is listed as split until the
-            // user decides.
-            let row = to.session("cline", session)?;
-            if row["state"] == "here" || row["state"] == "split" {
-                Ok(())
-            } else {
-                Err(row.to_string())
-            }
-        },
-    );
-    names_its_own(to, session);
-}
-
-/// With any other path Cline would open an empty chat.
-pub fn names_its_own(device: &Device, session: &str) {
-    let manifest = manifest(device, session).expect("a manifest");
-    assert_eq!(
-        manifest["messages_path"].as_str().map(Path::new),
-        Some(messages(device, session).as_path())
-    );
-}
-
-/// What is sent to the model with `prompt` after these turns.
-pub fn told(turns: &[(usize, &str)], prompt: &str) -> Vec<String> {
-    let before = turns.iter().flat_map(|(n, prompt)| turn(*n, prompt));
-    before.chain([format!("user: {prompt}")]).collect()
-}
-
-/// The files below `dir` that contain `word`, looking inside zstd files.
-pub fn files_with(dir: &Path, word: &str) -> Vec<PathBuf> {
-    let contents = |file: &Path| {
-        let raw = fs::read(file).unwrap_or_default();
-        match file.extension().is_some_and(|ending| ending == "zst") {
-            true => zstd::decode_all(raw.as_slice()).unwrap_or(raw),
-            false => raw,
+        let all = sent_with(&[(1, first), (2, second)], "");
+        let before = fs::read(messages(laptop, &session)).expect("it is there");
+        let shown = laptop.roam(&["show", &session]);
+        let mut heard_of = std::collections::BTreeSet::new();
+        for at in 0..rows(&shown["messages"]).count() {
+            let forked = laptop.roam(&["fork", &session, "--at", &at.to_string()]);
+            let fork = forked["session"].as_str().expect("an id");
+            assert!(listed(laptop).iter().any(|id| id == fork), "cline history");
+            let prompt = format!("Continue from message {at}");
+            let mut heard = resumed(&devices, laptop, fork, &prompt);
+            assert_eq!(heard.pop(), Some(format!("user: {prompt}")));
+            assert_eq!(heard, all[..heard.len()], "message {at}");
+            heard_of.insert(heard.len());
         }
+        assert!(
+            heard_of.contains(&1) && heard_of.contains(&(all.len() - 1)),
+            "{heard_of:?}"
+        );
+        let after = fs::read(messages(laptop, &session)).expect("it is there");
+        assert_eq!(after, before, "the session is as it was");
+        devices.desk.stop();
+        devices.laptop.stop();
+    });
+}
+
+#[test]
+fn a_split_of_cline_is_two_sessions_on_both_devices() {
+    alone(|| {
+        let devices = cline::paired();
+        let World {
+            desk, laptop, mock, ..
+        } = &devices;
+        let (first, left, right) = (
+            "Before we part",
+            "run-tool: echo said-at-the-desk",
+            "Said on the train",
+        );
+        let session = begin(desk, first);
+        carried(&session, desk, laptop);
+        laptop.roam(&["pause"]);
+        for (device, prompt) in [(desk, left), (laptop, right)] {
+            let resume = by_hand(&session, &device.checkout);
+            let knows = go_on(&devices, device, &resume, &session, prompt);
+            assert_eq!(
+                knows,
+                sent_with(&[(1, first)], prompt),
+                "apart from the other"
+            );
+            recorded(device, &session);
+        }
+        laptop.roam(&["continue"]);
+        let [fork, same] = devices.both().map(|device| fork_of(device, &session));
+        assert_eq!(fork, same, "both devices gave the fork the same id");
+        assert!(
+            fork.len() == session.len() && fork[..7] == session[..7],
+            "{fork} is listed beside {session}"
+        );
+
+        let ways = [
+            (&session, left, "Said on the train"),
+            (&fork, right, "said-at-the-desk"),
+        ];
+        for (session, prompt, of_the_other) in ways {
+            carried(session, desk, laptop);
+            carried(session, laptop, desk);
+            let mut turns = vec![(1, first), (2, prompt)];
+            for (device, other) in [(laptop, desk), (desk, laptop)] {
+                let prompt: &str = format!("Go on with {session} on the {}", device.name).leak();
+                assert_eq!(
+                    resumed(&devices, device, session, prompt),
+                    sent_with(&turns, prompt),
+                    "on {}",
+                    device.name
+                );
+                assert!(
+                    !mock.mentioned(prompt, of_the_other),
+                    "{session} tells of the other way"
+                );
+                turns.push((turns.len() + 1, prompt));
+                carried(session, device, other);
+            }
+        }
+        assert_eq!(fork_of(desk, &session), fork, "going on decides nothing");
+    });
+}
+
+/// Why the rewritten path is necessary, and that no other path can be written: shown without an
+/// engine, with the other device out of reach.
+#[test]
+fn cline_never_finds_another_devices_path() {
+    alone(|| {
+        let devices = cline::unpaired();
+        let World { desk, laptop, .. } = &devices;
+        let first = "Not to be lost";
+        let (by_copy, by_adapter) = (begin(desk, first), begin(desk, first));
+
+        let from = sessions(desk).join(&by_copy);
+        for file in files_below(&from) {
+            let to = sessions(laptop)
+                .join(&by_copy)
+                .join(file.file_name().expect("a name"));
+            write(&to, &fs::read_to_string(file).expect("text"));
+        }
+        checked_out(desk, laptop, &by_adapter);
+        fs::rename(desk.home.join(".cline"), desk.home.join("out of reach")).expect("rename");
+
+        let knows = go_on(
+            &devices,
+            laptop,
+            &by_hand(&by_adapter, &laptop.checkout),
+            &by_adapter,
+            "Carried",
+        );
+        assert_eq!(knows, sent_with(&[(1, first)], "Carried"));
+        let said = fs::read_to_string(messages(laptop, &by_adapter)).expect("the conversation");
+        assert!(said.contains(first));
+        names_its_own(laptop, &by_adapter);
+
+        // Copied unchanged, the same session is an empty chat, which then overwrites the copied
+        // messages.
+        let theirs = manifest(laptop, &by_copy).expect("a manifest")["messages_path"].clone();
+        assert_ne!(theirs.as_str(), messages(laptop, &by_copy).to_str());
+        let knows = go_on(
+            &devices,
+            laptop,
+            &by_hand(&by_copy, &laptop.checkout),
+            &by_copy,
+            "Copied",
+        );
+        assert_eq!(knows, sent_with(&[], "Copied"));
+        assert!(
+            !fs::read_to_string(messages(laptop, &by_copy))
+                .expect("a conversation")
+                .contains(first)
+        );
+    });
+}
+
+/// Brings a session over with the adapter alone.
+fn checked_out(from: &Device, to: &Device, session: &str) {
+    let (theirs, ours, session) = (
+        Machine::at(&from.home),
+        Machine::at(&to.home),
+        SessionId::new(session),
+    );
+    let found = Cline
+        .sessions(&theirs, Which::One(&session))
+        .found
+        .remove(0);
+    let reading = Cline.read(&theirs, &found).expect("it can be read");
+    let contents: Vec<Raw> = reading
+        .docs
+        .iter()
+        .map(|content| {
+            let mut bytes = Vec::new();
+            content
+                .open()
+                .and_then(|mut file| file.read_to_end(&mut bytes))
+                .expect("it can be read");
+            Raw(bytes)
+        })
+        .collect();
+    let docs = found.docs.iter().zip(&contents).rev();
+    let docs = docs.map(|(doc, bytes)| DocWrite {
+        name: &doc.name,
+        at: &doc.at,
+        change: Change::Create(bytes),
+    });
+    let (cwd, updated) = (
+        to.checkout.as_path(),
+        reading.facts.updated.expect("a time"),
+    );
+    let checkout = Checkout {
+        session: &session,
+        cwd,
+        updated,
+        now: Millis(updated.0 + 1),
+        docs: docs.collect(),
     };
-    let has_word = |file: &Path| {
-        contents(file)
-            .windows(word.len())
-            .any(|window| window == word.as_bytes())
-    };
-    let mut files = files_below(dir);
-    files.retain(|file| file.is_file() && has_word(file));
-    files
+    Cline.write(&ours, &checkout).expect("it can be written");
+}
+
+struct Raw(Vec<u8>);
+
+impl Bytes for Raw {
+    fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(&self.0)
+    }
+}
+
+/// Waits until the device's own journals give back the content of its store.
+fn recorded(device: &Device, session: &str) {
+    let out = device
+        .scratch()
+        .join(format!("recorded-{}-{session}", device.name));
+    let target = out.to_str().expect("UTF-8").to_owned();
+    wait_for(
+        &format!("the journals of {} to hold {session}", device.name),
+        PATIENCE,
+        || {
+            let wanted = fs::read(messages(device, session)).map_err(|error| error.to_string())?;
+            device.try_roam(&["export", session, "native", "--out", &target])?;
+            let whole = files_below(&out)
+                .iter()
+                .any(|file| fs::read(file).is_ok_and(|found| found == wanted));
+            if whole {
+                Ok(())
+            } else {
+                Err(format!("no file of {} bytes exported", wanted.len()))
+            }
+        },
+    );
+    fs::remove_dir_all(out).expect("it was just written");
+}
+
+/// Waits until a device lists both branches of a session; returns the session that the laptop's
+/// branch became.
+fn fork_of(device: &Device, session: &str) -> String {
+    wait_for(
+        &format!("{} to list both ways of {session}", device.name),
+        PATIENCE,
+        || {
+            let splits = device.roam(&["splits"]);
+            let way_of = |row: &Value, name: &str| {
+                let branch = rows(&row["branches"]).find(|branch| branch["device"] == name)?;
+                branch["session"].as_str().map(str::to_owned)
+            };
+            let row = rows(&splits)
+                .find(|row| row["session"] == session)
+                .ok_or_else(|| splits.to_string())?;
+            match (way_of(row, "desk"), way_of(row, "laptop")) {
+                (Some(desk), Some(laptop)) if desk == session && laptop != session => Ok(laptop),
+                _ => Err(row.to_string()),
+            }
+        },
+    )
 }

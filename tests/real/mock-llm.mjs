@@ -1,5 +1,5 @@
 // A language model that thinks nothing: it answers every prompt with a sentence made from that prompt, and writes
-// down what it was sent. tests/real_clients.rs points the real Claude Code and the real Codex at it, so that what a
+// down what it was sent. tests/real/clients.rs points the real Claude Code and the real Codex at it, so that what a
 // tool carries into a resumed session can be read off the requests, with no account and no network.
 //
 // It speaks as much of Anthropic's Messages API and of OpenAI's Responses and Chat Completions APIs as those tools use, and

@@ -1,383 +1,444 @@
-//! The real OpenCode, as these tests start and resume it, and its sessions as the adapter sees
-//! them.
+//! The real OpenCode: what the adapter relies on, and a session that is continued on another
+//! device, splits and is reconciled, synced by the real `roam` and the real Syncthing. Nothing is
+//! faked but the model; what OpenCode knows when it continues is read from its requests, as in
+//! tests/real/clients.rs.
 
-use crate::device::{Device, PATIENCE, Resume, link_roam};
-use crate::files::write;
-use crate::isolation::{run_within, wait_for};
-use crate::mock::Mock;
-use serde_json::{Value, json};
-use session_roam_core::session::SessionId;
+use session_roam_core::session::{DocName, Millis, SessionId};
 use session_roam_core::tools::opencode::OpenCode;
-use session_roam_core::tools::{Content, Found, Machine, Tool, Which};
-use std::io::Read;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use session_roam_core::tools::{
+    Bytes, Change, Checkout, DocWrite, Tool, WriteError, Written, with_those_of,
+};
+use session_roam_testutils::device::{Device, PATIENCE, rows};
+use session_roam_testutils::files::files_with;
+use session_roam_testutils::isolation::{alone, run_within, wait_for};
+use session_roam_testutils::mock::{context, turn};
+use session_roam_testutils::opencode::{
+    self, begin, by_hand, carried, content, found, go_on, machine, messages, texts,
+};
+use session_roam_testutils::world::World;
+use std::path::Path;
 use std::time::Duration;
-use tempfile::TempDir;
 
-/// How long one prompt may take. They take four seconds.
-const PROMPT_LIMIT: Duration = Duration::from_secs(180);
-
-/// A desk and a laptop whose user has OpenCode, with clones of one repository at different places.
-pub struct Devices {
-    // Dropped in this order: the engines before the mock, the directory last.
-    pub desk: Device,
-    pub laptop: Device,
-    pub mock: Mock,
-    _root: TempDir,
+/// Does the work of an engine, without one: brings a document into a device's store.
+fn put(device: &Device, cwd: &Path, session: &str, bytes: &[u8]) -> Result<Written, WriteError> {
+    let here = found(device, session);
+    let bytes: &dyn Bytes = &Raw(bytes.to_vec());
+    let change = match &here {
+        None => Change::Create(bytes),
+        Some(here) => Change::Replace {
+            path: &here.docs[0].path,
+            was: here.docs[0].stamp,
+            bytes,
+        },
+    };
+    write(device, cwd, session, change)
 }
 
-impl Devices {
-    pub fn new() -> Self {
-        let root = tempfile::Builder::new()
-            .prefix("roam-opencode-")
-            .tempdir()
-            .expect("a directory");
-        let dir = root.path().canonicalize().expect("a directory");
-        link_roam(&dir.join("bin"));
-        std::os::unix::fs::symlink(installed(), dir.join("bin/opencode")).expect("a link");
-        let mock = Mock::start(&dir);
-        let desk = Device::new(&dir, "desk", "home-a", "code/api");
-        let laptop = Device::new(&dir, "laptop", "home-b", "Arbeit mit Ümlaut/api checkout");
-        desk.init_repository("https://git.example.com/acme/api.git");
-        laptop.clone_repository(&desk, "git@git.example.com:acme/api.git");
-        [&desk, &laptop]
-            .into_iter()
-            .for_each(|device| settle(device, mock.port));
-        Self {
+fn write(
+    device: &Device,
+    cwd: &Path,
+    session: &str,
+    change: Change<'_>,
+) -> Result<Written, WriteError> {
+    let (session, name) = (SessionId::new(session), DocName::new("session.json"));
+    let at = format!("sessions/{session}/session.json");
+    let docs = vec![DocWrite {
+        name: &name,
+        at: &at,
+        change,
+    }];
+    let now = Millis(1_800_000_000_000);
+    OpenCode::default().write(
+        &machine(device),
+        &Checkout {
+            session: &session,
+            cwd,
+            updated: now,
+            now,
+            docs,
+        },
+    )
+}
+
+struct Raw(Vec<u8>);
+
+impl Bytes for Raw {
+    fn write_to(&self, out: &mut dyn std::io::Write) -> std::io::Result<()> {
+        out.write_all(&self.0)
+    }
+}
+
+fn why(refused: Result<Written, WriteError>) -> String {
+    match refused {
+        Err(WriteError::Refused(why)) => why,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[test]
+fn what_was_imported_is_exported_as_it_was() {
+    alone(|| {
+        let World { desk, laptop, .. } = &opencode::unpaired();
+        let session = begin(desk, "run-tool: echo seen-on-the-desk");
+        go_on(
             desk,
+            &by_hand(&session, &desk.checkout),
+            "Thank you, that was it",
+        );
+        let wanted = content(desk, &session);
+        assert_eq!(wanted, content(desk, &session), "reading is no change");
+
+        let written = put(laptop, &laptop.checkout, &session, &wanted).expect("it is taken");
+        assert_eq!(
+            written.docs[0].2,
+            found(laptop, &session).expect("here").docs[0].stamp
+        );
+        let arrived = content(laptop, &session);
+        let bound = (OpenCode::default().about().device_fields)(&DocName::new("session.json"));
+        assert_ne!(arrived, wanted, "it is bound to the laptop's checkout");
+        assert_eq!(
+            String::from_utf8(with_those_of(&arrived, bound, &wanted)),
+            String::from_utf8(wanted.clone())
+        );
+
+        put(laptop, &laptop.checkout, &session, &wanted).expect("it may come twice");
+        assert_eq!(content(laptop, &session), arrived);
+        go_on(laptop, &by_hand(&session, &laptop.checkout), "More words");
+        let more = content(laptop, &session);
+        put(desk, &desk.checkout, &session, &more).expect("what was added comes back");
+        assert_eq!(messages(&content(desk, &session)), messages(&more));
+
+        // A session cannot be reduced to less than is there.
+        let told = why(put(laptop, &laptop.checkout, &session, &wanted));
+        assert!(
+            told.contains(&format!("opencode session delete {session}")),
+            "{told}"
+        );
+        assert_eq!(content(laptop, &session), more);
+        let here = found(laptop, &session).expect("here");
+        let remove = Change::Remove {
+            path: &here.docs[0].path,
+            was: here.docs[0].stamp,
+        };
+        write(laptop, &laptop.checkout, &session, remove).expect("it is put away");
+        assert!(found(laptop, &session).is_none());
+    });
+}
+
+#[test]
+fn a_directory_that_is_no_checkout_is_refused() {
+    alone(|| {
+        let World { desk, laptop, .. } = &opencode::unpaired();
+        let session = begin(desk, "Where is the bug in parser.rs?");
+        let wanted = content(desk, &session);
+        let [plain, unborn] = ["plain", "unborn"].map(|name| laptop.home.join(name));
+        for dir in [&plain, &unborn] {
+            std::fs::create_dir_all(dir).expect("a directory");
+        }
+        let mut init = laptop.command("git", &["init", "--quiet"]);
+        init.current_dir(&unborn);
+        assert!(
+            run_within(Duration::from_secs(30), init, laptop.scratch())
+                .status
+                .success()
+        );
+        for dir in [&plain, &unborn] {
+            let told = why(put(laptop, dir, &session, &wanted));
+            assert!(told.contains("no git repository with a commit"), "{told}");
+            assert!(found(laptop, &session).is_none());
+        }
+        // A session that was never in a project may go anywhere.
+        let global = opencode::begin_in(desk, &desk.home, "Nothing to do with code");
+        put(laptop, &plain, &global, &content(desk, &global)).expect("it is of no project");
+        put(laptop, &laptop.checkout, &session, &wanted).expect("the checkout is right");
+    });
+}
+
+#[test]
+fn two_sides_are_one_session_with_both() {
+    alone(|| {
+        let World {
+            desk, laptop, mock, ..
+        } = &opencode::unpaired();
+        let session = begin(desk, "Before we part");
+        let common = content(desk, &session);
+        put(laptop, &laptop.checkout, &session, &common).expect("it is taken");
+        go_on(
+            desk,
+            &by_hand(&session, &desk.checkout),
+            "run-tool: echo desk",
+        );
+        go_on(
             laptop,
-            mock,
-            _root: root,
+            &by_hand(&session, &laptop.checkout),
+            "run-tool: echo laptop",
+        );
+        let [ours, theirs] = [desk, laptop].map(|device| content(device, &session));
+        let unite = OpenCode::default().about().joins.union.expect("offered");
+        let both = unite(&ours, &theirs).expect("nothing contradicts");
+        assert_eq!(
+            messages(&unite(&theirs, &ours).expect("either way")),
+            messages(&both)
+        );
+        for device in [desk, laptop] {
+            put(device, &device.checkout, &session, &both).expect("it is taken");
+            assert_eq!(
+                messages(&content(device, &session)),
+                messages(&both),
+                "as OpenCode itself shows it"
+            );
         }
-    }
-
-    pub fn paired() -> Self {
-        let mut devices = Self::new();
-        devices.meet();
-        devices
-    }
-
-    /// Starts both engines for the first time and pairs them.
-    pub fn meet(&mut self) {
-        self.desk.start();
-        self.laptop.start();
-        crate::device::pair(&self.desk, &self.laptop);
-    }
-
-    pub fn both(&self) -> [&Device; 2] {
-        [&self.desk, &self.laptop]
-    }
-}
-
-/// The program itself, which needs no launcher.
-fn installed() -> PathBuf {
-    let cpu = if std::env::consts::ARCH == "aarch64" {
-        "arm64"
-    } else {
-        "x64"
-    };
-    let below = format!("real-clients/node_modules/opencode-linux-{cpu}/bin/opencode");
-    let mut places = Path::new(env!("CARGO_BIN_EXE_roam"))
-        .ancestors()
-        .map(|dir| dir.join(&below));
-    places
-        .find(|file| file.is_file())
-        .expect("OpenCode is not installed: run `cargo xtask test`, which installs it")
-}
-
-/// The mock as the model, over OpenAI's Responses API, and credentials that nobody else may ever
-/// see.
-fn settle(device: &Device, mock_port: u16) {
-    let secret = device.secret();
-    let provider = json!({
-        "npm": "@ai-sdk/openai",
-        "name": "Mock",
-        "options": { "baseURL": format!("http://127.0.0.1:{mock_port}/v1"), "apiKey": secret },
-        "models": { "m1": { "name": "M1", "limit": { "context": 100_000, "output": 4000 } } },
+        go_on(laptop, &by_hand(&session, &laptop.checkout), "After we met");
+        let turns = [turn(1, "Before we part"), turn(2, "run-tool: echo desk")].concat();
+        let turns = [
+            turns,
+            turn(2, "run-tool: echo laptop"),
+            vec!["user: After we met".to_owned()],
+        ]
+        .concat();
+        assert_eq!(mock.context_of("After we met"), turns);
     });
-    let config = json!({
-        "autoupdate": false, "share": "disabled", "model": "mock/m1", "small_model": "mock/m1",
-        "provider": { "mock": provider },
-    });
-    write(
-        &device.home.join(".config/opencode/opencode.json"),
-        &config.to_string(),
-    );
-    let sign_in = json!({ "anthropic": { "type": "api", "key": secret } });
-    write(
-        &device.home.join(".local/share/opencode/auth.json"),
-        &sign_in.to_string(),
-    );
 }
 
-/// Starts a session in the device's checkout and returns its id.
-pub fn begin(device: &Device, prompt: &str) -> String {
-    begin_in(device, &device.checkout, prompt)
-}
-
-pub fn begin_in(device: &Device, cwd: &Path, prompt: &str) -> String {
-    let before = ids(device);
-    say(device, cwd, &[], prompt).unwrap_or_else(|told| panic!("on {}: {told}", device.name));
-    let new: Vec<String> = ids(device)
-        .into_iter()
-        .filter(|id| !before.contains(id))
-        .collect();
-    let [id] = &new[..] else {
-        panic!("one new session on {}: {new:?}", device.name)
-    };
-    id.clone()
-}
-
-/// Continues with the command that `roam resume` printed, in OpenCode's form for scripts: `opencode
-/// run -s ID`.
-pub fn go_on(device: &Device, resume: &Resume, prompt: &str) {
-    let [program, option, id] = &resume.argv[..] else {
-        panic!("not `opencode -s ID`: {resume:?}")
-    };
-    assert_eq!([program, option], ["opencode", "-s"]);
-    say(device, &resume.cwd, &["-s", id], prompt)
-        .unwrap_or_else(|told| panic!("on {}: {told}", device.name));
-}
-
-pub fn by_hand(session: &str, cwd: &Path) -> Resume {
-    let argv = ["opencode", "-s", session].map(str::to_owned).to_vec();
-    Resume {
-        argv,
-        cwd: cwd.to_owned(),
-        env: Default::default(),
-        unset: vec![],
-    }
-}
-
-/// The device's user wants to be asked before a command runs; where nobody can be asked, the
-/// command is refused.
-pub fn ask_before_all(device: &Device) {
-    let file = device.home.join(".config/opencode/opencode.json");
-    let mut config: Value =
-        serde_json::from_slice(&std::fs::read(&file).expect("it was settled")).expect("JSON");
-    config["permission"] = json!({ "bash": "ask" });
-    write(&file, &config.to_string());
-}
-
-/// The session as OpenCode exports it, with rules that allow everything.
-pub fn allowing_all(device: &Device, session: &str) -> PathBuf {
-    let ended = run_within(
-        PROMPT_LIMIT,
-        opencode(device, &["export", session]),
-        device.scratch(),
-    );
-    let start = ended
-        .stdout
-        .find('{')
-        .unwrap_or_else(|| panic!("{}", ended.told()));
-    let mut whole: Value =
-        serde_json::from_str(&ended.stdout[start..]).unwrap_or_else(|_| panic!("{}", ended.told()));
-    whole["info"]["permission"] = json!([{ "permission": "*", "pattern": "*", "action": "allow" }]);
-    let file = device
-        .scratch()
-        .join(format!("{session}-allowing-all.json"));
-    write(&file, &whole.to_string());
-    file
-}
-
-/// OpenCode's own import, which accepts everything.
-pub fn import(device: &Device, file: &Path) {
-    let mut command = opencode(device, &["import", file.to_str().expect("UTF-8")]);
-    command.current_dir(&device.checkout);
-    let ended = run_within(PROMPT_LIMIT, command, device.scratch());
-    assert!(ended.status.success(), "{}", ended.told());
-}
-
-pub fn delete(device: &Device, session: &str) {
-    let ended = run_within(
-        PROMPT_LIMIT,
-        opencode(device, &["session", "delete", session]),
-        device.scratch(),
-    );
-    assert!(ended.status.success(), "{}", ended.told());
-}
-
-/// Whether OpenCode ran the command that this session asked for. A refused command does not fail
-/// the test.
-pub fn runs(device: &Device, resume: &Resume, word: &str) -> bool {
-    let [_, _, id] = &resume.argv[..] else {
-        panic!("not `opencode -s ID`: {resume:?}")
-    };
-    let told = say(
-        device,
-        &resume.cwd,
-        &["-s", id],
-        &format!("run-tool: echo {word}"),
-    );
-    let content = String::from_utf8(content(device, id)).expect("text");
-    assert!(
-        content.contains(&format!("run-tool: echo {word}")),
-        "it was asked: {told:?}"
-    );
-    content.contains(&format!("\"output\":\"{word}\\n\""))
-}
-
-fn say(device: &Device, cwd: &Path, options: &[&str], prompt: &str) -> Result<(), String> {
-    // An argument with spaces would be quoted in the prompt.
-    let words: Vec<&str> = ["run"]
-        .iter()
-        .chain(options)
-        .copied()
-        .chain(prompt.split(' '))
-        .collect();
-    let mut command = opencode(device, &words);
-    command.current_dir(cwd);
-    let ended = run_within(PROMPT_LIMIT, command, device.scratch());
-    if ended.status.success() {
-        Ok(())
-    } else {
-        Err(ended.told())
-    }
-}
-
-pub fn opencode(device: &Device, arguments: &[&str]) -> Command {
-    let mut command = device.command("opencode", arguments);
-    command
-        .env("OPENCODE_DISABLE_MODELS_FETCH", "1")
-        .env("OPENCODE_DISABLE_LSP_DOWNLOAD", "1");
-    command
-}
-
-/// The device as an adapter sees it.
-pub fn machine(device: &Device) -> Machine {
-    let mut machine = Machine::at(&device.home);
-    let bin = device.scratch().join("bin");
-    let path = std::env::var("PATH").expect("there is a PATH");
-    machine
-        .vars
-        .insert("PATH".into(), format!("{}:{path}", bin.display()));
-    machine
-}
-
-pub fn found(device: &Device, session: &str) -> Option<Found> {
-    let listing =
-        OpenCode::default().sessions(&machine(device), Which::One(&SessionId::new(session)));
-    assert_eq!((listing.problems, listing.unknown), (vec![], None));
-    listing.found.into_iter().next()
-}
-
-fn ids(device: &Device) -> Vec<String> {
-    let listing = OpenCode::default().sessions(&machine(device), Which::All);
-    listing
-        .found
-        .iter()
-        .map(|found| found.session.to_string())
-        .collect()
-}
-
-/// The session as it is in the device's store.
-pub fn content(device: &Device, session: &str) -> Vec<u8> {
-    let found =
-        found(device, session).unwrap_or_else(|| panic!("{session} is not on {}", device.name));
-    // The engine's own import may lock the database: OpenCode then reports "database is locked"
-    // (seen 2026-11-29).
-    let reading = wait_for(
-        &format!("{session} of {} to be exported", device.name),
-        PROMPT_LIMIT,
-        || {
-            OpenCode::default()
-                .read(&machine(device), &found)
-                .map_err(|error| error.to_string())
-        },
-    );
-    let Content::Bytes(bytes) = &reading.docs[0] else {
-        panic!("made on the spot")
-    };
-    bytes.to_vec()
-}
-
-/// The texts of a session's messages, read from the database without starting a program.
-pub fn texts(device: &Device, session: &str) -> Vec<String> {
-    let file = device.home.join(".local/share/opencode/opencode.db");
-    let query = format!(
-        "select json_extract(part.data, '$.text') as text from part join message on message.id = part.message_id \
-         where part.session_id = '{session}' and json_extract(part.data, '$.type') = 'text' \
-         order by message.time_created, message.id, part.id"
-    );
-    // An import that runs beside it may hold the lock.
-    let rows: Vec<Value> = wait_for("OpenCode to read its database", PATIENCE, || {
-        let mut command = opencode(device, &["db", &query, "--format", "json"]);
-        command.env("OPENCODE_DB", &file);
-        let ended = run_within(PROMPT_LIMIT, command, device.scratch());
-        serde_json::from_str(&ended.stdout).map_err(|_| ended.told())
-    });
-    rows.iter()
-        .filter_map(|row| row["text"].as_str().map(str::to_owned))
-        .collect()
-}
-
-/// Waits until `to` has as much of the session in its store as `from`, and asks `roam` there how to
-/// continue.
-pub fn carried(session: &str, from: &Device, to: &Device) -> Resume {
-    let wanted = messages(&content(from, session));
-    let what = format!(
-        "session {session} of {} to be in {}'s store",
-        from.name, to.name
-    );
-    wait_for(&what, PATIENCE, || {
-        let there = found(to, session).ok_or("it is not there")?;
-        let theirs = found(from, session).ok_or("it is gone")?;
-        // The number of messages and parts.
-        if there.docs[0].stamp.len == theirs.docs[0].stamp.len {
-            Ok(())
-        } else {
-            Err(format!("{there:?}"))
+#[test]
+fn opencode_goes_on_where_the_other_device_stopped() {
+    alone(|| {
+        let mut devices = opencode::paired();
+        let World {
+            desk, laptop, mock, ..
+        } = &devices;
+        let mut said = vec![
+            "Where is the bug in parser.rs?",
+            "run-tool: echo seen-on-the-desk",
+        ];
+        let session = begin(desk, said[0]);
+        go_on(desk, &by_hand(&session, &desk.checkout), said[1]);
+        for (from, to, prompt) in [
+            (desk, laptop, "Mend it, on the train"),
+            (laptop, desk, "run-tool: echo back-at-the-desk"),
+            (desk, laptop, "Thanks"),
+        ] {
+            let resume = carried(&session, from, to);
+            assert_eq!(
+                resume.cwd, to.checkout,
+                "the session goes on in this device's checkout"
+            );
+            go_on(to, &resume, prompt);
+            said.push(prompt);
+            assert_eq!(
+                mock.context_of(prompt),
+                context(&said),
+                "what OpenCode on {} knows",
+                to.name
+            );
         }
-    });
-    assert_eq!(messages(&content(to, session)), wanted);
-    wait_for(
-        &format!("{} to list session {session} as here", to.name),
-        PATIENCE,
-        || {
-            to.session("opencode", session).and_then(|row| {
-                if row["state"] == "here" {
-                    Ok(row)
-                } else {
-                    Err(row.to_string())
-                }
-            })
-        },
-    );
-    let resume = to.roam(&["resume", session, "--print"]);
-    serde_json::from_value(resume.clone())
-        .unwrap_or_else(|error| panic!("roam resume --print says {resume}: {error}"))
-}
-
-/// All of a document except the fields of the session as a whole.
-pub fn messages(content: &[u8]) -> String {
-    let text = String::from_utf8(content.to_vec()).expect("a document is text");
-    let (messages, _) = text
-        .rsplit_once("\"info\"")
-        .expect("the session's own words are at the end");
-    messages.to_owned()
-}
-
-pub fn files_with(dir: &Path, word: &str) -> Vec<PathBuf> {
-    let contents = |file: &Path| {
-        let raw = std::fs::read(file).unwrap_or_default();
-        let mut content = Vec::new();
-        match file.extension().is_some_and(|ending| ending == "zst") {
-            // Everything decoded before a torn last frame counts.
-            true => drop(
-                zstd::Decoder::new(raw.as_slice())
-                    .map(|mut decoder| decoder.read_to_end(&mut content)),
-            ),
-            false => content = raw,
+        carried(&session, laptop, desk);
+        for (whose, elsewhere) in [(desk, laptop), (laptop, desk)] {
+            assert!(
+                !files_with(&whose.home, &whose.secret()).is_empty(),
+                "the secret is where it was planted"
+            );
+            for dir in [&whose.roam_home, &elsewhere.roam_home, &elsewhere.home] {
+                assert_eq!(
+                    files_with(dir, &whose.secret()),
+                    Vec::<std::path::PathBuf>::new()
+                );
+            }
+            assert!(
+                !files_with(&whose.roam_home, "seen-on-the-desk").is_empty(),
+                "the journals can be read by this test"
+            );
         }
-        content
-    };
-    let has_word = |file: &Path| {
-        contents(file)
-            .windows(word.len())
-            .any(|window| window == word.as_bytes())
-    };
-    let mut files = crate::files::files_below(dir);
-    files.retain(|file| file.is_file() && has_word(file));
-    files
+        devices.desk.stop();
+        devices.laptop.stop();
+    });
+}
+
+#[test]
+fn opencode_continues_from_any_message_and_knows_what_was_said_until_there() {
+    alone(|| {
+        let mut devices = opencode::paired();
+        let World {
+            desk, laptop, mock, ..
+        } = &devices;
+        let said = ["Where is the bug?", "run-tool: echo seen"];
+        let session = begin(desk, said[0]);
+        for prompt in &said[1..] {
+            go_on(desk, &by_hand(&session, &desk.checkout), prompt);
+        }
+        carried(&session, desk, laptop);
+        let before = content(laptop, &session);
+        let all = context(&[&said[..], &[""]].concat());
+        let shown = laptop.roam(&["show", &session]);
+        let n = rows(&shown["messages"]).count();
+        let texts = |session: &str| -> Vec<String> {
+            let shown = laptop.roam(&["show", session]);
+            let said = rows(&shown["messages"]).map(|message| message["text"].to_string());
+            said.collect()
+        };
+        let (whole, mut forks) = (texts(&session), Vec::new());
+        for at in 0..n {
+            // OpenCode goes on for a moment after its program has ended, and counts as open.
+            let forked = wait_for("OpenCode to end", PATIENCE, || {
+                laptop.try_roam(&["fork", &session, "--at", &at.to_string()])
+            });
+            let fork = forked["session"].as_str().expect("an id").to_owned();
+            let kept = forked["messages"].as_u64().expect("a number") as usize;
+            wait_for("the new session to be known", PATIENCE, || {
+                laptop.session("opencode", &fork)
+            });
+            assert_eq!(texts(&fork), whole[..kept], "message {at}");
+            forks.push((fork, kept));
+        }
+        // Two OpenCodes at once may lock each other out.
+        wait_for("the engine to be idle", PATIENCE, || {
+            let status = laptop.roam(&["status"]);
+            match status["moving"]["queued"].as_u64() {
+                Some(0) => Ok(()),
+                _ => Err(status["moving"].to_string()),
+            }
+        });
+        // The request to the model contains the first two messages and nothing else.
+        let (fork, kept) = &forks[1];
+        assert_eq!(*kept, 2);
+        let resume = laptop.roam(&["resume", fork, "--print"]);
+        let resume = serde_json::from_value(resume).expect("what `roam resume` prints");
+        let prompt = "Continue from the first answer";
+        go_on(laptop, &resume, prompt);
+        let mut heard = mock.context_of(prompt);
+        assert_eq!(heard.pop(), Some(format!("user: {prompt}")));
+        assert_eq!(heard, all[..2]);
+        assert_eq!(
+            content(laptop, &session),
+            before,
+            "the session is as it was"
+        );
+        devices.desk.stop();
+        devices.laptop.stop();
+    });
+}
+
+/// F2: the session's own rules allow everything, this device's settings require a question.
+#[test]
+fn a_session_that_allows_everything_asks_on_a_device_whose_user_wants_that() {
+    alone(|| {
+        let mut devices = opencode::paired();
+        let World { desk, laptop, .. } = &devices;
+        opencode::ask_before_all(laptop);
+        // All messages arrive at once: an import changes no existing session.
+        laptop.roam(&["pause"]);
+        let session = begin(desk, "Do as you like");
+        let planted = opencode::allowing_all(desk, &session);
+        opencode::delete(desk, &session);
+        opencode::import(desk, &planted);
+        let allows = |device: &Device| {
+            String::from_utf8_lossy(&content(device, &session)).contains("\"action\":\"allow\"")
+        };
+        assert!(allows(desk), "it was planted");
+        laptop.roam(&["continue"]);
+        let resume = carried(&session, desk, laptop);
+        assert!(!allows(laptop), "nothing of it is in the laptop's store");
+        assert!(
+            !opencode::runs(laptop, &resume, "carried"),
+            "it asks before it runs anything"
+        );
+        assert!(allows(desk), "the desk's own stays");
+        devices.desk.stop();
+        devices.laptop.stop();
+
+        // The same file imported by OpenCode itself.
+        let World { desk: other, .. } = &opencode::unpaired();
+        opencode::ask_before_all(other);
+        opencode::import(other, &planted);
+        assert!(
+            opencode::runs(other, &by_hand(&session, &other.checkout), "by-hand"),
+            "it takes the rules from the file"
+        );
+    });
+}
+
+#[test]
+fn a_split_of_opencode_becomes_one_session_with_both_sides_everywhere() {
+    alone(|| {
+        let mut devices = opencode::paired();
+        let World {
+            desk, laptop, mock, ..
+        } = &devices;
+        let session = begin(desk, "Before we part");
+        carried(&session, desk, laptop);
+        laptop.roam(&["pause"]);
+        let sides = [
+            (desk, "run-tool: echo said-at-the-desk"),
+            (laptop, "Said on the train"),
+        ];
+        for (device, prompt) in sides {
+            go_on(device, &by_hand(&session, &device.checkout), prompt);
+            assert_eq!(
+                mock.context_of(prompt),
+                context(&["Before we part", prompt]),
+                "apart from the other"
+            );
+        }
+        laptop.roam(&["continue"]);
+        for device in devices.both() {
+            wait_for(
+                &format!("{} to have both sides", device.name),
+                PATIENCE,
+                || {
+                    let texts = texts(device, &session);
+                    let all = sides
+                        .iter()
+                        .all(|(_, prompt)| texts.iter().any(|text| text == prompt));
+                    if all {
+                        Ok(())
+                    } else {
+                        Err(format!("{texts:?}"))
+                    }
+                },
+            );
+        }
+        assert_eq!(
+            messages(&content(desk, &session)),
+            messages(&content(laptop, &session))
+        );
+        for device in devices.both() {
+            let splits = device.roam(&["splits"]);
+            assert_eq!(
+                splits.as_array().map(Vec::len),
+                Some(0),
+                "nobody is asked on {}: {splits}",
+                device.name
+            );
+            let sessions = device.roam(&["sessions"]);
+            assert_eq!(
+                rows(&sessions).count(),
+                1,
+                "one session on {}: {sessions}",
+                device.name
+            );
+        }
+        let mut turns = [
+            turn(1, "Before we part"),
+            turn(2, sides[0].1),
+            turn(2, sides[1].1),
+        ]
+        .concat();
+        for (n, from, to, prompt) in [
+            (4, desk, laptop, "After we met"),
+            (5, laptop, desk, "At home again"),
+        ] {
+            go_on(to, &carried(&session, from, to), prompt);
+            let told = [turns.clone(), vec![format!("user: {prompt}")]].concat();
+            assert_eq!(
+                mock.context_of(prompt),
+                told,
+                "what OpenCode on {} knows",
+                to.name
+            );
+            turns.extend(turn(n, prompt));
+        }
+        carried(&session, desk, laptop);
+        devices.desk.stop();
+        devices.laptop.stop();
+    });
 }

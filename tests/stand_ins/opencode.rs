@@ -1,5 +1,5 @@
 //! Stands in for OpenCode where its adapter is tested without it: `export`, `import` and `session
-//! delete`, as seen with 1.18.33 (2026-11-23). tests/real_opencode.rs runs the same against the
+//! delete`, as seen with 1.18.33 (2026-11-23). tests/real/opencode.rs runs the same against the
 //! real one, which keeps this program faithful.
 //!
 //! The relevant behaviour: an import binds the session to the directory it runs in, adds missing

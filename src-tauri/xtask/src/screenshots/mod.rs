@@ -72,7 +72,7 @@ fn pages(dir: &Path) -> Result<()> {
     proc::run(&mut command)
 }
 
-/// The real app, driven by a test target (`tests/pictures.rs`), which can start, fill and click it.
+/// The real app, driven by a test (`tests/app/pictures.rs`), which can start, fill and click it.
 #[cfg(target_os = "linux")]
 fn app() -> Result<()> {
     needs()?;
@@ -83,7 +83,8 @@ fn app() -> Result<()> {
         "--package",
         "session-roam",
         "--test",
-        "pictures",
+        "app",
+        "pictures::",
         "--",
         "--nocapture",
     ]);
