@@ -3,43 +3,15 @@
 //! tests/snapshots/cli.
 
 use serde_json::{Value, json};
-use session_roam_core::api::socket::{self, Server};
 use session_roam_core::api::*;
 use session_roam_core::api::{EngineState, SyncthingState};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::sync::{Arc, Mutex};
 
 use super::canned::*;
-
-/// A home with an engine that gives canned answers and remembers the requests.
-struct Stage {
-    home: tempfile::TempDir,
-    asked: Arc<Mutex<Vec<Request>>>,
-    _server: Option<Server>,
-}
+use super::stage::Stage;
 
 impl Stage {
-    fn without_engine() -> Self {
-        Self {
-            home: tempfile::tempdir().expect("home"),
-            asked: Arc::default(),
-            _server: None,
-        }
-    }
-
-    fn with(answer: impl Fn(&Request) -> Result<Value, ApiError> + Send + Sync + 'static) -> Self {
-        let mut stage = Self::without_engine();
-        let asked = stage.asked.clone();
-        let handler = Arc::new(move |request: Request| {
-            let answer = answer(&request);
-            asked.lock().expect("asked").push(request);
-            answer
-        });
-        stage._server = Some(socket::serve(stage.home.path(), handler).expect("serve"));
-        stage
-    }
-
     fn usual() -> Self {
         Self::with(canned)
     }
@@ -57,10 +29,6 @@ impl Stage {
 
     fn roam(&self, args: &[&str]) -> Output {
         self.command(args).output().expect("roam runs")
-    }
-
-    fn asked(&self) -> Vec<Request> {
-        self.asked.lock().expect("asked").clone()
     }
 }
 

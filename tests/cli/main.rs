@@ -4,3 +4,4 @@
 mod canned;
 mod commands;
 mod protocols;
+mod stage;

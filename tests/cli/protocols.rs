@@ -13,7 +13,6 @@ use rmcp::model::{CallToolRequestParams, CallToolResult};
 use rmcp::service::{RoleClient, RunningService};
 use rmcp::transport::TokioChildProcess;
 use serde_json::{Value, json};
-use session_roam_core::api::socket::{self, Server};
 use session_roam_core::api::*;
 use session_roam_core::session::{ProblemCode, Role};
 use std::path::Path;
@@ -21,45 +20,9 @@ use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 
 use super::canned::{self, FIRST, SECOND, canned, value};
-
-/// A home with an engine that answers so, and what it was asked.
-struct Stage {
-    home: tempfile::TempDir,
-    asked: Arc<Mutex<Vec<Request>>>,
-    server: Option<Server>,
-}
-
-type Handler = fn(&Request) -> Result<Value, ApiError>;
+use super::stage::Stage;
 
 impl Stage {
-    fn without_engine() -> Self {
-        Self {
-            home: tempfile::tempdir().expect("a home"),
-            asked: Arc::default(),
-            server: None,
-        }
-    }
-
-    fn with(answer: Handler) -> Self {
-        let mut stage = Self::without_engine();
-        stage.start(answer);
-        stage
-    }
-
-    fn start(&mut self, answer: Handler) {
-        let asked = self.asked.clone();
-        let handler = Arc::new(move |request: Request| {
-            let answer = answer(&request);
-            asked.lock().expect("asked").push(request);
-            answer
-        });
-        self.server = Some(socket::serve(self.home.path(), handler).expect("a socket"));
-    }
-
-    fn asked(&self) -> Vec<Request> {
-        self.asked.lock().expect("asked").clone()
-    }
-
     fn home(&self) -> &str {
         self.home.path().to_str().expect("UTF-8")
     }

@@ -1,10 +1,10 @@
 //! The app of docs/api.md between two real engines with real Syncthings: exactly its lines, taken
 //! from the page.
 
-use session_roam_testutils::device::{Device, PATIENCE, link_roam, pair};
+use session_roam_testutils::checks::Place;
+use session_roam_testutils::device::{Device, PATIENCE, pair};
 use session_roam_testutils::files::write;
 use session_roam_testutils::isolation::{Ended, alone, run_within, wait_for};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 const PAGE: &str = include_str!("../../docs/api.md");
@@ -17,10 +17,9 @@ fn example() -> &'static str {
     rest.split_once("```").expect("it ends").0
 }
 
-fn device(root: &Path, name: &str) -> Device {
-    let mut device = Device::new(root, name, &format!("home-{name}"), "code/api");
+fn device(place: &Place, name: &str) -> Device {
+    let device = place.running(name);
     write(&device.home.join("notes.pl"), example());
-    device.start();
     device
 }
 
@@ -73,9 +72,8 @@ fn the_app_of_the_page_saves_on_one_device_and_loads_on_the_other() {
             .filter(|line| !line.trim().is_empty())
             .count();
         assert!(lines <= 35, "the page promises about 30 lines, not {lines}");
-        let root = tempfile::tempdir().expect("a directory");
-        link_roam(&root.path().join("bin"));
-        let (desk, laptop) = (device(root.path(), "desk"), device(root.path(), "laptop"));
+        let place = Place::empty();
+        let (desk, laptop) = (device(&place, "desk"), device(&place, "laptop"));
         pair(&desk, &laptop);
         allow(&desk);
         add(&desk, "Buy milk");
@@ -96,9 +94,8 @@ fn the_app_of_the_page_saves_on_one_device_and_loads_on_the_other() {
 #[test]
 fn what_two_devices_saved_while_one_was_off_is_on_both() {
     alone(|| {
-        let root = tempfile::tempdir().expect("a directory");
-        link_roam(&root.path().join("bin"));
-        let (mut desk, mut laptop) = (device(root.path(), "desk"), device(root.path(), "laptop"));
+        let place = Place::empty();
+        let (mut desk, mut laptop) = (device(&place, "desk"), device(&place, "laptop"));
         pair(&desk, &laptop);
         allow(&desk);
         allow(&laptop);

@@ -108,7 +108,7 @@ fn wait_states(device: &Device, expected: &[(&str, &str)]) {
 #[test]
 fn not_a_word_of_a_forgotten_session_is_left_in_any_home() {
     alone(|| {
-        let place = Place::new();
+        let place = Place::empty();
         let [mut desk, mut lap, mut attic] =
             ["desk", "lap", "attic"].map(|name| place.device(name));
         for device in [&mut desk, &mut lap, &mut attic] {

@@ -2,16 +2,10 @@
 //! of the same name that asks first.
 
 use serde_json::Value;
-use session_roam_testutils::device::{Device, PATIENCE, link_roam, pair, rows, wait_paired};
+use session_roam_testutils::checks::Place;
+use session_roam_testutils::device::{Device, PATIENCE, pair, rows, wait_paired};
 use session_roam_testutils::isolation::{alone, wait_for};
-use std::path::Path;
 use std::time::Instant;
-
-fn device(root: &Path, name: &str) -> Device {
-    let mut device = Device::new(root, name, &format!("home-{name}"), "code/api");
-    device.start();
-    device
-}
 
 fn id(device: &Device) -> String {
     device.roam(&["device"])["id"]
@@ -60,12 +54,11 @@ fn refusal(device: &Device, arguments: &[&str]) -> String {
 #[test]
 fn a_code_pairs_the_device_that_has_it_and_no_other_of_its_name() {
     alone(|| {
-        let root = tempfile::tempdir().expect("a directory");
-        link_roam(&root.path().join("bin"));
+        let place = Place::empty();
         let (desk, stranger, laptop) = (
-            device(root.path(), "desk"),
-            device(root.path(), "laptop2"),
-            device(root.path(), "laptop"),
+            place.running("desk"),
+            place.running("laptop2"),
+            place.running("laptop"),
         );
         stranger.roam(&["rename", "laptop"]);
         let code = code(&desk);
@@ -127,9 +120,8 @@ fn a_code_pairs_the_device_that_has_it_and_no_other_of_its_name() {
 #[test]
 fn without_a_code_both_screens_show_digits_and_both_users_confirm() {
     alone(|| {
-        let root = tempfile::tempdir().expect("a directory");
-        link_roam(&root.path().join("bin"));
-        let (desk, laptop) = (device(root.path(), "desk"), device(root.path(), "laptop"));
+        let place = Place::empty();
+        let (desk, laptop) = (place.running("desk"), place.running("laptop"));
         let (desk_id, laptop_id) = (id(&desk), id(&laptop));
         let code = code(&desk);
         let (keyless, _) = code.split_once("&key=").expect("a secret");
@@ -169,9 +161,8 @@ fn without_a_code_both_screens_show_digits_and_both_users_confirm() {
 #[test]
 fn a_device_that_forgot_the_other_is_paired_again_with_a_new_code() {
     alone(|| {
-        let root = tempfile::tempdir().expect("a directory");
-        link_roam(&root.path().join("bin"));
-        let (mut desk, laptop) = (device(root.path(), "desk"), device(root.path(), "laptop"));
+        let place = Place::empty();
+        let (mut desk, laptop) = (place.running("desk"), place.running("laptop"));
         let (desk_id, laptop_id) = (id(&desk), id(&laptop));
         pair(&laptop, &desk);
         // The desk is off and does not notice.

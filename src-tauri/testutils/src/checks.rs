@@ -18,7 +18,8 @@ pub struct Place {
 }
 
 impl Place {
-    pub fn new() -> Self {
+    /// A place without devices.
+    pub fn empty() -> Self {
         let dir = tempfile::Builder::new()
             .prefix("roam-faults-")
             .tempdir()
@@ -42,7 +43,15 @@ impl Place {
         device
     }
 
-    /// Two devices that run and are paired.
+    /// A device that runs and has no checkout.
+    pub fn running(&self, name: &str) -> Device {
+        let home = format!("home-{name}");
+        let mut device = Device::new(&self.path(), name, &home, "code/api");
+        device.start();
+        device
+    }
+
+    /// Two devices with checkouts that run and are paired.
     pub fn pair(&self) -> (Device, Device) {
         let (mut desk, mut laptop) = (self.device("desk"), self.device("laptop"));
         desk.start();

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 #[test]
 fn three_devices_in_a_row_share_what_they_may() {
     alone(|| {
-        let place = Place::new();
+        let place = Place::empty();
         let [mut a, mut b, mut c] = ["a", "b", "c"].map(|name| place.device(name));
         let private = a.home.join("private");
         fs::create_dir_all(&private).expect("a directory");
@@ -159,7 +159,7 @@ fn contains(bytes: &[u8], words: &[u8]) -> bool {
 fn an_engine_killed_at_any_moment_loses_no_line() {
     alone(|| {
         const KILLS: u32 = 16;
-        let place = Place::new();
+        let place = Place::empty();
         let (mut desk, mut laptop) = place.pair();
         let session = Session::begin(&desk, 1, 1);
         let done = AtomicBool::new(false);
@@ -229,7 +229,7 @@ fn an_engine_killed_at_any_moment_loses_no_line() {
 #[test]
 fn a_killed_syncthing_is_started_again() {
     alone(|| {
-        let place = Place::new();
+        let place = Place::empty();
         let (mut desk, mut laptop) = place.pair();
         let session = Session::begin(&desk, 1, 3);
         let mut pid = desk.roam(&["status"])["syncthing"]["pid"]
@@ -259,7 +259,7 @@ fn a_killed_syncthing_is_started_again() {
 #[test]
 fn a_full_disk_under_session_roam_is_told_and_survived() {
     alone(|| {
-        let place = Place::new();
+        let place = Place::empty();
         let disk = place.small_disk(&place.path().join("roam-desk"), 48);
         let (mut desk, mut laptop) = place.pair();
         let session = Session::begin(&desk, 1, 10);
@@ -293,7 +293,7 @@ fn a_full_disk_under_session_roam_is_told_and_survived() {
 #[test]
 fn a_full_disk_at_the_receiver_is_told_and_survived() {
     alone(|| {
-        let place = Place::new();
+        let place = Place::empty();
         let disk = place.small_disk(&place.path().join("roam-laptop"), 48);
         let (mut desk, mut laptop) = place.pair();
         let session = Session::begin(&desk, 1, 10);
@@ -328,7 +328,7 @@ fn a_full_disk_at_the_receiver_is_told_and_survived() {
 #[test]
 fn a_full_disk_under_the_tools_store_makes_a_session_wait() {
     alone(|| {
-        let place = Place::new();
+        let place = Place::empty();
         let (mut desk, mut laptop) = place.pair();
         let disk = place.small_disk(&projects(&laptop), 2);
         disk.fill();
@@ -357,7 +357,7 @@ fn a_full_disk_under_the_tools_store_makes_a_session_wait() {
 #[test]
 fn a_deleted_vault_comes_back() {
     alone(|| {
-        let place = Place::new();
+        let place = Place::empty();
         let (mut desk, mut laptop) = place.pair();
         let (mine, yours) = (Session::begin(&desk, 1, 30), Session::begin(&laptop, 2, 30));
         is_safe(&mine, [&desk, &laptop]);
@@ -439,7 +439,7 @@ fn a_deleted_vault_comes_back() {
 #[test]
 fn a_broken_syncthing_home_is_mended() {
     alone(|| {
-        let place = Place::new();
+        let place = Place::empty();
         let (mut desk, mut laptop) = place.pair();
         let session = Session::begin(&desk, 1, 5);
         is_safe(&session, [&desk, &laptop]);
@@ -507,7 +507,7 @@ fn a_broken_syncthing_home_is_mended() {
 #[test]
 fn a_device_whose_key_is_lost_writes_nothing() {
     alone(|| {
-        let place = Place::new();
+        let place = Place::empty();
         let (mut desk, mut laptop) = place.pair();
         let session = Session::begin(&desk, 1, 5);
         is_safe(&session, [&desk, &laptop]);
@@ -544,7 +544,7 @@ fn a_device_whose_key_is_lost_writes_nothing() {
 #[test]
 fn ports_taken_by_others_stop_nothing() {
     alone(|| {
-        let place = Place::new();
+        let place = Place::empty();
         let (mut desk, mut laptop) = place.pair();
         let session = Session::begin(&desk, 1, 5);
         is_safe(&session, [&desk, &laptop]);
@@ -581,7 +581,7 @@ fn ports_taken_by_others_stop_nothing() {
 #[test]
 fn a_second_engine_on_one_home_is_refused() {
     alone(|| {
-        let place = Place::new();
+        let place = Place::empty();
         let mut desk = place.device("desk");
         desk.start();
         let pid = desk.pid();
@@ -598,7 +598,7 @@ fn a_second_engine_on_one_home_is_refused() {
 #[test]
 fn an_emptied_store_is_held_and_nobody_else_loses_anything() {
     alone(|| {
-        let place = Place::new();
+        let place = Place::empty();
         let (mut desk, mut laptop) = place.pair();
         let sessions: Vec<Session> = (1..=30)
             .map(|number| Session::begin(&desk, number, 3))
@@ -667,7 +667,7 @@ fn an_emptied_store_is_held_and_nobody_else_loses_anything() {
 #[test]
 fn a_store_that_cannot_be_written_makes_a_session_wait() {
     alone(|| {
-        let place = Place::new();
+        let place = Place::empty();
         let (mut desk, mut laptop) = place.pair();
         // File modes do not stop root; a file in the directory's place stops everybody.
         let session_dir = projects(&laptop).join(slug(&laptop.checkout));
@@ -688,7 +688,7 @@ fn a_store_that_cannot_be_written_makes_a_session_wait() {
 #[test]
 fn a_safety_copy_that_cannot_be_made_delays_a_session_and_loses_nothing() {
     alone(|| {
-        let place = Place::new();
+        let place = Place::empty();
         let (mut desk, mut laptop) = place.pair();
         let (mine, yours) = (Session::begin(&desk, 1, 4), Session::begin(&laptop, 2, 4));
         is_safe(&mine, [&desk, &laptop]);
@@ -720,7 +720,7 @@ fn a_safety_copy_that_cannot_be_made_delays_a_session_and_loses_nothing() {
 #[test]
 fn a_clock_an_hour_off_changes_nothing() {
     alone(|| {
-        let place = Place::new();
+        let place = Place::empty();
         let (mut desk, mut laptop) = (place.device("desk"), place.device("laptop"));
         let library = another_clock(&place.path());
         for (device, seconds) in [(&mut desk, "-3600"), (&mut laptop, "3600")] {
@@ -766,7 +766,7 @@ fn a_clock_an_hour_off_changes_nothing() {
 #[test]
 fn without_a_working_syncthing_the_user_is_told() {
     alone(|| {
-        let place = Place::new();
+        let place = Place::empty();
         let mut desk = place.device("desk");
         let bin = place.path().join("bin").display().to_string();
         let config = desk.roam_home.join("config.toml");
@@ -822,7 +822,7 @@ fn without_a_working_syncthing_the_user_is_told() {
 fn a_first_import_can_be_stopped_and_goes_on() {
     alone(|| {
         const SESSIONS: u32 = 100;
-        let place = Place::new();
+        let place = Place::empty();
         let mut desk = place.device("desk");
         let sessions: Vec<Session> = (1..=SESSIONS)
             .map(|number| Session::begin(&desk, number, 400))
@@ -888,7 +888,7 @@ fn a_first_import_can_be_stopped_and_goes_on() {
 #[test]
 fn a_huge_session_arrives_byte_for_byte() {
     alone(|| {
-        let place = Place::new();
+        let place = Place::empty();
         let (mut desk, mut laptop) = (
             place.device_at(
                 "desk",

@@ -2,7 +2,7 @@
 
 use super::noise;
 use session_roam_testutils::checks::*;
-use session_roam_testutils::device::{Device, PATIENCE, pair};
+use session_roam_testutils::device::{Device, PATIENCE};
 use session_roam_testutils::isolation::alone;
 use session_roam_testutils::transcripts::Session;
 use std::fs;
@@ -13,11 +13,8 @@ use std::time::{Duration, Instant, SystemTime};
 #[test]
 fn a_journal_that_ended_the_engine_twice_is_set_aside_until_it_is_released() {
     alone(|| {
-        let place = Place::new();
-        let (mut desk, mut laptop) = (place.device("desk"), place.device("laptop"));
-        desk.start();
-        laptop.start();
-        pair(&desk, &laptop);
+        let place = Place::empty();
+        let (mut desk, mut laptop) = place.pair();
         // Large enough that the engine is still reading when the signal arrives.
         let session = Session::begin(&desk, 1, 2);
         let line = noise(1 << 20, 11);
