@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: runs the readers of tests/fuzz.rs for the requested time, in release. Knows
+//! `cargo xtask fuzz`: runs the readers of tests/core/fuzz.rs for the requested time, in release. Knows
 //! the test by name only.
 
 use crate::proc;
@@ -35,9 +35,10 @@ pub fn run(args: &[&str]) -> Result<()> {
         "--package",
         "session-roam-core",
         "--test",
-        "fuzz",
+        "core",
     ];
-    let test = [target, "--", "--nocapture", "--test-threads=1"];
+    let target = format!("fuzz::{target}");
+    let test = [&target, "--", "--nocapture", "--test-threads=1"];
     proc::run(
         proc::cargo()
             .args(words)

@@ -1,4 +1,4 @@
-//! `cargo xtask simulate`: the simulation of tests/stories/simulation with many seeds, in release,
+//! `cargo xtask simulate`: the simulation of tests/core/stories/simulation with many seeds, in release,
 //! which takes a fraction of the time per seed. Knows the test by name only.
 
 use crate::proc;
@@ -30,9 +30,9 @@ pub fn run(args: &[&str]) -> Result<()> {
         "--package",
         "session-roam-core",
         "--test",
-        "stories",
+        "core",
     ];
-    let test = ["simulation::r1_r2_r15", "--", "--nocapture"];
+    let test = ["stories::simulation::r1_r2_r15", "--", "--nocapture"];
     proc::run(
         proc::cargo()
             .args(words)

@@ -111,11 +111,11 @@ pub fn write_docs() -> Result<()> {
         "session-roam-core",
     ];
     for made in [
-        ["--test", "tools_page"].as_slice(),
+        ["--test", "core", "tools_page::"].as_slice(),
         &["--lib", "api::bindings"],
         &["--lib", "open::tests::the_schema"],
-        &["--test", "stories", "losses::"],
-        &["--test", "stories", "recorded::"],
+        &["--test", "core", "stories::losses::"],
+        &["--test", "core", "stories::recorded::"],
     ] {
         proc::run(proc::cargo().args(test).args(made).env("UPDATE_DOCS", "1"))?;
     }

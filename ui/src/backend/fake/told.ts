@@ -1,5 +1,5 @@
 // What the fake tells is what a real engine told: recorded.json is written by `cargo xtask docs`
-// (tests/stories/recorded.rs). Only names and numbers are replaced.
+// (tests/core/stories/recorded.rs). Only names and numbers are replaced.
 import { Refusal } from "../backend";
 import type { ApiError, Choice, Done, Held, ProblemCode, Reason, Waiting } from "../types";
 import json from "./recorded.json";

@@ -1,4 +1,4 @@
-//! The promises of Cline's adapter beyond those that `tests/conformance.rs` asks of every tool.
+//! The promises of Cline's adapter beyond those that `tests/core/conformance/mod.rs` asks of every tool.
 
 use super::*;
 use serde_json::json;

@@ -1,0 +1,443 @@
+//! What the engine does with the parts of the contract that only some tools need: docs that are
+//! rows of one file, fields that belong to each device, contents that are merged by union, an app
+//! that must quit first, a store of an unknown format. The tool here has all of them.
+
+use super::world::World;
+use serde_json::{Value, json};
+use session_roam_core::api::{Request, ToolRow};
+use session_roam_core::merge::snapshots::Judged;
+use session_roam_core::session::{DocKind, DocName, Reason, SessionId, ToolId};
+use session_roam_core::tools::{
+    About, Change, Checkout, Content, Facts, Found, FoundDoc, Joins, Launch, Level, Listing,
+    Machine, Reading, Resumable, Root, Running, Stamp, Tool, Touched, Which, WriteError, Written,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Keeps all sessions in `~/.rows/store.json`:
+/// `{"version":1,"rows":{"<id>":{"dir":…,"words":[…]}}}`.
+struct Rows;
+
+const ID: &str = "row-0001";
+
+fn store(machine: &Machine) -> PathBuf {
+    machine.home.join(".rows/store.json")
+}
+
+fn load(machine: &Machine) -> Value {
+    let bytes = fs::read(store(machine)).unwrap_or_default();
+    serde_json::from_slice(&bytes).unwrap_or_else(|_| json!({"version": 1, "rows": {}}))
+}
+
+fn save(machine: &Machine, all: &Value) {
+    fs::create_dir_all(store(machine).parent().expect("parent")).expect("dir");
+    fs::write(store(machine), all.to_string()).expect("store");
+}
+
+fn doc(machine: &Machine, id: &str, row: &Value) -> FoundDoc {
+    let text = row.to_string();
+    let print = text.bytes().fold(7_i64, |print, byte| {
+        print.wrapping_mul(31).wrapping_add(i64::from(byte))
+    });
+    FoundDoc {
+        name: DocName::new("row.json"),
+        kind: DocKind::Snapshot,
+        at: id.to_owned(),
+        path: store(machine),
+        stamp: Stamp {
+            len: text.len() as u64,
+            ctime_ns: print,
+            ..Stamp::default()
+        },
+    }
+}
+
+fn words(content: &[u8]) -> BTreeSet<String> {
+    let row: Value = serde_json::from_slice(content).unwrap_or_default();
+    row["words"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|word| Some(word.as_str()?.to_owned()))
+        .collect()
+}
+
+fn judge(_: &DocName, first: &[u8], second: &[u8]) -> Judged {
+    let (first, second) = (words(first), words(second));
+    match (first.is_superset(&second), second.is_superset(&first)) {
+        (true, true) => Judged::Same,
+        (true, false) => Judged::First,
+        (false, true) => Judged::Second,
+        (false, false) => Judged::Both,
+    }
+}
+
+/// Words that end in "!" are never united with others.
+fn union(first: &[u8], second: &[u8]) -> Option<Vec<u8>> {
+    let all: BTreeSet<String> = words(first).into_iter().chain(words(second)).collect();
+    let calm = all.iter().all(|word| !word.ends_with('!'));
+    let dir: Value = serde_json::from_slice::<Value>(first.min(second)).ok()?["dir"].clone();
+    calm.then(|| json!({"dir": dir, "words": all}).to_string().into_bytes())
+}
+
+impl Tool for Rows {
+    fn about(&self) -> About {
+        About {
+            tool: ToolId::new("rows"),
+            name: "Rows".into(),
+            level: Level::Merge,
+            reason: String::new(),
+            versions: String::new(),
+            denied: &[],
+            is_message: |_| true,
+            said: session_roam_core::merge::transcript::said,
+            records: None,
+            device_fields: |_| &["dir"],
+            joins: Joins {
+                judge: Some(judge),
+                union: Some(union),
+                ..Joins::default()
+            },
+            steering: session_roam_core::tools::Steering::default(),
+            shared: None,
+        }
+    }
+
+    fn roots(&self, machine: &Machine) -> Vec<Root> {
+        vec![Root {
+            path: machine.home.join(".rows"),
+            deep: false,
+            store: true,
+        }]
+    }
+
+    fn touched(&self, machine: &Machine, path: &Path) -> Touched {
+        if path == store(machine) {
+            Touched::Everything
+        } else {
+            Touched::Nothing
+        }
+    }
+
+    fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
+        let (all, mut listing) = (load(machine), Listing::default());
+        if all["version"] != 1 {
+            listing.unknown = Some(format!("the store is of version {}", all["version"]));
+            return listing;
+        }
+        let open = machine
+            .apps
+            .running()
+            .iter()
+            .any(|running| running.name() == "rows");
+        for (id, row) in all["rows"].as_object().into_iter().flatten() {
+            let session = SessionId::new(id);
+            if matches!(which, Which::All)
+                || matches!(which, Which::One(wanted) if *wanted == session)
+            {
+                let live = open.then(|| "Rows is running".to_owned());
+                listing.found.push(Found {
+                    session,
+                    docs: vec![doc(machine, id, row)],
+                    live,
+                });
+            }
+        }
+        listing
+    }
+
+    fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
+        let row = load(machine)["rows"][found.session.as_str()].clone();
+        let facts = Facts {
+            cwd: row["dir"].as_str().map(str::to_owned),
+            ..Facts::default()
+        };
+        let content = Content::Bytes(row.to_string().into_bytes().into());
+        Ok(Reading {
+            facts,
+            docs: vec![content],
+            secret: Vec::new(),
+            problems: Vec::new(),
+        })
+    }
+
+    fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
+        if machine
+            .apps
+            .running()
+            .iter()
+            .any(|running| running.name() == "rows")
+        {
+            return Err(WriteError::Live("Rows is running".into()));
+        }
+        let (mut all, mut written) = (load(machine), Vec::new());
+        for write in &checkout.docs {
+            let (Change::Create(bytes)
+            | Change::Replace { bytes, .. }
+            | Change::Append { bytes, .. }) = &write.change
+            else {
+                return Err(WriteError::Refused("rows stay".into()));
+            };
+            let mut content = Vec::new();
+            bytes
+                .write_to(&mut content)
+                .map_err(|source| WriteError::Io {
+                    path: store(machine),
+                    source,
+                })?;
+            let mut row: Value = serde_json::from_slice(&content).expect("a row");
+            row["dir"] = json!(checkout.cwd);
+            let found = doc(machine, checkout.session.as_str(), &row);
+            all["rows"][checkout.session.as_str()] = row;
+            written.push((write.name.clone(), found.path, found.stamp));
+        }
+        save(machine, &all);
+        Ok(Written { docs: written })
+    }
+
+    fn resume(&self, _: &Machine, session: &Resumable<'_>) -> Launch {
+        let argv = vec!["rows".into(), session.session.to_string()];
+        Launch {
+            argv,
+            cwd: session.cwd.into(),
+            env: BTreeMap::new(),
+            unset: Vec::new(),
+            before: Vec::new(),
+        }
+    }
+}
+
+struct Story {
+    world: World,
+    places: [PathBuf; 2],
+}
+
+impl Story {
+    fn new() -> Self {
+        let (mut world, here, there) = World::pair_of_devices();
+        for device in &mut world.devices {
+            device.more_tools = vec![Arc::new(Rows)];
+            device.start();
+        }
+        Self {
+            world,
+            places: [here, there],
+        }
+    }
+
+    /// The tool adds some words to a session, in this device's checkout.
+    fn say(&mut self, at: usize, id: &str, said: &[&str]) {
+        let device = &mut self.world.devices[at];
+        let machine = device.machine();
+        let mut all = load(&machine);
+        let mut now = self.words(at, id);
+        now.extend(said.iter().map(|word| (*word).to_owned()));
+        all["rows"][id] = json!({"dir": self.places[at], "words": now});
+        save(&machine, &all);
+        self.world.devices[at].touch(&store(&machine));
+    }
+
+    fn words(&self, at: usize, id: &str) -> Vec<String> {
+        let row = load(&self.world.devices[at].machine())["rows"][id].clone();
+        row["words"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|word| Some(word.as_str()?.to_owned()))
+            .collect()
+    }
+
+    fn dir(&self, at: usize, id: &str) -> PathBuf {
+        load(&self.world.devices[at].machine())["rows"][id]["dir"]
+            .as_str()
+            .unwrap_or_default()
+            .into()
+    }
+
+    fn journal_bytes(&self) -> usize {
+        let vaults = self
+            .world
+            .devices
+            .iter()
+            .map(|device| super::world::tree(device.vault().root()));
+        let journals = |(path, bytes): &(PathBuf, Vec<u8>)| {
+            path.extension().is_some_and(|end| end == "zst") && !bytes.is_empty()
+        };
+        vaults
+            .flatten()
+            .filter(journals)
+            .map(|(_, bytes)| bytes.len())
+            .sum()
+    }
+
+    fn rows(&self, at: usize) -> Vec<String> {
+        load(&self.world.devices[at].machine())["rows"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(id, _)| id.clone())
+            .collect()
+    }
+
+    fn tool(&mut self, at: usize) -> ToolRow {
+        let rows: Vec<ToolRow> = self.world.devices[at].ask(Request::Tools);
+        rows.into_iter()
+            .find(|row| row.tool == "rows")
+            .expect("the tool")
+    }
+}
+
+#[test]
+fn rows_of_one_file_roam_and_each_device_has_its_own_directory_in_them() {
+    let mut story = Story::new();
+    story.say(0, ID, &["a"]);
+    story.world.deliver();
+    assert_eq!(
+        (story.words(1, ID), story.dir(1, ID)),
+        (vec!["a".into()], story.places[1].clone())
+    );
+    let before = story.journal_bytes();
+    for _ in 0..3 {
+        story
+            .world
+            .devices
+            .iter_mut()
+            .for_each(|device| device.poll());
+        story.world.deliver();
+    }
+    story.world.devices[1].start();
+    story.world.deliver();
+    assert_eq!(
+        story.journal_bytes(),
+        before,
+        "what was written here is not news"
+    );
+
+    story.say(1, ID, &["b"]);
+    story.world.deliver();
+    assert_eq!(
+        (story.words(0, ID), story.dir(0, ID)),
+        (vec!["a".into(), "b".into()], story.places[0].clone())
+    );
+    assert!(story.world.devices[0].splits().is_empty());
+}
+
+#[test]
+fn an_engine_without_memory_knows_its_own_fields_again() {
+    let mut story = Story::new();
+    story.say(0, ID, &["a"]);
+    story.world.deliver();
+    let before = story.journal_bytes();
+    story.world.devices[1].stop();
+    fs::remove_file(story.world.devices[1].roam.join("state.sqlite")).expect("state");
+    story.world.devices[1].start();
+    story.world.deliver();
+    assert_eq!(story.journal_bytes(), before);
+    assert_eq!(story.dir(1, ID), story.places[1]);
+}
+
+#[test]
+fn what_the_format_can_unite_becomes_one_session_again_everywhere() {
+    let mut story = Story::new();
+    story.say(0, ID, &["a"]);
+    story.world.deliver();
+    story.world.part(0, 1);
+    story.say(0, ID, &["c", "b"]);
+    story.world.devices[1].set_clock(super::world::START + 1000);
+    story.say(1, ID, &["d"]);
+    story.world.meet(0, 1);
+    for at in [0, 1] {
+        assert_eq!(story.words(at, ID), ["a", "b", "c", "d"]);
+        assert_eq!(story.dir(at, ID), story.places[at]);
+        assert_eq!(
+            story.rows(at),
+            [ID],
+            "and nothing became a session of its own"
+        );
+        assert!(story.world.devices[at].splits().is_empty());
+    }
+    story.say(1, ID, &["e"]);
+    story.world.deliver();
+    assert_eq!(story.words(0, ID), ["a", "b", "c", "d", "e"]);
+}
+
+#[test]
+fn what_the_format_cannot_unite_becomes_two_sessions() {
+    let mut story = Story::new();
+    story.say(0, ID, &["a"]);
+    story.world.deliver();
+    story.world.part(0, 1);
+    story.say(0, ID, &["here!"]);
+    story.world.devices[1].set_clock(super::world::START + 1000);
+    story.say(1, ID, &["there!"]);
+    story.world.meet(0, 1);
+    for at in [0, 1] {
+        let rows = story.rows(at);
+        assert_eq!(rows.len(), 2, "{rows:?}");
+        let said: BTreeSet<Vec<String>> = rows.iter().map(|id| story.words(at, id)).collect();
+        let wanted = [["a", "here!"], ["a", "there!"]].map(|said| said.map(str::to_owned).to_vec());
+        assert_eq!(said, wanted.into());
+    }
+    assert_eq!(story.world.devices[0].splits().len(), 1);
+}
+
+#[test]
+fn a_session_waits_for_the_app_and_goes_on_by_itself() {
+    let mut story = Story::new();
+    story.say(0, ID, &["a"]);
+    story.world.deliver();
+    let app = Running {
+        exe: "/opt/rows/Rows.exe".into(),
+        ..Running::default()
+    };
+    story.world.devices[1].apps.lock().expect("apps").push(app);
+    story.say(0, ID, &["b"]);
+    story.world.deliver();
+    let waiting = story.world.devices[1].status().waiting;
+    assert_eq!(waiting.len(), 1);
+    assert!(
+        waiting[0].code == Some(Reason::Live) && waiting[0].why.contains("Rows is running"),
+        "{waiting:?}"
+    );
+    assert_eq!(story.words(1, ID), ["a"]);
+    story.world.devices[1].apps.lock().expect("apps").clear();
+    story.world.devices[1].poll();
+    assert_eq!(story.words(1, ID), ["a", "b"]);
+}
+
+#[test]
+fn a_store_of_an_unknown_shape_is_left_alone_and_said_so() {
+    let mut story = Story::new();
+    story.say(0, ID, &["a"]);
+    story.world.deliver();
+    let machine = story.world.devices[1].machine();
+    let known = load(&machine);
+    let mut unknown = known.clone();
+    unknown["version"] = json!(2);
+    save(&machine, &unknown);
+    story.world.devices[1].touch(&store(&machine));
+    story.say(0, ID, &["b"]);
+    story.world.deliver();
+    assert_eq!(load(&machine), unknown, "nothing is written");
+    assert_eq!(
+        story.world.devices[1].waits_for(ID).as_deref(),
+        Some("unknown_shape")
+    );
+    let tool = story.tool(1);
+    assert!(
+        tool.level.as_str() == "carry" && tool.lowered && tool.reason.contains("of version 2"),
+        "{tool:?}"
+    );
+    assert!(
+        story.world.devices[1].status().held.is_empty(),
+        "what cannot be read is not gone"
+    );
+
+    save(&machine, &known);
+    story.world.devices[1].poll();
+    assert_eq!(story.words(1, ID), ["a", "b"]);
+    assert!(!story.tool(1).lowered);
+}

@@ -1,0 +1,53 @@
+//! Stories of two and three devices, in milliseconds and in one process: real engines and real
+//! adapters over a transport that delivers when the story says. The behaviour of a real Syncthing
+//! and the real tools is tested elsewhere.
+
+mod antigravity;
+mod apps;
+mod authors;
+mod bases;
+mod bytes;
+mod claude_desktop;
+mod clones;
+mod code;
+mod contract;
+mod copilot;
+mod cursor;
+mod damaged;
+mod devices;
+mod faults;
+mod fixtures;
+mod forget;
+mod fork_at;
+mod hops;
+mod hostile;
+mod imported;
+mod journals;
+mod kiro;
+mod lists;
+mod losses;
+mod older_vaults;
+mod open_format;
+mod pairing;
+mod places;
+mod places_at_random;
+mod plans;
+mod power;
+mod preferences;
+mod promises;
+mod reading;
+mod recorded;
+mod restarts;
+mod search;
+mod several;
+mod simulation;
+mod sizes;
+mod splits;
+mod takein;
+mod taken_back;
+mod talk;
+mod twins;
+mod windsurf;
+mod wire;
+mod world;
+mod zed;

@@ -1,0 +1,149 @@
+//! A start costs what changed while the engine was off, not what there is; and whatever changed is
+//! found.
+
+use super::journals::{recorded_lines, segments};
+use super::talk::{id, turn};
+use super::world::{Device, World};
+use session_roam_core::engine::event::Event;
+use session_roam_core::session::{SessionId, SessionKey, ToolId};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const N: usize = 12;
+
+/// A pair of devices with sessions in both stores, after a quiet restart.
+fn at_rest() -> (World, PathBuf) {
+    let (mut world, here, _) = World::pair_of_devices();
+    for n in 0..N {
+        let path = world.devices[0].transcript(&here, &id(n));
+        world.devices[0].say(&path, turn(&here, &id(n), "hello"));
+    }
+    world.deliver();
+    for device in &mut world.devices {
+        // The engine's own writing is looked at once more.
+        device.poll();
+        device.start();
+    }
+    world.deliver();
+    (world, here)
+}
+
+/// Ends the engine, lets `meanwhile` change something, starts again, and returns which sessions
+/// were reconciled.
+fn after(device: &mut Device, meanwhile: impl FnOnce(&mut Device)) -> BTreeSet<SessionKey> {
+    device.stop();
+    meanwhile(device);
+    device.start();
+    device.reconciled.iter().cloned().collect()
+}
+
+fn keys(sessions: &[usize]) -> BTreeSet<SessionKey> {
+    let key = |n: &usize| SessionKey::new(&ToolId::new("claude-code"), &SessionId::new(id(*n)));
+    sessions.iter().map(key).collect()
+}
+
+fn file_of(device: &Device, here: &Path, n: usize) -> PathBuf {
+    device
+        .place_of(&id(n))
+        .unwrap_or_else(|| device.transcript(here, &id(n)))
+}
+
+#[test]
+fn a_start_reconciles_nothing_if_nothing_changed() {
+    let (mut world, _) = at_rest();
+    for device in &mut world.devices {
+        assert_eq!(after(device, |_| {}), BTreeSet::new());
+        assert_eq!(device.status().sessions, N as u64);
+        device.poll();
+        assert_eq!(device.reconciled, Vec::new(), "a poll finds nothing either");
+    }
+}
+
+#[test]
+fn a_start_reconciles_what_changed_in_the_store_and_in_the_vault() {
+    let (mut world, here) = at_rest();
+    let line = turn(&here, &id(3), "while it was off");
+    let path = file_of(&world.devices[0], &here, 3);
+    let found = after(&mut world.devices[0], |device| {
+        device.append(&path, line.as_bytes());
+    });
+    assert_eq!(found, keys(&[3]));
+    assert!(recorded_lines(&world.devices[0], &id(3)).contains_key(line.as_bytes()));
+    // A segment of another device's that was exchanged for one of the same size.
+    let [desk, laptop] = &mut world.devices[..] else {
+        panic!("two devices")
+    };
+    let segment = segments(laptop, desk)
+        .into_iter()
+        .next()
+        .expect("a segment");
+    let before = laptop.stores();
+    let found = after(laptop, |_| {
+        let mut bytes = fs::read(&segment).expect("segment");
+        let last = bytes.len() - 1;
+        bytes[last] ^= 1;
+        fs::remove_file(&segment).expect("removed");
+        fs::write(&segment, bytes).expect("exchanged");
+    });
+    assert!(!found.is_empty());
+    assert!(
+        laptop.has_problem("journal_changed"),
+        "{:?}",
+        laptop.problems()
+    );
+    assert_eq!(laptop.stores(), before);
+}
+
+/// The loop knew of the change and a worker did not, or had not told.
+#[test]
+fn a_kill_between_the_listing_and_the_reconcile_loses_nothing() {
+    for is_reconciled in [false, true] {
+        let (mut world, here) = at_rest();
+        let device = &mut world.devices[0];
+        let line = turn(&here, &id(5), "just before the kill");
+        let path = file_of(device, &here, 5);
+        device.append(&path, line.as_bytes());
+        // The directory was touched, so the whole store is listed.
+        let listed = device.list_ahead(path.parent().expect("a directory"));
+        device.tell(listed);
+        match is_reconciled {
+            true => device.look_and_die(),
+            false => device.stop(),
+        }
+        assert_eq!(after(device, |_| {}), keys(&[5]));
+        assert!(recorded_lines(device, &id(5)).contains_key(line.as_bytes()));
+    }
+}
+
+#[test]
+fn a_start_under_other_settings_reconciles_everything() {
+    let (mut world, _) = at_rest();
+    let device = &mut world.devices[0];
+    let all = keys(&(0..N).collect::<Vec<_>>());
+    let found = after(device, |device| {
+        session_roam_core::settings::change(&device.roam, |document| {
+            document["guard"]["max_rewritten"] = toml_edit::value(7);
+        })
+        .expect("settings");
+    });
+    assert_eq!(found, all);
+    assert_eq!(after(device, |_| {}), BTreeSet::new());
+}
+
+/// A large store is listed by every few polls; an event is not delayed by that.
+#[test]
+fn a_poll_lists_a_store_that_is_small_and_an_event_any_store() {
+    let (mut world, here) = at_rest();
+    let device = &mut world.devices[0];
+    let (one, two) = (
+        turn(&here, &id(1), "unnoticed"),
+        turn(&here, &id(1), "noticed"),
+    );
+    let path = file_of(device, &here, 1);
+    device.append(&path, one.as_bytes());
+    device.handle(Event::Poll);
+    assert!(recorded_lines(device, &id(1)).contains_key(one.as_bytes()));
+    device.say(&path, &two);
+    assert!(recorded_lines(device, &id(1)).contains_key(two.as_bytes()));
+}

@@ -1,0 +1,297 @@
+//! Field 09: a tool takes back its own last records. Where they are their author's alone, the other
+//! devices follow; where another device has a part in them, or many sessions change at once,
+//! nothing is written without the user's consent.
+
+use super::journals::recorded_lines;
+use super::talk::{ONE, assert_carried, assert_quiet, id, turn};
+use super::world::{Device, World};
+use session_roam_core::api::{Done, Request};
+use std::fs;
+use std::path::PathBuf;
+
+/// Waits some seconds.
+fn wait(world: &mut World, device: usize) {
+    let now = world.devices[device].clock_now();
+    world.devices[device].set_clock(now + 10_000);
+    world.devices[device].poll();
+    world.deliver();
+}
+
+/// Desk and lap, both with a session of two turns of the desk.
+fn two_turns() -> (World, PathBuf, PathBuf) {
+    let (mut world, here, there) = World::pair_of_devices();
+    let path = world.devices[0].transcript(&here, ONE);
+    world.devices[0].say(&path, turn(&here, ONE, "one") + &turn(&here, ONE, "two"));
+    world.deliver();
+    (world, here, there)
+}
+
+fn held(device: &mut Device) -> Vec<String> {
+    device
+        .status()
+        .held
+        .into_iter()
+        .map(|held| held.code.to_string())
+        .collect()
+}
+
+fn text_of(device: &Device) -> String {
+    fs::read_to_string(device.place_of(ONE).expect("placed")).expect("doc")
+}
+
+#[test]
+fn a_tail_that_its_author_alone_took_back_is_followed_and_undo_brings_it_back() {
+    let (mut world, here, _) = two_turns();
+    let path = world.devices[0].transcript(&here, ONE);
+    let full = text_of(&world.devices[1]);
+    world.devices[0].put(&path, turn(&here, ONE, "one"));
+    world.deliver();
+    assert_eq!(
+        (
+            world.devices[1].waits_for(ONE).as_deref(),
+            text_of(&world.devices[1])
+        ),
+        (Some("taken_back"), full.clone())
+    );
+    wait(&mut world, 1);
+    assert_eq!(held(&mut world.devices[1]), [""; 0]);
+    assert_carried(&world.devices[0], &world.devices[1], ONE);
+    assert!(
+        recorded_lines(&world.devices[1], ONE).contains_key(turn(&here, ONE, "two").as_bytes()),
+        "the vault has it"
+    );
+    assert_quiet(&mut world, ONE);
+    // The session continues from there like any other.
+    world.devices[0].say(&path, turn(&here, ONE, "three"));
+    world.deliver();
+    assert_carried(&world.devices[0], &world.devices[1], ONE);
+}
+
+#[test]
+fn what_was_taken_back_and_followed_comes_back_with_undo() {
+    for new in ["", "another"] {
+        let (mut world, here, _) = two_turns();
+        let path = world.devices[0].transcript(&here, ONE);
+        let full = text_of(&world.devices[1]);
+        let tail = if new.is_empty() {
+            String::new()
+        } else {
+            turn(&here, ONE, new)
+        };
+        world.devices[0].put(&path, turn(&here, ONE, "one") + &tail);
+        world.deliver();
+        wait(&mut world, 1);
+        assert_ne!(text_of(&world.devices[1]), full, "followed");
+        let _: Done = world.devices[1].ask(Request::Undo {
+            session: Some(ONE.into()),
+        });
+        world.deliver();
+        assert_eq!(text_of(&world.devices[1]), full, "{new:?}");
+        if new.is_empty() {
+            assert_carried(&world.devices[1], &world.devices[0], ONE);
+            assert_quiet(&mut world, ONE);
+        } else {
+            // The desk wrote this text: there the user is asked.
+            assert!(text_of(&world.devices[0]).contains("another"));
+        }
+    }
+}
+
+#[test]
+fn a_tail_that_its_author_replaces_by_another_one_is_followed() {
+    let (mut world, here, _) = two_turns();
+    let path = world.devices[0].transcript(&here, ONE);
+    world.devices[0].put(
+        &path,
+        turn(&here, ONE, "one") + &turn(&here, ONE, "another") + &turn(&here, ONE, "and more"),
+    );
+    world.deliver();
+    wait(&mut world, 1);
+    assert_carried(&world.devices[0], &world.devices[1], ONE);
+    assert_quiet(&mut world, ONE);
+    assert_eq!(world.devices[1].status().splits, 0);
+}
+
+#[test]
+fn an_author_takes_back_again_and_again() {
+    let (mut world, here, _) = two_turns();
+    let path = world.devices[0].transcript(&here, ONE);
+    for text in ["second", "third", "fourth"] {
+        world.devices[0].put(&path, turn(&here, ONE, "one") + &turn(&here, ONE, text));
+        world.deliver();
+        wait(&mut world, 1);
+        assert_carried(&world.devices[0], &world.devices[1], ONE);
+    }
+    // Twice before the other device receives it.
+    world.part(0, 1);
+    world.devices[0].put(&path, turn(&here, ONE, "one") + &turn(&here, ONE, "fifth"));
+    world.devices[0].put(&path, turn(&here, ONE, "one"));
+    world.meet(0, 1);
+    wait(&mut world, 1);
+    assert_carried(&world.devices[0], &world.devices[1], ONE);
+    assert_quiet(&mut world, ONE);
+}
+
+#[test]
+fn what_another_device_continued_is_not_taken_back() {
+    let (mut world, here, there) = two_turns();
+    let path = world.devices[0].transcript(&here, ONE);
+    world.part(0, 1);
+    world.devices[0].put(&path, turn(&here, ONE, "one"));
+    let at_lap = world.devices[1].place_of(ONE).expect("placed");
+    world.devices[1].say(&at_lap, turn(&there, ONE, "three"));
+    world.meet(0, 1);
+    for device in [0, 1] {
+        wait(&mut world, device);
+    }
+    for device in &world.devices {
+        assert!(
+            text_of(device).contains("two") && text_of(device).contains("three"),
+            "{}",
+            device.name
+        );
+    }
+    assert_quiet(&mut world, ONE);
+}
+
+/// The author changed its tail, and another device continued the old tail: both are kept, and the
+/// user is asked.
+#[test]
+fn what_another_device_continued_stands_beside_another_tail() {
+    let (mut world, here, there) = two_turns();
+    let path = world.devices[0].transcript(&here, ONE);
+    world.part(0, 1);
+    world.devices[0].put(
+        &path,
+        turn(&here, ONE, "one") + &turn(&here, ONE, "another"),
+    );
+    let at_lap = world.devices[1].place_of(ONE).expect("placed");
+    world.devices[1].say(&at_lap, turn(&there, ONE, "three"));
+    world.meet(0, 1);
+    for device in [0, 1] {
+        wait(&mut world, device);
+    }
+    assert!(
+        text_of(&world.devices[0]).contains("another")
+            && text_of(&world.devices[1]).contains("three")
+    );
+    assert_eq!(world.devices[1].state_of(ONE), "split");
+}
+
+/// A session that begins anew has no common tail.
+#[test]
+fn a_session_that_its_author_writes_anew_from_the_start_is_held() {
+    let (mut world, here, _) = two_turns();
+    let path = world.devices[0].transcript(&here, ONE);
+    let full = text_of(&world.devices[1]);
+    world.devices[0].put(&path, turn(&here, ONE, "another beginning"));
+    world.deliver();
+    wait(&mut world, 1);
+    assert_eq!(
+        (held(&mut world.devices[1]), text_of(&world.devices[1])),
+        (vec!["rewritten".into()], full)
+    );
+}
+
+#[test]
+fn words_of_another_device_are_not_taken_back_without_a_yes() {
+    let (mut world, here, there) = two_turns();
+    let at_lap = world.devices[1].place_of(ONE).expect("placed");
+    world.devices[1].say(&at_lap, turn(&there, ONE, "of the lap"));
+    world.deliver();
+    let full = text_of(&world.devices[1]);
+    let path = world.devices[0].transcript(&here, ONE);
+    world.devices[0].put(&path, turn(&here, ONE, "one"));
+    world.deliver();
+    wait(&mut world, 1);
+    assert_eq!(
+        (held(&mut world.devices[1]), text_of(&world.devices[1])),
+        (vec!["rewritten".into()], full)
+    );
+}
+
+#[test]
+fn words_of_a_third_device_are_not_taken_back_without_a_yes() {
+    let mut world = World::devices(["desk", "lap", "tab"]);
+    for (one, other) in [(0, 1), (1, 2), (0, 2)] {
+        world.pair(one, other);
+    }
+    let places: Vec<PathBuf> = world
+        .devices
+        .iter()
+        .map(|device| device.project("api", "git@github.com:acme/api.git"))
+        .collect();
+    let path = world.devices[0].transcript(&places[0], ONE);
+    world.devices[0].say(&path, turn(&places[0], ONE, "one"));
+    world.deliver();
+    let at_tab = world.devices[2].place_of(ONE).expect("placed");
+    world.devices[2].say(&at_tab, turn(&places[2], ONE, "of the tab"));
+    world.deliver();
+    world.devices[0].put(&path, turn(&places[0], ONE, "one"));
+    world.deliver();
+    for device in [1, 2] {
+        wait(&mut world, device);
+        assert_eq!(held(&mut world.devices[device]), ["rewritten"]);
+        assert!(text_of(&world.devices[device]).contains("of the tab"));
+    }
+}
+
+/// Two machines had the former key: records signed with it may be the other machine's.
+#[test]
+fn what_an_author_wrote_under_a_former_identity_is_not_taken_back_without_a_yes() {
+    let (mut world, here, _) = two_turns();
+    let full = text_of(&world.devices[1]);
+    world.part(0, 1);
+    world.renew(0, 70);
+    world.meet(0, 1);
+    world.pair(0, 1);
+    world.devices[0].poll();
+    world.deliver();
+    let path = world.devices[0].transcript(&here, ONE);
+    world.devices[0].put(&path, turn(&here, ONE, "one"));
+    world.deliver();
+    wait(&mut world, 1);
+    assert_eq!(text_of(&world.devices[1]), full);
+    assert!(
+        held(&mut world.devices[1]).contains(&"rewritten".to_owned()),
+        "{:?}",
+        world.devices[1].status().held
+    );
+}
+
+#[test]
+fn tails_of_many_sessions_at_once_are_held_and_none_is_followed() {
+    let (mut world, here, _) = World::pair_of_devices();
+    let paths: Vec<_> = (0..8)
+        .map(|number| world.devices[0].transcript(&here, &id(number)))
+        .collect();
+    for (number, path) in paths.iter().enumerate() {
+        world.devices[0].say(
+            path,
+            turn(&here, &id(number), "one") + &turn(&here, &id(number), "two"),
+        );
+    }
+    world.deliver();
+    let full = world.devices[1].stores();
+    for (number, path) in paths.iter().enumerate() {
+        world.devices[0].put(path, turn(&here, &id(number), "one"));
+    }
+    world.deliver();
+    for _ in 0..20 {
+        wait(&mut world, 1);
+    }
+    assert!(world.devices[1].stores() == full);
+    assert_eq!(
+        held(&mut world.devices[1])
+            .iter()
+            .filter(|code| *code == "rewritten")
+            .count(),
+        8
+    );
+    // The user agrees.
+    let _: Done = world.devices[1].ask(Request::Release {
+        what: "rewritten".into(),
+    });
+    wait(&mut world, 1);
+    (0..8).for_each(|number| assert_carried(&world.devices[0], &world.devices[1], &id(number)));
+}
