@@ -137,3 +137,68 @@ fn words(verdict: &Verdict, here: bool) -> Standing {
         } => (SessionState::Held, Some(*code), why.clone(), hint.clone()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{SessionId, ToolId};
+
+    fn standing(verdict: &Verdict) -> Row {
+        let key = SessionKey::new(&ToolId::new("x"), &SessionId::new("s"));
+        let (record, layout) = (SessionRecord::default(), BranchLayout::default());
+        row(&record, &key, verdict, &layout)
+    }
+
+    #[test]
+    fn a_verdict_has_its_state_and_its_reason() {
+        let (why, hint) = ("Because.".to_owned(), "Wait.".to_owned());
+        let waiting = Verdict::Waiting {
+            code: Reason::Paused,
+            why: why.clone(),
+            hint: hint.clone(),
+            steps: Vec::new(),
+        };
+        let held = Verdict::Held {
+            code: Reason::Rewritten,
+            why: why.clone(),
+            hint,
+            steps: Vec::new(),
+        };
+        // Without a file here, "equal" means that the store has no part of it.
+        let rows = [
+            (Verdict::Here, SessionState::Elsewhere, None),
+            (Verdict::Checkout(Vec::new()), SessionState::Elsewhere, None),
+            (
+                Verdict::Elsewhere { why },
+                SessionState::Elsewhere,
+                Some(Reason::DeletedHere),
+            ),
+            (
+                Verdict::Arriving,
+                SessionState::Elsewhere,
+                Some(Reason::Arriving),
+            ),
+            (
+                Verdict::Away,
+                SessionState::Elsewhere,
+                Some(Reason::PutAway),
+            ),
+            (waiting, SessionState::Waiting, Some(Reason::Paused)),
+            (held, SessionState::Held, Some(Reason::Rewritten)),
+        ];
+        for (verdict, state, reason) in rows {
+            let row = standing(&verdict);
+            assert_eq!((row.state, row.reason), (state, reason), "{verdict:?}");
+            assert_eq!(row.why.is_empty(), reason.is_none(), "{verdict:?}");
+        }
+    }
+
+    #[test]
+    fn a_session_of_which_only_the_key_is_known_has_a_row() {
+        let row = standing(&Verdict::Arriving);
+        assert_eq!(row.title, "Untitled");
+        assert!(!row.session.is_empty() && row.project.is_empty());
+        assert_eq!((row.path, row.split), (None, SplitState::None));
+        assert!(row.needs.is_empty() && row.devices.is_empty());
+    }
+}

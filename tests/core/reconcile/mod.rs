@@ -1,4 +1,6 @@
-//! Reconciles whole sessions in real stores and a real vault, on one device and without a network.
+//! Reconciles single sessions in real stores and real vaults, without an engine and without a network.
+
+mod two_devices;
 
 use session_roam_core::reconcile::{
     Clock, Context, Effects, Job, SessionRecord, Shared, reconcile,
@@ -12,15 +14,19 @@ use session_roam_core::vault::keys::DeviceKey;
 use session_roam_core::vault::{Owner, Vault};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 const CLAUDE: &str = "11111111-2222-4333-8444-555555555555";
 const CODEX: &str = "01999999-2222-7333-8444-555555555555";
 
-struct Noon;
+/// Noon, until the test moves it.
+struct TestClock(AtomicI64);
 
-impl Clock for Noon {
+const NOON: i64 = 1_795_000_000_000;
+
+impl Clock for TestClock {
     fn now(&self) -> Millis {
-        Millis(1_795_000_000_000)
+        Millis(self.0.load(Ordering::Relaxed))
     }
 }
 
@@ -28,11 +34,23 @@ impl Clock for Noon {
 struct Device {
     dir: tempfile::TempDir,
     context: Context,
+    clock: Arc<TestClock>,
     record: SessionRecord,
 }
 
+/// A device's certificate and its secret.
+type Identity = (&'static [u8], u8);
+
+const HERE: Identity = (b"here", 7);
+const THERE: Identity = (b"there", 8);
+
 impl Device {
     fn new() -> Self {
+        Self::of(HERE, &[HERE])
+    }
+
+    /// A device that approved these.
+    fn of((certificate, secret): Identity, approved: &[Identity]) -> Self {
         let dir = tempfile::tempdir().expect("tempdir");
         let home = dir.path().join("home");
         let git = home.join("api/.git");
@@ -43,15 +61,19 @@ impl Device {
             "[remote \"origin\"]\n\turl = git@github.com:acme/api.git\n",
         )
         .expect("config");
-        let (id, key) = (from_cert_der(b"here"), DeviceKey::from_secret(&[7; 32]));
-        let owner = Owner {
-            device: id.clone(),
-            key: key.public(),
+        let key_of = |secret| DeviceKey::from_secret(&[secret; 32]);
+        let owner = |(certificate, secret): &Identity| Owner {
+            device: from_cert_der(certificate),
+            key: key_of(*secret).public(),
         };
+        let owners = approved.iter().map(owner);
         let shared = Shared {
-            owners: [(id.short(), owner)].into(),
+            owners: owners.map(|owner| (owner.device.short(), owner)).collect(),
+            max_rewritten: 3,
             ..Shared::default()
         };
+        let (id, key) = (from_cert_der(certificate), key_of(secret));
+        let clock = Arc::new(TestClock(AtomicI64::new(NOON)));
         let machine = Machine::at(home);
         let vault = Vault::at(&dir.path().join("roam"));
         let context = Context::new(
@@ -60,12 +82,13 @@ impl Device {
             key,
             machine,
             tools::all(&[]),
-            Arc::new(Noon),
+            clock.clone(),
             shared,
         );
         Self {
             dir,
             context,
+            clock,
             record: SessionRecord::default(),
         }
     }
@@ -88,23 +111,30 @@ impl Device {
 
     /// A reconcile whose outcome is discarded; a dry one only decides.
     fn try_look(&self, tool: &str, session: &str, dry: bool) -> Effects {
-        let (tool, session) = (ToolId::new(tool), SessionId::new(session));
         let job = Job {
+            dry,
+            ..self.job(tool, session)
+        };
+        reconcile(&self.context, job)
+    }
+
+    fn job(&self, tool: &str, session: &str) -> Job {
+        let (tool, session) = (ToolId::new(tool), SessionId::new(session));
+        Job {
             key: SessionKey::new(&tool, &session),
             session: Some(session),
             record: self.record.clone(),
             dirs: Vec::new(),
             lane: Lane::Live,
             deep: false,
-            dry,
+            dry: false,
             parent: None,
             decisions: Vec::new(),
             family: Default::default(),
             base: None,
             dependents: Default::default(),
             take_in: None,
-        };
-        reconcile(&self.context, job)
+        }
     }
 
     /// The whole content of the vault, unpacked.
