@@ -153,6 +153,7 @@ pub fn run() -> Result<()> {
     for source in &sources {
         broken.extend(opening(source));
         broken.extend(length(source));
+        broken.extend(mounts(source));
         broken.extend(layer(source));
         broken.extend(raw_reading(source));
         broken.extend(shell_names(source));
@@ -286,6 +287,23 @@ fn length(source: &Source) -> Option<String> {
             source.path
         )
     })
+}
+
+/// A file that several tests mount is compiled for each of them, and each allows dead code.
+fn mounts(source: &Source) -> Vec<String> {
+    let hits = source
+        .text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| line.trim_start().starts_with("#[path"));
+    hits.map(|(idx, _)| {
+        format!(
+            "{}:{}: mounts a file by its path; what tests share is in src-tauri/testutils",
+            source.path,
+            idx + 1
+        )
+    })
+    .collect()
 }
 
 fn layer(source: &Source) -> Vec<String> {
@@ -718,6 +736,17 @@ mod tests {
         assert!(opening(&source("a.rs", "use std::fs;\n")).is_some());
         assert!(length(&source("a.rs", &"//!\n".repeat(LONGEST + 1))).is_some());
         assert!(length(&source("a.rs", &"//!\n".repeat(LONGEST))).is_none());
+    }
+
+    #[test]
+    fn a_file_is_no_part_of_two_programs() {
+        let text = "//! x\n#[path = \"real/device.rs\"]\nmod device;\n";
+        let broken = mounts(&source("tests/faults.rs", text));
+        assert!(broken[0].starts_with("tests/faults.rs:2: "), "{broken:?}");
+        assert_eq!(
+            mounts(&source("tests/cli.rs", "//! x\nmod device;\n")),
+            [""; 0]
+        );
     }
 
     #[test]
