@@ -43,10 +43,40 @@ export function tokens(code: string, language: string): Token[] {
   }
 }
 
+/** Codes whose tokens are kept: what comes back into sight has its colours at once. */
+const MOST_KEPT = 200;
+/** The last tokens found, the latest last. */
+const kept = new Map<string, Token[]>();
+
+/** The tokens of a code that was asked for before. */
+export function knownTokens(code: string, language: string): Token[] | undefined {
+  return kept.get(keyOf(code, language));
+}
+
+/** Finds the tokens and keeps them. */
+export function keptTokens(code: string, language: string): Token[] {
+  const key = keyOf(code, language);
+  const found = kept.get(key) ?? tokens(code, language);
+  kept.delete(key);
+  if (isHighlighterLoaded()) kept.set(key, found);
+  const [oldest] = kept.keys();
+  if (kept.size > MOST_KEPT && oldest !== undefined) kept.delete(oldest);
+  return found;
+}
+
+/** Without a grammar there is nothing to find: the tokens are one piece of plain text. */
+export function plainTokens(code: string): Token[] {
+  return [plain(code)];
+}
+
+function keyOf(code: string, language: string): string {
+  return `${language.toLowerCase()}\n${code}`;
+}
+
 /** Tokens by lines, for views with a column of numbers. */
-export function lineTokens(code: string, language: string): Token[][] {
+export function byLines(all: readonly Token[]): Token[][] {
   const lines: Token[][] = [[]];
-  for (const { kind, text } of tokens(code, language)) {
+  for (const { kind, text } of all) {
     for (const [at, piece] of text.split("\n").entries()) {
       if (at > 0) lines.push([]);
       if (piece) lines.at(-1)!.push({ kind, text: piece });

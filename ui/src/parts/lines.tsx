@@ -2,8 +2,18 @@
 // until the user asks for more.
 import { useContext, useEffect, useMemo, useState } from "preact/hooks";
 import type { Change, Line } from "../lib/changes";
-import { isHighlighterLoaded, languageOfPath, lineTokens, loadHighlighter, type Token } from "../lib/code";
+import {
+  byLines,
+  isHighlighterLoaded,
+  keptTokens,
+  knownTokens,
+  languageOfPath,
+  loadHighlighter,
+  plainTokens,
+  type Token,
+} from "../lib/code";
 import { size } from "../lib/format";
+import { inTurn } from "../lib/turn-taking";
 import { words } from "../words";
 import { Unclipped } from "./reading";
 
@@ -14,7 +24,7 @@ const LONGEST_LINE = 2_000;
 const FOUND_LINES = 4_000;
 
 /** Draws again once the highlighter is there. */
-export function useHighlighter(): boolean {
+function useHighlighter(): boolean {
   const [isLoaded, setLoaded] = useState(isHighlighterLoaded);
   useEffect(() => {
     let current = true;
@@ -24,6 +34,24 @@ export function useHighlighter(): boolean {
     };
   }, []);
   return isLoaded;
+}
+
+/** A code's tokens. It is plain at first: finding its tokens takes longer than drawing it, and waits its turn. */
+export function useTokens(code: string, language: string): Token[] {
+  const isLoaded = useHighlighter();
+  const [found, setFound] = useState<{ code: string; language: string } | null>(null);
+  const isKnown = language === "" || (isLoaded && knownTokens(code, language) !== undefined);
+  useEffect(() => {
+    if (isKnown || !isLoaded) return;
+    return inTurn(() => {
+      keptTokens(code, language);
+      setFound({ code, language });
+    });
+  }, [code, language, isLoaded, isKnown]);
+  return useMemo(
+    () => (isLoaded && knownTokens(code, language)) || plainTokens(code),
+    [code, language, isLoaded, found],
+  );
 }
 
 export function Coloured({ tokens }: { tokens: Token[] }) {
@@ -53,12 +81,10 @@ interface LinesProps {
 function Lines({ rows, path, label }: LinesProps) {
   const [asked, setAsked] = useState(FIRST_LINES);
   const n = Math.max(asked, useContext(Unclipped) ? FOUND_LINES : 0);
-  const isLoaded = useHighlighter();
   const shown = rows.length <= n + 20 ? rows : rows.slice(0, n);
-  const coloured = useMemo(() => {
-    const clipped = shown.map((row) => row.text.slice(0, LONGEST_LINE));
-    return lineTokens(clipped.join("\n"), languageOfPath(path));
-  }, [shown.length, rows, path, isLoaded]);
+  const code = useMemo(() => shown.map((row) => row.text.slice(0, LONGEST_LINE)).join("\n"), [shown.length, rows]);
+  const all = useTokens(code, languageOfPath(path));
+  const coloured = useMemo(() => byLines(all), [all]);
   const isNumbered = rows.some((row) => row.gutter !== "");
   return (
     <div class="lines">

@@ -2,7 +2,6 @@
 // outside.
 import { useContext, useMemo, useState } from "preact/hooks";
 import { printed } from "../lib/ansi";
-import { tokens } from "../lib/code";
 import { size } from "../lib/format";
 import { type Block, type Inline, inline, markdown } from "../lib/markdown";
 import { clip } from "../lib/turns";
@@ -10,7 +9,7 @@ import { useShared } from "../state";
 import { words } from "../words";
 import { CopyButton } from "./common";
 import { Icon } from "./icon";
-import { Coloured, useHighlighter } from "./lines";
+import { Coloured, useTokens } from "./lines";
 import { Unclipped } from "./reading";
 
 /** Longer texts are clipped, with their size; each press of the button shows this much more. */
@@ -189,8 +188,7 @@ export function Line({ text }: { text: string }) {
 
 export function Code({ text, language, name }: { text: string; language: string; name?: string }) {
   const { shown, more } = useClipped(text, FIRST_CODE);
-  const isLoaded = useHighlighter();
-  const coloured = useMemo(() => tokens(shown, language), [shown, language, isLoaded]);
+  const coloured = useTokens(shown, language);
   const label = name ?? (language || words.transcript.code);
   return (
     <figure class="code">

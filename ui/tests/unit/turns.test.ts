@@ -1,7 +1,7 @@
 // What is shown of a message's parts.
 import { describe, expect, it } from "vitest";
 import type { Message, Part } from "../../src/backend/types";
-import { languageOfPath, lineTokens, loadHighlighter, tokens } from "../../src/lib/code";
+import { byLines, languageOfPath, loadHighlighter, tokens } from "../../src/lib/code";
 import { clip, markdownOf, plainOf, safeLine, section, turnAt } from "../../src/lib/turns";
 
 describe("section", () => {
@@ -53,7 +53,7 @@ describe("code", () => {
     await loadHighlighter();
     for (const [language, code] of samples) {
       expect(textOf(tokens(code, language))).toBe(code);
-      expect(lineTokens(code, language).map(textOf).join("\n")).toBe(code);
+      expect(byLines(tokens(code, language)).map(textOf).join("\n")).toBe(code);
     }
     expect(tokens(samples[0][1], "Rust").map((token) => token.kind)).toContain("comment");
     expect(tokens('"// no"', "rust")).toEqual([{ kind: "string", text: '"// no"' }]);
