@@ -10,7 +10,7 @@ use session_roam_core::session::{ProblemCode, Tier};
 use session_roam_tray::menu::{Action, Icon, Item, Pause, icon, link, menu, place};
 use session_roam_tray::news::Desk;
 use session_roam_tray::sight::{Sight, is_dark_scheme};
-use session_roam_tray::terminal;
+use session_roam_tray::{editor, terminal, updates};
 
 const NOW: &str = "2026-11-23T12:00:00.000Z";
 
@@ -785,4 +785,56 @@ fn a_menu_in_which_only_words_changed_has_the_same_rows() {
     let mut with_sessions = quiet();
     with_sessions.recent = vec![session("one", "here", "10:00")];
     assert_ne!(kinds(&with_sessions), kinds(&quiet()));
+}
+
+#[test]
+fn a_file_is_only_ever_an_editors_argument() {
+    let there = |name: &str| (name == "kate").then(|| std::path::PathBuf::from("/usr/bin/kate"));
+    let kate = Some(vec!["/usr/bin/kate".into()]);
+    assert_eq!(editor::plan("kate", there), kate);
+    // A program that is no known editor is not started, whatever config.toml says.
+    for wanted in ["", "rm", "/bin/sh", "kate -x"] {
+        let plan = editor::plan(wanted, there);
+        let words = plan.into_iter().flatten();
+        let programs: Vec<_> = words.filter(|word| *word == wanted).collect();
+        assert!(programs.is_empty(), "{wanted}: {programs:?}");
+    }
+}
+
+#[cfg(all(unix, not(target_os = "macos")))]
+#[test]
+fn an_answer_that_is_no_desktop_entry_starts_nothing() {
+    let entry = Some("org.gnome.TextEditor.desktop");
+    assert_eq!(
+        editor::desktop_entry("org.gnome.TextEditor.desktop\n"),
+        entry
+    );
+    for answer in ["", "--help.desktop", "../x.desktop", "a b.desktop", "sh"] {
+        assert_eq!(editor::desktop_entry(answer), None, "{answer}");
+    }
+}
+
+#[test]
+fn only_a_higher_number_is_a_newer_version() {
+    let ask = |version: &str| {
+        let answer = format!(r#"{{"version":"{version}","platforms":{{}}}}"#);
+        updates::newest(answer.as_bytes(), "0.10.2").map(|newest| newest.is_newer)
+    };
+    let rows = [
+        ("0.10.3", Some(true)),
+        ("v0.11.0", Some(true)),
+        ("1.0.0", Some(true)),
+        ("0.10.2", Some(false)),
+        ("0.9.9", Some(false)),
+        ("0.10", None),
+        ("0.10.3-beta", None),
+        ("0.10.3.1", None),
+        ("99999999999999999999.0.0", None),
+        ("", None),
+    ];
+    for (version, expected) in rows {
+        assert_eq!(ask(version), expected, "{version}");
+    }
+    assert_eq!(updates::newest(b"<html>", "0.10.2"), None);
+    assert_eq!(updates::newest(&vec![b' '; 1 << 20], "0.10.2"), None);
 }

@@ -707,6 +707,7 @@ pub fn shown() -> Shown {
         }],
         total: 4,
         from: 0,
+        own_title: None,
         forks: true,
         messages: vec![
             message(
@@ -795,6 +796,7 @@ pub fn diff() -> Diff {
         doc: "transcript.jsonl".into(),
         class: Tier::B,
         reason: "Two devices went on from the same point, each with records of its own.".into(),
+        rewrite: false,
         left: side("desk", 9, 3),
         right: DiffSide {
             changes: vec![

@@ -46,10 +46,15 @@ pub enum Command {
     Devices,
     /// Pair with another device of yours
     Pair(Pair),
-    /// Rename this device, or another one as shown here
-    #[command(override_usage = "roam rename NAME\n       roam rename ID NAME")]
+    /// Rename this device, another one as shown here, or a session on all devices
+    ///
+    /// What is renamed is a device's name or id, or else a session. An empty title restores the one that the session has
+    /// in its tool, which keeps its own title in any case.
+    #[command(
+        override_usage = "roam rename NAME\n       roam rename DEVICE NAME\n       roam rename SESSION TITLE"
+    )]
     Rename {
-        /// The new name; before it, the device to rename if it is not this one
+        /// The new name; before it, the device or the session to rename if it is not this device
         #[arg(required = true, num_args = 1..=2, value_name = "NAME")]
         names: Vec<String>,
     },
@@ -185,6 +190,9 @@ pub enum Command {
         /// The branch that is meant, where there are several: the start of its id, its session or its device
         #[arg(long)]
         branch: Option<String>,
+        /// The branch that was compared with it, if that is not the session's own: the one not kept is put away
+        #[arg(long, requires = "branch")]
+        beside: Option<String>,
         /// Where one session of both branches continues
         #[arg(long)]
         active: Option<Active>,
@@ -192,12 +200,15 @@ pub enum Command {
     /// Undo a decision about a split, a move to another directory, forgetting a session or taking code over: a
     /// session's last one, or the last of all
     Undo { session: Option<String> },
-    /// Show the two versions of a session side by side
+    /// Show the two versions of a session side by side, or what another device made of a session that is held
     Diff {
         session: String,
         /// The branch to show beside the first one, where there are several
         #[arg(long)]
         branch: Option<String>,
+        /// The branch to show in place of the session's own
+        #[arg(long, requires = "branch")]
+        beside: Option<String>,
         /// The first row to show
         #[arg(long, default_value_t = 0)]
         from: u64,

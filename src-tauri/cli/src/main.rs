@@ -237,6 +237,7 @@ fn dispatch(args: Args) -> Outcome {
             session,
             choice,
             branch,
+            beside,
             active,
         } => {
             let active = active.map(|side| match side {
@@ -247,6 +248,7 @@ fn dispatch(args: Args) -> Outcome {
                 session,
                 choice: choice.name(),
                 branch,
+                beside,
                 active,
             })
         }
@@ -254,6 +256,7 @@ fn dispatch(args: Args) -> Outcome {
         Command::Diff {
             session,
             branch,
+            beside,
             from,
             rows,
         } => {
@@ -263,7 +266,7 @@ fn dispatch(args: Args) -> Outcome {
                 from,
                 rows,
                 choices: from == 0,
-                beside: None,
+                beside,
                 bodies: false,
             };
             engine
@@ -417,12 +420,25 @@ fn doctor(engine: &mut Engine, view: &View) -> Outcome {
     answer.show(|doctor: Doctor| render::status::doctor(&doctor, view))
 }
 
+/// A device comes first: a session's id is hardly ever the name of one.
 fn rename(engine: &mut Engine, mut names: Vec<String>) -> Outcome {
     let name = names.pop().unwrap_or_default();
-    engine.done(&Request::Rename {
-        id: names.pop(),
-        name,
-    })
+    let Some(which) = names.pop() else {
+        return engine.done(&Request::Rename { id: None, name });
+    };
+    let device = engine.ask(&Request::Rename {
+        id: Some(which.clone()),
+        name: name.clone(),
+    });
+    match device {
+        Err(error) if error.code == ProblemCode::UnknownDevice => {
+            engine.done(&Request::RenameSession {
+                session: which,
+                title: name,
+            })
+        }
+        device => device?.show(ask::done),
+    }
 }
 
 /// The text of a part, unchanged; for a picture its bytes, so that they can be written to a file.

@@ -226,6 +226,7 @@ impl Default for Notifications {
 #[serde(default, deny_unknown_fields)]
 pub struct Programs {
     pub terminal: String,
+    pub editor: String,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -327,6 +328,7 @@ arrived = true
 # Programs that the tray app starts, by name, like "kitty". Empty: the system's choice.
 [programs]
 terminal = ""
+editor = ""
 "#;
 
 /// Reads config.toml. Writes the commented template first if there is none.

@@ -6,11 +6,11 @@ use crate::dropped;
 use auto_launch::{AutoLaunch, AutoLaunchBuilder};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use session_roam_core::api::{ApiError, Devices, Done, Request, Resume, Status};
+use session_roam_core::api::{ApiError, Devices, Done, FilePlace, Request, Resume, Status};
 use session_roam_core::session::{ProblemCode, Remedy};
 use session_roam_core::settings;
 use session_roam_core::syncthing::find_binary;
-use session_roam_tray::{log, programs, terminal};
+use session_roam_tray::{editor, log, programs, terminal, updates};
 use std::path::{Path, PathBuf};
 use tauri::{AppHandle, Manager, WebviewWindow};
 use tauri_plugin_dialog::DialogExt;
@@ -44,6 +44,13 @@ enum ShellRequest {
     OpenPath {
         path: PathBuf,
     },
+    /// Opens a file that a session speaks of in the user's text editor.
+    OpenFile {
+        session: String,
+        path: String,
+    },
+    /// Asks for the newest release, if this build has an address to ask.
+    AskNewest,
     ChooseDirectory {
         title: String,
     },
@@ -89,6 +96,8 @@ struct About {
     relays: bool,
     first_run: bool,
     no_tray: Option<String>,
+    /// The address of the releases; `None` if this build has none.
+    releases: Option<&'static str>,
 }
 
 fn answer(window: &WebviewWindow, request: Value) -> Result<Value, ApiError> {
@@ -140,6 +149,16 @@ fn of_shell(window: &WebviewWindow, request: ShellRequest) -> Result<Value, ApiE
         }
         ShellRequest::OpenLink { url } => open_link(app, &url),
         ShellRequest::OpenPath { path } => open_path(app, &home, &path),
+        ShellRequest::OpenFile { session, path } => {
+            let request = Request::FilePlace { session, path };
+            let place: FilePlace = app.state::<Window>().engine.know(&request)?;
+            editor::open(&place.path, &home)?;
+            done("Opened in the text editor.")
+        }
+        ShellRequest::AskNewest => match updates::address() {
+            Some(address) => value(updates::ask(address, env!("CARGO_PKG_VERSION"))?),
+            None => Ok(Value::Null),
+        },
         ShellRequest::ChooseDirectory { title } => {
             let chosen = app.dialog().file().set_title(title).blocking_pick_folder();
             value(chosen.and_then(|path| path.into_path().ok()))
@@ -242,6 +261,7 @@ fn about(app: &AppHandle, home: &Path) -> Result<About, ApiError> {
         // A user who paired on the command line has completed it.
         first_run: !first_run_marker(home).exists() && !is_paired(),
         no_tray: shared.no_tray(),
+        releases: updates::address(),
         home: home.to_owned(),
     })
 }

@@ -2,6 +2,7 @@
 //! the engine's answers, the engine itself, the user's terminal, what its two programs share.
 //! Tested without a display.
 
+pub mod editor;
 pub mod engine;
 pub mod link;
 pub mod log;
@@ -11,3 +12,4 @@ pub mod panel;
 pub mod programs;
 pub mod sight;
 pub mod terminal;
+pub mod updates;

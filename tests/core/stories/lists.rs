@@ -116,6 +116,7 @@ fn two_lists_that_went_two_ways_are_two_sessions() {
         session: LIST.into(),
         choice: "keep-right".into(),
         branch: None,
+        beside: None,
         active: None,
     };
     let _: Done = lists.world.devices[0].ask(request);

@@ -46,6 +46,7 @@ mod splits;
 mod takein;
 mod taken_back;
 mod talk;
+mod titles;
 mod twins;
 mod windsurf;
 mod wire;

@@ -6,15 +6,153 @@ use super::talk::{ONE, TWO, item, meta, turn};
 use super::world::{Device, World};
 use serde_json::{Value, json};
 use session_roam_core::api::{
-    Action, ApiError, Devices, Diff, DiffCommon, DiffRow, Done, HistoryRow, Message, Msg,
-    OccurrencePlace, Occurrences, PartBody, Request, Resume, SessionFilter, SessionRow, Shown,
-    Side, SplitRow, UndoKind, Undoable,
+    Action, ApiError, Devices, Diff, DiffCommon, DiffRow, DocPage, Done, FilePlace, HistoryRow,
+    Message, Msg, OccurrencePlace, Occurrences, PartBody, Request, Resume, SessionFilter,
+    SessionRow, Shown, Side, SplitRow, UndoKind, Undoable,
 };
 use session_roam_core::session::DeviceId;
 use session_roam_core::syncthing::device_id::from_cert_der;
 use session_roam_core::syncthing::{Nearby, Notice};
 use std::path::Path;
 use std::process::Command;
+
+/// A sub-agent's transcript is a doc of the session, named by the answer to the call that ran it.
+#[test]
+fn the_transcript_of_a_sub_agent_is_read_by_the_name_in_its_call() {
+    let (mut world, here, _) = World::pair_of_devices();
+    let path = world.devices[0].transcript(&here, ONE);
+    let agent = |id: &str| {
+        path.with_extension("")
+            .join(format!("subagents/agent-{id}.jsonl"))
+    };
+    world.devices[0].say(&path, turn(&here, ONE, "first"));
+    world.devices[0].say(&agent("a1b2"), turn(&here, ONE, "look for it"));
+    let call =
+        json!([{ "type": "tool_use", "id": "t1", "name": "Task", "input": { "prompt": "look" } }]);
+    world.devices[0].say(&path, record("assistant", &call));
+    for id in ["a1b2", "none", "../../../etc/passwd"] {
+        let content = json!([{ "type": "tool_result", "tool_use_id": "t1", "content": "found" }]);
+        let record = json!({ "type": "user", "sessionId": ONE, "toolUseResult": { "agentId": id },
+            "message": { "role": "user", "content": content } });
+        world.devices[0].say(&path, format!("{record}\n"));
+    }
+    world.deliver();
+    for device in &mut world.devices {
+        let shown: Shown = device.ask(page(ONE, 0, 10));
+        let docs: Vec<_> = shown.messages[2..]
+            .iter()
+            .map(|message| message.parts[0].doc.as_deref())
+            .collect();
+        let doc = "subagents/agent-a1b2.jsonl";
+        assert_eq!(docs, [Some(doc), None, None], "on {}", device.name);
+        let page: DocPage = device.ask(Request::ShowDoc {
+            session: ONE.into(),
+            doc: doc.into(),
+            from: 0,
+            rows: 10,
+        });
+        assert_eq!(
+            (page.total, page.messages[0].text.as_str()),
+            (1, "look for it")
+        );
+        let part: PartBody = device.ask(Request::ShowDocPart {
+            session: ONE.into(),
+            doc: doc.into(),
+            message: 0,
+            part: 0,
+        });
+        assert_eq!(part.text, "look for it");
+        let none: DocPage = device.ask(Request::ShowDoc {
+            session: ONE.into(),
+            doc: "../transcript.jsonl".into(),
+            from: 0,
+            rows: 10,
+        });
+        assert_eq!(none, DocPage::default());
+    }
+}
+
+/// Codex writes the model before the answers, and the tokens after each.
+#[test]
+fn model_and_tokens_in_records_of_their_own_belong_to_the_answers_beside_them() {
+    let (mut world, here, _) = World::pair_of_devices();
+    let path = world.devices[0].rollout(TWO);
+    let answer = |text: &str| item(text).replace("\"user\"", "\"assistant\"");
+    let model = |name: &str| {
+        let record = json!({ "timestamp": "2026-11-23T09:00:01.000Z", "type": "turn_context",
+            "payload": { "turn_id": "t", "model": name } });
+        format!("{record}\n")
+    };
+    let count = |input: u64, output: u64| {
+        let usage =
+            json!({ "input_tokens": input, "cached_input_tokens": 5, "output_tokens": output });
+        let info = json!({ "last_token_usage": usage, "total_token_usage": usage });
+        let record = json!({ "timestamp": "2026-11-23T09:00:02.000Z", "type": "event_msg",
+            "payload": { "type": "token_count", "info": info } });
+        format!("{record}\n")
+    };
+    let lines = [
+        meta(&here, TWO),
+        model("gpt-one"),
+        item("first"),
+        answer("an answer"),
+        count(100, 7),
+        model("gpt-two"),
+        item("second"),
+        answer("another"),
+        count(200, 9),
+        count(210, 11),
+    ];
+    world.devices[0].say(&path, lines.concat());
+    world.deliver();
+    for device in &mut world.devices {
+        let shown: Shown = device.ask(page(TWO, 0, 10));
+        let found: Vec<_> = shown
+            .messages
+            .iter()
+            .map(|message| {
+                let tokens = message.tokens.map(|tokens| (tokens.input, tokens.output));
+                (message.model.as_deref(), tokens)
+            })
+            .collect();
+        let expected = [
+            (None, None),
+            (Some("gpt-one"), Some((100, 7))),
+            (None, None),
+            (Some("gpt-two"), Some((210, 11))),
+        ];
+        assert_eq!(found, expected, "on {}", device.name);
+        let later: Shown = device.ask(page(TWO, 3, 1));
+        assert_eq!(later.messages[0].model.as_deref(), Some("gpt-two"));
+    }
+}
+
+#[test]
+fn a_file_of_a_session_is_found_in_the_checkout_of_each_device() {
+    let (mut world, here, there) = World::pair_of_devices();
+    let path = world.devices[0].transcript(&here, ONE);
+    world.devices[0].say(&path, turn(&here, ONE, "first"));
+    world.deliver();
+    std::fs::write(there.join("main.rs"), "fn main() {}").expect("a file");
+    let mut place = |device: usize, path: String| {
+        let request = Request::FilePlace {
+            session: ONE.into(),
+            path,
+        };
+        let answer = world.devices[device].try_ask(request)?;
+        let place: FilePlace = serde_json::from_value(answer).expect("a place");
+        Ok::<_, ApiError>(place.path)
+    };
+    // As the other device wrote it, and as this one would.
+    for dir in [&here, &there] {
+        let named = dir.join("main.rs").to_string_lossy().into_owned();
+        assert_eq!(place(1, named).expect("there"), there.join("main.rs"));
+    }
+    assert_eq!(code(place(0, "main.rs".into())), "not_opened");
+    for outside in ["/etc/passwd", "../api/main.rs", "a/../../x"] {
+        assert_eq!(code(place(1, outside.into())), "not_ours", "{outside}");
+    }
+}
 
 /// A record of Claude Code with this content.
 fn record(role: &str, content: &Value) -> String {
@@ -289,6 +427,7 @@ fn two_versions_stand_side_by_side_turn_by_turn_and_a_decision_can_be_undone_by_
         session: ONE.into(),
         choice: "keep-right".into(),
         branch: None,
+        beside: None,
         active: None,
     });
     parted.world.deliver();

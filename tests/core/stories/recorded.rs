@@ -2,11 +2,11 @@
 //! the truth. `cargo xtask docs` writes the recording; without that this test fails when the texts have changed.
 
 use super::faults::many_sessions;
-use super::splits::{Parted, linked_parting};
+use super::splits::{Parted, linked_parting, three_ways};
 use super::talk::{ONE, TWO, turn};
 use super::world::World;
 use serde_json::{Map, Value, json};
-use session_roam_core::api::{ApiError, Done, Request};
+use session_roam_core::api::{ApiError, Diff, Done, Request};
 use std::path::Path;
 
 const FILE: &str = "../../ui/src/backend/fake/recorded.json";
@@ -37,6 +37,42 @@ fn decided() -> (Value, Value, Value) {
     }
     assert!(offered.iter().all(|choice| choice.enabled), "{offered:#?}");
     (json!(offered), Value::from(resolved), Value::from(undone))
+}
+
+/// The same for two versions beside the session's own.
+fn decided_beside() -> Value {
+    let mut resolved = Map::new();
+    let mut offered = Vec::new();
+    for choice in ["keep-both", "keep-left", "keep-right"] {
+        let mut world = three_ways();
+        let device = &mut world.devices[0];
+        let row = device.splits().remove(0);
+        let branch = |name: &str| {
+            let mut branches = row.branches.iter();
+            let one = branches.find(|one| one.device == name).expect("a branch");
+            Some(one.branch.clone())
+        };
+        let diff: Diff = device.ask(Request::Diff {
+            session: ONE.into(),
+            branch: branch("box"),
+            beside: branch("lap"),
+            from: 0,
+            rows: 0,
+            choices: true,
+            bodies: false,
+        });
+        let mut done: Done = device.ask(Request::Resolve {
+            session: ONE.into(),
+            choice: choice.into(),
+            branch: branch("box"),
+            beside: branch("lap"),
+            active: None,
+        });
+        done.actions.clear();
+        resolved.insert(choice.into(), json!(done));
+        offered = diff.choices;
+    }
+    json!({ "choices": offered, "resolved": resolved })
 }
 
 fn waiting() -> Map<String, Value> {
@@ -131,6 +167,7 @@ fn refused() -> Map<String, Value> {
             session: ONE.into(),
             choice: "keep-both".into(),
             branch: None,
+            beside: None,
             active: None,
         },
     ];
@@ -151,6 +188,7 @@ fn what_the_fake_tells_is_what_the_engine_tells() {
         "choices": choices,
         "resolved": resolved,
         "undone": undone,
+        "beside": decided_beside(),
         "waiting": waiting(),
         "held": held(),
         "refused": refused(),

@@ -103,6 +103,7 @@ impl Parted {
             session: session.into(),
             choice: choice.into(),
             branch: None,
+            beside: None,
             active,
         };
         let answer = self.world.devices[device].try_ask(request)?;
@@ -419,7 +420,7 @@ fn an_agent_that_lies_beside_the_sessions_is_in_both() {
 }
 
 /// Desk, lap and box continued one session, in that order, and met again.
-fn three_ways() -> World {
+pub fn three_ways() -> World {
     let mut world = World::devices(["desk", "lap", "box"]);
     [(0, 1), (1, 2), (0, 2)]
         .into_iter()
@@ -507,10 +508,16 @@ fn any_two_of_three_versions_are_compared() {
             assert_eq!(diff.total, 2, "a question and its answer");
             assert_ne!(text(&diff.rows[0].left), text(&diff.rows[0].right));
             assert_eq!(diff.prefix.messages, 2, "what all have in common");
+            let offered: Vec<&str> = diff
+                .choices
+                .iter()
+                .filter(|choice| choice.enabled)
+                .map(|choice| choice.id.as_str())
+                .collect();
             assert_eq!(
-                diff.choices,
-                [],
-                "decisions are about the session's own version"
+                offered,
+                ["keep-both", "keep-left", "keep-right"],
+                "only the session's own version is joined with another one"
             );
         }
         assert!(!compare(None, branch(1)).choices.is_empty());
@@ -551,6 +558,7 @@ fn decisions_about_three_branches_build_on_each_other() {
         session: ONE.into(),
         choice: choice.into(),
         branch: Some(branch.into()),
+        beside: None,
         active: None,
     };
     let texts = |texts: &[&str]| {
@@ -574,6 +582,57 @@ fn decisions_about_three_branches_build_on_each_other() {
     assert_eq!(decide(undo()), texts(&["from 0, from 1", "from 2"]));
     assert_eq!(decide(undo()), texts(&["from 0, from 1", "from 2"]));
     assert_eq!(decide(undo()), texts(&["from 0", "from 1", "from 2"]));
+}
+
+#[test]
+fn of_two_versions_beside_the_sessions_own_one_is_put_away() {
+    let beside = |choice: &str, left: &str, right: &str| Request::Resolve {
+        session: ONE.into(),
+        choice: choice.into(),
+        branch: Some(right.into()),
+        beside: Some(left.into()),
+        active: None,
+    };
+    let texts = |texts: &[&str]| {
+        let whole = texts.iter().map(|text| format!("common, {text}"));
+        whole.collect::<BTreeSet<String>>()
+    };
+    let mut world = three_ways();
+    let joined = world.devices[0].try_ask(beside("stitch", "lap", "box"));
+    assert_eq!(
+        joined.expect_err("refused").code,
+        ProblemCode::ChoiceRefused
+    );
+    let mut decide = |request: Request| -> (String, BTreeSet<String>) {
+        let done: Done = world.devices[0].ask(request);
+        world.devices[0].settle();
+        world.deliver();
+        (done.message, said_everywhere(&world))
+    };
+    let undo = || Request::Undo {
+        session: Some(ONE.into()),
+    };
+    let (message, said) = decide(beside("keep-left", "lap", "box"));
+    assert!(
+        message.starts_with("box's version was put away"),
+        "{message}"
+    );
+    assert_eq!(said, texts(&["from 0", "from 1"]));
+    assert_eq!(decide(undo()).1, texts(&["from 0", "from 1", "from 2"]));
+    let (message, said) = decide(beside("keep-right", "lap", "box"));
+    assert!(
+        message.starts_with("lap's version was put away"),
+        "{message}"
+    );
+    assert_eq!(said, texts(&["from 0", "from 2"]));
+    assert_eq!(decide(undo()).1, texts(&["from 0", "from 1", "from 2"]));
+    let (message, said) = decide(beside("keep-both", "lap", "box"));
+    assert_eq!(
+        message,
+        "Kept both: lap's and box's version, each as a session of its own."
+    );
+    assert_eq!(said, texts(&["from 0", "from 1", "from 2"]));
+    assert_eq!(world.devices[1].status().splits, 0, "both are decided");
 }
 
 #[test]
@@ -812,6 +871,7 @@ fn keeping_the_third_branch_leaves_two_stitched_ones_together() {
             session: ONE.into(),
             choice: choice.into(),
             branch,
+            beside: None,
             active: None,
         };
         let _: Done = world.devices[device].ask(request);
@@ -963,6 +1023,7 @@ fn an_unknown_choice_or_branch_is_told_and_changes_nothing() {
         session: ONE.into(),
         choice: "keep-left".into(),
         branch: Some("nobody".into()),
+        beside: None,
         active: None,
     };
     let error = parted.world.devices[0]
@@ -1095,6 +1156,7 @@ fn a_branch_of_a_branch_keeps_its_session_when_the_other_is_put_away() {
         session,
         choice: "keep-right".into(),
         branch,
+        beside: None,
         active: None,
     });
     world.devices[1].settle();

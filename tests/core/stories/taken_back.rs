@@ -5,7 +5,8 @@
 use super::journals::recorded_lines;
 use super::talk::{ONE, assert_carried, assert_quiet, id, turn};
 use super::world::{Device, World};
-use session_roam_core::api::{Done, Request};
+use session_roam_core::api::{Diff, DiffRow, Done, Msg, Request};
+use session_roam_core::session::Remedy;
 use std::fs;
 use std::path::PathBuf;
 
@@ -208,6 +209,58 @@ fn words_of_another_device_are_not_taken_back_without_a_yes() {
         (held(&mut world.devices[1]), text_of(&world.devices[1])),
         (vec!["rewritten".into()], full)
     );
+}
+
+#[test]
+fn a_held_rewrite_is_compared_with_what_is_here_before_it_is_released() {
+    let (mut world, here, there) = two_turns();
+    let at_lap = world.devices[1].place_of(ONE).expect("placed");
+    world.devices[1].say(&at_lap, turn(&there, ONE, "of the lap"));
+    world.deliver();
+    let path = world.devices[0].transcript(&here, ONE);
+    world.devices[0].put(
+        &path,
+        turn(&here, ONE, "one") + &turn(&here, ONE, "another two"),
+    );
+    world.deliver();
+    wait(&mut world, 1);
+    let lap = &mut world.devices[1];
+    let before = lap.stores();
+    assert_eq!(held(lap), ["rewritten"]);
+    let compares =
+        |remedy: &Remedy| matches!(remedy, Remedy::Compare { session } if session == ONE);
+    assert!(lap.status().held[0].actions.iter().any(compares));
+    let request = |choices| Request::Diff {
+        session: ONE.into(),
+        branch: None,
+        beside: None,
+        from: 0,
+        rows: 10,
+        choices,
+        bodies: false,
+    };
+    let diff: Diff = lap.ask(request(true));
+    let devices = (diff.left.device.as_str(), diff.right.device.as_str());
+    assert_eq!((diff.rewrite, devices), (true, ("lap", "desk")));
+    assert_eq!(diff.prefix.messages, 1, "the first turn is the same");
+    assert_eq!(diff.choices, [], "it is released, or left as it is");
+    let said = |row: &DiffRow| {
+        let text = |message: &Option<Msg>| message.as_ref().map(|one| one.preview.clone());
+        (text(&row.left), text(&row.right))
+    };
+    let all: Vec<_> = diff.rows.iter().map(said).collect();
+    let (left, right): (Vec<_>, Vec<_>) = all.into_iter().unzip();
+    let flat = |side: Vec<Option<String>>| side.into_iter().flatten().collect::<Vec<_>>();
+    assert_eq!(flat(left), ["two", "of the lap"]);
+    assert_eq!(flat(right), ["another two"]);
+    assert_eq!(lap.stores(), before, "nothing was written");
+    let _: Done = lap.ask(Request::Release {
+        what: format!("session:{ONE}"),
+    });
+    lap.settle();
+    assert!(text_of(lap).contains("another two"));
+    let over = lap.try_ask(request(false)).expect_err("released");
+    assert_eq!(over.code.to_string(), "no_split");
 }
 
 #[test]

@@ -89,6 +89,7 @@ fn of_two_that_went_on_each_stays_where_it_is_until_the_user_decides() {
         session: ID.into(),
         choice: "keep-left".into(),
         branch: None,
+        beside: None,
         active: None,
     });
     world.deliver();

@@ -377,7 +377,7 @@ export type Diff = { session: string, tool: string, title: string,
 /**
  * The doc that diverged.
  */
-doc: string, class: Tier, reason: string, left: DiffSide, right: DiffSide, prefix: DiffPrefix, stats: DiffStats, total: number, rows: Array<DiffRow>, 
+doc: string, class: Tier, reason: string, left: DiffSide, right: DiffSide, rewrite: boolean, prefix: DiffPrefix, stats: DiffStats, total: number, rows: Array<DiffRow>, 
 /**
  * Only if requested.
  */
@@ -567,7 +567,7 @@ actions: Array<Remedy>, };
 /**
  * What happened to a session: a row of the history.
  */
-export type HistoryKind = "recorded" | "arrived" | "checked_out" | "forked" | "united" | "taken_out" | "taken_back" | "moved" | "recognised" | "keep-both" | "keep-left" | "keep-right" | "stitch" | "branches" | "undo" | "forgotten" | "removed";
+export type HistoryKind = "recorded" | "arrived" | "checked_out" | "forked" | "united" | "taken_out" | "taken_back" | "moved" | "recognised" | "keep-both" | "keep-left" | "keep-right" | "stitch" | "branches" | "undo" | "renamed" | "forgotten" | "removed";
 
 export type HistoryRow = { at: string, device: string, 
 /**
@@ -840,7 +840,7 @@ text: string, name?: string, target?: string,
 /**
  * The id that a call and its result share, if the tool writes one.
  */
-call_id?: string, is_error?: boolean, media?: string, };
+call_id?: string, is_error?: boolean, media?: string, doc?: string, };
 
 /**
  * One whole part of a message.
@@ -866,7 +866,7 @@ export type Preferences = { notifications: NotificationKinds,
 /**
  * The name of the terminal in which sessions are resumed; empty for the system's choice.
  */
-terminal: string, };
+terminal: string, editor: string, };
 
 /**
  * A problem in the user's words. Scripts and the window match on `code`; the texts may change.
@@ -971,7 +971,7 @@ from: number,
 /**
  * The number of messages, with long bodies truncated; without it all messages, whole.
  */
-rows?: number, } | { "cmd": "show_part", session: string, message: number, part: number, } | { "cmd": "find", session: string, text: string, } | { "cmd": "resume", session: string, } | { "cmd": "splits" } | { "cmd": "resolve", session: string, 
+rows?: number, } | { "cmd": "show_part", session: string, message: number, part: number, } | { "cmd": "show_doc", session: string, doc: string, from: number, rows: number, } | { "cmd": "show_doc_part", session: string, doc: string, message: number, part: number, } | { "cmd": "find", session: string, text: string, } | { "cmd": "file_place", session: string, path: string, } | { "cmd": "resume", session: string, } | { "cmd": "splits" } | { "cmd": "resolve", session: string, 
 /**
  * `keep-both`, `keep-left`, `keep-right`, `stitch`, `branches`.
  */
@@ -983,7 +983,7 @@ branch: string | null,
 /**
  * The branch where one session of both branches continues.
  */
-active: Side | null, } | { "cmd": "undo", session: string | null, } | { "cmd": "undoable", session: string | null, } | { "cmd": "diff", session: string, 
+beside?: string, active: Side | null, } | { "cmd": "undo", session: string | null, } | { "cmd": "undoable", session: string | null, } | { "cmd": "diff", session: string, 
 /**
  * As in `Resolve`.
  */
@@ -1004,7 +1004,7 @@ bodies: boolean, } | { "cmd": "diff_words", session: string, branch: string | nu
 /**
  * The directory of the new session; without it, that of the other one.
  */
-dir?: string, } | { "cmd": "forget_preview", session: string, } | { "cmd": "forget", session: string, } | { "cmd": "forgotten" } | { "cmd": "release", what: string, } | { "cmd": "preferences" } | { "cmd": "preferences_set", preferences: Preferences, } | { "cmd": "network" } | { "cmd": "network_set", network: Network, } | { "cmd": "space" } | { "cmd": "pause", until?: string, } | { "cmd": "apps" } | { "cmd": "app_allow", app: string, } | { "cmd": "app_deny", app: string, } | { "cmd": "app_remove", app: string, } | { "cmd": "app_append", app: string, token: string, project: string, session: string, 
+dir?: string, } | { "cmd": "rename_session", session: string, title: string, } | { "cmd": "forget_preview", session: string, } | { "cmd": "forget", session: string, } | { "cmd": "forgotten" } | { "cmd": "release", what: string, } | { "cmd": "preferences" } | { "cmd": "preferences_set", preferences: Preferences, } | { "cmd": "network" } | { "cmd": "network_set", network: Network, } | { "cmd": "space" } | { "cmd": "pause", until?: string, } | { "cmd": "apps" } | { "cmd": "app_allow", app: string, } | { "cmd": "app_deny", app: string, } | { "cmd": "app_remove", app: string, } | { "cmd": "app_append", app: string, token: string, project: string, session: string, 
 /**
  * A part of the session, such as the transcript of a subagent.
  */
@@ -1202,7 +1202,9 @@ export type SessionState = "here" | "waiting" | "elsewhere" | "split" | "held";
 /**
  * `roam show`: a session with its docs and its messages.
  */
-export type Shown = { cwd: string | null, docs: Array<ShownDoc>, 
+export type DocPage = { total: number, from: number, messages: Array<Message>, };
+export type FilePlace = { path: string, };
+export type Shown = { own_title?: string, cwd: string | null, docs: Array<ShownDoc>, 
 /**
  * The number of all messages; `messages` may be a page that starts at message `from`.
  */
@@ -1484,6 +1486,9 @@ export type Replies = {
   search: Search;
   show: Shown;
   show_part: PartBody;
+  show_doc: DocPage;
+  show_doc_part: PartBody;
+  file_place: FilePlace;
   find: Occurrences;
   resume: Resume;
   splits: Array<SplitRow>;
@@ -1502,6 +1507,7 @@ export type Replies = {
   vanished: Array<SessionRow>;
   restore: Done;
   fork: Forked;
+  rename_session: Done;
   forget_preview: ForgetPreview;
   forget: Array<ForgottenRow>;
   forgotten: Array<ForgottenRow>;

@@ -5,9 +5,9 @@
 import { isBlocking } from "../lib/actions";
 import { type Backend, type Drag, type Notice, Refusal } from "./backend";
 import { CODE_DIFFS, codeOffer } from "./fake/code";
-import { diff, diffPart, diffWords } from "./fake/split";
-import { length, occurrences, transcript, transcriptPart } from "./fake/talk";
-import { resolved, refuse as told, undone } from "./fake/told";
+import { diff, diffPart, diffWords, rewriteOf } from "./fake/split";
+import { agentPage, agentPart, length, occurrences, transcript, transcriptPart } from "./fake/talk";
+import { resolved, resolvedBeside, refuse as told, undone } from "./fake/told";
 import { deviceId, imported, importing, makeWorld, STATES, type StateName, tablet, type World } from "./fake/world";
 import type {
   Action,
@@ -144,6 +144,10 @@ function answers(world: World, tell: () => void): Handlers {
       lines: 0,
     });
   const splitOf = (id: string) => world.splits.find((row) => row.session === id) ?? told("no_split");
+  const comparedOf = (id: string) =>
+    world.splits.find((row) => row.session === id) ?? rewriteOf(world, id) ?? told("no_split");
+  /** The tools' own titles of renamed sessions. */
+  const ownTitles = new Map<string, string>();
   const after = (change: () => void, message?: string): Done => {
     change();
     tell();
@@ -318,7 +322,10 @@ function answers(world: World, tell: () => void): Handlers {
         message: `${offer.n_files} files of ${offer.device}'s working tree are now in ${offer.dir}.`,
       };
     },
-    sessions: ({ filter }) => world.sessions.slice(0, filter.limit ?? world.sessions.length),
+    sessions: ({ filter: { after, limit = world.sessions.length } }) => {
+      const from = after === undefined ? 0 : world.sessions.findIndex((row) => row.session === after) + 1;
+      return world.sessions.slice(from, from + limit);
+    },
     search: ({ words }) => {
       const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
       const fits = (row: SessionRow) =>
@@ -374,9 +381,27 @@ function answers(world: World, tell: () => void): Handlers {
         ],
         total: length(world),
         from,
+        ...(ownTitles.has(row.session) ? { own_title: ownTitles.get(row.session)! } : {}),
         forks: true,
         messages: transcript(world, from, rows),
       };
+    },
+    show_doc: ({ doc, from, rows }) => agentPage(world, doc, from, rows),
+    show_doc_part: ({ doc, message, part }) => agentPart(doc, message, part) ?? noPart(),
+    file_place: ({ path }) => ({ path }),
+    rename_session: ({ session, title }) => {
+      const row = sessionOf(session);
+      const own = ownTitles.get(session) ?? row.title;
+      const given = title.split(/\s+/).filter(Boolean).join(" ");
+      if (given) ownTitles.set(session, own);
+      else ownTitles.delete(session);
+      return after(
+        () => {
+          row.title = given || own;
+          world.status.happenings += 1;
+        },
+        given ? `Renamed to “${given}”.` : "The session has its tool's title again.",
+      );
     },
     find: ({ text }) => occurrences(world, text),
     show_part: ({ message, part }) => transcriptPart(world, message, part) ?? noPart(),
@@ -427,7 +452,7 @@ function answers(world: World, tell: () => void): Handlers {
       };
     },
     splits: () => world.splits,
-    resolve: ({ session, choice, branch }) => {
+    resolve: ({ session, choice, branch, beside }) => {
       const split = splitOf(session);
       const offered = split.choices.find((one) => one.id === choice);
       if (!offered?.enabled)
@@ -438,6 +463,7 @@ function answers(world: World, tell: () => void): Handlers {
           [{ do: "open_splits" }],
         );
       const right = split.branches.find((one) => one.branch === branch) ?? split.branches[1]!;
+      const left = split.branches.find((one) => one.branch === beside);
       return after(
         () => {
           world.splits = world.splits.filter((one) => one !== split);
@@ -445,7 +471,9 @@ function answers(world: World, tell: () => void): Handlers {
           world.decided.push({ split, choice: choice as Action, kept });
           remember(choice as HistoryKind, split.session, split.title);
         },
-        resolved(offered!.id, split.branches[0]!.device, right.device),
+        left
+          ? resolvedBeside(offered!.id, left.device, right.device)
+          : resolved(offered!.id, split.branches[0]!.device, right.device),
       );
     },
     undo: ({ session }) => {
@@ -472,9 +500,9 @@ function answers(world: World, tell: () => void): Handlers {
       const { split, choice, kept } = last;
       return { kind: "choice", session: split.session, title: split.title, choice, device: kept };
     },
-    diff: (request) => diff(world, splitOf(request.session), { cmd: "diff", ...request }),
-    diff_words: (request) => diffWords(world, splitOf(request.session), request, request.row),
-    diff_part: (request) => diffPart(world, splitOf(request.session), request) ?? noPart(),
+    diff: (request) => diff(world, comparedOf(request.session), { cmd: "diff", ...request }),
+    diff_words: (request) => diffWords(world, comparedOf(request.session), request, request.row),
+    diff_part: (request) => diffPart(world, comparedOf(request.session), request) ?? noPart(),
     diff_common: ({ from, rows }) => ({ total: 412, from, messages: transcript(world, from, rows, 412) }),
     diff_common_part: ({ message, part }) => transcriptPart(world, message, part) ?? noPart(),
     doctor: () => ({ ...world.doctor, not_carried: world.status.waiting, tools: world.tools }),
@@ -591,6 +619,16 @@ function answers(world: World, tell: () => void): Handlers {
       }),
     open_link: () => done(),
     open_path: () => done(),
+    open_file: ({ path }) => {
+      if (path.includes(".."))
+        refuse(
+          "not_ours",
+          `${path} is not in this session's folder.`,
+          "Only files in the session's own folder are opened from here.",
+        );
+      return done("Opened in the text editor.");
+    },
+    ask_newest: () => (world.about.releases === null ? null : { version: "0.2.0", is_newer: true }),
     choose_directory: () => "/home/mara/code/flow",
     choose_import: ({ directory }) =>
       after(() => {

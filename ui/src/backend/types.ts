@@ -25,6 +25,15 @@ export interface About {
   first_run: boolean;
   /** Why there is no icon in the panel, if so. */
   no_tray: string | null;
+  /** The address of the releases; `null` if this build has none. */
+  releases: string | null;
+}
+
+/** The newest release. */
+export interface Newest {
+  version: string;
+  /** Newer than this one. */
+  is_newer: boolean;
 }
 
 export type SwitchName = "autostart" | "global_discovery" | "local_discovery" | "relays";
@@ -39,6 +48,10 @@ export type Answers = { [C in EngineCommand]: [Parameters<C>, Replies[C]] } & {
   first_run_done: [Record<never, never>, Done];
   open_link: [{ url: string }, Done];
   open_path: [{ path: string }, Done];
+  /** Opens a file in the session's checkout in the user's text editor; the path as the session has it. */
+  open_file: [{ session: string; path: string }, Done];
+  /** Asks for the newest release; `null` if this build has no address to ask. */
+  ask_newest: [Record<never, never>, Newest | null];
   /** Starts the engine and Syncthing, again if they run. */
   restart: [Record<never, never>, Done];
   choose_directory: [{ title: string }, string | null];

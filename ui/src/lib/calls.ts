@@ -300,3 +300,9 @@ export function numbered(result: string, from: number): { lines: NumberedLine[];
   }
   return { lines, rest: rest.join("\n") };
 }
+
+/** A path without the directory in which the session runs. */
+export function within(directory: string, path: string): string {
+  const isInside = directory !== "" && path.startsWith(directory) && /[\\/]/.test(path[directory.length] ?? "");
+  return isInside ? path.slice(directory.length + 1) : path;
+}

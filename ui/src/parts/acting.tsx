@@ -26,7 +26,12 @@ export function HeldActs({ held }: { held: Held }) {
   return (
     <>
       {isEmptied && <Restore what={held.what} busy={busy} act={act} />}
-      {session && (
+      {session && held.code === "rewritten" && (
+        <Button name={say.actName(say.look, held.message)} onClick={() => go("splits", session)}>
+          {say.look}
+        </Button>
+      )}
+      {session && held.code !== "rewritten" && (
         <Button name={say.actName(say.show, held.message)} onClick={() => go("sessions", session)}>
           {say.show}
         </Button>

@@ -3,7 +3,7 @@
 import { useContext, useEffect, useMemo, useState } from "preact/hooks";
 import type { Part, PartBody } from "../backend/types";
 import { hasColours, plainOutput } from "../lib/ansi";
-import { type Call, callOf, exitCode, isChange, numbered, type Task, tidied } from "../lib/calls";
+import { type Call, callOf, exitCode, isChange, numbered, type Task, tidied, within } from "../lib/calls";
 import { type Change, sums } from "../lib/changes";
 import { size } from "../lib/format";
 import { safeLine, utf8 } from "../lib/turns";
@@ -13,7 +13,7 @@ import { Fold } from "./fold";
 import { Icon, type IconName } from "./icon";
 import { ChangedLines, FileLines } from "./lines";
 import { type Answer, firstLine, Picture, Rest, useWhole } from "./message";
-import { Directory } from "./reading";
+import { Directory, SubAgents } from "./reading";
 import { Code, Output, Rich } from "./rich";
 
 /** A change is read whole for its numbers of lines, up to this size, once it stays in sight. */
@@ -42,6 +42,7 @@ export function CallRow({ part, whole, answer, isFound }: CallProps) {
   const input = useWhole(whole);
   const name = part.name ?? "tool";
   const directory = useContext(Directory);
+  const drawAgent = useContext(SubAgents);
   const text = input.body?.text ?? part.text;
   const call = useMemo(() => callOf(name, text), [name, text]);
   const isCut = !input.body && utf8(part.text) < part.bytes;
@@ -70,6 +71,11 @@ export function CallRow({ part, whole, answer, isFound }: CallProps) {
           rest={isCut ? part.bytes - utf8(part.text) : input.body?.whole === false ? part.bytes : 0}
           fetched={input}
         />
+        {result?.doc && drawAgent && (
+          <Fold icon="agent" name={words.transcript.agent} note="">
+            {drawAgent(result.doc)}
+          </Fold>
+        )}
         {answer && call.kind !== "read" && (
           <div data-side="result" class="stack">
             <Result call={call} answer={answer} isFound={isFound} />
@@ -78,12 +84,6 @@ export function CallRow({ part, whole, answer, isFound }: CallProps) {
       </div>
     </Fold>
   );
-}
-
-/** A path without the directory in which the session runs. */
-function within(directory: string, path: string): string {
-  const isInside = directory !== "" && path.startsWith(directory) && /[\\/]/.test(path[directory.length] ?? "");
-  return isInside ? path.slice(directory.length + 1) : path;
 }
 
 function targetOf(part: Part, call: Call): string {

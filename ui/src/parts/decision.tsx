@@ -21,6 +21,8 @@ export interface DecisionProps {
   common: number;
   /** Nothing was written yet: each device has its own version only. */
   isOpen: boolean;
+  /** Neither version is the session's own: the one that is not kept is put away. */
+  isBeside: boolean;
   /** Devices with a version that is not compared here. */
   others: string[];
   now: string;
@@ -59,12 +61,12 @@ export function Decision({ choices, sides, now, busy, refusal, take, ...what }: 
           }}
         >
           <h2>{say.follows}</h2>
-          {(!choice.enabled || JOINS.includes(choice.id)) && (
+          {(!choice.enabled || what.isBeside || JOINS.includes(choice.id)) && (
             <p class="consequence-text" dir="auto">
               {choice.consequence}
             </p>
           )}
-          {choice.enabled && <Preview choice={choice.id} active={active} {...what} />}
+          {choice.enabled && !what.isBeside && <Preview choice={choice.id} active={active} {...what} />}
           {choice.enabled && choice.id === "branches" && (
             <fieldset class="active-side">
               <legend>{say.active}</legend>
@@ -80,7 +82,7 @@ export function Decision({ choices, sides, now, busy, refusal, take, ...what }: 
           <FirstFocus class="row-of-buttons" key={choice.id}>
             {choice.enabled && (
               <Button kind="main" busy={busy} onClick={() => take(choice.id, choice.id === "branches" ? active : null)}>
-                {nameOf(say.confirm, choice.id)}
+                {nameOf(what.isBeside ? say.choices : say.confirm, choice.id)}
               </Button>
             )}
             <Button onClick={leave}>{say.cancel}</Button>

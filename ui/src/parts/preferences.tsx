@@ -1,5 +1,5 @@
 // How the window and the tray app behave: look, notifications, programs, the space in use.
-import { useState } from "preact/hooks";
+import { useId, useState } from "preact/hooks";
 import type { About, NotificationKinds, Preferences } from "../backend/types";
 import { size } from "../lib/format";
 import { useKept } from "../lib/kept";
@@ -138,31 +138,63 @@ const TERMINALS = [
   ...["foot", "xfce4-terminal", "mate-terminal", "xterm"],
 ];
 
+/** Editors with a window of their own: the list of the tray app (editor.rs). */
+const EDITORS = [
+  ...["code", "codium", "cursor", "windsurf", "zed", "subl", "gnome-text-editor", "kate", "kwrite"],
+  ...["gedit", "xed", "pluma", "mousepad", "geany", "gvim", "emacs"],
+];
+
 export function Programs({ kept: { asked, now, set } }: { kept: Kept }) {
   // Why it could not be loaded is said once, above.
   if (!now) return asked.phase === "failed" ? null : <Skeleton rows={2} label={words.loading} />;
   return (
     <ul class="settings-list">
-      <li class="setting">
-        <div>
-          <h3 id="terminal">{say.terminal}</h3>
-          <p class="dim">{say.terminalWhy}</p>
-        </div>
-        <select
-          class="select"
-          aria-labelledby="terminal"
-          value={now.terminal}
-          onChange={(event) => void set({ ...now, terminal: event.currentTarget.value })}
-        >
-          <option value="">{say.systemChoice}</option>
-          {[...new Set([...TERMINALS, now.terminal])].filter(Boolean).map((name) => (
-            <option key={name} value={name}>
-              {name}
-            </option>
-          ))}
-        </select>
-      </li>
+      <Program
+        name={[say.terminal, say.terminalWhy]}
+        known={TERMINALS}
+        chosen={now.terminal}
+        choose={(terminal) => void set({ ...now, terminal })}
+      />
+      <Program
+        name={[say.editor, say.editorWhy]}
+        known={EDITORS}
+        chosen={now.editor}
+        choose={(editor) => void set({ ...now, editor })}
+      />
     </ul>
+  );
+}
+
+interface ProgramProps {
+  /** Its name, and what it is for. */
+  name: [string, string];
+  known: string[];
+  chosen: string;
+  choose: (name: string) => void;
+}
+
+function Program({ name: [name, why], known, chosen, choose }: ProgramProps) {
+  const id = useId();
+  return (
+    <li class="setting">
+      <div>
+        <h3 id={id}>{name}</h3>
+        <p class="dim">{why}</p>
+      </div>
+      <select
+        class="select"
+        aria-labelledby={id}
+        value={chosen}
+        onChange={(event) => choose(event.currentTarget.value)}
+      >
+        <option value="">{say.systemChoice}</option>
+        {[...new Set([...known, chosen])].filter(Boolean).map((one) => (
+          <option key={one} value={one}>
+            {one}
+          </option>
+        ))}
+      </select>
+    </li>
   );
 }
 

@@ -2,17 +2,18 @@
 // the session is. It opens at its end and follows what is added.
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { asRefusal, type Refusal } from "../backend/backend";
-import type { Message, Part, PartBody, Shown } from "../backend/types";
+import type { DocPage, Message, Part, PartBody, Shown } from "../backend/types";
+import { callOf, within } from "../lib/calls";
 import { clock, exact } from "../lib/format";
 import { mark, rangesIn, unmark } from "../lib/marks";
 import type { Found } from "../lib/occurrences";
 import { MESSAGES, Paged } from "../lib/paged";
 import { Pairs } from "../lib/pairs";
 import { still } from "../lib/still";
-import { markdownOf, plainOf, type Turn, turnAt } from "../lib/turns";
-import { useKeys, useRested, useShared } from "../state";
+import { markdownOf, plainOf, safeLine, type Turn, turnAt } from "../lib/turns";
+import { useAnswer, useKeys, useRested, useShared } from "../state";
 import { words } from "../words";
-import { copyText, Empty, Failed, IconButton, SteeringMark } from "./common";
+import { copyText, Empty, Failed, IconButton, Skeleton, SteeringMark } from "./common";
 import { ReaderBar, useFinding } from "./find";
 import { ForkQuestion } from "./fork-question";
 import { Icon } from "./icon";
@@ -20,7 +21,7 @@ import { type Joined, joined, type Keyed, useKeyed } from "./joined";
 import { Menu, type MenuItem } from "./menu";
 import { Body } from "./message";
 import { ExportQuestion } from "./more";
-import { Directory, PlaceKey, Unfolded } from "./reading";
+import { Directory, PlaceKey, SubAgents, Unfolded } from "./reading";
 import { type Scroller, Virtual } from "./virtual";
 
 /** Rows above the message to which a link leads, in pixels. */
@@ -122,60 +123,147 @@ function Reader({ shown, list, message, restart }: ReaderProps) {
     await copyText(form(parts, bodies));
     tell(words.transcript.messageCopied);
   };
+  const openFile = async (path: string) => {
+    try {
+      tell((await backend.roam({ cmd: "open_file", session, path })).message);
+    } catch (thrown) {
+      const refusal = asRefusal(thrown, words.failed.unknown);
+      tell(`${refusal.message} ${refusal.hint}`.trim());
+    }
+  };
   const say = words.transcript;
   const items = (at: number): MenuItem[] => [
     { icon: "copy", name: say.copyText, act: () => void copy(at, plainOf) },
     { icon: "copy", name: say.copyMarkdown, act: () => void copy(at, markdownOf) },
     ...(shown.forks ? [{ icon: "splits" as const, name: words.fork.open, act: () => setFork(at) }] : []),
+    ...filesOf(pages.get(at)?.parts ?? []).map((path) => ({
+      icon: "file" as const,
+      name: say.openFile(safeLine(within(shown.cwd ?? "", path))),
+      act: () => void openFile(path),
+    })),
     { icon: "save", name: say.exportSession, act: () => setExporting(true) },
   ];
   const unfolded = useRef(new Set<string>());
+  const drawAgent = useCallback((doc: string) => <Agent session={session} doc={doc} />, [session]);
   const rows = useRows(pages, pairs, part, version);
   return (
     <Unfolded.Provider value={unfolded.current}>
-      <Directory.Provider value={shown.cwd ?? ""}>
-        <div class="reader">
-          {trouble && <Failed refusal={trouble} again={again} />}
-          <ReaderBar finding={finding} field={field} leave={focusFeed} own={jump} />
-          <Virtual
-            class="transcript"
-            n={total}
-            list={list}
-            atEnd
-            api={scroller}
-            around={2}
-            estimate={(at) => estimate(pages.get(at))}
-            onSight={(from, to) => pages.want(from - NEAR, to + NEAR)}
-            onScroll={() => setAtEnd(scroller.current?.isAtEnd() ?? true)}
-            attributes={{ role: "feed", "aria-label": say.label, "aria-busy": "false" }}
-            row={(at) => (
-              <OneMessage
-                message={pages.get(at)}
-                before={pages.get(at - 1)}
-                at={at}
-                of={total}
-                part={part}
-                menu={openMenu}
-                isLed={at === target?.message || at === own || at === now?.message}
-                found={now?.message === at ? now.part : target?.inResult && target.message === at ? target.part : null}
-                {...rows(at)}
-              />
+      <SubAgents.Provider value={drawAgent}>
+        <Directory.Provider value={shown.cwd ?? ""}>
+          <div class="reader">
+            {trouble && <Failed refusal={trouble} again={again} />}
+            <ReaderBar finding={finding} field={field} leave={focusFeed} own={jump} />
+            <Virtual
+              class="transcript"
+              n={total}
+              list={list}
+              atEnd
+              api={scroller}
+              around={2}
+              estimate={(at) => estimate(pages.get(at))}
+              onSight={(from, to) => pages.want(from - NEAR, to + NEAR)}
+              onScroll={() => setAtEnd(scroller.current?.isAtEnd() ?? true)}
+              attributes={{ role: "feed", "aria-label": say.label, "aria-busy": "false" }}
+              row={(at) => (
+                <OneMessage
+                  message={pages.get(at)}
+                  before={pages.get(at - 1)}
+                  at={at}
+                  of={total}
+                  part={part}
+                  menu={openMenu}
+                  isLed={at === target?.message || at === own || at === now?.message}
+                  found={
+                    now?.message === at ? now.part : target?.inResult && target.message === at ? target.part : null
+                  }
+                  {...rows(at)}
+                />
+              )}
+            />
+            {!isAtEnd && (
+              <button type="button" class="to-end" onClick={() => scroller.current?.end()}>
+                <Icon name="end" size={14} />
+                {say.newMessages(total - seen.current)}
+              </button>
             )}
+            <p class="visually-hidden" role="status">
+              {!isAtEnd && total > seen.current ? say.newMessages(total - seen.current) : ""}
+            </p>
+            {menu && <Menu label={say.menu} items={items(menu.at)} x={menu.x} y={menu.y} close={() => setMenu(null)} />}
+            {fork !== null && <ForkQuestion session={session} at={fork} close={() => setFork(null)} />}
+            {isExporting && <ExportQuestion row={shown} close={() => setExporting(false)} />}
+          </div>
+        </Directory.Provider>
+      </SubAgents.Provider>
+    </Unfolded.Provider>
+  );
+}
+
+/** Files that a menu offers to open. */
+const MOST_FILES = 4;
+
+/** The files that a message's calls read or change. */
+function filesOf(parts: readonly Part[]): string[] {
+  const files = parts.flatMap((part) => {
+    if (part.kind !== "tool_use") return [];
+    const call = callOf(part.name ?? "tool", part.text);
+    if (call.kind === "read") return [call.path];
+    return call.kind === "change" ? call.changes.map((change) => change.path) : [];
+  });
+  return [...new Set(files.filter((file) => file !== ""))].slice(0, MOST_FILES);
+}
+
+/** The transcript of a sub-agent, where its call is. */
+function Agent({ session, doc }: { session: string; doc: string }) {
+  const asked = useAnswer({ cmd: "show_doc", session, doc, from: 0, rows: MESSAGES });
+  if (asked.phase === "failed") return <Failed refusal={asked.refusal} again={asked.again} />;
+  const first = asked.answer;
+  if (!first) return <Skeleton rows={2} label={words.transcript.loading} />;
+  if (first.total === 0) return <p class="dim">{words.transcript.agentEmpty}</p>;
+  return <AgentMessages session={session} doc={doc} first={first} />;
+}
+
+/** Messages of a sub-agent that are drawn at once. */
+const AGENT_PAGE = 30;
+
+function AgentMessages({ session, doc, first }: { session: string; doc: string; first: DocPage }) {
+  const { backend } = useShared();
+  const [most, setMost] = useState(AGENT_PAGE);
+  const n = Math.min(most, first.total);
+  const ask = useCallback(
+    async (from: number) => (await backend.roam({ cmd: "show_doc", session, doc, from, rows: MESSAGES })).messages,
+    [backend, session, doc],
+  );
+  const part = useCallback(
+    (message: number, part: number) => backend.roam({ cmd: "show_doc_part", session, doc, message, part }),
+    [backend, session, doc],
+  );
+  const { pages, pairs, version, trouble, again } = usePaged(first.total, first.messages, ask);
+  const rows = useRows(pages, pairs, part, version);
+  // What is unfolded inside is not what has the same number outside.
+  const unfolded = useRef(new Set<string>());
+  useEffect(() => pages.want(0, n + NEAR), [pages, n]);
+  return (
+    <Unfolded.Provider value={unfolded.current}>
+      <div class="agent-transcript">
+        {trouble && <Failed refusal={trouble} again={again} />}
+        {Array.from({ length: n }, (_, at) => (
+          <OneMessage
+            key={at}
+            message={pages.get(at)}
+            before={pages.get(at - 1)}
+            at={at}
+            of={first.total}
+            part={part}
+            {...rows(at)}
           />
-          {!isAtEnd && (
-            <button type="button" class="to-end" onClick={() => scroller.current?.end()}>
-              <Icon name="end" size={14} />
-              {say.newMessages(total - seen.current)}
-            </button>
-          )}
-          <p class="visually-hidden" role="status">
-            {!isAtEnd && total > seen.current ? say.newMessages(total - seen.current) : ""}
-          </p>
-          {menu && <Menu label={say.menu} items={items(menu.at)} x={menu.x} y={menu.y} close={() => setMenu(null)} />}
-          {fork !== null && <ForkQuestion session={session} at={fork} close={() => setFork(null)} />}
-          {isExporting && <ExportQuestion row={shown} close={() => setExporting(false)} />}
-        </div>
-      </Directory.Provider>
+        ))}
+        {n < first.total && (
+          <button type="button" class="more" onClick={() => setMost(most + AGENT_PAGE)}>
+            {words.transcript.agentMore(first.total - n)}
+          </button>
+        )}
+      </div>
     </Unfolded.Provider>
   );
 }

@@ -2,10 +2,12 @@
 // transcript beside the list.
 
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { asRefusal } from "../backend/backend";
 import type { LiveSession, SessionRow } from "../backend/types";
 import { useDeferred } from "../lib/deferred";
 import { month, projectName, size } from "../lib/format";
 import { isNumber, isText, isTexts, keep, kept, oneOf, useKept } from "../lib/kept";
+import { listAll } from "../lib/listing";
 import { MESSAGES } from "../lib/paged";
 import {
   comparing,
@@ -35,11 +37,12 @@ import { FoundInMessages } from "../parts/found";
 import { Icon, type IconName } from "../parts/icon";
 import { ImportButtons } from "../parts/importing";
 import { More } from "../parts/more";
+import { RenameQuestion } from "../parts/rename-question";
 import { ResumeQuestion } from "../parts/resume-question";
 import { Transcript } from "../parts/transcript";
 import { type Scroller, Virtual } from "../parts/virtual";
 import { go, link } from "../route";
-import { useAnswer, useDoing, useKeys, useNow, useRested, useShared } from "../state";
+import { type Asked, useAnswer, useDoing, useKeys, useNow, useRested, useShared } from "../state";
 import { words } from "../words";
 
 /** The whole list may be megabytes (17 MB for 50,000): the latest sessions are shown first, and the
@@ -77,6 +80,33 @@ function usePins(): { pinned: ReadonlySet<string>; turn: (session: string) => vo
   return { pinned, turn };
 }
 
+/** The list of all sessions, read again whenever `revision` changes; the old one stays until then. */
+function useAllSessions(revision: number): Asked<SessionRow[]> & { again: () => void } {
+  const { backend } = useShared();
+  const [asked, setAsked] = useState<Asked<SessionRow[]>>(LOADING);
+  const [turn, setTurn] = useState(0);
+  useEffect(() => {
+    let isCurrent = true;
+    const ask = (after: string | undefined, limit: number) =>
+      backend.roam({ cmd: "sessions", filter: after === undefined ? { limit } : { limit, after } });
+    listAll(ask, () => isCurrent).then(
+      (answer) => answer && setAsked({ phase: "ready", answer, refusal: undefined }),
+      (thrown) => {
+        if (!isCurrent) return;
+        const refusal = asRefusal(thrown, words.failed.unknown);
+        setAsked((before) => ({ phase: "failed", answer: before.answer, refusal }));
+      },
+    );
+    return () => {
+      isCurrent = false;
+    };
+  }, [backend, revision, turn]);
+  const again = useCallback(() => setTurn((before) => before + 1), []);
+  return useMemo(() => ({ ...asked, again }), [asked, again]);
+}
+
+const LOADING: Asked<SessionRow[]> = { phase: "loading", answer: undefined, refusal: undefined };
+
 const NO_PINS: string[] = [];
 const MOST_PINS = 200;
 
@@ -112,7 +142,7 @@ export function SessionsView({ open, message, search }: ViewProps) {
   const { revision, tools, status } = useShared();
   const [isLong, setLong] = useState(false);
   const latest = useAnswer({ cmd: "sessions", filter: { limit: FIRST } }, useRested(isLong ? revision : 0, REST));
-  const asked = useAnswer({ cmd: "sessions", filter: {} }, useRested(revision, isLong ? LONG_REST : REST));
+  const asked = useAllSessions(useRested(revision, isLong ? LONG_REST : REST));
   useEffect(() => setLong((asked.answer?.length ?? 0) > LONG), [asked.answer]);
   const [filter, setFilter] = useKept<Filter>("page", "sessions.filter", EVERYTHING, isFilter);
   const [order, setOrder] = useKept<Order>("device", "sessions.order", "recent", isOrder);
@@ -557,7 +587,9 @@ function Reading({
   const asked = useAnswer({ cmd: "show", session, from: 0, rows: MESSAGES });
   const { busy, refusal, act, clear } = useDoing();
   const [more, setMore] = useState(false);
+  const [isRenaming, setRenaming] = useState(false);
   const shown = asked.answer;
+  useKeys({ F2: () => shown && setRenaming(true) });
   const restore = async () => {
     const done = await act(() => backend.roam({ cmd: "restore", session }));
     if (!done) return;
@@ -600,6 +632,7 @@ function Reading({
             onClick={pin}
           />
         )}
+        {shown && <IconButton icon="pencil" name={words.sessions.rename} onClick={() => setRenaming(true)} />}
         {shown && <IconButton icon="more" name={words.more.open} onClick={() => setMore(true)} />}
         {shown && (
           <Button kind="main" icon="play" onClick={() => resume(shown)}>
@@ -618,6 +651,7 @@ function Reading({
       {asked.phase === "loading" && <Skeleton rows={7} label={words.transcript.loading} tall />}
       {asked.phase === "failed" && <Failed refusal={asked.refusal} again={asked.again} />}
       {shown && <Transcript shown={shown} message={message} />}
+      {shown && isRenaming && <RenameQuestion shown={shown} close={() => setRenaming(false)} renamed={asked.again} />}
       {shown && more && <More row={shown} changed={asked.again} close={() => setMore(false)} forgotten={close} />}
     </>
   );

@@ -7,6 +7,7 @@ import { Button, CopyButton, Failed, Refused, Section, Skeleton, Submit } from "
 import { Forgotten } from "../parts/forgotten";
 import { Autostart, Look, Notifications, Programs, SpaceUsed, usePreferences } from "../parts/preferences";
 import { ReachChoice } from "../parts/reach";
+import { Updates } from "../parts/updates";
 import { useAnswer, useDoing, useShared } from "../state";
 import { words } from "../words";
 
@@ -74,6 +75,7 @@ export function SettingsView() {
           <Section title={say.about}>
             <p>{say.version(about.version)}</p>
             <p class="dim">{say.aboutText}</p>
+            <Updates releases={about.releases} />
             {about.no_tray && <p class="dim">{about.no_tray}</p>}
           </Section>
         </>

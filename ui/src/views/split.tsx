@@ -54,6 +54,8 @@ export function SplitView({ session, alone }: { session: string; alone: boolean 
   const last = useUndo(session, turn * 200_000 + revision * 2 + (decided === null ? 0 : 1));
   const say = words.split;
   const diff = first.answer;
+  // Nothing is written before the user chooses which version has the session.
+  const isAsked = diff?.class === "C";
 
   const undo = async () => {
     if (!(await last.undo())) return;
@@ -62,10 +64,15 @@ export function SplitView({ session, alone }: { session: string; alone: boolean 
     tell(say.undone);
   };
   const take = async (choice: Action, active: Side | null) => {
-    const done = await act(() => backend.roam({ cmd: "resolve", session, choice, branch, active }));
+    const other = beside === null ? {} : { beside };
+    const done = await act(() => backend.roam({ cmd: "resolve", session, choice, branch, ...other, active }));
     if (!done) return;
-    const message = diff && say.decided[choice]?.(diff.left.device, diff.right.device);
-    setDecided(message ?? done.message);
+    const message = diff && beside === null && say.decided[choice]?.(diff.left.device, diff.right.device);
+    setDecided(message || done.message);
+  };
+  const accept = async () => {
+    const done = await act(() => backend.roam({ cmd: "release", what: `session:${session}` }));
+    if (done) setDecided(done.message);
   };
   useKeys({
     "Mod+z": () => void undo(),
@@ -119,7 +126,7 @@ export function SplitView({ session, alone }: { session: string; alone: boolean 
       )}
       {isFailed && <Trouble title={say.failed} refusal={first.refusal} again={first.again} />}
       {diff && !isGone && <Comparison key={`${beside}/${branch}/${turn}`} first={diff} pair={pair} order={order} />}
-      {diff && !isGone && decided === null && beside !== null && (
+      {diff && !isGone && decided === null && beside !== null && isAsked && (
         <footer class="decision">
           <p class="now" dir="auto">
             {say.onlyCompared(diff.left.device, diff.right.device)}
@@ -136,9 +143,25 @@ export function SplitView({ session, alone }: { session: string; alone: boolean 
           </div>
         </footer>
       )}
+      {diff?.rewrite && !isGone && decided === null && (
+        <footer class="decision">
+          <p class="now" dir="auto">
+            {say.rewritten(diff.left.device, diff.right.device)}
+          </p>
+          <Refused refusal={refusal} />
+          <div class="row-of-buttons">
+            <Button busy={busy} onClick={() => void accept()}>
+              {say.acceptRewrite(diff.right.device)}
+            </Button>
+            <a class="button" href={link("sessions", session)}>
+              {say.toSession}
+            </a>
+          </div>
+        </footer>
+      )}
       {diff &&
         !isGone &&
-        (beside === null || decided !== null) &&
+        (decided !== null || !(diff.rewrite || (beside !== null && isAsked))) &&
         (decided === null ? (
           <Offered
             session={session}
@@ -149,12 +172,15 @@ export function SplitView({ session, alone }: { session: string; alone: boolean 
             title={diff.title || words.session.untitled}
             tool={shortened(tools.get(diff.tool)?.name ?? diff.tool, 36)}
             common={diff.prefix.messages}
-            isOpen={diff.class === "C"}
+            isOpen={isAsked}
+            isBeside={beside !== null}
             others={othersOf(split, diff)}
             now={
-              diff.class === "C"
-                ? say.nowAsk(diff.left.device, diff.right.device)
-                : say.nowBoth(diff.left.device, diff.right.device, diff.title || words.session.untitled)
+              beside !== null
+                ? say.nowBeside(diff.left.device, diff.right.device)
+                : isAsked
+                  ? say.nowAsk(diff.left.device, diff.right.device)
+                  : say.nowBoth(diff.left.device, diff.right.device, diff.title || words.session.untitled)
             }
             busy={busy}
             refusal={refusal}

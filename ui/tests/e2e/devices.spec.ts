@@ -347,6 +347,11 @@ test("settings are switched and this device renamed", async ({ page }) => {
   expect((await asked(page, "preferences_set")).at(-1)).toMatchObject({
     preferences: { terminal: "kitty", notifications: { arrived: true } },
   });
+  await page.getByLabel("Text editor", { exact: true }).selectOption("zed");
+  expect((await asked(page, "preferences_set")).at(-1)).toMatchObject({
+    preferences: { terminal: "kitty", editor: "zed" },
+  });
+  await expect(page.getByText("This build has no address to ask for newer versions.")).toBeVisible();
   await page.getByRole("button", { name: "Show report" }).click();
   const report = page.getByRole("group", { name: "Report" });
   await expect(report).toContainText("session-roam 0.1.0");
@@ -396,4 +401,25 @@ test("a pairing link gives nothing away: not when it is opened, not by one click
   await expect(page.getByRole("listitem", { name: "Request sent to tablet." })).toContainText(
     "choose “Compare digits”",
   );
+});
+
+test("a newer version is asked for on a click, and at no other time", async ({ page }) => {
+  await open(page, "settings");
+  await page.evaluate(() => {
+    const { fake } = globalThis as unknown as {
+      fake: { world: { about: { releases: string }; status: { happenings: number } }; tell: () => void };
+    };
+    fake.world.about.releases = "https://releases.example";
+    fake.world.status.happenings += 1;
+    fake.tell();
+  });
+  const ask = page.getByRole("button", { name: "Look for a newer version" });
+  await expect(ask).toBeVisible();
+  expect(await asked(page, "ask_newest")).toEqual([]);
+  await ask.click();
+  await expect(page.getByText("Version 0.2.0 is available.")).toBeVisible();
+  await expectAccessible(page);
+  await page.getByRole("button", { name: "Open the download page" }).click();
+  await expect(page.getByRole("dialog")).toContainText("https://releases.example");
+  expectCalm(page);
 });

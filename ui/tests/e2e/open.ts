@@ -1,6 +1,6 @@
 // What the browser tests share: opening a view in a state, and what must hold wherever one is.
 import AxeBuilder from "@axe-core/playwright";
-import { expect, type Page } from "@playwright/test";
+import { expect, type Locator, type Page } from "@playwright/test";
 
 /** A fixed present: what is "12 s ago" stays so. */
 export const NOW = Date.parse("2026-11-23T10:45:00Z");
@@ -61,4 +61,14 @@ export async function asked(page: Page, command: string): Promise<Record<string,
     const { log } = (globalThis as unknown as { fake: { log: Record<string, unknown>[] } }).fake;
     return log.filter((request) => request.cmd === name);
   }, command);
+}
+
+/** Page by page, until it is drawn. Not by keys: the browser goes on scrolling for a while after those. */
+export async function downTo(page: Page, found: Locator): Promise<void> {
+  while (!(await found.isVisible())) {
+    await page
+      .getByRole("feed")
+      .evaluate((feed) => feed.scrollBy({ top: feed.clientHeight * 0.8, behavior: "instant" }));
+    await settled(page);
+  }
 }

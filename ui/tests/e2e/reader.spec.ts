@@ -1,7 +1,7 @@
 // Reading a session: calls in their own forms, finding, own messages, what is added meanwhile, the menu of a message.
 import AxeBuilder from "@axe-core/playwright";
 import { expect, type Locator, type Page, test } from "@playwright/test";
-import { asked, expectAccessible, expectCalm, expectNoSidewaysScroll, open, session, settled } from "./open";
+import { asked, downTo, expectAccessible, expectCalm, expectNoSidewaysScroll, open, session, settled } from "./open";
 
 const READER = `sessions/${session(0)}`;
 
@@ -235,6 +235,34 @@ test("a message is copied, as text and as Markdown, whole", async ({ page, conte
   await menu.getByRole("menuitem", { name: "Export session…" }).click();
   await expect(page.getByRole("dialog")).toContainText("Save");
   await expectAccessible(page);
+  expectCalm(page);
+});
+
+test("what a sub-agent did is read where it was called, as far as wanted", async ({ page }) => {
+  const feed = await read(page);
+  await toTop(feed);
+  await downTo(page, feed.getByText("Look for other races"));
+  await feed.getByText("Look for other races").click();
+  await feed.getByText("What the agent did").click();
+  const agent = feed.locator(".agent-transcript");
+  await expect(agent).toContainText("I search for the slot first.");
+  await expect(agent.locator("article")).toHaveCount(30);
+  await agent.getByRole("button", { name: "Show 10 more messages" }).click();
+  await expect(agent.locator("article")).toHaveCount(40);
+  expect((await asked(page, "show_doc")).length).toBe(1);
+  await expectAccessible(page);
+  expectCalm(page);
+});
+
+test("a file that a call changed is opened in the user's editor", async ({ page }) => {
+  const feed = await read(page);
+  await toTop(feed);
+  const change = feed.locator("article", { hasText: "the slot is read without a lock" });
+  await downTo(page, change);
+  await change.getByRole("button", { name: "Message actions" }).click();
+  await page.getByRole("menuitem", { name: "Open src/session.rs" }).click();
+  await expect(page.getByText("Opened in the text editor.")).toBeVisible();
+  expect(await asked(page, "open_file")).toMatchObject([{ path: "/home/mara/code/api/src/session.rs" }]);
   expectCalm(page);
 });
 

@@ -1,17 +1,7 @@
 // The list of sessions, the transcript, going on with one: by keyboard, with 50,000 rows, with hostile text.
 import AxeBuilder from "@axe-core/playwright";
-import { expect, type Locator, type Page, test } from "@playwright/test";
-import { asked, expectAccessible, expectCalm, open, session, settled } from "./open";
-
-/** Page by page, until it is drawn. Not by keys: the browser goes on scrolling for a while after those. */
-async function downTo(page: Page, found: Locator): Promise<void> {
-  while (!(await found.isVisible())) {
-    await page
-      .getByRole("feed")
-      .evaluate((feed) => feed.scrollBy({ top: feed.clientHeight * 0.8, behavior: "instant" }));
-    await settled(page);
-  }
-}
+import { expect, test } from "@playwright/test";
+import { asked, downTo, expectAccessible, expectCalm, open, session, settled } from "./open";
 
 test("by keyboard alone: search, mark, read, resume, go back", async ({ page }) => {
   await open(page, "sessions");
@@ -342,4 +332,34 @@ test("a title has the whole width of its row, whatever the state beside it", asy
     page.locator(`#session-${session(2)} ${inner}`.trim()).boundingBox(),
   );
   expect((await title)!.width).toBeGreaterThan((await row)!.width * 0.7);
+});
+
+test("a session is renamed on all devices, and gets its tool's title again", async ({ page }) => {
+  await open(page, `sessions/${session(2)}`);
+  const head = page.locator(".reading-head h2");
+  const own = (await head.textContent())!;
+  await page.keyboard.press("F2");
+  const dialog = page.getByRole("dialog", { name: "Rename this session" });
+  await expect(dialog.getByLabel("Title")).toBeFocused();
+  await expectAccessible(page);
+  await dialog.getByLabel("Title").fill("  ");
+  await expect(dialog.getByRole("button", { name: "Rename" })).toHaveAttribute("aria-disabled", "true");
+  await dialog.getByLabel("Title").fill("The login race");
+  await page.keyboard.press("Enter");
+  await expect(head).toHaveText("The login race");
+  await expect(page.getByRole("listbox").getByRole("option", { name: /The login race/ })).toBeVisible();
+  expect(await asked(page, "rename_session")).toMatchObject([{ session: session(2), title: "The login race" }]);
+  await page.getByRole("button", { name: "Rename…" }).click();
+  await dialog.getByRole("button", { name: `Use “${own}” again` }).click();
+  await expect(head).toHaveText(own);
+  expectCalm(page);
+});
+
+test("a long list is asked for page by page", async ({ page }) => {
+  await open(page, "sessions", { state: "many" });
+  await expect(page.getByText("50,000 sessions")).toBeVisible();
+  const pages = (await asked(page, "sessions")) as { filter: { limit: number } }[];
+  expect(pages.length).toBeGreaterThan(20);
+  expect(Math.max(...pages.map((one) => one.filter.limit))).toBe(2_000);
+  expectCalm(page);
 });

@@ -187,14 +187,20 @@ test("of several versions, one is chosen by device and time", async ({ page }) =
   await open(page, SPLIT, { state: "several" });
   const [first, second] = [page.getByLabel("First version"), page.getByLabel("Second version")];
   await expect(second.locator("option:checked")).toHaveText("laptop · 31 min ago");
-  // Any two, by device and time; what is decided is about the session's own version.
+  // Any two, by device and time. Of two beside the session's own version, one is put away.
   await first.selectOption({ label: "studio · 16 min ago" });
   await expect(page.getByRole("columnheader").nth(0)).toContainText("studio");
   await expect(page.getByRole("columnheader").nth(1)).toContainText("laptop");
-  await expect(page.locator(".decision")).toContainText("studio's and laptop's versions are only compared here.");
+  await expect(page.locator(".decision")).toContainText("studio's and laptop's versions are sessions of their own.");
   await expectAccessible(page);
-  await page.getByRole("button", { name: "Compare desk with studio" }).click();
-  await expect(page.getByRole("columnheader").nth(0)).toContainText("desk");
+  await page.getByRole("button", { name: "Keep laptop's version" }).click();
+  await expect(page.locator(".considered")).toContainText("studio's leaves the tool and stays in the vault.");
+  await page.locator(".considered").getByRole("button", { name: "Keep laptop's version" }).click();
+  await expect(page.getByRole("status").filter({ hasText: "studio's version was put away." })).toBeVisible();
+  expect(await asked(page, "resolve")).toMatchObject([{ choice: "keep-right", branch: "b7e2", beside: "c9d1" }]);
+
+  await open(page, SPLIT, { state: "several" });
+  await first.selectOption({ label: "studio · 16 min ago" });
   await second.selectOption({ label: "desk · 50 min ago" });
   await expect(page.getByRole("columnheader").nth(0)).toContainText("desk");
   await expect(page.getByRole("columnheader").nth(1)).toContainText("studio");

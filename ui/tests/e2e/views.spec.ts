@@ -151,7 +151,16 @@ test("sessions that vanished at once are listed, and restored or confirmed", asy
   expect(await asked(page, "release")).toEqual([{ cmd: "release", what: "tool:claude-code" }]);
 });
 
-test("another device's rewrite is accepted, or looked at first", async ({ page }) => {
+test("another device's rewrite is accepted, or compared first", async ({ page }) => {
+  await open(page, "overview", { state: "held" });
+  await page.getByRole("button", { name: /^Compare versions.*laptop rewrote the session/ }).click();
+  await expect(page.getByText("laptop changed this session. desk keeps what it has until you accept")).toBeVisible();
+  await expect(page.getByRole("columnheader").nth(1)).toContainText("laptop");
+  await expectAccessible(page);
+  await page.getByRole("button", { name: "Accept laptop's version" }).click();
+  expect(await asked(page, "release")).toEqual([{ cmd: "release", what: `session:${session(4)}` }]);
+  await expect(page.getByRole("link", { name: "Open session" })).toBeVisible();
+  expectCalm(page);
   await open(page, "overview", { state: "held" });
   await page.getByRole("button", { name: /^Accept the other version.*Dark mode/ }).click();
   await expect(page.getByText("laptop rewrote the session")).toHaveCount(0);

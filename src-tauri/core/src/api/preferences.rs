@@ -9,6 +9,9 @@ pub struct Preferences {
     pub notifications: NotificationKinds,
     /// The name of the terminal in which sessions are resumed; empty for the system's choice.
     pub terminal: String,
+    /// The name of the editor in which files are opened; empty for the system's text editor.
+    #[serde(default)]
+    pub editor: String,
 }
 
 /// The kinds of notifications that are shown.

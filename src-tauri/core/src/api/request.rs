@@ -156,10 +156,33 @@ pub enum Request {
         message: u64,
         part: u64,
     },
+    /// The transcript of a sub-agent: messages `from` to `from + rows` of the doc that a part names.
+    ShowDoc {
+        session: String,
+        doc: String,
+        #[serde(default)]
+        from: u64,
+        #[serde(default = "a_page")]
+        rows: u64,
+    },
+    /// One whole part of one message of such a transcript.
+    ShowDocPart {
+        session: String,
+        doc: String,
+        message: u64,
+        part: u64,
+    },
     /// Finds a text in a session: in every message, and in each part's whole text.
     Find {
         session: String,
         text: String,
+    },
+    /// Where a file that a session speaks of is on this device: a regular file in the session's own
+    /// checkout.
+    FilePlace {
+        session: String,
+        /// As the session's records have it; of whatever device.
+        path: String,
     },
     /// Where and how to resume a session.
     Resume {
@@ -173,6 +196,11 @@ pub enum Request {
         choice: String,
         /// The second branch, if there are several: the start of its id, its session or its device.
         branch: Option<String>,
+        /// The branch beside which it stood in `Diff`, if that is not the session's own: of these two,
+        /// the one that is not kept is put away.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        beside: Option<String>,
         /// The branch where one session of both branches continues.
         active: Option<Side>,
     },
@@ -280,6 +308,11 @@ pub enum Request {
     /// The effect of forgetting the session; changes nothing.
     ForgetPreview {
         session: String,
+    },
+    /// Gives a session a title of the user's, on all devices; an empty one restores the tool's own.
+    RenameSession {
+        session: String,
+        title: String,
     },
     /// Removes the session everywhere, once the time for undo is over. The user has confirmed it.
     Forget {

@@ -22,6 +22,21 @@ pub struct Shown {
     /// Whether a new session can continue from one of the messages (`Fork`).
     #[serde(default)]
     pub forks: bool,
+    /// The title that the tool gave the session, if the user gave it another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub own_title: Option<String>,
+    pub messages: Vec<Message>,
+}
+
+/// A page of the transcript of a sub-agent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct DocPage {
+    /// The number of all its messages; 0 if the session has no such doc.
+    pub total: u64,
+    pub from: u64,
+    /// Long bodies are truncated.
     pub messages: Vec<Message>,
 }
 
@@ -56,6 +71,14 @@ pub struct Message {
     /// The parts of the message.
     #[serde(default)]
     pub parts: Vec<Part>,
+}
+
+/// A file that a session speaks of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct FilePlace {
+    /// The whole path on this device.
+    pub path: PathBuf,
 }
 
 /// One whole part of a message.

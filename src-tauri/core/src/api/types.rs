@@ -16,7 +16,9 @@ pub use super::preferences::{DeviceSpace, Network, NotificationKinds, Preference
 pub use super::request::{ExportFormat, Request, SessionFilter, Side};
 pub use super::search::{Indexing, Marked, Search, SearchHit, SearchSnippet};
 pub use super::session_row::SessionRow;
-pub use super::shown::{Message, OccurrencePlace, Occurrences, PartBody, Shown, ShownDoc};
+pub use super::shown::{
+    DocPage, FilePlace, Message, OccurrencePlace, Occurrences, PartBody, Shown, ShownDoc,
+};
 pub use crate::merge::Action;
 pub use crate::merge::diff::{Kind, Msg, Span};
 pub use crate::merge::transcript::{Part, Tokens};
@@ -530,6 +532,10 @@ pub struct Diff {
     pub reason: String,
     pub left: DiffSide,
     pub right: DiffSide,
+    /// No split, but a change by another device that is held: what is here stands left, what the
+    /// other device made of it right. `Release` accepts it.
+    #[serde(default)]
+    pub rewrite: bool,
     pub prefix: DiffPrefix,
     pub stats: DiffStats,
     pub total: u64,

@@ -153,8 +153,26 @@ impl Engine {
             } => {
                 return self.show_part(&session, message, part).map(Later::Aside);
             }
+            Request::ShowDoc {
+                session,
+                doc,
+                from,
+                rows,
+            } => return self.show_doc(&session, doc, (from, rows)).map(Later::Aside),
+            Request::ShowDocPart {
+                session,
+                doc,
+                message,
+                part,
+            } => {
+                let place = (doc, message, part);
+                return self.show_doc_part(&session, place).map(Later::Aside);
+            }
             Request::Find { session, text } => {
                 return self.find_text(&session, text).map(Later::Aside);
+            }
+            Request::FilePlace { session, path } => {
+                return self.file_place(&session, path).map(Later::Aside);
             }
             Request::Resume { session } => return self.resume(&session).map(Later::Aside),
             Request::Splits => return self.splits().map(Later::Aside),
@@ -162,10 +180,11 @@ impl Engine {
                 session,
                 choice,
                 branch,
+                beside,
                 active,
             } => {
                 return self
-                    .resolve(&session, &choice, branch, active)
+                    .resolve(&session, &choice, [branch, beside], active)
                     .map(|(key, what)| Later::Decide(key, what));
             }
             Request::Undo { session: None } if self.is_cut_last()? => self.undo_cut(),
@@ -255,6 +274,10 @@ impl Engine {
             Request::Restore { session } => self.restore(&session),
             Request::Fork { session, at, dir } => {
                 return self.fork_at(&session, at, dir).map(Later::Aside);
+            }
+            Request::RenameSession { session, title } => {
+                let (key, ..) = self.find(&session)?;
+                return Ok(Later::Decide(key, Decision::Rename { title }));
             }
             Request::ForgetPreview { session } => self.forget_preview(&session),
             Request::Forget { session } => self.forget_session(&session),
@@ -489,6 +512,40 @@ impl Engine {
                 part,
             )?)
         }))
+    }
+
+    fn show_doc(&self, text: &str, doc: String, page: (u64, u64)) -> Result<Work, ApiError> {
+        let (key, _, record) = self.find(text)?;
+        let (context, names) = (self.context.clone(), self.device_names(&record));
+        Ok(Box::new(move || {
+            let wanted = (doc.as_str(), page.0, page.1);
+            let session = Session::new(&context, &key, &record);
+            value(export::doc_page(session, &names, wanted)?)
+        }))
+    }
+
+    fn show_doc_part(
+        &self,
+        text: &str,
+        (doc, message, part): (String, u64, u64),
+    ) -> Result<Work, ApiError> {
+        let (key, _, record) = self.find(text)?;
+        let context = self.context.clone();
+        Ok(Box::new(move || {
+            let place = (doc.as_str(), message, part);
+            let session = Session::new(&context, &key, &record);
+            value(export::doc_part(session, place)?)
+        }))
+    }
+
+    /// The devices that added to a session, by short id.
+    fn device_names(&self, record: &SessionRecord) -> Names {
+        let shared = self.context.shared();
+        let name = |short: &str| (short.to_owned(), shared.name_of(short));
+        Names {
+            names: record.devices().into_iter().map(name).collect(),
+            before: Before::Nothing,
+        }
     }
 
     fn find_text(&self, session: &str, text: String) -> Result<Work, ApiError> {

@@ -26,6 +26,14 @@ enum Hold {
 impl Engine {
     pub(super) fn rename(&mut self, id: Option<&str>, name: &str) -> Answer {
         let name = name.trim();
+        // Before the name: `roam rename` takes what is no device for a session, whose title has other
+        // limits.
+        let paired = id
+            .map(|id| {
+                let paired = self.registry.find(id).cloned();
+                paired.ok_or_else(|| unknown_device(id))
+            })
+            .transpose()?;
         if name.is_empty()
             || name.chars().count() > NAME_LENGTH
             || name.chars().any(char::is_control)
@@ -36,16 +44,11 @@ impl Engine {
                 "Choose another name.",
             ));
         }
-        let Some(id) = id else {
+        let Some(paired) = paired else {
             self.refuse_taken(name, &self.context.device.clone())?;
             self.call_oneself(name)?;
             return done(format!("This device is called {name} now."));
         };
-        let paired = self
-            .registry
-            .find(id)
-            .cloned()
-            .ok_or_else(|| unknown_device(id))?;
         self.refuse_taken(name, &paired.id)?;
         self.registry
             .names

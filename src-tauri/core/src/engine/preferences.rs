@@ -23,11 +23,13 @@ impl Engine {
                 arrived: kinds.arrived,
             },
             terminal: programs.terminal.clone(),
+            editor: programs.editor.clone(),
         }
     }
 
     pub(super) fn set_preferences(&mut self, preferences: &Preferences) -> Answer {
         check_program(&preferences.terminal)?;
+        check_program(&preferences.editor)?;
         let kinds = &preferences.notifications;
         self.settings = settings::change(&self.home, |document| {
             let switches = [
@@ -41,6 +43,7 @@ impl Engine {
                 document["notifications"][name] = toml_edit::value(on);
             }
             document["programs"]["terminal"] = toml_edit::value(&preferences.terminal);
+            document["programs"]["editor"] = toml_edit::value(&preferences.editor);
         })
         .map_err(settings_error)?;
         done("Changed.")

@@ -49,6 +49,7 @@ fn of_reason(reason: Reason, key: &SessionKey, row: &Row) -> Vec<Remedy> {
 pub fn of_hold(code: HoldReason, what: &str, tool: Option<&ToolId>) -> Vec<Remedy> {
     let session = what.strip_prefix("session:").map(str::to_owned);
     let what = what.to_owned();
+    let compare = session.clone().map(|session| Remedy::Compare { session });
     let open = session.map(|session| Remedy::OpenSession { session });
     match code {
         HoldReason::ToolEmptied => tool
@@ -58,7 +59,7 @@ pub fn of_hold(code: HoldReason, what: &str, tool: Option<&ToolId>) -> Vec<Remed
             .into_iter()
             .chain([Remedy::AcceptDeletion { what }])
             .collect(),
-        HoldReason::Rewritten => open
+        HoldReason::Rewritten => compare
             .into_iter()
             .chain([Remedy::AcceptRewrite { what }])
             .collect(),

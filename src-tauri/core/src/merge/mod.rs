@@ -10,6 +10,7 @@ pub mod plan;
 pub mod prefix;
 pub mod settle;
 pub mod snapshots;
+pub mod title;
 pub mod transcript;
 
 pub use choice::{Action, Choice, ChoiceId, Chosen, Decided, Made};
@@ -18,6 +19,7 @@ pub use divide::{Divided, First, Firsts, Fork, first_line_after, ways};
 pub use fork::{fork_id, fork_title, renew, substitute, substituted};
 pub use plan::{DocView, Guards, LocalTip, SessionView, Step, Verdict, branches, plan};
 pub use settle::{DocEnds, Settled, Split, fork_targets, settle};
+pub use title::{Title, Titled, Titles};
 
 #[cfg(test)]
 mod laws;

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::borrow::Cow;
 
-/// Finds the message in a record; `None` for a record that is no message.
+/// Finds the message in a record; `None` for a record that is no message. A result without pieces
+/// is no message either, but a note: its model gives the answers after it, its tokens belong to the
+/// answer before it.
 pub type Reader = for<'a> fn(&'a Value) -> Option<ParsedMessage<'a>>;
 
 /// Longer targets of a call are cut: a command may be a whole script.
@@ -56,6 +58,9 @@ pub struct Piece<'a> {
     pub is_error: bool,
     /// The media type of an image whose bytes are included.
     pub media: Option<&'a str>,
+    /// The doc of the session that may hold the transcript of the sub-agent that the call ran: a name
+    /// as the record has it.
+    pub doc: Option<String>,
 }
 
 /// A piece as listed: the beginning of its body, and its length.
@@ -82,6 +87,11 @@ pub struct Part {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     pub media: Option<String>,
+    /// The doc of the session with the transcript of the sub-agent that the call ran; for
+    /// `show_doc`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub doc: Option<String>,
 }
 
 impl<'a> ParsedMessage<'a> {
@@ -97,6 +107,22 @@ impl<'a> ParsedMessage<'a> {
             tokens: tokens_in(record),
         };
         (!found.pieces.is_empty()).then_some(found)
+    }
+
+    /// What a record that is no message says about the answers around it.
+    pub fn note(model: Option<&'a str>, tokens: Option<Tokens>) -> Self {
+        Self {
+            role: Role::System,
+            at: None,
+            id: None,
+            pieces: Vec::new(),
+            model,
+            tokens,
+        }
+    }
+
+    pub fn is_note(&self) -> bool {
+        self.pieces.is_empty()
     }
 
     /// The whole message as one text; calls and images become a word in brackets.
@@ -182,6 +208,7 @@ impl<'a> Piece<'a> {
             call_id: self.call_id.map(str::to_owned),
             is_error: self.is_error,
             media: self.media.map(str::to_owned),
+            doc: self.doc.clone(),
         }
     }
 
@@ -247,20 +274,25 @@ fn model_in(record: &Value) -> Option<&str> {
         .filter(|model| !model.is_empty() && !model.starts_with('<'))
 }
 
-/// `usage` as the model's interface counts it, or `tokens` with the sums of a cache apart.
+/// `usage` as the model's interface counts it, `tokens` with the sums of a cache apart, or the sums
+/// of an answer as a whole.
 fn tokens_in(record: &Value) -> Option<Tokens> {
-    const READ: [&str; 6] = [
+    const READ: [&str; 8] = [
         "/usage/input_tokens",
         "/usage/cache_creation_input_tokens",
         "/usage/cache_read_input_tokens",
         "/tokens/input",
         "/tokens/cache/read",
         "/tokens/cache/write",
+        "/metrics/inputTokens",
+        "/tokenCount/inputTokens",
     ];
-    const WRITTEN: [&str; 3] = [
+    const WRITTEN: [&str; 5] = [
         "/usage/output_tokens",
         "/tokens/output",
         "/tokens/reasoning",
+        "/metrics/outputTokens",
+        "/tokenCount/outputTokens",
     ];
     with_inner(record).find_map(|place| {
         let number = |name: &&str| place.pointer(name).and_then(Value::as_u64);
@@ -384,11 +416,16 @@ pub fn target_in(input: &Value) -> Option<Cow<'_, str>> {
     })
 }
 
-/// The message in a record found by [`records`]. A damaged record is shown as far as possible and
+/// The message in a record, without notes.
+pub fn said_in(record: &Value, reader: Reader) -> Option<ParsedMessage<'_>> {
+    read_in(record, reader).filter(|said| !said.is_note())
+}
+
+/// The message or the note in a record found by [`records`]. A damaged record is shown as far as possible and
 /// marked as damaged; no record vanishes.
 ///
 /// [`records`]: crate::session::records
-pub fn said_in(record: &Value, reader: Reader) -> Option<ParsedMessage<'_>> {
+pub fn read_in(record: &Value, reader: Reader) -> Option<ParsedMessage<'_>> {
     if let Some(bytes) = gap::bytes_of(record) {
         let words = format!(
             "record of {bytes} bytes, too large to sync; it is on the device that wrote it"
@@ -405,7 +442,7 @@ pub fn said_in(record: &Value, reader: Reader) -> Option<ParsedMessage<'_>> {
     let Some(records::Damage { bytes, lost }) = records::damage(record) else {
         return reader(record);
     };
-    match reader(record) {
+    match reader(record).filter(|said| !said.is_note()) {
         Some(mut said) => {
             said.pieces.extend((0 < lost).then(|| unreadable(lost)));
             Some(said)
@@ -605,6 +642,8 @@ mod tests {
             output: 7,
         };
         assert_eq!(of(&answer), (Some("m-1".into()), Some(tokens)));
+        let whole = json!({ "role": "assistant", "content": "hi", "metrics": { "inputTokens": 42, "outputTokens": 7 } });
+        assert_eq!(of(&whole), (None, Some(tokens)));
         // An answer that the tool wrote itself, and values that are not numbers.
         let own = json!({ "role": "assistant", "content": "hi", "model": "<synthetic>", "usage": { "output_tokens": -1 } });
         assert_eq!(of(&own), (None, None));

@@ -5,7 +5,7 @@ use super::context::Context;
 use super::cut::take_out;
 use super::origin;
 use super::record::{DeviceCard, DocState, Root, SessionRecord};
-use crate::merge::{ChoiceId, Chosen, First};
+use crate::merge::{ChoiceId, Chosen, First, Titled, title};
 use crate::session::chain::lines_of;
 use crate::session::{
     Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, LineSource, Problem, ProblemCode,
@@ -46,6 +46,8 @@ pub struct Taken {
     /// With the short id of the device whose card it is.
     cards: Vec<(Hlc, String, SessionCard)>,
     choices: Vec<Chosen>,
+    /// Titles that the user gave, with the short id of the device.
+    titles: Vec<(String, Titled)>,
     /// Entries whose content does not match their ids.
     bad: u64,
     /// Lines of the arrivals.
@@ -248,6 +250,7 @@ fn read_journal(
     all.arrivals.append(&mut taken.arrivals);
     all.cards.append(&mut taken.cards);
     all.choices.append(&mut taken.choices);
+    all.titles.append(&mut taken.titles);
     let name = context.shared().name_of(&device);
     // Faults are reported once, when the end is reached.
     if let Some(fault) = fault.filter(|_| end == Read::Whole) {
@@ -386,6 +389,10 @@ pub fn take(
                     choice: choice.clone(),
                 });
             }
+            Entry::Title(title) => match title.bounded() {
+                Some(title) => taken.titles.push((device.clone(), Titled { at, title })),
+                None => taken.bad += 1,
+            },
             Entry::Lines {
                 doc,
                 at: place,
@@ -549,6 +556,9 @@ pub fn absorb(
         if !record.choices.iter().any(|known| known.id == chosen.id) {
             record.choices.push(chosen);
         }
+    }
+    for (device, titled) in taken.titles {
+        title::take(&mut record.titles, device, titled);
     }
     let fresh = Fresh::of(&taken.arrivals);
     let mut runs = runs(&taken.arrivals);

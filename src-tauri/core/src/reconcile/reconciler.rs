@@ -19,7 +19,7 @@ use super::steering::{find_neutral, held, restored};
 use super::takein::TakeInError;
 use crate::api::types::{ApiError, Done, Side, TakenIn};
 use crate::merge::{
-    Action, Choice, Decided, DocView, Guards, LocalTip, SessionView, Step, Verdict, plan,
+    Action, Choice, Decided, DocView, Guards, LocalTip, SessionView, Step, Titles, Verdict, plan,
 };
 use crate::opener;
 use crate::projects::places::{Lesson, is_repository};
@@ -202,6 +202,7 @@ impl<'a> Reconciler<'a> {
 
     fn record_and_write(&mut self) {
         let decisions = self.job.record.choices.len();
+        let titles = self.job.record.titles.clone();
         if let Err(error) = self.read_journals() {
             self.problem(ProblemCode::JournalUnreadable, &error, JOURNAL_HINT);
             return;
@@ -234,6 +235,7 @@ impl<'a> Reconciler<'a> {
             );
         }
         self.note_decisions(decisions);
+        self.note_titles(&titles);
         self.plan(on);
         self.let_it_settle();
         if self.job.dry || self.again {
@@ -377,6 +379,21 @@ impl<'a> Reconciler<'a> {
         }
     }
 
+    /// Notes the titles that users gave since the reconcile began.
+    fn note_titles(&mut self, known: &Titles) {
+        let Some(main) = self.job.record.main().cloned() else {
+            return;
+        };
+        let titles = &self.job.record.titles;
+        let new = titles
+            .iter()
+            .filter(|(device, titled)| known.get(*device) != Some(*titled));
+        let devices: Vec<String> = new.map(|(device, _)| device.clone()).collect();
+        for device in devices {
+            self.happened(HistoryKind::Renamed, &device, &main, 0, 0);
+        }
+    }
+
     /// The branch layout of the record as it is now.
     fn lay_out(&mut self) -> Result<(), JournalError> {
         self.layout = branch_layout(
@@ -471,6 +488,7 @@ impl<'a> Reconciler<'a> {
             let decision = Decision::Choose {
                 action: Action::Stitch,
                 branch: Some(fork.tip.to_hex()),
+                beside: None,
                 active: Side::Left,
             };
             let Job {

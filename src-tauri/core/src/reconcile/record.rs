@@ -1,7 +1,7 @@
 //! Everything known of one session: its journals, its docs' tries, and what the store here held
 //! last.
 
-use crate::merge::{Chosen, Firsts, fork_id};
+use crate::merge::{Chosen, Firsts, Titles, fork_id, title};
 use crate::session::{Base, ChainId, DocKind, DocName, Hlc, SessionId, ToolId, Trie};
 use crate::tools::{Patch, Stamp};
 use crate::vault::{Journal, SessionCard};
@@ -36,6 +36,9 @@ pub struct SessionRecord {
     /// The user's decisions, made on any device.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<Chosen>,
+    /// The titles that the user gave the session, each device's latest one.
+    #[serde(default, skip_serializing_if = "Titles::is_empty")]
+    pub titles: Titles,
     /// What its file in the store refers to instead of the recorded session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rebound: Option<Rebound>,
@@ -242,6 +245,16 @@ impl SessionRecord {
             .values()
             .max_by_key(|said| said.at)
             .map(|said| &said.card)
+    }
+
+    /// The session's title: the one that the user gave it, or else the tool's own.
+    pub fn title(&self) -> Option<&str> {
+        title::given(&self.titles).or_else(|| self.own_title())
+    }
+
+    /// The title that the tool gave the session.
+    pub fn own_title(&self) -> Option<&str> {
+        self.latest().and_then(|card| card.title.as_deref())
     }
 
     /// The card of the device on which the session began; it determines the project.

@@ -385,7 +385,7 @@ impl<'a> Recorder<'a> {
                     (doc, size) = (piece.doc.as_str().into(), piece.size);
                     self.done.docs.pop();
                 }
-                Entry::Choice(_) | Entry::Device(_) | Entry::Unknown(_) => {}
+                Entry::Choice(_) | Entry::Device(_) | Entry::Title(_) | Entry::Unknown(_) => {}
             }
         }
         self.tips.clear();

@@ -126,7 +126,11 @@ fn foreign(entry: &Entry) -> Option<Entry> {
         Entry::Whole { at, .. } => at.clear(),
         Entry::Piece(Piece { at, replaces, .. }) => (*at, *replaces) = (String::new(), None),
         // A decision is named by its frame: republished it would be another decision.
-        Entry::About(_) | Entry::Choice(_) | Entry::Device(_) | Entry::Unknown(_) => return None,
+        Entry::About(_)
+        | Entry::Choice(_)
+        | Entry::Device(_)
+        | Entry::Title(_)
+        | Entry::Unknown(_) => return None,
     }
     Some(entry)
 }
@@ -171,6 +175,7 @@ pub fn record_entries(
             | Entry::About(_)
             | Entry::Choice(_)
             | Entry::Device(_)
+            | Entry::Title(_)
             | Entry::Unknown(_) => Vec::new(),
         };
         recorder.push(record, entry, tips)?;

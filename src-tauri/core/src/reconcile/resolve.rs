@@ -3,13 +3,13 @@
 //! anything.
 
 use super::context::{Context, Refusals};
-use super::record::{Dependents, MovedFrom, Pinned, SessionRecord, TakenBack};
+use super::record::{Dependents, DocState, MovedFrom, Pinned, SessionRecord, TakenBack};
 use super::recorder::{RecordError, Recorded, Recorder};
 use super::split::{BranchLayout, ForkPlan, author, branch_layout};
 use super::taken_back;
 use crate::api::types::{ApiError, Choice as Offered, Done, Side};
 use crate::merge::{
-    Action, Choice, ChoiceId, Chosen, Decided, Fork, Made, Split, substitute, substituted,
+    Action, Choice, ChoiceId, Chosen, Decided, Fork, Made, Split, Title, substitute, substituted,
 };
 use crate::reconcile::session::{Session, SessionMut};
 use crate::session::{
@@ -26,11 +26,15 @@ pub enum Decision {
         action: Action,
         /// Which of several branches: the start of its id, its session or its device.
         branch: Option<String>,
+        /// The version that was compared with it, if that is not the session's own.
+        beside: Option<String>,
         /// The side on which a session of both branches continues.
         active: Side,
     },
     /// Undoes the decision that counts.
     Undo,
+    /// Gives the session a title; an empty one is the tool's own.
+    Rename { title: String },
     /// Carries out, in a fork, a decision about its parent.
     Follow {
         id: ChoiceId,
@@ -45,6 +49,7 @@ impl Decision {
             Self::Choose { action, .. } => action.as_str(),
             Self::Follow { choice, .. } => choice.action.as_str(),
             Self::Undo => Action::Undo.as_str(),
+            Self::Rename { .. } => "rename",
         }
     }
 }
@@ -63,6 +68,7 @@ pub fn decide(
         Decision::Choose {
             action,
             branch,
+            beside,
             active,
         } => {
             let split = layout
@@ -70,17 +76,29 @@ pub fn decide(
                 .split
                 .clone()
                 .ok_or_else(|| no_split(record))?;
-            let chosen = pick(layout, &split, branch.as_deref(), *action)?;
-            choose(
+            let (branch, beside) = (branch.as_deref(), beside.as_deref());
+            let (action, chosen) = match beside {
+                None => (*action, pick(layout, &split, branch, *action)?),
+                Some(beside) => pick_beside(layout, &split, (branch, beside), *action)?,
+            };
+            let chose = choose(
                 SessionMut::new(context, key, record),
                 &split,
                 &chosen,
                 family,
-                *action,
+                action,
                 *active,
-            )
+            );
+            match beside {
+                None => chose,
+                Some(_) => chose.map(|(done, recorded)| {
+                    let message = about_beside(&record.docs[&split.doc], action, &chosen);
+                    (Done { message, ..done }, recorded)
+                }),
+            }
         }
         Decision::Undo => undo(SessionMut::new(context, key, record)),
+        Decision::Rename { title } => rename(SessionMut::new(context, key, record), title),
         Decision::Follow { id, choice, away } => {
             follow(SessionMut::new(context, key, record), id, choice, *away)
         }
@@ -105,6 +123,19 @@ pub fn no_split(record: &SessionRecord) -> ApiError {
     )
     .offer(Remedy::OpenSplits)
     .offer(Remedy::Undo { session: None })
+}
+
+/// The tool's store is not touched: it keeps its own title.
+fn rename(session: SessionMut<'_>, title: &str) -> Result<(Done, Recorded), ApiError> {
+    let (context, key, record) = session.parts();
+    let title = Title::new(title, &record.titles);
+    let message = match title.title.as_str() {
+        "" => "The session has its tool's title again.".into(),
+        title => format!("Renamed to “{title}”."),
+    };
+    let mut recorder = recorder(context, key, record)?;
+    write_entry(record, &mut recorder, Entry::Title(title))?;
+    Ok((Done::new(message), recorder.done))
 }
 
 /// A branch beside the trunk, and its session if it has one.
@@ -156,6 +187,52 @@ pub fn pick(
         .offer(Remedy::OpenSplits)),
     }
 }
+
+/// What a decision about two branches beside the session's own means: the one that is not kept is
+/// put away, and the session stays as it is.
+fn pick_beside(
+    layout: &BranchLayout,
+    split: &Split,
+    (right, left): (Option<&str>, &str),
+    action: Action,
+) -> Result<(Action, Vec<Right>), ApiError> {
+    if split.ask {
+        return Err(refused(action, BESIDE_ASKED));
+    }
+    let one = |wanted| pick(layout, split, wanted, Action::KeepLeft);
+    match action {
+        Action::KeepBoth => {
+            let mut both = one(Some(left))?;
+            both.extend(one(right)?);
+            Ok((action, both))
+        }
+        Action::KeepLeft => Ok((Action::KeepLeft, one(right)?)),
+        Action::KeepRight => Ok((Action::KeepLeft, one(Some(left))?)),
+        _ => Err(refused(action, BESIDE)),
+    }
+}
+
+/// What was done about two branches beside the session's own.
+fn about_beside(state: &DocState, action: Action, chosen: &[Right]) -> String {
+    let names: Vec<String> = chosen
+        .iter()
+        .map(|right| author(state, right.fork.first_line))
+        .collect();
+    match (action, names.as_slice()) {
+        (Action::KeepBoth, [left, right]) => {
+            format!("Kept both: {left}'s and {right}'s version, each as a session of its own.")
+        }
+        (_, names) => format!(
+            "{}'s version was put away. It is saved and can be restored.",
+            names.first().map_or("The other device", String::as_str)
+        ),
+    }
+}
+
+/// Why nothing is decided about two such versions while no version holds the session.
+const BESIDE_ASKED: &str = "first decide which version keeps the session";
+/// Why two versions that are both beside the session's own are not joined.
+const BESIDE: &str = "only the session's own version can be joined with another one";
 
 #[allow(clippy::too_many_arguments)] // each says a thing of its own
 fn choose(
@@ -554,6 +631,32 @@ pub fn choices(session: Session<'_>, split: &Split, right: &Fork) -> Vec<Offered
         .into()
 }
 
+/// The possible decisions about two branches beside the session's own.
+pub fn choices_beside(state: &DocState, left: &Fork, right: &Fork) -> Vec<Offered> {
+    let [left, right] = [left, right].map(|fork| author(state, fork.first_line));
+    let keep = |kept: &str, other: &str| {
+        format!(
+            "{kept}'s version stays a session of its own. {other}'s leaves the tool and stays in the vault."
+        )
+    };
+    Action::CHOICES
+        .map(|id| {
+            let consequence = match id {
+                Action::KeepBoth => "Both stay, each as a session of its own.".into(),
+                Action::KeepLeft => keep(&left, &right),
+                Action::KeepRight => keep(&right, &left),
+                _ => format!("Not possible here: {BESIDE}."),
+            };
+            let enabled = !matches!(id, Action::Stitch | Action::Branches);
+            Offered {
+                id,
+                enabled,
+                consequence,
+            }
+        })
+        .into()
+}
+
 /// The name of the device whose branch keeps the session's id.
 pub fn trunk_author(record: &SessionRecord, split: &Split) -> String {
     let state = &record.docs[&split.doc];
@@ -793,9 +896,17 @@ fn write(
     recorder: &mut Recorder<'_>,
     choice: Choice,
 ) -> Result<(), ApiError> {
+    write_entry(record, recorder, Entry::Choice(choice))
+}
+
+fn write_entry(
+    record: &mut SessionRecord,
+    recorder: &mut Recorder<'_>,
+    entry: Entry,
+) -> Result<(), ApiError> {
     recorder
         .flush(record)
-        .and_then(|()| recorder.push(record, Entry::Choice(choice), Vec::new()))
+        .and_then(|()| recorder.push(record, entry, Vec::new()))
         .and_then(|()| recorder.flush(record))
         .map_err(|error| unwritten(&error))
 }

@@ -135,6 +135,8 @@ words! {
         Branches,
         /// A decision was taken back.
         Undo,
+        /// The user gave the session a title, or took it back.
+        Renamed,
         /// The user forgot a session.
         Forgotten,
         /// A forgotten session was removed from this device.

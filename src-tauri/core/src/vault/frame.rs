@@ -8,7 +8,7 @@ pub use super::head::{FrameError, FrameHash, Head, VERSION};
 use super::head::{kind, parse_head};
 use super::limits;
 use super::piece::Piece;
-use crate::merge::{Choice, Statement};
+use crate::merge::{Choice, Statement, Title};
 use crate::parallel;
 use crate::session::chain::lines_of;
 use crate::session::{Base, ChainId, DeviceId, DocName, Lane, Millis, Project, SessionId, ToolId};
@@ -101,7 +101,11 @@ impl Entry {
             Self::Piece(Piece { doc, at, .. }) => {
                 doc.as_str().len() <= limits::PATH && at.len() <= limits::PATH
             }
-            Self::About(_) | Self::Choice(_) | Self::Device(_) | Self::Unknown(_) => true,
+            Self::About(_)
+            | Self::Choice(_)
+            | Self::Device(_)
+            | Self::Title(_)
+            | Self::Unknown(_) => true,
         }
     }
 }
@@ -113,6 +117,8 @@ pub enum Entry {
     Choice(Choice),
     /// A statement of the device list.
     Device(Statement),
+    /// The title that the user gave the session.
+    Title(Title),
     /// Whole lines of a log.
     Lines {
         doc: DocName,
@@ -147,6 +153,7 @@ enum Line<'a> {
     About(&'a SessionCard),
     Choice(&'a Choice),
     Device(&'a Statement),
+    Title(&'a Title),
     Lines {
         doc: &'a DocName,
         at: &'a str,
@@ -302,6 +309,7 @@ pub fn render(
             Entry::About(about) => push_line(&mut lines, &Line::About(about)),
             Entry::Choice(choice) => push_line(&mut lines, &Line::Choice(choice)),
             Entry::Device(statement) => push_line(&mut lines, &Line::Device(statement)),
+            Entry::Title(title) => push_line(&mut lines, &Line::Title(title)),
             Entry::Lines {
                 doc,
                 at,
@@ -400,6 +408,7 @@ impl Entry {
             Self::Lines { bytes, .. } | Self::Whole { bytes, .. } => bytes.len() + 256,
             Self::Piece(piece) => piece.bytes.len() + 256,
             Self::About(_) | Self::Choice(_) => 1024,
+            Self::Title(title) => 512 + title.over.len() * 64,
             Self::Device(Statement::Revoke { heads, .. } | Statement::Heads { heads, .. }) => {
                 512 + heads.len() * 256
             }
@@ -671,6 +680,7 @@ fn parse_entry(line: &[u8]) -> Result<Entry, FrameError> {
         "device" if let Ok(statement) = serde_json::from_slice(line) => {
             Ok(Entry::Device(statement))
         }
+        "title" if let Ok(title) = serde_json::from_slice(line) => Ok(Entry::Title(title)),
         _ => {
             let text =
                 String::from_utf8(line.trim_ascii_end().to_vec()).map_err(|_| FrameError::Shape)?;

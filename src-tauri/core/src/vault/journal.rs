@@ -395,7 +395,11 @@ impl Journal {
                     *count += 1;
                     *count - 1
                 }
-                Entry::About(_) | Entry::Choice(_) | Entry::Device(_) | Entry::Unknown(_) => 0,
+                Entry::About(_)
+                | Entry::Choice(_)
+                | Entry::Device(_)
+                | Entry::Title(_)
+                | Entry::Unknown(_) => 0,
             };
             each(entry, spot, number);
         }

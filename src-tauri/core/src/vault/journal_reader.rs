@@ -565,6 +565,7 @@ impl LineSource for JournalReader<'_> {
                 | Entry::About(_)
                 | Entry::Choice(_)
                 | Entry::Device(_)
+                | Entry::Title(_)
                 | Entry::Unknown(_) => {}
             }
             Ok(())

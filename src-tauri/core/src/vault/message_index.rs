@@ -1,7 +1,9 @@
 //! Where each message of a transcript lies in the journals, kept between two pages of it.
 
+use crate::merge::transcript::Tokens;
 use crate::session::{ChainId, DocName, SessionKey};
 use crate::vault::journal_reader;
+use std::collections::BTreeMap;
 
 /// The messages on the path to a tip.
 pub struct Index {
@@ -14,6 +16,47 @@ pub struct Index {
     pub(crate) changes: Vec<String>,
     /// The author of each message, if places do not show it.
     pub(crate) authors: Vec<Option<String>>,
+    /// What records beside the messages say about them.
+    pub(crate) notes: Notes,
+}
+
+/// Models and tokens that a tool writes into records of their own, by row.
+#[derive(Default)]
+pub(crate) struct Notes {
+    /// The model from a row on, in order.
+    models: Vec<(u32, String)>,
+    tokens: BTreeMap<u32, Tokens>,
+    /// The last row that is an answer.
+    answer: Option<u32>,
+}
+
+impl Notes {
+    /// Row `row` is an answer of the model.
+    pub(crate) fn answered(&mut self, row: u32) {
+        self.answer = Some(row);
+    }
+
+    /// A note before row `row`.
+    pub(crate) fn add(&mut self, row: u32, model: Option<String>, tokens: Option<Tokens>) {
+        if let Some(model) = model
+            && self.models.last().is_none_or(|(_, last)| *last != model)
+        {
+            self.models.push((row, model));
+        }
+        self.tokens.extend(self.answer.zip(tokens));
+    }
+
+    /// The model that wrote the answer in a row, by the last note before it.
+    pub(crate) fn model(&self, row: u32) -> Option<&str> {
+        let known = self.models.partition_point(|(from, _)| *from <= row);
+        let (_, model) = self.models.get(known.checked_sub(1)?)?;
+        Some(model)
+    }
+
+    /// The tokens of the answer in a row, by the last note about it.
+    pub(crate) fn tokens(&self, row: u32) -> Option<Tokens> {
+        self.tokens.get(&row).copied()
+    }
 }
 
 /// Lines that follow each other in a journal.

@@ -4,21 +4,23 @@
 use super::transcript::{self, Changes, Names, Reading, authors};
 use crate::api::answer::unreadable;
 use crate::api::types::{
-    ApiError, BranchRow, Diff, DiffCommon, DiffPrefix, DiffRow, DiffSide, DiffStats, DiffWords,
-    MOST_CHANGES, PartBody, Side, SplitRow, SteeringRow,
+    ApiError, BranchRow, Choice, Diff, DiffCommon, DiffPrefix, DiffRow, DiffSide, DiffStats,
+    DiffWords, MOST_CHANGES, PartBody, Side, SplitRow, SteeringRow,
 };
 use crate::merge::diff::{Kind, Msg, align, read, words};
 use crate::merge::transcript::{ParsedMessage, said_in};
-use crate::merge::{Action, Fork, Split};
+use crate::merge::{Action, Divided, Fork, Split, first_line_after};
 use crate::parallel;
 use crate::reconcile::compared::{Compared, Of, Place};
 use crate::reconcile::context::Context;
 use crate::reconcile::record::{Dependents, DocState, SessionRecord};
-use crate::reconcile::resolve::{choices, continued, pick, trunk_author};
+use crate::reconcile::resolve::{choices, choices_beside, continued, pick, trunk_author};
 use crate::reconcile::session::{Session, SessionMut};
 use crate::reconcile::split::{BranchLayout, ForkPlan, author, branch_layout};
 use crate::session::chain::lines_of;
-use crate::session::{ChainId, Edge, ProblemCode, Role, SessionId, SessionKey, records};
+use crate::session::{
+    ChainId, DocName, Edge, ProblemCode, Reason, Role, SessionId, SessionKey, records,
+};
 use crate::state;
 use crate::tools::Steer;
 use crate::vault::journal_reader::JournalReader;
@@ -82,10 +84,12 @@ pub struct Compare<'a> {
     family: BTreeMap<SessionId, SessionRecord>,
     layout: BranchLayout,
     split: Split,
+    /// Not a split: another device's rewrite that is held. What is here stands left.
+    is_rewrite: bool,
 }
 
 impl<'a> Compare<'a> {
-    /// Returns `None` if the session is not split.
+    /// Returns `None` if the session is neither split nor held for a rewrite.
     pub fn new(
         context: &'a Context,
         key: SessionKey,
@@ -98,7 +102,10 @@ impl<'a> Compare<'a> {
             &Dependents::default(),
         )
         .map_err(|error| unreadable(&error))?;
-        let Some(split) = layout.settled.split.take() else {
+        let split = layout.settled.split.take();
+        let is_rewrite = split.is_none();
+        let rewritten = || rewritten(&row, &record, &layout);
+        let Some(split) = split.or_else(rewritten) else {
             return Ok(None);
         };
         Ok(Some(Self {
@@ -109,7 +116,13 @@ impl<'a> Compare<'a> {
             family,
             layout,
             split,
+            is_rewrite,
         }))
+    }
+
+    /// Whether a held rewrite is compared, and not a split.
+    pub fn is_rewrite(&self) -> bool {
+        self.is_rewrite
     }
 
     fn state(&self) -> &DocState {
@@ -169,9 +182,7 @@ impl<'a> Compare<'a> {
             let record = session
                 .as_ref()
                 .and_then(|session| self.family.get(session));
-            let title = record
-                .and_then(|record| record.latest())
-                .and_then(|card| card.title.clone());
+            let title = record.and_then(|record| record.title().map(str::to_owned));
             let session = session
                 .map(|session| session.to_string())
                 .unwrap_or_default();
@@ -520,10 +531,7 @@ impl<'a> Compare<'a> {
                 n_changes,
             })
         };
-        let left_author = match &pair.left {
-            Some(left) => author(state, left.first_line),
-            None => trunk_author(&self.record, &self.split),
-        };
+        let [left_author, right_author] = self.authors(&pair);
         let count = |kind| found.rows.iter().filter(|row| row.kind == kind).count() as u64;
         let common = match self.is_whole() {
             true => found.common as u64,
@@ -545,7 +553,11 @@ impl<'a> Compare<'a> {
                 return Ok(None);
             };
             if let Some(bodies) = &mut bodies {
-                let parts = bodies.said(side, &message, transcript::parts)?;
+                let mut parts = bodies.said(side, &message, transcript::parts)?;
+                // A sub-agent is read in its own session.
+                for part in parts.iter_mut().flatten() {
+                    part.doc = None;
+                }
                 message.pieces = parts.unwrap_or(message.pieces);
             }
             Ok(Some(message))
@@ -571,7 +583,8 @@ impl<'a> Compare<'a> {
             class: self.split.tier(),
             reason: self.split.reason.clone(),
             left: side(0, tips[0], left_author)?,
-            right: side(1, tips[1], author(state, pair.right.first_line))?,
+            right: side(1, tips[1], right_author)?,
+            rewrite: self.is_rewrite,
             prefix: DiffPrefix {
                 records: if self.is_whole() {
                     common
@@ -588,16 +601,43 @@ impl<'a> Compare<'a> {
             },
             total: found.rows.len() as u64,
             rows,
-            // Decisions are about the session's own branch and another one.
-            choices: match is_offer && pair.left.is_none() {
-                true => choices(
-                    Session::new(self.context, &self.key, &self.record),
-                    &self.split,
-                    &pair.right,
-                ),
+            // A rewrite is released, or left as it is.
+            choices: match is_offer && !self.is_rewrite {
+                true => self.choices(&pair),
                 false => Vec::new(),
             },
         })
+    }
+
+    fn choices(&self, pair: &Pair) -> Vec<Choice> {
+        let Some(left) = &pair.left else {
+            let session = Session::new(self.context, &self.key, &self.record);
+            return choices(session, &self.split, &pair.right);
+        };
+        match self.split.ask {
+            true => Vec::new(),
+            false => choices_beside(self.state(), left, &pair.right),
+        }
+    }
+
+    /// The names of the devices whose versions stand left and right.
+    fn authors(&self, pair: &Pair) -> [String; 2] {
+        let state = self.state();
+        if self.is_rewrite {
+            let names = [
+                Some(self.context.short.as_str()),
+                rewriter(state, self.tips(pair)),
+            ];
+            let shared = self.context.shared();
+            return names.map(|short| {
+                short.map_or_else(|| "another device".into(), |short| shared.name_of(short))
+            });
+        }
+        let left = match &pair.left {
+            Some(left) => author(state, left.first_line),
+            None => trunk_author(&self.record, &self.split),
+        };
+        [left, author(state, pair.right.first_line)]
     }
 
     /// Which words differ in a row, with the texts.
@@ -763,6 +803,58 @@ impl<'a> Compare<'a> {
             path,
         }
     }
+}
+
+/// A held rewrite as two branches: what is in the store here, and what would replace it.
+fn rewritten(row: &state::Row, record: &SessionRecord, layout: &BranchLayout) -> Option<Split> {
+    if row.reason != Some(Reason::Rewritten) {
+        return None;
+    }
+    let replaced = |(doc, state): (&DocName, &DocState)| {
+        let here = state.local.as_ref().filter(|local| local.there)?.tip;
+        let to = *layout.settled.targets.get(doc)?;
+        let trie = &state.trie;
+        if trie.is_ancestor(here, to) {
+            return None;
+        }
+        let fork_point = trie.meet(here, to);
+        let fork = Fork {
+            first_line: first_line_after(trie, fork_point, to).unwrap_or(to),
+            fork_point,
+            tip: to,
+            open: false,
+        };
+        Some(Split {
+            doc: doc.clone(),
+            ask: false,
+            reason: row.why.clone(),
+            divided: Divided {
+                trunk: here,
+                fork_point,
+                forks: vec![fork],
+            },
+        })
+    };
+    // The conversation before what lies beside it.
+    let main = record
+        .main()
+        .and_then(|main| record.docs.get_key_value(main));
+    main.into_iter().chain(&record.docs).find_map(replaced)
+}
+
+/// The device, by short id, that replaced the left end.
+fn rewriter(state: &DocState, [here, to]: [ChainId; 2]) -> Option<&str> {
+    let trie = &state.trie;
+    let withdrew = trie.replaced().iter().rev().find(|replaced| {
+        trie.is_ancestor(here, replaced.old) || trie.is_ancestor(replaced.new, to)
+    });
+    let wrote = || {
+        let path = trie.path(to)?;
+        path.last().map(|edge| edge.source.device.as_str())
+    };
+    withdrew
+        .map(|replaced| replaced.device.as_str())
+        .or_else(wrote)
 }
 
 /// The messages of a comparison, read back: from their places in the journals, if they have one;

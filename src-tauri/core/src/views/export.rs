@@ -7,7 +7,8 @@ mod open;
 use super::transcript::{Names, Reading};
 use crate::api::answer::{no_part, unreadable};
 use crate::api::types::{
-    ApiError, ExportFormat, Exported, Message, Occurrences, PartBody, SessionRow, Shown, ShownDoc,
+    ApiError, DocPage, ExportFormat, Exported, Message, Occurrences, PartBody, SessionRow, Shown,
+    ShownDoc,
 };
 use crate::merge::{Decided, branches, divide};
 use crate::reconcile::context::Context;
@@ -132,7 +133,58 @@ pub fn show(
             .main()
             .and_then(|main| record.docs.get_key_value(main))
             .is_some_and(|(main, state)| context.forks(&key.tool, main, state.kind)),
+        own_title: record
+            .own_title()
+            .filter(|own| Some(*own) != record.title())
+            .map(str::to_owned),
         messages,
+    })
+}
+
+/// A page of one of the session's docs: the transcript of a sub-agent. A doc that the session does
+/// not have is empty.
+pub fn doc_page(
+    session: Session<'_>,
+    names: &Names,
+    (doc, from, rows): (&str, u64, u64),
+) -> Result<DocPage, ApiError> {
+    let Some(reading) = reading_of(session, &DocName::new(doc)) else {
+        return Ok(DocPage::default());
+    };
+    let (total, messages) = read_messages(&reading, names, Wanted::Page { from, rows })?;
+    Ok(DocPage {
+        total,
+        from,
+        messages,
+    })
+}
+
+/// One part of one message of such a doc, whole.
+pub fn doc_part(
+    session: Session<'_>,
+    (doc, message, part): (&str, u64, u64),
+) -> Result<PartBody, ApiError> {
+    let reading =
+        reading_of(session, &DocName::new(doc)).ok_or_else(|| no_part(message, part))?;
+    reading.part(&*reading.index(false)?, message, part)
+}
+
+/// `None` for a doc that is no log: nothing else beside the conversation has messages.
+fn reading_of<'a>(session: Session<'a>, doc: &DocName) -> Option<Reading<'a>> {
+    let (context, key, record) = session.parts();
+    let (doc, state) = record.docs.get_key_value(doc)?;
+    if state.kind != DocKind::Log {
+        return None;
+    }
+    let (tip, path) = end_of(record, doc, state)?;
+    Some(Reading {
+        context,
+        key,
+        record,
+        doc,
+        state,
+        tip,
+        path,
     })
 }
 

@@ -1,5 +1,5 @@
 //! A session for reading: which of its lines are messages and where they lie in the journals.
-//! Bodies stay there; a page of them is read on request, and the last two sessions read are
+//! Bodies stay there; a page of them is read on request, and the last few docs read are
 //! remembered.
 
 pub mod authors;
@@ -9,14 +9,16 @@ pub use walk::{Source, Walked};
 
 use crate::api::answer::{no_part, unreadable};
 use crate::api::types::{ApiError, Message, OccurrencePlace, Occurrences, PartBody};
-use crate::merge::transcript::{ParsedMessage, Part, Piece, Reader, beginning, said_in};
+use crate::merge::transcript::{
+    ParsedMessage, Part, Piece, Reader, Tokens, beginning, read_in, said_in,
+};
 use crate::parallel;
 use crate::reconcile::context::Context;
 use crate::reconcile::record::{DocState, SessionRecord};
 use crate::session::chain::lines_of;
 use crate::session::{ChainId, DocName, Edge, Role, SessionKey, records};
 use crate::tools::{Records, Steer};
-use crate::vault::message_index::{At, Index, Place};
+use crate::vault::message_index::{At, Index, Notes, Place};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -29,7 +31,7 @@ const FOLDED: usize = 2 << 10;
 /// No part is returned beyond these sizes, whatever a transcript holds.
 const MOST_TEXT: usize = 4 << 20;
 const MOST_IMAGE: usize = 16 << 20;
-const REMEMBERED: usize = 2;
+const REMEMBERED: usize = 6;
 /// Beyond these, nothing more is sought, and places are only counted.
 const MOST_SOUGHT: usize = 1 << 10;
 const MOST_PLACES: usize = 10_000;
@@ -91,6 +93,7 @@ impl Reading<'_> {
             messages: Vec::new(),
             changes: Vec::new(),
             authors: Vec::new(),
+            notes: Notes::default(),
         };
         if let Some(records) = self.records() {
             index.authors = authors::of_generations(self, records)?;
@@ -108,9 +111,9 @@ impl Reading<'_> {
             let read = journal_reader.pieces(edge, |piece, bytes| {
                 let place = index.places.len() as u32;
                 let lines: Vec<&[u8]> = lines_of(bytes).collect();
-                let read = |line: &&[u8]| (said_at(line, reader), sets(self.doc, line));
+                let read = |line: &&[u8]| (read_at(line, reader), sets(self.doc, line));
                 let mut from = 0;
-                for (line, (message, sets)) in
+                for (line, (found, sets)) in
                     lines
                         .iter()
                         .zip(parallel::map(&lines, |line| line.len(), read))
@@ -132,7 +135,18 @@ impl Reading<'_> {
                         len: range.len() as u32,
                         change: None,
                     };
-                    index.messages.extend(message.into_iter().map(at));
+                    for found in found {
+                        let row = index.messages.len() as u32;
+                        match found {
+                            FoundAt::Message { range, is_answer } => {
+                                index.messages.push(at(range));
+                                if is_answer {
+                                    index.notes.answered(row);
+                                }
+                            }
+                            FoundAt::Note(model, tokens) => index.notes.add(row, model, tokens),
+                        }
+                    }
                     from += len;
                 }
                 index.places.push(Place {
@@ -254,9 +268,19 @@ impl Reading<'_> {
                 Shown::Changed(words) => changed(words, device),
             };
             message.text.truncate(beginning(&message.text, TEXT).len());
+            for part in &mut message.parts {
+                part.doc = part.doc.take().filter(|doc| self.has_doc(doc));
+            }
+            let row = from.saturating_add(found.len() as u64);
+            complete(&mut message, &index.notes, row as u32);
             found.push(message);
         })?;
         Ok(found)
+    }
+
+    /// Whether the session has this doc: records may name any.
+    fn has_doc(&self, doc: &str) -> bool {
+        self.record.docs.contains_key(&DocName::new(doc))
     }
 
     /// All messages, whole.
@@ -264,10 +288,14 @@ impl Reading<'_> {
         let mut found = Vec::new();
         self.walk(|walked| {
             let device = names.of(walked.device, walked.number);
-            found.push(match walked.shown {
+            let mut message = match walked.shown {
                 Shown::Message(said) => message(said, device),
                 Shown::Changed(words) => changed(words, device),
-            });
+            };
+            for part in &mut message.parts {
+                part.doc = part.doc.take().filter(|doc| self.has_doc(doc));
+            }
+            found.push(message);
             Ok(())
         })?;
         Ok(found)
@@ -416,6 +444,15 @@ impl Changes {
     }
 }
 
+/// Completes an answer that does not have its model or tokens itself.
+fn complete(message: &mut Message, notes: &Notes, row: u32) {
+    if message.role == Role::Assistant {
+        let model = message.model.take();
+        message.model = model.or_else(|| notes.model(row).map(str::to_owned));
+        message.tokens = message.tokens.or_else(|| notes.tokens(row));
+    }
+}
+
 /// A change, shown among the messages without being one.
 fn changed(words: &str, device: Option<String>) -> Message {
     message(&steering(words), device)
@@ -432,12 +469,28 @@ pub(super) fn steering(words: &str) -> ParsedMessage<'_> {
     }
 }
 
-/// Where the messages are in a line.
-fn said_at(line: &[u8], reader: Reader) -> Vec<Range<u32>> {
-    let is_message = |record: &records::Record| said_in(&record.value, reader).is_some();
-    let found = records::records(line).into_iter().filter(is_message);
-    found
-        .map(|record| record.range.start as u32..record.range.end as u32)
+/// What a line holds.
+enum FoundAt {
+    Message { range: Range<u32>, is_answer: bool },
+    Note(Option<String>, Option<Tokens>),
+}
+
+/// The messages and notes in a line, in order.
+fn read_at(line: &[u8], reader: Reader) -> Vec<FoundAt> {
+    let read = |record: records::Record| {
+        let range = record.range.start as u32..record.range.end as u32;
+        let said = read_in(&record.value, reader)?;
+        Some(match said.is_note() {
+            true => FoundAt::Note(said.model.map(str::to_owned), said.tokens),
+            false => FoundAt::Message {
+                range,
+                is_answer: said.role == Role::Assistant,
+            },
+        })
+    };
+    records::records(line)
+        .into_iter()
+        .filter_map(read)
         .collect()
 }
 

@@ -629,6 +629,7 @@ impl Play {
             session: split.session.clone(),
             choice: choice.into(),
             branch,
+            beside: None,
             active,
         };
         if self.world.devices[device].try_ask(request).is_ok() {

@@ -153,10 +153,13 @@ const asked = (name: string, input: Record<string, unknown> | string): Piece => 
   ids += 1;
   return { ...call(name, input), call_id: `call-${ids}` };
 };
-const answer = (n: number, body: string, is_error = false): Piece => ({
+const answer = (n: number, body: string, is_error = false, doc?: string): Piece => ({
   ...result(body, is_error),
   call_id: `call-${n}`,
+  ...(doc ? { doc } : {}),
 });
+/** The transcript of the sub-agent that one of the calls runs. */
+const AGENT_DOC = "subagents/agent-a1b2.jsonl";
 const MODEL = "claude-opus-4-5-20251101";
 const said = (pieces: Piece[], tokens?: [number, number], model = MODEL): Said => ({
   role: "assistant",
@@ -290,6 +293,8 @@ export const READER: Said[] = [
     answer(
       13,
       "I looked at 14 files.\n\n- `src/cache.rs:88` reads `slot` without a lock.\n- Nothing else.\n\nThe cache is only read, so this is **harmless**.",
+      false,
+      AGENT_DOC,
     ),
   ),
   said(
@@ -335,3 +340,19 @@ export const READER: Said[] = [
     [12_000, 240],
   ),
 ];
+
+/** What the sub-agent did, in turn. */
+const AGENT: Said[] = [
+  user(text("Search the crate for reads of a shared slot **without** a lock. Report files and lines.")),
+  said([text("I search for the slot first."), call("Grep", { pattern: "slot\\.", path: "src" })], [8_200, 60]),
+  tool(
+    result("src/cache.rs:88:    let now = self.slot.get();\nsrc/session.rs:12:    let mut slot = self.slot.lock()?;"),
+  ),
+  said([call("Read", { file_path: "/home/mara/code/api/src/cache.rs", offset: 80, limit: 12 })], [8_900, 45]),
+  tool(result("    80\tpub fn age(&self) -> Age {\n    88\t    let now = self.slot.get();")),
+  said([text("`src/cache.rs:88` reads `slot` without a lock. Nothing else.")], [9_400, 90]),
+];
+
+export function agentAt(doc: string): Said[] {
+  return doc === AGENT_DOC ? Array.from({ length: 40 }, (_, at) => AGENT[at % AGENT.length]!) : [];
+}

@@ -3,7 +3,8 @@
 import type { Diff, DiffRow, DiffWords, Msg, PartBody, Request, RowKind, Side, Span, SplitRow } from "../types";
 import { call, result, type Said, text, thinking, wordsOf as words } from "./reader";
 import { bytes, partOf, wholeOf } from "./talk";
-import type { World } from "./world";
+import { choicesBeside } from "./told";
+import { split, type World } from "./world";
 
 const you = (body: string): Said => ({ role: "user", pieces: [text(body)] });
 const says = (...pieces: Said["pieces"]): Said => ({ role: "assistant", pieces });
@@ -296,6 +297,7 @@ export function diff(world: World, split: SplitRow, request: Request<"diff">): D
     doc: "main",
     class: split.tier,
     reason: split.reason,
+    rewrite: isRewrite(world, split),
     left: side("left", left),
     right: side("right", right, changed),
     prefix: { records: 840, messages: 412 },
@@ -307,8 +309,25 @@ export function diff(world: World, split: SplitRow, request: Request<"diff">): D
       left: messageOf(found, "left", row.left, left.device, bodies),
       right: messageOf(found, "right", row.right, right.device, bodies),
     })),
-    choices: offered && !request.beside ? choicesOf(split, right.device) : [],
+    choices: choicesFor(world, split, request),
   };
+}
+
+/** A change by another device that is held, compared like two versions. */
+export function rewriteOf(world: World, session: string): SplitRow | undefined {
+  const row = world.sessions.find((one) => one.session === session);
+  const held = world.status.held.find((one) => one.code === "rewritten" && one.what === `session:${session}`);
+  return row && held && { ...split(4, () => row.updated), session, title: row.title };
+}
+
+function isRewrite(world: World, split: SplitRow): boolean {
+  return !world.splits.some((one) => one.session === split.session);
+}
+
+function choicesFor(world: World, split: SplitRow, request: Request<"diff">): SplitRow["choices"] {
+  const [left, right] = pairOf(split, request);
+  if (!request.choices || isRewrite(world, split)) return [];
+  return request.beside ? choicesBeside(left.device, right.device) : choicesOf(split, right.device);
 }
 
 /** Consequences name the device that is compared. */

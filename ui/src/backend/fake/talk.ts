@@ -1,6 +1,7 @@
 // Invented conversations of any length; fake/split.ts has those that went apart.
-import type { Message, Occurrences, Part, PartBody } from "../types";
+import type { DocPage, Message, Occurrences, Part, PartBody } from "../types";
 import {
+  agentAt,
   call,
   PICTURE,
   type Piece,
@@ -228,6 +229,28 @@ export function transcript(world: World, from: number, rows: number, n = length(
       parts: said.pieces.map((piece) => partOf(piece)),
     };
   });
+}
+
+/** A page of a sub-agent's transcript. */
+export function agentPage(world: World, doc: string, from: number, rows: number): DocPage {
+  const all = agentAt(doc);
+  const messages = all.slice(from, from + rows).map(
+    (said, n): Message => ({
+      role: said.role,
+      text: words(said),
+      at: new Date(world.now - (all.length - from - n) * 9_000).toISOString(),
+      device: "laptop",
+      ...(said.model ? { model: said.model } : {}),
+      ...(said.tokens ? { tokens: said.tokens } : {}),
+      parts: said.pieces.map((piece) => partOf(piece)),
+    }),
+  );
+  return { total: all.length, from, messages };
+}
+
+export function agentPart(doc: string, message: number, part: number): PartBody | undefined {
+  const piece = agentAt(doc)[message]?.pieces[part];
+  return piece && wholeOf(piece);
 }
 
 export function transcriptPart(world: World, message: number, part: number): PartBody | undefined {

@@ -9,6 +9,8 @@ interface Recorded {
   choices: Choice[];
   resolved: Record<Choice["id"], Done>;
   undone: Record<Choice["id"], Done>;
+  /** Of the versions of lap and box, beside desk's, which has the session. */
+  beside: { choices: Choice[]; resolved: Partial<Record<Choice["id"], Done>> };
   waiting: Partial<Record<Reason, Pick<Waiting, "why" | "hint" | "actions">>>;
   held: Held[];
   refused: Partial<Record<ProblemCode, ApiError>>;
@@ -29,6 +31,21 @@ export function choices(left: string, right: string): Choice[] {
 
 export function resolved(id: Choice["id"], left: string, right: string): string {
   return named(recorded.resolved[id].message, left, right);
+}
+
+function namedBeside(text: string, left: string, right: string): string {
+  return text.replace(/\b(lap|box)\b/g, (name) => (name === "lap" ? left : right));
+}
+
+export function choicesBeside(left: string, right: string): Choice[] {
+  return recorded.beside.choices.map((choice) => ({
+    ...choice,
+    consequence: namedBeside(choice.consequence, left, right),
+  }));
+}
+
+export function resolvedBeside(id: Choice["id"], left: string, right: string): string {
+  return namedBeside(recorded.beside.resolved[id]?.message ?? "", left, right);
 }
 
 export function undone(id: Choice["id"]): string {

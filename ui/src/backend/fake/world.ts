@@ -145,6 +145,7 @@ export function makeWorld(name: StateName, now: number): World {
       relays: false,
       first_run: name === "first",
       no_tray: null,
+      releases: null,
     },
     devices: baseDevices(at),
     tools: baseTools(),
@@ -175,6 +176,7 @@ export function makeWorld(name: StateName, now: number): World {
     preferences: {
       notifications: { pairing: true, versions: true, held: true, waiting: true, arrived: false },
       terminal: "",
+      editor: "",
     },
     network: { local_discovery: true, global_discovery: false, relays: false },
     doctor: { checks: checks(), not_carried: [], tools: [], copies: [], left_out: [] },
@@ -410,7 +412,7 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
         message: `“${TITLES[4]}”: laptop rewrote the session. This device keeps what it has until you accept it.`,
         hint: "Check the session on laptop first.",
         actions: [
-          { do: "open_session", session: sessionId(4) },
+          { do: "compare", session: sessionId(4) },
           { do: "accept_rewrite", what: `session:${sessionId(4)}` },
         ],
       },

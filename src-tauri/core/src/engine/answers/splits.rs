@@ -24,7 +24,10 @@ impl Engine {
                 .filter_map(|(key, row, record, family)| {
                     let compare =
                         compare::Compare::new(&context, key, row, record, family).transpose()?;
-                    Some(compare.and_then(|compare| compare.row()))
+                    match compare {
+                        Ok(compare) if compare.is_rewrite() => None,
+                        compare => Some(compare.and_then(|compare| compare.row())),
+                    }
                 });
             value(rows.collect::<Result<Vec<SplitRow>, ApiError>>()?)
         }))
@@ -34,7 +37,7 @@ impl Engine {
         &self,
         text: &str,
         choice: &str,
-        branch: Option<String>,
+        [branch, beside]: [Option<String>; 2],
         active: Option<Side>,
     ) -> Result<(SessionKey, Decision), ApiError> {
         let (key, ..) = self.find(text)?;
@@ -54,6 +57,7 @@ impl Engine {
             Decision::Choose {
                 action,
                 branch,
+                beside,
                 active: active.unwrap_or(Side::Right),
             },
         ))

@@ -56,9 +56,7 @@ pub fn row(
             .origin()
             .map(|card| card.project.key.to_string())
             .unwrap_or_default(),
-        title: latest
-            .and_then(|card| card.title.clone())
-            .unwrap_or_else(|| "Untitled".into()),
+        title: record.title().unwrap_or("Untitled").to_owned(),
         updated: latest.map_or(last, |card| card.updated),
         bytes: record.bytes(),
         state,

@@ -161,10 +161,7 @@ impl Reconciler<'_> {
         let record = &self.job.record;
         let (many, here) = record.left_out();
         if 0 < many {
-            let title = record
-                .latest()
-                .and_then(|card| card.title.clone())
-                .unwrap_or_else(|| "Untitled".into());
+            let title = record.title().unwrap_or("Untitled");
             let on = if here {
                 "this device"
             } else {
@@ -237,12 +234,7 @@ impl Reconciler<'_> {
             Verdict::Checkout(steps)
         };
         if let Some(why) = why {
-            let title = self
-                .job
-                .record
-                .latest()
-                .and_then(|card| card.title.clone())
-                .unwrap_or_else(|| "Untitled".into());
+            let title = self.job.record.title().unwrap_or("Untitled");
             self.problems.push(Problem::new(
                 ProblemCode::CopiesWithheld,
                 format!("“{title}”: another device's copies of files are kept in the vault and not given to the tool: {why}."),

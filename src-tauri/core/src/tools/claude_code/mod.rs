@@ -953,7 +953,23 @@ fn said(record: &Value) -> Option<ParsedMessage<'_>> {
     } else if is("isMeta") {
         said.role = Role::System;
     }
+    // The answer to a call that ran a sub-agent names it.
+    let agent = record
+        .pointer("/toolUseResult/agentId")
+        .and_then(Value::as_str);
+    if let (Some(agent), Some(result)) = (agent, first_result(&mut said.pieces)) {
+        result.doc = is_agent(agent).then(|| format!("subagents/agent-{agent}.jsonl"));
+    }
     Some(said)
+}
+
+fn first_result<'p, 'a>(pieces: &'p mut [Piece<'a>]) -> Option<&'p mut Piece<'a>> {
+    pieces.iter_mut().find(|piece| piece.kind == "tool_result")
+}
+
+fn is_agent(id: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (1..=64).contains(&id.len()) && id.bytes().all(is_plain)
 }
 
 /// The branch in the last record that names one. `HEAD` means a detached head, and nothing means no

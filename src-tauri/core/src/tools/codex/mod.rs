@@ -29,7 +29,7 @@ use crate::formats::fields;
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, is_uuid, text};
 use crate::formats::steering::Marks;
-use crate::merge::transcript::{self, ParsedMessage, Piece, pieces_of, target_in};
+use crate::merge::transcript::{self, ParsedMessage, Piece, Tokens, pieces_of, target_in};
 use crate::opener;
 use crate::session::{
     Base, DocKind, DocName, Millis, Problem, ProblemCode, Role, SessionId, ToolId, copied_from,
@@ -777,6 +777,20 @@ fn repository(meta: &Value) -> Option<Repository> {
     (found != Repository::default()).then_some(found)
 }
 
+/// The tokens of the answer before a `token_count` event. What came from a cache is part of the
+/// input, what was thought part of the output (0.13x, 2026-11-23).
+fn tokens_of(event: &Value) -> Option<Tokens> {
+    let payload = event.get("payload")?;
+    let is_count = payload.get("type").and_then(Value::as_str) == Some("token_count");
+    let usage = payload.pointer("/info/last_token_usage")?;
+    let number = |name: &str| usage.get(name).and_then(Value::as_u64);
+    let (input, output) = (number("input_tokens"), number("output_tokens"));
+    (is_count && (input.is_some() || output.is_some())).then(|| Tokens {
+        input: input.unwrap_or(0),
+        output: output.unwrap_or(0),
+    })
+}
+
 /// The message in a record: items of the conversation, which are bare in the oldest rollouts, and
 /// compactions (the kinds of 0.169.0, 2026-11-23). Events repeat the text of items.
 fn said<'a>(record: &'a Value) -> Option<ParsedMessage<'a>> {
@@ -789,6 +803,13 @@ fn said<'a>(record: &'a Value) -> Option<ParsedMessage<'a>> {
                 .and_then(Value::as_str)
                 .unwrap_or_default();
             return ParsedMessage::of(record, Role::System, vec![Piece::new("compaction", words)]);
+        }
+        Some("turn_context") => {
+            let model = record.pointer("/payload/model").and_then(Value::as_str);
+            return model.map(|model| ParsedMessage::note(Some(model), None));
+        }
+        Some("event_msg") => {
+            return Some(ParsedMessage::note(None, Some(tokens_of(record)?)));
         }
         _ if record.get("payload").is_some() => return None,
         _ => record,

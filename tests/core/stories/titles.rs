@@ -1,0 +1,103 @@
+//! Titles that the user gives to sessions: they sync, and no tool's store is touched.
+
+use super::splits::Parted;
+use super::talk::{ONE, TWO, turn};
+use super::world::World;
+use session_roam_core::api::{ApiError, Done, HistoryRow, Request, Shown};
+use session_roam_core::session::HistoryKind;
+
+fn rename(world: &mut World, device: usize, title: &str) -> Done {
+    world.devices[device].ask(Request::RenameSession {
+        session: ONE.into(),
+        title: title.into(),
+    })
+}
+
+fn titles(world: &mut World) -> Vec<String> {
+    let title = |device: &mut super::world::Device| device.row(ONE).expect("known").title;
+    world.devices.iter_mut().map(title).collect()
+}
+
+#[test]
+fn a_title_of_the_users_is_shown_on_every_device_and_in_no_tools_store() {
+    let (mut world, here, _) = World::pair_of_devices();
+    let path = world.devices[0].transcript(&here, ONE);
+    world.devices[0].say(&path, turn(&here, ONE, "hello"));
+    world.deliver();
+    let own = titles(&mut world);
+    let stores = |world: &World| [0, 1].map(|at| world.devices[at].stores());
+    let before = stores(&world);
+    // On the device that has written nothing of the session.
+    let done = rename(&mut world, 1, "  The\u{202e} login\n race ");
+    assert_eq!(done.message, "Renamed to “The\u{fffd} login race”.");
+    world.deliver();
+    assert_eq!(titles(&mut world), ["The\u{fffd} login race"; 2]);
+    assert_eq!(stores(&world), before, "no store was written");
+    let shown: Shown = world.devices[0].ask(Request::show(ONE));
+    assert_eq!(shown.own_title, Some(own[0].clone()));
+    let happened: Vec<HistoryRow> = world.devices[0].ask(Request::History {
+        session: Some(ONE.into()),
+    });
+    assert!(happened.iter().any(|row| row.what == HistoryKind::Renamed));
+    // The tool goes on writing, and a restart reads everything anew.
+    world.devices[0].say(&path, turn(&here, ONE, "more"));
+    world.deliver();
+    world.devices[0].stop();
+    world.devices[0].start();
+    assert_eq!(titles(&mut world), ["The\u{fffd} login race"; 2]);
+    rename(&mut world, 0, " ");
+    world.deliver();
+    assert_eq!(titles(&mut world), own);
+    let shown: Shown = world.devices[1].ask(Request::show(ONE));
+    assert_eq!(shown.own_title, None);
+    let unknown: Result<_, ApiError> = world.devices[0].try_ask(Request::RenameSession {
+        session: TWO.into(),
+        title: "x".into(),
+    });
+    assert_eq!(
+        unknown.expect_err("unknown").code.to_string(),
+        "unknown_session"
+    );
+}
+
+#[test]
+fn titles_given_at_once_become_one_whatever_the_clocks_say() {
+    let (mut world, here, _) = World::pair_of_devices();
+    let path = world.devices[0].transcript(&here, ONE);
+    world.devices[0].say(&path, turn(&here, ONE, "hello"));
+    world.deliver();
+    // Days ahead.
+    let now = world.devices[1].clock_now();
+    world.devices[1].set_clock(now + 300_000_000);
+    rename(&mut world, 1, "ahead");
+    world.deliver();
+    rename(&mut world, 0, "seen and replaced");
+    world.deliver();
+    assert_eq!(titles(&mut world), ["seen and replaced"; 2]);
+    world.part(0, 1);
+    rename(&mut world, 0, "of desk");
+    rename(&mut world, 1, "of lap");
+    world.meet(0, 1);
+    world.deliver();
+    let titles = titles(&mut world);
+    assert_eq!(titles[0], titles[1]);
+    assert!(titles[0].starts_with("of "), "{titles:?}");
+}
+
+#[test]
+fn a_split_session_is_renamed_and_its_versions_keep_their_own_titles() {
+    let mut parted = Parted::claude().met();
+    let fork = parted.fork();
+    let title = |parted: &mut Parted, at: usize| {
+        let row = parted.world.devices[at].row(&fork);
+        row.expect("known").title
+    };
+    let before = title(&mut parted, 0);
+    rename(&mut parted.world, 0, "Renamed");
+    parted.world.deliver();
+    for at in [0, 1] {
+        let split = parted.split(at);
+        assert_eq!(split.title, "Renamed");
+        assert_eq!(title(&mut parted, at), before);
+    }
+}
