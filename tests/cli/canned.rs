@@ -47,6 +47,13 @@ pub fn canned(request: &Request) -> Result<Value, ApiError> {
             ));
         }
         Request::Revoke { dry, .. } => value(revoked(!dry)),
+        Request::Rename { id: Some(id), .. } if id == FIRST => {
+            return Err(ApiError::new(
+                ProblemCode::UnknownDevice,
+                "No device is called that.",
+                "",
+            ));
+        }
         Request::Accept { .. } => value(pairing("paired")),
         Request::Tools => value(tools()),
         Request::Projects => value(projects()),

@@ -274,6 +274,30 @@ fn a_part_is_printed_as_it_is_and_a_picture_as_its_bytes() {
     );
 }
 
+/// A session is renamed if no device has that name.
+#[test]
+fn what_is_no_device_is_a_session_to_rename() {
+    let stage = Stage::usual();
+    assert!(stage.roam(&["rename", "laptop", "desk"]).status.success());
+    assert!(
+        stage
+            .roam(&["rename", FIRST, "Login race"])
+            .status
+            .success()
+    );
+    assert!(stage.roam(&["rename", FIRST, ""]).status.success());
+    let titles: Vec<Request> = stage
+        .asked()
+        .into_iter()
+        .filter(|request| matches!(request, Request::RenameSession { .. }))
+        .collect();
+    let rename = |title: &str| Request::RenameSession {
+        session: FIRST.into(),
+        title: title.into(),
+    };
+    assert_eq!(titles, [rename("Login race"), rename("")]);
+}
+
 // Output for scripts.
 
 #[test]

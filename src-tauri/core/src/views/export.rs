@@ -164,8 +164,7 @@ pub fn doc_part(
     session: Session<'_>,
     (doc, message, part): (&str, u64, u64),
 ) -> Result<PartBody, ApiError> {
-    let reading =
-        reading_of(session, &DocName::new(doc)).ok_or_else(|| no_part(message, part))?;
+    let reading = reading_of(session, &DocName::new(doc)).ok_or_else(|| no_part(message, part))?;
     reading.part(&*reading.index(false)?, message, part)
 }
 
