@@ -257,6 +257,7 @@ export const words = {
             ["Enter", "open the selected session"],
             ["R", "resume the selected session"],
             ["P", "pin the selected session, or unpin it"],
+            ["F2", "rename the open session"],
             [`${MOD} F`, "find in the open session"],
             [`${ALT} ↑ ↓`, "your previous and next message"],
             ["[ ]", "the same, on keyboards with these keys"],
