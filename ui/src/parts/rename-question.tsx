@@ -29,7 +29,7 @@ export function RenameQuestion({ shown, close, renamed }: RenameProps) {
   return (
     <Dialog title={say.title} close={close}>
       <form
-        class="stack"
+        class="rename"
         onSubmit={(event) => {
           event.preventDefault();
           void rename(title);
