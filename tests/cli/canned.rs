@@ -651,6 +651,7 @@ fn part(kind: &str, text: &str) -> Part {
         call_id: Some("call-1".into()),
         is_error: true,
         media: Some("image/png".into()),
+        doc: None,
     }
 }
 
@@ -697,7 +698,7 @@ pub fn shown() -> Shown {
             text,
         )],
     };
-    Shown {
+    let mut shown = Shown {
         row: SessionRow {
             state: SessionState::Waiting,
             why: Some("Claude Code has it open here".into()),
@@ -714,7 +715,7 @@ pub fn shown() -> Shown {
         }],
         total: 4,
         from: 0,
-        own_title: None,
+        own_title: Some("Why is the session stale?".into()),
         forks: true,
         messages: vec![
             message(
@@ -734,7 +735,9 @@ pub fn shown() -> Shown {
             ),
             message("user", "Now the queue. \u{1b}[31mred\u{7}", "laptop"),
         ],
-    }
+    };
+    shown.messages[0].parts[0].doc = Some("subagents/agent-a1.jsonl".into());
+    shown
 }
 
 pub fn resume() -> Resume {
