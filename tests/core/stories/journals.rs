@@ -35,6 +35,7 @@ impl Journal {
                 | Entry::About(_)
                 | Entry::Choice(_)
                 | Entry::Device(_)
+                | Entry::Title(_)
                 | Entry::Unknown(_) => None,
             })
     }

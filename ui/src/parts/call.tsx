@@ -13,7 +13,7 @@ import { Fold } from "./fold";
 import { Icon, type IconName } from "./icon";
 import { ChangedLines, FileLines } from "./lines";
 import { type Answer, firstLine, Picture, Rest, useWhole } from "./message";
-import { Directory, SubAgents } from "./reading";
+import { Directory, PlaceKey, SubAgents } from "./reading";
 import { Code, Output, Rich } from "./rich";
 
 /** A change is read whole for its numbers of lines, up to this size, once it stays in sight. */
@@ -43,6 +43,7 @@ export function CallRow({ part, whole, answer, isFound }: CallProps) {
   const name = part.name ?? "tool";
   const directory = useContext(Directory);
   const drawAgent = useContext(SubAgents);
+  const place = useContext(PlaceKey);
   const text = input.body?.text ?? part.text;
   const call = useMemo(() => callOf(name, text), [name, text]);
   const isCut = !input.body && utf8(part.text) < part.bytes;
@@ -72,9 +73,11 @@ export function CallRow({ part, whole, answer, isFound }: CallProps) {
           fetched={input}
         />
         {result?.doc && drawAgent && (
-          <Fold icon="agent" name={words.transcript.agent} note="">
-            {drawAgent(result.doc)}
-          </Fold>
+          <PlaceKey.Provider value={`${place}/transcript`}>
+            <Fold icon="agent" name={words.transcript.agent} note="">
+              {drawAgent(result.doc)}
+            </Fold>
+          </PlaceKey.Provider>
         )}
         {answer && call.kind !== "read" && (
           <div data-side="result" class="stack">
