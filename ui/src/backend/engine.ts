@@ -377,7 +377,12 @@ export type Diff = { session: string, tool: string, title: string,
 /**
  * The doc that diverged.
  */
-doc: string, class: Tier, reason: string, left: DiffSide, right: DiffSide, rewrite: boolean, prefix: DiffPrefix, stats: DiffStats, total: number, rows: Array<DiffRow>, 
+doc: string, class: Tier, reason: string, left: DiffSide, right: DiffSide, 
+/**
+ * No split, but a change by another device that is held: what is here stands left, what the
+ * other device made of it right. `Release` accepts it.
+ */
+rewrite: boolean, prefix: DiffPrefix, stats: DiffStats, total: number, rows: Array<DiffRow>, 
 /**
  * Only if requested.
  */
@@ -451,6 +456,19 @@ export type DiffWords = { left: string, right: string,
  */
 spans: Array<Span>, };
 
+/**
+ * A page of the transcript of a sub-agent.
+ */
+export type DocPage = { 
+/**
+ * The number of all its messages; 0 if the session has no such doc.
+ */
+total: number, from: number, 
+/**
+ * Long bodies are truncated.
+ */
+messages: Array<Message>, };
+
 export type Doctor = { checks: Array<Check>, 
 /**
  * Each session that does not sync, and the reason.
@@ -488,6 +506,15 @@ export type Exported = {
  * The written files, or the text itself if no directory was given.
  */
 files: Array<string>, text?: string, };
+
+/**
+ * A file that a session speaks of.
+ */
+export type FilePlace = { 
+/**
+ * The whole path on this device.
+ */
+path: string, };
 
 /**
  * The effect of forgetting a session.
@@ -840,7 +867,12 @@ text: string, name?: string, target?: string,
 /**
  * The id that a call and its result share, if the tool writes one.
  */
-call_id?: string, is_error?: boolean, media?: string, doc?: string, };
+call_id?: string, is_error?: boolean, media?: string, 
+/**
+ * The doc of the session with the transcript of the sub-agent that the call ran; for
+ * `show_doc`.
+ */
+doc?: string, };
 
 /**
  * One whole part of a message.
@@ -866,7 +898,11 @@ export type Preferences = { notifications: NotificationKinds,
 /**
  * The name of the terminal in which sessions are resumed; empty for the system's choice.
  */
-terminal: string, editor: string, };
+terminal: string, 
+/**
+ * The name of the editor in which files are opened; empty for the system's text editor.
+ */
+editor: string, };
 
 /**
  * A problem in the user's words. Scripts and the window match on `code`; the texts may change.
@@ -971,7 +1007,11 @@ from: number,
 /**
  * The number of messages, with long bodies truncated; without it all messages, whole.
  */
-rows?: number, } | { "cmd": "show_part", session: string, message: number, part: number, } | { "cmd": "show_doc", session: string, doc: string, from: number, rows: number, } | { "cmd": "show_doc_part", session: string, doc: string, message: number, part: number, } | { "cmd": "find", session: string, text: string, } | { "cmd": "file_place", session: string, path: string, } | { "cmd": "resume", session: string, } | { "cmd": "splits" } | { "cmd": "resolve", session: string, 
+rows?: number, } | { "cmd": "show_part", session: string, message: number, part: number, } | { "cmd": "show_doc", session: string, doc: string, from: number, rows: number, } | { "cmd": "show_doc_part", session: string, doc: string, message: number, part: number, } | { "cmd": "find", session: string, text: string, } | { "cmd": "file_place", session: string, 
+/**
+ * As the session's records have it; of whatever device.
+ */
+path: string, } | { "cmd": "resume", session: string, } | { "cmd": "splits" } | { "cmd": "resolve", session: string, 
 /**
  * `keep-both`, `keep-left`, `keep-right`, `stitch`, `branches`.
  */
@@ -981,9 +1021,14 @@ choice: string,
  */
 branch: string | null, 
 /**
+ * The branch beside which it stood in `Diff`, if that is not the session's own: of these two,
+ * the one that is not kept is put away.
+ */
+beside?: string, 
+/**
  * The branch where one session of both branches continues.
  */
-beside?: string, active: Side | null, } | { "cmd": "undo", session: string | null, } | { "cmd": "undoable", session: string | null, } | { "cmd": "diff", session: string, 
+active: Side | null, } | { "cmd": "undo", session: string | null, } | { "cmd": "undoable", session: string | null, } | { "cmd": "diff", session: string, 
 /**
  * As in `Resolve`.
  */
@@ -1202,9 +1247,7 @@ export type SessionState = "here" | "waiting" | "elsewhere" | "split" | "held";
 /**
  * `roam show`: a session with its docs and its messages.
  */
-export type DocPage = { total: number, from: number, messages: Array<Message>, };
-export type FilePlace = { path: string, };
-export type Shown = { own_title?: string, cwd: string | null, docs: Array<ShownDoc>, 
+export type Shown = { cwd: string | null, docs: Array<ShownDoc>, 
 /**
  * The number of all messages; `messages` may be a page that starts at message `from`.
  */
@@ -1212,7 +1255,11 @@ total: number, from: number,
 /**
  * Whether a new session can continue from one of the messages (`Fork`).
  */
-forks: boolean, messages: Array<Message>, session: string, tool: string, project: string, title: string, 
+forks: boolean, 
+/**
+ * The title that the tool gave the session, if the user gave it another one.
+ */
+own_title?: string, messages: Array<Message>, session: string, tool: string, project: string, title: string, 
 /**
  * RFC 3339.
  */
@@ -1488,8 +1535,8 @@ export type Replies = {
   show_part: PartBody;
   show_doc: DocPage;
   show_doc_part: PartBody;
-  file_place: FilePlace;
   find: Occurrences;
+  file_place: FilePlace;
   resume: Resume;
   splits: Array<SplitRow>;
   resolve: Done;
