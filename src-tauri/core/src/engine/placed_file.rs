@@ -114,7 +114,6 @@ fn not_there(relative: &str) -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
 
     #[test]
     fn a_path_of_any_device_leads_below_the_checkout_or_nowhere() {
@@ -151,6 +150,7 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_link_in_the_checkout_is_not_followed() {
+        use std::fs;
         let dir = tempfile::tempdir().expect("a directory");
         let (checkout, outside) = (dir.path().join("api"), dir.path().join("secret"));
         fs::create_dir(&checkout).expect("a checkout");
