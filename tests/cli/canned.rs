@@ -111,6 +111,11 @@ pub fn canned(request: &Request) -> Result<Value, ApiError> {
 
 pub fn status() -> Status {
     Status {
+        code_question: Some(CodeQuestion {
+            project: "git:github.com/acme/api".into(),
+            files: 3,
+            bytes: 12_400,
+        }),
         conversation_import: Some(ConversationImport {
             name: "export.zip".into(),
             others: 1,
@@ -927,11 +932,18 @@ pub fn history() -> Vec<HistoryRow> {
         doc: "transcript.jsonl".into(),
         bytes: 14_200,
         lines,
+        files: 0,
     };
     vec![
         row("recorded", "desk", 200, 12),
         row("checked_out", "desk", 4_000, 4),
         row("arrived", "laptop", 4_000, 4),
+        HistoryRow {
+            doc: String::new(),
+            bytes: 0,
+            files: 3,
+            ..row("code_applied", "laptop", 4_000, 0)
+        },
     ]
 }
 

@@ -199,7 +199,12 @@ pub enum Command {
     },
     /// Undo a decision about a split, a move to another directory, forgetting a session or taking code over: a
     /// session's last one, or the last of all
-    Undo { session: Option<String> },
+    Undo {
+        session: Option<String>,
+        /// Take code back although files were changed since: they are kept elsewhere, and the answer says where
+        #[arg(long, requires = "session")]
+        set_aside: bool,
+    },
     /// Show the two versions of a session side by side, or what another device made of a session that is held
     Diff {
         session: String,
@@ -429,6 +434,9 @@ pub enum CodeAction {
     Off {
         /// Its key, a name or the URL of its repository; without it, those of all projects
         project: Option<String>,
+        /// Remove what was recorded before as well, here and on the other devices
+        #[arg(long)]
+        forget: bool,
     },
     /// Show the projects, the space, and the files that stayed here
     Status,

@@ -226,8 +226,16 @@ fn dispatch(args: Args) -> Outcome {
             Some(CodeAction::On { project }) => {
                 engine.done(&Request::CodeSwitch { project, on: true })
             }
-            Some(CodeAction::Off { project }) => {
-                engine.done(&Request::CodeSwitch { project, on: false })
+            Some(CodeAction::Off { project, forget }) => {
+                let off = Request::CodeSwitch {
+                    project: project.clone(),
+                    on: false,
+                };
+                let switched = engine.done(&off)?;
+                match forget {
+                    true => engine.done(&Request::CodeForget { project }),
+                    false => Ok(switched),
+                }
             }
         },
         Command::Splits => engine
@@ -252,7 +260,11 @@ fn dispatch(args: Args) -> Outcome {
                 active,
             })
         }
-        Command::Undo { session } => engine.done(&Request::Undo { session }),
+        Command::Undo {
+            session: Some(session),
+            set_aside: true,
+        } => engine.done(&Request::UndoSettingAside { session }),
+        Command::Undo { session, .. } => engine.done(&Request::Undo { session }),
         Command::Diff {
             session,
             branch,

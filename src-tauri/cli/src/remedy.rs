@@ -75,6 +75,10 @@ fn command(remedy: &Remedy) -> Option<String> {
         Remedy::Undo {
             session: Some(session),
         } => format!("Undo it with `roam undo {}`.", plain(session, "SESSION")),
+        Remedy::UndoSettingAside { session } => format!(
+            "`roam undo {} --set-aside` undoes it and keeps these files elsewhere.",
+            plain(session, "SESSION")
+        ),
         Remedy::RestoreSession { session } => {
             format!(
                 "Restore it with `roam restore {}`.",

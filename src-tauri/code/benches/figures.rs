@@ -156,7 +156,9 @@ fn fill(root: &Path, files: u64, bytes: u64) {
         fs::create_dir_all(path.parent().expect("a parent")).expect("makes");
         fs::write(path, text(number, bytes / files)).expect("writes");
     }
-    git(root, &["-c", "core.bigFileThreshold=1", "add", "--all"]);
+    // Not compressed: the files are of no account, and there may be gigabytes of them.
+    let add = ["-c", "core.bigFileThreshold=1", "-c", "core.compression=0"];
+    git(root, &[&add[..], &["add", "--all"]].concat());
     git(root, &["commit", "--quiet", "--message", "first"]);
     git(root, &["status", "--porcelain"]);
 }

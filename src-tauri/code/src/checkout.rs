@@ -13,6 +13,10 @@ pub enum CodeError {
     /// The state of the repository does not allow it; a full sentence.
     #[error("{0}")]
     Refused(String),
+    /// Applied code cannot be taken back, because files were changed since; a full sentence that names
+    /// them. [`undo_setting_aside`](crate::undo_setting_aside) can.
+    #[error("{0}")]
+    ChangedSince(String),
     #[error(transparent)]
     Git(#[from] GitError),
     #[error("could not access {path}")]

@@ -3,7 +3,9 @@
 //! It knows no session, journal, device or tool. See `docs/code-along.md`.
 
 mod apply;
+mod aside;
 mod checkout;
+mod commits;
 mod compare;
 mod git;
 mod measure;
@@ -17,11 +19,14 @@ mod state;
 mod status;
 mod steps;
 mod store;
+mod survey;
 mod undo;
 mod verify;
 
 pub use apply::{apply, apply_with};
+pub use aside::{undo_setting_aside, undo_setting_aside_with};
 pub use checkout::{Checkout, CodeError, Head};
+pub use commits::record_for;
 pub use compare::{ChangeKind, Comparison, FileChange, Plan, compare, diff_text};
 pub use git::{Git, GitError};
 pub use measure::PackLimits;
@@ -32,5 +37,6 @@ pub use record::{Limits, Snapshot, parents, record, recorded};
 pub use secrets::is_secret_name;
 pub use state::{LeftOut, Manifest, Operation, OperationKind, PackSummary, Reason, Side, State};
 pub use store::Store;
+pub use survey::{Survey, survey};
 pub use undo::{OnStep, Undo, recover, undo, undo_with, undos};
 pub use verify::{Received, receive};

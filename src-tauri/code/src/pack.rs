@@ -157,10 +157,17 @@ fn listed(scratch: &Scratch, snapshot: &Snapshot, against: &Against) -> Result<V
         .collect()
 }
 
-/// A path without the part of the snapshot that it is in.
+/// A path without the part of the snapshot that it is in. The top directory has no name, as that of a
+/// commit has none: they are compared with each other.
 fn in_checkout(name: &[u8]) -> &[u8] {
     let parts = ["working-tree", "index", "stage-1", "stage-2", "stage-3"];
-    let below = |part: &&str| name.strip_prefix(part.as_bytes())?.strip_prefix(b"/");
+    let below = |part: &&str| {
+        let rest = name.strip_prefix(part.as_bytes())?;
+        match rest.is_empty() {
+            true => Some(rest),
+            false => rest.strip_prefix(b"/"),
+        }
+    };
     parts.iter().find_map(below).unwrap_or(name)
 }
 

@@ -96,10 +96,26 @@ pub(crate) fn record_locked(
     limits: &Limits,
     lock: Lock,
 ) -> Result<Snapshot> {
-    checkout.refuse_unfinished(lock)?;
     let head = checkout.head()?;
+    record_at(checkout, store, limits, lock, head, BTreeSet::new())
+}
+
+/// Records the checkout as if another commit was checked out: what differs from that one are changes.
+/// `left_out` is named beside what stays behind otherwise.
+pub(crate) fn record_at(
+    checkout: &Checkout,
+    store: &Store,
+    limits: &Limits,
+    lock: Lock,
+    head: Head,
+    left_out: BTreeSet<LeftOut>,
+) -> Result<Snapshot> {
+    checkout.refuse_unfinished(lock)?;
     let scratch = Scratch::new(checkout, store, head.commit.as_ref())?;
     scratch.copy_index("index")?;
+    // These start while the status is read.
+    let reader = Reader::start(&scratch)?;
+    let writer = TreeWriter::start(&scratch)?;
     let status = Status::read(&scratch, "index")?;
     let n_files = status.staged.len() + status.changed.len() + status.untracked.len();
     if limits.files < n_files {
@@ -109,17 +125,16 @@ pub(crate) fn record_locked(
             limits.files
         )));
     }
-    let reader = Reader::start(&scratch)?;
     let mut recording = Recording {
         scratch: &scratch,
         limits,
         reader,
-        left_out: BTreeSet::new(),
+        left_out,
         rejected: BTreeSet::new(),
         wanted: BTreeSet::new(),
         filtered: BTreeSet::new(),
     };
-    recording.snapshot(&head, status)
+    recording.snapshot(&head, status, writer)
 }
 
 struct Recording<'a> {
@@ -135,7 +150,12 @@ struct Recording<'a> {
 }
 
 impl Recording<'_> {
-    fn snapshot(&mut self, head: &Head, mut status: Status) -> Result<Snapshot> {
+    fn snapshot(
+        &mut self,
+        head: &Head,
+        mut status: Status,
+        mut writer: TreeWriter,
+    ) -> Result<Snapshot> {
         let format = self.scratch.checkout.format;
         let head_tree = match &head.commit {
             Some(commit) => Some(self.reader.commit(commit)?.tree),
@@ -154,7 +174,6 @@ impl Recording<'_> {
         }
         let operation = self.operation()?;
 
-        let mut writer = TreeWriter::start(self.scratch)?;
         let mut tree = |base: Option<&ObjectId>, changes: &Changes| {
             edited(base, changes, format, &mut self.reader, &mut writer)
         };
@@ -519,7 +538,7 @@ impl Recording<'_> {
 type Entries = BTreeMap<RepoPath, Entry>;
 
 impl Status {
-    fn paths(&self) -> impl Iterator<Item = &RepoPath> {
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &RepoPath> {
         let changed = self.changed.keys().chain(&self.untracked);
         changed
             .chain(self.staged.keys())

@@ -98,6 +98,11 @@ pub(crate) fn find_secret(path: &RepoPath, content: &[u8], known: &[u8]) -> Opti
     found.map(|finding| finding.rule)
 }
 
+/// Changes with the rules: what was searched with others is searched again.
+pub(crate) fn rules_version() -> String {
+    blake3::hash(RULES.as_bytes()).to_hex().to_string()
+}
+
 static LOADED: LazyLock<Rules> = LazyLock::new(|| {
     Rules::parse(RULES).expect("the rules are part of the program and a test reads them")
 });

@@ -101,6 +101,8 @@ pub enum Reason {
     Unreadable,
     /// A path that is not safe on every system.
     UnsafePath,
+    /// Commits that would have to go along changed it, and it must not leave for this reason.
+    InCommit(Box<Reason>),
 }
 
 impl fmt::Display for Reason {
@@ -119,6 +121,9 @@ impl fmt::Display for Reason {
             Self::Repository => f.write_str("is a repository of its own"),
             Self::Unreadable => f.write_str("could not be read"),
             Self::UnsafePath => f.write_str("has a path that is not safe on every system"),
+            Self::InCommit(reason) => {
+                write!(f, "is in commits that stay behind, because it {reason}")
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 //! project, outside of the user's repository.
 
 use crate::checkout::{CodeError, Result};
+use crate::names::ObjectId;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,6 +13,8 @@ pub struct Store {
     dir: PathBuf,
 }
 
+/// The name of the list of commits without secrets.
+const SEARCHED: &str = "searched";
 /// What a process that ended in its work left behind is removed after this time.
 const LEFT_BEHIND: Duration = Duration::from_secs(24 * 3600);
 
@@ -39,6 +42,30 @@ impl Store {
         let tmp = self.dir.join("tmp");
         let made = tempfile::Builder::new().prefix(prefix).tempdir_in(&tmp);
         made.map_err(CodeError::io(&tmp))
+    }
+
+    /// Commits that were searched for secrets with these rules, with all that they are made on: none was
+    /// found.
+    pub(crate) fn searched(&self, rules: &str) -> Vec<ObjectId> {
+        let text = fs::read_to_string(self.dir.join(SEARCHED)).unwrap_or_default();
+        let mut lines = text.lines();
+        match lines.next() == Some(rules) {
+            true => lines.filter_map(ObjectId::parse).collect(),
+            false => Vec::new(),
+        }
+    }
+
+    pub(crate) fn note_searched(&self, rules: &str, commits: &[ObjectId]) -> Result<()> {
+        const MOST: usize = 64;
+        let mut all = self.searched(rules);
+        all.retain(|known| !commits.contains(known));
+        all.extend_from_slice(commits);
+        let surplus = all.len().saturating_sub(MOST);
+        let lines: String = all[surplus..].iter().map(|id| format!("{id}\n")).collect();
+        let (path, next) = (self.dir.join(SEARCHED), self.dir.join("searched.new"));
+        fs::write(&next, format!("{rules}\n{lines}"))
+            .and_then(|()| fs::rename(&next, &path))
+            .map_err(CodeError::io(&path))
     }
 
     /// Removes scratch directories of processes that were killed.

@@ -3,11 +3,13 @@
 //! it is finished, and finishing twice is finishing once.
 
 use crate::checkout::{Checkout, CodeError, INDEX_LOCK, Lock, Result};
+use crate::compare::differences;
 use crate::names::{ObjectId, RepoPath};
 use crate::record::{Limits, Snapshot, record, record_locked};
 use crate::steps::{Step, Target};
 use crate::store::Store;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -43,6 +45,9 @@ pub(crate) struct Record {
     /// the index, which nobody else writes while it is locked.
     pub prepared: Vec<String>,
     pub worktree: Option<RepoPath>,
+    /// The directory below `kept` with files that were changed since and are taken back nonetheless.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +83,7 @@ impl<'a> Undoing<'a> {
                 steps: Vec::new(),
                 prepared: Vec::new(),
                 worktree: None,
+                kept: None,
             },
             dir,
         };
@@ -160,8 +166,21 @@ impl<'a> Undoing<'a> {
         }
     }
 
-    fn target(&self, target: &Target) -> PathBuf {
+    pub fn target(&self, target: &Target) -> PathBuf {
         target.path(&self.checkout.root, &self.checkout.git_dir)
+    }
+
+    /// Where files that were changed since are kept, if any are.
+    pub fn kept_dir(&self) -> Option<PathBuf> {
+        let name = self.record.kept.as_ref()?;
+        Some(kept_directory(self.checkout).join(name))
+    }
+
+    /// Whether what a place has now was kept.
+    fn is_kept(&self, target: &Target) -> bool {
+        let kept = self.kept_dir();
+        let kept = kept.map(|dir| target.path(&dir, &dir.join(".git")));
+        kept.is_some_and(|kept| same_file(&kept, &self.target(target)))
     }
 
     pub fn old(&self, number: usize) -> PathBuf {
@@ -234,6 +253,9 @@ impl<'a> Undoing<'a> {
                     (true, true) if same_file(&old, &path) => {
                         fs::remove_file(&old).map_err(CodeError::io(&old))
                     }
+                    (true, true) if self.is_kept(target) => {
+                        move_file(&old, &path).map_err(CodeError::io(&path))
+                    }
                     (true, true) => Err(self.in_the_way(&path, &old)),
                 }
             }
@@ -251,7 +273,8 @@ impl<'a> Undoing<'a> {
                 let path = self.target(target);
                 let is_there = path.symlink_metadata().is_ok();
                 let was_placed = self.new_file(number).symlink_metadata().is_err();
-                match is_there && was_placed && self.is_as_placed(number, &path) {
+                let is_free = || self.is_as_placed(number, &path) || self.is_kept(target);
+                match is_there && was_placed && is_free() {
                     true => fs::remove_file(&path).map_err(CodeError::io(&path)),
                     false => Ok(()),
                 }
@@ -260,7 +283,10 @@ impl<'a> Undoing<'a> {
             Step::ReplaceFile(target) => {
                 let path = self.target(target);
                 let is_there = path.symlink_metadata().is_ok();
-                if is_there && !same_file(&old, &path) && !self.is_as_placed(number, &path) {
+                let is_free = same_file(&old, &path)
+                    || self.is_as_placed(number, &path)
+                    || self.is_kept(target);
+                if is_there && !is_free {
                     return Err(self.in_the_way(&path, &old));
                 }
                 move_file(&old, &path).map_err(CodeError::io(&path))?;
@@ -273,7 +299,7 @@ impl<'a> Undoing<'a> {
         }
     }
 
-    fn is_as_placed(&self, number: usize, path: &Path) -> bool {
+    pub fn is_as_placed(&self, number: usize, path: &Path) -> bool {
         let prepared = self.record.prepared.get(number).map(String::as_str);
         match prepared {
             None | Some("") => true,
@@ -319,7 +345,7 @@ impl<'a> Undoing<'a> {
         Ok(())
     }
 
-    fn finish(self, on_step: OnStep) -> Result<()> {
+    pub fn finish(self, on_step: OnStep) -> Result<()> {
         match (&self.record.worktree, self.record.phase) {
             // At most an empty directory was made; one that is not empty is not ours.
             (Some(path), Phase::Preparing) => {
@@ -396,19 +422,7 @@ pub fn undo_with(
     limits: &Limits,
     on_step: OnStep,
 ) -> Result<()> {
-    let is_latest = |other: &Undo| other.worktree.is_some() || other.number <= undo.number;
-    if undo.worktree.is_none() && !undos(checkout)?.iter().all(is_latest) {
-        return Err(CodeError::refused(
-            "Another snapshot was applied since (take that back first).",
-        ));
-    }
-    let gone = || CodeError::refused("This was taken back already.");
-    let mut undoing = Undoing::read(checkout, undo.number)?.ok_or_else(gone)?;
-    if undoing.record.phase != Phase::Applied {
-        return Err(CodeError::refused(
-            "Applying was not finished (it is taken back when the checkout is opened next).",
-        ));
-    }
+    let mut undoing = applied_before(checkout, undo)?;
     let applied = applied_state(checkout, store, &undoing.record.snapshot)?;
     match &undo.worktree {
         Some(path) => refuse_changed_worktree(checkout, store, path, &applied, limits)?,
@@ -418,7 +432,7 @@ pub fn undo_with(
             let current = record_locked(checkout, store, limits, Lock::Held);
             let refused = match current {
                 Ok(current) if current.is_state_of(&applied) => None,
-                Ok(_) => Some(changed_since(checkout.root())),
+                Ok(current) => Some(changed_since(checkout, store, &applied, &current)?),
                 Err(error) => Some(error),
             };
             if let Some(refused) = refused {
@@ -432,14 +446,66 @@ pub fn undo_with(
     undoing.finish(on_step)
 }
 
-fn changed_since(root: &Path) -> CodeError {
-    CodeError::refused(format!(
-        "{} was changed since the snapshot was applied.",
-        root.display()
-    ))
+/// The record of what was applied and can be taken back now.
+pub(crate) fn applied_before<'c>(checkout: &'c Checkout, undo: &Undo) -> Result<Undoing<'c>> {
+    let is_latest = |other: &Undo| other.worktree.is_some() || other.number <= undo.number;
+    if undo.worktree.is_none() && !undos(checkout)?.iter().all(is_latest) {
+        return Err(CodeError::refused(
+            "Another snapshot was applied since (take that back first).",
+        ));
+    }
+    let gone = || CodeError::refused("This was taken back already.");
+    let undoing = Undoing::read(checkout, undo.number)?.ok_or_else(gone)?;
+    match undoing.record.phase {
+        Phase::Applied => Ok(undoing),
+        _ => Err(CodeError::refused(
+            "Applying was not finished (it is taken back when the checkout is opened next).",
+        )),
+    }
 }
 
-fn applied_state(checkout: &Checkout, store: &Store, id: &ObjectId) -> Result<Snapshot> {
+/// What is no longer as it was applied, in words.
+pub(crate) fn changed_since(
+    checkout: &Checkout,
+    store: &Store,
+    applied: &Snapshot,
+    current: &Snapshot,
+) -> Result<CodeError> {
+    const MOST: usize = 3;
+    let root = checkout.root.display();
+    if current.state.head != applied.state.head {
+        return Ok(CodeError::refused(format!(
+            "Another commit is checked out in {root} since the code was applied."
+        )));
+    }
+    if current.state.operation != applied.state.operation {
+        return Ok(CodeError::refused(format!(
+            "A merge was begun or ended in {root} since the code was applied."
+        )));
+    }
+    let scratch = crate::scratch::Scratch::new(checkout, store, None)?;
+    let mut paths: BTreeSet<RepoPath> = BTreeSet::new();
+    for (from, to) in [
+        (&applied.working_tree, &current.working_tree),
+        (&applied.index, &current.index),
+    ] {
+        paths.extend(differences(&scratch, from, to)?.into_keys());
+    }
+    let left_out = current.state.left_out.iter();
+    paths.extend(left_out.map(|left_out| left_out.path.clone()));
+    let named: Vec<String> = paths.iter().take(MOST).map(RepoPath::to_string).collect();
+    let others = paths.len() - named.len();
+    let files = match (named.len(), others) {
+        (0, _) => "The index".to_owned(),
+        (_, 0) => named.join(", "),
+        (_, others) => format!("{} and {others} more", named.join(", ")),
+    };
+    Ok(CodeError::ChangedSince(format!(
+        "Changed in {root} since the code was applied: {files}."
+    )))
+}
+
+pub(crate) fn applied_state(checkout: &Checkout, store: &Store, id: &ObjectId) -> Result<Snapshot> {
     let scratch = crate::scratch::Scratch::new(checkout, store, None)?;
     let mut reader = crate::objects::Reader::start(&scratch)?;
     crate::record::read_snapshot(&mut reader, id, checkout)
@@ -459,12 +525,21 @@ fn refuse_changed_worktree(
     let current = record(&worktree, store, limits)?;
     match current.is_state_of(applied) && current.state.left_out.is_empty() {
         true => Ok(()),
-        false => Err(changed_since(path)),
+        // Whatever changed, the worktree may stay.
+        false => Err(match changed_since(&worktree, store, applied, &current)? {
+            CodeError::Refused(words) => CodeError::ChangedSince(words),
+            other => other,
+        }),
     }
 }
 
 fn directory(checkout: &Checkout) -> PathBuf {
     checkout.git_dir.join(OURS).join("undo")
+}
+
+/// Where files of the user's are kept that an undo took out of the way.
+pub(crate) fn kept_directory(checkout: &Checkout) -> PathBuf {
+    checkout.git_dir.join(OURS).join("kept")
 }
 
 fn numbers(checkout: &Checkout) -> Result<Vec<u64>> {
@@ -514,7 +589,7 @@ pub(crate) fn move_file(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Gives a file a second name, so that it stays the same file; copies it where that is impossible.
-fn keep_file(path: &Path, kept: &Path) -> io::Result<()> {
+pub(crate) fn keep_file(path: &Path, kept: &Path) -> io::Result<()> {
     match fs::hard_link(path, kept) {
         Ok(()) => Ok(()),
         Err(_) => copy_file(path, kept),
@@ -573,7 +648,7 @@ fn is_executable(_metadata: &fs::Metadata) -> bool {
 }
 
 #[cfg(unix)]
-fn same_file(one: &Path, other: &Path) -> bool {
+pub(crate) fn same_file(one: &Path, other: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let id = |path: &Path| path.symlink_metadata().map(|it| (it.dev(), it.ino()));
     match (id(one), id(other)) {
@@ -583,7 +658,7 @@ fn same_file(one: &Path, other: &Path) -> bool {
 }
 
 #[cfg(not(unix))]
-fn same_file(one: &Path, other: &Path) -> bool {
+pub(crate) fn same_file(one: &Path, other: &Path) -> bool {
     same_content(one, other)
 }
 

@@ -4,120 +4,11 @@
 mod support;
 
 use session_roam_code::{
-    Comparison, Have, Limits, ObjectId, PackLimits, Packed, Plan, Reason, Received, Snapshot, Undo,
-    apply, compare, diff_text, pack, receive, record, undo,
+    Have, Limits, ObjectId, Plan, Reason, Received, apply, diff_text, pack, record, undo,
 };
 use std::fs;
-use support::{Repo, assert_same, contents, everything, store};
-use tempfile::TempDir;
-
-const MOST: u64 = 1 << 30;
-
-/// Two checkouts of one repository, each with a store.
-struct Two {
-    dir: TempDir,
-    a: Repo,
-    b: Repo,
-}
-
-impl Two {
-    fn new(files: &[(&str, &str)]) -> Self {
-        let dir = tempfile::tempdir().expect("a directory");
-        let a = Repo::with_files(dir.path().join("a"), files);
-        let b = a.cloned(dir.path().join("b"));
-        Self { dir, a, b }
-    }
-
-    fn record(&self) -> Snapshot {
-        let before = everything(&self.a.root);
-        let store = store(self.dir.path(), "store-a");
-        let snapshot = record(&self.a.checkout(), &store, &Limits::default()).expect("records");
-        assert_same(
-            &before,
-            &everything(&self.a.root),
-            "recording changed something",
-        );
-        snapshot
-    }
-
-    fn pack(&self, snapshot: &Snapshot, have: &Have) -> Packed {
-        let before = everything(&self.a.root);
-        let store = store(self.dir.path(), "store-a");
-        let packed = pack(&self.a.checkout(), &store, &snapshot.id, have, MOST).expect("packs");
-        assert_same(
-            &before,
-            &everything(&self.a.root),
-            "packing changed something",
-        );
-        packed
-    }
-
-    fn receive(&self, packed: &Packed) -> Received {
-        let before = everything(&self.b.root);
-        let store = store(self.dir.path(), "store-b");
-        let (checkout, limits) = (self.b.checkout(), PackLimits::default());
-        let received = receive(&checkout, &store, &packed.manifest, packed.path(), &limits);
-        let received = received.expect("is verified");
-        assert_same(
-            &before,
-            &everything(&self.b.root),
-            "receiving changed something",
-        );
-        received
-    }
-
-    fn compare(&self, snapshot: &ObjectId, known: &[ObjectId]) -> Comparison {
-        let before = everything(&self.b.root);
-        let store = store(self.dir.path(), "store-b");
-        let limits = Limits::default();
-        let found =
-            compare(&self.b.checkout(), &store, snapshot, known, &limits).expect("compares");
-        assert_same(
-            &before,
-            &everything(&self.b.root),
-            "comparing changed something",
-        );
-        found
-    }
-
-    fn apply(&self, comparison: &Comparison) -> Undo {
-        let store = store(self.dir.path(), "store-b");
-        let done = apply(&self.b.checkout(), &store, comparison, &Limits::default());
-        done.expect("applies").expect("something to do")
-    }
-
-    fn undo(&self, what: &Undo) {
-        let store = store(self.dir.path(), "store-b");
-        undo(&self.b.checkout(), &store, what, &Limits::default()).expect("undoes");
-    }
-
-    fn have_head(&self) -> Have {
-        Have {
-            commits: vec![ObjectId::parse(&self.b.head()).expect("an id")],
-            snapshots: Vec::new(),
-        }
-    }
-
-    /// Records on A, brings it to B, compares there.
-    fn carry(&self) -> (Snapshot, Comparison) {
-        let snapshot = self.record();
-        let packed = self.pack(&snapshot, &self.have_head());
-        assert!(matches!(self.receive(&packed), Received::Verified(_)));
-        let comparison = self.compare(&snapshot.id, &[]);
-        (snapshot, comparison)
-    }
-
-    /// Carries, applies in place, compares to the byte, undoes, compares again.
-    fn carry_in_place(&self) {
-        let before = contents(&self.b.root);
-        let (_, comparison) = self.carry();
-        assert_eq!(comparison.plan, Plan::InPlace);
-        let done = self.apply(&comparison);
-        assert_eq!(self.a.seen(), self.b.seen());
-        self.undo(&done);
-        assert_same(&before, &contents(&self.b.root), "undo is not exact");
-    }
-}
+use support::two::{MOST, Two, left_out};
+use support::{Repo, assert_same, contents, store};
 
 #[test]
 fn changed_staged_untracked_and_deleted_files_go_along_and_come_back() {
@@ -327,7 +218,7 @@ fn a_dirty_checkout_is_left_alone_and_a_worktree_holds_the_state() {
         refused
             .expect_err("is refused")
             .to_string()
-            .contains("was changed since")
+            .contains("since the code was applied")
     );
     fs::remove_file(there.root.join("more")).expect("removes");
     two.undo(&done);
@@ -379,7 +270,7 @@ fn work_that_was_done_since_is_not_undone() {
     let (checkout, limits) = (two.b.checkout(), Limits::default());
     let store = store(two.dir.path(), "store-b");
     let refused = undo(&checkout, &store, &done, &limits).expect_err("is refused");
-    assert!(refused.to_string().contains("was changed since"));
+    assert!(refused.to_string().contains("since the code was applied"));
     assert_eq!(two.b.read("a.txt"), "two and mine\n");
     assert!(!two.b.root.join(".git/index.lock").exists());
 }
@@ -458,13 +349,6 @@ fn a_file_that_git_was_told_not_to_look_at_is_not_overwritten() {
 }
 
 // What stays behind.
-
-fn left_out(snapshot: &Snapshot) -> Vec<(String, Reason)> {
-    let left_out = snapshot.state.left_out.iter();
-    left_out
-        .map(|it| (it.path.to_string(), it.reason.clone()))
-        .collect()
-}
 
 #[test]
 fn secrets_and_large_files_stay_behind_and_are_named() {
@@ -847,6 +731,41 @@ fn a_pack_has_only_what_is_new_and_the_same_bytes_each_time() {
         "{}",
         packed.manifest.pack.bytes
     );
+}
+
+#[test]
+fn a_pack_is_hardly_larger_than_a_bundle_of_the_same_change() {
+    let names: Vec<String> = (0..600)
+        .map(|number| format!("dir{number:03}/file"))
+        .collect();
+    let texts: Vec<String> = names.iter().map(|name| format!("{name}\n")).collect();
+    let files: Vec<(&str, &str)> = names
+        .iter()
+        .zip(&texts)
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
+    let two = Two::new(&files);
+    for name in ["dir007/file", "dir300/file", "dir599/file"] {
+        two.a.write(name, name.repeat(60));
+    }
+    let ours = two
+        .pack(&two.record(), &two.have_head())
+        .manifest
+        .pack
+        .bytes;
+    two.a.commit("the same");
+    let path = two.dir.path().join("bundle");
+    let range = format!("{}..main", two.b.head());
+    two.a.git(&[
+        "bundle",
+        "create",
+        "--quiet",
+        path.to_str().expect("plain"),
+        &range,
+    ]);
+    let bundle = fs::metadata(path).expect("a bundle").len();
+    // The snapshot's own commit, tree and state are a few hundred bytes.
+    assert!(ours < bundle + 400, "{ours} bytes, {bundle} as a bundle");
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod support;
 
 use session_roam_code::{
     Comparison, Have, Limits, ObjectId, PackLimits, Plan, apply, apply_with, compare, pack,
-    receive, record, recover, undo, undo_with, undos,
+    receive, record, recover, undo, undo_setting_aside_with, undo_with, undos,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -140,6 +140,11 @@ fn the_child_that_is_killed() {
             let done = apply_with(&checkout, &store, &found, &limits, &mut on_step);
             done.expect("applies");
         }
+        "set aside" => {
+            let last = undos(&checkout).expect("undos").remove(0);
+            let done = undo_setting_aside_with(&checkout, &store, &last, &limits, &mut on_step);
+            done.expect("undoes");
+        }
         _ => {
             let last = undos(&checkout).expect("undos").remove(0);
             undo_with(&checkout, &store, &last, &limits, &mut on_step).expect("undoes");
@@ -223,4 +228,55 @@ fn killed_at_every_step_beside() {
     let place = Place::new();
     place.b.write("own", "mine");
     every_step(&place, |plan| matches!(plan, Plan::Worktree { .. }));
+}
+
+/// Whether a file with this content is in the checkout or was kept.
+fn has(place: &Place, content: &str) -> bool {
+    let hash = blake3::hash(content.as_bytes()).to_string();
+    place.seen().values().any(|what| what.starts_with(&hash))
+}
+
+#[test]
+fn killed_at_every_step_of_setting_aside() {
+    const MINE: [(&str, &str); 3] = [
+        ("sub/b.txt", "mine since\n"),
+        ("d/now/a/directory", "mine as well\n"),
+        ("sub/deep/c.txt", "made again by me\n"),
+    ];
+    let place = Place::new();
+    let (checkout, limits) = (place.b.checkout(), Limits::default());
+    let store = store(place.dir.path(), "store-b");
+    let before = place.seen();
+    let without_kept = |mut all: BTreeMap<PathBuf, String>| {
+        all.retain(|path, _| !path.starts_with(".git/session-roam"));
+        all
+    };
+    let mut n_steps = 0;
+    loop {
+        let found = comparison(place.dir.path(), &place.b, &place.snapshot);
+        apply(&checkout, &store, &found, &limits).expect("applies");
+        for (name, content) in MINE {
+            place.b.write(name, content);
+        }
+        let died = place.dies("set aside", n_steps);
+        recover(&checkout).expect("recovers");
+        for (name, content) in MINE {
+            assert!(has(&place, content), "{name} is lost after step {n_steps}");
+        }
+        // Killed before undoing began.
+        if let Some(last) = undos(&checkout).expect("undos").first() {
+            undo_setting_aside_with(&checkout, &store, last, &limits, &mut |_| ()).expect("undoes");
+        }
+        let now = without_kept(place.seen());
+        assert_same(&before, &now, &format!("killed at step {n_steps}"));
+        for (name, content) in MINE {
+            assert!(has(&place, content), "{name} is lost after step {n_steps}");
+        }
+        std::fs::remove_dir_all(place.b.root.join(".git/session-roam")).expect("removes");
+        if !died {
+            break;
+        }
+        n_steps += 1;
+    }
+    assert!(6 < n_steps, "{n_steps} steps");
 }

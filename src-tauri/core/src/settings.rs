@@ -150,6 +150,8 @@ pub struct Code {
     pub on: bool,
     /// Keys of the projects whose changes go along.
     pub projects: Vec<String>,
+    /// Keys of the projects about which the user has decided: nothing is asked about them again.
+    pub asked: Vec<String>,
 }
 
 impl Default for Code {
@@ -157,6 +159,7 @@ impl Default for Code {
         Self {
             on: true,
             projects: Vec::new(),
+            asked: Vec::new(),
         }
     }
 }
@@ -299,8 +302,10 @@ max_forgotten = 10
 [code]
 # Uncommitted changes of these projects go along with their sessions: keys as `roam projects` shows them.
 projects = []
-# Record them on this device at all.
+# Record them on this device at all, and ask about projects.
 on = true
+# Projects about which you decided: you are not asked about them again.
+asked = []
 
 [search]
 # Keep an index of the words of all sessions in this home, for `roam search`. It is never sent anywhere.

@@ -47,6 +47,8 @@ The repository's own commands.
   cargo xtask bench growth  the short form that every test run has: the CPU time of a session among 200 and 2,000
   cargo xtask bench merge [--write]
                              what merging and comparing cost
+  cargo xtask bench code [--write]
+                             recording a checkout of 100,000 files and 2 GB, beside git
   cargo xtask bench chats [--write]
                              what a large chat and a large state database of VS Code cost
   cargo xtask bench search [--write] [--sessions N] [--mb N]
@@ -104,6 +106,7 @@ fn dispatch(args: &[&str]) -> Result<()> {
         ["bench", "app"] => bench::app(),
         ["bench", "hidden", rest @ ..] => bench::hidden(rest),
         ["bench", "chats", rest @ ..] => bench::chats::run(rest),
+        ["bench", "code", rest @ ..] => bench::code::run(rest),
         ["bench", "scale", rest @ ..] => bench::scale(rest),
         ["bench", "growth"] => bench::growth(),
         ["bench", "merge", rest @ ..] => bench::merge::run(rest),

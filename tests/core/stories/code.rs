@@ -17,10 +17,10 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const PROJECT: &str = "git:github.com/acme/api";
+pub const PROJECT: &str = "git:github.com/acme/api";
 const REMOTE: &str = "https://github.com/acme/api";
 
-fn git(dir: &Path, args: &[&str]) -> String {
+pub fn git(dir: &Path, args: &[&str]) -> String {
     let output = Command::new("git")
         .arg("-C")
         .arg(dir)
@@ -45,16 +45,16 @@ fn git(dir: &Path, args: &[&str]) -> String {
 
 /// Two paired devices with a real checkout of one project each. Both have what was pushed; only the
 /// desk's changes go along.
-struct Pair {
-    world: World,
-    desk: PathBuf,
-    lap: PathBuf,
+pub struct Pair {
+    pub world: World,
+    pub desk: PathBuf,
+    pub lap: PathBuf,
     said: String,
 }
 
 impl Pair {
     /// The laptop took over what the desk changed, and went on with it.
-    fn continued_on_the_laptop() -> Self {
+    pub fn continued_on_the_laptop() -> Self {
         let mut pair = Self::new();
         pair.switch(1, true);
         pair.desk_changes();
@@ -65,7 +65,14 @@ impl Pair {
         pair
     }
 
-    fn new() -> Self {
+    pub fn new() -> Self {
+        let mut pair = Self::undecided();
+        pair.switch(0, true);
+        pair
+    }
+
+    /// Nobody decided about the project yet.
+    pub fn undecided() -> Self {
         let mut world = World::devices(["desk", "lap"]);
         world.pair(0, 1);
         let desk = world.devices[0].home.join("code/api");
@@ -91,25 +98,24 @@ impl Pair {
         };
         pair.say(0, "a", "begin");
         pair.world.deliver();
-        pair.switch(0, true);
         pair
     }
 
-    fn dir(&self, at: usize) -> PathBuf {
+    pub fn dir(&self, at: usize) -> PathBuf {
         [&self.desk, &self.lap][at].clone()
     }
 
-    fn device(&mut self, at: usize) -> &mut Device {
+    pub fn device(&mut self, at: usize) -> &mut Device {
         &mut self.world.devices[at]
     }
 
-    fn switch(&mut self, at: usize, on: bool) {
+    pub fn switch(&mut self, at: usize, on: bool) {
         let project = Some(PROJECT.to_owned());
         let _: Done = self.device(at).ask(Request::CodeSwitch { project, on });
     }
 
     /// A turn of the tool on a device, in the session's file there.
-    fn say(&mut self, at: usize, name: &str, text: &str) {
+    pub fn say(&mut self, at: usize, name: &str, text: &str) {
         let cwd = self.dir(at);
         let line = linked(&cwd, ONE, &self.said, name, text);
         let device = &mut self.world.devices[at];
@@ -121,7 +127,7 @@ impl Pair {
     }
 
     /// Time passes without a word; what is due is recorded and delivered.
-    fn rest(&mut self) {
+    pub fn rest(&mut self) {
         for device in &mut self.world.devices {
             device.set_clock(device.clock_now() + 10 * 60 * 1000);
             device.poll();
@@ -130,7 +136,7 @@ impl Pair {
     }
 
     /// The desk's tool changes files and says so.
-    fn desk_changes(&mut self) {
+    pub fn desk_changes(&mut self) {
         fs::write(self.desk.join("session.rs"), "fn new() {}\n").expect("written");
         fs::write(self.desk.join("new file.txt"), "untracked\n").expect("written");
         fs::remove_file(self.desk.join("README.md")).expect("removed");
@@ -141,13 +147,13 @@ impl Pair {
         self.rest();
     }
 
-    fn offer(&mut self, at: usize) -> CodeOffer {
+    pub fn offer(&mut self, at: usize) -> CodeOffer {
         let session = ONE.to_owned();
         self.device(at)
             .ask(Request::CodeOffer { session, at: None })
     }
 
-    fn apply(&mut self, at: usize) -> CodeApplied {
+    pub fn apply(&mut self, at: usize) -> CodeApplied {
         let snapshot = self.offer(at).snapshot;
         let session = ONE.to_owned();
         self.device(at).ask(Request::CodeApply {
@@ -157,12 +163,12 @@ impl Pair {
         })
     }
 
-    fn undo(&mut self, at: usize) {
+    pub fn undo(&mut self, at: usize) {
         let _: Done = self.device(at).ask(Request::Undo { session: None });
     }
 
     /// The files of the code lane of a device's own folder, with their bytes.
-    fn recorded(&self, at: usize) -> BTreeMap<PathBuf, Vec<u8>> {
+    pub fn recorded(&self, at: usize) -> BTreeMap<PathBuf, Vec<u8>> {
         let device = &self.world.devices[at];
         let mut files = tree(&device.vault().lane_dir(&device.short(), Lane::Code));
         files.retain(|path, _| path.to_string_lossy().ends_with(".code.zst"));
@@ -171,7 +177,7 @@ impl Pair {
 }
 
 /// Everything in a working tree but the repository.
-fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+pub fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = tree(dir);
     files.retain(|path, _| !path.starts_with(dir.join(".git")) && !path.ends_with(".git"));
     files

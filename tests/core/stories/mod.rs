@@ -10,6 +10,8 @@ mod bytes;
 mod claude_desktop;
 mod clones;
 mod code;
+mod code_decided;
+mod code_killed;
 mod contract;
 mod copilot;
 mod cursor;

@@ -1,12 +1,13 @@
 //! What a real engine tells of splits, waits, holds and mistakes, recorded for the window's fake: it cannot be nicer than
 //! the truth. `cargo xtask docs` writes the recording; without that this test fails when the texts have changed.
 
+use super::code::{PROJECT, Pair};
 use super::faults::many_sessions;
 use super::splits::{Parted, linked_parting, three_ways};
 use super::talk::{ONE, TWO, turn};
 use super::world::World;
 use serde_json::{Map, Value, json};
-use session_roam_core::api::{ApiError, Diff, Done, Request};
+use session_roam_core::api::{ApiError, Diff, Done, HistoryRow, Request};
 use std::path::Path;
 
 const FILE: &str = "../../ui/src/backend/fake/recorded.json";
@@ -181,6 +182,43 @@ fn refused() -> Map<String, Value> {
         .collect()
 }
 
+/// The question about uncommitted changes with its answers, and what follows on the other device.
+fn code() -> Value {
+    let mut pair = Pair::undecided();
+    pair.desk_changes();
+    let question = pair.device(0).status().code_question;
+    let mut switched = |on| -> Done {
+        let project = Some(PROJECT.to_owned());
+        pair.device(0).ask(Request::CodeSwitch { project, on })
+    };
+    let (off, on) = (switched(false), switched(true));
+    pair.say(0, "c", "more");
+    pair.rest();
+    pair.apply(1);
+    let session = Some(ONE.to_owned());
+    let rows: Vec<HistoryRow> = pair.device(1).ask(Request::History { session });
+    let mut applied = rows.into_iter().find(|row| row.what.counts_files());
+    // As it is in the fake's list of sessions, at a time of its own.
+    if let Some(row) = &mut applied {
+        row.at = String::new();
+    }
+    std::fs::write(pair.lap.join("session.rs"), "fn mine() {}\n").expect("writes");
+    let undo = Request::Undo { session: None };
+    let mut blocked = pair.device(1).try_ask(undo).expect_err("is refused");
+    let lap = pair.lap.display().to_string();
+    blocked.message = blocked.message.replace(&lap, "/home/mara/code/api");
+    let project = Some(PROJECT.to_owned());
+    let forgotten: Done = pair.device(0).ask(Request::CodeForget { project });
+    json!({
+        "question": question,
+        "on": on,
+        "off": off,
+        "applied": applied,
+        "blocked": blocked,
+        "forgotten": forgotten,
+    })
+}
+
 #[test]
 fn what_the_fake_tells_is_what_the_engine_tells() {
     let (choices, resolved, undone) = decided();
@@ -192,6 +230,7 @@ fn what_the_fake_tells_is_what_the_engine_tells() {
         "waiting": waiting(),
         "held": held(),
         "refused": refused(),
+        "code": code(),
     });
     assert_plain("", &recorded);
     let text = serde_json::to_string_pretty(&recorded).expect("JSON") + "\n";

@@ -253,6 +253,16 @@ files: Array<CodeFile>, n_files: number,
 left_out: Array<CodeLeftOut>, };
 
 /**
+ * A project with uncommitted changes about which the user has not decided yet. `CodeSwitch` with
+ * this project, on or off, is the answer; it is asked once.
+ */
+export type CodeQuestion = { project: string, 
+/**
+ * How many files have changes that would go along now, and their bytes.
+ */
+files: number, bytes: number, };
+
+/**
  * A project whose changes go along.
  */
 export type CodeRow = { project: string, 
@@ -594,13 +604,17 @@ actions: Array<Remedy>, };
 /**
  * What happened to a session: a row of the history.
  */
-export type HistoryKind = "recorded" | "arrived" | "checked_out" | "forked" | "united" | "taken_out" | "taken_back" | "moved" | "recognised" | "keep-both" | "keep-left" | "keep-right" | "stitch" | "branches" | "undo" | "renamed" | "forgotten" | "removed";
+export type HistoryKind = "recorded" | "arrived" | "checked_out" | "forked" | "united" | "taken_out" | "taken_back" | "moved" | "recognised" | "keep-both" | "keep-left" | "keep-right" | "stitch" | "branches" | "undo" | "renamed" | "forgotten" | "removed" | "code_applied" | "code_undone";
 
 export type HistoryRow = { at: string, device: string, 
 /**
  * The session's current title.
  */
-title: string, what: HistoryKind, session: string, tool: string, doc: string, bytes: number, lines: number, };
+title: string, what: HistoryKind, session: string, tool: string, doc: string, bytes: number, lines: number, 
+/**
+ * How many files changed, where code was applied or taken back.
+ */
+files: number, };
 
 /**
  * Why something needs the user's word before it continues.
@@ -978,7 +992,7 @@ export type RemarkCode = "open_here" | "live" | "directory_gone" | "split" | "wa
 /**
  * Something that the user can do about a message.
  */
-export type Remedy = { "do": "start_engine" } | { "do": "stop_engine" } | { "do": "retry" } | { "do": "continue_syncing" } | { "do": "locate_syncthing" } | { "do": "open_logs" } | { "do": "open_settings" } | { "do": "open_status" } | { "do": "open_sessions" } | { "do": "open_splits" } | { "do": "open_devices" } | { "do": "open_projects" } | { "do": "open_tools" } | { "do": "open_diagnostics" } | { "do": "open_forgotten" } | { "do": "open_session", session: string, } | { "do": "open_history", session: string, } | { "do": "open_journal", session: string, } | { "do": "choose_folder", project: string, } | { "do": "include_project", project: string, } | { "do": "switch_tool_on", tool: string, } | { "do": "switch_store_on", tool: string, dir: string, } | { "do": "switch_store_off", tool: string, dir: string, } | { "do": "compare", session: string, } | { "do": "undo", session: string | null, } | { "do": "restore_session", session: string, } | { "do": "restore_sessions", tool: string, } | { "do": "resume_session", session: string, } | { "do": "export_session", session: string, } | { "do": "accept_deletion", what: string, } | { "do": "accept_rewrite", what: string, } | { "do": "accept_lines", what: string, } | { "do": "accept_forget", what: string, } | { "do": "read_journal", what: string, } | { "do": "forget", session: string, } | { "do": "show_code" } | { "do": "pair" } | { "do": "compare_digits", id: string, } | { "do": "approve", id: string, } | { "do": "revoke_device" } | { "do": "cancel_pairing" } | { "do": "new_identity" } | { "do": "allow_app", app: string, } | { "do": "deny_app", app: string, } | { "do": "remove_app", app: string, } | { "do": "open_apps" } | { "do": "import_copies" };
+export type Remedy = { "do": "start_engine" } | { "do": "stop_engine" } | { "do": "retry" } | { "do": "continue_syncing" } | { "do": "locate_syncthing" } | { "do": "open_logs" } | { "do": "open_settings" } | { "do": "open_status" } | { "do": "open_sessions" } | { "do": "open_splits" } | { "do": "open_devices" } | { "do": "open_projects" } | { "do": "open_tools" } | { "do": "open_diagnostics" } | { "do": "open_forgotten" } | { "do": "open_session", session: string, } | { "do": "open_history", session: string, } | { "do": "open_journal", session: string, } | { "do": "choose_folder", project: string, } | { "do": "include_project", project: string, } | { "do": "switch_tool_on", tool: string, } | { "do": "switch_store_on", tool: string, dir: string, } | { "do": "switch_store_off", tool: string, dir: string, } | { "do": "compare", session: string, } | { "do": "undo", session: string | null, } | { "do": "undo_setting_aside", session: string, } | { "do": "restore_session", session: string, } | { "do": "restore_sessions", tool: string, } | { "do": "resume_session", session: string, } | { "do": "export_session", session: string, } | { "do": "accept_deletion", what: string, } | { "do": "accept_rewrite", what: string, } | { "do": "accept_lines", what: string, } | { "do": "accept_forget", what: string, } | { "do": "read_journal", what: string, } | { "do": "forget", session: string, } | { "do": "show_code" } | { "do": "pair" } | { "do": "compare_digits", id: string, } | { "do": "approve", id: string, } | { "do": "revoke_device" } | { "do": "cancel_pairing" } | { "do": "new_identity" } | { "do": "allow_app", app: string, } | { "do": "deny_app", app: string, } | { "do": "remove_app", app: string, } | { "do": "open_apps" } | { "do": "import_copies" };
 
 /**
  * Every command. The socket, the tray app and the command line share this list.
@@ -987,7 +1001,7 @@ export type Request = { "cmd": "status" } | { "cmd": "doctor" } | { "cmd": "take
 /**
  * The digits on its screen, if the digits are the proof.
  */
-digits?: string, } | { "cmd": "dismiss", id: string, } | { "cmd": "rename", id: string | null, name: string, } | { "cmd": "approve", id: string, } | { "cmd": "revoke", id: string, since: string | null, dry: boolean, } | { "cmd": "follow", id: string, on: boolean, } | { "cmd": "unpair", id: string, } | { "cmd": "tools" } | { "cmd": "tool_switch", tool: string, on: boolean, } | { "cmd": "store_switch", tool: string, dir: string, on: boolean, } | { "cmd": "stores_said", vars: { [key in string]: string }, } | { "cmd": "import", paths: Array<string>, } | { "cmd": "import_cancel" } | { "cmd": "import_dismiss" } | { "cmd": "projects" } | { "cmd": "project_map", key: string, dir: string, } | { "cmd": "project_exclude", key: string, excluded: boolean, } | { "cmd": "code_status" } | { "cmd": "code_switch", project?: string, on: boolean, } | { "cmd": "code_offer", session: string, 
+digits?: string, } | { "cmd": "dismiss", id: string, } | { "cmd": "rename", id: string | null, name: string, } | { "cmd": "approve", id: string, } | { "cmd": "revoke", id: string, since: string | null, dry: boolean, } | { "cmd": "follow", id: string, on: boolean, } | { "cmd": "unpair", id: string, } | { "cmd": "tools" } | { "cmd": "tool_switch", tool: string, on: boolean, } | { "cmd": "store_switch", tool: string, dir: string, on: boolean, } | { "cmd": "stores_said", vars: { [key in string]: string }, } | { "cmd": "import", paths: Array<string>, } | { "cmd": "import_cancel" } | { "cmd": "import_dismiss" } | { "cmd": "projects" } | { "cmd": "project_map", key: string, dir: string, } | { "cmd": "project_exclude", key: string, excluded: boolean, } | { "cmd": "code_status" } | { "cmd": "code_switch", project?: string, on: boolean, } | { "cmd": "code_forget", project?: string, } | { "cmd": "code_offer", session: string, 
 /**
  * The code of the moment of this message, as `Show` counts them; of any device.
  */
@@ -1028,7 +1042,7 @@ beside?: string,
 /**
  * The branch where one session of both branches continues.
  */
-active: Side | null, } | { "cmd": "undo", session: string | null, } | { "cmd": "undoable", session: string | null, } | { "cmd": "diff", session: string, 
+active: Side | null, } | { "cmd": "undo", session: string | null, } | { "cmd": "undo_setting_aside", session: string, } | { "cmd": "undoable", session: string | null, } | { "cmd": "diff", session: string, 
 /**
  * As in `Resolve`.
  */
@@ -1348,7 +1362,11 @@ asking: number,
 /**
  * The import of conversations that runs, or how the last one ended.
  */
-conversation_import: ConversationImport | null, };
+conversation_import: ConversationImport | null, 
+/**
+ * The one question about uncommitted changes that is open.
+ */
+code_question?: CodeQuestion, };
 
 /**
  * A record that changed what the tool may do.
@@ -1526,6 +1544,7 @@ export type Replies = {
   project_exclude: Done;
   code_status: CodeStatus;
   code_switch: Done;
+  code_forget: Done;
   code_offer: CodeOffer;
   code_diff: CodeDiff;
   code_apply: CodeApplied;
@@ -1541,6 +1560,7 @@ export type Replies = {
   splits: Array<SplitRow>;
   resolve: Done;
   undo: Done;
+  undo_setting_aside: Done;
   undoable: Undoable | null;
   diff: Diff;
   diff_words: DiffWords;

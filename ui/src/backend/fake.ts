@@ -7,7 +7,7 @@ import { type Backend, type Drag, type Notice, Refusal } from "./backend";
 import { CODE_DIFFS, codeOffer } from "./fake/code";
 import { diff, diffPart, diffWords, rewriteOf } from "./fake/split";
 import { agentPage, agentPart, length, occurrences, transcript, transcriptPart } from "./fake/talk";
-import { resolved, resolvedBeside, refuse as told, undone } from "./fake/told";
+import { code, resolved, resolvedBeside, refuse as told, undone } from "./fake/told";
 import { deviceId, imported, importing, makeWorld, STATES, type StateName, tablet, type World } from "./fake/world";
 import type {
   Action,
@@ -142,6 +142,7 @@ function answers(world: World, tell: () => void): Handlers {
       doc: "main",
       bytes: 0,
       lines: 0,
+      files: 0,
     });
   const splitOf = (id: string) => world.splits.find((row) => row.session === id) ?? told("no_split");
   const comparedOf = (id: string) =>
@@ -307,9 +308,15 @@ function answers(world: World, tell: () => void): Handlers {
         .map(({ key }) => ({ project: key, sessions: [], bytes: 48_000 })),
     }),
     code_switch: ({ project, on }) =>
-      after(() => {
-        for (const row of world.projects) if (row.key === project) row.code = on;
-      }),
+      after(
+        () => {
+          for (const row of world.projects) if (row.key === project) row.code = on;
+          if (world.status.code_question?.project === project) delete world.status.code_question;
+        },
+        (on ? code.on : code.off).message,
+      ),
+    code_forget: () => code.forgotten,
+    undo_setting_aside: () => told("nothing_to_undo"),
     code_offer: ({ session }) => codeOffer(world, sessionOf(session)),
     code_diff: ({ path }) => ({ text: CODE_DIFFS[path] ?? "", cut: false }),
     code_apply: ({ session }) => {

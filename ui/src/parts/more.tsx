@@ -2,6 +2,7 @@
 import { useState } from "preact/hooks";
 import type { Exported, HistoryRow, SessionRow } from "../backend/types";
 import { size } from "../lib/format";
+import { happening } from "../lib/happening";
 import { useAnswer, useDoing, useShared } from "../state";
 import { words } from "../words";
 import { Button, CopyButton, Failed, Refused, Skeleton, Time } from "./common";
@@ -131,6 +132,5 @@ function History({ session, changed }: { session: string; changed: () => void })
 }
 
 function happened(row: HistoryRow): string {
-  const what = words.overview.happenings[row.what];
-  return `${what} · ${row.device}`;
+  return `${happening(row)} · ${row.device}`;
 }

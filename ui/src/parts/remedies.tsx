@@ -71,6 +71,7 @@ export function Remedies({ remedies = [], about, again, main = false }: Props) {
     switch_store_off: ({ tool, dir }) => void done(backend.roam({ cmd: "store_switch", tool, dir, on: false })),
     compare: ({ session }) => go("splits", session),
     undo: ({ session }) => void done(backend.roam({ cmd: "undo", session })),
+    undo_setting_aside: ({ session }) => void done(backend.roam({ cmd: "undo_setting_aside", session })),
     restore_session: ({ session }) => void done(backend.roam({ cmd: "restore", session })),
     restore_sessions: ({ tool }) => void done(backend.roam({ cmd: "restore", session: `tool:${tool}` })),
     resume_session: open,

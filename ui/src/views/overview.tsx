@@ -4,8 +4,10 @@ import { useState } from "preact/hooks";
 import type { Devices, HistoryRow, Remedy, SessionRow, Status, Waiting } from "../backend/types";
 import { isBlocking, waits } from "../lib/actions";
 import { clock, projectName, shortened, size } from "../lib/format";
+import { happening } from "../lib/happening";
 import { attention, headline } from "../lib/headline";
 import { HeldActs } from "../parts/acting";
+import { CodeQuestion } from "../parts/code-question";
 import { Button, Section, Skeleton, Time, ToolSign } from "../parts/common";
 import { Icon } from "../parts/icon";
 import { Remedies } from "../parts/remedies";
@@ -111,6 +113,7 @@ function Blocks({ status, devices, splits }: BlocksProps) {
   return (
     <>
       <NeedsAttention status={status} devices={devices} splits={splits} />
+      {status.code_question && <CodeQuestion asked={status.code_question} />}
       {(problems.length > 0 || noTray) && (
         <Section title={say.problems}>
           <ul class="lines">
@@ -378,7 +381,6 @@ function Recent() {
 }
 
 function Happening({ row, tool, own }: { row: HistoryRow; tool: string; own: string }) {
-  const what = words.overview.happenings[row.what];
   return (
     <li>
       <time class="mono" dateTime={row.at}>
@@ -389,7 +391,7 @@ function Happening({ row, tool, own }: { row: HistoryRow; tool: string; own: str
         {row.title || words.session.untitled}
       </span>
       <span class="dim">
-        {what}
+        {happening(row)}
         {row.device !== own ? ` · ${row.device}` : ""}
       </span>
       <span class="dim number">{size(row.bytes)}</span>

@@ -57,6 +57,7 @@ function Project({ row, changed }: { row: ProjectRow; changed: () => void }) {
   const { backend, tools, tell } = useShared();
   const { busy, refusal, act, clear } = useDoing();
   const [asking, setAsking] = useState(false);
+  const [switchedOff, setSwitchedOff] = useState(false);
   const say = words.projects;
   const name = projectName(row.key);
   const exclude = async (excluded: boolean) => {
@@ -65,8 +66,16 @@ function Project({ row, changed }: { row: ProjectRow; changed: () => void }) {
   };
   const switchCode = async (on: boolean) => {
     const project = row.key.split("#")[0]!;
-    await act(() => backend.roam({ cmd: "code_switch", project, on }));
+    const done = await act(() => backend.roam({ cmd: "code_switch", project, on }));
+    setSwitchedOff(!on && done !== undefined);
     changed();
+  };
+  const forgetCode = async () => {
+    const project = row.key.split("#")[0]!;
+    const done = await act(() => backend.roam({ cmd: "code_forget", project }));
+    if (!done) return;
+    setSwitchedOff(false);
+    tell(done.message);
   };
   const choose = async () => {
     const done = await act(async () => {
@@ -109,6 +118,11 @@ function Project({ row, changed }: { row: ProjectRow; changed: () => void }) {
               onChange={(on) => void switchCode(on)}
             />
             {row.code && <span class="dim">{words.code.projectWhy}</span>}
+            {switchedOff && !row.code && (
+              <Button kind="quiet" busy={busy} name={`${words.code.forget}: ${name}`} onClick={() => void forgetCode()}>
+                {words.code.forget}
+              </Button>
+            )}
           </div>
         )}
         {asking ? (

@@ -1,6 +1,6 @@
 // Another device's uncommitted changes: shown before a session is resumed, taken over if wanted.
 import { expect, test } from "@playwright/test";
-import { asked, expectAccessible, expectCalm, open, session } from "./open";
+import { asked, expectAccessible, expectCalm, expectNoSidewaysScroll, open, session } from "./open";
 
 const resume = async (page: import("@playwright/test").Page, n: number) => {
   await open(page, `sessions/${session(n)}`);
@@ -47,5 +47,41 @@ test("a project's changes are switched on and off", async ({ page }) => {
   expect(await asked(page, "code_switch")).toHaveLength(1);
   await expectAccessible(page);
   await page.screenshot({ path: test.info().outputPath("projects.png") });
+  expectCalm(page);
+});
+
+test("a project with changes is asked about in one line, and the answer ends the question", async ({ page }) => {
+  for (const [button, on] of [
+    ["Take them along: acme/api", true],
+    ["Not now: acme/api", false],
+  ] as const) {
+    await open(page, "overview", { state: "code-asked" });
+    const question = page.getByText("Take uncommitted changes of acme/api along with its sessions?");
+    await expect(question).toHaveCount(1);
+    await expect(page.locator(".line", { has: question })).toContainText("Now 3 files");
+    // What another device's changes did here is in the activity.
+    await expect(page.locator(".activity")).toContainText("3 files taken over · laptop");
+    await expectAccessible(page);
+    await expectNoSidewaysScroll(page);
+    await page.screenshot({ path: test.info().outputPath(`question-${on}.png`) });
+    await page.getByRole("button", { name: button }).click();
+    await expect(question).toHaveCount(0);
+    expect(await asked(page, "code_switch")).toMatchObject([{ project: "git:github.com/acme/api", on }]);
+    expectCalm(page);
+  }
+});
+
+test("what was recorded can be removed when a project is switched off", async ({ page }) => {
+  await open(page, "projects");
+  const remove = page.getByRole("button", { name: /^Remove what was recorded/ });
+  await expect(remove).toHaveCount(0);
+  await page
+    .getByRole("switch", { name: /^Let uncommitted changes of/ })
+    .first()
+    .click();
+  await remove.click();
+  await expect(remove).toHaveCount(0);
+  expect(await asked(page, "code_forget")).toHaveLength(1);
+  await expectAccessible(page);
   expectCalm(page);
 });

@@ -30,6 +30,8 @@ it("every state has a sentence of its own kind", () => {
     waiting: "3 items need your attention.",
     asking: "tablet asks to pair.",
   });
+  // A question is no trouble: the window and the tray stay calm.
+  expect(said["code-asked"]).toBe(said.quiet);
   expect(headline(null, null).what).not.toBe("");
 });
 

@@ -5,8 +5,8 @@ use super::{View, and, number, plural, project, quoted, size, wrap};
 use crate::remedy::advice;
 use crate::when::ago;
 use session_roam_core::api::{
-    CheckState, Devices, Doctor, EngineState, Held, LeftOut, LiveSession, Moving, Status,
-    SyncthingState, Waiting,
+    CheckState, CodeQuestion, Devices, Doctor, EngineState, Held, LeftOut, LiveSession, Moving,
+    Status, SyncthingState, Waiting,
 };
 use session_roam_core::session::{Millis, Problem};
 
@@ -36,6 +36,9 @@ pub fn status(status: &Status, devices: &Devices, view: &View) -> String {
         "Needs attention",
         &needs_you(status, devices, view),
     );
+    if let Some(asked) = &status.code_question {
+        section(&mut out, "One question", &question(asked, view));
+    }
     let mut waits = waiting(&status.waiting, view);
     let unlisted = status
         .n_waiting()
@@ -211,6 +214,18 @@ fn needs_you(status: &Status, devices: &Devices, view: &View) -> String {
         out.push_str(&wrap("See `roam splits`.", 4, view));
     }
     out
+}
+
+/// Whether a project's uncommitted changes go along, and how to answer.
+fn question(asked: &CodeQuestion, view: &View) -> String {
+    let (files, bytes) = (plural(asked.files, "file"), size(asked.bytes));
+    let name = project(&asked.project);
+    let key = &asked.project;
+    let question = format!(
+        "Take uncommitted changes of {name} along with its sessions? Now {files}, {bytes}."
+    );
+    let answer = format!("Answer once: `roam code on {key}` or `roam code off {key}`.");
+    wrap(&question, 2, view) + &wrap(&answer, 4, view)
 }
 
 /// One block per reason, however many sessions share it.

@@ -351,10 +351,10 @@ pub fn history(rows: &[HistoryRow], view: &View) -> String {
         .iter()
         .map(|row| {
             let what = row.what.as_str().replace('_', " ");
-            let lines = if row.lines == 0 {
-                String::new()
-            } else {
-                number(row.lines)
+            let lines = match (row.lines, row.files) {
+                (0, 0) => String::new(),
+                (0, files) => plural(files, "file"),
+                (lines, _) => number(lines),
             };
             [
                 ago(&row.at, view.now),

@@ -3,6 +3,8 @@
 
 #![allow(dead_code)] // each test program uses a part of it
 
+pub mod two;
+
 use session_roam_code::{Checkout, Git, Store};
 use std::collections::BTreeMap;
 use std::fs;

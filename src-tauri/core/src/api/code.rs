@@ -14,6 +14,17 @@ pub struct CodeStatus {
     pub projects: Vec<CodeRow>,
 }
 
+/// A project with uncommitted changes about which the user has not decided yet. `CodeSwitch` with
+/// this project, on or off, is the answer; it is asked once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct CodeQuestion {
+    pub project: String,
+    /// How many files have changes that would go along now, and their bytes.
+    pub files: u64,
+    pub bytes: u64,
+}
+
 /// A project whose changes go along.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]

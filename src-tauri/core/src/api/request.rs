@@ -106,6 +106,13 @@ pub enum Request {
         project: Option<String>,
         on: bool,
     },
+    /// Removes what this device recorded of a project's uncommitted changes, or of all projects': here,
+    /// and on the other devices.
+    CodeForget {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        project: Option<String>,
+    },
     /// The code of another device beside the session's checkout here.
     CodeOffer {
         session: String,
@@ -207,6 +214,11 @@ pub enum Request {
     /// Undoes a decision: the session's last one, or the last one of all.
     Undo {
         session: Option<String>,
+    },
+    /// Takes back the code that was applied for a session although files were changed since: they are
+    /// kept elsewhere, and the answer says where.
+    UndoSettingAside {
+        session: String,
     },
     /// What `Undo` would undo.
     Undoable {

@@ -3,8 +3,8 @@
 
 pub use super::apps::{AppAppended, AppDeleted, AppPage, AppRow, AppSession, AppState};
 pub use super::code::{
-    CodeApplied, CodeChange, CodeDiff, CodeFile, CodeLeftOut, CodeOffer, CodeRow, CodeSession,
-    CodeState, CodeStatus,
+    CodeApplied, CodeChange, CodeDiff, CodeFile, CodeLeftOut, CodeOffer, CodeQuestion, CodeRow,
+    CodeSession, CodeState, CodeStatus,
 };
 pub use super::devices::{
     Approval, AskingDevice, Code, Device, Devices, NearbyDevice, PairedDevice, PairedState,
@@ -199,6 +199,10 @@ pub struct Status {
     /// The import of conversations that runs, or how the last one ended.
     #[serde(default)]
     pub conversation_import: Option<ConversationImport>,
+    /// The one question about uncommitted changes that is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub code_question: Option<CodeQuestion>,
 }
 
 /// An import of exported conversations. It has ended when there is `done` or `failed`.
@@ -663,6 +667,9 @@ pub struct HistoryRow {
     pub doc: String,
     pub bytes: u64,
     pub lines: u64,
+    /// How many files changed, where code was applied or taken back.
+    #[serde(default)]
+    pub files: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

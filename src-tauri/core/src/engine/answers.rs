@@ -76,6 +76,12 @@ impl Engine {
             return self.undo_code(applied, reply);
         }
         let request = match request {
+            Request::UndoSettingAside { session } => {
+                return self.undo_code_aside(&session, reply);
+            }
+            Request::CodeForget { project } => {
+                return self.forget_recorded(project.as_deref(), reply);
+            }
             Request::ProjectMap { key, dir } => return self.see_directory(key, dir, reply),
             Request::Revoke { id, since, dry } => {
                 return self.count_frames(&id, since.as_deref(), dry, reply);
@@ -98,7 +104,10 @@ impl Engine {
             Request::Status => value(self.status()?),
             Request::Doctor => return self.doctor().map(Later::Aside),
             Request::TakeIn => unreachable!("answered when all of it is done"),
-            Request::ProjectMap { .. } | Request::Revoke { .. } => {
+            Request::ProjectMap { .. }
+            | Request::Revoke { .. }
+            | Request::UndoSettingAside { .. }
+            | Request::CodeForget { .. } => {
                 unreachable!("answered when the disk has answered")
             }
             Request::Device => value(self.device()?),
@@ -616,7 +625,16 @@ impl Engine {
                 tool: happening.tool,
                 doc: happening.doc,
                 bytes: happening.bytes,
-                lines: happening.lines,
+                lines: if happening.kind.counts_files() {
+                    0
+                } else {
+                    happening.lines
+                },
+                files: if happening.kind.counts_files() {
+                    happening.lines
+                } else {
+                    0
+                },
             });
         value(rows.collect::<Vec<_>>())
     }

@@ -2,9 +2,11 @@
 //! recorded, and what was applied here. Recording, verifying and applying run beside the loop, in
 //! `recording` and `offering`; git is known to the crate `session-roam-code` alone.
 
+mod asking;
 pub mod event;
 mod offering;
 mod recording;
+mod restart;
 
 use super::Engine;
 use super::event::Event;
@@ -12,19 +14,23 @@ use super::queue::ReconcileRequest;
 use super::resuming::{directory, no_place};
 use crate::api::answer::{Answer, Reply, Work, done, settings_error, value};
 use crate::api::types::{
-    ApiError, CodeDiff, CodeLeftOut, CodeRow, CodeSession, CodeStatus, Forked,
+    ApiError, CodeDiff, CodeLeftOut, CodeQuestion, CodeRow, CodeSession, CodeStatus, Forked,
 };
 use crate::reconcile::record::{Pinned, SessionRecord};
-use crate::session::{ChainId, Lane, Millis, ProjectKey, SessionId, SessionKey, ToolId};
-use crate::state::StateError;
+use crate::session::{
+    ChainId, HistoryKind, Lane, Millis, ProblemCode, ProjectKey, SessionId, SessionKey, ToolId,
+};
+use crate::state::{Happening, Row, StateError};
 use crate::vault::snapshot_file::objects_dir;
 use crate::vault::{Owner, snapshot_file};
-use event::{Applied, CodeEvent, Recorded, refused};
+use asking::{Aside, repository};
+use event::{Applied, CodeEvent, Recorded, TakenBack, refused};
 use offering::{Asked, Done as AppliedHere};
 use recording::Wanted;
+use restart::Left;
 use serde::Deserialize;
 use session_roam_code::CodeError;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -32,8 +38,10 @@ use std::time::{Duration, Instant};
 
 /// A tool that has added nothing for this long has probably ended its turn.
 const QUIET: Duration = Duration::from_secs(2);
-/// Recording takes at most this part of the time.
-const REST: u32 = 30;
+/// Recording takes at most this part of the time; after one that took very long, it is the turn again
+/// when `LONGEST_REST` has passed.
+const REST: u32 = 100;
+const LONGEST_REST: Duration = Duration::from_secs(300);
 /// The state's note of what was applied here.
 const NOTE: &str = "code applied";
 /// How many are remembered: each can be taken back.
@@ -52,6 +60,10 @@ pub struct CodeAlong {
     rests: BTreeMap<SessionKey, Millis>,
     /// How the last recording of each session ended, since the start.
     ended: BTreeMap<SessionKey, Ended>,
+    /// The question that was asked last, until it is answered, and the session that led to it.
+    question: Option<(SessionKey, CodeQuestion)>,
+    /// Sessions whose recorded states the user removed while one more was being recorded.
+    unwanted: BTreeSet<SessionKey>,
     /// Held while a checkout is changed: one at a time.
     changes: Arc<Mutex<()>>,
 }
@@ -99,21 +111,29 @@ impl Engine {
         if on {
             keys.push(key.clone());
         }
-        let array: toml_edit::Array = keys.iter().map(String::as_str).collect();
+        let mut asked = self.settings.code.asked.clone();
+        if !asked.contains(&key) {
+            asked.push(key.clone());
+        }
+        let list =
+            |keys: &[String]| -> toml_edit::Array { keys.iter().map(String::as_str).collect() };
+        let (projects, asked) = (list(&keys), list(&asked));
         self.settings = crate::settings::change(&self.home, |document| {
-            document["code"]["projects"] = toml_edit::value(array);
+            document["code"]["projects"] = toml_edit::value(projects);
+            document["code"]["asked"] = toml_edit::value(asked);
             if on {
                 document["code"]["on"] = toml_edit::value(true);
             }
         })
         .map_err(settings_error)?;
+        self.code_decided(&key, on);
         done(if on {
             format!(
                 "Uncommitted changes of {key} go along with its sessions. Files that are ignored, large or look like \
                  secrets stay here."
             )
         } else {
-            format!("Uncommitted changes of {key} are not recorded any more on this device.")
+            format!("Uncommitted changes of {key} stay on this device.")
         })
     }
 
@@ -172,11 +192,66 @@ impl Engine {
         }))
     }
 
+    /// Removes what this device recorded of a project's sessions, or of all, everywhere: its own files
+    /// from its folder, which the other devices follow, and its objects unless an undo needs them.
+    pub(super) fn forget_recorded(&mut self, said: Option<&str>, reply: Reply) {
+        match self.recorded_of(said) {
+            Ok(keys) => self.remove_recorded(keys, reply),
+            Err(error) => reply(Err(error)),
+        }
+    }
+
+    fn recorded_of(&self, said: Option<&str>) -> Result<Vec<SessionKey>, ApiError> {
+        let project = match said {
+            None => None,
+            Some(said) if self.settings.code.asked.iter().any(|known| known == said) => {
+                Some(said.to_owned())
+            }
+            Some(said) => Some(repository(self.meant_project(said, None)?.as_str()).to_owned()),
+        };
+        let rows = self.state.rows(None)?.into_iter();
+        let is_meant = |row: &Row| {
+            project
+                .as_deref()
+                .is_none_or(|project| repository(&row.project) == project)
+        };
+        Ok(rows
+            .filter(|(_, row)| is_meant(row))
+            .map(|(key, _)| key)
+            .collect())
+    }
+
+    fn remove_recorded(&mut self, keys: Vec<SessionKey>, reply: Reply) {
+        let mut places = Vec::new();
+        for key in &keys {
+            self.code.due.remove(key);
+            // What is being recorded now may be written after this.
+            if self.code.recording.as_ref() == Some(key) {
+                self.code.unwanted.insert(key.clone());
+            }
+            let record: Option<SessionRecord> = self.state.record(key).ok().flatten();
+            let dir = record.and_then(|record| own_dir(&self.context.short, &record));
+            let (_, is_needed) = self.applied_places(key);
+            let store = (!is_needed).then(|| objects_dir(&self.home, key));
+            places.push((dir, store));
+        }
+        let context = self.context.clone();
+        self.jobs.spawn_for_event(Box::new(move || {
+            let (paths, answer) = recording::remove_recorded(&context, places);
+            Event::Code(Box::new(CodeEvent::Removed {
+                paths,
+                keys,
+                answer,
+                reply,
+            }))
+        }));
+    }
+
     // ---- recording ----
 
     /// A session has new lines of this device.
     pub(super) fn code_is_due(&mut self, key: &SessionKey, record: &SessionRecord) {
-        if !self.goes_along(record) {
+        if !self.goes_along(record) && !self.may_ask(record) {
             return;
         }
         self.code.due.insert(key.clone(), self.context.clock.now());
@@ -220,11 +295,17 @@ impl Engine {
             return;
         };
         self.code.due.remove(&key);
-        let Some(wanted) = self.wanted_code(&key) else {
-            return;
-        };
-        self.code.recording = Some(key.clone());
-        self.jobs.spawn_for_event(Box::new(move || {
+        let work = self.recording_of(&key).or_else(|| self.looking_at(&key));
+        if let Some(work) = work {
+            self.code.recording = Some(key);
+            self.jobs.spawn_for_event(work);
+        }
+    }
+
+    fn recording_of(&self, key: &SessionKey) -> Option<Aside> {
+        let wanted = self.wanted_code(key)?;
+        let key = key.clone();
+        Some(Box::new(move || {
             let begun = Instant::now();
             let record = || wanted().and_then(|wanted| recording::record_code(&wanted));
             // Nothing else would be recorded before the next start.
@@ -238,7 +319,7 @@ impl Engine {
                 took: begun.elapsed(),
                 result,
             }))
-        }));
+        }))
     }
 
     fn wanted_code(
@@ -284,21 +365,32 @@ impl Engine {
         match event {
             CodeEvent::Due => self.code.is_waiting = false,
             CodeEvent::Recorded { key, took, result } => self.code_recorded(key, took, result),
+            CodeEvent::LookedAt {
+                key,
+                took,
+                question,
+            } => {
+                self.code_rests(&key, took);
+                self.code.question = question.map(|question| (key, question));
+            }
             CodeEvent::Applied {
                 applied,
                 done,
                 reply,
             } => {
-                let mut all = self.applied_code();
-                all.push((*applied).clone());
-                let surplus = all.len().saturating_sub(MOST_APPLIED);
-                all.drain(..surplus);
-                if applied.is_worktree() && applied.before.is_some() {
-                    self.pin_later(&applied.key, done.dir.clone());
-                }
-                let noted = self.state.put_note(NOTE, &all);
+                let noted = self.code_applied(*applied, done.dir.clone());
                 reply(value(done));
                 noted?;
+            }
+            CodeEvent::Recovered { applied, undone } => {
+                for applied in applied {
+                    let dir = applied.place.clone();
+                    self.code_applied(applied, dir)?;
+                }
+                for undone in undone {
+                    let back = Ok(TakenBack::Done);
+                    self.code_undone(undone, back, Box::new(drop))?;
+                }
             }
             CodeEvent::Forked { dir, answer, reply } => {
                 let forked = answer.as_ref().ok().and_then(|forked| {
@@ -320,28 +412,135 @@ impl Engine {
                 applied,
                 result,
                 reply,
+            } => self.code_undone(*applied, result, reply)?,
+            CodeEvent::Removed {
+                paths,
+                keys,
+                answer,
+                reply,
             } => {
-                let mut all = self.applied_code();
-                if result.is_ok() {
-                    all.retain(|known| *known != *applied);
+                for key in keys {
+                    self.code.ended.remove(&key);
                 }
-                let before = applied.before.clone();
-                let before = before.filter(|_| matches!(result, Ok(None)) && applied.is_worktree());
-                if let Some(before) = before {
-                    self.pin_later(&applied.key, before);
-                }
-                let noted = self.state.put_note(NOTE, &all);
-                let message = match applied.is_worktree() {
-                    true => format!("Undone. {} is removed.", applied.place.display()),
-                    false => format!("Undone. {} is as it was before.", applied.root.display()),
-                };
-                reply(result.and_then(|gone| gone.map_or_else(|| done(message), Err)));
-                noted?;
+                self.transport.announce(Lane::Code, paths);
+                reply(answer);
             }
         }
         self.record_due_code();
         self.wait_for_code();
         Ok(())
+    }
+
+    /// Notes code that was applied. `dir` is the session's directory with it.
+    fn code_applied(&mut self, applied: Applied, dir: PathBuf) -> Result<(), StateError> {
+        let mut all = self.applied_code();
+        all.push(applied.clone());
+        let surplus = all.len().saturating_sub(MOST_APPLIED);
+        all.drain(..surplus);
+        if applied.is_worktree() && applied.before.is_some() {
+            self.pin_later(&applied.key, dir);
+        }
+        self.state.put_note(NOTE, &all)?;
+        self.code_happened(HistoryKind::CodeApplied, &applied)?;
+        restart::note_done(&objects_dir(&self.home, &applied.key));
+        Ok(())
+    }
+
+    /// Finishes what an engine that was killed had begun, and records the checkouts that it may have
+    /// missed: those of each project's last session.
+    pub(super) fn resume_code(&mut self) -> Result<(), StateError> {
+        let (known, home) = (self.applied_code(), self.home.clone());
+        let changes = self.code.changes.clone();
+        let stores = home.join("code");
+        if !known.is_empty() || stores.is_dir() {
+            self.jobs.spawn_for_event(Box::new(move || {
+                let _turn = changes
+                    .lock()
+                    .unwrap_or_else(|poisoned| poisoned.into_inner());
+                let Left { applied, undone } = restart::look(&known, &stores);
+                Event::Code(Box::new(CodeEvent::Recovered { applied, undone }))
+            }));
+        }
+        if self.settings.code.projects.is_empty() {
+            return Ok(());
+        }
+        let mut last: BTreeMap<String, (Millis, SessionKey)> = BTreeMap::new();
+        for (key, row) in self.state.rows(None)? {
+            let project = repository(&row.project).to_owned();
+            let newest = last.entry(project).or_insert((row.updated, key.clone()));
+            if newest.0 < row.updated {
+                *newest = (row.updated, key);
+            }
+        }
+        for (_, key) in last.into_values() {
+            let record: Option<SessionRecord> = self.state.record(&key)?;
+            if record.is_some_and(|record| self.goes_along(&record)) {
+                self.code.due.insert(key, self.context.clock.now());
+                self.wait_for_code();
+            }
+        }
+        Ok(())
+    }
+
+    /// Files of another device's recorded states arrived or were removed. Objects of sessions of which
+    /// no states are left are removed here as well, unless an undo needs them.
+    pub(super) fn code_arrived(&mut self) {
+        let mut needed: BTreeSet<SessionKey> =
+            self.applied_code().into_iter().map(|it| it.key).collect();
+        needed.extend(self.code.recording.clone());
+        let (context, home) = (self.context.clone(), self.home.clone());
+        self.jobs.spawn(Box::new(move || {
+            recording::sweep_stores(&context, &home, &needed);
+        }));
+    }
+
+    fn code_undone(
+        &mut self,
+        applied: Applied,
+        result: Result<TakenBack, ApiError>,
+        reply: Reply,
+    ) -> Result<(), StateError> {
+        let is_done = matches!(result, Ok(TakenBack::Done | TakenBack::Kept(_)));
+        let mut all = self.applied_code();
+        if result.is_ok() {
+            all.retain(|known| *known != applied);
+        }
+        if let (true, Some(before)) = (applied.is_worktree() && is_done, applied.before.clone()) {
+            self.pin_later(&applied.key, before);
+        }
+        let mut noted = self.state.put_note(NOTE, &all);
+        if is_done {
+            let happened = self.code_happened(HistoryKind::CodeUndone, &applied);
+            noted = noted.and(happened);
+        }
+        let (root, place) = (applied.root.display(), applied.place.display());
+        reply(result.and_then(|back| match (back, applied.is_worktree()) {
+            (TakenBack::Gone(error), _) => Err(error),
+            (TakenBack::Done, true) => done(format!("Undone. {place} is removed.")),
+            (TakenBack::Done, false) => done(format!("Undone. {root} is as it was before.")),
+            (TakenBack::Kept(kept), true) => done(format!(
+                "Undone. {} stays with its changes; the session goes back to {root}.",
+                kept.display()
+            )),
+            (TakenBack::Kept(kept), false) => done(format!(
+                "Undone. {root} is as it was before. What was changed since is in {}.",
+                kept.display()
+            )),
+        }));
+        noted
+    }
+
+    fn code_happened(&self, kind: HistoryKind, applied: &Applied) -> Result<(), StateError> {
+        self.state.add_history(&Happening {
+            at: self.context.clock.now(),
+            device: applied.short.clone(),
+            kind,
+            key: applied.key.to_string(),
+            session: applied.session.to_string(),
+            tool: applied.key.tool.to_string(),
+            lines: applied.files,
+            ..Happening::default()
+        })
     }
 
     fn code_recorded(
@@ -350,12 +549,13 @@ impl Engine {
         took: Duration,
         result: Result<Recorded, CodeError>,
     ) {
-        self.code.recording = None;
-        let rest = i64::try_from((took * REST).as_millis()).unwrap_or(i64::MAX);
-        let until = Millis(self.context.clock.now().0.saturating_add(rest));
-        self.code.rests.insert(key.clone(), until);
+        self.code_rests(&key, took);
         let ended = match result {
             Ok(recorded) => {
+                if self.code.unwanted.remove(&key) {
+                    self.remove_recorded(vec![key], Box::new(drop));
+                    return;
+                }
                 if self.forgetting.hides(&key) {
                     // It was removed meanwhile, and is removed once more.
                     self.schedule(key, ReconcileRequest::default());
@@ -373,6 +573,15 @@ impl Engine {
             },
         };
         self.code.ended.insert(key, ended);
+    }
+
+    /// The session's checkout is left alone for a while.
+    fn code_rests(&mut self, key: &SessionKey, took: Duration) {
+        self.code.recording = None;
+        let rest = took.saturating_mul(REST).min(LONGEST_REST).as_millis();
+        let rest = i64::try_from(rest).unwrap_or(i64::MAX);
+        let until = Millis(self.context.clock.now().0.saturating_add(rest));
+        self.code.rests.insert(key.clone(), until);
     }
 
     // ---- offering and applying ----
@@ -486,12 +695,34 @@ impl Engine {
     }
 
     pub(super) fn undo_code(&mut self, applied: Applied, reply: Reply) {
+        self.take_code_back(applied, false, reply);
+    }
+
+    /// Takes the code back that was applied for a session last, whatever was decided since.
+    pub(super) fn undo_code_aside(&mut self, text: &str, reply: Reply) {
+        let key = match self.find(text) {
+            Ok((key, ..)) => key,
+            Err(error) => return reply(Err(error)),
+        };
+        let all = self.applied_code().into_iter();
+        let of_session = all.filter(|applied| applied.key == key);
+        match of_session.max_by_key(|applied| applied.at) {
+            Some(last) => self.take_code_back(last, true, reply),
+            None => reply(Err(ApiError::new(
+                ProblemCode::NothingToUndo,
+                "No code was applied for this session.",
+                "",
+            ))),
+        }
+    }
+
+    fn take_code_back(&mut self, applied: Applied, aside: bool, reply: Reply) {
         let (changes, home) = (self.code.changes.clone(), self.home.clone());
         self.jobs.spawn_for_event(Box::new(move || {
             let _turn = changes
                 .lock()
                 .unwrap_or_else(|poisoned| poisoned.into_inner());
-            let result = offering::undo(&home, &applied);
+            let result = offering::undo(&home, &applied, aside);
             Event::Code(Box::new(CodeEvent::Undone {
                 applied: Box::new(applied),
                 result,
@@ -549,10 +780,6 @@ impl Engine {
             false => Ok(()),
         }
     }
-}
-
-fn repository(project: &str) -> &str {
-    project.split('#').next().unwrap_or_default()
 }
 
 /// The directory of this device's files for a session; `None` without a journal of its own.

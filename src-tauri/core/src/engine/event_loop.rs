@@ -128,6 +128,7 @@ impl Engine {
         self.schedule_former()?;
         self.schedule_origins()?;
         self.schedule_placed()?;
+        self.resume_code()?;
         self.list_all(Occasion::Start);
         Ok(())
     }

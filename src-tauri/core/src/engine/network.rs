@@ -70,6 +70,7 @@ impl Engine {
         }
         // States of checkouts are read when somebody asks for them.
         if lane == Lane::Code {
+            self.code_arrived();
             return Ok(());
         }
         if paths.is_empty() {

@@ -63,6 +63,10 @@ pub enum Remedy {
     Undo {
         session: Option<String>,
     },
+    /// Takes applied code back and keeps what was changed since elsewhere.
+    UndoSettingAside {
+        session: String,
+    },
     RestoreSession {
         session: String,
     },

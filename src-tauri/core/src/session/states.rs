@@ -137,10 +137,21 @@ words! {
         Undo,
         /// The user gave the session a title, or took it back.
         Renamed,
+        /// Another device's uncommitted changes were applied here.
+        CodeApplied,
+        /// They were taken back.
+        CodeUndone,
         /// The user forgot a session.
         Forgotten,
         /// A forgotten session was removed from this device.
         Removed,
+    }
+}
+
+impl HistoryKind {
+    /// Whether a row of this kind counts files in place of lines.
+    pub fn counts_files(self) -> bool {
+        matches!(self, Self::CodeApplied | Self::CodeUndone)
     }
 }
 

@@ -83,6 +83,7 @@ pub struct Happening {
     pub tool: String,
     pub doc: String,
     pub bytes: u64,
+    /// Files, where the kind counts files.
     pub lines: u64,
 }
 

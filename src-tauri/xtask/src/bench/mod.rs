@@ -4,6 +4,7 @@
 
 mod baseline;
 pub mod chats;
+pub mod code;
 mod cost;
 mod history;
 mod latency;

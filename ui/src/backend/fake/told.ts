@@ -1,7 +1,7 @@
 // What the fake tells is what a real engine told: recorded.json is written by `cargo xtask docs`
 // (tests/core/stories/recorded.rs). Only names and numbers are replaced.
 import { Refusal } from "../backend";
-import type { ApiError, Choice, Done, Held, ProblemCode, Reason, Waiting } from "../types";
+import type { ApiError, Choice, CodeQuestion, Done, Held, HistoryRow, ProblemCode, Reason, Waiting } from "../types";
 import json from "./recorded.json";
 
 interface Recorded {
@@ -14,6 +14,8 @@ interface Recorded {
   waiting: Partial<Record<Reason, Pick<Waiting, "why" | "hint" | "actions">>>;
   held: Held[];
   refused: Partial<Record<ProblemCode, ApiError>>;
+  /** Uncommitted changes, of desk on lap: the question and its answers, what was taken over, why an undo is refused. */
+  code: { question: CodeQuestion; on: Done; off: Done; forgotten: Done; applied: HistoryRow; blocked: ApiError };
 }
 
 const recorded = json as unknown as Recorded;
@@ -73,3 +75,6 @@ export function refuse(code: ProblemCode, name = ""): never {
   if (!told) throw new Error(`The recording has no ${code}.`);
   throw new Refusal({ ...told, message: told.message.replace("nope", name) });
 }
+
+/** What was recorded of uncommitted changes. */
+export const code: Readonly<Recorded["code"]> = recorded.code;

@@ -25,7 +25,7 @@ import type {
   Waiting,
 } from "../types";
 
-import { choices, emptied, waits } from "./told";
+import { choices, code, emptied, waits } from "./told";
 
 export const STATES = [
   "busy",
@@ -58,6 +58,7 @@ export const STATES = [
   "refused",
   "lost",
   "empty",
+  "code-asked",
   "import-runs",
   "import-done",
   "import-failed",
@@ -574,6 +575,11 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
     });
     world.splits = [one, { ...split(5, at), title: TITLES[5]!, tool: "codex" }];
   },
+  "code-asked"(world, at) {
+    const { project, files, bytes } = code.question;
+    world.status.code_question = { project, files, bytes };
+    world.history.unshift({ ...code.applied, at: at(20), device: "laptop" });
+  },
   "import-runs"(world) {
     world.status.conversation_import = importing("chatgpt-export.zip");
   },
@@ -805,6 +811,7 @@ function history(at: At): HistoryRow[] {
     doc: "main",
     bytes: 900 + ((i * 6007) % 60_000),
     lines: 1 + (i % 30),
+    files: 0,
   }));
 }
 

@@ -103,6 +103,7 @@ impl Engine {
             cycle_ms: self.cycle_ms.ceil() as u64,
             happenings: self.state.happenings()?,
             conversation_import: self.importing.as_ref().map(Importing::shown),
+            code_question: self.code_question(),
             asking: self.peer_state.asking.len() as u64 + self.peer_state.more_asking,
         })
     }

@@ -2,7 +2,7 @@
 //! loop and workers share: code that was applied, files that stayed behind, refusals.
 
 use crate::api::answer::{Answer, Reply};
-use crate::api::types::{ApiError, CodeApplied, CodeLeftOut};
+use crate::api::types::{ApiError, CodeApplied, CodeLeftOut, CodeQuestion};
 use crate::session::problem::with_causes;
 use crate::session::{Hlc, ProblemCode, Remedy, SessionId, SessionKey};
 use serde::{Deserialize, Serialize};
@@ -21,10 +21,21 @@ pub enum CodeEvent {
         took: Duration,
         result: Result<Recorded, CodeError>,
     },
+    /// A checkout was looked at for the question whether its changes go along.
+    LookedAt {
+        key: SessionKey,
+        took: Duration,
+        question: Option<CodeQuestion>,
+    },
     Applied {
         applied: Box<Applied>,
         done: CodeApplied,
         reply: Reply,
+    },
+    /// What a killed engine left was looked at: code that is applied, and code that was taken back.
+    Recovered {
+        applied: Vec<Applied>,
+        undone: Vec<Applied>,
     },
     /// A fork was written for a directory.
     Forked {
@@ -34,10 +45,25 @@ pub enum CodeEvent {
     },
     Undone {
         applied: Box<Applied>,
-        /// Why it is not possible any more, if it is not.
-        result: Result<Option<ApiError>, ApiError>,
+        result: Result<TakenBack, ApiError>,
         reply: Reply,
     },
+    /// What was recorded of these sessions was removed: paths in the lane's folder.
+    Removed {
+        paths: Vec<String>,
+        keys: Vec<SessionKey>,
+        answer: Answer,
+        reply: Reply,
+    },
+}
+
+/// How taking applied code back ended.
+pub enum TakenBack {
+    Done,
+    /// Done; what was changed since is kept here.
+    Kept(PathBuf),
+    /// It is not possible any more, for this reason.
+    Gone(ApiError),
 }
 
 /// Code of another device that was applied here and was not taken back.
@@ -46,8 +72,13 @@ pub struct Applied {
     pub key: SessionKey,
     pub session: SessionId,
     pub title: String,
-    /// The name of the device that recorded it.
+    /// The name of the device that recorded it, and its short id.
     pub device: String,
+    #[serde(default)]
+    pub short: String,
+    /// How many files it changed.
+    #[serde(default)]
+    pub files: u64,
     pub at: Hlc,
     pub snapshot: String,
     /// The checkout that was asked for, and the number of the undo record in it.
@@ -74,12 +105,12 @@ pub struct Recorded {
 
 pub(super) fn refused(error: &CodeError) -> ApiError {
     let text = with_causes(error);
-    let end = if text.ends_with('.') { "" } else { "." };
-    ApiError::new(
-        ProblemCode::CodeRefused,
-        format!("{text}{end}"),
-        "Nothing was changed.",
-    )
+    // A refusal is a sentence with its full stop already.
+    let text = match text.strip_suffix("..") {
+        Some(sentence) => format!("{sentence}."),
+        None => text,
+    };
+    ApiError::new(ProblemCode::CodeRefused, text, "Nothing was changed.")
 }
 
 /// What stayed behind, in words.

@@ -4,8 +4,9 @@
 
 use super::super::fork_at::moment;
 use super::super::resuming::author;
-use super::event::{Applied, left_out, no_code, refused};
+use super::event::{Applied, TakenBack, left_out, no_code, refused};
 use super::recording::bound_store;
+use super::restart;
 use crate::api::types::{ApiError, CodeApplied, CodeChange, CodeFile, CodeOffer, CodeState};
 use crate::reconcile::context::Context;
 use crate::reconcile::record::SessionRecord;
@@ -16,7 +17,7 @@ use crate::vault::snapshot_file::{self, Described, SnapshotFileError};
 use session_roam_code::{
     ChangeKind, Checkout, CodeError, Comparison, FileChange, Git, Limits, Manifest, ObjectId,
     PackLimits, Plan, Received, RepoPath, Store, Undo, apply, compare, diff_text, receive,
-    recorded, recover, undos,
+    recorded, recover, undo_setting_aside, undos,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -160,7 +161,28 @@ impl Asked {
         let Here { checkout, store } = &here;
         let device = self.context.shared().name_of(&candidate.short);
         let n_files = comparison.files.len() as u64;
-        let Some(undo) = apply(checkout, store, &comparison, &Limits::default())? else {
+        let root = checkout.root().to_owned();
+        let session = self.record.session.clone();
+        let mut applied = Box::new(Applied {
+            key: self.key.clone(),
+            session: session.unwrap_or_else(|| SessionId::new(self.key.hash.clone())),
+            title: self.title.clone(),
+            device: device.clone(),
+            short: candidate.short.clone(),
+            files: n_files,
+            at: self.context.tick(),
+            snapshot: comparison.target.id.to_string(),
+            root: root.clone(),
+            number: 0,
+            place: root.clone(),
+            before: (!stay).then(|| self.dir.clone()),
+        });
+        restart::note(&self.store, &applied)?;
+        let done = apply(checkout, store, &comparison, &Limits::default());
+        if !matches!(done, Ok(Some(_))) {
+            restart::note_done(&self.store);
+        }
+        let Some(undo) = done? else {
             return Ok(Done::Nothing(CodeApplied {
                 dir: self.dir.clone(),
                 worktree: false,
@@ -168,8 +190,8 @@ impl Asked {
                 message: format!("The checkout is as {device}'s was."),
             }));
         };
-        let root = checkout.root().to_owned();
-        let place = undo.worktree.clone().unwrap_or_else(|| root.clone());
+        applied.number = undo.number;
+        applied.place = undo.worktree.clone().unwrap_or_else(|| root.clone());
         let dir = match &undo.worktree {
             Some(worktree) => self.below(&root, worktree),
             None => self.dir.clone(),
@@ -188,19 +210,6 @@ impl Asked {
                 root.display()
             ),
         };
-        let session = self.record.session.clone();
-        let applied = Box::new(Applied {
-            key: self.key.clone(),
-            session: session.unwrap_or_else(|| SessionId::new(self.key.hash.clone())),
-            title: self.title.clone(),
-            device,
-            at: self.context.tick(),
-            snapshot: undo.snapshot.to_string(),
-            root,
-            number: undo.number,
-            place,
-            before: (!stay).then(|| self.dir.clone()),
-        });
         let done = CodeApplied {
             worktree: applied.is_worktree(),
             dir,
@@ -487,35 +496,45 @@ fn file(file: &FileChange) -> CodeFile {
     }
 }
 
-/// Takes applied code back. `Ok(Some(_))` says why that is not possible any more: the checkout is
-/// gone, or it was taken back already.
-pub fn undo(home: &Path, applied: &Applied) -> Result<Option<ApiError>, ApiError> {
-    let work = || {
-        let git = Git::find()?;
-        if !applied.root.is_dir() {
-            let gone = format!("{} is gone.", applied.root.display());
-            return Ok(Some(refused(&CodeError::Refused(gone))));
+/// Takes applied code back. `aside`: files that were changed since are no obstacle, and are kept.
+pub fn undo(home: &Path, applied: &Applied, aside: bool) -> Result<TakenBack, ApiError> {
+    taken_back(home, applied, aside).map_err(|error| {
+        let said = refused(&error);
+        let (message, session) = (said.message, applied.session.to_string());
+        let about = format!("“{}”: {message}", harmless_line(&applied.title));
+        match error {
+            CodeError::ChangedSince(_) => {
+                let hint = "Nothing was changed. To undo something else, name its session.";
+                ApiError::new(ProblemCode::CodeRefused, about, hint)
+                    .offer(Remedy::UndoSettingAside { session })
+            }
+            _ => ApiError::new(ProblemCode::CodeRefused, about, said.hint).offer(Remedy::Retry),
         }
-        let checkout = Checkout::open(&git, &applied.root)?;
-        recover(&checkout)?;
-        if !undos(&checkout)?
-            .iter()
-            .any(|it| it.number == applied.number)
-        {
-            let done = CodeError::Refused("This was taken back already.".into());
-            return Ok(Some(refused(&done)));
-        }
-        let store = Store::open(&objects_dir(home, &applied.key))?;
-        let undo = Undo {
-            number: applied.number,
-            snapshot: object_id(&applied.snapshot)?,
-            worktree: Some(applied.place.clone()).filter(|_| applied.is_worktree()),
-        };
-        session_roam_code::undo(&checkout, &store, &undo, &Limits::default())?;
-        Ok(None)
-    };
-    work().map_err(|error: CodeError| {
-        let error = refused(&error);
-        ApiError::new(ProblemCode::CodeRefused, error.message, error.hint).offer(Remedy::Retry)
     })
+}
+
+fn taken_back(home: &Path, applied: &Applied, aside: bool) -> Result<TakenBack, CodeError> {
+    let git = Git::find()?;
+    let gone = |words: String| TakenBack::Gone(refused(&CodeError::Refused(words)));
+    if !applied.root.is_dir() {
+        return Ok(gone(format!("{} is gone.", applied.root.display())));
+    }
+    let checkout = Checkout::open(&git, &applied.root)?;
+    recover(&checkout)?;
+    let is_it = |undo: &Undo| undo.number == applied.number;
+    if !undos(&checkout)?.iter().any(is_it) {
+        return Ok(gone("This was taken back already.".into()));
+    }
+    let store = Store::open(&objects_dir(home, &applied.key))?;
+    let undo = Undo {
+        number: applied.number,
+        snapshot: object_id(&applied.snapshot)?,
+        worktree: Some(applied.place.clone()).filter(|_| applied.is_worktree()),
+    };
+    let limits = Limits::default();
+    let kept = match aside {
+        true => undo_setting_aside(&checkout, &store, &undo, &limits)?,
+        false => session_roam_code::undo(&checkout, &store, &undo, &limits).map(|()| None)?,
+    };
+    Ok(kept.map_or(TakenBack::Done, TakenBack::Kept))
 }

@@ -1,13 +1,16 @@
 //! Records the checkout of a session, packs what the other devices lack, and keeps this device's
 //! files of a session within bounds. Runs beside the loop.
 
-use super::event::{Recorded, left_out};
+use super::event::{Recorded, left_out, refused};
+use super::restart;
+use crate::api::answer::{Answer, done};
 use crate::opener::Kind;
 use crate::reconcile::context::Context;
-use crate::session::{ChainId, Lane, SessionId, SessionKey};
-use crate::vault::snapshot_file::{self, Author, Description};
+use crate::session::{ChainId, Lane, SessionId, SessionKey, ToolId};
+use crate::vault::Vault;
+use crate::vault::snapshot_file::{self, Author, Description, objects_dir};
 use session_roam_code::{
-    Checkout, CodeError, Git, Have, Limits, ObjectId, Snapshot, Store, pack, parents, record,
+    Checkout, CodeError, Git, Have, Limits, ObjectId, Packed, Snapshot, Store, pack, record_for,
 };
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -56,7 +59,8 @@ pub fn record_code(wanted: &Wanted) -> Result<Recorded, CodeError> {
     let git = Git::find()?;
     let checkout = Checkout::open(&git, &wanted.dir)?;
     let store = Store::open(&wanted.store)?;
-    let snapshot = record(&checkout, &store, &Limits::default())?;
+    let published = |commits: &[ObjectId]| checkout.published(commits);
+    let (snapshot, published) = record_for(&checkout, &store, &Limits::default(), published)?;
     let mut recorded = Recorded {
         paths: Vec::new(),
         left_out: left_out(&snapshot.state.left_out),
@@ -78,7 +82,12 @@ pub fn record_code(wanted: &Wanted) -> Result<Recorded, CodeError> {
         let (n_files, first, others) = last.chain;
         n_files < LONGEST_CHAIN && others < CHAIN_BYTES.max(first)
     });
-    wanted.write(&checkout, &store, &snapshot, number, after, seen)?;
+    let have = Have {
+        commits: published,
+        snapshots: after.iter().map(|last| last.snapshot.clone()).collect(),
+    };
+    let packed = pack(&checkout, &store, &snapshot.id, &have, PACK)?;
+    wanted.write(&packed, number, after, seen)?;
     recorded
         .paths
         .push(snapshot_file::in_lane(&wanted.files, number));
@@ -103,6 +112,111 @@ pub fn bound_store(store: &Path, is_needed: bool) -> Result<(), CodeError> {
         path: store.to_owned(),
         source,
     })
+}
+
+/// Removes files of this device and object stores; returns the files as named in the lane's folder,
+/// and what the user is answered. What was removed before a failure stays removed.
+pub fn remove_recorded(
+    context: &Context,
+    places: Vec<(Option<String>, Option<PathBuf>)>,
+) -> (Vec<String>, Answer) {
+    let (mut paths, mut bytes, mut failed) = (Vec::new(), 0, None);
+    for (dir, store) in places {
+        let files = dir
+            .as_ref()
+            .map(|dir| snapshot_file::list(&context.vault, dir));
+        for (number, len) in files.and_then(Result::ok).unwrap_or_default() {
+            let dir = dir.as_deref().unwrap_or_default();
+            match snapshot_file::remove(&context.vault, dir, number) {
+                Ok(()) => {
+                    bytes += len;
+                    paths.push(snapshot_file::in_lane(dir, number));
+                }
+                Err(source) => failed = Some((context.vault.file(dir), source)),
+            }
+        }
+        if let Some(store) = store.filter(|store| store.is_dir())
+            && let Err(source) = std::fs::remove_dir_all(&store)
+        {
+            failed = Some((store, source));
+        }
+    }
+    let answer = match failed {
+        Some((path, source)) => Err(refused(&CodeError::Io { path, source })),
+        None => done(format!(
+            "{} ({}) removed, here and on the other devices.",
+            match paths.len() {
+                1 => "1 recorded state".to_owned(),
+                n => format!("{n} recorded states"),
+            },
+            match bytes {
+                0..1_000_000 => format!("{} KB", bytes.div_ceil(1000)),
+                _ => format!("{} MB", bytes.div_ceil(1_000_000)),
+            }
+        )),
+    };
+    (paths, answer)
+}
+
+/// The directories of a device's states, one for each session, below the vault.
+fn session_dirs(vault: &Vault, short: &str) -> std::io::Result<Vec<String>> {
+    let mut dirs = vec![format!("{short}/{}", Lane::Code.as_str())];
+    for _ in 0..3 {
+        let mut below = Vec::new();
+        for dir in dirs {
+            let listed = vault.list(&dir)?.into_iter();
+            let listed = listed.filter(|listed| listed.kind == Kind::Dir);
+            let names = listed.filter_map(|listed| listed.name.into_string().ok());
+            below.extend(names.map(|name| format!("{dir}/{name}")));
+        }
+        dirs = below;
+    }
+    Ok(dirs)
+}
+
+/// Removes the object stores of sessions of which no device has a state any more.
+pub fn sweep_stores(context: &Context, home: &Path, needed: &BTreeSet<SessionKey>) {
+    let mut stores = Vec::new();
+    for tool in names_in(&home.join("code")) {
+        for hash in names_in(&home.join("code").join(&tool)) {
+            let tool = ToolId::new(&tool);
+            stores.push(SessionKey { tool, hash });
+        }
+    }
+    if stores.is_empty() {
+        return;
+    }
+    let mut kept = needed.clone();
+    for short in names_in(context.vault.root()) {
+        let Ok(dirs) = session_dirs(&context.vault, &short) else {
+            return;
+        };
+        for dir in dirs {
+            let parts: Vec<&str> = dir.split('/').collect();
+            let [_, _, tool, _, hash] = *parts.as_slice() else {
+                continue;
+            };
+            if snapshot_file::list(&context.vault, &dir).is_ok_and(|files| files.is_empty()) {
+                continue;
+            }
+            let (tool, hash) = (ToolId::new(tool), hash.to_owned());
+            kept.insert(SessionKey { tool, hash });
+        }
+    }
+    for key in stores.iter().filter(|key| !kept.contains(key)) {
+        let store = objects_dir(home, key);
+        if !restart::is_noted(&store) {
+            // One that stays is removed the next time.
+            let _ = std::fs::remove_dir_all(store);
+        }
+    }
+}
+
+fn names_in(dir: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect()
 }
 
 fn bytes_below(dir: &Path) -> u64 {
@@ -165,18 +279,11 @@ impl Wanted {
 
     fn write(
         &self,
-        checkout: &Checkout,
-        store: &Store,
-        snapshot: &Snapshot,
+        packed: &Packed,
         number: u32,
         after: Option<Last>,
         seen: Vec<String>,
     ) -> Result<(), CodeError> {
-        let have = Have {
-            commits: checkout.published(&parents(&snapshot.state))?,
-            snapshots: after.iter().map(|last| last.snapshot.clone()).collect(),
-        };
-        let packed = pack(checkout, store, &snapshot.id, &have, PACK)?;
         let manifest = serde_json::to_vec(&packed.manifest).map_err(|_| {
             CodeError::Refused("The manifest of the snapshot could not be written.".to_owned())
         })?;
@@ -184,7 +291,7 @@ impl Wanted {
         let after = after.filter(|last| builds_on.contains(&last.snapshot));
         let description = Description {
             number,
-            snapshot: snapshot.id.to_string(),
+            snapshot: packed.manifest.snapshot.to_string(),
             after: after.map(|last| last.description.number),
             seen,
             tip: self.tip,
@@ -222,17 +329,7 @@ impl Wanted {
     /// sessions together are too large; returns them as named in the lane's folder.
     fn bound_lane(&self) -> std::io::Result<Vec<String>> {
         let vault = &self.context.vault;
-        let mut dirs = vec![format!("{}/{}", self.context.short, Lane::Code.as_str())];
-        for _ in 0..3 {
-            let mut below = Vec::new();
-            for dir in dirs {
-                let listed = vault.list(&dir)?.into_iter();
-                let listed = listed.filter(|listed| listed.kind == Kind::Dir);
-                let names = listed.filter_map(|listed| listed.name.into_string().ok());
-                below.extend(names.map(|name| format!("{dir}/{name}")));
-            }
-            dirs = below;
-        }
+        let dirs = session_dirs(vault, &self.context.short)?;
         let mut sessions = Vec::new();
         for dir in dirs {
             let files = snapshot_file::list(vault, &dir)?;

@@ -1,0 +1,191 @@
+//! Commits that would go along because the other side lacks them: every file that they changed is
+//! searched for secrets first, since a commit goes as a whole or not at all.
+
+use crate::checkout::{Checkout, CodeError, Head, Lock, Result};
+use crate::git::{self, Bounds, Input};
+use crate::names::{ObjectId, RepoPath};
+use crate::objects::{Mode, Node, Reader};
+use crate::record::{Limits, Snapshot, parents, record, record_at};
+use crate::scratch::{Scratch, Sees};
+use crate::secrets::{find_secret, is_secret_name, rules_version};
+use crate::state::{LeftOut, Reason, Side};
+use crate::store::Store;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// The most files of commits that are named as reasons.
+const MOST_NAMED: usize = 20;
+const BOUNDS: Bounds = Bounds {
+    bytes: 1 << 30,
+    time: Duration::from_secs(600),
+};
+
+/// Records the checkout as [`record`] does, for somebody who has `published`: where commits that are
+/// not in `published` changed a file that must not leave, no such commit goes along. The state is then
+/// made on the published commit, with the work since as changes of the index, and names these files.
+///
+/// Refuses if that is not possible: nothing is published, or a merge is in progress.
+pub fn record_for(
+    checkout: &Checkout,
+    store: &Store,
+    limits: &Limits,
+    published: impl FnOnce(&[ObjectId]) -> Result<Vec<ObjectId>>,
+) -> Result<(Snapshot, Vec<ObjectId>)> {
+    let snapshot = record(checkout, store, limits)?;
+    let commits = parents(&snapshot.state);
+    let base = published(&commits)?;
+    let found = search(checkout, store, limits, &commits, &base)?;
+    let Some(first) = found.first() else {
+        return Ok((snapshot, base));
+    };
+    let ([base], None) = (base.as_slice(), &snapshot.state.operation) else {
+        return Err(CodeError::refused(format!(
+            "{} {}, and without these commits the state has nothing to be made on (push what may \
+             be seen, or take the file out of the commits).",
+            first.path, first.reason
+        )));
+    };
+    let head = Head {
+        commit: Some(base.clone()),
+        branch: snapshot.state.branch.clone(),
+    };
+    let snapshot = record_at(checkout, store, limits, Lock::Free, head, found)?;
+    Ok((snapshot, vec![base.clone()]))
+}
+
+/// What must not leave in the commits that `base` lacks, by path; none if all of them may go. The same
+/// commits are searched once.
+fn search(
+    checkout: &Checkout,
+    store: &Store,
+    limits: &Limits,
+    commits: &[ObjectId],
+    base: &[ObjectId],
+) -> Result<BTreeSet<LeftOut>> {
+    let searched = store.searched(&rules_version());
+    if commits
+        .iter()
+        .all(|commit| base.contains(commit) || searched.contains(commit))
+    {
+        return Ok(BTreeSet::new());
+    }
+    let scratch = Scratch::new(checkout, store, None)?;
+    let mut reader = Reader::start(&scratch)?;
+    let mut known = Vec::new();
+    for commit in base {
+        known.push(reader.commit(commit)?.tree);
+    }
+    let mut searching = Searching {
+        checkout,
+        limits,
+        known,
+        reader,
+    };
+    let mut found = BTreeSet::new();
+    let excluded = base.iter().chain(&searched);
+    for (path, id) in changed(&scratch, commits, excluded)? {
+        if let Some(reason) = searching.reason(&path, &id)? {
+            let reason = Reason::InCommit(Box::new(reason));
+            let side = Side::Index;
+            found.insert(LeftOut { path, side, reason });
+        }
+        if found.len() == MOST_NAMED {
+            break;
+        }
+    }
+    if found.is_empty() {
+        store.note_searched(&rules_version(), commits)?;
+    }
+    Ok(found)
+}
+
+struct Searching<'a> {
+    checkout: &'a Checkout,
+    limits: &'a Limits,
+    /// The trees of commits that the other side has.
+    known: Vec<ObjectId>,
+    reader: Reader,
+}
+
+impl Searching<'_> {
+    fn reason(&mut self, path: &RepoPath, id: &ObjectId) -> Result<Option<Reason>> {
+        let at_path = self.known_at(path)?;
+        if at_path.contains(id) {
+            return Ok(None);
+        }
+        if is_secret_name(&path.to_string()) {
+            return Ok(Some(Reason::SecretName));
+        }
+        let Some(object) = self.reader.read(id, self.limits.file)? else {
+            return Err(CodeError::refused(format!(
+                "The content of {path} is not in this repository (a partial clone?)."
+            )));
+        };
+        // What was not searched does not leave.
+        let Some(content) = object.content else {
+            return Ok(Some(Reason::TooLarge));
+        };
+        let mut known = Vec::new();
+        for id in at_path {
+            let object = self.reader.read(&id, self.limits.file)?;
+            known.extend(object.and_then(|object| object.content).unwrap_or_default());
+        }
+        Ok(find_secret(path, &content, &known).map(Reason::SecretContent))
+    }
+
+    fn known_at(&mut self, path: &RepoPath) -> Result<Vec<ObjectId>> {
+        let mut ids = Vec::new();
+        for tree in &self.known {
+            let node = self.reader.entry(tree, path, self.checkout.format)?;
+            if let Some(Node::Leaf(entry)) = node
+                && entry.mode != Mode::Submodule
+            {
+                ids.push(entry.id);
+            }
+        }
+        Ok(ids)
+    }
+}
+
+/// Every version of a file that these commits made, and at which path.
+fn changed<'o>(
+    scratch: &Scratch,
+    commits: &[ObjectId],
+    excluded: impl Iterator<Item = &'o ObjectId>,
+) -> Result<BTreeSet<(RepoPath, ObjectId)>> {
+    let mut input = String::new();
+    for commit in commits {
+        input.push_str(&format!("{commit}\n"));
+    }
+    for commit in excluded {
+        input.push_str(&format!("^{commit}\n"));
+    }
+    let mut command = scratch.command(Sees::All);
+    command.args(["rev-list", "--ignore-missing", "--stdin"]);
+    let list = git::run(command, Input::Bytes(input.as_bytes()), BOUNDS)?;
+    let mut command = scratch.command(Sees::All);
+    command.args(["diff-tree", "--stdin", "--root", "-r", "-m", "-z"]);
+    command.args(["--raw", "--no-renames", "--no-abbrev", "--no-commit-id"]);
+    let text = git::run(command, Input::Bytes(&list), BOUNDS)?;
+    let mut words = text.split(|byte| *byte == 0);
+    let mut changed = BTreeSet::new();
+    let odd = || CodeError::refused("The commits that go along could not be read.");
+    while let Some(word) = words.next() {
+        // `:MODE MODE ID ID STATUS`, then the path.
+        let Some(entry) = word.strip_prefix(b":") else {
+            continue;
+        };
+        let path = RepoPath::new(words.next().ok_or_else(odd)?);
+        let parts: Vec<&[u8]> = entry.split(|byte| *byte == b' ').collect();
+        let [_, mode, _, id, _] = *parts.as_slice() else {
+            return Err(odd());
+        };
+        match Mode::parse(mode) {
+            Some(Mode::Submodule) => {}
+            Some(_) => drop(changed.insert((path, ObjectId::parse_bytes(id).ok_or_else(odd)?))),
+            None if mode == b"000000" => {}
+            None => return Err(odd()),
+        }
+    }
+    Ok(changed)
+}
