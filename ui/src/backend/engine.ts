@@ -604,7 +604,7 @@ actions: Array<Remedy>, };
 /**
  * What happened to a session: a row of the history.
  */
-export type HistoryKind = "recorded" | "arrived" | "checked_out" | "forked" | "united" | "taken_out" | "taken_back" | "moved" | "recognised" | "keep-both" | "keep-left" | "keep-right" | "stitch" | "branches" | "undo" | "renamed" | "forgotten" | "removed" | "code_applied" | "code_undone";
+export type HistoryKind = "recorded" | "arrived" | "checked_out" | "forked" | "united" | "taken_out" | "taken_back" | "moved" | "recognised" | "keep-both" | "keep-left" | "keep-right" | "stitch" | "branches" | "undo" | "renamed" | "code_applied" | "code_undone" | "forgotten" | "removed";
 
 export type HistoryRow = { at: string, device: string, 
 /**
@@ -1063,7 +1063,7 @@ bodies: boolean, } | { "cmd": "diff_words", session: string, branch: string | nu
 /**
  * The directory of the new session; without it, that of the other one.
  */
-dir?: string, } | { "cmd": "rename_session", session: string, title: string, } | { "cmd": "forget_preview", session: string, } | { "cmd": "forget", session: string, } | { "cmd": "forgotten" } | { "cmd": "release", what: string, } | { "cmd": "preferences" } | { "cmd": "preferences_set", preferences: Preferences, } | { "cmd": "network" } | { "cmd": "network_set", network: Network, } | { "cmd": "space" } | { "cmd": "pause", until?: string, } | { "cmd": "apps" } | { "cmd": "app_allow", app: string, } | { "cmd": "app_deny", app: string, } | { "cmd": "app_remove", app: string, } | { "cmd": "app_append", app: string, token: string, project: string, session: string, 
+dir?: string, } | { "cmd": "forget_preview", session: string, } | { "cmd": "rename_session", session: string, title: string, } | { "cmd": "forget", session: string, } | { "cmd": "forgotten" } | { "cmd": "release", what: string, } | { "cmd": "preferences" } | { "cmd": "preferences_set", preferences: Preferences, } | { "cmd": "network" } | { "cmd": "network_set", network: Network, } | { "cmd": "space" } | { "cmd": "pause", until?: string, } | { "cmd": "apps" } | { "cmd": "app_allow", app: string, } | { "cmd": "app_deny", app: string, } | { "cmd": "app_remove", app: string, } | { "cmd": "app_append", app: string, token: string, project: string, session: string, 
 /**
  * A part of the session, such as the transcript of a subagent.
  */
