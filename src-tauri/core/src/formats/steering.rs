@@ -6,6 +6,7 @@
 //! a name, or by text that only some parsers accept.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// One setting that a record makes for its tool.
@@ -50,6 +51,8 @@ pub struct Marks {
 
 /// Longer values are cut.
 const SHOWN: usize = 120;
+/// Settings of one line that are shown each by itself.
+const MOST_SETTINGS: usize = 1000;
 
 impl Marks {
     /// The renames in the line; empty for a line that steers nothing.
@@ -57,21 +60,18 @@ impl Marks {
         if !self.may_concern(line) {
             return Vec::new();
         }
-        let members = members(line);
-        let kinds: Vec<String> = members
-            .iter()
-            .filter(|member| member.place == "/type")
-            .map(|m| m.text(line))
-            .collect();
-        let is_content = !kinds.is_empty()
-            && kinds
-                .iter()
-                .all(|kind| self.content.contains(&kind.as_str()));
+        let (mut is_typed, mut is_content) = (false, true);
+        visit(line, |place, member| {
+            if place == "/type" {
+                is_typed = true;
+                is_content &= self.content.contains(&member.text(line).as_str());
+            }
+        });
+        is_content &= is_typed;
         let mut edits = Vec::new();
-        for member in &members {
+        visit(line, |place, member| {
             let steers = |(places, words): &(&[&str], &[&str])| {
-                places.contains(&member.place.as_str())
-                    && words.contains(&member.text(line).as_str())
+                places.contains(&place) && words.contains(&member.text(line).as_str())
             };
             if self.kinds.iter().any(steers) {
                 edits.push(renamed(line, member.value.clone()));
@@ -80,32 +80,38 @@ impl Marks {
                 && let Some(name) = member
                     .name
                     .clone()
-                    .filter(|_| self.names.iter().any(|at| member.is_at(at)))
+                    .filter(|_| self.names.iter().any(|at| is_at(place, at)))
             {
                 edits.push(renamed(line, name));
             }
-        }
+        });
         edits.sort_by_key(|edit| edit.at);
         edits.dedup();
         edits
     }
 
-    /// The settings in the line, if the line steers.
+    /// The settings in the line, if the line steers. Of a line with more than `MOST_SETTINGS` of
+    /// them the rest is one setting of no tool, so that nothing takes it for a usual one.
     pub fn sets(&self, line: &[u8]) -> Vec<Steer> {
         if self.edits(line).is_empty() {
             return Vec::new();
         }
-        let shown = |member: &Member| {
-            let name = member.place.rsplit('/').next().unwrap_or_default();
-            self.shown.iter().any(|at| member.is_at(at)).then(|| Steer {
-                name: name.into(),
-                value: member.shown(line),
-            })
-        };
-        let mut found: Vec<Steer> = members(line).iter().filter_map(shown).collect();
-        found.sort();
-        found.dedup();
-        found
+        let mut found = BTreeSet::new();
+        visit(line, |place, member| {
+            if found.len() <= MOST_SETTINGS && self.shown.iter().any(|at| is_at(place, at)) {
+                found.insert(Steer {
+                    name: place.rsplit('/').next().unwrap_or_default().into(),
+                    value: member.shown(line),
+                });
+            }
+        });
+        if MOST_SETTINGS < found.len() {
+            found.insert(Steer {
+                name: "settings".into(),
+                value: format!("more than {MOST_SETTINGS}"),
+            });
+        }
+        found.into_iter().collect()
     }
 
     /// A cheap test, since nearly all lines steer nothing: finds a word as a whole string, or an
@@ -136,37 +142,43 @@ impl Marks {
 
 /// The members of all objects of that name, at any depth, with their values.
 pub fn members_of<'l>(line: &'l [u8], object: &str) -> Vec<(String, &'l [u8])> {
-    let of = |member: &Member| {
-        let (around, name) = member.place.rsplit_once('/')?;
-        let is_member = member.name.is_some() && around.rsplit('/').next() == Some(object);
-        is_member.then(|| {
-            (
-                name.replace("~1", "/").replace("~0", "~"),
-                &line[member.value.clone()],
-            )
-        })
-    };
-    members(line).iter().filter_map(of).collect()
+    let mut found = Vec::new();
+    visit(line, |place, member| {
+        if let Some((around, name)) = place.rsplit_once('/')
+            && member.name.is_some()
+            && around.rsplit('/').next() == Some(object)
+        {
+            let name = name.replace("~1", "/").replace("~0", "~");
+            found.push((name, &line[member.value.clone()]));
+        }
+    });
+    found
 }
 
 /// The range of the value at a place; the last if there are several.
 pub fn value_of(line: &[u8], place: &str) -> Option<Range<usize>> {
-    members(line)
-        .into_iter()
-        .rfind(|member| member.place == place)
-        .map(|member| member.value)
+    let mut last = None;
+    visit(line, |at, member| {
+        if at == place {
+            last = Some(member.value.clone());
+        }
+    });
+    last
 }
 
 /// The strings in all members of that name, at any depth.
 pub fn texts(line: &[u8], name: &str) -> Vec<String> {
-    let text = |member: &Member| {
+    let mut found = Vec::new();
+    visit(line, |place, member| {
         let value = &line[member.value.clone()];
-        (member.name.is_some()
-            && member.place.rsplit('/').next() == Some(name)
-            && value.first() == Some(&b'"'))
-        .then(|| decoded(value))
-    };
-    members(line).iter().filter_map(text).collect()
+        if member.name.is_some()
+            && place.rsplit('/').next() == Some(name)
+            && value.first() == Some(&b'"')
+        {
+            found.push(decoded(value));
+        }
+    });
+    found
 }
 
 /// Replaces the first letter of a string token. A token with escapes is replaced completely.
@@ -186,20 +198,19 @@ fn renamed(line: &[u8], token: Range<usize>) -> Edit {
 
 /// A member of an object, or an element of a list.
 struct Member {
-    place: String,
     /// The token with the name; `None` for an element.
     name: Option<Range<usize>>,
     value: Range<usize>,
 }
 
-impl Member {
-    fn is_at(&self, place: &str) -> bool {
-        match place.strip_prefix("//") {
-            Some(name) => self.place.rsplit('/').next() == Some(name),
-            None => self.place == place,
-        }
+fn is_at(place: &str, wanted: &str) -> bool {
+    match wanted.strip_prefix("//") {
+        Some(name) => place.rsplit('/').next() == Some(name),
+        None => place == wanted,
     }
+}
 
+impl Member {
     /// The text of a string; empty for any other value.
     fn text(&self, line: &[u8]) -> String {
         let value = &line[self.value.clone()];
@@ -211,7 +222,9 @@ impl Member {
     }
 
     fn shown(&self, line: &[u8]) -> String {
+        // No character takes more than twelve bytes: an escaped surrogate pair.
         let value = &line[self.value.clone()];
+        let value = &value[..value.len().min(SHOWN * 12 + 2)];
         let text = if value.first() == Some(&b'"') {
             decoded(value)
         } else {
@@ -221,53 +234,43 @@ impl Member {
     }
 }
 
-/// All members and elements, ordered by their end.
-fn members(line: &[u8]) -> Vec<Member> {
-    let mut found = Vec::new();
-    let mut open: Vec<Open> = Vec::new();
+/// Containers nested deeper are visited by their name alone, when they open, and what is in them
+/// has the place of the deepest container above it: such a line costs no more memory than others.
+/// No program writes one.
+const DEEPEST: usize = 1000;
+
+/// Calls `each` with the place of every member and element, ordered by their end. Holds one place at
+/// a time: the places of nested containers together are as long as the square of their number.
+fn visit(line: &[u8], mut each: impl FnMut(&str, &Member)) {
+    let mut path = Path::default();
     let (mut at, mut name): (usize, Option<Range<usize>>) = (0, None);
     while at < line.len() {
         let start = at;
         match line[at] {
             b'{' | b'[' => {
-                let place = place_of(&open, line, name.as_ref());
-                open.push(Open {
-                    start,
-                    place,
-                    name: name.take(),
-                    is_list: line[at] == b'[',
-                });
                 at += 1;
+                let member = Member {
+                    name: name.take(),
+                    value: start..at,
+                };
+                let is_list = line[start] == b'[';
+                if !path.open(line, &member, is_list) {
+                    path.visit(line, member, &mut each);
+                }
             }
             b'}' | b']' => {
                 at += 1;
-                if let Some(Open {
-                    start,
-                    place,
-                    name: named,
-                    ..
-                }) = open.pop()
-                {
-                    found.push(Member {
-                        place,
-                        name: named,
-                        value: start..at,
-                    });
-                }
+                path.close(at, &mut each);
                 name = None;
             }
             b'"' => {
                 at = string_end(line, at);
-                let is_name =
-                    next(line, at) == Some(b':') && open.last().is_some_and(|open| !open.is_list);
-                if is_name && name.is_none() {
+                if name.is_none() && next(line, at) == Some(b':') && path.is_in_object() {
                     name = Some(start..at);
                 } else {
-                    found.push(Member {
-                        place: place_of(&open, line, name.as_ref()),
-                        name: name.take(),
-                        value: start..at,
-                    });
+                    let name = name.take();
+                    let value = start..at;
+                    path.visit(line, Member { name, value }, &mut each);
                 }
             }
             byte if byte.is_ascii_whitespace() || matches!(byte, b':' | b',') || byte == 0 => {
@@ -278,40 +281,94 @@ fn members(line: &[u8]) -> Vec<Member> {
                     .iter()
                     .position(|byte| b",:{}[]\" \t\r\n".contains(byte));
                 at = rest.map_or(line.len(), |rest| at + rest.max(1));
-                found.push(Member {
-                    place: place_of(&open, line, name.as_ref()),
-                    name: name.take(),
-                    value: start..at,
-                });
+                let name = name.take();
+                let value = start..at;
+                path.visit(line, Member { name, value }, &mut each);
             }
         }
     }
-    found
+}
+
+/// The containers around a value.
+#[derive(Default)]
+struct Path {
+    /// The place of the innermost container, as a JSON pointer.
+    place: String,
+    open: Vec<Open>,
+    /// How many containers below `DEEPEST` are open.
+    deeper: usize,
 }
 
 struct Open {
     start: usize,
-    place: String,
     name: Option<Range<usize>>,
     is_list: bool,
+    /// The length of the container's place.
+    len: usize,
 }
 
-fn place_of(open: &[Open], line: &[u8], name: Option<&Range<usize>>) -> String {
-    let Some(around) = open.last() else {
-        return String::new();
-    };
-    match name {
-        // As in a JSON pointer.
-        Some(name) => {
-            format!(
-                "{}/{}",
-                around.place,
-                decoded(&line[name.clone()])
-                    .replace('~', "~0")
-                    .replace('/', "~1")
-            )
+impl Path {
+    /// Whether a string before a colon is a name here. Deeper than `DEEPEST` it always is.
+    fn is_in_object(&self) -> bool {
+        0 < self.deeper || self.open.last().is_some_and(|open| !open.is_list)
+    }
+
+    /// Enters a container; returns whether its end will be visited.
+    fn open(&mut self, line: &[u8], member: &Member, is_list: bool) -> bool {
+        if self.open.len() == DEEPEST {
+            self.deeper += 1;
+            return false;
         }
-        None => format!("{}/*", around.place),
+        self.enter(line, member.name.as_ref());
+        self.open.push(Open {
+            start: member.value.start,
+            name: member.name.clone(),
+            is_list,
+            len: self.place.len(),
+        });
+        true
+    }
+
+    /// Leaves the innermost container, which ends at `end`.
+    fn close(&mut self, end: usize, each: &mut impl FnMut(&str, &Member)) {
+        if 0 < self.deeper {
+            self.deeper -= 1;
+            return;
+        }
+        let Some(open) = self.open.pop() else {
+            return;
+        };
+        let value = open.start..end;
+        let name = open.name;
+        each(&self.place, &Member { name, value });
+        self.leave();
+    }
+
+    fn visit(&mut self, line: &[u8], member: Member, each: &mut impl FnMut(&str, &Member)) {
+        self.enter(line, member.name.as_ref());
+        each(&self.place, &member);
+        self.leave();
+    }
+
+    fn enter(&mut self, line: &[u8], name: Option<&Range<usize>>) {
+        if self.open.is_empty() {
+            return;
+        }
+        self.place.push('/');
+        match name {
+            // As in a JSON pointer.
+            Some(name) => {
+                let name = decoded(&line[name.clone()]);
+                self.place
+                    .push_str(&name.replace('~', "~0").replace('/', "~1"));
+            }
+            None => self.place.push('*'),
+        }
+    }
+
+    fn leave(&mut self) {
+        self.place
+            .truncate(self.open.last().map_or(0, |open| open.len));
     }
 }
 
@@ -450,6 +507,31 @@ mod tests {
         for (line, wanted) in table {
             assert_eq!(written(line), wanted);
         }
+    }
+
+    /// F9: the places of nested containers were held all at once, and a line of 100 KB took 10 GB.
+    #[test]
+    fn what_is_nested_without_end_hides_nothing_and_is_not_held_at_once() {
+        let deep = 1 << 20;
+        for [open, close] in [["[", "]"], ["{\"a\":", "}"]] {
+            for inside in [r#"{"policy":1}"#, r#"{"\u0070olicy":{"x":1}}"#] {
+                let line = format!("{}{inside}{}", open.repeat(deep), close.repeat(deep));
+                let edits = MARKS.edits(line.as_bytes());
+                assert_eq!(edits.len(), 1, "{open} {inside}");
+                assert_eq!(edits[0].at, deep * open.len() + 2);
+            }
+        }
+        // A name behind what is nested without end has its place.
+        let deep = "[".repeat(deep) + &"]".repeat(deep);
+        assert!(written(&format!(r#"{{"x":{deep},"mode":1}}"#)).ends_with(r#","~ode":1}"#));
+    }
+
+    #[test]
+    fn settings_without_number_are_not_usual_ones() {
+        let many: Vec<String> = (0..5000).map(|n| format!(r#""mode":{n}"#)).collect();
+        let sets = MARKS.sets(format!("{{{}}}", many.join(",")).as_bytes());
+        assert_eq!(sets.len(), MOST_SETTINGS + 2);
+        assert!(sets.iter().any(|steer| steer.name == "settings"));
     }
 
     #[test]
