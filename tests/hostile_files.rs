@@ -298,6 +298,18 @@ fn a_signed_frame_unpacks_to_no_more_than_it_says_and_no_frame_says_more_than_th
                 vec![Entry::Unknown(r#"{"k":"x"}"#.into()); (1 << 16) + 1],
             ),
             ("too many lines", vec![lines(vec![b'\n'; (1 << 21) + 1])]),
+            (
+                "too many lines for their bytes",
+                vec![lines([&[b'x'; 39][..], b"\n"].concat().repeat(1 << 21))],
+            ),
+            (
+                "a longer entry than any recorder's",
+                vec![lines([vec![b'x'; 130 << 20], vec![b'\n']].concat())],
+            ),
+            (
+                "two large entries",
+                vec![lines([vec![b'x'; 9 << 20], vec![b'\n']].concat()); 2],
+            ),
         ] {
             let desk = Desk::new();
             desk.put(&desk.frame(version, &entries));
@@ -323,7 +335,7 @@ fn a_frame_as_large_as_any_may_be_is_read_within_200_megabytes() {
         (
             1,
             "one long text",
-            lines([vec![b'x'; (159 << 20) + 500], vec![b'\n']].concat()),
+            lines([vec![b'x'; (128 << 20) + 500], vec![b'\n']].concat()),
         ),
         (2, "noise", lines(noise(78 << 20))),
         (2, "as many lines as may be", lines(vec![b'\n'; 1 << 21])),

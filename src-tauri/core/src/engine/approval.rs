@@ -15,6 +15,7 @@ use crate::session::{DeviceId, Hlc, Lane, Millis, SessionState};
 use crate::state::{State, StateError};
 use crate::vault::{Journal, kept_frames, presence};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::ControlFlow;
 
 impl Engine {
     pub(super) fn circle(&self) -> Circle<'_> {
@@ -278,11 +279,16 @@ pub(super) fn frames_before(
 ) -> Result<Heads, StateError> {
     let mut found = Heads::new();
     let mut take = |journal: Journal| {
-        let frames = journal.accepted(&context.vault).unwrap_or_default();
-        let kept = frames
-            .iter()
-            .take_while(|frame| frame.head.at.wall < since)
-            .count() as u64;
+        let mut kept = 0;
+        let read = journal.each_accepted(&context.vault, |frame| {
+            if since <= frame.head.at.wall {
+                return ControlFlow::Break(());
+            }
+            kept += 1;
+            ControlFlow::Continue(())
+        });
+        // Of a journal that cannot be read nothing counts.
+        let kept = read.map_or(0, |()| kept);
         found.insert(below_device(&journal.dir).to_owned(), kept);
     };
     each_journal(state, &device.short(), &mut take)?;

@@ -11,9 +11,10 @@ use crate::session::{
     DeviceId, Hlc, Lane, Problem, ProblemCode, ProjectKey, SessionId, SessionKey, ToolId,
 };
 use crate::syncthing::device_id;
-use crate::vault::{Entry, Frame, Journal, JournalError, VaultPath, frame};
+use crate::vault::{Entry, Fault, Frame, Journal, JournalError, VaultPath, frame};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 /// The list's journal is named like a session of a tool, but is none.
 pub const TOOL: &str = "session-roam";
@@ -22,6 +23,10 @@ const PROJECT: &str = "session-roam";
 
 /// The state's note of how far each list was read.
 const NOTE: &str = "device lists";
+
+/// The statements of one device that are read: more than it makes when it forgets each of its
+/// sessions one by one.
+const MOST_STATEMENTS: usize = 100_000;
 
 /// All lists that were read, and the resulting list for this device.
 #[derive(Debug, Default)]
@@ -50,18 +55,21 @@ impl Author {
         }
     }
 
-    fn take(&mut self, frame: &Frame) {
+    /// Takes the statements of a frame; returns whether that is all that a list may hold.
+    fn take(&mut self, frame: &Frame) -> bool {
         let entries = frame.entries.iter().enumerate();
-        self.statements
-            .extend(entries.filter_map(|(entry, said)| match said {
-                Entry::Device(statement) if is_sound(statement) => Some(Stated {
+        for (entry, said) in entries {
+            match said {
+                Entry::Device(statement) if is_sound(statement) => self.statements.push(Stated {
                     frame: frame.head.n,
                     entry: entry as u32,
                     at: frame.head.at,
                     statement: statement.clone(),
                 }),
-                _ => None,
-            }));
+                _ => {}
+            }
+        }
+        MOST_STATEMENTS <= self.statements.len()
     }
 }
 
@@ -165,7 +173,7 @@ impl Lists {
             .authors
             .entry(short.to_owned())
             .or_insert_with(|| Author::new(&owner.device));
-        if author.device != owner.device {
+        if author.device != owner.device || MOST_STATEMENTS <= author.statements.len() {
             return Ok(false);
         }
         let limits = context
@@ -174,22 +182,34 @@ impl Lists {
             .get(short)
             .map(|heads| heads.get(&in_heads()).copied().unwrap_or(0));
         let before = author.journal.frames;
-        let mut journal = author.journal.clone();
+        let mut next = author.clone();
+        let mut journal = next.journal.clone();
         journal.limit = limits;
-        let mut new = Vec::new();
-        let mut about = Some((ToolId::new(TOOL), SessionId::new(SESSION)));
-        journal.read_new(
+        let (mut about, mut is_full) = (Some((ToolId::new(TOOL), SessionId::new(SESSION))), false);
+        // One frame at a time: whatever else its author put into it is dropped at once.
+        journal.read_while(
             &context.vault,
             &owner,
             &mut about,
             |_| (),
-            |_, frame, (), _, _| new.push(frame.clone()),
+            |_, frame, (), _, _| {
+                context.saw(frame.head.at);
+                is_full = next.take(frame);
+                match is_full {
+                    true => ControlFlow::Break(()),
+                    false => ControlFlow::Continue(()),
+                }
+            },
         )?;
-        author.journal = journal;
-        for frame in &new {
-            context.saw(frame.head.at);
-            author.take(frame);
+        if is_full {
+            journal.fault = journal.fault.or(Some(Fault::Forged {
+                segment: 0,
+                offset: 0,
+                why: format!("it holds more than {MOST_STATEMENTS} statements"),
+            }));
         }
+        next.journal = journal;
+        *author = next;
         Ok(before != author.journal.frames)
     }
 

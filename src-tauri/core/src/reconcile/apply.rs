@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::observe::{read_range, tail_hash};
 use super::record::{LocalDoc, Neutral, Rebound, SessionRecord};
-use super::steering::{each_steered, is_own, neutral, restored, written};
+use super::steering::{each_steered, is_own, neutral, restored, write_neutral};
 use crate::merge::Step;
 use crate::opener;
 use crate::reconcile::session::Session;
@@ -61,7 +61,7 @@ impl Bytes for Neutrally<'_> {
                         false => neutral(self.context, self.tool, self.doc, self.cwd, (at, lines)),
                     };
                     if failed.is_ok() {
-                        failed = out.write_all(&written(lines, at, &changes));
+                        failed = write_neutral(out, (at, lines), &changes);
                     }
                     at += lines.len() as u64;
                     self.done.borrow_mut().extend(changes);
@@ -427,9 +427,10 @@ fn wrote(
             String::new()
         }
         DocKind::Snapshot => {
-            let content = opener::read(path, opener::MOST).ok()?;
-            (lines, bytes) = (1, content.len() as u64);
-            blake3::hash(&content).to_hex().to_string()
+            let (mut file, mut hasher) = (opener::file(path).ok()?, blake3::Hasher::new());
+            hasher.update_reader(&mut file).ok()?;
+            (lines, bytes) = (1, hasher.count());
+            hasher.finalize().to_hex().to_string()
         }
     };
     let at = state.at.clone();

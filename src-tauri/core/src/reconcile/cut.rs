@@ -8,6 +8,7 @@ use crate::session::{ChainId, DocName, ToolId};
 use crate::vault::piece::Piece;
 use crate::vault::{Entry, Journal, JournalError};
 use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
 
 /// Makes the tries agree with what now counts of each journal.
 pub fn take_out(
@@ -37,12 +38,9 @@ pub fn take_out(
         .into_iter()
         .filter(|(journal, counted)| *counted < journal.frames)
     {
-        for frame in journal
-            .accepted(&context.vault)?
-            .into_iter()
-            .skip(counted as usize)
-        {
-            for entry in frame.entries {
+        journal.each_accepted(&context.vault, |frame| {
+            let entries = frame.entries.into_iter();
+            for entry in entries.filter(|_| counted <= frame.head.n) {
                 if let Entry::Lines {
                     doc, after, tip, ..
                 }
@@ -56,7 +54,8 @@ pub fn take_out(
                     runs.entry(doc).or_default().insert(tip, after);
                 }
             }
-        }
+            ControlFlow::Continue(())
+        })?;
     }
     let SessionRecord { journals, docs, .. } = record;
     for (name, state) in docs {

@@ -13,7 +13,7 @@ use crate::session::{
 };
 use crate::vault::equivocation::{self, EquivocatedFrames};
 use crate::vault::journal::journal_key;
-use crate::vault::journal_reader::JournalReader;
+use crate::vault::journal_reader::{Generation, JournalReader};
 use crate::vault::limits;
 use crate::vault::piece::{self, Added};
 use crate::vault::{Entry, Fault, Frame, Journal, JournalError, Owner, SessionCard};
@@ -826,7 +826,7 @@ impl LineSource for Lines<'_> {
             }
             return Ok(is_sound);
         }
-        let content =
+        let found =
             self.journal_reader
                 .generation(edge, || match self.generations.last.take() {
                     Some((doc, tip, content)) if doc == *self.doc && tip == edge.after => {
@@ -836,17 +836,21 @@ impl LineSource for Lines<'_> {
                         .journal_reader
                         .snapshot(&trie.path(edge.after).unwrap_or_default()),
                 })?;
-        let Some(content) = content else {
-            *self
-                .generations
-                .refused
-                .borrow_mut()
-                .entry(edge.source.device.clone())
-                .or_default() += 1;
-            return Ok(false);
+        let content = match found {
+            Generation::Small(content) => Some(content),
+            Generation::Large => None,
+            Generation::Refused => {
+                *self
+                    .generations
+                    .refused
+                    .borrow_mut()
+                    .entry(edge.source.device.clone())
+                    .or_default() += 1;
+                return Ok(false);
+            }
         };
-        let last =
-            (content.len() <= Generations::KEPT).then(|| (self.doc.clone(), edge.tip, content));
+        let content = content.filter(|content| content.len() <= Generations::KEPT);
+        let last = content.map(|content| (self.doc.clone(), edge.tip, content));
         self.generations.last.replace(last);
         Ok(true)
     }

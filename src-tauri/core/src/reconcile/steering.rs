@@ -13,7 +13,7 @@ use crate::vault::JournalError;
 use crate::vault::journal_reader::JournalReader;
 use crate::vault::journal_reader::Run;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
+use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -62,6 +62,29 @@ pub fn neutral(
         at += line.len() as u64;
     }
     found
+}
+
+/// Writes lines that begin at `at`, with the changes of `neutral` applied in their order. The lines
+/// are copied only if changes overlap.
+pub fn write_neutral(
+    out: &mut dyn Write,
+    (at, mut lines): (u64, &[u8]),
+    neutral: &[Neutral],
+) -> io::Result<()> {
+    let end = |change: &Neutral| change.at + change.written.len() as u64;
+    let mut ordered: Vec<&Neutral> = neutral.iter().collect();
+    ordered.sort_by_key(|change| change.at);
+    if ordered.windows(2).any(|two| two[1].at < end(two[0])) {
+        return out.write_all(&written(lines, at, neutral));
+    }
+    let mut from = at;
+    for change in ordered {
+        let (before, rest) = lines.split_at((change.at - from) as usize);
+        out.write_all(before)?;
+        out.write_all(change.written.as_bytes())?;
+        (lines, from) = (&rest[change.written.len()..], end(change));
+    }
+    out.write_all(lines)
 }
 
 /// The lines, which begin at `at`, with the changes of `neutral` applied.
@@ -381,4 +404,24 @@ fn changed(
         before.all(|value| value != Some(&steer.value))
     };
     Ok(new.into_iter().filter(is_new).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_written_without_a_copy_is_the_same(changes in prop::collection::vec((0u64..40, "[a-z]{0,6}"), 0..6)) {
+            let lines: Vec<u8> = (0..50).map(|n| b'A' + n % 26).collect();
+            let neutral: Vec<Neutral> = changes
+                .into_iter()
+                .map(|(at, written)| Neutral { at: at + 7, recorded: written.to_uppercase(), written })
+                .collect();
+            let mut out = Vec::new();
+            write_neutral(&mut out, (7, &lines), &neutral).expect("memory takes everything");
+            prop_assert_eq!(out, written(&lines, 7, &neutral));
+        }
+    }
 }

@@ -31,6 +31,17 @@ pub struct Sealed<'a> {
     body: Body<'a>,
 }
 
+/// A large frame that was checked, without its stored bytes.
+pub struct Outline {
+    pub(super) n: u64,
+    pub(super) prev: FrameHash,
+    pub(super) hash: FrameHash,
+    pub(super) version: u32,
+    /// How many bytes of the frame come before the zstd frame.
+    pub(super) header: usize,
+    pub(super) unpacked: usize,
+}
+
 /// What vouches for a frame: its hash and its owner's signature over it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seal {
@@ -203,6 +214,11 @@ pub fn needed(bytes: &[u8]) -> u64 {
     }
 }
 
+/// Whether a frame claims that it is large once it is unpacked, or claims nothing.
+pub fn is_large(frame: &[u8]) -> bool {
+    limits::READ_ALONE < claimed(frame)
+}
+
 /// The unpacked size that a frame claims; the limit if it claims none.
 pub fn claimed(frame: &[u8]) -> u64 {
     match Header::parse(frame) {
@@ -367,6 +383,29 @@ impl<'a> Sealed<'a> {
         })
     }
 
+    /// The frame without its stored bytes; `None` for one that is small once it is unpacked.
+    pub fn outline(&self) -> Option<Outline> {
+        match self.body {
+            Body::Packed(_, unpacked) if limits::READ_ALONE < unpacked as u64 => Some(Outline {
+                n: self.n,
+                prev: self.prev.clone(),
+                hash: self.hash.clone(),
+                version: self.version,
+                header: if self.version == VERSION { HEADER } else { 0 },
+                unpacked,
+            }),
+            _ => None,
+        }
+    }
+
+    /// The zstd frame of a frame that is not unpacked yet.
+    pub(super) fn packed(&self) -> &'a [u8] {
+        match self.body {
+            Body::Packed(packed, _) => packed,
+            Body::Lines(_) => &[],
+        }
+    }
+
     pub fn into_seal(self) -> Seal {
         Seal {
             version: self.version,
@@ -429,7 +468,7 @@ pub(super) struct Opened {
 }
 
 /// Where the last line begins.
-fn seal_at(lines: &[u8]) -> Result<usize, FrameError> {
+pub(super) fn seal_at(lines: &[u8]) -> Result<usize, FrameError> {
     let before = &lines[..lines.len().saturating_sub(1)];
     memchr::memrchr(b'\n', before)
         .map(|at| at + 1)

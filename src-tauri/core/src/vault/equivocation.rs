@@ -12,6 +12,7 @@ use crate::session::{SessionId, ToolId, copied_from};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 /// The extension of kept equivocated frames. It differs from a segment's: these files are never
@@ -72,14 +73,10 @@ pub fn gather(
         path: vault.file(&journal.dir),
         source,
     })?;
-    let accepted = journal.accepted(vault)?;
+    let accepted = accepted_hashes(vault, journal)?;
     let genesis = frame::genesis(&owner.device, journal.lane, &session.0, &session.1);
     let mut next: HashMap<FrameHash, u64> = [(genesis, 0)].into();
-    next.extend(
-        accepted
-            .iter()
-            .map(|frame| (frame.hash.clone(), frame.head.n + 1)),
-    );
+    next.extend(accepted.iter().cloned().zip(1..));
     let mut read = Read {
         whole: true,
         frames: Vec::new(),
@@ -126,15 +123,15 @@ pub fn gather(
     let whole = read.whole && waiting.is_empty();
     keep(vault, journal, &found)?;
     let frames: Vec<Frame> = found.into_iter().map(|(frame, _)| frame).collect();
-    let known: HashSet<&FrameHash> = accepted.iter().map(|frame| &frame.hash).collect();
+    let known: HashSet<&FrameHash> = accepted.iter().collect();
     let roots = frames
         .iter()
         .filter(|frame| frame.head.n == 0 || known.contains(&frame.head.prev));
     let first = roots.map(|frame| frame.head.n).min();
-    let rivals = accepted
-        .into_iter()
-        .filter(|frame| first.is_some_and(|first| first <= frame.head.n))
-        .collect();
+    let rivals = match first {
+        Some(first) => rivals(vault, journal, first)?,
+        None => Vec::new(),
+    };
     let segments = frames
         .iter()
         .filter_map(|frame| places.get(&frame.hash))
@@ -147,6 +144,46 @@ pub fn gather(
         whole,
         segments,
     })
+}
+
+/// The hashes of the accepted frames, in order; unpacks none of them.
+fn accepted_hashes(vault: &Vault, journal: &Journal) -> Result<Vec<FrameHash>, JournalError> {
+    let mut hashes = Vec::new();
+    for segment in &journal.segments {
+        let bytes = journal.accepted_bytes(vault, segment)?;
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            let Some(Ok(len)) = frame::frame_len(rest) else {
+                return Err(JournalError::Lost {
+                    dir: journal.dir.clone(),
+                });
+            };
+            let sealed = Sealed::read(&rest[..len]).map_err(|source| JournalError::Frame {
+                dir: journal.dir.clone(),
+                source,
+            })?;
+            hashes.push(sealed.hash);
+            rest = &rest[len..];
+        }
+    }
+    Ok(hashes)
+}
+
+/// The accepted frames from number `first` on, as many as are taken of those beside them.
+fn rivals(vault: &Vault, journal: &Journal, first: u64) -> Result<Vec<Frame>, JournalError> {
+    let (mut rivals, mut size) = (Vec::new(), 0);
+    journal.each_accepted(vault, |frame| {
+        if first <= frame.head.n {
+            size += frame.size();
+            rivals.push(frame);
+        }
+        if limits::STRANDS <= size {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    })?;
+    Ok(rivals)
 }
 
 struct Read {

@@ -2,10 +2,11 @@
 //! the lines are in `envelope`. docs/journal-format.md describes the format for readers; this file
 //! is its only writer and parser.
 
-use super::envelope::{self, Opened, Sealed};
+use super::envelope::{self, Opened, Outline, Sealed};
 pub use super::envelope::{frame_len, needed, next_batch};
 pub use super::head::{FrameError, FrameHash, Head, VERSION};
 use super::head::{kind, parse_head};
+use super::large::{self, LargeEntry, Lines};
 use super::limits;
 use super::piece::Piece;
 use crate::merge::{Choice, Statement, Title};
@@ -16,6 +17,7 @@ use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::io::Read;
 use std::sync::{Mutex, PoisonError};
 
 /// A session's description by its author's device. Written first, and again after every change.
@@ -450,6 +452,9 @@ pub fn parse_sealed<T: Send>(
 impl Sealed<'_> {
     /// Unpacks and parses the frame. Only for a frame whose owner signed it or one that follows it.
     pub fn parse(self) -> Result<Frame, FrameError> {
+        if let Some(outline) = self.outline() {
+            return outline.parse(self.packed());
+        }
         let Opened {
             n,
             prev,
@@ -465,24 +470,9 @@ impl Sealed<'_> {
         {
             return Err(FrameError::TooLarge);
         }
-        let first = memchr::memchr(b'\n', &lines).ok_or(FrameError::Shape)? + 1;
-        let head = parse_head(&lines[..first.min(limits::HEAD)])?;
-        if (head.v, head.n, &head.prev) != (version, n, &prev) {
-            return Err(FrameError::Shape);
-        }
+        let (head, first) = head_of(&lines, (version, n, &prev))?;
         let entries = parse_entries(lines, first)?;
-        let text = entries.iter().filter_map(|entry| match entry {
-            Entry::Lines { bytes, .. } => Some(bytes),
-            _ => None,
-        });
-        if limits::LINES
-            < text
-                .map(|bytes| memchr::memchr_iter(b'\n', bytes).count())
-                .sum()
-        {
-            return Err(FrameError::TooLarge);
-        }
-        Ok(Frame {
+        within_limits(Frame {
             head,
             entries,
             hash,
@@ -490,180 +480,90 @@ impl Sealed<'_> {
     }
 }
 
-/// The entries from `from` on. A large one is not copied: the rest of `lines` becomes its bytes.
-fn parse_entries(mut lines: Vec<u8>, from: usize) -> Result<Vec<Entry>, FrameError> {
-    const LARGE: usize = 1 << 20;
-    let (mut largest, mut at) = (0..0, from);
-    for line in lines_of(&lines[from..]) {
-        if largest.len() < line.len() {
-            largest = at..at + line.len();
+impl Outline {
+    /// Unpacks and parses the frame as it is read from `packed`, its zstd frame. Only for a frame
+    /// whose owner signed it or one that follows it.
+    pub(super) fn parse(self, packed: impl Read) -> Result<Frame, FrameError> {
+        let Lines { mut small, large } = large::read(packed, self.unpacked)?;
+        if self.version == 1 {
+            small.truncate(envelope::seal_at(&small)?);
         }
-        at += line.len();
+        let (number, large) = large.ok_or(FrameError::Shape)?;
+        let count = memchr::memchr_iter(b'\n', &small).count();
+        if limits::OTHERS < small.len() || limits::ENTRIES < count || number == 0 {
+            return Err(FrameError::TooLarge);
+        }
+        let (head, first) = head_of(&small, (self.version, self.n, &self.prev))?;
+        let mut entries = lines_of(&small[first..])
+            .map(parse_entry)
+            .collect::<Result<Vec<_>, _>>()?;
+        if entries.len() < number - 1 {
+            // Behind the seal.
+            return Err(FrameError::Shape);
+        }
+        entries.insert(number - 1, entry_of(large)?);
+        within_limits(Frame {
+            head,
+            entries,
+            hash: self.hash,
+        })
     }
-    if limits::OTHERS < lines.len() - largest.len() {
+}
+
+/// The entry of which only the content is large.
+pub(super) fn entry_of(large: LargeEntry) -> Result<Entry, FrameError> {
+    let LargeEntry { line, content } = large;
+    // No other kind of entry is this large.
+    let run: Run<'_> = serde_json::from_slice(&line).map_err(|_| FrameError::TooLarge)?;
+    let mut entry = run.entry().ok_or(FrameError::TooLarge)??;
+    match &mut entry {
+        Entry::Lines { bytes, .. } | Entry::Whole { bytes, .. } => *bytes = content,
+        Entry::Piece(piece) => piece.bytes = content,
+        _ => return Err(FrameError::TooLarge),
+    }
+    Ok(entry)
+}
+
+/// The head of a frame that claims to be this one, and where its entries begin.
+fn head_of(
+    lines: &[u8],
+    (version, n, prev): (u32, u64, &FrameHash),
+) -> Result<(Head, usize), FrameError> {
+    let first = memchr::memchr(b'\n', lines).ok_or(FrameError::Shape)? + 1;
+    let head = parse_head(&lines[..first.min(limits::HEAD)])?;
+    if (head.v, head.n, &head.prev) != (version, n, prev) {
+        return Err(FrameError::Shape);
+    }
+    Ok((head, first))
+}
+
+/// Refuses a frame whose lines of logs are too many, alone or beside their bytes: each needs an id.
+fn within_limits(frame: Frame) -> Result<Frame, FrameError> {
+    let (mut bytes, mut lines) = (0, 0);
+    for entry in &frame.entries {
+        if let Entry::Lines { bytes: text, .. } = entry {
+            bytes += text.len();
+            lines += memchr::memchr_iter(b'\n', text).count();
+        }
+    }
+    if limits::LINES < lines
+        || limits::LINES_AND_IDS < bytes + lines * size_of::<crate::session::Line>()
+    {
         return Err(FrameError::TooLarge);
     }
-    let (mut entries, mut large, mut at) = (Vec::new(), None, from);
-    for line in lines_of(&lines[from..]) {
-        if at == largest.start && LARGE < line.len() {
-            large = Some(entries.len());
-        } else {
-            entries.push(parse_entry(line)?);
-        }
-        at += line.len();
-    }
-    if let Some(number) = large {
-        lines.truncate(largest.end);
-        lines.drain(..largest.start);
-        entries.insert(number, parse_large(lines)?);
-    }
-    Ok(entries)
+    Ok(frame)
 }
 
-/// Parses an entry whose bytes reuse its line's memory.
-fn parse_large(mut line: Vec<u8>) -> Result<Entry, FrameError> {
-    // No other kind of entry is this large.
-    let run = serde_json::from_slice(&line).map_err(|_| FrameError::TooLarge)?;
-    let Run {
-        k,
-        doc,
-        at,
-        after,
-        tip,
-        replaces,
-        head,
-        tail,
-        n,
-        of,
-        size,
-        text,
-        base64,
-    } = run;
-    let piece = n.zip(of).zip(size).filter(|_| k == "piece");
-    let is_lines = match &*k {
-        "lines" => true,
-        "whole" => false,
-        "piece" if piece.is_some() => false,
-        _ => return Err(FrameError::TooLarge),
-    };
-    let (raw, is_text) = match (text, base64) {
-        (Some(text), None) => (text, true),
-        (None, Some(base64)) => (base64, false),
-        _ => return Err(FrameError::Shape),
-    };
-    let inner = quoted(raw).ok_or(FrameError::Shape)?;
-    let start = inner.as_ptr() as usize - line.as_ptr() as usize;
-    let range = start..start + inner.len();
-    let decoded = if is_text {
-        unescape_in_place(&mut line, range)
-    } else {
-        decode_in_place(&mut line, range)
-    };
-    decoded.ok_or(FrameError::Shape)?;
-    let bytes = line;
-    if let Some(((n, of), size)) = piece {
-        return Ok(Entry::Piece(Piece {
-            doc,
-            at,
-            after,
-            tip,
-            replaces,
-            n,
-            of,
-            size,
-            bytes,
-        }));
+/// The entries from `from` on.
+fn parse_entries(lines: Vec<u8>, from: usize) -> Result<Vec<Entry>, FrameError> {
+    let largest = lines_of(&lines[from..]).map(<[u8]>::len).max().unwrap_or(0);
+    if limits::OTHERS < lines.len() - largest {
+        return Err(FrameError::TooLarge);
     }
-    Ok(match is_lines {
-        true => Entry::Lines {
-            doc,
-            at,
-            after,
-            tip,
-            replaces,
-            bytes,
-        },
-        false => Entry::Whole {
-            doc,
-            at,
-            after,
-            tip,
-            head,
-            tail,
-            bytes,
-        },
-    })
+    lines_of(&lines[from..]).map(parse_entry).collect()
 }
 
-/// Like [`unescape`], for the bytes in `range`; all others are dropped.
-fn unescape_in_place(line: &mut Vec<u8>, range: std::ops::Range<usize>) -> Option<()> {
-    let (mut read, mut write) = (range.start, 0);
-    while read < range.end {
-        let plain = memchr::memchr(b'\\', &line[read..range.end]).unwrap_or(range.end - read);
-        line.copy_within(read..read + plain, write);
-        (read, write) = (read + plain, write + plain);
-        if read == range.end {
-            break;
-        }
-        let (len, escaped) = escape(&line[read..range.end])?;
-        let mut utf8 = [0; 4];
-        let utf8 = escaped.encode_utf8(&mut utf8).as_bytes();
-        // An escape is never shorter than its character.
-        line[write..write + utf8.len()].copy_from_slice(utf8);
-        (read, write) = (read + len, write + utf8.len());
-    }
-    line.truncate(write);
-    Some(())
-}
-
-/// The escape at the start of `text`: its length and its character.
-fn escape(text: &[u8]) -> Option<(usize, char)> {
-    let unit = |at: usize| {
-        let digits = text
-            .get(at..at + 6)
-            .filter(|text| text.starts_with(b"\\u"))?;
-        u32::from_str_radix(std::str::from_utf8(&digits[2..]).ok()?, 16).ok()
-    };
-    let short = match text.get(1)? {
-        same @ (b'"' | b'\\' | b'/') => char::from(*same),
-        b'n' => '\n',
-        b't' => '\t',
-        b'r' => '\r',
-        b'b' => '\u{8}',
-        b'f' => '\u{c}',
-        _ => {
-            let first = unit(0)?;
-            if let Some(single) = char::from_u32(first) {
-                return Some((6, single));
-            }
-            let second =
-                unit(6).filter(|second| (0xDC00..0xE000).contains(second) && first < 0xDC00)?;
-            return char::from_u32(0x1_0000 + ((first - 0xD800) << 10) + (second - 0xDC00))
-                .map(|pair| (12, pair));
-        }
-    };
-    Some((2, short))
-}
-
-/// Decodes the base64 in `range`; all other bytes are dropped.
-fn decode_in_place(line: &mut Vec<u8>, range: std::ops::Range<usize>) -> Option<()> {
-    // Whole groups of four, so that only the last chunk may be padded.
-    const PIECE: usize = 1 << 16;
-    let (mut read, mut write) = (range.start, 0);
-    while read < range.end {
-        let end = range.end.min(read + PIECE);
-        let piece = BASE64.decode(&line[read..end]).ok()?;
-        if end < range.end && piece.len() < PIECE / 4 * 3 {
-            return None;
-        }
-        line[write..write + piece.len()].copy_from_slice(&piece);
-        (read, write) = (end, write + piece.len());
-    }
-    line.truncate(write);
-    Some(())
-}
-
-fn parse_entry(line: &[u8]) -> Result<Entry, FrameError> {
+pub(super) fn parse_entry(line: &[u8]) -> Result<Entry, FrameError> {
     // Nearly all lines, and nearly all bytes, are of these two kinds.
     if let Ok(run) = serde_json::from_slice::<Run<'_>>(line)
         && let Some(entry) = run.entry()

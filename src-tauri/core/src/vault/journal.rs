@@ -2,14 +2,16 @@
 //! Readers continue where they stopped, accept whole signed frames in order, and refuse a journal
 //! whose accepted bytes changed.
 
-use super::envelope::{self, Sealed};
+use super::envelope::{self, Outline, Sealed};
 use super::frame::{self, Entry, Frame, FrameError, FrameHash, Head};
+use super::large::{self, Freed};
 use super::limits;
 use super::piece::{Open, Piece};
 use super::{Vault, segment_name};
 use crate::opener;
 use crate::session::{DeviceId, DocName, Hlc, Lane, SessionId, Spot, ToolId};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -127,6 +129,15 @@ struct Next<P> {
     prepared: P,
 }
 
+/// A large frame that its owner signed, and that follows the accepted ones.
+struct LargeFrame {
+    outline: Outline,
+    stored: Freed,
+    len: usize,
+    /// For one whose bytes were freed, after which no frame may begin: whether there are more bytes.
+    is_last: Option<bool>,
+}
+
 /// Why a frame is not accepted.
 enum Refusal {
     /// An earlier frame has not arrived yet.
@@ -242,7 +253,10 @@ impl Journal {
             .map_or(0, |segment| segment.bytes);
         let mut file = self.write(vault, &relative, offset, bytes)?;
         let all = opener::start_of(&mut file, offset + bytes.len() as u64).map_err(io)?;
-        vault.kept.keep(&file, &path, &relative, &all).map_err(io)?;
+        vault
+            .kept
+            .keep(&file, &path, &relative, || Ok(Cow::Borrowed(&all)))
+            .map_err(io)?;
         self.accept(number, all.len(), &blake3::hash(&all), frame);
         Ok((number, offset))
     }
@@ -325,20 +339,36 @@ impl Journal {
         self.last = Some(frame.hash.clone());
     }
 
-    /// Reads the accepted frames back.
+    /// Reads the accepted frames back, all of them: only for the own journal and for small ones.
     pub fn accepted(&self, vault: &Vault) -> Result<Vec<Frame>, JournalError> {
         let mut frames = Vec::new();
+        self.each_accepted(vault, |frame| {
+            frames.push(frame);
+            ControlFlow::Continue(())
+        })?;
+        Ok(frames)
+    }
+
+    /// Calls `each` with the accepted frames, in order, until it breaks off. Holds one batch of them
+    /// at a time: all frames of another device's journal together may be of any size.
+    pub fn each_accepted(
+        &self,
+        vault: &Vault,
+        mut each: impl FnMut(Frame) -> ControlFlow<()>,
+    ) -> Result<(), JournalError> {
         for segment in &self.segments {
-            let bytes = self.accepted_bytes(vault, segment)?;
+            let mut bytes = self.accepted_bytes(vault, segment)?;
             let mut offset = 0;
             while offset < bytes.len() {
-                for (frame, len) in read_batch(self, &bytes[offset..], usize::MAX)? {
-                    frames.push(frame);
+                for (frame, len) in read_batch(self, &mut bytes, offset, usize::MAX)? {
                     offset += len;
+                    if each(frame).is_break() {
+                        return Ok(());
+                    }
                 }
             }
         }
-        Ok(frames)
+        Ok(())
     }
 
     /// The accepted bytes of a segment: from the safety copy, or from the vault if the safety copy
@@ -555,8 +585,11 @@ impl Journal {
             if limits::SEGMENT <= offset as u64 && offset < bytes.read.len() {
                 break Stop::Shape(FrameError::TooLarge);
             }
-            let (mut batch, mut stop) =
-                self.next_frames(&bytes.read[offset..], owner, session.as_ref(), prepare);
+            let large = self.next_large(&mut bytes, (offset, &mut check), owner);
+            let (mut batch, mut stop) = match large {
+                Some(large) => self.next_parsed(large, owner, session.as_ref(), prepare),
+                None => self.next_frames(&bytes.read[offset..], owner, session.as_ref(), prepare),
+            };
             if let Some(room) = self.room().filter(|room| *room < batch.len() || *room == 0) {
                 batch.truncate(room);
                 stop = Stop::Full;
@@ -567,7 +600,8 @@ impl Journal {
                 prepared,
             } in batch
             {
-                check.update(&bytes.read[offset..offset + len]);
+                // Freed bytes were hashed before.
+                check.update(bytes.read.get(offset..offset + len).unwrap_or_default());
                 self.accept(number, offset + len, &check.finalize(), &frame);
                 session
                     .get_or_insert_with(|| (frame.head.tool.clone(), frame.head.session.clone()));
@@ -596,9 +630,12 @@ impl Journal {
             Stop::Refused(Refusal::Forged(why)) => self.forged(number, offset, &why),
         }
         if offset > before {
+            let check = check.finalize();
             vault
                 .kept
-                .keep(&bytes.file, &path, &relative, &bytes.read[..offset])
+                .keep(&bytes.file, &path, &relative, || {
+                    bytes.accepted(offset, &check)
+                })
                 .map_err(io)?;
         }
         Ok(self.fault.is_none() && !early && self.room() != Some(0))
@@ -616,6 +653,80 @@ impl Journal {
             offset: offset as u64,
             why: error.to_string(),
         });
+    }
+
+    /// The large frame at an offset, checked and not unpacked yet; `None` if a small one is there,
+    /// or none that is whole. If its stored bytes are many, they go from `bytes` into `check`.
+    fn next_large(
+        &self,
+        bytes: &mut Start,
+        (offset, check): (usize, &mut blake3::Hasher),
+        owner: &Owner,
+    ) -> Option<Result<LargeFrame, Refusal>> {
+        if !bytes.has_large_frame(offset) {
+            return None;
+        }
+        let len = frame::frame_len(&bytes.read[offset..])?.ok()?;
+        let stored = &bytes.read[offset..offset + len];
+        let sealed = match Sealed::read(stored) {
+            Ok(sealed) => sealed,
+            Err(error) => return Some(Err(error.into())),
+        };
+        if let Err(refusal) = follows(&sealed, owner, self.frames, self.last.as_ref()) {
+            return Some(Err(refusal));
+        }
+        if !sealed.is_signed_by(&owner.key) {
+            return Some(Err(unsigned()));
+        }
+        let outline = sealed.outline()?;
+        let (is_last, stored) = match large::is_freed(len) {
+            true => {
+                check.update(stored);
+                (true, bytes.free(offset, len))
+            }
+            false => (false, Freed::copied(stored)),
+        };
+        Some(Ok(LargeFrame {
+            outline,
+            stored,
+            len,
+            is_last: is_last.then_some(bytes.has_rest),
+        }))
+    }
+
+    /// Unpacks a large frame that is signed, and checks that it belongs here.
+    fn next_parsed<P: Send>(
+        &self,
+        large: Result<LargeFrame, Refusal>,
+        owner: &Owner,
+        session: Option<&(ToolId, SessionId)>,
+        prepare: &(impl Fn(&Frame) -> P + Sync),
+    ) -> (Vec<Next<P>>, Stop) {
+        let checked = large.and_then(|large| {
+            let LargeFrame {
+                outline,
+                mut stored,
+                len,
+                is_last,
+            } = large;
+            stored.skip(outline.header);
+            let frame = outline.parse(stored)?;
+            self.check::<P>(&frame, owner, session, &[])?;
+            let prepared = prepare(&frame);
+            let next = Next {
+                frame,
+                len,
+                prepared,
+            };
+            Ok((next, is_last))
+        });
+        match checked {
+            Ok((next, None)) => (vec![next], Stop::More),
+            // No frame begins behind it.
+            Ok((next, Some(false))) => (vec![next], Stop::End),
+            Ok((next, Some(true))) => (vec![next], Stop::Shape(FrameError::TooLarge)),
+            Err(refusal) => (Vec::new(), Stop::Refused(refusal)),
+        }
     }
 
     /// The next consecutive frames, up to a batch, with their lengths, and the reason for stopping.
@@ -659,7 +770,7 @@ impl Journal {
             .map_or(0, |at| at + 1);
         if signed < sealed.len() {
             sealed.truncate(signed);
-            stop = Stop::Refused(Refusal::Forged("its signature is not the device's".into()));
+            stop = Stop::Refused(unsigned());
         }
         let mut batch = Vec::with_capacity(sealed.len());
         let parsed = frame::parse_sealed(sealed, |frame| (prepare(&frame), frame));
@@ -726,11 +837,7 @@ fn follows(
     if next < sealed.n {
         // Without a valid signature the number proves nothing.
         let signed = sealed.is_signed_by(&owner.key);
-        return Err(if signed {
-            Refusal::Early
-        } else {
-            Refusal::Forged("its signature is not the device's".into())
-        });
+        return Err(if signed { Refusal::Early } else { unsigned() });
     }
     if sealed.n != next || before.is_some_and(|before| sealed.prev != *before) {
         return Err(Refusal::Forged(
@@ -740,11 +847,17 @@ fn follows(
     Ok(())
 }
 
+fn unsigned() -> Refusal {
+    Refusal::Forged("its signature is not the device's".into())
+}
+
 /// The bytes of a segment from its start, read only as far as the next frame needs.
 struct Start {
     file: File,
     read: Vec<u8>,
     ended: bool,
+    /// Bytes behind a frame that was freed were dropped.
+    has_rest: bool,
 }
 
 impl Start {
@@ -756,6 +869,7 @@ impl Start {
             file,
             read: Vec::new(),
             ended: false,
+            has_rest: false,
         }
     }
 
@@ -781,13 +895,33 @@ impl Start {
         Ok(())
     }
 
+    /// Takes the frame out. What is behind it is dropped.
+    fn free(&mut self, offset: usize, len: usize) -> Freed {
+        self.has_rest = offset + len < self.read.len() || !self.ended;
+        self.ended = true;
+        Freed::take(&mut self.read, offset, len)
+    }
+
+    /// The first `len` bytes, read again if they were freed: still those with this hash.
+    fn accepted(&self, len: usize, check: &blake3::Hash) -> io::Result<Cow<'_, [u8]>> {
+        if let Some(bytes) = self.read.get(..len) {
+            return Ok(Cow::Borrowed(bytes));
+        }
+        let bytes = opener::start_of(&mut self.file.try_clone()?, len as u64)?;
+        if bytes.len() == len && blake3::hash(&bytes) == *check {
+            Ok(Cow::Owned(bytes))
+        } else {
+            Err(io::Error::other("it was changed while it was read"))
+        }
+    }
+
     fn is_large(&self) -> io::Result<bool> {
         Ok(limits::READ_ALONE < self.file.metadata()?.len())
     }
 
     /// Whether the frame at `offset` claims a large unpacked size, or none.
     fn has_large_frame(&self, offset: usize) -> bool {
-        offset < self.read.len() && limits::READ_ALONE < envelope::claimed(&self.read[offset..])
+        offset < self.read.len() && envelope::is_large(&self.read[offset..])
     }
 
     /// Whether more bytes may make a frame at `offset` whole.
@@ -810,28 +944,45 @@ pub fn journal_key(device: &str, lane: Lane) -> String {
     format!("{device}/{}", lane.as_str())
 }
 
-/// The accepted frames at the start of `bytes`, up to a batch, with their lengths.
+/// The accepted frames at `offset`, up to a batch, with their lengths. A large frame is alone, and
+/// `bytes` end with it once it is freed.
 pub(super) fn read_batch(
     journal: &Journal,
-    bytes: &[u8],
+    bytes: &mut Vec<u8>,
+    offset: usize,
     most: usize,
 ) -> Result<Vec<(Frame, usize)>, JournalError> {
-    let (pieces, end) = frame::next_batch(bytes, most);
+    let unreadable = |source| JournalError::Frame {
+        dir: journal.dir.clone(),
+        source,
+    };
+    let lost = || JournalError::Lost {
+        dir: journal.dir.clone(),
+    };
+    if envelope::is_large(&bytes[offset..]) {
+        let len = match frame::frame_len(&bytes[offset..]) {
+            Some(Ok(len)) => len,
+            _ => return Err(lost()),
+        };
+        let sealed = Sealed::read(&bytes[offset..offset + len]).map_err(unreadable)?;
+        let frame = match sealed.outline().filter(|_| large::is_freed(len)) {
+            None => sealed.parse(),
+            Some(outline) => {
+                let mut stored = Freed::take(bytes, offset, len);
+                stored.skip(outline.header);
+                outline.parse(stored)
+            }
+        };
+        return Ok(vec![(frame.map_err(unreadable)?, len)]);
+    }
+    let (pieces, end) = frame::next_batch(&bytes[offset..], most);
     if end.is_some() {
-        return Err(JournalError::Lost {
-            dir: journal.dir.clone(),
-        });
+        return Err(lost());
     }
     let frames = frame::parse_all(&pieces, |frame| frame)
         .into_iter()
         .zip(&pieces)
-        .map(|(frame, piece)| {
-            let frame = frame.map_err(|source| JournalError::Frame {
-                dir: journal.dir.clone(),
-                source,
-            })?;
-            Ok((frame, piece.len()))
-        });
+        .map(|(frame, piece)| Ok((frame.map_err(unreadable)?, piece.len())));
     frames.collect()
 }
 

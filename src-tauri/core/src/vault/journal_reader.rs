@@ -2,7 +2,7 @@
 //! snapshot's content. Reads accepted bytes only; knows nothing of accepting.
 
 use super::Vault;
-use super::envelope::{Seal, Sealed};
+use super::envelope::{self, Seal, Sealed};
 use super::frame::{self, Entry, Head};
 use super::journal::{Journal, JournalError, Segment, journal_key, read_batch};
 use super::limits;
@@ -11,7 +11,8 @@ use crate::session::chain::lines_of;
 use crate::session::{Chain, ChainId, DocKind, DocName, Edge, Line, LineSource, LongLine, Spot};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
 /// Reads edges' lines back from the journals. Caches the last segment: edges follow each other.
@@ -44,6 +45,22 @@ impl Place {
     }
 }
 
+/// Where the seal of an entry's frame is.
+enum Vouched<'a> {
+    /// In the frame.
+    By(&'a [u8]),
+    /// Read before, for the bytes of a large frame are freed while it is unpacked.
+    Sealed(&'a Seal),
+}
+
+/// What is met on the way along an edge.
+#[allow(clippy::large_enum_variant)] // passed on at once, never stored
+enum Met<'a> {
+    /// A large frame comes next: what is not needed meanwhile can go.
+    LargeFrame,
+    Entry(Entry, Spot, Vouched<'a>),
+}
+
 /// The content of one entry of a log.
 pub enum Run {
     Lines(Place, Vec<u8>),
@@ -72,14 +89,17 @@ impl<'a> JournalReader<'a> {
         edge: &Edge,
         mut each: impl FnMut(Entry, Spot) -> Result<(), JournalError>,
     ) -> Result<(), JournalError> {
-        self.framed_entries(edge, |entry, spot, _| each(entry, spot))
+        self.met(edge, |met| match met {
+            Met::LargeFrame => Ok(()),
+            Met::Entry(entry, spot, _) => each(entry, spot),
+        })
     }
 
-    /// The same, with the frame that holds the entry.
-    fn framed_entries(
+    /// The same, with what vouches for the entries, and a word before each large frame.
+    fn met(
         &self,
         edge: &Edge,
-        mut each: impl FnMut(Entry, Spot, &[u8]) -> Result<(), JournalError>,
+        mut each: impl FnMut(Met<'_>) -> Result<(), JournalError>,
     ) -> Result<(), JournalError> {
         let source = &edge.source;
         let lost = || JournalError::Lost {
@@ -96,18 +116,22 @@ impl<'a> JournalReader<'a> {
             .iter()
             .filter(|segment| segment.number >= at.segment)
         {
-            let bytes = self.segment(journal, segment)?;
+            let mut bytes = self.segment(journal, segment)?;
             let mut offset = if segment.number == at.segment {
                 at.offset as usize
             } else {
                 0
             };
             while offset < bytes.len() && wanted > 0 {
-                for (frame, len) in read_batch(
-                    journal,
-                    &bytes[offset..],
-                    usize::try_from(wanted).unwrap_or(usize::MAX),
-                )? {
+                let seal = match envelope::is_large(&bytes[offset..]) {
+                    true => {
+                        each(Met::LargeFrame)?;
+                        Some(self.seal_of(edge, whole(&bytes[offset..]).ok_or_else(lost)?)?)
+                    }
+                    false => None,
+                };
+                let most = usize::try_from(wanted).unwrap_or(usize::MAX);
+                for (frame, len) in read_batch(journal, &mut bytes, offset, most)? {
                     let first = (segment.number, offset as u64) == (at.segment, at.offset);
                     let skip = if first { at.line as usize } else { 0 };
                     for (line, entry) in frame.entries.into_iter().enumerate().skip(skip) {
@@ -115,22 +139,25 @@ impl<'a> JournalReader<'a> {
                             | Entry::Piece(Piece { doc, .. }) if doc == self.doc);
                         if ours && wanted > 0 {
                             wanted -= 1;
-                            each(
-                                entry,
-                                Spot {
-                                    segment: segment.number,
-                                    offset: offset as u64,
-                                    line: line as u32,
-                                },
-                                &bytes[offset..offset + len],
-                            )?;
+                            let spot = Spot {
+                                segment: segment.number,
+                                offset: offset as u64,
+                                line: line as u32,
+                            };
+                            let vouched = match &seal {
+                                Some(seal) => Vouched::Sealed(seal),
+                                None => Vouched::By(&bytes[offset..offset + len]),
+                            };
+                            each(Met::Entry(entry, spot, vouched))?;
                         }
                     }
                     offset += len;
                 }
             }
+            // Of a segment with a freed frame only the beginning is left.
+            let is_whole = bytes.len() as u64 == segment.bytes;
             self.last
-                .replace(Some((journal.relative(segment.number), bytes)));
+                .replace(is_whole.then(|| (journal.relative(segment.number), bytes)));
             if wanted == 0 {
                 return Ok(());
             }
@@ -145,10 +172,10 @@ impl<'a> JournalReader<'a> {
         mut each: impl FnMut(&Head, &Entry),
     ) -> Result<(), JournalError> {
         for segment in &journal.segments {
-            let bytes = self.segment(journal, segment)?;
+            let mut bytes = self.segment(journal, segment)?;
             let mut offset = 0;
             while offset < bytes.len() {
-                for (frame, len) in read_batch(journal, &bytes[offset..], usize::MAX)? {
+                for (frame, len) in read_batch(journal, &mut bytes, offset, usize::MAX)? {
                     frame
                         .entries
                         .iter()
@@ -224,7 +251,7 @@ impl<'a> JournalReader<'a> {
             let known = last.take().filter(|(at, _)| *at == place);
             let seal = match known {
                 Some((_, seal)) => seal,
-                None => self.seal_of(edge, frame)?,
+                None => self.seal(edge, frame)?,
             };
             let done = each(run, &seal);
             last = Some((place, seal));
@@ -243,14 +270,23 @@ impl<'a> JournalReader<'a> {
             })?;
             return Ok(found);
         }
-        self.framed_entries(edge, |_, _, frame| {
-            n += 1;
-            if n == edge.source.skip + edge.lines {
-                found = Some(self.seal_of(edge, frame)?);
+        self.met(edge, |met| {
+            if let Met::Entry(_, _, frame) = met {
+                n += 1;
+                if n == edge.source.skip + edge.lines {
+                    found = Some(self.seal(edge, frame)?);
+                }
             }
             Ok(())
         })?;
         Ok(found)
+    }
+
+    fn seal(&self, edge: &Edge, frame: Vouched<'_>) -> Result<Seal, JournalError> {
+        match frame {
+            Vouched::By(frame) => self.seal_of(edge, frame),
+            Vouched::Sealed(seal) => Ok(seal.clone()),
+        }
     }
 
     fn seal_of(&self, edge: &Edge, frame: &[u8]) -> Result<Seal, JournalError> {
@@ -265,11 +301,14 @@ impl<'a> JournalReader<'a> {
     fn framed_runs(
         &self,
         edge: &Edge,
-        mut each: impl FnMut(Run, Spot, &[u8]) -> Result<(), JournalError>,
+        mut each: impl FnMut(Run, Spot, Vouched<'_>) -> Result<(), JournalError>,
     ) -> Result<(), JournalError> {
         let (mut skip, mut wanted, mut is_wanted) = (edge.source.skip, edge.lines, false);
         let mut next = edge.source.first;
-        self.framed_entries(edge, |entry, spot, frame| {
+        self.met(edge, |met| {
+            let Met::Entry(entry, spot, frame) = met else {
+                return Ok(());
+            };
             let (journal, start) = (journal_key(&edge.source.device, edge.source.lane), 0);
             let number = next;
             next += 1;
@@ -356,17 +395,19 @@ impl<'a> JournalReader<'a> {
             .iter()
             .find(|segment| segment.number == piece.spot.segment)
             .ok_or_else(lost)?;
-        let bytes = self.segment(journal, segment)?;
-        let rest = bytes.get(piece.spot.offset as usize..).ok_or_else(lost)?;
-        let Some(Ok(len)) = frame::frame_len(rest) else {
+        let mut bytes = self.segment(journal, segment)?;
+        let offset = piece.spot.offset as usize;
+        if bytes.len() <= offset {
             return Err(lost());
-        };
-        let frame = frame::parse(&rest[..len]).map_err(|source| JournalError::Frame {
-            dir: journal.dir.clone(),
-            source,
-        })?;
-        self.last
-            .replace(Some((journal.relative(segment.number), bytes)));
+        }
+        let frame = read_batch(journal, &mut bytes, offset, 1)?
+            .into_iter()
+            .next();
+        let (frame, _) = frame.ok_or_else(lost)?;
+        if bytes.len() as u64 == segment.bytes {
+            self.last
+                .replace(Some((journal.relative(segment.number), bytes)));
+        }
         match frame.entries.into_iter().nth(piece.spot.line as usize) {
             Some(Entry::Lines { bytes, .. } | Entry::Piece(Piece { bytes, .. })) => bytes
                 .get(piece.start..piece.start + piece.len)
@@ -390,14 +431,13 @@ impl<'a> JournalReader<'a> {
         }
     }
 
-    /// The content of the generation that is the one entry of `edge`; `before` returns the previous
-    /// one. `None` if the generation does not follow from the previous one, or does not match its
-    /// id.
+    /// Whether the generation that is the one entry of `edge` follows from the previous one, which
+    /// `before` returns, and matches its id. Its content comes with the answer if it is small.
     pub fn generation(
         &self,
         edge: &Edge,
         before: impl FnOnce() -> Result<Vec<u8>, JournalError>,
-    ) -> Result<Option<Vec<u8>>, JournalError> {
+    ) -> Result<Generation, JournalError> {
         let mut found = None;
         self.entries(edge, |entry, _| {
             found = Some(entry);
@@ -412,25 +452,57 @@ impl<'a> JournalReader<'a> {
             ..
         }) = found
         else {
-            return Ok(None);
+            return Ok(Generation::Refused);
         };
+        // Neither a large middle nor a large content is held beside the previous content.
+        let middle = Held::Memory(bytes).put_by(self.vault);
+        let middle = middle.map_err(|source| self.io(source))?;
         let before = if head == 0 && tail == 0 {
             Vec::new()
         } else {
             before()?
         };
-        Ok(rebuild(&before, head, tail, bytes).filter(|content| after.then(content) == tip))
+        let Some((head, tail)) = ends(&before, (head, tail), middle.len()) else {
+            return Ok(Generation::Refused);
+        };
+        let len = head.len() + middle.len() + tail.len();
+        let mut id = after.long(len as u64);
+        id.feed(head);
+        middle
+            .each(|part| id.feed(part))
+            .map_err(|source| self.io(source))?;
+        id.feed(tail);
+        if id.end() != Some(tip) {
+            return Ok(Generation::Refused);
+        }
+        match middle {
+            Held::Memory(middle) if len <= Held::MOST => {
+                Ok(Generation::Small([head, &middle, tail].concat()))
+            }
+            _ => Ok(Generation::Large),
+        }
     }
 
     /// The content of a snapshot at the end of `path`.
     pub fn snapshot(&self, path: &[&Edge]) -> Result<Vec<u8>, JournalError> {
-        let mut content = Vec::new();
+        let mut content = Held::Memory(Vec::new());
         for edge in path {
+            let lost = || JournalError::Lost {
+                dir: edge.source.device.clone(),
+            };
             let (mut skip, mut wanted) = (edge.source.skip, edge.lines);
             // An edge starts at the trie's start or at another edge's end, so its first entry
             // builds on `content`. If lines before it are skipped, they are applied too, from the
             // same entries.
-            self.entries(edge, |entry, _| {
+            self.met(edge, |met| {
+                let entry = match met {
+                    Met::LargeFrame => {
+                        let put = std::mem::replace(&mut content, Held::Memory(Vec::new()));
+                        content = put.put_by(self.vault).map_err(|source| self.io(source))?;
+                        return Ok(());
+                    }
+                    Met::Entry(entry, ..) => entry,
+                };
                 let Entry::Whole {
                     after,
                     tip,
@@ -440,9 +512,7 @@ impl<'a> JournalReader<'a> {
                     ..
                 } = entry
                 else {
-                    return Err(JournalError::Lost {
-                        dir: edge.source.device.clone(),
-                    });
+                    return Err(lost());
                 };
                 if skip > 0 {
                     skip -= 1;
@@ -452,44 +522,160 @@ impl<'a> JournalReader<'a> {
                     return Ok(());
                 }
                 wanted -= 1;
-                content =
-                    rebuild(&content, head, tail, bytes).ok_or_else(|| JournalError::Lost {
-                        dir: edge.source.device.clone(),
-                    })?;
+                let before = std::mem::replace(&mut content, Held::Memory(Vec::new()));
+                let next = before
+                    .rebuilt(head, tail, bytes)
+                    .map_err(|source| self.io(source))?
+                    .ok_or_else(lost)?;
                 // The id vouches for the content: a middle applied to a wrong base is detected
                 // here.
-                if after.then(&content) == tip {
-                    Ok(())
-                } else {
-                    Err(JournalError::Lost {
-                        dir: edge.source.device.clone(),
-                    })
-                }
+                let is_right = after.then(&next) == tip;
+                content = Held::Memory(next);
+                if is_right { Ok(()) } else { Err(lost()) }
             })?;
         }
-        Ok(content)
+        content.whole().map_err(|source| self.io(source))
+    }
+
+    fn io(&self, source: io::Error) -> JournalError {
+        JournalError::Io {
+            path: PathBuf::from(self.doc.as_str()),
+            source,
+        }
     }
 }
 
-/// Builds a snapshot's next generation from the previous one. The kept head and tail never overlap,
-/// so a generation is no larger than the previous one plus the new bytes.
-pub fn rebuild(before: &[u8], head: u64, tail: u64, middle: Vec<u8>) -> Option<Vec<u8>> {
+/// The frame at the start of `bytes`, if it is whole.
+fn whole(bytes: &[u8]) -> Option<&[u8]> {
+    bytes.get(..frame::frame_len(bytes)?.ok()?)
+}
+
+/// What is known of a generation of a snapshot.
+pub enum Generation {
+    Refused,
+    /// It is right; its content is large.
+    Large,
+    Small(Vec<u8>),
+}
+
+/// A snapshot's content, or a part of it, while another one is in memory: a large one waits in a
+/// file without a name.
+enum Held {
+    Memory(Vec<u8>),
+    File(File, usize),
+}
+
+impl Held {
+    /// Content up to this size stays in memory.
+    const MOST: usize = limits::READ_ALONE as usize;
+
+    /// In the vault's directory, for a directory of temporary files may be memory.
+    fn put_by(self, vault: &Vault) -> io::Result<Self> {
+        match self {
+            Self::Memory(bytes) if Self::MOST < bytes.len() => {
+                let mut file = tempfile::tempfile_in(vault.root())?;
+                file.write_all(&bytes)?;
+                Ok(Self::File(file, bytes.len()))
+            }
+            held => Ok(held),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Memory(bytes) => bytes.len(),
+            Self::File(_, len) => *len,
+        }
+    }
+
+    /// Calls `each` with all bytes, in order.
+    fn each(&self, mut each: impl FnMut(&[u8])) -> io::Result<()> {
+        match self {
+            Self::Memory(bytes) => each(bytes),
+            Self::File(file, _) => {
+                let (mut file, mut part) = (file, vec![0; 256 << 10]);
+                file.rewind()?;
+                loop {
+                    match file.read(&mut part)? {
+                        0 => break,
+                        read => each(&part[..read]),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn whole(self) -> io::Result<Vec<u8>> {
+        match self {
+            Self::Memory(bytes) => Ok(bytes),
+            Self::File(mut file, len) => {
+                let mut bytes = vec![0; len];
+                file.rewind()?;
+                file.read_exact(&mut bytes)?;
+                Ok(bytes)
+            }
+        }
+    }
+
+    /// The next generation of this content; `None` if there is none with these ends.
+    fn rebuilt(self, head: u64, tail: u64, middle: Vec<u8>) -> io::Result<Option<Vec<u8>>> {
+        let (mut file, len) = match self {
+            Self::Memory(before) => return Ok(rebuild(before, head, tail, middle)),
+            Self::File(..) if head == 0 && tail == 0 => return Ok(Some(middle)),
+            Self::File(file, len) => (file, len),
+        };
+        let Some((head, tail_at)) = split(len, (head, tail), middle.len()) else {
+            return Ok(None);
+        };
+        let (tail, mut next) = (len - tail_at, middle);
+        let end = head + next.len();
+        next.reserve_exact(head + tail);
+        next.resize(end + tail, 0);
+        next.copy_within(0..end - head, head);
+        file.rewind()?;
+        file.read_exact(&mut next[..head])?;
+        file.seek(SeekFrom::Start(tail_at as u64))?;
+        file.read_exact(&mut next[end..])?;
+        Ok(Some(next))
+    }
+}
+
+/// Where the head of a content of this length ends that its next generation keeps, and where the
+/// tail begins. Head and tail never overlap, so a generation is no larger than the previous one
+/// plus the new bytes.
+fn split(len: usize, (head, tail): (u64, u64), middle: usize) -> Option<(usize, usize)> {
+    let (head, tail) = (usize::try_from(head).ok()?, usize::try_from(tail).ok()?);
+    let tail_at = len.checked_sub(tail).filter(|tail_at| head <= *tail_at)?;
+    let next = head.checked_add(tail)?.checked_add(middle)?;
+    (next as u64 <= limits::CONTENT).then_some((head, tail_at))
+}
+
+/// The ends of the previous content that a generation keeps; none, whatever the size, if it is all
+/// new.
+fn ends(before: &[u8], kept: (u64, u64), middle: usize) -> Option<(&[u8], &[u8])> {
+    if kept == (0, 0) {
+        return Some((&[], &[]));
+    }
+    let (head, tail_at) = split(before.len(), kept, middle)?;
+    Some((&before[..head], &before[tail_at..]))
+}
+
+/// Builds a snapshot's next generation from the previous one, in its memory.
+pub fn rebuild(before: Vec<u8>, head: u64, tail: u64, middle: Vec<u8>) -> Option<Vec<u8>> {
     if head == 0 && tail == 0 {
         return Some(middle);
     }
-    let (head, tail) = (usize::try_from(head).ok()?, usize::try_from(tail).ok()?);
-    let tail_at = before
-        .len()
-        .checked_sub(tail)
-        .filter(|tail_at| head <= *tail_at)?;
-    let len = head.checked_add(tail)?.checked_add(middle.len())?;
-    if limits::CONTENT < len as u64 {
-        return None;
+    let (head, tail_at) = split(before.len(), (head, tail), middle.len())?;
+    let (mut next, end) = (before, head + middle.len());
+    let (old, new) = (next.len(), next.len() - tail_at + end);
+    if old < new {
+        next.reserve_exact(new - old);
+        next.resize(new, 0);
     }
-    let mut next = Vec::with_capacity(len);
-    next.extend_from_slice(&before[..head]);
-    next.extend_from_slice(&middle);
-    next.extend_from_slice(&before[tail_at..]);
+    next.copy_within(tail_at..old, end);
+    next.truncate(new);
+    next[head..end].copy_from_slice(&middle);
     Some(next)
 }
 
@@ -584,11 +770,11 @@ mod tests {
     fn a_generation_whose_ends_overlap_is_refused() {
         let before = b"0123456789";
         assert_eq!(
-            rebuild(before, 4, 6, b"x".to_vec()).as_deref(),
+            rebuild(before.to_vec(), 4, 6, b"x".to_vec()).as_deref(),
             Some(&b"0123x456789"[..])
         );
         assert_eq!(
-            rebuild(before, 10, 0, b"x".to_vec()).as_deref(),
+            rebuild(before.to_vec(), 10, 0, b"x".to_vec()).as_deref(),
             Some(&b"0123456789x"[..])
         );
         for (head, tail) in [
@@ -601,7 +787,7 @@ mod tests {
             (1, u64::MAX),
         ] {
             assert_eq!(
-                rebuild(before, head, tail, Vec::new()),
+                rebuild(before.to_vec(), head, tail, Vec::new()),
                 None,
                 "{head} {tail}"
             );
@@ -612,7 +798,37 @@ mod tests {
     #[test]
     fn a_generation_larger_than_any_snapshot_is_refused() {
         let before = vec![b'x'; limits::CONTENT as usize];
-        assert_eq!(rebuild(&before, limits::CONTENT, 0, b"x".to_vec()), None);
-        assert!(rebuild(&before, limits::CONTENT - 1, 0, b"y".to_vec()).is_some());
+        assert_eq!(
+            rebuild(before.clone(), limits::CONTENT, 0, b"x".to_vec()),
+            None
+        );
+        assert!(rebuild(before, limits::CONTENT - 1, 0, b"y".to_vec()).is_some());
+    }
+
+    proptest::proptest! {
+        /// Whether the previous content is in memory or in a file, the next one is the same.
+        #[test]
+        fn what_waits_in_a_file_gives_the_same_generation(
+            before in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..40),
+            middle in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..40),
+            head in 0u64..45,
+            tail in 0u64..45,
+        ) {
+            let file = || {
+                let mut file = tempfile::tempfile().expect("file");
+                file.write_all(&before).expect("written");
+                Held::File(file, before.len())
+            };
+            let plain = ends(&before, (head, tail), middle.len())
+                .map(|(head, tail)| [head, &middle, tail].concat());
+            let in_memory = rebuild(before.clone(), head, tail, middle.clone());
+            let from_file = file().rebuilt(head, tail, middle.clone()).expect("read");
+            proptest::prop_assert_eq!(&in_memory, &plain);
+            proptest::prop_assert_eq!(&from_file, &plain);
+            let mut all = Vec::new();
+            file().each(|part| all.extend_from_slice(part)).expect("read");
+            proptest::prop_assert_eq!(&all, &before);
+            proptest::prop_assert_eq!(&file().whole().expect("read"), &before);
+        }
     }
 }

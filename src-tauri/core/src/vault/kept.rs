@@ -6,6 +6,7 @@ use super::envelope::Sealed;
 use super::frame::{self, FrameHash};
 use super::{Journal, Vault, limits};
 use crate::opener::{self, Listed};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
 use std::io::{self, Write};
@@ -30,17 +31,17 @@ impl Kept {
     }
 
     /// Keeps the file that was opened as `file` from `path`, and that begins with the `accepted`
-    /// bytes, as the safety copy of `relative`. A second call with the same file does nothing.
+    /// bytes (asked for if the file at the path is another one), as the safety copy of `relative`. A second call with the same file does nothing.
     ///
     /// The file at `path` may be exchanged at any moment. So the link is made first, and its target
     /// is compared with the file that was read. If they differ, the bytes themselves are written,
     /// never those at the path.
-    pub fn keep(
+    pub fn keep<'a>(
         &self,
         file: &File,
         path: &Path,
         relative: &str,
-        accepted: &[u8],
+        accepted: impl FnOnce() -> io::Result<Cow<'a, [u8]>>,
     ) -> io::Result<()> {
         let (kept, verified) = (self.file(relative), file.metadata()?);
         if let Ok(known) = self.open(relative) {
@@ -60,9 +61,12 @@ impl Kept {
         }
         let next = kept.with_extension("next");
         remove(&next)?;
-        if !is_linked(path, &next, &verified, accepted)? {
-            remove(&next)?;
-            write(&next, accepted)?;
+        if !is_link_to(path, &next, &verified)? {
+            let accepted = accepted()?;
+            if !begins_with(&next, &accepted)? {
+                remove(&next)?;
+                write(&next, &accepted)?;
+            }
         }
         std::fs::rename(&next, &kept)
     }
@@ -103,17 +107,24 @@ impl Kept {
     }
 }
 
-/// Links `next` to the file at `path`. Returns whether it is the verified file or has its bytes.
-fn is_linked(path: &Path, next: &Path, verified: &Metadata, accepted: &[u8]) -> io::Result<bool> {
+/// Links `next` to the file at `path`. Returns whether that is the verified file.
+fn is_link_to(path: &Path, next: &Path, verified: &Metadata) -> io::Result<bool> {
     if std::fs::hard_link(path, next).is_err() {
         // The file system has no hard links, or the file is gone.
         return Ok(false);
     }
-    let Ok(mut linked) = opener::file(next) else {
-        return Ok(false);
-    };
-    Ok(opener::is_same(&linked.metadata()?, verified)
-        || opener::start_of(&mut linked, accepted.len() as u64)? == accepted)
+    match opener::file(next) {
+        Ok(linked) => Ok(opener::is_same(&linked.metadata()?, verified)),
+        Err(_) => Ok(false),
+    }
+}
+
+/// Whether the file is there and begins with these bytes.
+fn begins_with(next: &Path, accepted: &[u8]) -> io::Result<bool> {
+    match opener::file(next) {
+        Ok(mut linked) => Ok(opener::start_of(&mut linked, accepted.len() as u64)? == accepted),
+        Err(_) => Ok(false),
+    }
 }
 
 fn remove(path: &Path) -> io::Result<()> {
@@ -211,7 +222,9 @@ mod tests {
 
     fn keep(kept: &Kept, file: &Path) -> io::Result<()> {
         let opened = opener::file(file)?;
-        kept.keep(&opened, file, "a/0001", &opener::all_of(&opened, 100)?)
+        kept.keep(&opened, file, "a/0001", || {
+            Ok(Cow::Owned(opener::all_of(&opened, 100)?))
+        })
     }
 
     #[test]
@@ -239,7 +252,7 @@ mod tests {
         for forged in [&b"forged, and longer"[..], b"forged!!"] {
             std::fs::write(home.path().join("other"), forged).expect("write");
             std::fs::rename(home.path().join("other"), &file).expect("rename");
-            kept.keep(&opened, &file, "a/0001", b"verified")
+            kept.keep(&opened, &file, "a/0001", || Ok(Cow::Borrowed(b"verified")))
                 .expect("keep");
             assert_eq!(
                 std::fs::read(kept.file("a/0001")).expect("read"),
@@ -252,7 +265,7 @@ mod tests {
         {
             std::fs::remove_file(&file).expect("remove");
             std::os::unix::fs::symlink("/dev/zero", &file).expect("link");
-            kept.keep(&opened, &file, "a/0001", b"verified")
+            kept.keep(&opened, &file, "a/0001", || Ok(Cow::Borrowed(b"verified")))
                 .expect("keep");
             assert_eq!(
                 std::fs::read(kept.file("a/0001")).expect("read"),

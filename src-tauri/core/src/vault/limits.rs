@@ -20,6 +20,10 @@ pub const SEAL: usize = 1 << 10;
 pub const ENTRIES: usize = 1 << 16;
 /// All entries of a frame but the largest one: the recorder ends a frame when it holds 1 MiB.
 pub const OTHERS: usize = 8 << 20;
+/// The content of one entry: the recorder writes up to 1 MiB of lines, or one larger line.
+pub const ENTRY: usize = (CONTENT + SEGMENT) as usize;
+/// The bytes of a frame's lines of logs, and the ids that they get, together.
+pub const LINES_AND_IDS: usize = ENTRY + (3 << 20);
 /// Lines of logs in one frame: the recorder cuts at 1 MiB, at most as many lines, plus one entry.
 pub const LINES: usize = 1 << 21;
 /// Frames read at once, and the bytes they unpack to; a single larger frame is read alone.

@@ -11,6 +11,7 @@ pub mod journal;
 pub mod journal_reader;
 pub mod kept;
 pub mod keys;
+mod large;
 pub mod limits;
 pub mod message_index;
 pub mod piece;
