@@ -122,6 +122,15 @@ fn an_unpaired_device_gets_nothing_more_through_a_third() {
     world.deliver();
     assert!(knows(&world, 1, "after the unpairing") && knows(&world, 1, "of another session"));
     assert!(!knows(&world, 2, "after the unpairing") && !knows(&world, 2, "of another session"));
+    // Not even if the lap still took it: the box offers it nothing.
+    let (desk, lap) = (world.devices[0].short(), world.devices[2].id.clone());
+    let offered = locked(&world.devices[1]).wanted.folders.clone();
+    let of_desk = offered.iter().filter(|folder| folder.id.contains(&desk));
+    assert!(0 < of_desk.clone().count());
+    assert!(
+        { of_desk }.all(|folder| !folder.shared_with.contains(&lap)),
+        "{offered:?}"
+    );
     // Nor in the other direction.
     say(&mut world, 2, &places[2], THREE, "from the unpaired one");
     world.deliver();
@@ -178,6 +187,18 @@ fn files_of_a_device_that_is_not_approved_are_not_read() {
     let _: Done = world.devices[0].ask(Request::Unpair { id: "lap".into() });
     world.deliver();
     say(&mut world, 1, &places[1], ONE, "slipped in");
+    slip_in(&mut world);
+    assert_eq!(world.devices[0].state_of(ONE), "none");
+    // Nor that of a device that never was.
+    let mut world = World::devices(["desk", "box"]);
+    let place = world.devices[1].project("api", REMOTE);
+    say(&mut world, 1, &place, ONE, "of a stranger");
+    slip_in(&mut world);
+    assert_eq!(world.devices[0].state_of(ONE), "none");
+}
+
+/// The second device's folder gets into the first one's vault, which then starts.
+fn slip_in(world: &mut World) {
     let short = world.devices[1].short();
     let (from, to) = (
         world.devices[1].vault().root().join(&short),
@@ -185,7 +206,6 @@ fn files_of_a_device_that_is_not_approved_are_not_read() {
     );
     super::world::copy_tree(&from, &to);
     world.devices[0].start();
-    assert_eq!(world.devices[0].state_of(ONE), "none");
 }
 
 #[test]

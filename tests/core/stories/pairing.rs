@@ -391,16 +391,26 @@ fn a_proof_replayed_by_another_device_proves_nothing() {
     pairing(&mut world, 1, Request::Pair { code }).expect("asked");
     let announced = locked(&world.devices[1]).called.clone().expect("a name");
     assert!(announced.len() <= 512 && announced.starts_with("lap"));
-    world.devices[0].notice(Notice::Asking(vec![Asking {
-        announced,
-        ..stranger(1, "lap")
-    }]));
-    let asking = devices(&mut world, 0).asking;
-    assert_eq!(
-        (asking[0].has_code, asking[0].name.as_str()),
-        (false, "lap")
-    );
-    assert!(accept(&mut world, 0, stranger(1, "").id).is_err());
+    // As it was heard, and as an announcement of its own.
+    let (desk, lap) = (world.devices[0].id.clone(), world.devices[1].id.clone());
+    let tokens: Vec<(DeviceId, Token)> = proof::heard(&announced, &lap, &desk)
+        .into_iter()
+        .map(|token| (desk.clone(), token))
+        .collect();
+    assert!(matches!(tokens[..], [(_, Token::Ask(_))]));
+    let as_own = proof::announce("lap", &stranger(1, "").id, &tokens);
+    for announced in [announced, as_own] {
+        world.devices[0].notice(Notice::Asking(vec![Asking {
+            announced,
+            ..stranger(1, "lap")
+        }]));
+        let asking = devices(&mut world, 0).asking;
+        assert_eq!(
+            (asking[0].has_code, asking[0].name.as_str()),
+            (false, "lap")
+        );
+        assert!(accept(&mut world, 0, stranger(1, "").id).is_err());
+    }
 }
 
 #[test]
