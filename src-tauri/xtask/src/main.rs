@@ -22,6 +22,7 @@ mod setup;
 mod simulate;
 mod suite;
 mod tidy;
+mod unprotect;
 
 use anyhow::{Result, bail};
 use std::process::ExitCode;
@@ -39,6 +40,8 @@ The repository's own commands.
                              whole worlds of devices with everything that can happen to them, one for each seed
   cargo xtask fuzz [TARGET] [--seconds 60] [--seed N] [--tool ID]
                              the readers of bytes from elsewhere, fed with damaged ones; all targets one after the other
+  cargo xtask unprotect [F1 …]
+                             each protection of docs/security.md taken out of a copy: its tests must fail then
   cargo xtask demo           two devices on this machine, a sample session going over, then cleaned up
   cargo xtask bench roam [--write] [--no-corpus] [--no-latency]
                              measure what was promised; --write puts the table into docs/benchmarks.md
@@ -101,6 +104,7 @@ fn dispatch(args: &[&str]) -> Result<()> {
         ["test", "--lab", name] => lab::run(name),
         ["simulate", rest @ ..] => simulate::run(rest),
         ["fuzz", rest @ ..] => fuzz::run(rest),
+        ["unprotect", rest @ ..] => unprotect::run(rest),
         ["demo"] => demo::run(),
         ["bench", "baseline"] => bench::baseline_alone(),
         ["bench", "app"] => bench::app(),
