@@ -7,6 +7,7 @@
 //! "the tool no longer accepts such a file" from "session-roam did not bring it", and shows that
 //! the checks can fail.
 
+use serde_json::{Value, json};
 use session_roam_core::tools::{Joins, Sides};
 use session_roam_testutils::device::{Device, PATIENCE, Resume};
 use session_roam_testutils::files::{files_below, files_with};
@@ -220,6 +221,76 @@ fn a_rewind_on_another_device_writes_nothing_outside_of_the_checkout() {
             }
         }
     });
+}
+
+/// The tool has the model write its plan with the tool `Write`, and attaches the plan's path and
+/// whether it found the file to the conversation whenever planning begins or ends (seen with
+/// 2.1.330, 2026-11-30).
+#[test]
+fn a_plan_that_claude_code_made_is_found_again_on_the_other_device() {
+    alone(|| {
+        let world = World::paired();
+        let (tool, World { desk, laptop, .. }) = (Tool::ClaudeCode, &world);
+        let session = tool.begin(desk, "Mend the till");
+        let by_hand = tool.resume_by_hand(&session, &desk.checkout);
+        plans_on(desk, &by_hand, "Plan it first");
+        let (plan, was_there) = plan_seen(desk, &session);
+        assert!(!was_there, "it is not written yet");
+        let wanted = json!({ "file_path": plan, "content": "First plum.\n" });
+        plans_on(desk, &by_hand, &format!("call-tool: Write {wanted}"));
+        assert_eq!(fs::read_to_string(&plan).expect("a plan"), "First plum.\n");
+
+        let resume = carried_by_roam(tool, &session, desk, laptop);
+        let there = Path::new(".claude/plans").join(plan.file_name().expect("a name"));
+        let there = laptop.home.join(there);
+        assert_eq!(fs::read_to_string(&there).expect("a plan"), "First plum.\n");
+        plans_on(laptop, &resume, "Plan on");
+        tool.go_on(laptop, &resume, "Begin with it")
+            .expect("the tool goes on");
+        assert_eq!(plan_seen(laptop, &session), (there.clone(), true));
+
+        fs::write(&there, "Second plum.\n").expect("the user's editor");
+        carried_by_roam(tool, &session, laptop, desk);
+        wait_for(
+            "the desk to have the changed plan",
+            PATIENCE,
+            || match fs::read_to_string(&plan) {
+                Ok(text) if text == "Second plum.\n" => Ok(()),
+                other => Err(format!("{other:?}")),
+            },
+        );
+    });
+}
+
+/// Continues a session in the mode in which the tool plans.
+fn plans_on(device: &Device, resume: &Resume, prompt: &str) {
+    let planning = ["--permission-mode", "plan"].map(str::to_owned);
+    let argv = [&resume.argv[..], &planning].concat();
+    let resume = Resume {
+        argv,
+        ..resume.clone()
+    };
+    Tool::ClaudeCode
+        .go_on(device, &resume, prompt)
+        .expect("the tool goes on");
+}
+
+/// The plan that the tool named last, and whether it found that file.
+fn plan_seen(device: &Device, session: &str) -> (PathBuf, bool) {
+    let lines = stored(Tool::ClaudeCode, session, device).expect("it was begun");
+    let lines = String::from_utf8(lines).expect("text");
+    let records = lines
+        .lines()
+        .rev()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let seen = { records }.find_map(|record| {
+        let seen = &record["attachment"];
+        Some((
+            seen["planFilePath"].as_str()?.into(),
+            seen["planExists"].as_bool()?,
+        ))
+    });
+    seen.expect("the tool was planning")
 }
 
 /// What a hostile device adds to a session: a state of files to go back to. Returns the message
