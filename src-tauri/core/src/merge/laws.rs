@@ -756,4 +756,26 @@ proptest! {
             prop_assert!(forks.map(|fork| history.fork(&grown, fork).0).any(|grown| grown == *id));
         }
     }
+
+    /// Lines that are recorded later take the id from no branch: as entries arrive in the order in
+    /// which they were made, the session's own file keeps its messages, unless a branch that had
+    /// only notes before gets its first message.
+    #[test]
+    fn l13_what_is_recorded_later_takes_no_id(history in story_of_appends()) {
+        let log = DocName::new("log");
+        let (mut before, mut known) = (None, BTreeSet::new());
+        for n in 1..=history.entries.len() {
+            let mut trie = history.union(0..n);
+            let now = history.project(&mut trie).targets.get(&log).copied();
+            if let (Some(was), Some(now)) = (before, now) {
+                let Ok(_) = trie.ensure_node(was, &history);
+                let meet = trie.meet(was, now);
+                let first = trie.first_edge(meet, now).map(|edge| history.lines(edge)[0].0.tip);
+                let is_left = 0 < trie.said_between(meet, was);
+                prop_assert!(!is_left || first.is_some_and(|first| known.contains(&first)));
+            }
+            before = now.or(before);
+            known = history.set(&trie).lines;
+        }
+    }
 }
