@@ -18,7 +18,7 @@ use session_roam_testutils::terminal::Terminal;
 use session_roam_testutils::tools::{Tool, append, listed_by_codex};
 use session_roam_testutils::world::World;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 #[test]
 fn claude_code_goes_on_where_the_other_device_stopped() {

@@ -6,7 +6,7 @@ use super::journals::{journals, recorded_lines, segments};
 use super::splits::Parted;
 use super::talk::{ONE, TWO, assert_carried, assert_quiet, item, meta, turn};
 use super::world::{Device, World};
-use session_roam_core::api::{Doctor, Request, Shown};
+use session_roam_core::api::{Diff, Doctor, ExportFormat, Exported, Request, Search, Shown};
 use session_roam_core::reconcile::Sizes;
 use session_roam_core::vault::Entry;
 use session_roam_core::vault::frame::{self, Head};
@@ -401,5 +401,169 @@ fn no_piece_is_larger_than_what_an_older_version_passes_over() {
                 .split(|byte| *byte == b'\n')
                 .all(|line| line.len() < 1 << 20)
         );
+    }
+}
+
+/// A record of 60 MB with limits a thirtieth of the real ones: what stays in bounds here does so
+/// with a record of a gigabyte. The peak of the process's memory is measured, so this runs in a
+/// process of its own.
+#[cfg(target_os = "linux")]
+#[test]
+#[allow(clippy::disallowed_methods)] // the test's own program and settings
+fn a_long_record_is_never_held_in_memory() {
+    const CHILD: &str = "SESSION_ROAM_TEST_MEMORY";
+    let name = "stories::sizes::a_long_record_is_never_held_in_memory";
+    if std::env::var_os(CHILD).is_some() {
+        return long_record_in_bounds();
+    }
+    let mut child = std::process::Command::new(std::env::current_exe().expect("a test's program"));
+    let output = child
+        .args(["--exact", name, "--nocapture"])
+        .env(CHILD, "1")
+        .output()
+        .expect("the test starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    println!("{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && said.contains("1 passed"));
+}
+
+#[cfg(target_os = "linux")]
+fn long_record_in_bounds() {
+    const RECORD: u64 = 60 << 20;
+    /// A piece as JSON, packed, parsed and in the cache of segments, on several threads.
+    const MOST: u64 = 40 << 20;
+    let (mut world, here, there) = World::roomy_pair_of_devices();
+    for device in &mut world.devices {
+        device.stop();
+        device.sizes = Sizes {
+            whole: 4 << 20,
+            ..Sizes::default()
+        };
+        device.searches();
+    }
+    let path = world.devices[0].transcript(&here, ONE);
+    world.devices[0].say(&path, turn(&here, ONE, "one"));
+    world.deliver();
+    let mut stage = Stage::new(MOST);
+    write_long(&path, &here, RECORD);
+    world.devices[0].touch(&path);
+    stage.ends("recorded");
+    world.deliver();
+    stage.ends("delivered and written");
+    let at_lap = world.devices[1].place_of(ONE).expect("placed");
+    assert_eq!(hash_of(&path), hash_of(&at_lap));
+    world.devices[1].say(&at_lap, turn(&there, ONE, "three"));
+    world.deliver();
+    assert_eq!(hash_of(&path), hash_of(&at_lap));
+    stage.ends("continued there");
+    for device in &mut world.devices {
+        let shown: Shown = device.ask(Request::show(ONE));
+        assert_eq!(shown.messages.len(), 3);
+        stage.ends("shown");
+        let words = "three ".into();
+        let found: Search = device.ask(Request::Search { words, limit: None });
+        assert_eq!(found.hits.len(), 1);
+        stage.ends("searched");
+        for format in [
+            ExportFormat::Markdown,
+            ExportFormat::Html,
+            ExportFormat::Json,
+            ExportFormat::Open,
+            ExportFormat::Native,
+        ] {
+            let dir = device.home.join("exported");
+            let _: Exported = device.ask(Request::Export {
+                session: ONE.into(),
+                format,
+                dir: Some(dir),
+            });
+            stage.ends(&format!("exported as {format:?}"));
+        }
+        device.stop();
+        fs::remove_file(device.roam.join("state.sqlite")).expect("lost");
+        device.start();
+        stage.ends("all read again");
+    }
+    world.deliver();
+    stage.ends("met again");
+    world.part(0, 1);
+    for (device, path, cwd) in [(0, &path, &here), (1, &at_lap, &there)] {
+        write_long(path, cwd, RECORD / 2);
+        world.devices[device].say(path, turn(cwd, ONE, &format!("at {device}")));
+    }
+    stage.ends("recorded apart");
+    world.meet(0, 1);
+    world.deliver();
+    // A branch that becomes a session of its own is held whole.
+    stage.begins();
+    let diff: Diff = world.devices[0].ask(Request::Diff {
+        session: ONE.into(),
+        branch: None,
+        beside: None,
+        from: 0,
+        rows: 100,
+        choices: false,
+        bodies: true,
+    });
+    assert_eq!(diff.right.messages, 2);
+    stage.ends("compared");
+}
+
+/// Appends a turn of this size, which is never in memory here either.
+#[cfg(target_os = "linux")]
+fn write_long(path: &std::path::Path, cwd: &std::path::Path, bytes: u64) {
+    use std::io::Write;
+    let line = turn(cwd, ONE, "HERE");
+    let (before, after) = line.split_once("HERE").expect("its text");
+    let file = fs::File::options().append(true).open(path).expect("open");
+    let mut out = std::io::BufWriter::new(file);
+    out.write_all(before.as_bytes()).expect("write");
+    for n in 0..bytes / 16 {
+        write!(out, "{:015x} ", n * 0x9e37_79b9).expect("write");
+    }
+    out.write_all(after.as_bytes()).expect("write");
+}
+
+#[cfg(target_os = "linux")]
+fn hash_of(path: &std::path::Path) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    let mut file = fs::File::open(path).expect("open");
+    std::io::copy(&mut file, &mut hasher).expect("read");
+    hasher.finalize()
+}
+
+/// The peak of this process's memory since the last stage ended.
+#[cfg(target_os = "linux")]
+struct Stage {
+    most: u64,
+    before: u64,
+}
+
+#[cfg(target_os = "linux")]
+impl Stage {
+    fn new(most: u64) -> Self {
+        let mut stage = Self { most, before: 0 };
+        stage.begins();
+        stage
+    }
+
+    fn begins(&mut self) {
+        // 5 resets the peak: proc(5).
+        fs::write("/proc/self/clear_refs", "5").expect("the peak can be reset");
+        self.before = Self::bytes("VmRSS:");
+    }
+
+    fn bytes(name: &str) -> u64 {
+        let status = fs::read_to_string("/proc/self/status").expect("status");
+        let line = status.lines().find(|line| line.starts_with(name));
+        let number = line.and_then(|line| line.split_whitespace().nth(1));
+        number.expect("a number").parse::<u64>().expect("kB") << 10
+    }
+
+    fn ends(&mut self, what: &str) {
+        let grown = Self::bytes("VmHWM:").saturating_sub(self.before);
+        println!("{what}: {} MB more", grown >> 20);
+        assert!(grown < self.most, "{what} took {grown} bytes");
+        self.begins();
     }
 }

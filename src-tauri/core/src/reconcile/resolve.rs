@@ -547,7 +547,14 @@ fn join_of(session: Session<'_>, doc: &DocName, action: Action) -> Result<Join, 
     } else {
         joins.branches
     };
+    let edges = record.docs.get(doc).map(|state| state.trie.edges());
+    let bytes: u64 = edges.into_iter().flatten().map(|edge| edge.bytes).sum();
     match join.ok_or("the tool's format does not allow it")? {
+        // Both branches are in memory while they are joined.
+        _ if context.sizes.record < bytes => Err(format!(
+            "the session is too large: {} MB",
+            bytes / 1_000_000
+        )),
         _ if (Some(doc) != record.main() && !joins.unasked)
             || record.docs[doc].kind != DocKind::Log =>
         {

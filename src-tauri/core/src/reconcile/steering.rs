@@ -292,11 +292,8 @@ pub fn withhold(
     let why = match known {
         Some(why) => Some(why),
         None => {
-            let path = main.trie.path(to).unwrap_or_default();
-            let content = context
-                .journal_reader(&key.tool, &seen.journals, &name)
-                .content(main.kind, &path)?;
-            (restores.refused)(&content, cwd)
+            let refused = |lines: &[u8]| (restores.refused)(lines, cwd);
+            refused_in(Session::new(context, key, seen), (&name, to), refused)?
         }
     };
     if why.is_some() {
@@ -308,6 +305,38 @@ pub fn withhold(
         *steps = kept;
     }
     record.withheld = why.clone().map(|why| (to, why));
+    Ok(why)
+}
+
+/// Why copies of files that a doc names may not be restored. A log is examined entry by entry; what
+/// another device's record in pieces names is not known, so nothing is restored then.
+fn refused_in(
+    session: Session<'_>,
+    (name, to): (&DocName, ChainId),
+    refused: impl Fn(&[u8]) -> Option<String>,
+) -> Result<Option<String>, JournalError> {
+    let (context, key, record) = session.parts();
+    let state = &record.docs[name];
+    let path = state.trie.path(to).unwrap_or_default();
+    let journal_reader = context.journal_reader(&key.tool, &record.journals, name);
+    if state.kind == DocKind::Snapshot {
+        return Ok(refused(&journal_reader.content(state.kind, &path)?));
+    }
+    let mut why = None;
+    for edge in path {
+        let own = is_own(context, record, edge);
+        journal_reader.runs(edge, |run| {
+            why = why.take().or_else(|| match run {
+                Run::Lines(_, lines) => refused(&lines),
+                Run::Piece(_, piece) if !own => Some(format!(
+                    "a record of {} MB, which is too large to be examined",
+                    piece.size / 1_000_000
+                )),
+                Run::Piece(..) => None,
+            });
+            Ok(())
+        })?;
+    }
     Ok(why)
 }
 
