@@ -1,18 +1,28 @@
 //! Checkouts at random: cloned from starters, renamed, moved, removed, replaced by another clone,
-//! given other remotes. The laws: a session is never in the store of a repository that has a remote
-//! other than the session's; and on every device that has its repository it can be resumed there.
+//! given other remotes, while sessions go two ways, are decided about and forgotten, devices are
+//! apart, revoked and approved again. The laws: a session, or a branch
+//! that became one, is never in the store of a repository that has a remote other than the
+//! session's; and on every device that has its repository it can be resumed there.
+//!
+//! Not a part of the simulation: that one ends with every session on every device, and here a
+//! session of a repository that a device does not have waits for ever. No state file is lost: for
+//! which directory session-roam wrote a session is known from there alone.
 
 use super::simulation::dice::Dice;
+use super::simulation::play::acquaint;
+use super::simulation::settle_quickly;
 use super::talk::{id, turn};
 use super::world::{Device, World, copy_tree};
-use session_roam_core::api::{Request, Resume};
+use session_roam_core::api::{Request, Resume, Side};
+use session_roam_core::session::SessionState;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 const REPOSITORIES: usize = 3;
 const SESSIONS: usize = 5;
-const STEPS: usize = 40;
+const STEPS: usize = 60;
+const PAIRS: [(usize, usize); 3] = [(0, 1), (0, 2), (1, 2)];
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
@@ -29,9 +39,16 @@ enum Step {
     Upstream,
     Restart,
     Look,
+    Part,
+    Meet,
+    /// The user decides about a session that went two ways.
+    Decide,
+    Forget,
+    /// A device is put out, until all rest the next time.
+    Revoke,
 }
 
-const STEPS_BY_WEIGHT: [(usize, Step); 10] = [
+const STEPS_BY_WEIGHT: [(usize, Step); 15] = [
     (5, Step::Clone),
     (5, Step::Begin),
     (6, Step::GoOn),
@@ -42,6 +59,11 @@ const STEPS_BY_WEIGHT: [(usize, Step); 10] = [
     (1, Step::Upstream),
     (2, Step::Restart),
     (4, Step::Look),
+    (3, Step::Part),
+    (3, Step::Meet),
+    (1, Step::Decide),
+    (1, Step::Forget),
+    (1, Step::Revoke),
 ];
 
 struct Play {
@@ -54,6 +76,8 @@ struct Play {
     began: Vec<usize>,
     n_names: usize,
     n_renamed: usize,
+    /// The user put a device out.
+    revoked: bool,
     told: Vec<String>,
 }
 
@@ -79,8 +103,12 @@ impl Play {
     fn new(seed: u64) -> Self {
         let starter = tempfile::tempdir().expect("tempdir");
         super::places::starter(starter.path());
-        let mut world = World::devices(["desk", "lap", "vm"]);
-        for (one, other) in [(0, 1), (0, 2), (1, 2)] {
+        let mut world = World::asleep(["desk", "lap", "vm"]);
+        for device in &mut world.devices {
+            settle_quickly(&device.roam);
+            device.start();
+        }
+        for (one, other) in PAIRS {
             world.pair(one, other);
         }
         let checkouts = vec![Vec::new(); 3];
@@ -92,6 +120,7 @@ impl Play {
             began: Vec::new(),
             n_names: 0,
             n_renamed: 0,
+            revoked: false,
             told: Vec::new(),
         }
     }
@@ -212,6 +241,17 @@ impl Play {
             }
             Step::Restart => self.world.devices[device].start(),
             Step::Look => self.world.devices[device].poll(),
+            Step::Part => {
+                let (one, other) = PAIRS[self.dice.below(PAIRS.len())];
+                self.world.part(one, other);
+            }
+            Step::Meet => self.all_meet(),
+            Step::Decide => self.decide(device),
+            Step::Forget => {
+                let session = id(self.dice.below(self.began.len()));
+                drop(self.world.devices[device].try_ask(Request::Forget { session }));
+            }
+            Step::Revoke => self.revoke(device),
         }
         self.world.deliver();
         // Changes on disk are seen by the next poll of all devices.
@@ -222,8 +262,63 @@ impl Play {
         }
     }
 
-    /// A search for checkouts runs every few seconds; a restarted device has not searched yet.
+    fn all_meet(&mut self) {
+        for (one, other) in PAIRS {
+            self.world.meet(one, other);
+        }
+    }
+
+    /// A choice that is not offered is refused, which changes nothing.
+    fn decide(&mut self, device: usize) {
+        let choice = ["keep-both", "keep-left", "keep-right", "stitch"][self.dice.below(4)];
+        let device = &mut self.world.devices[device];
+        if let Some(split) = device.splits().first() {
+            drop(device.try_ask(Request::Resolve {
+                session: split.session.clone(),
+                choice: choice.into(),
+                branch: split.branches.last().map(|branch| branch.branch.clone()),
+                beside: None,
+                active: Some(Side::Left),
+            }));
+        }
+    }
+
+    fn revoke(&mut self, device: usize) {
+        let of = (device + 1 + self.dice.below(2)) % 3;
+        let id = self.world.devices[of].id.to_string();
+        let request = Request::Revoke {
+            id,
+            since: None,
+            dry: false,
+        };
+        self.revoked |= self.world.devices[device].try_ask(request).is_ok();
+    }
+
+    fn approve_all(&mut self) {
+        const ROUNDS: usize = 4;
+        for _ in 0..ROUNDS {
+            for (at, of) in PAIRS
+                .into_iter()
+                .flat_map(|(one, other)| [(one, other), (other, one)])
+            {
+                let id = self.world.devices[of].id.to_string();
+                drop(self.world.devices[at].try_ask(Request::Approve { id }));
+            }
+            self.world.deliver();
+            acquaint(&mut self.world);
+        }
+    }
+
+    /// Everybody meets, and time passes. A search for checkouts runs every few seconds; a restarted
+    /// device has not searched yet.
     fn settle(&mut self) {
+        self.all_meet();
+        if std::mem::take(&mut self.revoked) {
+            self.approve_all();
+        }
+        for device in &self.world.devices {
+            device.set_clock(device.clock_now() + 60_000);
+        }
         for _ in 0..2 {
             self.world.devices.iter_mut().for_each(Device::start);
             self.world.deliver();
@@ -235,24 +330,23 @@ impl Play {
     /// The first law, for sessions that session-roam placed: what a tool wrote stays where it wrote
     /// it.
     fn is_nowhere_wrong(&mut self) {
-        for (number, began) in self.began.clone().into_iter().enumerate() {
-            let session = id(number);
-            for at in (0..3).filter(|at| *at != began) {
-                let device = &mut self.world.devices[at];
-                let Some(path) = device.place_of(&session) else {
+        for at in 0..self.world.devices.len() {
+            for row in self.world.devices[at].sessions() {
+                if self.began_on(&row.session) == Some(at) {
+                    continue;
+                }
+                let device = &self.world.devices[at];
+                let Some(path) = device.place_of(&row.session) else {
                     continue;
                 };
-                let key = device
-                    .row(&session)
-                    .map(|row| row.project)
-                    .unwrap_or_default();
+                let own = row.project.split('#').next().unwrap_or_default();
                 for dir in &self.checkouts[at] {
                     if path.parent() == Some(device.slug_dir(dir).as_path()) {
                         let there = remotes(dir);
-                        let own = key.split('#').next().unwrap_or_default();
                         assert!(
                             there.contains(own),
-                            "session {number} of {own} is on device {at} in {}, which is {there:?}\n{}",
+                            "{} of {own} is on device {at} in {}, which is {there:?}\n{}",
+                            row.session,
                             dir.display(),
                             self.told.join("\n")
                         );
@@ -262,20 +356,25 @@ impl Play {
         }
     }
 
+    /// The device on which a session began; `None` for a branch that became one.
+    fn began_on(&self, session: &str) -> Option<usize> {
+        let number = (0..self.began.len()).find(|number| id(*number) == session)?;
+        Some(self.began[number])
+    }
+
     /// The second law.
     fn is_reachable(&mut self) {
-        for number in 0..self.began.len() {
-            let session = id(number);
-            for at in 0..3 {
+        for at in 0..self.world.devices.len() {
+            for row in self.world.devices[at].sessions() {
+                let session = row.session;
+                let began = self.began_on(&session);
                 let device = &mut self.world.devices[at];
-                let Some(row) = device.row(&session) else {
-                    continue;
-                };
                 let own = row.project.split('#').next().unwrap_or_default().to_owned();
                 let has_it = self.checkouts[at]
                     .iter()
                     .any(|dir| remotes(dir).contains(&own));
-                if !has_it {
+                // What the user put away is in no store.
+                if !has_it || row.state == SessionState::Elsewhere {
                     continue;
                 }
                 let said = device.try_ask(Request::Resume {
@@ -284,7 +383,7 @@ impl Play {
                 let resume: Resume = match said.map(serde_json::from_value) {
                     Ok(Ok(resume)) => resume,
                     other => panic!(
-                        "session {number} of {own} on {at}: {other:?}\n{:?}\n{}",
+                        "{session} of {own} on {at}: {other:?}\n{:?}\n{}",
                         self.checkouts[at]
                             .iter()
                             .map(|dir| (dir, remotes(dir)))
@@ -297,11 +396,11 @@ impl Play {
                     .find(|dir| resume.cwd.starts_with(dir));
                 // On its first device a session opens where the tool has it, as long as that
                 // directory exists.
-                if self.began[number] != at {
+                if began != Some(at) {
                     let is_its = within.is_some_and(|dir| remotes(dir).contains(&own));
                     assert!(
                         is_its,
-                        "session {number} of {own} on {at} in {:?}\n{}",
+                        "{session} of {own} on {at} in {:?}\n{}",
                         resume.cwd,
                         self.told.join("\n")
                     );

@@ -11,10 +11,11 @@ pub mod clients;
 pub mod dice;
 mod forget;
 pub mod happening;
-mod play;
+pub mod play;
 mod shape;
 mod trust;
 
+pub use forget::settle_quickly;
 use happening::{Course, Happening};
 use play::Play;
 use std::collections::HashSet;
