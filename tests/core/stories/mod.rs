@@ -26,6 +26,7 @@ mod hostile;
 mod imported;
 mod journals;
 mod kiro;
+mod layouts;
 mod lists;
 mod losses;
 mod older_vaults;

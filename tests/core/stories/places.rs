@@ -12,7 +12,7 @@ use std::process::Command;
 
 /// Runs git without the settings of the user who runs the tests; commits have the same hash
 /// everywhere.
-fn git(dir: &Path, args: &[&str]) {
+pub fn git(dir: &Path, args: &[&str]) {
     let mut git = Command::new("git");
     for (name, _) in
         std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GIT_"))

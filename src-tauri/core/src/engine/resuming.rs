@@ -5,6 +5,7 @@ use super::Engine;
 use crate::api::answer::{Work, value};
 use crate::api::quote;
 use crate::api::types::{ApiError, Remark, RemarkCode, Resume};
+use crate::projects::places::is_repository;
 use crate::projects::standing::{Commit, standing, whereabouts};
 use crate::reconcile::context::Context;
 use crate::reconcile::record::{Registered, SessionRecord};
@@ -44,9 +45,13 @@ impl Engine {
             .unwrap_or_else(|| SessionId::new(row.session.clone()));
         let mut remarks = self.told_of(&key, &row);
         let context = self.context.clone();
+        let roots = self.settings.projects.search.clone();
         // The disk is asked beside the loop: a directory may be on a mount that does not answer.
         Ok(Box::new(move || {
-            let Some(cwd) = directory(&context, &record) else {
+            let cwd = known(&context, &record)
+                .or_else(|| searched(&context, &record, &roots))
+                .or_else(|| nearest(&context, &record));
+            let Some(cwd) = cwd else {
                 return Err(no_place(&row));
             };
             let was = record
@@ -158,34 +163,52 @@ impl Engine {
     }
 }
 
-/// Where to resume: the directory it began in, the one it was written for, or the project's.
+/// Where to resume, without a search.
 pub(super) fn directory(context: &Context, record: &SessionRecord) -> Option<PathBuf> {
+    known(context, record).or_else(|| nearest(context, record))
+}
+
+/// The directory it began in, the one it was written for, or the project's.
+fn known(context: &Context, record: &SessionRecord) -> Option<PathBuf> {
     let pinned = record.pinned.as_ref().map(|pinned| &pinned.dir);
     if let Some(dir) = pinned.filter(|dir| dir.is_dir()) {
         return Some(dir.clone());
     }
-    let origin = record.origin();
-    let own = origin
+    let own = record
+        .origin()
         .filter(|_| context.began(record))
         .and_then(|card| card.cwd.clone())
         .map(PathBuf::from);
-    let own = own
-        .filter(|cwd| cwd.is_dir())
-        .or_else(|| record.checkout_dir.clone().filter(|dir| dir.is_dir()));
-    // For a directory that was removed: the repository's checkout, else its nearest existing
-    // parent. Every tool finds a session by its id from there.
-    let nearest = || {
-        let cwd = origin.filter(|_| context.began(record))?.cwd.as_ref()?;
-        let home = &context.machine.home;
-        Some(
-            Path::new(cwd)
-                .ancestors()
-                .find(|dir| dir.is_dir() && dir.starts_with(home))
-                .unwrap_or(home)
-                .to_path_buf(),
-        )
-    };
-    own.or_else(|| context.place(record).ok()).or_else(nearest)
+    own.filter(|cwd| cwd.is_dir())
+        .or_else(|| record.checkout_dir.clone().filter(|dir| dir.is_dir()))
+        .or_else(|| context.place(record).ok())
+}
+
+/// A checkout of the repository of a session that began here: its directory may have been renamed,
+/// or its worktree added elsewhere, since checkouts were last searched for.
+fn searched(context: &Context, record: &SessionRecord, roots: &[PathBuf]) -> Option<PathBuf> {
+    let project = &record.origin().filter(|_| context.began(record))?.project;
+    if !is_repository(&project.key) {
+        return None;
+    }
+    let (home, device) = (&context.machine.home, &context.device);
+    let mut places = (*context.places()).clone();
+    places.search(home, device, roots, std::slice::from_ref(project));
+    places.find(home, device, project)
+}
+
+/// For a directory that was removed: the nearest one above it. Every tool finds a session by its id
+/// from there.
+fn nearest(context: &Context, record: &SessionRecord) -> Option<PathBuf> {
+    let cwd = record
+        .origin()
+        .filter(|_| context.began(record))?
+        .cwd
+        .as_ref()?;
+    let home = &context.machine.home;
+    let exists = |dir: &&Path| dir.is_dir() && dir.starts_with(home);
+    let nearest = Path::new(cwd).ancestors().find(exists);
+    Some(nearest.unwrap_or(home).to_path_buf())
 }
 
 pub(super) fn no_place(row: &Row) -> ApiError {

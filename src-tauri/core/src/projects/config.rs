@@ -21,10 +21,11 @@ impl Setting {
     }
 }
 
-/// The settings of a file in order; unknown lines are skipped.
+/// The settings of a file in order; unknown lines and a byte order mark are skipped, as Git does.
 pub fn parse(config: &str) -> Vec<Setting> {
     let mut settings = Vec::new();
     let mut current: Option<(String, Option<String>)> = None;
+    let config = config.strip_prefix('\u{feff}').unwrap_or(config);
     for line in config.lines().map(str::trim) {
         let mut rest = line;
         if let Some(inside) = line.strip_prefix('[') {

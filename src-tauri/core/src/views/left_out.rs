@@ -192,7 +192,7 @@ impl Walk<'_> {
             .any(|ending| name.ends_with(ending));
         if !regular && (like_a_log || parent_has_sessions) {
             self.add(path, LeftOutReason::Kind, "It is not a regular file.");
-        } else if like_a_log {
+        } else if like_a_log || is_saved_log(name) {
             self.add(
                 path,
                 LeftOutReason::Name,
@@ -209,4 +209,11 @@ impl Walk<'_> {
             why: why.into(),
         });
     }
+}
+
+/// Whether a log was put aside under its own name with another ending, as people and editors do.
+fn is_saved_log(name: &str) -> bool {
+    const ENDINGS: [&str; 5] = [".bak", ".backup", ".old", ".orig", "~"];
+    let ending = ENDINGS.iter().find_map(|ending| name.strip_suffix(ending));
+    ending.is_some_and(|name| name.ends_with(".jsonl"))
 }
