@@ -9,6 +9,7 @@ use super::forget::Forgetting;
 use super::list::Lists;
 use super::placing::Placing;
 use super::queue::{Queue, ReconcileRequest};
+use super::reconciled::MOST_GATHERED;
 use super::retries::Retries;
 use super::searching::Searching;
 use super::several::Remembered;
@@ -62,6 +63,7 @@ impl Engine {
             forgetting: Forgetting::default(),
             queue: Queue::default(),
             seen: HashMap::new(),
+            gathered: Vec::new(),
             retries: Retries::default(),
             live: BTreeMap::new(),
             vanished: BTreeMap::new(),
@@ -136,6 +138,11 @@ impl Engine {
     /// Returns whether the loop continues.
     pub fn handle(&mut self, event: Event) -> bool {
         let is_poll = matches!(event, Event::Poll);
+        let is_result = matches!(event, Event::Reconciled(_));
+        if !is_result {
+            // An answer is read beside the loop: by another connection.
+            self.commit_gathered();
+        }
         match event {
             Event::Touched(paths) => self.guarded(|engine| engine.touched(paths)),
             Event::ScanAll => self.list_all(Occasion::Change),
@@ -158,6 +165,9 @@ impl Engine {
             Event::Panicked(key) => self.panicked(&key),
             Event::Request(request, reply) => self.answer(request, reply),
             Event::Stop => self.stopping = true,
+        }
+        if !is_result || MOST_GATHERED <= self.gathered.len() || !self.queue.importing() {
+            self.commit_gathered();
         }
         self.pump();
         self.guarded(Self::pump_search);

@@ -54,7 +54,7 @@ use importing::Importing;
 use list::Lists;
 use placing::Placing;
 use queue::Queue;
-use retries::Retries;
+use retries::{JournalDir, Retries};
 use searching::Searching;
 use several::Remembered;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -81,6 +81,9 @@ pub struct Engine {
     queue: Queue,
     /// The fingerprint of each session's files at its last complete reconcile.
     seen: HashMap<SessionKey, u64>,
+    /// Sessions of the first import whose record is in the state and not committed yet, with their
+    /// journals.
+    gathered: Vec<(SessionKey, BTreeSet<JournalDir>)>,
     retries: Retries,
     /// Sessions open on this device.
     live: BTreeMap<SessionKey, String>,

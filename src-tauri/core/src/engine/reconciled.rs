@@ -11,6 +11,8 @@ use crate::session::{Lane, Problem, ProblemCode, Reason};
 use crate::state::{State, StateError};
 use std::collections::BTreeSet;
 
+/// The most results of the first import that are saved as one.
+pub(super) const MOST_GATHERED: usize = 32;
 /// Problems that leave a session unreconciled: the next poll tries again.
 const UNFINISHED: [ProblemCode; 3] = [
     ProblemCode::JournalUnreadable,
@@ -91,7 +93,8 @@ impl Engine {
         unfinished
     }
 
-    /// Saves record, row and history in one transaction, and schedules the search index.
+    /// Saves record, row and history in one transaction, and schedules the search index. Many
+    /// results of the first import are saved as one: nobody waits for them.
     fn remember(
         &mut self,
         effects: &Effects,
@@ -101,7 +104,7 @@ impl Engine {
         let key = &effects.key;
         let print = self.print_for_search(&effects.record, &effects.row);
         let mut is_news = false;
-        let remembered = self.state.together(|state| {
+        let remember = |state: &State| {
             state.put(key, &effects.row, &effects.text)?;
             is_news = Self::unsearch_changed(state, key, print.as_ref())?;
             Self::note_seen(state, key, effects.seen, self.seen.get(key).copied())?;
@@ -114,7 +117,11 @@ impl Engine {
                 .iter()
                 .try_for_each(|happening| state.add_history(happening))?;
             put_segments(state, &effects.record)
-        });
+        };
+        let remembered = match imported {
+            true => self.state.gather(remember),
+            false => self.state.together(remember),
+        };
         if unfinished || remembered.is_err() {
             self.seen.remove(key);
         }
@@ -123,13 +130,34 @@ impl Engine {
             self.retries.add_unsaved(key.clone(), dirs);
             return Err(error);
         }
-        self.trouble("state", None);
+        match imported {
+            true => self
+                .gathered
+                .push((key.clone(), journal_dirs(&effects.record))),
+            false => self.trouble("state", None),
+        }
         match print {
             Some(_) if is_news => self.search_follows(key, imported),
             None => self.search_drops(key)?,
             Some(_) => {}
         }
         Ok(())
+    }
+
+    /// Saves the gathered results of the first import. Those that cannot be saved are read again.
+    pub(super) fn commit_gathered(&mut self) {
+        let gathered = std::mem::take(&mut self.gathered);
+        match self.state.commit() {
+            Ok(()) if gathered.is_empty() => {}
+            Ok(()) => self.trouble("state", None),
+            Err(error) => {
+                for (key, dirs) in gathered {
+                    self.seen.remove(&key);
+                    self.retries.add_unsaved(key, dirs);
+                }
+                self.unwritable(&error);
+            }
+        }
     }
 
     /// Schedules the sessions that depend on this one.

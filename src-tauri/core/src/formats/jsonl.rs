@@ -4,9 +4,18 @@
 
 use crate::opener;
 use crate::session::records;
-use serde_json::Value;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
+
+/// Texts of more bytes, as they are written, are in no outline.
+const LONG: usize = 8 << 10;
+/// Objects nested deeper are in no outline.
+const DEEPEST: usize = 3;
 
 /// The parsed lines at both ends of a log. The ends never overlap: a short file is all head.
 #[derive(Debug, Default)]
@@ -33,25 +42,123 @@ pub fn read_ends(
     head: u64,
     tail: u64,
 ) -> io::Result<Ends> {
+    let [head, tail] = lines_at_ends(source, head, tail)?.map(|lines| parse_lines(&lines));
+    Ok(Ends { head, tail })
+}
+
+/// The ends of a log as outlines of their records, which cost a fraction of the whole values: no
+/// arrays, no long texts, no members of many levels.
+pub struct Outlines {
+    pub ends: Ends,
+    lines: [Vec<u8>; 2],
+}
+
+impl Outlines {
+    /// The whole records, oldest first; each is parsed when it is asked for.
+    pub fn whole(&self) -> impl Iterator<Item = Value> {
+        let lines = self.lines.iter();
+        lines
+            .flat_map(|lines| lines.split(|byte| *byte == b'\n'))
+            .flat_map(parse_line)
+    }
+}
+
+/// Reads both ends like [`read_ends`], as outlines with the top members that `keeps` names. A record
+/// that the strict parser refuses is there as a whole.
+pub fn read_outlines(
+    source: &mut (impl Read + Seek + ?Sized),
+    head: u64,
+    tail: u64,
+    keeps: fn(&str) -> bool,
+) -> io::Result<Outlines> {
+    let lines = lines_at_ends(source, head, tail)?;
+    let outlines = |lines: &[u8]| {
+        let lines = lines.split(|byte| *byte == b'\n');
+        lines
+            .flat_map(|line| match outline(line, keeps) {
+                Some(outline) => vec![outline],
+                None => parse_line(line).collect(),
+            })
+            .collect()
+    };
+    let ends = Ends {
+        head: outlines(&lines[0]),
+        tail: outlines(&lines[1]),
+    };
+    Ok(Outlines { ends, lines })
+}
+
+/// The whole lines within `head` bytes from the start and within `tail` bytes from the end.
+fn lines_at_ends(
+    source: &mut (impl Read + Seek + ?Sized),
+    head: u64,
+    tail: u64,
+) -> io::Result<[Vec<u8>; 2]> {
     let len = source.seek(SeekFrom::End(0))?;
     let head_len = head.min(len);
-    let first = read_range(source, 0, head_len)?;
+    let mut first = read_range(source, 0, head_len)?;
     // A line cut at the boundary belongs to neither end.
-    let head_lines = if head_len == len {
-        &first[..]
-    } else {
-        whole_lines(&first)
-    };
+    if head_len < len {
+        first.truncate(whole_lines(&first).len());
+    }
     let tail_start = head_len.max(len.saturating_sub(tail));
-    let last = read_range(source, tail_start, len - tail_start)?;
-    let tail_lines = match last.iter().position(|byte| *byte == b'\n') {
-        Some(end) => &last[end + 1..],
-        None => &[],
-    };
-    Ok(Ends {
-        head: parse_lines(head_lines),
-        tail: parse_lines(tail_lines),
-    })
+    let mut last = read_range(source, tail_start, len - tail_start)?;
+    let cut = last.iter().position(|byte| *byte == b'\n');
+    last.drain(..cut.map_or(last.len(), |end| end + 1));
+    Ok([first, last])
+}
+
+/// The outline of a line that is one record in UTF-8.
+fn outline(line: &[u8], keeps: fn(&str) -> bool) -> Option<Value> {
+    let text = std::str::from_utf8(line).ok()?;
+    Some(Value::Object(outline_of(text, 0, keeps)?))
+}
+
+fn outline_of(object: &str, depth: usize, keeps: fn(&str) -> bool) -> Option<Map<String, Value>> {
+    let Members(members) = serde_json::from_str(object).ok()?;
+    let members = members.into_iter();
+    let members = members.filter(|(Name(name), _)| 0 < depth || keeps(name));
+    let kept = members.filter_map(|(Name(name), value)| {
+        let text = value.get();
+        let value = match text.as_bytes().first()? {
+            b'[' => return None,
+            b'{' if DEEPEST <= depth => return None,
+            b'{' => Value::Object(outline_of(text, depth + 1, keeps)?),
+            _ if LONG < text.len() => return None,
+            _ => serde_json::from_str(text).ok()?,
+        };
+        Some((name.into_owned(), value))
+    });
+    Some(kept.collect())
+}
+
+/// An object's members, each as its text.
+struct Members<'a>(Vec<(Name<'a>, &'a RawValue)>);
+
+/// A member's name, borrowed unless it has escapes.
+#[derive(serde::Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Each;
+        impl<'de> Visitor<'de> for Each {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Each)
+    }
 }
 
 /// The first line of a file, if it ends within `limit` bytes and is JSON.
@@ -92,7 +199,8 @@ fn read_range(
     start: u64,
     len: u64,
 ) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    // One more, so that the end is noticed without growing; callers ask for little.
+    let mut bytes = Vec::with_capacity(usize::try_from(len).map_err(io::Error::other)? + 1);
     source.seek(SeekFrom::Start(start))?;
     source.take(len).read_to_end(&mut bytes)?;
     Ok(bytes)
@@ -185,6 +293,27 @@ mod tests {
                 "{head}: {all:?}"
             );
         }
+    }
+
+    /// What is in an outline is what the whole record has there.
+    #[test]
+    fn an_outline_is_a_record_without_its_bulk() {
+        let long = "x".repeat(LONG);
+        let record = format!(
+            "{{\"n\":1,\"a\":\"\\u00e4\\n\",\"bulk\":{{\"n\":9}},\"list\":[1],\"long\":\"{long}\",\
+             \"deep\":{{\"two\":{{\"three\":{{\"n\":3,\"four\":{{}}}}}}}},\"n\":2}}"
+        );
+        let text =
+            format!("{record}\r\n\n\u{feff}{{\"n\":3,\"bulk\":1}}\n{{\"n\":4}} {{\"n\":5}}\n7\n");
+        let mut source = Cursor::new(text.as_bytes());
+        let found = read_outlines(&mut source, 1 << 20, 0, |name| name != "bulk").expect("ends");
+        assert_eq!(numbers(&found.ends.head), [2, 3, 4, 5]);
+        let expected =
+            serde_json::json!({"n": 2, "a": "ä\n", "deep": {"two": {"three": {"n": 3}}}});
+        assert_eq!(found.ends.head[0], expected);
+        let whole: Vec<Value> = found.whole().collect();
+        assert_eq!(whole[0]["long"].as_str(), Some(long.as_str()));
+        assert_eq!(whole.len(), found.ends.head.len());
     }
 
     #[test]

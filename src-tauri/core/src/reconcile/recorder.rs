@@ -5,7 +5,7 @@ pub(super) mod pieces;
 use self::pieces::*;
 use super::context::{Context, Sizes};
 use super::ingest::{Taken, absorb, chain, take};
-use super::observe::{LogSeen, gap_line, observe_log, read_range, read_whole, tail_hash};
+use super::observe::{LogSeen, end_of, gap_line, observe_log, read_range, read_whole, tail_hash};
 use super::record::{DocState, LocalDoc, SessionRecord};
 use crate::merge::fork_title;
 use crate::projects::{Evidence, corrected};
@@ -487,8 +487,15 @@ impl<'a> Recorder<'a> {
             path: doc.path.clone(),
             source,
         };
-        let seen = observe_log(content, doc.stamp, base.as_ref(), deep, &self.context.sizes)
-            .map_err(read)?;
+        let mut file = content.open().map_err(read)?;
+        let seen = observe_log(
+            file.as_mut(),
+            (doc.stamp, end_of(content, doc.stamp)),
+            base.as_ref(),
+            deep,
+            &self.context.sizes,
+        )
+        .map_err(read)?;
         if let (0, Some(known)) = (seen.lines(), state_of(record, doc).local.as_mut())
             && 0 < known.lines
         {
@@ -529,8 +536,7 @@ impl<'a> Recorder<'a> {
                 // state was lost.
                 || (base.is_none() && matched < seen.tips.len() && !seen.tips.iter().any(|line| line.tip == *known))
         });
-        self.lines(record, doc, content, &seen, matched, node, replaces)?;
-        let mut file = content.open().map_err(read)?;
+        self.lines(record, doc, file.as_mut(), &seen, (matched, node), replaces)?;
         let local = LocalDoc {
             path: doc.path.clone(),
             at: doc.at.clone(),
@@ -573,18 +579,16 @@ impl<'a> Recorder<'a> {
         Ok((matched, node))
     }
 
-    #[allow(clippy::too_many_arguments)] // one call, and every argument is a thing of its own
+    /// Records the lines behind those that the journals already have.
     fn lines(
         &mut self,
         record: &mut SessionRecord,
         doc: &FoundDoc,
-        content: &Content,
+        file: &mut dyn ReadSeek,
         seen: &LogSeen,
-        matched: usize,
-        node: ChainId,
+        (mut at, mut after): Known,
         mut replaces: Option<ChainId>,
     ) -> Result<(), RecordError> {
-        let (mut after, mut at) = (node, matched);
         let entry = |after, tip, replaces, bytes| Entry::Lines {
             doc: doc.name.clone(),
             at: doc.at.clone(),
@@ -593,23 +597,12 @@ impl<'a> Recorder<'a> {
             replaces,
             bytes,
         };
-        let mut file = content.open().map_err(|source| RecordError::Read {
-            path: doc.path.clone(),
-            source,
-        })?;
         while at < seen.tips.len() {
             let from = at.checked_sub(1).map_or(0, |before| seen.tips[before].end);
             let line = seen.tips[at];
             if self.context.sizes.whole < line.end - from {
                 let range = seen.start_bytes + from..seen.start_bytes + line.end;
-                self.long_line(
-                    record,
-                    doc,
-                    file.as_mut(),
-                    range,
-                    (after, line.tip),
-                    replaces.take(),
-                )?;
+                self.long_line(record, doc, file, range, (after, line.tip), replaces.take())?;
                 (after, at) = (line.tip, at + 1);
                 continue;
             }
@@ -625,12 +618,8 @@ impl<'a> Recorder<'a> {
                     bytes,
                 }
             })?;
-            let bytes = read_range(
-                file.as_mut(),
-                seen.start_bytes + from,
-                seen.start_bytes + to,
-            )
-            .map_err(|_| RecordError::Moving(doc.path.clone()))?;
+            let bytes = read_range(file, seen.start_bytes + from, seen.start_bytes + to)
+                .map_err(|_| RecordError::Moving(doc.path.clone()))?;
             let tips = chain(after, &bytes, self.context.is_message(&self.key.tool));
             if tips.len() != fit || tips.last().map(|line| line.tip) != Some(tip) {
                 return Err(RecordError::Moving(doc.path.clone()));

@@ -13,6 +13,7 @@ use crate::session::{
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -39,6 +40,8 @@ pub enum StateError {
 pub struct State {
     path: PathBuf,
     db: Connection,
+    /// A transaction is open that [`State::commit`] ends.
+    gathers: Cell<bool>,
 }
 
 /// The columns of a session that lists and filters need without reading its record.
@@ -143,10 +146,17 @@ impl State {
                     Err(rusqlite::Error::InvalidQuery)
                 }
             })?;
-        Ok(Self {
-            path: path.to_path_buf(),
+        // The pages that each session of an import changes are written to the file once for many.
+        db.pragma_update(None, "wal_autocheckpoint", 4000)?;
+        Ok(Self::of(path.to_path_buf(), db))
+    }
+
+    fn of(path: PathBuf, db: Connection) -> Self {
+        Self {
+            path,
             db,
-        })
+            gathers: Cell::new(false),
+        }
     }
 
     /// Opens the file once more, for reading only. Lists are read with such a connection beside the
@@ -159,7 +169,7 @@ impl State {
             db.busy_timeout(Duration::from_secs(5))?;
             Ok(db)
         }) {
-            Ok(db) => Ok(Self { path, db }),
+            Ok(db) => Ok(Self::of(path, db)),
             Err(source) => Err(StateError::Sqlite { path, source }),
         }
     }
@@ -704,11 +714,50 @@ impl State {
         Ok(())
     }
 
+    /// Runs several writes as one, which the next [`State::commit`] saves together with others.
+    /// Until then only this connection sees them, and the end of the process loses them.
+    pub fn gather<T>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, StateError>,
+    ) -> Result<T, StateError> {
+        if !self.gathers.get() {
+            self.execute("BEGIN")?;
+            self.gathers.set(true);
+        }
+        self.execute("SAVEPOINT one")?;
+        let done = work(self);
+        if done.is_err() {
+            self.execute("ROLLBACK TO one")?;
+        }
+        self.execute("RELEASE one")?;
+        done
+    }
+
+    /// Saves what was gathered; after an error nothing of it is there.
+    pub fn commit(&self) -> Result<(), StateError> {
+        if !self.gathers.replace(false) {
+            return Ok(());
+        }
+        self.execute("COMMIT").inspect_err(|_| {
+            // SQLite may have taken the transaction back already.
+            let _ = self.execute("ROLLBACK");
+        })
+    }
+
+    fn execute(&self, statement: &str) -> Result<(), StateError> {
+        self.db
+            .execute_batch(statement)
+            .map_err(|source| self.error(source))
+    }
+
     /// Runs several writes as one.
     pub fn together<T>(
         &self,
         work: impl FnOnce(&Self) -> Result<T, StateError>,
     ) -> Result<T, StateError> {
+        if self.gathers.get() {
+            return self.gather(work);
+        }
         let transaction = self
             .db
             .unchecked_transaction()

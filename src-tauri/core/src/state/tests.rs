@@ -473,3 +473,35 @@ fn a_list_that_is_being_read_does_not_keep_erased_data_unnoticed() {
     );
     state.scrub().expect("nobody reads it any more");
 }
+
+#[test]
+fn what_is_gathered_is_saved_as_one_and_a_failure_takes_back_its_own_part_only() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let (state, _) = State::open(dir.path()).expect("open");
+    let beside = State::beside(state.path()).expect("open");
+    let note = |state: &State| state.note::<u8>("n").expect("read");
+    state
+        .gather(|state| state.put_note("n", &1))
+        .expect("gathered");
+    let failed = state.gather(|state| {
+        state.put_note("n", &2)?;
+        Err::<(), _>(state.error(rusqlite::Error::InvalidQuery))
+    });
+    assert!(failed.is_err());
+    assert_eq!((note(&state), note(&beside)), (Some(1), None));
+    // Whatever else is written meanwhile is part of it.
+    state
+        .together(|state| state.put_note("m", &3))
+        .expect("written");
+    state.commit().expect("saved");
+    assert_eq!(
+        (note(&beside), beside.note("m").expect("read")),
+        (Some(1), Some(3))
+    );
+    state.commit().expect("nothing to save");
+    state
+        .gather(|state| state.put_note("n", &4))
+        .expect("gathered");
+    drop(state);
+    assert_eq!(note(&beside), Some(1), "the process ended before");
+}

@@ -311,7 +311,8 @@ impl Tool for ClaudeCode {
     fn read(&self, _machine: &Machine, found: &Found) -> io::Result<Reading> {
         let main = found.docs.first().ok_or(io::ErrorKind::NotFound)?;
         let mut file = opener::file(&main.path)?;
-        let ends = jsonl::read_ends(&mut file, HEAD, TAIL)?;
+        let found_ends = jsonl::read_outlines(&mut file, HEAD, TAIL, is_fact)?;
+        let ends = &found_ends.ends;
         let slug = main
             .path
             .parent()
@@ -322,19 +323,19 @@ impl Tool for ClaudeCode {
                 .then(|| named_inside(&main.path))
                 .flatten()
         };
-        let cwd = home_of(&ends, slug.as_deref().unwrap_or("")).or_else(beyond_ends);
+        let cwd = home_of(ends, slug.as_deref().unwrap_or("")).or_else(beyond_ends);
         let facts = Facts {
             // The first records may be a queued prompt, a snapshot or a title, which name no
             // directory (`claude -p`, 2.1.330, 2026-11-23). Records of the conversation do.
             early: cwd.is_none(),
-            also: also(&ends, cwd.as_deref()),
+            also: also(ends, cwd.as_deref()),
             cwd,
-            title: title(&ends),
-            updated: updated(&ends).or(Some(Millis(main.stamp.mtime_ns / 1_000_000))),
+            title: title(&found_ends),
+            updated: updated(ends).or(Some(Millis(main.stamp.mtime_ns / 1_000_000))),
             version: ends.backwards().find_map(|record| text(record, "version")),
             requires: Vec::new(),
             base: None,
-            repository: repository(&ends),
+            repository: repository(ends),
         };
         let docs = found
             .docs
@@ -846,10 +847,29 @@ fn named_directory(record: &Value) -> Option<String> {
 }
 
 fn named(transcript: &[u8]) -> Option<String> {
-    title(&jsonl::read_ends(&mut io::Cursor::new(transcript), HEAD, TAIL).ok()?)
+    let mut transcript = io::Cursor::new(transcript);
+    title(&jsonl::read_outlines(&mut transcript, HEAD, TAIL, is_fact).ok()?)
 }
 
-fn title(ends: &jsonl::Ends) -> Option<String> {
+/// Whether a member of a record is read for a session's facts: few and small ones.
+fn is_fact(name: &str) -> bool {
+    const FACTS: [&str; 10] = [
+        "aiTitle",
+        "customTitle",
+        "cwd",
+        "gitBranch",
+        "relocatedCwd",
+        "summary",
+        "timestamp",
+        "type",
+        "version",
+        "worktreeSession",
+    ];
+    FACTS.contains(&name)
+}
+
+fn title(found: &jsonl::Outlines) -> Option<String> {
+    let ends = &found.ends;
     let newest = |kind: &str, key: &str| {
         let is_kind = |record: &&Value| record.get("type").and_then(Value::as_str) == Some(kind);
         ends.backwards()
@@ -859,7 +879,10 @@ fn title(ends: &jsonl::Ends) -> Option<String> {
     newest("custom-title", "customTitle")
         .or_else(|| newest("ai-title", "aiTitle"))
         .or_else(|| newest("summary", "summary"))
-        .or_else(|| ends.forwards().find_map(prompt).and_then(jsonl::title_of))
+        .or_else(|| {
+            let mut records = found.whole();
+            records.find_map(|record| jsonl::title_of(prompt(&record)?))
+        })
 }
 
 /// The user's typed text, without what commands, hooks and the tool itself insert in user messages.

@@ -253,13 +253,14 @@ impl Tool for Codex {
             true => Content::Bytes(unpack(&main.path)?.into()),
             false => Content::File(main.path.clone()),
         };
-        let ends = jsonl::read_ends(&mut *content.open()?, HEAD, TAIL)?;
+        let found_ends = jsonl::read_outlines(&mut *content.open()?, HEAD, TAIL, |_| true)?;
+        let ends = &found_ends.ends;
         let meta = ends.head.iter().find_map(session_meta);
         let facts = Facts {
             cwd: meta.and_then(|meta| text(meta, "cwd")),
             also: Vec::new(),
-            title: title(&ends),
-            updated: updated(&ends).or(Some(Millis(main.stamp.mtime_ns / 1_000_000))),
+            title: title(&found_ends),
+            updated: updated(ends).or(Some(Millis(main.stamp.mtime_ns / 1_000_000))),
             version: ends
                 .backwards()
                 .find_map(session_meta)
@@ -711,12 +712,14 @@ fn prompt(record: &Value) -> Option<&str> {
     (!words.is_empty() && !wrapper).then_some(words)
 }
 
-fn title(ends: &jsonl::Ends) -> Option<String> {
-    ends.head.iter().find_map(prompt).and_then(jsonl::title_of)
+fn title(found: &jsonl::Outlines) -> Option<String> {
+    let mut records = found.whole();
+    records.find_map(|record| jsonl::title_of(prompt(&record)?))
 }
 
 fn named(rollout: &[u8]) -> Option<String> {
-    title(&jsonl::read_ends(&mut io::Cursor::new(rollout), HEAD, TAIL).ok()?)
+    let mut rollout = io::Cursor::new(rollout);
+    title(&jsonl::read_outlines(&mut rollout, HEAD, TAIL, |_| true).ok()?)
 }
 
 fn updated(ends: &jsonl::Ends) -> Option<Millis> {
