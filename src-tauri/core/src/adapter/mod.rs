@@ -14,12 +14,12 @@ pub use self::patched::PatchedBytes;
 pub use self::registry::{Access, Entered, Entry, Registry};
 pub use self::stamp::Stamp;
 use crate::formats::fields::with_those_of;
-use crate::formats::running::Apps;
+use crate::formats::running::{Apps, Running};
 use crate::formats::steering::{Edit, Steer};
 use crate::merge::snapshots::Judged;
-use crate::merge::transcript::Reader;
+use crate::merge::transcript::{self, Reader};
 use crate::opener;
-use crate::session::{Base, DocKind, DocName, Millis, Problem, SessionId, ToolId};
+use crate::session::{Base, DocKind, DocName, Millis, Problem, ProblemCode, SessionId, ToolId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, Write};
@@ -54,6 +54,13 @@ impl Machine {
             .get(name)
             .map(String::as_str)
             .filter(|value| !value.is_empty())
+    }
+
+    /// Names a tool's program that runs: "Zed is running (process 4711)".
+    pub fn running(&self, tool: &str, is_one: impl Fn(&Running) -> bool) -> Option<String> {
+        let running = self.apps.running();
+        let found = running.iter().find(|running| is_one(running))?;
+        Some(format!("{tool} is running (process {})", found.pid))
     }
 }
 
@@ -134,6 +141,27 @@ pub struct About {
     pub shared: Option<SharedDocs>,
 }
 
+/// Lines of JSON in one of the usual shapes, of which each may be a message, and nothing beyond them.
+impl Default for About {
+    fn default() -> Self {
+        Self {
+            tool: ToolId::new(""),
+            name: String::new(),
+            level: Level::See,
+            reason: String::new(),
+            versions: String::new(),
+            denied: &[],
+            is_message: |_| true,
+            said: transcript::said,
+            records: None,
+            device_fields: no_device_fields,
+            joins: Joins::default(),
+            steering: Steering::NONE,
+            shared: None,
+        }
+    }
+}
+
 /// Docs whose place is shared: every session whose records contain the name refers to them. On a
 /// device only one session owns such a doc, and another device's records give no right to the doc
 /// (`reconcile/shared_docs.rs`).
@@ -179,16 +207,21 @@ pub struct Restores {
     pub refused: fn(main: &[u8], cwd: &Path) -> Option<String>,
 }
 
+impl Steering {
+    /// Nothing in a session steers.
+    pub const NONE: Self = Self {
+        sets: |_, _| Vec::new(),
+        usual: |_| false,
+        neutral: |_, _, _| Vec::new(),
+        concerns: |_| false,
+        restores: None,
+        words: "",
+    };
+}
+
 impl Default for Steering {
     fn default() -> Self {
-        Self {
-            sets: |_, _| Vec::new(),
-            usual: |_| false,
-            neutral: |_, _, _| Vec::new(),
-            concerns: |_| false,
-            restores: None,
-            words: "",
-        }
+        Self::NONE
     }
 }
 
@@ -329,6 +362,26 @@ pub struct Listing {
     pub unknown: Option<String>,
 }
 
+impl Listing {
+    /// Keeps one of several sessions with an id, for stores in which only a copy made by hand has
+    /// the id of another.
+    pub fn keep_one_of_each(&mut self) {
+        self.found
+            .sort_by(|one, other| one.session.cmp(&other.session));
+        self.found
+            .dedup_by(|one, other| one.session == other.session);
+    }
+
+    /// Changes the places of all docs.
+    pub fn map_places(&mut self, of: impl Fn(&str) -> String) {
+        let found = self.found.iter_mut().flat_map(|found| &mut found.docs);
+        let twins = self.twins.iter_mut().map(|twin| &mut twin.doc);
+        let docs = found.chain(twins).map(|doc| &mut doc.at);
+        let copies = self.conflict_copies.iter_mut().map(|copy| &mut copy.at);
+        docs.chain(copies).for_each(|at| *at = of(at));
+    }
+}
+
 /// Another file that claims to be a session's main doc.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Twin {
@@ -361,6 +414,17 @@ pub struct Found {
     pub docs: Vec<FoundDoc>,
     /// Set if the session is open here: "Claude Code has it open (process 4711)".
     pub live: Option<String>,
+}
+
+impl Found {
+    pub fn main(&self) -> io::Result<&FoundDoc> {
+        let main = self.docs.first();
+        main.ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    pub fn doc(&self, name: &str) -> Option<&FoundDoc> {
+        self.docs.iter().find(|doc| doc.name.as_str() == name)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -452,7 +516,7 @@ impl Content {
 }
 
 /// A session as read: its facts, and the bytes of each doc of `Found::docs`, in that order.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Reading {
     pub facts: Facts,
     pub docs: Vec<Content>,
@@ -460,6 +524,29 @@ pub struct Reading {
     /// them synced.
     pub secret: Vec<DocName>,
     pub problems: Vec<Problem>,
+}
+
+impl Reading {
+    /// A session whose docs are files.
+    pub fn of_files(found: &Found, facts: Facts) -> Self {
+        let content = |doc: &FoundDoc| Content::File(doc.path.clone());
+        Self {
+            facts,
+            docs: found.docs.iter().map(content).collect(),
+            ..Self::default()
+        }
+    }
+}
+
+/// Reports a session that is read as far as possible, and not written.
+pub fn unknown_format(tool: &str, session: &SessionId, why: &str) -> Problem {
+    Problem::new(
+        ProblemCode::UnknownShape,
+        format!(
+            "{tool}'s session {session} has an unknown format: {why}. It syncs, but is not written into the tool."
+        ),
+        format!("Please report it with the version of {tool}."),
+    )
 }
 
 /// Bytes to be written, of any size.
@@ -533,6 +620,24 @@ impl Change<'_> {
     }
 }
 
+impl Change<'_> {
+    /// The whole content that a doc gets; `None` if lines are appended or the doc is removed.
+    pub fn content(&self) -> Result<Option<Vec<u8>>, WriteError> {
+        let bytes = match self {
+            Self::Create(bytes) | Self::Replace { bytes, .. } => *bytes,
+            Self::Append { .. } | Self::Remove { .. } => return Ok(None),
+        };
+        let mut content = Vec::new();
+        let path = || self.path().map(Path::to_path_buf).unwrap_or_default();
+        let written = bytes.write_to(&mut content);
+        written.map_err(|source| WriteError::Io {
+            path: path(),
+            source,
+        })?;
+        Ok(Some(content))
+    }
+}
+
 impl<'a> Change<'a> {
     /// The document to write. These fields take their values from the file there, or else the given
     /// `neutral` values (as JSON). `None` if no document is written.
@@ -541,18 +646,14 @@ impl<'a> Change<'a> {
         names: &[&str],
         neutral: &[&str],
     ) -> Result<Option<Vec<u8>>, WriteError> {
-        let (there, new) = match self {
-            Self::Create(new) => (None, *new),
-            Self::Replace { path, bytes, .. } => (Some(*path), *bytes),
-            Self::Append { .. } | Self::Remove { .. } => return Ok(None),
+        let Some(bytes) = self.content()? else {
+            return Ok(None);
         };
-        let mut bytes = Vec::new();
-        let path = there.map(Path::to_path_buf).unwrap_or_default();
-        new.write_to(&mut bytes)
-            .map_err(|source| WriteError::Io { path, source })?;
         let values: Vec<_> = names.iter().copied().zip(neutral.iter().copied()).collect();
         let bytes = crate::formats::fields::with(&bytes, &values);
-        let there = there.and_then(|path| opener::read(path, opener::MOST).ok());
+        let there = self
+            .path()
+            .and_then(|path| opener::read(path, opener::MOST).ok());
         Ok(Some(there.map_or_else(
             || bytes.clone(),
             |there| with_those_of(&bytes, names, &there),
@@ -620,6 +721,21 @@ pub enum WriteError {
         #[source]
         source: io::Error,
     },
+}
+
+impl WriteError {
+    /// A session in a form that must not get into the store.
+    pub fn not_written(tool: &str, session: &SessionId, why: &str) -> Self {
+        Self::Refused(format!("{tool}'s session {session} is not written: {why}"))
+    }
+}
+
+/// A path as a JSON string.
+pub fn path_in_json(path: &Path) -> Result<String, WriteError> {
+    let text = path
+        .to_str()
+        .map(|text| serde_json::Value::from(text).to_string());
+    text.ok_or_else(|| WriteError::Refused(format!("{} can't be said in JSON", path.display())))
 }
 
 /// The input of `resume`.

@@ -1,5 +1,6 @@
 //! The stamp of a file: whether it was touched, without reading it.
 
+use crate::session::Millis;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, Metadata};
 use std::io;
@@ -30,6 +31,10 @@ impl Stamp {
                 "not a regular file",
             )),
         }
+    }
+
+    pub fn modified(&self) -> Millis {
+        Millis(self.mtime_ns / 1_000_000)
     }
 
     #[cfg(unix)]

@@ -1,140 +1,179 @@
-//! A store whose sessions are files at places that a pattern describes, such as
+//! A store whose sessions are files at places that patterns describe, such as
 //! `{group}/{session}/messages.jsonl`. From that declaration follow what a changed path concerns,
 //! the listing, conflict copies, duplicate ids, and where a session is placed.
+//!
+//! The matching of patterns is in `patterns.rs`. Knows no tool.
 
+mod docs;
+mod patterns;
+
+use self::docs::Dirs;
+use self::patterns::SESSION;
+pub use self::patterns::SessionAt;
 use super::files::{self, GuestWrite};
+use super::listed::Listed;
 use crate::adapter::{
-    Bytes, Change, Checkout, ConflictCopy, Found, FoundDoc, Listing, Stamp, Touched, Twin, Which,
+    Change, Checkout, ConflictCopy, Found, FoundDoc, Listing, Stamp, Touched, Twin, Which,
     WriteError, Written,
 };
 use crate::session::{DocKind, DocName, Problem, ProblemCode, SessionId, copied_from};
-use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, FileType};
 use std::path::{Path, PathBuf};
 
-const SESSION: &str = "{session}";
-const GROUP: &str = "{group}";
+/// A place has no more names than this.
+const MOST_NAMES: usize = 16;
 
 /// The layout of a tool's store.
-pub struct FileStore {
+pub struct FileStore<'a> {
     /// The tool's name, for messages.
-    pub name: &'static str,
-    /// The tool's directory.
+    pub name: &'a str,
+    /// The directory below which all places lie.
     pub root: PathBuf,
-    /// Whether a name can stand for `{group}`.
-    pub is_group: fn(&str) -> bool,
-    /// Whether a name can stand for `{session}`.
+    /// The docs of a session. The first one is the main doc; others with its name are further
+    /// places for it.
+    pub docs: &'a [DocFile<'a>],
+    /// Whether a text can stand for `{session}`.
     pub is_session: fn(&str) -> bool,
-    /// The docs of a session. The first one is the main doc.
-    pub docs: &'static [DocFile],
+    /// Whether a text can stand for `{group}`.
+    pub is_group: fn(&str) -> bool,
+    /// Whether a text, which is not empty, can stand for `{name}` or `{rest}`.
+    pub is_name: fn(&str) -> bool,
+    /// Names that are never entered, listed or written, in any case of letters, but as a group.
+    pub denied: &'a [&'a str],
+    /// Which of several main docs with one id counts: the one with the greatest rank. Only
+    /// duplicates of the same form are reported, and then nothing is written. `None`: the first
+    /// counts, and each duplicate is reported.
+    pub rank: Option<fn(&FoundDoc) -> Rank>,
+    /// What the user should do about a duplicate.
+    pub hint: &'a str,
+    /// Reports a file among the main docs that is none.
+    pub odd: fn(&Path) -> Option<Problem>,
+    /// Keeps the names in directories that do not change.
+    pub listed: Option<&'a Listed<Names>>,
 }
 
-/// A doc that is a file of its own.
-pub struct DocFile {
-    pub name: &'static str,
+/// The form of a main doc, the greater being the better, and how much is in it. Form 0 is never
+/// reported as a duplicate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rank {
+    pub form: u8,
+    pub len: u64,
+    pub mtime_ns: i64,
+}
+
+/// A doc that is a file of its own, or the docs that lie in one directory.
+#[derive(Clone, Copy, Debug)]
+pub struct DocFile<'a> {
+    /// The doc's name. It has `{name}` or `{rest}` if `at` has.
+    pub name: &'a str,
+    /// Of a `{rest}`, files of JSON lines are logs, whatever is stated here.
     pub kind: DocKind,
-    /// The place below the tool's directory, `/`-separated. A part is a name, `{group}`, or
-    /// `{session}` with letters around it.
-    pub at: &'static str,
+    /// The place below the store's directory, `/`-separated, as a pattern:
+    ///
+    /// | in a pattern | stands for |
+    /// |---|---|
+    /// | `{session}` | the session's id |
+    /// | `{short}` | the first eight letters of the id |
+    /// | `{group}` | what the main doc's place has beside the id |
+    /// | `{name}` | a part of the doc's name |
+    /// | `{number}` | digits |
+    /// | `{rest}` | as the last name: a file at any depth |
+    /// | `*` | any letters, or none |
+    /// | `**` | any directories, or none |
+    pub at: &'a str,
 }
 
-/// Where a session lies.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SessionAt {
-    pub session: String,
-    /// Empty if the main doc's pattern has no group.
-    pub group: String,
-}
+impl<'a> DocFile<'a> {
+    pub const fn log(name: &'a str, at: &'a str) -> Self {
+        let kind = DocKind::Log;
+        Self { name, kind, at }
+    }
 
-impl DocFile {
-    fn fill(&self, at: &SessionAt) -> String {
-        self.at
-            .replace(SESSION, &at.session)
-            .replace(GROUP, &at.group)
+    pub const fn snapshot(name: &'a str, at: &'a str) -> Self {
+        let kind = DocKind::Snapshot;
+        Self { name, kind, at }
     }
 }
 
-/// Gives the bytes of a snapshot their form for this device.
-pub type Adapt<'a> = dyn Fn(&DocName, Vec<u8>) -> Result<Vec<u8>, WriteError> + 'a;
+/// The names in a directory, sorted, and what they are.
+pub type Names = Vec<(String, FileType)>;
 
-impl FileStore {
+/// Gives a doc's content its form for this device, or refuses it; `None` leaves it as it is.
+pub type Adapt<'a> = dyn Fn(&DocName, &Change<'_>) -> Result<Option<Vec<u8>>, WriteError> + 'a;
+
+/// Says whether a session is open here.
+pub type Live<'a> = dyn Fn(&SessionAt) -> Option<String> + 'a;
+
+impl<'a> FileStore<'a> {
+    /// A store without groups.
+    pub fn new(
+        name: &'a str,
+        root: PathBuf,
+        docs: &'a [DocFile<'a>],
+        is_session: fn(&str) -> bool,
+    ) -> Self {
+        Self {
+            name,
+            root,
+            docs,
+            is_session,
+            is_group: |_| false,
+            is_name: |_| true,
+            denied: &[],
+            rank: None,
+            hint: "Both are recorded. Move one of them out of the store.",
+            odd: |_| None,
+            listed: None,
+        }
+    }
+
     /// The part of the store that a changed path concerns.
     pub fn touched(&self, path: &Path) -> Touched {
         let Some(names) = files::names_below(&self.root, path) else {
             return Touched::Nothing;
         };
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let matched = self
-            .docs
-            .iter()
-            .find_map(|doc| self.matched(doc, &names, false));
-        if let Some(at) = matched {
-            return Touched::Session(SessionId::new(at.session));
-        }
         // A directory in which sessions may lie, or a session's own.
-        let above = self
-            .docs
-            .iter()
-            .find_map(|doc| self.matched(doc, &names, true));
-        match above {
-            Some(at) if at.session.is_empty() => Touched::Everything,
-            Some(at) => Touched::Session(SessionId::new(at.session)),
-            None => Touched::Nothing,
+        let above = || self.docs.iter().find_map(|doc| self.above(doc, &names));
+        let doc = self.doc_at(&names).map(|(_, at)| (at, true));
+        match doc.or_else(above) {
+            Some((at, _)) if !at.session.is_empty() => Touched::Session(SessionId::new(at.session)),
+            Some((_, is_certain)) if is_certain || path.is_dir() => Touched::Everything,
+            _ => Touched::Nothing,
         }
     }
 
-    /// The session of whose doc `names` is the path; with `above`, a directory on the way to it.
-    fn matched(&self, doc: &DocFile, names: &[&str], above: bool) -> Option<SessionAt> {
-        let parts: Vec<&str> = doc.at.split('/').collect();
-        let fits = match above {
-            true => names.len() < parts.len(),
-            false => names.len() == parts.len(),
-        };
-        let mut at = SessionAt {
-            session: String::new(),
-            group: String::new(),
-        };
-        for (part, name) in parts.iter().zip(names).take_while(|_| fits) {
-            if *part == GROUP {
-                at.group = (self.is_group)(name).then(|| (*name).to_owned())?;
-            } else if let Some((before, after)) = part.split_once(SESSION) {
-                let session = name.strip_prefix(before)?.strip_suffix(after)?;
-                let is_other = !at.session.is_empty() && at.session != session;
-                if is_other || !(self.is_session)(session) {
-                    return None;
-                }
-                at.session = session.to_owned();
-            } else if part != name {
-                return None;
-            }
-        }
-        fits.then_some(at)
-    }
-
-    /// Lists the store. `live` says whether a session is open here.
-    pub fn list(&self, which: Which<'_>, live: &dyn Fn(&SessionAt) -> Option<String>) -> Listing {
+    /// Lists the store.
+    pub fn list(&self, which: Which<'_>, live: &Live<'_>) -> Listing {
         let mut listing = Listing::default();
+        let dirs = Dirs::of(self);
         if let Which::ConflictCopies = which {
-            listing.conflict_copies = self.conflict_copies(live);
+            listing.conflict_copies = self.conflict_copies(&dirs, live);
             return listing;
         }
-        for at in self.sessions(which) {
+        for at in self.sessions(&dirs, which, &mut listing.problems) {
             let session = SessionId::new(at.session.as_str());
-            let Some(docs) = self.found(&at) else {
+            let Some(docs) = self.docs_of(&dirs, &at, which, &mut listing.problems) else {
                 continue;
             };
-            let first = listing.found.last();
-            match first.filter(|first| first.session == session) {
+            let known = listing.found.last_mut();
+            match known.filter(|known| known.session == session) {
                 None => listing.found.push(Found {
                     session,
                     live: live(&at),
                     docs,
                 }),
-                Some(first) => {
-                    let doc = docs[0].clone();
-                    listing
-                        .problems
-                        .push(self.duplicate(&session, &first.docs[0], &doc));
+                Some(known) => {
+                    let problem = self.duplicate(&session, &known.docs[0], &docs[0]);
+                    listing.problems.extend(problem);
+                    let is_better = self
+                        .rank
+                        .is_some_and(|rank| rank(&known.docs[0]) < rank(&docs[0]));
+                    let mut other = docs;
+                    if is_better {
+                        std::mem::swap(&mut known.docs, &mut other);
+                    }
+                    let doc = other.swap_remove(0);
                     listing.twins.push(Twin { session, doc });
                 }
             }
@@ -142,152 +181,110 @@ impl FileStore {
         listing
     }
 
-    fn duplicate(&self, session: &SessionId, first: &FoundDoc, other: &FoundDoc) -> Problem {
-        Problem::new(
+    fn duplicate(&self, session: &SessionId, one: &FoundDoc, other: &FoundDoc) -> Option<Problem> {
+        let counts = match self.rank {
+            Some(rank) if rank(one).form != rank(other).form || rank(one).form == 0 => return None,
+            Some(_) => " The longer one counts.",
+            None => "",
+        };
+        Some(Problem::new(
             ProblemCode::DuplicateSession,
             format!(
-                "{} has session {session} twice: {} and {}.",
+                "{} has session {session} twice: {} and {}.{counts}",
                 self.name,
-                first.path.display(),
+                one.path.display(),
                 other.path.display()
             ),
-            "Both are recorded. Move one of them out of the store.",
-        )
+            self.hint,
+        ))
     }
 
-    /// Where sessions lie according to their main docs, by session and then by group.
-    fn sessions(&self, which: Which<'_>) -> Vec<SessionAt> {
-        let only = match which {
-            Which::One(session) if !(self.is_session)(session.as_str()) => return Vec::new(),
-            Which::One(session) => Some(session.as_str()),
-            _ => None,
-        };
-        let parts: Vec<&str> = self.docs[0].at.split('/').collect();
-        let mut paths: Vec<Vec<String>> = vec![Vec::new()];
-        for (depth, part) in parts.iter().enumerate() {
-            let is_last = depth + 1 == parts.len();
-            let mut next = Vec::new();
-            for above in paths {
-                let dir = above
-                    .iter()
-                    .fold(self.root.clone(), |dir, name| dir.join(name));
-                let named = |name: &str| {
-                    let path = dir.join(name);
-                    let is_there = match is_last {
-                        true => Stamp::of(&path).is_ok(),
-                        false => files::is_own_dir(&dir, &path),
-                    };
-                    is_there.then(|| name.to_owned())
-                };
-                let found: Vec<String> = match (only, part.contains(['{', '}'])) {
-                    (_, false) => named(part).into_iter().collect(),
-                    (Some(only), true) if part.contains(SESSION) => {
-                        named(&part.replace(SESSION, only)).into_iter().collect()
-                    }
-                    _ if is_last => files::names_in(&dir, |kind| kind.is_file()),
-                    _ => own_dirs(&dir),
-                };
-                next.extend(found.into_iter().map(|name| {
-                    let mut path = above.clone();
-                    path.push(name);
-                    path
-                }));
-            }
-            paths = next;
-        }
-        let at = |path: &Vec<String>| {
-            let names: Vec<&str> = path.iter().map(String::as_str).collect();
-            self.matched(&self.docs[0], &names, false)
-        };
-        let mut found: Vec<SessionAt> = paths.iter().filter_map(at).collect();
-        found.sort();
-        found
-    }
-
-    /// The docs of a session; `None` without its main doc.
-    fn found(&self, at: &SessionAt) -> Option<Vec<FoundDoc>> {
-        let doc = |doc: &DocFile| {
-            let place = doc.fill(at);
-            let path = self.path(&place)?;
-            Some(FoundDoc {
-                name: DocName::new(doc.name),
-                kind: doc.kind,
-                at: place,
-                stamp: Stamp::of(&path).ok()?,
-                path,
-            })
-        };
-        let docs: Vec<FoundDoc> = self.docs.iter().filter_map(doc).collect();
-        let has_main = docs.first()?.name.as_str() == self.docs[0].name;
-        has_main.then_some(docs)
-    }
-
-    /// The path of a place, if no link on the way to it leads out of the user's directories.
-    fn path(&self, place: &str) -> Option<PathBuf> {
-        let (mut path, mut names) = (self.root.clone(), place.split('/').peekable());
-        while let Some(name) = names.next() {
-            let next = path.join(name);
-            if names.peek().is_some() && next.exists() && !files::is_own_dir(&path, &next) {
-                return None;
-            }
-            path = next;
-        }
-        Some(path)
-    }
-
-    fn conflict_copies(&self, live: &dyn Fn(&SessionAt) -> Option<String>) -> Vec<ConflictCopy> {
-        let mut dirs = BTreeSet::new();
-        for at in self.sessions(Which::All) {
-            for doc in self.docs {
-                let place = doc.fill(&at);
-                dirs.extend(place.rsplit_once('/').map(|(dir, _)| dir.to_owned()));
-            }
-        }
+    fn conflict_copies(&self, dirs: &Dirs<'_>, live: &Live<'_>) -> Vec<ConflictCopy> {
         let mut found = Vec::new();
-        for place in dirs {
-            let Some(dir) = self.path(&place) else {
-                continue;
-            };
-            for name in files::names_in(&dir, |kind| kind.is_file()) {
-                let Some(original) = copied_from(&name) else {
+        for dir in self.dirs_with_docs(dirs) {
+            for (name, _) in dirs.names(&dir.path).iter().filter(|(_, is)| is.is_file()) {
+                let Some(original) = copied_from(name) else {
                     continue;
                 };
-                let original = format!("{place}/{original}");
-                let parts: Vec<&str> = original.split('/').collect();
-                let matched = self
-                    .docs
-                    .iter()
-                    .find_map(|doc| Some((doc, self.matched(doc, &parts, false)?)));
-                let Some(((doc, at), stamp)) = matched.zip(Stamp::of(&dir.join(&name)).ok()) else {
+                let at = dir.place(&original);
+                let names: Vec<&str> = at.split('/').collect();
+                let path = dir.path.join(name);
+                let (Some((doc, session)), Ok(stamp)) = (self.doc_at(&names), Stamp::of(&path))
+                else {
                     continue;
                 };
                 found.push(ConflictCopy {
-                    session: SessionId::new(at.session.as_str()),
-                    doc: DocName::new(doc.name),
-                    kind: doc.kind,
+                    session: SessionId::new(session.session.as_str()),
                     main: doc.name == self.docs[0].name,
-                    at: original.clone(),
-                    path: dir.join(name),
+                    kind: doc.kind_of(&at),
+                    doc: DocName::new(session.fill(doc.name)),
+                    live: live(&session),
+                    at,
+                    path,
                     stamp,
-                    live: live(&at),
                 });
             }
         }
         found
     }
 
-    /// Where a session lies that is in the store.
-    pub fn find(&self, session: &SessionId) -> Option<SessionAt> {
-        let mut sessions = self.sessions(Which::One(session)).into_iter();
-        sessions.find(|at| self.found(at).is_some())
+    /// Where all sessions lie, by their names alone.
+    pub fn all(&self) -> Vec<SessionAt> {
+        self.sessions(&Dirs::of(self), Which::All, &mut Vec::new())
     }
 
-    /// Writes a session. A session that is not here is placed in `group`. `adapt` gives the
-    /// bytes of a snapshot their form for this device, or refuses them.
+    /// Where a session lies that is in the store.
+    pub fn find(&self, session: &SessionId) -> Option<SessionAt> {
+        self.found(session).map(|(at, _)| at)
+    }
+
+    /// Where a session lies, with its main doc and the problem if there are several.
+    fn found(&self, session: &SessionId) -> Option<(SessionAt, Option<Problem>)> {
+        let mut listing = self.list(Which::One(session), &|_| None);
+        let main = listing.found.pop()?.docs.swap_remove(0);
+        let at = self.at(&main.at)?;
+        let is_duplicate = |problem: &Problem| problem.code == ProblemCode::DuplicateSession;
+        let mut problems = listing.problems.into_iter();
+        Some((at, problems.find(is_duplicate)))
+    }
+
+    /// The main doc of a session that is in the store, where there is to be one.
+    pub fn one(&self, session: &SessionId) -> Result<Option<SessionAt>, WriteError> {
+        match self.found(session) {
+            Some((_, Some(problem))) if self.rank.is_some() => {
+                Err(WriteError::Refused(problem.message))
+            }
+            found => Ok(found.map(|(at, _)| at)),
+        }
+    }
+
+    /// The place of a session that is not here yet.
+    pub fn in_group(&self, session: &SessionId, group: &str) -> SessionAt {
+        let at = SessionAt::new(session.as_str(), group);
+        SessionAt {
+            place: at.fill(self.docs[0].at),
+            ..at
+        }
+    }
+
+    /// The session whose main doc has this place.
+    pub fn at(&self, place: &str) -> Option<SessionAt> {
+        let (doc, at) = self.doc(place)?;
+        (doc.as_str() == self.docs[0].name).then_some(at)
+    }
+
+    /// The doc at a place, and of which session.
+    pub fn doc(&self, place: &str) -> Option<(DocName, SessionAt)> {
+        let names: Vec<&str> = place.split('/').collect();
+        let (doc, at) = self.doc_at(&names)?;
+        Some((DocName::new(at.fill(doc.name)), at))
+    }
+
+    /// Writes a session. A session that is not here is placed at `new`.
     pub fn write(
         &self,
         checkout: &Checkout<'_>,
-        group: &str,
+        new: SessionAt,
         adapt: &Adapt<'_>,
         still_free: &dyn Fn() -> Result<(), WriteError>,
     ) -> Result<Written, WriteError> {
@@ -295,41 +292,31 @@ impl FileStore {
             let why = format!("\"{}\" is not an id of {}", checkout.session, self.name);
             return Err(WriteError::Refused(why));
         }
-        let here = self.find(checkout.session);
-        let at = here.clone().unwrap_or_else(|| SessionAt {
-            session: checkout.session.to_string(),
-            group: group.to_owned(),
-        });
+        let here = self.one(checkout.session)?;
+        let is_here = here.is_some();
+        let at = here.unwrap_or(new);
         let mut planned = Vec::new();
         for doc in &checkout.docs {
             let (name, change) = (doc.name, &doc.change);
-            let Some(file) = self.docs.iter().find(|file| file.name == name.as_str()) else {
-                let why = format!("\"{name}\" is not one of {}'s files", self.name);
-                return Err(WriteError::Refused(why));
-            };
-            let path = files::below(&self.root, &file.fill(&at))?;
-            let is_main = file.name == self.docs[0].name;
+            let (root, path) = self.place(&at, name)?;
+            let is_main = name.as_str() == self.docs[0].name;
             match change.path() {
                 Some(is) if is != path => return Err(WriteError::Changed(is.to_path_buf())),
-                None if is_main && here.is_some() => return Err(WriteError::Changed(path)),
+                None if is_main && is_here => return Err(WriteError::Changed(path)),
                 _ => {}
             }
-            let adapted = match (file.kind, whole(change, &path)?) {
-                (DocKind::Snapshot, Some(bytes)) => Some(adapt(name, bytes)?),
-                _ => None,
-            };
-            planned.push((name, path, change, adapted));
+            planned.push((name, root, path, adapt(name, change)?));
         }
-        let changes: Vec<Change<'_>> = planned
-            .iter()
-            .map(|(_, _, change, adapted)| change.of(adapted.as_ref()))
+        let changes = checkout.docs.iter().zip(&planned);
+        let changes: Vec<Change<'_>> = changes
+            .map(|(doc, (.., adapted))| doc.change.of(adapted.as_ref()))
             .collect();
         let writes: Vec<GuestWrite<'_>> = planned
             .iter()
             .zip(&changes)
-            .map(|((name, path, ..), change)| GuestWrite {
+            .map(|((name, root, path, _), change)| GuestWrite {
                 name,
-                root: &self.root,
+                root,
                 path: path.clone(),
                 change,
             })
@@ -339,35 +326,52 @@ impl FileStore {
             let dir = doc.at.rsplit_once('/').map_or("", |(dir, _)| dir);
             // The session's own directory; this succeeds only if it is empty.
             if dir.ends_with(SESSION) {
-                drop(fs::remove_dir(
-                    self.root.join(doc.fill(&at)).with_file_name(""),
-                ));
+                drop(fs::remove_dir(self.root.join(at.fill(dir))));
             }
         }
         Ok(written)
     }
+
+    /// The path of a doc, whose name may come from another device, and the directory that the path
+    /// must not leave.
+    pub fn place(&self, at: &SessionAt, name: &DocName) -> Result<(PathBuf, PathBuf), WriteError> {
+        let refused = || {
+            let why = format!("\"{name}\" is not one of {}'s files", self.name);
+            WriteError::Refused(why)
+        };
+        let place = match name.as_str() == self.docs[0].name {
+            true => Some(at.place.clone()),
+            false => self.place_named(at, name.as_str()),
+        };
+        let is_short = |place: &String| place.split('/').count() <= MOST_NAMES;
+        let place = place.filter(is_short).ok_or_else(refused)?;
+        let path = files::below(&self.root, &place)?;
+        // A place that means another doc, or another session, is none.
+        let names: Vec<&str> = place.split('/').collect();
+        let (doc, found) = self.doc_at(&names).ok_or_else(refused)?;
+        let is_same = found.session == at.session || found.session.is_empty();
+        match is_same && found.fill(doc.name) == name.as_str() {
+            true => Ok((self.top(doc), path)),
+            false => Err(refused()),
+        }
+    }
+
+    /// The directory of a pattern up to the first name that is none.
+    fn top(&self, doc: &DocFile<'_>) -> PathBuf {
+        doc.fixed()
+            .fold(self.root.clone(), |dir, name| dir.join(name))
+    }
+
+    /// The docs that may be a session's main doc.
+    fn mains(&self) -> impl Iterator<Item = &DocFile<'a>> {
+        self.docs.iter().filter(|doc| doc.name == self.docs[0].name)
+    }
+
+    fn is_denied(&self, name: &str) -> bool {
+        let is = |denied: &&str| denied.eq_ignore_ascii_case(name);
+        files::is_foreign_name(name) || self.denied.iter().any(is)
+    }
 }
 
-/// The complete content that a change brings; `None` for all other changes.
-fn whole(change: &Change<'_>, path: &Path) -> Result<Option<Vec<u8>>, WriteError> {
-    let bytes: &dyn Bytes = match change {
-        Change::Create(bytes) | Change::Replace { bytes, .. } => *bytes,
-        Change::Append { .. } | Change::Remove { .. } => return Ok(None),
-    };
-    let mut content = Vec::new();
-    bytes
-        .write_to(&mut content)
-        .map_err(|source| WriteError::Io {
-            path: path.to_path_buf(),
-            source,
-        })?;
-    Ok(Some(content))
-}
-
-/// Directories in `dir`; a link counts if it leads to another directory of the user's.
-fn own_dirs(dir: &Path) -> Vec<String> {
-    let names = files::names_in(dir, |kind| kind.is_dir() || kind.is_symlink()).into_iter();
-    names
-        .filter(|name| files::is_own_dir(dir, &dir.join(name)))
-        .collect()
-}
+#[cfg(test)]
+mod tests;

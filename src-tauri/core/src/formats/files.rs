@@ -7,10 +7,12 @@
 use crate::adapter::{Bytes, Change, Stamp, WriteError, Written};
 use crate::opener;
 use crate::session::{DocName, Millis};
+use std::collections::BTreeSet;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 /// Whether a file name belongs to no tool's records: locks, partial files, copies left by
@@ -682,22 +684,46 @@ fn temp_path(dir: &Path) -> PathBuf {
     ))
 }
 
-/// Removes partial files left by a crash, an hour after it.
+/// Removes partial files left by a crash, an hour after it. A directory is searched once: one that
+/// is clean gets no such file but from this process, which removes its own.
 fn remove_stale(dir: &Path) {
+    static CLEAN: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
     const AN_HOUR: Duration = Duration::from_secs(60 * 60);
-    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        let ours = name.starts_with(".roam-") && name.ends_with(".tmp");
-        let changed = || changed_at(&entry.metadata().ok()?);
-        if ours
-            && changed()
-                .and_then(|time| time.elapsed().ok())
-                .is_some_and(|age| age > AN_HOUR)
-        {
-            drop(fs::remove_file(entry.path()));
-        }
+    /// The limit of remembered directories.
+    const MOST: usize = 4096;
+    let clean = || CLEAN.lock().unwrap_or_else(PoisonError::into_inner);
+    if clean().contains(dir) {
+        return;
     }
+    let is_partial = |name: &String| name.starts_with(".roam-") && name.ends_with(".tmp");
+    let mut partial = names_in(dir, fs::FileType::is_file);
+    partial.retain(is_partial);
+    let is_stale = |path: &Path| {
+        let changed = changed_at(&fs::symlink_metadata(path).ok()?)?;
+        Some(AN_HOUR < changed.elapsed().ok()?)
+    };
+    let removed = partial.iter().filter(|name| {
+        let path = dir.join(name);
+        is_stale(&path) == Some(true) && fs::remove_file(path).is_ok()
+    });
+    if removed.count() == partial.len() {
+        let mut clean = clean();
+        if MOST <= clean.len() {
+            clean.clear();
+        }
+        clean.insert(dir.to_owned());
+    }
+}
+
+/// A file with this content in `dir`, on the disk before it gets its name (`persist`).
+pub fn unnamed(dir: &Path, bytes: &[u8]) -> io::Result<tempfile::NamedTempFile> {
+    let mut new = tempfile::Builder::new()
+        .prefix(".roam-")
+        .suffix(".tmp")
+        .tempfile_in(dir)?;
+    new.write_all(bytes)?;
+    new.as_file().sync_all()?;
+    Ok(new)
 }
 
 /// The time at which anybody last touched a file. The modification time may be that of a session of

@@ -16,20 +16,15 @@
 //! so only the stamps prevent us from overwriting its work.
 
 use super::{
-    About, Change, Checkout, ConflictCopy, Content, Facts, Found, FoundDoc, Launch, Level, Listing,
-    Machine, Reading, Resumable, Root, Steering, Tool, Touched, Twin, Which, WriteError, Written,
+    About, Checkout, Facts, Found, Launch, Level, Listing, Machine, Reading, Resumable, Root,
+    Steering, Tool, Touched, Which, WriteError, Written, is_foreign_name,
 };
-use crate::formats::files::{self, GuestWrite};
+use crate::formats::file_store::{DocFile, FileStore, SessionAt};
 use crate::formats::jsonl;
 use crate::opener;
-use crate::session::{
-    DocKind, DocName, Millis, Problem, ProblemCode, SessionId, ToolId, copied_from,
-};
-use crate::tools::Stamp;
+use crate::session::{DocName, ToolId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
-use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -107,15 +102,17 @@ pub const DENIED: [&str; 10] = [
 
 const SESSION: &str = "{session}";
 const PROJECT: &str = "{project}";
-/// The depth limit of `**`.
-const DEEPEST: usize = 12;
+/// The project as [`DocFile::at`] names it.
+const GROUP: &str = "{group}";
 const HEAD: u64 = 128 * 1024;
 /// A snapshot up to this size is parsed for its directory and title.
 const LARGEST_PARSED: u64 = 8 << 20;
 
 pub struct CustomTool {
     definition: Definition,
-    pattern: Vec<String>,
+    /// The name and the place of the one doc.
+    main: String,
+    pattern: String,
 }
 
 impl CustomTool {
@@ -140,8 +137,12 @@ impl CustomTool {
         if pattern.split('/').any(odd) {
             return Err(DefinitionError::Pattern { id, pattern });
         }
+        let last = pattern.rsplit('/').next().unwrap_or_default();
+        let ending = last.rsplit_once('.').map(|(_, ending)| ending);
+        let ending = ending.filter(|ending| !ending.contains(['{', '*']));
         Ok(Self {
-            pattern: pattern.split('/').map(str::to_owned).collect(),
+            main: format!("session.{}", ending.unwrap_or("data")),
+            pattern: pattern.replace(PROJECT, GROUP),
             definition,
         })
     }
@@ -167,123 +168,57 @@ impl CustomTool {
         }
     }
 
-    fn main(&self) -> DocName {
-        let last = self.pattern.last().map_or("", String::as_str);
-        let ending = last
-            .rsplit_once('.')
-            .map(|(_, ending)| ending)
-            .filter(|ending| !ending.contains(['{', '*']));
-        DocName::new(format!("session.{}", ending.unwrap_or("data")))
+    fn docs(&self) -> [DocFile<'_>; 1] {
+        [match self.definition.kind {
+            Kind::Log => DocFile::log(&self.main, &self.pattern),
+            Kind::Snapshot => DocFile::snapshot(&self.main, &self.pattern),
+        }]
     }
 
-    fn kind(&self) -> DocKind {
-        match self.definition.kind {
-            Kind::Log => DocKind::Log,
-            Kind::Snapshot => DocKind::Snapshot,
+    fn store<'s>(&'s self, machine: &Machine, docs: &'s [DocFile<'s>]) -> FileStore<'s> {
+        FileStore {
+            is_group: |name| !is_denied(name),
+            denied: &DENIED,
+            hint: "Make the pattern \"sessions\" in config.toml name one of them only.",
+            ..FileStore::new(self.name(), self.root(machine), docs, |_| true)
         }
     }
 
-    /// All files that match the pattern, by session. The first of two counts; the other is
-    /// reported.
-    fn found(&self, machine: &Machine, listing: &mut Listing) -> BTreeMap<SessionId, FoundDoc> {
-        let root = self.root(machine);
-        let mut paths = Vec::new();
-        walk(&root, &mut Vec::new(), &self.pattern, &mut paths);
-        let mut found: BTreeMap<SessionId, FoundDoc> = BTreeMap::new();
-        for names in paths {
-            let path = root.join(names.iter().collect::<PathBuf>());
-            let (Some(matched), Ok(stamp)) = (match_names(&self.pattern, &names), Stamp::of(&path))
-            else {
-                continue;
-            };
-            let session = SessionId::new(matched.session);
-            let doc = FoundDoc {
-                name: self.main(),
-                kind: self.kind(),
-                at: names.join("/"),
-                path,
-                stamp,
-            };
-            match found.get(&session) {
-                None => drop(found.insert(session, doc)),
-                Some(first) => {
-                    listing.problems.push(Problem::new(
-                        ProblemCode::DuplicateSession,
-                        format!(
-                            "{} has session {session} twice: {} and {}.",
-                            self.name(),
-                            first.path.display(),
-                            doc.path.display()
-                        ),
-                        "Make the pattern \"sessions\" in config.toml name one of them only.",
-                    ));
-                    listing.twins.push(Twin { session, doc });
-                }
-            }
-        }
-        found
-    }
-
-    /// Conflict copies of files that match the pattern.
-    fn conflict_copies(&self, dir: &Path, above: &mut Vec<String>, found: &mut Vec<ConflictCopy>) {
-        let mut entries: Vec<_> = fs::read_dir(dir).into_iter().flatten().flatten().collect();
-        entries.sort_by_key(fs::DirEntry::file_name);
-        for entry in entries {
-            let (Ok(name), Ok(kind)) = (entry.file_name().into_string(), entry.file_type()) else {
-                continue;
-            };
-            if kind.is_dir() && above.len() < DEEPEST && !is_denied(&name) {
-                above.push(name);
-                self.conflict_copies(&entry.path(), above, found);
-                above.pop();
-            } else if let Some(original) =
-                copied_from(&name).filter(|original| kind.is_file() && !is_denied(original))
-            {
-                let names: Vec<String> = above.iter().cloned().chain([original]).collect();
-                let matched = match_names(&self.pattern, &names).zip(Stamp::of(&entry.path()).ok());
-                found.extend(matched.map(|(matched, stamp)| ConflictCopy {
-                    session: SessionId::new(matched.session),
-                    doc: self.main(),
-                    kind: self.kind(),
-                    main: true,
-                    at: names.join("/"),
-                    path: entry.path(),
-                    stamp,
-                    live: None,
-                }));
-            }
-        }
-    }
-
-    /// The place of a session that is not here yet.
-    fn place(&self, checkout: &Checkout<'_>, author_at: &str) -> Result<String, WriteError> {
-        let refused = || {
+    /// The place of a session that is not here yet: the author's, with this device's project.
+    fn place(
+        &self,
+        store: &FileStore<'_>,
+        checkout: &Checkout<'_>,
+    ) -> Result<SessionAt, WriteError> {
+        let author_at = checkout.docs.first().map_or("", |doc| doc.at);
+        let at = store.at(author_at);
+        let at = at.filter(|at| at.session == checkout.session.as_str());
+        let at = at.ok_or_else(|| {
             WriteError::Refused(format!(
                 "\"{author_at}\" is not where \"{}\" puts sessions",
                 self.definition.sessions
             ))
+        })?;
+        // After `**` a project has no certain place, so the author's is kept.
+        let mut parts = self.pattern.split('/').take_while(|part| *part != "**");
+        let (Some(idx), Some(project)) = (
+            parts.position(|part| part.contains(GROUP)),
+            self.project(checkout.cwd),
+        ) else {
+            return Ok(at);
         };
-        let names: Vec<String> = author_at.split('/').map(str::to_owned).collect();
-        let matched = match_names(&self.pattern, &names).ok_or_else(refused)?;
-        if matched.session != checkout.session.as_str() || names.iter().any(|name| is_denied(name))
-        {
-            return Err(refused());
+        let mut names: Vec<&str> = at.place.split('/').collect();
+        let part = self.pattern.split('/').nth(idx).unwrap_or_default();
+        let name = SessionAt {
+            group: project,
+            ..at.clone()
         }
-        let (Some(at), Some(project)) = (matched.project_at, self.project(checkout.cwd)) else {
-            return Ok(author_at.to_owned());
-        };
-        let mut names = names;
-        names[at] = self
-            .pattern_name(at)
-            .replace(PROJECT, &project)
-            .replace(SESSION, checkout.session.as_str());
-        Ok(names.join("/"))
-    }
-
-    /// The part of the pattern that names the project. No `**` precedes it, or the author's place
-    /// is kept.
-    fn pattern_name(&self, at: usize) -> &str {
-        self.pattern.get(at).map_or("", String::as_str)
+        .fill(part);
+        names[idx] = &name;
+        Ok(SessionAt {
+            place: names.join("/"),
+            ..at
+        })
     }
 
     fn project(&self, cwd: &Path) -> Option<String> {
@@ -342,126 +277,54 @@ impl Tool for CustomTool {
             ),
             // The format of the lines is unknown, so each may be part of the conversation.
             denied: &DENIED,
-            is_message: |_| true,
-            said: crate::merge::transcript::said,
-            records: None,
-            device_fields: super::no_device_fields,
             steering: Steering {
                 words: "nothing: what steers a tool of your own is not known, and its files arrive as they are",
                 ..Steering::default()
             },
-            joins: super::Joins::default(),
-            shared: None,
             versions: "described in config.toml".into(),
+            ..About::default()
         }
     }
 
     fn roots(&self, machine: &Machine) -> Vec<Root> {
         vec![Root {
             path: self.root(machine),
-            deep: self.pattern.len() > 1,
+            deep: self.pattern.contains('/'),
             store: true,
         }]
     }
 
     fn touched(&self, machine: &Machine, path: &Path) -> Touched {
-        let Some(names) = files::names_below(&self.root(machine), path) else {
-            return Touched::Nothing;
-        };
-        if names.iter().any(|name| is_denied(name)) {
-            return Touched::Nothing;
-        }
-        match match_names(&self.pattern, &names) {
-            Some(matched) => Touched::Session(SessionId::new(matched.session)),
-            // A directory that may contain sessions.
-            None if names.is_empty() || path.is_dir() => Touched::Everything,
-            None => Touched::Nothing,
-        }
+        self.store(machine, &self.docs()).touched(path)
     }
 
     fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
-        let mut listing = Listing::default();
-        if let Which::ConflictCopies = which {
-            self.conflict_copies(
-                &self.root(machine),
-                &mut Vec::new(),
-                &mut listing.conflict_copies,
-            );
-            return listing;
-        }
-        for (session, doc) in self.found(machine, &mut listing) {
-            if matches!(which, Which::One(wanted) if *wanted != session) {
-                continue;
-            }
-            listing.found.push(Found {
-                session,
-                docs: vec![doc],
-                live: None,
-            });
-        }
-        listing
+        self.store(machine, &self.docs()).list(which, &|_| None)
     }
 
     fn read(&self, _machine: &Machine, found: &Found) -> io::Result<Reading> {
-        let main = found.docs.first().ok_or(io::ErrorKind::NotFound)?;
+        let main = found.main()?;
         let records = self.records(&main.path)?;
         let cwd = self.field(&records, self.definition.cwd_field.as_ref());
+        let title = self.field(&records, self.definition.title_field.as_ref());
         let facts = Facts {
             early: self.definition.cwd_field.is_some() && cwd.is_none() && main.stamp.len <= HEAD,
             cwd,
-            title: self
-                .field(&records, self.definition.title_field.as_ref())
-                .and_then(|title| jsonl::title_of(&title)),
-            updated: Some(Millis(main.stamp.mtime_ns / 1_000_000)),
-            version: None,
-            requires: Vec::new(),
-            also: Vec::new(),
-            base: None,
-            repository: None,
+            title: title.and_then(|title| jsonl::title_of(&title)),
+            updated: Some(main.stamp.modified()),
+            ..Facts::default()
         };
-        Ok(Reading {
-            facts,
-            docs: vec![Content::File(main.path.clone())],
-            secret: Vec::new(),
-            problems: Vec::new(),
-        })
+        Ok(Reading::of_files(found, facts))
     }
 
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
-        let root = self.root(machine);
-        let existing = self
-            .found(machine, &mut Listing::default())
-            .remove(checkout.session);
-        let mut writes = Vec::new();
-        for doc in &checkout.docs {
-            if *doc.name != self.main() {
-                return Err(WriteError::Refused(format!(
-                    "\"{}\" is not one of {}'s files",
-                    doc.name,
-                    self.name()
-                )));
-            }
-            let path = match (&doc.change, &existing) {
-                (Change::Create(_), None) => files::below(&root, &self.place(checkout, doc.at)?)?,
-                (Change::Create(_), Some(existing)) => {
-                    return Err(WriteError::Changed(existing.path.clone()));
-                }
-                (change, existing) => {
-                    let planned = change.path().map(Path::to_path_buf).unwrap_or_default();
-                    if existing.as_ref().map(|existing| &existing.path) != Some(&planned) {
-                        return Err(WriteError::Changed(planned));
-                    }
-                    planned
-                }
-            };
-            writes.push(GuestWrite {
-                name: doc.name,
-                root: &root,
-                path,
-                change: &doc.change,
-            });
-        }
-        files::write_docs(&writes, checkout.updated, &|| Ok(()))
+        let docs = self.docs();
+        let store = self.store(machine, &docs);
+        let at = match store.find(checkout.session) {
+            Some(here) => here,
+            None => self.place(&store, checkout)?,
+        };
+        store.write(checkout, at, &|_, _| Ok(None), &|| Ok(()))
     }
 
     fn resume(&self, _machine: &Machine, session: &Resumable<'_>) -> Launch {
@@ -477,123 +340,19 @@ impl Tool for CustomTool {
     }
 
     fn is_main(&self, doc: &DocName) -> bool {
-        *doc == self.main()
+        doc.as_str() == self.main
     }
 }
 
 fn is_denied(name: &str) -> bool {
-    files::is_foreign_name(name)
-        || DENIED
-            .iter()
-            .any(|denied| denied.eq_ignore_ascii_case(name))
-}
-
-/// Collects the names of regular files below the directory `above` of the store that may match the
-/// rest of the pattern. Links are followed only to directories of the user outside of the store.
-fn walk(root: &Path, above: &mut Vec<String>, pattern: &[String], found: &mut Vec<Vec<String>>) {
-    let dir = above
-        .iter()
-        .fold(root.to_path_buf(), |dir, name| dir.join(name));
-    if above.len() > DEEPEST {
-        return;
-    }
-    let Some((first, rest)) = pattern.split_first() else {
-        return;
-    };
-    if first == "**" {
-        walk(root, above, rest, found);
-    }
-    let mut entries: Vec<_> = fs::read_dir(&dir).into_iter().flatten().flatten().collect();
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let (Ok(name), Ok(kind)) = (entry.file_name().into_string(), entry.file_type()) else {
-            continue;
-        };
-        if is_denied(&name) || (first != "**" && match_name(first, &name).is_none()) {
-            continue;
-        }
-        above.push(name);
-        if kind.is_dir() || (kind.is_symlink() && files::is_own_dir(root, &entry.path())) {
-            walk(
-                root,
-                above,
-                if first == "**" { pattern } else { rest },
-                found,
-            );
-        } else if kind.is_file() && rest.is_empty() && first != "**" && !found.contains(above) {
-            found.push(above.clone());
-        }
-        above.pop();
-    }
-}
-
-#[derive(Debug, PartialEq, Eq)]
-struct Matched {
-    session: String,
-    /// The index of the name that holds the project.
-    project_at: Option<usize>,
-}
-
-fn match_names(pattern: &[String], names: &[String]) -> Option<Matched> {
-    let Some((first, rest)) = pattern.split_first() else {
-        return names.is_empty().then(|| Matched {
-            session: String::new(),
-            project_at: None,
-        });
-    };
-    if first == "**" {
-        let here = match_names(rest, names);
-        // A project after `**` has no fixed place in the pattern, so the author's place is kept.
-        let deeper = || match_names(pattern, names.get(1..)?);
-        return here.or_else(deeper).map(|matched| Matched {
-            project_at: None,
-            ..matched
-        });
-    }
-    let (name, others) = names.split_first()?;
-    let captured = match_name(first, name)?;
-    let mut matched = match_names(rest, others)?;
-    matched.project_at = matched.project_at.map(|at| at + 1);
-    if first.contains(PROJECT) {
-        matched.project_at = Some(0);
-    }
-    if first.contains(SESSION) {
-        matched.session = captured;
-    }
-    Some(matched)
-}
-
-/// Matches one name, and returns the value of `{session}` (empty if it is not in this name).
-fn match_name(pattern: &str, name: &str) -> Option<String> {
-    if let Some(rest) = pattern.strip_prefix(SESSION) {
-        return longest_first(name)
-            .find_map(|(start, end)| match_name(rest, end).map(|_| start.to_owned()));
-    }
-    if let Some(rest) = pattern.strip_prefix(PROJECT) {
-        return longest_first(name).find_map(|(_, end)| match_name(rest, end));
-    }
-    if let Some(rest) = pattern.strip_prefix('*') {
-        return match_name(rest, name)
-            .or_else(|| longest_first(name).find_map(|(_, end)| match_name(rest, end)));
-    }
-    match (pattern.chars().next(), name.chars().next()) {
-        (None, None) => Some(String::new()),
-        (Some(wanted), Some(is)) if wanted == is => {
-            match_name(&pattern[wanted.len_utf8()..], &name[is.len_utf8()..])
-        }
-        _ => None,
-    }
-}
-
-/// All ways to split a name in two with a non-empty first part.
-fn longest_first(name: &str) -> impl Iterator<Item = (&str, &str)> {
-    let cuts = name.char_indices().map(|(at, c)| at + c.len_utf8()).rev();
-    cuts.map(|at| name.split_at(at))
+    let is = |denied: &&str| denied.eq_ignore_ascii_case(name);
+    is_foreign_name(name) || DENIED.iter().any(is)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn definition(sessions: &str) -> Definition {
         Definition {
@@ -606,8 +365,9 @@ mod tests {
 
     fn session(pattern: &str, path: &str) -> Option<String> {
         let tool = CustomTool::new(definition(pattern)).expect("definition");
-        let names: Vec<String> = path.split('/').map(str::to_owned).collect();
-        match_names(&tool.pattern, &names).map(|matched| matched.session)
+        let docs = tool.docs();
+        let store = tool.store(&Machine::at("/home/ada"), &docs);
+        store.at(path).map(|at| at.session)
     }
 
     #[test]
@@ -657,10 +417,17 @@ mod tests {
         }
         symlink(root.join("c"), root.join("a/b/again")).expect("link");
         symlink(elsewhere.path(), root.join("a/b/own")).expect("link");
-        let mut found = Vec::new();
-        let pattern = ["**", "{session}.json"].map(String::from);
-        walk(root, &mut Vec::new(), &pattern, &mut found);
-        let found: Vec<String> = found.iter().map(|names| names.join("/")).collect();
+        let tool = CustomTool::new(Definition {
+            root: root.to_string_lossy().into_owned(),
+            ..definition("**/{session}.json")
+        });
+        let listing = tool
+            .expect("definition")
+            .sessions(&Machine::at("/home/ada"), Which::All);
+        let mut found: Vec<&str> = (listing.found.iter())
+            .map(|found| found.docs[0].at.as_str())
+            .collect();
+        found.sort_unstable();
         assert_eq!(found, ["a/b/own/2.json", "c/1.json"]);
     }
 

@@ -30,14 +30,14 @@ mod steps;
 
 use self::steps::{Conversation, MAGIC};
 use super::{
-    About, Change, Checkout, Content, Facts, Found, Joins, Launch, Level, Listing, Machine,
-    Reading, Resumable, Root, Running, Stamp, Steering, Tool, Touched, Which, WriteError, Written,
+    About, Checkout, Content, Facts, Found, Launch, Level, Listing, Machine, Reading, Resumable,
+    Root, Stamp, Steering, Tool, Touched, Which, WriteError, Written,
 };
 use crate::formats::file_store::{DocFile, FileStore};
 use crate::formats::vscode::{self, System};
 use crate::formats::{jsonl, sqlite};
 use crate::opener;
-use crate::session::{DocKind, DocName, Millis, ToolId};
+use crate::session::{DocName, ToolId};
 use rusqlite::OpenFlags;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -52,28 +52,20 @@ const GROUPS: [&str; 3] = ["antigravity", "antigravity-ide", "antigravity-cli"];
 /// What an agent writes for its user; the first that is there gives the title.
 const ARTIFACTS: [&str; 3] = ["implementation_plan.md", "task.md", "walkthrough.md"];
 
-const fn artifact(name: &'static str, at: &'static str) -> DocFile {
-    DocFile {
-        name,
-        kind: DocKind::Snapshot,
-        at,
-    }
-}
-
-const fn docs(conversation: &'static str) -> [DocFile; 4] {
+const fn docs(conversation: &'static str) -> [DocFile<'static>; 4] {
     [
-        artifact(MAIN, conversation),
-        artifact(
+        DocFile::snapshot(MAIN, conversation),
+        DocFile::snapshot(
             ARTIFACTS[0],
             "{group}/brain/{session}/implementation_plan.md",
         ),
-        artifact(ARTIFACTS[1], "{group}/brain/{session}/task.md"),
-        artifact(ARTIFACTS[2], "{group}/brain/{session}/walkthrough.md"),
+        DocFile::snapshot(ARTIFACTS[1], "{group}/brain/{session}/task.md"),
+        DocFile::snapshot(ARTIFACTS[2], "{group}/brain/{session}/walkthrough.md"),
     ]
 }
 
-static DATABASES: [DocFile; 4] = docs("{group}/conversations/{session}.db");
-static ENCRYPTED: [DocFile; 4] = docs("{group}/conversations/{session}.pb");
+static DATABASES: [DocFile<'_>; 4] = docs("{group}/conversations/{session}.db");
+static ENCRYPTED: [DocFile<'_>; 4] = docs("{group}/conversations/{session}.pb");
 
 /// Names that never sync: sign-ins, settings, servers, indexes, caches, what Antigravity remembers
 /// of its user, copies of anything.
@@ -101,13 +93,9 @@ pub const DENIED: [&str; 20] = [
 ];
 
 const STEERING: Steering = Steering {
-    sets: |_, _| Vec::new(),
-    usual: |_| false,
-    neutral: |_, _, _| Vec::new(),
-    concerns: |_| false,
-    restores: None,
     words: "nothing: a conversation arrives as it is, whatever it holds; its steps have a field for what was permitted to each. \
             What Antigravity may do without a question is, as far as is known, in its own settings, which do not sync",
+    ..Steering::NONE
 };
 
 /// A larger conversation is not read.
@@ -129,13 +117,10 @@ impl Tool for Antigravity {
                 .into(),
             versions: "app 2.18 and agy 1.3, from public descriptions (2026-10), never seen".into(),
             denied: &DENIED,
-            is_message: |_| true,
             said: steps::said,
             records: Some(steps::records),
-            device_fields: super::no_device_fields,
-            joins: Joins::default(),
             steering: STEERING,
-            shared: None,
+            ..About::default()
         }
     }
 
@@ -182,11 +167,10 @@ impl Tool for Antigravity {
     }
 
     fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
-        let main = found.docs.first().ok_or(io::ErrorKind::NotFound)?;
+        let main = found.main()?;
         let state = log_of(&main.path).map(|_| whole(&main.path)).transpose()?;
         let heading = |name: &&str| -> Option<String> {
-            let doc = found.docs.iter().find(|doc| doc.name.as_str() == *name)?;
-            let text = opener::read(&doc.path, HEAD).ok()?;
+            let text = opener::read(&found.doc(name)?.path, HEAD).ok()?;
             let text = String::from_utf8_lossy(&text).into_owned();
             jsonl::title_of(text.trim_start_matches(['#', ' ', '\n', '\r', '\u{feff}']))
         };
@@ -201,23 +185,17 @@ impl Tool for Antigravity {
         let title = title.or_else(|| jsonl::title_of(conversation.prompt()?));
         let here = |uri: &String| vscode::path_of(uri, System::HERE);
         let cwd = conversation.workspaces.iter().find_map(here);
-        let mut docs: Vec<Content> = (found.docs.iter())
-            .map(|doc| Content::File(doc.path.clone()))
-            .collect();
+        let facts = Facts {
+            cwd: cwd.or_else(|| machine.home.to_str().map(str::to_owned)),
+            title: Some(title.unwrap_or_else(|| format!("{NAME} conversation {short}"))),
+            updated: Some(main.stamp.modified()),
+            ..Facts::default()
+        };
+        let mut reading = Reading::of_files(found, facts);
         if let Some(bytes) = state {
-            docs[0] = Content::Bytes(Arc::from(bytes));
+            reading.docs[0] = Content::Bytes(Arc::from(bytes));
         }
-        Ok(Reading {
-            facts: Facts {
-                cwd: cwd.or_else(|| machine.home.to_str().map(str::to_owned)),
-                title: Some(title.unwrap_or_else(|| format!("{NAME} conversation {short}"))),
-                updated: Some(Millis(main.stamp.mtime_ns / 1_000_000)),
-                ..Facts::default()
-            },
-            docs,
-            secret: Vec::new(),
-            problems: Vec::new(),
-        })
+        Ok(reading)
     }
 
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
@@ -227,13 +205,9 @@ impl Tool for Antigravity {
         let here = [&databases, &encrypted].map(|store| store.find(checkout.session));
         let main = checkout.docs.iter().find(|doc| doc.name.as_str() == MAIN);
         let is_here = here[0].is_some();
-        let is_database = match main.map(|doc| &doc.change) {
-            Some(Change::Create(bytes) | Change::Replace { bytes, .. }) => {
-                let mut content = Vec::new();
-                let path = databases.root.clone();
-                bytes
-                    .write_to(&mut content)
-                    .map_err(|source| WriteError::Io { path, source })?;
+        let content = main.map(|doc| doc.change.content()).transpose()?;
+        let is_database = match content.flatten() {
+            Some(content) => {
                 let is_one = content.starts_with(MAGIC);
                 if is_one != is_here && here.iter().any(Option::is_some) {
                     return Err(refused(checkout, "it is here in another form"));
@@ -243,7 +217,7 @@ impl Tool for Antigravity {
                 }
                 is_one
             }
-            _ => is_here,
+            None => is_here,
         };
         let place = main.and_then(|doc| doc.at.split('/').next());
         let place = place
@@ -266,7 +240,8 @@ impl Tool for Antigravity {
             return Err(refused(checkout, &why));
         }
         let store = if is_database { databases } else { encrypted };
-        store.write(checkout, group, &|_, bytes| Ok(bytes), &still_free)
+        let new = store.in_group(checkout.session, group);
+        store.write(checkout, new, &|_, _| Ok(None), &still_free)
     }
 
     fn resume(&self, _machine: &Machine, session: &Resumable<'_>) -> Launch {
@@ -285,13 +260,10 @@ impl Tool for Antigravity {
 }
 
 /// The conversations that are databases, and those of the older form.
-fn stores(machine: &Machine) -> [FileStore; 2] {
+fn stores(machine: &Machine) -> [FileStore<'_>; 2] {
     [&DATABASES, &ENCRYPTED].map(|docs| FileStore {
-        name: NAME,
-        root: machine.home.join(".gemini"),
         is_group: |name| GROUPS.contains(&name),
-        is_session: jsonl::is_uuid,
-        docs,
+        ..FileStore::new(NAME, machine.home.join(".gemini"), docs, jsonl::is_uuid)
     })
 }
 
@@ -337,13 +309,10 @@ fn whole(database: &Path) -> io::Result<Vec<u8>> {
 
 /// An Antigravity that runs, or the server in which it keeps its conversations.
 fn opener_of(machine: &Machine) -> Option<String> {
-    let is_one = |running: &&Running| {
+    machine.running(NAME, |running| {
         let exe = running.exe.to_string_lossy().to_lowercase();
         running.name() == "agy" || exe.contains("antigravity")
-    };
-    let running = machine.apps.running();
-    let open = running.iter().find(is_one)?;
-    Some(format!("{NAME} is running (process {})", open.pid))
+    })
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! Antigravity's adapter: what is read in bytes from elsewhere, and where nothing is written.
 
 use super::*;
+use crate::adapter::Change;
+use crate::formats::running::Running;
 use crate::merge::transcript::said_in;
-use crate::session::SessionId;
+use crate::session::{Millis, SessionId};
 use rusqlite::Connection;
 use std::fs;
 

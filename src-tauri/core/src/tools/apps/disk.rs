@@ -118,13 +118,9 @@ fn end_of_lines(file: &mut File, len: u64) -> io::Result<u64> {
 pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let dir = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     files::make_private_dirs(dir)?;
-    let mut new = tempfile::Builder::new()
-        .prefix(".roam-")
-        .suffix(".tmp")
-        .tempfile_in(dir)?;
-    new.write_all(bytes)?;
-    new.as_file().sync_all()?;
-    new.persist_noclobber(path).map_err(|error| error.error)?;
+    files::unnamed(dir, bytes)?
+        .persist_noclobber(path)
+        .map_err(|error| error.error)?;
     sync_dir(dir)?;
     dir.parent().map_or(Ok(()), sync_dir)
 }

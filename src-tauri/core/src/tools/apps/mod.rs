@@ -25,7 +25,7 @@ use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, text};
 use crate::merge::transcript::said;
 use crate::opener;
-use crate::session::{DocKind, DocName, Millis, SessionId, ToolId, copied_from};
+use crate::session::{DocKind, DocName, SessionId, ToolId, copied_from};
 use crate::tools::Stamp;
 use names::{AppName, Header, LONGEST_HEADER, is_header, is_id, part_hash};
 use std::io::{self, Write};
@@ -171,8 +171,6 @@ impl Tool for AppSessions {
             denied: &[],
             is_message: |line| !is_header(line.trim_ascii_end()),
             said,
-            records: None,
-            device_fields: super::no_device_fields,
             joins: Joins {
                 stitch: Some(joining::stitch),
                 unasked: true,
@@ -182,7 +180,7 @@ impl Tool for AppSessions {
                 words: "nothing: what an app's entries mean to it is not known, and they arrive as they are",
                 ..Steering::default()
             },
-            shared: None,
+            ..About::default()
         }
     }
 
@@ -234,17 +232,12 @@ impl Tool for AppSessions {
             }));
         }
         // An id follows from its app's name, so another app with it is a file that somebody placed.
-        listing
-            .found
-            .sort_by(|one, other| one.session.cmp(&other.session));
-        listing
-            .found
-            .dedup_by(|one, other| one.session == other.session);
+        listing.keep_one_of_each();
         listing
     }
 
     fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
-        let main = found.docs.first().ok_or(io::ErrorKind::NotFound)?;
+        let main = found.main()?;
         let ends = jsonl::read_ends(&mut opener::file(&main.path)?, HEAD, TAIL)?;
         let header = ends
             .head
@@ -271,7 +264,7 @@ impl Tool for AppSessions {
                 // The store is the same wherever the app's own files are.
                 cwd: machine.home.to_str().map(str::to_owned),
                 title,
-                updated: Some(Millis(main.stamp.mtime_ns / 1_000_000)),
+                updated: Some(main.stamp.modified()),
                 ..Facts::default()
             },
             docs: found

@@ -3,6 +3,7 @@
 use super::names::{AppKey, AppName};
 use super::shelf::{Appended, Quota, Shelf, ShelfError};
 use super::*;
+use crate::session::Millis;
 use std::fs;
 
 const QUOTA: Quota = Quota {

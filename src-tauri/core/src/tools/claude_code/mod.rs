@@ -28,18 +28,19 @@ mod writing;
 use self::listing::*;
 use self::writing::*;
 use super::{
-    About, Change, Checkout, ConflictCopy, Content, DocWrite, Facts, Found, FoundDoc, Joins,
-    Launch, Level, Listing, Machine, Reading, Repository, Resumable, Root, SharedDocs, Stamp, Tool,
-    Touched, Twin, Which, WriteError, Written,
+    About, Change, Checkout, ConflictCopy, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level,
+    Listing, Machine, Reading, Repository, Resumable, Root, SharedDocs, Stamp, Tool, Touched,
+    Which, WriteError, Written,
 };
 use crate::adapter::{McpConfig, Moved};
+use crate::formats::file_store::{DocFile, FileStore, Names, Rank, SessionAt};
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, is_uuid, text};
 use crate::formats::listed::Listed;
 use crate::formats::{guarded, process};
 use crate::merge::transcript::{self, ParsedMessage, Piece};
 use crate::opener;
-use crate::session::{DocKind, DocName, Millis, Problem, Role, SessionId, ToolId, copied_from};
+use crate::session::{DocKind, DocName, Millis, Role, SessionId, ToolId, copied_from};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -98,8 +99,6 @@ const MISLEADING_VARIABLES: [&str; 8] = [
     "CLAUDE_PROJECT_DIR",
 ];
 
-/// Directories below a session's own are walked this deep; the deepest seen is four.
-const DEEPEST: usize = 8;
 /// The bytes read at a transcript's ends. The tool repeats titles in the last 64 KB (2.1.330).
 const HEAD: u64 = 256 * 1024;
 const TAIL: u64 = 128 * 1024;
@@ -112,8 +111,8 @@ pub struct ClaudeCode {
     copies: Mutex<BTreeMap<PathBuf, SeenCopies>>,
     /// By slug directory, the agents stored in the old layout.
     agents: Listed<Vec<OldAgent>>,
-    /// The files in `todos`, by name.
-    todos: Listed<Vec<(PathBuf, String)>>,
+    /// The names in the directories of the store.
+    names: Listed<Names>,
     /// By `projects` directory, the links followed at its last listing. They are watched as well.
     linked: Mutex<BTreeMap<PathBuf, Vec<PathBuf>>>,
     plans: Plans,
@@ -132,9 +131,6 @@ struct SeenCopies {
 struct Store {
     base: PathBuf,
     projects: PathBuf,
-    file_history: PathBuf,
-    todos: PathBuf,
-    tasks: PathBuf,
     plans: PathBuf,
     sessions: PathBuf,
 }
@@ -148,9 +144,6 @@ impl Store {
         Self {
             projects: base.join("projects"),
             plans: base.join("plans"),
-            file_history: base.join("file-history"),
-            todos: base.join("todos"),
-            tasks: base.join("tasks"),
             sessions: base.join("sessions"),
             base,
         }
@@ -167,7 +160,6 @@ impl Tool for ClaudeCode {
             denied: &DENIED,
             is_message,
             said,
-            records: None,
             device_fields,
             joins: Joins {
                 title: Some(linked::title),
@@ -183,6 +175,7 @@ impl Tool for ClaudeCode {
                 names: plans::names,
             }),
             versions: "2.1.330 (2026-11-23); the files of 1.0.128 to 2.1.197 are the same".into(),
+            ..About::default()
         }
     }
 
@@ -202,9 +195,9 @@ impl Tool for ClaudeCode {
             .collect::<Vec<_>>();
         let own = vec![
             root(store.projects, true, true),
-            root(store.file_history, true, true),
-            root(store.todos, false, true),
-            root(store.tasks, true, true),
+            root(store.base.join("file-history"), true, true),
+            root(store.base.join("todos"), false, true),
+            root(store.base.join("tasks"), true, true),
             root(store.plans, false, true),
             root(store.sessions, false, false),
         ];
@@ -218,98 +211,71 @@ impl Tool for ClaudeCode {
         };
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         match names[..] {
-            [] => Touched::Everything,
             ["sessions", ..] => Touched::Liveness,
-            ["projects" | "file-history" | "todos" | "tasks" | "plans"] => Touched::Everything,
-            [
-                "projects" | "file-history" | "todos" | "tasks" | "plans",
-                ..,
-                last,
-            ] if files::is_foreign_name(last) => Touched::Nothing,
-            ["projects", _] => Touched::Everything,
+            ["plans"] => Touched::Everything,
+            [.., last] if files::is_foreign_name(last) => Touched::Nothing,
             ["projects", _, name] if is_old_agent(name) => {
                 agent_owner(path).map_or(Touched::Nothing, Touched::Session)
             }
-            ["projects", _, name] => session_of(name.strip_suffix(".jsonl").unwrap_or(name)),
-            ["projects", _, id, ..] | ["file-history", id, ..] => session_of(id),
-            ["todos", name] => name.get(..36).map_or(Touched::Nothing, session_of),
             ["tasks", dir, ..] if dir.starts_with("session-") => {
-                session_starting(&store, &dir["session-".len()..])
+                self.session_starting(&store, &dir["session-".len()..])
             }
-            ["tasks", id, ..] => session_of(id),
             ["plans", name] => self.plans.touched(name),
-            _ => Touched::Nothing,
+            _ => self.files(&store).touched(path),
         }
     }
 
     fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
         let store = Store::of(machine);
-        let mut listing = Listing::default();
-        if let Which::ConflictCopies = which {
-            listing.conflict_copies = conflict_copies(&store);
-            return listing;
-        }
-        if let Which::All = which {
-            self.note_linked(&store);
-        }
         let live = live_sessions(&store);
-        let beside = self.beside(&store, which);
+        let is_live = |at: &SessionAt| live.get(&at.session).cloned();
+        let mut listing = self.files(&store).list(which, &is_live);
+        match which {
+            Which::ConflictCopies => {
+                let mut copies = copies_of_agents(&store);
+                for copy in &mut copies {
+                    copy.live = live.get(copy.session.as_str()).cloned();
+                }
+                listing.conflict_copies.extend(copies);
+            }
+            Which::All => {
+                self.note_linked(&store);
+                // By session, as they are listed.
+                let is_there = |session: &SessionId, main: &Path| {
+                    let found = listing
+                        .found
+                        .binary_search_by(|found| found.session.cmp(session));
+                    found.is_ok_and(|at| listing.found[at].docs[0].path == main)
+                };
+                self.plans.retain(&store.projects, is_there);
+            }
+            Which::One(_) => {}
+        }
         // Read once for each slug directory, which may hold a thousand sessions.
         let mut agents: BTreeMap<PathBuf, Arc<Vec<OldAgent>>> = BTreeMap::new();
-        let transcripts = transcripts(&store, which, &mut listing);
-        if let Which::All = which {
-            let is_there = |session: &SessionId, main: &Path| {
-                transcripts.get(session).is_some_and(|known| known == main)
-            };
-            self.plans.retain(&store.projects, is_there);
-        }
-        for (session, main) in transcripts {
-            let live = live.get(session.as_str()).cloned();
+        for Found { session, docs, .. } in &mut listing.found {
+            let (main, stamp) = (docs[0].path.clone(), docs[0].stamp);
             let slug_dir = main.parent().unwrap_or(&main).to_path_buf();
             let agents = agents
                 .entry(slug_dir)
                 .or_insert_with_key(|dir| self.agents.of(dir, || old_agents(dir)));
-            match docs_of(
-                &store,
-                &session,
-                &main,
-                &beside,
-                agents,
-                &mut listing.problems,
-            ) {
-                Ok(mut docs) => {
-                    let stamp = docs.first().map(|main| main.stamp).unwrap_or_default();
-                    let plans = match which {
-                        Which::One(_) => self.plans.of(&store.plans, &session, &main, stamp),
-                        Which::All | Which::ConflictCopies => {
-                            self.plans.known_of(&store.plans, &main)
-                        }
-                    };
-                    let mut add = Docs {
-                        base: &store.base,
-                        found: Vec::new(),
-                        problems: &mut listing.problems,
-                    };
-                    for (path, name) in plans {
-                        add.add_file(&path, &format!("{PLANS}{name}"));
-                    }
-                    docs.append(&mut add.found);
-                    listing.found.push(Found {
-                        session,
-                        docs,
-                        live,
-                    });
-                }
-                // Deleted after the directory was listed.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => listing.problems.push(unreadable(&main, &error)),
+            for agent in agents.iter().filter(|agent| agent.owner == *session) {
+                let name = format!("{BESIDE}agents/{}", agent.name);
+                add_file(&store.base, docs, &agent.path, name);
+            }
+            let plans = match which {
+                Which::One(_) => self.plans.of(&store.plans, session, &main, stamp),
+                Which::All | Which::ConflictCopies => self.plans.known_of(&store.plans, &main),
+            };
+            for (path, name) in plans {
+                add_file(&store.base, docs, &path, format!("{PLANS}{name}"));
             }
         }
         listing
     }
 
     fn read(&self, _machine: &Machine, found: &Found) -> io::Result<Reading> {
-        let main = found.docs.first().ok_or(io::ErrorKind::NotFound)?;
+        let main = found.main()?;
         let mut file = opener::file(&main.path)?;
         let found_ends = jsonl::read_outlines(&mut file, HEAD, TAIL, is_fact)?;
         let ends = &found_ends.ends;
@@ -331,22 +297,15 @@ impl Tool for ClaudeCode {
             also: also(ends, cwd.as_deref()),
             cwd,
             title: title(&found_ends),
-            updated: updated(ends).or(Some(Millis(main.stamp.mtime_ns / 1_000_000))),
+            updated: updated(ends).or(Some(main.stamp.modified())),
             version: ends.backwards().find_map(|record| text(record, "version")),
             requires: Vec::new(),
             base: None,
             repository: repository(ends),
         };
-        let docs = found
-            .docs
-            .iter()
-            .map(|doc| Content::File(doc.path.clone()))
-            .collect();
         Ok(Reading {
-            facts,
-            docs,
             secret: self.secret_copies(found, main),
-            problems: Vec::new(),
+            ..Reading::of_files(found, facts)
         })
     }
 
@@ -363,7 +322,8 @@ impl Tool for ClaudeCode {
             None => Ok(()),
         };
         still_free()?;
-        let home = home_for(&store, session, checkout.cwd, machine)?;
+        let files = self.files(&store);
+        let home = home_for(&files, &store, checkout, machine)?;
         let own = |doc: &DocWrite<'_>| match is_agents_card(doc.name) {
             true => doc.change.with_own(&AGENTS_OWN, &AGENTS_NEUTRAL),
             false => Ok(None),
@@ -379,18 +339,26 @@ impl Tool for ClaudeCode {
             .zip(&own)
             .map(|(doc, own)| doc.change.of(own.as_ref()));
         let changes: Vec<Change<'_>> = changes.collect();
-        let mut writes = Vec::new();
+        let mut places = Vec::new();
         for (doc, change) in checkout.docs.iter().zip(&changes) {
-            let (root, path) = place(&store, &home, session, doc.name.as_str())?;
+            let (root, path) = place(&files, &store, &home, doc.name)?;
+            let is_plan = doc.name.as_str().starts_with(PLANS);
             // The plan's owner is unknown here, so an existing plan is left as it is.
-            if matches!(change, Change::Create(_))
-                && doc.name.as_str().starts_with(PLANS)
-                && Stamp::of(&path).is_ok()
-            {
+            if matches!(change, Change::Create(_)) && is_plan && Stamp::of(&path).is_ok() {
                 continue;
             }
-            writes.push(planned(root, path, doc.name, change, &home)?);
+            check_place(&path, doc.name, change, &home)?;
+            places.push((doc.name, root, path, change));
         }
+        let mut writes: Vec<GuestWrite<'_>> = places
+            .iter()
+            .map(|(name, root, path, change)| GuestWrite {
+                name,
+                root,
+                path: path.clone(),
+                change,
+            })
+            .collect();
         // The main doc comes last: until it is written, the session is as before.
         writes.sort_by_key(|write| write.name.as_str() == MAIN);
         files::write_docs(
@@ -441,27 +409,6 @@ impl Tool for ClaudeCode {
 }
 
 // ---- names ----
-
-fn session_of(id: &str) -> Touched {
-    if is_uuid(id) {
-        Touched::Session(SessionId::new(id))
-    } else {
-        Touched::Nothing
-    }
-}
-
-/// The session whose id begins with `start`; `Everything` if there is not exactly one.
-fn session_starting(store: &Store, start: &str) -> Touched {
-    let all = all_transcripts(store)
-        .into_iter()
-        .map(|(session, _)| session);
-    let mut starting =
-        all.filter(|session| start.len() == 8 && session.as_str().starts_with(start));
-    match (starting.next(), starting.next()) {
-        (Some(session), None) => Touched::Session(session),
-        _ => Touched::Everything,
-    }
-}
 
 /// Before subagents had a directory of their own, they were stored beside the transcripts.
 fn is_old_agent(name: &str) -> bool {
@@ -612,15 +559,30 @@ fn names_directory(slug_dir: &Path, cwd: &str) -> bool {
 }
 
 impl ClaudeCode {
-    fn beside(&self, store: &Store, which: Which<'_>) -> Beside {
-        let names = |dir: &Path| entries(dir).map(|(_, name)| name).collect();
-        let all = |dir: &Path| matches!(which, Which::All).then(|| names(dir));
-        Beside {
-            todos: self
-                .todos
-                .of(&store.todos, || (entries(&store.todos).collect(), true)),
-            tasks: all(&store.tasks),
-            file_history: all(&store.file_history),
+    /// Of two transcripts with one id the longer counts.
+    fn files(&self, store: &Store) -> FileStore<'_> {
+        FileStore {
+            is_group: |_| true,
+            is_name: is_own_name,
+            denied: &DENIED,
+            rank: Some(|doc: &FoundDoc| Rank {
+                form: 1,
+                len: doc.stamp.len,
+                mtime_ns: doc.stamp.mtime_ns,
+            }),
+            hint: "Move one of them out of its directory: with two of them Claude Code may find neither.",
+            listed: Some(&self.names),
+            ..FileStore::new(NAME, store.base.clone(), &DOCS, is_uuid)
+        }
+    }
+
+    /// The session whose id begins with `start`; `Everything` if there is not exactly one.
+    fn session_starting(&self, store: &Store, start: &str) -> Touched {
+        let all = self.files(store).all().into_iter();
+        let mut starting = all.filter(|at| start.len() == 8 && at.session.starts_with(start));
+        match (starting.next(), starting.next()) {
+            (Some(at), None) => Touched::Session(SessionId::new(at.session)),
+            _ => Touched::Everything,
         }
     }
 

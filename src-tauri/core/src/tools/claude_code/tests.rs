@@ -82,11 +82,14 @@ fn old_sessions_are_kept_from_the_sweep() {
 fn only_plain_places_are_taken() {
     let machine = Machine::at("/h");
     let store = Store::of(&machine);
-    let home = Home {
-        slug_dir: store.projects.join("-x"),
-        existing: None,
-    };
+    let tool = ClaudeCode::default();
+    let files = tool.files(&store);
     let session = SessionId::new("11111111-2222-4333-8444-555555555555");
+    let home = Home {
+        at: files.in_group(&session, "-x"),
+        is_here: false,
+    };
+    let place = |name: &str| place(&files, &store, &home, &DocName::new(name));
     for name in [
         "../x",
         "a/../../x",
@@ -98,13 +101,7 @@ fn only_plain_places_are_taken() {
         "C:/x",
         "x/nul.txt",
     ] {
-        assert!(
-            matches!(
-                place(&store, &home, &session, name),
-                Err(WriteError::Refused(_))
-            ),
-            "{name}"
-        );
+        assert!(matches!(place(name), Err(WriteError::Refused(_))), "{name}");
     }
     for name in DENIED {
         for name in [
@@ -113,21 +110,10 @@ fn only_plain_places_are_taken() {
             format!("beside/tasks/{name}/x"),
         ] {
             assert!(
-                matches!(
-                    place(&store, &home, &session, &name),
-                    Err(WriteError::Refused(_))
-                ),
+                matches!(place(&name), Err(WriteError::Refused(_))),
                 "{name}"
             );
         }
     }
-    assert!(
-        place(
-            &store,
-            &home,
-            &session,
-            "subagents/worktrees/build/dist/agent-1.jsonl"
-        )
-        .is_ok()
-    );
+    assert!(place("subagents/worktrees/build/dist/agent-1.jsonl").is_ok());
 }

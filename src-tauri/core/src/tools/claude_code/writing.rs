@@ -2,100 +2,68 @@
 
 use super::*;
 
-/// The slug directory for a session's files: that of its transcript, else of the bound directory.
+/// The place of a session: that of its transcript, else in the slug directory of the bound
+/// directory.
 pub(super) fn home_for(
+    files: &FileStore<'_>,
     store: &Store,
-    session: &SessionId,
-    cwd: &Path,
+    checkout: &Checkout<'_>,
     machine: &Machine,
 ) -> Result<Home, WriteError> {
-    let mut listing = Listing::default();
-    let existing = transcripts(store, Which::One(session), &mut listing).remove(session);
-    if let Some(problem) = listing.problems.pop() {
-        return Err(WriteError::Refused(problem.message));
-    }
-    let slug_dir = match existing.as_deref().and_then(Path::parent) {
-        Some(dir) => dir.to_path_buf(),
-        None => slug_dir(store, cwd, machine)?,
+    let existing = files.one(checkout.session)?;
+    let is_here = existing.is_some();
+    let at = match existing {
+        Some(at) => at,
+        None => {
+            let dir = slug_dir(store, checkout.cwd, machine)?;
+            let slug = dir.file_name().unwrap_or_default().to_string_lossy();
+            files.in_group(checkout.session, &slug)
+        }
     };
-    Ok(Home { slug_dir, existing })
+    Ok(Home { at, is_here })
 }
 
 pub(super) struct Home {
-    pub(super) slug_dir: PathBuf,
-    pub(super) existing: Option<PathBuf>,
+    pub(super) at: SessionAt,
+    /// Whether the transcript is there.
+    pub(super) is_here: bool,
 }
 
-/// The place of a doc with this name, and the directory it must not leave. The name may come from
-/// another device.
-pub(super) fn place<'s>(
-    store: &'s Store,
+/// The directory that a doc of this name must not leave, and the doc's place. The name may come
+/// from another device.
+pub(super) fn place(
+    files: &FileStore<'_>,
+    store: &Store,
     home: &Home,
-    session: &SessionId,
-    name: &str,
-) -> Result<(&'s Path, PathBuf), WriteError> {
-    let id = session.as_str();
-    if name == MAIN {
-        return Ok((&store.projects, home.slug_dir.join(format!("{id}.jsonl"))));
-    }
-    if name.split('/').any(is_denied) || name.split('/').count() > DEEPEST + 2 {
-        return Err(WriteError::Refused(format!(
-            "\"{name}\" is not one of a session's files"
-        )));
-    }
-    let Some(rest) = name.strip_prefix(BESIDE) else {
-        return Ok((
-            &store.projects,
-            files::below(&home.slug_dir.join(id), name)?,
-        ));
-    };
-    let (kind, rest) = rest.split_once('/').unwrap_or((rest, ""));
-    let [long, short] = task_dirs(id);
-    match kind {
-        "agents" if is_old_agent(rest) => {
-            Ok((&store.projects, files::below(&home.slug_dir, rest)?))
+    name: &DocName,
+) -> Result<(PathBuf, PathBuf), WriteError> {
+    let rest = name.as_str().strip_prefix(BESIDE);
+    match rest.and_then(|rest| rest.split_once('/')) {
+        Some(("agents", rest)) if is_old_agent(rest) && !is_denied(rest) => {
+            let slug_dir = store.projects.join(&home.at.group);
+            Ok((store.projects.clone(), files::below(&slug_dir, rest)?))
         }
-        "file-history" => Ok((
-            &store.file_history,
-            files::below(&store.file_history.join(id), rest)?,
-        )),
-        "todos" if rest.ends_with(".json") && !rest.contains('/') => Ok((
-            &store.todos,
-            files::below(&store.todos, &format!("{id}-{rest}"))?,
-        )),
-        "plans" if plans::is_plan(rest) => Ok((&store.plans, files::below(&store.plans, rest)?)),
-        "tasks" => Ok((&store.tasks, files::below(&store.tasks.join(long.0), rest)?)),
-        "tasks-short" => Ok((
-            &store.tasks,
-            files::below(&store.tasks.join(short.0), rest)?,
-        )),
-        _ => Err(WriteError::Refused(format!(
-            "\"{name}\" is not one of a session's files"
-        ))),
+        Some(("plans", rest)) if plans::is_plan(rest) => {
+            Ok((store.plans.clone(), files::below(&store.plans, rest)?))
+        }
+        _ => files.place(&home.at, name),
     }
 }
 
-pub(super) fn planned<'a>(
-    root: &'a Path,
-    path: PathBuf,
-    name: &'a DocName,
-    change: &'a Change<'a>,
+/// Whether a doc may be written at its place.
+pub(super) fn check_place(
+    path: &Path,
+    name: &DocName,
+    change: &Change<'_>,
     home: &Home,
-) -> Result<GuestWrite<'a>, WriteError> {
-    match (change, &home.existing) {
+) -> Result<(), WriteError> {
+    match change.path() {
         // The session is in another slug directory. With a second copy the tool would find neither.
-        (Change::Create(_), Some(existing)) if name.as_str() == MAIN => {
-            Err(WriteError::Changed(existing.clone()))
+        None if home.is_here && name.as_str() == MAIN => {
+            Err(WriteError::Changed(path.to_path_buf()))
         }
-        (change, _) if change.path().is_some_and(|planned| planned != path) => Err(
-            WriteError::Changed(change.path().unwrap_or(&path).to_path_buf()),
-        ),
-        _ => Ok(GuestWrite {
-            name,
-            root,
-            path,
-            change,
-        }),
+        Some(planned) if planned != path => Err(WriteError::Changed(planned.to_path_buf())),
+        _ => Ok(()),
     }
 }
 

@@ -46,14 +46,13 @@ mod tests;
 
 use self::rows::Index;
 use super::{
-    About, Access, Change, Checkout, Entered, Entry, Found, Joins, Launch, Level, Listing, Machine,
+    About, Access, Change, Checkout, Entered, Entry, Found, Launch, Level, Listing, Machine,
     Reading, Registry, Resumable, Root, Stamp, Steering, Tool, Touched, Which, WriteError, Written,
 };
 use crate::formats::fields;
 use crate::formats::files::write_as_guest;
 use crate::formats::jsonl::{self, is_uuid};
 use crate::formats::vscode::System;
-use crate::merge::transcript;
 use crate::opener;
 use crate::session::{Millis, SessionId, ToolId};
 use serde_json::Value;
@@ -104,17 +103,12 @@ impl Tool for ClaudeDesktop {
                 .into(),
             versions: "files described in public (1.24 to 2.19, 2026-07 to 2026-10), never seen".into(),
             denied: &DENIED,
-            is_message: |_| true,
-            said: transcript::said,
-            records: None,
-            device_fields: super::no_device_fields,
-            joins: Joins::default(),
             steering: Steering {
                 words: "everything in its registry: nothing of it is recorded. A row made here has the permission mode that \
                         asks, and the model and the effort of this device's newest row",
                 ..Steering::default()
             },
-            shared: None,
+            ..About::default()
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::session::ProblemCode;
+use std::collections::BTreeSet;
 
 /// The extension's tasks in one editor.
 pub(super) struct TaskStore {
@@ -38,17 +39,17 @@ impl TaskStore {
             .is_ok_and(|metadata| metadata.is_file())
     }
 
-    pub(super) fn touched(&self, path: &Path) -> Option<Touched> {
-        let names = files::names_below(&self.dir, path)?;
+    pub(super) fn files(&self) -> FileStore<'_> {
+        FileStore::new(NAME, self.dir.clone(), &TASK_DOCS, is_task_id)
+    }
+
+    pub(super) fn touched(&self, path: &Path) -> Touched {
+        let names = files::names_below(&self.dir, path).unwrap_or_default();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        Some(match names[..] {
-            [] | ["tasks" | "state"] | ["state", LIST] => Touched::Everything,
-            ["tasks", id] if is_task_id(id) => Touched::Session(SessionId::new(id)),
-            ["tasks", id, file] if is_task_id(id) && TASK_FILES.contains(&file) => {
-                Touched::Session(SessionId::new(id))
-            }
-            _ => Touched::Nothing,
-        })
+        match names[..] {
+            ["state"] | ["state", LIST] => Touched::Everything,
+            _ => self.files().touched(path),
+        }
     }
 
     /// Why tasks must not be written now.
@@ -62,62 +63,40 @@ impl TaskStore {
         })
     }
 
+    /// Adds the tasks to those of the stores before.
     pub(super) fn list<'r>(
         &self,
         which: Which<'_>,
         running: &dyn Fn() -> &'r [Running],
-        seen: &mut BTreeSet<String>,
         listing: &mut Listing,
     ) {
-        let ids = dirs(&self.dir.join("tasks"), which, is_task_id);
-        let live = || self.live(running());
-        if let Which::ConflictCopies = which {
-            let doc_of = |file: &str| TASK_FILES.contains(&file).then(|| file.to_owned());
-            for id in ids {
-                let session = SessionId::new(id.as_str());
-                listing.conflict_copies.extend(conflict_copies(
-                    &self.task_dir(&id),
-                    &session,
-                    doc_of,
-                    &live,
-                ));
-            }
-            return;
-        }
-        let rows = match (ids.is_empty(), Rows::at(&self.list_path())) {
-            (false, Err(why)) => {
+        let mut tasks = self.files().list(which, &|_| self.live(running()));
+        tasks.map_places(|at| format!("{}/{at}", self.editor.folder));
+        let rows = match Rows::at(&self.list_path()) {
+            Err(why) if !tasks.found.is_empty() => {
                 listing.problems.push(unknown_list(&why));
                 None
             }
-            (_, rows) => rows.ok(),
+            rows => rows.ok(),
         };
-        for id in ids {
-            let Some(mut docs) = self.task_docs(&id) else {
-                continue;
-            };
-            docs.extend(rows.as_ref().and_then(|rows| self.row_doc(rows, &id)));
-            if seen.contains(&id) {
-                listing.problems.push(twice(&id, &self.task_dir(&id)));
-                let session = SessionId::new(id.as_str());
-                listing
-                    .twins
-                    .extend(docs.into_iter().next().map(|doc| Twin { session, doc }));
+        let seen: BTreeSet<SessionId> = listing
+            .found
+            .iter()
+            .map(|found| found.session.clone())
+            .collect();
+        for mut task in tasks.found {
+            let id = task.session.as_str();
+            if seen.contains(&task.session) {
+                listing.problems.push(twice(id, &self.task_dir(id)));
+                let (session, doc) = (task.session, task.docs.swap_remove(0));
+                listing.twins.push(Twin { session, doc });
                 continue;
             }
-            listing.found.push(Found {
-                session: SessionId::new(id.as_str()),
-                docs,
-                live: live(),
-            });
-            seen.insert(id);
+            let row = rows.as_ref().and_then(|rows| self.row_doc(rows, id));
+            task.docs.extend(row);
+            listing.found.push(task);
         }
-    }
-
-    pub(super) fn task_docs(&self, id: &str) -> Option<Vec<FoundDoc>> {
-        let at = format!("{}/tasks/{id}", self.editor.folder);
-        docs_in(&self.task_dir(id), &at, API_HISTORY, |file| {
-            TASK_FILES.contains(&file).then(|| file.to_owned())
-        })
+        listing.conflict_copies.extend(tasks.conflict_copies);
     }
 
     pub(super) fn row_doc(&self, rows: &Rows, id: &str) -> Option<FoundDoc> {
@@ -186,7 +165,8 @@ pub(super) fn read_task(found: &Found, main: &FoundDoc) -> io::Result<Reading> {
                 .first()
                 .and_then(|message| serde_json::from_str::<Value>(message.get()).ok()),
             Err(_) => {
-                problems.push(unknown_shape(
+                problems.push(unknown_format(
+                    NAME,
                     &found.session,
                     "its conversation is no list of messages",
                 ));
@@ -204,12 +184,8 @@ pub(super) fn read_task(found: &Found, main: &FoundDoc) -> io::Result<Reading> {
         title: in_row("task")
             .or_else(prompt)
             .and_then(|text| jsonl::title_of(unwrapped(&text))),
-        updated: ts.or(Some(Millis(main.stamp.mtime_ns / 1_000_000))),
-        version: found
-            .docs
-            .iter()
-            .find(|doc| doc.name.as_str() == "task_metadata.json")
-            .and_then(version_of_task),
+        updated: ts.or(Some(main.stamp.modified())),
+        version: found.doc(METADATA).and_then(version_of_task),
         early: row.is_none() && cwd.is_none() && problems.is_empty(),
         cwd,
         ..Facts::default()
@@ -217,8 +193,8 @@ pub(super) fn read_task(found: &Found, main: &FoundDoc) -> io::Result<Reading> {
     Ok(Reading {
         facts,
         docs,
-        secret: Vec::new(),
         problems,
+        ..Reading::default()
     })
 }
 
@@ -250,44 +226,56 @@ pub(super) fn write_task(
 ) -> Result<Written, WriteError> {
     let id = checkout.session.as_str();
     let store = store_for(machine, checkout);
-    let main = store.task_dir(id).join(API_HISTORY);
     let still_free = || match store.live(&hosts(machine)) {
         Some(live) => Err(WriteError::Live(live)),
         None => Ok(()),
     };
     still_free()?;
     let rows = Rows::at(&store.list_path()).map_err(WriteError::Refused)?;
-    let list_path = store.list_path();
-    let list_change = list_change(&list_path, &rows);
+    let (files, list_path) = (store.files(), store.list_path());
+    let at = files.in_group(checkout.session, "");
     let mut planned = Vec::new();
     for doc in &checkout.docs {
         let path = match doc.name.as_str() {
             ROW => list_path.clone(),
-            file => store.task_dir(id).join(file),
+            _ => files.place(&at, doc.name)?.1,
         };
-        check_place(&doc.change, &path, &main)?;
-        let bytes = content_of(&doc.change, &path)?;
-        let (change, bytes) = match doc.name.as_str() {
-            ROW => (
-                &list_change,
-                new_list(&store, &rows, checkout, &doc.change, bytes)?.into_bytes(),
-            ),
-            API_HISTORY if bytes.as_deref().is_some_and(|bytes| !is_list(bytes)) => {
-                return Err(refused(
-                    checkout.session,
-                    "its conversation is no list of messages",
-                ));
-            }
-            _ => (&doc.change, bytes.unwrap_or_default()),
+        let is_main = doc.name.as_str() == API_HISTORY;
+        match doc.change.path() {
+            Some(is) if is != path => return Err(WriteError::Changed(is.to_path_buf())),
+            None if is_main && store.has(id) => return Err(WriteError::Changed(path)),
+            _ => {}
+        }
+        let content = doc.change.content()?;
+        if is_main && content.as_deref().is_some_and(|bytes| !is_list(bytes)) {
+            let why = "its conversation is no list of messages";
+            return Err(WriteError::not_written(NAME, checkout.session, why));
+        }
+        let list = match doc.name.as_str() {
+            ROW => Some(new_list(&store, &rows, checkout, &doc.change)?.into_bytes()),
+            _ => None,
         };
-        planned.push(Planned {
-            name: doc.name,
-            path,
-            change,
-            bytes: Whole(bytes),
-        });
+        planned.push((doc, path, list));
     }
-    let mut written = write_planned(&store.dir, &planned, checkout.updated, &still_free)?;
+    let changes = planned
+        .iter()
+        .map(|(doc, path, list)| match (list, rows.stamp) {
+            (Some(bytes), Some(was)) => Change::Replace { path, was, bytes },
+            (Some(bytes), None) => Change::Create(bytes),
+            (None, _) => doc.change.of(None),
+        });
+    let changes: Vec<Change<'_>> = changes.collect();
+    let writes = planned
+        .iter()
+        .zip(&changes)
+        .map(|((doc, path, _), change)| GuestWrite {
+            name: doc.name,
+            root: &store.dir,
+            path: path.clone(),
+            change,
+        });
+    let writes: Vec<GuestWrite<'_>> = writes.collect();
+    let mut written = files::write_docs(&writes, checkout.updated, &still_free)?;
     drop(fs::remove_dir(store.task_dir(id)));
     for (_, path, stamp) in written
         .docs
@@ -328,27 +316,12 @@ pub(super) fn store_for(machine: &Machine, checkout: &Checkout<'_>) -> TaskStore
     stores.swap_remove(0)
 }
 
-/// The change of the list file, independent of the row.
-pub(super) fn list_change<'a>(path: &'a Path, rows: &Rows) -> Change<'a> {
-    // The content is filled in where the list is written.
-    static NOTHING: Whole = Whole(Vec::new());
-    match rows.stamp {
-        Some(was) => Change::Replace {
-            path,
-            was,
-            bytes: &NOTHING,
-        },
-        None => Change::Create(&NOTHING),
-    }
-}
-
 /// The list with the row in this device's form.
 pub(super) fn new_list(
     store: &TaskStore,
     rows: &Rows,
     checkout: &Checkout<'_>,
     change: &Change<'_>,
-    bytes: Option<Vec<u8>>,
 ) -> Result<String, WriteError> {
     let id = checkout.session.as_str();
     let now = rows.row(id).map(row_stamp);
@@ -365,10 +338,10 @@ pub(super) fn new_list(
     if matches!(change, Change::Create(_)) && now.is_some() && store.has(id) {
         return Err(WriteError::Changed(store.list_path()));
     }
-    let Some(bytes) = bytes else {
+    let Some(bytes) = change.content()? else {
         return Ok(rows.without(id));
     };
-    let cwd = json_path(checkout.cwd)?;
+    let cwd = path_in_json(checkout.cwd)?;
     let row = fields::with(
         &bytes,
         &[
@@ -379,6 +352,7 @@ pub(super) fn new_list(
     let row = String::from_utf8(row)
         .ok()
         .filter(|row| rows::id_of(row).as_deref() == Some(id));
-    let row = row.ok_or_else(|| refused(checkout.session, "its row in the list is not known"))?;
+    let why = "its row in the list is not known";
+    let row = row.ok_or_else(|| WriteError::not_written(NAME, checkout.session, why))?;
     Ok(rows.with(id, row.trim()))
 }

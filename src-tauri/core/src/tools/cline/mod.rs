@@ -53,46 +53,57 @@ use self::extension::*;
 use self::rows::Rows;
 use self::shown::*;
 use super::{
-    About, Beginning, Change, Checkout, ConflictCopy, Content, DocWrite, Facts, Found, FoundDoc,
-    Joins, Launch, Level, Listing, Machine, Reading, Resumable, Root, Running, Stamp, Steering,
-    Tool, Touched, Twin, Which, WriteError, Written,
+    About, Beginning, Change, Checkout, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch,
+    Level, Listing, Machine, Reading, Resumable, Root, Running, Stamp, Steering, Tool, Touched,
+    Twin, Which, WriteError, Written, path_in_json, unknown_format,
 };
 use crate::adapter::Moved;
+use crate::formats::file_store::{DocFile, FileStore, SessionAt};
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::vscode::{Editor, System};
 use crate::formats::{fields, jsonl};
 use crate::merge::snapshots::{self, Judged};
 use crate::merge::transcript::{self, ParsedMessage, Piece};
 use crate::opener;
-use crate::session::{
-    DocKind, DocName, Millis, Problem, ProblemCode, SessionId, ToolId, copied_from,
-};
+use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 const NAME: &str = "Cline";
 
-/// Docs of a session of the newer layout. An agent's doc is `agents/<agent>.messages.json`.
+/// Docs of a session of the newer layout.
 const MESSAGES: &str = "messages.json";
 const MANIFEST: &str = "manifest.json";
 const COMPACTION: &str = "compaction.json";
-const AGENTS: &str = "agents/";
+
+const SESSION_DOCS: [DocFile<'_>; 4] = [
+    DocFile::snapshot(MESSAGES, "{session}/{session}.messages.json"),
+    DocFile::snapshot(
+        "agents/{name}.messages.json",
+        "{session}/{name}.messages.json",
+    ),
+    DocFile::snapshot(COMPACTION, "{session}/{session}.compaction.json"),
+    DocFile::snapshot(MANIFEST, "{session}/{session}.json"),
+];
 
 /// Docs of a task, named after their files, except for the row.
 const API_HISTORY: &str = "api_conversation_history.json";
-const TASK_FILES: [&str; 4] = [
-    API_HISTORY,
-    "ui_messages.json",
-    "task_metadata.json",
-    "context_history.json",
+const METADATA: &str = "task_metadata.json";
+const TASK_DOCS: [DocFile<'_>; 4] = [
+    DocFile::snapshot(API_HISTORY, "tasks/{session}/api_conversation_history.json"),
+    DocFile::snapshot(
+        "context_history.json",
+        "tasks/{session}/context_history.json",
+    ),
+    DocFile::snapshot(METADATA, "tasks/{session}/task_metadata.json"),
+    DocFile::snapshot("ui_messages.json", "tasks/{session}/ui_messages.json"),
 ];
 const ROW: &str = "history-item.json";
 
@@ -135,13 +146,9 @@ pub const DENIED: [&str; 22] = [
 /// is not synced). A session names its directories, which are this device's, and a provider and
 /// model, whose settings must exist on the device.
 const STEERING: Steering = Steering {
-    sets: |_, _| Vec::new(),
-    usual: |_| false,
-    neutral: |_, _, _| Vec::new(),
-    concerns: |_| false,
-    restores: None,
     words: "the directories of a session or task, a task's own settings. The provider and model it names are chosen among those of \
             this device",
+    ..Steering::NONE
 };
 
 /// The variables that move Cline's directories; set again for a started tool.
@@ -163,13 +170,12 @@ impl Tool for Cline {
                 .into(),
             versions: "command line 3.0.65 (2026-11-23); tasks of the extension 3.x, from public descriptions, never seen".into(),
             denied: &DENIED,
-            is_message: |_| true,
             said,
             records: Some(records),
             device_fields,
             steering: STEERING,
-            shared: None,
             joins: Joins { judge: Some(judge), beginning: Some(BEGINNING), ..Joins::default() },
+            ..About::default()
         }
     }
 
@@ -198,57 +204,32 @@ impl Tool for Cline {
     }
 
     fn touched(&self, machine: &Machine, path: &Path) -> Touched {
-        if let Some(names) = files::names_below(&sessions_dir(machine), path) {
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            return match names[..] {
-                [] => Touched::Everything,
-                [id] if is_name(id) => Touched::Session(SessionId::new(id)),
-                [id, file] if is_name(id) && doc_in_session(id, file).is_some() => {
-                    Touched::Session(SessionId::new(id))
-                }
-                _ => Touched::Nothing,
-            };
-        }
-        task_stores(machine)
-            .iter()
-            .find_map(|store| store.touched(path))
-            .unwrap_or(Touched::Nothing)
+        let stores = task_stores(machine);
+        let touched = stores.iter().map(|store| store.touched(path));
+        let mut touched = std::iter::once(session_store(machine).touched(path)).chain(touched);
+        let first = touched.find(|touched| *touched != Touched::Nothing);
+        first.unwrap_or(Touched::Nothing)
     }
 
     fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
-        let mut listing = Listing::default();
-        let (known, mut seen) = (OnceCell::new(), BTreeSet::new());
+        let known = OnceCell::new();
         // Listed only if there is a session that may be open.
         let running = || known.get_or_init(|| hosts(machine)).as_slice();
-        let sessions = sessions_dir(machine);
-        for id in dirs(&sessions, which, is_name) {
-            let dir = sessions.join(&id);
-            let session = SessionId::new(id.as_str());
-            let live = || open_in_cline(running(), &session, &dir);
-            if let Which::ConflictCopies = which {
-                listing.conflict_copies.extend(conflict_copies(
-                    &dir,
-                    &session,
-                    |file| doc_in_session(&id, file),
-                    &live,
-                ));
-            } else if let Some(docs) = session_docs(&dir, &id) {
-                listing.found.push(Found {
-                    live: live(),
-                    docs,
-                    session,
-                });
-                seen.insert(id);
-            }
-        }
+        let sessions = session_store(machine);
+        let live = |at: &SessionAt| {
+            let id = SessionId::new(at.session.as_str());
+            open_in_cline(running(), &id, &sessions.root.join(id.as_str()))
+        };
+        let mut listing = sessions.list(which, &live);
+        listing.map_places(|at| format!("sessions/{at}"));
         for store in task_stores(machine) {
-            store.list(which, &running, &mut seen, &mut listing);
+            store.list(which, &running, &mut listing);
         }
         listing
     }
 
     fn read(&self, _machine: &Machine, found: &Found) -> io::Result<Reading> {
-        let main = found.docs.first().ok_or(io::ErrorKind::NotFound)?;
+        let main = found.main()?;
         match main.name.as_str() {
             MESSAGES => read_session(found, main),
             _ => read_task(found, main),
@@ -256,21 +237,15 @@ impl Tool for Cline {
     }
 
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
-        let is_session = |doc: &DocWrite<'_>| {
-            file_of_session(checkout.session.as_str(), doc.name.as_str()).is_some()
-        };
+        let is_append = |doc: &&DocWrite<'_>| matches!(doc.change, Change::Append { .. });
+        if let Some(doc) = checkout.docs.iter().find(is_append) {
+            let why = format!("nothing is put behind the end of {}", doc.name);
+            return Err(WriteError::Refused(why));
+        }
         let is_task = |doc: &DocWrite<'_>| is_task_doc(doc.name.as_str());
-        match () {
-            () if is_name(checkout.session.as_str()) && checkout.docs.iter().all(is_session) => {
-                write_session(machine, checkout)
-            }
-            () if is_task_id(checkout.session.as_str()) && checkout.docs.iter().all(is_task) => {
-                write_task(machine, checkout)
-            }
-            () => Err(WriteError::Refused(format!(
-                "\"{}\" has files that {NAME} does not keep",
-                checkout.session
-            ))),
+        match checkout.docs.iter().any(is_task) && is_task_id(checkout.session.as_str()) {
+            true => write_task(machine, checkout),
+            false => write_session(machine, checkout),
         }
     }
 
@@ -346,111 +321,16 @@ fn is_denied(name: &str) -> bool {
         .any(|denied| denied.eq_ignore_ascii_case(name))
 }
 
-/// The doc stored in a file of a session's directory.
-fn doc_in_session(id: &str, file: &str) -> Option<String> {
-    let stem = file.strip_suffix(".json").filter(|_| !is_denied(file))?;
-    match stem.strip_prefix(id) {
-        Some("") => Some(MANIFEST.into()),
-        Some(".messages") => Some(MESSAGES.into()),
-        Some(".compaction") => Some(COMPACTION.into()),
-        _ => stem
-            .strip_suffix(".messages")
-            .filter(|agent| is_name(agent))
-            .map(|_| format!("{AGENTS}{file}")),
+fn session_store(machine: &Machine) -> FileStore<'_> {
+    FileStore {
+        is_name,
+        denied: &DENIED,
+        ..FileStore::new(NAME, sessions_dir(machine), &SESSION_DOCS, is_name)
     }
-}
-
-/// The reverse of `doc_in_session`.
-fn file_of_session(id: &str, doc: &str) -> Option<String> {
-    let file = match doc {
-        MESSAGES | COMPACTION => format!("{id}.{doc}"),
-        MANIFEST => format!("{id}.json"),
-        _ => doc.strip_prefix(AGENTS)?.to_owned(),
-    };
-    (doc_in_session(id, &file)? == doc).then_some(file)
 }
 
 fn is_task_doc(doc: &str) -> bool {
-    doc == ROW || TASK_FILES.contains(&doc)
-}
-
-/// The requested session directories below `dir`.
-fn dirs(dir: &Path, which: Which<'_>, wanted: fn(&str) -> bool) -> Vec<String> {
-    if let Which::One(session) = which {
-        let id = session.as_str();
-        let is_there = wanted(id) && files::is_own_dir(dir, &dir.join(id));
-        return is_there.then(|| id.to_owned()).into_iter().collect();
-    }
-    let may_be = files::names_in(dir, |kind| kind.is_dir() || kind.is_symlink()).into_iter();
-    may_be
-        .filter(|name| wanted(name) && files::is_own_dir(dir, &dir.join(name)))
-        .collect()
-}
-
-/// Docs stored as files in one directory; `None` without the main doc.
-fn docs_in(
-    dir: &Path,
-    at: &str,
-    main: &str,
-    doc_of: impl Fn(&str) -> Option<String>,
-) -> Option<Vec<FoundDoc>> {
-    let mut docs: Vec<FoundDoc> = files::names_in(dir, |kind| kind.is_file())
-        .into_iter()
-        .filter_map(|file| {
-            let (name, path) = (doc_of(&file)?, dir.join(&file));
-            // Deleted after the directory was listed.
-            let stamp = Stamp::of(&path).ok()?;
-            Some(FoundDoc {
-                name: DocName::new(name),
-                kind: DocKind::Snapshot,
-                at: format!("{at}/{file}"),
-                path,
-                stamp,
-            })
-        })
-        .collect();
-    docs.sort_by_key(|doc| (doc.name.as_str() != main, doc.name.clone()));
-    docs.first()
-        .is_some_and(|doc| doc.name.as_str() == main)
-        .then_some(docs)
-}
-
-fn session_docs(dir: &Path, id: &str) -> Option<Vec<FoundDoc>> {
-    docs_in(dir, &format!("sessions/{id}"), MESSAGES, |file| {
-        doc_in_session(id, file)
-    })
-}
-
-fn conflict_copies(
-    dir: &Path,
-    session: &SessionId,
-    doc_of: impl Fn(&str) -> Option<String>,
-    live: &dyn Fn() -> Option<String>,
-) -> Vec<ConflictCopy> {
-    let below = dir
-        .parent()
-        .and_then(Path::file_name)
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    let conflict_copy = |name: String| {
-        let original = copied_from(&name)?;
-        let doc = doc_of(&original)?;
-        Some(ConflictCopy {
-            session: session.clone(),
-            main: matches!(doc.as_str(), MESSAGES | API_HISTORY),
-            doc: DocName::new(doc),
-            kind: DocKind::Snapshot,
-            at: format!("{below}/{session}/{original}"),
-            stamp: Stamp::of(&dir.join(&name)).ok()?,
-            path: dir.join(name),
-            live: live(),
-        })
-    };
-    files::names_in(dir, |kind| kind.is_file())
-        .into_iter()
-        .filter_map(conflict_copy)
-        .collect()
+    doc == ROW || TASK_DOCS.iter().any(|file| file.name == doc)
 }
 
 // ---- sessions: is it open, what does it say ----
@@ -572,37 +452,25 @@ fn messages_in(bytes: &[u8]) -> Option<&RawValue> {
     (found.version == 1 && is_list()).then_some(found.messages)
 }
 
-fn unknown_shape(session: &SessionId, why: &str) -> Problem {
-    Problem::new(
-        ProblemCode::UnknownShape,
-        format!(
-            "{NAME}'s session {session} has an unknown format: {why}. It syncs, but is not written into the tool."
-        ),
-        "Please report it with the version of Cline.",
-    )
-}
-
 fn read_session(found: &Found, main: &FoundDoc) -> io::Result<Reading> {
     let mut problems = Vec::new();
     let bytes = opener::read(&main.path, opener::MOST)?;
     if messages_in(&bytes).is_none() {
-        problems.push(unknown_shape(
+        problems.push(unknown_format(
+            NAME,
             &found.session,
             "its conversation is no object with a list of messages",
         ));
     }
-    let manifest = found
-        .docs
-        .iter()
-        .find(|doc| doc.name.as_str() == MANIFEST)
-        .map(|doc| opener::read(&doc.path, opener::MOST));
+    let manifest = found.doc(MANIFEST);
+    let manifest = manifest.map(|doc| opener::read(&doc.path, opener::MOST));
     let manifest = match manifest
         .transpose()?
         .map(|bytes| Manifest::known(&bytes, &found.session))
     {
         Some(Ok(manifest)) => Some(manifest),
         Some(Err(why)) => {
-            problems.push(unknown_shape(&found.session, &why));
+            problems.push(unknown_format(NAME, &found.session, &why));
             None
         }
         None => None,
@@ -617,22 +485,15 @@ fn read_session(found: &Found, main: &FoundDoc) -> io::Result<Reading> {
     let facts = Facts {
         cwd: manifest.as_ref().map(|manifest| manifest.cwd.clone()),
         title: manifest.as_ref().and_then(Manifest::title),
-        updated: updated.or(Some(Millis(main.stamp.mtime_ns / 1_000_000))),
+        updated: updated.or(Some(main.stamp.modified())),
         version: manifest.as_ref().and_then(Manifest::version),
         // The manifest is written first. Without it the directory is unknown.
         early: manifest.is_none() && problems.is_empty(),
         ..Facts::default()
     };
-    let docs = found
-        .docs
-        .iter()
-        .map(|doc| Content::File(doc.path.clone()))
-        .collect();
     Ok(Reading {
-        facts,
-        docs,
-        secret: Vec::new(),
         problems,
+        ..Reading::of_files(found, facts)
     })
 }
 
@@ -651,174 +512,59 @@ fn text_after(text: &str, key: &str) -> Option<String> {
 // ---- sessions: writing ----
 
 fn write_session(machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
-    let (root, id) = (sessions_dir(machine), checkout.session.as_str());
-    let dir = root.join(id);
-    let place = |doc: &str| {
-        file_of_session(id, doc)
-            .map(|file| dir.join(file))
-            .unwrap_or_default()
-    };
-    let (main, manifest) = (place(MESSAGES), place(MANIFEST));
-    let still_free = || match open_in_cline(&hosts(machine), checkout.session, &dir) {
+    let (store, session) = (session_store(machine), checkout.session);
+    let dir = store.root.join(session.as_str());
+    let still_free = || match open_in_cline(&hosts(machine), session, &dir) {
         Some(live) => Err(WriteError::Live(live)),
         None => Ok(()),
     };
     still_free()?;
-    let (mut planned, cwd) = (Vec::new(), json_path(checkout.cwd)?);
-    for doc in &checkout.docs {
-        let path = place(doc.name.as_str());
-        check_place(&doc.change, &path, &main)?;
-        let bytes = match content_of(&doc.change, &path)? {
-            Some(bytes) => Some(for_this_device(
-                bytes,
-                checkout.session,
-                doc.name,
-                (&place, &cwd),
-            )?),
-            None => None,
-        };
-        planned.push(Planned {
-            name: doc.name,
-            path,
-            change: &doc.change,
-            bytes: Whole(bytes.unwrap_or_default()),
-        });
-    }
-    let is_made = |path: &Path| {
-        planned
-            .iter()
-            .any(|doc| doc.path == path && matches!(doc.change, Change::Create(_)))
+    let is_made = |name: &str| {
+        let mut made = checkout.docs.iter();
+        made.any(|doc| doc.name.as_str() == name && matches!(doc.change, Change::Create(_)))
     };
-    if is_made(&main) && !is_made(&manifest) && !manifest.is_file() {
-        return Err(refused(
-            checkout.session,
-            "it has no manifest, and Cline would open an empty chat in its place",
-        ));
-    }
-    let written = write_planned(&root, &planned, checkout.updated, &still_free)?;
-    // Succeeds only if the directory is empty.
-    drop(fs::remove_dir(&dir));
-    Ok(written)
+    let has_manifest = || is_made(MANIFEST) || dir.join(format!("{session}.json")).is_file();
+    let adapt = |doc: &DocName, change: &Change<'_>| {
+        if doc.as_str() == MESSAGES && is_made(MESSAGES) && !has_manifest() {
+            let why = "it has no manifest, and Cline would open an empty chat in its place";
+            return Err(WriteError::not_written(NAME, session, why));
+        }
+        for_this_device(doc, change, session, (dir.as_path(), checkout.cwd))
+    };
+    let new = store.in_group(session, "");
+    store.write(checkout, new, &adapt, &still_free)
 }
 
 /// The bytes in this device's form. Content that Cline would not accept as a session is refused,
 /// because Cline would overwrite it.
 fn for_this_device(
-    bytes: Vec<u8>,
-    session: &SessionId,
     doc: &DocName,
-    (place, cwd): (&dyn Fn(&str) -> PathBuf, &str),
-) -> Result<Vec<u8>, WriteError> {
-    match doc.as_str() {
-        MESSAGES if messages_in(&bytes).is_none() => Err(refused(
-            session,
-            "its conversation is no object with a list of messages",
-        )),
-        MANIFEST => {
-            Manifest::known(&bytes, session).map_err(|why| refused(session, &why))?;
-            let (messages, compaction) =
-                (json_path(&place(MESSAGES))?, json_path(&place(COMPACTION))?);
-            let values = [
-                ("messages_path", messages.as_str()),
-                ("compaction_path", &compaction),
-                ("cwd", cwd),
-                ("workspace_root", cwd),
-            ];
-            Ok(fields::with(&bytes, &values))
-        }
-        _ => Ok(bytes),
+    change: &Change<'_>,
+    session: &SessionId,
+    (dir, cwd): (&Path, &Path),
+) -> Result<Option<Vec<u8>>, WriteError> {
+    let refused = |why: &str| WriteError::not_written(NAME, session, why);
+    if ![MESSAGES, MANIFEST].contains(&doc.as_str()) {
+        return Ok(None);
     }
-}
-
-fn json_path(path: &Path) -> Result<String, WriteError> {
-    let text = path.to_str().map(|text| Value::from(text).to_string());
-    text.ok_or_else(|| WriteError::Refused(format!("{} can't be said in JSON", path.display())))
-}
-
-fn refused(session: &SessionId, why: &str) -> WriteError {
-    WriteError::Refused(format!("{NAME}'s session {session} is not written: {why}"))
-}
-
-/// Each doc of a session has one place, and an existing session is not created again.
-fn check_place(change: &Change<'_>, path: &Path, main: &Path) -> Result<(), WriteError> {
-    match change.path() {
-        Some(planned) if planned != path => Err(WriteError::Changed(planned.to_path_buf())),
-        None if fs::symlink_metadata(main).is_ok() && path == main => {
-            Err(WriteError::Changed(main.to_path_buf()))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The complete content to write; `None` if the doc is removed.
-fn content_of(change: &Change<'_>, path: &Path) -> Result<Option<Vec<u8>>, WriteError> {
-    let bytes = match change {
-        Change::Create(bytes) | Change::Replace { bytes, .. } => bytes,
-        Change::Remove { .. } => return Ok(None),
-        Change::Append { .. } => {
-            return Err(WriteError::Refused(format!(
-                "nothing is put behind the end of {}",
-                path.display()
-            )));
-        }
+    let Some(bytes) = change.content()? else {
+        return Ok(None);
     };
-    let mut content = Vec::new();
-    bytes
-        .write_to(&mut content)
-        .map_err(|source| WriteError::Io {
-            path: path.to_path_buf(),
-            source,
-        })?;
-    Ok(Some(content))
-}
-
-/// Bytes that were checked before they are written.
-struct Whole(Vec<u8>);
-
-impl crate::tools::Bytes for Whole {
-    fn write_to(&self, out: &mut dyn io::Write) -> io::Result<()> {
-        out.write_all(&self.0)
+    if doc.as_str() == MESSAGES {
+        let is_known = messages_in(&bytes).is_some();
+        let why = "its conversation is no object with a list of messages";
+        return is_known.then_some(None).ok_or_else(|| refused(why));
     }
-}
-
-struct Planned<'a> {
-    name: &'a DocName,
-    path: PathBuf,
-    change: &'a Change<'a>,
-    bytes: Whole,
-}
-
-fn write_planned(
-    root: &Path,
-    planned: &[Planned<'_>],
-    updated: Millis,
-    still_free: &dyn Fn() -> Result<(), WriteError>,
-) -> Result<Written, WriteError> {
-    let changes: Vec<Change<'_>> = planned
-        .iter()
-        .map(|doc| match doc.change {
-            Change::Create(_) => Change::Create(&doc.bytes),
-            Change::Replace { path, was, .. } | Change::Append { path, was, .. } => {
-                Change::Replace {
-                    path,
-                    was: *was,
-                    bytes: &doc.bytes,
-                }
-            }
-            Change::Remove { path, was } => Change::Remove { path, was: *was },
-        })
-        .collect();
-    let writes: Vec<GuestWrite<'_>> = planned
-        .iter()
-        .zip(&changes)
-        .map(|(doc, change)| GuestWrite {
-            name: doc.name,
-            root,
-            path: doc.path.clone(),
-            change,
-        })
-        .collect();
-    files::write_docs(&writes, updated, still_free)
+    Manifest::known(&bytes, session).map_err(|why| refused(&why))?;
+    let file = |end: &str| path_in_json(&dir.join(format!("{session}.{end}")));
+    let (messages, compaction, cwd) = (file(MESSAGES)?, file(COMPACTION)?, path_in_json(cwd)?);
+    let values = [
+        ("messages_path", messages.as_str()),
+        ("compaction_path", &compaction),
+        ("cwd", &cwd),
+        ("workspace_root", &cwd),
+    ];
+    Ok(Some(fields::with(&bytes, &values)))
 }
 
 #[cfg(test)]

@@ -27,6 +27,22 @@ fn conversation(texts: &[&str], time: &str) -> Vec<u8> {
         .into_bytes()
 }
 
+/// The doc that a file of a session's directory is.
+fn doc_in_session(id: &str, file: &str) -> Option<String> {
+    let machine = Machine::at("/home/u");
+    let (doc, _) = session_store(&machine).doc(&format!("{id}/{file}"))?;
+    Some(doc.to_string())
+}
+
+/// The reverse of `doc_in_session`.
+fn file_of_session(id: &str, doc: &str) -> Option<String> {
+    let machine = Machine::at("/home/u");
+    let store = session_store(&machine);
+    let at = store.in_group(&SessionId::new(id), "");
+    let (_, path) = store.place(&at, &DocName::new(doc)).ok()?;
+    Some(path.file_name()?.to_string_lossy().into_owned())
+}
+
 struct Store {
     dir: tempfile::TempDir,
     machine: Machine,
@@ -75,10 +91,7 @@ impl Store {
     }
 
     fn create(&self, session: &str, docs: &[(&str, &[u8])]) -> Result<Written, WriteError> {
-        let wholes: Vec<Whole> = docs
-            .iter()
-            .map(|(_, bytes)| Whole(bytes.to_vec()))
-            .collect();
+        let wholes: Vec<Vec<u8>> = docs.iter().map(|(_, bytes)| bytes.to_vec()).collect();
         let docs: Vec<_> = docs
             .iter()
             .zip(&wholes)

@@ -20,24 +20,22 @@ mod writing;
 
 use self::writing::*;
 use super::{
-    About, Change, Checkout, ConflictCopy, Content, Facts, Found, FoundDoc, Joins, Launch, Level,
-    Listing, Machine, ReadSeek, Reading, Repository, Resumable, Root, Steering, Tool, Touched,
-    Twin, Which, WriteError, Written,
+    About, Change, Checkout, Content, Facts, Found, FoundDoc, Joins, Launch, Level, Listing,
+    Machine, ReadSeek, Reading, Repository, Resumable, Root, Steering, Tool, Touched, Which,
+    WriteError, Written,
 };
 use crate::adapter::{McpConfig, Moved};
 use crate::formats::fields;
+use crate::formats::file_store::{DocFile, FileStore, Rank};
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, is_uuid, text};
 use crate::formats::steering::Marks;
 use crate::merge::transcript::{self, ParsedMessage, Piece, Tokens, pieces_of, target_in};
 use crate::opener;
-use crate::session::{
-    Base, DocKind, DocName, Millis, Problem, ProblemCode, Role, SessionId, ToolId, copied_from,
-};
+use crate::session::{Base, DocName, Millis, Problem, ProblemCode, Role, SessionId, ToolId};
 use crate::tools::Stamp;
 use memchr::memmem;
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -45,6 +43,14 @@ use std::path::{Path, PathBuf};
 const NAME: &str = "Codex";
 const MAIN: &str = "rollout.jsonl";
 const LOCKS: &str = "thread-writer-locks";
+const ARCHIVED: &str = "archived_sessions";
+const DOCS: [DocFile<'_>; 2] = [
+    DocFile::log(
+        MAIN,
+        "sessions/{number}/{number}/{number}/rollout-{group}-{session}.{name}",
+    ),
+    DocFile::log(MAIN, "archived_sessions/rollout-{group}-{session}.{name}"),
+];
 
 /// Names that never sync, whatever another device claims: credentials, settings, databases, locks,
 /// caches. Only rollouts are ever listed or written; this table takes precedence over that. Seen
@@ -143,6 +149,27 @@ const LARGEST: u64 = 1 << 30;
 
 pub struct Codex;
 
+fn store(machine: &Machine) -> FileStore<'_> {
+    store_at(base(machine))
+}
+
+/// The store in a directory. The plain copy of a rollout counts, then the longer; two plain copies
+/// are reported.
+fn store_at(base: PathBuf) -> FileStore<'static> {
+    FileStore {
+        is_group: is_time,
+        is_name: |end| ["jsonl", "jsonl.zst"].contains(&end),
+        rank: Some(|doc: &FoundDoc| Rank {
+            form: u8::from(!is_packed(&doc.path)),
+            len: doc.stamp.len,
+            mtime_ns: 0,
+        }),
+        hint: "Move one of them out of Codex's directory.",
+        odd: |path| is_segment(path.file_name()?.to_str()?).then(|| unknown_segment(path)),
+        ..FileStore::new(NAME, base, &DOCS, is_uuid)
+    }
+}
+
 fn base(machine: &Machine) -> PathBuf {
     machine
         .var("CODEX_HOME")
@@ -176,14 +203,12 @@ impl Tool for Codex {
             denied: &DENIED,
             is_message,
             said,
-            records: None,
-            device_fields: crate::tools::no_device_fields,
             // Names of threads are in a database and an index, not in a rollout's records
             // (0.169.0).
             joins: Joins { named: Some(named), stitch: Some(numbered::stitch), trails: Some(trails), ..Joins::default() },
             steering: STEERING,
-            shared: None,
             versions: "0.169.0 (2026-11-23); older than 0.150: opens by id, but may be missing in the picker".into(),
+            ..About::default()
         }
     }
 
@@ -201,54 +226,26 @@ impl Tool for Codex {
     }
 
     fn touched(&self, machine: &Machine, path: &Path) -> Touched {
-        let Some(names) = files::names_below(&base(machine), path) else {
-            return Touched::Nothing;
-        };
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        match names[..] {
-            [] | ["sessions" | "archived_sessions"] => Touched::Everything,
-            [LOCKS, ..] => Touched::Liveness,
-            ["archived_sessions", name] | ["sessions", _, _, _, name] => match Rollout::parse(name)
-            {
-                Some(rollout) => Touched::Session(rollout.session),
-                None => Touched::Nothing,
-            },
-            ["sessions", ..]
-                if names.len() <= 4 && names.iter().skip(1).all(|name| is_number(name)) =>
-            {
-                Touched::Everything
-            }
-            _ => Touched::Nothing,
+        match files::names_below(&base(machine), path) {
+            Some(names) if names.first().is_some_and(|name| name == LOCKS) => Touched::Liveness,
+            _ => store(machine).touched(path),
         }
     }
 
     fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
-        let base = base(machine);
-        let mut listing = Listing::default();
-        if let Which::ConflictCopies = which {
-            listing.conflict_copies = all_rollouts(&base)
-                .into_iter()
-                .filter_map(|path| conflict_copy(&base, path))
-                .collect();
-            return listing;
-        }
-        for (session, path) in rollouts(&base, which, &mut listing) {
-            // Deleted after the directory was listed.
-            let Some(doc) = main_doc(&base, path) else {
-                continue;
-            };
-            let live = is_locked(&base, &session).then(|| format!("{NAME} has it open"));
-            listing.found.push(Found {
-                session,
-                docs: vec![doc],
-                live,
-            });
-        }
+        let store = store(machine);
+        // With a copy beside a rollout, 0.169.0 does not open the rollout itself ("does not have a
+        // canonical rollout filename", 2026-11-23).
+        let mut listing = store.list(which, &|at| {
+            let session = SessionId::new(at.session.as_str());
+            is_locked(&store.root, &session).then(|| format!("{NAME} has it open"))
+        });
+        listing.map_places(|at| at.strip_suffix(".zst").unwrap_or(at).to_owned());
         listing
     }
 
     fn read(&self, _machine: &Machine, found: &Found) -> io::Result<Reading> {
-        let main = found.docs.first().ok_or(io::ErrorKind::NotFound)?;
+        let main = found.main()?;
         let content = match is_packed(&main.path) {
             true => Content::Bytes(unpack(&main.path)?.into()),
             false => Content::File(main.path.clone()),
@@ -260,7 +257,7 @@ impl Tool for Codex {
             cwd: meta.and_then(|meta| text(meta, "cwd")),
             also: Vec::new(),
             title: title(&found_ends),
-            updated: updated(ends).or(Some(Millis(main.stamp.mtime_ns / 1_000_000))),
+            updated: updated(ends).or(Some(main.stamp.modified())),
             version: ends
                 .backwards()
                 .find_map(session_meta)
@@ -277,8 +274,7 @@ impl Tool for Codex {
         Ok(Reading {
             facts,
             docs: vec![content],
-            secret: Vec::new(),
-            problems: Vec::new(),
+            ..Reading::default()
         })
     }
 
@@ -362,9 +358,8 @@ impl Tool for Codex {
 /// Whether the thread is archived. `codex resume` of 0.169.0 refuses archived threads; `codex
 /// unarchive` moves one back (seen 2026-11-28).
 fn is_archived(machine: &Machine, session: &SessionId) -> bool {
-    let base = base(machine);
-    let path = rollouts(&base, Which::One(session), &mut Listing::default()).remove(session);
-    path.is_some_and(|path| path.starts_with(base.join("archived_sessions")))
+    let at = store(machine).find(session);
+    at.is_some_and(|at| at.place.starts_with(ARCHIVED))
 }
 
 // ---- names ----
@@ -388,15 +383,11 @@ impl Rollout {
             .strip_suffix(".jsonl")?;
         let (time, id) = rest.split_at_checked(19)?;
         let id = id.strip_prefix('-').filter(|id| is_uuid(id))?;
-        let (year, month, day) = (&time[0..4], time.get(5..7)?, time.get(8..10)?);
-        let fits = has_shape(time, "dddd-dd-ddTdd-dd-dd")
-            && ("01"..="12").contains(&month)
-            && ("01"..="31").contains(&day);
-        fits.then(|| Self {
+        is_time(time).then(|| Self {
             session: SessionId::new(id),
-            year: year.into(),
-            month: month.into(),
-            day: day.into(),
+            year: time[..4].into(),
+            month: time[5..7].into(),
+            day: time[8..10].into(),
             plain_name: plain_name.into(),
         })
     }
@@ -421,135 +412,15 @@ fn has_shape(text: &str, shape: &str) -> bool {
             })
 }
 
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+/// Whether a text is the time in a rollout's name.
+fn is_time(text: &str) -> bool {
+    has_shape(text, "dddd-dd-ddTdd-dd-dd")
+        && ("01"..="12").contains(&&text[5..7])
+        && ("01"..="31").contains(&&text[8..10])
 }
 
 fn is_packed(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "zst")
-}
-
-fn at(base: &Path, path: &Path) -> String {
-    let relative = path.strip_prefix(base).unwrap_or(path);
-    let names: Vec<_> = relative
-        .components()
-        .map(|part| part.as_os_str().to_string_lossy())
-        .collect();
-    let at = names.join("/");
-    at.strip_suffix(".zst").map(str::to_owned).unwrap_or(at)
-}
-
-// ---- listing ----
-
-/// Rollouts by thread. The plain copy counts, then the longer; two plain copies are reported.
-fn rollouts(base: &Path, which: Which<'_>, listing: &mut Listing) -> BTreeMap<SessionId, PathBuf> {
-    let mut found: BTreeMap<SessionId, PathBuf> = BTreeMap::new();
-    for path in all_rollouts(base) {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let Some(rollout) = Rollout::parse(&name) else {
-            if let (Which::All, true) = (which, is_segment(&name)) {
-                listing.problems.push(unknown_segment(&path));
-            }
-            continue;
-        };
-        if let Which::One(session) = which
-            && rollout.session != *session
-        {
-            continue;
-        }
-        match found.get(&rollout.session) {
-            None => drop(found.insert(rollout.session, path)),
-            Some(other) => {
-                if !is_packed(other) && !is_packed(&path) {
-                    listing.problems.push(twice(&rollout.session, other, &path));
-                }
-                let rank = |path: &Path| {
-                    (
-                        !is_packed(path),
-                        Stamp::of(path).map(|stamp| stamp.len).unwrap_or(0),
-                    )
-                };
-                let (counts, twin) = match rank(other) < rank(&path) {
-                    true => (path, other.clone()),
-                    false => (other.clone(), path),
-                };
-                let session = rollout.session.clone();
-                listing
-                    .twins
-                    .extend(main_doc(base, twin).map(|doc| Twin { session, doc }));
-                found.insert(rollout.session, counts);
-            }
-        }
-    }
-    found
-}
-
-fn main_doc(base: &Path, path: PathBuf) -> Option<FoundDoc> {
-    let stamp = Stamp::of(&path).ok()?;
-    Some(FoundDoc {
-        name: DocName::new(MAIN),
-        kind: DocKind::Log,
-        at: at(base, &path),
-        path,
-        stamp,
-    })
-}
-
-/// All regular files in the directories of rollouts, in a fixed order.
-fn all_rollouts(base: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut days = vec![base.join("sessions")];
-    let is_dir =
-        |kind: &fs::FileType, name: &str| (kind.is_dir() || kind.is_symlink()) && is_number(name);
-    for _ in 0..3 {
-        days = days
-            .iter()
-            .flat_map(|dir| entries(dir, is_dir))
-            .filter(|dir| files::is_own_dir(base, dir))
-            .collect();
-    }
-    days.push(base.join("archived_sessions"));
-    for dir in days {
-        found.extend(entries(&dir, |kind, name| {
-            kind.is_file() && name.starts_with("rollout-")
-        }));
-    }
-    found
-}
-
-/// With a copy beside a rollout, 0.169.0 does not open the rollout itself ("does not have a
-/// canonical rollout filename", 2026-11-23).
-fn conflict_copy(base: &Path, path: PathBuf) -> Option<ConflictCopy> {
-    let name = copied_from(path.file_name()?.to_str()?)?;
-    let rollout = Rollout::parse(&name)?;
-    Some(ConflictCopy {
-        live: is_locked(base, &rollout.session).then(|| format!("{NAME} has it open")),
-        doc: DocName::new(MAIN),
-        kind: DocKind::Log,
-        main: true,
-        at: at(base, &path.with_file_name(&rollout.plain_name)),
-        stamp: Stamp::of(&path).ok()?,
-        session: rollout.session,
-        path,
-    })
-}
-
-fn entries(dir: &Path, wanted: impl Fn(&fs::FileType, &str) -> bool) -> Vec<PathBuf> {
-    let is_wanted = |entry: &fs::DirEntry| {
-        let name = entry.file_name();
-        entry
-            .file_type()
-            .is_ok_and(|kind| name.to_str().is_some_and(|name| wanted(&kind, name)))
-    };
-    let mut found: Vec<PathBuf> = fs::read_dir(dir)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter(is_wanted)
-        .map(|entry| entry.path())
-        .collect();
-    found.sort();
-    found
 }
 
 /// `rollout-<time>-<uuid>_<segment>.jsonl`: a thread in several files. Reported by users, never
@@ -569,18 +440,6 @@ fn unknown_segment(path: &Path) -> Problem {
             path.display()
         ),
         "Please report it with the version of Codex.",
-    )
-}
-
-fn twice(session: &SessionId, one: &Path, other: &Path) -> Problem {
-    Problem::new(
-        ProblemCode::DuplicateSession,
-        format!(
-            "{NAME} has thread {session} twice: {} and {}. The longer one counts.",
-            one.display(),
-            other.display()
-        ),
-        "Move one of them out of Codex's directory.",
     )
 }
 

@@ -1,7 +1,6 @@
 //! Writes a rollout into the store.
 
 use super::*;
-use crate::tools::Stamp;
 
 pub(super) fn write_rollout(
     base: &Path,
@@ -10,12 +9,8 @@ pub(super) fn write_rollout(
     author_at: &str,
     change: &Change<'_>,
 ) -> Result<Written, WriteError> {
-    let mut listing = Listing::default();
-    let existing =
-        rollouts(base, Which::One(checkout.session), &mut listing).remove(checkout.session);
-    if let Some(problem) = listing.problems.pop() {
-        return Err(WriteError::Refused(problem.message));
-    }
+    let existing = store_at(base.to_path_buf()).one(checkout.session)?;
+    let existing = existing.map(|at| base.join(at.place));
     match (change, existing) {
         (Change::Create(bytes), None) => {
             let at = place(checkout, author_at, *bytes);

@@ -147,12 +147,11 @@ impl Tool for CopilotChat {
                     .into(),
             denied: &DENIED,
             is_message,
-            said: transcript::said,
             records: Some(records),
             device_fields: |doc| if doc.as_str() == DOCUMENT { &DEVICE_FIELDS } else { &[] },
             steering: STEERING,
-            shared: None,
             joins: Joins { title: Some(title_line), named: Some(named), judge: Some(judge), beginning: Some(BEGINNING), ..Joins::default() },
+            ..About::default()
         }
     }
 
@@ -726,7 +725,7 @@ fn said_by(
     let facts = Facts {
         cwd: cwd.map(|cwd| cwd.to_string_lossy().into_owned()),
         title: title(&state),
-        updated: updated(&state).or(Some(Millis(doc.stamp.mtime_ns / 1_000_000))),
+        updated: updated(&state).or(Some(doc.stamp.modified())),
         ..Facts::default()
     };
     (facts, problems)

@@ -170,7 +170,6 @@ impl Tool for Cursor {
                 .into(),
             versions: "tables and fields of Cursor 2.0 to 3.22 described in public (2025-12 to 2026-09), never opened in Cursor".into(),
             denied: &DENIED,
-            is_message: |_| true,
             said: shown::said,
             records: Some(shown::bubbles),
             device_fields: |doc| if doc.as_str() == MAIN { &DEVICE_FIELDS } else { &[] },
@@ -184,7 +183,7 @@ impl Tool for Cursor {
                 ..Joins::default()
             },
             steering: STEERING,
-            shared: None,
+            ..About::default()
         }
     }
 
@@ -247,7 +246,7 @@ impl Tool for Cursor {
     }
 
     fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
-        let main = found.docs.first().ok_or(io::ErrorKind::NotFound)?;
+        let main = found.main()?;
         let id = found.session.as_str();
         let read = || {
             let mut store = Store::open(&main.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;

@@ -32,12 +32,9 @@ pub const DENIED: [&str; 9] = [
 
 const STEERING: Steering = Steering {
     sets: |_, content| store::steers(content),
-    usual: |_| false,
-    neutral: |_, _, _| Vec::new(),
-    concerns: |_| false,
-    restores: None,
     words: "mode, approvals (`approvalMode`, `isRunEverything`), model and plan: Cursor uses this device's, and the default \
             ones in a new chat. The mode within the agent's own state is part of a blob whose name is its hash, and stays",
+    ..Steering::NONE
 };
 
 pub struct CursorAgent;
@@ -55,7 +52,6 @@ impl Tool for CursorAgent {
                        described in public"
                 .into(),
             denied: &DENIED,
-            is_message: |_| true,
             said: store::said,
             records: Some(store::records),
             device_fields: |_| &DEVICE_FIELDS,
@@ -64,7 +60,7 @@ impl Tool for CursorAgent {
                 ..Joins::default()
             },
             steering: STEERING,
-            shared: None,
+            ..About::default()
         }
     }
 
@@ -106,7 +102,7 @@ impl Tool for CursorAgent {
     }
 
     fn read(&self, _machine: &Machine, found: &Found) -> io::Result<Reading> {
-        let main = found.docs.first().ok_or(io::ErrorKind::NotFound)?;
+        let main = found.main()?;
         let read = store::read(&main.path, found.session.as_str()).map_err(io::Error::other)?;
         let document = store::Document::parse(&read.document).map_err(io::Error::other)?;
         // The name of the directory above the chat's is a hash of the chat's directory.

@@ -3,12 +3,13 @@
 use super::progress::{Imported, NotImported, Progress};
 use super::{dir, is_id};
 use crate::adapter::Union;
+use crate::formats::files;
 use crate::merge::transcript::beginning;
 use crate::opener;
 use crate::session::harmless::harmless_line;
 use crate::session::{SessionId, ToolId};
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 /// What was left out is named up to this number, and counted beyond it.
@@ -88,12 +89,7 @@ fn write(dir: &Path, file: &Path, bytes: &[u8]) -> io::Result<()> {
         return Ok(());
     }
     fs::create_dir_all(dir)?;
-    let mut new = tempfile::Builder::new()
-        .prefix(".roam-")
-        .suffix(".tmp")
-        .tempfile_in(dir)?;
-    new.write_all(bytes)?;
-    new.as_file().sync_all()?;
+    let new = files::unnamed(dir, bytes)?;
     new.persist(file).map_err(|error| error.error)?;
     Ok(())
 }

@@ -23,7 +23,7 @@ use crate::merge::snapshots::Judged;
 use crate::merge::transcript::{self, Reader};
 use crate::opener;
 use crate::session::records::{self, Damage};
-use crate::session::{DocKind, DocName, Millis, ToolId};
+use crate::session::{DocName, Millis, ToolId};
 use crate::tools::OpenLines;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -35,11 +35,7 @@ use std::path::{Path, PathBuf};
 
 pub const MAIN: &str = "conversation.json";
 
-const DOCS: [DocFile; 1] = [DocFile {
-    name: MAIN,
-    kind: DocKind::Snapshot,
-    at: "{session}.json",
-}];
+const DOCS: [DocFile<'_>; 1] = [DocFile::snapshot(MAIN, "{session}.json")];
 
 /// An imported conversation.
 #[derive(Debug, Serialize, Deserialize)]
@@ -201,14 +197,8 @@ pub struct Service {
 }
 
 impl Service {
-    fn store(&self, machine: &Machine) -> FileStore {
-        FileStore {
-            name: self.name,
-            root: dir(&machine.data, self.id),
-            is_group: |_| false,
-            is_session: is_id,
-            docs: &DOCS,
-        }
+    fn store(&self, machine: &Machine) -> FileStore<'_> {
+        FileStore::new(self.name, dir(&machine.data, self.id), &DOCS, is_id)
     }
 }
 
@@ -221,10 +211,8 @@ impl Tool for Service {
             reason: self.reason.into(),
             versions: self.versions.into(),
             denied: self.denied,
-            is_message: |_| true,
             said: self.said,
             records: Some(self.records),
-            device_fields: super::no_device_fields,
             joins: Joins {
                 judge: Some(self.judge),
                 union: Some(self.joined),
@@ -234,7 +222,7 @@ impl Tool for Service {
                 words: "nothing: no program opens an imported conversation",
                 ..Steering::default()
             },
-            shared: None,
+            ..About::default()
         }
     }
 
@@ -263,27 +251,28 @@ impl Tool for Service {
     }
 
     fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
-        let main = found.docs.first().ok_or(io::ErrorKind::NotFound)?;
+        let main = found.main()?;
         let content = opener::read(&main.path, opener::MOST)?;
         let value = Conversation::parse(&content).map(|conversation| conversation.value());
         let (title, updated) = value.as_ref().map(self.facts).unwrap_or_default();
+        let facts = Facts {
+            // A service knows no directory.
+            cwd: machine.home.to_str().map(str::to_owned),
+            title,
+            updated: updated.or(Some(main.stamp.modified())),
+            ..Facts::default()
+        };
         Ok(Reading {
-            facts: Facts {
-                // A service knows no directory.
-                cwd: machine.home.to_str().map(str::to_owned),
-                title,
-                updated: updated.or(Some(Millis(main.stamp.mtime_ns / 1_000_000))),
-                ..Facts::default()
-            },
+            facts,
             docs: vec![Content::Bytes(content.into())],
-            secret: Vec::new(),
-            problems: Vec::new(),
+            ..Reading::default()
         })
     }
 
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
-        self.store(machine)
-            .write(checkout, "", &|_, bytes| Ok(bytes), &|| Ok(()))
+        let store = self.store(machine);
+        let new = store.in_group(checkout.session, "");
+        store.write(checkout, new, &|_, _| Ok(None), &|| Ok(()))
     }
 
     /// No program opens an imported conversation.

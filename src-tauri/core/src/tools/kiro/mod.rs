@@ -21,14 +21,15 @@
 mod shown;
 
 use super::{
-    About, Checkout, Content, Facts, Found, Joins, Launch, Level, Listing, Machine, Reading,
-    Resumable, Root, Running, Steering, Tool, Touched, Which, WriteError, Written,
+    About, Change, Checkout, Facts, Found, Joins, Launch, Level, Listing, Machine, Reading,
+    Resumable, Root, Steering, Tool, Touched, Which, WriteError, Written, path_in_json,
+    unknown_format,
 };
 use crate::formats::file_store::{DocFile, FileStore};
 use crate::formats::{fields, jsonl};
 use crate::merge::snapshots::{self, Judged};
 use crate::opener;
-use crate::session::{DocKind, DocName, Millis, Problem, ProblemCode, SessionId, ToolId};
+use crate::session::{DocName, Millis, SessionId, ToolId};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::cmp::{Ordering, Reverse};
@@ -39,17 +40,9 @@ use std::path::Path;
 const NAME: &str = "Kiro";
 const MAIN: &str = "messages.jsonl";
 const SESSION: &str = "session.json";
-const DOCS: [DocFile; 2] = [
-    DocFile {
-        name: MAIN,
-        kind: DocKind::Log,
-        at: "sessions/{group}/{session}/messages.jsonl",
-    },
-    DocFile {
-        name: SESSION,
-        kind: DocKind::Snapshot,
-        at: "sessions/{group}/{session}/session.json",
-    },
+const DOCS: [DocFile<'_>; 2] = [
+    DocFile::log(MAIN, "sessions/{group}/{session}/messages.jsonl"),
+    DocFile::snapshot(SESSION, "sessions/{group}/{session}/session.json"),
 ];
 
 /// Names that never sync: sign-ins, settings, servers, hooks, copies of the user's files.
@@ -88,13 +81,9 @@ const KNOWN: [&str; 14] = [
 const DEVICE_FIELDS: [&str; 3] = ["id", "rootPaths", "workspacePaths"];
 
 const STEERING: Steering = Steering {
-    sets: |_, _| Vec::new(),
-    usual: |_| false,
-    neutral: |_, _, _| Vec::new(),
-    concerns: |_| false,
-    restores: None,
     words: "the directories of a session. A session with a setting that is not known is not written. The mode, model and \
             effort that it names are chosen among those of this device",
+    ..Steering::NONE
 };
 
 /// A larger `session.json` is not read.
@@ -119,7 +108,6 @@ impl Tool for Kiro {
             denied: &DENIED,
             is_message: shown::is_message,
             said: shown::said,
-            records: None,
             device_fields: |doc| match doc.as_str() {
                 SESSION => &DEVICE_FIELDS,
                 _ => &[],
@@ -129,7 +117,7 @@ impl Tool for Kiro {
                 ..Joins::default()
             },
             steering: STEERING,
-            shared: None,
+            ..About::default()
         }
     }
 
@@ -167,14 +155,12 @@ impl Tool for Kiro {
     }
 
     fn read(&self, _machine: &Machine, found: &Found) -> io::Result<Reading> {
-        let main = found.docs.first().ok_or(io::ErrorKind::NotFound)?;
-        let card = found.docs.iter().find(|doc| doc.name.as_str() == SESSION);
-        let card = card
-            .map(|card| opener::read(&card.path, LARGEST))
-            .transpose()?;
-        let card = card.as_deref().map(parse);
+        let main = found.main()?;
+        let card = found.doc(SESSION);
+        let card = card.map(|card| opener::read(&card.path, LARGEST));
+        let card = card.transpose()?.as_deref().map(parse);
         let problems = match &card {
-            Some(Err(why)) => vec![unknown_shape(&found.session, why)],
+            Some(Err(why)) => vec![unknown_format(NAME, &found.session, why)],
             _ => Vec::new(),
         };
         let facts = match card.and_then(Result::ok) {
@@ -185,55 +171,48 @@ impl Tool for Kiro {
                 ..Facts::default()
             },
         };
-        let modified = Millis(main.stamp.mtime_ns / 1_000_000);
+        let updated = facts.updated.or(Some(main.stamp.modified()));
         Ok(Reading {
-            facts: Facts {
-                updated: facts.updated.or(Some(modified)),
-                ..facts
-            },
-            docs: (found.docs.iter())
-                .map(|doc| Content::File(doc.path.clone()))
-                .collect(),
-            secret: Vec::new(),
             problems,
+            ..Reading::of_files(found, Facts { updated, ..facts })
         })
     }
 
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
-        let store = store(machine);
+        let (store, session) = (store(machine), checkout.session);
+        let here = store.find(session);
         let still_free = || match opener_of(machine) {
-            Some(open) if store.find(checkout.session).is_some() => Err(WriteError::Live(open)),
+            Some(open) if here.is_some() => Err(WriteError::Live(open)),
             _ => Ok(()),
         };
         still_free()?;
-        let cwd = checkout.cwd.to_str().ok_or_else(|| {
-            let cwd = checkout.cwd.display();
-            WriteError::Refused(format!("{cwd} can't be said in JSON"))
-        })?;
+        let path = path_in_json(checkout.cwd)?;
         let has_card = |doc: &super::DocWrite<'_>| doc.name.as_str() == SESSION;
-        if store.find(checkout.session).is_none() && !checkout.docs.iter().any(has_card) {
-            let why = format!("{NAME}'s session {} has no {SESSION}", checkout.session);
+        if here.is_none() && !checkout.docs.iter().any(has_card) {
+            let why = format!("{NAME}'s session {session} has no {SESSION}");
             return Err(WriteError::Refused(why));
         }
-        let adapt = |_: &DocName, bytes: Vec<u8>| {
+        let adapt = |name: &DocName, change: &Change<'_>| {
+            let Some(bytes) = change.content()?.filter(|_| name.as_str() == SESSION) else {
+                return Ok(None);
+            };
             let checked = parse(&bytes).and_then(|card| known(&card));
-            checked.map_err(|why| {
-                let session = checkout.session;
-                WriteError::Refused(format!("{NAME}'s session {session} is not written: {why}"))
-            })?;
-            let paths = Value::from(vec![cwd]).to_string();
-            let id = Value::from(checkout.session.as_str()).to_string();
-            Ok(fields::with(
-                &bytes,
-                &[
-                    ("id", id.as_str()),
-                    ("rootPaths", &paths),
-                    ("workspacePaths", &paths),
-                ],
-            ))
+            checked.map_err(|why| WriteError::not_written(NAME, session, &why))?;
+            let (id, paths) = (Value::from(session.as_str()), format!("[{path}]"));
+            let values = [
+                ("id", id.to_string()),
+                ("rootPaths", paths.clone()),
+                ("workspacePaths", paths),
+            ];
+            let values = values
+                .each_ref()
+                .map(|(name, value)| (*name, value.as_str()));
+            Ok(Some(fields::with(&bytes, &values)))
         };
+        let cwd = checkout.cwd.to_str().unwrap_or_default();
         let group = bucket_here(&store, cwd).unwrap_or_else(|| bucket_of(&[cwd]));
-        store.write(checkout, &group, &adapt, &still_free)
+        let new = store.in_group(session, &group);
+        store.write(checkout, new, &adapt, &still_free)
     }
 
     fn resume(&self, _machine: &Machine, session: &Resumable<'_>) -> Launch {
@@ -248,13 +227,10 @@ impl Tool for Kiro {
     }
 }
 
-fn store(machine: &Machine) -> FileStore {
+fn store(machine: &Machine) -> FileStore<'_> {
     FileStore {
-        name: NAME,
-        root: machine.home.join(".kiro"),
         is_group: is_bucket,
-        is_session: is_id,
-        docs: &DOCS,
+        ..FileStore::new(NAME, machine.home.join(".kiro"), &DOCS, is_id)
     }
 }
 
@@ -385,19 +361,9 @@ fn facts(card: &Value, main: &Path) -> io::Result<Facts> {
     })
 }
 
-fn unknown_shape(session: &SessionId, why: &str) -> Problem {
-    Problem::new(
-        ProblemCode::UnknownShape,
-        format!(
-            "{NAME}'s session {session} has an unknown format: {why}. It syncs, but is not written into the tool."
-        ),
-        "Please report it with the version of Kiro.",
-    )
-}
-
 /// Whether `session.json` says that the session is at work, or waits for an answer.
 fn is_going_on(found: &Found) -> bool {
-    let card = found.docs.iter().find(|doc| doc.name.as_str() == SESSION);
+    let card = found.doc(SESSION);
     let card = card.and_then(|card| opener::read(&card.path, LARGEST).ok());
     let status = card.and_then(|card| fields::text(&card, "status"));
     status.is_some_and(|status| ["in_progress", "waiting_on_user"].contains(&status.as_str()))
@@ -405,13 +371,10 @@ fn is_going_on(found: &Found) -> bool {
 
 /// A Kiro that runs and may have any session open.
 fn opener_of(machine: &Machine) -> Option<String> {
-    let is_kiro = |running: &&Running| {
+    machine.running(NAME, |running| {
         let name = running.name();
         name == "kiro" || name == "kiro-cli" || name.starts_with("kiro-cli-")
-    };
-    let running = machine.apps.running();
-    let kiro = running.iter().find(is_kiro)?;
-    Some(format!("{NAME} is running (process {})", kiro.pid))
+    })
 }
 
 #[cfg(test)]

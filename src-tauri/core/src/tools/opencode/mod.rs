@@ -156,12 +156,9 @@ const STEERING: Steering = Steering {
         };
         STEERS.iter().filter_map(set).collect()
     },
-    usual: |_| false,
-    neutral: |_, _, _| Vec::new(),
-    concerns: |_| false,
-    restores: None,
     words: "the session's permission rules, agent and model: OpenCode uses those of its settings here. The agent and the model \
             that a message names are chosen among those of this device",
+    ..Steering::NONE
 };
 
 /// OpenCode needs a second or two; a machine under load needs more.
@@ -206,12 +203,10 @@ impl Tool for OpenCode {
                     .into(),
             versions: "1.18.33 (2026-11-23)".into(),
             denied: &DENIED,
-            is_message: |_| true,
             said,
             records: Some(records),
             device_fields: |_| &DEVICE_FIELDS,
             steering: STEERING,
-            shared: None,
             joins: Joins {
                 judge: Some(|_: &DocName, first, second| -> Judged { messages::judge(first, second) }),
                 union: Some(messages::union),
@@ -226,6 +221,7 @@ impl Tool for OpenCode {
                 }),
                 ..Joins::default()
             },
+            ..About::default()
         }
     }
 
@@ -289,7 +285,7 @@ impl Tool for OpenCode {
     }
 
     fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
-        let doc = found.docs.first().ok_or(io::ErrorKind::NotFound)?;
+        let doc = found.main()?;
         let away = tempfile::tempdir()?;
         let export = [OsStr::new("export"), OsStr::new(found.session.as_str())];
         let printed = run(machine, &doc.path, away.path(), &export).map_err(io::Error::other)?;

@@ -15,15 +15,15 @@
 //! From public descriptions of the files (November 2026). No Windsurf could be run here.
 
 use super::{
-    About, Checkout, Content, Facts, Found, Joins, Launch, Level, Listing, Machine, Reading,
-    Resumable, Root, Running, Steering, Tool, Touched, Which, WriteError, Written,
+    About, Checkout, Facts, Found, Launch, Level, Listing, Machine, Reading, Resumable, Root,
+    Steering, Tool, Touched, Which, WriteError, Written,
 };
 use crate::adapter::McpConfig;
 use crate::formats::file_store::{DocFile, FileStore};
 use crate::formats::jsonl;
 use crate::merge::transcript::{ParsedMessage, Piece};
 use crate::opener;
-use crate::session::{DocKind, DocName, Millis, Role, ToolId};
+use crate::session::{DocName, Role, ToolId};
 use serde_json::Value;
 use std::io;
 
@@ -31,17 +31,9 @@ const NAME: &str = "Windsurf";
 const MAIN: &str = "conversation.pb";
 const PLAN: &str = "plan.md";
 
-const DOCS: [DocFile; 2] = [
-    DocFile {
-        name: MAIN,
-        kind: DocKind::Snapshot,
-        at: "{group}/cascade/{session}.pb",
-    },
-    DocFile {
-        name: PLAN,
-        kind: DocKind::Snapshot,
-        at: "{group}/brain/{session}/plan.md",
-    },
+const DOCS: [DocFile<'_>; 2] = [
+    DocFile::snapshot(MAIN, "{group}/cascade/{session}.pb"),
+    DocFile::snapshot(PLAN, "{group}/brain/{session}/plan.md"),
 ];
 
 /// The directories of the two releases, the usual one first.
@@ -63,13 +55,9 @@ pub const DENIED: [&str; 11] = [
 ];
 
 const STEERING: Steering = Steering {
-    sets: |_, _| Vec::new(),
-    usual: |_| false,
-    neutral: |_, _, _| Vec::new(),
-    concerns: |_| false,
-    restores: None,
     words: "nothing: a conversation is encrypted and arrives as it is, whatever it holds. What Windsurf may do without a \
             question is, as far as is known, in its own settings, which do not sync",
+    ..Steering::NONE
 };
 
 /// A longer plan has its heading in this part.
@@ -88,13 +76,10 @@ impl Tool for Windsurf {
                 .into(),
             versions: "files described in public (2026-11), never seen".into(),
             denied: &DENIED,
-            is_message: |_| true,
             said,
             records: Some(records),
-            device_fields: super::no_device_fields,
-            joins: Joins::default(),
             steering: STEERING,
-            shared: None,
+            ..About::default()
         }
     }
 
@@ -120,36 +105,25 @@ impl Tool for Windsurf {
     }
 
     fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
-        let main = found.docs.first().ok_or(io::ErrorKind::NotFound)?;
-        let plan = found.docs.iter().find(|doc| doc.name.as_str() == PLAN);
-        let heading = plan.and_then(|plan| {
+        let heading = found.doc(PLAN).and_then(|plan| {
             let text = opener::read(&plan.path, HEAD).ok()?;
             let text = String::from_utf8_lossy(&text).into_owned();
             jsonl::title_of(text.trim_start_matches(['#', ' ', '\n', '\r', '\u{feff}']))
         });
         let id = found.session.as_str();
         let short = id.get(..8).unwrap_or(id);
-        Ok(Reading {
-            facts: Facts {
-                cwd: machine.home.to_str().map(str::to_owned),
-                title: Some(heading.unwrap_or_else(|| format!("Cascade conversation {short}"))),
-                updated: Some(Millis(main.stamp.mtime_ns / 1_000_000)),
-                ..Facts::default()
-            },
-            docs: (found.docs.iter())
-                .map(|doc| Content::File(doc.path.clone()))
-                .collect(),
-            secret: Vec::new(),
-            problems: Vec::new(),
-        })
+        let facts = Facts {
+            cwd: machine.home.to_str().map(str::to_owned),
+            title: Some(heading.unwrap_or_else(|| format!("Cascade conversation {short}"))),
+            updated: Some(found.main()?.stamp.modified()),
+            ..Facts::default()
+        };
+        Ok(Reading::of_files(found, facts))
     }
 
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
         let store = store(machine);
-        let still_free = || match opener_of(machine) {
-            Some(open) => Err(WriteError::Live(open)),
-            None => Ok(()),
-        };
+        let still_free = || opener_of(machine).map_or(Ok(()), |open| Err(WriteError::Live(open)));
         still_free()?;
         let author = checkout.docs.iter().find(|doc| doc.name.as_str() == MAIN);
         let author = author.and_then(|doc| doc.at.split('/').next());
@@ -159,7 +133,8 @@ impl Tool for Windsurf {
             .find(|release| author == Some(*release) && is_here(release))
             .or_else(|| RELEASES.into_iter().find(|release| is_here(release)))
             .unwrap_or(RELEASES[0]);
-        store.write(checkout, release, &|_, bytes| Ok(bytes), &still_free)
+        let new = store.in_group(checkout.session, release);
+        store.write(checkout, new, &|_, _| Ok(None), &still_free)
     }
 
     fn resume(&self, _machine: &Machine, session: &Resumable<'_>) -> Launch {
@@ -179,13 +154,10 @@ impl Tool for Windsurf {
     }
 }
 
-fn store(machine: &Machine) -> FileStore {
+fn store(machine: &Machine) -> FileStore<'_> {
     FileStore {
-        name: NAME,
-        root: machine.home.join(".codeium"),
         is_group: |name| RELEASES.contains(&name),
-        is_session: jsonl::is_uuid,
-        docs: &DOCS,
+        ..FileStore::new(NAME, machine.home.join(".codeium"), &DOCS, jsonl::is_uuid)
     }
 }
 
@@ -207,20 +179,10 @@ fn said(record: &Value) -> Option<ParsedMessage<'_>> {
 
 /// A Windsurf that runs, or the server in which it keeps its conversations.
 fn opener_of(machine: &Machine) -> Option<String> {
-    let is_windsurf = |running: &&Running| {
-        let name = running.name();
-        let is_its = || {
-            running
-                .exe
-                .to_string_lossy()
-                .to_lowercase()
-                .contains("windsurf")
-        };
+    machine.running(NAME, |running| {
+        let (name, exe) = (running.name(), running.exe.to_string_lossy());
         RELEASES.contains(&name.as_str())
             || name == "windsurf - next"
-            || (name.starts_with("language_server") && is_its())
-    };
-    let running = machine.apps.running();
-    let windsurf = running.iter().find(is_windsurf)?;
-    Some(format!("{NAME} is running (process {})", windsurf.pid))
+            || (name.starts_with("language_server") && exe.to_lowercase().contains("windsurf"))
+    })
 }

@@ -35,8 +35,7 @@ mod thread;
 use self::rows::{Listed, NewRow, Threads};
 use super::{
     About, Change, Checkout, Content, Facts, Found, FoundDoc, Joins, Launch, Level, Listing,
-    Machine, Reading, Resumable, Root, Running, Steer, Steering, Tool, Touched, Which, WriteError,
-    Written,
+    Machine, Reading, Resumable, Root, Steer, Steering, Tool, Touched, Which, WriteError, Written,
 };
 use crate::adapter::Repository;
 use crate::formats::sqlite::{self, DbError, Kept};
@@ -75,13 +74,10 @@ pub const DENIED: [&str; 13] = [
 
 const STEERING: Steering = Steering {
     sets,
-    usual: |_| false,
-    neutral: |_, _, _| Vec::new(),
-    concerns: |_| false,
-    restores: None,
     words: "the thread's model, profile (which decides on the tools), speed and thinking, and what was allowed for the rest \
             of the thread (`sandbox_grants`: directories, hosts, commands outside of the sandbox): Zed uses those of its \
             settings here. Fields that are not known never leave their device",
+    ..Steering::NONE
 };
 
 #[derive(Debug, Default)]
@@ -102,16 +98,14 @@ impl Tool for Zed {
                 .into(),
             versions: "threads of the forms 0.1.0 to 0.3.0, sidebars of 2026, from the source (2026-11), never seen".into(),
             denied: &DENIED,
-            is_message: |_| true,
             said: shown::said,
-            records: None,
             device_fields: |_| &thread::DEVICE_FIELDS,
             joins: Joins {
                 judge: Some(|_: &DocName, first, second| thread::judge(first, second)),
                 ..Joins::default()
             },
             steering: STEERING,
-            shared: None,
+            ..About::default()
         }
     }
 
@@ -154,17 +148,12 @@ impl Tool for Zed {
             }
         }
         // Two Zeds (a Flatpak and another) have the same thread only if somebody copied it.
-        listing
-            .found
-            .sort_by(|one, other| one.session.cmp(&other.session));
-        listing
-            .found
-            .dedup_by(|one, other| one.session == other.session);
+        listing.keep_one_of_each();
         listing
     }
 
     fn read(&self, _machine: &Machine, found: &Found) -> io::Result<Reading> {
-        let doc = found.docs.first().ok_or(io::ErrorKind::NotFound)?;
+        let doc = found.main()?;
         let threads = Threads::open(&doc.path, OpenFlags::SQLITE_OPEN_READ_ONLY);
         let threads = threads
             .map_err(io::Error::other)?
@@ -395,22 +384,16 @@ fn grants(all: &Map<String, Value>) -> bool {
 
 /// A Zed that runs: it has every thread in memory that its windows show.
 fn opener_of(machine: &Machine) -> Option<String> {
-    let is_zed = |running: &&Running| {
-        let exe = running
-            .exe
-            .to_string_lossy()
-            .replace('\\', "/")
-            .to_lowercase();
+    machine.running(NAME, |running| {
+        let exe = running.exe.to_string_lossy().replace('\\', "/");
+        let exe = exe.to_lowercase();
         // ZFS has a program of the same name.
         let is_of_zfs = exe.contains("/sbin/") || exe.contains("zfs");
         let name = running.name();
         let is_named = ["zed", "zeditor"].contains(&name.as_str())
             || name.trim_start_matches('.').starts_with("zed-editor");
         is_named && !is_of_zfs
-    };
-    let running = machine.apps.running();
-    let zed = running.iter().find(is_zed)?;
-    Some(format!("{NAME} is running (process {})", zed.pid))
+    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Zed's adapter: where its databases are, what is read, what is written and what is left alone.
 
 use super::*;
+use crate::formats::running::Running;
 use crate::merge::snapshots::Judged;
 use crate::merge::transcript::said_in;
 use crate::session::{Millis, Role, SessionId};

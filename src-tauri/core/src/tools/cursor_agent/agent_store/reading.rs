@@ -1,24 +1,22 @@
 //! Reads a chat's database. Safe while Cursor runs: one read transaction, and nothing changes.
 //!
-//! The database is opened as a normal one, so that its write-ahead log counts. Blobs are read one after the other, never
+//! The database is opened as `formats/sqlite.rs` does, so that its write-ahead log counts. Blobs are read one after the other, never
 //! the whole database at once.
 
 use super::blobs::{BlobId, id_from_hex, id_of};
 use super::document::{Fields, MOST, MOST_BLOBS, Writer, carried_chat, carried_meta, root_in};
+use crate::formats::sqlite::{self, DbError};
 use crate::formats::state_db::plain;
 use crate::opener;
 use data_encoding::HEXLOWER_PERMISSIVE;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use serde_json::Value;
 use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 pub const SIDECAR: &str = "meta.json";
-/// A running Cursor holds its write lock for milliseconds.
-const PATIENCE: Duration = Duration::from_millis(500);
 /// The newest `user_version` that is known.
 const NEWEST: i64 = 1;
 /// A record of the tool is some hundred bytes.
@@ -69,8 +67,31 @@ pub struct Read {
     pub read_only: Option<String>,
 }
 
+/// The errors of the database itself.
+impl From<DbError> for StoreError {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::NoFile(path) => Self::NoFile(path),
+            DbError::Busy(path) | DbError::Interrupted(path) => Self::Busy(path),
+            DbError::Damaged(path) => Self::Damaged(path),
+            DbError::Unknown { path, what } => Self::Unknown { path, what },
+            DbError::Sqlite { path, source } => Self::Sqlite { path, source },
+            DbError::Io { path, source } => Self::Io { path, source },
+            DbError::Absent(path) | DbError::Changed { path, .. } => Self::Io {
+                path,
+                source: io::ErrorKind::NotFound.into(),
+            },
+        }
+    }
+}
+
 /// Reads the chat `id` from its database.
 pub fn read(store: &Path, id: &str) -> Result<Read, StoreError> {
+    let read = sqlite::settled(store, || read_once(store, id));
+    read.unwrap_or_else(|| Err(StoreError::Busy(store.into())))
+}
+
+fn read_once(store: &Path, id: &str) -> Result<Read, StoreError> {
     let connection = open(store, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let sql = |source| told(store, source);
     // One state of the database, whatever is written meanwhile.
@@ -193,23 +214,13 @@ pub fn sidecar(store: &Path) -> (Fields, bool) {
 }
 
 pub fn open(store: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
-    match store.symlink_metadata() {
-        Ok(metadata) if metadata.is_file() => {}
-        Ok(_) => return Err(StoreError::NoFile(store.into())),
-        Err(source) => {
-            let path = store.into();
-            return Err(StoreError::Io { path, source });
-        }
+    let connection = sqlite::open(store, access)?;
+    // No function runs that a damaged or made-up schema names.
+    for (name, value) in [("trusted_schema", false), ("cell_size_check", true)] {
+        let set = connection.pragma_update(None, name, value);
+        set.map_err(|source| told(store, source))?;
     }
-    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let opened = Connection::open_with_flags(store, flags).and_then(|connection| {
-        connection.busy_timeout(PATIENCE)?;
-        // No function runs that a damaged or made-up schema names.
-        connection.pragma_update(None, "trusted_schema", false)?;
-        connection.pragma_update(None, "cell_size_check", true)?;
-        Ok(connection)
-    });
-    opened.map_err(|source| told(store, source))
+    Ok(connection)
 }
 
 /// An error for a database that cannot be read. Otherwise the reason why it must not be written, if there is one.
@@ -254,13 +265,5 @@ pub fn check_shape(connection: &Connection, store: &Path) -> Result<Option<Strin
 }
 
 pub fn told(store: &Path, error: rusqlite::Error) -> StoreError {
-    let path = store.to_path_buf();
-    match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy(path),
-        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => StoreError::Damaged(path),
-        _ => StoreError::Sqlite {
-            path,
-            source: error,
-        },
-    }
+    sqlite::told(store, error).into()
 }
