@@ -201,6 +201,7 @@ pub fn status() -> Status {
 
 pub fn in_step() -> Status {
     Status {
+        code_question: None,
         waiting: Vec::new(),
         held: Vec::new(),
         splits: 0,

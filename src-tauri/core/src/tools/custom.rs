@@ -180,7 +180,7 @@ impl CustomTool {
             is_group: |name| !is_denied(name),
             denied: &DENIED,
             hint: "Make the pattern \"sessions\" in config.toml name one of them only.",
-            ..FileStore::new(self.name(), self.root(machine), docs, |_| true)
+            ..FileStore::new(self.name(), self.root(machine), docs, is_one_name)
         }
     }
 
@@ -342,6 +342,14 @@ impl Tool for CustomTool {
     fn is_main(&self, doc: &DocName) -> bool {
         doc.as_str() == self.main
     }
+}
+
+/// Whether an id, which may come from another device, is one name: it becomes a part of a path.
+fn is_one_name(id: &str) -> bool {
+    use std::path::Component;
+    Path::new(id)
+        .components()
+        .eq([Component::Normal(id.as_ref())])
 }
 
 fn is_denied(name: &str) -> bool {

@@ -66,8 +66,8 @@ impl<'s> Dirs<'s> {
             return names.clone();
         }
         let names = match self.store.listed {
-            Some(listed) => listed.of(dir, || (names_in(dir), true)),
-            None => Arc::new(names_in(dir)),
+            Some(listed) => listed.of(dir, || names_in(dir)),
+            None => Arc::new(names_in(dir).0),
         };
         self.read.borrow_mut().insert(dir.to_owned(), names.clone());
         names
@@ -91,15 +91,19 @@ impl<'s> Dirs<'s> {
     }
 }
 
-fn names_in(dir: &Path) -> Names {
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    let named = |entry: fs::DirEntry| {
-        let name = entry.file_name().into_string().ok()?;
-        Some((name, entry.file_type().ok()?))
+fn names_in(dir: &Path) -> (Names, bool) {
+    let Ok(entries) = fs::read_dir(dir) else {
+        return (Names::new(), false);
     };
-    let mut names: Names = entries.filter_map(named).collect();
+    let (mut names, mut is_whole) = (Names::new(), true);
+    for entry in entries {
+        match entry.and_then(|entry| Ok((entry.file_name(), entry.file_type()?))) {
+            Ok((name, kind)) => names.extend(name.into_string().ok().map(|name| (name, kind))),
+            Err(_) => is_whole = false,
+        }
+    }
     names.sort_by(|(one, _), (other, _)| one.cmp(other));
-    names
+    (names, is_whole)
 }
 
 impl FileStore<'_> {
@@ -316,7 +320,7 @@ impl FileStore<'_> {
             }
             // The directories of one session are read once, and change often.
             let mut below = Vec::new();
-            for (name, kind) in names_in(&dir.path) {
+            for (name, kind) in names_in(&dir.path).0 {
                 let (path, rest) = (dir.path.join(&name), format!("{above}{name}"));
                 if self.is_denied(&name) || !(self.is_name)(&rest) {
                     continue;
