@@ -3,11 +3,12 @@
 use super::choice::{Action, Choice, ChoiceId, Chosen, Decided, Made};
 use super::divide::{First, Firsts};
 use super::plan::{DocView, Guards, LocalTip, SessionView, Step, Verdict, branches, plan};
-use super::settle::{DocEnds, Settled, settle};
+use super::settle::{DocEnds, Settled, fork_targets, left_over, settle};
 use crate::session::{
     Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, LineSource, Millis, Replaced, Source,
     Spot, Trie,
 };
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// Edges are never split in these tries: each run goes from one node to another.
@@ -247,6 +248,10 @@ fn decide(docs: &[Doc], guards: Guards) -> Verdict {
 }
 
 fn settled(docs: &[Doc]) -> Settled {
+    settle(&doc_ends(docs))
+}
+
+fn doc_ends(docs: &[Doc]) -> Vec<DocEnds<'_>> {
     let ends = docs.iter().enumerate().map(|(at, doc)| DocEnds {
         name: &doc.name,
         kind: doc.kind,
@@ -258,7 +263,24 @@ fn settled(docs: &[Doc]) -> Settled {
         opaque: false,
         apart: false,
     });
-    settle(&ends.collect::<Vec<_>>())
+    ends.collect()
+}
+
+/// The ends of a doc in the session, its forks, and the forks of what is left over; the last alone.
+fn in_sessions(docs: &[Doc], of: &Doc) -> (BTreeSet<ChainId>, Vec<ChainId>) {
+    let ends = doc_ends(docs);
+    let settled = settle(&ends);
+    let split = settled.split.iter();
+    let forks: Vec<BTreeMap<DocName, ChainId>> = split
+        .flat_map(|split| split.divided.forks.iter().map(|fork| (&split.doc, fork)))
+        .map(|(doc, fork)| fork_targets(&ends, doc, fork))
+        .collect();
+    let sessions: Vec<_> = forks.iter().chain([&settled.targets]).collect();
+    let left = left_over(&ends, &sessions);
+    let left = left.into_iter().filter(|(doc, _)| *doc == of.name);
+    let left: Vec<ChainId> = left.map(|(_, fork)| fork.tip).collect();
+    let all = sessions.iter().filter_map(|ends| ends.get(&of.name));
+    (all.chain(&left).copied().collect(), left)
 }
 
 /// The docs' branches in short: trunk, then each fork with its first line; `?` after an open one.
@@ -776,4 +798,55 @@ fn steps_say_from_where_to_where() {
         to,
     }]);
     assert_eq!(decide(&[doc], free()), wanted);
+}
+
+/// A doc that these devices continued after a common line, in this order.
+fn parted(name: &str, devices: &[&str]) -> Doc {
+    devices
+        .iter()
+        .fold(Doc::log(name).went("common"), |doc, device| {
+            doc.went(&format!("common {device}"))
+        })
+}
+
+#[test]
+fn a_branch_beside_of_a_device_that_said_nothing_is_a_session_of_its_own() {
+    let left = |docs: [Doc; 2]| {
+        let (_, left) = in_sessions(&docs, &docs[1]);
+        left
+    };
+    let agent = |devices: &[&str]| parted("agent", devices);
+    let main = || parted("main", &["desk", "lap"]);
+    let box_s = agent(&["box"]).node("common box");
+    assert_eq!(left([main(), agent(&["desk", "lap"])]), []);
+    assert_eq!(left([main(), agent(&["box", "lap"])]), [box_s]);
+    assert_eq!(left([main(), agent(&["lap", "box"])]), [], "desk's has it");
+    let kept_desk = || main().decided("common desk", &["common lap"], &[]);
+    assert_eq!(left([kept_desk(), agent(&["lap", "desk"])]), []);
+    assert_eq!(left([kept_desk(), agent(&["box", "lap", "desk"])]), [box_s]);
+}
+
+/// Whoever continued the conversation, and whoever continued the docs beside it.
+#[test]
+fn every_branch_beside_the_conversation_is_in_some_session() {
+    let devices = ["desk", "lap", "box"];
+    let some = |mask: usize| -> Vec<&str> {
+        let here = |(at, _): &(usize, &&str)| mask >> at & 1 == 1;
+        let some = devices.iter().enumerate().filter(here);
+        some.map(|(_, device)| *device).collect()
+    };
+    for (main, one, other) in (0..8)
+        .flat_map(|main| (0..8).flat_map(move |one| (0..8).map(move |other| (main, one, other))))
+    {
+        let docs = [
+            parted("main", &some(main)),
+            parted("one", &some(one)),
+            parted("other", &some(other)),
+        ];
+        for doc in &docs {
+            let (all, _) = in_sessions(&docs, doc);
+            let tips: BTreeSet<ChainId> = branches(&doc.trie).into_iter().collect();
+            assert_eq!(all, tips, "{:?}", [some(main), some(one), some(other)]);
+        }
+    }
 }

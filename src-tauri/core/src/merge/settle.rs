@@ -3,7 +3,7 @@
 //! the reason in words.
 
 use super::choice::Decided;
-use super::divide::{Divided, Ends, Firsts, Fork, divide, ends};
+use super::divide::{Divided, Ends, Firsts, Fork, divide, ends, first_line_after};
 use crate::session::{ChainId, DocKind, DocName, Tier, Trie};
 use std::collections::BTreeMap;
 
@@ -118,15 +118,91 @@ pub fn fork_targets(
         .and_then(|firsts| firsts.get(&fork.first_line))
         .map(|first| first.device.as_str());
     let target = |doc: &DocEnds<'_>| {
-        let live = ends(doc.trie, &doc.tips, &doc.decided).live;
         let to = if doc.name == parted {
             Some(fork.tip)
+        } else if doc.main && 1 < doc.tips.len() && !doc.apart {
+            trunk_of(doc)
         } else {
+            let live = ends(doc.trie, &doc.tips, &doc.decided).live;
             beside(doc, &live, author)
         };
         Some((doc.name.clone(), to?))
     };
     docs.iter().filter_map(target).collect()
+}
+
+/// Branches of docs beside the conversation that are in none of its sessions, although the user put
+/// none of them away: the conversation diverged, and the device that began the branch has no branch
+/// of the conversation. Each becomes a fork, so that every line can be read in some session.
+/// `sessions`: the ends that belong to the session and to each of its forks.
+pub fn left_over(
+    docs: &[DocEnds<'_>],
+    sessions: &[&BTreeMap<DocName, ChainId>],
+) -> Vec<(DocName, Fork)> {
+    let main = docs.iter().find(|doc| doc.main);
+    let beside = docs
+        .iter()
+        .filter(|doc| !doc.main && !doc.apart && doc.kind == DocKind::Log);
+    let of_doc = |doc: &DocEnds<'_>| {
+        let is_left = |fork: &Fork| {
+            let is_end = |targets: &&BTreeMap<_, _>| targets.get(doc.name) == Some(&fork.tip);
+            !sessions.iter().any(is_end) && !main.is_some_and(|main| left_with(main, doc, fork.tip))
+        };
+        let left = each_branch(doc).into_iter().filter(is_left);
+        left.map(|fork| (doc.name.clone(), fork))
+            .collect::<Vec<_>>()
+    };
+    beside.flat_map(of_doc).collect()
+}
+
+/// All branches of a doc, the trunk included.
+fn each_branch(doc: &DocEnds<'_>) -> Vec<Fork> {
+    let ends = ends(doc.trie, &doc.tips, &doc.decided);
+    let Some(divided) = divide(doc.trie, &ends, doc.firsts, &doc.decided) else {
+        return Vec::new();
+    };
+    let first_line = first_line_after(doc.trie, divided.fork_point, divided.trunk);
+    let trunk = first_line.map(|first_line| Fork {
+        first_line,
+        fork_point: divided.fork_point,
+        tip: divided.trunk,
+        open: false,
+    });
+    divided.forks.into_iter().chain(trunk).collect()
+}
+
+/// Whether this branch belonged to one of the conversation when the user put some of those away or
+/// joined them: it stays with them. What its device writes after it heard of the decision has a
+/// later stamp, and is left over again.
+fn left_with(main: &DocEnds<'_>, doc: &DocEnds<'_>, tip: ChainId) -> bool {
+    let (Some(first), Some(decision)) = (doc.firsts.get(&tip), main.decided.now) else {
+        return false;
+    };
+    first.at < decision.id.at
+        && !decision.choice.away.is_empty()
+        && main.tips.iter().any(|end| began(main, *end, &first.device))
+}
+
+/// Whether the device began a branch that leads to this end.
+fn began(doc: &DocEnds<'_>, end: ChainId, device: &str) -> bool {
+    let others = doc.tips.iter().filter(|tip| **tip != end);
+    let mut first_lines =
+        others.filter_map(|tip| first_line_after(doc.trie, doc.trie.meet(end, *tip), end));
+    first_lines.any(|line| {
+        doc.firsts
+            .get(&line)
+            .is_some_and(|first| first.device == device)
+    })
+}
+
+/// The branch that was recorded first, whatever the user decided: a fork that has it does not change
+/// over to another branch.
+fn trunk_of(doc: &DocEnds<'_>) -> Option<ChainId> {
+    let ends = Ends {
+        live: doc.tips.clone(),
+        away: Vec::new(),
+    };
+    divide(doc.trie, &ends, doc.firsts, &Decided::default()).map(|divided| divided.trunk)
 }
 
 fn split_of(doc: &DocEnds<'_>, ends: &Ends) -> Option<Split> {
@@ -185,7 +261,7 @@ fn author_of<'a>(doc: &DocEnds<'a>, trunk: ChainId) -> Option<&'a str> {
     let fork_point = others
         .map(|tip| doc.trie.meet(trunk, *tip))
         .min_by_key(|node| doc.trie.size(*node).0)?;
-    let first_line = super::divide::first_line_after(doc.trie, fork_point, trunk)?;
+    let first_line = first_line_after(doc.trie, fork_point, trunk)?;
     doc.firsts
         .get(&first_line)
         .map(|first| first.device.as_str())

@@ -7,7 +7,7 @@ use super::record::{Child, Dependents, DocState};
 use crate::merge::snapshots::{Judged, is_json, judge};
 use crate::merge::{
     ChoiceId, Decided, DocEnds, First, Firsts, Fork, Settled, branches, divide, first_line_after,
-    fork_id, fork_targets, settle, substituted, ways,
+    fork_id, fork_targets, left_over, settle, substituted, ways,
 };
 use crate::reconcile::session::{Session, SessionMut};
 use crate::session::{
@@ -50,6 +50,10 @@ impl ForkPlan {
     pub fn name(&self, doc: &DocName) -> DocName {
         let named = self.names.get(doc).cloned();
         named.unwrap_or_else(|| DocName::new(substituted(doc.as_str(), &self.of, &self.session)))
+    }
+
+    fn is_new(&self, known: &[Self]) -> bool {
+        known.iter().all(|plan| plan.first_line != self.first_line)
     }
 }
 
@@ -108,8 +112,6 @@ pub fn branch_layout(
         settled = settle(&docs);
     }
     let decided = now.map(|now| now.id.clone());
-    let in_fork = context.joins(&key.tool).in_fork;
-    let renamed = |name: &DocName| Some((name.clone(), DocName::new(in_fork?(name.as_str())?)));
     let ask = settled.split.as_ref().is_some_and(|split| split.ask);
     let mut wanted: Vec<(DocName, Fork)> = Vec::new();
     if let Some(split) = settled.split.as_ref().filter(|split| !split.ask) {
@@ -133,24 +135,21 @@ pub fn branch_layout(
         );
     }
     let mut forks: Vec<ForkPlan> = Vec::new();
+    let session = Session::new(context, key, record);
     for (doc, fork) in wanted {
-        let Some(of) = record.session.clone().filter(|_| {
-            forks
-                .iter()
-                .all(|known| known.first_line != fork.first_line)
-        }) else {
-            continue;
-        };
-        forks.push(ForkPlan {
-            session: fork_id(&of, fork.first_line),
-            of,
-            first_line: fork.first_line,
-            fork_point: fork.fork_point,
-            from: author(&record.docs[&doc], fork.first_line),
-            targets: fork_targets(&docs, &doc, &fork),
-            names: record.docs.keys().filter_map(renamed).collect(),
-            doc,
-        });
+        forks.extend(fork_plan(session, &docs, &doc, &fork).filter(|plan| plan.is_new(&forks)));
+    }
+    if !ask && !settled.away {
+        let sessions: Vec<_> = forks.iter().map(|plan| &plan.targets).collect();
+        for (doc, fork) in left_over(&docs, &[&sessions[..], &[&settled.targets]].concat()) {
+            // A fork of another doc may have this branch, too.
+            let has = |plan: &ForkPlan| plan.targets.get(&doc) == Some(&fork.tip);
+            if !forks.iter().any(has) {
+                forks.extend(
+                    fork_plan(session, &docs, &doc, &fork).filter(|plan| plan.is_new(&forks)),
+                );
+            }
+        }
     }
     let is_empty = main
         .as_ref()
@@ -174,6 +173,29 @@ pub fn branch_layout(
         settled,
         forks,
         decided,
+    })
+}
+
+/// The session that a branch becomes; `None` as long as the id of its own session is not known.
+fn fork_plan(
+    session: Session<'_>,
+    docs: &[DocEnds<'_>],
+    doc: &DocName,
+    fork: &Fork,
+) -> Option<ForkPlan> {
+    let (context, key, record) = session.parts();
+    let in_fork = context.joins(&key.tool).in_fork;
+    let renamed = |name: &DocName| Some((name.clone(), DocName::new(in_fork?(name.as_str())?)));
+    let of = record.session.clone()?;
+    Some(ForkPlan {
+        session: fork_id(&of, fork.first_line),
+        of,
+        doc: doc.clone(),
+        first_line: fork.first_line,
+        fork_point: fork.fork_point,
+        from: author(&record.docs[doc], fork.first_line),
+        targets: fork_targets(docs, doc, fork),
+        names: record.docs.keys().filter_map(renamed).collect(),
     })
 }
 
