@@ -1,10 +1,11 @@
 //! Devices are approved and revoked, and each states what it knows of the others.
 
+use super::forget::pass_grace;
 use super::journals::journals;
 use super::talk::{ONE, THREE, TWO, assert_carried, turn};
 use super::wire::locked;
 use super::world::{START, World};
-use session_roam_core::api::{ApiError, Devices, Done, Request, RevokeAnswer};
+use session_roam_core::api::{ApiError, Devices, Done, ForgottenRow, Request, RevokeAnswer};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -257,6 +258,44 @@ fn a_revoked_device_is_out_everywhere_once_that_was_heard() {
             && !in_store(&world, 1, "from the revoked one")
     );
     assert!(in_store(&world, 0, "from the box") && in_store(&world, 1, "from desk"));
+}
+
+/// The box revoked the lap; desk hears that the lap forgets a session before it hears of the
+/// revocation.
+#[test]
+fn who_revoked_a_device_keeps_what_that_device_forgets() {
+    let (mut world, places) = all_paired(["desk", "box", "lap"]);
+    say(&mut world, 2, &places[2], ONE, "forgotten by the lap");
+    world.deliver();
+    world.part(0, 1);
+    world.part(1, 2);
+    revoke(&mut world, 1, 2);
+    let session = ONE.into();
+    let _: Vec<ForgottenRow> = world.devices[2].ask(Request::Forget { session });
+    pass_grace(&mut world.devices[2]);
+    world.deliver();
+    world.devices[0].poll();
+    assert!(!knows(&world, 0, "forgotten by the lap"));
+    world.meet(0, 1);
+    world.meet(1, 2);
+    for at in [0, 1] {
+        world.devices[at].poll();
+        world.deliver();
+        assert_eq!(devices(&mut world, at).revoked[0].by, ["box"], "{at}");
+    }
+    say(&mut world, 1, &places[1], ONE, "the box goes on");
+    world.deliver();
+    assert!(in_store(&world, 1, "forgotten by the lap") && in_store(&world, 1, "the box goes on"));
+    assert!(!knows(&world, 0, "forgotten by the lap") && !knows(&world, 0, "the box goes on"));
+    approve(&mut world, 1, 2);
+    for at in [0, 1, 2] {
+        world.deliver();
+        world.devices[at].poll();
+    }
+    for at in [0, 1, 2] {
+        assert!(!knows(&world, at, "forgotten by the lap"), "{at}");
+        assert_eq!(world.devices[at].state_of(ONE), "none", "{at}");
+    }
 }
 
 /// Neither a restart nor a lost state lets anything in that was not accepted when the revocation

@@ -36,6 +36,17 @@ impl Play {
         self.world.devices[device].ask(Request::Forgotten)
     }
 
+    /// The keys of the sessions that a device reports as removed there.
+    pub fn removed_on(&mut self, device: usize) -> BTreeSet<String> {
+        let removed = |row: &ForgottenRow| {
+            row.receipts
+                .first()
+                .is_some_and(|own| own.state.as_str() == "removed")
+        };
+        let rows = self.forgotten_on(device).into_iter().filter(removed);
+        rows.map(|row| row.key).collect()
+    }
+
     /// Checks that a session which a device reports as removed is not there, now and at any later
     /// time.
     pub fn nothing_forgotten_returns(&mut self) -> Result<(), String> {
@@ -43,17 +54,9 @@ impl Play {
             if !self.forgot || !self.world.devices[device].is_running() {
                 continue;
             }
-            let removed = |row: &ForgottenRow| {
-                row.receipts
-                    .first()
-                    .is_some_and(|own| own.state.as_str() == "removed")
-            };
-            let rows = self.forgotten_on(device);
-            self.gone.extend(
-                rows.into_iter()
-                    .filter(removed)
-                    .map(|row| (device, row.key)),
-            );
+            let removed = self.removed_on(device);
+            self.gone
+                .extend(removed.into_iter().map(|key| (device, key)));
         }
         for (device, key) in &self.gone {
             let on = &self.world.devices[*device];
@@ -85,12 +88,15 @@ impl Play {
 
     /// Whether a session was forgotten in the end, under either tool's key.
     pub fn is_forgotten(&self, session: &str) -> bool {
+        self.is_among(&self.forgotten, session)
+    }
+
+    /// Whether one of the keys is the session's, under either tool.
+    pub fn is_among(&self, keys: &BTreeSet<String>, session: &str) -> bool {
         let session = SessionId::new(session);
-        let keys = self
-            .tools
-            .iter()
-            .map(|(_, tool)| SessionKey::new(&tool.about().tool, &session).to_string());
-        keys.into_iter().any(|key| self.forgotten.contains(&key))
+        self.tools.iter().any(|(_, tool)| {
+            keys.contains(&SessionKey::new(&tool.about().tool, &session).to_string())
+        })
     }
 
     /// At rest: every device forgot the same sessions, has removed all of them and lists none of

@@ -134,7 +134,9 @@ impl Play {
     }
 
     /// Two devices that approve each other accept the same frames of a device that both revoked. If
-    /// pairings ended as well, there may be no path between them for its journals.
+    /// pairings ended as well, there may be no path between them for its journals. A session that one of
+    /// the two removed is left out: it may have heard that the revoked device forgets the session
+    /// before it heard of the revocation.
     fn those_who_are_left_agree(&mut self) -> Result<(), String> {
         let n = self.world.devices.len();
         if self.unpaired {
@@ -169,7 +171,14 @@ impl Play {
                 // A device that itself revoked one of the two passes nothing of its own on to it.
                 let is_wanted = [one, other].iter().all(|at| approves(out, *at));
                 if revokes(one) && revokes(other) && is_wanted {
-                    let accepted = [one, other].map(|at| self.accepted(at, &names[out]));
+                    let removed = [one, other].map(|at| self.removed_on(at));
+                    let accepted = [one, other].map(|at| {
+                        let mut accepted = self.accepted(at, &names[out]);
+                        accepted.retain(|session, _| {
+                            !removed.iter().any(|keys| self.is_among(keys, session))
+                        });
+                        accepted
+                    });
                     if accepted[0] != accepted[1] {
                         return Err(format!(
                             "{} and {} accept something else of {}: {accepted:?}",
