@@ -2,6 +2,7 @@
 //! adapters over a transport that delivers when the story says. The behaviour of a real Syncthing
 //! and the real tools is tested elsewhere.
 
+mod agents;
 mod antigravity;
 mod apps;
 mod authors;
