@@ -96,6 +96,9 @@ fn changed_places(undoing: &Undoing) -> Result<Places> {
         };
         let is_removal = matches!(step, Step::RemoveFile(_) | Step::RemoveDir(..));
         if is_removal && later.get(&place) == Some(&metadata.is_dir()) {
+            if metadata.is_dir() {
+                refuse_others(&place, &later)?;
+            }
             continue;
         }
         let is_old = || same_file(&undoing.old(number), &place);
@@ -117,6 +120,19 @@ fn changed_places(undoing: &Undoing) -> Result<Places> {
         changed.insert(place, target.clone());
     }
     Ok(changed)
+}
+
+/// A directory that took a file's place has to go: refused if something of the user's is in it.
+fn refuse_others(dir: &Path, placed: &BTreeMap<PathBuf, bool>) -> Result<()> {
+    for entry in fs::read_dir(dir).map_err(CodeError::io(dir))? {
+        let path = entry.map_err(CodeError::io(dir))?.path();
+        match placed.get(&path) {
+            None => return Err(in_the_way(&path)),
+            Some(true) => refuse_others(&path, placed)?,
+            Some(false) => {}
+        }
+    }
+    Ok(())
 }
 
 /// The places that a later step filled again: with a directory, or else with a file.

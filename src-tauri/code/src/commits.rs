@@ -62,7 +62,12 @@ fn search(
     commits: &[ObjectId],
     base: &[ObjectId],
 ) -> Result<BTreeSet<LeftOut>> {
-    let searched = store.searched(&rules_version());
+    // What was found clean was compared with what the other side had then.
+    let key = std::iter::once(rules_version())
+        .chain(base.iter().map(ToString::to_string))
+        .collect::<Vec<String>>()
+        .join(" ");
+    let searched = store.searched(&key);
     if commits
         .iter()
         .all(|commit| base.contains(commit) || searched.contains(commit))
@@ -94,7 +99,7 @@ fn search(
         }
     }
     if found.is_empty() {
-        store.note_searched(&rules_version(), commits)?;
+        store.note_searched(&key, commits)?;
     }
     Ok(found)
 }

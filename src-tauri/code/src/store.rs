@@ -44,8 +44,8 @@ impl Store {
         made.map_err(CodeError::io(&tmp))
     }
 
-    /// Commits that were searched for secrets with these rules, with all that they are made on: none was
-    /// found.
+    /// Commits that were searched for secrets with these rules against this base, with all that they are
+    /// made on above it: none was found.
     pub(crate) fn searched(&self, rules: &str) -> Vec<ObjectId> {
         let text = fs::read_to_string(self.dir.join(SEARCHED)).unwrap_or_default();
         let mut lines = text.lines();

@@ -248,7 +248,10 @@ impl<'a> Undoing<'a> {
                 let path = self.target(target);
                 match (has_old, path.symlink_metadata().is_ok()) {
                     (false, _) => Ok(()),
-                    (true, false) => move_file(&old, &path).map_err(CodeError::io(&path)),
+                    (true, false) => {
+                        make_way(&path)?;
+                        move_file(&old, &path).map_err(CodeError::io(&path))
+                    }
                     // On a system without links the file is copied first and removed then.
                     (true, true) if same_file(&old, &path) => {
                         fs::remove_file(&old).map_err(CodeError::io(&old))
@@ -261,6 +264,7 @@ impl<'a> Undoing<'a> {
             }
             Step::RemoveDir(target, permissions) => {
                 let path = self.target(target);
+                make_way(&path)?;
                 make_dir(&path, *permissions).map_err(CodeError::io(&path))
             }
             Step::MakeDir(target) => {
@@ -289,6 +293,7 @@ impl<'a> Undoing<'a> {
                 if is_there && !is_free {
                     return Err(self.in_the_way(&path, &old));
                 }
+                make_way(&path)?;
                 move_file(&old, &path).map_err(CodeError::io(&path))?;
                 // Two names of one file: moving one over the other does nothing.
                 match old.symlink_metadata() {
@@ -686,4 +691,10 @@ fn set_permissions(path: &Path, permissions: u32) -> io::Result<()> {
 #[cfg(not(unix))]
 fn set_permissions(_path: &Path, _permissions: u32) -> io::Result<()> {
     Ok(())
+}
+
+/// Makes the directory of a place that gets its file back: the user may have removed it.
+fn make_way(path: &Path) -> Result<()> {
+    let parent = path.parent().unwrap_or(path);
+    fs::create_dir_all(parent).map_err(CodeError::io(parent))
 }

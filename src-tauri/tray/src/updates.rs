@@ -31,7 +31,10 @@ pub fn address() -> Option<&'static str> {
 
 /// Asks `address`. The system's `curl` does it: the program itself has no TLS.
 pub fn ask(address: &str, own: &str) -> Result<Newest, ApiError> {
-    let asked = Command::new(if cfg!(windows) { "curl.exe" } else { "curl" })
+    let mut command = Command::new(if cfg!(windows) { "curl.exe" } else { "curl" });
+    #[cfg(windows)]
+    std::os::windows::process::CommandExt::creation_flags(&mut command, 0x0800_0000); // no console window
+    let asked = command
         // First: without the user's ~/.curlrc.
         .arg("--disable")
         .args(["--silent", "--fail", "--location", "--max-redirs", "3"])

@@ -34,8 +34,8 @@ export function CodeQuestion({ asked }: { asked: Asked }) {
             <Button busy={busy} name={`${say.takeAlong}: ${name}`} onClick={() => void answer(true)}>
               {say.takeAlong}
             </Button>
-            <Button kind="quiet" busy={busy} name={`${say.notNow}: ${name}`} onClick={() => void answer(false)}>
-              {say.notNow}
+            <Button kind="quiet" busy={busy} name={`${say.leaveHere}: ${name}`} onClick={() => void answer(false)}>
+              {say.leaveHere}
             </Button>
           </div>
         </li>

@@ -53,14 +53,14 @@ test("a project's changes are switched on and off", async ({ page }) => {
 test("a project with changes is asked about in one line, and the answer ends the question", async ({ page }) => {
   for (const [button, on] of [
     ["Take them along: acme/api", true],
-    ["Not now: acme/api", false],
+    ["Leave them here: acme/api", false],
   ] as const) {
     await open(page, "overview", { state: "code-asked" });
     const question = page.getByText("Take uncommitted changes of acme/api along with its sessions?");
     await expect(question).toHaveCount(1);
     await expect(page.locator(".line", { has: question })).toContainText("Now 3 files");
     // What another device's changes did here is in the activity.
-    await expect(page.locator(".activity")).toContainText("3 files taken over · laptop");
+    await expect(page.locator(".activity")).toContainText("3 files applied · laptop");
     await expectAccessible(page);
     await expectNoSidewaysScroll(page);
     await page.screenshot({ path: test.info().outputPath(`question-${on}.png`) });

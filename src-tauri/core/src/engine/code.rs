@@ -371,6 +371,7 @@ impl Engine {
                 question,
             } => {
                 self.code_rests(&key, took);
+                self.code.unwanted.remove(&key);
                 self.code.question = question.map(|question| (key, question));
             }
             CodeEvent::Applied {
@@ -567,10 +568,13 @@ impl Engine {
                     refused: None,
                 }
             }
-            Err(error) => Ended {
-                left_out: Vec::new(),
-                refused: Some(refused(&error).message),
-            },
+            Err(error) => {
+                self.code.unwanted.remove(&key);
+                Ended {
+                    left_out: Vec::new(),
+                    refused: Some(refused(&error).message),
+                }
+            }
         };
         self.code.ended.insert(key, ended);
     }

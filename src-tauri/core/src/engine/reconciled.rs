@@ -101,6 +101,10 @@ impl Engine {
         unfinished: bool,
         imported: bool,
     ) -> Result<(), StateError> {
+        // What is not part of the import is saved at once and by itself.
+        if !imported {
+            self.commit_gathered();
+        }
         let key = &effects.key;
         let print = self.print_for_search(&effects.record, &effects.row);
         let mut is_news = false;

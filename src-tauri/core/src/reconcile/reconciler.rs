@@ -408,6 +408,10 @@ impl<'a> Reconciler<'a> {
         self.find_holder()?;
         self.lay_out()?;
         for (number, decision) in std::mem::take(&mut self.job.decisions) {
+            if matches!(decision, resolve::Decision::Rename { .. }) && self.is_excluded(None) {
+                self.answers.push((number, Err(stays_here())));
+                continue;
+            }
             let Job {
                 key,
                 record,
@@ -790,6 +794,14 @@ impl<'a> Reconciler<'a> {
             });
         effects
     }
+}
+
+fn stays_here() -> ApiError {
+    ApiError::new(
+        ProblemCode::NotCarried,
+        "This session's project does not sync from this device, and a title syncs with its session.",
+        "Include the project, then rename the session.",
+    )
 }
 
 fn is_excluded(context: &Context, record: &SessionRecord, cwd: Option<&str>) -> bool {

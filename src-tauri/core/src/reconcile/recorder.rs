@@ -65,6 +65,14 @@ pub struct Recorded {
     pub announce: Vec<(Lane, String)>,
 }
 
+impl Recorded {
+    pub(super) fn add(&mut self, more: Self) {
+        self.left_out.extend(more.left_out);
+        self.docs.extend(more.docs);
+        self.announce.extend(more.announce);
+    }
+}
+
 /// Records all docs found. After an error, what was recorded so far stays recorded and is the base
 /// of the next try.
 pub fn record_session(

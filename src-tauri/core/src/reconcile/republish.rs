@@ -11,7 +11,8 @@ use super::recorder::{RecordError, Recorded, Recorder};
 use crate::reconcile::session::SessionMut;
 use crate::session::{Lane, Line};
 use crate::vault::piece::Piece;
-use crate::vault::{Entry, EquivocatedFrames, Frame, SessionCard};
+use crate::vault::{Entry, EquivocatedFrames, Frame, Journal, SessionCard};
+use std::ops::ControlFlow;
 
 /// Records the frames found beside a journal in the own one, each frame once. Both sides are
 /// republished: the machine that wrote one side does not get the other, since it takes that folder
@@ -29,27 +30,85 @@ pub fn republish(
         // and gets the journal itself.
         return Ok(Recorded::default());
     }
-    let rivals = equivocated.rivals.iter().filter(|_| !own);
-    let frames: Vec<&Frame> = rivals.chain(&equivocated.frames).filter(is_new).collect();
-    let said = frames
-        .iter()
-        .flat_map(|frame| &frame.entries)
-        .find_map(|entry| match entry {
-            Entry::About(card) => Some(card.clone()),
-            _ => None,
-        });
-    let device = frames[0].head.device.short();
-    let entries = frames
-        .iter()
-        .flat_map(|frame| &frame.entries)
-        .filter_map(foreign);
-    let entries = entries
+    let mut all = Recorded::default();
+    if let Some((journal, first)) = equivocated.rivals.as_ref().filter(|_| !own) {
+        let session = SessionMut::new(context, key, record);
+        republish_rivals(session, journal, *first, lane, &mut all)?;
+    }
+    let frames: Vec<&Frame> = equivocated.frames.iter().collect();
+    let session = SessionMut::new(context, key, record);
+    all.add(republish_frames(session, &frames, lane)?);
+    Ok(all)
+}
+
+/// Republishes the accepted frames from number `first` on, a few megabytes at a time.
+fn republish_rivals(
+    session: SessionMut<'_>,
+    journal: &Journal,
+    first: u64,
+    lane: Lane,
+    all: &mut Recorded,
+) -> Result<(), RecordError> {
+    const AT_ONCE: usize = 32 << 20;
+    let (context, key, record) = session.parts();
+    let mut failed = None;
+    let (mut frames, mut size) = (Vec::new(), 0);
+    let mut flush = |frames: &mut Vec<Frame>| {
+        let session = SessionMut::new(context, key, record);
+        let batch: Vec<&Frame> = frames.iter().collect();
+        let recorded = republish_frames(session, &batch, lane);
+        frames.clear();
+        recorded.map(|recorded| all.add(recorded))
+    };
+    journal.each_accepted(&context.vault, |frame| {
+        if frame.head.n < first {
+            return ControlFlow::Continue(());
+        }
+        size += frame.size();
+        frames.push(frame);
+        if size < AT_ONCE {
+            return ControlFlow::Continue(());
+        }
+        size = 0;
+        match flush(&mut frames) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    })?;
+    match failed {
+        Some(error) => Err(error),
+        None => flush(&mut frames),
+    }
+}
+
+/// Republishes those of the frames that were not republished before.
+fn republish_frames(
+    session: SessionMut<'_>,
+    frames: &[&Frame],
+    lane: Lane,
+) -> Result<Recorded, RecordError> {
+    let (context, key, record) = session.parts();
+    let is_new = |frame: &&&Frame| !record.republished.contains(&frame.hash.0);
+    let frames: Vec<&Frame> = frames.iter().filter(is_new).copied().collect();
+    let Some(device) = frames.first().map(|frame| frame.head.device.short()) else {
+        return Ok(Recorded::default());
+    };
+    let entries = || frames.iter().flat_map(|frame| &frame.entries);
+    let said = entries().find_map(|entry| match entry {
+        Entry::About(card) => Some(card.clone()),
+        _ => None,
+    });
+    let passed_on = entries()
+        .filter_map(foreign)
         .filter(|entry| !is_passed_on(record, &device, entry))
         .collect();
-    let recorded = record_entries(SessionMut::new(context, key, record), entries, said, lane)?;
-    record
-        .republished
-        .extend(frames.into_iter().map(|frame| frame.hash.0.clone()));
+    let session = SessionMut::new(context, key, record);
+    let recorded = record_entries(session, passed_on, said, lane)?;
+    let hashes = frames.into_iter().map(|frame| frame.hash.0.clone());
+    record.republished.extend(hashes);
     Ok(recorded)
 }
 
@@ -97,8 +156,7 @@ pub fn republish_own(session: SessionMut<'_>) -> Result<Recorded, RecordError> {
             record.docs.get_mut(&doc).expect("no doc goes away").own_tip = tip;
         }
         record.republished.insert(name);
-        all.docs.extend(recorded.docs);
-        all.announce.extend(recorded.announce);
+        all.add(recorded);
     }
     Ok(all)
 }

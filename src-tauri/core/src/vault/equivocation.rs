@@ -12,7 +12,6 @@ use crate::session::{SessionId, ToolId, copied_from};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Write};
-use std::ops::ControlFlow;
 use std::path::Path;
 
 /// The extension of kept equivocated frames. It differs from a segment's: these files are never
@@ -25,8 +24,9 @@ pub struct EquivocatedFrames {
     /// Frames that were never accepted and follow an accepted one or one another; each after the
     /// one it follows.
     pub frames: Vec<Frame>,
-    /// The accepted frames that an equivocated frame would replace: from the first such frame on.
-    pub rivals: Vec<Frame>,
+    /// The journal, and the number of the first accepted frame that an equivocated frame would
+    /// replace: it and the accepted ones after it are the rivals.
+    pub rivals: Option<(Journal, u64)>,
     /// Every file in the journal's directory is accepted or listed here; none is forged or damaged.
     pub whole: bool,
     /// Segments whose files in the vault now hold such frames.
@@ -128,10 +128,7 @@ pub fn gather(
         .iter()
         .filter(|frame| frame.head.n == 0 || known.contains(&frame.head.prev));
     let first = roots.map(|frame| frame.head.n).min();
-    let rivals = match first {
-        Some(first) => rivals(vault, journal, first)?,
-        None => Vec::new(),
-    };
+    let rivals = first.map(|first| (journal.clone(), first));
     let segments = frames
         .iter()
         .filter_map(|frame| places.get(&frame.hash))
@@ -167,23 +164,6 @@ fn accepted_hashes(vault: &Vault, journal: &Journal) -> Result<Vec<FrameHash>, J
         }
     }
     Ok(hashes)
-}
-
-/// The accepted frames from number `first` on, as many as are taken of those beside them.
-fn rivals(vault: &Vault, journal: &Journal, first: u64) -> Result<Vec<Frame>, JournalError> {
-    let (mut rivals, mut size) = (Vec::new(), 0);
-    journal.each_accepted(vault, |frame| {
-        if first <= frame.head.n {
-            size += frame.size();
-            rivals.push(frame);
-        }
-        if limits::STRANDS <= size {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    })?;
-    Ok(rivals)
 }
 
 struct Read {

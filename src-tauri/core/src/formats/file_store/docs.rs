@@ -91,6 +91,7 @@ impl<'s> Dirs<'s> {
     }
 }
 
+/// The names in a directory, and whether all of them could be read.
 fn names_in(dir: &Path) -> (Names, bool) {
     let Ok(entries) = fs::read_dir(dir) else {
         return (Names::new(), false);
@@ -141,9 +142,10 @@ impl FileStore<'_> {
                 }
             }
         }
-        found.sort_by(|one, other| one.session.cmp(&other.session));
         // A pattern with `**` twice finds a file twice.
-        found.dedup();
+        let mut places = BTreeSet::new();
+        found.retain(|at| places.insert(at.place.clone()));
+        found.sort_by(|one, other| one.session.cmp(&other.session));
         found
     }
 
@@ -156,6 +158,9 @@ impl FileStore<'_> {
         };
         let mut n_fixed = 0;
         for name in doc.fixed() {
+            if self.is_denied(name) {
+                return Vec::new();
+            }
             from = from.below(name, from.known.clone());
             n_fixed += 1;
         }

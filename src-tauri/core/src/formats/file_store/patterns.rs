@@ -165,6 +165,10 @@ impl<'a> FileStore<'a> {
         name: &str,
         known: &SessionAt,
     ) -> Option<SessionAt> {
+        // A name that was made of an id may be a path.
+        if name.contains('/') {
+            return None;
+        }
         let known = self.match_text(part, name, known)?;
         (part == GROUP || !self.is_denied(name)).then_some(known)
     }
