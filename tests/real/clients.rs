@@ -74,7 +74,9 @@ fn no_secret_of_a_tool_leaves_its_device() {
             ]
             .concat();
             assert!(
-                carried.iter().any(|file| file.ends_with(".zst")),
+                carried
+                    .iter()
+                    .any(|file| file.extension().is_some_and(|it| it == "zst")),
                 "the journals can be read by this test"
             );
         }

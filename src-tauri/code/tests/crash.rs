@@ -280,3 +280,26 @@ fn killed_at_every_step_of_setting_aside() {
     }
     assert!(6 < n_steps, "{n_steps} steps");
 }
+
+/// The undo failed half way, and the lock on the index stayed.
+#[test]
+fn an_undo_finds_its_way_into_directories_that_the_user_removed() {
+    let place = Place::new();
+    let (checkout, limits) = (place.b.checkout(), Limits::default());
+    let store = store(place.dir.path(), "store-b");
+    let before = place.seen();
+    let found = comparison(place.dir.path(), &place.b, &place.snapshot);
+    apply(&checkout, &store, &found, &limits).expect("applies");
+    let entries = std::fs::read_dir(&place.b.root).expect("a directory");
+    for entry in entries.flatten() {
+        if entry.file_name() != ".git" && entry.path().is_dir() {
+            std::fs::remove_dir_all(entry.path()).expect("removes");
+        }
+    }
+    let last = undos(&checkout).expect("undos");
+    undo_setting_aside_with(&checkout, &store, &last[0], &limits, &mut |_| ()).expect("undoes");
+    assert!(!place.b.root.join(".git/index.lock").exists());
+    let mut now = place.seen();
+    now.retain(|path, _| !path.starts_with(".git/session-roam"));
+    assert_same(&before, &now, "undone");
+}

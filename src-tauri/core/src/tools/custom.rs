@@ -407,6 +407,56 @@ mod tests {
         }
     }
 
+    /// An id from another device named a file outside the store, which was read and recorded.
+    #[test]
+    fn an_id_is_one_name_and_never_a_path() {
+        let home = tempfile::tempdir().expect("dir");
+        let machine = Machine::at(home.path());
+        let listed = |pattern: &str, id: &str| {
+            let tool = CustomTool::new(definition(pattern)).expect("definition");
+            let which = crate::session::SessionId::new(id);
+            let sessions = tool.sessions(&machine, Which::One(&which)).found;
+            sessions.len()
+        };
+        for file in [
+            "s.jsonl",
+            ".x/s.jsonl",
+            ".x/chats/s.jsonl",
+            ".x/chats/d/s.jsonl",
+            ".x/log.txt",
+        ] {
+            let path = home.path().join(file);
+            fs::create_dir_all(path.parent().expect("a directory")).expect("dirs");
+            fs::write(path, "{}\n").expect("file");
+        }
+        assert_eq!(listed("chats/{session}.jsonl", "s"), 1);
+        for id in [
+            "../s",
+            "../../s",
+            "d/s",
+            "./s",
+            "..",
+            ".",
+            "",
+            "/etc/passwd",
+        ] {
+            assert_eq!(listed("chats/{session}.jsonl", id), 0, "{id}");
+            assert_eq!(listed("chats/{session}", id), 0, "{id}");
+            assert_eq!(listed("chats/{session}/log.txt", id), 0, "{id}");
+        }
+    }
+
+    /// The user's own pattern led into a directory that is never read.
+    #[test]
+    fn denied_names_are_denied_in_the_fixed_part_of_a_pattern_too() {
+        let home = tempfile::tempdir().expect("dir");
+        fs::create_dir_all(home.path().join(".x/.ssh")).expect("dirs");
+        fs::write(home.path().join(".x/.ssh/config"), "Host x\n").expect("file");
+        let tool = CustomTool::new(definition(".ssh/{session}")).expect("definition");
+        let listing = tool.sessions(&Machine::at(home.path()), Which::All);
+        assert_eq!(listing.found.len(), 0);
+    }
+
     /// A link deep in a store led to another directory of that store, whose sessions were listed twice.
     #[cfg(unix)]
     #[test]
