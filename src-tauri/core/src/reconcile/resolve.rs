@@ -133,6 +133,13 @@ fn rename(session: SessionMut<'_>, title: &str) -> Result<(Done, Recorded), ApiE
         "" => "The session has its tool's title again.".into(),
         title => format!("Renamed to “{title}”."),
     };
+    if record.session.is_none() || record.latest().is_none() {
+        return Err(ApiError::new(
+            ProblemCode::NotHere,
+            "This session is not recorded yet, so it cannot be renamed.",
+            "Wait until it is.",
+        ));
+    }
     let mut recorder = recorder(context, key, record)?;
     write_entry(record, &mut recorder, Entry::Title(title))?;
     Ok((Done::new(message), recorder.done))

@@ -144,7 +144,7 @@ pub fn remove_recorded(
     let answer = match failed {
         Some((path, source)) => Err(refused(&CodeError::Io { path, source })),
         None => done(format!(
-            "{} ({}) removed, here and on the other devices.",
+            "{} ({}) removed here. Other devices remove them when they are connected.",
             match paths.len() {
                 1 => "1 recorded state".to_owned(),
                 n => format!("{n} recorded states"),

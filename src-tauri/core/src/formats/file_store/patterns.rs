@@ -119,6 +119,9 @@ impl<'a> FileStore<'a> {
             .position(|part| *part == "**")
             .filter(|any| *any < names.len())
         {
+            if names[any..].iter().any(|name| self.is_denied(name)) {
+                return None;
+            }
             let at = self.match_names(&dir[..any], &names[..any], &none)?;
             return Some((at, false));
         }

@@ -193,7 +193,10 @@ impl Tool for Kiro {
             return Err(WriteError::Refused(why));
         }
         let adapt = |name: &DocName, change: &Change<'_>| {
-            let Some(bytes) = change.content()?.filter(|_| name.as_str() == SESSION) else {
+            if name.as_str() != SESSION {
+                return Ok(None);
+            }
+            let Some(bytes) = change.content()? else {
                 return Ok(None);
             };
             let checked = parse(&bytes).and_then(|card| known(&card));
