@@ -98,8 +98,8 @@ pub const REMOVALS: &[Removal] = &[
         what: "F2 this device's own values in documents",
         edits: &[(
             core!("adapter/mod.rs"),
-            "        let bytes = crate::formats::fields::with(&bytes, &values);\n        let there = there",
-            "        if OFF {\n            return Ok(Some(bytes));\n        }\n        let bytes = crate::formats::fields::with(&bytes, &values);\n        let there = there",
+            "        let bytes = crate::formats::fields::with(&bytes, &values);\n        let there = self",
+            "        if OFF {\n            return Ok(Some(bytes));\n        }\n        let bytes = crate::formats::fields::with(&bytes, &values);\n        let there = self",
         )],
         tests: &["core conformance::power::what_steers_is_recorded_and_never_applied_elsewhere"],
     },
