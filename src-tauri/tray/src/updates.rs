@@ -80,7 +80,7 @@ pub fn newest(answer: &[u8], own: &str) -> Option<Newest> {
     })
 }
 
-/// `1.20.3` as numbers. A version with anything else in it is none that is announced.
+/// `1.20.3` as numbers. Versions with anything else in them are not announced.
 fn numbers(version: &str) -> Option<[u64; 3]> {
     let mut parts = version.split('.').map(|part| {
         let is_number = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());

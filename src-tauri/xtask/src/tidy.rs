@@ -45,90 +45,37 @@ const LAYERS: &[(&str, &[&str])] = &[
             "settings",
         ],
     ),
-    (
-        "reconcile",
-        &[
-            "session",
-            "merge",
-            "open",
-            "adapter",
-            "tools",
-            "projects",
-            "vault",
-            "state",
-            "watch",
-            "syncthing",
-            "settings",
-            "parallel",
-            "opener",
-            "api",
-        ],
-    ),
-    (
-        "views",
-        &[
-            "session",
-            "merge",
-            "open",
-            "adapter",
-            "tools",
-            "projects",
-            "vault",
-            "state",
-            "watch",
-            "syncthing",
-            "settings",
-            "parallel",
-            "opener",
-            "api",
-            "reconcile",
-        ],
-    ),
-    (
-        "engine",
-        &[
-            "session",
-            "merge",
-            "open",
-            "adapter",
-            "tools",
-            "projects",
-            "vault",
-            "state",
-            "watch",
-            "syncthing",
-            "settings",
-            "parallel",
-            "opener",
-            "api",
-            "reconcile",
-            "views",
-        ],
-    ),
-    (
-        "daemon",
-        &[
-            "session",
-            "merge",
-            "open",
-            "adapter",
-            "tools",
-            "projects",
-            "vault",
-            "state",
-            "watch",
-            "syncthing",
-            "settings",
-            "parallel",
-            "opener",
-            "api",
-            "reconcile",
-            "views",
-            "engine",
-            "memory",
-        ],
-    ),
 ];
+
+/// The upper modules: each may use what is in `BELOW` and the ones before it here.
+const UPPER: &[&str] = &["reconcile", "views", "engine", "daemon"];
+const BELOW: &[&str] = &[
+    "session",
+    "merge",
+    "open",
+    "adapter",
+    "tools",
+    "projects",
+    "vault",
+    "state",
+    "watch",
+    "syncthing",
+    "settings",
+    "parallel",
+    "opener",
+    "api",
+];
+
+/// Whether a module may use another one; `None` for a module that has no place in the layers.
+fn may_use(module: &str, used: &str) -> Option<bool> {
+    if let Some((_, allowed)) = LAYERS.iter().find(|(name, _)| *name == module) {
+        return Some(used == module || allowed.contains(&used));
+    }
+    let at = UPPER.iter().position(|name| *name == module)?;
+    // The process returns memory to the system.
+    let is_memory = (module, used) == ("daemon", "memory");
+    Some(is_memory || BELOW.contains(&used) || UPPER[..=at].contains(&used))
+}
 
 /// A tool is named in its own folder, below core/src/tools, and nowhere else in the core.
 const VENDORS: &[&str] = &["claude", "anthropic", "openai"];
@@ -313,7 +260,7 @@ fn layer(source: &Source) -> Vec<String> {
     if module == "lib" {
         return Vec::new();
     }
-    let Some((_, allowed)) = LAYERS.iter().find(|(name, _)| *name == module) else {
+    if may_use(module, module).is_none() {
         return vec![format!(
             "{}: the module `{module}` has no place in the layers (tidy.rs)",
             source.path
@@ -324,11 +271,11 @@ fn layer(source: &Source) -> Vec<String> {
             .into_iter()
             .map(move |used| (number, line, used))
     });
-    uses.filter(|(_, line, used)| {
-        used != module && !allowed.contains(&used.as_str()) || is_socket(module, line)
-    })
-    .map(|(number, _, used)| format!("{}:{number}: `{module}` may not use `{used}`", source.path))
-    .collect()
+    uses.filter(|(_, line, used)| may_use(module, used) != Some(true) || is_socket(module, line))
+        .map(|(number, _, used)| {
+            format!("{}:{number}: `{module}` may not use `{used}`", source.path)
+        })
+        .collect()
 }
 
 /// Files below these paths may read files that somebody else put there.

@@ -1,7 +1,7 @@
 //! An engine is killed while it records, applies or takes back: at every start of `git`, and between
 //! its worker and its loop. Repository and session stay whole; the next start finishes or takes back.
 #![cfg(unix)]
-#![allow(clippy::disallowed_methods)] // a child process is told by its environment
+#![allow(clippy::disallowed_methods)] // the child process gets its task from the environment
 
 use super::code::{Pair, files, git};
 use super::talk::ONE;

@@ -46,7 +46,7 @@ pub struct FileStore<'a> {
     pub rank: Option<fn(&FoundDoc) -> Rank>,
     /// What the user should do about a duplicate.
     pub hint: &'a str,
-    /// Reports a file among the main docs that is none.
+    /// Reports a file that lies among the main docs and is not one of them.
     pub odd: fn(&Path) -> Option<Problem>,
     /// Keeps the names in directories that do not change.
     pub listed: Option<&'a Listed<Names>>,
@@ -346,7 +346,7 @@ impl<'a> FileStore<'a> {
         let is_short = |place: &String| place.split('/').count() <= MOST_NAMES;
         let place = place.filter(is_short).ok_or_else(refused)?;
         let path = files::below(&self.root, &place)?;
-        // A place that means another doc, or another session, is none.
+        // A place that belongs to another doc or another session is refused.
         let names: Vec<&str> = place.split('/').collect();
         let (doc, found) = self.doc_at(&names).ok_or_else(refused)?;
         let is_same = found.session == at.session || found.session.is_empty();
@@ -356,7 +356,7 @@ impl<'a> FileStore<'a> {
         }
     }
 
-    /// The directory of a pattern up to the first name that is none.
+    /// The directory that a pattern names before its first placeholder.
     fn top(&self, doc: &DocFile<'_>) -> PathBuf {
         doc.fixed()
             .fold(self.root.clone(), |dir, name| dir.join(name))

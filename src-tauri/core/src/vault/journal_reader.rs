@@ -618,7 +618,7 @@ impl Held {
         }
     }
 
-    /// The next generation of this content; `None` if there is none with these ends.
+    /// The next generation of this content; `None` if no content has these ends.
     fn rebuilt(self, head: u64, tail: u64, middle: Vec<u8>) -> io::Result<Option<Vec<u8>>> {
         let (mut file, len) = match self {
             Self::Memory(before) => return Ok(rebuild(before, head, tail, middle)),

@@ -65,7 +65,7 @@ impl DocFile<'_> {
         self.at.split('/').collect()
     }
 
-    /// The names of the directories before the first that is none.
+    /// The names of the directories before the first placeholder.
     pub(super) fn fixed(&self) -> impl Iterator<Item = &str> {
         let dir = self.at.rsplit_once('/').map_or("", |(dir, _)| dir);
         let names = dir.split('/').filter(|name| !name.is_empty());
