@@ -34,6 +34,7 @@ pub fn canned(request: &Request) -> Result<Value, ApiError> {
     Ok(match request {
         Request::Status => value(status()),
         Request::Doctor => value(doctor()),
+        Request::Timing => value(timing()),
         Request::TakeIn => value(taken_in()),
         Request::Device => value(device()),
         Request::Devices => value(devices()),
@@ -276,6 +277,35 @@ pub fn doctor() -> Doctor {
             },
         ],
         left_out: Vec::new(),
+    }
+}
+
+pub fn timing() -> Timing {
+    let times = |stage: &str, meaning: &str, p50, p95, max| StageTimes {
+        stage: stage.into(),
+        meaning: meaning.into(),
+        count: 1204,
+        p50,
+        p95,
+        max,
+    };
+    Timing {
+        stages: vec![
+            times(
+                "gathered",
+                "From the first file event until the engine hears of the files.",
+                10_120,
+                11_900,
+                100_300,
+            ),
+            times(
+                "appended",
+                "A frame is appended to this device's journal.",
+                890,
+                2_050,
+                14_444,
+            ),
+        ],
     }
 }
 

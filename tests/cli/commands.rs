@@ -75,6 +75,7 @@ fn every_answer_reads_as_the_snapshot_says() {
         ("status", &["status"][..]),
         ("doctor", &["doctor"]),
         ("doctor-take-in", &["doctor", "--take-in"]),
+        ("doctor-timing", &["doctor", "--timing"]),
         ("device", &["device"]),
         ("devices", &["devices"]),
         ("pair", &["pair", "session-roam:1?id=X", "--yes"]),
@@ -1003,11 +1004,12 @@ fn no_answer_steers_the_terminal() {
             ApiError::new(error.code, format!("{HIDDEN}{}", error.message), HIDDEN)
         })
     });
-    let commands: [&[&str]; 20] = [
+    let commands: [&[&str]; 21] = [
         &["apps"],
         &["status"],
         &["doctor"],
         &["doctor", "--take-in"],
+        &["doctor", "--timing"],
         &["device"],
         &["devices"],
         &["pair", "session-roam:1?id=X"],

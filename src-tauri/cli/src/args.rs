@@ -35,6 +35,9 @@ pub enum Command {
         /// Import the conflict copies that another sync program made in the tools' stores
         #[arg(long)]
         take_in: bool,
+        /// Show how long each stage of the latest changes took on this device
+        #[arg(long, conflicts_with = "take_in")]
+        timing: bool,
     },
     /// Show this device: name, id, code and QR
     Device {

@@ -83,10 +83,13 @@ fn dispatch(args: Args) -> Outcome {
         | Command::Mcp(_)
         | Command::Acp => unreachable!("dispatched above"),
         Command::Status => status(&mut engine, &view),
-        Command::Doctor { take_in: true } => engine
+        Command::Doctor { timing: true, .. } => engine
+            .ask(&Request::Timing)?
+            .show(|timing| render::status::timing(&timing, &view)),
+        Command::Doctor { take_in: true, .. } => engine
             .ask(&Request::TakeIn)?
             .show(|taken| render::copies::taken_in(&taken, &view)),
-        Command::Doctor { take_in: false } => doctor(&mut engine, &view),
+        Command::Doctor { .. } => doctor(&mut engine, &view),
         Command::Device { .. } => with_addresses(&mut engine)?
             .show(|device: Device| render::devices::this_device(&device)),
         Command::Devices => engine

@@ -19,6 +19,7 @@ pub mod session;
 pub mod settings;
 pub mod state;
 pub mod syncthing;
+pub mod timing;
 pub mod tools;
 pub mod vault;
 pub mod views;

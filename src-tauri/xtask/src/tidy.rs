@@ -11,6 +11,7 @@ use std::process::Command;
 const LAYERS: &[(&str, &[&str])] = &[
     ("parallel", &[]),
     ("memory", &[]),
+    ("timing", &[]),
     ("session", &[]),
     // Opens hostile files: vault and tools both need it, and neither may use the other.
     ("opener", &[]),
@@ -28,11 +29,14 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("projects", &["session", "merge", "opener"]),
-    ("vault", &["session", "merge", "parallel", "opener"]),
+    (
+        "vault",
+        &["session", "merge", "parallel", "opener", "timing"],
+    ),
     ("state", &["session", "merge"]),
-    ("watch", &["session", "tools"]), // it watches a tool's `Root`
-    ("settings", &["tools"]),         // config.toml defines the user's own tools
-    ("syncthing", &["session", "settings"]),
+    ("watch", &["session", "tools", "timing"]), // it watches a tool's `Root`
+    ("settings", &["tools"]),                   // config.toml defines the user's own tools
+    ("syncthing", &["session", "settings", "timing"]),
     // Requests and answers as plain data, and the socket that carries them.
     (
         "api",
@@ -43,6 +47,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "syncthing",
             "state",
             "settings",
+            "timing",
         ],
     ),
 ];
@@ -63,6 +68,7 @@ const BELOW: &[&str] = &[
     "settings",
     "parallel",
     "opener",
+    "timing",
     "api",
 ];
 

@@ -6,7 +6,7 @@ use crate::remedy::advice;
 use crate::when::ago;
 use session_roam_core::api::{
     CheckState, CodeQuestion, Devices, Doctor, EngineState, Held, LeftOut, LiveSession, Moving,
-    Status, SyncthingState, Waiting,
+    Status, SyncthingState, Timing, Waiting,
 };
 use session_roam_core::session::{Millis, Problem};
 
@@ -385,6 +385,37 @@ pub fn doctor(doctor: &Doctor, view: &View) -> String {
         ));
     }
     out
+}
+
+pub fn timing(timing: &Timing, view: &View) -> String {
+    if timing.stages.is_empty() {
+        return "Nothing has changed since the engine started.\n".to_owned();
+    }
+    let ms = |micros: u64| format!("{}.{} ms", micros / 1000, micros % 1000 / 100);
+    let rows: Vec<_> = timing
+        .stages
+        .iter()
+        .map(|times| {
+            [
+                times.stage.clone(),
+                number(times.count),
+                ms(times.p50),
+                ms(times.p95),
+                ms(times.max),
+                times.meaning.clone(),
+            ]
+        })
+        .collect();
+    let columns = [
+        Column::Text("Stage"),
+        Column::Number("Times"),
+        Column::Number("Half within"),
+        Column::Number("95 % within"),
+        Column::Number("Longest"),
+        Column::Gives("What is timed"),
+    ];
+    let about = "The latest 512 times of each stage on this device.\n\n";
+    about.to_owned() + &table(columns, &rows, view)
 }
 
 /// Some of this device's sessions do not sync because the user turned them off.

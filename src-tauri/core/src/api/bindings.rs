@@ -76,6 +76,7 @@ macro_rules! replies {
 replies! {
     Status: Status,
     Doctor: Doctor,
+    Timing: Timing,
     TakeIn: TakenIn,
     Device: Device,
     Devices: Devices,

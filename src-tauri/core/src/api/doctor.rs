@@ -1,8 +1,10 @@
-//! What `roam doctor` finds, and what becomes of conflict copies.
+//! What `roam doctor` finds and measured, and what becomes of conflict copies.
 
 use crate::session::states::words;
+use crate::timing::Figures;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use std::time::Duration;
 
 words! {
     /// Why something in a tool's store is not carried.
@@ -78,4 +80,43 @@ pub struct LeftRow {
     pub session: String,
     pub path: PathBuf,
     pub why: String,
+}
+
+/// How long the stages of the latest changes took on this device.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct Timing {
+    /// The stages that changes passed since the engine started, in the order of their way.
+    pub stages: Vec<StageTimes>,
+}
+
+/// Percentiles of the latest 512 passes of a stage, in microseconds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct StageTimes {
+    pub stage: String,
+    /// What the time includes.
+    pub meaning: String,
+    /// How often the stage was passed since the engine started.
+    pub count: u64,
+    pub p50: u64,
+    pub p95: u64,
+    pub max: u64,
+}
+
+impl Timing {
+    pub fn of(figures: &[Figures]) -> Self {
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let of = |figures: &Figures| StageTimes {
+            stage: figures.stage.name().to_owned(),
+            meaning: figures.stage.meaning().to_owned(),
+            count: figures.count,
+            p50: micros(figures.p50),
+            p95: micros(figures.p95),
+            max: micros(figures.max),
+        };
+        Self {
+            stages: figures.iter().map(of).collect(),
+        }
+    }
 }

@@ -12,6 +12,8 @@ use std::path::PathBuf;
 pub enum Request {
     Status,
     Doctor,
+    /// The time of each stage of the latest changes on this device.
+    Timing,
     /// Ingests the conflict copies that other sync tools left in the tools' stores.
     TakeIn,
     Device,

@@ -10,7 +10,9 @@ pub use super::devices::{
     Approval, AskingDevice, Code, Device, Devices, NearbyDevice, PairedDevice, PairedState,
     Pairing, PairingState, ProposedDevice, RevokeAnswer, RevokedDevice, Route,
 };
-pub use super::doctor::{CopyRow, LeftOut, LeftOutReason, LeftRow, TakenIn, TakenRow};
+pub use super::doctor::{
+    CopyRow, LeftOut, LeftOutReason, LeftRow, StageTimes, TakenIn, TakenRow, Timing,
+};
 pub use super::forgotten::{ForgetPreview, ForgottenRow, ReceiptRow, ReceiptState};
 pub use super::preferences::{DeviceSpace, Network, NotificationKinds, Preferences, Space};
 pub use super::request::{ExportFormat, Request, SessionFilter, Side};

@@ -14,6 +14,7 @@ use crate::session::{ProblemCode, ProjectKey, Remedy, ToolId, decent_name};
 use crate::settings::{self, Settings};
 use crate::state::State;
 use crate::syncthing::{ChildConfig, Identity, SyncthingTransport, ensure_identity};
+use crate::timing;
 use crate::tools::{self, Machine};
 use crate::vault::card::Card;
 use crate::vault::keys::DeviceKey;
@@ -90,6 +91,7 @@ pub fn start(home: &Path) -> Result<Host, ApiError> {
             "Free up disk space or fix its permissions, or choose another data folder.",
         )
     };
+    timing::collect();
     make_private(home).map_err(home_error)?;
     let home = &std::path::absolute(home).map_err(home_error)?;
     let lock = lock(home)?;

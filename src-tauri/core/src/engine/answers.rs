@@ -25,6 +25,7 @@ use crate::session::{
 };
 use crate::state::{Row, State, StateError};
 use crate::syncthing::pairing;
+use crate::timing;
 use crate::vault::presence;
 use crate::views::export::Wanted;
 use crate::views::transcript::{Before, Names, authors};
@@ -103,6 +104,7 @@ impl Engine {
         let answer = match request {
             Request::Status => value(self.status()?),
             Request::Doctor => return self.doctor().map(Later::Aside),
+            Request::Timing => value(Timing::of(&timing::figures())),
             Request::TakeIn => unreachable!("answered when all of it is done"),
             Request::ProjectMap { .. }
             | Request::Revoke { .. }

@@ -3,9 +3,11 @@
 use crate::reconcile::resolve::Decision;
 use crate::reconcile::split::ForkPlan;
 use crate::session::{Lane, SessionId, SessionKey, ToolId};
+use crate::timing::Stage;
 use crate::tools::ConflictCopy;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
+use tracing::Span;
 
 /// Why and how a session is to be reconciled.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -52,6 +54,8 @@ type Lineup = BTreeMap<ToolId, VecDeque<(u64, SessionKey)>>;
 struct Queued {
     number: u64,
     request: ReconcileRequest,
+    /// Lasts until a worker takes the request.
+    _timed: Span,
 }
 
 impl Queue {
@@ -66,6 +70,7 @@ impl Queue {
             Some(Queued {
                 number,
                 request: known,
+                ..
             }) => {
                 if known.import && !request.import {
                     *number = self.next;
@@ -94,7 +99,12 @@ impl Queue {
                 };
                 line_up(lineup, number, key.clone());
                 self.n_imports += usize::from(request.import);
-                self.requests.insert(key, Queued { number, request });
+                let queued = Queued {
+                    number,
+                    request,
+                    _timed: Stage::Queued.begin(),
+                };
+                self.requests.insert(key, queued);
             }
         }
     }
@@ -115,7 +125,7 @@ impl Queue {
             }
             None => return None,
         };
-        let Queued { request, .. } = self.requests.remove(&key)?;
+        let request = self.requests.remove(&key)?.request;
         self.running.insert(key.clone());
         if request.import {
             self.n_imports -= 1;

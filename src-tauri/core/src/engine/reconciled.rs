@@ -9,6 +9,7 @@ use crate::reconcile::Effects;
 use crate::reconcile::record::SessionRecord;
 use crate::session::{Lane, Problem, ProblemCode, Reason};
 use crate::state::{State, StateError};
+use crate::timing::Stage;
 use std::collections::BTreeSet;
 
 /// The most results of the first import that are saved as one.
@@ -101,6 +102,7 @@ impl Engine {
         unfinished: bool,
         imported: bool,
     ) -> Result<(), StateError> {
+        let _timed = Stage::Saved.begin();
         // What is not part of the import is saved at once and by itself.
         if !imported {
             self.commit_gathered();

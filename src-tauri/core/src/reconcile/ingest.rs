@@ -8,9 +8,10 @@ use super::record::{DeviceCard, DocState, Root, SessionRecord};
 use crate::merge::{ChoiceId, Chosen, First, Titled, title};
 use crate::session::chain::lines_of;
 use crate::session::{
-    Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, LineSource, Problem, ProblemCode,
-    Replaced, Source, Spot, ToolId, Trie, gap,
+    Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, LineSource, Millis, Problem,
+    ProblemCode, Replaced, Source, Spot, ToolId, Trie, gap,
 };
+use crate::timing::{self, Stage};
 use crate::vault::equivocation::{self, EquivocatedFrames};
 use crate::vault::journal::journal_key;
 use crate::vault::journal_reader::{Generation, JournalReader};
@@ -22,6 +23,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// An entry from a frame, its lines chained, ready to be put into its trie.
 pub struct Arrival {
@@ -85,6 +87,7 @@ pub fn ingest(
             .entry(journal_key(device, *lane))
             .or_insert_with(|| Journal::new(device, *lane, dir.clone()));
     }
+    let _timed = Stage::Verified.begin();
     let mut done = Ingested::default();
     // A journal stores how far it was read. If some of that did not reach the tries, it must be
     // read again. That is safe: what is in a trie already is not added twice.
@@ -208,9 +211,11 @@ fn read_journal(
         aside,
         |journal, frame, lines, segment, offset| {
             context.saw(frame.head.at);
-            if own {
-                done.found_again
-                    .push((journal.lane, journal.in_lane(segment)));
+            match own {
+                true => done
+                    .found_again
+                    .push((journal.lane, journal.in_lane(segment))),
+                false => time_under_way(context, journal.lane, frame.head.at.wall),
             }
             let lines = lines.unwrap_or_else(|| chained(frame, is_message));
             take(journal, frame, (segment, offset), lines, &mut taken);
@@ -264,6 +269,16 @@ fn read_journal(
         }
     }
     Ok(end)
+}
+
+/// Times the way of a frame that another device has just recorded. What comes late, such as the
+/// history of a device that joins, says nothing about the way.
+fn time_under_way(context: &Context, lane: Lane, recorded: Millis) {
+    const LATE_MS: i64 = 60_000;
+    let took = context.clock.now().0.saturating_sub(recorded.0);
+    if lane == Lane::Live && (0..LATE_MS).contains(&took) {
+        timing::took(Stage::UnderWay, Duration::from_millis(took.unsigned_abs()));
+    }
 }
 
 /// The frames beside the journal, if there is a reason to look for them: the journal changed, a

@@ -31,6 +31,7 @@ use crate::session::{
     SessionKey, SessionState, SplitState,
 };
 use crate::state::{Happening, Row, Seen, text_of};
+use crate::timing::Stage;
 use crate::tools::{ConflictCopy, Found, Reading, Tool, Which, WriteError};
 use crate::vault::{EquivocatedFrames, JournalError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -126,6 +127,7 @@ impl Effects {
 pub fn reconcile(context: &Context, job: Job) -> Effects {
     // While this runs, input read from other devices is marked: it may be what ends the engine.
     let _work = context.vault.quarantine.work();
+    let _timed = Stage::Reconcile.begin();
     let mut reconciler = Reconciler::new(context, job);
     reconciler.run();
     reconciler.finish()
@@ -218,11 +220,13 @@ impl<'a> Reconciler<'a> {
                 .clone()
                 .or_else(|| self.job.record.session.clone()),
         ) {
+            let _timed = Stage::Recorded.begin();
             self.read_store(tool.as_ref(), &session);
         }
         if let (Some(tool), Some(conflict_copies)) = (&tool, self.job.take_in.take()) {
             self.take_in(tool.as_ref(), &conflict_copies);
         }
+        let decided = Stage::Decided.begin();
         if let Err(error) = self.decide_layout() {
             self.problem(ProblemCode::JournalUnreadable, &error, JOURNAL_HINT);
             return;
@@ -238,6 +242,7 @@ impl<'a> Reconciler<'a> {
         self.note_titles(&titles);
         self.plan(on);
         self.let_it_settle();
+        drop(decided);
         if self.job.dry || self.again {
             return;
         }

@@ -6,10 +6,12 @@
 use super::folder_id;
 use super::link::Link;
 use crate::session::Lane;
+use crate::timing::Stage;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
+use tracing::Span;
 
 const PAUSE: Duration = Duration::from_millis(250);
 const MAX_RETRY: Duration = Duration::from_secs(5);
@@ -27,12 +29,17 @@ pub enum Scan {
 struct Pending {
     paths: BTreeSet<String>,
     all: bool,
+    /// Lasts from the first announcement of named paths until they are scanned.
+    timed: Option<Span>,
 }
 
 impl Pending {
     fn add(&mut self, scan: Scan) {
         match scan {
-            Scan::Paths(paths) => self.paths.extend(paths),
+            Scan::Paths(paths) => {
+                self.timed.get_or_insert_with(|| Stage::Scanned.begin());
+                self.paths.extend(paths);
+            }
             Scan::All => self.all = true,
         }
     }
@@ -76,8 +83,10 @@ pub fn run(lane: Lane, inbox: &Receiver<Scan>, link: &Arc<Link>) {
         let begun = Instant::now();
         let batch = pending.next();
         let paths: Vec<&str> = batch.iter().map(String::as_str).collect();
+        let timed = pending.timed.take();
         let pause = match up.rest.scan(&folder_id(lane, &up.own.short()), &paths) {
             Ok(()) => {
+                drop(timed);
                 retry = Duration::ZERO;
                 PAUSE.saturating_sub(begun.elapsed())
             }
@@ -85,6 +94,7 @@ pub fn run(lane: Lane, inbox: &Receiver<Scan>, link: &Arc<Link>) {
                 // The folder is not made yet or in trouble, or Syncthing is down: reported
                 // elsewhere, retried here.
                 pending.put_back(batch);
+                pending.timed = timed.or(pending.timed.take());
                 retry = (retry * 2).clamp(Duration::from_millis(100), MAX_RETRY);
                 retry
             }

@@ -10,6 +10,7 @@ use super::piece::{Open, Piece};
 use super::{Vault, segment_name};
 use crate::opener;
 use crate::session::{DeviceId, DocName, Hlc, Lane, SessionId, Spot, ToolId};
+use crate::timing::Stage;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -230,6 +231,7 @@ impl Journal {
         bytes: &[u8],
         frame: &Frame,
     ) -> Result<(u32, u64), JournalError> {
+        let _timed = Stage::Appended.begin();
         if let Some(Fault::Newer { version }) = self.fault {
             return Err(JournalError::Newer {
                 dir: self.dir.clone(),

@@ -1,6 +1,7 @@
 //! Collects touched paths until it is time to report them: a burst of events becomes one.
 
 use super::{Pace, WatchEvent};
+use crate::timing::Stage;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
@@ -13,6 +14,7 @@ pub struct Batch {
     all: bool,
     /// When the first and the last event came.
     span: Option<(Instant, Instant)>,
+    timed: Option<tracing::Span>,
     /// New directories to be listed once more, with their first listing.
     again: Option<(Instant, BTreeMap<PathBuf, Listing>)>,
 }
@@ -60,6 +62,7 @@ impl Batch {
             }
         }
         self.span = None;
+        self.timed = None;
         let paths = std::mem::take(&mut self.paths);
         if std::mem::take(&mut self.all) {
             return Some(WatchEvent::ScanAll);
@@ -101,6 +104,7 @@ impl Batch {
 
     fn mark(&mut self, now: Instant) {
         self.span = Some(self.span.map_or((now, now), |(first, _)| (first, now)));
+        self.timed.get_or_insert_with(|| Stage::Gathered.begin());
     }
 }
 

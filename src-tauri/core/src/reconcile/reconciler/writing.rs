@@ -6,6 +6,7 @@ use crate::session::problem::with_causes;
 
 impl Reconciler<'_> {
     pub(super) fn write(&mut self) {
+        let _timed = Stage::Written.begin();
         let Verdict::Checkout(mut steps) = self.verdict.clone() else {
             return;
         };
