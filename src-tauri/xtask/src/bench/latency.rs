@@ -78,7 +78,26 @@ pub fn measure(roam: &Path, place: &Path, interrupt: &Interrupt) -> Result<Vec<T
         );
         series.push(times);
     }
+    for (name, device) in [("recorded", &desk), ("received", &laptop)] {
+        println!("\nThe stages on the device that {name}, in ms:");
+        print_stages(device)?;
+    }
     Ok(series)
+}
+
+/// Where the time went, by the engine's own account.
+fn print_stages(device: &Device) -> Result<()> {
+    let timing = device.ask(&["doctor", "--timing"])?;
+    for stage in timing["stages"].as_array().into_iter().flatten() {
+        let ms = |name: &str| stage[name].as_f64().unwrap_or_default() / 1000.0;
+        let (p50, p95) = (ms("p50"), ms("p95"));
+        let name = stage["stage"].as_str().unwrap_or_default();
+        println!(
+            "  {name:10} {} times, p50 {p50:.2}, p95 {p95:.2}",
+            stage["count"]
+        );
+    }
+    Ok(())
 }
 
 pub fn appends(
