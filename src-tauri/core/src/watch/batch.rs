@@ -14,6 +14,8 @@ pub struct Batch {
     all: bool,
     /// When the first and the last event came.
     span: Option<(Instant, Instant)>,
+    /// When the last event of the batch before came.
+    before: Option<Instant>,
     timed: Option<tracing::Span>,
     /// New directories to be listed once more, with their first listing.
     again: Option<(Instant, BTreeMap<PathBuf, Listing>)>,
@@ -46,9 +48,11 @@ impl Batch {
 
     /// When `take` has something to report.
     pub fn due(&self, pace: &Pace) -> Option<Instant> {
-        let told = self
-            .span
-            .map(|(first, last)| (last + pace.window).min(first + pace.ceiling));
+        let told = self.span.map(|(first, last)| {
+            let rested = self.before.is_none_or(|before| before + pace.rest <= first);
+            let window = if rested { pace.first_window } else { pace.window };
+            (last + window).min(first + pace.ceiling)
+        });
         let again = self.again.as_ref().map(|(due, _)| *due);
         told.into_iter().chain(again).min()
     }
@@ -61,7 +65,7 @@ impl Batch {
                 self.list(dir, now);
             }
         }
-        self.span = None;
+        self.before = self.span.take().map(|(_, last)| last).or(self.before);
         self.timed = None;
         let paths = std::mem::take(&mut self.paths);
         if std::mem::take(&mut self.all) {
@@ -146,7 +150,7 @@ mod tests {
         let mut batch = Batch::default();
         assert_eq!(batch.due(&pace), None);
         batch.touch("a".into(), false, start);
-        assert_eq!(batch.due(&pace), Some(start + pace.window));
+        assert_eq!(batch.due(&pace), Some(start + pace.first_window));
         for ms in (10..100).step_by(10) {
             batch.touch("b".into(), false, start + Duration::from_millis(ms));
         }
@@ -156,6 +160,23 @@ mod tests {
             Some(WatchEvent::Touched(vec!["a".into(), "b".into()]))
         );
         assert_eq!((batch.due(&pace), batch.take(start)), (None, None));
+    }
+
+    #[test]
+    fn only_the_first_event_after_a_rest_waits_for_the_short_window() {
+        let (pace, mut batch) = (Pace::default(), Batch::default());
+        let mut now = Instant::now();
+        let mut waits = |rest: Duration| {
+            now += rest;
+            batch.touch("a".into(), false, now);
+            let due = batch.due(&pace);
+            batch.take(now);
+            due.map(|due| due - now)
+        };
+        assert_eq!(waits(Duration::ZERO), Some(pace.first_window));
+        assert_eq!(waits(pace.rest / 2), Some(pace.window));
+        assert_eq!(waits(pace.rest / 2), Some(pace.window));
+        assert_eq!(waits(pace.rest), Some(pace.first_window));
     }
 
     #[test]

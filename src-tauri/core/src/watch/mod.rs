@@ -37,8 +37,14 @@ pub enum WatchEvent {
 pub struct Pace {
     /// A batch is sent when no event came for this long …
     pub window: Duration,
+    /// … or, if its first event came after a rest, for this long: a tool writes the lines of one
+    /// step within a few milliseconds …
+    pub first_window: Duration,
     /// … or this long after its first event.
     pub ceiling: Duration,
+    /// The time without an event that counts as a rest. Within this time of a scan, Syncthing
+    /// sends nothing more, so haste would only cost.
+    pub rest: Duration,
     pub poll: Duration,
     /// The poll interval while not everything can be watched.
     pub poll_blind: Duration,
@@ -49,7 +55,9 @@ impl Default for Pace {
         let ms = Duration::from_millis;
         Self {
             window: ms(20),
+            first_window: ms(8),
             ceiling: ms(60),
+            rest: ms(250),
             poll: Duration::from_secs(10),
             poll_blind: Duration::from_secs(2),
         }
