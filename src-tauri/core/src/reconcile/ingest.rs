@@ -346,7 +346,7 @@ pub fn fault_problem(fault: &Fault, name: &str) -> Problem {
 
 fn lines_in(frame: &Frame) -> usize {
     let lines = frame.entries.iter().map(|entry| match entry {
-        Entry::Lines { bytes, .. } => bytes.iter().filter(|byte| **byte == b'\n').count(),
+        Entry::Lines { bytes, .. } => memchr::memchr_iter(b'\n', bytes).count(),
         _ => 0,
     });
     lines.sum()
@@ -751,9 +751,9 @@ impl Generations {
     const KEPT: usize = 8 << 20;
 }
 
-/// The lines just chained, by doc, device, lane and entry number, so that none is read a second
-/// time.
-struct Fresh<'a>(HashMap<(&'a DocName, &'a str, Lane, u64), &'a [Line]>);
+/// The entries just read, by doc, device, lane and entry number, so that the lines of none are read
+/// a second time.
+struct Fresh<'a>(HashMap<(&'a DocName, &'a str, Lane, u64), &'a Arrival>);
 
 impl<'a> Fresh<'a> {
     fn of(arrivals: &'a [Arrival]) -> Self {
@@ -766,10 +766,21 @@ impl<'a> Fresh<'a> {
                     source.lane,
                     source.first,
                 ),
-                arrival.tips.as_slice(),
+                arrival,
             )
         };
         Self(arrivals.iter().map(run).collect())
+    }
+
+    fn entry(&self, doc: &DocName, source: &Source, number: u64) -> Option<&'a Arrival> {
+        let key = (doc, source.device.as_str(), source.lane, number);
+        self.0.get(&key).copied()
+    }
+
+    /// Whether the edge holds lines that were chained from their bytes, not a record in pieces.
+    fn is_chained(&self, doc: &DocName, edge: &Edge) -> bool {
+        let first = self.entry(doc, &edge.source, edge.source.first);
+        first.is_some_and(|first| !first.in_pieces)
     }
 
     /// The lines of an edge, if all of its entries are fresh.
@@ -779,10 +790,7 @@ impl<'a> Fresh<'a> {
         let mut found: Vec<Line> = Vec::new();
         for number in source.first..source.end {
             let mut before = 0;
-            for line in *self
-                .0
-                .get(&(doc, source.device.as_str(), source.lane, number))?
-            {
+            for line in &self.entry(doc, source, number)?.tips {
                 let bytes = line.end - before;
                 before = line.end;
                 if skip > 0 {
@@ -829,8 +837,9 @@ impl LineSource for Lines<'_> {
         if self.kind == DocKind::Log {
             // Ids of lines are always computed from the lines; a line in pieces is read here and
             // not kept.
-            let is_sound =
-                edge.source.end - edge.source.first < 2 || self.journal_reader.is_sound(edge)?;
+            let is_sound = edge.source.end - edge.source.first < 2
+                || self.fresh.is_chained(self.doc, edge)
+                || self.journal_reader.is_sound(edge)?;
             if !is_sound {
                 *self
                     .generations

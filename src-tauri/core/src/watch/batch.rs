@@ -50,7 +50,11 @@ impl Batch {
     pub fn due(&self, pace: &Pace) -> Option<Instant> {
         let told = self.span.map(|(first, last)| {
             let rested = self.before.is_none_or(|before| before + pace.rest <= first);
-            let window = if rested { pace.first_window } else { pace.window };
+            let window = if rested {
+                pace.first_window
+            } else {
+                pace.window
+            };
             (last + window).min(first + pace.ceiling)
         });
         let again = self.again.as_ref().map(|(due, _)| *due);
