@@ -402,7 +402,6 @@ pub fn timing(timing: &Timing, view: &View) -> String {
                 ms(times.p50),
                 ms(times.p95),
                 ms(times.max),
-                times.meaning.clone(),
             ]
         })
         .collect();
@@ -412,10 +411,18 @@ pub fn timing(timing: &Timing, view: &View) -> String {
         Column::Number("Half within"),
         Column::Number("95 % within"),
         Column::Number("Longest"),
-        Column::Gives("What is timed"),
     ];
-    let about = "The latest 512 times of each stage on this device.\n\n";
-    about.to_owned() + &table(columns, &rows, view)
+    let mut out = "The latest 512 times of each stage on this device.\n\n".to_owned();
+    out.push_str(&table(columns, &rows, view));
+    out.push('\n');
+    for times in &timing.stages {
+        out.push_str(&wrap(
+            &format!("{}: {}", times.stage, times.meaning),
+            0,
+            view,
+        ));
+    }
+    out
 }
 
 /// Some of this device's sessions do not sync because the user turned them off.
