@@ -997,7 +997,7 @@ export type Remedy = { "do": "start_engine" } | { "do": "stop_engine" } | { "do"
 /**
  * Every command. The socket, the tray app and the command line share this list.
  */
-export type Request = { "cmd": "status" } | { "cmd": "doctor" } | { "cmd": "take_in" } | { "cmd": "device" } | { "cmd": "devices" } | { "cmd": "read_code", code: string, } | { "cmd": "pair", code: string, } | { "cmd": "accept", id: string, 
+export type Request = { "cmd": "status" } | { "cmd": "doctor" } | { "cmd": "timing" } | { "cmd": "take_in" } | { "cmd": "device" } | { "cmd": "devices" } | { "cmd": "read_code", code: string, } | { "cmd": "pair", code: string, } | { "cmd": "accept", id: string, 
 /**
  * The digits on its screen, if the digits are the proof.
  */
@@ -1318,6 +1318,19 @@ export type Span = { left: boolean, from: number, to: number, changed: boolean, 
 
 export type SplitRow = { session: string, tool: string, title: string, project: string, tier: Tier, reason: string, branches: Array<BranchRow>, choices: Array<Choice>, };
 
+/**
+ * Percentiles of the latest 512 passes of a stage, in microseconds.
+ */
+export type StageTimes = { stage: string, 
+/**
+ * What the time includes.
+ */
+meaning: string, 
+/**
+ * How often the stage was passed since the engine started.
+ */
+count: number, p50: number, p95: number, max: number, };
+
 export type Status = { engine: EngineState, 
 /**
  * When a pause ends by itself (RFC 3339); none while nothing is paused, or for good.
@@ -1447,6 +1460,15 @@ lines: number, };
 export type Tier = "A" | "B" | "C";
 
 /**
+ * How long the stages of the latest changes took on this device.
+ */
+export type Timing = { 
+/**
+ * The stages that changes passed since the engine started, in the order of their way.
+ */
+stages: Array<StageTimes>, };
+
+/**
  * Tokens of one answer of the model. A tool that writes an answer as several records repeats them
  * with each.
  */
@@ -1520,6 +1542,7 @@ export type WaitingCount = { code: Reason | null, tool: string, sessions: number
 export type Replies = {
   status: Status;
   doctor: Doctor;
+  timing: Timing;
   take_in: TakenIn;
   device: Device;
   devices: Devices;
