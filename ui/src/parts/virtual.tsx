@@ -129,6 +129,12 @@ export function Virtual({
   // The end is left by moving away from it, not by a list that grows below it.
   const ends = useRef(atEnd);
   const seen = useRef(0);
+  // A row that the user opens is read from its beginning, also at the end of the list.
+  const clicked = useRef<number | null>(null);
+  const noteClick = (event: MouseEvent) => {
+    const found = (event.target as Element).closest<HTMLElement>(".virtual-row");
+    clicked.current = found ? Number(found.dataset.row) : null;
+  };
   const follow = (element: HTMLElement) => {
     const left = element.scrollHeight - element.clientHeight - element.scrollTop;
     if (left < NEAR_END) ends.current = atEnd && revealed.current === null;
@@ -165,6 +171,10 @@ export function Virtual({
       const at = Number((child as HTMLElement).dataset.row);
       const by = heights.set(at, (child as HTMLElement).getBoundingClientRect().height);
       if (by !== 0) changed = true;
+      if (0 < by && at === clicked.current) {
+        ends.current = false;
+        clicked.current = null;
+      }
       if (at < firstSeen) moved += by;
     }
     if (moved !== 0) scrollTo(element, element.scrollTop + moved);
@@ -243,6 +253,7 @@ export function Virtual({
       onScroll={read}
       onWheel={settle}
       onPointerDown={settle}
+      onClick={noteClick}
       {...attributes}
     >
       {head && (

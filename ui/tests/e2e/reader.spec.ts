@@ -126,6 +126,22 @@ test("opens at its end, follows what is added, and leaves who reads elsewhere in
   expectCalm(page);
 });
 
+test("what is unfolded at the end of the list is read from its beginning", async ({ page }) => {
+  // What is unfolded is higher than the view.
+  await page.setViewportSize({ width: 960, height: 220 });
+  const feed = await read(page, "huge");
+  const folded = feed.locator(".fold:not([open]) > summary");
+  await expect(folded.last()).toBeAttached();
+  const last = await folded.last().elementHandle();
+  await last!.evaluate((element) => (element as HTMLElement).click());
+  await settled(page);
+  expect(await last!.evaluate((element) => (element.parentElement as HTMLDetailsElement).open)).toBe(true);
+  const { top, height } = await last!.evaluate((element) => element.parentElement!.getBoundingClientRect());
+  expect(height).toBeGreaterThan(await feed.evaluate((element) => element.clientHeight));
+  const box = await feed.evaluate((element) => element.getBoundingClientRect().top);
+  expect(top).toBeGreaterThanOrEqual(box - 1);
+});
+
 test("finds in the whole session: counted, from one to the next, inside of what is folded", async ({ page }) => {
   const feed = await read(page);
   await feed.focus();
