@@ -513,6 +513,7 @@ function answers(world: World, tell: () => void): Handlers {
     diff_common: ({ from, rows }) => ({ total: 412, from, messages: transcript(world, from, rows, 412) }),
     diff_common_part: ({ message, part }) => transcriptPart(world, message, part) ?? noPart(),
     doctor: () => ({ ...world.doctor, not_carried: world.status.waiting, tools: world.tools }),
+    timing: () => ({ stages: [] }),
     take_in: () => {
       const open = world.doctor.copies.filter((copy) => copy.open);
       const taken = world.doctor.copies.filter((copy) => !copy.open);
