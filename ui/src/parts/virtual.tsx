@@ -131,10 +131,15 @@ export function Virtual({
   const seen = useRef(0);
   // A row that the user opens is read from its beginning, also at the end of the list.
   const clicked = useRef<number | null>(null);
-  const noteClick = (event: MouseEvent) => {
-    const found = (event.target as Element).closest<HTMLElement>(".virtual-row");
-    clicked.current = found ? Number(found.dataset.row) : null;
-  };
+  useEffect(() => {
+    const note = (event: MouseEvent) => {
+      const found = (event.target as Element).closest<HTMLElement>(".virtual-row");
+      clicked.current = found ? Number(found.dataset.row) : null;
+    };
+    const element = box.current!;
+    element.addEventListener("click", note);
+    return () => element.removeEventListener("click", note);
+  }, []);
   const follow = (element: HTMLElement) => {
     const left = element.scrollHeight - element.clientHeight - element.scrollTop;
     if (left < NEAR_END) ends.current = atEnd && revealed.current === null;
@@ -253,7 +258,6 @@ export function Virtual({
       onScroll={read}
       onWheel={settle}
       onPointerDown={settle}
-      onClick={noteClick}
       {...attributes}
     >
       {head && (
