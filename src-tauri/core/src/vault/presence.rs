@@ -7,9 +7,12 @@ use super::limits::{self, shown};
 use crate::opener;
 use crate::session::{DeviceId, Hlc};
 use data_encoding::BASE64;
-use serde::{Deserialize, Serialize};
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
+use std::marker::PhantomData;
 use std::path::Path;
 
 pub const FILE: &str = "device.json";
@@ -21,19 +24,23 @@ pub struct Presence {
     pub name: String,
     pub at: Hlc,
     /// The addresses of its Syncthing. Devices that were only proposed cannot learn them otherwise.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "few")]
     pub addresses: Vec<String>,
     /// Devices that this one approves. Others relay its folders to these devices only.
+    #[serde(deserialize_with = "few")]
     pub paired: Vec<Known>,
     /// Written by versions that relayed folders of unpaired devices; always empty now.
+    #[serde(deserialize_with = "few")]
     pub carried: Vec<Known>,
     /// Sessions open on this device.
+    #[serde(deserialize_with = "few")]
     pub live: Vec<Open>,
     /// Devices that this one is about to leave.
+    #[serde(deserialize_with = "few")]
     pub goodbye: Vec<DeviceId>,
     /// How many frames of each device's list this one has read, by short id. Shows whether a
     /// revocation has arrived.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "few_by_name")]
     pub heard: BTreeMap<String, u64>,
 }
 
@@ -121,23 +128,95 @@ pub fn read(lane_dir: &Path, short: &str) -> Result<(Presence, [u8; 32]), Presen
     }
 }
 
+/// The first entries of a list, as many as a device may have; the others are never held.
+fn few<'de, D: Deserializer<'de>, T: Deserialize<'de>>(list: D) -> Result<Vec<T>, D::Error> {
+    struct Few<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Few<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+            out.write_str("a list")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+            let mut found = Vec::new();
+            while found.len() < limits::KNOWN {
+                match list.next_element()? {
+                    Some(entry) => found.push(entry),
+                    None => return Ok(found),
+                }
+            }
+            while list.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(found)
+        }
+    }
+    list.deserialize_seq(Few(PhantomData))
+}
+
+/// The same of a list by name.
+fn few_by_name<'de, D: Deserializer<'de>>(list: D) -> Result<BTreeMap<String, u64>, D::Error> {
+    struct Few;
+    impl<'de> Visitor<'de> for Few {
+        type Value = BTreeMap<String, u64>;
+
+        fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+            out.write_str("numbers by name")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let mut found = BTreeMap::new();
+            while found.len() < limits::KNOWN {
+                match list.next_entry()? {
+                    Some((name, number)) => drop(found.insert(name, number)),
+                    None => return Ok(found),
+                }
+            }
+            while list.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            Ok(found)
+        }
+    }
+    list.deserialize_map(Few)
+}
+
 /// Shortens all fields to their limits.
 fn bound(presence: &mut Presence) {
     presence.name = shown(&presence.name);
-    presence.addresses.truncate(limits::KNOWN);
-    presence.goodbye.truncate(limits::KNOWN);
     for known in [&mut presence.paired, &mut presence.carried] {
-        known.truncate(limits::KNOWN);
         known.retain(|known| known.id.as_str().len() <= limits::ID);
         known
             .iter_mut()
             .for_each(|known| known.name = shown(&known.name));
     }
-    presence.live.truncate(limits::KNOWN);
+    presence.heard.retain(|short, _| short.len() <= limits::ID);
     presence
         .live
         .retain(|open| open.tool.len().max(open.session.len()) <= limits::ID);
     for open in &mut presence.live {
         (open.title, open.project) = (shown(&open.title), shown(&open.project));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn of_a_long_list_the_beginning_is_read_and_nothing_else_held() {
+        let many = 3 * limits::KNOWN;
+        let known = json!({ "id": "A", "name": "a" });
+        let open = json!({ "tool": "t", "session": "s", "title": "", "project": "" });
+        let heard: BTreeMap<String, u64> = (0..many).map(|n| (format!("{n:04}"), 1)).collect();
+        let file = json!({
+            "v": 1, "name": "desk", "at": { "wall": 1, "count": 0 },
+            "card": { "v": 1, "device": "A", "cert_der": "", "key": "", "made": 1, "signature": "" },
+            "addresses": vec!["tcp://x"; many], "paired": vec![&known; many], "carried": [],
+            "live": vec![&open; many], "goodbye": vec!["A"; many], "heard": heard,
+        });
+        let read: Presence = serde_json::from_value(file).expect("a presence");
+        let lens = [read.addresses.len(), read.paired.len(), read.live.len()];
+        assert_eq!(lens, [limits::KNOWN; 3]);
+        assert_eq!([read.goodbye.len(), read.heard.len()], [limits::KNOWN; 2]);
+        assert!(read.carried.is_empty());
     }
 }

@@ -3,8 +3,8 @@
 //! reset its own peak.
 
 use super::*;
-use session_roam_core::vault::limits;
 use session_roam_core::vault::piece::Piece;
+use session_roam_core::vault::{limits, presence};
 use std::process::Command;
 
 /// Bytes of the whole process, of which an engine at rest may have 40 MB (docs/benchmarks.md). This
@@ -84,6 +84,23 @@ const KINDS: &[(&str, Plant)] = &[
         fs::copy(dir.join("0001.jsonl.zst"), dir.join(copy)).expect("copy");
     }),
     ("a record in pieces", |world| plant_pieces(world, 300 << 20)),
+    ("a device file of as many values as may be", |world| {
+        let (desk, lap) = (&world.devices[0], &world.devices[1]);
+        let lane = lap.vault().lane_dir(&desk.short(), Lane::Live);
+        let (mut presence, _) = presence::read(&lane, &desk.short()).expect("its own");
+        presence.at.count += 1;
+        presence.addresses = vec![String::new(); 700_000];
+        presence.heard = (0..30_000).map(|n| (n.to_string(), 1)).collect();
+        let key = DeviceKey::load_or_create(&desk.roam).expect("key");
+        presence::write(&lane, &presence, &key).expect("written");
+        let size = fs::metadata(lane.join(presence::FILE))
+            .expect("there")
+            .len();
+        assert!(
+            (limits::PRESENCE - (1 << 20)..limits::PRESENCE).contains(&size),
+            "{size}"
+        );
+    }),
 ];
 
 /// F9: whatever a paired device sends, within the limits of each kind.
