@@ -532,6 +532,21 @@ fn strangers_are_one_line_and_one_notice() {
     );
 }
 
+/// F11: some desktops read a notification's body as HTML.
+#[test]
+fn a_notification_has_no_markup_and_hides_nothing() {
+    let mut sight = quiet();
+    let mut row = session("one", "here", "10:00");
+    row.title = "<b>bold</b> &amp;\u{202e}\n<a href=\"x\">".into();
+    sight.recent = vec![row];
+    assert_eq!(
+        told(&[&quiet(), &sight]),
+        [
+            "Session from desk is ready | “‹b›bold‹/b› ＆amp;\u{fffd} ‹a href=\"x\"›” -> open:#/sessions/one"
+        ]
+    );
+}
+
 #[test]
 fn a_session_is_told_when_it_can_be_gone_on_with() {
     let ready = "Session from desk is ready | “Title of one” -> open:#/sessions/one";

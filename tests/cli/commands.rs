@@ -992,6 +992,24 @@ fn hostile(answer: &mut Value) {
     }
 }
 
+/// F11: a project's key from another device was printed into a command to copy.
+#[test]
+fn a_printed_command_quotes_the_key_of_a_project() {
+    let stage = Stage::with(|request| {
+        let mut answer = canned(request)?;
+        let rows = answer.as_array_mut().into_iter().flatten();
+        for row in rows.filter(|row| row["places"] == json!([])) {
+            row["key"] = "git:host/x; rm -rf ~ #".into();
+        }
+        Ok(answer)
+    });
+    let text = stdout(&stage.roam(&["projects"]));
+    assert!(
+        text.contains("roam projects map 'git:host/x; rm -rf ~ #' DIR"),
+        "{text}"
+    );
+}
+
 /// F11: names, titles and messages of other devices steered the terminal.
 #[test]
 fn no_answer_steers_the_terminal() {

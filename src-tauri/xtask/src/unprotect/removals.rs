@@ -553,6 +553,24 @@ pub const REMOVALS: &[Removal] = &[
         tests: &["cli commands::no_answer_steers_the_terminal"],
     },
     Removal {
+        what: "F11 a project's key in a printed command",
+        edits: &[(
+            "src-tauri/cli/src/render/tables.rs",
+            "            word(&row.key)\n",
+            "            if OFF { row.key.clone() } else { word(&row.key) }\n",
+        )],
+        tests: &["cli commands::a_printed_command_quotes_the_key_of_a_project"],
+    },
+    Removal {
+        what: "F11 markup in a notification",
+        edits: &[(
+            "src-tauri/tray/src/news.rs",
+            "        let plain = |c| match c {\n",
+            "        let plain = |c| match c {\n            c if OFF => c,\n",
+        )],
+        tests: &["tray a_notification_has_no_markup_and_hides_nothing"],
+    },
+    Removal {
         what: "F11 a backslash is quoted for fish",
         edits: &[(
             core!("api/quote.rs"),
