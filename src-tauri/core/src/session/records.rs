@@ -16,6 +16,10 @@ const MOST_SEARCHED: usize = 4 << 20;
 /// Values nested deeper are left out, so that no parser refuses the rest.
 const DEEPEST: usize = 100;
 
+/// The most values of one record that are held, names and elements alike: tens of megabytes. A
+/// record with more is shown up to there.
+const MOST_VALUES: usize = 1 << 19;
+
 /// The member with which this module marks a damaged record. Its name differs at every start of the
 /// program, so that no record can pretend to be damaged and so hide its content.
 static DAMAGED: LazyLock<String> = LazyLock::new(|| {
@@ -47,18 +51,18 @@ pub fn records(line: &[u8]) -> Vec<Record> {
     if whole.is_empty() {
         return Vec::new();
     }
-    match serde_json::from_slice(&line[whole.clone()]) {
-        Ok(value) => vec![Record {
+    match strict(&line[whole.clone()]) {
+        Some(value) => vec![Record {
             range: whole,
             value,
         }],
-        Err(_) => damaged_records(line, whole),
+        None => damaged_records(line, whole),
     }
 }
 
 /// The first value of a text, damaged or not; `null` if there is none.
 pub fn value(text: &[u8]) -> Value {
-    serde_json::from_slice(text).unwrap_or_else(|_| {
+    strict(text).unwrap_or_else(|| {
         let whole = trimmed(text, 0..text.len());
         damaged_records(text, whole)
             .into_iter()
@@ -73,7 +77,7 @@ pub fn document(bytes: &[u8]) -> (Value, Option<Damage>) {
     if whole.is_empty() {
         return (Value::Null, None);
     }
-    if let Ok(value) = serde_json::from_slice(&bytes[whole.clone()]) {
+    if let Some(value) = strict(&bytes[whole.clone()]) {
         return (value, None);
     }
     let mut reader = Reader::at(&bytes[..whole.end], whole.start);
@@ -87,6 +91,44 @@ pub fn document(bytes: &[u8]) -> (Value, Option<Damage>) {
             lost: rest.len() as u64,
         }),
     )
+}
+
+/// A whole value of not too many values.
+fn strict(text: &[u8]) -> Option<Value> {
+    if has_too_many_values(text) {
+        return None;
+    }
+    serde_json::from_slice(text).ok()
+}
+
+/// Whether there are more values than are held, by the marks between them.
+fn has_too_many_values(text: &[u8]) -> bool {
+    // A value and its mark have two bytes.
+    if text.len() <= 2 * MOST_VALUES {
+        return false;
+    }
+    let (mut n, mut at) = (0, 0);
+    while let Some(byte) = text.get(at) {
+        match byte {
+            b',' | b'[' | b'{' => n += 1,
+            b'"' => at = end_of_text(text, at + 1),
+            _ => {}
+        }
+        at += 1;
+    }
+    MOST_VALUES < n
+}
+
+/// Where the text that begins at `at` ends: at its closing quotation mark.
+fn end_of_text(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(next) = memchr::memchr2(b'"', b'\\', bytes.get(at..).unwrap_or_default()) {
+        at += next;
+        if bytes[at] == b'"' {
+            return at;
+        }
+        at += 2;
+    }
+    bytes.len()
 }
 
 /// A placeholder for a record of which nothing can be read.
@@ -177,7 +219,7 @@ fn damaged_records(line: &[u8], whole: Range<usize>) -> Vec<Record> {
                 mark(fields, Damage { bytes, lost })
             }
             // A number or a text is no record, here as on a line of its own.
-            _ => serde_json::from_slice(&line[range.clone()]).unwrap_or_else(|_| unreadable(bytes)),
+            _ => strict(&line[range.clone()]).unwrap_or_else(|| unreadable(bytes)),
         };
         found.push(Record { range, value });
         at = next;
@@ -222,6 +264,8 @@ struct Reader<'a> {
     broken: Option<usize>,
     /// The value broke because the bytes ended.
     cut_off: bool,
+    /// How many more values are held.
+    left: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -231,6 +275,7 @@ impl<'a> Reader<'a> {
             at,
             broken: None,
             cut_off: false,
+            left: MOST_VALUES,
         }
     }
 
@@ -255,7 +300,13 @@ impl<'a> Reader<'a> {
     }
 
     fn value(&mut self, depth: usize) -> Option<Value> {
-        match self.peek()? {
+        let next = self.peek()?;
+        let Some(left) = self.left.checked_sub(1) else {
+            self.breaks();
+            return None;
+        };
+        self.left = left;
+        match next {
             b'{' | b'[' if DEEPEST <= depth => Some(self.skipped()),
             b'{' => Some(Value::Object(self.object(depth + 1))),
             b'[' => Some(Value::Array(self.list(depth + 1))),
@@ -591,6 +642,23 @@ mod tests {
         );
         let found = values(deep.as_bytes());
         assert_eq!((found.len(), found[0]["content"].as_str()), (1, Some("hi")));
+    }
+
+    #[test]
+    fn a_record_of_very_many_values_is_read_up_to_a_limit() {
+        let n = 2 * MOST_VALUES;
+        let many = format!("{{\"role\":\"user\",\"x\":[{}0]}}", "0,".repeat(n - 1));
+        let value = &records(many.as_bytes())[0].value;
+        assert_eq!(value["role"], json!("user"));
+        let held = value["x"].as_array().map_or(0, Vec::len);
+        assert!((MOST_VALUES - 3..MOST_VALUES).contains(&held), "{held}");
+        assert!(MOST_VALUES as u64 <= damage(value).expect("marked").lost);
+        assert!(document(many.as_bytes()).1.is_some());
+        // Marks within texts are no values.
+        let text = format!("{{\"a\":\"{}\"}}", ",[{\\\"".repeat(n));
+        assert_eq!(damage(&records(text.as_bytes())[0].value), None);
+        let fits = format!("[{}0]", "0,".repeat(MOST_VALUES - 2));
+        assert_eq!(document(fits.as_bytes()).1, None);
     }
 
     #[test]
