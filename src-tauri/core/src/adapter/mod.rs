@@ -4,11 +4,13 @@
 //! An adapter reads and writes. Merging is decided elsewhere, and an adapter never sees the vault
 //! or Syncthing.
 
+mod made;
 mod mcp;
 pub mod patched;
 mod registry;
 mod stamp;
 
+pub use self::made::Made;
 pub use self::mcp::McpConfig;
 pub use self::patched::PatchedBytes;
 pub use self::registry::{Access, Entered, Entry, Registry};
@@ -488,7 +490,7 @@ impl<T: Read + Seek + Send> ReadSeek for T {}
 pub enum Content {
     File(PathBuf),
     /// Made in memory, by an export for instance.
-    Bytes(Arc<[u8]>),
+    Bytes(Made),
     /// A file in which some bytes are replaced by others of the same length.
     Patched(PathBuf, Vec<Patch>),
 }

@@ -235,7 +235,7 @@ pub fn restored(content: Content, state: &DocState, more: Option<Patch>) -> Cont
         _ if patches.is_empty() => content,
         Content::File(path) | Content::Patched(path, _) => Content::Patched(path, patches),
         Content::Bytes(bytes) => {
-            let mut bytes = bytes.to_vec();
+            let mut bytes = bytes.into_vec();
             for patch in patches {
                 let start = usize::try_from(patch.at).unwrap_or(usize::MAX);
                 let place = start

@@ -41,7 +41,6 @@ use crate::session::{DocName, ToolId};
 use rusqlite::OpenFlags;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 const NAME: &str = "Antigravity";
 const MAIN: &str = "conversation";
@@ -193,7 +192,7 @@ impl Tool for Antigravity {
         };
         let mut reading = Reading::of_files(found, facts);
         if let Some(bytes) = state {
-            reading.docs[0] = Content::Bytes(Arc::from(bytes));
+            reading.docs[0] = Content::Bytes(bytes.into());
         }
         Ok(reading)
     }

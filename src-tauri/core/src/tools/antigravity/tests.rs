@@ -7,6 +7,7 @@ use crate::merge::transcript::said_in;
 use crate::session::{Millis, SessionId};
 use rusqlite::Connection;
 use std::fs;
+use std::sync::Arc;
 
 const ID: &str = "7b1d5c3e-2f4a-4b6c-8d7e-9f0a1b2c3d4e";
 const STEPS: &str = "CREATE TABLE steps (idx integer, step_type integer, step_payload blob, PRIMARY KEY (idx)); \

@@ -74,6 +74,7 @@ use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 mod branches;
@@ -239,15 +240,17 @@ impl Tool for CopilotChat {
     fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
         let (mut docs, mut problems, mut facts) = (Vec::new(), Vec::new(), Facts::default());
         for (at, doc) in found.docs.iter().enumerate() {
-            let bytes = opener::read(&doc.path, opener::MOST)?;
+            let mut bytes = opener::read(&doc.path, opener::MOST)?;
             if at == 0 {
                 let cwd = place_of(machine, &doc.path).and_then(|place| place.directory(machine));
                 (facts, problems) = said_by(found, doc, whole(doc.kind, &bytes), cwd);
             }
-            docs.push(match without_account(doc.kind, &bytes) {
-                _ if is_blank(doc.kind, &bytes) => Content::Bytes(Vec::new().into()),
-                Some(bytes) => Content::Bytes(bytes.into()),
-                None => Content::File(doc.path.clone()),
+            docs.push(if is_blank(doc.kind, &bytes) {
+                Content::Bytes(Vec::new().into())
+            } else if blank_account(doc.kind, &mut bytes) {
+                Content::Bytes(bytes.into())
+            } else {
+                Content::File(doc.path.clone())
             });
         }
         Ok(Reading {
@@ -770,25 +773,34 @@ fn updated(state: &Value) -> Option<Millis> {
         .map(Millis)
 }
 
-/// The bytes with the account blanked out; `None` if they name no account. Each line keeps its
-/// length, so that recorded offsets stay valid in the file.
-fn without_account(kind: DocKind, bytes: &[u8]) -> Option<Vec<u8>> {
-    memchr::memmem::find(bytes, b"selectedModel")?;
-    let mut out = bytes.to_vec();
-    let mut from = 0;
-    let lines = match kind {
-        DocKind::Log => bytes.split_inclusive(|byte| *byte == b'\n').collect(),
-        DocKind::Snapshot => vec![bytes],
-    };
-    for line in lines {
-        if let Some(value) = account_in(kind, line) {
-            let start = from + (value.as_ptr() as usize - line.as_ptr() as usize);
-            out[start..start + value.len()].fill(b' ');
-            out[start..start + 4].copy_from_slice(b"null");
-        }
-        from += line.len();
+/// Blanks out the account; returns whether the bytes named one. Each line keeps its length, so that
+/// recorded offsets stay valid in the file.
+fn blank_account(kind: DocKind, bytes: &mut [u8]) -> bool {
+    let mut named = false;
+    for place in accounts(kind, bytes) {
+        let value = &mut bytes[place];
+        let (word, rest) = value.split_at_mut(4);
+        named |= word != b"null" || rest.iter().any(|byte| *byte != b' ');
+        word.copy_from_slice(b"null");
+        rest.fill(b' ');
     }
-    (out != bytes).then_some(out)
+    named
+}
+
+/// The places of the values that name the account.
+fn accounts(kind: DocKind, bytes: &[u8]) -> Vec<Range<usize>> {
+    if memchr::memmem::find(bytes, b"selectedModel").is_none() {
+        return Vec::new();
+    }
+    let place = |line: &[u8]| {
+        let value = account_in(kind, line)?;
+        let start = value.as_ptr() as usize - bytes.as_ptr() as usize;
+        Some(start..start + value.len())
+    };
+    match kind {
+        DocKind::Log => lines_of(bytes).filter_map(place).collect(),
+        DocKind::Snapshot => place(bytes).into_iter().collect(),
+    }
 }
 
 /// The raw value that names the account. A value shorter than `null` names none.

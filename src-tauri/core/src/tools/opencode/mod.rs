@@ -55,7 +55,6 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Debug, Default)]
@@ -303,7 +302,7 @@ impl Tool for OpenCode {
         let facts = facts(&session);
         Ok(Reading {
             facts,
-            docs: vec![Content::Bytes(Arc::from(session.render()))],
+            docs: vec![Content::Bytes(session.render().into())],
             secret: Vec::new(),
             problems: Vec::new(),
         })

@@ -2,6 +2,7 @@
 
 use super::*;
 use serde_json::json;
+use std::sync::Arc;
 
 const ID: &str = "ses_df5d4dd33ffeO4lBHE5VP3WIhk";
 

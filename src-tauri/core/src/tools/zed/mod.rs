@@ -46,7 +46,6 @@ use rusqlite::OpenFlags;
 use serde_json::{Map, Value};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 const NAME: &str = "Zed";
 const MAIN: &str = "thread.json";
@@ -180,7 +179,7 @@ impl Tool for Zed {
         let is_remote = sidebars.any(|path| sidebar::is_remote(&path, &found.session));
         Ok(Reading {
             facts: facts(row, &json, is_remote),
-            docs: vec![Content::Bytes(Arc::from(document))],
+            docs: vec![Content::Bytes(document.into())],
             secret: Vec::new(),
             problems: problems.into_iter().collect(),
         })

@@ -8,6 +8,7 @@ use crate::session::{Millis, Role, SessionId};
 use rusqlite::{Connection, params};
 use serde_json::json;
 use std::fs;
+use std::sync::Arc;
 
 const ID: &str = "6f1c0b2e-1a2b-4c3d-8e4f-0123456789ab";
 const PARENT: &str = "0a1b2c3d-4e5f-4a6b-9c7d-8e9f0a1b2c3d";
