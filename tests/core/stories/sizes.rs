@@ -494,8 +494,7 @@ fn long_record_in_bounds() {
     stage.ends("recorded apart");
     world.meet(0, 1);
     world.deliver();
-    // A branch that becomes a session of its own is held whole.
-    stage.begins();
+    stage.ends("a branch became a session of its own");
     let diff: Diff = world.devices[0].ask(Request::Diff {
         session: ONE.into(),
         branch: None,

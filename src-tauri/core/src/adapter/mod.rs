@@ -304,7 +304,7 @@ pub type Judge = fn(&DocName, &[u8], &[u8]) -> Judged;
 pub type Union = fn(&[u8], &[u8]) -> Option<Vec<u8>>;
 
 /// The title in the lines of a main doc.
-pub type Named = fn(&[u8]) -> Option<String>;
+pub type Named = fn(&mut dyn ReadSeek) -> Option<String>;
 
 /// Joins two branches, or explains why a join would be unsound.
 pub type Join = fn(&Sides<'_>) -> Result<Vec<u8>, String>;

@@ -3,14 +3,18 @@
 //! first.
 
 use super::context::Context;
-use super::record::{Imaged, SessionRecord};
+use super::record::{DocState, Imaged, SessionRecord};
 use super::recorder::{RecordError, Recorded, Recorder};
 use super::split::ForkPlan;
-use crate::merge::{fork_title, substitute, substituted};
+use super::woven::{WithId, WithTitle};
+use crate::merge::{fork_title, substituted};
 use crate::reconcile::session::SessionMut;
-use crate::session::chain::lines_of;
 use crate::session::{ChainId, DocKind, DocName, Lane, SessionKey, Trie};
-use crate::vault::{ForkOf, SessionCard};
+use crate::vault::journal_reader::JournalReader;
+use crate::vault::spool::Spool;
+use crate::vault::{ForkOf, JournalError, SessionCard};
+use std::fs::File;
+use std::io::{self, Write};
 
 /// What a fork's reconcile needs from its parent.
 #[derive(Clone, Debug)]
@@ -36,10 +40,12 @@ pub fn take_over(session: SessionMut<'_>, parent: &Parent) -> Result<Recorded, R
     let Some(origin) = parent.record.origin() else {
         return Ok(Recorded::default());
     };
-    let common = common(context, parent)?;
     let joins = context.joins(&key.tool);
     // A title that changes with time would make every device write another line.
-    let named = joins.named.and_then(|named| named(&common));
+    let named = match joins.named {
+        Some(named) => named(&mut common(context, parent)?),
+        None => None,
+    };
     let lasting = named.is_some();
     let title = fork_title(
         named
@@ -82,22 +88,105 @@ pub fn take_over(session: SessionMut<'_>, parent: &Parent) -> Result<Recorded, R
     let beside = plan.targets.iter().filter(|(doc, _)| **doc != main);
     for (doc, to) in beside.chain(plan.targets.get_key_value(&main)) {
         let title = title_line.as_deref().filter(|_| *doc == main);
-        take_doc(context, &mut recorder, record, parent, doc, *to, title)?;
+        take_doc(context, &mut recorder, record, parent, (doc, *to, title))?;
     }
     Ok(recorder.done)
 }
 
 /// What the branch has in common with the trunk.
-fn common(context: &Context, parent: &Parent) -> Result<Vec<u8>, RecordError> {
-    let Some(state) = parent.record.docs.get(&parent.plan.doc) else {
-        return Ok(Vec::new());
-    };
-    let journal_reader =
-        context.journal_reader(&parent.key.tool, &parent.record.journals, &parent.plan.doc);
-    Ok(journal_reader.content(
-        state.kind,
-        &state.trie.path(parent.plan.fork_point).unwrap_or_default(),
-    )?)
+fn common(context: &Context, parent: &Parent) -> Result<File, RecordError> {
+    let plan = &parent.plan;
+    let source = Source::of(context, parent, &plan.doc);
+    source.spooled(|out| match &source.state {
+        Some(state) => source.write(state.trie.start(), plan.fork_point, out),
+        None => Ok(()),
+    })
+}
+
+/// A doc of the parent, to be read with the fork's id.
+struct Source<'a> {
+    context: &'a Context,
+    plan: &'a ForkPlan,
+    state: Option<&'a DocState>,
+    journal_reader: JournalReader<'a>,
+    is_message: fn(&[u8]) -> bool,
+}
+
+impl<'a> Source<'a> {
+    fn of(context: &'a Context, parent: &'a Parent, doc: &'a DocName) -> Self {
+        let (tool, record) = (&parent.key.tool, &parent.record);
+        Self {
+            context,
+            plan: &parent.plan,
+            state: record.docs.get(doc),
+            journal_reader: context.journal_reader(tool, &record.journals, doc),
+            is_message: context.is_message(tool),
+        }
+    }
+
+    /// Writes what is between two nodes of a log; of a snapshot, all of it at `to`.
+    fn write(&self, from: ChainId, to: ChainId, out: &mut dyn Write) -> Result<(), JournalError> {
+        let Some(state) = self.state else {
+            return Ok(());
+        };
+        let way = way(&state.trie, state.kind, from, to);
+        match state.kind {
+            DocKind::Snapshot => {
+                let content = self.journal_reader.snapshot(&way)?;
+                out.write_all(&content).map_err(|source| self.io(source))
+            }
+            DocKind::Log => way
+                .into_iter()
+                .try_for_each(|edge| self.journal_reader.write_lines(edge, out)),
+        }
+    }
+
+    /// The same with the fork's id.
+    fn write_forked(
+        &self,
+        from: ChainId,
+        to: ChainId,
+        out: &mut dyn Write,
+    ) -> Result<(), JournalError> {
+        let mut with_id = WithId::new(out, &self.plan.of, &self.plan.session);
+        self.write(from, to, &mut with_id)?;
+        with_id.finish().map_err(|source| self.io(source))
+    }
+
+    /// The branch's lines with the fork's id, and with the title, if there is one. `begins` is where
+    /// they begin in the branch.
+    fn write_titled(
+        &self,
+        (from, to): (ChainId, ChainId),
+        (title, begins): (Option<&[u8]>, u64),
+        out: &mut dyn Write,
+    ) -> Result<(), JournalError> {
+        let Some(title) = title else {
+            return self.write_forked(from, to, out);
+        };
+        let messages = (self.is_message, self.context.sizes.whole);
+        let mut with_title = WithTitle::new(out, begins, title, messages);
+        self.write_forked(from, to, &mut with_title)?;
+        with_title.finish().map_err(|source| self.io(source))
+    }
+
+    /// What is written, in a file: it may be of any size.
+    fn spooled(
+        &self,
+        write: impl FnOnce(&mut Spool) -> Result<(), JournalError>,
+    ) -> Result<File, RecordError> {
+        let io = |source| RecordError::from(self.io(source));
+        let mut spool = Spool::in_vault(&self.context.vault).map_err(io)?;
+        write(&mut spool)?;
+        spool.read().map_err(io)
+    }
+
+    fn io(&self, source: io::Error) -> JournalError {
+        JournalError::Io {
+            path: self.context.vault.root().to_owned(),
+            source,
+        }
+    }
 }
 
 fn take_doc(
@@ -105,11 +194,10 @@ fn take_doc(
     recorder: &mut Recorder<'_>,
     record: &mut SessionRecord,
     parent: &Parent,
-    doc: &DocName,
-    to: ChainId,
-    title: Option<&[u8]>,
+    (doc, to, title): (&DocName, ChainId, Option<&[u8]>),
 ) -> Result<(), RecordError> {
-    let Some(state) = parent.record.docs.get(doc) else {
+    let source = Source::of(context, parent, doc);
+    let Some(state) = source.state else {
         return Ok(());
     };
     let plan = &parent.plan;
@@ -122,35 +210,20 @@ fn take_doc(
     if is_gone || known.is_some_and(|known| known.of == to) {
         return Ok(());
     }
-    let journal_reader = context.journal_reader(&parent.key.tool, &parent.record.journals, doc);
-    let read = |from: ChainId, to: ChainId| -> Result<Vec<u8>, RecordError> {
-        let mut bytes =
-            journal_reader.content(state.kind, &way(&state.trie, state.kind, from, to))?;
-        substitute(&mut bytes, &plan.of, &plan.session);
-        Ok(bytes)
-    };
     let start = state.trie.start();
-    let weave = |tail: &[u8], begins: u64| match title {
-        Some(title) => weave(tail, begins, title, context.is_message(&parent.key.tool)),
-        None => tail.to_vec(),
-    };
     let tip = match (state.kind, known) {
         (DocKind::Snapshot, known) => {
             let after = known.map_or(start, |known| known.tip);
-            recorder.generation_of(record, (&name, &at), after, &read(start, to)?)?
+            let mut content = Vec::new();
+            source.write_forked(start, to, &mut content)?;
+            recorder.generation_of(record, (&name, &at), after, &content)?
         }
         (DocKind::Log, Some(known)) if state.trie.is_ancestor(known.of, to) => {
-            let begins = state
-                .trie
-                .size(known.of)
-                .1
-                .saturating_sub(state.trie.size(plan.fork_point).1);
-            recorder.text(
-                record,
-                (&name, &at),
-                known.tip,
-                &weave(&read(known.of, to)?, begins),
-            )?
+            let size = |tip: ChainId| state.trie.size(tip).1;
+            let begins = size(known.of).saturating_sub(size(plan.fork_point));
+            let mut text =
+                source.spooled(|out| source.write_titled((known.of, to), (title, begins), out))?;
+            recorder.text(record, (&name, &at), known.tip, &mut text)?
         }
         (DocKind::Log, _) => {
             let fork_point = if *doc == plan.doc {
@@ -158,41 +231,15 @@ fn take_doc(
             } else {
                 start
             };
-            let mut text = read(start, fork_point)?;
-            text.extend(weave(&read(fork_point, to)?, 0));
-            recorder.text(record, (&name, &at), start, &text)?
+            let mut text = source.spooled(|out| {
+                source.write_forked(start, fork_point, out)?;
+                source.write_titled((fork_point, to), (title, 0), out)
+            })?;
+            recorder.text(record, (&name, &at), start, &mut text)?
         }
     };
     record.image.insert(name, Imaged { of: to, tip });
     Ok(())
-}
-
-/// Puts the title into a branch: before its first message, and again at intervals, because a tool
-/// may search for it near the end only (Claude Code 2.1.330 within 64 KB, 2026-11-23). `begins` is
-/// where `tail` begins in the branch: the places depend on nothing else, so the branch may grow in
-/// any steps.
-fn weave(tail: &[u8], begins: u64, title: &[u8], is_message: fn(&[u8]) -> bool) -> Vec<u8> {
-    const AGAIN: u64 = 48 << 10;
-    let (mut woven, mut at, mut spoken) = (
-        Vec::with_capacity(tail.len() + title.len()),
-        begins,
-        0 < begins,
-    );
-    for line in lines_of(tail) {
-        let next = at + line.len() as u64;
-        if !spoken && is_message(line) {
-            woven.extend_from_slice(title);
-            spoken = true;
-        }
-        woven.extend_from_slice(line);
-        // After the line that crosses the mark: before a line longer than a tool reads, it would
-        // not be found.
-        if spoken && at / AGAIN != next / AGAIN {
-            woven.extend_from_slice(title);
-        }
-        at = next;
-    }
-    woven
 }
 
 /// The edges that hold the wanted content: of a snapshot always all of them.
@@ -200,45 +247,5 @@ fn way(trie: &Trie, kind: DocKind, from: ChainId, to: ChainId) -> Vec<&crate::se
     match kind {
         DocKind::Snapshot => trie.path(to).unwrap_or_default(),
         DocKind::Log => trie.path_between(from, to).unwrap_or_default(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn is_message(line: &[u8]) -> bool {
-        !line.starts_with(b"_")
-    }
-
-    proptest! {
-        #[test]
-        fn the_title_stands_in_the_same_places_however_the_branch_grew(
-            lines in prop::collection::vec((any::<bool>(), 1..40_000usize), 1..12),
-            cut in any::<prop::sample::Index>(),
-        ) {
-            let line = |(noted, len): &(bool, usize)| format!("{}{}\n", if *noted { "_" } else { "x" }, "y".repeat(*len)).into_bytes();
-            let mut lines: Vec<Vec<u8>> = lines.iter().map(line).collect();
-            // A fork begins as soon as there is a message.
-            lines.insert(0, b"x\n".to_vec());
-            let cut = 1 + cut.index(lines.len());
-            let (first, second) = (lines[..cut].concat(), lines[cut..].concat());
-            let whole = weave(&lines.concat(), 0, b"title\n", is_message);
-            let mut grown = weave(&first, 0, b"title\n", is_message);
-            grown.extend(weave(&second, first.len() as u64, b"title\n", is_message));
-            prop_assert_eq!(&whole, &grown);
-            let text = String::from_utf8_lossy(&whole).replace("title\n", "");
-            prop_assert_eq!(text.into_bytes(), lines.concat(), "nothing else is changed");
-        }
-    }
-
-    #[test]
-    fn the_title_comes_before_the_first_words_and_again() {
-        let long = format!("x{}\n", "y".repeat(50_000));
-        let tail = format!("_noted\nx\n{long}x\n");
-        let woven =
-            String::from_utf8(weave(tail.as_bytes(), 0, b"title\n", is_message)).expect("text");
-        assert_eq!(woven, format!("_noted\ntitle\nx\n{long}title\nx\n"));
     }
 }

@@ -28,6 +28,7 @@ pub mod takein;
 pub mod taken_back;
 pub mod twins;
 pub mod withdrawals;
+pub mod woven;
 
 pub use context::{Clock, Context, Shared, Sizes, SystemClock};
 pub use reconciler::{Effects, Job, reconcile};

@@ -98,6 +98,21 @@ pub fn observe_log(
     Ok(seen)
 }
 
+/// All whole lines of a text that continues a log after `start`.
+pub fn lines_after(text: &mut dyn ReadSeek, start: ChainId, sizes: &Sizes) -> io::Result<LogSeen> {
+    let end = text.seek(SeekFrom::End(0))?;
+    let tips = chain_lines(text, 0, end, start, sizes)?;
+    Ok(LogSeen {
+        start,
+        start_bytes: 0,
+        start_lines: 0,
+        gaps: gaps_in(&tips, sizes),
+        tips,
+        rewritten: false,
+        compared: true,
+    })
+}
+
 /// Cuts off the known content, if it is still there.
 fn since(whole: LogSeen, base: &LocalDoc) -> LogSeen {
     if base.lines == 0 {

@@ -3,9 +3,11 @@
 pub(super) mod pieces;
 
 use self::pieces::*;
-use super::context::{Context, Sizes};
+use super::context::Context;
 use super::ingest::{Taken, absorb, chain, take};
-use super::observe::{LogSeen, end_of, gap_line, observe_log, read_range, read_whole, tail_hash};
+use super::observe::{
+    LogSeen, end_of, gap_line, lines_after, observe_log, read_range, read_whole, tail_hash,
+};
 use super::record::{DocState, LocalDoc, SessionRecord};
 use crate::merge::fork_title;
 use crate::projects::{Evidence, corrected};
@@ -21,8 +23,6 @@ use crate::vault::limits;
 use crate::vault::piece;
 use crate::vault::{Entry, ForkOf, Frame, Journal, JournalError, SessionCard, VaultPath, frame};
 use std::borrow::Cow;
-use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -411,20 +411,35 @@ impl<'a> Recorder<'a> {
         record: &mut SessionRecord,
         (doc, at): (&DocName, &str),
         after: ChainId,
-        text: &[u8],
+        text: &mut dyn ReadSeek,
     ) -> Result<ChainId, RecordError> {
+        let lines = lines_after(text, after, &self.context.sizes).map_err(|source| {
+            let path = doc.as_str().into();
+            RecordError::Read { path, source }
+        })?;
+        self.text_of(record, (doc, at), text, &lines)?;
+        Ok(lines.tip())
+    }
+
+    /// The same of lines that were read.
+    pub(super) fn text_of(
+        &mut self,
+        record: &mut SessionRecord,
+        (doc, at): (&DocName, &str),
+        text: &mut dyn ReadSeek,
+        lines: &LogSeen,
+    ) -> Result<(), RecordError> {
         self.flush(record)?;
-        let lines = chain(after, text, self.context.is_message(&self.key.tool));
-        let known = self.locate(record, (doc, DocKind::Log, at), after, &lines)?;
-        for entry in entries((doc, at), &lines, known, text, self.context.sizes) {
-            let (entry, tips) = entry.map_err(|bytes| RecordError::TooLarge {
-                path: doc.as_str().into(),
-                bytes,
-            })?;
-            self.push(record, entry, tips)?;
-        }
-        self.flush(record)?;
-        Ok(lines.last().map_or(after, |line| line.tip))
+        let doc = FoundDoc {
+            name: doc.clone(),
+            kind: DocKind::Log,
+            at: at.to_owned(),
+            path: doc.as_str().into(),
+            stamp: Stamp::default(),
+        };
+        let known = self.locate(record, (&doc.name, doc.kind, at), lines.start, &lines.tips)?;
+        self.lines(record, &doc, text, lines, known, None)?;
+        self.flush(record)
     }
 
     /// Records a generation of a snapshot that is in no store here, if it is new. Returns its chain

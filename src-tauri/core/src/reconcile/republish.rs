@@ -5,11 +5,12 @@
 //! Such an entry names no place (`at` is empty): this device vouches that the lines exist, not for
 //! where they lie.
 
+use super::context::Context;
 use super::ingest::chain;
 use super::record::SessionRecord;
 use super::recorder::{RecordError, Recorded, Recorder};
 use crate::reconcile::session::SessionMut;
-use crate::session::{Lane, Line};
+use crate::session::{Lane, Line, SessionKey};
 use crate::vault::piece::Piece;
 use crate::vault::{Entry, EquivocatedFrames, Frame, Journal, SessionCard};
 use std::ops::ControlFlow;
@@ -203,22 +204,9 @@ pub fn record_entries(
     lane: Lane,
 ) -> Result<Recorded, RecordError> {
     let (context, key, record) = session.parts();
-    let own = record
-        .cards
-        .get(&context.short)
-        .map(|said| said.card.clone());
-    let (Some(card), Some(session)) = (
-        own.or(card).or_else(|| record.latest().cloned()),
-        record.session.clone(),
-    ) else {
+    let Some(mut recorder) = recorder(context, key, record, (card, lane)) else {
         return Ok(Recorded::default());
     };
-    // A session stays in the project it began in, whichever device continues it.
-    let project = record
-        .origin()
-        .map_or_else(|| card.project.clone(), |origin| origin.project.clone());
-    let card = SessionCard { project, ..card };
-    let mut recorder = Recorder::new(context, key, &session, lane, record, card);
     for entry in entries {
         let tips = match &entry {
             Entry::Lines { after, bytes, .. } => {
@@ -239,4 +227,22 @@ pub fn record_entries(
         recorder.push(record, entry, tips)?;
     }
     recorder.finish(record)
+}
+
+/// Records in this device's journal of a session, in the project the session began in, whichever
+/// device continues it. Without any card there is no place for a journal.
+pub(super) fn recorder<'a>(
+    context: &'a Context,
+    key: &'a SessionKey,
+    record: &SessionRecord,
+    (card, lane): (Option<SessionCard>, Lane),
+) -> Option<Recorder<'a>> {
+    let own = { record.cards.get(&context.short) }.map(|said| said.card.clone());
+    let card = own.or(card).or_else(|| record.latest().cloned())?;
+    let project = record
+        .origin()
+        .map_or_else(|| card.project.clone(), |origin| origin.project.clone());
+    let card = SessionCard { project, ..card };
+    let session = record.session.as_ref()?;
+    Some(Recorder::new(context, key, session, lane, record, card))
 }

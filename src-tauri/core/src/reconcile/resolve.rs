@@ -16,8 +16,10 @@ use crate::session::{
     ChainId, DocKind, DocName, Hlc, Lane, ProblemCode, Remedy, SessionId, SessionKey,
 };
 use crate::tools::{Join, Sides};
+use crate::vault::limits;
 use crate::vault::{Entry, JournalError, SessionCard};
 use std::collections::BTreeMap;
+use std::io::Cursor;
 
 /// Something to be decided.
 #[derive(Clone, Debug, PartialEq)]
@@ -300,7 +302,7 @@ fn choose(
         let tip = match more.is_empty() {
             true => right.fork.tip,
             false => recorder
-                .text(record, (&doc, &at), right.fork.tip, &more)
+                .text(record, (&doc, &at), right.fork.tip, &mut Cursor::new(&more))
                 .map_err(|error| unwritten(&error))?,
         };
         if action != Action::KeepLeft {
@@ -330,7 +332,7 @@ fn choose(
             None => (choice.trunk, choice.away) = (Some(tip), with(choice.away, left)),
             Some(lines) => {
                 let end = recorder
-                    .text(record, (&doc, &at), first, &lines)
+                    .text(record, (&doc, &at), first, &mut Cursor::new(&lines))
                     .map_err(|error| unwritten(&error))?;
                 choice.made.extend((end != first).then_some(Made {
                     from: first,
@@ -477,7 +479,9 @@ fn bring_back(
         substitute(&mut bytes, &plan.session, &plan.of);
         let at = back(&state.at);
         match state.kind {
-            DocKind::Log => drop(recorder.text(record, (&doc, &at), after, &bytes)?),
+            DocKind::Log => {
+                recorder.text(record, (&doc, &at), after, &mut Cursor::new(&bytes))?;
+            }
             DocKind::Snapshot => {
                 recorder.generation_of(record, (&doc, &at), start, &bytes)?;
             }
@@ -558,7 +562,7 @@ fn join_of(session: Session<'_>, doc: &DocName, action: Action) -> Result<Join, 
     let bytes: u64 = edges.into_iter().flatten().map(|edge| edge.bytes).sum();
     match join.ok_or("the tool's format does not allow it")? {
         // Both branches are in memory while they are joined.
-        _ if context.sizes.record < bytes => Err(format!(
+        _ if limits::CONTENT < bytes => Err(format!(
             "the session is too large: {} MB",
             bytes / 1_000_000
         )),

@@ -3,17 +3,18 @@
 //! store, into a directory of the user's.
 
 use super::context::Context;
-use super::record::{DocState, SessionRecord};
-use super::recorder::{RecordError, Recorded, card, pieces::entries};
-use super::republish::record_entries;
+use super::observe::{LogSeen, lines_after};
+use super::record::SessionRecord;
+use super::recorder::{RecordError, Recorded, card};
+use super::republish::recorder;
 use crate::api::types::{CopyRow, LeftRow, TakenRow};
 use crate::reconcile::session::{Session, SessionMut};
 use crate::session::problem::with_causes;
-use crate::session::{ChainId, DocKind, Lane, SessionKey, ToolId};
-use crate::tools::{ConflictCopy, Content, Facts, Found, FoundDoc, Tool, Which};
-use crate::vault::{JournalError, SessionCard};
+use crate::session::{ChainId, DocKind, DocName, Lane, SessionKey, ToolId};
+use crate::tools::{ConflictCopy, Content, Facts, Found, FoundDoc, ReadSeek, Tool, Which};
+use crate::vault::{JournalError, SessionCard, limits};
 use std::collections::HashMap;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// Why a copy stays where it is.
@@ -35,7 +36,7 @@ pub enum TakeInError {
     Moving,
     #[error("the session's journals could not be read")]
     NoJournals,
-    #[error("it holds more than 1 GB")]
+    #[error("one of its records has more than 1 GB")]
     TooLarge,
     #[error("what was recorded of it reads differently")]
     ReadsDifferently,
@@ -88,17 +89,11 @@ pub fn conflict_copies<'t>(
 
 /// What a copy is, and how much of it the original doc lacks.
 pub fn describe(context: &Context, tool: &dyn Tool, conflict_copy: &ConflictCopy) -> CopyRow {
-    let lines = |content: io::Result<Vec<u8>>| {
-        let mut counts: HashMap<blake3::Hash, u64> = HashMap::new();
-        for line in content
-            .unwrap_or_default()
-            .split_inclusive(|byte| *byte == b'\n')
-        {
-            *counts.entry(blake3::hash(line)).or_default() += 1;
-        }
-        counts
+    let lines = |content: io::Result<Content>| {
+        let counts = content.and_then(|content| line_counts(&mut *content.open()?));
+        counts.unwrap_or_default()
     };
-    let copy = lines(read(context, tool, conflict_copy).map(|(_, bytes)| bytes));
+    let copy = lines(read(context, tool, conflict_copy).map(|(_, content)| content));
     let listing = tool.sessions(&context.machine, Which::One(&conflict_copy.session));
     let original = listing.found.iter().find_map(|found| {
         let at = found
@@ -106,7 +101,7 @@ pub fn describe(context: &Context, tool: &dyn Tool, conflict_copy: &ConflictCopy
             .iter()
             .position(|doc| doc.name == conflict_copy.doc)?;
         let reading = tool.read(&context.machine, found).ok()?;
-        bytes_of(reading.docs.get(at)?).ok()
+        reading.docs.into_iter().nth(at)
     });
     let original = lines(original.ok_or(io::ErrorKind::NotFound.into()));
     let lacks = |(line, count): (&blake3::Hash, &u64)| {
@@ -136,7 +131,7 @@ pub fn take_in(
     if let Some(live) = &conflict_copy.live {
         return Err(TakeInError::Live(live.clone()));
     }
-    let (facts, bytes) = read(context, tool, conflict_copy).map_err(TakeInError::Read)?;
+    let (facts, content) = read(context, tool, conflict_copy).map_err(TakeInError::Read)?;
     let is_still = || {
         let now = tool
             .sessions(&context.machine, Which::ConflictCopies)
@@ -158,12 +153,16 @@ pub fn take_in(
             record_log(
                 SessionMut::new(context, key, record),
                 (conflict_copy, card),
-                whole_lines(&bytes),
+                &content,
                 lane,
             )?
         }
         DocKind::Snapshot
-            if is_generation(Session::new(context, key, record), conflict_copy, &bytes)? =>
+            if is_generation(
+                Session::new(context, key, record),
+                conflict_copy,
+                &bytes_of(&content).map_err(TakeInError::Read)?,
+            )? =>
         {
             Recorded::default()
         }
@@ -191,7 +190,7 @@ pub(super) fn read(
     context: &Context,
     tool: &dyn Tool,
     conflict_copy: &ConflictCopy,
-) -> io::Result<(Facts, Vec<u8>)> {
+) -> io::Result<(Facts, Content)> {
     let doc = FoundDoc {
         name: conflict_copy.doc.clone(),
         kind: conflict_copy.kind,
@@ -205,12 +204,35 @@ pub(super) fn read(
         live: None,
     };
     let reading = tool.read(&context.machine, &found)?;
-    let bytes = bytes_of(reading.docs.first().ok_or(io::ErrorKind::NotFound)?)?;
-    Ok((reading.facts, bytes))
+    let content = reading.docs.into_iter().next();
+    Ok((reading.facts, content.ok_or(io::ErrorKind::NotFound)?))
 }
 
-fn bytes_of(content: &Content) -> io::Result<Vec<u8>> {
-    const MOST: u64 = 1 << 30;
+/// How often each line occurs, by its hash.
+fn line_counts(text: &mut dyn ReadSeek) -> io::Result<HashMap<blake3::Hash, u64>> {
+    let (mut counts, mut hasher) = (HashMap::new(), blake3::Hasher::new());
+    let mut chunk = vec![0; 256 << 10];
+    loop {
+        let read = text.read(&mut chunk)?;
+        for part in chunk[..read].split_inclusive(|byte| *byte == b'\n') {
+            hasher.update(part);
+            if part.ends_with(b"\n") {
+                *counts.entry(hasher.finalize()).or_default() += 1;
+                hasher.reset();
+            }
+        }
+        if read == 0 {
+            if 0 < hasher.count() {
+                *counts.entry(hasher.finalize()).or_default() += 1;
+            }
+            return Ok(counts);
+        }
+    }
+}
+
+/// The content of a snapshot.
+pub(super) fn bytes_of(content: &Content) -> io::Result<Vec<u8>> {
+    const MOST: u64 = limits::CONTENT;
     let mut bytes = Vec::new();
     content.open()?.take(MOST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MOST {
@@ -218,15 +240,6 @@ fn bytes_of(content: &Content) -> io::Result<Vec<u8>> {
     } else {
         Ok(bytes)
     }
-}
-
-/// Cuts off a half last line, which no tool would read; it stays in the copy, which is moved and
-/// not deleted.
-pub(super) fn whole_lines(bytes: &[u8]) -> &[u8] {
-    &bytes[..bytes
-        .iter()
-        .rposition(|byte| *byte == b'\n')
-        .map_or(0, |at| at + 1)]
 }
 
 /// This device's card of a session without any card; the copy of its main doc has the facts.
@@ -248,90 +261,113 @@ fn new_card(
     }
 }
 
-/// Appends the lines that no journal has, where they leave the trie; then all of the copy is in the
-/// journals.
+/// Appends the lines that no journal has, where they leave the trie; then all of the copy's whole
+/// lines are in the journals. A half last line, which no tool would read, stays in the copy.
 pub(super) fn record_log(
     session: SessionMut<'_>,
     (conflict_copy, card): (&ConflictCopy, Option<SessionCard>),
-    bytes: &[u8],
+    content: &Content,
     lane: Lane,
 ) -> Result<Recorded, TakeInError> {
     let (context, key, record) = session.parts();
-    let is_message = context.is_message(&key.tool);
-    let tips = super::ingest::chain(ChainId::log_start(), bytes, is_message);
-    let Some(end) = tips.last().map(|line| line.tip) else {
+    let doc = &conflict_copy.doc;
+    let mut text = content.open().map_err(TakeInError::Read)?;
+    let lines =
+        lines_after(&mut *text, ChainId::log_start(), &context.sizes).map_err(TakeInError::Read)?;
+    if lines.tips.is_empty() {
         return Ok(Recorded::default());
+    }
+    if 0 < lines.gaps {
+        return Err(TakeInError::TooLarge);
+    }
+    let known = record.docs.get(doc);
+    if known.is_some_and(|state| state.kind != DocKind::Log) {
+        return Err(TakeInError::OtherContent);
+    }
+    let is_new = known.is_none_or(|state| state.trie.is_empty());
+    let at = if is_new {
+        conflict_copy.at.clone()
+    } else {
+        String::new()
     };
     let before = record.clone();
     record
         .session
         .get_or_insert_with(|| conflict_copy.session.clone());
-    let state = record
-        .docs
-        .remove(&conflict_copy.doc)
-        .unwrap_or_else(|| DocState::new(DocKind::Log, conflict_copy.at.clone()));
-    let (start, known) = (state.trie.start(), !state.trie.is_empty());
-    let journal_reader = context.journal_reader(&key.tool, &record.journals, &conflict_copy.doc);
-    let walked = if state.kind == DocKind::Log {
-        Some(state.trie.walk(start, &tips, &journal_reader))
-    } else {
-        None
+    let Some(mut recorder) = recorder(context, key, record, (card, lane)) else {
+        return Ok(Recorded::default());
     };
-    record.docs.insert(conflict_copy.doc.clone(), state);
-    let Some(walked) = walked else {
-        return Err(TakeInError::OtherContent);
-    };
-    let at = if known {
-        String::new()
-    } else {
-        conflict_copy.at.clone()
-    };
-    let entries = entries(
-        (&conflict_copy.doc, &at),
-        &tips,
-        walked?,
-        bytes,
-        context.sizes,
-    )
-    .map(|entry| entry.map(|(entry, _)| entry));
-    let entries = entries
-        .collect::<Result<_, _>>()
-        .map_err(|_| TakeInError::TooLarge)?;
-    let recorded = record_entries(SessionMut::new(context, key, record), entries, card, lane)
+    recorder
+        .text_of(record, (doc, &at), &mut *text, &lines)
         .inspect_err(|_| *record = before)?;
+    let recorded = recorder.finish(record)?;
     match reads_the_same(
         SessionMut::new(context, key, record),
-        conflict_copy,
-        end,
-        bytes,
+        doc,
+        &mut *text,
+        &lines,
     )? {
         true => Ok(recorded),
         false => Err(TakeInError::ReadsDifferently),
     }
 }
 
-/// Whether the journals on disk return these bytes.
+/// Whether the journals on disk return these lines.
 fn reads_the_same(
     session: SessionMut<'_>,
-    conflict_copy: &ConflictCopy,
-    end: ChainId,
-    bytes: &[u8],
+    doc: &DocName,
+    text: &mut dyn ReadSeek,
+    lines: &LogSeen,
 ) -> Result<bool, TakeInError> {
     let (context, key, record) = session.parts();
-    let Some(mut state) = record.docs.remove(&conflict_copy.doc) else {
+    let Some(mut state) = record.docs.remove(doc) else {
         return Ok(false);
     };
-    let journal_reader = context.journal_reader(&key.tool, &record.journals, &conflict_copy.doc);
-    let read =
-        state
-            .trie
-            .ensure_node(end, &journal_reader)
-            .and_then(|_| match state.trie.path(end) {
-                Some(path) => journal_reader.content(DocKind::Log, &path),
-                None => Ok(Vec::new()),
-            });
-    record.docs.insert(conflict_copy.doc.clone(), state);
-    Ok(read? == bytes)
+    let journal_reader = context.journal_reader(&key.tool, &record.journals, doc);
+    text.rewind().map_err(TakeInError::Read)?;
+    let mut compared = Compared {
+        text,
+        left: lines.bytes(),
+        is_same: true,
+    };
+    let read = state
+        .trie
+        .ensure_node(lines.tip(), &journal_reader)
+        .and_then(|_| {
+            let mut path = state.trie.path(lines.tip()).unwrap_or_default().into_iter();
+            path.try_for_each(|edge| journal_reader.write_lines(edge, &mut compared))
+        });
+    let is_same = compared.is_same && compared.left == 0;
+    record.docs.insert(doc.clone(), state);
+    read?;
+    Ok(is_same)
+}
+
+/// Compares what is written with a text.
+struct Compared<'a> {
+    text: &'a mut dyn ReadSeek,
+    /// Bytes of the text that are not compared yet.
+    left: u64,
+    is_same: bool,
+}
+
+impl Write for Compared<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut there = vec![0; bytes.len()];
+        match self.left.checked_sub(bytes.len() as u64) {
+            Some(left) => {
+                self.text.read_exact(&mut there)?;
+                self.left = left;
+                self.is_same &= there == bytes;
+            }
+            None => self.is_same = false,
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 pub(super) fn is_generation(

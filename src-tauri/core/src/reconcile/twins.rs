@@ -5,7 +5,7 @@
 use super::context::Context;
 use super::record::{DocState, SessionRecord};
 use super::recorder::{Recorded, Recorder};
-use super::takein::{TakeInError, is_generation, read, record_log, whole_lines};
+use super::takein::{TakeInError, bytes_of, is_generation, read, record_log};
 use crate::reconcile::session::{Session, SessionMut};
 use crate::session::{DocKind, Lane, SessionKey};
 use crate::tools::{ConflictCopy, Stamp, Tool, Twin};
@@ -35,7 +35,7 @@ pub fn record_twin(
         stamp: doc.stamp,
         live: None,
     };
-    let (facts, bytes) = read(context, tool, &conflict_copy).map_err(TakeInError::Read)?;
+    let (facts, content) = read(context, tool, &conflict_copy).map_err(TakeInError::Read)?;
     if excluded(record, facts.cwd.as_deref()) {
         return Err(TakeInError::Excluded);
     }
@@ -46,20 +46,22 @@ pub fn record_twin(
         DocKind::Log => record_log(
             SessionMut::new(context, key, record),
             (&conflict_copy, None),
-            whole_lines(&bytes),
+            &content,
             lane,
         )?,
-        DocKind::Snapshot
-            if is_generation(Session::new(context, key, record), &conflict_copy, &bytes)? =>
-        {
-            Recorded::default()
+        DocKind::Snapshot => {
+            let bytes = bytes_of(&content).map_err(TakeInError::Read)?;
+            let known = is_generation(Session::new(context, key, record), &conflict_copy, &bytes)?;
+            match known {
+                true => Recorded::default(),
+                false => generation(
+                    SessionMut::new(context, key, record),
+                    &conflict_copy,
+                    &bytes,
+                    lane,
+                )?,
+            }
         }
-        DocKind::Snapshot => generation(
-            SessionMut::new(context, key, record),
-            &conflict_copy,
-            &bytes,
-            lane,
-        )?,
     };
     record.twins.retain(|(path, _)| *path != doc.path);
     record.twins.push((doc.path.clone(), doc.stamp));

@@ -18,6 +18,7 @@ pub mod piece;
 pub mod presence;
 pub mod quarantine;
 pub mod snapshot_file;
+pub mod spool;
 
 pub use envelope::Seal;
 pub use equivocation::EquivocatedFrames;

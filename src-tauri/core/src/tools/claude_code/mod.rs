@@ -29,8 +29,8 @@ use self::listing::*;
 use self::writing::*;
 use super::{
     About, Change, Checkout, ConflictCopy, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level,
-    Listing, Machine, Reading, Repository, Resumable, Root, SharedDocs, Stamp, Tool, Touched,
-    Which, WriteError, Written,
+    Listing, Machine, ReadSeek, Reading, Repository, Resumable, Root, SharedDocs, Stamp, Tool,
+    Touched, Which, WriteError, Written,
 };
 use crate::adapter::{McpConfig, Moved};
 use crate::formats::file_store::{DocFile, FileStore, Names, Rank, SessionAt};
@@ -808,9 +808,8 @@ fn named_directory(record: &Value) -> Option<String> {
     text(record, "cwd").or_else(|| text(record, "relocatedCwd"))
 }
 
-fn named(transcript: &[u8]) -> Option<String> {
-    let mut transcript = io::Cursor::new(transcript);
-    title(&jsonl::read_outlines(&mut transcript, HEAD, TAIL, is_fact).ok()?)
+fn named(transcript: &mut dyn ReadSeek) -> Option<String> {
+    title(&jsonl::read_outlines(transcript, HEAD, TAIL, is_fact).ok()?)
 }
 
 /// Whether a member of a record is read for a session's facts: few and small ones.

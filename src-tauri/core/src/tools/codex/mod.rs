@@ -576,9 +576,8 @@ fn title(found: &jsonl::Outlines) -> Option<String> {
     records.find_map(|record| jsonl::title_of(prompt(&record)?))
 }
 
-fn named(rollout: &[u8]) -> Option<String> {
-    let mut rollout = io::Cursor::new(rollout);
-    title(&jsonl::read_outlines(&mut rollout, HEAD, TAIL, |_| true).ok()?)
+fn named(rollout: &mut dyn ReadSeek) -> Option<String> {
+    title(&jsonl::read_outlines(rollout, HEAD, TAIL, |_| true).ok()?)
 }
 
 fn updated(ends: &jsonl::Ends) -> Option<Millis> {

@@ -1,6 +1,8 @@
 //! Joins two branches of a chat, and reads a damaged chat as far as it can be shown.
 
 use super::*;
+use crate::tools::ReadSeek;
+use std::io::Read;
 
 /// Whether a line is part of the conversation: every line except those about the input box, its
 /// mode and model, the title and the like.
@@ -26,8 +28,10 @@ pub(super) fn title_line(_: &SessionId, title: &str) -> Vec<u8> {
     mutation_log::set_line("customTitle", &json!(title))
 }
 
-pub(super) fn named(bytes: &[u8]) -> Option<String> {
-    title(&shown(bytes)?)
+pub(super) fn named(chat: &mut dyn ReadSeek) -> Option<String> {
+    let mut bytes = Vec::new();
+    chat.take(opener::MOST).read_to_end(&mut bytes).ok()?;
+    title(&shown(&bytes)?)
 }
 
 /// The document in either form, as far as it can be read; its damage; and the length of each
