@@ -7,6 +7,7 @@ use super::devices::PeerState;
 use super::event::Event;
 use super::forget::Forgetting;
 use super::list::Lists;
+use super::placements::Placements;
 use super::placing::Placing;
 use super::queue::{Queue, ReconcileRequest};
 use super::reconciled::MOST_GATHERED;
@@ -94,6 +95,7 @@ impl Engine {
             replies: HashMap::new(),
             asked: 0,
             needs: HashMap::new(),
+            placements: Placements::default(),
             searching: Searching::default(),
             paused_until: None,
             stopping: false,
@@ -108,6 +110,7 @@ impl Engine {
 
     fn try_wake(&mut self) -> Result<(), StateError> {
         self.remember_here()?;
+        self.open_placements()?;
         self.remember_stores()?;
         self.begin_quarantine();
         self.remember_presence();
@@ -330,6 +333,7 @@ impl Engine {
     ) -> Result<Job, StateError> {
         let mut record: SessionRecord = self.state.record(key)?.unwrap_or_default();
         record.released |= request.released;
+        self.recall_placement(key, &mut record);
         if request.restored {
             record.forget_deletion();
         }

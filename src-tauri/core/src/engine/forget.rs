@@ -540,6 +540,7 @@ impl Engine {
         self.queue.done(&key);
         self.forgetting.at_work.remove(&key);
         self.forget_code(&key)?;
+        self.forget_placement(&key);
         for (lane, path) in announce {
             self.transport.announce(lane, vec![path]);
         }
