@@ -659,3 +659,120 @@ fn devices_with_one_host_name_get_names_of_their_own_and_keep_them() {
         devices.paired
     );
 }
+
+/// Takes out on the first device what another one wrote since a time, an hour after that time.
+fn revoke_since(world: &mut World, of: usize, since: i64) {
+    for device in &mut world.devices {
+        device.set_clock(since + 3_600_000);
+    }
+    let id = world.devices[of].id.to_string();
+    let _: RevokeAnswer = world.devices[0].ask(Request::Revoke {
+        id,
+        since: Some(session_roam_core::session::Millis(since).rfc3339()),
+        dry: false,
+    });
+    look_again(world);
+}
+
+fn undo(world: &mut World) {
+    let _: Done = world.devices[0].ask(Request::Undo { session: None });
+    look_again(world);
+}
+
+fn look_again(world: &mut World) {
+    world.deliver();
+    for device in &mut world.devices {
+        let now = device.clock_now();
+        device.set_clock(now + 10_000);
+        device.poll();
+    }
+    world.deliver();
+}
+
+#[test]
+fn titles_that_a_revoked_device_gave_since_a_time_go_and_come_back_with_undo() {
+    fn title(world: &mut World, title: &str) {
+        let _: Done = world.devices[2].ask(Request::RenameSession {
+            session: ONE.into(),
+            title: title.into(),
+        });
+        world.deliver();
+    }
+    let (mut world, places) = all_paired(["desk", "box", "lap"]);
+    say(&mut world, 0, &places[0], ONE, "of desk");
+    world.deliver();
+    title(&mut world, "by the lap");
+    let since = START + 60_000;
+    world
+        .devices
+        .iter()
+        .for_each(|device| device.set_clock(since));
+    title(&mut world, "by the thief");
+    let shown =
+        |world: &mut World| [0, 1].map(|at| world.devices[at].row(ONE).expect("known").title);
+    assert_eq!(shown(&mut world), ["by the thief"; 2]);
+    revoke_since(&mut world, 2, since);
+    assert_eq!(shown(&mut world), ["by the lap"; 2]);
+    for device in &mut world.devices[..2] {
+        device.stop();
+        device.start();
+    }
+    world.deliver();
+    assert_eq!(shown(&mut world), ["by the lap"; 2]);
+    undo(&mut world);
+    assert_eq!(shown(&mut world), ["by the thief"; 2]);
+}
+
+#[test]
+fn what_a_revoked_device_took_back_since_a_time_is_in_the_session_again() {
+    for new in ["", "written by the thief instead"] {
+        let (mut world, places) = all_paired(["desk", "box", "lap"]);
+        say(&mut world, 2, &places[2], ONE, "the lap begins");
+        say(&mut world, 2, &places[2], ONE, "and goes on");
+        world.deliver();
+        let since = START + 60_000;
+        world
+            .devices
+            .iter()
+            .for_each(|device| device.set_clock(since));
+        let mut shorter = turn(&places[2], ONE, "the lap begins");
+        if !new.is_empty() {
+            shorter += &turn(&places[2], ONE, new);
+        }
+        let path = world.devices[2].place_of(ONE).expect("its own");
+        world.devices[2].put(&path, shorter);
+        look_again(&mut world);
+        assert!(!in_store(&world, 0, "and goes on"), "followed");
+        revoke_since(&mut world, 2, since);
+        for at in [0, 1] {
+            assert!(in_store(&world, at, "and goes on"), "{at} {new:?}");
+            assert!(new.is_empty() || !in_store(&world, at, new), "{at}");
+        }
+    }
+}
+
+#[test]
+fn a_session_that_two_devices_recorded_stays_although_one_is_revoked_since_before() {
+    let mut world = World::devices(["desk", "box", "lap"]);
+    let places: Vec<PathBuf> = (0..3)
+        .map(|at| world.devices[at].project(&format!("api-{at}"), REMOTE))
+        .collect();
+    // The lap has a copy of the desk's store, and more of its own.
+    for (at, text) in [(0, "of both"), (2, "of both"), (2, "of the lap alone")] {
+        let path = world.devices[at].transcript(&places[at], ONE);
+        let text = turn(&places[0], ONE, text) + &turn(&places[0], ONE, "goes on");
+        world.devices[at].say(&path, text);
+    }
+    for (one, other) in [(1, 2), (0, 1), (0, 2)] {
+        world.pair(one, other);
+        world.deliver();
+    }
+    assert!(in_store(&world, 0, "of the lap alone"));
+    revoke_since(&mut world, 2, START - 60_000);
+    for at in [0, 1] {
+        assert!(in_store(&world, at, "of both"), "{at}");
+        assert!(!in_store(&world, at, "of the lap alone"), "{at}");
+    }
+    undo(&mut world);
+    assert!(in_store(&world, 0, "of the lap alone"));
+}

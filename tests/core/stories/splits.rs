@@ -3,10 +3,12 @@
 
 use super::journals::own_frames;
 use super::talk::{ONE, TWO, assert_quiet, item, linked, linked_id, meta, turn};
-use super::world::{Device, World};
-use session_roam_core::api::{ApiError, Diff, Doctor, Done, Msg, Request, Shown, Side, SplitRow};
+use super::world::{Device, START, World};
+use session_roam_core::api::{
+    ApiError, Diff, Doctor, Done, Msg, Request, RevokeAnswer, Shown, Side, SplitRow,
+};
 use session_roam_core::engine::event::Event;
-use session_roam_core::session::{ProblemCode, Remedy};
+use session_roam_core::session::{Millis, ProblemCode, Remedy};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -1168,4 +1170,32 @@ fn a_branch_of_a_branch_keeps_its_session_when_the_other_is_put_away() {
     world.devices[2].settle();
     world.deliver();
     assert_eq!(there(&world), (all.into(), 3));
+}
+
+#[test]
+fn a_decision_of_a_device_that_is_revoked_since_before_it_is_open_again() {
+    let mut parted = Parted::claude().met();
+    assert_eq!(parted.world.devices[0].splits().len(), 1);
+    let since = START + 60_000;
+    let at = |parted: &Parted, time: i64| {
+        parted
+            .world
+            .devices
+            .iter()
+            .for_each(|device| device.set_clock(time));
+    };
+    at(&parted, since);
+    parted.resolve(1, ONE, "keep-left").expect("decided");
+    assert_eq!(parted.world.devices[0].splits().len(), 0);
+    at(&parted, since + 3_600_000);
+    let id = parted.world.devices[1].id.to_string();
+    let _: RevokeAnswer = parted.world.devices[0].ask(Request::Revoke {
+        id,
+        since: Some(Millis(since).rfc3339()),
+        dry: false,
+    });
+    parted.world.deliver();
+    assert_eq!(parted.world.devices[0].splits().len(), 1);
+    parted.undo(0);
+    assert_eq!(parted.world.devices[0].splits().len(), 0);
 }

@@ -63,9 +63,21 @@ pub struct SessionRecord {
     /// Withdrawals by other devices that this device followed, the latest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub taken_back: Vec<TakenBack>,
+    /// What is taken out of the session, though it was accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Cut>,
     /// How the session stands in the registries of other tools.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub registered: BTreeMap<ToolId, Registered>,
+}
+
+/// Which devices' later frames are taken out of a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cut {
+    /// A hash of how many frames of each journal were accepted and count.
+    pub print: u64,
+    /// By short id.
+    pub devices: BTreeSet<String>,
 }
 
 /// How a session stands in a registry, as last found.

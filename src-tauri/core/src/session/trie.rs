@@ -93,6 +93,9 @@ pub struct Trie {
     orphans: Vec<Orphan>,
     /// Tips that their author rewrote or shortened: device, old tip, new tip.
     replaced: Vec<Replaced>,
+    /// Statements about rewrites that the user took out with a revocation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    uncounted: Vec<Replaced>,
     /// Lines that must stay nodes: where branches begin and end.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pins: BTreeSet<ChainId>,
@@ -104,7 +107,7 @@ struct Orphan {
     tips: Vec<Line>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Replaced {
     pub device: String,
     pub old: ChainId,
@@ -120,6 +123,7 @@ impl Trie {
             edges: Vec::new(),
             orphans: Vec::new(),
             replaced: Vec::new(),
+            uncounted: Vec::new(),
             pins: BTreeSet::new(),
         }
     }
@@ -364,20 +368,27 @@ impl Trie {
     pub fn replace<T: LineSource>(&mut self, replaced: Replaced, read: &T) -> Result<(), T::Error> {
         self.make_node(replaced.new, read)?;
         self.make_node(replaced.old, read)?;
-        if !self.replaced.contains(&replaced) {
+        if !self.replaced.contains(&replaced) && !self.uncounted.contains(&replaced) {
             self.replaced.push(replaced);
         }
         Ok(())
     }
 
-    /// Takes runs of lines out and brings earlier ones back. Lines that continue them stay.
+    /// Takes out runs of lines and statements about rewrites, and brings back those taken out
+    /// earlier. Lines that continue a run stay.
     pub fn take_out<T: LineSource>(
         &mut self,
         runs: Vec<(ChainId, ChainId)>,
+        rewrites: &BTreeSet<Replaced>,
         read: &T,
     ) -> Result<(), T::Error> {
         self.replaced
             .retain(|replaced| replaced.device != TAKEN_OUT);
+        for replaced in std::mem::take(&mut self.uncounted) {
+            self.replace(replaced, read)?;
+        }
+        let all = std::mem::take(&mut self.replaced).into_iter();
+        (self.uncounted, self.replaced) = all.partition(|replaced| rewrites.contains(replaced));
         for (new, old) in runs {
             self.replace(
                 Replaced {
@@ -400,9 +411,8 @@ impl Trie {
     }
 
     pub fn has_taken_out(&self) -> bool {
-        self.replaced
-            .iter()
-            .any(|replaced| replaced.device == TAKEN_OUT)
+        let mut runs = self.replaced.iter();
+        !self.uncounted.is_empty() || runs.any(|replaced| replaced.device == TAKEN_OUT)
     }
 
     pub fn replaced(&self) -> &[Replaced] {
