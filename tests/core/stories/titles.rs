@@ -3,8 +3,10 @@
 use super::splits::Parted;
 use super::talk::{ONE, TWO, turn};
 use super::world::World;
+use serde_json::Value;
 use session_roam_core::api::{ApiError, Done, HistoryRow, Request, Shown};
 use session_roam_core::session::HistoryKind;
+use session_roam_core::state::{Row, State};
 
 fn rename(world: &mut World, device: usize, title: &str) -> Done {
     world.devices[device].ask(Request::RenameSession {
@@ -100,4 +102,38 @@ fn a_split_session_is_renamed_and_its_versions_keep_their_own_titles() {
         assert_eq!(split.title, "Renamed");
         assert_eq!(title(&mut parted, at), before);
     }
+}
+
+#[test]
+fn a_title_that_an_older_version_skipped_appears_with_the_update() {
+    let (mut world, here, _) = World::pair_of_devices();
+    let path = world.devices[0].transcript(&here, ONE);
+    world.devices[0].say(&path, turn(&here, ONE, "hello"));
+    world.deliver();
+    rename(&mut world, 0, "The login race");
+    world.deliver();
+    // The lap's state as a version without titles left it.
+    world.devices[1].stop();
+    let (state, _) = State::open(&world.devices[1].roam).expect("the state");
+    for (key, row) in state.rows(None).expect("rows") {
+        let mut record: Value = state.record(&key).expect("read").expect("a record");
+        record.as_object_mut().expect("an object").remove("titles");
+        for journal in record["journals"]
+            .as_object_mut()
+            .expect("journals")
+            .values_mut()
+        {
+            journal["reads"] = 1.into();
+        }
+        let row = Row {
+            title: "hello".into(),
+            ..row
+        };
+        state.put(&key, &row, &record.to_string()).expect("written");
+    }
+    state.put_note("entry kinds", &1).expect("written");
+    drop(state);
+    world.devices[1].start();
+    world.devices[1].settle();
+    assert_eq!(titles(&mut world), ["The login race"; 2]);
 }

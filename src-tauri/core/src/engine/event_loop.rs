@@ -132,6 +132,7 @@ impl Engine {
         }
         self.schedule_former()?;
         self.schedule_origins()?;
+        self.schedule_outdated()?;
         self.schedule_placed()?;
         self.resume_code()?;
         self.list_all(Occasion::Start);
@@ -332,8 +333,8 @@ impl Engine {
         dry: bool,
     ) -> Result<Job, StateError> {
         let mut record: SessionRecord = self.state.record(key)?.unwrap_or_default();
-        record.released |= request.released;
         self.recall_placement(key, &mut record);
+        record.released |= request.released;
         if request.restored {
             record.forget_deletion();
         }

@@ -66,6 +66,7 @@ impl Author {
                     at: frame.head.at,
                     statement: statement.clone(),
                 }),
+                Entry::Unknown(_) => self.journal.skipped = true,
                 _ => {}
             }
         }
@@ -161,6 +162,29 @@ impl Lists {
             .collect()
     }
 
+    /// Takes the statements that an older version accepted and skipped.
+    fn take_skipped(&mut self, context: &Context) {
+        let outdated = { self.authors.values_mut() }.filter(|author| author.journal.is_outdated());
+        for author in outdated {
+            let mut again = Author {
+                device: author.device.clone(),
+                journal: author.journal.uncounted(),
+                statements: Vec::new(),
+            };
+            let read =
+                author
+                    .journal
+                    .each_accepted(&context.vault, |frame| match again.take(&frame) {
+                        true => ControlFlow::Break(()),
+                        false => ControlFlow::Continue(()),
+                    });
+            // What cannot be read now stays known as it was, and is tried again at the next start.
+            if read.is_ok() {
+                *author = again;
+            }
+        }
+    }
+
     fn fold(&mut self, own: &DeviceId) {
         self.now = DeviceList::of(own, &self.statements(), &in_heads());
     }
@@ -208,6 +232,7 @@ impl Lists {
                 why: format!("it holds more than {MOST_STATEMENTS} statements"),
             }));
         }
+        journal.skipped |= next.journal.skipped;
         next.journal = journal;
         *author = next;
         Ok(before != author.journal.frames)
@@ -289,6 +314,8 @@ impl Engine {
         let known = self.state.note(NOTE).ok().flatten();
         self.lists.fresh = known.is_none();
         self.lists.authors = known.unwrap_or_default();
+        let context = self.context.clone();
+        self.lists.take_skipped(&context);
         // What was known is not news: a device that was let in before is not let in again.
         self.lists.fold(&self.context.device);
         let short = self.context.short.clone();

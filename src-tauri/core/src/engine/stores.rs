@@ -14,6 +14,8 @@ use crate::session::{
 };
 use crate::state::StateError;
 use crate::tools::{Access, Found, Root, Tool, Touched, Twin, Which};
+use crate::vault::journal::READS;
+use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -527,6 +529,40 @@ impl Engine {
             }
         }
         self.state.put_note(NOTE, &true)
+    }
+
+    /// Reconciles each session with journals that were read by a version that knew fewer kinds of
+    /// entries, until none is left.
+    pub(super) fn schedule_outdated(&mut self) -> Result<(), StateError> {
+        /// The part of a session's record that is needed here.
+        #[derive(Deserialize)]
+        struct Record {
+            journals: BTreeMap<String, Known>,
+        }
+        #[derive(Deserialize)]
+        struct Known {
+            #[serde(default)]
+            reads: u32,
+        }
+        const NOTE: &str = "entry kinds";
+        if self.state.note::<u32>(NOTE)? == Some(READS) {
+            return Ok(());
+        }
+        let mut is_any = false;
+        for (key, _) in self.state.rows(None)? {
+            let record = self.state.record::<Record>(&key)?;
+            let mut journals = record.iter().flat_map(|record| record.journals.values());
+            if journals.any(|journal| journal.reads < READS) {
+                self.schedule(key, ReconcileRequest::default());
+                is_any = true;
+            }
+        }
+        // After a crash the next start finds what is left.
+        if is_any {
+            Ok(())
+        } else {
+            self.state.put_note(NOTE, &READS)
+        }
     }
 
     /// Schedules every journal whose size differs from when it was last read.

@@ -13,7 +13,7 @@ use crate::session::{
 };
 use crate::timing::{self, Stage};
 use crate::vault::equivocation::{self, EquivocatedFrames};
-use crate::vault::journal::journal_key;
+use crate::vault::journal::{READS, journal_key};
 use crate::vault::journal_reader::{Generation, JournalReader};
 use crate::vault::limits;
 use crate::vault::piece::{self, Added};
@@ -95,15 +95,8 @@ pub fn ingest(
     let Some(tool) = before.values().next().map(tool_of) else {
         return Ok(done);
     };
-    if record.docs.values().any(|state| 0 < state.trie.orphans()) {
-        // The missing parents of orphans may be entries that an older version did not know. Reading
-        // the journals again adds nothing twice.
-        record
-            .journals
-            .values_mut()
-            .for_each(|journal| *journal = journal.unread().unwrap_or_else(|| journal.clone()));
-    }
-    match read_all(context, record, &tool, &mut done)
+    match take_skipped(context, record, &tool)
+        .and_then(|()| read_all(context, record, &tool, &mut done))
         .and_then(|()| take_out(context, &tool, record))
     {
         Ok(()) => {
@@ -118,6 +111,62 @@ pub fn ingest(
             Err(error)
         }
     }
+}
+
+/// Takes the entries that an older version accepted and skipped, from all journals that it read.
+fn take_skipped(
+    context: &Context,
+    record: &mut SessionRecord,
+    tool: &ToolId,
+) -> Result<(), JournalError> {
+    let outdated: Vec<Journal> = { record.journals.values() }
+        .filter(|journal| journal.is_outdated())
+        .cloned()
+        .collect();
+    for journal in outdated {
+        let key = journal_key(&journal.device, journal.lane);
+        match journal.has_skipped(&context.vault) {
+            Ok(true) => {
+                let taken = take_again(context, record, tool, &journal)?;
+                record.journals.insert(key, taken);
+            }
+            Ok(false) => {
+                let reads = READS;
+                record.journals.insert(key, Journal { reads, ..journal });
+            }
+            // Whoever needs its lines reports that; the next reconcile looks again.
+            Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Takes all accepted entries of a journal again: what is in a trie already is not added twice.
+fn take_again(
+    context: &Context,
+    record: &mut SessionRecord,
+    tool: &ToolId,
+    journal: &Journal,
+) -> Result<Journal, JournalError> {
+    let is_message = context.is_message(tool);
+    let (mut again, mut taken) = (journal.uncounted(), Taken::default());
+    let mut absorbed = Ok(());
+    journal.each_placed(&context.vault, |frame, place| {
+        let lines = chained(&frame, is_message);
+        take(&mut again, &frame, place, lines, &mut taken);
+        if limits::PASS_LINES <= taken.lines {
+            absorbed = absorb(context, record, tool, std::mem::take(&mut taken)).map(drop);
+        }
+        match absorbed {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
+    })?;
+    absorbed?;
+    absorb(context, record, tool, taken)?;
+    // What is taken out may be in the record again.
+    record.cut.iter_mut().for_each(|cut| cut.print = 0);
+    Ok(again)
 }
 
 /// Reads the journals to their ends, and adds entries to the tries whenever enough of them are

@@ -94,6 +94,17 @@ impl SessionCard {
 }
 
 impl Entry {
+    /// Since which version of the set of entry kinds this one is read; 0 for the first. A new kind
+    /// raises `journal::READS`, and journals read before are looked through once.
+    pub fn read_since(&self) -> u32 {
+        match self {
+            Self::Piece(_) => 1,
+            // An entry with an action or a statement that a version does not know is unknown to it.
+            Self::Title(_) | Self::Choice(_) | Self::Device(_) => 2,
+            Self::About(_) | Self::Lines { .. } | Self::Whole { .. } | Self::Unknown(_) => 0,
+        }
+    }
+
     /// Whether the names in the entry are within their limits.
     pub fn is_named_within_bounds(&self) -> bool {
         match self {

@@ -22,8 +22,8 @@ use std::path::PathBuf;
 /// A new segment starts at this size: every append makes Syncthing hash and copy the whole file.
 pub const SEGMENT_BYTES: u64 = limits::SEGMENT;
 
-/// The version of the set of entry kinds that this program reads.
-const READS: u32 = 1;
+/// The version of the set of entry kinds that this program reads: see [`Entry::read_since`].
+pub const READS: u32 = 2;
 
 /// How far a journal was read or written: enough to continue and to notice changed bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,9 +39,12 @@ pub struct Journal {
     pub last: Option<FrameHash>,
     /// Number of accepted entries of each doc.
     pub entries: BTreeMap<DocName, u64>,
-    /// What the reading version knew: 0 skipped pieces, 1 reads them.
+    /// What the reading version knew: 0 skipped pieces, 1 titles and some decisions.
     #[serde(default)]
     pub reads: u32,
+    /// Some accepted entries are of a kind that the reading version did not know.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skipped: bool,
     /// Records of which only some pieces are accepted.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub pieces: BTreeMap<DocName, Open>,
@@ -167,15 +170,48 @@ impl Journal {
             last: None,
             entries: BTreeMap::new(),
             reads: READS,
+            skipped: false,
             pieces: BTreeMap::new(),
             limit: None,
             fault: None,
         }
     }
 
-    /// The same journal, unread, if an older version skipped entries that this one reads.
-    pub fn unread(&self) -> Option<Self> {
-        (self.reads < READS).then(|| Self::new(&self.device, self.lane, self.dir.clone()))
+    /// Whether the journal was read by a version that knew fewer kinds of entries.
+    pub fn is_outdated(&self) -> bool {
+        self.reads < READS
+    }
+
+    /// Whether a version that knew fewer kinds accepted an entry that this one reads differently.
+    /// Reads the accepted frames only if that version did not note it.
+    pub fn has_skipped(&self, vault: &Vault) -> Result<bool, JournalError> {
+        // Since version 2 a journal notes what was skipped.
+        if !self.is_outdated() || (2 <= self.reads && !self.skipped) {
+            return Ok(false);
+        }
+        let mut found = false;
+        self.each_accepted(vault, |frame| {
+            let mut entries = frame.entries.iter();
+            found = entries.any(|entry| self.reads < entry.read_since());
+            if found {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        })?;
+        Ok(found)
+    }
+
+    /// The journal with its accepted frames, none of their entries counted: for taking the entries
+    /// again.
+    pub fn uncounted(&self) -> Self {
+        Self {
+            entries: BTreeMap::new(),
+            pieces: BTreeMap::new(),
+            reads: READS,
+            skipped: false,
+            ..self.clone()
+        }
     }
 
     pub fn bytes(&self) -> u64 {
@@ -358,13 +394,23 @@ impl Journal {
         vault: &Vault,
         mut each: impl FnMut(Frame) -> ControlFlow<()>,
     ) -> Result<(), JournalError> {
+        self.each_placed(vault, |frame, _| each(frame))
+    }
+
+    /// The same, each frame with its segment's number and its offset there.
+    pub fn each_placed(
+        &self,
+        vault: &Vault,
+        mut each: impl FnMut(Frame, (u32, u64)) -> ControlFlow<()>,
+    ) -> Result<(), JournalError> {
         for segment in &self.segments {
             let mut bytes = self.accepted_bytes(vault, segment)?;
             let mut offset = 0;
             while offset < bytes.len() {
                 for (frame, len) in read_batch(self, &mut bytes, offset, usize::MAX)? {
+                    let place = (segment.number, offset as u64);
                     offset += len;
-                    if each(frame).is_break() {
+                    if each(frame, place).is_break() {
                         return Ok(());
                     }
                 }
@@ -427,11 +473,11 @@ impl Journal {
                     *count += 1;
                     *count - 1
                 }
-                Entry::About(_)
-                | Entry::Choice(_)
-                | Entry::Device(_)
-                | Entry::Title(_)
-                | Entry::Unknown(_) => 0,
+                Entry::Unknown(_) => {
+                    self.skipped = true;
+                    0
+                }
+                Entry::About(_) | Entry::Choice(_) | Entry::Device(_) | Entry::Title(_) => 0,
             };
             each(entry, spot, number);
         }
