@@ -33,6 +33,19 @@ impl Stamp {
         }
     }
 
+    /// The stamp of content that has no file of its own, such as a row. It changes whenever `facts`
+    /// changes, which is text or bytes that change with the content, and is never that of a file.
+    pub fn made(len: u64, modified: Millis, facts: &[u8]) -> Self {
+        let hash = blake3::hash(facts);
+        let first: [u8; 8] = std::array::from_fn(|at| hash.as_bytes()[at]);
+        Self {
+            len,
+            mtime_ns: modified.0.saturating_mul(1_000_000),
+            ctime_ns: i64::from_le_bytes(first),
+            inode: 0,
+        }
+    }
+
     pub fn modified(&self) -> Millis {
         Millis(self.mtime_ns / 1_000_000)
     }

@@ -12,6 +12,7 @@ pub mod listed;
 pub mod ordered;
 pub mod process;
 pub mod protobuf;
+pub mod record_set;
 pub mod running;
 pub mod sqlite;
 pub mod state_db;

@@ -8,6 +8,7 @@
 use super::vscode::{self, System};
 use crate::adapter::Stamp;
 use crate::opener;
+use crate::session::problem::with_causes;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, ToSql};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -28,13 +29,21 @@ pub enum DbError {
     NoFile(PathBuf),
     #[error("{} is in use by another program", .0.display())]
     Busy(PathBuf),
-    #[error("{} is damaged or no SQLite database", .0.display())]
+    #[error("{} cannot be read: it is damaged or no SQLite database", .0.display())]
     Damaged(PathBuf),
     /// The last writer was interrupted. The next program with write access repairs the database.
     #[error("{} was left in the middle of a write, which its editor puts right at its next start", .0.display())]
     Interrupted(PathBuf),
     #[error("{} is of a shape that is not known: {what}", .path.display())]
     Unknown { path: PathBuf, what: String },
+    /// `has` is "no" for a column that is missing, and "a" for one that is not known.
+    #[error("the table `{table}` of {} has {has} column `{column}`", .path.display())]
+    Column {
+        path: PathBuf,
+        table: String,
+        has: &'static str,
+        column: String,
+    },
     #[error("the value of \"{key}\" in {} changed meanwhile", .path.display())]
     Changed { path: PathBuf, key: String },
     #[error("{} could not be used", .path.display())]
@@ -49,6 +58,14 @@ pub enum DbError {
         #[source]
         source: io::Error,
     },
+}
+
+impl DbError {
+    /// The error with its cause, without a full stop.
+    pub fn with_cause(&self) -> String {
+        let text = with_causes(self);
+        text.trim_end_matches('.').to_owned()
+    }
 }
 
 /// Opens an existing database. A database in WAL mode is read with its log, also while another
@@ -230,6 +247,12 @@ pub fn columns(
     Ok(names.into_iter().map(|(name, _)| name).collect())
 }
 
+/// The columns of a table, whatever kind of table it is. For tables that are only read.
+pub fn column_names(connection: &Connection, table: &str) -> rusqlite::Result<BTreeSet<String>> {
+    let mut query = connection.prepare("SELECT name FROM pragma_table_info(?1)")?;
+    query.query_map([table], |row| row.get(0))?.collect()
+}
+
 /// The values of a row by column. The columns' names are the caller's own, never data.
 pub type Values<'a> = [(&'a str, &'a dyn ToSql)];
 
@@ -258,6 +281,9 @@ pub fn update(
     let values = row.iter().map(|(_, value)| *value).chain([key.1]);
     connection.execute(&sql, &values.collect::<Vec<_>>()[..])
 }
+
+#[cfg(test)]
+pub mod held;
 
 #[cfg(test)]
 mod tests {

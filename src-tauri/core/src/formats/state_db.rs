@@ -161,10 +161,9 @@ pub(crate) fn value(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::formats::sqlite::held::{Held, hold};
     use std::fs;
-    use std::io::{BufRead, BufReader, Write};
     use std::path::PathBuf;
-    use std::process::{Command, Stdio};
 
     const KEY: &str = "chat.ChatSessionStore.index";
 
@@ -286,59 +285,17 @@ mod tests {
         assert_eq!(get(&path, "text").expect("read"), Some(text("{\"a\":1}")));
     }
 
-    /// The other process of the tests below: this test program, told by a variable to hold a
-    /// database open.
-    #[test]
-    #[allow(clippy::disallowed_methods)] // a test is a shell of its own
-    fn another_process_holds_a_database_open() {
-        let Ok(path) = std::env::var("SESSION_ROAM_HOLDS_OPEN") else {
-            return;
-        };
-        let connection = Connection::open(path).expect("open");
-        connection
-            .execute_batch(
-                "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0;
-                 INSERT INTO ItemTable VALUES ('chat.ChatSessionStore.index', 'only in the log');",
-            )
-            .expect("write");
-        println!("holding");
-        std::io::stdin()
-            .read_line(&mut String::new())
-            .expect("told to end");
-        // Simulates a crash: nothing is moved into the main file.
-        std::process::exit(0);
-    }
-
-    fn holder(path: &Path) -> (std::process::Child, BufReader<std::process::ChildStdout>) {
-        let mut child = Command::new(std::env::current_exe().expect("this program"))
-            .args([
-                "--exact",
-                "--nocapture",
-                "formats::state_db::tests::another_process_holds_a_database_open",
-            ])
-            .env("SESSION_ROAM_HOLDS_OPEN", path)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("start");
-        let mut said = BufReader::new(child.stdout.take().expect("piped"));
-        let mut line = String::new();
-        while !line.contains("holding") {
-            line.clear();
-            assert_ne!(
-                said.read_line(&mut line).expect("read"),
-                0,
-                "it ended before it held anything"
-            );
-        }
-        (child, said)
+    /// Another process that has the index only in its log.
+    fn holder(path: &Path) -> Held {
+        let sql = format!("INSERT INTO ItemTable VALUES ('{KEY}', 'only in the log')");
+        hold(path, &sql)
     }
 
     #[test]
     fn what_is_only_in_the_write_ahead_log_is_read_while_its_writer_runs_and_after_it_died() {
         let dir = tempfile::tempdir().expect("dir");
         let path = made(dir.path());
-        let (mut child, said) = holder(&path);
+        let holder = holder(&path);
         let wanted = Some(text("only in the log"));
         assert_eq!(get(&path, KEY).expect("read"), wanted);
         let copy = dir.path().join("copy.vscdb");
@@ -348,14 +305,7 @@ mod tests {
             None,
             "the main file alone does not have it"
         );
-        child
-            .stdin
-            .take()
-            .expect("piped")
-            .write_all(b"\n")
-            .expect("told");
-        child.wait().expect("ended");
-        drop(said);
+        holder.end();
         assert!(
             path.with_file_name("state.vscdb-wal").exists(),
             "its log is still there"

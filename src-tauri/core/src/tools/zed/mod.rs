@@ -32,16 +32,16 @@ mod shown;
 mod sidebar;
 mod thread;
 
-use self::rows::{Listed, NewRow, Threads};
+use self::rows::{NewThread, RecordSet, Row};
 use super::{
-    About, Change, Checkout, Content, Facts, Found, FoundDoc, Joins, Launch, Level, Listing,
-    Machine, Reading, Resumable, Root, Steer, Steering, Tool, Touched, Which, WriteError, Written,
+    About, Checkout, Content, Facts, Found, Joins, Launch, Level, Listing, Machine, Reading,
+    Resumable, Root, Steer, Steering, Tool, Touched, Which, WriteError, Written, unknown_format,
 };
 use crate::adapter::Repository;
-use crate::formats::sqlite::{self, DbError, Kept};
+use crate::formats::record_set::{self, KeptRows};
 use crate::formats::vscode::System;
-use crate::formats::{fields, files, jsonl};
-use crate::session::{DocKind, DocName, Problem, ProblemCode, ToolId, records};
+use crate::formats::{fields, jsonl};
+use crate::session::{DocName, Millis, ToolId, records};
 use rusqlite::OpenFlags;
 use serde_json::{Map, Value};
 use std::io;
@@ -50,6 +50,8 @@ use std::path::{Path, PathBuf};
 const NAME: &str = "Zed";
 const MAIN: &str = "thread.json";
 const DATABASE: &str = "threads.db";
+/// How many columns a listing reads.
+const WORDS: usize = 8;
 
 /// The releases, each with a sidebar of its own; all share the threads.
 const CHANNELS: [&str; 4] = ["0-stable", "0-preview", "0-nightly", "0-dev"];
@@ -82,7 +84,7 @@ const STEERING: Steering = Steering {
 #[derive(Debug, Default)]
 pub struct Zed {
     /// The last listings, by database: they are asked for every few seconds.
-    last: Kept<Vec<Listed>>,
+    last: KeptRows<WORDS>,
 }
 
 impl Tool for Zed {
@@ -109,76 +111,39 @@ impl Tool for Zed {
     }
 
     fn roots(&self, machine: &Machine) -> Vec<Root> {
-        let root = |database: PathBuf| Root {
-            path: dir_of(&database),
-            deep: false,
-            store: true,
-        };
-        databases(machine).into_iter().map(root).collect()
+        threads(machine).roots()
     }
 
     fn touched(&self, machine: &Machine, path: &Path) -> Touched {
-        let concerns = |database: &PathBuf| {
-            let names = files::names_below(&dir_of(database), path);
-            names.is_some_and(|names| match &names[..] {
-                [] => true,
-                [name] => name == DATABASE || *name == format!("{DATABASE}-wal"),
-                _ => false,
-            })
-        };
-        match databases(machine).iter().any(concerns) {
-            true => Touched::Everything,
-            false => Touched::Nothing,
-        }
+        threads(machine).touched(path)
     }
 
     fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
-        let mut listing = Listing::default();
-        if let Which::ConflictCopies = which {
-            return listing;
-        }
-        for database in databases(machine) {
-            match self.listed(&database, which) {
-                Ok(rows) => {
-                    let found = rows.into_iter().map(|row| row.found(&database));
-                    listing.found.extend(found);
-                }
-                Err(error) => listing.unknown = Some(error.to_string()),
-            }
-        }
-        // Two Zeds (a Flatpak and another) have the same thread only if somebody copied it.
-        listing.keep_one_of_each();
-        listing
+        // Which thread is open is not known; nothing is written while Zed runs.
+        threads(machine).list(which, &self.last, &|_| None)
     }
 
-    fn read(&self, _machine: &Machine, found: &Found) -> io::Result<Reading> {
-        let doc = found.main()?;
-        let threads = Threads::open(&doc.path, OpenFlags::SQLITE_OPEN_READ_ONLY);
-        let threads = threads
-            .map_err(io::Error::other)?
-            .ok_or(io::ErrorKind::NotFound)?;
-        let listed = threads
-            .listed(Which::One(&found.session))
-            .map_err(io::Error::other)?;
-        let row = listed.into_iter().next().ok_or(io::ErrorKind::NotFound)?;
+    fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
+        let (doc, session) = (found.main()?, &found.session);
+        let set = threads(machine);
+        let read = set.see(&doc.path, |database| {
+            let row = set.rows_in(database, Some(session))?.pop();
+            Ok(row.map(|row| (row, rows::json(database, session))))
+        });
+        let read = read.map_err(io::Error::other)?.flatten();
+        let (row, json) = read.ok_or(io::ErrorKind::NotFound)?;
         let invalid = |why: String| {
-            let session = &found.session;
             let why = format!("{NAME}'s thread {session} is not read: {why}");
             io::Error::new(io::ErrorKind::InvalidData, why)
         };
-        let json = threads.json(&found.session).map_err(invalid)?;
+        let json = json.map_err(invalid)?;
         let document = thread::rendered(&json).map_err(invalid)?;
-        let problems = thread::check(&json).err().map(|why| {
-            let session = &found.session;
-            let message = format!(
-                "{NAME}'s thread {session} has an unknown format: {why}. It syncs, but is not written into the tool."
-            );
-            Problem::new(ProblemCode::UnknownShape, message, "Please report it with the version of Zed.")
-        });
+        let check = thread::check(&json).err();
+        let problems = check.map(|why| unknown_format(NAME, session, &why));
         let mut sidebars = sidebars(&doc.path).into_iter();
-        let is_remote = sidebars.any(|path| sidebar::is_remote(&path, &found.session));
+        let is_remote = sidebars.any(|path| sidebar::is_remote(&path, session));
         Ok(Reading {
-            facts: facts(row, &json, is_remote),
+            facts: facts(&row, &json, is_remote),
             docs: vec![Content::Bytes(document.into())],
             secret: Vec::new(),
             problems: problems.into_iter().collect(),
@@ -186,70 +151,34 @@ impl Tool for Zed {
     }
 
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
-        let refused = |why: String| Err(WriteError::Refused(why));
-        let session = checkout.session;
-        let [doc] = &checkout.docs[..] else {
-            return refused(format!("a thread of {NAME} is one document"));
-        };
-        if doc.name.as_str() != MAIN
-            || doc.at != at(session.as_str())
-            || !jsonl::is_uuid(session.as_str())
-        {
-            return refused(format!("\"{}\" is no thread of {NAME}", doc.name));
-        }
         let still_free = || opener_of(machine).map_or(Ok(()), |who| Err(WriteError::Live(who)));
         still_free()?;
-        let known = databases(machine);
-        let here =
-            |database: &&PathBuf| sqlite::open(database, OpenFlags::SQLITE_OPEN_READ_ONLY).is_ok();
-        let database = match doc.change.path() {
-            Some(path) if known.iter().any(|known| known == path) => path.to_path_buf(),
-            Some(path) => return Err(WriteError::Changed(path.into())),
-            None => match known.iter().find(here) {
-                Some(database) => database.clone(),
-                None => {
-                    return refused(format!(
-                        "{NAME} has no threads here yet: open its agent once, then quit it"
-                    ));
-                }
-            },
+        let set = threads(machine);
+        let planned = set.plan(checkout)?;
+        let path = match planned.database {
+            Some(path) => path,
+            None => set.first().ok_or_else(|| {
+                let why =
+                    format!("{NAME} has no threads here yet: open its agent once, then quit it");
+                WriteError::Refused(why)
+            })?,
         };
-        if doc.change.path().is_none()
-            && !self.sessions(machine, Which::One(session)).found.is_empty()
-        {
-            return Err(WriteError::Changed(database));
-        }
-        let (was, bytes) = match &doc.change {
-            Change::Create(bytes) => (None, Some(*bytes)),
-            Change::Replace { was, bytes, .. } => (Some(*was), Some(*bytes)),
-            Change::Remove { was, .. } => (Some(*was), None),
-            Change::Append { .. } => {
-                return refused(format!("a thread of {NAME} is written whole"));
-            }
-        };
-        let mut content = Vec::new();
-        if let Some(bytes) = bytes {
-            let path = database.clone();
-            bytes
-                .write_to(&mut content)
-                .map_err(|source| WriteError::Io { path, source })?;
-        }
-        let Some(cwd) = checkout.cwd.to_str().filter(|cwd| !cwd.contains('\n')) else {
-            return refused(format!(
-                "{} can't be said in a text",
-                checkout.cwd.display()
-            ));
-        };
-        let row = NewRow {
-            session,
-            was,
-            document: bytes.map(|_| &content[..]),
+        let cwd = checkout.cwd.to_str().filter(|cwd| !cwd.contains('\n'));
+        let cwd = cwd.ok_or_else(|| {
+            let why = format!("{} can't be said in a text", checkout.cwd.display());
+            WriteError::Refused(why)
+        })?;
+        let database = set.open(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let database = database.ok_or_else(|| WriteError::Changed(path.clone()))?;
+        let rows = NewThread {
+            set: &set,
+            database: &database,
+            sidebars: &sidebars(&path),
+            session: checkout.session,
+            document: planned.content.as_deref(),
             cwd,
         };
-        let stamp = row.write(&database, &sidebars(&database), &still_free)?;
-        Ok(Written {
-            docs: vec![(doc.name.clone(), database, stamp)],
-        })
+        record_set::write((&database.connection, &path), checkout, &rows, &still_free)
     }
 
     fn resume(&self, _machine: &Machine, session: &Resumable<'_>) -> Launch {
@@ -264,43 +193,17 @@ impl Tool for Zed {
     }
 }
 
-impl Zed {
-    fn listed(&self, database: &Path, which: Which<'_>) -> Result<Vec<Listed>, DbError> {
-        let list = || {
-            let threads = Threads::open(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-            threads.map_or(Ok(Vec::new()), |threads| threads.listed(which))
-        };
-        if !matches!(which, Which::All) {
-            return list();
-        }
-        self.last.of(database, list)
+fn threads(machine: &Machine) -> RecordSet<'static> {
+    RecordSet {
+        name: NAME,
+        databases: databases(machine),
+        tables: &[rows::THREADS],
+        listed: rows::LISTED,
+        is_session: jsonl::is_uuid,
+        stamp: rows::stamp,
+        doc: MAIN,
+        place: "threads",
     }
-}
-
-impl Listed {
-    fn found(self, database: &Path) -> Found {
-        let doc = FoundDoc {
-            name: DocName::new(MAIN),
-            kind: DocKind::Snapshot,
-            at: at(self.session.as_str()),
-            path: database.into(),
-            stamp: self.stamp,
-        };
-        Found {
-            session: self.session,
-            docs: vec![doc],
-            // Which thread is open is not known; nothing is written while Zed runs.
-            live: None,
-        }
-    }
-}
-
-fn at(session: &str) -> String {
-    format!("threads/{session}/{MAIN}")
-}
-
-fn dir_of(database: &Path) -> PathBuf {
-    database.parent().unwrap_or(database).into()
 }
 
 fn databases(machine: &Machine) -> Vec<PathBuf> {
@@ -335,10 +238,11 @@ fn sidebars(database: &Path) -> Vec<PathBuf> {
     dirs.into_iter().flatten().collect()
 }
 
-fn facts(row: Listed, json: &[u8], is_remote: bool) -> Facts {
+fn facts(row: &Row, json: &[u8], is_remote: bool) -> Facts {
+    let [_, title, updated, ..] = &row.words;
     let trees = thread::begun(json);
     let noted = trees.iter().filter_map(|tree| tree.directory.clone());
-    let mut dirs: Vec<String> = row.folders.iter().cloned().chain(noted).collect();
+    let mut dirs: Vec<String> = rows::folders(row).into_iter().chain(noted).collect();
     let mut seen = std::collections::BTreeSet::new();
     dirs.retain(|dir| !is_remote && seen.insert(dir.clone()));
     let mut dirs = dirs.into_iter();
@@ -348,8 +252,8 @@ fn facts(row: Listed, json: &[u8], is_remote: bool) -> Facts {
     Facts {
         cwd: dirs.next(),
         also: dirs.collect(),
-        title: jsonl::title_of(&row.title),
-        updated: row.updated,
+        title: jsonl::title_of(title),
+        updated: Millis::parse(updated),
         requires: thread::parent(json).into_iter().collect(),
         repository: repository.map(|tree| Repository {
             url: tree.url,

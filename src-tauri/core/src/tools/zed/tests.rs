@@ -1,6 +1,7 @@
 //! Zed's adapter: where its databases are, what is read, what is written and what is left alone.
 
 use super::*;
+use crate::adapter::Change;
 use crate::formats::running::Running;
 use crate::merge::snapshots::Judged;
 use crate::merge::transcript::said_in;
@@ -88,7 +89,7 @@ impl Used {
         let (session, name) = (SessionId::new(ID), DocName::new(MAIN));
         let doc = super::super::DocWrite {
             name: &name,
-            at: &at(ID),
+            at: &format!("threads/{ID}/{MAIN}"),
             change,
         };
         let checkout = Checkout {
@@ -319,11 +320,9 @@ fn a_thread_is_written_without_what_another_device_may_not_decide() {
         json[name] = value;
     }
     used.create(&json).expect("written");
-    let stored = Threads::open(&used.database(), OpenFlags::SQLITE_OPEN_READ_ONLY);
-    let stored = stored
-        .expect("open")
-        .expect("a table")
-        .json(&SessionId::new(ID));
+    let stored = threads(&used.machine).open(&used.database(), OpenFlags::SQLITE_OPEN_READ_ONLY);
+    let stored = stored.expect("open").expect("a table");
+    let stored = rows::json(&stored, &SessionId::new(ID));
     let stored: Value = serde_json::from_slice(&stored.expect("json")).expect("JSON");
     assert_eq!(
         (

@@ -75,6 +75,10 @@ impl From<DbError> for StoreError {
             DbError::Busy(path) | DbError::Interrupted(path) => Self::Busy(path),
             DbError::Damaged(path) => Self::Damaged(path),
             DbError::Unknown { path, what } => Self::Unknown { path, what },
+            DbError::Column { ref path, .. } => Self::Unknown {
+                path: path.clone(),
+                what: error.to_string(),
+            },
             DbError::Sqlite { path, source } => Self::Sqlite { path, source },
             DbError::Io { path, source } => Self::Io { path, source },
             DbError::Absent(path) | DbError::Changed { path, .. } => Self::Io {
