@@ -26,41 +26,37 @@
 
 mod messages;
 mod program;
+mod rows;
 mod writing;
 
 use self::messages::{Message, Row, Session};
 use self::program::Run;
-use self::writing::*;
+use self::rows::RecordSet;
 use super::{
-    About, Beginning, Change, Checkout, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch,
-    Level, Listing, Machine, Reading, Resumable, Root, Running, Stamp, Steer, Steering, Tool,
-    Touched, Which, WriteError, Written,
+    About, Beginning, Checkout, Content, Facts, Found, Joins, Launch, Level, Listing, Machine,
+    Reading, Resumable, Root, Running, Steer, Steering, Tool, Touched, Which, WriteError, Written,
 };
 use crate::adapter::Moved;
+use crate::formats::fields;
 use crate::formats::jsonl::title_of;
 use crate::formats::ordered::{fields_of, object};
-use crate::formats::sqlite::Kept;
-use crate::formats::{fields, files};
+use crate::formats::record_set::KeptRows;
 use crate::merge::snapshots::Judged;
 use crate::merge::transcript::{self, ParsedMessage, Piece, target_in};
-use crate::opener;
-use crate::session::{
-    DocKind, DocName, Millis, Problem, ProblemCode, Role, SessionId, ToolId, records,
-};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use crate::session::{DocName, Millis, Problem, ProblemCode, Role, SessionId, ToolId, records};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::OnceCell;
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 #[derive(Debug, Default)]
 pub struct OpenCode {
     /// The last listing, which is requested every few seconds and slow to read with many sessions.
-    last: Kept<Vec<Listed>>,
+    last: KeptRows<5>,
 }
 
 /// Obeyed if OpenCode starts in a directory that contains them.
@@ -84,30 +80,6 @@ const DATABASE: &str = "opencode.db";
 
 /// The project of everything outside of repositories.
 const GLOBAL: &str = "global";
-
-/// The columns that are read. Without one of them, the store's format is unknown.
-const COLUMNS: [(&str, &[&str]); 3] = [
-    (
-        "session",
-        &[
-            "id",
-            "project_id",
-            "parent_id",
-            "directory",
-            "title",
-            "version",
-            "time_updated",
-        ],
-    ),
-    (
-        "message",
-        &["id", "session_id", "time_created", "time_updated", "data"],
-    ),
-    (
-        "part",
-        &["id", "message_id", "session_id", "time_updated", "data"],
-    ),
-];
 
 /// The fields of a session that are its own and the same on all devices. The others are counters,
 /// and values that an import cannot set.
@@ -166,9 +138,6 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// Larger sessions are not read.
 const LARGEST: u64 = 512 << 20;
 
-/// How long to wait for another program's lock.
-const BUSY: Duration = Duration::from_secs(5);
-
 /// Restricts our child processes, whatever settings we inherited from whoever started us.
 const SETTINGS: [(&str, &str); 8] = [
     ("NO_COLOR", "1"),
@@ -225,58 +194,21 @@ impl Tool for OpenCode {
     }
 
     fn roots(&self, machine: &Machine) -> Vec<Root> {
-        let dirs: BTreeSet<PathBuf> = databases(machine)
-            .iter()
-            .filter_map(|file| Some(file.parent()?.into()))
-            .collect();
-        dirs.into_iter()
-            .map(|path| Root {
-                path,
-                deep: false,
-                store: true,
-            })
-            .collect()
+        store(machine).roots()
     }
 
     fn touched(&self, machine: &Machine, path: &Path) -> Touched {
-        let of_a_database = |file: &PathBuf| {
-            let Some(names) = file.parent().and_then(|dir| files::names_below(dir, path)) else {
-                return false;
-            };
-            let name = file.file_name().unwrap_or_default().to_string_lossy();
-            names.is_empty()
-                || matches!(&names[..], [only] if *only == *name || *only == format!("{name}-wal"))
-        };
-        if databases(machine).iter().any(of_a_database) {
-            Touched::Everything
-        } else {
-            Touched::Nothing
-        }
+        store(machine).touched(path)
     }
 
     fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
-        let mut listing = Listing::default();
-        if let Which::ConflictCopies = which {
-            return listing;
-        }
-        let mut all: Vec<(PathBuf, Listed)> = Vec::new();
-        for file in databases(machine) {
-            match self.rows(&file, which) {
-                Ok(rows) => {
-                    let new = |row: &Listed| !all.iter().any(|(_, known)| known.id == row.id);
-                    let rows: Vec<Listed> = rows.into_iter().filter(new).collect();
-                    all.extend(rows.into_iter().map(|row| (file.clone(), row)));
-                }
-                Err(error) => listing.unknown = Some(error.to_string()),
-            }
-        }
-        if !all.is_empty() {
-            let running = Openers::now(machine);
-            listing.found = all
-                .into_iter()
-                .map(|(file, row)| row.found(&file, &running))
-                .collect();
-        }
+        // Listed only if there is a session that may be open.
+        let openers = OnceCell::new();
+        let live = |row: &rows::Listed| {
+            let openers = openers.get_or_init(|| Openers::now(machine));
+            openers.of(row.session.as_str(), Path::new(&row.words[1]))
+        };
+        let mut listing = store(machine).list(which, &self.last, &live);
         if !listing.found.is_empty() && program(machine).is_none() {
             listing.problems.push(program_missing());
         }
@@ -309,19 +241,7 @@ impl Tool for OpenCode {
     }
 
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
-        let [doc] = &checkout.docs[..] else {
-            return Err(refused("A session of OpenCode is one document".into()));
-        };
-        if doc.name.as_str() != MAIN
-            || doc.at != at(checkout.session)
-            || !is_id(checkout.session.as_str())
-        {
-            return Err(refused(format!(
-                "\"{}\" is no session of OpenCode",
-                doc.name
-            )));
-        }
-        Guest::at(machine, checkout, doc)?.write()
+        writing::write(machine, checkout)
     }
 
     fn resume(&self, machine: &Machine, session: &Resumable<'_>) -> Launch {
@@ -354,22 +274,20 @@ impl Tool for OpenCode {
     }
 }
 
-impl OpenCode {
-    fn rows(&self, file: &Path, which: Which<'_>) -> Result<Vec<Listed>, StoreError> {
-        let rows = || {
-            let rows = Store::open(file)?
-                .map(|store| store.rows(which))
-                .transpose()?;
-            Ok(rows.unwrap_or_default())
-        };
-        match which {
-            Which::All => self.last.of(file, rows),
-            _ => rows(),
-        }
+// ---- where ----
+
+fn store(machine: &Machine) -> RecordSet<'static> {
+    RecordSet {
+        name: "OpenCode",
+        databases: databases(machine),
+        tables: &rows::TABLES,
+        listed: rows::LISTED,
+        is_session: is_id,
+        stamp: rows::stamp,
+        doc: MAIN,
+        place: "sessions",
     }
 }
-
-// ---- where ----
 
 /// The possible databases, existing or not. The first is the one that `opencode` itself uses.
 fn databases(machine: &Machine) -> Vec<PathBuf> {
@@ -459,283 +377,6 @@ fn run(
         most: LARGEST,
     };
     run.output(arguments).map_err(|error| error.to_string())
-}
-
-// ---- listing ----
-
-#[derive(Debug, thiserror::Error)]
-enum StoreError {
-    #[error("the table `{table}` of {} has no column `{column}`", .file.display())]
-    Column {
-        file: PathBuf,
-        table: &'static str,
-        column: &'static str,
-    },
-    #[error("{} cannot be read: {source}", .file.display())]
-    Sql {
-        file: PathBuf,
-        source: rusqlite::Error,
-    },
-}
-
-/// OpenCode's database, opened for reading.
-struct Store {
-    connection: Connection,
-    file: PathBuf,
-}
-
-/// A session in a listing.
-#[derive(Clone, Debug, PartialEq)]
-struct Listed {
-    id: String,
-    directory: String,
-    stamp: Stamp,
-}
-
-impl Store {
-    /// `None` without a database or without its tables. A link or a non-file does not count.
-    fn open(file: &Path) -> Result<Option<Self>, StoreError> {
-        if Stamp::of(file).is_err() {
-            return Ok(None);
-        }
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let opened = Connection::open_with_flags(file, flags).and_then(|connection| {
-            connection.busy_timeout(BUSY)?;
-            Ok(connection)
-        });
-        let connection = opened.map_err(|source| StoreError::Sql {
-            file: file.to_path_buf(),
-            source,
-        })?;
-        let store = Self {
-            connection,
-            file: file.to_path_buf(),
-        };
-        if store.is_begun().map_err(|error| store.sql(error))? {
-            return Ok(None);
-        }
-        store.check_shape()?;
-        Ok(Some(store))
-    }
-
-    /// OpenCode has created the file but not its tables yet, except perhaps its table of
-    /// migrations.
-    fn is_begun(&self) -> rusqlite::Result<bool> {
-        let tables = "select count(*) from sqlite_master where type = 'table' and name not like '%migration%'";
-        self.connection
-            .query_row(tables, [], |row| row.get(0))
-            .map(|tables: i64| tables == 0)
-    }
-
-    fn sql(&self, source: rusqlite::Error) -> StoreError {
-        StoreError::Sql {
-            file: self.file.clone(),
-            source,
-        }
-    }
-
-    fn check_shape(&self) -> Result<(), StoreError> {
-        for (table, wanted) in COLUMNS {
-            let names = self
-                .texts("select name from pragma_table_info(?1)", table)
-                .map_err(|error| self.sql(error))?;
-            if let Some(column) = wanted.iter().find(|column| !names.contains(**column)) {
-                return Err(StoreError::Column {
-                    file: self.file.clone(),
-                    table,
-                    column,
-                });
-            }
-        }
-        Ok(())
-    }
-
-    /// The first column of all rows.
-    fn texts(&self, query: &str, about: &str) -> rusqlite::Result<BTreeSet<String>> {
-        self.connection
-            .prepare_cached(query)?
-            .query_map([about], |row| row.get(0))?
-            .collect()
-    }
-
-    fn rows(&self, which: Which<'_>) -> Result<Vec<Listed>, StoreError> {
-        self.listed(which).map_err(|error| self.sql(error))
-    }
-
-    fn listed(&self, which: Which<'_>) -> rusqlite::Result<Vec<Listed>> {
-        // Reads one state of the database, whatever is written meanwhile.
-        let _snapshot = self.connection.unchecked_transaction()?;
-        let only = match which {
-            Which::One(session) => Some(session.as_str()),
-            _ => None,
-        };
-        let mut query = self.connection.prepare_cached(
-            "select id, directory, project_id, coalesce(parent_id, ''), title from session where ?1 is null or id = ?1",
-        )?;
-        let mut rows = query.query([only])?;
-        let mut listed = Vec::new();
-        while let Some(row) = rows.next()? {
-            let words: [String; 5] = [
-                row.get(0)?,
-                row.get(1)?,
-                row.get(2)?,
-                row.get(3)?,
-                row.get(4)?,
-            ];
-            let stamp = self.stamp(&words)?;
-            let [id, directory, ..] = words;
-            // Other ids could be taken for an option or a path on the program's command line.
-            if is_id(&id) {
-                listed.push(Listed {
-                    id,
-                    directory,
-                    stamp,
-                });
-            }
-        }
-        Ok(listed)
-    }
-
-    /// Changes with everything that syncs: the session's own fields, the set of messages and parts,
-    /// the last finished message. Counts come from indexes; only the last messages' rows are read.
-    fn stamp(&self, words: &[String; 5]) -> rusqlite::Result<Stamp> {
-        let session = &words[0];
-        let count = |query: &str, about: &str| -> rusqlite::Result<i64> {
-            self.connection
-                .prepare_cached(query)?
-                .query_row([about], |row| row.get(0))
-        };
-        let mut messages = count(
-            "select count(*) from message where session_id = ?1",
-            session,
-        )?;
-        let mut parts = count("select count(*) from part where session_id = ?1", session)?;
-        let (mut last, mut updated) = (String::new(), 0);
-        let mut query = self.connection.prepare_cached(
-            "select id, time_updated, coalesce(case when json_valid(data) then \
-                 json_extract(data, '$.role') = 'assistant' and json_extract(data, '$.time.completed') is null \
-                 and json_extract(data, '$.error') is null end, 0) \
-             from message where session_id = ?1 order by time_created desc, id desc",
-        )?;
-        let mut rows = query.query([session])?;
-        while let Some(row) = rows.next()? {
-            let (id, at, unfinished): (String, i64, bool) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            if !unfinished {
-                let newest =
-                    "select coalesce(max(time_updated), 0) from part where message_id = ?1";
-                updated = at.max(count(newest, &id)?);
-                last = id;
-                break;
-            }
-            messages -= 1;
-            parts -= count("select count(*) from part where message_id = ?1", &id)?;
-        }
-        let hash = blake3::hash(format!("{words:?}{messages} {parts} {last} {updated}").as_bytes());
-        let first: [u8; 8] = std::array::from_fn(|at| hash.as_bytes()[at]);
-        Ok(Stamp {
-            len: u64::try_from(messages + parts).unwrap_or(0) * 512,
-            mtime_ns: updated.saturating_mul(1_000_000),
-            ctime_ns: i64::from_le_bytes(first),
-            inode: 0,
-        })
-    }
-
-    /// All rows of a session in the form of an export: messages, and parts.
-    fn content(&self, session: &str) -> Result<(Rows, Rows), StoreError> {
-        let messages = "select id, '', data from message where session_id = ?1";
-        let parts = "select id, message_id, data from part where session_id = ?1";
-        let read = |query| {
-            self.rows_of(query, session)
-                .map_err(|error| self.sql(error))
-        };
-        Ok((read(messages)?, read(parts)?))
-    }
-
-    fn rows_of(&self, query: &str, session: &str) -> rusqlite::Result<Rows> {
-        let mut query = self.connection.prepare_cached(query)?;
-        let rows = query.query_map([session], |row| {
-            let (id, message, data): (String, String, String) =
-                (row.get(0)?, row.get(1)?, row.get(2)?);
-            let row = as_exported(&id, session, &message, &data);
-            Ok((id, row))
-        })?;
-        rows.collect()
-    }
-
-    /// Another session that has one of these rows.
-    fn elsewhere(&self, session: &str, new: &Session) -> Result<Option<String>, StoreError> {
-        let mut taken = None;
-        for (_, id) in new.messages.keys() {
-            let query = "select session_id from message where id = ?1 and session_id <> ?2";
-            let mut query = self
-                .connection
-                .prepare_cached(query)
-                .map_err(|error| self.sql(error))?;
-            let found: Option<String> = query
-                .query_row(params![id, session], |row| row.get(0))
-                .optional()
-                .map_err(|error| self.sql(error))?;
-            taken = taken.or(found);
-        }
-        Ok(taken)
-    }
-
-    /// The directory and project of a session.
-    fn home(&self, session: &str) -> Result<Option<(String, String)>, StoreError> {
-        let query = "select directory, project_id from session where id = ?1";
-        let row = self
-            .connection
-            .query_row(query, [session], |row| Ok((row.get(0)?, row.get(1)?)));
-        row.optional().map_err(|error| self.sql(error))
-    }
-
-    fn has_children(&self, session: &str) -> Result<bool, StoreError> {
-        let query = "select 1 from session where parent_id = ?1 limit 1";
-        self.connection
-            .prepare(query)
-            .and_then(|mut query| query.exists([session]))
-            .map_err(|error| self.sql(error))
-    }
-}
-
-/// By id; `None` for a row that is not JSON.
-type Rows = BTreeMap<String, Option<Row>>;
-
-fn as_exported(id: &str, session: &str, message: &str, data: &str) -> Option<Row> {
-    let ids: [(&str, String); 3] = [("id", id), ("sessionID", session), ("messageID", message)]
-        .map(|(name, id)| (name, Value::from(id).to_string()));
-    let mut fields = fields_of(data)?;
-    for (name, id) in &ids {
-        if id != "\"\"" {
-            fields.insert((*name).to_owned(), serde_json::from_str(id).ok()?);
-        }
-    }
-    let whole = RawValue::from_string(object(&fields)).ok()?;
-    Row::read(&whole).map(|(_, row)| row)
-}
-
-impl Listed {
-    fn found(self, file: &Path, openers: &Openers) -> Found {
-        let live = openers.of(&self.id, Path::new(&self.directory));
-        let session = SessionId::new(self.id);
-        let at = at(&session);
-        let doc = FoundDoc {
-            name: DocName::new(MAIN),
-            kind: DocKind::Snapshot,
-            at,
-            path: file.to_path_buf(),
-            stamp: self.stamp,
-        };
-        Found {
-            session,
-            docs: vec![doc],
-            live,
-        }
-    }
-}
-
-fn at(session: &SessionId) -> String {
-    format!("sessions/{session}/{MAIN}")
 }
 
 /// Ids become arguments on the program's command line, so nothing else may pass as an id.

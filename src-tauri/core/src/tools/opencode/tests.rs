@@ -1,6 +1,9 @@
 //! The adapter on databases made by the tests: listing, stamps, the part of an export that syncs.
 
+use super::writing::has_commit;
 use super::*;
+use crate::adapter::Stamp;
+use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -199,7 +202,9 @@ fn a_stamp_changes_with_what_travels_and_not_while_an_answer_is_written() {
 #[test]
 fn counting_reads_indexes_and_not_the_rows() {
     let (_dir, machine) = home();
-    let store = Store::open(&databases(&machine)[0])
+    let access = OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let store = store(&machine)
+        .open(&databases(&machine)[0], access)
         .expect("opens")
         .expect("is there");
     for query in [

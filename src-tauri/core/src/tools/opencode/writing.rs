@@ -11,85 +11,81 @@
 //! - Messages undone or deleted on another device cannot be removed here. The session is then
 //!   refused until it is deleted here, and comes back if both sides continued.
 
-use super::*;
+use super::messages::{Row, Session};
+use super::rows::{self, Listed, RecordSet};
+use super::{GLOBAL, Openers, STEERS, is_same, run, store};
+use crate::adapter::{Checkout, Machine, Stamp, WriteError, Written};
+use crate::formats::fields;
+use crate::formats::ordered::{fields_of, object};
+use crate::formats::record_set::{Database, check_as_seen};
+use crate::opener;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
-/// One session to be written into the store.
-pub(super) struct Guest<'a> {
-    pub(super) machine: &'a Machine,
-    pub(super) checkout: &'a Checkout<'a>,
-    pub(super) doc: &'a DocWrite<'a>,
-    /// The session's present or future database.
-    pub(super) file: PathBuf,
+/// Writes or removes a session.
+pub(super) fn write(machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
+    let store = store(machine);
+    let planned = store.plan(checkout)?;
+    let file = planned.database.or(store.databases.first().cloned());
+    let file = file.ok_or_else(|| {
+        refused("OpenCode keeps its sessions in memory here (OPENCODE_DB)".into())
+    })?;
+    let guest = Guest {
+        machine,
+        checkout,
+        store,
+        file,
+    };
+    guest.write(planned.content.as_deref())
 }
 
-pub(super) fn refused(why: String) -> WriteError {
+/// One session to be written into the store.
+struct Guest<'a> {
+    machine: &'a Machine,
+    checkout: &'a Checkout<'a>,
+    store: RecordSet<'a>,
+    /// The session's present or future database.
+    file: PathBuf,
+}
+
+fn refused(why: String) -> WriteError {
     WriteError::Refused(why)
 }
 
-impl<'a> Guest<'a> {
-    pub(super) fn at(
-        machine: &'a Machine,
-        checkout: &'a Checkout<'a>,
-        doc: &'a DocWrite<'a>,
-    ) -> Result<Self, WriteError> {
-        let known = databases(machine);
-        let file = match doc.change.path() {
-            Some(path) if known.iter().any(|file| file == path) => Some(path.to_path_buf()),
-            Some(path) => return Err(WriteError::Changed(path.to_path_buf())),
-            None => known.into_iter().next(),
-        };
-        let file = file.ok_or_else(|| {
-            refused("OpenCode keeps its sessions in memory here (OPENCODE_DB)".into())
-        })?;
-        Ok(Self {
-            machine,
-            checkout,
-            doc,
-            file,
-        })
-    }
-
-    pub(super) fn write(&self) -> Result<Written, WriteError> {
-        let id = self.checkout.session.as_str();
+impl Guest<'_> {
+    fn write(&self, content: Option<&[u8]>) -> Result<Written, WriteError> {
         let here = self.listed()?;
-        match (&self.doc.change, &here) {
-            (Change::Create(_), None) => {}
-            (change, Some(here)) if was(change) == Some(here.stamp) => {}
-            _ => return Err(WriteError::Changed(self.file.clone())),
-        }
+        let stamp = here.as_ref().map(|here| here.stamp);
+        check_as_seen(self.checkout, stamp, &self.file)?;
         self.check_free(here.as_ref())?;
-        let stamp = match &self.doc.change {
-            Change::Create(bytes) | Change::Replace { bytes, .. } => {
-                let mut content = Vec::new();
-                bytes
-                    .write_to(&mut content)
-                    .map_err(|source| self.io(source))?;
-                self.bring_in(&content)?;
-                self.listed()?
-                    .map(|row| row.stamp)
-                    .ok_or_else(|| self.lost("the session is not there"))?
+        let stamp = match content {
+            Some(content) => {
+                self.bring_in(content)?;
+                let here = self.listed()?.map(|row| row.stamp);
+                here.ok_or_else(|| self.lost("the session is not there"))?
             }
-            Change::Remove { .. } => {
-                self.put_away(id)?;
+            None => {
+                self.put_away(self.checkout.session.as_str())?;
                 Stamp::default()
             }
-            Change::Append { .. } => {
-                return Err(refused("A session of OpenCode is written whole".into()));
-            }
         };
+        let docs = self.checkout.docs.iter();
+        let docs = docs.map(|doc| (doc.name.clone(), self.file.clone(), stamp));
         Ok(Written {
-            docs: vec![(self.doc.name.clone(), self.file.clone(), stamp)],
+            docs: docs.collect(),
         })
     }
 
-    pub(super) fn io(&self, source: io::Error) -> WriteError {
+    fn io(&self, source: io::Error) -> WriteError {
         WriteError::Io {
             path: self.file.clone(),
             source,
         }
     }
 
-    pub(super) fn lost(&self, what: &str) -> WriteError {
+    fn lost(&self, what: &str) -> WriteError {
         let id = self.checkout.session;
         refused(format!(
             "opencode import said that it took {id}, but {what} in {}",
@@ -97,37 +93,28 @@ impl<'a> Guest<'a> {
         ))
     }
 
-    pub(super) fn store(&self) -> Result<Option<Store>, WriteError> {
-        Store::open(&self.file).map_err(|error| refused(error.to_string()))
+    fn listed(&self) -> Result<Option<Listed>, WriteError> {
+        Ok(self.store.row(&self.file, self.checkout.session)?)
     }
 
-    pub(super) fn listed(&self) -> Result<Option<Listed>, WriteError> {
-        // A link is another program's file, and a directory is not a database.
-        if self.file.symlink_metadata().is_ok() && Stamp::of(&self.file).is_err() {
-            return Err(refused(format!(
-                "{} is not a regular file",
-                self.file.display()
-            )));
-        }
-        let Some(store) = self.store()? else {
-            return Ok(None);
-        };
-        let rows = store
-            .rows(Which::One(self.checkout.session))
-            .map_err(|error| refused(error.to_string()))?;
-        Ok(rows.into_iter().next())
+    /// What `read` finds in the database; `None` if there is none.
+    fn see<T>(
+        &self,
+        read: impl Fn(&Database) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, WriteError> {
+        Ok(self.store.see(&self.file, read)?)
     }
 
     /// Checks that nobody has the session open, in its present directory or in the new one.
-    pub(super) fn check_free(&self, here: Option<&Listed>) -> Result<(), WriteError> {
+    fn check_free(&self, here: Option<&Listed>) -> Result<(), WriteError> {
         let openers = Openers::now(self.machine);
         let id = self.checkout.session.as_str();
         let there = openers.of(id, self.checkout.cwd);
-        let live = there.or_else(|| openers.of(id, Path::new(&here?.directory)));
+        let live = there.or_else(|| openers.of(id, Path::new(&here?.words[1])));
         live.map_or(Ok(()), |who| Err(WriteError::Live(who)))
     }
 
-    pub(super) fn bring_in(&self, content: &[u8]) -> Result<(), WriteError> {
+    fn bring_in(&self, content: &[u8]) -> Result<(), WriteError> {
         let new = Session::parse(content)
             .ok_or_else(|| refused("The document is no session of OpenCode".into()))?;
         let id = self.checkout.session.as_str();
@@ -143,28 +130,27 @@ impl<'a> Guest<'a> {
                 self.checkout.cwd.display()
             )));
         }
-        if let Some(store) = self.store()? {
-            self.check_nothing_is_lost(&store, &new)?;
-        }
+        self.check_nothing_is_lost(&new)?;
         self.import(&new)?;
         self.check_arrived(&new)
     }
 
     /// An import only adds. Content that is here but not in `new`, or differs here, would make the
     /// record wrong.
-    pub(super) fn check_nothing_is_lost(
-        &self,
-        store: &Store,
-        new: &Session,
-    ) -> Result<(), WriteError> {
+    fn check_nothing_is_lost(&self, new: &Session) -> Result<(), WriteError> {
         let id = self.checkout.session.as_str();
-        let told = |error: StoreError| refused(error.to_string());
-        if let Some(other) = store.elsewhere(id, new).map_err(told)? {
+        let here = self.see(|database| {
+            let elsewhere = rows::elsewhere(database, id, new)?;
+            Ok((elsewhere, rows::content(database, id)?))
+        })?;
+        let Some((elsewhere, (messages, parts))) = here else {
+            return Ok(());
+        };
+        if let Some(other) = elsewhere {
             return Err(refused(format!(
                 "OpenCode has messages of {id} in the session {other} and takes none twice"
             )));
         }
-        let (messages, parts) = store.content(id).map_err(told)?;
         let known: BTreeSet<&str> = new.messages.keys().map(|place| place.1.as_str()).collect();
         let rows: BTreeMap<&String, &Row> = new
             .messages
@@ -193,7 +179,7 @@ impl<'a> Guest<'a> {
         }
     }
 
-    pub(super) fn import(&self, new: &Session) -> Result<(), WriteError> {
+    fn import(&self, new: &Session) -> Result<(), WriteError> {
         let time = format!(
             "{{\"created\":{},\"updated\":{}}}",
             fields::get(new.info.as_bytes(), "/time/created").unwrap_or("0"),
@@ -225,11 +211,12 @@ impl<'a> Guest<'a> {
         Ok(())
     }
 
-    pub(super) fn check_arrived(&self, new: &Session) -> Result<(), WriteError> {
+    fn check_arrived(&self, new: &Session) -> Result<(), WriteError> {
         let id = self.checkout.session.as_str();
-        let told = |error: StoreError| refused(error.to_string());
-        let store = self.store()?.ok_or_else(|| self.lost("there is nothing"))?;
-        let Some((directory, project)) = store.home(id).map_err(told)? else {
+        let here =
+            self.see(|database| Ok((rows::home(database, id)?, rows::content(database, id)?)))?;
+        let (home, (messages, parts)) = here.ok_or_else(|| self.lost("there is nothing"))?;
+        let Some((directory, project)) = home else {
             return Err(self.lost("the session is not there"));
         };
         let was_global = fields::text(new.info.as_bytes(), "projectID").as_deref() == Some(GLOBAL);
@@ -237,7 +224,6 @@ impl<'a> Guest<'a> {
         {
             return Err(self.lost(&format!("it is in {directory}, project {project},")));
         }
-        let (messages, parts) = store.content(id).map_err(told)?;
         let all_parts = new
             .messages
             .values()
@@ -255,14 +241,9 @@ impl<'a> Guest<'a> {
         }
     }
 
-    pub(super) fn put_away(&self, id: &str) -> Result<(), WriteError> {
-        let Some(store) = self.store()? else {
-            return Err(WriteError::Changed(self.file.clone()));
-        };
-        if store
-            .has_children(id)
-            .map_err(|error| refused(error.to_string()))?
-        {
+    fn put_away(&self, id: &str) -> Result<(), WriteError> {
+        let has_children = self.see(|database| rows::has_children(database, id))?;
+        if has_children.ok_or_else(|| WriteError::Changed(self.file.clone()))? {
             return Err(refused(format!(
                 "{id} has sessions of sub-agents, which OpenCode would delete with it"
             )));
@@ -279,17 +260,8 @@ impl<'a> Guest<'a> {
     }
 }
 
-pub(super) fn is_unfinished(row: Option<&Row>) -> bool {
+fn is_unfinished(row: Option<&Row>) -> bool {
     row.is_some_and(|row| !row.is_finished())
-}
-
-pub(super) fn was(change: &Change<'_>) -> Option<Stamp> {
-    match change {
-        Change::Create(_) => None,
-        Change::Append { was, .. } | Change::Replace { was, .. } | Change::Remove { was, .. } => {
-            Some(*was)
-        }
-    }
 }
 
 /// Whether a directory is in a git repository with a commit. Reads files, because `git` may not be
