@@ -13,6 +13,7 @@ pub mod ordered;
 pub mod process;
 pub mod protobuf;
 pub mod record_set;
+pub mod rows;
 pub mod running;
 pub mod sqlite;
 pub mod state_db;

@@ -25,6 +25,35 @@ pub(super) fn task_stores_on(system: System, machine: &Machine) -> Vec<TaskStore
     EDITORS.iter().map(store).collect()
 }
 
+/// The list of tasks in an editor.
+pub(super) struct TaskList {
+    /// `None` if the file does not exist.
+    stamp: Option<Stamp>,
+    rows: Rows,
+}
+
+impl TaskList {
+    /// An error explains why the file is not a list.
+    fn at(path: &Path) -> Result<Self, String> {
+        let unread = |error: io::Error| format!("{} can't be read: {error}", path.display());
+        let (stamp, text) = match Stamp::of(path) {
+            Ok(stamp) => {
+                let text = opener::read_text(path, opener::MOST).map_err(unread)?;
+                (Some(stamp), text)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (None, "[]".into()),
+            Err(error) => return Err(unread(error)),
+        };
+        let rows = Rows::of_list(text, "id");
+        let rows = rows.ok_or_else(|| format!("{} is no list", path.display()))?;
+        Ok(Self { stamp, rows })
+    }
+
+    fn stamp_of(&self, id: &str) -> Option<Stamp> {
+        self.rows.row(id).map(row_stamp)
+    }
+}
+
 impl TaskStore {
     pub(super) fn task_dir(&self, id: &str) -> PathBuf {
         self.dir.join("tasks").join(id)
@@ -72,7 +101,7 @@ impl TaskStore {
     ) {
         let mut tasks = self.files().list(which, &|_| self.live(running()));
         tasks.map_places(|at| format!("{}/{at}", self.editor.folder));
-        let rows = match Rows::at(&self.list_path()) {
+        let rows = match TaskList::at(&self.list_path()) {
             Err(why) if !tasks.found.is_empty() => {
                 listing.problems.push(unknown_list(&why));
                 None
@@ -99,13 +128,13 @@ impl TaskStore {
         listing.conflict_copies.extend(tasks.conflict_copies);
     }
 
-    pub(super) fn row_doc(&self, rows: &Rows, id: &str) -> Option<FoundDoc> {
+    pub(super) fn row_doc(&self, tasks: &TaskList, id: &str) -> Option<FoundDoc> {
         Some(FoundDoc {
             name: DocName::new(ROW),
             kind: DocKind::Snapshot,
             at: format!("{}/state/{LIST}", self.editor.folder),
             path: self.list_path(),
-            stamp: row_stamp(rows.row(id)?),
+            stamp: tasks.stamp_of(id)?,
         })
     }
 }
@@ -129,17 +158,8 @@ pub(super) fn unknown_list(why: &str) -> Problem {
     )
 }
 
-/// A stamp that changes with the row and never equals that of a file.
 pub(super) fn row_stamp(row: &str) -> Stamp {
-    let hash = blake3::hash(row.as_bytes());
-    let mut first = [0; 8];
-    first.copy_from_slice(&hash.as_bytes()[..8]);
-    Stamp {
-        len: row.len() as u64,
-        mtime_ns: 0,
-        ctime_ns: i64::from_le_bytes(first),
-        inode: 0,
-    }
+    Stamp::made(row.len() as u64, Millis(0), row.as_bytes())
 }
 
 pub(super) fn read_task(found: &Found, main: &FoundDoc) -> io::Result<Reading> {
@@ -149,8 +169,9 @@ pub(super) fn read_task(found: &Found, main: &FoundDoc) -> io::Result<Reading> {
     for doc in &found.docs {
         docs.push(match doc.name.as_str() {
             ROW => {
-                let rows = Rows::at(&doc.path).map_err(io::Error::other)?;
-                let text = rows
+                let tasks = TaskList::at(&doc.path).map_err(io::Error::other)?;
+                let text = tasks
+                    .rows
                     .row(found.session.as_str())
                     .ok_or(io::ErrorKind::NotFound)?;
                 row = serde_json::from_str::<Value>(text).ok();
@@ -231,7 +252,7 @@ pub(super) fn write_task(
         None => Ok(()),
     };
     still_free()?;
-    let rows = Rows::at(&store.list_path()).map_err(WriteError::Refused)?;
+    let tasks = TaskList::at(&store.list_path()).map_err(WriteError::Refused)?;
     let (files, list_path) = (store.files(), store.list_path());
     let at = files.in_group(checkout.session, "");
     let mut planned = Vec::new();
@@ -252,14 +273,14 @@ pub(super) fn write_task(
             return Err(WriteError::not_written(NAME, checkout.session, why));
         }
         let list = match doc.name.as_str() {
-            ROW => Some(new_list(&store, &rows, checkout, &doc.change)?.into_bytes()),
+            ROW => Some(new_list(&store, &tasks, checkout, &doc.change)?.into_bytes()),
             _ => None,
         };
         planned.push((doc, path, list));
     }
     let changes = planned
         .iter()
-        .map(|(doc, path, list)| match (list, rows.stamp) {
+        .map(|(doc, path, list)| match (list, tasks.stamp) {
             (Some(bytes), Some(was)) => Change::Replace { path, was, bytes },
             (Some(bytes), None) => Change::Create(bytes),
             (None, _) => doc.change.of(None),
@@ -282,12 +303,8 @@ pub(super) fn write_task(
         .iter_mut()
         .filter(|(name, ..)| name.as_str() == ROW)
     {
-        let now = Rows::at(path).ok();
-        *stamp = now
-            .as_ref()
-            .and_then(|rows| rows.row(id))
-            .map(row_stamp)
-            .unwrap_or_default();
+        let now = TaskList::at(path).ok().and_then(|tasks| tasks.stamp_of(id));
+        *stamp = now.unwrap_or_default();
     }
     Ok(written)
 }
@@ -319,12 +336,12 @@ pub(super) fn store_for(machine: &Machine, checkout: &Checkout<'_>) -> TaskStore
 /// The list with the row in this device's form.
 pub(super) fn new_list(
     store: &TaskStore,
-    rows: &Rows,
+    tasks: &TaskList,
     checkout: &Checkout<'_>,
     change: &Change<'_>,
 ) -> Result<String, WriteError> {
     let id = checkout.session.as_str();
-    let now = rows.row(id).map(row_stamp);
+    let now = tasks.stamp_of(id);
     match change {
         Change::Replace { path, was, .. }
         | Change::Append { path, was, .. }
@@ -339,7 +356,7 @@ pub(super) fn new_list(
         return Err(WriteError::Changed(store.list_path()));
     }
     let Some(bytes) = change.content()? else {
-        return Ok(rows.without(id));
+        return Ok(tasks.rows.without(id));
     };
     let cwd = path_in_json(checkout.cwd)?;
     let row = fields::with(
@@ -351,8 +368,8 @@ pub(super) fn new_list(
     );
     let row = String::from_utf8(row)
         .ok()
-        .filter(|row| rows::id_of(row).as_deref() == Some(id));
+        .filter(|row| fields::text(row.as_bytes(), "id").as_deref() == Some(id));
     let why = "its row in the list is not known";
     let row = row.ok_or_else(|| WriteError::not_written(NAME, checkout.session, why))?;
-    Ok(rows.with(id, row.trim()))
+    Ok(tasks.rows.with(id, row.trim()))
 }

@@ -46,11 +46,9 @@
 //! not sync.
 
 mod extension;
-mod rows;
 mod shown;
 
 use self::extension::*;
-use self::rows::Rows;
 use self::shown::*;
 use super::{
     About, Beginning, Change, Checkout, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch,
@@ -60,6 +58,7 @@ use super::{
 use crate::adapter::Moved;
 use crate::formats::file_store::{DocFile, FileStore, SessionAt};
 use crate::formats::files::{self, GuestWrite};
+use crate::formats::rows::Rows;
 use crate::formats::vscode::{Editor, System};
 use crate::formats::{fields, jsonl};
 use crate::merge::snapshots::{self, Judged};

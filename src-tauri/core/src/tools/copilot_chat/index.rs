@@ -2,13 +2,16 @@
 //! every byte.
 
 use super::*;
+use crate::formats::rows::Rows;
+
+/// A missing index counts as empty, as in VS Code.
+const EMPTY: &[u8] = br#"{"version":1,"entries":{}}"#;
 
 /// The list of chats, with every entry as written.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Index {
     pub(super) was: Option<Stored>,
-    pub(super) fields: BTreeMap<String, Box<RawValue>>,
-    pub(super) entries: BTreeMap<String, Box<RawValue>>,
+    pub(super) entries: Rows,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -22,24 +25,15 @@ pub(super) enum IndexError {
 }
 
 impl Index {
-    /// A missing index counts as empty, as in VS Code.
     pub(super) fn read(path: &Path) -> Result<Self, IndexError> {
         let was = state_db::get(path, INDEX)?;
-        let Some(bytes) = was
-            .as_ref()
-            .map(Stored::bytes)
-            .filter(|bytes| !bytes.is_empty())
-        else {
-            return Ok(Self {
-                was,
-                ..Self::default()
-            });
-        };
+        let bytes = was.as_ref().map(Stored::bytes);
+        let bytes = bytes.filter(|bytes| !bytes.is_empty()).unwrap_or(EMPTY);
         let damaged = |what: String| IndexError::Damaged {
             path: path.into(),
             what,
         };
-        let mut fields: BTreeMap<String, Box<RawValue>> =
+        let fields: BTreeMap<String, &RawValue> =
             serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
         match fields.get("version").map(|version| version.get()) {
             Some("1") => {}
@@ -51,50 +45,32 @@ impl Index {
                 });
             }
         }
-        let entries = fields
-            .remove("entries")
-            .ok_or_else(|| damaged("it has no entries".into()))?;
-        let entries: BTreeMap<String, Box<RawValue>> =
-            serde_json::from_str(entries.get()).map_err(|error| damaged(error.to_string()))?;
-        for (id, entry) in &entries {
-            if !is_entry(entry) {
-                return Err(damaged(format!(
-                    "the entry of \"{id}\" is none that VS Code takes"
-                )));
-            }
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        let entries = Rows::of_object(text, "entries");
+        let entries = entries.ok_or_else(|| damaged("it has no entries".into()))?;
+        if let Some((id, _)) = entries.iter().find(|(_, entry)| !is_entry(entry)) {
+            let what = format!("the entry of \"{id}\" is none that VS Code takes");
+            return Err(damaged(what));
         }
-        Ok(Self {
-            was,
-            fields,
-            entries,
-        })
+        Ok(Self { was, entries })
     }
 
     /// The stored form, with the entry of one chat replaced or removed.
-    pub(super) fn with(&self, session: &SessionId, entry: Option<Value>) -> Option<Stored> {
-        let raw = |value: &Value| RawValue::from_string(value.to_string()).ok();
-        let mut entries = self.entries.clone();
-        match entry {
-            Some(entry) => drop(entries.insert(session.to_string(), raw(&entry)?)),
-            None => drop(entries.remove(session.as_str())),
+    pub(super) fn with(&self, session: &SessionId, entry: Option<Value>) -> Stored {
+        let text = match entry {
+            Some(entry) => self.entries.with(session.as_str(), &entry.to_string()),
+            None => self.entries.without(session.as_str()),
+        };
+        match &self.was {
+            Some(was) => was.with_text(text),
+            None => Stored::Text(text),
         }
-        let mut fields = self.fields.clone();
-        fields.entry("version".into()).or_insert(raw(&json!(1))?);
-        fields.insert(
-            "entries".into(),
-            serde_json::value::to_raw_value(&entries).ok()?,
-        );
-        let text = serde_json::to_string(&fields).ok()?;
-        Some(self.was.as_ref().map_or_else(
-            || Stored::Text(text.clone()),
-            |was| was.with_text(text.clone()),
-        ))
     }
 }
 
 /// Whether VS Code accepts an entry. One invalid entry makes VS Code discard all of them.
-pub(super) fn is_entry(entry: &RawValue) -> bool {
-    let Ok(entry) = serde_json::from_str::<Value>(entry.get()) else {
+pub(super) fn is_entry(entry: &str) -> bool {
+    let Ok(entry) = serde_json::from_str::<Value>(entry) else {
         return false;
     };
     let is = |name: &str, fits: fn(&Value) -> bool| entry.get(name).is_some_and(fits);
@@ -104,13 +80,13 @@ pub(super) fn is_entry(entry: &RawValue) -> bool {
 }
 
 /// A chat's entry as VS Code would make it, based on its present entry.
-pub(super) fn entry(session: &SessionId, state: &Value, now: Option<&RawValue>) -> Value {
+pub(super) fn entry(session: &SessionId, state: &Value, now: Option<&str>) -> Value {
     let last = requests(state).last();
     let created = number(state, "creationDate");
     let started = last.and_then(|last| number(last, "timestamp"));
     let date = updated(state).map(|at| at.0).unwrap_or_default();
     let mut entry: Map<String, Value> = now
-        .and_then(|now| serde_json::from_str(now.get()).ok())
+        .and_then(|now| serde_json::from_str(now).ok())
         .unwrap_or_default();
     let mut set = |name: &str, value: Value| drop(entry.insert(name.into(), value));
     set("sessionId", json!(session));
@@ -155,20 +131,11 @@ impl IndexChange {
         state: Option<&Value>,
     ) -> Result<Self, WriteError> {
         let index = Index::read(&place.state_db).map_err(|error| refused(place, &error))?;
-        let entry = state.map(|state| {
-            entry(
-                session,
-                state,
-                index.entries.get(session.as_str()).map(Box::as_ref),
-            )
-        });
-        if entry.is_none() && !index.entries.contains_key(session.as_str()) {
-            return Ok(Self {
-                old: index.was.clone(),
-                new: index.was,
-            });
-        }
-        let new = index.with(session, entry);
+        let now = index.entries.row(session.as_str());
+        let new = match state {
+            None if now.is_none() => index.was.clone(),
+            state => Some(index.with(session, state.map(|state| entry(session, state, now)))),
+        };
         Ok(Self {
             old: index.was,
             new,
