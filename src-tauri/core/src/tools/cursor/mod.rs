@@ -219,7 +219,8 @@ impl Tool for Cursor {
         }
         let listed = match self.listed(&path, which) {
             Ok(listed) => listed,
-            Err(StateDbError::Absent(_) | StateDbError::Busy(_)) => return listing,
+            Err(StateDbError::Absent(_)) => return listing,
+            // Of a database that is in use, nobody knows what is gone.
             Err(error) => {
                 listing.unknown = Some(error.to_string());
                 return listing;

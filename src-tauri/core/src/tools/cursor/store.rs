@@ -7,6 +7,7 @@ use super::state::{BlobId, closure, hex};
 use crate::adapter::{Stamp, Which};
 use crate::formats::ordered::fields_of;
 use crate::formats::state_db::{self, StateDbError};
+use crate::session::Millis;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use serde::Deserialize;
@@ -189,17 +190,9 @@ impl Store {
             false => None,
         };
         let words = format!("{at} {length} {count} {last} {last_length:?} {times:?}");
-        let hash = blake3::hash(words.as_bytes());
-        let first: [u8; 8] = std::array::from_fn(|at| hash.as_bytes()[at]);
-        Ok(Some(Stamp {
-            len: u64::try_from(length + 512 * count).unwrap_or(0),
-            mtime_ns: times
-                .and_then(|times| times.0)
-                .unwrap_or(0)
-                .saturating_mul(1_000_000),
-            ctime_ns: i64::from_le_bytes(first),
-            inode: 0,
-        }))
+        let len = u64::try_from(length + 512 * count).unwrap_or(0);
+        let updated = times.and_then(|times| times.0).unwrap_or(0);
+        Ok(Some(Stamp::made(len, Millis(updated), words.as_bytes())))
     }
 
     fn times(&self, id: &str) -> rusqlite::Result<Option<(Option<i64>, Option<i64>)>> {

@@ -241,6 +241,20 @@ fn a_database_of_a_form_that_is_not_known_is_told_in_words() {
 }
 
 #[test]
+fn a_database_that_is_in_use_is_not_one_without_conversations() {
+    let dir = tempfile::tempdir().expect("dir");
+    let machine = Machine::at(dir.path());
+    let path = database(&user_dir(&machine));
+    fs::create_dir_all(path.parent().expect("dir")).expect("dir");
+    let other = Connection::open(&path).expect("database");
+    let lock = "CREATE TABLE ItemTable (key TEXT UNIQUE ON CONFLICT REPLACE, value BLOB); BEGIN EXCLUSIVE;";
+    other.execute_batch(lock).expect("locked");
+    let listing = Cursor::default().sessions(&machine, Which::All);
+    let unknown = listing.unknown.expect("told");
+    assert!(unknown.ends_with("is in use by another program"));
+}
+
+#[test]
 fn messages_within_the_conversations_own_row_are_reported() {
     let dir = tempfile::tempdir().expect("dir");
     let machine = Machine::at(dir.path());

@@ -3,15 +3,16 @@
 
 use super::document::{Bubble, Document, SHARED, STATE};
 use super::index::{self, Entry, Workspace};
-use super::store::{Conversation, Listed, Store, key};
+use super::store::{Conversation, Store, key};
 use super::{BLOB_DOCS, MAIN, NAME, blobs, state};
-use crate::adapter::{Bytes, Change, Checkout, Which, WriteError, Written};
+use crate::adapter::{Change, Checkout, Stamp, Which, WriteError, Written};
 use crate::formats::files;
 use crate::formats::ordered::fields_of;
-use crate::formats::state_db::{self, StateDbError, Stored};
-use rusqlite::{
-    Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
-};
+use crate::formats::record_set::{self, NewRows};
+use crate::formats::sqlite::DbError;
+use crate::formats::state_db::{self, Stored};
+use crate::session::Millis;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -22,13 +23,6 @@ const KEPT: usize = 5;
 
 pub(super) fn refused(why: impl Into<String>) -> WriteError {
     WriteError::Refused(why.into())
-}
-
-fn told(error: StateDbError) -> WriteError {
-    match error {
-        StateDbError::Changed { path, .. } => WriteError::Changed(path),
-        error => refused(format!("{error}; nothing was written")),
-    }
 }
 
 /// Where a conversation is written.
@@ -49,33 +43,17 @@ struct New {
     is_removal: bool,
 }
 
-/// The whole content of a change.
-fn content(change: &Change<'_>) -> Result<Option<Vec<u8>>, WriteError> {
-    let bytes: &dyn Bytes = match change {
-        Change::Create(bytes) | Change::Replace { bytes, .. } => *bytes,
-        Change::Remove { .. } => return Ok(None),
-        Change::Append { .. } => {
-            return Err(refused(format!(
-                "A conversation of {NAME} is written whole"
-            )));
-        }
-    };
-    let mut content = Vec::new();
-    bytes
-        .write_to(&mut content)
-        .map_err(|source| WriteError::Io {
-            path: Default::default(),
-            source,
-        })?;
-    Ok(Some(content))
-}
-
 impl New {
     fn of(checkout: &Checkout<'_>) -> Result<Self, WriteError> {
         let mut new = Self::default();
         for doc in &checkout.docs {
             let name = doc.name.as_str();
-            match (name, content(&doc.change)?) {
+            if let Change::Append { .. } = doc.change {
+                return Err(refused(format!(
+                    "A conversation of {NAME} is written whole"
+                )));
+            }
+            match (name, doc.change.content()?) {
                 (MAIN, Some(content)) => {
                     let document = Document::parse(&content)
                         .ok_or_else(|| refused(format!("The document is no conversation of {NAME} in a form that can be written")))?;
@@ -103,25 +81,6 @@ impl New {
     }
 }
 
-/// Whether the session is as the plan saw it.
-fn check_unchanged(
-    checkout: &Checkout<'_>,
-    here: Option<&Listed>,
-    path: &Path,
-) -> Result<(), WriteError> {
-    let as_seen = checkout.docs.iter().all(|doc| match &doc.change {
-        Change::Create(_) => here.is_none(),
-        Change::Append { was, .. } | Change::Replace { was, .. } | Change::Remove { was, .. } => {
-            here.is_some_and(|here| here.stamp == *was)
-        }
-    });
-    if as_seen {
-        Ok(())
-    } else {
-        Err(WriteError::Changed(path.to_path_buf()))
-    }
-}
-
 /// Writes a conversation. `still_free` says whether Cursor still does not run.
 pub(super) fn write(
     checkout: &Checkout<'_>,
@@ -131,63 +90,65 @@ pub(super) fn write(
     still_free()?;
     let new = New::of(checkout)?;
     let path = super::database(target.user);
-    let id = checkout.session.as_str();
-    let mut store = Store::open(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(told)?;
-    store.check_shape().map_err(told)?;
-    let sql = |error| told(state_db::told(&path, error));
-    let change = Transaction::new_unchecked(&store.connection, TransactionBehavior::Immediate)
-        .map_err(sql)?;
-    check_unchanged(
+    let mut store = Store::open(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    store.check_shape()?;
+    let rows = NewConversation {
+        store: &store,
+        target,
         checkout,
-        listed(&store, checkout).map_err(sql)?.as_ref(),
-        &path,
-    )?;
-    keep_lists(&store, target.user, checkout).map_err(|error| match error {
-        WriteError::Io { .. } | WriteError::Refused(_) => error,
-        other => refused(other.to_string()),
-    })?;
-    match &new.document {
-        _ if new.is_removal => remove(&store, id, checkout).map_err(told)?,
-        document => {
-            put_blobs(&change, &new.blobs).map_err(sql)?;
-            if let Some(document) = document {
-                put(&store, target, checkout, document)?;
-            }
-        }
-    }
-    still_free()?;
-    change.commit().map_err(sql)?;
-    // Later readers then find all of it in the main file. A reader of ours may keep that from
-    // happening, which does no harm.
-    drop(
-        store
-            .connection
-            .query_row("pragma wal_checkpoint(passive)", [], |_| Ok(())),
-    );
-    check_arrived(&store, checkout, &new)?;
-    let stamp = listed(&store, checkout)
-        .map_err(sql)?
-        .map(|listed| listed.stamp)
-        .unwrap_or_default();
-    let docs = checkout
-        .docs
-        .iter()
-        .map(|doc| (doc.name.clone(), path.clone(), stamp));
-    Ok(Written {
-        docs: docs.collect(),
-    })
+        new,
+    };
+    record_set::write((&store.connection, &path), checkout, &rows, still_free)
 }
 
-fn listed(store: &Store, checkout: &Checkout<'_>) -> rusqlite::Result<Option<Listed>> {
-    // A transaction within the one of a write cannot begin.
-    Ok(store.list_within(Which::One(checkout.session))?.0.pop())
+/// A conversation's rows as they are to be.
+struct NewConversation<'a> {
+    store: &'a Store,
+    target: &'a Target<'a>,
+    checkout: &'a Checkout<'a>,
+    new: New,
+}
+
+impl NewRows for NewConversation<'_> {
+    type Left = ();
+
+    fn stamp(&self) -> Result<Option<Stamp>, WriteError> {
+        // A transaction within the one of a write cannot begin.
+        let listed = self.store.list_within(Which::One(self.checkout.session));
+        let (mut listed, _) = listed.map_err(|error| self.store.sql(error))?;
+        Ok(listed.pop().map(|listed| listed.stamp))
+    }
+
+    fn change(&self) -> Result<(), WriteError> {
+        let (store, checkout, new) = (self.store, self.checkout, &self.new);
+        keep_lists(store, self.target.user, checkout).map_err(|error| match error {
+            WriteError::Io { .. } | WriteError::Refused(_) => error,
+            other => refused(other.to_string()),
+        })?;
+        if new.is_removal {
+            return Ok(remove(store, checkout.session.as_str(), checkout.now)?);
+        }
+        put_blobs(&store.connection, &new.blobs).map_err(|error| store.sql(error))?;
+        match &new.document {
+            Some(document) => put(store, self.target, checkout, document),
+            None => Ok(()),
+        }
+    }
+
+    fn check_arrived(&self, (): ()) -> Result<(), WriteError> {
+        // Later readers then find all of it in the main file. A reader of ours may keep that from
+        // happening, which does no harm.
+        let checkpoint = "pragma wal_checkpoint(passive)";
+        drop(self.store.connection.query_row(checkpoint, [], |_| Ok(())));
+        check_arrived(self.store, self.checkout, &self.new)
+    }
 }
 
 /// Keeps the lists as they were before the first change of the day.
 fn keep_lists(store: &Store, user: &Path, checkout: &Checkout<'_>) -> Result<(), WriteError> {
     let mut lists = serde_json::Map::new();
     for key in index::LISTS {
-        let value = state_db::value(&store.connection, &store.path, key).map_err(told)?;
+        let value = state_db::value(&store.connection, &store.path, key)?;
         if let Some(text) = value.and_then(|value| String::from_utf8(value.bytes().to_vec()).ok()) {
             lists.insert(key.to_owned(), Value::from(text));
         }
@@ -237,15 +198,15 @@ fn put(
     document: &Document,
 ) -> Result<(), WriteError> {
     let id = checkout.session.as_str();
-    let sql = |error| told(store.sql(error));
+    let sql = |error| store.sql(error);
     let unopened = || {
         let cwd = checkout.cwd.display();
         refused(format!(
             "{cwd} was never opened in {NAME} here; open it there once, and quit {NAME} again"
         ))
     };
-    let has_list = index::has_list(store).map_err(told)?;
-    let is_listed = has_list && index::head_of(store, id).map_err(told)?.is_some();
+    let has_list = index::has_list(store)?;
+    let is_listed = has_list && index::head_of(store, id)?.is_some();
     if target.workspace.is_none() && !is_listed {
         return Err(unopened());
     }
@@ -266,7 +227,7 @@ fn put(
         now: checkout.now,
     };
     match has_list {
-        true => index::put(store, &entry).map_err(told),
+        true => Ok(index::put(store, &entry)?),
         false => put_in_old_list(target.workspace_db.ok_or_else(unopened)?, &entry),
     }
 }
@@ -297,7 +258,7 @@ fn put_bubbles(store: &Store, id: &str, document: &Document) -> rusqlite::Result
 
 /// The list of Cursor 2, in the workspace's own database.
 fn put_in_old_list(path: &Path, entry: &Entry<'_>) -> Result<(), WriteError> {
-    let was = state_db::get(path, index::OLD_LIST).map_err(told)?;
+    let was = state_db::get(path, index::OLD_LIST)?;
     let mut list = match &was {
         Some(was) => serde_json::from_slice(was.bytes()).map_err(|error| {
             refused(format!(
@@ -319,7 +280,12 @@ fn put_in_old_list(path: &Path, entry: &Entry<'_>) -> Result<(), WriteError> {
         || Stored::Text(text.clone()),
         |was| was.with_text(text.clone()),
     );
-    state_db::put(path, index::OLD_LIST, was.as_ref(), Some(&new)).map_err(told)
+    Ok(state_db::put(
+        path,
+        index::OLD_LIST,
+        was.as_ref(),
+        Some(&new),
+    )?)
 }
 
 /// `composerData` with the conversation in it: the present one with what syncs replaced, or a new one
@@ -403,7 +369,7 @@ fn fresh(workspace: &Value) -> Value {
 
 /// As Cursor deletes a conversation: its rows go, and `composerData` stays without a value. Blobs may
 /// belong to others too.
-fn remove(store: &Store, id: &str, checkout: &Checkout<'_>) -> Result<(), StateDbError> {
+fn remove(store: &Store, id: &str, now: Millis) -> Result<(), DbError> {
     const SPACES: [&str; 5] = [
         "bubbleId",
         "checkpointId",
@@ -430,7 +396,7 @@ fn remove(store: &Store, id: &str, checkout: &Checkout<'_>) -> Result<(), StateD
             .map(drop)
     };
     run().map_err(|error| store.sql(error))?;
-    index::remove(store, id, checkout.now)
+    index::remove(store, id, now)
 }
 
 /// Reads the conversation again and compares what syncs.
@@ -438,7 +404,7 @@ fn check_arrived(store: &Store, checkout: &Checkout<'_>, new: &New) -> Result<()
     let Some(wanted) = new.document.as_ref().filter(|_| !new.is_removal) else {
         return Ok(());
     };
-    let found = store.read(checkout.session.as_str()).map_err(told)?;
+    let found = store.read(checkout.session.as_str())?;
     let same = |found: &Conversation| {
         let shared = |document: &Document| SHARED.map(|name| document.composer.get(name).cloned());
         found.document.bubbles == wanted.bubbles

@@ -147,27 +147,20 @@ impl Tool for CursorAgent {
         if let Some(open) = open {
             return Err(WriteError::Live(open));
         }
-        let (bytes, was) = match &doc.change {
-            Change::Create(bytes) => (*bytes, None),
-            Change::Replace { path, was, bytes } => (*bytes, Some((*path, *was))),
-            Change::Remove { path, was } => {
+        let (was, content) = match (&doc.change, doc.change.content()?) {
+            (Change::Remove { path, was }, _) => {
                 store::remove(&root, path, *was)?;
                 let gone = (doc.name.clone(), path.to_path_buf(), Default::default());
                 return Ok(Written { docs: vec![gone] });
             }
-            Change::Append { .. } => {
+            (Change::Replace { path, was, .. }, Some(content)) => (Some((*path, *was)), content),
+            (_, Some(content)) => (None, content),
+            (_, None) => {
                 return Err(WriteError::Refused(format!(
                     "A chat of {NAME} is written whole"
                 )));
             }
         };
-        let mut content = Vec::new();
-        bytes
-            .write_to(&mut content)
-            .map_err(|source| WriteError::Io {
-                path: root.clone(),
-                source,
-            })?;
         let target = Target {
             root: &root,
             id,

@@ -4,6 +4,7 @@ use super::reading::SIDECAR;
 use crate::adapter::{Machine, Stamp};
 use crate::formats::files;
 use crate::formats::vscode::System;
+use crate::session::Millis;
 use data_encoding::HEXLOWER;
 use md5::{Digest, Md5};
 use std::fs;
@@ -114,14 +115,12 @@ pub fn stamp(store: &Path) -> io::Result<Stamp> {
         log,
         Stamp::of(&store.with_file_name(SIDECAR)).ok(),
     ];
-    let hash = blake3::hash(format!("{all:?}").as_bytes());
-    let first: [u8; 8] = std::array::from_fn(|at| hash.as_bytes()[at]);
     let there = all.iter().flatten();
+    let len = there.clone().map(|stamp| stamp.len).sum();
     Ok(Stamp {
-        len: there.clone().map(|stamp| stamp.len).sum(),
         mtime_ns: there.map(|stamp| stamp.mtime_ns).max().unwrap_or(0),
-        ctime_ns: i64::from_le_bytes(first),
         inode: own.inode,
+        ..Stamp::made(len, Millis(0), format!("{all:?}").as_bytes())
     })
 }
 
