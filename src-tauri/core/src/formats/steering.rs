@@ -5,6 +5,7 @@
 //! The scanner reads the raw bytes, so that no setting is hidden by duplicate names, by escapes in
 //! a name, or by text that only some parsers accept.
 
+use super::fields;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -16,6 +17,19 @@ pub struct Steer {
     pub name: String,
     /// The written value, shortened.
     pub value: String,
+}
+
+impl Steer {
+    /// The setting in a field of a document, if it is another value than the neutral one. `field` is
+    /// a name or a JSON pointer, and its last part is the setting's name.
+    pub fn in_document(content: &[u8], field: &str, neutral: &str) -> Option<Self> {
+        let value = fields::get(content, field);
+        let value = value.filter(|value| *value != "null" && *value != neutral)?;
+        Some(Self {
+            name: field.rsplit('/').next()?.into(),
+            value: value.chars().take(120).collect(),
+        })
+    }
 }
 
 /// Bytes of a line that are replaced by others of the same length. Both are ASCII.

@@ -7,6 +7,7 @@
 use serde::Deserialize;
 use serde::de::{self, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -27,13 +28,18 @@ pub enum Judged {
 }
 
 impl Judged {
+    /// Of two contents with the same messages, the greater one counts.
+    pub fn greater(order: Ordering) -> Self {
+        match order {
+            Ordering::Equal => Self::Same,
+            Ordering::Greater => Self::First,
+            Ordering::Less => Self::Second,
+        }
+    }
+
     /// Compares the lengths of two lists that begin alike.
     pub fn longer(first: usize, second: usize) -> Self {
-        match first.cmp(&second) {
-            std::cmp::Ordering::Equal => Self::Same,
-            std::cmp::Ordering::Greater => Self::First,
-            std::cmp::Ordering::Less => Self::Second,
-        }
+        Self::greater(first.cmp(&second))
     }
 
     /// Combines the results of two parts of a document.

@@ -236,11 +236,7 @@ pub(super) fn judge(first: &[u8], second: &[u8]) -> Judged {
         Judged::Same => {
             let updated = |document: &Document| document.number("lastUpdatedAt").unwrap_or(0);
             let later = updated(&first).cmp(&updated(&second));
-            match later.then_with(|| first.composer.cmp(&second.composer)) {
-                std::cmp::Ordering::Less => Judged::Second,
-                std::cmp::Ordering::Equal => Judged::Same,
-                std::cmp::Ordering::Greater => Judged::First,
-            }
+            Judged::greater(later.then_with(|| first.composer.cmp(&second.composer)))
         }
         judged => judged,
     }

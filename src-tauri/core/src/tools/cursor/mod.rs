@@ -40,7 +40,6 @@ use super::{
     Reading, Resumable, Root, Stamp, Steer, Steering, Tool, Touched, Which, WriteError, Written,
 };
 use crate::adapter::McpConfig;
-use crate::formats::fields;
 use crate::formats::files;
 use crate::formats::jsonl::{is_uuid, title_of};
 use crate::formats::sqlite::{self, Kept};
@@ -112,7 +111,7 @@ const STEERING: Steering = Steering {
         MAIN => {
             let fields = DEVICE_FIELDS.iter().zip(NEUTRAL);
             fields
-                .filter_map(|(field, neutral)| set(content, field, neutral))
+                .filter_map(|(field, neutral)| Steer::in_document(content, field, neutral))
                 .collect()
         }
         _ => Vec::new(),
@@ -130,15 +129,6 @@ const STEERING: Steering = Steering {
             prompts that wait are not carried at all. What Cursor may do without a question is in its own settings, which do not \
             sync",
 };
-
-fn set(content: &[u8], field: &str, neutral: &str) -> Option<Steer> {
-    let value = fields::get(content, field);
-    let value = value.filter(|value| *value != "null" && *value != neutral)?;
-    Some(Steer {
-        name: field.rsplit('/').next()?.into(),
-        value: value.chars().take(120).collect(),
-    })
-}
 
 #[derive(Debug, Default)]
 pub struct Cursor {

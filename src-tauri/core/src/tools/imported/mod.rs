@@ -128,11 +128,7 @@ impl Compared {
             };
         };
         match (ours.is_subset(&theirs), theirs.is_subset(&ours)) {
-            (true, true) => match self.later(&one, &other) {
-                Ordering::Less => Judged::Second,
-                Ordering::Equal => Judged::Same,
-                Ordering::Greater => Judged::First,
-            },
+            (true, true) => Judged::greater(self.later(&one, &other)),
             (true, false) => Judged::Second,
             (false, true) => Judged::First,
             (false, false) => Judged::Both,

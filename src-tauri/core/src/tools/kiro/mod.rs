@@ -32,7 +32,7 @@ use crate::opener;
 use crate::session::{DocName, Millis, SessionId, ToolId};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Reverse;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -321,11 +321,7 @@ fn judge(doc: &DocName, first: &[u8], second: &[u8]) -> Judged {
         let modified = fields::text(card, "lastModifiedAt").and_then(|at| Millis::parse(&at));
         modified.unwrap_or_default()
     };
-    match (age(first), first).cmp(&(age(second), second)) {
-        Ordering::Less => Judged::Second,
-        Ordering::Equal => Judged::Same,
-        Ordering::Greater => Judged::First,
-    }
+    Judged::greater((age(first), first).cmp(&(age(second), second)))
 }
 
 fn paths_in(card: &Value) -> Vec<String> {

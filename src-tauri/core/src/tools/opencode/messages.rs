@@ -238,11 +238,7 @@ pub fn judge(first: &[u8], second: &[u8]) -> Judged {
         (true, false) => Judged::First,
         (false, true) => Judged::Second,
         // The conversation is the same, so any choice is right that is the same on all devices.
-        (false, false) => match first.info.cmp(&second.info) {
-            std::cmp::Ordering::Equal => Judged::Same,
-            std::cmp::Ordering::Greater => Judged::First,
-            std::cmp::Ordering::Less => Judged::Second,
-        },
+        (false, false) => Judged::greater(first.info.cmp(&second.info)),
     }
 }
 

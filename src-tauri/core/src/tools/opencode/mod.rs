@@ -117,14 +117,7 @@ const STEERS: [&str; 3] = ["agent", "model", "permission"];
 
 const STEERING: Steering = Steering {
     sets: |_, content| {
-        let set = |name: &&str| {
-            let value =
-                fields::get(content, &format!("/info/{name}")).filter(|value| *value != "null")?;
-            Some(Steer {
-                name: (*name).into(),
-                value: value.chars().take(120).collect(),
-            })
-        };
+        let set = |name: &&str| Steer::in_document(content, &format!("/info/{name}"), "null");
         STEERS.iter().filter_map(set).collect()
     },
     words: "the session's permission rules, agent and model: OpenCode uses those of its settings here. The agent and the model \

@@ -265,16 +265,15 @@ fn facts(row: &Row, json: &[u8], is_remote: bool) -> Facts {
 }
 
 fn sets(_: &DocName, content: &[u8]) -> Vec<Steer> {
-    let set = |(name, neutral): &(&str, &str)| {
-        let value = fields::get(content, name).filter(|value| value != neutral)?;
-        let parsed = records::value(value.as_bytes());
-        let is_set = *name != "sandbox_grants" || parsed.as_object().is_none_or(grants);
-        is_set.then(|| Steer {
-            name: (*name).into(),
-            value: value.chars().take(120).collect(),
-        })
-    };
-    thread::STEERS.iter().filter_map(set).collect()
+    let fields = thread::STEERS.iter();
+    let mut set: Vec<Steer> = fields
+        .filter_map(|(name, neutral)| Steer::in_document(content, name, neutral))
+        .collect();
+    let all = fields::get(content, "sandbox_grants").unwrap_or_default();
+    let all = records::value(all.as_bytes());
+    let is_set = |name: &str| name != "sandbox_grants" || all.as_object().is_none_or(grants);
+    set.retain(|steer| is_set(&steer.name));
+    set
 }
 
 /// Whether anything was allowed: Zed writes the names of all grants, most of them empty or false.

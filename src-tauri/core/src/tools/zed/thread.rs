@@ -10,7 +10,6 @@ use crate::merge::snapshots::{self, Judged};
 use crate::session::{Millis, SessionId, records};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::io::Read;
 
@@ -189,11 +188,7 @@ pub(super) fn judge(first: &[u8], second: &[u8]) -> Judged {
         return snapshots::judge(first, second);
     };
     match snapshots::judge(ours.as_bytes(), theirs.as_bytes()) {
-        Judged::Same => match (age(first), first).cmp(&(age(second), second)) {
-            Ordering::Less => Judged::Second,
-            Ordering::Equal => Judged::Same,
-            Ordering::Greater => Judged::First,
-        },
+        Judged::Same => Judged::greater((age(first), first).cmp(&(age(second), second))),
         judged => judged,
     }
 }
