@@ -42,7 +42,8 @@ pub fn read_ends(
     head: u64,
     tail: u64,
 ) -> io::Result<Ends> {
-    let [head, tail] = lines_at_ends(source, head, tail)?.map(|lines| parse_lines(&lines));
+    let (lines, _) = lines_at_ends(source, head, tail)?;
+    let [head, tail] = lines.map(|lines| parse_lines(&lines));
     Ok(Ends { head, tail })
 }
 
@@ -50,16 +51,18 @@ pub fn read_ends(
 /// arrays, no long texts, no members of many levels.
 pub struct Outlines {
     pub ends: Ends,
-    lines: [Vec<u8>; 2],
+    head: Vec<u8>,
+    cut: Vec<u8>,
 }
 
 impl Outlines {
-    /// The whole records, oldest first; each is parsed when it is asked for.
-    pub fn whole(&self) -> impl Iterator<Item = Value> {
-        let lines = self.lines.iter();
-        lines
-            .flat_map(|lines| lines.split(|byte| *byte == b'\n'))
-            .flat_map(parse_line)
+    /// The whole records at the start, oldest first, and what can be read of the record that the
+    /// end of the head cuts; each is parsed when it is asked for. What is found in them does not
+    /// change while the log grows.
+    pub fn first_records(&self) -> impl Iterator<Item = Value> {
+        let lines = self.head.split(|byte| *byte == b'\n');
+        let cut = Some(&self.cut[..]).filter(|cut| !cut.is_empty());
+        lines.flat_map(parse_line).chain(cut.map(records::value))
     }
 }
 
@@ -71,7 +74,7 @@ pub fn read_outlines(
     tail: u64,
     keeps: fn(&str) -> bool,
 ) -> io::Result<Outlines> {
-    let lines = lines_at_ends(source, head, tail)?;
+    let (lines, cut) = lines_at_ends(source, head, tail)?;
     let outlines = |lines: &[u8]| {
         let lines = lines.split(|byte| *byte == b'\n');
         lines
@@ -85,27 +88,30 @@ pub fn read_outlines(
         head: outlines(&lines[0]),
         tail: outlines(&lines[1]),
     };
-    Ok(Outlines { ends, lines })
+    let [head, _] = lines;
+    Ok(Outlines { ends, head, cut })
 }
 
-/// The whole lines within `head` bytes from the start and within `tail` bytes from the end.
+/// The whole lines within `head` bytes from the start and within `tail` bytes from the end, and the
+/// beginning of the line that the end of the head cuts.
 fn lines_at_ends(
     source: &mut (impl Read + Seek + ?Sized),
     head: u64,
     tail: u64,
-) -> io::Result<[Vec<u8>; 2]> {
+) -> io::Result<([Vec<u8>; 2], Vec<u8>)> {
     let len = source.seek(SeekFrom::End(0))?;
     let head_len = head.min(len);
     let mut first = read_range(source, 0, head_len)?;
     // A line cut at the boundary belongs to neither end.
-    if head_len < len {
-        first.truncate(whole_lines(&first).len());
-    }
+    let cut = match head_len < len {
+        true => first.split_off(whole_lines(&first).len()),
+        false => Vec::new(),
+    };
     let tail_start = head_len.max(len.saturating_sub(tail));
     let mut last = read_range(source, tail_start, len - tail_start)?;
-    let cut = last.iter().position(|byte| *byte == b'\n');
-    last.drain(..cut.map_or(last.len(), |end| end + 1));
-    Ok([first, last])
+    let begun = last.iter().position(|byte| *byte == b'\n');
+    last.drain(..begun.map_or(last.len(), |end| end + 1));
+    Ok(([first, last], cut))
 }
 
 /// The outline of a line that is one record in UTF-8.
@@ -311,7 +317,7 @@ mod tests {
         let expected =
             serde_json::json!({"n": 2, "a": "ä\n", "deep": {"two": {"three": {"n": 3}}}});
         assert_eq!(found.ends.head[0], expected);
-        let whole: Vec<Value> = found.whole().collect();
+        let whole: Vec<Value> = found.first_records().collect();
         assert_eq!(whole[0]["long"].as_str(), Some(long.as_str()));
         assert_eq!(whole.len(), found.ends.head.len());
     }
