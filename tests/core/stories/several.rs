@@ -462,3 +462,34 @@ fn a_link_that_is_not_followed_is_named() {
     }
     assert_eq!(settings::load(&desk.roam).expect("settings").tools.len(), 0);
 }
+
+/// The directory of all sessions is a link like others: it led wherever it pointed.
+#[cfg(unix)]
+#[test]
+fn a_link_in_the_place_of_all_sessions_is_followed_or_named() {
+    use std::os::unix::fs::symlink;
+    let (mut world, here, _) = World::pair_of_devices();
+    let desk = &mut world.devices[0];
+    let projects = desk.claude().join("projects");
+    let slug = desk.slug_dir(&here);
+    let slug = slug.file_name().expect("a name");
+    let inside = desk.claude().join("file-history/x");
+    fs::create_dir_all(inside.join(slug)).expect("dir");
+    let name = format!("{ONE}.jsonl");
+    fs::write(inside.join(slug).join(&name), turn(&here, ONE, "one")).expect("file");
+    symlink(&inside, &projects).expect("link");
+    desk.poll();
+    assert_eq!(desk.state_of(ONE), "none");
+    let is_named = |desk: &mut super::world::Device| {
+        let doctor: Doctor = desk.ask(Request::Doctor);
+        doctor.left_out.iter().any(|left| left.path == projects)
+    };
+    assert!(is_named(desk));
+    let own = desk.home.join("my sessions");
+    fs::rename(&inside, &own).expect("moved");
+    fs::remove_file(&projects).expect("removed");
+    symlink(&own, &projects).expect("link");
+    desk.poll();
+    assert_eq!(desk.state_of(ONE), "here");
+    assert!(!is_named(desk));
+}

@@ -5,9 +5,11 @@
 //! The matching of patterns is in `patterns.rs`. Knows no tool.
 
 mod docs;
+mod known;
 mod patterns;
 
 use self::docs::Dirs;
+pub use self::known::KnownDirs;
 use self::patterns::SESSION;
 pub use self::patterns::SessionAt;
 use super::files::{self, GuestWrite};
@@ -46,10 +48,16 @@ pub struct FileStore<'a> {
     pub rank: Option<fn(&FoundDoc) -> Rank>,
     /// What the user should do about a duplicate.
     pub hint: &'a str,
+    /// Whether links to other directories of the user's are followed. They are not where others
+    /// make the content, as in a checkout.
+    pub links: bool,
     /// Reports a file that lies among the main docs and is not one of them.
     pub odd: fn(&Path) -> Option<Problem>,
     /// Keeps the names in directories that do not change.
     pub listed: Option<&'a Listed<Names>>,
+    /// Remembers where sessions were found. With it, one session costs the same in a store of any
+    /// size; a second main doc that appeared without an event is found by the next full listing.
+    pub known: Option<&'a KnownDirs>,
 }
 
 /// The form of a main doc, the greater being the better, and how much is in it. Form 0 is never
@@ -122,8 +130,10 @@ impl<'a> FileStore<'a> {
             denied: &[],
             rank: None,
             hint: "Both are recorded. Move one of them out of the store.",
+            links: true,
             odd: |_| None,
             listed: None,
+            known: None,
         }
     }
 
@@ -136,6 +146,11 @@ impl<'a> FileStore<'a> {
         // A directory in which sessions may lie, or a session's own.
         let above = || self.docs.iter().find_map(|doc| self.above(doc, &names));
         let doc = self.doc_at(&names).map(|(_, at)| (at, true));
+        if let (Some(known), Some((at, _))) = (self.known, &doc)
+            && !at.place.is_empty()
+        {
+            known.add(&self.root, std::slice::from_ref(at));
+        }
         match doc.or_else(above) {
             Some((at, _)) if !at.session.is_empty() => Touched::Session(SessionId::new(at.session)),
             Some((_, is_certain)) if is_certain || path.is_dir() => Touched::Everything,
@@ -250,6 +265,9 @@ impl<'a> FileStore<'a> {
 
     /// The main doc of a session that is in the store, where there is to be one.
     pub fn one(&self, session: &SessionId) -> Result<Option<SessionAt>, WriteError> {
+        for doc in self.mains() {
+            self.check_top(doc)?;
+        }
         match self.found(session) {
             Some((_, Some(problem))) if self.rank.is_some() => {
                 Err(WriteError::Refused(problem.message))
@@ -288,13 +306,24 @@ impl<'a> FileStore<'a> {
         adapt: &Adapt<'_>,
         still_free: &dyn Fn() -> Result<(), WriteError>,
     ) -> Result<Written, WriteError> {
+        self.write_placed(checkout, &|| Ok(new.clone()), adapt, still_free)
+    }
+
+    /// Writes a session. `place` is asked for the place of a session that is not here.
+    pub fn write_placed(
+        &self,
+        checkout: &Checkout<'_>,
+        place: &dyn Fn() -> Result<SessionAt, WriteError>,
+        adapt: &Adapt<'_>,
+        still_free: &dyn Fn() -> Result<(), WriteError>,
+    ) -> Result<Written, WriteError> {
         if !(self.is_session)(checkout.session.as_str()) {
             let why = format!("\"{}\" is not an id of {}", checkout.session, self.name);
             return Err(WriteError::Refused(why));
         }
         let here = self.one(checkout.session)?;
         let is_here = here.is_some();
-        let at = here.unwrap_or(new);
+        let at = here.map_or_else(place, Ok)?;
         let mut planned = Vec::new();
         for doc in &checkout.docs {
             let (name, change) = (doc.name, &doc.change);
@@ -351,8 +380,39 @@ impl<'a> FileStore<'a> {
         let (doc, found) = self.doc_at(&names).ok_or_else(refused)?;
         let is_same = found.session == at.session || found.session.is_empty();
         match is_same && found.fill(doc.name) == name.as_str() {
-            true => Ok((self.top(doc), path)),
+            true => self.check_top(doc).map(|()| (self.top(doc), path)),
             false => Err(refused()),
+        }
+    }
+
+    /// The directories that a pattern names before its first placeholder.
+    fn tops(&self, doc: &DocFile<'_>) -> Vec<PathBuf> {
+        let mut dir = self.root.clone();
+        let below = doc.fixed().map(|name| {
+            dir.push(name);
+            dir.clone()
+        });
+        below.collect()
+    }
+
+    fn is_top(&self, dir: &Path) -> bool {
+        match self.links {
+            true => files::is_own_dir(&self.root, dir),
+            false => fs::symlink_metadata(dir).is_ok_and(|metadata| metadata.is_dir()),
+        }
+    }
+
+    /// An error if the docs of a pattern lie behind a link that is not followed.
+    fn check_top(&self, doc: &DocFile<'_>) -> Result<(), WriteError> {
+        let is_there = |dir: &&PathBuf| fs::symlink_metadata(dir).is_ok();
+        let tops = self.tops(doc);
+        let mut there = tops.iter().take_while(is_there);
+        match there.find(|dir| !self.is_top(dir)) {
+            Some(link) => Err(WriteError::Refused(format!(
+                "{} is no directory, or a link to one that is not yours or lies in the store itself",
+                link.display()
+            ))),
+            None => Ok(()),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::api::types::{LeftOut, LeftOutReason};
 use crate::opener;
 use crate::reconcile::context::Context;
 use crate::session::copies::{Copied, copy_of};
-use crate::tools::{self, Which};
+use crate::tools::{self, Root, Which};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
@@ -59,10 +59,7 @@ pub fn left_out(context: &Context) -> Vec<LeftOut> {
             .into_iter()
             .filter(|root| root.store)
         {
-            match root.deep {
-                true => walk.dir(&root.path, &root.path, 0),
-                false => walk.shallow(&root.path),
-            }
+            walk.root(&root);
         }
     }
     all
@@ -80,6 +77,22 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
+    fn root(&mut self, root: &Root) {
+        let path = &root.path;
+        let is_link = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink());
+        let is_followed = || tools::followed(path.parent().unwrap_or(path), path).is_some();
+        // An adapter may have a rule of its own.
+        let is_read = || {
+            let mut from = self.docs.range(path.clone()..);
+            from.next().is_some_and(|doc| doc.starts_with(path))
+        };
+        match root.deep {
+            _ if is_link && !is_followed() && !is_read() => self.add_link(path),
+            true => self.dir(path, path, 0),
+            false => self.shallow(path),
+        }
+    }
+
     fn dir(&mut self, root: &Path, dir: &Path, depth: usize) {
         if depth > DEEPEST {
             return self.add(
@@ -131,6 +144,10 @@ impl Walk<'_> {
         if tools::followed(root, link).is_some() {
             return self.dir(root, link, depth + 1);
         }
+        self.add_link(link);
+    }
+
+    fn add_link(&mut self, link: &Path) {
         let to = fs::read_link(link)
             .map(|to| to.display().to_string())
             .unwrap_or_default();

@@ -21,6 +21,9 @@ const DEEPEST_REST: usize = 8;
 pub(super) struct Dirs<'s> {
     store: &'s FileStore<'s>,
     read: RefCell<HashMap<PathBuf, Arc<Names>>>,
+    /// By the directory that a pattern names before its first placeholder, whether docs are looked
+    /// for there.
+    tops: RefCell<HashMap<PathBuf, bool>>,
 }
 
 /// A directory of the store.
@@ -58,7 +61,21 @@ impl<'s> Dirs<'s> {
         Self {
             store,
             read: RefCell::default(),
+            tops: RefCell::default(),
         }
+    }
+
+    /// Whether the directories that a pattern names before its first placeholder are directories,
+    /// or links that are followed.
+    fn has_top(&self, doc: &DocFile<'_>) -> bool {
+        let top = self.store.top(doc);
+        if let Some(known) = self.tops.borrow().get(&top) {
+            return *known;
+        }
+        let mut tops = self.store.tops(doc).into_iter();
+        let is = tops.all(|dir| self.store.is_top(&dir));
+        self.tops.borrow_mut().insert(top, is);
+        is
     }
 
     pub(super) fn names(&self, dir: &Path) -> Arc<Names> {
@@ -91,8 +108,23 @@ impl<'s> Dirs<'s> {
     }
 }
 
+#[cfg(test)]
+thread_local! {
+    /// The directories that were read and the files that were looked at, in this thread.
+    pub(super) static N_LOOKED_AT: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+#[cfg(test)]
+fn looked_at() {
+    N_LOOKED_AT.with(|count| count.set(count.get() + 1));
+}
+
+#[cfg(not(test))]
+fn looked_at() {}
+
 /// The names in a directory, and whether all of them could be read.
 fn names_in(dir: &Path) -> (Names, bool) {
+    looked_at();
     let Ok(entries) = fs::read_dir(dir) else {
         return (Names::new(), false);
     };
@@ -120,37 +152,110 @@ impl FileStore<'_> {
             Which::One(session) => Some(session.as_str()),
             _ => None,
         };
+        let remembered = only.map(|session| self.at_known_dirs(dirs, session));
+        if let Some(found) = remembered.filter(|found| !found.is_empty()) {
+            return found;
+        }
         let mut found = Vec::new();
         for doc in self.mains() {
             for dir in self.dirs_of(dirs, doc, only) {
-                let filled = filled_with(doc.last(), only);
-                let names = match is_fixed(&filled) {
-                    true => Arc::new(file_at(&dir.path, &filled)),
-                    false => dirs.names(&dir.path),
-                };
-                for (name, _) in names.iter().filter(|(_, kind)| kind.is_file()) {
-                    match self.match_name(doc.last(), name, &dir.known) {
-                        Some(at) => found.push(SessionAt {
-                            place: dir.place(name),
-                            ..at
-                        }),
-                        None if only.is_none() => {
-                            problems.extend((self.odd)(&dir.path.join(name)));
-                        }
-                        None => {}
-                    }
-                }
+                let (mains, others) = self.mains_in(dirs, doc, &dir, only);
+                found.extend(mains);
+                problems.extend(others.iter().filter_map(|path| (self.odd)(path)));
             }
         }
         // A pattern with `**` twice finds a file twice.
         let mut places = BTreeSet::new();
         found.retain(|at| places.insert(at.place.clone()));
         found.sort_by(|one, other| one.session.cmp(&other.session));
+        match (self.known, which) {
+            (Some(known), Which::All) => known.replace(&self.root, &found),
+            (Some(known), Which::One(_)) => known.add(&self.root, &found),
+            _ => {}
+        }
         found
+    }
+
+    /// The main docs of a session in the directories in which it was found before, in the order of
+    /// a walk.
+    fn at_known_dirs(&self, dirs: &Dirs<'_>, session: &str) -> Vec<SessionAt> {
+        let Some(known) = self.known else {
+            return Vec::new();
+        };
+        let mut known = known.of(&self.root, session);
+        known.sort_by(|one, other| one.split('/').cmp(other.split('/')));
+        let mut found = Vec::new();
+        for doc in self.mains() {
+            let dirs_of_doc = known
+                .iter()
+                .filter_map(|place| self.dir_at(dirs, doc, place, session));
+            for dir in dirs_of_doc {
+                found.extend(self.mains_in(dirs, doc, &dir, Some(session)).0);
+            }
+        }
+        let mut places = BTreeSet::new();
+        found.retain(|at| places.insert(at.place.clone()));
+        found
+    }
+
+    /// The directory at a place, if it is one in which main docs of the pattern lie.
+    fn dir_at(
+        &self,
+        dirs: &Dirs<'_>,
+        doc: &DocFile<'_>,
+        place: &str,
+        session: &str,
+    ) -> Option<Dir> {
+        let names: Vec<&str> = place.split('/').filter(|name| !name.is_empty()).collect();
+        let known = self.match_names(&doc.dir(), &names, &SessionAt::new(session, ""))?;
+        let mut dir = Dir {
+            path: self.root.clone(),
+            names: Vec::new(),
+            known,
+        };
+        let (top, n_fixed) = (self.top(doc), doc.fixed().count());
+        for (depth, name) in names.into_iter().enumerate() {
+            dir = dir.below(name, dir.known.clone());
+            if n_fixed <= depth && !self.is_own_dir(&top, &dir.path) {
+                return None;
+            }
+        }
+        dirs.has_top(doc).then_some(dir)
+    }
+
+    /// The main docs of a pattern in a directory, of all sessions or of one; of all, with the files
+    /// that are none.
+    fn mains_in(
+        &self,
+        dirs: &Dirs<'_>,
+        doc: &DocFile<'_>,
+        dir: &Dir,
+        only: Option<&str>,
+    ) -> (Vec<SessionAt>, Vec<PathBuf>) {
+        let filled = filled_with(doc.last(), only);
+        let names = match is_fixed(&filled) {
+            true => Arc::new(file_at(&dir.path, &filled)),
+            false => dirs.names(&dir.path),
+        };
+        let (mut found, mut others) = (Vec::new(), Vec::new());
+        for (name, _) in names.iter().filter(|(_, kind)| kind.is_file()) {
+            match self.match_name(doc.last(), name, &dir.known) {
+                Some(at) => found.push(SessionAt {
+                    place: dir.place(name),
+                    ..at
+                }),
+                None if only.is_none() => others.push(dir.path.join(name)),
+                None => {}
+            }
+        }
+        (found, others)
     }
 
     /// The directories in which docs of a pattern lie, of all sessions or of one.
     fn dirs_of(&self, dirs: &Dirs<'_>, doc: &DocFile<'_>, only: Option<&str>) -> Vec<Dir> {
+        if !dirs.has_top(doc) {
+            return Vec::new();
+        }
         let mut from = Dir {
             path: self.root.clone(),
             names: Vec::new(),
@@ -198,6 +303,9 @@ impl FileStore<'_> {
     /// The target of a link that is followed: it leads out of the store, and out of the directory
     /// of its docs if that is itself a link.
     fn followed(&self, top: &Path, link: &Path) -> Option<PathBuf> {
+        if !self.links {
+            return None;
+        }
         files::followed(&self.root, link).and_then(|_| files::followed(top, link))
     }
 
@@ -276,6 +384,9 @@ impl FileStore<'_> {
         at: &SessionAt,
         which: Which<'_>,
     ) -> Option<Dir> {
+        if !dirs.has_top(doc) {
+            return None;
+        }
         let main = self.docs[0].dir();
         let parts = doc.dir();
         // The directories that it shares with the main doc were checked.
@@ -417,6 +528,7 @@ fn dir_is_in(names: &Names, name: &str) -> bool {
 
 /// A file that is looked for by its name.
 fn file_at(dir: &Path, name: &str) -> Names {
+    looked_at();
     let kind = fs::symlink_metadata(dir.join(name)).map(|metadata| metadata.file_type());
     kind.map(|kind| vec![(name.to_owned(), kind)])
         .unwrap_or_default()

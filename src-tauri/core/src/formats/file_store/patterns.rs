@@ -140,7 +140,12 @@ impl<'a> FileStore<'a> {
     }
 
     /// Matches names with a pattern, beginning with what is known.
-    fn match_names(&self, parts: &[&str], names: &[&str], known: &SessionAt) -> Option<SessionAt> {
+    pub(super) fn match_names(
+        &self,
+        parts: &[&str],
+        names: &[&str],
+        known: &SessionAt,
+    ) -> Option<SessionAt> {
         let Some((part, rest)) = parts.split_first() else {
             return names.is_empty().then(|| known.clone());
         };

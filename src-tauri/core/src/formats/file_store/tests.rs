@@ -194,3 +194,95 @@ fn conflict_copies_are_found_at_any_depth_and_without_their_doc() {
         ]
     );
 }
+
+const BY_DAY: [DocFile<'_>; 1] = [DocFile::log(
+    "main.jsonl",
+    "days/{number}/{group}-{session}.jsonl",
+)];
+
+/// One session was looked for in every directory of the store.
+#[test]
+fn one_session_costs_the_same_in_a_store_of_any_size() {
+    let looked_at = |n_days: usize| {
+        let file = |idx: usize| format!("days/{}/g-s-{idx:07}.jsonl", idx / 10);
+        let files: Vec<String> = (0..10 * n_days).map(file).collect();
+        let place = Place::new(&files.iter().map(String::as_str).collect::<Vec<_>>());
+        let known = KnownDirs::default();
+        let store = FileStore {
+            known: Some(&known),
+            is_group: |group| group == "g",
+            ..FileStore::new("X", place.dir.path().to_path_buf(), &BY_DAY, is_id)
+        };
+        let count = |of: &dyn Fn() -> Listing| {
+            let before = docs::N_LOOKED_AT.get();
+            let found = of().found.len();
+            (found, docs::N_LOOKED_AT.get() - before)
+        };
+        let session = SessionId::new("s-0000003");
+        let one = || count(&|| store.list(Which::One(&session), &|_| None));
+        let (found, before) = one();
+        assert!(found == 1 && n_days <= before, "nothing is known yet");
+        let (all, _) = count(&|| store.list(Which::All, &|_| None));
+        assert_eq!(all, 10 * n_days);
+        let known_now = one();
+        // The file moves: it is looked for everywhere, and from then on where it is now.
+        let path = |file: &str| place.dir.path().join(file);
+        fs::create_dir_all(path("days/9999")).expect("dir");
+        fs::rename(path(&file(3)), path("days/9999/g-s-0000003.jsonl")).expect("moved");
+        let at = || store.find(&session).map(|at| at.place);
+        assert_eq!(at().as_deref(), Some("days/9999/g-s-0000003.jsonl"));
+        assert!(one().1 <= 2, "where it was, and where it is");
+        // A second file of the session that an event names is found, too.
+        fs::write(path(&file(3)), "").expect("file");
+        assert_eq!(
+            store.touched(&path(&file(3))),
+            Touched::Session(session.clone())
+        );
+        let listing = store.list(Which::One(&session), &|_| None);
+        assert_eq!((listing.found.len(), listing.twins.len()), (1, 1));
+        fs::remove_file(path("days/9999/g-s-0000003.jsonl")).expect("removed");
+        assert_eq!(at(), Some(file(3)));
+        known_now
+    };
+    assert_eq!((looked_at(1), looked_at(200)), ((1, 1), (1, 1)));
+}
+
+/// The fixed part of a layout led wherever its links led.
+#[cfg(unix)]
+#[test]
+fn a_link_in_the_fixed_part_of_a_layout_is_followed_like_others() {
+    use std::os::unix::fs::symlink;
+    let place = Place::new(&["notes/s-0000001.jsonl", "x"]);
+    let elsewhere = Place::new(&["7/g-s-0000001.jsonl"]);
+    let store = |links: bool| FileStore {
+        links,
+        is_group: |group| group == "g",
+        ..FileStore::new("X", place.dir.path().to_path_buf(), &BY_DAY, is_id)
+    };
+    let session = SessionId::new("s-0000001");
+    let found = |links: bool| {
+        let store = store(links);
+        let listed = [Which::All, Which::One(&session)].map(|which| {
+            let listing = store.list(which, &|_| None);
+            listing.found.len()
+        });
+        assert_eq!(listed[0], listed[1]);
+        (listed[0], store.one(&session).is_ok())
+    };
+    let days = place.dir.path().join("days");
+    assert_eq!(found(true), (0, true), "a store that is not there yet");
+    symlink(elsewhere.dir.path(), &days).expect("link");
+    assert_eq!(found(true), (1, true), "a directory of the user's own");
+    assert_eq!(found(false), (0, false), "where others make the content");
+    let places = [
+        place.dir.path().join("notes"),
+        place.dir.path().to_path_buf(),
+        place.dir.path().join("x"),
+        PathBuf::from("/"),
+    ];
+    for to in places {
+        fs::remove_file(&days).expect("removed");
+        symlink(&to, &days).expect("link");
+        assert_eq!(found(true), (0, false), "{}", to.display());
+    }
+}
