@@ -677,6 +677,7 @@ fn a_fork_of_a_split_is_told_with_the_split_alone() {
 fn resume() -> Resume {
     Resume {
         argv: vec!["tool".into(), "--resume".into(), "it's; rm -rf ~".into()],
+        window: false,
         cwd: "/home/mia/my $(code)".into(),
         env: [("CONFIG".to_owned(), "a b".to_owned())].into(),
         unset: vec!["INSIDE".into()],
@@ -756,6 +757,26 @@ fn nothing_in_a_session_is_read_by_the_shell() {
         std::fs::read_to_string(file).expect("it ran"),
         format!("{}|a b|it's; rm -rf ~", dir.display())
     );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_application_opens_without_a_terminal_and_a_failure_is_reported() {
+    let home = tempfile::tempdir().expect("a home");
+    let file = home.path().join("it's opened");
+    let open = |command: &str| {
+        let words = ["sh", "-c", command, "sh", file.to_str().expect("text")];
+        let resume = Resume {
+            argv: words.map(str::to_owned).to_vec(),
+            window: true,
+            cwd: home.path().to_path_buf(),
+            ..resume()
+        };
+        terminal::start(&resume, home.path()).map_err(|error| error.code.as_str().to_owned())
+    };
+    assert_eq!(open("echo \"$CONFIG\" > \"$1\""), Ok(()));
+    assert_eq!(std::fs::read_to_string(&file).expect("it ran"), "a b\n");
+    assert_eq!(open("exit 3"), Err("tool_not_started".into()));
 }
 
 #[test]

@@ -779,6 +779,7 @@ pub fn shown() -> Shown {
 pub fn resume() -> Resume {
     Resume {
         argv: vec!["claude".into(), "--resume".into(), FIRST.into()],
+        window: false,
         cwd: "/home/mia/my code/api".into(),
         env: [(
             "CLAUDE_CONFIG_DIR".to_owned(),

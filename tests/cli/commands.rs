@@ -715,6 +715,7 @@ mod resuming {
 
     fn stage(cwd: &Path) -> Stage {
         let resume = Resume {
+            window: false,
             remarks: Vec::new(),
             argv: vec!["some-tool".into(), "--resume".into(), "it's".into()],
             cwd: cwd.into(),
@@ -778,6 +779,7 @@ mod resuming {
     fn the_printed_command_does_the_same_in_a_shell() {
         let dir = tempfile::tempdir().expect("dir");
         let resume = Resume {
+            window: false,
             remarks: Vec::new(),
             argv: vec![
                 "sh".into(),

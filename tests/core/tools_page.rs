@@ -92,7 +92,7 @@ fn section(page: &mut String, tool: &dyn Tool, machine: &Machine) {
     writeln!(
         page,
         "| resumed by | `{}` |",
-        launch.argv.join(" ").replace(".cmd ", " ")
+        launch.opens.argv(false).join(" ").replace(".cmd ", " ")
     )
     .expect("text");
     if !launch.unset.is_empty() {

@@ -1,12 +1,14 @@
-//! Resumes a session in the user's terminal: which program, with which arguments. Nothing here goes
-//! through a shell unquoted: a directory's name may contain anything.
+//! Resumes a session in the user's terminal, or in an application that needs none: which program,
+//! with which arguments. Nothing here goes through a shell unquoted: a directory's name may contain
+//! anything.
 
 use session_roam_core::api::{ApiError, Resume, quote};
 use session_roam_core::session::ProblemCode;
 use session_roam_core::settings;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 /// Terminals, the user's choice first, and the arguments before a command.
 const TERMINALS: &[(&str, &[&str])] = &[
@@ -26,7 +28,8 @@ const TERMINALS: &[(&str, &[&str])] = &[
     ("xterm", &["-e"]),
 ];
 
-/// Starts the terminal and does not wait. If no terminal is found, the hint is the command itself.
+/// Starts the terminal and does not wait; an application is waited for two seconds at most, to see
+/// whether it failed. If nothing can be started, the hint is the command itself.
 pub fn start(resume: &Resume, home: &Path) -> Result<(), ApiError> {
     if !resume.cwd.is_dir() {
         let message = format!("{} no longer exists.", resume.cwd.display());
@@ -36,7 +39,12 @@ pub fn start(resume: &Resume, home: &Path) -> Result<(), ApiError> {
             "Say where the project is now, under Projects.",
         ));
     }
-    let mut words = plan(resume, home)?.into_iter();
+    let is_app = resume.window && cfg!(unix);
+    let plan = match is_app {
+        true => without_terminal(resume),
+        false => plan(resume, home)?,
+    };
+    let mut words = plan.into_iter();
     let mut command = Command::new(words.next().unwrap_or_default());
     command
         .args(words)
@@ -47,9 +55,40 @@ pub fn start(resume: &Resume, home: &Path) -> Result<(), ApiError> {
     let mut child = command
         .spawn()
         .map_err(|error| unstarted(&error.to_string(), resume))?;
+    if is_app && let Some(status) = failed_at_once(&mut child) {
+        return Err(ApiError::new(
+            ProblemCode::ToolNotStarted,
+            format!("The application could not be opened: {status}."),
+            format!("In a terminal of yours: {}", quote::command_line(resume)),
+        ));
+    }
     // Without a wait, the ended child stays in the list of processes.
     std::thread::spawn(move || child.wait());
     Ok(())
+}
+
+/// An application's command through the user's own shell, as in a terminal, but without one and in a
+/// session of its own: an interactive shell would wait for the terminal that started the tray.
+fn without_terminal(resume: &Resume) -> Vec<OsString> {
+    let words = match cfg!(target_os = "macos") {
+        true => vec!["/bin/sh".to_owned(), "-c".to_owned()],
+        false => vec!["setsid".to_owned(), shell(), "-ic".to_owned()],
+    };
+    let line = quote::for_sh(resume);
+    words.into_iter().chain([line]).map(Into::into).collect()
+}
+
+/// How a command ended that failed before an application could be there.
+fn failed_at_once(child: &mut Child) -> Option<ExitStatus> {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        if let Ok(Some(status)) = child.try_wait() {
+            return (!status.success()).then_some(status);
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    None
 }
 
 fn unstarted(why: &str, resume: &Resume) -> ApiError {
@@ -106,7 +145,6 @@ pub fn in_shell(resume: &Resume, shell: &str) -> [String; 3] {
     [shell.to_owned(), "-ic".to_owned(), line]
 }
 
-#[cfg(unix)]
 fn shell() -> String {
     std::env::var("SHELL")
         .ok()

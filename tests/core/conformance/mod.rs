@@ -1048,12 +1048,13 @@ fn the_command_opens_that_session_in_that_directory() {
             let words = argv
                 .iter()
                 .map(|word| word.as_str().expect("a word").replace("{cwd}", &cwd));
-            assert_eq!(launch.argv, words.collect::<Vec<_>>(), "{}", case.name);
+            let opens = launch.opens.argv(false);
+            assert_eq!(opens, words.collect::<Vec<_>>(), "{}", case.name);
             continue;
         }
         let can = case.tool.about().level >= tools::Level::Resume;
         assert_eq!(
-            launch.argv.iter().any(|word| word == session.as_str()),
+            launch.argv().iter().any(|word| word == session.as_str()),
             can,
             "{}",
             case.name

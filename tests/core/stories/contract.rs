@@ -8,8 +8,9 @@ use session_roam_core::api::{Request, ToolRow};
 use session_roam_core::merge::snapshots::Judged;
 use session_roam_core::session::{DocKind, DocName, Reason, SessionId, ToolId};
 use session_roam_core::tools::{
-    About, Change, Checkout, Content, Facts, Found, FoundDoc, Joins, Launch, Level, Listing,
-    Machine, Reading, Resumable, Root, Running, Stamp, Tool, Touched, Which, WriteError, Written,
+    About, Change, Checkout, Content, Facts, Found, FoundDoc, Joins, Launch, Level, ListCursor,
+    Listing, Machine, Mark, Opens, Reading, Resumable, Root, Running, Stamp, Tool, Touched, Which,
+    WriteError, Written,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -201,7 +202,7 @@ impl Tool for Rows {
     fn resume(&self, _: &Machine, session: &Resumable<'_>) -> Launch {
         let argv = vec!["rows".into(), session.session.to_string()];
         Launch {
-            argv,
+            opens: Opens::Command(argv),
             cwd: session.cwd.into(),
             env: BTreeMap::new(),
             unset: Vec::new(),

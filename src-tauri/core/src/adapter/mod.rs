@@ -5,12 +5,18 @@
 //! or Syncthing.
 
 mod made;
+mod checkouts;
+mod cursor;
+mod launch;
 mod mcp;
 pub mod patched;
 mod registry;
 mod stamp;
 
 pub use self::made::Made;
+pub use self::checkouts::Checkouts;
+pub use self::cursor::{ListCursor, Mark};
+pub use self::launch::{App, Launch, Opens};
 pub use self::mcp::McpConfig;
 pub use self::patched::PatchedBytes;
 pub use self::registry::{Access, Entered, Entry, Registry};
@@ -744,34 +750,6 @@ pub fn path_in_json(path: &Path) -> Result<String, WriteError> {
 pub struct Resumable<'a> {
     pub session: &'a SessionId,
     pub cwd: &'a Path,
-}
-
-/// How to start a tool on a session.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Launch {
-    pub argv: Vec<String>,
-    pub cwd: PathBuf,
-    /// Variables to set.
-    pub env: BTreeMap<String, String>,
-    /// Variables to remove: they would make the tool believe that it runs inside another.
-    #[serde(default)]
-    pub unset: Vec<String>,
-    /// Commands of the tool that must succeed first, each with its arguments.
-    #[serde(default)]
-    pub before: Vec<Vec<String>>,
-}
-
-impl Launch {
-    /// A command in a directory, in the environment as it is.
-    pub fn new(argv: Vec<String>, cwd: &Path) -> Self {
-        Self {
-            argv,
-            cwd: cwd.to_path_buf(),
-            env: BTreeMap::new(),
-            unset: Vec::new(),
-            before: Vec::new(),
-        }
-    }
 }
 
 /// A tool's store. Methods may be called from any thread, several at once.

@@ -235,6 +235,7 @@ mod tests {
                 "it's here".into(),
                 String::new(),
             ],
+            window: false,
             cwd: "/home/mia/my code".into(),
             env: [("CONFIG".to_owned(), "a b".to_owned())].into(),
             unset: vec!["INSIDE".into()],

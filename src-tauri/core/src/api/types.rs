@@ -402,6 +402,9 @@ pub struct Forked {
 #[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Resume {
     pub argv: Vec<String>,
+    /// The command shows a window of its own and needs no terminal.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub window: bool,
     pub cwd: PathBuf,
     pub env: BTreeMap<String, String>,
     pub unset: Vec<String>,

@@ -11,7 +11,7 @@ use crate::reconcile::context::Context;
 use crate::reconcile::record::{Registered, SessionRecord};
 use crate::session::{Millis, ProblemCode, Reason, Remedy, SessionId, SessionKey, SessionState};
 use crate::state::Row;
-use crate::tools::{self, Repository, Resumable, Tool, Which};
+use crate::tools::{Launch, Opens, Repository, Resumable, Tool, Which};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -78,7 +78,7 @@ impl Engine {
                     cwd: &cwd,
                 },
             );
-            if launch.argv.is_empty() {
+            if launch.opens == Opens::Nothing {
                 let about = tool.about();
                 let message = format!(
                     "No program on this device opens a session of {}.",
@@ -94,15 +94,17 @@ impl Engine {
                 .iter()
                 .map(|remark| remark.message.clone())
                 .collect();
-            let tools::Launch {
-                argv,
+            let (argv, window) = (launch.argv(), launch.is_app());
+            let Launch {
                 cwd,
                 env,
                 unset,
                 before,
+                ..
             } = launch;
             value(Resume {
                 argv,
+                window,
                 cwd,
                 env,
                 unset,
@@ -241,7 +243,7 @@ fn opens_elsewhere(
     let tool = listing.find(is_made)?;
     let launch = tool.resume(&context.machine, &Resumable { session, cwd });
     let name = tool.about().name;
-    let line = words(&launch.argv);
+    let line = words(&launch.argv());
     Some(remark(
         RemarkCode::App,
         format!("{name} opens it with: {line}"),

@@ -244,13 +244,7 @@ impl Tool for Antigravity {
     }
 
     fn resume(&self, _machine: &Machine, session: &Resumable<'_>) -> Launch {
-        Launch::new(
-            vec![
-                "antigravity".into(),
-                session.cwd.to_string_lossy().into_owned(),
-            ],
-            session.cwd,
-        )
+        Launch::app(NAME, "antigravity", session.cwd)
     }
 
     fn is_main(&self, doc: &DocName) -> bool {

@@ -21,6 +21,7 @@ use super::{
     Launch, Level, Listing, Machine, Reading, Resumable, Root, Steering, Tool, Touched, Which,
     WriteError, Written,
 };
+use crate::adapter::Opens;
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, text};
 use crate::merge::transcript::said;
@@ -333,7 +334,7 @@ impl Tool for AppSessions {
 
     /// The app itself opens its sessions.
     fn resume(&self, _machine: &Machine, session: &Resumable<'_>) -> Launch {
-        Launch::new(Vec::new(), session.cwd)
+        Launch::of(Opens::Nothing, session.cwd)
     }
 
     fn is_main(&self, doc: &DocName) -> bool {

@@ -32,8 +32,8 @@ use super::{
     Listing, Machine, ReadSeek, Reading, Repository, Resumable, Root, SharedDocs, Stamp, Tool,
     Touched, Which, WriteError, Written,
 };
-use crate::adapter::{McpConfig, Moved};
-use crate::formats::file_store::{DocFile, FileStore, Names, Rank, SessionAt};
+use crate::adapter::{McpConfig, Moved, Opens};
+use crate::formats::file_store::{DocFile, FileStore, KnownDirs, Names, Rank, SessionAt};
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, is_uuid, text};
 use crate::formats::listed::Listed;
@@ -373,7 +373,7 @@ impl Tool for ClaudeCode {
             .var("CLAUDE_CONFIG_DIR")
             .map(|dir| ("CLAUDE_CONFIG_DIR".into(), dir.into()));
         Launch {
-            argv: vec![
+            opens: Opens::Command(vec![
                 "claude".into(),
                 "--resume".into(),
                 session.session.as_str().into(),

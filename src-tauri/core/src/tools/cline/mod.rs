@@ -55,7 +55,7 @@ use super::{
     Level, Listing, Machine, Reading, Resumable, Root, Running, Stamp, Steering, Tool, Touched,
     Twin, Which, WriteError, Written, path_in_json, unknown_format,
 };
-use crate::adapter::Moved;
+use crate::adapter::{Moved, Opens};
 use crate::formats::file_store::{DocFile, FileStore, SessionAt};
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::rows::Rows;
@@ -253,20 +253,18 @@ impl Tool for Cline {
         let task = is_task_id(id)
             .then(|| task_stores(machine).into_iter().find(|store| store.has(id)))
             .flatten();
-        let argv = match task {
+        let opens = match task {
             Some(store) if !sessions_dir(machine).join(id).is_dir() => {
-                vec![
-                    store.editor.command.to_owned(),
-                    session.cwd.to_string_lossy().into_owned(),
-                ]
+                let editor = store.editor;
+                Launch::app(editor.name, editor.command, session.cwd).opens
             }
-            _ => vec!["cline".to_owned(), "--id".to_owned(), id.to_owned()],
+            _ => Opens::Command(vec!["cline".to_owned(), "--id".to_owned(), id.to_owned()]),
         };
         let moved = VARIABLES
             .iter()
             .filter_map(|name| Some(((*name).to_owned(), machine.var(name)?.to_owned())));
         Launch {
-            argv,
+            opens,
             cwd: session.cwd.to_path_buf(),
             env: moved.collect(),
             unset: Vec::new(),

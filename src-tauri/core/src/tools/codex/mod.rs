@@ -24,7 +24,7 @@ use super::{
     Machine, ReadSeek, Reading, Repository, Resumable, Root, Steering, Tool, Touched, Which,
     WriteError, Written,
 };
-use crate::adapter::{McpConfig, Moved};
+use crate::adapter::{McpConfig, Moved, Opens};
 use crate::formats::fields;
 use crate::formats::file_store::{DocFile, FileStore, Rank};
 use crate::formats::files::{self, GuestWrite};
@@ -319,7 +319,7 @@ impl Tool for Codex {
             .into_iter()
             .collect();
         Launch {
-            argv: vec![
+            opens: Opens::Command(vec![
                 "codex".into(),
                 "resume".into(),
                 session.session.as_str().into(),

@@ -56,6 +56,7 @@ use super::{
     Joins, Launch, Level, Listing, Machine, Reading, Resumable, Root, Stamp, Tool, Touched, Twin,
     Which, WriteError, Written,
 };
+use crate::adapter::{self, App};
 use crate::formats::fields;
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{is_uuid, text, title_of};
@@ -336,8 +337,12 @@ impl Tool for CopilotChat {
             // Set in VS Code's own terminal. With them, `code` would talk to that window (VS Code's
             // `cli.ts`, 2026-11-23).
             unset: vec!["ELECTRON_RUN_AS_NODE".into(), "VSCODE_IPC_HOOK_CLI".into()],
-            ..Launch::new(
-                vec![format!("{}{ending}", editor.command), what],
+            ..Launch::of(
+                adapter::Opens::App(App {
+                    name: editor.name.to_owned(),
+                    command: format!("{}{ending}", editor.command),
+                    what: Some(what),
+                }),
                 session.cwd,
             )
         }

@@ -313,13 +313,7 @@ impl Tool for Cursor {
         Launch {
             // With them, the command would talk to the window in whose terminal it runs.
             unset: vec!["ELECTRON_RUN_AS_NODE".into(), "VSCODE_IPC_HOOK_CLI".into()],
-            ..Launch::new(
-                vec![
-                    format!("{}{ending}", EDITOR.command),
-                    session.cwd.to_string_lossy().into_owned(),
-                ],
-                session.cwd,
-            )
+            ..Launch::app(NAME, &format!("{}{ending}", EDITOR.command), session.cwd)
         }
     }
 

@@ -18,6 +18,7 @@ use super::{
     About, Checkout, Content, Facts, Found, Joins, Launch, Level, Listing, Machine, Reading,
     Records, Resumable, Root, Steering, Tool, Touched, Union, Which, WriteError, Written,
 };
+use crate::adapter::Opens;
 use crate::formats::file_store::{DocFile, FileStore};
 use crate::merge::snapshots::Judged;
 use crate::merge::transcript::{self, Reader};
@@ -273,7 +274,7 @@ impl Tool for Service {
 
     /// No program opens an imported conversation.
     fn resume(&self, _machine: &Machine, session: &Resumable<'_>) -> Launch {
-        Launch::new(Vec::new(), session.cwd)
+        Launch::of(Opens::Nothing, session.cwd)
     }
 
     fn is_main(&self, doc: &DocName) -> bool {

@@ -219,10 +219,7 @@ impl Tool for Kiro {
     }
 
     fn resume(&self, _machine: &Machine, session: &Resumable<'_>) -> Launch {
-        Launch::new(
-            vec!["kiro".into(), session.cwd.to_string_lossy().into_owned()],
-            session.cwd,
-        )
+        Launch::app(NAME, "kiro", session.cwd)
     }
 
     fn is_main(&self, doc: &DocName) -> bool {

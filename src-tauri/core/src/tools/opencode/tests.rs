@@ -443,7 +443,7 @@ fn it_is_resumed_by_its_id_with_the_program_that_is_here() {
                     cwd: dir.path(),
                 },
             )
-            .argv
+            .argv()
     };
     assert_eq!(resume(&machine), ["opencode", "-s", ID]);
     let name = if cfg!(windows) {

@@ -18,7 +18,7 @@ use super::{
     About, Checkout, Facts, Found, Launch, Level, Listing, Machine, Reading, Resumable, Root,
     Steering, Tool, Touched, Which, WriteError, Written,
 };
-use crate::adapter::McpConfig;
+use crate::adapter::{App, McpConfig, Opens};
 use crate::formats::file_store::{DocFile, FileStore};
 use crate::formats::jsonl;
 use crate::merge::transcript::{ParsedMessage, Piece};
@@ -138,7 +138,14 @@ impl Tool for Windsurf {
     }
 
     fn resume(&self, _machine: &Machine, session: &Resumable<'_>) -> Launch {
-        Launch::new(vec!["windsurf".into()], session.cwd)
+        Launch::of(
+            Opens::App(App {
+                name: NAME.into(),
+                command: "windsurf".into(),
+                what: None,
+            }),
+            session.cwd,
+        )
     }
 
     fn is_main(&self, doc: &DocName) -> bool {

@@ -182,10 +182,7 @@ impl Tool for Zed {
     }
 
     fn resume(&self, _machine: &Machine, session: &Resumable<'_>) -> Launch {
-        Launch::new(
-            vec!["zed".into(), session.cwd.to_string_lossy().into_owned()],
-            session.cwd,
-        )
+        Launch::app(NAME, "zed", session.cwd)
     }
 
     fn is_main(&self, doc: &DocName) -> bool {
