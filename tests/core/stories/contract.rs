@@ -16,7 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Keeps all sessions in `~/.rows/store.json`:
 /// `{"version":1,"rows":{"<id>":{"dir":…,"words":[…]}}}`.
@@ -211,6 +212,75 @@ impl Tool for Rows {
     }
 }
 
+/// The same tool, which knows what changed since a listing. Counts the listings of the whole store.
+#[derive(Default)]
+struct Counted {
+    n_whole: Arc<AtomicUsize>,
+    listed: Mutex<Value>,
+}
+
+impl Counted {
+    /// The store as it is now, and as it was at the last call.
+    fn turn(&self, machine: &Machine) -> (Value, Value) {
+        let now = load(machine);
+        let mut listed = self.listed.lock().expect("one thread");
+        let before = std::mem::replace(&mut *listed, now.clone());
+        (now, before)
+    }
+
+    fn cursor(&self, machine: &Machine) -> Option<ListCursor> {
+        Some(ListCursor::of(&store(machine), Mark::default()))
+    }
+}
+
+impl Tool for Counted {
+    fn about(&self) -> About {
+        Rows.about()
+    }
+
+    fn roots(&self, machine: &Machine) -> Vec<Root> {
+        Rows.roots(machine)
+    }
+
+    fn touched(&self, machine: &Machine, path: &Path) -> Touched {
+        Rows.touched(machine, path)
+    }
+
+    fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
+        let mut listing = Rows.sessions(machine, which);
+        if let Which::All = which {
+            self.n_whole.fetch_add(1, Ordering::Relaxed);
+            self.turn(machine);
+            listing.cursor = self.cursor(machine);
+        }
+        listing
+    }
+
+    fn changes(&self, machine: &Machine, since: &ListCursor) -> Option<Listing> {
+        since.mark(&store(machine))?;
+        let (now, before) = self.turn(machine);
+        let mut listing = Rows.sessions(machine, Which::All);
+        listing.found.retain(|found| {
+            let id = found.session.as_str();
+            now["rows"][id] != before["rows"][id]
+        });
+        listing.cursor = self.cursor(machine);
+        Some(listing)
+    }
+
+    fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
+        Rows.read(machine, found)
+    }
+
+    fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
+        Rows.write(machine, checkout)
+    }
+
+    fn resume(&self, machine: &Machine, session: &Resumable<'_>) -> Launch {
+        Rows.resume(machine, session)
+    }
+}
+
 struct Story {
     world: World,
     places: [PathBuf; 2],
@@ -218,9 +288,13 @@ struct Story {
 
 impl Story {
     fn new() -> Self {
+        Self::with(|| Arc::new(Rows))
+    }
+
+    fn with(tool: impl Fn() -> Arc<dyn Tool>) -> Self {
         let (mut world, here, there) = World::pair_of_devices();
         for device in &mut world.devices {
-            device.more_tools = vec![Arc::new(Rows)];
+            device.more_tools = vec![tool()];
             device.start();
         }
         Self {
@@ -441,4 +515,42 @@ fn a_store_of_an_unknown_shape_is_left_alone_and_said_so() {
     story.world.devices[1].poll();
     assert_eq!(story.words(1, ID), ["a", "b"]);
     assert!(!story.tool(1).lowered);
+}
+
+/// Each write into a database of all sessions listed all of them.
+#[test]
+fn a_write_lists_what_changed_and_a_poll_finds_what_that_missed() {
+    let n_whole = Arc::new(AtomicUsize::new(0));
+    let count = n_whole.clone();
+    let mut story = Story::with(move || {
+        Arc::new(Counted {
+            n_whole: count.clone(),
+            ..Counted::default()
+        })
+    });
+    story.say(0, ID, &["a"]);
+    story.say(0, "row-0002", &["x"]);
+    story.world.deliver();
+    assert_eq!(story.words(1, "row-0002"), ["x"]);
+    let whole = || n_whole.load(Ordering::Relaxed);
+    let before = whole();
+    for word in ["b", "c"] {
+        story.say(0, ID, &[word]);
+        story.world.deliver();
+    }
+    assert_eq!(story.words(1, ID), ["a", "b", "c"]);
+    assert_eq!(whole(), before, "on neither device");
+    // A row that is gone is noticed by the next whole listing.
+    let machine = story.world.devices[0].machine();
+    let mut all = load(&machine);
+    let rows = all["rows"].as_object_mut().expect("rows");
+    rows.remove("row-0002");
+    save(&machine, &all);
+    story.world.devices[0].touch(&store(&machine));
+    assert_eq!(story.world.devices[0].state_of("row-0002"), "here");
+    story.world.devices[0].poll();
+    story.world.deliver();
+    assert_eq!(whole(), before + 1);
+    assert_eq!(story.world.devices[0].state_of("row-0002"), "elsewhere");
+    assert_eq!(story.rows(1).len(), 2);
 }

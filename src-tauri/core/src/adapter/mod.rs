@@ -340,7 +340,8 @@ pub enum Touched {
     Session(SessionId),
     /// A sign of life of the tool: check again which sessions are live.
     Liveness,
-    /// A structural change, such as a new directory: list everything.
+    /// A change that may concern any session, such as a new directory or a write into a database
+    /// of all sessions: ask for [`Tool::changes`].
     Everything,
     Nothing,
 }
@@ -368,6 +369,8 @@ pub struct Listing {
     /// Why the adapter does not know the store's format: "the table `session` has no column `id`".
     /// Everything readable is listed; nothing is written until the adapter knows the format.
     pub unknown: Option<String>,
+    /// How far the store was read, for [`Tool::changes`]; `None` if the adapter has no such thing.
+    pub cursor: Option<ListCursor>,
 }
 
 impl Listing {
@@ -462,7 +465,8 @@ pub struct Facts {
     pub updated: Option<Millis>,
     /// The version of the tool that wrote last.
     pub version: Option<String>,
-    /// Sessions that must be in the store before this one can open (a fork's parent).
+    /// Sessions of the same tool that must be in the store before this one can open (a fork's
+    /// parent). A tool that lists another tool's sessions is a [`Registry`] and has none of its own.
     pub requires: Vec<SessionId>,
     /// The base of the session, if its file names the base by id and offset.
     #[serde(default)]
@@ -775,6 +779,22 @@ pub trait Tool: Send + Sync {
 
     /// Lists sessions by name and stat, and which are live. Broken parts are problems, not errors.
     fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing;
+
+    /// Lists the sessions that changed since the listing with this cursor, at a cost that does not
+    /// depend on the number of sessions. `None`: the store has to be listed whole, because the
+    /// adapter cannot tell, or because something changed that concerns all of its sessions.
+    ///
+    /// Sessions that are gone need not be noticed: a whole listing finds them, and everything else
+    /// that this one missed.
+    fn changes(&self, _machine: &Machine, _since: &ListCursor) -> Option<Listing> {
+        None
+    }
+
+    /// Finds the sessions that are open here, and no others, at a cost that depends on their number
+    /// alone. `None`: a listing is necessary.
+    fn open_sessions(&self, _machine: &Machine) -> Option<Vec<Found>> {
+        None
+    }
 
     /// Reads the facts and opens the docs. An error means that nothing at all could be read.
     fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading>;

@@ -2,22 +2,20 @@
 
 use super::Engine;
 use super::event::Event;
-use super::listed::ListedStore;
+use super::listed::{Extent, ListRequest, ListedStore};
 use super::queue::ReconcileRequest;
 use crate::api::types::Held;
 use crate::api::types::HoldReason;
 use crate::opener::{Kind, Listed};
 use crate::projects::places::is_repository;
-use crate::reconcile::prints::fingerprint;
 use crate::session::{
     Lane, Problem, ProblemCode, ProjectKey, Reason, SessionKey, SessionState, ToolId,
 };
 use crate::state::StateError;
-use crate::tools::{Access, Found, Root, Tool, Touched, Twin, Which};
+use crate::tools::{ListCursor, Listing, Root, Tool, Touched, Twin};
 use crate::vault::journal::READS;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -44,6 +42,8 @@ pub(super) struct Listings {
     scan: Option<Scan>,
     /// How many polls do not list the tool's store.
     left_out: BTreeMap<ToolId, usize>,
+    /// How far the last listing read the tool's store.
+    cursors: BTreeMap<ToolId, ListCursor>,
 }
 
 impl Listings {
@@ -86,7 +86,7 @@ impl Listings {
 struct Running {
     occasion: Occasion,
     /// Set if the store may have changed since this listing began.
-    again: Option<Occasion>,
+    again: Option<(Occasion, Extent)>,
 }
 
 /// Why a store is listed.
@@ -103,12 +103,6 @@ pub(super) enum Occasion {
 struct Scan {
     left: BTreeSet<ToolId>,
     took: Duration,
-}
-
-/// What was known about a store when its listing began.
-struct Here {
-    before: BTreeSet<SessionKey>,
-    has_roots: bool,
 }
 
 impl Engine {
@@ -131,23 +125,27 @@ impl Engine {
     }
 
     pub(super) fn touched(&mut self, paths: Vec<PathBuf>) -> Result<(), StateError> {
-        let mut list = BTreeSet::new();
+        let mut list: BTreeMap<ToolId, Extent> = BTreeMap::new();
         for path in paths {
             for (id, tool) in self.on_tools() {
                 match tool.touched(&self.context.machine, &path) {
-                    // A missing file goes through the listing, where a mass deletion is noticed.
                     Touched::Session(session) if path.exists() => {
-                        self.schedule_session(&id, &session)
+                        self.schedule_session(&id, &session);
                     }
-                    Touched::Session(_) | Touched::Liveness | Touched::Everything => {
-                        list.insert(id);
+                    // A session that is gone goes through a whole listing, where a mass deletion is
+                    // noticed.
+                    Touched::Session(session) => {
+                        list.entry(id).or_default().missing.insert(session);
                     }
+                    Touched::Liveness => list.entry(id).or_default().open = true,
+                    Touched::Everything => list.entry(id).or_default().changes = true,
                     Touched::Nothing => {}
                 }
             }
         }
-        list.iter()
-            .for_each(|tool| self.list(tool, Occasion::Change));
+        for (tool, extent) in list {
+            self.list_part(&tool, Occasion::Change, extent);
+        }
         Ok(())
     }
 
@@ -157,14 +155,23 @@ impl Engine {
         }
     }
 
-    /// Lists a tool's store by stat, beside the loop. A request during a listing leads to one more
-    /// listing after it.
+    /// Lists a tool's store by stat, beside the loop.
     pub(super) fn list(&mut self, tool: &ToolId, occasion: Occasion) {
+        self.list_part(tool, occasion, Extent::all());
+    }
+
+    /// Lists a part of a tool's store, or all of it if the adapter knows no parts. A request during
+    /// a listing leads to one more listing after it.
+    fn list_part(&mut self, tool: &ToolId, occasion: Occasion, extent: Extent) {
         let Some(adapter) = self.context.tools.get(tool).cloned() else {
             return;
         };
         if let Some(running) = self.listings.running.get_mut(tool) {
-            running.again = running.again.max(Some(occasion));
+            let (known, of) = running
+                .again
+                .get_or_insert_with(|| (occasion, Extent::default()));
+            *known = (*known).max(occasion);
+            of.include(extent);
             return;
         }
         let running = Running {
@@ -172,38 +179,16 @@ impl Engine {
             again: None,
         };
         self.listings.running.insert(tool.clone(), running);
+        let since = self.listings.cursors.get(tool).cloned();
         let (context, tool) = (self.context.clone(), tool.clone());
         self.jobs.spawn_for_event(Box::new(move || {
-            let begun = Instant::now();
-            let is_here = |key: &&SessionKey| key.tool == tool;
-            let here = context
-                .shared()
-                .here
-                .iter()
-                .filter(is_here)
-                .cloned()
-                .collect();
-            // A panic must not leave the tool without any further listing.
-            let listing = catch_unwind(AssertUnwindSafe(|| {
-                adapter.sessions(&context.machine, Which::All)
-            }));
-            // Made here: there may be very many.
-            let print =
-                |found: &Found| (SessionKey::new(&tool, &found.session), fingerprint(found));
-            let found = listing.as_ref().map_or(&[][..], |listing| &listing.found);
-            let prints = found.iter().map(print).collect();
-            let mut roots = adapter.roots(&context.machine).into_iter();
-            let registry = adapter.registry();
-            let open = registry.filter(|open| open.access(&context.machine) == Access::Open);
-            Event::Listed(Box::new(ListedStore {
-                enters: open.map(|open| open.lists()),
-                has_roots: roots.any(|root| root.store && root.path.exists()),
-                here,
-                listing: listing.ok(),
-                prints,
-                took: begun.elapsed(),
+            let request = ListRequest {
                 tool,
-            }))
+                extent,
+                since,
+            };
+            let listed = ListedStore::of(request, &*adapter, &context);
+            Event::Listed(Box::new(listed))
         }));
     }
 
@@ -236,54 +221,33 @@ impl Engine {
         if running.occasion == Occasion::Poll {
             WAITING.iter().for_each(|reason| self.retry(&tool, *reason));
         }
-        if let Some(occasion) = running.again {
-            self.list(&tool, occasion);
+        if let Some((occasion, extent)) = running.again {
+            self.list_part(&tool, occasion, extent);
         }
         self.scan_continued(&tool, took + begun.elapsed(), self.queue.len() == before);
         done
     }
 
-    fn take_listing(&mut self, listed: ListedStore, start: bool) -> Result<(), StateError> {
-        let ListedStore {
-            tool,
-            listing,
-            prints,
-            here,
-            has_roots,
-            ..
-        } = listed;
-        let (tool, listing) = (&tool, listing.unwrap_or_default());
-        let Some(adapter) = self.context.tools.get(tool).cloned() else {
-            return Ok(());
-        };
-        // A session's second file is reported by the reconcile that recorded it.
-        let reported = listing
-            .problems
-            .into_iter()
-            .find(|problem| problem.code != ProblemCode::DuplicateSession);
-        self.trouble(&format!("store {tool}"), reported);
-        self.schedule_twins(tool, &listing.twins);
+    fn take_listing(&mut self, mut listed: ListedStore, start: bool) -> Result<(), StateError> {
+        let mut listing = listed.listing.take().unwrap_or_default();
+        let tool = listed.tool.clone();
+        match listing.cursor.take() {
+            Some(cursor) => drop(self.listings.cursors.insert(tool.clone(), cursor)),
+            None if listed.is_whole => drop(self.listings.cursors.remove(&tool)),
+            None => {}
+        }
+        self.schedule_twins(&tool, &listing.twins);
         let import = self
             .state
             .note::<bool>(&format!("imported {tool}"))?
             .is_none();
-        self.listings.take_note(tool, prints.len());
-        if self.listings.is_much(tool) {
-            // What such a listing took is returned to the system, too.
-            self.n_worked += prints.len();
-        }
-        let found: HashSet<&SessionKey> = prints.iter().map(|(key, _)| key).collect();
-        // If the store cannot be read, nobody knows what is gone.
-        if listing.unknown.is_none() {
-            let here = Here {
-                before: here,
-                has_roots,
-            };
-            self.guard_vanished(tool, adapter.as_ref(), &found, here)?;
+        let found: HashSet<&SessionKey> = listed.prints.iter().map(|(key, _)| key).collect();
+        if listed.is_whole {
+            self.take_store(&listed, &listing, &found)?;
         }
         // In the order of the listing: the sessions of a store are always scheduled in the same
         // order.
-        for (found, (key, print)) in listing.found.iter().zip(&prints) {
+        for (found, (key, print)) in listing.found.iter().zip(&listed.prints) {
             if self.is_forgotten_in_store(key, found, *print) {
                 continue;
             }
@@ -307,14 +271,39 @@ impl Engine {
         if import && start && found.is_empty() {
             self.state.put_note(&format!("imported {tool}"), &true)?;
         }
-        let gone: Vec<SessionKey> = self
-            .live
-            .keys()
-            .filter(|key| key.tool == *tool && !found.contains(key))
-            .cloned()
-            .collect();
-        gone.iter().for_each(|key| self.note_live(key, None));
+        if listed.has_open {
+            let open = self.live.keys().filter(|key| key.tool == tool);
+            let gone = open.filter(|key| !found.contains(key)).cloned();
+            let gone: Vec<SessionKey> = gone.collect();
+            gone.iter().for_each(|key| self.note_live(key, None));
+        }
         Ok(())
+    }
+
+    /// What a whole listing says about the store itself.
+    fn take_store(
+        &mut self,
+        listed: &ListedStore,
+        listing: &Listing,
+        found: &HashSet<&SessionKey>,
+    ) -> Result<(), StateError> {
+        let tool = &listed.tool;
+        // A session's second file is reported by the reconcile that recorded it.
+        let mut problems = listing.problems.iter();
+        let reported = problems.find(|problem| problem.code != ProblemCode::DuplicateSession);
+        self.trouble(&format!("store {tool}"), reported.cloned());
+        self.listings.take_note(tool, listed.prints.len());
+        if self.listings.is_much(tool) {
+            // What such a listing took is returned to the system, too.
+            self.n_worked += listed.prints.len();
+        }
+        // If the store cannot be read, nobody knows what is gone.
+        match self.context.tools.get(tool).cloned() {
+            Some(adapter) if listing.unknown.is_none() => {
+                self.guard_vanished(adapter.as_ref(), found, listed)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Schedules sessions whose second file changed; nothing else notices that.
@@ -330,20 +319,20 @@ impl Engine {
     /// Many sessions gone at once is no decision of a person: hold, ask, spread nothing.
     fn guard_vanished(
         &mut self,
-        tool: &ToolId,
         adapter: &dyn Tool,
         found: &HashSet<&SessionKey>,
-        here: Here,
+        listed: &ListedStore,
     ) -> Result<(), StateError> {
+        let tool = &listed.tool;
         // Sessions that were written or removed here while the store was being listed have not
         // vanished.
         let vanished: BTreeSet<SessionKey> = {
             let now = &self.context.shared().here;
-            let missing = here.before.iter().filter(|key| !found.contains(key));
+            let missing = listed.here.iter().filter(|key| !found.contains(key));
             missing.filter(|key| now.contains(*key)).cloned().collect()
         };
         let vanished = self.really_vanished(tool, vanished)?;
-        let store_gone = !here.before.is_empty() && !here.has_roots;
+        let store_gone = !listed.here.is_empty() && !listed.has_roots;
         let too_many = vanished.len() > self.settings.guard.max_vanished
             || (store_gone && !vanished.is_empty());
         let what = format!("tool:{tool}");
@@ -444,8 +433,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Lists the stores that are due, and those where something may have passed: a session is open
-    /// or waits. Returns whether these were all.
+    /// Lists the stores that are due, and of the others what changed and what is open where something
+    /// may have passed: a session is open or waits. Returns whether all stores are listed.
     fn list_due(&mut self) -> Result<bool, StateError> {
         let waits = self.state.counts(SessionState::Waiting)?;
         let mut all = true;
@@ -454,9 +443,19 @@ impl Engine {
             let mut waits = waits.iter().filter(|count| count.tool == tool);
             let is_pending = self.live.keys().any(|key| key.tool == tool)
                 || waits.any(|count| count.reason.is_some_and(|reason| WAITING.contains(&reason)));
-            match is_due || is_pending {
+            match is_due {
                 true => self.list(&tool, Occasion::Poll),
-                false => all = false,
+                false => {
+                    all = false;
+                    if is_pending {
+                        let extent = Extent {
+                            open: true,
+                            changes: self.listings.cursors.contains_key(&tool),
+                            ..Extent::default()
+                        };
+                        self.list_part(&tool, Occasion::Poll, extent);
+                    }
+                }
             }
         }
         Ok(all)

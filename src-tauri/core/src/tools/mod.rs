@@ -42,7 +42,7 @@ const OBEYED: [&str; 2] = opencode::OBEYED;
 pub fn all(custom: &[custom::Definition]) -> Vec<Arc<dyn Tool>> {
     let mut tools: Vec<Arc<dyn Tool>> = vec![
         Arc::new(claude_code::ClaudeCode::default()),
-        Arc::new(codex::Codex),
+        Arc::new(codex::Codex::default()),
         Arc::new(cline::Cline),
         Arc::new(opencode::OpenCode::default()),
         Arc::new(copilot_chat::CopilotChat),

@@ -6,8 +6,8 @@
 //! in `tools/seek.rs`. Knows no engine: the stores and their switches are set from outside.
 
 use super::{
-    About, Checkout, Found, Launch, Listing, Machine, Reading, Resumable, Root, Tool, Touched,
-    Twin, Which, WriteError, Written,
+    About, Checkout, Found, Launch, ListCursor, Listing, Machine, Reading, Resumable, Root, Tool,
+    Touched, Twin, Which, WriteError, Written,
 };
 use crate::adapter::Moved;
 use crate::session::{DocName, Problem, ProblemCode, Remedy, SessionId};
@@ -259,6 +259,9 @@ impl Everywhere {
         listing.problems.extend(other.problems);
         listing.conflict_copies.extend(other.conflict_copies);
         listing.unknown = listing.unknown.take().or(other.unknown);
+        if let Some(cursor) = other.cursor {
+            listing.cursor.get_or_insert_default().join(cursor);
+        }
     }
 }
 
@@ -301,6 +304,28 @@ impl Tool for Everywhere {
         let mut all = listings.next().unwrap_or_default();
         listings.for_each(|other| self.join(&mut all, other));
         all
+    }
+
+    fn changes(&self, _machine: &Machine, since: &ListCursor) -> Option<Listing> {
+        let placed = self.placed();
+        let mut all = Listing::default();
+        for placed in placed.iter().filter(|placed| placed.store.on) {
+            let changes = self.tool.changes(&placed.machine, since)?;
+            self.join(&mut all, changes);
+        }
+        Some(all)
+    }
+
+    fn open_sessions(&self, _machine: &Machine) -> Option<Vec<Found>> {
+        let placed = self.placed();
+        let on = placed.iter().filter(|placed| placed.store.on);
+        let open = on.map(|placed| self.tool.open_sessions(&placed.machine));
+        Some(
+            open.collect::<Option<Vec<_>>>()?
+                .into_iter()
+                .flatten()
+                .collect(),
+        )
     }
 
     fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {

@@ -113,6 +113,7 @@ pub struct ClaudeCode {
     agents: Listed<Vec<OldAgent>>,
     /// The names in the directories of the store.
     names: Listed<Names>,
+    known: KnownDirs,
     /// By `projects` directory, the links followed at its last listing. They are watched as well.
     linked: Mutex<BTreeMap<PathBuf, Vec<PathBuf>>>,
     plans: Plans,
@@ -274,6 +275,15 @@ impl Tool for ClaudeCode {
         listing
     }
 
+    fn open_sessions(&self, machine: &Machine) -> Option<Vec<Found>> {
+        let open = live_sessions(&Store::of(machine)).into_keys();
+        let listed = open.flat_map(|id| {
+            let session = SessionId::new(id);
+            self.sessions(machine, Which::One(&session)).found
+        });
+        Some(listed.collect())
+    }
+
     fn read(&self, _machine: &Machine, found: &Found) -> io::Result<Reading> {
         let main = found.main()?;
         let mut file = opener::file(&main.path)?;
@@ -377,7 +387,7 @@ impl Tool for ClaudeCode {
                 "claude".into(),
                 "--resume".into(),
                 session.session.as_str().into(),
-            ],
+            ]),
             cwd: session.cwd.to_path_buf(),
             env: config.into_iter().collect(),
             unset: MISLEADING_VARIABLES.map(String::from).to_vec(),
@@ -572,12 +582,18 @@ impl ClaudeCode {
             }),
             hint: "Move one of them out of its directory: with two of them Claude Code may find neither.",
             listed: Some(&self.names),
+            known: Some(&self.known),
             ..FileStore::new(NAME, store.base.clone(), &DOCS, is_uuid)
         }
     }
 
     /// The session whose id begins with `start`; `Everything` if there is not exactly one.
     fn session_starting(&self, store: &Store, start: &str) -> Touched {
+        // A session that is open writes its tasks; only of others is the store walked through.
+        let mut open = live_sessions(store).into_keys();
+        if let Some(id) = open.find(|id| start.len() == 8 && id.starts_with(start)) {
+            return Touched::Session(SessionId::new(id));
+        }
         let all = self.files(store).all().into_iter();
         let mut starting = all.filter(|at| start.len() == 8 && at.session.starts_with(start));
         match (starting.next(), starting.next()) {

@@ -20,13 +20,13 @@ mod writing;
 
 use self::writing::*;
 use super::{
-    About, Change, Checkout, Content, Facts, Found, FoundDoc, Joins, Launch, Level, Listing,
-    Machine, ReadSeek, Reading, Repository, Resumable, Root, Steering, Tool, Touched, Which,
-    WriteError, Written,
+    About, Change, Checkout, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level,
+    Listing, Machine, ReadSeek, Reading, Repository, Resumable, Root, Steering, Tool, Touched,
+    Which, WriteError, Written,
 };
 use crate::adapter::{McpConfig, Moved, Opens};
 use crate::formats::fields;
-use crate::formats::file_store::{DocFile, FileStore, Rank};
+use crate::formats::file_store::{DocFile, FileStore, KnownDirs, Rank};
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, is_uuid, text};
 use crate::formats::steering::Marks;
@@ -147,15 +147,31 @@ const TAIL: u64 = 64 * 1024;
 /// The size limit of an unpacked rollout.
 const LARGEST: u64 = 1 << 30;
 
-pub struct Codex;
+/// A rollout lies in the directory of a day, which its id does not tell.
+#[derive(Default)]
+pub struct Codex {
+    known: KnownDirs,
+}
 
-fn store(machine: &Machine) -> FileStore<'_> {
-    store_at(base(machine))
+impl Codex {
+    fn store(&self, machine: &Machine) -> FileStore<'_> {
+        FileStore {
+            known: Some(&self.known),
+            ..store_at(base(machine))
+        }
+    }
+
+    /// Whether the thread is archived. `codex resume` of 0.169.0 refuses archived threads; `codex
+    /// unarchive` moves one back (seen 2026-11-28).
+    fn is_archived(&self, machine: &Machine, session: &SessionId) -> bool {
+        let at = self.store(machine).find(session);
+        at.is_some_and(|at| at.place.starts_with(ARCHIVED))
+    }
 }
 
 /// The store in a directory. The plain copy of a rollout counts, then the longer; two plain copies
 /// are reported.
-fn store_at(base: PathBuf) -> FileStore<'static> {
+fn store_at<'a>(base: PathBuf) -> FileStore<'a> {
     FileStore {
         is_group: is_time,
         is_name: |end| ["jsonl", "jsonl.zst"].contains(&end),
@@ -228,12 +244,12 @@ impl Tool for Codex {
     fn touched(&self, machine: &Machine, path: &Path) -> Touched {
         match files::names_below(&base(machine), path) {
             Some(names) if names.first().is_some_and(|name| name == LOCKS) => Touched::Liveness,
-            _ => store(machine).touched(path),
+            _ => self.store(machine).touched(path),
         }
     }
 
     fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
-        let store = store(machine);
+        let store = self.store(machine);
         // With a copy beside a rollout, 0.169.0 does not open the rollout itself ("does not have a
         // canonical rollout filename", 2026-11-23).
         let mut listing = store.list(which, &|at| {
@@ -242,6 +258,18 @@ impl Tool for Codex {
         });
         listing.map_places(|at| at.strip_suffix(".zst").unwrap_or(at).to_owned());
         listing
+    }
+
+    fn open_sessions(&self, machine: &Machine) -> Option<Vec<Found>> {
+        let base = base(machine);
+        let locks = files::names_in(&base.join(LOCKS), fs::FileType::is_file);
+        let threads = locks
+            .iter()
+            .filter_map(|name| name.strip_suffix(".lock").filter(|id| is_uuid(id)))
+            .map(SessionId::new)
+            .filter(|thread| is_locked(&base, thread));
+        let found = threads.flat_map(|thread| self.sessions(machine, Which::One(&thread)).found);
+        Some(found.collect())
     }
 
     fn read(&self, _machine: &Machine, found: &Found) -> io::Result<Reading> {
@@ -279,14 +307,14 @@ impl Tool for Codex {
     }
 
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
-        let base = base(machine);
+        let store = self.store(machine);
         if !is_uuid(checkout.session.as_str()) {
             return Err(WriteError::Refused(format!(
                 "\"{}\" is not an id that {NAME} takes",
                 checkout.session
             )));
         }
-        let _lock = WriterLock::take(&base, checkout.session)?;
+        let _lock = WriterLock::take(&store.root, checkout.session)?;
         let mut written = Written { docs: Vec::new() };
         for doc in &checkout.docs {
             if doc.name.as_str() != MAIN {
@@ -295,7 +323,7 @@ impl Tool for Codex {
                     doc.name
                 )));
             }
-            let wrote = write_rollout(&base, checkout, doc.name, doc.at, &doc.change)?;
+            let wrote = write_rollout(&store, checkout, doc)?;
             written.docs.extend(wrote.docs);
         }
         Ok(written)
@@ -314,7 +342,8 @@ impl Tool for Codex {
                 .collect::<Vec<_>>()
         };
         let unarchive = || words(&["codex", "unarchive", session.session.as_str()]);
-        let before = is_archived(machine, session.session)
+        let before = self
+            .is_archived(machine, session.session)
             .then(unarchive)
             .into_iter()
             .collect();
@@ -325,7 +354,7 @@ impl Tool for Codex {
                 session.session.as_str().into(),
                 "-C".into(),
                 cwd,
-            ],
+            ]),
             cwd: session.cwd.to_path_buf(),
             env: home.into_iter().collect(),
             unset: MISLEADING_VARIABLES.map(String::from).to_vec(),
@@ -353,13 +382,6 @@ impl Tool for Codex {
             remove: &["codex", "mcp", "remove"],
         })
     }
-}
-
-/// Whether the thread is archived. `codex resume` of 0.169.0 refuses archived threads; `codex
-/// unarchive` moves one back (seen 2026-11-28).
-fn is_archived(machine: &Machine, session: &SessionId) -> bool {
-    let at = store(machine).find(session);
-    at.is_some_and(|at| at.place.starts_with(ARCHIVED))
 }
 
 // ---- names ----

@@ -179,3 +179,64 @@ impl crate::tools::Bytes for Text {
         out.write_all(self.0)
     }
 }
+
+/// A thread without a prompt at its start had the title of whatever prompt was at its end.
+#[test]
+fn a_title_is_from_the_start_of_a_thread_and_stays() {
+    let prompt = |text: &str, image: &str| {
+        let content = serde_json::json!([
+            { "type": "input_text", "text": text },
+            { "type": "input_image", "image_url": image },
+        ]);
+        serde_json::json!({ "type": "response_item",
+            "payload": { "type": "message", "role": "user", "content": content } })
+        .to_string()
+    };
+    let long = "x".repeat(usize::try_from(HEAD).expect("a length") + 9);
+    let filler =
+        serde_json::json!({ "type": "event_msg", "payload": { "text": long } }).to_string();
+    let rows = [
+        (
+            vec![prompt("first", ""), prompt("second", "")],
+            Some("first"),
+        ),
+        (vec![filler.clone(), prompt("at the end", "")], None),
+        (
+            vec![prompt("with a picture", &long), prompt("at the end", "")],
+            Some("with a picture"),
+        ),
+    ];
+    for (lines, wanted) in rows {
+        let rollout = lines.join("\n") + "\n";
+        assert_eq!(named(rollout.as_bytes()).as_deref(), wanted);
+    }
+}
+
+#[test]
+fn the_open_threads_are_found_without_a_listing() {
+    let home = tempfile::tempdir().expect("dir");
+    let machine = Machine::at(home.path());
+    let codex = Codex::default();
+    assert_eq!(
+        codex.open_sessions(&machine).map(|open| open.len()),
+        Some(0)
+    );
+    let base = base(&machine);
+    let other = ID.replace("01a2", "01a3");
+    for id in [ID, &other] {
+        let file = base.join(format!(
+            "sessions/2026/11/23/rollout-2026-11-23T11-16-34-{id}.jsonl"
+        ));
+        fs::create_dir_all(file.parent().expect("parent")).expect("dir");
+        fs::write(file, "{}\n").expect("rollout");
+        let lock = lock_path(&base, &SessionId::new(id));
+        fs::create_dir_all(lock.parent().expect("parent")).expect("dir");
+        fs::write(lock, "").expect("lock");
+    }
+    let writer = File::open(lock_path(&base, &SessionId::new(ID))).expect("lock");
+    writer.lock().expect("locked");
+    let open = codex.open_sessions(&machine).expect("open");
+    let ids: Vec<&str> = open.iter().map(|found| found.session.as_str()).collect();
+    assert_eq!(ids, [ID]);
+    assert!(open[0].live.is_some());
+}

@@ -3,17 +3,16 @@
 use super::*;
 
 pub(super) fn write_rollout(
-    base: &Path,
+    store: &FileStore<'_>,
     checkout: &Checkout<'_>,
-    name: &DocName,
-    author_at: &str,
-    change: &Change<'_>,
+    doc: &DocWrite<'_>,
 ) -> Result<Written, WriteError> {
-    let existing = store_at(base.to_path_buf()).one(checkout.session)?;
+    let (base, name, change) = (&*store.root, doc.name, &doc.change);
+    let existing = store.one(checkout.session)?;
     let existing = existing.map(|at| base.join(at.place));
     match (change, existing) {
         (Change::Create(bytes), None) => {
-            let at = place(checkout, author_at, *bytes);
+            let at = place(checkout, doc.at, *bytes);
             write_at(
                 base,
                 files::below(base, &at)?,

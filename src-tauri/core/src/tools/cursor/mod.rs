@@ -39,7 +39,7 @@ use super::{
     About, Checkout, Content, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine,
     Reading, Resumable, Root, Stamp, Steer, Steering, Tool, Touched, Which, WriteError, Written,
 };
-use crate::adapter::McpConfig;
+use crate::adapter::{ListCursor, Mark, McpConfig};
 use crate::formats::files;
 use crate::formats::jsonl::{is_uuid, title_of};
 use crate::formats::sqlite::{self, Kept};
@@ -145,6 +145,22 @@ struct Listed {
     n_old: usize,
     /// Why the database's form is not known.
     unknown: Option<String>,
+    /// The number and the key of the last row, if the form is known.
+    last: Option<(i64, String)>,
+}
+
+impl Listed {
+    /// Every conversation is open while Cursor runs.
+    fn cursor(&self, database: &Path, live: Option<&String>) -> Option<ListCursor> {
+        let (row, key) = self.last.clone()?;
+        Some(ListCursor::of(
+            database,
+            Mark {
+                rows: vec![row],
+                unless: [Some(key), live.cloned()].into_iter().flatten().collect(),
+            },
+        ))
+    }
 }
 
 impl Tool for Cursor {
@@ -218,6 +234,9 @@ impl Tool for Cursor {
         };
         listing.unknown.clone_from(&listed.unknown);
         let live = opener_of(machine);
+        if let Which::All = which {
+            listing.cursor = listed.cursor(&path, live.as_ref());
+        }
         let found = listed
             .rows
             .iter()
@@ -234,6 +253,36 @@ impl Tool for Cursor {
             ));
         }
         listing
+    }
+
+    fn changes(&self, machine: &Machine, since: &ListCursor) -> Option<Listing> {
+        let path = database(&user_dir(machine));
+        let live = opener_of(machine);
+        let mark = since.mark(&path)?;
+        let (row, (key, open)) = (*mark.rows.first()?, mark.unless.split_first()?);
+        if open.first() != live.as_ref() {
+            return None;
+        }
+        let read = || -> Result<Option<Listed>, StateDbError> {
+            let mut store = Store::open(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            store.check_shape()?;
+            let last = store.last_row().map_err(|error| store.sql(error))?;
+            let changed = store.changed_since((row, key.as_str()));
+            let rows = changed.map_err(|error| store.sql(error))?;
+            Ok(rows.map(|rows| Listed {
+                rows,
+                n_old: 0,
+                unknown: None,
+                last,
+            }))
+        };
+        let listed = sqlite::settled(&path, read)?.ok()??;
+        let rows = listed.rows.iter();
+        Some(Listing {
+            found: rows.map(|row| found(row, &path, live.clone())).collect(),
+            cursor: listed.cursor(&path, live.as_ref()),
+            ..Listing::default()
+        })
     }
 
     fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
@@ -389,6 +438,11 @@ impl Cursor {
                 Err(error @ StateDbError::Unknown { .. }) => Some(error.to_string()),
                 shape => shape.map(|()| None)?,
             };
+            // Read first: a row that is written meanwhile is listed twice, and not missed.
+            let last = match unknown {
+                Some(_) => None,
+                None => store.last_row().map_err(|error| store.sql(error))?,
+            };
             let listed = store.list(which).map_err(|error| store.sql(error));
             // Of an unknown form, what can be read is shown: if a table is missing, nothing.
             let (rows, n_old) = match unknown {
@@ -399,6 +453,7 @@ impl Cursor {
                 rows,
                 n_old,
                 unknown,
+                last,
             }))
         };
         let list =

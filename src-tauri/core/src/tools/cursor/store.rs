@@ -7,7 +7,7 @@ use super::state::{BlobId, closure, hex};
 use crate::adapter::{Stamp, Which};
 use crate::formats::ordered::fields_of;
 use crate::formats::state_db::{self, StateDbError};
-use crate::session::Millis;
+use crate::session::{Millis, SessionId};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use serde::Deserialize;
@@ -32,6 +32,9 @@ const HEADERS: [&str; 9] = [
     "workspaceId",
 ];
 const LATER_HEADERS: [&str; 1] = ["subagentTypeName"];
+
+/// Of more rows than this the conversations are not looked for: a whole listing costs less.
+const MOST_CHANGED: i64 = 20_000;
 
 /// The most bytes of one conversation.
 const LARGEST: usize = 512 << 20;
@@ -61,6 +64,16 @@ pub(super) struct Conversation {
 
 pub(super) fn key(space: &str, id: &str) -> String {
     format!("{space}:{id}")
+}
+
+/// The conversation that a row belongs to.
+fn conversation_of(key: &str) -> Option<&str> {
+    let (space, rest) = key.split_once(':')?;
+    match space {
+        "composerData" => Some(rest),
+        "bubbleId" => rest.split(':').next(),
+        _ => None,
+    }
 }
 
 /// The range of the keys that begin with `space:id:`.
@@ -140,6 +153,55 @@ impl Store {
     pub(super) fn list(&self, which: Which<'_>) -> rusqlite::Result<(Vec<Listed>, usize)> {
         let _one_state = self.connection.unchecked_transaction()?;
         self.list_within(which)
+    }
+
+    /// The number and the key of the last row: each row that is written gets a number of its own,
+    /// the greatest.
+    pub(super) fn last_row(&self) -> rusqlite::Result<Option<(i64, String)>> {
+        let sql = "select rowid, coalesce(cast(key as text), '') from cursorDiskKV order by rowid desc limit 1";
+        let mut query = self.connection.prepare_cached(sql)?;
+        let row = query.query_row([], |row| Ok((row.get(0)?, row.get(1)?)));
+        row.optional()
+    }
+
+    /// The conversations of which rows were written since the row with this number and key was the
+    /// last one. `None` if the numbers no longer mean the same, or if more was written than is
+    /// worth it.
+    pub(super) fn changed_since(
+        &self,
+        (at, key): (i64, &str),
+    ) -> rusqlite::Result<Option<Vec<Listed>>> {
+        let _one_state = self.connection.unchecked_transaction()?;
+        let known = "select coalesce(cast(key as text), '') from cursorDiskKV where rowid = ?1";
+        let mut known = self.connection.prepare_cached(known)?;
+        let known = known.query_row([at], |row| row.get::<_, String>(0));
+        let is_same = match known.optional()? {
+            Some(there) => there == key,
+            // The row was written again, and rows after it are still there.
+            None => self.last_row()?.is_some_and(|(last, _)| at < last),
+        };
+        if !is_same {
+            return Ok(None);
+        }
+        // Written again, the last row keeps its number.
+        let sql = "select coalesce(cast(key as text), '') from cursorDiskKV \
+                   where rowid >= ?1 order by rowid limit ?2";
+        let mut query = self.connection.prepare_cached(sql)?;
+        let mut rows = query.query((at, MOST_CHANGED + 1))?;
+        let (mut ids, mut n_rows) = (BTreeSet::new(), 0);
+        while let Some(row) = rows.next()? {
+            n_rows += 1;
+            let key: String = row.get(0)?;
+            ids.extend(conversation_of(&key).map(str::to_owned));
+        }
+        if MOST_CHANGED < n_rows {
+            return Ok(None);
+        }
+        let mut listed = Vec::new();
+        for id in ids {
+            listed.extend(self.list_within(Which::One(&SessionId::new(id)))?.0);
+        }
+        Ok(Some(listed))
     }
 
     /// As [`Store::list`], within a transaction.

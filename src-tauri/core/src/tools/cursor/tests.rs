@@ -280,3 +280,113 @@ fn messages_within_the_conversations_own_row_are_reported() {
         listing.problems
     );
 }
+
+/// A database with so many conversations of ten messages each.
+fn with_conversations(machine: &Machine, count: u32) -> Connection {
+    let path = database(&user_dir(machine));
+    fs::create_dir_all(path.parent().expect("dir")).expect("dir");
+    let connection = Connection::open(&path).expect("database");
+    let sql = format!(
+        "CREATE TABLE ItemTable (key TEXT UNIQUE ON CONFLICT REPLACE, value BLOB);
+         CREATE TABLE cursorDiskKV (key TEXT UNIQUE ON CONFLICT REPLACE, value BLOB);
+         WITH RECURSIVE c(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM c WHERE n < {count})
+         INSERT INTO cursorDiskKV SELECT printf('composerData:%08x-2222-4333-8444-555555555555', n), '{{}}' FROM c;
+         WITH RECURSIVE c(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM c WHERE n < {count}),
+             b(m) AS (VALUES (1) UNION ALL SELECT m + 1 FROM b WHERE m < 10)
+         INSERT INTO cursorDiskKV
+             SELECT printf('bubbleId:%08x-2222-4333-8444-555555555555:b%d', n, m), '{{}}' FROM c, b;"
+    );
+    connection.execute_batch(&sql).expect("rows");
+    connection
+}
+
+fn conversation(number: u32) -> String {
+    format!("{number:08x}-2222-4333-8444-555555555555")
+}
+
+fn say(connection: &Connection, number: u32, bubble: u32) {
+    let key = format!("bubbleId:{}:b{bubble}", conversation(number));
+    let done = connection.execute("INSERT INTO cursorDiskKV VALUES (?1, '{\"a\":1}')", [key]);
+    done.expect("a row");
+}
+
+/// After each write into the log of the database, all conversations were read.
+#[test]
+fn a_write_costs_the_same_whatever_the_number_of_conversations() {
+    let steps = |count: u32| {
+        let dir = tempfile::tempdir().expect("dir");
+        let machine = Machine::at(dir.path());
+        let connection = with_conversations(&machine, count);
+        let path = database(&user_dir(&machine));
+        let store = Store::open(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("store");
+        let (row, key) = store.last_row().expect("rows").expect("a row");
+        say(&connection, 7, 3);
+        say(&connection, 7, 11);
+        let counted = Arc::new(std::sync::atomic::AtomicU64::new(0));
+        let counter = counted.clone();
+        let count_steps = move || {
+            counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            false
+        };
+        store.connection.progress_handler(1, Some(count_steps));
+        let changed = store.changed_since((row, &key)).expect("rows");
+        let changed = changed.expect("an answer");
+        let ids: Vec<&str> = changed.iter().map(|listed| listed.id.as_str()).collect();
+        let last_written = conversation(count);
+        assert_eq!(ids, [conversation(7), last_written]);
+        counted.load(std::sync::atomic::Ordering::Relaxed)
+    };
+    let (few, many) = (steps(10), steps(2000));
+    assert!(0 < few && many < few + few / 10, "{few} and {many} steps");
+}
+
+#[test]
+fn changes_are_those_since_the_listing_or_everything_is_listed() {
+    let dir = tempfile::tempdir().expect("dir");
+    let mut machine = Machine::at(dir.path());
+    let connection = with_conversations(&machine, 20);
+    let cursor = Cursor::default();
+    let listed = |listing: Option<Listing>| {
+        listing.map(|listing| {
+            let ids = listing.found.iter().map(|found| found.session.to_string());
+            (ids.collect::<Vec<_>>(), listing.cursor.expect("a cursor"))
+        })
+    };
+    let (_, since) = listed(Some(cursor.sessions(&machine, Which::All))).expect("all");
+    say(&connection, 7, 1);
+    let (ids, since) = listed(cursor.changes(&machine, &since)).expect("changes");
+    assert!(ids.contains(&conversation(7)) && ids.len() <= 2, "{ids:?}");
+    // The last row is written again, and keeps its number.
+    say(&connection, 7, 1);
+    let (ids, since) = listed(cursor.changes(&machine, &since)).expect("changes");
+    assert_eq!(ids, [conversation(7)]);
+    let all = cursor.sessions(&machine, Which::All).found;
+    let of_all = all.iter().find(|found| found.session.as_str() == ids[0]);
+    let changes = cursor.changes(&machine, &since).expect("changes").found;
+    assert_eq!(changes[0].docs, of_all.expect("listed").docs);
+
+    // Its rows were numbered anew, as a compaction may do.
+    let sql = "CREATE TABLE x AS SELECT key, value FROM cursorDiskKV ORDER BY key DESC;
+        DELETE FROM cursorDiskKV; INSERT INTO cursorDiskKV SELECT key, value FROM x; DROP TABLE x;";
+    connection.execute_batch(sql).expect("new numbers");
+    assert!(cursor.changes(&machine, &since).is_none());
+    let (_, since) = listed(Some(cursor.sessions(&machine, Which::All))).expect("all");
+    assert!(cursor.changes(&machine, &since).is_some());
+    // Rows at the end are gone, and others have their numbers.
+    let sql = "DELETE FROM cursorDiskKV WHERE rowid > (SELECT max(rowid) - 3 FROM cursorDiskKV)";
+    connection.execute_batch(sql).expect("delete");
+    assert!(cursor.changes(&machine, &since).is_none());
+    say(&connection, 3, 40);
+    say(&connection, 4, 40);
+    say(&connection, 5, 40);
+    assert!(cursor.changes(&machine, &since).is_none());
+    let (_, since) = listed(Some(cursor.sessions(&machine, Which::All))).expect("all");
+    // All conversations are open now.
+    machine.apps = Arc::new(vec![crate::tools::Running {
+        pid: 7,
+        exe: "/usr/share/cursor/cursor".into(),
+        ..crate::tools::Running::default()
+    }]);
+    assert!(opener_of(&machine).is_some());
+    assert!(cursor.changes(&machine, &since).is_none());
+}
