@@ -25,6 +25,7 @@ mod fork_at;
 mod hops;
 mod hostile;
 mod imported;
+mod in_checkouts;
 mod journals;
 mod kiro;
 mod layouts;

@@ -43,6 +43,9 @@ pub struct Machine {
     pub vars: BTreeMap<String, String>,
     /// Reports the running programs. A machine made for a test runs none.
     pub apps: Arc<dyn Apps>,
+    /// The known checkouts, for tools that keep their sessions in them. No other device has a say
+    /// in which these are.
+    pub checkouts: Checkouts,
 }
 
 impl Machine {
@@ -54,6 +57,7 @@ impl Machine {
             home,
             vars: BTreeMap::new(),
             apps: Arc::new(Vec::new()),
+            checkouts: Checkouts::default(),
         }
     }
 
@@ -338,7 +342,7 @@ pub struct Root {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Touched {
     Session(SessionId),
-    /// A sign of life of the tool: check again which sessions are live.
+    /// A sign of life of the tool: ask for [`Tool::open_sessions`].
     Liveness,
     /// A change that may concern any session, such as a new directory or a write into a database
     /// of all sessions: ask for [`Tool::changes`].
@@ -804,7 +808,7 @@ pub trait Tool: Send + Sync {
     /// as before.
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError>;
 
-    /// The command that resumes the session.
+    /// What opens the session in the tool.
     fn resume(&self, machine: &Machine, session: &Resumable<'_>) -> Launch;
 
     /// Whether a main doc may have this name, which comes from another device and may be a lie.

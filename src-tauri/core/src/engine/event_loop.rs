@@ -109,6 +109,7 @@ impl Engine {
     }
 
     fn try_wake(&mut self) -> Result<(), StateError> {
+        self.show_checkouts();
         self.remember_here()?;
         self.open_placements()?;
         self.remember_stores()?;
