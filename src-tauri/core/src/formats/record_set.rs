@@ -130,7 +130,8 @@ impl<'a, const N: usize> RecordSet<'a, N> {
         listing
     }
 
-    fn found(
+    /// A session of a database, as a listing has it.
+    pub fn found(
         &self,
         row: Row<N>,
         database: &Path,

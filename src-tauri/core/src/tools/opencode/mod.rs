@@ -36,11 +36,11 @@ use super::{
     About, Beginning, Checkout, Content, Facts, Found, Joins, Launch, Level, Listing, Machine,
     Reading, Resumable, Root, Running, Steer, Steering, Tool, Touched, Which, WriteError, Written,
 };
-use crate::adapter::Moved;
+use crate::adapter::{ListCursor, Mark, Moved};
 use crate::formats::fields;
 use crate::formats::jsonl::title_of;
 use crate::formats::ordered::{fields_of, object};
-use crate::formats::record_set::KeptRows;
+use crate::formats::record_set::{Database, KeptRows};
 use crate::merge::snapshots::Judged;
 use crate::merge::transcript::{self, ParsedMessage, Piece, target_in};
 use crate::session::{DocName, Millis, Problem, ProblemCode, Role, SessionId, ToolId, records};
@@ -201,11 +201,59 @@ impl Tool for OpenCode {
             let openers = openers.get_or_init(|| Openers::now(machine));
             openers.of(row.session.as_str(), Path::new(&row.words[1]))
         };
-        let mut listing = store(machine).list(which, &self.last, &live);
+        let set = store(machine);
+        // Read first: what is written meanwhile is listed twice, and not missed.
+        let lasts = match which {
+            Which::All => last_messages(&set),
+            _ => Vec::new(),
+        };
+        let mut listing = set.list(which, &self.last, &live);
+        for (database, last) in lasts.into_iter().filter(|_| !listing.found.is_empty()) {
+            let openers = openers.get_or_init(|| Openers::now(machine));
+            let cursor = cursor(&database, last, openers);
+            listing.cursor.get_or_insert_default().join(cursor);
+        }
         if !listing.found.is_empty() && program(machine).is_none() {
             listing.problems.push(program_missing());
         }
         listing
+    }
+
+    fn changes(&self, machine: &Machine, since: &ListCursor) -> Option<Listing> {
+        let (set, openers) = (store(machine), Openers::now(machine));
+        let live = |row: &rows::Listed| openers.of(row.session.as_str(), Path::new(&row.words[1]));
+        let mut listing = Listing::default();
+        for path in &set.databases {
+            let Some(mark) = since.mark(path) else {
+                match path.exists() {
+                    true => return None,
+                    false => continue,
+                }
+            };
+            let (row, (id, open)) = (*mark.rows.first()?, mark.unless.split_first()?);
+            if open != [openers.words()] {
+                return None;
+            }
+            let read = |database: &Database| -> rusqlite::Result<Option<_>> {
+                let last = rows::last_message(database)?;
+                let changed = rows::changed_since(database, (row, id.as_str()))?;
+                let sessions = changed.map(|ids| ids.into_iter().map(SessionId::new));
+                let rows = sessions.map(|sessions| {
+                    let rows = sessions.map(|session| set.rows_in(database, Some(&session)));
+                    rows.collect::<rusqlite::Result<Vec<_>>>()
+                });
+                Ok(rows.transpose()?.zip(last))
+            };
+            let (rows, last) = set.see(path, read).ok()???;
+            let found = rows
+                .into_iter()
+                .flatten()
+                .map(|row| set.found(row, path, &live));
+            listing.found.extend(found);
+            let cursor = cursor(path, last, &openers);
+            listing.cursor.get_or_insert_default().join(cursor);
+        }
+        Some(listing)
     }
 
     fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
@@ -280,6 +328,23 @@ fn store(machine: &Machine) -> RecordSet<'static> {
         doc: MAIN,
         place: "sessions",
     }
+}
+
+/// The last message in each database that has any.
+fn last_messages(set: &RecordSet<'_>) -> Vec<(PathBuf, (i64, String))> {
+    let last = |path: &PathBuf| {
+        let last = set.see(path, rows::last_message).ok()???;
+        Some((path.clone(), last))
+    };
+    set.databases.iter().filter_map(last).collect()
+}
+
+fn cursor(database: &Path, (row, id): (i64, String), openers: &Openers) -> ListCursor {
+    let mark = Mark {
+        rows: vec![row],
+        unless: vec![id, openers.words()],
+    };
+    ListCursor::of(database, mark)
 }
 
 /// The possible databases, existing or not. The first is the one that `opencode` itself uses.
@@ -393,6 +458,11 @@ impl Openers {
         running
             .retain(|running| running.name().starts_with("opencode") && !ends_soon(&running.args));
         Self(running)
+    }
+
+    /// Different for different processes.
+    fn words(&self) -> String {
+        format!("{:?}", self.0)
     }
 
     fn of(&self, session: &str, directory: &Path) -> Option<String> {

@@ -8,7 +8,7 @@ use crate::session::Millis;
 use rusqlite::{OptionalExtension, params};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The columns that a listing reads.
 pub(super) const LISTED: [&str; 5] = ["id", "directory", "project_id", "parent_id", "title"];
@@ -78,6 +78,38 @@ pub(super) fn stamp(database: &Database, words: &[String; 5]) -> rusqlite::Resul
     let facts = format!("{words:?}{messages} {parts} {last} {updated}");
     let len = u64::try_from(messages + parts).unwrap_or(0) * 512;
     Ok(Stamp::made(len, Millis(updated), facts.as_bytes()))
+}
+
+/// Of the last messages, that many may still change in their rows: those of turns that run now.
+const N_RUNNING: i64 = 64;
+/// If more messages came, a whole listing costs less.
+const MOST_NEW: i64 = 20_000;
+
+/// The number of the last row of messages, and the message's id.
+pub(super) fn last_message(database: &Database) -> rusqlite::Result<Option<(i64, String)>> {
+    let query = "select rowid, id from message order by rowid desc limit 1";
+    let mut query = database.connection.prepare_cached(query)?;
+    let row = query.query_row([], |row| Ok((row.get(0)?, row.get(1)?)));
+    row.optional()
+}
+
+/// The sessions with messages since the row of this number and id was the last one, and those of
+/// the messages before it that may have changed. `None` if the numbers no longer mean the same, or
+/// if too much is new.
+pub(super) fn changed_since(
+    database: &Database,
+    (at, id): (i64, &str),
+) -> rusqlite::Result<Option<BTreeSet<String>>> {
+    let known = "select 1 from message where rowid = ?1 and id = ?2";
+    let mut known = database.connection.prepare_cached(known)?;
+    let last = last_message(database)?.map_or(0, |(last, _)| last);
+    if !known.exists(params![at, id])? || MOST_NEW < last - at {
+        return Ok(None);
+    }
+    let query = "select session_id from message where rowid > ?1";
+    let mut query = database.connection.prepare_cached(query)?;
+    let sessions = query.query_map([at - N_RUNNING], |row| row.get(0))?;
+    sessions.collect::<rusqlite::Result<_>>().map(Some)
 }
 
 /// By id; `None` for a row that is not JSON.

@@ -472,3 +472,109 @@ fn it_is_resumed_by_its_id_with_the_program_that_is_here() {
     );
     assert_eq!(resume(&machine)[0], "opencode");
 }
+
+/// After each write of OpenCode all sessions were read.
+#[test]
+fn a_write_costs_the_same_whatever_the_number_of_sessions() {
+    let steps = |count: u32| {
+        let (_dir, machine) = home();
+        let numbers = format!(
+            "with recursive c(n) as (values (1) union all select n + 1 from c where n < {count})"
+        );
+        change(
+            &machine,
+            &format!(
+                "{numbers} insert into session select 'ses_n' || n, 'c0ffee', null, '/x', 'T', '1', 5 from c;
+                 {numbers} insert into message select 'msg_n' || n || 'm' || m.k, 'ses_n' || n, m.k, m.k,
+                     '{{\"role\":\"user\"}}' from c, (with recursive k(k) as (values (1) union all select k + 1 from k \
+                     where k < 10) select k from k) m order by n, m.k;"
+            ),
+        );
+        let set = store(&machine);
+        let seen = set.see(&set.databases[0], |database| {
+            let (row, id) = rows::last_message(database)?.expect("messages");
+            let counted = Arc::new(std::sync::atomic::AtomicU64::new(0));
+            let counter = counted.clone();
+            let count_steps = move || {
+                counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                false
+            };
+            database.connection.progress_handler(1, Some(count_steps));
+            let ids = rows::changed_since(database, (row, &id))?.expect("an answer");
+            for id in &ids {
+                set.rows_in(database, Some(&SessionId::new(id.as_str())))?;
+            }
+            Ok((
+                ids.len(),
+                counted.load(std::sync::atomic::Ordering::Relaxed),
+            ))
+        });
+        seen.expect("rows").expect("a database")
+    };
+    let ((few_ids, few), (many_ids, many)) = (steps(20), steps(2000));
+    assert_eq!(few_ids, many_ids);
+    assert!(0 < few && many < few + few / 10, "{few} and {many} steps");
+}
+
+#[test]
+fn changes_are_the_sessions_that_go_on() {
+    let (_dir, mut machine) = home();
+    let tool = OpenCode::default();
+    let ids = |listing: &Listing| -> Vec<String> {
+        let ids = listing.found.iter().map(|found| found.session.to_string());
+        ids.collect()
+    };
+    for n in 0..70 {
+        change(
+            &machine,
+            &format!(
+                "insert into session values ('ses_{n}', 'c0ffee', null, '/x', 'T', '1', 5);
+                 insert into message values ('msg_n{n}', 'ses_{n}', 1, 1, '{{\"role\":\"user\"}}');"
+            ),
+        );
+    }
+    let all = tool.sessions(&machine, Which::All);
+    let since = all.cursor.clone().expect("a cursor");
+    // The first session goes on: a message that is not complete yet, and is completed in its row.
+    change(
+        &machine,
+        &format!(
+            "insert into message values ('msg_2', '{ID}', 2, 2, '{{\"role\":\"assistant\",\"time\":{{}}}}')"
+        ),
+    );
+    let begun = tool.changes(&machine, &since).expect("changes");
+    assert!(ids(&begun).contains(&ID.to_owned()) && ids(&begun).len() < 70);
+    let stamp = |listing: &Listing| {
+        let mut found = listing.found.iter();
+        let of = found.find(|found| found.session.as_str() == ID);
+        of.expect("listed").docs[0].stamp
+    };
+    let since = begun.cursor.clone().expect("a cursor");
+    change(
+        &machine,
+        "update message set data = '{\"role\":\"assistant\",\"time\":{\"completed\":3}}' where id = 'msg_2'",
+    );
+    let done = tool.changes(&machine, &since).expect("changes");
+    assert_ne!(stamp(&done), stamp(&begun));
+    assert_eq!(stamp(&done), stamp(&tool.sessions(&machine, Which::All)));
+    // The last message is gone, and another has its number.
+    change(
+        &machine,
+        &format!(
+            "delete from message where id = 'msg_2'; insert into message values ('msg_3', '{ID}', 4, 4, '{{}}')"
+        ),
+    );
+    assert!(tool.changes(&machine, &since).is_none());
+    // OpenCode was started.
+    let since = tool
+        .sessions(&machine, Which::All)
+        .cursor
+        .expect("a cursor");
+    assert!(tool.changes(&machine, &since).is_some());
+    machine.apps = Arc::new(vec![Running {
+        pid: 7,
+        exe: "/usr/bin/opencode".into(),
+        ..Running::default()
+    }]);
+    assert!(tool.changes(&machine, &since).is_none());
+}
