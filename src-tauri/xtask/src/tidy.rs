@@ -676,7 +676,7 @@ mod tests {
             ),
             source("tests/cli.rs", "//! x\n"),
         ];
-        let fine = "`vault/frame.rs` `tests/cli.rs` `a_torn_frame_waits` `live_tips` `LAYERS`";
+        let fine = "`vault/frame.rs` `tests/cli.rs` `a_torn_frame_waits` `first_edge` `LAYERS`";
         assert_eq!(missing_names(fine, &sources), [""; 0]);
         assert_eq!(
             missing_names("`vault/card.rs` and `a_torn_frame_is_read`", &sources),

@@ -376,7 +376,7 @@ fn a_log_that_goes_back_to_an_earlier_state_counts_as_that_state() {
         std::fs::write(&transcript, state).expect("rewritten");
         let effects = device.reconcile("claude-code", CLAUDE);
         let main = device.record.main_doc().expect("a doc");
-        let (tips, local) = (main.trie.live_tips(), main.local.as_ref().expect("a file"));
+        let (tips, local) = (main.trie.heads(), main.local.as_ref().expect("a file"));
         assert_eq!(
             (effects.row.state.as_str(), tips),
             ("here", vec![local.tip]),

@@ -26,7 +26,7 @@ pub type Firsts = BTreeMap<ChainId, First>;
 /// The ends that count after the user's decisions are applied.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ends {
-    pub live: Vec<ChainId>,
+    pub heads: Vec<ChainId>,
     pub away: Vec<ChainId>,
 }
 
@@ -59,9 +59,9 @@ pub fn ends(trie: &Trie, tips: &[ChainId], decided: &Decided<'_>) -> Ends {
     let is_still = |tip: ChainId, end: ChainId| {
         tip == end || (trie.is_ancestor(end, tip) && trie.said_between(end, tip) == 0)
     };
-    let mut live: Vec<ChainId> = tips.to_vec();
+    let mut heads: Vec<ChainId> = tips.to_vec();
     loop {
-        let back = live.iter().enumerate().find_map(|(at, tip)| {
+        let back = heads.iter().enumerate().find_map(|(at, tip)| {
             // Only ever upwards: whatever lines another device claims to have made, the loop ends,
             // and at an existing line.
             let goes_up = |from: ChainId| from != *tip && trie.is_ancestor(from, *tip);
@@ -72,27 +72,27 @@ pub fn ends(trie: &Trie, tips: &[ChainId], decided: &Decided<'_>) -> Ends {
             Some((at, made.from))
         });
         let Some((at, from)) = back else { break };
-        live.remove(at);
-        if !live.iter().any(|other| trie.is_ancestor(from, *other)) {
-            live.push(from);
+        heads.remove(at);
+        if !heads.iter().any(|other| trie.is_ancestor(from, *other)) {
+            heads.push(from);
         }
     }
     let put_away = decided
         .choice()
         .map(|choice| choice.away.as_slice())
         .unwrap_or_default();
-    let (away, mut live): (Vec<_>, Vec<_>) = live
+    let (away, mut heads): (Vec<_>, Vec<_>) = heads
         .into_iter()
         .partition(|tip| put_away.iter().any(|end| is_still(*tip, *end)));
-    live.sort();
-    Ends { live, away }
+    heads.sort();
+    Ends { heads, away }
 }
 
 /// The branches at every fork point: the node above the branch and each of its ends. [`divide`]
 /// needs their first lines and first messages.
-pub fn ways(trie: &Trie, live: &[ChainId]) -> Vec<(ChainId, ChainId)> {
+pub fn ways(trie: &Trie, heads: &[ChainId]) -> Vec<(ChainId, ChainId)> {
     let mut found = Vec::new();
-    let mut groups = vec![live.to_vec()];
+    let mut groups = vec![heads.to_vec()];
     while let Some(group) = groups.pop() {
         let Some((node, parts)) = part(trie, &group) else {
             continue;
@@ -158,18 +158,18 @@ struct Group {
 /// gets their name.
 pub fn divide(trie: &Trie, ends: &Ends, firsts: &Firsts, decided: &Decided<'_>) -> Option<Divided> {
     let mut divided = Divided {
-        trunk: *ends.live.first()?,
+        trunk: *ends.heads.first()?,
         fork_point: trie.start(),
         forks: Vec::new(),
     };
-    let lives = |part: &[ChainId]| part.iter().any(|end| ends.live.contains(end));
+    let lives = |part: &[ChainId]| part.iter().any(|end| ends.heads.contains(end));
     let choice = decided.choice();
     let wanted = choice.and_then(|choice| choice.trunk);
     let seen = choice
         .map(|choice| choice.seen.as_slice())
         .unwrap_or_default();
     let mut groups = vec![Group {
-        ends: ends.live.iter().chain(&ends.away).copied().collect(),
+        ends: ends.heads.iter().chain(&ends.away).copied().collect(),
         fork: None,
     }];
     let mut first_parting = None;

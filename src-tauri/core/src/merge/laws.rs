@@ -318,7 +318,7 @@ impl History {
             .map(|(line, _)| line.tip);
         Set {
             lines: lines.collect(),
-            tips: trie.live_tips(),
+            tips: trie.heads(),
             branches: branches(trie),
             orphans: trie.orphans(),
         }
@@ -533,7 +533,7 @@ fn plan_for(trie: &Trie, settled: &Settled, local: ChainId) -> Verdict {
         tool_on: true,
         ..Guards::default()
     };
-    let (kind, kept, base) = (DocKind::Log, trie.live_tips(), Some(local));
+    let (kind, kept, base) = (DocKind::Log, trie.heads(), Some(local));
     let local = Some(LocalTip { tip: local });
     let doc = DocView {
         name: &name,

@@ -215,7 +215,7 @@ fn put_away(view: &SessionView<'_>) -> Verdict {
 /// session, is no branch beside one that continues (the tail stays in the journals). Among several
 /// such tails, the one with the greatest chain id counts, on every device.
 pub fn branches(trie: &Trie) -> Vec<ChainId> {
-    let tips = trie.live_tips();
+    let tips = trie.heads();
     let outdone = |tip: ChainId| {
         tips.iter().any(|other| {
             let meet = trie.meet(tip, *other);

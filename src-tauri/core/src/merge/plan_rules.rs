@@ -234,7 +234,7 @@ fn decide(docs: &[Doc], guards: Guards) -> Verdict {
         kept: {
             let taken_back = Decided::of(&doc.choices, &doc.name).taken_back;
             doc.trie
-                .live_tips()
+                .heads()
                 .into_iter()
                 .chain(taken_back.iter().map(|made| made.tip))
                 .collect()

@@ -60,7 +60,7 @@ pub fn settle(docs: &[DocEnds<'_>]) -> Settled {
         .map(|doc| (doc, ends(doc.trie, &doc.tips, &doc.decided)))
         .collect();
     let put_away = |(doc, ends): &(&DocEnds<'_>, Ends)| {
-        doc.main && ends.live.is_empty() && !ends.away.is_empty()
+        doc.main && ends.heads.is_empty() && !ends.away.is_empty()
     };
     if found.iter().any(put_away) {
         return Settled {
@@ -72,7 +72,7 @@ pub fn settle(docs: &[DocEnds<'_>]) -> Settled {
     let beside_parts = docs.iter().all(|doc| !doc.main || doc.tips.len() < 2);
     let may_part =
         |doc: &DocEnds<'_>| doc.main || ((beside_parts || doc.apart) && doc.kind == DocKind::Log);
-    let parted = |(doc, ends): &&(&DocEnds<'_>, Ends)| 1 < ends.live.len() && may_part(doc);
+    let parted = |(doc, ends): &&(&DocEnds<'_>, Ends)| 1 < ends.heads.len() && may_part(doc);
     let split = found.iter().filter(parted).max_by_key(|(doc, _)| doc.main);
     let split = split.and_then(|(doc, ends)| split_of(doc, ends));
     let trunk = split
@@ -87,13 +87,13 @@ pub fn settle(docs: &[DocEnds<'_>]) -> Settled {
         let trunk = split
             .as_ref()
             .map(|split| split.divided.trunk)
-            .or(ends.live.first().copied())?;
+            .or(ends.heads.first().copied())?;
         author_of(doc, trunk)
     });
     let targets = found.iter().filter_map(|(doc, ends)| {
         let to = match trunk {
             Some((name, trunk)) if name == doc.name => Some(trunk),
-            _ => beside(doc, &ends.live, author),
+            _ => beside(doc, &ends.heads, author),
         };
         Some((doc.name.clone(), to?))
     });
@@ -123,8 +123,8 @@ pub fn fork_targets(
         } else if doc.main && 1 < doc.tips.len() && !doc.apart {
             trunk_of(doc)
         } else {
-            let live = ends(doc.trie, &doc.tips, &doc.decided).live;
-            beside(doc, &live, author)
+            let heads = ends(doc.trie, &doc.tips, &doc.decided).heads;
+            beside(doc, &heads, author)
         };
         Some((doc.name.clone(), to?))
     };
@@ -199,7 +199,7 @@ fn began(doc: &DocEnds<'_>, end: ChainId, device: &str) -> bool {
 /// over to another branch.
 fn trunk_of(doc: &DocEnds<'_>) -> Option<ChainId> {
     let ends = Ends {
-        live: doc.tips.clone(),
+        heads: doc.tips.clone(),
         away: Vec::new(),
     };
     divide(doc.trie, &ends, doc.firsts, &Decided::default()).map(|divided| divided.trunk)
@@ -215,7 +215,7 @@ fn split_of(doc: &DocEnds<'_>, ends: &Ends) -> Option<Split> {
         )
     } else if divided.fork_point == doc.trie.start() {
         Some("Two devices have sessions of the same id that have nothing in common.")
-    } else if is_rewritten(doc.trie, &ends.live) {
+    } else if is_rewritten(doc.trie, &ends.heads) {
         Some("One device rewrote this session while another one went on with it.")
     } else {
         None
@@ -235,9 +235,9 @@ fn split_of(doc: &DocEnds<'_>, ends: &Ends) -> Option<Split> {
 }
 
 /// Whether one device continued lines that their author withdrew.
-fn is_rewritten(trie: &Trie, live: &[ChainId]) -> bool {
+fn is_rewritten(trie: &Trie, heads: &[ChainId]) -> bool {
     trie.replaced().iter().any(|replaced| {
-        let went_on = live
+        let went_on = heads
             .iter()
             .filter(|tip| trie.is_ancestor(replaced.old, **tip));
         let took_back = |tip: ChainId| {
@@ -246,7 +246,7 @@ fn is_rewritten(trie: &Trie, live: &[ChainId]) -> bool {
                 && tip != replaced.old
         };
         went_on.count() > 0
-            && live
+            && heads
                 .iter()
                 .any(|tip| took_back(*tip) && !trie.is_ancestor(replaced.old, *tip))
     })
@@ -268,8 +268,8 @@ fn author_of<'a>(doc: &DocEnds<'a>, trunk: ChainId) -> Option<&'a str> {
 }
 
 /// The end of a doc beside the diverged one: by the same device, else the last one recorded.
-fn beside(doc: &DocEnds<'_>, live: &[ChainId], author: Option<&str>) -> Option<ChainId> {
-    live.iter().copied().max_by_key(|tip| {
+fn beside(doc: &DocEnds<'_>, heads: &[ChainId], author: Option<&str>) -> Option<ChainId> {
+    heads.iter().copied().max_by_key(|tip| {
         let first = doc.firsts.get(tip);
         (
             first.is_some_and(|first| Some(first.device.as_str()) == author),

@@ -634,7 +634,7 @@ impl<'a> Reconciler<'a> {
             stale: Some(name) == main.as_ref() && self.is_stale(),
             kept: state
                 .trie
-                .live_tips()
+                .heads()
                 .into_iter()
                 .chain(taken_back(name).iter().map(|made| made.tip))
                 .collect(),

@@ -399,7 +399,7 @@ impl DocState {
             (DocKind::Snapshot, Some(local)) => local.bytes,
             _ => self
                 .trie
-                .live_tips()
+                .heads()
                 .into_iter()
                 .map(|tip| self.trie.size(tip).1)
                 .max()

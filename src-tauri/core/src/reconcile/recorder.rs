@@ -835,7 +835,7 @@ impl<'a> Recorder<'a> {
             return Ok(Generation::Known(next));
         }
         let mut others = None;
-        for tip in state.trie.live_tips() {
+        for tip in state.trie.heads() {
             let content = content_at(tip)?;
             if content == *as_in(&content) {
                 return Ok(Generation::Known(tip));

@@ -123,7 +123,7 @@ impl Claimant<'_> {
         let journal_reader =
             self.context
                 .journal_reader(&self.key.tool, &self.record.journals, &doc.name);
-        for tip in state.trie.live_tips() {
+        for tip in state.trie.heads() {
             if journal_reader.content(state.kind, &state.trie.path(tip).unwrap_or_default())?
                 == content
             {

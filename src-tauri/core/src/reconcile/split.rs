@@ -156,7 +156,7 @@ pub fn branch_layout(
         .and_then(|main| record.docs.get(main))
         .is_some_and(|state| {
             // All of it was written by a device that is revoked since an earlier time.
-            state.trie.has_taken_out() && state.trie.live_tips() == [state.trie.start()]
+            state.trie.has_taken_out() && state.trie.heads() == [state.trie.start()]
         });
     if is_empty {
         let settled = Settled {
@@ -341,10 +341,10 @@ fn find_in(
         (tips, opaque) = compare_contents(context, key, (name, state), &journal_reader, tips)?;
     }
     let decided = Decided::of(&record.choices, name);
-    let live = divide::ends(&state.trie, &tips, &decided).live;
+    let heads = divide::ends(&state.trie, &tips, &decided).heads;
     let mut wanted: BTreeSet<ChainId> = BTreeSet::new();
     // Includes branches that were put away: they determine who wrote the others.
-    let mut ends: Vec<ChainId> = tips.iter().chain(&live).copied().collect();
+    let mut ends: Vec<ChainId> = tips.iter().chain(&heads).copied().collect();
     ends.sort();
     ends.dedup();
     if 1 < ends.len() {
@@ -368,7 +368,7 @@ fn find_in(
         // The author of a doc's end matters for side docs only, and finding it means reading all
         // journals.
         let is_main = record.origin().is_some_and(|card| card.main == *name);
-        wanted.extend(live.iter().filter(|_| !is_main && 1 < live.len()));
+        wanted.extend(heads.iter().filter(|_| !is_main && 1 < heads.len()));
         pins.extend(&ends);
     }
     state.trie.unpin_all_but(&pins);

@@ -453,7 +453,7 @@ impl Trie {
     }
 
     /// The ends that count: leaves that nobody replaced, and the new ends of shortened docs.
-    pub fn live_tips(&self) -> Vec<ChainId> {
+    pub fn heads(&self) -> Vec<ChainId> {
         let withdrawn = self.withdrawn();
         let dead = |id: ChainId| withdrawn.contains(&id);
         let leaves = self.edges.iter().map(|edge| edge.tip);
@@ -748,7 +748,7 @@ pub(crate) mod tests {
             shuffled.iter().chain(&writes).for_each(|write| insert(&mut other, &journals, write));
 
             prop_assert_eq!(lines_of(&straight, &journals), lines_of(&other, &journals));
-            prop_assert_eq!(straight.live_tips(), other.live_tips());
+            prop_assert_eq!(straight.heads(), other.heads());
             prop_assert_eq!((straight.orphans(), other.orphans()), (0, 0));
             for file in files {
                 let mut chain = Chain::start();

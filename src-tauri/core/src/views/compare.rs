@@ -445,7 +445,7 @@ impl<'a> Compare<'a> {
                 fork.docs
                     .get(&plan.name(&plan.doc))
                     .into_iter()
-                    .flat_map(|state| state.trie.live_tips()),
+                    .flat_map(|state| state.trie.heads()),
             );
             of.choices += fork.choices.len();
         }

@@ -29,10 +29,10 @@ pub(super) fn end_of<'a>(
         &branches(&state.trie),
         &Decided::of(&record.choices, name),
     );
-    let tips = if ends.live.is_empty() {
+    let tips = if ends.heads.is_empty() {
         ends.away
     } else {
-        ends.live
+        ends.heads
     };
     let here = state
         .local
@@ -85,7 +85,7 @@ pub fn show(
             .local
             .as_ref()
             .map(|local| local.tip)
-            .or_else(|| state.trie.live_tips().first().copied())
+            .or_else(|| state.trie.heads().first().copied())
             .unwrap_or(state.trie.start());
         let (lines, bytes) = state.trie.size(tip);
         ShownDoc {

@@ -60,7 +60,7 @@ pub fn print_of(record: &SessionRecord, row: &Row) -> Option<String> {
         return None;
     }
     let (name, state) = record.docs.get_key_value(record.main()?)?;
-    let mut tips = state.trie.live_tips();
+    let mut tips = state.trie.heads();
     tips.sort();
     let shown = end_of(record, name, state).map(|(tip, _)| tip);
     if tips.iter().all(|tip| *tip == state.trie.start()) {
@@ -250,7 +250,7 @@ impl<'a> Indexer<'a, '_> {
         let mut met = HashSet::new();
         let mut edges = Vec::new();
         let others = trie
-            .live_tips()
+            .heads()
             .into_iter()
             .filter(|tip| Some(*tip) != shown_tip);
         let paths = std::iter::once(shown).chain(others.filter_map(|tip| trie.path(tip)));
@@ -390,7 +390,7 @@ impl<'a> Indexer<'a, '_> {
     ) -> Result<bool, Fault> {
         let reader = self.context.said(&self.one.key.tool);
         let mut met: HashSet<String> = prints.iter().cloned().collect();
-        let tips = self.state.trie.live_tips();
+        let tips = self.state.trie.heads();
         let others: Vec<ChainId> = tips.into_iter().filter(|tip| Some(*tip) != shown).collect();
         for tip in &others {
             let Some(path) = self.state.trie.path(*tip) else {

@@ -70,7 +70,7 @@ fn branches_of<'a>(session: Session<'a>) -> Vec<Reading<'a>> {
         return Vec::new();
     };
     let decided = Decided::of(&record.choices, doc);
-    let mut tips = divide::ends(&state.trie, &branches(&state.trie), &decided).live;
+    let mut tips = divide::ends(&state.trie, &branches(&state.trie), &decided).heads;
     tips.retain(|tip| *tip != shown);
     tips.push(shown);
     let reading = |tip: ChainId| {
