@@ -27,7 +27,7 @@ use crate::formats::steering::{Edit, Steer};
 use crate::merge::snapshots::Judged;
 use crate::merge::transcript::{self, Reader};
 use crate::opener;
-use crate::session::{Base, DocKind, DocName, Millis, Problem, ProblemCode, SessionId, ToolId};
+use crate::session::{DocKind, DocName, ForkBase, Millis, Problem, ProblemCode, SessionId, ToolId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, Write};
@@ -474,7 +474,7 @@ pub struct Facts {
     pub requires: Vec<SessionId>,
     /// The base of the session, if its file names the base by id and offset.
     #[serde(default)]
-    pub base: Option<Base>,
+    pub base: Option<ForkBase>,
     /// The repository in which the session was last continued, according to the records.
     #[serde(default)]
     pub repository: Option<Repository>,

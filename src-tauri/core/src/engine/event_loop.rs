@@ -23,7 +23,7 @@ use crate::engine::Parts;
 use crate::merge::{ChoiceId, fork_id};
 use crate::reconcile::Job;
 use crate::reconcile::forks::{Parent, is_taken_over};
-use crate::reconcile::record::{Child, Dependents, SessionRecord};
+use crate::reconcile::record::{Dependent, Dependents, SessionRecord};
 use crate::reconcile::resolve::{Decision, has_to_follow};
 use crate::reconcile::split::BranchLayout;
 use crate::session::{
@@ -409,7 +409,7 @@ impl Engine {
             let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
             dependents
                 .children
-                .extend(Child::of(&record).filter(|child| child.base.session == *session));
+                .extend(Dependent::of(&record).filter(|child| child.base.session == *session));
         }
         Ok(dependents)
     }

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::observe::{read_range, tail_hash};
-use super::record::{LocalDoc, Neutral, Rebound, SessionRecord};
+use super::record::{LocalDoc, Neutral, ParentLink, SessionRecord};
 use super::steering::{each_steered, is_own, neutral, restored, write_neutral};
 use crate::merge::Step;
 use crate::opener;
@@ -96,7 +96,7 @@ pub fn apply(
     record: &mut SessionRecord,
     place: &Path,
     steps: &[Step],
-    rebound: Option<Rebound>,
+    rebound: Option<ParentLink>,
 ) -> Result<Vec<(DocName, u64, u64)>, WriteError> {
     let Some(tool) = context.tools.get(&key.tool) else {
         return Ok(Vec::new());
@@ -391,7 +391,7 @@ fn wrote(
         .rebound
         .as_ref()
         .filter(|_| record.main() == Some(step.doc()))
-        .map(Rebound::patch);
+        .map(ParentLink::patch);
     let state = record.docs.get_mut(step.doc())?;
     if step.is_whole() {
         state.neutral.clear();

@@ -2,17 +2,17 @@
 //! session holds that beginning here, after the other one split.
 
 use super::context::Context;
-use super::record::{Child, Dependents, DocState, Rebound, SessionRecord};
+use super::record::{Dependent, Dependents, DocState, ParentLink, SessionRecord};
 use super::split::{ForkPlan, branch_layout, first_line};
 use crate::merge::{branches, fork_id};
 use crate::reconcile::session::{Session, SessionMut};
-use crate::session::{Base, ChainId, DocName, SessionId, SessionKey};
+use crate::session::{ChainId, DocName, ForkBase, SessionId, SessionKey};
 use crate::tools::ReadSeek;
 use crate::vault::JournalError;
 use std::io::{Read, SeekFrom};
 
 /// The file's present reference, if it differs from the recorded one.
-pub fn rebound_in(base: &Base, file: &mut dyn ReadSeek) -> Option<Rebound> {
+pub fn rebound_in(base: &ForkBase, file: &mut dyn ReadSeek) -> Option<ParentLink> {
     let mut id = Vec::new();
     file.seek(SeekFrom::Start(base.at)).ok()?;
     file.take(base.session.as_str().len() as u64)
@@ -24,13 +24,13 @@ pub fn rebound_in(base: &Base, file: &mut dyn ReadSeek) -> Option<Rebound> {
     let shaped = now
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    (shaped && now != base.session.as_str()).then(|| Rebound {
+    (shaped && now != base.session.as_str()).then(|| ParentLink {
         base: base.clone(),
         now: SessionId::new(now),
     })
 }
 
-impl Child {
+impl Dependent {
     pub fn of(record: &SessionRecord) -> Option<Self> {
         Some(Self {
             base: record.origin()?.base.clone()?,
@@ -76,7 +76,7 @@ pub fn holder(
     context: &Context,
     key: &SessionKey,
     parent: &SessionRecord,
-    child: &Child,
+    child: &Dependent,
 ) -> Result<Option<SessionId>, JournalError> {
     let mut parent = parent.clone();
     let layout = branch_layout(

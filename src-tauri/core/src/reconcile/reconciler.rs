@@ -9,7 +9,7 @@ use super::context::Context;
 use super::forks::{self, Parent};
 use super::ingest::ingest;
 use super::prints::{fingerprint, vault_print};
-use super::record::{Child, Dependents, MovedFrom, Rebound, SessionRecord};
+use super::record::{Dependent, Dependents, MovedFrom, ParentLink, SessionRecord};
 use super::recorder::{RecordError, Recorded, record_generation, record_session};
 use super::republish::{republish, republish_own};
 use super::resolve::{self, Decision};

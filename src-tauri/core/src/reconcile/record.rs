@@ -2,7 +2,7 @@
 //! last.
 
 use crate::merge::{Chosen, Firsts, Titles, fork_id, title};
-use crate::session::{Base, ChainId, DocKind, DocName, Hlc, SessionId, ToolId, Trie};
+use crate::session::{ChainId, DocKind, DocName, ForkBase, Hlc, SessionId, ToolId, Trie};
 use crate::tools::{Patch, Stamp};
 use crate::vault::{Journal, SessionCard};
 use serde::{Deserialize, Serialize};
@@ -41,7 +41,7 @@ pub struct SessionRecord {
     pub titles: Titles,
     /// What its file in the store refers to instead of the recorded session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rebound: Option<Rebound>,
+    pub rebound: Option<ParentLink>,
     /// If this session is a branch of another one: how far this device took that branch over.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub image: BTreeMap<DocName, Imaged>,
@@ -410,12 +410,12 @@ impl DocState {
 
 /// What the file in the store refers to instead of the recorded session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rebound {
-    pub base: Base,
+pub struct ParentLink {
+    pub base: ForkBase,
     pub now: SessionId,
 }
 
-impl Rebound {
+impl ParentLink {
     /// A patch that shows the recorded reference.
     pub fn patch(&self) -> Patch {
         let (shown, there) = (self.base.session.as_str().into(), self.now.as_str().into());
@@ -429,8 +429,8 @@ impl Rebound {
 
 /// A session based on another one: how much of that one, and the device where the session began.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Child {
-    pub base: Base,
+pub struct Dependent {
+    pub base: ForkBase,
     pub device: String,
 }
 
@@ -438,7 +438,7 @@ pub struct Child {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Dependents {
     /// Sessions that began on this one, on whatever branch.
-    pub children: Vec<Child>,
+    pub children: Vec<Dependent>,
     /// A session in the store here refers to this one's file: the file stays, whatever was decided.
     pub needed: bool,
 }

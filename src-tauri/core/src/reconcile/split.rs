@@ -3,7 +3,7 @@
 
 use super::context::Context;
 use super::ingest::chain;
-use super::record::{Child, Dependents, DocState};
+use super::record::{Dependent, Dependents, DocState};
 use crate::merge::snapshots::{Judged, is_json, judge};
 use crate::merge::{
     ChoiceId, Decided, DocEnds, First, Firsts, Fork, Settled, branches, divide, first_line_after,
@@ -204,7 +204,7 @@ fn needed(
     session: Session<'_>,
     main: &DocName,
     settled: &Settled,
-    children: &[Child],
+    children: &[Dependent],
 ) -> Result<impl Iterator<Item = Fork>, JournalError> {
     let Session { record, .. } = session;
     let mut found = Vec::new();
@@ -214,7 +214,7 @@ fn needed(
         .filter(|split| split.doc == *main)
         .flat_map(|split| &split.divided.forks);
     let forks: Vec<ChainId> = forks.map(|fork| fork.tip).collect();
-    let has_fork = |child: &&Child| {
+    let has_fork = |child: &&Dependent| {
         forks
             .iter()
             .any(|end| child.lies_on(&record.docs[main], *end))

@@ -44,7 +44,7 @@ pub fn decent_name(name: &str) -> String {
 
 /// The part of another session's file that a session refers to as its own beginning.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Base {
+pub struct ForkBase {
     pub session: SessionId,
     /// Byte offset in the main doc at which that session's id stands.
     pub at: u64,

@@ -12,7 +12,9 @@ use super::piece::Piece;
 use crate::merge::{Choice, Statement, Title};
 use crate::parallel;
 use crate::session::chain::lines_of;
-use crate::session::{Base, ChainId, DeviceId, DocName, Lane, Millis, Project, SessionId, ToolId};
+use crate::session::{
+    ChainId, DeviceId, DocName, ForkBase, Lane, Millis, Project, SessionId, ToolId,
+};
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -36,7 +38,7 @@ pub struct SessionCard {
     pub main: DocName,
     /// The file that its own file refers to, if the tool keeps the beginning in another session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub base: Option<Base>,
+    pub base: Option<ForkBase>,
     /// The branch of another session that this one began as.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fork: Option<ForkOf>,

@@ -167,7 +167,7 @@ impl Reconciler<'_> {
                 &doc.name,
                 content,
             )?;
-            let patch = rebound.as_ref().filter(|_| at == 0).map(Rebound::patch);
+            let patch = rebound.as_ref().filter(|_| at == 0).map(ParentLink::patch);
             if let Some(state) = self.job.record.docs.get(&doc.name) {
                 *content = restored(content.clone(), state, patch);
             }
@@ -176,7 +176,7 @@ impl Reconciler<'_> {
         Ok(reading)
     }
 
-    pub(super) fn rebound(&self, found: &Found, reading: &mut Reading) -> Option<Rebound> {
+    pub(super) fn rebound(&self, found: &Found, reading: &mut Reading) -> Option<ParentLink> {
         let base = self
             .job
             .record
@@ -199,7 +199,9 @@ impl Reconciler<'_> {
 
     /// Determines which session holds the beginning of this one here.
     pub(super) fn find_holder(&mut self) -> Result<(), JournalError> {
-        if let (Some((key, parent)), Some(child)) = (&self.job.base, Child::of(&self.job.record)) {
+        if let (Some((key, parent)), Some(child)) =
+            (&self.job.base, Dependent::of(&self.job.record))
+        {
             self.holder = holder(self.context, key, parent, &child)?;
         }
         Ok(())

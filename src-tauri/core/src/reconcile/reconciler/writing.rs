@@ -28,7 +28,7 @@ impl Reconciler<'_> {
             .clone()
             .zip(base)
             .filter(|(holder, base)| *holder != base.session);
-        let rebound = held_elsewhere.map(|(now, base)| Rebound { base, now });
+        let rebound = held_elsewhere.map(|(now, base)| ParentLink { base, now });
         let (key, record) = (self.job.key.clone(), &mut self.job.record);
         let mut written = apply(
             self.context,

@@ -32,7 +32,7 @@ use crate::formats::jsonl::{self, is_uuid, text};
 use crate::formats::steering::Marks;
 use crate::merge::transcript::{self, ParsedMessage, Piece, Tokens, pieces_of, target_in};
 use crate::opener;
-use crate::session::{Base, DocName, Millis, Problem, ProblemCode, Role, SessionId, ToolId};
+use crate::session::{DocName, ForkBase, Millis, Problem, ProblemCode, Role, SessionId, ToolId};
 use crate::tools::Stamp;
 use memchr::memmem;
 use serde_json::Value;
@@ -561,7 +561,7 @@ fn parent(meta: &Value) -> Option<SessionId> {
 
 /// A fork's reference to its parent in its first record: the place of the id in the file, and the
 /// length of the parent's file that belongs to the fork.
-fn base_of(meta: &Value, file: &mut dyn ReadSeek) -> Option<Base> {
+fn base_of(meta: &Value, file: &mut dyn ReadSeek) -> Option<ForkBase> {
     let session = parent(meta)?;
     let end = meta.get("history_base")?.get("end_byte_offset")?.as_u64()?;
     let mut head = Vec::new();
@@ -569,7 +569,7 @@ fn base_of(meta: &Value, file: &mut dyn ReadSeek) -> Option<Base> {
     let line = &head[..memmem::find(&head, b"\n").unwrap_or(head.len())];
     let base = memmem::find(line, b"\"history_base\"")?;
     let at = base + memmem::find(&line[base..], format!("\"{session}\"").as_bytes())? + 1;
-    Some(Base {
+    Some(ForkBase {
         session,
         at: at as u64,
         end,
