@@ -311,7 +311,7 @@ impl Engine {
 
     /// Hands sessions to free workers.
     fn pump(&mut self) {
-        while let Some((key, request)) = self.queue.take(|tool| self.listings.is_first(tool)) {
+        while let Some((key, request)) = self.queue.pop(|tool| self.listings.is_first(tool)) {
             if self.erases(&key, &request) {
                 continue;
             }

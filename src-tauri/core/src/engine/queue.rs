@@ -110,7 +110,7 @@ impl Queue {
     }
 
     /// The next session to reconcile, if a worker is free for it. The sessions of some tools wait.
-    pub fn take(
+    pub fn pop(
         &mut self,
         waits: impl Fn(&ToolId) -> bool,
     ) -> Option<(SessionKey, ReconcileRequest)> {
@@ -217,16 +217,16 @@ mod tests {
             queue.add(key(tool, if import { "a" } else { "b" }), request);
         }
         let is_slow = |tool: &ToolId| tool.as_str() == "slow";
-        let taken = queue.take(is_slow).map(|(key, _)| key);
+        let taken = queue.pop(is_slow).map(|(key, _)| key);
         assert_eq!(taken, Some(key("quick", "a")));
-        assert_eq!(queue.take(is_slow), None);
+        assert_eq!(queue.pop(is_slow), None);
         let nobody = |_: &ToolId| false;
         assert_eq!(
-            queue.take(nobody).map(|(key, _)| key),
+            queue.pop(nobody).map(|(key, _)| key),
             Some(key("slow", "b"))
         );
         assert_eq!(
-            queue.take(nobody).map(|(key, _)| key),
+            queue.pop(nobody).map(|(key, _)| key),
             Some(key("slow", "a"))
         );
     }
@@ -247,7 +247,7 @@ mod tests {
         assert_eq!((queue.len(), queue.importing()), (4, true));
         let nobody = |_: &ToolId| false;
         let mut order = Vec::new();
-        while let Some((key, request)) = queue.take(nobody) {
+        while let Some((key, request)) = queue.pop(nobody) {
             order.push((key.clone(), request.import));
             queue.done(&key);
         }
@@ -267,11 +267,11 @@ mod tests {
         for session in ["a", "a", "b"] {
             queue.add(key(session), ReconcileRequest::default());
         }
-        assert_eq!(queue.take(nobody).map(|(key, _)| key), Some(key("a")));
+        assert_eq!(queue.pop(nobody).map(|(key, _)| key), Some(key("a")));
         queue.add(key("a"), ReconcileRequest::default());
-        assert_eq!(queue.take(nobody).map(|(key, _)| key), Some(key("b")));
-        assert_eq!(queue.take(nobody), None);
+        assert_eq!(queue.pop(nobody).map(|(key, _)| key), Some(key("b")));
+        assert_eq!(queue.pop(nobody), None);
         queue.done(&key("a"));
-        assert_eq!(queue.take(nobody).map(|(key, _)| key), Some(key("a")));
+        assert_eq!(queue.pop(nobody).map(|(key, _)| key), Some(key("a")));
     }
 }
