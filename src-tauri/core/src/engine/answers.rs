@@ -50,7 +50,7 @@ pub(super) fn held_by(row: &Row) -> Option<HoldReason> {
 impl Engine {
     pub(super) fn answer(&mut self, request: Request, reply: Reply) {
         if request == Request::TakeIn {
-            return self.take_in(reply);
+            return self.import_copies(reply);
         }
         if Self::is_of_app(&request) {
             return self.answer_app(request, reply);

@@ -276,7 +276,7 @@ impl Engine {
                 hint,
             ),
         );
-        self.took_in(key, TakenIn::default());
+        self.copies_imported(key, TakenIn::default());
         let message = format!(
             "Session {key} could not be processed because of an internal error; it is unchanged."
         );
@@ -319,7 +319,7 @@ impl Engine {
                 Ok(job) => self.jobs.start(job),
                 Err(error) => {
                     self.queue.done(&key);
-                    self.took_in(&key, TakenIn::default());
+                    self.copies_imported(&key, TakenIn::default());
                     self.unwritable(&error);
                     self.refuse_waiting(&key, &error.into());
                 }

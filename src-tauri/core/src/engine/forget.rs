@@ -464,7 +464,7 @@ impl Engine {
         if !self.forgetting.hides(key) {
             return false;
         }
-        self.took_in(key, Default::default());
+        self.copies_imported(key, Default::default());
         self.refuse_waiting(key, &forgotten_error());
         if !self.forgetting.is_gone(key) {
             self.queue.done(key);

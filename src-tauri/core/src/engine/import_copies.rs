@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 impl Engine {
     /// Reconciles each session that has conflict copies; the answer comes after the last reconcile.
-    pub(super) fn take_in(&mut self, reply: Reply) {
+    pub(super) fn import_copies(&mut self, reply: Reply) {
         if self.taking_in.is_some() {
             return reply(Err(ApiError::new(
                 ProblemCode::TakingIn,
@@ -54,7 +54,7 @@ impl Engine {
     }
 
     /// Collects the result for the copies of one session.
-    pub(super) fn took_in(&mut self, key: &SessionKey, taken: TakenIn) {
+    pub(super) fn copies_imported(&mut self, key: &SessionKey, taken: TakenIn) {
         let Some(taking) = self
             .taking_in
             .as_mut()

@@ -62,7 +62,7 @@ impl Engine {
             }
         }
         if let Some(taken) = effects.taken.take() {
-            self.took_in(&effects.key, taken);
+            self.copies_imported(&effects.key, taken);
         }
         let announce = &effects.announce;
         if announce.iter().any(|(lane, _)| *lane == Lane::Live) {

@@ -33,7 +33,7 @@ pub fn is_taken_over(fork: &SessionRecord, plan: &ForkPlan) -> bool {
 }
 
 /// Records what is new of the branch.
-pub fn take_over(session: SessionMut<'_>, parent: &Parent) -> Result<Recorded, RecordError> {
+pub fn materialize_fork(session: SessionMut<'_>, parent: &Parent) -> Result<Recorded, RecordError> {
     let (context, key, record) = session.parts();
     let plan = &parent.plan;
     record.session.get_or_insert_with(|| plan.session.clone());

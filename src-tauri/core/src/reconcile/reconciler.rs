@@ -214,7 +214,7 @@ impl<'a> Reconciler<'a> {
             self.problem(ProblemCode::JournalUnreadable, &error, JOURNAL_HINT);
             return;
         }
-        self.take_over();
+        self.materialize_fork();
         let tool = self.context.tools.get(&self.job.key.tool).cloned();
         let on = !self.context.shared().tools_off.contains(&self.job.key.tool);
         if let (Some(tool), true, Some(session)) = (
@@ -229,7 +229,7 @@ impl<'a> Reconciler<'a> {
             self.read_store(tool.as_ref(), &session);
         }
         if let (Some(tool), Some(conflict_copies)) = (&tool, self.job.take_in.take()) {
-            self.take_in(tool.as_ref(), &conflict_copies);
+            self.import_copies(tool.as_ref(), &conflict_copies);
         }
         let decided = Stage::Decided.begin();
         if let Err(error) = self.decide_layout() {
@@ -336,7 +336,7 @@ impl<'a> Reconciler<'a> {
     }
 
     /// Takes over the parent's lines for this session.
-    fn take_over(&mut self) {
+    fn materialize_fork(&mut self) {
         let Some(parent) = self.job.parent.take().filter(|_| !self.job.dry) else {
             return;
         };
@@ -344,7 +344,7 @@ impl<'a> Reconciler<'a> {
         if off || is_excluded(self.context, &parent.record, None) {
             return;
         }
-        match forks::take_over(
+        match forks::materialize_fork(
             SessionMut::new(self.context, &self.job.key, &mut self.job.record),
             &parent,
         ) {

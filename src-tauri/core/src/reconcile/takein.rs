@@ -120,7 +120,7 @@ pub fn describe(context: &Context, tool: &dyn Tool, conflict_copy: &ConflictCopy
 /// Records the copy's content, reads it back, and moves the copy away. On an error the copy stays;
 /// what was recorded by then stays recorded, which is harmless: the tries never hold the same lines
 /// twice.
-pub fn take_in(
+pub fn import_copy(
     context: &Context,
     tool: &dyn Tool,
     (key, record): (&SessionKey, &mut SessionRecord),

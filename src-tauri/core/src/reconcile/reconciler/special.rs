@@ -8,7 +8,7 @@ use crate::merge::{Guards, Step, Verdict};
 use crate::reconcile::record::{SessionRecord, TakenBack};
 use crate::reconcile::session::{Session, SessionMut};
 use crate::reconcile::steering::withhold;
-use crate::reconcile::takein::{TakeInError, take_in};
+use crate::reconcile::takein::{TakeInError, import_copy};
 use crate::reconcile::taken_back;
 use crate::reconcile::twins::record_twin;
 use crate::reconcile::withdrawals::Answer;
@@ -176,7 +176,7 @@ impl Reconciler<'_> {
     }
 
     /// Records conflict copies at the user's request.
-    pub(super) fn take_in(&mut self, tool: &dyn Tool, conflict_copies: &[ConflictCopy]) {
+    pub(super) fn import_copies(&mut self, tool: &dyn Tool, conflict_copies: &[ConflictCopy]) {
         let mut done = TakenIn::default();
         for conflict_copy in conflict_copies {
             let live = self
@@ -191,7 +191,7 @@ impl Reconciler<'_> {
             let excluded =
                 |record: &SessionRecord, cwd: Option<&str>| is_excluded(self.context, record, cwd);
             let session = (&self.job.key, &mut self.job.record);
-            match take_in(
+            match import_copy(
                 self.context,
                 tool,
                 session,
