@@ -8,9 +8,9 @@ use session_roam_core::api::{Request, ToolRow};
 use session_roam_core::merge::snapshots::Judged;
 use session_roam_core::session::{DocKind, DocName, Reason, SessionId, ToolId};
 use session_roam_core::tools::{
-    About, Change, Checkout, Content, Facts, Found, FoundDoc, Joins, Launch, Level, ListCursor,
-    Listing, Machine, Mark, Opens, Reading, Resumable, Root, Running, Stamp, Tool, Touched, Which,
-    WriteError, Written,
+    About, Change, Checkout, Content, Facts, Found, FoundDoc, Joins, Launch, Level, Listing,
+    Machine, Mark, Opens, Reading, Resumable, Root, Running, Stamp, Tool, Touched, Watermark,
+    Which, WriteError, Written,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -228,8 +228,8 @@ impl Counted {
         (now, before)
     }
 
-    fn cursor(&self, machine: &Machine) -> Option<ListCursor> {
-        Some(ListCursor::of(&store(machine), Mark::default()))
+    fn watermark(&self, machine: &Machine) -> Option<Watermark> {
+        Some(Watermark::of(&store(machine), Mark::default()))
     }
 }
 
@@ -251,12 +251,12 @@ impl Tool for Counted {
         if let Which::All = which {
             self.n_whole.fetch_add(1, Ordering::Relaxed);
             self.turn(machine);
-            listing.cursor = self.cursor(machine);
+            listing.watermark = self.watermark(machine);
         }
         listing
     }
 
-    fn changes(&self, machine: &Machine, since: &ListCursor) -> Option<Listing> {
+    fn changes(&self, machine: &Machine, since: &Watermark) -> Option<Listing> {
         since.mark(&store(machine))?;
         let (now, before) = self.turn(machine);
         let mut listing = Rows.sessions(machine, Which::All);
@@ -264,7 +264,7 @@ impl Tool for Counted {
             let id = found.session.as_str();
             now["rows"][id] != before["rows"][id]
         });
-        listing.cursor = self.cursor(machine);
+        listing.watermark = self.watermark(machine);
         Some(listing)
     }
 

@@ -1080,7 +1080,11 @@ from?: string, } | { "cmd": "app_list", app: string, token: string, project: str
 /**
  * `roam resume --print`.
  */
-export type Resume = { argv: Array<string>, cwd: string, env: { [key in string]: string }, unset: Array<string>, 
+export type Resume = { argv: Array<string>, 
+/**
+ * The command shows a window of its own and needs no terminal.
+ */
+window?: boolean, cwd: string, env: { [key in string]: string }, unset: Array<string>, 
 /**
  * Commands that must succeed first, in the same directory and environment.
  */

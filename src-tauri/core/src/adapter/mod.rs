@@ -6,21 +6,21 @@
 
 mod made;
 mod checkouts;
-mod cursor;
 mod launch;
 mod mcp;
 pub mod patched;
 mod registry;
 mod stamp;
+mod watermark;
 
 pub use self::made::Made;
 pub use self::checkouts::Checkouts;
-pub use self::cursor::{ListCursor, Mark};
 pub use self::launch::{App, Launch, Opens};
 pub use self::mcp::McpConfig;
 pub use self::patched::PatchedBytes;
 pub use self::registry::{Access, Entered, Entry, Registry};
 pub use self::stamp::Stamp;
+pub use self::watermark::{Mark, Watermark};
 use crate::formats::fields::with_those_of;
 use crate::formats::running::{Apps, Running};
 use crate::formats::steering::{Edit, Steer};
@@ -374,7 +374,7 @@ pub struct Listing {
     /// Everything readable is listed; nothing is written until the adapter knows the format.
     pub unknown: Option<String>,
     /// How far the store was read, for [`Tool::changes`]; `None` if the adapter has no such thing.
-    pub cursor: Option<ListCursor>,
+    pub watermark: Option<Watermark>,
 }
 
 impl Listing {
@@ -784,13 +784,13 @@ pub trait Tool: Send + Sync {
     /// Lists sessions by name and stat, and which are live. Broken parts are problems, not errors.
     fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing;
 
-    /// Lists the sessions that changed since the listing with this cursor, at a cost that does not
+    /// Lists the sessions that changed since the listing with this watermark, at a cost that does not
     /// depend on the number of sessions. `None`: the store has to be listed whole, because the
     /// adapter cannot tell, or because something changed that concerns all of its sessions.
     ///
     /// Sessions that are gone need not be noticed: a whole listing finds them, and everything else
     /// that this one missed.
-    fn changes(&self, _machine: &Machine, _since: &ListCursor) -> Option<Listing> {
+    fn changes(&self, _machine: &Machine, _since: &Watermark) -> Option<Listing> {
         None
     }
 

@@ -3,7 +3,7 @@
 use crate::reconcile::context::Context;
 use crate::reconcile::prints::fingerprint;
 use crate::session::{SessionId, SessionKey, ToolId};
-use crate::tools::{Access, Found, ListCursor, Listing, Machine, Tool, Which};
+use crate::tools::{Access, Found, Listing, Machine, Tool, Watermark, Which};
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -42,7 +42,7 @@ pub(super) struct ListRequest {
     pub(super) tool: ToolId,
     pub(super) extent: Extent,
     /// How far the last listing read the store.
-    pub(super) since: Option<ListCursor>,
+    pub(super) since: Option<Watermark>,
 }
 
 /// A tool's store, as listed beside the loop.
@@ -123,7 +123,7 @@ fn list_part(
     adapter: &dyn Tool,
     machine: &Machine,
     extent: &Extent,
-    since: Option<&ListCursor>,
+    since: Option<&Watermark>,
 ) -> Option<Part> {
     if extent.all {
         return None;

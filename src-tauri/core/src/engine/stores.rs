@@ -12,7 +12,7 @@ use crate::session::{
     Lane, Problem, ProblemCode, ProjectKey, Reason, SessionKey, SessionState, ToolId,
 };
 use crate::state::StateError;
-use crate::tools::{ListCursor, Listing, Root, Tool, Touched, Twin};
+use crate::tools::{Listing, Root, Tool, Touched, Twin, Watermark};
 use crate::vault::journal::READS;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -43,7 +43,7 @@ pub(super) struct Listings {
     /// How many polls do not list the tool's store.
     left_out: BTreeMap<ToolId, usize>,
     /// How far the last listing read the tool's store.
-    cursors: BTreeMap<ToolId, ListCursor>,
+    watermarks: BTreeMap<ToolId, Watermark>,
 }
 
 impl Listings {
@@ -179,7 +179,7 @@ impl Engine {
             again: None,
         };
         self.listings.running.insert(tool.clone(), running);
-        let since = self.listings.cursors.get(tool).cloned();
+        let since = self.listings.watermarks.get(tool).cloned();
         let (context, tool) = (self.context.clone(), tool.clone());
         self.jobs.spawn_for_event(Box::new(move || {
             let request = ListRequest {
@@ -231,9 +231,9 @@ impl Engine {
     fn take_listing(&mut self, mut listed: ListedStore, start: bool) -> Result<(), StateError> {
         let mut listing = listed.listing.take().unwrap_or_default();
         let tool = listed.tool.clone();
-        match listing.cursor.take() {
-            Some(cursor) => drop(self.listings.cursors.insert(tool.clone(), cursor)),
-            None if listed.is_whole => drop(self.listings.cursors.remove(&tool)),
+        match listing.watermark.take() {
+            Some(watermark) => drop(self.listings.watermarks.insert(tool.clone(), watermark)),
+            None if listed.is_whole => drop(self.listings.watermarks.remove(&tool)),
             None => {}
         }
         self.schedule_twins(&tool, &listing.twins);
@@ -450,7 +450,7 @@ impl Engine {
                     if is_pending {
                         let extent = Extent {
                             open: true,
-                            changes: self.listings.cursors.contains_key(&tool),
+                            changes: self.listings.watermarks.contains_key(&tool),
                             ..Extent::default()
                         };
                         self.list_part(&tool, Occasion::Poll, extent);

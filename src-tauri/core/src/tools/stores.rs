@@ -6,8 +6,8 @@
 //! in `tools/seek.rs`. Knows no engine: the stores and their switches are set from outside.
 
 use super::{
-    About, Checkout, Found, Launch, ListCursor, Listing, Machine, Reading, Resumable, Root, Tool,
-    Touched, Twin, Which, WriteError, Written,
+    About, Checkout, Found, Launch, Listing, Machine, Reading, Resumable, Root, Tool, Touched,
+    Twin, Watermark, Which, WriteError, Written,
 };
 use crate::adapter::Moved;
 use crate::session::{DocName, Problem, ProblemCode, Remedy, SessionId};
@@ -259,8 +259,8 @@ impl Everywhere {
         listing.problems.extend(other.problems);
         listing.conflict_copies.extend(other.conflict_copies);
         listing.unknown = listing.unknown.take().or(other.unknown);
-        if let Some(cursor) = other.cursor {
-            listing.cursor.get_or_insert_default().join(cursor);
+        if let Some(watermark) = other.watermark {
+            listing.watermark.get_or_insert_default().join(watermark);
         }
     }
 }
@@ -306,7 +306,7 @@ impl Tool for Everywhere {
         all
     }
 
-    fn changes(&self, _machine: &Machine, since: &ListCursor) -> Option<Listing> {
+    fn changes(&self, _machine: &Machine, since: &Watermark) -> Option<Listing> {
         let placed = self.placed();
         let mut all = Listing::default();
         for placed in placed.iter().filter(|placed| placed.store.on) {

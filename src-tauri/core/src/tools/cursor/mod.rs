@@ -39,7 +39,7 @@ use super::{
     About, Checkout, Content, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine,
     Reading, Resumable, Root, Stamp, Steer, Steering, Tool, Touched, Which, WriteError, Written,
 };
-use crate::adapter::{ListCursor, Mark, McpConfig};
+use crate::adapter::{Mark, McpConfig, Watermark};
 use crate::formats::files;
 use crate::formats::jsonl::{is_uuid, title_of};
 use crate::formats::sqlite::{self, Kept};
@@ -151,9 +151,9 @@ struct Listed {
 
 impl Listed {
     /// Every conversation is open while Cursor runs.
-    fn cursor(&self, database: &Path, live: Option<&String>) -> Option<ListCursor> {
+    fn watermark(&self, database: &Path, live: Option<&String>) -> Option<Watermark> {
         let (row, key) = self.last.clone()?;
-        Some(ListCursor::of(
+        Some(Watermark::of(
             database,
             Mark {
                 rows: vec![row],
@@ -235,7 +235,7 @@ impl Tool for Cursor {
         listing.unknown.clone_from(&listed.unknown);
         let live = opener_of(machine);
         if let Which::All = which {
-            listing.cursor = listed.cursor(&path, live.as_ref());
+            listing.watermark = listed.watermark(&path, live.as_ref());
         }
         let found = listed
             .rows
@@ -255,7 +255,7 @@ impl Tool for Cursor {
         listing
     }
 
-    fn changes(&self, machine: &Machine, since: &ListCursor) -> Option<Listing> {
+    fn changes(&self, machine: &Machine, since: &Watermark) -> Option<Listing> {
         let path = database(&user_dir(machine));
         let live = opener_of(machine);
         let mark = since.mark(&path)?;
@@ -280,7 +280,7 @@ impl Tool for Cursor {
         let rows = listed.rows.iter();
         Some(Listing {
             found: rows.map(|row| found(row, &path, live.clone())).collect(),
-            cursor: listed.cursor(&path, live.as_ref()),
+            watermark: listed.watermark(&path, live.as_ref()),
             ..Listing::default()
         })
     }

@@ -349,7 +349,10 @@ fn changes_are_those_since_the_listing_or_everything_is_listed() {
     let listed = |listing: Option<Listing>| {
         listing.map(|listing| {
             let ids = listing.found.iter().map(|found| found.session.to_string());
-            (ids.collect::<Vec<_>>(), listing.cursor.expect("a cursor"))
+            (
+                ids.collect::<Vec<_>>(),
+                listing.watermark.expect("a watermark"),
+            )
         })
     };
     let (_, since) = listed(Some(cursor.sessions(&machine, Which::All))).expect("all");

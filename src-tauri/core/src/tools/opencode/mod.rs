@@ -36,7 +36,7 @@ use super::{
     About, Beginning, Checkout, Content, Facts, Found, Joins, Launch, Level, Listing, Machine,
     Reading, Resumable, Root, Running, Steer, Steering, Tool, Touched, Which, WriteError, Written,
 };
-use crate::adapter::{ListCursor, Mark, Moved};
+use crate::adapter::{Mark, Moved, Watermark};
 use crate::formats::fields;
 use crate::formats::jsonl::title_of;
 use crate::formats::ordered::{fields_of, object};
@@ -210,8 +210,8 @@ impl Tool for OpenCode {
         let mut listing = set.list(which, &self.last, &live);
         for (database, last) in lasts.into_iter().filter(|_| !listing.found.is_empty()) {
             let openers = openers.get_or_init(|| Openers::now(machine));
-            let cursor = cursor(&database, last, openers);
-            listing.cursor.get_or_insert_default().join(cursor);
+            let watermark = watermark(&database, last, openers);
+            listing.watermark.get_or_insert_default().join(watermark);
         }
         if !listing.found.is_empty() && program(machine).is_none() {
             listing.problems.push(program_missing());
@@ -219,7 +219,7 @@ impl Tool for OpenCode {
         listing
     }
 
-    fn changes(&self, machine: &Machine, since: &ListCursor) -> Option<Listing> {
+    fn changes(&self, machine: &Machine, since: &Watermark) -> Option<Listing> {
         let (set, openers) = (store(machine), Openers::now(machine));
         let live = |row: &rows::Listed| openers.of(row.session.as_str(), Path::new(&row.words[1]));
         let mut listing = Listing::default();
@@ -250,8 +250,8 @@ impl Tool for OpenCode {
                 .flatten()
                 .map(|row| set.found(row, path, &live));
             listing.found.extend(found);
-            let cursor = cursor(path, last, &openers);
-            listing.cursor.get_or_insert_default().join(cursor);
+            let watermark = watermark(path, last, &openers);
+            listing.watermark.get_or_insert_default().join(watermark);
         }
         Some(listing)
     }
@@ -339,12 +339,12 @@ fn last_messages(set: &RecordSet<'_>) -> Vec<(PathBuf, (i64, String))> {
     set.databases.iter().filter_map(last).collect()
 }
 
-fn cursor(database: &Path, (row, id): (i64, String), openers: &Openers) -> ListCursor {
+fn watermark(database: &Path, (row, id): (i64, String), openers: &Openers) -> Watermark {
     let mark = Mark {
         rows: vec![row],
         unless: vec![id, openers.words()],
     };
-    ListCursor::of(database, mark)
+    Watermark::of(database, mark)
 }
 
 /// The possible databases, existing or not. The first is the one that `opencode` itself uses.

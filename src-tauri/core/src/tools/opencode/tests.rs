@@ -534,7 +534,7 @@ fn changes_are_the_sessions_that_go_on() {
         );
     }
     let all = tool.sessions(&machine, Which::All);
-    let since = all.cursor.clone().expect("a cursor");
+    let since = all.watermark.clone().expect("a watermark");
     // The first session goes on: a message that is not complete yet, and is completed in its row.
     change(
         &machine,
@@ -549,7 +549,7 @@ fn changes_are_the_sessions_that_go_on() {
         let of = found.find(|found| found.session.as_str() == ID);
         of.expect("listed").docs[0].stamp
     };
-    let since = begun.cursor.clone().expect("a cursor");
+    let since = begun.watermark.clone().expect("a watermark");
     change(
         &machine,
         "update message set data = '{\"role\":\"assistant\",\"time\":{\"completed\":3}}' where id = 'msg_2'",
@@ -568,8 +568,8 @@ fn changes_are_the_sessions_that_go_on() {
     // OpenCode was started.
     let since = tool
         .sessions(&machine, Which::All)
-        .cursor
-        .expect("a cursor");
+        .watermark
+        .expect("a watermark");
     assert!(tool.changes(&machine, &since).is_some());
     machine.apps = Arc::new(vec![Running {
         pid: 7,

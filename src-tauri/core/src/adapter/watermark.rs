@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// By file of the store, what its adapter needs to know. Kept in memory, never on disk.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ListCursor(BTreeMap<PathBuf, Mark>);
+pub struct Watermark(BTreeMap<PathBuf, Mark>);
 
 /// How far a file was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct Mark {
     pub unless: Vec<String>,
 }
 
-impl ListCursor {
+impl Watermark {
     pub fn of(file: &Path, mark: Mark) -> Self {
         Self([(file.to_path_buf(), mark)].into())
     }
