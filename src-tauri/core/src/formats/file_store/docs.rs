@@ -90,6 +90,19 @@ impl<'s> Dirs<'s> {
         names
     }
 
+    /// A file that is looked for by its name, in one of many directories: where the names are known,
+    /// the system is only asked whether they changed.
+    fn file_at(&self, dir: &Path, name: &str) -> Names {
+        let listed = self.store.listed;
+        match listed.and_then(|listed| listed.of_settled(dir, || names_in(dir))) {
+            Some(names) => names
+                .binary_search_by(|(is, _)| is.as_str().cmp(name))
+                .map(|at| vec![names[at].clone()])
+                .unwrap_or_default(),
+            None => file_at(dir, name),
+        }
+    }
+
     /// The directories in a directory, each with its name. A link counts if it leads to another
     /// directory of the user's, and of two links to one directory the first.
     fn dirs_in(&self, top: &Path, dir: &Path) -> Vec<String> {
@@ -234,7 +247,7 @@ impl FileStore<'_> {
     ) -> (Vec<SessionAt>, Vec<PathBuf>) {
         let filled = filled_with(doc.last(), only);
         let names = match is_fixed(&filled) {
-            true => Arc::new(file_at(&dir.path, &filled)),
+            true => Arc::new(dirs.file_at(&dir.path, &filled)),
             false => dirs.names(&dir.path),
         };
         let (mut found, mut others) = (Vec::new(), Vec::new());
