@@ -290,7 +290,10 @@ impl Journal {
             .find(|segment| segment.number == number)
             .map_or(0, |segment| segment.bytes);
         let mut file = self.write(vault, &relative, offset, bytes)?;
-        let all = opener::start_of(&mut file, offset + bytes.len() as u64).map_err(io)?;
+        let all = match offset {
+            0 => Cow::Borrowed(bytes),
+            _ => Cow::Owned(opener::start_of(&mut file, offset + bytes.len() as u64).map_err(io)?),
+        };
         vault
             .kept
             .keep(&file, &path, &relative, || Ok(Cow::Borrowed(&all)))

@@ -33,9 +33,9 @@ impl Kept {
     /// Keeps the file that was opened as `file` from `path`, and that begins with the `accepted`
     /// bytes (asked for if the file at the path is another one), as the safety copy of `relative`. A second call with the same file does nothing.
     ///
-    /// The file at `path` may be exchanged at any moment. So the link is made first, and its target
-    /// is compared with the file that was read. If they differ, the bytes themselves are written,
-    /// never those at the path.
+    /// The file at `path` may be exchanged at any moment. Linux links the open file itself.
+    /// Elsewhere the link is made first, and its target is compared with the file that was read. If
+    /// they differ, the bytes themselves are written, never those at the path.
     pub fn keep<'a>(
         &self,
         file: &File,
@@ -59,9 +59,13 @@ impl Kept {
         if let Some(parent) = kept.parent() {
             std::fs::create_dir_all(parent)?;
         }
+        // Fails if there is an earlier copy.
+        if link_opened(file, &kept) {
+            return Ok(());
+        }
         let next = kept.with_extension("next");
         remove(&next)?;
-        if !is_link_to(path, &next, &verified)? {
+        if !link_opened(file, &next) && !is_link_to(path, &next, &verified)? {
             let accepted = accepted()?;
             if !begins_with(&next, &accepted)? {
                 remove(&next)?;
@@ -105,6 +109,21 @@ impl Kept {
         }
         Ok(true)
     }
+}
+
+/// Makes `to` another name of an open file, whatever lies at its path by now. Returns whether that
+/// was possible: `to` did not exist, and the system has /proc.
+#[cfg(target_os = "linux")]
+fn link_opened(file: &File, to: &Path) -> bool {
+    use rustix::fs::{AtFlags, CWD, linkat};
+    use std::os::fd::AsRawFd;
+    let opened = format!("/proc/self/fd/{}", file.as_raw_fd());
+    linkat(CWD, opened, CWD, to, AtFlags::SYMLINK_FOLLOW).is_ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn link_opened(_file: &File, _to: &Path) -> bool {
+    false
 }
 
 /// Links `next` to the file at `path`. Returns whether that is the verified file.
@@ -259,6 +278,20 @@ mod tests {
                 b"verified"
             );
             std::fs::remove_file(kept.file("a/0001")).expect("remove");
+        }
+        // The file that was read is still there, under another name.
+        #[cfg(target_os = "linux")]
+        {
+            std::fs::write(&file, b"verified").expect("write");
+            let opened = opener::file(&file).expect("open");
+            std::fs::rename(&file, home.path().join("moved")).expect("rename");
+            std::fs::write(&file, b"forged!!").expect("write");
+            let never = || -> io::Result<Cow<'_, [u8]>> { panic!("its bytes are not needed") };
+            kept.keep(&opened, &file, "b/0001", never).expect("keep");
+            assert_eq!(
+                std::fs::read(kept.file("b/0001")).expect("read"),
+                b"verified"
+            );
         }
         // The same for a link that leads elsewhere and for a missing file.
         #[cfg(unix)]
