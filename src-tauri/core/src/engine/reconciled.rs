@@ -13,7 +13,7 @@ use crate::timing::Stage;
 use std::collections::BTreeSet;
 
 /// The most results of the first import that are saved as one.
-pub(super) const MOST_GATHERED: usize = 32;
+pub(super) const MOST_GATHERED: usize = 128;
 /// Problems that leave a session unreconciled: the next poll tries again.
 const UNFINISHED: [ProblemCode; 3] = [
     ProblemCode::JournalUnreadable,
@@ -111,7 +111,7 @@ impl Engine {
         let print = self.print_for_search(&effects.record, &effects.row);
         let mut is_news = false;
         let remember = |state: &State| {
-            state.put(key, &effects.row, &effects.text)?;
+            state.put(key, &effects.row, &effects.packed)?;
             is_news = Self::unsearch_changed(state, key, print.as_ref())?;
             Self::note_seen(state, key, effects.seen, self.seen.get(key).copied())?;
             effects

@@ -245,9 +245,13 @@ impl Engine {
         if listed.is_whole {
             self.take_store(&listed, &listing, &found)?;
         }
-        // In the order of the listing: the sessions of a store are always scheduled in the same
-        // order.
-        for (found, (key, print)) in listing.found.iter().zip(&listed.prints) {
+        // The sessions of a store are always scheduled in the same order: that of the listing, and for
+        // a first import that of the state's keys, so that rows are added side by side.
+        let mut sessions: Vec<_> = listing.found.iter().zip(&listed.prints).collect();
+        if import {
+            sessions.sort_by(|(_, (one, _)), (_, (other, _))| one.cmp(other));
+        }
+        for (found, (key, print)) in sessions {
             if self.is_forgotten_in_store(key, found, *print) {
                 continue;
             }

@@ -17,7 +17,7 @@ pub struct SessionView<'a> {
 pub struct Guards {
     /// The program that has the session open here.
     pub live: Option<String>,
-    /// The project's directory on this device.
+    /// The project's directory on this device. Means nothing while the main doc is here.
     pub place: Option<PathBuf>,
     /// Another device names a directory of this device, over which it has no say.
     pub place_refused: bool,

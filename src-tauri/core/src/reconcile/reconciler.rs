@@ -30,7 +30,7 @@ use crate::session::{
     DocKind, DocName, HistoryKind, Lane, Problem, ProblemCode, Project, Reason, Remedy, SessionId,
     SessionKey, SessionState, SplitState,
 };
-use crate::state::{Happening, Row, Seen, text_of};
+use crate::state::{Happening, Packed, Row, Seen, pack};
 use crate::timing::Stage;
 use crate::tools::{ConflictCopy, Found, Reading, Tool, Which, WriteError};
 use crate::vault::{EquivocatedFrames, JournalError};
@@ -80,7 +80,7 @@ pub struct Effects {
     pub key: SessionKey,
     pub record: SessionRecord,
     /// The record as the state keeps it.
-    pub text: String,
+    pub packed: Packed,
     pub row: Row,
     pub verdict: Verdict,
     pub layout: BranchLayout,
@@ -572,7 +572,7 @@ impl<'a> Reconciler<'a> {
             .checkout_dir
             .clone()
             .filter(|dir| dir.is_dir());
-        dir.or_else(|| self.guards(true).place)
+        dir.or_else(|| self.context.place(&self.job.record).ok())
             .unwrap_or_else(|| self.context.machine.home.clone())
     }
 
@@ -649,7 +649,8 @@ impl<'a> Reconciler<'a> {
     fn guards(&self, on: bool) -> Guards {
         let record = &self.job.record;
         let origin = record.origin();
-        let place = self.context.place(record);
+        // A session that is here stays where it is, so the disk need not be asked for a directory.
+        let place = (!record.is_here()).then(|| self.context.place(record));
         // Before the lock is taken: a holder that asks for the lock again waits forever for a
         // writer in between.
         let misplaced = record.is_here() && self.context.is_misplaced(record);
@@ -669,9 +670,9 @@ impl<'a> Reconciler<'a> {
         });
         Guards {
             live: self.found.as_ref().and_then(|found| found.live.clone()),
-            place_refused: place == Err(NoPlace::Refused),
+            place_refused: place == Some(Err(NoPlace::Refused)),
             misplaced,
-            place: place.ok(),
+            place: place.and_then(Result::ok),
             project: origin
                 .map(|card| {
                     card.project
@@ -779,7 +780,7 @@ impl<'a> Reconciler<'a> {
             changed_dir: self.job.record.checkout_dir != self.was_for,
             live: self.found.and_then(|found| found.live),
             key: self.job.key,
-            text: text_of(&self.job.record),
+            packed: pack(&self.job.record),
             record: self.job.record,
             row,
             verdict: self.verdict,

@@ -1,10 +1,13 @@
 //! The engine's memory between starts, in one SQLite file. All of it can be rebuilt from the vault
 //! and the tools' stores, so a lost or broken file costs time, never a session.
 
+mod older;
+mod packed;
 mod searched;
 mod seen;
 mod statements;
 
+pub use packed::{Packed, pack};
 pub use seen::Seen;
 
 use crate::session::{
@@ -18,8 +21,9 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Raised when the tables change; an older file is set aside and rebuilt.
-const SCHEMA: i64 = 3;
+/// Raised when the tables change. Older files are moved into the current tables; the file of a newer
+/// version is set aside and rebuilt.
+const SCHEMA: i64 = 4;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
@@ -113,31 +117,26 @@ impl State {
         // The file can be rebuilt, so its last commits need not survive a power cut.
         db.pragma_update(None, "synchronous", "NORMAL")?;
         db.pragma_update(None, "cache_size", -4096)?;
+        db.set_prepared_statement_cache_capacity(64);
         let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        match version {
-            0 | 2 | SCHEMA => {}
-            // Facts that cannot be rebuilt, such as deletions on this device, are migrated.
-            1 => db.execute_batch(
-                "ALTER TABLE sessions ADD COLUMN split TEXT NOT NULL DEFAULT '';
-                 ALTER TABLE sessions ADD COLUMN needs TEXT NOT NULL DEFAULT '';",
-            )?,
-            _ => return Err(rusqlite::Error::InvalidQuery),
+        if !(0..=SCHEMA).contains(&version) {
+            return Err(rusqlite::Error::InvalidQuery);
         }
+        let is_older = (1..SCHEMA).contains(&version);
         let transaction = db.unchecked_transaction()?;
+        if is_older {
+            older::move_sessions(&db, version)?;
+        }
         db.execute_batch(statements::TABLES)?;
-        if version == 2 {
-            let mut query = db.prepare(statements::ALL_NEEDS)?;
-            let needs: Vec<(String, String)> = query
-                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-                .collect::<Result<_, _>>()?;
-            for (key, needed) in needs {
-                for session in needed.lines().filter(|line| !line.is_empty()) {
-                    db.execute(statements::PUT_NEED, params![session, key])?;
-                }
-            }
+        if is_older {
+            older::find_needs(&db)?;
         }
         db.pragma_update(None, "user_version", SCHEMA)?;
         transaction.commit()?;
+        if is_older {
+            // What the moved records took is returned; on a full disk it is used again later.
+            let _ = db.execute_batch("VACUUM");
+        }
         db.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))
             .and_then(|answer| {
                 if answer == "ok" {
@@ -203,24 +202,41 @@ impl State {
         sql: &str,
         key: &SessionKey,
     ) -> Result<Option<T>, StateError> {
-        let text: Option<String> = self
-            .db
+        let read = |row: &rusqlite::Row<'_>| Ok(packed::unpack(row.get_ref(0)?.as_blob()?));
+        self.db
             .prepare_cached(sql)
-            .and_then(|mut query| {
-                query
-                    .query_row([key.to_string()], |row| row.get(0))
-                    .optional()
-            })
-            .map_err(|source| self.error(source))?;
-        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+            .and_then(|mut query| query.query_row([key.to_string()], read).optional())
+            .map(Option::flatten)
+            .map_err(|source| self.error(source))
     }
 
-    /// Stores a session's row, and its record as rendered by [`text_of`].
-    pub fn put(&self, key: &SessionKey, row: &Row, record: &str) -> Result<(), StateError> {
+    /// Stores a session's row, and its record as packed by [`pack`].
+    pub fn put(&self, key: &SessionKey, row: &Row, record: &Packed) -> Result<(), StateError> {
         let text = key.to_string();
-        self.put_row(key, &text, row, record)
+        self.put_record(&text, record)
+            .and_then(|record| self.put_row(key, &text, row, record))
             .and_then(|()| self.put_needs(&text, row))
             .map_err(|source| self.error(source))
+    }
+
+    /// Stores a record, unless it is unchanged, and returns its number.
+    fn put_record(&self, key: &str, record: &Packed) -> rusqlite::Result<i64> {
+        let known: Option<i64> = self
+            .db
+            .prepare_cached(statements::RECORD_OF)?
+            .query_row([key], |row| row.get(0))
+            .optional()?;
+        match known {
+            Some(id) => {
+                let mut query = self.db.prepare_cached(statements::PUT_RECORD)?;
+                query.execute(params![id, record.bytes()])?;
+                Ok(id)
+            }
+            None => {
+                let mut query = self.db.prepare_cached(statements::ADD_RECORD)?;
+                query.insert([record.bytes()])
+            }
+        }
     }
 
     fn put_row(
@@ -228,7 +244,7 @@ impl State {
         key: &SessionKey,
         text: &str,
         row: &Row,
-        record: &str,
+        record: i64,
     ) -> rusqlite::Result<()> {
         let mut query = self.db.prepare_cached(statements::PUT)?;
         let path = row
@@ -344,12 +360,7 @@ impl State {
         )
     }
 
-    /// The sessions in this state, newest first. The cost depends on the number of results only.
-    pub fn with_state(&self, state: SessionState) -> Result<Vec<(SessionKey, Row)>, StateError> {
-        self.select(statements::WITH_STATE, [state.as_str()])
-    }
-
-    /// The newest sessions in this state for this reason.
+    /// The newest sessions in this state for this reason; none that are simply here.
     pub fn newest_with(
         &self,
         state: SessionState,
@@ -679,7 +690,7 @@ impl State {
 
     fn run_each(&self, key: &SessionKey, statements: &[&str]) -> Result<(), StateError> {
         let text = key.to_string();
-        let run = |sql: &&str| self.db.execute(sql, [&text]).map(|_| ());
+        let run = |sql: &&str| self.db.prepare_cached(sql)?.execute([&text]).map(|_| ());
         statements
             .iter()
             .try_for_each(run)
@@ -721,6 +732,8 @@ impl State {
         work: impl FnOnce(&Self) -> Result<T, StateError>,
     ) -> Result<T, StateError> {
         if !self.gathers.get() {
+            // What a savepoint may have to take back is little, and not worth a file.
+            self.execute("PRAGMA temp_store = MEMORY")?;
             self.execute("BEGIN")?;
             self.gathers.set(true);
         }
@@ -738,15 +751,18 @@ impl State {
         if !self.gathers.replace(false) {
             return Ok(());
         }
-        self.execute("COMMIT").inspect_err(|_| {
+        let saved = self.execute("COMMIT").inspect_err(|_| {
             // SQLite may have taken the transaction back already.
             let _ = self.execute("ROLLBACK");
-        })
+        });
+        let _ = self.execute("PRAGMA temp_store = DEFAULT");
+        saved
     }
 
     fn execute(&self, statement: &str) -> Result<(), StateError> {
         self.db
-            .execute_batch(statement)
+            .prepare_cached(statement)
+            .and_then(|mut query| query.execute([]).map(|_| ()))
             .map_err(|source| self.error(source))
     }
 
@@ -770,11 +786,6 @@ impl State {
 
 fn params_of<const N: usize>(params: [&str; N]) -> Vec<String> {
     params.map(str::to_owned).into()
-}
-
-/// Renders a record for storage; called beside the loop when there are many records.
-pub fn text_of<T: Serialize>(record: &T) -> String {
-    serde_json::to_string(record).expect("a record is plain data")
 }
 
 fn hash_of(key: &str) -> String {

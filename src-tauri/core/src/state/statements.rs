@@ -24,7 +24,11 @@ macro_rules! statements {
 }
 
 statements! {
-    RECORD = "SELECT record FROM sessions WHERE key = ?1";
+    RECORD = "SELECT records.record FROM sessions JOIN records ON records.id = sessions.record WHERE key = ?1";
+    RECORD_OF = "SELECT record FROM sessions WHERE key = ?1";
+    /// Records lie in the order in which they came, and are no part of the rows that lists read.
+    ADD_RECORD = "INSERT INTO records (record) VALUES (?1)";
+    PUT_RECORD = "UPDATE records SET record = ?2 WHERE id = ?1 AND record <> ?2";
     /// An unchanged row is not written again: a restart reconciles every session.
     PUT = "INSERT INTO sessions (key, tool, session, project, title, updated, bytes, state, code, why, hint, split, needs,
                devices, path, record)
@@ -58,10 +62,9 @@ statements! {
     /// The range ends at the prefix followed by a letter that sorts after all others.
     STARTING = concat!("SELECT ", columns!(),
         " FROM sessions INDEXED BY by_session WHERE session >= ?1 AND session < ?2 ORDER BY updated DESC, key");
-    WITH_STATE = concat!("SELECT ", columns!(),
-        " FROM sessions INDEXED BY by_standing WHERE state = ?1 ORDER BY updated DESC, key");
+    /// Most sessions are here and wait for nothing; the index does not have them.
     WITH_STATE_AND_CODE = concat!("SELECT ", columns!(),
-        " FROM sessions INDEXED BY by_standing WHERE state = ?1 AND code = ?2 ORDER BY updated DESC, key LIMIT ?3");
+        " FROM sessions INDEXED BY by_standing WHERE state = ?1 AND state <> 'here' AND code = ?2 ORDER BY updated DESC, key LIMIT ?3");
     /// From `waiting/` up to the character after the slash, for example.
     COUNTS_BY_STATE = "SELECT name, n FROM counts WHERE name >= ?1 AND name < ?2 AND n > 0 ORDER BY name";
     WITH_SPLIT = concat!("SELECT ", columns!(),
@@ -104,7 +107,7 @@ statements! {
          ORDER BY at DESC, rowid DESC LIMIT ?2";
 
     HIDDEN = concat!("SELECT ", columns!(), " FROM hidden WHERE key = ?1");
-    HIDDEN_RECORD = "SELECT record FROM hidden WHERE key = ?1";
+    HIDDEN_RECORD = "SELECT records.record FROM hidden JOIN records ON records.id = hidden.record WHERE key = ?1";
     CLEAR_HIDDEN = "DELETE FROM hidden WHERE key = ?1 AND EXISTS (SELECT 1 FROM sessions WHERE key = ?1)";
     INTO_HIDDEN = "INSERT INTO hidden SELECT * FROM sessions WHERE key = ?1";
     CLEAR_SHOWN = "DELETE FROM sessions WHERE key = ?1 AND EXISTS (SELECT 1 FROM hidden WHERE key = ?1)";
@@ -132,21 +135,56 @@ statements! {
 /// The query on an older file that fills the tables it lacked.
 pub const ALL_NEEDS: &str = "SELECT key, needs FROM sessions WHERE needs <> '' UNION ALL SELECT key, needs FROM hidden WHERE needs <> ''";
 
-/// The current tables. `hidden` has the columns of `sessions` in the same order; that order differs
-/// in migrated files.
-pub const TABLES: &str = "
-    CREATE TABLE IF NOT EXISTS sessions (
+/// The queries that move the sessions of an older file into the current tables.
+pub const FORMER_SESSIONS: &str = concat!("SELECT ", columns!(), ", record FROM sessions");
+pub const FORMER_HIDDEN: &str = concat!("SELECT ", columns!(), ", record FROM hidden");
+pub const MOVE_SESSION: &str = concat!(
+    "INSERT INTO sessions_now (",
+    columns!(),
+    ", record) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)"
+);
+pub const MOVE_HIDDEN: &str = concat!(
+    "INSERT INTO hidden_now (",
+    columns!(),
+    ", record) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)"
+);
+
+macro_rules! sessions_table {
+    ($name:literal) => {
+        concat!(
+            "CREATE TABLE IF NOT EXISTS ",
+            $name,
+            " (
         key TEXT PRIMARY KEY, tool TEXT NOT NULL, session TEXT NOT NULL, project TEXT NOT NULL, title TEXT NOT NULL,
         updated INTEGER NOT NULL, bytes INTEGER NOT NULL, state TEXT NOT NULL, code TEXT NOT NULL, why TEXT NOT NULL,
         hint TEXT NOT NULL, split TEXT NOT NULL, needs TEXT NOT NULL, devices TEXT NOT NULL, path TEXT,
-        record TEXT NOT NULL) WITHOUT ROWID;
-    DROP INDEX IF EXISTS by_updated;
-    DROP INDEX IF EXISTS by_split;
-    DROP INDEX IF EXISTS by_state;
-    DROP INDEX IF EXISTS by_needs;
+        record INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS records (id INTEGER PRIMARY KEY, record BLOB NOT NULL);
+"
+        )
+    };
+}
+
+/// Version 1 lacks two columns.
+pub const ADD_COLUMNS: &str = "ALTER TABLE sessions ADD COLUMN split TEXT NOT NULL DEFAULT '';
+    ALTER TABLE sessions ADD COLUMN needs TEXT NOT NULL DEFAULT '';";
+/// The tables that take the place of those of an older file, whose rows hold their records.
+pub const BEGIN_MOVE: &str = concat!(
+    sessions_table!("sessions_now"),
+    "CREATE TABLE hidden_now AS SELECT * FROM sessions_now WHERE 0;
+    CREATE TABLE IF NOT EXISTS hidden AS SELECT * FROM sessions WHERE 0;"
+);
+/// A table goes with its indexes and triggers; the current ones are made with [`TABLES`].
+pub const END_MOVE: &str = "DROP TABLE sessions; ALTER TABLE sessions_now RENAME TO sessions;
+    DROP TABLE hidden; ALTER TABLE hidden_now RENAME TO hidden;";
+
+/// The current tables. `hidden` has the columns of `sessions` in the same order.
+pub const TABLES: &str = concat!(
+    sessions_table!("sessions"),
+    "
     CREATE INDEX IF NOT EXISTS by_session ON sessions (session);
     CREATE INDEX IF NOT EXISTS by_code ON sessions (code, project);
-    CREATE INDEX IF NOT EXISTS by_standing ON sessions (state, code, updated DESC, key);
+    CREATE INDEX IF NOT EXISTS by_standing ON sessions (state, code, updated DESC, key) WHERE state <> 'here';
     CREATE INDEX IF NOT EXISTS newest ON sessions (updated DESC, key);
     CREATE INDEX IF NOT EXISTS by_devices ON sessions (devices, updated);
     CREATE INDEX IF NOT EXISTS with_split ON sessions (split) WHERE split > '';
@@ -183,4 +221,11 @@ pub const TABLES: &str = "
     CREATE INDEX IF NOT EXISTS by_key ON history (key, at);
     CREATE INDEX IF NOT EXISTS by_time ON history (at);
     CREATE TABLE IF NOT EXISTS hidden AS SELECT * FROM sessions WHERE 0;
-    CREATE INDEX IF NOT EXISTS hidden_by_key ON hidden (key);";
+    CREATE INDEX IF NOT EXISTS hidden_by_key ON hidden (key);
+    CREATE TRIGGER IF NOT EXISTS record_goes AFTER DELETE ON sessions
+        WHEN NOT EXISTS (SELECT 1 FROM hidden WHERE key = old.key AND record = old.record)
+        BEGIN DELETE FROM records WHERE id = old.record; END;
+    CREATE TRIGGER IF NOT EXISTS hidden_record_goes AFTER DELETE ON hidden
+        WHEN NOT EXISTS (SELECT 1 FROM sessions WHERE key = old.key AND record = old.record)
+        BEGIN DELETE FROM records WHERE id = old.record; END;"
+);

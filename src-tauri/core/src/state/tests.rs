@@ -55,7 +55,7 @@ fn sessions_are_found_by_what_they_need_and_counted_without_reading_them() {
             split: SplitState::parse(split),
             ..Row::default()
         };
-        state.put(&key(session), &row, "1").expect("put");
+        state.put(&key(session), &row, &pack(&1)).expect("put");
     };
     let needing = |state: &State, session: &str| {
         let found = state.needing(session).expect("needing");
@@ -106,16 +106,6 @@ fn sessions_are_found_by_what_they_need_and_counted_without_reading_them() {
         (needing(&state, "other"), state.count().expect("count")),
         (vec!["a".to_owned()], 2)
     );
-
-    // A file of the previous version has neither table.
-    state.db.execute_batch("DROP TABLE needs; DROP TRIGGER one_more; DROP TRIGGER one_less; DROP TABLE counts; PRAGMA user_version = 2;").expect("as before");
-    drop(state);
-    let (state, fresh) = State::open(dir.path()).expect("open");
-    assert!(!fresh);
-    assert_eq!(
-        (needing(&state, "other"), state.count().expect("count")),
-        (vec!["a".to_owned()], 2)
-    );
 }
 
 #[test]
@@ -129,7 +119,7 @@ fn an_erased_session_leaves_no_byte_in_the_file() {
             title: title.into(),
             ..Row::default()
         };
-        state.put(&key, &row, &text_of(&title)).expect("put");
+        state.put(&key, &row, &pack(&title)).expect("put");
     }
     let happening = Happening {
         key: key.to_string(),
@@ -155,6 +145,12 @@ fn an_erased_session_leaves_no_byte_in_the_file() {
     assert_eq!(state.history(None, 9).expect("history").len(), 1);
     state.hide(&key).expect("hide");
     state.erase(&key).expect("erase");
+    let records = "SELECT count(*) FROM records";
+    let left: i64 = state
+        .db
+        .query_row(records, [], |row| row.get(0))
+        .expect("count");
+    assert_eq!(left, 0, "a packed record would not be found by its words");
     state.scrub().expect("scrub");
     for entry in std::fs::read_dir(dir.path()).expect("dir").flatten() {
         let bytes = std::fs::read(entry.path()).expect("read");
@@ -191,8 +187,136 @@ fn the_state_of_the_version_before_is_taken_along() {
         ("s", Some(Reason::DeletedHere), "A,B".into())
     );
     assert_eq!((row.split, row.needs.len()), (SplitState::None, 0));
-    state.put(key, row, "2").expect("put");
+    state.put(key, row, &pack(&2)).expect("put");
     assert_eq!(state.record::<i32>(key).expect("record"), Some(2));
+}
+
+/// The tables of version 3, which kept a session's record in its row. Version 2 lacked the last four
+/// statements.
+const TABLES_3: &[&str] = &[
+    "CREATE TABLE sessions (
+        key TEXT PRIMARY KEY, tool TEXT NOT NULL, session TEXT NOT NULL, project TEXT NOT NULL, title TEXT NOT NULL,
+        updated INTEGER NOT NULL, bytes INTEGER NOT NULL, state TEXT NOT NULL, code TEXT NOT NULL, why TEXT NOT NULL,
+        hint TEXT NOT NULL, split TEXT NOT NULL, needs TEXT NOT NULL, devices TEXT NOT NULL, path TEXT,
+        record TEXT NOT NULL) WITHOUT ROWID;
+    CREATE INDEX by_standing ON sessions (state, code, updated DESC, key);
+    CREATE INDEX newest ON sessions (updated DESC, key);
+    CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE hidden AS SELECT * FROM sessions WHERE 0;
+    CREATE INDEX hidden_by_key ON hidden (key);",
+    "CREATE TABLE needs (session TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (session, key)) WITHOUT ROWID;",
+    "CREATE TABLE counts (name TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
+    INSERT INTO counts VALUES ('sessions', 0), ('by state', 1);",
+    "CREATE TRIGGER one_more AFTER INSERT ON sessions
+        BEGIN UPDATE counts SET n = n + 1 WHERE name = 'sessions'; END;",
+    "CREATE TRIGGER counted_in AFTER INSERT ON sessions
+        BEGIN INSERT INTO counts VALUES (new.state || '/' || new.code || '/' || new.tool, 1)
+            ON CONFLICT (name) DO UPDATE SET n = n + 1; END;",
+];
+
+#[test]
+fn the_state_of_earlier_versions_is_taken_along_whole() {
+    for (version, tables) in [(2, &TABLES_3[..1]), (3, TABLES_3)] {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let db = Connection::open(dir.path().join("state.sqlite")).expect("open");
+        db.execute_batch(&tables.concat()).expect("the tables");
+        let long = "plum ".repeat(2_000);
+        let insert = |table: &str, key: &str, needs: &str| {
+            let sql = format!(
+                "INSERT INTO {table} VALUES ('t/{key}','t','{key}','p','T',5,7,'waiting','no_place','w','h','-','{needs}','A,B','/f','\"{long}{key}\"')"
+            );
+            db.execute_batch(&sql).expect("a row");
+        };
+        insert("sessions", "a", "base\nother");
+        insert("sessions", "b", "");
+        insert("hidden", "c", "");
+        if version == 3 {
+            db.execute_batch("INSERT INTO needs VALUES ('base','t/a'), ('other','t/a')")
+                .expect("needs");
+        }
+        db.execute_batch(&format!(
+            "INSERT INTO notes VALUES ('n','7'); PRAGMA user_version = {version};"
+        ))
+        .expect("notes");
+        drop(db);
+
+        let (state, fresh) = State::open(dir.path()).expect("open");
+        assert!(!fresh, "version {version}");
+        let key = |hash: &str| SessionKey {
+            tool: ToolId::new("t"),
+            hash: hash.into(),
+        };
+        let record = |hash: &str| state.record::<String>(&key(hash)).expect("record");
+        assert_eq!(record("a"), Some(format!("{long}a")));
+        assert_eq!((record("b"), record("c")), (Some(format!("{long}b")), None));
+        let row = state.row(&key("a")).expect("row").expect("a row");
+        assert_eq!(
+            (row.reason, row.needs.len(), row.updated, row.path),
+            (Some(Reason::NoPlace), 2, Millis(5), Some("/f".into()))
+        );
+        assert_eq!(state.needing("base").expect("needing").len(), 1);
+        assert_eq!(state.count().expect("count"), 2);
+        let counts = state.counts(SessionState::Waiting).expect("counts");
+        assert_eq!(counts.iter().map(|one| one.sessions).sum::<u64>(), 2);
+        assert_eq!(state.note::<u8>("n").expect("note"), Some(7));
+        state.show(&key("c")).expect("show");
+        assert_eq!(record("c"), Some(format!("{long}c")));
+        state
+            .put(&key("a"), &row_of("a"), &pack(&"new"))
+            .expect("put");
+        assert_eq!(record("a").as_deref(), Some("new"));
+        drop(state);
+        let (state, fresh) = State::open(dir.path()).expect("open again");
+        assert_eq!((fresh, state.count().expect("count")), (false, 3));
+    }
+}
+
+fn row_of(session: &str) -> Row {
+    Row {
+        session: session.into(),
+        ..Row::default()
+    }
+}
+
+#[test]
+fn a_record_is_not_written_again_unless_it_changed_and_goes_with_its_session() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let (state, _) = State::open(dir.path()).expect("open");
+    let key = |session: &str| SessionKey::new(&ToolId::new("t"), &SessionId::new(session));
+    let put = |session: &str, record: &str| {
+        let before = state.db.total_changes();
+        let put = state.put(&key(session), &row_of(session), &pack(&record));
+        put.expect("put");
+        state.db.total_changes() - before
+    };
+    let records = || -> i64 {
+        let count = "SELECT count(*) FROM records";
+        state
+            .db
+            .query_row(count, [], |row| row.get(0))
+            .expect("count")
+    };
+    assert!(0 < put("a", "one") && 0 < put("b", "one"));
+    assert_eq!((put("a", "one"), put("a", "two")), (0, 1), "its row stays");
+    assert_eq!(records(), 2);
+    state.hide(&key("a")).expect("hide");
+    assert_eq!(
+        state.hidden_record::<String>(&key("a")).expect("hidden"),
+        Some("two".into())
+    );
+    // The hidden one counts when a session is both.
+    put("a", "three");
+    assert_eq!(records(), 3);
+    state.show(&key("a")).expect("show");
+    assert_eq!(
+        state.record::<String>(&key("a")).expect("shown"),
+        Some("two".into())
+    );
+    assert_eq!(records(), 2);
+    state.erase(&key("a")).expect("erase");
+    state.hide(&key("b")).expect("hide");
+    state.erase(&key("b")).expect("erase");
+    assert_eq!(records(), 0);
 }
 
 #[test]
@@ -213,7 +337,7 @@ fn a_broken_file_is_set_aside_and_said_so() {
                 session: "abc".into(),
                 ..Row::default()
             },
-            "1",
+            &pack(&1),
         )
         .expect("put");
     assert_eq!(state.record::<i32>(&key).expect("record"), Some(1));
@@ -240,7 +364,7 @@ fn the_newest_sessions_of_others_are_found_and_happenings_counted() {
                     devices,
                     ..Row::default()
                 },
-                "1",
+                &pack(&1),
             )
             .expect("put");
     }
@@ -279,7 +403,7 @@ fn sessions_that_wait_are_found_by_code_state_and_project() {
             reason,
             ..Row::default()
         };
-        state.put(&key, &row, "1").expect("put");
+        state.put(&key, &row, &pack(&1)).expect("put");
     };
     put("a", "api", Some(Reason::NoPlace));
     put("b", "api", Some(Reason::NoPlace));
@@ -305,10 +429,10 @@ fn sessions_that_wait_are_found_by_code_state_and_project() {
     );
     assert_eq!(
         state
-            .with_state(SessionState::Here)
+            .newest_with(SessionState::Waiting, Some(Reason::NoPlace), 9)
             .expect("with state")
             .len(),
-        1
+        3
     );
     put("c", "web", None);
     assert_eq!(
@@ -335,7 +459,7 @@ fn sessions_are_counted_by_state_reason_and_tool_as_they_change() {
             reason,
             ..Row::default()
         };
-        state.put(&key(session), &row, "1").expect("put");
+        state.put(&key(session), &row, &pack(&1)).expect("put");
     };
     let waiting = |state: &State| {
         let counts = state.counts(SessionState::Waiting).expect("counts");
@@ -389,7 +513,7 @@ fn a_list_is_read_in_pages_by_a_second_connection_while_the_first_writes() {
             updated: Millis(at / 2),
             ..Row::default()
         };
-        state.put(&key, &row, "1").expect("put");
+        state.put(&key, &row, &pack(&1)).expect("put");
     }
     let expected: Vec<SessionKey> = state
         .rows(None)
@@ -436,7 +560,7 @@ fn what_was_complete_is_known_again_and_forgotten_with_its_session() {
             session: session.into(),
             ..Row::default()
         };
-        state.put(&key(session), &row, "1").expect("put");
+        state.put(&key(session), &row, &pack(&1)).expect("put");
         state
             .put_seen(&key(session), seen(at as u64))
             .expect("seen");
@@ -457,7 +581,7 @@ fn a_list_that_is_being_read_does_not_keep_erased_data_unnoticed() {
     let (state, _) = State::open(home.path()).expect("open");
     state.db.busy_timeout(Duration::ZERO).expect("no waiting");
     let key = SessionKey::new(&ToolId::new("t"), &SessionId::new("s"));
-    state.put(&key, &Row::default(), "1").expect("put");
+    state.put(&key, &Row::default(), &pack(&1)).expect("put");
     let beside = State::beside(state.path()).expect("beside");
     let mut scrubbed = None;
     beside
