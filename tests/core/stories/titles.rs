@@ -6,7 +6,7 @@ use super::world::World;
 use serde_json::Value;
 use session_roam_core::api::{ApiError, Done, HistoryRow, Request, Shown};
 use session_roam_core::session::HistoryKind;
-use session_roam_core::state::{Row, State};
+use session_roam_core::state::{Row, State, pack};
 
 fn rename(world: &mut World, device: usize, title: &str) -> Done {
     world.devices[device].ask(Request::RenameSession {
@@ -129,7 +129,7 @@ fn a_title_that_an_older_version_skipped_appears_with_the_update() {
             title: "hello".into(),
             ..row
         };
-        state.put(&key, &row, &record.to_string()).expect("written");
+        state.put(&key, &row, &pack(&record)).expect("written");
     }
     state.put_note("entry kinds", &1).expect("written");
     drop(state);

@@ -4,18 +4,18 @@
 //! An adapter reads and writes. Merging is decided elsewhere, and an adapter never sees the vault
 //! or Syncthing.
 
-mod made;
 mod checkouts;
 mod launch;
+mod made;
 mod mcp;
 pub mod patched;
 mod registry;
 mod stamp;
 mod watermark;
 
-pub use self::made::Made;
 pub use self::checkouts::Checkouts;
 pub use self::launch::{App, Launch, Opens};
+pub use self::made::Made;
 pub use self::mcp::McpConfig;
 pub use self::patched::PatchedBytes;
 pub use self::registry::{Access, Entered, Entry, Registry};

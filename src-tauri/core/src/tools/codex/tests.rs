@@ -208,7 +208,8 @@ fn a_title_is_from_the_start_of_a_thread_and_stays() {
     ];
     for (lines, wanted) in rows {
         let rollout = lines.join("\n") + "\n";
-        assert_eq!(named(rollout.as_bytes()).as_deref(), wanted);
+        let found = named(&mut std::io::Cursor::new(rollout));
+        assert_eq!(found.as_deref(), wanted);
     }
 }
 
