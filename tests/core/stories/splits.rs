@@ -1178,11 +1178,8 @@ fn a_decision_of_a_device_that_is_revoked_since_before_it_is_open_again() {
     assert_eq!(parted.world.devices[0].splits().len(), 1);
     let since = START + 60_000;
     let at = |parted: &Parted, time: i64| {
-        parted
-            .world
-            .devices
-            .iter()
-            .for_each(|device| device.set_clock(time));
+        let devices = parted.world.devices.iter();
+        devices.for_each(|device| device.set_clock(time));
     };
     at(&parted, since);
     parted.resolve(1, ONE, "keep-left").expect("decided");

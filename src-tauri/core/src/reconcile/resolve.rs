@@ -19,7 +19,7 @@ use crate::tools::{Join, Sides};
 use crate::vault::limits;
 use crate::vault::{Entry, JournalError, SessionCard};
 use std::collections::BTreeMap;
-use std::io::Cursor;
+use std::io;
 
 /// Something to be decided.
 #[derive(Clone, Debug, PartialEq)]
@@ -302,7 +302,12 @@ fn choose(
         let tip = match more.is_empty() {
             true => right.fork.tip,
             false => recorder
-                .text(record, (&doc, &at), right.fork.tip, &mut Cursor::new(&more))
+                .text(
+                    record,
+                    (&doc, &at),
+                    right.fork.tip,
+                    &mut io::Cursor::new(&more),
+                )
                 .map_err(|error| unwritten(&error))?,
         };
         if action != Action::KeepLeft {
@@ -332,7 +337,7 @@ fn choose(
             None => (choice.trunk, choice.away) = (Some(tip), with(choice.away, left)),
             Some(lines) => {
                 let end = recorder
-                    .text(record, (&doc, &at), first, &mut Cursor::new(&lines))
+                    .text(record, (&doc, &at), first, &mut io::Cursor::new(&lines))
                     .map_err(|error| unwritten(&error))?;
                 choice.made.extend((end != first).then_some(Made {
                     from: first,
@@ -480,7 +485,7 @@ fn bring_back(
         let at = back(&state.at);
         match state.kind {
             DocKind::Log => {
-                recorder.text(record, (&doc, &at), after, &mut Cursor::new(&bytes))?;
+                recorder.text(record, (&doc, &at), after, &mut io::Cursor::new(&bytes))?;
             }
             DocKind::Snapshot => {
                 recorder.generation_of(record, (&doc, &at), start, &bytes)?;

@@ -1,6 +1,7 @@
 //! Joins two branches of a chat, and reads a damaged chat as far as it can be shown.
 
 use super::*;
+use crate::session::chain::lines_of;
 use crate::tools::ReadSeek;
 use std::io::Read;
 

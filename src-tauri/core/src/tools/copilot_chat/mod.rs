@@ -48,6 +48,7 @@
 //! the file open, with a rollback journal and with a write-ahead log. A desktop's VS Code, with both
 //! in one program, was not available. The web form lacks `workspace.json`.
 
+use self::account::blank_account;
 use self::branches::*;
 use self::index::*;
 use self::shown::*;
@@ -57,7 +58,6 @@ use super::{
     Which, WriteError, Written,
 };
 use crate::adapter::{self, App};
-use crate::formats::fields;
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{is_uuid, text, title_of};
 use crate::formats::running::Running;
@@ -66,7 +66,6 @@ use crate::formats::vscode::{Editor, Opens, System, Workspace, workspace_dirs, w
 use crate::merge::snapshots::Judged;
 use crate::merge::transcript;
 use crate::opener;
-use crate::session::chain::lines_of;
 use crate::session::{
     DocKind, DocName, Millis, Problem, ProblemCode, SessionId, ToolId, copied_from, records,
 };
@@ -75,9 +74,9 @@ use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+mod account;
 mod branches;
 mod index;
 pub mod mutation_log;
@@ -776,61 +775,6 @@ fn updated(state: &Value) -> Option<Millis> {
         .or_else(|| number(last?, "timestamp"))
         .or_else(|| number(state, "creationDate"))
         .map(Millis)
-}
-
-/// Blanks out the account; returns whether the bytes named one. Each line keeps its length, so that
-/// recorded offsets stay valid in the file.
-fn blank_account(kind: DocKind, bytes: &mut [u8]) -> bool {
-    let mut named = false;
-    for place in accounts(kind, bytes) {
-        let value = &mut bytes[place];
-        let (word, rest) = value.split_at_mut(4);
-        named |= word != b"null" || rest.iter().any(|byte| *byte != b' ');
-        word.copy_from_slice(b"null");
-        rest.fill(b' ');
-    }
-    named
-}
-
-/// The places of the values that name the account.
-fn accounts(kind: DocKind, bytes: &[u8]) -> Vec<Range<usize>> {
-    if memchr::memmem::find(bytes, b"selectedModel").is_none() {
-        return Vec::new();
-    }
-    let place = |line: &[u8]| {
-        let value = account_in(kind, line)?;
-        let start = value.as_ptr() as usize - bytes.as_ptr() as usize;
-        Some(start..start + value.len())
-    };
-    match kind {
-        DocKind::Log => lines_of(bytes).filter_map(place).collect(),
-        DocKind::Snapshot => place(bytes).into_iter().collect(),
-    }
-}
-
-/// The raw value that names the account. A value shorter than `null` names none.
-fn account_in(kind: DocKind, line: &[u8]) -> Option<&str> {
-    memchr::memmem::find(line, b"selectedModel")?;
-    let places: &[&str] = match kind {
-        DocKind::Snapshot => &["/inputState/selectedModel"],
-        DocKind::Log => match fields::get(line, "kind")? {
-            "0" => &["/v/inputState/selectedModel"],
-            "1" => {
-                let path: Vec<Value> = serde_json::from_str(fields::get(line, "k")?).ok()?;
-                let path: Vec<&str> = path.iter().map_while(Value::as_str).collect();
-                match path[..] {
-                    ["inputState"] => &["/v/selectedModel"],
-                    ["inputState", "selectedModel", ..] => &["v"],
-                    _ => &[],
-                }
-            }
-            _ => &[],
-        },
-    };
-    places
-        .iter()
-        .find_map(|place| fields::get(line, place))
-        .filter(|value| 4 <= value.len())
 }
 
 // ---- writing ----

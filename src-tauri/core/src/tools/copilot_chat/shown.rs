@@ -1,6 +1,7 @@
 //! The records of a chat, for display.
 
 use super::*;
+use crate::session::chain::lines_of;
 
 /// Each request as the messages that most tools write: the user's prompt, the model's answer, the
 /// results of its tools.
