@@ -1,8 +1,8 @@
 //! A segment's file, read from its start only as far as the next frame needs.
 
-use super::super::large::Freed;
-use super::super::{envelope, frame, limits};
 use crate::opener;
+use crate::vault::large::Freed;
+use crate::vault::{envelope, frame, limits};
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read};
