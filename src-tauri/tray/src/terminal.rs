@@ -52,26 +52,24 @@ pub fn start(resume: &Resume, home: &Path) -> Result<(), ApiError> {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    let mut child = command
-        .spawn()
-        .map_err(|error| unstarted(&error.to_string(), resume))?;
+    let mut child = command.spawn().map_err(|error| match is_app {
+        true => unopened(&error, resume),
+        false => unstarted(&error.to_string(), resume),
+    })?;
     if is_app && let Some(status) = failed_at_once(&mut child) {
-        return Err(ApiError::new(
-            ProblemCode::ToolNotStarted,
-            format!("The application could not be opened: {status}."),
-            format!("In a terminal of yours: {}", quote::command_line(resume)),
-        ));
+        return Err(unopened(&status, resume));
     }
     // Without a wait, the ended child stays in the list of processes.
     std::thread::spawn(move || child.wait());
     Ok(())
 }
 
-/// An application's command through the user's own shell, as in a terminal, but without one and in a
-/// session of its own: an interactive shell would wait for the terminal that started the tray.
+/// An application's command through the user's own shell, as in a terminal, but without one. On
+/// macOS a login shell knows where programs are; elsewhere an interactive one, in a session of its
+/// own, as it would wait for the terminal that started the tray.
 fn without_terminal(resume: &Resume) -> Vec<OsString> {
     let words = match cfg!(target_os = "macos") {
-        true => vec!["/bin/sh".to_owned(), "-c".to_owned()],
+        true => vec![shell(), "-lc".to_owned()],
         false => vec!["setsid".to_owned(), shell(), "-ic".to_owned()],
     };
     let line = quote::for_sh(resume);
@@ -89,6 +87,14 @@ fn failed_at_once(child: &mut Child) -> Option<ExitStatus> {
         std::thread::sleep(Duration::from_millis(50));
     }
     None
+}
+
+fn unopened(why: &dyn std::fmt::Display, resume: &Resume) -> ApiError {
+    ApiError::new(
+        ProblemCode::ToolNotStarted,
+        format!("The application could not be opened: {why}."),
+        format!("In a terminal of yours: {}", quote::command_line(resume)),
+    )
 }
 
 fn unstarted(why: &str, resume: &Resume) -> ApiError {

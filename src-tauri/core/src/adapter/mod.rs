@@ -370,8 +370,9 @@ pub struct Listing {
     /// Further main docs with the id of a found session, in another place of the store. Each may
     /// hold messages of its own; a problem `duplicate_session` names both.
     pub twins: Vec<Twin>,
-    /// Why the adapter does not know the store's format: "the table `session` has no column `id`".
-    /// Everything readable is listed; nothing is written until the adapter knows the format.
+    /// Why the store is not read whole: its format is not known ("the table `session` has no column
+    /// `id`"), or it cannot be read now. Everything readable is listed, nothing counts as gone, and
+    /// nothing is written until the store is read whole.
     pub unknown: Option<String>,
     /// How far the store was read, for [`Tool::changes`]; `None` if the adapter has no such thing.
     pub watermark: Option<Watermark>,

@@ -858,7 +858,7 @@ fn steps_of(effects: &crate::reconcile::Effects) -> Vec<StepRow> {
 /// Why a tool's sessions are not written here.
 fn lowered(unknown: &str) -> String {
     format!(
-        "It keeps its sessions in a way that is not known yet: {unknown}. They are carried and readable; nothing is \
-         written until session-roam is updated."
+        "Its store is not read whole: {unknown}. What was read syncs, and nothing is written there until all of it can \
+         be read. If this stays, update session-roam."
     )
 }

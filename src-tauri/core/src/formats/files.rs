@@ -340,8 +340,18 @@ pub fn is_own_dir(root: &Path, path: &Path) -> bool {
     metadata.is_dir() || (metadata.is_symlink() && followed(root, path).is_some())
 }
 
-/// The target of a link below a store, if the link is followed.
-pub fn followed(root: &Path, link: &Path) -> Option<PathBuf> {
+/// Whether a path is a directory, or a link to one that is apart from the store. For a directory
+/// that a layout names itself: only the user can have put a link there, so its target may belong to
+/// anybody, as that of a mounted disk does.
+pub fn is_dir_or_leads_out(root: &Path, path: &Path) -> bool {
+    let Ok(metadata) = fs::symlink_metadata(path) else {
+        return false;
+    };
+    metadata.is_dir() || (metadata.is_symlink() && target_apart(root, path).is_some())
+}
+
+/// The directory that a link below a store leads to, if it is neither in the store nor around it.
+fn target_apart(root: &Path, link: &Path) -> Option<PathBuf> {
     let target = fs::canonicalize(link).ok()?;
     let (root, parent) = (
         fs::canonicalize(root).ok()?,
@@ -349,7 +359,12 @@ pub fn followed(root: &Path, link: &Path) -> Option<PathBuf> {
     );
     let apart =
         !target.starts_with(&root) && !root.starts_with(&target) && !parent.starts_with(&target);
-    (apart && is_users(&fs::metadata(&target).ok()?)).then_some(target)
+    (apart && target.is_dir()).then_some(target)
+}
+
+/// The target of a link below a store, if the link is followed.
+pub fn followed(root: &Path, link: &Path) -> Option<PathBuf> {
+    target_apart(root, link).filter(|target| fs::metadata(target).is_ok_and(|it| is_users(&it)))
 }
 
 #[cfg(unix)]

@@ -300,8 +300,8 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
     if let Some(unknown) = &guards.unknown {
         return wait(
             Reason::UnknownShape,
-            format!("This version does not know how the tool stores its sessions: {unknown}."),
-            "Update session-roam. Until then the session syncs and can be read, and nothing is written.",
+            format!("The tool's store is not read whole: {unknown}."),
+            "Nothing is written there until all of it can be read. If this stays, update session-roam.",
             steps,
         );
     }
