@@ -2,12 +2,11 @@
 //! their own.
 //!
 //! The trunk is the branch that was recorded first, unless the user decided otherwise: at every
-//! fork point the branch whose first message was recorded first continues. Notes before it do not
-//! count: a branch that has only notes is none yet, and must not take the id later. The answer
-//! therefore depends only on the set of lines and stamps.
+//! fork point the branch whose first line was recorded first continues. The answer therefore
+//! depends only on the set of lines and stamps.
 
 use super::choice::Decided;
-use crate::session::{ChainId, Edge, Hlc, Trie};
+use crate::session::{ChainId, Hlc, Trie};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -88,8 +87,8 @@ pub fn ends(trie: &Trie, tips: &[ChainId], decided: &Decided<'_>) -> Ends {
     Ends { heads, away }
 }
 
-/// The branches at every fork point: the node above the branch and each of its ends. [`divide`]
-/// needs their first lines and first messages.
+/// The branches at every fork point: the node above the branch and one of its ends. [`divide`]
+/// needs their first lines.
 pub fn ways(trie: &Trie, heads: &[ChainId]) -> Vec<(ChainId, ChainId)> {
     let mut found = Vec::new();
     let mut groups = vec![heads.to_vec()];
@@ -97,7 +96,7 @@ pub fn ways(trie: &Trie, heads: &[ChainId]) -> Vec<(ChainId, ChainId)> {
         let Some((node, parts)) = part(trie, &group) else {
             continue;
         };
-        found.extend(parts.iter().flatten().map(|tip| (node, *tip)));
+        found.extend(parts.iter().map(|part| (node, part[0])));
         groups.extend(parts);
     }
     found
@@ -131,21 +130,6 @@ pub fn first_line_after(trie: &Trie, node: ChainId, tip: ChainId) -> Option<Chai
         .map(|edge| edge.tip)
 }
 
-/// The edge from `node` towards `tip` that has the first message.
-pub fn first_spoken(trie: &Trie, node: ChainId, tip: ChainId) -> Option<&Edge> {
-    let mut path = trie.path_between(node, tip)?.into_iter();
-    path.find(|edge| 0 < edge.message_lines)
-}
-
-/// When the first message of a branch after `node` was recorded, on the way to whichever of its
-/// ends; `None` if no such message is a node of its own.
-fn spoke(trie: &Trie, (node, part): (ChainId, &[ChainId]), firsts: &Firsts) -> Option<Hlc> {
-    let messages = part.iter().filter_map(|tip| first_spoken(trie, node, *tip));
-    let ends = messages.filter(|edge| edge.lines == 1);
-    ends.filter_map(|edge| Some(firsts.get(&edge.tip)?.at))
-        .min()
-}
-
 /// Ends that are not divided yet.
 struct Group {
     ends: Vec<ChainId>,
@@ -154,7 +138,7 @@ struct Group {
 }
 
 /// Divides the ends among the session and its forks; `None` if there are no ends. An unknown first
-/// message counts as recorded last, and so does an unknown first line. Branches that were put away take part, so that no other branch
+/// line counts as recorded last. Branches that were put away take part, so that no other branch
 /// gets their name.
 pub fn divide(trie: &Trie, ends: &Ends, firsts: &Firsts, decided: &Decided<'_>) -> Option<Divided> {
     let mut divided = Divided {
@@ -199,11 +183,8 @@ pub fn divide(trie: &Trie, ends: &Ends, firsts: &Firsts, decided: &Decided<'_>) 
             let first = first_line(part)
                 .and_then(|first_line| firsts.get(&first_line))
                 .map(|first| first.at);
-            let spoke = spoke(trie, (node, part), firsts);
             (
                 fork.is_some() || !holds_wanted,
-                spoke.is_none(),
-                spoke,
                 first.is_none(),
                 first,
                 first_line(part),

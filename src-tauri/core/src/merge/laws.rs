@@ -7,7 +7,7 @@
 
 use super::{
     Decided, DocEnds, DocView, First, Firsts, Fork, Guards, LocalTip, SessionView, Settled, Step,
-    Verdict, branches, first_spoken, fork_id, plan, settle, substitute, ways,
+    Verdict, branches, fork_id, plan, settle, substitute, ways,
 };
 use crate::session::{
     Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, LineSource, Millis, Replaced,
@@ -369,13 +369,6 @@ impl History {
                 .clone();
             let first = self.lines(&edge)[0].0.tip;
             let Ok(_) = trie.pin(first, self);
-            let edge = first_spoken(trie, node, tip).cloned();
-            let lines = edge.map(|edge| self.lines(&edge)).unwrap_or_default();
-            if let Some(at) = lines.iter().position(|(line, _)| line.is_message) {
-                for (line, _) in &lines[at.saturating_sub(1)..=at] {
-                    let Ok(_) = trie.pin(line.tip, self);
-                }
-            }
         }
         let (name, firsts) = (DocName::new("log"), self.firsts());
         let kind = DocKind::Log;
@@ -765,19 +758,24 @@ proptest! {
     }
 
     /// Lines that are recorded later take the id from no branch: as entries arrive in the order in
-    /// which they were made, the session's own file keeps its messages.
+    /// which they were made, the session's own file keeps its messages, unless a branch that had
+    /// only notes before gets its first message.
     #[test]
     fn l13_what_is_recorded_later_takes_no_id(history in story_of_appends()) {
         let log = DocName::new("log");
-        let mut before = None;
+        let (mut before, mut known) = (None, BTreeSet::new());
         for n in 1..=history.entries.len() {
             let mut trie = history.union(0..n);
             let now = history.project(&mut trie).targets.get(&log).copied();
             if let (Some(was), Some(now)) = (before, now) {
                 let Ok(_) = trie.ensure_node(was, &history);
-                prop_assert_eq!(trie.said_between(trie.meet(was, now), was), 0);
+                let meet = trie.meet(was, now);
+                let first = trie.first_edge(meet, now).map(|edge| history.lines(edge)[0].0.tip);
+                let is_left = 0 < trie.said_between(meet, was);
+                prop_assert!(!is_left || first.is_some_and(|first| known.contains(&first)));
             }
             before = now.or(before);
+            known = history.set(&trie).lines;
         }
     }
 }

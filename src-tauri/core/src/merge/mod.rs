@@ -15,7 +15,7 @@ pub mod transcript;
 
 pub use choice::{Action, Choice, ChoiceId, Chosen, Decided, Made};
 pub use device_list::{DeviceList, Left, Receipt, Stated, Statement, Statements};
-pub use divide::{Divided, First, Firsts, Fork, first_line_after, first_spoken, ways};
+pub use divide::{Divided, First, Firsts, Fork, first_line_after, ways};
 pub use fork::{fork_id, fork_title, renew, substitute, substituted};
 pub use plan::{DocView, Guards, LocalTip, SessionView, Step, Verdict, branches, plan};
 pub use settle::{DocEnds, Settled, Split, fork_targets, left_over, settle};

@@ -7,7 +7,7 @@ use super::record::{Dependent, Dependents, DocState};
 use crate::merge::snapshots::{Judged, is_json, judge};
 use crate::merge::{
     ChoiceId, Decided, DocEnds, First, Firsts, Fork, Settled, branches, divide, first_line_after,
-    first_spoken, fork_id, fork_targets, left_over, settle, substituted, ways,
+    fork_id, fork_targets, left_over, settle, substituted, ways,
 };
 use crate::reconcile::session::{Session, SessionMut};
 use crate::session::{
@@ -266,24 +266,6 @@ fn first_of(edge: &Edge, journal_reader: &JournalReader<'_>) -> Result<ChainId, 
     }
 }
 
-/// The first message of an edge, and the line before it; an edge of one line need not be read.
-fn first_message_of(
-    edge: &Edge,
-    journal_reader: &JournalReader<'_>,
-) -> Result<(ChainId, ChainId), JournalError> {
-    if edge.lines == 1 {
-        return Ok((edge.after, edge.tip));
-    }
-    let lines = journal_reader.tips(edge)?;
-    let at = lines.iter().position(|line| line.is_message);
-    let at = at.unwrap_or(lines.len().saturating_sub(1));
-    let before = at.checked_sub(1).and_then(|before| lines.get(before));
-    Ok((
-        before.map_or(edge.after, |line| line.tip),
-        lines.get(at).map_or(edge.tip, |line| line.tip),
-    ))
-}
-
 /// The name of the device that recorded a line first.
 pub fn author(state: &DocState, line: ChainId) -> String {
     let first = state.firsts.get(&line);
@@ -355,14 +337,6 @@ fn find_in(
             let first = first_of(&edge, &journal_reader)?;
             state.trie.pin(first, &journal_reader)?;
             wanted.extend(first_line_after(&state.trie, node, tip));
-            let Some(edge) = first_spoken(&state.trie, node, tip).cloned() else {
-                continue;
-            };
-            let (before, message) = first_message_of(&edge, &journal_reader)?;
-            state.trie.pin(before, &journal_reader)?;
-            state.trie.pin(message, &journal_reader)?;
-            pins.insert(before);
-            wanted.insert(message);
         }
         pins.extend(&wanted);
         // The author of a doc's end matters for side docs only, and finding it means reading all
