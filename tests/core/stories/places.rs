@@ -661,39 +661,3 @@ fn a_repository_cloned_where_another_one_lay_does_not_take_its_sessions() {
     );
     assert_carried(&world.devices[0], &world.devices[1], ONE);
 }
-
-/// A sibling of field 03: the state was lost before another repository was cloned where the
-/// session's lay, so only the file beside the state says for which directory the session is.
-#[test]
-fn a_session_leaves_the_repository_that_replaced_its_own_although_the_state_was_lost() {
-    let mut world = World::devices(["desk", "lap"]);
-    world.pair(0, 1);
-    let (here, there) = (
-        from_starter(&world.devices[0], "shop", Some(SHOP)),
-        from_starter(&world.devices[1], "work", Some(SHOP)),
-    );
-    says(&mut world, 0, &here, ONE, "of shop");
-    let placed = world.devices[1].transcript(&there, ONE);
-    assert_eq!(world.devices[1].place_of(ONE), Some(placed));
-    world.devices[1].stop();
-    for suffix in ["", "-wal", "-shm"] {
-        drop(fs::remove_file(
-            world.devices[1].roam.join(format!("state.sqlite{suffix}")),
-        ));
-    }
-    fs::remove_dir_all(&there).expect("remove");
-    from_starter(&world.devices[1], "work", Some(BLOG));
-    world.devices[1].start();
-    world.devices[1].poll();
-    world.deliver();
-    assert_eq!(world.devices[1].place_of(ONE), None);
-    assert_eq!(world.devices[1].waits_for(ONE).as_deref(), Some("no_place"));
-    assert_eq!(world.devices[0].state_of(ONE), "here", "no deletion");
-    // It arrives where its repository is.
-    let shop = from_starter(&world.devices[1], "shop", Some(SHOP));
-    world.devices[1].start();
-    world.devices[1].poll();
-    let placed = world.devices[1].transcript(&shop, ONE);
-    assert_eq!(world.devices[1].place_of(ONE), Some(placed));
-    assert_carried(&world.devices[0], &world.devices[1], ONE);
-}

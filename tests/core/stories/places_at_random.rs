@@ -5,8 +5,8 @@
 //! session's; and on every device that has its repository it can be resumed there.
 //!
 //! Not a part of the simulation: that one ends with every session on every device, and here a
-//! session of a repository that a device does not have waits for ever. No state file is lost: that a
-//! repository was renamed is known from there alone.
+//! session of a repository that a device does not have waits for ever. No state file is lost: for
+//! which directory session-roam wrote a session is known from there alone.
 
 use super::simulation::dice::Dice;
 use super::simulation::play::acquaint;

@@ -7,7 +7,6 @@ use super::devices::PeerState;
 use super::event::Event;
 use super::forget::Forgetting;
 use super::list::Lists;
-use super::placements::Placements;
 use super::placing::Placing;
 use super::queue::{Queue, ReconcileRequest};
 use super::reconciled::MOST_GATHERED;
@@ -95,7 +94,6 @@ impl Engine {
             replies: HashMap::new(),
             asked: 0,
             needs: HashMap::new(),
-            placements: Placements::default(),
             searching: Searching::default(),
             paused_until: None,
             stopping: false,
@@ -111,7 +109,6 @@ impl Engine {
     fn try_wake(&mut self) -> Result<(), StateError> {
         self.show_checkouts();
         self.remember_here()?;
-        self.open_placements()?;
         self.remember_stores()?;
         self.begin_quarantine();
         self.remember_presence();
@@ -334,7 +331,6 @@ impl Engine {
         dry: bool,
     ) -> Result<Job, StateError> {
         let mut record: SessionRecord = self.state.record(key)?.unwrap_or_default();
-        self.recall_placement(key, &mut record);
         record.released |= request.released;
         if request.restored {
             record.forget_deletion();

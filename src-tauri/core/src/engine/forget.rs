@@ -540,7 +540,6 @@ impl Engine {
         self.queue.done(&key);
         self.forgetting.at_work.remove(&key);
         self.forget_code(&key)?;
-        self.forget_placement(&key);
         for (lane, path) in announce {
             self.transport.announce(lane, vec![path]);
         }

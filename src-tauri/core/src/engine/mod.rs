@@ -21,7 +21,6 @@ mod names;
 pub mod network;
 pub mod pairing;
 mod placed_file;
-mod placements;
 pub mod places_seen;
 pub mod placing;
 mod preferences;
@@ -53,7 +52,6 @@ use event::Jobs;
 use forget::Forgetting;
 use importing::Importing;
 use list::Lists;
-use placements::Placements;
 use placing::Placing;
 use queue::Queue;
 use retries::{JournalDir, Retries};
@@ -111,7 +109,6 @@ pub struct Engine {
     listings: Listings,
     /// Where to search for projects, and what is known of their directories.
     placing: Placing,
-    placements: Placements,
     published: Option<crate::vault::presence::Presence>,
     published_at: Option<Instant>,
     /// Conflict copies are being imported; the answer waits for all their sessions.

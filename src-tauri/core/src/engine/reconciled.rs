@@ -190,9 +190,6 @@ impl Engine {
         if let Some(lesson) = &effects.learned {
             self.learn(lesson)?;
         }
-        if effects.changed_dir {
-            self.note_placement(key, effects.record.checkout_dir.as_deref());
-        }
         if let Some((project, place)) = &effects.placed {
             self.placed(project, place)?;
         }

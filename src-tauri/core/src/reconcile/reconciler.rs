@@ -97,8 +97,6 @@ pub struct Effects {
     pub learned: Option<Lesson>,
     /// The directory of this device that the session was written for.
     pub placed: Option<(Project, PathBuf)>,
-    /// The session was written for another directory than before, or left its directory.
-    pub changed_dir: bool,
     /// Docs that no other session of this device has, though they lie where others' do.
     pub holds: Vec<DocName>,
     pub live: Option<String>,
@@ -156,8 +154,6 @@ struct Reconciler<'a> {
     tampered: Vec<(String, Lane)>,
     cloned: BTreeSet<String>,
     learned: Option<(Project, PathBuf)>,
-    /// The directory that the session was written for when the reconcile began.
-    was_for: Option<PathBuf>,
     /// The directory the session was written for.
     placed: Option<(Project, PathBuf)>,
     holds: Vec<DocName>,
@@ -174,7 +170,6 @@ impl<'a> Reconciler<'a> {
     fn new(context: &'a Context, job: Job) -> Self {
         Self {
             context,
-            was_for: job.record.checkout_dir.clone(),
             job,
             found: None,
             store_print: None,
@@ -777,7 +772,6 @@ impl<'a> Reconciler<'a> {
         });
         let mut effects = Effects {
             seen: None,
-            changed_dir: self.job.record.checkout_dir != self.was_for,
             live: self.found.and_then(|found| found.live),
             key: self.job.key,
             packed: pack(&self.job.record),
