@@ -3,11 +3,11 @@
 use crate::reconcile::resolve::Decision;
 use crate::reconcile::split::ForkPlan;
 use crate::session::{Lane, SessionId, SessionKey, ToolId};
-use crate::timing::Stage;
+use crate::timing::{self, Stage};
 use crate::tools::ConflictCopy;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
-use tracing::Span;
+use std::time::Instant;
 
 /// Why and how a session is to be reconciled.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -54,8 +54,8 @@ type Lineup = BTreeMap<ToolId, VecDeque<(u64, SessionKey)>>;
 struct Queued {
     number: u64,
     request: ReconcileRequest,
-    /// Lasts until a worker takes the request.
-    _timed: Span,
+    /// When it was added.
+    since: Instant,
 }
 
 impl Queue {
@@ -102,7 +102,7 @@ impl Queue {
                 let queued = Queued {
                     number,
                     request,
-                    _timed: Stage::Queued.begin(),
+                    since: Instant::now(),
                 };
                 self.requests.insert(key, queued);
             }
@@ -125,7 +125,8 @@ impl Queue {
             }
             None => return None,
         };
-        let request = self.requests.remove(&key)?.request;
+        let Queued { request, since, .. } = self.requests.remove(&key)?;
+        timing::took(Stage::Queued, since.elapsed());
         self.running.insert(key.clone());
         if request.import {
             self.n_imports -= 1;

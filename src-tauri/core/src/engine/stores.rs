@@ -13,7 +13,7 @@ use crate::session::{
 };
 use crate::state::StateError;
 use crate::tools::{Listing, Root, Tool, Touched, Twin, Watermark};
-use crate::vault::journal::READS;
+use crate::vault::READS;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -44,7 +44,12 @@ pub(super) struct Listings {
     left_out: BTreeMap<ToolId, usize>,
     /// How far the last listing read the tool's store.
     watermarks: BTreeMap<ToolId, Watermark>,
+    /// Sessions with journals that an older version read are being reconciled.
+    is_reading_again: bool,
 }
+
+/// The note of the set of entry kinds with which all journals were read.
+const KINDS_READ: &str = "entry kinds";
 
 impl Listings {
     fn take_note(&mut self, tool: &ToolId, n_sessions: usize) {
@@ -231,10 +236,10 @@ impl Engine {
     fn take_listing(&mut self, mut listed: ListedStore, start: bool) -> Result<(), StateError> {
         let mut listing = listed.listing.take().unwrap_or_default();
         let tool = listed.tool.clone();
-        match listing.watermark.take() {
-            Some(watermark) => drop(self.listings.watermarks.insert(tool.clone(), watermark)),
-            None if listed.is_whole => drop(self.listings.watermarks.remove(&tool)),
-            None => {}
+        // Until all of it is scheduled there is no mark: after an error the whole store is listed.
+        let watermark = listing.watermark.take();
+        if watermark.is_some() || listed.is_whole {
+            self.listings.watermarks.remove(&tool);
         }
         self.schedule_twins(&tool, &listing.twins);
         let import = self
@@ -280,6 +285,9 @@ impl Engine {
             let gone = open.filter(|key| !found.contains(key)).cloned();
             let gone: Vec<SessionKey> = gone.collect();
             gone.iter().for_each(|key| self.note_live(key, None));
+        }
+        if let Some(watermark) = watermark {
+            self.listings.watermarks.insert(tool, watermark);
         }
         Ok(())
     }
@@ -424,6 +432,7 @@ impl Engine {
         self.retry_due();
         self.retry_forgotten()?;
         self.poll_search()?;
+        self.note_kinds_read()?;
         self.record_due_code();
         let all = self.list_due()?;
         self.seek_stores();
@@ -535,7 +544,7 @@ impl Engine {
     }
 
     /// Reconciles each session with journals that were read by a version that knew fewer kinds of
-    /// entries, until none is left.
+    /// entries, once: what cannot be read then is looked at again when its session is reconciled.
     pub(super) fn schedule_outdated(&mut self) -> Result<(), StateError> {
         /// The part of a session's record that is needed here.
         #[derive(Deserialize)]
@@ -547,25 +556,28 @@ impl Engine {
             #[serde(default)]
             reads: u32,
         }
-        const NOTE: &str = "entry kinds";
-        if self.state.note::<u32>(NOTE)? == Some(READS) {
+        if self.state.note::<u32>(KINDS_READ)? == Some(READS) {
             return Ok(());
         }
-        let mut is_any = false;
         for (key, _) in self.state.rows(None)? {
             let record = self.state.record::<Record>(&key)?;
             let mut journals = record.iter().flat_map(|record| record.journals.values());
             if journals.any(|journal| journal.reads < READS) {
                 self.schedule(key, ReconcileRequest::default());
-                is_any = true;
             }
         }
-        // After a crash the next start finds what is left.
-        if is_any {
-            Ok(())
-        } else {
-            self.state.put_note(NOTE, &READS)
+        self.listings.is_reading_again = true;
+        Ok(())
+    }
+
+    /// Notes that all of them were reconciled. After a crash before that the next start schedules
+    /// them again.
+    fn note_kinds_read(&mut self) -> Result<(), StateError> {
+        if self.listings.is_reading_again && self.queue.is_empty() {
+            self.state.put_note(KINDS_READ, &READS)?;
+            self.listings.is_reading_again = false;
         }
+        Ok(())
     }
 
     /// Schedules every journal whose size differs from when it was last read.

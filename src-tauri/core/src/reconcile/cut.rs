@@ -30,7 +30,8 @@ pub fn take_out(
     let devices: BTreeSet<String> = devices.flat_map(|cut| cut.devices.clone()).collect();
     let scan = Scan::of(context, record);
     let (mut beyond, mut said) = scan.read(&devices)?;
-    scan.spare(&mut beyond)?;
+    // A damaged journal of another device must not keep the session from being recorded.
+    let is_spared = scan.spare(&mut beyond).is_ok();
     for device in &devices {
         if let Some(said) = said.remove(device) {
             said.put(record, device);
@@ -43,7 +44,10 @@ pub fn take_out(
         let (runs, rewrites) = (beyond.runs(), &beyond.rewrites);
         state.trie.take_out(runs, rewrites, &journal_reader)?;
     }
-    record.cut = cut;
+    record.cut = cut.map(|cut| match is_spared {
+        true => cut,
+        false => Cut { print: 0, ..cut },
+    });
     origin::settle(context, tool, record)
 }
 
@@ -59,10 +63,11 @@ fn counted(context: &Context, journal: &Journal) -> Option<u64> {
 fn cut_of(context: &Context, record: &SessionRecord) -> Option<Cut> {
     let (mut hasher, mut devices) = (DefaultHasher::new(), BTreeSet::new());
     for (key, journal) in &record.journals {
-        if journal.device != context.short {
-            let counted = counted(context, journal);
+        // What others add changes nothing, but for lines that are taken out ([`Cut::print`]).
+        if let Some(counted) = counted(context, journal).filter(|_| journal.device != context.short)
+        {
             (key, journal.frames, counted).hash(&mut hasher);
-            if counted.is_some_and(|counted| counted < journal.frames) {
+            if counted < journal.frames {
                 devices.insert(journal.device.clone());
             }
         }

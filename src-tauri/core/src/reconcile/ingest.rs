@@ -13,11 +13,11 @@ use crate::session::{
 };
 use crate::timing::{self, Stage};
 use crate::vault::equivocation::{self, EquivocatedFrames};
-use crate::vault::journal::{READS, journal_key};
+use crate::vault::journal::journal_key;
 use crate::vault::journal_reader::{Generation, JournalReader};
 use crate::vault::limits;
 use crate::vault::piece::{self, Added};
-use crate::vault::{Entry, Fault, Frame, Journal, JournalError, Owner, SessionCard};
+use crate::vault::{Entry, Fault, Frame, Journal, JournalError, Owner, SessionCard, Skipped};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -125,17 +125,15 @@ fn take_skipped(
         .collect();
     for journal in outdated {
         let key = journal_key(&journal.device, journal.lane);
-        match journal.has_skipped(&context.vault) {
-            Ok(true) => {
-                let taken = take_again(context, record, tool, &journal)?;
-                record.journals.insert(key, taken);
-            }
-            Ok(false) => {
-                let reads = READS;
-                record.journals.insert(key, Journal { reads, ..journal });
-            }
-            // Whoever needs its lines reports that; the next reconcile looks again.
-            Err(_) => {}
+        let read = match journal.skipped(&context.vault) {
+            Ok(Skipped::Known) => take_again(context, record, tool, &journal),
+            Ok(skipped) => Ok(journal.looked_through(skipped)),
+            Err(error) => Err(error),
+        };
+        // A journal that cannot be read must not keep the session from being recorded: whoever
+        // needs its lines reports that, and the next reconcile looks again.
+        if let Ok(read) = read {
+            record.journals.insert(key, read);
         }
     }
     Ok(())
@@ -690,6 +688,10 @@ fn joined<'a>(run: &[&'a Arrival]) -> (Edge, Cow<'a, [Line]>) {
     (edge, Cow::Owned(tips))
 }
 
+fn n_lines_in(trie: &Trie) -> u64 {
+    trie.edges().iter().map(|edge| edge.lines).sum()
+}
+
 fn absorb_run(
     context: &Context,
     record: &mut SessionRecord,
@@ -762,8 +764,15 @@ fn absorb_run(
         own: &context.short,
     };
     let keep = state.local.as_ref().map(|local| local.tip);
-    let (tip, at) = (edge.tip, edge.at);
+    let (tip, at, n_lines) = (edge.tip, edge.at, edge.lines);
+    let cut = record.cut.as_mut().filter(|_| !republished);
+    let before = cut.as_ref().map(|_| n_lines_in(&state.trie));
     state.trie.insert(edge, &tips, keep, &lines)?;
+    if let (Some(cut), Some(before)) = (cut, before)
+        && n_lines_in(&state.trie) < before + n_lines
+    {
+        cut.print = 0;
+    }
     if let Some(old) = arrival.replaces {
         state.trie.replace(
             Replaced {

@@ -74,7 +74,8 @@ pub struct SessionRecord {
 /// Which devices' later frames are taken out of a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cut {
-    /// A hash of how many frames of each journal were accepted and count.
+    /// A hash of how many frames of each journal of these devices were accepted and count; 0 after
+    /// another device recorded lines that were known already, as it may spare them.
     pub print: u64,
     /// By short id.
     pub devices: BTreeSet<String>,

@@ -28,6 +28,16 @@ pub const SEGMENT_BYTES: u64 = limits::SEGMENT;
 /// The version of the set of entry kinds that this program reads: see [`Entry::read_since`].
 pub const READS: u32 = 2;
 
+/// What a version that knew fewer kinds of entries skipped in a journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Skipped {
+    Nothing,
+    /// Only entries that this version does not know either.
+    StillUnknown,
+    /// Entries that this version reads.
+    Known,
+}
+
 /// How far a journal was read or written: enough to continue and to notice changed bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Journal {
@@ -185,24 +195,37 @@ impl Journal {
         self.reads < READS
     }
 
-    /// Whether a version that knew fewer kinds accepted an entry that this one reads differently.
-    /// Reads the accepted frames only if that version did not note it.
-    pub fn has_skipped(&self, vault: &Vault) -> Result<bool, JournalError> {
+    /// What a version that knew fewer kinds of entries accepted and skipped. Reads the accepted
+    /// frames only if that version did not note that it skipped nothing.
+    pub fn skipped(&self, vault: &Vault) -> Result<Skipped, JournalError> {
         // Since version 2 a journal notes what was skipped.
         if !self.is_outdated() || (2 <= self.reads && !self.skipped) {
-            return Ok(false);
+            return Ok(Skipped::Nothing);
         }
-        let mut found = false;
+        let mut skipped = Skipped::Nothing;
         self.each_accepted(vault, |frame| {
-            let mut entries = frame.entries.iter();
-            found = entries.any(|entry| self.reads < entry.read_since());
-            if found {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
+            for entry in &frame.entries {
+                match entry {
+                    Entry::Unknown(_) => skipped = Skipped::StillUnknown,
+                    known if self.reads < known.read_since() => {
+                        skipped = Skipped::Known;
+                        return ControlFlow::Break(());
+                    }
+                    _ => {}
+                }
             }
+            ControlFlow::Continue(())
         })?;
-        Ok(found)
+        Ok(skipped)
+    }
+
+    /// The journal as this version read it, after it looked for what an older one skipped.
+    pub fn looked_through(self, skipped: Skipped) -> Self {
+        Self {
+            reads: READS,
+            skipped: skipped == Skipped::StillUnknown,
+            ..self
+        }
     }
 
     /// The journal with its accepted frames, none of their entries counted: for taking the entries

@@ -24,7 +24,7 @@ pub use envelope::Seal;
 pub use equivocation::EquivocatedFrames;
 pub use erase::Erased;
 pub use frame::{Entry, ForkOf, Frame, FrameHash, Head, SessionCard};
-pub use journal::{Fault, Journal, JournalError, Owner, Segment};
+pub use journal::{Fault, Journal, JournalError, Owner, READS, Segment, Skipped};
 pub use kept::{Kept, kept_frames};
 pub use quarantine::Quarantine;
 
