@@ -4,7 +4,7 @@
 use crate::made::{Device, IMPORT, Made, Shape, reader, split_session};
 use crate::{middle, say_speed};
 use session_roam_core::merge::substitute;
-use session_roam_core::reconcile::ingest::{chain, ingest};
+use session_roam_core::reconcile::ingest::ingest;
 use session_roam_core::reconcile::record::Dependents;
 use session_roam_core::reconcile::session::SessionMut;
 use session_roam_core::reconcile::split::{BranchLayout, branch_layout};
@@ -152,7 +152,11 @@ fn parts(context: &Context, made: &[Made]) {
             for made in made {
                 let is_message = context.is_message(&made.key.tool);
                 made.plain.iter().for_each(|bytes| {
-                    drop(black_box(chain(ChainId::log_start(), bytes, is_message)))
+                    drop(black_box(Line::chained(
+                        ChainId::log_start(),
+                        bytes,
+                        is_message,
+                    )))
                 });
             }
         },

@@ -7,7 +7,7 @@ use super::context::Context;
 use super::origin;
 use super::record::{Cut, DeviceCard, SessionRecord};
 use crate::merge::{ChoiceId, Chosen, Titled, title};
-use crate::session::{ChainId, DocName, Hlc, Replaced, ToolId};
+use crate::session::{ChainId, DocName, Hlc, Line, Replaced, ToolId};
 use crate::vault::piece::Piece;
 use crate::vault::{Entry, Frame, Journal, JournalError};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -324,7 +324,7 @@ impl<'a> Part<'a> {
 
     /// The ids of its lines.
     fn lines(&self) -> impl Iterator<Item = ChainId> {
-        let lines = super::ingest::chain(self.after, self.bytes, |_| false);
+        let lines = Line::chained(self.after, self.bytes, |_| false);
         let whole = self.bytes.is_empty().then_some(self.tip);
         lines.into_iter().map(|line| line.tip).chain(whole)
     }

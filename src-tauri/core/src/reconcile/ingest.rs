@@ -8,8 +8,8 @@ use super::record::{DeviceCard, DocState, Root, SessionRecord};
 use crate::merge::{ChoiceId, Chosen, First, Titled, title};
 use crate::session::chain::lines_of;
 use crate::session::{
-    Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, LineSource, Millis, Problem,
-    ProblemCode, Replaced, Source, Spot, ToolId, Trie, gap,
+    ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, LineSource, Millis, Problem, ProblemCode,
+    Replaced, Source, Spot, ToolId, Trie, gap,
 };
 use crate::timing::{self, Stage};
 use crate::vault::equivocation::{self, EquivocatedFrames};
@@ -402,7 +402,7 @@ fn lines_in(frame: &Frame) -> usize {
 /// The lines of each run in a frame.
 fn chained(frame: &Frame, is_message: fn(&[u8]) -> bool) -> Vec<Vec<Line>> {
     let lines = frame.entries.iter().filter_map(|entry| match entry {
-        Entry::Lines { after, bytes, .. } => Some(chain(*after, bytes, is_message)),
+        Entry::Lines { after, bytes, .. } => Some(Line::chained(*after, bytes, is_message)),
         _ => None,
     });
     lines.collect()
@@ -576,22 +576,6 @@ fn gaps_in(bytes: &[u8], tips: &[Line]) -> Vec<ChainId> {
         .zip(tips)
         .filter(|(line, _)| gap::is_gap(line))
         .map(|(_, line)| line.tip)
-        .collect()
-}
-
-/// The lines of a run that begins after `after`.
-pub fn chain(after: ChainId, bytes: &[u8], is_message: fn(&[u8]) -> bool) -> Vec<Line> {
-    let mut chain = Chain::from(after);
-    let whole = lines_of(bytes).filter(|line| line.ends_with(b"\n"));
-    whole
-        .map(|line| {
-            chain.feed(line);
-            Line {
-                tip: chain.tip,
-                end: chain.bytes,
-                is_message: is_message(line),
-            }
-        })
         .collect()
 }
 

@@ -4,7 +4,7 @@ pub(super) mod pieces;
 
 use self::pieces::*;
 use super::context::Context;
-use super::ingest::{Taken, absorb, chain, take};
+use super::ingest::{Taken, absorb, take};
 use super::observe::{
     LogSeen, end_of, gap_line, lines_after, observe_log, read_range, read_whole, tail_hash,
 };
@@ -643,7 +643,7 @@ impl<'a> Recorder<'a> {
             })?;
             let bytes = read_range(file, seen.start_bytes + from, seen.start_bytes + to)
                 .map_err(|_| RecordError::Moving(doc.path.clone()))?;
-            let tips = chain(after, &bytes, self.context.is_message(&self.key.tool));
+            let tips = Line::chained(after, &bytes, self.context.is_message(&self.key.tool));
             if tips.len() != fit || tips.last().map(|line| line.tip) != Some(tip) {
                 return Err(RecordError::Moving(doc.path.clone()));
             }
@@ -677,7 +677,7 @@ impl<'a> Recorder<'a> {
         let (name, at, size) = (doc.name.clone(), doc.at.clone(), range.end - range.start);
         if self.context.sizes.record < size {
             let bytes = gap_line(file, range).map_err(|_| moving())?;
-            let lines = chain(after, &bytes, self.context.is_message(&self.key.tool));
+            let lines = Line::chained(after, &bytes, self.context.is_message(&self.key.tool));
             if lines.last().map(|line| line.tip) != Some(tip) {
                 return Err(moving());
             }

@@ -6,7 +6,6 @@
 //! where they lie.
 
 use super::context::Context;
-use super::ingest::chain;
 use super::record::SessionRecord;
 use super::recorder::{RecordError, Recorded, Recorder};
 use crate::reconcile::session::SessionMut;
@@ -210,7 +209,7 @@ pub fn record_entries(
     for entry in entries {
         let tips = match &entry {
             Entry::Lines { after, bytes, .. } => {
-                chain(*after, bytes, context.is_message(&key.tool))
+                Line::chained(*after, bytes, context.is_message(&key.tool))
             }
             Entry::Whole { tip, bytes, .. } => vec![Line {
                 tip: *tip,

@@ -2,7 +2,6 @@
 //! journals.
 
 use super::context::Context;
-use super::ingest::chain;
 use super::record::{Dependent, Dependents, DocState};
 use crate::merge::snapshots::{Judged, is_json, judge};
 use crate::merge::{
@@ -11,7 +10,7 @@ use crate::merge::{
 };
 use crate::reconcile::session::{Session, SessionMut};
 use crate::session::{
-    ChainId, DocKind, DocName, Edge, LineSource, SessionId, SessionKey, decent_name,
+    ChainId, DocKind, DocName, Edge, Line, LineSource, SessionId, SessionKey, decent_name,
 };
 use crate::tools::Judge;
 use crate::vault::journal_reader::JournalReader;
@@ -384,7 +383,7 @@ fn find_firsts(
                 Entry::Lines {
                     doc, after, bytes, ..
                 } if doc == name => {
-                    chain(*after, bytes, |_| true)
+                    Line::chained(*after, bytes, |_| true)
                         .iter()
                         .for_each(|line| note(line.tip));
                 }

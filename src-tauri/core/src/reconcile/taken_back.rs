@@ -2,12 +2,11 @@
 //! had written alone. Such a change is followed without a question. This file finds the author of
 //! the lines; the plan decides what to do.
 
-use super::ingest::chain;
 use super::record::{SessionRecord, TakenBack};
 use super::recorder::{RecordError, Recorder};
 use crate::merge::Step;
 use crate::reconcile::session::Session;
-use crate::session::{ChainId, DocKind, DocName, Edge, LineSource};
+use crate::session::{ChainId, DocKind, DocName, Edge, Line, LineSource};
 use crate::vault::{Entry, JournalError};
 use std::collections::BTreeSet;
 
@@ -104,7 +103,7 @@ fn is_in_others(
                 bytes,
                 ..
             } if of == doc => {
-                found |= chain(*after, bytes, |_| true)
+                found |= Line::chained(*after, bytes, |_| true)
                     .iter()
                     .any(|line| lines.contains(&line.tip));
             }

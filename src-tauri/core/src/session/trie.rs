@@ -5,6 +5,7 @@
 //! The trie knows where lines are, not their content. The few questions about content go to
 //! [`LineSource`].
 
+use super::chain::{Chain, lines_of};
 use super::{ChainId, Hlc, Lane};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,6 +71,24 @@ pub struct Line {
     pub end: u64,
     /// The line is part of the conversation.
     pub is_message: bool,
+}
+
+impl Line {
+    /// The whole lines of a run of a log that begins after `after`.
+    pub fn chained(after: ChainId, bytes: &[u8], is_message: fn(&[u8]) -> bool) -> Vec<Self> {
+        let mut chain = Chain::from(after);
+        let whole = lines_of(bytes).filter(|line| line.ends_with(b"\n"));
+        whole
+            .map(|line| {
+                chain.feed(line);
+                Self {
+                    tip: chain.tip,
+                    end: chain.bytes,
+                    is_message: is_message(line),
+                }
+            })
+            .collect()
+    }
 }
 
 /// Reads the lines of an edge from the journal on demand.
