@@ -25,7 +25,6 @@ mod fork_at;
 mod hops;
 mod hostile;
 mod imported;
-mod in_checkouts;
 mod journals;
 mod kiro;
 mod layouts;

@@ -4,7 +4,6 @@
 //! An adapter reads and writes. Merging is decided elsewhere, and an adapter never sees the vault
 //! or Syncthing.
 
-mod checkouts;
 mod launch;
 mod made;
 mod mcp;
@@ -13,7 +12,6 @@ mod registry;
 mod stamp;
 mod watermark;
 
-pub use self::checkouts::Checkouts;
 pub use self::launch::{App, Launch, Opens};
 pub use self::made::Made;
 pub use self::mcp::McpConfig;
@@ -43,9 +41,6 @@ pub struct Machine {
     pub vars: BTreeMap<String, String>,
     /// Reports the running programs. A machine made for a test runs none.
     pub apps: Arc<dyn Apps>,
-    /// The known checkouts, for tools that keep their sessions in them. No other device has a say
-    /// in which these are.
-    pub checkouts: Checkouts,
 }
 
 impl Machine {
@@ -57,7 +52,6 @@ impl Machine {
             home,
             vars: BTreeMap::new(),
             apps: Arc::new(Vec::new()),
-            checkouts: Checkouts::default(),
         }
     }
 

@@ -79,7 +79,6 @@ pub fn machine(data: &Path) -> Machine {
         home,
         vars,
         apps: std::sync::Arc::new(crate::tools::SystemApps::default()),
-        checkouts: crate::tools::Checkouts::default(),
     }
 }
 

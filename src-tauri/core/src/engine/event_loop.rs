@@ -107,7 +107,6 @@ impl Engine {
     }
 
     fn try_wake(&mut self) -> Result<(), StateError> {
-        self.show_checkouts();
         self.remember_here()?;
         self.remember_stores()?;
         self.begin_quarantine();

@@ -109,18 +109,7 @@ impl Engine {
     }
 
     fn change_places<T>(&self, change: impl FnOnce(&mut Places) -> T) -> T {
-        let changed = change(Arc::make_mut(&mut self.context.change().places));
-        self.show_checkouts();
-        changed
-    }
-
-    /// Tells the adapters which checkouts are this device's own.
-    pub(super) fn show_checkouts(&self) {
-        let dirs = self.context.places().own_dirs();
-        self.context
-            .machine
-            .checkouts
-            .set(dirs.into_iter().collect());
+        change(Arc::make_mut(&mut self.context.change().places))
     }
 
     pub(super) fn learn(&mut self, lesson: &Lesson) -> Result<(), StateError> {

@@ -48,9 +48,6 @@ pub struct FileStore<'a> {
     pub rank: Option<fn(&FoundDoc) -> Rank>,
     /// What the user should do about a duplicate.
     pub hint: &'a str,
-    /// Whether links to other directories of the user's are followed. They are not where others
-    /// make the content, as in a checkout.
-    pub links: bool,
     /// Reports a file that lies among the main docs and is not one of them.
     pub odd: fn(&Path) -> Option<Problem>,
     /// Keeps the names in directories that do not change.
@@ -130,7 +127,6 @@ impl<'a> FileStore<'a> {
             denied: &[],
             rank: None,
             hint: "Both are recorded. Move one of them out of the store.",
-            links: true,
             odd: |_| None,
             listed: None,
             known: None,
@@ -396,10 +392,7 @@ impl<'a> FileStore<'a> {
     }
 
     fn is_top(&self, dir: &Path) -> bool {
-        match self.links {
-            true => files::is_own_dir(&self.root, dir),
-            false => fs::symlink_metadata(dir).is_ok_and(|metadata| metadata.is_dir()),
-        }
+        files::is_own_dir(&self.root, dir)
     }
 
     /// An error if the docs of a pattern lie behind a link that is not followed.

@@ -307,15 +307,6 @@ impl Places {
             .collect()
     }
 
-    /// Directories in which a session of this device ran, or that its user set. Checkouts that were
-    /// found for a session of another device are not among them.
-    pub fn own_dirs(&self) -> BTreeSet<PathBuf> {
-        let learnt = self.learnt.values().flatten();
-        let seen = learnt.filter(|place| 0 < place.seen);
-        let seen = seen.map(|place| place.work_tree.clone());
-        seen.chain(self.mapped.values().cloned()).collect()
-    }
-
     /// Projects of this device's sessions that are no longer what they were recognised as: the
     /// checkout is gone or has other remotes, the directory is gone or became a checkout.
     pub fn outdated(&self, home: &Path) -> BTreeSet<ProjectKey> {

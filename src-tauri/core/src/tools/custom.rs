@@ -12,30 +12,23 @@
 //! resume = ["x", "--resume", "{session}"]
 //! ```
 //!
-//! A tool that keeps its sessions in the project itself has a root like `{checkout}/.x`: that
-//! directory in each checkout in which a session of this device ran, or that `roam projects map`
-//! names. Another device's session is written there only into such a checkout. No link below the
-//! checkout is followed. As other devices name the files, the directory must be one that no program
-//! obeys, and not the checkout itself. Without `cwd_field` the checkout is the session's directory.
-//!
 //! Nothing else is known of such a tool. In particular there is no sign that it has a session open,
 //! so only the stamps prevent us from overwriting its work. A file without an id in its name cannot
 //! be a session: two devices' files would be one.
 
 mod definition;
 
+use self::definition::PROJECT;
 pub use self::definition::{Definition, DefinitionError, Kind, ProjectRule};
-use self::definition::{PROJECT, Place};
 use super::{
     About, Checkout, Facts, Found, Launch, Level, Listing, Machine, Reading, Resumable, Root,
-    Steering, Tool, Touched, Twin, Which, WriteError, Written, is_foreign_name,
+    Steering, Tool, Touched, Which, WriteError, Written, is_foreign_name,
 };
 use crate::formats::file_store::{DocFile, FileStore, KnownDirs, SessionAt};
 use crate::formats::jsonl;
 use crate::opener;
 use crate::session::{DocName, ToolId};
 use serde_json::Value;
-use std::cmp::Reverse;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -62,36 +55,32 @@ const LARGEST_PARSED: u64 = 8 << 20;
 
 pub struct CustomTool {
     definition: Definition,
-    place: Place,
     /// The name and the place of the one doc.
     main: String,
     pattern: String,
-    denied: Vec<&'static str>,
     known: KnownDirs,
 }
 
 impl CustomTool {
     pub fn new(definition: Definition) -> Result<Self, DefinitionError> {
-        let place = definition.check()?;
-        let pattern = definition.sessions.replace(PROJECT, GROUP);
-        let last = pattern.rsplit('/').next().unwrap_or_default();
+        definition.check()?;
+        let last = definition.sessions.rsplit('/').next().unwrap_or_default();
         let ending = last.rsplit_once('.').map(|(_, ending)| ending);
         let ending = ending.filter(|ending| !ending.contains(['{', '*']));
-        let obeyed = match place {
-            Place::Home(_) => &[][..],
-            Place::Checkouts(_) => &definition::OBEYED[..],
-        };
         Ok(Self {
-            denied: [&DENIED[..], obeyed].concat(),
             main: format!("session.{}", ending.unwrap_or("data")),
-            pattern: match &place {
-                Place::Home(_) => pattern,
-                Place::Checkouts(below) => format!("{below}/{pattern}"),
-            },
-            place,
+            pattern: definition.sessions.replace(PROJECT, GROUP),
             definition,
             known: KnownDirs::default(),
         })
+    }
+
+    fn root(&self, machine: &Machine) -> PathBuf {
+        let root = &self.definition.root;
+        match root.strip_prefix('~') {
+            Some(below) => machine.home.join(below.trim_start_matches(['/', '\\'])),
+            None => machine.home.join(root),
+        }
     }
 
     fn name(&self) -> &str {
@@ -109,60 +98,14 @@ impl CustomTool {
         }]
     }
 
-    /// The store in each place, at most one with the same root.
-    fn stores<'s>(&'s self, machine: &Machine, docs: &'s [DocFile<'s>]) -> Vec<FileStore<'s>> {
-        let store = |root: PathBuf| FileStore {
+    fn store<'s>(&'s self, machine: &Machine, docs: &'s [DocFile<'s>]) -> FileStore<'s> {
+        FileStore {
             is_group: |name| !is_denied(name),
-            denied: &self.denied,
+            denied: &DENIED,
             hint: "Make the pattern \"sessions\" in config.toml name one of them only.",
             known: Some(&self.known),
-            ..FileStore::new(self.name(), root, docs, is_one_name)
-        };
-        match &self.place {
-            Place::Home(root) => vec![store(machine.home.join(root))],
-            Place::Checkouts(_) => {
-                let checkouts = machine.checkouts.get();
-                let stores = checkouts.iter().map(|dir| FileStore {
-                    is_group: |name| !is_denied(name) && !definition::is_obeyed(name),
-                    // Anybody who commits to a repository could place a link in it.
-                    links: false,
-                    ..store(dir.clone())
-                });
-                stores.collect()
-            }
+            ..FileStore::new(self.name(), self.root(machine), docs, is_one_name)
         }
-    }
-
-    /// The store to write a session into.
-    fn store_for<'s, 'd>(
-        &self,
-        stores: &'s [FileStore<'d>],
-        checkout: &Checkout<'_>,
-    ) -> Result<&'s FileStore<'d>, WriteError> {
-        let planned = checkout.docs.iter().find_map(|doc| doc.change.path());
-        if let (Place::Home(_), Some(store)) = (&self.place, stores.first()) {
-            return Ok(store);
-        }
-        let at = planned.unwrap_or(checkout.cwd);
-        let around = stores.iter().filter(|store| at.starts_with(&store.root));
-        let store = around.max_by_key(|store| store.root.components().count());
-        let store = store.ok_or_else(|| {
-            WriteError::Refused(format!(
-                "{} keeps its sessions in checkouts, and no session of this device ran in {}. Start one there, or \
-                 name it with \"roam projects map\"",
-                self.name(),
-                checkout.cwd.display()
-            ))
-        })?;
-        let mut others = stores.iter().filter(|other| other.root != store.root);
-        let elsewhere = match planned {
-            Some(_) => None,
-            None => others.find_map(|other| {
-                let found = other.find(checkout.session)?;
-                Some(other.root.join(found.place))
-            }),
-        };
-        elsewhere.map_or(Ok(store), |there| Err(WriteError::Changed(there)))
     }
 
     /// The place of a session that is not here yet: the author's, with this device's project.
@@ -230,17 +173,6 @@ impl CustomTool {
             .filter(|text| !text.is_empty())
     }
 
-    /// The checkout in which a session lies.
-    fn checkout_of(&self, machine: &Machine, path: &Path) -> Option<String> {
-        let Place::Checkouts(_) = self.place else {
-            return None;
-        };
-        let checkouts = machine.checkouts.get();
-        let around = checkouts.iter().filter(|dir| path.starts_with(dir));
-        let dir = around.max_by_key(|dir| dir.components().count())?;
-        dir.to_str().map(str::to_owned)
-    }
-
     fn records(&self, path: &Path) -> io::Result<Vec<Value>> {
         let mut file = opener::file(path)?;
         match self.definition.kind {
@@ -279,51 +211,25 @@ impl Tool for CustomTool {
     }
 
     fn roots(&self, machine: &Machine) -> Vec<Root> {
-        let root = |path: PathBuf| Root {
-            path,
-            deep: self.definition.sessions.contains('/'),
+        vec![Root {
+            path: self.root(machine),
+            deep: self.pattern.contains('/'),
             store: true,
-        };
-        match &self.place {
-            Place::Home(dir) => vec![root(machine.home.join(dir))],
-            Place::Checkouts(below) => {
-                let checkouts = machine.checkouts.get();
-                let below = |dir: &PathBuf| root(dir.join(below));
-                checkouts.iter().map(below).collect()
-            }
-        }
+        }]
     }
 
     fn touched(&self, machine: &Machine, path: &Path) -> Touched {
-        let docs = self.docs();
-        let stores = self.stores(machine, &docs);
-        let mut touched = stores.iter().map(|store| store.touched(path));
-        let first = touched.find(|touched| *touched != Touched::Nothing);
-        first.unwrap_or(Touched::Nothing)
+        self.store(machine, &self.docs()).touched(path)
     }
 
     fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
-        let docs = self.docs();
-        let stores = self.stores(machine, &docs);
-        let mut listings = stores.iter().map(|store| store.list(which, &|_| None));
-        let mut all = listings.next().unwrap_or_default();
-        for other in listings {
-            all.found.extend(other.found);
-            all.problems.extend(other.problems);
-            all.twins.extend(other.twins);
-            all.conflict_copies.extend(other.conflict_copies);
-        }
-        if 1 < stores.len() {
-            keep_longest(&mut all);
-        }
-        all
+        self.store(machine, &self.docs()).list(which, &|_| None)
     }
 
-    fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
+    fn read(&self, _machine: &Machine, found: &Found) -> io::Result<Reading> {
         let main = found.main()?;
         let records = self.records(&main.path)?;
         let cwd = self.field(&records, self.definition.cwd_field.as_ref());
-        let cwd = cwd.or_else(|| self.checkout_of(machine, &main.path));
         let title = self.field(&records, self.definition.title_field.as_ref());
         let facts = Facts {
             early: self.definition.cwd_field.is_some() && cwd.is_none() && main.stamp.len <= HEAD,
@@ -337,9 +243,8 @@ impl Tool for CustomTool {
 
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
         let docs = self.docs();
-        let stores = self.stores(machine, &docs);
-        let store = self.store_for(&stores, checkout)?;
-        let place = || self.place(store, checkout);
+        let store = self.store(machine, &docs);
+        let place = || self.place(&store, checkout);
         store.write_placed(checkout, &place, &|_, _| Ok(None), &|| Ok(()))
     }
 
@@ -358,28 +263,6 @@ impl Tool for CustomTool {
     fn is_main(&self, doc: &DocName) -> bool {
         doc.as_str() == self.main
     }
-}
-
-/// Of a session in several checkouts, as of a file that git brought to them, the longest counts.
-fn keep_longest(listing: &mut Listing) {
-    let len = |found: &Found| found.docs.first().map_or(0, |doc| doc.stamp.len);
-    let found = &mut listing.found;
-    found.sort_by(|one, other| {
-        let one_len = (&one.session, Reverse(len(one)));
-        one_len.cmp(&(&other.session, Reverse(len(other))))
-    });
-    let mut kept: Vec<Found> = Vec::new();
-    for found in std::mem::take(found) {
-        match kept.last() {
-            Some(last) if last.session == found.session => {
-                let (session, doc) = (found.session, found.docs.into_iter().next());
-                let twin = doc.map(|doc| Twin { session, doc });
-                listing.twins.extend(twin);
-            }
-            _ => kept.push(found),
-        }
-    }
-    listing.found = kept;
 }
 
 /// Whether an id, which may come from another device, is one name: it becomes a part of a path.
@@ -412,8 +295,8 @@ mod tests {
     fn session(pattern: &str, path: &str) -> Option<String> {
         let tool = CustomTool::new(definition(pattern)).expect("definition");
         let docs = tool.docs();
-        let stores = tool.stores(&Machine::at("/home/ada"), &docs);
-        stores[0].at(path).map(|at| at.session)
+        let store = tool.store(&Machine::at("/home/ada"), &docs);
+        store.at(path).map(|at| at.session)
     }
 
     #[test]

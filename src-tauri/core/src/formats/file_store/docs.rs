@@ -316,9 +316,6 @@ impl FileStore<'_> {
     /// The target of a link that is followed: it leads out of the store, and out of the directory
     /// of its docs if that is itself a link.
     fn followed(&self, top: &Path, link: &Path) -> Option<PathBuf> {
-        if !self.links {
-            return None;
-        }
         files::followed(&self.root, link).and_then(|_| files::followed(top, link))
     }
 

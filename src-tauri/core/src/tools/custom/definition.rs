@@ -1,8 +1,7 @@
 //! What the user writes about a tool in config.toml, and what is wrong with it.
 
-use super::{SESSION, is_denied};
+use super::SESSION;
 use serde::{Deserialize, Serialize};
-use std::path::{Component, Path, PathBuf};
 
 /// One `[[custom]]` section.
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
@@ -11,7 +10,7 @@ pub struct Definition {
     pub id: String,
     /// The displayed name; the id if empty.
     pub name: String,
-    /// The store's directory; `~` is the home directory, `{checkout}` each known checkout.
+    /// The store's directory; `~` is the home directory.
     pub root: String,
     /// The place of sessions below the root, with one `{session}`.
     pub sessions: String,
@@ -53,10 +52,6 @@ pub enum DefinitionError {
     #[error("{0}: \"root\" is missing; it is the directory of the tool's store, like \"~/.x\"")]
     Root(String),
     #[error(
-        "{id}: in checkouts, \"root\" is a directory of its own that no program obeys, like \"{{checkout}}/.x\"; it is \"{root}\""
-    )]
-    Checkout { id: String, root: String },
-    #[error(
         "{id}: \"sessions\" needs exactly one {{session}}, like \"chats/{{session}}.jsonl\"; it is \"{pattern}\""
     )]
     Session { id: String, pattern: String },
@@ -73,60 +68,11 @@ pub enum DefinitionError {
     },
 }
 
-/// Where the store is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// Below the home directory, or absolute.
-    Home(PathBuf),
-    /// In each known checkout, `/`-separated below it.
-    Checkouts(String),
-}
-
-const CHECKOUT: &str = "{checkout}";
 pub(super) const PROJECT: &str = "{project}";
-
-/// Names in a checkout that git, editors and tools obey at any depth. Another device chooses the
-/// names of the files that are written below the root.
-pub(super) const OBEYED: [&str; 28] = [
-    ".claude",
-    ".clinerules",
-    ".codex",
-    ".cursor",
-    ".cursorrules",
-    ".devcontainer",
-    ".envrc",
-    ".git",
-    ".github",
-    ".gitlab",
-    ".husky",
-    ".idea",
-    ".kiro",
-    ".mcp.json",
-    ".opencode",
-    ".vscode",
-    ".windsurf",
-    ".windsurfrules",
-    ".zed",
-    "agents.md",
-    "claude.local.md",
-    "claude.md",
-    "gemini.md",
-    "git-hooks",
-    "githooks",
-    "hooks",
-    "opencode.json",
-    "opencode.jsonc",
-];
-
-pub(super) fn is_obeyed(name: &str) -> bool {
-    OBEYED
-        .iter()
-        .any(|obeyed| obeyed.eq_ignore_ascii_case(name))
-}
 
 impl Definition {
     /// Checks all of it but whether the id is taken.
-    pub(super) fn check(&self) -> Result<Place, DefinitionError> {
+    pub(super) fn check(&self) -> Result<(), DefinitionError> {
         let id = self.id.clone();
         let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if id.is_empty() || !id.bytes().all(fits) {
@@ -145,20 +91,19 @@ impl Definition {
         if pattern.split('/').any(odd) {
             return Err(DefinitionError::Pattern { id, pattern });
         }
-        self.place()
+        Ok(())
     }
 
     fn check_placeholders(&self) -> Result<(), DefinitionError> {
-        const IN_ROOT: &str = "it may begin with {checkout}";
+        const IN_ROOT: &str = "it is one directory, like \"~/.x\"";
         const IN_SESSIONS: &str = "it may have {session} and {project}, and * for any letters";
         const IN_RESUME: &str = "its words may have {session} and {cwd}";
-        let in_root = self.root.strip_prefix(CHECKOUT).unwrap_or(&self.root);
         let words = self.resume.iter().map(|word| {
             let known: &[&str] = &[SESSION, "{cwd}"];
             ("resume", &**word, known, IN_RESUME)
         });
         let fields = [
-            ("root", in_root, &[][..], IN_ROOT),
+            ("root", &*self.root, &[][..], IN_ROOT),
             (
                 "sessions",
                 &*self.sessions,
@@ -178,31 +123,6 @@ impl Definition {
             }
         }
         Ok(())
-    }
-
-    fn place(&self) -> Result<Place, DefinitionError> {
-        let Some(below) = self.root.strip_prefix(CHECKOUT) else {
-            return Ok(Place::Home(match self.root.strip_prefix('~') {
-                Some(rest) => rest.trim_start_matches(['/', '\\']).into(),
-                None => (&self.root).into(),
-            }));
-        };
-        let below = below.replace('\\', "/");
-        let below = below.strip_prefix('/').unwrap_or("").trim_end_matches('/');
-        let is_plain = |name: &str| {
-            let components = Path::new(name).components();
-            components.eq([Component::Normal(name.as_ref())])
-                && !name.contains('*')
-                && !is_obeyed(name)
-                && !is_denied(name)
-        };
-        match below.split('/').all(is_plain) {
-            true => Ok(Place::Checkouts(below.to_owned())),
-            false => Err(DefinitionError::Checkout {
-                id: self.id.clone(),
-                root: self.root.clone(),
-            }),
-        }
     }
 }
 
@@ -279,7 +199,11 @@ mod tests {
                 "{error}"
             );
         }
-        for root in ["~/{checkout}/x", "{project}/x", "{checkout}/{checkout}"] {
+        assert_eq!(
+            error(definition("{checkout}/.x", "{session}")),
+            r#"x: "root" has {checkout}, which is not known there: it is one directory, like "~/.x""#
+        );
+        for root in ["{checkout}", "~/{checkout}/x", "{project}/x"] {
             assert!(
                 error(definition(root, "{session}")).contains("\"root\" has {"),
                 "{root}"
@@ -293,32 +217,6 @@ mod tests {
         // A brace of a name is no placeholder.
         for pattern in ["{session}.{", "a{}b/{session}", "{a b}/{session}"] {
             assert!(definition("~/.x", pattern).check().is_ok(), "{pattern}");
-        }
-    }
-
-    #[test]
-    fn in_checkouts_a_store_is_a_directory_that_nothing_obeys() {
-        let place = |root: &str| definition(root, "{session}.md").check();
-        assert_eq!(
-            place("{checkout}/.x/history"),
-            Ok(Place::Checkouts(".x/history".into()))
-        );
-        for root in [
-            "{checkout}",
-            "{checkout}/",
-            "{checkout}x",
-            "{checkout}/..",
-            "{checkout}/a/../b",
-            "{checkout}//a",
-            "{checkout}/*",
-            "{checkout}/.git/x",
-            "{checkout}/.Claude",
-            "{checkout}/.vscode",
-            "{checkout}/a/hooks",
-            "{checkout}/.ssh",
-        ] {
-            let is_refused = matches!(place(root), Err(DefinitionError::Checkout { .. }));
-            assert!(is_refused, "{root}");
         }
     }
 
