@@ -38,7 +38,7 @@ impl From<StateError> for ApiError {
         Self::new(
             ProblemCode::StateUnwritable,
             with_causes(&error),
-            "Free up disk space or fix its permissions.",
+            error.hint(),
         )
     }
 }

@@ -238,7 +238,14 @@ fn parts(
             "Fix the directory, or choose another data folder.",
         )
     };
-    let (state, _) = State::open(home).map_err(|error| broken("The state", &error))?;
+    let (state, _) = State::open(home).map_err(|error| {
+        ApiError::new(
+            ProblemCode::StateUnwritable,
+            format!("The state: {}", with_causes(&error)),
+            error.hint(),
+        )
+        .offer(Remedy::Retry)
+    })?;
     let key =
         DeviceKey::load_or_create(home).map_err(|error| broken("This device's key", &error))?;
     let clock = Arc::new(SystemClock);

@@ -1,7 +1,9 @@
-//! The engine's memory between starts, in one SQLite file. All of it can be rebuilt from the vault
-//! and the tools' stores, so a lost or broken file costs time, never a session.
+//! The engine's memory between starts, in one SQLite file. The list of sessions can be rebuilt from
+//! the vault and the tools' stores, so a lost or broken file never costs a session. What the user
+//! decided on this device, such as deletions, is in this file only.
 
 mod older;
+mod opening;
 mod packed;
 mod searched;
 mod seen;
@@ -21,14 +23,17 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Raised when the tables change. Older files are moved into the current tables; the file of a newer
-/// version is set aside and rebuilt.
-const SCHEMA: i64 = 4;
-
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     #[error("could not use {}", .path.display())]
     Sqlite {
+        path: PathBuf,
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// Nothing was changed: another start, with space for example, finds everything.
+    #[error("could not open {}, which was left as it was", .path.display())]
+    Open {
         path: PathBuf,
         #[source]
         source: rusqlite::Error,
@@ -39,6 +44,18 @@ pub enum StateError {
         #[source]
         source: std::io::Error,
     },
+}
+
+impl StateError {
+    /// What the user can do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Open { source, .. } => opening::remedy(source),
+            Self::Sqlite { .. } | Self::SetAside { .. } => {
+                "Free up disk space or fix its permissions."
+            }
+        }
+    }
 }
 
 pub struct State {
@@ -95,61 +112,6 @@ pub struct Happening {
 }
 
 impl State {
-    /// Opens the state. A broken or older file is moved aside; `true` means that the state is
-    /// empty.
-    pub fn open(home: &Path) -> Result<(Self, bool), StateError> {
-        let path = home.join("state.sqlite");
-        let fresh = !path.exists();
-        match Self::try_open(&path) {
-            Ok(state) => Ok((state, fresh)),
-            Err(_) => {
-                set_aside(&path)?;
-                Self::try_open(&path)
-                    .map(|state| (state, true))
-                    .map_err(|source| StateError::Sqlite { path, source })
-            }
-        }
-    }
-
-    fn try_open(path: &Path) -> rusqlite::Result<Self> {
-        let db = Connection::open(path)?;
-        db.pragma_update(None, "journal_mode", "WAL")?;
-        // The file can be rebuilt, so its last commits need not survive a power cut.
-        db.pragma_update(None, "synchronous", "NORMAL")?;
-        db.pragma_update(None, "cache_size", -4096)?;
-        db.set_prepared_statement_cache_capacity(64);
-        let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        if !(0..=SCHEMA).contains(&version) {
-            return Err(rusqlite::Error::InvalidQuery);
-        }
-        let is_older = (1..SCHEMA).contains(&version);
-        let transaction = db.unchecked_transaction()?;
-        if is_older {
-            older::move_sessions(&db, version)?;
-        }
-        db.execute_batch(statements::TABLES)?;
-        if is_older {
-            older::find_needs(&db)?;
-        }
-        db.pragma_update(None, "user_version", SCHEMA)?;
-        transaction.commit()?;
-        if is_older {
-            // What the moved records took is returned; on a full disk it is used again later.
-            let _ = db.execute_batch("VACUUM");
-        }
-        db.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))
-            .and_then(|answer| {
-                if answer == "ok" {
-                    Ok(())
-                } else {
-                    Err(rusqlite::Error::InvalidQuery)
-                }
-            })?;
-        // The pages that each session of an import changes are written to the file once for many.
-        db.pragma_update(None, "wal_autocheckpoint", 4000)?;
-        Ok(Self::of(path.to_path_buf(), db))
-    }
-
     fn of(path: PathBuf, db: Connection) -> Self {
         Self {
             path,
@@ -713,16 +675,7 @@ impl State {
             }
         });
         scrubbed.map_err(|source| self.error(source))?;
-        for suffix in ["", "-wal", "-shm"] {
-            let path = PathBuf::from(format!("{}.broken{suffix}", self.path.display()));
-            match std::fs::remove_file(&path) {
-                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(StateError::SetAside { path, source });
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+        opening::remove_set_aside(&self.path)
     }
 
     /// Runs several writes as one, which the next [`State::commit`] saves together with others.
@@ -821,18 +774,6 @@ fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<(SessionKey, Row)> {
 fn list(text: &str, between: char) -> Vec<String> {
     let parts = text.split(between).filter(|part| !part.is_empty());
     parts.map(str::to_owned).collect()
-}
-
-fn set_aside(path: &Path) -> Result<(), StateError> {
-    for suffix in ["", "-wal", "-shm"] {
-        let from = PathBuf::from(format!("{}{suffix}", path.display()));
-        let to = PathBuf::from(format!("{}.broken{suffix}", path.display()));
-        if from.exists() {
-            std::fs::rename(&from, &to)
-                .map_err(|source| StateError::SetAside { path: from, source })?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -127,7 +127,13 @@ fn an_erased_session_leaves_no_byte_in_the_file() {
         ..Happening::default()
     };
     state.add_history(&happening).expect("history");
-    std::fs::write(dir.path().join("state.sqlite.broken"), "plum").expect("write");
+    for aside in ["broken", "broken-wal", "broken.2", "broken.12-shm"] {
+        std::fs::write(dir.path().join(format!("state.sqlite.{aside}")), "plum").expect("write");
+    }
+    let others = ["state.sqlite.broken.mine", "state.sqlite.brokenly"];
+    for other in others {
+        std::fs::write(dir.path().join(other), "a user's").expect("write");
+    }
     state.hide(&key).expect("hide");
     assert_eq!(
         (
@@ -152,6 +158,7 @@ fn an_erased_session_leaves_no_byte_in_the_file() {
         .expect("count");
     assert_eq!(left, 0, "a packed record would not be found by its words");
     state.scrub().expect("scrub");
+    assert!(others.iter().all(|other| dir.path().join(other).exists()));
     for entry in std::fs::read_dir(dir.path()).expect("dir").flatten() {
         let bytes = std::fs::read(entry.path()).expect("read");
         assert!(
@@ -342,6 +349,156 @@ fn a_broken_file_is_set_aside_and_said_so() {
         .expect("put");
     assert_eq!(state.record::<i32>(&key).expect("record"), Some(1));
     assert_eq!(state.find("ab").expect("find").len(), 1);
+}
+
+/// The names of the files in a home.
+fn names(home: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(home).expect("dir").flatten();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn every_broken_file_is_kept() {
+    let home = tempfile::tempdir().expect("tempdir");
+    let file = home.path().join("state.sqlite");
+    for text in ["the first is no database", "the second is none either"] {
+        std::fs::write(&file, text).expect("write");
+        assert!(State::open(home.path()).expect("open").1);
+    }
+    let kept =
+        |name: &str| std::fs::read_to_string(home.path().join(name)).expect("it was set aside");
+    assert_eq!(kept("state.sqlite.broken"), "the first is no database");
+    assert_eq!(kept("state.sqlite.broken.2"), "the second is none either");
+
+    let newer = Connection::open(&file).expect("open");
+    newer
+        .execute_batch("PRAGMA user_version = 99")
+        .expect("newer");
+    drop(newer);
+    assert!(
+        State::open(home.path()).expect("open").1,
+        "of a newer version"
+    );
+    assert!(names(home.path()).contains(&"state.sqlite.broken.3".to_owned()));
+}
+
+/// Its first pages are those of a good database.
+#[test]
+fn a_file_with_damaged_pages_is_set_aside() {
+    let home = tempfile::tempdir().expect("tempdir");
+    let file = home.path().join("state.sqlite");
+    older_file(home.path());
+    drop(State::open(home.path()).expect("open"));
+    let mut bytes = std::fs::read(&file).expect("read");
+    bytes[4096 * 4..].fill(0x5a);
+    std::fs::write(&file, &bytes).expect("damage");
+    assert!(State::open(home.path()).expect("open").1);
+    assert!(names(home.path()).contains(&"state.sqlite.broken".to_owned()));
+}
+
+/// A file of version 3, in the journal mode in which it was kept.
+fn older_file(home: &Path) {
+    let db = Connection::open(home.join("state.sqlite")).expect("open");
+    db.pragma_update(None, "journal_mode", "WAL").expect("WAL");
+    db.execute_batch(&TABLES_3.concat()).expect("the tables");
+    for key in 0..50u32 {
+        // Little of this can be packed.
+        let digits =
+            (0..1_000u32).map(|at| format!("{:08x}", (at + key).wrapping_pow(3) ^ (at << 20)));
+        let record = format!("\"{}\"", digits.collect::<String>());
+        let table = if key == 7 { "hidden" } else { "sessions" };
+        let sql = format!(
+            "INSERT INTO {table} VALUES (?1,'t','s','p','T',5,7,'elsewhere','deleted_here','w','h','-','','A','/f',?2)"
+        );
+        db.execute(&sql, params![format!("t/{key}"), record])
+            .expect("a row");
+    }
+    db.execute_batch("INSERT INTO notes VALUES ('n','7'); PRAGMA user_version = 3;")
+        .expect("a note");
+}
+
+#[test]
+fn an_update_without_space_leaves_the_file_as_it_was() {
+    let home = tempfile::tempdir().expect("tempdir");
+    let file = home.path().join("state.sqlite");
+    older_file(home.path());
+    let before = std::fs::read(&file).expect("read");
+    let mut refused = 0;
+    // Space for nothing more, for some of the records, and at last for all of them.
+    for more in (0..).step_by(5) {
+        let opened = State::open_by(home.path(), |path| {
+            let db = Connection::open(path)?;
+            let pages: i64 = db.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+            db.pragma_update(None, "max_page_count", pages + more)?;
+            Ok(db)
+        });
+        let Err(error) = opened else { break };
+        refused += 1;
+        let told = crate::session::problem::with_causes(&error);
+        assert!(
+            told.contains("state.sqlite, which was left as it was") && told.contains("full"),
+            "{told}"
+        );
+        assert!(error.hint().starts_with("Free up disk space"));
+        assert_eq!(names(home.path()), ["state.sqlite"]);
+        assert!(
+            before == std::fs::read(&file).expect("read"),
+            "{more} pages"
+        );
+    }
+    assert!(refused > 1);
+
+    let (state, fresh) = State::open(home.path()).expect("open");
+    assert_eq!((fresh, state.count().expect("count")), (false, 49));
+    let deleted = state.with_reason(Reason::DeletedHere).expect("deleted");
+    assert_eq!(deleted.len(), 49);
+    let hidden = SessionKey {
+        tool: ToolId::new("t"),
+        hash: "7".into(),
+    };
+    assert!(
+        state
+            .hidden_record::<String>(&hidden)
+            .expect("hidden")
+            .is_some()
+    );
+    assert_eq!(state.note::<u8>("n").expect("note"), Some(7));
+}
+
+#[test]
+fn only_a_file_that_is_at_fault_itself_is_set_aside() {
+    use rusqlite::ffi;
+    for (code, is_at_fault) in [
+        (ffi::SQLITE_FULL, false),
+        (ffi::SQLITE_IOERR_READ, false),
+        (ffi::SQLITE_IOERR_SHMSIZE, false),
+        (ffi::SQLITE_NOMEM, false),
+        (ffi::SQLITE_BUSY, false),
+        (ffi::SQLITE_LOCKED, false),
+        (ffi::SQLITE_CANTOPEN, false),
+        (ffi::SQLITE_READONLY_DBMOVED, false),
+        (ffi::SQLITE_PERM, false),
+        (ffi::SQLITE_ERROR, false),
+        (ffi::SQLITE_NOTADB, true),
+        (ffi::SQLITE_CORRUPT, true),
+        (ffi::SQLITE_CORRUPT_INDEX, true),
+    ] {
+        let home = tempfile::tempdir().expect("tempdir");
+        older_file(home.path());
+        let before = std::fs::read(home.path().join("state.sqlite")).expect("read");
+        let opened = State::open_by(home.path(), |_| {
+            Err(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None))
+        });
+        let error = opened.err().expect("an error");
+        assert_eq!(matches!(error, StateError::Open { .. }), !is_at_fault);
+        let kept = ["state.sqlite", "state.sqlite.broken"][usize::from(is_at_fault)];
+        assert_eq!(names(home.path()), [kept], "code {code}");
+        assert!(before == std::fs::read(home.path().join(kept)).expect("read"));
+    }
 }
 
 #[test]
