@@ -189,6 +189,10 @@ impl<'a> FileStore<'a> {
                 }
             }
         }
+        // Behind a link that is not followed, nobody knows what is gone.
+        let mut hidden = self.mains().filter(|doc| !dirs.has_top(doc));
+        let refused = hidden.find_map(|doc| self.check_top(doc).err());
+        listing.unknown = refused.map(|refused| refused.to_string());
         listing
     }
 
@@ -392,7 +396,7 @@ impl<'a> FileStore<'a> {
     }
 
     fn is_top(&self, dir: &Path) -> bool {
-        files::is_own_dir(&self.root, dir)
+        files::is_dir_or_leads_out(&self.root, dir)
     }
 
     /// An error if the docs of a pattern lie behind a link that is not followed.
@@ -402,7 +406,7 @@ impl<'a> FileStore<'a> {
         let mut there = tops.iter().take_while(is_there);
         match there.find(|dir| !self.is_top(dir)) {
             Some(link) => Err(WriteError::Refused(format!(
-                "{} is no directory, or a link to one that is not yours or lies in the store itself",
+                "{} is no directory, or a link into the store itself or to a directory around it",
                 link.display()
             ))),
             None => Ok(()),

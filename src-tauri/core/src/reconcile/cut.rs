@@ -29,9 +29,16 @@ pub fn take_out(
     let devices = [cut.as_ref(), was].into_iter().flatten();
     let devices: BTreeSet<String> = devices.flat_map(|cut| cut.devices.clone()).collect();
     let scan = Scan::of(context, record);
-    let (mut beyond, mut said) = scan.read(&devices)?;
-    // A damaged journal of another device must not keep the session from being recorded.
-    let is_spared = scan.spare(&mut beyond).is_ok();
+    let found = scan.read(&devices).and_then(|(mut beyond, said)| {
+        scan.spare(&mut beyond)?;
+        Ok((beyond, said))
+    });
+    // While a journal cannot be read, nobody knows what to spare: the removal waits for it, and the
+    // session is recorded meanwhile.
+    let Ok((mut beyond, mut said)) = found else {
+        record.cut.iter_mut().for_each(|cut| cut.print = 0);
+        return Ok(());
+    };
     for device in &devices {
         if let Some(said) = said.remove(device) {
             said.put(record, device);
@@ -44,10 +51,7 @@ pub fn take_out(
         let (runs, rewrites) = (beyond.runs(), &beyond.rewrites);
         state.trie.take_out(runs, rewrites, &journal_reader)?;
     }
-    record.cut = cut.map(|cut| match is_spared {
-        true => cut,
-        false => Cut { print: 0, ..cut },
-    });
+    record.cut = cut;
     origin::settle(context, tool, record)
 }
 

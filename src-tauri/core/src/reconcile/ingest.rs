@@ -146,6 +146,8 @@ fn take_again(
     tool: &ToolId,
     journal: &Journal,
 ) -> Result<Journal, JournalError> {
+    // What is taken out may be in the record again, also after an error.
+    record.cut.iter_mut().for_each(|cut| cut.print = 0);
     let is_message = context.is_message(tool);
     let (mut again, mut taken) = (journal.uncounted(), Taken::default());
     let mut absorbed = Ok(());
@@ -162,8 +164,6 @@ fn take_again(
     })?;
     absorbed?;
     absorb(context, record, tool, taken)?;
-    // What is taken out may be in the record again.
-    record.cut.iter_mut().for_each(|cut| cut.print = 0);
     Ok(again)
 }
 

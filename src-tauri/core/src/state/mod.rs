@@ -31,8 +31,8 @@ pub enum StateError {
         #[source]
         source: rusqlite::Error,
     },
-    /// Nothing was changed: another start, with space for example, finds everything.
-    #[error("could not open {}, which was left as it was", .path.display())]
+    /// The file was kept: another start, with space for example, finds everything in it.
+    #[error("could not open {}, which was kept", .path.display())]
     Open {
         path: PathBuf,
         #[source]

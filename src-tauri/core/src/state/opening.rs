@@ -15,7 +15,7 @@ const SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];
 impl State {
     /// Opens the state; `true` means that it is empty. An older file is brought up to date. A damaged
     /// file and one of a newer version are set aside. Any other error, such as a full disk, is
-    /// returned and leaves the file as it was: it holds decisions that are nowhere else.
+    /// returned and keeps the file: it holds decisions that are nowhere else.
     pub fn open(home: &Path) -> Result<(Self, bool), StateError> {
         Self::open_by(home, |path| Connection::open(path))
     }
@@ -103,7 +103,9 @@ pub(super) fn remedy(source: &rusqlite::Error) -> &'static str {
         }
         Some(ErrorCode::OutOfMemory) => "Close some programs, then start session-roam again.",
         Some(ErrorCode::SystemIoFailure) => {
-            "Free up disk space and check the disk, then start session-roam again."
+            "Free up disk space and check the disk, then start session-roam again. If the disk is \
+             damaged there, move the file away: the list of sessions is then rebuilt, but sessions \
+             deleted on this device only come back."
         }
         _ => {
             "Start session-roam again. If that does not help, move the file away: the list of \

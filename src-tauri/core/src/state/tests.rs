@@ -440,7 +440,7 @@ fn an_update_without_space_leaves_the_file_as_it_was() {
         refused += 1;
         let told = crate::session::problem::with_causes(&error);
         assert!(
-            told.contains("state.sqlite, which was left as it was") && told.contains("full"),
+            told.contains("state.sqlite, which was kept") && told.contains("full"),
             "{told}"
         );
         assert!(error.hint().starts_with("Free up disk space"));

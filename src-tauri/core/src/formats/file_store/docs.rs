@@ -67,7 +67,7 @@ impl<'s> Dirs<'s> {
 
     /// Whether the directories that a pattern names before its first placeholder are directories,
     /// or links that are followed.
-    fn has_top(&self, doc: &DocFile<'_>) -> bool {
+    pub(super) fn has_top(&self, doc: &DocFile<'_>) -> bool {
         let top = self.store.top(doc);
         if let Some(known) = self.tops.borrow().get(&top) {
             return *known;

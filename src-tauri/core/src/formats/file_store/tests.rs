@@ -262,15 +262,24 @@ fn a_link_in_the_fixed_part_of_a_layout_is_followed_like_others() {
     let found = || {
         let listed = [Which::All, Which::One(&session)].map(|which| {
             let listing = store.list(which, &|_| None);
-            listing.found.len()
+            (listing.found.len(), listing.unknown.is_none())
         });
         assert_eq!(listed[0], listed[1]);
-        (listed[0], store.one(&session).is_ok())
+        let (n_found, is_known) = listed[0];
+        assert_eq!(
+            is_known,
+            store.one(&session).is_ok(),
+            "else nothing counts as gone"
+        );
+        (n_found, is_known)
     };
     let days = place.dir.path().join("days");
     assert_eq!(found(), (0, true), "a store that is not there yet");
     symlink(elsewhere.dir.path(), &days).expect("link");
     assert_eq!(found(), (1, true), "a directory of the user's own");
+    fs::remove_file(&days).expect("removed");
+    symlink("/usr", &days).expect("link");
+    assert_eq!(found(), (0, true), "a disk that another user has mounted");
     let places = [
         place.dir.path().join("notes"),
         place.dir.path().to_path_buf(),
