@@ -451,9 +451,7 @@ fn what_a_revoked_device_wrote_since_a_time_goes_and_comes_back_with_undo() {
     world.deliver();
     say(&mut world, 1, &places[1], THREE, "continued by the box");
     world.deliver();
-    for device in &mut world.devices {
-        device.set_clock(since + 3_600_000);
-    }
+    world.set_clocks(since + 3_600_000);
     let id = world.devices[2].id.to_string();
     let since = session_roam_core::session::Millis(since).rfc3339();
     let answer: RevokeAnswer = world.devices[0].ask(Request::Revoke {
@@ -662,9 +660,7 @@ fn devices_with_one_host_name_get_names_of_their_own_and_keep_them() {
 
 /// Takes out on the first device what another one wrote since a time, an hour after that time.
 fn revoke_since(world: &mut World, of: usize, since: i64) {
-    for device in &mut world.devices {
-        device.set_clock(since + 3_600_000);
-    }
+    world.set_clocks(since + 3_600_000);
     let id = world.devices[of].id.to_string();
     let _: RevokeAnswer = world.devices[0].ask(Request::Revoke {
         id,
@@ -703,10 +699,7 @@ fn titles_that_a_revoked_device_gave_since_a_time_go_and_come_back_with_undo() {
     world.deliver();
     title(&mut world, "by the lap");
     let since = START + 60_000;
-    world
-        .devices
-        .iter()
-        .for_each(|device| device.set_clock(since));
+    world.set_clocks(since);
     title(&mut world, "by the thief");
     let shown =
         |world: &mut World| [0, 1].map(|at| world.devices[at].row(ONE).expect("known").title);
@@ -731,10 +724,7 @@ fn what_a_revoked_device_took_back_since_a_time_is_in_the_session_again() {
         say(&mut world, 2, &places[2], ONE, "and goes on");
         world.deliver();
         let since = START + 60_000;
-        world
-            .devices
-            .iter()
-            .for_each(|device| device.set_clock(since));
+        world.set_clocks(since);
         let mut shorter = turn(&places[2], ONE, "the lap begins");
         if !new.is_empty() {
             shorter += &turn(&places[2], ONE, new);

@@ -194,10 +194,7 @@ fn what_a_revoked_device_wrote_since_a_time_is_not_found() {
     world.devices[0].say(&path, turn(&here, ONE, "honest words"));
     world.deliver();
     let since = START + 60_000;
-    world
-        .devices
-        .iter()
-        .for_each(|device| device.set_clock(since));
+    world.set_clocks(since);
     let path = world.devices[1].transcript(&there, ONE);
     world.devices[1].say(&path, turn(&there, ONE, "stolen pearls"));
     let path = world.devices[1].rollout(THREE);

@@ -1177,14 +1177,10 @@ fn a_decision_of_a_device_that_is_revoked_since_before_it_is_open_again() {
     let mut parted = Parted::claude().met();
     assert_eq!(parted.world.devices[0].splits().len(), 1);
     let since = START + 60_000;
-    let at = |parted: &Parted, time: i64| {
-        let devices = parted.world.devices.iter();
-        devices.for_each(|device| device.set_clock(time));
-    };
-    at(&parted, since);
+    parted.world.set_clocks(since);
     parted.resolve(1, ONE, "keep-left").expect("decided");
     assert_eq!(parted.world.devices[0].splits().len(), 0);
-    at(&parted, since + 3_600_000);
+    parted.world.set_clocks(since + 3_600_000);
     let id = parted.world.devices[1].id.to_string();
     let _: RevokeAnswer = parted.world.devices[0].ask(Request::Revoke {
         id,

@@ -577,6 +577,13 @@ pub struct World {
 }
 
 impl World {
+    /// Sets the clocks of all devices, in milliseconds.
+    pub fn set_clocks(&self, millis: i64) {
+        self.devices
+            .iter()
+            .for_each(|device| device.set_clock(millis));
+    }
+
     /// Devices of these names, started, unknown to each other, each within reach of all others.
     pub fn devices<const N: usize>(names: [&str; N]) -> Self {
         let mut world = Self::asleep(names);

@@ -334,20 +334,20 @@ fn is_below_own_link(root: &Path, path: &Path, real: &Path) -> bool {
 /// such a link, because files of other devices are written as plain files. Links are not followed
 /// where the system does not report a directory's owner.
 pub fn is_own_dir(root: &Path, path: &Path) -> bool {
-    let Ok(metadata) = fs::symlink_metadata(path) else {
-        return false;
-    };
-    metadata.is_dir() || (metadata.is_symlink() && followed(root, path).is_some())
+    is_dir_or_link(path, || followed(root, path).is_some())
+}
+
+/// Whether a path is a directory, or a link of which `leads` says that it leads to one.
+pub fn is_dir_or_link(path: &Path, leads: impl FnOnce() -> bool) -> bool {
+    fs::symlink_metadata(path)
+        .is_ok_and(|metadata| metadata.is_dir() || (metadata.is_symlink() && leads()))
 }
 
 /// Whether a path is a directory, or a link to one that is apart from the store. For a directory
 /// that a layout names itself: only the user can have put a link there, so its target may belong to
 /// anybody, as that of a mounted disk does.
 pub fn is_dir_or_leads_out(root: &Path, path: &Path) -> bool {
-    let Ok(metadata) = fs::symlink_metadata(path) else {
-        return false;
-    };
-    metadata.is_dir() || (metadata.is_symlink() && target_apart(root, path).is_some())
+    is_dir_or_link(path, || target_apart(root, path).is_some())
 }
 
 /// The directory that a link below a store leads to, if it is neither in the store nor around it.
