@@ -291,8 +291,8 @@ fn is_of(database: &Path, path: &Path) -> bool {
 }
 
 impl Database {
-    /// Opens a database that has these tables. `None` if there is none, or if the program has made
-    /// it and no tables yet, except perhaps one of its migrations.
+    /// Opens a database that has these tables. `None` if the file is missing, or if the program has
+    /// created it without tables so far, except perhaps a table of its migrations.
     pub fn open(
         path: &Path,
         access: OpenFlags,
@@ -374,8 +374,8 @@ impl From<DbError> for WriteError {
     }
 }
 
-/// Checks that a session's rows are those that the plan saw: `here` is their stamp now, `None` if
-/// there are none.
+/// Checks that a session's rows are those that the plan saw: `here` is their stamp now, `None`
+/// without rows.
 pub fn check_as_seen(
     checkout: &Checkout<'_>,
     here: Option<Stamp>,
@@ -398,7 +398,7 @@ pub trait NewRows {
     /// What is left to do once the rows are written.
     type Left;
 
-    /// The stamp of the session's rows as they are now; `None` if there are none.
+    /// The stamp of the session's rows as they are now; `None` without rows.
     fn stamp(&self) -> Result<Option<Stamp>, WriteError>;
 
     /// Changes the rows, within the transaction.

@@ -365,14 +365,20 @@ fn names(home: &Path) -> Vec<String> {
 fn every_broken_file_is_kept() {
     let home = tempfile::tempdir().expect("tempdir");
     let file = home.path().join("state.sqlite");
-    for text in ["the first is no database", "the second is none either"] {
+    for text in [
+        "the first is no database",
+        "the second is no database, either",
+    ] {
         std::fs::write(&file, text).expect("write");
         assert!(State::open(home.path()).expect("open").1);
     }
     let kept =
         |name: &str| std::fs::read_to_string(home.path().join(name)).expect("it was set aside");
     assert_eq!(kept("state.sqlite.broken"), "the first is no database");
-    assert_eq!(kept("state.sqlite.broken.2"), "the second is none either");
+    assert_eq!(
+        kept("state.sqlite.broken.2"),
+        "the second is no database, either"
+    );
 
     let newer = Connection::open(&file).expect("open");
     newer

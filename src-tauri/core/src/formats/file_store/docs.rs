@@ -236,8 +236,8 @@ impl FileStore<'_> {
         dirs.has_top(doc).then_some(dir)
     }
 
-    /// The main docs of a pattern in a directory, of all sessions or of one; of all, with the files
-    /// that are none.
+    /// The main docs of a pattern in a directory, of all sessions or of one. With all sessions, the
+    /// other files in the directory are returned, too.
     fn mains_in(
         &self,
         dirs: &Dirs<'_>,
@@ -320,9 +320,7 @@ impl FileStore<'_> {
     }
 
     fn is_own_dir(&self, top: &Path, path: &Path) -> bool {
-        fs::symlink_metadata(path).is_ok_and(|metadata| {
-            metadata.is_dir() || (metadata.is_symlink() && self.followed(top, path).is_some())
-        })
+        files::is_dir_or_link(path, || self.followed(top, path).is_some())
     }
 
     fn all_below(&self, dirs: &Dirs<'_>, top: &Path, from: Dir) -> Vec<Dir> {

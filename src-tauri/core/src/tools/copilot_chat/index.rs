@@ -49,7 +49,7 @@ impl Index {
         let entries = Rows::of_object(text, "entries");
         let entries = entries.ok_or_else(|| damaged("it has no entries".into()))?;
         if let Some((id, _)) = entries.iter().find(|(_, entry)| !is_entry(entry)) {
-            let what = format!("the entry of \"{id}\" is none that VS Code takes");
+            let what = format!("VS Code does not accept the entry of \"{id}\"");
             return Err(damaged(what));
         }
         Ok(Self { was, entries })

@@ -97,7 +97,7 @@ impl Guest<'_> {
         Ok(self.store.row(&self.file, self.checkout.session)?)
     }
 
-    /// What `read` finds in the database; `None` if there is none.
+    /// What `read` finds in the database; `None` without a database.
     fn see<T>(
         &self,
         read: impl Fn(&Database) -> rusqlite::Result<T>,
