@@ -152,12 +152,16 @@ fn without_panel(app: &Arc<App>, why: String) {
     });
 }
 
-/// Ends the engine in good order first; nothing is interrupted.
+/// Ends the engine in good order first; what it does not finish in time, its next start does.
 fn quit(app: &Arc<App>) {
     let app = app.clone();
     std::thread::spawn(move || {
         if !app.quitting.swap(true, Ordering::SeqCst) {
-            app.engine.stop();
+            let waiting = app.clone();
+            app.engine.stop_to_quit(move |stage| {
+                waiting.note(&format!("ended without waiting for {}", stage.words()));
+                waiting.desktop.exit();
+            });
             app.note("ended");
             app.desktop.exit();
         }

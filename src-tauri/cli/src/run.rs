@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use session_roam_core::api::socket::Client;
 use session_roam_core::api::{ApiError, EngineState, Request, Status};
-use session_roam_core::daemon::host;
+use session_roam_core::daemon::host::{self, Stage};
 use session_roam_core::session::ProblemCode;
 use std::io::IsTerminal;
 use std::path::Path;
@@ -25,7 +25,8 @@ pub fn run(home: &Path, as_json: bool) -> Result<Output, ApiError> {
     let host = host::start(home)?;
     let mut stops = Stops::default();
     let stop_handle = host.stop_handle();
-    on_signals(move || stops.next(Instant::now(), || stop_handle.stop())).map_err(|error| {
+    let stop = move || stop_handle.stop_within(host::STOP_PATIENCE, end_late);
+    on_signals(move || stops.next(Instant::now(), &stop)).map_err(|error| {
         ApiError::new(
             ProblemCode::Signals,
             format!("Could not listen for Ctrl-C: {error}."),
@@ -52,6 +53,15 @@ pub fn run(home: &Path, as_json: bool) -> Result<Output, ApiError> {
         out::note("Stopped.");
     }
     Ok(Output::Nothing)
+}
+
+/// Whatever the engine still waits for: the next start finds it.
+fn end_late(stage: Stage) {
+    out::note(&format!(
+        "Stopped without waiting longer for {}. The next start continues from there.",
+        stage.words()
+    ));
+    std::process::exit(0);
 }
 
 /// The meaning of a signal, by the time of the previous one.

@@ -27,12 +27,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+/// How long a process that is to end waits for its engine. Stopping Syncthing takes 10 s at most,
+/// the last answers 2 s.
+pub const STOP_PATIENCE: Duration = Duration::from_secs(30);
 /// Names a Syncthing program that takes precedence.
 const SYNCTHING_VARIABLE: &str = "SESSION_ROAM_SYNCTHING";
 
 /// The running engine. Dropping the host leaves the engine running; `wait` returns when it ends.
 pub struct Host {
     inbox: Sender<Event>,
+    stage: Arc<Mutex<Stage>>,
     thread: JoinHandle<()>,
     // Held as long as the engine lives: the system releases it even after a crash.
     _lock: File,
@@ -40,18 +44,64 @@ pub struct Host {
 
 /// Asks the engine to end in good order; may be called repeatedly and from anywhere.
 #[derive(Clone)]
-pub struct StopHandle(Sender<Event>);
+pub struct StopHandle {
+    inbox: Sender<Event>,
+    stage: Arc<Mutex<Stage>>,
+}
+
+/// What the engine's thread does. It names what a stop waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Running,
+    StoppingWatch,
+    StoppingSyncthing,
+    FinishingAnswers,
+    ClosingFiles,
+    Ended,
+}
+
+impl Stage {
+    /// What is not finished yet, as the subject or object of a sentence.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Running => "the work on a session",
+            Self::StoppingWatch => "the file watch",
+            Self::StoppingSyncthing => "Syncthing",
+            Self::FinishingAnswers => "answers to other programs",
+            Self::ClosingFiles => "closing the state and the search index",
+            Self::Ended => "nothing",
+        }
+    }
+}
 
 impl StopHandle {
     pub fn stop(&self) {
         // If the loop is already gone, the engine has stopped.
-        let _ = self.0.send(Event::Stop);
+        let _ = self.inbox.send(Event::Stop);
+    }
+
+    /// As [`StopHandle::stop`], for a process that is to end: if the engine has not ended after
+    /// `patience`, `late` is called with what is not finished, on a thread of its own. The process
+    /// may be ended then: each write is safe against that, and the next start goes on.
+    pub fn stop_within(&self, patience: Duration, late: impl FnOnce(Stage) + Send + 'static) {
+        self.stop();
+        let stage = self.stage.clone();
+        std::thread::spawn(move || {
+            std::thread::sleep(patience);
+            let stage = *stage.lock().unwrap_or_else(PoisonError::into_inner);
+            if stage != Stage::Ended {
+                late(stage);
+            }
+        });
     }
 }
 
 impl Host {
     pub fn stop_handle(&self) -> StopHandle {
-        StopHandle(self.inbox.clone())
+        StopHandle {
+            inbox: self.inbox.clone(),
+            stage: self.stage.clone(),
+        }
     }
 
     /// Returns when the engine has ended in good order.
@@ -112,11 +162,13 @@ pub fn start(home: &Path) -> Result<Host, ApiError> {
     let (inbox, events) = channel();
     let parts = parts(home, settings, name, &identity, child, &inbox)?;
     let server = serve(home, &inbox)?;
+    let stage = Arc::new(Mutex::new(Stage::Running));
     let thread = std::thread::Builder::new()
         .name("roam-engine".into())
         .spawn({
-            let inbox = inbox.clone();
-            move || run(parts, &events, &inbox, &server)
+            let (inbox, stage) = (inbox.clone(), stage.clone());
+            let enter = move |next| *stage.lock().unwrap_or_else(PoisonError::into_inner) = next;
+            move || run(parts, &events, &inbox, &server, &enter)
         });
     let thread = thread.map_err(|error| {
         ApiError::new(
@@ -128,6 +180,7 @@ pub fn start(home: &Path) -> Result<Host, ApiError> {
     })?;
     Ok(Host {
         inbox,
+        stage,
         thread,
         _lock: lock,
     })
@@ -387,7 +440,13 @@ fn serve(home: &Path, inbox: &Sender<Event>) -> Result<Server, ApiError> {
     })
 }
 
-fn run(parts: Parts, events: &Receiver<Event>, inbox: &Sender<Event>, server: &Server) {
+fn run(
+    parts: Parts,
+    events: &Receiver<Event>,
+    inbox: &Sender<Event>,
+    server: &Server,
+    enter: &dyn Fn(Stage),
+) {
     let mut engine = Engine::new(parts);
     engine.wake();
     let watch = Watch::start(
@@ -420,9 +479,15 @@ fn run(parts: Parts, events: &Receiver<Event>, inbox: &Sender<Event>, server: &S
             }
         }
     }
+    enter(Stage::StoppingWatch);
     watch.stop();
+    enter(Stage::StoppingSyncthing);
     engine.end();
+    enter(Stage::FinishingAnswers);
     server.stop();
+    enter(Stage::ClosingFiles);
+    drop(engine);
+    enter(Stage::Ended);
 }
 
 fn watched(inbox: &Sender<Event>) -> impl Fn(WatchEvent) + Send + Sync + 'static {
@@ -544,5 +609,24 @@ mod tests {
             chosen_syncthing(Some(&named), &settings),
             Some(named.into())
         );
+    }
+
+    #[test]
+    fn a_stop_that_takes_too_long_says_what_it_waits_for() {
+        let (inbox, events) = channel();
+        let (late, told) = channel();
+        let stop_at = |stage| {
+            let late = late.clone();
+            let handle = StopHandle {
+                inbox: inbox.clone(),
+                stage: Arc::new(Mutex::new(stage)),
+            };
+            handle.stop_within(Duration::ZERO, move |stage| late.send(stage).unwrap());
+            assert!(matches!(events.recv(), Ok(Event::Stop)));
+        };
+        stop_at(Stage::Ended);
+        stop_at(Stage::StoppingWatch);
+        drop(late);
+        assert_eq!(told.iter().collect::<Vec<_>>(), [Stage::StoppingWatch]);
     }
 }
