@@ -122,9 +122,15 @@ pub fn write_docs() -> Result<()> {
     Ok(())
 }
 
+/// More tests at once than there are processors: those with real programs mostly wait, and use a
+/// third of two processors when two of them run.
 fn tests() -> Command {
+    let processors = std::thread::available_parallelism().map_or(2, |count| count.get());
+    let at_once = (processors + processors.div_ceil(2)).to_string();
     let mut command = proc::cargo();
-    command.args(["test", "--locked", "--workspace", "--no-fail-fast"]);
+    command
+        .args(["test", "--locked", "--workspace", "--no-fail-fast"])
+        .env("RUST_TEST_THREADS", at_once);
     command
 }
 
