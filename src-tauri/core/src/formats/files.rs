@@ -7,13 +7,14 @@
 use crate::adapter::{Bytes, Change, Stamp, WriteError, Written};
 use crate::opener;
 use crate::session::{DocName, Millis};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Whether a file name belongs to no tool's records: locks, partial files, copies left by
 /// replication.
@@ -64,10 +65,7 @@ fn is_plain_name(name: &str) -> bool {
 pub fn names_below(root: &Path, path: &Path) -> Option<Vec<String>> {
     let relative = match path.strip_prefix(root) {
         Ok(relative) => relative.to_path_buf(),
-        Err(_) => path
-            .strip_prefix(fs::canonicalize(root).ok()?)
-            .ok()?
-            .to_path_buf(),
+        Err(_) => path.strip_prefix(real_of(root)?).ok()?.to_path_buf(),
     };
     Some(
         relative
@@ -75,6 +73,28 @@ pub fn names_below(root: &Path, path: &Path) -> Option<Vec<String>> {
             .map(|part| part.as_os_str().to_string_lossy().into_owned())
             .collect(),
     )
+}
+
+/// A directory with its links resolved, as of the last seconds: each file event is compared with
+/// the directories of all tools, which hardly ever change.
+fn real_of(root: &Path) -> Option<PathBuf> {
+    type Known = HashMap<OsString, (Instant, Option<PathBuf>)>;
+    static KNOWN: Mutex<Option<Known>> = Mutex::new(None);
+    const MOST: usize = 1024;
+    const FRESH: Duration = Duration::from_secs(5);
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = known.get_or_insert_default();
+    if let Some((at, real)) = known.get(root.as_os_str())
+        && at.elapsed() < FRESH
+    {
+        return real.clone();
+    }
+    if MOST <= known.len() {
+        known.clear();
+    }
+    let real = fs::canonicalize(root).ok();
+    known.insert(root.as_os_str().to_owned(), (Instant::now(), real.clone()));
+    real
 }
 
 /// The names of a directory's entries of some kinds, in a fixed order.

@@ -17,6 +17,7 @@
 //! If an id has copies in two slug directories, the tool finds neither (2.1.330), so a second copy
 //! is never made. The tool deletes files whose modification time is older than 30 days.
 
+mod agents;
 mod linked;
 #[cfg(test)]
 mod linked_rules;
@@ -25,6 +26,7 @@ mod plans;
 mod steering;
 mod writing;
 
+use self::agents::{Agents, OldAgent, agent_owner, is_old_agent};
 use self::listing::*;
 use self::writing::*;
 use super::{
@@ -102,15 +104,12 @@ const MISLEADING_VARIABLES: [&str; 8] = [
 /// The bytes read at a transcript's ends. The tool repeats titles in the last 64 KB (2.1.330).
 const HEAD: u64 = 256 * 1024;
 const TAIL: u64 = 128 * 1024;
-/// The bytes read to find the owner of an old `agent-*.jsonl`.
-const FIRST_LINE: u64 = 64 * 1024;
 
 #[derive(Default)]
 pub struct ClaudeCode {
     /// By transcript, the file copies that it names.
     copies: Mutex<BTreeMap<PathBuf, SeenCopies>>,
-    /// By slug directory, the agents stored in the old layout.
-    agents: Listed<Vec<OldAgent>>,
+    agents: Agents,
     /// The names in the directories of the store.
     names: Listed<Names>,
     known: KnownDirs,
@@ -216,6 +215,7 @@ impl Tool for ClaudeCode {
             ["plans"] => Touched::Everything,
             [.., last] if files::is_foreign_name(last) => Touched::Nothing,
             ["projects", _, name] if is_old_agent(name) => {
+                self.agents.forget();
                 agent_owner(path).map_or(Touched::Nothing, Touched::Session)
             }
             ["tasks", dir, ..] if dir.starts_with("session-") => {
@@ -259,7 +259,10 @@ impl Tool for ClaudeCode {
             let slug_dir = main.parent().unwrap_or(&main).to_path_buf();
             let agents = agents
                 .entry(slug_dir)
-                .or_insert_with_key(|dir| self.agents.of(dir, || old_agents(dir)));
+                .or_insert_with_key(|dir| match which {
+                    Which::One(_) => self.agents.known_of(dir),
+                    Which::All | Which::ConflictCopies => self.agents.of(dir),
+                });
             for agent in agents.iter().filter(|agent| agent.owner == *session) {
                 let name = format!("{BESIDE}agents/{}", agent.name);
                 add_file(&store.base, docs, &agent.path, name);
@@ -371,11 +374,16 @@ impl Tool for ClaudeCode {
             .collect();
         // The main doc comes last: until it is written, the session is as before.
         writes.sort_by_key(|write| write.name.as_str() == MAIN);
-        files::write_docs(
+        let written = files::write_docs(
             &writes,
             safe_from_sweep(checkout.updated, checkout.now),
             &still_free,
-        )
+        );
+        let of_agent = |write: &GuestWrite<'_>| agents::is_beside(write.name);
+        if writes.iter().any(of_agent) {
+            self.agents.forget();
+        }
+        written
     }
 
     fn resume(&self, machine: &Machine, session: &Resumable<'_>) -> Launch {
@@ -420,11 +428,6 @@ impl Tool for ClaudeCode {
 
 // ---- names ----
 
-/// Before subagents had a directory of their own, they were stored beside the transcripts.
-fn is_old_agent(name: &str) -> bool {
-    name.starts_with("agent-") && name.ends_with(".jsonl") && !files::is_foreign_name(name)
-}
-
 /// Beside the transcripts an agent's name can be used only once. A directory of subagents belongs
 /// to one session.
 fn in_fork(name: &str) -> Option<String> {
@@ -433,32 +436,6 @@ fn in_fork(name: &str) -> Option<String> {
         .strip_prefix("agents/")
         .filter(|agent| is_old_agent(agent))?;
     Some(format!("subagents/{agent}"))
-}
-
-struct OldAgent {
-    path: PathBuf,
-    name: String,
-    owner: SessionId,
-}
-
-/// Also returns whether every agent names its owner. One that has just started may do so later.
-fn old_agents(slug_dir: &Path) -> (Vec<OldAgent>, bool) {
-    let agents = entries(slug_dir).filter(|(path, name)| is_old_agent(name) && is_file(path));
-    let (mut found, mut all) = (Vec::new(), true);
-    for (path, name) in agents {
-        match agent_owner(&path) {
-            Some(owner) => found.push(OldAgent { owner, path, name }),
-            None => all = false,
-        }
-    }
-    (found, all)
-}
-
-fn agent_owner(path: &Path) -> Option<SessionId> {
-    let first = jsonl::read_first(path, FIRST_LINE).ok()??;
-    text(&first, "sessionId")
-        .filter(|id| is_uuid(id))
-        .map(SessionId::new)
 }
 
 fn is_denied(name: &str) -> bool {
