@@ -211,6 +211,17 @@ fn one(
         "MB/s",
         None,
     ));
+    let indexed = until_indexed(&mut desk)?;
+    add(Figure::cost(
+        "then until all of it can be searched",
+        indexed.took,
+        "s",
+    ));
+    add(Figure::cost(
+        "then until all of it can be searched, CPU time of the engine",
+        indexed.cpu - import.cpu,
+        "s",
+    ));
     desk.stop();
     let restart = until_settled(&mut desk, &made)?;
     add(Figure::cost(
@@ -307,6 +318,7 @@ fn joined(
         ),
     ];
     settle(&mut laptop)?;
+    until_indexed(&mut laptop)?;
     let mut session = Session::new(&made.projects[0], 1_795_000_000_000, 77);
     let pair: (PathBuf, PathBuf) = (
         session.path(&desk.home),
@@ -367,6 +379,22 @@ fn until_settled(desk: &mut Device, made: &Made) -> Result<Run> {
     Ok(Run {
         took: (settled - start).as_secs_f64(),
         cpu: cost::cpu_seconds(desk.engine_pid()?).unwrap_or(f64::NAN),
+    })
+}
+
+/// Until the index for search has every session.
+fn until_indexed(device: &mut Device) -> Result<Run> {
+    let start = Instant::now();
+    let done = device.wait_as_long_as(
+        PATIENCE,
+        EVERY,
+        "the index is done",
+        &["search", "session"],
+        |answer| answer["indexing"].is_null().then(Instant::now),
+    )?;
+    Ok(Run {
+        took: (done - start).as_secs_f64(),
+        cpu: cost::cpu_seconds(device.engine_pid()?).unwrap_or(f64::NAN),
     })
 }
 
@@ -459,6 +487,17 @@ fn cpu_of(roam: &Path, home: &Path, size: &Size, interrupt: &Interrupt) -> Resul
     let mut desk = Device::prepare(roam, home.to_owned(), "desk", "code", interrupt)?;
     let made = corpus::write(&desk.home, size)?;
     let import = until_settled(&mut desk, &made)?;
+    let indexed = until_indexed(&mut desk)?;
+    add(Figure::cost(
+        "then until all of it can be searched",
+        indexed.took,
+        "s",
+    ));
+    add(Figure::cost(
+        "then until all of it can be searched, CPU time of the engine",
+        indexed.cpu - import.cpu,
+        "s",
+    ));
     desk.stop();
     let restart = until_settled(&mut desk, &made)?;
     drop(desk);
