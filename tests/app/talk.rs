@@ -1,5 +1,6 @@
 //! Invented conversations in the stores of two devices, as Claude Code writes them.
 
+use serde_json::{Value, json};
 use session_roam_testutils::desktop::Desktop;
 use session_roam_testutils::files::init_repository;
 use session_roam_testutils::transcripts::{Message, append, place};
@@ -14,12 +15,48 @@ pub struct Told {
     pub turns: &'static [&'static str],
 }
 
-/// The session that splits.
+/// One message of a conversation.
+enum Part {
+    User(&'static str),
+    Assistant(&'static str),
+    /// A call of the tool `Edit`, and its result.
+    Edit {
+        file: &'static str,
+        old: &'static str,
+        new: &'static str,
+    },
+}
+
+/// The session that splits, and the last words of each device in it.
 pub const SPLIT: usize = 1;
-pub const ON_LAPTOP: &str =
-    "A queue in front of the token store: requests wait for the refresh that is under way.";
-const ON_DESK: &str =
-    "A mutex around the token store: the second request waits, then finds a fresh token.";
+pub const ON_LAPTOP: &str = "They wait for the refresh that is under way, five seconds at most.";
+const ON_DESK: &str = "No. It takes the lock only when the token has expired.";
+
+const DESK_PARTS: &[Part] = &[
+    Part::Assistant(
+        "A **mutex** around the token store: the second request waits, then finds a fresh token.",
+    ),
+    Part::Edit {
+        file: "src/session.rs",
+        old: "    let token = self.read();\n    if token.has_expired() {",
+        new: "    let _guard = self.refreshing.lock().await;\n    let token = self.read();\n    if token.has_expired() {",
+    },
+    Part::User("Does that slow down every request?"),
+    Part::Assistant(ON_DESK),
+];
+
+const LAPTOP_PARTS: &[Part] = &[
+    Part::Assistant(
+        "A **queue** in front of the token store: one task refreshes, all others ask it.",
+    ),
+    Part::Edit {
+        file: "src/session.rs",
+        old: "        self.write(self.fetch().await?);",
+        new: "        return self.refresher.ask().await;",
+    },
+    Part::User("What do the others do meanwhile?"),
+    Part::Assistant(ON_LAPTOP),
+];
 
 pub const SESSIONS: &[Told] = &[
     Told {
@@ -103,10 +140,9 @@ impl Talk {
 
     /// Continues in two different ways at once.
     pub fn part(&self) {
-        let number = SESSIONS[SPLIT].turns.len();
-        self.desk.say(&self.id, number, SystemTime::now(), ON_DESK);
-        self.laptop
-            .say(&self.id, number, SystemTime::now(), ON_LAPTOP);
+        let common = SESSIONS[SPLIT].turns.len();
+        self.desk.go_on(&self.id, common, 0, DESK_PARTS);
+        self.laptop.go_on(&self.id, common, 100, LAPTOP_PARTS);
     }
 }
 
@@ -129,25 +165,83 @@ impl Place {
     }
 
     fn say(&self, id: &str, number: usize, at: SystemTime, text: &str) {
-        let uuid = |number: usize| format!("7c2a5f0e-{number:04}-4000-8000-{}", &id[24..]);
-        let own = if text == ON_LAPTOP {
-            number + 100
-        } else {
-            number
+        let record = Record {
+            number,
+            after: number.checked_sub(1),
+            role: ["user", "assistant"][number % 2],
+            at,
         };
+        self.add(id, &record, json!(text));
+    }
+
+    /// Adds messages behind the `common` first ones; their numbers are higher by `own`.
+    fn go_on(&self, id: &str, common: usize, own: usize, parts: &[Part]) {
+        let begun = SystemTime::now();
+        let mut after = common - 1;
+        let mut add = |role, content| {
+            let number = own.max(common).max(after + 1);
+            let record = Record {
+                number,
+                after: Some(after),
+                role,
+                at: begun,
+            };
+            self.add(id, &record, content);
+            after = number;
+        };
+        for (nth, part) in parts.iter().enumerate() {
+            match part {
+                Part::User(text) => add("user", json!(text)),
+                Part::Assistant(text) => add("assistant", json!(text)),
+                Part::Edit { file, old, new } => {
+                    let call = format!("toolu_{own}_{nth}");
+                    let path = self.checkout.join(file);
+                    let input = json!({ "file_path": path, "old_string": old, "new_string": new });
+                    let kind = "tool_use";
+                    add(
+                        "assistant",
+                        json!([{ "type": kind, "id": call, "name": "Edit", "input": input }]),
+                    );
+                    let said = format!("The file {} has been updated.", path.display());
+                    add(
+                        "user",
+                        json!([{ "type": "tool_result", "tool_use_id": call, "content": said }]),
+                    );
+                }
+            }
+        }
+    }
+
+    fn add(&self, id: &str, record: &Record, content: Value) {
+        let uuid = |number: usize| format!("7c2a5f0e-{number:04}-4000-8000-{}", &id[24..]);
         let message = Message {
             session: id,
             cwd: &self.checkout,
-            role: ["user", "assistant"][number % 2],
-            text,
-            uuid: uuid(own),
-            parent: number.checked_sub(1).map(uuid),
-            at: rfc3339(at),
+            role: record.role,
+            text: content.as_str().unwrap_or_default(),
+            uuid: uuid(record.number),
+            parent: record.after.map(uuid),
+            at: rfc3339(record.at),
         };
-        append(&self.file, message.line().as_bytes());
+        let mut line = message.line();
+        if content.is_array() {
+            let mut native: Value = serde_json::from_str(&line).expect("a record");
+            native["message"]["content"] = content;
+            line = format!("{native}\n");
+        }
+        append(&self.file, line.as_bytes());
         let file = fs::File::options().append(true).open(&self.file);
-        let _ = file.and_then(|file| file.set_modified(at)); // some lists use the file's own time
+        let _ = file.and_then(|file| file.set_modified(record.at)); // some lists use the file's own time
     }
+}
+
+/// What a record says beside its content.
+struct Record {
+    number: usize,
+    /// The number of the record before it.
+    after: Option<usize>,
+    role: &'static str,
+    at: SystemTime,
 }
 
 fn rfc3339(at: SystemTime) -> String {
