@@ -487,17 +487,6 @@ fn cpu_of(roam: &Path, home: &Path, size: &Size, interrupt: &Interrupt) -> Resul
     let mut desk = Device::prepare(roam, home.to_owned(), "desk", "code", interrupt)?;
     let made = corpus::write(&desk.home, size)?;
     let import = until_settled(&mut desk, &made)?;
-    let indexed = until_indexed(&mut desk)?;
-    add(Figure::cost(
-        "then until all of it can be searched",
-        indexed.took,
-        "s",
-    ));
-    add(Figure::cost(
-        "then until all of it can be searched, CPU time of the engine",
-        indexed.cpu - import.cpu,
-        "s",
-    ));
     desk.stop();
     let restart = until_settled(&mut desk, &made)?;
     drop(desk);
