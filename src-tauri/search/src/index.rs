@@ -8,7 +8,9 @@ use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use tantivy::directory::MmapDirectory;
 use tantivy::index::SegmentId;
 use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
 use tantivy::schema::Value;
@@ -20,6 +22,8 @@ const WRITER_BYTES: usize = 30 << 20;
 /// them, each written anew in seconds.
 const LARGE_SEGMENT: usize = 150_000;
 const ABOUT: &str = "about";
+/// After so many batches, the files of earlier ones are forgotten.
+const BATCHES_REMEMBERED: usize = 64;
 
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
@@ -45,11 +49,13 @@ pub enum Opened {
 
 pub struct Index {
     dir: PathBuf,
+    files: MmapDirectory,
     pub(crate) fields: Fields,
     index: tantivy::Index,
     reader: IndexReader,
     table: RwLock<Table>,
     writer: Mutex<Option<IndexWriter>>,
+    n_batches: AtomicUsize,
 }
 
 fn unpoisoned<T>(guard: Result<T, PoisonError<T>>) -> T {
@@ -87,7 +93,8 @@ impl Index {
     }
 
     fn open_there(dir: &Path) -> Result<Self, IndexError> {
-        let index = tantivy::Index::open_in_dir(dir)?;
+        let files = MmapDirectory::open(dir).map_err(tantivy::TantivyError::from)?;
+        let index = tantivy::Index::open(files.clone())?;
         schema::register(&index);
         let reader = index
             .reader_builder()
@@ -101,11 +108,13 @@ impl Index {
         let table = Table::load(&reader.searcher(), &fields)?;
         Ok(Self {
             dir: dir.to_path_buf(),
+            files,
             fields,
             index,
             reader,
             table: RwLock::new(table),
             writer: Mutex::new(None),
+            n_batches: AtomicUsize::new(0),
         })
     }
 
@@ -147,7 +156,14 @@ impl Index {
             writer.wait_merging_threads()?;
             self.reader.reload()?;
         }
+        self.forget_removed_files();
         Ok(())
+    }
+
+    /// tantivy 0.27 remembers the path of each file that it ever mapped, some ten for each batch,
+    /// until it is asked for them: two batches a second are 20 MB in half an hour.
+    fn forget_removed_files(&self) {
+        self.files.get_cache_info();
     }
 
     /// What the caller noted about a session.
@@ -310,6 +326,10 @@ impl Batch<'_> {
             purge(self.index, writer)?;
         }
         self.index.reader.reload()?;
+        let n_batches = self.index.n_batches.fetch_add(1, Ordering::Relaxed);
+        if n_batches.is_multiple_of(BATCHES_REMEMBERED) {
+            self.index.forget_removed_files();
+        }
         let mut table = unpoisoned(self.index.table.write());
         for change in std::mem::take(&mut self.changes).into_values() {
             if let Some(session) = change.session {
