@@ -59,7 +59,7 @@ export function CallRow({ part, whole, answer, isFound }: CallProps) {
       icon={ICONS[call.kind]}
       name={safeLine(name)}
       note={safeLine(within(directory, targetOf(part, call)))}
-      code={call.kind !== "agent" && call.kind !== "tasks"}
+      code={codeOf(call)}
       aside={<Aside call={call} isCut={isCut} result={result} />}
       forced={isFound}
       opened={() => isCut && part.bytes <= MOST_COUNTED && input.fetch()}
@@ -87,6 +87,11 @@ export function CallRow({ part, whole, answer, isFound }: CallProps) {
       </div>
     </Fold>
   );
+}
+
+function codeOf(call: Call): "file" | "command" | undefined {
+  if (call.kind === "agent" || call.kind === "tasks") return undefined;
+  return call.kind === "change" || call.kind === "read" ? "file" : "command";
 }
 
 function targetOf(part: Part, call: Call): string {

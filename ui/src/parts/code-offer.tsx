@@ -82,7 +82,7 @@ function File({ session, snapshot, file }: { session: string; snapshot: string; 
       icon="file"
       name={say.changes[file.change]}
       note={file.path}
-      code
+      code="file"
       aside={file.obeyed ? <span class="warned">{say.obeyed}</span> : undefined}
       opened={() => setOpen(true)}
     >

@@ -7,8 +7,8 @@ interface FoldProps {
   icon: IconName;
   name: string;
   note: string;
-  /** The note is a file or a command. */
-  code?: boolean;
+  /** The note is a file, whose name at the end stays in sight, or a command. */
+  code?: "file" | "command" | undefined;
   aside?: preact.ComponentChildren;
   class?: string;
   /** Something in it was found: it is unfolded. */
@@ -17,7 +17,7 @@ interface FoldProps {
   children: preact.ComponentChildren;
 }
 
-export function Fold({ icon, name, note, aside, code = false, forced = false, opened, children, ...rest }: FoldProps) {
+export function Fold({ icon, name, note, aside, code, forced = false, opened, children, ...rest }: FoldProps) {
   const unfolded = useContext(Unfolded);
   const key = `${useContext(PlaceKey)}/${icon}`;
   const [isOpen, setOpenNow] = useState(forced || unfolded?.has(key) === true);
@@ -50,8 +50,8 @@ export function Fold({ icon, name, note, aside, code = false, forced = false, op
         <Icon name={icon} size={14} />
         <span class="fold-name">{name}</span>
         {code ? (
-          <code class="fold-note" dir="ltr">
-            {note}
+          <code class={`fold-note of-${code}`} dir={code === "file" ? "rtl" : "ltr"}>
+            <bdi dir="ltr">{note}</bdi>
           </code>
         ) : (
           <span class="fold-note" dir="auto">

@@ -34,6 +34,25 @@ async function row(page: Page, feed: Locator, name: string): Promise<Locator> {
   return found.first();
 }
 
+test("a path that is too long for its row keeps its end, which names the file", async ({ page }) => {
+  const feed = await read(page);
+  const note = (await row(page, feed, "Edit")).locator(".fold-note");
+  // A short one begins where others begin.
+  const begin = await note.evaluate((element) => {
+    const [row, path] = [element, element.firstElementChild as Element].map((one) => one.getBoundingClientRect());
+    return (path?.left ?? 0) - (row?.left ?? 0);
+  });
+  expect(Math.abs(begin)).toBeLessThan(2);
+  const edges = await note.evaluate((element) => {
+    (element as HTMLElement).style.flex = "none";
+    (element as HTMLElement).style.width = "5rem";
+    const [row, path] = [element, element.firstElementChild as Element].map((one) => one.getBoundingClientRect());
+    return { lost: (row?.left ?? 0) - (path?.left ?? 0), after: (row?.right ?? 0) - (path?.right ?? 0) };
+  });
+  expect(edges.lost).toBeGreaterThan(0);
+  expect(Math.abs(edges.after)).toBeLessThan(2);
+});
+
 test("each call is one row with its target and outcome, and its own form inside", async ({ page }) => {
   const feed = await read(page);
   const unfolded = async (name: string) => {
