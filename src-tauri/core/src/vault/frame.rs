@@ -6,6 +6,7 @@ use super::envelope::{self, Opened, Outline, Sealed};
 pub use super::envelope::{frame_len, needed, next_batch};
 pub use super::head::{FrameError, FrameHash, Head, VERSION};
 use super::head::{kind, parse_head};
+use super::json_text;
 use super::large::{self, LargeEntry, Lines};
 use super::limits;
 use super::piece::Piece;
@@ -282,32 +283,11 @@ fn quoted(text: &RawValue) -> Option<&str> {
     text.get().strip_prefix('"')?.strip_suffix('"')
 }
 
-/// The content of a JSON string. A transcript in a journal is JSON within JSON, with an escape
-/// every few bytes, and unescaping is most of the cost of reading a journal. So this function
-/// undoes the escapes that this program writes; the library handles all others.
+/// The content of a JSON string with its quotes.
 fn unescape(quoted: &str) -> Option<Vec<u8>> {
-    let mut rest = quoted.strip_prefix('"')?.strip_suffix('"')?.as_bytes();
-    let mut out = Vec::with_capacity(rest.len());
-    while let Some(at) = memchr::memchr(b'\\', rest) {
-        out.extend_from_slice(&rest[..at]);
-        let plain = match rest.get(at + 1)? {
-            same @ (b'"' | b'\\' | b'/') => *same,
-            b'n' => b'\n',
-            b't' => b'\t',
-            b'r' => b'\r',
-            b'b' => 8,
-            b'f' => 12,
-            _ => {
-                return serde_json::from_str::<String>(quoted)
-                    .ok()
-                    .map(String::into_bytes);
-            }
-        };
-        out.push(plain);
-        rest = &rest[at + 2..];
-    }
-    out.extend_from_slice(rest);
-    Some(out)
+    let text = quoted.strip_prefix('"')?.as_bytes();
+    let (content, len) = json_text::unescape(text)?;
+    (len == text.len()).then_some(content)
 }
 
 /// Renders a frame; returns its bytes on disk and its hash.
@@ -577,7 +557,30 @@ fn parse_entries(lines: Vec<u8>, from: usize) -> Result<Vec<Entry>, FrameError> 
 }
 
 pub(super) fn parse_entry(line: &[u8]) -> Result<Entry, FrameError> {
-    // Nearly all lines, and nearly all bytes, are of these two kinds.
+    // Nearly all lines, and nearly all bytes, are of these kinds.
+    if let Some(entry) = written_run(line) {
+        return Ok(entry);
+    }
+    parse_any(line)
+}
+
+/// A run whose text is the last member, as this program writes it: its text is read in one pass.
+/// `None` for every other line, also for one that is refused.
+fn written_run(line: &[u8]) -> Option<Entry> {
+    let (at, _) = json_text::content_at(line).filter(|(_, is_text)| *is_text)?;
+    let (content, len) = json_text::unescape(&line[at..])?;
+    if !matches!(&line[at + len..], b"}\n" | b"}") {
+        return None;
+    }
+    entry_of(LargeEntry {
+        line: [&line[..at], b"\"}"].concat(),
+        content,
+    })
+    .ok()
+}
+
+/// An entry in any order of members.
+fn parse_any(line: &[u8]) -> Result<Entry, FrameError> {
     if let Ok(run) = serde_json::from_slice::<Run<'_>>(line)
         && let Some(entry) = run.entry()
     {

@@ -56,15 +56,46 @@ pub(super) fn kind(line: &[u8]) -> Result<Kind<'_>, FrameError> {
     serde_json::from_slice(line).map_err(|_| FrameError::Shape)
 }
 
+/// The first line of a frame, with its kind.
+#[derive(Deserialize)]
+struct HeadLine<'a> {
+    #[serde(borrow)]
+    k: Cow<'a, str>,
+    v: u32,
+    device: DeviceId,
+    lane: Lane,
+    tool: ToolId,
+    session: SessionId,
+    n: u64,
+    prev: FrameHash,
+    at: Hlc,
+    #[serde(default)]
+    by: String,
+}
+
 pub(super) fn parse_head(line: &[u8]) -> Result<Head, FrameError> {
-    let kind = kind(line)?;
-    if kind.v > VERSION {
-        return Err(FrameError::Newer(kind.v));
+    let Ok(head) = serde_json::from_slice::<HeadLine<'_>>(line) else {
+        // A newer version may have other members.
+        return match kind(line)?.v {
+            newer if VERSION < newer => Err(FrameError::Newer(newer)),
+            _ => Err(FrameError::Shape),
+        };
+    };
+    if VERSION < head.v {
+        return Err(FrameError::Newer(head.v));
     }
-    let head = serde_json::from_slice(line).map_err(|_| FrameError::Shape);
-    if kind.k == "head" {
-        head
-    } else {
-        Err(FrameError::Shape)
+    if head.k != "head" {
+        return Err(FrameError::Shape);
     }
+    Ok(Head {
+        v: head.v,
+        device: head.device,
+        lane: head.lane,
+        tool: head.tool,
+        session: head.session,
+        n: head.n,
+        prev: head.prev,
+        at: head.at,
+        by: head.by,
+    })
 }

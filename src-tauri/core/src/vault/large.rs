@@ -3,6 +3,7 @@
 //! are divided into entries, and leaves the small ones to `frame`.
 
 use super::head::FrameError;
+use super::json_text::{content_at, escape};
 use super::limits;
 use data_encoding::BASE64;
 use std::io::{self, Read};
@@ -312,35 +313,6 @@ impl Large {
     }
 }
 
-/// The escape at the start of `text`: its length and its character.
-fn escape(text: &[u8]) -> Option<(usize, char)> {
-    let unit = |at: usize| {
-        let digits = text
-            .get(at..at + 6)
-            .filter(|text| text.starts_with(b"\\u"))?;
-        u32::from_str_radix(std::str::from_utf8(&digits[2..]).ok()?, 16).ok()
-    };
-    let short = match text.get(1)? {
-        same @ (b'"' | b'\\' | b'/') => char::from(*same),
-        b'n' => '\n',
-        b't' => '\t',
-        b'r' => '\r',
-        b'b' => '\u{8}',
-        b'f' => '\u{c}',
-        _ => {
-            let first = unit(0)?;
-            if let Some(single) = char::from_u32(first) {
-                return Some((6, single));
-            }
-            let second =
-                unit(6).filter(|second| (0xDC00..0xE000).contains(second) && first < 0xDC00)?;
-            return char::from_u32(0x1_0000 + ((first - 0xD800) << 10) + (second - 0xDC00))
-                .map(|pair| (12, pair));
-        }
-    };
-    Some((2, short))
-}
-
 /// Whether the escape at the start of `text` is there to its end. The first half of a pair of
 /// surrogates needs the other one.
 fn is_whole(text: &[u8]) -> bool {
@@ -354,51 +326,6 @@ fn is_whole(text: &[u8]) -> bool {
             .get(2..6)
             .is_some_and(|digits| !is_first(digits) || 12 <= text.len()),
         Some(_) => true,
-    }
-}
-
-/// Where the content of an entry begins, and whether it is text or base64. Its member is the last
-/// one of the entry, as this program writes it, and those before it are plain values.
-fn content_at(line: &[u8]) -> Option<(usize, bool)> {
-    let mut at = usize::from(line.first() == Some(&b'{'));
-    while 0 < at && at < limits::HEAD {
-        let name = string_at(line, at)?;
-        at = name.end;
-        if line.get(at) != Some(&b':') {
-            return None;
-        }
-        at += 1;
-        let is_text = match &line[name] {
-            b"\"text\"" => Some(true),
-            b"\"base64\"" => Some(false),
-            _ => None,
-        };
-        match (line.get(at)?, is_text) {
-            (b'"', Some(is_text)) => return Some((at + 1, is_text)),
-            (b'"', None) => at = string_at(line, at)?.end,
-            (b'{' | b'[', _) => return None,
-            _ => at += memchr::memchr2(b',', b'}', &line[at..])?,
-        }
-        if line.get(at) != Some(&b',') {
-            return None;
-        }
-        at += 1;
-    }
-    None
-}
-
-/// The string token at `at`.
-fn string_at(line: &[u8], at: usize) -> Option<std::ops::Range<usize>> {
-    let mut end = at + 1;
-    if line.get(at) != Some(&b'"') {
-        return None;
-    }
-    loop {
-        match line.get(end)? {
-            b'"' => return Some(at..end + 1),
-            b'\\' => end += 2,
-            _ => end += 1,
-        }
     }
 }
 

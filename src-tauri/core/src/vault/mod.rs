@@ -9,6 +9,7 @@ pub mod frame;
 pub mod head;
 pub mod journal;
 pub mod journal_reader;
+mod json_text;
 pub mod kept;
 pub mod keys;
 mod large;
