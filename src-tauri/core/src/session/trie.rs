@@ -5,7 +5,7 @@
 //! The trie knows where lines are, not their content. The few questions about content go to
 //! [`LineSource`].
 
-use super::chain::{Chain, lines_of};
+use super::chain::lines_of;
 use super::{ChainId, Hlc, Lane};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -76,14 +76,15 @@ pub struct Line {
 impl Line {
     /// The whole lines of a run of a log that begins after `after`.
     pub fn chained(after: ChainId, bytes: &[u8], is_message: fn(&[u8]) -> bool) -> Vec<Self> {
-        let mut chain = Chain::from(after);
+        let (mut tip, mut end) = (after, 0);
         let whole = lines_of(bytes).filter(|line| line.ends_with(b"\n"));
         whole
             .map(|line| {
-                chain.feed(line);
+                tip = tip.then(line);
+                end += line.len() as u64;
                 Self {
-                    tip: chain.tip,
-                    end: chain.bytes,
+                    tip,
+                    end,
                     is_message: is_message(line),
                 }
             })
