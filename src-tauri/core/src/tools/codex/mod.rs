@@ -636,6 +636,10 @@ fn is_message(line: &[u8]) -> bool {
         #[serde(borrow)]
         payload: Payload<'a>,
     }
+    // Most lines are items of the conversation, which begin like this: told without parsing them.
+    if is_item(line) {
+        return true;
+    }
     match serde_json::from_slice::<Record<'_>>(line) {
         Ok(record) => !matches!(
             (record.kind.as_ref(), record.payload.kind.as_deref()),
@@ -646,6 +650,16 @@ fn is_message(line: &[u8]) -> bool {
         ),
         Err(_) => true,
     }
+}
+
+/// Whether a line begins with the time and the type of an item of the conversation, as Codex writes
+/// it. Such a line is a message whatever follows: one that cannot be read may be one, too.
+fn is_item(line: &[u8]) -> bool {
+    let Some(rest) = line.strip_prefix(b"{\"timestamp\":\"") else {
+        return false;
+    };
+    let end = memchr::memchr2(b'"', b'\\', rest);
+    end.is_some_and(|end| rest[end..].starts_with(b"\",\"type\":\"response_item\""))
 }
 
 /// `git` of a `session_meta`, as of the start or the last resume of the thread.
@@ -665,7 +679,7 @@ fn repository(meta: &Value) -> Option<Repository> {
 fn tokens_of(event: &Value) -> Option<Tokens> {
     let payload = event.get("payload")?;
     let is_count = payload.get("type").and_then(Value::as_str) == Some("token_count");
-    let usage = payload.pointer("/info/last_token_usage")?;
+    let usage = payload.get("info")?.get("last_token_usage")?;
     let number = |name: &str| usage.get(name).and_then(Value::as_u64);
     let (input, output) = (number("input_tokens"), number("output_tokens"));
     (is_count && (input.is_some() || output.is_some())).then(|| Tokens {
@@ -688,7 +702,10 @@ fn said<'a>(record: &'a Value) -> Option<ParsedMessage<'a>> {
             return ParsedMessage::of(record, Role::System, vec![Piece::new("compaction", words)]);
         }
         Some("turn_context") => {
-            let model = record.pointer("/payload/model").and_then(Value::as_str);
+            let model = record
+                .get("payload")
+                .and_then(|payload| payload.get("model"));
+            let model = model.and_then(Value::as_str);
             return model.map(|model| ParsedMessage::note(Some(model), None));
         }
         Some("event_msg") => {

@@ -241,3 +241,18 @@ fn the_open_threads_are_found_without_a_listing() {
     assert_eq!(ids, [ID]);
     assert!(open[0].live.is_some());
 }
+
+/// What is told from a line's beginning is what parsing the whole line tells.
+#[test]
+fn an_item_is_told_by_its_beginning() {
+    let item = br#"{"timestamp":"T","type":"response_item","payload":{"type":"message"}}"#;
+    assert!(is_item(item) && is_message(item));
+    // A line that is cut off may be a message.
+    assert!(is_item(&item[..50]) && is_message(&item[..50]));
+    let count = br#"{"timestamp":"T","type":"event_msg","payload":{"type":"token_count"}}"#;
+    let quoted =
+        br#"{"timestamp":"\",\"type\":\"response_item\"","type":"session_meta","payload":{}}"#;
+    for noted in [&count[..], &quoted[..]] {
+        assert!(!is_item(noted) && !is_message(noted));
+    }
+}
