@@ -120,7 +120,7 @@ fn message(record: &Record, reader: Reader) -> Option<Msg> {
         len: record.range.len() as u64,
         role: message.role,
         at: message.at.map(str::to_owned),
-        preview: message.text().chars().take(PREVIEW).collect(),
+        preview: message.beginning(PREVIEW),
         parts: message
             .pieces
             .iter()
@@ -329,9 +329,13 @@ fn is_same(ours: &Msg, theirs: &Msg) -> bool {
             .iter()
             .all(|piece| piece.media.is_none() && piece.text.len() as u64 == piece.bytes),
     };
-    let content = |message: &Msg| (message.role, message.parts.clone(), message.pieces.clone());
-    let is_alike = ours.preview == theirs.preview && content(ours) == content(theirs);
-    ours.key == theirs.key || (is_alike && is_whole(ours))
+    let is_alike = || {
+        ours.preview == theirs.preview
+            && ours.role == theirs.role
+            && ours.parts == theirs.parts
+            && ours.pieces == theirs.pieces
+    };
+    ours.key == theirs.key || (is_alike() && is_whole(ours))
 }
 
 /// How much each of these messages has in common with each of those: row by row.

@@ -125,6 +125,31 @@ impl<'a> ParsedMessage<'a> {
         self.pieces.is_empty()
     }
 
+    /// The first characters of [`Self::text`].
+    pub fn beginning(&self, most: usize) -> String {
+        let (mut text, mut left) = (String::new(), most);
+        for words in self.pieces.iter().map(Piece::words) {
+            if words.is_empty() {
+                continue;
+            }
+            if !text.is_empty() && 0 < left {
+                text.push('\n');
+                left -= 1;
+            }
+            let end = words
+                .char_indices()
+                .nth(left)
+                .map_or(words.len(), |(end, _)| end);
+            let shown = &words[..end];
+            text.push_str(shown);
+            left -= shown.chars().count();
+            if left == 0 {
+                break;
+            }
+        }
+        text
+    }
+
     /// The whole message as one text; calls and images become a word in brackets.
     pub fn text(&self) -> String {
         self.pieces
@@ -266,41 +291,62 @@ fn with_inner(record: &Value) -> impl Iterator<Item = &Value> {
     inner.chain([record])
 }
 
+/// The value at the end of a path of names. As `Value::pointer`, without a copy of each name.
+fn at<'v>(value: &'v Value, path: &[&str]) -> Option<&'v Value> {
+    path.iter().try_fold(value, |value, name| value.get(*name))
+}
+
 /// A name in angle brackets is a tool's own: an answer that no model gave.
 fn model_in(record: &Value) -> Option<&str> {
-    const NAMES: [&str; 4] = ["/model", "/modelID", "/modelInfo/id", "/modelInfo/modelId"];
+    const NAMES: [&[&str]; 4] = [
+        &["model"],
+        &["modelID"],
+        &["modelInfo", "id"],
+        &["modelInfo", "modelId"],
+    ];
     with_inner(record)
-        .find_map(|place| NAMES.iter().find_map(|name| place.pointer(name)?.as_str()))
+        .find_map(|place| NAMES.iter().find_map(|name| at(place, name)?.as_str()))
         .filter(|model| !model.is_empty() && !model.starts_with('<'))
 }
 
 /// `usage` as the model's interface counts it, `tokens` with the sums of a cache apart, or the sums
 /// of an answer as a whole.
 fn tokens_in(record: &Value) -> Option<Tokens> {
-    const READ: [&str; 8] = [
-        "/usage/input_tokens",
-        "/usage/cache_creation_input_tokens",
-        "/usage/cache_read_input_tokens",
-        "/tokens/input",
-        "/tokens/cache/read",
-        "/tokens/cache/write",
-        "/metrics/inputTokens",
-        "/tokenCount/inputTokens",
-    ];
-    const WRITTEN: [&str; 5] = [
-        "/usage/output_tokens",
-        "/tokens/output",
-        "/tokens/reasoning",
-        "/metrics/outputTokens",
-        "/tokenCount/outputTokens",
+    /// A member, and what it says was read and written.
+    type Counts = (
+        &'static str,
+        &'static [&'static [&'static str]],
+        &'static [&'static str],
+    );
+    const COUNTS: [Counts; 4] = [
+        (
+            "usage",
+            &[
+                &["input_tokens"],
+                &["cache_creation_input_tokens"],
+                &["cache_read_input_tokens"],
+            ],
+            &["output_tokens"],
+        ),
+        (
+            "tokens",
+            &[&["input"], &["cache", "read"], &["cache", "write"]],
+            &["output", "reasoning"],
+        ),
+        ("metrics", &[&["inputTokens"]], &["outputTokens"]),
+        ("tokenCount", &[&["inputTokens"]], &["outputTokens"]),
     ];
     with_inner(record).find_map(|place| {
-        let number = |name: &&str| place.pointer(name).and_then(Value::as_u64);
-        let sum = |names: &[&str]| {
-            let all = names.iter().filter_map(number);
-            all.fold(0_u64, u64::saturating_add)
-        };
-        let (input, output) = (sum(&READ), sum(&WRITTEN));
+        let (mut input, mut output) = (0_u64, 0_u64);
+        for (name, read, written) in COUNTS {
+            let Some(counts) = place.get(name) else {
+                continue;
+            };
+            let number = |path: &[&str]| at(counts, path).and_then(Value::as_u64).unwrap_or(0);
+            input = { read.iter() }.fold(input, |sum, path| sum.saturating_add(number(path)));
+            output =
+                { written.iter() }.fold(output, |sum, name| sum.saturating_add(number(&[name])));
+        }
         (0 < input || 0 < output).then_some(Tokens { input, output })
     })
 }
@@ -502,6 +548,24 @@ pub fn missing(damage: records::Damage, is_all: bool) -> Option<Value> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn the_beginning_of_a_message_is_that_of_its_text() {
+        let image = Piece::image_at("x");
+        let call = Piece::call("Read", "", Some("a.rs"));
+        let text = |words: &'static str| Piece::new("text", words);
+        let all = [text("Größe"), text(""), call, image, text("日本")];
+        for n in 0..=all.len() {
+            let said = ParsedMessage {
+                pieces: all[..n].to_vec(),
+                ..ParsedMessage::note(None, None)
+            };
+            for most in 0..40 {
+                let wanted: String = said.text().chars().take(most).collect();
+                assert_eq!(said.beginning(most), wanted, "{most} of {n} parts");
+            }
+        }
+    }
 
     #[test]
     fn messages_of_two_shapes_are_read_and_notes_are_passed_over() {

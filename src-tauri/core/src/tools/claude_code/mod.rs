@@ -932,8 +932,8 @@ fn said(record: &Value) -> Option<ParsedMessage<'_>> {
     }
     // The answer to a call that ran a sub-agent names it.
     let agent = record
-        .pointer("/toolUseResult/agentId")
-        .and_then(Value::as_str);
+        .get("toolUseResult")
+        .and_then(|result| result.get("agentId")?.as_str());
     if let (Some(agent), Some(result)) = (agent, first_result(&mut said.pieces)) {
         result.doc = is_agent(agent).then(|| format!("subagents/agent-{agent}.jsonl"));
     }
