@@ -40,6 +40,8 @@ pub enum GitError {
 pub struct Git {
     program: OsString,
     version: (u32, u32),
+    /// What it says about its version.
+    said: String,
 }
 
 impl Git {
@@ -48,6 +50,7 @@ impl Git {
         let mut git = Self {
             program: "git".into(),
             version: OLDEST,
+            said: String::new(),
         };
         let mut command = git.closed();
         command.arg("version");
@@ -60,15 +63,20 @@ impl Git {
             })?;
         let text = String::from_utf8_lossy(&text).trim().to_owned();
         git.version = parse_version(&text).ok_or(GitError::Unexpected("version".into()))?;
+        git.said = text;
         match OLDEST <= git.version {
             true => Ok(git),
-            false => Err(GitError::TooOld(text.replace("git version ", ""))),
+            false => Err(GitError::TooOld(git.said.replace("git version ", ""))),
         }
     }
 
     /// The version, as major and minor number.
     pub fn version(&self) -> (u32, u32) {
         self.version
+    }
+
+    pub(crate) fn said(&self) -> &str {
+        &self.said
     }
 
     /// `git` that reads no configuration but that of the directory named by `GIT_DIR`.

@@ -8,6 +8,7 @@ mod checkout;
 mod commits;
 mod compare;
 mod git;
+mod kept_index;
 mod measure;
 mod names;
 mod objects;

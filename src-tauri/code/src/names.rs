@@ -82,6 +82,12 @@ impl RepoPath {
         self.components().last().unwrap_or_default()
     }
 
+    /// The directories that the path lies in, outermost first.
+    pub(crate) fn parents(&self) -> Vec<Self> {
+        let ends = self.0.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+        ends.map(|(at, _)| Self::new(&self.0[..at])).collect()
+    }
+
     /// `None` if this system cannot have a file of that name.
     pub fn below(&self, root: &Path) -> Option<PathBuf> {
         Some(root.join(to_path(&self.0)?))

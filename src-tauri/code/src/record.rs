@@ -6,6 +6,7 @@
 //! is neither read nor written.
 
 use crate::checkout::{Checkout, CodeError, Head, Lock, Result};
+use crate::kept_index::read_status;
 use crate::names::{ObjectId, RepoPath, leads_out, unsafe_path};
 use crate::objects::{Changes, Entry, Mode, Node, Reader, Tree, TreeWriter, edited};
 use crate::scratch::{Scratch, Sees};
@@ -116,7 +117,7 @@ pub(crate) fn record_at(
     // These start while the status is read.
     let reader = Reader::start(&scratch)?;
     let writer = TreeWriter::start(&scratch)?;
-    let status = Status::read(&scratch, "index")?;
+    let status = read_status(&scratch)?;
     let n_files = status.staged.len() + status.changed.len() + status.untracked.len();
     if limits.files < n_files {
         return Err(CodeError::refused(format!(

@@ -4,8 +4,9 @@
 
 use crate::checkout::{Checkout, CodeError, Format, Result};
 use crate::git::{self, Bounds, Conversation, Input};
-use crate::names::ObjectId;
+use crate::names::{ObjectId, path_bytes};
 use crate::store::Store;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -39,7 +40,8 @@ impl<'a> Scratch<'a> {
             fs::create_dir_all(&path).map_err(CodeError::io(&path))?;
         }
         let unborn = || "ref: refs/heads/none\n".to_owned();
-        scratch.write("HEAD", &head.map_or_else(unborn, |id| format!("{id}\n")))?;
+        let head = head.map_or_else(unborn, |id| format!("{id}\n"));
+        scratch.write("HEAD", head.as_bytes())?;
         scratch.write("config", &scratch.configuration())?;
         for (from, name) in [
             (&checkout.common_dir, "info/exclude"),
@@ -52,37 +54,39 @@ impl<'a> Scratch<'a> {
         Ok(scratch)
     }
 
-    fn configuration(&self) -> String {
-        let mut text = String::from("[core]\n");
-        let mut set = |name: &str, value: &str| {
-            text.push_str(&format!("\t{name} = {}\n", quoted(value)));
+    fn configuration(&self) -> Vec<u8> {
+        let mut text = b"[core]\n".to_vec();
+        let mut set = |name: &str, value: &[u8]| {
+            text.extend_from_slice(format!("\t{name} = ").as_bytes());
+            text.extend_from_slice(&quoted(value));
+            text.push(b'\n');
         };
-        set("repositoryFormatVersion", "1");
-        set("bare", "false");
-        set("safecrlf", "false");
-        set("fsmonitor", "false");
-        set("untrackedCache", "keep");
-        set("bigFileThreshold", "1g");
-        set("fsyncMethod", "batch");
-        set("fsync", "none");
+        set("repositoryFormatVersion", b"1");
+        set("bare", b"false");
+        set("safecrlf", b"false");
+        set("fsmonitor", b"false");
+        set("untrackedCache", b"false");
+        set("bigFileThreshold", b"1g");
+        set("fsyncMethod", b"batch");
+        set("fsync", b"none");
         for (name, value) in &self.checkout.settings {
-            set(name.trim_start_matches("core."), value);
+            set(name.trim_start_matches("core."), value.as_bytes());
         }
         // Also where the system or the user has none: never the file of this process' environment.
         let file = |path: &Option<PathBuf>| {
             let nowhere = if cfg!(windows) { "NUL" } else { "/dev/null" };
-            let path = path.as_deref().unwrap_or(Path::new(nowhere));
-            path.to_string_lossy().into_owned()
+            path_bytes(path.as_deref().unwrap_or(Path::new(nowhere)))
         };
         set("excludesFile", &file(&self.checkout.excludes_file));
         set("attributesFile", &file(&self.checkout.attributes_file));
-        text.push_str("[index]\n\tsparse = false\n\tthreads = true\n");
-        text.push_str(
-            "[gc]\n\tauto = 0\n[status]\n\trenames = false\n[advice]\n\tstatusHints = false\n",
+        text.extend_from_slice(
+            b"[index]\n\tsparse = false\n\tthreads = true\n[gc]\n\tauto = 0\n\
+              [status]\n\tshowUntrackedFiles = all\n\trenames = false\n\
+              [advice]\n\tstatusHints = false\n\
+              [pack]\n\tthreads = 1\n\tcompression = 6\n[diff]\n\trenames = false\n",
         );
-        text.push_str("[pack]\n\tthreads = 1\n\tcompression = 6\n[diff]\n\trenames = false\n");
         if self.checkout.format == Format::Sha256 {
-            text.push_str("[extensions]\n\tobjectFormat = sha256\n");
+            text.extend_from_slice(b"[extensions]\n\tobjectFormat = sha256\n");
         }
         text
     }
@@ -91,7 +95,7 @@ impl<'a> Scratch<'a> {
         self.dir.path().join(name)
     }
 
-    pub fn write(&self, name: &str, text: &str) -> Result<()> {
+    pub fn write(&self, name: &str, text: &[u8]) -> Result<()> {
         let path = self.path(name);
         fs::write(&path, text).map_err(CodeError::io(&path))
     }
@@ -104,9 +108,12 @@ impl<'a> Scratch<'a> {
         command.env("GIT_OBJECT_DIRECTORY", self.path("objects"));
         if sees == Sees::All {
             let others = [self.store.objects(), self.checkout.objects.clone()];
-            let others: Vec<String> = others.iter().map(|path| listed(path)).collect();
             let separator = if cfg!(windows) { ";" } else { ":" };
-            command.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", others.join(separator));
+            let [store, repository] = others.map(|path| listed(&path));
+            let mut list = store;
+            list.push(separator);
+            list.push(repository);
+            command.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", list);
         }
         command
     }
@@ -141,17 +148,28 @@ impl<'a> Scratch<'a> {
             .flatten()
         {
             let shared = entry.file_name();
-            if shared.to_string_lossy().starts_with("sharedindex.") {
+            if is_shared_index(&shared) {
                 copy_if_there(&entry.path(), &self.dir.path().join(&shared))?;
             }
         }
         Ok(is_there)
     }
 
+    /// Whether the copied index is one part of two.
+    pub fn has_shared_index(&self) -> bool {
+        let entries = fs::read_dir(self.dir.path()).into_iter().flatten();
+        let mut names = entries.flatten().map(|entry| entry.file_name());
+        names.any(|name| is_shared_index(&name))
+    }
+
     /// Moves what was written here into the store.
     pub fn keep_objects(&self, is_kept: impl Fn(&str) -> bool) -> Result<()> {
         self.store.take_objects(&self.path("objects"), is_kept)
     }
+}
+
+fn is_shared_index(name: &std::ffi::OsStr) -> bool {
+    name.to_string_lossy().starts_with("sharedindex.")
 }
 
 /// Copies a file with its modification time; `false` if the file does not exist.
@@ -172,18 +190,30 @@ pub(crate) fn copy_if_there(from: &Path, to: &Path) -> Result<bool> {
 }
 
 /// A path in the list of object directories; quoted where it has separators.
-fn listed(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    match text.contains([':', ';', '"']) && !cfg!(windows) {
-        true => quoted(&text),
-        false => text.into_owned(),
-    }
+#[cfg(unix)]
+fn listed(path: &Path) -> OsString {
+    use std::os::unix::ffi::OsStringExt;
+    let bytes = path_bytes(path);
+    OsString::from_vec(match bytes.iter().any(|byte| b":\"\n".contains(byte)) {
+        true => quoted(&bytes),
+        false => bytes,
+    })
 }
 
-fn quoted(value: &str) -> String {
-    let escaped = value
-        .replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace('\n', "\\n");
-    format!("\"{escaped}\"")
+#[cfg(not(unix))]
+fn listed(path: &Path) -> OsString {
+    path.as_os_str().to_owned()
+}
+
+fn quoted(value: &[u8]) -> Vec<u8> {
+    let mut text = vec![b'"'];
+    for byte in value {
+        match byte {
+            b'\n' => text.extend_from_slice(b"\\n"),
+            b'"' | b'\\' => text.extend_from_slice(&[b'\\', *byte]),
+            byte => text.push(*byte),
+        }
+    }
+    text.push(b'"');
+    text
 }

@@ -29,10 +29,26 @@ pub(crate) struct Status {
 
 const NAME: &str = "status";
 
+/// Whether git uses its cache of untracked files, which is part of the index that it is given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cache {
+    /// Not even one that the user's own index has.
+    None,
+    Read,
+    /// The index is written, with a cache and with the times of files that were looked at.
+    Written,
+}
+
 impl Status {
     /// Reads the status with a copy of the user's index, named `index` in the scratch directory.
-    pub fn read(scratch: &Scratch, index: &str) -> Result<Self> {
+    pub fn read(scratch: &Scratch, index: &str, cache: Cache) -> Result<Self> {
         let mut command = scratch.command_in(Sees::All, &scratch.checkout.root, index);
+        if cache != Cache::None {
+            command.args(["-c", "core.untrackedCache=true"]);
+        }
+        if cache == Cache::Written {
+            command.env("GIT_OPTIONAL_LOCKS", "1");
+        }
         command.args([
             NAME,
             "--porcelain=v2",

@@ -76,7 +76,7 @@ pub(crate) fn steps(
                 Kind::File => {
                     plan.push(Step::RemoveFile(Target::WorkTree(path.clone())));
                     removed.insert(path.clone());
-                    emptied.extend(parents(path));
+                    emptied.extend(path.parents());
                 }
                 // Deleted already where the index still has it.
                 Kind::Nothing => {}
@@ -92,7 +92,7 @@ pub(crate) fn steps(
     let needed: BTreeSet<RepoPath> = changes
         .iter()
         .filter(|(_, change)| change.new.is_some())
-        .flat_map(|(path, _)| parents(path))
+        .flat_map(|(path, _)| path.parents())
         .collect();
     let becomes_file = |path: &RepoPath| changes.get(path).is_some_and(|it| is_file(&it.new));
     let mut gone = BTreeSet::new();
@@ -163,7 +163,7 @@ fn check_parents(
     change: &Change,
     changes: &BTreeMap<RepoPath, Change>,
 ) -> Result<(), String> {
-    for dir in parents(path) {
+    for dir in path.parents() {
         let Some(file) = dir.below(&checkout.root) else {
             return Err("A name is not valid on this system.".to_owned());
         };
@@ -199,13 +199,6 @@ fn kind_of(path: &Path) -> io::Result<Kind> {
             _ => Err(error),
         },
     }
-}
-
-/// The directories that a path lies in, outermost first.
-fn parents(path: &RepoPath) -> Vec<RepoPath> {
-    let bytes = path.as_bytes();
-    let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'/');
-    ends.map(|(at, _)| RepoPath::new(&bytes[..at])).collect()
 }
 
 /// The permissions of a directory that is empty when these are gone; `None` if it is not.

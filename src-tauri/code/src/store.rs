@@ -11,6 +11,7 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct Store {
     dir: PathBuf,
+    kept_index: Option<PathBuf>,
 }
 
 /// The name of the list of commits without secrets.
@@ -22,16 +23,33 @@ impl Store {
     /// Opens or makes the store in `dir`, readable by this user only.
     pub fn open(dir: &Path) -> Result<Self> {
         fs::create_dir_all(dir).map_err(CodeError::io(dir))?;
-        private(dir)?;
+        private(dir).map_err(CodeError::io(dir))?;
         // Symbolic links in the path of a git directory confuse nobody but git.
         let dir = fs::canonicalize(dir).map_err(CodeError::io(dir))?;
-        let store = Self { dir };
+        let store = Self {
+            dir,
+            kept_index: None,
+        };
         for name in ["objects/pack", "objects/info", "tmp"] {
             let path = store.dir.join(name);
             fs::create_dir_all(&path).map_err(CodeError::io(&path))?;
         }
         store.sweep();
         Ok(store)
+    }
+
+    /// Recordings with this store keep an index in `dir` for the next one, which several stores may share:
+    /// it saves most of the search for untracked files. Whoever decides what may be overwritten does
+    /// without it. The directory may be removed at any time.
+    pub fn keeping_index_in(self, dir: &Path) -> Self {
+        Self {
+            kept_index: Some(dir.to_owned()),
+            ..self
+        }
+    }
+
+    pub(crate) fn kept_index_dir(&self) -> Option<&Path> {
+        self.kept_index.as_deref()
     }
 
     pub(crate) fn objects(&self) -> PathBuf {
@@ -145,12 +163,12 @@ fn file_name(path: &Path) -> String {
 }
 
 #[cfg(unix)]
-fn private(dir: &Path) -> Result<()> {
+pub(crate) fn private(dir: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).map_err(CodeError::io(dir))
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o700))
 }
 
 #[cfg(not(unix))]
-fn private(_dir: &Path) -> Result<()> {
+pub(crate) fn private(_dir: &Path) -> std::io::Result<()> {
     Ok(())
 }

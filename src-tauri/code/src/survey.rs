@@ -6,7 +6,7 @@ use crate::names::unsafe_path;
 use crate::record::Limits;
 use crate::scratch::Scratch;
 use crate::secrets::is_secret_name;
-use crate::status::Status;
+use crate::status::{Cache, Status};
 use crate::store::Store;
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ pub fn survey(checkout: &Checkout, store: &Store, limits: &Limits) -> Result<Sur
     let head = checkout.head()?;
     let scratch = Scratch::new(checkout, store, head.commit.as_ref())?;
     scratch.copy_index("index")?;
-    let status = Status::read(&scratch, "index")?;
+    let status = Status::read(&scratch, "index", Cache::None)?;
     let paths: BTreeSet<_> = status.paths().collect();
     let mut survey = Survey::default();
     for path in paths {

@@ -98,6 +98,34 @@ fn names_of_any_bytes_go_along() {
     two.carry_in_place();
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_checkout_may_lie_anywhere() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let places: [&[u8]; 4] = [
+        b"with: colon/and \"quotes\"",
+        b"back\\slash",
+        b"not utf-8 \xff/\xfe",
+        b"-leading/ and [brackets]*",
+    ];
+    for place in places {
+        let place = OsStr::from_bytes(place);
+        let two = Two::in_places(place, std::path::Path::new("other").join(place));
+        two.a.write("a.txt", "two\n");
+        two.a.write("x.log", "ignored\n");
+        two.carry_in_place();
+        two.b.write("own", "work\n");
+        let before = contents(&two.b.root);
+        let (_, comparison) = two.carry();
+        let done = two.apply(&comparison);
+        let root = done.worktree.clone().expect("a worktree");
+        assert_eq!(Repo { root }.seen(), two.a.seen());
+        two.undo(&done);
+        assert_same(&before, &contents(&two.b.root), "undo is not exact");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_permission_alone_goes_along() {

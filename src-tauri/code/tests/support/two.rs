@@ -24,6 +24,19 @@ impl Two {
         Self { dir, a, b }
     }
 
+    /// The same in directories of another name.
+    pub fn in_places(a: impl AsRef<std::path::Path>, b: impl AsRef<std::path::Path>) -> Self {
+        let Self { dir, .. } = Self::new(&[("a.txt", "one\n"), (".gitignore", "*.log\n")]);
+        let moved = |name: &str, place: &std::path::Path| {
+            let root = dir.path().join(place);
+            std::fs::create_dir_all(root.parent().expect("a parent")).expect("makes");
+            std::fs::rename(dir.path().join(name), &root).expect("renames");
+            Repo { root }
+        };
+        let (a, b) = (moved("a", a.as_ref()), moved("b", b.as_ref()));
+        Self { dir, a, b }
+    }
+
     pub fn record(&self) -> Snapshot {
         let before = everything(&self.a.root);
         let store = store(self.dir.path(), "store-a");
