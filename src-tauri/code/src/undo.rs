@@ -5,6 +5,7 @@
 use crate::checkout::{Checkout, CodeError, INDEX_LOCK, Lock, Result};
 use crate::compare::differences;
 use crate::names::{ObjectId, RepoPath};
+use crate::objects::Mode;
 use crate::record::{Limits, Snapshot, record, record_locked};
 use crate::steps::{Step, Target};
 use crate::store::Store;
@@ -18,6 +19,8 @@ use std::path::{Path, PathBuf};
 const OURS: &str = "session-roam";
 const RECORD: &str = "record.json";
 const VERSION: u32 = 1;
+/// The beginning of the name of a copy that is not whole yet.
+const HALF: &str = ".session-roam-";
 
 /// A snapshot that was applied and can be taken back, in the checkout that [`apply`](crate::apply) was
 /// called with.
@@ -66,11 +69,42 @@ pub(crate) struct Undoing<'a> {
     pub checkout: &'a Checkout,
     pub dir: PathBuf,
     pub record: Record,
+    /// Held by whoever changes something.
+    _turn: Option<Turn>,
+}
+
+/// While it is held, no other process of ours changes this checkout or takes back what it finds there. It
+/// ends with the process, however that ends.
+struct Turn {
+    git_dir: Option<fs::File>,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        // Closing is not enough: a child that another thread is about to start has the directory open.
+        let _ = self.git_dir.as_ref().map(fs::File::unlock);
+    }
+}
+
+impl Turn {
+    fn take(checkout: &Checkout) -> Result<Self> {
+        // A lock on the directory itself: no file of ours is needed, and none stays. Not every system can.
+        let git_dir = fs::File::open(&checkout.git_dir).ok();
+        let tried = git_dir.as_ref().map(fs::File::try_lock);
+        match tried {
+            Some(Err(fs::TryLockError::WouldBlock)) => Err(CodeError::refused(format!(
+                "Another program of session-roam is changing {} (try again).",
+                checkout.root.display()
+            ))),
+            Some(_) | None => Ok(Self { git_dir }),
+        }
+    }
 }
 
 impl<'a> Undoing<'a> {
     /// Makes a new record.
     pub fn begin(checkout: &'a Checkout, snapshot: &ObjectId) -> Result<Self> {
+        let turn = Some(Turn::take(checkout)?);
         let number = numbers(checkout)?.last().map_or(1, |last| last + 1);
         let dir = directory(checkout).join(number.to_string());
         let undoing = Self {
@@ -86,6 +120,7 @@ impl<'a> Undoing<'a> {
                 kept: None,
             },
             dir,
+            _turn: turn,
         };
         for name in ["old", "new", "stage"] {
             let path = undoing.dir.join(name);
@@ -110,6 +145,7 @@ impl<'a> Undoing<'a> {
                 checkout,
                 dir,
                 record,
+                _turn: None,
             })),
             None => Err(CodeError::refused(format!(
                 "{} is not an undo record of this version.",
@@ -324,9 +360,7 @@ impl<'a> Undoing<'a> {
     pub fn discard(self) -> Result<()> {
         let record = self.dir.join(RECORD);
         fs::remove_file(&record).map_err(CodeError::io(&record))?;
-        fs::remove_dir_all(&self.dir).map_err(CodeError::io(&self.dir))?;
-        remove_if_empty(self.checkout);
-        Ok(())
+        put_away(self.checkout, self.record.number)
     }
 
     fn remove_worktree(&self, path: &RepoPath) -> Result<()> {
@@ -371,6 +405,27 @@ impl<'a> Undoing<'a> {
     }
 }
 
+/// Removes the directory of a record that is gone. Files of the user's in it, which only a loss of power
+/// leaves there, go to those that are kept.
+fn put_away(checkout: &Checkout, number: u64) -> Result<()> {
+    let dir = directory(checkout).join(number.to_string());
+    let old = fs::read_dir(dir.join("old")).into_iter().flatten();
+    let is_half = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with(HALF);
+    let mut files = old.flatten().filter(|entry| !is_half(&entry.file_name()));
+    match files.next() {
+        None => fs::remove_dir_all(&dir).map_err(CodeError::io(&dir))?,
+        Some(_) => {
+            let all = kept_directory(checkout);
+            let kept = all.join(format!("undo-{number}"));
+            fs::create_dir_all(&all)
+                .and_then(|()| fs::rename(&dir, &kept))
+                .map_err(CodeError::io(&kept))?;
+        }
+    }
+    remove_if_empty(checkout);
+    Ok(())
+}
+
 /// What can be taken back in this checkout, the latest first.
 pub fn undos(checkout: &Checkout) -> Result<Vec<Undo>> {
     let mut undos = Vec::new();
@@ -394,6 +449,7 @@ pub fn undos(checkout: &Checkout) -> Result<Vec<Undo>> {
 /// with a checkout, when no other process of ours works in it. Says how many there were.
 pub fn recover(checkout: &Checkout) -> Result<usize> {
     let mut n_recovered = 0;
+    let _turn = Turn::take(checkout)?;
     for number in numbers(checkout)?.into_iter().rev() {
         match Undoing::read(checkout, number)? {
             Some(undoing) if undoing.record.phase == Phase::Applied => {
@@ -403,11 +459,7 @@ pub fn recover(checkout: &Checkout) -> Result<usize> {
                 undoing.finish(&mut |_| ())?;
                 n_recovered += 1;
             }
-            None => {
-                let dir = directory(checkout).join(number.to_string());
-                fs::remove_dir_all(&dir).map_err(CodeError::io(&dir))?;
-                remove_if_empty(checkout);
-            }
+            None => put_away(checkout, number)?,
         }
     }
     Ok(n_recovered)
@@ -460,9 +512,16 @@ pub(crate) fn applied_before<'c>(checkout: &'c Checkout, undo: &Undo) -> Result<
         ));
     }
     let gone = || CodeError::refused("This was taken back already.");
-    let undoing = Undoing::read(checkout, undo.number)?.ok_or_else(gone)?;
+    let turn = Some(Turn::take(checkout)?);
+    let undoing = Undoing::read(checkout, undo.number)?;
+    // A number is given again when all records are gone, whoever removed them.
+    let is_it = |undoing: &Undoing| undoing.record.snapshot == undo.snapshot;
+    let undoing = undoing.filter(is_it).ok_or_else(gone)?;
     match undoing.record.phase {
-        Phase::Applied => Ok(undoing),
+        Phase::Applied => Ok(Undoing {
+            _turn: turn,
+            ..undoing
+        }),
         _ => Err(CodeError::refused(
             "Applying was not finished (it is taken back when the checkout is opened next).",
         )),
@@ -513,6 +572,13 @@ pub(crate) fn changed_since(
 pub(crate) fn applied_state(checkout: &Checkout, store: &Store, id: &ObjectId) -> Result<Snapshot> {
     let scratch = crate::scratch::Scratch::new(checkout, store, None)?;
     let mut reader = crate::objects::Reader::start(&scratch)?;
+    if reader.read(id, 0)?.is_none() {
+        return Err(CodeError::refused(format!(
+            "What was applied in {} is not in session-roam's store any more. The files of before are in {}.",
+            checkout.root.display(),
+            directory(checkout).display()
+        )));
+    }
     crate::record::read_snapshot(&mut reader, id, checkout)
 }
 
@@ -529,13 +595,58 @@ fn refuse_changed_worktree(
     let worktree = Checkout::open(&checkout.git, path)?;
     let current = record(&worktree, store, limits)?;
     match current.is_state_of(applied) && current.state.left_out.is_empty() {
-        true => Ok(()),
+        true => refuse_unrecorded(&worktree, store, applied),
         // Whatever changed, the worktree may stay.
         false => Err(match changed_since(&worktree, store, applied, &current)? {
             CodeError::Refused(words) => CodeError::ChangedSince(words),
             other => other,
         }),
     }
+}
+
+/// A worktree goes with all that is in it: what no snapshot has, ignored files and the content of
+/// submodules, is the user's.
+fn refuse_unrecorded(worktree: &Checkout, store: &Store, applied: &Snapshot) -> Result<()> {
+    const MOST: usize = 3;
+    let scratch = crate::scratch::Scratch::new(worktree, store, None)?;
+    scratch.copy_index("index")?;
+    let git = scratch.command_in(crate::scratch::Sees::All, &worktree.root, "index");
+    let mut args = vec![
+        "ls-files",
+        "-z",
+        "--others",
+        "--ignored",
+        "--exclude-standard",
+    ];
+    args.extend(["--directory", "--no-empty-directory"]);
+    let list = scratch.run(git, &args, b"")?;
+    let ignored = list
+        .split(|byte| *byte == 0)
+        .filter(|path| !path.is_empty());
+    let mut found: Vec<RepoPath> = ignored.map(RepoPath::new).collect();
+    let most = crate::measure::PackLimits::default().entries;
+    for (path, entry) in crate::verify::files_of(&scratch, &applied.working_tree, most)? {
+        let dir = path
+            .below(&worktree.root)
+            .filter(|_| entry.mode == Mode::Submodule);
+        let has_content = |dir: PathBuf| fs::read_dir(dir).is_ok_and(|it| 0 < it.count());
+        if dir.is_some_and(has_content) {
+            found.push(path);
+        }
+    }
+    if found.is_empty() {
+        return Ok(());
+    }
+    let named: Vec<String> = found.iter().take(MOST).map(RepoPath::to_string).collect();
+    let others = match found.len() - named.len() {
+        0 => String::new(),
+        others => format!(" and {others} more"),
+    };
+    Err(CodeError::ChangedSince(format!(
+        "{} would go too, and no other device has: {}{others}.",
+        worktree.root.display(),
+        named.join(", ")
+    )))
 }
 
 fn directory(checkout: &Checkout) -> PathBuf {
@@ -581,7 +692,20 @@ fn write_whole(path: &Path, text: &[u8]) -> io::Result<()> {
     let mut file = fs::File::create(&beside)?;
     file.write_all(text)?;
     file.sync_all()?;
-    fs::rename(&beside, path)
+    fs::rename(&beside, path)?;
+    sync_directory(path)
+}
+
+/// What is renamed later is on disk later.
+#[cfg(unix)]
+fn sync_directory(path: &Path) -> io::Result<()> {
+    let dir = path.parent().unwrap_or(path);
+    fs::File::open(dir)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_directory(_path: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// Moves a file or link over whatever file is there.
@@ -604,7 +728,7 @@ pub(crate) fn keep_file(path: &Path, kept: &Path) -> io::Result<()> {
 /// Copies a file with its permissions and time, or a link; the copy is there as a whole or not.
 fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
     let name = to.file_name().unwrap_or_default().to_string_lossy();
-    let beside = to.with_file_name(format!(".session-roam-{name}"));
+    let beside = to.with_file_name(format!("{HALF}{name}"));
     let metadata = from.symlink_metadata()?;
     let _ = fs::remove_file(&beside);
     if metadata.is_symlink() {

@@ -1,0 +1,146 @@
+//! What an undo, or the start after a crash, must not take along, and whom it must not meet.
+
+mod support;
+
+use session_roam_code::{CodeError, Limits, Undo, apply, recover, undo, undo_setting_aside, undos};
+use std::fs;
+use support::two::Two;
+use support::{Repo, assert_same, contents, everything, store};
+
+/// A state of A in a worktree beside B, which has changes of its own.
+fn beside(two: &Two) -> (Undo, Repo) {
+    two.b.write("own.txt", "from B\n");
+    two.a.write("a.txt", "from A\n");
+    let (_, comparison) = two.carry();
+    let done = two.apply(&comparison);
+    let root = done.worktree.clone().expect("a worktree");
+    (done, Repo { root })
+}
+
+fn undone(two: &Two, what: &Undo) -> Result<(), CodeError> {
+    let store = store(two.dir.path(), "store-b");
+    undo(&two.b.checkout(), &store, what, &Limits::default())
+}
+
+/// The undo names `path` and removes nothing; set aside, the worktree stays.
+fn stays(two: &Two, done: &Undo, worktree: &Repo, path: &str) {
+    let before = everything(&worktree.root);
+    let refused = undone(two, done);
+    let Err(CodeError::ChangedSince(words)) = refused else {
+        panic!("{refused:?}");
+    };
+    assert!(words.contains(path), "{words}");
+    assert_same(&before, &everything(&worktree.root), "something went");
+    let store = store(two.dir.path(), "store-b");
+    let kept = undo_setting_aside(&two.b.checkout(), &store, done, &Limits::default());
+    assert_eq!(kept.expect("undoes").as_ref(), Some(&worktree.root));
+    assert_same(&before, &everything(&worktree.root), "something went");
+}
+
+#[test]
+fn ignored_files_in_a_worktree_are_not_removed_by_an_undo() {
+    let two = Two::new(&[("a.txt", "one\n"), (".gitignore", "local.*\ntarget\n")]);
+    let (done, worktree) = beside(&two);
+    worktree.write("local.db", "hours of work\n");
+    stays(&two, &done, &worktree, "local.db");
+}
+
+#[test]
+fn an_ignored_directory_without_files_does_not_keep_a_worktree() {
+    let two = Two::new(&[("a.txt", "one\n"), (".gitignore", "target\n")]);
+    let (done, worktree) = beside(&two);
+    fs::create_dir_all(worktree.root.join("target/debug")).expect("makes");
+    undone(&two, &done).expect("undoes");
+    assert!(!worktree.root.exists());
+}
+
+#[test]
+fn a_submodule_that_was_filled_in_a_worktree_is_not_removed_by_an_undo() {
+    let two = Two::new(&[("a.txt", "one\n")]);
+    let library = Repo::with_files(two.dir.path().join("library"), &[("lib.rs", "fn f() {}\n")]);
+    let from = library.root.to_str().expect("plain");
+    let allow = ["-c", "protocol.file.allow=always"];
+    let add = ["submodule", "--quiet", "add", from, "library"];
+    two.a.git(&[&allow[..], &add].concat());
+    two.a.commit("with a submodule");
+    two.b.git(&["pull", "--quiet", "--ff-only"]);
+    let (done, worktree) = beside(&two);
+    worktree.git(&[&allow[..], &["submodule", "--quiet", "update", "--init"]].concat());
+    worktree.write("library/lib.rs", "fn changed() {}\n");
+    stays(&two, &done, &worktree, "library");
+}
+
+#[test]
+fn a_number_that_was_given_again_takes_nothing_else_back() {
+    let two = Two::new(&[("a.txt", "one\n")]);
+    two.a.write("a.txt", "two\n");
+    let (_, comparison) = two.carry();
+    let first = two.apply(&comparison);
+    // The user empties the git directory of what is not git's, and begins anew.
+    fs::remove_dir_all(two.b.root.join(".git/session-roam")).expect("removes");
+    two.b.git(&["reset", "--quiet", "--hard"]);
+    two.a.write("a.txt", "three\n");
+    let (_, comparison) = two.carry();
+    let second = two.apply(&comparison);
+    assert_eq!(first.number, second.number);
+    undone(&two, &first).expect_err("it is gone");
+    assert_eq!(two.b.read("a.txt"), "three\n");
+    two.undo(&second);
+    assert_eq!(two.b.read("a.txt"), "one\n");
+}
+
+#[test]
+fn files_whose_record_a_loss_of_power_took_are_kept() {
+    let two = Two::new(&[("a.txt", "one\n")]);
+    let ours = two.b.root.join(".git/session-roam");
+    for number in ["3", "4"] {
+        fs::create_dir_all(ours.join("undo").join(number).join("old")).expect("makes");
+    }
+    fs::write(ours.join("undo/3/old/0"), "the user's\n").expect("writes");
+    fs::write(ours.join("undo/4/old/.session-roam-0"), "half a co").expect("writes");
+    recover(&two.b.checkout()).expect("recovers");
+    assert_eq!(
+        fs::read_to_string(ours.join("kept/undo-3/old/0")).expect("is kept"),
+        "the user's\n"
+    );
+    assert!(!ours.join("undo").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn two_programs_never_change_a_checkout_at_once() {
+    let two = Two::new(&[("a.txt", "one\n")]);
+    two.a.write("a.txt", "two\n");
+    let (_, comparison) = two.carry();
+    let (checkout, limits) = (two.b.checkout(), Limits::default());
+    let store = store(two.dir.path(), "store-b");
+    let before = contents(&two.b.root);
+    let other = fs::File::open(two.b.root.join(".git")).expect("opens");
+    other.lock().expect("is free");
+    let refused = apply(&checkout, &store, &comparison, &limits).expect_err("is refused");
+    assert!(refused.to_string().contains("Another program"), "{refused}");
+    recover(&checkout).expect_err("what the other one does is not unfinished");
+    assert_same(&before, &contents(&two.b.root), "something changed");
+    other.unlock().expect("unlocks");
+    let done = two.apply(&comparison);
+    other.lock().expect("is free");
+    undone(&two, &done).expect_err("is refused");
+    other.unlock().expect("unlocks");
+    two.undo(&done);
+    assert_eq!(undos(&checkout).expect("reads"), []);
+}
+
+#[test]
+fn without_the_store_an_undo_says_where_the_files_are() {
+    let two = Two::new(&[("a.txt", "one\n")]);
+    two.a.write("a.txt", "two\n");
+    let (_, comparison) = two.carry();
+    let done = two.apply(&comparison);
+    let before = everything(&two.b.root);
+    fs::remove_dir_all(two.dir.path().join("store-b")).expect("removes");
+    let refused = undone(&two, &done).expect_err("is refused").to_string();
+    assert!(refused.contains(".git/session-roam/undo"), "{refused}");
+    assert_same(&before, &everything(&two.b.root), "something changed");
+    let kept = two.b.root.join(".git/session-roam/undo/1/old/0");
+    assert_eq!(fs::read_to_string(kept).expect("is there"), "one\n");
+}
