@@ -7,6 +7,7 @@ use super::world::{Device, tree};
 use session_roam_core::api::{
     ApiError, CodeOffer, CodeQuestion, CodeState, CodeStatus, Done, HistoryRow, Request, Resume,
 };
+use session_roam_core::engine::event::Event;
 use session_roam_core::session::{HistoryKind, ProblemCode, Remedy};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -230,6 +231,48 @@ fn a_worktree_that_was_changed_stays_and_the_session_goes_back() {
     let session = ONE.to_owned();
     let resume: Resume = pair.device(1).ask(Request::Resume { session });
     assert_eq!(resume.cwd, pair.lap);
+}
+
+#[test]
+fn a_session_that_moves_to_its_code_is_resumed_there_and_not_before() {
+    let mut pair = Pair::new();
+    pair.desk_changes();
+    fs::write(pair.lap.join("session.rs"), "fn mine() {}\n").expect("writes");
+    let snapshot = pair.offer(1).snapshot;
+    let (session, stay) = (ONE.to_owned(), false);
+    let apply = Request::CodeApply {
+        session: session.clone(),
+        snapshot,
+        stay,
+    };
+    let (answer, answered) = std::sync::mpsc::channel();
+    let device = pair.device(1);
+    device.tell(Event::Request(
+        apply,
+        Box::new(move |applied| drop(answer.send(applied))),
+    ));
+    let applied = loop {
+        match answered.try_recv() {
+            Ok(applied) => break applied.expect("is applied"),
+            Err(_) => assert!(device.work(), "no answer"),
+        }
+    };
+    // The tool would be started in the checkout that has none of it.
+    let (answer, answered) = std::sync::mpsc::channel();
+    device.tell(Event::Request(
+        Request::Resume {
+            session: session.clone(),
+        },
+        Box::new(move |resume| drop(answer.send(resume))),
+    ));
+    let early = answered.try_recv().expect("an answer at once");
+    assert_eq!(early.expect_err("it is moving").code, ProblemCode::NotHere);
+    device.settle();
+    let resume: Resume = device.ask(Request::Resume { session });
+    assert_eq!(
+        Some(resume.cwd.as_path()),
+        applied["dir"].as_str().map(Path::new)
+    );
 }
 
 fn traces(home: &Path) -> Vec<PathBuf> {

@@ -39,6 +39,8 @@ pub struct Queue {
     import: Lineup,
     requests: HashMap<SessionKey, Queued>,
     running: HashSet<SessionKey>,
+    /// Sessions whose directory is about to be another one.
+    moving: HashSet<SessionKey>,
     running_imports: HashSet<SessionKey>,
     /// How many of the requests are part of the first import.
     n_imports: usize,
@@ -66,6 +68,9 @@ impl Queue {
 
     /// The cost does not depend on how many sessions wait.
     pub fn add(&mut self, key: SessionKey, request: ReconcileRequest) {
+        if request.pin.is_some() {
+            self.moving.insert(key.clone());
+        }
         match self.requests.get_mut(&key) {
             Some(Queued {
                 number,
@@ -138,7 +143,16 @@ impl Queue {
     /// Returns whether the session was part of the first import.
     pub fn done(&mut self, key: &SessionKey) -> bool {
         self.running.remove(key);
+        let queued = self.requests.get(key);
+        if queued.is_none_or(|queued| queued.request.pin.is_none()) {
+            self.moving.remove(key);
+        }
         self.running_imports.remove(key)
+    }
+
+    /// Whether the session was asked to be in another directory, and may not be there yet.
+    pub fn is_moving(&self, key: &SessionKey) -> bool {
+        self.moving.contains(key)
     }
 
     pub fn len(&self) -> usize {

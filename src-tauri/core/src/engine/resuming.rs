@@ -19,6 +19,12 @@ impl Engine {
     pub(super) fn resume(&self, text: &str) -> Result<Work, ApiError> {
         let (key, row, record) = self.find(text)?;
         let tool = self.adapter(&key)?;
+        // Its tool would be started in the directory that it is leaving.
+        if self.queue.is_moving(&key) {
+            let message = format!("“{}” is moving to another directory.", row.title);
+            let error = ApiError::new(ProblemCode::NotHere, message, "Try again in a moment.");
+            return Err(error.offer(Remedy::Retry));
+        }
         if !record.is_here() {
             let why = if row.why.is_empty() {
                 "It is not in this device's store.".to_owned()
