@@ -35,7 +35,7 @@ pub use names::{ObjectId, RepoPath};
 pub use objects::Mode;
 pub use pack::{Have, Packed, pack};
 pub use record::{Limits, Snapshot, parents, record, recorded};
-pub use secrets::is_secret_name;
+pub use secrets::{is_secret_name, rules_version};
 pub use state::{LeftOut, Manifest, Operation, OperationKind, PackSummary, Reason, Side, State};
 pub use store::Store;
 pub use survey::{Survey, survey};

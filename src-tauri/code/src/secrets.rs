@@ -10,6 +10,57 @@ use std::sync::{LazyLock, OnceLock};
 
 const RULES: &str = include_str!("../rules/gitleaks.toml");
 
+/// Names of files and directories that hold credentials, in lower case.
+const NAMES: [&str; 30] = [
+    ".aws",
+    ".azure",
+    ".docker",
+    ".dockercfg",
+    ".envrc",
+    ".git-credentials",
+    ".gnupg",
+    ".htpasswd",
+    ".kube",
+    ".my.cnf",
+    ".netrc",
+    ".npmrc",
+    ".pgpass",
+    ".pypirc",
+    ".ssh",
+    ".vault-token",
+    ".yarnrc.yml",
+    "_netrc",
+    "auth.json",
+    "credentials",
+    "credentials.json",
+    "credentials.toml",
+    "kubeconfig",
+    "nuget.config",
+    "secrets.json",
+    "secrets.toml",
+    "secrets.yaml",
+    "secrets.yml",
+    "service-account.json",
+    "terraform.tfvars",
+];
+/// Endings of such names.
+const ENDINGS: [&str; 12] = [
+    ".age",
+    ".asc",
+    ".gpg",
+    ".jks",
+    ".kdbx",
+    ".key",
+    ".keystore",
+    ".p12",
+    ".pem",
+    ".pfx",
+    ".ppk",
+    ".tfstate",
+];
+/// Files that show what such a file looks like.
+const SAMPLES: [&str; 4] = [".env.example", ".env.sample", ".env.template", ".env.dist"];
+
 /// A finding: the rule's name, and what it found.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Finding {
@@ -19,53 +70,6 @@ pub(crate) struct Finding {
 
 /// Whether a file of this name holds credentials; `path` is in the form of any system.
 pub fn is_secret_name(path: &str) -> bool {
-    const NAMES: [&str; 30] = [
-        ".aws",
-        ".azure",
-        ".docker",
-        ".dockercfg",
-        ".envrc",
-        ".git-credentials",
-        ".gnupg",
-        ".htpasswd",
-        ".kube",
-        ".my.cnf",
-        ".netrc",
-        ".npmrc",
-        ".pgpass",
-        ".pypirc",
-        ".ssh",
-        ".vault-token",
-        ".yarnrc.yml",
-        "_netrc",
-        "auth.json",
-        "credentials",
-        "credentials.json",
-        "credentials.toml",
-        "kubeconfig",
-        "nuget.config",
-        "secrets.json",
-        "secrets.toml",
-        "secrets.yaml",
-        "secrets.yml",
-        "service-account.json",
-        "terraform.tfvars",
-    ];
-    const ENDINGS: [&str; 12] = [
-        ".age",
-        ".asc",
-        ".gpg",
-        ".jks",
-        ".kdbx",
-        ".key",
-        ".keystore",
-        ".p12",
-        ".pem",
-        ".pfx",
-        ".ppk",
-        ".tfstate",
-    ];
-    const SAMPLES: [&str; 4] = [".env.example", ".env.sample", ".env.template", ".env.dist"];
     let path = path.to_lowercase();
     path.split(['/', '\\']).any(|name| {
         let env = name == ".env" || name.starts_with(".env.") || name.ends_with(".env");
@@ -98,9 +102,14 @@ pub(crate) fn find_secret(path: &RepoPath, content: &[u8], known: &[u8]) -> Opti
     found.map(|finding| finding.rule)
 }
 
-/// Changes with the rules: what was searched with others is searched again.
-pub(crate) fn rules_version() -> String {
-    blake3::hash(RULES.as_bytes()).to_hex().to_string()
+/// Changes with the rules: what was searched, or recorded, with others counts for less.
+pub fn rules_version() -> String {
+    let mut hasher = blake3::Hasher::new();
+    let lists = [&NAMES[..], &ENDINGS, &SAMPLES];
+    for text in lists.into_iter().flatten().chain([&RULES]) {
+        hasher.update(text.as_bytes()).update(b"\0");
+    }
+    hasher.finalize().to_hex()[..32].to_owned()
 }
 
 static LOADED: LazyLock<Rules> = LazyLock::new(|| {

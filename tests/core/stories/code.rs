@@ -73,6 +73,10 @@ impl Pair {
 
     /// Nobody decided about the project yet.
     pub fn undecided() -> Self {
+        Self::with_remote(true)
+    }
+
+    pub fn with_remote(has_remote: bool) -> Self {
         let mut world = World::devices(["desk", "lap"]);
         world.pair(0, 1);
         let desk = world.devices[0].home.join("code/api");
@@ -83,13 +87,18 @@ impl Pair {
         fs::write(desk.join(".gitignore"), "target\n").expect("written");
         git(&desk, &["add", "."]);
         git(&desk, &["commit", "--quiet", "-m", "Begin"]);
-        git(&desk, &["remote", "add", "origin", REMOTE]);
-        git(&desk, &["update-ref", "refs/remotes/origin/main", "HEAD"]);
+        if has_remote {
+            git(&desk, &["remote", "add", "origin", REMOTE]);
+            git(&desk, &["update-ref", "refs/remotes/origin/main", "HEAD"]);
+        }
         let lap = world.devices[1].home.join("code/work/api");
         fs::create_dir_all(lap.parent().expect("a parent")).expect("a directory");
         let (from, to) = (desk.to_string_lossy(), lap.to_string_lossy());
         git(&desk, &["clone", "--quiet", &from, &to]);
-        git(&lap, &["remote", "set-url", "origin", REMOTE]);
+        match has_remote {
+            true => git(&lap, &["remote", "set-url", "origin", REMOTE]),
+            false => git(&lap, &["remote", "remove", "origin"]),
+        };
         let mut pair = Self {
             world,
             desk,
@@ -632,4 +641,74 @@ fn of_a_forgotten_session_no_code_is_left() {
     }
     let undoable: Option<Undoable> = pair.device(1).ask(Request::Undoable { session: None });
     assert_eq!(undoable, None);
+}
+
+#[test]
+fn a_repository_without_a_remote_is_known_by_its_first_commit() {
+    let mut pair = Pair::with_remote(false);
+    let first = git(&pair.desk, &["rev-list", "--max-parents=0", "HEAD"]);
+    let project = Some(format!("root:{}", first.trim()));
+    let on = true;
+    let _: Done = pair.device(0).ask(Request::CodeSwitch { project, on });
+    fs::write(pair.desk.join("session.rs"), "fn mine_alone() {}\n").expect("written");
+    git(&pair.desk, &["commit", "--quiet", "-am", "Of nobody else"]);
+    let before = files(&pair.lap);
+    pair.desk_changes();
+    let applied = pair.apply(1);
+    assert!(applied.worktree, "the laptop lacks that commit");
+    let brought = files(&applied.dir);
+    assert_eq!(brought[Path::new("session.rs")], b"fn new() {}\n");
+    assert_eq!(brought[Path::new("new file.txt")], b"untracked\n");
+    pair.undo(1);
+    assert_eq!(files(&pair.lap), before);
+    assert!(!applied.dir.exists());
+}
+
+#[test]
+fn what_was_recorded_under_other_rules_for_secrets_goes_with_the_next_recording() {
+    let mut pair = Pair::new();
+    pair.desk_changes();
+    let desk = &pair.world.devices[0];
+    let vault = desk.vault();
+    let key = DeviceKey::load_or_create(&desk.roam).expect("key");
+    let owner = Owner {
+        device: desk.id.clone(),
+        key: key.public(),
+    };
+    let path = pair.recorded(0).into_keys().next().expect("a file");
+    let below = path.strip_prefix(vault.root()).expect("below");
+    let dir = below.parent().expect("a directory").to_string_lossy();
+    let mut pack = Vec::new();
+    let (described, manifest) =
+        snapshot_file::read(&vault, &owner, &dir, 1, &mut pack).expect("read");
+    assert!(!described.description.rules.is_empty());
+    let author = Author {
+        device: &owner.device,
+        name: "desk",
+        key: &key,
+        tool: &ToolId::new("claude-code"),
+        session: &SessionId::new(ONE),
+    };
+    let description = Description {
+        rules: String::new(),
+        ..described.description
+    };
+    fs::remove_file(&path).expect("removes");
+    let mut content = Cursor::new([manifest, pack].concat());
+    let at = described.at;
+    snapshot_file::write(&vault, &dir, &author, at, &description, &mut content).expect("written");
+    pair.world.deliver();
+    pair.say(0, "c", "the same files");
+    pair.rest();
+    let recorded = pair.recorded(0);
+    assert_eq!(recorded.len(), 1);
+    let name = recorded.keys().next().and_then(|path| path.file_name());
+    assert_eq!(name.expect("a name"), "0002.code.zst");
+    assert_eq!(pair.offer(1).state, CodeState::InPlace);
+    let again = snapshot_file::describe(&vault, &owner, &dir, 2).expect("read");
+    assert_eq!(
+        again.description.after, None,
+        "it needs nothing of the other"
+    );
+    assert_eq!(again.description.snapshot, description.snapshot);
 }

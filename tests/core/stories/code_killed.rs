@@ -7,6 +7,7 @@ use super::code::{Pair, files, git};
 use super::talk::ONE;
 use super::world::{World, tree};
 use session_roam_core::api::{CodeApplied, CodeOffer, CodeState, Done, HistoryRow, Request};
+use session_roam_core::session::{HistoryKind, ProblemCode};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -239,4 +240,53 @@ fn killed_between_worker_and_loop_the_engine_knows_what_was_applied() {
     );
     pair.undo(1);
     assert_eq!(files(&pair.lap), before);
+}
+
+/// How often the history of the session says that code was taken back.
+fn n_undone(pair: &mut Pair) -> usize {
+    let session = Some(ONE.to_owned());
+    let rows: Vec<HistoryRow> = pair.device(1).ask(Request::History { session });
+    let undone = rows
+        .iter()
+        .filter(|row| row.what == HistoryKind::CodeUndone);
+    undone.count()
+}
+
+#[test]
+fn killed_between_worker_and_loop_the_engine_knows_what_was_taken_back() {
+    let mut pair = Pair::new();
+    pair.desk_changes();
+    pair.apply(1);
+    let undo = Request::Undo { session: None };
+    pair.device(1)
+        .tell(session_roam_core::engine::event::Event::Request(
+            undo.clone(),
+            Box::new(|_| panic!("it is dead")),
+        ));
+    pair.device(1).look_and_die();
+    woken(&mut pair, 1);
+    assert_eq!(n_undone(&mut pair), 1);
+    let again = pair.device(1).try_ask(undo).expect_err("nothing is left");
+    assert_eq!(again.code, ProblemCode::NothingToUndo, "{}", again.message);
+    woken(&mut pair, 1);
+    assert_eq!(n_undone(&mut pair), 1);
+    assert_eq!(pair.offer(1).state, CodeState::InPlace);
+}
+
+#[test]
+fn an_undo_that_comes_before_the_first_look_is_noted_once() {
+    let mut pair = Pair::new();
+    pair.desk_changes();
+    fs::write(pair.lap.join("session.rs"), "fn mine() {}\n").expect("writes");
+    assert!(pair.apply(1).worktree);
+    pair.device(1).begin();
+    let undo = Request::Undo { session: None };
+    pair.device(1)
+        .tell(session_roam_core::engine::event::Event::Request(
+            undo,
+            Box::new(|answer| drop(answer.expect("is undone"))),
+        ));
+    pair.device(1).turn_work_around();
+    pair.device(1).settle();
+    assert_eq!(n_undone(&mut pair), 1);
 }

@@ -164,6 +164,12 @@ impl Device {
 
     /// Starts the engine with what is on disk, as after a reboot.
     pub fn start(&mut self) {
+        self.begin();
+        self.settle();
+    }
+
+    /// Starts, and does nothing of what that begins.
+    pub fn begin(&mut self) {
         self.stop();
         let settings = settings::load(&self.roam).expect("settings");
         let (state, _) = State::open(&self.roam).expect("state");
@@ -220,7 +226,6 @@ impl Device {
         });
         engine.wake();
         self.running = Some((engine, context));
-        self.settle();
     }
 
     /// Ends the process between two of its steps: it sends and writes nothing any more.
@@ -253,6 +258,12 @@ impl Device {
         if let Some((engine, _)) = &mut self.running {
             engine.handle(event);
         }
+    }
+
+    /// What was asked last is done first: workers run side by side.
+    pub fn turn_work_around(&mut self) {
+        let mut jobs = self.jobs.0.lock().expect("one thread");
+        jobs.make_contiguous().reverse();
     }
 
     /// Does one piece of waiting work; returns whether there was any.

@@ -235,9 +235,9 @@ impl Engine {
             let store = (!is_needed).then(|| objects_dir(&self.home, key));
             places.push((dir, store));
         }
-        let context = self.context.clone();
+        let (context, home) = (self.context.clone(), self.home.clone());
         self.jobs.spawn_for_event(Box::new(move || {
-            let (paths, answer) = recording::remove_recorded(&context, places);
+            let (paths, answer) = recording::remove_recorded(&context, &home, places);
             Event::Code(Box::new(CodeEvent::Removed {
                 paths,
                 keys,
@@ -334,7 +334,7 @@ impl Engine {
         let (session, tip) = (record.session.clone()?, main_tip(&record)?);
         let files = own_dir(&self.context.short, &record)?;
         let (key, context) = (key.clone(), self.context.clone());
-        let store = objects_dir(&self.home, &key);
+        let (home, store) = (self.home.clone(), objects_dir(&self.home, &key));
         let (applied, is_needed) = self.applied_places(&key);
         Some(move || {
             let dir = directory(&context, &record);
@@ -345,6 +345,7 @@ impl Engine {
                 session,
                 dir,
                 files,
+                home,
                 tip,
                 store,
                 applied,
@@ -383,16 +384,7 @@ impl Engine {
                 reply(value(done));
                 noted?;
             }
-            CodeEvent::Recovered { applied, undone } => {
-                for applied in applied {
-                    let dir = applied.place.clone();
-                    self.code_applied(applied, dir)?;
-                }
-                for undone in undone {
-                    let back = Ok(TakenBack::Done);
-                    self.code_undone(undone, back, Box::new(drop))?;
-                }
-            }
+            CodeEvent::Recovered { applied, undone } => self.code_recovered(applied, undone)?,
             CodeEvent::Forked { dir, answer, reply } => {
                 let forked = answer.as_ref().ok().and_then(|forked| {
                     let forked = Forked::deserialize(forked).ok()?;
@@ -444,6 +436,26 @@ impl Engine {
         self.state.put_note(NOTE, &all)?;
         self.code_happened(HistoryKind::CodeApplied, &applied)?;
         restart::note_done(&objects_dir(&self.home, &applied.key));
+        Ok(())
+    }
+
+    /// Notes what was found at the start, unless a request came first that applied or undid the same.
+    fn code_recovered(
+        &mut self,
+        applied: Vec<Applied>,
+        undone: Vec<Applied>,
+    ) -> Result<(), StateError> {
+        for applied in applied {
+            if !self.applied_code().iter().any(|known| known.is(&applied)) {
+                let dir = applied.place.clone();
+                self.code_applied(applied, dir)?;
+            }
+        }
+        for undone in undone {
+            if self.applied_code().iter().any(|known| known.is(&undone)) {
+                self.code_undone(undone, Ok(TakenBack::Done), Box::new(drop))?;
+            }
+        }
         Ok(())
     }
 
@@ -513,6 +525,7 @@ impl Engine {
         if is_done {
             let happened = self.code_happened(HistoryKind::CodeUndone, &applied);
             noted = noted.and(happened);
+            restart::undoing_done(&objects_dir(&self.home, &applied.key));
         }
         let (root, place) = (applied.root.display(), applied.place.display());
         reply(result.and_then(|back| match (back, applied.is_worktree()) {

@@ -7,6 +7,7 @@ use super::shared_docs::shared_docs;
 use crate::merge::Left;
 use crate::session::{Lane, SessionId, SessionKey};
 use crate::tools::{Change, Checkout, DocWrite, Found, FoundDoc, Stamp, Tool, Which, WriteError};
+use crate::vault::snapshot_file;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -184,9 +185,11 @@ fn erase_copies(job: &Erase, session: Option<&SessionId>) -> io::Result<()> {
         let taken_in = job.home.join("taken-in").join(job.key.tool.as_str());
         remove_below(&taken_in, &|path| path.to_string_lossy().contains(id))?;
     }
-    let code = crate::vault::snapshot_file::objects_dir(&job.home, &job.key);
-    if code.is_dir() {
-        std::fs::remove_dir_all(code)?;
+    let code = snapshot_file::objects_dir(&job.home, &job.key);
+    for dir in [code, snapshot_file::kept_indexes(&job.home)] {
+        if dir.is_dir() {
+            std::fs::remove_dir_all(dir)?;
+        }
     }
     let hash = job.key.hash.as_str();
     remove_below(&job.home.join("syncthing/set-aside"), &|path| {

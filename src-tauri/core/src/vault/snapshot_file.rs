@@ -32,6 +32,14 @@ pub fn objects_dir(home: &Path, key: &SessionKey) -> PathBuf {
     home.join("code").join(key.tool.as_str()).join(&key.hash)
 }
 
+/// No tool has a name like this.
+pub const KEPT_INDEXES: &str = ".indexes";
+
+/// The directory of indexes that the next recordings of checkouts build on. Nothing is lost with it.
+pub fn kept_indexes(home: &Path) -> PathBuf {
+    home.join("code").join(KEPT_INDEXES)
+}
+
 /// What a file says about itself, in its first frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "k", rename = "code")]
@@ -47,6 +55,9 @@ pub struct Description {
     pub seen: Vec<String>,
     /// The end of the session's main doc at that time.
     pub tip: ChainId,
+    /// The version of the rules for secrets that were in effect; empty in files of earlier versions.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub rules: String,
     /// The lengths in bytes.
     pub manifest: u64,
     pub pack: u64,
@@ -388,6 +399,7 @@ mod tests {
                 after: None,
                 seen: Vec::new(),
                 tip: ChainId::log_start(),
+                rules: String::new(),
                 manifest: 5,
                 pack: pack.len() as u64,
             };

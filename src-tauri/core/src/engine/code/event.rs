@@ -91,6 +91,11 @@ pub struct Applied {
 }
 
 impl Applied {
+    /// Whether both are of one undo record.
+    pub fn is(&self, other: &Self) -> bool {
+        self.root == other.root && self.number == other.number && self.snapshot == other.snapshot
+    }
+
     pub fn is_worktree(&self) -> bool {
         self.place != self.root
     }

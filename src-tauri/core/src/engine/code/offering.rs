@@ -196,9 +196,9 @@ impl Asked {
             Some(worktree) => self.below(&root, worktree),
             None => self.dir.clone(),
         };
-        let files = match n_files {
-            1 => "1 file".to_owned(),
-            n => format!("{n} files"),
+        let (files, are) = match n_files {
+            1 => ("1 file".to_owned(), "is"),
+            n => (format!("{n} files"), "are"),
         };
         let message = match &undo.worktree {
             Some(worktree) => format!(
@@ -206,7 +206,7 @@ impl Asked {
                 worktree.display()
             ),
             None => format!(
-                "{files} of {device}'s working tree are now in {}.",
+                "{files} of {device}'s working tree {are} now in {}.",
                 root.display()
             ),
         };
@@ -521,20 +521,27 @@ fn taken_back(home: &Path, applied: &Applied, aside: bool) -> Result<TakenBack, 
     }
     let checkout = Checkout::open(&git, &applied.root)?;
     recover(&checkout)?;
-    let is_it = |undo: &Undo| undo.number == applied.number;
-    if !undos(&checkout)?.iter().any(is_it) {
+    let mut undos = undos(&checkout)?.into_iter();
+    if !undos.any(|undo| restart::is_record_of(&undo, applied)) {
         return Ok(gone("This was taken back already.".into()));
     }
-    let store = Store::open(&objects_dir(home, &applied.key))?;
+    let dir = objects_dir(home, &applied.key);
+    let store = Store::open(&dir)?;
     let undo = Undo {
         number: applied.number,
         snapshot: object_id(&applied.snapshot)?,
         worktree: Some(applied.place.clone()).filter(|_| applied.is_worktree()),
     };
     let limits = Limits::default();
+    restart::note_undoing(&dir, applied)?;
     let kept = match aside {
-        true => undo_setting_aside(&checkout, &store, &undo, &limits)?,
-        false => session_roam_code::undo(&checkout, &store, &undo, &limits).map(|()| None)?,
+        true => undo_setting_aside(&checkout, &store, &undo, &limits),
+        false => session_roam_code::undo(&checkout, &store, &undo, &limits).map(|()| None),
     };
+    // Otherwise the loop takes the note away when it has noted the rest.
+    if kept.is_err() {
+        restart::undoing_done(&dir);
+    }
+    let kept = kept?;
     Ok(kept.map_or(TakenBack::Done, TakenBack::Kept))
 }

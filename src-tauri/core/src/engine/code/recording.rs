@@ -8,9 +8,12 @@ use crate::opener::Kind;
 use crate::reconcile::context::Context;
 use crate::session::{ChainId, Lane, SessionId, SessionKey, ToolId};
 use crate::vault::Vault;
-use crate::vault::snapshot_file::{self, Author, Description, objects_dir};
+use crate::vault::snapshot_file::{
+    self, Author, Description, KEPT_INDEXES, kept_indexes, objects_dir,
+};
 use session_roam_code::{
     Checkout, CodeError, Git, Have, Limits, ObjectId, Packed, Snapshot, Store, pack, record_for,
+    rules_version,
 };
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -40,6 +43,8 @@ pub struct Wanted {
     pub dir: PathBuf,
     /// The directory of this device's files for it, below the vault.
     pub files: String,
+    /// The directory of session-roam.
+    pub home: PathBuf,
     pub tip: ChainId,
     pub store: PathBuf,
     pub applied: Vec<(PathBuf, String)>,
@@ -58,7 +63,7 @@ struct Last {
 pub fn record_code(wanted: &Wanted) -> Result<Recorded, CodeError> {
     let git = Git::find()?;
     let checkout = Checkout::open(&git, &wanted.dir)?;
-    let store = Store::open(&wanted.store)?;
+    let store = Store::open(&wanted.store)?.keeping_index_in(&kept_indexes(&wanted.home));
     let published = |commits: &[ObjectId]| checkout.published(commits);
     let (snapshot, published) = record_for(&checkout, &store, &Limits::default(), published)?;
     let mut recorded = Recorded {
@@ -73,14 +78,17 @@ pub fn record_code(wanted: &Wanted) -> Result<Recorded, CodeError> {
     let files = snapshot_file::list(vault, &wanted.files).map_err(io)?;
     let last = wanted.last(&files);
     let seen = wanted.seen(&checkout, &snapshot);
+    // What these rules hold back may be in states of others: nothing builds on them, and they go.
+    let has_old_rules = |last: &Last| last.description.rules != rules_version();
+    let is_outdated = last.as_ref().is_some_and(has_old_rules);
     let is_same = |last: &Last| last.snapshot == snapshot.id && last.description.seen == seen;
-    if last.as_ref().is_some_and(is_same) {
+    if !is_outdated && last.as_ref().is_some_and(is_same) {
         return Ok(recorded);
     }
     let number = files.last().map_or(1, |(number, _)| number + 1);
     let after = last.filter(|last| {
         let (n_files, first, others) = last.chain;
-        n_files < LONGEST_CHAIN && others < CHAIN_BYTES.max(first)
+        !is_outdated && n_files < LONGEST_CHAIN && others < CHAIN_BYTES.max(first)
     });
     let have = Have {
         commits: published,
@@ -91,7 +99,11 @@ pub fn record_code(wanted: &Wanted) -> Result<Recorded, CodeError> {
     recorded
         .paths
         .push(snapshot_file::in_lane(&wanted.files, number));
-    for number in wanted.surplus().map_err(io)? {
+    let surplus = match is_outdated {
+        true => files.iter().map(|(number, _)| *number).collect(),
+        false => wanted.surplus().map_err(io)?,
+    };
+    for number in surplus {
         snapshot_file::remove(vault, &wanted.files, number).map_err(io)?;
         recorded
             .paths
@@ -105,7 +117,7 @@ pub fn record_code(wanted: &Wanted) -> Result<Recorded, CodeError> {
 /// Empties the store of a session that has become too large, unless an undo needs it. What is
 /// needed again is made anew from the checkout, or read again from the vault.
 pub fn bound_store(store: &Path, is_needed: bool) -> Result<(), CodeError> {
-    if is_needed || bytes_below(store) <= KEPT_OBJECTS {
+    if is_needed || restart::is_noted(store) || bytes_below(store) <= KEPT_OBJECTS {
         return Ok(());
     }
     std::fs::remove_dir_all(store).map_err(|source| CodeError::Io {
@@ -118,8 +130,11 @@ pub fn bound_store(store: &Path, is_needed: bool) -> Result<(), CodeError> {
 /// and what the user is answered. What was removed before a failure stays removed.
 pub fn remove_recorded(
     context: &Context,
+    home: &Path,
     places: Vec<(Option<String>, Option<PathBuf>)>,
 ) -> (Vec<String>, Answer) {
+    // They name files of all checkouts, and are made anew.
+    let _ = std::fs::remove_dir_all(kept_indexes(home));
     let (mut paths, mut bytes, mut failed) = (Vec::new(), 0, None);
     for (dir, store) in places {
         let files = dir
@@ -135,7 +150,9 @@ pub fn remove_recorded(
                 Err(source) => failed = Some((context.vault.file(dir), source)),
             }
         }
-        if let Some(store) = store.filter(|store| store.is_dir())
+        // What is being applied now needs its objects to be taken back.
+        let store = store.filter(|store| store.is_dir() && !restart::is_noted(store));
+        if let Some(store) = store
             && let Err(source) = std::fs::remove_dir_all(&store)
         {
             failed = Some((store, source));
@@ -177,7 +194,8 @@ fn session_dirs(vault: &Vault, short: &str) -> std::io::Result<Vec<String>> {
 /// Removes the object stores of sessions of which no device has a state any more.
 pub fn sweep_stores(context: &Context, home: &Path, needed: &BTreeSet<SessionKey>) {
     let mut stores = Vec::new();
-    for tool in names_in(&home.join("code")) {
+    let tools = names_in(&home.join("code")).into_iter();
+    for tool in tools.filter(|name| name != KEPT_INDEXES) {
         for hash in names_in(&home.join("code").join(&tool)) {
             let tool = ToolId::new(&tool);
             stores.push(SessionKey { tool, hash });
@@ -295,6 +313,7 @@ impl Wanted {
             after: after.map(|last| last.description.number),
             seen,
             tip: self.tip,
+            rules: rules_version(),
             manifest: manifest.len() as u64,
             pack: packed.manifest.pack.bytes,
         };

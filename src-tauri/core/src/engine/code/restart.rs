@@ -9,11 +9,22 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 const NOTE: &str = "applying.json";
+/// The same for code that is taken back.
+const UNDOING: &str = "undoing.json";
 
 /// Notes what is about to be applied; `store` is the directory of the session's objects. Its number is
 /// not known yet.
 pub fn note(store: &Path, applied: &Applied) -> Result<(), CodeError> {
-    let (path, next) = (store.join(NOTE), store.join("applying.new"));
+    write_note(store, NOTE, applied)
+}
+
+/// Notes what is about to be taken back.
+pub fn note_undoing(store: &Path, applied: &Applied) -> Result<(), CodeError> {
+    write_note(store, UNDOING, applied)
+}
+
+fn write_note(store: &Path, name: &str, applied: &Applied) -> Result<(), CodeError> {
+    let (path, next) = (store.join(name), store.join("note.new"));
     let write = || {
         let mut file = fs::File::create(&next)?;
         file.write_all(&serde_json::to_vec(applied)?)?;
@@ -32,6 +43,12 @@ pub fn note_done(store: &Path) {
     let _ = fs::remove_file(store.join(NOTE));
 }
 
+/// The state knows of it now, or nothing was taken back.
+pub fn undoing_done(store: &Path) {
+    // One that stays counts for nothing when the state does not know what it names.
+    let _ = fs::remove_file(store.join(UNDOING));
+}
+
 /// Whether something was about to be applied.
 pub fn is_noted(store: &Path) -> bool {
     store.join(NOTE).exists()
@@ -48,7 +65,7 @@ pub struct Left {
 
 /// Finishes or takes back what was begun in the checkouts of `known` and of the notes in `stores`.
 pub fn look(known: &[Applied], stores: &Path) -> Left {
-    let noted = notes(stores);
+    let (noted, undoing) = (notes(stores, NOTE), notes(stores, UNDOING));
     let roots = known.iter().chain(noted.iter().map(|(_, applied)| applied));
     let mut roots: Vec<PathBuf> = roots.map(|applied| applied.root.clone()).collect();
     roots.sort();
@@ -69,23 +86,31 @@ pub fn look(known: &[Applied], stores: &Path) -> Left {
             continue;
         };
         // Otherwise somebody else removed the record, and nothing is known of the files.
-        let was_undoing = 0 < *n_recovered || applied.is_worktree() && !applied.place.exists();
-        if was_undoing && undos.iter().all(|it| it.number != applied.number) {
+        let was_undoing = 0 < *n_recovered
+            || applied.is_worktree() && !applied.place.exists()
+            || undoing.iter().any(|(_, noted)| noted.is(applied));
+        if was_undoing && !undos.iter().any(|undo| is_record_of(undo, applied)) {
             left.undone.push(applied.clone());
+        }
+    }
+    for (store, noted) in undoing {
+        // What was not begun is not taken back. The loop removes the other notes.
+        let is_undone = left.undone.iter().any(|undone| undone.is(&noted));
+        if there.contains_key(&noted.root) && !is_undone {
+            undoing_done(&store);
         }
     }
     for (store, applied) in noted {
         let Some((_, undos)) = there.get(&applied.root) else {
             continue;
         };
-        let is_known = |number: u64| {
-            known
-                .iter()
-                .any(|it| it.root == applied.root && it.number == number)
+        let is_known = |undo: &Undo| {
+            let is_it = |it: &Applied| it.root == applied.root && is_record_of(undo, it);
+            known.iter().any(is_it)
         };
         let new = undos
             .iter()
-            .find(|undo| undo.snapshot.as_str() == applied.snapshot && !is_known(undo.number));
+            .find(|undo| undo.snapshot.as_str() == applied.snapshot && !is_known(undo));
         match new {
             Some(undo) => left.applied.push(Applied {
                 number: undo.number,
@@ -101,15 +126,20 @@ pub fn look(known: &[Applied], stores: &Path) -> Left {
     left
 }
 
-/// Every note, with the directory that it is in.
-fn notes(stores: &Path) -> Vec<(PathBuf, Applied)> {
+/// Whether an undo record is the one of what was applied: numbers are given again.
+pub fn is_record_of(undo: &Undo, applied: &Applied) -> bool {
+    undo.number == applied.number && undo.snapshot.as_str() == applied.snapshot
+}
+
+/// Every note of that name, with the directory that it is in.
+fn notes(stores: &Path, name: &str) -> Vec<(PathBuf, Applied)> {
     let below = |dir: &Path| -> Vec<PathBuf> {
         let entries = fs::read_dir(dir).into_iter().flatten().flatten();
         entries.map(|entry| entry.path()).collect()
     };
     let dirs = below(stores).into_iter().flat_map(|tool| below(&tool));
     let note = |dir: PathBuf| {
-        let text = fs::read(dir.join(NOTE)).ok()?;
+        let text = fs::read(dir.join(name)).ok()?;
         Some((dir, serde_json::from_slice(&text).ok()?))
     };
     dirs.filter_map(note).collect()
