@@ -187,3 +187,27 @@ fn a_device_that_forgot_the_other_is_paired_again_with_a_new_code() {
         wait_paired(&desk, &laptop_id);
     });
 }
+
+/// R23: the other device hears that it was let go before the connection is cut.
+#[test]
+fn unpairing_is_heard_by_the_other_device() {
+    alone(|| {
+        let place = Place::empty();
+        let (desk, laptop) = (place.running("desk"), place.running("laptop"));
+        pair(&desk, &laptop);
+        desk.roam(&["unpair", "laptop"]);
+        for device in [&desk, &laptop] {
+            let what = format!("{} to have no other device", device.name);
+            wait_for(&what, PATIENCE, || {
+                let devices = device.roam(&["devices"]);
+                match rows(&devices["paired"]).next() {
+                    None => Ok(()),
+                    Some(_) => Err(devices.to_string()),
+                }
+            });
+        }
+        let status = laptop.roam(&["status"]);
+        let told = rows(&status["problems"]).any(|problem| problem["code"] == "device_left");
+        assert!(told, "{status}");
+    });
+}

@@ -395,11 +395,15 @@ fn two_devices_pair_after_both_said_yes_and_what_one_writes_arrives_at_once() {
     report("announce to bytes at the other", visible);
     report("announce to Notice::Arrived", told);
 
+    // What is announced last is what tells the other device.
+    a.write_and_announce("goodbye", "goodbye");
     a.transport.part(b.id.clone(), Duration::from_secs(60));
     let begun = Instant::now();
     a.told.wait("Parted", 0, |notice| {
         matches!(notice, Notice::Parted { device } if *device == b.id).then_some(())
     });
+    let last = fs::read_to_string(b.live(&a).join("goodbye"));
+    assert_eq!(last.expect("it arrived before they parted"), "goodbye");
     assert!(
         begun.elapsed() < Duration::from_secs(60),
         "the other has everything, so the grace is not used up"

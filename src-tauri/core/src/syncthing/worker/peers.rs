@@ -216,9 +216,15 @@ impl Worker {
         let link = Arc::clone(&self.link);
         std::thread::spawn(move || {
             let end = Instant::now() + grace;
+            // What Syncthing has not scanned yet the other device does not lack in its eyes.
+            let mut is_scanned = false;
+            let mut is_done = |up: &Up| {
+                is_scanned = is_scanned || up.rest.scan(&own_live(up), &[]).is_ok();
+                is_scanned && has_all(up, &device)
+            };
             while Instant::now() < end
                 && !link.has_ended()
-                && !link.up().is_some_and(|up| has_all(&up, &device))
+                && !link.up().is_some_and(|up| is_done(&up))
             {
                 link.sleep(Duration::from_millis(100));
             }
@@ -239,8 +245,12 @@ fn redial(up: &Up, device: &DeviceId) -> Result<(), RestError> {
     up.rest.patch(&path, &json!({ "paused": false }))
 }
 
+fn own_live(up: &Up) -> String {
+    folder_id(Lane::Live, &up.own.short())
+}
+
 fn has_all(up: &Up, device: &DeviceId) -> bool {
-    let folder = folder_id(Lane::Live, &up.own.short());
+    let folder = own_live(up);
     let path = with_query(
         "/rest/db/completion",
         [("device", device.as_str()), ("folder", folder.as_str())],
