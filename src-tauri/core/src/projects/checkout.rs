@@ -87,12 +87,20 @@ fn born(common_dir: &Path) -> Option<u64> {
 
 fn git_dir(work_tree: &Path) -> Option<PathBuf> {
     let dot_git = work_tree.join(".git");
-    let kind = std::fs::metadata(&dot_git).ok()?;
-    if kind.is_dir() {
-        Some(dot_git)
-    } else {
-        linked_git_dir(work_tree, &dot_git)
+    match std::fs::metadata(&dot_git) {
+        Ok(kind) if kind.is_dir() => Some(dot_git),
+        Ok(_) => linked_git_dir(work_tree, &dot_git),
+        Err(_) => is_bare_repository(work_tree).then(|| work_tree.to_owned()),
     }
+}
+
+/// A repository without a work tree, as `git clone --bare` makes it: worktrees often lie in it. The
+/// `.git` directory of a work tree is none.
+fn is_bare_repository(dir: &Path) -> bool {
+    dir.join("HEAD").is_file()
+        && dir.join("objects").is_dir()
+        && dir.join("refs").is_dir()
+        && read_small(&dir.join("config")).is_some_and(|config| is_bare(&config::parse(&config)))
 }
 
 /// The checked-out branch, without asking `git`.

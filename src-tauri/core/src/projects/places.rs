@@ -644,25 +644,29 @@ fn deepest(work_tree: &Path, sub: &str) -> Option<(PathBuf, usize, usize)> {
     dir.is_dir().then_some((dir, parts.len(), 0))
 }
 
-/// How many trailing names a work tree shares with the author's; plus one if the whole path below
-/// home is the same.
-fn likeness(home: &Path, project: &Project, work_tree: &Path) -> usize {
+/// How many trailing names a work tree shares with the author's, plus one if the whole path below
+/// home is the same; then how many of them are written the same: where capitals make two
+/// directories, the author's own is the more similar one.
+fn likeness(home: &Path, project: &Project, work_tree: &Path) -> (usize, usize) {
     let Some(at) = &project.at else {
         let name = work_tree
             .file_name()
             .map(|name| name.to_string_lossy().into_owned());
-        return usize::from(name.is_some_and(|name| project.names.contains(&name)));
+        return (
+            usize::from(name.is_some_and(|name| project.names.contains(&name))),
+            0,
+        );
     };
     let style = Style::HERE;
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let here = paths::below(style, &text(home), &text(work_tree));
     let here = here.unwrap_or_else(|| paths::portable(style, &text(work_tree)));
-    let same = here
-        .rsplit('/')
-        .zip(at.rsplit('/'))
+    let names = || here.rsplit('/').zip(at.rsplit('/'));
+    let same = names()
         .take_while(|(one, two)| one.eq_ignore_ascii_case(two))
         .count();
-    same + usize::from(here.eq_ignore_ascii_case(at))
+    let exact = names().take_while(|(one, two)| one == two).count();
+    (same + usize::from(here.eq_ignore_ascii_case(at)), exact)
 }
 
 /// A directory below another one. `rest` comes from another device and must not climb.

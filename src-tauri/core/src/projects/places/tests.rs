@@ -53,6 +53,29 @@ fn project(key: &str) -> Project {
     Project::new(ProjectKey::new(key))
 }
 
+/// Where capitals make two directories, both were the author's, and the first one got everything.
+#[cfg(target_os = "linux")]
+#[test]
+fn of_two_clones_that_differ_in_capitals_the_authors_name_is_taken() {
+    let mut desk = Desk::new();
+    let clones = ["Api", "api"]
+        .map(|name| desk.repository(&format!("work/{name}"), "git@github.com:acme/api.git"));
+    for clone in &clones {
+        desk.learn(clone);
+    }
+    let at = |at: &str| Project {
+        at: Some(at.into()),
+        ..project("git:github.com/acme/api")
+    };
+    for (name, clone) in ["Api", "api"].into_iter().zip(&clones) {
+        for above in ["work", "code"] {
+            let wanted = at(&format!("{above}/{name}"));
+            assert_eq!(desk.find(&wanted).as_ref(), Some(clone), "{above}/{name}");
+        }
+    }
+    assert!(desk.find(&at("work/API")).is_some(), "either");
+}
+
 #[test]
 fn a_session_of_another_device_finds_the_checkout_here() {
     let mut desk = Desk::new();
@@ -264,6 +287,43 @@ fn of_several_places_that_one_counts_which_is_most_like_its_authors() {
     ] {
         assert_eq!(from(at, branch).as_deref(), Some(wanted), "{at} {branch:?}");
     }
+}
+
+/// A session that was made in `acme/api.git` itself waited on other devices for a directory of that
+/// name.
+#[test]
+fn a_bare_repository_is_its_remotes_project_and_no_place() {
+    let mut desk = Desk::new();
+    let source = desk.repository("source", "git@github.com:acme/api.git");
+    commit(&source, "first");
+    let bare = desk.home().join("work/api.git");
+    git(
+        desk.home(),
+        &[
+            "clone",
+            "-q",
+            "--bare",
+            &source.to_string_lossy(),
+            &bare.to_string_lossy(),
+        ],
+    );
+    let url = "git@github.com:acme/other.git";
+    git(&bare, &["remote", "set-url", "origin", url]);
+    let key = |desk: &Desk, dir: &Path| identify(desk.home(), &device(), dir).key.to_string();
+    assert_eq!(key(&desk, &bare), "git:github.com/acme/other");
+    let tree = bare.join("main");
+    let made = ["worktree", "add", "-q", &tree.to_string_lossy(), "main"];
+    git(&bare, &made);
+    assert_eq!(key(&desk, &tree), "git:github.com/acme/other");
+    desk.learn(&bare);
+    desk.learn(&tree);
+    let other = project("git:github.com/acme/other");
+    assert_eq!(desk.find(&other), Some(tree));
+    // The inside of a work tree's own repository is part of that work tree.
+    assert_eq!(
+        key(&desk, &source.join(".git")),
+        "git:github.com/acme/api#.git"
+    );
 }
 
 #[test]
