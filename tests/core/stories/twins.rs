@@ -4,6 +4,7 @@
 use super::journals::recorded_lines;
 use super::talk::{ONE, TWO, item, meta, turn};
 use super::world::{Device, World};
+use session_roam_core::api::{Request, SplitRow};
 use session_roam_core::session::{Problem, ProblemCode};
 use std::collections::BTreeSet;
 use std::fs;
@@ -96,6 +97,36 @@ fn both_are_recorded(files: &[&[&str]]) {
 #[test]
 fn two_files_that_share_a_beginning_are_recorded_as_branches() {
     both_are_recorded(&[&["one", "two", "three"], &["one", "other"]]);
+}
+
+/// Both versions are of one device: its name would tell them apart as little as “Two devices”.
+#[test]
+fn the_versions_of_two_files_are_told_apart_by_their_sides() {
+    for (files, reason) in [
+        (
+            [&["one", "two", "three"][..], &["one", "other"]],
+            "two ways on one device",
+        ),
+        (
+            [&["one", "two"], &["another"]],
+            "One device has two sessions",
+        ),
+    ] {
+        let (mut world, here, one, other) = two_directories();
+        for (path, texts) in [&one, &other].into_iter().zip(files) {
+            fs::create_dir_all(path.parent().expect("a directory")).expect("dir");
+            fs::write(path, log(&here, texts)).expect("a file");
+        }
+        world.devices[0].poll();
+        let splits: Vec<SplitRow> = world.devices[0].ask(Request::Splits);
+        let [split] = &splits[..] else {
+            panic!("{splits:?}")
+        };
+        assert!(split.reason.contains(reason), "{split:?}");
+        for choice in &split.choices {
+            assert!(!choice.consequence.contains("desk"), "{choice:?}");
+        }
+    }
 }
 
 #[test]

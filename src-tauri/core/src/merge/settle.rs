@@ -213,6 +213,8 @@ fn split_of(doc: &DocEnds<'_>, ends: &Ends) -> Option<Split> {
         Some(
             "Two devices changed the same file of this session, and it cannot be compared part by part.",
         )
+    } else if divided.fork_point == doc.trie.start() && is_of_one(doc, &divided) {
+        Some("One device has two sessions of the same id that have nothing in common.")
     } else if divided.fork_point == doc.trie.start() {
         Some("Two devices have sessions of the same id that have nothing in common.")
     } else if is_rewritten(doc.trie, &ends.heads) {
@@ -223,6 +225,9 @@ fn split_of(doc: &DocEnds<'_>, ends: &Ends) -> Option<Split> {
     // A decision counts only for the branches that the user knew of.
     let chosen = divided.forks.iter().all(|fork| !fork.open);
     let reason = doubt.unwrap_or(match doc.kind {
+        DocKind::Log if is_of_one(doc, &divided) => {
+            "It went on in two ways on one device, each with words of its own."
+        }
         DocKind::Log => "Two devices went on from the same point, each with words of its own.",
         DocKind::Snapshot => "Two devices changed the same session, each in its own way.",
     });
@@ -232,6 +237,15 @@ fn split_of(doc: &DocEnds<'_>, ends: &Ends) -> Option<Split> {
         reason: reason.into(),
         divided,
     })
+}
+
+/// Whether one device began all branches: it had two files of the session, or a part of its store
+/// put back.
+fn is_of_one(doc: &DocEnds<'_>, divided: &Divided) -> bool {
+    let began = |line: &ChainId| doc.firsts.get(line).map(|first| first.device.as_str());
+    let trunk = author_of(doc, divided.trunk);
+    let mut forks = divided.forks.iter();
+    trunk.is_some() && forks.all(|fork| began(&fork.first_line) == trunk)
 }
 
 /// Whether one device continued lines that their author withdrew.

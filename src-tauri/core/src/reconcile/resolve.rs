@@ -629,13 +629,9 @@ pub fn choices(session: Session<'_>, split: &Split, right: &Fork) -> Vec<Offered
     let [no_stitch, no_branches] = refusals(session, &split.doc, [split.divided.trunk, right.tip]);
     Action::CHOICES
         .map(|action| {
-            let consequence = match action {
-                Action::KeepBoth if split.ask => format!("{left_at}'s version keeps the session; {right_at}'s becomes a session of its own."),
-                Action::KeepBoth => format!("Both stay: the session as {left_at} went on with it, and {right_at}'s as a session of its own."),
-                Action::KeepLeft => format!("The session continues as on {left_at}. What {right_at} added leaves the tool and stays in the vault."),
-                Action::KeepRight => format!("The session continues as on {right_at}. What {left_at} added leaves the tool and stays in the vault."),
-                Action::Stitch => format!("{right_at}'s turns come after {left_at}'s in one session: the model sees both; neither knew of the other."),
-                _ => format!("One session holds both and continues after {right_at}'s turns, or after {left_at}'s if you choose so. The tool shows one branch at a time."),
+            let consequence = match left_at == right_at {
+                true => consequence_of_one(action),
+                false => consequence(action, split.ask, &left_at, &right_at),
             };
             let against = match action {
                 Action::Stitch => no_stitch.clone(),
@@ -654,20 +650,69 @@ pub fn choices(session: Session<'_>, split: &Split, right: &Fork) -> Vec<Offered
         .into()
 }
 
+fn consequence(action: Action, asked: bool, left: &str, right: &str) -> String {
+    match action {
+        Action::KeepBoth if asked => {
+            format!("{left}'s version keeps the session; {right}'s becomes a session of its own.")
+        }
+        Action::KeepBoth => format!(
+            "Both stay: the session as {left} went on with it, and {right}'s as a session of its own."
+        ),
+        Action::KeepLeft => format!(
+            "The session continues as on {left}. What {right} added leaves the tool and stays in the vault."
+        ),
+        Action::KeepRight => format!(
+            "The session continues as on {right}. What {left} added leaves the tool and stays in the vault."
+        ),
+        Action::Stitch => format!(
+            "{right}'s turns come after {left}'s in one session: the model sees both; neither knew of the other."
+        ),
+        _ => format!(
+            "One session holds both and continues after {right}'s turns, or after {left}'s if you choose so. The tool shows one branch at a time."
+        ),
+    }
+}
+
+/// The same where both versions are of one device, whose name says nothing.
+fn consequence_of_one(action: Action) -> String {
+    let text = match action {
+        Action::KeepBoth => {
+            "Both stay: the left version has the session, the right one is a session of its own."
+        }
+        Action::KeepLeft => {
+            "The session continues as the left version. What the right one added leaves the tool and stays in the vault."
+        }
+        Action::KeepRight => {
+            "The session continues as the right version. What the left one added leaves the tool and stays in the vault."
+        }
+        Action::Stitch => {
+            "The right version's turns come after the left one's in one session: the model sees both; neither knew of the other."
+        }
+        _ => {
+            "One session holds both and continues after the right version's turns, or after the left one's if you choose so. The tool shows one branch at a time."
+        }
+    };
+    text.to_owned()
+}
+
 /// The possible decisions about two branches beside the session's own.
 pub fn choices_beside(state: &DocState, left: &Fork, right: &Fork) -> Vec<Offered> {
     let [left, right] = [left, right].map(|fork| author(state, fork.first_line));
+    let [kept_left, kept_right, other_left, other_right] = match left == right {
+        true => ["The left", "The right", "The left one", "The right one"].map(str::to_owned),
+        false => [&left, &right, &left, &right].map(|device| format!("{device}'s")),
+    };
     let keep = |kept: &str, other: &str| {
         format!(
-            "{kept}'s version stays a session of its own. {other}'s leaves the tool and stays in the vault."
+            "{kept} version stays a session of its own. {other} leaves the tool and stays in the vault."
         )
     };
     Action::CHOICES
         .map(|id| {
             let consequence = match id {
                 Action::KeepBoth => "Both stay, each as a session of its own.".into(),
-                Action::KeepLeft => keep(&left, &right),
-                Action::KeepRight => keep(&right, &left),
+                Action::KeepLeft => keep(&kept_left, &other_right),
+                Action::KeepRight => keep(&kept_right, &other_left),
                 _ => format!("Not possible here: {BESIDE}."),
             };
             let enabled = !matches!(id, Action::Stitch | Action::Branches);
@@ -749,7 +794,10 @@ fn undo(session: SessionMut<'_>) -> Result<(Done, Recorded), ApiError> {
                 "",
             )
             .offer(Remedy::OpenHistory {
-                session: key.hash.to_string(),
+                session: record
+                    .session
+                    .as_ref()
+                    .map_or_else(|| key.hash.clone(), ToString::to_string),
             }));
         }
     };
