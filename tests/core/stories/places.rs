@@ -5,7 +5,7 @@ use super::talk::{ONE, TWO, assert_carried, id, item, meta, turn};
 use super::world::{Device, World};
 use session_roam_core::api::{Done, ProjectRow, Request, Resume};
 use session_roam_core::engine::event::Event;
-use session_roam_core::session::HistoryKind;
+use session_roam_core::session::{HistoryKind, Remedy};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -171,6 +171,13 @@ fn a_move_is_taken_back_by_undo_until_the_project_is_mapped() {
         })
         .expect_err("nothing moved");
     assert_eq!(refused.code.as_str(), "nothing_to_undo");
+    // By the session's id, which `roam history` takes.
+    assert_eq!(
+        refused.actions,
+        [Remedy::OpenHistory {
+            session: ONE.into()
+        }]
+    );
     git(&plain, &["remote", "add", "origin", BLOG]);
     let there = from_starter(&world.devices[1], "shop", Some(SHOP));
     world.devices[1].start();
@@ -459,6 +466,31 @@ fn a_directory_that_holds_another_repository_now_is_not_the_sessions() {
     world.devices.iter_mut().for_each(Device::start);
     world.pair(0, 1);
     assert_eq!(world.devices[1].waits_for(ONE).as_deref(), Some("no_place"));
+}
+
+/// Siblings of 06 on the device that received the session: its checkout was renamed, then removed
+/// and cloned again. Resuming finds it, however long ago checkouts were last searched for.
+#[test]
+fn a_session_of_another_device_opens_wherever_its_checkout_is_now() {
+    let mut world = World::devices(["desk", "lap"]);
+    world.pair(0, 1);
+    let shop = from_starter(&world.devices[0], "shop", Some(SHOP));
+    let there = from_starter(&world.devices[1], "shop", Some(SHOP));
+    says(&mut world, 0, &shop, ONE, "hello");
+    let lap = &mut world.devices[1];
+    assert_eq!(resumes_in(lap, ONE), there);
+    let renamed = there.with_file_name("shop-renamed");
+    fs::rename(&there, &renamed).expect("rename");
+    assert_eq!(resumes_in(lap, ONE), renamed);
+    fs::remove_dir_all(&renamed).expect("removed");
+    let refused = lap.try_ask(Request::Resume {
+        session: ONE.into(),
+    });
+    let refused = refused.expect_err("nowhere");
+    assert_eq!(refused.code.as_str(), "no_place");
+    assert!(refused.message.contains("“hello”"), "{refused:?}");
+    let again = from_starter(lap, "deep/er/shop-again", Some(SHOP));
+    assert_eq!(resumes_in(lap, ONE), again);
 }
 
 /// Field 06: the directory was renamed, and the tool's directory with it.

@@ -25,7 +25,7 @@ impl Engine {
             let error = ApiError::new(ProblemCode::NotHere, message, "Try again in a moment.");
             return Err(error.offer(Remedy::Retry));
         }
-        if !record.is_here() {
+        if !record.is_here() || row.reason == Some(Reason::Arriving) {
             let why = if row.why.is_empty() {
                 "It is not in this device's store.".to_owned()
             } else {
@@ -60,10 +60,10 @@ impl Engine {
             let Some(cwd) = cwd else {
                 return Err(no_place(&row));
             };
-            let was = record
-                .origin()
-                .filter(|_| context.began(&record))
-                .and_then(|card| card.cwd.clone());
+            let was = match context.began(&record) {
+                true => record.origin().and_then(|card| card.cwd.clone()),
+                false => { record.checkout_dir.as_ref() }.map(|dir| dir.display().to_string()),
+            };
             if let Some(was) = was.filter(|was| !Path::new(was).is_dir()) {
                 let what = format!(
                     "Its directory {was} is gone; it opens in {}.",
@@ -192,17 +192,20 @@ fn known(context: &Context, record: &SessionRecord) -> Option<PathBuf> {
         .or_else(|| context.place(record).ok())
 }
 
-/// A checkout of the repository of a session that began here: its directory may have been renamed,
-/// or its worktree added elsewhere, since checkouts were last searched for.
+/// A checkout of the session's repository: its directory may have been renamed or cloned again, or
+/// its worktree added elsewhere, since checkouts were last searched for.
 fn searched(context: &Context, record: &SessionRecord, roots: &[PathBuf]) -> Option<PathBuf> {
-    let project = &record.origin().filter(|_| context.began(record))?.project;
+    let project = &record.origin()?.project;
     if !is_repository(&project.key) {
         return None;
     }
     let (home, device) = (&context.machine.home, &context.device);
     let mut places = (*context.places()).clone();
     places.search(home, device, roots, std::slice::from_ref(project));
-    places.find(home, device, project)
+    match context.began(record) {
+        true => places.find(home, device, project),
+        false => places.find_for_other(home, device, project).ok(),
+    }
 }
 
 /// For a directory that was removed: the nearest one above it. Every tool finds a session by its id
@@ -222,8 +225,8 @@ fn nearest(context: &Context, record: &SessionRecord) -> Option<PathBuf> {
 pub(super) fn no_place(row: &Row) -> ApiError {
     ApiError::new(
         ProblemCode::NoPlace,
-        format!("There is no checkout of {} on this device.", row.project),
-        "Choose its folder on this device.",
+        format!("No directory on this device is known for “{}”.", row.title),
+        "Choose the folder of its project on this device.",
     )
     .offer(Remedy::ChooseFolder {
         project: row.project.clone(),
