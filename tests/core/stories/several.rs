@@ -4,7 +4,7 @@
 
 use super::talk::{ONE, THREE, TWO, item, meta, turn};
 use super::world::{Device, World};
-use session_roam_core::api::{Doctor, Done, Request, Resume, StoreRow, ToolRow};
+use session_roam_core::api::{Doctor, Done, Request, Resume, SessionRow, StoreRow, ToolRow};
 use session_roam_core::settings;
 use session_roam_core::tools::{Running, claude_code};
 use std::collections::BTreeMap;
@@ -461,6 +461,70 @@ fn a_link_that_is_not_followed_is_named() {
         );
     }
     assert_eq!(settings::load(&desk.roam).expect("settings").tools.len(), 0);
+}
+
+/// Writes a file of the desk's store as it was left some time before now.
+fn left(desk: &Device, path: &Path, text: &str, quiet_ms: i64) {
+    fs::write(path, text).expect("file");
+    let written = u64::try_from(desk.clock_now() - quiet_ms).expect("after 1970");
+    let written = std::time::UNIX_EPOCH + std::time::Duration::from_millis(written);
+    let file = fs::File::options().write(true).open(path).expect("file");
+    file.set_modified(written).expect("its time");
+}
+
+/// What the doctor names of the stores, by file. It says of no session that parts have not arrived.
+fn left_out(desk: &mut Device) -> Vec<(PathBuf, &'static str, String)> {
+    let doctor: Doctor = desk.ask(Request::Doctor);
+    assert_eq!(doctor.not_carried, []);
+    let left = doctor.left_out.into_iter();
+    let mut left: Vec<_> = left
+        .map(|left| (left.path, left.code.as_str(), left.why))
+        .collect();
+    left.sort();
+    left
+}
+
+/// A last line without its end does not sync, and a file with nothing else is no session yet: both
+/// are named, by their file.
+#[test]
+fn a_line_that_its_tool_left_unfinished_is_named() {
+    let (mut world, here, _) = World::pair_of_devices();
+    let desk = &mut world.devices[0];
+    let slug = desk.slug_dir(&here);
+    fs::create_dir_all(&slug).expect("dir");
+    let whole = turn(&here, ONE, "one");
+    let cut = whole.trim_end();
+    let texts = [format!("{whole}{cut}"), cut.to_owned(), String::new()];
+    let paths = [ONE, TWO, THREE].map(|session| slug.join(format!("{session}.jsonl")));
+    let write = |desk: &mut Device, quiet_ms: i64| {
+        for (path, text) in paths.iter().zip(&texts) {
+            left(desk, path, text, quiet_ms);
+        }
+        desk.poll();
+    };
+    // Its tool may be about to finish it.
+    write(desk, 1_000);
+    assert_eq!(left_out(desk), []);
+    write(desk, 120_000);
+    let why = format!(
+        "Its last line has no line end, so {} bytes of it do not sync yet.",
+        cut.len()
+    );
+    let named = [&paths[0], &paths[1]].map(|path| (path.clone(), "unfinished", why.clone()));
+    assert_eq!(left_out(desk), named);
+    let filter = Default::default();
+    let sessions: Vec<SessionRow> = desk.ask(Request::Sessions { filter });
+    assert_eq!(sessions.len(), 1, "{sessions:?}");
+    let session = TWO.into();
+    let refused = desk.try_ask(Request::Resume { session });
+    let refused = refused.expect_err("nothing to resume");
+    assert_eq!(refused.code.as_str(), "not_here");
+    let why = "no complete record yet";
+    assert!(refused.message.contains(why), "{refused:?}");
+    // Finished, it syncs like any other.
+    fs::write(&paths[1], &whole).expect("file");
+    desk.poll();
+    assert_eq!(desk.state_of(TWO), "here");
 }
 
 /// The directory of all sessions is a link like others: it led wherever it pointed.

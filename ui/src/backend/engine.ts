@@ -661,7 +661,7 @@ export type LeftOut = { tool: string, path: string, code: LeftOutReason, why: st
 /**
  * Why something in a tool's store is not carried.
  */
-export type LeftOutReason = "link" | "name" | "kind" | "too_deep" | "unreadable" | "copy" | "not_downloaded";
+export type LeftOutReason = "link" | "name" | "kind" | "too_deep" | "unreadable" | "copy" | "not_downloaded" | "unfinished";
 
 /**
  * A copy that stays in place.

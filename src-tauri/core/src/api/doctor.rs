@@ -24,6 +24,8 @@ words! {
         Copy,
         /// A placeholder of a cloud's file that is not on this device.
         NotDownloaded,
+        /// The last line of a log, without its end for a minute or more.
+        Unfinished,
     }
 }
 

@@ -733,7 +733,7 @@ impl Engine {
         Ok(Box::new(move || {
             let mut not_carried = Vec::new();
             State::beside(&path)?.each_from(None, |key, row| {
-                if !is_carried(&row) {
+                if !is_carried(&row) && !is_unfinished(&row) {
                     not_carried.push(waiting(&(key, row)));
                 }
                 ControlFlow::Continue(())
@@ -749,8 +749,15 @@ impl Engine {
         }))
     }
 
+    /// The problems, each once: a store and a session in it may report the same.
     pub fn problems(&self) -> Vec<Problem> {
-        self.problems.values().cloned().collect()
+        let mut problems: Vec<Problem> = Vec::new();
+        for problem in self.problems.values() {
+            if !problems.contains(problem) {
+                problems.push(problem.clone());
+            }
+        }
+        problems
     }
 }
 
@@ -767,6 +774,12 @@ enum Later {
 fn is_carried(row: &Row) -> bool {
     row.state == SessionState::Here
         || (row.state == SessionState::Split && row.split == SplitState::Open(Tier::B))
+}
+
+/// Whether there is nothing of the session but a file here without a complete record: the check of
+/// the stores explains it.
+fn is_unfinished(row: &Row) -> bool {
+    row.reason == Some(Reason::Arriving) && row.path.is_some() && row.devices.is_empty()
 }
 
 fn session_row(shared: &Shared, key: &SessionKey, row: &Row) -> SessionRow {

@@ -691,16 +691,16 @@ impl<'a> Reconciler<'a> {
     }
 
     fn problem(&mut self, code: ProblemCode, error: &dyn std::error::Error, hint: &str) {
-        let name = self
-            .job
-            .record
-            .session
-            .as_ref()
-            .or(self.job.session.as_ref())
-            .map_or(self.job.key.hash.as_str(), |id| id.as_str());
+        let record = &self.job.record;
+        let id = || {
+            let session = record.session.as_ref().or(self.job.session.as_ref());
+            let id = session.map_or(self.job.key.hash.as_str(), |id| id.as_str());
+            format!("Session {id}")
+        };
+        let name = record.title().map_or_else(id, |title| format!("“{title}”"));
         self.problems.push(Problem::new(
             code,
-            format!("Session {name}: {}", with_causes(error)),
+            format!("{name}: {}", with_causes(error)),
             hint,
         ));
     }
@@ -755,6 +755,13 @@ impl<'a> Reconciler<'a> {
         if let (Some(why), SessionState::Here, None) = (self.unlisted, row.state, row.reason) {
             (row.reason, row.why) = (Some(Reason::Unlisted), why);
             row.hint = "It opens in its own tool meanwhile.".into();
+        }
+        if let (Verdict::Arriving, true, Some(found)) = (
+            &self.verdict,
+            self.job.record.journals.is_empty(),
+            &self.found,
+        ) {
+            row::unfinished(&mut row, found);
         }
         if let (false, Some(holder)) = (row.needs.is_empty(), &self.holder) {
             // Needed before the file can name it: the holder must not leave the store meanwhile.

@@ -26,12 +26,20 @@ pub struct Copied {
 
 /// Recognises the names that usual sync tools give to conflict copies. Names that may have other
 /// reasons count only with the original beside them. From the vendors' help pages (read
-/// 2026-11-28).
+/// 2026-11-28); claude-sync's name from reports of its users.
 pub fn copy_of(name: &str, is_there: impl Fn(&str) -> bool) -> Option<Copied> {
     if let Some(original) = copied_from(name) {
         return Some(Copied {
             original,
             by: "Syncthing",
+        });
+    }
+    if let Some((original, _stamp)) = name.rsplit_once(".conflict.")
+        && is_there(original)
+    {
+        return Some(Copied {
+            original: original.to_owned(),
+            by: "claude-sync",
         });
     }
     // The extension begins at the first dot: `a.jsonl.zst`.
@@ -111,6 +119,8 @@ mod tests {
                 "a.sync-conflict-20261123-101500-ABCDEFG.jsonl",
                 Some("a.jsonl"),
             ),
+            ("a.jsonl.conflict.1700000000", Some("a.jsonl")),
+            ("c.jsonl.conflict.1700000000", None),
             ("a.jsonl", None),
             ("-x.jsonl", None),
             ("", None),

@@ -274,7 +274,7 @@ fn copies(context: &Context) -> Vec<CopyRow> {
 }
 
 fn conflict_copies(copies: &[CopyRow]) -> Check {
-    let new: u64 = copies.iter().map(|copy| copy.new).sum();
+    let new = copies.iter().map(|copy| copy.new).sum::<u64>();
     match copies.len() {
         0 => check(
             "conflict copies",
@@ -288,8 +288,9 @@ fn conflict_copies(copies: &[CopyRow]) -> Check {
                 "conflict copies",
                 CheckState::Problem,
                 format!(
-                    "The tools' stores have {n} conflict copies made by another sync program, with {new} lines that the \
-                 sessions' own files lack."
+                    "The tools' stores have {} made by another sync program, with {} that the sessions' own files lack.",
+                    plural(n, "conflict copy", "conflict copies"),
+                    plural(new, "line", "lines"),
                 ),
                 "Stop syncing the tools' own folders, then import the copies.",
             )
@@ -301,41 +302,89 @@ fn conflict_copies(copies: &[CopyRow]) -> Check {
 fn counted(left: &[LeftOut]) -> Option<Check> {
     let count = |code: LeftOutReason| left.iter().filter(|left| left.code == code).count();
     let kinds = [
-        (LeftOutReason::Link, "links that are not followed"),
+        (
+            LeftOutReason::Link,
+            "link that is not followed",
+            "links that are not followed",
+        ),
         (
             LeftOutReason::Name,
+            "file with a name that the tool does not use",
             "files with names that the tool does not use",
         ),
-        (LeftOutReason::Kind, "entries that are not regular files"),
-        (LeftOutReason::TooDeep, "directories nested too deep"),
+        (
+            LeftOutReason::Kind,
+            "entry that is not a regular file",
+            "entries that are not regular files",
+        ),
+        (
+            LeftOutReason::TooDeep,
+            "directory nested too deep",
+            "directories nested too deep",
+        ),
         (
             LeftOutReason::Unreadable,
+            "file or directory that cannot be read",
             "files or directories that cannot be read",
         ),
         (
             LeftOutReason::Copy,
+            "conflict copy of another sync program",
             "conflict copies of another sync program",
         ),
         (
             LeftOutReason::NotDownloaded,
+            "file that is in iCloud only",
             "files that are in iCloud only",
         ),
+        (
+            LeftOutReason::Unfinished,
+            "file whose last line is not finished",
+            "files whose last lines are not finished",
+        ),
     ];
-    let found = kinds
+    let words: Vec<String> = kinds
         .iter()
-        .map(|(code, words)| (count(*code), words))
-        .filter(|(count, _)| *count > 0);
-    let words: Vec<String> = found
-        .map(|(count, words)| format!("{count} {words}"))
+        .map(|(code, one, many)| (count(*code), one, many))
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, one, many)| plural(count, one, many))
         .collect();
     (!words.is_empty()).then(|| {
         check(
             "left out",
             CheckState::Problem,
-            format!("The tools' stores have {}: these do not sync.", words.join(", ")),
-            "Each is listed below with its reason. Give it a name that the tool uses, or move it out of the store.",
+            format!(
+                "The tools' stores have {}. {} not sync.",
+                words.join(", "),
+                if left.len() == 1 {
+                    "It does"
+                } else {
+                    "They do"
+                }
+            ),
+            hint_for(left),
         )
     })
+}
+
+/// An unfinished line needs nothing but its end.
+fn hint_for(left: &[LeftOut]) -> String {
+    let is_unfinished = |left: &LeftOut| left.code == LeftOutReason::Unfinished;
+    let mut hint = String::from("Each is listed below with its reason.");
+    if !left.iter().all(is_unfinished) {
+        hint.push_str(" Give it a name that the tool uses, or move it out of the store.");
+    }
+    if left.iter().any(is_unfinished) {
+        hint.push_str(" A line syncs once it has its end: continue that session in its tool.");
+    }
+    hint
+}
+
+fn plural(count: impl TryInto<u64>, one: &str, many: &str) -> String {
+    match count.try_into().unwrap_or(u64::MAX) {
+        1 => format!("1 {one}"),
+        count => format!("{count} {many}"),
+    }
 }
 
 fn first_of_each(left: Vec<LeftOut>) -> Vec<LeftOut> {

@@ -8,12 +8,14 @@ use crate::api::types::{LeftOut, LeftOutReason};
 use crate::opener;
 use crate::reconcile::context::Context;
 use crate::session::copies::{Copied, copy_of};
+use crate::session::{DocKind, Millis};
 use crate::tools::{self, Root, Which};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// How deep directories below a store's root are walked; no adapter goes deeper.
 const DEEPEST: usize = 12;
@@ -40,7 +42,14 @@ pub fn left_out(context: &Context) -> Vec<LeftOut> {
             .iter()
             .filter_map(|found| Some(found.docs.first()?.path.as_path()))
             .collect();
+        let logs = listing.found.iter().flat_map(|found| &found.docs);
+        let logs = logs
+            .filter(|doc| doc.kind == DocKind::Log && doc.at.ends_with(".jsonl"))
+            .map(|doc| doc.path.clone())
+            .collect();
         let mut walk = Walk {
+            logs,
+            now: context.clock.now(),
             tool: id.to_string(),
             known: conflict_copies
                 .into_iter()
@@ -68,6 +77,9 @@ pub fn left_out(context: &Context) -> Vec<LeftOut> {
 struct Walk<'a> {
     tool: String,
     docs: BTreeSet<PathBuf>,
+    /// Those that end with a line end.
+    logs: BTreeSet<PathBuf>,
+    now: Millis,
     /// Conflict copies, which another check lists.
     known: BTreeSet<PathBuf>,
     /// Directories in which main docs lie.
@@ -162,17 +174,7 @@ impl Walk<'_> {
 
     fn file(&mut self, path: &Path, regular: bool, name: &OsStr) {
         if self.docs.contains(path) {
-            // Listed by name; opening it here shows whether it can be read.
-            if let Err(error) = opener::file(path)
-                && error.kind() == io::ErrorKind::PermissionDenied
-            {
-                self.add(
-                    path,
-                    LeftOutReason::Unreadable,
-                    "Its permissions do not let you read it.",
-                );
-            }
-            return;
+            return self.doc(path);
         }
         if self.known.contains(path) {
             return;
@@ -188,7 +190,7 @@ impl Walk<'_> {
                 &format!("It is a copy of {original} that {by} made of a conflict."),
             );
         }
-        if tools::is_foreign_name(name) {
+        if tools::is_foreign_name(name) && !is_saved_log(name) {
             return;
         }
         if let Some(original) = name
@@ -218,6 +220,29 @@ impl Walk<'_> {
         }
     }
 
+    /// A listed file is carried as far as it can be read and its lines are finished.
+    fn doc(&mut self, path: &Path) {
+        match opener::file(path) {
+            Ok(mut file) if self.logs.contains(path) => {
+                if let Ok(Some(bytes)) = unfinished(&mut file, self.now) {
+                    self.add(
+                        path,
+                        LeftOutReason::Unfinished,
+                        &format!(
+                            "Its last line has no line end, so {bytes} of it do not sync yet."
+                        ),
+                    );
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => self.add(
+                path,
+                LeftOutReason::Unreadable,
+                "Its permissions do not let you read it.",
+            ),
+            Ok(_) | Err(_) => {}
+        }
+    }
+
     fn add(&mut self, path: &Path, code: LeftOutReason, why: &str) {
         self.found.push(LeftOut {
             tool: self.tool.clone(),
@@ -228,9 +253,77 @@ impl Walk<'_> {
     }
 }
 
-/// Whether a log was put aside under its own name with another ending, as people and editors do.
+/// How many bytes the unfinished last line of a log has, in words, if nothing was written for a
+/// while.
+fn unfinished(file: &mut File, now: Millis) -> io::Result<Option<String>> {
+    const QUIET: Duration = Duration::from_secs(60);
+    const BLOCK: u64 = 64 * 1024;
+    let metadata = file.metadata()?;
+    let (len, written) = (metadata.len(), Millis::from_system(metadata.modified()?));
+    let mut line = 0;
+    while line < len {
+        let block = BLOCK.min(len - line);
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(len - line - block))?;
+        file.take(block).read_to_end(&mut bytes)?;
+        match bytes.iter().rposition(|byte| *byte == b'\n') {
+            Some(at) => {
+                line += (bytes.len() - at - 1) as u64;
+                break;
+            }
+            None => line += block,
+        }
+    }
+    let is_quiet = u128::try_from(now.0.saturating_sub(written.0))
+        .is_ok_and(|quiet| QUIET.as_millis() <= quiet);
+    Ok((0 < line && is_quiet).then(|| match line {
+        1 => "1 byte".to_owned(),
+        line => format!("{line} bytes"),
+    }))
+}
+
+/// Whether a log was put aside under its own name with another ending, as people, editors and sync
+/// programs do, or has its own ending in other letters. Locks and partial files are none.
 fn is_saved_log(name: &str) -> bool {
-    const ENDINGS: [&str; 5] = [".bak", ".backup", ".old", ".orig", "~"];
-    let ending = ENDINGS.iter().find_map(|ending| name.strip_suffix(ending));
-    ending.is_some_and(|name| name.ends_with(".jsonl"))
+    let ends = ["~", ".conflict"];
+    let ending = ends.iter().find_map(|ending| name.strip_suffix(ending));
+    let name = ending.unwrap_or(name);
+    !tools::is_foreign_name(name) && name.to_ascii_lowercase().contains(".jsonl")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_saved_log;
+
+    #[test]
+    fn a_log_under_another_ending_is_told_and_debris_is_not() {
+        let told = [
+            "a.jsonl.bak",
+            "a.jsonl~",
+            "a.jsonl.conflict",
+            "a.jsonl.conflict.1700000000",
+            "a.jsonl.1",
+            "a.jsonl.2026-11-23",
+            "a.jsonl.gz",
+            "a.JSONL",
+            "a.jsonl (1)",
+        ];
+        let debris = [
+            ".a.jsonl.swp",
+            "a.jsonl.tmp.1234",
+            "a.jsonl.lock",
+            "a.jsonl.part",
+            "a.jsonl.lock~",
+            ".roam-a.jsonl",
+            "~syncthing~a.jsonl.tmp",
+            ".DS_Store",
+            "notes.txt~",
+        ];
+        for name in told {
+            assert!(is_saved_log(name), "{name}");
+        }
+        for name in debris {
+            assert!(!is_saved_log(name), "{name}");
+        }
+    }
 }

@@ -90,7 +90,7 @@ impl Engine {
             held,
             splits: self.state.open_splits()?,
             live: self.live_sessions(),
-            problems: self.problems.values().cloned().collect(),
+            problems: self.problems(),
             sessions: self.state.count()?.saturating_sub(self.state.nameless()?),
             device: self.name.clone(),
             paired: self.lists.now.approved.len() as u64,

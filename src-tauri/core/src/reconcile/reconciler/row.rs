@@ -1,5 +1,6 @@
 //! A session's row in the lists: how the session stands after a reconcile, and why.
 
+use crate::adapter::Found;
 use crate::merge::Verdict;
 use crate::reconcile::record::SessionRecord;
 use crate::reconcile::split::BranchLayout;
@@ -90,6 +91,15 @@ pub fn row(
             .filter(|local| local.there)
             .map(|local| local.path.clone()),
     }
+}
+
+/// Nobody recorded anything of the session, and its file in this device's store has no complete
+/// record yet.
+pub fn unfinished(row: &mut Row, found: &Found) {
+    row.session = found.session.to_string();
+    row.path = found.main().ok().map(|main| main.path.clone());
+    row.why = "Its file on this device has no complete record yet.".into();
+    row.hint = "It syncs as soon as its tool has written one.".into();
 }
 
 /// State, reason, and both in words: why, and what to do.
