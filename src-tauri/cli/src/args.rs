@@ -112,7 +112,7 @@ pub enum Command {
         #[arg(long)]
         device: Option<String>,
         /// Only the latest so many
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
         limit: Option<u64>,
         /// Only those that come after this session in the list, for the next page
         #[arg(long, value_name = "SESSION")]
@@ -132,8 +132,8 @@ pub enum Command {
         /// The words; put quotation marks for a phrase between single ones: '"a phrase"'
         #[arg(required = true, value_name = "WORDS")]
         words: Vec<String>,
-        /// At most so many sessions
-        #[arg(long, value_name = "N")]
+        /// At most so many sessions, 200 at most
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
         limit: Option<u64>,
     },
     /// Read a session
@@ -274,7 +274,7 @@ pub enum Command {
     /// Send and receive nothing for a while; what you do is still recorded
     Pause {
         /// End the pause by itself after this time: 45m, 2h, 1h30m
-        #[arg(long = "for", value_name = "TIME")]
+        #[arg(long = "for", value_name = "TIME", value_parser = lasting)]
         lasts: Option<jiff::SignedDuration>,
     },
     /// Continue after a pause
@@ -471,10 +471,31 @@ impl From<Format> for api::ExportFormat {
     }
 }
 
+/// How long a pause lasts: it ends after now, and before the calendar does.
+fn lasting(text: &str) -> Result<jiff::SignedDuration, String> {
+    let lasts: jiff::SignedDuration = text
+        .parse()
+        .map_err(|_| "write it like 45m, 2h or 1h30m".to_owned())?;
+    let ends = jiff::Timestamp::now().checked_add(lasts);
+    match lasts.is_positive() && ends.is_ok() {
+        true => Ok(lasts),
+        false => Err("a pause has to end after now and before the year 9999".into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn a_pause_lasts_some_time() {
+        let minutes = |text| lasting(text).map(|lasts| lasts.as_mins());
+        assert_eq!(minutes("1h30m"), Ok(90));
+        for text in ["0m", "-5m", "9999999999h", "soon", ""] {
+            assert!(lasting(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn the_arguments_are_consistent() {

@@ -70,7 +70,9 @@ fn command(remedy: &Remedy) -> Option<String> {
             plain(tool, "TOOL"),
             plain(&dir.to_string_lossy(), "DIR")
         ),
-        Remedy::Compare { .. } => "See both with `roam splits`.".into(),
+        Remedy::Compare { session } => {
+            format!("See both with `roam diff {}`.", plain(session, "SESSION"))
+        }
         Remedy::Undo { session: None } => "`roam undo` undoes the last decision.".into(),
         Remedy::Undo {
             session: Some(session),
@@ -159,15 +161,27 @@ fn command(remedy: &Remedy) -> Option<String> {
     Some(line)
 }
 
-/// A word that any shell takes as it is; otherwise the placeholder, since ids and keys come from
-/// other devices.
-fn plain<'t>(text: &'t str, placeholder: &'t str) -> &'t str {
-    let is_plain =
-        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'/' | b'.' | b'_' | b'-');
-    if !text.is_empty() && text.bytes().all(is_plain) && !text.starts_with('-') {
-        text
+/// A word that any shell takes as it is, in quotes if it needs them; otherwise the placeholder,
+/// since ids and keys come from other devices.
+fn plain(text: &str, placeholder: &str) -> String {
+    const BARE: &str = ":/._-";
+    // Within quotes these and letters of all scripts mean themselves in every shell.
+    const QUOTED: &str = " #@+,=~()[]{}";
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || BARE.contains(c);
+    let is_inert = |c: char| {
+        is_bare(c) || c.is_alphanumeric() || QUOTED.contains(c) || (cfg!(windows) && c == '\\')
+    };
+    // The shells of Windows do not all know the single quote; a backslash before the double one
+    // would be taken with it.
+    let quote = if cfg!(windows) { '"' } else { '\'' };
+    if text.is_empty() || text.starts_with('-') || text.ends_with('\\') {
+        placeholder.to_owned()
+    } else if text.chars().all(is_bare) {
+        text.to_owned()
+    } else if text.chars().all(is_inert) && !text.contains("  ") {
+        format!("{quote}{text}{quote}")
     } else {
-        placeholder
+        placeholder.to_owned()
     }
 }
 
@@ -185,9 +199,41 @@ mod tests {
             choose("git:example.org/a"),
             "Clone it. Say where it is with `roam projects map git:example.org/a DIR`."
         );
+        let quote = if cfg!(windows) { '"' } else { '\'' };
+        for key in ["git:example.org/a#web ui", "home:Arbeit/Größe (neu)"] {
+            assert_eq!(
+                choose(key),
+                format!(
+                    "Clone it. Say where it is with `roam projects map {quote}{key}{quote} DIR`."
+                )
+            );
+        }
+        for key in [
+            "git:x; rm -rf ~",
+            "a'b",
+            "a\"b",
+            "$HOME",
+            "%PATH%",
+            "a`b",
+            "a\nb",
+            "a\u{202e}b",
+            "a\u{2019}b",
+            "a & b",
+            "a  b",
+            "a\\",
+            "-x",
+            "",
+        ] {
+            assert_eq!(
+                choose(key),
+                "Clone it. Say where it is with `roam projects map PROJECT DIR`.",
+                "{key}"
+            );
+        }
+        let session = "0a1b".into();
         assert_eq!(
-            choose("git:x; rm -rf ~"),
-            "Clone it. Say where it is with `roam projects map PROJECT DIR`."
+            advice("", &[Remedy::Compare { session }]),
+            "See both with `roam diff 0a1b`."
         );
         assert_eq!(advice("", &[Remedy::OpenSettings]), "");
     }

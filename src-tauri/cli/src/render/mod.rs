@@ -91,10 +91,13 @@ pub fn project(key: &str) -> String {
         },
         Some(("root", commit)) => format!("repository {}", commit.get(..8).unwrap_or(commit)),
         Some(("home", path)) => format!("~/{path}"),
-        Some(("device", place)) => place
-            .split_once(':')
-            .map_or(place, |(_device, path)| path)
-            .to_owned(),
+        Some(("device", place)) => {
+            match place.split_once(':').map_or(place, |(_device, path)| path) {
+                // The root directory.
+                "" => "/".into(),
+                path => path.to_owned(),
+            }
+        }
         _ => key.to_owned(),
     }
 }
@@ -198,6 +201,7 @@ mod tests {
             ("root:1234567890abcdef", "repository 12345678"),
             ("home:notes/ideas", "~/notes/ideas"),
             ("device:ABCDEFG-HIJKLMN:/srv/x", "/srv/x"),
+            ("device:ABCDEFG-HIJKLMN:", "/"),
             ("odd", "odd"),
         ] {
             assert_eq!(project(key), name);

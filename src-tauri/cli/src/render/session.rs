@@ -21,8 +21,9 @@ pub fn shown(shown: &Shown, view: &View) -> String {
     if shown.messages.is_empty() {
         out.push_str("\nNo messages to show.\n");
     }
-    if 0 < shown.from {
-        out.push_str(&format!("\n… {} before\n", plural(shown.from, "message")));
+    let before = shown.from.min(shown.total);
+    if 0 < before {
+        out.push_str(&format!("\n… {} before\n", plural(before, "message")));
     }
     let mut device = None;
     for (number, message) in (shown.from..).zip(&shown.messages) {

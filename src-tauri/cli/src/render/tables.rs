@@ -68,6 +68,9 @@ fn sessions_summary(rows: &[SessionRow]) -> String {
     ] {
         match rows.iter().filter(|row| row.state == counted).count() {
             0 => {}
+            n if counted == SessionState::Split => {
+                parts.push(format!("{} with two versions", number(n as u64)));
+            }
             n => parts.push(format!("{} {}", number(n as u64), state(counted))),
         }
     }

@@ -20,7 +20,7 @@ impl Engine {
             if !self.held.contains_key(what) {
                 return Err(ApiError::new(
                     ProblemCode::NotHeld,
-                    format!("{what} is not held."),
+                    format!("Nothing that is called “{what}” is held."),
                     "",
                 )
                 .offer(Remedy::OpenStatus));
@@ -36,10 +36,12 @@ impl Engine {
             })
             .collect();
         if chosen.is_empty() {
-            return Err(
-                ApiError::new(ProblemCode::NotHeld, format!("{what} is not held."), "")
-                    .offer(Remedy::OpenStatus),
-            );
+            return Err(ApiError::new(
+                ProblemCode::NotHeld,
+                format!("Nothing that is called “{what}” is held."),
+                "",
+            )
+            .offer(Remedy::OpenStatus));
         }
         for (key, _) in &chosen {
             self.schedule(

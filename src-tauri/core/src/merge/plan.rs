@@ -318,7 +318,7 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
             Reason::PlaceRefused,
             format!(
                 "Another device says that it belongs in {}, where no session of this device began.",
-                guards.project
+                directory(&guards.project_key).unwrap_or_else(|| guards.project.clone())
             ),
             "Choose its folder.",
             steps,
@@ -356,14 +356,17 @@ fn no_place(project: &str, key: &str) -> (String, &'static str) {
             ),
             "Copy it here, or choose a folder for its sessions.",
         ),
-        Some(("home", rest)) => (
-            format!("There is no directory ~/{rest} on this device."),
+        Some(("home", _)) => (
+            format!(
+                "There is no directory {} on this device.",
+                directory(key).unwrap_or_default()
+            ),
             "Choose a folder for its sessions.",
         ),
-        Some(("device", rest)) => (
+        Some(("device", _)) => (
             format!(
                 "It began in {} on another device.",
-                rest.split_once(':').map_or(rest, |(_, path)| path)
+                directory(key).unwrap_or_default()
             ),
             "Choose a folder for its sessions on this device.",
         ),
@@ -371,6 +374,19 @@ fn no_place(project: &str, key: &str) -> (String, &'static str) {
             format!("There is no checkout of {project} on this device yet."),
             "Clone it, or choose its folder.",
         ),
+    }
+}
+
+/// The directory that a project's key names, if the project is known by its path.
+fn directory(key: &str) -> Option<String> {
+    match key.split_once(':')? {
+        ("home", rest) => Some(format!("~/{rest}")),
+        ("device", rest) => match rest.split_once(':').map_or(rest, |(_, path)| path) {
+            // The root directory, see `paths::portable`.
+            "" => Some("/".into()),
+            path => Some(path.to_owned()),
+        },
+        _ => None,
     }
 }
 

@@ -211,6 +211,19 @@ impl Problem {
     }
 }
 
+/// An error with all its causes, as a sentence of its own.
+pub fn sentence(error: &dyn std::error::Error) -> String {
+    let mut text = with_causes(error);
+    let begins_with_word = text.split(' ').next().is_some_and(|word| {
+        let is_lower = |c: char| c.is_ascii_lowercase();
+        word.chars().all(is_lower)
+    });
+    if let (true, Some(first)) = (begins_with_word, text.get_mut(..1)) {
+        first.make_ascii_uppercase();
+    }
+    text
+}
+
 /// An error with all its causes, in one sentence.
 pub fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

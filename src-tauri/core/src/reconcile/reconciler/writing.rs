@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::session::ProblemCode;
-use crate::session::problem::with_causes;
+use crate::session::problem::sentence;
 
 impl Reconciler<'_> {
     pub(super) fn write(&mut self) {
@@ -128,7 +128,7 @@ impl Reconciler<'_> {
                 };
             }
             Err(error @ WriteError::Refused(_)) => {
-                let why = with_causes(&error);
+                let why = sentence(&error);
                 let hint =
                     "Move away what is in its way; it is tried again within a minute.".into();
                 self.verdict = Verdict::Waiting {
@@ -139,7 +139,7 @@ impl Reconciler<'_> {
                 };
             }
             Err(error) => {
-                let why = with_causes(&error);
+                let why = sentence(&error);
                 let hint =
                     "Make room or repair the permissions of the tool's store; session-roam will try again."
                         .into();
