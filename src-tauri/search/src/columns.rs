@@ -1,8 +1,8 @@
 //! What filters ask of sessions and messages.
 
-use crate::query::Filter;
+use crate::query::{Filter, Wanted};
 use crate::schema::of_who;
-use crate::table::Row;
+use crate::table::{Row, Table};
 use std::sync::Arc;
 use tantivy::SegmentReader;
 use tantivy::columnar::{ColumnValues, StrColumn};
@@ -89,6 +89,28 @@ pub fn fits(filter: &Filter, row: &Row) -> bool {
 pub fn fits_devices(filter: &Filter, row: &Row) -> bool {
     let is = |value: &str| row.devices.lines().any(|name| is_like(name, value));
     filter.devices.fits(is)
+}
+
+/// A sentence for each value of a filter that no session has, whatever else was asked.
+pub fn unknown(filter: &Filter, table: &Table) -> Vec<String> {
+    type Has = fn(&Row, &str) -> bool;
+    let has_device: Has = |row, value| row.devices.lines().any(|name| is_like(name, value));
+    let fields: [(&Wanted, &str, Has); 3] = [
+        (&filter.tools, "of a tool", |row, value| {
+            is_like(&row.tool, value)
+        }),
+        (&filter.projects, "in a project", |row, value| {
+            is_like(&row.project, value)
+        }),
+        (&filter.devices, "from a device", has_device),
+    ];
+    let values = fields
+        .iter()
+        .flat_map(|(wanted, what, has)| wanted.any.iter().map(move |value| (value, what, has)));
+    values
+        .filter(|(value, _, has)| !table.rows().any(|(_, row)| has(row, value)))
+        .map(|(value, what, _)| format!("No session is {what} called “{value}”."))
+        .collect()
 }
 
 /// Whether a name has a lower-case text in it; spaces and dashes do not matter.

@@ -1,7 +1,7 @@
 //! Answers a question: scores messages word by word, gathers them by session, and takes the best.
 //! The cost grows with the number of messages that have a word, not with that of sessions.
 
-use crate::columns::{Columns, fits, fits_devices, named};
+use crate::columns::{Columns, fits, fits_devices, named, unknown};
 use crate::index::{Index, IndexError, text_of};
 use crate::lookup::{Looked, look, look_again};
 use crate::query::{Filter, Query, QueryError, Word};
@@ -56,6 +56,7 @@ impl Index {
                 .flat_map(|value| named(value, question.names))
                 .collect();
         }
+        let filter = query.filter.clone();
         let asked = Asked {
             index: self,
             searcher: self.searcher(),
@@ -64,7 +65,11 @@ impl Index {
         };
         // A file that was cut short by others shows only when it is read.
         let answer = catch_unwind(AssertUnwindSafe(|| asked.answer(question.limit)));
-        answer.unwrap_or(Err(IndexError::Damaged.into()))
+        let mut found = answer.unwrap_or(Err(IndexError::Damaged.into()))?;
+        if found.total == 0 {
+            found.notices.extend(unknown(&filter, &self.table()));
+        }
+        Ok(found)
     }
 }
 

@@ -165,6 +165,34 @@ fn identifiers_and_paths_are_found_by_their_parts_and_whole() {
     assert!(desk.keys("file:missing").is_empty());
 }
 
+/// A tool, project or device that no session has finds nothing, and that is said.
+#[test]
+fn a_filter_that_no_session_fits_is_named() {
+    let desk = Desk::new();
+    desk.session("a", "", 1, &[(User, "database migration failed")]);
+    for (typed, notice) in [
+        (
+            "tool:nosuch database ",
+            "No session is of a tool called “nosuch”.",
+        ),
+        (
+            "project:nosuch",
+            "No session is in a project called “nosuch”.",
+        ),
+        (
+            "device:nosuch database ",
+            "No session is from a device called “nosuch”.",
+        ),
+    ] {
+        let found = desk.find(typed);
+        assert!(found.hits.is_empty(), "{typed}");
+        assert_eq!(found.notices, [notice], "{typed}");
+    }
+    // Without the word, the filters fit.
+    let found = desk.find("tool:claude qqqqqq ");
+    assert!(found.hits.is_empty() && found.notices.is_empty());
+}
+
 #[test]
 fn typing_errors_are_forgiven_and_said() {
     let desk = Desk::new();
