@@ -4,15 +4,14 @@
 
 use crate::opener;
 use crate::session::records;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// Texts of more bytes, as they are written, are in no outline.
+/// Texts of so many bytes are in no outline.
 const LONG: usize = 8 << 10;
 /// Objects nested deeper are in no outline.
 const DEEPEST: usize = 3;
@@ -58,9 +57,11 @@ pub struct Outlines {
 impl Outlines {
     /// The whole records at the start, oldest first, and what can be read of the record that the
     /// end of the head cuts; each is parsed when it is asked for. What is found in them does not
-    /// change while the log grows.
-    pub fn first_records(&self) -> impl Iterator<Item = Value> {
+    /// change while the log grows. Lines without `word` are skipped unparsed.
+    pub fn first_records(&self, word: &str) -> impl Iterator<Item = Value> {
+        let word = memchr::memmem::Finder::new(word).into_owned();
         let lines = self.head.split(|byte| *byte == b'\n');
+        let lines = lines.filter(move |line| word.find(line).is_some());
         let cut = Some(&self.cut[..]).filter(|cut| !cut.is_empty());
         lines.flat_map(parse_line).chain(cut.map(records::value))
     }
@@ -117,53 +118,107 @@ fn lines_at_ends(
 /// The outline of a line that is one record in UTF-8.
 fn outline(line: &[u8], keeps: fn(&str) -> bool) -> Option<Value> {
     let text = std::str::from_utf8(line).ok()?;
-    Some(Value::Object(outline_of(text, 0, keeps)?))
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let members = Outline { depth: 0, keeps }.deserialize(&mut deserializer);
+    let members = members.ok()?;
+    deserializer.end().ok()?;
+    Some(Value::Object(members))
 }
 
-fn outline_of(object: &str, depth: usize, keeps: fn(&str) -> bool) -> Option<Map<String, Value>> {
-    let Members(members) = serde_json::from_str(object).ok()?;
-    let members = members.into_iter();
-    let members = members.filter(|(Name(name), _)| 0 < depth || keeps(name));
-    let kept = members.filter_map(|(Name(name), value)| {
-        let text = value.get();
-        let value = match text.as_bytes().first()? {
-            b'[' => return None,
-            b'{' if DEEPEST <= depth => return None,
-            b'{' => Value::Object(outline_of(text, depth + 1, keeps)?),
-            _ if LONG < text.len() => return None,
-            _ => serde_json::from_str(text).ok()?,
-        };
-        Some((name.into_owned(), value))
-    });
-    Some(kept.collect())
+/// Reads an object as its outline, in one pass: what is left out is skipped, not built.
+#[derive(Clone, Copy)]
+struct Outline {
+    depth: usize,
+    keeps: fn(&str) -> bool,
 }
-
-/// An object's members, each as its text.
-struct Members<'a>(Vec<(Name<'a>, &'a RawValue)>);
 
 /// A member's name, borrowed unless it has escapes.
 #[derive(serde::Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Each;
-        impl<'de> Visitor<'de> for Each {
-            type Value = Members<'de>;
+impl<'de> DeserializeSeed<'de> for Outline {
+    type Value = Map<String, Value>;
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
+impl<'de> Visitor<'de> for Outline {
+    type Value = Map<String, Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut kept = Map::new();
+        while let Some(Name(name)) = map.next_key()? {
+            if self.depth == 0 && !(self.keeps)(&name) {
+                map.next_value::<IgnoredAny>()?;
+            } else if let Some(value) = map.next_value_seed(Member(self))? {
+                kept.insert(name.into_owned(), value);
             }
         }
-        deserializer.deserialize_map(Each)
+        Ok(kept)
+    }
+}
+
+/// Reads a member of an outline's object; `None` if it is left out.
+struct Member(Outline);
+
+impl<'de> DeserializeSeed<'de> for Member {
+    type Value = Option<Value>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Member {
+    type Value = Option<Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(Some(value.into()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
+        Ok(Some(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
+        Ok(Some(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
+        Ok(Some(value.into()))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok((text.len() < LONG).then(|| text.into()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Some(Value::Null))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let Outline { depth, keeps } = self.0;
+        if DEEPEST <= depth {
+            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            return Ok(None);
+        }
+        let depth = depth + 1;
+        Ok(Some(Outline { depth, keeps }.visit_map(map)?.into()))
     }
 }
 
@@ -317,7 +372,7 @@ mod tests {
         let expected =
             serde_json::json!({"n": 2, "a": "ä\n", "deep": {"two": {"three": {"n": 3}}}});
         assert_eq!(found.ends.head[0], expected);
-        let whole: Vec<Value> = found.first_records().collect();
+        let whole: Vec<Value> = found.first_records("").collect();
         assert_eq!(whole[0]["long"].as_str(), Some(long.as_str()));
         assert_eq!(whole.len(), found.ends.head.len());
     }

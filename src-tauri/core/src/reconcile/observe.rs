@@ -163,10 +163,9 @@ fn chain_lines(
     let (mut chain, mut tips) = (Chain::from(tip), Vec::new());
     // Never reads more at once than is held of a line: too large a line is always noticed before
     // its end.
-    let (mut chunk, mut at) = (
-        vec![0; CHUNK.min(usize::try_from(sizes.piece).unwrap_or(CHUNK))],
-        from,
-    );
+    let most = sizes.piece.min(to.saturating_sub(from)).max(1);
+    let most = usize::try_from(most).unwrap_or(CHUNK);
+    let (mut chunk, mut at) = (vec![0; CHUNK.min(most)], from);
     file.seek(SeekFrom::Start(at))?;
     loop {
         let read = file.take(to.saturating_sub(at)).read(&mut chunk)?;
@@ -251,7 +250,9 @@ fn each_chunk(
     mut each: impl FnMut(&[u8]),
 ) -> io::Result<()> {
     file.seek(SeekFrom::Start(range.start))?;
-    let (mut chunk, mut reader) = (vec![0; CHUNK], file.take(range.end - range.start));
+    let len = range.end - range.start;
+    let most = usize::try_from(len.max(1)).unwrap_or(CHUNK);
+    let (mut chunk, mut reader) = (vec![0; CHUNK.min(most)], file.take(len));
     loop {
         match reader.read(&mut chunk)? {
             0 => return Ok(()),

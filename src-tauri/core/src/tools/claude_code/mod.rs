@@ -834,7 +834,7 @@ fn title(found: &jsonl::Outlines) -> Option<String> {
         .or_else(|| newest("ai-title", "aiTitle"))
         .or_else(|| newest("summary", "summary"))
         .or_else(|| {
-            let mut records = found.first_records();
+            let mut records = found.first_records("\"user\"");
             records.find_map(|record| jsonl::title_of(prompt(&record)?))
         })
 }

@@ -594,7 +594,7 @@ fn prompt(record: &Value) -> Option<&str> {
 }
 
 fn title(found: &jsonl::Outlines) -> Option<String> {
-    let mut records = found.first_records();
+    let mut records = found.first_records("");
     records.find_map(|record| jsonl::title_of(prompt(&record)?))
 }
 
