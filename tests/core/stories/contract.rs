@@ -5,6 +5,7 @@
 use super::world::World;
 use serde_json::{Value, json};
 use session_roam_core::api::{Request, ToolRow};
+use session_roam_core::engine::event::Event;
 use session_roam_core::merge::snapshots::Judged;
 use session_roam_core::session::{DocKind, DocName, Reason, SessionId, ToolId};
 use session_roam_core::tools::{
@@ -216,6 +217,7 @@ impl Tool for Rows {
 #[derive(Default)]
 struct Counted {
     n_whole: Arc<AtomicUsize>,
+    n_roots: Arc<AtomicUsize>,
     listed: Mutex<Value>,
 }
 
@@ -239,6 +241,7 @@ impl Tool for Counted {
     }
 
     fn roots(&self, machine: &Machine) -> Vec<Root> {
+        self.n_roots.fetch_add(1, Ordering::Relaxed);
         Rows.roots(machine)
     }
 
@@ -553,4 +556,39 @@ fn a_write_lists_what_changed_and_a_poll_finds_what_that_missed() {
     assert_eq!(whole(), before + 1);
     assert_eq!(story.world.devices[0].state_of("row-0002"), "elsewhere");
     assert_eq!(story.rows(1).len(), 2);
+}
+
+/// An adapter may read the disk for its directories, and a disk may not answer.
+#[test]
+fn the_loop_asks_no_tool_for_its_directories() {
+    let n_roots = Arc::new(AtomicUsize::new(0));
+    let mut story = Story::with(|| {
+        Arc::new(Counted {
+            n_roots: n_roots.clone(),
+            ..Counted::default()
+        })
+    });
+    let device = &mut story.world.devices[0];
+    let machine = device.machine();
+    let watched = device.changed_roots().expect("found by the first listings");
+    assert!(
+        Rows.roots(&machine)
+            .iter()
+            .all(|root| watched.contains(root))
+    );
+    assert_eq!(device.changed_roots(), None, "they are as they were");
+    device.stop();
+    let before = n_roots.load(Ordering::Relaxed);
+    device.begin();
+    for event in [
+        Event::Poll,
+        Event::ScanAll,
+        Event::Touched(vec![store(&machine)]),
+    ] {
+        device.tell(event);
+    }
+    assert_eq!(n_roots.load(Ordering::Relaxed), before, "on the loop");
+    device.settle();
+    assert!(before < n_roots.load(Ordering::Relaxed), "beside it");
+    assert!(device.changed_roots().is_some());
 }

@@ -6,6 +6,7 @@ use super::talk::{id, turn};
 use super::world::{Device, World};
 use session_roam_core::engine::event::Event;
 use session_roam_core::session::{SessionId, SessionKey, ToolId};
+use session_roam_core::state::{State, pack};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -146,4 +147,80 @@ fn a_poll_lists_a_store_that_is_small_and_an_event_any_store() {
     assert!(recorded_lines(device, &id(1)).contains_key(one.as_bytes()));
     device.say(&path, &two);
     assert!(recorded_lines(device, &id(1)).contains_key(two.as_bytes()));
+}
+
+/// Ends the engine, lets `meanwhile` change something, and starts again. Returns the most sessions
+/// that one event had reconciled, and which were reconciled in all.
+fn most_at_once(
+    device: &mut Device,
+    slice: usize,
+    meanwhile: impl FnOnce(&mut Device),
+) -> (u64, BTreeSet<SessionKey>) {
+    device.stop();
+    meanwhile(device);
+    device.sizes.slice = slice;
+    device.begin();
+    let (mut most, mut before) = (0, device.queued());
+    while device.work() {
+        let now = device.queued();
+        most = most.max(now.saturating_sub(before));
+        before = now;
+    }
+    (most, device.reconciled.iter().cloned().collect())
+}
+
+/// The loop answers nobody meanwhile.
+#[test]
+fn the_loop_takes_over_what_a_start_found_in_slices() {
+    let (mut world, _) = at_rest();
+    let all = keys(&(0..N).collect::<Vec<_>>());
+    // Everything in the store counts as changed.
+    let reset = |device: &mut Device| {
+        session_roam_core::settings::change(&device.roam, |document| {
+            document["guard"]["max_rewritten"] = toml_edit::value(7);
+        })
+        .expect("settings");
+    };
+    let [desk, laptop] = &mut world.devices[..] else {
+        panic!("two devices")
+    };
+    let (most, found) = most_at_once(desk, 4, reset);
+    assert_eq!((most, &found), (4, &all));
+    // Everything in the vault counts as changed.
+    let forget = |device: &mut Device| {
+        fs::remove_file(device.roam.join("state.sqlite")).expect("the state");
+    };
+    let (most, found) = most_at_once(laptop, 5, forget);
+    assert!((1..=5).contains(&most), "{most}");
+    assert_eq!(found, all);
+    assert_eq!(laptop.status().sessions, N as u64);
+    assert_eq!(after(laptop, |_| {}), BTreeSet::new());
+}
+
+/// Sessions that an older version left for one more look, however many, do not keep the loop busy.
+#[test]
+fn the_loop_takes_over_what_an_update_looks_at_in_slices() {
+    let (mut world, _) = at_rest();
+    let all = keys(&(0..N).collect::<Vec<_>>());
+    let laptop = &mut world.devices[1];
+    let found = most_at_once(laptop, 3, |device| {
+        let (state, _) = State::open(&device.roam).expect("state");
+        state.put_note("entry kinds", &1).expect("note");
+        // As an older version wrote them, they have no number.
+        for key in &all {
+            let mut record: serde_json::Value = state.record(key).expect("read").expect("known");
+            for journal in record["journals"]
+                .as_object_mut()
+                .expect("journals")
+                .values_mut()
+            {
+                journal.as_object_mut().expect("a journal").remove("reads");
+            }
+            let row = state.row(key).expect("read").expect("known");
+            state.put(key, &row, &pack(&record)).expect("saved");
+        }
+    });
+    assert_eq!(found, (3, all));
+    laptop.poll();
+    assert_eq!(after(laptop, |_| {}), BTreeSet::new());
 }

@@ -19,6 +19,7 @@ const SMALL: Sizes = Sizes {
     whole: 4_000,
     piece: 1_000,
     record: 200_000,
+    slice: 500,
 };
 
 fn small(world: &mut World) {

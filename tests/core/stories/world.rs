@@ -19,7 +19,7 @@ use session_roam_core::session::{DeviceId, Lane, Millis, SessionId, SessionKey};
 use session_roam_core::settings;
 use session_roam_core::state::State;
 use session_roam_core::syncthing::{Identity, Notice, Transport};
-use session_roam_core::tools::{self, Machine, Running, Tool, Which, claude_code};
+use session_roam_core::tools::{self, Machine, Root, Running, Tool, Which, claude_code};
 use session_roam_core::vault::Vault;
 use session_roam_core::vault::card::Card;
 use session_roam_core::vault::keys::DeviceKey;
@@ -168,7 +168,7 @@ impl Device {
         self.settle();
     }
 
-    /// Starts, and does nothing of what that begins.
+    /// Starts the engine, without the work that follows.
     pub fn begin(&mut self) {
         self.stop();
         let settings = settings::load(&self.roam).expect("settings");
@@ -264,6 +264,25 @@ impl Device {
     pub fn turn_work_around(&mut self) {
         let mut jobs = self.jobs.0.lock().expect("one thread");
         jobs.make_contiguous().reverse();
+    }
+
+    /// The directories to watch, if others than before.
+    pub fn changed_roots(&mut self) -> Option<Vec<Root>> {
+        self.running
+            .as_mut()
+            .and_then(|(engine, _)| engine.changed_roots())
+    }
+
+    /// How many sessions wait for a reconcile, and stores for their first listing.
+    pub fn queued(&mut self) -> u64 {
+        let (answer, answered) = std::sync::mpsc::channel();
+        self.tell(Event::Request(
+            Request::Status,
+            Box::new(move |result| drop(answer.send(result))),
+        ));
+        let status = answered.try_recv().expect("an answer").expect("a status");
+        let status: Status = serde_json::from_value(status).expect("the answer's type");
+        status.moving.queued
     }
 
     /// Does one piece of waiting work; returns whether there was any.

@@ -449,21 +449,16 @@ fn run(
 ) {
     let mut engine = Engine::new(parts);
     engine.wake();
+    // The directories come with the first listings.
     let watch = Watch::start(
-        engine.roots(),
+        Vec::new(),
         watched(inbox),
         Pace {
             poll: Duration::from_secs(30),
             ..Pace::default()
         },
     );
-    let mut roots = engine.roots();
     while let Ok(event) = events.recv() {
-        // The tools find their stores on the disk. These events are frequent and move no store.
-        let may_move_stores = !matches!(
-            event,
-            Event::Reconciled(_) | Event::Erased(_) | Event::Transport(_)
-        );
         // A fault in handling one event must not end the engine: a later scan finds the unfinished
         // work.
         let handled =
@@ -471,12 +466,8 @@ fn run(
         if !handled.unwrap_or(true) {
             break;
         }
-        if may_move_stores {
-            let now = engine.roots();
-            if now != roots {
-                watch.update(now.clone());
-                roots = now;
-            }
+        if let Some(roots) = engine.changed_roots() {
+            watch.update(roots);
         }
     }
     enter(Stage::StoppingWatch);

@@ -129,12 +129,12 @@ impl Engine {
             Request::ToolSwitch { tool, on } => self.switch(&tool, on),
             Request::StoreSwitch { tool, dir, on } => self.switch_store(&tool, &dir, on),
             Request::StoresSaid { vars } => self.said_stores(&vars),
-            Request::Projects => return self.projects().map(Later::Aside),
+            Request::Projects => return Ok(Later::Aside(self.projects())),
             Request::Import { paths } => self.import(paths),
             Request::ImportCancel => self.cancel_import(),
             Request::ImportDismiss => self.dismiss_import(),
             Request::ProjectExclude { key, excluded } => self.exclude(&key, excluded),
-            Request::CodeStatus => return self.code_status().map(Later::Aside),
+            Request::CodeStatus => return Ok(Later::Aside(self.code_status())),
             Request::CodeSwitch { project, on } => self.switch_code(project.as_deref(), on),
             Request::CodeOffer { session, at } => {
                 return self.code_offer(&session, at).map(Later::Aside);
@@ -298,7 +298,7 @@ impl Engine {
             Request::PreferencesSet { preferences } => self.set_preferences(&preferences),
             Request::Network => value(self.network()),
             Request::NetworkSet { network } => self.set_network(network),
-            Request::Space => value(self.space()?),
+            Request::Space => return Ok(Later::Aside(self.space())),
             Request::Pause { until } => self.pause(until.as_deref()),
             Request::Continue => self.go_on(),
             Request::Apps => return self.list_apps().map(Later::Aside),
@@ -362,8 +362,9 @@ impl Engine {
             };
         }
         self.arrange();
+        self.watch_others();
         if on {
-            self.seen.retain(|key, _| key.tool != id);
+            self.seen.forget_tool(&id);
             self.list_all(Occasion::Change);
             self.retry(&id, Reason::ToolOff);
         } else {

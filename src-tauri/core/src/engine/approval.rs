@@ -6,6 +6,7 @@ use super::Engine;
 use super::devices::{Circle, Paired};
 use super::list::in_heads;
 use super::queue::ReconcileRequest;
+use super::vault_walk::{Lanes, Since};
 use crate::merge::device_list::Heads;
 use crate::merge::{DeviceList, Statement};
 use crate::reconcile::context::Context;
@@ -151,17 +152,12 @@ impl Engine {
         self.arrange();
         for short in &let_in {
             self.read_presence(short, None);
-            for lane in Lane::BOTH {
-                self.walk_lane(short, lane, &HashMap::new());
-            }
         }
-        if !raised.is_empty() {
-            let known = self.state.segments()?;
-            for (short, lane) in raised
-                .iter()
-                .flat_map(|short| Lane::BOTH.map(|lane| (short, lane)))
-            {
-                self.walk_lane(short, lane, &known);
+        for (shorts, since) in [(let_in, Since::Ever), (raised, Since::LastRead)] {
+            let of_device = |short: String| Lane::BOTH.map(|lane| (short.clone(), lane));
+            let lanes: Vec<(String, Lane)> = shorts.into_iter().flat_map(of_device).collect();
+            if !lanes.is_empty() {
+                self.walk_vault(Lanes::Of(lanes), since);
             }
         }
         self.schedule_cut_sessions(before)?;

@@ -5,6 +5,7 @@
 mod asking;
 pub mod event;
 mod offering;
+mod recorded;
 mod recording;
 mod restart;
 
@@ -13,19 +14,20 @@ use super::event::Event;
 use super::queue::ReconcileRequest;
 use super::resuming::{directory, no_place};
 use crate::api::answer::{Answer, Reply, Work, done, settings_error, value};
-use crate::api::types::{
-    ApiError, CodeDiff, CodeLeftOut, CodeQuestion, CodeRow, CodeSession, CodeStatus, Forked,
-};
+use crate::api::types::{ApiError, CodeDiff, CodeLeftOut, CodeQuestion, Forked};
 use crate::reconcile::record::{Pinned, SessionRecord};
 use crate::session::{
     ChainId, HistoryKind, Lane, Millis, ProblemCode, ProjectKey, SessionId, SessionKey, ToolId,
 };
-use crate::state::{Happening, Row, StateError};
+use crate::settings::Code;
+use crate::state::{Happening, StateError};
 use crate::vault::snapshot_file::objects_dir;
 use crate::vault::{Owner, snapshot_file};
-use asking::{Aside, repository};
+use asking::Aside;
+pub(in crate::engine) use asking::repository;
 use event::{Applied, CodeEvent, Recorded, TakenBack, refused};
 use offering::{Asked, Done as AppliedHere};
+use recorded::Meant;
 use recording::Wanted;
 use restart::Left;
 use serde::Deserialize;
@@ -81,11 +83,8 @@ impl Engine {
     // ---- the switches ----
 
     /// Whether a project's changes go along from this device.
-    pub(super) fn is_code_on(&self, project: &ProjectKey) -> bool {
-        let code = &self.settings.code;
-        let repository = repository(project.as_str());
-        let is_it = |known: &String| known == project.as_str() || known == repository;
-        code.on && code.projects.iter().any(is_it)
+    fn is_code_on(&self, project: &ProjectKey) -> bool {
+        is_code_on(&self.settings.code, project)
     }
 
     pub(super) fn switch_code(&mut self, said: Option<&str>, on: bool) -> Answer {
@@ -135,116 +134,6 @@ impl Engine {
         } else {
             format!("Uncommitted changes of {key} stay on this device.")
         })
-    }
-
-    pub(super) fn code_status(&self) -> Result<Work, ApiError> {
-        let (context, on) = (self.context.clone(), self.settings.code.on);
-        let mut rows: BTreeMap<String, Vec<(SessionId, String, String)>> = BTreeMap::new();
-        let mut ended: BTreeMap<String, (Vec<CodeLeftOut>, Option<String>)> = BTreeMap::new();
-        for project in &self.settings.code.projects {
-            rows.entry(project.clone()).or_default();
-        }
-        for (key, row) in self.state.rows(None)? {
-            let Some(sessions) = rows.get_mut(repository(&row.project)) else {
-                continue;
-            };
-            let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
-            let Some(dir) = own_dir(&context.short, &record) else {
-                continue;
-            };
-            if let Some(Ended { left_out, refused }) = self.code.ended.get(&key) {
-                ended.insert(dir.clone(), (left_out.clone(), refused.clone()));
-            }
-            sessions.push((SessionId::new(row.session), row.title, dir));
-        }
-        Ok(Box::new(move || {
-            let owner = context.shared().owners.get(&context.short).cloned();
-            let row = |(project, sessions): (String, Vec<(SessionId, String, String)>)| {
-                let (mut found, mut bytes) = (Vec::new(), 0);
-                for (session, title, dir) in sessions {
-                    let files = snapshot_file::list(&context.vault, &dir).unwrap_or_default();
-                    bytes += files.iter().map(|(_, len)| len).sum::<u64>();
-                    let (left_out, refused) = ended.remove(&dir).unwrap_or_default();
-                    let described = files.last().zip(owner.as_ref()).and_then(|(last, owner)| {
-                        snapshot_file::describe(&context.vault, owner, &dir, last.0).ok()
-                    });
-                    if described.is_none() && refused.is_none() {
-                        continue;
-                    }
-                    let at = described.map(|described| described.at.wall.rfc3339());
-                    found.push(CodeSession {
-                        session: session.to_string(),
-                        title,
-                        at: at.unwrap_or_default(),
-                        refused,
-                        left_out,
-                    });
-                }
-                found.sort_by(|one, other| other.at.cmp(&one.at));
-                CodeRow {
-                    project,
-                    sessions: found,
-                    bytes,
-                }
-            };
-            let projects = rows.into_iter().map(row).collect();
-            value(CodeStatus { on, projects })
-        }))
-    }
-
-    /// Removes what this device recorded of a project's sessions, or of all, everywhere: its own files
-    /// from its folder, which the other devices follow, and its objects unless an undo needs them.
-    pub(super) fn forget_recorded(&mut self, said: Option<&str>, reply: Reply) {
-        match self.recorded_of(said) {
-            Ok(keys) => self.remove_recorded(keys, reply),
-            Err(error) => reply(Err(error)),
-        }
-    }
-
-    fn recorded_of(&self, said: Option<&str>) -> Result<Vec<SessionKey>, ApiError> {
-        let project = match said {
-            None => None,
-            Some(said) if self.settings.code.asked.iter().any(|known| known == said) => {
-                Some(said.to_owned())
-            }
-            Some(said) => Some(repository(self.meant_project(said, None)?.as_str()).to_owned()),
-        };
-        let rows = self.state.rows(None)?.into_iter();
-        let is_meant = |row: &Row| {
-            project
-                .as_deref()
-                .is_none_or(|project| repository(&row.project) == project)
-        };
-        Ok(rows
-            .filter(|(_, row)| is_meant(row))
-            .map(|(key, _)| key)
-            .collect())
-    }
-
-    fn remove_recorded(&mut self, keys: Vec<SessionKey>, reply: Reply) {
-        let mut places = Vec::new();
-        for key in &keys {
-            self.code.due.remove(key);
-            // What is being recorded now may be written after this.
-            if self.code.recording.as_ref() == Some(key) {
-                self.code.unwanted.insert(key.clone());
-            }
-            let record: Option<SessionRecord> = self.state.record(key).ok().flatten();
-            let dir = record.and_then(|record| own_dir(&self.context.short, &record));
-            let (_, is_needed) = self.applied_places(key);
-            let store = (!is_needed).then(|| objects_dir(&self.home, key));
-            places.push((dir, store));
-        }
-        let (context, home) = (self.context.clone(), self.home.clone());
-        self.jobs.spawn_for_event(Box::new(move || {
-            let (paths, answer) = recording::remove_recorded(&context, &home, places);
-            Event::Code(Box::new(CodeEvent::Removed {
-                paths,
-                keys,
-                answer,
-                reply,
-            }))
-        }));
     }
 
     // ---- recording ----
@@ -412,9 +301,8 @@ impl Engine {
                 answer,
                 reply,
             } => {
-                for key in keys {
-                    self.code.ended.remove(&key);
-                }
+                keys.iter()
+                    .for_each(|key| drop(self.code.ended.remove(key)));
                 self.transport.announce(Lane::Code, paths);
                 reply(answer);
             }
@@ -459,9 +347,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Finishes what an engine that was killed had begun, and records the checkouts that it may have
-    /// missed: those of each project's last session.
-    pub(super) fn resume_code(&mut self) -> Result<(), StateError> {
+    /// Finishes what an engine that was killed had begun.
+    pub(super) fn resume_code(&mut self) {
         let (known, home) = (self.applied_code(), self.home.clone());
         let changes = self.code.changes.clone();
         let stores = home.join("code");
@@ -474,18 +361,11 @@ impl Engine {
                 Event::Code(Box::new(CodeEvent::Recovered { applied, undone }))
             }));
         }
-        if self.settings.code.projects.is_empty() {
-            return Ok(());
-        }
-        let mut last: BTreeMap<String, (Millis, SessionKey)> = BTreeMap::new();
-        for (key, row) in self.state.rows(None)? {
-            let project = repository(&row.project).to_owned();
-            let newest = last.entry(project).or_insert((row.updated, key.clone()));
-            if newest.0 < row.updated {
-                *newest = (row.updated, key);
-            }
-        }
-        for (_, key) in last.into_values() {
+    }
+
+    /// Records the checkouts of the last session of each project, as far as they go along.
+    pub(super) fn record_last(&mut self, last: Vec<SessionKey>) -> Result<(), StateError> {
+        for key in last {
             let record: Option<SessionRecord> = self.state.record(&key)?;
             if record.is_some_and(|record| self.goes_along(&record)) {
                 self.code.due.insert(key, self.context.clock.now());
@@ -567,7 +447,7 @@ impl Engine {
         let ended = match result {
             Ok(recorded) => {
                 if self.code.unwanted.remove(&key) {
-                    self.remove_recorded(vec![key], Box::new(drop));
+                    self.remove_recorded(Meant::One(key), Box::new(drop));
                     return;
                 }
                 if self.forgetting.hides(&key) {
@@ -804,6 +684,13 @@ fn own_dir(short: &str, record: &SessionRecord) -> Option<String> {
     let mut journals = record.journals.values();
     let journal = journals.find(|journal| journal.device == short)?;
     snapshot_file::dir_beside(&journal.dir)
+}
+
+/// Whether a project's changes go along from this device.
+pub(super) fn is_code_on(code: &Code, project: &ProjectKey) -> bool {
+    let repository = repository(project.as_str());
+    let is_it = |known: &String| known == project.as_str() || known == repository;
+    code.on && code.projects.iter().any(is_it)
 }
 
 /// The end of the main doc in the store here.

@@ -3,6 +3,7 @@
 use super::code::event::CodeEvent;
 use super::listed::ListedStore;
 use super::places_seen::{Checked, Searched};
+use super::vault_walk::Walk;
 use crate::api::answer::Reply;
 use crate::api::types::{ApiError, Request};
 use crate::merge::device_list::Heads;
@@ -38,6 +39,8 @@ pub enum Event {
     PlacesChecked(Box<Checked>),
     /// A tool's store was listed.
     Listed(Box<ListedStore>),
+    /// The vault was walked, or is taken over further.
+    VaultWalked(Box<Walk>),
     /// The search for stores has finished: the stores found, by tool.
     StoresFound(BTreeMap<ToolId, Vec<Sought>>),
     /// An app deletes sessions.

@@ -12,6 +12,7 @@ use super::queue::{Queue, ReconcileRequest};
 use super::reconciled::MOST_GATHERED;
 use super::retries::Retries;
 use super::searching::Searching;
+use super::seen::Prints;
 use super::several::Remembered;
 use super::stores::{Listings, Occasion};
 use crate::api::answer::Reply;
@@ -62,7 +63,8 @@ impl Engine {
             lists: Lists::default(),
             forgetting: Forgetting::default(),
             queue: Queue::default(),
-            seen: HashMap::new(),
+            starting: false,
+            seen: Prints::default(),
             gathered: Vec::new(),
             retries: Retries::default(),
             live: BTreeMap::new(),
@@ -112,7 +114,7 @@ impl Engine {
         self.begin_quarantine();
         self.remember_presence();
         self.remember_clones()?;
-        self.restore_own();
+        let restored = self.restore_own_list();
         self.open_lists();
         self.open_forgetting();
         self.open_search()?;
@@ -121,19 +123,9 @@ impl Engine {
         self.announce_attempts();
         self.publish_presence();
         self.arrange();
-        self.walk_vault()?;
-        self.remember_seen()?;
-        // The engine may have ended before a branch became a fork or a decision was followed.
-        for (key, _) in self.state.with_split()? {
-            self.schedule(key, ReconcileRequest::default());
-        }
-        self.schedule_former()?;
-        self.schedule_origins()?;
-        self.schedule_outdated()?;
-        self.schedule_placed()?;
-        self.resume_code()?;
-        self.list_all(Occasion::Start);
-        Ok(())
+        self.check_seen()?;
+        self.resume_code();
+        self.look_at_start(restored)
     }
 
     /// Returns whether the loop continues.
@@ -159,7 +151,8 @@ impl Engine {
             Event::DirectorySeen(seen, reply) => reply(self.map(&seen)),
             Event::FramesCounted(counted, reply) => reply(self.revoke(*counted)),
             Event::Refused(error, reply) => reply(Err(error)),
-            Event::Listed(listed) => self.guarded(|engine| engine.listed(*listed)),
+            Event::Listed(listed) => self.guarded(|engine| engine.listed(listed)),
+            Event::VaultWalked(walk) => self.guarded(|engine| engine.vault_walked(*walk)),
             Event::StoresFound(found) => self.guarded(|engine| engine.stores_found(found)),
             Event::Code(event) => self.guarded(|engine| engine.code_event(*event)),
             Event::Search(event) => self.guarded(|engine| engine.search_event(*event)),
@@ -307,6 +300,9 @@ impl Engine {
 
     /// Hands sessions to free workers.
     fn pump(&mut self) {
+        if self.starting {
+            return;
+        }
         while let Some((key, request)) = self.queue.pop(|tool| self.listings.is_first(tool)) {
             if self.erases(&key, &request) {
                 continue;
@@ -416,10 +412,12 @@ impl Engine {
         record: &SessionRecord,
         needs: &[String],
     ) -> Result<(), StateError> {
-        let before = self
-            .needs
-            .insert(key.clone(), needs.to_vec())
-            .unwrap_or_default();
+        // Nearly all sessions stand alone, and take no memory here.
+        let before = match needs.is_empty() {
+            true => self.needs.remove(key),
+            false => self.needs.insert(key.clone(), needs.to_vec()),
+        };
+        let before = before.unwrap_or_default();
         if before != needs {
             for session in before.iter().chain(needs) {
                 self.schedule_session(&key.tool, &SessionId::new(session.as_str()));
@@ -572,6 +570,7 @@ impl Engine {
             }
         };
         if changed && here {
+            self.came(key);
             self.retry(&key.tool, Reason::Parent);
         }
     }

@@ -6,6 +6,7 @@ mod answers;
 
 use super::Engine;
 use super::event::Event;
+use super::listed::ListedSession;
 use super::queue::ReconcileRequest;
 use crate::api::answer::{Answer, value};
 use crate::api::types::{ApiError, ForgetPreview, ForgottenRow, Held, HoldReason, ReceiptRow};
@@ -16,7 +17,7 @@ use crate::session::{
     DeviceId, HistoryKind, Hlc, Millis, Problem, ProblemCode, Remedy, SessionId, SessionKey,
 };
 use crate::state::{Happening, Row, StateError};
-use crate::tools::{Found, FoundDoc};
+use crate::tools::FoundDoc;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -650,12 +651,8 @@ impl Engine {
 
     /// Removes a forgotten session from a tool's store, once; returns whether the session is
     /// forgotten.
-    pub(super) fn is_forgotten_in_store(
-        &mut self,
-        key: &SessionKey,
-        found: &Found,
-        print: u64,
-    ) -> bool {
+    pub(super) fn is_forgotten_in_store(&mut self, found: &ListedSession) -> bool {
+        let key = &found.key;
         if !self.forgetting.hides(key) {
             return false;
         }
@@ -668,7 +665,7 @@ impl Engine {
         let is_left = own.is_none_or(|own| own.left.is_some());
         if self.forgetting.is_gone(key)
             && is_left
-            && self.seen.insert(key.clone(), print) != Some(print)
+            && self.seen.insert(key, found.print) != Some(found.print)
         {
             self.schedule(
                 key.clone(),

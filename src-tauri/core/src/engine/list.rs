@@ -3,6 +3,7 @@
 //! tools.
 
 use super::Engine;
+use super::vault_walk::restore_lost;
 use crate::api::types::ApiError;
 use crate::merge::{DeviceList, Stated, Statement, Statements};
 use crate::reconcile::context::Context;
@@ -309,6 +310,12 @@ impl Lists {
 }
 
 impl Engine {
+    /// Restores this device's own list from the safety copy, before it is read. Returns how many
+    /// files were gone, and how many of them are back.
+    pub(super) fn restore_own_list(&self) -> (u32, u32) {
+        restore_lost(&self.context.vault, &dir(&self.context.short))
+    }
+
     /// Loads what the state has and reads this device's own list to its end.
     pub(super) fn open_lists(&mut self) {
         let known = self.state.note(NOTE).ok().flatten();

@@ -3,10 +3,14 @@
 use crate::reconcile::context::Context;
 use crate::reconcile::prints::fingerprint;
 use crate::session::{SessionId, SessionKey, ToolId};
-use crate::tools::{Access, Found, Listing, Machine, Tool, Watermark, Which};
-use std::collections::BTreeSet;
+use crate::tools::{Access, Listing, Machine, Root, Tool, Watermark, Which};
+use std::collections::{BTreeSet, HashSet};
+use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
+
+/// How many sessions are compared while the loop may have to wait for that.
+const COMPARED_AT_ONCE: usize = 1000;
 
 /// How much of a store is listed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,70 +47,160 @@ pub(super) struct ListRequest {
     pub(super) extent: Extent,
     /// How far the last listing read the store.
     pub(super) since: Option<Watermark>,
+    /// The tool's sessions that are open.
+    pub(super) live: Vec<SessionKey>,
+    /// In the order of the state's keys, and not of the store.
+    pub(super) sorted: bool,
 }
 
-/// A tool's store, as listed beside the loop.
+/// A session as a listing found it.
+pub(super) struct ListedSession {
+    pub(super) key: SessionKey,
+    pub(super) session: SessionId,
+    /// The fingerprint of its files.
+    pub(super) print: u64,
+    pub(super) live: Option<String>,
+}
+
+/// A tool's store, as listed beside the loop. Whatever compares the sessions with each other was done
+/// there: there may be very many.
 pub struct ListedStore {
     pub(super) tool: ToolId,
     /// Whether all sessions were listed, and not only a part.
     pub(super) is_whole: bool,
-    /// Whether all open sessions are in the listing.
-    pub(super) has_open: bool,
-    /// `None`: the adapter panicked.
+    /// `None`: the adapter panicked. The sessions found are in `sessions`.
     pub(super) listing: Option<Listing>,
-    /// The key and the fingerprint of each session found, in the order of the listing.
-    pub(super) prints: Vec<(SessionKey, u64)>,
-    /// The tool's sessions that were in the store before; none if a part was listed.
-    pub(super) here: BTreeSet<SessionKey>,
+    /// The sessions found, as far as no event has taken them over.
+    pub(super) sessions: Vec<ListedSession>,
+    /// How many they were.
+    pub(super) n_sessions: usize,
+    /// The tool's sessions that are here and were not found; none if a part was listed.
+    pub(super) missing: BTreeSet<SessionKey>,
+    /// Whether any of the tool's sessions was here.
+    pub(super) had_sessions: bool,
+    /// Sessions that are not open any more.
+    pub(super) closed: Vec<SessionKey>,
+    /// The directories to watch.
+    pub(super) roots: Vec<Root>,
     /// Whether any directory of the store exists.
     pub(super) has_roots: bool,
     pub(super) took: Duration,
     /// The tool whose sessions this one can enter into its registry now.
     pub(super) enters: Option<ToolId>,
+    /// Whether the loop has begun to take it over.
+    pub(super) is_begun: bool,
+    /// Whether all sessions taken over so far were as known.
+    pub(super) is_quiet: bool,
 }
 
 impl ListedStore {
     /// Lists a store. A panic of the adapter is a listing without a result: it must not leave the
     /// tool without any further listing.
     pub(super) fn of(request: ListRequest, adapter: &dyn Tool, context: &Context) -> Self {
-        let (begun, machine) = (Instant::now(), &context.machine);
-        let ListRequest {
+        let begun = Instant::now();
+        let mut listed = Self::nothing(request.tool.clone());
+        let done = catch_unwind(AssertUnwindSafe(|| listed.list(&request, adapter, context)));
+        if done.is_err() {
+            listed = Self::nothing(request.tool);
+        }
+        listed.took = begun.elapsed();
+        listed
+    }
+
+    fn nothing(tool: ToolId) -> Self {
+        Self {
             tool,
-            extent,
-            since,
-        } = request;
-        let mut here = BTreeSet::new();
-        let (mut is_whole, mut has_open) = (false, false);
-        let listing = catch_unwind(AssertUnwindSafe(|| {
-            if let Some(part) = list_part(adapter, machine, &extent, since.as_ref()) {
-                has_open = part.has_open;
-                return part.listing;
-            }
-            (is_whole, has_open) = (true, true);
-            let shared = context.shared();
-            let of_tool = shared.here.iter().filter(|key| key.tool == tool);
-            here = of_tool.cloned().collect();
-            drop(shared);
-            adapter.sessions(machine, Which::All)
-        }))
-        .ok();
-        // Made here: there may be very many.
-        let print = |found: &Found| (SessionKey::new(&tool, &found.session), fingerprint(found));
-        let found = listing.as_ref().map_or(&[][..], |listing| &listing.found);
-        let prints = found.iter().map(print).collect();
-        let mut roots = adapter.roots(machine).into_iter();
+            is_whole: false,
+            listing: None,
+            sessions: Vec::new(),
+            n_sessions: 0,
+            missing: BTreeSet::new(),
+            had_sessions: false,
+            closed: Vec::new(),
+            roots: Vec::new(),
+            has_roots: false,
+            took: Duration::ZERO,
+            enters: None,
+            is_begun: false,
+            is_quiet: true,
+        }
+    }
+
+    fn list(&mut self, request: &ListRequest, adapter: &dyn Tool, context: &Context) {
+        let machine = &context.machine;
+        let part = list_part(adapter, machine, &request.extent, request.since.as_ref());
+        self.is_whole = part.is_none();
+        let Part {
+            mut listing,
+            has_open,
+        } = part.unwrap_or_else(|| Part {
+            listing: adapter.sessions(machine, Which::All),
+            has_open: true,
+        });
+        let found = std::mem::take(&mut listing.found).into_iter();
+        self.sessions = found
+            .map(|found| ListedSession {
+                key: SessionKey::new(&self.tool, &found.session),
+                print: fingerprint(&found),
+                session: found.session,
+                live: found.live,
+            })
+            .collect();
+        self.n_sessions = self.sessions.len();
+        let keys: HashSet<&SessionKey> = self.sessions.iter().map(|found| &found.key).collect();
+        if has_open {
+            let closed = request.live.iter().filter(|key| !keys.contains(key));
+            self.closed = closed.cloned().collect();
+        }
+        if self.is_whole {
+            (self.missing, self.had_sessions) = missing(context, &self.tool, &keys);
+        }
+        drop(keys);
+        if request.sorted {
+            self.sessions.sort_by(|one, other| one.key.cmp(&other.key));
+        }
+        // After the listing, which may have found directories that links lead to.
+        self.roots = adapter.roots(machine);
+        self.has_roots = self
+            .roots
+            .iter()
+            .any(|root| root.store && root.path.exists());
         let registry = adapter.registry();
         let open = registry.filter(|open| open.access(machine) == Access::Open);
-        Self {
-            enters: open.map(|open| open.lists()),
-            has_roots: roots.any(|root| root.store && root.path.exists()),
-            has_open,
-            is_whole,
-            here,
-            listing,
-            prints,
-            took: begun.elapsed(),
-            tool,
+        self.enters = open.map(|open| open.lists());
+        self.listing = Some(listing);
+    }
+}
+
+/// The tool's sessions that are here and were not found, and whether any is here. The loop never
+/// waits until all are compared.
+fn missing(
+    context: &Context,
+    tool: &ToolId,
+    found: &HashSet<&SessionKey>,
+) -> (BTreeSet<SessionKey>, bool) {
+    let (mut missing, mut last) = (BTreeSet::new(), None::<SessionKey>);
+    let first = SessionKey {
+        tool: tool.clone(),
+        hash: String::new(),
+    };
+    loop {
+        let shared = context.shared();
+        let from = last
+            .as_ref()
+            .map_or(Bound::Included(&first), Bound::Excluded);
+        let here = shared.here.range::<SessionKey, _>((from, Bound::Unbounded));
+        let here = here.take_while(|key| key.tool == *tool);
+        let mut next = None;
+        for key in here.take(COMPARED_AT_ONCE) {
+            next = Some(key);
+            if !found.contains(key) {
+                missing.insert(key.clone());
+            }
+        }
+        match next.cloned() {
+            Some(next) => last = Some(next),
+            None => return (missing, last.is_some()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The user's projects: which there are, where each lies here, which of them stay on this device.
 
 use super::Engine;
+use super::code::is_code_on;
 use super::event::{DirectorySeen, Event};
 use super::stores::Occasion;
 use crate::api::answer::{Answer, Reply, Work, done, is_listed, settings_error, value};
@@ -9,6 +10,8 @@ use crate::projects;
 use crate::reconcile::context::Context;
 use crate::reconcile::record::SessionRecord;
 use crate::session::{ProblemCode, Project, ProjectKey, Reason, Remedy};
+use crate::settings::Code;
+use crate::state::{State, StateError};
 use similar::TextDiff;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -19,64 +22,26 @@ const KINDS: [&str; 4] = ["git:", "root:", "home:", "device:"];
 const MOST_SUGGESTED: usize = 3;
 
 impl Engine {
-    /// The user's projects. The disk is checked for their directories beside the loop.
-    pub(super) fn projects(&self) -> Result<Work, ApiError> {
-        let (rows, places) = (self.project_rows()?, self.context.places());
-        let (home, device) = (
-            self.context.machine.home.clone(),
-            self.context.device.clone(),
-        );
-        Ok(Box::new(move || {
+    /// The user's projects. The sessions are read and the disk is checked for their directories
+    /// beside the loop.
+    pub(super) fn projects(&self) -> Work {
+        let (context, code) = (self.context.clone(), self.settings.code.clone());
+        let state = self.state.path().to_owned();
+        Box::new(move || {
+            let rows = project_rows(&State::beside(&state)?, &context, &code)?;
+            let (home, device) = (&context.machine.home, &context.device);
+            let places = context.places();
             let placed = |(mut row, project): (ProjectRow, Option<Project>)| {
                 if let Some(project) = project {
                     row.places = places.of(&project.key);
-                    row.places.extend(places.find(&home, &device, &project));
+                    row.places.extend(places.find(home, device, &project));
                     row.places.sort();
                     row.places.dedup();
                 }
                 row
             };
             value(rows.into_iter().map(placed).collect::<Vec<_>>())
-        }))
-    }
-
-    /// The projects without their places, each as its first session has it.
-    fn project_rows(&self) -> Result<Vec<(ProjectRow, Option<Project>)>, ApiError> {
-        let shared = self.context.shared();
-        let mut rows: BTreeMap<String, (ProjectRow, Option<Project>)> = BTreeMap::new();
-        // Sessions that arrive without a card yet are in no list.
-        for (key, row) in self
-            .state
-            .rows(None)?
-            .into_iter()
-            .filter(|(_, row)| is_listed(row))
-        {
-            let project = ProjectKey::new(row.project.clone());
-            let new = || ProjectRow {
-                key: row.project.clone(),
-                names: Vec::new(),
-                places: Vec::new(),
-                sessions: 0,
-                excluded: shared.is_excluded(&project),
-                tools: Vec::new(),
-                code: self.is_code_on(&project),
-            };
-            let (entry, known) = rows
-                .entry(row.project.clone())
-                .or_insert_with(|| (new(), None));
-            entry.sessions += 1;
-            if !entry.tools.contains(&key.tool.to_string()) {
-                entry.tools.push(key.tool.to_string());
-            }
-            if entry.names.is_empty() {
-                let record: Option<SessionRecord> = self.state.record(&key)?;
-                if let Some(card) = record.as_ref().and_then(SessionRecord::origin) {
-                    entry.names = card.project.names.clone();
-                    *known = Some(card.project.clone());
-                }
-            }
-        }
-        Ok(rows.into_values().collect())
+        })
     }
 
     /// Asks the disk about a directory beside the loop: it may be on a mount that does not answer.
@@ -235,7 +200,7 @@ impl Engine {
     /// Every known key with its names, which include the last parts of the key.
     fn project_names(&self) -> Result<BTreeMap<String, BTreeSet<String>>, ApiError> {
         let mut known: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for (row, _) in self.project_rows()? {
+        for (row, _) in project_rows(&self.state, &self.context, &self.settings.code)? {
             known.entry(row.key).or_default().extend(row.names);
         }
         for key in self
@@ -262,6 +227,44 @@ impl Engine {
         }
         Ok(known)
     }
+}
+
+/// The projects without their places, each as its first session has it.
+fn project_rows(
+    state: &State,
+    context: &Context,
+    code: &Code,
+) -> Result<Vec<(ProjectRow, Option<Project>)>, StateError> {
+    let mut rows: BTreeMap<String, (ProjectRow, Option<Project>)> = BTreeMap::new();
+    // Sessions that arrive without a card yet are in no list.
+    let listed = state.rows(None)?.into_iter();
+    for (key, row) in listed.filter(|(_, row)| is_listed(row)) {
+        let project = ProjectKey::new(row.project.clone());
+        let new = || ProjectRow {
+            key: row.project.clone(),
+            names: Vec::new(),
+            places: Vec::new(),
+            sessions: 0,
+            excluded: context.shared().is_excluded(&project),
+            tools: Vec::new(),
+            code: is_code_on(code, &project),
+        };
+        let (entry, known) = rows
+            .entry(row.project.clone())
+            .or_insert_with(|| (new(), None));
+        entry.sessions += 1;
+        if !entry.tools.contains(&key.tool.to_string()) {
+            entry.tools.push(key.tool.to_string());
+        }
+        if entry.names.is_empty() {
+            let record: Option<SessionRecord> = state.record(&key)?;
+            if let Some(card) = record.as_ref().and_then(SessionRecord::origin) {
+                entry.names = card.project.names.clone();
+                *known = Some(card.project.clone());
+            }
+        }
+    }
+    Ok(rows.into_values().collect())
 }
 
 /// The key of the repository that a directory is a checkout of, if it has a remote.

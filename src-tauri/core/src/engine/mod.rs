@@ -34,7 +34,9 @@ pub mod searching;
 mod seen;
 pub mod set_aside;
 pub mod several;
+mod start;
 pub mod stores;
+pub mod vault_walk;
 
 use crate::api::answer::Reply;
 use crate::api::types::{Held, SyncthingStatus, TakenIn};
@@ -56,6 +58,7 @@ use placing::Placing;
 use queue::Queue;
 use retries::{JournalDir, Retries};
 use searching::Searching;
+use seen::Prints;
 use several::Remembered;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -79,8 +82,10 @@ pub struct Engine {
     lists: Lists,
     forgetting: Forgetting,
     queue: Queue,
+    /// What changed while the engine was off is being looked for: nothing is reconciled before.
+    starting: bool,
     /// The fingerprint of each session's files at its last complete reconcile.
-    seen: HashMap<SessionKey, u64>,
+    seen: Prints,
     /// Sessions of the first import whose record is in the state and not committed yet, with their
     /// journals.
     gathered: Vec<(SessionKey, BTreeSet<JournalDir>)>,
@@ -129,7 +134,7 @@ pub struct Engine {
     /// Who waits for a decision to be carried out, by number.
     replies: HashMap<u64, (SessionKey, Reply)>,
     asked: u64,
-    /// For each session, the sessions that hold its beginning, as last seen.
+    /// For each session whose beginning is in others, those sessions, as last seen.
     needs: HashMap<SessionKey, Vec<String>>,
     searching: Searching,
     /// When a pause ends by itself.

@@ -2,12 +2,11 @@
 
 use super::Engine;
 use super::devices::wanted;
-use super::queue::ReconcileRequest;
+use super::vault_walk::{Lanes, Since};
 use crate::api::types::HoldReason;
 use crate::api::types::{Held, SyncthingState};
 use crate::merge::Statement;
 use crate::opener;
-use crate::reconcile::record::SessionRecord;
 use crate::session::{
     DeviceId, Lane, Millis, Problem, ProblemCode, ProjectKey, Remedy, decent_name,
 };
@@ -75,8 +74,7 @@ impl Engine {
         }
         if paths.is_empty() {
             self.read_presence(owner, Some(self.context.clock.now()));
-            let known = self.state.segments()?;
-            self.walk_lane(owner, lane, &known);
+            self.walk_vault(Lanes::Of(vec![(owner.to_owned(), lane)]), Since::LastRead);
             return Ok(());
         }
         for path in paths {
@@ -113,32 +111,6 @@ impl Engine {
             .into_iter()
             .filter(|(_, at)| now.0.saturating_sub(at.0) < A_WEEK);
         fresh.for_each(|(short, _)| self.tell_of_clone(&short));
-        Ok(())
-    }
-
-    /// Reconciles everything written under a former identity until nothing is left to republish.
-    pub(super) fn schedule_former(&mut self) -> Result<(), StateError> {
-        let former: Vec<String> = self.context.shared().former.keys().cloned().collect();
-        for short in former {
-            let (note, mut left) = (format!("passed on {short}"), false);
-            if self.state.note::<bool>(&note)?.is_some() {
-                continue;
-            }
-            for (key, _) in self.state.rows(None)? {
-                let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
-                let mut journals = record
-                    .journals
-                    .iter()
-                    .filter(|(_, journal)| journal.device == short);
-                if journals.any(|(name, _)| !record.republished.contains(name)) {
-                    left = true;
-                    self.schedule(key, ReconcileRequest::default());
-                }
-            }
-            if !left {
-                self.state.put_note(&note, &true)?;
-            }
-        }
         Ok(())
     }
 
@@ -319,10 +291,8 @@ impl Engine {
         } else if new {
             // Journals that arrived before the card could not be verified, and none of them was
             // accepted. Unknown, after an error, counts as not accepted.
-            let accepted = self.state.segments().unwrap_or_default();
-            for lane in Lane::BOTH {
-                self.walk_lane(short, lane, &accepted);
-            }
+            let lanes = Lane::BOTH.map(|lane| (short.to_owned(), lane));
+            self.walk_vault(Lanes::Of(lanes.into()), Since::LastRead);
         }
         self.publish_presence();
         self.arrange();

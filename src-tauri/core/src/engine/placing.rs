@@ -380,20 +380,6 @@ impl Engine {
         }
         Ok(())
     }
-
-    /// Reconciles once each session that an older version put into a directory by weaker evidence.
-    pub(super) fn schedule_placed(&mut self) -> Result<(), StateError> {
-        const NOTE: &str = "placed by remote";
-        if self.state.note::<bool>(NOTE)?.is_some() {
-            return Ok(());
-        }
-        for (key, row) in self.state.rows(None)? {
-            if row.path.is_some() && row.devices != [self.context.short.as_str()] {
-                self.schedule(key, ReconcileRequest::default());
-            }
-        }
-        self.state.put_note(NOTE, &true)
-    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! The user's preferences: read from config.toml and changed in it. What uses them is elsewhere.
 
 use super::Engine;
-use crate::api::answer::{Answer, done, settings_error};
+use crate::api::answer::{Answer, Work, done, settings_error, value};
 use crate::api::types::{ApiError, DeviceSpace, Network, NotificationKinds, Preferences, Space};
 use crate::session::ProblemCode;
 use crate::settings;
-use crate::state::StateError;
+use crate::state::State;
 use std::collections::BTreeMap;
 
 /// Characters of a program's name.
@@ -85,23 +85,27 @@ impl Engine {
     }
 
     /// Counted from the segments that are known, so that no directory is walked.
-    pub(super) fn space(&self) -> Result<Space, StateError> {
-        let mut devices: BTreeMap<String, u64> = BTreeMap::new();
-        for (path, bytes) in self.state.segments()? {
-            let owner = path.split('/').next().unwrap_or_default();
-            *devices.entry(owner.to_owned()).or_default() += bytes;
-        }
-        let named = |(short, bytes): (String, u64)| {
-            let device = match short == self.context.short {
-                true => self.name.clone(),
-                false => self.context.shared().name_of(&short),
+    pub(super) fn space(&self) -> Work {
+        let (context, own) = (self.context.clone(), self.name.clone());
+        let state = self.state.path().to_owned();
+        Box::new(move || {
+            let mut devices: BTreeMap<String, u64> = BTreeMap::new();
+            for (path, bytes) in State::beside(&state)?.segments()? {
+                let owner = path.split('/').next().unwrap_or_default();
+                *devices.entry(owner.to_owned()).or_default() += bytes;
+            }
+            let named = |(short, bytes): (String, u64)| {
+                let device = match short == context.short {
+                    true => own.clone(),
+                    false => context.shared().name_of(&short),
+                };
+                DeviceSpace { device, bytes }
             };
-            DeviceSpace { device, bytes }
-        };
-        let mut devices: Vec<DeviceSpace> = devices.into_iter().map(named).collect();
-        devices.sort_by_key(|one| std::cmp::Reverse(one.bytes));
-        let total = devices.iter().map(|one| one.bytes).sum();
-        Ok(Space { devices, total })
+            let mut devices: Vec<DeviceSpace> = devices.into_iter().map(named).collect();
+            devices.sort_by_key(|one| std::cmp::Reverse(one.bytes));
+            let total = devices.iter().map(|one| one.bytes).sum();
+            value(Space { devices, total })
+        })
     }
 }
 

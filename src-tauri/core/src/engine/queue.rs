@@ -131,6 +131,7 @@ impl Queue {
             None => return None,
         };
         let Queued { request, since, .. } = self.requests.remove(&key)?;
+        self.give_back();
         timing::took(Stage::Queued, since.elapsed());
         self.running.insert(key.clone());
         if request.import {
@@ -138,6 +139,16 @@ impl Queue {
             self.running_imports.insert(key.clone());
         }
         Some((key, request))
+    }
+
+    /// After very many sessions were waiting, their places are no longer needed.
+    fn give_back(&mut self) {
+        const USUAL: usize = 1000;
+        if self.requests.is_empty() && USUAL < self.requests.capacity() {
+            self.requests = HashMap::new();
+            self.urgent.clear();
+            self.import.clear();
+        }
     }
 
     /// Returns whether the session was part of the first import.

@@ -113,7 +113,7 @@ impl Engine {
         let remember = |state: &State| {
             state.put(key, &effects.row, &effects.packed)?;
             is_news = Self::unsearch_changed(state, key, print.as_ref())?;
-            Self::note_seen(state, key, effects.seen, self.seen.get(key).copied())?;
+            Self::note_seen(state, key, effects.seen, self.seen.get(key))?;
             effects
                 .holds
                 .iter()

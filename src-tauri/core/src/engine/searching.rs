@@ -9,10 +9,12 @@ use crate::reconcile::record::SessionRecord;
 use crate::session::problem::with_causes;
 use crate::session::{Millis, Problem, ProblemCode, Remedy, Role, SessionKey};
 use crate::state::{Row, State, StateError};
-use crate::views::indexing::{Indexed, SearchEvent, ToIndex, index_sessions, print_of};
+use crate::views::indexing::{
+    Indexed, OpenedIndex, SearchEvent, ToIndex, index_sessions, open_index, print_of,
+};
 use crate::views::search_text::SHOWN;
-use session_roam_search::{FindError, Index, IndexError, Opened, Question};
-use std::collections::BTreeSet;
+use session_roam_search::{FindError, Index, IndexError, Question};
+use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -34,8 +36,11 @@ pub struct Searching {
     index: Option<Arc<Index>>,
     /// What just changed, and what the index never read, newest last.
     fresh: BTreeSet<SessionKey>,
-    backlog: Vec<SessionKey>,
+    backlog: VecDeque<SessionKey>,
     gone: BTreeSet<String>,
+    /// What has to be hidden, and what left, while the index is being opened.
+    veiled_meanwhile: BTreeSet<String>,
+    gone_meanwhile: BTreeSet<String>,
     /// How many sessions the backlog had at its largest.
     total: usize,
     at_work: bool,
@@ -68,11 +73,12 @@ impl Engine {
             None => self.name_index()?,
         };
         self.searching.at_work = true;
+        // All that is not read is found again, but for what changes from now on.
+        self.searching.backlog.clear();
+        let state = self.state.path().to_owned();
         self.jobs.spawn_for_event(Box::new(move || {
-            let opened = SearchEvent::Opened(
-                Index::open(&dir, &name).map(|(index, opened)| (Arc::new(index), opened)),
-            );
-            Event::Search(Box::new(opened))
+            let opened = open_index(&dir, &name, &state);
+            Event::Search(Box::new(SearchEvent::Opened(opened)))
         }));
         Ok(())
     }
@@ -87,7 +93,7 @@ impl Engine {
 
     pub(super) fn search_event(&mut self, event: SearchEvent) -> Result<(), StateError> {
         match event {
-            SearchEvent::Opened(Ok((index, opened))) => return self.search_opened(index, opened),
+            SearchEvent::Opened(Ok(opened)) => return self.search_opened(opened),
             SearchEvent::Opened(Err(error)) | SearchEvent::Rested(Some(error)) => {
                 self.search_failed(&error);
             }
@@ -102,23 +108,27 @@ impl Engine {
         Ok(())
     }
 
-    fn search_opened(&mut self, index: Arc<Index>, opened: Opened) -> Result<(), StateError> {
-        if opened == Opened::Empty {
+    /// Takes over an index that was opened and compared beside the loop.
+    fn search_opened(&mut self, opened: OpenedIndex) -> Result<(), StateError> {
+        let (index, searching) = (opened.index, &mut self.searching);
+        searching.at_work = false;
+        // Tried again at the next poll, unless everything goes well.
+        searching.failed = true;
+        let compared = opened.compared?;
+        if opened.is_empty {
             self.state.unsearch_all()?;
         }
-        let known = self.state.keys()?;
-        let in_index = index.keys().into_iter();
-        let gone: Vec<String> = in_index.filter(|key| !known.contains(key)).collect();
-        gone.iter().for_each(|key| index.hide(key));
-        let searching = &mut self.searching;
+        let gone = std::mem::take(&mut searching.gone_meanwhile);
+        let veiled = std::mem::take(&mut searching.veiled_meanwhile);
+        veiled.iter().chain(&gone).for_each(|key| index.hide(key));
+        searching.gone.extend(compared.gone);
         searching.gone.extend(gone);
-        searching.backlog = self.state.unsearched()?;
-        searching.backlog.reverse();
-        // What changed since it was read may be what was taken out with a revocation.
-        let changed = searching.backlog.iter();
-        changed.for_each(|key| index.hide(&key.to_string()));
+        let imported = std::mem::replace(&mut searching.backlog, compared.backlog);
+        for key in imported.into_iter().rev() {
+            searching.backlog.push_front(key);
+        }
         searching.total = searching.backlog.len();
-        (searching.index, searching.at_work) = (Some(index), false);
+        searching.index = Some(index);
         searching.failed = false;
         self.trouble("search", None);
         Ok(())
@@ -230,7 +240,7 @@ impl Engine {
     /// What no line counts of any more leaves the index.
     pub(super) fn search_drops(&mut self, key: &SessionKey) -> Result<(), StateError> {
         let index = self.searching.index.as_ref();
-        if index.is_some_and(|index| index.has(&key.to_string())) {
+        if index.map_or(self.searching.at_work, |index| index.has(&key.to_string())) {
             self.search_forgets(key);
             self.state.unsearch(key)?;
         }
@@ -241,7 +251,7 @@ impl Engine {
     pub(super) fn search_follows(&mut self, key: &SessionKey, imported: bool) {
         let searching = &mut self.searching;
         match imported {
-            true => searching.backlog.insert(0, key.clone()),
+            true => searching.backlog.push_front(key.clone()),
             false => {
                 searching.fresh.insert(key.clone());
                 searching.hurry.store(true, Ordering::Relaxed);
@@ -258,6 +268,10 @@ impl Engine {
 
     fn search_forgets_key(&mut self, key: String) {
         let Some(index) = &self.searching.index else {
+            // An index that is being opened may have it, and one that is opened later is compared.
+            if self.searching.at_work {
+                self.searching.gone_meanwhile.insert(key);
+            }
             return;
         };
         index.hide(&key);
@@ -267,8 +281,12 @@ impl Engine {
 
     /// Until it was reconciled and read again, no question finds the session.
     pub(super) fn search_veils(&mut self, key: &SessionKey) -> Result<(), StateError> {
-        if let Some(index) = &self.searching.index {
-            index.hide(&key.to_string());
+        match &self.searching.index {
+            Some(index) => index.hide(&key.to_string()),
+            None if self.searching.at_work => {
+                self.searching.veiled_meanwhile.insert(key.to_string());
+            }
+            None => {}
         }
         self.state.unsearch(key)
     }
@@ -289,7 +307,7 @@ impl Engine {
         let sessions = match searching.fresh.is_empty() {
             false => self.next_to_index(FRESH, |searching| searching.fresh.pop_first())?,
             true if has_backlog => {
-                self.next_to_index(BACKLOG, |searching| searching.backlog.pop())?
+                self.next_to_index(BACKLOG, |searching| searching.backlog.pop_back())?
             }
             true => Vec::new(),
         };

@@ -3,35 +3,36 @@
 //! counts as changed; so the worst that a wrong entry can do is one more reconcile.
 
 use super::Engine;
+use super::vault_walk::WalkedDir;
 use crate::reconcile::prints::journal_print;
-use crate::session::{Lane, SessionKey, ToolId};
+use crate::session::{SessionKey, ToolId};
 use crate::state::{Seen, State, StateError};
-use std::collections::HashMap;
+use crate::tools::Root;
+use crate::vault::VaultPath;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// The state's note of everything that a reconcile depends on besides the session's own files.
 const UNDER: &str = "seen under";
 
 impl Engine {
-    /// Loads what was complete when the engine ended, unless anything else changed since that a
-    /// reconcile depends on: the version, the settings, or whose frames count.
-    pub(super) fn remember_seen(&mut self) -> Result<(), StateError> {
+    /// Drops all numbers if anything else changed since that a reconcile depends on: the version,
+    /// the settings, or whose frames count.
+    pub(super) fn check_seen(&mut self) -> Result<(), StateError> {
         let now = self.depends_on();
         if self.state.note::<u64>(UNDER)? != Some(now) {
             self.state.unsee_all()?;
-            return self.state.put_note(UNDER, &now);
+            self.state.put_note(UNDER, &now)?;
         }
-        let known = self.state.seen()?;
-        if known.is_empty() {
-            return Ok(());
-        }
-        let vault = self.vault_prints();
-        let is_same = |(key, seen): &(SessionKey, Seen)| {
-            vault.get(key).copied().unwrap_or_default() == seen.vault
-        };
-        let same = known.into_iter().filter(is_same);
-        self.seen = same.map(|(key, seen)| (key, seen.store)).collect();
         Ok(())
+    }
+
+    /// Takes over the numbers that a start found, unless anything changed since it began.
+    pub(super) fn take_seen(&mut self, seen: Prints) {
+        let under = self.state.note::<u64>(UNDER).unwrap_or_default();
+        if under == Some(self.depends_on()) {
+            self.seen = seen;
+        }
     }
 
     fn depends_on(&self) -> u64 {
@@ -41,9 +42,11 @@ impl Engine {
         for (id, tool) in &self.context.tools {
             id.hash(&mut hasher);
             // A registry that appears lists sessions that were here before.
-            let is_registry = tool.registry().is_some();
-            let roots = tool.roots(&self.context.machine);
-            (is_registry && roots.iter().any(|root| root.path.exists())).hash(&mut hasher);
+            let is_there = |root: &Root| root.path.exists();
+            let roots = tool.registry().map(|_| tool.roots(&self.context.machine));
+            roots
+                .is_some_and(|roots| roots.iter().any(is_there))
+                .hash(&mut hasher);
         }
         let shared = self.context.shared();
         shared
@@ -60,29 +63,6 @@ impl Engine {
         hasher.finish()
     }
 
-    /// All journal directories as they are now, those of devices that are not read included.
-    fn vault_prints(&self) -> HashMap<SessionKey, u64> {
-        let mut prints = HashMap::<SessionKey, u64>::new();
-        for device in self.dirs_in("") {
-            for lane in Lane::BOTH {
-                for dir in self.journal_dirs(&device, lane) {
-                    let mut names = dir.rsplit('/');
-                    let (Some(hash), Some(tool)) = (names.next(), names.nth(1)) else {
-                        continue;
-                    };
-                    let key = SessionKey {
-                        tool: ToolId::new(tool),
-                        hash: hash.to_owned(),
-                    };
-                    let listed = self.context.vault.list(&dir).unwrap_or_default();
-                    let print = prints.entry(key).or_default();
-                    *print = print.wrapping_add(journal_print(&dir, &listed));
-                }
-            }
-        }
-        prints
-    }
-
     /// Stores what a reconcile found complete, or that it did not. What the last listing found must
     /// be what the reconcile found: otherwise something changed meanwhile.
     pub(super) fn note_seen(
@@ -95,5 +75,83 @@ impl Engine {
             Some(seen) => state.put_seen(key, seen),
             None => state.unsee(key),
         }
+    }
+}
+
+/// The fingerprint of each session's files in the store, by the hash of its key: a few bytes for each
+/// of very many sessions. Two keys with one hash, whose fingerprints differ, count as changed.
+#[derive(Default)]
+pub(super) struct Prints(BTreeMap<ToolId, HashMap<u64, u64>>);
+
+impl Prints {
+    pub(super) fn get(&self, key: &SessionKey) -> Option<u64> {
+        self.0.get(&key.tool)?.get(&hash_of(key)).copied()
+    }
+
+    /// Returns the former fingerprint.
+    pub(super) fn insert(&mut self, key: &SessionKey, print: u64) -> Option<u64> {
+        if !self.0.contains_key(&key.tool) {
+            self.0.insert(key.tool.clone(), HashMap::new());
+        }
+        self.0.get_mut(&key.tool)?.insert(hash_of(key), print)
+    }
+
+    pub(super) fn remove(&mut self, key: &SessionKey) {
+        if let Some(of_tool) = self.0.get_mut(&key.tool) {
+            of_tool.remove(&hash_of(key));
+        }
+    }
+
+    pub(super) fn forget_tool(&mut self, tool: &ToolId) {
+        self.0.remove(tool);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+fn hash_of(key: &SessionKey) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    key.hash.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// What was complete when the engine ended, while the vault is compared with it.
+#[derive(Default)]
+pub(super) struct Known {
+    seen: HashMap<SessionKey, Seen>,
+    /// What the walk found of the sessions that were complete.
+    vault: HashMap<SessionKey, u64>,
+}
+
+impl Known {
+    pub(super) fn of(seen: Vec<(SessionKey, Seen)>) -> Self {
+        Self {
+            seen: seen.into_iter().collect(),
+            vault: HashMap::new(),
+        }
+    }
+
+    /// Takes a journal directory as it is now, also one of a device that is not read.
+    pub(super) fn found(&mut self, walked: &WalkedDir<'_>) {
+        let Some((_, key)) = VaultPath::parse_dir(walked.dir) else {
+            return;
+        };
+        if self.seen.contains_key(&key) {
+            let print = self.vault.entry(key).or_default();
+            *print = print.wrapping_add(journal_print(walked.dir, &walked.listed));
+        }
+    }
+
+    /// The fingerprints in the store of the sessions whose journals are as they were.
+    pub(super) fn unchanged(self) -> Prints {
+        let mut prints = Prints::default();
+        for (key, seen) in &self.seen {
+            if self.vault.get(key).copied().unwrap_or_default() == seen.vault {
+                prints.insert(key, seen.store);
+            }
+        }
+        prints
     }
 }

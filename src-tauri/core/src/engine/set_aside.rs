@@ -2,6 +2,7 @@
 //! request. `vault/quarantine.rs` knows which files they are.
 
 use super::Engine;
+use super::vault_walk::{Lanes, Since};
 use crate::api::answer::{Answer, done};
 use crate::api::types::ApiError;
 use crate::session::{Problem, ProblemCode, Remedy};
@@ -79,7 +80,7 @@ impl Engine {
         }
         self.report_quarantine();
         self.read_presences();
-        self.walk_vault()?;
+        self.walk_vault(Lanes::All, Since::LastRead);
         done("It is read again.")
     }
 }

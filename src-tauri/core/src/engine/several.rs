@@ -299,7 +299,7 @@ impl Engine {
         self.know(&id, dir.clone(), "config.toml");
         self.use_stores()?;
         if on {
-            self.seen.retain(|key, _| key.tool != id);
+            self.seen.forget_tool(&id);
             self.retry(&id, Reason::StoreOff);
         }
         if !self.context.shared().tools_off.contains(&id) {

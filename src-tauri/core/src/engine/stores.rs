@@ -2,21 +2,15 @@
 
 use super::Engine;
 use super::event::Event;
-use super::listed::{Extent, ListRequest, ListedStore};
+use super::listed::{Extent, ListRequest, ListedSession, ListedStore};
 use super::queue::ReconcileRequest;
 use crate::api::types::Held;
 use crate::api::types::HoldReason;
-use crate::opener::{Kind, Listed};
-use crate::projects::places::is_repository;
-use crate::session::{
-    Lane, Problem, ProblemCode, ProjectKey, Reason, SessionKey, SessionState, ToolId,
-};
+use crate::session::{Lane, Problem, ProblemCode, Reason, SessionKey, SessionState, ToolId};
 use crate::state::StateError;
 use crate::tools::{Listing, Root, Tool, Touched, Twin, Watermark};
-use crate::vault::READS;
-use serde::Deserialize;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -44,12 +38,13 @@ pub(super) struct Listings {
     left_out: BTreeMap<ToolId, usize>,
     /// How far the last listing read the tool's store.
     watermarks: BTreeMap<ToolId, Watermark>,
+    /// The directories to watch for each tool, as its last listing found them.
+    roots: BTreeMap<ToolId, Vec<Root>>,
+    /// Others than before are to be watched.
+    has_other_roots: bool,
     /// Sessions with journals that an older version read are being reconciled.
-    is_reading_again: bool,
+    pub(super) is_reading_again: bool,
 }
-
-/// The note of the set of entry kinds with which all journals were read.
-const KINDS_READ: &str = "entry kinds";
 
 impl Listings {
     fn take_note(&mut self, tool: &ToolId, n_sessions: usize) {
@@ -92,6 +87,18 @@ struct Running {
     occasion: Occasion,
     /// Set if the store may have changed since this listing began.
     again: Option<(Occasion, Extent)>,
+    /// Sessions that came into the store since this listing began: it may not have them.
+    came: BTreeSet<SessionKey>,
+}
+
+impl Running {
+    fn on(occasion: Occasion) -> Self {
+        Self {
+            occasion,
+            again: None,
+            came: BTreeSet::new(),
+        }
+    }
 }
 
 /// Why a store is listed.
@@ -111,12 +118,21 @@ struct Scan {
 }
 
 impl Engine {
-    /// The directories to watch.
-    pub fn roots(&self) -> Vec<Root> {
-        self.on_tools()
-            .iter()
-            .flat_map(|(_, tool)| tool.roots(&self.context.machine))
-            .collect()
+    /// The directories to watch, as the last listings found them, if others are to be watched since
+    /// the last call.
+    pub fn changed_roots(&mut self) -> Option<Vec<Root>> {
+        if !std::mem::take(&mut self.listings.has_other_roots) {
+            return None;
+        }
+        let shared = self.context.shared();
+        let roots = self.listings.roots.iter();
+        let on = roots.filter(|(tool, _)| !shared.tools_off.contains(*tool));
+        Some(on.flat_map(|(_, roots)| roots.clone()).collect())
+    }
+
+    /// A tool was switched on or off.
+    pub(super) fn watch_others(&mut self) {
+        self.listings.has_other_roots = true;
     }
 
     pub(super) fn on_tools(&self) -> Vec<(ToolId, Arc<dyn Tool>)> {
@@ -179,36 +195,96 @@ impl Engine {
             of.include(extent);
             return;
         }
-        let running = Running {
-            occasion,
-            again: None,
+        self.listings
+            .running
+            .insert(tool.clone(), Running::on(occasion));
+        self.begin_listing(tool, adapter, extent);
+    }
+
+    /// Has the stores listed after what a start must find first.
+    pub(super) fn await_first_listings(&mut self) {
+        for (tool, _) in self.on_tools() {
+            self.listings
+                .running
+                .insert(tool, Running::on(Occasion::Start));
+        }
+    }
+
+    pub(super) fn begin_first_listings(&mut self) {
+        let waiting: Vec<ToolId> = self.listings.running.keys().cloned().collect();
+        for tool in waiting
+            .into_iter()
+            .filter(|tool| self.listings.is_first(tool))
+        {
+            if let Some(adapter) = self.context.tools.get(&tool).cloned() {
+                self.begin_listing(&tool, adapter, Extent::all());
+            }
+        }
+    }
+
+    fn begin_listing(&self, tool: &ToolId, adapter: Arc<dyn Tool>, extent: Extent) {
+        let live = self.live.keys().filter(|key| key.tool == *tool);
+        let request = ListRequest {
+            tool: tool.clone(),
+            extent,
+            since: self.listings.watermarks.get(tool).cloned(),
+            live: live.cloned().collect(),
+            sorted: self.is_importing(tool).unwrap_or_default(),
         };
-        self.listings.running.insert(tool.clone(), running);
-        let since = self.listings.watermarks.get(tool).cloned();
-        let (context, tool) = (self.context.clone(), tool.clone());
+        let context = self.context.clone();
         self.jobs.spawn_for_event(Box::new(move || {
-            let request = ListRequest {
-                tool,
-                extent,
-                since,
-            };
             let listed = ListedStore::of(request, &*adapter, &context);
             Event::Listed(Box::new(listed))
         }));
     }
 
-    /// A listing has finished: schedules the sessions that changed.
-    pub(super) fn listed(&mut self, listed: ListedStore) -> Result<(), StateError> {
-        let begun = Instant::now();
-        let Some(running) = self.listings.running.remove(&listed.tool) else {
+    fn is_importing(&self, tool: &ToolId) -> Result<bool, StateError> {
+        let imported = self.state.note::<bool>(&format!("imported {tool}"))?;
+        Ok(imported.is_none())
+    }
+
+    /// Notes that a session came into its store.
+    pub(super) fn came(&mut self, key: &SessionKey) {
+        if let Some(running) = self.listings.running.get_mut(&key.tool) {
+            running.came.insert(key.clone());
+        }
+    }
+
+    /// A listing has finished: schedules the sessions that changed, a slice of them with each event.
+    pub(super) fn listed(&mut self, mut listed: Box<ListedStore>) -> Result<(), StateError> {
+        let (begun, before) = (Instant::now(), self.queue.len());
+        let tool = listed.tool.clone();
+        let Some(running) = self.listings.running.get(&tool) else {
             return Ok(());
         };
-        let (tool, took, before) = (listed.tool.clone(), listed.took, self.queue.len());
+        let is_start = running.occasion == Occasion::Start;
+        let mut done = Ok(());
+        if !listed.is_begun {
+            listed.is_begun = true;
+            done = self.begin_to_take(&mut listed);
+        }
+        if done.is_err() || self.context.shared().tools_off.contains(&tool) {
+            listed.sessions.clear();
+        }
+        let done = done.and_then(|()| self.take_sessions(&mut listed, is_start));
+        listed.took += begun.elapsed();
+        listed.is_quiet &= self.queue.len() == before;
+        if done.is_ok() && !listed.sessions.is_empty() {
+            self.continue_with(Event::Listed(listed));
+            return Ok(());
+        }
+        self.end_listing(*listed, done.is_ok());
+        done
+    }
+
+    /// What is taken over of a listing before its sessions.
+    fn begin_to_take(&mut self, listed: &mut ListedStore) -> Result<(), StateError> {
+        let tool = listed.tool.clone();
         if let Some(of) = &listed.enters {
             self.retry(of, Reason::Unlisted);
         }
         let topic = format!("listing {tool}");
-        let done = if listed.listing.is_none() {
+        let Some(listing) = listed.listing.take() else {
             let message =
                 format!("Listing the store of {tool} failed in a way that should not happen.");
             let hint = "Nothing was changed. Please report it with the log file.";
@@ -216,103 +292,113 @@ impl Engine {
                 &topic,
                 Some(Problem::new(ProblemCode::Internal, message, hint)),
             );
-            Ok(())
-        } else if self.context.shared().tools_off.contains(&tool) {
-            Ok(())
-        } else {
-            self.trouble(&topic, None);
-            self.take_listing(listed, running.occasion == Occasion::Start)
+            return Ok(());
         };
+        let roots = std::mem::take(&mut listed.roots);
+        if self.listings.roots.get(&tool) != Some(&roots) {
+            self.listings.roots.insert(tool.clone(), roots);
+            self.listings.has_other_roots = true;
+        }
+        if self.context.shared().tools_off.contains(&tool) {
+            return Ok(());
+        }
+        self.trouble(&topic, None);
+        // Until all of it is scheduled there is no mark: after an error the whole store is listed.
+        if listing.watermark.is_some() || listed.is_whole {
+            self.listings.watermarks.remove(&tool);
+        }
+        self.schedule_twins(&tool, &listing.twins);
+        if listed.is_whole {
+            self.take_store(listed, &listing)?;
+        }
+        listed.listing = Some(listing);
+        Ok(())
+    }
+
+    /// Schedules those of the next sessions that changed.
+    fn take_sessions(
+        &mut self,
+        listed: &mut ListedStore,
+        is_start: bool,
+    ) -> Result<(), StateError> {
+        let import = self.is_importing(&listed.tool)?;
+        let n = listed.sessions.len().min(self.context.sizes.slice);
+        let left = listed.sessions.split_off(n);
+        for found in std::mem::replace(&mut listed.sessions, left) {
+            if self.is_forgotten_in_store(&found) {
+                continue;
+            }
+            let ListedSession {
+                key,
+                session,
+                print,
+                live,
+            } = found;
+            self.note_live(&key, live);
+            if self.seen.insert(&key, print) == Some(print) {
+                continue;
+            }
+            if import && is_start {
+                self.import.total += 1;
+            }
+            let request = ReconcileRequest {
+                session: Some(session),
+                import,
+                ..ReconcileRequest::default()
+            };
+            self.schedule(key, request);
+        }
+        if import && is_start && listed.n_sessions == 0 && listed.listing.is_some() {
+            self.state
+                .put_note(&format!("imported {}", listed.tool), &true)?;
+        }
+        Ok(())
+    }
+
+    /// A listing is taken over, as far as that was possible.
+    fn end_listing(&mut self, listed: ListedStore, is_done: bool) {
+        let tool = listed.tool;
+        let Some(running) = self.listings.running.remove(&tool) else {
+            return;
+        };
+        if let Some(listing) = listed.listing.filter(|_| is_done) {
+            listed
+                .closed
+                .iter()
+                .for_each(|key| self.note_live(key, None));
+            if let Some(watermark) = listing.watermark {
+                self.listings.watermarks.insert(tool.clone(), watermark);
+            }
+        }
         if running.occasion == Occasion::Poll {
             WAITING.iter().for_each(|reason| self.retry(&tool, *reason));
         }
         if let Some((occasion, extent)) = running.again {
             self.list_part(&tool, occasion, extent);
         }
-        self.scan_continued(&tool, took + begun.elapsed(), self.queue.len() == before);
-        done
-    }
-
-    fn take_listing(&mut self, mut listed: ListedStore, start: bool) -> Result<(), StateError> {
-        let mut listing = listed.listing.take().unwrap_or_default();
-        let tool = listed.tool.clone();
-        // Until all of it is scheduled there is no mark: after an error the whole store is listed.
-        let watermark = listing.watermark.take();
-        if watermark.is_some() || listed.is_whole {
-            self.listings.watermarks.remove(&tool);
-        }
-        self.schedule_twins(&tool, &listing.twins);
-        let import = self
-            .state
-            .note::<bool>(&format!("imported {tool}"))?
-            .is_none();
-        let found: HashSet<&SessionKey> = listed.prints.iter().map(|(key, _)| key).collect();
-        if listed.is_whole {
-            self.take_store(&listed, &listing, &found)?;
-        }
-        // The sessions of a store are always scheduled in the same order: that of the listing, and for
-        // a first import that of the state's keys, so that rows are added side by side.
-        let mut sessions: Vec<_> = listing.found.iter().zip(&listed.prints).collect();
-        if import {
-            sessions.sort_by(|(_, (one, _)), (_, (other, _))| one.cmp(other));
-        }
-        for (found, (key, print)) in sessions {
-            if self.is_forgotten_in_store(key, found, *print) {
-                continue;
-            }
-            self.note_live(key, found.live.clone());
-            if self.seen.get(key) == Some(print) {
-                continue;
-            }
-            self.seen.insert(key.clone(), *print);
-            if import && start {
-                self.import.total += 1;
-            }
-            self.schedule(
-                key.clone(),
-                ReconcileRequest {
-                    session: Some(found.session.clone()),
-                    import,
-                    ..ReconcileRequest::default()
-                },
-            );
-        }
-        if import && start && found.is_empty() {
-            self.state.put_note(&format!("imported {tool}"), &true)?;
-        }
-        if listed.has_open {
-            let open = self.live.keys().filter(|key| key.tool == tool);
-            let gone = open.filter(|key| !found.contains(key)).cloned();
-            let gone: Vec<SessionKey> = gone.collect();
-            gone.iter().for_each(|key| self.note_live(key, None));
-        }
-        if let Some(watermark) = watermark {
-            self.listings.watermarks.insert(tool, watermark);
-        }
-        Ok(())
+        self.scan_continued(&tool, listed.took, listed.is_quiet);
     }
 
     /// What a whole listing says about the store itself.
     fn take_store(
         &mut self,
-        listed: &ListedStore,
+        listed: &mut ListedStore,
         listing: &Listing,
-        found: &HashSet<&SessionKey>,
     ) -> Result<(), StateError> {
-        let tool = &listed.tool;
+        let tool = &listed.tool.clone();
         // A session's second file is reported by the reconcile that recorded it.
         let mut problems = listing.problems.iter();
         let reported = problems.find(|problem| problem.code != ProblemCode::DuplicateSession);
         self.trouble(&format!("store {tool}"), reported.cloned());
-        self.listings.take_note(tool, listed.prints.len());
+        self.listings.take_note(tool, listed.n_sessions);
         if self.listings.is_much(tool) {
             // What such a listing took is returned to the system, too.
-            self.n_worked += listed.prints.len();
+            self.n_worked += listed.n_sessions;
         }
         // If the store cannot be read, nobody knows what is gone.
         match self.context.tools.get(tool).cloned() {
             Some(adapter) if listing.unknown.is_none() => {
-                self.guard_vanished(adapter.as_ref(), found, listed)
+                self.guard_vanished(adapter.as_ref(), listed)
             }
             _ => Ok(()),
         }
@@ -332,19 +418,22 @@ impl Engine {
     fn guard_vanished(
         &mut self,
         adapter: &dyn Tool,
-        found: &HashSet<&SessionKey>,
-        listed: &ListedStore,
+        listed: &mut ListedStore,
     ) -> Result<(), StateError> {
         let tool = &listed.tool;
         // Sessions that were written or removed here while the store was being listed have not
         // vanished.
-        let vanished: BTreeSet<SessionKey> = {
-            let now = &self.context.shared().here;
-            let missing = listed.here.iter().filter(|key| !found.contains(key));
-            missing.filter(|key| now.contains(*key)).cloned().collect()
-        };
+        let mut vanished = std::mem::take(&mut listed.missing);
+        {
+            let running = self.listings.running.get(tool);
+            let shared = self.context.shared();
+            vanished.retain(|key| {
+                let has_come = running.is_some_and(|running| running.came.contains(key));
+                shared.here.contains(key) && !has_come
+            });
+        }
         let vanished = self.really_vanished(tool, vanished)?;
-        let store_gone = !listed.here.is_empty() && !listed.has_roots;
+        let store_gone = listed.had_sessions && !listed.has_roots;
         let too_many = vanished.len() > self.settings.guard.max_vanished
             || (store_gone && !vanished.is_empty());
         let what = format!("tool:{tool}");
@@ -452,24 +541,21 @@ impl Engine {
         let waits = self.state.counts(SessionState::Waiting)?;
         let mut all = true;
         for (tool, _) in self.on_tools() {
-            let is_due = self.listings.is_due(&tool);
+            if self.listings.is_due(&tool) {
+                self.list(&tool, Occasion::Poll);
+                continue;
+            }
+            all = false;
             let mut waits = waits.iter().filter(|count| count.tool == tool);
             let is_pending = self.live.keys().any(|key| key.tool == tool)
                 || waits.any(|count| count.reason.is_some_and(|reason| WAITING.contains(&reason)));
-            match is_due {
-                true => self.list(&tool, Occasion::Poll),
-                false => {
-                    all = false;
-                    if is_pending {
-                        let extent = Extent {
-                            open: true,
-                            changes: self.listings.watermarks.contains_key(&tool),
-                            ..Extent::default()
-                        };
-                        self.list_part(&tool, Occasion::Poll, extent);
-                    }
-                }
-            }
+            // Nothing may have passed: only the directories to watch are asked for.
+            let extent = Extent {
+                open: is_pending,
+                changes: is_pending && self.listings.watermarks.contains_key(&tool),
+                ..Extent::default()
+            };
+            self.list_part(&tool, Occasion::Poll, extent);
         }
         Ok(all)
     }
@@ -513,136 +599,14 @@ impl Engine {
     }
 
     /// Loads which sessions are in the stores and which docs each holds; those missing now have
-    /// vanished.
+    /// vanished. Nothing is reconciled or listed without that.
     pub(super) fn remember_here(&mut self) -> Result<(), StateError> {
-        let (rows, holders) = (self.state.rows(None)?, self.state.holders()?);
+        let (here, holders) = (self.state.here()?, self.state.holders()?);
         holders
             .iter()
             .for_each(|(key, doc)| self.context.holders().claim(key, doc));
-        let mut shared = self.context.change();
-        shared.here = rows
-            .into_iter()
-            .filter(|(_, row)| row.path.is_some())
-            .map(|(key, _)| key)
-            .collect();
+        self.context.change().here = here.into_iter().collect();
         Ok(())
-    }
-
-    /// Reconciles once each session of which an older version did not find the origin or its
-    /// directory.
-    pub(super) fn schedule_origins(&mut self) -> Result<(), StateError> {
-        const NOTE: &str = "origins";
-        if self.state.note::<bool>(NOTE)?.is_some() {
-            return Ok(());
-        }
-        for (key, row) in self.state.rows(None)? {
-            if 1 < row.devices.len() || !is_repository(&ProjectKey::new(row.project)) {
-                self.schedule(key, ReconcileRequest::default());
-            }
-        }
-        self.state.put_note(NOTE, &true)
-    }
-
-    /// Reconciles each session with journals that were read by a version that knew fewer kinds of
-    /// entries, once: what cannot be read then is looked at again when its session is reconciled.
-    pub(super) fn schedule_outdated(&mut self) -> Result<(), StateError> {
-        /// The part of a session's record that is needed here.
-        #[derive(Deserialize)]
-        struct Record {
-            journals: BTreeMap<String, Known>,
-        }
-        #[derive(Deserialize)]
-        struct Known {
-            #[serde(default)]
-            reads: u32,
-        }
-        if self.state.note::<u32>(KINDS_READ)? == Some(READS) {
-            return Ok(());
-        }
-        for (key, _) in self.state.rows(None)? {
-            let record = self.state.record::<Record>(&key)?;
-            let mut journals = record.iter().flat_map(|record| record.journals.values());
-            if journals.any(|journal| journal.reads < READS) {
-                self.schedule(key, ReconcileRequest::default());
-            }
-        }
-        self.listings.is_reading_again = true;
-        Ok(())
-    }
-
-    /// Notes that all of them were reconciled. After a crash before that the next start schedules
-    /// them again.
-    fn note_kinds_read(&mut self) -> Result<(), StateError> {
-        if self.listings.is_reading_again && self.queue.is_empty() {
-            self.state.put_note(KINDS_READ, &READS)?;
-            self.listings.is_reading_again = false;
-        }
-        Ok(())
-    }
-
-    /// Schedules every journal whose size differs from when it was last read.
-    pub(super) fn walk_vault(&mut self) -> Result<(), StateError> {
-        let known = self.state.segments()?;
-        for device in self.dirs_in("") {
-            for lane in Lane::BOTH {
-                self.walk_lane(&device, lane, &known);
-            }
-        }
-        Ok(())
-    }
-
-    /// The directories in a directory below the vault. Links are skipped.
-    pub(super) fn dirs_in(&self, dir: &str) -> Vec<String> {
-        let listed = self.context.vault.list(dir).unwrap_or_default().into_iter();
-        listed
-            .filter(|listed| listed.kind == Kind::Dir)
-            .filter_map(|listed| listed.name.into_string().ok())
-            .collect()
-    }
-
-    /// The directories of a lane that may hold a journal: three levels below its root.
-    pub(super) fn journal_dirs(&self, device: &str, lane: Lane) -> Vec<String> {
-        let mut dirs = vec![format!("{device}/{}", lane.as_str())];
-        for _ in 0..3 {
-            let below = |dir: String| {
-                self.dirs_in(&dir)
-                    .into_iter()
-                    .map(move |name| format!("{dir}/{name}"))
-            };
-            dirs = dirs.into_iter().flat_map(below).collect();
-        }
-        dirs
-    }
-
-    pub(super) fn walk_lane(&mut self, device: &str, lane: Lane, known: &HashMap<String, u64>) {
-        if !self.is_read(device) {
-            return;
-        }
-        for dir in self.journal_dirs(device, lane) {
-            // Anything else in the place of a segment is scheduled, too: opening it refuses it.
-            let listed = self.context.vault.list(&dir).unwrap_or_default();
-            for Listed {
-                name, kind, len, ..
-            } in listed
-            {
-                let Ok(name) = name.into_string() else {
-                    continue;
-                };
-                let in_lane = dir.splitn(3, '/').nth(2).unwrap_or_default();
-                let in_lane = format!("{in_lane}/{name}");
-                if let Some(copy) = crate::vault::VaultPath::parse_copy(device, lane, &in_lane) {
-                    self.schedule_journal(copy);
-                    continue;
-                }
-                let Some(path) = crate::vault::VaultPath::parse(device, lane, &in_lane) else {
-                    continue;
-                };
-                let size = (kind == Kind::File).then_some(len);
-                if size != known.get(&format!("{}/{name}", path.dir())).copied() {
-                    self.schedule_journal(path);
-                }
-            }
-        }
     }
 
     pub(super) fn schedule_journal(&mut self, path: crate::vault::VaultPath) {
@@ -659,62 +623,4 @@ impl Engine {
             },
         );
     }
-
-    /// Restores what was deleted from this device's own folders: the kept copy has every accepted
-    /// byte.
-    pub(super) fn restore_own(&mut self) {
-        let short = self.context.short.clone();
-        let own = self.context.vault.kept.file(&short);
-        let (mut lost, mut restored) = (0, 0);
-        let mut dirs = vec![own.clone()];
-        while let Some(dir) = dirs.pop() {
-            for (name, is_dir) in names_in(&dir) {
-                let path = dir.join(&name);
-                if is_dir {
-                    dirs.push(path);
-                    continue;
-                }
-                let relative = path
-                    .strip_prefix(self.context.vault.kept.root())
-                    .map(|path| path.to_string_lossy().replace('\\', "/"));
-                let Ok(relative) = relative else { continue };
-                let there = self.context.vault.file(&relative);
-                if name.ends_with(".jsonl.zst") && !there.exists() {
-                    lost += 1;
-                    restored += u32::from(
-                        self.context
-                            .vault
-                            .kept
-                            .restore(&relative, &there)
-                            .unwrap_or(false),
-                    );
-                }
-            }
-        }
-        if lost > 0 {
-            let message = format!(
-                "{lost} files of this device's vault folder were gone; {restored} were put back from the safety copy."
-            );
-            self.trouble(
-                "vault",
-                Some(Problem::new(
-                    ProblemCode::VaultRestored,
-                    message,
-                    "Nothing needs to be done. Do not change files in the vault folder.",
-                )),
-            );
-        }
-    }
-}
-
-/// The names in one of this device's own directories, each with whether it is a directory.
-fn names_in(dir: &Path) -> Vec<(String, bool)> {
-    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    let named = |entry: std::fs::DirEntry| {
-        Some((
-            entry.file_name().into_string().ok()?,
-            entry.file_type().ok()?.is_dir(),
-        ))
-    };
-    entries.filter_map(named).collect()
 }

@@ -19,7 +19,7 @@ use crate::vault::keys::DeviceKey;
 use crate::vault::limits;
 use crate::vault::message_index::Index;
 use crate::vault::{Journal, Owner, SessionCard, Vault};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -59,7 +59,8 @@ pub struct Context {
     holders: Mutex<Holders>,
 }
 
-/// The size limits of records on this device. Tests use other values than the default.
+/// The size limits of records on this device, and of what the loop does at once. Tests use other
+/// values than the default.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
     /// A larger record is recorded in pieces.
@@ -67,6 +68,8 @@ pub struct Sizes {
     pub piece: u64,
     /// A larger record does not sync: a line that states its size takes its place.
     pub record: u64,
+    /// How many sessions one event takes over: some milliseconds of the loop.
+    pub slice: usize,
 }
 
 impl Default for Sizes {
@@ -77,6 +80,7 @@ impl Default for Sizes {
             whole: limits::CONTENT,
             piece: 500_000,
             record: limits::RECORD,
+            slice: 500,
         }
     }
 }
@@ -108,7 +112,7 @@ pub struct Shared {
     /// Tools whose store lost many sessions at once.
     pub tools_held: BTreeSet<ToolId>,
     /// Sessions whose main doc is in a store here.
-    pub here: HashSet<SessionKey>,
+    pub here: BTreeSet<SessionKey>,
     pub paused: bool,
     /// In how many sessions at once another device may withdraw its own lines without a question.
     pub max_rewritten: usize,

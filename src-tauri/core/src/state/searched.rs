@@ -44,10 +44,20 @@ impl State {
         self.keys_by(statements::UNSEARCHED)
     }
 
+    /// All sessions that are in lists, newest last.
+    pub fn keys_by_age(&self) -> Result<Vec<SessionKey>, StateError> {
+        self.keys_by(statements::KEYS_BY_AGE)
+    }
+
     /// All sessions that are in lists, as keys in text.
     pub fn keys(&self) -> Result<BTreeSet<String>, StateError> {
         let keys = self.keys_by(statements::KEYS)?;
         Ok(keys.iter().map(SessionKey::to_string).collect())
+    }
+
+    /// The sessions whose main doc is in a store here.
+    pub fn here(&self) -> Result<Vec<SessionKey>, StateError> {
+        self.keys_by(statements::HERE)
     }
 
     fn keys_by(&self, sql: &str) -> Result<Vec<SessionKey>, StateError> {

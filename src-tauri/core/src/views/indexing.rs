@@ -11,12 +11,13 @@ use crate::reconcile::record::{DocState, SessionRecord};
 use crate::session::chain::lines_of;
 use crate::session::problem::with_causes;
 use crate::session::{ChainId, DocName, Edge, Lane, SessionKey, Source, SplitState, Spot, records};
-use crate::state::Row;
+use crate::state::{Row, State, StateError};
 use crate::tools::Records;
 use crate::vault::journal_reader::Run;
 use serde::{Deserialize, Serialize};
 use session_roam_search::{Batch, Index, IndexError, Opened, Session};
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -33,11 +34,61 @@ pub struct ToIndex {
 
 /// What came of work on the index.
 pub enum SearchEvent {
-    Opened(Result<(Arc<Index>, Opened), IndexError>),
+    Opened(Result<OpenedIndex, IndexError>),
     Indexed(Indexed),
     /// Nothing may have come for a while.
     Quiet,
     Rested(Option<IndexError>),
+}
+
+/// An index, compared with the sessions that the state knows.
+pub struct OpenedIndex {
+    pub index: Arc<Index>,
+    /// Nothing is in it, whatever the state noted.
+    pub is_empty: bool,
+    pub compared: Result<ComparedIndex, StateError>,
+}
+
+pub struct ComparedIndex {
+    /// Sessions that are in the index and in no list. They are hidden.
+    pub gone: Vec<String>,
+    /// The sessions that must be read, newest last. They are hidden.
+    pub backlog: VecDeque<SessionKey>,
+}
+
+/// Opens the index named `name` in `dir` and compares it with the state in the file `state`, as of
+/// the last commit.
+pub fn open_index(dir: &Path, name: &str, state: &Path) -> Result<OpenedIndex, IndexError> {
+    let (index, opened) = Index::open(dir, name)?;
+    let is_empty = opened == Opened::Empty;
+    Ok(OpenedIndex {
+        compared: State::beside(state).and_then(|state| compare(&index, is_empty, &state)),
+        index: Arc::new(index),
+        is_empty,
+    })
+}
+
+fn compare(index: &Index, is_empty: bool, state: &State) -> Result<ComparedIndex, StateError> {
+    if is_empty {
+        let backlog = state.keys_by_age()?.into();
+        return Ok(ComparedIndex {
+            gone: Vec::new(),
+            backlog,
+        });
+    }
+    let known = state.keys()?;
+    let in_index = index.keys().into_iter();
+    let gone: Vec<String> = in_index.filter(|key| !known.contains(key)).collect();
+    gone.iter().for_each(|key| index.hide(key));
+    let mut backlog = state.unsearched()?;
+    backlog.reverse();
+    // What changed since it was read may be what was taken out with a revocation.
+    let changed = backlog.iter();
+    changed.for_each(|key| index.hide(&key.to_string()));
+    Ok(ComparedIndex {
+        gone,
+        backlog: backlog.into(),
+    })
 }
 
 /// What a batch achieved.

@@ -109,6 +109,6 @@ fn looked_at(dir: &Path, home: &Path, project: String) -> Result<Option<CodeQues
 }
 
 /// The key of a project's repository: changes go along for a repository as a whole.
-pub(super) fn repository(project: &str) -> &str {
+pub(in crate::engine) fn repository(project: &str) -> &str {
     project.split('#').next().unwrap_or_default()
 }

@@ -48,7 +48,8 @@ pub enum CodeEvent {
         result: Result<TakenBack, ApiError>,
         reply: Reply,
     },
-    /// What was recorded of these sessions was removed: paths in the lane's folder.
+    /// What was recorded of some sessions was removed: paths in the lane's folder, and those of the
+    /// sessions of which the loop knew how their last recording ended.
     Removed {
         paths: Vec<String>,
         keys: Vec<SessionKey>,

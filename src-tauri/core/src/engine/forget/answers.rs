@@ -3,6 +3,7 @@
 use super::*;
 use crate::api::types::ReceiptState;
 use crate::engine::stores::Occasion;
+use crate::engine::vault_walk::{Lanes, Since};
 use crate::session::{ProblemCode, Remedy};
 
 impl Engine {
@@ -190,13 +191,13 @@ impl Engine {
                 .row(&asked.key)?
                 .is_some_and(|row| row.path.is_some())
             {
-                self.context.change().here.insert(asked.key.clone());
+                self.note_here(&asked.key, true);
             }
             self.schedule(asked.key.clone(), ReconcileRequest::default());
             self.happened(HistoryKind::Undo, &asked.key)?;
         }
         // Picks up what arrived or was written meanwhile.
-        self.walk_vault()?;
+        self.walk_vault(Lanes::All, Since::LastRead);
         self.list_all(Occasion::Change);
         let title = taken
             .sessions

@@ -1,0 +1,234 @@
+//! The vault as it lies on the disk, walked beside the loop: which journals changed since they were
+//! read. The loop takes them over in slices.
+
+use super::Engine;
+use super::event::Event;
+use super::start::Started;
+use crate::opener::{Kind, Listed};
+use crate::reconcile::context::Context;
+use crate::session::{Lane, Problem, ProblemCode};
+use crate::state::{State, StateError};
+use crate::vault::{Vault, VaultPath};
+use std::collections::{BTreeMap, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+/// Which part of the vault is walked.
+pub(super) enum Lanes {
+    All,
+    Of(Vec<(String, Lane)>),
+}
+
+/// What counts as changed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Since {
+    /// Journals whose size differs from when they were last read.
+    LastRead,
+    /// All: nothing counts as read.
+    Ever,
+}
+
+/// What a walk found, as far as no event has taken it over.
+pub struct Walk {
+    journals: Vec<VaultPath>,
+    /// The walk was a part of the engine's start.
+    start: Option<Started>,
+    error: Option<StateError>,
+    /// Own segments that were gone, and how many of them are back.
+    restored: (u32, u32),
+}
+
+/// A directory that may hold a journal, with what is in it.
+pub(super) struct WalkedDir<'a> {
+    pub(super) device: &'a str,
+    pub(super) lane: Lane,
+    /// Below the vault.
+    pub(super) dir: &'a str,
+    pub(super) listed: Vec<Listed>,
+}
+
+impl Engine {
+    /// Schedules, after a walk beside the loop, every journal that changed.
+    pub(super) fn walk_vault(&self, lanes: Lanes, since: Since) {
+        let (context, state) = (self.context.clone(), self.state.path().to_owned());
+        self.jobs.spawn_for_event(Box::new(move || {
+            let walked = catch_unwind(AssertUnwindSafe(|| walk(&context, &state, &lanes, since)));
+            Event::VaultWalked(Box::new(
+                walked.unwrap_or_else(|_| Walk::ended(Vec::new(), None)),
+            ))
+        }));
+    }
+
+    /// Restores, beside the loop, what was deleted from this device's own folders.
+    pub(super) fn restore_own(&self) {
+        let context = self.context.clone();
+        self.jobs.spawn_for_event(Box::new(move || {
+            let restore = || restore_lost(&context.vault, &context.short);
+            let mut walk = Walk::ended(Vec::new(), None);
+            walk.restored = catch_unwind(AssertUnwindSafe(restore)).unwrap_or_default();
+            Event::VaultWalked(Box::new(walk))
+        }));
+    }
+
+    pub(super) fn report_restored(&mut self, (lost, restored): (u32, u32)) {
+        if lost == 0 {
+            return;
+        }
+        let message = format!(
+            "{lost} files of this device's vault folder were gone; {restored} were put back from the safety copy."
+        );
+        let hint = "Nothing needs to be done. Do not change files in the vault folder.";
+        self.trouble(
+            "vault",
+            Some(Problem::new(ProblemCode::VaultRestored, message, hint)),
+        );
+    }
+
+    /// Takes over the next journals of a walk.
+    pub(super) fn vault_walked(&mut self, mut walk: Walk) -> Result<(), StateError> {
+        let n = walk.journals.len().min(self.context.sizes.slice);
+        let left = walk.journals.split_off(n);
+        let mut is_read = BTreeMap::new();
+        for path in std::mem::replace(&mut walk.journals, left) {
+            let device = path.device.clone();
+            if *is_read
+                .entry(device)
+                .or_insert_with_key(|device| self.is_read(device))
+            {
+                self.schedule_journal(path);
+            }
+        }
+        if !walk.journals.is_empty() {
+            self.continue_with(Event::VaultWalked(Box::new(walk)));
+            return Ok(());
+        }
+        self.report_restored(walk.restored);
+        match (walk.start, walk.error) {
+            (Some(started), _) => self.take_start(started),
+            (None, Some(error)) => Err(error),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+impl Walk {
+    pub(super) fn ended(journals: Vec<VaultPath>, start: Option<Started>) -> Self {
+        Self {
+            journals,
+            start,
+            error: None,
+            restored: (0, 0),
+        }
+    }
+}
+
+fn walk(context: &Context, state: &Path, lanes: &Lanes, since: Since) -> Walk {
+    let mut walk = Walk::ended(Vec::new(), None);
+    let known = match since {
+        Since::Ever => Ok(HashMap::new()),
+        Since::LastRead => State::beside(state).and_then(|state| state.segments()),
+    };
+    match known {
+        Ok(known) => each_dir(&context.vault, lanes, |dir| {
+            dir.changed(&known, &mut walk.journals);
+        }),
+        Err(error) => walk.error = Some(error),
+    }
+    walk
+}
+
+/// Calls `each` with every directory that may hold a journal: three levels below a lane. Links are
+/// skipped.
+pub(super) fn each_dir(vault: &Vault, lanes: &Lanes, mut each: impl FnMut(WalkedDir<'_>)) {
+    let all = || {
+        let devices = dirs_in(vault, "").into_iter();
+        let of_device = |device: String| Lane::BOTH.map(|lane| (device.clone(), lane));
+        devices.flat_map(of_device).collect()
+    };
+    let lanes: Vec<(String, Lane)> = match lanes {
+        Lanes::All => all(),
+        Lanes::Of(lanes) => lanes.clone(),
+    };
+    for (device, lane) in lanes {
+        let lane_dir = format!("{device}/{}", lane.as_str());
+        for tool in dirs_in(vault, &lane_dir) {
+            let tool_dir = format!("{lane_dir}/{tool}");
+            for project in dirs_in(vault, &tool_dir) {
+                let project_dir = format!("{tool_dir}/{project}");
+                for session in dirs_in(vault, &project_dir) {
+                    let dir = format!("{project_dir}/{session}");
+                    each(WalkedDir {
+                        device: &device,
+                        lane,
+                        listed: vault.list(&dir).unwrap_or_default(),
+                        dir: &dir,
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// The directories in a directory below the vault.
+fn dirs_in(vault: &Vault, dir: &str) -> Vec<String> {
+    let listed = vault.list(dir).unwrap_or_default().into_iter();
+    listed
+        .filter(|listed| listed.kind == Kind::Dir)
+        .filter_map(|listed| listed.name.into_string().ok())
+        .collect()
+}
+
+impl WalkedDir<'_> {
+    /// Adds the journals of this directory whose size is not the known one. Anything else in the
+    /// place of a segment is added, too: opening it refuses it.
+    pub(super) fn changed(&self, known: &HashMap<String, u64>, into: &mut Vec<VaultPath>) {
+        let in_lane = self.dir.splitn(3, '/').nth(2).unwrap_or_default();
+        for listed in &self.listed {
+            let Some(name) = listed.name.to_str() else {
+                continue;
+            };
+            let path = format!("{in_lane}/{name}");
+            if let Some(copy) = VaultPath::parse_copy(self.device, self.lane, &path) {
+                into.push(copy);
+                continue;
+            }
+            let size = (listed.kind == Kind::File).then_some(listed.len);
+            if size == known.get(&format!("{}/{name}", self.dir)).copied() {
+                continue;
+            }
+            into.extend(VaultPath::parse(self.device, self.lane, &path));
+        }
+    }
+}
+
+/// Restores what was deleted from this device's own folders, below a directory of the safety copy,
+/// which has every accepted byte. Returns how many files were gone, and how many of them are back.
+pub(super) fn restore_lost(vault: &Vault, below: &str) -> (u32, u32) {
+    let (mut lost, mut restored) = (0, 0);
+    let mut dirs = vec![below.to_owned()];
+    while let Some(dir) = dirs.pop() {
+        for (name, is_dir) in names_in(&vault.kept.file(&dir)) {
+            let path = format!("{dir}/{name}");
+            let there = vault.file(&path);
+            if is_dir {
+                dirs.push(path);
+            } else if name.ends_with(".jsonl.zst") && !there.exists() {
+                lost += 1;
+                restored += u32::from(vault.kept.restore(&path, &there).unwrap_or(false));
+            }
+        }
+    }
+    (lost, restored)
+}
+
+/// The names in one of this device's own directories, each with whether it is a directory.
+fn names_in(dir: &Path) -> Vec<(String, bool)> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let named = |entry: std::fs::DirEntry| {
+        Some((
+            entry.file_name().into_string().ok()?,
+            entry.file_type().ok()?.is_dir(),
+        ))
+    };
+    entries.filter_map(named).collect()
+}
