@@ -2,6 +2,7 @@
 //! rows of one file, fields that belong to each device, contents that are merged by union, an app
 //! that must quit first, a store of an unknown format. The tool here has all of them.
 
+use super::faults::state_sql;
 use super::world::World;
 use serde_json::{Value, json};
 use session_roam_core::api::{Request, ToolRow};
@@ -591,4 +592,23 @@ fn the_loop_asks_no_tool_for_its_directories() {
     device.settle();
     assert!(before < n_roots.load(Ordering::Relaxed), "beside it");
     assert!(device.changed_roots().is_some());
+}
+
+/// A listing of which nothing was scheduled, because the state could not be read, moved the mark: what
+/// it had found was not listed again until something else listed the whole store.
+#[test]
+fn the_mark_of_a_listing_that_was_not_scheduled_does_not_move() {
+    let mut story = Story::with(|| Arc::new(Counted::default()));
+    story.say(0, ID, &["a"]);
+    story.say(0, "row-0002", &["x"]);
+    story.world.deliver();
+    state_sql(&story.world.devices[0], "ALTER TABLE notes RENAME TO gone");
+    story.say(0, ID, &["b"]);
+    assert!(story.world.devices[0].has_problem("state_unwritable"));
+    state_sql(&story.world.devices[0], "ALTER TABLE gone RENAME TO notes");
+    // Any later change lists the store from the mark on.
+    story.say(0, "row-0002", &["y"]);
+    story.world.deliver();
+    assert_eq!(story.words(1, "row-0002"), ["x", "y"]);
+    assert_eq!(story.words(1, ID), ["a", "b"]);
 }

@@ -685,15 +685,17 @@ fn look_again(world: &mut World) {
     world.deliver();
 }
 
+/// The third device gives the session a title.
+fn title(world: &mut World, title: &str) {
+    let _: Done = world.devices[2].ask(Request::RenameSession {
+        session: ONE.into(),
+        title: title.into(),
+    });
+    world.deliver();
+}
+
 #[test]
 fn titles_that_a_revoked_device_gave_since_a_time_go_and_come_back_with_undo() {
-    fn title(world: &mut World, title: &str) {
-        let _: Done = world.devices[2].ask(Request::RenameSession {
-            session: ONE.into(),
-            title: title.into(),
-        });
-        world.deliver();
-    }
     let (mut world, places) = all_paired(["desk", "box", "lap"]);
     say(&mut world, 0, &places[0], ONE, "of desk");
     world.deliver();
@@ -765,4 +767,29 @@ fn a_session_that_two_devices_recorded_stays_although_one_is_revoked_since_befor
     }
     undo(&mut world);
     assert!(in_store(&world, 0, "of the lap alone"));
+}
+
+#[test]
+fn lines_that_another_device_brings_after_a_removal_are_in_the_session_again() {
+    let mut world = World::devices(["desk", "box", "lap"]);
+    let places: Vec<PathBuf> = (0..3)
+        .map(|at| world.devices[at].project(&format!("api-{at}"), REMOTE))
+        .collect();
+    // The box has a copy of the lap's store.
+    let text = turn(&places[2], ONE, "of both");
+    for at in [1, 2] {
+        let path = world.devices[at].transcript(&places[2], ONE);
+        world.devices[at].say(&path, &text);
+    }
+    let path = world.devices[2].transcript(&places[2], ONE);
+    world.devices[2].say(&path, turn(&places[2], ONE, "of the lap alone"));
+    world.pair(0, 2);
+    world.deliver();
+    assert!(in_store(&world, 0, "of the lap alone"));
+    revoke_since(&mut world, 2, START - 60_000);
+    assert!(!in_store(&world, 0, "of both"));
+    world.pair(0, 1);
+    look_again(&mut world);
+    assert!(in_store(&world, 0, "of both"));
+    assert!(!in_store(&world, 0, "of the lap alone"));
 }

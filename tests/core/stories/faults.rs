@@ -494,7 +494,7 @@ fn a_state_that_cannot_be_written_makes_no_echo_of_what_arrives() {
     assert_quiet(&mut world, ONE);
 }
 
-fn state_sql(device: &Device, sql: &str) {
+pub fn state_sql(device: &Device, sql: &str) {
     let db = rusqlite::Connection::open(device.roam.join("state.sqlite")).expect("open");
     db.execute_batch(sql).expect("sql");
 }

@@ -54,5 +54,5 @@ mod titles;
 mod twins;
 mod windsurf;
 mod wire;
-mod world;
+pub mod world;
 mod zed;

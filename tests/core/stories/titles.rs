@@ -2,11 +2,13 @@
 
 use super::splits::Parted;
 use super::talk::{ONE, TWO, turn};
-use super::world::World;
+use super::world::{Device, World};
 use serde_json::Value;
 use session_roam_core::api::{ApiError, Done, HistoryRow, Request, Shown};
+use session_roam_core::engine::event::Event;
 use session_roam_core::session::HistoryKind;
 use session_roam_core::state::{Row, State, pack};
+use session_roam_core::vault::READS;
 
 fn rename(world: &mut World, device: usize, title: &str) -> Done {
     world.devices[device].ask(Request::RenameSession {
@@ -16,7 +18,7 @@ fn rename(world: &mut World, device: usize, title: &str) -> Done {
 }
 
 fn titles(world: &mut World) -> Vec<String> {
-    let title = |device: &mut super::world::Device| device.row(ONE).expect("known").title;
+    let title = |device: &mut Device| device.row(ONE).expect("known").title;
     world.devices.iter_mut().map(title).collect()
 }
 
@@ -104,17 +106,10 @@ fn a_split_session_is_renamed_and_its_versions_keep_their_own_titles() {
     }
 }
 
-#[test]
-fn a_title_that_an_older_version_skipped_appears_with_the_update() {
-    let (mut world, here, _) = World::pair_of_devices();
-    let path = world.devices[0].transcript(&here, ONE);
-    world.devices[0].say(&path, turn(&here, ONE, "hello"));
-    world.deliver();
-    rename(&mut world, 0, "The login race");
-    world.deliver();
-    // The lap's state as a version without titles left it.
-    world.devices[1].stop();
-    let (state, _) = State::open(&world.devices[1].roam).expect("the state");
+/// The state as a version without titles left it.
+fn leave_as_a_version_without_titles(device: &mut Device) {
+    device.stop();
+    let (state, _) = State::open(&device.roam).expect("the state");
     for (key, row) in state.rows(None).expect("rows") {
         let mut record: Value = state.record(&key).expect("read").expect("a record");
         record.as_object_mut().expect("an object").remove("titles");
@@ -132,8 +127,49 @@ fn a_title_that_an_older_version_skipped_appears_with_the_update() {
         state.put(&key, &row, &pack(&record)).expect("written");
     }
     state.put_note("entry kinds", &1).expect("written");
-    drop(state);
+}
+
+#[test]
+fn a_title_that_an_older_version_skipped_appears_with_the_update() {
+    let (mut world, here, _) = World::pair_of_devices();
+    let path = world.devices[0].transcript(&here, ONE);
+    world.devices[0].say(&path, turn(&here, ONE, "hello"));
+    world.deliver();
+    rename(&mut world, 0, "The login race");
+    world.deliver();
+    leave_as_a_version_without_titles(&mut world.devices[1]);
     world.devices[1].start();
     world.devices[1].settle();
+    assert_eq!(titles(&mut world), ["The login race"; 2]);
+}
+
+/// An engine that ended before all sessions were read again began with the others at no later start.
+#[test]
+fn journals_of_an_older_version_are_noted_as_read_when_all_of_them_are() {
+    let (mut world, here, _) = World::pair_of_devices();
+    for session in [ONE, TWO] {
+        let path = world.devices[0].transcript(&here, session);
+        world.devices[0].say(&path, turn(&here, session, "hello"));
+    }
+    world.deliver();
+    rename(&mut world, 0, "The login race");
+    world.deliver();
+    let lap = &mut world.devices[1];
+    leave_as_a_version_without_titles(lap);
+    let noted = |device: &Device| {
+        let (state, _) = State::open(&device.roam).expect("the state");
+        state.note::<u32>("entry kinds").expect("read")
+    };
+    for polls in [false, true] {
+        lap.begin();
+        if polls {
+            lap.tell(Event::Poll);
+        }
+        lap.stop();
+        assert_eq!(noted(lap), Some(1));
+    }
+    lap.start();
+    lap.poll();
+    assert_eq!(noted(lap), Some(READS));
     assert_eq!(titles(&mut world), ["The login race"; 2]);
 }

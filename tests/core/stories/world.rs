@@ -580,7 +580,7 @@ fn identity(number: u8) -> Identity {
 }
 
 /// In memory where the system offers it: each story syncs a thousand small files to disk.
-fn quick_dir() -> tempfile::TempDir {
+pub fn quick_dir() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm")
         .or_else(|_| tempfile::tempdir())
         .expect("tempdir")
