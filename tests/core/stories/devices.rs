@@ -6,6 +6,7 @@ use super::talk::{ONE, THREE, TWO, assert_carried, turn};
 use super::wire::locked;
 use super::world::{START, World};
 use session_roam_core::api::{ApiError, Devices, Done, ForgottenRow, Request, RevokeAnswer};
+use session_roam_core::session::Remedy;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -469,6 +470,21 @@ fn what_a_revoked_device_wrote_since_a_time_goes_and_comes_back_with_undo() {
             !in_store(&world, at, "stolen words")
                 && !in_store(&world, at, "a session of the thief"),
             "{at}"
+        );
+        // It says why it is gone, and names no decision that could be undone.
+        let row = world.devices[at].row(TWO).expect("a row");
+        assert!(
+            row.why
+                .as_deref()
+                .is_some_and(|why| why.contains("was revoked")),
+            "{row:?}"
+        );
+        let restored = world.devices[at].try_ask(Request::Restore {
+            session: TWO.into(),
+        });
+        assert_eq!(
+            restored.expect_err("it is put away").actions,
+            [Remedy::OpenDevices]
         );
         assert!(
             in_store(&world, at, "continued by the box")

@@ -93,14 +93,13 @@ impl Engine {
             }));
         }
         if row.reason == Some(Reason::PutAway) {
-            return Err(ApiError::new(
+            let mut error = ApiError::new(
                 ProblemCode::PutAway,
                 format!("“{}”: {}", row.title, row.why),
-                row.hint,
-            )
-            .offer(Remedy::Undo {
-                session: Some(row.session),
-            }));
+                row.hint.clone(),
+            );
+            error.actions = super::remedies::of_row(&key, &row);
+            return Err(error);
         }
         self.schedule(
             key,

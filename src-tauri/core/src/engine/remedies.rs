@@ -1,7 +1,7 @@
 //! What the user can do about a session that waits or is held, by the reason alone.
 
 use crate::api::types::HoldReason;
-use crate::session::{Reason, Remedy, SessionKey, ToolId};
+use crate::session::{Reason, Remedy, SessionKey, SplitState, ToolId};
 use crate::state::Row;
 
 pub fn of_row(key: &SessionKey, row: &Row) -> Vec<Remedy> {
@@ -23,6 +23,8 @@ fn of_reason(reason: Reason, key: &SessionKey, row: &Row) -> Vec<Remedy> {
         Reason::Unwritable => vec![Remedy::OpenLogs],
         Reason::Split => vec![Remedy::Compare { session }],
         Reason::DeletedHere => vec![Remedy::RestoreSession { session }],
+        // No decision about the session: its device was revoked.
+        Reason::PutAway if row.split == SplitState::None => vec![Remedy::OpenDevices],
         Reason::PutAway => vec![Remedy::Undo {
             session: Some(session),
         }],

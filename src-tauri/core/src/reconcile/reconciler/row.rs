@@ -10,6 +10,7 @@ use crate::state::Row;
 /// A split needs no hint: its remedy compares the versions.
 const SEE_SPLITS: &str = "";
 const PUT_AWAY: &str = "It was put away when its split was decided; the vault keeps it.";
+const CUT: &str = "The device that wrote it was revoked, and what it wrote is removed from the sessions; the vault keeps it.";
 
 pub fn row(
     record: &SessionRecord,
@@ -19,6 +20,9 @@ pub fn row(
 ) -> Row {
     let latest = record.latest();
     let (mut state, mut reason, mut why, mut hint) = words(verdict, record.is_here());
+    if reason == Some(Reason::PutAway) && record.cut.is_some() && record.choices.is_empty() {
+        why = CUT.into();
+    }
     let open = layout
         .settled
         .split
