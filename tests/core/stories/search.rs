@@ -7,6 +7,7 @@ use super::world::{Device, START, World, tree};
 use session_roam_core::api::{Done, Request, RevokeAnswer, Search, SearchHit, Shown};
 use session_roam_core::engine::event::Event;
 use session_roam_core::session::Millis;
+use session_roam_core::syncthing::Notice;
 use std::fs;
 use std::path::PathBuf;
 
@@ -69,6 +70,37 @@ fn a_message_is_found_on_the_other_device_and_leads_to_itself() {
         assert_eq!(shown.messages[0].text, "try the session_token cache");
         assert!(hits(device, "device:lap login").is_empty());
     }
+}
+
+/// Few sessions each time, as they come, made an index of many small parts.
+#[test]
+fn sessions_that_arrive_in_numbers_are_read_together_and_what_changes_at_once() {
+    let (mut world, here, _) = both();
+    let path = world.devices[0].transcript(&here, ONE);
+    world.devices[0].say(&path, turn(&here, ONE, "the login page flickers"));
+    world.deliver();
+    let much = |bytes| Event::Transport(Notice::Incoming { bytes });
+    world.devices[1].tell(much(50_000_000));
+    let other = world.devices[0].transcript(&here, TWO);
+    world.devices[0].say(&other, turn(&here, TWO, "the index of crates"));
+    world.devices[0].say(&path, turn(&here, ONE, "the session_token cache"));
+    world.deliver();
+    let device = &mut world.devices[1];
+    assert_eq!(hits(device, "session_token"), [ONE]);
+    let found = search(device, "crates");
+    assert!(found.hits.is_empty() && found.indexing.is_some());
+    // What is on its way may be stuck.
+    device.poll();
+    assert_eq!(hits(device, "crates"), [TWO]);
+    let third = world.devices[0].transcript(&here, THREE);
+    world.devices[0].say(&third, turn(&here, THREE, "a queue of parcels"));
+    world.deliver();
+    let device = &mut world.devices[1];
+    assert!(hits(device, "parcels").is_empty());
+    device.tell(much(0));
+    device.settle();
+    assert_eq!(hits(device, "parcels"), [THREE]);
+    assert!(search(device, "parcels").indexing.is_none());
 }
 
 #[test]

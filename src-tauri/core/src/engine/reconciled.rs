@@ -109,10 +109,10 @@ impl Engine {
         }
         let key = &effects.key;
         let print = self.print_for_search(&effects.record, &effects.row);
-        let mut is_news = false;
+        let mut news = None;
         let remember = |state: &State| {
             state.put(key, &effects.row, &effects.packed)?;
-            is_news = Self::unsearch_changed(state, key, print.as_ref())?;
+            news = Self::unsearch_changed(state, key, print.as_ref())?;
             Self::note_seen(state, key, effects.seen, self.seen.get(key))?;
             effects
                 .holds
@@ -142,10 +142,10 @@ impl Engine {
                 .push((key.clone(), journal_dirs(&effects.record))),
             false => self.trouble("state", None),
         }
-        match print {
-            Some(_) if is_news => self.search_follows(key, imported),
-            None => self.search_drops(key)?,
-            Some(_) => {}
+        match (print, news) {
+            (Some(_), Some(news)) => self.search_follows(key, news, imported),
+            (None, _) => self.search_drops(key)?,
+            (Some(_), None) => {}
         }
         Ok(())
     }

@@ -26,10 +26,21 @@ const NOTE: &str = "search";
 /// What one batch reads at most: sessions, and bytes as a list shows them.
 const FRESH: (usize, u64) = (16, 8 << 20);
 const BACKLOG: (usize, u64) = (64, 48 << 20);
+/// When more bytes than this are on their way, sessions come in numbers.
+const FLOOD: u64 = 1 << 20;
 /// When nothing came for so long, the writer gives its memory back.
 const REST: Duration = Duration::from_secs(10);
 const MOST_HITS: u64 = 200;
 const USUAL_HITS: u64 = 20;
+
+/// What the index has of a session that changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// Nothing.
+    First,
+    /// How it was before.
+    Again,
+}
 
 #[derive(Default)]
 pub struct Searching {
@@ -45,6 +56,8 @@ pub struct Searching {
     total: usize,
     at_work: bool,
     hurry: Arc<AtomicBool>,
+    /// No backlog was begun since the last poll.
+    was_polled: bool,
     /// The index failed; it is opened again at the next poll.
     failed: bool,
     /// Batches so far, and how many of them the last look for quiet saw.
@@ -148,6 +161,7 @@ impl Engine {
 
     /// Tries again what failed.
     pub(super) fn poll_search(&mut self) -> Result<(), StateError> {
+        self.searching.was_polled = true;
         match self.searching.failed {
             true => self.open_search(),
             false => Ok(()),
@@ -223,13 +237,17 @@ impl Engine {
         state: &State,
         key: &SessionKey,
         print: Option<&String>,
-    ) -> Result<bool, StateError> {
+    ) -> Result<Option<News>, StateError> {
         let known = state.searched(key)?;
         let is_new = print.is_some_and(|print| known.as_ref() != Some(print));
-        if is_new && known.is_some() {
-            state.unsearch(key)?;
-        }
-        Ok(is_new)
+        Ok(match (is_new, known) {
+            (false, _) => None,
+            (true, None) => Some(News::First),
+            (true, Some(_)) => {
+                state.unsearch(key)?;
+                Some(News::Again)
+            }
+        })
     }
 
     pub(super) fn print_for_search(&self, record: &SessionRecord, row: &Row) -> Option<String> {
@@ -247,10 +265,12 @@ impl Engine {
         Ok(())
     }
 
-    /// Queues a session that changed; one of the first import comes after those at work now.
-    pub(super) fn search_follows(&mut self, key: &SessionKey, imported: bool) {
+    /// Queues a session that changed. One of the first import, or of many that arrive for the first
+    /// time, comes after those at work now.
+    pub(super) fn search_follows(&mut self, key: &SessionKey, news: News, imported: bool) {
+        let is_one_of_many = news == News::First && (self.is_flooded() || !self.queue.is_empty());
         let searching = &mut self.searching;
-        match imported {
+        match imported || is_one_of_many {
             true => searching.backlog.push_front(key.clone()),
             false => {
                 searching.fresh.insert(key.clone());
@@ -258,6 +278,11 @@ impl Engine {
             }
         }
         searching.total = searching.total.max(searching.backlog.len());
+    }
+
+    /// Whether much is on its way from other devices, as when this device has just joined them.
+    fn is_flooded(&self) -> bool {
+        FLOOD < self.incoming
     }
 
     /// From now on no question finds the session.
@@ -293,9 +318,14 @@ impl Engine {
 
     /// Starts the next batch.
     pub(super) fn pump_search(&mut self) -> Result<(), StateError> {
+        let is_flooded = self.is_flooded();
         let searching = &mut self.searching;
         let is_idle = searching.gone.is_empty() && searching.fresh.is_empty();
-        let has_backlog = !searching.backlog.is_empty() && self.queue.is_empty();
+        // A few sessions each time would make the index of many small parts, which are joined again
+        // and again. What is on its way may also never come.
+        let are_enough =
+            !is_flooded || BACKLOG.0 <= searching.backlog.len() || searching.was_polled;
+        let has_backlog = !searching.backlog.is_empty() && self.queue.is_empty() && are_enough;
         let Some(index) = searching.index.clone().filter(|_| !searching.at_work) else {
             return Ok(());
         };
@@ -307,6 +337,7 @@ impl Engine {
         let sessions = match searching.fresh.is_empty() {
             false => self.next_to_index(FRESH, |searching| searching.fresh.pop_first())?,
             true if has_backlog => {
+                searching.was_polled = false;
                 self.next_to_index(BACKLOG, |searching| searching.backlog.pop_back())?
             }
             true => Vec::new(),
