@@ -168,6 +168,52 @@ impl<'a> Decided<'a> {
     }
 }
 
+/// What follows from a decision about the versions of two devices, or of one.
+pub fn consequence(action: Action, asked: bool, left: &str, right: &str) -> String {
+    match action {
+        _ if left == right => consequence_of_one(action).into(),
+        Action::KeepBoth if asked => {
+            format!("{left}'s version keeps the session; {right}'s becomes a session of its own.")
+        }
+        Action::KeepBoth => format!(
+            "Both stay: the session as {left} went on with it, and {right}'s as a session of its own."
+        ),
+        Action::KeepLeft => format!(
+            "The session continues as on {left}. What {right} added leaves the tool and stays in the vault."
+        ),
+        Action::KeepRight => format!(
+            "The session continues as on {right}. What {left} added leaves the tool and stays in the vault."
+        ),
+        Action::Stitch => format!(
+            "{right}'s turns come after {left}'s in one session: the model sees both; neither knew of the other."
+        ),
+        _ => format!(
+            "One session holds both and continues after {right}'s turns, or after {left}'s if you choose so. The tool shows one branch at a time."
+        ),
+    }
+}
+
+/// The same where both versions are of one device, whose name says nothing.
+fn consequence_of_one(action: Action) -> &'static str {
+    match action {
+        Action::KeepBoth => {
+            "Both stay: the left version has the session, the right one is a session of its own."
+        }
+        Action::KeepLeft => {
+            "The session continues as the left version. What the right one added leaves the tool and stays in the vault."
+        }
+        Action::KeepRight => {
+            "The session continues as the right version. What the left one added leaves the tool and stays in the vault."
+        }
+        Action::Stitch => {
+            "The right version's turns come after the left one's in one session: the model sees both; neither knew of the other."
+        }
+        _ => {
+            "One session holds both and continues after the right version's turns, or after the left one's if you choose so. The tool shows one branch at a time."
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,7 +9,8 @@ use super::split::{BranchLayout, ForkPlan, author, branch_layout};
 use super::taken_back;
 use crate::api::types::{ApiError, Choice as Offered, Done, Side};
 use crate::merge::{
-    Action, Choice, ChoiceId, Chosen, Decided, Fork, Made, Split, Title, substitute, substituted,
+    Action, Choice, ChoiceId, Chosen, Decided, Fork, Made, Split, Title, consequence, substitute,
+    substituted,
 };
 use crate::reconcile::session::{Session, SessionMut};
 use crate::session::{
@@ -629,10 +630,7 @@ pub fn choices(session: Session<'_>, split: &Split, right: &Fork) -> Vec<Offered
     let [no_stitch, no_branches] = refusals(session, &split.doc, [split.divided.trunk, right.tip]);
     Action::CHOICES
         .map(|action| {
-            let consequence = match left_at == right_at {
-                true => consequence_of_one(action),
-                false => consequence(action, split.ask, &left_at, &right_at),
-            };
+            let consequence = consequence(action, split.ask, &left_at, &right_at);
             let against = match action {
                 Action::Stitch => no_stitch.clone(),
                 Action::Branches => no_branches.clone(),
@@ -648,51 +646,6 @@ pub fn choices(session: Session<'_>, split: &Split, right: &Fork) -> Vec<Offered
             }
         })
         .into()
-}
-
-fn consequence(action: Action, asked: bool, left: &str, right: &str) -> String {
-    match action {
-        Action::KeepBoth if asked => {
-            format!("{left}'s version keeps the session; {right}'s becomes a session of its own.")
-        }
-        Action::KeepBoth => format!(
-            "Both stay: the session as {left} went on with it, and {right}'s as a session of its own."
-        ),
-        Action::KeepLeft => format!(
-            "The session continues as on {left}. What {right} added leaves the tool and stays in the vault."
-        ),
-        Action::KeepRight => format!(
-            "The session continues as on {right}. What {left} added leaves the tool and stays in the vault."
-        ),
-        Action::Stitch => format!(
-            "{right}'s turns come after {left}'s in one session: the model sees both; neither knew of the other."
-        ),
-        _ => format!(
-            "One session holds both and continues after {right}'s turns, or after {left}'s if you choose so. The tool shows one branch at a time."
-        ),
-    }
-}
-
-/// The same where both versions are of one device, whose name says nothing.
-fn consequence_of_one(action: Action) -> String {
-    let text = match action {
-        Action::KeepBoth => {
-            "Both stay: the left version has the session, the right one is a session of its own."
-        }
-        Action::KeepLeft => {
-            "The session continues as the left version. What the right one added leaves the tool and stays in the vault."
-        }
-        Action::KeepRight => {
-            "The session continues as the right version. What the left one added leaves the tool and stays in the vault."
-        }
-        Action::Stitch => {
-            "The right version's turns come after the left one's in one session: the model sees both; neither knew of the other."
-        }
-        _ => {
-            "One session holds both and continues after the right version's turns, or after the left one's if you choose so. The tool shows one branch at a time."
-        }
-    };
-    text.to_owned()
 }
 
 /// The possible decisions about two branches beside the session's own.

@@ -26,7 +26,7 @@ pub struct Copied {
 
 /// Recognises the names that usual sync tools give to conflict copies. Names that may have other
 /// reasons count only with the original beside them. From the vendors' help pages (read
-/// 2026-11-28); claude-sync's name from reports of its users.
+/// 2026-11-28); `.conflict.` of a sync script from reports of its users.
 pub fn copy_of(name: &str, is_there: impl Fn(&str) -> bool) -> Option<Copied> {
     if let Some(original) = copied_from(name) {
         return Some(Copied {
@@ -39,7 +39,7 @@ pub fn copy_of(name: &str, is_there: impl Fn(&str) -> bool) -> Option<Copied> {
     {
         return Some(Copied {
             original: original.to_owned(),
-            by: "claude-sync",
+            by: "a sync script",
         });
     }
     // The extension begins at the first dot: `a.jsonl.zst`.

@@ -298,52 +298,54 @@ fn conflict_copies(copies: &[CopyRow]) -> Check {
     }
 }
 
+/// What is counted of each reason: one of it, and several.
+const COUNTED: [(LeftOutReason, &str, &str); 8] = [
+    (
+        LeftOutReason::Link,
+        "link that is not followed",
+        "links that are not followed",
+    ),
+    (
+        LeftOutReason::Name,
+        "file with a name that the tool does not use",
+        "files with names that the tool does not use",
+    ),
+    (
+        LeftOutReason::Kind,
+        "entry that is not a regular file",
+        "entries that are not regular files",
+    ),
+    (
+        LeftOutReason::TooDeep,
+        "directory nested too deep",
+        "directories nested too deep",
+    ),
+    (
+        LeftOutReason::Unreadable,
+        "file or directory that cannot be read",
+        "files or directories that cannot be read",
+    ),
+    (
+        LeftOutReason::Copy,
+        "conflict copy of another sync program",
+        "conflict copies of another sync program",
+    ),
+    (
+        LeftOutReason::NotDownloaded,
+        "file that is in iCloud only",
+        "files that are in iCloud only",
+    ),
+    (
+        LeftOutReason::Unfinished,
+        "file whose last line is not finished",
+        "files whose last lines are not finished",
+    ),
+];
+
 /// How many entries of the stores do not sync, by reason; `None` if there are none.
 fn counted(left: &[LeftOut]) -> Option<Check> {
     let count = |code: LeftOutReason| left.iter().filter(|left| left.code == code).count();
-    let kinds = [
-        (
-            LeftOutReason::Link,
-            "link that is not followed",
-            "links that are not followed",
-        ),
-        (
-            LeftOutReason::Name,
-            "file with a name that the tool does not use",
-            "files with names that the tool does not use",
-        ),
-        (
-            LeftOutReason::Kind,
-            "entry that is not a regular file",
-            "entries that are not regular files",
-        ),
-        (
-            LeftOutReason::TooDeep,
-            "directory nested too deep",
-            "directories nested too deep",
-        ),
-        (
-            LeftOutReason::Unreadable,
-            "file or directory that cannot be read",
-            "files or directories that cannot be read",
-        ),
-        (
-            LeftOutReason::Copy,
-            "conflict copy of another sync program",
-            "conflict copies of another sync program",
-        ),
-        (
-            LeftOutReason::NotDownloaded,
-            "file that is in iCloud only",
-            "files that are in iCloud only",
-        ),
-        (
-            LeftOutReason::Unfinished,
-            "file whose last line is not finished",
-            "files whose last lines are not finished",
-        ),
-    ];
-    let words: Vec<String> = kinds
+    let words: Vec<String> = COUNTED
         .iter()
         .map(|(code, one, many)| (count(*code), one, many))
         .filter(|(count, ..)| *count > 0)

@@ -3,6 +3,7 @@
 
 use super::asking::repository;
 use super::event::CodeEvent;
+use super::recording::Place;
 use super::{Ended, own_dir, recording};
 use crate::api::answer::{Reply, Work, value};
 use crate::api::types::{ApiError, CodeLeftOut, CodeRow, CodeSession, CodeStatus};
@@ -191,7 +192,7 @@ struct Removal {
 
 impl Removal {
     /// Of each session the directory of this device's files, and its objects.
-    fn places(&self) -> Result<Vec<(Option<String>, Option<PathBuf>)>, StateError> {
+    fn places(&self) -> Result<Vec<Place>, StateError> {
         let state = State::beside(&self.state)?;
         let mut places = Vec::new();
         for (key, _) in self.meant.sessions(&state)? {

@@ -126,12 +126,16 @@ pub fn bound_store(store: &Path, is_needed: bool) -> Result<(), CodeError> {
     })
 }
 
+/// The directory of this device's files for a session, below the vault, and the session's objects;
+/// what stays is `None`.
+pub type Place = (Option<String>, Option<PathBuf>);
+
 /// Removes files of this device and object stores; returns the files as named in the lane's folder,
 /// and what the user is answered. What was removed before a failure stays removed.
 pub fn remove_recorded(
     context: &Context,
     home: &Path,
-    places: Vec<(Option<String>, Option<PathBuf>)>,
+    places: Vec<Place>,
 ) -> (Vec<String>, Answer) {
     // They name files of all checkouts, and are made anew.
     let _ = std::fs::remove_dir_all(kept_indexes(home));
