@@ -7,8 +7,7 @@ mod support;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use session_roam_code::{
-    Have, Limits, ObjectId, PackLimits, Plan, Reason, Received, apply, compare, pack, receive,
-    record, undo,
+    Have, Limits, ObjectId, PackLimits, Plan, Received, apply, compare, pack, receive, record, undo,
 };
 use std::fs;
 use std::path::Path;
@@ -421,137 +420,143 @@ fn a_state_is_the_same_on_the_other_device_and_undo_is_exact_again() {
     run(2);
 }
 
-/// What the cache of untracked files does not see by itself.
-#[derive(Clone, Debug)]
-enum Turn {
-    Act(Act),
-    MakeRepository(usize),
-    RemoveRepository(usize),
-    Exclude(usize),
-    Attributes(&'static str),
-    /// The user's own git keeps a cache, too.
-    OwnCache,
-    /// The kept index is cut, or another one's bytes are in it.
-    Damage(usize),
-}
+#[cfg(target_os = "linux")]
+mod kept {
+    use super::*;
+    use session_roam_code::Reason;
 
-/// Directories of `NAMES`, and one that is made.
-const DIRS: [&str; 5] = ["dir", "dir/deep", "with space", "z", "made/by/turn"];
+    /// What the cache of untracked files does not see by itself.
+    #[derive(Clone, Debug)]
+    enum Turn {
+        Act(Act),
+        MakeRepository(usize),
+        RemoveRepository(usize),
+        Exclude(usize),
+        Attributes(&'static str),
+        /// The user's own git keeps a cache, too.
+        OwnCache,
+        /// The kept index is cut, or another one's bytes are in it.
+        Damage(usize),
+    }
 
-fn turn() -> impl Strategy<Value = Turn> {
-    let dir = || 0..DIRS.len();
-    let attributes = prop_oneof![Just("* -text\n"), Just("*.txt text eol=crlf\n"), Just("")];
-    prop_oneof![
-        12 => act().prop_map(Turn::Act),
-        1 => dir().prop_map(Turn::MakeRepository),
-        1 => dir().prop_map(Turn::RemoveRepository),
-        1 => (0..NAMES.len()).prop_map(Turn::Exclude),
-        1 => attributes.prop_map(Turn::Attributes),
-        1 => Just(Turn::OwnCache),
-        1 => (0..2000usize).prop_map(Turn::Damage),
-    ]
-}
+    /// Directories of `NAMES`, and one that is made.
+    const DIRS: [&str; 5] = ["dir", "dir/deep", "with space", "z", "made/by/turn"];
 
-fn take(repo: &Repo, kept: &Path, turn: &Turn) {
-    match turn {
-        Turn::Act(act) => perform(repo, act),
-        Turn::MakeRepository(dir) => {
-            let dir = repo.root.join(DIRS[*dir]);
-            if fs::create_dir_all(&dir).is_ok() {
-                let within = Repo { root: dir };
-                within.git(&["init", "--quiet"]);
-                within.write("in repository", "own\n");
+    fn turn() -> impl Strategy<Value = Turn> {
+        let dir = || 0..DIRS.len();
+        let attributes = prop_oneof![Just("* -text\n"), Just("*.txt text eol=crlf\n"), Just("")];
+        prop_oneof![
+            12 => act().prop_map(Turn::Act),
+            1 => dir().prop_map(Turn::MakeRepository),
+            1 => dir().prop_map(Turn::RemoveRepository),
+            1 => (0..NAMES.len()).prop_map(Turn::Exclude),
+            1 => attributes.prop_map(Turn::Attributes),
+            1 => Just(Turn::OwnCache),
+            1 => (0..2000usize).prop_map(Turn::Damage),
+        ]
+    }
+
+    fn take(repo: &Repo, kept: &Path, turn: &Turn) {
+        match turn {
+            Turn::Act(act) => perform(repo, act),
+            Turn::MakeRepository(dir) => {
+                let dir = repo.root.join(DIRS[*dir]);
+                if fs::create_dir_all(&dir).is_ok() {
+                    let within = Repo { root: dir };
+                    within.git(&["init", "--quiet"]);
+                    within.write("in repository", "own\n");
+                }
             }
-        }
-        Turn::RemoveRepository(dir) => {
-            drop(fs::remove_dir_all(repo.root.join(DIRS[*dir]).join(".git")));
-        }
-        Turn::Exclude(name) => repo.write(
-            ".git/info/exclude",
-            format!("/{}\n", NAMES[*name].replace(['\\', '*', '?', ' '], "?")),
-        ),
-        Turn::Attributes(text) => repo.write(".git/info/attributes", text),
-        Turn::OwnCache => {
-            repo.git(&["config", "status.showUntrackedFiles", "all"]);
-            repo.git(&["update-index", "--force-untracked-cache"]);
-            repo.git(&["status"]);
-        }
-        Turn::Damage(at) => {
-            for entry in fs::read_dir(kept).into_iter().flatten().flatten() {
-                let mut bytes = fs::read(entry.path()).expect("reads");
-                let at = *at % (bytes.len() + 1);
-                bytes.truncate(at);
-                bytes.extend_from_slice(&bytes.clone()[at / 2..]);
-                fs::remove_file(entry.path()).expect("removes");
-                fs::write(entry.path(), bytes).expect("writes");
+            Turn::RemoveRepository(dir) => {
+                drop(fs::remove_dir_all(repo.root.join(DIRS[*dir]).join(".git")));
+            }
+            Turn::Exclude(name) => repo.write(
+                ".git/info/exclude",
+                format!("/{}\n", NAMES[*name].replace(['\\', '*', '?', ' '], "?")),
+            ),
+            Turn::Attributes(text) => repo.write(".git/info/attributes", text),
+            Turn::OwnCache => {
+                repo.git(&["config", "status.showUntrackedFiles", "all"]);
+                repo.git(&["update-index", "--force-untracked-cache"]);
+                repo.git(&["status"]);
+            }
+            Turn::Damage(at) => {
+                for entry in fs::read_dir(kept).into_iter().flatten().flatten() {
+                    let mut bytes = fs::read(entry.path()).expect("reads");
+                    let at = *at % (bytes.len() + 1);
+                    bytes.truncate(at);
+                    bytes.extend_from_slice(&bytes.clone()[at / 2..]);
+                    fs::remove_file(entry.path()).expect("removes");
+                    fs::write(entry.path(), bytes).expect("writes");
+                }
             }
         }
     }
-}
 
-/// As if this had been done in the second `round` of a time long ago: git's cache is careful with what
-/// changed a moment ago, and would not be used.
-fn age(dir: &Path, round: u64) {
-    let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
-    let recent = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
-    let age_one = |path: &Path| {
-        let metadata = path.symlink_metadata().expect("metadata");
-        if !metadata.is_symlink() && recent < metadata.modified().expect("a time") {
-            let file = fs::File::open(path).expect("opens");
-            let time = long_ago + std::time::Duration::from_secs(round);
-            file.set_modified(time).expect("sets");
+    /// As if this had been done in the second `round` of a time long ago: git's cache is careful with what
+    /// changed a moment ago, and would not be used.
+    fn age(dir: &Path, round: u64) {
+        let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+        let recent = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+        let age_one = |path: &Path| {
+            let metadata = path.symlink_metadata().expect("metadata");
+            if !metadata.is_symlink() && recent < metadata.modified().expect("a time") {
+                let file = fs::File::open(path).expect("opens");
+                let time = long_ago + std::time::Duration::from_secs(round);
+                file.set_modified(time).expect("sets");
+            }
+        };
+        for entry in fs::read_dir(dir).expect("reads").flatten() {
+            if entry.file_name() == ".git" {
+                continue;
+            }
+            if entry.file_type().expect("a type").is_dir() {
+                age(&entry.path(), round);
+            }
+            age_one(&entry.path());
         }
-    };
-    for entry in fs::read_dir(dir).expect("reads").flatten() {
-        if entry.file_name() == ".git" {
-            continue;
-        }
-        if entry.file_type().expect("a type").is_dir() {
-            age(&entry.path(), round);
-        }
-        age_one(&entry.path());
+        age_one(dir);
     }
-    age_one(dir);
-}
 
-#[test]
-fn with_the_kept_index_every_recording_is_what_it_is_without() {
-    let cases = std::env::var("SESSION_ROAM_TREES").ok();
-    let config = Config {
-        cases: cases.map_or(50, |cases| cases.parse().expect("a number")),
-        failure_persistence: None,
-        max_shrink_iters: 60,
-        ..Config::default()
-    };
-    let turns = prop::collection::vec(prop::collection::vec(turn(), 0..3), 1..8);
-    let result = TestRunner::new(config).run(&(case(), turns), |(case, turns)| {
-        let dir = tempfile::tempdir().expect("a directory");
-        let a = prepare(&case, dir.path());
-        let kept = dir.path().join("kept");
-        let (plain, keeping) = (store(dir.path(), "plain"), store(dir.path(), "keeping"));
-        let keeping = keeping.keeping_index_in(&kept);
-        let limits = Limits::default();
-        for (round, turns) in turns.iter().enumerate() {
-            for turn in turns {
-                take(&a, &kept, turn);
+    #[test]
+    fn with_the_kept_index_every_recording_is_what_it_is_without() {
+        let cases = std::env::var("SESSION_ROAM_TREES").ok();
+        let config = Config {
+            cases: cases.map_or(50, |cases| cases.parse().expect("a number")),
+            failure_persistence: None,
+            max_shrink_iters: 60,
+            ..Config::default()
+        };
+        let turns = prop::collection::vec(prop::collection::vec(turn(), 0..3), 1..8);
+        let result = TestRunner::new(config).run(&(case(), turns), |(case, turns)| {
+            let dir = tempfile::tempdir().expect("a directory");
+            let a = prepare(&case, dir.path());
+            let kept = dir.path().join("kept");
+            let (plain, keeping) = (store(dir.path(), "plain"), store(dir.path(), "keeping"));
+            let keeping = keeping.keeping_index_in(&kept);
+            let limits = Limits::default();
+            for (round, turns) in turns.iter().enumerate() {
+                for turn in turns {
+                    take(&a, &kept, turn);
+                }
+                age(&a.root, round as u64);
+                let before = everything(&a.root);
+                let with = record(&a.checkout(), &keeping, &limits).expect("records");
+                assert_same(&before, &everything(&a.root), "A was touched");
+                let mut without = record(&a.checkout(), &plain, &limits).expect("records");
+                if with != without {
+                    // The one note that may come later: a directory that had no files is a repository.
+                    without.state.left_out.retain(|it| {
+                        it.reason != Reason::Repository || with.state.left_out.contains(it)
+                    });
+                    without.id = with.id.clone();
+                }
+                assert_eq!(with, without, "round {round}");
             }
-            age(&a.root, round as u64);
-            let before = everything(&a.root);
-            let with = record(&a.checkout(), &keeping, &limits).expect("records");
-            assert_same(&before, &everything(&a.root), "A was touched");
-            let mut without = record(&a.checkout(), &plain, &limits).expect("records");
-            if with != without {
-                // The one note that may come later: a directory that had no files is a repository.
-                without.state.left_out.retain(|it| {
-                    it.reason != Reason::Repository || with.state.left_out.contains(it)
-                });
-                without.id = with.id.clone();
-            }
-            assert_eq!(with, without, "round {round}");
+            Ok(())
+        });
+        if let Err(error) = result {
+            panic!("{error}");
         }
-        Ok(())
-    });
-    if let Err(error) = result {
-        panic!("{error}");
     }
 }

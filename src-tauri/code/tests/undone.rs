@@ -5,7 +5,7 @@ mod support;
 use session_roam_code::{CodeError, Limits, Undo, apply, recover, undo, undo_setting_aside, undos};
 use std::fs;
 use support::two::Two;
-use support::{Repo, assert_same, contents, everything, store};
+use support::{Repo, assert_same, everything, store};
 
 /// A state of A in a worktree beside B, which has changes of its own.
 fn beside(two: &Two) -> (Undo, Repo) {
@@ -114,13 +114,17 @@ fn two_programs_never_change_a_checkout_at_once() {
     let (_, comparison) = two.carry();
     let (checkout, limits) = (two.b.checkout(), Limits::default());
     let store = store(two.dir.path(), "store-b");
-    let before = contents(&two.b.root);
+    let before = support::contents(&two.b.root);
     let other = fs::File::open(two.b.root.join(".git")).expect("opens");
     other.lock().expect("is free");
     let refused = apply(&checkout, &store, &comparison, &limits).expect_err("is refused");
     assert!(refused.to_string().contains("Another program"), "{refused}");
     recover(&checkout).expect_err("what the other one does is not unfinished");
-    assert_same(&before, &contents(&two.b.root), "something changed");
+    assert_same(
+        &before,
+        &support::contents(&two.b.root),
+        "something changed",
+    );
     other.unlock().expect("unlocks");
     let done = two.apply(&comparison);
     other.lock().expect("is free");
