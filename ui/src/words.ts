@@ -494,6 +494,10 @@ export const words = {
     with: "with",
     first: "First version",
     second: "Second version",
+    ofOne: (device: string): [string, string] => [
+      `${shortened(device, 14)} (first)`,
+      `${shortened(device, 14)} (second)`,
+    ],
     onlyCompared: (left: string, right: string) =>
       `${shortened(left, 24)}'s and ${shortened(right, 24)}'s versions are only compared here. To decide about one, compare it with the session's own version.`,
     rewritten: (here: string, other: string) =>

@@ -20,6 +20,7 @@ import { ago, projectName, shortened, stretch } from "../lib/format";
 import { oneOf, useKept } from "../lib/kept";
 import { MESSAGES } from "../lib/paged";
 import { PAGE, Pages } from "../lib/pages";
+import { toldApart } from "../lib/sides";
 import { each, inSlices } from "../lib/slices";
 import { Button, Empty, FirstFocus, IconButton, Refused, Skeleton } from "../parts/common";
 import { Decision, type DecisionProps } from "../parts/decision";
@@ -53,7 +54,7 @@ export function SplitView({ session, alone }: { session: string; alone: boolean 
   const [decided, setDecided] = useState<string | null>(null);
   const last = useUndo(session, turn * 200_000 + revision * 2 + (decided === null ? 0 : 1));
   const say = words.split;
-  const diff = first.answer;
+  const diff = useMemo(() => first.answer && toldApart(first.answer), [first.answer]);
   // Nothing is written before the user chooses which version has the session.
   const isAsked = diff?.class === "C";
 
@@ -290,7 +291,8 @@ function Offered({
       </footer>
     );
   }
-  const sides = asked.answer ? [asked.answer.left, asked.answer.right] : [];
+  const told = asked.answer && toldApart(asked.answer);
+  const sides = told ? [told.left, told.right] : [];
   return <Decision choices={asked.answer?.choices ?? null} sides={sides} {...rest} />;
 }
 

@@ -197,19 +197,19 @@ pub fn consequence(action: Action, asked: bool, left: &str, right: &str) -> Stri
 fn consequence_of_one(action: Action) -> &'static str {
     match action {
         Action::KeepBoth => {
-            "Both stay: the left version has the session, the right one is a session of its own."
+            "Both stay: the first version has the session, the second one is a session of its own."
         }
         Action::KeepLeft => {
-            "The session continues as the left version. What the right one added leaves the tool and stays in the vault."
+            "The session continues as the first version. What the second one added leaves the tool and stays in the vault."
         }
         Action::KeepRight => {
-            "The session continues as the right version. What the left one added leaves the tool and stays in the vault."
+            "The session continues as the second version. What the first one added leaves the tool and stays in the vault."
         }
         Action::Stitch => {
-            "The right version's turns come after the left one's in one session: the model sees both; neither knew of the other."
+            "The second version's turns come after the first one's in one session: the model sees both; neither knew of the other."
         }
         _ => {
-            "One session holds both and continues after the right version's turns, or after the left one's if you choose so. The tool shows one branch at a time."
+            "One session holds both and continues after the second version's turns, or after the first one's if you choose so. The tool shows one branch at a time."
         }
     }
 }

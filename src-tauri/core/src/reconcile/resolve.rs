@@ -652,7 +652,7 @@ pub fn choices(session: Session<'_>, split: &Split, right: &Fork) -> Vec<Offered
 pub fn choices_beside(state: &DocState, left: &Fork, right: &Fork) -> Vec<Offered> {
     let [left, right] = [left, right].map(|fork| author(state, fork.first_line));
     let [kept_left, kept_right, other_left, other_right] = match left == right {
-        true => ["The left", "The right", "The left one", "The right one"].map(str::to_owned),
+        true => ["The first", "The second", "The first one", "The second one"].map(str::to_owned),
         false => [&left, &right, &left, &right].map(|device| format!("{device}'s")),
     };
     let keep = |kept: &str, other: &str| {
