@@ -6,12 +6,17 @@
 //! A new reader is one more `#[test]` that calls `fuzz`.
 
 use crate::conformance::cases;
+use crate::stories::world::quick_dir;
+use session_roam_core::adapter::Records;
+use session_roam_core::merge::snapshots;
+use session_roam_core::merge::transcript::{self, said_in};
+use session_roam_core::session::chain::lines_of;
 use session_roam_core::session::{
-    Chain, ChainId, DocName, Hlc, Lane, ProjectKey, SessionId, SessionKey, ToolId,
-    device_id::device_id_of_cert,
+    Chain, ChainId, DocKind, DocName, Hlc, Lane, ProjectKey, SessionId, SessionKey, ToolId,
+    device_id::device_id_of_cert, records,
 };
 use session_roam_core::syncthing::pairing;
-use session_roam_core::tools::{Machine, Which};
+use session_roam_core::tools::{self, About, Content, FoundDoc, Machine, Which};
 use session_roam_core::vault::card::Card;
 use session_roam_core::vault::envelope::Sealed;
 use session_roam_core::vault::frame::{self, Head};
@@ -257,7 +262,7 @@ fn signed_lines() {
 
 #[test]
 fn journals() {
-    let home = tempfile::tempdir().expect("home");
+    let home = quick_dir();
     let (_, _, owner, dir) = head(2, "x", "s");
     let vault = Vault::at(home.path());
     let path = vault.file(&format!("{dir}/0001.jsonl.zst"));
@@ -281,7 +286,7 @@ fn journals() {
 
 #[test]
 fn device_files() {
-    let dir = tempfile::tempdir().expect("dir");
+    let dir = quick_dir();
     fuzz("device_files", &[DEVICE_FILE.to_vec()], |bytes| {
         fs::write(dir.path().join(presence::FILE), bytes).expect("written");
         let _ = presence::read(dir.path(), "HSN4HCWCH4BDG4");
@@ -340,8 +345,117 @@ fn files_below(dir: &std::path::Path) -> Vec<PathBuf> {
     found
 }
 
+/// A fixture's store in a home of its own, and what it holds.
+struct Store {
+    machine: Machine,
+    cwd: PathBuf,
+    files: Vec<PathBuf>,
+    _dir: tempfile::TempDir,
+}
+
+impl Store {
+    fn of(case: &cases::Case) -> Self {
+        let dir = quick_dir();
+        let (home, cwd) = (dir.path().join("home"), dir.path().join("work"));
+        fs::create_dir_all(&cwd).expect("dir");
+        cases::fill(&case.home, &home, &home, &cwd);
+        Self {
+            machine: Machine::at(home.clone()),
+            cwd,
+            files: files_below(&home),
+            _dir: dir,
+        }
+    }
+
+    /// The docs of its sessions as they sync.
+    fn docs(&self, case: &cases::Case) -> Vec<(FoundDoc, Vec<u8>)> {
+        let found = case.tool.sessions(&self.machine, Which::All).found;
+        let docs = found.into_iter().flat_map(|found| {
+            let reading = case.tool.read(&self.machine, &found).expect("read");
+            found.docs.into_iter().zip(reading.docs)
+        });
+        let read = |(doc, content): (FoundDoc, Content)| {
+            let (mut bytes, mut file) = (Vec::new(), content.open().expect("open"));
+            file.read_to_end(&mut bytes).expect("read");
+            (doc, bytes)
+        };
+        docs.map(read).collect()
+    }
+}
+
 /// The files of a store are damaged one after the other; the adapter lists and reads what it can.
-/// The time is a tool's: its fixtures share it.
+fn on_disk(case: &cases::Case, share: u32) {
+    let store = Store::of(case);
+    let seeds = store.files.iter().map(|file| fs::read(file).expect("file"));
+    let seeds: Vec<Vec<u8>> = seeds.collect();
+    let (mut chance, mut before) = (Chance(77), None::<usize>);
+    let name = format!("adapter {} on disk", case.name);
+    fuzz_for_a_share(share, &name, &seeds, |bytes| {
+        let at = chance.below(seeds.len());
+        if let Some(before) = before.replace(at).filter(|before| *before != at) {
+            fs::write(&store.files[before], &seeds[before]).expect("as it was");
+        }
+        fs::write(&store.files[at], bytes).expect("written");
+        let listing = case.tool.sessions(&store.machine, Which::All);
+        for found in listing.found.iter().take(20) {
+            let Ok(reading) = case.tool.read(&store.machine, found) else {
+                continue;
+            };
+            for doc in &reading.docs {
+                if let Ok(file) = doc.open() {
+                    let _ = file.take(1 << 20).read_to_end(&mut Vec::new());
+                }
+            }
+        }
+    });
+}
+
+/// The docs of a session are damaged, as another device may send them: they are shown, compared and
+/// joined, and what steers in them is found.
+fn in_memory(case: &cases::Case, share: u32) {
+    let store = Store::of(case);
+    let docs = store.docs(case);
+    let seeds: Vec<Vec<u8>> = docs.iter().map(|(_, bytes)| bytes.clone()).collect();
+    let (about, mut chance) = (case.tool.about(), Chance(78));
+    let name = format!("adapter {} in memory", case.name);
+    fuzz_for_a_share(share, &name, &seeds, |bytes| {
+        let (doc, whole) = &docs[chance.below(docs.len())];
+        show(&about, doc.kind, bytes);
+        for line in lines_of(bytes).take(100) {
+            let _ = (about.steering.sets)(&doc.name, line);
+            let _ = (about.steering.neutral)(&doc.name, line, &store.cwd);
+            let _ = (about.is_message)(line);
+        }
+        let _ = (about.steering.sets)(&doc.name, bytes);
+        let names = (about.device_fields)(&doc.name);
+        let _ = tools::with_those_of(whole, names, bytes);
+        let _ = tools::with_those_of(bytes, names, whole);
+        let judged = about.joins.judge.map_or_else(
+            || snapshots::judge(bytes, whole),
+            |judge| judge(&doc.name, bytes, whole),
+        );
+        let _ = (judged, about.joins.union.map(|union| union(bytes, whole)));
+        let named = about.joins.named;
+        let _ = named.map(|named| named(&mut std::io::Cursor::new(bytes.to_vec())));
+        let _ = about.joins.beginning.map(|begins| (begins.cut)(bytes, 1));
+    });
+}
+
+fn show(about: &About, kind: DocKind, bytes: &[u8]) {
+    let whole = (kind == DocKind::Snapshot).then_some(transcript::records as Records);
+    let shown = match about.records.or(whole) {
+        Some(records) => records(bytes),
+        None => {
+            let records = lines_of(bytes).flat_map(records::records);
+            records.map(|record| record.value).collect()
+        }
+    };
+    for record in &shown {
+        let _ = said_in(record, about.said).map(|said| said.text());
+    }
+}
+
+/// The time is a tool's: its fixtures share it, on disk and in memory.
 #[test]
 fn adapters() {
     let only = setting("FUZZ_TOOL");
@@ -350,37 +464,8 @@ fn adapters() {
     cases.retain(|case| only.as_ref().is_none_or(|only| tool(case) == *only));
     for case in &cases {
         let fixtures = cases.iter().filter(|other| tool(other) == tool(case));
-        let fixtures = u32::try_from(fixtures.count()).expect("few");
-        let dir = tempfile::tempdir().expect("dir");
-        let (home, cwd) = (dir.path().join("home"), dir.path().join("work"));
-        fs::create_dir_all(&cwd).expect("dir");
-        let machine = Machine::at(home.clone());
-        cases::fill(&case.home, &home, &home, &cwd);
-        let files = files_below(&home);
-        let seeds: Vec<Vec<u8>> = files
-            .iter()
-            .map(|file| fs::read(file).expect("file"))
-            .collect();
-        let (mut chance, mut before) = (Chance(77), None::<usize>);
-        let name = format!("adapter {}", case.name);
-        fuzz_for_a_share(fixtures, &name, &seeds, |bytes| {
-            if let Some(before) = before.take() {
-                fs::write(&files[before], &seeds[before]).expect("as it was");
-            }
-            let at = chance.below(files.len());
-            fs::write(&files[at], bytes).expect("written");
-            before = Some(at);
-            let listing = case.tool.sessions(&machine, Which::All);
-            for found in listing.found.iter().take(20) {
-                let Ok(reading) = case.tool.read(&machine, found) else {
-                    continue;
-                };
-                for doc in &reading.docs {
-                    if let Ok(file) = doc.open() {
-                        let _ = file.take(1 << 20).read_to_end(&mut Vec::new());
-                    }
-                }
-            }
-        });
+        let shares = 2 * u32::try_from(fixtures.count()).expect("few");
+        on_disk(case, shares);
+        in_memory(case, shares);
     }
 }
