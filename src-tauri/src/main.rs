@@ -12,6 +12,7 @@ mod window_process;
 
 use act::act;
 use desktop::Desktop;
+use session_roam_core::daemon::host::STOP_PATIENCE;
 use session_roam_tray::{engine::Engine, link::ToWindow, log, menu, panel, programs};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -158,10 +159,13 @@ fn quit(app: &Arc<App>) {
     std::thread::spawn(move || {
         if !app.quitting.swap(true, Ordering::SeqCst) {
             let waiting = app.clone();
-            app.engine.stop_to_quit(move |stage| {
+            std::thread::spawn(move || {
+                std::thread::sleep(STOP_PATIENCE);
+                let stage = waiting.engine.stage();
                 waiting.note(&format!("ended without waiting for {}", stage.words()));
                 waiting.desktop.exit();
             });
+            app.engine.stop();
             app.note("ended");
             app.desktop.exit();
         }

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use session_roam_core::api::{ApiError, Request, socket};
-use session_roam_core::daemon::host::{self, STOP_PATIENCE, Stage, StopHandle};
+use session_roam_core::daemon::host::{self, Stage, StopHandle};
 use session_roam_core::session::ProblemCode;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -154,21 +154,18 @@ impl Engine {
 
     /// Stops our own engine in good order and waits until it has ended.
     pub fn stop(&self) {
-        self.end(StopHandle::stop);
-    }
-
-    /// As [`Engine::stop`], for an app that is to end: `late` is called with what is not finished
-    /// after [`STOP_PATIENCE`], and ends the app.
-    pub fn stop_to_quit(&self, late: impl FnOnce(Stage) + Send + 'static) {
-        self.end(|handle| handle.stop_within(STOP_PATIENCE, late));
-    }
-
-    fn end(&self, stop: impl FnOnce(&StopHandle)) {
         drop(self.settled());
         if let Some(handle) = &*self.handle() {
-            stop(handle);
+            handle.stop();
         }
         drop(self.wait_while(|standing| matches!(standing, Standing::Ours)));
+    }
+
+    /// What our own engine does now; one that is starting counts as running.
+    pub fn stage(&self) -> Stage {
+        self.handle()
+            .as_ref()
+            .map_or(Stage::Running, StopHandle::stage)
     }
 
     /// For settings that are read at the start. An engine that is not ours keeps running.

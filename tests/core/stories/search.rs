@@ -103,6 +103,24 @@ fn sessions_that_arrive_in_numbers_are_read_together_and_what_changes_at_once() 
     assert!(search(device, "parcels").indexing.is_none());
 }
 
+/// The engine ended after the index had been emptied, and before it was filled.
+#[test]
+fn an_index_that_was_emptied_and_never_filled_is_filled() {
+    let (mut world, here, _) = both();
+    let path = world.devices[0].transcript(&here, ONE);
+    world.devices[0].say(&path, turn(&here, ONE, "the login page flickers"));
+    world.deliver();
+    let device = &mut world.devices[0];
+    assert_eq!(hits(device, "flickers"), [ONE]);
+    device.stop();
+    let dir = device.roam.join("search");
+    let about = fs::read(dir.join("about")).expect("the index has a name");
+    drop(session_roam_search::Index::open(&dir, "another").expect("an empty one"));
+    fs::write(dir.join("about"), about).expect("named as before");
+    device.start();
+    assert_eq!(hits(device, "flickers"), [ONE]);
+}
+
 #[test]
 fn a_session_that_both_devices_continue_is_found_once() {
     let (mut world, here, there) = both();

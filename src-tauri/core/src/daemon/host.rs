@@ -80,15 +80,20 @@ impl StopHandle {
         let _ = self.inbox.send(Event::Stop);
     }
 
+    /// What the engine's thread does now.
+    pub fn stage(&self) -> Stage {
+        *self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// As [`StopHandle::stop`], for a process that is to end: if the engine has not ended after
     /// `patience`, `late` is called with what is not finished, on a thread of its own. The process
     /// may be ended then: each write is safe against that, and the next start goes on.
     pub fn stop_within(&self, patience: Duration, late: impl FnOnce(Stage) + Send + 'static) {
         self.stop();
-        let stage = self.stage.clone();
+        let handle = self.clone();
         std::thread::spawn(move || {
             std::thread::sleep(patience);
-            let stage = *stage.lock().unwrap_or_else(PoisonError::into_inner);
+            let stage = handle.stage();
             if stage != Stage::Ended {
                 late(stage);
             }

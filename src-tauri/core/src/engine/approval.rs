@@ -200,10 +200,12 @@ impl Engine {
         if changed.is_empty() {
             return Ok(());
         }
+        let mut veiled = Ok(());
         for (key, row) in self.state.rows(None)? {
             let of = |short: &str| row.devices.iter().any(|other| other == short);
             if let Some((_, restored)) = changed.iter().find(|(short, _)| of(short)) {
-                self.search_veils(&key)?;
+                // One that cannot be noted keeps no other from being hidden.
+                veiled = self.search_veils(&key).and(veiled);
                 self.schedule(
                     key,
                     ReconcileRequest {
@@ -213,7 +215,7 @@ impl Engine {
                 );
             }
         }
-        Ok(())
+        veiled
     }
 
     /// A reconcile that began before a revocation was known may have accepted more than was stated.

@@ -48,6 +48,12 @@ pub struct Searching {
     /// What just changed, and what the index never read, newest last.
     fresh: BTreeSet<SessionKey>,
     backlog: VecDeque<SessionKey>,
+    /// What arrived in numbers, for the first time.
+    arrived: BTreeSet<SessionKey>,
+    /// What was veiled and has not been reconciled since; and all that was veiled since the batch at
+    /// work began, which may have read it before.
+    veiled: BTreeSet<SessionKey>,
+    veiled_in_batch: BTreeSet<SessionKey>,
     gone: BTreeSet<String>,
     /// What has to be hidden, and what left, while the index is being opened.
     veiled_meanwhile: BTreeSet<String>,
@@ -63,6 +69,13 @@ pub struct Searching {
     /// Batches so far, and how many of them the last look for quiet saw.
     batches: u64,
     quiet_at: Option<u64>,
+}
+
+impl Searching {
+    /// How many sessions wait that are in no hurry.
+    fn waiting(&self) -> usize {
+        self.arrived.len() + self.backlog.len()
+    }
 }
 
 impl Engine {
@@ -88,9 +101,11 @@ impl Engine {
         self.searching.at_work = true;
         // All that is not read is found again, but for what changes from now on.
         self.searching.backlog.clear();
+        self.searching.arrived.clear();
         let state = self.state.path().to_owned();
         self.jobs.spawn_for_event(Box::new(move || {
-            let opened = open_index(&dir, &name, &state);
+            let work = AssertUnwindSafe(|| open_index(&dir, &name, &state));
+            let opened = catch_unwind(work).unwrap_or(Err(IndexError::Damaged));
             Event::Search(Box::new(SearchEvent::Opened(opened)))
         }));
         Ok(())
@@ -191,9 +206,20 @@ impl Engine {
         if unreadable.is_some() || !indexed.done.is_empty() {
             self.trouble("unsearched", unreadable);
         }
+        // Read before it was veiled, for instance since its device was revoked meanwhile.
+        let searching = &mut self.searching;
+        let veiled = std::mem::take(&mut searching.veiled_in_batch);
+        let (old, done): (Vec<_>, Vec<_>) =
+            { indexed.done.into_iter() }.partition(|(key, _)| veiled.contains(key));
+        for (key, _) in old {
+            if let Some(index) = &searching.index {
+                index.hide(&key.to_string());
+            }
+            searching.fresh.insert(key);
+        }
         let mut changed = Vec::new();
         self.state.together(|state| {
-            for (key, print) in &indexed.done {
+            for (key, print) in &done {
                 match state.row(key)?.is_some() {
                     true => state.put_searched(key, print)?,
                     false => changed.push(key.to_string()),
@@ -226,8 +252,9 @@ impl Engine {
         if let Some(index) = self.searching.index.clone() {
             self.searching.at_work = true;
             self.jobs.spawn_for_event(Box::new(move || {
-                let rested = SearchEvent::Rested(index.rest().err());
-                Event::Search(Box::new(rested))
+                let rested = catch_unwind(AssertUnwindSafe(|| index.rest()));
+                let error = rested.unwrap_or(Err(IndexError::Damaged)).err();
+                Event::Search(Box::new(SearchEvent::Rested(error)))
             }));
         }
     }
@@ -255,10 +282,10 @@ impl Engine {
         is_on.then(|| print_of(record, row)).flatten()
     }
 
-    /// What no line counts of any more leaves the index.
+    /// What no line counts of any more leaves the index, also one that is opened later.
     pub(super) fn search_drops(&mut self, key: &SessionKey) -> Result<(), StateError> {
         let index = self.searching.index.as_ref();
-        if index.map_or(self.searching.at_work, |index| index.has(&key.to_string())) {
+        if index.is_none_or(|index| index.has(&key.to_string())) {
             self.search_forgets(key);
             self.state.unsearch(key)?;
         }
@@ -268,26 +295,30 @@ impl Engine {
     /// Queues a session that changed. One of the first import, or of many that arrive for the first
     /// time, comes after those at work now.
     pub(super) fn search_follows(&mut self, key: &SessionKey, news: News, imported: bool) {
-        let is_one_of_many = news == News::First && (self.is_flooded() || !self.queue.is_empty());
+        let is_one_of_many = news == News::First && self.is_flooded();
         let searching = &mut self.searching;
-        match imported || is_one_of_many {
-            true => searching.backlog.push_front(key.clone()),
-            false => {
-                searching.fresh.insert(key.clone());
-                searching.hurry.store(true, Ordering::Relaxed);
-            }
+        let was_veiled = searching.veiled.remove(key);
+        if imported {
+            searching.backlog.push_front(key.clone());
+        } else if is_one_of_many && !was_veiled {
+            searching.arrived.insert(key.clone());
+        } else {
+            searching.arrived.remove(key);
+            searching.fresh.insert(key.clone());
+            searching.hurry.store(true, Ordering::Relaxed);
         }
-        searching.total = searching.total.max(searching.backlog.len());
+        searching.total = searching.total.max(searching.waiting());
     }
 
-    /// Whether much is on its way from other devices, as when this device has just joined them.
+    /// Whether many sessions come from other devices, as when this device has just joined them.
     fn is_flooded(&self) -> bool {
-        FLOOD < self.incoming
+        FLOOD < self.incoming || BACKLOG.0 < self.queue.len()
     }
 
     /// From now on no question finds the session.
     pub(super) fn search_forgets(&mut self, key: &SessionKey) {
         self.searching.fresh.remove(key);
+        self.searching.arrived.remove(key);
         self.search_forgets_key(key.to_string());
     }
 
@@ -306,6 +337,10 @@ impl Engine {
 
     /// Until it was reconciled and read again, no question finds the session.
     pub(super) fn search_veils(&mut self, key: &SessionKey) -> Result<(), StateError> {
+        self.searching.veiled.insert(key.clone());
+        if self.searching.at_work {
+            self.searching.veiled_in_batch.insert(key.clone());
+        }
         match &self.searching.index {
             Some(index) => index.hide(&key.to_string()),
             None if self.searching.at_work => {
@@ -320,32 +355,28 @@ impl Engine {
     pub(super) fn pump_search(&mut self) -> Result<(), StateError> {
         let is_flooded = self.is_flooded();
         let searching = &mut self.searching;
-        let is_idle = searching.gone.is_empty() && searching.fresh.is_empty();
-        // A few sessions each time would make the index of many small parts, which are joined again
-        // and again. What is on its way may also never come.
-        let are_enough =
-            !is_flooded || BACKLOG.0 <= searching.backlog.len() || searching.was_polled;
-        let has_backlog = !searching.backlog.is_empty() && self.queue.is_empty() && are_enough;
         let Some(index) = searching.index.clone().filter(|_| !searching.at_work) else {
             return Ok(());
         };
-        if is_idle && !has_backlog {
-            return Ok(());
-        }
+        // A few sessions each time would make the index of many small parts, which are joined again
+        // and again. What is on its way may also never come.
+        let are_enough =
+            !is_flooded || BACKLOG.0 <= searching.arrived.len() || searching.was_polled;
         searching.hurry.store(false, Ordering::Relaxed);
         let gone: Vec<String> = searching.gone.iter().cloned().collect();
-        let sessions = match searching.fresh.is_empty() {
-            false => self.next_to_index(FRESH, |searching| searching.fresh.pop_first())?,
-            true if has_backlog => {
-                searching.was_polled = false;
-                self.next_to_index(BACKLOG, |searching| searching.backlog.pop_back())?
-            }
-            true => Vec::new(),
-        };
+        let mut sessions = self.next_to_index(FRESH, |searching| searching.fresh.pop_first())?;
+        if sessions.is_empty() && are_enough {
+            sessions = self.next_to_index(BACKLOG, |searching| searching.arrived.pop_first())?;
+            self.searching.was_polled &= sessions.is_empty();
+        }
+        if sessions.is_empty() && self.queue.is_empty() {
+            sessions = self.next_to_index(BACKLOG, |searching| searching.backlog.pop_back())?;
+        }
         if gone.is_empty() && sessions.is_empty() {
             return Ok(());
         }
         self.searching.at_work = true;
+        self.searching.veiled_in_batch.clear();
         let (context, hurry) = (self.context.clone(), self.searching.hurry.clone());
         self.jobs.spawn_for_event(Box::new(move || {
             let keys: Vec<SessionKey> = sessions.iter().map(|one| one.key.clone()).collect();
@@ -399,9 +430,10 @@ impl Engine {
             .ok_or_else(|| self.no_index())?;
         let limit = limit.unwrap_or(USUAL_HITS).min(MOST_HITS) as usize;
         let context = self.context.clone();
-        let left = self.searching.fresh.len() + self.searching.backlog.len();
+        let waiting = self.searching.waiting();
+        let left = self.searching.fresh.len() + waiting;
         let total = self.searching.total.max(left) as u64;
-        let indexing = (!self.searching.backlog.is_empty()).then_some(Indexing {
+        let indexing = (0 < waiting).then_some(Indexing {
             done: total - left as u64,
             total,
         });

@@ -78,23 +78,25 @@ pub fn names_below(root: &Path, path: &Path) -> Option<Vec<String>> {
 /// A directory with its links resolved, as of the last seconds: each file event is compared with
 /// the directories of all tools, which hardly ever change.
 fn real_of(root: &Path) -> Option<PathBuf> {
-    type Known = HashMap<OsString, (Instant, Option<PathBuf>)>;
+    type Known = HashMap<OsString, (Instant, PathBuf)>;
     static KNOWN: Mutex<Option<Known>> = Mutex::new(None);
     const MOST: usize = 1024;
     const FRESH: Duration = Duration::from_secs(5);
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    let known = known.get_or_insert_default();
-    if let Some((at, real)) = known.get(root.as_os_str())
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((at, real)) = known().get_or_insert_default().get(root.as_os_str())
         && at.elapsed() < FRESH
     {
-        return real.clone();
+        return Some(real.clone());
     }
+    // Not under the lock: a disk may not answer.
+    let real = fs::canonicalize(root).ok()?;
+    let mut known = known();
+    let known = known.get_or_insert_default();
     if MOST <= known.len() {
         known.clear();
     }
-    let real = fs::canonicalize(root).ok();
     known.insert(root.as_os_str().to_owned(), (Instant::now(), real.clone()));
-    real
+    Some(real)
 }
 
 /// The names of a directory's entries of some kinds, in a fixed order.

@@ -127,7 +127,15 @@ pub fn root_commit(checkout: &Checkout) -> Option<String> {
 }
 
 fn around_as_written(dir: &Path) -> Option<(Checkout, String)> {
-    let checkout = dir.ancestors().find_map(at)?;
+    let mut found = dir.ancestors().filter_map(at);
+    let mut checkout = found.next()?;
+    // What looks like a bare repository may be content of the repository around it, whoever commits
+    // to that.
+    if !has_dot_git(&checkout)
+        && let Some(around) = found.find(has_dot_git)
+    {
+        checkout = around;
+    }
     let below = dir.strip_prefix(&checkout.work_tree).ok()?;
     let sub = below
         .components()
@@ -136,6 +144,11 @@ fn around_as_written(dir: &Path) -> Option<(Checkout, String)> {
         .join("/");
     // `x/../y` may lead out of the work tree; the path is tried again as resolved by the disk.
     paths::stays_below(&sub.replace([':', '\\'], "_")).then_some((checkout, sub))
+}
+
+/// Whether a checkout is known by its `.git`; else the directory itself is a repository.
+pub(super) fn has_dot_git(checkout: &Checkout) -> bool {
+    checkout.work_tree.join(".git").symlink_metadata().is_ok()
 }
 
 /// The target of the `.git` file of a linked worktree or a submodule.

@@ -294,6 +294,10 @@ impl Identifier {
     }
 
     fn root_commit(&self, checkout: &Checkout) -> Option<String> {
+        // git reads no bare repository that it comes upon. Its worktrees have the same key here.
+        if !checkout::has_dot_git(checkout) {
+            return None;
+        }
         let key = (checkout.common_dir.clone(), checkout.born);
         let stays = |commit: &Option<String>| commit.is_some() && checkout.born.is_some();
         let lasts = |commit: &Option<String>| (!stays(commit)).then_some(Self::ASKED_AGAIN);

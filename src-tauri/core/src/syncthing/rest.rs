@@ -122,13 +122,22 @@ impl Rest {
 
     /// Scans the given paths, or the whole folder without any; returns when the scan is done.
     pub fn scan(&self, folder: &str, paths: &[&str]) -> Result<(), RestError> {
+        self.scan_within(folder, paths, SCAN_PATIENCE)
+    }
+
+    /// As [`Rest::scan`], and an error when it takes longer than `patience`.
+    pub fn scan_within(
+        &self,
+        folder: &str,
+        paths: &[&str],
+        patience: Duration,
+    ) -> Result<(), RestError> {
         let query = paths.iter().map(|path| ("sub", *path));
         let path = with_query(
             "/rest/db/scan",
             std::iter::once(("folder", folder)).chain(query),
         );
-        self.text(Method::Post, &path, None, SCAN_PATIENCE)
-            .map(drop)
+        self.text(Method::Post, &path, None, patience).map(drop)
     }
 
     /// Whether Syncthing answers and accepts our key.

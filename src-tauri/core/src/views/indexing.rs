@@ -60,7 +60,8 @@ pub struct ComparedIndex {
 /// the last commit.
 pub fn open_index(dir: &Path, name: &str, state: &Path) -> Result<OpenedIndex, IndexError> {
     let (index, opened) = Index::open(dir, name)?;
-    let is_empty = opened == Opened::Empty;
+    // Emptied, and never filled: the engine may have ended in between.
+    let is_empty = opened == Opened::Empty || index.keys().is_empty();
     Ok(OpenedIndex {
         compared: State::beside(state).and_then(|state| compare(&index, is_empty, &state)),
         index: Arc::new(index),

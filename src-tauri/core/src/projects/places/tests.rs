@@ -319,11 +319,21 @@ fn a_bare_repository_is_its_remotes_project_and_no_place() {
     desk.learn(&tree);
     let other = project("git:github.com/acme/other");
     assert_eq!(desk.find(&other), Some(tree));
-    // The inside of a work tree's own repository is part of that work tree.
-    assert_eq!(
-        key(&desk, &source.join(".git")),
-        "git:github.com/acme/api#.git"
-    );
+    // The inside of a work tree's own repository is part of that work tree, and so is whatever in it
+    // has the form of a repository.
+    let inside = source.join("fixtures/repo.git");
+    let copied = [
+        "clone",
+        "-q",
+        "--bare",
+        &bare.to_string_lossy(),
+        &inside.to_string_lossy(),
+    ];
+    git(desk.home(), &copied);
+    for dir in [source.join(".git"), inside] {
+        let key = key(&desk, &dir);
+        assert!(key.starts_with("git:github.com/acme/api"), "{key}");
+    }
 }
 
 #[test]

@@ -219,7 +219,9 @@ impl Worker {
             // What Syncthing has not scanned yet the other device does not lack in its eyes.
             let mut is_scanned = false;
             let mut is_done = |up: &Up| {
-                is_scanned = is_scanned || up.rest.scan(&own_live(up), &[]).is_ok();
+                let left = end.saturating_duration_since(Instant::now());
+                let scan = || up.rest.scan_within(&own_live(up), &[], left);
+                is_scanned = is_scanned || scan().is_ok();
                 is_scanned && has_all(up, &device)
             };
             while Instant::now() < end
