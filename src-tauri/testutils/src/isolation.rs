@@ -32,7 +32,8 @@ pub fn alone(test: impl FnOnce()) {
             namespace,
             "sh",
             "-c",
-            "ip link set lo up && exec \"$@\"",
+            // A shell without job control has its background jobs ignore SIGINT, and so would `roam`.
+            "ip link set lo up && exec env --default-signal=INT,TERM,HUP \"$@\"",
             "sh",
         ])
         .arg(std::env::current_exe().expect("a running test has a binary"))
