@@ -7,6 +7,7 @@ use crate::compare::differences;
 use crate::names::{ObjectId, RepoPath};
 use crate::objects::Mode;
 use crate::record::{Limits, Snapshot, record, record_locked};
+use crate::scratch::{Scratch, Sees};
 use crate::steps::{Step, Target};
 use crate::store::Store;
 use serde::{Deserialize, Serialize};
@@ -547,7 +548,7 @@ pub(crate) fn changed_since(
             "A merge was begun or ended in {root} since the code was applied."
         )));
     }
-    let scratch = crate::scratch::Scratch::new(checkout, store, None)?;
+    let scratch = Scratch::new(checkout, store, None)?;
     let mut paths: BTreeSet<RepoPath> = BTreeSet::new();
     for (from, to) in [
         (&applied.working_tree, &current.working_tree),
@@ -570,7 +571,7 @@ pub(crate) fn changed_since(
 }
 
 pub(crate) fn applied_state(checkout: &Checkout, store: &Store, id: &ObjectId) -> Result<Snapshot> {
-    let scratch = crate::scratch::Scratch::new(checkout, store, None)?;
+    let scratch = Scratch::new(checkout, store, None)?;
     let mut reader = crate::objects::Reader::start(&scratch)?;
     if reader.read(id, 0)?.is_none() {
         return Err(CodeError::refused(format!(
@@ -604,26 +605,14 @@ fn refuse_changed_worktree(
     }
 }
 
-/// A worktree goes with all that is in it: what no snapshot has, ignored files and the content of
-/// submodules, is the user's.
+/// A worktree goes with all that is in it: what no snapshot has, ignored files, the content of
+/// submodules and files at which `git` does not look, is the user's.
 fn refuse_unrecorded(worktree: &Checkout, store: &Store, applied: &Snapshot) -> Result<()> {
     const MOST: usize = 3;
-    let scratch = crate::scratch::Scratch::new(worktree, store, None)?;
+    let scratch = Scratch::new(worktree, store, None)?;
     scratch.copy_index("index")?;
-    let git = scratch.command_in(crate::scratch::Sees::All, &worktree.root, "index");
-    let mut args = vec![
-        "ls-files",
-        "-z",
-        "--others",
-        "--ignored",
-        "--exclude-standard",
-    ];
-    args.extend(["--directory", "--no-empty-directory"]);
-    let list = scratch.run(git, &args, b"")?;
-    let ignored = list
-        .split(|byte| *byte == 0)
-        .filter(|path| !path.is_empty());
-    let mut found: Vec<RepoPath> = ignored.map(RepoPath::new).collect();
+    let mut found = ignored_files(&scratch)?;
+    found.extend(unwatched_files(&scratch)?);
     let most = crate::measure::PackLimits::default().entries;
     for (path, entry) in crate::verify::files_of(&scratch, &applied.working_tree, most)? {
         let dir = path
@@ -631,7 +620,7 @@ fn refuse_unrecorded(worktree: &Checkout, store: &Store, applied: &Snapshot) -> 
             .filter(|_| entry.mode == Mode::Submodule);
         let has_content = |dir: PathBuf| fs::read_dir(dir).is_ok_and(|it| 0 < it.count());
         if dir.is_some_and(has_content) {
-            found.push(path);
+            found.insert(path);
         }
     }
     if found.is_empty() {
@@ -647,6 +636,35 @@ fn refuse_unrecorded(worktree: &Checkout, store: &Store, applied: &Snapshot) -> 
         worktree.root.display(),
         named.join(", ")
     )))
+}
+
+/// Ignored files, each of them: `git` names no directory of them that is inside an untracked one. An
+/// ignored repository is named as a directory.
+fn ignored_files(scratch: &Scratch) -> Result<BTreeSet<RepoPath>> {
+    let git = scratch.command_in(Sees::All, &scratch.checkout.root, "index");
+    let args = "ls-files -z --others --ignored --exclude-standard";
+    let args: Vec<&str> = args.split(' ').collect();
+    let list = scratch.run(git, &args, b"")?;
+    let paths = list.split(|byte| *byte == 0);
+    let paths = paths.filter(|path| !path.is_empty());
+    Ok(paths.map(RepoPath::new).collect())
+}
+
+/// Files that `git` takes as unchanged without a look, because the user marked them so
+/// (`git update-index --skip-worktree` or `--assume-unchanged`).
+fn unwatched_files(scratch: &Scratch) -> Result<BTreeSet<RepoPath>> {
+    let root = &scratch.checkout.root;
+    let git = scratch.command_in(Sees::All, root, "index");
+    let list = scratch.run(git, &["ls-files", "-v", "-z"], b"")?;
+    let marked = list.split(|byte| *byte == 0).filter_map(|line| match line {
+        [mark, b' ', path @ ..] if *mark == b'S' || mark.is_ascii_lowercase() => Some(path),
+        _ => None,
+    });
+    let is_there = |path: &RepoPath| {
+        let file = path.below(root);
+        file.is_some_and(|file| file.symlink_metadata().is_ok())
+    };
+    Ok(marked.map(RepoPath::new).filter(is_there).collect())
 }
 
 fn directory(checkout: &Checkout) -> PathBuf {

@@ -46,6 +46,43 @@ fn ignored_files_in_a_worktree_are_not_removed_by_an_undo() {
 }
 
 #[test]
+fn nor_are_those_in_directories_that_no_commit_has() {
+    for ignored in ["new/local.db", "new/target/deep/object"] {
+        let two = Two::new(&[("a.txt", "one\n"), (".gitignore", "local.*\ntarget\n")]);
+        two.a.write("new/b.txt", "untracked\n");
+        let (done, worktree) = beside(&two);
+        worktree.write(ignored, "hours of work\n");
+        stays(&two, &done, &worktree, ignored);
+    }
+}
+
+#[test]
+fn an_ignored_repository_in_a_worktree_is_not_removed_by_an_undo() {
+    let two = Two::new(&[("a.txt", "one\n"), (".gitignore", "target\n")]);
+    let (done, worktree) = beside(&two);
+    Repo::with_files(worktree.root.join("target/tool"), &[("b.txt", "own\n")]);
+    stays(&two, &done, &worktree, "target/tool");
+}
+
+#[test]
+fn nor_are_files_at_which_git_does_not_look() {
+    for mark in ["--skip-worktree", "--assume-unchanged"] {
+        let two = Two::new(&[("a.txt", "one\n"), ("dir/b.txt", "one\n")]);
+        let (done, worktree) = beside(&two);
+        worktree.git(&["update-index", mark, "dir/b.txt"]);
+        worktree.write("dir/b.txt", "settings of this place\n");
+        stays(&two, &done, &worktree, "dir/b.txt");
+        // One that is gone cannot be lost.
+        let two = Two::new(&[("a.txt", "one\n"), ("dir/b.txt", "one\n")]);
+        let (done, worktree) = beside(&two);
+        worktree.git(&["update-index", mark, "dir/b.txt"]);
+        fs::remove_file(worktree.root.join("dir/b.txt")).expect("removes");
+        undone(&two, &done).expect("undoes");
+        assert!(!worktree.root.exists());
+    }
+}
+
+#[test]
 fn an_ignored_directory_without_files_does_not_keep_a_worktree() {
     let two = Two::new(&[("a.txt", "one\n"), (".gitignore", "target\n")]);
     let (done, worktree) = beside(&two);
