@@ -7,8 +7,8 @@ use crate::record::{Limits, record_locked};
 use crate::steps::{Step, Target};
 use crate::store::Store;
 use crate::undo::{
-    OnStep, Phase, Undo, Undoing, applied_before, applied_state, changed_since, keep_file,
-    kept_directory, same_file,
+    OnStep, Phase, Undo, Undoing, applied_before, applied_state, changed_since, free_name,
+    keep_file, kept_directory, same_file,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -177,13 +177,7 @@ fn keep(
     on_step: OnStep,
 ) -> Result<()> {
     let all = kept_directory(undoing.checkout);
-    let number = undoing.record.number;
-    let mut names = (1..).map(|again| match again {
-        1 => number.to_string(),
-        again => format!("{number}-{again}"),
-    });
-    let name = names.find(|name| all.join(name).symlink_metadata().is_err());
-    let name = name.expect("the numbers do not end");
+    let name = free_name(&all, &undoing.record.number.to_string());
     let dir = all.join(&name);
     for target in places {
         on_step("keep a changed file");

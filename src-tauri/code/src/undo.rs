@@ -4,6 +4,7 @@
 
 use crate::checkout::{Checkout, CodeError, INDEX_LOCK, Lock, Result};
 use crate::compare::differences;
+use crate::git::GitError;
 use crate::names::{ObjectId, RepoPath};
 use crate::objects::Mode;
 use crate::record::{Limits, Snapshot, record, record_locked};
@@ -385,6 +386,13 @@ impl<'a> Undoing<'a> {
         Ok(())
     }
 
+    /// Whether a worktree that had been applied whole was about to go, and is there.
+    fn is_removal_of_worktree(&self) -> bool {
+        let worktree = self.record.worktree.as_ref();
+        let place = worktree.and_then(|path| path.below(Path::new("")));
+        self.record.phase == Phase::Undoing && place.is_some_and(|it| it.symlink_metadata().is_ok())
+    }
+
     pub fn finish(self, on_step: OnStep) -> Result<()> {
         match (&self.record.worktree, self.record.phase) {
             // At most an empty directory was made; one that is not empty is not ours.
@@ -417,7 +425,7 @@ fn put_away(checkout: &Checkout, number: u64) -> Result<()> {
         None => fs::remove_dir_all(&dir).map_err(CodeError::io(&dir))?,
         Some(_) => {
             let all = kept_directory(checkout);
-            let kept = all.join(format!("undo-{number}"));
+            let kept = all.join(free_name(&all, &format!("undo-{number}")));
             fs::create_dir_all(&all)
                 .and_then(|()| fs::rename(&dir, &kept))
                 .map_err(CodeError::io(&kept))?;
@@ -447,7 +455,8 @@ pub fn undos(checkout: &Checkout) -> Result<Vec<Undo>> {
 }
 
 /// Takes back what a process that ended in its work had begun; call it before anything else is done
-/// with a checkout, when no other process of ours works in it. Says how many there were.
+/// with a checkout, when no other process of ours works in it. Says how many were taken back. A worktree
+/// that was about to be removed stays, and can be taken back again.
 pub fn recover(checkout: &Checkout) -> Result<usize> {
     let mut n_recovered = 0;
     let _turn = Turn::take(checkout)?;
@@ -455,6 +464,10 @@ pub fn recover(checkout: &Checkout) -> Result<usize> {
         match Undoing::read(checkout, number)? {
             Some(undoing) if undoing.record.phase == Phase::Applied => {
                 undoing.unlock()?;
+            }
+            // Somebody may have worked in it since it was looked at: the next undo looks again.
+            Some(mut undoing) if undoing.is_removal_of_worktree() => {
+                undoing.enter(Phase::Applied)?;
             }
             Some(undoing) => {
                 undoing.finish(&mut |_| ())?;
@@ -593,7 +606,16 @@ fn refuse_changed_worktree(
     if path.symlink_metadata().is_err() {
         return Ok(());
     }
-    let worktree = Checkout::open(&checkout.git, path)?;
+    let worktree = match Checkout::open(&checkout.git, path) {
+        Ok(worktree) if worktree.common_dir == checkout.common_dir => worktree,
+        Ok(_) | Err(CodeError::Git(GitError::Failed { .. })) => {
+            return Err(CodeError::ChangedSince(format!(
+                "{} is no longer the worktree that was made.",
+                path.display()
+            )));
+        }
+        Err(error) => return Err(error),
+    };
     let current = record(&worktree, store, limits)?;
     match current.is_state_of(applied) && current.state.left_out.is_empty() {
         true => refuse_unrecorded(&worktree, store, applied),
@@ -674,6 +696,16 @@ fn directory(checkout: &Checkout) -> PathBuf {
 /// Where files of the user's are kept that an undo took out of the way.
 pub(crate) fn kept_directory(checkout: &Checkout) -> PathBuf {
     checkout.git_dir.join(OURS).join("kept")
+}
+
+/// A name that nothing in the directory has, which begins with `name`.
+pub(crate) fn free_name(dir: &Path, name: &str) -> String {
+    let mut names = (1..).map(|again| match again {
+        1 => name.to_owned(),
+        again => format!("{name}-{again}"),
+    });
+    let is_free = |name: &String| dir.join(name).symlink_metadata().is_err();
+    names.find(is_free).expect("the numbers do not end")
 }
 
 fn numbers(checkout: &Checkout) -> Result<Vec<u64>> {

@@ -141,6 +141,63 @@ fn files_whose_record_a_loss_of_power_took_are_kept() {
         "the user's\n"
     );
     assert!(!ours.join("undo").exists());
+    // The number is given again, and its record is lost again.
+    fs::create_dir_all(ours.join("undo/3/old")).expect("makes");
+    fs::write(ours.join("undo/3/old/0"), "other work\n").expect("writes");
+    recover(&two.b.checkout()).expect("recovers");
+    for (kept, text) in [("undo-3", "the user's\n"), ("undo-3-2", "other work\n")] {
+        let kept = ours.join("kept").join(kept).join("old/0");
+        assert_eq!(fs::read_to_string(kept).expect("is kept"), text);
+    }
+}
+
+/// What a process leaves that is killed before it removes the worktree.
+fn killed_before_it_goes(two: &Two, done: &Undo) {
+    let records = two.b.root.join(".git/session-roam/undo");
+    let record = records.join(format!("{}/record.json", done.number));
+    let text = fs::read_to_string(&record).expect("reads");
+    assert!(text.contains(r#""phase":"applied""#), "{text}");
+    let undoing = text.replace(r#""phase":"applied""#, r#""phase":"undoing""#);
+    fs::write(&record, undoing).expect("writes");
+}
+
+#[test]
+fn a_worktree_that_was_worked_in_after_a_crash_of_its_undo_stays() {
+    let two = Two::new(&[("a.txt", "one\n")]);
+    let (done, worktree) = beside(&two);
+    killed_before_it_goes(&two, &done);
+    worktree.write("new.txt", "since the crash\n");
+    assert_eq!(recover(&two.b.checkout()).expect("recovers"), 0);
+    let undone_later = undos(&two.b.checkout()).expect("reads");
+    assert_eq!(undone_later, std::slice::from_ref(&done));
+    stays(&two, &done, &worktree, "new.txt");
+}
+
+#[test]
+fn after_a_crash_an_undo_of_a_worktree_can_be_asked_again() {
+    let two = Two::new(&[("a.txt", "one\n")]);
+    let (done, worktree) = beside(&two);
+    killed_before_it_goes(&two, &done);
+    assert_eq!(recover(&two.b.checkout()).expect("recovers"), 0);
+    undone(&two, &done).expect("undoes");
+    assert!(!worktree.root.exists());
+    // Killed when the worktree was gone: that is finished.
+    let (done, worktree) = beside(&two);
+    killed_before_it_goes(&two, &done);
+    fs::remove_dir_all(&worktree.root).expect("removes");
+    assert_eq!(recover(&two.b.checkout()).expect("recovers"), 1);
+    assert_eq!(undos(&two.b.checkout()).expect("reads"), []);
+}
+
+#[test]
+fn what_is_left_of_a_worktree_after_a_crash_is_not_removed() {
+    let two = Two::new(&[("a.txt", "one\n")]);
+    let (done, worktree) = beside(&two);
+    killed_before_it_goes(&two, &done);
+    fs::remove_file(worktree.root.join(".git")).expect("removes");
+    recover(&two.b.checkout()).expect("recovers");
+    let root = worktree.root.to_string_lossy().into_owned();
+    stays(&two, &done, &worktree, &root);
 }
 
 #[cfg(unix)]
