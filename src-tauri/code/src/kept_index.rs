@@ -3,8 +3,11 @@
 //!
 //! It is a copy of the user's index in a directory of ours, and counts for that index to the byte, for one
 //! version of git, one checkout and its settings, and for one hour. It is hashed before it is used, so that
-//! a torn one counts as none. Its time is one before git began to look: whatever changed since then, in a
-//! directory or in a file, is newer than that and is looked at again.
+//! a torn one counts as none. Its time is one before git began to look: what is changed later, a directory or
+//! a file, is newer than that or has another time of change (ctime), and is looked at again. Git may compare
+//! these times to the second. So one case is missed for that hour: within the second in which git looked, a
+//! directory is changed both before and after it, and gets the same old time of modification back both times
+//! (as `rsync -a` and `cp -a` set it).
 
 use crate::checkout::{Checkout, CodeError, Result};
 use crate::git::Git;
@@ -25,7 +28,7 @@ const COUNTS_FOR: Duration = Duration::from_secs(3600);
 /// More than any file system rounds times, and than its clock is behind that of programs.
 const MARGIN: Duration = Duration::from_secs(2);
 /// The name of the part of an index that has the cache.
-const OWN_CACHE: &[u8] = b"UNTR";
+const CACHE: &[u8] = b"UNTR";
 /// The names in the scratch directory.
 const INDEX: &str = "index";
 const COPY: &str = "kept.index";
@@ -33,22 +36,23 @@ const COPY: &str = "kept.index";
 /// The status of the checkout, from its index named `index` in the scratch directory. What `git` would say
 /// without a cache, but for one note: that a directory without files has become a repository.
 pub(crate) fn read_status(scratch: &Scratch) -> Result<Status> {
+    let without = || Status::read(scratch, INDEX, Cache::None);
     let dir = scratch.store.kept_index_dir();
     let Some(dir) = dir.filter(|_| may_keep(scratch)) else {
-        return Status::read(scratch, INDEX, Cache::None);
+        return without();
     };
     // Nothing that fails here is a reason not to record.
     let Ok(kept) = Kept::of(scratch, dir) else {
-        return Status::read(scratch, INDEX, Cache::None);
+        return without();
     };
     if !kept.is_handed_out(scratch) {
-        return kept.made(scratch);
+        return kept.made(scratch).or_else(|_| without());
     }
     match Status::read(scratch, COPY, Cache::Read) {
         Ok(status) if !is_contradicted(scratch.checkout, &status) => Ok(status),
         Ok(_) | Err(_) => {
             let _ = fs::remove_file(&kept.label);
-            Status::read(scratch, INDEX, Cache::None)
+            without()
         }
     }
 }
@@ -170,7 +174,9 @@ impl Kept {
         without_own_cache(scratch, &copy)?;
         let begun = SystemTime::now();
         let status = Status::read(scratch, COPY, Cache::Written)?;
-        if !is_contradicted(scratch.checkout, &status) {
+        // Git does not say that it could not write the index.
+        let is_written = has_cache(&copy).unwrap_or(false);
+        if is_written && !is_contradicted(scratch.checkout, &status) {
             // Without it, the next recording reads all of it again.
             let _ = self.keep(&copy, begun);
         }
@@ -196,12 +202,16 @@ impl Kept {
 
 /// The cache that the user's git keeps is as old as their index.
 fn without_own_cache(scratch: &Scratch, copy: &Path) -> Result<()> {
-    let bytes = fs::read(copy).map_err(CodeError::io(copy))?;
-    if bytes.windows(OWN_CACHE.len()).any(|name| name == OWN_CACHE) {
+    if has_cache(copy).map_err(CodeError::io(copy))? {
         let command = scratch.command_in(Sees::Nothing, &scratch.checkout.root, COPY);
         scratch.run(command, &["update-index", "--no-untracked-cache"], b"")?;
     }
     Ok(())
+}
+
+fn has_cache(index: &Path) -> io::Result<bool> {
+    let bytes = fs::read(index)?;
+    Ok(bytes.windows(CACHE.len()).any(|name| name == CACHE))
 }
 
 /// Writes a file beside and gives it its name when it is whole.
@@ -232,4 +242,52 @@ fn hash(path: &Path) -> io::Result<blake3::Hash> {
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(fs::File::open(path)?)?;
     Ok(hasher.finalize())
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use crate::git::{Bounds, Input, run};
+    use crate::store::Store;
+
+    /// How many files are kept after a status for which the scratch directory was prepared.
+    fn n_kept(prepare: impl Fn(&Scratch)) -> usize {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (root, kept) = (dir.path().join("a"), dir.path().join("kept"));
+        fs::create_dir(&root).expect("makes");
+        fs::write(root.join("a.txt"), "staged").expect("writes");
+        let git = Git::find().expect("git");
+        for args in [&["init", "--quiet"][..], &["add", "a.txt"]] {
+            let mut command = git.closed();
+            command.current_dir(&root).args(args);
+            run(command, Input::Nothing, Bounds::default()).expect("runs");
+        }
+        fs::write(root.join("new.txt"), "untracked").expect("writes");
+        let checkout = Checkout::open(&git, &root).expect("opens");
+        let store = Store::open(&dir.path().join("store")).expect("a store");
+        let store = store.keeping_index_in(&kept);
+        let scratch = Scratch::new(&checkout, &store, None).expect("makes");
+        assert!(scratch.copy_index(INDEX).expect("copies"));
+        prepare(&scratch);
+        let status = read_status(&scratch).expect("reads");
+        let paths: Vec<String> = status.paths().map(RepoPath::to_string).collect();
+        assert_eq!(paths, ["new.txt", "a.txt"]);
+        fs::read_dir(kept).map_or(0, Iterator::count)
+    }
+
+    #[test]
+    fn an_index_that_git_could_not_write_is_not_kept() {
+        let lock = format!("{COPY}.lock");
+        assert_eq!(
+            n_kept(|scratch| scratch.write(&lock, b"").expect("writes")),
+            0
+        );
+        assert_eq!(n_kept(|_| ()), 2, "an index and its label");
+    }
+
+    #[test]
+    fn a_copy_that_fails_does_not_hinder_a_recording() {
+        let in_the_way = |scratch: &Scratch| fs::create_dir(scratch.path(COPY)).expect("makes");
+        assert_eq!(n_kept(in_the_way), 0);
+    }
 }
