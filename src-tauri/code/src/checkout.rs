@@ -2,8 +2,9 @@
 //! say how files become objects. Reads only. Knows no snapshot.
 
 use crate::git::{self, Bounds, Git, GitError, Input};
-use crate::names::ObjectId;
+use crate::names::{ObjectId, RepoPath};
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -150,7 +151,7 @@ impl Checkout {
             ));
         };
         let path = |bytes: &[u8]| {
-            crate::names::RepoPath::new(bytes)
+            RepoPath::new(bytes)
                 .below(Path::new(""))
                 .ok_or_else(|| CodeError::refused("The path of this checkout is not valid."))
         };
@@ -169,6 +170,13 @@ impl Checkout {
                 _ => Format::Sha1,
             },
         };
+        if !names(&checkout.root, &checkout.git_dir) {
+            return Err(CodeError::refused(format!(
+                "{} is not the checkout of {}.",
+                checkout.root.display(),
+                checkout.git_dir.display()
+            )));
+        }
         checkout.read_settings()?;
         Ok(checkout)
     }
@@ -207,7 +215,7 @@ impl Checkout {
             let asked = ["config", "--null", "--type=path", "--get", setting];
             let mut path = look(&self.git, &self.root, &asked)?;
             path.pop();
-            let path = crate::names::RepoPath::new(path).below(&self.root);
+            let path = RepoPath::new(path).below(&self.root);
             return Ok(path.filter(|path| !path.as_os_str().is_empty()));
         }
         // The environment of this process is where `git` looks, too.
@@ -302,8 +310,58 @@ impl Checkout {
     }
 }
 
+/// Whether a working tree names the git directory, as its `.git` or in a file of that name. Otherwise only
+/// the git directory names the working tree, and a directory of committed files can look like one that
+/// names any directory.
+fn names(root: &Path, git_dir: &Path) -> bool {
+    let dot_git = root.join(".git");
+    let named = match dot_git.is_file() {
+        true => named_in(&dot_git).and_then(|path| path.below(root)),
+        false => Some(dot_git),
+    };
+    let place = |path: &Path| fs::canonicalize(path).ok();
+    let named = named.and_then(|path| place(&path));
+    named.is_some() && named == place(git_dir)
+}
+
+fn named_in(file: &Path) -> Option<RepoPath> {
+    let text = fs::read(file).ok()?;
+    let path = text.strip_prefix(b"gitdir: ")?;
+    let end = path.iter().rposition(|byte| !b"\r\n".contains(byte))?;
+    Some(RepoPath::new(&path[..=end]))
+}
+
 pub(crate) fn look(git: &Git, dir: &Path, args: &[&str]) -> std::result::Result<Vec<u8>, GitError> {
     let mut command = git.in_repository(dir);
     command.args(args);
     git::run(command, Input::Nothing, Bounds::within(LOOK))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without the setting that keeps newer versions of `git` from it.
+    #[test]
+    fn committed_files_are_no_git_directory() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (root, other) = (dir.path().join("a"), dir.path().join("other"));
+        let inner = root.join("x");
+        for dir in [&root.join(".git"), &inner, &other.join(".git")] {
+            fs::create_dir_all(dir).expect("makes");
+        }
+        assert!(names(&root, &root.join(".git")));
+        for working_tree in [root.as_path(), &other, &inner, dir.path()] {
+            assert!(!names(working_tree, &inner), "{}", working_tree.display());
+        }
+        for named in [
+            "gitdir: ../.git/modules/x\n",
+            "gitdir: ../.git/modules/x\r\n",
+        ] {
+            fs::create_dir_all(root.join(".git/modules/x")).expect("makes");
+            fs::write(inner.join(".git"), named).expect("writes");
+            assert!(names(&inner, &root.join(".git/modules/x")));
+            assert!(!names(&inner, &root.join(".git")));
+        }
+    }
 }

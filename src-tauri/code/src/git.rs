@@ -127,7 +127,7 @@ impl Git {
 }
 
 /// Settings with which `git` would start a program or look beyond the repository.
-const OVERRIDDEN: [&str; 10] = [
+const OVERRIDDEN: [&str; 11] = [
     if cfg!(windows) {
         "core.hooksPath=NUL"
     } else {
@@ -142,6 +142,8 @@ const OVERRIDDEN: [&str; 10] = [
     "credential.helper=",
     "gc.auto=0",
     "submodule.recurse=false",
+    // Git 2.38 or newer: files that are committed count for no repository.
+    "safe.bareRepository=explicit",
 ];
 
 fn parse_version(text: &str) -> Option<(u32, u32)> {

@@ -4,7 +4,8 @@
 mod support;
 
 use session_roam_code::{
-    CodeError, Have, Limits, Manifest, ObjectId, PackLimits, Received, pack, receive, record,
+    Checkout, CodeError, Git, Have, Limits, Manifest, ObjectId, PackLimits, Received, pack,
+    receive, record,
 };
 use std::fs;
 use std::io::Write;
@@ -480,4 +481,25 @@ fn a_manifest_is_read_strictly() {
         None
     );
     assert_eq!(Manifest::parse("{}"), None);
+}
+
+#[test]
+fn committed_files_that_look_like_a_repository_lead_nowhere() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let private = Repo::with_files(dir.path().join("private"), &[("a.txt", "private\n")]);
+    let place = private.root.display();
+    let config = format!("[core]\n\trepositoryFormatVersion = 0\n\tworktree = {place}\n");
+    let files = [
+        ("x/HEAD", "ref: refs/heads/main\n"),
+        ("x/objects/none", ""),
+        ("x/refs/none", ""),
+        ("x/config", &config),
+    ];
+    let repo = Repo::with_files(dir.path().join("a"), &files);
+    let trusting = ["-c", "safe.bareRepository=all", "-C", "x"];
+    let believed = repo.git(&[&trusting[..], &["rev-parse", "--show-toplevel"]].concat());
+    assert!(believed.trim().ends_with("private"), "{believed}");
+    let git = Git::find().expect("git");
+    Checkout::open(&git, &repo.root.join("x")).expect_err("is refused");
+    assert!(repo.checkout().root().ends_with("a"));
 }

@@ -176,6 +176,34 @@ fn a_worktree_of_a_bare_repository_is_a_checkout() {
 }
 
 #[test]
+fn a_git_directory_may_lie_anywhere_if_the_checkout_names_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (git, root) = (Git::find().expect("git"), dir.path().join("a"));
+    let repo = Repo::with_files(root.clone(), &[("a.txt", "one\n")]);
+    let opened = || Checkout::open(&git, &root).map(|it| it.root().to_owned());
+    let elsewhere = dir.path().join("elsewhere");
+    repo.git(&[
+        "init",
+        "--quiet",
+        "--separate-git-dir",
+        elsewhere.to_str().expect("plain"),
+    ]);
+    assert!(opened().expect("opens").ends_with("a"));
+    #[cfg(unix)]
+    {
+        fs::remove_file(root.join(".git")).expect("removes");
+        std::os::unix::fs::symlink(&elsewhere, root.join(".git")).expect("links");
+        assert!(opened().expect("opens").ends_with("a"));
+    }
+    // Only the git directory says that this is its working tree.
+    let other = dir.path().join("other");
+    fs::create_dir(&other).expect("makes");
+    repo.git(&["config", "core.worktree", other.to_str().expect("plain")]);
+    let refused = opened().expect_err("is refused").to_string();
+    assert!(refused.contains("is not the checkout of"), "{refused}");
+}
+
+#[test]
 fn without_a_branch_the_state_is_the_same() {
     let two = Two::new(&[("a.txt", "one\n")]);
     two.a.git(&["checkout", "--quiet", "--detach"]);
