@@ -76,19 +76,19 @@ pub fn record_code(wanted: &Wanted) -> Result<Recorded, CodeError> {
         source,
     };
     let files = snapshot_file::list(vault, &wanted.files).map_err(io)?;
+    let number = files.last().map_or(1, |(number, _)| number + 1);
+    // What these rules hold back may be in states of others: nothing builds on them, and they go.
+    let (outdated, files) = wanted.by_rules(files);
     let last = wanted.last(&files);
     let seen = wanted.seen(&checkout, &snapshot);
-    // What these rules hold back may be in states of others: nothing builds on them, and they go.
-    let has_old_rules = |last: &Last| last.description.rules != rules_version();
-    let is_outdated = last.as_ref().is_some_and(has_old_rules);
     let is_same = |last: &Last| last.snapshot == snapshot.id && last.description.seen == seen;
-    if !is_outdated && last.as_ref().is_some_and(is_same) {
+    if last.as_ref().is_some_and(is_same) {
+        recorded.paths = wanted.removed(outdated);
         return Ok(recorded);
     }
-    let number = files.last().map_or(1, |(number, _)| number + 1);
     let after = last.filter(|last| {
         let (n_files, first, others) = last.chain;
-        !is_outdated && n_files < LONGEST_CHAIN && others < CHAIN_BYTES.max(first)
+        n_files < LONGEST_CHAIN && others < CHAIN_BYTES.max(first)
     });
     let have = Have {
         commits: published,
@@ -99,16 +99,9 @@ pub fn record_code(wanted: &Wanted) -> Result<Recorded, CodeError> {
     recorded
         .paths
         .push(snapshot_file::in_lane(&wanted.files, number));
-    let surplus = match is_outdated {
-        true => files.iter().map(|(number, _)| *number).collect(),
-        false => wanted.surplus().map_err(io)?,
-    };
-    for number in surplus {
-        snapshot_file::remove(vault, &wanted.files, number).map_err(io)?;
-        recorded
-            .paths
-            .push(snapshot_file::in_lane(&wanted.files, number));
-    }
+    recorded.paths.extend(wanted.removed(outdated));
+    let surplus = wanted.surplus().map_err(io)?;
+    recorded.paths.extend(wanted.removed(surplus));
     recorded.paths.extend(wanted.bound_lane().map_err(io)?);
     bound_store(&wanted.store, wanted.is_needed)?;
     Ok(recorded)
@@ -262,6 +255,31 @@ impl Wanted {
         let vault = &self.context.vault;
         let described = snapshot_file::describe(vault, &owner, &self.files, number).ok()?;
         Some(described.description)
+    }
+
+    /// The numbers of the files that were recorded under other rules for secrets, whichever of them, and
+    /// the other files.
+    fn by_rules(&self, files: Vec<(u32, u64)>) -> (Vec<u32>, Vec<(u32, u64)>) {
+        let rules = rules_version();
+        let is_outdated = |number: u32| {
+            let description = self.describe(number);
+            description.is_some_and(|description| description.rules != rules)
+        };
+        let (outdated, files): (Vec<_>, Vec<_>) = files
+            .into_iter()
+            .partition(|(number, _)| is_outdated(*number));
+        let outdated = outdated.into_iter().map(|(number, _)| number);
+        (outdated.collect(), files)
+    }
+
+    /// Removes files and returns them as named in the lane's folder. One that cannot be removed hinders no
+    /// other, and is found again at the next recording.
+    fn removed(&self, numbers: Vec<u32>) -> Vec<String> {
+        let vault = &self.context.vault;
+        let mut numbers = numbers;
+        numbers.retain(|number| snapshot_file::remove(vault, &self.files, *number).is_ok());
+        let in_lane = |number| snapshot_file::in_lane(&self.files, number);
+        numbers.into_iter().map(in_lane).collect()
     }
 
     fn last(&self, files: &[(u32, u64)]) -> Option<Last> {
