@@ -5,7 +5,7 @@
 use super::journals::{own_frames, recorded_lines, segments};
 use super::talk::{ONE, TWO, assert_carried, assert_quiet, id, meta, turn};
 use super::world::{DAY, Device, START, World};
-use session_roam_core::api::{Done, Request, SessionRow};
+use session_roam_core::api::{Doctor, Done, Request, SessionRow};
 use session_roam_core::engine::event::Event;
 use session_roam_core::session::Lane;
 use session_roam_core::syncthing::{Notice, folder_id};
@@ -381,6 +381,26 @@ fn an_emptied_store_that_was_meant_is_let_go_and_the_vault_keeps_all() {
     assert_eq!(world.devices[1].stores().len(), 1);
 }
 
+/// What was never recorded, because its project is excluded, was not here either.
+#[test]
+fn files_that_were_never_recorded_do_not_vanish_from_a_store() {
+    let (mut world, here, _) = World::pair_of_devices();
+    let device = &mut world.devices[0];
+    let _: Done = device.ask(Request::ProjectExclude {
+        key: "git:github.com/acme/api".into(),
+        excluded: true,
+    });
+    for number in 0..MANY {
+        let path = device.transcript(&here, &id(number));
+        device.say(&path, turn(&here, &id(number), "hello"));
+    }
+    assert!(device.sessions().iter().all(|row| row.path.is_none()));
+    device.stop();
+    fs::remove_dir_all(device.claude().join("projects")).expect("cleaned up");
+    device.start();
+    assert_eq!(held(device), [""; 0]);
+}
+
 // ---- a disk refuses ----
 
 #[test]
@@ -417,6 +437,11 @@ fn a_vault_that_cannot_be_written_is_told_and_made_up_for() {
     let path = world.devices[0].transcript(&here, ONE);
     world.devices[0].say(&path, turn(&here, ONE, "one"));
     assert!(world.devices[0].has_problem("not_recorded"));
+    let doctor: Doctor = world.devices[0].ask(Request::Doctor);
+    let listed: Vec<String> = (doctor.not_carried.into_iter())
+        .map(|waiting| waiting.session)
+        .collect();
+    assert_eq!(listed, [ONE], "with those that do not sync");
     fs::remove_file(&tool_dir).expect("out of the way");
     world.devices[0].say(&path, turn(&here, ONE, "two"));
     world.deliver();

@@ -734,7 +734,8 @@ impl Engine {
         Ok(Box::new(move || {
             let mut not_carried = Vec::new();
             State::beside(&path)?.each_from(None, |key, row| {
-                if !is_carried(&row) && !is_unfinished(&row) {
+                // The check of the stores explains an unfinished file.
+                if !is_carried(&row) && !row.is_unfinished() {
                     not_carried.push(waiting(&(key, row)));
                 }
                 ControlFlow::Continue(())
@@ -775,12 +776,6 @@ enum Later {
 fn is_carried(row: &Row) -> bool {
     row.state == SessionState::Here
         || (row.state == SessionState::Split && row.split == SplitState::Open(Tier::B))
-}
-
-/// Whether there is nothing of the session but a file here without a complete record: the check of
-/// the stores explains it.
-fn is_unfinished(row: &Row) -> bool {
-    row.reason == Some(Reason::Arriving) && row.path.is_some() && row.devices.is_empty()
 }
 
 fn session_row(shared: &Shared, key: &SessionKey, row: &Row) -> SessionRow {

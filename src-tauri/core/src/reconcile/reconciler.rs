@@ -143,6 +143,8 @@ struct Reconciler<'a> {
     layout: BranchLayout,
     /// The session that holds the beginning of this one here.
     holder: Option<SessionId>,
+    /// The store's file was read and recorded, and has no complete record yet.
+    is_unfinished: bool,
     /// The unknown part of the store's shape.
     unknown: Option<String>,
     /// The session is in a store that is not read now: the reason, why, and what to do.
@@ -176,6 +178,7 @@ impl<'a> Reconciler<'a> {
             verdict: Verdict::Arriving,
             layout: BranchLayout::default(),
             holder: None,
+            is_unfinished: false,
             unknown: None,
             away: None,
             answers: Vec::new(),
@@ -756,11 +759,9 @@ impl<'a> Reconciler<'a> {
             (row.reason, row.why) = (Some(Reason::Unlisted), why);
             row.hint = "It opens in its own tool meanwhile.".into();
         }
-        if let (Verdict::Arriving, true, Some(found)) = (
-            &self.verdict,
-            self.job.record.journals.is_empty(),
-            &self.found,
-        ) {
+        let is_unfinished = self.is_unfinished && self.problems.is_empty();
+        if let (Verdict::Arriving, true, Some(found)) = (&self.verdict, is_unfinished, &self.found)
+        {
             row::unfinished(&mut row, found);
         }
         if let (false, Some(holder)) = (row.needs.is_empty(), &self.holder) {

@@ -86,6 +86,13 @@ pub struct Row {
     pub path: Option<PathBuf>,
 }
 
+impl Row {
+    /// Whether there is nothing of the session but a file here without a complete record.
+    pub fn is_unfinished(&self) -> bool {
+        self.reason == Some(Reason::Arriving) && self.path.is_some() && self.devices.is_empty()
+    }
+}
+
 /// How many sessions of a tool are in one state for one reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateCount {

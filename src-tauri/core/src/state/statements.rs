@@ -122,7 +122,9 @@ statements! {
     KEYS reads all because "read once, at a start" = "SELECT key, tool FROM sessions";
     KEYS_BY_AGE reads all because "read once, for a new index" =
         "SELECT key, tool FROM sessions INDEXED BY newest ORDER BY updated, key DESC";
-    HERE reads all because "read once, at a start" = "SELECT key, tool FROM sessions WHERE path IS NOT NULL";
+    /// Not a file that was never recorded: nothing of it vanishes.
+    HERE reads all because "read once, at a start" =
+        "SELECT key, tool FROM sessions WHERE path IS NOT NULL AND NOT (code = 'arriving' AND devices = '')";
     SEEN reads all because "read once, at a start" = "SELECT key, store, vault FROM seen";
     PUT_SEEN = "INSERT INTO seen (key, store, vault) VALUES (?1, ?2, ?3)
         ON CONFLICT (key) DO UPDATE SET store = excluded.store, vault = excluded.vault

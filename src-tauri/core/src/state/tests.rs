@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::session::SessionId;
+use std::collections::BTreeSet;
 
 /// The query plan of each statement.
 #[test]
@@ -283,6 +284,30 @@ fn row_of(session: &str) -> Row {
         session: session.into(),
         ..Row::default()
     }
+}
+
+#[test]
+fn a_file_without_a_complete_record_is_not_here() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let (state, _) = State::open(dir.path()).expect("open");
+    let tool = ToolId::new("claude-code");
+    let put = |session: &str, reason: Option<Reason>, devices: &[&str]| {
+        let row = Row {
+            reason,
+            devices: devices.iter().map(|short| (*short).to_owned()).collect(),
+            path: Some(format!("/store/{session}").into()),
+            ..row_of(session)
+        };
+        let key = SessionKey::new(&tool, &SessionId::new(session));
+        state.put(&key, &row, &pack(&"record")).expect("put");
+        (row.is_unfinished(), key)
+    };
+    let (_, here) = put("here", None, &["AAAAAAA"]);
+    let (_, other) = put("arriving", Some(Reason::Arriving), &["AAAAAAA"]);
+    let (is_unfinished, _) = put("unfinished", Some(Reason::Arriving), &[]);
+    assert!(is_unfinished);
+    let found: BTreeSet<SessionKey> = state.here().expect("read").into_iter().collect();
+    assert_eq!(found, [here, other].into());
 }
 
 #[test]

@@ -189,7 +189,7 @@ impl Engine {
             if self
                 .state
                 .row(&asked.key)?
-                .is_some_and(|row| row.path.is_some())
+                .is_some_and(|row| row.path.is_some() && !row.is_unfinished())
             {
                 self.note_here(&asked.key, true);
             }

@@ -97,7 +97,7 @@ pub fn row(
     }
 }
 
-/// Nobody recorded anything of the session, and its file in this device's store has no complete
+/// Nobody recorded anything of the session, because its file in this device's store has no complete
 /// record yet.
 pub fn unfinished(row: &mut Row, found: &Found) {
     row.session = found.session.to_string();

@@ -86,6 +86,7 @@ impl Reconciler<'_> {
         match recorded {
             Ok(recorded) => {
                 self.took(recorded);
+                self.is_unfinished = self.job.record.journals.is_empty();
                 if let (Some(before), Some(card)) = (before, self.job.record.origin())
                     && before != card.project.key
                 {
