@@ -1,6 +1,7 @@
 //! A start costs what changed while the engine was off, not what there is; and whatever changed is
 //! found.
 
+use super::faults::state_sql;
 use super::journals::{recorded_lines, segments};
 use super::talk::{id, turn};
 use super::world::{Device, World};
@@ -223,4 +224,59 @@ fn the_loop_takes_over_what_an_update_looks_at_in_slices() {
     assert_eq!(found, (3, all));
     laptop.poll();
     assert_eq!(after(laptop, |_| {}), BTreeSet::new());
+}
+
+/// On a full disk the numbers of complete sessions cannot be dropped.
+#[test]
+fn a_start_that_cannot_write_its_state_looks_for_everything_and_trusts_no_number() {
+    let (mut world, here) = at_rest();
+    let all = keys(&(0..N).collect::<Vec<_>>());
+    let device = &mut world.devices[0];
+    let line = turn(&here, &id(3), "while it was off");
+    let path = file_of(device, &here, 3);
+    let found = after(device, |device| {
+        device.append(&path, line.as_bytes());
+        session_roam_core::settings::change(&device.roam, |document| {
+            document["guard"]["max_rewritten"] = toml_edit::value(7);
+        })
+        .expect("settings");
+        let full = "CREATE TRIGGER full BEFORE DELETE ON seen BEGIN SELECT RAISE(ABORT, 'the disk is full'); END";
+        state_sql(device, full);
+    });
+    assert!(device.has_problem("state_unwritable"));
+    assert_eq!(found, all);
+    assert!(recorded_lines(device, &id(3)).contains_key(line.as_bytes()));
+    state_sql(device, "DROP TRIGGER full");
+    device.poll();
+    assert!(!device.has_problem("state_unwritable"));
+    // No number is of the settings before.
+    after(device, |_| {});
+    assert_eq!(after(device, |_| {}), BTreeSet::new());
+}
+
+#[test]
+fn a_start_that_failed_is_made_up_for_by_a_poll() {
+    let (mut world, here) = at_rest();
+    let device = &mut world.devices[0];
+    let line = turn(&here, &id(3), "while it was off");
+    let path = file_of(device, &here, 3);
+    let found = after(device, |device| {
+        device.append(&path, line.as_bytes());
+        let full = "CREATE TRIGGER full BEFORE INSERT ON notes BEGIN SELECT RAISE(ABORT, 'the disk is full'); END";
+        state_sql(device, "DELETE FROM notes WHERE name = 'stores'");
+        state_sql(device, full);
+    });
+    assert!(device.has_problem("state_unwritable"));
+    device.touch(&path);
+    device.poll();
+    assert_eq!(found, BTreeSet::new());
+    assert_eq!(device.reconciled, [], "nothing is reconciled before");
+    state_sql(device, "DROP TRIGGER full");
+    device.poll();
+    assert!(!device.has_problem("state_unwritable"));
+    assert_eq!(
+        device.reconciled.iter().cloned().collect::<BTreeSet<_>>(),
+        keys(&[3])
+    );
+    assert!(recorded_lines(device, &id(3)).contains_key(line.as_bytes()));
 }

@@ -63,8 +63,10 @@ impl Engine {
             lists: Lists::default(),
             forgetting: Forgetting::default(),
             queue: Queue::default(),
+            is_awake: false,
             starting: false,
             seen: Prints::default(),
+            is_seen_checked: false,
             gathered: Vec::new(),
             retries: Retries::default(),
             live: BTreeMap::new(),
@@ -104,28 +106,35 @@ impl Engine {
 
     /// Starts the engine: loads the state and reads the vault, the stores and the network afresh.
     pub fn wake(&mut self) {
+        self.begin_quarantine();
+        self.starting = true;
+        self.await_first_listings();
         self.guarded(Self::try_wake);
         self.pump();
     }
 
-    fn try_wake(&mut self) -> Result<(), StateError> {
+    /// If the engine is not awake afterwards, nothing is reconciled or listed until a poll has tried
+    /// it again. Any other error leaves out nothing that a start must find.
+    pub(super) fn try_wake(&mut self) -> Result<(), StateError> {
         self.remember_here()?;
         self.remember_stores()?;
-        self.begin_quarantine();
+        let once = self.once()?;
         self.remember_presence();
-        self.remember_clones()?;
+        let clones = self.remember_clones();
         let restored = self.restore_own_list();
         self.open_lists();
         self.open_forgetting();
-        self.open_search()?;
+        let search = self.open_search();
         self.read_presences();
         self.end_old_attempts();
         self.announce_attempts();
         self.publish_presence();
         self.arrange();
-        self.check_seen()?;
+        let seen = self.check_seen();
         self.resume_code();
-        self.look_at_start(restored)
+        self.look_at_start(once, restored);
+        self.is_awake = true;
+        clones.and(search).and(seen)
     }
 
     /// Returns whether the loop continues.

@@ -82,10 +82,14 @@ pub struct Engine {
     lists: Lists,
     forgetting: Forgetting,
     queue: Queue,
+    /// What the state holds is loaded, and a start looks, or looked, for what changed meanwhile.
+    is_awake: bool,
     /// What changed while the engine was off is being looked for: nothing is reconciled before.
     starting: bool,
     /// The fingerprint of each session's files at its last complete reconcile.
     seen: Prints,
+    /// The state's numbers of complete sessions were found under the present conditions.
+    is_seen_checked: bool,
     /// Sessions of the first import whose record is in the state and not committed yet, with their
     /// journals.
     gathered: Vec<(SessionKey, BTreeSet<JournalDir>)>,

@@ -109,11 +109,12 @@ impl Engine {
         }
         let key = &effects.key;
         let print = self.print_for_search(&effects.record, &effects.row);
+        let seen = effects.seen.filter(|_| self.is_seen_checked);
         let mut news = None;
         let remember = |state: &State| {
             state.put(key, &effects.row, &effects.packed)?;
             news = Self::unsearch_changed(state, key, print.as_ref())?;
-            Self::note_seen(state, key, effects.seen, self.seen.get(key))?;
+            Self::note_seen(state, key, seen, self.seen.get(key))?;
             effects
                 .holds
                 .iter()

@@ -17,13 +17,14 @@ const UNDER: &str = "seen under";
 
 impl Engine {
     /// Drops all numbers if anything else changed since that a reconcile depends on: the version,
-    /// the settings, or whose frames count.
+    /// the settings, or whose frames count. Until that was possible, no number is stored.
     pub(super) fn check_seen(&mut self) -> Result<(), StateError> {
         let now = self.depends_on();
         if self.state.note::<u64>(UNDER)? != Some(now) {
             self.state.unsee_all()?;
             self.state.put_note(UNDER, &now)?;
         }
+        self.is_seen_checked = true;
         Ok(())
     }
 

@@ -43,7 +43,7 @@ pub(super) struct StartLook {
 
 /// What is looked for in all sessions until it was done once.
 #[derive(Clone, Default)]
-struct Once {
+pub(super) struct Once {
     /// Former identities of this device of which something may not be republished yet.
     former: Vec<String>,
     origins: bool,
@@ -71,26 +71,23 @@ pub(super) struct Started {
 impl Engine {
     /// Begins to look for what changed while the engine was off. Until that is known, no session is
     /// reconciled and no store is listed.
-    pub(super) fn look_at_start(&mut self, restored: (u32, u32)) -> Result<(), StateError> {
+    pub(super) fn look_at_start(&self, once: Once, restored: (u32, u32)) {
         let look = StartLook {
-            once: self.once()?,
+            once,
             context: self.context.clone(),
             state: self.state.path().to_owned(),
             restored,
             wants_last: !self.settings.code.projects.is_empty(),
         };
-        self.await_first_listings();
-        self.starting = true;
         self.jobs.spawn_for_event(Box::new(move || {
             // Without a result nothing would ever be reconciled; without numbers everything is.
             let found = catch_unwind(AssertUnwindSafe(|| look.run()));
             let (journals, started) = found.unwrap_or_default();
             Event::VaultWalked(Box::new(Walk::ended(journals, Some(started))))
         }));
-        Ok(())
     }
 
-    fn once(&self) -> Result<Once, StateError> {
+    pub(super) fn once(&self) -> Result<Once, StateError> {
         let mut once = Once {
             former: Vec::new(),
             origins: self.state.note::<bool>(ORIGINS)?.is_none(),

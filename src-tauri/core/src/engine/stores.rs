@@ -515,7 +515,14 @@ impl Engine {
 
     pub(super) fn poll(&mut self) -> Result<(), StateError> {
         let (begun, before) = (Instant::now(), self.queue.len());
+        if !self.is_awake {
+            self.try_wake()?;
+            return self.probe_state();
+        }
         self.probe_state()?;
+        if !self.is_seen_checked {
+            self.check_seen()?;
+        }
         self.end_pause();
         self.end_old_attempts();
         self.retry_due();
