@@ -11,8 +11,8 @@ use session_roam_core::merge::snapshots::Judged;
 use session_roam_core::session::{DocKind, DocName, Reason, SessionId, ToolId};
 use session_roam_core::tools::{
     About, Change, Checkout, Content, Facts, Found, FoundDoc, Joins, Launch, Level, Listing,
-    Machine, Mark, Opens, Reading, Resumable, Root, Running, Stamp, Tool, Touched, Watermark,
-    Which, WriteError, Written,
+    Machine, Mark, Opens, Reading, Registry, Resumable, Root, Running, Stamp, Tool, Touched,
+    Watermark, Which, WriteError, Written,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -270,6 +270,64 @@ impl Tool for Counted {
         });
         listing.watermark = self.watermark(machine);
         Some(listing)
+    }
+
+    fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
+        Rows.read(machine, found)
+    }
+
+    fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
+        Rows.write(machine, checkout)
+    }
+
+    fn resume(&self, machine: &Machine, session: &Resumable<'_>) -> Launch {
+        Rows.resume(machine, session)
+    }
+}
+
+/// The same tool, which panics when a function is called next.
+#[derive(Clone, Default)]
+struct Frail(Arc<Mutex<&'static str>>);
+
+impl Frail {
+    /// Has the next call of `function` panic.
+    fn fail_in(&self, function: &'static str) {
+        *self.0.lock().expect("no panic holds it") = function;
+    }
+
+    fn called(&self, function: &str) {
+        let mut fails = self.0.lock().expect("no panic holds it");
+        let is_it = *fails == function;
+        if is_it {
+            *fails = "";
+        }
+        drop(fails);
+        assert!(!is_it, "as asked for, in {function}");
+    }
+}
+
+impl Tool for Frail {
+    fn about(&self) -> About {
+        self.called("about");
+        Rows.about()
+    }
+
+    fn roots(&self, machine: &Machine) -> Vec<Root> {
+        Rows.roots(machine)
+    }
+
+    fn registry(&self) -> Option<&dyn Registry> {
+        self.called("registry");
+        None
+    }
+
+    fn touched(&self, machine: &Machine, path: &Path) -> Touched {
+        Rows.touched(machine, path)
+    }
+
+    fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
+        self.called("sessions");
+        Rows.sessions(machine, which)
     }
 
     fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
@@ -611,4 +669,45 @@ fn the_mark_of_a_listing_that_was_not_scheduled_does_not_move() {
     story.world.deliver();
     assert_eq!(story.words(1, "row-0002"), ["x", "y"]);
     assert_eq!(story.words(1, ID), ["a", "b"]);
+}
+
+/// The next polls leave out a large store, also one of which nothing had been scheduled.
+#[test]
+fn a_large_store_of_which_nothing_was_scheduled_is_listed_by_the_next_poll() {
+    let n_whole = Arc::new(AtomicUsize::new(0));
+    let mut story = Story::with(|| {
+        Arc::new(Counted {
+            n_whole: n_whole.clone(),
+            ..Counted::default()
+        })
+    });
+    let whole = || n_whole.load(Ordering::Relaxed);
+    let row = json!({"dir": story.places[0], "words": ["a"]});
+    let rows = (0..1000).map(|n| (format!("row-{n:04}"), row.clone()));
+    let rows: serde_json::Map<String, Value> = rows.collect();
+    let device = &mut story.world.devices[0];
+    save(&device.machine(), &json!({"version": 1, "rows": rows}));
+    state_sql(device, "ALTER TABLE notes RENAME TO gone");
+    device.poll();
+    assert!(device.has_problem("state_unwritable"));
+    state_sql(device, "ALTER TABLE gone RENAME TO notes");
+    let before = whole();
+    device.tell(Event::Poll);
+    while whole() == before && device.work() {}
+    assert!(before < whole());
+}
+
+#[test]
+fn what_a_tool_changes_is_noticed_though_its_listing_panicked() {
+    let frail = Frail::default();
+    let mut story = Story::with(|| Arc::new(frail.clone()));
+    let device = &mut story.world.devices[0];
+    device.stop();
+    frail.fail_in("sessions");
+    device.start();
+    assert!(device.has_problem("internal"));
+    let watched = device.changed_roots().expect("others than none");
+    for root in Rows.roots(&device.machine()) {
+        assert!(watched.contains(&root), "{watched:?}");
+    }
 }

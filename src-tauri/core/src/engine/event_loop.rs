@@ -215,6 +215,12 @@ impl Engine {
         );
     }
 
+    pub(super) fn internal_error(&mut self, topic: &str, message: impl Into<String>) {
+        let hint = "Nothing was changed. Please report it with the log file.";
+        let problem = Problem::new(ProblemCode::Internal, message, hint);
+        self.trouble(topic, Some(problem.offer(Remedy::OpenLogs)));
+    }
+
     /// Tests whether the state can be written again.
     pub(super) fn probe_state(&mut self) -> Result<(), StateError> {
         if self.problems.contains_key("state") {

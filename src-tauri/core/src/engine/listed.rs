@@ -102,6 +102,9 @@ impl ListedStore {
         let done = catch_unwind(AssertUnwindSafe(|| listed.list(&request, adapter, context)));
         if done.is_err() {
             listed = Self::nothing(request.tool);
+            // Its changes are still to be noticed.
+            let roots = catch_unwind(AssertUnwindSafe(|| adapter.roots(&context.machine)));
+            listed.roots = roots.unwrap_or_default();
         }
         listed.took = begun.elapsed();
         listed

@@ -6,7 +6,7 @@ use super::listed::{Extent, ListRequest, ListedSession, ListedStore};
 use super::queue::ReconcileRequest;
 use crate::api::types::Held;
 use crate::api::types::HoldReason;
-use crate::session::{Lane, Problem, ProblemCode, Reason, SessionKey, SessionState, ToolId};
+use crate::session::{Lane, ProblemCode, Reason, SessionKey, SessionState, ToolId};
 use crate::state::StateError;
 use crate::tools::{Listing, Root, Tool, Touched, Twin, Watermark};
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,6 +65,12 @@ impl Listings {
                 false
             }
         }
+    }
+
+    /// Something that a listing found was not scheduled: the next poll lists the whole store.
+    fn note_incomplete(&mut self, tool: &ToolId) {
+        self.left_out.remove(tool);
+        self.watermarks.remove(tool);
     }
 
     /// The listings of the engine's start that are not there yet.
@@ -284,21 +290,19 @@ impl Engine {
             self.retry(of, Reason::Unlisted);
         }
         let topic = format!("listing {tool}");
-        let Some(listing) = listed.listing.take() else {
-            let message =
-                format!("Listing the store of {tool} failed in a way that should not happen.");
-            let hint = "Nothing was changed. Please report it with the log file.";
-            self.trouble(
-                &topic,
-                Some(Problem::new(ProblemCode::Internal, message, hint)),
-            );
-            return Ok(());
-        };
         let roots = std::mem::take(&mut listed.roots);
-        if self.listings.roots.get(&tool) != Some(&roots) {
+        // An adapter that panicked may have said nothing of them.
+        let are_said = listed.listing.is_some() || !roots.is_empty();
+        if are_said && self.listings.roots.get(&tool) != Some(&roots) {
             self.listings.roots.insert(tool.clone(), roots);
             self.listings.has_other_roots = true;
         }
+        let Some(listing) = listed.listing.take() else {
+            let message =
+                format!("Listing the store of {tool} failed in a way that should not happen.");
+            self.internal_error(&topic, message);
+            return Ok(());
+        };
         if self.context.shared().tools_off.contains(&tool) {
             return Ok(());
         }
@@ -361,6 +365,9 @@ impl Engine {
         let Some(running) = self.listings.running.remove(&tool) else {
             return;
         };
+        if !is_done {
+            self.listings.note_incomplete(&tool);
+        }
         if let Some(listing) = listed.listing.filter(|_| is_done) {
             listed
                 .closed
