@@ -711,3 +711,44 @@ fn what_a_tool_changes_is_noticed_though_its_listing_panicked() {
         assert!(watched.contains(&root), "{watched:?}");
     }
 }
+
+#[test]
+fn a_store_whose_listing_could_not_be_taken_over_is_listed_again() {
+    let frail = Frail::default();
+    let mut story = Story::with(|| Arc::new(frail.clone()));
+    for n in 0..12 {
+        story.say(0, &format!("row-{n:04}"), &["a"]);
+    }
+    let device = &mut story.world.devices[0];
+    let machine = device.machine();
+    save(&machine, &json!({"version": 1, "rows": {}}));
+    // The question about many sessions that vanished names the tool.
+    frail.fail_in("about");
+    device.tell(Event::Touched(vec![store(&machine)]));
+    while device.work_despite_panics() {}
+    let status = device.status();
+    assert!(status.held.is_empty(), "the listing was taken over");
+    assert!(device.has_problem("internal"));
+    device.poll();
+    assert_eq!(device.status().held.len(), 1);
+}
+
+#[test]
+fn a_start_whose_findings_could_not_be_taken_over_syncs_all_the_same() {
+    let frail = Frail::default();
+    let mut story = Story::with(|| Arc::new(frail.clone()));
+    story.say(0, ID, &["a"]);
+    story.world.deliver();
+    // Both while the engine was off: a change in the store, and a session that arrives.
+    story.world.devices[0].stop();
+    story.say(0, ID, &["b"]);
+    story.say(1, "row-0002", &["x"]);
+    let device = &mut story.world.devices[0];
+    device.begin();
+    frail.fail_in("registry");
+    while device.work_despite_panics() {}
+    assert!(device.has_problem("internal"));
+    story.world.deliver();
+    assert_eq!(story.words(1, ID), ["a", "b"]);
+    assert_eq!(story.words(0, "row-0002"), ["x"]);
+}

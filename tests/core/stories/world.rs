@@ -26,6 +26,7 @@ use session_roam_core::vault::keys::DeviceKey;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -305,6 +306,15 @@ impl Device {
             }
         }
         true
+    }
+
+    /// As [`Device::work`]; a panic of the loop does not end the engine, as in the product.
+    pub fn work_despite_panics(&mut self) -> bool {
+        let worked = catch_unwind(AssertUnwindSafe(|| self.work()));
+        worked.unwrap_or_else(|_| {
+            let (engine, _) = self.running.as_mut().expect("an engine");
+            engine.after_panic()
+        })
     }
 
     /// Reconciles a session as a worker does, and dies before the loop gets the result.

@@ -21,6 +21,7 @@ use crate::vault::keys::DeviceKey;
 use crate::vault::{Owner, Vault};
 use crate::watch::{Pace, Watch, WatchEvent};
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -466,8 +467,8 @@ fn run(
     while let Ok(event) = events.recv() {
         // A fault in handling one event must not end the engine: a later scan finds the unfinished
         // work.
-        let handled =
-            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| engine.handle(event)));
+        let handled = catch_unwind(AssertUnwindSafe(|| engine.handle(event)));
+        let handled = handled.or_else(|_| catch_unwind(AssertUnwindSafe(|| engine.after_panic())));
         if !handled.unwrap_or(true) {
             break;
         }
@@ -544,8 +545,7 @@ impl Jobs for Workers {
     fn start(&self, job: Job) {
         let (context, inbox, key) = (self.context.clone(), self.inbox.clone(), job.key.clone());
         let work = move || {
-            let ended =
-                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| reconcile(&context, job)));
+            let ended = catch_unwind(AssertUnwindSafe(|| reconcile(&context, job)));
             let event = match ended {
                 Ok(effects) => Event::Reconciled(Box::new(effects)),
                 Err(_) => Event::Panicked(key),

@@ -33,6 +33,24 @@ use crate::state::StateError;
 use crate::syncthing::proof::Secrets;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+/// What an event has the loop take over, and only that event.
+pub(super) enum InHand {
+    /// What a start found.
+    Start,
+    /// A listing of the tool's store.
+    Listing(ToolId),
+}
+
+impl InHand {
+    fn of(event: &Event) -> Option<Self> {
+        match event {
+            Event::VaultWalked(walk) if walk.is_start() => Some(Self::Start),
+            Event::Listed(listed) => Some(Self::Listing(listed.tool.clone())),
+            _ => None,
+        }
+    }
+}
+
 impl Engine {
     pub fn new(parts: Parts) -> Self {
         let Parts {
@@ -63,6 +81,7 @@ impl Engine {
             lists: Lists::default(),
             forgetting: Forgetting::default(),
             queue: Queue::default(),
+            in_hand: None,
             is_awake: false,
             starting: false,
             seen: Prints::default(),
@@ -139,6 +158,7 @@ impl Engine {
 
     /// Returns whether the loop continues.
     pub fn handle(&mut self, event: Event) -> bool {
+        self.in_hand = InHand::of(&event);
         let is_poll = matches!(event, Event::Poll);
         let is_result = matches!(event, Event::Reconciled(_));
         if !is_result {
@@ -175,6 +195,21 @@ impl Engine {
         self.pump();
         self.guarded(Self::pump_search);
         self.give_back_memory(is_poll);
+        self.in_hand = None;
+        !self.stopping
+    }
+
+    /// To be called after a panic in [`Engine::handle`]: begins again what the event was to take over.
+    /// Returns whether the loop continues.
+    pub fn after_panic(&mut self) -> bool {
+        let message = "An internal error interrupted session-roam; it goes on.";
+        self.internal_error("loop", message);
+        match self.in_hand.take() {
+            Some(InHand::Start) => self.give_up_start(),
+            Some(InHand::Listing(tool)) => self.give_up_listing(&tool),
+            None => {}
+        }
+        self.pump();
         !self.stopping
     }
 

@@ -51,6 +51,7 @@ use apps::Apps;
 use code::CodeAlong;
 use devices::{DeviceRegistry, PeerState};
 use event::Jobs;
+use event_loop::InHand;
 use forget::Forgetting;
 use importing::Importing;
 use list::Lists;
@@ -82,6 +83,8 @@ pub struct Engine {
     lists: Lists,
     forgetting: Forgetting,
     queue: Queue,
+    /// What the event that is being handled takes over: a panic would lose it.
+    in_hand: Option<InHand>,
     /// What the state holds is loaded, and a start looks, or looked, for what changed meanwhile.
     is_awake: bool,
     /// What changed while the engine was off is being looked for: nothing is reconciled before.

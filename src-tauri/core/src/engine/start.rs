@@ -7,7 +7,7 @@ use super::code::repository;
 use super::event::Event;
 use super::queue::ReconcileRequest;
 use super::seen::{Known, Prints};
-use super::vault_walk::{self, Walk, WalkedDir, restore_lost};
+use super::vault_walk::{self, Lanes, Since, Walk, WalkedDir, restore_lost};
 use crate::projects::places::is_repository;
 use crate::reconcile::context::Context;
 use crate::reconcile::record::SessionRecord;
@@ -81,9 +81,17 @@ impl Engine {
         };
         self.jobs.spawn_for_event(Box::new(move || {
             // Without a result nothing would ever be reconciled; without numbers everything is.
-            let found = catch_unwind(AssertUnwindSafe(|| look.run()));
-            let (journals, started) = found.unwrap_or_default();
-            Event::VaultWalked(Box::new(Walk::ended(journals, Some(started))))
+            let walk = match catch_unwind(AssertUnwindSafe(|| look.run())) {
+                Ok((journals, started)) => Walk::ended(journals, Some(started)),
+                Err(_) => {
+                    let started = Started {
+                        restored: look.restored,
+                        ..Started::default()
+                    };
+                    Walk::after_panic(&look.context.vault, started)
+                }
+            };
+            Event::VaultWalked(Box::new(walk))
         }));
     }
 
@@ -128,6 +136,15 @@ impl Engine {
         }
         self.record_last(started.last)?;
         self.note_once(&started.once, &started.passed_on)
+    }
+
+    /// A panic interrupted the taking over of what a start found. The stores are listed without it;
+    /// journals that changed are looked for once more.
+    pub(super) fn give_up_start(&mut self) {
+        if std::mem::take(&mut self.starting) {
+            self.begin_first_listings();
+            self.walk_vault(Lanes::All, Since::LastRead);
+        }
     }
 
     fn note_once(&self, once: &Once, passed: &[String]) -> Result<(), StateError> {
@@ -182,14 +199,10 @@ impl StartLook {
             Default::default()
         });
         let mut journals = Vec::new();
-        vault_walk::each_dir(
-            &self.context.vault,
-            &vault_walk::Lanes::All,
-            |dir: WalkedDir<'_>| {
-                dir.changed(&segments, &mut journals);
-                known.found(&dir);
-            },
-        );
+        vault_walk::each_dir(&self.context.vault, &Lanes::All, |dir: WalkedDir<'_>| {
+            dir.changed(&segments, &mut journals);
+            known.found(&dir);
+        });
         started.seen = known.unchanged();
         (journals, started)
     }

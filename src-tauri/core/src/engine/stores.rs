@@ -386,6 +386,16 @@ impl Engine {
         self.scan_continued(&tool, listed.took, listed.is_quiet);
     }
 
+    /// A panic interrupted the taking over of a listing.
+    pub(super) fn give_up_listing(&mut self, tool: &ToolId) {
+        self.listings.note_incomplete(tool);
+        self.listings.scan = None;
+        let running = self.listings.running.remove(tool);
+        if let Some((occasion, extent)) = running.and_then(|running| running.again) {
+            self.list_part(tool, occasion, extent);
+        }
+    }
+
     /// What a whole listing says about the store itself.
     fn take_store(
         &mut self,

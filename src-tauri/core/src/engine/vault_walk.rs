@@ -5,7 +5,6 @@ use super::Engine;
 use super::event::Event;
 use super::start::Started;
 use crate::opener::{Kind, Listed};
-use crate::reconcile::context::Context;
 use crate::session::{Lane, Problem, ProblemCode};
 use crate::state::{State, StateError};
 use crate::vault::{Vault, VaultPath};
@@ -34,6 +33,8 @@ pub struct Walk {
     /// The walk was a part of the engine's start.
     start: Option<Started>,
     error: Option<StateError>,
+    /// The walk ended early; `journals` has what it found until then.
+    has_panicked: bool,
     /// Own segments that were gone, and how many of them are back.
     restored: (u32, u32),
 }
@@ -52,10 +53,8 @@ impl Engine {
     pub(super) fn walk_vault(&self, lanes: Lanes, since: Since) {
         let (context, state) = (self.context.clone(), self.state.path().to_owned());
         self.jobs.spawn_for_event(Box::new(move || {
-            let walked = catch_unwind(AssertUnwindSafe(|| walk(&context, &state, &lanes, since)));
-            Event::VaultWalked(Box::new(
-                walked.unwrap_or_else(|_| Walk::ended(Vec::new(), None)),
-            ))
+            let walk = Walk::of(|walk| walk.look(&context.vault, &state, &lanes, since));
+            Event::VaultWalked(Box::new(walk))
         }));
     }
 
@@ -63,9 +62,8 @@ impl Engine {
     pub(super) fn restore_own(&self) {
         let context = self.context.clone();
         self.jobs.spawn_for_event(Box::new(move || {
-            let restore = || restore_lost(&context.vault, &context.short);
-            let mut walk = Walk::ended(Vec::new(), None);
-            walk.restored = catch_unwind(AssertUnwindSafe(restore)).unwrap_or_default();
+            let walk =
+                Walk::of(|walk| walk.restored = restore_lost(&context.vault, &context.short));
             Event::VaultWalked(Box::new(walk))
         }));
     }
@@ -103,6 +101,10 @@ impl Engine {
             return Ok(());
         }
         self.report_restored(walk.restored);
+        if walk.has_panicked {
+            let message = "Looking through the vault failed in a way that should not happen.";
+            self.internal_error("walk", message);
+        }
         match (walk.start, walk.error) {
             (Some(started), _) => self.take_start(started),
             (None, Some(error)) => Err(error),
@@ -117,24 +119,45 @@ impl Walk {
             journals,
             start,
             error: None,
+            has_panicked: false,
             restored: (0, 0),
         }
     }
-}
 
-fn walk(context: &Context, state: &Path, lanes: &Lanes, since: Since) -> Walk {
-    let mut walk = Walk::ended(Vec::new(), None);
-    let known = match since {
-        Since::Ever => Ok(HashMap::new()),
-        Since::LastRead => State::beside(state).and_then(|state| state.segments()),
-    };
-    match known {
-        Ok(known) => each_dir(&context.vault, lanes, |dir| {
-            dir.changed(&known, &mut walk.journals);
-        }),
-        Err(error) => walk.error = Some(error),
+    /// What `look` finds until it ends or panics.
+    fn of(look: impl FnOnce(&mut Self)) -> Self {
+        let mut walk = Self::ended(Vec::new(), None);
+        walk.has_panicked = catch_unwind(AssertUnwindSafe(|| look(&mut walk))).is_err();
+        walk
     }
-    walk
+
+    /// A start whose look panicked: every journal counts as changed.
+    pub(super) fn after_panic(vault: &Vault, started: Started) -> Self {
+        let mut walk = Self::of(|walk| walk.add_changed(vault, &Lanes::All, &HashMap::new()));
+        (walk.start, walk.has_panicked) = (Some(started), true);
+        walk
+    }
+
+    pub(super) fn is_start(&self) -> bool {
+        self.start.is_some()
+    }
+
+    fn look(&mut self, vault: &Vault, state: &Path, lanes: &Lanes, since: Since) {
+        let known = match since {
+            Since::Ever => Ok(HashMap::new()),
+            Since::LastRead => State::beside(state).and_then(|state| state.segments()),
+        };
+        // What is not known counts as changed.
+        let known = known.unwrap_or_else(|error| {
+            self.error = Some(error);
+            HashMap::new()
+        });
+        self.add_changed(vault, lanes, &known);
+    }
+
+    fn add_changed(&mut self, vault: &Vault, lanes: &Lanes, known: &HashMap<String, u64>) {
+        each_dir(vault, lanes, |dir| dir.changed(known, &mut self.journals));
+    }
 }
 
 /// Calls `each` with every directory that may hold a journal: three levels below a lane. Links are
@@ -231,4 +254,61 @@ fn names_in(dir: &Path) -> Vec<(String, bool)> {
         ))
     };
     entries.filter_map(named).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A vault with two journals.
+    fn vault(home: &Path) -> Vault {
+        let vault = Vault::at(home);
+        for session in ["one", "two"] {
+            let dir = vault.file(&format!("AAAAAAA/live/claude-code/project/{session}"));
+            std::fs::create_dir_all(&dir).expect("dir");
+            std::fs::write(dir.join("0001.jsonl.zst"), session).expect("segment");
+        }
+        vault
+    }
+
+    fn sessions(walk: &Walk) -> Vec<&str> {
+        let hashes = walk.journals.iter().map(|path| path.key.hash.as_str());
+        let mut hashes: Vec<&str> = hashes.collect();
+        hashes.sort_unstable();
+        hashes
+    }
+
+    #[test]
+    fn a_walk_that_knows_nothing_of_the_state_finds_all_journals() {
+        let home = tempfile::tempdir().expect("tempdir");
+        let vault = vault(home.path());
+        let (state, _) = State::open(home.path()).expect("state");
+        let look = |walk: &mut Walk| walk.look(&vault, state.path(), &Lanes::All, Since::LastRead);
+        let path = "AAAAAAA/live/claude-code/project/one/0001.jsonl.zst";
+        state.put_segment(path, 3).expect("saved");
+        let walk = Walk::of(look);
+        assert_eq!(sessions(&walk), ["two"]);
+        assert!(walk.error.is_none() && !walk.has_panicked);
+        let db = rusqlite::Connection::open(state.path()).expect("open");
+        db.execute_batch("ALTER TABLE segments RENAME TO gone")
+            .expect("sql");
+        let walk = Walk::of(look);
+        assert_eq!(sessions(&walk), ["one", "two"]);
+        assert!(walk.error.is_some());
+    }
+
+    #[test]
+    fn a_walk_that_panics_keeps_what_it_found() {
+        let home = tempfile::tempdir().expect("tempdir");
+        let vault = vault(home.path());
+        let walk = Walk::of(|walk| {
+            walk.add_changed(&vault, &Lanes::All, &HashMap::new());
+            panic!("as asked for");
+        });
+        assert_eq!(sessions(&walk), ["one", "two"]);
+        assert!(walk.has_panicked);
+        let walk = Walk::after_panic(&vault, Started::default());
+        assert_eq!(sessions(&walk), ["one", "two"]);
+        assert!(walk.has_panicked && walk.is_start());
+    }
 }
