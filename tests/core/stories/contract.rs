@@ -671,7 +671,7 @@ fn the_mark_of_a_listing_that_was_not_scheduled_does_not_move() {
     assert_eq!(story.words(1, ID), ["a", "b"]);
 }
 
-/// The next polls leave out a large store, also one of which nothing had been scheduled.
+/// Polls leave out a large store, but not one of which nothing was scheduled.
 #[test]
 fn a_large_store_of_which_nothing_was_scheduled_is_listed_by_the_next_poll() {
     let n_whole = Arc::new(AtomicUsize::new(0));

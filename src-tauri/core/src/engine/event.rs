@@ -3,7 +3,7 @@
 use super::code::event::CodeEvent;
 use super::listed::ListedStore;
 use super::places_seen::{Checked, Searched};
-use super::vault_walk::Walk;
+use super::walked::Walk;
 use crate::api::answer::Reply;
 use crate::api::types::{ApiError, Request};
 use crate::merge::device_list::Heads;

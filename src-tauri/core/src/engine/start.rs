@@ -6,8 +6,9 @@ use super::Engine;
 use super::code::repository;
 use super::event::Event;
 use super::queue::ReconcileRequest;
-use super::seen::{Known, Prints};
-use super::vault_walk::{self, Lanes, Since, Walk, WalkedDir, restore_lost};
+use super::seen::Known;
+use super::vault_walk::{self, Lanes, Since, restore_lost};
+use super::walked::{Once, Started, Walk, WalkedDir};
 use crate::projects::places::is_repository;
 use crate::reconcile::context::Context;
 use crate::reconcile::record::SessionRecord;
@@ -39,33 +40,6 @@ pub(super) struct StartLook {
     restored: (u32, u32),
     /// The last session of each project is asked for.
     wants_last: bool,
-}
-
-/// What is looked for in all sessions until it was done once.
-#[derive(Clone, Default)]
-pub(super) struct Once {
-    /// Former identities of this device of which something may not be republished yet.
-    former: Vec<String>,
-    origins: bool,
-    /// Journals were last read by a version that knew fewer kinds of entries.
-    outdated: bool,
-    placed: bool,
-}
-
-/// What a start found.
-#[derive(Default)]
-pub(super) struct Started {
-    /// Sessions to reconcile, as far as no event has taken them over.
-    due: Vec<SessionKey>,
-    /// The fingerprint of each session's files that was complete and is unchanged in the vault.
-    seen: Prints,
-    restored: (u32, u32),
-    once: Once,
-    /// Former identities of which everything is republished.
-    passed_on: Vec<String>,
-    /// The last session of each project, if code goes along from this device.
-    last: Vec<SessionKey>,
-    error: Option<StateError>,
 }
 
 impl Engine {

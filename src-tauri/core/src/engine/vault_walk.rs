@@ -3,8 +3,8 @@
 
 use super::Engine;
 use super::event::Event;
-use super::start::Started;
-use crate::opener::{Kind, Listed};
+use super::walked::{Started, Walk, WalkedDir};
+use crate::opener::Kind;
 use crate::session::{Lane, Problem, ProblemCode};
 use crate::state::{State, StateError};
 use crate::vault::{Vault, VaultPath};
@@ -25,27 +25,6 @@ pub(super) enum Since {
     LastRead,
     /// All: nothing counts as read.
     Ever,
-}
-
-/// What a walk found, as far as no event has taken it over.
-pub struct Walk {
-    journals: Vec<VaultPath>,
-    /// The walk was a part of the engine's start.
-    start: Option<Started>,
-    error: Option<StateError>,
-    /// The walk ended early; `journals` has what it found until then.
-    has_panicked: bool,
-    /// Own segments that were gone, and how many of them are back.
-    restored: (u32, u32),
-}
-
-/// A directory that may hold a journal, with what is in it.
-pub(super) struct WalkedDir<'a> {
-    pub(super) device: &'a str,
-    pub(super) lane: Lane,
-    /// Below the vault.
-    pub(super) dir: &'a str,
-    pub(super) listed: Vec<Listed>,
 }
 
 impl Engine {

@@ -290,7 +290,7 @@ fn row_of(session: &str) -> Row {
 fn a_file_without_a_complete_record_is_not_here() {
     let dir = tempfile::tempdir().expect("tempdir");
     let (state, _) = State::open(dir.path()).expect("open");
-    let tool = ToolId::new("claude-code");
+    let tool = ToolId::new("some-tool");
     let put = |session: &str, reason: Option<Reason>, devices: &[&str]| {
         let row = Row {
             reason,
