@@ -350,7 +350,7 @@ struct Store {
     machine: Machine,
     cwd: PathBuf,
     files: Vec<PathBuf>,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Store {
@@ -363,15 +363,20 @@ impl Store {
             machine: Machine::at(home.clone()),
             cwd,
             files: files_below(&home),
-            _dir: dir,
+            dir,
         }
     }
 
     /// The docs of its sessions as they sync.
     fn docs(&self, case: &cases::Case) -> Vec<(FoundDoc, Vec<u8>)> {
-        let found = case.tool.sessions(&self.machine, Which::All).found;
+        let mut machine = self.machine.clone();
+        let programs = cases::stand_ins(self.dir.path());
+        machine
+            .vars
+            .insert("PATH".into(), programs.to_string_lossy().into_owned());
+        let found = case.tool.sessions(&machine, Which::All).found;
         let docs = found.into_iter().flat_map(|found| {
-            let reading = case.tool.read(&self.machine, &found).expect("read");
+            let reading = case.tool.read(&machine, &found).expect("read");
             found.docs.into_iter().zip(reading.docs)
         });
         let read = |(doc, content): (FoundDoc, Content)| {

@@ -93,11 +93,14 @@ impl Engine {
         if self.searching.at_work {
             return Ok(());
         }
+        // Until it is opened, each poll tries it again.
+        self.searching.failed = true;
         let name: Option<String> = self.state.note(NOTE)?;
         let name = match name {
             Some(name) => name,
             None => self.name_index()?,
         };
+        self.searching.failed = false;
         self.searching.at_work = true;
         // All that is not read is found again, but for what changes from now on.
         self.searching.backlog.clear();
