@@ -1,4 +1,4 @@
-//! The kept index: when it is used, when it is made anew, and when there is none.
+//! The kept index: when a recording uses it, makes a new one, or does without one.
 #![cfg(target_os = "linux")]
 
 mod support;

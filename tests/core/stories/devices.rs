@@ -483,7 +483,7 @@ fn what_a_revoked_device_wrote_since_a_time_goes_and_comes_back_with_undo() {
             session: TWO.into(),
         });
         assert_eq!(
-            restored.expect_err("it is put away").actions,
+            restored.expect_err("its device was revoked").actions,
             [Remedy::OpenDevices]
         );
         assert!(

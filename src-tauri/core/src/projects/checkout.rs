@@ -95,7 +95,7 @@ fn git_dir(work_tree: &Path) -> Option<PathBuf> {
 }
 
 /// A repository without a work tree, as `git clone --bare` makes it: worktrees often lie in it. The
-/// `.git` directory of a work tree is none.
+/// `.git` directory of a work tree is not one.
 fn is_bare_repository(dir: &Path) -> bool {
     dir.join("HEAD").is_file()
         && dir.join("objects").is_dir()

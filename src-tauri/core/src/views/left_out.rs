@@ -283,7 +283,7 @@ fn unfinished(file: &mut File, now: Millis) -> io::Result<Option<String>> {
 }
 
 /// Whether a log was put aside under its own name with another ending, as people, editors and sync
-/// programs do, or has its own ending in other letters. Locks and partial files are none.
+/// programs do, or has its own ending in other letters. Locks and partial files do not count.
 fn is_saved_log(name: &str) -> bool {
     let ends = ["~", ".conflict"];
     let ending = ends.iter().find_map(|ending| name.strip_suffix(ending));

@@ -4,7 +4,7 @@
 
 use super::latency::{self, Times};
 use super::{Row, Verdict, bench_dir, machine, write_section, writes};
-use crate::corpus::{self, Dice, Session};
+use crate::corpus::{Dice, Session};
 use crate::device::{self, Device, Interrupt};
 use crate::{proc, run as roam, setup};
 use anyhow::{Context, Result, bail};
@@ -61,15 +61,7 @@ fn conversation(
     checkout: &Path,
     interrupt: &Interrupt,
 ) -> Result<(Times, Times)> {
-    let mut desk = Device::prepare(roam, place.join("a"), "desk", "work", interrupt)?;
-    let mut laptop = Device::prepare(roam, place.join("b"), "laptop", "src", interrupt)?;
-    let (here, there) = (
-        desk.home.join("work/parser"),
-        laptop.home.join("src/mine/parser"),
-    );
-    for project in [&here, &there] {
-        corpus::make_checkout(project, "https://git.example/acme/parser.git")?;
-    }
+    let ([mut desk, mut laptop], [here, there]) = latency::two_devices(roam, place, interrupt)?;
     let mut dice = Dice::new(13);
     let mut talk = Session::new(&here, 1_795_000_000_000, 1);
     let mut others: Vec<Session> = (0..RECORDED)

@@ -38,17 +38,27 @@ impl Times {
     }
 }
 
-/// One series per size.
-pub fn measure(roam: &Path, place: &Path, interrupt: &Interrupt) -> Result<Vec<Times>> {
-    let mut desk = Device::prepare(roam, place.join("a"), "desk", "work", interrupt)?;
-    let mut laptop = Device::prepare(roam, place.join("b"), "laptop", "src", interrupt)?;
-    let (here, there) = (
+/// Two devices that are not started, each with a checkout of one repository.
+pub(super) fn two_devices(
+    roam: &Path,
+    place: &Path,
+    interrupt: &Interrupt,
+) -> Result<([Device; 2], [PathBuf; 2])> {
+    let desk = Device::prepare(roam, place.join("a"), "desk", "work", interrupt)?;
+    let laptop = Device::prepare(roam, place.join("b"), "laptop", "src", interrupt)?;
+    let projects = [
         desk.home.join("work/parser"),
         laptop.home.join("src/mine/parser"),
-    );
-    for project in [&here, &there] {
+    ];
+    for project in &projects {
         corpus::make_checkout(project, "https://git.example/acme/parser.git")?;
     }
+    Ok(([desk, laptop], projects))
+}
+
+/// One series per size.
+pub fn measure(roam: &Path, place: &Path, interrupt: &Interrupt) -> Result<Vec<Times>> {
+    let ([mut desk, mut laptop], [here, there]) = two_devices(roam, place, interrupt)?;
     let vocabulary = Vocabulary::new(&mut Dice::new(11));
     let mut sessions: Vec<Session> = (0..SIZES.len() as u64)
         .map(|seed| Session::new(&here, 1_795_000_000_000, seed))

@@ -32,7 +32,8 @@ pub(super) struct Agents {
 #[derive(Default)]
 struct Known {
     by_dir: HashMap<PathBuf, Arc<Vec<OldAgent>>>,
-    /// How often it was forgotten. A listing that began before may miss what was told then.
+    /// Counts the calls of [`Agents::forget`]. A listing that began before the last call may lack the
+    /// agent that the call was about.
     forgotten: u64,
 }
 
@@ -57,8 +58,8 @@ impl Agents {
         agents
     }
 
-    /// The agents that a slug directory had at its last listing, as long as none was told since:
-    /// sessions that arrive one after the other do not list the directory once each.
+    /// The agents that a slug directory had at its last listing, unless [`Agents::forget`] was called
+    /// since. So a session that arrives does not list the whole directory again.
     pub(super) fn known_of(&self, dir: &Path) -> Arc<Vec<OldAgent>> {
         let known = self.known().by_dir.get(dir).cloned();
         known.unwrap_or_else(|| self.of(dir))
@@ -131,7 +132,11 @@ mod tests {
         assert_eq!(agents.known_of(dir).len(), 2);
         add(dir, 3);
         agents.forget();
-        assert_eq!(agents.known_of(dir).len(), 3, "the agent was told");
+        assert_eq!(
+            agents.known_of(dir).len(),
+            3,
+            "the directory is listed again"
+        );
     }
 
     #[test]

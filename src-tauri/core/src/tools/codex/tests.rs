@@ -242,7 +242,7 @@ fn the_open_threads_are_found_without_a_listing() {
     assert!(open[0].live.is_some());
 }
 
-/// What is told from a line's beginning is what parsing the whole line tells.
+/// The beginning of a line gives the same answer as the whole line, parsed.
 #[test]
 fn an_item_is_told_by_its_beginning() {
     let item = br#"{"timestamp":"T","type":"response_item","payload":{"type":"message"}}"#;
