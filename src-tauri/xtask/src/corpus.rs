@@ -61,6 +61,9 @@ fn parse(args: &[&str]) -> Result<(PathBuf, Size)> {
     let [home, rest @ ..] = args else {
         bail!("say where: cargo xtask corpus DIR [--sessions N] [--mb N] [--seed N]")
     };
+    if home.starts_with('-') {
+        bail!("{home} is no directory: cargo xtask corpus DIR [--sessions N] [--mb N] [--seed N]")
+    }
     let size = size(rest, Size::default())?;
     Ok((std::path::absolute(home)?, size))
 }

@@ -76,27 +76,29 @@ pub fn names_below(root: &Path, path: &Path) -> Option<Vec<String>> {
 }
 
 /// A directory with its links resolved, as of the last seconds: each file event is compared with
-/// the directories of all tools, which hardly ever change.
+/// the directories of all tools, which hardly ever change, and most of which are not there.
 fn real_of(root: &Path) -> Option<PathBuf> {
-    type Known = HashMap<OsString, (Instant, PathBuf)>;
+    type Known = HashMap<OsString, (Instant, Option<PathBuf>)>;
     static KNOWN: Mutex<Option<Known>> = Mutex::new(None);
     const MOST: usize = 1024;
     const FRESH: Duration = Duration::from_secs(5);
+    /// A tool that was just installed is noticed soon.
+    const FRESH_MISSING: Duration = Duration::from_secs(1);
     let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((at, real)) = known().get_or_insert_default().get(root.as_os_str())
-        && at.elapsed() < FRESH
+        && at.elapsed() < if real.is_some() { FRESH } else { FRESH_MISSING }
     {
-        return Some(real.clone());
+        return real.clone();
     }
     // Not under the lock: a disk may not answer.
-    let real = fs::canonicalize(root).ok()?;
+    let real = fs::canonicalize(root).ok();
     let mut known = known();
     let known = known.get_or_insert_default();
     if MOST <= known.len() {
         known.clear();
     }
     known.insert(root.as_os_str().to_owned(), (Instant::now(), real.clone()));
-    Some(real)
+    real
 }
 
 /// The names of a directory's entries of some kinds, in a fixed order.

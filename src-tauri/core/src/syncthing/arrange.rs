@@ -344,6 +344,10 @@ pub(super) fn folder_body(
         // would never arrive.
         "pullerDelayS": 0, "pullerPauseS": 5,
         "maxConflicts": -1, "ignorePerms": true, "order": "newestFirst", "markerName": MARKER,
+        // Otherwise Syncthing lists the whole directory before each file that it looks at or puts in place, in
+        // case the file system keeps the name with other capitals: the cost of a file then grows with the number
+        // of sessions in its project. Names that session-roam makes never differ in capitals alone.
+        "caseSensitiveFS": cfg!(target_os = "linux"),
         // A device that sends too much leaves free space on the disk for everything else.
         "minDiskFree": { "value": 1.0, "unit": "%" },
         // An external versioner would run a command.
