@@ -6,7 +6,9 @@ use super::talk::{ONE, THREE, TWO, assert_carried, turn};
 use super::wire::locked;
 use super::world::{START, World};
 use session_roam_core::api::{ApiError, Devices, Done, ForgottenRow, Request, RevokeAnswer};
+use session_roam_core::merge::Statement;
 use session_roam_core::session::Remedy;
+use session_roam_core::vault::Entry;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -329,6 +331,50 @@ fn what_a_revoked_device_wrote_later_stays_out_after_a_lost_state() {
             "{at}"
         );
     }
+}
+
+/// The tab alone had accepted the lap's last words and revoked it; desk accepted them on the tab's
+/// word. That counts no more once the tab is revoked as well, so desk states it itself.
+#[test]
+fn what_was_accepted_on_the_word_of_a_device_stays_when_that_one_is_revoked() {
+    let (mut world, places) = all_paired(["desk", "box", "lap", "tab"]);
+    say(&mut world, 2, &places[2], ONE, "accepted by all");
+    world.deliver();
+    world.part(0, 2);
+    world.part(1, 2);
+    for other in [0, 1] {
+        world.part(other, 3);
+    }
+    say(&mut world, 2, &places[2], ONE, "accepted by the tab");
+    world.deliver();
+    revoke(&mut world, 3, 2);
+    for other in [0, 1] {
+        world.meet(other, 3);
+    }
+    assert!(in_store(&world, 0, "accepted by the tab"));
+    revoke(&mut world, 1, 3);
+    world.deliver();
+    let accepted = |world: &World, at: usize| {
+        let (lap, owner) = (&world.devices[2].id, world.devices[at].short());
+        let all = journals(&world.devices[at]);
+        let lists = all.iter().filter(|journal| journal.owner == owner);
+        let said = lists
+            .flat_map(|journal| &journal.frames)
+            .flat_map(|frame| &frame.entries);
+        let of_lap = said.filter_map(|entry| match entry {
+            Entry::Device(Statement::Heads { device, heads }) if device == lap => heads
+                .iter()
+                .find(|(journal, _)| journal.contains("claude-code"))
+                .map(|(_, n)| *n),
+            _ => None,
+        });
+        of_lap.max().unwrap_or(0)
+    };
+    let of_lap = journals(&world.devices[2])
+        .into_iter()
+        .find(|journal| journal.owner == world.devices[2].short() && journal.session() == ONE);
+    let n = of_lap.expect("its journal").frames.len() as u64;
+    assert_eq!([0, 1].map(|at| accepted(&world, at)), [n, n]);
 }
 
 #[test]

@@ -142,14 +142,17 @@ impl Engine {
                 .is_none_or(|before| before.heads != revoked.heads)
         });
         let raised: Vec<String> = raised.map(|(id, _)| id.short()).collect();
-        let put_out: Vec<DeviceId> = before
-            .approved
-            .keys()
-            .filter(|id| !now.approved.contains_key(*id))
-            .cloned()
-            .collect();
+        let put_out = { before.approved.keys() }.filter(|id| !now.approved.contains_key(*id));
+        // What was accepted because a device stated it, before that device was revoked as well.
+        let lowered = { before.revoked.iter() }.filter(|(id, before)| {
+            let heads = now.revoked.get(*id).map(|revoked| &revoked.heads);
+            heads.is_some_and(|heads| are_lower(heads, &before.heads))
+        });
+        let to_state = put_out.chain(lowered.map(|(id, _)| id));
+        let to_state: Vec<DeviceId> = to_state.cloned().collect();
         self.publish_presence();
         self.arrange();
+        self.announce_attempts();
         for short in &let_in {
             self.read_presence(short, None);
         }
@@ -162,7 +165,7 @@ impl Engine {
         }
         self.schedule_cut_sessions(before)?;
         let mut statements = Vec::new();
-        for device in put_out {
+        for device in to_state {
             // After the state was lost, the former statement counts, not what lies here.
             if !(self.lists.fresh && self.lists.has_stated_heads(&self.context.short, &device)) {
                 statements.push(Statement::Heads {
@@ -245,6 +248,11 @@ impl Engine {
             self.trouble("list own", Some(super::list::problem(error)));
         }
     }
+}
+
+/// Whether fewer frames of any journal count than before.
+fn are_lower(heads: &Heads, before: &Heads) -> bool {
+    { before.iter() }.any(|(journal, n)| heads.get(journal).is_none_or(|now| now < n))
 }
 
 /// How many frames of each journal of another device this one has accepted. The safety copies show

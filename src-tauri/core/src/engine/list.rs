@@ -5,6 +5,7 @@
 use super::Engine;
 use super::vault_walk::restore_lost;
 use crate::api::types::ApiError;
+use crate::merge::device_list::Heads;
 use crate::merge::{DeviceList, Stated, Statement, Statements};
 use crate::reconcile::context::Context;
 use crate::reconcile::ingest::fault_problem;
@@ -241,25 +242,9 @@ impl Lists {
 
     /// Revocations that would lapse with these statements because their authors no longer count,
     /// repeated as this device's own: a revoked device stays out until the user lets it in.
+    /// What the author of a lapsed revocation had stated of accepted frames lapses with it.
     fn upheld(&self, own: &DeviceId, statements: &[Statement]) -> Vec<Statement> {
-        let mut all = self.statements();
-        let ours = all.entry(own.clone()).or_default();
-        let frame = ours
-            .iter()
-            .map(|stated| stated.frame + 1)
-            .max()
-            .unwrap_or(0);
-        let stated = statements
-            .iter()
-            .enumerate()
-            .map(|(entry, statement)| Stated {
-                frame,
-                entry: entry as u32,
-                at: Hlc::default(),
-                statement: statement.clone(),
-            });
-        ours.extend(stated);
-        let after = DeviceList::of(own, &all, &in_heads());
+        let after = self.folded_with(own, statements);
         let lets_in = |device: &DeviceId| {
             let approves = |said: &Statement| {
                 matches!(said, Statement::Approve { .. }) && said.device() == Some(device)
@@ -276,11 +261,36 @@ impl Lists {
             .map(|(device, revoked)| Statement::Revoke {
                 device: device.clone(),
                 name: revoked.name.clone(),
-                heads: revoked.heads.clone(),
+                heads: Heads::new(),
                 since: revoked.since,
                 cut: revoked.cut.clone().unwrap_or_default(),
             });
-        upheld.collect()
+        let mut upheld: Vec<Statement> = upheld.collect();
+        let stated: Vec<Statement> = statements.iter().chain(&upheld).cloned().collect();
+        let after = self.folded_with(own, &stated);
+        for statement in &mut upheld {
+            if let Statement::Revoke { device, heads, .. } = statement {
+                let revoked = after.revoked.get(device);
+                *heads = revoked.map_or_else(Heads::new, |revoked| revoked.heads.clone());
+            }
+        }
+        upheld
+    }
+
+    /// The list as it would be with these statements in the next frame of this device's own.
+    fn folded_with(&self, own: &DeviceId, statements: &[Statement]) -> DeviceList {
+        let mut all = self.statements();
+        let ours = all.entry(own.clone()).or_default();
+        let next = { ours.iter() }.map(|stated| stated.frame + 1).max();
+        let frame = next.unwrap_or(0);
+        let stated = { statements.iter().enumerate() }.map(|(entry, statement)| Stated {
+            frame,
+            entry: entry as u32,
+            at: Hlc::default(),
+            statement: statement.clone(),
+        });
+        ours.extend(stated);
+        DeviceList::of(own, &all, &in_heads())
     }
 
     fn append(

@@ -125,7 +125,8 @@ pub struct Revoked {
     pub name: String,
     /// Who revoked the device, with the frame and the time of the statement.
     pub by: BTreeMap<DeviceId, (u64, Hlc)>,
-    /// How many frames of each of its journals are accepted; none of an unnamed journal.
+    /// How many frames of each of its journals are accepted: the most that a device which is not
+    /// revoked has accepted. None of an unnamed journal.
     pub heads: Heads,
     /// How many frames count after a revocation with `since`; none of an unnamed journal.
     pub cut: Option<Heads>,
@@ -196,16 +197,28 @@ struct Voice<'a> {
     /// By device: the author's last approve, unapprove or revoke.
     standing: BTreeMap<&'a DeviceId, &'a Stated>,
     follows: BTreeMap<&'a DeviceId, bool>,
+    /// All numbers of accepted frames that the author stated, those of its revocations included.
     heads: Vec<(&'a DeviceId, &'a Heads)>,
     sessions: Vec<(&'a SessionKey, &'a Stated)>,
 }
 
 impl<'a> Voice<'a> {
-    fn of(statements: &'a [Stated]) -> Self {
-        let mut ordered: Vec<&Stated> = statements.iter().collect();
+    /// A statement of a device about itself means nothing: a revoked device would state how many of
+    /// its own frames count.
+    fn of(author: &DeviceId, statements: &'a [Stated]) -> Self {
+        let about_others = { statements.iter() }.filter(|stated| {
+            stated
+                .statement
+                .device()
+                .is_none_or(|device| device != author)
+        });
+        let mut ordered: Vec<&Stated> = about_others.collect();
         ordered.sort_by_key(|stated| (stated.frame, stated.entry));
         let mut voice = Self::default();
         for stated in ordered {
+            if let Statement::Revoke { device, heads, .. } = &stated.statement {
+                voice.heads.push((device, heads));
+            }
             match &stated.statement {
                 Statement::Follow { device } => drop(voice.follows.insert(device, true)),
                 Statement::Unfollow { device } => drop(voice.follows.insert(device, false)),
@@ -244,7 +257,7 @@ impl DeviceList {
     pub fn of(own: &DeviceId, statements: &Statements, list: &str) -> Self {
         let voices: BTreeMap<&DeviceId, Voice<'_>> = statements
             .iter()
-            .map(|(author, stated)| (author, Voice::of(stated)))
+            .map(|(author, stated)| (author, Voice::of(author, stated)))
             .collect();
         let silent = Voice::default();
         let ours = voices.get(own).unwrap_or(&silent);
@@ -281,14 +294,7 @@ impl DeviceList {
                 .filter_map(|author| Some((*author, voices.get(author)?)))
         };
         let mut revoked = revoked(own, ours, heard());
-        for (device, entry) in &mut revoked {
-            for heads in heard()
-                .flat_map(|(_, voice)| &voice.heads)
-                .filter(|(about, _)| *about == device)
-            {
-                raise(&mut entry.heads, heads.1);
-            }
-        }
+        state_heads(&mut revoked, heard());
         let mut approved = BTreeMap::new();
         for (device, name) in &direct {
             approved.insert(
@@ -349,6 +355,24 @@ fn raise(heads: &mut Heads, more: &Heads) {
     }
 }
 
+/// What any device accepted of a revoked one counts, unless that device is revoked itself: an
+/// accomplice would state that more was accepted. What the others had accepted on its statement
+/// they state themselves.
+fn state_heads<'a>(
+    revoked: &mut BTreeMap<DeviceId, Revoked>,
+    heard: impl Iterator<Item = (&'a DeviceId, &'a Voice<'a>)>,
+) {
+    let heard: Vec<_> = heard
+        .filter(|(author, _)| !revoked.contains_key(*author))
+        .collect();
+    for (device, heads) in heard.iter().flat_map(|(_, voice)| &voice.heads) {
+        if let Some(entry) = revoked.get_mut(*device) {
+            raise(&mut entry.heads, heads);
+        }
+    }
+}
+
+/// The revocations that count, without heads.
 fn revoked<'a>(
     own: &DeviceId,
     ours: &Voice<'_>,
@@ -358,11 +382,7 @@ fn revoked<'a>(
     for (author, voice) in heard {
         for (device, stated) in &voice.standing {
             let Statement::Revoke {
-                name,
-                heads,
-                since,
-                cut,
-                ..
+                name, since, cut, ..
             } = &stated.statement
             else {
                 continue;
@@ -373,13 +393,12 @@ fn revoked<'a>(
                 }
                 _ => false,
             };
-            if overruled || *device == author || *device == own {
+            if overruled || *device == own {
                 continue;
             }
             let entry = all.entry((*device).clone()).or_default();
             entry.name = entry.name.clone().max(name.clone());
             entry.by.insert(author.clone(), (stated.frame, stated.at));
-            raise(&mut entry.heads, heads);
             let Some(since) = since else { continue };
             entry.since = Some(entry.since.map_or(*since, |known| known.min(*since)));
             entry.cut = Some(match entry.cut.take() {
@@ -664,6 +683,23 @@ mod tests {
     }
 
     #[test]
+    fn neither_a_revoked_device_nor_its_accomplice_states_what_counts_of_it() {
+        let heads = |n: usize, frames: u64| Statement::Heads {
+            device: id(n),
+            heads: [("live/x".into(), frames)].into(),
+        };
+        let desk = [revoke(2, &[("live/x", 5)])];
+        let of_two = |lists: &[&[Statement]]| fold(lists).revoked[&id(2)].heads["live/x"];
+        let us = [approve(1), approve(2), approve(3)];
+        assert_eq!(of_two(&[&us, &desk, &[heads(2, 1000)], &[]]), 5);
+        // Device 3 is revoked as well, whatever it stated before or in its own revocation of 2.
+        let both = [desk[0].clone(), revoke(3, &[])];
+        let accomplice = [heads(2, 1000), revoke(2, &[("live/x", 2000)])];
+        assert_eq!(of_two(&[&us, &both, &[], &accomplice]), 5);
+        assert_eq!(of_two(&[&us, &desk, &[], &accomplice]), 2000);
+    }
+
+    #[test]
     fn a_cut_counts_below_what_is_accepted() {
         let cut = Statement::Revoke {
             device: id(2),
@@ -781,6 +817,52 @@ mod tests {
             if never {
                 prop_assert_eq!(before, fold_all(&other));
             }
+        }
+
+        #[test]
+        fn the_heads_of_a_revoked_device_are_those_of_others_that_are_not_revoked(lists in lists()) {
+            let list = fold_all(&lists);
+            for (device, revoked) in &list.revoked {
+                let most = |counts: &dyn Fn(&DeviceId) -> bool| {
+                    let authors = (0..4).filter(|n| id(*n) != *device && counts(&id(*n)));
+                    let said = authors.flat_map(|n| &lists[n]);
+                    let heads = said.filter_map(|said| match said {
+                        Statement::Heads { device: about, heads }
+                        | Statement::Revoke { device: about, heads, .. } if about == device => {
+                            heads.get("live/x").copied()
+                        }
+                        _ => None,
+                    });
+                    heads.max().unwrap_or(0)
+                };
+                let counted = revoked.heads.get("live/x").copied().unwrap_or(0);
+                prop_assert!(counted <= most(&|author| !list.revoked.contains_key(author)));
+                let is_ours = |author: &DeviceId| {
+                    *author == id(0) || list.approved.contains_key(author)
+                };
+                prop_assert!(most(&is_ours) <= counted);
+            }
+        }
+
+        #[test]
+        fn no_statement_of_a_device_about_itself_changes_the_list(
+            lists in lists(), author in 0usize..4, at in 0usize..6, said in statement()
+        ) {
+            let about_itself = match said {
+                Statement::Approve { name, over, .. } => Statement::Approve { device: id(author), name, over },
+                Statement::Unapprove { .. } => Statement::Unapprove { device: id(author) },
+                Statement::Revoke { name, heads, since, cut, .. } => {
+                    Statement::Revoke { device: id(author), name, heads, since, cut }
+                }
+                Statement::Heads { heads, .. } => Statement::Heads { device: id(author), heads },
+                _ => Statement::Follow { device: id(author) },
+            };
+            // Both lists have a frame there: the numbers of the others are the same.
+            let (mut with, mut without) = (lists.clone(), lists);
+            let at = at.min(with[author].len());
+            with[author].insert(at, about_itself);
+            without[author].insert(at, Statement::Unfollow { device: id(4) });
+            prop_assert_eq!(fold_all(&with), fold_all(&without));
         }
 
         #[test]
