@@ -626,6 +626,40 @@ fn an_attempt_that_takes_too_long_is_over_and_its_device_is_let_go() {
     assert!(devices(&mut world, 1).paired.is_empty());
 }
 
+/// F4: the lap's user confirms a pairing after another device has revoked the lap.
+#[test]
+fn a_pairing_under_way_undoes_no_revocation() {
+    let mut world = World::devices(["desk", "box", "lap"]);
+    world.pair(0, 1);
+    world.pair(0, 2);
+    let code = code(&mut world, 2);
+    pairing(&mut world, 1, Request::Pair { code }).expect("asked");
+    world.deliver();
+    world.part(1, 2);
+    let (of_box, lap) = (world.devices[1].id.clone(), world.devices[2].id.clone());
+    let revoke = Request::Revoke {
+        id: lap.to_string(),
+        since: None,
+        dry: false,
+    };
+    let _: api::RevokeAnswer = world.devices[0].ask(revoke);
+    world.deliver();
+    let called = locked(&world.devices[1]).called.clone();
+    assert_eq!(called.as_deref(), Some("box"), "it asks no more");
+    accept(&mut world, 2, &of_box).expect("let in over there");
+    world.meet(1, 2);
+    let on_box = devices(&mut world, 1);
+    assert_eq!(on_box.revoked.len(), 1, "{on_box:?}");
+    let wanted = locked(&world.devices[1]).wanted.clone();
+    assert!(
+        wanted
+            .folders
+            .iter()
+            .all(|folder| !folder.shared_with.contains(&lap))
+    );
+    assert!(wanted.devices.iter().all(|device| device.id != lap));
+}
+
 /// F10: strangers cost a few lines, whatever they call themselves; a device that has the code is
 /// never crowded out.
 #[test]

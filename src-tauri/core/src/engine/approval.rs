@@ -74,8 +74,12 @@ impl Engine {
             was_in && !now.approved.contains_key(id) && !self.goodbye.contains(id)
         };
         let known = self.registry.paired.clone();
-        // A pairing that began after the device was let go is a new one.
-        let begins = |paired: &Paired| paired.is_attempted() && !paired.confirmed;
+        // A pairing that began after the device was let go is a new one. A revocation ends every
+        // pairing: only `approve` undoes it.
+        let begins = |paired: &Paired| {
+            let is_begun = paired.is_attempted() && !paired.confirmed;
+            is_begun && !now.revoked.contains_key(&paired.id)
+        };
         self.registry
             .paired
             .retain(|paired| begins(paired) || !out(&paired.id));

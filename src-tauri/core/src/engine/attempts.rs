@@ -243,6 +243,7 @@ impl Engine {
 
     /// The device proved that it knows this secret, and the user wants to let it in.
     pub(super) fn let_in(&mut self, id: &DeviceId, secret: &Bits) -> Result<(), ApiError> {
+        self.refuse_revoked(id)?;
         let begun = self.context.clock.now();
         let step = Step::Answering {
             answer: proof::answer(secret, &self.context.device, id),
@@ -426,6 +427,7 @@ impl Engine {
     /// it. Only this function decides that. Devices that it approves are approved here too if the
     /// user chose that before.
     pub(super) fn approve_paired(&mut self, id: &DeviceId) -> Result<(), ApiError> {
+        self.refuse_revoked(id)?;
         let name = self.row_of(id).name.clone();
         self.declare_approved(id, &name)?;
         if self.row_of(id).follow {

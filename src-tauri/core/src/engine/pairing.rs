@@ -233,7 +233,7 @@ impl Engine {
     }
 
     /// A revocation is undone by name only, never as a side effect.
-    fn refuse_revoked(&self, id: &DeviceId) -> Result<(), ApiError> {
+    pub(super) fn refuse_revoked(&self, id: &DeviceId) -> Result<(), ApiError> {
         let Some(revoked) = self.lists.now.revoked.get(id) else {
             return Ok(());
         };
