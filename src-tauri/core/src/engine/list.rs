@@ -26,9 +26,12 @@ const PROJECT: &str = "session-roam";
 /// The state's note of how far each list was read.
 const NOTE: &str = "device lists";
 
-/// The statements of one device that are read: more than it makes when it forgets each of its
-/// sessions one by one.
-const MOST_STATEMENTS: usize = 100_000;
+/// The statements about devices that are read of one device.
+const MOST_ABOUT_DEVICES: usize = 100_000;
+/// The statements about sessions that are read of one device: several for each session that it
+/// forgets, since its own receipts are among them. Later ones are left out and do not keep what it
+/// states about devices from being read.
+const MOST_ABOUT_SESSIONS: usize = 250_000;
 
 /// All lists that were read, and the resulting list for this device.
 #[derive(Debug, Default)]
@@ -45,6 +48,16 @@ struct Author {
     device: DeviceId,
     journal: Journal,
     statements: Vec<Stated>,
+    /// How many of the statements are about sessions.
+    #[serde(skip)]
+    about_sessions: usize,
+    /// Statements about sessions that were left out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    left_out: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Author {
@@ -54,26 +67,70 @@ impl Author {
             device: device.clone(),
             journal,
             statements: Vec::new(),
+            about_sessions: 0,
+            left_out: 0,
         }
     }
 
     /// Takes the statements of a frame; returns whether that is all that a list may hold.
     fn take(&mut self, frame: &Frame) -> bool {
-        let entries = frame.entries.iter().enumerate();
-        for (entry, said) in entries {
+        for (entry, said) in frame.entries.iter().enumerate() {
             match said {
-                Entry::Device(statement) if is_sound(statement) => self.statements.push(Stated {
-                    frame: frame.head.n,
-                    entry: entry as u32,
-                    at: frame.head.at,
-                    statement: statement.clone(),
-                }),
+                Entry::Device(statement) if is_sound(statement) => {
+                    if self.has_room(statement) {
+                        self.statements.push(Stated {
+                            frame: frame.head.n,
+                            entry: entry as u32,
+                            at: frame.head.at,
+                            statement: statement.clone(),
+                        });
+                    }
+                }
                 Entry::Unknown(_) => self.journal.skipped = true,
                 _ => {}
             }
         }
-        MOST_STATEMENTS <= self.statements.len()
+        self.is_full()
     }
+
+    fn has_room(&mut self, statement: &Statement) -> bool {
+        if statement.session().is_none() {
+            return true;
+        }
+        let has_room = self.about_sessions < MOST_ABOUT_SESSIONS;
+        match has_room {
+            true => self.about_sessions += 1,
+            false => self.left_out += 1,
+        }
+        has_room
+    }
+
+    fn is_full(&self) -> bool {
+        MOST_ABOUT_DEVICES <= self.statements.len() - self.about_sessions
+    }
+
+    fn count(&mut self) {
+        let about_sessions = self
+            .statements
+            .iter()
+            .filter(|stated| is_about_session(stated));
+        self.about_sessions = about_sessions.count();
+    }
+}
+
+fn is_about_session(stated: &Stated) -> bool {
+    stated.statement.session().is_some()
+}
+
+/// Statements of a device about sessions have no effect on this one any more.
+fn too_many(name: &str) -> Problem {
+    Problem::new(
+        ProblemCode::ListUnusable,
+        format!(
+            "{name} has forgotten so many sessions that this device takes no more of its requests to forget one."
+        ),
+        "What it approves and revokes still counts. Forget sessions on another device.",
+    )
 }
 
 /// Names in a statement become directories and folders: real device IDs only.
@@ -145,6 +202,18 @@ impl Lists {
             .collect()
     }
 
+    /// Whether other devices read what this one would state about sessions.
+    fn has_room(&self, short: &str, statements: &[Statement]) -> bool {
+        let more = { statements.iter() }
+            .filter(|said| said.session().is_some())
+            .count();
+        let stated = self
+            .authors
+            .get(short)
+            .map_or(0, |author| author.about_sessions);
+        more == 0 || stated + more <= MOST_ABOUT_SESSIONS
+    }
+
     /// Frames read of a device's list.
     pub fn frames(&self, short: &str) -> u64 {
         self.authors
@@ -169,9 +238,8 @@ impl Lists {
         let outdated = { self.authors.values_mut() }.filter(|author| author.journal.is_outdated());
         for author in outdated {
             let mut again = Author {
-                device: author.device.clone(),
                 journal: author.journal.uncounted(),
-                statements: Vec::new(),
+                ..Author::new(&author.device)
             };
             let read =
                 author
@@ -199,7 +267,7 @@ impl Lists {
             .authors
             .entry(short.to_owned())
             .or_insert_with(|| Author::new(&owner.device));
-        if author.device != owner.device || MOST_STATEMENTS <= author.statements.len() {
+        if author.device != owner.device || author.is_full() {
             return Ok(false);
         }
         let limits = context
@@ -231,7 +299,7 @@ impl Lists {
             journal.fault = journal.fault.or(Some(Fault::Forged {
                 segment: 0,
                 offset: 0,
-                why: format!("it holds more than {MOST_STATEMENTS} statements"),
+                why: format!("it holds more than {MOST_ABOUT_DEVICES} statements about devices"),
             }));
         }
         journal.skipped |= next.journal.skipped;
@@ -331,6 +399,7 @@ impl Engine {
         let known = self.state.note(NOTE).ok().flatten();
         self.lists.fresh = known.is_none();
         self.lists.authors = known.unwrap_or_default();
+        self.lists.authors.values_mut().for_each(Author::count);
         let context = self.context.clone();
         self.lists.take_skipped(&context);
         // What was known is not news: a device that was let in before is not let in again.
@@ -390,13 +459,13 @@ impl Engine {
         let topic = format!("list {short}");
         match self.lists.read(&self.context, short) {
             Ok(news) => {
-                let fault = self
-                    .lists
-                    .authors
-                    .get(short)
-                    .and_then(|author| author.journal.fault.clone());
                 let name = self.context.shared().name_of(short);
-                self.trouble(&topic, fault.map(|fault| fault_problem(&fault, &name)));
+                let author = self.lists.authors.get(short);
+                let problem = author.and_then(|author| match &author.journal.fault {
+                    Some(fault) => Some(fault_problem(fault, &name)),
+                    None => (0 < author.left_out).then(|| too_many(&name)),
+                });
+                self.trouble(&topic, problem);
                 if news {
                     self.lists_changed();
                 }
@@ -410,8 +479,12 @@ impl Engine {
         if statements.is_empty() {
             return Ok(());
         }
-        statements.extend(self.lists.upheld(&self.context.device, &statements));
         let context = self.context.clone();
+        if !self.lists.has_room(&context.short, &statements) {
+            let name = context.shared().name_of(&context.short);
+            return Err(too_many(&name).into());
+        }
+        statements.extend(self.lists.upheld(&context.device, &statements));
         let path = self.lists.append(&context, statements).map_err(|error| {
             let problem = unusable(&error);
             ApiError::from(problem)
@@ -434,5 +507,94 @@ impl Engine {
             self.unwritable(&error);
         }
         self.forget_stated();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::Millis;
+
+    fn id(n: u8) -> DeviceId {
+        crate::session::device_id::device_id_of_cert(&[n])
+    }
+
+    fn frame(n: u64, statements: Vec<Statement>) -> Frame {
+        let author = Author::new(&id(1));
+        let (tool, session) = (ToolId::new(TOOL), SessionId::new(SESSION));
+        let at = Hlc::default().tick(Millis(1));
+        let mut head = { author.journal }.next_head(&id(1), "desk", &tool, &session, at);
+        head.n = n;
+        let hash = head.prev.clone();
+        Frame::own(
+            head,
+            statements.into_iter().map(Entry::Device).collect(),
+            hash,
+        )
+    }
+
+    fn revoke(device: &DeviceId, frames: u64) -> Statement {
+        Statement::Revoke {
+            device: device.clone(),
+            name: "lap".into(),
+            heads: [("live/x".into(), frames)].into(),
+            since: None,
+            cut: Heads::new(),
+        }
+    }
+
+    #[test]
+    fn a_device_that_forgot_all_its_sessions_is_still_heard_when_it_revokes_one() {
+        let receipt = |n: usize| Statement::Forgotten {
+            session: SessionKey::new(&ToolId::new("t"), &SessionId::new(format!("{n}"))),
+            left: None,
+        };
+        let mut desk = Author::new(&id(1));
+        let receipts: Vec<Statement> = (0..MOST_ABOUT_SESSIONS + 10).map(receipt).collect();
+        assert!(!desk.take(&frame(0, receipts)), "it is read on");
+        assert_eq!(
+            (desk.statements.len(), desk.left_out),
+            (MOST_ABOUT_SESSIONS, 10)
+        );
+        assert!(!desk.take(&frame(1, vec![revoke(&id(2), 1)])));
+        let last = desk.statements.last().map(|stated| &stated.statement);
+        assert_eq!(last, Some(&revoke(&id(2), 1)));
+        let lists = Lists {
+            authors: [(id(1).short(), desk)].into(),
+            ..Lists::default()
+        };
+        assert!(
+            !lists.has_room(&id(1).short(), &[receipt(0)]),
+            "that would be read nowhere"
+        );
+        assert!(lists.has_room(&id(1).short(), &[revoke(&id(2), 1)]));
+    }
+
+    /// An accomplice revokes the lap and states that much of it was accepted; then it is put out
+    /// itself.
+    #[test]
+    fn what_is_upheld_of_a_revocation_is_not_how_much_its_author_had_accepted() {
+        let (own, accomplice, lap) = (id(1), id(2), id(3));
+        let approve = |device: &DeviceId| Statement::Approve {
+            device: device.clone(),
+            name: String::new(),
+            over: BTreeMap::new(),
+        };
+        let mut ours = Author::new(&own);
+        let heads = Statement::Heads {
+            device: lap.clone(),
+            heads: [("live/x".into(), 5)].into(),
+        };
+        ours.take(&frame(0, vec![approve(&accomplice), approve(&lap), heads]));
+        let mut theirs = Author::new(&accomplice);
+        theirs.take(&frame(0, vec![revoke(&lap, 1000)]));
+        let mut lists = Lists {
+            authors: [(own.short(), ours), (accomplice.short(), theirs)].into(),
+            ..Lists::default()
+        };
+        lists.fold(&own);
+        assert_eq!(lists.now.revoked[&lap].heads["live/x"], 1000);
+        let upheld = lists.upheld(&own, &[revoke(&accomplice, 1)]);
+        assert_eq!(upheld, [revoke(&lap, 5)]);
     }
 }
