@@ -3,6 +3,7 @@
 //! was reported.
 
 use super::journals::{own_frames, recorded_lines, segments};
+use super::splits::{said_everywhere, three_ways};
 use super::talk::{ONE, TWO, assert_carried, assert_quiet, id, meta, turn};
 use super::world::{DAY, Device, START, World};
 use session_roam_core::api::{Doctor, Done, Request, SessionRow};
@@ -655,6 +656,30 @@ fn what_is_open_on_a_device_with_a_wrong_clock_is_shown_and_soon_forgotten() {
             "whoever is silent is believed to have closed it"
         );
     }
+}
+
+/// The lap, whose clock is a year ahead, decides twice; then desk decides once.
+#[test]
+fn one_decision_overrules_all_those_of_a_clock_that_is_ahead() {
+    let mut world = three_ways();
+    world.devices[1].set_clock(START + 366 * DAY);
+    let mut decide = |at: usize, choice: &str, branch: &str| {
+        let request = Request::Resolve {
+            session: ONE.into(),
+            choice: choice.into(),
+            branch: Some(branch.into()),
+            beside: None,
+            active: None,
+        };
+        let _: Done = world.devices[at].ask(request);
+        world.devices[at].settle();
+        world.deliver();
+        said_everywhere(&world)
+    };
+    decide(1, "keep-both", "lap");
+    assert_eq!(decide(1, "keep-both", "box").len(), 3);
+    let texts = ["common, from 1", "common, from 2"].map(String::from);
+    assert_eq!(decide(0, "keep-right", "box"), texts.into());
 }
 
 /// This process has the session open, in the form that the tool would show it.

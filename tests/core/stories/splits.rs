@@ -537,7 +537,7 @@ fn any_two_of_three_versions_are_compared() {
 }
 
 /// The texts of the sessions in the store, the same on every device.
-fn said_everywhere(world: &World) -> BTreeSet<String> {
+pub fn said_everywhere(world: &World) -> BTreeSet<String> {
     let said = |device: &Device| -> BTreeSet<String> {
         let docs = super::world::tree(&device.claude().join("projects"));
         docs.values().map(|doc| words(doc)).collect()

@@ -137,24 +137,10 @@ pub struct Decided<'a> {
 impl<'a> Decided<'a> {
     /// Folds decisions in any order: the last one counts until it is undone, then the one before.
     pub fn of(all: &'a [Chosen], doc: &DocName) -> Self {
-        let mut ordered: Vec<&Chosen> = all
-            .iter()
-            .filter(|chosen| chosen.choice.doc == *doc)
-            .collect();
-        ordered.sort_by(|one, other| one.id.cmp(&other.id));
-        ordered.dedup_by(|one, other| one.id == other.id);
-        // Two undos of one decision on two devices count once. A decision from a clock that is days
-        // ahead can be undone too.
-        let undone: BTreeSet<&ChoiceId> = ordered
-            .iter()
-            .filter_map(|chosen| chosen.choice.undoes.as_ref())
-            .collect();
-        let stands =
-            |chosen: &&&Chosen| chosen.choice.undoes.is_none() && !undone.contains(&chosen.id);
-        let now = ordered.iter().rfind(stands).copied();
+        let now = Self::standing(all, doc).last().copied();
         let standing = |made: &Made| now.is_some_and(|now| now.choice.made.contains(made));
-        let made = ordered
-            .iter()
+        let made = in_order(all, doc)
+            .into_iter()
             .flat_map(|chosen| &chosen.choice.made)
             .copied();
         Self {
@@ -163,9 +149,30 @@ impl<'a> Decided<'a> {
         }
     }
 
+    /// The decisions about a doc that were not undone, in order: the last one counts.
+    pub fn standing(all: &'a [Chosen], doc: &DocName) -> Vec<&'a Chosen> {
+        let mut ordered = in_order(all, doc);
+        // Two undos of one decision on two devices count once. A decision from a clock that is days
+        // ahead can be undone too.
+        let undone: BTreeSet<&ChoiceId> = ordered
+            .iter()
+            .filter_map(|chosen| chosen.choice.undoes.as_ref())
+            .collect();
+        ordered.retain(|chosen| chosen.choice.undoes.is_none() && !undone.contains(&chosen.id));
+        ordered
+    }
+
     pub fn choice(&self) -> Option<&'a Choice> {
         self.now.map(|chosen| &chosen.choice)
     }
+}
+
+fn in_order<'a>(all: &'a [Chosen], doc: &DocName) -> Vec<&'a Chosen> {
+    let about = |chosen: &&Chosen| chosen.choice.doc == *doc;
+    let mut ordered: Vec<&Chosen> = all.iter().filter(about).collect();
+    ordered.sort_by(|one, other| one.id.cmp(&other.id));
+    ordered.dedup_by(|one, other| one.id == other.id);
+    ordered
 }
 
 /// What follows from a decision about the versions of two devices, or of one.

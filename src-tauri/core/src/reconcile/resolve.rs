@@ -348,14 +348,14 @@ fn choose(
             }
         }
     }
-    // The last stamp counts, and a stamp from a clock that is days ahead would count for days.
-    let ahead = Decided::of(&record.choices, &doc)
-        .now
-        .filter(|now| context.hlc() < now.id.at);
-    if let Some(undoes) = ahead.map(|now| now.id.clone()) {
+    // The last stamp counts, and stamps from a clock that is days ahead would count for days.
+    let standing = Decided::standing(&record.choices, &doc).into_iter();
+    let ahead = standing.filter(|chosen| context.hlc() < chosen.id.at);
+    let ahead: Vec<ChoiceId> = ahead.map(|chosen| chosen.id.clone()).collect();
+    for undoes in ahead {
         let undo = Choice {
             undoes: Some(undoes),
-            ..Choice::about(doc, Action::Undo)
+            ..Choice::about(doc.clone(), Action::Undo)
         };
         write(record, &mut recorder, undo)?;
     }
