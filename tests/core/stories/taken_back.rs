@@ -4,7 +4,7 @@
 
 use super::journals::recorded_lines;
 use super::talk::{ONE, assert_carried, assert_quiet, id, turn};
-use super::world::{Device, World};
+use super::world::{DAY, Device, START, World};
 use session_roam_core::api::{Diff, DiffRow, Done, Msg, Request};
 use session_roam_core::session::Remedy;
 use std::fs;
@@ -96,6 +96,68 @@ fn what_was_taken_back_and_followed_comes_back_with_undo() {
             assert!(text_of(&world.devices[0]).contains("another"));
         }
     }
+}
+
+/// The desk's clock is a year ahead: its withdrawal has a later stamp than the lap's undo would have
+/// by the lap's clock.
+#[test]
+fn undo_brings_back_what_a_clock_that_is_ahead_withdrew() {
+    let (mut world, here, _) = two_turns();
+    let path = world.devices[0].transcript(&here, ONE);
+    let full = text_of(&world.devices[1]);
+    world.devices[0].set_clock(START + 366 * DAY);
+    for _ in 0..2 {
+        world.devices[0].put(&path, turn(&here, ONE, "one"));
+        world.deliver();
+        wait(&mut world, 1);
+        assert_ne!(text_of(&world.devices[1]), full, "followed");
+        let _: Done = world.devices[1].ask(Request::Undo {
+            session: Some(ONE.into()),
+        });
+        world.deliver();
+        assert_eq!(text_of(&world.devices[1]), full);
+        assert_carried(&world.devices[1], &world.devices[0], ONE);
+    }
+    // What the lap itself withdraws of it later counts as well.
+    let of_lap = world.devices[1].place_of(ONE).expect("placed");
+    let shorter = full[..full.len() / 2].to_owned();
+    world.devices[1].put(&of_lap, &shorter);
+    world.deliver();
+    world.devices[1].poll();
+    assert_eq!(text_of(&world.devices[1]), shorter);
+}
+
+/// The user released a rewrite while the session was open; then its author took the rewrite back.
+#[test]
+fn a_release_that_was_not_needed_lets_no_later_rewrite_pass() {
+    let (mut world, here, there) = two_turns();
+    let at_lap = world.devices[1].place_of(ONE).expect("placed");
+    world.devices[1].say(&at_lap, turn(&there, ONE, "of the lap"));
+    world.deliver();
+    let path = world.devices[0].transcript(&here, ONE);
+    let (on_desk, on_lap) = (text_of(&world.devices[0]), text_of(&world.devices[1]));
+    world.devices[0].put(&path, turn(&here, ONE, "one"));
+    world.deliver();
+    wait(&mut world, 1);
+    assert_eq!(held(&mut world.devices[1]), ["rewritten"]);
+    let (lap, pid) = (&mut world.devices[1], std::process::id());
+    let sign = lap.claude().join(format!("sessions/{pid}.json"));
+    lap.put(&sign, format!("{{\"pid\":{pid},\"sessionId\":\"{ONE}\"}}"));
+    let _: Done = lap.ask(Request::Release {
+        what: format!("session:{ONE}"),
+    });
+    lap.settle();
+    assert_eq!(text_of(lap), on_lap, "it is open");
+    world.devices[0].put(&path, on_desk);
+    world.deliver();
+    assert_eq!(held(&mut world.devices[1]), [""; 0]);
+    fs::remove_file(&sign).expect("closed");
+    world.devices[1].touch(&sign);
+    world.devices[0].put(&path, turn(&here, ONE, "one"));
+    world.deliver();
+    wait(&mut world, 1);
+    assert_eq!(held(&mut world.devices[1]), ["rewritten"]);
+    assert_eq!(text_of(&world.devices[1]), on_lap);
 }
 
 #[test]

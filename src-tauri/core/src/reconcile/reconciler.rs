@@ -559,6 +559,10 @@ impl<'a> Reconciler<'a> {
             self.problem(ProblemCode::JournalUnreadable, &error, JOURNAL_HINT);
             self.again = true;
         }
+        // What the user released is settled without a write; a later rewrite needs a new consent.
+        if self.verdict == Verdict::Here {
+            self.job.record.released = false;
+        }
     }
 
     /// The directory of the session, now or in future. A session stays where it was put; if the

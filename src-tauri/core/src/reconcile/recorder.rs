@@ -13,7 +13,8 @@ use crate::merge::fork_title;
 use crate::projects::{Evidence, corrected};
 use crate::reconcile::session::{Session, SessionMut};
 use crate::session::{
-    ChainId, DocKind, DocName, Lane, Line, Project, ProjectKey, SessionId, SessionKey, ToolId,
+    ChainId, DocKind, DocName, Hlc, Lane, Line, Project, ProjectKey, Replaced, SessionId,
+    SessionKey, ToolId,
 };
 use crate::tools::{Content, Facts, Found, FoundDoc, ReadSeek, Reading, Stamp, with_those_of};
 use crate::vault::envelope::is_within_limits;
@@ -337,14 +338,9 @@ impl<'a> Recorder<'a> {
             .journals
             .remove(&journal_key)
             .unwrap_or_else(|| Journal::new(&context.short, self.lane, self.dir.clone()));
-        let name = context.shared().name_of(&context.short);
-        let head = journal.next_head(
-            &context.device,
-            &name,
-            &self.key.tool,
-            &self.session,
-            context.tick(),
-        );
+        let (name, at) = (context.shared().name_of(&context.short), self.stamp(record));
+        let (tool, session) = (&self.key.tool, &self.session);
+        let head = journal.next_head(&context.device, &name, tool, session, at);
         let (bytes, hash) = frame::render(&head, &self.batch, |message| {
             context.key.sign(message).to_vec()
         });
@@ -372,6 +368,31 @@ impl<'a> Recorder<'a> {
         self.size = 0;
         absorb(context, record, &self.key.tool, taken)?;
         Ok(())
+    }
+
+    /// The stamp of the batch. The last stamp decides which of two statements about a rewrite counts
+    /// (`Trie::withdrawn`), so a new one comes after all that are known about the same ends, even
+    /// those of a clock that is years ahead.
+    fn stamp(&self, record: &SessionRecord) -> Hlc {
+        let rewrites = self.batch.iter().filter_map(|entry| match entry {
+            Entry::Lines {
+                doc, tip, replaces, ..
+            } => Some((doc, *tip, (*replaces)?)),
+            Entry::Piece(piece) => Some((&piece.doc, piece.tip, piece.replaces?)),
+            _ => None,
+        });
+        let known = rewrites.flat_map(|(doc, new, old)| {
+            let replaced = record.docs.get(doc).map(|state| state.trie.replaced());
+            let same = move |known: &&Replaced| {
+                [known.old, known.new]
+                    .iter()
+                    .any(|end| [old, new].contains(end))
+            };
+            replaced.into_iter().flatten().filter(same)
+        });
+        let last = known.map(|known| known.at).max().unwrap_or_default();
+        let now = self.context.tick();
+        now.max(last.tick(now.wall))
     }
 
     /// Drops a batch that no frame can hold; its card goes with the next batch.
