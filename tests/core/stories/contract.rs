@@ -3,9 +3,10 @@
 //! that must quit first, a store of an unknown format. The tool here has all of them.
 
 use super::faults::state_sql;
+use super::forget::pass_grace;
 use super::world::World;
 use serde_json::{Value, json};
-use session_roam_core::api::{Request, ToolRow};
+use session_roam_core::api::{ForgottenRow, Request, ToolRow};
 use session_roam_core::engine::event::Event;
 use session_roam_core::merge::snapshots::Judged;
 use session_roam_core::session::{DocKind, DocName, Reason, SessionId, ToolId};
@@ -179,11 +180,16 @@ impl Tool for Rows {
         }
         let (mut all, mut written) = (load(machine), Vec::new());
         for write in &checkout.docs {
+            if let Change::Remove { .. } = write.change {
+                let rows = all["rows"].as_object_mut().expect("rows");
+                rows.remove(checkout.session.as_str());
+                continue;
+            }
             let (Change::Create(bytes)
             | Change::Replace { bytes, .. }
             | Change::Append { bytes, .. }) = &write.change
             else {
-                return Err(WriteError::Refused("rows stay".into()));
+                return Err(WriteError::Refused("rows do not return".into()));
             };
             let mut content = Vec::new();
             bytes
@@ -577,6 +583,33 @@ fn a_store_of_an_unknown_shape_is_left_alone_and_said_so() {
     story.world.devices[1].poll();
     assert_eq!(story.words(1, ID), ["a", "b"]);
     assert!(!story.tool(1).lowered);
+}
+
+#[test]
+fn a_forgotten_session_is_removed_once_its_store_can_be_read_and_not_called_removed_before() {
+    let mut story = Story::new();
+    story.say(0, ID, &["a"]);
+    story.world.deliver();
+    let machine = story.world.devices[1].machine();
+    let mut all = load(&machine);
+    all["version"] = json!(2);
+    save(&machine, &all);
+    story.world.devices[1].touch(&store(&machine));
+    let session = ID.into();
+    let _: Vec<ForgottenRow> = story.world.devices[0].ask(Request::Forget { session });
+    pass_grace(&mut story.world.devices[0]);
+    story.world.deliver();
+    let receipt = |story: &mut Story| {
+        let rows: Vec<ForgottenRow> = story.world.devices[0].ask(Request::Forgotten);
+        rows[0].receipts[1].state.to_string()
+    };
+    assert_eq!(receipt(&mut story), "in_store");
+    all["version"] = json!(1);
+    save(&machine, &all);
+    story.world.devices[1].poll();
+    story.world.deliver();
+    assert_eq!(load(&machine)["rows"], json!({}));
+    assert_eq!(receipt(&mut story), "removed");
 }
 
 /// Each write into a database of all sessions listed all of them.

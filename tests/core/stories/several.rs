@@ -2,9 +2,12 @@
 //! environment the engine was started in, and none of its sessions counts as deleted because the
 //! engine was started in another way.
 
+use super::forget::pass_grace;
 use super::talk::{ONE, THREE, TWO, item, meta, turn};
 use super::world::{Device, World};
-use session_roam_core::api::{Doctor, Done, Request, Resume, SessionRow, StoreRow, ToolRow};
+use session_roam_core::api::{
+    Doctor, Done, ForgottenRow, Request, Resume, SessionRow, StoreRow, ToolRow,
+};
 use session_roam_core::settings;
 use session_roam_core::tools::{Running, claude_code};
 use std::collections::BTreeMap;
@@ -273,6 +276,50 @@ fn the_sessions_of_a_store_that_is_not_there_are_not_deleted() {
     assert!(!world.devices[0].has_problem("store_gone"));
     let there = fs::read_to_string(world.devices[1].place_of(TWO).expect("placed")).expect("text");
     assert!(there.contains("more"));
+}
+
+/// A store that is off, or on a disk that is not connected, still has what was forgotten meanwhile.
+#[test]
+fn a_forgotten_session_is_removed_from_a_store_that_was_away() {
+    for is_off in [true, false] {
+        let (mut world, here, _) = two_stores();
+        let (store, aside) = (
+            world.devices[0].home.join(".claude-work"),
+            world.devices[0].home.join("unplugged"),
+        );
+        let switch = |on: bool| Request::StoreSwitch {
+            tool: "claude-code".into(),
+            dir: store.clone(),
+            on,
+        };
+        match is_off {
+            true => drop(world.devices[0].ask::<Done>(switch(false))),
+            false => fs::rename(&store, &aside).expect("rename"),
+        }
+        world.devices[0].poll();
+        let session = TWO.into();
+        let _: Vec<ForgottenRow> = world.devices[1].ask(Request::Forget { session });
+        pass_grace(&mut world.devices[1]);
+        world.deliver();
+        let receipt = |world: &mut World| {
+            let rows: Vec<ForgottenRow> = world.devices[1].ask(Request::Forgotten);
+            rows[0].receipts[1].state.to_string()
+        };
+        for _ in 0..2 {
+            world.devices[0].poll();
+            world.devices[0].start();
+            world.deliver();
+            assert_eq!(receipt(&mut world), "in_store", "off: {is_off}");
+        }
+        match is_off {
+            true => drop(world.devices[0].ask::<Done>(switch(true))),
+            false => fs::rename(&aside, &store).expect("rename"),
+        }
+        world.devices[0].poll();
+        world.deliver();
+        assert!(!in_store(&world.devices[0], ".claude-work", &here, TWO).exists());
+        assert_eq!(receipt(&mut world), "removed", "off: {is_off}");
+    }
 }
 
 /// Programs that make a store for a moment used up all places for stores, and the next real store

@@ -11,6 +11,7 @@ use super::queue::ReconcileRequest;
 use crate::api::answer::{Answer, value};
 use crate::api::types::{ApiError, ForgetPreview, ForgottenRow, Held, HoldReason, ReceiptRow};
 use crate::merge::{Left, Receipt, Statement};
+use crate::reconcile::away::away;
 use crate::reconcile::erase::{Erase, Erasure, erase};
 use crate::reconcile::record::SessionRecord;
 use crate::session::{
@@ -482,6 +483,11 @@ impl Engine {
             .get(key)
             .and_then(|known| known.receipts.get(&self.context.device));
         let hidden = self.state.hidden(key).ok().flatten();
+        let record: SessionRecord = { self.state.hidden_record(key) }
+            .ok()
+            .flatten()
+            .unwrap_or_default();
+        let main = record.main_doc().and_then(|doc| doc.local.as_ref());
         let session = request
             .session
             .clone()
@@ -489,7 +495,9 @@ impl Engine {
         let job = Erase {
             key: key.clone(),
             session: session.filter(|session| !session.as_str().is_empty()),
-            shared: self.shared_docs_of(key),
+            shared: self.shared_docs_of(key, &record),
+            main: main.map(|local| local.path.clone()),
+            away: away(&self.context, &key.tool, &record).map(|(_, why, _)| why),
             from_store: own.is_none_or(|receipt| receipt.left.is_some()),
             home: self.home.clone(),
         };
@@ -507,16 +515,11 @@ impl Engine {
     }
 
     /// The docs that only a forgotten session has, as they were last seen.
-    fn shared_docs_of(&self, key: &SessionKey) -> Vec<FoundDoc> {
-        let record: SessionRecord = self
-            .state
-            .hidden_record(key)
-            .ok()
-            .flatten()
-            .unwrap_or_default();
+    fn shared_docs_of(&self, key: &SessionKey, record: &SessionRecord) -> Vec<FoundDoc> {
         let holders = self.context.holders();
         let own = record
             .docs
+            .clone()
             .into_iter()
             .filter(|(doc, _)| holders.of(key, doc) == Some(key));
         let seen = own.filter_map(|(name, state)| Some((name, state.kind, state.local?)));
@@ -572,7 +575,10 @@ impl Engine {
         if any && is_news {
             self.happened(HistoryKind::Removed, &key)?;
         }
-        self.state.erase(&key)?;
+        // Where it lies in a store that cannot be read is still needed.
+        if !matches!(left, Some((Left::Failed, _))) {
+            self.state.erase(&key)?;
+        }
         if left.is_none() {
             self.state.forget_holders(&key)?;
             self.context.holders().forget(&key);
@@ -722,7 +728,7 @@ fn left_words(left: Left) -> String {
     match left {
         Left::Open => "It is open in the tool there; it is removed when it is closed.",
         Left::Tool => "It is in the tool's own list still; delete it there.",
-        Left::Failed => "The tool's store could not be written there; it is tried again.",
+        Left::Failed => "The tool's store could not be read or written there; it is tried again.",
         Left::Other => "It is in the tool's store there still.",
     }
     .into()

@@ -22,6 +22,10 @@ pub struct Erase {
     pub from_store: bool,
     /// The docs that only this session has in places of many sessions, as they were last seen.
     pub shared: Vec<FoundDoc>,
+    /// Where its main doc was seen last.
+    pub main: Option<PathBuf>,
+    /// Why the store that it is in is not read now.
+    pub away: Option<String>,
     /// session-roam's home.
     pub home: PathBuf,
 }
@@ -52,7 +56,7 @@ pub fn erase(context: &Context, job: &Erase) -> Erasure {
         Ok(erased) => (done.announce, done.any) = (erased.own, erased.any),
         Err(error) => done.error = Some(error),
     }
-    let found = find(context, job);
+    let (found, unread) = find(context, job);
     let session = job
         .session
         .clone()
@@ -81,6 +85,10 @@ pub fn erase(context: &Context, job: &Erase) -> Erasure {
         done.any = true;
         done.left = take_out(context, tool.as_ref(), &found).err();
     }
+    if job.from_store {
+        let unread = unread.map(|why| (Left::Failed, why));
+        done.left = done.left.take().or(unread);
+    }
     if job.from_store && done.left.is_none() {
         done.left = unregister(context, &job.key).err();
     }
@@ -102,15 +110,30 @@ fn unregister(context: &Context, key: &SessionKey) -> Result<(), (Left, String)>
     Ok(())
 }
 
-/// The session in the tool's store. Perhaps only the store knows its id.
-fn find(context: &Context, job: &Erase) -> Option<Found> {
-    let tool = context.tools.get(&job.key.tool)?;
+/// The session in the tool's store, or why nobody knows whether it is there. Perhaps only the store
+/// knows its id.
+fn find(context: &Context, job: &Erase) -> (Option<Found>, Option<String>) {
+    let Some(tool) = context.tools.get(&job.key.tool) else {
+        return (None, None);
+    };
     let which = job.session.as_ref().map_or(Which::All, Which::One);
     let listing = tool.sessions(&context.machine, which);
-    listing
-        .found
-        .into_iter()
-        .find(|found| SessionKey::new(&job.key.tool, &found.session) == job.key)
+    let is_it = |found: &Found| SessionKey::new(&job.key.tool, &found.session) == job.key;
+    if let Some(found) = listing.found.into_iter().find(is_it) {
+        return (Some(found), None);
+    }
+    let unknown = listing.unknown;
+    let unread = unknown.map(|why| format!("The store could not be read whole: {why}."));
+    let unread = unread.or_else(|| job.away.clone());
+    (None, unread.or_else(|| unreadable(job.main.as_deref()?)))
+}
+
+/// Why it cannot be seen whether a file is there.
+fn unreadable(path: &Path) -> Option<String> {
+    use io::ErrorKind::{NotADirectory, NotFound};
+    let error = std::fs::symlink_metadata(path).err()?;
+    let is_gone = matches!(error.kind(), NotFound | NotADirectory);
+    (!is_gone).then(|| format!("{} could not be read: {error}.", path.display()))
 }
 
 /// Limits the docs in places of many sessions, which any session may name, to those that only this
