@@ -9,7 +9,7 @@ use super::talk::{ONE, TWO, id, turn};
 use super::world::{DAY, Device, World, tree};
 use session_roam_core::api::{Doctor, Done, ForgetPreview, ForgottenRow, Request};
 use session_roam_core::engine::event::Event;
-use session_roam_core::session::{SessionId, SessionKey, ToolId};
+use session_roam_core::session::{Millis, SessionId, SessionKey, ToolId};
 use session_roam_core::tools::claude_code::ClaudeCode;
 use session_roam_core::tools::{
     About, Change, Checkout, Found, Launch, Listing, Machine, Reading, Resumable, Root, Tool,
@@ -188,6 +188,76 @@ fn a_clock_set_back_does_not_put_off_for_years_what_is_to_be_forgotten() {
         .devices
         .iter_mut()
         .for_each(|device| assert_gone(device, ONE));
+}
+
+/// A clock that was years behind is set right: the time to undo a forget goes on.
+#[test]
+fn a_clock_set_forward_does_not_end_the_time_to_undo_a_forget() {
+    let (mut world, here, _) = World::pair_of_devices();
+    let path = world.devices[0].transcript(&here, ONE);
+    world.devices[0].say(&path, turn(&here, ONE, PLUM));
+    world.deliver();
+    for restarts in [false, true] {
+        forget(&mut world.devices[0], ONE);
+        let now = world.devices[0].clock_now();
+        world.devices[0].correct_clock(now + 365 * DAY);
+        if restarts {
+            world.devices[0].start();
+        }
+        world.devices[0].poll();
+        let until = forgotten(&mut world.devices[0])[0].undo_until.clone();
+        let due = Millis(now + 365 * DAY + 10 * 60_000).rfc3339();
+        assert_eq!(until, Some(due), "restarts: {restarts}");
+        let _: Done = world.devices[0].ask(Request::Undo { session: None });
+        world.devices[0].settle();
+        assert_eq!(world.devices[0].state_of(ONE), "here");
+    }
+    forget(&mut world.devices[0], ONE);
+    pass_grace(&mut world.devices[0]);
+    assert_gone(&mut world.devices[0], ONE);
+}
+
+/// What the user asked for is in a file that cannot be read: the next request does not overwrite it.
+#[test]
+fn requests_to_forget_that_cannot_be_read_are_kept_and_reported() {
+    let (mut world, here, _) = World::pair_of_devices();
+    for session in [ONE, TWO] {
+        let path = world.devices[0].transcript(&here, session);
+        world.devices[0].say(&path, turn(&here, session, PLUM));
+    }
+    let device = &mut world.devices[0];
+    forget(device, ONE);
+    device.stop();
+    let file = device.roam.join("forgetting.json");
+    let damaged = fs::read_to_string(&file).expect("there")[1..].to_owned();
+    fs::write(&file, &damaged).expect("write");
+    device.start();
+    assert_eq!(device.state_of(ONE), "here", "it is shown again");
+    forget(device, TWO);
+    device.poll();
+    assert!(device.has_problem("forgetting_unwritable"));
+    let aside = device.roam.join("forgetting.json.broken");
+    assert_eq!(fs::read_to_string(&aside).expect("kept"), damaged);
+    assert_eq!(device.state_of(TWO), "none");
+    // No file that can be read at all: nothing is asked before it can.
+    device.stop();
+    let readable = device.roam.join("forgetting.json.readable");
+    fs::rename(&file, &readable).expect("rename");
+    fs::create_dir(&file).expect("in its place");
+    device.start();
+    let refused = device.try_ask(Request::Forget {
+        session: ONE.into(),
+    });
+    assert_eq!(
+        refused.expect_err("refused").code.as_str(),
+        "forgetting_unwritable"
+    );
+    fs::remove_dir(&file).expect("remove");
+    fs::rename(&readable, &file).expect("rename");
+    device.poll();
+    assert_eq!(device.state_of(TWO), "none", "it is read");
+    forget(device, ONE);
+    assert_eq!(forgotten(device).len(), 2);
 }
 
 #[test]

@@ -28,8 +28,9 @@ use std::fs;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 /// Where every story begins: 2026-11-23T10:00:00Z.
 pub const START: i64 = 1_795_428_000_000;
@@ -37,11 +38,31 @@ pub const DAY: i64 = 24 * 60 * 60 * 1000;
 /// Sessions at rest need only a few turns; a session that echoes never comes to rest.
 const MOST_TURNS: usize = 200;
 
-pub struct SetClock(AtomicI64);
+/// A clock that stands still until it is set.
+pub struct SetClock {
+    wall: AtomicI64,
+    /// What has passed on the clock that nobody sets.
+    passed: AtomicU64,
+    begun: Instant,
+}
+
+impl SetClock {
+    fn new() -> Self {
+        Self {
+            wall: AtomicI64::new(START),
+            passed: AtomicU64::default(),
+            begun: Instant::now(),
+        }
+    }
+}
 
 impl Clock for SetClock {
     fn now(&self) -> Millis {
-        Millis(self.0.load(Ordering::Relaxed))
+        Millis(self.wall.load(Ordering::Relaxed))
+    }
+
+    fn steady(&self) -> Instant {
+        self.begun + Duration::from_millis(self.passed.load(Ordering::Relaxed))
     }
 }
 
@@ -124,7 +145,7 @@ impl Device {
             identity,
             home,
             roam,
-            clock: Arc::new(SetClock(AtomicI64::new(START))),
+            clock: Arc::new(SetClock::new()),
             wire: Arc::default(),
             apps: Arc::default(),
             vars: BTreeMap::new(),
@@ -244,8 +265,16 @@ impl Device {
         self.running.is_some()
     }
 
+    /// Time passes until the clock shows this; backwards it is set.
     pub fn set_clock(&self, millis: i64) {
-        self.clock.0.store(millis, Ordering::Relaxed);
+        let passed = u64::try_from(millis - self.clock_now()).unwrap_or(0);
+        self.clock.passed.fetch_add(passed, Ordering::Relaxed);
+        self.correct_clock(millis);
+    }
+
+    /// The clock is set, while no time passes.
+    pub fn correct_clock(&self, millis: i64) {
+        self.clock.wall.store(millis, Ordering::Relaxed);
     }
 
     pub fn clock_now(&self) -> i64 {

@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// The name that releases the held sessions, and their topic.
 pub const HELD: &str = "forgotten";
@@ -47,7 +48,30 @@ struct AskedOnce {
     /// When the count to `due` restarted because the clock was set back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     anew: Option<Millis>,
+    /// When it was asked for, or when the engine started after that.
+    #[serde(skip)]
+    since: Option<Instant>,
     sessions: Vec<AskedSession>,
+}
+
+impl AskedOnce {
+    /// How long it can be undone at least, whatever the clock is set to.
+    const LEAST: Duration = Duration::from_secs(10 * 60);
+
+    /// How much of that time is left.
+    fn rest(&self, steady: Instant) -> Duration {
+        let began = self.anew.unwrap_or(self.at);
+        let whole = self.due.0.saturating_sub(began.0).max(0).unsigned_abs();
+        let passed = self
+            .since
+            .map(|since| steady.saturating_duration_since(since));
+        let least = Duration::from_millis(whole).min(Self::LEAST);
+        passed.map_or(least, |passed| least.saturating_sub(passed))
+    }
+
+    fn is_due(&self, now: Millis, steady: Instant) -> bool {
+        self.due <= now && self.rest(steady).is_zero()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,12 +81,20 @@ struct AskedSession {
     title: String,
 }
 
+/// The name that a damaged `forgetting.json` gets.
+const BROKEN: &str = "forgetting.json.broken";
+
 impl Asked {
+    /// A damaged file is put aside, so that the next one does not overwrite it.
     fn load(home: &Path) -> io::Result<Self> {
-        match std::fs::read(home.join("forgetting.json")) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::other),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(error),
+        let path = home.join("forgetting.json");
+        let bytes = match std::fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            read => read?,
+        };
+        match serde_json::from_slice(&bytes) {
+            Ok(asked) => Ok(asked),
+            Err(_) => std::fs::rename(path, home.join(BROKEN)).map(|()| Self::default()),
         }
     }
 
@@ -100,6 +132,8 @@ pub struct Forgetting {
     /// The saved data was read; nothing is decided before.
     open: bool,
     asked: Asked,
+    /// `forgetting.json` could not be read: it is tried again, and not overwritten before.
+    unread: bool,
     /// Sessions whose removal is due here or done. They are never read, recorded or written again.
     pub(in crate::engine) gone: BTreeSet<SessionKey>,
     /// Sessions that the guard keeps, although another device forgot them.
@@ -151,41 +185,67 @@ fn file_error(error: &io::Error) -> ApiError {
     )
 }
 
+fn broken() -> Problem {
+    Problem::new(
+        ProblemCode::ForgettingUnwritable,
+        "forgetting.json was damaged. What it asked to forget is shown and synced again.",
+        format!("Forget those sessions again, then remove {BROKEN} from session-roam's home."),
+    )
+}
+
 impl Engine {
     // ---- what is to be forgotten ----
 
     /// Runs at the start, after reading the own list: no forgotten session may be restored, read or
     /// shown.
     pub(super) fn open_forgetting(&mut self) {
-        match Asked::load(&self.home) {
-            Ok(asked) => self.forgetting.asked = asked,
-            Err(error) => {
-                self.trouble("forgetting", Some(file_error(&error).into()));
-            }
-        }
+        self.load_asked();
         self.forgetting.open = true;
         self.forgetting.let_through = self.state.note(NOTE).ok().flatten().unwrap_or_default();
-        for asked in self
-            .forgetting
-            .asked
-            .clone()
-            .0
-            .into_iter()
-            .flat_map(|asked| asked.sessions)
-        {
-            self.hide(&asked.key);
-        }
         self.forget_stated();
         self.forget_due();
     }
 
+    /// Reads what was asked for and hides those sessions.
+    fn load_asked(&mut self) {
+        let loaded = Asked::load(&self.home);
+        self.forgetting.unread = loaded.is_err();
+        if self.home.join(BROKEN).exists() {
+            self.trouble("forgetting broken", Some(broken()));
+        }
+        match loaded {
+            Ok(asked) => self.forgetting.asked = asked,
+            Err(error) => return self.forget_trouble(Some(file_error(&error))),
+        }
+        let since = Some(self.context.clock.steady());
+        let mut keys = Vec::new();
+        for asked in &mut self.forgetting.asked.0 {
+            asked.since = since;
+            keys.extend(asked.sessions.iter().map(|asked| asked.key.clone()));
+        }
+        keys.iter().for_each(|key| self.hide(key));
+    }
+
+    /// Saves what was asked for.
+    fn save_asked(&self) -> Result<(), ApiError> {
+        if self.forgetting.unread {
+            let error = io::Error::other("it holds earlier requests");
+            return Err(file_error(&error));
+        }
+        let saved = self.forgetting.asked.save(&self.home);
+        saved.map_err(|error| file_error(&error))
+    }
+
     /// States what can no longer be undone.
     pub(super) fn forget_due(&mut self) {
-        let now = self.context.clock.now();
+        if self.forgetting.unread {
+            self.load_asked();
+        }
+        let (now, steady) = (self.context.clock.now(), self.context.clock.steady());
         self.count_anew(now);
         let (due, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.forgetting.asked.0)
             .into_iter()
-            .partition(|asked| asked.due <= now);
+            .partition(|asked| asked.is_due(now, steady));
         // A statement cannot be undone: a crash before or after the next step makes no difference.
         let keys = due
             .iter()
@@ -205,10 +265,7 @@ impl Engine {
         }
         let stated = self.declare(statements).and_then(|()| {
             self.forgetting.asked.0 = later;
-            self.forgetting
-                .asked
-                .save(&self.home)
-                .map_err(|error| file_error(&error))
+            self.save_asked()
         });
         self.forget_trouble(stated.err());
     }
@@ -227,11 +284,7 @@ impl Engine {
             let began = asked.anew.replace(now).unwrap_or(asked.at);
             asked.due = Millis(now.0.saturating_add(asked.due.0.saturating_sub(began.0)));
         }
-        let saved = self
-            .forgetting
-            .asked
-            .save(&self.home)
-            .map_err(|error| file_error(&error));
+        let saved = self.save_asked();
         self.forget_trouble(saved.err());
     }
 
@@ -713,11 +766,7 @@ impl Engine {
                 title,
             });
         }
-        let saved = self
-            .forgetting
-            .asked
-            .save(&self.home)
-            .map_err(|error| file_error(&error));
+        let saved = self.save_asked();
         self.forget_trouble(saved.err());
         self.hide(key);
         true

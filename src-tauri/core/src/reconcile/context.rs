@@ -22,10 +22,16 @@ use crate::vault::{Journal, Owner, SessionCard, Vault};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Instant;
 
 /// The one place that reads the wall clock.
 pub trait Clock: Send + Sync {
     fn now(&self) -> Millis;
+
+    /// A clock that nobody sets.
+    fn steady(&self) -> Instant {
+        Instant::now()
+    }
 }
 
 pub struct SystemClock;

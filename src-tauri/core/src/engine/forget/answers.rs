@@ -121,11 +121,12 @@ impl Engine {
             at,
             due,
             anew: None,
+            since: Some(self.context.clock.steady()),
             sessions: sessions.collect(),
         });
-        if let Err(error) = self.forgetting.asked.save(&self.home) {
+        if let Err(error) = self.save_asked() {
             self.forgetting.asked.0.pop();
-            return Err(file_error(&error));
+            return Err(error);
         }
         for (key, _) in &group {
             self.hide(key);
@@ -180,9 +181,9 @@ impl Engine {
             return Ok(None);
         };
         let taken = self.forgetting.asked.0.remove(at);
-        if let Err(error) = self.forgetting.asked.save(&self.home) {
+        if let Err(error) = self.save_asked() {
             self.forgetting.asked.0.insert(at, taken);
-            return Err(file_error(&error));
+            return Err(error);
         }
         for asked in &taken.sessions {
             self.state.show(&asked.key)?;
@@ -261,9 +262,15 @@ impl Engine {
             title: Some(session.title.clone()),
             by: vec![self.name.clone()],
             at: asked.at.rfc3339(),
-            undo_until: Some(asked.due.rfc3339()),
+            undo_until: Some(self.undo_until(asked).rfc3339()),
             ..ForgottenRow::default()
         }
+    }
+
+    fn undo_until(&self, asked: &AskedOnce) -> Millis {
+        let clock = &self.context.clock;
+        let rest = asked.rest(clock.steady()).as_millis() as i64;
+        asked.due.max(Millis(clock.now().0.saturating_add(rest)))
     }
 
     pub(super) fn receipt_rows(
