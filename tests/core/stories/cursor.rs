@@ -1,10 +1,13 @@
 //! Conversations of Cursor: rows of one large database that Cursor itself holds while it runs.
 
+use super::forget::pass_grace;
 use super::world::World;
+use data_encoding::{BASE64, HEXLOWER};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 use session_roam_core::api::Request;
 use session_roam_core::tools::Running;
+use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::PathBuf;
 
@@ -154,6 +157,40 @@ impl Story {
         let file = self.file(at);
         self.world.devices[at].touch(&file);
         self.world.devices[at].settle();
+    }
+
+    /// The agent's state of a conversation: a blob for each prompt.
+    fn remember(&mut self, at: usize, id: &str, prompts: &[&str]) {
+        let mut state = Vec::new();
+        for prompt in prompts {
+            let text = json!({ "role": "user", "content": prompt }).to_string();
+            let blob: [u8; 32] = Sha256::digest(&text).into();
+            let key = format!("agentKv:blob:{}", HEXLOWER.encode(&blob));
+            self.put(at, &key, &text);
+            state.extend([0x0a, 32]);
+            state.extend(blob);
+        }
+        let mut composer = self.composer(at, id).expect("there");
+        composer["conversationState"] = json!(format!("~{}", BASE64.encode(&state)));
+        self.put(at, &format!("composerData:{id}"), &composer.to_string());
+        let file = self.file(at);
+        self.world.devices[at].touch(&file);
+        self.world.devices[at].settle();
+    }
+
+    fn put(&self, at: usize, key: &str, value: &str) {
+        let sql = "insert into cursorDiskKV values (?1, ?2)";
+        let database = self.database(at);
+        database.execute(sql, [key, value]).expect("row");
+    }
+
+    /// The number of rows with these words.
+    fn holding(&self, at: usize, words: &str) -> i64 {
+        let sql = "select count(*) from cursorDiskKV where instr(cast(value as text), ?1)";
+        let database = self.database(at);
+        database
+            .query_row(sql, [words], |row| row.get(0))
+            .expect("a number")
     }
 
     fn cursor(&mut self, at: usize, runs: bool) {
@@ -355,6 +392,51 @@ fn a_conversation_that_is_deleted_in_cursor_stays_on_the_other_device() {
     assert!(
         story.composer(0, ID).is_none(),
         "it does not come back by itself"
+    );
+}
+
+#[test]
+fn a_forgotten_conversation_takes_its_own_blobs_along_and_leaves_those_of_others() {
+    let mut story = Story::new();
+    let other = "6c2f0c2a-6d34-4c1e-9b0a-3a6f1c2d4e61";
+    story.say_in(0, other, 3, "another one");
+    story.remember(0, other, &["the system's rules", "what stays"]);
+    story.remember(0, ID, &["the system's rules", "a plum-tree"]);
+    story.put(
+        0,
+        &format!("messageRequestContext:{ID}:1"),
+        "of a plum-tree",
+    );
+    let list = json!({ "allComposers": [
+        { "composerId": ID, "name": "plum-tree" }, { "composerId": other, "name": "another" },
+    ] });
+    let workspace = story.user(0).join("workspaceStorage").join(WORKSPACES[0]);
+    let workspace = Connection::open(workspace.join("state.vscdb")).expect("database");
+    let table = "CREATE TABLE ItemTable (key TEXT UNIQUE ON CONFLICT REPLACE, value BLOB)";
+    workspace.execute(table, []).expect("table");
+    let entry = "insert into ItemTable values ('composer.composerData', ?1)";
+    workspace.execute(entry, [list.to_string()]).expect("row");
+    story.world.deliver();
+    assert_eq!(story.holding(1, "plum-tree"), 1);
+    let session = ID.into();
+    let _: Value = story.world.devices[0].ask(Request::Forget { session });
+    pass_grace(&mut story.world.devices[0]);
+    story.world.deliver();
+    for at in 0..2 {
+        assert!(story.composer(at, ID).is_none(), "{at}");
+        assert_eq!(story.holding(at, "plum-tree"), 0, "{at}");
+        for words in ["the system's rules", "what stays"] {
+            assert_eq!(story.holding(at, words), 1, "{words} on {at}");
+        }
+        assert_eq!(story.texts(at, other).len(), 2);
+    }
+    let sql = "select value from ItemTable where key = 'composer.composerData'";
+    let list: String = workspace
+        .query_row(sql, [], |row| row.get(0))
+        .expect("a list");
+    assert!(
+        !list.contains("plum-tree") && list.contains("another"),
+        "{list}"
     );
 }
 

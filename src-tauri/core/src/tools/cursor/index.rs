@@ -287,6 +287,15 @@ fn count_up(store: &Store, now: Millis) -> Result<(), StateDbError> {
     }
 }
 
+/// A list of heads without a conversation; `None` if it has no entry of it.
+pub(super) fn list_without(list: &[u8], id: &str) -> Option<String> {
+    let mut list: Value = serde_json::from_slice(list).ok()?;
+    entry_in(&list, id)?;
+    let entries = list.get_mut("allComposers")?.as_array_mut()?;
+    entries.retain(|head| head.get("composerId").and_then(Value::as_str) != Some(id));
+    Some(list.to_string())
+}
+
 /// Takes a conversation out of every list of this database.
 pub(super) fn remove(store: &Store, id: &str, now: Millis) -> Result<(), StateDbError> {
     if store.has_headers {

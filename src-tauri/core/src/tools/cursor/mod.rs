@@ -26,6 +26,7 @@
 mod blobs;
 mod document;
 mod index;
+mod removing;
 mod shown;
 mod state;
 mod store;

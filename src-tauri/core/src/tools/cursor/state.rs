@@ -110,6 +110,27 @@ pub(super) fn closure<E>(
     Ok((found, missing))
 }
 
+/// All ids that a state names itself, in whatever field.
+pub(super) fn named_in_state(text: &str) -> Vec<BlobId> {
+    decoded(text).map_or_else(Vec::new, |bytes| named_in_fields(&bytes))
+}
+
+/// All ids that a message may name, in whatever field: earlier states, too.
+pub(super) fn named_in_fields(bytes: &[u8]) -> Vec<BlobId> {
+    let fields = fields(bytes).unwrap_or_default().into_iter();
+    fields.flat_map(|field| ids_in(&field, 0)).collect()
+}
+
+/// All ids that a value may name, also those in hexadecimal digits.
+pub(super) fn named_anywhere(bytes: &[u8]) -> Vec<BlobId> {
+    let digits = bytes.split(|byte| !byte.is_ascii_hexdigit());
+    let digits = digits.filter(|digits| digits.len() == 2 * size_of::<BlobId>());
+    let ids = digits.filter_map(|digits| HEXLOWER_PERMISSIVE.decode(digits).ok());
+    let mut named = named_in_fields(bytes);
+    named.extend(ids.filter_map(|id| BlobId::try_from(id).ok()));
+    named
+}
+
 fn ids_in(field: &Field<'_>, depth: u8) -> Vec<BlobId> {
     let Some(content) = field.bytes() else {
         return Vec::new();

@@ -66,6 +66,10 @@ pub(super) fn key(space: &str, id: &str) -> String {
     format!("{space}:{id}")
 }
 
+pub(super) fn blob_key(id: &BlobId) -> String {
+    key("agentKv:blob", &hex(id))
+}
+
 /// The conversation that a row belongs to.
 fn conversation_of(key: &str) -> Option<&str> {
     let (space, rest) = key.split_once(':')?;
@@ -343,7 +347,7 @@ impl Store {
         let state = document.state().unwrap_or_default();
         let mut read: BTreeMap<BlobId, Vec<u8>> = BTreeMap::new();
         let (named, missing) = closure::<rusqlite::Error>(&state, |id| {
-            let bytes = self.bytes(&key("agentKv:blob", &hex(id)))?;
+            let bytes = self.bytes(&blob_key(id))?;
             let is_whole = |bytes: &Vec<u8>| BlobId::from(Sha256::digest(bytes)) == *id;
             let bytes = bytes.filter(|bytes| size + bytes.len() <= LARGEST && is_whole(bytes));
             if let Some(bytes) = &bytes {

@@ -3,8 +3,8 @@
 
 use super::document::{Bubble, Document, SHARED, STATE};
 use super::index::{self, Entry, Workspace};
-use super::store::{Conversation, Store, key};
-use super::{BLOB_DOCS, MAIN, NAME, blobs, state};
+use super::store::{Conversation, Store, blob_key, key};
+use super::{BLOB_DOCS, MAIN, NAME, blobs, removing, state};
 use crate::adapter::{Change, Checkout, Stamp, Which, WriteError, Written};
 use crate::formats::files;
 use crate::formats::ordered::fields_of;
@@ -41,6 +41,8 @@ struct New {
     document: Option<Document>,
     blobs: Vec<(state::BlobId, Vec<u8>)>,
     is_removal: bool,
+    /// With a removal: the blobs that go with the conversation.
+    removed: Vec<state::BlobId>,
 }
 
 impl New {
@@ -88,10 +90,15 @@ pub(super) fn write(
     still_free: &dyn Fn() -> Result<(), WriteError>,
 ) -> Result<Written, WriteError> {
     still_free()?;
-    let new = New::of(checkout)?;
+    let mut new = New::of(checkout)?;
     let path = super::database(target.user);
     let mut store = Store::open(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     store.check_shape()?;
+    if new.is_removal {
+        // May take seconds, in which Cursor is not kept from its database.
+        let removed = removing::blobs_of_one(&store, checkout.session.as_str());
+        new.removed = removed.map_err(|error| store.sql(error))?;
+    }
     let rows = NewConversation {
         store: &store,
         target,
@@ -126,7 +133,9 @@ impl NewRows for NewConversation<'_> {
             other => refused(other.to_string()),
         })?;
         if new.is_removal {
-            return Ok(remove(store, checkout.session.as_str(), checkout.now)?);
+            let id = checkout.session.as_str();
+            removing::leave_old_lists(self.target.user, id)?;
+            return Ok(remove(store, (id, &new.removed), checkout.now)?);
         }
         put_blobs(&store.connection, &new.blobs).map_err(|error| store.sql(error))?;
         match &new.document {
@@ -170,7 +179,7 @@ fn keep_lists(store: &Store, user: &Path, checkout: &Checkout<'_>) -> Result<(),
 fn put_blobs(connection: &Connection, blobs: &[(state::BlobId, Vec<u8>)]) -> rusqlite::Result<()> {
     let mut add = connection.prepare("insert into cursorDiskKV (key, value) select ?1, ?2 where not exists (select 1 from cursorDiskKV where key = ?1 and value is not null)")?;
     for (id, bytes) in blobs {
-        add.execute(params![key("agentKv:blob", &state::hex(id)), bytes])?;
+        add.execute(params![blob_key(id), bytes])?;
     }
     Ok(())
 }
@@ -235,7 +244,7 @@ fn put(
 /// Cursor cannot continue from a state of which a part is missing.
 fn check_complete(store: &Store, document: &Document) -> rusqlite::Result<Result<(), WriteError>> {
     let state = document.state().unwrap_or_default();
-    let blob = |id: &state::BlobId| store.bytes(&key("agentKv:blob", &state::hex(id)));
+    let blob = |id: &state::BlobId| store.bytes(&blob_key(id));
     let (_, missing) = state::closure(&state, blob)?;
     Ok(match missing {
         0 => Ok(()),
@@ -367,14 +376,19 @@ fn fresh(workspace: &Value) -> Value {
     })
 }
 
-/// As Cursor deletes a conversation: its rows go, and `composerData` stays without a value. Blobs may
-/// belong to others too.
-fn remove(store: &Store, id: &str, now: Millis) -> Result<(), DbError> {
-    const SPACES: [&str; 5] = [
+/// As Cursor deletes a conversation: its rows go, and `composerData` stays without a value. Its own
+/// blobs go too: they have the text of its prompts and answers.
+fn remove(
+    store: &Store,
+    (id, blobs): (&str, &[state::BlobId]),
+    now: Millis,
+) -> Result<(), DbError> {
+    const SPACES: [&str; 6] = [
         "bubbleId",
         "checkpointId",
         "codeBlockDiff",
         "codeBlockPartialInlineDiffFates",
+        "messageRequestContext",
         "ofsContent",
     ];
     let run = || -> rusqlite::Result<()> {
@@ -385,10 +399,13 @@ fn remove(store: &Store, id: &str, now: Millis) -> Result<(), DbError> {
                 [from, to],
             )?;
         }
-        store.connection.execute(
-            "delete from cursorDiskKV where key = ?1",
-            [key("agentKv:checkpoint", id)],
-        )?;
+        let mut delete = store
+            .connection
+            .prepare("delete from cursorDiskKV where key = ?1")?;
+        delete.execute([key("agentKv:checkpoint", id)])?;
+        for blob in blobs {
+            delete.execute([blob_key(blob)])?;
+        }
         let gone = "update cursorDiskKV set value = null where key = ?1";
         store
             .connection
