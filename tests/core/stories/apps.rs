@@ -6,6 +6,7 @@ use super::world::{Device, World};
 use serde_json::{Value, json};
 use session_roam_core::api::types::{AppPage, AppRow, AppSession, Done, SearchHit, Shown};
 use session_roam_core::api::{AppState, Request};
+use std::collections::BTreeSet;
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
@@ -242,6 +243,14 @@ fn a_deletion_is_this_devices_own_and_holds_nothing() {
         "the newer one"
     );
     assert_eq!(world.devices[1].sessions().len(), 31);
+    let listed: Vec<AppSession> = world.devices[1].ask(request("app_list", json!({})));
+    let names: BTreeSet<&str> = listed.iter().map(|row| row.session.as_str()).collect();
+    assert_eq!(names.len(), 31);
+    let id = { names.iter() }.find(|name| !name.starts_with('s') || 3 < name.len());
+    assert_eq!(
+        load(&mut world.devices[1], id.expect("the older one")),
+        Some(vec![said("1", "kept elsewhere")])
+    );
     // One that the other device continues comes back.
     append(&mut world.devices[1], "s5", &[said("3", "more")]);
     world.deliver();

@@ -166,7 +166,7 @@ impl Engine {
             } => {
                 let (app, key) = (self.allowed(&app, &token)?, key(project, session, subpath)?);
                 Box::new(move |shelf, reply| {
-                    let ids = shelf.ids_for_deletion(&app, &key);
+                    let id = shelf.id_for_deletion(&app, &key);
                     let shelf = shelf.clone();
                     let work = Box::new(move || match shelf.delete(&app, &key) {
                         Err(error) => answered(reply, Err(refused(&error)), Vec::new()),
@@ -175,7 +175,7 @@ impl Engine {
                             answered(reply, value(AppDeleted { deleted }), changed)
                         }
                     });
-                    Event::AppDeletes(Box::new(Deletion { ids, work }))
+                    Event::AppDeletes(Box::new(Deletion { id, work }))
                 })
             }
             _ => {
@@ -191,7 +191,7 @@ impl Engine {
     /// What an app deletes on purpose has not vanished: no guard holds the store for it.
     pub(super) fn delete_for_app(&mut self, deletion: Deletion) {
         let tool = ToolId::new(TOOL);
-        for id in deletion.ids {
+        if let Some(id) = deletion.id {
             let key = SessionKey::new(&tool, &SessionId::new(id));
             self.context.change().here.remove(&key);
             self.seen.remove(&key);

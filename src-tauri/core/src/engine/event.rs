@@ -96,7 +96,7 @@ pub struct FramesCounted {
 
 /// A deletion that an app wants: the loop hears of the sessions before they are gone.
 pub struct Deletion {
-    /// The sessions' ids.
-    pub(super) ids: Vec<String>,
+    /// The session's id; `None` for a part of one.
+    pub(super) id: Option<String>,
     pub(super) work: Box<dyn FnOnce() -> Event + Send>,
 }

@@ -183,7 +183,12 @@ impl Header {
 
     /// Whether the session is a branch of the one that its app began: its id is not that one's.
     pub fn is_fork(&self) -> bool {
-        self.id != id(self.app.as_str(), &self.project, &self.session, self.n)
+        self.id != self.life(self.n)
+    }
+
+    /// The id of the session's life `n`.
+    pub fn life(&self, n: u32) -> String {
+        id(self.app.as_str(), &self.project, &self.session, n)
     }
 
     /// The session's id as its app sees it. A branch has its own.

@@ -229,33 +229,34 @@ impl Shelf {
         Ok((!is_empty).then_some(page))
     }
 
-    /// The sessions of a project that have entries of their own.
+    /// The sessions of a project that have entries of their own. One whose name means a newer one
+    /// now is listed under its id.
     pub fn list(&self, app: &AppName, project: &str) -> Result<Vec<Listing>, ShelfError> {
         if !self.dir(app).exists() {
             return Ok(Vec::new());
         }
         let _lock = self.locked(app)?;
         let dir = self.dir(app);
-        let mut newest: BTreeMap<&str, (u32, Option<i64>)> = BTreeMap::new();
         let sessions = self.sessions(app);
-        for found in sessions
-            .values()
-            .filter(|found| found.header.project == project)
+        let of_project = { sessions.values() }.filter(|found| found.header.project == project);
+        let mut newest: BTreeMap<&str, u32> = BTreeMap::new();
+        for found in of_project
+            .clone()
+            .filter(|found| !self.is_over(&found.header))
         {
-            let path = dir.join(format!("{}.jsonl", found.header.id));
-            let Ok(stamp) = Stamp::of(&path) else {
-                continue;
-            };
-            let mtime = (found.len < stamp.len).then_some(stamp.mtime_ns.div_euclid(1_000_000));
-            let life = newest.entry(found.header.shown()).or_insert((0, None));
-            if life.0 <= found.header.n {
-                *life = (found.header.n, mtime);
-            }
+            let life = newest.entry(found.header.shown()).or_default();
+            *life = (*life).max(found.header.n);
         }
-        let listing = newest.into_iter().filter_map(|(session, (_, mtime))| {
-            Some(Listing {
+        let listing = of_project.filter_map(|found| {
+            let stamp = Stamp::of(&dir.join(format!("{}.jsonl", found.header.id))).ok()?;
+            let is_meant = newest.get(found.header.shown()) == Some(&found.header.n);
+            let session = match is_meant {
+                true => found.header.shown(),
+                false => &found.header.id,
+            };
+            (found.len < stamp.len).then(|| Listing {
                 session: session.to_owned(),
-                mtime_ms: mtime?,
+                mtime_ms: stamp.mtime_ns.div_euclid(1_000_000),
             })
         });
         Ok(listing.collect())
@@ -282,11 +283,11 @@ impl Shelf {
         Ok(subpaths.into_iter().collect())
     }
 
-    /// The ids of the sessions that a deletion of `key` takes out; none for a part.
-    pub fn ids_for_deletion(&self, app: &AppName, key: &AppKey) -> Vec<String> {
+    /// The id of the session that a deletion of `key` takes out; `None` for a part.
+    pub fn id_for_deletion(&self, app: &AppName, key: &AppKey) -> Option<String> {
         match key.subpath() {
-            None if self.dir(app).exists() => self.lives(app, key),
-            _ => Vec::new(),
+            None if self.dir(app).exists() => self.current(app, key).map(|header| header.id),
+            _ => None,
         }
     }
 
@@ -306,10 +307,9 @@ impl Shelf {
                 changed.extend(matches!(removed, Ok(true)).then_some(path));
                 removed.map(drop)
             }),
-            None => self.lives(app, key).iter().try_for_each(|id| {
-                let path = dir.join(format!("{id}.jsonl"));
-                changed.push(path.clone());
-                self.delete_life(app, key, id)
+            None => self.current(app, key).map_or(Ok(()), |header| {
+                changed.push(dir.join(format!("{}.jsonl", header.id)));
+                self.delete_life(&header)
             }),
         };
         self.known().usage.remove(app);
@@ -348,20 +348,27 @@ impl Shelf {
         result.map_err(|source| ShelfError::Io { path: dir, source })
     }
 
-    /// The session that the app means now.
+    /// The session that the app means now: the newest of that name that is not over, or the one with
+    /// that id.
     fn current(&self, app: &AppName, key: &AppKey) -> Option<Header> {
         let sessions = self.sessions(app);
-        let found = sessions.values().map(|found| &found.header);
-        let found = found.filter(|header| header.is_of(key.project(), key.session()));
-        found.max_by_key(|header| header.n).cloned()
+        let found = || sessions.values().map(|found| &found.header);
+        let named = found().filter(|header| header.is_of(key.project(), key.session()));
+        let newest = named
+            .filter(|header| !self.is_over(header))
+            .max_by_key(|header| header.n);
+        let by_id =
+            || found().find(|header| header.project == key.project() && header.id == key.session());
+        newest.or_else(by_id).cloned()
     }
 
-    /// All sessions of that name: other devices may have deleted and begun it again.
-    fn lives(&self, app: &AppName, key: &AppKey) -> Vec<String> {
-        let sessions = self.sessions(app);
-        let found = sessions.values().map(|found| &found.header);
-        let found = found.filter(|header| header.is_of(key.project(), key.session()));
-        found.map(|header| header.id.clone()).collect()
+    /// Whether a newer session of that name was deleted here: the name does not mean this one again.
+    fn is_over(&self, header: &Header) -> bool {
+        let next = header.n.checked_add(1).filter(|_| !header.is_fork());
+        next.is_some_and(|n| {
+            let mark = format!("{}.deleted", header.life(n));
+            self.dir(&header.app).join(mark).exists()
+        })
     }
 
     /// The session to begin: the first of that name that was never here.
@@ -460,13 +467,13 @@ impl Shelf {
         Ok(())
     }
 
-    fn delete_life(&self, app: &AppName, key: &AppKey, id: &str) -> io::Result<()> {
-        let dir = self.dir(app);
+    fn delete_life(&self, header: &Header) -> io::Result<()> {
+        // Another device may have chosen the number of the life as it likes.
+        const MOST: u32 = 50;
+        let (dir, id) = (self.dir(&header.app), &header.id);
         // First what makes the next session of that name another one, for every life before this.
-        let lives = (0..u32::MAX).map(|n| key.header(app, n).id);
-        let mut lives: Vec<String> = lives.take(1 + self.n_of(app, id) as usize).collect();
-        lives.push(id.to_owned());
-        for life in lives {
+        let lives = (0..=header.n.min(MOST)).filter(|_| !header.is_fork());
+        for life in lives.map(|n| header.life(n)).chain([id.clone()]) {
             disk::mark_deleted(&dir, &life)?;
         }
         disk::remove(&dir.join(format!("{id}.jsonl")))?;
@@ -476,13 +483,6 @@ impl Shelf {
         }
         drop(fs::remove_dir(parts));
         disk::sync_dir(&dir)
-    }
-
-    /// The number of the life, which another device may have chosen as it likes.
-    fn n_of(&self, app: &AppName, id: &str) -> u32 {
-        const MOST: u32 = 50;
-        let sessions = self.sessions(app);
-        sessions.get(id).map_or(0, |found| found.header.n.min(MOST))
     }
 }
 

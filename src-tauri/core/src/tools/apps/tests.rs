@@ -4,6 +4,7 @@ use super::names::{AppKey, AppName};
 use super::shelf::{Appended, Quota, Shelf, ShelfError};
 use super::*;
 use crate::session::Millis;
+use std::collections::BTreeSet;
 use std::fs;
 
 const QUOTA: Quota = Quota {
@@ -240,6 +241,42 @@ fn a_session_begun_again_after_a_deletion_is_another_one() {
     assert_ne!(bench.only_file(), first);
     assert_eq!(bench.load(&key("s")).expect("entries"), [r#"{"n":2}"#]);
     assert_eq!(bench.shelf.list(&bench.app, "p").expect("list").len(), 1);
+}
+
+/// Another device still has a session that was deleted and begun again here, and continues it.
+#[test]
+fn an_older_session_of_a_name_is_listed_and_used_under_its_id() {
+    let bench = Bench::new();
+    bench.append(&key("s"), &[r#"{"n":1}"#]).expect("appended");
+    let (first, older) = (
+        bench.only_file(),
+        fs::read(bench.only_file()).expect("read"),
+    );
+    bench.shelf.delete(&bench.app, &key("s")).expect("deleted");
+    fs::write(&first, &older).expect("it comes back");
+    assert_eq!(bench.load(&key("s")).expect("entries"), [r#"{"n":1}"#]);
+    bench.shelf.delete(&bench.app, &key("s")).expect("deleted");
+    bench.append(&key("s"), &[r#"{"n":2}"#]).expect("appended");
+    fs::write(&first, &older).expect("it comes back");
+    let id = first.file_stem().and_then(|id| id.to_str()).expect("an id");
+    let listed = || {
+        let listed = bench.shelf.list(&bench.app, "p").expect("list").into_iter();
+        listed.map(|row| row.session).collect::<BTreeSet<String>>()
+    };
+    assert_eq!(listed(), ["s".to_owned(), id.to_owned()].into());
+    assert_eq!(bench.load(&key("s")).expect("entries"), [r#"{"n":2}"#]);
+    bench.append(&key(id), &[r#"{"n":3}"#]).expect("appended");
+    let both = [r#"{"n":1}"#, r#"{"n":3}"#];
+    assert_eq!(bench.load(&key(id)).expect("entries"), both);
+    // The name does not mean it again, whatever becomes of the newer one.
+    bench.shelf.delete(&bench.app, &key("s")).expect("deleted");
+    assert_eq!(bench.load(&key("s")), None);
+    assert_eq!(listed(), [id.to_owned()].into());
+    bench.append(&key("s"), &[r#"{"n":4}"#]).expect("appended");
+    assert_eq!(bench.load(&key("s")).expect("entries"), [r#"{"n":4}"#]);
+    assert_eq!(bench.load(&key(id)).expect("entries"), both);
+    bench.shelf.delete(&bench.app, &key(id)).expect("deleted");
+    assert_eq!(listed(), ["s".to_owned()].into());
 }
 
 #[test]
