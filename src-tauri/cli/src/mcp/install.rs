@@ -255,12 +255,12 @@ fn with_server(document: &str, servers: &str, entry: &Value) -> Option<String> {
     let pointer = format!("/{servers}/{SERVER}");
     let there = there.as_object()?;
     if there.contains_key(SERVER) {
-        let out = fields::with(document.as_bytes(), &[(&pointer, &entry)]);
+        let out = fields::with(document.as_bytes(), &[(&pointer, &entry)])?;
         return String::from_utf8(out).ok();
     }
     let raw = fields::get(document.as_bytes(), servers)?;
     let raw = with_member(raw, "    ", &format!("{}: {entry}", json!(SERVER)))?;
-    let out = fields::with(document.as_bytes(), &[(servers, &raw)]);
+    let out = fields::with(document.as_bytes(), &[(servers, &raw)])?;
     String::from_utf8(out).ok()
 }
 

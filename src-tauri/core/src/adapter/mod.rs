@@ -651,7 +651,8 @@ impl Change<'_> {
 
 impl<'a> Change<'a> {
     /// The document to write. These fields take their values from the file there, or else the given
-    /// `neutral` values (as JSON). `None` if no document is written.
+    /// `neutral` values (as JSON). `None` if no document is written. Refused if its fields cannot be
+    /// read.
     pub fn with_own(
         &self,
         names: &[&str],
@@ -661,7 +662,10 @@ impl<'a> Change<'a> {
             return Ok(None);
         };
         let values: Vec<_> = names.iter().copied().zip(neutral.iter().copied()).collect();
-        let bytes = crate::formats::fields::with(&bytes, &values);
+        let bytes = crate::formats::fields::with(&bytes, &values).ok_or_else(|| {
+            let why = "One of its documents cannot be read, and may set what only this device sets";
+            WriteError::Refused(why.into())
+        })?;
         let there = self
             .path()
             .and_then(|path| opener::read(path, opener::MOST).ok());

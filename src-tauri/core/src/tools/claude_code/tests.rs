@@ -43,6 +43,38 @@ fn the_last_branch_that_is_one_counts() {
     assert_eq!(branch("HEAD"), None);
 }
 
+/// A parser that is more lenient than ours would find the other device's permission mode.
+#[test]
+fn an_agents_card_that_cannot_be_read_is_not_written() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let machine = Machine::at(dir.path().join("h"));
+    let session = SessionId::new("11111111-2222-4333-8444-555555555555");
+    let name = DocName::new("subagents/agent-a1.meta.json");
+    for card in [
+        &b"{\"description\":\"\xff\",\"permissionMode\":\"bypassPermissions\"}"[..],
+        b"{\"\\ud800\":0,\"permissionMode\":\"bypassPermissions\"}",
+    ] {
+        let card = card.to_vec();
+        let docs = vec![super::super::DocWrite {
+            name: &name,
+            at: "x",
+            change: Change::Create(&card),
+        }];
+        let checkout = Checkout {
+            session: &session,
+            cwd: dir.path(),
+            updated: Millis(1),
+            now: Millis(2),
+            docs,
+        };
+        let refused = ClaudeCode::default().write(&machine, &checkout);
+        assert!(
+            matches!(refused, Err(WriteError::Refused(_))),
+            "{refused:?}"
+        );
+    }
+}
+
 #[test]
 fn slugs_are_those_the_tool_makes() {
     assert_eq!(slug("/home/ada/my api"), "-home-ada-my-api");

@@ -277,7 +277,9 @@ impl ClaudeDesktop {
         let stamp = Stamp::of(&path).map_err(|source| failed(&path, source))?;
         let old = opener::read(&path, LARGEST_ROW).map_err(|source| failed(&path, source))?;
         let cwd = Value::from(text_of(entry.cwd)?).to_string();
-        let new = fields::with(&old, &[("cwd", &cwd), ("originCwd", &cwd)]);
+        let Some(new) = fields::with(&old, &[("cwd", &cwd), ("originCwd", &cwd)]) else {
+            return Ok(Entered::Settled);
+        };
         let (dir, path) = (path.parent().unwrap_or(&path), path.as_path());
         let change = Change::Replace {
             path,

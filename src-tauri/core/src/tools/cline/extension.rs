@@ -366,8 +366,8 @@ pub(super) fn new_list(
             ("shadowGitConfigWorkTree", &cwd),
         ],
     );
-    let row = String::from_utf8(row)
-        .ok()
+    let row = row
+        .and_then(|row| String::from_utf8(row).ok())
         .filter(|row| fields::text(row.as_bytes(), "id").as_deref() == Some(id));
     let why = "its row in the list is not known";
     let row = row.ok_or_else(|| WriteError::not_written(NAME, checkout.session, why))?;

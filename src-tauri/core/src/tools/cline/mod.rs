@@ -561,7 +561,10 @@ fn for_this_device(
         ("cwd", &cwd),
         ("workspace_root", &cwd),
     ];
-    Ok(Some(fields::with(&bytes, &values)))
+    let written = fields::with(&bytes, &values);
+    written
+        .map(Some)
+        .ok_or_else(|| refused("the fields of its manifest cannot be read"))
 }
 
 #[cfg(test)]

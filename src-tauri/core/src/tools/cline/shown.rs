@@ -40,7 +40,10 @@ pub(super) const BEGINNING: Beginning = Beginning {
     keeps: |doc| doc.as_str() != COMPACTION,
     titled: |doc, content, title| {
         let title = Value::from(title).to_string();
-        (doc.as_str() == MANIFEST).then(|| fields::with(content, &[("/metadata/title", &title)]))
+        let is_manifest = doc.as_str() == MANIFEST;
+        is_manifest
+            .then(|| fields::with(content, &[("/metadata/title", &title)]))
+            .flatten()
     },
     ids: |_| Vec::new(),
 };
@@ -53,7 +56,7 @@ fn cut(content: &[u8], n: usize) -> Option<Vec<u8>> {
         .map(|message| message.get())
         .collect();
     let list = format!("[{}]", kept.join(","));
-    Some(fields::with(content, &[("messages", &list)]))
+    fields::with(content, &[("messages", &list)])
 }
 
 /// The user's text, without the tags around it.

@@ -132,7 +132,9 @@ impl Document {
         for bubble in bubbles.iter_mut().filter(|bubble| bubble.is_open()) {
             let ended = [("/toolFormerData/status", "\"cancelled\"")];
             let text = fields::with(bubble.text.as_bytes(), &ended);
-            bubble.text = String::from_utf8(text).unwrap_or_default();
+            if let Some(text) = text.and_then(|text| String::from_utf8(text).ok()) {
+                bubble.text = text;
+            }
         }
         let mut composer = BTreeMap::new();
         for name in SHARED {

@@ -210,7 +210,9 @@ impl Tool for Kiro {
             let values = values
                 .each_ref()
                 .map(|(name, value)| (*name, value.as_str()));
-            Ok(Some(fields::with(&bytes, &values)))
+            let unreadable = || WriteError::not_written(NAME, session, "its fields cannot be read");
+            let written = fields::with(&bytes, &values).ok_or_else(unreadable)?;
+            Ok(Some(written))
         };
         let cwd = checkout.cwd.to_str().unwrap_or_default();
         let group = bucket_here(&store, cwd).unwrap_or_else(|| bucket_of(&[cwd]));

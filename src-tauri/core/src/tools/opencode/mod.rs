@@ -176,7 +176,7 @@ impl Tool for OpenCode {
                     cut: messages::cut,
                     keeps: |_| true,
                     titled: |_, content, title| {
-                        Some(fields::with(content, &[("/info/title", &Value::from(title).to_string())]))
+                        fields::with(content, &[("/info/title", &Value::from(title).to_string())])
                     },
                     ids: messages::ids,
                 }),

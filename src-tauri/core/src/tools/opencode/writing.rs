@@ -185,9 +185,9 @@ impl Guest<'_> {
             fields::get(new.info.as_bytes(), "/time/created").unwrap_or("0"),
             self.checkout.updated.0
         );
-        let info = fields::with(new.info.as_bytes(), &[("time", &time)]);
-        let info =
-            String::from_utf8(info).map_err(|_| refused("The document is no text".into()))?;
+        let info = fields::with(new.info.as_bytes(), &[("time", &time)])
+            .and_then(|info| String::from_utf8(info).ok())
+            .ok_or_else(|| refused("The document is no session of OpenCode".into()))?;
         // An existing session keeps its settings: an import changes none of them.
         let mut kept = fields_of(&info)
             .ok_or_else(|| refused("The document is no session of OpenCode".into()))?;
