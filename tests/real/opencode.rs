@@ -357,6 +357,36 @@ fn a_session_that_allows_everything_asks_on_a_device_whose_user_wants_that() {
     });
 }
 
+/// F3: an undo deletes the files that an answer claims to have changed, if the state of the working
+/// tree that it names is not here.
+#[test]
+fn an_undo_of_another_devices_turn_touches_no_file() {
+    alone(|| {
+        let World { desk, laptop, .. } = &opencode::unpaired();
+        let session = begin(desk, "Change what you like");
+        let files = [
+            laptop.checkout.join("work.txt"),
+            laptop.home.join("outside.txt"),
+        ];
+        for file in &files {
+            std::fs::write(file, "a day's work").expect("a file");
+        }
+        let [inside, outside] = files.each_ref().map(|file| file.as_path());
+        let planted = opencode::changing(desk, &session, &[inside, outside]);
+        let document = std::fs::read(&planted).expect("an export");
+
+        put(laptop, &laptop.checkout, &session, &document).expect("it is taken");
+        opencode::undo_all(laptop, &session);
+        assert!(inside.exists() && outside.exists(), "all files stay");
+
+        // The same file imported by OpenCode itself.
+        opencode::delete(laptop, &session);
+        opencode::import(laptop, &planted);
+        opencode::undo_all(laptop, &session);
+        assert!(!inside.exists() && !outside.exists(), "it deletes them");
+    });
+}
+
 #[test]
 fn a_split_of_opencode_becomes_one_session_with_both_sides_everywhere() {
     alone(|| {

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 const TABLES: &str = "
     create table if not exists session (id text primary key, project_id text not null, parent_id text, slug text not null,
         directory text not null, path text, title text not null, version text not null, metadata text, permission text,
-        agent text, model text, time_created integer not null, time_updated integer not null);
+        agent text, model text, revert text, share_url text, workspace_id text, time_created integer not null, time_updated integer not null);
     create table if not exists message (id text primary key, session_id text not null, time_created integer not null,
         time_updated integer not null, data text not null);
     create table if not exists part (id text primary key, message_id text not null, session_id text not null,
@@ -104,11 +104,14 @@ fn info(row: &Row<'_>) -> Result<Value, Failed> {
         ("title", "title"),
         ("agent", "agent"),
         ("version", "version"),
+        ("workspaceID", "workspace_id"),
     ] {
         let text: Option<String> = row.get(column)?;
         info.extend(text.map(|text| (key.to_owned(), Value::from(text))));
     }
-    for column in ["model", "permission", "metadata"] {
+    let shared: Option<String> = row.get("share_url")?;
+    info.extend(shared.map(|url| ("share".to_owned(), json!({ "url": url }))));
+    for column in ["model", "permission", "metadata", "revert"] {
         let text: Option<String> = row.get(column)?;
         if let Some(text) = text {
             info.insert(column.to_owned(), serde_json::from_str(&text)?);
@@ -150,7 +153,8 @@ fn import(file: &Path) -> Result<String, Failed> {
         .ok_or("Missing key\n  at [\"time\"][\"updated\"]")?;
     database.execute(
         "insert into session (id, project_id, parent_id, slug, directory, path, title, version, metadata, permission, agent, \
-         model, time_created, time_updated) values (?1, ?2, ?3, ?4, ?5, '', ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
+         model, time_created, time_updated, revert, share_url, workspace_id) \
+         values (?1, ?2, ?3, ?4, ?5, '', ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) \
          on conflict (id) do update set project_id = ?2, directory = ?5",
         params![
             id,
@@ -166,6 +170,9 @@ fn import(file: &Path) -> Result<String, Failed> {
             value("model"),
             info["time"]["created"].as_i64(),
             updated,
+            value("revert"),
+            info["share"]["url"].as_str(),
+            text("workspaceID"),
         ],
     )?;
     for message in whole["messages"]

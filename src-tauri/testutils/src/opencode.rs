@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 use session_roam_core::session::SessionId;
 use session_roam_core::tools::opencode::OpenCode;
 use session_roam_core::tools::{Content, Found, Machine, Tool, Which};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -115,8 +117,8 @@ pub fn ask_before_all(device: &Device) {
     write(&file, &config.to_string());
 }
 
-/// The session as OpenCode exports it, with rules that allow everything.
-pub fn allowing_all(device: &Device, session: &str) -> PathBuf {
+/// The session as OpenCode exports it.
+fn exported(device: &Device, session: &str) -> Value {
     let ended = run_within(
         PROMPT_LIMIT,
         opencode(device, &["export", session]),
@@ -126,14 +128,75 @@ pub fn allowing_all(device: &Device, session: &str) -> PathBuf {
         .stdout
         .find('{')
         .unwrap_or_else(|| panic!("{}", ended.told()));
-    let mut whole: Value =
-        serde_json::from_str(&ended.stdout[start..]).unwrap_or_else(|_| panic!("{}", ended.told()));
+    serde_json::from_str(&ended.stdout[start..]).unwrap_or_else(|_| panic!("{}", ended.told()))
+}
+
+/// The session as OpenCode exports it, with rules that allow everything.
+pub fn allowing_all(device: &Device, session: &str) -> PathBuf {
+    let mut whole = exported(device, session);
     whole["info"]["permission"] = json!([{ "permission": "*", "pattern": "*", "action": "allow" }]);
     let file = device
         .scratch()
         .join(format!("{session}-allowing-all.json"));
     write(&file, &whole.to_string());
     file
+}
+
+/// The session as OpenCode exports it, whose last answer claims to have changed these files. The
+/// state of the working tree before the change is another device's.
+pub fn changing(device: &Device, session: &str, files: &[&Path]) -> PathBuf {
+    let mut whole = exported(device, session);
+    let message = whole["messages"]
+        .as_array_mut()
+        .and_then(|all| all.last_mut());
+    let message = message.expect("an answer");
+    let patch = json!({
+        "id": "prt_zzzzzzzzzzzzPlantedByTheTest", "sessionID": session, "messageID": message["info"]["id"],
+        "type": "patch", "hash": "c01199a62a2582ccc1ee894291e5dd5dc3bce730", "files": files,
+    });
+    message["parts"].as_array_mut().expect("a list").push(patch);
+    let file = device.scratch().join(format!("{session}-changing.json"));
+    write(&file, &whole.to_string());
+    file
+}
+
+/// The user undoes everything from the first message on, as `/undo` does.
+pub fn undo_all(device: &Device, session: &str) {
+    let whole = exported(device, session);
+    let first = whole["messages"][0]["info"]["id"].as_str();
+    let body = json!({ "messageID": first.expect("a message") }).to_string();
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+    let address = free.expect("a free port");
+    let port = address.port().to_string();
+    let serve = ["serve", "--hostname", "127.0.0.1", "--port", &port];
+    let mut server = opencode(device, &serve);
+    let (out, error) = (
+        device.scratch().join("serve"),
+        device.scratch().join("serve-error"),
+    );
+    let create = |path: &Path| std::fs::File::create(path).expect("a file for the output");
+    server.stdout(create(&out)).stderr(create(&error));
+    let mut server = server.spawn().expect("it starts");
+    let answer = wait_for("OpenCode to serve", PATIENCE, || {
+        let mut stream = TcpStream::connect(address).map_err(|error| error.to_string())?;
+        let asked = format!(
+            "POST /session/{session}/revert HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream
+            .write_all(asked.as_bytes())
+            .map_err(|error| error.to_string())?;
+        let mut answer = String::new();
+        stream
+            .read_to_string(&mut answer)
+            .map_err(|error| error.to_string())?;
+        Ok(answer)
+    });
+    server.kill().expect("it runs");
+    server.wait().expect("it ends");
+    let is_undone = answer.starts_with("HTTP/1.1 200") && answer.contains("\"revert\"");
+    assert!(is_undone, "{answer}");
 }
 
 /// OpenCode's own import, which accepts everything.

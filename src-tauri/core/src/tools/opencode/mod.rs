@@ -10,9 +10,12 @@
 //!   export ID` reads the content and `opencode import FILE` writes it (see `writing.rs`), run in
 //!   the session's checkout. Both take one to two seconds, because OpenCode starts for each of
 //!   them. They run without plugins and project settings, and make no network requests.
-//! - These do not sync: todos, the states to which `/undo` returns, lists of a turn's changes,
-//!   shared links, the session's cost so far, and a title or choice of model made after the first
-//!   sync.
+//! - These do not sync: todos, lists of a turn's changes, shared links, the session's cost so far,
+//!   and a title or choice of model made after the first sync.
+//! - The states to which `/undo` returns do not sync either, nor the parts of messages that name
+//!   them: OpenCode deletes each file that such a part (`patch`) names and that is not in the state,
+//!   and in no state of another device is any. So `/undo` of another device's turn takes back its
+//!   messages and no files.
 //! - An unfinished answer waits, like a torn line, until it is finished or the session continues.
 //! - Sessions of sub-agents are separate sessions that need their parent (`parent_id`).
 //! - A session is open if a process of OpenCode runs in its directory or was given its id. OpenCode
@@ -59,9 +62,6 @@ pub struct OpenCode {
     last: KeptRows<5>,
 }
 
-/// Obeyed if OpenCode starts in a directory that contains them.
-pub(super) const OBEYED: [&str; 2] = ["opencode.json", "opencode.jsonc"];
-
 /// Names that never sync: sign-ins, logs, programs, others' repositories, states of working trees.
 pub const DENIED: [&str; 8] = [
     "account.json",
@@ -82,7 +82,8 @@ const DATABASE: &str = "opencode.db";
 const GLOBAL: &str = "global";
 
 /// The fields of a session that are its own and the same on all devices. The others are counters,
-/// and values that an import cannot set.
+/// and values that an import must not set: after the next prompt OpenCode deletes all messages
+/// behind a `revert`, and `share` and `workspaceID` are another device's.
 const KEPT: [&str; 13] = [
     "agent",
     "directory",
@@ -523,18 +524,42 @@ fn exported(printed: &[u8]) -> Option<Session> {
         session.messages.remove(&place);
     }
     for message in session.messages.values_mut() {
-        message.info = without_diffs(&message.info)?;
+        leave_states_out(message)?;
     }
     session.info = kept(&session.info)?;
     Some(session)
 }
 
-/// OpenCode adds the changes of a turn (`summary`) to its prompt after the turn, when the prompt
-/// may have been synced already, and an import would not transfer them. In an answer, `summary` is
-/// `true` if the answer stands for a compacted part.
-fn without_diffs(info: &Row) -> Option<Row> {
-    let mut fields = fields_of(&info.text)?;
-    fields.retain(|name, value| name != "summary" || !value.get().starts_with('{'));
+/// The kinds of parts that name a state of the working tree.
+const STATES: [&str; 2] = ["patch", "snapshot"];
+
+/// Removes what names states of the working tree, and the changes of a turn.
+///
+/// OpenCode adds the latter (`summary`) to its prompt after the turn, when the prompt may have been
+/// synced already, and an import would not transfer them. In an answer, `summary` is `true` if the
+/// answer stands for a compacted part.
+fn leave_states_out(message: &mut Message) -> Option<()> {
+    let is_diffs = |name: &str, value: &str| name == "summary" && value.starts_with('{');
+    message.info = without(&message.info, is_diffs)?;
+    let is_state = |part: &Row| {
+        let kind = fields::text(part.text.as_bytes(), "type");
+        kind.is_some_and(|kind| STATES.contains(&kind.as_str()))
+    };
+    message.parts.retain(|_, part| !is_state(part));
+    for part in message.parts.values_mut() {
+        *part = without(part, |name, _| name == "snapshot")?;
+    }
+    Some(())
+}
+
+/// The row without these fields, chosen by name and value.
+fn without(row: &Row, is_left_out: impl Fn(&str, &str) -> bool) -> Option<Row> {
+    let mut fields = fields_of(&row.text)?;
+    let all = fields.len();
+    fields.retain(|name, value| !is_left_out(name, value.get()));
+    if fields.len() == all {
+        return Some(row.clone());
+    }
     let whole = RawValue::from_string(object(&fields)).ok()?;
     Row::read(&whole).map(|(_, row)| row)
 }

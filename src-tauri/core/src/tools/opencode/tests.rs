@@ -408,6 +408,52 @@ fn what_of_an_export_travels() {
     );
 }
 
+/// After an undo OpenCode deletes the files that a `patch` names and that its state of the working
+/// tree does not have: all of them, if the state is another device's.
+#[test]
+fn nothing_that_an_undo_restores_travels_or_is_imported() {
+    let patch =
+        json!({ "id": "prt_4", "type": "patch", "hash": "beef", "files": ["/home/ada/.bashrc"] });
+    let state = json!({ "id": "prt_5", "type": "snapshot", "snapshot": "--output=/home/ada/x" });
+    let begun = json!({ "id": "prt_6", "type": "step-start", "snapshot": "--output=/home/ada/x" });
+    let said = json!({ "id": "prt_7", "type": "text", "text": "Done" });
+    let info =
+        json!({ "id": "msg_1", "role": "assistant", "time": { "created": 1, "completed": 2 } });
+    let whole = json!({
+        "info": { "id": ID, "time": { "created": 1 } },
+        "messages": [{ "info": info, "parts": [patch, state, begun, said] }],
+    });
+    // An escaped letter is the same letter.
+    let document = whole.to_string().replace("\"patch\"", "\"\\u0070atch\"");
+    let exported = exported(document.as_bytes()).expect("a session");
+    let imported = writing::readable(document.as_bytes()).expect("a session");
+    for session in [exported, imported] {
+        let text = String::from_utf8(session.render()).expect("text");
+        assert!(
+            !text.contains("/home/ada") && text.contains("step-start") && text.contains("Done"),
+            "{text}"
+        );
+    }
+}
+
+/// With a `revert`, OpenCode deletes all later messages at the next prompt.
+#[test]
+fn an_import_sets_what_is_known_and_nothing_that_steers() {
+    let info = json!({
+        "id": ID, "slug": "neon-squid", "title": "Hi", "version": "1.18.33", "parentID": "ses_1", "metadata": {},
+        "time": { "created": 1, "updated": 9, "archived": 3 }, "agent": "deployer", "model": {}, "permission": [],
+        "revert": { "messageID": "msg_1" }, "share": { "url": "https://opncd.ai/s/x" }, "workspaceID": "wrk_1", "x": 1,
+    });
+    let imported = writing::imported(&info.to_string(), Millis(7)).expect("a session");
+    let imported: Value = serde_json::from_str(&imported).expect("JSON");
+    let wanted = json!({
+        "id": ID, "slug": "neon-squid", "title": "Hi", "version": "1.18.33", "parentID": "ses_1", "metadata": {},
+        "time": { "created": 1, "updated": 7 },
+    });
+    assert_eq!(imported, wanted);
+    assert_eq!(writing::imported("{\"\\ud800\":0}", Millis(7)), None);
+}
+
 #[test]
 fn what_was_said() {
     let records = records(&exported_session().render());

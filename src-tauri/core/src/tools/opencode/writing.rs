@@ -13,12 +13,13 @@
 
 use super::messages::{Row, Session};
 use super::rows::{self, Listed, RecordSet};
-use super::{GLOBAL, Openers, STEERS, is_same, run, store};
+use super::{GLOBAL, KEPT, Openers, STEERS, is_same, leave_states_out, run, store};
 use crate::adapter::{Checkout, Machine, Stamp, WriteError, Written};
 use crate::formats::fields;
 use crate::formats::ordered::{fields_of, object};
 use crate::formats::record_set::{Database, check_as_seen};
 use crate::opener;
+use crate::session::Millis;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::io::{self, Write};
@@ -115,7 +116,7 @@ impl Guest<'_> {
     }
 
     fn bring_in(&self, content: &[u8]) -> Result<(), WriteError> {
-        let new = Session::parse(content)
+        let new = readable(content)
             .ok_or_else(|| refused("The document is no session of OpenCode".into()))?;
         let id = self.checkout.session.as_str();
         let text = |name: &str| fields::text(new.info.as_bytes(), name);
@@ -180,21 +181,9 @@ impl Guest<'_> {
     }
 
     fn import(&self, new: &Session) -> Result<(), WriteError> {
-        let time = format!(
-            "{{\"created\":{},\"updated\":{}}}",
-            fields::get(new.info.as_bytes(), "/time/created").unwrap_or("0"),
-            self.checkout.updated.0
-        );
-        let info = fields::with(new.info.as_bytes(), &[("time", &time)])
-            .and_then(|info| String::from_utf8(info).ok())
-            .ok_or_else(|| refused("The document is no session of OpenCode".into()))?;
-        // An existing session keeps its settings: an import changes none of them.
-        let mut kept = fields_of(&info)
-            .ok_or_else(|| refused("The document is no session of OpenCode".into()))?;
-        kept.retain(|name, _| !STEERS.contains(&name.as_str()));
-        let info = object(&kept);
         let whole = Session {
-            info,
+            info: imported(&new.info, self.checkout.updated)
+                .ok_or_else(|| refused("The document is no session of OpenCode".into()))?,
             messages: new.messages.clone(),
         }
         .render();
@@ -258,6 +247,30 @@ impl Guest<'_> {
             ))),
         }
     }
+}
+
+/// A document as it may be imported. Journals of older versions have parts that name states of
+/// another device's working tree.
+pub(super) fn readable(content: &[u8]) -> Option<Session> {
+    let mut session = Session::parse(content)?;
+    for message in session.messages.values_mut() {
+        leave_states_out(message)?;
+    }
+    Some(session)
+}
+
+/// The facts about a session for an import. An existing session keeps its settings: an import
+/// changes none of them.
+pub(super) fn imported(info: &str, updated: Millis) -> Option<String> {
+    let time = format!(
+        "{{\"created\":{},\"updated\":{}}}",
+        fields::get(info.as_bytes(), "/time/created").unwrap_or("0"),
+        updated.0
+    );
+    let info = String::from_utf8(fields::with(info.as_bytes(), &[("time", &time)])?).ok()?;
+    let mut kept = fields_of(&info)?;
+    kept.retain(|name, _| KEPT.contains(&name.as_str()) && !STEERS.contains(&name.as_str()));
+    Some(object(&kept))
 }
 
 fn is_unfinished(row: Option<&Row>) -> bool {
