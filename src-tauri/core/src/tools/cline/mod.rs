@@ -20,7 +20,11 @@
 //! not exactly of the known shape is not written. `cwd` and `workspace_root` could be another
 //! device's: the list shows all directories, and a session continues in the directory where `cline
 //! --id` is started (its tools run there, and the model is informed), whatever the manifest
-//! contains. They are set to this device's paths all the same.
+//! contains. They are set to this device's paths all the same. `metadata.checkpoint` names commits
+//! to which Cline resets the work tree (`git reset --hard`, `git clean`) when the user restores one:
+//! a session has those of this device, or none. A manifest with a field that is not known here is
+//! not written: it could be a permission. The known fields are those of 3.0.65, and
+//! `anchor_workspace_path` of a later version.
 //!
 //! Whether a session is open: the manifest names the process that began the session, not the one
 //! that has it open, and `status` is `idle` only from the first turn on. So a session is open if a
@@ -58,6 +62,7 @@ use super::{
 use crate::adapter::{Moved, Opens};
 use crate::formats::file_store::{DocFile, FileStore, SessionAt};
 use crate::formats::files::{self, GuestWrite};
+use crate::formats::ordered::fields_of;
 use crate::formats::rows::Rows;
 use crate::formats::vscode::{Editor, System};
 use crate::formats::{fields, jsonl};
@@ -81,6 +86,35 @@ const NAME: &str = "Cline";
 const MESSAGES: &str = "messages.json";
 const MANIFEST: &str = "manifest.json";
 const COMPACTION: &str = "compaction.json";
+
+/// The fields of a manifest.
+const MANIFEST_FIELDS: [&str; 22] = [
+    "anchor_workspace_path",
+    "compaction_path",
+    "cwd",
+    "enable_spawn",
+    "enable_teams",
+    "enable_tools",
+    "ended_at",
+    "exit_code",
+    "interactive",
+    "messages_path",
+    "metadata",
+    "model",
+    "pid",
+    "prompt",
+    "provider",
+    "session_id",
+    "source",
+    "started_at",
+    "status",
+    "team_name",
+    "version",
+    "workspace_root",
+];
+
+/// The states to which Cline can reset the work tree.
+const CHECKPOINT: &str = "/metadata/checkpoint";
 
 const SESSION_DOCS: [DocFile<'_>; 4] = [
     DocFile::snapshot(MESSAGES, "{session}/{session}.messages.json"),
@@ -142,11 +176,11 @@ pub const DENIED: [&str; 22] = [
 
 /// Approvals, automatically approved tools, rules, hooks and MCP servers are settings of the
 /// device, not of a session's files (command line 3.0.65, 2026-11-28; a task's own `settings.json`
-/// is not synced). A session names its directories, which are this device's, and a provider and
-/// model, whose settings must exist on the device.
+/// is not synced). A session names its directories, which are this device's, as are its checkpoints,
+/// and a provider and model, whose settings must exist on the device.
 const STEERING: Steering = Steering {
-    words: "the directories of a session or task, a task's own settings. The provider and model it names are chosen among those of \
-            this device",
+    words: "the directories of a session or task, a session's checkpoints, a task's own settings. The provider and model it names \
+            are chosen among those of this device",
     ..Steering::NONE
 };
 
@@ -553,18 +587,37 @@ fn for_this_device(
         return is_known.then_some(None).ok_or_else(|| refused(why));
     }
     Manifest::known(&bytes, session).map_err(|why| refused(&why))?;
+    check_fields(&bytes).map_err(|why| refused(&why))?;
     let file = |end: &str| path_in_json(&dir.join(format!("{session}.{end}")));
     let (messages, compaction, cwd) = (file(MESSAGES)?, file(COMPACTION)?, path_in_json(cwd)?);
+    let there = change.path().map(|path| opener::read(path, opener::MOST));
+    let there = there.and_then(Result::ok).unwrap_or_default();
     let values = [
         ("messages_path", messages.as_str()),
         ("compaction_path", &compaction),
         ("cwd", &cwd),
         ("workspace_root", &cwd),
+        ("anchor_workspace_path", &cwd),
+        (
+            CHECKPOINT,
+            fields::get(&there, CHECKPOINT).unwrap_or("null"),
+        ),
     ];
     let written = fields::with(&bytes, &values);
     written
         .map(Some)
         .ok_or_else(|| refused("the fields of its manifest cannot be read"))
+}
+
+/// Whether all fields of a manifest are known: another one could be a permission.
+fn check_fields(manifest: &[u8]) -> Result<(), String> {
+    let text = std::str::from_utf8(manifest).map_err(|_| "its manifest is not UTF-8")?;
+    let fields = fields_of(text).ok_or("the fields of its manifest cannot be read")?;
+    let mut names = fields.into_keys();
+    match names.find(|name| !MANIFEST_FIELDS.contains(&name.as_str())) {
+        Some(name) => Err(format!("its manifest has the unknown field {name:?}")),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

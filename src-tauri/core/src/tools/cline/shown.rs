@@ -6,7 +6,14 @@ use crate::session::Role;
 /// Fields that hold this device's values.
 pub(super) fn device_fields(doc: &DocName) -> &'static [&'static str] {
     match doc.as_str() {
-        MANIFEST => &["messages_path", "compaction_path", "cwd", "workspace_root"],
+        MANIFEST => &[
+            "messages_path",
+            "compaction_path",
+            "cwd",
+            "workspace_root",
+            "anchor_workspace_path",
+            CHECKPOINT,
+        ],
         ROW => &["cwdOnTaskInitialization", "shadowGitConfigWorkTree"],
         _ => &[],
     }

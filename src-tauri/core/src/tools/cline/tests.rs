@@ -152,6 +152,15 @@ fn a_manifest_is_written_with_this_devices_paths_or_not_at_all() {
         .into_bytes(),
         b"[]".to_vec(),
         b"half {".to_vec(),
+        // Cline reads these, and a parser that is stricter about them found no field in them.
+        [
+            text[..1].as_bytes(),
+            b"\"team_name\":\"\xff\",",
+            &text.as_bytes()[1..],
+        ]
+        .concat(),
+        format!("{{\"\\ud800\":0,{}", &text[1..]).into_bytes(),
+        odd(&set("auto_approve", json!(true))),
     ];
     for odd in odd_ones {
         let store = Store::new();
@@ -163,6 +172,47 @@ fn a_manifest_is_written_with_this_devices_paths_or_not_at_all() {
         );
         assert!(!store.machine.home.exists());
     }
+}
+
+/// A restored checkpoint resets the work tree to the commit that it names.
+#[test]
+fn checkpoints_are_those_of_this_device_or_none() {
+    let store = Store::new();
+    let with = |checkpoint: &str| {
+        let mut manifest = manifest();
+        let latest = json!({"ref": checkpoint, "runCount": 1, "kind": "commit"});
+        manifest["metadata"] = json!({"checkpoint": {"latest": latest, "history": [latest]}});
+        manifest.to_string().into_bytes()
+    };
+    let written = || {
+        let dir = sessions_dir(&store.machine).join(ID);
+        fs::read_to_string(dir.join(format!("{ID}.json"))).expect("manifest")
+    };
+    let (theirs, messages) = (with("theirs"), conversation(&["hello"], "T"));
+    store
+        .create(ID, &[(MANIFEST, &theirs), (MESSAGES, &messages)])
+        .expect("written");
+    assert!(written().contains("\"checkpoint\":null"), "{}", written());
+
+    let path = sessions_dir(&store.machine)
+        .join(ID)
+        .join(format!("{ID}.json"));
+    fs::write(&path, with("ours")).expect("write");
+    let was = Stamp::of(&path).expect("a file");
+    let bytes: &dyn super::super::Bytes = &theirs;
+    let change = Change::Replace {
+        path: &path,
+        was,
+        bytes,
+    };
+    store
+        .write(ID, &[(MANIFEST, "x", change)])
+        .expect("written");
+    assert!(
+        written().contains("\"ours\"") && !written().contains("theirs"),
+        "{}",
+        written()
+    );
 }
 
 #[test]
