@@ -4,6 +4,7 @@ use crate::checkout::{Checkout, CodeError, Result};
 use crate::git::{self, Bounds, Input};
 use crate::measure::PackLimits;
 use crate::names::{ObjectId, RepoPath};
+use crate::obeyed::is_obeyed_name;
 use crate::objects::{Entry, Mode, Reader};
 use crate::record::{Limits, Snapshot, filtered, read_snapshot, record};
 use crate::scratch::{Scratch, Sees};
@@ -287,26 +288,9 @@ fn described((path, change): (&RepoPath, &Change)) -> FileChange {
     }
 }
 
-/// Nearly all files that programs obey unasked have a dot name; those without are listed.
+/// Whether a program may obey the file, or a directory around it.
 fn is_obeyed(path: &RepoPath) -> bool {
-    const OBEYED: [&[u8]; 12] = [
-        b"build.rs",
-        b"git-hooks",
-        b"githooks",
-        b"hooks",
-        b"husky",
-        b"lefthook.toml",
-        b"lefthook.yaml",
-        b"lefthook.yml",
-        b"makefile",
-        b"mise.local.toml",
-        b"mise.toml",
-        b"package.json",
-    ];
-    path.components().any(|name| {
-        let name = name.to_ascii_lowercase();
-        name.starts_with(b".") || OBEYED.contains(&name.as_slice())
-    })
+    path.components().any(is_obeyed_name)
 }
 
 /// The difference of one file as text, as `git diff` prints it, cut at `most` bytes; binary files

@@ -1,33 +1,15 @@
 //! Which files a tool may restore from another device's records, and which names hold secrets.
 //! Paths are text from any operating system. Knows no tool.
 //!
-//! A file may be restored if it lies inside the checkout and no program obeys the file unasked.
-//! Nearly all obeyed files have a dot name (`.git`, `.github`, `.claude`, `.codex`, `.cursor`,
-//! `.vscode`, `.idea`, `.husky`, `.devcontainer`, `.envrc`, `.mcp.json`, `.npmrc`,
-//! `.gitattributes`, settings of shells and tools that do not exist yet). All dot names are
-//! refused, because a list would always be one name behind. Obeyed names without a dot are listed.
+//! A file may be restored if it lies inside the checkout and no program obeys the file unasked. The
+//! names of obeyed files are those that are marked in code of another device.
 
+use session_roam_code::is_obeyed_name;
 use std::path::Path;
 
-/// Run or obeyed by git, hook managers, environment loaders and tools when a directory is opened or
-/// a commit is made in it.
-const OBEYED: [&str; 10] = [
-    "git-hooks",
-    "githooks",
-    "hooks",
-    "husky",
-    "lefthook-local.yml",
-    "lefthook.toml",
-    "lefthook.yaml",
-    "lefthook.yml",
-    "mise.local.toml",
-    "mise.toml",
-];
-
 /// Why a file must not be restored from another device's record; `None` if it may be. `path` is
-/// relative to `cwd` or absolute, in the form of any system. `denied` are names that tools obey, in
-/// lower case.
-pub fn refused(path: &str, cwd: &Path, denied: &[&str]) -> Option<&'static str> {
+/// relative to `cwd` or absolute, in the form of any system.
+pub fn refused(path: &str, cwd: &Path) -> Option<&'static str> {
     let below = match below(path, cwd) {
         Some(below) => below,
         None => return Some("is outside of this checkout"),
@@ -39,12 +21,9 @@ pub fn refused(path: &str, cwd: &Path, denied: &[&str]) -> Option<&'static str> 
     if names.contains(&"..") || names.contains(&".") {
         return Some("is outside of this checkout");
     }
-    let is_obeyed = |name: &&str| {
-        let name = name.trim_end_matches(['.', ' ']).to_lowercase();
-        name.starts_with('.') || OBEYED.contains(&name.as_str()) || denied.contains(&name.as_str())
-    };
+    let is_obeyed = |name: &&str| is_obeyed_name(name.as_bytes());
     if names.iter().any(is_obeyed) {
-        return Some("is a hook or a setting");
+        return Some("is obeyed by programs");
     }
     leads_out(&names, cwd).then_some("leads out of this checkout by a link")
 }
@@ -93,10 +72,6 @@ pub fn is_secret(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn refused(path: &str, cwd: &Path) -> Option<&'static str> {
-        super::refused(path, cwd, &["opencode.json"])
-    }
 
     #[test]
     fn only_plain_files_inside_the_checkout_may_be_restored() {
@@ -152,11 +127,15 @@ mod tests {
             "Lefthook.yml",
             "mise.toml",
             "opencode.json",
+            "package.json",
+            "CLAUDE.md",
+            "docs/AGENTS.md",
+            "conftest.py",
             "lefthook.yml. ",
             ".env",
             "a/.x",
         ] {
-            assert_eq!(refused(path, cwd), Some("is a hook or a setting"), "{path}");
+            assert_eq!(refused(path, cwd), Some("is obeyed by programs"), "{path}");
         }
         assert_eq!(
             refused(&format!("{}x/a", cwd.display()), cwd),

@@ -34,9 +34,6 @@ use crate::session::{Problem, ProblemCode};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Names without a leading dot that a tool obeys in a checkout, in lower case.
-const OBEYED: [&str; 2] = opencode::OBEYED;
-
 /// The built-in tools, then those that the user defined. Wrong definitions are left out;
 /// `custom::CustomTool::new` returns the reason.
 pub fn all(custom: &[custom::Definition]) -> Vec<Arc<dyn Tool>> {

@@ -101,7 +101,8 @@ pub(super) const STEERING: Steering = Steering {
         refused: copies_refused,
     }),
     words: "permission mode, mode, agent, worktree and moved directory, monitors and channels, what a subagent may do; copies of \
-            files for /rewind where one of them lies outside of the checkout or is a hook or a setting",
+            files for /rewind where one of them lies outside of the checkout or is obeyed by programs: a hook, a setting, a build script, \
+            instructions for an agent",
 };
 
 /// The prefix of docs that hold copies of earlier file contents.
@@ -161,7 +162,7 @@ pub(super) fn tracked(line: &[u8]) -> Vec<TrackedFile> {
 }
 
 fn refused(path: &str, cwd: &Path) -> Option<&'static str> {
-    guarded::refused(path, cwd, &crate::tools::OBEYED)
+    guarded::refused(path, cwd)
 }
 
 /// Why another device's copies are not given to the tool. One forbidden file is enough, because the
