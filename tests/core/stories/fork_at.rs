@@ -146,3 +146,34 @@ fn what_cannot_be_continued_is_told_in_words() {
     assert_eq!(code("9999", 0), "unknown_session");
     assert_eq!(device.sessions().len(), 1, "nothing was written");
 }
+
+/// All lines of the new session count as this device's, on the other devices as well.
+#[test]
+fn what_another_device_lets_an_agent_do_is_neutral_in_the_new_session() {
+    let (mut world, here, _) = World::pair_of_devices();
+    let steers = "{\"type\":\"permission-mode\",\"permissionMode\":\"bypassPermissions\"}\n";
+    let path = world.devices[0].transcript(&here, ONE);
+    let agent = path.with_extension("").join("subagents/agent-1.jsonl");
+    let lines = linked(&here, ONE, "", "agent", "look around");
+    world.devices[0].say(&agent, format!("{lines}{steers}"));
+    let lines = linked(&here, ONE, "", "a", "hello");
+    let more = linked(&here, ONE, "a", "b", "go on");
+    world.devices[0].say(&path, format!("{lines}{steers}{more}"));
+    world.deliver();
+
+    let device = &mut world.devices[1];
+    let parent: Shown = device.ask(Request::show(ONE));
+    let forked: Forked = device.ask(Request::Fork {
+        session: ONE.into(),
+        at: rows(&parent) - 1,
+        dir: None,
+    });
+    device.poll();
+    let docs = device.docs(&forked.session);
+    assert_eq!(docs.len(), 2, "{:?}", docs.keys());
+    for (name, bytes) in docs {
+        let text = String::from_utf8(bytes).expect("text");
+        assert!(text.contains("answer to"), "{name}: {text}");
+        assert!(!text.contains("\"permission-mode\""), "{name}: {text}");
+    }
+}

@@ -10,14 +10,14 @@ use crate::merge::prefix;
 use crate::merge::transcript::{messages, said_in};
 use crate::merge::{fork_id, renew, substitute, substituted};
 use crate::reconcile::context::Context;
-use crate::reconcile::record::SessionRecord;
+use crate::reconcile::record::{DocState, SessionRecord};
 use crate::reconcile::session::Session;
 use crate::reconcile::steering::{is_own, neutral, written};
 use crate::session::chain::lines_of;
 use crate::session::problem::with_causes;
-use crate::session::{ChainId, DocKind, DocName, ProblemCode, Remedy, SessionId, SessionKey};
+use crate::session::{ChainId, DocKind, DocName, Edge, ProblemCode, Remedy, SessionId, SessionKey};
 use crate::tools::{Beginning, Change, Checkout, DocWrite, Tool, WriteError};
-use crate::views::export::{bytes_of, reading};
+use crate::views::export::{bytes_of, end_of, reading};
 use crate::views::transcript::Reading;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -262,8 +262,10 @@ impl Wanted {
                     .is_some_and(|restores| (restores.is_one)(name))
         };
         let docs = self.record.docs.iter().filter(|(name, _)| !is_left(name));
-        let doc = |(name, state): (&DocName, &crate::reconcile::record::DocState)| {
-            let mut bytes = bytes_of(&self.context, &self.record, name, state)?;
+        let doc = |(name, state): (&DocName, &DocState)| {
+            let bytes = bytes_of(&self.context, &self.record, name, state)?;
+            let path = end_of(&self.record, name, state).map(|(_, path)| path);
+            let mut bytes = self.neutrally((name, state.kind), &path.unwrap_or_default(), bytes);
             substitute(&mut bytes, of, session);
             let own = about
                 .joins
@@ -283,24 +285,13 @@ impl Wanted {
     fn main(
         &self,
         reading: &Reading<'_>,
-        mut content: Vec<u8>,
+        content: Vec<u8>,
         session: &SessionId,
         title: &str,
     ) -> Doc {
         let joins = self.tool.about().joins;
         let is_log = reading.state.kind == DocKind::Log;
-        let is_own = |edge: &&crate::session::Edge| is_own(&self.context, &self.record, edge);
-        // What steers in a document is neutral in each write of the adapter.
-        if is_log && !reading.path.iter().all(is_own) {
-            let changes = neutral(
-                &self.context,
-                &self.key.tool,
-                reading.doc,
-                &self.cwd,
-                (0, &content),
-            );
-            content = written(&content, 0, &changes);
-        }
+        let mut content = self.neutrally((reading.doc, reading.state.kind), &reading.path, content);
         if let Some(beginning) = joins.beginning {
             let ids = (beginning.ids)(&content);
             let seed = ChainId::log_start().then(session.as_str().as_bytes());
@@ -315,6 +306,24 @@ impl Wanted {
             at: substituted(&reading.state.at, &self.session, session),
             bytes: content,
         }
+    }
+
+    /// The content of a log with the neutral form of what steers, unless all its lines are this
+    /// device's: of the new session, all count as its own. What steers in a document is neutral in
+    /// each write of the adapter.
+    fn neutrally(
+        &self,
+        (doc, kind): (&DocName, DocKind),
+        path: &[&Edge],
+        content: Vec<u8>,
+    ) -> Vec<u8> {
+        let is_own = |edge: &&Edge| is_own(&self.context, &self.record, edge);
+        if kind != DocKind::Log || path.iter().all(is_own) {
+            return content;
+        }
+        let (context, tool) = (&self.context, &self.key.tool);
+        let changes = neutral(context, tool, doc, &self.cwd, (0, &content));
+        written(&content, 0, &changes)
     }
 
     fn write(&self, session: &SessionId, docs: &[Doc]) -> Result<(), ApiError> {

@@ -19,7 +19,7 @@ use crate::vault::journal_reader::JournalReader;
 use std::path::{Path, PathBuf};
 
 /// A doc's newest live end; of a split doc, the end that is in this device's store.
-pub(super) fn end_of<'a>(
+pub fn end_of<'a>(
     record: &SessionRecord,
     name: &DocName,
     state: &'a DocState,
