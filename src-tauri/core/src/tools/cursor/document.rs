@@ -7,13 +7,15 @@
 //! ],
 //! "composer":{"composerId":"…","createdAt":1,"name":"…"}}
 //! ```
-//! Only what is named here is read from the store, so that keys, drafts, prompts that wait to be
-//! sent, places and undo states never leave the device, and none of them can be put into another
-//! device's Cursor.
+//! Of `composerData` only the fields that are named here are read from the store, so that keys,
+//! drafts, prompts that wait to be sent, places and undo states never leave the device, and none of
+//! them can be put into another device's Cursor. Of a bubble, which has sixty and more fields, other
+//! ones with each Cursor, all syncs but the fields named in `LEFT_OUT` and, at any depth, members
+//! whose names say that they hold credentials or grant a right.
 
 use super::state;
 use crate::formats::fields;
-use crate::formats::ordered::{fields_of, in_order};
+use crate::formats::ordered::{fields_of, in_order, in_order_without};
 use crate::merge::snapshots::Judged;
 use serde::Deserialize;
 use serde_json::Value;
@@ -51,6 +53,62 @@ const LEFT_OUT: [&str; 10] = [
     "unifiedMode",
 ];
 
+/// Last words of the names of credentials, in lower case. A number is no credential (`tokenCount`).
+const CREDENTIALS: [&str; 14] = [
+    "apikey",
+    "auth",
+    "authorization",
+    "bearer",
+    "cookie",
+    "cookies",
+    "credential",
+    "credentials",
+    "headers",
+    "jwt",
+    "key",
+    "password",
+    "secret",
+    "token",
+];
+
+/// Parts of the names of what lets Cursor act without a question, in lower case.
+const RIGHTS: [&str; 8] = [
+    "allowlist",
+    "approv",
+    "autorun",
+    "permission",
+    "runeverything",
+    "sandbox",
+    "unrestricted",
+    "yolo",
+];
+
+/// Whether a member holds credentials or grants a right, by its name. Keys of maps, such as paths,
+/// are no names.
+fn is_private(name: &str, value: &str) -> bool {
+    let is_in_name = |letter: char| letter.is_ascii_alphanumeric() || "_-".contains(letter);
+    if !name.chars().all(is_in_name) {
+        return false;
+    }
+    let lower = name.to_ascii_lowercase();
+    if RIGHTS.iter().any(|right| lower.contains(right)) {
+        return true;
+    }
+    let start = name
+        .char_indices()
+        .skip(1)
+        .zip(name.chars())
+        .filter(|((_, letter), before)| {
+            "_-".contains(*before) || letter.is_ascii_uppercase() && before.is_ascii_lowercase()
+        })
+        .map(|((at, _), _)| at)
+        .last();
+    let last = &lower[start.unwrap_or(0)..];
+    // A bare `key` is that of a map.
+    let is_credential = CREDENTIALS.contains(&last) && (last != "key" || start.is_some());
+    is_credential && value.starts_with(['"', '{', '['])
+}
+
 /// The states of a tool's call that wait for the user or for the tool.
 const OPEN: [&str; 2] = ["loading", "pending"];
 
@@ -85,7 +143,12 @@ impl Bubble {
         if !is_bubble_id(&id) || ![1, 2].contains(&kind) {
             return None;
         }
-        let text = crate::formats::ordered::object(&parts);
+        parts.retain(|name, value| !is_private(name, value.get()));
+        let members = parts.iter().map(|(name, value)| {
+            let value = in_order_without(value, is_private);
+            format!("{}:{value}", Value::from(name.as_str()))
+        });
+        let text = format!("{{{}}}", members.collect::<Vec<_>>().join(","));
         Some(Self { id, text })
     }
 
@@ -145,9 +208,10 @@ impl Document {
             );
         }
         for name in STEERS {
-            let value = stored
-                .get(name)
-                .map_or_else(|| "null".into(), |value| in_order(value));
+            let value = stored.get(name).map_or_else(
+                || "null".into(),
+                |value| in_order_without(value, is_private),
+            );
             composer.insert(name.to_owned(), value);
         }
         let state = stored.get(STATE).and_then(|state| {

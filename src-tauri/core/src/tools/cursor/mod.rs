@@ -6,8 +6,9 @@
 //! (`agentKv:blob:<SHA-256>`) from which the agent continues. `index.rs` has the lists that show it.
 //!
 //! - A conversation syncs as three documents: the messages with what Cursor keeps of the
-//!   conversation, and the blobs of its prompts and of its turns. Only fields that are named in
-//!   `document.rs` leave the store.
+//!   conversation, and the blobs of its prompts and of its turns. What of `composerData` leaves the
+//!   store is named in `document.rs`, and what of a message stays: named fields, and members whose
+//!   names say that they hold credentials or grant a right.
 //! - **The database is written only while Cursor does not run**: Cursor has the lists in memory and
 //!   writes them at its end. One short transaction; the lists are kept beside it before (`.roam-cursor-lists-<day>.json`,
 //!   five days).

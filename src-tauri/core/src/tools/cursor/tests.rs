@@ -120,6 +120,43 @@ fn only_what_this_adapter_records_is_a_document() {
     assert!(!String::from_utf8_lossy(&taken).contains("planted"));
 }
 
+/// The next Cursor may put anything into a message.
+#[test]
+fn credentials_and_rights_in_a_message_stay_at_any_depth() {
+    let mut odd = bubble(1, 2, "Done");
+    odd["authToken"] = json!("planted");
+    odd["requestHeaders"] = json!({ "x": "planted" });
+    odd["blobEncryptionKey"] = json!("planted");
+    odd["autoRunMode"] = json!("planted");
+    odd["toolFormerData"] = json!({
+        "name": "x", "status": "completed",
+        "additionalData": [{ "api_key": "planted", "APIKey": ["planted"], "cookie": "planted", "sandboxPolicy": true }],
+    });
+    let kept = json!({
+        "tokenCount": { "inputTokens": 3 }, "nextToken": 7, "authorName": "ada", "keyboard": "us", "key": "a",
+        "file:///home/ada/sandbox/token": { "x": 1 },
+    });
+    odd["context"] = kept.clone();
+    let text = odd.to_string().replace("\"cookie\"", "\"c\\u006fokie\"");
+    let bubble = Bubble::of(&text).expect("a bubble");
+    let read: Value = serde_json::from_str(&bubble.text).expect("JSON");
+    assert!(
+        !bubble.text.contains("planted") && !bubble.text.contains("sandboxPolicy"),
+        "{}",
+        bubble.text
+    );
+    assert_eq!(read["context"], kept);
+    assert_eq!(read["toolFormerData"]["status"], json!("completed"));
+    assert_eq!(Bubble::of(&bubble.text), Some(bubble));
+
+    let hidden = text.replace(
+        "\"additionalData\":[{",
+        "\"additionalData\":[{\"\\ud800\":0,",
+    );
+    let bubble = Bubble::of(&hidden).expect("a bubble");
+    assert!(!bubble.text.contains("planted"), "{}", bubble.text);
+}
+
 #[test]
 fn a_call_that_waits_is_left_out_at_the_end_and_counts_as_cancelled_before() {
     let open = |number: u32| {
