@@ -87,11 +87,20 @@ const MISLEADING_VARIABLES: [&str; 3] = [
 /// config.toml says. If it knows neither record, the thread opens with the device's own settings
 /// and all of its turns (seen 2026-11-28, interactive and `exec`). The names are changed everywhere
 /// outside the conversation, so that no event of a later version restores the settings.
+///
+/// A `ghost_snapshot` names a commit to which the undo of 0.120 and before resets the work tree,
+/// and the untracked files that it leaves: all others are deleted. 0.169.0 skips it.
 const MARKS: Marks = Marks {
-    kinds: &[(
-        &["/type", "/payload/type", "/payload/*"],
-        &["turn_context", "thread_settings_applied"],
-    )],
+    kinds: &[
+        (
+            &["/type", "/payload/type", "/payload/*"],
+            &["turn_context", "thread_settings_applied"],
+        ),
+        (
+            &["/payload/type", "/payload/replacement_history/*/type"],
+            &["ghost_snapshot"],
+        ),
+    ],
     names: &[
         "//active_permission_profile",
         "//additional_writable_roots",
@@ -138,7 +147,7 @@ const STEERING: Steering = Steering {
     concerns: |part| MARKS.may_concern(part),
     restores: None,
     words: "approvals, sandbox and permission profile, writable directories, model provider: a thread of another device \
-            opens with what config.toml here says",
+            opens with what config.toml here says; the states of the work tree to which an undo returns",
 };
 
 /// The bytes read at a rollout's ends. The first line holds the instructions, tens of kilobytes.
