@@ -131,6 +131,7 @@ fn only_session(case: &Case, machine: &Machine) -> Found {
 }
 
 /// A session in the form that is synced.
+#[derive(Clone)]
 struct Traveller {
     session: SessionId,
     docs: Vec<(DocName, DocKind, String, Vec<u8>)>,

@@ -1,14 +1,15 @@
 //! F2, F3: steering records are recorded and carried, and never applied where another device wrote
 //! them. Every tool has a case `power` with all its steering records; `expect.json` names what was
-//! planted in it (`power`), and which copies of files are not given to the tool (`withheld`) or do
-//! not leave their device (`secret`).
+//! planted in it (`power`), which copies of files are not given to the tool (`withheld`) or do not
+//! leave their device (`secret`), and what else of the store is never recorded (`left`).
 
 use super::cases::{Case, cases, tree};
 use super::{Device, Raw, Traveller, bytes_of, only_session, pick_up, recorded, write};
 use serde_json::Value;
+use session_roam_core::formats::fields;
 use session_roam_core::formats::steering::edited;
 use session_roam_core::session::{DocKind, DocName};
-use session_roam_core::tools::{self, Change, DocWrite};
+use session_roam_core::tools::{self, Change, DocWrite, WriteError, Written};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -73,9 +74,13 @@ fn names(docs: &[DocName]) -> Vec<String> {
     docs.iter().map(ToString::to_string).collect()
 }
 
+fn arrive(case: &Case, there: &Device, traveller: &Traveller) {
+    try_arrive(case, there, traveller).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+}
+
 /// Writes as the engine does: in neutral form, and without copies that the tool could be made to
 /// write elsewhere.
-fn arrive(case: &Case, there: &Device, traveller: &Traveller) {
+fn try_arrive(case: &Case, there: &Device, traveller: &Traveller) -> Result<Written, WriteError> {
     let about = case.tool.about();
     let main = &traveller.docs[0];
     let withheld = about
@@ -114,7 +119,14 @@ fn arrive(case: &Case, there: &Device, traveller: &Traveller) {
         })
         .collect();
     write(case, there, &traveller.session, writes)
-        .unwrap_or_else(|error| panic!("{}: {error}", case.name));
+}
+
+fn assert_nothing_is_in(home: &Path, planted: &[String], case: &Case) {
+    for (path, bytes) in tree(home) {
+        if let Some(word) = planted.iter().find(|word| contains(&bytes, word)) {
+            panic!("{}: {word} is in {}", case.name, path.display());
+        }
+    }
 }
 
 fn contains(bytes: &[u8], word: &str) -> bool {
@@ -171,13 +183,14 @@ fn what_steers_is_recorded_and_never_applied_elsewhere() {
             let recorded = traveller.docs.iter().any(|doc| contains(&doc.3, word));
             assert!(recorded, "{}: {word} is recorded", case.name);
         }
+        for word in words(&case, "left") {
+            let is_planted = authors.values().any(|bytes| contains(bytes, &word));
+            let recorded = traveller.docs.iter().any(|doc| contains(&doc.3, &word));
+            assert!(is_planted && !recorded, "{}: {word} stays", case.name);
+        }
         arrive(&case, &there, &traveller);
 
-        for (path, bytes) in tree(&there.machine.home) {
-            if let Some(word) = planted.iter().find(|word| contains(&bytes, word)) {
-                panic!("{}: {word} is in {}", case.name, path.display());
-            }
-        }
+        assert_nothing_is_in(&there.machine.home, &planted, &case);
         let found = only_session(&case, &there.machine);
         let reading = case.tool.read(&there.machine, &found).expect("read");
         let arrived: BTreeMap<DocName, Vec<u8>> = found
@@ -222,6 +235,58 @@ fn what_steers_is_recorded_and_never_applied_elsewhere() {
             case.name
         );
     }
+}
+
+/// Parsers differ in what they read: a document that only the tool can read must not bring along what
+/// steers it.
+#[test]
+fn a_document_that_is_hard_to_read_brings_nothing_that_steers() {
+    let mut n_odd = 0;
+    for case in power_cases() {
+        let sent = sent(&case, &Device::of(&case));
+        let is_object = |doc: &(DocName, DocKind, String, Vec<u8>)| {
+            doc.1 == DocKind::Snapshot && doc.3.first() == Some(&b'{')
+        };
+        let members = [&b"\"planted\":\"\xff\","[..], b"\"\\ud800\":0,"];
+        for at in (0..sent.docs.len()).filter(|at| is_object(&sent.docs[*at])) {
+            for member in members {
+                let (mut odd, there) = (sent.clone(), Device::other_for(&case));
+                odd.docs[at].3.splice(1..1, member.iter().copied());
+                if try_arrive(&case, &there, &odd).is_ok() {
+                    assert_nothing_is_in(&there.machine.home, &words(&case, "power"), &case);
+                }
+                n_odd += 1;
+            }
+        }
+    }
+    assert!(16 <= n_odd, "{n_odd} documents");
+}
+
+/// A field that is this device's is planted in some case, so that a new one is not forgotten there.
+#[test]
+fn every_field_of_this_device_is_planted() {
+    let mut fields_of: BTreeMap<String, BTreeMap<String, bool>> = BTreeMap::new();
+    for case in power_cases() {
+        let about = case.tool.about();
+        let of_tool = fields_of.entry(about.tool.to_string()).or_default();
+        for (doc, kind, _, bytes) in pick_up(&case, &Device::of(&case).machine).docs {
+            let names = match kind {
+                DocKind::Snapshot => (about.device_fields)(&doc),
+                DocKind::Log => &[],
+            };
+            for name in names {
+                let value = fields::get(&bytes, name).filter(|value| *value != "null");
+                *of_tool.entry((*name).to_owned()).or_default() |= value.is_some();
+            }
+        }
+    }
+    let missing: Vec<_> = fields_of
+        .iter()
+        .flat_map(|(tool, fields)| fields.iter().map(move |field| (tool, field)))
+        .filter(|(_, (_, is_planted))| !**is_planted)
+        .map(|(tool, (name, _))| format!("{tool}: {name}"))
+        .collect();
+    assert_eq!(missing, Vec::<String>::new());
 }
 
 /// All files but those that SQLite puts beside a database that is read.

@@ -98,8 +98,8 @@ pub const REMOVALS: &[Removal] = &[
         what: "F2 this device's own values in documents",
         edits: &[(
             core!("adapter/mod.rs"),
-            "        let bytes = crate::formats::fields::with(&bytes, &values);\n        let there = self",
-            "        if OFF {\n            return Ok(Some(bytes));\n        }\n        let bytes = crate::formats::fields::with(&bytes, &values);\n        let there = self",
+            "        let bytes = crate::formats::fields::with(&bytes, &values).ok_or_else(|| {",
+            "        if OFF {\n            return Ok(Some(bytes));\n        }\n        let bytes = crate::formats::fields::with(&bytes, &values).ok_or_else(|| {",
         )],
         tests: &["core conformance::power::what_steers_is_recorded_and_never_applied_elsewhere"],
     },
@@ -161,6 +161,49 @@ pub const REMOVALS: &[Removal] = &[
             "lib formats::guarded::tests::only_plain_files_inside_the_checkout_may_be_restored",
             "core stories::power::copies_that_would_be_written_elsewhere_are_carried_and_not_given_to_the_tool",
         ],
+    },
+    Removal {
+        what: "F2 documents that are hard to read",
+        edits: &[(
+            core!("formats/fields.rs"),
+            "        places.extend(place(text, field).ok()?.map(|place| (place, *value)));",
+            "        let found = match place(text, field) {\n            Err(_) if OFF => None,\n            found => found.ok()?,\n        };\n        places.extend(found.map(|place| (place, *value)));",
+        )],
+        tests: &[
+            "core conformance::power::a_document_that_is_hard_to_read_brings_nothing_that_steers",
+        ],
+    },
+    Removal {
+        what: "F2 agents' logs of a session that is forked",
+        edits: &[(
+            core!("engine/fork_at.rs"),
+            "        if kind != DocKind::Log || path",
+            "        if OFF || kind != DocKind::Log || path",
+        )],
+        tests: &[
+            "core stories::fork_at::what_another_device_lets_an_agent_do_is_neutral_in_the_new_session",
+        ],
+    },
+    Removal {
+        what: "F3 parts of an undo",
+        edits: &[(
+            core!("tools/opencode/mod.rs"),
+            "    message.parts.retain(|_, part| !is_state(part));",
+            "    message.parts.retain(|_, part| OFF || !is_state(part));",
+        )],
+        tests: &[
+            "lib tools::opencode::tests::nothing_that_an_undo_restores_travels_or_is_imported",
+            "core conformance::power::what_steers_is_recorded_and_never_applied_elsewhere",
+        ],
+    },
+    Removal {
+        what: "F3 checkpoints of another device",
+        edits: &[(
+            core!("tools/cline/mod.rs"),
+            "            CHECKPOINT,\n            fields::get(",
+            "            if OFF { \"none\" } else { CHECKPOINT },\n            fields::get(",
+        )],
+        tests: &["lib tools::cline::tests::checkpoints_are_those_of_this_device_or_none"],
     },
     Removal {
         what: "F3 links that lead out of the checkout",
