@@ -8,10 +8,11 @@ use crate::obeyed::is_obeyed_name;
 use crate::objects::{Entry, Mode, Reader};
 use crate::record::{Limits, Snapshot, filtered, read_snapshot, record};
 use crate::scratch::{Scratch, Sees};
+use crate::state::{LeftOut, Reason, State};
 use crate::steps::{Change, steps};
 use crate::store::Store;
 use crate::verify::files_of;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -119,7 +120,7 @@ pub fn compare(
     }
     let from = match (&beside, &comparison.current) {
         (None, Some(current)) => current.working_tree.clone(),
-        _ => base,
+        _ => base.clone(),
     };
     let changes = differences(&scratch, &from, &comparison.target.working_tree)?;
     comparison.files = changes.iter().map(described).collect();
@@ -135,8 +136,14 @@ pub fn compare(
     let beside = beside.or_else(|| {
         let is_sparse = checkout.is_set("core.sparsecheckout");
         let sparse = is_sparse.then(|| "This checkout is sparse.".to_owned());
+        let current = comparison.current.as_ref();
         sparse
-            .or_else(|| left_behind(comparison.current.as_ref(), &changes))
+            .or_else(|| left_behind(current, &changes))
+            // What is only committed here is not lost with it.
+            .or_else(|| match current?.is_clean(&base) {
+                true => None,
+                false => stayed_there(&comparison.target, &changes),
+            })
             .or(marked)
             .or_else(|| steps(checkout, &changes).err())
     });
@@ -173,9 +180,30 @@ fn why_not_here(
 
 /// A file here that differs from the commit and is in no snapshot would be overwritten.
 fn left_behind(current: Option<&Snapshot>, changes: &BTreeMap<RepoPath, Change>) -> Option<String> {
-    let mut left_out = current?.state.left_out.iter();
-    let in_the_way = left_out.find(|left_out| changes.contains_key(&left_out.path))?;
-    Some(format!("{} has changes of its own.", in_the_way.path))
+    let in_the_way = changed_though_left_out(&current?.state, changes)?;
+    Some(format!("{in_the_way} has changes of its own."))
+}
+
+/// A file that the other device has and did not send: the snapshot has the committed version or none in its
+/// place, which says nothing about what is here.
+fn stayed_there(target: &Snapshot, changes: &BTreeMap<RepoPath, Change>) -> Option<String> {
+    let stayed = changed_though_left_out(&target.state, changes)?;
+    Some(format!("{stayed} stayed on the other device."))
+}
+
+/// The first changed path that is one of those that were left out, or lies below one.
+fn changed_though_left_out<'c>(
+    state: &State,
+    changes: &'c BTreeMap<RepoPath, Change>,
+) -> Option<&'c RepoPath> {
+    // A file that held commits back may have gone along itself.
+    let went = |left_out: &&LeftOut| matches!(left_out.reason, Reason::InCommit(_));
+    let left_out = state.left_out.iter().filter(|left_out| !went(left_out));
+    let left_out: BTreeSet<&RepoPath> = left_out.map(|left_out| &left_out.path).collect();
+    let is_it = |path: &RepoPath| {
+        left_out.contains(path) || path.parents().iter().any(|dir| left_out.contains(dir))
+    };
+    changes.keys().find(|path| is_it(path))
 }
 
 /// A file that the user told `git` not to look at: no status says whether it has changes.

@@ -348,6 +348,106 @@ fn a_file_that_git_was_told_not_to_look_at_is_not_overwritten() {
     assert_eq!(two.b.read("a.txt"), "local setting\n");
 }
 
+// There and back.
+
+/// What grew too large on the other device, or got a secret there, is not in what comes back. Taken in place,
+/// it would remove the only copy here, or put the committed version in its place.
+#[test]
+fn what_the_other_device_left_out_is_neither_removed_nor_put_back_here() {
+    let token = format!("token = ghp_{}\n", "0aB1cD2eF3gH4iJ5kL6mN7oP8qR9sT0uV1wX");
+    type Change<'c> = (&'c str, &'c dyn Fn(&Repo));
+    let grows: Change = ("data.json", &|b| b.write("data.json", vec![7; (10 << 20) + 1]));
+    let gets_secret: Change = ("a.txt", &|b| b.write("a.txt", &token));
+    let stages_secret: Change = ("a.txt", &|b| {
+        b.write("a.txt", &token);
+        b.git(&["add", "a.txt"]);
+    });
+    let becomes_repository: Change = ("dir/data.json", &|b| {
+        b.git(&["init", "--quiet", "dir"]);
+    });
+    for (path, change) in [grows, gets_secret, stages_secret, becomes_repository] {
+        let two = Two::new(&[("a.txt", "one\n"), ("b.txt", "one\n")]);
+        two.a.write("a.txt", "work of A\n");
+        two.a.write("data.json", vec![7; 9 << 20]);
+        two.a.write("dir/data.json", "of A\n");
+        let (first, comparison) = two.carry();
+        two.apply(&comparison);
+        change(&two.b);
+        two.b.write("b.txt", "work of B\n");
+        let two = two.turned_round();
+        let before = contents(&two.b.root);
+        let (_, comparison) = two.carry_back(&first);
+        let Plan::Worktree { why, .. } = &comparison.plan else {
+            panic!("{path}: {:?}", comparison.plan);
+        };
+        assert_eq!(*why, format!("{path} stayed on the other device."));
+        let done = two.apply(&comparison);
+        let root = done.worktree.clone().expect("a worktree");
+        assert_eq!(Repo { root }.read("b.txt"), "work of B\n");
+        two.undo(&done);
+        assert_same(&before, &contents(&two.b.root), "something changed");
+    }
+}
+
+/// A staged version may go along where the version on disk may not: here, too, it is the committed one that
+/// is replaced.
+#[test]
+fn a_file_that_stayed_behind_is_no_obstacle_where_nothing_was_changed() {
+    let two = Two::new(&[("a.txt", "one\n")]);
+    two.a.write("a.txt", "staged\n");
+    two.a.git(&["add", "a.txt"]);
+    two.a.write("a.txt", vec![b'a'; (10 << 20) + 1]);
+    let (snapshot, comparison) = two.carry();
+    assert_eq!(left_out(&snapshot), [("a.txt".into(), Reason::TooLarge)]);
+    assert_eq!(comparison.plan, Plan::InPlace);
+    two.apply(&comparison);
+    assert_eq!(two.b.read("a.txt"), "staged\n");
+}
+
+/// The other device ignores by rules of its own what this one does not. It must not look as if it had removed
+/// these files.
+#[test]
+fn files_that_only_the_other_device_ignores_come_back_as_they_are() {
+    let ignored = |repo: &Repo| {
+        let exclude = repo.root.join(".git/info/exclude");
+        fs::create_dir_all(exclude.parent().expect("a parent")).expect("makes");
+        fs::write(exclude, ".idea/\n*.swp\n").expect("writes");
+    };
+    let beside = |two: &Two| two.b.write("own.txt", "mine\n");
+    for makes_dirty in [None, Some(&beside as &dyn Fn(&Two))] {
+        let two = Two::new(&[("a.txt", "one\n"), ("b.txt", "one\n")]);
+        ignored(&two.b);
+        two.b.write("of-b.swp", "B's alone\n");
+        makes_dirty.inspect(|change| change(&two));
+        two.a.write("a.txt", "work of A\n");
+        two.a.write(".idea/x", "settings\n");
+        two.a.write("gone.swp", "x\n");
+        let before = contents(&two.b.root);
+        let (first, comparison) = two.carry();
+        let done = two.apply(&comparison);
+        two.undo(&done);
+        assert_same(&before, &contents(&two.b.root), "undo is not exact");
+        let comparison = two.compare(&first.id, &[]);
+        let done = two.apply(&comparison);
+        let root = done.worktree.clone().unwrap_or_else(|| two.b.root.clone());
+        let there = Repo { root };
+        there.write("b.txt", "work of B\n");
+        there.write(".idea/x", "settings and more\n");
+        there.write(".idea/y", "B's alone\n");
+        fs::remove_file(there.root.join("gone.swp")).expect("removes");
+        let Two { dir, a, b } = two;
+        let two = Two { dir, a, b: there }.turned_round();
+        let (_, comparison) = two.carry_back(&first);
+        assert_eq!(comparison.plan, Plan::InPlace);
+        let paths: Vec<String> = comparison.files.iter().map(|it| it.path.to_string()).collect();
+        assert_eq!(paths, [".idea/x", "b.txt", "gone.swp"]);
+        two.apply(&comparison);
+        assert_eq!(two.b.read(".idea/x"), "settings and more\n");
+        assert!(!two.b.exists("gone.swp") && !two.b.exists(".idea/y"));
+        drop(b);
+    }
+}
+
 // What stays behind.
 
 #[test]

@@ -116,6 +116,25 @@ impl Two {
         (snapshot, comparison)
     }
 
+    /// The way back: the two checkouts, with their stores, in each other's role.
+    pub fn turned_round(self) -> Self {
+        let store = |name: &str| self.dir.path().join(name);
+        for (from, to) in [("store-a", "store"), ("store-b", "store-a"), ("store", "store-b")] {
+            std::fs::rename(store(from), store(to)).expect("renames");
+        }
+        let Self { dir, a, b } = self;
+        Self { dir, a: b, b: a }
+    }
+
+    /// Records on A, which builds on a snapshot that B recorded, and compares on B, which is in that state.
+    pub fn carry_back(&self, seen: &Snapshot) -> (Snapshot, Comparison) {
+        let snapshot = self.record();
+        let packed = self.pack(&snapshot, &self.have_head());
+        assert!(matches!(self.receive(&packed), Received::Verified(_)));
+        let comparison = self.compare(&snapshot.id, std::slice::from_ref(&seen.id));
+        (snapshot, comparison)
+    }
+
     /// Carries, applies in place, compares to the byte, undoes, compares again.
     pub fn carry_in_place(&self) {
         let before = contents(&self.b.root);
