@@ -6,10 +6,11 @@ use crate::compare::{Comparison, Plan, differences};
 use crate::git::{self, Bounds, GitError, Input};
 use crate::names::{ObjectId, RepoPath, path_bytes};
 use crate::objects::{Mode, Node, Reader};
+use crate::ours::{note_untracked, note_untracked_in};
 use crate::record::{Limits, Snapshot, joined, parents, record_locked};
 use crate::scratch::{Scratch, Sees};
 use crate::state::{Operation, OperationKind};
-use crate::steps::{Step, Target, steps};
+use crate::steps::{Change, Step, Target, steps};
 use crate::store::{Store, move_packs};
 use crate::undo::{OnStep, Phase, Undo, Undoing, fingerprint};
 use crate::verify::files_of;
@@ -138,6 +139,7 @@ fn change(
     finish_index(&scratch, &checkout.root, &undoing.new_file(last))?;
     undoing.apply_step(last, on_step)?;
     on_step("finish");
+    note_untracked(&undoing.dir, &untracked(&scratch, target)?)?;
     undoing.enter(Phase::Applied)?;
     let _ = fs::remove_dir_all(undoing.dir.join("stage"));
     Ok(())
@@ -494,5 +496,14 @@ fn make_worktree(
         }
     }
     on_step("finish");
+    note_untracked_in(&worktree, &untracked(&scratch, target)?)?;
     undoing.enter(Phase::Applied)
+}
+
+/// The paths of a state that its index does not have.
+fn untracked(scratch: &Scratch, target: &Snapshot) -> Result<Vec<u8>> {
+    let changes = differences(scratch, &target.index, &target.working_tree)?;
+    let is_untracked = |change: &Change| change.old.is_none() && change.new.is_some();
+    let untracked = changes.iter().filter(|(_, change)| is_untracked(change));
+    Ok(joined(untracked.map(|(path, _)| path)))
 }

@@ -3,12 +3,12 @@
 
 use crate::checkout::{Checkout, CodeError, Lock, Result};
 use crate::names::RepoPath;
+use crate::ours::{free_name, kept_directory};
 use crate::record::{Limits, record_locked};
 use crate::steps::{Step, Target};
 use crate::store::Store;
 use crate::undo::{
-    OnStep, Phase, Undo, Undoing, applied_before, applied_state, changed_since, free_name,
-    keep_file, kept_directory, same_file,
+    OnStep, Phase, Undo, Undoing, applied_before, applied_state, changed_since, keep_file, same_file,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -13,6 +13,7 @@ mod measure;
 mod names;
 mod obeyed;
 mod objects;
+mod ours;
 mod pack;
 mod record;
 mod scratch;

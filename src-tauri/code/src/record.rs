@@ -9,6 +9,7 @@ use crate::checkout::{Checkout, CodeError, Head, Lock, Result};
 use crate::kept_index::read_status;
 use crate::names::{ObjectId, RepoPath, leads_out, unsafe_path};
 use crate::objects::{Changes, Entry, Mode, Node, Reader, Tree, TreeWriter, edited};
+use crate::ours::placed_untracked;
 use crate::scratch::{Scratch, Sees};
 use crate::secrets::{find_secret, is_secret_name};
 use crate::state::{LeftOut, Operation, OperationKind, Reason, Side, State, VERSION};
@@ -163,6 +164,7 @@ impl Recording<'_> {
             None => None,
         };
         self.find_intents(head_tree.as_ref(), &mut status)?;
+        self.find_ignored(head_tree.as_ref(), &mut status)?;
         self.filtered = filtered(self.scratch, "index", status.paths())?;
         self.check_conflicts(&status)?;
         let staged = self.staged(&status)?;
@@ -247,6 +249,28 @@ impl Recording<'_> {
             if committed.is_none() {
                 status.intents.push(path.clone());
                 *entry = None;
+            }
+        }
+        Ok(())
+    }
+
+    /// Untracked files that came with applied code, and that this device ignores by rules of its own, are part
+    /// of the state still. Otherwise it would say that they were removed here.
+    fn find_ignored(&mut self, head_tree: Option<&ObjectId>, status: &mut Status) -> Result<()> {
+        let checkout = self.scratch.checkout;
+        let placed = placed_untracked(checkout)?;
+        let listed: BTreeSet<RepoPath> = status.paths().chain(&status.intents).cloned().collect();
+        for path in placed {
+            if listed.contains(&path) || !is_file_of(checkout, &path) {
+                continue;
+            }
+            let committed = match head_tree {
+                Some(tree) => self.reader.entry(tree, &path, checkout.format)?,
+                None => None,
+            };
+            // Otherwise it is tracked, and unchanged.
+            if committed.is_none() {
+                status.untracked.push(path);
             }
         }
         Ok(())
@@ -537,6 +561,21 @@ impl Recording<'_> {
 }
 
 type Entries = BTreeMap<RepoPath, Entry>;
+
+/// Whether a path is a file or a link, in directories that belong to this checkout.
+fn is_file_of(checkout: &Checkout, path: &RepoPath) -> bool {
+    let on_disk = |path: &RepoPath| {
+        let place = path.below(&checkout.root)?;
+        Some((place.symlink_metadata().ok()?, place))
+    };
+    let is_own_dir = |dir: &RepoPath| {
+        on_disk(dir).is_some_and(|(metadata, place)| {
+            metadata.is_dir() && place.join(".git").symlink_metadata().is_err()
+        })
+    };
+    on_disk(path).is_some_and(|(metadata, _)| !metadata.is_dir())
+        && path.parents().iter().all(is_own_dir)
+}
 
 impl Status {
     pub(crate) fn paths(&self) -> impl Iterator<Item = &RepoPath> {

@@ -7,6 +7,7 @@ use crate::compare::differences;
 use crate::git::GitError;
 use crate::names::{ObjectId, RepoPath};
 use crate::objects::Mode;
+use crate::ours::{free_name, kept_directory, numbers, remove_if_empty, undo_directory};
 use crate::record::{Limits, Snapshot, record, record_locked};
 use crate::scratch::{Scratch, Sees};
 use crate::steps::{Step, Target};
@@ -17,8 +18,6 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// The name of our directory in a git directory.
-const OURS: &str = "session-roam";
 const RECORD: &str = "record.json";
 const VERSION: u32 = 1;
 /// The beginning of the name of a copy that is not whole yet.
@@ -108,7 +107,7 @@ impl<'a> Undoing<'a> {
     pub fn begin(checkout: &'a Checkout, snapshot: &ObjectId) -> Result<Self> {
         let turn = Some(Turn::take(checkout)?);
         let number = numbers(checkout)?.last().map_or(1, |last| last + 1);
-        let dir = directory(checkout).join(number.to_string());
+        let dir = undo_directory(checkout).join(number.to_string());
         let undoing = Self {
             checkout,
             record: Record {
@@ -134,7 +133,7 @@ impl<'a> Undoing<'a> {
 
     /// `None` if the record was never written whole: then nothing was changed.
     fn read(checkout: &'a Checkout, number: u64) -> Result<Option<Self>> {
-        let dir = directory(checkout).join(number.to_string());
+        let dir = undo_directory(checkout).join(number.to_string());
         let path = dir.join(RECORD);
         let text = match fs::read(&path) {
             Ok(text) => text,
@@ -417,7 +416,7 @@ impl<'a> Undoing<'a> {
 /// Removes the directory of a record that is gone. Files of the user's in it, which only a loss of power
 /// leaves there, go to those that are kept.
 fn put_away(checkout: &Checkout, number: u64) -> Result<()> {
-    let dir = directory(checkout).join(number.to_string());
+    let dir = undo_directory(checkout).join(number.to_string());
     let old = fs::read_dir(dir.join("old")).into_iter().flatten();
     let is_half = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with(HALF);
     let mut files = old.flatten().filter(|entry| !is_half(&entry.file_name()));
@@ -590,7 +589,7 @@ pub(crate) fn applied_state(checkout: &Checkout, store: &Store, id: &ObjectId) -
         return Err(CodeError::refused(format!(
             "What was applied in {} is not in session-roam's store any more. The files of before are in {}.",
             checkout.root.display(),
-            directory(checkout).display()
+            undo_directory(checkout).display()
         )));
     }
     crate::record::read_snapshot(&mut reader, id, checkout)
@@ -634,17 +633,20 @@ fn refuse_unrecorded(worktree: &Checkout, store: &Store, applied: &Snapshot) -> 
     let scratch = Scratch::new(worktree, store, None)?;
     scratch.copy_index("index")?;
     let mut found = ignored_files(&scratch)?;
-    found.extend(unwatched_files(&scratch)?);
+    let unwatched = unwatched_files(&scratch)?;
     let most = crate::measure::PackLimits::default().entries;
     for (path, entry) in crate::verify::files_of(&scratch, &applied.working_tree, most)? {
         let dir = path
             .below(&worktree.root)
             .filter(|_| entry.mode == Mode::Submodule);
         let has_content = |dir: PathBuf| fs::read_dir(dir).is_ok_and(|it| 0 < it.count());
-        if dir.is_some_and(has_content) {
-            found.insert(path);
+        match dir.is_some_and(has_content) {
+            true => drop(found.insert(path)),
+            // It is as it was applied, whoever ignores it.
+            false => drop(found.remove(&path)),
         }
     }
+    found.extend(unwatched);
     if found.is_empty() {
         return Ok(());
     }
@@ -687,45 +689,6 @@ fn unwatched_files(scratch: &Scratch) -> Result<BTreeSet<RepoPath>> {
         file.is_some_and(|file| file.symlink_metadata().is_ok())
     };
     Ok(marked.map(RepoPath::new).filter(is_there).collect())
-}
-
-fn directory(checkout: &Checkout) -> PathBuf {
-    checkout.git_dir.join(OURS).join("undo")
-}
-
-/// Where files of the user's are kept that an undo took out of the way.
-pub(crate) fn kept_directory(checkout: &Checkout) -> PathBuf {
-    checkout.git_dir.join(OURS).join("kept")
-}
-
-/// A name that nothing in the directory has, which begins with `name`.
-pub(crate) fn free_name(dir: &Path, name: &str) -> String {
-    let mut names = (1..).map(|again| match again {
-        1 => name.to_owned(),
-        again => format!("{name}-{again}"),
-    });
-    let is_free = |name: &String| dir.join(name).symlink_metadata().is_err();
-    names.find(is_free).expect("the numbers do not end")
-}
-
-fn numbers(checkout: &Checkout) -> Result<Vec<u64>> {
-    let dir = directory(checkout);
-    let entries = match fs::read_dir(&dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(CodeError::io(&dir)(error)),
-    };
-    let names = entries.flatten().map(|entry| entry.file_name());
-    let mut numbers: Vec<u64> = names
-        .filter_map(|name| name.to_str()?.parse().ok())
-        .collect();
-    numbers.sort();
-    Ok(numbers)
-}
-
-fn remove_if_empty(checkout: &Checkout) {
-    let _ = fs::remove_dir(directory(checkout));
-    let _ = fs::remove_dir(checkout.git_dir.join(OURS));
 }
 
 fn make_new(path: &Path, text: &str) -> io::Result<()> {
