@@ -12,6 +12,7 @@ use crate::state::{LeftOut, Reason, State};
 use crate::steps::{Change, steps};
 use crate::store::Store;
 use crate::verify::files_of;
+use crate::worktree;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -223,7 +224,7 @@ fn marked_unchanged(
     Ok(marked.map(|path| format!("{path} is marked as unchanged, whatever it holds.")))
 }
 
-/// A directory beside the checkout that does not exist yet.
+/// A directory beside the checkout that does not exist yet, and is no worktree on a disk that is away.
 fn free_path(checkout: &Checkout, snapshot: &ObjectId) -> PathBuf {
     let name = checkout.root.file_name().unwrap_or_default();
     let name = format!("{}-{}", name.to_string_lossy(), &snapshot.as_str()[..8]);
@@ -231,7 +232,10 @@ fn free_path(checkout: &Checkout, snapshot: &ObjectId) -> PathBuf {
         1 => checkout.root.with_file_name(&name),
         number => checkout.root.with_file_name(format!("{name}-{number}")),
     });
-    let mut free = paths.filter(|path| path.symlink_metadata().is_err());
+    let is_free = |path: &PathBuf| {
+        path.symlink_metadata().is_err() && worktree::entry_of(checkout, path).is_none()
+    };
+    let mut free = paths.filter(is_free);
     free.next().expect("the numbers do not end")
 }
 

@@ -25,6 +25,7 @@ mod store;
 mod survey;
 mod undo;
 mod verify;
+mod worktree;
 
 pub use apply::{apply, apply_with};
 pub use aside::{undo_setting_aside, undo_setting_aside_with};

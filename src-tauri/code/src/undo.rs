@@ -364,27 +364,6 @@ impl<'a> Undoing<'a> {
         put_away(self.checkout, self.record.number)
     }
 
-    fn remove_worktree(&self, path: &RepoPath) -> Result<()> {
-        let path = path
-            .below(Path::new(""))
-            .ok_or_else(|| CodeError::refused("The path of the worktree is not valid."))?;
-        let checkout = self.checkout;
-        let mut command = checkout.git.in_repository(&checkout.root);
-        command
-            .args(["worktree", "remove", "--force", "--force"])
-            .arg(&path);
-        let bounds = crate::git::Bounds::default();
-        // Fails where the worktree was not registered yet, or is gone.
-        let _ = crate::git::run(command, crate::git::Input::Nothing, bounds);
-        if path.symlink_metadata().is_ok() {
-            fs::remove_dir_all(&path).map_err(CodeError::io(&path))?;
-        }
-        let mut command = checkout.git.in_repository(&checkout.root);
-        command.args(["worktree", "prune"]);
-        crate::git::run(command, crate::git::Input::Nothing, bounds)?;
-        Ok(())
-    }
-
     /// Whether a worktree that had been applied whole was about to go, and is there.
     fn is_removal_of_worktree(&self) -> bool {
         let worktree = self.record.worktree.as_ref();
@@ -402,7 +381,9 @@ impl<'a> Undoing<'a> {
             (None, Phase::Preparing) => {}
             (Some(path), _) => {
                 on_step("remove the worktree");
-                self.remove_worktree(path)?;
+                let path = path.below(Path::new(""));
+                let invalid = || CodeError::refused("The path of the worktree is not valid.");
+                crate::worktree::remove(self.checkout, &path.ok_or_else(invalid)?)?;
             }
             (None, _) => self.roll_back(on_step)?,
         }

@@ -242,3 +242,32 @@ fn without_the_store_an_undo_says_where_the_files_are() {
     let kept = two.b.root.join(".git/session-roam/undo/1/old/0");
     assert_eq!(fs::read_to_string(kept).expect("is there"), "one\n");
 }
+
+/// Its index is in this repository, and its directory on a disk that is not there now.
+#[test]
+fn a_worktree_of_the_users_on_a_disk_that_is_away_keeps_what_was_staged() {
+    let two = Two::new(&[("a.txt", "one\n")]);
+    let at = |name: &str| two.dir.path().join(name);
+    let path = at("other").to_str().expect("plain").to_owned();
+    two.b.git(&["worktree", "add", "--quiet", "--detach", &path]);
+    let other = Repo { root: at("other") };
+    other.write("staged.txt", "hours of work\n");
+    other.git(&["add", "staged.txt"]);
+    let (done, _) = beside(&two);
+    fs::rename(&other.root, at("away")).expect("renames");
+    undone(&two, &done).expect("undoes");
+    // The same after a crash: what was registered half is removed, and nothing else.
+    let (done, worktree) = beside(&two);
+    let records = two.b.root.join(".git/session-roam/undo");
+    let record = records.join(format!("{}/record.json", done.number));
+    let text = fs::read_to_string(&record).expect("reads");
+    fs::write(&record, text.replace("\"applied\"", "\"applying\"")).expect("writes");
+    fs::remove_file(worktree.root.join(".git")).expect("removes");
+    assert_eq!(recover(&two.b.checkout()).expect("recovers"), 1);
+    assert!(!worktree.root.exists());
+    let entries = fs::read_dir(two.b.root.join(".git/worktrees")).expect("lists");
+    assert_eq!(entries.count(), 1, "ours is gone, theirs stays");
+    fs::rename(at("away"), &other.root).expect("renames");
+    let status = other.git(&["status", "--porcelain"]);
+    assert_eq!(status, "A  staged.txt\n");
+}
