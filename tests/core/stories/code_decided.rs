@@ -210,6 +210,45 @@ fn a_commit_made_since_is_not_taken_back() {
 }
 
 #[test]
+fn an_undo_waits_for_a_disk_that_is_away() {
+    let mut pair = Pair::new();
+    let before = files(&pair.lap);
+    pair.desk_changes();
+    pair.apply(1);
+    let away = pair.lap.with_file_name("away");
+    // The directory on which the disk is mounted may be there, and in a repository of its own.
+    for is_mount_point in [false, true] {
+        fs::rename(&pair.lap, &away).expect("renames");
+        if is_mount_point {
+            fs::create_dir(&pair.lap).expect("makes");
+            let above = pair.lap.parent().expect("a parent");
+            git(above, &["init", "--quiet"]);
+        }
+        let session = Some(ONE.to_owned());
+        let refused = pair.device(1).try_ask(Request::Undo { session });
+        let refused = refused.expect_err("it is away");
+        assert_eq!(refused.code, ProblemCode::CodeRefused);
+        assert!(
+            refused.message.ends_with("is not there now."),
+            "{}",
+            refused.message
+        );
+        if is_mount_point {
+            fs::remove_dir(&pair.lap).expect("removes");
+        } else {
+            let unnamed = pair.device(1).try_ask(Request::Undo { session: None });
+            assert_eq!(
+                unnamed.expect_err("nothing else").code,
+                ProblemCode::NothingToUndo
+            );
+        }
+        fs::rename(&away, &pair.lap).expect("renames");
+    }
+    pair.undo(1);
+    assert_eq!(files(&pair.lap), before);
+}
+
+#[test]
 fn a_worktree_that_was_changed_stays_and_the_session_goes_back() {
     let mut pair = Pair::new();
     pair.desk_changes();

@@ -573,7 +573,9 @@ impl Engine {
     pub(super) fn code_to_undo(&self, text: Option<&str>) -> Option<Applied> {
         let all = self.applied_code();
         let Some(text) = text else {
-            let last = all.into_iter().max_by_key(|applied| applied.at)?;
+            // A checkout on a disk that is away can be named.
+            let there = all.into_iter().filter(|applied| applied.root.is_dir());
+            let last = there.max_by_key(|applied| applied.at)?;
             let decided = self.last_decision().ok()?.map(|(id, _)| id.at);
             let cut = self.last_cut().map(|(at, _)| at);
             let forgot = self.last_forgotten();

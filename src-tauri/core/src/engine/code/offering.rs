@@ -516,10 +516,15 @@ pub fn undo(home: &Path, applied: &Applied, aside: bool) -> Result<TakenBack, Ap
 fn taken_back(home: &Path, applied: &Applied, aside: bool) -> Result<TakenBack, CodeError> {
     let git = Git::find()?;
     let gone = |words: String| TakenBack::Gone(refused(&CodeError::Refused(words)));
+    // Its disk may be connected again later: the undo stays.
+    let away = || CodeError::Refused(format!("{} is not there now.", applied.root.display()));
     if !applied.root.is_dir() {
-        return Ok(gone(format!("{} is gone.", applied.root.display())));
+        return Err(away());
     }
     let checkout = Checkout::open(&git, &applied.root)?;
+    if checkout.root() != applied.root {
+        return Err(away());
+    }
     recover(&checkout)?;
     let mut undos = undos(&checkout)?.into_iter();
     if !undos.any(|undo| restart::is_record_of(&undo, applied)) {
@@ -536,7 +541,7 @@ fn taken_back(home: &Path, applied: &Applied, aside: bool) -> Result<TakenBack, 
     restart::note_undoing(&dir, applied)?;
     let kept = match aside {
         true => undo_setting_aside(&checkout, &store, &undo, &limits),
-        false => session_roam_code::undo(&checkout, &store, &undo, &limits).map(|()| None),
+        false => session_roam_code::undo(&checkout, &store, &undo, &limits),
     };
     // Otherwise the loop takes the note away when it has noted the rest.
     if kept.is_err() {
