@@ -3,6 +3,7 @@
 
 use crate::checkout::{Checkout, CodeError, Lock, Result};
 use crate::compare::{Comparison, Plan, differences};
+use crate::files::{fingerprint, move_file};
 use crate::git::{self, Bounds, GitError, Input};
 use crate::names::{ObjectId, RepoPath, path_bytes};
 use crate::objects::{Mode, Node, Reader};
@@ -12,7 +13,8 @@ use crate::scratch::{Scratch, Sees};
 use crate::state::{Operation, OperationKind};
 use crate::steps::{Change, Step, Target, steps};
 use crate::store::{Store, move_packs};
-use crate::undo::{OnStep, Phase, Undo, Undoing, fingerprint};
+use crate::undo::Undo;
+use crate::undoing::{OnStep, Phase, Undoing};
 use crate::verify::files_of;
 use std::fs;
 use std::path::Path;
@@ -82,12 +84,22 @@ fn in_place(
             })
         }
         Err(error) => {
-            if undoing.record.phase == Phase::Applying {
-                undoing.roll_back(on_step)?;
-            }
+            let taken_back = match undoing.record.phase {
+                Phase::Applying => undoing.roll_back(on_step),
+                _ => Ok(()),
+            };
             undoing.unlock()?;
+            // Otherwise the record stays, and the next start takes back the rest.
+            taken_back?;
+            let kept = undoing.kept_dir();
             undoing.discard()?;
-            Err(error)
+            match kept {
+                None => Err(error),
+                Some(kept) => Err(CodeError::refused(format!(
+                    "{error} What was in the way of taking it back is in {}.",
+                    kept.display()
+                ))),
+            }
         }
     }
 }
@@ -101,13 +113,9 @@ fn change(
 ) -> Result<()> {
     let checkout = undoing.checkout;
     let target = &comparison.target;
-    let current = record_locked(checkout, store, limits, Lock::Held)?;
-    if Some(&current.id) != comparison.current.as_ref().map(|it| &it.id) {
-        return Err(CodeError::refused(format!(
-            "{} was changed meanwhile.",
-            checkout.root.display()
-        )));
-    }
+    let current = comparison.current.as_ref();
+    let current = current.ok_or_else(|| CodeError::refused("The checkout was not recorded."))?;
+    refuse_changed(checkout, store, &current.id, limits)?;
     let scratch = Scratch::new(checkout, store, target.state.head.as_ref())?;
     let changes = differences(&scratch, &current.working_tree, &target.working_tree)?;
     let mut plan = steps(checkout, &changes).map_err(CodeError::refused)?;
@@ -120,7 +128,7 @@ fn change(
     plan_file(checkout, true, "index", &mut plan);
 
     on_step("prepare files");
-    prepare_index(&scratch, &current, target)?;
+    prepare_index(&scratch, current, target)?;
     prepare_files(&scratch, undoing, &target.working_tree, &plan)?;
     prepare_operation(undoing, target.state.operation.as_ref(), &plan)?;
     on_step("bring objects");
@@ -129,6 +137,9 @@ fn change(
         .map(|number| fingerprint(&undoing.new_file(number)).unwrap_or_default())
         .collect();
     undoing.record.steps = plan;
+    on_step("look again");
+    undoing.look_at_places();
+    refuse_changed(checkout, store, &current.id, limits)?;
     on_step("write the record");
     undoing.enter(Phase::Applying)?;
 
@@ -143,6 +154,22 @@ fn change(
     undoing.enter(Phase::Applied)?;
     let _ = fs::remove_dir_all(undoing.dir.join("stage"));
     Ok(())
+}
+
+/// Preparing takes a while, and people and programs save files meanwhile.
+fn refuse_changed(
+    checkout: &Checkout,
+    store: &Store,
+    was: &ObjectId,
+    limits: &Limits,
+) -> Result<()> {
+    match record_locked(checkout, store, limits, Lock::Held)?.id == *was {
+        true => Ok(()),
+        false => Err(CodeError::refused(format!(
+            "{} was changed meanwhile.",
+            checkout.root.display()
+        ))),
+    }
 }
 
 fn plan_operation(
@@ -488,7 +515,7 @@ fn make_worktree(
     prepare_index(&scratch, &nothing, target)?;
     let new = undoing.dir.join("new").join("index");
     finish_index(&scratch, path, &new)?;
-    crate::undo::move_file(&new, &worktree.index).map_err(CodeError::io(&worktree.index))?;
+    move_file(&new, &worktree.index).map_err(CodeError::io(&worktree.index))?;
     if let Some(operation) = &target.state.operation {
         for (name, content) in operation_files(operation) {
             let file = worktree.git_dir.join(name);

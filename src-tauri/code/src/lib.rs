@@ -4,9 +4,11 @@
 
 mod apply;
 mod aside;
+mod changed;
 mod checkout;
 mod commits;
 mod compare;
+mod files;
 mod git;
 mod kept_index;
 mod measure;
@@ -24,6 +26,7 @@ mod steps;
 mod store;
 mod survey;
 mod undo;
+mod undoing;
 mod verify;
 mod worktree;
 
@@ -43,5 +46,6 @@ pub use secrets::{is_secret_name, rules_version};
 pub use state::{LeftOut, Manifest, Operation, OperationKind, PackSummary, Reason, Side, State};
 pub use store::Store;
 pub use survey::{Survey, survey};
-pub use undo::{OnStep, Undo, recover, undo, undo_with, undos};
+pub use undo::{Undo, recover, undo, undo_with, undos};
+pub use undoing::OnStep;
 pub use verify::{Received, receive};

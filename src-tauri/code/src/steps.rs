@@ -32,6 +32,18 @@ pub(crate) enum Step {
     ReplaceFile(Target),
 }
 
+impl Step {
+    pub fn target(&self) -> &Target {
+        match self {
+            Self::RemoveFile(target)
+            | Self::RemoveDir(target, _)
+            | Self::MakeDir(target)
+            | Self::PlaceFile(target)
+            | Self::ReplaceFile(target) => target,
+        }
+    }
+}
+
 /// A place that a step changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

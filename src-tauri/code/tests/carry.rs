@@ -4,7 +4,8 @@
 mod support;
 
 use session_roam_code::{
-    Have, Limits, ObjectId, Plan, Reason, Received, apply, diff_text, pack, record, undo,
+    Have, Limits, ObjectId, Plan, Reason, Received, apply, apply_with, diff_text, pack, record,
+    undo,
 };
 use std::fs;
 use support::two::{MOST, Two, left_out};
@@ -298,6 +299,44 @@ fn what_changed_between_plan_and_apply_stops_it() {
     assert_same(&before, &contents(&two.b.root), "something changed");
 }
 
+/// Preparing takes long where much comes along, and an editor saves meanwhile.
+#[test]
+fn what_is_saved_while_an_apply_is_prepared_or_runs_is_not_overwritten() {
+    for (moment, saved) in [
+        ("bring objects", "a.txt"),
+        ("keep a file", "a.txt"),
+        ("remove a file", "z.txt"),
+    ] {
+        let two = Two::new(&[("a.txt", "one\n"), ("z.txt", "one\n")]);
+        two.a.write("a.txt", "two\n");
+        fs::remove_file(two.a.root.join("z.txt")).expect("removes");
+        let (_, comparison) = two.carry();
+        let (checkout, limits) = (two.b.checkout(), Limits::default());
+        let store = store(two.dir.path(), "store-b");
+        let mut is_saved = false;
+        let mut on_step = |step: &str| {
+            if step == moment && !std::mem::replace(&mut is_saved, true) {
+                two.b.write(saved, "saved just now\n");
+            }
+        };
+        let answer = apply_with(&checkout, &store, &comparison, &limits, &mut on_step);
+        let refused = answer.expect_err("is refused").to_string();
+        assert!(
+            refused.ends_with("was changed meanwhile."),
+            "{moment}: {refused}"
+        );
+        for name in ["a.txt", "z.txt"] {
+            let wanted = if name == saved {
+                "saved just now\n"
+            } else {
+                "one\n"
+            };
+            assert_eq!(two.b.read(name), wanted, "{moment}");
+        }
+        assert!(!two.b.exists(".git/index.lock") && !two.b.exists(".git/session-roam"));
+    }
+}
+
 #[test]
 fn ignored_files_here_are_not_overwritten() {
     let two = Two::new(&[("a.txt", "one\n"), (".gitignore", "build\n")]);
@@ -356,7 +395,9 @@ fn a_file_that_git_was_told_not_to_look_at_is_not_overwritten() {
 fn what_the_other_device_left_out_is_neither_removed_nor_put_back_here() {
     let token = format!("token = ghp_{}\n", "0aB1cD2eF3gH4iJ5kL6mN7oP8qR9sT0uV1wX");
     type Change<'c> = (&'c str, &'c dyn Fn(&Repo));
-    let grows: Change = ("data.json", &|b| b.write("data.json", vec![7; (10 << 20) + 1]));
+    let grows: Change = ("data.json", &|b| {
+        b.write("data.json", vec![7; (10 << 20) + 1])
+    });
     let gets_secret: Change = ("a.txt", &|b| b.write("a.txt", &token));
     let stages_secret: Change = ("a.txt", &|b| {
         b.write("a.txt", &token);
@@ -439,7 +480,11 @@ fn files_that_only_the_other_device_ignores_come_back_as_they_are() {
         let two = Two { dir, a, b: there }.turned_round();
         let (_, comparison) = two.carry_back(&first);
         assert_eq!(comparison.plan, Plan::InPlace);
-        let paths: Vec<String> = comparison.files.iter().map(|it| it.path.to_string()).collect();
+        let paths: Vec<String> = comparison
+            .files
+            .iter()
+            .map(|it| it.path.to_string())
+            .collect();
         assert_eq!(paths, [".idea/x", "b.txt", "gone.swp"]);
         two.apply(&comparison);
         assert_eq!(two.b.read(".idea/x"), "settings and more\n");

@@ -2,8 +2,12 @@
 
 mod support;
 
-use session_roam_code::{CodeError, Limits, Undo, apply, recover, undo, undo_setting_aside, undos};
+use session_roam_code::{
+    CodeError, Limits, Plan, Undo, apply, recover, undo, undo_setting_aside, undo_with, undos,
+};
+use std::collections::BTreeMap;
 use std::fs;
+use std::path::PathBuf;
 use support::two::Two;
 use support::{Repo, assert_same, everything, store};
 
@@ -17,7 +21,7 @@ fn beside(two: &Two) -> (Undo, Repo) {
     (done, Repo { root })
 }
 
-fn undone(two: &Two, what: &Undo) -> Result<(), CodeError> {
+fn undone(two: &Two, what: &Undo) -> Result<Option<PathBuf>, CodeError> {
     let store = store(two.dir.path(), "store-b");
     undo(&two.b.checkout(), &store, what, &Limits::default())
 }
@@ -249,7 +253,8 @@ fn a_worktree_of_the_users_on_a_disk_that_is_away_keeps_what_was_staged() {
     let two = Two::new(&[("a.txt", "one\n")]);
     let at = |name: &str| two.dir.path().join(name);
     let path = at("other").to_str().expect("plain").to_owned();
-    two.b.git(&["worktree", "add", "--quiet", "--detach", &path]);
+    two.b
+        .git(&["worktree", "add", "--quiet", "--detach", &path]);
     let other = Repo { root: at("other") };
     other.write("staged.txt", "hours of work\n");
     other.git(&["add", "staged.txt"]);
@@ -270,4 +275,152 @@ fn a_worktree_of_the_users_on_a_disk_that_is_away_keeps_what_was_staged() {
     fs::rename(at("away"), &other.root).expect("renames");
     let status = other.git(&["status", "--porcelain"]);
     assert_eq!(status, "A  staged.txt\n");
+}
+
+/// What B has, without what was kept.
+fn without_kept(two: &Two) -> BTreeMap<PathBuf, String> {
+    let mut all = support::contents(&two.b.root);
+    all.retain(|path, _| !path.starts_with(".git/session-roam"));
+    all
+}
+
+/// A state that is applied in place, and a file that is other bytes afterwards without a word of git's.
+struct Unreported {
+    two: Two,
+    path: &'static str,
+    change: fn(&Repo),
+}
+
+fn unreported() -> Vec<Unreported> {
+    let files = [
+        ("gen.rs", "old\n"),
+        ("a.txt", "one\n"),
+        (".gitattributes", "* text=auto\n"),
+    ];
+    let two = || {
+        let two = Two::new(&files);
+        two.a.git(&["rm", "--quiet", "gen.rs"]);
+        two.a.write(".gitignore", "gen.rs\n");
+        two.a.write("a.txt", "two\n");
+        two.a.write("new.txt", "new\n");
+        two.b.git(&["config", "core.fileMode", "false"]);
+        two
+    };
+    let of = |path, change| Unreported {
+        two: two(),
+        path,
+        change,
+    };
+    vec![
+        of("gen.rs", |b| b.write("gen.rs", "made by a build\n")),
+        of("a.txt", |b| b.write("a.txt", "two\r\n")),
+        of("new.txt", |b| b.write("new.txt", "new\r\n")),
+        #[cfg(unix)]
+        of("a.txt", |b| {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = fs::Permissions::from_mode(0o755);
+            fs::set_permissions(b.root.join("a.txt"), mode).expect("sets");
+        }),
+    ]
+}
+
+#[test]
+fn what_git_does_not_report_is_named_before_anything_is_taken_back() {
+    for Unreported { two, path, change } in unreported() {
+        let before = without_kept(&two);
+        let (_, comparison) = two.carry();
+        assert_eq!(comparison.plan, Plan::InPlace);
+        let done = two.apply(&comparison);
+        change(&two.b);
+        let file = fs::read(two.b.root.join(path)).expect("reads");
+        let applied = everything(&two.b.root.join(".git"));
+        let refused = undone(&two, &done);
+        let Err(CodeError::ChangedSince(words)) = refused else {
+            panic!("{path}: {refused:?}");
+        };
+        assert!(words.ends_with(&format!(": {path}.")), "{words}");
+        assert!(!two.b.exists(".git/index.lock"));
+        let names = |all: BTreeMap<PathBuf, String>| all.into_keys().collect::<Vec<_>>();
+        assert_eq!(names(applied), names(everything(&two.b.root.join(".git"))));
+        assert_eq!(fs::read(two.b.root.join(path)).expect("stays"), file);
+        let store = store(two.dir.path(), "store-b");
+        let kept = undo_setting_aside(&two.b.checkout(), &store, &done, &Limits::default());
+        let kept = kept.expect("undoes").expect("something is kept");
+        assert_eq!(fs::read(kept.join(path)).expect("is kept"), file);
+        assert_same(&before, &without_kept(&two), "undo is not exact");
+    }
+}
+
+#[test]
+fn an_undo_keeps_what_is_changed_while_it_runs() {
+    for Unreported { two, path, change } in unreported() {
+        let before = without_kept(&two);
+        let (_, comparison) = two.carry();
+        let done = two.apply(&comparison);
+        let store = store(two.dir.path(), "store-b");
+        let mut on_step = |step: &str| {
+            if step == "begin to undo" {
+                change(&two.b);
+            }
+        };
+        let (checkout, limits) = (two.b.checkout(), Limits::default());
+        let kept = undo_with(&checkout, &store, &done, &limits, &mut on_step);
+        let kept = kept.expect("undoes").expect("something is kept");
+        assert!(kept.join(path).exists(), "{path}");
+        assert!(!two.b.exists(".git/index.lock"));
+        assert_same(&before, &without_kept(&two), "undo is not exact");
+    }
+}
+
+/// Whatever is in the way: nothing stays locked, and everything can be done again.
+#[test]
+fn a_start_after_a_crash_keeps_what_is_in_the_way() {
+    for phase in ["applying", "undoing"] {
+        for Unreported { two, path, change } in unreported() {
+            let before = without_kept(&two);
+            let (_, comparison) = two.carry();
+            let done = two.apply(&comparison);
+            let records = two.b.root.join(".git/session-roam/undo");
+            let record = records.join(format!("{}/record.json", done.number));
+            let text = fs::read_to_string(&record).expect("reads");
+            let text = text.replace("\"applied\"", &format!("\"{phase}\""));
+            fs::write(&record, text).expect("writes");
+            let lock = two.b.root.join(".git/index.lock");
+            fs::write(lock, format!("session-roam {}\n", done.number)).expect("writes");
+            change(&two.b);
+            let file = fs::read(two.b.root.join(path)).expect("reads");
+            assert_eq!(recover(&two.b.checkout()).expect("recovers"), 1);
+            assert!(!two.b.exists(".git/index.lock"));
+            let kept = two.b.root.join(".git/session-roam/kept/1").join(path);
+            assert_eq!(fs::read(kept).expect("is kept"), file);
+            assert_same(&before, &without_kept(&two), "undo is not exact");
+            two.apply(&two.compare(&comparison.target.id, &[]));
+        }
+    }
+}
+
+/// A directory where a file was, and a file where a directory was.
+#[test]
+fn nor_do_directories_in_the_way_stop_a_start() {
+    let two = Two::new(&[("gone", "one\n"), ("dir/a.txt", "one\n"), ("b.txt", "x\n")]);
+    fs::remove_file(two.a.root.join("gone")).expect("removes");
+    fs::remove_dir_all(two.a.root.join("dir")).expect("removes");
+    two.a.write("b.txt", "y\n");
+    let before = without_kept(&two);
+    let (_, comparison) = two.carry();
+    let done = two.apply(&comparison);
+    killed_before_it_goes(&two, &done);
+    two.b.write("gone/deep/file", "mine\n");
+    two.b.write("dir", "mine as well\n");
+    assert_eq!(recover(&two.b.checkout()).expect("recovers"), 1);
+    assert_same(&before, &without_kept(&two), "undo is not exact");
+    let kept = two.b.root.join(".git/session-roam/kept/1");
+    assert_eq!(
+        fs::read(kept.join("gone/deep/file")).expect("is kept"),
+        b"mine\n"
+    );
+    assert_eq!(
+        fs::read(kept.join("dir")).expect("is kept"),
+        b"mine as well\n"
+    );
 }

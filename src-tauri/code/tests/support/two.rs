@@ -119,7 +119,11 @@ impl Two {
     /// The way back: the two checkouts, with their stores, in each other's role.
     pub fn turned_round(self) -> Self {
         let store = |name: &str| self.dir.path().join(name);
-        for (from, to) in [("store-a", "store"), ("store-b", "store-a"), ("store", "store-b")] {
+        for (from, to) in [
+            ("store-a", "store"),
+            ("store-b", "store-a"),
+            ("store", "store-b"),
+        ] {
             std::fs::rename(store(from), store(to)).expect("renames");
         }
         let Self { dir, a, b } = self;
