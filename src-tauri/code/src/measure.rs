@@ -22,6 +22,9 @@ pub struct PackLimits {
     pub depth: u32,
     /// The most entries of all trees of the checkout.
     pub entries: usize,
+    /// The files of a tree that are not those of the user's own commits, as they would be written: one object
+    /// may be at many paths.
+    pub written: u64,
 }
 
 impl Default for PackLimits {
@@ -33,6 +36,7 @@ impl Default for PackLimits {
             unpacked: 8 << 30,
             depth: 64,
             entries: 1_000_000,
+            written: 1 << 30,
         }
     }
 }

@@ -213,14 +213,44 @@ fn check_trees(
     for tree in trees.into_iter().chain(&snapshot.stages) {
         let files = files_of(scratch, tree, limits.entries)?;
         check_names(scratch.checkout, &files, tree == &snapshot.working_tree)?;
-        for (path, entry) in &files {
-            let old = known.get(path);
-            if old.is_none_or(|old| old != entry) {
-                check_file(reader, path, entry, old)?;
-            }
+        let is_new = |(path, entry): &(&RepoPath, &Entry)| known.get(path) != Some(entry);
+        let new: Vec<(&RepoPath, &Entry)> = files.iter().filter(is_new).collect();
+        check_sizes(scratch, &new, limits)?;
+        for (path, entry) in new {
+            check_file(reader, path, entry, known.get(path))?;
         }
     }
     Ok(())
+}
+
+/// A pack counts each object once; written, it takes its space at every path.
+fn check_sizes(scratch: &Scratch, new: &[(&RepoPath, &Entry)], limits: &PackLimits) -> Result<()> {
+    let blobs = new
+        .iter()
+        .filter(|(_, entry)| entry.mode != Mode::Submodule);
+    let mut times: BTreeMap<&ObjectId, u64> = BTreeMap::new();
+    for (_, entry) in blobs {
+        *times.entry(&entry.id).or_default() += 1;
+    }
+    if times.is_empty() {
+        return Ok(());
+    }
+    let ids: String = times.keys().map(|id| format!("{id}\n")).collect();
+    let args = ["cat-file", "--batch-check=%(objectsize)"];
+    let sizes = scratch.run(scratch.command(Sees::All), &args, ids.as_bytes())?;
+    let sizes = String::from_utf8_lossy(&sizes);
+    let mut total = 0u64;
+    for (size, times) in sizes.lines().zip(times.values()) {
+        // What is missing (a partial clone) cannot be written.
+        let size = size.parse::<u64>().unwrap_or(0);
+        total = total.saturating_add(size.saturating_mul(*times));
+    }
+    match total <= limits.written {
+        true => Ok(()),
+        false => Err(CodeError::refused(
+            "The code of the other device is refused: its files are too large together.",
+        )),
+    }
 }
 
 /// The files of the commits that are here already: what they hold is the user's own.

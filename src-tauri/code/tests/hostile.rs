@@ -392,6 +392,36 @@ fn bombs_are_refused_before_they_go_off() {
     assert!(said.contains("too many objects"), "{said}");
 }
 
+/// A few KB in the pack, and each path is a file when it is applied.
+#[test]
+fn one_object_at_very_many_paths_is_refused() {
+    let attack = Attack::new();
+    let zeros = attack.object("blob", &vec![0; 1 << 20]);
+    let names: Vec<String> = (100..200).map(|number| number.to_string()).collect();
+    let entries = names
+        .iter()
+        .map(|name| ("100644", name.as_bytes(), &*zeros));
+    let tree = attack.tree(&entries.collect::<Vec<_>>());
+    let (manifest, path) = attack.snapshot(&tree);
+    assert!(manifest.pack.bytes < 20_000);
+    let limits = PackLimits {
+        written: (100 << 20) - 1,
+        ..PackLimits::default()
+    };
+    let said = attack.refused(&manifest, &path, &limits);
+    assert!(said.contains("too large together"), "{said}");
+    let store = store(attack.dir.path(), "store-victim");
+    let limits = PackLimits {
+        written: 100 << 20,
+        ..limits
+    };
+    let received = receive(&attack.victim.checkout(), &store, &manifest, &path, &limits);
+    assert!(
+        matches!(received, Ok(Received::Verified(_))),
+        "{received:?}"
+    );
+}
+
 /// A hundred trees of which each contains the next ten times: 10^100 files.
 #[test]
 fn a_tree_that_contains_itself_very_often_is_refused() {
