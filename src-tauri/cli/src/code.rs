@@ -3,7 +3,7 @@
 use crate::ask::Engine;
 use crate::{confirm, out, render};
 use session_roam_core::api::{ApiError, CodeApplied, CodeOffer, CodeState, Request};
-use session_roam_core::session::ProblemCode;
+use session_roam_core::session::{ProblemCode, harmless_line};
 use std::path::PathBuf;
 
 /// Whether the user wants the code.
@@ -35,7 +35,10 @@ pub fn take_over(
 ) -> Result<bool, ApiError> {
     let is_wanted = match (wish, offer.state) {
         (Wish::Without, _) | (_, CodeState::Same) => false,
-        (Wish::With, CodeState::InPlace | CodeState::Worktree) => true,
+        (Wish::With, CodeState::InPlace | CodeState::Worktree) => {
+            out::note(&render::code::difference(offer));
+            true
+        }
         (Wish::With, _) => return Err(not_possible(offer)),
         // Only the code of the device that continued the session last is offered without a wish.
         (Wish::Ask, CodeState::None) => false,
@@ -70,9 +73,28 @@ pub fn of_moment(engine: &mut Engine, session: &str, at: u64) -> Result<PathBuf,
     let offer: CodeOffer = engine.ask(&request)?.as_type()?;
     match offer.state {
         CodeState::Same | CodeState::InPlace | CodeState::Worktree => {
+            out::note(&render::code::difference(&offer));
             apply(engine, session, &offer, true).map(|applied| applied.dir)
         }
         _ => Err(not_possible(&offer)),
+    }
+}
+
+/// Says that the code of the moment of a message is there, if it is. Nothing depends on it.
+pub fn say_of_moment(engine: &mut Engine, session: &str, at: u64) {
+    let request = Request::CodeOffer {
+        session: session.to_owned(),
+        at: Some(at),
+    };
+    let offer = engine.ask(&request).and_then(|answer| answer.as_type());
+    let Ok(CodeOffer { state, device, .. }) = offer else {
+        return;
+    };
+    if matches!(state, CodeState::InPlace | CodeState::Worktree) {
+        let device = harmless_line(&device);
+        out::note(&format!(
+            "The code that {device} had at this message can be taken over: add --with-code."
+        ));
     }
 }
 

@@ -216,7 +216,10 @@ fn dispatch(args: Args) -> Outcome {
         } => {
             let dir = match with_code {
                 true => Some(code::of_moment(&mut engine, &session, at)?),
-                false => None,
+                false => {
+                    code::say_of_moment(&mut engine, &session, at);
+                    None
+                }
             };
             engine
                 .ask(&Request::Fork { session, at, dir })?

@@ -2,7 +2,7 @@
 //! say how files become objects. Reads only. Knows no snapshot.
 
 use crate::git::{self, Bounds, Git, GitError, Input};
-use crate::names::{ObjectId, RepoPath};
+use crate::names::{ObjectId, RepoPath, path_bytes};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -76,6 +76,8 @@ pub struct Checkout {
     pub(crate) settings: Vec<(String, String)>,
     pub(crate) excludes_file: Option<PathBuf>,
     pub(crate) attributes_file: Option<PathBuf>,
+    /// Where `core.hooksPath` has hooks, if that is in the working tree.
+    hooks: Option<RepoPath>,
     pub(crate) format: Format,
 }
 
@@ -165,6 +167,7 @@ impl Checkout {
             settings: Vec::new(),
             excludes_file: None,
             attributes_file: None,
+            hooks: None,
             format: match *format {
                 b"sha256" => Format::Sha256,
                 _ => Format::Sha1,
@@ -188,13 +191,14 @@ impl Checkout {
 
     fn read_settings(&mut self) -> Result<()> {
         let text = look(&self.git, &self.root, &["config", "--null", "--list"])?;
-        let (mut excludes, mut attributes) = (false, false);
+        let (mut excludes, mut attributes, mut hooks) = (false, false, Vec::new());
         for entry in text.split(|byte| *byte == 0) {
             let entry = String::from_utf8_lossy(entry);
             let (name, value) = entry.split_once('\n').unwrap_or((&entry, "true"));
             match name {
                 "core.excludesfile" => excludes = true,
                 "core.attributesfile" => attributes = true,
+                "core.hookspath" => hooks.push(value.to_owned()),
                 "core.bare" => {}
                 name if KEPT.contains(&name) => {
                     self.settings.retain(|(kept, _)| kept != name);
@@ -206,7 +210,22 @@ impl Checkout {
         self.excludes_file = self.settings_file(excludes, "core.excludesFile", "ignore")?;
         self.attributes_file =
             self.settings_file(attributes, "core.attributesFile", "attributes")?;
+        // The last one is ours, for this command.
+        hooks.pop();
+        self.hooks = hooks.last().and_then(|dir| self.inside(dir));
         Ok(())
+    }
+
+    /// A directory that a setting names, if it is in the working tree.
+    fn inside(&self, named: &str) -> Option<RepoPath> {
+        let home = || std::env::var_os("HOME").map(PathBuf::from);
+        let dir = match named.strip_prefix("~/") {
+            Some(below) => home()?.join(below),
+            None => self.root.join(named),
+        };
+        let dir = fs::canonicalize(&dir).unwrap_or(dir);
+        let dir = dir.strip_prefix(&self.root).ok()?;
+        Some(RepoPath::new(path_bytes(dir)))
     }
 
     /// A file that a setting names, or the one that `git` reads without that setting.
@@ -223,6 +242,13 @@ impl Checkout {
         let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".config"));
         let dir = configuration.map(PathBuf::from).or_else(home);
         Ok(dir.map(|dir| dir.join("git").join(usual)))
+    }
+
+    /// Whether `git` runs this file as a hook, or a program beside the hooks.
+    pub(crate) fn is_hook(&self, path: &RepoPath) -> bool {
+        self.hooks
+            .as_ref()
+            .is_some_and(|dir| dir.as_bytes().is_empty() || path.parents().contains(dir))
     }
 
     pub(crate) fn is_set(&self, name: &str) -> bool {

@@ -125,6 +125,9 @@ pub fn compare(
     };
     let changes = differences(&scratch, &from, &comparison.target.working_tree)?;
     comparison.files = changes.iter().map(described).collect();
+    for file in &mut comparison.files {
+        file.is_obeyed |= checkout.is_hook(&file.path);
+    }
     let filtered = filtered(&scratch, "none", changes.keys())?;
     if let Some(path) = filtered.first() {
         comparison.plan = Plan::Refused(format!(

@@ -647,6 +647,32 @@ fn no_program_that_a_repository_names_is_run() {
     assert!(!proof.exists(), "a program ran");
 }
 
+/// They would run at the next commit.
+#[test]
+fn hooks_that_a_setting_finds_in_the_working_tree_are_marked() {
+    for setting in ["tools/git", "{root}/tools/git", "./tools/git/"] {
+        let two = Two::new(&[
+            ("tools/git/pre-commit", "#!/bin/sh\n"),
+            ("tools/a.sh", "\n"),
+        ]);
+        let root = two.b.root.canonicalize().expect("there");
+        let setting = setting.replace("{root}", root.to_str().expect("plain"));
+        two.b.git(&["config", "core.hooksPath", &setting]);
+        two.a
+            .write("tools/git/pre-commit", "#!/bin/sh\necho other\n");
+        two.a.write("tools/git/lib/words", "used by it\n");
+        two.a.write("tools/a.sh", "echo other\n");
+        let (_, comparison) = two.carry();
+        let marked = comparison.files.iter().filter(|file| file.is_obeyed);
+        let marked: Vec<String> = marked.map(|file| file.path.to_string()).collect();
+        assert_eq!(
+            marked,
+            ["tools/git/lib/words", "tools/git/pre-commit"],
+            "{setting}"
+        );
+    }
+}
+
 // Repositories that are not plain.
 
 #[test]

@@ -272,6 +272,26 @@ fn a_session_resumes_with_the_files_it_speaks_of_and_undo_takes_them_back() {
 }
 
 #[test]
+fn what_programs_obey_is_named_first_of_very_many_files() {
+    let mut pair = Pair::new();
+    for number in 0..520 {
+        fs::write(pair.desk.join(format!("a{number}.md")), "words\n").expect("written");
+    }
+    fs::write(pair.desk.join("package.json"), "{}\n").expect("written");
+    pair.desk_changes();
+    let offer = pair.offer(1);
+    assert_eq!((offer.n_files, offer.files.len()), (524, 500));
+    assert_eq!(offer.files[0].path, "package.json");
+    let others = offer.files[1..].windows(2);
+    let is_sorted = |pair: &[_]| matches!(pair, [one, other] if path(one) < path(other));
+    assert!(others.into_iter().all(is_sorted), "the others by path");
+}
+
+fn path(file: &session_roam_core::api::CodeFile) -> &str {
+    &file.path
+}
+
+#[test]
 fn the_status_names_what_was_recorded_and_what_stayed() {
     let mut pair = Pair::new();
     pair.desk_changes();

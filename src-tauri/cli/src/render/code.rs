@@ -88,8 +88,13 @@ fn files(offer: &CodeOffer) -> String {
         let _ = writeln!(text, "  {sign} {}{obeyed}", harmless_line(&file.path));
     }
     let named = offer.files.len().min(MOST) as u64;
+    let n_obeyed = offer.files.iter().skip(MOST).filter(|it| it.obeyed).count();
+    let obeyed = match n_obeyed {
+        0 => String::new(),
+        n => format!("  (programs may run or obey {n} of them)"),
+    };
     if let Some(more) = n_files.checked_sub(named).filter(|n| 0 < *n) {
-        let _ = writeln!(text, "  and {more} more");
+        let _ = writeln!(text, "  and {more} more{obeyed}");
     }
     for left_out in offer.left_out.iter().take(MOST) {
         let path = harmless_line(&left_out.path);
@@ -102,6 +107,31 @@ fn files(offer: &CodeOffer) -> String {
 mod tests {
     use super::*;
     use session_roam_core::api::{CodeFile, CodeLeftOut};
+
+    #[test]
+    fn files_that_programs_obey_are_counted_where_they_are_not_named() {
+        let file = |obeyed| CodeFile {
+            path: "a".into(),
+            change: CodeChange::Added,
+            obeyed,
+        };
+        let text = |n_obeyed: usize, n_files: usize| {
+            let offer = CodeOffer {
+                state: CodeState::InPlace,
+                files: (0..n_files).map(|number| file(number < n_obeyed)).collect(),
+                n_files: n_files as u64,
+                ..CodeOffer::default()
+            };
+            difference(&offer)
+        };
+        let words = "\n  and 8 more  (programs may run or obey 2 of them)\n";
+        assert!(text(14, 20).contains(words), "{}", text(14, 20));
+        assert!(
+            text(12, 20).contains("\n  and 8 more\n"),
+            "{}",
+            text(12, 20)
+        );
+    }
 
     #[test]
     fn the_difference_names_files_what_they_do_and_what_stayed() {

@@ -449,7 +449,10 @@ fn shown(offer: CodeOffer, comparison: &Comparison) -> CodeOffer {
     let state = &comparison.target.state;
     let branch = state.branch.as_deref();
     let branch = branch.map(|branch| branch.trim_start_matches("refs/heads/"));
-    let files = comparison.files.iter().take(MOST_NAMED).map(file);
+    // Whoever looks at the first of them only sees what programs obey.
+    let mut files: Vec<&FileChange> = comparison.files.iter().collect();
+    files.sort_by_key(|file| !file.is_obeyed);
+    let files = files.into_iter().take(MOST_NAMED).map(file);
     let offer = CodeOffer {
         commit: state.head.as_ref().map(ObjectId::to_string),
         branch: branch.map(harmless_line),
