@@ -6,7 +6,7 @@ use crate::measure::PackLimits;
 use crate::names::{ObjectId, RepoPath};
 use crate::obeyed::is_obeyed_name;
 use crate::objects::{Entry, Mode, Reader};
-use crate::record::{Limits, Snapshot, filtered, read_snapshot, record};
+use crate::record::{Limits, Snapshot, filtered, filtered_in, read_snapshot, record};
 use crate::scratch::{Scratch, Sees};
 use crate::state::{LeftOut, Reason, State};
 use crate::steps::{Change, steps};
@@ -156,10 +156,34 @@ pub fn compare(
         Some(why) if comparison.target.state.head.is_none() => Plan::Refused(why),
         Some(why) => Plan::Worktree {
             path: free_path(checkout, &comparison.target.id),
-            why,
+            why: match unfilled(&scratch, &comparison.target.working_tree)? {
+                None => why,
+                Some(unfilled) => format!("{why} {unfilled}"),
+            },
         },
     };
     Ok(comparison)
+}
+
+/// A worktree gets all files, also those that did not change and that a filter made in the checkout.
+fn unfilled(scratch: &Scratch, tree: &ObjectId) -> Result<Option<String>> {
+    let files = files_of(scratch, tree, PackLimits::default().entries)?;
+    let index = "filtered.index";
+    let command = scratch.command_in(Sees::All, &scratch.checkout.root, index);
+    scratch.run(command, &["read-tree", tree.as_str()], b"")?;
+    let filtered = filtered_in(scratch, index, files.keys())?;
+    let Some(first) = filtered.first() else {
+        return Ok(None);
+    };
+    let files = match filtered.len() - 1 {
+        0 => format!("{first} is"),
+        1 => format!("{first} and 1 more file are"),
+        others => format!("{first} and {others} more files are"),
+    };
+    Ok(Some(format!(
+        "{files} there as committed, because filters are never run: `git lfs checkout`, or what makes them \
+         otherwise, has to be run in it."
+    )))
 }
 
 /// Why the checkout cannot take the state on; empty if it is in that state.

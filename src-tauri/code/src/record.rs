@@ -671,10 +671,31 @@ fn is_sound(state: &State) -> bool {
         && state.intents.iter().all(|path| unsafe_path(path).is_none())
 }
 
-/// Which of these paths a filter applies to, whether it is configured here or not.
+/// Which of these paths a filter applies to, whether it is configured here or not: by the attributes of the
+/// working tree, or else those of an index in the scratch directory.
 pub(crate) fn filtered<'p>(
     scratch: &Scratch,
     index: &str,
+    paths: impl Iterator<Item = &'p RepoPath>,
+) -> Result<BTreeSet<RepoPath>> {
+    let args = ["check-attr", "-z", "--stdin", "filter"];
+    filtered_by(scratch, index, &args, paths)
+}
+
+/// The same by the attributes of that index alone.
+pub(crate) fn filtered_in<'p>(
+    scratch: &Scratch,
+    index: &str,
+    paths: impl Iterator<Item = &'p RepoPath>,
+) -> Result<BTreeSet<RepoPath>> {
+    let args = ["check-attr", "--cached", "-z", "--stdin", "filter"];
+    filtered_by(scratch, index, &args, paths)
+}
+
+fn filtered_by<'p>(
+    scratch: &Scratch,
+    index: &str,
+    args: &[&str],
     paths: impl Iterator<Item = &'p RepoPath>,
 ) -> Result<BTreeSet<RepoPath>> {
     let names = joined(paths);
@@ -682,7 +703,7 @@ pub(crate) fn filtered<'p>(
         return Ok(BTreeSet::new());
     }
     let command = scratch.command_in(Sees::All, &scratch.checkout.root, index);
-    let answer = scratch.run(command, &["check-attr", "-z", "--stdin", "filter"], &names)?;
+    let answer = scratch.run(command, args, &names)?;
     let words: Vec<&[u8]> = answer.split(|byte| *byte == 0).collect();
     let is_set = |value: &[u8]| value != b"unspecified" && value != b"unset";
     let set = words.chunks_exact(3).filter(|words| is_set(words[2]));

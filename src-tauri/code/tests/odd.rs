@@ -63,6 +63,30 @@ fn pointers_of_lfs_are_files_where_lfs_is_not_installed() {
     assert_eq!(left_out(&snapshot), [("large.bin".into(), Reason::Filter)]);
 }
 
+/// All files of a worktree are written, and no filter makes those that did not change.
+#[test]
+fn a_worktree_with_pointers_in_place_of_files_says_so() {
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n";
+    let two = Two::new(&[
+        ("models/.gitattributes", "*.bin filter=lfs -text\n"),
+        ("models/large.bin", pointer),
+        ("models/other.bin", pointer),
+        ("a.txt", "one\n"),
+    ]);
+    two.a.write("a.txt", "two\n");
+    two.b.write("own.txt", "mine\n");
+    let (_, comparison) = two.carry();
+    let Plan::Worktree { why, .. } = &comparison.plan else {
+        panic!("{:?}", comparison.plan);
+    };
+    let (_, unfilled) = why.split_once("own. ").expect("two sentences");
+    assert!(
+        unfilled.starts_with("models/large.bin and 1 more file are there as committed"),
+        "{why}"
+    );
+    assert!(unfilled.contains("`git lfs checkout`"), "{why}");
+}
+
 #[test]
 fn a_name_that_changes_in_letter_case_alone_goes_along() {
     let files = [("readme.md", "text\n"), ("Dir/a.txt", "one\n")];
