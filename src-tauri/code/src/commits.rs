@@ -1,5 +1,5 @@
-//! Commits that would go along because the other side lacks them: every file that they changed is
-//! searched for secrets first, since a commit goes as a whole or not at all.
+//! Commits that would go along because the other side lacks them: their messages and every file that they
+//! changed are searched for secrets first, since a commit goes as a whole or not at all.
 
 use crate::checkout::{Checkout, CodeError, Head, Lock, Result};
 use crate::git::{self, Bounds, Input};
@@ -88,13 +88,26 @@ fn search(
     };
     let mut found = BTreeSet::new();
     let excluded = base.iter().chain(&searched);
-    for (path, id) in changed(&scratch, commits, excluded)? {
+    let list = lacking(&scratch, commits, excluded)?;
+    for id in String::from_utf8_lossy(&list).lines() {
+        let id = ObjectId::parse(id).ok_or_else(unreadable)?;
+        if found.len() < MOST_NAMED
+            && let Some(rule) = searching.in_message(&id)?
+        {
+            found.insert(LeftOut {
+                path: RepoPath::new(format!("message of commit {}", &id.as_str()[..7])),
+                side: Side::Index,
+                reason: Reason::InCommit(Box::new(Reason::SecretContent(rule))),
+            });
+        }
+    }
+    for (path, id) in changed(&scratch, &list)? {
         if let Some(reason) = searching.reason(&path, &id)? {
             let reason = Reason::InCommit(Box::new(reason));
             let side = Side::Index;
             found.insert(LeftOut { path, side, reason });
         }
-        if found.len() == MOST_NAMED {
+        if MOST_NAMED <= found.len() {
             break;
         }
     }
@@ -113,6 +126,14 @@ struct Searching<'a> {
 }
 
 impl Searching<'_> {
+    /// A secret in the message of a commit.
+    fn in_message(&mut self, commit: &ObjectId) -> Result<Option<String>> {
+        let text = self.reader.whole(commit, "commit")?;
+        let message = text.windows(2).position(|pair| pair == b"\n\n");
+        let message = message.map_or(&text[..], |at| &text[at..]);
+        Ok(find_secret(&RepoPath::new("message"), message, b""))
+    }
+
     fn reason(&mut self, path: &RepoPath, id: &ObjectId) -> Result<Option<Reason>> {
         let at_path = self.known_at(path)?;
         if at_path.contains(id) {
@@ -152,12 +173,12 @@ impl Searching<'_> {
     }
 }
 
-/// Every version of a file that these commits made, and at which path.
-fn changed<'o>(
+/// The commits that the other side lacks, one a line.
+fn lacking<'o>(
     scratch: &Scratch,
     commits: &[ObjectId],
     excluded: impl Iterator<Item = &'o ObjectId>,
-) -> Result<BTreeSet<(RepoPath, ObjectId)>> {
+) -> Result<Vec<u8>> {
     let mut input = String::new();
     for commit in commits {
         input.push_str(&format!("{commit}\n"));
@@ -167,29 +188,38 @@ fn changed<'o>(
     }
     let mut command = scratch.command(Sees::All);
     command.args(["rev-list", "--ignore-missing", "--stdin"]);
-    let list = git::run(command, Input::Bytes(input.as_bytes()), BOUNDS)?;
+    Ok(git::run(command, Input::Bytes(input.as_bytes()), BOUNDS)?)
+}
+
+fn unreadable() -> CodeError {
+    CodeError::refused("The commits that go along could not be read.")
+}
+
+/// Every version of a file that these commits made, and at which path.
+fn changed(scratch: &Scratch, list: &[u8]) -> Result<BTreeSet<(RepoPath, ObjectId)>> {
     let mut command = scratch.command(Sees::All);
     command.args(["diff-tree", "--stdin", "--root", "-r", "-m", "-z"]);
     command.args(["--raw", "--no-renames", "--no-abbrev", "--no-commit-id"]);
-    let text = git::run(command, Input::Bytes(&list), BOUNDS)?;
+    let text = git::run(command, Input::Bytes(list), BOUNDS)?;
     let mut words = text.split(|byte| *byte == 0);
     let mut changed = BTreeSet::new();
-    let odd = || CodeError::refused("The commits that go along could not be read.");
     while let Some(word) = words.next() {
         // `:MODE MODE ID ID STATUS`, then the path.
         let Some(entry) = word.strip_prefix(b":") else {
             continue;
         };
-        let path = RepoPath::new(words.next().ok_or_else(odd)?);
+        let path = RepoPath::new(words.next().ok_or_else(unreadable)?);
         let parts: Vec<&[u8]> = entry.split(|byte| *byte == b' ').collect();
         let [_, mode, _, id, _] = *parts.as_slice() else {
-            return Err(odd());
+            return Err(unreadable());
         };
         match Mode::parse(mode) {
             Some(Mode::Submodule) => {}
-            Some(_) => drop(changed.insert((path, ObjectId::parse_bytes(id).ok_or_else(odd)?))),
+            Some(_) => {
+                drop(changed.insert((path, ObjectId::parse_bytes(id).ok_or_else(unreadable)?)))
+            }
             None if mode == b"000000" => {}
-            None => return Err(odd()),
+            None => return Err(unreadable()),
         }
     }
     Ok(changed)

@@ -11,9 +11,11 @@ use std::sync::{LazyLock, OnceLock};
 const RULES: &str = include_str!("../rules/gitleaks.toml");
 
 /// Names of files and directories that hold credentials, in lower case.
-const NAMES: [&str; 30] = [
+const NAMES: [&str; 33] = [
     ".aws",
     ".azure",
+    ".boto",
+    ".dev.vars",
     ".docker",
     ".dockercfg",
     ".envrc",
@@ -26,6 +28,7 @@ const NAMES: [&str; 30] = [
     ".npmrc",
     ".pgpass",
     ".pypirc",
+    ".s3cfg",
     ".ssh",
     ".vault-token",
     ".yarnrc.yml",
@@ -35,16 +38,16 @@ const NAMES: [&str; 30] = [
     "credentials.json",
     "credentials.toml",
     "kubeconfig",
+    "local.settings.json",
     "nuget.config",
     "secrets.json",
     "secrets.toml",
     "secrets.yaml",
     "secrets.yml",
     "service-account.json",
-    "terraform.tfvars",
 ];
 /// Endings of such names.
-const ENDINGS: [&str; 12] = [
+const ENDINGS: [&str; 15] = [
     ".age",
     ".asc",
     ".gpg",
@@ -57,9 +60,14 @@ const ENDINGS: [&str; 12] = [
     ".pfx",
     ".ppk",
     ".tfstate",
+    ".tfstate.backup",
+    ".tfvars",
+    ".tfvars.json",
 ];
-/// Files that show what such a file looks like.
-const SAMPLES: [&str; 4] = [".env.example", ".env.sample", ".env.template", ".env.dist"];
+/// Files of variables by how their names begin.
+const BEGINNINGS: [&str; 3] = [".env.", ".env-", ".env_"];
+/// What follows in names of files that show what such a file looks like.
+const SAMPLES: [&str; 4] = ["example", "sample", "template", "dist"];
 
 /// A finding: the rule's name, and what it found.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,12 +80,11 @@ pub(crate) struct Finding {
 pub fn is_secret_name(path: &str) -> bool {
     let path = path.to_lowercase();
     path.split(['/', '\\']).any(|name| {
-        let env = name == ".env" || name.starts_with(".env.") || name.ends_with(".env");
+        let mut endings = BEGINNINGS.iter().filter_map(|it| name.strip_prefix(it));
+        let is_listed = endings.any(|ending| !SAMPLES.contains(&ending));
+        let env = is_listed || name.ends_with(".env");
         let key = name.starts_with("id_") && !name.ends_with(".pub") && !name[3..].contains('.');
-        (env && !SAMPLES.contains(&name))
-            || key
-            || NAMES.contains(&name)
-            || ENDINGS.iter().any(|ending| name.ends_with(ending))
+        env || key || NAMES.contains(&name) || ENDINGS.iter().any(|ending| name.ends_with(ending))
     })
 }
 
@@ -105,7 +112,7 @@ pub(crate) fn find_secret(path: &RepoPath, content: &[u8], known: &[u8]) -> Opti
 /// Changes with the rules: what was searched, or recorded, with others counts for less.
 pub fn rules_version() -> String {
     let mut hasher = blake3::Hasher::new();
-    let lists = [&NAMES[..], &ENDINGS, &SAMPLES];
+    let lists = [&NAMES[..], &ENDINGS, &BEGINNINGS, &SAMPLES];
     for text in lists.into_iter().flatten().chain([&RULES]) {
         hasher.update(text.as_bytes()).update(b"\0");
     }
@@ -451,10 +458,23 @@ mod tests {
             "id_ed25519",
             "x/server.pem",
             ".aws/config",
+            ".env-prod",
+            ".env_local",
+            ".dev.vars",
+            "infra/prod.auto.tfvars",
+            "terraform.tfstate.backup",
         ] {
             assert!(is_secret_name(name), "{name}");
         }
-        for name in ["env.rs", ".env.example", "id_ed25519.pub", "src/key.rs"] {
+        for name in [
+            "env.rs",
+            ".env.example",
+            ".env-sample",
+            ".environment",
+            "id_ed25519.pub",
+            "src/key.rs",
+            "main.tf",
+        ] {
             assert!(!is_secret_name(name), "{name}");
         }
     }

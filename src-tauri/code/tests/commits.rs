@@ -3,7 +3,7 @@
 mod support;
 
 use session_roam_code::{
-    Have, Limits, ObjectId, Plan, Reason, Received, Snapshot, pack, record_for,
+    Have, Limits, ObjectId, Plan, Reason, Received, Snapshot, pack, record, record_for,
 };
 use std::fs;
 use support::two::{MOST, Two, left_out};
@@ -95,6 +95,50 @@ fn a_secret_in_a_commit_holds_all_of_them_back_and_the_work_goes_along() {
     for name in ["a.txt", "b.txt", "config.py"] {
         assert_eq!(two.a.read(name), two.b.read(name), "{name}");
     }
+}
+
+#[test]
+fn so_does_a_secret_in_a_message() {
+    let two = Two::new(&[("a.txt", "one\n")]);
+    two.a.write("a.txt", "committed\n");
+    two.a
+        .commit(&format!("Use the key\n\nIt is\n{}", key_file()));
+    let head = two.a.head();
+    two.a.write("a.txt", "not committed\n");
+    let (snapshot, _) = recorded(&two);
+    let named = left_out(&snapshot);
+    let [(name, Reason::InCommit(why))] = named.as_slice() else {
+        panic!("{named:?}");
+    };
+    assert_eq!(*name, format!("message of commit {}", &head[..7]));
+    assert!(matches!(**why, Reason::SecretContent(_)), "{why:?}");
+    let base = snapshot.state.head.as_ref();
+    assert_eq!(base.map(ObjectId::as_str), Some(&*two.b.head()));
+}
+
+#[test]
+fn a_secret_in_the_message_of_a_merge_is_refused() {
+    let two = Two::new(&[("a.txt", "one\n")]);
+    two.a.git(&["checkout", "--quiet", "-b", "other"]);
+    two.a.write("b.txt", "theirs\n");
+    two.a.commit("theirs");
+    two.a.git(&["checkout", "--quiet", "main"]);
+    let merge = ["merge", "--quiet", "--no-commit", "--no-ff", "other"];
+    two.a.git(&merge);
+    let record = || {
+        record(
+            &two.a.checkout(),
+            &store(two.dir.path(), "store-a"),
+            &Limits::default(),
+        )
+    };
+    record().expect("records");
+    two.a.write(".git/MERGE_MSG", key_file());
+    let refused = record().expect_err("is refused").to_string();
+    assert!(
+        refused.contains("MERGE_MSG has something that looks like a secret"),
+        "{refused}"
+    );
 }
 
 #[test]
