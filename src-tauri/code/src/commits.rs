@@ -3,9 +3,9 @@
 
 use crate::checkout::{Checkout, CodeError, Head, Lock, Result};
 use crate::git::{self, Bounds, Input};
-use crate::names::{ObjectId, RepoPath};
-use crate::objects::{Mode, Node, Reader};
-use crate::record::{Limits, Snapshot, parents, record, record_at};
+use crate::names::{ObjectId, RepoPath, leads_out, unsafe_path};
+use crate::objects::{Entry, Mode, Node, Reader};
+use crate::record::{Limits, Snapshot, adds_filter, is_attributes, parents, record, record_at};
 use crate::scratch::{Scratch, Sees};
 use crate::secrets::{find_secret, is_secret_name, rules_version};
 use crate::state::{LeftOut, Reason, Side};
@@ -80,10 +80,15 @@ fn search(
     for commit in base {
         known.push(reader.commit(commit)?.tree);
     }
+    let mut taken = Vec::new();
+    for commit in commits {
+        taken.push(reader.commit(commit)?.tree);
+    }
     let mut searching = Searching {
         checkout,
         limits,
         known,
+        taken,
         reader,
     };
     let mut found = BTreeSet::new();
@@ -101,8 +106,8 @@ fn search(
             });
         }
     }
-    for (path, id) in changed(&scratch, &list)? {
-        if let Some(reason) = searching.reason(&path, &id)? {
+    for (path, entry) in changed(&scratch, &list)? {
+        if let Some(reason) = searching.reason(&path, &entry)? {
             let reason = Reason::InCommit(Box::new(reason));
             let side = Side::Index;
             found.insert(LeftOut { path, side, reason });
@@ -122,8 +127,13 @@ struct Searching<'a> {
     limits: &'a Limits,
     /// The trees of commits that the other side has.
     known: Vec<ObjectId>,
+    /// The trees that the state would be made on.
+    taken: Vec<ObjectId>,
     reader: Reader,
 }
+
+/// A version of a file.
+type Version = (RepoPath, Entry);
 
 impl Searching<'_> {
     /// A secret in the message of a commit.
@@ -134,10 +144,15 @@ impl Searching<'_> {
         Ok(find_secret(&RepoPath::new("message"), message, b""))
     }
 
-    fn reason(&mut self, path: &RepoPath, id: &ObjectId) -> Result<Option<Reason>> {
+    fn reason(&mut self, path: &RepoPath, entry: &Entry) -> Result<Option<Reason>> {
+        let Entry { mode, id } = entry;
         let at_path = self.known_at(path)?;
         if at_path.contains(id) {
             return Ok(None);
+        }
+        let is_refused = self.is_compared(path, entry)?;
+        if is_refused && unsafe_path(path).is_some() {
+            return Ok(Some(Reason::UnsafePath));
         }
         if is_secret_name(&path.to_string()) {
             return Ok(Some(Reason::SecretName));
@@ -156,7 +171,28 @@ impl Searching<'_> {
             let object = self.reader.read(&id, self.limits.file)?;
             known.extend(object.and_then(|object| object.content).unwrap_or_default());
         }
+        if is_refused && *mode == Mode::Link && leads_out(path, &content) {
+            return Ok(Some(Reason::LeadsOut));
+        }
+        if is_refused && is_attributes(path) && adds_filter(&content, &known) {
+            return Ok(Some(Reason::FilterRule));
+        }
         Ok(find_secret(path, &content, &known).map(Reason::SecretContent))
+    }
+
+    /// Whether the other side compares this version with what it has, and refuses what differs and is not
+    /// safe. With nothing published it is asked: it may have these commits by other ways.
+    fn is_compared(&mut self, path: &RepoPath, entry: &Entry) -> Result<bool> {
+        if self.known.is_empty() {
+            return Ok(false);
+        }
+        for tree in &self.taken {
+            let node = self.reader.entry(tree, path, self.checkout.format)?;
+            if node == Some(Node::Leaf(entry.clone())) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn known_at(&mut self, path: &RepoPath) -> Result<Vec<ObjectId>> {
@@ -196,7 +232,7 @@ fn unreadable() -> CodeError {
 }
 
 /// Every version of a file that these commits made, and at which path.
-fn changed(scratch: &Scratch, list: &[u8]) -> Result<BTreeSet<(RepoPath, ObjectId)>> {
+fn changed(scratch: &Scratch, list: &[u8]) -> Result<Vec<Version>> {
     let mut command = scratch.command(Sees::All);
     command.args(["diff-tree", "--stdin", "--root", "-r", "-m", "-z"]);
     command.args(["--raw", "--no-renames", "--no-abbrev", "--no-commit-id"]);
@@ -215,12 +251,15 @@ fn changed(scratch: &Scratch, list: &[u8]) -> Result<BTreeSet<(RepoPath, ObjectI
         };
         match Mode::parse(mode) {
             Some(Mode::Submodule) => {}
-            Some(_) => {
-                drop(changed.insert((path, ObjectId::parse_bytes(id).ok_or_else(unreadable)?)))
+            Some(mode) => {
+                let id = ObjectId::parse_bytes(id).ok_or_else(unreadable)?;
+                changed.insert((path, mode, id));
             }
             None if mode == b"000000" => {}
             None => return Err(unreadable()),
         }
     }
-    Ok(changed)
+    let versions = changed.into_iter();
+    let versions = versions.map(|(path, mode, id)| (path, Entry { mode, id }));
+    Ok(versions.collect())
 }

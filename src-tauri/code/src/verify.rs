@@ -1,7 +1,7 @@
 //! Verifies a pack from another device in a quarantine: a directory of ours, from which objects go
 //! into the store when everything is as it must be. Nothing enters the user's repository here.
 
-use crate::checkout::{Checkout, CodeError, Format, Result};
+use crate::checkout::{Checkout, CodeError, Format, Result, look};
 use crate::git::{self, Bounds, GitError, Input};
 use crate::measure::{PackLimits, measure};
 use crate::names::{ObjectId, RepoPath, folded, leads_out, unsafe_path};
@@ -253,6 +253,12 @@ fn check_sizes(scratch: &Scratch, new: &[(&RepoPath, &Entry)], limits: &PackLimi
     }
 }
 
+/// Whether the user's own repository has a commit, however it came there.
+fn has_commit(checkout: &Checkout, commit: &ObjectId) -> bool {
+    let named = format!("{commit}^{{commit}}");
+    look(&checkout.git, &checkout.root, &["cat-file", "-e", &named]).is_ok()
+}
+
 /// The files of the commits that are here already: what they hold is the user's own.
 fn known_files(
     scratch: &Scratch,
@@ -262,7 +268,10 @@ fn known_files(
     limits: &PackLimits,
 ) -> Result<BTreeMap<RepoPath, Entry>> {
     let head = snapshot.state.head.as_ref();
-    let base = head.filter(|head| manifest.against_commits.contains(head));
+    let is_here = |head: &&ObjectId| {
+        manifest.against_commits.contains(head) || has_commit(scratch.checkout, head)
+    };
+    let base = head.filter(is_here);
     match base.or(manifest.against_commits.first()) {
         Some(commit) => {
             let tree = reader.commit(commit)?.tree;

@@ -7,7 +7,7 @@ use session_roam_code::{
 };
 use std::fs;
 use support::two::{MOST, Two, left_out};
-use support::{assert_same, everything, store};
+use support::{Repo, assert_same, everything, store};
 
 /// As `gitleaks` knows the form; no key of anybody's.
 const KEY: &str = "AKIAQ3EGRZ5XVPLM7TNB";
@@ -220,4 +220,67 @@ fn with_nothing_published_a_secret_in_a_commit_is_refused_by_name() {
     let snapshot = two.record();
     let packed = pack(&two.a.checkout(), &store, &snapshot.id, &have, MOST);
     assert!(packed.is_ok(), "only `record_for` searches commits");
+}
+
+/// Every device refuses a state whose commits put files under a filter or have a link that leads out. It is
+/// said here, and the work goes along without the commits.
+#[test]
+fn commits_that_would_be_refused_stay_and_the_work_goes_along() {
+    type Change<'c> = (&'c str, Reason, &'c dyn Fn(&Repo));
+    let filters: Change = (".gitattributes", Reason::FilterRule, &|a| {
+        a.write(".gitattributes", "*.psd filter=lfs\n");
+    });
+    #[cfg(unix)]
+    let links: Change = ("out", Reason::LeadsOut, &|a| {
+        std::os::unix::fs::symlink("/opt/x", a.root.join("out")).expect("links");
+    });
+    #[cfg(not(unix))]
+    let links: Change = (".gitattributes", Reason::FilterRule, filters.2);
+    for (path, reason, change) in [filters, links] {
+        let two = Two::new(&[("a.txt", "one\n")]);
+        change(&two.a);
+        two.a.commit("with it");
+        two.a.write("a.txt", "two\n");
+        let (snapshot, base) = recorded(&two);
+        let named = left_out(&snapshot);
+        let in_commit = Reason::InCommit(Box::new(reason));
+        assert!(named.contains(&(path.into(), in_commit)), "{named:?}");
+        let have = Have {
+            commits: base,
+            snapshots: Vec::new(),
+        };
+        let packed = two.pack(&snapshot, &have);
+        assert!(matches!(two.receive(&packed), Received::Verified(_)));
+        let comparison = two.compare(&snapshot.id, &[]);
+        assert_eq!(comparison.plan, Plan::InPlace);
+        two.apply(&comparison);
+        assert_eq!(two.b.read("a.txt"), "two\n");
+        assert!(!two.b.exists(path));
+        // One that is gone again hinders nobody.
+        fs::remove_file(two.a.root.join(path)).expect("removes");
+        two.a.commit("without it");
+        let (snapshot, _) = recorded(&two);
+        assert_eq!(left_out(&snapshot), []);
+    }
+}
+
+/// As in a project without a remote: nothing says that the other device has the commits, but it has.
+#[test]
+fn what_the_other_device_has_itself_is_not_refused_there() {
+    let files = [("a.txt", "one\n"), (".gitattributes", "*.psd filter=lfs\n")];
+    let dir = tempfile::tempdir().expect("a directory");
+    let a = Repo::with_files(dir.path().join("a"), &files);
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("/opt/x", a.root.join("out")).expect("links");
+    a.commit("with a link");
+    let b = a.cloned(dir.path().join("b"));
+    let two = Two { dir, a, b };
+    two.a.write("a.txt", "two\n");
+    let store = store(two.dir.path(), "store-a");
+    let nothing = |_: &[ObjectId]| Ok(Vec::new());
+    let recorded = record_for(&two.a.checkout(), &store, &Limits::default(), nothing);
+    let (snapshot, _) = recorded.expect("records");
+    let packed = two.pack(&snapshot, &Have::default());
+    assert!(matches!(two.receive(&packed), Received::Verified(_)));
+    assert_eq!(two.compare(&snapshot.id, &[]).plan, Plan::InPlace);
 }
