@@ -343,6 +343,54 @@ fn equal_states_are_one_file_and_later_ones_build_on_it() {
     );
 }
 
+/// The tool is open or was closed a moment ago, and the user goes on in an editor.
+#[test]
+fn what_is_edited_by_hand_after_the_last_line_goes_along() {
+    let mut pair = Pair::new();
+    pair.desk_changes();
+    fs::write(pair.desk.join("session.rs"), "fn by_hand() {}\n").expect("written");
+    pair.rest();
+    assert_eq!(pair.recorded(0).len(), 2);
+    pair.apply(1);
+    assert_eq!(
+        files(&pair.lap)[Path::new("session.rs")],
+        b"fn by_hand() {}\n"
+    );
+    pair.rest();
+    assert_eq!(pair.recorded(0).len(), 2, "an equal state is no new one");
+    // Long after the last line nobody is followed, unless a tool is open still.
+    let sign = pair
+        .device(0)
+        .claude()
+        .join(format!("sessions/{}.json", std::process::id()));
+    for is_open in [true, false] {
+        let id = std::process::id();
+        match is_open {
+            true => {
+                let said = format!("{{\"pid\":{id},\"sessionId\":\"{ONE}\"}}");
+                pair.device(0).put(&sign, said);
+            }
+            false => {
+                fs::write(pair.desk.join("session.rs"), "fn before_the_end() {}\n")
+                    .expect("written");
+                fs::remove_file(&sign).expect("closed");
+                pair.device(0).touch(&sign);
+                pair.rest();
+                assert_eq!(pair.recorded(0).len(), 4, "at the end");
+            }
+        }
+        for _ in 0..6 {
+            pair.rest();
+        }
+        let text = format!("fn later_{is_open}() {{}}\n");
+        fs::write(pair.desk.join("session.rs"), text).expect("written");
+        pair.rest();
+        pair.rest();
+        let n_recorded = if is_open { 3 } else { 4 };
+        assert_eq!(pair.recorded(0).len(), n_recorded, "open: {is_open}");
+    }
+}
+
 /// Bytes that no compression makes smaller.
 fn noise(len: usize) -> Vec<u8> {
     let mut bytes = vec![0; len];

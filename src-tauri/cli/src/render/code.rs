@@ -1,6 +1,7 @@
 //! Uncommitted changes that go along with sessions, as text.
 
 use super::{plural, size};
+use crate::when::{ago, now};
 use session_roam_core::api::{CodeChange, CodeOffer, CodeRow, CodeState, CodeStatus};
 use session_roam_core::session::harmless_line;
 use std::fmt::Write;
@@ -71,8 +72,12 @@ fn files(offer: &CodeOffer) -> String {
     let device = harmless_line(&offer.device);
     let n_files = offer.n_files;
     let are = if n_files == 1 { "is" } else { "are" };
+    let recorded = match offer.at.as_str() {
+        "" => String::new(),
+        at => format!(", recorded {},", ago(at, now())),
+    };
     let mut text = format!(
-        "{} of {device}'s working tree {are} not here:\n",
+        "{} of {device}'s working tree{recorded} {are} not here:\n",
         plural(n_files, "file")
     );
     for file in offer.files.iter().take(MOST) {
@@ -143,6 +148,7 @@ mod tests {
         let offer = CodeOffer {
             state: CodeState::Worktree,
             device: "desk".into(),
+            at: "2026-11-23T12:00:00Z".into(),
             dir: Some("/home/mia/code/api-1a2b3c4d".into()),
             why: "This checkout has changes of its own.".into(),
             files: vec![

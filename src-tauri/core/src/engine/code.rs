@@ -4,6 +4,7 @@
 
 mod asking;
 pub mod event;
+mod following;
 mod offering;
 mod recorded;
 mod recording;
@@ -26,6 +27,7 @@ use crate::vault::{Owner, snapshot_file};
 use asking::Aside;
 pub(in crate::engine) use asking::repository;
 use event::{Applied, CodeEvent, Recorded, TakenBack, refused};
+use following::Followed;
 use offering::{Asked, Done as AppliedHere};
 use recorded::Meant;
 use recording::Wanted;
@@ -54,6 +56,8 @@ const MOST_APPLIED: usize = 200;
 pub struct CodeAlong {
     /// Sessions with new lines of this device, and when the last of them came.
     due: BTreeMap<SessionKey, Millis>,
+    /// Sessions whose checkouts are recorded again, although no line comes.
+    followed: BTreeMap<SessionKey, Followed>,
     /// An event will look at `due`.
     is_waiting: bool,
     /// The session that is being recorded: one at a time.
@@ -140,8 +144,12 @@ impl Engine {
 
     /// A session has new lines of this device.
     pub(super) fn code_is_due(&mut self, key: &SessionKey, record: &SessionRecord) {
-        if !self.goes_along(record) && !self.may_ask(record) {
+        let goes_along = self.goes_along(record);
+        if !goes_along && !self.may_ask(record) {
             return;
+        }
+        if goes_along {
+            self.follow_code(key);
         }
         self.code.due.insert(key.clone(), self.context.clock.now());
         self.wait_for_code();
@@ -444,6 +452,7 @@ impl Engine {
         result: Result<Recorded, CodeError>,
     ) {
         self.code_rests(&key, took);
+        self.code_was_due(&key);
         let ended = match result {
             Ok(recorded) => {
                 if self.code.unwanted.remove(&key) {
@@ -672,6 +681,7 @@ impl Engine {
         let before = all.len();
         all.retain(|applied| applied.key != *key);
         self.code.due.remove(key);
+        self.code.followed.remove(key);
         self.code.ended.remove(key);
         self.code.rests.remove(key);
         match all.len() < before {

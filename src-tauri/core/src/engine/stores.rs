@@ -527,6 +527,7 @@ impl Engine {
         if before && !now {
             // It was closed: steps that waited for that can continue.
             self.schedule(key.clone(), ReconcileRequest::default());
+            self.code_tool_closed(key);
         }
     }
 
@@ -546,6 +547,7 @@ impl Engine {
         self.retry_forgotten()?;
         self.poll_search()?;
         self.note_kinds_read()?;
+        self.record_followed_code();
         self.record_due_code();
         let all = self.list_due()?;
         self.seek_stores();

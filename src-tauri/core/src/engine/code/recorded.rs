@@ -120,6 +120,7 @@ impl Engine {
     pub(super) fn remove_recorded(&mut self, meant: Meant, reply: Reply) {
         // Few sessions wait for a recording or had one since the start.
         let known = self.code.due.keys().chain(self.code.ended.keys());
+        let known = known.chain(self.code.followed.keys());
         let known: BTreeSet<SessionKey> = known.chain(&self.code.recording).cloned().collect();
         let is_meant = |key: &SessionKey| match self.state.row(key) {
             Ok(Some(row)) => meant.has(key, &row),
@@ -128,6 +129,7 @@ impl Engine {
         let keys: Vec<SessionKey> = known.into_iter().filter(is_meant).collect();
         for key in &keys {
             self.code.due.remove(key);
+            self.code.followed.remove(key);
             // What is being recorded now may be written after this.
             if self.code.recording.as_ref() == Some(key) {
                 self.code.unwanted.insert(key.clone());
