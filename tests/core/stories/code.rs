@@ -425,6 +425,10 @@ fn what_is_dirty_is_left_alone_and_the_session_goes_on_in_a_worktree() {
     pair.undo(1);
     assert!(!applied.dir.exists());
     assert_eq!(files(&pair.lap), before);
+    for session in [None, Some(ONE.to_owned())] {
+        let undoable: Option<Undoable> = pair.device(1).ask(Request::Undoable { session });
+        assert_eq!(undoable, None, "the move back cannot be undone");
+    }
     let place = pair.device(1).place_of(ONE).expect("a place");
     let lap = pair.lap.clone();
     assert_eq!(

@@ -89,6 +89,8 @@ impl Reconciler<'_> {
                 } else if self.moved {
                     let at = self.context.tick();
                     let left = self.job.record.checkout_dir.take();
+                    // Nothing goes back into a worktree that was removed.
+                    let left = left.filter(|dir| dir.is_dir());
                     self.job.record.moved_from = left.map(|dir| MovedFrom { dir, at });
                 }
                 self.verdict = if away { Verdict::Away } else { Verdict::Here };
