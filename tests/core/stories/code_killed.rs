@@ -128,7 +128,7 @@ fn killed_while_it_applies_or_takes_back() {
     wanted.retain(|path, _| *path != Path::new(".env") && !path.starts_with("target"));
     let said = pair.device(1).docs(ONE);
     let root = asleep(&mut pair);
-    let mut number = 0;
+    let (mut number, mut n_said, mut n_by_starts) = (0, 0, 0);
     loop {
         let died = dies(&root, tools.path(), "apply", number);
         woken(&mut pair, 1);
@@ -137,7 +137,10 @@ fn killed_while_it_applies_or_takes_back() {
         let now = files(&pair.lap);
         let offer = pair.offer(1);
         match now == before {
-            true => assert_eq!(offer.state, CodeState::InPlace, "{number}: {}", offer.why),
+            true => {
+                assert_eq!(offer.state, CodeState::InPlace, "{number}: {}", offer.why);
+                n_by_starts += n_undone(&mut pair) - n_said;
+            }
             // Killed after the last change: the engine knows of it, and can take it back.
             false => {
                 assert_eq!(now, wanted, "{number}");
@@ -146,6 +149,7 @@ fn killed_while_it_applies_or_takes_back() {
                 assert_eq!(files(&pair.lap), before, "{number}");
             }
         }
+        n_said = n_undone(&mut pair);
         asleep(&mut pair);
         if !died {
             break;
@@ -153,6 +157,7 @@ fn killed_while_it_applies_or_takes_back() {
         number += 1;
     }
     assert!(20 < number, "{number} starts of git");
+    assert!(0 < n_by_starts, "the history says what a start took back");
 
     let mut number = 0;
     loop {

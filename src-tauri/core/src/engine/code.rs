@@ -26,12 +26,11 @@ use crate::vault::snapshot_file::objects_dir;
 use crate::vault::{Owner, snapshot_file};
 use asking::Aside;
 pub(in crate::engine) use asking::repository;
-use event::{Applied, CodeEvent, Recorded, TakenBack, refused};
+use event::{Applied, CodeEvent, Left, Recorded, TakenBack, refused};
 use following::Followed;
 use offering::{Asked, Done as AppliedHere};
 use recorded::Meant;
 use recording::Wanted;
-use restart::Left;
 use serde::Deserialize;
 use session_roam_code::CodeError;
 use std::collections::{BTreeMap, BTreeSet};
@@ -281,7 +280,7 @@ impl Engine {
                 reply(value(done));
                 noted?;
             }
-            CodeEvent::Recovered { applied, undone } => self.code_recovered(applied, undone)?,
+            CodeEvent::Recovered(left) => self.code_recovered(left)?,
             CodeEvent::Forked { dir, answer, reply } => {
                 let forked = answer.as_ref().ok().and_then(|forked| {
                     let forked = Forked::deserialize(forked).ok()?;
@@ -336,18 +335,18 @@ impl Engine {
     }
 
     /// Notes what was found at the start, unless a request came first that applied or undid the same.
-    fn code_recovered(
-        &mut self,
-        applied: Vec<Applied>,
-        undone: Vec<Applied>,
-    ) -> Result<(), StateError> {
-        for applied in applied {
+    fn code_recovered(&mut self, left: Left) -> Result<(), StateError> {
+        for applied in left.applied {
             if !self.applied_code().iter().any(|known| known.is(&applied)) {
                 let dir = applied.place.clone();
                 self.code_applied(applied, dir)?;
             }
         }
-        for undone in undone {
+        for back in left.taken_back {
+            self.code_happened(HistoryKind::CodeUndone, &back)?;
+            restart::note_done(&objects_dir(&self.home, &back.key));
+        }
+        for undone in left.undone {
             if self.applied_code().iter().any(|known| known.is(&undone)) {
                 self.code_undone(undone, Ok(TakenBack::Done), Box::new(drop))?;
             }
@@ -365,8 +364,9 @@ impl Engine {
                 let _turn = changes
                     .lock()
                     .unwrap_or_else(|poisoned| poisoned.into_inner());
-                let Left { applied, undone } = restart::look(&known, &stores);
-                Event::Code(Box::new(CodeEvent::Recovered { applied, undone }))
+                // Without an answer nobody waits; the next start looks again.
+                let looked = catch_unwind(|| restart::look(&known, &stores));
+                Event::Code(Box::new(CodeEvent::Recovered(looked.unwrap_or_default())))
             }));
         }
     }
@@ -555,7 +555,8 @@ impl Engine {
             let _turn = changes
                 .lock()
                 .unwrap_or_else(|poisoned| poisoned.into_inner());
-            let event = match asked().and_then(|asked| asked.apply(&snapshot, stay)) {
+            let apply = || asked().and_then(|asked| asked.apply(&snapshot, stay));
+            let event = match answered(apply) {
                 Ok(AppliedHere::Changed { applied, done }) => CodeEvent::Applied {
                     applied,
                     done,
@@ -630,7 +631,7 @@ impl Engine {
             let _turn = changes
                 .lock()
                 .unwrap_or_else(|poisoned| poisoned.into_inner());
-            let result = offering::undo(&home, &applied, aside);
+            let result = answered(|| offering::undo(&home, &applied, aside));
             Event::Code(Box::new(CodeEvent::Undone {
                 applied: Box::new(applied),
                 result,
@@ -647,7 +648,7 @@ impl Engine {
             Err(error) => return reply(Err(error)),
         };
         self.jobs.spawn_for_event(Box::new(move || {
-            let answer = work();
+            let answer = answered(work);
             Event::Code(Box::new(CodeEvent::Forked { dir, answer, reply }))
         }));
     }
@@ -691,6 +692,15 @@ impl Engine {
     }
 }
 
+/// Runs work whose reply somebody waits for: a panic is an answer, too.
+fn answered<T>(work: impl FnOnce() -> Result<T, ApiError>) -> Result<T, ApiError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        let message = "It failed inside session-roam.";
+        let hint = "Try it again; what was begun is taken back at the next start.";
+        Err(ApiError::new(ProblemCode::Internal, message, hint))
+    })
+}
+
 /// The directory of this device's files for a session; `None` without a journal of its own.
 fn own_dir(short: &str, record: &SessionRecord) -> Option<String> {
     let mut journals = record.journals.values();
@@ -708,4 +718,16 @@ pub(super) fn is_code_on(code: &Code, project: &ProjectKey) -> bool {
 /// The end of the main doc in the store here.
 fn main_tip(record: &SessionRecord) -> Option<ChainId> {
     Some(record.main_doc()?.local.as_ref()?.tip)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_work_that_is_waited_for_is_answered() {
+        let error = answered::<()>(|| panic!("in a test")).expect_err("is answered");
+        assert_eq!(error.code, ProblemCode::Internal);
+        assert_eq!(answered(|| Ok(1)).expect("is answered"), 1);
+    }
 }

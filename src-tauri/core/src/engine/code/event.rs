@@ -32,11 +32,8 @@ pub enum CodeEvent {
         done: CodeApplied,
         reply: Reply,
     },
-    /// What a killed engine left was looked at: code that is applied, and code that was taken back.
-    Recovered {
-        applied: Vec<Applied>,
-        undone: Vec<Applied>,
-    },
+    /// What a killed engine left was looked at.
+    Recovered(Left),
     /// A fork was written for a directory.
     Forked {
         dir: PathBuf,
@@ -100,6 +97,17 @@ impl Applied {
     pub fn is_worktree(&self) -> bool {
         self.place != self.root
     }
+}
+
+/// What a killed engine left behind.
+#[derive(Default)]
+pub struct Left {
+    /// Applied whole, and not known to the state.
+    pub applied: Vec<Applied>,
+    /// Taken back whole, and still in the state.
+    pub undone: Vec<Applied>,
+    /// Being applied, never known to the state, and taken back just now.
+    pub taken_back: Vec<Applied>,
 }
 
 /// What was recorded.

@@ -1,7 +1,7 @@
 //! What an engine that was killed left unfinished: code that was being applied or taken back. A note
 //! on disk names a checkout before anything is changed in it; the next start finishes, or takes back.
 
-use super::event::Applied;
+use super::event::{Applied, Left};
 use session_roam_code::{Checkout, CodeError, Git, Undo, recover, undos};
 use std::collections::BTreeMap;
 use std::fs;
@@ -54,15 +54,6 @@ pub fn is_noted(store: &Path) -> bool {
     store.join(NOTE).exists()
 }
 
-/// What a killed process left behind.
-#[derive(Default)]
-pub struct Left {
-    /// Applied whole, and not known to the state.
-    pub applied: Vec<Applied>,
-    /// Taken back whole, and still in the state.
-    pub undone: Vec<Applied>,
-}
-
 /// Finishes or takes back what was begun in the checkouts of `known` and of the notes in `stores`.
 pub fn look(known: &[Applied], stores: &Path) -> Left {
     let (noted, undoing) = (notes(stores, NOTE), notes(stores, UNDOING));
@@ -101,7 +92,7 @@ pub fn look(known: &[Applied], stores: &Path) -> Left {
         }
     }
     for (store, applied) in noted {
-        let Some((_, undos)) = there.get(&applied.root) else {
+        let Some((n_recovered, undos)) = there.get(&applied.root) else {
             continue;
         };
         let is_known = |undo: &Undo| {
@@ -120,6 +111,8 @@ pub fn look(known: &[Applied], stores: &Path) -> Left {
                     .unwrap_or_else(|| applied.root.clone()),
                 ..applied
             }),
+            // The loop removes the note when it has told the history.
+            None if 0 < *n_recovered => left.taken_back.push(applied),
             None => note_done(&store),
         }
     }
