@@ -78,6 +78,8 @@ pub struct Checkout {
     pub(crate) attributes_file: Option<PathBuf>,
     /// Where `core.hooksPath` has hooks, if that is in the working tree.
     hooks: Option<RepoPath>,
+    /// Its refs are no files: those of a cherry-pick or revert, too.
+    pub(crate) has_reftable: bool,
     pub(crate) format: Format,
 }
 
@@ -168,6 +170,7 @@ impl Checkout {
             excludes_file: None,
             attributes_file: None,
             hooks: None,
+            has_reftable: false,
             format: match *format {
                 b"sha256" => Format::Sha256,
                 _ => Format::Sha1,
@@ -199,6 +202,7 @@ impl Checkout {
                 "core.excludesfile" => excludes = true,
                 "core.attributesfile" => attributes = true,
                 "core.hookspath" => hooks.push(value.to_owned()),
+                "extensions.refstorage" => self.has_reftable = value != "files",
                 "core.bare" => {}
                 name if KEPT.contains(&name) => {
                     self.settings.retain(|(kept, _)| kept != name);
@@ -332,7 +336,19 @@ impl Checkout {
                 )));
             }
         }
-        Ok(())
+        let picks = ["CHERRY_PICK_HEAD", "REVERT_HEAD"];
+        let is_there = |name: &&str| {
+            let asked = ["rev-parse", "--verify", "--quiet", name];
+            look(&self.git, &self.root, &asked).is_ok()
+        };
+        match self.has_reftable && picks.iter().any(is_there) {
+            true => Err(CodeError::refused(format!(
+                "A cherry-pick or a revert is in progress in {} (finish it first: this repository keeps its refs \
+                 in a table).",
+                self.root.display()
+            ))),
+            false => Ok(()),
+        }
     }
 }
 

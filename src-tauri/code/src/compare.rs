@@ -8,7 +8,7 @@ use crate::obeyed::is_obeyed_name;
 use crate::objects::{Entry, Mode, Reader};
 use crate::record::{Limits, Snapshot, filtered, filtered_in, read_snapshot, record};
 use crate::scratch::{Scratch, Sees};
-use crate::state::{LeftOut, Reason, State};
+use crate::state::{LeftOut, OperationKind, Reason, State};
 use crate::steps::{Change, steps};
 use crate::store::Store;
 use crate::verify::files_of;
@@ -132,6 +132,14 @@ pub fn compare(
     if let Some(path) = filtered.first() {
         comparison.plan = Plan::Refused(format!(
             "{path} is made by a filter in {} (Git LFS?), and filters are never run.",
+            checkout.root.display()
+        ));
+        return Ok(comparison);
+    }
+    let operation = comparison.target.state.operation.as_ref();
+    if checkout.has_reftable && operation.is_some_and(|it| it.kind != OperationKind::Merge) {
+        comparison.plan = Plan::Refused(format!(
+            "A cherry-pick or a revert is in progress in it, and {} keeps its refs in a table.",
             checkout.root.display()
         ));
         return Ok(comparison);

@@ -2,7 +2,7 @@
 
 mod support;
 
-use session_roam_code::{Checkout, Git, Limits, Plan, Reason, Survey, survey};
+use session_roam_code::{Checkout, Git, Limits, Plan, Reason, Survey, record, survey};
 use std::fs;
 use support::two::{Two, left_out};
 use support::{Repo, assert_same, contents, everything, store};
@@ -331,4 +331,46 @@ fn a_survey_counts_what_would_go_along_and_touches_nothing() {
     fs::create_dir(two.a.root.join(".git/rebase-merge")).expect("makes");
     let refused = survey(&two.a.checkout(), &place, &Limits::default());
     assert!(refused.is_err() && Survey::default().files == 0);
+}
+
+/// There, a cherry-pick in progress is no file but a ref.
+#[test]
+fn a_cherry_pick_is_refused_where_refs_are_in_a_table() {
+    let two = Two::new(&[("a.txt", "one\n")]);
+    two.a.git(&["checkout", "--quiet", "-b", "other"]);
+    two.a.write("a.txt", "theirs\n");
+    two.a.commit("theirs");
+    two.a.git(&["checkout", "--quiet", "main"]);
+    two.a.write("a.txt", "ours\n");
+    two.a.commit("ours");
+    let root = two.dir.path().join("table");
+    let (from, to) = (two.a.root.to_str(), root.to_str());
+    let clone = ["clone", "--quiet", "--ref-format=reftable"];
+    let paths = [from.expect("plain"), to.expect("plain")];
+    let (can, _) = two.a.try_git(&[&clone[..], &paths].concat());
+    if !can {
+        // Before 2.45 git has no such repositories.
+        return;
+    }
+    let table = Repo { root };
+    let place = store(two.dir.path(), "store-t");
+    let recorded = || record(&table.checkout(), &place, &Limits::default());
+    recorded().expect("records");
+    let (picked, _) = table.try_git(&["cherry-pick", "origin/other"]);
+    assert!(!picked, "there is a conflict");
+    let refused = recorded().expect_err("is refused").to_string();
+    assert!(
+        refused.starts_with("A cherry-pick or a revert is in progress"),
+        "{refused}"
+    );
+    // Nor is one applied there.
+    table.git(&["cherry-pick", "--abort"]);
+    let (picked, _) = two.a.try_git(&["cherry-pick", "other"]);
+    assert!(!picked, "there is a conflict");
+    let two = Two { b: table, ..two };
+    let (_, comparison) = two.carry();
+    let Plan::Refused(why) = comparison.plan else {
+        panic!("{:?}", comparison.plan);
+    };
+    assert!(why.contains("keeps its refs in a table"), "{why}");
 }
