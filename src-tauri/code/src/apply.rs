@@ -151,7 +151,7 @@ fn change(
     undoing.apply_step(last, on_step)?;
     on_step("finish");
     note_untracked(&undoing.dir, &untracked(&scratch, target)?)?;
-    undoing.enter(Phase::Applied)?;
+    undoing.enter_applied(target)?;
     let _ = fs::remove_dir_all(undoing.dir.join("stage"));
     Ok(())
 }
@@ -524,7 +524,7 @@ fn make_worktree(
     }
     on_step("finish");
     note_untracked_in(&worktree, &untracked(&scratch, target)?)?;
-    undoing.enter(Phase::Applied)
+    undoing.enter_applied(target)
 }
 
 /// The paths of a state that its index does not have.

@@ -46,7 +46,7 @@ pub fn undo_setting_aside_with(
         undoing.discard()?;
         return Ok(Some(worktree.clone()));
     }
-    let applied = applied_state(checkout, store, &undoing.record.snapshot)?;
+    let applied = applied_state(&undoing, store)?;
     on_step("lock");
     undoing.lock()?;
     let mut keep = || {

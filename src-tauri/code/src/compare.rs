@@ -11,6 +11,7 @@ use crate::scratch::{Scratch, Sees};
 use crate::state::{LeftOut, OperationKind, Reason, State};
 use crate::steps::{Change, steps};
 use crate::store::Store;
+use crate::undoing::applied_here;
 use crate::verify::files_of;
 use crate::worktree;
 use std::collections::{BTreeMap, BTreeSet};
@@ -98,10 +99,11 @@ pub fn compare(
         comparison.plan = Plan::NeedsCommits(needed);
         return Ok(comparison);
     }
-    let known: Vec<Snapshot> = known
-        .iter()
-        .filter_map(|id| read_snapshot(&mut reader, id, checkout).ok())
-        .collect();
+    let mut applied = applied_here(checkout)?;
+    applied.retain(|applied| known.contains(&applied.id));
+    let in_store = known.iter();
+    let in_store = in_store.filter_map(|id| read_snapshot(&mut reader, id, checkout).ok());
+    let known: Vec<Snapshot> = in_store.chain(applied).collect();
     let format = checkout.format;
     let base = match &comparison.target.state.head {
         Some(head) => reader.commit(head)?.tree,

@@ -15,6 +15,7 @@ use crate::secrets::{find_secret, is_secret_name};
 use crate::state::{LeftOut, Operation, OperationKind, Reason, Side, State, VERSION};
 use crate::status::Status;
 use crate::store::Store;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -41,7 +42,7 @@ impl Default for Limits {
 }
 
 /// A recorded state of a checkout.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// Equal states of a checkout have equal ids, on every device.
     pub id: ObjectId,

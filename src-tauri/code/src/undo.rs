@@ -6,7 +6,7 @@ use crate::checkout::{Checkout, CodeError, Lock, Result};
 use crate::compare::differences;
 use crate::git::GitError;
 use crate::names::{ObjectId, RepoPath};
-use crate::objects::Mode;
+use crate::objects::{Mode, Reader};
 use crate::ours::{numbers, undo_directory};
 use crate::record::{Limits, Snapshot, record, record_locked};
 use crate::scratch::{Scratch, Sees};
@@ -92,7 +92,7 @@ pub fn undo_with(
     on_step: OnStep,
 ) -> Result<Option<PathBuf>> {
     let mut undoing = applied_before(checkout, undo)?;
-    let applied = applied_state(checkout, store, &undoing.record.snapshot)?;
+    let applied = applied_state(&undoing, store)?;
     match &undo.worktree {
         Some(path) => refuse_changed_worktree(checkout, store, path, &applied, limits)?,
         None => {
@@ -175,6 +175,15 @@ pub(crate) fn changed_since(
         )));
     }
     let scratch = Scratch::new(checkout, store, None)?;
+    let mut reader = Reader::start(&scratch)?;
+    for tree in [&applied.working_tree, &applied.index] {
+        if *tree != checkout.format.empty_tree() && reader.read(tree, 0)?.is_none() {
+            // The store was emptied since: what the files were is known, and not what they are called.
+            return Ok(CodeError::ChangedSince(format!(
+                "Files were changed in {root} since the code was applied."
+            )));
+        }
+    }
     let mut paths: BTreeSet<RepoPath> = BTreeSet::new();
     for (from, to) in [
         (&applied.working_tree, &current.working_tree),
@@ -206,9 +215,13 @@ fn changed_files(checkout: &Checkout, names: impl Iterator<Item = String>) -> Co
     ))
 }
 
-pub(crate) fn applied_state(checkout: &Checkout, store: &Store, id: &ObjectId) -> Result<Snapshot> {
+pub(crate) fn applied_state(undoing: &Undoing, store: &Store) -> Result<Snapshot> {
+    if let Some(applied) = undoing.applied() {
+        return Ok(applied);
+    }
+    let (checkout, id) = (undoing.checkout, &undoing.record.snapshot);
     let scratch = Scratch::new(checkout, store, None)?;
-    let mut reader = crate::objects::Reader::start(&scratch)?;
+    let mut reader = Reader::start(&scratch)?;
     if reader.read(id, 0)?.is_none() {
         return Err(CodeError::refused(format!(
             "What was applied in {} is not in session-roam's store any more. The files of before are in {}.",

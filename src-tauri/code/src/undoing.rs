@@ -9,6 +9,7 @@ use crate::files::{
 };
 use crate::names::{ObjectId, RepoPath};
 use crate::ours::{free_name, kept_directory, numbers, remove_if_empty, undo_directory};
+use crate::record::Snapshot;
 use crate::steps::{Step, Target};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -16,6 +17,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 const RECORD: &str = "record.json";
+/// The snapshot that was applied: what its trees are called, so that nothing else is needed to take it back.
+const APPLIED: &str = "applied.json";
 const VERSION: u32 = 1;
 
 /// Called with the name of what comes next, before each change on disk.
@@ -161,6 +164,21 @@ impl<'a> Undoing<'a> {
     pub fn enter(&mut self, phase: Phase) -> Result<()> {
         self.record.phase = phase;
         self.save()
+    }
+
+    /// Everything is in its place.
+    pub fn enter_applied(&mut self, applied: &Snapshot) -> Result<()> {
+        let text = serde_json::to_vec(applied).expect("strings and lists only");
+        let path = self.dir.join(APPLIED);
+        write_whole(&path, &text).map_err(CodeError::io(&path))?;
+        self.enter(Phase::Applied)
+    }
+
+    /// The snapshot that was applied; `None` in records of older versions.
+    pub fn applied(&self) -> Option<Snapshot> {
+        let text = fs::read(self.dir.join(APPLIED)).ok()?;
+        let applied: Snapshot = serde_json::from_slice(&text).ok()?;
+        Some(applied).filter(|applied| applied.id == self.record.snapshot)
     }
 
     fn mark(&self) -> String {
@@ -417,6 +435,18 @@ impl<'a> Undoing<'a> {
         self.discard()?;
         Ok(kept)
     }
+}
+
+/// The snapshots that were applied in this checkout and can be taken back.
+pub(crate) fn applied_here(checkout: &Checkout) -> Result<Vec<Snapshot>> {
+    let mut applied = Vec::new();
+    for number in numbers(checkout)? {
+        let undoing = Undoing::read(checkout, number)?;
+        let is_applied =
+            |it: &Undoing| it.record.phase == Phase::Applied && it.record.worktree.is_none();
+        applied.extend(undoing.filter(is_applied).and_then(|it| it.applied()));
+    }
+    Ok(applied)
 }
 
 /// Removes the directory of a record that is gone. Files of the user's in it, which only a loss of power

@@ -233,48 +233,47 @@ fn two_programs_never_change_a_checkout_at_once() {
 }
 
 #[test]
-fn without_the_store_an_undo_says_where_the_files_are() {
+fn an_undo_needs_nothing_but_its_record() {
+    for is_dirty in [false, true] {
+        let two = Two::new(&[("a.txt", "one\n"), ("dir/b.txt", "one\n")]);
+        if is_dirty {
+            two.b.write("own.txt", "mine\n");
+        }
+        two.a.write("a.txt", "two\n");
+        two.a.write("dir/b.txt", "two\n");
+        two.a.git(&["add", "dir/b.txt"]);
+        two.a.write("dir/new.txt", "new\n");
+        let before = without_kept(&two);
+        let (_, comparison) = two.carry();
+        let done = two.apply(&comparison);
+        fs::remove_dir_all(two.dir.path().join("store-b")).expect("removes");
+        let there = done.worktree.clone().unwrap_or_else(|| two.b.root.clone());
+        let there = Repo { root: there };
+        there.write("a.txt", "since\n");
+        let refused = undone(&two, &done).expect_err("is refused").to_string();
+        assert!(refused.contains("since the code was applied"), "{refused}");
+        there.write("a.txt", "two\n");
+        undone(&two, &done).expect("undoes");
+        assert_same(&before, &without_kept(&two), "undo is not exact");
+    }
+}
+
+/// As versions before this one wrote them.
+#[test]
+fn an_older_record_without_the_store_says_where_the_files_are() {
     let two = Two::new(&[("a.txt", "one\n")]);
     two.a.write("a.txt", "two\n");
     let (_, comparison) = two.carry();
     let done = two.apply(&comparison);
+    let record = two.b.root.join(".git/session-roam/undo/1");
+    fs::remove_file(record.join("applied.json")).expect("removes");
     let before = everything(&two.b.root);
     fs::remove_dir_all(two.dir.path().join("store-b")).expect("removes");
     let refused = undone(&two, &done).expect_err("is refused").to_string();
     assert!(refused.contains(".git/session-roam/undo"), "{refused}");
     assert_same(&before, &everything(&two.b.root), "something changed");
-    let kept = two.b.root.join(".git/session-roam/undo/1/old/0");
-    assert_eq!(fs::read_to_string(kept).expect("is there"), "one\n");
-}
-
-/// Its index is in this repository, and its directory on a disk that is not there now.
-#[test]
-fn a_worktree_of_the_users_on_a_disk_that_is_away_keeps_what_was_staged() {
-    let two = Two::new(&[("a.txt", "one\n")]);
-    let at = |name: &str| two.dir.path().join(name);
-    let path = at("other").to_str().expect("plain").to_owned();
-    two.b
-        .git(&["worktree", "add", "--quiet", "--detach", &path]);
-    let other = Repo { root: at("other") };
-    other.write("staged.txt", "hours of work\n");
-    other.git(&["add", "staged.txt"]);
-    let (done, _) = beside(&two);
-    fs::rename(&other.root, at("away")).expect("renames");
-    undone(&two, &done).expect("undoes");
-    // The same after a crash: what was registered half is removed, and nothing else.
-    let (done, worktree) = beside(&two);
-    let records = two.b.root.join(".git/session-roam/undo");
-    let record = records.join(format!("{}/record.json", done.number));
-    let text = fs::read_to_string(&record).expect("reads");
-    fs::write(&record, text.replace("\"applied\"", "\"applying\"")).expect("writes");
-    fs::remove_file(worktree.root.join(".git")).expect("removes");
-    assert_eq!(recover(&two.b.checkout()).expect("recovers"), 1);
-    assert!(!worktree.root.exists());
-    let entries = fs::read_dir(two.b.root.join(".git/worktrees")).expect("lists");
-    assert_eq!(entries.count(), 1, "ours is gone, theirs stays");
-    fs::rename(at("away"), &other.root).expect("renames");
-    let status = other.git(&["status", "--porcelain"]);
-    assert_eq!(status, "A  staged.txt\n");
+    let kept = fs::read_to_string(record.join("old/0"));
+    assert_eq!(kept.expect("is there"), "one\n");
 }
 
 /// What B has, without what was kept.

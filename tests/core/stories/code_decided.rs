@@ -363,6 +363,27 @@ fn what_an_undo_needs_stays_when_the_rest_is_removed() {
     assert_eq!(files(&pair.lap), before);
 }
 
+/// Of a session that goes back and forth, something was applied always.
+#[test]
+fn the_objects_of_a_session_are_bounded_although_code_was_applied() {
+    let mut pair = Pair::new();
+    pair.switch(1, true);
+    let before = files(&pair.lap);
+    pair.desk_changes();
+    pair.apply(1);
+    let objects = tree(&pair.device(1).roam.join("code")).into_keys();
+    let mut dirs = objects.filter_map(|path| Some(path.parent()?.to_owned()));
+    let dir = dirs.find(|dir| dir.ends_with("pack")).expect("a pack");
+    // Without content: it takes no space.
+    let large = fs::File::create(dir.join("large")).expect("makes");
+    large.set_len(600 << 20).expect("sets");
+    pair.say(1, "c", "a turn on the laptop");
+    pair.rest();
+    assert!(!dir.join("large").exists(), "more than is kept");
+    pair.undo(1);
+    assert_eq!(files(&pair.lap), before);
+}
+
 #[test]
 fn a_commit_with_a_secret_stays_and_both_devices_say_which_file() {
     let mut pair = Pair::new();

@@ -250,12 +250,14 @@ impl Engine {
         })
     }
 
-    /// Which snapshots were applied where, and whether one of them is of this session.
+    /// Which snapshots were applied where, and whether taking one of them back needs the session's store.
     fn applied_places(&self, key: &SessionKey) -> (Vec<(PathBuf, String)>, bool) {
         let applied = self.applied_code();
-        let is_of_session = applied.iter().any(|it| it.key == *key);
+        let is_needed = applied
+            .iter()
+            .any(|it| it.key == *key && !it.needs_no_store);
         let places = applied.into_iter().map(|it| (it.place, it.snapshot));
-        (places.collect(), is_of_session)
+        (places.collect(), is_needed)
     }
 
     pub(super) fn code_event(&mut self, event: CodeEvent) -> Result<(), StateError> {
@@ -386,13 +388,19 @@ impl Engine {
     /// Files of another device's recorded states arrived or were removed. Objects of sessions of which
     /// no states are left are removed here as well, unless an undo needs them.
     pub(super) fn code_arrived(&mut self) {
-        let mut needed: BTreeSet<SessionKey> =
-            self.applied_code().into_iter().map(|it| it.key).collect();
+        let mut needed = self.needed_stores();
         needed.extend(self.code.recording.clone());
         let (context, home) = (self.context.clone(), self.home.clone());
         self.jobs.spawn(Box::new(move || {
             recording::sweep_stores(&context, &home, &needed);
         }));
+    }
+
+    /// The sessions of whose stores an undo needs objects.
+    fn needed_stores(&self) -> BTreeSet<SessionKey> {
+        let applied = self.applied_code().into_iter();
+        let needed = applied.filter(|it| !it.needs_no_store);
+        needed.map(|it| it.key).collect()
     }
 
     fn code_undone(

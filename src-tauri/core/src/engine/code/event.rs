@@ -86,6 +86,9 @@ pub struct Applied {
     pub place: PathBuf,
     /// The session's directory before, if the session moves with the code.
     pub before: Option<PathBuf>,
+    /// Taking it back needs nothing of the session's store; not so for what older versions applied.
+    #[serde(default)]
+    pub needs_no_store: bool,
 }
 
 impl Applied {

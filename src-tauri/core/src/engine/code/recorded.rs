@@ -139,7 +139,7 @@ impl Engine {
             context: self.context.clone(),
             home: self.home.clone(),
             state: self.state.path().to_owned(),
-            needed: self.applied_code().into_iter().map(|it| it.key).collect(),
+            needed: self.needed_stores(),
             meant,
         };
         self.jobs.spawn_for_event(Box::new(move || {
