@@ -1,7 +1,7 @@
 //! Formats and techniques that adapters share: guest writes, logs of JSON lines read at both ends,
 //! joins of two log branches, signs of a running process, running other programs, fields of JSON
 //! documents, lists of rows, databases of other programs, documents stored as logs of their changes, steering settings in a
-//! line, and the file locations of VS Code and the editors derived from it. Knows no tool by name.
+//! line, sets of words searched for in one pass, and the file locations of VS Code and the editors derived from it. Knows no tool by name.
 
 pub mod fields;
 pub mod file_store;
@@ -19,3 +19,4 @@ pub mod sqlite;
 pub mod state_db;
 pub mod steering;
 pub mod vscode;
+pub mod words;

@@ -6,9 +6,11 @@
 //! a name, or by text that only some parsers accept.
 
 use super::fields;
+use super::words::Words;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 /// One setting that a record makes for its tool.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -51,7 +53,6 @@ pub fn edited(line: &[u8], edits: &[Edit]) -> Vec<u8> {
 
 /// The names and kinds of records that steer a tool. A place is a JSON pointer, with `*` for each
 /// element of a list; `//name` is a member of that name anywhere.
-#[derive(Clone, Copy, Debug, Default)]
 pub struct Marks {
     /// Places of a record's kind, with the values that steer.
     pub kinds: &'static [(&'static [&'static str], &'static [&'static str])],
@@ -61,6 +62,8 @@ pub struct Marks {
     pub content: &'static [&'static str],
     /// The members of a steering record that are shown.
     pub shown: &'static [&'static str],
+    /// What a line that may steer contains; built at its first use.
+    pub words: OnceLock<Words>,
 }
 
 /// Longer values are cut.
@@ -131,27 +134,24 @@ impl Marks {
     /// A cheap test, since nearly all lines steer nothing: finds a word as a whole string, or an
     /// escaped character that needs no escape.
     pub fn may_concern(&self, line: &[u8]) -> bool {
-        let names = self
-            .names
-            .iter()
-            .map(|at| at.rsplit('/').next().unwrap_or_default());
-        let mut words = names.chain(
-            self.kinds
-                .iter()
-                .flat_map(|(_, words)| words.iter().copied()),
-        );
-        let is_string = |word: &str| {
-            let found = memchr::memmem::find_iter(line, word.as_bytes());
-            { found }.any(|at| {
-                0 < at && line[at - 1] == b'"' && line.get(at + word.len()) == Some(&b'"')
-            })
-        };
-        let mut escapes = memchr::memmem::find_iter(line, b"\\u00");
-        escapes.any(|at| {
-            line.get(at + 4)
-                .is_some_and(|digit| (b'2'..=b'7').contains(digit))
-        }) || words.any(is_string)
+        self.words
+            .get_or_init(|| Words::new(self.quoted().chain(escapes())))
+            .is_in(line)
     }
+
+    /// The names and the steering values, each as a whole string.
+    fn quoted(&self) -> impl Iterator<Item = String> {
+        let names = { self.names.iter() }.map(|at| at.rsplit('/').next().unwrap_or_default());
+        let values = self.kinds.iter().flat_map(|(_, words)| *words);
+        names
+            .chain(values.copied())
+            .map(|word| format!("\"{word}\""))
+    }
+}
+
+/// How the escapes of characters begin that need none: `\u002` to `\u007`.
+fn escapes() -> impl Iterator<Item = String> {
+    (2..=7).map(|digit| format!("\\u00{digit}"))
 }
 
 /// The members of all objects of that name, at any depth, with their values.
@@ -444,12 +444,30 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const MARKS: Marks = Marks {
+    static MARKS: Marks = Marks {
         kinds: &[(&["/type", "/payload/type", "/payload/*"], &["settings"])],
         names: &["/mode", "//policy", "/payload/provider"],
         content: &["item"],
         shown: &["//policy", "/mode"],
+        words: OnceLock::new(),
     };
+
+    /// The meaning of `may_concern`, word by word.
+    fn concerns(line: &[u8]) -> bool {
+        let is_string = |word: &str| {
+            memchr::memmem::find_iter(line, word).any(|at| {
+                0 < at && line[at - 1] == b'"' && line.get(at + word.len()) == Some(&b'"')
+            })
+        };
+        let mut escapes = memchr::memmem::find_iter(line, b"\\u00");
+        ["settings", "mode", "policy", "provider"]
+            .into_iter()
+            .any(is_string)
+            || escapes.any(|at| {
+                line.get(at + 4)
+                    .is_some_and(|digit| (b'2'..=b'7').contains(digit))
+            })
+    }
 
     fn written(line: &str) -> String {
         String::from_utf8(edited(line.as_bytes(), &MARKS.edits(line.as_bytes()))).expect("text")
@@ -567,6 +585,20 @@ mod tests {
     }
 
     proptest! {
+        /// Pieces of lines beside each other: words with and without quotes, escapes with any digit.
+        #[test]
+        fn one_pass_finds_what_a_search_for_each_word_finds(
+            pieces in prop::collection::vec(prop::sample::select(vec![
+                "\"", "mode", "\"mode", "policy\"", "\"provider\"", "settings", "\\u00", "\\u002", "\\u007f",
+                "\\u001f", "\\u0080", "\\", "2", "model", "\"polic", "{", ":", " some longer text without a word ",
+            ]), 0..12),
+            odd in prop::collection::vec(any::<u8>(), 0..6),
+        ) {
+            for line in [pieces.concat().into_bytes(), [&odd[..], pieces.concat().as_bytes(), &odd[..]].concat()] {
+                prop_assert_eq!(MARKS.may_concern(&line), concerns(&line));
+            }
+        }
+
         #[test]
         fn the_length_stays_and_a_second_time_nothing_is_left(line in "[\\x00-\\x7e]{0,80}", odd in prop::collection::vec(any::<u8>(), 0..40)) {
             for line in [line.into_bytes(), [odd, br#"{"mode":1,"#.to_vec()].concat()] {

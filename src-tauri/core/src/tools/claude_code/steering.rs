@@ -2,11 +2,13 @@
 //! restore.
 
 use crate::formats::steering::{self, Marks};
+use crate::formats::words::Words;
 use crate::formats::{fields, guarded};
 use crate::session::DocName;
 use crate::session::chain::lines_of;
 use crate::tools::{Restores, Steer, Steering};
 use std::path::Path;
+use std::sync::{LazyLock, OnceLock};
 
 /// The settings for a session in its transcript. On resume 2.1.330 takes the session's mode
 /// (`acceptEdits`, `auto`, `dontAsk`, `plan`; not `bypassPermissions`) from the last
@@ -15,7 +17,7 @@ use std::path::Path;
 /// those that the tool's loader keeps, last one wins, and that name an agent, a mode, a directory,
 /// a channel to elsewhere or code to load. Records that only restrict (`isolation-latch`,
 /// `session-owner`, `history-suppression`, `memory-mode`) stay as they are.
-const MARKS: Marks = Marks {
+static MARKS: Marks = Marks {
     kinds: &[(
         &["/type"],
         &[
@@ -51,14 +53,16 @@ const MARKS: Marks = Marks {
         "/folder",
         "/bridgeSessionId",
     ],
+    words: OnceLock::new(),
 };
 
 /// `MARKS`, plus the records that name files to restore.
-const WITH_COPIES: Marks = Marks {
+static WITH_COPIES: Marks = Marks {
     kinds: &[(&["/type"], &["file-history-delta", "file-history-snapshot"])],
     names: &[],
     content: &[],
     shown: &[],
+    words: OnceLock::new(),
 };
 
 pub(super) const STEERING: Steering = Steering {
@@ -95,7 +99,7 @@ pub(super) const STEERING: Steering = Steering {
         }
         edits
     },
-    concerns: |part| MARKS.may_concern(part) || WITH_COPIES.may_concern(part) || may_track(part),
+    concerns: |part| MARKS.may_concern(part) || may_track(part),
     restores: Some(Restores {
         is_one: |doc| doc.as_str().starts_with(COPIES),
         refused: copies_refused,
@@ -130,9 +134,12 @@ pub(super) struct TrackedFile {
     pub(super) copy: Option<String>,
 }
 
+/// Whether the line may name files to restore, as the lines that concern `WITH_COPIES` may.
 fn may_track(line: &[u8]) -> bool {
-    let has = |word: &[u8]| memchr::memmem::find(line, word).is_some();
-    has(b"trackedFileBackups") || has(b"trackingPath") || has(b"file-history-") || has(b"\\u")
+    static WORDS: LazyLock<Words> = LazyLock::new(|| {
+        Words::new(["trackedFileBackups", "trackingPath", "file-history-", "\\u"])
+    });
+    WORDS.is_in(line)
 }
 
 /// The files that a record names. `--rewind-files` of 2.1.330 joins a relative path to the

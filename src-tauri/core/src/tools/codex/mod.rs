@@ -39,6 +39,7 @@ use serde_json::Value;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 const NAME: &str = "Codex";
 const MAIN: &str = "rollout.jsonl";
@@ -90,7 +91,7 @@ const MISLEADING_VARIABLES: [&str; 3] = [
 ///
 /// A `ghost_snapshot` names a commit to which the undo of 0.120 and before resets the work tree,
 /// and the untracked files that it leaves: all others are deleted. 0.169.0 skips it.
-const MARKS: Marks = Marks {
+static MARKS: Marks = Marks {
     kinds: &[
         (
             &["/type", "/payload/type", "/payload/*"],
@@ -131,6 +132,7 @@ const MARKS: Marks = Marks {
         "//sandbox_mode",
         "//sandbox_policy",
     ],
+    words: OnceLock::new(),
 };
 
 const STEERING: Steering = Steering {

@@ -11,13 +11,14 @@ use crate::tools::{Edit, Steer, Steering};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// The settings for continuing a chat: approvals (`permissionLevel`: `autopilot`) and the mode.
 /// They are part of the input box (`inputState`), and since 1.139 also of each request: tools run
 /// without a question if the last request has such a level (VS Code 1.139.1, 2026-11-29). In a log
 /// all of `inputState` is renamed, so that VS Code begins with its own. A change within it becomes
 /// a change to a field that VS Code ignores.
-const MARKS: Marks = Marks {
+static MARKS: Marks = Marks {
     kinds: &[(
         &["/k/*"],
         &["autoApprove", "permissionLevel", "workingDirectory"],
@@ -30,16 +31,18 @@ const MARKS: Marks = Marks {
     ],
     content: &[],
     shown: &["//permissionLevel", "/v/inputState/mode", "/v/mode"],
+    words: OnceLock::new(),
 };
 
 /// Prompts that wait for the one being answered (`pendingRequests`). They belong to the device on
 /// which they were entered: VS Code shows those in a file as queued, and sends them after the next
 /// answer unless its user removes them (1.139.1, 2026-11-29).
-const QUEUE: Marks = Marks {
+static QUEUE: Marks = Marks {
     kinds: &[],
     names: &["/v/pendingRequests"],
     content: &[],
     shown: &["/v/pendingRequests"],
+    words: OnceLock::new(),
 };
 
 /// In a document: this device's values, or the most restrictive ones.
