@@ -18,15 +18,18 @@
 //! is never made. The tool deletes files whose modification time is older than 30 days.
 
 mod agents;
+mod copies;
 mod linked;
 #[cfg(test)]
 mod linked_rules;
 mod listing;
 mod plans;
+mod recent;
 mod steering;
 mod writing;
 
 use self::agents::{Agents, OldAgent, agent_owner, is_old_agent};
+use self::copies::{Copies, IsSecret};
 use self::listing::*;
 use self::writing::*;
 use super::{
@@ -39,7 +42,7 @@ use crate::formats::file_store::{DocFile, FileStore, KnownDirs, Names, Rank, Ses
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, is_uuid, text};
 use crate::formats::listed::Listed;
-use crate::formats::{guarded, process};
+use crate::formats::process;
 use crate::merge::transcript::{self, ParsedMessage, Piece};
 use crate::opener;
 use crate::session::{DocKind, DocName, Millis, Role, SessionId, ToolId, copied_from};
@@ -47,14 +50,12 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{self, BufRead, Read, Seek};
+use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use plans::Plans;
-use steering::{
-    AGENTS_NEUTRAL, AGENTS_OWN, COPIES, STEERING, device_fields, is_agents_card, tracked,
-};
+use steering::{AGENTS_NEUTRAL, AGENTS_OWN, COPIES, STEERING, device_fields, is_agents_card};
 
 const NAME: &str = "Claude Code";
 const MAIN: &str = "transcript.jsonl";
@@ -107,8 +108,7 @@ const TAIL: u64 = 128 * 1024;
 
 #[derive(Default)]
 pub struct ClaudeCode {
-    /// By transcript, the file copies that it names.
-    copies: Mutex<BTreeMap<PathBuf, SeenCopies>>,
+    copies: Copies,
     agents: Agents,
     /// The names in the directories of the store.
     names: Listed<Names>,
@@ -116,15 +116,6 @@ pub struct ClaudeCode {
     /// By `projects` directory, the links followed at its last listing. They are watched as well.
     linked: Mutex<BTreeMap<PathBuf, Vec<PathBuf>>>,
     plans: Plans,
-}
-
-/// A transcript is read to its end once; later reads continue from there.
-#[derive(Clone, Default)]
-struct SeenCopies {
-    inode: u64,
-    read: u64,
-    /// By the names of copies, whether they are copies of secrets.
-    copies: BTreeMap<String, bool>,
 }
 
 /// The directories of the store.
@@ -603,71 +594,14 @@ impl ClaudeCode {
         if copies().next().is_none() {
             return Vec::new();
         }
-        let known = self.known_copies(main).unwrap_or_default();
-        copies()
-            .filter(|(_, copy)| known.get(*copy) != Some(&false))
-            .map(|(doc, _)| doc.name.clone())
-            .collect()
-    }
-
-    /// By the names of copies, whether they are copies of secrets.
-    fn known_copies(&self, main: &FoundDoc) -> io::Result<BTreeMap<String, bool>> {
-        let before = self
-            .copies
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&main.path)
-            .cloned()
-            .unwrap_or_default();
-        let goes_on = before.inode == main.stamp.inode && before.read <= main.stamp.len;
-        let mut seen = if goes_on {
-            before
-        } else {
-            SeenCopies {
-                inode: main.stamp.inode,
-                ..SeenCopies::default()
-            }
+        let left_out = |is_secret: &IsSecret| -> Vec<DocName> {
+            copies()
+                .filter(|(_, copy)| is_secret.get(*copy) != Some(&false))
+                .map(|(doc, _)| doc.name.clone())
+                .collect()
         };
-        let mut file = opener::file(&main.path)?;
-        file.seek(io::SeekFrom::Start(seen.read))?;
-        let mut reader = io::BufReader::with_capacity(1 << 20, file);
-        let mut line = Vec::new();
-        while let Some(read) = next_line(&mut reader, &mut line)? {
-            seen.read += read;
-            for file in tracked(&line) {
-                if let Some(copy) = file.copy {
-                    *seen.copies.entry(copy).or_default() |= guarded::is_secret(&file.path);
-                }
-            }
-        }
-        let copies = seen.copies.clone();
-        self.copies
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(main.path.clone(), seen);
-        Ok(copies)
-    }
-}
-
-/// Reads the next whole line and returns its length. A line longer than any that names copies is
-/// dropped: copies whose original no line names stay on this device.
-fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<u64>> {
-    const LONGEST: u64 = 16 << 20;
-    line.clear();
-    let mut read = 0;
-    loop {
-        let more = reader.by_ref().take(LONGEST).read_until(b'\n', line)? as u64;
-        read += more;
-        if more == 0 {
-            return Ok(None);
-        }
-        let is_whole = line.ends_with(b"\n");
-        if LONGEST <= read {
-            line.clear();
-        }
-        if is_whole {
-            return Ok(Some(read));
-        }
+        let named = self.copies.named_in(main, &left_out);
+        named.unwrap_or_else(|_| left_out(&IsSecret::new()))
     }
 }
 

@@ -2,6 +2,7 @@
 //! records name its plan as `slug` once there is one (2.1.330, 2026-11-28). A user's directory set
 //! with `plansDirectory` is part of the checkout, not of a session.
 
+use super::recent::Recent;
 use super::{PLANS, entries};
 use crate::formats::jsonl::{self, text};
 use crate::formats::listed::Listed;
@@ -17,20 +18,22 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// has the name.
 const SEARCHED: u64 = 64 * 1024;
 
-/// By transcript.
+/// By transcript. Those without a plan are remembered only as long as they are read again and again:
+/// nearly all transcripts are.
 type Known = HashMap<PathBuf, Named>;
 
 /// The content of a transcript when it was last read.
 struct Named {
     session: SessionId,
     stamp: Stamp,
-    plan: Option<String>,
+    plan: String,
 }
 
 #[derive(Default)]
 pub(super) struct Plans {
     listed: Listed<BTreeSet<String>>,
     known: Mutex<Known>,
+    without: Recent<Stamp>,
 }
 
 impl Plans {
@@ -46,28 +49,40 @@ impl Plans {
         if names.is_empty() {
             return Vec::new();
         }
-        let is_known = self
-            .known()
-            .get(main)
-            .is_some_and(|known| known.stamp == stamp);
-        if !is_known {
-            let plan = read_name(main);
-            self.known().insert(
-                main.to_owned(),
-                Named {
-                    session: session.clone(),
-                    stamp,
-                    plan,
-                },
-            );
+        if !self.is_known(main, stamp) {
+            self.read(session, main, stamp);
         }
         self.known_of(dir, main)
+    }
+
+    fn is_known(&self, main: &Path, stamp: Stamp) -> bool {
+        let known = self.known().get(main).map(|known| known.stamp);
+        let known = known.or_else(|| {
+            let without = self.without.take(main)?;
+            self.without.put(main, without);
+            Some(without)
+        });
+        known == Some(stamp)
+    }
+
+    fn read(&self, session: &SessionId, main: &Path, stamp: Stamp) {
+        let Some(plan) = read_name(main) else {
+            self.known().remove(main);
+            self.without.put(main, stamp);
+            return;
+        };
+        let named = Named {
+            session: session.clone(),
+            stamp,
+            plan,
+        };
+        self.known().insert(main.to_owned(), named);
     }
 
     /// The plan files that a transcript named when it was last read. A listing of all sessions
     /// reads no transcripts.
     pub(super) fn known_of(&self, dir: &Path, main: &Path) -> Vec<(PathBuf, String)> {
-        let Some(plan) = self.known().get(main).and_then(|known| known.plan.clone()) else {
+        let Some(plan) = self.known().get(main).map(|known| known.plan.clone()) else {
             return Vec::new();
         };
         let names = self.names_in(dir);
@@ -89,10 +104,9 @@ impl Plans {
     /// session is read.
     pub(super) fn touched(&self, name: &str) -> Touched {
         let known = self.known();
-        let names_it = |plan: &Option<String>| plan.as_ref().is_some_and(|plan| is_of(name, plan));
         let mut sessions = known
             .values()
-            .filter(|known| names_it(&known.plan))
+            .filter(|known| is_of(name, &known.plan))
             .map(|known| &known.session);
         match (sessions.next(), sessions.next()) {
             (None, _) => Touched::Nothing,
@@ -234,5 +248,41 @@ mod tests {
         assert_eq!(plans.known_of(&dir, &main).len(), 1);
         plans.retain(&home.path().join("projects"), |_, _| false);
         assert_eq!(plans.known_of(&dir, &main), []);
+    }
+
+    #[test]
+    fn of_transcripts_without_a_plan_only_the_ones_read_last_are_remembered() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = home.path().join("plans");
+        std::fs::create_dir_all(&dir).unwrap();
+        std::fs::write(dir.join("bold-red-fox.md"), "Plan.").unwrap();
+        let (plans, stamp) = (Plans::default(), Stamp::default());
+        let at = |n: usize| {
+            (
+                SessionId::new(format!("s{n}")),
+                home.path().join(n.to_string()),
+            )
+        };
+        for n in 0..200 {
+            let (session, main) = at(n);
+            std::fs::write(&main, "{}\n").unwrap();
+            assert_eq!(plans.of(&dir, &session, &main, stamp), []);
+            std::fs::write(&main, "{\"slug\":\"bold-red-fox\"}\n").unwrap();
+            assert_eq!(
+                plans.of(&dir, &session, &main, stamp),
+                [],
+                "it is not read again"
+            );
+        }
+        assert_eq!(plans.known().len(), 0);
+        let ((first, main), changed) = (at(0), Stamp { len: 1, ..stamp });
+        assert_eq!(
+            plans.of(&dir, &first, &main, stamp).len(),
+            1,
+            "it was forgotten"
+        );
+        std::fs::write(&main, "{}\n").unwrap();
+        assert_eq!(plans.of(&dir, &first, &main, changed), []);
+        assert_eq!(plans.touched("bold-red-fox.md"), Touched::Nothing);
     }
 }
