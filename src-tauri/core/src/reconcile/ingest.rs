@@ -622,11 +622,12 @@ pub fn absorb(
 /// known are then read once per group, not once each.
 fn runs(arrivals: &[Arrival]) -> Vec<Vec<&Arrival>> {
     let mut runs: Vec<Vec<&Arrival>> = Vec::new();
-    let mut last: HashMap<(&DocName, &str, Lane), usize> = HashMap::new();
+    // The last run of each doc in each journal, and its lines.
+    let mut last: HashMap<(&DocName, &str, Lane), (usize, usize)> = HashMap::new();
     for arrival in arrivals {
         let (source, edge) = (&arrival.edge.source, &arrival.edge);
         let key = (&arrival.doc, source.device.as_str(), source.lane);
-        let goes_on = |run: &Vec<&Arrival>| {
+        let goes_on = |run: &Vec<&Arrival>, n_lines: usize| {
             let before = run[run.len() - 1];
             // An entry that replaces another is handled from its own end.
             let plain = run[0].replaces.is_none()
@@ -635,15 +636,18 @@ fn runs(arrivals: &[Arrival]) -> Vec<Vec<&Arrival>> {
             // An entry in pieces is compared with its own id.
             let plain = plain && !run[0].in_pieces && !arrival.in_pieces;
             // The lines of a group are held twice.
-            let plain =
-                plain && run.iter().map(|run| run.tips.len()).sum::<usize>() < limits::ASIDE_LINES;
+            let plain = plain && n_lines < limits::ASIDE_LINES;
             let follows = before.edge.tip == edge.after && before.edge.source.end == source.first;
             plain && follows && before.at == arrival.at
         };
-        match last.get(&key).copied().filter(|at| goes_on(&runs[*at])) {
-            Some(at) => runs[at].push(arrival),
-            None => {
-                last.insert(key, runs.len());
+        let n_lines = arrival.tips.len();
+        match last.get_mut(&key) {
+            Some((at, lines)) if goes_on(&runs[*at], *lines) => {
+                runs[*at].push(arrival);
+                *lines += n_lines;
+            }
+            _ => {
+                last.insert(key, (runs.len(), n_lines));
                 runs.push(vec![arrival]);
             }
         }

@@ -418,12 +418,11 @@ pub fn parse(bytes: &[u8]) -> Result<Frame, FrameError> {
     Sealed::read(bytes)?.parse()
 }
 
-/// Parses whole frames that were accepted before, on several cores, and applies `then` to each.
-pub fn parse_all<T: Send>(
-    frames: &[&[u8]],
-    then: impl Fn(Frame) -> T + Sync,
-) -> Vec<Result<T, FrameError>> {
-    parallel::map(frames, |bytes| bytes.len(), |bytes| parse(bytes).map(&then))
+/// Parses whole frames of a segment whose bytes were just compared with their hash, on several
+/// cores.
+pub fn parse_accepted(frames: &[&[u8]]) -> Vec<Result<Frame, FrameError>> {
+    let parse = |bytes: &&[u8]| Sealed::accepted(bytes)?.parse();
+    parallel::map(frames, |bytes| bytes.len(), parse)
 }
 
 /// Unpacks and parses frames that are vouched for, on several cores, and applies `then` to each.

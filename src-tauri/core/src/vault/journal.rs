@@ -961,7 +961,7 @@ pub(super) fn read_batch(
             Some(Ok(len)) => len,
             _ => return Err(lost()),
         };
-        let sealed = Sealed::read(&bytes[offset..offset + len]).map_err(unreadable)?;
+        let sealed = Sealed::accepted(&bytes[offset..offset + len]).map_err(unreadable)?;
         let frame = match sealed.outline().filter(|_| large::is_freed(len)) {
             None => sealed.parse(),
             Some(outline) => {
@@ -976,7 +976,7 @@ pub(super) fn read_batch(
     if end.is_some() {
         return Err(lost());
     }
-    let frames = frame::parse_all(&pieces, |frame| frame)
+    let frames = frame::parse_accepted(&pieces)
         .into_iter()
         .zip(&pieces)
         .map(|(frame, piece)| Ok((frame.map_err(unreadable)?, piece.len())));

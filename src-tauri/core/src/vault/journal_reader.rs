@@ -290,7 +290,7 @@ impl<'a> JournalReader<'a> {
     }
 
     fn seal_of(&self, edge: &Edge, frame: &[u8]) -> Result<Seal, JournalError> {
-        Sealed::read(frame)
+        Sealed::accepted(frame)
             .map(Sealed::into_seal)
             .map_err(|source| JournalError::Frame {
                 dir: journal_key(&edge.source.device, edge.source.lane),
@@ -305,11 +305,12 @@ impl<'a> JournalReader<'a> {
     ) -> Result<(), JournalError> {
         let (mut skip, mut wanted, mut is_wanted) = (edge.source.skip, edge.lines, false);
         let mut next = edge.source.first;
+        let journal_key = journal_key(&edge.source.device, edge.source.lane);
         self.met(edge, |met| {
             let Met::Entry(entry, spot, frame) = met else {
                 return Ok(());
             };
-            let (journal, start) = (journal_key(&edge.source.device, edge.source.lane), 0);
+            let (journal, start) = (journal_key.clone(), 0);
             let number = next;
             next += 1;
             let mut bytes = match entry {
