@@ -19,6 +19,7 @@ use crate::session::{
 use crate::tools::{Join, Sides};
 use crate::vault::limits;
 use crate::vault::{Entry, JournalError, SessionCard};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 
@@ -532,12 +533,16 @@ pub fn continued(
 /// An end, and the lines to come after it.
 type Grown<'a> = (ChainId, &'a [u8]);
 
+/// The rests of the trunk and of a branch, read before.
+type Rests<'a> = Option<(&'a [u8], &'a [u8])>;
+
 /// The content of two branches: the common part, and the rest of each.
-fn contents(
+fn contents<'r>(
     session: Session<'_>,
     doc: &DocName,
     [first, second]: [ChainId; 2],
-) -> Result<[Vec<u8>; 3], JournalError> {
+    rests: Rests<'r>,
+) -> Result<[Cow<'r, [u8]>; 3], JournalError> {
     let (context, key, record) = session.parts();
     let state = &record.docs[doc];
     let meet = state.trie.meet(first, second);
@@ -548,11 +553,12 @@ fn contents(
             &state.trie.path_between(from, to).unwrap_or_default(),
         )
     };
-    Ok([
-        content(state.trie.start(), meet)?,
-        content(meet, first)?,
-        content(meet, second)?,
-    ])
+    let common = content(state.trie.start(), meet)?;
+    let (first, second) = match rests {
+        Some((first, second)) => (first.into(), second.into()),
+        None => (content(meet, first)?.into(), content(meet, second)?.into()),
+    };
+    Ok([common.into(), first, second])
 }
 
 /// How the tool's format joins two branches, or why it does not.
@@ -590,8 +596,9 @@ fn join(
     (second, after_second): Grown<'_>,
 ) -> Result<Vec<u8>, String> {
     let join = join_of(session, doc, action)?;
-    let [common, mut ours, mut theirs] = contents(session, doc, [first, second])
+    let [common, ours, theirs] = contents(session, doc, [first, second], None)
         .map_err(|error| crate::session::problem::with_causes(&error))?;
+    let (mut ours, mut theirs) = (ours.into_owned(), theirs.into_owned());
     ours.extend_from_slice(after_first);
     theirs.extend_from_slice(after_second);
     join(&Sides {
@@ -602,14 +609,14 @@ fn join(
 }
 
 /// Why the trunk and a branch cannot be joined, in either way.
-fn refusals(session: Session<'_>, doc: &DocName, ends: [ChainId; 2]) -> Refusals {
+fn refusals(session: Session<'_>, doc: &DocName, ends: [ChainId; 2], rests: Rests<'_>) -> Refusals {
     let Session { context, .. } = session;
     let joins = [Action::Stitch, Action::Branches].map(|action| join_of(session, doc, action));
     if joins.iter().all(Result::is_err) {
         return joins.map(Result::err);
     }
     let found = context.refusals(ends, || {
-        let [common, first, second] = contents(session, doc, ends)?;
+        let [common, first, second] = contents(session, doc, ends, rests)?;
         let sides = Sides {
             common: &common,
             first: &first,
@@ -620,14 +627,21 @@ fn refusals(session: Session<'_>, doc: &DocName, ends: [ChainId; 2]) -> Refusals
     found.unwrap_or_else(|error| [0, 1].map(|_| Some(crate::session::problem::with_causes(&error))))
 }
 
-/// The possible decisions about the trunk and a branch beside it, each with its consequences.
-pub fn choices(session: Session<'_>, split: &Split, right: &Fork) -> Vec<Offered> {
+/// The possible decisions about the trunk and a branch beside it, each with its consequences. Who has
+/// read the rests of both before passes them on.
+pub fn choices(
+    session: Session<'_>,
+    split: &Split,
+    right: &Fork,
+    rests: Rests<'_>,
+) -> Vec<Offered> {
     let Session { record, .. } = session;
     let (left_at, right_at) = (
         trunk_author(record, split),
         author(&record.docs[&split.doc], right.first_line),
     );
-    let [no_stitch, no_branches] = refusals(session, &split.doc, [split.divided.trunk, right.tip]);
+    let ends = [split.divided.trunk, right.tip];
+    let [no_stitch, no_branches] = refusals(session, &split.doc, ends, rests);
     Action::CHOICES
         .map(|action| {
             let consequence = consequence(action, split.ask, &left_at, &right_at);

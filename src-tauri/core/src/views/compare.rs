@@ -35,9 +35,33 @@ const WORDS: Duration = Duration::from_millis(50);
 const CHANGE_LENGTH: usize = 200;
 
 /// What a side has after the fork point.
+#[derive(Default)]
 struct Tail {
     bytes: Vec<u8>,
     places: Vec<Place>,
+    /// How many of the bytes are the branch itself; 0 if they are not all of it.
+    own: usize,
+}
+
+impl Tail {
+    /// The branch itself, if it was read whole: without what its session added since.
+    fn branch(&self) -> Option<&[u8]> {
+        self.bytes.get(..self.own).filter(|own| !own.is_empty())
+    }
+}
+
+/// The work for each of the sides, 0 and 1, at the same time: reading is nearly all of the work, and
+/// the sides are independent of each other.
+fn both<T: Send>(work: impl Fn(usize) -> T + Sync) -> [T; 2] {
+    std::thread::scope(|scope| {
+        let theirs = scope.spawn(|| work(1));
+        let ours = work(0);
+        let theirs = theirs.join();
+        [
+            ours,
+            theirs.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+        ]
+    })
 }
 
 /// The two branches that the user means: the start of a branch's id, its session or its device. The
@@ -199,6 +223,7 @@ impl<'a> Compare<'a> {
                 Session::new(self.context, &self.key, &self.record),
                 &self.split,
                 fork,
+                None,
             )
         });
         Ok(SplitRow {
@@ -254,10 +279,7 @@ impl<'a> Compare<'a> {
         let journal_reader =
             self.context
                 .journal_reader(&self.key.tool, &self.record.journals, &self.split.doc);
-        let mut tail = Tail {
-            bytes: Vec::new(),
-            places: Vec::new(),
-        };
+        let mut tail = Tail::default();
         if let Some(records) = self.context.records(&self.key.tool, state.kind) {
             let path = state.trie.path(tip).unwrap_or_default();
             let mut content = journal_reader
@@ -273,8 +295,8 @@ impl<'a> Compare<'a> {
             return Ok(tail);
         }
         let path = state.trie.path_between(meet, tip).unwrap_or_default();
-        tail.bytes
-            .reserve(path.iter().map(|edge| edge.bytes as usize).sum());
+        let len = path.iter().map(|edge| edge.bytes as usize).sum();
+        tail.bytes.reserve(len);
         let read = path.into_iter().try_for_each(|edge| {
             journal_reader.pieces(edge, |piece, bytes| {
                 let (off, device) = (tail.bytes.len() as u64, edge.source.device.clone());
@@ -284,6 +306,8 @@ impl<'a> Compare<'a> {
             })
         });
         read.map_err(|error| unreadable(&error))?;
+        // Of a record that came in pieces only the beginning is read.
+        tail.own = if tail.bytes.len() == len { len } else { 0 };
         if let Some(fork) = fork {
             tail.bytes.extend(self.continued(fork)?);
         }
@@ -314,15 +338,11 @@ impl<'a> Compare<'a> {
         Ok((messages, tail.places))
     }
 
-    /// The changes to the tool's settings by the records of one side, 0 or 1, since the fork point:
+    /// The changes to the tool's settings by the records of one side since the fork point:
     /// the author of each, by name, and the change in words.
-    fn changes(&self, side: usize, pair: &Pair) -> Result<Vec<SteeringRow>, ApiError> {
-        if self.is_whole() {
-            return Ok(Vec::new());
-        }
+    fn changes(&self, pair: &Pair, tail: &Tail) -> Result<Vec<SteeringRow>, ApiError> {
         let state = self.state();
         let before = state.trie.path(self.meet(pair)).unwrap_or_default();
-        let tail = self.tail(side, pair)?;
         let mut found: Vec<(Option<&str>, Vec<Steer>)> = Vec::new();
         let own = |place: &Place| {
             (
@@ -459,17 +479,7 @@ impl<'a> Compare<'a> {
         if let Some(known) = last.as_ref().filter(|known| known.of == of) {
             return Ok(known.clone());
         }
-        // Reading is nearly all of the work, and the sides are independent of each other.
-        let (ours, theirs) = std::thread::scope(|scope| {
-            let theirs = scope.spawn(|| self.messages(1, pair));
-            let ours = self.messages(0, pair);
-            (
-                ours,
-                theirs
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            )
-        });
+        let [ours, theirs] = both(|side| self.messages(side, pair));
         let ((left, left_places), (right, right_places)) = (ours?, theirs?);
         let mut rows = align(&left, &right, ALIGN);
         // In docs that are compared from the start, the common first messages are folded, as in all
@@ -505,11 +515,16 @@ impl<'a> Compare<'a> {
         let state = self.state();
         let (meet, tips) = (self.meet(&pair), self.tips(&pair));
         let is_offer = offer && from == 0;
+        let tails = match is_offer && !self.is_whole() {
+            true => both(|side| self.tail(side, &pair).map(Some)),
+            false => [Ok(None), Ok(None)],
+        };
+        let [left_tail, right_tail] = tails;
+        let tails = [left_tail?, right_tail?];
         let side = |at: usize, tip: ChainId, device: String| -> Result<DiffSide, ApiError> {
-            let mut changes = if is_offer {
-                self.changes(at, &pair)?
-            } else {
-                Vec::new()
+            let mut changes = match &tails[at] {
+                Some(tail) => self.changes(&pair, tail)?,
+                None => Vec::new(),
             };
             let n_changes = changes.len() as u64;
             changes.truncate(MOST_CHANGES);
@@ -603,16 +618,18 @@ impl<'a> Compare<'a> {
             rows,
             // A rewrite is released, or left as it is.
             choices: match is_offer && !self.is_rewrite {
-                true => self.choices(&pair),
+                true => self.choices(&pair, tails.each_ref().map(Option::as_ref)),
                 false => Vec::new(),
             },
         })
     }
 
-    fn choices(&self, pair: &Pair) -> Vec<Choice> {
+    /// `tails` are those of both sides, if they were read.
+    fn choices(&self, pair: &Pair, tails: [Option<&Tail>; 2]) -> Vec<Choice> {
         let Some(left) = &pair.left else {
             let session = Session::new(self.context, &self.key, &self.record);
-            return choices(session, &self.split, &pair.right);
+            let [left, right] = tails.map(|tail| tail.and_then(Tail::branch));
+            return choices(session, &self.split, &pair.right, left.zip(right));
         };
         match self.split.ask {
             true => Vec::new(),
