@@ -150,6 +150,48 @@ fn a_poll_lists_a_store_that_is_small_and_an_event_any_store() {
     assert!(recorded_lines(device, &id(1)).contains_key(two.as_bytes()));
 }
 
+/// The listings that wait to be done, each work's by itself. All other work is done.
+fn listings(device: &mut Device) -> Vec<Vec<Event>> {
+    let mut found = Vec::new();
+    while let Some(events) = device.work_beside() {
+        match events.iter().any(|event| matches!(event, Event::Listed(_))) {
+            true => found.push(events),
+            false => events.into_iter().for_each(|event| device.tell(event)),
+        }
+    }
+    found
+}
+
+/// A poll listed each tool's store on a thread of its own.
+#[test]
+fn a_poll_lists_small_stores_in_one_work_and_one_that_hangs_keeps_no_other_waiting() {
+    let (mut world, here) = at_rest();
+    let device = &mut world.devices[0];
+    device.tell(Event::Poll);
+    let mut together = listings(device);
+    assert_eq!(together.len(), 1);
+    let late = together.pop().expect("one work");
+    assert!(1 < late.len());
+    let line = turn(&here, &id(1), "since that poll");
+    let path = file_of(device, &here, 1);
+    device.append(&path, line.as_bytes());
+    device.tell(Event::Poll);
+    let alone = listings(device);
+    assert_eq!(alone.len(), late.len());
+    for event in alone.into_iter().flatten() {
+        device.tell(event);
+    }
+    device.settle();
+    assert!(recorded_lines(device, &id(1)).contains_key(line.as_bytes()));
+    // What was found before that says nothing any more.
+    device.reconciled.clear();
+    late.into_iter().for_each(|event| device.tell(event));
+    device.settle();
+    assert_eq!(device.reconciled, []);
+    device.tell(Event::Poll);
+    assert_eq!(listings(device).len(), 1);
+}
+
 /// Ends the engine, lets `meanwhile` change something, and starts again. Returns the most sessions
 /// that one event had reconciled, and which were reconciled in all.
 fn most_at_once(

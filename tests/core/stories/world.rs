@@ -68,7 +68,7 @@ impl Clock for SetClock {
 
 enum Work {
     Reconcile(Box<Job>),
-    Beside(Box<dyn FnOnce() -> Event + Send>),
+    Beside(Box<dyn FnOnce() -> Vec<Event> + Send>),
     Aside(Box<dyn FnOnce() + Send>),
 }
 
@@ -93,7 +93,7 @@ impl Jobs for Inline {
     /// In a story, time passes only with the next poll.
     fn after(&self, _after: std::time::Duration, _event: Event) {}
 
-    fn spawn_for_event(&self, work: Box<dyn FnOnce() -> Event + Send>) {
+    fn spawn_for_events(&self, work: Box<dyn FnOnce() -> Vec<Event> + Send>) {
         self.push(Work::Beside(work));
     }
 }
@@ -325,8 +325,7 @@ impl Device {
             None => return false,
             Some(Work::Aside(work)) => work(),
             Some(Work::Beside(work)) => {
-                let event = work();
-                self.tell(event);
+                work().into_iter().for_each(|event| self.tell(event));
             }
             Some(Work::Reconcile(job)) => {
                 self.reconciled.push(job.key.clone());
@@ -361,14 +360,24 @@ impl Device {
     pub fn list_ahead(&mut self, path: &Path) -> Event {
         self.tell(Event::Touched(vec![path.to_path_buf()]));
         loop {
-            let work = self.jobs.0.lock().expect("one thread").pop_front();
-            let Some(Work::Beside(work)) = work else {
-                panic!("no listing was begun");
-            };
-            match work() {
-                listed @ Event::Listed(_) => return listed,
-                other => self.tell(other),
+            let mut events = self.work_beside().expect("a listing was begun");
+            match events.pop() {
+                Some(listed @ Event::Listed(_)) => return listed,
+                other => other.into_iter().for_each(|other| self.tell(other)),
             }
+        }
+    }
+
+    /// Does the next work beside the loop, and keeps its results from it.
+    pub fn work_beside(&mut self) -> Option<Vec<Event>> {
+        let mut waiting = self.jobs.0.lock().expect("one thread");
+        let is_beside = |work: &Work| matches!(work, Work::Beside(_));
+        let at = waiting.iter().position(is_beside)?;
+        let work = waiting.remove(at);
+        drop(waiting);
+        match work {
+            Some(Work::Beside(work)) => Some(work()),
+            _ => None,
         }
     }
 

@@ -562,10 +562,12 @@ impl Jobs for Workers {
         }));
     }
 
-    fn spawn_for_event(&self, work: Box<dyn FnOnce() -> Event + Send>) {
+    fn spawn_for_events(&self, work: Box<dyn FnOnce() -> Vec<Event> + Send>) {
         let inbox = self.inbox.clone();
         self.spawn(Box::new(move || {
-            let _ = inbox.send(work());
+            for event in work() {
+                let _ = inbox.send(event);
+            }
         }));
     }
 

@@ -68,8 +68,12 @@ pub trait Jobs: Send {
     fn spawn(&self, work: Box<dyn FnOnce() + Send>);
     /// Sends an event after a delay.
     fn after(&self, after: std::time::Duration, event: Event);
+    /// Runs work whose results are events, all of them sent at its end.
+    fn spawn_for_events(&self, work: Box<dyn FnOnce() -> Vec<Event> + Send>);
     /// Runs work whose result is an event.
-    fn spawn_for_event(&self, work: Box<dyn FnOnce() -> Event + Send>);
+    fn spawn_for_event(&self, work: Box<dyn FnOnce() -> Event + Send>) {
+        self.spawn_for_events(Box::new(move || vec![work()]));
+    }
 }
 
 /// A directory that the user gives a project, as it is on the disk.

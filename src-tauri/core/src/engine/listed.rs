@@ -51,6 +51,8 @@ pub(super) struct ListRequest {
     pub(super) live: Vec<SessionKey>,
     /// In the order of the state's keys, and not of the store.
     pub(super) sorted: bool,
+    /// The poll that lists the store together with others.
+    pub(super) poll: Option<u64>,
 }
 
 /// A session as a listing found it.
@@ -66,6 +68,7 @@ pub(super) struct ListedSession {
 /// there: there may be very many.
 pub struct ListedStore {
     pub(super) tool: ToolId,
+    pub(super) poll: Option<u64>,
     /// Whether all sessions were listed, and not only a part.
     pub(super) is_whole: bool,
     /// `None`: the adapter panicked. The sessions found are in `sessions`.
@@ -97,7 +100,7 @@ impl ListedStore {
     /// Lists a store. A panic of the adapter is a listing without a result: it must not leave the
     /// tool without any further listing.
     pub(super) fn of(request: ListRequest, adapter: &dyn Tool, context: &Context) -> Self {
-        let begun = Instant::now();
+        let (begun, poll) = (Instant::now(), request.poll);
         let mut listed = Self::nothing(request.tool.clone());
         let done = catch_unwind(AssertUnwindSafe(|| listed.list(&request, adapter, context)));
         if done.is_err() {
@@ -106,13 +109,14 @@ impl ListedStore {
             let roots = catch_unwind(AssertUnwindSafe(|| adapter.roots(&context.machine)));
             listed.roots = roots.unwrap_or_default();
         }
-        listed.took = begun.elapsed();
+        (listed.took, listed.poll) = (begun.elapsed(), poll);
         listed
     }
 
     fn nothing(tool: ToolId) -> Self {
         Self {
             tool,
+            poll: None,
             is_whole: false,
             listing: None,
             sessions: Vec::new(),

@@ -7,7 +7,7 @@ use super::queue::ReconcileRequest;
 use crate::api::types::Held;
 use crate::api::types::HoldReason;
 use crate::session::{Lane, ProblemCode, Reason, SessionKey, SessionState, ToolId};
-use crate::state::StateError;
+use crate::state::{StateCount, StateError};
 use crate::tools::{Listing, Root, Tool, Touched, Twin, Watermark};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -35,7 +35,8 @@ pub(super) struct Listings {
     running: BTreeMap<ToolId, Running>,
     scan: Option<Scan>,
     /// How many polls do not list the tool's store.
-    left_out: BTreeMap<ToolId, usize>,
+    left_out: BTreeMap<ToolId, LeftOut>,
+    n_polls: u64,
     /// How far the last listing read the tool's store.
     watermarks: BTreeMap<ToolId, Watermark>,
     /// The directories to watch for each tool, as its last listing found them.
@@ -46,25 +47,49 @@ pub(super) struct Listings {
     pub(super) is_reading_again: bool,
 }
 
+/// The polls that leave out a store between two listings, and those still to come.
+struct LeftOut {
+    polls: usize,
+    left: usize,
+}
+
 impl Listings {
     fn take_note(&mut self, tool: &ToolId, n_sessions: usize) {
         let polls = (n_sessions / A_POLL_EACH).min(MOST_LEFT_OUT);
-        self.left_out.insert(tool.clone(), polls);
+        let left_out = LeftOut { polls, left: polls };
+        self.left_out.insert(tool.clone(), left_out);
     }
 
     fn is_much(&self, tool: &ToolId) -> bool {
-        self.left_out.get(tool).is_some_and(|polls| 0 < *polls)
+        self.left_out.get(tool).is_some_and(|out| 0 < out.polls)
     }
 
     /// Whether this poll lists the tool's store.
     fn is_due(&mut self, tool: &ToolId) -> bool {
-        match self.left_out.get_mut(tool) {
-            None | Some(0) => true,
-            Some(polls) => {
-                *polls -= 1;
+        match self.left_out.get_mut(tool).filter(|out| 0 < out.left) {
+            None => true,
+            Some(out) => {
+                out.left -= 1;
                 false
             }
         }
+    }
+
+    /// Whether it takes a moment to list this much of the tool's store.
+    fn is_little(&self, tool: &ToolId, extent: &Extent) -> bool {
+        let is_small = self.left_out.get(tool).is_some_and(|out| out.polls == 0);
+        is_small || *extent == Extent::default()
+    }
+
+    /// Gives up a listing that an earlier poll began together with others. Returns whether there was
+    /// one: a store that does not answer keeps only itself waiting.
+    fn give_up_together(&mut self, tool: &ToolId) -> bool {
+        let running = self.running.get(tool);
+        let is_late = running.is_some_and(|running| running.poll.is_some());
+        if is_late {
+            self.running.remove(tool);
+        }
+        is_late
     }
 
     /// Something that a listing found was not scheduled: the next poll lists the whole store.
@@ -95,6 +120,8 @@ struct Running {
     again: Option<(Occasion, Extent)>,
     /// Sessions that came into the store since this listing began: it may not have them.
     came: BTreeSet<SessionKey>,
+    /// The poll that lists the store together with others.
+    poll: Option<u64>,
 }
 
 impl Running {
@@ -103,6 +130,7 @@ impl Running {
             occasion,
             again: None,
             came: BTreeSet::new(),
+            poll: None,
         }
     }
 }
@@ -229,18 +257,47 @@ impl Engine {
     }
 
     fn begin_listing(&self, tool: &ToolId, adapter: Arc<dyn Tool>, extent: Extent) {
-        let live = self.live.keys().filter(|key| key.tool == *tool);
-        let request = ListRequest {
-            tool: tool.clone(),
-            extent,
-            since: self.listings.watermarks.get(tool).cloned(),
-            live: live.cloned().collect(),
-            sorted: self.is_importing(tool).unwrap_or_default(),
-        };
+        let request = self.list_request(tool, extent, None);
         let context = self.context.clone();
         self.jobs.spawn_for_event(Box::new(move || {
             let listed = ListedStore::of(request, &*adapter, &context);
             Event::Listed(Box::new(listed))
+        }));
+    }
+
+    fn list_request(&self, tool: &ToolId, extent: Extent, poll: Option<u64>) -> ListRequest {
+        let live = self.live.keys().filter(|key| key.tool == *tool);
+        ListRequest {
+            tool: tool.clone(),
+            sorted: extent != Extent::default() && self.is_importing(tool).unwrap_or_default(),
+            extent,
+            since: self.listings.watermarks.get(tool).cloned(),
+            live: live.cloned().collect(),
+            poll,
+        }
+    }
+
+    /// Lists these stores one after the other: a thread for each of them would cost more than the
+    /// listing.
+    fn list_together(&mut self, stores: Vec<(ListRequest, Arc<dyn Tool>)>) {
+        if stores.is_empty() {
+            return;
+        }
+        for (request, _) in &stores {
+            let running = Running {
+                poll: request.poll,
+                ..Running::on(Occasion::Poll)
+            };
+            self.listings.running.insert(request.tool.clone(), running);
+        }
+        let context = self.context.clone();
+        self.jobs.spawn_for_events(Box::new(move || {
+            let listed = stores
+                .into_iter()
+                .map(|(request, adapter)| ListedStore::of(request, &*adapter, &context));
+            listed
+                .map(|listed| Event::Listed(Box::new(listed)))
+                .collect()
         }));
     }
 
@@ -260,7 +317,9 @@ impl Engine {
     pub(super) fn listed(&mut self, mut listed: Box<ListedStore>) -> Result<(), StateError> {
         let (begun, before) = (Instant::now(), self.queue.len());
         let tool = listed.tool.clone();
-        let Some(running) = self.listings.running.get(&tool) else {
+        let running = self.listings.running.get(&tool);
+        // One that was given up found what has been listed again since.
+        let Some(running) = running.filter(|running| running.poll == listed.poll) else {
             return Ok(());
         };
         let is_start = running.occasion == Occasion::Start;
@@ -325,7 +384,8 @@ impl Engine {
         listed: &mut ListedStore,
         is_start: bool,
     ) -> Result<(), StateError> {
-        let import = self.is_importing(&listed.tool)?;
+        let is_needed = is_start || !listed.sessions.is_empty();
+        let import = is_needed && self.is_importing(&listed.tool)?;
         let n = listed.sessions.len().min(self.context.sizes.slice);
         let left = listed.sessions.split_off(n);
         for found in std::mem::replace(&mut listed.sessions, left) {
@@ -565,25 +625,37 @@ impl Engine {
     /// may have passed: a session is open or waits. Returns whether all stores are listed.
     fn list_due(&mut self) -> Result<bool, StateError> {
         let waits = self.state.counts(SessionState::Waiting)?;
-        let mut all = true;
-        for (tool, _) in self.on_tools() {
-            if self.listings.is_due(&tool) {
-                self.list(&tool, Occasion::Poll);
-                continue;
-            }
-            all = false;
-            let mut waits = waits.iter().filter(|count| count.tool == tool);
-            let is_pending = self.live.keys().any(|key| key.tool == tool)
-                || waits.any(|count| count.reason.is_some_and(|reason| WAITING.contains(&reason)));
-            // Nothing may have passed: only the directories to watch are asked for.
-            let extent = Extent {
-                open: is_pending,
-                changes: is_pending && self.listings.watermarks.contains_key(&tool),
-                ..Extent::default()
+        self.listings.n_polls += 1;
+        let (poll, mut all, mut together) = (self.listings.n_polls, true, Vec::new());
+        for (tool, adapter) in self.on_tools() {
+            let is_late = self.listings.give_up_together(&tool);
+            let is_due = self.listings.is_due(&tool);
+            all &= is_due;
+            let extent = match is_due || is_late {
+                true => Extent::all(),
+                false => self.extent_between(&tool, &waits),
             };
-            self.list_part(&tool, Occasion::Poll, extent);
+            let is_running = self.listings.running.contains_key(&tool);
+            match is_late || is_running || !self.listings.is_little(&tool, &extent) {
+                true => self.list_part(&tool, Occasion::Poll, extent),
+                false => together.push((self.list_request(&tool, extent, Some(poll)), adapter)),
+            }
         }
+        self.list_together(together);
         Ok(all)
+    }
+
+    /// What is listed of a store at a poll that leaves it out.
+    fn extent_between(&self, tool: &ToolId, waits: &[StateCount]) -> Extent {
+        let mut waits = waits.iter().filter(|count| count.tool == *tool);
+        let is_pending = self.live.keys().any(|key| key.tool == *tool)
+            || waits.any(|count| count.reason.is_some_and(|reason| WAITING.contains(&reason)));
+        // Nothing may have passed: only the directories to watch are asked for.
+        Extent {
+            open: is_pending,
+            changes: is_pending && self.listings.watermarks.contains_key(tool),
+            ..Extent::default()
+        }
     }
 
     /// A part of the scan that the last poll began has ended. A scan that finds a change is not
