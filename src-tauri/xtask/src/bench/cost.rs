@@ -20,10 +20,13 @@ struct Measured {
     child_cpu: f64,
     engine_pss: u64,
     child_pss: u64,
-    /// How often a thread of either process was woken, per second.
-    wakeups: f64,
+    /// How often a thread of the process was woken, per second.
+    engine_wakeups: f64,
+    child_wakeups: f64,
 }
 
+/// Ticks and wakeups of a process so far.
+type Counted = (u64, u64);
 /// A figure: its value, unit and budget.
 type Figure = (f64, &'static str, Option<f64>);
 
@@ -43,21 +46,23 @@ pub fn measure(devices: &[&Device], interrupt: &Interrupt) -> Result<Vec<Cost>> 
         .collect::<Result<Vec<_>>>()?;
     rest(SETTLE, interrupt)?;
     let both = |(engine, child): &(u32, u32)| {
-        let wakeups = wakeups(*engine)? + wakeups(*child)?;
-        Ok((ticks(*engine)?, ticks(*child)?, wakeups))
+        let of = |pid: u32| Ok::<_, anyhow::Error>((ticks(pid)?, wakeups(pid)?));
+        Ok((of(*engine)?, of(*child)?))
     };
     let before = pids.iter().map(both).collect::<Result<Vec<_>>>()?;
     rest(WATCH, interrupt)?;
     let share =
         |from: u64, to: u64| 100.0 * (to - from) as f64 / ticks_per_second() / WATCH.as_secs_f64();
-    let cost = |(pids, before): (&(u32, u32), &(u64, u64, u64))| {
+    let a_second = |from: u64, to: u64| to.saturating_sub(from) as f64 / WATCH.as_secs_f64();
+    let cost = |(pids, (engine, child)): (&(u32, u32), &(Counted, Counted))| {
         let after = both(pids)?;
         Ok(Cost(Some(Measured {
-            engine_cpu: share(before.0, after.0),
-            child_cpu: share(before.1, after.1),
+            engine_cpu: share(engine.0, after.0.0),
+            child_cpu: share(child.0, after.1.0),
             engine_pss: pss(pids.0)?,
             child_pss: pss(pids.1)?,
-            wakeups: after.2.saturating_sub(before.2) as f64 / WATCH.as_secs_f64(),
+            engine_wakeups: a_second(engine.1, after.0.1),
+            child_wakeups: a_second(child.1, after.1.1),
         })))
     };
     pids.iter().zip(&before).map(cost).collect()
@@ -79,11 +84,12 @@ impl Cost {
             ),
             ("idle CPU of one core, Syncthing", cost.child_cpu, "%", None),
             (
-                "wakeups of engine and Syncthing",
-                cost.wakeups,
+                "wakeups of the engine",
+                cost.engine_wakeups,
                 "a second",
                 None,
             ),
+            ("wakeups of Syncthing", cost.child_wakeups, "a second", None),
             (
                 "memory (PSS) of the engine at rest",
                 megabytes(cost.engine_pss),
