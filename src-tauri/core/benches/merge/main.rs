@@ -10,6 +10,8 @@ mod union;
 use std::time::{Duration, Instant};
 
 fn main() {
+    // As the engine does at its start: how large blocks are allocated is a part of the cost.
+    session_roam_core::memory::hold_little();
     // Cargo's own argument for every benchmark; a filter after `--` selects some of them.
     let filter = std::env::args().skip(1).find(|arg| !arg.starts_with("--"));
     let place = tempfile::Builder::new()

@@ -13,11 +13,14 @@ use session_roam_core::session::{ChainId, DocKind, Edge, Line, Trie};
 use std::hint::black_box;
 use std::io::{Read, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A session's runs of lines, chained.
 type Runs = Vec<(Edge, Vec<Line>)>;
 
 const ROUNDS: usize = 3;
+/// As many as the engine has.
+const WORKERS: usize = 4;
 /// A frame of live work: the usual size of a tool's write.
 const LIVE: usize = 6_000;
 
@@ -71,6 +74,10 @@ fn of_set(name: &str, context: &Context, made: &[Made]) {
         total,
         took,
     );
+    if 1 < made.len() {
+        let took = middle(ROUNDS, afresh, |()| side_by_side(context, made));
+        say_speed(&format!("union, {name}, side by side"), total, took);
+    }
     let layout: Vec<(SessionRecord, BranchLayout)> = made
         .iter()
         .zip(records)
@@ -105,6 +112,21 @@ fn of_set(name: &str, context: &Context, made: &[Made]) {
         bytes,
         took,
     );
+}
+
+/// Reads the sessions as the engine does: each is read by one of its workers.
+fn side_by_side(context: &Context, made: &[Made]) {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some(made) = made.get(next.fetch_add(1, Ordering::Relaxed)) {
+            black_box(union(context, made));
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(work);
+        }
+    });
 }
 
 /// Reads a session from all its journals, like the product when they arrive.

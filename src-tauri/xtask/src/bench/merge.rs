@@ -38,7 +38,8 @@ const NOTES: &str = "\
 A session is what three devices recorded of it: one began it, two others went on from the same point. Union reads all \
 of their journals, as they arrive: unzip, hash, signatures, chain, insert; its bytes are those of the lines, each once. \
 Projection makes the bytes of the session's file and of both its forks. “Imported” journals have frames of 1 MiB, those \
-“written live” of 6 KB. The sides of a diff have 20,000 messages each way; a page has 100 rows, and is timed from the \
+“written live” of 6 KB. “Side by side” is what the engine does when many sessions arrive: each is read by one of its \
+workers; otherwise one session is read after the other. Memory is allocated as in the engine. The sides of a diff have 20,000 messages each way; a page has 100 rows, and is timed from the \
 session's record in the state to the answer as JSON. Frames, lines and the two sides of a diff are read on several \
 cores, here on two. By CPU time a figure hardly depends on what else the machine does; the verdict goes by the clock.\n";
 
