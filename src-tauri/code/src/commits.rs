@@ -32,6 +32,7 @@ pub fn record_for(
     published: impl FnOnce(&[ObjectId]) -> Result<Vec<ObjectId>>,
 ) -> Result<(Snapshot, Vec<ObjectId>)> {
     let snapshot = record(checkout, store, limits)?;
+    refuse_secret_message(checkout, &snapshot)?;
     let commits = parents(&snapshot.state);
     let base = published(&commits)?;
     let found = search(checkout, store, limits, &commits, &base)?;
@@ -51,6 +52,22 @@ pub fn record_for(
     };
     let snapshot = record_at(checkout, store, limits, Lock::Free, head, found)?;
     Ok((snapshot, vec![base.clone()]))
+}
+
+/// The message of a merge in progress goes along whole. Only here: what another device sent is taken back
+/// whatever it says.
+fn refuse_secret_message(checkout: &Checkout, snapshot: &Snapshot) -> Result<()> {
+    const NAME: &str = "MERGE_MSG";
+    let operation = snapshot.state.operation.as_ref();
+    let message = operation.and_then(|it| RepoPath::parse(&it.message));
+    let message = message.as_ref().map_or(&b""[..], RepoPath::as_bytes);
+    match find_secret(&RepoPath::new(NAME), message, b"") {
+        None => Ok(()),
+        Some(rule) => Err(CodeError::refused(format!(
+            "{} has something that looks like a secret ({rule}).",
+            checkout.git_dir.join(NAME).display()
+        ))),
+    }
 }
 
 /// What must not leave in the commits that `base` lacks, by path; none if all of them may go. The same

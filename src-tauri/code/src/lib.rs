@@ -46,6 +46,6 @@ pub use secrets::{is_secret_name, rules_version};
 pub use state::{LeftOut, Manifest, Operation, OperationKind, PackSummary, Reason, Side, State};
 pub use store::Store;
 pub use survey::{Survey, survey};
-pub use undo::{Undo, recover, undo, undo_with, undos};
+pub use undo::{Recovered, Undo, recover, undo, undo_with, undos};
 pub use undoing::OnStep;
 pub use verify::{Received, receive};

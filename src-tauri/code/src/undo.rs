@@ -47,11 +47,20 @@ pub fn undos(checkout: &Checkout) -> Result<Vec<Undo>> {
     Ok(undos)
 }
 
+/// What [`recover`] finished.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// The snapshots that were taken back, those not of which nothing had been applied yet.
+    pub snapshots: Vec<ObjectId>,
+    /// Where files are that were in the way.
+    pub kept: Vec<PathBuf>,
+}
+
 /// Takes back what a process that ended in its work had begun; call it before anything else is done
-/// with a checkout, when no other process of ours works in it. Says how many were taken back. A worktree
-/// that was about to be removed stays, and can be taken back again.
-pub fn recover(checkout: &Checkout) -> Result<usize> {
-    let mut n_recovered = 0;
+/// with a checkout, when no other process of ours works in it. A worktree that was about to be removed
+/// stays, and can be taken back again.
+pub fn recover(checkout: &Checkout) -> Result<Recovered> {
+    let mut recovered = Recovered::default();
     let _turn = Turn::take(checkout)?;
     for number in numbers(checkout)?.into_iter().rev() {
         match Undoing::read(checkout, number)? {
@@ -63,13 +72,15 @@ pub fn recover(checkout: &Checkout) -> Result<usize> {
                 undoing.enter(Phase::Applied)?;
             }
             Some(undoing) => {
-                undoing.finish(&mut |_| ())?;
-                n_recovered += 1;
+                let snapshot = undoing.record.snapshot.clone();
+                let was_begun = undoing.record.phase != Phase::Preparing;
+                recovered.kept.extend(undoing.finish(&mut |_| ())?);
+                recovered.snapshots.extend(was_begun.then_some(snapshot));
             }
             None => put_away(checkout, number)?,
         }
     }
-    Ok(n_recovered)
+    Ok(recovered)
 }
 
 /// Takes the latest applied snapshot back: index, files, permissions and links are what they were.

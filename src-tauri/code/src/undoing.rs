@@ -331,9 +331,15 @@ impl<'a> Undoing<'a> {
             Step::PlaceFile(_) => {
                 let was_placed = self.new_file(number).symlink_metadata().is_err();
                 let is_free = || self.is_as_placed(number, &path) || self.is_kept(target);
+                // Back at its first place, or a file in its stead: a step that was taken back is not taken
+                // back again, when somebody has put a file there since.
                 match there.is_some_and(|it| !it.is_dir()) && was_placed {
-                    true if is_free() => io(fs::remove_file(&path)),
-                    true => self.keep_away(target),
+                    true if is_free() => io(move_file(&path, &self.new_file(number))),
+                    true => {
+                        self.keep_away(target)?;
+                        let taken = self.new_file(number);
+                        fs::write(&taken, b"").map_err(CodeError::io(&taken))
+                    }
                     false => Ok(()),
                 }
             }
@@ -373,6 +379,8 @@ impl<'a> Undoing<'a> {
         let name = name.unwrap_or_else(|| free_name(&all, &number));
         let dir = all.join(&name);
         self.record.kept = Some(name);
+        // Whoever goes on after a crash knows where it is.
+        self.save()?;
         let (from, mut to) = (self.target(target), target.path(&dir, &dir.join(".git")));
         let parent = to.parent().unwrap_or(&dir).to_owned();
         if to.symlink_metadata().is_ok() {

@@ -223,7 +223,8 @@ fn check_trees(
     Ok(())
 }
 
-/// A pack counts each object once; written, it takes its space at every path.
+/// A pack counts each object once; written, it takes its space at every path. One copy is bounded by what the
+/// pack may hold, or is the user's own.
 fn check_sizes(scratch: &Scratch, new: &[(&RepoPath, &Entry)], limits: &PackLimits) -> Result<()> {
     let blobs = new
         .iter()
@@ -243,12 +244,12 @@ fn check_sizes(scratch: &Scratch, new: &[(&RepoPath, &Entry)], limits: &PackLimi
     for (size, times) in sizes.lines().zip(times.values()) {
         // What is missing (a partial clone) cannot be written.
         let size = size.parse::<u64>().unwrap_or(0);
-        total = total.saturating_add(size.saturating_mul(*times));
+        total = total.saturating_add(size.saturating_mul(*times - 1));
     }
     match total <= limits.written {
         true => Ok(()),
         false => Err(CodeError::refused(
-            "The code of the other device is refused: its files are too large together.",
+            "The code of the other device is refused: the copies of its files are too large together.",
         )),
     }
 }

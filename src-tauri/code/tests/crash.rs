@@ -5,8 +5,8 @@
 mod support;
 
 use session_roam_code::{
-    Comparison, Have, Limits, ObjectId, PackLimits, Plan, apply, apply_with, compare, pack,
-    receive, record, recover, undo, undo_setting_aside_with, undo_with, undos,
+    Comparison, Have, Limits, ObjectId, PackLimits, Plan, Recovered, apply, apply_with, compare,
+    pack, receive, record, recover, undo, undo_setting_aside_with, undo_with, undos,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -183,7 +183,7 @@ fn every_step(place: &Place, is_expected: impl Fn(&Plan) -> bool) {
             &place.seen(),
             &format!("killed at step {n_steps} of applying"),
         );
-        assert_eq!(recover(&checkout).expect("recovers"), 0);
+        assert_eq!(recover(&checkout).expect("recovers"), Recovered::default());
         n_steps += 1;
     }
     assert!(6 < n_steps, "{n_steps} steps");

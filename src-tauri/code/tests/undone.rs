@@ -26,6 +26,12 @@ fn undone(two: &Two, what: &Undo) -> Result<Option<PathBuf>, CodeError> {
     undo(&two.b.checkout(), &store, what, &Limits::default())
 }
 
+/// How many applied snapshots the next start takes back.
+fn recovered(two: &Two) -> usize {
+    let recovered = recover(&two.b.checkout()).expect("recovers");
+    recovered.snapshots.len()
+}
+
 /// The undo names `path` and removes nothing; set aside, the worktree stays.
 fn stays(two: &Two, done: &Undo, worktree: &Repo, path: &str) {
     let before = everything(&worktree.root);
@@ -171,7 +177,7 @@ fn a_worktree_that_was_worked_in_after_a_crash_of_its_undo_stays() {
     let (done, worktree) = beside(&two);
     killed_before_it_goes(&two, &done);
     worktree.write("new.txt", "since the crash\n");
-    assert_eq!(recover(&two.b.checkout()).expect("recovers"), 0);
+    assert_eq!(recovered(&two), 0);
     let undone_later = undos(&two.b.checkout()).expect("reads");
     assert_eq!(undone_later, std::slice::from_ref(&done));
     stays(&two, &done, &worktree, "new.txt");
@@ -182,14 +188,14 @@ fn after_a_crash_an_undo_of_a_worktree_can_be_asked_again() {
     let two = Two::new(&[("a.txt", "one\n")]);
     let (done, worktree) = beside(&two);
     killed_before_it_goes(&two, &done);
-    assert_eq!(recover(&two.b.checkout()).expect("recovers"), 0);
+    assert_eq!(recovered(&two), 0);
     undone(&two, &done).expect("undoes");
     assert!(!worktree.root.exists());
     // Killed when the worktree was gone: that is finished.
     let (done, worktree) = beside(&two);
     killed_before_it_goes(&two, &done);
     fs::remove_dir_all(&worktree.root).expect("removes");
-    assert_eq!(recover(&two.b.checkout()).expect("recovers"), 1);
+    assert_eq!(recovered(&two), 1);
     assert_eq!(undos(&two.b.checkout()).expect("reads"), []);
 }
 
@@ -388,7 +394,7 @@ fn a_start_after_a_crash_keeps_what_is_in_the_way() {
             fs::write(lock, format!("session-roam {}\n", done.number)).expect("writes");
             change(&two.b);
             let file = fs::read(two.b.root.join(path)).expect("reads");
-            assert_eq!(recover(&two.b.checkout()).expect("recovers"), 1);
+            assert_eq!(recovered(&two), 1);
             assert!(!two.b.exists(".git/index.lock"));
             let kept = two.b.root.join(".git/session-roam/kept/1").join(path);
             assert_eq!(fs::read(kept).expect("is kept"), file);
@@ -411,7 +417,7 @@ fn nor_do_directories_in_the_way_stop_a_start() {
     killed_before_it_goes(&two, &done);
     two.b.write("gone/deep/file", "mine\n");
     two.b.write("dir", "mine as well\n");
-    assert_eq!(recover(&two.b.checkout()).expect("recovers"), 1);
+    assert_eq!(recovered(&two), 1);
     assert_same(&before, &without_kept(&two), "undo is not exact");
     let kept = two.b.root.join(".git/session-roam/kept/1");
     assert_eq!(

@@ -191,6 +191,8 @@ impl Engine {
             return;
         };
         self.code.due.remove(&key);
+        // Also when nothing of it goes along any more.
+        self.code_was_due(&key);
         let work = self.recording_of(&key).or_else(|| self.looking_at(&key));
         if let Some(work) = work {
             self.code.recording = Some(key);
@@ -331,7 +333,7 @@ impl Engine {
             self.pin_later(&applied.key, dir);
         }
         self.state.put_note(NOTE, &all)?;
-        self.code_happened(HistoryKind::CodeApplied, &applied)?;
+        self.code_happened(HistoryKind::CodeApplied, &applied, None)?;
         restart::note_done(&objects_dir(&self.home, &applied.key));
         Ok(())
     }
@@ -344,13 +346,14 @@ impl Engine {
                 self.code_applied(applied, dir)?;
             }
         }
-        for back in left.taken_back {
-            self.code_happened(HistoryKind::CodeUndone, &back)?;
+        for (back, kept) in left.taken_back {
+            self.code_happened(HistoryKind::CodeUndone, &back, kept)?;
             restart::note_done(&objects_dir(&self.home, &back.key));
         }
-        for undone in left.undone {
+        for (undone, kept) in left.undone {
             if self.applied_code().iter().any(|known| known.is(&undone)) {
-                self.code_undone(undone, Ok(TakenBack::Done), Box::new(drop))?;
+                let back = kept.map_or(TakenBack::Done, TakenBack::Kept);
+                self.code_undone(undone, Ok(back), Box::new(drop))?;
             }
         }
         Ok(())
@@ -419,7 +422,11 @@ impl Engine {
         }
         let mut noted = self.state.put_note(NOTE, &all);
         if is_done {
-            let happened = self.code_happened(HistoryKind::CodeUndone, &applied);
+            let kept = match &result {
+                Ok(TakenBack::Kept(kept)) => Some(kept.clone()),
+                Ok(TakenBack::Done | TakenBack::Gone(_)) | Err(_) => None,
+            };
+            let happened = self.code_happened(HistoryKind::CodeUndone, &applied, kept);
             noted = noted.and(happened);
             restart::undoing_done(&objects_dir(&self.home, &applied.key));
         }
@@ -440,8 +447,15 @@ impl Engine {
         noted
     }
 
-    fn code_happened(&self, kind: HistoryKind, applied: &Applied) -> Result<(), StateError> {
+    /// `kept`: where something is that was in the way of taking it back.
+    fn code_happened(
+        &self,
+        kind: HistoryKind,
+        applied: &Applied,
+        kept: Option<PathBuf>,
+    ) -> Result<(), StateError> {
         self.state.add_history(&Happening {
+            doc: kept.unwrap_or_default().display().to_string(),
             at: self.context.clock.now(),
             device: applied.short.clone(),
             kind,
@@ -608,7 +622,9 @@ impl Engine {
             .max();
         let of_session = all.into_iter().filter(|applied| applied.key == key);
         let last = of_session.max_by_key(|applied| applied.at)?;
-        decided.is_none_or(|at| at < last.at).then_some(last)
+        // Of a checkout that is away nothing can be taken back now; what was decided can.
+        let is_next = decided.is_none_or(|at| at < last.at && last.root.is_dir());
+        is_next.then_some(last)
     }
 
     pub(super) fn undo_code(&mut self, applied: Applied, reply: Reply) {

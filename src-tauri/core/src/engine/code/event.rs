@@ -107,10 +107,10 @@ impl Applied {
 pub struct Left {
     /// Applied whole, and not known to the state.
     pub applied: Vec<Applied>,
-    /// Taken back whole, and still in the state.
-    pub undone: Vec<Applied>,
-    /// Being applied, never known to the state, and taken back just now.
-    pub taken_back: Vec<Applied>,
+    /// Taken back whole, and still in the state; with the place of what was in the way.
+    pub undone: Vec<(Applied, Option<PathBuf>)>,
+    /// Being applied, never known to the state, and taken back just now; the same.
+    pub taken_back: Vec<(Applied, Option<PathBuf>)>,
 }
 
 /// What was recorded.

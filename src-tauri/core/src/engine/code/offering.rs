@@ -156,7 +156,7 @@ impl Asked {
 
     fn applied(&self, candidate: &Candidate, stay: bool) -> Result<Done, CodeError> {
         let here = self.here()?;
-        recover(&here.checkout)?;
+        let recovered = recover(&here.checkout)?;
         let comparison = self.compared_if_there(&here, candidate)?;
         let Here { checkout, store } = &here;
         let device = self.context.shared().name_of(&candidate.short);
@@ -211,6 +211,12 @@ impl Asked {
                 root.display()
             ),
         };
+        let message = recovered.kept.iter().fold(message, |message, kept| {
+            format!(
+                "{message} What was in the way of an undo that had stopped half-way is in {}.",
+                kept.display()
+            )
+        });
         let done = CodeApplied {
             worktree: applied.is_worktree(),
             dir,
@@ -523,15 +529,26 @@ fn taken_back(home: &Path, applied: &Applied, aside: bool) -> Result<TakenBack, 
     // Its disk may be connected again later: the undo stays.
     let away = || CodeError::Refused(format!("{} is not there now.", applied.root.display()));
     if !applied.root.is_dir() {
-        return Err(away());
+        return match aside {
+            true => Ok(gone(format!(
+                "{} is not there. What was taken over in it is no longer offered to be undone.",
+                applied.root.display()
+            ))),
+            false => Err(away()),
+        };
     }
     let checkout = Checkout::open(&git, &applied.root)?;
     if checkout.root() != applied.root {
         return Err(away());
     }
-    recover(&checkout)?;
+    let recovered = recover(&checkout)?;
     let mut undos = undos(&checkout)?.into_iter();
     if !undos.any(|undo| restart::is_record_of(&undo, applied)) {
+        // An undo that had stopped half-way is finished now.
+        if restart::is_among(&recovered, applied) {
+            let kept = recovered.kept.into_iter().next();
+            return Ok(kept.map_or(TakenBack::Done, TakenBack::Kept));
+        }
         return Ok(gone("This was taken back already.".into()));
     }
     let dir = objects_dir(home, &applied.key);

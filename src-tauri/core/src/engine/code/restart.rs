@@ -2,7 +2,7 @@
 //! on disk names a checkout before anything is changed in it; the next start finishes, or takes back.
 
 use super::event::{Applied, Left};
-use session_roam_code::{Checkout, CodeError, Git, Undo, recover, undos};
+use session_roam_code::{Checkout, CodeError, Git, Recovered, Undo, recover, undos};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
@@ -67,32 +67,33 @@ pub fn look(known: &[Applied], stores: &Path) -> Left {
     // A checkout that cannot be opened now may be there at the next start.
     let opened = roots.into_iter().filter_map(|root| {
         let checkout = Checkout::open(&git, &root).ok()?;
-        let n_recovered = recover(&checkout).ok()?;
-        Some((root, (n_recovered, undos(&checkout).ok()?)))
+        let recovered = recover(&checkout).ok()?;
+        Some((root, (recovered, undos(&checkout).ok()?)))
     });
-    let there: BTreeMap<PathBuf, (usize, Vec<Undo>)> = opened.collect();
+    let there: BTreeMap<PathBuf, (Recovered, Vec<Undo>)> = opened.collect();
     let mut left = Left::default();
     for applied in known {
-        let Some((n_recovered, undos)) = there.get(&applied.root) else {
+        let Some((recovered, undos)) = there.get(&applied.root) else {
             continue;
         };
         // Otherwise somebody else removed the record, and nothing is known of the files.
-        let was_undoing = 0 < *n_recovered
+        let was_undoing = is_among(recovered, applied)
             || applied.is_worktree() && !applied.place.exists()
             || undoing.iter().any(|(_, noted)| noted.is(applied));
         if was_undoing && !undos.iter().any(|undo| is_record_of(undo, applied)) {
-            left.undone.push(applied.clone());
+            left.undone
+                .push((applied.clone(), recovered.kept.first().cloned()));
         }
     }
     for (store, noted) in undoing {
         // What was not begun is not taken back. The loop removes the other notes.
-        let is_undone = left.undone.iter().any(|undone| undone.is(&noted));
+        let is_undone = left.undone.iter().any(|(undone, _)| undone.is(&noted));
         if there.contains_key(&noted.root) && !is_undone {
             undoing_done(&store);
         }
     }
     for (store, applied) in noted {
-        let Some((n_recovered, undos)) = there.get(&applied.root) else {
+        let Some((recovered, undos)) = there.get(&applied.root) else {
             continue;
         };
         let is_known = |undo: &Undo| {
@@ -112,11 +113,20 @@ pub fn look(known: &[Applied], stores: &Path) -> Left {
                 ..applied
             }),
             // The loop removes the note when it has told the history.
-            None if 0 < *n_recovered => left.taken_back.push(applied),
+            None if is_among(recovered, &applied) => {
+                left.taken_back
+                    .push((applied, recovered.kept.first().cloned()));
+            }
             None => note_done(&store),
         }
     }
     left
+}
+
+/// Whether it was taken back just now.
+pub fn is_among(recovered: &Recovered, applied: &Applied) -> bool {
+    let mut snapshots = recovered.snapshots.iter();
+    snapshots.any(|it| it.as_str() == applied.snapshot)
 }
 
 /// Whether an undo record is the one of what was applied: numbers are given again.
