@@ -3,7 +3,7 @@
 //! was reported.
 
 use super::journals::{own_frames, recorded_lines, segments};
-use super::splits::{said_everywhere, three_ways};
+use super::splits::{Parted, said_everywhere, three_ways};
 use super::talk::{ONE, TWO, assert_carried, assert_quiet, id, meta, turn};
 use super::world::{DAY, Device, START, World};
 use session_roam_core::api::{Doctor, Done, Request, SessionRow};
@@ -140,6 +140,30 @@ fn dying_between_the_store_and_the_state_writes_nothing_twice() {
         "what it wrote itself is nothing of its own"
     );
     assert_quiet(&mut world, ONE);
+}
+
+#[test]
+fn a_version_that_a_killed_engine_had_put_away_comes_back_with_undo() {
+    let mut parted = Parted::claude().met();
+    let fork = parted.fork();
+    parted.world.part(0, 1);
+    let lap = &mut parted.world.devices[1];
+    let path = lap.place_of(&fork).expect("it is here");
+    let keep_left = Request::Resolve {
+        session: ONE.into(),
+        choice: "keep-left".into(),
+        branch: None,
+        beside: None,
+        active: None,
+    };
+    lap.tell(Event::Request(keep_left, Box::new(|_| {})));
+    lap.die_once_gone(&path);
+    lap.start();
+    assert_eq!(lap.place_of(&fork), None);
+    parted.undo(1);
+    parted.world.meet(0, 1);
+    assert_eq!(parted.on_both(&fork), "common, from lap");
+    assert_eq!(parted.on_both(ONE), "common, from desk");
 }
 
 #[test]
@@ -520,6 +544,97 @@ fn a_state_that_cannot_be_written_makes_no_echo_of_what_arrives() {
     assert_quiet(&mut world, ONE);
 }
 
+/// Every notice that something arrived saved the results so far, one by one.
+#[test]
+fn what_a_join_brings_is_saved_as_one_while_more_arrives() {
+    let (mut world, here, _) = World::pair_of_devices();
+    let desk = &mut world.devices[0];
+    desk.stop();
+    state_sql(desk, "DELETE FROM notes WHERE name LIKE 'imported %'");
+    let sessions: Vec<String> = (0..6).map(id).collect();
+    for session in &sessions {
+        let path = desk.transcript(&here, session);
+        desk.append(&path, turn(&here, session, "history").as_bytes());
+    }
+    desk.start();
+    let notices = world.ledger.carry(&world.devices, 0, 1, |_| true);
+    let lap = &mut world.devices[1];
+    for notice in notices {
+        lap.tell(Event::Transport(notice));
+    }
+    let saved = |lap: &Device| -> u32 {
+        let db = rusqlite::Connection::open(lap.roam.join("state.sqlite")).expect("open");
+        let count = db.query_row("SELECT count(*) FROM sessions", [], |row| row.get(0));
+        count.expect("count")
+    };
+    let mut seen = std::collections::BTreeSet::new();
+    while lap.work() {
+        seen.insert(saved(lap));
+        lap.tell(Event::Transport(Notice::Incoming { bytes: 1 }));
+        lap.tell(Event::Transport(Notice::Arrived {
+            owner: lap.short(),
+            lane: Lane::Bulk,
+            paths: vec!["nothing of interest".into()],
+        }));
+        seen.insert(saved(lap));
+    }
+    // What becomes known of the places is saved at once, and with it what came before.
+    assert!(seen.len() <= 3, "one by one: {seen:?}");
+    world.deliver();
+    for session in &sessions {
+        assert_carried(&world.devices[0], &world.devices[1], session);
+    }
+}
+
+/// What had arrived was dropped, and the problem went away by itself.
+#[test]
+fn what_arrives_while_the_state_cannot_be_read_is_made_up_for() {
+    let (mut world, here, there) = World::pair_of_devices();
+    let (path, own) = (
+        world.devices[0].transcript(&here, ONE),
+        world.devices[1].transcript(&there, &id(0)),
+    );
+    state_sql(&world.devices[1], "ALTER TABLE records RENAME TO gone");
+    world.devices[0].say(&path, turn(&here, ONE, "one"));
+    world.deliver();
+    let lap = &mut world.devices[1];
+    lap.append(&own, turn(&there, &id(0), "found by a poll").as_bytes());
+    lap.poll();
+    assert_eq!(lap.place_of(ONE), None);
+    assert!(lap.has_problem("state_unwritable"));
+    state_sql(lap, "ALTER TABLE gone RENAME TO records");
+    lap.poll();
+    lap.poll();
+    assert!(!lap.has_problem("state_unwritable"));
+    world.deliver();
+    assert_carried(&world.devices[0], &world.devices[1], ONE);
+    assert_carried(&world.devices[1], &world.devices[0], &id(0));
+}
+
+/// The journal's directory and the file's lines were dropped with the panic.
+#[test]
+fn what_a_worker_panicked_on_is_tried_again_by_itself() {
+    let (mut world, here, there) = World::pair_of_devices();
+    let (path, own) = (
+        world.devices[0].transcript(&here, ONE),
+        world.devices[1].transcript(&there, &id(0)),
+    );
+    world.devices[0].say(&path, turn(&here, ONE, "one"));
+    for notice in world.ledger.carry(&world.devices, 0, 1, |_| true) {
+        world.devices[1].tell(Event::Transport(notice));
+    }
+    let lap = &mut world.devices[1];
+    lap.panic_at_work();
+    lap.append(&own, turn(&there, &id(0), "said here").as_bytes());
+    lap.tell(Event::Touched(vec![own]));
+    lap.panic_at_work();
+    assert!(lap.has_problem("internal"));
+    lap.poll();
+    world.deliver();
+    assert_carried(&world.devices[0], &world.devices[1], ONE);
+    assert_carried(&world.devices[1], &world.devices[0], &id(0));
+}
+
 pub fn state_sql(device: &Device, sql: &str) {
     let db = rusqlite::Connection::open(device.roam.join("state.sqlite")).expect("open");
     db.execute_batch(sql).expect("sql");
@@ -582,6 +697,49 @@ fn a_vault_deleted_while_the_engine_was_off_is_put_back_at_the_start() {
     assert_recorded_once(&world.devices[0], ONE, &lines);
     assert_recorded_once(&world.devices[1], ONE, &lines);
     assert_carried(&world.devices[0], &world.devices[1], ONE);
+}
+
+/// A vault that a backup brought back, and a segment that fsck cut: a device that was paired later
+/// read the session up to there and nothing that followed, and nobody was told.
+#[test]
+fn an_own_segment_that_became_shorter_is_whole_again_before_another_device_reads_it() {
+    for (cut, running) in [(0, false), (1, false), (1, true)] {
+        let mut world = World::devices(["desk", "lap"]);
+        let here = world.devices[0].project("api", "git@github.com:acme/api.git");
+        world.devices[1].project("work/api", "https://github.com/acme/api");
+        let desk = &mut world.devices[0];
+        let path = desk.transcript(&here, ONE);
+        // More than a segment holds, and more than packing takes away.
+        let mut noise = vec![0; 5 << 18];
+        blake3::Hasher::new().finalize_xof().fill(&mut noise);
+        let large = data_encoding::BASE64.encode(&noise);
+        let texts = ["one", large.as_str(), "three", "four"];
+        let mut ends = Vec::new();
+        for text in texts {
+            desk.say(&path, turn(&here, ONE, text));
+            let segment = segments(desk, desk).pop().expect("a segment");
+            ends.push((fs::metadata(&segment).expect("stat").len(), segment));
+        }
+        assert_ne!(ends[1].1, ends[2].1, "two segments");
+        if !running {
+            desk.stop();
+        }
+        // Another file takes the place of the segment: with its first frame only.
+        let (len, segment) = &ends[2 * cut];
+        let bytes = fs::read(segment).expect("segment");
+        assert!((*len as usize) < bytes.len());
+        fs::remove_file(segment).expect("remove");
+        fs::write(segment, &bytes[..*len as usize]).expect("an earlier file");
+        if !running {
+            desk.start();
+            assert!(desk.has_problem("vault_restored"));
+        }
+        desk.say(&path, turn(&here, ONE, "five"));
+        assert!(!desk.has_problem("own_journal_changed"));
+        assert_eq!(fs::read(segment).expect("segment")[..bytes.len()], bytes);
+        world.pair(0, 1);
+        assert_carried(&world.devices[0], &world.devices[1], ONE);
+    }
 }
 
 // ---- a clock is wrong ----

@@ -156,6 +156,24 @@ fn a_checkout_is_found_with_the_next_look_however_long_it_was_missing() {
     assert_eq!(lap.place_of(ONE), Some(lap.transcript(&there, ONE)));
 }
 
+/// The disk was never asked again.
+#[test]
+fn a_check_and_a_search_that_panicked_are_begun_again() {
+    let (mut world, _, _) = World::pair_of_devices();
+    let shop = from_starter(&world.devices[0], "shop", Some(SHOP));
+    says(&mut world, 0, &shop, ONE, "of shop");
+    let lap = &mut world.devices[1];
+    let there = from_starter(lap, "shop", Some(SHOP));
+    lap.set_clock(lap.clock_now() + 30_000);
+    lap.tell(Event::Poll);
+    lap.settle_without(|event| matches!(event, Event::PlacesChecked(_) | Event::Searched(_)));
+    assert_eq!(lap.waits_for(ONE).as_deref(), Some("no_place"));
+    assert!(lap.has_problem("internal"));
+    lap.set_clock(lap.clock_now() + 30_000);
+    lap.poll();
+    assert_eq!(lap.place_of(ONE), Some(lap.transcript(&there, ONE)));
+}
+
 /// The user can undo a correction, and the user's later decision counts again.
 #[test]
 fn a_move_is_taken_back_by_undo_until_the_project_is_mapped() {
@@ -233,6 +251,83 @@ fn a_move_is_taken_back_by_undo_until_the_project_is_mapped() {
         .expect_err("it is gone");
     assert_eq!(refused.code.as_str(), "no_such_directory");
     assert_eq!(world.devices[1].place_of(ONE), in_shop);
+}
+
+/// The engine was killed after it took a session out of one directory and before it wrote it to the
+/// other one: it counted as deleted by the user.
+#[test]
+fn a_session_whose_move_was_interrupted_by_a_kill_arrives_in_its_new_place() {
+    let (mut world, _, _) = World::pair_of_devices();
+    let shop = from_starter(&world.devices[0], "shop", Some(SHOP));
+    let there = from_starter(&world.devices[1], "my shop", Some(SHOP));
+    says(&mut world, 0, &shop, ONE, "of shop");
+    let lap = &mut world.devices[1];
+    let old = lap.transcript(&there, ONE);
+    assert_eq!(lap.place_of(ONE).as_ref(), Some(&old));
+    let new = lap.home.join("new");
+    fs::create_dir_all(&new).expect("dir");
+    let mapping = Request::ProjectMap {
+        key: "acme/shop".into(),
+        dir: new.clone(),
+    };
+    lap.tell(Event::Request(mapping, Box::new(|_| {})));
+    while !session_roam_core::settings::load(&lap.roam)
+        .expect("settings")
+        .projects
+        .map
+        .values()
+        .any(|dir| Path::new(dir).ends_with("new"))
+    {
+        assert!(lap.work(), "the project is mapped");
+    }
+    // What is on the disk between the removal and the write.
+    lap.stop();
+    fs::remove_file(&old).expect("taken out");
+    lap.start();
+    lap.poll();
+    assert_eq!(lap.place_of(ONE), Some(lap.transcript(&new, ONE)));
+    assert_eq!(lap.state_of(ONE), "here");
+    assert_carried(&world.devices[0], &world.devices[1], ONE);
+    // What the user deletes where it belongs stays deleted.
+    let lap = &mut world.devices[1];
+    fs::remove_file(lap.transcript(&new, ONE)).expect("deleted");
+    lap.start();
+    lap.poll();
+    assert_eq!(lap.place_of(ONE), None);
+    let _: Done = lap.ask(Request::ProjectMap {
+        key: "acme/shop".into(),
+        dir: there.clone(),
+    });
+    lap.poll();
+    assert_eq!(lap.place_of(ONE), None, "also when the project moves again");
+}
+
+/// The same for a move that the user takes back: where the session belongs was saved with the move.
+#[test]
+fn a_move_back_that_was_interrupted_by_a_kill_arrives_too() {
+    let (mut world, _, _) = World::pair_of_devices();
+    let shop = from_starter(&world.devices[0], "shop", Some(SHOP));
+    let there = from_starter(&world.devices[1], "my shop", Some(SHOP));
+    says(&mut world, 0, &shop, ONE, "of shop");
+    let lap = &mut world.devices[1];
+    let new = lap.home.join("new");
+    fs::create_dir_all(&new).expect("dir");
+    let _: Done = lap.ask(Request::ProjectMap {
+        key: "acme/shop".into(),
+        dir: new.clone(),
+    });
+    let moved = lap.transcript(&new, ONE);
+    assert_eq!(lap.place_of(ONE).as_ref(), Some(&moved));
+    let undo = Request::Undo {
+        session: Some(ONE.into()),
+    };
+    lap.tell(Event::Request(undo, Box::new(|_| {})));
+    assert!(lap.work(), "the undo is recorded");
+    lap.stop();
+    fs::remove_file(&moved).expect("taken out");
+    lap.start();
+    lap.poll();
+    assert_eq!(lap.place_of(ONE), Some(lap.transcript(&there, ONE)));
 }
 
 /// Every directory that a session was ever written for was looked up on disk at every poll, for

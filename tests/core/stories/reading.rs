@@ -16,6 +16,37 @@ use session_roam_core::syncthing::{Nearby, Notice};
 use std::path::Path;
 use std::process::Command;
 
+/// A comparison of two large versions stayed in memory until the next one.
+#[test]
+fn what_is_kept_for_the_next_page_is_dropped_when_nobody_asks_for_one() {
+    let mut parted = Parted::claude().met();
+    let desk = &mut parted.world.devices[0];
+    let diff = || Request::Diff {
+        session: ONE.into(),
+        branch: None,
+        beside: None,
+        from: 0,
+        rows: 100,
+        choices: false,
+        bodies: false,
+    };
+    let first: Diff = desk.ask(diff());
+    let _: Shown = desk.ask(page(ONE, 0, 10));
+    let kept = |desk: &Device| {
+        let context = desk.context();
+        let compared = context.compared().is_some();
+        [compared, !context.transcripts().is_empty()]
+    };
+    for (minutes, is_kept) in [(4, true), (4, true), (6, false)] {
+        // To look is to ask.
+        desk.set_clock(desk.clock_now() + minutes * 60_000);
+        desk.poll();
+        assert_eq!(kept(desk), [is_kept; 2]);
+    }
+    let again: Diff = desk.ask(diff());
+    assert_eq!(again.rows.len(), first.rows.len());
+}
+
 /// A sub-agent's transcript is a doc of the session, named by the answer to the call that ran it.
 #[test]
 fn the_transcript_of_a_sub_agent_is_read_by_the_name_in_its_call() {

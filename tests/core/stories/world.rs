@@ -11,7 +11,8 @@ use serde::de::DeserializeOwned;
 use session_roam_core::api::{self, Request, SessionFilter, SessionRow, SplitRow, Status};
 use session_roam_core::daemon::host::shared;
 use session_roam_core::engine::devices::{DeviceRegistry, Former};
-use session_roam_core::engine::event::{Event, Jobs};
+use session_roam_core::engine::event::{Event, Jobs, events_of};
+use session_roam_core::engine::queue::ReconcileRequest;
 use session_roam_core::engine::{Engine, Parts};
 use session_roam_core::reconcile::{Clock, Context, Job, Sizes, reconcile};
 use session_roam_core::session::device_id::device_id_of_cert;
@@ -325,7 +326,9 @@ impl Device {
             None => return false,
             Some(Work::Aside(work)) => work(),
             Some(Work::Beside(work)) => {
-                work().into_iter().for_each(|event| self.tell(event));
+                events_of(work)
+                    .into_iter()
+                    .for_each(|event| self.tell(event));
             }
             Some(Work::Reconcile(job)) => {
                 self.reconciled.push(job.key.clone());
@@ -354,6 +357,72 @@ impl Device {
             _ => {}
         }
         self.stop();
+    }
+
+    /// Works until a file is gone from a store, and dies before the loop gets the result.
+    pub fn die_once_gone(&mut self, file: &Path) {
+        while file.exists() {
+            let work = self.jobs.0.lock().expect("one thread").pop_front();
+            match (work.expect("work that removes it"), &self.running) {
+                (Work::Reconcile(job), Some((_, context))) => {
+                    let effects = reconcile(context, *job);
+                    if file.exists() {
+                        self.tell(Event::Reconciled(Box::new(effects)));
+                    }
+                }
+                (other, _) => {
+                    let mut jobs = self.jobs.0.lock().expect("one thread");
+                    jobs.push_front(other);
+                    drop(jobs);
+                    self.work();
+                }
+            }
+        }
+        self.stop();
+    }
+
+    /// The next session's worker panics: the loop hears of that alone.
+    pub fn panic_at_work(&mut self) {
+        let mut jobs = self.jobs.0.lock().expect("one thread");
+        let is_job = |work: &Work| matches!(work, Work::Reconcile(_));
+        let at = jobs
+            .iter()
+            .position(is_job)
+            .expect("a session to reconcile");
+        let work = jobs.remove(at);
+        drop(jobs);
+        if let Some(Work::Reconcile(job)) = work {
+            let again = Box::new(ReconcileRequest::again(&job));
+            self.tell(Event::Panicked(job.key, again));
+        }
+    }
+
+    /// Does all waiting work, of which some beside the loop panics instead of coming to its result.
+    pub fn settle_without(&mut self, panics: impl Fn(&Event) -> bool) {
+        loop {
+            let mut jobs = self.jobs.0.lock().expect("one thread");
+            let events = match jobs.pop_front() {
+                None => return,
+                Some(Work::Beside(work)) => {
+                    drop(jobs);
+                    events_of(work)
+                }
+                Some(other) => {
+                    jobs.push_front(other);
+                    drop(jobs);
+                    self.work();
+                    continue;
+                }
+            };
+            match events.iter().any(&panics) {
+                true => self.tell(Event::WorkPanicked),
+                false => events.into_iter().for_each(|event| self.tell(event)),
+            }
+        }
+    }
+
+    pub fn context(&self) -> &Context {
+        &self.running.as_ref().expect("an engine").1
     }
 
     /// Has the adapter list a store, and keeps the result from the loop.

@@ -4,8 +4,8 @@
 use crate::api::socket::{self, Handler, Server};
 use crate::api::{ApiError, Request};
 use crate::engine::devices::DeviceRegistry;
-use crate::engine::event::{Event, Jobs};
-use crate::engine::queue::Queue;
+use crate::engine::event::{Event, Jobs, events_of};
+use crate::engine::queue::{Queue, ReconcileRequest};
 use crate::engine::{Engine, Parts};
 use crate::reconcile::context::{Context, Shared, SystemClock};
 use crate::reconcile::{Job, reconcile};
@@ -544,11 +544,12 @@ impl Workers {
 impl Jobs for Workers {
     fn start(&self, job: Job) {
         let (context, inbox, key) = (self.context.clone(), self.inbox.clone(), job.key.clone());
+        let again = Box::new(ReconcileRequest::again(&job));
         let work = move || {
             let ended = catch_unwind(AssertUnwindSafe(|| reconcile(&context, job)));
             let event = match ended {
                 Ok(effects) => Event::Reconciled(Box::new(effects)),
-                Err(_) => Event::Panicked(key),
+                Err(_) => Event::Panicked(key, again),
             };
             let _ = inbox.send(event);
         };
@@ -565,7 +566,7 @@ impl Jobs for Workers {
     fn spawn_for_events(&self, work: Box<dyn FnOnce() -> Vec<Event> + Send>) {
         let inbox = self.inbox.clone();
         self.spawn(Box::new(move || {
-            for event in work() {
+            for event in events_of(work) {
                 let _ = inbox.send(event);
             }
         }));

@@ -7,6 +7,7 @@ mod status;
 mod tools;
 
 use super::Engine;
+use super::event::Event;
 use super::network::PRESENCE_STALE;
 use super::queue::ReconcileRequest;
 use super::stores::Occasion;
@@ -92,8 +93,10 @@ impl Engine {
         match self.reply(request) {
             Ok(Later::Now(answer)) => reply(Ok(answer)),
             Ok(Later::Aside(work)) => {
-                self.n_worked += 1;
-                self.jobs.spawn(Box::new(move || reply(work())));
+                self.jobs.spawn_for_event(Box::new(move || {
+                    reply(work());
+                    Event::Answered
+                }));
             }
             Ok(Later::Decide(key, decision)) => self.decide(key, decision, reply),
             Err(error) => reply(Err(error)),
@@ -596,7 +599,7 @@ impl Engine {
         let mut jobs: Vec<Job> = Vec::new();
         for (key, row) in self.state.rows(None)? {
             if row.state != SessionState::Here && row.reason != Some(Reason::DeletedHere) {
-                jobs.push(self.job(&key, ReconcileRequest::default(), true)?);
+                jobs.push(self.job(&key, &mut ReconcileRequest::default(), true)?);
             }
         }
         let context = self.context.clone();

@@ -3,17 +3,19 @@
 use super::code::event::CodeEvent;
 use super::listed::ListedStore;
 use super::places_seen::{Checked, Searched};
+use super::queue::ReconcileRequest;
 use super::walked::Walk;
 use crate::api::answer::Reply;
 use crate::api::types::{ApiError, Request};
 use crate::merge::device_list::Heads;
 use crate::reconcile::erase::Erasure;
 use crate::reconcile::{Effects, Job};
-use crate::session::{DeviceId, Millis, Problem, ToolId};
+use crate::session::{DeviceId, Millis, Problem, SessionKey, ToolId};
 use crate::syncthing::Notice;
 use crate::tools::seek::Sought;
 use crate::views::indexing::SearchEvent;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 /// Events say "look here"; they carry no truth. A lost, doubled or self-made event does no harm.
@@ -51,14 +53,24 @@ pub enum Event {
     DirectorySeen(Box<DirectorySeen>, Reply),
     /// The frames of a device that the user puts out were counted.
     FramesCounted(Box<FramesCounted>, Reply),
+    /// Work beside the loop panicked before it came to a result.
+    WorkPanicked,
+    /// A long answer was given.
+    Answered,
     /// Work for an answer failed.
     Refused(ApiError, Reply),
     /// Work on the search index has ended.
     Search(Box<SearchEvent>),
-    /// A worker panicked on this session; no result was kept.
-    Panicked(crate::session::SessionKey),
+    /// A worker panicked on this session; no result was kept. With what was wanted of it.
+    Panicked(SessionKey, Box<ReconcileRequest>),
     Request(Request, Reply),
     Stop,
+}
+
+/// The events that work beside the loop comes to. Also a panic is one: the loop must not wait for ever
+/// for a result.
+pub fn events_of(work: Box<dyn FnOnce() -> Vec<Event> + Send>) -> Vec<Event> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| vec![Event::WorkPanicked])
 }
 
 /// Runs reconciles: on threads in the product, one after another in tests.
@@ -68,7 +80,7 @@ pub trait Jobs: Send {
     fn spawn(&self, work: Box<dyn FnOnce() + Send>);
     /// Sends an event after a delay.
     fn after(&self, after: std::time::Duration, event: Event);
-    /// Runs work whose results are events, all of them sent at its end.
+    /// Runs work whose results are events, all of them sent at its end ([`events_of`]).
     fn spawn_for_events(&self, work: Box<dyn FnOnce() -> Vec<Event> + Send>);
     /// Runs work whose result is an event.
     fn spawn_for_event(&self, work: Box<dyn FnOnce() -> Event + Send>) {

@@ -30,8 +30,13 @@ use crate::session::{
     Lane, Problem, ProblemCode, Reason, Remedy, SessionId, SessionKey, SessionState, ToolId,
 };
 use crate::state::StateError;
+use crate::syncthing::Notice;
 use crate::syncthing::proof::Secrets;
+use crate::views::indexing::SearchEvent;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// So many pieces of work leave memory to be returned before the next poll.
+const MUCH: usize = 100;
 
 /// What an event has the loop take over, and only that event.
 pub(super) enum InHand {
@@ -48,6 +53,21 @@ impl InHand {
             Event::Listed(listed) => Some(Self::Listing(listed.tool.clone())),
             _ => None,
         }
+    }
+}
+
+/// Whether the results of the first import stay gathered: during an import these events come between
+/// any two results. Nothing that they lead to reads the state by another connection, unless it
+/// commits first ([`Engine::walk_vault`]).
+fn keeps_gathered(event: &Event) -> bool {
+    match event {
+        Event::Reconciled(_) | Event::Touched(_) | Event::Listed(_) | Event::Answered => true,
+        Event::Transport(notice) => matches!(
+            notice,
+            Notice::Arrived { .. } | Notice::Incoming { .. } | Notice::Peers(_)
+        ),
+        Event::Search(event) => matches!(**event, SearchEvent::Indexed(_)),
+        _ => false,
     }
 }
 
@@ -160,8 +180,8 @@ impl Engine {
     pub fn handle(&mut self, event: Event) -> bool {
         self.in_hand = InHand::of(&event);
         let is_poll = matches!(event, Event::Poll);
-        let is_result = matches!(event, Event::Reconciled(_));
-        if !is_result {
+        let keeps_gathered = keeps_gathered(&event);
+        if !keeps_gathered {
             // An answer is read beside the loop: by another connection.
             self.commit_gathered();
         }
@@ -179,17 +199,19 @@ impl Engine {
             Event::PlacesChecked(checked) => self.guarded(|engine| engine.checked(*checked)),
             Event::DirectorySeen(seen, reply) => reply(self.map(&seen)),
             Event::FramesCounted(counted, reply) => reply(self.revoke(*counted)),
+            Event::WorkPanicked => self.work_panicked(),
+            Event::Answered => self.n_worked += 1,
             Event::Refused(error, reply) => reply(Err(error)),
             Event::Listed(listed) => self.guarded(|engine| engine.listed(listed)),
             Event::VaultWalked(walk) => self.guarded(|engine| engine.vault_walked(*walk)),
             Event::StoresFound(found) => self.guarded(|engine| engine.stores_found(found)),
             Event::Code(event) => self.guarded(|engine| engine.code_event(*event)),
             Event::Search(event) => self.guarded(|engine| engine.search_event(*event)),
-            Event::Panicked(key) => self.panicked(&key),
+            Event::Panicked(key, request) => self.panicked(&key, *request),
             Event::Request(request, reply) => self.answer(request, reply),
             Event::Stop => self.stopping = true,
         }
-        if !is_result || MOST_GATHERED <= self.gathered.len() || !self.queue.importing() {
+        if !keeps_gathered || MOST_GATHERED <= self.gathered.len() || !self.queue.importing() {
             self.commit_gathered();
         }
         self.pump();
@@ -216,18 +238,25 @@ impl Engine {
     /// The allocator keeps the memory of what was done; an idle engine should be small. After much
     /// work memory is returned at once, after any work with the next poll.
     fn give_back_memory(&mut self, is_poll: bool) {
-        const MUCH: usize = 100;
         let least = if is_poll { 1 } else { MUCH };
         if self.n_worked < least || !self.queue.is_empty() {
             return;
         }
         self.n_worked = 0;
+        // Its pages are read again when they are asked for.
+        self.state.shrink_memory();
         #[cfg(all(target_os = "linux", target_env = "gnu"))]
         // SAFETY: malloc_trim(3) may be called at any time from any thread; it frees only unused
         // memory.
         unsafe {
             libc::malloc_trim(0);
         }
+    }
+
+    /// To be called where what took much memory ends, and not where it begins: this event's end
+    /// returns the memory to the system.
+    pub(super) fn freed_much(&mut self) {
+        self.n_worked += MUCH;
     }
 
     /// Reports a failing state file as a problem; what was not saved is found again later. Only a
@@ -304,8 +333,18 @@ impl Engine {
         }
     }
 
-    fn panicked(&mut self, key: &SessionKey) {
+    /// Some work beside the loop came to no result. What can be waited for is begun again.
+    fn work_panicked(&mut self) {
+        let message = "Some work failed in a way that should not happen; it is tried again.";
+        self.internal_error("work", message);
+        self.placing.give_up();
+    }
+
+    fn panicked(&mut self, key: &SessionKey, request: ReconcileRequest) {
         self.queue.done(key);
+        self.forgetting.at_work.remove(key);
+        self.retries.note_panicked(key);
+        self.postpone(key.clone(), request);
         let hint = "Nothing was changed. Please report it with the log file.";
         self.refuse_waiting(
             key,
@@ -335,6 +374,10 @@ impl Engine {
 
     pub(super) fn schedule(&mut self, key: SessionKey, mut request: ReconcileRequest) {
         request.dirs.extend(self.retries.take_unsaved(&key));
+        if let Some(mut postponed) = self.retries.take_postponed(&key) {
+            postponed.include(request);
+            request = postponed;
+        }
         self.queue.add(key, request);
     }
 
@@ -353,26 +396,28 @@ impl Engine {
         if self.starting {
             return;
         }
-        while let Some((key, request)) = self.queue.pop(|tool| self.listings.is_first(tool)) {
+        while let Some((key, mut request)) = self.queue.pop(|tool| self.listings.is_first(tool)) {
             if self.erases(&key, &request) {
                 continue;
             }
-            match self.job(&key, request, false) {
+            match self.job(&key, &mut request, false) {
                 Ok(job) => self.jobs.start(job),
                 Err(error) => {
                     self.queue.done(&key);
                     self.copies_imported(&key, TakenIn::default());
                     self.unwritable(&error);
                     self.refuse_waiting(&key, &error.into());
+                    self.postpone(key, request);
                 }
             }
         }
     }
 
+    /// After an error the request is as before.
     pub(super) fn job(
         &self,
         key: &SessionKey,
-        request: ReconcileRequest,
+        request: &mut ReconcileRequest,
         dry: bool,
     ) -> Result<Job, StateError> {
         let mut record: SessionRecord = self.state.record(key)?.unwrap_or_default();
@@ -383,14 +428,14 @@ impl Engine {
         if request.vanished {
             record.forget_store();
         }
-        if let Some(dir) = request.pin {
+        if let Some(dir) = request.pin.clone() {
             self.pin(&mut record, dir);
         }
-        let parent = match request.parent {
-            Some((parent, plan)) => self.state.record(&parent)?.map(|record| Parent {
-                key: parent,
+        let parent = match &request.parent {
+            Some((parent, plan)) => self.state.record(parent)?.map(|record| Parent {
+                key: parent.clone(),
                 record,
-                plan,
+                plan: plan.clone(),
             }),
             None => None,
         };
@@ -414,12 +459,12 @@ impl Engine {
         } else {
             Lane::Live
         };
-        let dirs = request.dirs.into_iter().collect();
+        let request = std::mem::take(request);
         Ok(Job {
             key: key.clone(),
             session: request.session.or(record.session.clone()),
             record,
-            dirs,
+            dirs: request.dirs.into_iter().collect(),
             lane,
             deep: request.deep,
             dry,

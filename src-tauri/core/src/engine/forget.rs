@@ -143,7 +143,7 @@ pub struct Forgetting {
     left: BTreeMap<SessionKey, String>,
     /// Receipts that are not written yet.
     receipts: Vec<Statement>,
-    at_work: BTreeSet<SessionKey>,
+    pub(super) at_work: BTreeSet<SessionKey>,
     /// Syncthing does not yet ignore the sessions that are gone.
     to_leave_out: bool,
 }
@@ -560,7 +560,7 @@ impl Engine {
             let erased =
                 std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| erase(&context, &job)));
             erased.map_or_else(
-                |_| Event::Panicked(job.key),
+                |_| Event::Panicked(job.key, Box::default()),
                 |erasure| Event::Erased(Box::new(erasure)),
             )
         }));

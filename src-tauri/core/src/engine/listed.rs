@@ -4,7 +4,7 @@ use crate::reconcile::context::Context;
 use crate::reconcile::prints::fingerprint;
 use crate::session::{SessionId, SessionKey, ToolId};
 use crate::tools::{Access, Listing, Machine, Root, Tool, Watermark, Which};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -74,7 +74,7 @@ pub struct ListedStore {
     /// `None`: the adapter panicked. The sessions found are in `sessions`.
     pub(super) listing: Option<Listing>,
     /// The sessions found, as far as no event has taken them over.
-    pub(super) sessions: Vec<ListedSession>,
+    pub(super) sessions: VecDeque<ListedSession>,
     /// How many they were.
     pub(super) n_sessions: usize,
     /// The tool's sessions that are here and were not found; none if a part was listed.
@@ -119,7 +119,7 @@ impl ListedStore {
             poll: None,
             is_whole: false,
             listing: None,
-            sessions: Vec::new(),
+            sessions: VecDeque::new(),
             n_sessions: 0,
             missing: BTreeSet::new(),
             had_sessions: false,
@@ -164,7 +164,8 @@ impl ListedStore {
         }
         drop(keys);
         if request.sorted {
-            self.sessions.sort_by(|one, other| one.key.cmp(&other.key));
+            let sessions = self.sessions.make_contiguous();
+            sessions.sort_by(|one, other| one.key.cmp(&other.key));
         }
         // After the listing, which may have found directories that links lead to.
         self.roots = adapter.roots(machine);

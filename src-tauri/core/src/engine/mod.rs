@@ -116,7 +116,7 @@ pub struct Engine {
     twins: HashMap<PathBuf, crate::tools::Stamp>,
     held: BTreeMap<String, Held>,
     import: Import,
-    /// Reconciles, sessions listed and long answers since memory was last returned to the system.
+    /// Reconciles and long answers that ended since memory was last returned to the system.
     n_worked: usize,
     /// Milliseconds of the last full scan that found no change, including all its parts.
     cycle_ms: f64,

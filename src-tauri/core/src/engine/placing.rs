@@ -46,6 +46,13 @@ pub struct Placing {
     sought: Vec<Project>,
 }
 
+impl Placing {
+    /// A check or a search may have ended without a result: the next poll begins both again.
+    pub(super) fn give_up(&mut self) {
+        (self.checking, self.searching) = (false, false);
+    }
+}
+
 /// Until when projects without a directory are not searched for.
 #[derive(Default)]
 struct Pauses(BTreeMap<ProjectKey, (Millis, i64)>);

@@ -1,5 +1,6 @@
 //! The queue of sessions to reconcile: present changes before history, each session once at a time.
 
+use crate::reconcile::Job;
 use crate::reconcile::resolve::Decision;
 use crate::reconcile::split::ForkPlan;
 use crate::session::{Lane, SessionId, SessionKey, ToolId};
@@ -31,6 +32,34 @@ pub struct ReconcileRequest {
     pub decisions: Vec<(u64, Decision)>,
     /// Conflict copies that the user wants to import; `None` for any other request.
     pub take_in: Option<Vec<ConflictCopy>>,
+}
+
+impl ReconcileRequest {
+    /// The same look at the session once more.
+    pub fn again(job: &Job) -> Self {
+        Self {
+            session: job.session.clone(),
+            dirs: job.dirs.iter().cloned().collect(),
+            deep: job.deep,
+            import: job.lane == Lane::Bulk,
+            ..Self::default()
+        }
+    }
+
+    /// Adds what a later request for the same session wants.
+    pub fn include(&mut self, later: Self) {
+        self.session = later.session.or(self.session.take());
+        self.dirs.extend(later.dirs);
+        self.deep |= later.deep;
+        self.released |= later.released;
+        self.restored |= later.restored;
+        self.vanished |= later.vanished;
+        self.pin = later.pin.or(self.pin.take());
+        self.parent = later.parent.or(self.parent.take());
+        self.decisions.extend(later.decisions);
+        self.take_in = later.take_in.or(self.take_in.take());
+        self.import &= later.import;
+    }
 }
 
 #[derive(Debug, Default)]
@@ -83,17 +112,7 @@ impl Queue {
                     self.n_imports -= 1;
                     line_up(&mut self.urgent, *number, key);
                 }
-                known.session = request.session.or(known.session.take());
-                known.dirs.extend(request.dirs);
-                known.deep |= request.deep;
-                known.released |= request.released;
-                known.restored |= request.restored;
-                known.vanished |= request.vanished;
-                known.pin = request.pin.or(known.pin.take());
-                known.parent = request.parent.or(known.parent.take());
-                known.decisions.extend(request.decisions);
-                known.take_in = request.take_in.or(known.take_in.take());
-                known.import &= request.import;
+                known.include(request);
             }
             None => {
                 let number = self.next;

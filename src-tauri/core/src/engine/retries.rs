@@ -18,6 +18,11 @@ pub(super) type JournalDir = (String, Lane, String);
 pub(super) struct Retries {
     /// Journals of sessions whose record could not be saved: the next reconcile reads them again.
     unsaved: HashMap<SessionKey, BTreeSet<JournalDir>>,
+    /// What was wanted of sessions that the state could not be asked about, or on which a worker
+    /// panicked.
+    postponed: HashMap<SessionKey, ReconcileRequest>,
+    /// How often in a row a worker panicked on a session.
+    panics: HashMap<SessionKey, u8>,
     /// Sessions that the last reconcile could not read or record.
     unfinished: BTreeSet<SessionKey>,
     /// How often in a row a session changed while it was reconciled.
@@ -38,7 +43,19 @@ impl Retries {
         self.unsaved.insert(key, dirs);
     }
 
+    /// A worker panicked. The session is tried once more by itself, and then only when something
+    /// happens to it: the panic may repeat for ever.
+    pub(super) fn note_panicked(&mut self, key: &SessionKey) {
+        let times = self.panics.entry(key.clone()).or_default();
+        *times = times.saturating_add(1);
+    }
+
+    pub(super) fn take_postponed(&mut self, key: &SessionKey) -> Option<ReconcileRequest> {
+        self.postponed.remove(key)
+    }
+
     pub(super) fn note_finished(&mut self, key: &SessionKey, finished: bool) {
+        self.panics.remove(key);
         note(&mut self.unfinished, key, !finished);
     }
 
@@ -63,8 +80,10 @@ impl Retries {
 
     /// The sessions to be tried again at the next occasion.
     pub(super) fn due(&self) -> BTreeSet<SessionKey> {
-        let unsaved = self.unsaved.keys();
-        unsaved.chain(&self.unfinished).cloned().collect()
+        let is_given_up = |key: &&SessionKey| self.panics.get(*key).is_some_and(|times| 1 < *times);
+        let unsaved = self.unsaved.keys().chain(self.postponed.keys());
+        let due = unsaved.chain(&self.unfinished);
+        due.filter(|key| !is_given_up(key)).cloned().collect()
     }
 
     /// Whether a retry must be scheduled: none is yet.
@@ -79,6 +98,8 @@ impl Retries {
     /// Drops all that is pending for a session.
     pub(super) fn forget(&mut self, key: &SessionKey) {
         self.unsaved.remove(key);
+        self.postponed.remove(key);
+        self.panics.remove(key);
         self.unfinished.remove(key);
         self.restless.remove(key);
         self.uncompared.remove(key);
@@ -97,8 +118,18 @@ impl Engine {
     /// Schedules what must not wait for anything to happen, whichever device it is from.
     pub(super) fn retry_due(&mut self) {
         for key in self.retries.due() {
-            self.schedule(key, ReconcileRequest::default());
+            let request = self.retries.take_postponed(&key).unwrap_or_default();
+            self.schedule(key, request);
         }
+    }
+
+    /// Keeps what was wanted of a session for the next try. Decisions of somebody who was answered
+    /// are dropped.
+    pub(super) fn postpone(&mut self, key: SessionKey, mut request: ReconcileRequest) {
+        request.decisions.retain(|(number, _)| *number == 0);
+        request.take_in = None;
+        self.retries.postponed.insert(key, request);
+        self.retry_later();
     }
 
     /// A full disk or a locked file may recover in seconds: retries well before the next poll.
@@ -194,6 +225,30 @@ mod tests {
         assert_eq!(retries.due(), BTreeSet::from([two.clone()]));
         retries.forget(&two);
         assert_eq!(retries.due(), BTreeSet::new());
+    }
+
+    #[test]
+    fn a_panic_is_tried_again_once_and_what_arrived_is_not_forgotten() {
+        let mut retries = Retries::default();
+        let one = key("one");
+        let request = ReconcileRequest {
+            dirs: BTreeSet::from([("d".to_owned(), Lane::Live, "x".to_owned())]),
+            ..ReconcileRequest::default()
+        };
+        let panics = |retries: &mut Retries| {
+            retries.note_panicked(&one);
+            retries.postponed.insert(one.clone(), request.clone());
+        };
+        panics(&mut retries);
+        assert_eq!(retries.due(), BTreeSet::from([one.clone()]));
+        assert_eq!(retries.take_postponed(&one), Some(request.clone()));
+        panics(&mut retries);
+        assert_eq!(retries.due(), BTreeSet::new());
+        let later = retries.take_postponed(&one);
+        assert_eq!(later, Some(request.clone()), "when something happens");
+        retries.note_finished(&one, true);
+        panics(&mut retries);
+        assert_eq!(retries.due(), BTreeSet::from([one.clone()]));
     }
 
     #[test]

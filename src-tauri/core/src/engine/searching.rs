@@ -76,6 +76,15 @@ impl Searching {
     fn waiting(&self) -> usize {
         self.arrived.len() + self.backlog.len()
     }
+
+    /// The next session of the backlog. Once it is empty, its places are no longer needed.
+    fn next_of_backlog(&mut self) -> Option<SessionKey> {
+        let next = self.backlog.pop_back();
+        if self.backlog.is_empty() {
+            self.backlog.shrink_to_fit();
+        }
+        next
+    }
 }
 
 impl Engine {
@@ -93,6 +102,7 @@ impl Engine {
         if self.searching.at_work {
             return Ok(());
         }
+        self.commit_gathered();
         // Until it is opened, each poll tries it again.
         self.searching.failed = true;
         let name: Option<String> = self.state.note(NOTE)?;
@@ -132,8 +142,8 @@ impl Engine {
             SearchEvent::Quiet => self.rest_search(),
             SearchEvent::Rested(None) => {
                 self.searching.at_work = false;
-                // The next look at memory returns what the writer had.
-                self.n_worked = usize::MAX / 2;
+                // What the writer had.
+                self.freed_much();
             }
         }
         Ok(())
@@ -141,6 +151,7 @@ impl Engine {
 
     /// Takes over an index that was opened and compared beside the loop.
     fn search_opened(&mut self, opened: OpenedIndex) -> Result<(), StateError> {
+        self.freed_much();
         let (index, searching) = (opened.index, &mut self.searching);
         searching.at_work = false;
         // Tried again at the next poll, unless everything goes well.
@@ -373,7 +384,7 @@ impl Engine {
             self.searching.was_polled &= sessions.is_empty();
         }
         if sessions.is_empty() && self.queue.is_empty() {
-            sessions = self.next_to_index(BACKLOG, |searching| searching.backlog.pop_back())?;
+            sessions = self.next_to_index(BACKLOG, Searching::next_of_backlog)?;
         }
         if gone.is_empty() && sessions.is_empty() {
             return Ok(());
@@ -565,4 +576,24 @@ fn marked(text: &str, marks: &[Range<usize>]) -> Vec<Marked> {
     }
     push(at..text.len(), false);
     pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{SessionId, ToolId};
+
+    #[test]
+    fn the_places_of_a_backlog_that_was_read_are_given_back() {
+        let key =
+            |number: u32| SessionKey::new(&ToolId::new("x"), &SessionId::new(number.to_string()));
+        let mut searching = Searching {
+            backlog: (0..1000).map(key).collect(),
+            ..Searching::default()
+        };
+        let read = std::iter::from_fn(|| searching.next_of_backlog());
+        let newest_first: Vec<SessionKey> = (0..1000).rev().map(key).collect();
+        assert_eq!(read.collect::<Vec<_>>(), newest_first);
+        assert_eq!(searching.backlog.capacity(), 0);
+    }
 }

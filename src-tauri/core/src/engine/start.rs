@@ -16,7 +16,7 @@ use crate::session::{ProjectKey, SessionKey};
 use crate::state::{Row, State, StateError};
 use crate::vault::{READS, VaultPath};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -89,18 +89,18 @@ impl Engine {
     /// sessions reconciled.
     pub(super) fn take_start(&mut self, mut started: Started) -> Result<(), StateError> {
         let n = started.due.len().min(self.context.sizes.slice);
-        let left = started.due.split_off(n);
-        for key in std::mem::replace(&mut started.due, left) {
+        for key in started.due.drain(..n) {
             self.schedule(key, ReconcileRequest::default());
         }
         if !started.due.is_empty() {
             self.continue_with(Event::VaultWalked(Box::new(Walk::ended(
-                Vec::new(),
+                VecDeque::new(),
                 Some(started),
             ))));
             return Ok(());
         }
         self.take_seen(started.seen);
+        self.freed_much();
         self.starting = false;
         self.report_restored(started.restored);
         self.listings.is_reading_again = started.once.outdated;
@@ -152,7 +152,7 @@ fn passed_on(short: &str) -> String {
 }
 
 impl StartLook {
-    fn run(&self) -> (Vec<VaultPath>, Started) {
+    fn run(&self) -> (VecDeque<VaultPath>, Started) {
         let own = self.context.short.clone();
         let (lost, restored) = restore_lost(&self.context.vault, &own);
         let mut started = Started {
@@ -172,7 +172,7 @@ impl StartLook {
             started.error = Some(error);
             Default::default()
         });
-        let mut journals = Vec::new();
+        let mut journals = VecDeque::new();
         vault_walk::each_dir(&self.context.vault, &Lanes::All, |dir: WalkedDir<'_>| {
             dir.changed(&segments, &mut journals);
             known.found(&dir);
@@ -219,7 +219,7 @@ impl StartLook {
                 }
             }
             if is_due {
-                started.due.push(key);
+                started.due.push_back(key);
             }
         }
         started.last = last.into_values().collect();

@@ -387,8 +387,7 @@ impl Engine {
         let is_needed = is_start || !listed.sessions.is_empty();
         let import = is_needed && self.is_importing(&listed.tool)?;
         let n = listed.sessions.len().min(self.context.sizes.slice);
-        let left = listed.sessions.split_off(n);
-        for found in std::mem::replace(&mut listed.sessions, left) {
+        for found in listed.sessions.drain(..n) {
             if self.is_forgotten_in_store(&found) {
                 continue;
             }
@@ -425,6 +424,10 @@ impl Engine {
         let Some(running) = self.listings.running.remove(&tool) else {
             return;
         };
+        if listed.is_whole && self.listings.is_much(&tool) {
+            // What such a listing took is free by now, and returned to the system, too.
+            self.freed_much();
+        }
         if !is_done {
             self.listings.note_incomplete(&tool);
         }
@@ -468,10 +471,6 @@ impl Engine {
         let reported = problems.find(|problem| problem.code != ProblemCode::DuplicateSession);
         self.trouble(&format!("store {tool}"), reported.cloned());
         self.listings.take_note(tool, listed.n_sessions);
-        if self.listings.is_much(tool) {
-            // What such a listing took is returned to the system, too.
-            self.n_worked += listed.n_sessions;
-        }
         // If the store cannot be read, nobody knows what is gone.
         match self.context.tools.get(tool).cloned() {
             Some(adapter) if listing.unknown.is_none() => {
@@ -600,6 +599,9 @@ impl Engine {
         self.probe_state()?;
         if !self.is_seen_checked {
             self.check_seen()?;
+        }
+        if self.context.drop_unshown() {
+            self.n_worked += 1;
         }
         self.end_pause();
         self.end_old_attempts();

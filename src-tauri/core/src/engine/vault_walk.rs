@@ -8,7 +8,7 @@ use crate::opener::Kind;
 use crate::session::{Lane, Problem, ProblemCode};
 use crate::state::{State, StateError};
 use crate::vault::{Vault, VaultPath};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -29,7 +29,8 @@ pub(super) enum Since {
 
 impl Engine {
     /// Schedules, after a walk beside the loop, every journal that changed.
-    pub(super) fn walk_vault(&self, lanes: Lanes, since: Since) {
+    pub(super) fn walk_vault(&mut self, lanes: Lanes, since: Since) {
+        self.commit_gathered();
         let (context, state) = (self.context.clone(), self.state.path().to_owned());
         self.jobs.spawn_for_event(Box::new(move || {
             let walk = Walk::of(|walk| walk.look(&context.vault, &state, &lanes, since));
@@ -52,7 +53,7 @@ impl Engine {
             return;
         }
         let message = format!(
-            "{lost} files of this device's vault folder were gone; {restored} were put back from the safety copy."
+            "{lost} files of this device's vault folder were gone or shortened; {restored} were put back from the safety copy."
         );
         let hint = "Nothing needs to be done. Do not change files in the vault folder.";
         self.trouble(
@@ -64,9 +65,8 @@ impl Engine {
     /// Takes over the next journals of a walk.
     pub(super) fn vault_walked(&mut self, mut walk: Walk) -> Result<(), StateError> {
         let n = walk.journals.len().min(self.context.sizes.slice);
-        let left = walk.journals.split_off(n);
         let mut is_read = BTreeMap::new();
-        for path in std::mem::replace(&mut walk.journals, left) {
+        for path in walk.journals.drain(..n) {
             let device = path.device.clone();
             if *is_read
                 .entry(device)
@@ -93,7 +93,7 @@ impl Engine {
 }
 
 impl Walk {
-    pub(super) fn ended(journals: Vec<VaultPath>, start: Option<Started>) -> Self {
+    pub(super) fn ended(journals: VecDeque<VaultPath>, start: Option<Started>) -> Self {
         Self {
             journals,
             start,
@@ -105,7 +105,7 @@ impl Walk {
 
     /// What `look` finds until it ends or panics.
     fn of(look: impl FnOnce(&mut Self)) -> Self {
-        let mut walk = Self::ended(Vec::new(), None);
+        let mut walk = Self::ended(VecDeque::new(), None);
         walk.has_panicked = catch_unwind(AssertUnwindSafe(|| look(&mut walk))).is_err();
         walk
     }
@@ -183,7 +183,7 @@ fn dirs_in(vault: &Vault, dir: &str) -> Vec<String> {
 impl WalkedDir<'_> {
     /// Adds the journals of this directory whose size is not the known one. Anything else in the
     /// place of a segment is added, too: opening it refuses it.
-    pub(super) fn changed(&self, known: &HashMap<String, u64>, into: &mut Vec<VaultPath>) {
+    pub(super) fn changed(&self, known: &HashMap<String, u64>, into: &mut VecDeque<VaultPath>) {
         let in_lane = self.dir.splitn(3, '/').nth(2).unwrap_or_default();
         for listed in &self.listed {
             let Some(name) = listed.name.to_str() else {
@@ -191,7 +191,7 @@ impl WalkedDir<'_> {
             };
             let path = format!("{in_lane}/{name}");
             if let Some(copy) = VaultPath::parse_copy(self.device, self.lane, &path) {
-                into.push(copy);
+                into.push_back(copy);
                 continue;
             }
             let size = (listed.kind == Kind::File).then_some(listed.len);
@@ -203,8 +203,9 @@ impl WalkedDir<'_> {
     }
 }
 
-/// Restores what was deleted from this device's own folders, below a directory of the safety copy,
-/// which has every accepted byte. Returns how many files were gone, and how many of them are back.
+/// Restores what was deleted from this device's own folders, or shortened there, below a directory of
+/// the safety copy, which has every accepted byte: whoever reads a segment without its end accepts
+/// nothing that was recorded after it. Returns how many files were not whole, and how many are again.
 pub(super) fn restore_lost(vault: &Vault, below: &str) -> (u32, u32) {
     let (mut lost, mut restored) = (0, 0);
     let mut dirs = vec![below.to_owned()];
@@ -214,13 +215,18 @@ pub(super) fn restore_lost(vault: &Vault, below: &str) -> (u32, u32) {
             let there = vault.file(&path);
             if is_dir {
                 dirs.push(path);
-            } else if name.ends_with(".jsonl.zst") && !there.exists() {
+            } else if name.ends_with(".jsonl.zst") && !is_whole(vault, &path, &there) {
                 lost += 1;
-                restored += u32::from(vault.kept.restore(&path, &there).unwrap_or(false));
+                restored += u32::from(vault.kept.put_back(&path, &there).is_ok());
             }
         }
     }
     (lost, restored)
+}
+
+/// Whether a file of this device's own folders is there, and not shorter than its safety copy.
+fn is_whole(vault: &Vault, path: &str, there: &Path) -> bool {
+    there.exists() && !vault.kept.is_more_than(path, there).unwrap_or(false)
 }
 
 /// The names in one of this device's own directories, each with whether it is a directory.
@@ -274,6 +280,28 @@ mod tests {
         let walk = Walk::of(look);
         assert_eq!(sessions(&walk), ["one", "two"]);
         assert!(walk.error.is_some());
+    }
+
+    #[test]
+    fn what_is_gone_or_shortened_is_put_back_and_nothing_else_is_touched() {
+        let home = tempfile::tempdir().expect("tempdir");
+        let vault = vault(home.path());
+        let file =
+            |session: &str| format!("AAAAAAA/live/claude-code/project/{session}/0001.jsonl.zst");
+        let copy = |session: &str, text: &str| {
+            let kept = vault.kept.file(&file(session));
+            std::fs::create_dir_all(kept.parent().expect("parent")).expect("dir");
+            std::fs::write(kept, text).expect("copy");
+        };
+        copy("one", "one, and its end");
+        copy("two", "2, and another end");
+        copy("three", "gone");
+        assert_eq!(restore_lost(&vault, "AAAAAAA"), (2, 2));
+        let read = |session: &str| std::fs::read_to_string(vault.file(&file(session)));
+        assert_eq!(read("one").expect("read"), "one, and its end");
+        assert_eq!(read("two").expect("read"), "two", "not a beginning of it");
+        assert_eq!(read("three").expect("read"), "gone");
+        assert_eq!(restore_lost(&vault, "AAAAAAA"), (0, 0));
     }
 
     #[test]

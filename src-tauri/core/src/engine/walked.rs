@@ -1,15 +1,16 @@
 //! What was found beside the loop: by a walk through the vault, or by the engine's start. Plain data,
-//! which events carry.
+//! which events carry. What the loop takes over in slices is a queue: a slice costs as much as it holds.
 
 use super::prints::Prints;
 use crate::opener::Listed;
 use crate::session::{Lane, SessionKey};
 use crate::state::StateError;
 use crate::vault::VaultPath;
+use std::collections::VecDeque;
 
 /// What a walk found, as far as no event has taken it over.
 pub struct Walk {
-    pub(super) journals: Vec<VaultPath>,
+    pub(super) journals: VecDeque<VaultPath>,
     /// The walk was a part of the engine's start.
     pub(super) start: Option<Started>,
     pub(super) error: Option<StateError>,
@@ -43,7 +44,7 @@ pub(super) struct Once {
 #[derive(Default)]
 pub(super) struct Started {
     /// Sessions to reconcile, as far as no event has taken them over.
-    pub(super) due: Vec<SessionKey>,
+    pub(super) due: VecDeque<SessionKey>,
     /// The fingerprint of each session's files that was complete and is unchanged in the vault.
     pub(super) seen: Prints,
     pub(super) restored: (u32, u32),

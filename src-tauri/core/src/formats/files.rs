@@ -122,7 +122,7 @@ pub struct GuestWrite<'a> {
 }
 
 /// Writes the files in order, calling `still_free` before each. After an error the files already
-/// written are put back.
+/// written are put back, also if a program meanwhile wrote into one that was replaced or removed.
 pub fn write_docs(
     writes: &[GuestWrite<'_>],
     mtime: Millis,
@@ -147,7 +147,7 @@ pub fn write_docs(
             }
         }
     }
-    done.into_iter().for_each(Undo::forget);
+    settle(done)?;
     Ok(Written { docs })
 }
 
@@ -189,8 +189,20 @@ pub fn write_as_guest(
     mtime: Millis,
 ) -> Result<Stamp, WriteError> {
     let (stamp, undo) = write_with_undo(root, path, change, mtime)?;
-    undo.forget();
+    settle(vec![undo])?;
     Ok(stamp)
+}
+
+/// Gives up what could put the files back. If a program that had a former file open wrote to it, no
+/// journal has that text: then all files are put back.
+fn settle(done: Vec<Undo>) -> Result<(), WriteError> {
+    if let Some(path) = done.iter().find_map(Undo::written_to) {
+        let path = path.to_path_buf();
+        done.into_iter().rev().for_each(Undo::put_back);
+        return Err(WriteError::Changed(path));
+    }
+    done.into_iter().for_each(Undo::forget);
+    Ok(())
 }
 
 fn write_with_undo(
@@ -225,6 +237,7 @@ enum Undo {
         path: PathBuf,
         now: Stamp,
         kept: Option<PathBuf>,
+        was: Stamp,
     },
     Return {
         path: PathBuf,
@@ -243,6 +256,7 @@ impl Undo {
                 path,
                 now,
                 kept: Some(kept),
+                ..
             } if is_still(&path, now) => drop(fs::rename(kept, path)),
             Self::Return { path, kept, .. } => {
                 drop(link_new(&kept, &path).and_then(|()| fs::remove_file(&kept)))
@@ -251,13 +265,23 @@ impl Undo {
         }
     }
 
-    fn forget(self) {
-        // A program with the file still open has written to it. No journal has that text.
-        if let Self::Return { kept, was, .. } = &self
-            && Stamp::of(kept).is_ok_and(|now| (now.len, now.mtime_ns) != (was.len, was.mtime_ns))
-        {
-            return self.put_back();
+    /// The path of the file, if somebody has written to the former file since.
+    fn written_to(&self) -> Option<&Path> {
+        let (Self::MoveBack {
+            path,
+            kept: Some(kept),
+            was,
+            ..
         }
+        | Self::Return { path, kept, was }) = self
+        else {
+            return None;
+        };
+        let is_written = |now: Stamp| (now.len, now.mtime_ns) != (was.len, was.mtime_ns);
+        Stamp::of(kept).is_ok_and(is_written).then_some(path)
+    }
+
+    fn forget(self) {
         if let Self::MoveBack {
             kept: Some(kept), ..
         }
@@ -542,6 +566,7 @@ fn put_over(path: &Path, was: Stamp, temp: &Temp) -> Result<(Stamp, Undo), Write
             path: path.to_path_buf(),
             now,
             kept,
+            was,
         },
     ))
 }

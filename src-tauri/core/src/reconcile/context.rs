@@ -21,6 +21,7 @@ use crate::vault::message_index::Index;
 use crate::vault::{Journal, Owner, SessionCard, Vault};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
 
@@ -61,6 +62,8 @@ pub struct Context {
     refusals: Mutex<HashMap<[ChainId; 2], Refusals>>,
     judged: Mutex<HashMap<[ChainId; 2], Judged>>,
     transcripts: Mutex<Vec<Arc<Index>>>,
+    /// When a comparison or a transcript was last shown, in milliseconds.
+    shown_at: AtomicI64,
     taken_back: Mutex<Seen>,
     holders: Mutex<Holders>,
 }
@@ -175,6 +178,7 @@ impl Context {
             refusals: Mutex::default(),
             judged: Mutex::default(),
             transcripts: Mutex::default(),
+            shown_at: AtomicI64::default(),
             taken_back: Mutex::default(),
             holders: Mutex::default(),
         }
@@ -190,6 +194,7 @@ impl Context {
 
     /// The comparison that was shown last.
     pub fn compared(&self) -> MutexGuard<'_, Option<Arc<Compared>>> {
+        self.note_shown();
         unpoisoned(self.compared.lock())
     }
 
@@ -214,7 +219,30 @@ impl Context {
 
     /// Indexes of the messages of the sessions that were read last.
     pub fn transcripts(&self) -> MutexGuard<'_, Vec<Arc<Index>>> {
+        self.note_shown();
         unpoisoned(self.transcripts.lock())
+    }
+
+    fn note_shown(&self) {
+        let now = self.clock.now().0;
+        self.shown_at.store(now, Ordering::Relaxed);
+    }
+
+    /// Drops what is kept for the next page of a comparison or a transcript if nobody has asked for
+    /// one for a while: it is as large as what it shows, and made again when somebody asks. Returns
+    /// whether there was anything. What is at work now stays, and is not waited for.
+    pub fn drop_unshown(&self) -> bool {
+        const A_WHILE_MS: i64 = 5 * 60 * 1000;
+        let since = self.shown_at.load(Ordering::Relaxed);
+        if self.clock.now().0.abs_diff(since) < A_WHILE_MS.unsigned_abs() {
+            return false;
+        }
+        let compared = self.compared.try_lock().ok().and_then(|mut it| it.take());
+        let transcripts = self
+            .transcripts
+            .try_lock()
+            .map(|mut it| std::mem::take(&mut *it));
+        compared.is_some() || transcripts.is_ok_and(|them| !them.is_empty())
     }
 
     /// The withdrawals by other devices that this device has seen.

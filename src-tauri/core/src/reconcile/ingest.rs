@@ -20,7 +20,7 @@ use crate::vault::piece::{self, Added};
 use crate::vault::{Entry, Fault, Frame, Journal, JournalError, Owner, SessionCard, Skipped};
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -69,6 +69,8 @@ pub struct Ingested {
     pub found_again: Vec<(Lane, String)>,
     /// Entries whose content does not match their ids, by their author's short id.
     bad: BTreeMap<String, u64>,
+    /// Own journals, by key, of which segments were put back from the safety copy.
+    repaired: BTreeSet<String>,
     /// Frames that owners signed beside their accepted frames, with the device.
     pub equivocated: Vec<(String, EquivocatedFrames)>,
 }
@@ -274,6 +276,12 @@ fn read_journal(
         },
     );
     record.session = about.map(|(_, session)| session).or(record.session.take());
+    if own
+        && matches!(journal.fault, Some(Fault::Changed { .. }))
+        && repair(context, &journal, done)
+    {
+        end = Read::More;
+    }
     let (device, lane, mut fault) = (journal.device.clone(), journal.lane, journal.fault.clone());
     let beside = read.and_then(|()| match end {
         Read::Whole => equivocated(context, &journal, &owner, record),
@@ -316,6 +324,30 @@ fn read_journal(
         }
     }
     Ok(end)
+}
+
+/// Puts segments of this device's own journal back that were shortened, changed or deleted. Whoever
+/// reads such a journal for the first time accepts nothing that was recorded after the gap. Returns
+/// whether it is to be read again, once at most.
+fn repair(context: &Context, journal: &Journal, done: &mut Ingested) -> bool {
+    if !done
+        .repaired
+        .insert(journal_key(&journal.device, journal.lane))
+    {
+        return false;
+    }
+    let repaired = journal.repair(&context.vault);
+    let paths = repaired.iter().map(|number| journal.in_lane(*number));
+    done.found_again
+        .extend(paths.map(|path| (journal.lane, path)));
+    if !repaired.is_empty() {
+        done.problems.push(Problem::new(
+            ProblemCode::VaultRestored,
+            "A journal of this device in the vault was shortened, changed or deleted. It was put back from the safety copy.",
+            "Do not change files in the vault folder, and check the disk.",
+        ));
+    }
+    !repaired.is_empty()
 }
 
 /// Times the way of a frame that another device has just recorded. What comes late, such as the
@@ -362,7 +394,7 @@ fn own_fault() -> Problem {
     Problem::new(
         ProblemCode::OwnJournalChanged,
         "A journal of this device in the vault was shortened, changed or deleted. New work continues in a new file. Devices \
-             paired before have the old content; devices paired later may miss it.",
+             paired before have the old content; devices paired later get this session without it and without what follows it.",
         "Do not change files in the vault folder, and check the disk.",
     )
 }

@@ -208,6 +208,7 @@ impl<'a> Reconciler<'a> {
     fn record_and_write(&mut self) {
         let decisions = self.job.record.choices.len();
         let titles = self.job.record.titles.clone();
+        let pinned = self.job.record.pinned.clone();
         if let Err(error) = self.read_journals() {
             self.problem(ProblemCode::JournalUnreadable, &error, JOURNAL_HINT);
             return;
@@ -243,6 +244,11 @@ impl<'a> Reconciler<'a> {
         }
         self.note_decisions(decisions);
         self.note_titles(&titles);
+        if pinned != self.job.record.pinned {
+            // Saved before the session leaves its place: whoever starts after an end in between must
+            // know where it belongs.
+            self.again = true;
+        }
         self.plan(on);
         self.let_it_settle();
         drop(decided);
@@ -526,6 +532,11 @@ impl<'a> Reconciler<'a> {
     }
 
     fn plan(&mut self, on: bool) {
+        if self.layout.settled.away {
+            // What is gone was taken out with the version, perhaps by an engine that ended before it
+            // could save that. Undoing the decision brings it back.
+            self.job.record.forget_deletion();
+        }
         let mut guards = self.guards(on);
         self.verdict = self.planned(guards.clone());
         if let Verdict::Held {

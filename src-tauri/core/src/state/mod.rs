@@ -685,6 +685,12 @@ impl State {
         opening::remove_set_aside(&self.path)
     }
 
+    /// Frees the pages that were read and are not needed now.
+    pub fn shrink_memory(&self) {
+        // Without it more memory is held, and nothing else.
+        let _ = self.db.execute_batch("PRAGMA shrink_memory");
+    }
+
     /// Runs several writes as one, which the next [`State::commit`] saves together with others.
     /// Until then only this connection sees them, and the end of the process loses them.
     pub fn gather<T>(

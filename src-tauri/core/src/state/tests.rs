@@ -44,6 +44,30 @@ fn no_statement_reads_a_whole_table_without_a_reason() {
     }
 }
 
+#[test]
+fn the_pages_of_the_state_that_were_read_are_freed() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let (state, _) = State::open(dir.path()).expect("open");
+    for number in 0..500 {
+        let name = format!("note {number}");
+        state.put_note(&name, &"x".repeat(4000)).expect("put");
+    }
+    let cached = || {
+        let (mut now, mut most) = (0, 0);
+        // SAFETY: the handle is that of an open connection, and both pointers are valid.
+        let answer = unsafe {
+            let (db, what) = (state.db.handle(), rusqlite::ffi::SQLITE_DBSTATUS_CACHE_USED);
+            rusqlite::ffi::sqlite3_db_status(db, what, &raw mut now, &raw mut most, 0)
+        };
+        assert_eq!(answer, rusqlite::ffi::SQLITE_OK);
+        now
+    };
+    let before = cached();
+    assert!(1 << 20 < before, "{before}");
+    state.shrink_memory();
+    assert!(cached() < before / 4, "{before} to {}", cached());
+}
+
 /// Field, "cost per session": found by the id kept in a row, not by reading every row.
 #[test]
 fn sessions_are_found_by_what_they_need_and_counted_without_reading_them() {

@@ -49,11 +49,14 @@ impl Kept {
             if opener::is_same(&known, &verified) {
                 return Ok(());
             }
-            // Accepted bytes only ever grow, so the safety copy never gets shorter.
+            // Accepted bytes only ever grow, a file does not: its owner cuts off what was torn. The
+            // copy is never replaced by fewer accepted bytes.
             if verified.len() < known.len() {
-                return Err(io::Error::other(
-                    "it is shorter than the copy that was accepted before",
-                ));
+                let accepted = accepted()?;
+                return match begins_with(&kept, &accepted)? {
+                    true => Ok(()),
+                    false => self.repair(relative, &accepted),
+                };
             }
         }
         if let Some(parent) = kept.parent() {
@@ -96,18 +99,31 @@ impl Kept {
         }
     }
 
-    /// Restores a lost file from its safety copy; returns whether there was one.
-    pub fn restore(&self, relative: &str, lost: &Path) -> io::Result<bool> {
-        let Ok(mut file) = self.open(relative) else {
+    /// Whether the file at `path` is only the beginning of its safety copy: it was shortened, or an
+    /// earlier one took its place.
+    pub fn is_more_than(&self, relative: &str, path: &Path) -> io::Result<bool> {
+        let (kept, mut there) = (self.open(relative)?, opener::file(path)?);
+        let (known, now) = (kept.metadata()?, there.metadata()?);
+        if opener::is_same(&known, &now) || known.len() <= now.len() {
             return Ok(false);
-        };
-        if let Some(parent) = lost.parent() {
+        }
+        let start = opener::start_of(&mut there, now.len())?;
+        begins_with(&self.file(relative), &start)
+    }
+
+    /// Puts the safety copy in the place of a file that is not whole any more, or gone.
+    pub fn put_back(&self, relative: &str, path: &Path) -> io::Result<()> {
+        let kept = self.file(relative);
+        let back = kept.with_extension("back");
+        remove(&back)?;
+        if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent)?;
         }
-        if std::fs::hard_link(self.file(relative), lost).is_err() {
-            write(lost, &opener::start_of(&mut file, limits::SEGMENT_FILE)?)?;
+        if std::fs::hard_link(&kept, &back).is_err() {
+            let mut file = self.open(relative)?;
+            write(&back, &opener::start_of(&mut file, limits::SEGMENT_FILE)?)?;
         }
-        Ok(true)
+        std::fs::rename(&back, path)
     }
 }
 
@@ -254,11 +270,31 @@ mod tests {
         keep(&kept, &file).expect("keep");
         assert!(keep(&kept, &file).is_ok(), "twice is once");
         std::fs::remove_file(&file).expect("remove");
-        std::fs::write(&file, b"less").expect("write");
-        assert!(keep(&kept, &file).is_err());
+        std::fs::write(&file, b"all").expect("write");
+        keep(&kept, &file).expect("what is accepted is in the copy");
         std::fs::remove_file(&file).expect("remove");
-        assert!(kept.restore("a/0001", &file).expect("restore"));
+        kept.put_back("a/0001", &file).expect("put back");
         assert_eq!(std::fs::read(&file).expect("read"), b"all of it");
+    }
+
+    /// The copy was longer by a torn frame, which its owner cut off and continued otherwise.
+    #[test]
+    fn a_file_that_is_shorter_and_holds_other_accepted_bytes_becomes_the_copy() {
+        let home = tempfile::tempdir().expect("tempdir");
+        let (kept, file) = (Kept::at(home.path().join("kept")), home.path().join("0001"));
+        std::fs::write(&file, b"accepted, torn").expect("write");
+        keep(&kept, &file).expect("keep");
+        std::fs::remove_file(&file).expect("remove");
+        std::fs::write(&file, b"accepted.").expect("write");
+        keep(&kept, &file).expect("keep");
+        let copy = || std::fs::read(kept.file("a/0001")).expect("read");
+        assert_eq!(copy(), b"accepted.");
+        assert!(!kept.is_more_than("a/0001", &file).expect("compared"));
+        std::fs::write(&file, b"acc").expect("write");
+        assert!(kept.is_more_than("a/0001", &file).expect("compared"));
+        kept.put_back("a/0001", &file).expect("put back");
+        assert_eq!(std::fs::read(&file).expect("read"), copy());
+        assert!(!kept.is_more_than("a/0001", &file).expect("compared"));
     }
 
     /// F7: between reading a file and linking to it, another file took its place.

@@ -1,11 +1,15 @@
-//! Journals and device files that ended the engine. A small marker file names the foreign bytes
-//! being processed while they are not accepted yet. A marker left behind by a crash, a kill or a
+//! Journals and device files that ended the engine. A line in a small marker file names the foreign
+//! bytes being processed while they are not accepted yet. A line left behind by a crash, a kill or a
 //! panic counts as a failure of the named file. After two failures in a row, the file is not read
 //! until the user releases it. Knows names only, not what is wrong with the files.
+//!
+//! Each work has a marker file for itself, which the next one uses again: nothing is created and
+//! removed for what arrives.
 
 use crate::opener::{self, Kind};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
@@ -18,7 +22,7 @@ pub struct Quarantine(Arc<Places>);
 
 #[derive(Debug)]
 struct Places {
-    /// One file for each name that is being processed.
+    /// Marker files, with a line for each name that is being processed.
     reading: PathBuf,
     /// Failures by name, as JSON.
     list: PathBuf,
@@ -33,12 +37,17 @@ struct State {
     failures: BTreeMap<String, u32>,
     working: BTreeMap<u64, Working>,
     next: u64,
+    /// Empty marker files that no work uses now.
+    free: Vec<File>,
+    /// How many marker files were made.
+    n_markers: u32,
 }
 
 #[derive(Debug)]
 struct Working {
     thread: ThreadId,
     names: BTreeSet<String>,
+    marker: Option<File>,
 }
 
 /// Work on foreign bytes. Names marked during the work did no harm once it ends, unless by a panic.
@@ -73,8 +82,10 @@ impl Quarantine {
             .filter(|left| left.kind == Kind::File)
         {
             let path = self.0.reading.join(&left.name);
-            if let Ok(name) = opener::read_text(&path, opener::SMALL) {
-                *state.failures.entry(name).or_default() += 1;
+            // An earlier version wrote a file for each name, without the end of a line.
+            let left = opener::read_text(&path, opener::SMALL).unwrap_or_default();
+            for name in left.lines() {
+                *state.failures.entry(name.to_owned()).or_default() += 1;
             }
             std::fs::remove_file(path)?;
         }
@@ -118,6 +129,7 @@ impl Quarantine {
             Working {
                 thread: thread::current().id(),
                 names: BTreeSet::new(),
+                marker: None,
             },
         );
         Work {
@@ -134,23 +146,38 @@ impl Quarantine {
             return Ok(());
         }
         let here = thread::current().id();
-        let Some(working) = state
-            .working
-            .values_mut()
-            .rfind(|working| working.thread == here)
-        else {
+        let State {
+            working,
+            free,
+            n_markers,
+            ..
+        } = &mut *state;
+        let working = working.values_mut();
+        let Some(working) = { working }.rfind(|working| working.thread == here) else {
             return Ok(());
         };
-        if working.names.insert(name.to_owned()) {
-            std::fs::write(self.marker(name), name)?;
+        if working.names.contains(name) {
+            return Ok(());
         }
-        Ok(())
-    }
-
-    fn marker(&self, name: &str) -> PathBuf {
-        self.0
-            .reading
-            .join(&blake3::hash(name.as_bytes()).to_hex()[..32])
+        let marker = match (working.marker.take(), free.pop()) {
+            (Some(marker), unused) => {
+                free.extend(unused);
+                marker
+            }
+            (None, Some(marker)) => marker,
+            (None, None) => {
+                *n_markers += 1;
+                let path = self.0.reading.join(n_markers.to_string());
+                File::options().append(true).create(true).open(path)?
+            }
+        };
+        // At once: a line in two parts could be left behind as half a name.
+        let written = working
+            .marker
+            .insert(marker)
+            .write_all(format!("{name}\n").as_bytes());
+        working.names.insert(name.to_owned());
+        written
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -176,9 +203,13 @@ impl Quarantine {
 impl Drop for Work {
     fn drop(&mut self) {
         let mut state = self.quarantine.state();
-        let Some(Working { names, .. }) = state.working.remove(&self.number) else {
+        let Some(Working { names, marker, .. }) = state.working.remove(&self.number) else {
             return;
         };
+        // Lines that cannot be removed count at the next start and are cleared by the next reading
+        // after it; nobody adds to them.
+        let emptied = marker.filter(|marker| marker.set_len(0).is_ok());
+        state.free.extend(emptied);
         let mut changed = false;
         for name in names {
             match thread::panicking() {
@@ -188,9 +219,6 @@ impl Drop for Work {
                 }
                 false => changed |= state.failures.remove(&name).is_some(),
             }
-            // A marker that cannot be removed counts at the next start and is cleared by the next
-            // reading.
-            let _ = std::fs::remove_file(self.quarantine.marker(&name));
         }
         if changed {
             let _ = self.quarantine.write(&state);
@@ -248,6 +276,46 @@ mod tests {
         drop(work);
         crash(home.path(), "OTHER/live/x");
         assert!(begun(home.path()).held().is_empty());
+    }
+
+    #[test]
+    fn works_at_once_have_a_marker_each_and_one_after_the_other_the_same() {
+        let home = tempfile::tempdir().expect("home");
+        let quarantine = begun(home.path());
+        let markers = || {
+            let listed = opener::list_below(&home.path().join("reading"), "", 100);
+            let listed = listed.expect("listed").into_iter();
+            listed.map(|one| one.len).collect::<Vec<u64>>()
+        };
+        for name in ["OTHER/live/x", "OTHER/live/y"] {
+            let work = quarantine.work();
+            for _ in 0..2 {
+                quarantine.mark("OTHER", name).expect("marked");
+            }
+            assert_eq!(markers(), [13]);
+            drop(work);
+            assert_eq!(markers(), [0], "one file, which stays");
+        }
+        let both = std::sync::Barrier::new(2);
+        thread::scope(|scope| {
+            for names in [["a", "b"], ["b", "c"]] {
+                let (quarantine, both) = (&quarantine, &both);
+                scope.spawn(move || {
+                    let work = quarantine.work();
+                    for name in names {
+                        quarantine.mark("OTHER", name).expect("marked");
+                    }
+                    both.wait();
+                    // The engine ends here.
+                    std::mem::forget(work);
+                });
+            }
+        });
+        assert_eq!(markers(), [4, 4]);
+        assert_eq!(begun(home.path()).held(), ["b"]);
+        crash(home.path(), "a");
+        assert_eq!(begun(home.path()).held(), ["a", "b"]);
+        assert_eq!(markers(), [0; 0]);
     }
 
     #[test]

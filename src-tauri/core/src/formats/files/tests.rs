@@ -26,44 +26,52 @@ fn names_of_halves_and_copies() {
     }
 }
 
-#[test]
-fn what_is_written_into_a_file_while_it_is_taken_out_brings_it_back() {
+/// A program writes to the first of two files after its turn, through a handle from before: nothing
+/// is written or removed then, and the line is in the file.
+fn assert_that_a_line_stays(changes: impl Fn(&Path, Stamp) -> Change<'_>) {
     let dir = tempfile::tempdir().expect("tempdir");
-    let (beside, main) = (dir.path().join("beside"), dir.path().join("main"));
-    [&beside, &main]
-        .into_iter()
-        .for_each(|path| fs::write(path, "known\n").expect("write"));
-    let mut open = OpenOptions::new().append(true).open(&beside).expect("open");
+    let paths = ["beside", "main"].map(|name| dir.path().join(name));
+    for path in &paths {
+        fs::write(path, "known\n").expect("write");
+    }
     let names = ["beside", "main"].map(DocName::new);
-    let stamps = [&beside, &main].map(|path| Stamp::of(path).expect("stamp"));
-    let changes = [
-        Change::Remove {
-            path: &beside,
-            was: stamps[0],
-        },
-        Change::Remove {
-            path: &main,
-            was: stamps[1],
-        },
-    ];
+    let changes = [&paths[0], &paths[1]].map(|path| changes(path, Stamp::of(path).expect("stamp")));
     let write = |at: usize| GuestWrite {
         name: &names[at],
         root: dir.path(),
-        path: [&beside, &main][at].clone(),
+        path: paths[at].clone(),
         change: &changes[at],
     };
+    let open = OpenOptions::new().append(true).open(&paths[0]);
+    let open = std::cell::RefCell::new(open.expect("open"));
     let asked = std::cell::Cell::new(0);
-    let handle = std::cell::RefCell::new(&mut open);
     let still_free = || {
         asked.set(asked.get() + 1);
         if asked.get() == 2 {
-            handle.borrow_mut().write_all(b"more\n").expect("more");
+            open.borrow_mut().write_all(b"more\n").expect("more");
         }
         Ok(())
     };
-    write_docs(&[write(0), write(1)], Millis(0), &still_free).expect("written");
-    assert_eq!(fs::read(&beside).expect("back"), b"known\nmore\n");
-    assert!(!main.exists());
+    let written = write_docs(&[write(0), write(1)], Millis(0), &still_free);
+    assert!(matches!(written, Err(WriteError::Changed(path)) if path == paths[0]));
+    assert_eq!(fs::read(&paths[0]).expect("read"), b"known\nmore\n");
+    assert_eq!(fs::read(&paths[1]).expect("read"), b"known\n");
+    assert_eq!(names_in(dir.path(), |_| true), ["beside", "main"]);
+}
+
+#[test]
+fn what_is_written_into_a_file_while_it_is_taken_out_stays() {
+    assert_that_a_line_stays(|path, was| Change::Remove { path, was });
+}
+
+/// The line was deleted with the file that had been replaced.
+#[test]
+fn what_is_written_into_a_file_while_it_is_replaced_stays() {
+    assert_that_a_line_stays(|path, was| Change::Replace {
+        path,
+        was,
+        bytes: &Text("known\nof another device\n"),
+    });
 }
 
 #[test]

@@ -222,8 +222,11 @@ impl Reconciler<'_> {
         self.holder.as_ref().is_some_and(|holder| holder != now)
     }
 
-    /// A doc that is not found is not deleted: it is only absent.
+    /// A doc that is not found is not deleted: it is only absent. A session that has just gone from a
+    /// place it had to leave was not deleted either: this device had begun to move it, and ended
+    /// before it was written to the other place or before that was saved.
     pub(super) fn note_missing(&mut self) {
+        let was_here = self.job.record.is_here();
         let found: Vec<&DocName> = self
             .found
             .iter()
@@ -234,6 +237,11 @@ impl Reconciler<'_> {
             if let Some(local) = &mut state.local {
                 local.there = found.contains(&name);
             }
+        }
+        let has_gone = was_here && !self.job.record.is_here();
+        if has_gone && self.context.is_misplaced(&self.job.record) {
+            self.job.record.forget_store();
+            self.leave_place();
         }
     }
 

@@ -87,11 +87,7 @@ impl Reconciler<'_> {
                         .map(|project| (project, place.clone()));
                     self.job.record.checkout_dir = Some(place);
                 } else if self.moved {
-                    let at = self.context.tick();
-                    let left = self.job.record.checkout_dir.take();
-                    // Nothing goes back into a worktree that was removed.
-                    let left = left.filter(|dir| dir.is_dir());
-                    self.job.record.moved_from = left.map(|dir| MovedFrom { dir, at });
+                    self.leave_place();
                 }
                 self.verdict = if away { Verdict::Away } else { Verdict::Here };
             }
@@ -153,6 +149,15 @@ impl Reconciler<'_> {
                 };
             }
         }
+    }
+
+    /// Notes that the session left its directory for its project's.
+    pub(super) fn leave_place(&mut self) {
+        let at = self.context.tick();
+        let left = self.job.record.checkout_dir.take();
+        // Nothing goes back into a worktree that was removed.
+        let left = left.filter(|dir| dir.is_dir());
+        self.job.record.moved_from = left.map(|dir| MovedFrom { dir, at });
     }
 
     /// Delays a write to a file that was just written: not every version of a tool reports that it

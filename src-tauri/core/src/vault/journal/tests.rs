@@ -5,6 +5,7 @@ use crate::merge::Title;
 use crate::session::{ProjectKey, SessionKey};
 use crate::vault::VaultPath;
 use crate::vault::keys::DeviceKey;
+use std::io::Write;
 
 struct Desk {
     _dir: tempfile::TempDir,
@@ -217,4 +218,75 @@ fn a_journal_that_a_newer_version_continued_is_left_alone() {
         desk.append(&mut journal),
         Err(JournalError::Newer { version: 2, .. })
     ));
+}
+
+/// A decision that was answered with an error took effect later: its frame was whole.
+#[test]
+fn a_frame_without_its_safety_copy_is_taken_out_again() {
+    let desk = Desk::new();
+    let copies = desk.vault.kept.file(&desk.dir);
+    let in_the_way = || {
+        std::fs::create_dir_all(copies.parent().expect("parent")).expect("dir");
+        std::fs::write(&copies, "a file in place of the directory").expect("write");
+    };
+    let mut journal = desk.journal();
+    in_the_way();
+    assert!(desk.append(&mut journal).is_err());
+    assert_eq!((journal.frames, desk.segment(1).exists()), (0, false));
+    std::fs::remove_file(&copies).expect("repaired");
+    assert_eq!(desk.append(&mut journal).expect("first"), (1, 0));
+    std::fs::remove_dir_all(&copies).expect("lost");
+    in_the_way();
+    assert!(desk.append(&mut journal).is_err());
+    assert_eq!(journal.frames, 1);
+    std::fs::remove_file(&copies).expect("repaired");
+    assert_eq!(desk.read().frames, 1, "nobody finds it later");
+    assert_eq!(desk.append(&mut journal).expect("second").0, 1);
+}
+
+/// Syncthing took the file along while its owner wrote, or the owner's disk was full.
+#[test]
+fn a_torn_end_that_its_owner_cut_off_does_not_stop_the_reading() {
+    let desk = Desk::new();
+    let mut journal = desk.journal();
+    desk.append(&mut journal).expect("first");
+    let mut noise = [0; 4096];
+    blake3::Hasher::new().finalize_xof().fill(&mut noise);
+    let long = format!(r#"{{"k":"{}"}}"#, data_encoding::BASE64.encode(&noise));
+    let long = vec![Entry::Unknown(long.as_str().into())];
+    let torn = desk.append_entries(&mut journal.clone(), long);
+    torn.expect("a long frame");
+    let mut torn = std::fs::read(desk.segment(1)).expect("read");
+    torn.pop();
+    super::append::cut_back(
+        &File::options()
+            .write(true)
+            .open(desk.segment(1))
+            .expect("open"),
+        &desk.segment(1),
+        journal.bytes(),
+    );
+    desk.append(&mut journal).expect("second");
+    let whole = std::fs::read(desk.segment(1)).expect("read");
+    assert!(whole.len() < torn.len());
+    // Another device, with safety copies of its own.
+    let other = Desk::new();
+    let mut reader = other.journal();
+    for (bytes, frames) in [(torn, 1), (whole, 2)] {
+        let path = other.segment(1);
+        std::fs::create_dir_all(path.parent().expect("parent")).expect("dir");
+        let _ = std::fs::remove_file(&path);
+        std::fs::write(path, bytes).expect("it arrives");
+        let read = reader.read_new(
+            &other.vault,
+            &other.owner,
+            &mut None,
+            |_| (),
+            |_, _, _, _, _| (),
+        );
+        read.expect("read");
+        assert_eq!((reader.frames, &reader.fault), (frames, &None));
+        let accepted = reader.accepted(&other.vault).expect("accepted");
+        assert_eq!(accepted.len() as u64, frames);
+    }
 }
