@@ -269,8 +269,9 @@ fn sessions_are_listed_found_and_read_as_quotations() {
         "{found}"
     );
     let asked = Request::Search {
-        words: "login race".into(),
+        words: "login race ".into(),
         limit: Some(5),
+        devices: None,
     };
     assert!(stage.asked().contains(&asked));
     // Of no device that is asked for: not even that it fits.
@@ -284,6 +285,11 @@ fn sessions_are_listed_found_and_read_as_quotations() {
         own(&none).contains(&"No session fits.") && !none.contains("> id: "),
         "{none}"
     );
+    let is_limited = |asked: &Request| match asked {
+        Request::Search { devices, .. } => devices.as_deref() == Some(&["nowhere".to_owned()][..]),
+        _ => false,
+    };
+    assert!(stage.asked().iter().any(is_limited));
 
     let read = text(&stage.call(&[], "read_session", json!({ "session": "4f2a" })));
     assert!(

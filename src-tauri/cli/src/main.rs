@@ -176,7 +176,12 @@ fn dispatch(args: Args) -> Outcome {
         Command::Search { words, limit } => {
             // The last word is complete, unlike in a window's field.
             let words = words.join(" ") + " ";
-            let answer = engine.ask(&Request::Search { words, limit })?;
+            let devices = None;
+            let answer = engine.ask(&Request::Search {
+                words,
+                limit,
+                devices,
+            })?;
             answer.show(|found| render::search::found(&found, &view))
         }
         Command::Show {

@@ -145,6 +145,7 @@ fn ask<'a>(text: &'a str, limit: usize, now: &Zoned) -> Question<'a> {
         limit,
         now: now.clone(),
         names: &[],
+        only: None,
     }
 }
 

@@ -1,8 +1,9 @@
 //! What filters ask of sessions and messages.
 
+use crate::Role;
 use crate::query::{Filter, Wanted};
 use crate::schema::of_who;
-use crate::table::{Row, Table};
+use crate::table::{Known, Table};
 use std::sync::Arc;
 use tantivy::SegmentReader;
 use tantivy::columnar::{ColumnValues, StrColumn};
@@ -11,26 +12,35 @@ use tantivy::columnar::{ColumnValues, StrColumn};
 pub struct Columns {
     who: Arc<dyn ColumnValues<u64>>,
     at: tantivy::columnar::Column<i64>,
-    /// The numbers of the wanted and the unwanted devices in this segment.
-    devices: Option<(StrColumn, Vec<bool>)>,
+    /// Which of the devices in this segment are wanted, and of which anything may be told.
+    devices: Option<(StrColumn, Vec<Device>)>,
+}
+
+#[derive(Clone, Copy)]
+struct Device {
+    fits: bool,
+    is_allowed: bool,
 }
 
 impl Columns {
     pub fn of(segment: &SegmentReader, filter: &Filter) -> tantivy::Result<Self> {
         let columns = segment.fast_fields();
-        let devices = match filter.devices.is_empty() {
-            true => None,
-            false => columns.str("device")?,
+        let devices = match filter.has_devices() {
+            true => columns.str("device")?,
+            false => None,
         };
         let devices = devices.map(|column| {
             let names = (0..column.num_terms() as u64).map(|ord| {
                 let mut name = String::new();
                 // An unreadable name is no device's.
                 let _ = column.ord_to_str(ord, &mut name);
-                filter.devices.fits(|value| is_like(&name, value))
+                Device {
+                    fits: filter.devices.fits(|value| is_like(&name, value)),
+                    is_allowed: filter.allows(&name),
+                }
             });
-            let fits = names.collect();
-            (column, fits)
+            let known = names.collect();
+            (column, known)
         });
         Ok(Self {
             who: columns.u64("who")?.first_or_default_col(u64::MAX),
@@ -48,24 +58,28 @@ impl Columns {
     }
 
     pub fn fits(&self, doc: u32, role: u64, filter: &Filter) -> bool {
+        let is_among = |roles: &[Role]| roles.iter().any(|one| *one as u64 == role);
         let is_role =
-            filter.roles.is_empty() || filter.roles.iter().any(|wanted| *wanted as u64 == role);
+            (filter.roles.is_empty() || is_among(&filter.roles)) && !is_among(&filter.no_roles);
         let is_in_time = !filter.has_times() || {
             let at = self.at(doc);
             filter.after.is_none_or(|after| after <= at)
                 && filter.before.is_none_or(|before| at < before && at != 0)
         };
-        let is_device = |(column, fits): &(StrColumn, Vec<bool>)| {
-            let ord = column.term_ords(doc).next();
-            ord.is_some_and(|ord| fits.get(ord as usize).copied().unwrap_or(false))
-        };
-        is_role && is_in_time && self.devices.as_ref().is_none_or(is_device)
+        is_role && is_in_time && self.is_device(doc, |device| device.fits)
     }
-}
 
-impl Filter {
-    pub fn has_times(&self) -> bool {
-        self.after.is_some() || self.before.is_some()
+    /// Whether anything of a message may be told.
+    pub fn is_allowed(&self, doc: u32) -> bool {
+        self.is_device(doc, |device| device.is_allowed)
+    }
+
+    fn is_device(&self, doc: u32, is: impl Fn(Device) -> bool) -> bool {
+        let Some((column, known)) = &self.devices else {
+            return true;
+        };
+        let ord = column.term_ords(doc).next();
+        ord.is_some_and(|ord| known.get(ord as usize).copied().is_some_and(is))
     }
 }
 
@@ -80,27 +94,28 @@ pub fn named(value: &str, names: &[(String, String)]) -> Vec<String> {
 }
 
 /// Whether a session fits, its devices and times aside.
-pub fn fits(filter: &Filter, row: &Row) -> bool {
-    filter.tools.fits(|value| is_like(&row.tool, value))
-        && filter.projects.fits(|value| is_like(&row.project, value))
+pub fn fits(filter: &Filter, row: &Known<'_>) -> bool {
+    filter.tools.fits(|value| is_like(row.tool, value))
+        && filter.projects.fits(|value| is_like(row.project, value))
         && filter.split.is_none_or(|split| split == row.split)
 }
 
-pub fn fits_devices(filter: &Filter, row: &Row) -> bool {
+pub fn fits_devices(filter: &Filter, row: &Known<'_>) -> bool {
     let is = |value: &str| row.devices.lines().any(|name| is_like(name, value));
     filter.devices.fits(is)
+        && (filter.only.is_none() || row.devices.lines().any(|name| filter.allows(name)))
 }
 
 /// A sentence for each value of a filter that no session has, whatever else was asked.
 pub fn unknown(filter: &Filter, table: &Table) -> Vec<String> {
-    type Has = fn(&Row, &str) -> bool;
+    type Has = fn(&Known<'_>, &str) -> bool;
     let has_device: Has = |row, value| row.devices.lines().any(|name| is_like(name, value));
     let fields: [(&Wanted, &str, Has); 3] = [
         (&filter.tools, "of a tool", |row, value| {
-            is_like(&row.tool, value)
+            is_like(row.tool, value)
         }),
         (&filter.projects, "in a project", |row, value| {
-            is_like(&row.project, value)
+            is_like(row.project, value)
         }),
         (&filter.devices, "from a device", has_device),
     ];
@@ -108,7 +123,7 @@ pub fn unknown(filter: &Filter, table: &Table) -> Vec<String> {
         .iter()
         .flat_map(|(wanted, what, has)| wanted.any.iter().map(move |value| (value, what, has)));
     values
-        .filter(|(value, _, has)| !table.rows().any(|(_, row)| has(row, value)))
+        .filter(|(value, _, has)| !table.rows().any(|(_, row)| has(&row, value)))
         .map(|(value, what, _)| format!("No session is {what} called “{value}”."))
         .collect()
 }
@@ -122,4 +137,15 @@ fn is_like(name: &str, wanted: &str) -> bool {
         letters.flat_map(char::to_lowercase).collect()
     };
     plain(name).contains(&plain(wanted))
+}
+
+/// The text of a message in a column; empty if the column cannot be read.
+pub fn text_at(column: &Option<StrColumn>, doc: u32) -> String {
+    let mut text = String::new();
+    if let Some(column) = column
+        && let Some(ord) = column.term_ords(doc).next()
+    {
+        let _ = column.ord_to_str(ord, &mut text);
+    }
+    text
 }

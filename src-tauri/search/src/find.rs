@@ -1,17 +1,18 @@
 //! Answers a question: scores messages word by word, gathers them by session, and takes the best.
 //! The cost grows with the number of messages that have a word, not with that of sessions.
 
-use crate::columns::{Columns, fits, fits_devices, named, unknown};
+use crate::columns::{Columns, fits, fits_devices, named, text_at, unknown};
 use crate::index::{Index, IndexError, text_of};
-use crate::lookup::{Looked, look, look_again};
+use crate::lookup::{Looked, Words, look, look_again};
 use crate::query::{Filter, Query, QueryError, Word};
 use crate::schema::TITLE;
 use crate::scores::{Gathered, Score, Scores, Sessions, weight_of};
 use crate::snippet::Matcher;
-use crate::table::Row;
+use crate::table::Known;
 use crate::terms::Typos;
 use crate::{Found, Hit, Question, Role, Session, Snippet};
 use jiff::Zoned;
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tantivy::schema::Value;
 use tantivy::{DocAddress, Searcher};
@@ -56,17 +57,21 @@ impl Index {
                 .flat_map(|value| named(value, question.names))
                 .collect();
         }
+        query.filter.only = question.only.map(<[String]>::to_vec);
         let filter = query.filter.clone();
-        let asked = Asked {
-            index: self,
-            searcher: self.searcher(),
-            query,
-            now: &question.now,
+        let ask = || {
+            let asked = Asked {
+                index: self,
+                searcher: self.searcher()?,
+                query,
+                now: &question.now,
+            };
+            asked.answer(question.limit)
         };
         // A file that was cut short by others shows only when it is read.
-        let answer = catch_unwind(AssertUnwindSafe(|| asked.answer(question.limit)));
+        let answer = catch_unwind(AssertUnwindSafe(ask));
         let mut found = answer.unwrap_or(Err(IndexError::Damaged.into()))?;
-        if found.total == 0 {
+        if found.total == 0 && filter.only.is_none() {
             found.notices.extend(unknown(&filter, &self.table()));
         }
         Ok(found)
@@ -80,22 +85,12 @@ impl Asked<'_> {
         if wanted == 0 {
             return self.newest(limit, notices);
         }
-        let mut looked = look(
-            &self.searcher,
-            &self.index.fields,
-            &self.query.words,
-            Typos::No,
-        )?;
+        let mut looked = look(self.words(), &self.query.words, Typos::No)?;
         let missing: Vec<usize> = (0..looked.len())
             .filter(|idx| !self.query.words[*idx].not && looked[*idx].is_nowhere())
             .collect();
         if !missing.is_empty() {
-            looked = look_again(
-                (&self.searcher, &self.index.fields),
-                &self.query.words,
-                looked,
-                &missing,
-            )?;
+            looked = look_again(self.words(), &self.query.words, looked, &missing)?;
         }
         let (mut found, scores_were_cut) = self.gather(&looked)?;
         let decisive = |looked: &[Looked]| {
@@ -104,12 +99,7 @@ impl Asked<'_> {
         };
         let mut best = self.ranked(&found, decisive(&looked));
         if best.is_empty() && missing.is_empty() {
-            let again = look(
-                &self.searcher,
-                &self.index.fields,
-                &self.query.words,
-                Typos::Forgiven,
-            )?;
+            let again = look(self.words(), &self.query.words, Typos::Forgiven)?;
             let (more, _) = self.gather(&again)?;
             best = self.ranked(&more, decisive(&again));
             if !best.is_empty() {
@@ -128,6 +118,7 @@ impl Asked<'_> {
             let notice = "The words in a row are very common; not all messages were looked at.";
             notices.push(notice.into());
         }
+        self.notice_cut(&looked, &mut notices);
         self.notice_typos(&looked, &mut notices);
         let matcher = Matcher::new(&self.query.words, looked.iter().map(|one| &one.forms));
         let total = best.len();
@@ -147,8 +138,31 @@ impl Asked<'_> {
         })
     }
 
+    fn words(&self) -> Words<'_> {
+        let is_filtered =
+            self.query.filter != Filter::default() || self.query.words.iter().any(|word| word.not);
+        Words {
+            searcher: &self.searcher,
+            fields: &self.index.fields,
+            limits: self.index.limits,
+            is_filtered,
+        }
+    }
+
+    fn notice_cut(&self, looked: &[Looked], notices: &mut Vec<String>) {
+        let cut = looked.iter().filter(|one| one.is_cut());
+        let texts = cut
+            .filter_map(|one| one.forms.first())
+            .map(|form| &form.text);
+        notices.extend(texts.map(|text| {
+            format!("Very many messages have “{text}”; only those with most of it were looked at.")
+        }));
+    }
+
     fn notice_typos(&self, looked: &[Looked], notices: &mut Vec<String>) {
-        for (word, looked) in self.query.words.iter().zip(looked) {
+        // A similar word may be of a device of which nothing is told.
+        let are_told = self.query.filter.only.is_none();
+        for (word, looked) in self.query.words.iter().zip(looked).filter(|_| are_told) {
             if let ([typed], Some(form)) = (word.parts.as_slice(), looked.forms.first())
                 && form.weight <= 0.6
                 && !word.prefix
@@ -162,23 +176,25 @@ impl Asked<'_> {
         }
     }
 
-    /// Sessions by their descriptions alone, the latest first.
+    /// Sessions by their descriptions, without those that have unwanted words, the latest first.
     fn newest(&self, limit: usize, notices: Vec<String>) -> Result<Found, FindError> {
         let filter = &self.query.filter;
-        if *filter == Filter::default() {
+        if *filter == Filter::default() && self.query.words.is_empty() {
             return Ok(Found {
                 notices,
                 ..Found::default()
             });
         }
+        let unwanted = self.unwanted()?;
         let mut sessions: Vec<(i64, u32)> = {
             let table = self.index.table();
-            let in_time = |row: &Row| {
+            let in_time = |row: &Known<'_>| {
                 filter.after.is_none_or(|after| after <= row.updated)
                     && filter.before.is_none_or(|before| row.updated < before)
             };
-            let fits = |row: &Row| in_time(row) && fits(filter, row) && fits_devices(filter, row);
-            let rows = table.rows().filter(|(_, row)| fits(row));
+            let fits =
+                |row: &Known<'_>| in_time(row) && fits(filter, row) && fits_devices(filter, row);
+            let rows = { table.rows() }.filter(|(sid, row)| !unwanted.contains(sid) && fits(row));
             rows.map(|(sid, row)| (row.updated, sid)).collect()
         };
         sessions.sort_unstable_by(|one, other| other.cmp(one));
@@ -198,15 +214,35 @@ impl Asked<'_> {
         })
     }
 
-    /// The sessions that fit the filter and have any of the words, and whether the work was cut.
+    /// The sessions that have words of a question of unwanted words alone.
+    fn unwanted(&self) -> Result<HashSet<u32>, FindError> {
+        if self.query.words.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let looked = look(self.words(), &self.query.words, Typos::No)?;
+        let (found, _) = self.met(&looked)?;
+        let found = found.iter().filter(|one| one.covered != 0);
+        Ok(found.map(|one| one.sid).collect())
+    }
+
+    /// The sessions that fit the filter, have any of the words and none of the unwanted ones, and
+    /// whether the work was cut.
     fn gather(&self, looked: &[Looked]) -> Result<(Vec<Gathered>, bool), FindError> {
+        let unwanted = mask_of(&self.query.words, true);
+        let (mut found, was_cut) = self.met(looked)?;
+        found.retain(|one| one.covered & unwanted == 0);
+        Ok((found, was_cut))
+    }
+
+    /// The sessions that fit the filter and have any of the words, wanted or not. Which messages are
+    /// wanted does not matter for unwanted words: all of a session's count.
+    fn met(&self, looked: &[Looked]) -> Result<(Vec<Gathered>, bool), FindError> {
         let filter = &self.query.filter;
         let unwanted = mask_of(&self.query.words, true);
         let table = self.index.table();
         let mut sessions = Sessions::new(table.next());
         let mut scores = Scores::default();
-        let only_messages =
-            !filter.roles.is_empty() || !filter.devices.is_empty() || filter.has_times();
+        let only_messages = filter.has_roles() || filter.has_devices() || filter.has_times();
         let mut order: Vec<&Looked> = looked.iter().collect();
         order.sort_by_key(|one| one.is_common);
         for (ord, segment) in self.searcher.segment_readers().iter().enumerate() {
@@ -223,11 +259,15 @@ impl Asked<'_> {
                 }
                 let (sid, role) = columns.who(doc);
                 let is_title = role == TITLE;
-                let is_wanted = || table.row(sid).is_some_and(|row| fits(filter, row));
+                let is_wanted = || table.row(sid).is_some_and(|row| fits(filter, &row));
                 let Some(gathered) = sessions.of(sid, is_wanted) else {
                     continue;
                 };
+                if filter.only.is_some() && (is_title || !columns.is_allowed(doc)) {
+                    continue;
+                }
                 if only_messages && (is_title || !columns.fits(doc, role, filter)) {
+                    gathered.covered |= mask & unwanted;
                     continue;
                 }
                 let together = 1.0 + TOGETHER * (mask.count_ones().max(1) - 1) as f32;
@@ -244,9 +284,7 @@ impl Asked<'_> {
                 }
             }
         }
-        let mut found = sessions.found;
-        found.retain(|one| one.covered & unwanted == 0);
-        Ok((found, scores.candidates_left == 0))
+        Ok((sessions.found, scores.candidates_left == 0))
     }
 
     fn ranked(&self, found: &[Gathered], wanted: u32) -> Vec<(f32, Gathered)> {
@@ -262,7 +300,7 @@ impl Asked<'_> {
         let now = self.now.timestamp().as_second();
         let scored = found.iter().filter(|one| is_wanted(one.covered));
         let mut best: Vec<(f32, Gathered)> = scored
-            .filter_map(|one| Some((one.score(table.row(one.sid)?, now), *one)))
+            .filter_map(|one| Some((one.score(&table.row(one.sid)?, now), *one)))
             .collect();
         let newest = |one: &Gathered| table.row(one.sid).map(|row| row.updated);
         best.sort_by(|(score, one), (other_score, other)| {
@@ -281,16 +319,20 @@ impl Asked<'_> {
         gathered: &Gathered,
         (matcher, most): (&Matcher, usize),
     ) -> Result<Option<Hit>, FindError> {
-        let Some(row) = self.index.table().row(gathered.sid).cloned() else {
-            return Ok(None);
+        let (session, title_marks) = {
+            let table = self.index.table();
+            let Some(known) = table.row(gathered.sid) else {
+                return Ok(None);
+            };
+            let (title, marks) = matcher.line(known.title, usize::MAX);
+            (session_of(&known, title), marks)
         };
-        let (title, title_marks) = matcher.line(&row.title, usize::MAX);
         let mut snippets = Vec::new();
         for at in chosen(gathered, most) {
             snippets.push(self.snippet(at, matcher)?);
         }
         Ok(Some(Hit {
-            session: session_of(&row, title),
+            session,
             title_marks,
             snippets,
             score,
@@ -319,7 +361,7 @@ impl Asked<'_> {
             run: number(0),
             number: number(1),
             role: Role::ALL.get(role).copied().unwrap_or(Role::Tool),
-            device: crate::table::text_at(&device, at.doc_id),
+            device: text_at(&device, at.doc_id),
             at: columns.at(at.doc_id),
             text,
             marks,
@@ -327,7 +369,7 @@ impl Asked<'_> {
     }
 }
 
-fn session_of(row: &Row, title: String) -> Session {
+fn session_of(row: &Known<'_>, title: String) -> Session {
     Session {
         key: row.key.to_string(),
         id: row.id.to_string(),
@@ -359,4 +401,85 @@ fn mask_of(words: &[Word], not: bool) -> u32 {
     numbered
         .filter(|(_, word)| word.not == not)
         .fold(0, |mask, (idx, _)| mask | 1 << idx)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Message;
+    use crate::lookup::Limits;
+
+    /// Sessions of one message each, with the project, the text and the role.
+    fn index(dir: &std::path::Path, sessions: &[(&str, &str, Role)]) -> Index {
+        let (mut index, _) = Index::open(dir, "one").expect("opens");
+        let mut batch = index.batch().expect("a batch");
+        for (number, (project, text, role)) in sessions.iter().enumerate() {
+            let session = Session {
+                key: format!("k{number:02}"),
+                project: (*project).into(),
+                ..Session::default()
+            };
+            batch.set_session(&session).expect("added");
+            let message = Message {
+                text,
+                role: Some(*role),
+                ..Message::default()
+            };
+            batch.add(&session.key, &message).expect("added");
+        }
+        batch.commit().expect("committed");
+        index.limits = Limits {
+            common: 2,
+            very_common: 5,
+            best: 3,
+        };
+        index
+    }
+
+    fn found(index: &Index, text: &str) -> Found {
+        let question = Question {
+            text,
+            limit: 20,
+            now: "2026-11-29T12:00:00Z[UTC]".parse().expect("a time"),
+            names: &[],
+            only: None,
+        };
+        index.find(&question).expect("understood")
+    }
+
+    #[test]
+    fn beside_a_filter_every_message_with_a_very_common_word_counts() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut sessions = vec![("shop", "error", Role::Assistant); 20];
+        // Longer than the others, so none of the best.
+        sessions[7] = ("small", "an error among many other words of it", Role::User);
+        let index = index(dir.path(), &sessions);
+        for (words, total) in [
+            ("error project:small", 1),
+            ("error role:user", 1),
+            ("error -role:assistant", 1),
+            ("error -project:shop", 1),
+            ("error -words", 19),
+            ("error project:shop", 19),
+        ] {
+            let found = found(&index, words);
+            assert_eq!((found.total, found.notices.len()), (total, 0), "{words}");
+        }
+        let found = found(&index, "error ");
+        assert_eq!(found.total, 3);
+        assert!(found.notices[0].contains("Very many messages have “error”"));
+    }
+
+    #[test]
+    fn removed_messages_are_none_of_the_best_with_a_very_common_word() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut index = index(dir.path(), &[("shop", "error", Role::User); 20]);
+        index.limits.best = 15;
+        let mut batch = index.batch().expect("a batch");
+        for number in 0..10 {
+            batch.remove_messages(&format!("k{number:02}"));
+        }
+        batch.commit().expect("committed");
+        assert_eq!(found(&index, "error ").total, 10);
+    }
 }

@@ -1,20 +1,23 @@
 //! The index on disk: opened, emptied when it cannot be used, written to in batches.
 
+use crate::lookup::Limits;
 use crate::schema::{self, Fields, VERSION, message_key, session_key};
 use crate::table::Table;
 use crate::{Message, Session};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use tantivy::directory::MmapDirectory;
 use tantivy::index::SegmentId;
 use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
 use tantivy::schema::Value;
-use tantivy::{IndexReader, IndexWriter, ReloadPolicy, Searcher, TantivyDocument, Term};
+use tantivy::{
+    DocAddress, IndexReader, IndexWriter, ReloadPolicy, Searcher, TantivyDocument, Term,
+};
 
 /// The memory in which new messages are collected; one thread at work, none at rest.
 const WRITER_BYTES: usize = 30 << 20;
@@ -51,8 +54,12 @@ pub struct Index {
     dir: PathBuf,
     files: MmapDirectory,
     pub(crate) fields: Fields,
+    pub(crate) limits: Limits,
     index: tantivy::Index,
-    reader: IndexReader,
+    /// There while questions are asked: its mapped files count as memory of this process.
+    reader: Mutex<Option<IndexReader>>,
+    /// Something was read since the last look.
+    was_read: AtomicBool,
     table: RwLock<Table>,
     writer: Mutex<Option<IndexWriter>>,
     n_batches: AtomicUsize,
@@ -96,22 +103,19 @@ impl Index {
         let files = MmapDirectory::open(dir).map_err(tantivy::TantivyError::from)?;
         let index = tantivy::Index::open(files.clone())?;
         schema::register(&index);
-        let reader = index
-            .reader_builder()
-            .reload_policy(ReloadPolicy::Manual)
-            .doc_store_cache_num_blocks(1)
-            .try_into()?;
         let fields = schema::fields();
         if index.schema() != fields.schema {
             return Err(IndexError::Damaged);
         }
-        let table = Table::load(&reader.searcher(), &fields)?;
+        let table = Table::load(&new_reader(&index)?.searcher(), &fields)?;
         Ok(Self {
             dir: dir.to_path_buf(),
             files,
             fields,
+            limits: Limits::default(),
             index,
-            reader,
+            reader: Mutex::new(None),
+            was_read: AtomicBool::new(false),
             table: RwLock::new(table),
             writer: Mutex::new(None),
             n_batches: AtomicUsize::new(0),
@@ -129,7 +133,7 @@ impl Index {
             writer,
             changes: HashMap::new(),
             next: self.table().next(),
-            purges: false,
+            removed: BTreeSet::new(),
             is_done: false,
         })
     }
@@ -149,15 +153,22 @@ impl Index {
         Ok(writer)
     }
 
-    /// Ends the writer's threads and gives its memory back, after what they were joining.
+    /// Ends the writer's threads and gives its memory back, after what they were joining. The next
+    /// question maps the files again, which takes milliseconds.
     pub fn rest(&self) -> Result<(), IndexError> {
         let writer = unpoisoned(self.writer.lock()).take();
         if let Some(writer) = writer {
             writer.wait_merging_threads()?;
-            self.reader.reload()?;
         }
+        drop(unpoisoned(self.reader.lock()).take());
         self.forget_removed_files();
         Ok(())
+    }
+
+    /// Unmaps the files unless something was read since the last call; returns whether it did.
+    pub fn unmap_if_unused(&self) -> bool {
+        let is_used = self.was_read.swap(false, Ordering::Relaxed);
+        !is_used && unpoisoned(self.reader.lock()).take().is_some()
     }
 
     /// tantivy 0.27 remembers the path of each file that it ever mapped, some ten for each batch,
@@ -168,16 +179,21 @@ impl Index {
 
     /// What the caller noted about a session.
     pub fn note(&self, key: &str) -> Result<Option<String>, IndexError> {
-        let found = self.description(&self.searcher(), key)?;
-        Ok(found.map(|doc| text_of(&doc, self.fields.note)))
+        if self.table().sid(key).is_none() {
+            // A new session, of which a first import has very many.
+            return Ok(None);
+        }
+        let searcher = self.searcher()?;
+        let Some(at) = self.first_with(&searcher, &session_key(key))? else {
+            return Ok(None);
+        };
+        let doc: TantivyDocument = searcher.doc(at)?;
+        Ok(Some(text_of(&doc, self.fields.note)))
     }
 
-    pub(crate) fn description(
-        &self,
-        searcher: &Searcher,
-        key: &str,
-    ) -> tantivy::Result<Option<TantivyDocument>> {
-        let term = Term::from_field_text(self.fields.key, &session_key(key));
+    /// The first document that is named so.
+    fn first_with(&self, searcher: &Searcher, name: &str) -> tantivy::Result<Option<DocAddress>> {
+        let term = Term::from_field_text(self.fields.key, name);
         for (ord, segment) in searcher.segment_readers().iter().enumerate() {
             let postings = segment
                 .inverted_index(self.fields.key)?
@@ -189,8 +205,7 @@ impl Index {
             let mut doc = postings.doc();
             while doc != tantivy::TERMINATED {
                 if !segment.is_deleted(doc) {
-                    let at = tantivy::DocAddress::new(ord as u32, doc);
-                    return searcher.doc(at).map(Some);
+                    return Ok(Some(DocAddress::new(ord as u32, doc)));
                 }
                 doc = postings.advance();
             }
@@ -200,8 +215,9 @@ impl Index {
 
     /// Whether anything of a session may be on disk, also if it is hidden.
     pub fn has(&self, key: &str) -> bool {
-        let found = self.description(&self.searcher(), key);
-        !matches!(found, Ok(None))
+        let is_there = |name: &str| self.first_with(&self.searcher()?, name);
+        let names = [session_key(key), message_key(key)];
+        names.iter().any(|name| !matches!(is_there(name), Ok(None)))
     }
 
     /// Hides a session from all questions from now on, until it is added again.
@@ -228,13 +244,32 @@ impl Index {
             .sum()
     }
 
-    pub(crate) fn searcher(&self) -> Searcher {
-        self.reader.searcher()
+    pub(crate) fn searcher(&self) -> tantivy::Result<Searcher> {
+        self.was_read.store(true, Ordering::Relaxed);
+        let mut reader = unpoisoned(self.reader.lock());
+        if let Some(reader) = reader.as_ref() {
+            return Ok(reader.searcher());
+        }
+        Ok(reader.insert(new_reader(&self.index)?).searcher())
+    }
+
+    /// Questions asked from now on see the last commit.
+    fn reload(&self) -> tantivy::Result<()> {
+        let reader = unpoisoned(self.reader.lock());
+        reader.as_ref().map_or(Ok(()), IndexReader::reload)
     }
 
     pub(crate) fn table(&self) -> RwLockReadGuard<'_, Table> {
         unpoisoned(self.table.read())
     }
+}
+
+fn new_reader(index: &tantivy::Index) -> tantivy::Result<IndexReader> {
+    let builder = index.reader_builder();
+    builder
+        .reload_policy(ReloadPolicy::Manual)
+        .doc_store_cache_num_blocks(1)
+        .try_into()
 }
 
 /// Changes that become durable and visible together. Dropped without a commit, they are undone.
@@ -243,7 +278,7 @@ pub struct Batch<'a> {
     writer: MutexGuard<'a, Option<IndexWriter>>,
     changes: HashMap<String, Change>,
     next: u32,
-    purges: bool,
+    removed: BTreeSet<String>,
     is_done: bool,
 }
 
@@ -268,7 +303,8 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Adds a message of a session that is described in this batch or was before.
+    /// Adds a message of a session that is described in this batch or was before. What is added of
+    /// any other is left out of the commit: its number is free, and another session will get it.
     pub fn add(&mut self, key: &str, message: &Message<'_>) -> Result<(), IndexError> {
         let sid = self.sid(key);
         self.writer()
@@ -287,7 +323,7 @@ impl Batch<'_> {
         self.delete(&session_key(key));
         self.index.hide(key);
         self.changes.remove(key);
-        self.purges = true;
+        self.removed.insert(key.to_owned());
     }
 
     fn delete(&self, term: &str) {
@@ -320,23 +356,40 @@ impl Batch<'_> {
     }
 
     fn try_commit(&mut self) -> Result<(), IndexError> {
+        for key in self.undescribed() {
+            self.delete(&message_key(&key));
+        }
         let writer = self.writer.as_mut().expect("made with the batch");
         writer.commit()?;
-        if self.purges {
+        if !self.removed.is_empty() {
             purge(self.index, writer)?;
         }
-        self.index.reader.reload()?;
+        self.index.reload()?;
         let n_batches = self.index.n_batches.fetch_add(1, Ordering::Relaxed);
         if n_batches.is_multiple_of(BATCHES_REMEMBERED) {
             self.index.forget_removed_files();
         }
         let mut table = unpoisoned(self.index.table.write());
+        for key in &self.removed {
+            table.remove(key);
+        }
         for change in std::mem::take(&mut self.changes).into_values() {
             if let Some(session) = change.session {
                 table.put(change.sid, &session);
             }
         }
         Ok(())
+    }
+
+    /// Sessions of which nothing but messages would be on disk.
+    fn undescribed(&self) -> Vec<String> {
+        let table = self.index.table();
+        let is_known = |key: &String| table.sid(key).is_some() && !self.removed.contains(key);
+        let changes = self.changes.iter();
+        changes
+            .filter(|(key, change)| change.session.is_none() && !is_known(key))
+            .map(|(key, _)| key.clone())
+            .collect()
     }
 }
 
@@ -356,7 +409,7 @@ fn purge(index: &Index, writer: &mut IndexWriter) -> Result<(), IndexError> {
             Err(error) => return Err(error.into()),
         }
     }
-    index.reader.reload()?;
+    index.reload()?;
     writer.garbage_collect_files().wait()?;
     Ok(())
 }

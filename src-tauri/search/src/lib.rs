@@ -91,6 +91,9 @@ pub struct Question<'a> {
     pub now: jiff::Zoned,
     /// What `device:` may call the devices: a name, and the device as added with messages.
     pub names: &'a [(String, String)],
+    /// If given, only messages of these devices count, as added with messages: the answer tells
+    /// nothing of any other, and no title.
+    pub only: Option<&'a [String]>,
 }
 
 /// The answer to a question, best sessions first.

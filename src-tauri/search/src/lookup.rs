@@ -11,13 +11,39 @@ use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{DocSet, Searcher, SegmentReader, TERMINATED, Term};
 
 const FILE_WEIGHT: f32 = 0.7;
-/// A word of more messages than this, and than one in so many, is common.
-const COMMON: u64 = 20_000;
+/// A word of more messages than [`Limits::common`], and than one in so many, is common.
 const COMMON_SHARE: u64 = 25;
-/// Of a word that stands alone and is in more messages than this, only the best are looked at.
-const VERY_COMMON: u64 = 100_000;
-/// So many of each field and segment.
-const BEST: usize = 400;
+
+/// When the work on a word is cut.
+#[derive(Clone, Copy)]
+pub struct Limits {
+    pub common: u64,
+    /// Of a word that decides alone and is in more messages than this, only the best are looked at.
+    pub very_common: u64,
+    /// So many of each field and segment.
+    pub best: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            common: 20_000,
+            very_common: 100_000,
+            best: 400,
+        }
+    }
+}
+
+/// Where words are looked up.
+#[derive(Clone, Copy)]
+pub struct Words<'a> {
+    pub searcher: &'a Searcher,
+    pub fields: &'a Fields,
+    pub limits: Limits,
+    /// Sessions are chosen by more than the words that they have: the best messages with a word may
+    /// all be of others.
+    pub is_filtered: bool,
+}
 
 /// A word, ready to be looked up.
 pub struct Looked {
@@ -31,27 +57,23 @@ pub struct Looked {
     rows: Vec<(Field, Vec<Term>)>,
     /// The same where the last term is only the beginning of one.
     weights: Vec<Box<dyn Weight>>,
-    /// For a word that is very common: the best messages of each field.
+    /// For a word that is very common: the best messages of each field, and how many.
     best: Vec<Box<dyn Weight>>,
+    n_best: usize,
 }
 
-pub fn look(
-    searcher: &Searcher,
-    fields: &Fields,
-    words: &[Word],
-    typos: Typos,
-) -> tantivy::Result<Vec<Looked>> {
+pub fn look(index: Words<'_>, words: &[Word], typos: Typos) -> tantivy::Result<Vec<Looked>> {
     let words_looked = words.iter().enumerate();
     let mut looked = words_looked
-        .map(|(idx, word)| look_up((searcher, fields), idx, word, typos))
+        .map(|(idx, word)| look_up(index, idx, word, typos))
         .collect::<Result<Vec<_>, _>>()?;
-    mark_common((searcher, fields), words, &mut looked)?;
+    mark_common(index, words, &mut looked)?;
     Ok(looked)
 }
 
 /// Looks some words up again with typing errors forgiven.
 pub fn look_again(
-    index: (&Searcher, &Fields),
+    index: Words<'_>,
     words: &[Word],
     mut looked: Vec<Looked>,
     which: &[usize],
@@ -65,12 +87,9 @@ pub fn look_again(
 
 /// Words that very many messages have are only looked for beside a rarer one; alone, by the
 /// messages that have most of it.
-fn mark_common(
-    (searcher, fields): (&Searcher, &Fields),
-    words: &[Word],
-    looked: &mut [Looked],
-) -> tantivy::Result<()> {
-    let limit = COMMON.max(searcher.num_docs() / COMMON_SHARE);
+fn mark_common(index: Words<'_>, words: &[Word], looked: &mut [Looked]) -> tantivy::Result<()> {
+    let (searcher, fields, limits) = (index.searcher, index.fields, index.limits);
+    let limit = limits.common.max(searcher.num_docs() / COMMON_SHARE);
     let decides = |idx: usize| !words[idx].not && !words[idx].file;
     let size = |one: &Looked| match one.is_one_term() {
         true => one.docs(),
@@ -84,7 +103,8 @@ fn mark_common(
         one.is_common = idx != rarest && decides(idx) && limit <= size(one);
     }
     let one = &mut looked[rarest];
-    if VERY_COMMON.max(limit) <= size(one) {
+    if !index.is_filtered && limits.very_common.max(limit) <= size(one) {
+        one.n_best = limits.best;
         one.forms.truncate(1);
         for field in [fields.text, fields.output] {
             let term = Term::from_field_text(field, &one.forms[0].text);
@@ -97,7 +117,9 @@ fn mark_common(
 }
 
 fn look_up(
-    (searcher, fields): (&Searcher, &Fields),
+    Words {
+        searcher, fields, ..
+    }: Words<'_>,
     idx: usize,
     word: &Word,
     typos: Typos,
@@ -111,7 +133,10 @@ fn look_up(
         rows: Vec::new(),
         weights: Vec::new(),
         best: Vec::new(),
+        n_best: 0,
     };
+    // What is not wanted is the word itself: a session is not left out for a similar one.
+    let typos = if word.not { Typos::No } else { typos };
     let all = searcher.num_docs().max(1) as f32;
     let idf = |docs: u64| {
         let docs = (docs as f32).min(all);
@@ -159,6 +184,11 @@ impl Looked {
 
     fn is_one_term(&self) -> bool {
         self.weights.is_empty() && self.rows.is_empty()
+    }
+
+    /// Whether only the messages with most of the word are looked at.
+    pub fn is_cut(&self) -> bool {
+        !self.best.is_empty()
     }
 
     pub fn is_nowhere(&self) -> bool {
@@ -221,16 +251,21 @@ impl Looked {
 
     /// The messages with most of a very common word.
     fn score_best(&self, segment: &SegmentReader, scores: &mut Scores) -> tantivy::Result<()> {
+        let alive = segment.alive_bitset();
         for weight in &self.best {
             // The least of the best is on top.
             let mut best: BinaryHeap<(std::cmp::Reverse<u32>, u32)> = BinaryHeap::new();
             weight.for_each_pruning(f32::MIN, segment, &mut |doc, score| {
                 // Scores are positive, and as bits in the same order.
-                best.push((std::cmp::Reverse(score.max(0.0).to_bits()), doc));
-                if best.len() <= BEST {
+                if alive.is_none_or(|alive| alive.is_alive(doc)) {
+                    best.push((std::cmp::Reverse(score.max(0.0).to_bits()), doc));
+                }
+                if self.n_best < best.len() {
+                    best.pop();
+                }
+                if best.len() < self.n_best {
                     return f32::MIN;
                 }
-                best.pop();
                 let least = best.peek().map_or(0, |(score, _)| score.0);
                 f32::from_bits(least)
             })?;

@@ -52,15 +52,38 @@ pub struct Filter {
     pub projects: Wanted,
     pub devices: Wanted,
     pub roles: Vec<Role>,
+    pub no_roles: Vec<Role>,
     pub after: Option<i64>,
     pub before: Option<i64>,
     pub split: Option<bool>,
+    /// Devices of which alone anything may be told.
+    pub only: Option<Vec<String>>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Wanted {
     pub any: Vec<String>,
     pub none: Vec<String>,
+}
+
+impl Filter {
+    pub fn has_times(&self) -> bool {
+        self.after.is_some() || self.before.is_some()
+    }
+
+    pub fn has_devices(&self) -> bool {
+        !self.devices.is_empty() || self.only.is_some()
+    }
+
+    /// Whether anything of a device may be told.
+    pub fn allows(&self, device: &str) -> bool {
+        let only = self.only.as_ref();
+        only.is_none_or(|only| only.iter().any(|name| name == device))
+    }
+
+    pub fn has_roles(&self) -> bool {
+        !self.roles.is_empty() || !self.no_roles.is_empty()
+    }
 }
 
 impl Wanted {
@@ -154,9 +177,10 @@ impl Query {
                         "“{value}” is no date: write for example {name}:2026-11-01, {name}:yesterday or {name}:3d."
                     ));
                 };
-                match name.as_str() {
-                    "after" | "since" => self.filter.after = Some(at),
-                    _ => self.filter.before = Some(at),
+                // What is not after a time is before it.
+                match matches!(name.as_str(), "after" | "since") != typed.not {
+                    true => self.filter.after = Some(at),
+                    false => self.filter.before = Some(at),
                 }
             }
             "is" if value == "split" => self.filter.split = Some(!typed.not),
@@ -179,10 +203,10 @@ impl Query {
     }
 
     fn role(&mut self, role: Role, not: bool) {
-        let wanted = |other: &Role| (*other == role) != not;
-        self.filter
-            .roles
-            .extend(Role::ALL.into_iter().filter(wanted));
+        match not {
+            true => self.filter.no_roles.push(role),
+            false => self.filter.roles.push(role),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Scores of messages, and what is gathered of them by session. Knows no question.
 
 use crate::Role;
-use crate::table::Row;
+use crate::table::Known;
 use tantivy::fieldnorm::FieldNormReader;
 use tantivy::postings::{Postings, SegmentPostings};
 use tantivy::schema::Field;
@@ -37,7 +37,7 @@ impl Gathered {
         }
     }
 
-    pub fn score(&self, row: &Row, now: i64) -> f32 {
+    pub fn score(&self, row: &Known<'_>, now: i64) -> f32 {
         let [best, second, third, ..] = self.best;
         let score = best.0 + 0.3 * second.0 + 0.1 * third.0 + self.title;
         let days = (now - row.updated).max(0) as f32 / 86_400.0;

@@ -18,6 +18,7 @@ fn ask<'a>(text: &'a str, limit: usize, now: &Zoned) -> Question<'a> {
         limit,
         now: now.clone(),
         names: &[],
+        only: None,
     }
 }
 
@@ -224,9 +225,103 @@ fn filters_keep_what_they_name() {
         ("needle -project:acme", vec![]),
         ("device:lap", vec!["old"]),
         ("project:acme/shop", vec!["split-1", "old"]),
+        ("needle -role:user", vec!["split-1"]),
+        ("needle -role:user -role:tool", vec!["split-1"]),
+        ("needle -role:user -role:assistant", vec![]),
+        ("needle -after:2026-11-20", vec!["old"]),
+        ("needle -before:2026-11-20", vec!["split-1"]),
+        ("needle -since:2026-11-20 -until:2026-01-01", vec!["old"]),
     ] {
         assert_eq!(desk.keys(words), keys, "{words}");
     }
+}
+
+/// Neither that such a message is there nor that it is not can be learnt.
+#[test]
+fn of_devices_that_are_left_out_nothing_counts() {
+    let desk = Desk::new();
+    desk.session_of(
+        "both",
+        "zebra",
+        1,
+        &[
+            (User, "shared words", "desk", ""),
+            (Assistant, "secret pearls", "desk 2", ""),
+            (Assistant, "secret rubies", "", ""),
+        ],
+    );
+    desk.session_of("other", "", 1, &[(User, "shared", "desk 2", "")]);
+    let only = ["desk".to_owned()];
+    let found = |words: &str| -> Found {
+        let question = Question {
+            only: Some(&only),
+            ..ask(words, 20, &now())
+        };
+        desk.index.find(&question).expect("understood")
+    };
+    for (words, total) in [
+        ("shared ", 1),
+        ("shared words ", 1),
+        ("pearls ", 0),
+        ("rubies ", 0),
+        ("zebra ", 0),
+        ("shared device:2 ", 0),
+        ("shared device:desk device:2 ", 1),
+        ("shared -pearls ", 1),
+        ("shared -zebra ", 1),
+        ("-pearls ", 1),
+        ("-words ", 0),
+        ("pearsl ", 0),
+        ("device:2 ", 1),
+        ("device:nosuch ", 0),
+    ] {
+        let found = found(words);
+        assert_eq!((found.total, found.notices), (total, vec![]), "{words}");
+    }
+    // As if the second word were nowhere.
+    for words in ["shared pearls ", "shared nowhere "] {
+        assert_eq!(found(words).total, 1, "{words}");
+        assert_eq!(found(words).hits[0].snippets.len(), 1, "{words}");
+    }
+}
+
+#[test]
+fn unwanted_words_leave_their_sessions_out() {
+    let desk = Desk::new();
+    desk.session_of(
+        "both",
+        "",
+        3,
+        &[
+            (User, "alpha beta", "desk", ""),
+            (Assistant, "a refund", "lap", ""),
+        ],
+    );
+    desk.session("plain", "", 2, &[(User, "alpha beta text")]);
+    desk.session("titled", "The refund", 1, &[(User, "alpha")]);
+    for (words, keys) in [
+        ("-refund", vec!["plain"]),
+        ("tool:claude -refund", vec!["plain"]),
+        ("-refund tool:codex", vec![]),
+        ("-\"alpha beta\"", vec!["titled"]),
+        ("-alpha", vec![]),
+        ("-nothing", vec!["titled", "plain", "both"]),
+        // Whoever wrote the word, and whatever else is asked for.
+        ("alpha role:user -refund", vec!["plain"]),
+        ("alpha device:desk -refund", vec!["plain"]),
+    ] {
+        let mut found = desk.keys(words);
+        let mut keys: Vec<String> = keys.into_iter().map(str::to_owned).collect();
+        if words.starts_with("alpha") {
+            found.sort();
+            keys.sort();
+        }
+        assert_eq!(found, keys, "{words}");
+    }
+    // No session has both words as they are: similar ones count, but not as unwanted ones.
+    desk.session("p", "", 1, &[(User, "gamma colour text")]);
+    desk.session("q", "", 1, &[(User, "color")]);
+    assert_eq!(desk.keys("gamma color -test "), ["p"]);
 }
 
 #[test]
@@ -425,6 +520,107 @@ fn a_batch_that_is_not_committed_has_no_effect() {
     desk.session("b", "kept", 1, &[(User, "kept")]);
     assert!(desk.keys("lost ").is_empty());
     assert_eq!(desk.keys("kept "), ["b"]);
+}
+
+#[test]
+fn messages_of_a_session_that_is_not_described_are_not_kept() {
+    let desk = Desk::new();
+    desk.session("gone", "", 1, &[(User, "something")]);
+    let mut batch = desk.index.batch().expect("a batch");
+    batch.remove_session("gone");
+    batch.commit().expect("committed");
+    for key in ["x", "gone"] {
+        let mut batch = desk.index.batch().expect("a batch");
+        let message = Message {
+            text: "stolen pearls",
+            role: Some(User),
+            ..Message::default()
+        };
+        batch.add(key, &message).expect("added");
+        batch.commit().expect("committed");
+        assert!(!desk.index.has(key), "{key}");
+    }
+    desk.session("y", "", 1, &[(User, "honest words")]);
+    assert!(desk.keys("pearls ").is_empty());
+    let Desk { dir, index } = desk;
+    drop(index);
+    let (index, _) = Index::open(&dir.path().join("search"), "one").expect("opens");
+    let desk = Desk { dir, index };
+    desk.session("z", "", 1, &[(User, "more words")]);
+    assert!(desk.keys("pearls ").is_empty());
+    assert_eq!(desk.keys("words ").len(), 2);
+}
+
+#[test]
+fn an_index_that_is_opened_again_has_the_sessions_it_had() {
+    let desk = Desk::new();
+    for number in 0..60 {
+        // Many segments, texts that repeat, and descriptions that were replaced.
+        let key = format!("{}k{}", ["", "split-"][number % 2], number % 40);
+        let title = ["Größe", "", "Retry a payment", "検索"][number % 4];
+        let text = format!("needle number{number}");
+        let devices = ["desk", "lap", "tower"];
+        let messages = [
+            (User, text.as_str(), devices[number % 3], ""),
+            (Tool, "called", devices[number % 2], "src/pay.rs"),
+        ];
+        desk.session_of(&key, title, number as i64, &messages);
+    }
+    desk.index.hide("k2");
+    let mut batch = desk.index.batch().expect("a batch");
+    batch.remove_session("k2");
+    batch.commit().expect("committed");
+    let words = ["needle ", "project:shop", "device:tower", "is:split"];
+    let all = |index: &Index| -> Vec<Found> {
+        let found = words.map(|words| index.find(&ask(words, 100, &now())).expect("understood"));
+        found.into()
+    };
+    let before = all(&desk.index);
+    assert_eq!(before[0].total, 39);
+    let Desk { dir, index } = desk;
+    drop(index);
+    let (index, opened) = Index::open(&dir.path().join("search"), "one").expect("opens");
+    assert_eq!((opened, index.sessions()), (Opened::AsItWas, 39));
+    for (one, other) in before.iter().zip(all(&index)) {
+        let sessions = |found: &Found| -> Vec<Session> {
+            let hits = found.hits.iter();
+            let mut sessions: Vec<_> = hits.map(|hit| hit.session.clone()).collect();
+            sessions.sort_by(|one, other| one.key.cmp(&other.key));
+            sessions
+        };
+        assert_eq!(sessions(one), sessions(&other));
+    }
+}
+
+/// Mapped files count as memory of the process, however little of them is needed.
+#[cfg(target_os = "linux")]
+#[test]
+fn at_rest_no_file_is_mapped_and_a_question_is_answered() {
+    let desk = Desk::new();
+    let dir = desk.dir.path().join("search");
+    let is_mapped = || {
+        let maps = std::fs::read_to_string("/proc/self/maps").expect("readable");
+        maps.contains(dir.to_str().expect("a plain path"))
+    };
+    desk.session("a", "", 1, &[(User, "something")]);
+    assert_eq!(desk.keys("something "), ["a"]);
+    assert!(is_mapped());
+    desk.index.rest().expect("rests");
+    assert!(!is_mapped());
+    assert_eq!(desk.keys("something "), ["a"]);
+    assert!(!desk.index.unmap_if_unused(), "it was just asked");
+    assert!(is_mapped());
+    assert!(desk.index.unmap_if_unused());
+    assert!(!is_mapped());
+    assert!(!desk.index.unmap_if_unused());
+    desk.session("b", "", 1, &[(User, "something")]);
+    assert_eq!(desk.keys("something ").len(), 2);
+    let Desk { dir: place, index } = desk;
+    drop(index);
+    let (index, _) = Index::open(&dir, "one").expect("opens");
+    assert!(!is_mapped(), "after a start");
+    assert_eq!(index.sessions(), 2);
+    drop(place);
 }
 
 #[derive(Clone, Debug)]

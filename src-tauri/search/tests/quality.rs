@@ -98,6 +98,7 @@ fn most_questions_are_answered_by_the_first_session() {
                 limit: 5,
                 now: now.clone(),
                 names: &[],
+                only: None,
             };
             let found = index.find(&question).expect("understood");
             let keys: Vec<&str> = found.hits.iter().map(|hit| &*hit.session.key).collect();

@@ -5,6 +5,7 @@
 pub mod cases;
 mod damaged;
 mod power;
+mod styles;
 
 use cases::{Case, cases, fill, plant_commit, stand_ins, tree};
 use session_roam_core::formats::fields;

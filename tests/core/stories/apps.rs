@@ -339,6 +339,7 @@ fn what_an_app_keeps_is_found_and_forgotten_like_every_session() {
     let search = Request::Search {
         words: "heron ".into(),
         limit: None,
+        devices: None,
     };
     let found: Value = world.devices[1].ask(search);
     let hits: Vec<SearchHit> = serde_json::from_value(found["hits"].clone()).expect("hits");

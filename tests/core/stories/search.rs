@@ -1,12 +1,13 @@
 //! Search over the sessions of all devices: what arrived is found, what was forgotten or revoked is
 //! not, and one session is one result.
 
+use super::journals::segments;
 use super::splits::Parted;
 use super::talk::{ONE, THREE, TWO, id, item, linked, meta, turn};
 use super::world::{Device, START, World, tree};
 use session_roam_core::api::{Done, Request, RevokeAnswer, Search, SearchHit, Shown};
 use session_roam_core::engine::event::Event;
-use session_roam_core::session::Millis;
+use session_roam_core::session::{Lane, Millis};
 use session_roam_core::syncthing::Notice;
 use std::fs;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ fn search(device: &mut Device, words: &str) -> Search {
     device.ask(Request::Search {
         words: format!("{words} "),
         limit: None,
+        devices: None,
     })
 }
 
@@ -69,6 +71,13 @@ fn a_message_is_found_on_the_other_device_and_leads_to_itself() {
         });
         assert_eq!(shown.messages[0].text, "try the session_token cache");
         assert!(hits(device, "device:lap login").is_empty());
+        let only = |name: &str| Request::Search {
+            words: "login device:desk ".into(),
+            limit: None,
+            devices: Some(vec![name.to_owned()]),
+        };
+        let (all, none): (Search, Search) = (device.ask(only("DESK")), device.ask(only("des")));
+        assert_eq!((all.total, none.total), (1, 0), "{}", device.name);
     }
 }
 
@@ -119,6 +128,86 @@ fn an_index_that_was_emptied_and_never_filled_is_filled() {
     fs::write(dir.join("about"), about).expect("named as before");
     device.start();
     assert_eq!(hits(device, "flickers"), [ONE]);
+}
+
+/// A session in two journals of the desk, of which the lap can read one.
+#[test]
+fn a_session_that_could_only_be_read_half_is_found_as_no_other_one_and_later_whole() {
+    let (mut world, here, _) = both();
+    let path = world.devices[0].transcript(&here, ONE);
+    world.devices[0].stop();
+    world.devices[0].append(&path, turn(&here, ONE, "stolen pearls").as_bytes());
+    world.devices[0].start();
+    world.devices[0].say(&path, turn(&here, ONE, "and rubies"));
+    // What comes in numbers is read at the next poll.
+    let much = |bytes| Event::Transport(Notice::Incoming { bytes });
+    world.devices[1].tell(much(50_000_000));
+    world.deliver();
+    let journals = segments(&world.devices[1], &world.devices[0]);
+    let (desk, lap) = (world.devices[0].short(), &mut world.devices[1]);
+    let lane = lap.vault().lane_dir(&desk, Lane::Live);
+    let mut live = journals.iter().filter(|path| path.starts_with(&lane));
+    let (live, aside) = (live.next().expect("a journal"), lap.home.join("aside"));
+    assert_eq!(journals.len(), 2, "{journals:?}");
+    fs::rename(live, &aside).expect("a file");
+    lap.poll();
+    assert!(hits(lap, "pearls").is_empty());
+    assert!(lap.has_problem("not_searched"));
+    lap.tell(much(0));
+    let other = world.devices[0].transcript(&here, TWO);
+    world.devices[0].say(&other, turn(&here, TWO, "honest words"));
+    world.deliver();
+    let lap = &mut world.devices[1];
+    assert_eq!(hits(lap, "honest"), [TWO]);
+    assert!(hits(lap, "pearls").is_empty());
+    assert!(lap.has_problem("not_searched"), "also when others are read");
+    fs::rename(&aside, live).expect("a file");
+    for _ in 0..4 {
+        lap.poll();
+    }
+    let found = search(lap, "pearls");
+    assert_eq!((found.total, found.hits[0].session.as_str()), (1, ONE));
+    assert_eq!(texts(&found.hits[0]), ["stolen pearls"]);
+    assert_eq!(hits(lap, "rubies"), [ONE]);
+    assert!(!lap.has_problem("not_searched"));
+}
+
+/// Of two continuations, that of the desk cannot be read when both get into the index.
+#[test]
+fn what_was_read_beside_something_unreadable_is_found_once() {
+    let (mut world, here, there) = both();
+    let path = world.devices[0].transcript(&here, ONE);
+    world.devices[0].say(&path, turn(&here, ONE, "common ground"));
+    world.deliver();
+    assert_eq!(hits(&mut world.devices[1], "common"), [ONE]);
+    world.devices[1].stop();
+    world.devices[0].say(&path, turn(&here, ONE, "from the desk"));
+    world.deliver();
+    let other = world.devices[1].transcript(&there, ONE);
+    world.devices[1].append(&other, turn(&there, ONE, "from the lap").as_bytes());
+    let journals = segments(&world.devices[1], &world.devices[0]);
+    let lap = &mut world.devices[1];
+    lap.reconciled.clear();
+    lap.begin();
+    while lap.reconciled.is_empty() && lap.work() {}
+    let asides: Vec<_> = { 0..journals.len() }
+        .map(|number| lap.home.join(format!("aside{number}")))
+        .collect();
+    for (journal, aside) in journals.iter().zip(&asides) {
+        fs::rename(journal, aside).expect("a file");
+    }
+    lap.settle();
+    assert!(lap.has_problem("not_searched"));
+    for (journal, aside) in journals.iter().zip(&asides) {
+        fs::rename(aside, journal).expect("a file");
+    }
+    lap.poll();
+    for words in ["common", "\"from the lap\"", "\"from the desk\""] {
+        let found = search(lap, words);
+        assert_eq!(found.total, 1, "{words}");
+        assert_eq!(texts(&found.hits[0]).len(), 1, "{words}");
+    }
+    assert!(!lap.has_problem("not_searched"));
 }
 
 #[test]
@@ -321,11 +410,17 @@ fn a_search_that_is_not_understood_says_where() {
     let (mut world, ..) = both();
     let ask = |device: &mut Device, words: &str| {
         let words = words.into();
-        device.try_ask(Request::Search { words, limit: None })
+        device.try_ask(Request::Search {
+            words,
+            limit: None,
+            devices: None,
+        })
     };
     let error = ask(&mut world.devices[0], "x after:never").expect_err("no date");
     assert_eq!(error.code.as_str(), "bad_search");
     assert!(error.hint.contains("character 3"), "{}", error.hint);
+    let error = ask(&mut world.devices[0], "größe 検索 role:x").expect_err("no role");
+    assert!(error.hint.contains("character 10 "), "{}", error.hint);
     let found: Search = serde_json::from_value(ask(&mut world.devices[0], "").expect("empty"))
         .expect("the answer's type");
     assert_eq!(found.total, 0);
@@ -337,6 +432,7 @@ fn search_that_is_off_says_so() {
     let error = world.devices[0].try_ask(Request::Search {
         words: "x".into(),
         limit: None,
+        devices: None,
     });
     assert_eq!(error.expect_err("off").code.as_str(), "search_off");
     assert!(!world.devices[0].roam.join("search").exists());

@@ -462,7 +462,11 @@ fn long_record_in_bounds() {
         assert_eq!(shown.messages.len(), 3);
         stage.ends("shown");
         let words = "three ".into();
-        let found: Search = device.ask(Request::Search { words, limit: None });
+        let found: Search = device.ask(Request::Search {
+            words,
+            limit: None,
+            devices: None,
+        });
         assert_eq!(found.hits.len(), 1);
         stage.ends("searched");
         for format in [

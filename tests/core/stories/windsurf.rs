@@ -73,6 +73,32 @@ fn nothing_is_written_while_windsurf_runs() {
     assert_eq!(fs::read(file(&world, 1)).expect("written"), blob(2));
 }
 
+/// `~/.codeium/cascade`, as an early release had it.
+#[test]
+fn conversations_of_the_early_release_stay_where_each_device_has_them() {
+    let (mut world, ..) = World::pair_of_devices();
+    let dir = |world: &World, at: usize| world.devices[at].home.join(".codeium");
+    let name = format!("cascade/{ID}.pb");
+    let path = dir(&world, 0).join(&name);
+    world.devices[0].put(&path, blob(1));
+    world.deliver();
+    // This device has none of them; it gets the usual one.
+    assert_eq!(fs::read(file(&world, 1)).expect("it arrived"), blob(1));
+    assert!(!dir(&world, 1).join("cascade").exists());
+    let path = file(&world, 1);
+    world.devices[1].put(&path, blob(2));
+    world.deliver();
+    let early = dir(&world, 0).join(&name);
+    assert_eq!(fs::read(&early).expect("it is there"), blob(2));
+    assert!(!dir(&world, 0).join("windsurf").exists());
+    let other = ID.replace("4b1f", "5c2e");
+    let path = path.with_file_name(format!("{other}.pb"));
+    world.devices[1].put(&path, blob(3));
+    world.deliver();
+    let early = early.with_file_name(format!("{other}.pb"));
+    assert_eq!(fs::read(early).expect("beside the other"), blob(3));
+}
+
 #[test]
 fn of_two_that_went_on_each_stays_where_it_is_until_the_user_decides() {
     let mut world = arrived();

@@ -1013,7 +1013,11 @@ stay: boolean, } | { "cmd": "sessions", filter: SessionFilter, } | { "cmd": "sea
 /**
  * The most sessions; 20 without it, 200 at most.
  */
-limit?: number, } | { "cmd": "show", session: string, 
+limit?: number, 
+/**
+ * The devices, by name, whose messages alone count; without it all.
+ */
+devices?: Array<string>, } | { "cmd": "show", session: string, 
 /**
  * The first message of the page.
  */

@@ -86,8 +86,8 @@ impl Desk<'_> {
         Scope::now(self.allowed, &mut self.engine)
     }
 
-    /// Asks the engine's index. What is limited leaves out hits of which no shown line may be
-    /// returned: that a session fits would tell the words in it.
+    /// Asks the engine's index, of what is limited only for messages that may be returned: that a
+    /// session fits would tell the words of the others.
     pub fn search(&mut self, ask: Search) -> Told {
         if ask.words.trim().is_empty() {
             return Err(bad_arguments("`words` is empty."));
@@ -95,12 +95,10 @@ impl Desk<'_> {
         let scope = self.scope()?;
         let limit = ask.limit.unwrap_or(SESSIONS).min(MOST_SESSIONS);
         let request = Request::Search {
-            words: ask.words,
-            limit: Some(if scope.is_limited() {
-                MOST_SESSIONS
-            } else {
-                limit
-            }),
+            // The last word is complete, unlike in a window's field.
+            words: ask.words + " ",
+            limit: Some(limit),
+            devices: scope.names(),
         };
         let found: Found = self.engine.ask(&request)?.as_type()?;
         Ok(hits(&found, limit, &scope))

@@ -48,6 +48,12 @@ impl Scope {
         self.only.is_some()
     }
 
+    /// The names of the devices whose text may be returned; `None` for all.
+    pub fn names(&self) -> Option<Vec<String>> {
+        let only = self.only.as_ref()?;
+        Some(only.iter().cloned().collect())
+    }
+
     pub fn has_device(&self, device: Option<&str>) -> bool {
         match (&self.only, device) {
             (None, _) => true,

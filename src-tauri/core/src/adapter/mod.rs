@@ -373,6 +373,18 @@ pub struct Listing {
 }
 
 impl Listing {
+    /// The listings of two parts of a store. A session that is in both is that of the first.
+    pub fn and_of(mut self, other: Self) -> Self {
+        let is_new = |found: &Found| self.found.iter().all(|one| one.session != found.session);
+        let new: Vec<Found> = other.found.into_iter().filter(is_new).collect();
+        self.found.extend(new);
+        self.problems.extend(other.problems);
+        self.conflict_copies.extend(other.conflict_copies);
+        self.twins.extend(other.twins);
+        self.unknown = self.unknown.or(other.unknown);
+        self
+    }
+
     /// Keeps one of several sessions with an id, for stores in which only a copy made by hand has
     /// the id of another.
     pub fn keep_one_of_each(&mut self) {

@@ -148,6 +148,10 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[cfg_attr(test, ts(optional))]
         limit: Option<u64>,
+        /// The devices, by name, whose messages alone count; without it all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        devices: Option<Vec<String>>,
     },
     Show {
         session: String,

@@ -149,8 +149,12 @@ impl Engine {
             } => return self.code_diff(&session, snapshot, path).map(Later::Aside),
             Request::CodeApply { .. } => unreachable!("answered when the session is in its place"),
             Request::Sessions { filter } => return self.sessions(filter).map(Later::Aside),
-            Request::Search { words, limit } => {
-                return self.search_words(words, limit).map(Later::Aside);
+            Request::Search {
+                words,
+                limit,
+                devices,
+            } => {
+                return self.search_words(words, limit, devices).map(Later::Aside);
             }
             Request::Show {
                 session,

@@ -14,7 +14,7 @@ use crate::views::indexing::{
 };
 use crate::views::search_text::SHOWN;
 use session_roam_search::{FindError, Index, IndexError, Question};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -30,6 +30,9 @@ const BACKLOG: (usize, u64) = (64, 48 << 20);
 const FLOOD: u64 = 1 << 20;
 /// When nothing came for so long, the writer gives its memory back.
 const REST: Duration = Duration::from_secs(10);
+/// A session that cannot be read is tried again at the next poll, and then after twice as many polls
+/// each time, up to this: about an hour.
+const LONGEST_PAUSE: u32 = 128;
 const MOST_HITS: u64 = 200;
 const USUAL_HITS: u64 = 20;
 
@@ -55,6 +58,9 @@ pub struct Searching {
     veiled: BTreeSet<SessionKey>,
     veiled_in_batch: BTreeSet<SessionKey>,
     gone: BTreeSet<String>,
+    /// What could not be read, and of these what is tried again now.
+    unreadable: BTreeMap<SessionKey, Unreadable>,
+    tried_again: BTreeSet<SessionKey>,
     /// What has to be hidden, and what left, while the index is being opened.
     veiled_meanwhile: BTreeSet<String>,
     gone_meanwhile: BTreeSet<String>,
@@ -71,7 +77,38 @@ pub struct Searching {
     quiet_at: Option<u64>,
 }
 
+/// Why a session could not be read, and after how many polls it is tried again.
+struct Unreadable {
+    why: String,
+    pause: u32,
+    left: u32,
+}
+
 impl Searching {
+    fn note_unreadable(&mut self, key: SessionKey, why: String) {
+        let before = self.unreadable.get(&key).map_or(0, |one| one.pause);
+        let pause = (2 * before).clamp(1, LONGEST_PAUSE);
+        let left = pause;
+        self.unreadable.insert(key, Unreadable { why, pause, left });
+    }
+
+    /// Queues what is to be tried again at this poll.
+    fn try_again(&mut self) {
+        for (key, one) in &mut self.unreadable {
+            one.left = one.left.saturating_sub(1);
+            if one.left == 0 {
+                self.tried_again.insert(key.clone());
+            }
+        }
+    }
+
+    fn forget(&mut self, key: &SessionKey) {
+        self.fresh.remove(key);
+        self.arrived.remove(key);
+        self.unreadable.remove(key);
+        self.tried_again.remove(key);
+    }
+
     /// How many sessions wait that are in no hurry.
     fn waiting(&self) -> usize {
         self.arrived.len() + self.backlog.len()
@@ -191,6 +228,14 @@ impl Engine {
     /// Tries again what failed.
     pub(super) fn poll_search(&mut self) -> Result<(), StateError> {
         self.searching.was_polled = true;
+        self.searching.try_again();
+        self.report_unreadable();
+        if let Some(index) = &self.searching.index
+            && !self.searching.at_work
+            && index.unmap_if_unused()
+        {
+            self.n_worked += 1;
+        }
         match self.searching.failed {
             true => self.open_search(),
             false => Ok(()),
@@ -209,17 +254,13 @@ impl Engine {
             self.search_failed(error);
             return Ok(());
         }
-        let unreadable = indexed.unreadable.first().map(|(key, why)| {
-            let message = format!("The words of session {key} cannot be searched: {why}.");
-            Problem::new(
-                ProblemCode::NotSearched,
-                message,
-                "It is indexed again when it changes.",
-            )
-        });
-        if unreadable.is_some() || !indexed.done.is_empty() {
-            self.trouble("unsearched", unreadable);
+        for (key, _) in &indexed.done {
+            searching.unreadable.remove(key);
         }
+        for (key, why) in indexed.unreadable {
+            searching.note_unreadable(key, why);
+        }
+        self.report_unreadable();
         // Read before it was veiled, for instance since its device was revoked meanwhile.
         let searching = &mut self.searching;
         let veiled = std::mem::take(&mut searching.veiled_in_batch);
@@ -251,6 +292,17 @@ impl Engine {
             self.jobs.after(REST, quiet);
         }
         Ok(())
+    }
+
+    fn report_unreadable(&mut self) {
+        let first = self.searching.unreadable.iter().next();
+        let problem = first.map(|(key, one)| {
+            let why = &one.why;
+            let message = format!("The words of session {key} cannot be searched: {why}.");
+            let hint = "It is tried again after a while, and when it changes.";
+            Problem::new(ProblemCode::NotSearched, message, hint)
+        });
+        self.trouble("unsearched", problem);
     }
 
     fn rest_search(&mut self) {
@@ -331,8 +383,8 @@ impl Engine {
 
     /// From now on no question finds the session.
     pub(super) fn search_forgets(&mut self, key: &SessionKey) {
-        self.searching.fresh.remove(key);
-        self.searching.arrived.remove(key);
+        self.searching.forget(key);
+        self.report_unreadable();
         self.search_forgets_key(key.to_string());
     }
 
@@ -384,6 +436,11 @@ impl Engine {
             self.searching.was_polled &= sessions.is_empty();
         }
         if sessions.is_empty() && self.queue.is_empty() {
+            // Each alone: what fails makes a batch anew.
+            sessions =
+                self.next_to_index((1, u64::MAX), |searching| searching.tried_again.pop_first())?;
+        }
+        if sessions.is_empty() && self.queue.is_empty() {
             sessions = self.next_to_index(BACKLOG, Searching::next_of_backlog)?;
         }
         if gone.is_empty() && sessions.is_empty() {
@@ -412,31 +469,43 @@ impl Engine {
             let Some(key) = next(&mut self.searching) else {
                 break;
             };
-            let (Some(row), Some(record)) = (self.state.row(&key)?, self.state.record(&key)?)
-            else {
-                continue;
-            };
-            let Some(print) = print_of(&record, &row) else {
-                continue;
-            };
-            // The backlog may name what came as a change, too.
-            if self.state.searched(&key)?.as_ref() == Some(&print) {
-                continue;
+            match self.to_index(&key)? {
+                Some(one) => {
+                    bytes += one.row.bytes;
+                    found.push(one);
+                }
+                None => drop(self.searching.unreadable.remove(&key)),
             }
-            bytes += row.bytes;
-            found.push(ToIndex {
-                key,
-                record,
-                row,
-                print,
-            });
         }
         Ok(found)
     }
 
+    /// A session as it is now, unless the index has it so or nothing of it is to be found.
+    fn to_index(&self, key: &SessionKey) -> Result<Option<ToIndex>, StateError> {
+        let (Some(row), Some(record)) = (self.state.row(key)?, self.state.record(key)?) else {
+            return Ok(None);
+        };
+        let Some(print) = print_of(&record, &row) else {
+            return Ok(None);
+        };
+        // The backlog may name what came as a change, too.
+        let is_known = self.state.searched(key)?.as_ref() == Some(&print);
+        Ok((!is_known).then(|| ToIndex {
+            key: key.clone(),
+            record,
+            row,
+            print,
+        }))
+    }
+
     // ---- questions ----
 
-    pub(super) fn search_words(&self, words: String, limit: Option<u64>) -> Result<Work, ApiError> {
+    pub(super) fn search_words(
+        &self,
+        words: String,
+        limit: Option<u64>,
+        devices: Option<Vec<String>>,
+    ) -> Result<Work, ApiError> {
         let index = self
             .searching
             .index
@@ -459,13 +528,16 @@ impl Engine {
                     .map(|(short, name)| (name.clone(), short.clone()))
                     .collect()
             };
+            let only = devices.map(|devices| shorts_of(&devices, &names));
             let question = Question {
                 text: &words,
                 limit,
                 now: zoned(context.clock.now()),
                 names: &names,
+                only: only.as_deref(),
             };
-            let found = index.find(&question).map_err(not_found)?;
+            let found = index.find(&question);
+            let found = found.map_err(|error| not_found(error, &words))?;
             let shared = context.shared();
             let name_of = |short: &str| shared.name_of(short);
             value(Search {
@@ -502,6 +574,16 @@ impl Engine {
     }
 }
 
+/// The devices of these names.
+fn shorts_of(wanted: &[String], names: &[(String, String)]) -> Vec<String> {
+    let is_wanted = |name: &str| {
+        let name = name.to_lowercase();
+        wanted.iter().any(|wanted| wanted.to_lowercase() == name)
+    };
+    let named = names.iter().filter(|(name, _)| is_wanted(name));
+    named.map(|(_, short)| short.clone()).collect()
+}
+
 fn panicked(keys: Vec<SessionKey>) -> Indexed {
     let why = "reading them failed in a way that should not happen";
     let unreadable = keys.into_iter().map(|key| (key, why.to_owned()));
@@ -511,13 +593,13 @@ fn panicked(keys: Vec<SessionKey>) -> Indexed {
     }
 }
 
-fn not_found(error: FindError) -> ApiError {
+fn not_found(error: FindError, words: &str) -> ApiError {
     match error {
-        FindError::Query(error) => ApiError::new(
-            ProblemCode::BadSearch,
-            error.message,
-            format!("It is at character {} of the search.", error.at + 1),
-        ),
+        FindError::Query(error) => {
+            let before = words.get(..error.at).unwrap_or_default().chars().count();
+            let hint = format!("It is at character {} of the search.", before + 1);
+            ApiError::new(ProblemCode::BadSearch, error.message, hint)
+        }
         FindError::Index(error) => ApiError::new(
             ProblemCode::SearchIndex,
             with_causes(&error),
@@ -595,5 +677,27 @@ mod tests {
         let newest_first: Vec<SessionKey> = (0..1000).rev().map(key).collect();
         assert_eq!(read.collect::<Vec<_>>(), newest_first);
         assert_eq!(searching.backlog.capacity(), 0);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_tried_again_ever_more_seldom_until_it_can_be() {
+        let mut searching = Searching::default();
+        let key = SessionKey {
+            tool: ToolId::new("x"),
+            hash: "a".into(),
+        };
+        searching.note_unreadable(key.clone(), "lost".into());
+        let mut tried = Vec::new();
+        for poll in 1..600 {
+            searching.try_again();
+            if searching.tried_again.pop_first().is_some() {
+                tried.push(poll);
+                searching.note_unreadable(key.clone(), "lost".into());
+            }
+        }
+        assert_eq!(tried, [1, 3, 7, 15, 31, 63, 127, 255, 383, 511]);
+        searching.forget(&key);
+        searching.try_again();
+        assert!(searching.tried_again.is_empty());
     }
 }

@@ -137,35 +137,67 @@ pub fn print_of(record: &SessionRecord, row: &Row) -> Option<String> {
 pub fn index_sessions(
     context: &Context,
     index: &Index,
-    (gone, sessions): (Vec<String>, Vec<ToIndex>),
+    (gone, mut sessions): (Vec<String>, Vec<ToIndex>),
     hurry: &AtomicBool,
 ) -> Indexed {
     let mut indexed = Indexed::default();
-    let work = || -> Result<(), IndexError> {
-        let mut batch = index.batch()?;
-        gone.iter().for_each(|key| batch.remove_session(key));
-        for one in sessions {
-            if hurry.load(Ordering::Relaxed) && !indexed.done.is_empty() {
-                indexed.left.push(one.key);
-                continue;
+    loop {
+        match index_batch(context, index, (&gone, &sessions), hurry) {
+            // The batch was undone, with what it had added of these, and is made anew without them.
+            Ok(Batched::Unreadable(unreadable)) => {
+                sessions.retain(|one| unreadable.iter().all(|(key, _)| *key != one.key));
+                indexed.unreadable.extend(unreadable);
             }
-            // What this batch removes is still in the state that notes are read from.
-            let is_new = gone.contains(&one.key.to_string());
-            match index_one(context, (index, is_new), &mut batch, &one) {
-                Ok(()) => indexed.done.push((one.key, one.print)),
-                Err(Fault::Index(error)) => return Err(error),
-                Err(Fault::Journal(why)) => indexed.unreadable.push((one.key, why)),
+            Ok(Batched::Committed(n_done)) => {
+                let left = sessions.split_off(n_done);
+                indexed.left = left.into_iter().map(|one| one.key).collect();
+                indexed.done = { sessions.into_iter() }
+                    .map(|one| (one.key, one.print))
+                    .collect();
+                indexed.removed = gone;
+                return indexed;
+            }
+            Err(error) => {
+                indexed.error = Some(error);
+                return indexed;
             }
         }
-        batch.commit()
-    };
-    if let Err(error) = work() {
-        indexed.done.clear();
-        indexed.error = Some(error);
-    } else {
-        indexed.removed = gone;
     }
-    indexed
+}
+
+enum Batched {
+    /// The first sessions, so many of them, are in the index.
+    Committed(usize),
+    /// Nothing is, since journals of these could not be read, and why.
+    Unreadable(Vec<(SessionKey, String)>),
+}
+
+fn index_batch(
+    context: &Context,
+    index: &Index,
+    (gone, sessions): (&[String], &[ToIndex]),
+    hurry: &AtomicBool,
+) -> Result<Batched, IndexError> {
+    let mut batch = index.batch()?;
+    gone.iter().for_each(|key| batch.remove_session(key));
+    let (mut n_done, mut unreadable) = (0, Vec::new());
+    for one in sessions {
+        if hurry.load(Ordering::Relaxed) && 0 < n_done {
+            break;
+        }
+        // What this batch removes is still in the state that notes are read from.
+        let is_new = gone.contains(&one.key.to_string());
+        match index_one(context, (index, is_new), &mut batch, one) {
+            Ok(()) => n_done += 1,
+            Err(Fault::Index(error)) => return Err(error),
+            Err(Fault::Journal(why)) => unreadable.push((one.key.clone(), why)),
+        }
+    }
+    if !unreadable.is_empty() {
+        return Ok(Batched::Unreadable(unreadable));
+    }
+    batch.commit()?;
+    Ok(Batched::Committed(n_done))
 }
 
 enum Fault {

@@ -1,5 +1,5 @@
 //! `cargo xtask bench search`: what an index of very many sessions costs, measured inside the search
-//! crate, and how good its answers are, beside another program that searches sessions.
+//! crate, and how good its answers are, beside other programs that search sessions.
 
 use super::{Row, Verdict, bench_dir, machine, write_section};
 use crate::corpus::{self, Size};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::time::Instant;
 
 const SESSIONS: &str = "src-tauri/search/tests/quality/sessions.txt";
@@ -31,8 +31,11 @@ pub fn run(args: &[&str]) -> Result<()> {
     // Twice: what it costs to make, and what it costs to have, in a process that made nothing.
     let made = figures(&place.path().join("search"), &size)?;
     let had = figures(&place.path().join("search"), &size)?;
-    let mut rows = cost_rows(&made, &had);
-    rows.extend(quality_rows(place.path())?);
+    let others: Vec<(&Other, PathBuf)> = { OTHERS.iter() }
+        .filter_map(|other| Some((other, proc::find(other.name)?)))
+        .collect();
+    let mut rows = cost_rows(&made, &had, &costs_of(&others, place.path())?);
+    rows.extend(quality_rows(&others, place.path())?);
     write_section(
         "Search",
         "search",
@@ -49,7 +52,8 @@ The corpus is made up: texts and sizes as `cargo xtask corpus` has them, of whic
 text; “MB of sessions” counts both. Words are drawn by Zipf's law over 60,000, so half of the questions ask for a word \
 that a twentieth of all messages has. Questions are of one to three words, beginnings, phrases, identifiers, filters; each \
 is asked in one process, for 20 sessions with their lines; its time is CPU time. Memory is that of a process with nothing but the \
-index; mapped files are not counted. The quality set has invented sessions and questions in `src-tauri/search/tests/quality`; \
+index; mapped files are not counted. Other programs read a corpus of 500 sessions and 50 MB, as transcripts, with their own \
+command, whose time is by the clock: they find and parse files, which is not in the time beside it. The quality set has invented sessions and questions in `src-tauri/search/tests/quality`; \
 other programs are asked those without fields, with one process for each question.\n";
 
 type Figures = BTreeMap<String, f64>;
@@ -74,7 +78,7 @@ fn read_figures(text: &str) -> Figures {
     text.lines().filter_map(figure).collect()
 }
 
-fn cost_rows(made: &Figures, had: &Figures) -> Vec<Row> {
+fn cost_rows(made: &Figures, had: &Figures, others: &[Costs]) -> Vec<Row> {
     let of = |figures: &Figures, name: &str| figures.get(name).copied().unwrap_or(f64::NAN);
     let share = |of_what: &str| 100.0 * of(made, "index_mb") / of(made, of_what);
     let speed = of(made, "raw_mb_per_s");
@@ -90,8 +94,12 @@ fn cost_rows(made: &Figures, had: &Figures) -> Vec<Row> {
         beside: String::new(),
         verdict,
     };
+    let beside = |what: fn(&Costs) -> String| {
+        let all: Vec<String> = others.iter().map(what).collect();
+        all.join("; ")
+    };
     let arrival = of(had, "query_arrival_p95_ms");
-    vec![
+    let mut rows = vec![
         row(
             format!(
                 "making the index of {:.0} sessions, {:.0} MB",
@@ -107,13 +115,13 @@ fn cost_rows(made: &Figures, had: &Figures) -> Vec<Row> {
         ),
         row(
             "size of the index".into(),
-            "≤ 25 %",
+            "≤ 25 % of the text",
             format!(
                 "{:.1} % of the sessions, {:.1} % of their text",
                 share("raw_mb"),
                 share("text_mb")
             ),
-            Verdict::of(share("raw_mb") <= 25.0),
+            Verdict::of(share("text_mb") <= 25.0),
         ),
         row(
             "a question".into(),
@@ -139,12 +147,135 @@ fn cost_rows(made: &Figures, had: &Figures) -> Vec<Row> {
             format!("{:.0} ms", of(had, "open_ms")),
             Verdict::None,
         ),
-    ]
+    ];
+    rows[0].beside = beside(|other| {
+        format!(
+            "{}: {:.1} MB/s of sessions",
+            other.version, other.made_mb_per_s
+        )
+    });
+    rows[1].beside =
+        beside(|other| format!("{}: {:.1} % of the sessions", other.version, other.share));
+    rows
+}
+
+// ---- other programs ----
+
+/// Another program that searches sessions, and how it is asked.
+struct Other {
+    name: &'static str,
+    version: &'static [&'static str],
+    /// Reads all transcripts of its home.
+    make: &'static [&'static str],
+    /// Before and after the words.
+    search: [&'static [&'static str]; 2],
+    /// What each of its ways to search is called, and asked for with.
+    modes: &'static [(&'static str, &'static [&'static str])],
+    /// The member of an answer that has the hits.
+    hits: &'static str,
+    /// Ends what it leaves running.
+    end: &'static [&'static str],
+}
+
+/// agentsview 0.46 was run; cass 0.7 is asked as its README says.
+static OTHERS: [Other; 2] = [
+    Other {
+        name: "agentsview",
+        version: &["version"],
+        make: &["sync"],
+        search: [&["session", "search"], &["--json", "--include-one-shot"]],
+        modes: &[
+            ("its full-text mode", &["--fts"]),
+            ("its default mode", &[]),
+        ],
+        hits: "matches",
+        end: &["daemon", "stop"],
+    },
+    Other {
+        name: "cass",
+        version: &["--version"],
+        make: &["index", "--full", "--json"],
+        search: [&["search"], &["--robot", "--limit", "20"]],
+        modes: &[
+            ("its lexical mode", &["--mode", "lexical"]),
+            ("its default mode", &[]),
+        ],
+        hits: "hits",
+        end: &[],
+    },
+];
+
+impl Other {
+    fn ask(&self, program: &Path, home: &Path, args: &[&str]) -> Result<Output> {
+        let mut command = Command::new(program);
+        command.args(args).env("HOME", home).current_dir(home);
+        for name in ["XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"] {
+            command.env_remove(name);
+        }
+        proc::captured(&mut command)
+    }
+
+    fn version(&self, program: &Path, home: &Path) -> Result<String> {
+        let told = self.ask(program, home, self.version)?;
+        let told = String::from_utf8_lossy(&told.stdout).into_owned();
+        Ok(told.lines().next().unwrap_or(self.name).trim().to_owned())
+    }
+
+    fn end(&self, program: &Path, home: &Path) -> Result<()> {
+        match self.end {
+            [] => Ok(()),
+            end => self.ask(program, home, end).map(drop),
+        }
+    }
+}
+
+/// What an index costs with another program.
+struct Costs {
+    version: String,
+    made_mb_per_s: f64,
+    /// Percent of the sessions.
+    share: f64,
+}
+
+fn costs_of(others: &[(&Other, PathBuf)], place: &Path) -> Result<Vec<Costs>> {
+    let size = Size {
+        sessions: 500,
+        megabytes: 50,
+        ..Size::default()
+    };
+    let mut all = Vec::new();
+    for (other, program) in others {
+        let home = place.join(format!("{} costs", other.name));
+        corpus::write(&home, &size)?;
+        let version = other.version(program, &home)?;
+        let before = bytes_below(&home);
+        let start = Instant::now();
+        other.ask(program, &home, other.make)?;
+        let took = start.elapsed().as_secs_f64();
+        let made = bytes_below(&home).saturating_sub(before) as f64;
+        other.end(program, &home)?;
+        let sessions = bytes_below(&corpus::store(&home)) as f64;
+        all.push(Costs {
+            version,
+            made_mb_per_s: sessions / 1e6 / took,
+            share: 100.0 * made / sessions,
+        });
+    }
+    Ok(all)
+}
+
+fn bytes_below(dir: &Path) -> u64 {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let bytes = entries.map(|entry| match entry.file_type() {
+        Ok(kind) if kind.is_dir() => bytes_below(&entry.path()),
+        _ => entry.metadata().map_or(0, |meta| meta.len()),
+    });
+    bytes.sum()
 }
 
 // ---- quality ----
 
-fn quality_rows(place: &Path) -> Result<Vec<Row>> {
+fn quality_rows(others: &[(&Other, PathBuf)], place: &Path) -> Result<Vec<Row>> {
     let mut command = proc::cargo();
     command.args([
         "test",
@@ -172,10 +303,14 @@ fn quality_rows(place: &Path) -> Result<Vec<Row>> {
         format!("hit@1 {:.3}, recall@5 {:.3}", of("hit@1"), of("recall@5")),
         String::new(),
     );
-    let beside = match proc::find("agentsview") {
-        None => "agentsview is not on PATH".to_owned(),
-        Some(program) => agentsview(&program, &place.join("agentsview"))?,
-    };
+    let mut beside = Vec::new();
+    for other in &OTHERS {
+        let known = others.iter().find(|(known, _)| known.name == other.name);
+        beside.push(match known {
+            None => format!("{} is not on PATH", other.name),
+            Some((_, program)) => quality_of(other, program, &place.join(other.name))?,
+        });
+    }
     row(
         format!("{:.0} of them without fields", of("plain_questions")),
         format!(
@@ -183,7 +318,7 @@ fn quality_rows(place: &Path) -> Result<Vec<Row>> {
             of("plain_hit@1"),
             of("plain_recall@5")
         ),
-        beside,
+        beside.join("; "),
     );
     Ok(rows)
 }
@@ -201,36 +336,25 @@ fn questions() -> Result<Vec<(String, String)>> {
         .collect())
 }
 
-/// Asks agentsview 0.46 the questions, over the same sessions as transcripts of Claude Code in a
+/// Asks another program the questions, over the same sessions as transcripts of Claude Code in a
 /// home of its own.
-fn agentsview(program: &Path, home: &Path) -> Result<String> {
+fn quality_of(other: &Other, program: &Path, home: &Path) -> Result<String> {
     let ids = write_transcripts(home)?;
-    let ask = |args: &[&str]| {
-        let mut command = Command::new(program);
-        command.args(args).env("HOME", home).current_dir(home);
-        proc::captured(&mut command)
-    };
-    let version = String::from_utf8_lossy(&ask(&["version"])?.stdout).into_owned();
-    ask(&["sync"])?;
+    let version = other.version(program, home)?;
+    other.ask(program, home, other.make)?;
     let questions = questions()?;
     let mut told = Vec::new();
-    for (mode, name) in [
-        (Some("--fts"), "its full-text mode"),
-        (None, "its default mode"),
-    ] {
+    for (name, mode) in other.modes {
         let (mut first, mut among_five, mut times) = (0, 0, Vec::new());
         for (words, key) in &questions {
-            let mut args = vec!["session", "search", words, "--json", "--include-one-shot"];
-            args.extend(mode);
+            let [before, after] = other.search;
+            let words = [words.as_str()];
+            let args: Vec<&str> = [before, &words[..], after, *mode].concat();
             let start = Instant::now();
-            let answer = ask(&args)?;
+            let answer = other.ask(program, home, &args)?;
             times.push(start.elapsed().as_secs_f64() * 1e3);
             let answer: Value = serde_json::from_slice(&answer.stdout).unwrap_or_default();
-            let mut found: Vec<&String> = Vec::new();
-            for hit in answer["matches"].as_array().into_iter().flatten() {
-                let key = hit["session_id"].as_str().and_then(|id| ids.get(id));
-                found.extend(key.filter(|key| !found.contains(key)));
-            }
+            let found = found_in(&answer[other.hits], &ids);
             first += usize::from(found.first() == Some(&key));
             among_five += usize::from(found.iter().take(5).any(|one| *one == key));
         }
@@ -243,10 +367,21 @@ fn agentsview(program: &Path, home: &Path) -> Result<String> {
             times[times.len() / 2]
         ));
     }
-    // It leaves a server behind that would serve a home that is gone.
-    ask(&["daemon", "stop"])?;
-    let version = version.lines().next().unwrap_or("agentsview").trim();
+    // It would serve a home that is gone.
+    other.end(program, home)?;
     Ok(format!("{version}, {}", told.join("; ")))
+}
+
+/// The sessions of hits, each once: a hit names its session or its file.
+fn found_in<'a>(hits: &Value, ids: &'a BTreeMap<String, String>) -> Vec<&'a String> {
+    let mut found = Vec::new();
+    for hit in hits.as_array().into_iter().flatten() {
+        let names = ["session_id", "source_path"].map(|name| hit[name].as_str().unwrap_or(""));
+        let is_it = |id: &&String| names.iter().any(|name| name.contains(id.as_str()));
+        let key = ids.keys().find(is_it).map(|id| &ids[id]);
+        found.extend(key.filter(|key| !found.contains(key)));
+    }
+    found
 }
 
 /// The invented sessions as transcripts; returns their keys by id.
@@ -318,6 +453,19 @@ mod tests {
         }
         let files = fs::read_dir(corpus::store(home.path()).join("-code-shop")).expect("there");
         assert_eq!(files.count(), ids.len());
+    }
+
+    #[test]
+    fn a_hit_is_that_of_the_session_that_it_or_its_file_is_named_after() {
+        let pairs = [("a-1", "one"), ("b-2", "two")];
+        let ids = pairs.map(|(id, key)| (id.to_owned(), key.to_owned()));
+        let hits = json!([
+            { "source_path": "/home/x/b-2.jsonl", "content": "a-1" },
+            { "session_id": "claude:a-1" },
+            { "session_id": "b-2" },
+            { "session_id": "c-3" },
+        ]);
+        assert_eq!(found_in(&hits, &ids.into()), ["two", "one"]);
     }
 
     #[test]

@@ -156,13 +156,7 @@ impl Tool for Antigravity {
                 doc.stamp = with_log(doc.stamp, log);
             }
         }
-        let is_newer = |found: &Found| listing.found.iter().all(|new| new.session != found.session);
-        let older_only: Vec<Found> = older.found.into_iter().filter(is_newer).collect();
-        listing.found.extend(older_only);
-        listing.problems.extend(older.problems);
-        listing.conflict_copies.extend(older.conflict_copies);
-        listing.twins.extend(older.twins);
-        listing
+        listing.and_of(older)
     }
 
     fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {

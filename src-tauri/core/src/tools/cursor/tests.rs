@@ -430,3 +430,128 @@ fn changes_are_those_since_the_listing_or_everything_is_listed() {
     assert!(opener_of(&machine).is_some());
     assert!(cursor.changes(&machine, &since).is_none());
 }
+
+/// The databases of Cursor 2, with one directory that was opened.
+struct Cursor2 {
+    _dir: tempfile::TempDir,
+    machine: Machine,
+    cwd: PathBuf,
+    list: PathBuf,
+}
+
+impl Cursor2 {
+    const LIST: &str = r#"{"allComposers":[]}"#;
+
+    fn new() -> Self {
+        let dir = tempfile::tempdir().expect("dir");
+        let machine = Machine::at(dir.path());
+        with_conversations(&machine, 1);
+        let list = user_dir(&machine).join("workspaceStorage/f9e8/state.vscdb");
+        fs::create_dir_all(list.parent().expect("dir")).expect("dir");
+        let sql = format!(
+            "CREATE TABLE ItemTable (key TEXT UNIQUE ON CONFLICT REPLACE, value BLOB);
+             INSERT INTO ItemTable VALUES ('composer.composerData', '{}');",
+            Self::LIST
+        );
+        let database = Connection::open(&list).expect("database");
+        database.execute_batch(&sql).expect("a list");
+        Self {
+            cwd: dir.path().join("api"),
+            _dir: dir,
+            machine,
+            list,
+        }
+    }
+
+    fn listed(&self) -> String {
+        let list = state_db::get(&self.list, index::OLD_LIST).expect("readable");
+        String::from_utf8(list.expect("a list").bytes().to_vec()).expect("text")
+    }
+
+    fn is_here(&self) -> bool {
+        let listing = Cursor::default().sessions(&self.machine, Which::All);
+        let mut found = listing.found.iter();
+        found.any(|found| found.session.as_str() == conversation(9))
+    }
+
+    /// Writes a conversation; `before_commit` is asked whether Cursor does not run.
+    fn write(&self, before_commit: &dyn Fn() -> Result<(), WriteError>) -> Result<(), WriteError> {
+        let mut document: Value =
+            serde_json::from_slice(&content(&[bubble(1, 1, "a")], 5)).expect("JSON");
+        document["composer"]["composerId"] = json!(conversation(9));
+        let bytes = document.to_string().into_bytes();
+        let asked = std::cell::Cell::new(0);
+        let still_free = || {
+            asked.set(asked.get() + 1);
+            if asked.get() == 2 {
+                before_commit()
+            } else {
+                Ok(())
+            }
+        };
+        let (user, name) = (user_dir(&self.machine), DocName::new(MAIN));
+        let target = Target {
+            user: &user,
+            workspace: Some(Workspace {
+                id: "f9e8",
+                cwd: &self.cwd,
+            }),
+            workspace_db: Some(&self.list),
+        };
+        let session = SessionId::new(conversation(9));
+        let checkout = Checkout {
+            session: &session,
+            cwd: &self.cwd,
+            updated: Millis(1),
+            now: Millis(1_790_000_000_000),
+            docs: vec![crate::adapter::DocWrite {
+                name: &name,
+                at: "",
+                change: crate::adapter::Change::Create(&bytes),
+            }],
+        };
+        writing::write(&checkout, &target, &still_free).map(drop)
+    }
+}
+
+#[test]
+fn the_list_of_cursor_2_names_what_is_there_and_is_kept_as_it_was() {
+    let cursor = Cursor2::new();
+    let starts = || Err(WriteError::Live("it starts".into()));
+    cursor.write(&starts).expect_err("Cursor runs");
+    assert_eq!(
+        cursor.listed(),
+        Cursor2::LIST,
+        "nothing is there to be listed"
+    );
+    assert!(!cursor.is_here());
+    cursor.write(&|| Ok(())).expect("written");
+    assert!(cursor.listed().contains(&conversation(9)) && cursor.is_here());
+    let dir = cursor.list.parent().expect("dir");
+    let mut files = fs::read_dir(dir).expect("dir").flatten();
+    let kept = files.find(|file| {
+        file.file_name()
+            .to_string_lossy()
+            .starts_with(".roam-cursor")
+    });
+    let kept = fs::read(kept.expect("a copy").path()).expect("read");
+    let kept: Value = serde_json::from_slice(&kept).expect("JSON");
+    assert_eq!(kept[index::OLD_LIST], Cursor2::LIST);
+}
+
+#[test]
+fn what_cannot_be_listed_is_taken_back() {
+    let cursor = Cursor2::new();
+    let other = r#"{"allComposers":[],"selectedComposerIds":["x"]}"#;
+    let changes = || {
+        let database = Connection::open(&cursor.list).expect("database");
+        let done = database.execute("UPDATE ItemTable SET value = ?1", [other]);
+        done.map(drop).expect("changed");
+        Ok(())
+    };
+    cursor.write(&changes).expect_err("the list is another one");
+    assert_eq!(cursor.listed(), other);
+    assert!(!cursor.is_here(), "so that it is tried again");
+    cursor.write(&|| Ok(())).expect("written");
+    assert!(cursor.listed().contains(&conversation(9)) && cursor.is_here());
+}

@@ -116,8 +116,8 @@ struct NewConversation<'a> {
     new: New,
 }
 
-impl NewRows for NewConversation<'_> {
-    type Left = ();
+impl<'a> NewRows for NewConversation<'a> {
+    type Left = Option<OldList<'a>>;
 
     fn stamp(&self) -> Result<Option<Stamp>, WriteError> {
         // A transaction within the one of a write cannot begin.
@@ -126,7 +126,7 @@ impl NewRows for NewConversation<'_> {
         Ok(listed.pop().map(|listed| listed.stamp))
     }
 
-    fn change(&self) -> Result<(), WriteError> {
+    fn change(&self) -> Result<Self::Left, WriteError> {
         let (store, checkout, new) = (self.store, self.checkout, &self.new);
         keep_lists(store, self.target.user, checkout).map_err(|error| match error {
             WriteError::Io { .. } | WriteError::Refused(_) => error,
@@ -135,21 +135,32 @@ impl NewRows for NewConversation<'_> {
         if new.is_removal {
             let id = checkout.session.as_str();
             removing::leave_old_lists(self.target.user, id)?;
-            return Ok(remove(store, (id, &new.removed), checkout.now)?);
+            remove(store, (id, &new.removed), checkout.now)?;
+            return Ok(None);
         }
         put_blobs(&store.connection, &new.blobs).map_err(|error| store.sql(error))?;
         match &new.document {
             Some(document) => put(store, self.target, checkout, document),
-            None => Ok(()),
+            None => Ok(None),
         }
     }
 
-    fn check_arrived(&self, (): ()) -> Result<(), WriteError> {
+    fn check_arrived(&self, old_list: Self::Left) -> Result<(), WriteError> {
         // Later readers then find all of it in the main file. A reader of ours may keep that from
         // happening, which does no harm.
         let checkpoint = "pragma wal_checkpoint(passive)";
         drop(self.store.connection.query_row(checkpoint, [], |_| Ok(())));
-        check_arrived(self.store, self.checkout, &self.new)
+        check_arrived(self.store, self.checkout, &self.new)?;
+        let Some(list) = old_list else {
+            return Ok(());
+        };
+        let now = self.checkout.now;
+        let listed = list.write(self.target.user, now);
+        if listed.is_err() && list.is_new {
+            // What is in no list is not shown, and would never be tried again.
+            remove(self.store, self.checkout.session.as_str(), now)?;
+        }
+        listed
     }
 }
 
@@ -162,18 +173,21 @@ fn keep_lists(store: &Store, user: &Path, checkout: &Checkout<'_>) -> Result<(),
             lists.insert(key.to_owned(), Value::from(text));
         }
     }
+    keep_beside(&store.path, user, lists, checkout.now)
+}
+
+fn keep_beside(
+    database: &Path,
+    user: &Path,
+    lists: serde_json::Map<String, Value>,
+    now: Millis,
+) -> Result<(), WriteError> {
     if lists.is_empty() {
         return Ok(());
     }
     let bytes = Value::Object(lists).to_string().into_bytes();
-    let dir = store.path.parent().unwrap_or(user);
-    files::keep_of_the_day(
-        user,
-        &dir.join(".roam-cursor-lists"),
-        &bytes,
-        KEPT,
-        checkout.now,
-    )
+    let stem = database.with_file_name(".roam-cursor-lists");
+    files::keep_of_the_day(user, &stem, &bytes, KEPT, now)
 }
 
 fn put_blobs(connection: &Connection, blobs: &[(state::BlobId, Vec<u8>)]) -> rusqlite::Result<()> {
@@ -200,12 +214,12 @@ fn put_row(connection: &Connection, key: &str, text: &str) -> rusqlite::Result<(
     Ok(())
 }
 
-fn put(
+fn put<'a>(
     store: &Store,
-    target: &Target<'_>,
+    target: &Target<'a>,
     checkout: &Checkout<'_>,
     document: &Document,
-) -> Result<(), WriteError> {
+) -> Result<Option<OldList<'a>>, WriteError> {
     let id = checkout.session.as_str();
     let sql = |error| store.sql(error);
     let unopened = || {
@@ -235,10 +249,13 @@ fn put(
         workspace: target.workspace,
         now: checkout.now,
     };
-    match has_list {
-        true => Ok(index::put(store, &entry)?),
-        false => put_in_old_list(target.workspace_db.ok_or_else(unopened)?, &entry),
+    if has_list {
+        index::put(store, &entry)?;
+        return Ok(None);
     }
+    let mut list = OldList::with(target.workspace_db.ok_or_else(unopened)?, &entry)?;
+    list.is_new = here.is_none();
+    Ok(Some(list))
 }
 
 /// Cursor cannot continue from a state of which a part is missing.
@@ -265,36 +282,58 @@ fn put_bubbles(store: &Store, id: &str, document: &Document) -> rusqlite::Result
     Ok(())
 }
 
-/// The list of Cursor 2, in the workspace's own database.
-fn put_in_old_list(path: &Path, entry: &Entry<'_>) -> Result<(), WriteError> {
-    let was = state_db::get(path, index::OLD_LIST)?;
-    let mut list = match &was {
-        Some(was) => serde_json::from_slice(was.bytes()).map_err(|error| {
+/// The list of Cursor 2, in the workspace's own database, as it was and as it is to be once the
+/// conversation is there.
+struct OldList<'a> {
+    path: &'a Path,
+    was: Option<Stored>,
+    new: Stored,
+    /// The conversation was not here before.
+    is_new: bool,
+}
+
+impl<'a> OldList<'a> {
+    fn with(path: &'a Path, entry: &Entry<'_>) -> Result<Self, WriteError> {
+        let was = state_db::get(path, index::OLD_LIST)?;
+        let mut list = match &was {
+            Some(was) => serde_json::from_slice(was.bytes()).map_err(|error| {
+                refused(format!(
+                    "the list of conversations in {} is damaged ({error})",
+                    path.display()
+                ))
+            })?,
+            None => json!({ "allComposers": [] }),
+        };
+        let done = index::put_in_list(&mut list, entry);
+        done.ok_or_else(|| {
             refused(format!(
-                "the list of conversations in {} is damaged ({error})",
+                "{} has no list of conversations that is known",
                 path.display()
             ))
-        })?,
-        None => json!({ "allComposers": [] }),
-    };
-    let done = index::put_in_list(&mut list, entry);
-    done.ok_or_else(|| {
-        refused(format!(
-            "{} has no list of conversations that is known",
-            path.display()
-        ))
-    })?;
-    let text = list.to_string();
-    let new = was.as_ref().map_or_else(
-        || Stored::Text(text.clone()),
-        |was| was.with_text(text.clone()),
-    );
-    Ok(state_db::put(
-        path,
-        index::OLD_LIST,
-        was.as_ref(),
-        Some(&new),
-    )?)
+        })?;
+        let text = list.to_string();
+        let new = match &was {
+            Some(was) => was.with_text(text),
+            None => Stored::Text(text),
+        };
+        Ok(Self {
+            path,
+            was,
+            new,
+            is_new: false,
+        })
+    }
+
+    /// Writes the list, and keeps it as it was before the first change of the day.
+    fn write(&self, user: &Path, now: Millis) -> Result<(), WriteError> {
+        let was = self.was.as_ref().map(|was| was.bytes().to_vec());
+        if let Some(text) = was.and_then(|was| String::from_utf8(was).ok()) {
+            let lists = [(index::OLD_LIST.to_owned(), Value::from(text))];
+            keep_beside(self.path, user, lists.into_iter().collect(), now)?;
+        }
+        let (was, new) = (self.was.as_ref(), Some(&self.new));
+        Ok(state_db::put(self.path, index::OLD_LIST, was, new)?)
+    }
 }
 
 /// `composerData` with the conversation in it: the present one with what syncs replaced, or a new one

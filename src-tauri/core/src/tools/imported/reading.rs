@@ -33,6 +33,8 @@ const MOST_BYTES: u64 = 64 << 30;
 const LONGEST_HEADER: u64 = 4 << 20;
 /// Held by the import that runs; a second one would not see what the first one writes.
 const LOCK: &str = "import.lock";
+/// What some editors put before a text: the byte order mark in UTF-8.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Imports files and directories into session-roam's directory `data`. One that cannot be read does not stop the
 /// others; an error is returned if it is the only one. `is_here` says whether a session is on this device itself.
@@ -128,7 +130,8 @@ impl Import<'_> {
             return self.open_format(path, &file);
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let start = start[..n_read].trim_ascii_start();
+        let start = &start[..n_read];
+        let start = start.strip_prefix(MARK).unwrap_or(start).trim_ascii_start();
         let is_json = start.starts_with(b"[") || start.starts_with(b"{") || name.ends_with(".json");
         if start.starts_with(b"PK") {
             self.archive(path, file)
@@ -271,11 +274,15 @@ impl Import<'_> {
         pictures: &mut dyn Pictures,
     ) -> Result<(), ImportError> {
         let left = Cell::new(LARGEST);
-        let source = BufReader::new(Bounded {
+        let mut source = BufReader::new(Bounded {
             source,
             left: &left,
             progress: self.progress,
         });
+        // What cannot be read is reported as the list is.
+        if source.fill_buf().is_ok_and(|start| start.starts_with(MARK)) {
+            source.consume(MARK.len());
+        }
         let mut reader = serde_json::Deserializer::from_reader(source);
         let each = Each {
             left: &left,

@@ -1,10 +1,14 @@
 //! Windsurf: the conversations of Cascade, as the encrypted files that they are.
 //!
 //! `~/.codeium/windsurf/cascade/<uuid>.pb`, the same on every system; the preview has
-//! `windsurf-next` for `windsurf`. A file is AES-GCM: it cannot be read here, so a conversation has
-//! no words, no directory and no title but the heading of its plan, `brain/<uuid>/plan.md`, which
-//! is plain text and syncs with it. It belongs to the home directory.
+//! `windsurf-next` for `windsurf`, and an early release had nothing: `~/.codeium/cascade`. A file
+//! is AES-GCM: it cannot be read here, so a conversation has no words, no directory and no title
+//! but the heading of its plan, `brain/<uuid>/plan.md`, which is plain text and syncs with it. It
+//! belongs to the home directory.
 //!
+//! - The summaries that Windsurf keeps of its latest conversations, with their titles and
+//!   directories, are not read: they lie in `state.vscdb` among its sign-ins, and only their place
+//!   is described in public.
 //! - **Whether Windsurf lists a file that another machine wrote is not known.** The key is the same
 //!   for all users, so it can read one. The directory of the project inside is the author's.
 //! - Two devices that continued a conversation are asked which file counts; the vault keeps both.
@@ -26,6 +30,7 @@ use crate::opener;
 use crate::session::{DocName, Role, ToolId};
 use serde_json::Value;
 use std::io;
+use std::path::PathBuf;
 
 const NAME: &str = "Windsurf";
 const MAIN: &str = "conversation.pb";
@@ -34,6 +39,12 @@ const PLAN: &str = "plan.md";
 const DOCS: [DocFile<'_>; 2] = [
     DocFile::snapshot(MAIN, "{group}/cascade/{session}.pb"),
     DocFile::snapshot(PLAN, "{group}/brain/{session}/plan.md"),
+];
+
+/// Of a release without a directory of its own.
+const EARLY: [DocFile<'_>; 2] = [
+    DocFile::snapshot(MAIN, "cascade/{session}.pb"),
+    DocFile::snapshot(PLAN, "brain/{session}/plan.md"),
 ];
 
 /// The directories of the two releases, the usual one first.
@@ -84,10 +95,11 @@ impl Tool for Windsurf {
     }
 
     fn roots(&self, machine: &Machine) -> Vec<Root> {
-        let root = store(machine).root;
-        let dirs = RELEASES.iter().flat_map(|release| {
+        let root = root(machine);
+        let releases = RELEASES.iter().map(|release| root.join(release));
+        let dirs = releases.chain([root.clone()]).flat_map(|dir| {
             [("cascade", false), ("brain", true)].map(|(name, deep)| Root {
-                path: root.join(release).join(name),
+                path: dir.join(name),
                 deep,
                 store: true,
             })
@@ -96,12 +108,17 @@ impl Tool for Windsurf {
     }
 
     fn touched(&self, machine: &Machine, path: &std::path::Path) -> Touched {
-        store(machine).touched(path)
+        match store(machine).touched(path) {
+            Touched::Nothing => early(machine).touched(path),
+            touched => touched,
+        }
     }
 
     fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
         // Which conversation is open is not known; nothing is written while Windsurf runs.
-        store(machine).list(which, &|_| None)
+        let [listing, older] =
+            [store(machine), early(machine)].map(|store| store.list(which, &|_| None));
+        listing.and_of(older)
     }
 
     fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
@@ -122,12 +139,21 @@ impl Tool for Windsurf {
     }
 
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
-        let store = store(machine);
+        let (store, early) = (store(machine), early(machine));
         let still_free = || opener_of(machine).map_or(Ok(()), |open| Err(WriteError::Live(open)));
         still_free()?;
         let author = checkout.docs.iter().find(|doc| doc.name.as_str() == MAIN);
         let author = author.and_then(|doc| doc.at.split('/').next());
         let is_here = |release: &&str| store.root.join(release).is_dir();
+        let is_early = match store.find(checkout.session) {
+            Some(_) => false,
+            None if early.find(checkout.session).is_some() => true,
+            None => !RELEASES.iter().any(|release| is_here(release)) && is_here(&"cascade"),
+        };
+        if is_early {
+            let new = early.in_group(checkout.session, "");
+            return early.write(checkout, new, &|_, _| Ok(None), &still_free);
+        }
         let release = RELEASES
             .into_iter()
             .find(|release| author == Some(*release) && is_here(release))
@@ -161,11 +187,19 @@ impl Tool for Windsurf {
     }
 }
 
+fn root(machine: &Machine) -> PathBuf {
+    machine.home.join(".codeium")
+}
+
 fn store(machine: &Machine) -> FileStore<'_> {
     FileStore {
         is_group: |name| RELEASES.contains(&name),
-        ..FileStore::new(NAME, machine.home.join(".codeium"), &DOCS, jsonl::is_uuid)
+        ..FileStore::new(NAME, root(machine), &DOCS, jsonl::is_uuid)
     }
+}
+
+fn early(machine: &Machine) -> FileStore<'_> {
+    FileStore::new(NAME, root(machine), &EARLY, jsonl::is_uuid)
 }
 
 /// All that can be said of a conversation. Two different ones are never the same record.

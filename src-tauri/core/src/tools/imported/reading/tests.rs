@@ -171,6 +171,22 @@ fn a_newer_export_adds_an_older_one_takes_nothing_away_and_none_doubles() {
     assert_eq!(reading.facts.updated, Some(Millis(1_700_000_002_000)));
 }
 
+/// As editors on Windows save it.
+#[test]
+fn a_list_that_begins_with_a_byte_order_mark_is_read() {
+    let world = World::new();
+    let list = format!("\u{feff}{}", json!([chat(1)]));
+    let file = world.dir.path().join("renamed");
+    fs::write(&file, &list).expect("written");
+    assert_eq!(world.import(&file).new, count("chatgpt", 1));
+    let list = format!("\u{feff}{}", json!([chat(2)]));
+    let zip = world.zip(&[("export/conversations.json", list.as_bytes())]);
+    assert_eq!(world.import(&zip).grown, count("chatgpt", 1));
+    let text = format!("\u{feff}\u{feff}{}", json!([chat(1)]));
+    fs::write(&file, text).expect("written");
+    assert!(world.try_import(&file).is_err(), "one is enough");
+}
+
 #[test]
 fn a_message_that_is_gone_from_the_service_stays_whatever_the_order() {
     for (older, newer) in [
