@@ -210,6 +210,67 @@ fn nothing_of_an_excluded_project_is_recorded_before_the_directory_is_known() {
     assert_eq!(device.vault(), "");
 }
 
+/// The directory was asked for its project, and recording asked the session: what only the records
+/// or git's list told of an excluded project was recorded.
+#[test]
+fn nothing_of_an_excluded_project_is_recorded_when_its_directory_is_gone_or_another() {
+    let home = |device: &Device| device.context.machine.home.clone();
+    let url = "\"git\":{\"repository_url\":\"git@github.com:acme/api.git\"},\"cwd\":";
+    let rollout_in = |device: &Device, cwd: &Path| {
+        let (own, cwd) = (device.checkout(), serde_json::to_string(cwd).expect("text"));
+        let own = serde_json::to_string(&own).expect("text");
+        let text = rollout(device).replacen(&own, &cwd, 1);
+        let name = format!(".codex/sessions/2026/11/23/rollout-2026-11-23T11-16-34-{CODEX}.jsonl");
+        append(&device.store(&name), &text.replacen("\"cwd\":", url, 1));
+    };
+    let gone = |device: &Device| {
+        rollout_in(device, &home(device).join(".codex/worktrees/ab12/api"));
+        ("codex", CODEX)
+    };
+    let listed = |device: &Device| {
+        let entry = device.store("api/.git/worktrees/fix/gitdir");
+        let tree = home(device).join("api-fix");
+        std::fs::write(entry, tree.join(".git").to_string_lossy().as_bytes()).expect("entry");
+        let transcript = device.store(&format!(".claude/projects/-x/{CLAUDE}.jsonl"));
+        append(&transcript, &said(&tree, "secret"));
+        ("claude-code", CLAUDE)
+    };
+    let replaced = |device: &Device| {
+        let head = device.store("site/.git/HEAD");
+        std::fs::write(head, "ref: refs/heads/main\n").expect("head");
+        let config = "[remote \"origin\"]\n\turl = git@github.com:acme/site.git\n";
+        std::fs::write(device.store("site/.git/config"), config).expect("config");
+        rollout_in(device, &home(device).join("site"));
+        ("codex", CODEX)
+    };
+    type Wrote<'a> = &'a dyn Fn(&Device) -> (&'static str, &'static str);
+    let ways: [(&str, Wrote<'_>); 3] = [
+        ("gone", &gone),
+        ("listed", &listed),
+        ("replaced", &replaced),
+    ];
+    for (name, wrote) in ways {
+        for is_excluded in [true, false] {
+            let mut device = Device::new();
+            if is_excluded {
+                let key = ProjectKey::new("git:github.com/acme/api");
+                device.context.change().excluded.insert(key);
+            }
+            let (tool, session) = wrote(&device);
+            for _ in 0..2 {
+                device.reconcile(tool, session);
+            }
+            assert_eq!(device.vault().is_empty(), is_excluded, "{name}");
+            let project = device
+                .record
+                .origin()
+                .map(|card| card.project.key.to_string());
+            let own = (!is_excluded).then(|| "git:github.com/acme/api".to_owned());
+            assert_eq!(project, own, "{name}");
+        }
+    }
+}
+
 #[test]
 fn a_directory_named_far_inside_a_long_transcript_is_found() {
     let mut device = Device::new();

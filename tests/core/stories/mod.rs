@@ -18,6 +18,7 @@ mod copilot;
 mod cursor;
 mod damaged;
 mod devices;
+mod excluded;
 mod faults;
 mod fixtures;
 mod forget;

@@ -12,7 +12,7 @@ use std::process::Command;
 
 /// Runs git without the settings of the user who runs the tests; commits have the same hash
 /// everywhere.
-pub fn git(dir: &Path, args: &[&str]) {
+pub fn git(dir: &Path, args: &[&str]) -> String {
     let mut git = Command::new("git");
     for (name, _) in
         std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GIT_"))
@@ -41,6 +41,7 @@ pub fn git(dir: &Path, args: &[&str]) {
         "git {args:?}: {}",
         String::from_utf8_lossy(&output.stderr)
     );
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 /// The repository that others are made from.
@@ -54,7 +55,7 @@ pub fn starter(work_tree: &Path) {
 
 /// A repository below `~/code`, made from the one starter: with the same oldest commit and its own
 /// remote.
-fn from_starter(device: &Device, dir: &str, remote: Option<&str>) -> PathBuf {
+pub fn from_starter(device: &Device, dir: &str, remote: Option<&str>) -> PathBuf {
     let work_tree = device.home.join("code").join(dir);
     fs::create_dir_all(&work_tree).expect("dir");
     starter(&work_tree);
@@ -443,6 +444,58 @@ fn a_second_remote_in_common_makes_no_two_repositories_one() {
     assert_eq!(world.devices[1].place_of(ONE), None);
 }
 
+/// A sibling of field 03: the starter itself is checked out, and its children keep it as a remote.
+#[test]
+fn a_starters_own_checkout_and_its_childrens_sessions_are_never_mixed() {
+    const STARTER: &str = "git@github.com:acme/starter.git";
+    let upstream = |dir: &Path| drop(git(dir, &["remote", "add", "upstream", STARTER]));
+    let mut world = World::devices(["desk", "lap"]);
+    world.pair(0, 1);
+    let shop = from_starter(&world.devices[0], "shop", Some(SHOP));
+    let own = from_starter(&world.devices[0], "starter", Some(STARTER));
+    upstream(&shop);
+    let there = from_starter(&world.devices[1], "starter", Some(STARTER));
+    says(&mut world, 1, &there, &id(1), "of the starter there");
+    says(&mut world, 0, &shop, ONE, "of shop");
+    assert_eq!(world.devices[1].waits_for(ONE).as_deref(), Some("no_place"));
+    // A child with the starter's directory name is no place for the starter's sessions, either.
+    fs::remove_dir_all(&there).expect("remove");
+    let child = from_starter(&world.devices[1], "starter", Some(BLOG));
+    upstream(&child);
+    says(&mut world, 1, &child, &id(2), "of the child");
+    says(&mut world, 0, &own, TWO, "of the starter");
+    assert_eq!(world.devices[1].waits_for(TWO).as_deref(), Some("no_place"));
+    let again = from_starter(&world.devices[1], "elsewhere", Some(STARTER));
+    world.devices[1].start();
+    world.devices[1].poll();
+    assert_eq!(
+        world.devices[1].place_of(TWO),
+        Some(world.devices[1].transcript(&again, TWO))
+    );
+}
+
+/// `gh repo fork` makes the fork `origin` and what it was forked from `upstream`: devices that have
+/// the fork alone never learnt of it.
+#[test]
+fn a_fork_that_is_made_later_is_told_to_the_devices_that_have_the_fork_alone() {
+    let mut world = World::devices(["desk", "lap"]);
+    world.pair(0, 1);
+    let here = from_starter(&world.devices[0], "shop", Some(SHOP));
+    const FORK: &str = "git@github.com:me/shop.git";
+    let there = from_starter(&world.devices[1], "shop", Some(FORK));
+    says(&mut world, 0, &here, ONE, "hello");
+    assert_eq!(world.devices[1].waits_for(ONE).as_deref(), Some("no_place"));
+    git(&here, &["remote", "rename", "origin", "upstream"]);
+    git(&here, &["remote", "add", "origin", FORK]);
+    world.devices[0].start();
+    world.devices[0].poll();
+    world.deliver();
+    let lap = &mut world.devices[1];
+    lap.set_clock(lap.clock_now() + 60_000);
+    lap.poll();
+    assert_eq!(lap.place_of(ONE), Some(lap.transcript(&there, ONE)));
+}
+
 // ---- directories that are gone ----
 
 fn resumes_in(device: &mut Device, session: &str) -> PathBuf {
@@ -709,7 +762,19 @@ fn a_project_is_mapped_by_any_of_its_names_and_what_was_written_elsewhere_moves(
             refused.hint
         );
     }
+    // A directory inside that no session has, and that does not exist, is a typo.
     let as_url = lap.project("elsewhere", SHOP);
+    fs::create_dir(as_url.join("web")).expect("dir");
+    let refused = lap
+        .try_ask(map("git:github.com/acme/shop#wbe", &as_url))
+        .expect_err("there is none");
+    assert_eq!(refused.code.as_str(), "no_such_project");
+    assert!(
+        refused.hint.contains("“git:github.com/acme/shop”"),
+        "{}",
+        refused.hint
+    );
+    let _: Done = lap.ask(map("git:github.com/acme/shop#web", &as_url.join("web")));
     let ways = [
         ("Acme/Shop", &dirs[0]),
         ("https://github.com/acme/shop.git", &dirs[1]),

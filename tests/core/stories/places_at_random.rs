@@ -1,8 +1,9 @@
 //! Checkouts at random: cloned from starters, renamed, moved, removed, replaced by another clone,
-//! given other remotes, while sessions go two ways, are decided about and forgotten, devices are
-//! apart, revoked and approved again. The laws: a session, or a branch
-//! that became one, is never in the store of a repository that has a remote other than the
-//! session's; and on every device that has its repository it can be resumed there.
+//! given other remotes, forked, while sessions go two ways, are decided about and forgotten, devices
+//! are apart, revoked and approved again. The starter itself is checked out, too. The laws: a
+//! session, or a branch that became one, is never in the store of a repository whose first remote is
+//! neither the session's nor a fork of it; and on every device that has its repository it can be
+//! resumed there.
 //!
 //! Not a part of the simulation: that one ends with every session on every device, and here a
 //! session of a repository that a device does not have waits for ever. No state file is lost: for
@@ -15,11 +16,12 @@ use super::talk::{id, turn};
 use super::world::{Device, World, copy_tree};
 use session_roam_core::api::{Request, Resume, Side};
 use session_roam_core::session::SessionState;
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const REPOSITORIES: usize = 3;
+/// The last one is the starter that the others were made from.
+const REPOSITORIES: usize = 4;
+const STARTER: &str = "git@github.com:acme/starter.git";
 const SESSIONS: usize = 5;
 const STEPS: usize = 60;
 const PAIRS: [(usize, usize); 3] = [(0, 1), (0, 2), (1, 2)];
@@ -37,6 +39,10 @@ enum Step {
     Rename,
     /// A second remote, which all of them share.
     Upstream,
+    /// A second remote which is another one of them.
+    Second,
+    /// The user's own fork becomes the first remote.
+    Fork,
     Restart,
     Look,
     Part,
@@ -48,7 +54,7 @@ enum Step {
     Revoke,
 }
 
-const STEPS_BY_WEIGHT: [(usize, Step); 15] = [
+const STEPS_BY_WEIGHT: [(usize, Step); 17] = [
     (5, Step::Clone),
     (5, Step::Begin),
     (6, Step::GoOn),
@@ -56,7 +62,9 @@ const STEPS_BY_WEIGHT: [(usize, Step); 15] = [
     (2, Step::Remove),
     (2, Step::Exchange),
     (1, Step::Rename),
-    (1, Step::Upstream),
+    (2, Step::Upstream),
+    (1, Step::Second),
+    (1, Step::Fork),
     (2, Step::Restart),
     (4, Step::Look),
     (3, Step::Part),
@@ -82,17 +90,32 @@ struct Play {
 }
 
 fn url(repository: usize) -> String {
-    format!("git@github.com:acme/r{repository}.git")
+    match repository + 1 {
+        REPOSITORIES => STARTER.into(),
+        _ => format!("git@github.com:acme/r{repository}.git"),
+    }
 }
 
-/// The keys of a checkout's remotes, as git reports them.
-fn remotes(dir: &Path) -> BTreeSet<String> {
+/// The keys of a checkout's remotes, as git reports them, `origin` first.
+fn remotes(dir: &Path) -> Vec<String> {
     let config = fs::read_to_string(dir.join(".git/config")).unwrap_or_default();
     let urls = config
         .lines()
         .filter_map(|line| line.trim().strip_prefix("url = git@github.com:"));
     urls.map(|path| format!("git:github.com/{}", path.trim_end_matches(".git")))
         .collect()
+}
+
+/// Whether a checkout may have a session: a fork has the name of what it was forked from.
+fn is_its(dir: &Path, own: &str) -> bool {
+    let name = |key: &str| key.rsplit('/').next().map(str::to_owned);
+    let origin = remotes(dir).into_iter().next();
+    origin.is_some_and(|origin| name(&origin) == name(own))
+}
+
+/// Whether a checkout is certainly the session's.
+fn has_it(dir: &Path, own: &str) -> bool {
+    is_its(dir, own) && remotes(dir).iter().any(|remote| remote == own)
 }
 
 fn remote_section(name: &str, url: &str) -> String {
@@ -220,24 +243,37 @@ impl Play {
                 let config = self.checkouts[device][at].join(".git/config");
                 let text = fs::read_to_string(&config).expect("config");
                 let renamed = format!("url = git@github.com:acme/renamed{}.git", self.n_renamed);
+                let mut is_origin = false;
                 let lines = text.lines().map(|line| {
-                    match line.contains("url = ") && !line.contains("starter") {
+                    is_origin = line.contains("\"origin\"") || is_origin && !line.starts_with('[');
+                    match is_origin && line.contains("url = ") && !line.contains("starter") {
                         true => format!("\t{renamed}\n"),
                         false => format!("{line}\n"),
                     }
                 });
                 fs::write(config, lines.collect::<String>()).expect("config");
             }
-            Step::Upstream => {
+            Step::Upstream => self.add_remote(device, "upstream", STARTER),
+            Step::Second => self.add_remote(device, "second", &url(repository)),
+            Step::Fork => {
                 let Some(at) = self.checkout(device) else {
                     return;
                 };
                 let config = self.checkouts[device][at].join(".git/config");
                 let text = fs::read_to_string(&config).expect("config");
-                if !text.contains("upstream") {
-                    let more = remote_section("upstream", "git@github.com:acme/starter.git");
-                    fs::write(config, text + &more).expect("config");
-                }
+                let origin = remotes(&self.checkouts[device][at]).into_iter().next();
+                let name = origin.and_then(|key| Some(key.rsplit('/').next()?.to_owned()));
+                let (Some(name), false) = (name, text.contains("\"forked\"")) else {
+                    return;
+                };
+                let fork = remote_section("origin", &format!("git@github.com:me/{name}.git"));
+                // The sections stay in one order, so that the first remote is the first one here.
+                let text = text.replacen(
+                    "[remote \"origin\"]",
+                    &format!("{fork}[remote \"forked\"]"),
+                    1,
+                );
+                fs::write(config, text).expect("config");
             }
             Step::Restart => self.world.devices[device].start(),
             Step::Look => self.world.devices[device].poll(),
@@ -259,6 +295,17 @@ impl Play {
             self.world.devices.iter_mut().for_each(Device::poll);
             self.world.deliver();
             self.is_nowhere_wrong();
+        }
+    }
+
+    fn add_remote(&mut self, device: usize, name: &str, url: &str) {
+        let Some(at) = self.checkout(device) else {
+            return;
+        };
+        let config = self.checkouts[device][at].join(".git/config");
+        let text = fs::read_to_string(&config).expect("config");
+        if !text.contains(name) && !text.contains(url) {
+            fs::write(config, text + &remote_section(name, url)).expect("config");
         }
     }
 
@@ -344,7 +391,7 @@ impl Play {
                     if path.parent() == Some(device.slug_dir(dir).as_path()) {
                         let there = remotes(dir);
                         assert!(
-                            there.contains(own),
+                            is_its(dir, own),
                             "{} of {own} is on device {at} in {}, which is {there:?}\n{}",
                             row.session,
                             dir.display(),
@@ -370,11 +417,9 @@ impl Play {
                 let began = self.began_on(&session);
                 let device = &mut self.world.devices[at];
                 let own = row.project.split('#').next().unwrap_or_default().to_owned();
-                let has_it = self.checkouts[at]
-                    .iter()
-                    .any(|dir| remotes(dir).contains(&own));
+                let is_here = self.checkouts[at].iter().any(|dir| has_it(dir, &own));
                 // What the user put away is in no store.
-                if !has_it || row.state == SessionState::Elsewhere {
+                if !is_here || row.state == SessionState::Elsewhere {
                     continue;
                 }
                 let said = device.try_ask(Request::Resume {
@@ -397,9 +442,8 @@ impl Play {
                 // On its first device a session opens where the tool has it, as long as that
                 // directory exists.
                 if began != Some(at) {
-                    let is_its = within.is_some_and(|dir| remotes(dir).contains(&own));
                     assert!(
-                        is_its,
+                        within.is_some_and(|dir| is_its(dir, &own)),
                         "{session} of {own} on {at} in {:?}\n{}",
                         resume.cwd,
                         self.told.join("\n")

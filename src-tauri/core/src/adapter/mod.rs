@@ -739,6 +739,9 @@ pub enum WriteError {
     /// The doc ends in an unfinished line, and the bytes to append do not begin with that line.
     #[error("{} ends in an unfinished line that is not the beginning of what follows", .0.display())]
     Torn(PathBuf),
+    /// The store's directory does not exist: its disk may be absent.
+    #[error("it belongs in {}, which was not found", .0.display())]
+    Gone(PathBuf),
     /// The store rejects the write, and another scan will not help.
     #[error("{0}")]
     Refused(String),

@@ -401,7 +401,7 @@ pub fn shared(
             .projects
             .exclude
             .iter()
-            .map(ProjectKey::new)
+            .map(|key| crate::projects::typed_key(key))
             .collect(),
         former: registry.former_of(&identity.device_id),
         tools_off: settings

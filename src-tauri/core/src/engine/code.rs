@@ -16,6 +16,7 @@ use super::queue::ReconcileRequest;
 use super::resuming::{directory, no_place};
 use crate::api::answer::{Answer, Reply, Work, done, settings_error, value};
 use crate::api::types::{ApiError, CodeDiff, CodeLeftOut, CodeQuestion, Forked};
+use crate::reconcile::excluded::is_excluded_by_card;
 use crate::reconcile::record::{Pinned, SessionRecord};
 use crate::session::{
     ChainId, HistoryKind, Lane, Millis, ProblemCode, ProjectKey, SessionId, SessionKey, ToolId,
@@ -155,11 +156,10 @@ impl Engine {
     }
 
     fn goes_along(&self, record: &SessionRecord) -> bool {
-        let is_wanted = |project: &ProjectKey| {
-            self.is_code_on(project) && !self.context.shared().is_excluded(project)
-        };
         let card = record.origin();
-        record.is_here() && card.is_some_and(|card| is_wanted(&card.project.key))
+        record.is_here()
+            && card.is_some_and(|card| self.is_code_on(&card.project.key))
+            && !is_excluded_by_card(&self.context, record)
     }
 
     fn wait_for_code(&mut self) {

@@ -96,6 +96,8 @@ pub struct DirectorySeen {
     pub(super) is_there: bool,
     /// The key of the repository that it is a checkout of, if it has a remote.
     pub(super) remote: Option<String>,
+    /// It is in a checkout that has the directory inside of which the user's text names.
+    pub(super) has_inside: bool,
 }
 
 /// A revocation that the user wants, with what this device accepted of the device's journals.

@@ -1,13 +1,14 @@
 //! The user's projects: which there are, where each lies here, which of them stay on this device.
 
 use super::Engine;
-use super::code::is_code_on;
+use super::code::{is_code_on, repository};
 use super::event::{DirectorySeen, Event};
 use super::stores::Occasion;
 use crate::api::answer::{Answer, Reply, Work, done, is_listed, settings_error, value};
 use crate::api::types::{ApiError, ProjectRow};
 use crate::projects;
-use crate::reconcile::context::Context;
+use crate::projects::places::Lesson;
+use crate::reconcile::context::{Context, is_covered};
 use crate::reconcile::record::SessionRecord;
 use crate::session::{ProblemCode, Project, ProjectKey, Reason, Remedy};
 use crate::settings::Code;
@@ -51,6 +52,7 @@ impl Engine {
             let is_there = dir.is_absolute() && dir.is_dir();
             let seen = DirectorySeen {
                 remote: is_there.then(|| remote_of(&context, &dir)).flatten(),
+                has_inside: is_there && has_inside(&dir, &said),
                 said,
                 dir,
                 is_there,
@@ -99,46 +101,115 @@ impl Engine {
     /// Keeps a project's sessions on this device, or lets them sync again, even before there are
     /// any.
     pub(super) fn exclude(&mut self, said: &str, excluded: bool) -> Answer {
-        let is_key = KINDS.iter().any(|kind| said.starts_with(kind));
-        let known = self
-            .settings
-            .projects
-            .exclude
-            .iter()
-            .any(|known| known == said);
-        let key = &if is_key || known {
-            said.to_owned()
-        } else {
-            self.meant_project(said, None)?.to_string()
-        };
-        let mut keys: Vec<String> = self
-            .settings
-            .projects
-            .exclude
-            .iter()
-            .filter(|known| *known != key)
-            .cloned()
-            .collect();
+        let key = self.excluded_as(said)?;
+        let mut keys = self.settings.projects.exclude.clone();
+        keys.retain(|known| projects::typed_key(known) != key);
+        let rows = project_rows(&self.state, &self.context, &self.settings.code)?;
         if excluded {
-            keys.push(key.to_owned());
+            keys.push(key.to_string());
+        } else if let Some(by) = self.still_excluded(&key, &keys, &rows) {
+            return Err(by);
         }
+        self.set_excluded(&keys)?;
+        self.seen.clear();
+        self.publish_presence();
+        self.list_all(Occasion::Change);
+        self.retry_everywhere(&[Reason::Excluded]);
+        done(match excluded {
+            true => self.no_longer_leaves(&key, rows),
+            false => format!("Sessions of {key} sync."),
+        })
+    }
+
+    fn set_excluded(&mut self, keys: &[String]) -> Result<(), ApiError> {
         let array: toml_edit::Array = keys.iter().map(String::as_str).collect();
         self.settings = crate::settings::change(&self.home, |document| {
             document["projects"]["exclude"] = toml_edit::value(array)
         })
         .map_err(settings_error)?;
-        self.context.change().excluded = keys.into_iter().map(ProjectKey::new).collect();
-        self.seen.clear();
-        self.publish_presence();
-        self.list_all(Occasion::Change);
-        self.retry_everywhere(&[Reason::Excluded]);
-        done(if excluded {
-            format!(
-                "Sessions of {key} no longer leave this device. Copies on other devices stay there."
-            )
-        } else {
-            format!("Sessions of {key} sync.")
-        })
+        self.context.change().excluded = keys.iter().map(|key| projects::typed_key(key)).collect();
+        Ok(())
+    }
+
+    /// The checkout of an excluded repository has another remote now: that is excluded, too, for
+    /// every other clone of it and for the time after this device's state was lost.
+    pub(super) fn exclude_renamed(&mut self, lesson: &Lesson) {
+        let mut was = lesson.formerly(&self.context.places()).into_iter();
+        let (by, is_known) = {
+            let shared = self.context.shared();
+            let by = was.find_map(|key| shared.exclusion(&Project::new(key)).cloned());
+            (by, shared.is_excluded(&lesson.project))
+        };
+        let (Some(by), false) = (by, is_known) else {
+            return;
+        };
+        let key = match by.as_str().split_once('#') {
+            Some(_) => lesson.project.key.as_str(),
+            None => repository(lesson.project.key.as_str()),
+        };
+        let mut keys = self.settings.projects.exclude.clone();
+        keys.push(key.to_owned());
+        // Where the settings cannot be written, the directory is remembered all the same.
+        drop(self.set_excluded(&keys));
+    }
+
+    fn no_longer_leaves(
+        &self,
+        key: &ProjectKey,
+        rows: Vec<(ProjectRow, Option<Project>)>,
+    ) -> String {
+        let is_of = |(row, project): &(ProjectRow, Option<Project>)| match project {
+            Some(project) => is_covered(project, key),
+            None => is_covered(&Project::new(ProjectKey::new(row.key.as_str())), key),
+        };
+        let mut message = format!(
+            "Sessions of {key} no longer leave this device. Copies on other devices stay there."
+        );
+        if !rows.iter().any(is_of) && !self.context.places().is_known(key) {
+            let names = |(row, _): (ProjectRow, _)| (row.key, row.names.into_iter().collect());
+            let like = suggested(key.as_str(), &rows.into_iter().map(names).collect());
+            message += " No session of it is known yet.";
+            message += &like.map_or_else(String::new, |like| format!(" {like}"));
+        }
+        message
+    }
+
+    /// What is a part of something excluded, or another name of it, stays excluded.
+    fn still_excluded(
+        &self,
+        key: &ProjectKey,
+        excluded: &[String],
+        rows: &[(ProjectRow, Option<Project>)],
+    ) -> Option<ApiError> {
+        let mut known = rows.iter().filter(|(row, _)| row.key == key.as_str());
+        let project = known.find_map(|(_, project)| project.clone());
+        let mut names = vec![project.unwrap_or_else(|| Project::new(key.clone()))];
+        let places = self.context.places();
+        names.extend(places.other_names(key).into_iter().map(Project::new));
+        let mut excluded = excluded.iter().map(|key| projects::typed_key(key));
+        let by = excluded.find(|by| names.iter().any(|name| is_covered(name, by)))?;
+        let error = ApiError::new(
+            ProblemCode::NotCarried,
+            format!("{key} still stays on this device, because {by} is excluded."),
+            format!("Include {by} first, if all of it may sync."),
+        );
+        Some(error.offer(Remedy::IncludeProject {
+            project: by.to_string(),
+        }))
+    }
+
+    /// The key of a project to exclude, which may be one that nobody knows yet.
+    fn excluded_as(&self, said: &str) -> Result<ProjectKey, ApiError> {
+        let by_url = said.contains("://").then(|| projects::meant(said));
+        if let Some(remote) = by_url.flatten() {
+            return Ok(ProjectKey::new(format!("git:{remote}")));
+        }
+        let known = &self.settings.projects.exclude;
+        let is_key = KINDS.iter().any(|kind| said.starts_with(kind));
+        match is_key || known.iter().any(|known| known == said) {
+            true => Ok(projects::typed_key(said)),
+            false => self.meant_project(said, None),
+        }
     }
 
     /// The project that the user means: by its key, the URL of its repository, one of its names,
@@ -163,10 +234,16 @@ impl Engine {
         let repository = |key: &str| key.split('#').next().unwrap_or_default().to_owned();
         let by_url = projects::meant(said).map(|remote| format!("git:{remote}"));
         for key in [Some(said.to_owned()), by_url].into_iter().flatten() {
-            let is_known = known
-                .keys()
-                .any(|other| *other == key || repository(other) == repository(&key));
-            if is_known || own.as_ref().is_some_and(|own| *own == repository(&key)) {
+            let is_inside = key.contains('#');
+            let is_known = known.keys().any(|other| {
+                let rest = other.strip_prefix(key.as_str());
+                rest.is_some_and(|rest| rest.is_empty() || is_inside && rest.starts_with('/'))
+            });
+            // A directory inside that no session has must exist.
+            let is_there = !is_inside || seen.is_none_or(|seen| seen.has_inside);
+            let mut repositories = known.keys().chain(&own);
+            let is_of_known = repositories.any(|other| repository(other) == repository(&key));
+            if is_known || is_there && is_of_known {
                 return Ok(ProjectKey::new(key));
             }
         }
@@ -245,7 +322,7 @@ fn project_rows(
             names: Vec::new(),
             places: Vec::new(),
             sessions: 0,
-            excluded: context.shared().is_excluded(&project),
+            excluded: context.shared().is_excluded(&Project::new(project.clone())),
             tools: Vec::new(),
             code: is_code_on(code, &project),
         };
@@ -260,6 +337,7 @@ fn project_rows(
             let record: Option<SessionRecord> = state.record(&key)?;
             if let Some(card) = record.as_ref().and_then(SessionRecord::origin) {
                 entry.names = card.project.names.clone();
+                entry.excluded |= context.shared().is_excluded(&card.project);
                 *known = Some(card.project.clone());
             }
         }
@@ -276,6 +354,17 @@ fn remote_of(context: &Context, dir: &Path) -> Option<String> {
         .then(|| repository.to_owned())
 }
 
+/// Whether the checkout around a directory has the one that a key names inside.
+fn has_inside(dir: &Path, key: &str) -> bool {
+    let Some((_, sub)) = key.split_once('#') else {
+        return false;
+    };
+    let around = projects::checkout::around(dir);
+    around.is_some_and(|(checkout, _)| {
+        projects::paths::stays_below(sub) && checkout.work_tree.join(sub).is_dir()
+    })
+}
+
 /// The error if no project fits, with the most similar ones.
 fn unknown(
     code: ProblemCode,
@@ -283,6 +372,12 @@ fn unknown(
     said: &str,
     known: &BTreeMap<String, BTreeSet<String>>,
 ) -> ApiError {
+    let hint = suggested(said, known).unwrap_or_default();
+    ApiError::new(code, message, hint).offer(Remedy::OpenProjects)
+}
+
+/// A question about the most similar projects.
+fn suggested(said: &str, known: &BTreeMap<String, BTreeSet<String>>) -> Option<String> {
     let likeness = |key: &str, names: &BTreeSet<String>| {
         let all = names.iter().map(String::as_str).chain([key]);
         let ratios =
@@ -295,16 +390,8 @@ fn unknown(
         .collect();
     rated.retain(|(ratio, _)| said.is_empty() || 0.5 < *ratio);
     rated.sort_by(|(one, key), (other, than)| other.total_cmp(one).then_with(|| key.cmp(than)));
-    let hint = match rated.as_slice() {
-        [] => String::new(),
-        rated => {
-            format!(
-                "Did you mean {}?",
-                listed(rated.iter().map(|(_, key)| *key).take(MOST_SUGGESTED))
-            )
-        }
-    };
-    ApiError::new(code, message, hint).offer(Remedy::OpenProjects)
+    let likest = rated.iter().map(|(_, key)| *key).take(MOST_SUGGESTED);
+    (!rated.is_empty()).then(|| format!("Did you mean {}?", listed(likest)))
 }
 
 fn listed<'a>(keys: impl Iterator<Item = &'a str>) -> String {

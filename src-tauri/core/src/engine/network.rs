@@ -7,10 +7,10 @@ use crate::api::types::HoldReason;
 use crate::api::types::{Held, SyncthingState};
 use crate::merge::Statement;
 use crate::opener;
-use crate::session::{
-    DeviceId, Lane, Millis, Problem, ProblemCode, ProjectKey, Remedy, decent_name,
-};
-use crate::state::{Row, StateError};
+use crate::reconcile::excluded::is_excluded_by_card;
+use crate::reconcile::record::SessionRecord;
+use crate::session::{DeviceId, Lane, Millis, Problem, ProblemCode, Remedy, decent_name};
+use crate::state::StateError;
 use crate::syncthing::{Notice, parse_folder_id};
 use crate::vault::presence::{self, Known, Open, Presence};
 use crate::vault::{Owner, VaultPath};
@@ -504,14 +504,11 @@ impl Engine {
         };
         // Only what has left this device anyway: no session that was never recorded, none of an
         // excluded project.
-        let excluded = |row: &Row| {
-            self.context
-                .shared()
-                .is_excluded(&ProjectKey::new(row.project.clone()))
-        };
         let open = self.live.keys().filter_map(|key| {
             let row = self.state.row(key).ok().flatten()?;
-            let may_be_told = !row.project.is_empty() && !excluded(&row);
+            let record: SessionRecord = self.state.record(key).ok().flatten()?;
+            let may_be_told =
+                !row.project.is_empty() && !is_excluded_by_card(&self.context, &record);
             may_be_told.then(|| Open {
                 tool: key.tool.to_string(),
                 session: row.session,

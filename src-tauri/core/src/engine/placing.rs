@@ -123,6 +123,7 @@ impl Engine {
         if lesson.is_lost {
             self.seek(&lesson.project)?;
         }
+        self.exclude_renamed(lesson);
         let before = self.context.places();
         self.change_places(|places| places.learn(lesson));
         let after = self.context.places();
@@ -310,7 +311,7 @@ impl Engine {
             self.placing.outline,
         );
         self.jobs.spawn_for_event(Box::new(move || {
-            let outline = outline(&home, &roots);
+            let outline = outline(&home, &roots, &wanted);
             let asked = if last == Some(outline) { due } else { wanted };
             let mut found = (*before).clone();
             if !asked.is_empty() {

@@ -1,6 +1,6 @@
-//! Resolves a remote's URL as this user's Git and SSH do: `url.<base>.insteadOf` of the global Git
-//! configuration, and `HostName` of `~/.ssh/config`. Both files are read, but neither program is
-//! run: `Match exec` would run a command.
+//! Resolves a remote's URL as this user's Git and SSH do: `url.<base>.insteadOf` of the user's and
+//! the system's Git configuration, and `HostName` of that of SSH. The files are read, but neither
+//! program is run: `Match exec` would run a command.
 
 use super::config::{self, Setting};
 use super::remote;
@@ -61,14 +61,18 @@ impl Aliases {
                 .filter(|value| !value.is_empty())
                 .map(PathBuf::from)
         };
-        let aliases = Arc::new(Self::read(&source.home, var));
+        let aliases = Arc::new(Self::read(&source.home, Path::new("/etc"), var));
         source.read = Some((Instant::now(), aliases.clone()));
         aliases
     }
 
-    /// Reads the aliases of a home directory.
-    pub fn read(home: &Path, var: impl Fn(&str) -> Option<PathBuf>) -> Self {
-        let mut settings = Vec::new();
+    /// Reads the aliases of a home directory, and those of all users below `etc`.
+    pub fn read(home: &Path, etc: &Path, var: impl Fn(&str) -> Option<PathBuf>) -> Self {
+        let mut settings = Settings::default();
+        if var("GIT_CONFIG_NOSYSTEM").is_none() {
+            let file = var("GIT_CONFIG_SYSTEM").unwrap_or_else(|| etc.join("gitconfig"));
+            git_settings(home, &file, 0, &mut settings);
+        }
         match var("GIT_CONFIG_GLOBAL") {
             Some(file) => git_settings(home, &file, 0, &mut settings),
             None => {
@@ -78,10 +82,15 @@ impl Aliases {
             }
         }
         let mut aliases = Self {
-            rewrites: rewrites(&settings),
+            rewrites: settings.rewrites(),
             hosts: Vec::new(),
         };
-        aliases.read_ssh(home, &home.join(".ssh/config"), 0);
+        for (dir, name) in [
+            (home.join(".ssh"), "config"),
+            (etc.join("ssh"), "ssh_config"),
+        ] {
+            aliases.read_ssh(home, &dir, &dir.join(name), 0);
+        }
         aliases
     }
 
@@ -127,7 +136,8 @@ impl Aliases {
         (is_name && is_alias).then_some(host)
     }
 
-    fn read_ssh(&mut self, home: &Path, file: &Path, depth: usize) {
+    /// Reads a file whose `Include` lines are relative to `dir`.
+    fn read_ssh(&mut self, home: &Path, dir: &Path, file: &Path, depth: usize) {
         let mut patterns = vec!["*".to_owned()];
         for line in text(file).unwrap_or_default().lines() {
             let line = line.trim();
@@ -145,21 +155,13 @@ impl Aliases {
             };
             match line[..end].to_ascii_lowercase().as_str() {
                 "host" => patterns = words().collect(),
-                // Of all conditions, only the one that always holds counts.
-                "match" => {
-                    let always = value.eq_ignore_ascii_case("all");
-                    patterns = if always {
-                        vec!["*".to_owned()]
-                    } else {
-                        Vec::new()
-                    };
-                }
+                "match" => patterns = matched(&words().collect::<Vec<_>>()),
                 "hostname" => self
                     .hosts
                     .push((patterns.clone(), value.trim_matches('"').to_owned())),
                 "include" if depth < DEEPEST && patterns == ["*"] => {
-                    for file in words().flat_map(|word| included(home, &word)) {
-                        self.read_ssh(home, &file, depth + 1);
+                    for file in words().flat_map(|word| included(home, dir, &word)) {
+                        self.read_ssh(home, dir, &file, depth + 1);
                     }
                 }
                 _ => {}
@@ -173,16 +175,62 @@ fn text(file: &Path) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn git_settings(home: &Path, file: &Path, depth: usize, settings: &mut Vec<Setting>) {
+/// The hosts that a `Match` is about. Of all conditions, only names and the one that always holds
+/// count.
+fn matched(conditions: &[String]) -> Vec<String> {
+    let words: Vec<&str> = conditions.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        [all] if all.eq_ignore_ascii_case("all") => vec!["*".to_owned()],
+        [kind, hosts]
+            if ["host", "originalhost"]
+                .iter()
+                .any(|known| kind.eq_ignore_ascii_case(known)) =>
+        {
+            hosts.split(',').map(str::to_owned).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Git's settings, and those that it applies in some directories only (`includeIf`).
+#[derive(Default)]
+struct Settings {
+    always: Vec<Setting>,
+    sometimes: Vec<Setting>,
+}
+
+impl Settings {
+    /// A prefix that has one meaning in some directories has it everywhere: it means nothing
+    /// elsewhere. One with several meanings has none here.
+    fn rewrites(&self) -> Vec<(String, String)> {
+        let always = rewrites(&self.always);
+        let mut all = rewrites(&self.sometimes);
+        let sometimes = all.clone();
+        all.retain(|(instead, base)| {
+            let mut others = always.iter().chain(&sometimes);
+            !others.any(|(other, to)| other == instead && to != base)
+        });
+        all.extend(always);
+        all
+    }
+}
+
+fn git_settings(home: &Path, file: &Path, depth: usize, settings: &mut Settings) {
     for setting in config::parse(&text(file).unwrap_or_default()) {
-        let is_include =
-            setting.section == "include" && setting.name == "path" && setting.subsection.is_none();
-        if is_include && depth < DEEPEST {
+        let is_include = setting.name == "path" && depth < DEEPEST;
+        let path = || {
             let path = below_home(home, &setting.value);
-            let path = file.parent().map_or(path.clone(), |dir| dir.join(path));
-            git_settings(home, &path, depth + 1, settings);
-        } else {
-            settings.push(setting);
+            file.parent().map_or(path.clone(), |dir| dir.join(path))
+        };
+        match (setting.section.as_str(), &setting.subsection) {
+            ("include", None) if is_include => git_settings(home, &path(), depth + 1, settings),
+            ("includeif", Some(_)) if is_include => {
+                let mut included = Settings::default();
+                git_settings(home, &path(), depth + 1, &mut included);
+                settings.sometimes.extend(included.always);
+                settings.sometimes.extend(included.sometimes);
+            }
+            _ => settings.always.push(setting),
         }
     }
 }
@@ -200,9 +248,9 @@ fn below_home(home: &Path, path: &str) -> PathBuf {
         .map_or_else(|| PathBuf::from(path), |rest| home.join(rest))
 }
 
-/// The files that an SSH `Include` names, relative to `~/.ssh`.
-fn included(home: &Path, word: &str) -> Vec<PathBuf> {
-    let path = home.join(".ssh").join(below_home(home, word));
+/// The files that an SSH `Include` names, relative to `dir`.
+fn included(home: &Path, dir: &Path, word: &str) -> Vec<PathBuf> {
+    let path = dir.join(below_home(home, word));
     let (Some(dir), Some(name)) = (
         path.parent(),
         path.file_name().and_then(|name| name.to_str()),
@@ -296,7 +344,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         }
-        let aliases = Aliases::read(home.path(), |_| None);
+        let aliases = Aliases::read(home.path(), &home.path().join("etc"), |_| None);
         (home, aliases)
     }
 
@@ -367,6 +415,54 @@ mod tests {
             aliases.meant("gh:acme/api", &own),
             "https://own.example//api"
         );
+    }
+
+    /// A shorthand in a file of another directory, or of all users, was taken for a host.
+    #[test]
+    fn shorthands_count_wherever_git_and_ssh_are_told_them() {
+        let git = "[includeIf \"gitdir:~/work/\"]\n\tpath = .gitconfig-work\n\
+                   [includeIf \"gitdir:~/play/\"]\n\tpath = .gitconfig-play\n\
+                   [url \"https://github.com/acme/\"]\n\tinsteadOf = sure:\n";
+        let work = "[url \"git@github.com:acme/\"]\n\tinsteadOf = acme:\n\tinsteadOf = me:\n\
+                    [url \"https://h.example/\"]\n\tinsteadOf = sure:\n[user]\n\tname = x\n";
+        let (_home, aliases) = aliases(&[
+            (".gitconfig", git),
+            (".gitconfig-work", work),
+            (
+                ".gitconfig-play",
+                "[url \"git@github.com:ada/\"]\n\tinsteadOf = me:\n",
+            ),
+            (
+                "etc/gitconfig",
+                "[url \"https://github.com/\"]\n\tinsteadOf = gh:\n",
+            ),
+            (
+                ".ssh/config",
+                "Match originalhost work,job\nHostName github.com\nMatch host x user y\nHostName github.com\n",
+            ),
+            (
+                "etc/ssh/ssh_config",
+                "Include ssh_config.d/*.conf\nHost work\nHostName second.example\n",
+            ),
+            (
+                "etc/ssh/ssh_config.d/a.conf",
+                "Host lab\nHostName github.com\n",
+            ),
+        ]);
+        for (url, found) in [
+            ("acme:api", "github.com/acme/api"),
+            ("gh:acme/api", "github.com/acme/api"),
+            ("git@work:acme/api", "github.com/acme/api"),
+            ("git@job:acme/api", "github.com/acme/api"),
+            ("git@lab:acme/api", "github.com/acme/api"),
+            // What the user says of all directories is surer.
+            ("sure:api", "github.com/acme/api"),
+            // Two meanings are none.
+            ("me:api", "me/api"),
+            ("git@x:acme/api", "x/acme/api"),
+        ] {
+            assert_eq!(key(&aliases, url).as_deref(), Some(found), "{url}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Finds the repository that a missing directory was a worktree of. Reads the traces that git left,
 //! within bounds, and runs nothing.
 
-use super::checkout;
+use super::checkout::{self, Checkout};
 use crate::opener;
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
@@ -27,7 +27,11 @@ pub fn repository_of(
         .map(|entry| entry.path());
     let mut trees: BTreeSet<PathBuf> = beside.filter(|dir| dir.join(".git").exists()).collect();
     trees.extend(known.iter().cloned());
-    if let Some(tree) = trees.iter().find(|tree| names_worktree(tree, gone)) {
+    let is_listed = |tree: &&PathBuf| {
+        let checkout = checkout::at(tree);
+        checkout.is_some_and(|checkout| within_worktree(&checkout, gone).is_some())
+    };
+    if let Some(tree) = trees.iter().find(is_listed) {
         return Some(tree.clone());
     }
     let branch =
@@ -42,22 +46,21 @@ pub fn repository_of(
     }
 }
 
-/// Whether git still lists `gone`, or a directory above it, as a worktree of the repository. The
-/// listed path may be relative to its list entry (`worktree.useRelativePaths`, Git 2.48); then it
-/// contains no links.
-fn names_worktree(tree: &Path, gone: &Path) -> bool {
-    let Some(checkout) = checkout::at(tree) else {
-        return false;
-    };
+/// The path of `gone` within the worktree that it is or was in, if git still lists that as one of
+/// the repository. The listed path may be relative to its list entry (`worktree.useRelativePaths`,
+/// Git 2.48); then it contains no links.
+pub fn within_worktree(checkout: &Checkout, gone: &Path) -> Option<PathBuf> {
     let real = without_links(gone);
-    let is_it = |dir: &Path| {
-        gone.starts_with(dir) || real.as_ref().is_some_and(|real| real.starts_with(dir))
+    let within = |dir: &Path| {
+        let as_written = gone.strip_prefix(dir).ok();
+        let rest = as_written.or_else(|| real.as_ref()?.strip_prefix(dir).ok());
+        rest.map(Path::to_owned)
     };
     let listed = std::fs::read_dir(checkout.common_dir.join("worktrees"))
         .into_iter()
         .flatten()
         .flatten();
-    listed.take(MOST_WORKTREES).any(|entry| {
+    listed.take(MOST_WORKTREES).find_map(|entry| {
         let text = small(&entry.path().join("gitdir")).unwrap_or_default();
         let path = Path::new(text.trim());
         let path = if path.is_absolute() {
@@ -65,7 +68,7 @@ fn names_worktree(tree: &Path, gone: &Path) -> bool {
         } else {
             resolved(&entry.path(), path)
         };
-        path.as_deref().and_then(Path::parent).is_some_and(is_it)
+        path.as_deref().and_then(Path::parent).and_then(within)
     })
 }
 

@@ -8,6 +8,7 @@ pub mod checkout;
 mod config;
 mod git;
 mod gone;
+mod likely;
 pub mod paths;
 pub mod places;
 pub mod remote;
@@ -85,11 +86,20 @@ pub fn corrected(
             }
             hidden
         }
-        // The same repository under another remote, and no remote list has both.
+        // The same repository under another remote. A fork has the former one, too, under the same
+        // name, and keeps its key.
         std::cmp::Ordering::Equal if rank(is) == 2 => {
             let kept = was
                 .strip_prefix("git:")
+                .filter(|remote| is_same_name(&now.key, remote))
                 .is_some_and(|remote| now.remotes.iter().any(|known| known == remote));
+            if kept && was_known_as(was) {
+                // Other devices may know the repository by the new remote alone.
+                return Project {
+                    remotes: now.remotes,
+                    ..before.clone()
+                };
+            }
             !kept && now.at.is_some() && now.root_commit == before.root_commit && was_known_as(was)
         }
         std::cmp::Ordering::Equal if rank(is) == 1 => false,
@@ -187,8 +197,10 @@ impl Identifier {
             .map(|remote| by_remote(&remote, cwd, branch));
         if let Some(by_url) = by_url {
             let remote = by_url.key.as_str().strip_prefix("git:").unwrap_or_default();
-            let has_it = split_sub(&here.key).0 == by_url.key.as_str()
-                || here.remotes.iter().any(|known| known == remote);
+            // A second remote of another name is what the repository was made from.
+            let is_alike = |known: &String| known == remote && is_same_name(&here.key, remote);
+            let has_it =
+                split_sub(&here.key).0 == by_url.key.as_str() || here.remotes.iter().any(is_alike);
             // After a remote was renamed the commits are still there. The first commit does not
             // count: many repositories share it with a common starter.
             let knows = |commit: &str| {
@@ -209,8 +221,11 @@ impl Identifier {
             self.around(cwd)
                 .is_some_and(|(checkout, _)| checkout.work_tree == home)
         };
-        if cwd.is_dir() || places::is_repository(&here.key) && !in_home() {
+        if cwd.is_dir() {
             return here;
+        }
+        if places::is_repository(&here.key) && !in_home() {
+            return self.in_worktree(here, cwd);
         }
         for dir in also.iter().map(Path::new).filter(|dir| dir.is_dir()) {
             let other = self.identify(home, device, dir);
@@ -238,6 +253,27 @@ impl Identifier {
         }
     }
 
+    /// A missing directory inside a checkout may have been in a worktree of it. Then that was the
+    /// repository's root, and not a directory of the repository.
+    fn in_worktree(&self, here: Project, cwd: &Path) -> Project {
+        let Some((checkout, _)) = self.around(cwd) else {
+            return here;
+        };
+        let sub = match gone::within_worktree(&checkout, cwd) {
+            Some(rest) => shown_sub(&rest),
+            // Nothing is checked out in a bare repository: whatever was below it was a worktree.
+            None if checkout.bare => String::new(),
+            None => return here,
+        };
+        let repository = split_sub(&here.key).0;
+        let remote = repository.strip_prefix("git:");
+        Project {
+            names: names(remote, &sub, &checkout.work_tree, cwd),
+            key: with_sub(repository, &sub),
+            ..here
+        }
+    }
+
     /// The checkout that contains a directory, and the directory's path inside it.
     pub fn around(&self, cwd: &Path) -> Option<(Checkout, String)> {
         self.around.of(
@@ -256,13 +292,7 @@ impl Identifier {
                 (None, None) => None,
             };
             if let Some(repository) = repository {
-                // A session on another device must not be placed in a hidden directory.
-                let hidden = |part: &&str| !part.starts_with('.');
-                let sub = sub
-                    .split('/')
-                    .take_while(hidden)
-                    .collect::<Vec<_>>()
-                    .join("/");
+                let sub = shown_sub(Path::new(&sub));
                 let names = names(
                     checkout.remotes.first().map(String::as_str),
                     &sub,
@@ -311,6 +341,19 @@ pub fn meant(url: &str) -> Option<String> {
     remote::normalise(&aliases::Aliases::own().meant(url, &[]))
 }
 
+/// A key as this device writes it, of one that a user typed: `git:GitHub.com/Acme/API.git`.
+pub fn typed_key(text: &str) -> ProjectKey {
+    let (path, sub) = text.split_once('#').unwrap_or((text, ""));
+    let remote = path
+        .strip_prefix("git:")
+        .and_then(|path| remote::normalise(&format!("https://{path}")));
+    match remote {
+        Some(remote) => with_sub(&format!("git:{remote}"), sub.trim_matches('/')),
+        None if text.ends_with(":/") => ProjectKey::new(text),
+        None => ProjectKey::new(text.trim_end_matches('/')),
+    }
+}
+
 /// The project of a repository of which only a remote is known.
 fn by_remote(remote: &str, cwd: &Path, branch: Option<&str>) -> Project {
     let key = ProjectKey::new(format!("git:{remote}"));
@@ -322,7 +365,7 @@ fn by_remote(remote: &str, cwd: &Path, branch: Option<&str>) -> Project {
 }
 
 /// The key of a directory outside any checkout: below home, or on this device only.
-fn path_key(home: &Path, device: &DeviceId, cwd: &Path) -> ProjectKey {
+pub fn path_key(home: &Path, device: &DeviceId, cwd: &Path) -> ProjectKey {
     ProjectKey::new(match below_home(home, cwd) {
         Some(rest) => format!("home:{rest}"),
         None => format!(
@@ -331,6 +374,14 @@ fn path_key(home: &Path, device: &DeviceId, cwd: &Path) -> ProjectKey {
             paths::portable(Style::HERE, &cwd.to_string_lossy())
         ),
     })
+}
+
+/// A directory inside of a repository, or the one above the first hidden one: a session on another
+/// device must not be placed in a hidden directory.
+fn shown_sub(sub: &Path) -> String {
+    let parts = sub.iter().map(|part| part.to_string_lossy());
+    let shown = parts.take_while(|part| !part.starts_with('.'));
+    shown.collect::<Vec<_>>().join("/")
 }
 
 fn below_home(home: &Path, dir: &Path) -> Option<String> {
@@ -362,6 +413,13 @@ fn split_sub(key: &ProjectKey) -> (&str, &str) {
         }
         text => (text, ""),
     }
+}
+
+/// Whether two repositories have the same name, as a fork has that of its origin: `me/api` and
+/// `acme/api`. What was made from a template has another name.
+fn is_same_name(key: &ProjectKey, remote: &str) -> bool {
+    let name = |path: &str| path.rsplit('/').next().map(str::to_owned);
+    name(split_sub(key).0) == name(remote)
 }
 
 fn names(remote: Option<&str>, sub: &str, work_tree: &Path, cwd: &Path) -> Vec<String> {
@@ -574,6 +632,108 @@ mod tests {
         std::fs::remove_dir_all(&listed).unwrap();
         assert_eq!(of(&[]), "git:github.com/acme/api");
         assert_eq!(of(&[&repo]), "home:api-fix", "what is known now is more");
+    }
+
+    fn session_in(home: &Path, cwd: &Path, url: Option<&str>) -> String {
+        let evidence = Evidence {
+            cwd,
+            also: &[],
+            url,
+            branch: None,
+            commit: None,
+        };
+        let (identifier, known) = (Identifier::default(), BTreeSet::new());
+        let project = identifier.identify_session(home, &device(), evidence, &known);
+        project.key.to_string()
+    }
+
+    /// The directory of the worktree was taken for one inside of the repository.
+    #[test]
+    fn a_removed_worktree_inside_of_its_checkout_was_the_repositorys_root() {
+        let home = tempfile::tempdir().unwrap();
+        let url = "https://github.com/acme/api";
+        let repo = repository(&home.path().join("api"), Some(url));
+        let listed = repo.join(".git/worktrees/docs");
+        std::fs::create_dir_all(&listed).unwrap();
+        let tree = repo.join("trees/docs");
+        std::fs::write(listed.join("gitdir"), tree.join(".git").to_str().unwrap()).unwrap();
+        let key = |dir: &Path| session_in(home.path(), dir, None);
+        assert_eq!(key(&tree), "git:github.com/acme/api");
+        assert_eq!(
+            key(&tree.join("web/src")),
+            "git:github.com/acme/api#web/src"
+        );
+        assert_eq!(
+            key(&repo.join("trees/other")),
+            "git:github.com/acme/api#trees/other"
+        );
+        // A container of worktrees, from whose list git has removed it.
+        let container = home.path().join("container");
+        std::fs::create_dir(&container).unwrap();
+        git(&container, &["init", "-q", "--bare", ".bare"]);
+        std::fs::write(container.join(".git"), "gitdir: ./.bare\n").unwrap();
+        git(&container, &["remote", "add", "origin", url]);
+        assert_eq!(key(&container.join("docs")), "git:github.com/acme/api");
+    }
+
+    /// The directory holds a child of the starter now, which has the starter as a second remote.
+    #[test]
+    fn a_url_in_the_records_outvotes_a_second_remote_of_another_name() {
+        let home = tempfile::tempdir().unwrap();
+        let shop = repository(&home.path().join("x"), Some("https://h.example/acme/shop"));
+        let starter = "https://h.example/acme/starter";
+        git(&shop, &["remote", "add", "upstream", starter]);
+        let fork = "https://h.example/other/shop";
+        git(&shop, &["remote", "add", "fork", fork]);
+        let key = |url: &str| session_in(home.path(), &shop, Some(url));
+        assert_eq!(key(starter), "git:h.example/acme/starter");
+        assert_eq!(key(fork), "git:h.example/acme/shop");
+    }
+
+    #[test]
+    fn a_fork_keeps_its_key_and_is_told_with_all_remotes() {
+        let named = |key: &str, remotes: &[&str]| Project {
+            remotes: remotes.iter().map(|remote| (*remote).to_owned()).collect(),
+            at: Some("api".into()),
+            ..Project::new(ProjectKey::new(key))
+        };
+        let before = named("git:h/acme/api", &[]);
+        let now = || named("git:h/me/api", &["h/me/api", "h/acme/api"]);
+        let corrected = |is_known: bool| corrected(&before, now(), Path::new("/"), |_| is_known);
+        assert_eq!(
+            corrected(true),
+            named("git:h/acme/api", &["h/me/api", "h/acme/api"])
+        );
+        assert_eq!(
+            corrected(false),
+            before,
+            "another repository in the same place"
+        );
+        // Under a new name it is what its first remote is, whatever the old one is kept as.
+        let renamed = named("git:h/acme/shop", &["h/acme/shop", "h/acme/api"]);
+        let of = |is_known: bool| {
+            super::corrected(&before, renamed.clone(), Path::new("/"), |_| is_known)
+        };
+        assert_eq!((of(true), of(false)), (renamed.clone(), before.clone()));
+    }
+
+    #[test]
+    fn a_typed_key_is_the_one_that_is_meant() {
+        for (typed, key) in [
+            ("git:GitHub.com/Acme/API.git", "git:github.com/acme/api"),
+            ("git:github.com/acme/api/", "git:github.com/acme/api"),
+            (
+                "git:github.com/acme/api#Web/",
+                "git:github.com/acme/api#Web",
+            ),
+            ("home:code/Secret/", "home:code/Secret"),
+            ("home:", "home:"),
+            ("root:abc", "root:abc"),
+            ("device:X:/etc", "device:X:/etc"),
+            ("git:", "git:"),
+        ] {
+            assert_eq!(typed_key(typed).as_str(), key, "{typed}");
+        }
     }
 
     #[test]

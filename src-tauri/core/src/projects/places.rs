@@ -5,7 +5,7 @@
 
 use super::checkout::{self, Checkout};
 use super::paths::{self, Style};
-use super::{Identifier, Project, split_sub};
+use super::{Identifier, Project, is_same_name, split_sub, with_sub};
 use crate::session::{DeviceId, ProjectKey};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -43,6 +43,21 @@ pub struct Lesson {
     pub is_lost: bool,
 }
 
+impl Lesson {
+    /// The keys by which the session's checkout was known, if it is the project's now.
+    pub fn formerly(&self, places: &Places) -> Vec<ProjectKey> {
+        let (repository, sub) = split_sub(&self.project.key);
+        let Some(checkout) = &self.checkout else {
+            return Vec::new();
+        };
+        let first = checkout.remotes.first().map(String::as_str);
+        match first.is_some() && repository.strip_prefix("git:") == first {
+            true => places.known_as(checkout, sub),
+            false => Vec::new(),
+        }
+    }
+}
+
 /// Why a project of another device has no directory here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoPlace {
@@ -58,8 +73,11 @@ pub enum Mark {
     Path,
     /// The same oldest commit, and no remote.
     Root,
-    /// Its first remote is one of the author's other remotes.
+    /// Its first remote is one of the author's other remotes: a fork, or what that was forked from.
     Related,
+    /// Another remote than its first is the project's.
+    SecondRemote,
+    /// Its first remote is the project's.
     Remote,
     /// The user set the directory.
     Mapped,
@@ -86,6 +104,9 @@ pub(super) struct Place {
     pub(super) root_commit: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     born: Option<u64>,
+    /// The remotes when a session was last seen in it; empty if nobody asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    remotes: Vec<String>,
 }
 
 /// Places of one repository beyond this number are forgotten, those not seen for longest first.
@@ -197,9 +218,10 @@ impl Places {
     /// directories that the user named. No key leads to a hidden directory or, through a link, out
     /// of a checkout.
     ///
-    /// In this order: the user's setting; a checkout with the key's remote; one whose first remote
-    /// is another one of the author's; one without any remote and with the same oldest commit. A
-    /// contradicting remote overrules the oldest commit.
+    /// In this order: the user's setting; a checkout whose first remote is the key's; a fork with the
+    /// key's as another remote; one whose first remote is another one of the author's; one without
+    /// any remote and with the same oldest commit. A contradicting remote overrules the oldest commit,
+    /// and so does another name: what was made from a template keeps that as a remote, too.
     pub fn find_for_other(
         &self,
         home: &Path,
@@ -298,6 +320,29 @@ impl Places {
         born.is_some() && known.any(|place| place.born == born)
     }
 
+    /// The keys by which the checkout around a directory is or was known, with the directory inside.
+    pub fn known_as(&self, checkout: &Checkout, sub: &str) -> Vec<ProjectKey> {
+        let known = self
+            .learnt
+            .iter()
+            .filter(|(_, places)| places.iter().any(|place| place.is_of(checkout)));
+        known
+            .map(|(repository, _)| with_sub(repository, sub))
+            .collect()
+    }
+
+    /// The keys by which the known checkouts of a project are or were known, too. Reads no disk.
+    pub fn other_names(&self, key: &ProjectKey) -> Vec<ProjectKey> {
+        let (own, sub) = split_sub(key);
+        let places: Vec<&Place> = self.learnt.get(own).into_iter().flatten().collect();
+        let is_one = |other: &Place| places.iter().any(|place| place.is_same(other));
+        let others = self
+            .learnt
+            .iter()
+            .filter(|(known, others)| known.as_str() != own && others.iter().any(is_one));
+        others.map(|(known, _)| with_sub(known, sub)).collect()
+    }
+
     /// All known work trees.
     pub fn work_trees(&self) -> BTreeSet<PathBuf> {
         self.learnt
@@ -315,7 +360,10 @@ impl Places {
             repository.strip_prefix("git:"),
         ) {
             (None, _) => false,
-            (Some(checkout), Some(remote)) => checkout.remotes.iter().any(|known| known == remote),
+            (Some(checkout), Some(remote)) => {
+                let is_same = place.remotes.is_empty() || place.remotes == checkout.remotes;
+                is_same && checkout.remotes.iter().any(|known| known == remote)
+            }
             (Some(checkout), None) => checkout.remotes.is_empty(),
         };
         let repositories = self.learnt.iter().filter(|(repository, places)| {
@@ -407,6 +455,11 @@ impl Places {
             .filter_map(|place| place.root_commit.as_deref())
             .next();
         mark_of(project, &checkout, root)
+    }
+
+    /// Whether any directory was ever known for a project. Reads no disk.
+    pub fn is_known(&self, key: &ProjectKey) -> bool {
+        self.learnt.contains_key(split_sub(key).0) || self.own.contains(key)
     }
 
     /// Whether a session of this device began in that directory without a repository.
@@ -514,10 +567,6 @@ impl Places {
                     .filter(|_| is_same);
                 let mark = mark_of(project, &checkout, root_commit)?;
                 let (dir, depth, missing) = deepest(&place.work_tree, sub)?;
-                let position = checkout
-                    .remotes
-                    .iter()
-                    .position(|remote| repository.strip_prefix("git:") == Some(remote));
                 let other_branch = project.branch.is_some()
                     && checkout::head_branch(&place.work_tree) != project.branch;
                 let likeness = (
@@ -528,7 +577,6 @@ impl Places {
                 let rank = (
                     Reverse(mark),
                     likeness,
-                    position != Some(0),
                     Place {
                         linked: checkout.linked,
                         ..place.clone()
@@ -558,6 +606,10 @@ impl Places {
                 place.seen = place.seen.max(seen);
                 place.root_commit = root_commit.or(place.root_commit.take());
                 place.born = checkout.born;
+                // A search does not reconcile what it finds changed.
+                if 0 < seen {
+                    place.remotes.clone_from(&checkout.remotes);
+                }
             }
             None => places.push(Place {
                 work_tree: checkout.work_tree.clone(),
@@ -565,6 +617,7 @@ impl Places {
                 seen,
                 root_commit,
                 born: checkout.born,
+                remotes: checkout.remotes.clone(),
             }),
         }
         // A search finds out which places are gone; nobody waits for the disk here.
@@ -588,6 +641,22 @@ impl Places {
 }
 
 impl Place {
+    /// Whether the place is this checkout, wherever that was moved to. Where the file system has no
+    /// creation times, whether it is in the same directory.
+    fn is_of(&self, checkout: &Checkout) -> bool {
+        match (self.born, checkout.born) {
+            (Some(born), Some(now)) => born == now,
+            _ => self.work_tree == checkout.work_tree,
+        }
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        match (self.born, other.born) {
+            (Some(born), Some(now)) => born == now,
+            _ => self.work_tree == other.work_tree,
+        }
+    }
+
     /// Smaller is better.
     fn rank(&self) -> (bool, Reverse<u64>, usize, PathBuf) {
         (
@@ -605,15 +674,19 @@ pub fn is_repository(key: &ProjectKey) -> bool {
 }
 
 /// How a checkout is recognised as a project's. Weaker signs count only without a contradicting
-/// remote.
+/// remote or name.
 fn mark_of(project: &Project, checkout: &Checkout, root_commit: Option<&str>) -> Option<Mark> {
     let own = split_sub(&project.key).0.strip_prefix("git:");
     let first = checkout.remotes.first();
+    let is_alike = first.is_some_and(|first| is_same_name(&project.key, first));
     match own {
         _ if checkout.bare => None,
-        Some(own) if checkout.remotes.iter().any(|remote| remote == own) => Some(Mark::Remote),
+        Some(own) if first.is_some_and(|first| first == own) => Some(Mark::Remote),
+        Some(own) if checkout.remotes.iter().any(|remote| remote == own) => {
+            is_alike.then_some(Mark::SecondRemote)
+        }
         Some(_) if first.is_some_and(|first| project.remotes.contains(first)) => {
-            Some(Mark::Related)
+            is_alike.then_some(Mark::Related)
         }
         _ if first.is_some() => None,
         _ => (root_commit.is_some() && root_commit == root_of(project)).then_some(Mark::Root),

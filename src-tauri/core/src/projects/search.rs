@@ -2,6 +2,7 @@
 //! wait for it.
 
 use super::checkout::{self, Checkout};
+use super::likely::{at_likely, likely, work_trees};
 use super::paths::Style;
 use super::places::{Place, Places, expand, is_repository, root_of};
 use super::{Project, split_sub};
@@ -18,8 +19,8 @@ const MAX_ENTRIES: usize = 100_000;
 const MAX_ROOTS: usize = 200;
 
 impl Places {
-    /// Searches for checkouts below `roots` and beside places that vanished. Returns how many of
-    /// `wanted` have gained a place. Remembers every checkout it meets. May take seconds: not for
+    /// Searches for checkouts below `roots`, beside places that vanished and in likely directories.
+    /// Returns how many of `wanted` have gained a place. Remembers every checkout it meets. May take seconds: not for
     /// the engine's loop.
     pub fn search(
         &mut self,
@@ -45,6 +46,13 @@ impl Places {
                 .map(|dir| (dir, 2)),
         );
         let mut found = walk(home, starts);
+        let likely = missing.iter().flat_map(|project| at_likely(home, project));
+        add(&mut found, likely);
+        let known = self.work_trees();
+        let known = known.iter().filter_map(|tree| checkout::at(tree));
+        let all: Vec<Checkout> = known.chain(found.iter().cloned()).collect();
+        let named = all.iter().flat_map(|checkout| work_trees(home, checkout));
+        add(&mut found, named.filter_map(|tree| checkout::at(&tree)));
         found.retain(|checkout| !checkout.bare);
         for checkout in &found {
             for remote in &checkout.remotes {
@@ -110,17 +118,29 @@ impl Places {
     }
 }
 
+/// Adds checkouts that are not known yet.
+fn add(found: &mut Vec<Checkout>, more: impl Iterator<Item = Checkout>) {
+    let mut known: BTreeSet<PathBuf> = found.iter().map(|one| one.work_tree.clone()).collect();
+    found.extend(more.filter(|one| known.insert(one.work_tree.clone())));
+}
+
 /// A hash of what a search would see first: the names of the directories in the roots and one level
-/// below. Cloning or moving a checkout there changes it. Reads the disk.
-pub fn outline(home: &Path, roots: &[PathBuf]) -> u64 {
+/// below, and which of the likely directories of the wanted projects exist. Cloning or moving a
+/// checkout there changes it. Reads the disk.
+pub fn outline(home: &Path, roots: &[PathBuf], wanted: &[Project]) -> u64 {
     const MOST: usize = 5000;
     let (mut hasher, mut n_entries) = (DefaultHasher::new(), 0);
+    for dir in wanted.iter().flat_map(|project| likely(home, project)) {
+        if dir.join(".git").exists() {
+            dir.hash(&mut hasher);
+        }
+    }
     for root in roots.iter().map(|root| expand(home, root)) {
-        for name in directories(&root, MOST - n_entries.min(MOST), &mut n_entries) {
+        for name in directories(&root, MOST - n_entries.min(MOST), &mut n_entries).0 {
             let dir = root.join(&name);
             let is_plain = !is_passed_over(&name, &root, home, false) && !dir.join(".git").exists();
             let below = if is_plain {
-                directories(&dir, MOST - n_entries.min(MOST), &mut n_entries)
+                directories(&dir, MOST - n_entries.min(MOST), &mut n_entries).0
             } else {
                 BTreeSet::new()
             };
@@ -130,7 +150,9 @@ pub fn outline(home: &Path, roots: &[PathBuf]) -> u64 {
     hasher.finish()
 }
 
-/// All checkouts below the starts, nearest first, names in order. Follows no link.
+/// All checkouts below the starts, nearest first, names in order. A link to a checkout counts as that
+/// checkout, unless it lies in one itself, where whoever commits may have put it. No link is followed
+/// further: it may lead to other people's files, or in circles.
 fn walk(home: &Path, starts: Vec<(PathBuf, usize)>) -> Vec<Checkout> {
     let mut queue: VecDeque<(PathBuf, usize, bool)> = starts
         .into_iter()
@@ -154,7 +176,11 @@ fn walk(home: &Path, starts: Vec<(PathBuf, usize)>) -> Vec<Checkout> {
         if depth == 0 || MAX_ENTRIES <= n_entries {
             continue;
         }
-        for name in directories(&dir, MAX_ENTRIES - n_entries, &mut n_entries) {
+        let (names, links) = directories(&dir, MAX_ENTRIES - n_entries, &mut n_entries);
+        let links = links.into_iter().filter(|_| !in_checkout);
+        let linked = links.filter_map(|name| own_directory(home, &dir.join(name)));
+        add(&mut found, linked.filter_map(|dir| checkout::at(&dir)));
+        for name in names {
             if !is_passed_over(&name, &dir, home, in_checkout) {
                 queue.push_back((dir.join(name), depth - 1, in_checkout));
             }
@@ -163,9 +189,13 @@ fn walk(home: &Path, starts: Vec<(PathBuf, usize)>) -> Vec<Checkout> {
     found
 }
 
-/// The names of the directories in `dir`, without links, in order.
-fn directories(dir: &Path, limit: usize, n_entries: &mut usize) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
+/// The names of the directories in `dir` and of the links, each in order.
+fn directories(
+    dir: &Path,
+    limit: usize,
+    n_entries: &mut usize,
+) -> (BTreeSet<String>, BTreeSet<String>) {
+    let (mut names, mut links) = (BTreeSet::new(), BTreeSet::new());
     for entry in std::fs::read_dir(dir)
         .into_iter()
         .flatten()
@@ -173,11 +203,29 @@ fn directories(dir: &Path, limit: usize, n_entries: &mut usize) -> BTreeSet<Stri
         .take(limit)
     {
         *n_entries += 1;
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            names.extend(entry.file_name().into_string());
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => names.extend(entry.file_name().into_string()),
+            Ok(kind) if kind.is_symlink() => links.extend(entry.file_name().into_string()),
+            _ => {}
         }
     }
-    names
+    (names, links)
+}
+
+/// The directory that a link leads to, if it belongs to whom the home directory belongs to.
+fn own_directory(home: &Path, link: &Path) -> Option<PathBuf> {
+    let real = link.canonicalize().ok().filter(|real| real.is_dir())?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let owner = |dir: &Path| Some(dir.metadata().ok()?.uid());
+        if owner(&real) != owner(home) {
+            return None;
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = home;
+    Some(checkout::without_verbatim(real))
 }
 
 /// Directories in which nobody keeps checkouts. Build output is skipped inside a checkout only:

@@ -10,7 +10,7 @@ use crate::merge::snapshots::Judged;
 use crate::merge::transcript::{self, Reader};
 use crate::projects::{Identifier, NoPlace, Places};
 use crate::session::{
-    ChainId, DeviceId, DocKind, DocName, Hlc, Millis, ProjectKey, SessionKey, ToolId,
+    ChainId, DeviceId, DocKind, DocName, Hlc, Millis, Project, ProjectKey, SessionKey, ToolId,
 };
 use crate::tools::stores::{Everywhere, Whereabouts};
 use crate::tools::{Joins, Machine, Records, Steer, Tool};
@@ -429,6 +429,21 @@ fn pinned(places: &Places, card: &SessionCard, record: &SessionRecord) -> Option
     holds.then(|| pinned.dir.clone())
 }
 
+/// Whether an excluded key is a project's, by its key or any of its remotes, or that of something
+/// around it. The home directory and the root of the disk are around everything: they count alone.
+pub fn is_covered(project: &Project, excluded: &ProjectKey) -> bool {
+    let excluded = excluded.as_str();
+    let covers = |name: &str| {
+        name.strip_prefix(excluded).is_some_and(|rest| {
+            rest.is_empty() || rest.starts_with(['#', '/']) && !excluded.ends_with(':')
+        })
+    };
+    let key = project.key.as_str();
+    let inside = key.find('#').map_or("", |at| &key[at..]);
+    let mut remotes = project.remotes.iter();
+    covers(key) || remotes.any(|remote| covers(&format!("git:{remote}{inside}")))
+}
+
 impl Shared {
     /// How many frames of a journal are accepted, if its owner was revoked.
     pub fn limit(&self, journal: &Journal) -> Option<u64> {
@@ -445,9 +460,53 @@ impl Shared {
             .unwrap_or_else(|| short.chars().take(7).collect())
     }
 
-    /// A project is excluded by its own key or by its repository's.
-    pub fn is_excluded(&self, key: &ProjectKey) -> bool {
-        let repository = key.as_str().split('#').next().unwrap_or_default();
-        self.excluded.contains(key) || self.excluded.contains(&ProjectKey::new(repository))
+    pub fn is_excluded(&self, project: &Project) -> bool {
+        self.exclusion(project).is_some()
+    }
+
+    /// What the user excluded that a project is or is a part of, by its key or any of its remotes.
+    pub fn exclusion(&self, project: &Project) -> Option<&ProjectKey> {
+        let mut excluded = self.excluded.iter();
+        excluded.find(|excluded| is_covered(project, excluded))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_excluded_covers_what_is_inside_and_every_name_of_it() {
+        let project = |key: &str, remotes: &[&str]| Project {
+            remotes: remotes.iter().map(|remote| (*remote).to_owned()).collect(),
+            ..Project::new(ProjectKey::new(key))
+        };
+        let fork = ["h/me/api", "h/acme/api"];
+        let rows: [(&str, &str, &[&str], bool); 16] = [
+            ("git:h/acme/api", "git:h/acme/api", &[], true),
+            ("git:h/acme/api", "git:h/acme/api#web", &[], true),
+            ("git:h/acme/api", "git:h/acme/api-2", &[], false),
+            ("git:h/acme/api", "git:h/me/api", &fork, true),
+            ("git:h/me/api", "git:h/acme/api", &fork, true),
+            ("git:h/acme/api#web", "git:h/me/api#web/src", &fork, true),
+            ("git:h/acme/api#web", "git:h/me/api#website", &fork, false),
+            ("git:h/acme/api#web/src", "git:h/acme/api#web", &[], false),
+            ("git:h/acme/api#web", "git:h/acme/api", &[], false),
+            ("git:h/acme", "git:h/acme/api", &[], true),
+            ("root:ab", "root:abc", &[], false),
+            ("home:work", "home:work/x", &[], true),
+            ("home:work", "home:workshop", &[], false),
+            ("home:", "home:work", &[], false),
+            ("home:", "home:", &[], true),
+            ("device:X:", "device:X:/srv", &[], false),
+        ];
+        for (excluded, key, remotes, is_excluded) in rows {
+            let shared = Shared {
+                excluded: BTreeSet::from([ProjectKey::new(excluded)]),
+                ..Shared::default()
+            };
+            let found = shared.is_excluded(&project(key, remotes));
+            assert_eq!(found, is_excluded, "{key} of {excluded}");
+        }
     }
 }

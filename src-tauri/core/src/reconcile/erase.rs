@@ -197,7 +197,7 @@ fn why_left(error: WriteError) -> (Left, String) {
         // The session was just written to: somebody has it open.
         WriteError::Changed(_) | WriteError::Torn(_) => (Left::Open, why),
         WriteError::Refused(_) => (Left::Tool, why),
-        WriteError::Io { .. } => (Left::Failed, why),
+        WriteError::Io { .. } | WriteError::Gone(_) => (Left::Failed, why),
     }
 }
 

@@ -9,6 +9,7 @@ pub mod compared;
 pub mod context;
 pub mod cut;
 pub mod erase;
+pub mod excluded;
 pub mod forks;
 pub mod holders;
 pub mod ingest;

@@ -6,11 +6,12 @@ use super::apply::{apply, make_way, put_back};
 use super::away;
 use super::bases::{holder, rebound_in};
 use super::context::Context;
+use super::excluded::{Now, is_excluded};
 use super::forks::{self, Parent};
 use super::ingest::ingest;
 use super::prints::{fingerprint, vault_print};
 use super::record::{Dependent, Dependents, MovedFrom, ParentLink, SessionRecord};
-use super::recorder::{RecordError, Recorded, record_generation, record_session};
+use super::recorder::{RecordError, Recorded, project_of, record_generation, record_session};
 use super::republish::{republish, republish_own};
 use super::resolve::{self, Decision};
 use super::shared_docs::{claim, shared_docs};
@@ -275,7 +276,7 @@ impl<'a> Reconciler<'a> {
         self.problems.extend(ingested.problems);
         self.tampered = ingested.tampered;
         self.announce.extend(ingested.found_again);
-        if !self.job.dry && !self.is_excluded(None) {
+        if !self.job.dry && !self.is_excluded() {
             match republish_own(SessionMut::new(
                 self.context,
                 &self.job.key,
@@ -335,8 +336,8 @@ impl<'a> Reconciler<'a> {
         self.announce.extend(recorded.announce);
     }
 
-    fn is_excluded(&self, cwd: Option<&str>) -> bool {
-        is_excluded(self.context, &self.job.record, cwd)
+    fn is_excluded(&self) -> bool {
+        is_excluded(self.context, &self.job.record, None)
     }
 
     /// Takes over the parent's lines for this session.
@@ -422,7 +423,7 @@ impl<'a> Reconciler<'a> {
         self.find_holder()?;
         self.lay_out()?;
         for (number, decision) in std::mem::take(&mut self.job.decisions) {
-            if matches!(decision, resolve::Decision::Rename { .. }) && self.is_excluded(None) {
+            if matches!(decision, resolve::Decision::Rename { .. }) && self.is_excluded() {
                 self.answers.push((number, Err(stays_here())));
                 continue;
             }
@@ -667,6 +668,7 @@ impl<'a> Reconciler<'a> {
         // Before the lock is taken: a holder that asks for the lock again waits forever for a
         // writer in between.
         let misplaced = record.is_here() && self.context.is_misplaced(record);
+        let excluded = self.is_excluded();
         let shared = self.context.shared();
         let parents = origin.map(|card| card.requires.clone()).unwrap_or_default();
         let base = origin
@@ -698,7 +700,7 @@ impl<'a> Reconciler<'a> {
             project_key: origin
                 .map(|card| card.project.key.to_string())
                 .unwrap_or_default(),
-            excluded: origin.is_some_and(|card| shared.is_excluded(&card.project.key)),
+            excluded,
             tool_on: on,
             paused: shared.paused,
             tool_held: shared.tools_held.contains(&self.job.key.tool),
@@ -831,30 +833,4 @@ fn stays_here() -> ApiError {
         "This session's project does not sync from this device, and a title syncs with its session.",
         "Include the project, then rename the session.",
     )
-}
-
-fn is_excluded(context: &Context, record: &SessionRecord, cwd: Option<&str>) -> bool {
-    // A project that this device excluded stays out, whatever name another device gives it.
-    let said = [
-        record.origin(),
-        record.cards.get(&context.short).map(|said| &said.card),
-    ];
-    let mut keys: Vec<_> = said
-        .into_iter()
-        .flatten()
-        .map(|card| card.project.key.clone())
-        .collect();
-    if let (true, Some(cwd)) = (keys.is_empty(), cwd) {
-        keys.push(
-            context
-                .identifier
-                .identify(
-                    &context.machine.home,
-                    &context.device,
-                    std::path::Path::new(cwd),
-                )
-                .key,
-        );
-    }
-    keys.iter().any(|key| context.shared().is_excluded(key))
 }

@@ -74,12 +74,12 @@ impl Recorded {
     }
 }
 
-/// Records all docs found. After an error, what was recorded so far stays recorded and is the base
+/// Records all docs found, as a session of this project. After an error, what was recorded so far stays recorded and is the base
 /// of the next try.
 pub fn record_session(
     session: SessionMut<'_>,
     found: &Found,
-    reading: &Reading,
+    (reading, project): (&Reading, Project),
     lane: Lane,
     deep: bool,
 ) -> Result<Recorded, RecordError> {
@@ -93,7 +93,7 @@ pub fn record_session(
     };
     let card = card(
         Session::new(context, key, record),
-        &reading.facts,
+        (&reading.facts, project),
         (&main.name, main.stamp),
     );
     let mut recorder = Recorder::new(context, key, &found.session, lane, record, card);
@@ -141,7 +141,7 @@ pub fn record_generation(
 }
 
 /// The project that a session belongs to, according to the records and the disk.
-pub(super) fn identified(context: &Context, facts: &Facts) -> Option<Project> {
+fn identified(context: &Context, facts: &Facts) -> Option<Project> {
     let repository = facts.repository.as_ref();
     let evidence = Evidence {
         cwd: Path::new(facts.cwd.as_ref()?),
@@ -162,28 +162,37 @@ pub(super) fn identified(context: &Context, facts: &Facts) -> Option<Project> {
     ))
 }
 
-/// This device's card of the session. A session that began here keeps the project it was first seen
-/// in until there is better evidence; any other session has its origin's project.
+/// The project of a session. A session that began here keeps the project it was first seen in until
+/// there is better evidence; any other session has its origin's project.
+pub(super) fn project_of(session: Session<'_>, facts: &Facts) -> Project {
+    let (context, _, record) = session.parts();
+    let identified = || identified(context, facts);
+    match record.origin() {
+        Some(origin) if context.began(record) => {
+            let cwd = Path::new(facts.cwd.as_deref().unwrap_or_default());
+            let known = |repository: &str| context.places().was(repository, cwd);
+            let home = &context.machine.home;
+            identified().map_or_else(
+                || origin.project.clone(),
+                |now| corrected(&origin.project, now, home, known),
+            )
+        }
+        Some(origin) => origin.project.clone(),
+        None => identified().unwrap_or_else(|| Project {
+            names: vec!["No directory".into()],
+            ..Project::new(ProjectKey::new(format!("device:{}:", context.short)))
+        }),
+    }
+}
+
+/// This device's card of the session.
 pub(super) fn card(
     session: Session<'_>,
-    facts: &Facts,
+    (facts, project): (&Facts, Project),
     (main, stamp): (&DocName, Stamp),
 ) -> SessionCard {
     let (context, key, record) = session.parts();
     let fork = record.origin().and_then(|origin| origin.fork.clone());
-    let project = match (record.origin(), identified(context, facts)) {
-        (Some(origin), Some(now)) if context.began(record) => {
-            let cwd = Path::new(facts.cwd.as_deref().unwrap_or_default());
-            let known = |repository: &str| context.places().was(repository, cwd);
-            corrected(&origin.project, now, &context.machine.home, known)
-        }
-        (Some(origin), _) => origin.project.clone(),
-        (None, Some(now)) => now,
-        (None, None) => Project {
-            names: vec!["No directory".into()],
-            ..Project::new(ProjectKey::new(format!("device:{}:", context.short)))
-        },
-    };
     SessionCard {
         project,
         cwd: facts.cwd.clone(),

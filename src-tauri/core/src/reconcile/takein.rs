@@ -3,14 +3,15 @@
 //! store, into a directory of the user's.
 
 use super::context::Context;
+use super::excluded::Now;
 use super::observe::{LogSeen, lines_after};
 use super::record::SessionRecord;
-use super::recorder::{RecordError, Recorded, card};
+use super::recorder::{RecordError, Recorded, card, project_of};
 use super::republish::recorder;
 use crate::api::types::{CopyRow, LeftRow, TakenRow};
 use crate::reconcile::session::{Session, SessionMut};
 use crate::session::problem::with_causes;
-use crate::session::{ChainId, DocKind, DocName, Lane, SessionKey, ToolId};
+use crate::session::{ChainId, DocKind, DocName, Lane, Project, SessionKey, ToolId};
 use crate::tools::{ConflictCopy, Content, Facts, Found, FoundDoc, ReadSeek, Tool, Which};
 use crate::vault::{JournalError, SessionCard, limits};
 use std::collections::HashMap;
@@ -125,7 +126,7 @@ pub fn import_copy(
     tool: &dyn Tool,
     (key, record): (&SessionKey, &mut SessionRecord),
     conflict_copy: &ConflictCopy,
-    excluded: impl Fn(&SessionRecord, Option<&str>) -> bool,
+    excluded: impl Fn(&SessionRecord, Now<'_>) -> bool,
     lane: Lane,
 ) -> Result<(Recorded, TakenRow), TakeInError> {
     if let Some(live) = &conflict_copy.live {
@@ -144,12 +145,21 @@ pub fn import_copy(
     if !is_still() {
         return Err(TakeInError::Moving);
     }
-    if excluded(record, facts.cwd.as_deref()) {
+    let project = project_of(Session::new(context, key, record), &facts);
+    let now = Now {
+        project: &project,
+        cwd: facts.cwd.as_deref(),
+    };
+    if excluded(record, now) {
         return Err(TakeInError::Excluded);
     }
     let recorded = match conflict_copy.kind {
         DocKind::Log => {
-            let card = new_card(Session::new(context, key, record), &facts, conflict_copy)?;
+            let card = new_card(
+                Session::new(context, key, record),
+                (&facts, project),
+                conflict_copy,
+            )?;
             record_log(
                 SessionMut::new(context, key, record),
                 (conflict_copy, card),
@@ -245,7 +255,7 @@ pub(super) fn bytes_of(content: &Content) -> io::Result<Vec<u8>> {
 /// This device's card of a session without any card; the copy of its main doc has the facts.
 fn new_card(
     session: Session<'_>,
-    facts: &Facts,
+    (facts, project): (&Facts, Project),
     conflict_copy: &ConflictCopy,
 ) -> Result<Option<SessionCard>, TakeInError> {
     let Session { record, .. } = session;
@@ -255,7 +265,7 @@ fn new_card(
         (_, _, true) => Err(TakeInError::NoDirectory),
         _ => Ok(Some(card(
             session,
-            facts,
+            (facts, project),
             (&conflict_copy.doc, conflict_copy.stamp),
         ))),
     }

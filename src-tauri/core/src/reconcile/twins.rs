@@ -8,7 +8,7 @@ use super::recorder::{Recorded, Recorder};
 use super::takein::{TakeInError, bytes_of, is_generation, read, record_log};
 use crate::reconcile::session::{Session, SessionMut};
 use crate::session::{DocKind, Lane, SessionKey};
-use crate::tools::{ConflictCopy, Stamp, Tool, Twin};
+use crate::tools::{ConflictCopy, Facts, Stamp, Tool, Twin};
 use std::path::PathBuf;
 
 /// Records what the journals lack of another main doc, once for each state of it. The session
@@ -18,7 +18,7 @@ pub fn record_twin(
     tool: &dyn Tool,
     (key, record): (&SessionKey, &mut SessionRecord),
     twin: &Twin,
-    excluded: impl Fn(&SessionRecord, Option<&str>) -> bool,
+    excluded: impl Fn(&SessionRecord, &Facts) -> bool,
     lane: Lane,
 ) -> Result<Recorded, TakeInError> {
     if is_recorded(record, twin) {
@@ -36,7 +36,7 @@ pub fn record_twin(
         live: None,
     };
     let (facts, content) = read(context, tool, &conflict_copy).map_err(TakeInError::Read)?;
-    if excluded(record, facts.cwd.as_deref()) {
+    if excluded(record, &facts) {
         return Err(TakeInError::Excluded);
     }
     if Stamp::of(&doc.path).is_ok_and(|now| now != doc.stamp) {

@@ -17,7 +17,7 @@ pub struct Sought {
 }
 
 /// Files below the home directory in which people set variables permanently.
-const PROFILES: [&str; 17] = [
+const PROFILES: [&str; 21] = [
     ".profile",
     ".bashrc",
     ".bash_profile",
@@ -28,7 +28,11 @@ const PROFILES: [&str; 17] = [
     ".zprofile",
     ".zlogin",
     ".envrc",
+    ".config/zsh/.zshrc",
+    ".config/zsh/.zshenv",
+    ".config/zsh/.zprofile",
     ".config/fish/config.fish",
+    ".config/fish/fish_variables",
     ".config/nushell/env.nu",
     ".config/nushell/config.nu",
     ".config/powershell/Microsoft.PowerShell_profile.ps1",
@@ -38,7 +42,12 @@ const PROFILES: [&str; 17] = [
 ];
 
 /// Directories below the home directory whose files all set variables.
-const PROFILE_DIRS: [&str; 3] = [".config/environment.d", ".config/fish/conf.d", ".bashrc.d"];
+const PROFILE_DIRS: [&str; 4] = [
+    ".config/environment.d",
+    ".config/fish/conf.d",
+    ".config/fish/functions",
+    ".bashrc.d",
+];
 
 /// All stores that can be found now, by variable. One pass over the machine serves all tools.
 pub fn seek(machine: &Machine, all: &[Moved]) -> Vec<Vec<Sought>> {
@@ -73,7 +82,7 @@ pub fn seek(machine: &Machine, all: &[Moved]) -> Vec<Vec<Sought>> {
                 }
             }
             for (name, text) in &profiles {
-                for dir in values_in(text, moved.var, &machine.home) {
+                for dir in values_in(text, moved.var, machine) {
                     add(dir, name);
                 }
             }
@@ -110,25 +119,28 @@ fn profiles(home: &Path) -> Vec<(String, String)> {
 }
 
 /// The values that a shell's file gives a variable: `export V=x`, `set -gx V x`, `$env:V = "x"`,
-/// `V=x program` in an alias. Values computed by a command are left out.
-fn values_in(text: &str, var: &str, home: &Path) -> Vec<PathBuf> {
+/// `V=x program` in an alias, `SETUVAR --export V:x`. Values computed by a command are left out.
+fn values_in(text: &str, var: &str, machine: &Machine) -> Vec<PathBuf> {
     let lines = text
         .lines()
         .filter(|line| !line.trim_start().starts_with('#'));
     lines
         .flat_map(|line| {
             line.match_indices(var)
-                .filter_map(|(at, _)| value_at(line, at, var, home))
+                .filter_map(|(at, _)| value_at(line, at, var, machine))
         })
         .collect()
 }
 
-fn value_at(line: &str, at: usize, var: &str, home: &Path) -> Option<PathBuf> {
+fn value_at(line: &str, at: usize, var: &str, machine: &Machine) -> Option<PathBuf> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if line[..at].chars().next_back().is_some_and(is_word) {
         return None;
     }
     let rest = &line[at + var.len()..];
+    if let (true, Some(value)) = (line.starts_with("SETUVAR "), rest.strip_prefix(':')) {
+        return expanded(&unescaped(value)?, machine);
+    }
     let is_fish = line[..at].split_whitespace().any(|word| word == "set");
     let rest = match rest.trim_start().strip_prefix('=') {
         Some(rest) => rest.trim_start(),
@@ -141,10 +153,44 @@ fn value_at(line: &str, at: usize, var: &str, home: &Path) -> Option<PathBuf> {
             .split(|c: char| c.is_whitespace() || ";\"'&|)".contains(c))
             .next()?,
     };
-    expanded(value, home)
+    expanded(value, machine)
 }
 
-fn expanded(value: &str, home: &Path) -> Option<PathBuf> {
+/// A value in the file in which fish keeps variables: a letter that is no word's is `\x2e`.
+fn unescaped(value: &str) -> Option<String> {
+    let mut parts = value.trim_end().split("\\x");
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        bytes.push(u8::from_str_radix(part.get(..2)?, 16).ok()?);
+        bytes.extend(part[2..].bytes());
+    }
+    String::from_utf8(bytes).ok()
+}
+
+fn expanded(value: &str, machine: &Machine) -> Option<PathBuf> {
+    let home = &machine.home;
+    let xdg = [
+        ("XDG_CONFIG_HOME", ".config"),
+        ("XDG_DATA_HOME", ".local/share"),
+    ];
+    for (name, usual) in xdg {
+        let written = [
+            format!("${name}/"),
+            format!("${{{name}}}/"),
+            format!("${{{name}:-$HOME/{usual}}}/"),
+        ];
+        let rest = written
+            .iter()
+            .find_map(|start| value.strip_prefix(start.as_str()));
+        let set = machine
+            .var(name)
+            .map(PathBuf::from)
+            .filter(|dir| dir.is_absolute());
+        let dir = set.unwrap_or_else(|| home.join(usual));
+        if let Some(rest) = rest {
+            return expanded(&dir.join(rest).to_string_lossy(), machine);
+        }
+    }
     let below = [
         "~/",
         "$HOME/",
@@ -195,8 +241,8 @@ mod tests {
 
     #[test]
     fn values_are_read_as_shells_write_them() {
-        let home = Path::new("/home/ada");
-        let values = |line: &str| values_in(line, "TOOL_DIR", home);
+        let machine = Machine::at(Path::new("/home/ada"));
+        let values = |line: &str| values_in(line, "TOOL_DIR", &machine);
         let work = || vec![PathBuf::from("/home/ada/.tool-work")];
         for line in [
             "export TOOL_DIR=~/.tool-work",
@@ -207,9 +253,30 @@ mod tests {
             "tw() { TOOL_DIR=$HOME/.tool-work tool \"$@\"; }",
             "set -gx TOOL_DIR ~/.tool-work",
             "$env:TOOL_DIR = \"/home/ada/.tool-work\"",
+            "SETUVAR --export TOOL_DIR:/home/ada/\\x2etool\\x2dwork",
         ] {
             assert_eq!(values(line), work(), "{line}");
         }
+        for line in [
+            "export TOOL_DIR=\"$XDG_CONFIG_HOME/tool\"",
+            "export TOOL_DIR=${XDG_CONFIG_HOME}/tool",
+            "export TOOL_DIR=\"${XDG_CONFIG_HOME:-$HOME/.config}/tool\"",
+        ] {
+            assert_eq!(
+                values(line),
+                [PathBuf::from("/home/ada/.config/tool")],
+                "{line}"
+            );
+        }
+        let mut moved = machine.clone();
+        moved.vars.insert("XDG_DATA_HOME".into(), "/data".into());
+        let found = values_in("TOOL_DIR=$XDG_DATA_HOME/tool", "TOOL_DIR", &moved);
+        assert_eq!(found, [PathBuf::from("/data/tool")]);
+        moved
+            .vars
+            .insert("XDG_DATA_HOME".into(), "$XDG_DATA_HOME/x".into());
+        let found = values_in("TOOL_DIR=$XDG_DATA_HOME/tool", "TOOL_DIR", &moved);
+        assert_eq!(found, [PathBuf::from("/home/ada/.local/share/tool")]);
         for line in [
             "# export TOOL_DIR=~/.tool-work",
             "export MY_TOOL_DIR=~/.tool-work",
@@ -217,6 +284,8 @@ mod tests {
             "export TOOL_DIR=$XDG/x",
             "echo $TOOL_DIR",
             "export TOOL_DIR=relative",
+            "SETUVAR TOOL_DIR:\\xzz",
+            "SETUVAR MY_TOOL_DIR:/home/ada",
             "export TOOL_DIR=",
         ] {
             assert_eq!(values(line), Vec::<PathBuf>::new(), "{line}");

@@ -202,13 +202,20 @@ impl Everywhere {
             listed.found.iter().any(|found| found.session == *session)
         };
         let by_session = || on().find(|(_, placed)| has(placed));
-        // If a store's disk is absent, its mount point must not become a new store.
         let there = || on().find(|(_, placed)| placed.is_there());
         by_path
             .or_else(by_session)
             .or_else(there)
             .or_else(|| on().next())
             .map(|(at, _)| at)
+    }
+
+    /// The directory of a store that does not exist. If its disk is absent, its mount point must not
+    /// become a new store. The usual store, and one that is the only known one, is created.
+    fn vanished(&self, placed: &[Placed], at: &Placed) -> Option<PathBuf> {
+        let is_usual = self.moved.usual_in(&at.machine.home) == at.store.dir;
+        let is_gone = 1 < placed.len() && !is_usual && !at.is_there();
+        is_gone.then(|| at.store.dir.clone())
     }
 
     /// Adds the listing of another store. Of a session in two stores the longer one counts, and a
@@ -344,6 +351,9 @@ impl Tool for Everywhere {
         let at = self
             .home_of(&placed, checkout.session, path)
             .and_then(|at| placed.get(at));
+        if let Some(dir) = at.and_then(|at| self.vanished(&placed, at)) {
+            return Err(WriteError::Gone(dir));
+        }
         self.tool
             .write(at.map_or(machine, |placed| &placed.machine), checkout)
     }
@@ -376,5 +386,65 @@ impl Tool for Everywhere {
 
     fn moved(&self) -> Option<Moved> {
         Some(self.moved)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::Millis;
+
+    /// The mount point of an absent disk became a store, which hid behind the disk later.
+    #[test]
+    fn nothing_is_written_where_a_store_of_several_does_not_exist() {
+        let home = tempfile::tempdir().expect("dir");
+        let machine = Machine::at(home.path());
+        let several = crate::tools::all(&[])
+            .into_iter()
+            .filter_map(|tool| Some((tool.clone(), tool.moved()?)));
+        let mut n_tools = 0;
+        for (tool, moved) in several {
+            let stores = Everywhere::new(tool, moved, &machine);
+            let (usual, away) = (
+                moved.usual_in(home.path()),
+                home.path().join("mnt/usb/store"),
+            );
+            let session = SessionId::new("11111111-2222-4333-8444-555555555555");
+            let written = |at: &[(&Path, bool)]| {
+                let at = at.iter().map(|(dir, on)| StoreAt {
+                    dir: dir.to_path_buf(),
+                    on: *on,
+                });
+                stores.set(&machine, at.collect());
+                let checkout = Checkout {
+                    session: &session,
+                    cwd: home.path(),
+                    updated: Millis(0),
+                    now: Millis(0),
+                    docs: Vec::new(),
+                };
+                match stores.write(&machine, &checkout) {
+                    Err(WriteError::Gone(dir)) => Some(dir),
+                    _ => None,
+                }
+            };
+            let name = stores.about().name;
+            let gone = written(&[(&usual, false), (&away, true)]);
+            assert_eq!(gone.as_ref(), Some(&away), "{name}: off and away");
+            assert_eq!(
+                written(&[(&away, false), (&usual, true)]),
+                None,
+                "{name}: usual"
+            );
+            assert_eq!(written(&[(&away, true)]), None, "{name}: the only one");
+            let placed = stores.placed();
+            let root = placed[0].roots.first().expect("a root");
+            std::fs::create_dir_all(root).expect("dir");
+            let back = written(&[(&usual, false), (&away, true)]);
+            assert_eq!(back, None, "{name}: back");
+            std::fs::remove_dir_all(home.path().join("mnt")).expect("remove");
+            n_tools += 1;
+        }
+        assert!(0 < n_tools);
     }
 }

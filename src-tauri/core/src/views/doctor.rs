@@ -43,6 +43,7 @@ pub fn doctor(
         checks.extend(stores.and_then(|stores| in_other_system(&homes, tool, &stores.moved())));
     }
     checks.extend(importing(status));
+    checks.extend(excluded(context));
     checks.extend(
         forgotten
             .iter()
@@ -197,7 +198,7 @@ fn store(tool: &ToolRow) -> Check {
                 CheckState::Ok
             },
             format!(
-                "{}: {}, {} MB; {}.",
+                "{}: {} in its store, {} MB; {}.",
                 tool.name,
                 sessions,
                 tool.bytes / 1_000_000,
@@ -242,6 +243,21 @@ fn importing(status: &Status) -> Option<Check> {
             CheckState::Note,
             message,
             "Check again when that is done.",
+        )
+    })
+}
+
+/// Sessions of excluded projects are not counted among those that do not sync: the user wanted that.
+fn excluded(context: &Context) -> Option<Check> {
+    let keys = context.shared().excluded.clone();
+    let named: Vec<&str> = keys.iter().map(|key| key.as_str()).collect();
+    (!named.is_empty()).then(|| Check {
+        actions: vec![Remedy::OpenProjects],
+        ..check(
+            "excluded projects",
+            CheckState::Note,
+            format!("Sessions of {} do not leave this device.", named.join(", ")),
+            "",
         )
     })
 }

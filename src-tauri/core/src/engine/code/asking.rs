@@ -6,6 +6,7 @@ use crate::api::types::CodeQuestion;
 use crate::engine::Engine;
 use crate::engine::event::Event;
 use crate::engine::resuming::directory;
+use crate::reconcile::excluded::is_excluded_by_card;
 use crate::reconcile::record::SessionRecord;
 use crate::session::SessionKey;
 use session_roam_code::{Checkout, CodeError, Git, Limits, Store, survey};
@@ -26,7 +27,7 @@ impl Engine {
         let project = &card.project.key;
         self.code.question.is_none()
             && record.is_here()
-            && !self.context.shared().is_excluded(project)
+            && !is_excluded_by_card(&self.context, record)
             && self.is_undecided(repository(project.as_str()))
     }
 

@@ -246,6 +246,191 @@ fn a_fork_and_what_it_was_forked_from_are_one_where_their_author_has_both_remote
     assert_eq!(desk.find(&fork), None);
 }
 
+/// Field 03 again: what was made from a starter keeps it as a second remote.
+#[test]
+fn a_starter_and_its_children_are_never_one() {
+    let mut desk = Desk::new();
+    let upstream = |dir: &Path| {
+        git(
+            dir,
+            &[
+                "remote",
+                "add",
+                "upstream",
+                "https://h.example/acme/starter",
+            ],
+        );
+    };
+    let starter = desk.repository("starter", "https://h.example/acme/starter");
+    desk.learn(&starter);
+    let shop = Project {
+        remotes: ["h.example/acme/shop", "h.example/acme/starter"]
+            .map(str::to_owned)
+            .to_vec(),
+        ..project("git:h.example/acme/shop")
+    };
+    assert_eq!(desk.find(&shop), None);
+    std::fs::remove_dir_all(&starter).unwrap();
+    let blog = desk.repository("code/starter", "https://h.example/acme/blog");
+    upstream(&blog);
+    desk.learn(&blog);
+    let wanted = Project {
+        at: Some("code/starter".into()),
+        ..project("git:h.example/acme/starter")
+    };
+    assert_eq!(desk.search(&["~"], std::slice::from_ref(&wanted)), 0);
+    assert_eq!(desk.find(&wanted), None);
+    // With its own checkout, whatever name that has.
+    let own = desk.repository("x", "https://h.example/acme/starter");
+    assert_eq!(desk.search(&["~"], std::slice::from_ref(&wanted)), 1);
+    assert_eq!(desk.find(&wanted), Some(own.clone()));
+    let leaves = |dir: &Path| {
+        desk.places
+            .is_misplaced(desk.home(), &device(), &wanted, dir)
+    };
+    assert_eq!((leaves(&blog), leaves(&own)), (true, false));
+}
+
+/// A fork's checkout is taken until there is one of the repository itself.
+#[test]
+fn a_first_remote_is_surer_than_a_second_one() {
+    let mut desk = Desk::new();
+    let fork = desk.repository("code/api", "https://h.example/me/api");
+    git(
+        &fork,
+        &["remote", "add", "upstream", "https://h.example/acme/api"],
+    );
+    let wanted = Project {
+        at: Some("code/api".into()),
+        ..project("git:h.example/acme/api")
+    };
+    assert_eq!(desk.search(&["~/code"], std::slice::from_ref(&wanted)), 1);
+    assert_eq!(desk.find(&wanted), Some(fork.clone()));
+    let own = desk.repository("code/other", "https://h.example/acme/api");
+    desk.learn(&own);
+    assert_eq!(desk.find(&wanted), Some(own));
+    assert!(
+        desk.places
+            .is_misplaced(desk.home(), &device(), &wanted, &fork)
+    );
+}
+
+#[test]
+fn changed_remotes_make_a_project_outdated_until_its_sessions_were_read_again() {
+    let mut desk = Desk::new();
+    let api = desk.repository("api", "https://h.example/acme/api");
+    let wanted = desk.learn(&api);
+    let outdated = |desk: &Desk| desk.places.outdated(desk.home()).contains(&wanted.key);
+    assert!(!outdated(&desk));
+    git(&api, &["remote", "add", "fork", "https://h.example/me/api"]);
+    assert!(outdated(&desk));
+    // Of itself, a search reads no session.
+    desk.search(&["~"], &[project("git:h.example/acme/none")]);
+    assert!(outdated(&desk));
+    desk.learn(&api);
+    assert!(!outdated(&desk));
+}
+
+/// The repository was there, and its sessions waited for somebody to clone it.
+#[test]
+fn a_checkout_is_found_where_its_author_has_it_and_where_people_keep_a_single_one() {
+    let wanted = |at: &str| Project {
+        at: Some(at.into()),
+        ..project("git:h.example/acme/api")
+    };
+    let url = "https://h.example/acme/api";
+    for (here, at) in [
+        ("api", "code/api"),
+        ("Projects/api", "code/api"),
+        ("Documents/my-api", "x/my-api"),
+        ("go/src/h.example/acme/api", "code/api"),
+        (".dotfiles", ".dotfiles"),
+        (".config/nvim", ".config/nvim"),
+        (
+            "deep/down/in/some/where/far/api",
+            "deep/down/in/some/where/far/api",
+        ),
+    ] {
+        let mut desk = Desk::new();
+        let dir = desk.repository(here, url);
+        let wanted = wanted(at);
+        assert_eq!(desk.search(&[], std::slice::from_ref(&wanted)), 1, "{here}");
+        assert_eq!(desk.find(&wanted), Some(dir), "{here}");
+    }
+    let outside = tempfile::tempdir().unwrap();
+    let dir = repository(&outside.path().join("api"), Some(url));
+    let mut desk = Desk::new();
+    let away = wanted(&paths::portable(Style::HERE, &dir.to_string_lossy()));
+    assert_eq!(desk.search(&[], std::slice::from_ref(&away)), 1);
+    // Another device's word is not enough: the first remote has to be the project's.
+    for (here, url) in [
+        ("api", "https://h.example/acme/other"),
+        (".dotfiles", "https://h.example/me/dotfiles"),
+    ] {
+        let mut desk = Desk::new();
+        let dir = desk.repository(here, url);
+        git(
+            &dir,
+            &["remote", "add", "second", "https://h.example/acme/api"],
+        );
+        let wanted = wanted(here);
+        assert_eq!(desk.search(&[], std::slice::from_ref(&wanted)), 0, "{here}");
+        assert_eq!(desk.find(&wanted), None, "{here}");
+    }
+    let desk = Desk::new();
+    desk.repository("code/api", url);
+    for at in [
+        "../code/api",
+        "code/../code/api",
+        "",
+        "//h.example/share/api",
+        "/net/h/api",
+    ] {
+        let asked = crate::projects::likely::likely(&desk.home().join("x"), &wanted(at));
+        let is_odd =
+            |dir: &PathBuf| dir.starts_with("/net") || dir.to_string_lossy().contains("..");
+        assert!(!asked.iter().any(is_odd), "{at}: {asked:?}");
+        assert!(
+            !asked.contains(&PathBuf::from("//h.example/share/api")),
+            "{at}"
+        );
+    }
+}
+
+#[test]
+fn worktrees_and_submodules_are_found_wherever_their_repository_names_them() {
+    let mut desk = Desk::new();
+    let library = desk.repository("library", "https://h.example/acme/library");
+    commit(&library, "library");
+    let api = desk.repository("code/api", "https://h.example/acme/api");
+    commit(&api, "first");
+    let add = ["-c", "protocol.file.allow=always", "submodule", "add", "-q"];
+    let from = library.to_string_lossy().into_owned();
+    git(
+        &api,
+        &[&add[..], &[from.as_str(), "src/third/vendor/lib"]].concat(),
+    );
+    let lib = api.join("src/third/vendor/lib");
+    let url = "https://h.example/acme/library";
+    git(&lib, &["remote", "set-url", "origin", url]);
+    for tree in ["../../trees/far/away/from/it/fix", "../../.cache/hidden"] {
+        git(&api, &["worktree", "add", "-q", tree]);
+    }
+    std::fs::remove_dir_all(&library).unwrap();
+    let wanted = project("git:h.example/acme/library");
+    assert_eq!(desk.search(&["~/code"], std::slice::from_ref(&wanted)), 1);
+    assert_eq!(desk.find(&wanted), Some(lib));
+    let trees = desk.places.work_trees();
+    assert!(
+        trees.contains(&desk.home().join("trees/far/away/from/it/fix")),
+        "{trees:?}"
+    );
+    assert!(
+        !trees.contains(&desk.home().join(".cache/hidden")),
+        "{trees:?}"
+    );
+}
+
 #[test]
 fn of_several_places_that_one_counts_which_is_most_like_its_authors() {
     let mut desk = Desk::new();
@@ -484,12 +669,16 @@ fn a_checkout_that_appears_changes_what_a_search_sees_first() {
     let desk = Desk::new();
     let roots = [PathBuf::from("~/code")];
     desk.repository("code/acme/api", "https://h.example/acme/api");
-    let before = outline(desk.home(), &roots);
+    let before = outline(desk.home(), &roots, &[]);
     std::fs::create_dir_all(desk.home().join("code/acme/api/src/new")).unwrap();
     std::fs::write(desk.home().join("code/acme/notes.md"), "").unwrap();
-    assert_eq!(outline(desk.home(), &roots), before);
+    assert_eq!(outline(desk.home(), &roots, &[]), before);
     desk.repository("code/acme/shop", SHOP_URL);
-    assert_ne!(outline(desk.home(), &roots), before);
+    assert_ne!(outline(desk.home(), &roots, &[]), before);
+    let wanted = [project("git:h.example/acme/api")];
+    let before = outline(desk.home(), &roots, &wanted);
+    desk.repository("api", "https://h.example/acme/api");
+    assert_ne!(outline(desk.home(), &roots, &wanted), before);
 }
 
 #[test]
@@ -509,6 +698,24 @@ fn a_search_has_bounds() {
     assert_eq!(desk.search(&["~"], std::slice::from_ref(&wanted)), 0);
     desk.repository("a/b/c/d/e", "https://h.example/acme/api");
     assert_eq!(desk.search(&["~"], std::slice::from_ref(&wanted)), 1);
+}
+
+/// A link to a checkout is as good as the checkout. What lies behind other links may be anybody's,
+/// and a link inside of a checkout may come from whoever commits to it.
+#[cfg(unix)]
+#[test]
+fn a_search_follows_a_link_to_a_checkout_and_no_other() {
+    use std::os::unix::fs::symlink;
+    let (mut desk, outside) = (Desk::new(), tempfile::tempdir().unwrap());
+    let real = outside.path().canonicalize().unwrap().join("data/x");
+    repository(&real, Some("https://h.example/acme/api"));
+    let wanted = project("git:h.example/acme/api");
+    desk.repository("code/other", "https://h.example/acme/other");
+    symlink(&real, desk.home().join("code/other/linked")).unwrap();
+    assert_eq!(desk.search(&["~/code"], std::slice::from_ref(&wanted)), 0);
+    symlink(&real, desk.home().join("code/linked")).unwrap();
+    assert_eq!(desk.search(&["~/code"], std::slice::from_ref(&wanted)), 1);
+    assert_eq!(desk.find(&wanted), Some(real));
 }
 
 #[cfg(unix)]

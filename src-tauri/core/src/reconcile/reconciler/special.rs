@@ -2,9 +2,10 @@
 //! conflict copies, copies of files that are kept from the tool, and lines that another device
 //! withdrew.
 
-use super::{Reconciler, is_excluded};
+use super::Reconciler;
 use crate::api::types::TakenIn;
 use crate::merge::{Guards, Step, Verdict};
+use crate::reconcile::excluded::{Now, is_excluded, is_excluded_alone};
 use crate::reconcile::record::{SessionRecord, TakenBack};
 use crate::reconcile::session::{Session, SessionMut};
 use crate::reconcile::steering::withhold;
@@ -13,7 +14,7 @@ use crate::reconcile::taken_back;
 use crate::reconcile::twins::record_twin;
 use crate::reconcile::withdrawals::Answer;
 use crate::session::{DocName, HistoryKind, Problem, ProblemCode, Reason};
-use crate::tools::{ConflictCopy, Tool, Twin};
+use crate::tools::{ConflictCopy, Facts, Tool, Twin};
 use crate::vault::JournalError;
 
 impl Reconciler<'_> {
@@ -29,9 +30,10 @@ impl Reconciler<'_> {
             .filter(|twin| is_known && Some(&twin.session) == session.as_ref())
         {
             // The twin may belong to another project than the session.
-            let excluded = |record: &SessionRecord, cwd: Option<&str>| {
-                is_excluded(self.context, record, None)
-                    || is_excluded(self.context, &SessionRecord::default(), cwd)
+            let (context, key) = (self.context, &self.job.key);
+            let excluded = |record: &SessionRecord, facts: &Facts| {
+                is_excluded(context, record, None)
+                    || is_excluded_alone(Session::new(context, key, record), facts)
             };
             let session = (&self.job.key, &mut self.job.record);
             match record_twin(self.context, tool, session, twin, excluded, self.job.lane) {
@@ -189,7 +191,7 @@ impl Reconciler<'_> {
                 ..conflict_copy.clone()
             };
             let excluded =
-                |record: &SessionRecord, cwd: Option<&str>| is_excluded(self.context, record, cwd);
+                |record: &SessionRecord, now: Now<'_>| is_excluded(self.context, record, Some(now));
             let session = (&self.job.key, &mut self.job.record);
             match import_copy(
                 self.context,

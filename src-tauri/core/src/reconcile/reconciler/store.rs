@@ -67,8 +67,21 @@ impl Reconciler<'_> {
             }
         };
         self.problems.extend(reading.problems.clone());
-        if self.is_excluded(reading.facts.cwd.as_deref()) {
+        let project = project_of(
+            Session::new(self.context, &self.job.key, &self.job.record),
+            &reading.facts,
+        );
+        let now = Now {
+            project: &project,
+            cwd: reading.facts.cwd.as_deref(),
+        };
+        if is_excluded(self.context, &self.job.record, Some(now)) {
             self.problems.clear();
+            // What the directory is now is remembered: it stays excluded if its remote is changed.
+            let record = &self.job.record;
+            let is_own = record.origin().is_none() || self.context.began(record);
+            let cwd = reading.facts.cwd.filter(|_| is_own);
+            self.learned = cwd.map(|cwd| (project, PathBuf::from(cwd)));
             return;
         }
         let before = self
@@ -79,7 +92,7 @@ impl Reconciler<'_> {
         let recorded = record_session(
             SessionMut::new(self.context, &self.job.key, &mut self.job.record),
             &found,
-            &reading,
+            (&reading, project),
             self.job.lane,
             self.job.deep,
         );

@@ -125,10 +125,13 @@ impl Reconciler<'_> {
                     steps,
                 };
             }
-            Err(error @ WriteError::Refused(_)) => {
+            Err(error @ (WriteError::Refused(_) | WriteError::Gone(_))) => {
                 let why = sentence(&error);
-                let hint =
-                    "Move away what is in its way; it is tried again within a minute.".into();
+                let first = match error {
+                    WriteError::Gone(_) => "Restore the directory, or switch another store on",
+                    _ => "Move away what is in its way",
+                };
+                let hint = format!("{first}; it is tried again within a minute.");
                 self.verdict = Verdict::Waiting {
                     code: Reason::Unwritable,
                     why,
