@@ -14,7 +14,7 @@ import { LinkQuestion } from "./parts/link-question";
 import { Palette } from "./parts/palette";
 import { Shortcuts } from "./parts/shortcuts";
 import { go, link, type Route, useRoute, VIEWS, type View } from "./route";
-import { type Shared, SharedContext, useGlobalKeys, useKeys } from "./state";
+import { type Shared, SharedContext, type Undo, useGlobalKeys, useKeys } from "./state";
 import { DevicesView } from "./views/devices";
 import { FirstRun } from "./views/first-run";
 import { Overview } from "./views/overview";
@@ -33,14 +33,8 @@ export function App({ backend }: { backend: Backend }) {
   const route = useRoute();
   const { status, lost, refused, revision, devices, tools, about, reload } = useEngine(backend);
   const [address, setAddress] = useState<string | null>(null);
-  const [told, setTold] = useState<{ text: string; undo?: (() => void) | undefined } | null>(null);
-  const tell = useCallback((text: string, undo?: () => void) => setTold({ text, undo }), []);
+  const { told, tell, untell, takeBack } = useTold();
   useEffect(() => backend.onNotice(({ title, body }) => tell(body ? `${title}. ${body}` : title)), [backend, tell]);
-  useEffect(() => {
-    if (!told || told.undo) return;
-    const timer = setTimeout(() => setTold(null), 8000);
-    return () => clearTimeout(timer);
-  }, [told]);
   const { over, picture, pictureTaken } = useDrags(backend, route, tell);
   const [sheet, setSheet] = useState<"palette" | "keys" | null>(null);
   const showKeys = useCallback(() => setSheet("keys"), []);
@@ -95,18 +89,11 @@ export function App({ backend }: { backend: Backend }) {
             <div class="told-box">
               <span dir="auto">{told.text}</span>
               {told.undo && (
-                <Button
-                  kind="quiet"
-                  icon="undo"
-                  onClick={() => {
-                    told.undo?.();
-                    setTold(null);
-                  }}
-                >
+                <Button kind="quiet" icon="undo" busy={told.busy} onClick={takeBack}>
                   {words.split.undo}
                 </Button>
               )}
-              <IconButton icon="close" name={words.failed.dismiss} onClick={() => setTold(null)} />
+              <IconButton icon="close" name={words.failed.dismiss} onClick={untell} />
             </div>
           )}
         </div>
@@ -117,6 +104,37 @@ export function App({ backend }: { backend: Backend }) {
       {address !== null && <LinkQuestion address={address} close={() => setAddress(null)} />}
     </SharedContext.Provider>
   );
+}
+
+interface Told {
+  text: string;
+  undo?: Undo | undefined;
+  busy?: boolean;
+}
+
+const TOLD_MS = 8_000;
+
+/** The message at the bottom. What can be taken back stays until it no longer can; what came of that is a message, too. */
+function useTold() {
+  const [told, setTold] = useState<Told | null>(null);
+  const tell = useCallback((text: string, undo?: Undo) => setTold({ text, undo }), []);
+  const untell = useCallback(() => setTold(null), []);
+  useEffect(() => {
+    if (!told || told.busy) return;
+    const timer = setTimeout(() => setTold(null), told.undo ? told.undo.until - Date.now() : TOLD_MS);
+    return () => clearTimeout(timer);
+  }, [told]);
+  const takeBack = async () => {
+    if (!told?.undo) return;
+    setTold({ ...told, busy: true });
+    try {
+      tell((await told.undo.act()).message);
+    } catch (thrown) {
+      const { message, hint } = asRefusal(thrown, words.failed.unknown);
+      tell(`${message} ${hint}`.trim());
+    }
+  };
+  return { told, tell, untell, takeBack: () => void takeBack() };
 }
 
 /** What the palette offers beside sessions. */
@@ -196,12 +214,12 @@ function useDrags(backend: Backend, route: Route, tell: (text: string) => void) 
   return { over, picture, pictureTaken };
 }
 
-function Current({ route, devices }: { route: Route; devices: Devices | null }) {
+function Current({ route, devices }: { route: ReturnType<typeof useRoute>; devices: Devices | null }) {
   switch (route.view) {
     case "overview":
       return <Overview devices={devices} />;
     case "sessions":
-      return <SessionsView open={route.session} message={route.message} search={route.search} />;
+      return <SessionsView open={route.session} message={route.message} visit={route.visit} search={route.search} />;
     case "splits":
       return route.session ? (
         <SplitView key={route.session} session={route.session} alone={route.alone} />
@@ -215,7 +233,7 @@ function Current({ route, devices }: { route: Route; devices: Devices | null }) 
     case "projects":
       return <ProjectsView />;
     case "settings":
-      return <SettingsView />;
+      return <SettingsView part={route.session} visit={route.visit} />;
   }
 }
 

@@ -39,16 +39,30 @@ export function link(view: View, session?: string, message?: number): string {
   return message === undefined ? place : `${place}/${message}`;
 }
 
+/** Of the settings: a part of the view to which a link leads. */
+export type SettingsPart = "forgotten" | "diagnostics";
+
 export function go(view: View, session?: string): void {
-  location.hash = link(view, session);
+  const place = link(view, session);
+  if (location.hash === place) dispatchEvent(new Event("hashchange"));
+  location.hash = place;
 }
 
-export function useRoute(): Route {
-  const [route, setRoute] = useState(() => parseRoute(location.hash));
+/** `visit` grows whenever a link is followed, to where the window is already too. */
+export function useRoute(): Route & { visit: number } {
+  const [route, setRoute] = useState(() => ({ ...parseRoute(location.hash), visit: 0 }));
   useEffect(() => {
-    const hear = () => setRoute(parseRoute(location.hash));
+    const hear = () => setRoute((before) => ({ ...parseRoute(location.hash), visit: before.visit + 1 }));
+    const click = (event: MouseEvent) => {
+      const link = (event.target as Element).closest("a");
+      if (link?.hash && link.href === location.href) hear();
+    };
     addEventListener("hashchange", hear);
-    return () => removeEventListener("hashchange", hear);
+    addEventListener("click", click);
+    return () => {
+      removeEventListener("hashchange", hear);
+      removeEventListener("click", click);
+    };
   }, []);
   return route;
 }

@@ -3,8 +3,15 @@
 import { createContext } from "preact";
 import { useCallback, useContext, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { asRefusal, type Backend, type Refusal } from "./backend/backend";
-import type { Answer, Command, Request, Status, ToolRow } from "./backend/types";
+import type { Answer, Command, Done, Request, Status, ToolRow } from "./backend/types";
 import { words } from "./words";
+
+/** Takes back what a message is about, and says what it did. */
+export interface Undo {
+  act: () => Promise<Done>;
+  /** The last moment, in milliseconds since 1970. */
+  until: number;
+}
 
 export interface Shared {
   backend: Backend;
@@ -26,7 +33,7 @@ export interface Shared {
   picture: Blob | null;
   pictureTaken: () => void;
   /** Shows a message to everybody, including screen readers. */
-  tell: (text: string, undo?: () => void) => void;
+  tell: (text: string, undo?: Undo) => void;
   /** Opens the sheet of all keys. */
   showKeys: () => void;
 }
@@ -44,33 +51,51 @@ export type Asked<T> =
   | { phase: "ready"; answer: T; refusal: undefined }
   | { phase: "failed"; answer: T | undefined; refusal: Refusal };
 
-/** An answer, requested again whenever the request or `revision` changes; the old one stays until
- * the new one arrives. */
+/** An answer, requested again whenever the request or `revision` changes; the old one stays until the new one arrives.
+ * One that is on its way still counts, and is requested again afterwards: answers may take longer than changes. Without
+ * a request nothing is asked. */
 export function useAnswer<C extends Command>(
-  request: Request<C>,
+  request: Request<C> | null,
   revision = 0,
 ): Asked<Answer<C>> & { again: () => void } {
   const { backend } = useShared();
   const key = JSON.stringify(request);
   const [state, setState] = useState<{ key: string; asked: Asked<Answer<C>> }>({ key, asked: LOADING });
   const [turn, setTurn] = useState(0);
+  const underway = useRef<{ key: string; isLate: boolean } | null>(null);
   useEffect(() => {
-    let current = true;
-    backend.roam(request).then(
-      (answer) => current && setState({ key, asked: { phase: "ready", answer, refusal: undefined } }),
-      (thrown) => {
-        if (!current) return;
-        const refusal = asRefusal(thrown, words.failed.unknown);
-        setState((before) => ({
-          key,
-          asked: { phase: "failed", answer: before.key === key ? before.asked.answer : undefined, refusal },
-        }));
-      },
-    );
-    return () => {
-      current = false;
+    if (underway.current?.key === key) {
+      underway.current.isLate = true;
+      return;
+    }
+    underway.current = null;
+    if (request === null) return;
+    const own = { key, isLate: false };
+    underway.current = own;
+    const hear = (next: (before: Answer<C> | undefined) => Asked<Answer<C>>) => {
+      if (underway.current !== own) return;
+      setState((before) => ({ key, asked: next(before.key === key ? before.asked.answer : undefined) }));
+      if (own.isLate) return ask();
+      underway.current = null;
     };
+    const ask = () => {
+      own.isLate = false;
+      backend.roam(request).then(
+        (answer) => hear(() => ({ phase: "ready", answer, refusal: undefined })),
+        (thrown) => {
+          const refusal = asRefusal(thrown, words.failed.unknown);
+          hear((answer) => ({ phase: "failed", answer, refusal }));
+        },
+      );
+    };
+    ask();
   }, [backend, key, revision, turn]);
+  useEffect(
+    () => () => {
+      underway.current = null;
+    },
+    [],
+  );
   const again = useCallback(() => setTurn((before) => before + 1), []);
   const asked = state.key === key ? state.asked : (LOADING as Asked<Answer<C>>);
   return useMemo(() => ({ ...asked, again }), [asked, again]);
@@ -165,10 +190,25 @@ export function useKeys(keys: Record<string, (event: KeyboardEvent) => void>): v
   }, []);
 }
 
+/** What a key is called, as far as names need. */
+export type Pressed = Pick<KeyboardEvent, "key" | "code" | "ctrlKey" | "metaKey" | "altKey"> & {
+  getModifierState: (key: "AltGraph") => boolean;
+};
+
 /** A key with what is held beside it; AltGr only makes another letter of a key. */
-function keyName(event: KeyboardEvent): string {
+export function keyName(event: Pressed): string {
   if (event.getModifierState("AltGraph")) return event.key;
-  return `${event.ctrlKey || event.metaKey ? "Mod+" : ""}${event.altKey ? "Alt+" : ""}${event.key}`;
+  const held = `${event.ctrlKey || event.metaKey ? "Mod+" : ""}${event.altKey ? "Alt+" : ""}`;
+  return `${held}${letterOf(event)}`;
+}
+
+const SIGNS: Record<string, string> = { BracketLeft: "[", BracketRight: "]", Slash: "/", Minus: "-", Equal: "=" };
+
+/** The letter that a key has; with a layout of another script, the one that it has on a Latin keyboard. */
+export function letterOf({ key, code }: Pick<Pressed, "key" | "code">): string {
+  if (key.length !== 1 || key <= "~" || /\p{Script=Latin}/u.test(key)) return key;
+  const letter = code.startsWith("Key") ? code.slice(3) : "";
+  return SIGNS[code] ?? ((key === key.toLowerCase() ? letter.toLowerCase() : letter) || key);
 }
 
 /** Keys of the whole window, active while something is typed, too; `Digit1` names the key of the
@@ -180,7 +220,7 @@ export function useGlobalKeys(keys: Record<string, () => void>): void {
     const hear = (event: KeyboardEvent) => {
       if (!(event.ctrlKey || event.metaKey) || event.altKey || document.querySelector("dialog[open]:not(.palette)"))
         return;
-      const act = latest.current[event.key.toLowerCase()] ?? latest.current[event.code];
+      const act = latest.current[letterOf(event).toLowerCase()] ?? latest.current[event.code];
       if (!act) return;
       event.preventDefault();
       act();

@@ -399,6 +399,7 @@ export const words = {
     copyText: "Copy text",
     copyMarkdown: "Copy as Markdown",
     exportSession: "Export session…",
+    messageCopiedCut: (size: string) => `Only the first ${size} of the message were copied. Save a copy of the session to get the rest.`,
     messageCopied: "Message copied.",
     position: (at: number, of: number) => `Message ${count(at)} of ${count(of)}`,
     image: "Image",
@@ -436,7 +437,10 @@ export const words = {
     failed: "The splits could not be loaded.",
     continuedOn: (devices: string[]) => `Continued on both ${listed(devices)}`,
     continuedOnMany: (devices: string[]) => `Continued on ${listed(devices, 3)}`,
-    undone: "Undone.",
+    undoChanged: {
+      message: "Something else would be undone now.",
+      hint: "Nothing was changed. Look at what the button says now.",
+    },
     undo: ({ kind, choice, title, device }: Undoable) => {
       const what = `“${shortened(title || "Untitled session", 40)}”`;
       const name = shortened(device ?? "one device", 24);
@@ -551,6 +555,14 @@ export const words = {
     cancel: "Cancel",
     undo: "Undo",
     undone: "Undone. Both versions are back.",
+    moved: (devices: string[]) =>
+      devices.length === 0
+        ? "The session has changed."
+        : `${listed(devices)} ${devices.length === 1 ? "is" : "are"} still adding to this session.`,
+    movedMeanwhile: (device: string) =>
+      `${shortened(device, 36)} continued meanwhile. Nothing was decided; look at what is new first.`,
+    partMoved: { message: "This version has changed.", hint: "Compare again first." },
+    compareAgain: "Compare again",
     decided: {
       "keep-both": (left: string, right: string) =>
         `Both versions are kept: ${shortened(left, 24)}'s and ${shortened(right, 24)}'s.`,
@@ -866,7 +878,6 @@ export const words = {
     copyPath: "Copy path",
     history: "History",
     nothing: "No history on this device yet.",
-    undo: "Undo",
   },
   checkup: {
     title: "Diagnostics",

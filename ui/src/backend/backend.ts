@@ -27,7 +27,7 @@ export interface Backend {
 }
 
 /** What the window itself refuses. */
-type OwnCode = "no_qr";
+type OwnCode = "no_qr" | "undo_changed" | "moved";
 
 /** An error of the engine: stable code, what failed, and what the user can do. */
 export class Refusal extends Error {

@@ -12,6 +12,7 @@ import { deviceId, imported, importing, makeWorld, STATES, type StateName, table
 import type {
   Action,
   Answers,
+  ApiError,
   Command,
   Done,
   ForgottenRow,
@@ -23,6 +24,7 @@ import type {
   Request,
   SessionRow,
   Status,
+  Undoable,
 } from "./types";
 
 type Handlers = { [C in Command]: (request: Answers[C][0]) => Answers[C][1] };
@@ -34,7 +36,7 @@ export function fake(query: URLSearchParams): Backend {
   const name: StateName = STATES.find((known) => known === asked) ?? "busy";
   // A fixed time makes pictures and tests reproducible.
   const world = makeWorld(name, Number(query.get("now")) || Date.now());
-  const delay = Number(query.get("delay") ?? 30);
+  let delay = Number(query.get("delay") ?? 30);
   const hearers = new Set<(status: Status) => void>();
   const noticed = new Set<(notice: Notice) => void>();
   const dragged = new Set<(drag: Drag) => void>();
@@ -64,6 +66,33 @@ export function fake(query: URLSearchParams): Backend {
         world.added += n;
         world.status.happenings += n;
         tell();
+      },
+      /** The session loses its last messages: the other device's tool took them back. */
+      shrink: (n: number) => {
+        world.added -= n;
+        world.status.happenings += n;
+        tell();
+      },
+      /** The session has other messages from this one on: another version was kept. */
+      rewrite: (from: number) => {
+        world.rewritten = from;
+        world.status.happenings += 1;
+        tell();
+      },
+      /** One side of every split goes on: this many messages more. */
+      goOn: (n: number) => {
+        world.continued += n;
+        world.status.happenings += n;
+        tell();
+      },
+      /** How long every answer takes from now on. */
+      slow: (milliseconds: number) => {
+        delay = milliseconds;
+      },
+      /** The command is refused from now on; without an error it is answered again. */
+      refuse: (cmd: Command, error: ApiError | null) => {
+        if (error) world.refusals.set(cmd, error);
+        else world.refusals.delete(cmd);
       },
       notice: (notice: Notice) => {
         for (const hear of noticed) hear(notice);
@@ -97,6 +126,8 @@ export function fake(query: URLSearchParams): Backend {
           actions: [{ do: "retry" }, { do: "open_status" }],
         });
       }
+      const refused = world.refusals.get(cmd);
+      if (refused) throw new Refusal(refused);
       const answer = (handlers[cmd] as (request: unknown) => unknown)(rest);
       return structuredClone(answer) as never;
     },
@@ -144,6 +175,16 @@ function answers(world: World, tell: () => void): Handlers {
       lines: 0,
       files: 0,
     });
+  const undoableOf = (session: string | null): Undoable | null => {
+    const last = world.decided.findLast((one) => session === null || one.split.session === session);
+    if (session !== null && world.applied.has(session) && !last) {
+      const { title } = sessionOf(session);
+      return { kind: "code", session, title, choice: null, device: "laptop" };
+    }
+    if (!last) return null;
+    const { split, choice, kept } = last;
+    return { kind: "choice", session: split.session, title: split.title, choice, device: kept };
+  };
   const splitOf = (id: string) => world.splits.find((row) => row.session === id) ?? told("no_split");
   const comparedOf = (id: string) =>
     world.splits.find((row) => row.session === id) ?? rewriteOf(world, id) ?? told("no_split");
@@ -382,7 +423,7 @@ function answers(world: World, tell: () => void): Handlers {
             kind: "log",
             bytes: row.bytes,
             lines: 84,
-            tip: "a1f0",
+            tip: `a1f0${length(world)}${world.rewritten ?? ""}`,
             ...(row.path ? { path: row.path } : {}),
           },
         ],
@@ -493,6 +534,9 @@ function answers(world: World, tell: () => void): Handlers {
           world.status.happenings += 1;
         }, `“${row.title}” is no longer forgotten. Nothing was removed from any device.`);
       }
+      if (session !== null && undoableOf(session)?.kind === "code") {
+        return after(() => world.applied.delete(session), "4 files of laptop's working tree were taken back.");
+      }
       const at = world.decided.findLastIndex((one) => session === null || one.split.session === session);
       if (at < 0) told("nothing_to_undo");
       remember("undo", world.decided[at]!.split.session, world.decided[at]!.split.title);
@@ -501,16 +545,11 @@ function answers(world: World, tell: () => void): Handlers {
         undone("keep-left"),
       );
     },
-    undoable: ({ session }) => {
-      const last = world.decided.findLast((one) => session === null || one.split.session === session);
-      if (!last) return null;
-      const { split, choice, kept } = last;
-      return { kind: "choice", session: split.session, title: split.title, choice, device: kept };
-    },
+    undoable: ({ session }) => undoableOf(session),
     diff: (request) => diff(world, comparedOf(request.session), { cmd: "diff", ...request }),
     diff_words: (request) => diffWords(world, comparedOf(request.session), request, request.row),
     diff_part: (request) => diffPart(world, comparedOf(request.session), request) ?? noPart(),
-    diff_common: ({ from, rows }) => ({ total: 412, from, messages: transcript(world, from, rows, 412) }),
+    diff_common: ({ from, rows }) => ({ total: 412, from, messages: transcript(world, from, rows, 412, 412) }),
     diff_common_part: ({ message, part }) => transcriptPart(world, message, part) ?? noPart(),
     doctor: () => ({ ...world.doctor, not_carried: world.status.waiting, tools: world.tools }),
     timing: () => ({ stages: [] }),

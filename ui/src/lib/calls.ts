@@ -269,7 +269,8 @@ export function tidied(source: string): string | null {
 export function exitCode(result: string): number | null {
   const head = result.slice(0, 400);
   const found =
-    /^(?:Process )?exit(?:ed)?(?: with)?(?: code|_code)?:? (-?\d{1,6})\b/im.exec(head) ??
+    /^(?:Process )?exit(?:ed)?(?: with)?(?: code|_code):? (-?\d{1,6})\b/im.exec(head) ??
+    /^(?:Process )?exited with:? (-?\d{1,6})\b/im.exec(head) ??
     /<exit_code>(-?\d{1,6})</.exec(head) ??
     /^Exit Code: (-?\d{1,6})\s*$/m.exec(result.slice(-200));
   return found ? Number(found[1]) : null;

@@ -42,9 +42,40 @@ export function ago(at: string | null, now: number, locale?: string): string {
   if (gone < MINUTE) return `${Math.floor(gone / 1000)} s ago`;
   if (gone < HOUR) return `${Math.floor(gone / MINUTE)} min ago`;
   if (gone < DAY) return `${Math.floor(gone / HOUR)} h ago`;
-  if (gone < 2 * DAY) return "yesterday";
-  if (gone < 7 * DAY) return `${Math.floor(gone / DAY)} days ago`;
+  // By the calendar, as lists are grouped.
+  const days = daysBetween(then, now);
+  if (days <= 1) return "yesterday";
+  if (days < 7) return `${days} days ago`;
   return date(then, now, locale);
+}
+
+function daysBetween(then: number, now: number): number {
+  const midnight = (time: number) => new Date(time).setHours(0, 0, 0, 0);
+  return Math.round((midnight(now) - midnight(then)) / DAY);
+}
+
+/** Whether two moments are on the same day; one without a time is on any. */
+export function isSameDay(one: string | null, other: string | null): boolean {
+  if (!one || !other) return true;
+  return new Date(one).toDateString() === new Date(other).toDateString();
+}
+
+/** "Monday, 23 November", with the year if it is not this one's. */
+export function day(at: string, now: number, locale?: string): string {
+  const then = Date.parse(at);
+  if (Number.isNaN(then)) return "";
+  const options = { weekday: "long", day: "numeric", month: "long" } as const;
+  return new Date(then).getFullYear() === new Date(now).getFullYear()
+    ? formatOf("weekday", options, locale).format(then)
+    : formatOf("weekday and year", { ...options, year: "numeric" }, locale).format(then);
+}
+
+/** 10:12 today; "21 Nov, 10:12" on any other day. */
+export function clockOn(at: string | null, now: number, locale?: string): string {
+  const time = clock(at, locale);
+  return at === null || time === "" || daysBetween(Date.parse(at), now) === 0
+    ? time
+    : `${date(Date.parse(at), now, locale)}, ${time}`;
 }
 
 function date(then: number, now: number, locale: string | undefined): string {

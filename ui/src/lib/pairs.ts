@@ -23,6 +23,11 @@ export class Pairs {
 
   constructor(private readonly get: Get) {}
 
+  /** The messages are others now: they are added again. */
+  clear(): void {
+    for (const known of [this.calls, this.results, this.near]) known.clear();
+  }
+
   /** A page has arrived, or changed. */
   add(from: number, messages: readonly Said[]): void {
     for (const [n, message] of messages.entries()) {

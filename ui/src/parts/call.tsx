@@ -119,7 +119,8 @@ function targetOf(part: Part, call: Call): string {
 /** What came of the call: a word for everybody, and a colour. */
 function Aside({ call, isCut, result }: { call: Call; isCut: boolean; result: Part | undefined }) {
   const say = words.transcript;
-  const code = result ? exitCode(result.text) : null;
+  // A file that is read may say anything.
+  const code = result && call.kind === "command" && result.is_error !== false ? exitCode(result.text) : null;
   const isFailed = result?.is_error === true || (code !== null && code !== 0);
   const changed = call.kind === "change" ? sums(call.changes) : null;
   return (

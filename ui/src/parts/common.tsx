@@ -1,6 +1,6 @@
 // The small parts of every view: buttons, switches, and the states for empty, waiting and failed.
 import type { ComponentChildren } from "preact";
-import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Refusal } from "../backend/backend";
 import { ago, exact } from "../lib/format";
 import { useNow } from "../state";
@@ -245,17 +245,26 @@ export function Section({
   count,
   children,
   aside,
+  led = 0,
 }: {
   title: string;
   count?: number;
   children: ComponentChildren;
   aside?: ComponentChildren;
+  /** Whenever this grows, a link led to this section. */
+  led?: number;
 }) {
   const id = useId();
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    if (led === 0) return;
+    heading.current?.scrollIntoView({ block: "start" });
+    heading.current?.focus({ preventScroll: true });
+  }, [led]);
   return (
     <section class="section" aria-labelledby={id}>
       <header class="section-head">
-        <h2 id={id}>
+        <h2 id={id} ref={heading} tabIndex={led > 0 ? -1 : undefined}>
           {title}
           {count !== undefined && count > 0 && <span class="count">{count}</span>}
         </h2>

@@ -3,7 +3,7 @@
 import type { RefObject } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import type { DiffRow, DiffWords, Msg, PartBody, Side } from "../backend/types";
-import { clock, exact } from "../lib/format";
+import { clockOn, exact } from "../lib/format";
 import { changedWords, isPlain, pieces } from "../lib/spans";
 import { still } from "../lib/still";
 import { words } from "../words";
@@ -117,7 +117,7 @@ function MessageHead({ message, device, turn, kind }: { message: Msg; device: st
       )}
       {message.at && (
         <time dateTime={message.at} title={exact(message.at)}>
-          {clock(message.at)}
+          {clockOn(message.at, Date.now())}
         </time>
       )}
       {markers(message).map((name) => (

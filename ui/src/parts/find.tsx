@@ -2,7 +2,7 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import type { Occurrences } from "../backend/types";
 import { type Found, firstAfter, nth, reachable } from "../lib/occurrences";
-import { useShared } from "../state";
+import { letterOf, useShared } from "../state";
 import { ALT, words } from "../words";
 import { IconButton } from "./common";
 import { Icon } from "./icon";
@@ -22,43 +22,61 @@ export interface Finding {
 
 const REST = 160;
 
-/** `from` is the message in sight when the search begins. */
-export function useFinding(session: string, from: () => number): Finding {
+/** `state` changes with the session, which is then searched again; `from` is the message in sight when the search
+ * begins. */
+export function useFinding(session: string, state: string, from: () => number): Finding {
   const { backend, tell } = useShared();
   const [text, setText] = useState("");
   const [answer, setAnswer] = useState<{ text: string; found: Occurrences } | null>(null);
   const [at, setAt] = useState(0);
   const [busy, setBusy] = useState(false);
   const turn = useRef(0);
+  const shownFor = useRef<string | null>(null);
   useEffect(() => {
     turn.current += 1;
     const own = turn.current;
     if (text.trim() === "") {
       setAnswer(null);
       setBusy(false);
+      shownFor.current = null;
       return;
     }
-    setBusy(true);
+    setBusy(shownFor.current !== text);
     const timer = setTimeout(async () => {
       try {
         const found = await backend.roam({ cmd: "find", session, text });
         if (own !== turn.current) return;
         setAnswer({ text, found });
-        setAt(firstAfter(found, from()));
+        // What the user looks at stays the place, if it is the same search.
+        const most = reachable(found);
+        setAt((before) =>
+          shownFor.current === text && before > 0 ? Math.min(before, most) : firstAfter(found, from()),
+        );
+        shownFor.current = text;
       } catch (thrown) {
         if (own === turn.current) tell(thrown instanceof Error ? thrown.message : words.failed.unknown);
       }
       if (own === turn.current) setBusy(false);
     }, REST);
     return () => clearTimeout(timer);
-  }, [text, session]);
-  const total = answer ? reachable(answer.found) : 0;
+  }, [text, session, state]);
+  // Of very many occurrences only the first ones have places.
+  const most = answer ? reachable(answer.found) : 0;
   const step = useCallback(
-    (by: 1 | -1) => setAt((before) => (total === 0 ? 0 : ((before - 1 + by + total) % total) + 1)),
-    [total],
+    (by: 1 | -1) => setAt((before) => (most === 0 ? 0 : ((before - 1 + by + most) % most) + 1)),
+    [most],
   );
   const now = answer && at > 0 ? nth(answer.found, at - 1) : null;
-  return { text, setText, busy, sought: answer?.text ?? null, total, at: total === 0 ? 0 : at, now, step };
+  return {
+    text,
+    setText,
+    busy,
+    sought: answer?.text ?? null,
+    total: answer?.found.total ?? 0,
+    at: most === 0 ? 0 : at,
+    now,
+    step,
+  };
 }
 
 interface BarProps {
@@ -87,7 +105,7 @@ export function ReaderBar({ finding, field, leave, own }: BarProps) {
           value={finding.text}
           onInput={(event) => finding.setText(event.currentTarget.value)}
           onKeyDown={(event) => {
-            const isFind = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "f";
+            const isFind = (event.ctrlKey || event.metaKey) && letterOf(event).toLowerCase() === "f";
             if (event.key === "Enter") finding.step(event.shiftKey ? -1 : 1);
             else if (event.key === "Escape") clear();
             else if (isFind) event.currentTarget.select();

@@ -46,8 +46,9 @@ function Question({ session, forgotten, close }: QuestionProps) {
   const forget = async () => {
     const rows = await act(() => backend.roam({ cmd: "forget", session }));
     if (!rows) return;
-    const takeBack = () => void act(() => backend.roam({ cmd: "undo", session }));
-    tell(say.done, rows.some((row) => row.undo_until) ? takeBack : undefined);
+    const until = Math.min(...rows.flatMap((row) => (row.undo_until ? [Date.parse(row.undo_until)] : [])));
+    const takeBack = { act: () => backend.roam({ cmd: "undo", session }), until };
+    tell(say.done, Number.isFinite(until) ? takeBack : undefined);
     forgotten();
   };
   return (

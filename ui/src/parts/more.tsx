@@ -8,6 +8,7 @@ import { words } from "../words";
 import { Button, CopyButton, Failed, Refused, Skeleton, Time } from "./common";
 import { Dialog } from "./dialog";
 import { Forget } from "./forget-question";
+import { useUndo } from "./undo";
 
 interface MoreProps {
   row: Pick<SessionRow, "session" | "title">;
@@ -87,30 +88,33 @@ function Export({ session }: { session: string }) {
   );
 }
 
-/** Decisions that `undo` takes back: the last one, unless it was undone already. */
-const DECISIONS = new Set(["keep-both", "keep-left", "keep-right", "stitch", "branches", "moved"]);
-
 function History({ session, changed }: { session: string; changed: () => void }) {
-  const { backend, tell, revision } = useShared();
+  const { tell, revision } = useShared();
   const asked = useAnswer({ cmd: "history", session }, revision);
-  const { busy, refusal, act, clear } = useDoing();
+  const last = useUndo(session, revision);
   const say = words.more;
   const undo = async () => {
-    const done = await act(() => backend.roam({ cmd: "undo", session }));
+    const done = await last.undo();
     if (!done) return;
     tell(done.message);
     asked.again();
     changed();
   };
   const rows = asked.answer ?? [];
-  const last = rows.find((row) => DECISIONS.has(row.what) || row.what === "undo");
   return (
     <section class="more-part">
       <h3>{say.history}</h3>
       {asked.phase === "loading" && <Skeleton rows={3} label={words.loading} />}
       {asked.phase === "failed" && !asked.answer && <Failed refusal={asked.refusal} again={asked.again} />}
       {asked.answer && rows.length === 0 && <p class="none">{say.nothing}</p>}
-      <Refused refusal={refusal} clear={clear} />
+      {last.label && (
+        <div class="row-of-buttons">
+          <Button icon="undo" busy={last.busy} onClick={() => void undo()}>
+            {last.label}
+          </Button>
+        </div>
+      )}
+      <Refused refusal={last.refusal} clear={last.clear} />
       <ol class="happenings">
         {rows.slice(0, 60).map((row, at) => (
           <li key={at}>
@@ -119,11 +123,6 @@ function History({ session, changed }: { session: string; changed: () => void })
             </span>
             <span dir="auto">{happened(row)}</span>
             {row.bytes > 0 && <span class="dim number">{size(row.bytes)}</span>}
-            {row === last && row.what !== "undo" && (
-              <Button kind="quiet" icon="undo" busy={busy} onClick={() => void undo()}>
-                {say.undo}
-              </Button>
-            )}
           </li>
         ))}
       </ol>

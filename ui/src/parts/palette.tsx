@@ -13,6 +13,8 @@ import { Icon } from "./icon";
 /** So many sessions are offered before anything is typed, and afterwards. */
 const RECENT = 5;
 const MOST_SESSIONS = 8;
+/** The engine finds words in messages, too; of its hits those count whose titles fit. */
+const MOST_HITS = 40;
 /** One letter fits everything. */
 const LEAST_LETTERS = 2;
 const WAIT_MS = 120;
@@ -123,7 +125,7 @@ function useSessions(text: string): Offered[] {
   const wanted = useDeferred(text.trim(), WAIT_MS);
   const asksEngine = wanted.length >= LEAST_LETTERS;
   const latest = useAnswer({ cmd: "sessions", filter: { limit: 200 } });
-  const found = useAnswer({ cmd: "search", words: asksEngine ? wanted : "", limit: MOST_SESSIONS });
+  const found = useAnswer({ cmd: "search", words: asksEngine ? wanted : "", limit: MOST_HITS });
   const letters = text.trim().toLowerCase();
   return useMemo(() => {
     const recent = latest.answer ?? [];

@@ -4,14 +4,14 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks"
 import { asRefusal, type Refusal } from "../backend/backend";
 import type { DocPage, Message, Part, PartBody, Shown } from "../backend/types";
 import { callOf, within } from "../lib/calls";
-import { clock, exact } from "../lib/format";
+import { clock, day, exact, isSameDay, size } from "../lib/format";
 import { mark, rangesIn, unmark } from "../lib/marks";
 import type { Found } from "../lib/occurrences";
 import { MESSAGES, Paged } from "../lib/paged";
 import { Pairs } from "../lib/pairs";
 import { still } from "../lib/still";
 import { markdownOf, plainOf, safeLine, type Turn, turnAt } from "../lib/turns";
-import { useAnswer, useKeys, useRested, useShared } from "../state";
+import { useAnswer, useKeys, useShared } from "../state";
 import { words } from "../words";
 import { copyText, Empty, Failed, IconButton, Skeleton, SteeringMark } from "./common";
 import { ReaderBar, useFinding } from "./find";
@@ -28,34 +28,25 @@ import { type Scroller, Virtual } from "./virtual";
 const LED_TO = 80;
 /** Calls and results this near to the rows in sight are loaded with them. */
 const NEAR = 12;
-/** How often a session that grows is read again: a long one takes longer. */
-const REST = 1_000;
-const LONG_REST = 6_000;
-const LONG = 20_000_000;
 
-export function Transcript({ shown, message }: { shown: Shown; message?: number | null }) {
-  // A session that became shorter is another list.
-  const [generation, setGeneration] = useState(0);
-  if (shown.total === 0) return <Empty icon="sessions" title={words.transcript.empty} why={shown.why ?? ""} />;
-  return (
-    <Reader
-      key={`${shown.session}#${generation}`}
-      list={`${shown.session}#${generation}`}
-      shown={shown}
-      message={message ?? null}
-      restart={() => setGeneration((before) => before + 1)}
-    />
-  );
-}
-
-interface ReaderProps {
+interface TranscriptProps {
+  /** The session as it was opened, with its first messages. */
+  first: Shown;
+  /** The session as it is now. */
   shown: Shown;
-  list: string;
-  message: number | null;
-  restart: () => void;
+  message?: number | null;
+  /** Grows whenever a link leads to the message, to the same one again too. */
+  visit?: number;
 }
 
-function Reader({ shown, list, message, restart }: ReaderProps) {
+export function Transcript({ first, shown, message = null, visit = 0 }: TranscriptProps) {
+  if (shown.total === 0) return <Empty icon="sessions" title={words.transcript.empty} why={shown.why ?? ""} />;
+  return <Reader key={shown.session} first={first} shown={shown} message={message} visit={visit} />;
+}
+
+type ReaderProps = Required<TranscriptProps>;
+
+function Reader({ first: opened, shown, message, visit }: ReaderProps) {
   const { backend, tell } = useShared();
   const { session } = shown;
   const ask = useCallback(
@@ -66,15 +57,16 @@ function Reader({ shown, list, message, restart }: ReaderProps) {
     (message: number, part: number) => backend.roam({ cmd: "show_part", session, message, part }),
     [backend, session],
   );
-  const first = useRef(shown);
-  const { pages, pairs, version, trouble, again } = usePaged(first.current.total, first.current.messages, ask);
+  const first = useRef(opened).current;
+  const { pages, pairs, version, trouble, again } = usePaged(first.total, first.messages, ask);
   const scroller = useRef<Scroller>(null);
-  const total = useGrowth(shown, pages, restart);
+  const { total } = shown;
+  useFollowing(first, shown, pages);
   const [isAtEnd, setAtEnd] = useState(message === null);
   const seen = useRef(total);
-  if (isAtEnd) seen.current = total;
+  seen.current = isAtEnd ? total : Math.min(seen.current, total);
   const field = useRef<HTMLInputElement>(null);
-  const finding = useFinding(session, () => scroller.current?.first() ?? 0);
+  const finding = useFinding(session, stateOf(shown), () => scroller.current?.first() ?? 0);
   const now = finding.now && pages.get(finding.now.message) ? homeOf(pairs, finding.now) : finding.now;
   const target = message === null ? null : homeOf(pairs, { message, part: 0, nth: 0 });
   const [own, setOwn] = useState<number | null>(null);
@@ -84,7 +76,7 @@ function Reader({ shown, list, message, restart }: ReaderProps) {
 
   useEffect(() => {
     if (target && target.message < total) scroller.current?.reveal(target.message, LED_TO);
-  }, [target?.message]);
+  }, [target?.message, visit]);
 
   useFoundMarks(scroller, finding.sought, now, version);
   const jump = useOwnMessages(scroller, pages, setOwn);
@@ -112,23 +104,35 @@ function Reader({ shown, list, message, restart }: ReaderProps) {
   }, [finding.step]);
 
   const openMenu = useCallback((at: number, x: number, y: number) => setMenu({ at, x, y }), []);
+  const failed = (thrown: unknown) => {
+    const refusal = asRefusal(thrown, words.failed.unknown);
+    tell(`${refusal.message} ${refusal.hint}`.trim());
+  };
   const copy = async (at: number, form: (parts: Part[], bodies: string[]) => string) => {
     const parts = pages.get(at)?.parts ?? [];
-    const bodies = await Promise.all(
-      parts.map(async (one, number) => {
-        if (one.kind === "image" || one.text.length >= one.bytes) return one.text;
-        return (await part(at, number)).text;
-      }),
-    );
-    await copyText(form(parts, bodies));
-    tell(words.transcript.messageCopied);
+    try {
+      const bodies = await Promise.all(
+        parts.map(async (one, number): Promise<Pick<PartBody, "text" | "whole">> => {
+          if (one.kind === "image" || one.text.length >= one.bytes) return { text: one.text, whole: true };
+          return part(at, number);
+        }),
+      );
+      const text = form(
+        parts,
+        bodies.map((one) => one.text),
+      );
+      await copyText(text);
+      const isWhole = bodies.every((one) => one.whole);
+      tell(isWhole ? words.transcript.messageCopied : words.transcript.messageCopiedCut(size(text.length)));
+    } catch (thrown) {
+      failed(thrown);
+    }
   };
   const openFile = async (path: string) => {
     try {
       tell((await backend.roam({ cmd: "open_file", session, path })).message);
     } catch (thrown) {
-      const refusal = asRefusal(thrown, words.failed.unknown);
-      tell(`${refusal.message} ${refusal.hint}`.trim());
+      failed(thrown);
     }
   };
   const say = words.transcript;
@@ -156,7 +160,7 @@ function Reader({ shown, list, message, restart }: ReaderProps) {
             <Virtual
               class="transcript"
               n={total}
-              list={list}
+              list={session}
               atEnd
               api={scroller}
               around={2}
@@ -279,32 +283,20 @@ function homeOf(pairs: Pairs, found: Found): Home {
   return call ? { ...call, nth: found.nth, inResult: true } : { ...found, inResult: false };
 }
 
-/** The number of messages, kept up to date while the session is written. */
-function useGrowth(shown: Shown, pages: Paged<Message>, restart: () => void): number {
-  const { backend, revision } = useShared();
-  const [total, setTotal] = useState(shown.total);
-  const rested = useRested(revision, shown.bytes > LONG ? LONG_REST : REST);
-  const latest = useRef({ total: shown.total, updated: shown.updated, revision: rested });
+/** What tells one state of a session from the next. */
+function stateOf({ total, updated, docs }: Shown): string {
+  return [total, updated, docs.find((one) => one.doc === "main")?.tip].join(" ");
+}
+
+/** The pages follow the session: it may have become longer, shorter, or another one. */
+function useFollowing(first: Shown, shown: Shown, pages: Paged<Message>): void {
+  const latest = useRef(stateOf(first));
+  const now = stateOf(shown);
   useEffect(() => {
-    if (rested === latest.current.revision) return;
-    let isCurrent = true;
-    backend.roam({ cmd: "show", session: shown.session, from: 0, rows: 0 }).then(
-      (next) => {
-        const before = latest.current;
-        latest.current = { total: next.total, updated: next.updated, revision: rested };
-        if (!isCurrent || (next.total === before.total && next.updated === before.updated)) return;
-        if (next.total < before.total) return restart();
-        pages.grow(next.total);
-        setTotal(next.total);
-      },
-      // Shown where it matters: the next page that is missing.
-      () => {},
-    );
-    return () => {
-      isCurrent = false;
-    };
-  }, [rested, backend, shown.session, pages]);
-  return total;
+    if (latest.current === now) return;
+    latest.current = now;
+    pages.follow(shown.total);
+  }, [now, pages]);
 }
 
 /** Marks what was found in the rows that are drawn, and brings the current place into sight. */
@@ -399,7 +391,8 @@ function useOwnMessages(
       let at = (stayed ?? here) + by;
       for (; 0 <= at && at < pages.total; at += by) {
         if (!pages.get(at)) await pages.load(at);
-        if (own !== turn.current) return;
+        // A page that cannot be loaded is reported above the messages.
+        if (own !== turn.current || !pages.get(at)) return;
         if (pages.get(at)?.role === "user") break;
       }
       if (at < 0 || pages.total <= at) {
@@ -449,20 +442,18 @@ export function usePaged(total: number, first: Message[], ask: (from: number) =>
   const { pages, pairs } = useMemo(() => {
     const pairs = new Pairs((at) => known?.get(at));
     let known: Paged<Message> | undefined;
-    known = new Paged(
-      total,
-      first,
-      ask,
-      () => setVersion((before) => before + 1),
-      (thrown) => setTrouble(asRefusal(thrown, words.failed.unknown)),
-      (from, messages) => pairs.add(from, messages),
-    );
+    known = new Paged(total, first, ask, {
+      changed: () => setVersion((before) => before + 1),
+      failed: (thrown) => setTrouble(asRefusal(thrown, words.failed.unknown)),
+      taken: (from, messages) => pairs.add(from, messages),
+      renewed: () => pairs.clear(),
+    });
     return { pages: known, pairs };
   }, [total, first, ask]);
   useEffect(() => () => pages.stop(), [pages]);
   const again = () => {
     setTrouble(null);
-    setVersion((before) => before + 1);
+    pages.retry();
   };
   return { pages, pairs, version, trouble, again };
 }
@@ -527,6 +518,11 @@ function DrawnMessage({ message, before, at, of, part, menu, isLed, found, ...ro
         menu(at, event.clientX, event.clientY);
       }}
     >
+      {message.at && (at === 0 || (before && !isSameDay(before.at, message.at))) && (
+        <p class="day-mark">
+          <time dateTime={message.at}>{day(message.at, Date.now())}</time>
+        </p>
+      )}
       {moved && (
         <p class="device-mark">
           <Icon name="laptop" size={12} />

@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 import type { Devices, HistoryRow, Remedy, SessionRow, Status, Waiting } from "../backend/types";
 import { isBlocking, waits } from "../lib/actions";
-import { clock, projectName, shortened, size } from "../lib/format";
+import { projectName, shortened, size } from "../lib/format";
 import { happening } from "../lib/happening";
 import { attention, headline } from "../lib/headline";
 import { HeldActs } from "../parts/acting";
@@ -383,9 +383,7 @@ function Recent() {
 function Happening({ row, tool, own }: { row: HistoryRow; tool: string; own: string }) {
   return (
     <li>
-      <time class="mono" dateTime={row.at}>
-        {clock(row.at)}
-      </time>
+      <Time at={row.at} />
       <ToolSign name={tool} />
       <span class="activity-title" dir="auto">
         {row.title || words.session.untitled}

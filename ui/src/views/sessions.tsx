@@ -3,11 +3,12 @@
 
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { asRefusal } from "../backend/backend";
-import type { LiveSession, SessionRow } from "../backend/types";
+import type { LiveSession, SessionRow, Shown } from "../backend/types";
 import { useDeferred } from "../lib/deferred";
 import { month, projectName, size } from "../lib/format";
 import { isNumber, isText, isTexts, keep, kept, oneOf, useKept } from "../lib/kept";
 import { listAll } from "../lib/listing";
+import { isZoom, NORMAL } from "../lib/look";
 import { MESSAGES } from "../lib/paged";
 import {
   comparing,
@@ -42,7 +43,7 @@ import { ResumeQuestion } from "../parts/resume-question";
 import { Transcript } from "../parts/transcript";
 import { type Scroller, Virtual } from "../parts/virtual";
 import { go, link } from "../route";
-import { type Asked, useAnswer, useDoing, useKeys, useNow, useRested, useShared } from "../state";
+import { type Asked, letterOf, useAnswer, useDoing, useKeys, useNow, useRested, useShared } from "../state";
 import { words } from "../words";
 
 /** The whole list may be megabytes (17 MB for 50,000): the latest sessions are shown first, and the
@@ -134,11 +135,13 @@ function usePrepared(all: readonly SessionRow[], toolName: (tool: string) => str
 interface ViewProps {
   open: string | null;
   message: number | null;
+  /** Grows whenever a link leads here. */
+  visit: number;
   /** The search field has the focus. */
   search: boolean;
 }
 
-export function SessionsView({ open, message, search }: ViewProps) {
+export function SessionsView({ open, message, visit, search }: ViewProps) {
   const { revision, tools, status } = useShared();
   const [isLong, setLong] = useState(false);
   const latest = useAnswer({ cmd: "sessions", filter: { limit: FIRST } }, useRested(isLong ? revision : 0, REST));
@@ -179,7 +182,10 @@ export function SessionsView({ open, message, search }: ViewProps) {
   const at = useMemo(() => rows.findIndex((n) => ready?.prepared.rows[n]?.session === marked), [ready, rows, marked]);
   const choices = useMemo(() => ready && choicesOf(ready.prepared), [ready]);
   const counts = useMemo(() => ready && stateCounts(ready.prepared, marks), [ready, marks]);
-  const unit = rem();
+  // Heights are those of the text: another size is another shape of the same list.
+  const [zoom] = useKept("device", "zoom", NORMAL, isZoom);
+  const unit = useMemo(rem, [zoom]);
+  const shape = useMemo(() => ({ items, unit }), [items, unit]);
   const place = useKeptPlace(list);
 
   useEffect(() => {
@@ -240,7 +246,7 @@ export function SessionsView({ open, message, search }: ViewProps) {
       j: at + 1,
       k: at - 1,
     };
-    const to = moves[event.key];
+    const to = moves[letterOf(event)];
     const row = rowAt(at);
     if (to !== undefined && !event.ctrlKey && !event.metaKey && !event.altKey) {
       event.preventDefault();
@@ -377,7 +383,7 @@ export function SessionsView({ open, message, search }: ViewProps) {
             class="session-list"
             n={items.length}
             list={`${ready?.order} ${JSON.stringify(wanted)}`}
-            shape={items}
+            shape={shape}
             estimate={(item) => (items[item]! < 0 ? HEADING : ROW) * unit}
             fixed
             api={list}
@@ -400,6 +406,7 @@ export function SessionsView({ open, message, search }: ViewProps) {
             key={open}
             session={open}
             message={message}
+            visit={visit}
             close={close}
             resume={setResuming}
             isPinned={pinned.has(open)}
@@ -568,9 +575,29 @@ function DrawnRow({ row, n, of, isMarked, isOpen, live, isPinned, pin, toolName 
   );
 }
 
+/** How often the head of an open session is read again: of a long one it takes longer. */
+const HEAD_REST = 1_000;
+const LONG_HEAD_REST = 6_000;
+const LONG_SESSION = 20_000_000;
+
+/** What is said of a session beside its messages, as it is now. */
+function useHead(first: Shown | undefined): Shown | undefined {
+  const { revision } = useShared();
+  const rested = useRested(revision, (first?.bytes ?? 0) > LONG_SESSION ? LONG_HEAD_REST : HEAD_REST);
+  // The first answer has it already.
+  const opened = useRef(rested);
+  const request = { cmd: "show", session: first?.session ?? "", from: 0, rows: 0 } as const;
+  const next = useAnswer(first && rested !== opened.current ? request : null, rested).answer;
+  const known = useRef({ first, next, newest: first });
+  if (known.current.first !== first) known.current = { first, next, newest: first };
+  if (known.current.next !== next) known.current = { first, next, newest: next };
+  return known.current.newest;
+}
+
 function Reading({
   session,
   message,
+  visit,
   close,
   resume,
   isPinned,
@@ -578,6 +605,7 @@ function Reading({
 }: {
   session: string;
   message: number | null;
+  visit: number;
   close: () => void;
   resume: (row: SessionRow) => void;
   isPinned: boolean;
@@ -585,10 +613,11 @@ function Reading({
 }) {
   const { backend, tools, tell } = useShared();
   const asked = useAnswer({ cmd: "show", session, from: 0, rows: MESSAGES });
+  const first = asked.answer;
+  const shown = useHead(first);
   const { busy, refusal, act, clear } = useDoing();
   const [more, setMore] = useState(false);
   const [isRenaming, setRenaming] = useState(false);
-  const shown = asked.answer;
   useKeys({ F2: () => shown && setRenaming(true) });
   const restore = async () => {
     const done = await act(() => backend.roam({ cmd: "restore", session }));
@@ -650,7 +679,7 @@ function Reading({
       <Refused refusal={refusal} clear={clear} />
       {asked.phase === "loading" && <Skeleton rows={7} label={words.transcript.loading} tall />}
       {asked.phase === "failed" && <Failed refusal={asked.refusal} again={asked.again} />}
-      {shown && <Transcript shown={shown} message={message} />}
+      {first && shown && <Transcript first={first} shown={shown} message={message} visit={visit} />}
       {shown && isRenaming && <RenameQuestion shown={shown} close={() => setRenaming(false)} renamed={asked.again} />}
       {shown && more && <More row={shown} changed={asked.again} close={() => setMore(false)} forgotten={close} />}
     </>

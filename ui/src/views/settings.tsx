@@ -9,9 +9,17 @@ import { Autostart, Look, Notifications, Programs, SpaceUsed, usePreferences } f
 import { ReachChoice } from "../parts/reach";
 import { Updates } from "../parts/updates";
 import { useAnswer, useDoing, useShared } from "../state";
+import type { SettingsPart } from "../route";
 import { words } from "../words";
 
-export function SettingsView() {
+interface ViewProps {
+  /** The part to which a link led, and how often. */
+  part: string | null;
+  visit: number;
+}
+
+export function SettingsView({ part, visit }: ViewProps) {
+  const led = (to: SettingsPart) => (part === to ? visit + 1 : 0);
   const { revision, status } = useShared();
   const asked = useAnswer({ cmd: "about" }, revision);
   const preferences = usePreferences();
@@ -46,10 +54,10 @@ export function SettingsView() {
           <Section title={say.space}>
             <SpaceUsed />
           </Section>
-          <Section title={words.forget.list}>
+          <Section title={words.forget.list} led={led("forgotten")}>
             <Forgotten />
           </Section>
-          <Section title={words.checkup.title}>
+          <Section title={words.checkup.title} led={led("diagnostics")}>
             <CheckUp />
             <Diagnostics about={about} status={status} />
           </Section>

@@ -16,8 +16,9 @@ export function SplitsView() {
   const { label, busy, refusal, clear, undo } = useUndo(null, turn);
   const say = words.splits;
   const takeBack = async () => {
-    if (!(await undo())) return;
-    tell(say.undone);
+    const done = await undo();
+    if (!done) return;
+    tell(done.message);
     asked.again();
   };
   return (

@@ -97,6 +97,46 @@ test("the text grows, stays so over a reload, and the layout folds with it", asy
   expect(await size()).toBe("16px");
 });
 
+test("a list that is open grows with its text", async ({ page }) => {
+  await open(page, "sessions");
+  const list = page.getByRole("listbox", { name: "Sessions" });
+  await list.focus();
+  for (let step = 0; step < 8; step++) await page.keyboard.press("Control+=");
+  await settled(page);
+  const row = await list
+    .getByRole("option")
+    .first()
+    .evaluate((one) => one.getBoundingClientRect().height);
+  expect(await list.evaluate((one) => one.scrollHeight)).toBeGreaterThanOrEqual(48 * row);
+  await page.keyboard.press("End");
+  const last = list.getByRole("option", { selected: true });
+  await expect(last).toHaveAttribute("aria-posinset", "48");
+  await expect(last).toBeInViewport({ ratio: 0.9 });
+});
+
+test("letters work with a layout of another script", async ({ page }) => {
+  await open(page, "sessions");
+  const press = (key: string, code: string, ctrlKey: boolean) =>
+    page.evaluate(
+      (init) => {
+        document.activeElement?.dispatchEvent(
+          new KeyboardEvent("keydown", { ...init, bubbles: true, cancelable: true }),
+        );
+      },
+      { key, code, ctrlKey },
+    );
+  const list = page.getByRole("listbox", { name: "Sessions" });
+  await list.focus();
+  await press("о", "KeyJ", false);
+  await expect(list.getByRole("option", { selected: true })).toHaveAttribute("aria-posinset", "2");
+  await press("л", "KeyK", true);
+  await expect(page.getByRole("combobox", { name: "View, action or session" })).toBeFocused();
+  await page.keyboard.press("Escape");
+  await expect(list).toBeFocused();
+  await press("к", "KeyR", false);
+  await expect(page.getByRole("dialog").locator(".button.main")).toBeFocused();
+});
+
 test("a dialog begins at its main action: r and Enter resume", async ({ page }) => {
   await open(page, "sessions");
   await page.getByRole("listbox", { name: "Sessions" }).focus();

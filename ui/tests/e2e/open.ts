@@ -26,6 +26,24 @@ export async function open(page: Page, route: string, { state = "busy", delay = 
   if (delay === 0) await settled(page);
 }
 
+interface Fake {
+  // biome-ignore lint/suspicious/noExplicitAny: the page's own world, which has no types here.
+  world: any;
+  tell(): void;
+  grow(n: number): void;
+  shrink(n: number): void;
+  rewrite(from: number): void;
+  goOn(n: number): void;
+  slow(milliseconds: number): void;
+  refuse(cmd: string, error: { code: string; message: string; hint: string; actions: [] } | null): void;
+}
+
+/** Does something in the fake world of the page. */
+export async function inWorld<T>(page: Page, change: (fake: Fake, given: T) => void, given?: T): Promise<void> {
+  const fake = await page.evaluateHandle(() => (globalThis as unknown as { fake: Fake }).fake);
+  await fake.evaluate(change as (fake: Fake, given: unknown) => void, given);
+}
+
 /** Every request is answered, and the answers are drawn: what is pressed now is heard. */
 export async function settled(page: Page): Promise<void> {
   await page.evaluate(() => (globalThis as unknown as { fake: { settled(): Promise<void> } }).fake.settled());

@@ -168,7 +168,11 @@ it("the exit code is read in the forms that tools write", () => {
     ["Exit code: 0\nWall time: 1 s\nOutput:\nok", 0],
     ["Chunk ID: 1\nProcess exited with code 2\nOutput:", 2],
     ["<exit_code>1</exit_code>", 1],
+    ["Process exited with 3\n", 3],
+    ["exit_code: 4", 4],
     ["it will exit with style", null],
+    ["#!/bin/sh\nexit 1", null],
+    ["exit 1", null],
     ["", null],
   ];
   for (const [text, code] of forms) expect(exitCode(text), text).toBe(code);

@@ -1,6 +1,19 @@
 // Sizes, ages, names.
 import { describe, expect, it } from "vitest";
-import { ago, count, digitGroups, listed, plural, projectName, shortened, size, stretch } from "../../src/lib/format";
+import {
+  ago,
+  clockOn,
+  count,
+  day,
+  digitGroups,
+  isSameDay,
+  listed,
+  plural,
+  projectName,
+  shortened,
+  size,
+  stretch,
+} from "../../src/lib/format";
 
 const NOW = Date.parse("2026-11-23T12:00:00Z");
 const past = (seconds: number) => new Date(NOW - seconds * 1000).toISOString();
@@ -30,6 +43,37 @@ describe("format", () => {
     expect(ago(past(400 * 86_400), NOW)).toMatch(/2025/);
     expect(ago(past(-90), NOW)).toBe("now"); // another device's clock goes ahead
     expect([ago(null, NOW), ago("yesterday-ish", NOW)]).toEqual(["", ""]);
+  });
+
+  it("says yesterday of yesterday only", () => {
+    const monday = new Date(2026, 10, 23, 9).getTime();
+    const at = (day: number, hour: number) => ago(new Date(2026, 10, day, hour).toISOString(), monday);
+    expect([at(22, 10), at(22, 1), at(21, 20), at(17, 10)]).toEqual([
+      "23 h ago",
+      "yesterday",
+      "2 days ago",
+      "6 days ago",
+    ]);
+    expect(at(16, 8)).toMatch(/16/);
+  });
+
+  it("says the day where it is not today", () => {
+    const now = new Date(2026, 10, 23, 9).getTime();
+    const at = (day: number, year = 2026) => new Date(year, 10, day, 8, 5).toISOString();
+    expect([clockOn(at(23), now, "en-GB"), clockOn(at(21), now, "en-GB"), clockOn(null, now)]).toEqual([
+      "08:05",
+      "21 Nov, 08:05",
+      "",
+    ]);
+    expect([day(at(21), now, "en-GB"), day(at(21, 2025), now, "en-GB")]).toEqual([
+      "Saturday 21 November",
+      "Friday, 21 November 2025",
+    ]);
+    expect([isSameDay(at(21), at(21)), isSameDay(at(21), at(22)), isSameDay(null, at(22))]).toEqual([
+      true,
+      false,
+      true,
+    ]);
   });
 
   it("counts", () => {

@@ -1,5 +1,6 @@
 // Nothing that the window shows names a command of the command line, or a side.
 import { expect, test } from "vitest";
+import recorded from "../../src/backend/fake/recorded.json";
 import { words } from "../../src/words";
 
 /** Every text of the words, with functions called with made-up names. */
@@ -42,6 +43,19 @@ test("every text is looked at", () => {
 test("no text has a backtick, a command or a side", () => {
   const bad = all.filter(([, text]) => /`|(?<!session-)\broam\b|\b(left|right)\b/i.test(text));
   expect(bad).toEqual([]);
+});
+
+/** What the engine says where the window shows it, as its stories recorded it. */
+function* recordedTexts(value: unknown, path = "recorded"): Generator<[string, string]> {
+  if (typeof value === "string") yield [path, value];
+  else if (typeof value === "object" && value !== null)
+    for (const [key, one] of Object.entries(value)) yield* recordedTexts(one, `${path}.${key}`);
+}
+
+test("no message of the engine that the window shows names a command", () => {
+  const said = [...recordedTexts(recorded)].filter(([path]) => /\.(message|hint|why|consequence)$/.test(path));
+  expect(said.length).toBeGreaterThan(40);
+  expect(said.filter(([, text]) => /`|(?<!session-)\broam\b(?!\/)/.test(text))).toEqual([]);
 });
 
 test("no text speaks the dialect of before", () => {

@@ -1,5 +1,6 @@
 // Two devices that continued one session apart, as real ones do: other questions, other answers, calls, edits and results
 // of their own, and one of them longer. Rows are made by the engine's rule: turn k beside turn k.
+import { Refusal } from "../backend";
 import type { Diff, DiffRow, DiffWords, Msg, PartBody, Request, RowKind, Side, Span, SplitRow } from "../types";
 import { call, result, type Said, text, thinking, wordsOf as words } from "./reader";
 import { bytes, partOf, wholeOf } from "./talk";
@@ -158,7 +159,7 @@ interface Compared {
 const known = new Map<string, Compared>();
 
 function compared(world: World, own: string, device: string): Compared {
-  const key = `${world.name} ${own} ${device}`;
+  const key = `${world.name} ${own} ${device} ${world.continued}`;
   const found = known.get(key) ?? compare(world, own, device);
   known.set(key, found);
   return found;
@@ -168,7 +169,10 @@ function compare(world: World, own: string, device: string): Compared {
   const isBig = world.name === "big-split";
   const isRtl = world.name === "rtl";
   const left = isBig ? long("left", 4_000) : isRtl ? [...RTL, ...DESK] : versionOf(own);
-  const right = isBig ? long("right", 3_200) : versionOf(device);
+  const more = Array.from({ length: world.continued }, (_, n) =>
+    n % 2 === 0 ? you(`And then? (${n + 1})`) : says(text(`Then the queue, step ${n + 1}.`)),
+  );
+  const right = [...(isBig ? long("right", 3_200) : versionOf(device)), ...more];
   const rows: Row[] = [];
   const turns = [turnsOf(left), turnsOf(right)] as const;
   for (let at = 0; at < Math.max(turns[0].length, turns[1].length); at++) {
@@ -259,9 +263,16 @@ interface Pair {
   beside: string | null;
 }
 
+/** A version is named by its end: one that went on has another name. */
+function unknown(): never {
+  throw new Refusal({ code: "unknown_branch", message: "This session has no such version.", hint: "", actions: [] });
+}
+
 function pairOf(split: SplitRow, { branch, beside }: Pair) {
-  const named = (name: string | null, usual: number) =>
-    split.branches.find((one) => one.branch === name) ?? split.branches[usual]!;
+  const named = (name: string | null, usual: number) => {
+    if (name === null) return split.branches[usual]!;
+    return split.branches.find((one) => one.branch === name) ?? unknown();
+  };
   return [named(beside, 0), named(branch, 1)] as const;
 }
 

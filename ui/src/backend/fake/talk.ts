@@ -87,18 +87,26 @@ export function wholeOf({ body, data, kind, media }: Piece): PartBody {
 /** Longer than the text that a page contains. */
 const LONG_RESULT = Array.from({ length: 900 }, (_, n) => `test auth::case_${n} ... ok`).join("\n");
 
-export function length(world: World): number {
+/** The number of messages when the page was opened. */
+function opened(world: World): number {
   const lengths: Partial<Record<World["name"], number>> = { transcript: 6_000, huge: 20_000, reader: READER.length };
-  return (lengths[world.name] ?? 28) + world.added;
+  return lengths[world.name] ?? 28;
+}
+
+export function length(world: World): number {
+  return Math.max(0, opened(world) + world.added);
 }
 
 /** The laptop took over at the half, and soon after it worked with other approvals. */
 const STEERING = 3;
 
 function saidAt(world: World, i: number): Said {
+  if (world.rewritten !== null && world.rewritten <= i) {
+    return { role: i % 2 === 0 ? "user" : "assistant", pieces: [text(`Written anew: message ${i}.`)] };
+  }
   if (world.name === "reader") return readerAt(READER, i);
   if (world.name === "huge") return readerAt(HUGE, i);
-  if (i === Math.floor(length(world) / 2) + STEERING) {
+  if (i === Math.floor(opened(world) / 2) + STEERING) {
     return { role: "steering", pieces: [text("approval policy → never")] };
   }
   const rtl = world.name === "rtl";
@@ -215,15 +223,21 @@ export function occurrences(world: World, text: string): Occurrences {
   return found;
 }
 
-export function transcript(world: World, from: number, rows: number, n = length(world)): Message[] {
+export function transcript(
+  world: World,
+  from: number,
+  rows: number,
+  n = length(world),
+  first = opened(world),
+): Message[] {
   return Array.from({ length: Math.max(0, Math.min(rows, n - from)) }, (_, at): Message => {
     const i = from + at;
     const said = saidAt(world, i);
     return {
       role: said.role,
       text: words(said).slice(0, 8192),
-      at: new Date(world.now - (n - i) * 45_000).toISOString(),
-      device: i < n / 2 ? "desk" : "laptop",
+      at: new Date(world.now - (first - i) * 45_000).toISOString(),
+      device: i < first / 2 ? "desk" : "laptop",
       ...(said.model ? { model: said.model } : {}),
       ...(said.tokens ? { tokens: said.tokens } : {}),
       parts: said.pieces.map((piece) => partOf(piece)),

@@ -3,7 +3,9 @@
 import type {
   About,
   Action,
+  ApiError,
   AppRow,
+  Command,
   ConversationImport,
   Devices,
   Doctor,
@@ -83,6 +85,12 @@ export interface World {
   /** With the session, as long as undo is possible. */
   /** Messages that were added since the page was opened. */
   added: number;
+  /** Messages from this one on were written anew. */
+  rewritten: number | null;
+  /** Messages that were added to the version of a split beside the session's own. */
+  continued: number;
+  /** Commands that are refused, and how. */
+  refusals: Map<Command, ApiError>;
   /** Sessions whose code was taken over. */
   applied: Set<string>;
   forgotten: { row: SessionRow | null; forgotten: ForgottenRow }[];
@@ -158,6 +166,9 @@ export function makeWorld(name: StateName, now: number): World {
     history: history(at),
     applied: new Set(),
     added: 0,
+    rewritten: null,
+    continued: 0,
+    refusals: new Map(),
     forgotten: [
       {
         row: null,
