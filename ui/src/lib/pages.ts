@@ -13,6 +13,25 @@ const KEPT = 50;
 const NOBODY: Said = { role: "system", parts: [] };
 const SIDES = ["left", "right"] as const;
 
+/** What a comparison was made of. Answers of another one number other rows: a side went on, or was decided about. */
+export function madeOf({ left, right, total }: Diff): string {
+  return [left.branch, left.messages, right.branch, right.messages, total].join(" ");
+}
+
+/** The sides that are not what they were. */
+export function movedSides(before: Diff, now: Diff): Side[] {
+  return SIDES.filter(
+    (side) => before[side].branch !== now[side].branch || before[side].messages !== now[side].messages,
+  );
+}
+
+interface Hearer {
+  changed: (from: number, n: number) => void;
+  failed: (thrown: unknown) => void;
+  /** An answer is of another comparison; nothing more is requested. */
+  moved: () => void;
+}
+
 export class Pages {
   readonly kinds: (RowKind | undefined)[];
   /** Which result answers which call, on each side; places are rows. */
@@ -26,13 +45,17 @@ export class Pages {
   private wanted: number[] = [];
   private busy = false;
   private stopped = false;
+  private readonly made: string;
 
   constructor(
     first: Diff,
     private readonly ask: (from: number, rows: number, bodies: boolean) => Promise<Diff>,
-    private readonly changed: (from: number, n: number) => void,
-    private readonly failed: (thrown: unknown) => void,
+    private readonly hearer: Hearer,
+    /** Of the comparison before, of which most is the same: shown until it is known better. */
+    private former?: Pages,
   ) {
+    if (former) former.former = undefined;
+    this.made = madeOf(first);
     this.kinds = new Array(first.total);
     this.rows = new Array(first.total);
     this.take(first);
@@ -40,7 +63,14 @@ export class Pages {
   }
 
   row(i: number): DiffRow | undefined {
-    return this.bodies.get(Math.floor(i / BODIES))?.[i % BODIES] ?? this.rows[i];
+    const [body, light] = [this.bodies.get(Math.floor(i / BODIES))?.[i % BODIES], this.rows[i]];
+    return body ?? this.formerRow(i) ?? light;
+  }
+
+  /** The row of the comparison before, unless another one is known to be there now. */
+  private formerRow(i: number): DiffRow | undefined {
+    const [former, light] = [this.former?.row(i), this.rows[i]];
+    return former && (!light || isSame(light, former)) ? former : undefined;
   }
 
   /** A row without its bodies. */
@@ -86,7 +116,8 @@ export class Pages {
 
   /** Whether the row's messages are there, not only their beginnings. */
   hasBody(i: number): boolean {
-    return this.bodies.has(Math.floor(i / BODIES));
+    if (this.bodies.has(Math.floor(i / BODIES))) return true;
+    return this.formerRow(i) !== undefined && this.former?.hasBody(i) === true;
   }
 
   get total(): number {
@@ -114,6 +145,12 @@ export class Pages {
 
   stop(): void {
     this.stopped = true;
+  }
+
+  resume(): void {
+    if (!this.stopped) return;
+    this.stopped = false;
+    void this.work();
   }
 
   private isPlace(i: number): boolean {
@@ -170,15 +207,24 @@ export class Pages {
       if (!bodies) this.asked.add(from / PAGE);
       try {
         const answer = await this.ask(from, rows, bodies);
+        if (madeOf(answer) !== this.made) {
+          if (!this.stopped) this.hearer.moved();
+          this.stop();
+          break;
+        }
         if (bodies) this.keep(from / BODIES, answer.rows);
         else this.take(answer);
       } catch (thrown) {
         if (!bodies) this.asked.delete(from / PAGE);
-        this.failed(thrown);
+        if (!this.stopped) this.hearer.failed(thrown);
         break;
       }
-      if (!this.stopped) this.changed(from, rows);
+      if (!this.stopped) this.hearer.changed(from, rows);
     }
     this.busy = false;
   }
+}
+
+function isSame(one: DiffRow, other: DiffRow): boolean {
+  return one.kind === other.kind && SIDES.every((side) => one[side]?.key === other[side]?.key);
 }

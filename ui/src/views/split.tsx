@@ -1,7 +1,7 @@
 // The split window: two columns aligned by turn, or all messages by time; the common part folded to one row; the
 // decision below.
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { asRefusal, type Refusal } from "../backend/backend";
+import { asRefusal, Refusal } from "../backend/backend";
 import type {
   Action,
   BranchRow,
@@ -19,7 +19,7 @@ import { byTime, type Entry } from "../lib/by-time";
 import { ago, projectName, shortened, stretch } from "../lib/format";
 import { oneOf, useKept } from "../lib/kept";
 import { MESSAGES } from "../lib/paged";
-import { PAGE, Pages } from "../lib/pages";
+import { madeOf, movedSides, PAGE, Pages } from "../lib/pages";
 import { toldApart } from "../lib/sides";
 import { each, inSlices } from "../lib/slices";
 import { Button, Empty, FirstFocus, IconButton, Refused, Skeleton } from "../parts/common";
@@ -34,7 +34,7 @@ import { Trouble } from "../parts/trouble";
 import { useUndo } from "../parts/undo";
 import { type Scroller, Virtual } from "../parts/virtual";
 import { go, link } from "../route";
-import { useAnswer, useDoing, useKeys, useNow, useShared } from "../state";
+import { useAnswer, useDoing, useKeys, useNow, useRested, useShared } from "../state";
 import { words } from "../words";
 
 const ORDERS = ["turns", "time"] as const;
@@ -46,25 +46,46 @@ export function SplitView({ session, alone }: { session: string; alone: boolean 
   const [pair, setPair] = useState<Pair>(OWN);
   const { branch, beside } = pair;
   const [turn, setTurn] = useState(0);
+  const compareAgain = useCallback(() => setTurn((before) => before + 1), []);
   const [order, setOrder] = useKept<Order>("device", "split.order", "turns", isOrder);
   const request = { cmd: "diff", session, ...pair, from: 0, rows: PAGE, choices: false, bodies: false } as const;
   const first = useAnswer(request, turn);
   const splits = useAnswer({ cmd: "splits" }, turn * 100_000 + revision);
   const { busy, refusal, act } = useDoing();
   const [decided, setDecided] = useState<string | null>(null);
+  // Other versions are another comparison; the same ones that went on are not.
+  const [chosen, setChosen] = useState(0);
+  const choose = (next: Pair) => {
+    setPair(next);
+    setChosen(chosen + 1);
+  };
   const last = useUndo(session, turn * 200_000 + revision * 2 + (decided === null ? 0 : 1));
   const say = words.split;
   const diff = useMemo(() => first.answer && toldApart(first.answer), [first.answer]);
+  const split = splits.answer?.find((one) => one.session === session);
+  useFollowedPair(split, pair, setPair);
+  const moved = useMoved(session, pair, decided === null ? diff : undefined, compareAgain);
   // Nothing is written before the user chooses which version has the session.
   const isAsked = diff?.class === "C";
 
   const undo = async () => {
-    if (!(await last.undo())) return;
+    const done = await last.undo();
+    if (!done) return;
     setDecided(null);
-    setTurn((before) => before + 1);
-    tell(say.undone);
+    compareAgain();
+    tell(done.kind === "choice" ? say.undone : done.message);
   };
   const take = async (choice: Action, active: Side | null) => {
+    // What is put away is what was shown, and nothing that came since.
+    const away = choice === "keep-left" ? "right" : choice === "keep-right" ? "left" : null;
+    if (away && diff) {
+      const now = await act(() => moved.ask());
+      if (!now) return;
+      if (movedSides(diff, now).includes(away)) {
+        tell(say.movedMeanwhile(diff[away].device));
+        return compareAgain();
+      }
+    }
     const other = beside === null ? {} : { beside };
     const done = await act(() => backend.roam({ cmd: "resolve", session, choice, branch, ...other, active }));
     if (!done) return;
@@ -75,18 +96,22 @@ export function SplitView({ session, alone }: { session: string; alone: boolean 
     const done = await act(() => backend.roam({ cmd: "release", what: `session:${session}` }));
     if (done) setDecided(done.message);
   };
-  useKeys({
-    "Mod+z": () => void undo(),
-    t: () => setOrder(order === "turns" ? "time" : "turns"),
-  });
-
-  const split = splits.answer?.find((one) => one.session === session);
   // Decided on another device meanwhile: the split was listed before and is not any more.
   const listedIn = useRef(-1);
   if (split) listedIn.current = turn;
   const isSettled = listedIn.current === turn && splits.phase === "ready" && !split && decided === null;
   const isGone = isSettled || (first.phase === "failed" && first.refusal.code === "no_split");
-  const isFailed = first.phase === "failed" && !isGone;
+  // A chosen version that went on has another name; it is followed as soon as the list is there.
+  const isFollowed = first.phase === "failed" && first.refusal.code === "unknown_branch" && pair !== OWN;
+  const isFailed = first.phase === "failed" && !isGone && !isFollowed;
+  useKeys({
+    // Only what a button names is undone.
+    "Mod+z": () => {
+      if (decided !== null || isGone) void undo();
+    },
+    t: () => setOrder(order === "turns" ? "time" : "turns"),
+  });
+
   const known = diff ?? split;
   const title = known
     ? known.title || words.session.untitled
@@ -111,8 +136,8 @@ export function SplitView({ session, alone }: { session: string; alone: boolean 
         {diff && !isGone && <Orders order={order} choose={setOrder} />}
         <IconButton icon="keys" name={say.help} onClick={showKeys} />
       </header>
-      {split && split.branches.length > 2 && !isGone && <Versions split={split} pair={pair} choose={setPair} />}
-      {first.phase === "loading" && <Skeleton rows={6} label={say.loading} tall />}
+      {split && split.branches.length > 2 && !isGone && <Versions split={split} pair={pair} choose={choose} />}
+      {(first.phase === "loading" || (isFollowed && !diff)) && <Skeleton rows={6} label={say.loading} tall />}
       {isGone && (
         <Empty icon="done" title={say.gone} why={say.goneWhy}>
           {last.label && (
@@ -126,7 +151,24 @@ export function SplitView({ session, alone }: { session: string; alone: boolean 
         </Empty>
       )}
       {isFailed && <Trouble title={say.failed} refusal={first.refusal} again={first.again} />}
-      {diff && !isGone && <Comparison key={`${beside}/${branch}/${turn}`} first={diff} pair={pair} order={order} />}
+      {diff && !isGone && moved.now && decided === null && (
+        <p class="comparison-note" role="status" dir="auto">
+          <Icon name="live" size={12} /> {say.moved(movedSides(diff, moved.now).map((side) => diff[side].device))}
+          <Button kind="quiet" onClick={compareAgain}>
+            {say.compareAgain}
+          </Button>
+        </p>
+      )}
+      {diff && !isGone && (
+        <Comparison
+          key={chosen}
+          first={diff}
+          pair={pair}
+          order={order}
+          isStale={moved.now !== null}
+          moved={compareAgain}
+        />
+      )}
       {diff && !isGone && decided === null && beside !== null && isAsked && (
         <footer class="decision">
           <p class="now" dir="auto">
@@ -134,7 +176,7 @@ export function SplitView({ session, alone }: { session: string; alone: boolean 
           </p>
           <div class="row-of-buttons">
             {[beside, branch].map((one, at) => (
-              <Button key={one} onClick={() => setPair({ beside: null, branch: one })}>
+              <Button key={one} onClick={() => choose({ beside: null, branch: one })}>
                 {say.toDecide(
                   split?.branches[0]?.device ?? words.overview.here,
                   at === 0 ? diff.left.device : diff.right.device,
@@ -200,6 +242,66 @@ export function SplitView({ session, alone }: { session: string; alone: boolean 
         ))}
     </div>
   );
+}
+
+/** How often a comparison is looked at again, and how long a side must rest before it is compared again by itself. */
+const LOOK_REST = 3_000;
+const LONG_LOOK_REST = 30_000;
+const LONG_SIDES = 20_000_000;
+
+/** The comparison as it is now, where a side went on since it was shown. One that rests is compared again. */
+function useMoved(session: string, pair: Pair, shown: Diff | undefined, compareAgain: () => void) {
+  const { backend, revision } = useShared();
+  const isLong = (shown ? shown.left.bytes + shown.right.bytes : 0) > LONG_SIDES;
+  const pace = isLong ? LONG_LOOK_REST : LOOK_REST;
+  const rested = useRested(revision, pace);
+  const [now, setNow] = useState<{ shown: Diff; now: Diff } | null>(null);
+  const ask = useCallback(
+    () => backend.roam({ cmd: "diff", session, ...pair, from: 0, rows: 0, choices: false, bodies: false }),
+    [backend, session, pair],
+  );
+  // Other refusals are shown with what is asked for next.
+  const isRenamed = (thrown: unknown) => {
+    if (asRefusal(thrown, "").code === "unknown_branch") compareAgain();
+  };
+  const looked = useRef(rested);
+  useEffect(() => {
+    if (!shown || rested === looked.current) return;
+    looked.current = rested;
+    const hear = (now: Diff) => setNow(madeOf(now) === madeOf(shown) ? null : { shown, now });
+    ask().then(hear, isRenamed);
+  }, [rested, shown, ask]);
+  const moved = now !== null && now.shown === shown ? now.now : null;
+  useEffect(() => {
+    if (!moved || !shown) return;
+    const hear = (next: Diff) => {
+      if (madeOf(next) === madeOf(moved)) compareAgain();
+      else setNow({ shown, now: next });
+    };
+    const timer = setTimeout(() => ask().then(hear, isRenamed), pace);
+    return () => clearTimeout(timer);
+  }, [moved, shown, ask, pace, compareAgain]);
+  return { now: moved, ask };
+}
+
+/** A version that goes on has another end, and is named by it: the chosen ones are followed by their device and their
+ * session. */
+function useFollowedPair(split: SplitRow | undefined, pair: Pair, choose: (pair: Pair) => void): void {
+  const known = useRef(new Map<string, BranchRow>());
+  useEffect(() => {
+    if (!split) return;
+    const find = (branch: string | null) => {
+      if (branch === null || split.branches.some((one) => one.branch === branch)) return branch;
+      const before = known.current.get(branch);
+      const is = (one: BranchRow) => one.device === before?.device && one.session === before.session;
+      return split.branches.find(is)?.branch ?? null;
+    };
+    const next = { branch: find(pair.branch), beside: find(pair.beside) };
+    for (const one of split.branches) known.current.set(one.branch, one);
+    const isLost = (pair.branch !== null && next.branch === null) || (pair.beside !== null && next.beside === null);
+    if (isLost) choose(OWN);
+    else if (next.branch !== pair.branch || next.beside !== pair.beside) choose(next);
+  }, [split, pair, choose]);
 }
 
 /** The devices whose versions are not compared now. */
@@ -335,8 +437,17 @@ function Decided({
 
 const NONE: Message[] = [];
 
+interface ComparisonProps {
+  first: Diff;
+  pair: Pair;
+  order: Order;
+  /** A side went on: what is shown stays, and nothing more of it is requested. */
+  isStale: boolean;
+  moved: () => void;
+}
+
 /** Row 0 represents the common part, which unfolds below it; the other rows follow. */
-function Comparison({ first, pair, order }: { first: Diff; pair: Pair; order: Order }) {
+function Comparison({ first, pair, order, isStale, moved }: ComparisonProps) {
   const { backend, tell } = useShared();
   const [known, setKnown] = useState(0);
   const [trouble, setTrouble] = useState<Refusal | null>(null);
@@ -354,24 +465,35 @@ function Comparison({ first, pair, order }: { first: Diff; pair: Pair; order: Or
     setKnown((before) => before + 1);
   }, []);
   const inSight = useRef<(row: number) => boolean>(() => true);
+  const made = madeOf(first);
+  const former = useRef<Pages | undefined>(undefined);
   const pages = useMemo(() => {
     const ask = (from: number, rows: number, bodies: boolean) =>
       backend.roam({ cmd: "diff", session, ...pair, from, rows, choices: false, bodies });
-    return new Pages(
-      first,
-      ask,
-      (from, n) => {
+    const hearer = {
+      changed: (from: number, n: number) => {
         let isSeen = false;
         for (let row = from; row < from + n && !isSeen; row++) isSeen = inSight.current(row);
         // A page out of sight only changes the overview, which may wait a little.
         if (isSeen) draw();
         else later.current ??= setTimeout(draw, 250);
       },
-      (thrown) => setTrouble(asRefusal(thrown, words.failed.unknown)),
-    );
-  }, []);
+      failed: (thrown: unknown) => {
+        const refusal = asRefusal(thrown, words.failed.unknown);
+        if (refusal.code === "unknown_branch") moved();
+        else setTrouble(refusal);
+      },
+      moved,
+    };
+    former.current = new Pages(first, ask, hearer, former.current);
+    return former.current;
+  }, [made, pair]);
   useEffect(() => {
-    pages.want([0]);
+    if (isStale) pages.stop();
+    else pages.resume();
+  }, [pages, isStale, first]);
+  useEffect(() => {
+    pages.want(wanted(sight.from, Math.max(sight.to, 1)));
     return () => {
       pages.stop();
       clearTimeout(later.current);
@@ -385,12 +507,18 @@ function Comparison({ first, pair, order }: { first: Diff; pair: Pair; order: Or
     if (!entries) return row < sight.to && sight.from <= row;
     return entries.slice(sight.from, sight.to).some((entry) => entry.row === row);
   };
-  const said = useWords(session, pair, pages, order === "turns" ? sight : NOTHING, known);
+  const said = useWords(session, pair, pages, order === "turns" && !isStale ? sight : NOTHING, known);
   const common = useCommon(session, pair, (thrown) => setTrouble(thrown));
+  // Rows have other numbers now.
+  const stale = useRef(isStale);
+  stale.current = isStale;
   // The number of rows above those of the comparison.
   const before = 1 + common.n;
   const part = useCallback<RowPart>(
-    (row, side, number) => backend.roam({ cmd: "diff_part", session, ...pair, row, side, part: number }),
+    (row, side, number) =>
+      stale.current
+        ? Promise.reject(new Refusal({ code: "moved", ...say.partMoved }))
+        : backend.roam({ cmd: "diff_part", session, ...pair, row, side, part: number }),
     [backend, session, pair],
   );
   const cell = useKeyed<string, Joined>(
@@ -532,6 +660,7 @@ function Comparison({ first, pair, order }: { first: Diff; pair: Pair; order: Or
             again={() => {
               setTrouble(null);
               pages.want(wanted(sight.from, sight.to));
+              common.retry();
             }}
           />
         )}
@@ -681,19 +810,25 @@ function useCommon(session: string, pair: Pair, failed: (refusal: Refusal) => vo
     (message: number, part: number) => backend.roam({ cmd: "diff_common_part", session, ...pair, message, part }),
     [backend, session, pair],
   );
-  const { pages, pairs, version, trouble } = usePaged(first?.total ?? 0, first?.messages ?? NONE, ask);
+  const { pages, pairs, version, trouble, again } = usePaged(first?.total ?? 0, first?.messages ?? NONE, ask);
   const rows = useRows(pages, pairs, part, version);
   useEffect(() => {
     if (trouble) failed(trouble);
   }, [trouble]);
-  const toggle = () => {
-    setOpen(!isOpen);
-    if (isOpen || first) return;
+  const begin = () => {
     const request = { cmd: "diff_common", session, ...pair, from: 0, rows: MESSAGES } as const;
     backend.roam(request).then(setFirst, (thrown) => failed(asRefusal(thrown, words.failed.unknown)));
   };
+  const toggle = () => {
+    setOpen(!isOpen);
+    if (!isOpen && !first) begin();
+  };
+  const retry = () => {
+    if (first) again();
+    else if (isOpen) begin();
+  };
   const n = isOpen ? (first?.total ?? 0) : 0;
-  return { n, isOpen, toggle, part, rows, get: (at: number) => pages.get(at), want: pages.want.bind(pages) };
+  return { n, isOpen, toggle, retry, part, rows, get: (at: number) => pages.get(at), want: pages.want.bind(pages) };
 }
 
 function Common({ first, isOpen, toggle }: { first: Diff; isOpen: boolean; toggle: () => void }) {
@@ -732,25 +867,26 @@ function useWords(
   known: number,
 ): ReadonlyMap<number, DiffWords> {
   const { backend } = useShared();
-  const [said, setSaid] = useState<ReadonlyMap<number, DiffWords>>(new Map());
-  const asked = useRef(new Set<number>());
+  const [said, setSaid] = useState<{ pages: Pages; rows: ReadonlyMap<number, DiffWords> }>({ pages, rows: NO_WORDS });
+  const asked = useRef({ pages, rows: new Set<number>() });
+  if (asked.current.pages !== pages) asked.current = { pages, rows: new Set() };
   useEffect(() => {
     let current = true;
     const wanted: number[] = [];
     for (let row = sight.from; row < sight.to; row++) {
-      if (pages.kinds[row] === "changed" && !asked.current.has(row)) wanted.push(row);
+      if (pages.kinds[row] === "changed" && !asked.current.rows.has(row)) wanted.push(row);
     }
     if (wanted.length === 0) return;
     const timer = setTimeout(async () => {
       for (const row of wanted) {
         if (!current) return;
-        asked.current.add(row);
+        asked.current.rows.add(row);
         try {
           const answer = await backend.roam({ cmd: "diff_words", session, ...pair, row });
-          setSaid((before) => new Map(before).set(row, answer));
+          setSaid((before) => ({ pages, rows: new Map(before.pages === pages ? before.rows : []).set(row, answer) }));
         } catch {
           // The row keeps its text without marks; coming back to it repeats the request.
-          asked.current.delete(row);
+          asked.current.rows.delete(row);
           return;
         }
       }
@@ -760,5 +896,7 @@ function useWords(
       clearTimeout(timer);
     };
   }, [session, pair, pages, sight.from, sight.to, known]);
-  return said;
+  return said.pages === pages ? said.rows : NO_WORDS;
 }
+
+const NO_WORDS: ReadonlyMap<number, DiffWords> = new Map();

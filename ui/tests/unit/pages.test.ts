@@ -1,22 +1,20 @@
 // A split, page by page: what is in sight first, everything in the end, and where the next difference is.
 import { expect, it } from "vitest";
 import type { Diff, RowKind } from "../../src/backend/types";
-import { BODIES, PAGE, Pages } from "../../src/lib/pages";
+import { BODIES, madeOf, movedSides, PAGE, Pages } from "../../src/lib/pages";
+
+const calm = { changed: () => {}, failed: () => {}, moved: () => {} };
+const SIDES = { left: { branch: "a", messages: 9 }, right: { branch: "b", messages: 7 } };
 
 function page(kinds: RowKind[], from: number, n = PAGE, turns: number[] = []): Diff {
   const rows = kinds
     .slice(from, from + n)
     .map((kind, at) => ({ i: from + at, kind, left: null, right: null, alike: 0, turn: turns[from + at] ?? 0 }));
-  return { total: kinds.length, rows } as unknown as Diff;
+  return { ...SIDES, total: kinds.length, rows } as unknown as Diff;
 }
 
 async function loaded(kinds: RowKind[], turns: number[] = []): Promise<Pages> {
-  const pages = new Pages(
-    page(kinds, 0, PAGE, turns),
-    async (from, n) => page(kinds, from, n, turns),
-    () => {},
-    () => {},
-  );
+  const pages = new Pages(page(kinds, 0, PAGE, turns), async (from, n) => page(kinds, from, n, turns), calm);
   pages.want([0]);
   while (!pages.whole) await new Promise((done) => setTimeout(done, 0));
   return pages;
@@ -39,8 +37,7 @@ it("asks for what is in sight before the rest, each page once, one at a time", a
       under -= 1;
       return page(kinds, from, n);
     },
-    () => {},
-    () => {},
+    calm,
   );
   pages.want([PAGE * 7 + 3, PAGE * 7 + 4, PAGE * 8]);
   while (!pages.whole) await new Promise((done) => setTimeout(done, 1));
@@ -93,8 +90,7 @@ it("tells of a page that could not be had, and asks again", async () => {
       if (refuse) throw new Error("gone");
       return page(kinds, from, n);
     },
-    () => {},
-    (thrown) => failures.push(thrown),
+    { ...calm, failed: (thrown) => failures.push(thrown) },
   );
   pages.want([PAGE]);
   await new Promise((done) => setTimeout(done, 5));
@@ -119,13 +115,8 @@ function compared(lines: string[]): Pages {
     const [kind, left, right] = line.split(" ");
     return { i, kind, left: message(left!), right: message(right!), alike: 0, turn: 1, alone: false };
   });
-  const first = { total: rows.length, rows } as unknown as Diff;
-  return new Pages(
-    first,
-    async () => first,
-    () => {},
-    () => {},
-  );
+  const first = { ...SIDES, total: rows.length, rows } as unknown as Diff;
+  return new Pages(first, async () => first, calm);
 }
 
 it("hides a row in which both sides have only results that are shown with their calls", () => {
@@ -150,4 +141,35 @@ it("goes from difference to difference without stopping at hidden rows", () => {
   const pages = compared(["same text text", "left c1 -", "same text text", "left r1 -", "right - text"]);
   expect(pages.next(1, 1)).toBe(null);
   expect(compared(["left c1 -", "same text text", "right - text"]).next(0, 1)).toBe(2);
+});
+
+it("takes no page of another comparison: a side went on meanwhile", async () => {
+  const kinds = same(PAGE * 3);
+  const first = page(kinds, 0);
+  let moved = 0;
+  const ask = async (from: number, n: number) => ({
+    ...page(kinds, from, n),
+    ...(from >= PAGE ? { right: { branch: "c", messages: 8 } } : {}),
+  });
+  const pages = new Pages(first, ask as never, { ...calm, moved: () => (moved += 1) });
+  pages.want([PAGE]);
+  await new Promise((done) => setTimeout(done, 5));
+  expect([moved, pages.row(PAGE)]).toEqual([1, undefined]);
+  pages.want([PAGE * 2]);
+  await new Promise((done) => setTimeout(done, 5));
+  expect(moved).toBe(1);
+  const next = { ...first, right: { branch: "b", messages: 8 } } as Diff;
+  expect([movedSides(first, next), movedSides(first, first)]).toEqual([["right"], []]);
+  expect(madeOf(next)).not.toBe(madeOf(first));
+});
+
+it("shows the rows of the comparison before until they are known better", async () => {
+  const message = (key: string) => ({ key, pieces: [], parts: [] });
+  const row = (i: number, key: string) => ({ i, kind: "left", left: message(key), right: null, alike: 0, turn: 1 });
+  const made = (rows: unknown[]) => ({ ...SIDES, total: PAGE + 2, rows }) as unknown as Diff;
+  const rows = Array.from({ length: PAGE + 2 }, (_, i) => row(i, `k${i}`));
+  const before = new Pages(made(rows), async () => made([]), calm);
+  const first = [row(0, "k0"), row(1, "other"), ...rows.slice(2, PAGE)];
+  const now = new Pages(made(first), async () => made([]), calm, before);
+  expect([0, 1, PAGE + 1].map((i) => now.row(i)?.left?.key)).toEqual(["k0", "other", `k${PAGE + 1}`]);
 });
