@@ -6,7 +6,7 @@ use session_roam_core::api::{
     AskingDevice, BranchRow, EngineState, Held, HoldReason, LiveSession, PairedDevice, PairedState,
     Resume, SessionRow, SplitRow, SyncthingState, Waiting,
 };
-use session_roam_core::session::{ProblemCode, Tier};
+use session_roam_core::session::{Problem, ProblemCode, Tier};
 use session_roam_tray::menu::{Action, Icon, Item, Pause, icon, link, menu, place};
 use session_roam_tray::news::Desk;
 use session_roam_tray::sight::{Sight, is_dark_scheme};
@@ -103,6 +103,10 @@ fn held(what: &str) -> Held {
     }
 }
 
+fn problem(code: ProblemCode) -> Problem {
+    Problem::new(code, "The disk is full.", "Free up disk space.")
+}
+
 fn live(id: &str, device: &str) -> LiveSession {
     LiveSession {
         session: id.into(),
@@ -194,7 +198,7 @@ work · last seen 3 h ago -> open:#/devices
 ---
 Open on desk: “Title of one” -> open:#/sessions/one
 Resume “Title of three” · from desk -> resume:three
-Resume “Title of four” · from desk · waiting -> open:#/sessions/four
+Open “Title of four” · waiting -> open:#/sessions/four
 All sessions… -> open:#/sessions
 ---
 Open session-roam -> open:
@@ -273,6 +277,37 @@ fn every_state_has_its_words_and_its_icon() {
                 s.status.syncthing.message = Some("Port taken.".into());
             },
         ),
+        (
+            "(Syncing stopped unexpectedly) (The disk is full. Free up disk space.)",
+            Icon::Attention,
+            |s| {
+                s.status.syncthing.state = SyncthingState::Failed;
+                s.status.syncthing.message = Some("Port taken.".into());
+                s.status.problems = vec![problem(ProblemCode::DiskFull)];
+            },
+        ),
+        (
+            "(The disk is full.) (Free up disk space.)",
+            Icon::Attention,
+            |s| {
+                s.status.problems = [ProblemCode::LeftOut, ProblemCode::DiskFull]
+                    .map(problem)
+                    .into();
+                s.status.moving.out_bytes = 12_000;
+                s.status.splits = 2;
+            },
+        ),
+        ("(Up to date with desk)", Icon::Idle, |s| {
+            s.status.problems = vec![problem(ProblemCode::LeftOut)]
+        }),
+        (
+            "(Paused) (Nothing is sent, received or written.)",
+            Icon::Paused,
+            |s| {
+                s.status.engine = EngineState::Paused;
+                s.status.problems = vec![problem(ProblemCode::DiskFull)];
+            },
+        ),
         ("(Starting Syncthing)", Icon::Idle, |s| {
             s.status.syncthing.state = SyncthingState::Starting
         }),
@@ -328,6 +363,35 @@ Needs a decision: All sessions are gone. -> open:#/overview
         all.contains("2 sessions are waiting -> open:#/overview\n"),
         "{all}"
     );
+}
+
+#[test]
+fn what_prevents_syncing_leads_to_what_to_do() {
+    let mut sight = quiet();
+    sight.status.problems = vec![problem(ProblemCode::VaultUnwritable)];
+    let all = shown(&sight);
+    assert_eq!(
+        all.split("---\n").nth(1),
+        Some("Show what to do… -> open:#/overview\n")
+    );
+}
+
+/// A state code of the engine's is no word for a person, and what cannot be resumed is not offered so.
+#[test]
+fn a_session_that_is_not_in_the_tool_is_opened_and_not_resumed() {
+    let mut sight = quiet();
+    sight.recent = ["elsewhere", "held", "waiting"]
+        .map(|state| session(state, state, "10:00"))
+        .into();
+    let all = shown(&sight);
+    for line in [
+        "Open “Title of elsewhere” · not on this device -> open:#/sessions/elsewhere\n",
+        "Open “Title of held” · needs a decision -> open:#/sessions/held\n",
+        "Open “Title of waiting” · waiting -> open:#/sessions/waiting\n",
+    ] {
+        assert!(all.contains(line), "{all}");
+    }
+    assert!(!all.contains("Resume"), "{all}");
 }
 
 #[test]
@@ -505,6 +569,24 @@ fn nothing_is_told_at_first_nor_twice() {
         [""; 0],
         "a start is a first look, too"
     );
+}
+
+#[test]
+fn what_prevents_syncing_is_told_once_also_while_sessions_are_read() {
+    let told_as = "Not syncing | The disk is full. Free up disk space. -> open:#/overview";
+    let mut full = quiet();
+    full.status.problems = vec![problem(ProblemCode::DiskFull)];
+    assert_eq!(told(&[&quiet(), &full, &full]), [told_as]);
+    let mut importing = full.clone();
+    importing.status.engine = EngineState::Importing;
+    assert_eq!(told(&[&quiet(), &importing, &full]), [told_as]);
+    assert_eq!(told(&[&Sight::stopped(None), &full]), [told_as]);
+    let mut left_out = quiet();
+    left_out.status.problems = vec![problem(ProblemCode::LeftOut)];
+    assert_eq!(told(&[&quiet(), &left_out]), [""; 0]);
+    let mut stopped = full.clone();
+    stopped.status.engine = EngineState::Stopped;
+    assert_eq!(told(&[&quiet(), &stopped]), [""; 0]);
 }
 
 /// F10: four hundred strangers are one line in the menu and one notification.

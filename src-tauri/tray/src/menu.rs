@@ -5,7 +5,7 @@ use crate::news::strangers_ask;
 use crate::sight::Sight;
 use jiff::{ToSpan, Zoned};
 use session_roam_core::api::{EngineState, PairedDevice, SessionRow};
-use session_roam_core::session::{Millis, harmless_line};
+use session_roam_core::session::{Millis, SessionState, harmless_line};
 
 /// The most sessions of other devices that the menu offers, how many of them in the menu itself, and lines of one kind
 /// there; the window has them all.
@@ -154,7 +154,10 @@ pub fn icon(sight: &Sight) -> Icon {
     match () {
         () if sight.is_stopped() => Icon::Off,
         () if status.engine == EngineState::Paused => Icon::Paused,
-        () if matches!(transport, "missing" | "failed" | "stopped") || 0 < sight.needs() => {
+        () if matches!(transport, "missing" | "failed" | "stopped")
+            || sight.blocking().is_some()
+            || 0 < sight.needs() =>
+        {
             Icon::Attention
         }
         () if sight.is_importing() || 0 < status.moving.out_bytes + status.moving.in_bytes => {
@@ -202,7 +205,11 @@ pub fn tooltip(sight: &Sight, now: &Zoned) -> String {
 fn words(sight: &Sight, now: &Zoned) -> (String, String) {
     let status = &sight.status;
     let said = |what: &str| (what.to_owned(), String::new());
-    let because = status.syncthing.message.clone().unwrap_or_default();
+    let blocking = sight.blocking();
+    let because = match blocking {
+        Some(problem) => format!("{} {}", problem.message, problem.hint),
+        None => status.syncthing.message.clone().unwrap_or_default(),
+    };
     let connected: Vec<&str> = sight
         .devices
         .paired
@@ -236,6 +243,10 @@ fn words(sight: &Sight, now: &Zoned) -> (String, String) {
         ),
         (_, "missing") => said("Syncing is off: Syncthing was not found"),
         (_, "failed" | "stopped") => ("Syncing stopped unexpectedly".into(), because),
+        _ if blocking.is_some() => (
+            blocking.map_or_else(String::new, |problem| problem.message.clone()),
+            blocking.map_or_else(String::new, |problem| problem.hint.clone()),
+        ),
         ("importing", _) => (
             format!(
                 "Reading your sessions: {} of {}",
@@ -274,6 +285,9 @@ fn moved(out: u64, inn: u64) -> String {
 
 fn needs(sight: &Sight) -> Vec<Item> {
     let (status, mut items) = (&sight.status, Vec::new());
+    if sight.blocking().is_some() {
+        items.push(open("#/overview", "Show what to do…".into()));
+    }
     for device in sight
         .devices
         .asking
@@ -405,18 +419,20 @@ fn sessions(sight: &Sight) -> Vec<Item> {
 
 /// A session that is not in this device's tool cannot be resumed; the window explains why.
 fn resume(sight: &Sight, row: &SessionRow) -> Item {
-    let label = format!(
-        "Resume {} · from {}",
-        quoted(&row.title),
-        sight.other_device(row)
-    );
-    match row.state.as_str() {
-        "here" | "split" => Item::Act(Action::Resume(row.session.clone()), label),
-        state => open(
-            &place("sessions", &row.session),
-            format!("{label} · {state}"),
-        ),
-    }
+    let title = quoted(&row.title);
+    let why = match row.state {
+        SessionState::Here | SessionState::Split => {
+            let label = format!("Resume {title} · from {}", sight.other_device(row));
+            return Item::Act(Action::Resume(row.session.clone()), label);
+        }
+        SessionState::Waiting => "waiting",
+        SessionState::Held => "needs a decision",
+        SessionState::Elsewhere => "not on this device",
+    };
+    open(
+        &place("sessions", &row.session),
+        format!("Open {title} · {why}"),
+    )
 }
 
 fn deeds(sight: &Sight) -> Vec<Item> {

@@ -82,26 +82,26 @@ struct Ready {
 impl Desk {
     pub fn hear(&mut self, now: &Sight) -> Vec<News> {
         let before = self.before.replace(now.clone());
-        let Some(before) = before.filter(|before| !before.is_stopped() && !before.is_importing())
-        else {
+        let Some(before) = before else {
             return Vec::new();
         };
-        if now.is_stopped() || now.is_importing() {
-            return Vec::new();
+        let blocked = blocked(&before, now).map(News::harmless);
+        if [&before, now].map(|one| one.is_stopped() || one.is_importing()) != [false; 2] {
+            return blocked.into_iter().collect();
         }
         self.ready
             .retain(|ready| !now.live_elsewhere(&ready.session));
         self.ready.extend(newly_ready(&before, now));
         let ready = self.tell_ready(now);
         let waits = waits(&before, now);
-        asking(&before, now)
+        let news = asking(&before, now)
             .into_iter()
             .chain(splits(&before, now))
             .chain(held(&before, now))
             .chain(waits)
             .chain(ready)
-            .map(News::harmless)
-            .collect()
+            .map(News::harmless);
+        blocked.into_iter().chain(news).collect()
     }
 
     /// Sessions arrive in batches: a whole batch is reported as one, once it is complete.
@@ -271,6 +271,18 @@ fn both(devices: &[&str]) -> String {
         [one, other] => format!("both {one} and {other}"),
         more => listed(more),
     }
+}
+
+/// Something new prevents recording or syncing.
+fn blocked(before: &Sight, now: &Sight) -> Option<News> {
+    let was_there = |code| before.status.problems.iter().any(|one| one.code == code);
+    let problem = now.blocking().filter(|one| !was_there(one.code))?;
+    Some(News {
+        kind: Kind::Held,
+        title: "Not syncing".into(),
+        body: short(&format!("{} {}", problem.message, problem.hint), 160),
+        click: Action::Open("#/overview".into()),
+    })
 }
 
 fn held(before: &Sight, now: &Sight) -> Vec<News> {

@@ -45,6 +45,12 @@ impl Sight {
         self.status.engine == EngineState::Importing
     }
 
+    /// Why nothing is recorded or sent although the engine runs.
+    pub fn blocking(&self) -> Option<&Problem> {
+        let mut problems = self.status.problems.iter();
+        problems.find(|one| !self.is_stopped() && one.code.is_blocking())
+    }
+
     /// Items that need the user's decision.
     pub fn needs(&self) -> u64 {
         let proved = self

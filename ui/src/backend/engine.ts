@@ -1628,3 +1628,20 @@ export type Replies = {
   continue: Done;
   stop: Done;
 };
+
+/** Nothing is recorded or sent while a problem of one of these kinds lasts. */
+export const BLOCKING: readonly ProblemCode[] = [
+  "devices_unwritable",
+  "disk_full",
+  "folder_unwritable",
+  "internal",
+  "quarantine_unwritable",
+  "state_unwritable",
+  "syncthing_crashes",
+  "syncthing_downgraded",
+  "syncthing_foreign",
+  "syncthing_locked",
+  "syncthing_missing",
+  "syncthing_refused",
+  "vault_unwritable",
+];

@@ -1,29 +1,13 @@
 // How grave a problem is, and who ends a wait, by their codes. What can be done about them comes with them.
-import type { Status, Waiting } from "../backend/types";
-
-/** Nothing is recorded or sent while one of these lasts. */
-const BLOCKING = new Set([
-  "disk_full",
-  "state",
-  "state_unwritable",
-  "vault_unwritable",
-  "folder_unwritable",
-  "devices_unwritable",
-  "quarantine_unwritable",
-  "syncthing_missing",
-  "syncthing_locked",
-  "syncthing_refused",
-  "syncthing_crashes",
-  "syncthing_foreign",
-  "syncthing_downgraded",
-  "internal",
-]);
+import { BLOCKING } from "../backend/engine";
+import type { ProblemCode, Status, Waiting } from "../backend/types";
 
 /** Waits that somebody has to end; all others pass by themselves. */
 const ENDED_BY_USER = new Set(["no_place", "place_refused", "unwritable", "tool_off", "store_gone", "unknown_shape"]);
 
-export function isBlocking(code: string): boolean {
-  return BLOCKING.has(code);
+/** Nothing is recorded or sent while the problem lasts. */
+export function isBlocking(code: ProblemCode): boolean {
+  return BLOCKING.includes(code);
 }
 
 type Kind = Pick<Waiting, "code" | "tool">;

@@ -1,7 +1,7 @@
 // The current state, in order of importance: the one thing in the headline, what needs the user with its buttons, then
 // what happens, and what happened.
 import { useState } from "preact/hooks";
-import type { Devices, HistoryRow, Remedy, SessionRow, Status, Waiting } from "../backend/types";
+import type { Devices, HistoryRow, ProblemCode, Remedy, SessionRow, Status, Waiting } from "../backend/types";
 import { isBlocking, waits } from "../lib/actions";
 import { projectName, shortened, size } from "../lib/format";
 import { happening } from "../lib/happening";
@@ -166,7 +166,7 @@ function Blocks({ status, devices, splits }: BlocksProps) {
 }
 
 /** The headline tells of Syncthing's state; its problem would say the same again. */
-function isTold(status: Status, code: string): boolean {
+function isTold(status: Status, code: ProblemCode): boolean {
   const isDown = status.syncthing.state === "missing" || status.syncthing.state === "failed";
   return isDown && (code.startsWith("syncthing_") || isBlocking(code));
 }

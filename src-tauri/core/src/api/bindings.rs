@@ -3,7 +3,7 @@
 //! in `docs/cli.md`. A test fails if one of them is not what the types say; `cargo xtask docs` writes all of them.
 
 use super::types::*;
-use crate::session::{HistoryKind, Reason, Role, SessionState};
+use crate::session::{HistoryKind, ProblemCode, Reason, Role, SessionState};
 use schemars::SchemaGenerator;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -185,6 +185,16 @@ fn bindings() -> String {
         writeln!(text, "  {}: {reply};", command(request)).expect("text");
     }
     text.push_str("};\n");
+    let blocking = ProblemCode::BLOCKING.map(|code| format!("  \"{}\",\n", code.as_str()));
+    text.push_str(
+        "\n/** Nothing is recorded or sent while a problem of one of these kinds lasts. */\n",
+    );
+    let blocking = blocking.concat();
+    writeln!(
+        text,
+        "export const BLOCKING: readonly ProblemCode[] = [\n{blocking}];"
+    )
+    .expect("text");
     text
 }
 

@@ -180,6 +180,29 @@ words! {
     }
 }
 
+impl ProblemCode {
+    /// Nothing is recorded or sent while a problem of one of these kinds lasts. The window's list is made from this one.
+    pub const BLOCKING: [Self; 13] = [
+        Self::DevicesUnwritable,
+        Self::DiskFull,
+        Self::FolderUnwritable,
+        Self::Internal,
+        Self::QuarantineUnwritable,
+        Self::StateUnwritable,
+        Self::SyncthingCrashes,
+        Self::SyncthingDowngraded,
+        Self::SyncthingForeign,
+        Self::SyncthingLocked,
+        Self::SyncthingMissing,
+        Self::SyncthingRefused,
+        Self::VaultUnwritable,
+    ];
+
+    pub fn is_blocking(self) -> bool {
+        Self::BLOCKING.contains(&self)
+    }
+}
+
 /// A problem in the user's words. Scripts and the window match on `code`; the texts may change.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
