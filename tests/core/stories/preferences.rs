@@ -3,22 +3,28 @@
 use super::talk::{id, turn};
 use super::wire::locked;
 use super::world::World;
-use session_roam_core::api::{Done, Network, Preferences, Request, Space};
+use serde_json::json;
+use session_roam_core::api::{
+    Done, Network, NotificationsChange, Preferences, PreferencesChange, Request, Space,
+};
 use session_roam_core::settings;
 
 #[test]
 fn preferences_are_kept_in_config_toml_and_programs_are_names() {
     let mut world = World::devices(["desk"]);
     let desk = &mut world.devices[0];
-    let mut wanted: Preferences = desk.ask(Request::Preferences);
-    assert!(wanted.notifications.arrived && wanted.terminal.is_empty());
-    wanted.notifications.arrived = false;
-    wanted.terminal = "kitty".into();
-    let set = |preferences: &Preferences| Request::PreferencesSet {
-        preferences: preferences.clone(),
-    };
-    let _: Done = desk.ask(set(&wanted));
-    assert_eq!(desk.ask::<Preferences>(Request::Preferences), wanted);
+    let before: Preferences = desk.ask(Request::Preferences);
+    assert!(before.notifications.arrived && before.terminal.is_empty());
+    let _: Done = desk.ask(set(PreferencesChange {
+        notifications: NotificationsChange {
+            arrived: Some(false),
+            ..NotificationsChange::default()
+        },
+        ..with_terminal("kitty")
+    }));
+    let now: Preferences = desk.ask(Request::Preferences);
+    assert!(!now.notifications.arrived && now.notifications.held);
+    assert_eq!(now.terminal, "kitty");
     let read = settings::load(&desk.roam).expect("config.toml");
     assert!(!read.notifications.arrived && read.notifications.held);
     assert_eq!(read.programs.terminal, "kitty");
@@ -30,12 +36,46 @@ fn preferences_are_kept_in_config_toml_and_programs_are_names() {
         "a\nb",
         &"x".repeat(65),
     ] {
-        wanted.terminal = program.into();
-        let refused = desk.try_ask(set(&wanted)).expect_err("no name");
+        let refused = desk
+            .try_ask(set(with_terminal(program)))
+            .expect_err("no name");
         assert_eq!(refused.code.as_str(), "bad_program", "{program}");
     }
     let read = settings::load(&desk.roam).expect("config.toml");
     assert_eq!(read.programs.terminal, "kitty");
+}
+
+fn set(preferences: PreferencesChange) -> Request {
+    Request::PreferencesSet { preferences }
+}
+
+fn with_terminal(name: &str) -> PreferencesChange {
+    PreferencesChange {
+        terminal: Some(name.into()),
+        ..PreferencesChange::default()
+    }
+}
+
+#[test]
+fn a_changed_preference_leaves_what_the_user_wrote_in_the_file_meanwhile() {
+    let mut world = World::devices(["desk"]);
+    let desk = &mut world.devices[0];
+    let _: Preferences = desk.ask(Request::Preferences);
+    let file = desk.roam.join("config.toml");
+    settings::change(&desk.roam, |document| {
+        document["programs"]["terminal"] = toml_edit::value("st");
+    })
+    .expect("written");
+    assert_eq!(desk.ask::<Preferences>(Request::Preferences).terminal, "st");
+    let change =
+        json!({"cmd": "preferences_set", "preferences": {"notifications": {"held": false}}});
+    let _: Done = desk.ask(serde_json::from_value(change).expect("a request"));
+    let read = settings::load(&desk.roam).expect("config.toml");
+    assert_eq!(read.programs.terminal, "st");
+    assert!(!read.notifications.held && read.notifications.arrived);
+    std::fs::write(&file, "terminal = 1").expect("written");
+    let refused = desk.try_ask(Request::Preferences).expect_err("unreadable");
+    assert_eq!(refused.code.as_str(), "settings");
 }
 
 #[test]

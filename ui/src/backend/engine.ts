@@ -795,6 +795,11 @@ waiting: boolean,
 arrived: boolean, };
 
 /**
+ * The kinds of notifications to switch on or off.
+ */
+export type NotificationsChange = { pairing?: boolean, versions?: boolean, held?: boolean, waiting?: boolean, arrived?: boolean, };
+
+/**
  * A part of a message that has the text.
  */
 export type OccurrencePlace = { 
@@ -917,6 +922,11 @@ terminal: string,
  * The name of the editor in which files are opened; empty for the system's text editor.
  */
 editor: string, };
+
+/**
+ * Preferences to change. What is left out stays as config.toml has it: the user may have changed it there meanwhile.
+ */
+export type PreferencesChange = { notifications?: NotificationsChange, terminal?: string, editor?: string, };
 
 /**
  * A problem in the user's words. Scripts and the window match on `code`; the texts may change.
@@ -1067,7 +1077,7 @@ bodies: boolean, } | { "cmd": "diff_words", session: string, branch: string | nu
 /**
  * The directory of the new session; without it, that of the other one.
  */
-dir?: string, } | { "cmd": "forget_preview", session: string, } | { "cmd": "rename_session", session: string, title: string, } | { "cmd": "forget", session: string, } | { "cmd": "forgotten" } | { "cmd": "release", what: string, } | { "cmd": "preferences" } | { "cmd": "preferences_set", preferences: Preferences, } | { "cmd": "network" } | { "cmd": "network_set", network: Network, } | { "cmd": "space" } | { "cmd": "pause", until?: string, } | { "cmd": "apps" } | { "cmd": "app_allow", app: string, } | { "cmd": "app_deny", app: string, } | { "cmd": "app_remove", app: string, } | { "cmd": "app_append", app: string, token: string, project: string, session: string, 
+dir?: string, } | { "cmd": "forget_preview", session: string, } | { "cmd": "rename_session", session: string, title: string, } | { "cmd": "forget", session: string, } | { "cmd": "forgotten" } | { "cmd": "release", what: string, } | { "cmd": "preferences" } | { "cmd": "preferences_set", preferences: PreferencesChange, } | { "cmd": "network" } | { "cmd": "network_set", network: Network, } | { "cmd": "space" } | { "cmd": "pause", until?: string, } | { "cmd": "apps" } | { "cmd": "app_allow", app: string, } | { "cmd": "app_deny", app: string, } | { "cmd": "app_remove", app: string, } | { "cmd": "app_append", app: string, token: string, project: string, session: string, 
 /**
  * A part of the session, such as the transcript of a subagent.
  */

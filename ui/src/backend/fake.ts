@@ -644,7 +644,8 @@ function answers(world: World, tell: () => void): Handlers {
     preferences: () => world.preferences,
     preferences_set: ({ preferences }) =>
       after(() => {
-        world.preferences = preferences;
+        const notifications = { ...world.preferences.notifications, ...preferences.notifications };
+        world.preferences = { ...world.preferences, ...preferences, notifications };
       }),
     network: () => world.network,
     network_set: ({ network }) =>

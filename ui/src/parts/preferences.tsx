@@ -1,6 +1,6 @@
 // How the window and the tray app behave: look, notifications, programs, the space in use.
-import { useId, useState } from "preact/hooks";
-import type { About, NotificationKinds, Preferences } from "../backend/types";
+import { useEffect, useId, useMemo, useState } from "preact/hooks";
+import type { About, NotificationKinds, Preferences, PreferencesChange } from "../backend/types";
 import { size } from "../lib/format";
 import { useKept } from "../lib/kept";
 import { isTheme, isZoom, NORMAL, nextZoom, setTheme, THEMES, type Theme, ZOOMS, zoomBy } from "../lib/look";
@@ -90,21 +90,27 @@ export function Look() {
 
 const KINDS = ["held", "versions", "waiting", "pairing", "arrived"] as const satisfies (keyof NotificationKinds)[];
 
-/** What config.toml says of the tray app, and how it is changed: always as a whole, so that one
- * part of the page must know what another changed. */
+/** What config.toml says of the tray app. Only what the user changes here is sent: the file may have been changed
+ * elsewhere meanwhile. */
 export function usePreferences() {
   const { backend, revision } = useShared();
   const asked = useAnswer({ cmd: "preferences" }, revision);
   const { refusal, act, clear } = useDoing();
   // A choice shows at once; the answer may take longer.
-  const [wanted, setWanted] = useState<Preferences | null>(null);
-  const set = async (preferences: Preferences) => {
-    setWanted(preferences);
-    const done = await act(() => backend.roam({ cmd: "preferences_set", preferences }));
-    if (!done) setWanted(null);
+  const [wanted, setWanted] = useState<PreferencesChange | null>(null);
+  const set = async (change: PreferencesChange) => {
+    setWanted((before) => together(before ?? {}, change));
+    await act(() => backend.roam({ cmd: "preferences_set", preferences: change }));
     asked.again();
   };
-  return { asked, now: wanted ?? asked.answer, refusal, clear, set };
+  // Whatever the file says now counts.
+  useEffect(() => setWanted(null), [asked.answer]);
+  const now = useMemo(() => asked.answer && (together(asked.answer, wanted ?? {}) as Preferences), [asked, wanted]);
+  return { asked, now, refusal, clear, set };
+}
+
+function together(before: PreferencesChange, change: PreferencesChange): PreferencesChange {
+  return { ...before, ...change, notifications: { ...before.notifications, ...change.notifications } };
 }
 
 type Kept = ReturnType<typeof usePreferences>;
@@ -122,7 +128,7 @@ export function Notifications({ kept: { asked, now, refusal, clear, set } }: { k
               on={now.notifications[kind]}
               name={say.notifications[kind]}
               words={[say.on, say.off]}
-              onChange={(on) => void set({ ...now, notifications: { ...now.notifications, [kind]: on } })}
+              onChange={(on) => void set({ notifications: { [kind]: on } })}
             />
           </li>
         ))}
@@ -153,13 +159,13 @@ export function Programs({ kept: { asked, now, set } }: { kept: Kept }) {
         name={[say.terminal, say.terminalWhy]}
         known={TERMINALS}
         chosen={now.terminal}
-        choose={(terminal) => void set({ ...now, terminal })}
+        choose={(terminal) => void set({ terminal })}
       />
       <Program
         name={[say.editor, say.editorWhy]}
         known={EDITORS}
         chosen={now.editor}
-        choose={(editor) => void set({ ...now, editor })}
+        choose={(editor) => void set({ editor })}
       />
     </ul>
   );

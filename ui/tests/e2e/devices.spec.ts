@@ -344,12 +344,18 @@ test("settings are switched and this device renamed", async ({ page }) => {
   await arrived.click();
   await expect(arrived).toBeChecked();
   await page.getByLabel("Terminal", { exact: true }).selectOption("kitty");
-  expect((await asked(page, "preferences_set")).at(-1)).toMatchObject({
-    preferences: { terminal: "kitty", notifications: { arrived: true } },
-  });
   await page.getByLabel("Text editor", { exact: true }).selectOption("zed");
-  expect((await asked(page, "preferences_set")).at(-1)).toMatchObject({
-    preferences: { terminal: "kitty", editor: "zed" },
+  // Each says what was changed here, and nothing else.
+  expect((await asked(page, "preferences_set")).map((one) => one.preferences)).toEqual([
+    { notifications: { arrived: true } },
+    { terminal: "kitty" },
+    { editor: "zed" },
+  ]);
+  await settled(page);
+  await expect(page.getByLabel("Terminal", { exact: true })).toHaveValue("kitty");
+  // The user wrote it into the file meanwhile.
+  await inWorld(page, (fake) => {
+    fake.world.preferences.terminal = "st";
   });
   await expect(page.getByText("This build has no address to ask for newer versions.")).toBeVisible();
   await page.getByRole("button", { name: "Show report" }).click();
@@ -423,3 +429,6 @@ test("a newer version is asked for on a click, and at no other time", async ({ p
   await expect(page.getByRole("dialog")).toContainText("https://releases.example");
   expectCalm(page);
 });
+  await arrived.click();
+  await expect(page.getByLabel("Terminal", { exact: true })).toHaveValue("st");
+  await expect(arrived).not.toBeChecked();

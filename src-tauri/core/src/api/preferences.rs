@@ -30,6 +30,39 @@ pub struct NotificationKinds {
     pub arrived: bool,
 }
 
+/// Preferences to change. What is left out stays as config.toml has it: the user may have changed it there meanwhile.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
+#[serde(default)]
+pub struct PreferencesChange {
+    #[cfg_attr(test, ts(optional, as = "Option<_>"))]
+    pub notifications: NotificationsChange,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub terminal: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub editor: Option<String>,
+}
+
+/// The kinds of notifications to switch on or off.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
+#[cfg_attr(test, ts(optional_fields))]
+#[serde(default)]
+pub struct NotificationsChange {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pairing: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub versions: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arrived: Option<bool>,
+}
+
 /// How this device finds and reaches others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]

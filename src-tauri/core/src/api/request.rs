@@ -1,6 +1,6 @@
 //! Every command, as it is asked over the socket.
 
-use super::preferences::{Network, Preferences};
+use super::preferences::{Network, PreferencesChange};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -344,9 +344,9 @@ pub enum Request {
     },
     /// The tray app's preferences.
     Preferences,
-    /// Replaces them.
+    /// Changes some of them.
     PreferencesSet {
-        preferences: Preferences,
+        preferences: PreferencesChange,
     },
     /// How devices are found and reached.
     Network,

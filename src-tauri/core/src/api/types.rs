@@ -14,7 +14,10 @@ pub use super::doctor::{
     CopyRow, LeftOut, LeftOutReason, LeftRow, StageTimes, TakenIn, TakenRow, Timing,
 };
 pub use super::forgotten::{ForgetPreview, ForgottenRow, ReceiptRow, ReceiptState};
-pub use super::preferences::{DeviceSpace, Network, NotificationKinds, Preferences, Space};
+pub use super::preferences::{
+    DeviceSpace, Network, NotificationKinds, NotificationsChange, Preferences, PreferencesChange,
+    Space,
+};
 pub use super::request::{ExportFormat, Request, SessionFilter, Side};
 pub use super::search::{Indexing, Marked, Search, SearchHit, SearchSnippet};
 pub use super::session_row::SessionRow;

@@ -301,7 +301,7 @@ impl Engine {
             Request::Forget { session } => self.forget_session(&session),
             Request::Forgotten => self.forgotten(),
             Request::Release { what } => self.release(&what),
-            Request::Preferences => value(self.preferences()),
+            Request::Preferences => self.preferences(),
             Request::PreferencesSet { preferences } => self.set_preferences(&preferences),
             Request::Network => value(self.network()),
             Request::NetworkSet { network } => self.set_network(network),

@@ -2,7 +2,9 @@
 
 use super::Engine;
 use crate::api::answer::{Answer, Work, done, settings_error, value};
-use crate::api::types::{ApiError, DeviceSpace, Network, NotificationKinds, Preferences, Space};
+use crate::api::types::{
+    ApiError, DeviceSpace, Network, NotificationKinds, Preferences, PreferencesChange, Space,
+};
 use crate::session::ProblemCode;
 use crate::settings;
 use crate::state::State;
@@ -12,9 +14,11 @@ use std::collections::BTreeMap;
 const MAX_PROGRAM: usize = 64;
 
 impl Engine {
-    pub(super) fn preferences(&self) -> Preferences {
-        let (kinds, programs) = (&self.settings.notifications, &self.settings.programs);
-        Preferences {
+    /// As config.toml has them now: the tray app reads it at once, too.
+    pub(super) fn preferences(&self) -> Answer {
+        let read = settings::load(&self.home).map_err(settings_error)?;
+        let (kinds, programs) = (read.notifications, read.programs);
+        value(Preferences {
             notifications: NotificationKinds {
                 pairing: kinds.pairing,
                 versions: kinds.versions,
@@ -22,28 +26,35 @@ impl Engine {
                 waiting: kinds.waiting,
                 arrived: kinds.arrived,
             },
-            terminal: programs.terminal.clone(),
-            editor: programs.editor.clone(),
-        }
+            terminal: programs.terminal,
+            editor: programs.editor,
+        })
     }
 
-    pub(super) fn set_preferences(&mut self, preferences: &Preferences) -> Answer {
-        check_program(&preferences.terminal)?;
-        check_program(&preferences.editor)?;
-        let kinds = &preferences.notifications;
+    pub(super) fn set_preferences(&mut self, change: &PreferencesChange) -> Answer {
+        let programs = [("terminal", &change.terminal), ("editor", &change.editor)];
+        for name in programs.iter().filter_map(|(_, name)| name.as_deref()) {
+            check_program(name)?;
+        }
+        let kinds = &change.notifications;
+        let switches = [
+            ("pairing", kinds.pairing),
+            ("versions", kinds.versions),
+            ("held", kinds.held),
+            ("waiting", kinds.waiting),
+            ("arrived", kinds.arrived),
+        ];
         self.settings = settings::change(&self.home, |document| {
-            let switches = [
-                ("pairing", kinds.pairing),
-                ("versions", kinds.versions),
-                ("held", kinds.held),
-                ("waiting", kinds.waiting),
-                ("arrived", kinds.arrived),
-            ];
             for (name, on) in switches {
-                document["notifications"][name] = toml_edit::value(on);
+                if let Some(on) = on {
+                    document["notifications"][name] = toml_edit::value(on);
+                }
             }
-            document["programs"]["terminal"] = toml_edit::value(&preferences.terminal);
-            document["programs"]["editor"] = toml_edit::value(&preferences.editor);
+            for (what, name) in programs {
+                if let Some(name) = name {
+                    document["programs"][what] = toml_edit::value(name);
+                }
+            }
         })
         .map_err(settings_error)?;
         done("Changed.")
