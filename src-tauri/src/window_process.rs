@@ -2,6 +2,7 @@
 //! closed (60 MB, WebKitGTK 2.50.6, 2026-11-23), so it has a program of its own whose process ends with that window.
 
 use crate::App;
+use session_roam_core::daemon::identity;
 use session_roam_tray::link::{self, ToTray, ToWindow};
 use session_roam_tray::programs;
 use std::collections::VecDeque;
@@ -150,8 +151,33 @@ fn hear(app: &Arc<App>, message: ToTray) {
             let engine = app.engine.clone();
             std::thread::spawn(move || engine.restart());
         }
+        ToTray::NewIdentity => new_identity(app),
         ToTray::Focus { on } => app.windows.lock().has_focus = on,
     }
+}
+
+/// What came of it is told when it is done: the engine stops first, which takes a moment.
+fn new_identity(app: &Arc<App>) {
+    let app = app.clone();
+    std::thread::spawn(move || {
+        let (title, body) = match app.engine.restart_after(identity::new_identity) {
+            Some(Ok(_)) => (
+                "This device has a new identity",
+                "Pair it with your other devices again.".to_owned(),
+            ),
+            Some(Err(error)) => (
+                "This device keeps its identity",
+                format!("{} {}", error.message, error.hint),
+            ),
+            None => return,
+        };
+        app.note(&format!("{title}. {body}"));
+        app.windows.tell(ToWindow::Notice {
+            title: title.into(),
+            body: body.trim().into(),
+        });
+        app.look_again();
+    });
 }
 
 /// Its windows are gone; what is left of it must not stay.

@@ -399,7 +399,8 @@ export const words = {
     copyText: "Copy text",
     copyMarkdown: "Copy as Markdown",
     exportSession: "Export session…",
-    messageCopiedCut: (size: string) => `Only the first ${size} of the message were copied. Save a copy of the session to get the rest.`,
+    messageCopiedCut: (size: string) =>
+      `Only the first ${size} of the message were copied. Save a copy of the session to get the rest.`,
     messageCopied: "Message copied.",
     position: (at: number, of: number) => `Message ${count(at)} of ${count(of)}`,
     image: "Image",
@@ -830,6 +831,16 @@ export const words = {
     loading: "Loading projects…",
     set_done: "Its sessions are being written to this folder.",
   },
+  identity: {
+    name: "Identity",
+    why: "A device that was copied from another one, or restored from a backup, needs an identity of its own.",
+    ask: "New identity…",
+    title: "Give this device a new identity?",
+    when: "Only on the copy: if this device was copied from another one or restored from a backup, and the other one is still in use.",
+    what: "No session is lost. Your other devices do not know this one afterwards: pair it with them again.",
+    make: "Create new identity",
+    cancel: "Cancel",
+  },
   forget: {
     title: "Forget everywhere",
     intro: "Permanently removes this session from all your devices.",
@@ -1026,7 +1037,7 @@ export const words = {
   /** What a button says that does something about a message. */
   remedies: {
     start_engine: "Start session-roam",
-    stop_engine: "Show settings",
+    stop_engine: "Stop session-roam",
     retry: "Retry",
     continue_syncing: "Continue syncing",
     locate_syncthing: "Locate Syncthing…",
@@ -1067,7 +1078,7 @@ export const words = {
     approve: "Approve",
     revoke_device: "Show devices",
     cancel_pairing: "Show pairings",
-    new_identity: "Show devices",
+    new_identity: "New identity…",
     allow_app: "Allow",
     deny_app: "Refuse",
     remove_app: "Remove the decision",

@@ -38,10 +38,19 @@ impl Window {
 
     /// For settings that are read at the start. False if the engine is not ours to restart.
     pub fn restart(&self) -> bool {
+        self.stop_for(ToTray::RestartEngine)
+    }
+
+    /// False if the engine is not ours to stop for it.
+    pub fn new_identity(&self) -> bool {
+        self.stop_for(ToTray::NewIdentity)
+    }
+
+    fn stop_for(&self, message: ToTray) -> bool {
         let is_ours = !matches!(*self.engine.settled(), Standing::Theirs);
         if is_ours {
             self.engine.set(Standing::Starting);
-            tell(ToTray::RestartEngine);
+            tell(message);
         }
         is_ours
     }

@@ -68,6 +68,8 @@ enum ShellRequest {
     Restart,
     /// Starts the engine after it has ended.
     StartEngine,
+    /// A device that was copied, or restored from a backup, becomes one of its own.
+    NewIdentity,
     /// Uses the Syncthing that the user chooses in the system's dialog.
     ChooseSyncthing {
         title: String,
@@ -187,6 +189,10 @@ fn of_shell(window: &WebviewWindow, request: ShellRequest) -> Result<Value, ApiE
         ShellRequest::StartEngine => {
             app.state::<Window>().start_again();
             done("Starting.")
+        }
+        ShellRequest::NewIdentity => {
+            is_ours(app.state::<Window>().new_identity())?;
+            done("Creating a new identity…")
         }
         ShellRequest::ChooseSyncthing { title } => choose_syncthing(app, &home, &title),
     }
@@ -351,14 +357,19 @@ fn restart(app: &AppHandle) -> Result<Value, ApiError> {
     let shared = app.state::<Window>();
     let restarted = shared.restart();
     shared.look_again();
-    if restarted {
-        return done("Started.");
-    }
-    Err(failed(
-        ProblemCode::NotOurs,
-        "Another program runs the engine, so it is not restarted here.",
-        "Restart that program.",
-    ))
+    is_ours(restarted)?;
+    done("Started.")
+}
+
+fn is_ours(is_ours: bool) -> Result<(), ApiError> {
+    let not_ours = || {
+        failed(
+            ProblemCode::NotOurs,
+            "Another program runs the engine, so it is not restarted here.",
+            "Quit that program, then try again.",
+        )
+    };
+    is_ours.then_some(()).ok_or_else(not_ours)
 }
 
 fn open_link(app: &AppHandle, url: &str) -> Result<Value, ApiError> {

@@ -170,10 +170,19 @@ impl Engine {
 
     /// For settings that are read at the start. An engine that is not ours keeps running.
     pub fn restart(self: &Arc<Self>) {
-        if !matches!(*self.settled(), Standing::Theirs) {
-            self.stop();
-            self.start_again();
+        self.restart_after(|_| ());
+    }
+
+    /// Does what no engine may run for, and starts it again, whatever came of it. An engine that is not ours keeps
+    /// running, and nothing is done.
+    pub fn restart_after<T>(self: &Arc<Self>, work: impl FnOnce(&Path) -> T) -> Option<T> {
+        if matches!(*self.settled(), Standing::Theirs) {
+            return None;
         }
+        self.stop();
+        let done = work(self.home());
+        self.start_again();
+        Some(done)
     }
 
     fn become_now(&self, standing: Standing) {

@@ -45,6 +45,8 @@ pub enum ToTray {
     LookAgain,
     StartEngine,
     RestartEngine,
+    /// A device that was copied, or restored from a backup, becomes one of its own.
+    NewIdentity,
     /// Whether one of the windows has the focus.
     Focus {
         on: bool,

@@ -5,8 +5,8 @@
 use super::journals::{own_journals, recorded_lines, segments};
 use super::talk::{ONE, TWO, assert_carried, turn};
 use super::world::{Device, World, copy_tree, tree};
-use session_roam_core::api::Request;
-use session_roam_core::session::Lane;
+use session_roam_core::api::{Request, Status};
+use session_roam_core::session::{Lane, Problem, ProblemCode, Remedy};
 use session_roam_core::syncthing::Notice;
 use session_roam_core::vault::Entry;
 use session_roam_core::vault::frame::{self, Head};
@@ -22,6 +22,14 @@ fn missing<'t>(device: &Device, cwd: &Path, texts: &[&'t str]) -> Vec<&'t str> {
         .filter(|text| !lines.contains_key(turn(cwd, ONE, text).as_bytes()))
         .copied()
         .collect()
+}
+
+/// What a device's user can do about a clone that it reports.
+fn offered(device: &mut Device) -> Vec<Remedy> {
+    let status: Status = device.ask(Request::Status);
+    let cloned = |problem: &&Problem| problem.code == ProblemCode::DeviceCloned;
+    let told = status.problems.iter().find(cloned).expect("reported");
+    told.actions.clone()
 }
 
 /// Desk and lap with a session on both; then the desk is copied, and the copy meets nobody yet.
@@ -66,6 +74,11 @@ fn what_a_cloned_device_and_its_copy_write_is_taken_in_on_every_device() {
         world.devices[1].has_problem("device_cloned"),
         "{:?}",
         world.devices[1].problems()
+    );
+    assert_eq!(
+        offered(&mut world.devices[1]),
+        [],
+        "it is another device's identity that two machines have"
     );
     assert!(
         !world.devices[1].has_problem("journal_changed"),
@@ -271,7 +284,7 @@ fn a_conflict_copy_in_the_own_folder_is_read_and_never_written_into() {
                 device.name
             );
         }
-        assert!(world.devices[0].has_problem("device_cloned"));
+        assert_eq!(offered(&mut world.devices[0]), [Remedy::NewIdentity]);
         assert_eq!(fs::read(&copy).expect("copy"), bytes);
     }
 }

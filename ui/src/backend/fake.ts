@@ -700,6 +700,11 @@ function answers(world: World, tell: () => void): Handlers {
         world.status.engine = "running";
         world.status.syncthing.state = "running";
       }),
+    new_identity: () =>
+      after(() => {
+        world.own.id = deviceId(9);
+        world.status.problems = world.status.problems.filter((one) => one.code !== "device_cloned");
+      }, "Creating a new identity…"),
     choose_syncthing: () =>
       after(() => {
         Object.assign(world.status.syncthing, { state: "running", message: null });

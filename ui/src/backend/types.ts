@@ -63,6 +63,8 @@ export type Answers = { [C in EngineCommand]: [Parameters<C>, Replies[C]] } & {
   start_tool: [{ session: string }, Done];
   /** Starts the engine after it has ended. */
   start_engine: [Record<never, never>, Done];
+  /** Makes a copied device one of its own; the engine is stopped for it, and a notice says what came of it. */
+  new_identity: [Record<never, never>, Done];
   /** Uses the Syncthing that the user chooses in the system's dialog; `null` if it is closed without a choice. */
   choose_syncthing: [{ title: string }, Done | null];
 };

@@ -1,10 +1,12 @@
 // Buttons for what can be done about a message, where the message is shown. What the window cannot do itself leads to the
 // view where it is done.
+import { useState } from "preact/hooks";
 import type { Remedy } from "../backend/types";
 import { projectName } from "../lib/format";
-import { go } from "../route";
+import { go, type SettingsPart } from "../route";
 import { useDoing, useShared } from "../state";
 import { words } from "../words";
+import { IdentityQuestion } from "./identity-question";
 
 type Do = Remedy["do"];
 /** Does one kind of remedy. */
@@ -23,6 +25,7 @@ interface Props {
 export function Remedies({ remedies = [], about, again, main = false }: Props) {
   const { backend, reload, tell } = useShared();
   const { busy, refusal, act } = useDoing();
+  const [asksIdentity, setIdentity] = useState(false);
   const done = async (asking: Promise<{ message: string }>) => {
     const answer = await act(() => asking);
     if (!answer) return;
@@ -34,10 +37,11 @@ export function Remedies({ remedies = [], about, again, main = false }: Props) {
     if (about) await act(() => backend.roam({ cmd: "open_path", path: about[which] }));
   };
   const release = ({ what }: { what: string }) => void done(backend.roam({ cmd: "release", what }));
+  const to = (part: SettingsPart) => go("settings", part);
   const open = ({ session }: { session: string }) => go("sessions", session);
   const deeds: Deeds = {
     start_engine: () => void done(backend.roam({ cmd: "start_engine" })),
-    stop_engine: () => go("settings"),
+    stop_engine: () => void done(backend.roam({ cmd: "stop" })),
     retry: () => (again ?? reload)(),
     continue_syncing: () => void done(backend.roam({ cmd: "continue" })),
     locate_syncthing: async () => {
@@ -54,8 +58,8 @@ export function Remedies({ remedies = [], about, again, main = false }: Props) {
     open_devices: () => go("devices"),
     open_projects: () => go("projects"),
     open_tools: () => go("tools"),
-    open_diagnostics: () => go("settings"),
-    open_forgotten: () => go("settings"),
+    open_diagnostics: () => to("diagnostics"),
+    open_forgotten: () => to("forgotten"),
     open_session: open,
     open_history: open,
     open_journal: open,
@@ -88,12 +92,12 @@ export function Remedies({ remedies = [], about, again, main = false }: Props) {
     approve: ({ id }) => void done(backend.roam({ cmd: "approve", id })),
     revoke_device: () => go("devices"),
     cancel_pairing: () => go("devices"),
-    new_identity: () => go("devices"),
+    new_identity: () => setIdentity(true),
     allow_app: ({ app }) => void done(backend.roam({ cmd: "app_allow", app })),
     deny_app: ({ app }) => void done(backend.roam({ cmd: "app_deny", app })),
     remove_app: ({ app }) => void done(backend.roam({ cmd: "app_remove", app })),
     open_apps: () => go("tools"),
-    import_copies: () => go("settings"),
+    import_copies: () => to("diagnostics"),
   };
   const shown = remedies.filter((one) => one.do !== "retry" || again);
   if (shown.length === 0) return null;
@@ -111,6 +115,7 @@ export function Remedies({ remedies = [], about, again, main = false }: Props) {
           {words.remedies[one.do]}
         </button>
       ))}
+      {asksIdentity && <IdentityQuestion close={() => setIdentity(false)} />}
       {refusal && <span role="alert">{`${refusal.message} ${refusal.hint}`}</span>}
     </div>
   );

@@ -5,11 +5,12 @@ import { countWaits } from "../lib/actions";
 import { CheckUp } from "../parts/checkup";
 import { Button, CopyButton, Failed, Refused, Section, Skeleton, Submit } from "../parts/common";
 import { Forgotten } from "../parts/forgotten";
+import { IdentityQuestion } from "../parts/identity-question";
 import { Autostart, Look, Notifications, Programs, SpaceUsed, usePreferences } from "../parts/preferences";
 import { ReachChoice } from "../parts/reach";
 import { Updates } from "../parts/updates";
-import { useAnswer, useDoing, useShared } from "../state";
 import type { SettingsPart } from "../route";
+import { useAnswer, useDoing, useShared } from "../state";
 import { words } from "../words";
 
 interface ViewProps {
@@ -75,6 +76,7 @@ export function SettingsView({ part, visit }: ViewProps) {
                   </p>
                 </div>
               </li>
+              <Identity />
               <Folder title={say.data} path={about.home} />
               <Folder title={say.logs} path={about.logs} />
               <Folder title={say.file} path={about.settings} />
@@ -164,6 +166,20 @@ function diagnosticsOf(about: About, status: Status | null, doctor: Doctor): str
     "",
     ...tools,
   ].join("\n");
+}
+
+function Identity() {
+  const [asks, setAsks] = useState(false);
+  return (
+    <li class="setting">
+      <div>
+        <h3>{words.identity.name}</h3>
+        <p class="dim">{words.identity.why}</p>
+      </div>
+      <Button onClick={() => setAsks(true)}>{words.identity.ask}</Button>
+      {asks && <IdentityQuestion close={() => setAsks(false)} />}
+    </li>
+  );
 }
 
 function Folder({ title, path }: { title: string; path: string }) {

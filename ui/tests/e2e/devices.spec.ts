@@ -1,6 +1,6 @@
 // Pairing in every way it can be done, renaming, parting; tools, projects, settings, the first three steps.
 import { expect, test } from "@playwright/test";
-import { asked, expectAccessible, expectCalm, open } from "./open";
+import { asked, expectAccessible, expectCalm, inWorld, open, settled } from "./open";
 
 const CODE =
   "session-roam:1?id=ABCDEFG-ABCDEFG-ABCDEFG-ABCDEFG-ABCDEFG-ABCDEFG-ABCDEFG-ABCDEFG&name=tablet&key=MFRGGZDFMZTWQ2LKNNWG23TPOA";
@@ -311,6 +311,93 @@ test("the first three steps, and leaving them out", async ({ page }) => {
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("No other device is paired.");
 });
 
+test("by keyboard alone: the first three steps, to a session that is resumed", async ({ page }) => {
+  await open(page, "overview", { state: "first" });
+  const tabTo = async (name: RegExp) => {
+    const named = () =>
+      page.evaluate(() => {
+        const one = document.activeElement as HTMLElement | null;
+        const label = one instanceof HTMLInputElement ? one.labels?.[0]?.textContent : undefined;
+        return one?.getAttribute("aria-label") ?? label ?? one?.textContent ?? "";
+      });
+    for (let press = 0; press < 40; press++) {
+      await page.keyboard.press("Tab");
+      if (name.test((await named()).trim())) return;
+    }
+    throw new Error(`Tab does not reach ${name}`);
+  };
+  await tabTo(/Codex/);
+  await page.keyboard.press("Space");
+  expect(await asked(page, "tool_switch")).toHaveLength(1);
+  await tabTo(/^Continue$/);
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("heading", { level: 1 })).toBeFocused();
+  await tabTo(/Only on my network/);
+  await page.keyboard.press("ArrowDown");
+  await expect(page.getByRole("radio", { name: /Anywhere/ })).toBeChecked();
+  await tabTo(/^Continue$/);
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("img", { name: "QR code of desk" })).toBeVisible();
+  await tabTo(/^Finish$/);
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("navigation")).toBeVisible();
+  await page.keyboard.press("Control+2");
+  const list = page.getByRole("listbox", { name: "Sessions" });
+  await expect(list).toBeVisible();
+  await tabTo(/^Sessions$/);
+  await page.keyboard.press("/");
+  await page.keyboard.press("ArrowDown");
+  await expect(list).toBeFocused();
+  await page.keyboard.press("r");
+  await expect(page.getByRole("dialog").locator(".button.main")).toBeFocused();
+  await page.keyboard.press("Enter");
+  await expect(page.getByText("Started in a terminal.")).toBeVisible();
+  expect(await asked(page, "start_tool")).toHaveLength(1);
+  expectCalm(page);
+});
+
+test("a problem's button does what it says, or leads to where that is done", async ({ page }) => {
+  await open(page, "overview", { state: "quiet" });
+  await inWorld(page, (fake) => {
+    fake.world.status.problems = [
+      {
+        code: "device_cloned",
+        message: "Another machine uses this device's identity.",
+        hint: "Nothing is lost.",
+        actions: [{ do: "new_identity" }],
+      },
+      {
+        code: "left_out",
+        message: "Some files do not sync.",
+        hint: "",
+        actions: [{ do: "open_diagnostics" }, { do: "open_forgotten" }],
+      },
+    ];
+    fake.tell();
+  });
+  await page.getByRole("button", { name: /^New identity…: / }).click();
+  const dialog = page.getByRole("dialog");
+  await expect(dialog).toContainText("No session is lost.");
+  expect(await asked(page, "new_identity")).toEqual([]);
+  await expectAccessible(page);
+  await page.screenshot({ path: test.info().outputPath("identity.png") });
+  await dialog.getByRole("button", { name: "Create new identity" }).click();
+  await expect(dialog).toHaveCount(0);
+  expect(await asked(page, "new_identity")).toHaveLength(1);
+  for (const [button, heading] of [
+    [/^Show diagnostics: /, "Diagnostics"],
+    [/^Show forgotten sessions: /, "Forgotten sessions"],
+  ] as const) {
+    await page.evaluate(() => {
+      location.hash = "#/overview";
+    });
+    await page.getByRole("button", { name: button }).click();
+    await expect(page.getByRole("heading", { name: heading })).toBeFocused();
+    await expect(page.getByRole("heading", { name: heading })).toBeInViewport();
+  }
+  expectCalm(page);
+});
+
 test("tools are switched, projects found and kept back", async ({ page }) => {
   await open(page, "tools");
   const roams = page.getByRole("switch", { name: "Sync Codex" });
@@ -357,6 +444,9 @@ test("settings are switched and this device renamed", async ({ page }) => {
   await inWorld(page, (fake) => {
     fake.world.preferences.terminal = "st";
   });
+  await arrived.click();
+  await expect(page.getByLabel("Terminal", { exact: true })).toHaveValue("st");
+  await expect(arrived).not.toBeChecked();
   await expect(page.getByText("This build has no address to ask for newer versions.")).toBeVisible();
   await page.getByRole("button", { name: "Show report" }).click();
   const report = page.getByRole("group", { name: "Report" });
@@ -429,6 +519,3 @@ test("a newer version is asked for on a click, and at no other time", async ({ p
   await expect(page.getByRole("dialog")).toContainText("https://releases.example");
   expectCalm(page);
 });
-  await arrived.click();
-  await expect(page.getByLabel("Terminal", { exact: true })).toHaveValue("st");
-  await expect(arrived).not.toBeChecked();

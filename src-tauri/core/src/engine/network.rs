@@ -115,7 +115,8 @@ impl Engine {
     }
 
     fn tell_of_clone(&mut self, short: &str) {
-        let (message, hint) = match short == self.context.short {
+        let is_own = short == self.context.short;
+        let (message, hint) = match is_own {
             true => (
                 "Another machine uses this device's identity: one of the two was copied from the other or restored from a backup."
                     .to_owned(),
@@ -129,10 +130,13 @@ impl Engine {
                 "Nothing is lost. On the copy, stop session-roam, give it a new identity, and pair it again.",
             ),
         };
-        self.trouble(
-            &format!("cloned {short}"),
-            Some(Problem::new(ProblemCode::DeviceCloned, message, hint).offer(Remedy::NewIdentity)),
-        );
+        let problem = Problem::new(ProblemCode::DeviceCloned, message, hint);
+        // Another device must not change its own identity for it.
+        let problem = match is_own {
+            true => problem.offer(Remedy::NewIdentity),
+            false => problem,
+        };
+        self.trouble(&format!("cloned {short}"), Some(problem));
     }
 
     pub(super) fn save_registry(&mut self) {
