@@ -546,7 +546,7 @@ impl Recording<'_> {
             let commits: Option<Vec<ObjectId>> = text.lines().map(ObjectId::parse).collect();
             let commits = commits.filter(|commits| !commits.is_empty());
             let unknown = || CodeError::refused(format!("{} cannot be read.", kind.file()));
-            let text = |name: &str| {
+            let text = |name: &str| -> Result<String> {
                 let bytes = read_small(&dir.join(name))?.unwrap_or_default();
                 Ok(RepoPath::new(bytes).to_string())
             };

@@ -158,7 +158,7 @@ impl<'a> NewRows for NewConversation<'a> {
         let listed = list.write(self.target.user, now);
         if listed.is_err() && list.is_new {
             // What is in no list is not shown, and would never be tried again.
-            remove(self.store, self.checkout.session.as_str(), now)?;
+            remove(self.store, (self.checkout.session.as_str(), &[]), now)?;
         }
         listed
     }
