@@ -1,7 +1,7 @@
 //! Devices are approved and revoked, and each states what it knows of the others.
 
 use super::forget::pass_grace;
-use super::journals::journals;
+use super::journals::{journals, list_frames};
 use super::talk::{ONE, THREE, TWO, assert_carried, turn};
 use super::wire::locked;
 use super::world::{START, World};
@@ -355,12 +355,9 @@ fn what_was_accepted_on_the_word_of_a_device_stays_when_that_one_is_revoked() {
     revoke(&mut world, 1, 3);
     world.deliver();
     let accepted = |world: &World, at: usize| {
-        let (lap, owner) = (&world.devices[2].id, world.devices[at].short());
-        let all = journals(&world.devices[at]);
-        let lists = all.iter().filter(|journal| journal.owner == owner);
-        let said = lists
-            .flat_map(|journal| &journal.frames)
-            .flat_map(|frame| &frame.entries);
+        let lap = &world.devices[2].id;
+        let frames = list_frames(&world.devices[at]);
+        let said = frames.iter().flat_map(|frame| &frame.entries);
         let of_lap = said.filter_map(|entry| match entry {
             Entry::Device(Statement::Heads { device, heads }) if device == lap => heads
                 .iter()

@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// The tool whose only session is a device's list.
+const LIST: &str = "session-roam";
+
 /// A journal as stored in a vault: all whole frames, in order.
 pub struct Journal {
     pub owner: String,
@@ -164,10 +167,12 @@ fn segment_files(dir: &Path) -> Vec<PathBuf> {
 
 /// The directories of sessions' journals, without the device list's.
 fn session_dirs(lane: &Path) -> Vec<PathBuf> {
-    let tools = names(lane)
-        .into_iter()
-        .filter(|tool| tool != "session-roam");
-    let mut dirs: Vec<PathBuf> = tools.map(|tool| lane.join(tool)).collect();
+    let tools = names(lane).into_iter().filter(|tool| tool != LIST);
+    two_below(tools.map(|tool| lane.join(tool)).collect())
+}
+
+/// The directories of these tools' journals: each is in one of its project.
+fn two_below(mut dirs: Vec<PathBuf>) -> Vec<PathBuf> {
     for _ in 0..2 {
         dirs = dirs
             .iter()
@@ -175,6 +180,15 @@ fn session_dirs(lane: &Path) -> Vec<PathBuf> {
             .collect();
     }
     dirs
+}
+
+/// The frames of a device's own list.
+pub fn list_frames(device: &Device) -> Vec<Frame> {
+    let owner = device.short();
+    let live = device.vault().lane_dir(&owner, Lane::Live);
+    let (_, key) = presence::read(&live, &owner).expect("its presence");
+    let dirs = two_below(vec![live.join(LIST)]);
+    dirs.iter().flat_map(|dir| read(dir, &key)).collect()
 }
 
 fn names(dir: &Path) -> Vec<String> {
