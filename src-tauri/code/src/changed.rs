@@ -1,7 +1,7 @@
 //! What the places of applied steps have now, looked at without git: whether taking the steps back would take
 //! something away that they did not put there.
 
-use crate::checkout::{Checkout, CodeError, Result};
+use crate::checkout::{CodeError, Result};
 use crate::files::same_file;
 use crate::names::RepoPath;
 use crate::steps::{Step, Target};
@@ -19,8 +19,10 @@ pub(crate) fn changed_places(undoing: &Undoing) -> Result<Places> {
     let later = taken_later(undoing);
     for (number, step) in undoing.record.steps.iter().enumerate() {
         let target = step.target();
-        if let Target::WorkTree(path) = target {
-            check_way(undoing.checkout, path, &mut seen)?;
+        if let Target::WorkTree(path) = target
+            && !is_reached(undoing, path, &later, &mut seen)?
+        {
+            continue;
         }
         let place = undoing.target(target);
         let Ok(metadata) = place.symlink_metadata() else {
@@ -87,21 +89,32 @@ fn name_of(undoing: &Undoing, place: &Path) -> PathBuf {
     }
 }
 
-/// Every directory above a place is a directory and no link: nothing outside of the checkout is reached.
-fn check_way(checkout: &Checkout, path: &RepoPath, seen: &mut BTreeSet<PathBuf>) -> Result<()> {
-    let file = path.below(&checkout.root);
-    let file = file.ok_or_else(|| CodeError::refused("A name is not valid on this system."))?;
-    let above = file.ancestors().skip(1);
-    for dir in above.take_while(|dir| *dir != checkout.root) {
-        if !seen.insert(dir.to_owned()) {
-            break;
+/// Whether every directory above a place is a directory and no link, so that nothing outside of the checkout
+/// is reached. It is not where a later step put a file or a link in the place of one of them.
+fn is_reached(
+    undoing: &Undoing,
+    path: &RepoPath,
+    later: &BTreeMap<PathBuf, bool>,
+    seen: &mut BTreeSet<PathBuf>,
+) -> Result<bool> {
+    let root = &undoing.checkout.root;
+    for dir in path.parents() {
+        let dir = dir.below(root);
+        let dir = dir.ok_or_else(|| CodeError::refused("A name is not valid on this system."))?;
+        if seen.contains(&dir) {
+            continue;
         }
         match dir.symlink_metadata() {
-            Ok(metadata) if !metadata.is_dir() => return Err(in_the_way(dir)),
-            Ok(_) | Err(_) => {}
+            Ok(metadata) if !metadata.is_dir() => {
+                return match later.get(&name_of(undoing, &dir)) {
+                    Some(false) => Ok(false),
+                    Some(true) | None => Err(in_the_way(&dir)),
+                };
+            }
+            Ok(_) | Err(_) => drop(seen.insert(dir)),
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 fn in_the_way(path: &Path) -> CodeError {

@@ -22,8 +22,8 @@ pub struct PackLimits {
     pub depth: u32,
     /// The most entries of all trees of the checkout.
     pub entries: usize,
-    /// The files of a tree that are not those of the user's own commits, as they would be written: one object
-    /// may be at many paths.
+    /// The files of a tree that are not those of the user's own commits, as they would be written, beyond the
+    /// first of each object: one object may be at many paths.
     pub written: u64,
 }
 

@@ -409,7 +409,7 @@ fn what_the_other_device_left_out_is_neither_removed_nor_put_back_here() {
     for (path, change) in [grows, gets_secret, stages_secret, becomes_repository] {
         let two = Two::new(&[("a.txt", "one\n"), ("b.txt", "one\n")]);
         two.a.write("a.txt", "work of A\n");
-        two.a.write("data.json", vec![7; 9 << 20]);
+        two.a.write("data.json", "small\n");
         two.a.write("dir/data.json", "of A\n");
         let (first, comparison) = two.carry();
         two.apply(&comparison);

@@ -118,6 +118,8 @@ struct Case {
     has_conflict: bool,
     acts: Vec<Act>,
     has_committed_apart: bool,
+    /// B ignores by rules of its own what A does not.
+    is_ignoring: bool,
 }
 
 fn case() -> impl Strategy<Value = Case> {
@@ -136,6 +138,7 @@ fn case() -> impl Strategy<Value = Case> {
         prop::bool::weighted(0.25),
         prop::collection::vec(act(), 0..12),
         prop::bool::weighted(0.15),
+        prop::bool::weighted(0.3),
     )
         .prop_map(
             |(
@@ -146,6 +149,7 @@ fn case() -> impl Strategy<Value = Case> {
                 has_conflict,
                 acts,
                 has_committed_apart,
+                is_ignoring,
             )| {
                 Case {
                     files,
@@ -155,6 +159,7 @@ fn case() -> impl Strategy<Value = Case> {
                     has_conflict,
                     acts,
                     has_committed_apart,
+                    is_ignoring,
                 }
             },
         )
@@ -330,6 +335,9 @@ fn check(case: &Case) {
         b.write("own", "of B");
         b.commit("apart");
     }
+    if case.is_ignoring {
+        b.write(".git/info/exclude", "dir/\n.dot/\n*.txt\nUPPER\n");
+    }
     let before_a = everything(&a.root);
     let before_b = contents(&b.root);
     let (limits, most) = (Limits::default(), 1 << 30);
@@ -370,7 +378,9 @@ fn check(case: &Case) {
     );
     let Some(done) = apply(&b.checkout(), &store_b, &comparison, &limits).expect("applies") else {
         assert_eq!(comparison.plan, Plan::Nothing);
-        assert_eq!(a.seen(), b.seen());
+        if !case.is_ignoring {
+            assert_eq!(a.seen(), b.seen());
+        }
         return;
     };
     let place = Repo {
@@ -378,7 +388,10 @@ fn check(case: &Case) {
     };
     let moved = a.head() != b.head();
     assert_eq!(done.worktree.is_some(), moved, "{:?}", comparison.plan);
-    assert_eq!(a.seen(), place.seen());
+    match case.is_ignoring {
+        true => assert_eq!(a.seen().1, place.seen().1),
+        false => assert_eq!(a.seen(), place.seen()),
+    }
     assert_eq!(a.head(), place.head());
     let again = record(&place.checkout(), &store_b, &limits).expect("records");
     assert_eq!(again.working_tree, snapshot.working_tree);

@@ -148,7 +148,6 @@ mod tests {
         let offer = CodeOffer {
             state: CodeState::Worktree,
             device: "desk".into(),
-            at: "2026-11-23T12:00:00Z".into(),
             dir: Some("/home/mia/code/api-1a2b3c4d".into()),
             why: "This checkout has changes of its own.".into(),
             files: vec![
@@ -163,6 +162,11 @@ mod tests {
             }],
             ..CodeOffer::default()
         };
+        let dated = CodeOffer {
+            at: "2026-11-23T12:00:00Z".into(),
+            ..offer.clone()
+        };
+        assert!(difference(&dated).starts_with("3 files of desk's working tree, recorded "));
         let text = difference(&offer);
         assert!(!text.contains('\u{202e}'), "{text}");
         assert_eq!(

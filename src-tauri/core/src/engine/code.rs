@@ -370,7 +370,7 @@ impl Engine {
                     .lock()
                     .unwrap_or_else(|poisoned| poisoned.into_inner());
                 // Without an answer nobody waits; the next start looks again.
-                let looked = catch_unwind(|| restart::look(&known, &stores));
+                let looked = catch_unwind(AssertUnwindSafe(|| restart::look(&known, &stores)));
                 Event::Code(Box::new(CodeEvent::Recovered(looked.unwrap_or_default())))
             }));
         }
