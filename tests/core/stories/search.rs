@@ -1,7 +1,6 @@
 //! Search over the sessions of all devices: what arrived is found, what was forgotten or revoked is
 //! not, and one session is one result.
 
-use super::journals::segments;
 use super::splits::Parted;
 use super::talk::{ONE, THREE, TWO, id, item, linked, meta, turn};
 use super::world::{Device, START, World, tree};
@@ -128,54 +127,6 @@ fn an_index_that_was_emptied_and_never_filled_is_filled() {
     fs::write(dir.join("about"), about).expect("named as before");
     device.start();
     assert_eq!(hits(device, "flickers"), [ONE]);
-}
-
-/// A session of the desk and of the box, of which the lap can read what the desk wrote.
-#[test]
-fn a_session_that_could_only_be_read_half_is_found_as_no_other_one_and_later_whole() {
-    let mut world = World::devices(["desk", "lap", "box"]);
-    for (one, other) in [(0, 1), (0, 2), (1, 2)] {
-        world.pair(one, other);
-    }
-    let remote = "git@github.com:acme/api.git";
-    let places = [0, 1, 2].map(|at| world.devices[at].project("api", remote));
-    world.devices[1].searches();
-    world.part(0, 1);
-    world.part(1, 2);
-    for (at, words) in [(0, "stolen pearls"), (2, "and rubies")] {
-        let path = world.devices[at].transcript(&places[at], ONE);
-        world.devices[at].say(&path, turn(&places[at], ONE, words));
-        world.deliver();
-    }
-    // What comes in numbers is read at the next poll.
-    let much = |bytes| Event::Transport(Notice::Incoming { bytes });
-    world.devices[1].tell(much(50_000_000));
-    world.meet(0, 1);
-    world.meet(1, 2);
-    let journals = segments(&world.devices[1], &world.devices[2]);
-    let lap = &mut world.devices[1];
-    let (live, aside) = (&journals[0], lap.home.join("aside"));
-    fs::rename(live, &aside).expect("a file");
-    lap.poll();
-    assert!(hits(lap, "pearls").is_empty());
-    assert!(lap.has_problem("not_searched"));
-    lap.tell(much(0));
-    let other = world.devices[0].transcript(&places[0], TWO);
-    world.devices[0].say(&other, turn(&places[0], TWO, "honest words"));
-    world.deliver();
-    let lap = &mut world.devices[1];
-    assert_eq!(hits(lap, "honest"), [TWO]);
-    assert!(hits(lap, "pearls").is_empty());
-    assert!(lap.has_problem("not_searched"), "also when others are read");
-    fs::rename(&aside, live).expect("a file");
-    for _ in 0..4 {
-        lap.poll();
-    }
-    let found = search(lap, "pearls");
-    assert_eq!((found.total, found.hits[0].session.as_str()), (1, ONE));
-    assert_eq!(texts(&found.hits[0]), ["stolen pearls"]);
-    assert_eq!(hits(lap, "rubies"), [ONE]);
-    assert!(!lap.has_problem("not_searched"));
 }
 
 #[test]

@@ -742,7 +742,7 @@ impl Engine {
             let mut not_carried = Vec::new();
             State::beside(&path)?.each_from(None, |key, row| {
                 // The check of the stores explains an unfinished file.
-                if !is_carried(&row) && !row.is_unfinished() && is_listed(&row) {
+                if !is_carried(&row) && !row.is_unfinished() {
                     not_carried.push(waiting(&(key, row)));
                 }
                 ControlFlow::Continue(())

@@ -76,15 +76,13 @@ impl Author {
     fn take(&mut self, frame: &Frame) -> bool {
         for (entry, said) in frame.entries.iter().enumerate() {
             match said {
-                Entry::Device(statement) if is_sound(statement) => {
-                    if self.has_room(statement) {
-                        self.statements.push(Stated {
-                            frame: frame.head.n,
-                            entry: entry as u32,
-                            at: frame.head.at,
-                            statement: statement.clone(),
-                        });
-                    }
+                Entry::Device(statement) if is_sound(statement) && self.has_room(statement) => {
+                    self.statements.push(Stated {
+                        frame: frame.head.n,
+                        entry: entry as u32,
+                        at: frame.head.at,
+                        statement: statement.clone(),
+                    });
                 }
                 Entry::Unknown(_) => self.journal.skipped = true,
                 _ => {}

@@ -107,8 +107,13 @@ impl Engine {
         let rows = project_rows(&self.state, &self.context, &self.settings.code)?;
         if excluded {
             keys.push(key.to_string());
-        } else if let Some(by) = self.still_excluded(&key, &keys, &rows) {
-            return Err(by);
+        } else {
+            // Other names of the same checkouts, which were added when its remote was changed.
+            let names = self.context.places().other_names(&key);
+            keys.retain(|known| !names.contains(&projects::typed_key(known)));
+            if let Some(by) = self.still_excluded(&key, &keys, &rows) {
+                return Err(by);
+            }
         }
         self.set_excluded(&keys)?;
         self.seen.clear();
@@ -147,6 +152,12 @@ impl Engine {
             Some(_) => lesson.project.key.as_str(),
             None => repository(lesson.project.key.as_str()),
         };
+        // What already syncs from elsewhere goes on: of this checkout, the directory is remembered.
+        let rows = project_rows(&self.state, &self.context, &self.settings.code);
+        let syncs = |(row, _): &(ProjectRow, _)| row.key == key && 0 < row.sessions;
+        if rows.is_ok_and(|rows| rows.iter().any(syncs)) {
+            return;
+        }
         let mut keys = self.settings.projects.exclude.clone();
         keys.push(key.to_owned());
         // Where the settings cannot be written, the directory is remembered all the same.

@@ -5,6 +5,7 @@ use super::Engine;
 use super::event::Event;
 use super::queue::ReconcileRequest;
 use crate::session::{Lane, Problem, ProblemCode, Reason, SessionId, SessionKey, ToolId};
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
 /// Reasons that pass without the user: such a session is reconciled again after a while.
@@ -128,7 +129,10 @@ impl Engine {
     pub(super) fn postpone(&mut self, key: SessionKey, mut request: ReconcileRequest) {
         request.decisions.retain(|(number, _)| *number == 0);
         request.take_in = None;
-        self.retries.postponed.insert(key, request);
+        match self.retries.postponed.entry(key) {
+            Entry::Occupied(mut before) => before.get_mut().include(request),
+            Entry::Vacant(free) => drop(free.insert(request)),
+        }
         self.retry_later();
     }
 

@@ -122,10 +122,14 @@ fn find(context: &Context, job: &Erase) -> (Option<Found>, Option<String>) {
     if let Some(found) = listing.found.into_iter().find(is_it) {
         return (Some(found), None);
     }
+    // What was never in a store here is not in the part that cannot be read either.
+    let Some(main) = job.main.as_deref() else {
+        return (None, None);
+    };
     let unknown = listing.unknown;
     let unread = unknown.map(|why| format!("The store could not be read whole: {why}."));
     let unread = unread.or_else(|| job.away.clone());
-    (None, unread.or_else(|| unreadable(job.main.as_deref()?)))
+    (None, unread.or_else(|| unreadable(main)))
 }
 
 /// Why it cannot be seen whether a file is there.

@@ -34,8 +34,11 @@ impl Placed {
         self.roots.iter().any(|root| path.starts_with(root))
     }
 
+    /// A mount point without its disk is empty; a store in which no tool ran yet has no roots, but the
+    /// user's settings, say.
     fn is_there(&self) -> bool {
-        self.roots.iter().any(|root| root.exists())
+        let mut entries = std::fs::read_dir(&self.store.dir).into_iter().flatten();
+        self.roots.iter().any(|root| root.exists()) || entries.next().is_some()
     }
 }
 

@@ -9,7 +9,7 @@
 use crate::opener::{self, Kind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
@@ -168,7 +168,9 @@ impl Quarantine {
             (None, None) => {
                 *n_markers += 1;
                 let path = self.0.reading.join(n_markers.to_string());
-                File::options().append(true).create(true).open(path)?
+                // Not to append: on Windows such a file could not be emptied.
+                let mut options = File::options();
+                options.write(true).create(true).truncate(true).open(path)?
             }
         };
         // At once: a line in two parts could be left behind as half a name.
@@ -208,7 +210,11 @@ impl Drop for Work {
         };
         // Lines that cannot be removed count at the next start and are cleared by the next reading
         // after it; nobody adds to them.
-        let emptied = marker.filter(|marker| marker.set_len(0).is_ok());
+        let empty = |mut marker: File| {
+            let emptied = marker.set_len(0).and_then(|()| marker.rewind());
+            emptied.is_ok().then_some(marker)
+        };
+        let emptied = marker.and_then(empty);
         state.free.extend(emptied);
         let mut changed = false;
         for name in names {

@@ -77,6 +77,7 @@ impl Reconciler<'_> {
         };
         if is_excluded(self.context, &self.job.record, Some(now)) {
             self.problems.clear();
+            self.is_unfinished = self.job.record.journals.is_empty();
             // What the directory is now is remembered: it stays excluded if its remote is changed.
             let record = &self.job.record;
             let is_own = record.origin().is_none() || self.context.began(record);

@@ -600,7 +600,7 @@ impl ClaudeCode {
                 .map(|(doc, _)| doc.name.clone())
                 .collect()
         };
-        let named = self.copies.named_in(main, &left_out);
+        let named = self.copies.named_in(main, left_out);
         named.unwrap_or_else(|_| left_out(&IsSecret::new()))
     }
 }

@@ -204,12 +204,20 @@ pub fn ids(content: &[u8]) -> Vec<String> {
     messages.into_iter().flatten().flat_map(ids).collect()
 }
 
+/// A session without the states of one device's working tree, which journals of older versions have.
+fn shared(content: &[u8]) -> Option<Session> {
+    let mut session = Session::parse(content)?;
+    let mut messages = session.messages.values_mut();
+    messages.try_for_each(super::leave_states_out)?;
+    Some(session)
+}
+
 /// Which of two contents includes the other.
 pub fn judge(first: &[u8], second: &[u8]) -> Judged {
     if first == second {
         return Judged::Same;
     }
-    let (Some(first), Some(second)) = (Session::parse(first), Session::parse(second)) else {
+    let (Some(first), Some(second)) = (shared(first), shared(second)) else {
         return Judged::Both;
     };
     let (ours, theirs) = (first.by_id(), second.by_id());
@@ -244,7 +252,7 @@ pub fn judge(first: &[u8], second: &[u8]) -> Judged {
 
 /// A content that includes both; `None` if one id has two finished contents.
 pub fn union(first: &[u8], second: &[u8]) -> Option<Vec<u8>> {
-    let (first, second) = (Session::parse(first)?, Session::parse(second)?);
+    let (first, second) = (shared(first)?, shared(second)?);
     let info = (first.last(), &first.info)
         .max((second.last(), &second.info))
         .1

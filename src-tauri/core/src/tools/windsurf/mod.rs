@@ -148,7 +148,7 @@ impl Tool for Windsurf {
         let is_early = match store.find(checkout.session) {
             Some(_) => false,
             None if early.find(checkout.session).is_some() => true,
-            None => !RELEASES.iter().any(|release| is_here(release)) && is_here(&"cascade"),
+            None => !RELEASES.iter().any(is_here) && is_here(&"cascade"),
         };
         if is_early {
             let new = early.in_group(checkout.session, "");
