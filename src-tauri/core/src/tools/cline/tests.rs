@@ -154,7 +154,7 @@ fn a_manifest_is_written_with_this_devices_paths_or_not_at_all() {
         b"half {".to_vec(),
         // Cline reads these, and a parser that is stricter about them found no field in them.
         [
-            text[..1].as_bytes(),
+            &text.as_bytes()[..1],
             b"\"team_name\":\"\xff\",",
             &text.as_bytes()[1..],
         ]
