@@ -156,7 +156,7 @@ fn hear(app: &Arc<App>, message: ToTray) {
     }
 }
 
-/// What came of it is told when it is done: the engine stops first, which takes a moment.
+/// The result is reported at the end: the engine stops first, which takes a moment.
 fn new_identity(app: &Arc<App>) {
     let app = app.clone();
     std::thread::spawn(move || {

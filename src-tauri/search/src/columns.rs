@@ -12,7 +12,7 @@ use tantivy::columnar::{ColumnValues, StrColumn};
 pub struct Columns {
     who: Arc<dyn ColumnValues<u64>>,
     at: tantivy::columnar::Column<i64>,
-    /// Which of the devices in this segment are wanted, and of which anything may be told.
+    /// Which devices of this segment the question names, and which devices it may read.
     devices: Option<(StrColumn, Vec<Device>)>,
 }
 
@@ -69,7 +69,7 @@ impl Columns {
         is_role && is_in_time && self.is_device(doc, |device| device.fits)
     }
 
-    /// Whether anything of a message may be told.
+    /// Whether the question may read this message.
     pub fn is_allowed(&self, doc: u32) -> bool {
         self.is_device(doc, |device| device.is_allowed)
     }

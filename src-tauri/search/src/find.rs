@@ -160,7 +160,7 @@ impl Asked<'_> {
     }
 
     fn notice_typos(&self, looked: &[Looked], notices: &mut Vec<String>) {
-        // A similar word may be of a device of which nothing is told.
+        // A similar word may come from a device that the question may not read.
         let are_told = self.query.filter.only.is_none();
         for (word, looked) in self.query.words.iter().zip(looked).filter(|_| are_told) {
             if let ([typed], Some(form)) = (word.parts.as_slice(), looked.forms.first())

@@ -56,7 +56,7 @@ pub struct Filter {
     pub after: Option<i64>,
     pub before: Option<i64>,
     pub split: Option<bool>,
-    /// Devices of which alone anything may be told.
+    /// The only devices whose messages may be read.
     pub only: Option<Vec<String>>,
 }
 
@@ -75,7 +75,7 @@ impl Filter {
         !self.devices.is_empty() || self.only.is_some()
     }
 
-    /// Whether anything of a device may be told.
+    /// Whether messages of a device may be read.
     pub fn allows(&self, device: &str) -> bool {
         let only = self.only.as_ref();
         only.is_none_or(|only| only.iter().any(|name| name == device))

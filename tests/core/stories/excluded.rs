@@ -1,5 +1,5 @@
 //! Excluded projects: what is excluded stays on this device, whatever it is called later, and the user
-//! is told what an exclusion covers.
+//! sees what an exclusion covers.
 
 use super::journals::journals;
 use super::places::{from_starter, git};

@@ -457,7 +457,7 @@ mod tests {
             ("git@lab:acme/api", "github.com/acme/api"),
             // What the user says of all directories is surer.
             ("sure:api", "github.com/acme/api"),
-            // Two meanings are none.
+            // A short form with two meanings is not resolved.
             ("me:api", "me/api"),
             ("git@x:acme/api", "x/acme/api"),
         ] {

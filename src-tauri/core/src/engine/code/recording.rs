@@ -100,7 +100,7 @@ pub fn record_code(wanted: &Wanted) -> Result<Recorded, CodeError> {
         .paths
         .push(snapshot_file::in_lane(&wanted.files, number));
     recorded.paths.extend(wanted.removed(outdated));
-    // It is written: the other devices are told, whatever fails here. The next recording does it again.
+    // The state is written and will be announced, although cleaning up fails. The next recording cleans up.
     let surplus = wanted.surplus().unwrap_or_default();
     recorded.paths.extend(wanted.removed(surplus));
     recorded.paths.extend(wanted.bound_lane());

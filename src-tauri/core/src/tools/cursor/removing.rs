@@ -26,7 +26,7 @@ const NAMING: [[&str; 2]; 4] = [
     ["composerData:", "composerData;"],
 ];
 
-/// The blobs that only this conversation names; none if that cannot be told.
+/// The blobs that only this conversation names; an empty list if a row cannot be read.
 pub(super) fn blobs_of_one(store: &Store, id: &str) -> rusqlite::Result<Vec<BlobId>> {
     let _one_state = store.connection.unchecked_transaction()?;
     let mut own = Named::new(store, state::named_in_fields);
