@@ -10,8 +10,7 @@ use serde_json::{Value, json};
 use session_roam_core::session::SessionId;
 use session_roam_core::tools::opencode::OpenCode;
 use session_roam_core::tools::{Content, Found, Machine, Tool, Which};
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,6 +18,9 @@ use std::time::Duration;
 
 /// How long one prompt may take. They take four seconds.
 const PROMPT_LIMIT: Duration = Duration::from_secs(180);
+
+/// How long OpenCode may take over one request, after which it is asked again.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
 /// A desk and a laptop whose user has OpenCode; session-roam does not run yet.
 pub fn unpaired() -> World {
@@ -164,7 +166,7 @@ pub fn changing(device: &Device, session: &str, files: &[&Path]) -> PathBuf {
 pub fn undo_all(device: &Device, session: &str) {
     let whole = exported(device, session);
     let first = whole["messages"][0]["info"]["id"].as_str();
-    let body = json!({ "messageID": first.expect("a message") }).to_string();
+    let body = json!({ "messageID": first.expect("a message") });
     let free = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
     let address = free.expect("a free port");
     let port = address.port().to_string();
@@ -177,26 +179,19 @@ pub fn undo_all(device: &Device, session: &str) {
     let create = |path: &Path| std::fs::File::create(path).expect("a file for the output");
     server.stdout(create(&out)).stderr(create(&error));
     let mut server = server.spawn().expect("it starts");
-    let answer = wait_for("OpenCode to serve", PATIENCE, || {
-        let mut stream = TcpStream::connect(address).map_err(|error| error.to_string())?;
-        let asked = format!(
-            "POST /session/{session}/revert HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
-             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        stream
-            .write_all(asked.as_bytes())
-            .map_err(|error| error.to_string())?;
-        let mut answer = String::new();
-        stream
-            .read_to_string(&mut answer)
-            .map_err(|error| error.to_string())?;
-        Ok(answer)
+    // Requests that come while OpenCode starts are accepted and never answered.
+    let undone = wait_for("OpenCode to undo", PATIENCE, || {
+        ureq::post(format!("http://{address}/session/{session}/revert"))
+            .config()
+            .timeout_global(Some(ANSWER_LIMIT))
+            .build()
+            .send_json(&body)
+            .and_then(|mut answer| answer.body_mut().read_json::<Value>())
+            .map_err(|error| error.to_string())
     });
     server.kill().expect("it runs");
     server.wait().expect("it ends");
-    let is_undone = answer.starts_with("HTTP/1.1 200") && answer.contains("\"revert\"");
-    assert!(is_undone, "{answer}");
+    assert!(undone["revert"].is_object(), "{undone}");
 }
 
 /// OpenCode's own import, which accepts everything.
