@@ -411,6 +411,45 @@ fn two_devices_pair_after_both_said_yes_and_what_one_writes_arrives_at_once() {
 }
 
 #[test]
+fn what_is_written_after_a_device_was_put_out_does_not_reach_it() {
+    let (a, b, c) = (
+        Device::start("desk"),
+        Device::start("lap"),
+        Device::start("lost"),
+    );
+    let all = [&a, &b, &c];
+    for device in all {
+        device.wait_up(0);
+    }
+    let without = |one: &Device| -> Vec<&Device> {
+        { all.iter().copied() }
+            .filter(|other| other.id != one.id)
+            .collect()
+    };
+    for device in all {
+        let first = device
+            .transport
+            .arrange(device.wanted(&without(device), &all));
+        assert_eq!(first, None, "nobody received anything before");
+    }
+    a.write_and_announce("codex/before.jsonl.zst", "before");
+    for other in [&b, &c] {
+        other.wait_arrived(&a, "codex/before.jsonl.zst", 0);
+    }
+
+    let withdrawal = a.transport.arrange(a.wanted(&[&b], &[&a, &b]));
+    a.write_and_announce("codex/after.jsonl.zst", "after");
+    b.wait_arrived(&a, "codex/after.jsonl.zst", 0);
+    let withdrawal = withdrawal.expect("a device shall no longer receive");
+    a.told.wait("Withdrawn", 0, |notice| {
+        matches!(notice, Notice::Withdrawn { arrangement } if withdrawal <= *arrangement)
+            .then_some(())
+    });
+    let after = c.live(&a).join("codex/after.jsonl.zst");
+    assert!(!after.exists(), "the device that was put out received it");
+}
+
+#[test]
 fn a_pairing_whose_first_dial_was_refused_connects_soon() {
     let a = Device::start("desk");
     let dir = Arc::new(tempfile::tempdir().expect("tempdir"));

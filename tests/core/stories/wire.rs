@@ -67,11 +67,12 @@ impl Transport for Fake {
             .extend(paths.into_iter().map(|path| (lane, path)));
     }
 
-    fn arrange(&self, wanted: Wanted) {
+    fn arrange(&self, wanted: Wanted) -> Option<u64> {
         for folder in &wanted.folders {
             fs::create_dir_all(folder.path.join(".stfolder")).expect("folder");
         }
         self.wire().wanted = wanted;
+        None
     }
 
     fn called(&self, name: String) {

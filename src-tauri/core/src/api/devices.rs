@@ -102,7 +102,8 @@ pub struct RevokedDevice {
     pub at: String,
     /// Later writes of the device are taken out; `null` if none are.
     pub since: Option<String>,
-    /// Names of the devices that have not received the revocation yet.
+    /// Names of the devices that have not received the revocation yet, and of this device as long as
+    /// its Syncthing may still send to the revoked one.
     pub not_heard: Vec<String>,
 }
 

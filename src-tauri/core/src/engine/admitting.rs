@@ -38,6 +38,8 @@ impl Engine {
             true => self.name.clone(),
             false => self.context.shared().name_of(&id.short()),
         };
+        // This device itself has heard when it sends them nothing more.
+        let own = self.withdrawal.map(|_| self.name.clone());
         let row = |(id, revoked): (&DeviceId, &Revoked)| RevokedDevice {
             id: id.to_string(),
             name: self.name_of_revoked(id, revoked),
@@ -50,7 +52,9 @@ impl Engine {
                 .unwrap_or_default()
                 .rfc3339(),
             since: revoked.since.map(Millis::rfc3339),
-            not_heard: self.not_heard(revoked).iter().map(name).collect(),
+            not_heard: (self.not_heard(revoked).iter().map(name))
+                .chain(own.clone())
+                .collect(),
         };
         self.lists.now.revoked.iter().map(row).collect()
     }

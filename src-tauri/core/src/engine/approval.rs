@@ -154,8 +154,8 @@ impl Engine {
         });
         let to_state = put_out.chain(lowered.map(|(id, _)| id));
         let to_state: Vec<DeviceId> = to_state.cloned().collect();
-        self.publish_presence();
         self.arrange();
+        self.publish_presence();
         self.announce_attempts();
         for short in &let_in {
             self.read_presence(short, None);

@@ -127,6 +127,7 @@ impl Engine {
             listings: Listings::default(),
             placing: Placing::default(),
             published: None,
+            withdrawal: None,
             published_at: None,
             taking_in: None,
             importing: None,

@@ -57,6 +57,7 @@ impl Engine {
             Notice::FolderLost { folder, message } => self.folder_lost(&folder, &message),
             Notice::Trouble { topic, problem } => self.trouble(&topic, problem),
             Notice::Parted { device } => self.parted(&device),
+            Notice::Withdrawn { arrangement } => self.withdrawn(arrangement),
             Notice::Greeted { device, announced } => self.greeted_by(&device, &announced),
         }
         Ok(())
@@ -445,8 +446,28 @@ impl Engine {
         let paused = shared.paused;
         drop(shared);
         let wanted = wanted(&self.context.vault, &self.circle(), &off, paused);
-        self.transport.arrange(wanted.clone());
+        if let Some(withdrawal) = self.transport.arrange(wanted.clone()) {
+            self.withdrawal = Some(withdrawal);
+        }
         wanted
+    }
+
+    fn withdrawn(&mut self, arrangement: u64) {
+        if self.withdrawal.is_some_and(|last| last <= arrangement) {
+            self.withdrawal = None;
+            self.publish_presence();
+        }
+    }
+
+    /// How far every device's list was read and takes effect: a revoked device receives nothing
+    /// more from here.
+    fn heard(&self) -> BTreeMap<String, u64> {
+        match (self.withdrawal, &self.published) {
+            (None, _) => self.lists.heard(),
+            (Some(_), published) => { published.iter() }
+                .flat_map(|it| it.heard.clone())
+                .collect(),
+        }
     }
 
     /// Publishes this device's card, known devices and open sessions, if they changed.
@@ -538,7 +559,7 @@ impl Engine {
             carried: Vec::new(),
             live: open.collect(),
             goodbye: self.goodbye.iter().cloned().collect(),
-            heard: self.lists.heard(),
+            heard: self.heard(),
         }
     }
 }

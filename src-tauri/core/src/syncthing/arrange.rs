@@ -45,10 +45,8 @@ pub fn apply(
         wanted: Some(wanted.clone()),
         ..before.clone()
     };
-    if made != before {
-        // Saved first, so that after a crash half way nothing of ours looks foreign.
-        made.save(place.home)?;
-    }
+    // Saved first, so that after a crash half way nothing of ours looks foreign.
+    Made::keep_wanted(place.home, wanted)?;
     let mut arranged = Arranged::default();
     let config = up.rest.get("/rest/config")?;
     if let Some(first) = &up.config {
@@ -113,6 +111,7 @@ fn arrange_devices(
         place,
     } = *task;
     let have = by_id(&config["devices"], "deviceID");
+    remove_devices(task, &have, before, made, arranged)?;
     let called = have
         .get(up.own.as_str())
         .map(|own| own["name"].as_str().unwrap_or_default());
@@ -158,6 +157,20 @@ fn arrange_devices(
             }
         }
     }
+    Ok(())
+}
+
+/// First of all: nothing that fails later lets a device receive that may not any longer.
+fn remove_devices(
+    task: &Task,
+    have: &BTreeMap<String, &Value>,
+    before: &Made,
+    made: &mut Made,
+    arranged: &mut Arranged,
+) -> Result<(), ArrangeError> {
+    let Task {
+        up, wanted, place, ..
+    } = *task;
     for id in have.keys().filter(|id| id.as_str() != up.own.as_str()) {
         let text = id;
         let id = DeviceId::new(id.as_str());
@@ -167,10 +180,11 @@ fn arrange_devices(
         let removable = !place.external || made.devices.contains(&id);
         if removable && !wanted.devices.iter().any(|device| device.id == id) {
             up.rest.delete(&with_id("/rest/config/devices/", text))?;
-            made.devices.remove(&id);
             arranged.changed = true;
         }
     }
+    made.devices
+        .retain(|id| wanted.devices.iter().any(|device| device.id == *id));
     Ok(())
 }
 

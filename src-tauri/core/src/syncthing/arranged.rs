@@ -48,6 +48,19 @@ impl Made {
             .unwrap_or_default()
     }
 
+    /// Saves what is about to be arranged.
+    pub(super) fn keep_wanted(home: &Path, wanted: &Wanted) -> Result<(), ChildError> {
+        let before = Self::load(home);
+        if before.wanted.as_ref() == Some(wanted) {
+            return Ok(());
+        }
+        let made = Self {
+            wanted: Some(wanted.clone()),
+            ..before
+        };
+        made.save(home)
+    }
+
     pub fn has_device(&self, id: &DeviceId) -> bool {
         self.devices.contains(id)
             || self

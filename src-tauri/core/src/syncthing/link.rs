@@ -28,6 +28,8 @@ pub struct Link {
 struct State {
     up: Option<Arc<Up>>,
     generation: u64,
+    /// The last arrangement that lets somebody receive less, until Syncthing has it.
+    withdrawal: Option<u64>,
     ended: bool,
 }
 
@@ -87,14 +89,44 @@ impl Link {
 
     /// Waits until Syncthing is up; `None` when the transport has ended.
     pub fn wait_up(&self) -> Option<Arc<Up>> {
+        self.wait_for_up(|_| true)
+    }
+
+    fn wait_for_up(&self, is_ready: impl Fn(&State) -> bool) -> Option<Arc<Up>> {
         let mut state = self.lock();
-        while !state.ended && state.up.is_none() {
+        while !state.ended && (state.up.is_none() || !is_ready(&state)) {
             state = self
                 .changed
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
         state.up.clone()
+    }
+
+    /// Nothing more is sent until [`Link::arranged`] is told of this arrangement or a later one.
+    pub fn withdraw(&self, arrangement: u64) {
+        self.lock().withdrawal = Some(arrangement);
+    }
+
+    /// Syncthing has the arrangement with this number, and thereby all before it.
+    pub fn arranged(&self, arrangement: u64) {
+        let mut state = self.lock();
+        if state.withdrawal.is_some_and(|last| last <= arrangement) {
+            state.withdrawal = None;
+            self.changed.notify_all();
+            drop(state);
+            self.tell(Notice::Withdrawn { arrangement });
+        }
+    }
+
+    pub fn is_withdrawing(&self) -> bool {
+        self.lock().withdrawal.is_some()
+    }
+
+    /// Waits until Syncthing is up and sends to nobody who may no longer receive; `None` when the
+    /// transport has ended.
+    pub fn wait_to_send(&self) -> Option<Arc<Up>> {
+        self.wait_for_up(|state| state.withdrawal.is_none())
     }
 
     /// Sleeps, but no longer than until the transport ends.
@@ -107,5 +139,33 @@ impl Link {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_withdrawal_lasts_until_it_or_a_later_arrangement_is_there() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let teller = Arc::clone(&told);
+        let link = Link::new(move |notice| {
+            teller
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(notice);
+        });
+        link.withdraw(2);
+        link.arranged(1);
+        assert!(link.is_withdrawing(), "this one was ordered before");
+        link.withdraw(4);
+        link.arranged(3);
+        assert!(link.is_withdrawing(), "the last one counts");
+        link.arranged(5);
+        assert!(!link.is_withdrawing());
+        link.arranged(6);
+        let told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        assert_eq!(*told, [Notice::Withdrawn { arrangement: 5 }]);
     }
 }

@@ -64,6 +64,21 @@ pub struct Wanted {
     pub paused: bool,
 }
 
+impl Wanted {
+    /// Whether somebody who received something by `before` shall no longer.
+    pub fn withdraws_from(&self, before: &Self) -> bool {
+        let receives = |wanted: &Self, id: &str, device: &DeviceId| {
+            let mut folders = wanted.folders.iter().filter(|folder| folder.id == id);
+            folders.any(|folder| folder.shared_with.contains(device))
+        };
+        let mut folders = before.folders.iter();
+        self.paused && !before.paused
+            || folders.any(|folder| {
+                { folder.shared_with.iter() }.any(|device| !receives(self, &folder.id, device))
+            })
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WantedDevice {
     pub id: DeviceId,
@@ -100,8 +115,10 @@ pub trait Transport: Send {
     /// Syncs changed files at once. `paths` are relative to the own folder of `lane` and
     /// `/`-separated.
     fn announce(&self, lane: Lane, paths: Vec<String>);
-    /// Sets up the devices and folders as wanted.
-    fn arrange(&self, wanted: Wanted);
+    /// Sets up the devices and folders as wanted. If somebody shall no longer receive, nothing new
+    /// of this device is sent until that is so; returns the number that [`Notice::Withdrawn`] will
+    /// then name.
+    fn arrange(&self, wanted: Wanted) -> Option<u64>;
     /// Sets the name under which this device introduces itself. Does nothing where a transport does
     /// not announce names.
     fn called(&self, _name: String) {}
@@ -173,6 +190,10 @@ pub enum Notice {
     Parted {
         device: DeviceId,
     },
+    /// Whoever shall no longer receive by this arrangement, or by one before it, does not.
+    Withdrawn {
+        arrangement: u64,
+    },
     /// A paired device connected and announced this name, byte for byte: see [`announced_name`].
     Greeted {
         device: DeviceId,
@@ -223,4 +244,33 @@ pub fn announced_name(text: &str) -> String {
         .rev()
         .find(|at| text.is_char_boundary(*at));
     text[..end.unwrap_or(0)].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_receives_less_is_withdrawn_from() {
+        let [b, c] = ["B", "C"].map(DeviceId::new);
+        let wanted = |shared_with: &[&DeviceId], paused| Wanted {
+            devices: Vec::new(),
+            folders: vec![WantedFolder {
+                id: "roam-live-A".into(),
+                path: PathBuf::new(),
+                own: true,
+                shared_with: shared_with.iter().copied().cloned().collect(),
+                ignores: Vec::new(),
+            }],
+            paused,
+        };
+        let withdraws = |before: &Wanted, after: &Wanted| Wanted::withdraws_from(after, before);
+        let (one, both) = (wanted(&[&b], false), wanted(&[&b, &c], false));
+        assert!(withdraws(&both, &one));
+        assert!(withdraws(&both, &Wanted::default()), "with its folder");
+        assert!(withdraws(&one, &wanted(&[&b], true)), "a pause");
+        assert!(!withdraws(&one, &both) && !withdraws(&both, &both));
+        assert!(!withdraws(&Wanted::default(), &one));
+        assert!(!withdraws(&wanted(&[&b], true), &one), "the end of a pause");
+    }
 }

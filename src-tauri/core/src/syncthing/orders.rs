@@ -12,7 +12,7 @@ pub enum Order {
     /// Events may have been missed.
     Resync,
     Event(Event),
-    Arrange(Wanted),
+    Arrange(Arrangement),
     /// Entries in config.xml that are not ours.
     Foreign(Vec<String>),
     /// How devices are found and reached from the next run on.
@@ -29,6 +29,13 @@ pub enum Order {
     },
     LookAround,
     Woke,
+}
+
+/// What the engine wants, numbered.
+#[derive(Clone)]
+pub struct Arrangement {
+    pub n: u64,
+    pub wanted: Wanted,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -2,6 +2,8 @@
 //! first scan starts at once, further ones at most four times a second: Syncthing pauses 250 ms
 //! between two index updates, so more scans would only cost (measured with 1.29.5 and 2.1.3,
 //! 2026-11-23). Announced paths are kept until a scan of them succeeded.
+//! Syncthing sends nothing that it has not scanned, so while somebody who may no longer receive is
+//! still known to it, nothing is scanned.
 
 use super::folder_id;
 use super::link::Link;
@@ -76,7 +78,9 @@ pub fn run(lane: Lane, inbox: &Receiver<Scan>, link: &Arc<Link>) {
                 Err(_) => return,
             }
         }
-        let Some(up) = link.wait_up() else { return };
+        let Some(up) = link.wait_to_send() else {
+            return;
+        };
         while let Ok(scan) = inbox.try_recv() {
             pending.add(scan);
         }

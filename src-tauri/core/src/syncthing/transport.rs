@@ -1,9 +1,10 @@
 //! [`Transport`] with a real Syncthing: a supervisor, a worker, the event stream and a scanner for
 //! each lane, each on its own thread. Only these threads wait for Syncthing.
 
+use super::arranged::Made;
 use super::home::ChildConfig;
 use super::link::Link;
-use super::orders::Order;
+use super::orders::{Arrangement, Order};
 use super::scan::{self, Scan};
 use super::supervisor::{Signal, Supervisor};
 use super::worker::Worker;
@@ -26,12 +27,18 @@ pub struct SyncthingTransport {
     orders: Sender<Order>,
     signals: Sender<Signal>,
     network: Arc<Mutex<settings::Network>>,
+    /// The last arrangement; at first the one of the run before.
+    last: Mutex<Arrangement>,
 }
 
 impl SyncthingTransport {
     /// Returns at once; results are reported to `notify`, from several threads.
     pub fn start(config: ChildConfig, notify: impl Fn(Notice) + Send + Sync + 'static) -> Self {
         let link = Arc::new(Link::new(notify));
+        let last = Mutex::new(Arrangement {
+            n: 0,
+            wanted: Made::load(&config.home).wanted.unwrap_or_default(),
+        });
         let ((signals, signals_inbox), (orders, orders_inbox)) = (channel(), channel());
         let scanners = Lane::ALL.map(|lane| start_scanner(lane, &link));
         let worker = Worker::new(Arc::clone(&link), config.clone(), scanners.clone());
@@ -58,6 +65,7 @@ impl SyncthingTransport {
             orders,
             signals,
             network,
+            last,
         }
     }
 
@@ -95,8 +103,19 @@ impl Transport for SyncthingTransport {
         }
     }
 
-    fn arrange(&self, wanted: Wanted) {
-        self.order(Order::Arrange(wanted));
+    fn arrange(&self, wanted: Wanted) -> Option<u64> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = Arrangement {
+            n: last.n + 1,
+            wanted,
+        };
+        let withdrawal = next.wanted.withdraws_from(&last.wanted).then_some(next.n);
+        if let Some(n) = withdrawal {
+            self.link.withdraw(n);
+        }
+        last.clone_from(&next);
+        self.order(Order::Arrange(next));
+        withdrawal
     }
 
     fn called(&self, name: String) {

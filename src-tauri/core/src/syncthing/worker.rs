@@ -7,9 +7,10 @@ mod peers;
 
 use self::peers::{Greeting, Newcomer, first_pause};
 use super::arrange::{self, Place};
+use super::arranged::Made;
 use super::home::{self, ChildConfig};
 use super::link::{Link, Up};
-use super::orders::{Event, Order};
+use super::orders::{Arrangement, Event, Order};
 use super::rest::{RestError, with_query};
 use super::scan::Scan;
 use super::{Asking, Nearby, Notice, Peer, Wanted, asking, nearby, parse_folder_id};
@@ -46,6 +47,8 @@ pub struct Worker {
     config: ChildConfig,
     scanners: [Sender<Scan>; 3],
     wanted: Option<Wanted>,
+    /// The number of the arrangement that is wanted.
+    n_wanted: u64,
     /// What is arranged in this run of Syncthing.
     arranged: Option<Wanted>,
     arrange_due: Option<Instant>,
@@ -100,6 +103,7 @@ impl Worker {
             config,
             scanners,
             wanted: None,
+            n_wanted: 0,
             arranged: None,
             arrange_due: None,
             config_pause: CONFIG_PAUSE,
@@ -195,8 +199,14 @@ impl Worker {
             }
             Order::Resync => self.look_at_all_again(),
             Order::Event(event) => self.take_event(event),
-            Order::Arrange(wanted) => {
-                self.wanted = Some(wanted);
+            Order::Arrange(Arrangement { n, wanted }) => {
+                // If Syncthing is down, it starts with this. Before the first start there is no home.
+                if self.config.home.is_dir()
+                    && let Err(error) = Made::keep_wanted(&self.config.home, &wanted)
+                {
+                    self.not_arranged(with_causes(&error));
+                }
+                (self.wanted, self.n_wanted) = (Some(wanted), n);
                 self.arrange_now();
             }
             Order::Foreign(found) => self.report_foreign(found),
@@ -336,20 +346,15 @@ impl Worker {
             Ok(arranged) => arranged,
             Err(error) => {
                 if self.link.is_current(up) {
-                    let hint = "session-roam will try again.";
-                    self.trouble(
-                        "arrange",
-                        Some(Problem::new(
-                            ProblemCode::SyncthingRefused,
-                            with_causes(&error),
-                            hint,
-                        )),
-                    );
+                    self.not_arranged(with_causes(&error));
                     self.arrange_due = Some(Instant::now() + Duration::from_secs(2));
                 }
                 return;
             }
         };
+        if self.link.is_current(up) {
+            self.link.arranged(self.n_wanted);
+        }
         self.trouble("arrange", None);
         self.config_pause = match arranged.changed {
             true => (2 * self.config_pause).min(Duration::from_secs(60)),
@@ -397,6 +402,12 @@ impl Worker {
         }
         self.welcome_folders(up, &arranged.new_folders);
         self.look_at_all_again();
+    }
+
+    fn not_arranged(&mut self, message: String) {
+        let hint = "session-roam will try again.";
+        let problem = Problem::new(ProblemCode::SyncthingRefused, message, hint);
+        self.trouble("arrange", Some(problem));
     }
 
     /// Somebody with the user's rights used Syncthing's interface or its config.

@@ -221,7 +221,7 @@ impl Worker {
             let mut is_done = |up: &Up| {
                 let left = end.saturating_duration_since(Instant::now());
                 let scan = || up.rest.scan_within(&own_live(up), &[], left);
-                is_scanned = is_scanned || scan().is_ok();
+                is_scanned = is_scanned || (!link.is_withdrawing() && scan().is_ok());
                 is_scanned && has_all(up, &device)
             };
             while Instant::now() < end
