@@ -3,6 +3,7 @@
 //! `recording` and `offering`; git is known to the crate `session-roam-code` alone.
 
 mod asking;
+mod budget;
 pub mod event;
 mod following;
 mod offering;
@@ -27,6 +28,7 @@ use crate::vault::snapshot_file::objects_dir;
 use crate::vault::{Owner, snapshot_file};
 use asking::Aside;
 pub(in crate::engine) use asking::repository;
+use budget::Budget;
 use event::{Applied, CodeEvent, Left, Recorded, TakenBack, refused};
 use following::Followed;
 use offering::{Asked, Done as AppliedHere};
@@ -42,10 +44,6 @@ use std::time::{Duration, Instant};
 
 /// A tool that has added nothing for this long has probably ended its turn.
 const QUIET: Duration = Duration::from_secs(2);
-/// Recording takes at most this part of the time; after one that took very long, it is the turn again
-/// when `LONGEST_REST` has passed.
-const REST: u32 = 100;
-const LONGEST_REST: Duration = Duration::from_secs(300);
 /// The state's note of what was applied here.
 const NOTE: &str = "code applied";
 /// How many are remembered: each can be taken back.
@@ -62,8 +60,7 @@ pub struct CodeAlong {
     is_waiting: bool,
     /// The session that is being recorded: one at a time.
     recording: Option<SessionKey>,
-    /// When each session may be recorded again.
-    rests: BTreeMap<SessionKey, Millis>,
+    budget: Budget,
     /// How the last recording of each session ended, since the start.
     ended: BTreeMap<SessionKey, Ended>,
     /// The question that was asked last, until it is answered, and the session that led to it.
@@ -177,10 +174,9 @@ impl Engine {
         }
         let now = self.context.clock.now();
         let is_ready = |key: &SessionKey, since: &Millis| {
-            let rests = self.code.rests.get(key).is_some_and(|until| now < *until);
             // A clock that was set back makes nobody wait.
             let is_quiet = QUIET.as_millis() as i64 <= now.0.saturating_sub(since.0);
-            (is_quiet || now < *since) && !rests
+            (is_quiet || now < *since) && self.code.budget.allows(key, now)
         };
         let ready = self.code.due.iter();
         let ready = ready.filter(|(key, since)| is_ready(key, since));
@@ -271,7 +267,7 @@ impl Engine {
                 took,
                 question,
             } => {
-                self.code_rests(&key, took);
+                self.code_spent(&key, took);
                 self.code.unwanted.remove(&key);
                 self.code.question = question.map(|question| (key, question));
             }
@@ -473,7 +469,7 @@ impl Engine {
         took: Duration,
         result: Result<Recorded, CodeError>,
     ) {
-        self.code_rests(&key, took);
+        self.code_spent(&key, took);
         self.code_was_due(&key);
         let ended = match result {
             Ok(recorded) => {
@@ -503,13 +499,11 @@ impl Engine {
         self.code.ended.insert(key, ended);
     }
 
-    /// The session's checkout is left alone for a while.
-    fn code_rests(&mut self, key: &SessionKey, took: Duration) {
+    /// A checkout was recorded or looked at, which took this time.
+    fn code_spent(&mut self, key: &SessionKey, took: Duration) {
         self.code.recording = None;
-        let rest = took.saturating_mul(REST).min(LONGEST_REST).as_millis();
-        let rest = i64::try_from(rest).unwrap_or(i64::MAX);
-        let until = Millis(self.context.clock.now().0.saturating_add(rest));
-        self.code.rests.insert(key.clone(), until);
+        let now = self.context.clock.now();
+        self.code.budget.spend(key, took, now);
     }
 
     // ---- offering and applying ----
@@ -708,7 +702,7 @@ impl Engine {
         self.code.due.remove(key);
         self.code.followed.remove(key);
         self.code.ended.remove(key);
-        self.code.rests.remove(key);
+        self.code.budget.forget(key);
         match all.len() < before {
             true => self.state.put_note(NOTE, &all),
             false => Ok(()),

@@ -83,7 +83,7 @@ impl Engine {
         };
         // The changes that were asked about go along at once, not after the next turn.
         if on {
-            self.code.rests.remove(&key);
+            self.code.budget.forget(&key);
             self.code.due.insert(key, self.context.clock.now());
             self.wait_for_code();
         }

@@ -44,7 +44,8 @@ impl Engine {
             .retain(|key, it| live.contains_key(key) || since(it.line) <= FOLLOWED_MS);
         for (key, followed) in &self.code.followed {
             let pause = AGAIN_MS.max(since(followed.line) / PART);
-            if pause <= since(followed.recorded) {
+            let may_spend = self.code.budget.is_paid_off(key, now);
+            if pause <= since(followed.recorded) && may_spend {
                 let due = self.code.due.entry(key.clone());
                 due.or_insert(followed.line);
             }
