@@ -160,12 +160,9 @@ fn run_with(world: &World, tool: Tool, session: &str, resume: &Resume) -> Vec<St
     let mut terminal = Terminal::open(&world.laptop, resume);
     terminal.wait_for("like,");
     let typed = format!("Typed into {tool:?}");
-    terminal.enter(&typed);
-    wait_for(
-        &format!("{tool:?} to send what was typed"),
-        PATIENCE,
-        || world.mock.heard(&typed),
-    );
+    terminal.enter(&typed, &format!("{tool:?} to send what was typed"), || {
+        world.mock.heard(&typed)
+    });
     terminal.leave();
     let file = stored(tool, session, &world.laptop).expect("it is there");
     tool.run_with(&file[known..])
@@ -513,12 +510,9 @@ fn in_a_terminal(world: &World, tool: Tool, hop: impl Fn(Tool, &str, &Device, &D
     terminal.wait_for("seen-on-the-desk");
     // The mock hears both tools, so each gets a prompt of its own.
     let typed = format!("Typed into {tool:?}");
-    terminal.enter(&typed);
-    let knows = wait_for(
-        &format!("{tool:?} to send what was typed"),
-        PATIENCE,
-        || mock.heard(&typed),
-    );
+    let knows = terminal.enter(&typed, &format!("{tool:?} to send what was typed"), || {
+        mock.heard(&typed)
+    });
     terminal.leave();
     assert_eq!(
         knows,

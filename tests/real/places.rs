@@ -211,9 +211,8 @@ fn an_archived_thread_of_codex_is_opened_by_roam() {
             };
             let mut terminal = Terminal::open(to, &by_roam);
             terminal.wait_for("Mend");
-            terminal.enter(prompt);
             said.push(prompt);
-            let knows = wait_for(&format!("Codex to send {prompt:?}"), PATIENCE, || {
+            let knows = terminal.enter(prompt, &format!("Codex to send {prompt:?}"), || {
                 mock.heard(prompt)
             });
             terminal.leave();

@@ -507,8 +507,7 @@ fn in_the_picker(said: &str) {
     };
     let mut terminal = typed(&["claude"], desk);
     terminal.wait_for("❯");
-    terminal.enter("Hello");
-    let session = wait_for("the session to be written", PATIENCE, || {
+    let session = terminal.enter("Hello", "the session to be written", || {
         tool.saying(desk, "reply 1 to: Hello")
             .first()
             .cloned()
@@ -561,7 +560,9 @@ fn open_while_they_meet(client: Client) {
 
     let mut terminal = Terminal::open(laptop, &tool.resume_by_hand(&session, &laptop.checkout));
     terminal.wait_for("seen-before-parting");
-    terminal.enter(RIGHT);
+    terminal.enter(RIGHT, "the tool to send what was typed", || {
+        mock.heard(RIGHT)
+    });
     answered(&world, tool, &session, RIGHT);
     laptop.roam(&["continue"]);
     for device in world.both() {
@@ -578,7 +579,11 @@ fn open_while_they_meet(client: Client) {
             Err(status.to_string())
         }
     });
-    terminal.enter("Said when both had met");
+    terminal.enter(
+        "Said when both had met",
+        "the tool to send what was typed",
+        || mock.heard("Said when both had met"),
+    );
     answered(&world, tool, &session, "Said when both had met");
     let turns = right_turns();
     assert_eq!(

@@ -56,8 +56,7 @@ pub fn go_on(
 ) -> Vec<String> {
     let mut terminal = Terminal::open(device, resume);
     terminal.wait_for("Ask");
-    terminal.enter(prompt);
-    let knows = wait_for(&format!("Cline to send {prompt:?}"), PATIENCE, || {
+    let knows = terminal.enter(prompt, &format!("Cline to send {prompt:?}"), || {
         world.mock.heard(prompt)
     });
     // The store is written when the answer is complete; Cline cannot continue from anything not

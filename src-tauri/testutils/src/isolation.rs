@@ -16,6 +16,12 @@ use std::time::{Duration, Instant};
 /// Tells the process that it runs inside.
 const ALONE: &str = "SESSION_ROAM_TEST_ALONE";
 
+/// What `timeout` (coreutils) exits with when it ended the program.
+const OUT_OF_TIME: i32 = 124;
+
+/// One test that never ends must not keep the others from reporting. Far longer than any takes.
+const LONGEST: Duration = Duration::from_secs(15 * 60);
+
 /// Runs this same test again in network and mount namespaces of its own, and passes on the result.
 ///
 /// `test` is a closure written inside the test function: the function's name is read from its type.
@@ -33,9 +39,10 @@ pub fn alone(test: impl FnOnce()) {
             "sh",
             "-c",
             // A shell without job control has its background jobs ignore SIGINT, and so would `roam`.
-            "ip link set lo up && exec env --default-signal=INT,TERM,HUP \"$@\"",
+            "ip link set lo up && exec env --default-signal=INT,TERM,HUP timeout \"$@\"",
             "sh",
         ])
+        .arg(LONGEST.as_secs().to_string())
         .arg(std::env::current_exe().expect("a running test has a binary"))
         .args(["--exact", name, "--nocapture"])
         .env(ALONE, "1")
@@ -43,6 +50,11 @@ pub fn alone(test: impl FnOnce()) {
         .expect("unshare (util-linux) starts");
     let said = String::from_utf8_lossy(&output.stdout);
     println!("{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.code() != Some(OUT_OF_TIME),
+        "{name} did not end within {} minutes.",
+        LONGEST.as_secs() / 60
+    );
     assert!(
         output.status.success(),
         "{name} failed in its namespaces ({}). If `unshare` was not permitted: on Ubuntu 24.04 and newer \

@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(150);
 
+/// How long an Enter may be without effect before it is pressed again.
+const AGAIN: Duration = Duration::from_secs(8);
+
 /// A running tool with a terminal of its own (made by `script`), and everything it drew there.
 pub struct Terminal {
     child: Child,
@@ -62,33 +65,59 @@ impl Terminal {
         });
     }
 
-    /// Types a line. Text that arrives in one piece with its Enter counts as pasted, where Enter
-    /// means a new line.
-    pub fn enter(&mut self, line: &str) {
+    /// Types a line, and does what its user would until `ask` has an answer: on a busy machine a
+    /// tool draws its prompt before it reads keys, and takes an Enter that it reads late as part of
+    /// the text.
+    pub fn enter<T>(
+        &mut self,
+        line: &str,
+        what: &str,
+        mut ask: impl FnMut() -> Result<T, String>,
+    ) -> T {
+        let (mut drawn, mut presses) = (self.type_line(line), 1);
+        let begun = Instant::now();
+        wait_for(what, PATIENCE, || {
+            let answer = ask();
+            if answer.is_err() && AGAIN * presses < begun.elapsed() {
+                presses += 1;
+                match self.drawn().len() == drawn {
+                    true => drawn = self.type_line(line),
+                    false => self.press("\r"),
+                }
+            }
+            answer
+        })
+    }
+
+    /// Returns how much was drawn before. Text that arrives in one piece with its Enter counts as
+    /// pasted, where Enter means a new line.
+    fn type_line(&mut self, line: &str) -> usize {
+        let drawn = self.drawn().len();
         self.press(line);
         sleep(Duration::from_millis(700));
         self.press("\r");
+        drawn
     }
 
     /// Leaves the tool as its user does, and waits until its process has ended.
     pub fn leave(mut self) {
-        self.enter("/exit");
-        let child = &mut self.child;
-        wait_for(
+        let pid = self.child.id();
+        let has_ended = || {
+            has_ended(pid)
+                .then_some(())
+                .ok_or_else(|| "it runs".to_owned())
+        };
+        self.enter(
+            "/exit",
             "the tool to leave its terminal after /exit",
-            PATIENCE,
-            || match child.try_wait() {
-                Ok(Some(_)) => Ok(()),
-                other => Err(format!("{other:?}")),
-            },
+            has_ended,
         );
     }
 
+    /// A tool that has ended reads nothing; what is awaited then shows it.
     fn press(&mut self, keys: &str) {
-        self.keyboard
-            .write_all(keys.as_bytes())
-            .and_then(|()| self.keyboard.flush())
-            .expect("the terminal is open");
+        let pressed = self.keyboard.write_all(keys.as_bytes());
+        let _ = pressed.and_then(|()| self.keyboard.flush());
     }
 
     fn drawn(&self) -> String {
@@ -113,6 +142,15 @@ impl Drop for Terminal {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Whether the process is gone, or waits only for its parent to take note.
+fn has_ended(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat
+        .rsplit_once(") ")
+        .and_then(|(_, rest)| rest.chars().next());
+    state.is_none_or(|state| state == 'Z')
 }
 
 fn tail(text: &str) -> String {

@@ -1148,8 +1148,7 @@ at: string,
  */
 since: string | null, 
 /**
- * Names of the devices that have not received the revocation yet, and of this device as long as
- * its Syncthing may still send to the revoked one.
+ * Names of the devices that have not received the revocation yet.
  */
 not_heard: Array<string>, };
 
