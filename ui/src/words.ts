@@ -205,6 +205,10 @@ export const words = {
     back: "Back to the list",
     restore: "Restore",
     rename: "Rename…",
+    menu: "Session actions",
+    show: "Open session",
+    resume: "Resume…",
+    more: "Save a copy, history, forget…",
   },
   rename: {
     title: "Rename this session",

@@ -37,6 +37,7 @@ import { Button, Empty, Failed, IconButton, Refused, Skeleton, Time, ToolSign } 
 import { FoundInMessages } from "../parts/found";
 import { Icon, type IconName } from "../parts/icon";
 import { ImportButtons } from "../parts/importing";
+import { Menu, type MenuItem } from "../parts/menu";
 import { More } from "../parts/more";
 import { RenameQuestion } from "../parts/rename-question";
 import { ResumeQuestion } from "../parts/resume-question";
@@ -152,6 +153,9 @@ export function SessionsView({ open, message, visit, search }: ViewProps) {
   const [marked, setMarked] = useState(() => open ?? kept("page", "sessions.marked", "", isText));
   useEffect(() => keep("page", "sessions.marked", marked), [marked]);
   const [resuming, setResuming] = useState<SessionRow | null>(null);
+  const [menu, setMenu] = useState<{ row: SessionRow; x: number; y: number } | null>(null);
+  const [renaming, setRenaming] = useState<SessionRow | null>(null);
+  const [more, setMore] = useState<SessionRow | null>(null);
   const field = useRef<HTMLInputElement>(null);
   const list = useRef<Scroller>(null);
   const say = words.sessions;
@@ -256,6 +260,28 @@ export function SessionsView({ open, message, visit, search }: ViewProps) {
       go("sessions", row.session);
     }
   };
+
+  /** By the mouse at its place; by the keyboard below the selected row. */
+  const openMenu = (event: MouseEvent) => {
+    const hit = (event.target as Element).closest("[role=option]");
+    const line = hit ?? document.getElementById(`session-${marked}`);
+    const row = all.find((one) => line?.id === `session-${one.session}`);
+    if (!line || !row || event.shiftKey) return;
+    event.preventDefault();
+    setMarked(row.session);
+    const box = line.getBoundingClientRect();
+    setMenu(hit ? { row, x: event.clientX, y: event.clientY } : { row, x: box.left + unit, y: box.bottom });
+  };
+  const itemsOf = (row: SessionRow): MenuItem[] => [
+    { icon: "sessions", name: say.show, act: () => go("sessions", row.session) },
+    { icon: "play", name: say.resume, act: () => setResuming(row) },
+    ...(row.state === "split"
+      ? [{ icon: "splits" as const, name: words.splits.compare, act: () => go("splits", row.session) }]
+      : []),
+    { icon: "pin", name: pinned.has(row.session) ? say.unpin : say.pin, act: () => turn(row.session) },
+    { icon: "pencil", name: say.rename, act: () => setRenaming(row) },
+    { icon: "more", name: say.more, act: () => setMore(row) },
+  ];
 
   const draw = (item: number) => {
     const n = items[item]!;
@@ -394,11 +420,13 @@ export function SessionsView({ open, message, visit, search }: ViewProps) {
               "aria-label": say.list,
               "aria-activedescendant": at >= 0 ? `session-${marked}` : undefined,
               onKeyDown: onKey,
+              onContextMenu: openMenu,
               onFocus: () => at < 0 && setMarked(rowAt(0)?.session ?? ""),
             }}
             row={draw}
           />
         )}
+        {menu && <Menu label={say.menu} items={itemsOf(menu.row)} x={menu.x} y={menu.y} close={() => setMenu(null)} />}
       </section>
       <section class="read-side" aria-label={words.transcript.label}>
         {open ? (
@@ -417,6 +445,8 @@ export function SessionsView({ open, message, visit, search }: ViewProps) {
         )}
       </section>
       {resuming && <ResumeQuestion row={resuming} close={() => setResuming(null)} />}
+      {renaming && <RenameQuestion shown={renaming} close={() => setRenaming(null)} renamed={asked.again} />}
+      {more && <More row={more} changed={asked.again} close={() => setMore(null)} forgotten={asked.again} />}
     </div>
   );
 }

@@ -363,3 +363,42 @@ test("a long list is asked for page by page", async ({ page }) => {
   expect(Math.max(...pages.map((one) => one.filter.limit))).toBe(2_000);
   expectCalm(page);
 });
+
+test("a session of the list has a menu, by mouse and by keyboard", async ({ page }) => {
+  await open(page, "sessions");
+  const list = page.getByRole("listbox", { name: "Sessions" });
+  const menu = page.getByRole("menu", { name: "Session actions" });
+  const third = list.getByRole("option").nth(2);
+  const title = await third.locator(".session-title").innerText();
+  await third.click({ button: "right" });
+  await expect(menu.getByRole("menuitem")).toContainText([
+    "Open session",
+    "Resume…",
+    "Pin to the top",
+    "Rename…",
+    "Save a copy, history, forget…",
+  ]);
+  await expect(list.getByRole("option", { selected: true })).toContainText(title);
+  await expectAccessible(page);
+  await menu.getByRole("menuitem", { name: "Pin to the top" }).click();
+  await expect(list.getByRole("option").first()).toContainText(title);
+
+  await list.focus();
+  await page.keyboard.press("Home");
+  await page.keyboard.press("Shift+F10");
+  await expect(menu.getByRole("menuitem", { name: "Open session" })).toBeFocused();
+  await page.keyboard.press("End");
+  await page.keyboard.press("ArrowUp");
+  await page.keyboard.press("Enter");
+  const dialog = page.getByRole("dialog", { name: "Rename" });
+  await expect(dialog.getByRole("textbox")).toHaveValue(title);
+  await page.keyboard.press("Escape");
+  await expect(list).toBeFocused();
+
+  // What two devices continued can be compared from here.
+  await page.getByRole("button", { name: /Two versions/ }).click();
+  await list.getByRole("option").first().click({ button: "right" });
+  await menu.getByRole("menuitem", { name: "Compare versions" }).click();
+  await expect(page).toHaveURL(/#\/splits\//);
+  expectCalm(page);
+});
