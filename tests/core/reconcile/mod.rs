@@ -134,6 +134,7 @@ impl Device {
             base: None,
             dependents: Default::default(),
             take_in: None,
+            pin: None,
         }
     }
 

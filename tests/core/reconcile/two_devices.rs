@@ -391,6 +391,28 @@ fn whoever_decided_gets_an_answer_even_if_the_journals_cannot_be_read() {
     assert!(!refused.actions.is_empty(), "{refused:?}");
 }
 
+/// The session left its directory before anything noted where the user wants it: to an engine that was
+/// killed then, it was deleted.
+#[test]
+fn where_a_session_is_wanted_is_saved_before_it_leaves_its_place() {
+    let mut pair = Pair::synced();
+    let (old, wanted) = (transcript(&pair.there), pair.there.dir.path().join("tree"));
+    fs::create_dir_all(&wanted).expect("a directory");
+    let job = Job {
+        pin: Some(wanted.clone()),
+        ..pair.there.job_with(&pair.here)
+    };
+    let effects = reconcile(&pair.there.context, job);
+    assert!(effects.again && old.exists(), "it moves with the next one");
+    pair.there.record = effects.record;
+    // An engine that is killed before it wrote the session to its new place.
+    fs::remove_file(&old).expect("taken out");
+    let effects = pair.there.reconciled_with(&pair.here);
+    assert_eq!(standing(&effects), ("here", None));
+    assert_eq!(effects.record.checkout_dir, Some(wanted));
+    assert!(!old.exists());
+}
+
 /// The next start compares only what is not known to be complete.
 #[test]
 fn only_a_session_without_anything_left_to_do_is_remembered_as_seen() {

@@ -2,6 +2,7 @@
 //! since, and removed everywhere.
 
 use super::code::{PROJECT, Pair, files, git};
+use super::faults::state_sql;
 use super::talk::ONE;
 use super::world::{Device, tree};
 use session_roam_core::api::{
@@ -272,17 +273,15 @@ fn a_worktree_that_was_changed_stays_and_the_session_goes_back() {
     assert_eq!(resume.cwd, pair.lap);
 }
 
-#[test]
-fn a_session_that_moves_to_its_code_is_resumed_there_and_not_before() {
-    let mut pair = Pair::new();
+/// The laptop's own changes have the desk's applied in a worktree. Returns its directory; nothing
+/// that follows is done yet.
+fn applied_beside(pair: &mut Pair) -> PathBuf {
     pair.desk_changes();
     fs::write(pair.lap.join("session.rs"), "fn mine() {}\n").expect("writes");
-    let snapshot = pair.offer(1).snapshot;
-    let (session, stay) = (ONE.to_owned(), false);
     let apply = Request::CodeApply {
-        session: session.clone(),
-        snapshot,
-        stay,
+        session: ONE.to_owned(),
+        snapshot: pair.offer(1).snapshot,
+        stay: false,
     };
     let (answer, answered) = std::sync::mpsc::channel();
     let device = pair.device(1);
@@ -296,22 +295,71 @@ fn a_session_that_moves_to_its_code_is_resumed_there_and_not_before() {
             Err(_) => assert!(device.work(), "no answer"),
         }
     };
-    // The tool would be started in the checkout that has none of it.
-    let (answer, answered) = std::sync::mpsc::channel();
-    device.tell(Event::Request(
-        Request::Resume {
-            session: session.clone(),
-        },
-        Box::new(move |resume| drop(answer.send(resume))),
-    ));
-    let early = answered.try_recv().expect("an answer at once");
-    assert_eq!(early.expect_err("it is moving").code, ProblemCode::NotHere);
+    applied["dir"].as_str().expect("a directory").into()
+}
+
+#[test]
+fn a_session_that_moves_to_its_code_is_resumed_there_and_not_before() {
+    let mut pair = Pair::new();
+    let dir = applied_beside(&mut pair);
+    let (session, device) = (ONE.to_owned(), pair.device(1));
+    let wanted = device.slug_dir(&dir);
+    // The tool would be started in a directory in which the session is not.
+    let mut n_early = 0;
+    while device.place_of(ONE).expect("here").parent() != Some(wanted.as_path()) {
+        let (answer, answered) = std::sync::mpsc::channel();
+        device.tell(Event::Request(
+            Request::Resume {
+                session: session.clone(),
+            },
+            Box::new(move |resume| drop(answer.send(resume))),
+        ));
+        let early = answered.try_recv().expect("an answer at once");
+        assert_eq!(early.expect_err("it is moving").code, ProblemCode::NotHere);
+        n_early += 1;
+        assert!(device.work(), "it moves");
+    }
+    assert!(1 < n_early, "it moves once where it belongs is saved");
     device.settle();
     let resume: Resume = device.ask(Request::Resume { session });
-    assert_eq!(
-        Some(resume.cwd.as_path()),
-        applied["dir"].as_str().map(Path::new)
-    );
+    assert_eq!(resume.cwd, dir);
+}
+
+/// The wish was in memory alone until the session had moved.
+#[test]
+fn a_session_that_was_on_its_way_to_its_code_arrives_after_a_kill() {
+    let mut pair = Pair::new();
+    let dir = applied_beside(&mut pair);
+    let (session, device) = (ONE.to_owned(), pair.device(1));
+    let old = device.place_of(ONE).expect("it is here");
+    device.die_once_gone(&old);
+    // What is on the disk between the removal and the write.
+    if let Some(new) = device.place_of(ONE) {
+        fs::remove_file(new).expect("not written yet");
+    }
+    device.start();
+    device.poll();
+    let place = device.place_of(ONE).expect("it arrived");
+    assert_eq!(place.parent(), Some(device.slug_dir(&dir).as_path()));
+    let resume: Resume = device.ask(Request::Resume { session });
+    assert_eq!(resume.cwd, dir);
+}
+
+#[test]
+fn a_session_does_not_move_until_where_it_belongs_could_be_saved() {
+    let mut pair = Pair::new();
+    let dir = applied_beside(&mut pair);
+    let device = pair.device(1);
+    let old = device.place_of(ONE).expect("it is here");
+    let full = "CREATE TRIGGER full BEFORE INSERT ON sessions BEGIN SELECT RAISE(ABORT, 'the disk is full'); END";
+    state_sql(device, full);
+    device.settle();
+    device.poll();
+    assert_eq!(device.place_of(ONE), Some(old));
+    state_sql(device, "DROP TRIGGER full");
+    device.poll();
+    let place = device.place_of(ONE).expect("it is here");
+    assert_eq!(place.parent(), Some(device.slug_dir(&dir).as_path()));
 }
 
 fn traces(home: &Path) -> Vec<PathBuf> {

@@ -18,7 +18,7 @@ use super::resuming::{directory, no_place};
 use crate::api::answer::{Answer, Reply, Work, done, settings_error, value};
 use crate::api::types::{ApiError, CodeDiff, CodeLeftOut, CodeQuestion, Forked};
 use crate::reconcile::excluded::is_excluded_by_card;
-use crate::reconcile::record::{Pinned, SessionRecord};
+use crate::reconcile::record::SessionRecord;
 use crate::session::{
     ChainId, HistoryKind, Lane, Millis, ProblemCode, ProjectKey, SessionId, SessionKey, ToolId,
 };
@@ -681,17 +681,6 @@ impl Engine {
                 ..ReconcileRequest::default()
             },
         );
-    }
-
-    /// Notes where the user wants a session. One that began here lies where it began.
-    pub(super) fn pin(&self, record: &mut SessionRecord, dir: PathBuf) {
-        let card = record.origin();
-        let mapped = card.and_then(|card| self.context.places().mapped_dir(&card.project.key));
-        let began_in = card.and_then(|card| card.cwd.clone()).map(PathBuf::from);
-        if record.checkout_dir.is_none() && self.context.began(record) {
-            record.checkout_dir = began_in;
-        }
-        record.pinned = Some(Pinned { dir, mapped });
     }
 
     /// A forgotten session's code cannot be taken back any more.

@@ -429,9 +429,6 @@ impl Engine {
         if request.vanished {
             record.forget_store();
         }
-        if let Some(dir) = request.pin.clone() {
-            self.pin(&mut record, dir);
-        }
         let parent = match &request.parent {
             Some((parent, plan)) => self.state.record(parent)?.map(|record| Parent {
                 key: parent.clone(),
@@ -475,6 +472,7 @@ impl Engine {
             base,
             dependents,
             take_in: request.take_in,
+            pin: request.pin,
         })
     }
 

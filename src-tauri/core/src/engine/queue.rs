@@ -42,6 +42,7 @@ impl ReconcileRequest {
             dirs: job.dirs.iter().cloned().collect(),
             deep: job.deep,
             import: job.lane == Lane::Bulk,
+            pin: job.pin.clone(),
             ..Self::default()
         }
     }

@@ -50,7 +50,18 @@ impl Engine {
             self.import.bytes += effects.row.bytes;
             self.end_import();
         }
-        self.reconcile_again(key, effects.record.session, effects.again, imported);
+        if !effects.again {
+            self.retries.rested(&key);
+            return Ok(());
+        }
+        let request = ReconcileRequest {
+            session: effects.record.session,
+            import: imported,
+            // Where the session belongs was saved; it moves now.
+            pin: effects.pin,
+            ..ReconcileRequest::default()
+        };
+        self.reconcile_again(key, request);
         Ok(())
     }
 
@@ -135,6 +146,16 @@ impl Engine {
         if let Err(error) = remembered {
             let dirs = journal_dirs(&effects.record);
             self.retries.add_unsaved(key.clone(), dirs);
+            if effects.pin.is_some() {
+                let pin = effects.pin.clone();
+                self.postpone(
+                    key.clone(),
+                    ReconcileRequest {
+                        pin,
+                        ..ReconcileRequest::default()
+                    },
+                );
+            }
             return Err(error);
         }
         match imported {

@@ -4,7 +4,7 @@
 use super::Engine;
 use super::event::Event;
 use super::queue::ReconcileRequest;
-use crate::session::{Lane, Problem, ProblemCode, Reason, SessionId, SessionKey, ToolId};
+use crate::session::{Lane, Problem, ProblemCode, Reason, SessionKey, ToolId};
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
@@ -152,18 +152,8 @@ impl Engine {
 
     /// Something changed during the reconcile. A file that never comes to rest waits for the next
     /// event or poll.
-    pub(super) fn reconcile_again(
-        &mut self,
-        key: SessionKey,
-        session: Option<SessionId>,
-        again: bool,
-        import: bool,
-    ) {
+    pub(super) fn reconcile_again(&mut self, key: SessionKey, request: ReconcileRequest) {
         const AT_ONCE: u8 = 3;
-        if !again {
-            self.retries.rested(&key);
-            return;
-        }
         self.seen.remove(&key);
         let times = self.retries.changed_again(&key);
         if times > AT_ONCE {
@@ -177,14 +167,7 @@ impl Engine {
             );
         }
         if times <= AT_ONCE {
-            self.schedule(
-                key,
-                ReconcileRequest {
-                    session,
-                    import,
-                    ..ReconcileRequest::default()
-                },
-            );
+            self.schedule(key, request);
         }
     }
 
@@ -209,6 +192,7 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::SessionId;
 
     fn key(id: &str) -> SessionKey {
         SessionKey::new(&ToolId::new("x"), &SessionId::new(id))

@@ -3,7 +3,7 @@
 
 use super::compared::Compared;
 use super::holders::Holders;
-use super::record::SessionRecord;
+use super::record::{Pinned, SessionRecord};
 use super::withdrawals::Seen;
 use crate::merge::device_list::Heads;
 use crate::merge::snapshots::Judged;
@@ -394,6 +394,13 @@ impl Context {
                 .ok_or(NoPlace::Missing),
             false => places.find_for_other(home, &self.device, &card.project),
         }
+    }
+
+    /// Notes where the user wants a session, until the user maps its project to another directory.
+    pub fn pin(&self, record: &mut SessionRecord, dir: PathBuf) {
+        let card = record.origin();
+        let mapped = card.and_then(|card| self.places().mapped_dir(&card.project.key));
+        record.pinned = Some(Pinned { dir, mapped });
     }
 
     /// Where a file lies among a tool's stores.

@@ -73,6 +73,8 @@ pub struct Job {
     pub dependents: Dependents,
     /// Conflict copies to import.
     pub take_in: Option<Vec<ConflictCopy>>,
+    /// The directory of this device in which the user wants the session.
+    pub pin: Option<PathBuf>,
 }
 
 /// What a reconcile achieved.
@@ -98,6 +100,8 @@ pub struct Effects {
     pub learned: Option<Lesson>,
     /// The directory of this device that the session was written for.
     pub placed: Option<(Project, PathBuf)>,
+    /// The directory in which the user wants the session, as the job said.
+    pub pin: Option<PathBuf>,
     /// Docs that no other session of this device has, though they lie where others' do.
     pub holds: Vec<DocName>,
     pub live: Option<String>,
@@ -210,6 +214,7 @@ impl<'a> Reconciler<'a> {
         let decisions = self.job.record.choices.len();
         let titles = self.job.record.titles.clone();
         let pinned = self.job.record.pinned.clone();
+        self.note_pin();
         if let Err(error) = self.read_journals() {
             self.problem(ProblemCode::JournalUnreadable, &error, JOURNAL_HINT);
             return;
@@ -266,6 +271,19 @@ impl<'a> Reconciler<'a> {
                 self.write();
             }
         }
+    }
+
+    /// Notes where the user wants the session. One that began here lies where it began.
+    fn note_pin(&mut self) {
+        let Some(dir) = self.job.pin.clone() else {
+            return;
+        };
+        let (context, record) = (self.context, &mut self.job.record);
+        if record.checkout_dir.is_none() && context.began(record) {
+            let began_in = record.origin().and_then(|card| card.cwd.as_ref());
+            record.checkout_dir = began_in.map(PathBuf::from);
+        }
+        context.pin(record, dir);
     }
 
     fn read_journals(&mut self) -> Result<(), JournalError> {
@@ -812,6 +830,7 @@ impl<'a> Reconciler<'a> {
             cloned: self.cloned,
             learned,
             placed: self.placed,
+            pin: self.job.pin,
             holds: self.holds,
             again: self.again,
             taken: self.taken.or(untouched),

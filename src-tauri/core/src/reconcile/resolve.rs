@@ -3,7 +3,7 @@
 //! anything.
 
 use super::context::{Context, Refusals};
-use super::record::{Dependents, DocState, MovedFrom, Pinned, SessionRecord, TakenBack};
+use super::record::{Dependents, DocState, MovedFrom, SessionRecord, TakenBack};
 use super::recorder::{RecordError, Recorded, Recorder};
 use super::split::{BranchLayout, ForkPlan, author, branch_layout};
 use super::taken_back;
@@ -803,14 +803,11 @@ fn move_back(
         )
         .offer(Remedy::OpenProjects));
     }
-    let mapped = record
-        .origin()
-        .and_then(|card| context.places().mapped_dir(&card.project.key));
     let message = format!(
         "Undone: the session is back in {} and stays there.",
         dir.display()
     );
-    record.pinned = Some(Pinned { dir, mapped });
+    context.pin(record, dir);
     let session = record.session.as_ref().map(ToString::to_string);
     Ok(Done::new(message).offer(Remedy::Undo { session }))
 }
