@@ -200,7 +200,8 @@ fn put_down(case: &Case, device: &Device, traveller: &Traveller) -> Result<Writt
 /// What the engine would record of a doc whose file has these bytes, if the author's bytes are in
 /// the journals.
 fn recorded(case: &Case, doc: &DocName, bytes: &[u8], authors: &[u8]) -> Vec<u8> {
-    tools::with_those_of(bytes, (case.tool.about().device_fields)(doc), authors)
+    let own_fields = case.tool.about().own_fields(doc);
+    own_fields.as_recorded(bytes, authors)
 }
 
 fn content_of(case: &Case, machine: &Machine, found: &Found) -> Vec<u8> {

@@ -101,6 +101,7 @@ impl Tool for Rows {
             said: session_roam_core::merge::transcript::said,
             records: None,
             device_fields: |_| &["dir"],
+            known_fields: |_| None,
             joins: Joins {
                 judge: Some(judge),
                 union: Some(union),

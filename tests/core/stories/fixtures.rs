@@ -7,7 +7,7 @@ use super::world::{Device, World};
 use crate::conformance::cases::{Case, cases, fill, plant_commit, stand_ins};
 use session_roam_core::api::Request;
 use session_roam_core::session::{DocKind, DocName};
-use session_roam_core::tools::{Content, Found, Machine, Which, with_those_of};
+use session_roam_core::tools::{Content, Found, Machine, Which};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -101,8 +101,8 @@ impl Story {
         });
         here.retain(|doc, _| !named.concat().iter().any(|name| name == doc.as_str()));
         for (doc, bytes) in &mut there {
-            let own = (self.case.tool.about().device_fields)(doc);
-            *bytes = with_those_of(bytes, own, here.get(doc).map_or(&[][..], Vec::as_slice));
+            let own = self.case.tool.about().own_fields(doc);
+            *bytes = own.as_recorded(bytes, here.get(doc).map_or(&[][..], Vec::as_slice));
         }
         assert!(
             !here.is_empty() && here == there,

@@ -19,7 +19,7 @@ pub use self::patched::PatchedBytes;
 pub use self::registry::{Access, Entered, Entry, Registry};
 pub use self::stamp::Stamp;
 pub use self::watermark::{Mark, Watermark};
-use crate::formats::fields::with_those_of;
+use crate::formats::fields::{OwnFields, with_those_of};
 use crate::formats::running::{Apps, Running};
 use crate::formats::steering::{Edit, Steer};
 use crate::merge::snapshots::Judged;
@@ -135,6 +135,11 @@ pub struct About {
     /// recorded values.
     #[serde(skip)]
     pub device_fields: fn(&DocName) -> &'static [&'static str],
+    /// The outermost fields of a document that the adapter knows, if a later version of the tool may
+    /// have others that steer it: those are recorded, and each device keeps its own
+    /// ([`fields::with_own`](crate::formats::fields::with_own)). `None`: all fields are the same everywhere.
+    #[serde(skip)]
+    pub known_fields: fn(&DocName) -> Option<&'static [&'static str]>,
     /// The ways to join two branches of a log, besides keeping both as separate sessions.
     #[serde(skip)]
     pub joins: Joins,
@@ -161,9 +166,20 @@ impl Default for About {
             said: transcript::said,
             records: None,
             device_fields: no_device_fields,
+            known_fields: |_| None,
             joins: Joins::default(),
             steering: Steering::NONE,
             shared: None,
+        }
+    }
+}
+
+impl About {
+    /// The fields of a doc in which each device has its own values.
+    pub fn own_fields(&self, doc: &DocName) -> OwnFields {
+        OwnFields {
+            named: (self.device_fields)(doc),
+            known: (self.known_fields)(doc),
         }
     }
 }

@@ -5,6 +5,7 @@ use super::compared::Compared;
 use super::holders::Holders;
 use super::record::{Pinned, SessionRecord};
 use super::withdrawals::Seen;
+use crate::formats::fields::OwnFields;
 use crate::merge::device_list::Heads;
 use crate::merge::snapshots::Judged;
 use crate::merge::transcript::{self, Reader};
@@ -291,10 +292,13 @@ impl Context {
     }
 
     /// The fields of a doc that belong to this device only.
-    pub fn device_fields(&self, tool: &ToolId, doc: &DocName) -> &'static [&'static str] {
-        self.tools
-            .get(tool)
-            .map_or(&[], |tool| (tool.about().device_fields)(doc))
+    pub fn own_fields(&self, tool: &ToolId, doc: &DocName) -> OwnFields {
+        let none = OwnFields {
+            named: &[],
+            known: None,
+        };
+        let tool = self.tools.get(tool);
+        tool.map_or(none, |tool| tool.about().own_fields(doc))
     }
 
     /// How two contents relate, by their ends. `work` reads both contents whole, once.

@@ -16,7 +16,7 @@ use crate::session::{
     ChainId, DocKind, DocName, Hlc, Lane, Line, Project, ProjectKey, Replaced, SessionId,
     SessionKey, ToolId,
 };
-use crate::tools::{Content, Facts, Found, FoundDoc, ReadSeek, Reading, Stamp, with_those_of};
+use crate::tools::{Content, Facts, Found, FoundDoc, ReadSeek, Reading, Stamp};
 use crate::vault::envelope::is_within_limits;
 use crate::vault::journal::journal_key;
 use crate::vault::journal_reader::middle;
@@ -838,16 +838,16 @@ impl<'a> Recorder<'a> {
         let journal_reader =
             self.context
                 .journal_reader(&self.key.tool, &record.journals, &doc.name);
-        let device_fields = self.context.device_fields(&self.key.tool, &doc.name);
+        let own_fields = self.context.own_fields(&self.key.tool, &doc.name);
         let content_at = |tip: ChainId| -> Result<Vec<u8>, RecordError> {
             Ok(state
                 .trie
                 .path(tip)
                 .map_or_else(|| Ok(Vec::new()), |path| journal_reader.snapshot(&path))?)
         };
-        let as_in = |old: &[u8]| match device_fields {
-            [] => Cow::Borrowed(bytes),
-            device_fields => Cow::Owned(with_those_of(bytes, device_fields, old)),
+        let as_in = |old: &[u8]| match own_fields.is_empty() {
+            true => Cow::Borrowed(bytes),
+            false => Cow::Owned(own_fields.as_recorded(bytes, old)),
         };
         let after = state
             .local
@@ -855,7 +855,7 @@ impl<'a> Recorder<'a> {
             .map(|local| local.tip)
             .or(state.own_tip)
             .unwrap_or(state.trie.start());
-        let old = if device_fields.is_empty() {
+        let old = if own_fields.is_empty() {
             Vec::new()
         } else {
             content_at(after)?

@@ -16,15 +16,15 @@
 //!
 //! The manifest names its files by absolute paths. **With a path of another device Cline opens an
 //! empty chat and writes it over the conversation**; the same happens without `messages_path`. So
-//! `messages_path` and `compaction_path` always hold this device's paths, and a manifest that is
-//! not exactly of the known shape is not written. `cwd` and `workspace_root` could be another
+//! `messages_path` and `compaction_path` always hold this device's paths, and a manifest in which
+//! one of them is of an unknown form is not written. `cwd` and `workspace_root` could be another
 //! device's: the list shows all directories, and a session continues in the directory where `cline
 //! --id` is started (its tools run there, and the model is informed), whatever the manifest
 //! contains. They are set to this device's paths all the same. `metadata.checkpoint` names commits
 //! to which Cline resets the work tree (`git reset --hard`, `git clean`) when the user restores one:
-//! a session has those of this device, or none. A manifest with a field that is not known here is
-//! not written: it could be a permission. The known fields are those of 3.0.65, and
-//! `anchor_workspace_path` of a later version.
+//! a session has those of this device, or none. A field of a manifest that is not known here could be
+//! a permission: it is recorded, and each device has its own. The known fields are those of 3.0.65,
+//! and `anchor_workspace_path` of a later version.
 //!
 //! Whether a session is open: the manifest names the process that began the session, not the one
 //! that has it open, and `status` is `idle` only from the first turn on. So a session is open if a
@@ -62,7 +62,6 @@ use super::{
 use crate::adapter::{Moved, Opens};
 use crate::formats::file_store::{DocFile, FileStore, SessionAt};
 use crate::formats::files::{self, GuestWrite};
-use crate::formats::ordered::fields_of;
 use crate::formats::rows::Rows;
 use crate::formats::vscode::{Editor, System};
 use crate::formats::{fields, jsonl};
@@ -176,10 +175,11 @@ pub const DENIED: [&str; 22] = [
 
 /// Approvals, automatically approved tools, rules, hooks and MCP servers are settings of the
 /// device, not of a session's files (command line 3.0.65, 2026-11-28; a task's own `settings.json`
-/// is not synced). A session names its directories, which are this device's, as are its checkpoints,
-/// and a provider and model, whose settings must exist on the device.
+/// is not synced). A session names its directories, which are this device's, as are its checkpoints and
+/// what a later version adds, and a provider and model, whose settings must exist on the device.
 const STEERING: Steering = Steering {
-    words: "the directories of a session or task, a session's checkpoints, a task's own settings. The provider and model it names \
+    words: "the directories of a session or task, a session's checkpoints, a task's own settings, and fields of a session that \
+            only a later version of Cline knows. The provider and model it names \
             are chosen among those of this device",
     ..Steering::NONE
 };
@@ -206,6 +206,10 @@ impl Tool for Cline {
             said,
             records: Some(records),
             device_fields,
+            known_fields: |doc| match doc.as_str() {
+                MANIFEST => Some(&MANIFEST_FIELDS),
+                _ => None,
+            },
             steering: STEERING,
             joins: Joins { judge: Some(judge), beginning: Some(BEGINNING), ..Joins::default() },
             ..About::default()
@@ -587,7 +591,6 @@ fn for_this_device(
         return is_known.then_some(None).ok_or_else(|| refused(why));
     }
     Manifest::known(&bytes, session).map_err(|why| refused(&why))?;
-    check_fields(&bytes).map_err(|why| refused(&why))?;
     let file = |end: &str| path_in_json(&dir.join(format!("{session}.{end}")));
     let (messages, compaction, cwd) = (file(MESSAGES)?, file(COMPACTION)?, path_in_json(cwd)?);
     let there = change.path().map(|path| opener::read(path, opener::MOST));
@@ -603,21 +606,12 @@ fn for_this_device(
             fields::get(&there, CHECKPOINT).unwrap_or("null"),
         ),
     ];
-    let written = fields::with(&bytes, &values);
+    let is_unknown = |name: &str| !MANIFEST_FIELDS.contains(&name);
+    let written = fields::with_own(&bytes, &there, is_unknown);
+    let written = written.and_then(|bytes| fields::with(&bytes, &values));
     written
         .map(Some)
         .ok_or_else(|| refused("the fields of its manifest cannot be read"))
-}
-
-/// Whether all fields of a manifest are known: another one could be a permission.
-fn check_fields(manifest: &[u8]) -> Result<(), String> {
-    let text = std::str::from_utf8(manifest).map_err(|_| "its manifest is not UTF-8")?;
-    let fields = fields_of(text).ok_or("the fields of its manifest cannot be read")?;
-    let mut names = fields.into_keys();
-    match names.find(|name| !MANIFEST_FIELDS.contains(&name.as_str())) {
-        Some(name) => Err(format!("its manifest has the unknown field {name:?}")),
-        None => Ok(()),
-    }
 }
 
 #[cfg(test)]

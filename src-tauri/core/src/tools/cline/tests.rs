@@ -160,7 +160,6 @@ fn a_manifest_is_written_with_this_devices_paths_or_not_at_all() {
         ]
         .concat(),
         format!("{{\"\\ud800\":0,{}", &text[1..]).into_bytes(),
-        odd(&set("auto_approve", json!(true))),
     ];
     for odd in odd_ones {
         let store = Store::new();
@@ -172,6 +171,48 @@ fn a_manifest_is_written_with_this_devices_paths_or_not_at_all() {
         );
         assert!(!store.machine.home.exists());
     }
+}
+
+/// One new field of a later version kept its sessions out of every other device's Cline.
+#[test]
+fn fields_that_only_a_later_cline_knows_stay_on_their_device() {
+    let store = Store::new();
+    let with = |name: &str, value: &str| {
+        let mut manifest = manifest();
+        manifest[name] = json!(value);
+        manifest.to_string().into_bytes()
+    };
+    let (theirs, messages) = (
+        with("auto_approve", "theirs"),
+        conversation(&["hello"], "T"),
+    );
+    store
+        .create(ID, &[(MANIFEST, &theirs), (MESSAGES, &messages)])
+        .expect("written");
+    let path = sessions_dir(&store.machine)
+        .join(ID)
+        .join(format!("{ID}.json"));
+    let written = fs::read_to_string(&path).expect("manifest");
+    assert!(!written.contains("auto_approve"), "{written}");
+    let own_fields = Cline.about().own_fields(&DocName::new(MANIFEST));
+    let recorded = own_fields.as_recorded(written.as_bytes(), &theirs);
+    assert_eq!(recorded, theirs, "it is recorded");
+
+    let ours = json!({"auto_approve": "ours", "next": 1}).to_string();
+    let ours = [&written[..written.len() - 1], ",", &ours[1..]].concat();
+    fs::write(&path, &ours).expect("write");
+    let bytes: &dyn super::super::Bytes = &theirs;
+    let change = Change::Replace {
+        path: &path,
+        was: Stamp::of(&path).expect("a file"),
+        bytes,
+    };
+    store
+        .write(ID, &[(MANIFEST, "x", change)])
+        .expect("written");
+    let written = fs::read_to_string(&path).expect("manifest");
+    assert!(written.contains("\"auto_approve\":\"ours\""), "{written}");
+    assert!(written.contains("\"next\":1") && !written.contains("theirs"));
 }
 
 /// A restored checkpoint resets the work tree to the commit that it names.
