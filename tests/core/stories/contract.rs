@@ -4,7 +4,7 @@
 
 use super::faults::state_sql;
 use super::forget::pass_grace;
-use super::world::World;
+use super::world::{Device, World};
 use serde_json::{Value, json};
 use session_roam_core::api::{ForgottenRow, Request, ToolRow};
 use session_roam_core::engine::event::Event;
@@ -729,6 +729,65 @@ fn a_large_store_of_which_nothing_was_scheduled_is_listed_by_the_next_poll() {
     device.tell(Event::Poll);
     while whole() == before && device.work() {}
     assert!(before < whole());
+}
+
+/// Work beside the loop comes to its results, and no session is reconciled.
+fn list(device: &mut Device) {
+    while let Some(events) = device.work_beside() {
+        events.into_iter().for_each(|event| device.tell(event));
+    }
+}
+
+/// A poll begins, and the stores that are listed together do not answer.
+fn poll_in_vain(device: &mut Device) -> Vec<Event> {
+    device.tell(Event::Poll);
+    let mut late = Vec::new();
+    while let Some(events) = device.work_beside() {
+        late.extend(events);
+    }
+    late
+}
+
+/// One slow store made every store beside it one to be listed whole.
+#[test]
+fn a_large_store_is_not_listed_whole_because_one_beside_it_is_slow() {
+    let n_whole = Arc::new(AtomicUsize::new(0));
+    let mut story = Story::with(|| {
+        Arc::new(Counted {
+            n_whole: n_whole.clone(),
+            ..Counted::default()
+        })
+    });
+    let row = json!({"dir": story.places[0], "words": ["a"]});
+    let rows = (0..3000).map(|n| (format!("row-{n:04}"), row.clone()));
+    let rows: serde_json::Map<String, Value> = rows.collect();
+    let device = &mut story.world.devices[0];
+    save(&device.machine(), &json!({"version": 1, "rows": rows}));
+    device.tell(Event::ScanAll);
+    list(device);
+    let before = n_whole.load(Ordering::Relaxed);
+    poll_in_vain(device);
+    device.tell(Event::Poll);
+    list(device);
+    assert_eq!(n_whole.load(Ordering::Relaxed), before);
+}
+
+/// What happened in a store waited until all those beside it were listed.
+#[test]
+fn a_change_does_not_wait_for_a_poll_that_lists_slow_stores() {
+    let mut story = Story::new();
+    story.say(0, ID, &["a"]);
+    story.world.deliver();
+    let late = poll_in_vain(&mut story.world.devices[0]);
+    story.say(0, ID, &["b"]);
+    story.world.deliver();
+    assert_eq!(story.words(1, ID), ["a", "b"]);
+    for event in late {
+        story.world.devices[0].handle(event);
+    }
+    story.say(0, ID, &["c"]);
+    story.world.deliver();
+    assert_eq!(story.words(1, ID), ["a", "b", "c"]);
 }
 
 #[test]

@@ -81,15 +81,12 @@ impl Listings {
         is_small || *extent == Extent::default()
     }
 
-    /// Gives up a listing that an earlier poll began together with others. Returns whether there was
-    /// one: a store that does not answer keeps only itself waiting.
-    fn give_up_together(&mut self, tool: &ToolId) -> bool {
+    /// Gives up a listing that a poll began together with others, if there is one: a store that does
+    /// not answer keeps only itself waiting. Returns how much of the store it was to list.
+    fn give_up_together(&mut self, tool: &ToolId) -> Option<Extent> {
         let running = self.running.get(tool);
-        let is_late = running.is_some_and(|running| running.poll.is_some());
-        if is_late {
-            self.running.remove(tool);
-        }
-        is_late
+        running.filter(|running| running.poll.is_some())?;
+        self.running.remove(tool)?.extent
     }
 
     /// Something that a listing found was not scheduled: the next poll lists the whole store.
@@ -120,8 +117,9 @@ struct Running {
     again: Option<(Occasion, Extent)>,
     /// Sessions that came into the store since this listing began: it may not have them.
     came: BTreeSet<SessionKey>,
-    /// The poll that lists the store together with others.
+    /// The poll that lists the store together with others, and how much of it.
     poll: Option<u64>,
+    extent: Option<Extent>,
 }
 
 impl Running {
@@ -131,6 +129,7 @@ impl Running {
             again: None,
             came: BTreeSet::new(),
             poll: None,
+            extent: None,
         }
     }
 }
@@ -217,10 +216,15 @@ impl Engine {
 
     /// Lists a part of a tool's store, or all of it if the adapter knows no parts. A request during
     /// a listing leads to one more listing after it.
-    fn list_part(&mut self, tool: &ToolId, occasion: Occasion, extent: Extent) {
+    fn list_part(&mut self, tool: &ToolId, mut occasion: Occasion, mut extent: Extent) {
         let Some(adapter) = self.context.tools.get(tool).cloned() else {
             return;
         };
+        // Its result would come only after those of the stores beside it.
+        if let Some(shared) = self.listings.give_up_together(tool) {
+            extent.include(shared);
+            occasion = occasion.max(Occasion::Poll);
+        }
         if let Some(running) = self.listings.running.get_mut(tool) {
             let (known, of) = running
                 .again
@@ -286,6 +290,7 @@ impl Engine {
         for (request, _) in &stores {
             let running = Running {
                 poll: request.poll,
+                extent: Some(request.extent.clone()),
                 ..Running::on(Occasion::Poll)
             };
             self.listings.running.insert(request.tool.clone(), running);
@@ -630,10 +635,10 @@ impl Engine {
         self.listings.n_polls += 1;
         let (poll, mut all, mut together) = (self.listings.n_polls, true, Vec::new());
         for (tool, adapter) in self.on_tools() {
-            let is_late = self.listings.give_up_together(&tool);
+            let is_late = self.listings.give_up_together(&tool).is_some();
             let is_due = self.listings.is_due(&tool);
             all &= is_due;
-            let extent = match is_due || is_late {
+            let extent = match is_due {
                 true => Extent::all(),
                 false => self.extent_between(&tool, &waits),
             };
