@@ -306,7 +306,8 @@ impl<'a> Compare<'a> {
             })
         });
         read.map_err(|error| unreadable(&error))?;
-        // Of a record that came in pieces only the beginning is read.
+        // Of a record that came in pieces only the first is read, with a line end. As there are at
+        // least two, that is shorter than the record, or it is the record: so the lengths tell.
         tail.own = if tail.bytes.len() == len { len } else { 0 };
         if let Some(fork) = fork {
             tail.bytes.extend(self.continued(fork)?);
