@@ -347,6 +347,7 @@ impl Store {
             cwd: &self.checkout,
             updated: Millis(2),
             now: Millis(3),
+            forgets: false,
             docs: vec![DocWrite {
                 name: &doc,
                 at: "Code/User/workspaceStorage/0f/chatSessions/chat.jsonl",

@@ -269,6 +269,7 @@ fn checked_out(from: &Device, to: &Device, session: &str) {
         cwd,
         updated,
         now: Millis(updated.0 + 1),
+        forgets: false,
         docs: docs.collect(),
     };
     Cline.write(&ours, &checkout).expect("it can be written");

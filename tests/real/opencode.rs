@@ -55,6 +55,7 @@ fn write(
             cwd,
             updated: now,
             now,
+            forgets: false,
             docs,
         },
     )

@@ -199,6 +199,7 @@ fn chat(place: &Path) {
                     cwd: &cwd,
                     updated: now,
                     now,
+                    forgets: false,
                     docs,
                 },
             )

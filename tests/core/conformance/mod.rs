@@ -175,6 +175,7 @@ fn write(
             cwd: &device.cwd,
             updated,
             now,
+            forgets: false,
             docs,
         },
     )

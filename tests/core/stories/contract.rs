@@ -206,7 +206,10 @@ impl Tool for Rows {
             written.push((write.name.clone(), found.path, found.stamp));
         }
         save(machine, &all);
-        Ok(Written { docs: written })
+        Ok(Written {
+            docs: written,
+            ..Written::default()
+        })
     }
 
     fn resume(&self, _: &Machine, session: &Resumable<'_>) -> Launch {

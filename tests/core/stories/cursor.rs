@@ -5,7 +5,7 @@ use super::world::World;
 use data_encoding::{BASE64, HEXLOWER};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
-use session_roam_core::api::Request;
+use session_roam_core::api::{Done, ForgottenRow, Request};
 use session_roam_core::tools::Running;
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -176,6 +176,40 @@ impl Story {
         let file = self.file(at);
         self.world.devices[at].touch(&file);
         self.world.devices[at].settle();
+    }
+
+    /// The same with a turn that names a state before it, which Cursor can return to.
+    fn remember_earlier(&mut self, at: usize, earlier: &str) {
+        let database = self.database(at);
+        let blob = |bytes: &[u8]| {
+            let id: [u8; 32] = Sha256::digest(bytes).into();
+            let key = format!("agentKv:blob:{}", HEXLOWER.encode(&id));
+            let sql = "insert into cursorDiskKV values (?1, ?2)";
+            database.execute(sql, params![key, bytes]).expect("row");
+            id
+        };
+        let earlier = blob(earlier.as_bytes());
+        let turn = blob(&[&[0x52, 32][..], &earlier[..]].concat());
+        let state = BASE64.encode(&[&[0x42, 32][..], &turn[..]].concat());
+        let mut composer = self.composer(at, ID).expect("there");
+        composer["conversationState"] = json!(format!("~{state}"));
+        self.put(at, &format!("composerData:{ID}"), &composer.to_string());
+        let file = self.file(at);
+        self.world.devices[at].touch(&file);
+        self.world.devices[at].settle();
+    }
+
+    /// Forgets the conversation, and returns what the receipt of each device says.
+    fn forget(&mut self) -> [(String, String); 2] {
+        let session = ID.into();
+        let _: Value = self.world.devices[0].ask(Request::Forget { session });
+        pass_grace(&mut self.world.devices[0]);
+        self.world.deliver();
+        [0, 1].map(|at| {
+            let rows: Vec<ForgottenRow> = self.world.devices[at].ask(Request::Forgotten);
+            let own = rows[0].receipts[0].clone();
+            (own.state.to_string(), own.why.unwrap_or_default())
+        })
     }
 
     fn put(&self, at: usize, key: &str, value: &str) {
@@ -438,6 +472,74 @@ fn a_forgotten_conversation_takes_its_own_blobs_along_and_leaves_those_of_others
         !list.contains("plum-tree") && list.contains("another"),
         "{list}"
     );
+}
+
+/// A removal of whatever kind took along the states to which Cursor can return, which do not sync.
+#[test]
+fn a_conversation_that_moves_keeps_its_earlier_states_until_it_is_forgotten() {
+    let mut story = Story::new();
+    story.remember_earlier(0, "a plum-tree in a file");
+    story.world.deliver();
+    assert_eq!(story.holding(1, "plum-tree"), 0, "it does not sync");
+    // The same state on the device to which the conversation came.
+    story.remember_earlier(1, "a plum-tree in a file");
+    let new = story.world.devices[1].home.join("new");
+    fs::create_dir_all(&new).expect("dir");
+    let workspace = story
+        .user(1)
+        .join("workspaceStorage/00112233445566778899aabbccddeeff");
+    fs::create_dir_all(&workspace).expect("dir");
+    let folder = json!({ "folder": format!("file://{}", new.display()) });
+    fs::write(workspace.join("workspace.json"), folder.to_string()).expect("write");
+    let _: Done = story.world.devices[1].ask(Request::ProjectMap {
+        key: "acme/api".into(),
+        dir: new.clone(),
+    });
+    story.world.devices[1].poll();
+    let composer = story.composer(1, ID).expect("it moved");
+    let path = &composer["workspaceIdentifier"]["uri"]["fsPath"];
+    assert_eq!(*path, *new.to_string_lossy());
+    assert_eq!(story.holding(1, "plum-tree"), 1);
+    let removed = ("removed".to_owned(), String::new());
+    assert_eq!(story.forget(), [removed.clone(), removed]);
+    assert_eq!(
+        [story.holding(0, "plum-tree"), story.holding(1, "plum-tree")],
+        [0, 0]
+    );
+}
+
+#[test]
+fn a_receipt_says_where_nobody_can_tell_whose_the_blobs_are() {
+    let mut story = Story::new();
+    story.remember(0, ID, &["a plum-tree"]);
+    story.world.deliver();
+    // One that cannot be read may name the same.
+    story.put(1, "composerData:odd", "{ half a row");
+    let [(state, _), (odd, why)] = story.forget();
+    assert_eq!((state.as_str(), odd.as_str()), ("removed", "in_store"));
+    assert!(why.contains("does not say whose the rest is"), "{why}");
+    assert!(story.composer(1, ID).is_none() && story.holding(1, "hello") == 0);
+    assert_eq!(story.holding(1, "plum-tree"), 1, "nobody knows whose it is");
+    for _ in 0..2 {
+        story.world.devices[1].start();
+        story.world.devices[1].poll();
+        let rows: Vec<ForgottenRow> = story.world.devices[1].ask(Request::Forgotten);
+        assert_eq!(rows[0].receipts[0].state.to_string(), "in_store");
+    }
+}
+
+/// Cursor leaves the blobs of what is deleted in it, and nothing names them any more.
+#[test]
+fn a_receipt_says_that_cursor_may_have_left_parts_of_what_was_deleted_in_it() {
+    let mut story = Story::new();
+    let gone = format!("update cursorDiskKV set value = null where key = 'composerData:{ID}'");
+    story.database(1).execute(&gone, []).expect("deleted");
+    let file = story.file(1);
+    story.world.devices[1].touch(&file);
+    story.world.devices[1].settle();
+    let [(state, _), (deleted, why)] = story.forget();
+    assert_eq!((state.as_str(), deleted.as_str()), ("removed", "in_store"));
+    assert!(why.contains("state.vscdb"), "{why}");
 }
 
 #[test]

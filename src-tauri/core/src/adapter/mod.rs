@@ -614,6 +614,9 @@ pub struct Checkout<'a> {
     /// clean-up allows.
     pub updated: Millis,
     pub now: Millis,
+    /// What is removed is forgotten: nothing of it may stay. A session that is removed otherwise moves
+    /// or was put away, and comes back.
+    pub forgets: bool,
     /// In writing order: side docs first, the main doc last.
     pub docs: Vec<DocWrite<'a>>,
 }
@@ -738,10 +741,12 @@ impl<'a> Change<'a> {
 }
 
 /// The changes that were really made.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Written {
     /// For a removed doc, a stamp that no file has.
     pub docs: Vec<(DocName, PathBuf, Stamp)>,
+    /// Why parts of a forgotten session may still be in the store, in a sentence.
+    pub remains: Option<String>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -837,6 +842,16 @@ pub trait Tool: Send + Sync {
     /// and keeps one copy of an id. After an error before the main doc is written, the session is
     /// as before.
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError>;
+
+    /// Why parts of a session that is not in the store any more may still be there, in a sentence;
+    /// `None` if nothing is left of it. Asked when such a session is forgotten.
+    fn remains(
+        &self,
+        _machine: &Machine,
+        _session: &SessionId,
+    ) -> Result<Option<String>, WriteError> {
+        Ok(None)
+    }
 
     /// What opens the session in the tool.
     fn resume(&self, machine: &Machine, session: &Resumable<'_>) -> Launch;

@@ -336,7 +336,7 @@ impl Engine {
                 .forgotten
                 .get(&key)
                 .and_then(|known| known.receipts.get(&self.context.device));
-            if at_store.is_none_or(|receipt| receipt.left.is_some()) {
+            if is_to_be_removed(at_store) {
                 self.schedule(key, ReconcileRequest::default());
             }
         }
@@ -551,7 +551,7 @@ impl Engine {
             shared: self.shared_docs_of(key, &record),
             main: main.map(|local| local.path.clone()),
             away: away(&self.context, &key.tool, &record).map(|(_, why, _)| why),
-            from_store: own.is_none_or(|receipt| receipt.left.is_some()),
+            from_store: is_to_be_removed(own),
             home: self.home.clone(),
         };
         self.forgetting.at_work.insert(key.clone());
@@ -614,33 +614,39 @@ impl Engine {
             return Ok(());
         }
         self.trouble(&topic, None);
-        match &left {
-            Some((_, why)) => self.forgetting.left.insert(key.clone(), why.clone()),
-            None => self.forgetting.left.remove(&key),
-        };
         let own = self
             .lists
             .now
             .forgotten
             .get(&key)
             .and_then(|known| known.receipts.get(&self.context.device));
-        let is_news = own.is_none_or(|own| own.left != left.as_ref().map(|(left, _)| *left));
+        // The store is not asked again about parts that nobody can tell apart.
+        let parts = own
+            .and_then(|own| own.left)
+            .filter(|left| !left.is_in_store());
+        let now = left.as_ref().map(|(left, _)| *left).or(parts);
+        let is_news = own.is_none_or(|own| own.left != now);
+        match (&left, parts) {
+            (Some((_, why)), _) => drop(self.forgetting.left.insert(key.clone(), why.clone())),
+            (None, None) => drop(self.forgetting.left.remove(&key)),
+            (None, Some(_)) => {}
+        }
         if any && is_news {
             self.happened(HistoryKind::Removed, &key)?;
         }
         // Where it lies in a store that cannot be read is still needed.
-        if !matches!(left, Some((Left::Failed, _))) {
+        if now != Some(Left::Failed) {
             self.state.erase(&key)?;
         }
-        if left.is_none() {
+        if now.is_none_or(|left| !left.is_in_store()) {
             self.state.forget_holders(&key)?;
             self.context.holders().forget(&key);
         }
         if is_news {
-            let left = left.map(|(left, _)| left);
-            self.forgetting
-                .receipts
-                .push(Statement::Forgotten { session: key, left });
+            self.forgetting.receipts.push(Statement::Forgotten {
+                session: key,
+                left: now,
+            });
         }
         self.give_receipts()
     }
@@ -692,7 +698,8 @@ impl Engine {
         };
         // A tool that refused will refuse again; its store is read when the session changes there.
         let unfinished = |key: &&SessionKey| {
-            own(key).is_none_or(|own| own.left.is_some_and(|left| left != Left::Tool))
+            is_to_be_removed(own(key))
+                && own(key).is_none_or(|own| own.left != Some(Left::Tool))
                 && !self.forgetting.at_work.contains(*key)
         };
         let again: Vec<SessionKey> = self
@@ -721,7 +728,7 @@ impl Engine {
             .forgotten
             .get(key)
             .and_then(|known| known.receipts.get(&self.context.device));
-        let is_left = own.is_none_or(|own| own.left.is_some());
+        let is_left = is_to_be_removed(own);
         if self.forgetting.is_gone(key)
             && is_left
             && self.seen.insert(key, found.print) != Some(found.print)
@@ -773,11 +780,17 @@ impl Engine {
     }
 }
 
+/// Whether a session is still to be removed from the store of the device with this receipt.
+fn is_to_be_removed(receipt: Option<&Receipt>) -> bool {
+    receipt.is_none_or(|receipt| receipt.left.is_some_and(Left::is_in_store))
+}
+
 fn left_words(left: Left) -> String {
     match left {
         Left::Open => "It is open in the tool there; it is removed when it is closed.",
         Left::Tool => "It is in the tool's own list still; delete it there.",
         Left::Failed => "The tool's store could not be read or written there; it is tried again.",
+        Left::Parts => "Its messages are removed; the tool does not say whose the rest is.",
         Left::Other => "It is in the tool's store there still.",
     }
     .into()

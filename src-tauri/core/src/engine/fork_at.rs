@@ -341,6 +341,7 @@ impl Wanted {
             cwd: Path::new(&self.cwd),
             updated: now,
             now,
+            forgets: false,
             docs: docs.iter().map(write).collect(),
         };
         let hint = "Nothing was written; the session is as it was.";

@@ -148,7 +148,10 @@ pub fn write_docs(
         }
     }
     settle(done)?;
-    Ok(Written { docs })
+    Ok(Written {
+        docs,
+        ..Written::default()
+    })
 }
 
 /// Keeps `bytes` beside a file that is about to change, in `<stem>-<day>.json`, once a day: what was

@@ -431,6 +431,7 @@ pub fn write<R: NewRows>(
     let docs = docs.map(|doc| (doc.name.clone(), path.into(), stamp));
     Ok(Written {
         docs: docs.collect(),
+        ..Written::default()
     })
 }
 

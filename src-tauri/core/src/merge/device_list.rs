@@ -79,9 +79,19 @@ pub enum Left {
     Tool,
     /// The store could not be read or written; removal is tried again.
     Failed,
+    /// The session was removed, and the tool's store may still have parts of it: the tool does not
+    /// say whose they are.
+    Parts,
     /// A reason that this version does not know.
     #[serde(other)]
     Other,
+}
+
+impl Left {
+    /// Whether the session itself is in the store, and not only parts of it.
+    pub fn is_in_store(self) -> bool {
+        self != Self::Parts
+    }
 }
 
 /// A statement and its place: the frame of its author's list, and the entry in the frame.

@@ -151,6 +151,7 @@ pub fn apply(
         cwd: place,
         updated,
         now: context.clock.now(),
+        forgets: false,
         docs,
     };
     keep_remains(Session::new(context, key, record), steps)?;

@@ -64,14 +64,14 @@ pub fn erase(context: &Context, job: &Erase) -> Erasure {
     if let Err(error) = erase_copies(job, session.as_ref()) {
         done.error = done.error.or(Some(error));
     }
-    let found = match (found, session) {
+    let found = match (found, &session) {
         (Some(found), _) => Some(with_shared(context, job, found)),
         // The tool removed its transcript, but files elsewhere are left.
         (None, Some(session)) => Some(with_shared(
             context,
             job,
             Found {
-                session,
+                session: session.clone(),
                 docs: Vec::new(),
                 live: None,
             },
@@ -79,20 +79,32 @@ pub fn erase(context: &Context, job: &Erase) -> Erasure {
         (None, None) => None,
     };
     let found = found.filter(|found| !found.docs.is_empty());
-    if let (true, Some(tool), Some(found)) =
-        (job.from_store, context.tools.get(&job.key.tool), found)
-    {
-        done.any = true;
-        done.left = take_out(context, tool.as_ref(), &found).err();
+    if let (true, Some(tool)) = (job.from_store, context.tools.get(&job.key.tool)) {
+        done.any |= found.is_some();
+        done.left = match (&found, unread) {
+            (Some(found), _) => take_out(context, tool.as_ref(), found).err(),
+            (None, Some(unread)) => Some((Left::Failed, unread)),
+            (None, None) => remains(context, tool.as_ref(), session.as_ref()),
+        };
     }
-    if job.from_store {
-        let unread = unread.map(|why| (Left::Failed, why));
-        done.left = done.left.take().or(unread);
-    }
-    if job.from_store && done.left.is_none() {
-        done.left = unregister(context, &job.key).err();
+    let is_out = done.left.as_ref().is_none_or(|left| left.0 == Left::Parts);
+    if job.from_store && is_out {
+        let entries = unregister(context, &job.key).err();
+        done.left = entries.or(done.left.take());
     }
     done
+}
+
+/// What may be left of a session that is not in the tool's store any more.
+fn remains(
+    context: &Context,
+    tool: &dyn Tool,
+    session: Option<&SessionId>,
+) -> Option<(Left, String)> {
+    match tool.remains(&context.machine, session?) {
+        Ok(why) => why.map(|why| (Left::Parts, why)),
+        Err(error) => Some(why_left(error)),
+    }
 }
 
 /// Removes the session's entries in the registries of other tools.
@@ -186,11 +198,13 @@ fn take_out(context: &Context, tool: &dyn Tool, found: &Found) -> Result<(), (Le
         cwd: &context.machine.home,
         updated: now,
         now,
+        forgets: true,
         docs: docs.collect(),
     };
-    match tool.write(&context.machine, &checkout) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(why_left(error)),
+    let written = tool.write(&context.machine, &checkout).map_err(why_left)?;
+    match written.remains {
+        Some(why) => Err((Left::Parts, why)),
+        None => Ok(()),
     }
 }
 

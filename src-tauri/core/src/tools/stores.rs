@@ -424,6 +424,7 @@ mod tests {
                     cwd: home.path(),
                     updated: Millis(0),
                     now: Millis(0),
+                    forgets: false,
                     docs: Vec::new(),
                 };
                 match stores.write(&machine, &checkout) {

@@ -160,6 +160,7 @@ fn the_better_of_two_counts_and_no_session_is_written_that_is_there_twice() {
         cwd: Path::new("/"),
         updated: Millis(0),
         now: Millis(0),
+        forgets: false,
         docs: Vec::new(),
     };
     let session = SessionId::new("s-0000001");

@@ -123,6 +123,7 @@ fn checkout<'a>(
         cwd: Path::new("/w"),
         updated: Millis(0),
         now: Millis(0),
+        forgets: false,
         docs: vec![DocWrite { name, at, change }],
     }
 }

@@ -42,6 +42,7 @@ fn write(machine: &Machine, change: Change<'_>) -> Result<Written, WriteError> {
         cwd: &machine.home,
         updated: Millis(0),
         now: Millis(0),
+        forgets: false,
         docs: vec![doc],
     };
     Antigravity.write(machine, &checkout)

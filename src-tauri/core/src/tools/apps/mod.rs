@@ -313,7 +313,7 @@ impl Tool for AppSessions {
             app = Some(place.app);
         }
         let Some(app) = app else {
-            return Ok(Written { docs: Vec::new() });
+            return Ok(Written::default());
         };
         let dir = root.join(app.as_str());
         // No app appends between the check of a stamp and the write.

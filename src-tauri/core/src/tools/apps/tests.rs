@@ -433,6 +433,7 @@ fn a_file_of_another_device_is_written_only_where_it_belongs() {
             cwd: bench.dir.path(),
             updated: Millis(1_700_000_000_000),
             now: Millis(1_700_000_000_000),
+            forgets: false,
             docs,
         };
         AppSessions.write(&machine, &checkout)

@@ -65,6 +65,7 @@ fn an_agents_card_that_cannot_be_read_is_not_written() {
             cwd: dir.path(),
             updated: Millis(1),
             now: Millis(2),
+            forgets: false,
             docs,
         };
         let refused = ClaudeCode::default().write(&machine, &checkout);

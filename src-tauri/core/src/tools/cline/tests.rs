@@ -85,6 +85,7 @@ impl Store {
             cwd: &cwd,
             updated: Millis(1),
             now: Millis(2),
+            forgets: false,
             docs,
         };
         Cline.write(&self.machine, &checkout)

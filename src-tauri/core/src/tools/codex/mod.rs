@@ -326,7 +326,7 @@ impl Tool for Codex {
             )));
         }
         let _lock = WriterLock::take(&store.root, checkout.session)?;
-        let mut written = Written { docs: Vec::new() };
+        let mut written = Written::default();
         for doc in &checkout.docs {
             if doc.name.as_str() != MAIN {
                 return Err(WriteError::Refused(format!(

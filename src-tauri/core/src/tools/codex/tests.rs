@@ -164,6 +164,7 @@ fn without_a_place_the_first_record_says_when() {
         cwd: Path::new("/x"),
         updated: Millis(0),
         now: Millis(0),
+        forgets: false,
         docs: Vec::new(),
     };
     let meta =

@@ -83,17 +83,24 @@ const RIGHTS: [&str; 8] = [
     "yolo",
 ];
 
-/// Whether a member holds credentials or grants a right, by its name. Keys of maps, such as paths,
-/// are no names.
-fn is_private(name: &str, value: &str) -> bool {
+/// Keys of maps, such as paths, are no names.
+fn is_name(name: &str) -> bool {
     let is_in_name = |letter: char| letter.is_ascii_alphanumeric() || "_-".contains(letter);
-    if !name.chars().all(is_in_name) {
+    name.chars().all(is_in_name)
+}
+
+/// Whether a member holds credentials or grants a right, by its name.
+fn is_private(name: &str, value: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let is_right = is_name(name) && RIGHTS.iter().any(|right| lower.contains(right));
+    is_right || is_credential(name, value)
+}
+
+fn is_credential(name: &str, value: &str) -> bool {
+    if !is_name(name) {
         return false;
     }
     let lower = name.to_ascii_lowercase();
-    if RIGHTS.iter().any(|right| lower.contains(right)) {
-        return true;
-    }
     let start = name
         .char_indices()
         .skip(1)
@@ -105,8 +112,62 @@ fn is_private(name: &str, value: &str) -> bool {
         .last();
     let last = &lower[start.unwrap_or(0)..];
     // A bare `key` is that of a map.
-    let is_credential = CREDENTIALS.contains(&last) && (last != "key" || start.is_some());
-    is_credential && value.starts_with(['"', '{', '['])
+    let is_one = CREDENTIALS.contains(&last) && (last != "key" || start.is_some());
+    is_one && value.starts_with(['"', '{', '['])
+}
+
+/// Values nested deeper take nothing from the row here.
+const DEEPEST: u8 = 32;
+
+/// A value that arrived, with what the value here has beside what syncs. Where nothing that syncs
+/// changed, that is the value here. A changed object keeps the credentials in it, and no rights: they
+/// were granted to what it was.
+fn over(arrived: &RawValue, here: &RawValue, depth: u8) -> String {
+    if in_order_without(here, is_private) == arrived.get() {
+        return here.get().to_owned();
+    }
+    let plain = || arrived.get().to_owned();
+    let Some(depth) = depth.checked_sub(1) else {
+        return plain();
+    };
+    match (fields_of(arrived.get()), fields_of(here.get())) {
+        (Some(arrived), Some(here)) => members_over(&arrived, &here, depth, &is_credential),
+        _ => elements_over(arrived, here).unwrap_or_else(plain),
+    }
+}
+
+/// Of lists, the elements in the same places that did not change are those here. Others may have moved:
+/// what belongs to one must not get into another.
+fn elements_over(arrived: &RawValue, here: &RawValue) -> Option<String> {
+    let arrived: Vec<&RawValue> = serde_json::from_str(arrived.get()).ok()?;
+    let here: Vec<&RawValue> = serde_json::from_str(here.get()).ok()?;
+    let elements = arrived.iter().enumerate().map(|(at, arrived)| {
+        let same =
+            { here.get(at) }.filter(|here| in_order_without(here, is_private) == arrived.get());
+        same.unwrap_or(arrived).get()
+    });
+    Some(format!("[{}]", elements.collect::<Vec<_>>().join(",")))
+}
+
+fn members_over(
+    arrived: &BTreeMap<String, &RawValue>,
+    here: &BTreeMap<String, &RawValue>,
+    depth: u8,
+    is_kept: &dyn Fn(&str, &str) -> bool,
+) -> String {
+    let mut members: BTreeMap<&str, String> = BTreeMap::new();
+    for (name, value) in arrived {
+        let both = here.get(name).map(|here| over(value, here, depth));
+        members.insert(name, both.unwrap_or_else(|| value.get().to_owned()));
+    }
+    for (name, value) in here {
+        if is_kept(name, value.get()) && !members.contains_key(name.as_str()) {
+            members.insert(name, value.get().to_owned());
+        }
+    }
+    let members = members.into_iter();
+    let members = members.map(|(name, value)| format!("{}:{value}", Value::from(name)));
+    format!("{{{}}}", members.collect::<Vec<_>>().join(","))
 }
 
 /// The states of a tool's call that wait for the user or for the tool.
@@ -150,6 +211,16 @@ impl Bubble {
         });
         let text = format!("{{{}}}", members.collect::<Vec<_>>().join(","));
         Some(Self { id, text })
+    }
+
+    /// The row for it where there is one: with the fields of that row which never sync, since they
+    /// are this device's. `None` if the row is no bubble.
+    pub(super) fn over(&self, row: &str) -> Option<String> {
+        Self::of(row).filter(|here| here.id == self.id)?;
+        let is_kept =
+            |name: &str, value: &str| LEFT_OUT.contains(&name) || is_credential(name, value);
+        let text = members_over(&fields_of(&self.text)?, &fields_of(row)?, DEEPEST, &is_kept);
+        (Self::of(&text).as_ref() == Some(self)).then_some(text)
     }
 
     /// Whether a call of a tool in it has not ended.

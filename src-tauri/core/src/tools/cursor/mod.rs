@@ -18,6 +18,9 @@
 //!   prompts that wait, the transcripts of sub-agents, cloud agents, and whether a conversation is
 //!   archived. Paths inside the agent's blobs remain those of the author's device, because a blob's
 //!   name is its hash.
+//! - A conversation that moves to another workspace or is put away leaves its rows and lists, and its
+//!   blobs stay: among them are earlier states that do not sync. They go when it is forgotten; where
+//!   nobody can tell whose a blob is, the receipt says that parts may be left.
 //! - A diverged conversation becomes a second one: the agent's state names its parts by hash and
 //!   cannot be united.
 //!
@@ -357,6 +360,25 @@ impl Tool for Cursor {
             workspace_db: opened.as_ref().map(|(_, path)| path.as_path()),
         };
         writing::write(checkout, &target, &still_free)
+    }
+
+    fn remains(
+        &self,
+        machine: &Machine,
+        session: &SessionId,
+    ) -> Result<Option<String>, WriteError> {
+        let path = database(&user_dir(machine));
+        let is_emptied = || {
+            let store = Store::open(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            let emptied = store.is_emptied(session.as_str());
+            emptied.map_err(|error| store.sql(error))
+        };
+        let read = sqlite::settled(&path, is_emptied);
+        match read.unwrap_or_else(|| Err(StateDbError::Busy(path.clone()))) {
+            Ok(is_emptied) => Ok(is_emptied.then(|| removing::unclear(&path))),
+            Err(StateDbError::Absent(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn resume(&self, _machine: &Machine, session: &Resumable<'_>) -> Launch {

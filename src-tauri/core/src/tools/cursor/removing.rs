@@ -1,7 +1,8 @@
-//! What goes with a conversation that is removed: the blobs that nothing else names, and its entries
-//! in the lists of Cursor 2. Cursor itself leaves both. Pure reading comes first, outside of the
+//! What goes with a conversation: its entries in the lists of Cursor 2, and, when it is forgotten, the
+//! blobs that nothing else names. Cursor itself leaves both. Pure reading comes first, outside of the
 //! transaction that removes.
 
+use super::NAME;
 use super::document::STATE;
 use super::index::{self, OLD_LIST};
 use super::state::{self, BlobId};
@@ -26,8 +27,15 @@ const NAMING: [[&str; 2]; 4] = [
     ["composerData:", "composerData;"],
 ];
 
-/// The blobs that only this conversation names; an empty list if a row cannot be read.
-pub(super) fn blobs_of_one(store: &Store, id: &str) -> rusqlite::Result<Vec<BlobId>> {
+/// What a receipt says where blobs of a conversation may be left.
+pub(super) fn unclear(database: &Path) -> String {
+    let path = database.display();
+    format!("What {NAME}'s agent kept of it may be in {path}.")
+}
+
+/// The blobs that only this conversation names; `None` if that cannot be told, because a row cannot
+/// be read or there is too much to read.
+pub(super) fn blobs_of_one(store: &Store, id: &str) -> rusqlite::Result<Option<Vec<BlobId>>> {
     let _one_state = store.connection.unchecked_transaction()?;
     let mut own = Named::new(store, state::named_in_fields);
     let [from, to] = below("bubbleId", id);
@@ -41,8 +49,11 @@ pub(super) fn blobs_of_one(store: &Store, id: &str) -> rusqlite::Result<Vec<Blob
     ];
     for [from, to] in &ranges {
         if !own.follow_rows([from, to], |_| true)? {
-            return Ok(Vec::new());
+            return Ok(None);
         }
+    }
+    if own.found.is_empty() {
+        return Ok(Some(Vec::new()));
     }
     let mut others = Named::new(store, state::named_anywhere);
     for range in NAMING {
@@ -51,12 +62,12 @@ pub(super) fn blobs_of_one(store: &Store, id: &str) -> rusqlite::Result<Vec<Blob
                 .iter()
                 .any(|[from, to]| **from <= *key && *key < **to)
         };
-        if own.found.is_empty() || !others.follow_rows(range, |key| !is_own(key))? {
-            return Ok(Vec::new());
+        if !others.follow_rows(range, |key| !is_own(key))? {
+            return Ok(None);
         }
     }
     let only = own.found.difference(&others.found);
-    Ok(only.copied().collect())
+    Ok(Some(only.copied().collect()))
 }
 
 /// Blobs that rows name, directly or by another blob. The earlier states to which Cursor can return

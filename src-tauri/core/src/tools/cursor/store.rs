@@ -293,6 +293,14 @@ impl Store {
         Ok(value.optional()?.flatten())
     }
 
+    /// Whether a conversation was deleted here: Cursor leaves its row without a value, and its blobs.
+    pub(super) fn is_emptied(&self, id: &str) -> rusqlite::Result<bool> {
+        let sql = "select value is null from cursorDiskKV where key = ?1";
+        let mut query = self.connection.prepare_cached(sql)?;
+        let row = query.query_row([key("composerData", id)], |row| row.get(0));
+        Ok(row.optional()?.unwrap_or(false))
+    }
+
     pub(super) fn text(&self, key: &str) -> rusqlite::Result<Option<String>> {
         Ok(self
             .bytes(key)?

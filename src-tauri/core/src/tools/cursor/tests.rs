@@ -157,6 +157,57 @@ fn credentials_and_rights_in_a_message_stay_at_any_depth() {
     assert!(!bubble.text.contains("planted"), "{}", bubble.text);
 }
 
+/// A row that another device continued lost what this device's Cursor had in it.
+#[test]
+fn what_of_a_row_never_syncs_stays_in_it() {
+    let with = |change: &dyn Fn(&mut Value)| {
+        let mut row = bubble(1, 2, "Done");
+        row["toolFormerData"] = json!({ "name": "fetch", "status": "completed", "server": { "url": "u" },
+            "calls": [{ "n": 1 }, { "n": 2 }] });
+        change(&mut row);
+        row
+    };
+    let here = with(&|row| {
+        row["authToken"] = json!("own");
+        row["autoRunMode"] = json!("granted");
+        row["checkpointId"] = json!("own");
+        let call = &mut row["toolFormerData"];
+        call["api_key"] = json!("own");
+        call["sandboxPolicy"] = json!("granted");
+        call["server"]["headers"] = json!({ "x": "own" });
+        call["server"]["permissions"] = json!(["own"]);
+        call["calls"][0]["cookie"] = json!("own");
+        call["calls"][1]["cookie"] = json!("of another call");
+    });
+    let arrived = with(&|row| {
+        row["text"] = json!("Done, and more");
+        row["authToken"] = json!("theirs");
+        row["toolFormerData"]["calls"] = json!([{ "n": 1 }, { "n": 3 }, { "n": 2 }]);
+    });
+    let arrived = Bubble::of(&arrived.to_string()).expect("a bubble");
+    let row = arrived.over(&here.to_string()).expect("a row");
+    assert_eq!(
+        Bubble::of(&row),
+        Some(arrived.clone()),
+        "what syncs is as it arrived"
+    );
+    let row: Value = serde_json::from_str(&row).expect("JSON");
+    assert_eq!([&row["authToken"], &row["checkpointId"]], ["own", "own"]);
+    let call = &row["toolFormerData"];
+    assert_eq!(
+        [&call["api_key"], &call["server"]["headers"]["x"]],
+        ["own", "own"]
+    );
+    let unchanged = &call["server"]["permissions"];
+    assert_eq!(unchanged, &json!(["own"]), "it was granted to the same");
+    let calls = json!([{ "n": 1, "cookie": "own" }, { "n": 3 }, { "n": 2 }]);
+    assert_eq!(call["calls"], calls);
+    let text = row.to_string();
+    assert!(!text.contains("granted"), "to what it was before: {text}");
+    assert_eq!(arrived.over("no bubble"), None);
+    assert_eq!(arrived.over(&bubble(2, 2, "x").to_string()), None);
+}
+
 #[test]
 fn a_call_that_waits_is_left_out_at_the_end_and_counts_as_cancelled_before() {
     let open = |number: u32| {
@@ -504,6 +555,7 @@ impl Cursor2 {
             cwd: &self.cwd,
             updated: Millis(1),
             now: Millis(1_790_000_000_000),
+            forgets: false,
             docs: vec![crate::adapter::DocWrite {
                 name: &name,
                 at: "",

@@ -41,7 +41,7 @@ struct New {
     document: Option<Document>,
     blobs: Vec<(state::BlobId, Vec<u8>)>,
     is_removal: bool,
-    /// With a removal: the blobs that go with the conversation.
+    /// Of a conversation that is forgotten: the blobs that go with it.
     removed: Vec<state::BlobId>,
 }
 
@@ -94,10 +94,14 @@ pub(super) fn write(
     let path = super::database(target.user);
     let mut store = Store::open(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     store.check_shape()?;
-    if new.is_removal {
+    let mut remains = None;
+    if new.is_removal && checkout.forgets {
         // May take seconds, in which Cursor is not kept from its database.
         let removed = removing::blobs_of_one(&store, checkout.session.as_str());
-        new.removed = removed.map_err(|error| store.sql(error))?;
+        match removed.map_err(|error| store.sql(error))? {
+            Some(blobs) => new.removed = blobs,
+            None => remains = Some(removing::unclear(&path)),
+        }
     }
     let rows = NewConversation {
         store: &store,
@@ -105,7 +109,8 @@ pub(super) fn write(
         checkout,
         new,
     };
-    record_set::write((&store.connection, &path), checkout, &rows, still_free)
+    let written = record_set::write((&store.connection, &path), checkout, &rows, still_free)?;
+    Ok(Written { remains, ..written })
 }
 
 /// A conversation's rows as they are to be.
@@ -274,10 +279,17 @@ fn check_complete(store: &Store, document: &Document) -> rusqlite::Result<Result
 fn put_bubbles(store: &Store, id: &str, document: &Document) -> rusqlite::Result<()> {
     for bubble in &document.bubbles {
         let key = format!("bubbleId:{id}:{}", bubble.id);
-        let here = store.text(&key)?.and_then(|here| Bubble::of(&here));
-        if here.as_ref() != Some(bubble) {
-            put_row(&store.connection, &key, &bubble.text)?;
+        let here = store.text(&key)?;
+        let known = here.as_deref().and_then(Bubble::of);
+        if known.as_ref() == Some(bubble) {
+            continue;
         }
+        let row = here.and_then(|here| bubble.over(&here));
+        put_row(
+            &store.connection,
+            &key,
+            row.as_ref().unwrap_or(&bubble.text),
+        )?;
     }
     Ok(())
 }
@@ -415,8 +427,8 @@ fn fresh(workspace: &Value) -> Value {
     })
 }
 
-/// As Cursor deletes a conversation: its rows go, and `composerData` stays without a value. Its own
-/// blobs go too: they have the text of its prompts and answers.
+/// As Cursor deletes a conversation: its rows go, and `composerData` stays without a value. These
+/// blobs go too: they have the text of prompts and answers.
 fn remove(
     store: &Store,
     (id, blobs): (&str, &[state::BlobId]),

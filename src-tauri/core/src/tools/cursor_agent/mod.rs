@@ -151,7 +151,10 @@ impl Tool for CursorAgent {
             (Change::Remove { path, was }, _) => {
                 store::remove(&root, path, *was)?;
                 let gone = (doc.name.clone(), path.to_path_buf(), Default::default());
-                return Ok(Written { docs: vec![gone] });
+                return Ok(Written {
+                    docs: vec![gone],
+                    ..Written::default()
+                });
             }
             (Change::Replace { path, was, .. }, Some(content)) => (Some((*path, *was)), content),
             (_, Some(content)) => (None, content),
@@ -170,6 +173,7 @@ impl Tool for CursorAgent {
         let (path, stamp) = store::write(&target, &content)?;
         Ok(Written {
             docs: vec![(doc.name.clone(), path, stamp)],
+            ..Written::default()
         })
     }
 

@@ -37,6 +37,7 @@ fn write(machine: &Machine, cwd: &Path, card: &[u8]) -> Result<Written, WriteErr
             cwd,
             updated: Millis(0),
             now: Millis(0),
+            forgets: false,
             docs,
         },
     )

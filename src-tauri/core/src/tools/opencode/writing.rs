@@ -76,6 +76,7 @@ impl Guest<'_> {
         let docs = docs.map(|doc| (doc.name.clone(), self.file.clone(), stamp));
         Ok(Written {
             docs: docs.collect(),
+            ..Written::default()
         })
     }
 

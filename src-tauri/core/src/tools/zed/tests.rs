@@ -97,6 +97,7 @@ impl Used {
             cwd: &self.cwd,
             updated: Millis(0),
             now: Millis(0),
+            forgets: false,
             docs: vec![doc],
         };
         Zed::default().write(&self.machine, &checkout)
