@@ -224,6 +224,27 @@ impl Tool for Rows {
     }
 }
 
+/// What a tool like [`Rows`] has from it.
+macro_rules! as_rows {
+    () => {
+        fn touched(&self, machine: &Machine, path: &Path) -> Touched {
+            Rows.touched(machine, path)
+        }
+
+        fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
+            Rows.read(machine, found)
+        }
+
+        fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
+            Rows.write(machine, checkout)
+        }
+
+        fn resume(&self, machine: &Machine, session: &Resumable<'_>) -> Launch {
+            Rows.resume(machine, session)
+        }
+    };
+}
+
 /// The same tool, which knows what changed since a listing. Counts the listings of the whole store.
 #[derive(Default)]
 struct Counted {
@@ -256,10 +277,6 @@ impl Tool for Counted {
         Rows.roots(machine)
     }
 
-    fn touched(&self, machine: &Machine, path: &Path) -> Touched {
-        Rows.touched(machine, path)
-    }
-
     fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
         let mut listing = Rows.sessions(machine, which);
         if let Which::All = which {
@@ -282,17 +299,7 @@ impl Tool for Counted {
         Some(listing)
     }
 
-    fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
-        Rows.read(machine, found)
-    }
-
-    fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
-        Rows.write(machine, checkout)
-    }
-
-    fn resume(&self, machine: &Machine, session: &Resumable<'_>) -> Launch {
-        Rows.resume(machine, session)
-    }
+    as_rows!();
 }
 
 /// The same tool, which panics when a function is called next.
@@ -331,26 +338,12 @@ impl Tool for Frail {
         None
     }
 
-    fn touched(&self, machine: &Machine, path: &Path) -> Touched {
-        Rows.touched(machine, path)
-    }
-
     fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
         self.called("sessions");
         Rows.sessions(machine, which)
     }
 
-    fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
-        Rows.read(machine, found)
-    }
-
-    fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
-        Rows.write(machine, checkout)
-    }
-
-    fn resume(&self, machine: &Machine, session: &Resumable<'_>) -> Launch {
-        Rows.resume(machine, session)
-    }
+    as_rows!();
 }
 
 struct Story {
