@@ -3,7 +3,7 @@
 
 use crate::checkout::{CodeError, Result};
 use crate::files::same_file;
-use crate::names::RepoPath;
+use crate::names::{RepoPath, folded_name};
 use crate::steps::{Step, Target};
 use crate::undoing::Undoing;
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,7 +84,7 @@ fn taken_later(undoing: &Undoing) -> BTreeMap<PathBuf, bool> {
 /// Equal for two names of one file on this system.
 fn name_of(undoing: &Undoing, place: &Path) -> PathBuf {
     match undoing.checkout.ignores_case() {
-        true => place.to_string_lossy().to_lowercase().into(),
+        true => folded_name(&place.to_string_lossy()).into(),
         false => place.to_owned(),
     }
 }

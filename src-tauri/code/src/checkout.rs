@@ -1,6 +1,7 @@
 //! A checkout of the user's, as far as it is read: where its parts are, and which of its settings
 //! say how files become objects. Reads only. Knows no snapshot.
 
+use crate::files::Stamp;
 use crate::git::{self, Bounds, Git, GitError, Input};
 use crate::names::{ObjectId, RepoPath, path_bytes};
 use std::collections::BTreeSet;
@@ -262,9 +263,21 @@ impl Checkout {
         })
     }
 
-    /// Whether two names that differ only in case name one file here.
+    /// Whether two names that differ only in case name one file here. The setting says what the disk was
+    /// on which the repository was made; it may have been copied to another one since.
     pub(crate) fn ignores_case(&self) -> bool {
-        cfg!(any(windows, target_os = "macos")) || self.is_set("core.ignorecase")
+        cfg!(any(windows, target_os = "macos"))
+            || self.is_set("core.ignorecase")
+            || self.root.join(".GIT").symlink_metadata().is_ok()
+    }
+
+    /// The same in the directory of a path: on Linux each directory can be of this kind. One that does not
+    /// exist will be as the one around it, and of an empty one nothing is known.
+    pub(crate) fn ignores_case_at(&self, path: &RepoPath) -> bool {
+        let parents = path.parents();
+        let dirs = parents.iter().rev().map(|dir| dir.below(&self.root));
+        let there = dirs.flatten().find(|dir| dir.is_dir());
+        self.ignores_case() || there.is_some_and(|dir| takes_other_case(&dir))
     }
 
     /// Where `HEAD` is now.
@@ -286,21 +299,26 @@ impl Checkout {
     /// The nearest commits below `commits`, themselves included, that some remote has, as far as this
     /// repository knows. Who fetches from that remote has them.
     pub fn published(&self, commits: &[ObjectId]) -> Result<Vec<ObjectId>> {
+        self.nearest(commits, &["--remotes"])
+    }
+
+    /// The nearest commits below `commits`, themselves included, that somebody has who has `known`. Commits
+    /// of these that are not here say nothing.
+    pub fn had_with(&self, known: &[ObjectId], commits: &[ObjectId]) -> Result<Vec<ObjectId>> {
+        let known: Vec<&str> = known.iter().map(ObjectId::as_str).collect();
+        self.nearest(commits, &known)
+    }
+
+    fn nearest(&self, commits: &[ObjectId], had: &[&str]) -> Result<Vec<ObjectId>> {
         let mut published = BTreeSet::new();
         for commit in commits {
-            let own = [
-                "rev-list",
-                "--boundary",
-                commit.as_str(),
-                "--not",
-                "--remotes",
-            ];
             let bounds = Bounds {
                 bytes: 64 << 20,
                 time: LOOK,
             };
             let mut command = self.git.in_repository(&self.root);
-            command.args(own);
+            command.args(["rev-list", "--ignore-missing", "--boundary"]);
+            command.args([commit.as_str(), "--not"]).args(had);
             let text = git::run(command, Input::Nothing, bounds)?;
             let text = String::from_utf8_lossy(&text);
             if text.is_empty() {
@@ -364,6 +382,24 @@ fn names(root: &Path, git_dir: &Path) -> bool {
     let place = |path: &Path| fs::canonicalize(path).ok();
     let named = named.and_then(|path| place(&path));
     named.is_some() && named == place(git_dir)
+}
+
+/// Whether a file in a directory is found by its name in the other letter case.
+fn takes_other_case(dir: &Path) -> bool {
+    let other = |letter: char| match letter.is_ascii_lowercase() {
+        true => letter.to_ascii_uppercase(),
+        false => letter.to_ascii_lowercase(),
+    };
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut names = entries.filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        let swapped: String = name.chars().map(other).collect();
+        (swapped != name).then(|| (dir.join(name), dir.join(swapped)))
+    });
+    names.next().is_some_and(|(name, swapped)| {
+        let stamp = Stamp::of(&name);
+        stamp.is_some() && stamp == Stamp::of(&swapped)
+    })
 }
 
 fn named_in(file: &Path) -> Option<RepoPath> {

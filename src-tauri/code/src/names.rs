@@ -248,9 +248,17 @@ fn unsafe_on_windows(name: &[u8]) -> Option<&'static str> {
 
 /// The name by which a file system that ignores case and forms of Unicode finds a path.
 pub(crate) fn folded(path: &RepoPath) -> String {
-    String::from_utf8_lossy(path.as_bytes())
-        .nfd()
+    folded_name(&String::from_utf8_lossy(path.as_bytes()))
+}
+
+pub(crate) fn folded_name(name: &str) -> String {
+    if name.is_ascii() {
+        return name.to_ascii_lowercase();
+    }
+    // By way of the capital letters: `ß` is `ss` then, and the two forms of `σ` are one.
+    name.nfd()
         .filter(|letter| !is_ignored_by_hfs(*letter))
+        .flat_map(char::to_uppercase)
         .flat_map(char::to_lowercase)
         .collect()
 }
@@ -343,6 +351,21 @@ mod tests {
         for target in ["x", "../x", "../../x", "./../b/./c"] {
             assert!(!leads_out(&path, target.as_bytes()), "{target}");
         }
+    }
+
+    #[test]
+    fn names_that_a_disk_without_letter_case_takes_for_one_are_folded_alike() {
+        let folded = |name: &str| folded(&RepoPath::new(name));
+        for (one, other) in [
+            ("README.md", "readme.MD"),
+            ("\u{e9}", "E\u{301}"),
+            ("stra\u{df}e", "STRASSE"),
+            ("\u{3c3}", "\u{3c2}"),
+            ("a\u{200c}b", "ab"),
+        ] {
+            assert_eq!(folded(one), folded(other));
+        }
+        assert_ne!(folded("a"), folded("\u{e4}"));
     }
 
     #[test]

@@ -288,6 +288,7 @@ fn check_names(
     is_written: bool,
 ) -> Result<()> {
     let mut names: HashMap<String, &RepoPath> = HashMap::new();
+    let mut last: &[u8] = b"";
     for path in files.keys() {
         if let Some(why) = unsafe_path(path) {
             return Err(CodeError::refused(format!("{path} is refused: {why}.")));
@@ -297,26 +298,30 @@ fn check_names(
                 "{path} is refused: its name is not valid on this system."
             )));
         }
-        if !is_written || !checkout.ignores_case() {
+        if !is_written {
             continue;
         }
-        for name in with_directories(path) {
-            let other = names.entry(folded(&name.0)).or_insert(path);
-            let shares = other.as_bytes().starts_with(name.0.as_bytes());
-            if !shares {
+        // A directory comes once for each of its files.
+        let is_new = |name: &RepoPath| {
+            let below = last.strip_prefix(name.as_bytes());
+            below.is_none_or(|below| !below.starts_with(b"/"))
+        };
+        for name in with_directories(path).filter(is_new) {
+            let other = names.entry(folded(&name)).or_insert(path);
+            let shares = other.as_bytes().starts_with(name.as_bytes());
+            if !shares && checkout.ignores_case_at(&name) {
                 return Err(CodeError::refused(format!(
                     "{path} and {other} are one file on this system."
                 )));
             }
         }
+        last = path.as_bytes();
     }
     Ok(())
 }
 
-struct Prefix(RepoPath);
-
 /// A path and the directories that it lies in.
-fn with_directories(path: &RepoPath) -> impl Iterator<Item = Prefix> + '_ {
+fn with_directories(path: &RepoPath) -> impl Iterator<Item = RepoPath> + '_ {
     let bytes = path.as_bytes();
     let ends = bytes
         .iter()
@@ -324,7 +329,7 @@ fn with_directories(path: &RepoPath) -> impl Iterator<Item = Prefix> + '_ {
         .filter(|(_, byte)| **byte == b'/')
         .map(|(at, _)| at)
         .chain([bytes.len()]);
-    ends.map(|end| Prefix(RepoPath::new(&bytes[..end])))
+    ends.map(|end| RepoPath::new(&bytes[..end]))
 }
 
 /// A file that is not what the user's own commit has at its path.

@@ -293,6 +293,37 @@ fn names_that_are_one_on_this_system_are_refused() {
     }
 }
 
+/// The setting says what the disk was on which the repository was made.
+#[cfg(unix)]
+#[test]
+fn names_that_are_one_on_the_disk_are_refused_whatever_the_setting_says() {
+    let attack = Attack::new();
+    attack.victim.git(&["config", "core.ignorecase", "false"]);
+    let blob = attack.object("blob", b"x");
+    let other = attack.object("blob", b"y");
+    let pair = [
+        ("100644", &b"A.txt"[..], &*blob),
+        ("100644", b"a.txt", &other),
+    ];
+    let sharp = [
+        ("100644", "STRASSE".as_bytes(), &*blob),
+        ("100644", "stra\u{df}e".as_bytes(), &other),
+    ];
+    let inside = attack.tree(&pair);
+    let below = attack.tree(&[("40000", b"one", &inside)]);
+    let tree = attack.tree(&[("40000", b"Sub", &below)]);
+    // One directory of this kind: an entry of it has both names.
+    attack.victim.write("Sub/file", "");
+    let sub = attack.victim.root.join("Sub");
+    fs::hard_link(sub.join("file"), sub.join("FILE")).expect("links");
+    attack.working_tree_is_refused(&tree, "one file on this system");
+    // The whole disk.
+    std::os::unix::fs::symlink(".git", attack.victim.root.join(".GIT")).expect("links");
+    for tree in [attack.tree(&pair), attack.tree(&sharp)] {
+        attack.working_tree_is_refused(&tree, "one file on this system");
+    }
+}
+
 #[test]
 fn a_manifest_that_says_something_else_is_refused() {
     let attack = Attack::new();
