@@ -1,7 +1,7 @@
 //! Compares a snapshot with a checkout and decides what applying it would mean. Changes nothing.
 
 use crate::checkout::{Checkout, CodeError, Result};
-use crate::git::{self, Bounds, Input};
+use crate::git::{self, Bounds, GitError, Input};
 use crate::measure::PackLimits;
 use crate::names::{ObjectId, RepoPath};
 use crate::obeyed::is_obeyed_name;
@@ -163,7 +163,9 @@ pub fn compare(
     });
     comparison.plan = match beside {
         None => Plan::InPlace,
-        Some(why) if comparison.target.state.head.is_none() => Plan::Refused(why),
+        Some(why) if comparison.target.state.head.is_none() => Plan::Refused(format!(
+            "{why} A state without a commit cannot go into a worktree."
+        )),
         Some(why) => Plan::Worktree {
             path: free_path(checkout, &comparison.target.id),
             why: match unfilled(&scratch, &comparison.target.working_tree)? {
@@ -383,18 +385,16 @@ pub fn diff_text(
     command.args(["--no-textconv", "--no-color", from.as_str()]);
     command.arg(target.working_tree.as_str());
     command.arg("--").arg(as_argument(path)?);
-    let file = tempfile::tempfile().map_err(CodeError::io(&checkout.root))?;
-    let output = file.try_clone().map_err(CodeError::io(&checkout.root))?;
-    let bounds = Bounds::within(Duration::from_secs(30));
-    git::run_into_file(command, Input::Nothing, output, bounds)?;
-    read_start(file, most).map_err(CodeError::io(&checkout.root))
-}
-
-fn read_start(mut file: std::fs::File, most: u64) -> std::io::Result<String> {
-    use std::io::{Read, Seek};
-    file.rewind()?;
+    let bounds = Bounds {
+        bytes: most,
+        time: Duration::from_secs(30),
+    };
     let mut text = Vec::new();
-    file.take(most).read_to_end(&mut text)?;
+    match git::run_into(command, Input::Nothing, &mut text, bounds) {
+        Ok(()) | Err(GitError::TooMuchOutput(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    text.truncate(usize::try_from(most).unwrap_or(usize::MAX));
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 

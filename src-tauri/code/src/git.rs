@@ -194,25 +194,18 @@ pub(crate) enum Input<'a> {
 
 /// The output of a command that succeeds within the bounds; otherwise the command is killed.
 pub(crate) fn run(command: Command, input: Input, bounds: Bounds) -> Result<Vec<u8>, GitError> {
-    run_into(command, input, Stdio::piped(), bounds)
+    let mut answer = Vec::new();
+    run_into(command, input, &mut answer, bounds)?;
+    Ok(answer)
 }
 
-/// The same, with the output in a file.
-pub(crate) fn run_into_file(
-    command: Command,
-    input: Input,
-    output: std::fs::File,
-    bounds: Bounds,
-) -> Result<(), GitError> {
-    run_into(command, input, output.into(), bounds).map(drop)
-}
-
-fn run_into(
+/// The same, with the output written to `output`: at most one byte more than the bounds allow.
+pub(crate) fn run_into(
     mut command: Command,
     input: Input,
-    output: Stdio,
+    output: &mut dyn Write,
     bounds: Bounds,
-) -> Result<Vec<u8>, GitError> {
+) -> Result<(), GitError> {
     let name = name_of(&command);
     let bytes = match input {
         Input::Nothing => {
@@ -228,7 +221,8 @@ fn run_into(
             None
         }
     };
-    let mut child = command.stdout(output).stderr(Stdio::piped()).spawn()?;
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn()?;
     if let (Some(mut stdin), Some(bytes)) = (child.stdin.take(), bytes) {
         // A command that ends early closes the pipe: its exit code tells more than this error.
         std::thread::spawn(move || drop(stdin.write_all(&bytes)));
@@ -236,17 +230,17 @@ fn run_into(
     let errors = child.stderr.take().map(|stderr| in_thread(stderr, ERRORS));
     let stdout = child.stdout.take();
     let child = Watched::new(child, bounds.time);
-    let mut answer = Vec::new();
-    if let Some(stdout) = stdout {
-        stdout.take(bounds.bytes + 1).read_to_end(&mut answer)?;
-    }
-    if bounds.bytes < answer.len() as u64 {
+    let copied = match stdout {
+        Some(stdout) => std::io::copy(&mut stdout.take(bounds.bytes + 1), output)?,
+        None => 0,
+    };
+    if bounds.bytes < copied {
         child.kill();
         return Err(GitError::TooMuchOutput(name));
     }
     let said = errors.and_then(|thread| thread.join().ok());
     match child.wait()? {
-        Ended::Well => Ok(answer),
+        Ended::Well => Ok(()),
         Ended::TimedOut => Err(GitError::TimedOut(name)),
         Ended::Badly => Err(GitError::Failed {
             command: name,

@@ -2,10 +2,10 @@
 //! that it has, and the manifest that goes with them. Nothing goes over a network here.
 
 use crate::checkout::{Checkout, CodeError, Result};
-use crate::git::{self, Bounds, Input};
+use crate::git::{self, Bounds, GitError, Input};
 use crate::names::ObjectId;
 use crate::objects::Reader;
-use crate::record::{Snapshot, read_snapshot};
+use crate::record::{Snapshot, parents, read_snapshot, recorded};
 use crate::scratch::{Scratch, Sees};
 use crate::state::{Manifest, PackSummary, VERSION};
 use crate::store::Store;
@@ -58,7 +58,7 @@ impl Packed {
 }
 
 /// Packs what `have` lacks of a recorded snapshot. The same snapshot, `have` and version of git
-/// give the same bytes. `most` is how many bytes the pack may have.
+/// give the same bytes. `most` is how many bytes the pack may have; refuses if it would have more.
 pub fn pack(
     checkout: &Checkout,
     store: &Store,
@@ -66,6 +66,53 @@ pub fn pack(
     have: &Have,
     most: u64,
 ) -> Result<Packed> {
+    packed_within(checkout, store, snapshot, have, most)?.ok_or_else(|| too_large(most))
+}
+
+/// As [`pack`], but a complete pack that would be too large is made for those who have the commits that
+/// the snapshot is made on: in a repository whose history is larger than `most`, others get nothing.
+pub fn pack_or_without_history(
+    checkout: &Checkout,
+    store: &Store,
+    snapshot: &ObjectId,
+    have: &Have,
+    most: u64,
+) -> Result<Packed> {
+    let whole = packed_within(checkout, store, snapshot, have, most)?;
+    if let Some(whole) = whole {
+        return Ok(whole);
+    }
+    let recorded = recorded(checkout, store, snapshot)?.ok_or_else(|| too_large(most))?;
+    let commits = parents(&recorded.state);
+    match have.commits.is_empty() && !commits.is_empty() {
+        true => {
+            let snapshots = have.snapshots.clone();
+            pack(
+                checkout,
+                store,
+                snapshot,
+                &Have { commits, snapshots },
+                most,
+            )
+        }
+        false => Err(too_large(most)),
+    }
+}
+
+fn too_large(most: u64) -> CodeError {
+    CodeError::refused(format!(
+        "The changes need a pack of more than {most} bytes, and no larger one is sent."
+    ))
+}
+
+/// `None` if the pack would have more bytes.
+fn packed_within(
+    checkout: &Checkout,
+    store: &Store,
+    snapshot: &ObjectId,
+    have: &Have,
+    most: u64,
+) -> Result<Option<Packed>> {
     let scratch = Scratch::new(checkout, store, None)?;
     let mut reader = Reader::start(&scratch)?;
     let snapshot = read_snapshot(&mut reader, snapshot, checkout)?;
@@ -87,15 +134,12 @@ pub fn pack(
     let list = listed(&scratch, &snapshot, &against)?;
     refuse_shallow(&scratch, &list)?;
     let n_objects = list.len() as u64;
-    let file = write_pack(&scratch, &list, &against, most)?;
+    let file = match write_pack(&scratch, &list, &against, most) {
+        Err(CodeError::Git(GitError::TooMuchOutput(_))) => return Ok(None),
+        other => other?,
+    };
     let pack = summary(file.path(), n_objects)?;
-    if most < pack.bytes {
-        return Err(CodeError::refused(format!(
-            "The snapshot needs {} bytes (at most {most} are sent).",
-            pack.bytes
-        )));
-    }
-    Ok(Packed {
+    Ok(Some(Packed {
         manifest: Manifest {
             version: VERSION,
             object_format: checkout.format.as_str().to_owned(),
@@ -109,7 +153,7 @@ pub fn pack(
             pack,
         },
         file,
-    })
+    }))
 }
 
 #[derive(Default)]
@@ -216,12 +260,12 @@ fn write_pack(
     if !against.commits.is_empty() {
         command.arg("--no-reuse-delta");
     }
-    let output = file.reopen().map_err(CodeError::io(file.path()))?;
+    let mut output = file.reopen().map_err(CodeError::io(file.path()))?;
     let bounds = Bounds {
         bytes: most,
         time: TIME,
     };
-    git::run_into_file(command, Input::Bytes(&input), output, bounds)?;
+    git::run_into(command, Input::Bytes(&input), &mut output, bounds)?;
     Ok(file)
 }
 

@@ -7,7 +7,7 @@ use crate::compare::differences;
 use crate::git::GitError;
 use crate::names::{ObjectId, RepoPath};
 use crate::objects::{Mode, Reader};
-use crate::ours::{numbers, undo_directory};
+use crate::ours::{numbers, remove_if_empty, undo_directory};
 use crate::record::{Limits, Snapshot, record, record_locked};
 use crate::scratch::{Scratch, Sees};
 use crate::steps::Target;
@@ -16,6 +16,7 @@ use crate::undoing::{OnStep, Phase, Turn, Undoing, put_away};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A snapshot that was applied and can be taken back, in the checkout that [`apply`](crate::apply) was
 /// called with.
@@ -81,6 +82,47 @@ pub fn recover(checkout: &Checkout) -> Result<Recovered> {
         }
     }
     Ok(recovered)
+}
+
+/// Ends the time in which applied snapshots can be taken back: removes the records that `is_expired` names,
+/// with the files of before in them. What was applied stays. `is_expired` gets the age of the record, by
+/// the clock. Returns how many went.
+pub fn expire(checkout: &Checkout, is_expired: &dyn Fn(&Undo, Duration) -> bool) -> Result<usize> {
+    let _turn = Turn::take(checkout)?;
+    let dir = undo_directory(checkout);
+    // What a process left that ended here: its number may be given again.
+    remove_expired(&dir)?;
+    let mut n_expired = 0;
+    for undo in undos(checkout)? {
+        let record = dir.join(undo.number.to_string());
+        if is_expired(&undo, age(&record)) {
+            // A record is there as a whole or not.
+            let to = record.with_extension(EXPIRED);
+            fs::rename(&record, &to).map_err(CodeError::io(&record))?;
+            n_expired += 1;
+        }
+    }
+    remove_expired(&dir)?;
+    remove_if_empty(checkout);
+    Ok(n_expired)
+}
+
+/// The ending of the name of a record that is being removed.
+const EXPIRED: &str = "expired";
+
+fn remove_expired(dir: &Path) -> Result<()> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path());
+    for path in paths.filter(|path| path.extension().is_some_and(|it| it == EXPIRED)) {
+        fs::remove_dir_all(&path).map_err(CodeError::io(&path))?;
+    }
+    Ok(())
+}
+
+fn age(path: &Path) -> Duration {
+    let modified = path.symlink_metadata().and_then(|it| it.modified());
+    let age = modified.ok().and_then(|modified| modified.elapsed().ok());
+    age.unwrap_or_default()
 }
 
 /// Takes the latest applied snapshot back: index, files, permissions and links are what they were.

@@ -3,7 +3,8 @@
 mod support;
 
 use session_roam_code::{
-    Have, Limits, ObjectId, Plan, Reason, Received, Snapshot, pack, record, record_for,
+    Have, Limits, ObjectId, Plan, Reason, Received, Snapshot, pack, pack_or_without_history,
+    record, record_for,
 };
 use std::fs;
 use support::two::{MOST, Two, left_out};
@@ -51,12 +52,7 @@ fn commits_without_secrets_go_along() {
         Some(&*two.a.head())
     );
     assert_eq!(left_out(&snapshot), []);
-    let have = Have {
-        commits: base,
-        snapshots: Vec::new(),
-    };
-    let packed = two.pack(&snapshot, &have);
-    assert!(matches!(two.receive(&packed), Received::Verified(_)));
+    two.bring(&snapshot, base);
     assert!(came(&two, &two.a.head()));
 }
 
@@ -82,16 +78,8 @@ fn a_secret_in_a_commit_holds_all_of_them_back_and_the_work_goes_along() {
         snapshot.state.head.as_ref().map(ObjectId::as_str),
         Some(&*two.b.head())
     );
-    let have = Have {
-        commits: base,
-        snapshots: Vec::new(),
-    };
-    let packed = two.pack(&snapshot, &have);
-    assert!(matches!(two.receive(&packed), Received::Verified(_)));
+    two.bring_in_place(&snapshot, base);
     assert!(!came(&two, &two.a.head()) && !came(&two, with_key.trim()));
-    let comparison = two.compare(&snapshot.id, &[]);
-    assert_eq!(comparison.plan, Plan::InPlace);
-    two.apply(&comparison);
     for name in ["a.txt", "b.txt", "config.py"] {
         assert_eq!(two.a.read(name), two.b.read(name), "{name}");
     }
@@ -150,14 +138,7 @@ fn a_file_that_still_has_the_secret_stays_behind_itself() {
     let mut names: Vec<String> = left_out(&snapshot).into_iter().map(|it| it.0).collect();
     names.dedup();
     assert_eq!(names, [".env", "config.py"]);
-    let have = Have {
-        commits: base,
-        snapshots: Vec::new(),
-    };
-    let packed = two.pack(&snapshot, &have);
-    assert!(matches!(two.receive(&packed), Received::Verified(_)));
-    let comparison = two.compare(&snapshot.id, &[]);
-    two.apply(&comparison);
+    two.bring_in_place(&snapshot, base);
     assert_eq!(two.b.read("config.py"), "import os\n");
     assert_eq!(two.b.read("a.txt"), "two\n");
     assert!(!two.b.exists(".env"));
@@ -243,15 +224,7 @@ fn commits_that_would_be_refused_stay_and_the_work_goes_along() {
         let named = left_out(&snapshot);
         let in_commit = Reason::InCommit(Box::new(reason));
         assert!(named.contains(&(path.into(), in_commit)), "{named:?}");
-        let have = Have {
-            commits: base,
-            snapshots: Vec::new(),
-        };
-        let packed = two.pack(&snapshot, &have);
-        assert!(matches!(two.receive(&packed), Received::Verified(_)));
-        let comparison = two.compare(&snapshot.id, &[]);
-        assert_eq!(comparison.plan, Plan::InPlace);
-        two.apply(&comparison);
+        two.bring_in_place(&snapshot, base);
         assert_eq!(two.b.read("a.txt"), "two\n");
         assert!(!two.b.exists(path));
         // One that is gone again hinders nobody.
@@ -278,7 +251,80 @@ fn what_the_other_device_has_itself_is_not_refused_there() {
     let nothing = |_: &[ObjectId]| Ok(Vec::new());
     let recorded = record_for(&two.a.checkout(), &store, &Limits::default(), nothing);
     let (snapshot, _) = recorded.expect("records");
-    let packed = two.pack(&snapshot, &Have::default());
-    assert!(matches!(two.receive(&packed), Received::Verified(_)));
+    two.bring(&snapshot, Vec::new());
+    assert_eq!(two.compare(&snapshot.id, &[]).plan, Plan::InPlace);
+}
+
+/// In a repository without a remote, another device says which commits it has.
+#[test]
+fn what_another_device_has_is_the_nearest_of_its_commits() {
+    let two = Two::new(&[("a.txt", "one\n")]);
+    let id = |text: &str| ObjectId::parse(text).expect("an id");
+    let both = id(&two.b.head());
+    two.a.write("a.txt", "two\n");
+    two.a.commit("of A alone");
+    two.b.write("a.txt", "three\n");
+    two.b.commit("of B alone");
+    let (of_a, of_b) = (id(&two.a.head()), id(&two.b.head()));
+    let had = |known: &[ObjectId]| {
+        let had = two
+            .a
+            .checkout()
+            .had_with(known, std::slice::from_ref(&of_a));
+        had.expect("looks")
+    };
+    assert_eq!(had(std::slice::from_ref(&of_a)), [of_a.clone()]);
+    assert_eq!(had(std::slice::from_ref(&both)), [both.clone()]);
+    assert_eq!(
+        had(std::slice::from_ref(&of_b)),
+        [],
+        "A knows nothing of that commit"
+    );
+    assert_eq!(had(&[of_b, both.clone()]), [both]);
+    assert_eq!(had(&[]), []);
+}
+
+/// Who has the commits takes the work over; who lacks them is told which.
+#[test]
+fn a_history_that_is_too_large_is_left_to_those_who_have_it() {
+    let two = Two::new(&[("a.txt", "one\n"), ("noise", &"a".repeat(10))]);
+    let mut noise = vec![0; 200_000];
+    blake3::Hasher::new().finalize_xof().fill(&mut noise);
+    two.a.write("noise", &noise);
+    two.a.commit("large");
+    let at_large = two.a.cloned(two.dir.path().join("c"));
+    two.a.write("a.txt", "two\n");
+    let snapshot = two.record();
+    let (checkout, store) = (two.a.checkout(), store(two.dir.path(), "store-a"));
+    let (none, most) = (Have::default(), 100_000);
+    let packed =
+        |have: &Have, most| pack_or_without_history(&checkout, &store, &snapshot.id, have, most);
+    let refused = pack(&checkout, &store, &snapshot.id, &none, most).expect_err("too large");
+    assert!(
+        refused.to_string().contains("more than 100000 bytes"),
+        "{refused}"
+    );
+    let whole = packed(&none, MOST).expect("packs");
+    assert_eq!(whole.manifest.against_commits, []);
+    let small = packed(&none, most).expect("packs");
+    let head = ObjectId::parse(&two.a.head()).expect("an id");
+    assert_eq!(small.manifest.against_commits, std::slice::from_ref(&head));
+    assert!(
+        small.manifest.pack.bytes < 2_000,
+        "{:?}",
+        small.manifest.pack
+    );
+    let lacking = two.receive(&small);
+    assert!(matches!(lacking, Received::Lacking(ids) if ids.as_slice() == [head.clone()]));
+    // Where it is known what the other side has, nothing else is guessed.
+    assert!(packed(&two.have_head(), most).is_err());
+    assert!(packed(&none, 10).is_err());
+    let Two { dir, a, .. } = two;
+    let two = Two {
+        dir,
+        a,
+        b: at_large,
+    };
+    assert!(matches!(two.receive(&small), Received::Verified(_)));
     assert_eq!(two.compare(&snapshot.id, &[]).plan, Plan::InPlace);
 }

@@ -3,13 +3,14 @@
 mod support;
 
 use session_roam_code::{
-    CodeError, Limits, Plan, Undo, apply, recover, undo, undo_setting_aside, undo_with, undos,
+    CodeError, Limits, ObjectId, Plan, Undo, apply, expire, recover, undo, undo_setting_aside,
+    undo_with, undos,
 };
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use support::two::Two;
-use support::{Repo, assert_same, everything, store};
+use support::{Repo, assert_same, contents, everything, store};
 
 /// A state of A in a worktree beside B, which has changes of its own.
 fn beside(two: &Two) -> (Undo, Repo) {
@@ -211,6 +212,55 @@ fn what_is_left_of_a_worktree_after_a_crash_is_not_removed() {
 }
 
 #[cfg(unix)]
+/// The files of before are in the user's git directory, and do not pile up there.
+#[test]
+fn a_record_that_expires_goes_with_its_files_and_no_other() {
+    let two = Two::new(&[("a.txt", "one\n")]);
+    let mut known: Vec<ObjectId> = Vec::new();
+    let (mut done, mut before) = (Vec::new(), Vec::new());
+    for text in ["two\n", "three\n", "four\n"] {
+        two.a.write("a.txt", text);
+        let snapshot = two.record();
+        two.bring(&snapshot, two.have_head().commits);
+        before.push(contents(&two.b.root));
+        done.push(two.apply(&two.compare(&snapshot.id, &known)));
+        known.push(snapshot.id);
+    }
+    let mut before = before.pop().expect("three");
+    before.retain(|path, _| !path.starts_with(".git/session-roam"));
+    let records = two.b.root.join(".git/session-roam/undo");
+    // An earlier removal was cut short.
+    fs::rename(records.join("1"), records.join("1.expired")).expect("renames");
+    let checkout = two.b.checkout();
+    let mut seen = Vec::new();
+    let is_expired = |undo: &Undo, _| *undo == done[1];
+    assert_eq!(expire(&checkout, &is_expired).expect("removes"), 1);
+    for entry in fs::read_dir(&records).expect("a directory").flatten() {
+        seen.push(entry.file_name());
+    }
+    assert_eq!(seen, ["3"]);
+    assert_eq!(undos(&checkout).expect("reads"), [done[2].clone()]);
+    assert_eq!(two.b.read("a.txt"), "four\n");
+    undone(&two, &done[1]).expect_err("its record is gone");
+    undone(&two, &done[2]).expect("is undone");
+    assert_same(&before, &contents(&two.b.root), "undo is not exact");
+    assert!(!two.b.exists(".git/session-roam"));
+}
+
+#[test]
+fn what_is_not_finished_does_not_expire() {
+    let two = Two::new(&[("a.txt", "one\n")]);
+    two.a.write("a.txt", "two\n");
+    let (_, comparison) = two.carry();
+    let done = two.apply(&comparison);
+    let record = two.b.root.join(".git/session-roam/undo/1/record.json");
+    let text = fs::read_to_string(&record).expect("reads");
+    fs::write(&record, text.replace("\"applied\"", "\"undoing\"")).expect("writes");
+    assert_eq!(expire(&two.b.checkout(), &|_, _| true).expect("looks"), 0);
+    assert_eq!(recovered(&two), 1, "{done:?}");
+    assert_eq!(two.b.read("a.txt"), "one\n");
+}
+
 #[test]
 fn two_programs_never_change_a_checkout_at_once() {
     let two = Two::new(&[("a.txt", "one\n")]);

@@ -157,14 +157,22 @@ impl Pair {
     }
 
     pub fn offer(&mut self, at: usize) -> CodeOffer {
-        let session = ONE.to_owned();
+        self.offer_of(at, ONE)
+    }
+
+    pub fn offer_of(&mut self, at: usize, session: &str) -> CodeOffer {
+        let session = session.to_owned();
         self.device(at)
             .ask(Request::CodeOffer { session, at: None })
     }
 
     pub fn apply(&mut self, at: usize) -> CodeApplied {
-        let snapshot = self.offer(at).snapshot;
-        let session = ONE.to_owned();
+        self.apply_of(at, ONE)
+    }
+
+    pub fn apply_of(&mut self, at: usize, session: &str) -> CodeApplied {
+        let snapshot = self.offer_of(at, session).snapshot;
+        let session = session.to_owned();
         self.device(at).ask(Request::CodeApply {
             session,
             snapshot,
@@ -182,6 +190,13 @@ impl Pair {
         let mut files = tree(&device.vault().lane_dir(&device.short(), Lane::Code));
         files.retain(|path, _| path.to_string_lossy().ends_with(".code.zst"));
         files
+    }
+}
+
+impl Pair {
+    /// How much a device's own files of the code lane take.
+    pub fn bytes(&self, at: usize) -> usize {
+        self.recorded(at).values().map(Vec::len).sum()
     }
 }
 
@@ -392,7 +407,7 @@ fn what_is_edited_by_hand_after_the_last_line_goes_along() {
 }
 
 /// Bytes that no compression makes smaller.
-fn noise(len: usize) -> Vec<u8> {
+pub fn noise(len: usize) -> Vec<u8> {
     let mut bytes = vec![0; len];
     let mut noise = blake3::Hasher::new().update(b"noise").finalize_xof();
     noise.fill(&mut bytes);

@@ -12,6 +12,7 @@ mod claude_desktop;
 mod clones;
 mod code;
 mod code_decided;
+mod code_kept;
 mod code_killed;
 mod contract;
 mod copilot;

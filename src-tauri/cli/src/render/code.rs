@@ -52,16 +52,21 @@ pub fn difference(offer: &CodeOffer) -> String {
     let device = harmless_line(&offer.device);
     let dir = offer.dir.as_ref().map(|dir| dir.display().to_string());
     let (dir, why) = (dir.unwrap_or_default(), harmless_line(&offer.why));
+    let what = if offer.n_files == 1 {
+        "The file"
+    } else {
+        "The files"
+    };
     match offer.state {
         CodeState::None => "No device recorded code for this session.".into(),
         CodeState::Same => format!("The checkout is as {device}'s was."),
         CodeState::Arriving | CodeState::NeedsCommits | CodeState::Refused => {
             format!("The working tree of {device} cannot be taken over. {why}")
         }
-        CodeState::InPlace => format!("{}They would go into {dir}.", files(offer)),
+        CodeState::InPlace => format!("{}{what} would go into {dir}.", files(offer)),
         CodeState::Worktree => {
             format!(
-                "{}{why} They would go into a worktree beside it: {dir}.",
+                "{}{why} {what} would go into a worktree beside it: {dir}.",
                 files(offer)
             )
         }
@@ -173,7 +178,14 @@ mod tests {
             text.replace('\u{fffd}', "?"),
             "3 files of desk's working tree are not here:\n  ~ src/a.rs\n  + Makefile  (programs may run or obey it)\n  \
              - ?old\n  .env stayed there: it has the name of a file with credentials\nThis checkout has changes of its \
-             own. They would go into a worktree beside it: /home/mia/code/api-1a2b3c4d."
+             own. The files would go into a worktree beside it: /home/mia/code/api-1a2b3c4d."
         );
+        let one = CodeOffer {
+            n_files: 1,
+            state: CodeState::InPlace,
+            ..offer
+        };
+        let end = "The file would go into /home/mia/code/api-1a2b3c4d.";
+        assert!(difference(&one).ends_with(end));
     }
 }

@@ -107,11 +107,25 @@ impl Two {
         }
     }
 
+    /// Brings a snapshot of A to B, which has these commits.
+    pub fn bring(&self, snapshot: &Snapshot, commits: Vec<ObjectId>) {
+        let snapshots = Vec::new();
+        let packed = self.pack(snapshot, &Have { commits, snapshots });
+        assert!(matches!(self.receive(&packed), Received::Verified(_)));
+    }
+
+    /// The same, and applies it in place.
+    pub fn bring_in_place(&self, snapshot: &Snapshot, commits: Vec<ObjectId>) {
+        self.bring(snapshot, commits);
+        let comparison = self.compare(&snapshot.id, &[]);
+        assert_eq!(comparison.plan, Plan::InPlace);
+        self.apply(&comparison);
+    }
+
     /// Records on A, brings it to B, compares there.
     pub fn carry(&self) -> (Snapshot, Comparison) {
         let snapshot = self.record();
-        let packed = self.pack(&snapshot, &self.have_head());
-        assert!(matches!(self.receive(&packed), Received::Verified(_)));
+        self.bring(&snapshot, self.have_head().commits);
         let comparison = self.compare(&snapshot.id, &[]);
         (snapshot, comparison)
     }
@@ -133,8 +147,7 @@ impl Two {
     /// Records on A, which builds on a snapshot that B recorded, and compares on B, which is in that state.
     pub fn carry_back(&self, seen: &Snapshot) -> (Snapshot, Comparison) {
         let snapshot = self.record();
-        let packed = self.pack(&snapshot, &self.have_head());
-        assert!(matches!(self.receive(&packed), Received::Verified(_)));
+        self.bring(&snapshot, self.have_head().commits);
         let comparison = self.compare(&snapshot.id, std::slice::from_ref(&seen.id));
         (snapshot, comparison)
     }

@@ -5,11 +5,13 @@
 mod asking;
 mod budget;
 pub mod event;
+mod expiry;
 mod following;
 mod offering;
 mod recorded;
 mod recording;
 mod restart;
+mod stated;
 
 use super::Engine;
 use super::event::Event;
@@ -30,6 +32,7 @@ use asking::Aside;
 pub(in crate::engine) use asking::repository;
 use budget::Budget;
 use event::{Applied, CodeEvent, Left, Recorded, TakenBack, refused};
+use expiry::Expired;
 use following::Followed;
 use offering::{Asked, Done as AppliedHere};
 use recorded::Meant;
@@ -46,8 +49,8 @@ use std::time::{Duration, Instant};
 const QUIET: Duration = Duration::from_secs(2);
 /// The state's note of what was applied here.
 const NOTE: &str = "code applied";
-/// How many are remembered: each can be taken back.
-const MOST_APPLIED: usize = 200;
+/// The state's note of the checkouts in which undo records may be.
+const ROOTS: &str = "code undo roots";
 
 /// What the loop knows of recorded and applied code.
 #[derive(Default)]
@@ -230,6 +233,7 @@ impl Engine {
         let (key, context) = (key.clone(), self.context.clone());
         let (home, store) = (self.home.clone(), objects_dir(&self.home, &key));
         let (applied, is_needed) = self.applied_places(&key);
+        let others = self.other_owners();
         Some(move || {
             let dir = directory(&context, &record);
             let dir = dir.ok_or_else(|| CodeError::Refused("It has no directory here.".into()))?;
@@ -244,8 +248,18 @@ impl Engine {
                 store,
                 applied,
                 is_needed,
+                others,
             })
         })
+    }
+
+    /// The approved devices by short id; one that never stated its key has none.
+    fn other_owners(&self) -> BTreeMap<String, Option<Owner>> {
+        let shared = self.context.shared();
+        let others = self.lists.now.approved.keys().map(|id| id.short());
+        let others = others.filter(|short| *short != self.context.short);
+        let owner = |short: &String| shared.owners.get(short).cloned();
+        others.map(|short| (short.clone(), owner(&short))).collect()
     }
 
     /// Which snapshots were applied where, and whether taking one of them back needs the session's store.
@@ -280,7 +294,11 @@ impl Engine {
                 reply(value(done));
                 noted?;
             }
-            CodeEvent::Recovered(left) => self.code_recovered(left)?,
+            CodeEvent::Recovered(left) => {
+                self.code_recovered(left)?;
+                self.expire_undos();
+            }
+            CodeEvent::Expired(done) => self.undos_expired(done)?,
             CodeEvent::Forked { dir, answer, reply } => {
                 let forked = answer.as_ref().ok().and_then(|forked| {
                     let forked = Forked::deserialize(forked).ok()?;
@@ -323,15 +341,60 @@ impl Engine {
     fn code_applied(&mut self, applied: Applied, dir: PathBuf) -> Result<(), StateError> {
         let mut all = self.applied_code();
         all.push(applied.clone());
-        let surplus = all.len().saturating_sub(MOST_APPLIED);
-        all.drain(..surplus);
         if applied.is_worktree() && applied.before.is_some() {
             self.pin_later(&applied.key, dir);
         }
         self.state.put_note(NOTE, &all)?;
+        let mut roots = self.code_roots();
+        if roots.insert(applied.root.clone()) {
+            self.state.put_note(ROOTS, &roots)?;
+        }
         self.code_happened(HistoryKind::CodeApplied, &applied, None)?;
         restart::note_done(&objects_dir(&self.home, &applied.key));
+        self.expire_undos();
         Ok(())
+    }
+
+    /// Where undo records may be, also of sessions that were forgotten since.
+    fn code_roots(&self) -> BTreeSet<PathBuf> {
+        let noted: Option<BTreeSet<PathBuf>> = self.state.note(ROOTS).ok().flatten();
+        let mut roots = noted.unwrap_or_default();
+        roots.extend(self.applied_code().into_iter().map(|applied| applied.root));
+        roots
+    }
+
+    /// Removes undo records that are too old, or too many, beside the loop.
+    fn expire_undos(&self) {
+        let (all, roots) = (self.applied_code(), self.code_roots());
+        if roots.is_empty() {
+            return;
+        }
+        let expired = expiry::expired(&all, self.context.clock.now());
+        let changes = self.code.changes.clone();
+        self.jobs.spawn_for_event(Box::new(move || {
+            let _turn = changes
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner());
+            let roots: Vec<PathBuf> = roots.into_iter().collect();
+            let kept = roots.clone();
+            let remove = || expiry::remove(&all, expired, roots);
+            let done = catch_unwind(AssertUnwindSafe(remove)).unwrap_or_else(|_| Expired {
+                roots: kept,
+                ..Expired::default()
+            });
+            Event::Code(Box::new(CodeEvent::Expired(done)))
+        }));
+    }
+
+    fn undos_expired(&mut self, done: Expired) -> Result<(), StateError> {
+        let mut all = self.applied_code();
+        if !done.gone.is_empty() {
+            expiry::note_gone(&mut all, &done.gone);
+            self.state.put_note(NOTE, &all)?;
+        }
+        let mut roots: BTreeSet<PathBuf> = done.roots.into_iter().collect();
+        roots.extend(all.into_iter().map(|applied| applied.root));
+        self.state.put_note(ROOTS, &roots)
     }
 
     /// Notes what was found at the start, unless a request came first that applied or undid the same.
@@ -360,7 +423,7 @@ impl Engine {
         let (known, home) = (self.applied_code(), self.home.clone());
         let changes = self.code.changes.clone();
         let stores = home.join("code");
-        if !known.is_empty() || stores.is_dir() {
+        if !self.code_roots().is_empty() || stores.is_dir() {
             self.jobs.spawn_for_event(Box::new(move || {
                 let _turn = changes
                     .lock()
@@ -411,7 +474,7 @@ impl Engine {
         let is_done = matches!(result, Ok(TakenBack::Done | TakenBack::Kept(_)));
         let mut all = self.applied_code();
         if result.is_ok() {
-            all.retain(|known| *known != applied);
+            all.retain(|known| !known.is(&applied));
         }
         if let (true, Some(before)) = (applied.is_worktree() && is_done, applied.before.clone()) {
             self.pin_later(&applied.key, before);
@@ -427,6 +490,12 @@ impl Engine {
             restart::undoing_done(&objects_dir(&self.home, &applied.key));
         }
         let (root, place) = (applied.root.display(), applied.place.display());
+        let done = |words: String| {
+            done(match applied.is_first_kept {
+                true => format!("{words} {}", expiry::older_are_gone()),
+                false => words,
+            })
+        };
         reply(result.and_then(|back| match (back, applied.is_worktree()) {
             (TakenBack::Gone(error), _) => Err(error),
             (TakenBack::Done, true) => done(format!("Undone. {place} is removed.")),

@@ -53,6 +53,10 @@ pub struct Description {
     /// Snapshots of other devices that were applied in this checkout before.
     #[serde(default)]
     pub seen: Vec<String>,
+    /// The commit that was checked out: the device's repository has it. Missing in files of earlier
+    /// versions, and before the first commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
     /// The end of the session's main doc at that time.
     pub tip: ChainId,
     /// The version of the rules for secrets that were in effect; empty in files of earlier versions.
@@ -398,6 +402,7 @@ mod tests {
                 snapshot: "0".repeat(40),
                 after: None,
                 seen: Vec::new(),
+                head: None,
                 tip: ChainId::log_start(),
                 rules: String::new(),
                 manifest: 5,

@@ -1,6 +1,7 @@
 //! The events that report to the loop what workers did with uncommitted changes, and the values that
 //! loop and workers share: code that was applied, files that stayed behind, refusals.
 
+use super::expiry::Expired;
 use crate::api::answer::{Answer, Reply};
 use crate::api::types::{ApiError, CodeApplied, CodeLeftOut, CodeQuestion};
 use crate::session::problem::with_causes;
@@ -34,6 +35,8 @@ pub enum CodeEvent {
     },
     /// What a killed engine left was looked at.
     Recovered(Left),
+    /// Old undo records were removed.
+    Expired(Expired),
     /// A fork was written for a directory.
     Forked {
         dir: PathBuf,
@@ -86,6 +89,9 @@ pub struct Applied {
     pub place: PathBuf,
     /// The session's directory before, if the session moves with the code.
     pub before: Option<PathBuf>,
+    /// Code of this session that was applied before can no longer be taken back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_first_kept: bool,
     /// Taking it back needs nothing of the session's store; not so for what older versions applied.
     #[serde(default)]
     pub needs_no_store: bool,
@@ -143,4 +149,32 @@ pub(super) fn left_out(files: &[LeftOut]) -> Vec<CodeLeftOut> {
 /// No retry helps; the user must do something in the checkout first.
 pub(super) fn no_code(message: String) -> ApiError {
     ApiError::new(ProblemCode::NoCode, message, "").offer(Remedy::OpenSessions)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::session::{Millis, ToolId};
+
+    /// Code that was applied in place at a time in milliseconds.
+    pub fn applied(session: &str, root: &str, number: u64, at: i64) -> Applied {
+        let session = SessionId::new(session);
+        let (wall, count) = (Millis(at), 0);
+        Applied {
+            key: SessionKey::new(&ToolId::new("claude-code"), &session),
+            session,
+            title: String::new(),
+            device: "lap".into(),
+            short: "LAPTOPX".into(),
+            files: 1,
+            at: Hlc { wall, count },
+            snapshot: "0".repeat(40),
+            root: root.into(),
+            number,
+            place: root.into(),
+            before: None,
+            is_first_kept: false,
+            needs_no_store: true,
+        }
+    }
 }

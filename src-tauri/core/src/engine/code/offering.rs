@@ -176,6 +176,7 @@ impl Asked {
             number: 0,
             place: root.clone(),
             before: (!stay).then(|| self.dir.clone()),
+            is_first_kept: false,
             needs_no_store: true,
         });
         restart::note(&self.store, &applied)?;

@@ -3,19 +3,20 @@
 
 use super::event::{Recorded, left_out, refused};
 use super::restart;
+use super::stated::had_by_all;
 use crate::api::answer::{Answer, done};
 use crate::opener::Kind;
 use crate::reconcile::context::Context;
 use crate::session::{ChainId, Lane, SessionId, SessionKey, ToolId};
-use crate::vault::Vault;
 use crate::vault::snapshot_file::{
     self, Author, Description, KEPT_INDEXES, kept_indexes, objects_dir,
 };
+use crate::vault::{Owner, Vault};
 use session_roam_code::{
-    Checkout, CodeError, Git, Have, Limits, ObjectId, Packed, Snapshot, Store, pack, record_for,
-    rules_version,
+    Checkout, CodeError, Git, Have, Limits, ObjectId, Packed, Snapshot, Store,
+    pack_or_without_history, record_for, rules_version,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -25,9 +26,11 @@ use std::sync::Arc;
 const LONGEST_CHAIN: usize = 50;
 /// A chain whose later packs together are larger than this and than its first begins anew.
 const CHAIN_BYTES: u64 = 16 << 20;
+/// A first pack that is smaller is sent again rather than built on by several chains.
+const SMALL: u64 = 1 << 20;
 /// A pack that needs more is not sent.
 const PACK: u64 = 64 << 20;
-/// What is kept of a session: whole chains, the latest.
+/// What is kept of a session: the latest files, and those that they build on.
 const KEPT_BYTES: u64 = 128 << 20;
 const KEPT_FILES: usize = 200;
 /// What is kept of all sessions, and of the objects of one of them.
@@ -50,21 +53,48 @@ pub struct Wanted {
     pub applied: Vec<(PathBuf, String)>,
     /// An undo needs objects of the store.
     pub is_needed: bool,
+    /// The approved devices by short id, with their keys.
+    pub others: BTreeMap<String, Option<Owner>>,
 }
 
-/// The file that the next one may build on.
+/// A file on whose snapshot a pack may build.
+#[derive(Clone)]
+struct Base {
+    number: u32,
+    snapshot: ObjectId,
+    bytes: u64,
+}
+
+/// The last file, and those that it builds on.
 struct Last {
     description: Description,
-    snapshot: ObjectId,
-    /// How many files build on each other up to this one, the bytes of the first, and of the others.
-    chain: (usize, u64, u64),
+    base: Base,
+    /// The file that builds on none.
+    first: Base,
+    /// How many files build on each other up to this one, and the bytes of all but the first.
+    n_files: usize,
+    others: u64,
+}
+
+impl Last {
+    /// What the next file builds on; `None` if it has everything.
+    fn next_base(&self) -> Option<Base> {
+        if self.n_files < LONGEST_CHAIN && self.others < CHAIN_BYTES.max(self.first.bytes) {
+            return Some(self.base.clone());
+        }
+        // The whole history of a repository without a remote, and the like, is sent once.
+        (SMALL <= self.first.bytes && 1 < self.n_files).then(|| self.first.clone())
+    }
 }
 
 pub fn record_code(wanted: &Wanted) -> Result<Recorded, CodeError> {
     let git = Git::find()?;
     let checkout = Checkout::open(&git, &wanted.dir)?;
     let store = Store::open(&wanted.store)?.keeping_index_in(&kept_indexes(&wanted.home));
-    let published = |commits: &[ObjectId]| checkout.published(commits);
+    let published = |commits: &[ObjectId]| match checkout.published(commits)? {
+        none if none.is_empty() => had_by_all(wanted, &checkout, commits),
+        published => Ok(published),
+    };
     let (snapshot, published) = record_for(&checkout, &store, &Limits::default(), published)?;
     let mut recorded = Recorded {
         paths: Vec::new(),
@@ -81,20 +111,22 @@ pub fn record_code(wanted: &Wanted) -> Result<Recorded, CodeError> {
     let (outdated, files) = wanted.by_rules(files);
     let last = wanted.last(&files);
     let seen = wanted.seen(&checkout, &snapshot);
-    let is_same = |last: &Last| last.snapshot == snapshot.id && last.description.seen == seen;
+    let is_same = |last: &Last| last.base.snapshot == snapshot.id && last.description.seen == seen;
     if last.as_ref().is_some_and(is_same) {
         recorded.paths = wanted.removed(outdated);
         return Ok(recorded);
     }
-    let after = last.filter(|last| {
-        let (n_files, first, others) = last.chain;
-        n_files < LONGEST_CHAIN && others < CHAIN_BYTES.max(first)
-    });
-    let have = Have {
-        commits: published,
-        snapshots: after.iter().map(|last| last.snapshot.clone()).collect(),
+    let after = last.as_ref().and_then(Last::next_base);
+    let have = |after: &Option<Base>| Have {
+        commits: published.clone(),
+        snapshots: after.iter().map(|base| base.snapshot.clone()).collect(),
     };
-    let packed = pack(&checkout, &store, &snapshot.id, &have, PACK)?;
+    let pack = |have: &Have| pack_or_without_history(&checkout, &store, &snapshot.id, have, PACK);
+    let (mut packed, mut after) = (pack(&have(&after))?, after);
+    if is_worth_anew(&packed, after.as_ref(), last.as_ref()) {
+        after = None;
+        packed = pack(&have(&after))?;
+    }
     wanted.write(&packed, number, after, seen)?;
     recorded
         .paths
@@ -106,6 +138,17 @@ pub fn record_code(wanted: &Wanted) -> Result<Recorded, CodeError> {
     recorded.paths.extend(wanted.bound_lane());
     let _ = bound_store(&wanted.store, wanted.is_needed);
     Ok(recorded)
+}
+
+/// Whether so little of the first file is in a pack that begins anew on it that the first one may go.
+fn is_worth_anew(packed: &Packed, after: Option<&Base>, last: Option<&Last>) -> bool {
+    let is_first = |after: &Base, last: &Last| {
+        after.number == last.first.number && after.number != last.base.number
+    };
+    let on_first = after
+        .zip(last)
+        .filter(|(after, last)| is_first(after, last));
+    on_first.is_some_and(|(first, _)| first.bytes / 2 < packed.manifest.pack.bytes)
 }
 
 /// Empties the store of a session that has become too large, unless an undo needs it. What is
@@ -174,7 +217,7 @@ pub fn remove_recorded(
 }
 
 /// The directories of a device's states, one for each session, below the vault.
-fn session_dirs(vault: &Vault, short: &str) -> std::io::Result<Vec<String>> {
+pub fn session_dirs(vault: &Vault, short: &str) -> std::io::Result<Vec<String>> {
     let mut dirs = vec![format!("{short}/{}", Lane::Code.as_str())];
     for _ in 0..3 {
         let mut below = Vec::new();
@@ -284,24 +327,31 @@ impl Wanted {
     }
 
     fn last(&self, files: &[(u32, u64)]) -> Option<Last> {
+        let base = |description: &Description| {
+            let found = files.iter().find(|it| it.0 == description.number)?;
+            Some(Base {
+                number: description.number,
+                snapshot: ObjectId::parse(&description.snapshot)?,
+                bytes: found.1,
+            })
+        };
         let description = self.describe(files.last()?.0)?;
-        let snapshot = ObjectId::parse(&description.snapshot)?;
-        let (mut next, mut chain) = (Some(description.clone()), (0, 0, 0));
-        while let Some(description) = next {
-            let (_, len) = files
-                .iter()
-                .find(|(number, _)| *number == description.number)?;
-            chain = (chain.0 + 1, *len, chain.1 + chain.2);
-            next = match description.after {
-                Some(after) if chain.0 <= LONGEST_CHAIN => Some(self.describe(after)?),
-                Some(_) | None => None,
-            };
-        }
-        Some(Last {
+        let mut last = Last {
+            base: base(&description)?,
+            first: base(&description)?,
             description,
-            snapshot,
-            chain,
-        })
+            n_files: 1,
+            others: 0,
+        };
+        let mut after = last.description.after;
+        while let Some(number) = after.filter(|_| last.n_files <= LONGEST_CHAIN) {
+            let before = self.describe(number)?;
+            last.others += last.first.bytes;
+            last.n_files += 1;
+            last.first = base(&before)?;
+            after = before.after;
+        }
+        Some(last)
     }
 
     /// What was applied in this checkout and is not this state itself.
@@ -322,19 +372,21 @@ impl Wanted {
         &self,
         packed: &Packed,
         number: u32,
-        after: Option<Last>,
+        after: Option<Base>,
         seen: Vec<String>,
     ) -> Result<(), CodeError> {
         let manifest = serde_json::to_vec(&packed.manifest).map_err(|_| {
             CodeError::Refused("The manifest of the snapshot could not be written.".to_owned())
         })?;
         let builds_on: BTreeSet<&ObjectId> = packed.manifest.against_snapshots.iter().collect();
-        let after = after.filter(|last| builds_on.contains(&last.snapshot));
+        let after = after.filter(|base| builds_on.contains(&base.snapshot));
+        let head = packed.manifest.state.head.as_ref();
         let description = Description {
             number,
             snapshot: packed.manifest.snapshot.to_string(),
-            after: after.map(|last| last.description.number),
+            after: after.map(|base| base.number),
             seen,
+            head: head.map(ObjectId::to_string),
             tip: self.tip,
             rules: rules_version(),
             manifest: manifest.len() as u64,
@@ -409,29 +461,157 @@ impl Wanted {
         removed
     }
 
-    /// Files of whole chains that are over the bounds, the oldest first; never the latest chain.
+    /// Files that are over the bounds.
     fn surplus(&self) -> std::io::Result<Vec<u32>> {
         let files = snapshot_file::list(&self.context.vault, &self.files)?;
-        let (mut n_files, mut bytes) = (files.len(), files.iter().map(|(_, len)| len).sum::<u64>());
-        let (mut surplus, mut chain) = (Vec::new(), Vec::new());
-        for (number, len) in &files {
-            if n_files <= KEPT_FILES && bytes <= KEPT_BYTES {
-                break;
-            }
-            let begins = self
-                .describe(*number)
-                .is_none_or(|description| description.after.is_none());
-            if begins && !chain.is_empty() {
-                for (number, len) in chain.drain(..) {
-                    surplus.push(number);
-                    (n_files, bytes) = (n_files - 1, bytes - len);
-                }
-                if n_files <= KEPT_FILES && bytes <= KEPT_BYTES {
-                    break;
-                }
-            }
-            chain.push((*number, *len));
+        let bytes: u64 = files.iter().map(|(_, len)| len).sum();
+        if files.len() <= KEPT_FILES && bytes <= KEPT_BYTES {
+            return Ok(Vec::new());
         }
-        Ok(surplus)
+        let file = |(number, bytes)| {
+            let after = self.describe(number).and_then(|it| it.after);
+            (number, FileOf { bytes, after })
+        };
+        Ok(over_the_bounds(&files.into_iter().map(file).collect()))
+    }
+}
+
+struct FileOf {
+    bytes: u64,
+    after: Option<u32>,
+}
+
+/// The numbers of the files that go, so that the others are within the bounds: the latest stay, with all
+/// that they build on; the last one whatever it takes.
+fn over_the_bounds(files: &BTreeMap<u32, FileOf>) -> Vec<u32> {
+    let (mut kept, mut bytes): (BTreeSet<u32>, u64) = Default::default();
+    for number in files.keys().rev() {
+        let (mut needed, mut more) = (Vec::new(), 0);
+        let mut next = Some(*number);
+        while let Some(number) = next.filter(|number| !kept.contains(number)) {
+            let Some(file) = files.get(&number).filter(|_| !needed.contains(&number)) else {
+                break;
+            };
+            needed.push(number);
+            more += file.bytes;
+            next = file.after;
+        }
+        let is_over = KEPT_FILES < kept.len() + needed.len() || KEPT_BYTES < bytes + more;
+        if is_over && !kept.is_empty() {
+            break;
+        }
+        kept.extend(needed);
+        bytes += more;
+    }
+    let goes = files.keys().filter(|number| !kept.contains(number));
+    goes.copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::code::event::tests::applied;
+
+    const MIB: u64 = 1 << 20;
+
+    /// Which of these files go, each with its number, its MiB, and what it builds on.
+    fn surplus_of(list: &[(u32, u64, Option<u32>)]) -> Vec<u32> {
+        let file = |(number, bytes, after): &(u32, u64, Option<u32>)| {
+            let (bytes, after) = (bytes * MIB, *after);
+            (*number, FileOf { bytes, after })
+        };
+        over_the_bounds(&list.iter().map(file).collect())
+    }
+
+    #[test]
+    fn what_a_file_builds_on_stays_with_it() {
+        // Within the bounds, and two chains of which only the later one is.
+        assert!(surplus_of(&[(1, 60, None), (2, 60, Some(1))]).is_empty());
+        let chains = [
+            (1, 60, None),
+            (2, 1, Some(1)),
+            (3, 70, None),
+            (4, 1, Some(3)),
+        ];
+        assert_eq!(surplus_of(&chains), [1, 2]);
+        // A history that was sent once, and later chains on it.
+        let on_one = [
+            (1, 60, None),
+            (2, 40, Some(1)),
+            (3, 40, Some(1)),
+            (4, 1, Some(3)),
+        ];
+        assert_eq!(surplus_of(&on_one), [2]);
+        // The last one is kept whatever it takes, and a circle ends.
+        let large = [(1, 60, None), (2, 60, Some(1)), (3, 60, Some(2))];
+        assert!(surplus_of(&large).is_empty());
+        assert!(surplus_of(&[(1, 60, Some(2)), (2, 90, Some(1))]).is_empty());
+        let many: Vec<_> = (1..=300).map(|number| (number, 0, None)).collect();
+        assert_eq!(surplus_of(&many).len(), 100);
+    }
+
+    #[test]
+    fn a_chain_that_is_long_begins_anew_on_a_first_file_that_is_large() {
+        let base = |number, bytes| Base {
+            number,
+            snapshot: ObjectId::parse(&"0".repeat(40)).expect("an id"),
+            bytes,
+        };
+        let description = Description {
+            number: 9,
+            snapshot: "0".repeat(40),
+            after: Some(8),
+            seen: Vec::new(),
+            head: None,
+            tip: ChainId::log_start(),
+            rules: String::new(),
+            manifest: 0,
+            pack: 0,
+        };
+        let last = |n_files, first, others| Last {
+            description: description.clone(),
+            base: base(9, 1),
+            first: base(1, first),
+            n_files,
+            others,
+        };
+        let next = |last: Last| last.next_base().map(|base| base.number);
+        assert_eq!(next(last(2, 5 * MIB, 1)), Some(9));
+        assert_eq!(next(last(LONGEST_CHAIN, 5 * MIB, 1)), Some(1));
+        assert_eq!(next(last(LONGEST_CHAIN, SMALL - 1, 1)), None);
+        assert_eq!(next(last(2, 5 * MIB, CHAIN_BYTES)), Some(1));
+        assert_eq!(next(last(2, 30 * MIB, CHAIN_BYTES)), Some(9));
+    }
+
+    /// A store without content that takes more than is kept.
+    #[test]
+    fn a_store_that_is_too_large_stays_while_something_is_taken_back() {
+        let home = tempfile::tempdir().expect("a directory");
+        let it = applied("one", "/nowhere", 1, 0);
+        let store = objects_dir(home.path(), &it.key);
+        std::fs::create_dir_all(&store).expect("makes");
+        let large = File::create(store.join("large")).expect("makes");
+        large.set_len(KEPT_OBJECTS + 1).expect("sets");
+        type Pair = (fn(&Path), fn(&Path));
+        let pairs: [Pair; 2] = [
+            (
+                |store| restart::note(store, &applied("one", "/a", 1, 0)).expect("notes"),
+                restart::note_done,
+            ),
+            (
+                |store| restart::note_undoing(store, &applied("one", "/a", 1, 0)).expect("notes"),
+                restart::undoing_done,
+            ),
+        ];
+        for (begin, end) in pairs {
+            begin(&store);
+            bound_store(&store, false).expect("looks");
+            assert!(store.exists());
+            end(&store);
+        }
+        bound_store(&store, true).expect("looks");
+        assert!(store.exists(), "an older undo needs it");
+        bound_store(&store, false).expect("removes");
+        assert!(!store.exists());
     }
 }

@@ -2,6 +2,7 @@
 //! on disk names a checkout before anything is changed in it; the next start finishes, or takes back.
 
 use super::event::{Applied, Left};
+use super::expiry::AGE;
 use session_roam_code::{Checkout, CodeError, Git, Recovered, Undo, recover, undos};
 use std::collections::BTreeMap;
 use std::fs;
@@ -49,9 +50,9 @@ pub fn undoing_done(store: &Path) {
     let _ = fs::remove_file(store.join(UNDOING));
 }
 
-/// Whether something was about to be applied.
+/// Whether something is being applied or taken back, or was when the engine was killed: the store stays.
 pub fn is_noted(store: &Path) -> bool {
-    store.join(NOTE).exists()
+    [NOTE, UNDOING].iter().any(|name| store.join(name).exists())
 }
 
 /// Finishes or takes back what was begun in the checkouts of `known` and of the notes in `stores`.
@@ -88,12 +89,17 @@ pub fn look(known: &[Applied], stores: &Path) -> Left {
     for (store, noted) in undoing {
         // What was not begun is not taken back. The loop removes the other notes.
         let is_undone = left.undone.iter().any(|(undone, _)| undone.is(&noted));
-        if there.contains_key(&noted.root) && !is_undone {
+        let is_known = known.iter().any(|known| known.is(&noted));
+        if !is_undone && (there.contains_key(&noted.root) || !is_known) {
             undoing_done(&store);
         }
     }
     for (store, applied) in noted {
         let Some((recovered, undos)) = there.get(&applied.root) else {
+            // It keeps the store from being removed, and the checkout may be gone for good.
+            if is_outdated(&store.join(NOTE)) {
+                note_done(&store);
+            }
             continue;
         };
         let is_known = |undo: &Undo| {
@@ -123,6 +129,12 @@ pub fn look(known: &[Applied], stores: &Path) -> Left {
     left
 }
 
+fn is_outdated(note: &Path) -> bool {
+    let modified = note.metadata().and_then(|metadata| metadata.modified());
+    let age = modified.ok().and_then(|modified| modified.elapsed().ok());
+    age.is_some_and(|age| AGE < age)
+}
+
 /// Whether it was taken back just now.
 pub fn is_among(recovered: &Recovered, applied: &Applied) -> bool {
     let mut snapshots = recovered.snapshots.iter();
@@ -146,4 +158,73 @@ fn notes(stores: &Path, name: &str) -> Vec<(PathBuf, Applied)> {
         Some((dir, serde_json::from_slice(&text).ok()?))
     };
     dirs.filter_map(note).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::code::event::tests::applied;
+    use std::time::SystemTime;
+
+    struct Stores {
+        home: tempfile::TempDir,
+        store: PathBuf,
+    }
+
+    impl Stores {
+        fn new() -> Self {
+            let home = tempfile::tempdir().expect("a directory");
+            let store = home.path().join("code/claude-code/hash");
+            fs::create_dir_all(&store).expect("makes");
+            Self { home, store }
+        }
+
+        fn look(&self, known: &[Applied]) {
+            let left = look(known, &self.home.path().join("code"));
+            assert_eq!(left.applied.len() + left.undone.len(), 0);
+        }
+    }
+
+    #[test]
+    fn a_store_is_noted_while_something_is_applied_or_taken_back() {
+        let Stores { home: _home, store } = Stores::new();
+        let it = applied("one", "/nowhere", 1, 0);
+        assert!(!is_noted(&store));
+        note(&store, &it).expect("notes");
+        assert!(is_noted(&store));
+        note_done(&store);
+        assert!(!is_noted(&store));
+        note_undoing(&store, &it).expect("notes");
+        assert!(is_noted(&store));
+        undoing_done(&store);
+        assert!(!is_noted(&store));
+    }
+
+    #[test]
+    fn the_note_of_an_undo_stays_while_the_undo_can_be_finished() {
+        let stores = Stores::new();
+        // Its disk is away.
+        let it = applied("one", "/nowhere", 1, 0);
+        note_undoing(&stores.store, &it).expect("notes");
+        stores.look(std::slice::from_ref(&it));
+        assert!(is_noted(&stores.store));
+        // The session was forgotten.
+        stores.look(&[]);
+        assert!(!is_noted(&stores.store));
+    }
+
+    #[test]
+    fn the_note_of_a_checkout_that_does_not_come_back_goes_after_some_time() {
+        let stores = Stores::new();
+        note(&stores.store, &applied("one", "/nowhere", 1, 0)).expect("notes");
+        stores.look(&[]);
+        assert!(is_noted(&stores.store), "its disk may be away");
+        let file = fs::File::options()
+            .append(true)
+            .open(stores.store.join(NOTE));
+        let then = SystemTime::now() - 2 * AGE;
+        file.expect("opens").set_modified(then).expect("sets");
+        stores.look(&[]);
+        assert!(!is_noted(&stores.store));
+    }
 }
