@@ -5,7 +5,6 @@ use super::compared::Compared;
 use super::holders::Holders;
 use super::record::{Pinned, SessionRecord};
 use super::withdrawals::Seen;
-use crate::formats::fields::OwnFields;
 use crate::merge::device_list::Heads;
 use crate::merge::snapshots::Judged;
 use crate::merge::transcript::{self, Reader};
@@ -14,7 +13,7 @@ use crate::session::{
     ChainId, DeviceId, DocKind, DocName, Hlc, Millis, Project, ProjectKey, SessionKey, ToolId,
 };
 use crate::tools::stores::{Everywhere, Whereabouts};
-use crate::tools::{Joins, Machine, Records, Steer, Tool};
+use crate::tools::{Joins, Machine, OwnFields, Records, Steer, Tool};
 use crate::vault::journal_reader::JournalReader;
 use crate::vault::keys::DeviceKey;
 use crate::vault::limits;

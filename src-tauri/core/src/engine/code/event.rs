@@ -161,7 +161,7 @@ pub(super) mod tests {
         let session = SessionId::new(session);
         let (wall, count) = (Millis(at), 0);
         Applied {
-            key: SessionKey::new(&ToolId::new("claude-code"), &session),
+            key: SessionKey::new(&ToolId::new("custom"), &session),
             session,
             title: String::new(),
             device: "lap".into(),
