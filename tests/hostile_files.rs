@@ -8,7 +8,7 @@ use session_roam_core::session::{
 };
 use session_roam_core::vault::frame::{self, Head};
 use session_roam_core::vault::keys::DeviceKey;
-use session_roam_core::vault::{Entry, Fault, Frame, Journal, Owner, Vault, VaultPath, presence};
+use session_roam_core::vault::{Entry, Fault, Frame, Journal, Owner, Vault, VaultPath};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs;
 use std::ops::ControlFlow;
@@ -403,6 +403,7 @@ fn large_frames_are_read_one_at_a_time() {
 #[cfg(unix)]
 #[test]
 fn a_segment_or_a_device_file_that_is_no_file_is_refused_at_once() {
+    use session_roam_core::vault::presence;
     use std::os::unix::fs::symlink;
     let _alone = alone();
     let fifo = |path: &std::path::Path| {

@@ -3,8 +3,8 @@
 mod support;
 
 use session_roam_code::{
-    CodeError, Limits, ObjectId, Plan, Undo, apply, expire, recover, undo, undo_setting_aside,
-    undo_with, undos,
+    CodeError, Limits, ObjectId, Plan, Undo, expire, recover, undo, undo_setting_aside, undo_with,
+    undos,
 };
 use std::collections::BTreeMap;
 use std::fs;
@@ -271,7 +271,8 @@ fn two_programs_never_change_a_checkout_at_once() {
     let before = support::contents(&two.b.root);
     let other = fs::File::open(two.b.root.join(".git")).expect("opens");
     other.lock().expect("is free");
-    let refused = apply(&checkout, &store, &comparison, &limits).expect_err("is refused");
+    let refused =
+        session_roam_code::apply(&checkout, &store, &comparison, &limits).expect_err("is refused");
     assert!(refused.to_string().contains("Another program"), "{refused}");
     recover(&checkout).expect_err("what the other one does is not unfinished");
     assert_same(

@@ -4,7 +4,6 @@
 
 use session_roam_core::api::{ApiError, Resume, quote};
 use session_roam_core::session::ProblemCode;
-use session_roam_core::settings;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -109,7 +108,7 @@ fn unstarted(why: &str, resume: &Resume) -> ApiError {
 #[cfg(all(unix, not(target_os = "macos")))]
 fn plan(resume: &Resume, home: &Path) -> Result<Vec<OsString>, ApiError> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let chosen = settings::load(home).map(|settings| settings.programs.terminal);
+    let chosen = session_roam_core::settings::load(home).map(|settings| settings.programs.terminal);
     let wanted = chosen
         .ok()
         .filter(|name| !name.is_empty())

@@ -20,6 +20,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 mod files;
+#[cfg(target_os = "linux")]
 mod memory;
 
 /// Two devices, a session of three frames on both, and another one that must continue whatever

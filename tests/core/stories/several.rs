@@ -8,7 +8,6 @@ use super::world::{Device, World};
 use session_roam_core::api::{
     Doctor, Done, ForgottenRow, Request, Resume, SessionRow, StoreRow, ToolRow,
 };
-use session_roam_core::settings;
 use session_roam_core::tools::{Running, claude_code};
 use std::collections::BTreeMap;
 use std::fs;
@@ -507,7 +506,13 @@ fn a_link_that_is_not_followed_is_named() {
             doctor.left_out
         );
     }
-    assert_eq!(settings::load(&desk.roam).expect("settings").tools.len(), 0);
+    assert_eq!(
+        session_roam_core::settings::load(&desk.roam)
+            .expect("settings")
+            .tools
+            .len(),
+        0
+    );
 }
 
 /// Writes a file of the desk's store as it was left some time before now.

@@ -6,7 +6,9 @@ use super::journals::{journals, recorded_lines, segments};
 use super::splits::Parted;
 use super::talk::{ONE, TWO, assert_carried, assert_quiet, item, meta, turn};
 use super::world::{Device, World};
-use session_roam_core::api::{Diff, Doctor, ExportFormat, Exported, Request, Search, Shown};
+#[cfg(target_os = "linux")]
+use session_roam_core::api::{Diff, ExportFormat, Exported, Search};
+use session_roam_core::api::{Doctor, Request, Shown};
 use session_roam_core::reconcile::Sizes;
 use session_roam_core::vault::Entry;
 use session_roam_core::vault::frame::{self, Head};

@@ -292,6 +292,7 @@ impl Device {
     }
 
     /// What was asked last is done first: workers run side by side.
+    #[cfg(unix)] // what needs it runs programs
     pub fn turn_work_around(&mut self) {
         let mut jobs = self.jobs.0.lock().expect("one thread");
         jobs.make_contiguous().reverse();

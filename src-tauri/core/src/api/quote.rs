@@ -264,6 +264,7 @@ mod tests {
     }
 
     /// Words with a special meaning in some shell.
+    #[cfg(unix)]
     const HOSTILE: [&str; 22] = [
         "",
         "a b",

@@ -7,6 +7,8 @@
 //! only the second choice.
 
 use super::rest::SOCKET;
+#[cfg(not(unix))]
+use std::path::Path;
 
 /// One place to listen. A directory made for it is removed with it.
 #[derive(Debug)]
@@ -166,6 +168,7 @@ mod socket {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(unix)]
     use std::path::Path;
 
     #[test]

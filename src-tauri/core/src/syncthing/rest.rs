@@ -1,7 +1,6 @@
 //! A small client for Syncthing's REST interface on a Unix socket or on loopback. Knows how to send
 //! a request and what an answer's status means for the connection; interprets no answers.
 
-#[cfg(unix)]
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::time::Duration;

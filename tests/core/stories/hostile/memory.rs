@@ -104,7 +104,6 @@ const KINDS: &[(&str, Plant)] = &[
 ];
 
 /// F9: whatever a paired device sends, within the limits of each kind.
-#[cfg(target_os = "linux")]
 #[test]
 fn an_engine_that_reads_the_largest_input_of_each_kind_stays_below_200_megabytes() {
     #[allow(clippy::disallowed_methods)] // this test runs itself
@@ -138,7 +137,6 @@ fn an_engine_that_reads_the_largest_input_of_each_kind_stays_below_200_megabytes
 }
 
 /// The largest resident set, in bytes, of a process that only reads what another one prepared.
-#[cfg(target_os = "linux")]
 fn peak_of(kind: &str) -> u64 {
     let dir = tempfile::tempdir().expect("dir");
     let run = |step: &str| {
@@ -162,7 +160,6 @@ fn peak_of(kind: &str) -> u64 {
 }
 
 /// Two paired devices with a small session, and what the desk sends next.
-#[cfg(target_os = "linux")]
 fn prepare(dir: &Path, plant: Plant) {
     let mut world = World::asleep_at(dir, &["desk", "lap"]);
     world.devices.iter_mut().for_each(Device::start);
@@ -178,7 +175,6 @@ fn prepare(dir: &Path, plant: Plant) {
 
 /// The lap's engine starts, reads, and writes what it read into the tool's store; then once more,
 /// with what it remembers.
-#[cfg(target_os = "linux")]
 fn read(dir: &Path) {
     session_roam_core::memory::hold_little();
     let mut world = World::asleep_at(dir, &["desk", "lap"]);
