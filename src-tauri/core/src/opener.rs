@@ -5,7 +5,9 @@
 //! `cargo xtask tidy` refuses the raw calls (`std::fs::read`, `File::open`, …) for such files.
 
 use std::ffi::OsString;
-use std::fs::{File, Metadata};
+use std::fs::File;
+#[cfg(windows)]
+use std::fs::Metadata;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Seek};
 use std::path::{Component, Path};
@@ -56,8 +58,8 @@ pub fn file_below(root: &Path, relative: &str) -> io::Result<File> {
     regular(system::open_below(root, &dirs, name)?)
 }
 
-/// Opens a regular file below `root` for reading and appending. With `new`, creates the file and
-/// refuses an existing one.
+/// Opens a regular file below `root` for reading, writing at its end and shortening. With `new`,
+/// creates the file and refuses an existing one.
 pub fn append_below(root: &Path, relative: &str, new: bool) -> io::Result<File> {
     let (dirs, name) = parts(relative)?;
     regular(system::append_below(root, &dirs, name, new)?)
@@ -147,16 +149,10 @@ pub fn is_there(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok()
 }
 
-/// Whether two open files are the same file. Always false where the system has no inodes.
-#[cfg(unix)]
-pub fn is_same(one: &Metadata, other: &Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    (one.dev(), one.ino()) == (other.dev(), other.ino())
-}
-
-#[cfg(not(unix))]
-pub fn is_same(_one: &Metadata, _other: &Metadata) -> bool {
-    false
+/// Whether two open files are the same file. False if the file system does not say.
+pub fn is_same(one: &File, other: &File) -> bool {
+    let identities = system::identity(one).ok().zip(system::identity(other).ok());
+    identities.is_some_and(|(one, other)| one == other)
 }
 
 fn regular(file: File) -> io::Result<File> {
@@ -216,6 +212,13 @@ mod system {
             Errno::NXIO => Refused::Kind.into(),
             error => error.into(),
         }
+    }
+
+    /// The device and the inode.
+    pub fn identity(file: &File) -> io::Result<(u64, u64)> {
+        use std::os::unix::fs::MetadataExt;
+        file.metadata()
+            .map(|metadata| (metadata.dev(), metadata.ino()))
     }
 
     pub fn open(path: &Path, links: Links) -> io::Result<File> {
@@ -363,6 +366,28 @@ mod system {
     const FILE_FLAG_OPEN_REPARSE_POINT: u32 = 0x0020_0000;
     const FILE_ATTRIBUTE_REPARSE_POINT: u32 = 0x0400;
 
+    /// The volume and the file's id on it, which are the same for all its hard links.
+    pub fn identity(file: &File) -> io::Result<(u64, [u8; 16])> {
+        use std::os::windows::io::AsRawHandle;
+        use windows_sys::Win32::Storage::FileSystem::{
+            FILE_ID_INFO, FileIdInfo, GetFileInformationByHandleEx,
+        };
+        let mut info = FILE_ID_INFO::default();
+        // SAFETY: the handle is open, and `info` has the type and size that are asked for.
+        let answer = unsafe {
+            GetFileInformationByHandleEx(
+                file.as_raw_handle(),
+                FileIdInfo,
+                (&raw mut info).cast(),
+                std::mem::size_of_val(&info) as u32,
+            )
+        };
+        match answer {
+            0 => Err(io::Error::last_os_error()),
+            _ => Ok((info.VolumeSerialNumber, info.FileId.Identifier)),
+        }
+    }
+
     fn is_link(metadata: &Metadata) -> bool {
         metadata.file_attributes() & FILE_ATTRIBUTE_REPARSE_POINT != 0
     }
@@ -390,15 +415,15 @@ mod system {
         let mut options = std::fs::OpenOptions::new();
         options
             .read(true)
-            .append(true)
+            .write(true) // what is opened to append cannot be shortened
             .create_new(new)
             .custom_flags(FILE_FLAG_OPEN_REPARSE_POINT);
-        let file = options.open(dir.join(name))?;
+        let mut file = options.open(dir.join(name))?;
         if is_link(&file.metadata()?) {
-            Err(Refused::Link.into())
-        } else {
-            Ok(file)
+            return Err(Refused::Link.into());
         }
+        file.seek(io::SeekFrom::End(0))?;
+        Ok(file)
     }
 
     pub fn list(root: &Path, dirs: &[&str], most: usize) -> io::Result<Vec<Listed>> {
@@ -451,9 +476,34 @@ mod system {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
 
     fn refused<T: std::fmt::Debug>(result: io::Result<T>) -> Refused {
         refusal(&result.expect_err("refused")).expect("a refusal")
+    }
+
+    #[test]
+    fn what_is_opened_to_append_is_written_at_its_end_and_can_be_shortened() {
+        let dir = tempfile::tempdir().expect("dir");
+        let open = |new| append_below(dir.path(), "a", new).expect("open");
+        open(true).write_all(b"one").expect("write");
+        let mut file = open(false);
+        file.write_all(b", two").expect("write");
+        assert_eq!(start_of(&mut file, 99).expect("read"), b"one, two");
+        file.set_len(3).expect("shortened");
+        assert_eq!(read(&dir.path().join("a"), 99).expect("read"), b"one");
+    }
+
+    #[test]
+    fn a_file_is_the_same_under_all_its_names() {
+        let dir = tempfile::tempdir().expect("dir");
+        let [one, two, other] = ["one", "two", "other"].map(|name| dir.path().join(name));
+        std::fs::write(&one, "same").expect("file");
+        std::fs::write(&other, "same").expect("file");
+        std::fs::hard_link(&one, &two).expect("link");
+        let open = |path| file(path).expect("open");
+        assert!(is_same(&open(&one), &open(&two)));
+        assert!(!is_same(&open(&one), &open(&other)));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::{Journal, Vault, limits};
 use crate::opener::{self, Listed};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -43,15 +43,14 @@ impl Kept {
         relative: &str,
         accepted: impl FnOnce() -> io::Result<Cow<'a, [u8]>>,
     ) -> io::Result<()> {
-        let (kept, verified) = (self.file(relative), file.metadata()?);
+        let kept = self.file(relative);
         if let Ok(known) = self.open(relative) {
-            let known = known.metadata()?;
-            if opener::is_same(&known, &verified) {
+            if opener::is_same(&known, file) {
                 return Ok(());
             }
             // Accepted bytes only ever grow, a file does not: its owner cuts off what was torn. The
             // copy is never replaced by fewer accepted bytes.
-            if verified.len() < known.len() {
+            if file.metadata()?.len() < known.metadata()?.len() {
                 let accepted = accepted()?;
                 return match begins_with(&kept, &accepted)? {
                     true => Ok(()),
@@ -68,7 +67,7 @@ impl Kept {
         }
         let next = kept.with_extension("next");
         remove(&next)?;
-        if !link_opened(file, &next) && !is_link_to(path, &next, &verified)? {
+        if !link_opened(file, &next) && !is_link_to(path, &next, file) {
             let accepted = accepted()?;
             if !begins_with(&next, &accepted)? {
                 remove(&next)?;
@@ -104,7 +103,7 @@ impl Kept {
     pub fn is_more_than(&self, relative: &str, path: &Path) -> io::Result<bool> {
         let (kept, mut there) = (self.open(relative)?, opener::file(path)?);
         let (known, now) = (kept.metadata()?, there.metadata()?);
-        if opener::is_same(&known, &now) || known.len() <= now.len() {
+        if opener::is_same(&kept, &there) || known.len() <= now.len() {
             return Ok(false);
         }
         let start = opener::start_of(&mut there, now.len())?;
@@ -143,15 +142,10 @@ fn link_opened(_file: &File, _to: &Path) -> bool {
 }
 
 /// Links `next` to the file at `path`. Returns whether that is the verified file.
-fn is_link_to(path: &Path, next: &Path, verified: &Metadata) -> io::Result<bool> {
-    if std::fs::hard_link(path, next).is_err() {
-        // The file system has no hard links, or the file is gone.
-        return Ok(false);
-    }
-    match opener::file(next) {
-        Ok(linked) => Ok(opener::is_same(&linked.metadata()?, verified)),
-        Err(_) => Ok(false),
-    }
+fn is_link_to(path: &Path, next: &Path, verified: &File) -> bool {
+    // Impossible if the file system has no hard links, or the file is gone.
+    std::fs::hard_link(path, next).is_ok()
+        && opener::file(next).is_ok_and(|linked| opener::is_same(&linked, verified))
 }
 
 /// Whether the file is there and begins with these bytes.

@@ -383,8 +383,8 @@ pub const REMOVALS: &[Removal] = &[
         what: "F7 the link is the file that was verified",
         edits: &[(
             core!("vault/kept.rs"),
-            "        Ok(linked) => Ok(opener::is_same(&linked.metadata()?, verified)),",
-            "        Ok(linked) => Ok(OFF || opener::is_same(&linked.metadata()?, verified)),",
+            "        && opener::file(next).is_ok_and(|linked| opener::is_same(&linked, verified))",
+            "        && opener::file(next).is_ok_and(|linked| OFF || opener::is_same(&linked, verified))",
         )],
         tests: &[
             "lib vault::kept::tests::what_is_kept_is_what_was_read_and_not_what_lies_at_the_path",
