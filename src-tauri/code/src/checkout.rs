@@ -1,7 +1,7 @@
 //! A checkout of the user's, as far as it is read: where its parts are, and which of its settings
 //! say how files become objects. Reads only. Knows no snapshot.
 
-use crate::files::Stamp;
+use crate::files::{self, Stamp};
 use crate::git::{self, Bounds, Git, GitError, Input};
 use crate::names::{ObjectId, RepoPath, path_bytes};
 use std::collections::BTreeSet;
@@ -223,12 +223,11 @@ impl Checkout {
 
     /// A directory that a setting names, if it is in the working tree.
     fn inside(&self, named: &str) -> Option<RepoPath> {
-        let home = || std::env::var_os("HOME").map(PathBuf::from);
         let dir = match named.strip_prefix("~/") {
             Some(below) => home()?.join(below),
             None => self.root.join(named),
         };
-        let dir = fs::canonicalize(&dir).unwrap_or(dir);
+        let dir = files::real(&dir).unwrap_or(dir);
         let dir = dir.strip_prefix(&self.root).ok()?;
         Some(RepoPath::new(path_bytes(dir)))
     }
@@ -244,8 +243,8 @@ impl Checkout {
         }
         // The environment of this process is where `git` looks, too.
         let configuration = std::env::var_os("XDG_CONFIG_HOME").filter(|it| !it.is_empty());
-        let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".config"));
-        let dir = configuration.map(PathBuf::from).or_else(home);
+        let usual_dir = || home().map(|home| home.join(".config"));
+        let dir = configuration.map(PathBuf::from).or_else(usual_dir);
         Ok(dir.map(|dir| dir.join("git").join(usual)))
     }
 
@@ -370,6 +369,14 @@ impl Checkout {
     }
 }
 
+/// Where `git` looks for the user's files. Windows has the second variable only.
+fn home() -> Option<PathBuf> {
+    let home = ["HOME", "USERPROFILE"]
+        .into_iter()
+        .find_map(std::env::var_os);
+    home.map(PathBuf::from)
+}
+
 /// Whether a working tree names the git directory, as its `.git` or in a file of that name. Otherwise only
 /// the git directory names the working tree, and a directory of committed files can look like one that
 /// names any directory.
@@ -379,7 +386,7 @@ fn names(root: &Path, git_dir: &Path) -> bool {
         true => named_in(&dot_git).and_then(|path| path.below(root)),
         false => Some(dot_git),
     };
-    let place = |path: &Path| fs::canonicalize(path).ok();
+    let place = |path: &Path| files::real(path).ok();
     let named = named.and_then(|path| place(&path));
     named.is_some() && named == place(git_dir)
 }

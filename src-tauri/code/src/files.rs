@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The beginning of the name of a copy that is not whole yet.
 pub(crate) const HALF: &str = ".session-roam-";
@@ -37,6 +37,22 @@ fn identity(metadata: &fs::Metadata) -> (u64, u64) {
 #[cfg(not(unix))]
 fn identity(_metadata: &fs::Metadata) -> (u64, u64) {
     (0, 0)
+}
+
+/// The path without links, as `git` takes it and names it.
+pub(crate) fn real(path: &Path) -> io::Result<PathBuf> {
+    fs::canonicalize(path).map(without_verbatim)
+}
+
+/// Windows reports a path without links as `\\?\C:\…`, which `git` does not take.
+fn without_verbatim(path: PathBuf) -> PathBuf {
+    match path.to_str().and_then(|text| text.strip_prefix(r"\\?\")) {
+        Some(rest) => match rest.strip_prefix(r"UNC\") {
+            Some(share) => format!(r"\\{share}").into(),
+            None => rest.into(),
+        },
+        None => path,
+    }
 }
 
 pub(crate) fn make_new(path: &Path, text: &str) -> io::Result<()> {
@@ -180,4 +196,21 @@ fn set_permissions(_path: &Path, _permissions: u32) -> io::Result<()> {
 /// Makes the directory of a place that gets its file back: the user may have removed it.
 pub(crate) fn make_way(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path.parent().unwrap_or(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verbatim_path_becomes_one_that_git_takes() {
+        for (path, plain) in [
+            (r"\\?\C:\code", r"C:\code"),
+            (r"\\?\UNC\server\code", r"\\server\code"),
+            (r"C:\code", r"C:\code"),
+            ("/home/x", "/home/x"),
+        ] {
+            assert_eq!(without_verbatim(path.into()), PathBuf::from(plain));
+        }
+    }
 }

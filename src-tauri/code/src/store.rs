@@ -25,7 +25,7 @@ impl Store {
         fs::create_dir_all(dir).map_err(CodeError::io(dir))?;
         private(dir).map_err(CodeError::io(dir))?;
         // Symbolic links in the path of a git directory confuse nobody but git.
-        let dir = fs::canonicalize(dir).map_err(CodeError::io(dir))?;
+        let dir = crate::files::real(dir).map_err(CodeError::io(dir))?;
         let store = Self {
             dir,
             kept_index: None,

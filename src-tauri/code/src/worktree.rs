@@ -46,6 +46,6 @@ fn dot_git_of(entry: &Path) -> Option<PathBuf> {
 /// The path of a worktree's `.git` without links and `..`; the worktree itself may be gone.
 fn place(dot_git: &Path) -> Option<PathBuf> {
     let worktree = dot_git.parent()?;
-    let parent = fs::canonicalize(worktree.parent()?).ok()?;
+    let parent = crate::files::real(worktree.parent()?).ok()?;
     Some(parent.join(worktree.file_name()?))
 }

@@ -37,7 +37,7 @@ pub fn around(dir: &Path) -> Option<(Checkout, String)> {
 }
 
 /// Turns Windows' `\\?\C:\…` into `C:\…`: tools are started in this directory.
-pub(super) fn without_verbatim(path: PathBuf) -> PathBuf {
+pub(crate) fn without_verbatim(path: PathBuf) -> PathBuf {
     let plain = path
         .to_str()
         .and_then(|text| text.strip_prefix(r"\\?\"))

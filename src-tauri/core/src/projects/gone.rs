@@ -90,11 +90,8 @@ fn resolved(base: &Path, path: &Path) -> Option<PathBuf> {
 /// The path with the links of its existing part resolved.
 fn without_links(gone: &Path) -> Option<PathBuf> {
     let left = gone.ancestors().find(|dir| dir.is_dir())?;
-    Some(
-        left.canonicalize()
-            .ok()?
-            .join(gone.strip_prefix(left).ok()?),
-    )
+    let real = checkout::without_verbatim(left.canonicalize().ok()?);
+    Some(real.join(gone.strip_prefix(left).ok()?))
 }
 
 /// Whether a name begins like the tree's: `api-fix` begins with `api`; so does `api/fix`.

@@ -8,6 +8,7 @@ use super::event::{Applied, TakenBack, left_out, no_code, refused};
 use super::recording::bound_store;
 use super::restart;
 use crate::api::types::{ApiError, CodeApplied, CodeChange, CodeFile, CodeOffer, CodeState};
+use crate::projects::checkout::without_verbatim;
 use crate::reconcile::context::Context;
 use crate::reconcile::record::SessionRecord;
 use crate::session::{ProblemCode, Remedy, SessionId, SessionKey, harmless_line};
@@ -229,7 +230,8 @@ impl Asked {
 
     /// The session's directory in a worktree: it may be below the checkout's top.
     fn below(&self, root: &Path, worktree: &Path) -> PathBuf {
-        let dir = self.dir.canonicalize().unwrap_or_else(|_| self.dir.clone());
+        let real = self.dir.canonicalize().map(without_verbatim);
+        let dir = real.unwrap_or_else(|_| self.dir.clone());
         let below = dir.strip_prefix(root).ok();
         let below = below.filter(|below| !below.as_os_str().is_empty());
         below
