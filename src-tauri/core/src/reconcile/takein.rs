@@ -427,7 +427,11 @@ fn move_away(
     let renamed = std::fs::rename(&conflict_copy.path, &to).or_else(|_| {
         // Another file system: the original is removed only when the copy is safely there.
         std::fs::copy(&conflict_copy.path, &to)?;
-        std::fs::File::open(&to)?.sync_all()?;
+        // Windows syncs only what was opened for writing.
+        std::fs::File::options()
+            .append(true)
+            .open(&to)?
+            .sync_all()?;
         std::fs::remove_file(&conflict_copy.path)
     });
     renamed.map_err(|source| TakeInError::Move {
