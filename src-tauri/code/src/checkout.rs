@@ -3,7 +3,7 @@
 
 use crate::files::{self, Stamp};
 use crate::git::{self, Bounds, Git, GitError, Input};
-use crate::names::{ObjectId, RepoPath, path_bytes};
+use crate::names::{ObjectId, RepoPath, folded, path_bytes};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -250,9 +250,15 @@ impl Checkout {
 
     /// Whether `git` runs this file as a hook, or a program beside the hooks.
     pub(crate) fn is_hook(&self, path: &RepoPath) -> bool {
-        self.hooks
-            .as_ref()
-            .is_some_and(|dir| dir.as_bytes().is_empty() || path.parents().contains(dir))
+        let Some(dir) = &self.hooks else {
+            return false;
+        };
+        let parents = path.parents();
+        match self.ignores_case() {
+            _ if dir.as_bytes().is_empty() => true,
+            true => parents.iter().any(|parent| folded(parent) == folded(dir)),
+            false => parents.contains(dir),
+        }
     }
 
     pub(crate) fn is_set(&self, name: &str) -> bool {

@@ -673,6 +673,16 @@ fn hooks_that_a_setting_finds_in_the_working_tree_are_marked() {
     }
 }
 
+#[test]
+fn hooks_under_a_name_in_other_letter_case_are_marked_where_case_is_ignored() {
+    let two = Two::new(&[("a.txt", "\n")]);
+    two.b.git(&["config", "core.ignorecase", "true"]);
+    two.b.git(&["config", "core.hooksPath", "tools/git"]);
+    two.a.write("Tools/Git/lib/words", "used by one\n");
+    let (_, comparison) = two.carry();
+    assert!(comparison.files[0].is_obeyed, "{:?}", comparison.files);
+}
+
 // Repositories that are not plain.
 
 #[test]
