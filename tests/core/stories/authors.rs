@@ -1,8 +1,8 @@
 //! The author is shown: in a session that several devices continued, in a branch, and for steering
 //! records.
 
-use super::splits::Parted;
-use super::talk::{ONE, item, meta, turn};
+use super::splits::{Parted, linked_parting};
+use super::talk::{ONE, TWO, item, meta, turn};
 use super::world::{Device, World};
 use session_roam_core::api::{
     Diff, ExportFormat, Exported, HistoryRow, Request, SessionRow, Shown,
@@ -122,6 +122,61 @@ fn a_branch_names_who_wrote_it_and_not_who_noticed_the_split() {
             seen.iter().any(|(_, right)| *right == by(&names[1])),
             "{seen:?}"
         );
+    }
+}
+
+/// Whoever decided was named as the author of the other device's turns.
+#[test]
+fn what_a_decision_appended_names_who_wrote_it() {
+    let mut parted = linked_parting();
+    let names = |parted: &Parted| {
+        let devices = parted.world.devices.iter();
+        devices
+            .map(|device| device.name.clone())
+            .collect::<Vec<_>>()
+    };
+    let (desk, lap) = (by(&names(&parted)[0]), by(&names(&parted)[1]));
+    parted.resolve(0, ONE, "stitch").expect("possible");
+    let expected = [
+        ("common", &desk),
+        ("answer to common", &desk),
+        ("from desk", &desk),
+        ("answer to from desk", &desk),
+        ("from lap", &lap),
+        ("answer to from lap", &lap),
+    ];
+    let expected = expected.map(|(text, device)| (text.to_owned(), device.clone()));
+    for device in &mut parted.world.devices {
+        let told = told(device, ONE).into_iter();
+        let told: Vec<_> = told.map(|(_, text, device)| (text, device)).collect();
+        assert_eq!(told, expected, "on {}", device.name);
+        let (session, format) = (ONE.into(), ExportFormat::Markdown);
+        let export = Request::Export {
+            session,
+            format,
+            dir: None,
+        };
+        let text = device.ask::<Exported>(export).text.expect("text");
+        let lap = lap.as_deref().expect("a name");
+        assert!(text.contains(&format!("## You · {lap}\n")), "{text}");
+    }
+    // What the branch gained as a session of its own.
+    let mut parted = Parted::codex().met();
+    let fork = parted.fork();
+    parted.say(1, &fork, "said in the fork");
+    parted.world.deliver();
+    parted.resolve(0, TWO, "stitch").expect("possible");
+    let expected = [
+        ("common", &desk),
+        ("from desk", &desk),
+        ("from lap", &lap),
+        ("said in the fork", &lap),
+    ];
+    let expected = expected.map(|(text, device)| (text.to_owned(), device.clone()));
+    for device in &mut parted.world.devices {
+        let told = told(device, TWO).into_iter();
+        let told: Vec<_> = told.map(|(_, text, device)| (text, device)).collect();
+        assert_eq!(told, expected, "on {}", device.name);
     }
 }
 

@@ -32,7 +32,7 @@ use crate::views::export::Wanted;
 use crate::views::transcript::{Before, Names, authors};
 use crate::views::{compare, doctor, export};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
@@ -497,12 +497,17 @@ impl Engine {
             }
             None => None,
         };
-        let devices = record.devices().into_iter().map(str::to_owned);
-        let more = parent
-            .iter()
-            .flat_map(|(_, parent)| parent.devices())
-            .map(str::to_owned);
-        let devices: BTreeSet<String> = devices.chain(more).collect();
+        let joined = match authors::joined(record).is_empty() {
+            true => None,
+            false => Some((key.clone(), record.clone())),
+        };
+        let forks = match joined {
+            Some(_) => self.forks_of(key, record)?,
+            None => Vec::new(),
+        };
+        let others = parent.iter().chain(&forks).map(|(_, record)| record);
+        let devices = others.chain([record]).flat_map(SessionRecord::devices);
+        let devices: BTreeSet<String> = devices.map(str::to_owned).collect();
         let (context, is_fork) = (self.context.clone(), fork.is_some());
         Ok(move || {
             let before = match (&parent, of) {
@@ -510,6 +515,9 @@ impl Engine {
                 _ if is_fork => Before::Unknown,
                 _ => Before::Nothing,
             };
+            let copied = joined.map_or_else(HashMap::new, |(key, record)| {
+                authors::copied(&context, (&key, &record), &forks)
+            });
             let shared = context.shared();
             Names {
                 names: devices
@@ -517,8 +525,24 @@ impl Engine {
                     .map(|short| (short.clone(), shared.name_of(&short)))
                     .collect(),
                 before,
+                copied,
             }
         })
+    }
+
+    /// The branches that became sessions of their own and that a decision about this one took back.
+    fn forks_of(
+        &self,
+        key: &SessionKey,
+        record: &SessionRecord,
+    ) -> Result<Vec<(SessionKey, SessionRecord)>, ApiError> {
+        let named = record.choices.iter().flat_map(|one| &one.choice.forks);
+        let mut forks = Vec::new();
+        for fork in named.collect::<BTreeSet<_>>() {
+            let key = SessionKey::new(&key.tool, fork);
+            forks.extend(self.state.record(&key)?.map(|record| (key, record)));
+        }
+        Ok(forks)
     }
 
     fn show_part(&self, text: &str, message: u64, part: u64) -> Result<Work, ApiError> {
@@ -564,6 +588,7 @@ impl Engine {
         Names {
             names: record.devices().into_iter().map(name).collect(),
             before: Before::Nothing,
+            copied: HashMap::new(),
         }
     }
 

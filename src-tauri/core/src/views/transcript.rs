@@ -21,7 +21,7 @@ use crate::tools::{Records, Steer};
 use crate::vault::message_index::{At, Index, Notes, Place};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -262,7 +262,7 @@ impl Reading<'_> {
     ) -> Result<Vec<Message>, ApiError> {
         let mut found = Vec::new();
         self.each(index, from, n, |shown, device, number| {
-            let device = names.of(device, number);
+            let device = names.of(&shown, device, number);
             let mut message = match shown {
                 Shown::Message(said) => message(said, device),
                 Shown::Changed(words) => changed(words, device),
@@ -287,7 +287,7 @@ impl Reading<'_> {
     pub fn all(&self, names: &Names) -> Result<Vec<Message>, ApiError> {
         let mut found = Vec::new();
         self.walk(|walked| {
-            let device = names.of(walked.device, walked.number);
+            let device = names.of(&walked.shown, walked.device, walked.number);
             let mut message = match walked.shown {
                 Shown::Message(said) => message(said, device),
                 Shown::Changed(words) => changed(words, device),
@@ -375,6 +375,8 @@ pub struct Names {
     /// The device that noticed a split recorded the branch of another session: that other session
     /// shows who wrote the first messages.
     pub before: Before,
+    /// Who first wrote the messages that a decision copied, by their print: see [`authors::copied`].
+    pub copied: HashMap<String, String>,
 }
 
 /// What is known of a session's first messages besides its own journals.
@@ -390,12 +392,30 @@ pub enum Before {
 }
 
 impl Names {
-    pub(super) fn of(&self, device: Option<&str>, number: usize) -> Option<String> {
-        self.names.get(&self.author(device, number)?).cloned()
+    pub(super) fn of(
+        &self,
+        shown: &Shown<'_, '_>,
+        device: Option<&str>,
+        number: usize,
+    ) -> Option<String> {
+        let author = self.author(shown, device, number)?;
+        self.names.get(&author).cloned()
     }
 
     /// The short id of the device that wrote a message, given the device that recorded it.
-    pub(super) fn author(&self, device: Option<&str>, number: usize) -> Option<String> {
+    pub(super) fn author(
+        &self,
+        shown: &Shown<'_, '_>,
+        device: Option<&str>,
+        number: usize,
+    ) -> Option<String> {
+        let device = match shown {
+            Shown::Message(said) if !self.copied.is_empty() => {
+                let first = self.copied.get(&authors::print(said));
+                first.map(String::as_str).or(device)
+            }
+            _ => device,
+        };
         let author = match &self.before {
             Before::Nothing => device,
             Before::Written(authors) => authors.get(number).map_or(device, Option::as_deref),

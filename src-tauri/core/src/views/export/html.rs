@@ -32,7 +32,7 @@ pub(super) fn page(
     let mut page = Page::default();
     if let Some(reading) = reading(session) {
         reading.walk(|walked| {
-            let device = names.of(walked.device, walked.number);
+            let device = names.of(&walked.shown, walked.device, walked.number);
             match walked.shown {
                 Shown::Message(said) => page.message(said, device.as_deref()),
                 Shown::Changed(words) => page.message(&steering(words), device.as_deref()),

@@ -126,7 +126,8 @@ impl View<'_> {
         let (mut calls, mut parent) = (Calls::default(), None);
         reading.walk(|walked| {
             let (items, native) = made_of(reading, walked, &mut calls);
-            let device = self.names.author(walked.device, walked.number);
+            let names = self.names;
+            let device = names.author(&walked.shown, walked.device, walked.number);
             let seal = walked.sealed.map(|(edge, seal)| Seal {
                 device: edge.source.device.clone(),
                 version: seal.version,
