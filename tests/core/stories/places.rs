@@ -496,6 +496,136 @@ fn a_fork_that_is_made_later_is_told_to_the_devices_that_have_the_fork_alone() {
     assert_eq!(lap.place_of(ONE), Some(lap.transcript(&there, ONE)));
 }
 
+/// The laptop's checkout has the former remote: the session was taken out of its store, and waited
+/// until somebody changed the remote there, too.
+#[test]
+fn a_remote_that_its_author_renames_takes_no_session_out_of_another_devices_store() {
+    const STORE: &str = "git@github.com:newco/store.git";
+    type Change = dyn Fn(&Path);
+    let renamed: &Change = &|dir| drop(git(dir, &["remote", "set-url", "origin", STORE]));
+    let forked: &Change = &|dir| {
+        git(dir, &["remote", "rename", "origin", "upstream"]);
+        git(dir, &["remote", "add", "origin", STORE]);
+    };
+    for (name, change) in [("renamed", renamed), ("forked under a new name", forked)] {
+        let mut world = World::devices(["desk", "lap", "vm"]);
+        world.pair(0, 1);
+        world.pair(0, 2);
+        let here = from_starter(&world.devices[0], "shop", Some(SHOP));
+        let there = from_starter(&world.devices[1], "shop", Some(SHOP));
+        says(&mut world, 0, &here, ONE, "hello");
+        let placed = Some(world.devices[1].transcript(&there, ONE));
+        assert_eq!(world.devices[1].place_of(ONE), placed, "{name}");
+        change(&here);
+        world.devices[0].start();
+        says(&mut world, 0, &here, ONE, "more");
+        let renamed = &world.devices[1].sessions()[0].project;
+        assert_eq!(renamed, "git:github.com/newco/store", "{name}");
+        // A device that gets the session now has it, too.
+        let third = from_starter(&world.devices[2], "shop", Some(SHOP));
+        for device in &mut world.devices[1..] {
+            device.start();
+            device.poll();
+        }
+        assert_eq!(world.devices[1].place_of(ONE), placed, "{name}");
+        assert_carried(&world.devices[0], &world.devices[1], ONE);
+        let vm = &world.devices[2];
+        assert_eq!(vm.place_of(ONE), Some(vm.transcript(&third, ONE)), "{name}");
+        // What began under the new name was never of the former repository.
+        let path = world.devices[0].transcript(&here, TWO);
+        world.devices[0].say(&path, turn(&here, TWO, "begun later"));
+        world.deliver();
+        assert_eq!(
+            world.devices[1].waits_for(TWO).as_deref(),
+            Some("no_place"),
+            "{name}"
+        );
+        // Another repository has it no longer, and the one of the new name is the better place.
+        let lap = &mut world.devices[1];
+        git(&there, &["remote", "set-url", "origin", BLOG]);
+        lap.poll();
+        assert_eq!(lap.waits_for(ONE).as_deref(), Some("no_place"), "{name}");
+        git(&there, &["remote", "set-url", "origin", SHOP]);
+        let own = from_starter(lap, "store", Some(STORE));
+        lap.set_clock(lap.clock_now() + 60_000);
+        lap.start();
+        lap.poll();
+        assert_eq!(lap.place_of(ONE), Some(lap.transcript(&own, ONE)), "{name}");
+    }
+}
+
+/// Nothing was written to the laptop between the rename and the change of its own checkout.
+#[test]
+fn a_session_whose_author_renamed_its_project_leaves_a_checkout_that_becomes_another_one() {
+    let mut world = World::devices(["desk", "lap"]);
+    world.pair(0, 1);
+    let here = from_starter(&world.devices[0], "shop", Some(SHOP));
+    let there = from_starter(&world.devices[1], "shop", Some(SHOP));
+    says(&mut world, 0, &here, ONE, "hello");
+    let store = "git@github.com:newco/store.git";
+    git(&here, &["remote", "set-url", "origin", store]);
+    world.devices[0].start();
+    world.devices[0].poll();
+    world.deliver();
+    let lap = &mut world.devices[1];
+    assert_eq!(lap.sessions()[0].project, "git:github.com/newco/store");
+    assert_eq!(lap.place_of(ONE), Some(lap.transcript(&there, ONE)));
+    // Cloned again elsewhere by the former address.
+    fs::remove_dir_all(&there).expect("remove");
+    let again = from_starter(lap, "again", Some(SHOP));
+    lap.set_clock(lap.clock_now() + 60_000);
+    lap.poll();
+    lap.set_clock(lap.clock_now() + 60_000);
+    lap.poll();
+    assert_eq!(lap.place_of(ONE), Some(lap.transcript(&again, ONE)));
+    git(&again, &["remote", "set-url", "origin", BLOG]);
+    lap.poll();
+    assert_eq!(lap.waits_for(ONE).as_deref(), Some("no_place"));
+    assert_eq!(lap.place_of(ONE), None);
+}
+
+/// A remote set by mistake must not open another repository's store to the session.
+#[test]
+fn a_remote_that_was_set_by_mistake_and_set_back_is_no_former_one() {
+    let mut world = World::devices(["desk", "lap"]);
+    world.pair(0, 1);
+    let here = from_starter(&world.devices[0], "shop", Some(SHOP));
+    let blog = from_starter(&world.devices[1], "blog", Some(BLOG));
+    says(&mut world, 1, &blog, TWO, "of blog");
+    says(&mut world, 0, &here, ONE, "of shop");
+    for (remote, is_there) in [(BLOG, true), (SHOP, false)] {
+        git(&here, &["remote", "set-url", "origin", remote]);
+        world.devices[0].start();
+        world.devices[0].poll();
+        world.deliver();
+        world.devices[1].start();
+        world.devices[1].poll();
+        let placed = world.devices[1].place_of(ONE).is_some();
+        assert_eq!(placed, is_there, "{remote}");
+    }
+}
+
+/// The same as a fork under a new name, but for the name of the directory.
+#[test]
+fn a_session_of_what_is_made_from_a_starter_leaves_the_starter() {
+    const STARTER: &str = "git@github.com:acme/starter.git";
+    let mut world = World::devices(["desk", "lap"]);
+    world.pair(0, 1);
+    let here = from_starter(&world.devices[0], "shop", Some(STARTER));
+    let there = from_starter(&world.devices[1], "starter", Some(STARTER));
+    says(&mut world, 0, &here, ONE, "make a shop of it");
+    let placed = Some(world.devices[1].transcript(&there, ONE));
+    assert_eq!(world.devices[1].place_of(ONE), placed);
+    git(&here, &["remote", "rename", "origin", "upstream"]);
+    git(&here, &["remote", "add", "origin", SHOP]);
+    world.devices[0].start();
+    says(&mut world, 0, &here, ONE, "more");
+    world.devices[1].start();
+    world.devices[1].poll();
+    assert_eq!(world.devices[1].waits_for(ONE).as_deref(), Some("no_place"));
+    assert_eq!(world.devices[1].place_of(ONE), None);
+}
+
 // ---- directories that are gone ----
 
 fn resumes_in(device: &mut Device, session: &str) -> PathBuf {

@@ -2,8 +2,8 @@
 //! given other remotes, forked, while sessions go two ways, are decided about and forgotten, devices
 //! are apart, revoked and approved again. The starter itself is checked out, too. The laws: a
 //! session, or a branch that became one, is never in the store of a repository whose first remote is
-//! neither the session's nor a fork of it; and on every device that has its repository it can be
-//! resumed there.
+//! neither the session's, now or while its author's checkout had that one, nor a fork of it; and on
+//! every device that has its repository it can be resumed there.
 //!
 //! Not a part of the simulation: that one ends with every session on every device, and here a
 //! session of a repository that a device does not have waits for ever. No state file is lost: for
@@ -16,6 +16,7 @@ use super::talk::{id, turn};
 use super::world::{Device, World, copy_tree};
 use session_roam_core::api::{Request, Resume, Side};
 use session_roam_core::session::SessionState;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -82,6 +83,8 @@ struct Play {
     checkouts: Vec<Vec<PathBuf>>,
     /// By number, the device that began the session.
     began: Vec<usize>,
+    /// By session, all keys that its project ever had.
+    called: BTreeMap<String, BTreeSet<String>>,
     n_names: usize,
     n_renamed: usize,
     /// The user put a device out.
@@ -141,6 +144,7 @@ impl Play {
             starter,
             checkouts,
             began: Vec::new(),
+            called: BTreeMap::new(),
             n_names: 0,
             n_renamed: 0,
             revoked: false,
@@ -290,12 +294,31 @@ impl Play {
             Step::Revoke => self.revoke(device),
         }
         self.world.deliver();
+        self.observe();
         // Changes on disk are seen by the next poll of all devices.
         if self.dice.below(2) == 0 {
             self.world.devices.iter_mut().for_each(Device::poll);
             self.world.deliver();
+            self.observe();
             self.is_nowhere_wrong();
         }
+    }
+
+    fn observe(&mut self) {
+        for device in &mut self.world.devices {
+            for row in device.sessions() {
+                let own = row.project.split('#').next().unwrap_or_default();
+                let called = self.called.entry(row.session).or_default();
+                called.insert(own.to_owned());
+            }
+        }
+    }
+
+    /// Whether a checkout may have a session of a project: also by a name that the project had
+    /// before. A branch has the former names of the session that it left.
+    fn is_its(&self, dir: &Path, own: &str) -> bool {
+        let with_own = self.called.values().filter(|called| called.contains(own));
+        is_its(dir, own) || with_own.flatten().any(|name| is_its(dir, name))
     }
 
     fn add_remote(&mut self, device: usize, name: &str, url: &str) {
@@ -371,6 +394,7 @@ impl Play {
             self.world.deliver();
             self.world.devices.iter_mut().for_each(Device::poll);
             self.world.deliver();
+            self.observe();
         }
     }
 
@@ -391,7 +415,7 @@ impl Play {
                     if path.parent() == Some(device.slug_dir(dir).as_path()) {
                         let there = remotes(dir);
                         assert!(
-                            is_its(dir, own),
+                            self.is_its(dir, own),
                             "{} of {own} is on device {at} in {}, which is {there:?}\n{}",
                             row.session,
                             dir.display(),
@@ -443,7 +467,7 @@ impl Play {
                 // directory exists.
                 if began != Some(at) {
                     assert!(
-                        within.is_some_and(|dir| is_its(dir, &own)),
+                        within.is_some_and(|dir| self.is_its(dir, &own)),
                         "{session} of {own} on {at} in {:?}\n{}",
                         resume.cwd,
                         self.told.join("\n")

@@ -10,7 +10,7 @@ use crate::engine::{Engine, Parts};
 use crate::reconcile::context::{Context, Shared, SystemClock};
 use crate::reconcile::{Job, reconcile};
 use crate::session::problem::with_causes;
-use crate::session::{ProblemCode, ProjectKey, Remedy, ToolId, decent_name};
+use crate::session::{ProblemCode, Remedy, ToolId, decent_name};
 use crate::settings::{self, Settings};
 use crate::state::State;
 use crate::syncthing::{ChildConfig, Identity, SyncthingTransport, ensure_identity};
@@ -366,7 +366,7 @@ pub fn shared(
         state.note("places").ok().flatten().unwrap_or_default();
     for (key, dir) in &settings.projects.map {
         places.map(
-            &ProjectKey::new(key),
+            &crate::projects::typed_key(key),
             crate::projects::places::expand(&machine.home, dir),
         );
     }

@@ -109,7 +109,37 @@ pub fn corrected(
             dir(was).is_some_and(|dir| !dir.is_dir()) && dir(is).is_some_and(|dir| dir.is_dir())
         }
     };
-    if replaces { now } else { before.clone() }
+    match replaces {
+        true => Project {
+            formerly: formerly(before, &now),
+            ..now
+        },
+        false => before.clone(),
+    }
+}
+
+/// The first remotes by which a project was known before: a remote that was set by mistake and taken
+/// back is none.
+fn formerly(before: &Project, now: &Project) -> Vec<String> {
+    let remote = |project: &Project| {
+        let (repository, _) = split_sub(&project.key);
+        repository.strip_prefix("git:").map(str::to_owned)
+    };
+    let mut known = before.formerly.clone();
+    known.extend(remote(before));
+    let is_now = |known: &String| Some(known) == remote(now).as_ref();
+    if let Some(at) = known.iter().position(is_now) {
+        known.truncate(at);
+    }
+    known.split_off(known.len().saturating_sub(MOST_REMOTES))
+}
+
+/// Other names of a project: the remotes of a fork or of what that was forked from, and former ones.
+/// A further remote of another name is what the repository was made from.
+pub fn other_remotes(project: &Project) -> impl Iterator<Item = &str> {
+    let alike = |remote: &&String| is_same_name(&project.key, remote);
+    let others = project.remotes.iter().filter(alike);
+    others.chain(&project.formerly).map(String::as_str)
 }
 
 /// Runs [`identify`] for many directories: asks `git` once per repository and the disk at
@@ -284,7 +314,9 @@ impl Identifier {
     }
 
     fn look(&self, home: &Path, device: &DeviceId, cwd: &Path) -> Project {
-        if let Some((checkout, sub)) = self.around(cwd) {
+        let around = self.around(cwd);
+        let around = around.filter(|(checkout, _)| has_part(checkout, home, cwd));
+        if let Some((checkout, sub)) = around {
             let root_commit = self.root_commit(&checkout);
             let repository = match (checkout.remotes.first(), &root_commit) {
                 (Some(remote), _) => Some(format!("git:{remote}")),
@@ -312,6 +344,7 @@ impl Identifier {
                     names,
                     root_commit,
                     remotes,
+                    formerly: Vec::new(),
                     at,
                     branch,
                 };
@@ -344,14 +377,19 @@ pub fn meant(url: &str) -> Option<String> {
 /// A key as this device writes it, of one that a user typed: `git:GitHub.com/Acme/API.git`.
 pub fn typed_key(text: &str) -> ProjectKey {
     let (path, sub) = text.split_once('#').unwrap_or((text, ""));
-    let remote = path
-        .strip_prefix("git:")
-        .and_then(|path| remote::normalise(&format!("https://{path}")));
+    let remote = path.strip_prefix("git:").and_then(remote::typed);
     match remote {
         Some(remote) => with_sub(&format!("git:{remote}"), sub.trim_matches('/')),
         None if text.ends_with(":/") => ProjectKey::new(text),
         None => ProjectKey::new(text.trim_end_matches('/')),
     }
+}
+
+/// Whether a directory around which a checkout lies is a part of its project. Who keeps settings in a
+/// repository has it in the home directory, around all others: those are no part of it.
+fn has_part(checkout: &Checkout, home: &Path, dir: &Path) -> bool {
+    let sub = dir.strip_prefix(home).ok();
+    checkout.work_tree != home || sub.is_none_or(|sub| shown_sub(sub).is_empty())
 }
 
 /// The project of a repository of which only a remote is known.
@@ -714,7 +752,36 @@ mod tests {
         let of = |is_known: bool| {
             super::corrected(&before, renamed.clone(), Path::new("/"), |_| is_known)
         };
-        assert_eq!((of(true), of(false)), (renamed.clone(), before.clone()));
+        let now_known = Project {
+            formerly: vec!["h/acme/api".into()],
+            ..renamed.clone()
+        };
+        assert_eq!((of(true), of(false)), (now_known, before.clone()));
+    }
+
+    #[test]
+    fn former_remotes_are_remembered_until_they_are_taken_back() {
+        let mut project = Project {
+            at: Some("api".into()),
+            ..Project::new(ProjectKey::new("git:h/acme/a#web"))
+        };
+        let mut set = |remote: &str| {
+            let now = Project {
+                at: Some("api".into()),
+                ..Project::new(ProjectKey::new(format!("git:{remote}#web")))
+            };
+            project = super::corrected(&project, now, Path::new("/"), |_| true);
+            project.formerly.join(" ")
+        };
+        assert_eq!(set("h/acme/b"), "h/acme/a");
+        assert_eq!(set("h/acme/c"), "h/acme/a h/acme/b");
+        assert_eq!(set("h/acme/c"), "h/acme/a h/acme/b");
+        assert_eq!(set("h/acme/b"), "h/acme/a", "the last one was a mistake");
+        assert_eq!(set("h/acme/a"), "");
+        for number in 0..2 * MOST_REMOTES {
+            set(&format!("h/acme/{number}"));
+        }
+        assert_eq!(project.formerly.len(), MOST_REMOTES);
     }
 
     #[test]
@@ -722,6 +789,19 @@ mod tests {
         for (typed, key) in [
             ("git:GitHub.com/Acme/API.git", "git:github.com/acme/api"),
             ("git:github.com/acme/api/", "git:github.com/acme/api"),
+            ("git:git@github.com:acme/api.git", "git:github.com/acme/api"),
+            ("git:GitHub.com:Acme/API", "git:github.com/acme/api"),
+            ("git:me@github.com:443/acme/api", "git:github.com/acme/api"),
+            ("git:https://github.com/acme/api", "git:github.com/acme/api"),
+            (
+                "git:ssh://git@h.example:7999/a/b.git/#web",
+                "git:h.example/a/b#web",
+            ),
+            ("git:2001:db8::1/repo", "git:2001:db8::1/repo"),
+            (
+                "git:[2001:DB8:0::1]:22/repo.git#web",
+                "git:2001:db8::1/repo#web",
+            ),
             (
                 "git:github.com/acme/api#Web/",
                 "git:github.com/acme/api#Web",
@@ -734,6 +814,49 @@ mod tests {
         ] {
             assert_eq!(typed_key(typed).as_str(), key, "{typed}");
         }
+    }
+
+    /// Every directory became a part of the user's settings, which no other device had there.
+    #[test]
+    fn a_home_that_is_a_repository_takes_no_other_directory_in() {
+        let home = tempfile::tempdir().unwrap();
+        repository(home.path(), Some("https://github.com/me/dotfiles"));
+        for dir in ["ideas/x", ".config/nvim"] {
+            std::fs::create_dir_all(home.path().join(dir)).unwrap();
+        }
+        let key = |dir: &str| key(home.path(), &home.path().join(dir));
+        assert_eq!(key("ideas/x"), "home:ideas/x");
+        assert_eq!(key(""), "git:github.com/me/dotfiles");
+        assert_eq!(key(".config/nvim"), "git:github.com/me/dotfiles");
+        assert_eq!(key("ideas/gone"), "home:ideas/gone");
+    }
+
+    #[test]
+    fn a_repository_is_recognised_however_it_lies_on_the_disk() {
+        let home = tempfile::tempdir().unwrap();
+        let url = "https://github.com/acme/api";
+        let key = |dir: &Path| key(home.path(), dir);
+        // Its directory lies elsewhere.
+        let apart = home.path().join("apart");
+        std::fs::create_dir(&apart).unwrap();
+        let git_dir = home.path().join("git-dirs/api");
+        std::fs::create_dir_all(git_dir.parent().unwrap()).unwrap();
+        let elsewhere = format!("--separate-git-dir={}", git_dir.display());
+        git(&apart, &["init", "-q", &elsewhere]);
+        git(&apart, &["remote", "add", "github", url]);
+        assert_eq!(key(&apart), "git:github.com/acme/api");
+        // A tool that was started inside of the repository's directory, and in a name with a sign of
+        // keys.
+        let repo = repository(&home.path().join("api"), Some(url));
+        assert_eq!(key(&repo.join(".git/hooks")), "git:github.com/acme/api");
+        assert_eq!(key(&repo.join("c#/x")), "git:github.com/acme/api#c#/x");
+        let typed = typed_key("git:GitHub.com/acme/api#c#/x");
+        assert_eq!(typed.as_str(), "git:github.com/acme/api#c#/x");
+        // To push to is not to be.
+        let local = repository(&home.path().join("local"), None);
+        git(&local, &["config", "remote.x.pushurl", url]);
+        let first = commit(&local, "first");
+        assert_eq!(key(&local), format!("root:{first}"));
     }
 
     #[test]

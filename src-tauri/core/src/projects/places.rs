@@ -5,7 +5,7 @@
 
 use super::checkout::{self, Checkout};
 use super::paths::{self, Style};
-use super::{Identifier, Project, is_same_name, split_sub, with_sub};
+use super::{Identifier, Project, has_part, is_same_name, split_sub, with_sub};
 use crate::session::{DeviceId, ProjectKey};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -73,6 +73,8 @@ pub enum Mark {
     Path,
     /// The same oldest commit, and no remote.
     Root,
+    /// Its first remote is a former one of the author's checkout.
+    Former,
     /// Its first remote is one of the author's other remotes: a fork, or what that was forked from.
     Related,
     /// Another remote than its first is the project's.
@@ -219,8 +221,9 @@ impl Places {
     /// of a checkout.
     ///
     /// In this order: the user's setting; a checkout whose first remote is the key's; a fork with the
-    /// key's as another remote; one whose first remote is another one of the author's; one without
-    /// any remote and with the same oldest commit. A contradicting remote overrules the oldest commit,
+    /// key's as another remote; one whose first remote is another one of the author's; one whose first
+    /// remote was that of the author's checkout; one without any remote and with the same oldest
+    /// commit. A contradicting remote overrules the oldest commit,
     /// and so does another name: what was made from a template keeps that as a remote, too.
     pub fn find_for_other(
         &self,
@@ -238,7 +241,7 @@ impl Places {
         device: &DeviceId,
         project: &Project,
     ) -> Result<(Mark, PathBuf), NoPlace> {
-        if let Some(dir) = self.mapped_dir(&project.key) {
+        if let Some(dir) = self.mapped_for(project) {
             return Ok((Mark::Mapped, dir));
         }
         let text = project.key.as_str();
@@ -261,7 +264,7 @@ impl Places {
                 || self.own.contains(&project.key)
                 || self.is_in_checkout(home, &dir);
             // A directory with a remote is a repository, but the author's directory is none.
-            return if known && !has_remote(&dir) {
+            return if known && !has_remote(home, &dir) {
                 Ok((Mark::Path, dir))
             } else {
                 Err(NoPlace::Refused)
@@ -308,7 +311,7 @@ impl Places {
             (Some(mark), Ok((best, _))) => mark < best,
             (Some(_), Err(_)) => false,
             (None, Ok((_, best))) => best != dir,
-            (None, Err(_)) => has_remote(dir),
+            (None, Err(_)) => has_remote(home, dir),
         }
     }
 
@@ -316,16 +319,18 @@ impl Places {
     /// it is not another repository in the same place.
     pub fn was(&self, repository: &str, dir: &Path) -> bool {
         let born = checkout::around(dir).and_then(|(checkout, _)| checkout.born);
-        let mut known = self.learnt.get(repository).into_iter().flatten();
+        let known = self.learnt.get(repository).into_iter().flatten();
+        let mut known = known.filter(|place| place.is_called(repository));
         born.is_some() && known.any(|place| place.born == born)
     }
 
     /// The keys by which the checkout around a directory is or was known, with the directory inside.
+    /// What it was made from is none of them.
     pub fn known_as(&self, checkout: &Checkout, sub: &str) -> Vec<ProjectKey> {
-        let known = self
-            .learnt
-            .iter()
-            .filter(|(_, places)| places.iter().any(|place| place.is_of(checkout)));
+        let known = self.learnt.iter().filter(|(repository, places)| {
+            let is_it = |place: &Place| place.is_of(checkout) && place.is_called(repository);
+            places.iter().any(is_it)
+        });
         known
             .map(|(repository, _)| with_sub(repository, sub))
             .collect()
@@ -334,13 +339,27 @@ impl Places {
     /// The keys by which the known checkouts of a project are or were known, too. Reads no disk.
     pub fn other_names(&self, key: &ProjectKey) -> Vec<ProjectKey> {
         let (own, sub) = split_sub(key);
-        let places: Vec<&Place> = self.learnt.get(own).into_iter().flatten().collect();
-        let is_one = |other: &Place| places.iter().any(|place| place.is_same(other));
-        let others = self
-            .learnt
-            .iter()
-            .filter(|(known, others)| known.as_str() != own && others.iter().any(is_one));
+        let places = self.learnt.get(own).into_iter().flatten();
+        let places: Vec<&Place> = places.filter(|place| place.is_called(own)).collect();
+        let others = self.learnt.iter().filter(|(known, others)| {
+            let is_one = |other: &Place| {
+                other.is_called(known) && places.iter().any(|place| place.is_same(other))
+            };
+            known.as_str() != own && others.iter().any(is_one)
+        });
         others.map(|(known, _)| with_sub(known, sub)).collect()
+    }
+
+    /// The repositories in whose checkouts a session of this device was seen, with all remotes of
+    /// those. Reads no disk.
+    pub fn repositories(&self) -> impl Iterator<Item = Project> {
+        let all = self.learnt.iter();
+        let all = all.flat_map(|(key, places)| places.iter().map(move |place| (key, place)));
+        all.filter(|(_, place)| 0 < place.seen)
+            .map(|(key, place)| Project {
+                remotes: place.remotes.clone(),
+                ..Project::new(ProjectKey::new(key))
+            })
     }
 
     /// All known work trees.
@@ -392,11 +411,19 @@ impl Places {
             dirs: BTreeSet::new(),
         });
         let signs = |project: &Project| (project.root_commit.clone(), project.remotes.clone());
-        let other = signs(&given.project) != signs(project);
+        // Sessions that began under the present name have no former one.
+        let renamed = !project.formerly.is_empty() && given.project.formerly != project.formerly;
+        let other = renamed || signs(&given.project) != signs(project);
         if other {
             given.project = project.clone();
         }
         given.dirs.insert(dir.to_owned()) || other
+    }
+
+    /// Whether it is known that sessions of a project were written to `dir`.
+    pub fn is_given(&self, project: &ProjectKey, dir: &Path) -> bool {
+        let given = self.given.get(project);
+        given.is_some_and(|given| given.dirs.contains(dir))
     }
 
     /// Forgets a directory after the sessions written to it have left.
@@ -434,14 +461,11 @@ impl Places {
 
     /// How `dir` is recognised as the project's; `None` if there is no evidence.
     fn mark(&self, home: &Path, project: &Project, dir: &Path) -> Option<Mark> {
-        if self
-            .mapped_dir(&project.key)
-            .is_some_and(|mapped| mapped == dir)
-        {
+        if self.mapped_for(project).is_some_and(|mapped| mapped == dir) {
             return Some(Mark::Mapped);
         }
         if let Some(rest) = project.key.as_str().strip_prefix("home:") {
-            return (inside(home, rest)? == dir && !has_remote(dir)).then_some(Mark::Path);
+            return (inside(home, rest)? == dir && !has_remote(home, dir)).then_some(Mark::Path);
         }
         let (checkout, _) = checkout::around(dir)?;
         let is_same = |place: &&Place| place.born.is_none() || place.born == checkout.born;
@@ -494,7 +518,7 @@ impl Places {
     /// exists, its name and those above it, its branch; then a main work tree, where a session was
     /// seen last, the shortest path.
     pub fn find(&self, home: &Path, device: &DeviceId, project: &Project) -> Option<PathBuf> {
-        if let Some(dir) = self.mapped_dir(&project.key) {
+        if let Some(dir) = self.mapped_for(project) {
             return Some(dir);
         }
         let text = project.key.as_str();
@@ -536,14 +560,26 @@ impl Places {
         })
     }
 
+    /// The directory that the user set for a project, by its key or a former one, the latest first.
+    /// A former remote that the author keeps may be another repository's.
+    pub fn mapped_for(&self, project: &Project) -> Option<PathBuf> {
+        let (_, sub) = split_sub(&project.key);
+        let former = project.formerly.iter().rev();
+        let former = former.filter(|remote| !project.remotes.contains(remote));
+        let mut former = former.map(|remote| with_sub(&format!("git:{remote}"), sub));
+        self.mapped_dir(&project.key)
+            .or_else(|| former.find_map(|key| self.mapped_dir(&key)))
+    }
+
     /// The checkout that is most surely the project's and most similar to the author's.
     fn best_checkout(&self, home: &Path, project: &Project) -> Option<Found> {
         let (repository, sub) = split_sub(&project.key);
         let root = root_of(project);
         let concerns = |known: &str, place: &Place| {
+            let mut others = project.remotes.iter().chain(&project.formerly);
             let related = known
                 .strip_prefix("git:")
-                .is_some_and(|remote| project.remotes.iter().any(|one| one == remote));
+                .is_some_and(|remote| others.any(|one| one == remote));
             let same_root = root.is_some_and(|root| {
                 place.root_commit.as_deref() == Some(root)
                     || known.strip_prefix("root:") == Some(root)
@@ -596,11 +632,15 @@ impl Places {
         seen: u64,
         root_commit: Option<String>,
     ) {
-        let places = self.learnt.entry(repository).or_default();
+        let places = self.learnt.entry(repository.clone()).or_default();
         match places
             .iter_mut()
             .find(|place| place.work_tree == checkout.work_tree)
         {
+            // Another repository in the same place: no session of this one was seen in it.
+            Some(place) if !place.is_of(checkout) && !is_first(checkout, &repository) => {
+                *place = Place::new(checkout, seen, root_commit);
+            }
             Some(place) => {
                 place.linked = checkout.linked;
                 place.seen = place.seen.max(seen);
@@ -611,14 +651,7 @@ impl Places {
                     place.remotes.clone_from(&checkout.remotes);
                 }
             }
-            None => places.push(Place {
-                work_tree: checkout.work_tree.clone(),
-                linked: checkout.linked,
-                seen,
-                root_commit,
-                born: checkout.born,
-                remotes: checkout.remotes.clone(),
-            }),
+            None => places.push(Place::new(checkout, seen, root_commit)),
         }
         // A search finds out which places are gone; nobody waits for the disk here.
         if 2 * MAX_PLACES < places.len() {
@@ -640,7 +673,36 @@ impl Places {
     }
 }
 
+/// Whether a checkout's first remote is a repository's.
+fn is_first(checkout: &Checkout, repository: &str) -> bool {
+    let first = checkout.remotes.first().map(String::as_str);
+    first.is_some() && repository.strip_prefix("git:") == first
+}
+
 impl Place {
+    fn new(checkout: &Checkout, seen: u64, root_commit: Option<String>) -> Self {
+        Self {
+            work_tree: checkout.work_tree.clone(),
+            linked: checkout.linked,
+            seen,
+            root_commit,
+            born: checkout.born,
+            remotes: checkout.remotes.clone(),
+        }
+    }
+
+    /// Whether the repository is the place's own: a session of it was seen here, its remote is the
+    /// first one, or that of a fork. In doubt it is. What a search found as a further remote of
+    /// another name is what this one was made from.
+    fn is_called(&self, repository: &str) -> bool {
+        let (Some(remote), Some(first)) = (repository.strip_prefix("git:"), self.remotes.first())
+        else {
+            return true;
+        };
+        let key = ProjectKey::new(repository);
+        0 < self.seen || first == remote || is_same_name(&key, first)
+    }
+
     /// Whether the place is this checkout, wherever that was moved to. Where the file system has no
     /// creation times, whether it is in the same directory.
     fn is_of(&self, checkout: &Checkout) -> bool {
@@ -674,28 +736,47 @@ pub fn is_repository(key: &ProjectKey) -> bool {
 }
 
 /// How a checkout is recognised as a project's. Weaker signs count only without a contradicting
-/// remote or name.
+/// remote or name. A former remote counts if the author's checkout has it no longer: the repository
+/// was renamed. If the author keeps it as a further one, the checkout is a fork under a new name or
+/// was made from a starter; see [`is_same_dir`].
 fn mark_of(project: &Project, checkout: &Checkout, root_commit: Option<&str>) -> Option<Mark> {
     let own = split_sub(&project.key).0.strip_prefix("git:");
     let first = checkout.remotes.first();
     let is_alike = first.is_some_and(|first| is_same_name(&project.key, first));
+    let is_among = |remotes: &[String]| first.is_some_and(|first| remotes.contains(first));
     match own {
         _ if checkout.bare => None,
         Some(own) if first.is_some_and(|first| first == own) => Some(Mark::Remote),
-        Some(own) if checkout.remotes.iter().any(|remote| remote == own) => {
-            is_alike.then_some(Mark::SecondRemote)
+        Some(own) if is_alike && checkout.remotes.iter().any(|remote| remote == own) => {
+            Some(Mark::SecondRemote)
         }
-        Some(_) if first.is_some_and(|first| project.remotes.contains(first)) => {
-            is_alike.then_some(Mark::Related)
+        Some(_) if is_alike && is_among(&project.remotes) => Some(Mark::Related),
+        Some(_) if is_among(&project.formerly) => {
+            let is_kept = is_among(&project.remotes);
+            (!is_kept || is_same_dir(project, checkout)).then_some(Mark::Former)
         }
         _ if first.is_some() => None,
         _ => (root_commit.is_some() && root_commit == root_of(project)).then_some(Mark::Root),
     }
 }
 
-/// Whether a directory lies in a repository with a remote.
-fn has_remote(dir: &Path) -> bool {
-    checkout::around(dir).is_some_and(|(checkout, _)| !checkout.remotes.is_empty())
+/// Whether a work tree has the name of the author's: a fork under a new name stays where it is, and
+/// what is made from a starter gets a directory of its own.
+fn is_same_dir(project: &Project, checkout: &Checkout) -> bool {
+    let author = project.at.as_deref().and_then(|at| at.rsplit('/').next());
+    let here = checkout
+        .work_tree
+        .file_name()
+        .map(|name| name.to_string_lossy());
+    author
+        .zip(here)
+        .is_some_and(|(author, here)| author.eq_ignore_ascii_case(&here))
+}
+
+/// Whether a directory is a part of a repository with a remote.
+fn has_remote(home: &Path, dir: &Path) -> bool {
+    checkout::around(dir)
+        .is_some_and(|(checkout, _)| !checkout.remotes.is_empty() && has_part(&checkout, home, dir))
 }
 
 /// The directory inside a work tree, or its deepest existing parent; its depth, and the number of

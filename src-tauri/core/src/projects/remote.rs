@@ -1,5 +1,11 @@
 //! Git remotes as text: reduces the many spellings of one remote to `host/owner/repo`. Touches no
 //! disk and no network.
+//!
+//! The path is in lower case, too: hosts with accounts (GitHub, GitLab, Gitea, Bitbucket, Azure, also
+//! on a company's own domain) find a repository in any case, so people write it in any. Where a plain
+//! SSH server has two repositories that differ in capitals alone, the user maps them.
+
+use std::net::Ipv6Addr;
 
 /// Normalises a remote's URL to `host/owner/repo`, lower case, without scheme, user, password, port
 /// and `.git`.
@@ -27,6 +33,26 @@ pub fn normalise(url: &str) -> Option<String> {
     }
     // `#` begins the directory inside a project key.
     Some(format!("{host}/{}", parts.join("/")).replace('#', "%23"))
+}
+
+/// The remote that a user typed in a key: as a key has it, or as a URL in any spelling.
+pub fn typed(text: &str) -> Option<String> {
+    let (authority, path) = text.split_once('/').unwrap_or((text, ""));
+    let is_port = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_address = |text: &str| text.parse::<Ipv6Addr>().is_ok();
+    let in_brackets = authority
+        .strip_prefix('[')
+        .and_then(|text| text.split_once(']'));
+    match authority.split_once(':') {
+        _ if text.contains("://") => normalise(text),
+        // A key has no brackets around an address.
+        Some(_) if is_address(authority) => normalise(&format!("https://[{authority}]/{path}")),
+        Some(_) if in_brackets.is_some_and(|(address, _)| is_address(address)) => {
+            normalise(&format!("https://{text}"))
+        }
+        Some((_, after)) if !is_port(after) => normalise(text),
+        _ => normalise(&format!("https://{text}")),
+    }
 }
 
 fn is_network(scheme: &str) -> bool {
@@ -73,17 +99,27 @@ fn host(authority: &str) -> Option<String> {
     let host_port = authority
         .rsplit_once('@')
         .map_or(authority, |(_credentials, rest)| rest);
-    let host = match host_port.strip_prefix('[') {
-        Some(ipv6) => ipv6.split_once(']')?.0,
-        None => host_port
-            .split_once(':')
-            .map_or(host_port, |(host, _port)| host),
-    };
+    if let Some(ipv6) = host_port.strip_prefix('[') {
+        return ipv6_host(ipv6.split_once(']')?.0);
+    }
+    let host = host_port
+        .split_once(':')
+        .map_or(host_port, |(host, _port)| host);
     let host = host.trim_end_matches('.').to_lowercase();
-    let is_here = host == "localhost" || host == "::1" || host.starts_with("127.");
+    let is_here = host == "localhost" || host == "0.0.0.0" || host.starts_with("127.");
     let is_odd = host.is_empty()
         || host.contains(|c: char| c.is_whitespace() || matches!(c, '/' | '\\' | '#'));
     (!is_here && !is_odd).then_some(host)
+}
+
+/// An address in its one canonical spelling. One with a zone is valid on one machine's network only.
+fn ipv6_host(text: &str) -> Option<String> {
+    let address: Ipv6Addr = text.parse().ok()?;
+    let plain = address.to_ipv4_mapped();
+    let is_here = address.is_loopback()
+        || address.is_unspecified()
+        || plain.is_some_and(|plain| plain.is_loopback() || plain.is_unspecified());
+    (!is_here).then(|| address.to_string())
 }
 
 /// Hosts with two names, or with two spellings of one repository, according to their own
@@ -184,6 +220,10 @@ mod tests {
             ),
             ("ssh://git@[2001:db8::1]:22/repo", "2001:db8::1/repo"),
             ("git@[2001:db8::1]:repo", "2001:db8::1/repo"),
+            (
+                "ssh://git@[2001:DB8:0:0:0:0:0:1]/Repo.git",
+                "2001:db8::1/repo",
+            ),
             ("host.example:~x/repo", "host.example/~x/repo"),
             ("https://host.example/a%23b/c", "host.example/a%23b/c"),
             (
@@ -220,6 +260,10 @@ mod tests {
             "git@localhost:acme/api",
             "http://127.0.0.1:3000/acme/api",
             "ssh://[::1]/api",
+            "ssh://[0:0:0:0:0:0:0:1]/api",
+            "ssh://[::ffff:127.0.0.1]/api",
+            "ssh://[fe80::1%25eth0]/api",
+            "http://0.0.0.0:3000/acme/api",
             "ext::sh -c x",
             "s3://bucket/api",
             "codecommit::eu-west-1://profile@api",

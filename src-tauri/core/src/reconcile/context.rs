@@ -8,7 +8,7 @@ use super::withdrawals::Seen;
 use crate::merge::device_list::Heads;
 use crate::merge::snapshots::Judged;
 use crate::merge::transcript::{self, Reader};
-use crate::projects::{Identifier, NoPlace, Places};
+use crate::projects::{self, Identifier, NoPlace, Places};
 use crate::session::{
     ChainId, DeviceId, DocKind, DocName, Hlc, Millis, Project, ProjectKey, SessionKey, ToolId,
 };
@@ -402,7 +402,7 @@ impl Context {
     /// Notes where the user wants a session, until the user maps its project to another directory.
     pub fn pin(&self, record: &mut SessionRecord, dir: PathBuf) {
         let card = record.origin();
-        let mapped = card.and_then(|card| self.places().mapped_dir(&card.project.key));
+        let mapped = card.and_then(|card| self.places().mapped_for(&card.project));
         record.pinned = Some(Pinned { dir, mapped });
     }
 
@@ -435,12 +435,14 @@ impl Context {
 /// gone.
 fn pinned(places: &Places, card: &SessionCard, record: &SessionRecord) -> Option<PathBuf> {
     let pinned = record.pinned.as_ref()?;
-    let holds = pinned.dir.is_dir() && pinned.mapped == places.mapped_dir(&card.project.key);
+    let holds = pinned.dir.is_dir() && pinned.mapped == places.mapped_for(&card.project);
     holds.then(|| pinned.dir.clone())
 }
 
-/// Whether an excluded key is a project's, by its key or any of its remotes, or that of something
-/// around it. The home directory and the root of the disk are around everything: they count alone.
+/// Whether an excluded key is a project's or that of something around it, by its key, its former
+/// remotes or the further ones with its name. Those may be a fork's, so the project stays here. One of
+/// another name is what it was made from, which excludes nothing. The home directory and the root of
+/// the disk are around everything: they count alone.
 pub fn is_covered(project: &Project, excluded: &ProjectKey) -> bool {
     let excluded = excluded.as_str();
     let covers = |name: &str| {
@@ -450,7 +452,7 @@ pub fn is_covered(project: &Project, excluded: &ProjectKey) -> bool {
     };
     let key = project.key.as_str();
     let inside = key.find('#').map_or("", |at| &key[at..]);
-    let mut remotes = project.remotes.iter();
+    let mut remotes = projects::other_remotes(project);
     covers(key) || remotes.any(|remote| covers(&format!("git:{remote}{inside}")))
 }
 
@@ -474,7 +476,7 @@ impl Shared {
         self.exclusion(project).is_some()
     }
 
-    /// What the user excluded that a project is or is a part of, by its key or any of its remotes.
+    /// What the user excluded that a project is or is a part of: see [`is_covered`].
     pub fn exclusion(&self, project: &Project) -> Option<&ProjectKey> {
         let mut excluded = self.excluded.iter();
         excluded.find(|excluded| is_covered(project, excluded))
@@ -492,7 +494,17 @@ mod tests {
             ..Project::new(ProjectKey::new(key))
         };
         let fork = ["h/me/api", "h/acme/api"];
-        let rows: [(&str, &str, &[&str], bool); 16] = [
+        let child = ["h/me/shop", "h/acme/starter"];
+        let rows: [(&str, &str, &[&str], bool); 20] = [
+            ("git:h/acme/starter", "git:h/me/shop", &child, false),
+            ("git:h/acme", "git:h/me/shop", &child, false),
+            ("git:h/me/shop", "git:h/me/shop", &child, true),
+            (
+                "git:h/me/shop",
+                "git:h/acme/starter",
+                &["h/acme/starter", "h/me/shop"],
+                false,
+            ),
             ("git:h/acme/api", "git:h/acme/api", &[], true),
             ("git:h/acme/api", "git:h/acme/api#web", &[], true),
             ("git:h/acme/api", "git:h/acme/api-2", &[], false),
@@ -518,5 +530,11 @@ mod tests {
             let found = shared.is_excluded(&project(key, remotes));
             assert_eq!(found, is_excluded, "{key} of {excluded}");
         }
+        let renamed = Project {
+            formerly: vec!["h/acme/api".into()],
+            ..Project::new(ProjectKey::new("git:h/me/store#web/src"))
+        };
+        let is_covered = |excluded: &str| is_covered(&renamed, &ProjectKey::new(excluded));
+        assert!(is_covered("git:h/acme/api#web") && !is_covered("git:h/acme/api#src"));
     }
 }

@@ -728,6 +728,25 @@ impl<'a> Reconciler<'a> {
         }
     }
 
+    /// The author's card may have named another project since the session was written here: its
+    /// directory is watched under that one, too.
+    fn note_place(&mut self) {
+        let record = &self.job.record;
+        let (Some(card), Some(dir)) = (record.origin(), &record.checkout_dir) else {
+            return;
+        };
+        let is_pinned = record
+            .pinned
+            .as_ref()
+            .is_some_and(|pinned| pinned.dir == *dir);
+        if self.job.dry || self.placed.is_some() || is_pinned || !record.is_here() {
+            return;
+        }
+        if !self.context.places().is_given(&card.project.key, dir) && dir.is_dir() {
+            self.placed = Some((card.project.clone(), dir.clone()));
+        }
+    }
+
     fn problem(&mut self, code: ProblemCode, error: &dyn std::error::Error, hint: &str) {
         let record = &self.job.record;
         let id = || {
@@ -774,6 +793,7 @@ impl<'a> Reconciler<'a> {
                 .lesson(identifier, (home, device), project, &cwd)
         });
         self.report_gaps();
+        self.note_place();
         let hint = "Nothing was changed.";
         let failed = || {
             Err(ApiError::new(

@@ -16,6 +16,10 @@ pub struct Project {
     /// All remotes of the author's checkout, if there are others beside the one in the key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remotes: Vec<String>,
+    /// First remotes that the author's checkout had before the one in the key, while the session was
+    /// in it; the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub formerly: Vec<String>,
     /// The author's work tree: the path below home, else the whole path, `/`-separated. Helps to
     /// choose among several places.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,6 +37,7 @@ impl Project {
             names: Vec::new(),
             root_commit: None,
             remotes: Vec::new(),
+            formerly: Vec::new(),
             at: None,
             branch: None,
         }

@@ -78,9 +78,11 @@ impl SessionCard {
             .chain(root);
         let ids = ids.chain(self.version.as_deref());
         let paths = paths.into_iter().flatten().chain(project.branch.as_deref());
-        let paths = paths.chain(project.remotes.iter().map(String::as_str));
+        let remotes = project.remotes.iter().chain(&project.formerly);
+        let paths = paths.chain(remotes.map(String::as_str));
         let fits = { paths }.all(|path| path.len() <= limits::PATH)
             && project.remotes.len() <= limits::NAMED
+            && project.formerly.len() <= limits::NAMED
             && ids.clone().all(|id| id.len() <= limits::ID)
             && self.requires.len() <= limits::NAMED;
         self.title = self.title.as_deref().map(limits::shown);

@@ -291,6 +291,113 @@ fn a_starter_and_its_children_are_never_one() {
     assert_eq!((leaves(&blog), leaves(&own)), (true, false));
 }
 
+/// The author renamed the remote, and the session left the store of every other device.
+#[test]
+fn a_former_remote_finds_the_repository_until_there_is_one_of_the_new_name() {
+    let mut desk = Desk::new();
+    let shop = desk.repository("code/shop", SHOP_URL);
+    desk.learn(&shop);
+    let renamed = |at: &str, remotes: &[&str]| Project {
+        remotes: remotes.iter().map(|remote| (*remote).to_owned()).collect(),
+        formerly: vec!["h.example/old/shop".into(), "h.example/acme/shop".into()],
+        at: Some(at.into()),
+        ..project("git:h.example/new/store")
+    };
+    let kept = ["h.example/new/store", "h.example/acme/shop"];
+    let rows = [
+        ("work/x", &[][..], true),
+        // A fork under a new name, and what was made from a starter.
+        ("work/shop", &kept[..], true),
+        ("work/store", &kept[..], false),
+    ];
+    for (at, remotes, is_it) in rows {
+        let wanted = renamed(at, remotes);
+        assert_eq!(desk.find(&wanted), is_it.then(|| shop.clone()), "{at}");
+        let places = &desk.places;
+        let leaves = places.is_misplaced(desk.home(), &device(), &wanted, &shop);
+        assert_eq!(leaves, !is_it, "{at}");
+    }
+    // What the user said of the former name still holds, if that is no other repository's now.
+    let former = ProjectKey::new("git:h.example/acme/shop");
+    let mapped = desk.home().join("mapped");
+    std::fs::create_dir(&mapped).unwrap();
+    desk.places.map(&former, mapped.clone());
+    assert_eq!(desk.find(&renamed("work/x", &[])), Some(mapped));
+    assert_eq!(desk.find(&renamed("work/store", &kept)), None);
+    desk.places.unmap(&former);
+    let wanted = renamed("work/shop", &kept);
+    git(
+        &shop,
+        &["remote", "set-url", "origin", "https://h.example/acme/blog"],
+    );
+    assert_eq!(desk.find(&wanted), None, "another repository");
+    git(&shop, &["remote", "set-url", "origin", SHOP_URL]);
+    let store = desk.repository("code/store", "https://h.example/new/store");
+    desk.learn(&store);
+    assert_eq!(desk.find(&wanted), Some(store));
+    let places = &desk.places;
+    assert!(places.is_misplaced(desk.home(), &device(), &wanted, &shop));
+}
+
+/// The user's settings lie around everything.
+#[test]
+fn a_home_that_is_a_repository_contradicts_no_path_below_it() {
+    let mut desk = Desk::new();
+    repository(desk.home(), Some("https://h.example/me/dotfiles"));
+    let dir = desk.home().join("ideas/x");
+    std::fs::create_dir_all(&dir).unwrap();
+    let wanted = desk.learn(&dir);
+    assert_eq!(wanted.key.as_str(), "home:ideas/x");
+    let found = desk.places.find_for_other(desk.home(), &device(), &wanted);
+    assert_eq!(found, Ok(dir.clone()));
+    let places = &desk.places;
+    assert!(!places.is_misplaced(desk.home(), &device(), &wanted, &dir));
+}
+
+/// What a search found as a starter's made an exclusion of the starter one of all its children, and
+/// the child a successor of the starter that had lain in the same place.
+#[test]
+fn what_a_repository_was_made_from_is_no_other_name_of_it() {
+    let mut desk = Desk::new();
+    let starter = project("git:h.example/acme/starter");
+    let dir = desk.repository("x", "https://h.example/acme/starter");
+    desk.learn(&dir);
+    std::fs::rename(&dir, desk.home().join("away")).unwrap();
+    std::fs::remove_dir_all(desk.home().join("away")).unwrap();
+    let shop = desk.repository("x", SHOP_URL);
+    let upstream = "https://h.example/acme/starter";
+    git(&shop, &["remote", "add", "upstream", upstream]);
+    let fork = desk.repository("fork", "https://h.example/me/starter");
+    git(&fork, &["remote", "add", "upstream", upstream]);
+    desk.search(&["~"], &[project("git:h.example/acme/none")]);
+    desk.learn(&shop);
+    let known = |dir: &Path| {
+        let keys = desk.places.known_as(&checkout::at(dir).unwrap(), "");
+        keys.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    if checkout::at(&shop).unwrap().born.is_some() {
+        assert_eq!(known(&shop), ["git:h.example/acme/shop"]);
+        assert!(!desk.places.was(starter.key.as_str(), &shop));
+        assert_eq!(
+            desk.places
+                .other_names(&project("git:h.example/acme/shop").key),
+            []
+        );
+    }
+    let both = ["git:h.example/acme/starter", "git:h.example/me/starter"];
+    assert_eq!(known(&fork), both);
+    assert_eq!(
+        desk.places.other_names(&starter.key),
+        [ProjectKey::new("git:h.example/me/starter")]
+    );
+    // In a checkout of the starter itself it was the starter's.
+    git(
+        &fork,
+        &["remote", "set-url", "origin", "https://h.example/acme/blog"],
+    );
+    assert_eq!(known(&fork), both);
+}
+
 /// A fork's checkout is taken until there is one of the repository itself.
 #[test]
 fn a_first_remote_is_surer_than_a_second_one() {
