@@ -554,6 +554,7 @@ pub fn projects() -> Vec<ProjectRow> {
             places: place.map(PathBuf::from).into_iter().collect(),
             sessions,
             excluded,
+            excluded_by: None,
             tools: vec!["claude-code".into(), "codex".into()],
             code: key == "git:github.com/acme/api",
         };
@@ -573,6 +574,16 @@ pub fn projects() -> Vec<ProjectRow> {
             4,
             true,
         ),
+        ProjectRow {
+            excluded_by: Some("git:github.com/acme/plans".into()),
+            ..row(
+                "git:github.com/mia/plans",
+                "plans",
+                Some("/home/mia/code/plans"),
+                2,
+                true,
+            )
+        },
     ]
 }
 

@@ -5,7 +5,8 @@ use super::journals::journals;
 use super::places::{from_starter, git};
 use super::talk::{ONE, THREE, TWO, turn};
 use super::world::{Device, World};
-use session_roam_core::api::{ApiError, Doctor, Done, Request};
+use session_roam_core::api::{ApiError, Doctor, Done, HistoryRow, Request};
+use session_roam_core::session::HistoryKind;
 use std::path::{Path, PathBuf};
 
 const SECRET: &str = "git@github.com:acme/secret.git";
@@ -158,6 +159,86 @@ fn both_names_of_an_excluded_checkout_can_be_included() {
     }
 }
 
+/// Whoever excluded a starter excluded everything that keeps it as `upstream`.
+#[test]
+fn an_excluded_starter_excludes_its_forks_and_none_of_its_children() {
+    const STARTER: &str = "git@github.com:acme/starter.git";
+    let mut world = World::devices(["desk"]);
+    let upstream = |dir: &Path| drop(git(dir, &["remote", "add", "upstream", STARTER]));
+    let starter = from_starter(&world.devices[0], "starter", Some(STARTER));
+    let _: Done = world.devices[0].ask(exclude("git:github.com/acme/starter", true));
+    says(&mut world, &starter, ONE);
+    let shop = from_starter(
+        &world.devices[0],
+        "shop",
+        Some("git@github.com:acme/shop.git"),
+    );
+    upstream(&shop);
+    says(&mut world, &shop, TWO);
+    assert_eq!(recorded(&world.devices[0]), [TWO]);
+    // A fork may be the same with another owner: it stays here, and the doctor says so.
+    let fork = from_starter(
+        &world.devices[0],
+        "fork",
+        Some("git@github.com:me/starter.git"),
+    );
+    upstream(&fork);
+    says(&mut world, &fork, THREE);
+    assert_eq!(recorded(&world.devices[0]), [TWO]);
+    let doctor: Doctor = world.devices[0].ask(Request::Doctor);
+    let mut checks = doctor.checks.iter();
+    let check = checks.find(|check| check.name == "excluded projects");
+    let check = check.expect("a check");
+    let fork = "git:github.com/me/starter (it may be a fork of git:github.com/acme/starter)";
+    assert!(check.message.contains(fork), "{}", check.message);
+    let child = "a further remote of git:github.com/acme/shop, which syncs";
+    assert!(check.hint.contains(child), "{}", check.hint);
+}
+
+/// The exclusion of a session's project followed a rename, and nobody was told.
+#[test]
+fn a_rename_that_is_followed_is_told_and_both_names_are_named_when_included() {
+    let mut world = World::devices(["desk"]);
+    let dir = from_starter(&world.devices[0], "secret", Some(SECRET));
+    let _: Done = world.devices[0].ask(exclude("git:github.com/acme/secret", true));
+    says(&mut world, &dir, ONE);
+    const NEW: &str = "git@github.com:newco/vault.git";
+    git(&dir, &["remote", "set-url", "origin", NEW]);
+    world.devices[0].start();
+    says(&mut world, &dir, TWO);
+    let desk = &mut world.devices[0];
+    let history: Vec<HistoryRow> = desk.ask(Request::History { session: None });
+    let mut told = history.iter();
+    let told = told.find(|row| row.what == HistoryKind::Excluded);
+    let told = told.map(|row| row.doc.as_str());
+    assert_eq!(told, Some("git:github.com/newco/vault"));
+    let done: Done = desk.ask(exclude("git:github.com/newco/vault", false));
+    assert_eq!(
+        done.message,
+        "Sessions of git:github.com/newco/vault sync, and of git:github.com/acme/secret, another \
+         name of its checkout."
+    );
+}
+
+/// An address with colons lost all but its first part when it was read back.
+#[test]
+fn a_repository_on_a_host_without_a_name_can_be_excluded() {
+    let key = "git:2001:db8::1/team/secret";
+    for said in [key, "ssh://git@[2001:DB8::1]:22/Team/secret.git"] {
+        let mut world = World::devices(["desk"]);
+        let url = "ssh://git@[2001:db8::1]/team/secret.git";
+        let dir = from_starter(&world.devices[0], "secret", Some(url));
+        let done: Done = world.devices[0].ask(exclude(said, true));
+        assert!(done.message.contains(key), "{}", done.message);
+        world.devices[0].start();
+        says(&mut world, &dir, ONE);
+        assert_eq!(recorded(&world.devices[0]), [""; 0], "{said}");
+        let _: Done = world.devices[0].ask(exclude(key, false));
+        world.deliver();
+        assert_eq!(recorded(&world.devices[0]), [ONE], "{said}");
+    }
+}
+
 /// Spellings of a key that excluded nothing, and were reported as a success.
 #[test]
 fn a_typed_key_excludes_what_it_means_or_says_that_nobody_knows_it() {
@@ -175,7 +256,9 @@ fn a_typed_key_excludes_what_it_means_or_says_that_nobody_knows_it() {
     let desk = &mut world.devices[0];
     for said in [
         "git:GitHub.com/Acme/Secret.git",
+        "git:git@github.com:acme/secret.git",
         "https://github.com/acme/secret",
+        "git@github.com:Acme/secret.git",
         "secret",
     ] {
         let done: Done = desk.ask(exclude(said, true));

@@ -604,7 +604,7 @@ actions: Array<Remedy>, };
 /**
  * What happened to a session: a row of the history.
  */
-export type HistoryKind = "recorded" | "arrived" | "checked_out" | "forked" | "united" | "taken_out" | "taken_back" | "moved" | "recognised" | "keep-both" | "keep-left" | "keep-right" | "stitch" | "branches" | "undo" | "renamed" | "code_applied" | "code_undone" | "forgotten" | "removed";
+export type HistoryKind = "recorded" | "arrived" | "checked_out" | "forked" | "united" | "taken_out" | "taken_back" | "moved" | "recognised" | "keep-both" | "keep-left" | "keep-right" | "stitch" | "branches" | "undo" | "renamed" | "code_applied" | "code_undone" | "forgotten" | "removed" | "excluded";
 
 export type HistoryRow = { at: string, device: string, 
 /**
@@ -958,7 +958,11 @@ export type ProjectRow = { key: string,
 /**
  * The project's names: the directory's and the remote's.
  */
-names: Array<string>, places: Array<string>, sessions: number, excluded: boolean, tools: Array<string>, 
+names: Array<string>, places: Array<string>, sessions: number, excluded: boolean, 
+/**
+ * What is excluded, if that is not the project itself: something around it, or another name.
+ */
+excluded_by?: string, tools: Array<string>, 
 /**
  * Whether its uncommitted changes go along with its sessions from this device.
  */

@@ -5,5 +5,6 @@ import { plural } from "./format";
 
 export function happening(row: HistoryRow): string {
   const what = words.overview.happenings[row.what];
+  if (row.what === "excluded") return `${what}: ${row.doc}`;
   return row.files > 0 ? `${plural(row.files, "file", "files")} ${what}` : what;
 }

@@ -108,6 +108,7 @@ function Project({ row, changed }: { row: ProjectRow; changed: () => void }) {
             <Icon name="warning" size={14} /> {say.noPlace}. <span class="dim">{say.noPlaceWhy}</span>
           </p>
         )}
+        {row.excluded_by && <p class="dim">{say.excludedBy(row.excluded_by)}</p>}
         {isRepository(row) && row.places.length > 0 && (
           <div class="goes-along">
             <Switch

@@ -282,6 +282,14 @@ pub fn projects(rows: &[ProjectRow], view: &View) -> String {
         })
         .collect();
     let mut out = table(columns, &lines, view);
+    let along = rows
+        .iter()
+        .filter_map(|row| Some((&row.key, row.excluded_by.as_ref()?)));
+    for (key, by) in along {
+        out.push_str(&format!(
+            "\n{key} does not sync, because {by} is excluded.\n"
+        ));
+    }
     if let Some(row) = rows
         .iter()
         .find(|row| row.places.is_empty() && !row.excluded)

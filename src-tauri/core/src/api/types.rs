@@ -379,6 +379,10 @@ pub struct ProjectRow {
     pub places: Vec<PathBuf>,
     pub sessions: u64,
     pub excluded: bool,
+    /// What is excluded, if that is not the project itself: something around it, or another name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub excluded_by: Option<String>,
     pub tools: Vec<String>,
     /// Whether its uncommitted changes go along with its sessions from this device.
     #[serde(default)]

@@ -10,9 +10,9 @@ use crate::projects;
 use crate::projects::places::Lesson;
 use crate::reconcile::context::{Context, is_covered};
 use crate::reconcile::record::SessionRecord;
-use crate::session::{ProblemCode, Project, ProjectKey, Reason, Remedy};
+use crate::session::{HistoryKind, ProblemCode, Project, ProjectKey, Reason, Remedy};
 use crate::settings::Code;
-use crate::state::{State, StateError};
+use crate::state::{Happening, State, StateError};
 use similar::TextDiff;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -104,13 +104,15 @@ impl Engine {
         let key = self.excluded_as(said)?;
         let mut keys = self.settings.projects.exclude.clone();
         keys.retain(|known| projects::typed_key(known) != key);
+        let mut along = Vec::new();
         let rows = project_rows(&self.state, &self.context, &self.settings.code)?;
         if excluded {
             keys.push(key.to_string());
         } else {
             // Other names of the same checkouts, which were added when its remote was changed.
             let names = self.context.places().other_names(&key);
-            keys.retain(|known| !names.contains(&projects::typed_key(known)));
+            let is_other = |known: &mut String| names.contains(&projects::typed_key(known));
+            along = keys.extract_if(.., is_other).collect();
             if let Some(by) = self.still_excluded(&key, &keys, &rows) {
                 return Err(by);
             }
@@ -122,7 +124,7 @@ impl Engine {
         self.retry_everywhere(&[Reason::Excluded]);
         done(match excluded {
             true => self.no_longer_leaves(&key, rows),
-            false => format!("Sessions of {key} sync."),
+            false => included(&key, &along),
         })
     }
 
@@ -162,6 +164,15 @@ impl Engine {
         keys.push(key.to_owned());
         // Where the settings cannot be written, the directory is remembered all the same.
         drop(self.set_excluded(&keys));
+        let told = self.state.add_history(&Happening {
+            at: self.context.clock.now(),
+            device: self.context.short.clone(),
+            kind: HistoryKind::Excluded,
+            doc: key.to_owned(),
+            ..Happening::default()
+        });
+        // The list of projects shows the exclusion, too.
+        drop(told);
     }
 
     fn no_longer_leaves(
@@ -211,7 +222,11 @@ impl Engine {
 
     /// The key of a project to exclude, which may be one that nobody knows yet.
     fn excluded_as(&self, said: &str) -> Result<ProjectKey, ApiError> {
-        let by_url = said.contains("://").then(|| projects::meant(said));
+        let is_scp = said
+            .split_once(':')
+            .is_some_and(|(user, _)| user.contains('@') && !user.contains('/'));
+        let is_url = is_scp || said.contains("://");
+        let by_url = is_url.then(|| projects::meant(said));
         if let Some(remote) = by_url.flatten() {
             return Ok(ProjectKey::new(format!("git:{remote}")));
         }
@@ -243,8 +258,10 @@ impl Engine {
             });
         }
         let repository = |key: &str| key.split('#').next().unwrap_or_default().to_owned();
+        let is_key = KINDS.iter().any(|kind| said.starts_with(kind));
+        let typed = is_key.then(|| projects::typed_key(said).to_string());
         let by_url = projects::meant(said).map(|remote| format!("git:{remote}"));
-        for key in [Some(said.to_owned()), by_url].into_iter().flatten() {
+        for key in [Some(said.to_owned()), typed, by_url].into_iter().flatten() {
             let is_inside = key.contains('#');
             let is_known = known.keys().any(|other| {
                 let rest = other.strip_prefix(key.as_str());
@@ -317,6 +334,18 @@ impl Engine {
     }
 }
 
+/// Says that a project syncs again, with the other names of it that are no longer excluded either.
+fn included(key: &ProjectKey, along: &[String]) -> String {
+    match along {
+        [] => format!("Sessions of {key} sync."),
+        [one] => format!("Sessions of {key} sync, and of {one}, another name of its checkout."),
+        several => format!(
+            "Sessions of {key} sync, and of {}, other names of its checkouts.",
+            several.join(", ")
+        ),
+    }
+}
+
 /// The projects without their places, each as its first session has it.
 fn project_rows(
     state: &State,
@@ -333,7 +362,8 @@ fn project_rows(
             names: Vec::new(),
             places: Vec::new(),
             sessions: 0,
-            excluded: context.shared().is_excluded(&Project::new(project.clone())),
+            excluded: false,
+            excluded_by: None,
             tools: Vec::new(),
             code: is_code_on(code, &project),
         };
@@ -348,10 +378,17 @@ fn project_rows(
             let record: Option<SessionRecord> = state.record(&key)?;
             if let Some(card) = record.as_ref().and_then(SessionRecord::origin) {
                 entry.names = card.project.names.clone();
-                entry.excluded |= context.shared().is_excluded(&card.project);
                 *known = Some(card.project.clone());
             }
         }
+    }
+    for (row, known) in rows.values_mut() {
+        let shared = context.shared();
+        let own = Project::new(ProjectKey::new(row.key.as_str()));
+        let by = shared.exclusion(&own);
+        let by = by.or_else(|| shared.exclusion(known.as_ref()?)).cloned();
+        row.excluded = by.is_some();
+        row.excluded_by = by.map(|by| by.to_string()).filter(|by| *by != row.key);
     }
     Ok(rows.into_values().collect())
 }

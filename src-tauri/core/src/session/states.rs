@@ -145,6 +145,9 @@ words! {
         Forgotten,
         /// A forgotten session was removed from this device.
         Removed,
+        /// The remote of an excluded project was changed: the project under its new name, which is
+        /// in the place of a doc, was excluded along.
+        Excluded,
     }
 }
 

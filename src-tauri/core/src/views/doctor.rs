@@ -6,9 +6,9 @@ use crate::api::types::{
     Check, CheckState, CopyRow, Doctor, EngineState, LeftOut, LeftOutReason, Status,
     SyncthingState, ToolRow, Waiting,
 };
-use crate::reconcile::context::Context;
+use crate::reconcile::context::{Context, is_covered};
 use crate::reconcile::takein;
-use crate::session::{Remedy, ToolId};
+use crate::session::{Project, ProjectKey, Remedy, ToolId};
 use crate::tools::other_system::{self, OtherHome};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -256,10 +256,54 @@ fn excluded(context: &Context) -> Option<Check> {
         ..check(
             "excluded projects",
             CheckState::Note,
-            format!("Sessions of {} do not leave this device.", named.join(", ")),
-            "",
+            format!("Sessions of {} do not leave this device.", named.join(", "))
+                + &nor_of(context),
+            made_from_excluded(context),
         )
     })
+}
+
+/// Names the projects that stay here because they have the name and a remote of an excluded one.
+fn nor_of(context: &Context) -> String {
+    let (shared, places) = (context.shared(), context.places());
+    let mut also: BTreeSet<String> = BTreeSet::new();
+    for project in places.repositories() {
+        let by = shared.exclusion(&project);
+        let own = Project::new(project.key.clone());
+        if let Some(by) = by.filter(|by| !is_covered(&own, by)) {
+            also.insert(format!("{} (it may be a fork of {by})", project.key));
+        }
+    }
+    match also.is_empty() {
+        true => String::new(),
+        false => {
+            let also: Vec<String> = also.into_iter().collect();
+            format!(" Nor do those of {}.", also.join(", "))
+        }
+    }
+}
+
+/// Names the projects that sync though they have an excluded one as a further remote.
+fn made_from_excluded(context: &Context) -> String {
+    let (shared, places) = (context.shared(), context.places());
+    let is_excluded = |remote: &String| {
+        let other = Project::new(ProjectKey::new(format!("git:{remote}")));
+        shared.is_excluded(&other)
+    };
+    let all = places.repositories();
+    let syncing = all.filter(|project| !shared.is_excluded(project));
+    let made = syncing.filter(|project| project.remotes.iter().any(is_excluded));
+    let keys: BTreeSet<String> = made.map(|project| project.key.to_string()).collect();
+    match keys.is_empty() {
+        true => String::new(),
+        false => {
+            let keys: Vec<String> = keys.into_iter().collect();
+            format!(
+                "An excluded project is a further remote of {}, which syncs. Exclude that, too, if it must not.",
+                keys.join(", ")
+            )
+        }
+    }
 }
 
 /// Forgotten sessions that a tool still has, or has again.
