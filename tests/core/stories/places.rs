@@ -540,12 +540,11 @@ fn a_remote_that_its_author_renames_takes_no_session_out_of_another_devices_stor
             Some("no_place"),
             "{name}"
         );
-        // Another repository has it no longer, and the one of the new name is the better place.
+        // Another repository has it no longer, and the one of the new name gets it.
         let lap = &mut world.devices[1];
         git(&there, &["remote", "set-url", "origin", BLOG]);
         lap.poll();
         assert_eq!(lap.waits_for(ONE).as_deref(), Some("no_place"), "{name}");
-        git(&there, &["remote", "set-url", "origin", SHOP]);
         let own = from_starter(lap, "store", Some(STORE));
         lap.set_clock(lap.clock_now() + 60_000);
         lap.start();

@@ -25,7 +25,7 @@ pub mod windsurf;
 pub mod zed;
 
 pub use crate::adapter::*;
-pub use crate::formats::fields::OwnFields;
+pub use crate::formats::fields::{OwnFields, with_those_of};
 pub use crate::formats::files::{followed, is_foreign_name};
 pub use crate::formats::running::{Apps, Running, SystemApps};
 pub use crate::formats::steering::{Edit, Steer};
