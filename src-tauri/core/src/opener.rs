@@ -11,6 +11,7 @@ use std::fs::Metadata;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Seek};
 use std::path::{Component, Path};
+use std::time::Duration;
 
 /// Limit for files that are read whole: those of a tool's store, of git or of an editor.
 pub const MOST: u64 = 128 << 20;
@@ -144,6 +145,21 @@ pub fn list_below(root: &Path, relative: &str, most: usize) -> io::Result<Vec<Li
     Ok(listed)
 }
 
+/// Puts a file into the place of another one that Syncthing may be reading, in one step. Windows
+/// refuses that while a program has the other one open, which Syncthing has for milliseconds.
+pub fn replace(from: &Path, to: &Path) -> io::Result<()> {
+    const TRIES: usize = 10;
+    for _ in 1..TRIES {
+        match std::fs::rename(from, to) {
+            Err(error) if system::is_in_use(&error) => {
+                std::thread::sleep(Duration::from_millis(10))
+            }
+            done => return done,
+        }
+    }
+    std::fs::rename(from, to)
+}
+
 /// Whether anything exists at a path, even a dangling link.
 pub fn is_there(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok()
@@ -215,6 +231,11 @@ mod system {
     }
 
     /// The device and the inode.
+    /// Nothing that is open keeps a file from being replaced.
+    pub fn is_in_use(_: &io::Error) -> bool {
+        false
+    }
+
     pub fn identity(file: &File) -> io::Result<(u64, u64)> {
         use std::os::unix::fs::MetadataExt;
         file.metadata()
@@ -367,6 +388,12 @@ mod system {
     const FILE_ATTRIBUTE_REPARSE_POINT: u32 = 0x0400;
 
     /// The volume and the file's id on it, which are the same for all its hard links.
+    /// Another program has the file open: sharing violation, or access denied where it does not
+    /// let others delete.
+    pub fn is_in_use(error: &io::Error) -> bool {
+        matches!(error.raw_os_error(), Some(5 | 32))
+    }
+
     pub fn identity(file: &File) -> io::Result<(u64, [u8; 16])> {
         use std::os::windows::io::AsRawHandle;
         use windows_sys::Win32::Storage::FileSystem::{

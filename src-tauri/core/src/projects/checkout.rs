@@ -36,13 +36,15 @@ pub fn around(dir: &Path) -> Option<(Checkout, String)> {
     })
 }
 
-/// Turns Windows' `\\?\C:\…` into `C:\…`: tools are started in this directory.
+/// Turns Windows' `\\?\C:\…` into `C:\…`, and `\\?\UNC\server\…` into `\\server\…`: tools are
+/// started in this directory.
 pub(crate) fn without_verbatim(path: PathBuf) -> PathBuf {
-    let plain = path
-        .to_str()
-        .and_then(|text| text.strip_prefix(r"\\?\"))
-        .filter(|rest| rest.as_bytes().get(1) == Some(&b':'));
-    plain.map(PathBuf::from).unwrap_or(path)
+    let rest = path.to_str().and_then(|text| text.strip_prefix(r"\\?\"));
+    let plain = rest.and_then(|rest| match rest.strip_prefix(r"UNC\") {
+        Some(share) => Some(format!(r"\\{share}").into()),
+        None => (rest.as_bytes().get(1) == Some(&b':')).then(|| rest.into()),
+    });
+    plain.unwrap_or(path)
 }
 
 /// The checkout whose work tree is exactly `dir`.
@@ -280,7 +282,7 @@ mod tests {
     fn a_verbatim_path_becomes_one_that_tools_take() {
         for (path, plain) in [
             (r"\\?\C:\code", r"C:\code"),
-            (r"\\?\UNC\s\x", r"\\?\UNC\s\x"),
+            (r"\\?\UNC\s\x", r"\\s\x"),
             ("/srv", "/srv"),
         ] {
             assert_eq!(without_verbatim(path.into()), PathBuf::from(plain));

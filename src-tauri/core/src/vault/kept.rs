@@ -122,7 +122,7 @@ impl Kept {
             let mut file = self.open(relative)?;
             write(&back, &opener::start_of(&mut file, limits::SEGMENT_FILE)?)?;
         }
-        std::fs::rename(&back, path)
+        opener::replace(&back, path)
     }
 }
 

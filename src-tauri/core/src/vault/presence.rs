@@ -92,7 +92,7 @@ pub fn write(lane_dir: &Path, presence: &Presence, key: &DeviceKey) -> io::Resul
         &next,
         serde_json::to_vec(&Signed { body, sig }).map_err(io::Error::other)?,
     )?;
-    std::fs::rename(next, lane_dir.join(FILE))
+    opener::replace(&next, &lane_dir.join(FILE))
 }
 
 /// Reads and verifies the file of the device that owns the folder; also returns its frame key.
