@@ -273,8 +273,14 @@ fn what_another_device_has_is_the_nearest_of_its_commits() {
             .had_with(known, std::slice::from_ref(&of_a));
         had.expect("looks")
     };
-    assert_eq!(had(std::slice::from_ref(&of_a)), [of_a.clone()]);
-    assert_eq!(had(std::slice::from_ref(&both)), [both.clone()]);
+    assert_eq!(
+        had(std::slice::from_ref(&of_a)),
+        std::slice::from_ref(&of_a)
+    );
+    assert_eq!(
+        had(std::slice::from_ref(&both)),
+        std::slice::from_ref(&both)
+    );
     assert_eq!(
         had(std::slice::from_ref(&of_b)),
         [],

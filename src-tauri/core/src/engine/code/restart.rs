@@ -164,7 +164,6 @@ fn notes(stores: &Path, name: &str) -> Vec<(PathBuf, Applied)> {
 mod tests {
     use super::*;
     use crate::engine::code::event::tests::applied;
-    use std::time::SystemTime;
 
     struct Stores {
         home: tempfile::TempDir,
@@ -221,9 +220,11 @@ mod tests {
         assert!(is_noted(&stores.store), "its disk may be away");
         let file = fs::File::options()
             .append(true)
-            .open(stores.store.join(NOTE));
-        let then = SystemTime::now() - 2 * AGE;
-        file.expect("opens").set_modified(then).expect("sets");
+            .open(stores.store.join(NOTE))
+            .expect("opens");
+        let noted = file.metadata().and_then(|it| it.modified());
+        file.set_modified(noted.expect("a time") - 2 * AGE)
+            .expect("sets");
         stores.look(&[]);
         assert!(!is_noted(&stores.store));
     }
