@@ -34,6 +34,7 @@ The repository's own commands.
                              alone; --headless does that everywhere (other ARGS go to what is started)
   cargo xtask test [--quick] everything CI runs; --quick leaves out real Syncthings and real tools
   cargo xtask test --editors chats that go from one real VS Code to another and back; installs it first (900 MB)
+  cargo xtask test --older   splits with older versions of the real tools
   cargo xtask test --lab cursor
                              an adapter against a vendor's own storage code, which is installed for that (Linux, macOS)
   cargo xtask simulate [--seeds 10000] [--from N]
@@ -100,6 +101,7 @@ fn dispatch(args: &[&str]) -> Result<()> {
         ["run", rest @ ..] => run::run(rest),
         ["test"] => suite::run(suite::Extent::Everything),
         ["test", "--editors"] => editors::run(),
+        ["test", "--older"] => suite::older(),
         ["test", "--quick"] => suite::run(suite::Extent::Quick),
         ["test", "--lab", name] => lab::run(name),
         ["simulate", rest @ ..] => simulate::run(rest),

@@ -48,7 +48,9 @@ pub fn run(extent: Extent) -> Result<()> {
     });
     report.section("Tests", || match extent {
         // Only on Linux are the requirements of the real programs installed.
-        Extent::Everything if cfg!(target_os = "linux") => proc::run_and_quote(&mut tests()),
+        Extent::Everything if cfg!(target_os = "linux") => {
+            proc::run_and_quote(tests().args(["--", "--skip", OLDER]))
+        }
         Extent::Everything | Extent::Quick => proc::run_and_quote(
             tests()
                 .args(["--lib", "--bins"])
@@ -122,15 +124,30 @@ pub fn write_docs() -> Result<()> {
     Ok(())
 }
 
+/// In the names of tests with older versions of the real tools.
+const OLDER: &str = "::older::";
+
+/// The tests that [`run`] leaves out: they are slow, and seldom fail alone.
+pub fn older() -> Result<()> {
+    if !cfg!(target_os = "linux") {
+        bail!("the tests with real tools need Linux's network namespaces");
+    }
+    setup::to_test()?;
+    let target = ["--package=session-roam-cli", "--test=real", "--", OLDER];
+    proc::run(tests_of(&["test", "--locked"]).args(target))
+}
+
 /// More tests at once than there are processors: those with real programs mostly wait, and use a
 /// third of two processors when two of them run.
 fn tests() -> Command {
+    tests_of(&["test", "--locked", "--workspace", "--no-fail-fast"])
+}
+
+fn tests_of(words: &[&str]) -> Command {
     let processors = std::thread::available_parallelism().map_or(2, |count| count.get());
     let at_once = (processors + processors.div_ceil(2)).to_string();
     let mut command = proc::cargo();
-    command
-        .args(["test", "--locked", "--workspace", "--no-fail-fast"])
-        .env("RUST_TEST_THREADS", at_once);
+    command.args(words).env("RUST_TEST_THREADS", at_once);
     command
 }
 
