@@ -3,14 +3,13 @@
 mod support;
 
 use session_roam_code::{
-    CodeError, Limits, ObjectId, Plan, Undo, expire, recover, undo, undo_setting_aside, undo_with,
-    undos,
+    CodeError, Limits, Plan, Undo, expire, recover, undo, undo_setting_aside, undo_with, undos,
 };
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use support::two::Two;
-use support::{Repo, assert_same, contents, everything, store};
+use support::{Repo, assert_same, everything, store};
 
 /// A state of A in a worktree beside B, which has changes of its own.
 fn beside(two: &Two) -> (Undo, Repo) {
@@ -216,13 +215,13 @@ fn what_is_left_of_a_worktree_after_a_crash_is_not_removed() {
 #[test]
 fn a_record_that_expires_goes_with_its_files_and_no_other() {
     let two = Two::new(&[("a.txt", "one\n")]);
-    let mut known: Vec<ObjectId> = Vec::new();
+    let mut known: Vec<session_roam_code::ObjectId> = Vec::new();
     let (mut done, mut before) = (Vec::new(), Vec::new());
     for text in ["two\n", "three\n", "four\n"] {
         two.a.write("a.txt", text);
         let snapshot = two.record();
         two.bring(&snapshot, two.have_head().commits);
-        before.push(contents(&two.b.root));
+        before.push(support::contents(&two.b.root));
         done.push(two.apply(&two.compare(&snapshot.id, &known)));
         known.push(snapshot.id);
     }
@@ -243,7 +242,11 @@ fn a_record_that_expires_goes_with_its_files_and_no_other() {
     assert_eq!(two.b.read("a.txt"), "four\n");
     undone(&two, &done[1]).expect_err("its record is gone");
     undone(&two, &done[2]).expect("is undone");
-    assert_same(&before, &contents(&two.b.root), "undo is not exact");
+    assert_same(
+        &before,
+        &support::contents(&two.b.root),
+        "undo is not exact",
+    );
     assert!(!two.b.exists(".git/session-roam"));
 }
 
