@@ -261,16 +261,23 @@ impl Recording<'_> {
         let checkout = self.scratch.checkout;
         let placed = placed_untracked(checkout)?;
         let listed: BTreeSet<RepoPath> = status.paths().chain(&status.intents).cloned().collect();
+        let untracked: BTreeSet<RepoPath> = status.untracked.iter().cloned().collect();
         for path in placed {
-            if listed.contains(&path) || !is_file_of(checkout, &path) {
+            if untracked.contains(&path) || !is_file_of(checkout, &path) {
                 continue;
             }
-            let committed = match head_tree {
-                Some(tree) => self.reader.entry(tree, &path, checkout.format)?,
-                None => None,
+            let is_untracked = match (status.staged.get(&path), head_tree) {
+                // Taken out of the index, and still there.
+                (Some((_, None)), _) => true,
+                _ if listed.contains(&path) => false,
+                // What is committed and not listed is tracked, and unchanged.
+                (_, Some(tree)) => {
+                    let committed = self.reader.entry(tree, &path, checkout.format)?;
+                    committed.is_none()
+                }
+                (_, None) => true,
             };
-            // Otherwise it is tracked, and unchanged.
-            if committed.is_none() {
+            if is_untracked {
                 status.untracked.push(path);
             }
         }
