@@ -236,7 +236,8 @@ fn the_first_keeps_the_id_and_the_other_is_a_session_of_its_own_on_both() {
             .find(|check| check.name == "tool claude-code")
             .expect("a check");
         assert!(
-            tool.message.starts_with("Claude Code: 2 sessions, "),
+            tool.message
+                .starts_with("Claude Code: 2 sessions in its store, "),
             "{}",
             tool.message
         );

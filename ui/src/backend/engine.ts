@@ -1152,7 +1152,8 @@ at: string,
  */
 since: string | null, 
 /**
- * Names of the devices that have not received the revocation yet.
+ * Names of the devices that have not received the revocation yet, and of this device as long as
+ * its Syncthing may still send to the revoked one.
  */
 not_heard: Array<string>, };
 
