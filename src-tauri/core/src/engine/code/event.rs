@@ -1,13 +1,12 @@
 //! The events that report to the loop what workers did with uncommitted changes, and the values that
 //! loop and workers share: code that was applied, files that stayed behind, refusals.
 
-use super::expiry::Expired;
 use crate::api::answer::{Answer, Reply};
 use crate::api::types::{ApiError, CodeApplied, CodeLeftOut, CodeQuestion};
 use crate::session::problem::with_causes;
 use crate::session::{Hlc, ProblemCode, Remedy, SessionId, SessionKey};
 use serde::{Deserialize, Serialize};
-use session_roam_code::{CodeError, LeftOut};
+use session_roam_code::{CodeError, LeftOut, Undo};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -149,6 +148,20 @@ pub(super) fn left_out(files: &[LeftOut]) -> Vec<CodeLeftOut> {
 /// No retry helps; the user must do something in the checkout first.
 pub(super) fn no_code(message: String) -> ApiError {
     ApiError::new(ProblemCode::NoCode, message, "").offer(Remedy::OpenSessions)
+}
+
+/// What became of the records of undos whose time ended.
+#[derive(Default)]
+pub struct Expired {
+    /// Can no longer be taken back.
+    pub gone: Vec<Applied>,
+    /// Checkouts that have records, or could not be looked at.
+    pub roots: Vec<PathBuf>,
+}
+
+/// Whether an undo record is the one of what was applied: numbers are given again.
+pub fn is_record_of(undo: &Undo, applied: &Applied) -> bool {
+    undo.number == applied.number && undo.snapshot.as_str() == applied.snapshot
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
 //! How long applied code can be taken back. The record of an undo keeps the files of before in the user's
 //! git directory, so it goes after some time, unless it is the one that the next undo of its session takes.
 
-use super::event::Applied;
-use super::restart::is_record_of;
+use super::event::{Applied, Expired, is_record_of};
 use crate::session::{Millis, SessionKey};
 use session_roam_code::{Checkout, Git, Undo, expire, undos};
 use std::collections::BTreeMap;
@@ -13,15 +12,6 @@ use std::time::Duration;
 pub const DAYS: u64 = 30;
 pub const NEWER: usize = 20;
 pub const AGE: Duration = Duration::from_secs(DAYS * 24 * 3600);
-
-/// What became of the records.
-#[derive(Default)]
-pub struct Expired {
-    /// Can no longer be taken back.
-    pub gone: Vec<Applied>,
-    /// Checkouts that have records, or could not be looked at.
-    pub roots: Vec<PathBuf>,
-}
 
 /// Which of the applied code can no longer be taken back; never what was applied last for a session.
 pub fn expired(all: &[Applied], now: Millis) -> Vec<Applied> {

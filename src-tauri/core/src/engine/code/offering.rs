@@ -4,7 +4,7 @@
 
 use super::super::fork_at::moment;
 use super::super::resuming::author;
-use super::event::{Applied, TakenBack, left_out, no_code, refused};
+use super::event::{Applied, TakenBack, is_record_of, left_out, no_code, refused};
 use super::recording::bound_store;
 use super::restart;
 use crate::api::types::{ApiError, CodeApplied, CodeChange, CodeFile, CodeOffer, CodeState};
@@ -546,7 +546,7 @@ fn taken_back(home: &Path, applied: &Applied, aside: bool) -> Result<TakenBack, 
     }
     let recovered = recover(&checkout)?;
     let mut undos = undos(&checkout)?.into_iter();
-    if !undos.any(|undo| restart::is_record_of(&undo, applied)) {
+    if !undos.any(|undo| is_record_of(&undo, applied)) {
         // An undo that had stopped half-way is finished now.
         if restart::is_among(&recovered, applied) {
             let kept = recovered.kept.into_iter().next();

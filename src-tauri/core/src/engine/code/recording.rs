@@ -3,15 +3,14 @@
 
 use super::event::{Recorded, left_out, refused};
 use super::restart;
-use super::stated::had_by_all;
+use super::stated::{Others, session_dirs};
 use crate::api::answer::{Answer, done};
-use crate::opener::Kind;
 use crate::reconcile::context::Context;
-use crate::session::{ChainId, Lane, SessionId, SessionKey, ToolId};
+use crate::session::{ChainId, SessionId, SessionKey, ToolId};
 use crate::vault::snapshot_file::{
     self, Author, Description, KEPT_INDEXES, kept_indexes, objects_dir,
 };
-use crate::vault::{Owner, Vault};
+use crate::vault::Owner;
 use session_roam_code::{
     Checkout, CodeError, Git, Have, Limits, ObjectId, Packed, Snapshot, Store,
     pack_or_without_history, record_for, rules_version,
@@ -92,7 +91,12 @@ pub fn record_code(wanted: &Wanted) -> Result<Recorded, CodeError> {
     let checkout = Checkout::open(&git, &wanted.dir)?;
     let store = Store::open(&wanted.store)?.keeping_index_in(&kept_indexes(&wanted.home));
     let published = |commits: &[ObjectId]| match checkout.published(commits)? {
-        none if none.is_empty() => had_by_all(wanted, &checkout, commits),
+        none if none.is_empty() => Others {
+            vault: &wanted.context.vault,
+            owners: &wanted.others,
+            files: &wanted.files,
+        }
+        .had_by_all(&checkout, commits),
         published => Ok(published),
     };
     let (snapshot, published) = record_for(&checkout, &store, &Limits::default(), published)?;
@@ -214,22 +218,6 @@ pub fn remove_recorded(
         )),
     };
     (paths, answer)
-}
-
-/// The directories of a device's states, one for each session, below the vault.
-pub fn session_dirs(vault: &Vault, short: &str) -> std::io::Result<Vec<String>> {
-    let mut dirs = vec![format!("{short}/{}", Lane::Code.as_str())];
-    for _ in 0..3 {
-        let mut below = Vec::new();
-        for dir in dirs {
-            let listed = vault.list(&dir)?.into_iter();
-            let listed = listed.filter(|listed| listed.kind == Kind::Dir);
-            let names = listed.filter_map(|listed| listed.name.into_string().ok());
-            below.extend(names.map(|name| format!("{dir}/{name}")));
-        }
-        dirs = below;
-    }
-    Ok(dirs)
 }
 
 /// Removes the object stores of sessions of which no device has a state any more.

@@ -1,7 +1,7 @@
 //! What an engine that was killed left unfinished: code that was being applied or taken back. A note
 //! on disk names a checkout before anything is changed in it; the next start finishes, or takes back.
 
-use super::event::{Applied, Left};
+use super::event::{Applied, Left, is_record_of};
 use super::expiry::AGE;
 use session_roam_code::{Checkout, CodeError, Git, Recovered, Undo, recover, undos};
 use std::collections::BTreeMap;
@@ -139,11 +139,6 @@ fn is_outdated(note: &Path) -> bool {
 pub fn is_among(recovered: &Recovered, applied: &Applied) -> bool {
     let mut snapshots = recovered.snapshots.iter();
     snapshots.any(|it| it.as_str() == applied.snapshot)
-}
-
-/// Whether an undo record is the one of what was applied: numbers are given again.
-pub fn is_record_of(undo: &Undo, applied: &Applied) -> bool {
-    undo.number == applied.number && undo.snapshot.as_str() == applied.snapshot
 }
 
 /// Every note of that name, with the directory that it is in.
