@@ -7,10 +7,10 @@ use super::stated::{Others, session_dirs};
 use crate::api::answer::{Answer, done};
 use crate::reconcile::context::Context;
 use crate::session::{ChainId, SessionId, SessionKey, ToolId};
+use crate::vault::Owner;
 use crate::vault::snapshot_file::{
     self, Author, Description, KEPT_INDEXES, kept_indexes, objects_dir,
 };
-use crate::vault::Owner;
 use session_roam_code::{
     Checkout, CodeError, Git, Have, Limits, ObjectId, Packed, Snapshot, Store,
     pack_or_without_history, record_for, rules_version,
