@@ -134,6 +134,7 @@ impl Index {
             changes: HashMap::new(),
             next: self.table().next(),
             removed: BTreeSet::new(),
+            hidden_removed: false,
             is_done: false,
         })
     }
@@ -279,6 +280,8 @@ pub struct Batch<'a> {
     changes: HashMap<String, Change>,
     next: u32,
     removed: BTreeSet<String>,
+    /// Messages of a hidden session were removed: they must leave the disk.
+    hidden_removed: bool,
     is_done: bool,
 }
 
@@ -312,8 +315,10 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Removes a session's messages, for all of them to be added anew.
+    /// Removes a session's messages, for all of them to be added anew. If the session is hidden, none
+    /// of the removed ones is left on disk after the commit.
     pub fn remove_messages(&mut self, key: &str) {
+        self.hidden_removed |= self.index.table().is_hidden(key);
         self.delete(&message_key(key));
     }
 
@@ -361,7 +366,7 @@ impl Batch<'_> {
         }
         let writer = self.writer.as_mut().expect("made with the batch");
         writer.commit()?;
-        if !self.removed.is_empty() {
+        if !self.removed.is_empty() || self.hidden_removed {
             purge(self.index, writer)?;
         }
         self.index.reload()?;

@@ -3,10 +3,10 @@
 use crate::query::Word;
 use crate::schema::Fields;
 use crate::scores::{Norms, Scores};
-use crate::terms::{Form, Typos, fields_of, forms};
+use crate::terms::{Form, Typos, beginning_with, fields_of, forms};
 use std::collections::BinaryHeap;
 use tantivy::postings::{Postings, SegmentPostings};
-use tantivy::query::{EnableScoring, PhrasePrefixQuery, Query as _, TermQuery, Weight};
+use tantivy::query::{EnableScoring, Query as _, TermQuery, Weight};
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{DocSet, Searcher, SegmentReader, TERMINATED, Term};
 
@@ -55,8 +55,6 @@ pub struct Looked {
     file: bool,
     /// For a word of several parts: its terms in a row, by field.
     rows: Vec<(Field, Vec<Term>)>,
-    /// The same where the last term is only the beginning of one.
-    weights: Vec<Box<dyn Weight>>,
     /// For a word that is very common: the best messages of each field, and how many.
     best: Vec<Box<dyn Weight>>,
     n_best: usize,
@@ -131,7 +129,6 @@ fn look_up(
         idf: 0.0,
         file: word.file,
         rows: Vec::new(),
-        weights: Vec::new(),
         best: Vec::new(),
         n_best: 0,
     };
@@ -147,7 +144,11 @@ fn look_up(
         looked.idf = idf(looked.docs());
         return Ok(looked);
     }
-    if let Some(whole) = &word.whole {
+    let undivided = match word.undivided.as_slice() {
+        [one] => Some(one),
+        _ => None,
+    };
+    if let Some(whole) = word.whole.as_ref().or(undivided) {
         let whole = Word {
             parts: vec![whole.clone()],
             whole: None,
@@ -156,34 +157,53 @@ fn look_up(
         };
         looked.forms = forms(searcher, fields, &whole, Typos::No)?;
     }
-    for field in fields_of(fields, word) {
-        let terms = word.parts.iter();
-        let terms: Vec<Term> = terms
-            .map(|part| Term::from_field_text(field, part))
-            .collect();
-        // A row is at least as rare as its rarest part.
-        let counts = terms.iter().map(|term| searcher.doc_freq(term));
-        let counts = counts.collect::<Result<Vec<_>, _>>()?;
-        looked.idf = looked.idf.max(idf(counts.into_iter().min().unwrap_or(0)));
-        if word.prefix {
-            let mut query = PhrasePrefixQuery::new(terms);
-            query.set_max_expansions(50);
-            let scoring = EnableScoring::enabled_from_searcher(searcher);
-            looked.weights.push(query.weight(scoring)?);
-        } else {
-            looked.rows.push((field, terms));
+    for row in word.rows().filter(|row| 1 < row.len()) {
+        for field in fields_of(fields, word) {
+            looked.add_rows(searcher, field, (row, word), idf)?;
         }
     }
     Ok(looked)
 }
 
 impl Looked {
+    /// Adds the terms of a word in a row; several rows, where the last term is the beginning of others.
+    fn add_rows(
+        &mut self,
+        searcher: &Searcher,
+        field: Field,
+        (row, word): (&[String], &Word),
+        idf: impl Fn(u64) -> f32,
+    ) -> tantivy::Result<()> {
+        let Some((last, first)) = row.split_last() else {
+            return Ok(());
+        };
+        let term = |text: &String| Term::from_field_text(field, text);
+        let first: Vec<Term> = first.iter().map(term).collect();
+        let mut rarest = u64::MAX;
+        for term in &first {
+            rarest = rarest.min(searcher.doc_freq(term)?);
+        }
+        let lasts = match word.prefix {
+            // What begins with it is of no use where one of the others is nowhere.
+            true if 0 < rarest => beginning_with(searcher, &[field], last, word.asks_prefix)?,
+            _ => vec![(last.clone(), searcher.doc_freq(&term(last))?)],
+        };
+        // A row is at least as rare as its rarest part.
+        let docs = lasts.iter().map(|(_, docs)| docs).sum();
+        self.idf = self.idf.max(idf(rarest.min(docs)));
+        for (last, _) in &lasts {
+            let row = first.iter().cloned().chain([term(last)]).collect();
+            self.rows.push((field, row));
+        }
+        Ok(())
+    }
+
     fn docs(&self) -> u64 {
         self.forms.iter().map(|form| form.docs).sum()
     }
 
     fn is_one_term(&self) -> bool {
-        self.weights.is_empty() && self.rows.is_empty()
+        self.rows.is_empty()
     }
 
     /// Whether only the messages with most of the word are looked at.
@@ -238,14 +258,6 @@ impl Looked {
         for (field, terms) in &self.rows {
             self.score_row(segment, *field, terms, scores)?;
         }
-        for weight in &self.weights {
-            let mut scorer = weight.scorer(segment, 1.0)?;
-            let mut doc = scorer.doc();
-            while doc != TERMINATED {
-                scores.add(doc, scorer.score(), self.bit, false);
-                doc = scorer.advance();
-            }
-        }
         Ok(())
     }
 
@@ -295,7 +307,7 @@ impl Looked {
         let norms = Norms::of(segment, field, index.total_num_tokens())?;
         let rarest = (0..all.len()).min_by_key(|idx| all[*idx].doc_freq());
         let rarest = rarest.unwrap_or(0);
-        let mut places = [Vec::new(), Vec::new()];
+        let mut places = [Vec::new(), Vec::new(), Vec::new()];
         let mut doc = all[rarest].doc();
         while doc != TERMINATED && 0 < scores.candidates_left {
             let further = all.iter_mut().map(|postings| match postings.doc() < doc {
@@ -322,20 +334,33 @@ impl Looked {
     }
 }
 
-/// How often the terms are in a row in the message where all of them are.
-fn rows_in(all: &mut [SegmentPostings], places: &mut [Vec<u32>; 2]) -> u32 {
-    let [begun, next] = places;
+/// How often the terms are in a row in the message where all of them are. A whole identifier is in
+/// the places of all its parts, and the next term is after any of them; so a word that is said twice
+/// counts as one, too.
+fn rows_in(all: &mut [SegmentPostings], [here, next, reached]: &mut [Vec<u32>; 3]) -> u32 {
     let Some((first, rest)) = all.split_first_mut() else {
         return 0;
     };
-    first.positions(begun);
-    for (idx, postings) in rest.iter_mut().enumerate() {
+    first.positions(here);
+    for postings in rest {
         postings.positions(next);
-        let offset = idx as u32 + 1;
-        begun.retain(|start| next.binary_search(&(start + offset)).is_ok());
-        if begun.is_empty() {
+        let is_after = |place: &&u32| {
+            let before = place.checked_sub(1);
+            before.is_some_and(|before| here.binary_search(&before).is_ok())
+        };
+        reached.clear();
+        reached.extend(next.iter().filter(is_after));
+        if reached.is_empty() {
             return 0;
         }
+        let mut last = None;
+        next.retain(|place| {
+            let follows = last.is_some_and(|last: u32| last + 1 == *place);
+            let is_kept = follows || reached.binary_search(place).is_ok();
+            last = if is_kept { Some(*place) } else { last };
+            is_kept
+        });
+        std::mem::swap(here, next);
     }
-    begun.len() as u32
+    reached.len() as u32
 }

@@ -24,6 +24,8 @@ const LONGEST_QUESTION: usize = 2_000;
 pub struct Word {
     /// The terms, in a row: several for `snake_case` and phrases.
     pub parts: Vec<String>,
+    /// The terms with identifiers left whole, where that differs: `HttpServer` is one.
+    pub undivided: Vec<String>,
     /// The terms as one, where it is one identifier.
     pub whole: Option<String>,
     /// The last part is the beginning of a word.
@@ -64,6 +66,14 @@ pub struct Filter {
 pub struct Wanted {
     pub any: Vec<String>,
     pub none: Vec<String>,
+}
+
+impl Word {
+    /// What counts as the word: its terms in a row, in each way to divide its identifiers.
+    pub fn rows(&self) -> impl Iterator<Item = &[String]> {
+        let all = [self.parts.as_slice(), self.undivided.as_slice()];
+        all.into_iter().filter(|row| !row.is_empty())
+    }
 }
 
 impl Filter {
@@ -135,7 +145,11 @@ impl Query {
 
     fn add(&mut self, typed: &Typed<'_>, text: &str, now: &Zoned) -> Result<(), QueryError> {
         let Some(field) = typed.field else {
-            self.words.extend(word(typed.value, typed));
+            let word = word(typed.value, typed);
+            if word.is_none() {
+                self.no_word(typed.value);
+            }
+            self.words.extend(word);
             return Ok(());
         };
         let value = typed.value.to_lowercase();
@@ -156,11 +170,14 @@ impl Query {
             "tool" => push(&mut self.filter.tools, typed.not, value),
             "project" => push(&mut self.filter.projects, typed.not, value),
             "device" => push(&mut self.filter.devices, typed.not, value),
-            "file" => self.words.extend(word(typed.value, typed).map(|word| Word {
-                file: true,
-                prefix: word.prefix || !typed.quoted,
-                ..word
-            })),
+            "file" => match word(typed.value, typed) {
+                None => self.no_word(typed.value),
+                Some(word) => self.words.push(Word {
+                    file: true,
+                    prefix: word.prefix || !typed.quoted,
+                    ..word
+                }),
+            },
             "role" => match value.as_str() {
                 "user" | "me" => self.role(Role::User, typed.not),
                 "assistant" | "model" => self.role(Role::Assistant, typed.not),
@@ -188,6 +205,14 @@ impl Query {
             _ => self.unknown(typed, field),
         }
         Ok(())
+    }
+
+    /// Signs and pictures are not in the index.
+    fn no_word(&mut self, value: &str) {
+        if value.contains(|sign: char| !sign.is_whitespace() && !"-*\"".contains(sign)) {
+            let notice = format!("“{value}” has no letter or digit, so it is not looked for.");
+            self.notices.push(notice);
+        }
     }
 
     /// An unknown field is words: `std::env`, `http://…`, `TODO:`.
@@ -237,6 +262,9 @@ fn push(wanted: &mut Wanted, not: bool, value: String) {
 fn word(text: &str, typed: &Typed<'_>) -> Option<Word> {
     let pieces = Pieces::of(text, For::Question);
     let parts: Vec<String> = pieces.texts().map(|(_, text)| text.to_owned()).collect();
+    let undivided = Pieces::of(text, For::Undivided);
+    let undivided = undivided.texts().map(|(_, text)| text.to_owned());
+    let undivided: Vec<String> = undivided.collect();
     let one = !text.contains(char::is_whitespace) && text.is_ascii();
     let whole = (1 < parts.len() && one && !typed.quoted)
         .then(|| parts.concat())
@@ -250,6 +278,10 @@ fn word(text: &str, typed: &Typed<'_>) -> Option<Word> {
         exact: typed.quoted,
         file: false,
         not: typed.not,
+        undivided: match undivided == parts {
+            true => Vec::new(),
+            false => undivided,
+        },
         parts,
     })
 }

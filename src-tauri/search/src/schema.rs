@@ -9,7 +9,7 @@ use tantivy::store::{Compressor, ZstdCompressor};
 use tantivy::{IndexSettings, TantivyDocument};
 
 /// Raised when the fields or the terms change: an index of another version is made anew.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// How many bytes of what a person or a model wrote are searched.
 pub const OPEN_TEXT: usize = 64 << 10;

@@ -2,7 +2,7 @@
 
 use crate::query::Word;
 use crate::terms::Form;
-use crate::tokens::{For, Pieces};
+use crate::tokens::{For, LONGEST, Pieces};
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -29,10 +29,12 @@ impl Matcher {
             for form in forms {
                 matcher.terms.insert(form.text.clone(), number);
             }
-            match word.parts.as_slice() {
-                [one] if word.prefix => matcher.prefixes.push((one.clone(), number)),
-                [_] => {}
-                parts => matcher.rows.push((parts.to_vec(), word.prefix, number)),
+            for row in word.rows() {
+                match row {
+                    [one] if word.prefix => matcher.prefixes.push((one.clone(), number)),
+                    [_] => {}
+                    row => matcher.rows.push((row.to_vec(), word.prefix, number)),
+                }
             }
         }
         matcher
@@ -71,36 +73,21 @@ impl Matcher {
     /// The words' numbers and places, in order, without overlaps.
     fn matches(&self, text: &str) -> Vec<(usize, Range<usize>)> {
         let pieces = Pieces::of(text, For::Index);
-        let all: Vec<(&str, Range<usize>, bool)> = pieces
-            .texts()
-            .map(|(piece, text)| (text, piece.from..piece.to, piece.whole))
-            .collect();
         let mut found: Vec<(usize, Range<usize>)> = Vec::new();
-        for (text, range, _) in &all {
+        for (piece, text) in pieces.texts() {
             let by_prefix = || {
                 let mut prefixes = self.prefixes.iter();
                 let is = |(prefix, _): &&(String, usize)| text.starts_with(prefix.as_str());
                 prefixes.find(is).map(|(_, number)| *number)
             };
-            if let Some(number) = self.terms.get(*text).copied().or_else(by_prefix) {
-                found.push((number, range.clone()));
+            if let Some(number) = self.terms.get(text).copied().or_else(by_prefix) {
+                found.push((number, piece.from..piece.to));
             }
         }
-        let parts: Vec<_> = all.iter().filter(|(.., whole)| !whole).collect();
         for (row, prefix, number) in &self.rows {
-            for start in parts.windows(row.len()) {
-                let last = row.len() - 1;
-                let is_row =
-                    row.iter()
-                        .enumerate()
-                        .all(|(idx, wanted)| match *prefix && idx == last {
-                            true => start[idx].0.starts_with(wanted.as_str()),
-                            false => start[idx].0 == wanted,
-                        });
-                if is_row {
-                    found.push((*number, start[0].1.start..start[last].1.end));
-                }
-            }
+            let starts = 0..pieces.all.len();
+            let ends = starts.filter_map(|at| Some((at, row_from(&pieces, at, row, *prefix)?)));
+            found.extend(ends.map(|(at, end)| (*number, pieces.all[at].from..end)));
         }
         found.sort_by_key(|(_, range)| (range.start, std::cmp::Reverse(range.end)));
         let mut end = 0;
@@ -113,6 +100,25 @@ impl Matcher {
         });
         found
     }
+}
+
+/// Where a row of terms ends in a text that begins at a piece of it.
+fn row_from(pieces: &Pieces, at: usize, row: &[String], prefix: bool) -> Option<usize> {
+    let (wanted, rest) = row.split_first()?;
+    let (piece, text) = (&pieces.all[at], pieces.text(&pieces.all[at]));
+    if rest.is_empty() {
+        let fits = text == wanted || (prefix && text.starts_with(wanted.as_str()));
+        return fits.then_some(piece.to);
+    }
+    if text != wanted {
+        return None;
+    }
+    // A whole identifier is behind its parts, of which it has at most one a letter.
+    let following = pieces.all.iter().enumerate().skip(at + 1);
+    following
+        .take(LONGEST + 2)
+        .filter(|(_, other)| other.position == piece.last + 1)
+        .find_map(|(next, _)| row_from(pieces, next, rest, prefix))
 }
 
 /// The stretch with most of the words.

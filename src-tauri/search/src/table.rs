@@ -144,6 +144,11 @@ impl Table {
         }
     }
 
+    pub fn is_hidden(&self, key: &str) -> bool {
+        let sid = self.sid(key);
+        sid.is_some_and(|sid| !self.rows[sid as usize].is_shown)
+    }
+
     /// Forgets a session of which nothing is on disk. Its number is not given again.
     pub fn remove(&mut self, key: &str) {
         if let Ok(at) = self.place(key) {

@@ -167,7 +167,8 @@ fn most_frequent(counts: HashMap<String, u64>) -> Vec<(String, u64)> {
     found
 }
 
-fn beginning_with(
+/// The terms that begin so, those in most messages first, and in how many messages they are.
+pub fn beginning_with(
     searcher: &Searcher,
     fields: &[Field],
     prefix: &str,

@@ -18,8 +18,9 @@ pub struct Piece {
     pub to: usize,
     /// Parts of one identifier, like words in a row, have places in a row.
     pub position: usize,
-    /// A whole identifier, in the place of its first part.
-    pub whole: bool,
+    /// The place of its last part, for a whole identifier beside its parts: it is in all places from
+    /// the first to the last, so that words in a row may have it or them.
+    pub last: usize,
 }
 
 /// The terms of a text, in order.
@@ -36,6 +37,8 @@ pub enum For {
     Index,
     /// A question: a text without spaces between words has no lone last letter.
     Question,
+    /// A question whose identifiers are not divided at capitals.
+    Undivided,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -101,7 +104,7 @@ impl Pieces {
     ) {
         let (word, first) = (&text[range.clone()], *position);
         let mut start = 0;
-        if word.len() <= LONGEST {
+        if word.len() <= LONGEST && purpose != For::Undivided {
             for end in humps(word) {
                 self.push(text, range.start + start..range.start + end, position);
                 start = end;
@@ -109,8 +112,9 @@ impl Pieces {
         }
         self.push(text, range.start + start..range.end, position);
         if purpose == For::Index && 0 < start {
+            let last = *position - 1;
             self.push(text, range, &mut first.clone());
-            self.all.last_mut().expect("pushed above").whole = true;
+            self.all.last_mut().expect("pushed above").last = last;
         }
     }
 
@@ -121,11 +125,7 @@ impl Pieces {
         position: &mut usize,
         purpose: For,
     ) {
-        let mut letters = text[range.clone()]
-            .char_indices()
-            .filter(|(_, letter)| class_of(*letter) != Class::Nothing)
-            .map(|(at, letter)| (range.start + at, range.start + at + letter.len_utf8()))
-            .peekable();
+        let mut letters = letters(text, range).peekable();
         let mut is_first = true;
         while let Some((from, to)) = letters.next() {
             match letters.peek() {
@@ -157,10 +157,39 @@ impl Pieces {
             from: range.start,
             to: range.end,
             position: *position,
-            whole: false,
+            last: *position,
         });
         *position += 1;
     }
+}
+
+/// The letters of a text without spaces between words, each with the marks that belong to it.
+fn letters(text: &str, range: std::ops::Range<usize>) -> impl Iterator<Item = (usize, usize)> {
+    let mut chars = text[range.clone()].char_indices().peekable();
+    std::iter::from_fn(move || {
+        let (at, first) = chars.find(|(_, letter)| class_of(*letter) != Class::Nothing)?;
+        let (mut before, mut end) = (first, at + first.len_utf8());
+        while let Some((at, next)) = chars.next_if(|(_, next)| continues(before, *next)) {
+            (before, end) = (next, at + next.len_utf8());
+        }
+        Some((range.start + at, range.start + end))
+    })
+}
+
+/// Whether a character is one letter with the one before it: the marks of a voiced kana, the parts of
+/// a decomposed Hangul syllable.
+fn continues(before: char, next: char) -> bool {
+    let is_part = |letter: char| matches!(letter, '\u{1100}'..='\u{11FF}');
+    let is_medial = |letter: char| matches!(letter, '\u{1160}'..='\u{11A7}');
+    let is_final = |letter: char| matches!(letter, '\u{11A8}'..='\u{11FF}');
+    is_voicing(next)
+        || (is_part(before) && !is_final(before) && is_final(next))
+        || (is_part(before) && !is_medial(before) && !is_final(before) && is_medial(next))
+}
+
+/// The marks of a voiced kana that follow it as characters of their own.
+fn is_voicing(letter: char) -> bool {
+    matches!(letter, '\u{3099}' | '\u{309A}' | '\u{FF9E}' | '\u{FF9F}')
 }
 
 /// The class of the letter at a place, and its length.
@@ -186,6 +215,7 @@ fn class_of(letter: char) -> Class {
     match letter {
         '\u{0E00}'..='\u{0EFF}'
         | '\u{1000}'..='\u{109F}'
+        | '\u{1100}'..='\u{11FF}'
         | '\u{1780}'..='\u{17FF}'
         | '\u{3041}'..='\u{3096}'
         | '\u{309D}'..='\u{309F}'
@@ -203,6 +233,7 @@ fn class_of(letter: char) -> Class {
         | '\u{2060}'..='\u{2069}'
         | '\u{FE00}'..='\u{FE0F}'
         | '\u{FEFF}' => Class::Nothing,
+        _ if is_voicing(letter) => Class::Nothing,
         _ if letter.is_alphanumeric() => Class::Word,
         _ if is_combining_mark(letter) => Class::Nothing,
         _ => Class::Between,
@@ -241,10 +272,17 @@ fn fold(text: &str, out: &mut String) {
         out[from..].make_ascii_lowercase();
         return;
     }
+    if text
+        .chars()
+        .any(|letter| class_of(letter) == Class::Unspaced)
+    {
+        let is_seen = |letter: &char| class_of(*letter) != Class::Nothing || is_voicing(*letter);
+        out.extend(text.chars().filter(is_seen).nfkc());
+        return;
+    }
     for letter in text.chars() {
         match class_of(letter) {
             Class::Nothing => {}
-            Class::Unspaced => out.extend(std::iter::once(letter).nfkc()),
             _ if letter == 'ß' => out.push_str("ss"),
             _ => out.extend(
                 std::iter::once(letter)
@@ -266,6 +304,8 @@ pub struct CodeTokenizer {
 pub struct CodeStream<'a> {
     tokenizer: &'a mut CodeTokenizer,
     next: usize,
+    /// How many places the next piece was in already.
+    repeated: usize,
 }
 
 impl Tokenizer for CodeTokenizer {
@@ -276,6 +316,7 @@ impl Tokenizer for CodeTokenizer {
         CodeStream {
             tokenizer: self,
             next: 0,
+            repeated: 0,
         }
     }
 }
@@ -286,12 +327,15 @@ impl TokenStream for CodeStream<'_> {
         let Some(piece) = pieces.all.get(self.next) else {
             return false;
         };
-        self.next += 1;
+        token.position = piece.position + self.repeated;
+        (self.next, self.repeated) = match token.position < piece.last {
+            true => (self.next, self.repeated + 1),
+            false => (self.next + 1, 0),
+        };
         token.text.clear();
         token.text.push_str(pieces.text(piece));
         token.offset_from = piece.from;
         token.offset_to = piece.to;
-        token.position = piece.position;
         true
     }
 

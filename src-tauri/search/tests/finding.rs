@@ -79,6 +79,17 @@ impl Desk {
         batch.commit().expect("committed");
     }
 
+    fn has_left_the_disk(&self, word: &str) {
+        self.index.rest().expect("rests");
+        for file in std::fs::read_dir(self.dir.path().join("search")).expect("a directory") {
+            let path = file.expect("a file").path();
+            let bytes = std::fs::read(&path).expect("readable");
+            let mut windows = bytes.windows(word.len());
+            let is_there = windows.any(|window| window == word.as_bytes());
+            assert!(!is_there, "{}", path.display());
+        }
+    }
+
     fn find(&self, words: &str) -> Found {
         self.index
             .find(&ask(words, 20, &now()))
@@ -449,13 +460,116 @@ fn what_is_removed_leaves_the_disk() {
     batch.commit().expect("committed");
     assert!(desk.keys("secretpassphrase").is_empty());
     assert_eq!(desk.keys("keepthisone"), ["a"]);
-    desk.index.rest().expect("rests");
-    for file in std::fs::read_dir(desk.dir.path().join("search")).expect("a directory") {
-        let path = file.expect("a file").path();
-        let bytes = std::fs::read(&path).expect("readable");
-        let word = b"secretpassphrase";
-        let is_there = bytes.windows(word.len()).any(|window| window == word);
-        assert!(!is_there, "{}", path.display());
+    desk.has_left_the_disk("secretpassphrase");
+}
+
+/// As with a revocation that takes out a part of what a device wrote.
+#[test]
+fn what_is_taken_out_of_a_hidden_session_leaves_the_disk() {
+    let desk = Desk::new();
+    let (all, rest) = ([(User, "keepthisone"), (User, "takenoutlater")], 1);
+    desk.session("a", "", 1, &all);
+    desk.index.hide("a");
+    let mut batch = desk.index.batch().expect("a batch");
+    batch.remove_messages("a");
+    batch.commit().expect("committed");
+    desk.session("a", "", 1, &all[..rest]);
+    assert_eq!(desk.keys("keepthisone"), ["a"]);
+    assert!(desk.keys("takenoutlater").is_empty());
+    desk.has_left_the_disk("takenoutlater");
+}
+
+/// Whether a word is written with capitals or without decides nothing.
+#[test]
+fn capitals_inside_words_do_not_matter_in_rows() {
+    let desk = Desk::new();
+    desk.session_of(
+        "a",
+        "",
+        1,
+        &[
+            (User, "the GitHub token of github.com expired", "desk", ""),
+            (Tool, "read", "desk", "src/PayService.rs"),
+        ],
+    );
+    desk.session_of(
+        "b",
+        "",
+        1,
+        &[
+            (User, "my github token and GitHub.com", "desk", ""),
+            (Tool, "read", "desk", "src/payservice.rs"),
+        ],
+    );
+    for words in [
+        "\"github token\"",
+        "\"GitHub token\"",
+        "\"GITHUB TOKEN\"",
+        "github.com",
+        "GitHub.com ",
+        "file:payservice.rs",
+        "file:PayService.rs",
+        "file:src/PayServ",
+        "file:src/payserv",
+        "src/payservice.rs ",
+    ] {
+        let mut keys = desk.keys(words);
+        keys.sort();
+        assert_eq!(keys, ["a", "b"], "{words}");
+    }
+    for (words, key) in [("\"the GitHub token\"", "a"), ("\"my GitHub token\"", "b")] {
+        assert_eq!(desk.keys(words), [key], "{words}");
+        let lower = words.to_lowercase();
+        assert_eq!(desk.keys(&lower), [key], "{lower}");
+        let snippet = desk.find(words).hits[0].snippets[0].clone();
+        let mark = &snippet.text[snippet.marks[0].clone()];
+        assert_eq!(format!("\"{}\"", mark.to_lowercase()), lower);
+    }
+    assert_eq!(desk.keys("token -\"the github token\" "), ["b"]);
+    assert!(desk.keys("\"git token\"").is_empty());
+}
+
+/// As macOS has it in the names of files.
+#[test]
+fn decomposed_text_is_the_same_text() {
+    let desk = Desk::new();
+    desk.session(
+        "a",
+        "",
+        1,
+        &[(
+            User,
+            "カ\u{3099}イト\u{3099} \u{1112}\u{1161}\u{11AB}\u{1100}\u{116E}\u{11A8}",
+        )],
+    );
+    desk.session("b", "", 1, &[(User, "ガイド 한국 ｶﾞｲﾄﾞ")]);
+    for words in [
+        "ガイド ",
+        "カ\u{3099}イト\u{3099} ",
+        "ｶﾞｲﾄﾞ ",
+        "한국 ",
+        "\u{1112}\u{1161}\u{11AB} ",
+    ] {
+        let mut keys = desk.keys(words);
+        keys.sort();
+        assert_eq!(keys, ["a", "b"], "{words}");
+    }
+    assert!(desk.keys("カイ ").is_empty());
+}
+
+#[test]
+fn a_sign_that_is_not_looked_for_is_named() {
+    let desk = Desk::new();
+    desk.session("a", "", 1, &[(User, "launch 🚀 now")]);
+    for words in ["🚀", "!=", "file:🚀", "\"==>\""] {
+        let found = desk.find(words);
+        assert!(found.hits.is_empty(), "{words}");
+        assert_eq!(found.notices.len(), 1, "{words}");
+        assert!(found.notices[0].contains("no letter or digit"), "{words}");
+    }
+    assert_eq!(desk.keys("launch 🚀"), ["a"]);
+    for words in ["-", "\"", "*", "launch -"] {
+        assert!(desk.find(words).notices.is_empty(), "{words}");
     }
 }
 

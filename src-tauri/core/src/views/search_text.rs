@@ -76,7 +76,7 @@ impl Texts {
                 push(&mut self.output, piece.name.unwrap_or_default(), most);
                 if let Some(target) = &piece.target {
                     push(&mut self.output, target, most);
-                    if is_path(target) {
+                    if is_path(target, piece.name.unwrap_or_default()) {
                         push(&mut self.files, target, usize::MAX);
                     }
                 }
@@ -108,9 +108,59 @@ fn push(texts: &mut String, text: &str, most: usize) {
     }
 }
 
-/// Whether the target of a call is a file: one word with a separator or an extension.
-fn is_path(target: &str) -> bool {
-    !target.contains(char::is_whitespace)
-        && !target.contains("://")
-        && (target.contains(['/', '\\']) || target.trim_matches('.').contains('.'))
+/// Whether the target of a call is a file: one word with a separator or an extension, or with blanks
+/// a whole path that is no command.
+fn is_path(target: &str, tool: &str) -> bool {
+    if target.contains("://") || target.contains(['\n', '\r']) {
+        return false;
+    }
+    if target.contains(char::is_whitespace) {
+        return is_absolute(target) && !runs_commands(tool);
+    }
+    target.contains(['/', '\\']) || target.trim_matches('.').contains('.')
+}
+
+/// On any system, whatever this one is.
+fn is_absolute(path: &str) -> bool {
+    let after_drive = path.strip_prefix(|letter: char| letter.is_ascii_alphabetic());
+    path.starts_with(['/', '\\'])
+        || path.starts_with("~/")
+        || path.starts_with("./")
+        || after_drive.is_some_and(|rest| rest.starts_with(":\\") || rest.starts_with(":/"))
+}
+
+/// Whether a tool of this name is a shell, as far as its name says.
+fn runs_commands(tool: &str) -> bool {
+    let name = tool.to_ascii_lowercase();
+    let words = ["bash", "shell", "exec", "command", "terminal", "run"];
+    words.iter().any(|word| name.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_path;
+
+    #[test]
+    fn files_with_blanks_are_files_and_commands_are_none() {
+        for (target, tool) in [
+            (r"C:\Users\John Doe\src\pay.rs", "Read"),
+            ("/Users/x/Library/Application Support/a.json", "Edit"),
+            ("~/my notes/a.md", "write_file"),
+            ("src/pay.rs", "Read"),
+            ("pay.rs", "bash"),
+        ] {
+            assert!(is_path(target, tool), "{target}");
+        }
+        for (target, tool) in [
+            ("/usr/bin/env python a.py", "Bash"),
+            ("./run.sh --all src/a.rs", "run_in_terminal"),
+            ("cargo test src/a.rs", "exec_command"),
+            ("fix the bug in pay.rs", "Task"),
+            ("https://example.org/a.rs", "WebFetch"),
+            ("/a.rs\n/b.rs", "Read"),
+            ("..", "LS"),
+        ] {
+            assert!(!is_path(target, tool), "{target}");
+        }
+    }
 }
