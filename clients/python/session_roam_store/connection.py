@@ -40,6 +40,9 @@ class Connection:
             except OSError as error:
                 self._close()
                 raise _not_running(error) from error
+            except BaseException:
+                self._close()  # An answer on its way would be taken for that of the next request.
+                raise
             if not answer.endswith(b"\n"):
                 self._close()
                 raise RoamError("engine_gone", "The engine ended before it answered.")

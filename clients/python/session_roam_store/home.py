@@ -31,11 +31,39 @@ def own_token(directory: Path, app: str) -> str:
     tokens = directory / "app-tokens"
     tokens.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = tokens / app
+    return _read_token(file) or _make_token(file)
+
+
+def _read_token(file: Path) -> str:
+    """Empty for a file that is not there, or that a crash left without a token."""
     try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        pass
-    else:
-        with open(descriptor, "w", encoding="ascii") as new:
-            new.write(secrets.token_hex(32))
-    return file.read_text("ascii").strip()
+        return file.read_text("ascii").strip()
+    except FileNotFoundError:
+        return ""
+
+
+def _make_token(file: Path) -> str:
+    """The file appears with its token in it, so that another process of the app finds all of it or nothing."""
+    whole = file.with_name(f"{file.name}.{secrets.token_hex(8)}.new")
+    token = secrets.token_hex(32)
+    _write_new(whole, token)
+    try:
+        try:
+            os.link(whole, file)
+        except OSError as error:
+            if made := _read_token(file):
+                return made
+            if not isinstance(error, FileExistsError):
+                _write_new(file, token)  # A file system without links.
+                return token
+            file.unlink()
+            os.link(whole, file)
+        return token
+    finally:
+        whole.unlink(missing_ok=True)
+
+
+def _write_new(file: Path, token: str) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "w", encoding="ascii") as new:
+        new.write(token)

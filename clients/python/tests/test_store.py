@@ -1,10 +1,15 @@
 import asyncio
 import os
 import stat
+import tempfile
 import threading
 import unittest
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import BinaryIO, cast
 
 from session_roam_store import AgentStore, RoamError, Store
+from session_roam_store.home import own_token
 
 from .engine import Engine
 
@@ -140,6 +145,50 @@ class StoreTest(unittest.TestCase):
             store.close()
 
         asyncio.run(story())
+
+
+    def test_an_interrupted_request_leaves_no_answer_for_the_next(self) -> None:
+        one, other = self.fresh(), self.fresh()
+        self.store.append(*one, [{"n": 1}])
+        self.store.append(*other, [{"n": 2}])
+        connection = self.store._connection
+        stream = connection._stream
+        assert stream is not None
+
+        class Interrupted:
+            """Ctrl-C while the answer is waited for."""
+
+            def readline(self) -> bytes:
+                raise KeyboardInterrupt
+
+            def __getattr__(self, name: str) -> object:
+                return getattr(stream, name)
+
+        connection._stream = cast(BinaryIO, Interrupted())
+        with self.assertRaises(KeyboardInterrupt):
+            self.store.load(*one)
+        self.assertEqual(self.store.load(*other), [{"n": 2}])
+
+
+class Tokens(unittest.TestCase):
+    def setUp(self) -> None:
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.dir = Path(directory.name)
+
+    def test_a_file_that_a_crash_left_empty_gets_a_token(self) -> None:
+        file = self.dir / "app-tokens" / "a"
+        file.parent.mkdir()
+        file.write_text("")
+        token = own_token(self.dir, "a")
+        self.assertRegex(token, r"^[0-9a-f]{64}$")
+        self.assertEqual((own_token(self.dir, "a"), file.read_text()), (token, token))
+        self.assertEqual([one.name for one in file.parent.iterdir()], ["a"])
+
+    def test_all_threads_of_a_first_start_have_one_token(self) -> None:
+        with ThreadPoolExecutor(16) as pool:
+            for n in range(20):
+                self.assertEqual(len(set(pool.map(own_token, [self.dir] * 16, [f"a{n}"] * 16))), 1)
 
 
 class WithoutAnEngine(unittest.TestCase):

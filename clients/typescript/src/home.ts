@@ -1,6 +1,6 @@
 /** Where session-roam's directory is, and the token of an app in it. */
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 
@@ -20,10 +20,40 @@ export function ownToken(dir: string, app: string): string {
   const tokens = join(dir, 'app-tokens')
   mkdirSync(tokens, { recursive: true, mode: 0o700 })
   const file = join(tokens, app)
+  return readToken(file) ?? makeToken(file)
+}
+
+/** `undefined` for a file that is not there, or that a crash left without a token. */
+function readToken(file: string): string | undefined {
   try {
-    writeFileSync(file, randomBytes(32).toString('hex'), { flag: 'wx', mode: 0o600 })
+    return readFileSync(file, 'utf8').trim() || undefined
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
   }
-  return readFileSync(file, 'utf8').trim()
+}
+
+/** The file appears with its token in it, so that another process of the app finds all of it or nothing. */
+function makeToken(file: string): string {
+  const whole = `${file}.${randomBytes(8).toString('hex')}.new`
+  const token = randomBytes(32).toString('hex')
+  writeFileSync(whole, token, { flag: 'wx', mode: 0o600 })
+  try {
+    try {
+      linkSync(whole, file)
+    } catch (error) {
+      const made = readToken(file)
+      if (made) return made
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
+        // A file system without links.
+        writeFileSync(file, token, { flag: 'wx', mode: 0o600 })
+        return token
+      }
+      rmSync(file)
+      linkSync(whole, file)
+    }
+    return token
+  } finally {
+    rmSync(whole, { force: true })
+  }
 }

@@ -35,6 +35,8 @@ export class RoamSessionStore {
   readonly #connection: Connection
   readonly #app: string
   readonly #token: string
+  /** Ends with the last append so far. */
+  #appended: Promise<unknown> = Promise.resolve()
 
   constructor(options: RoamOptions) {
     const dir = options.home ?? home()
@@ -43,11 +45,14 @@ export class RoamSessionStore {
     this.#connection = new Connection(dir)
   }
 
-  /** Adds entries. They are on the disk when this resolves; until then they may be sent again. */
-  async append(key: SessionKey, entries: SessionStoreEntry[]): Promise<void> {
-    // All requests are on their way before the first answer, so that appends stay in the order of their calls.
-    const sent = batches(entries).map(batch => this.#ask('app_append', { ...place(key), entries: batch }))
-    await Promise.all(sent)
+  /**
+   * Adds entries, after those of earlier calls. They are on the disk when this resolves; until then they may be sent
+   * again. If it fails, the first of them may be there, without a gap.
+   */
+  append(key: SessionKey, entries: SessionStoreEntry[]): Promise<void> {
+    const turn = this.#appended.then(() => this.#appendNow(key, entries))
+    this.#appended = turn.catch(() => {}) // The caller hears of it; the next append is another matter.
+    return turn
   }
 
   /** All entries of a session in their order; `null` if it has none. */
@@ -79,6 +84,11 @@ export class RoamSessionStore {
   /** Ends the connection, which keeps no program alive while nothing is asked. */
   close(): void {
     this.#connection.close()
+  }
+
+  /** One request after the other: after one that is refused, none may be kept. */
+  async #appendNow(key: SessionKey, entries: SessionStoreEntry[]): Promise<void> {
+    for (const batch of batches(entries)) await this.#ask('app_append', { ...place(key), entries: batch })
   }
 
   async #loadOnce(key: SessionKey): Promise<SessionStoreEntry[] | null> {

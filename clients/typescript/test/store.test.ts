@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { RoamError, RoamSessionStore, type SessionKey, type SessionStoreEntry } from '../src/index.js'
@@ -116,6 +116,33 @@ test('names that could lead elsewhere are refused', async () => {
   await store.append(odd, [entry('x')])
   assert.deepEqual(await store.load(odd), [entry('x')])
   assert.throws(() => new RoamSessionStore({ app: '../x', home: engine.home }), TypeError)
+})
+
+test('after a batch that is refused, nothing more of its call is kept, and the next call is', async () => {
+  const key = fresh()
+  const large = entry('large', { text: 'x'.repeat(9 * 1024 * 1024) })
+  const calls = [
+    store.append(key, [entry('a')]),
+    store.append(key, [entry('b'), large, entry('c')]).then(
+      () => assert.fail('it was not refused'),
+      (error: unknown) => assert.ok(error instanceof RoamError),
+    ),
+    store.append(key, [entry('d')]),
+  ]
+  await Promise.all(calls)
+  const kept = ((await store.load(key)) ?? []).map(one => one.type)
+  assert.ok(!kept.includes('c'), String(kept))
+  assert.deepEqual(kept.filter(type => type !== 'b'), ['a', 'd'])
+})
+
+test('a token that a crash left empty is made anew', () => {
+  const file = join(engine.home, 'app-tokens', 'crashed')
+  writeFileSync(file, '')
+  new RoamSessionStore({ app: 'crashed', home: engine.home }).close()
+  const made = readFileSync(file, 'utf8')
+  assert.match(made, /^[0-9a-f]{64}$/)
+  new RoamSessionStore({ app: 'crashed', home: engine.home }).close()
+  assert.equal(readFileSync(file, 'utf8'), made)
 })
 
 test('the token is for this user alone', { skip: process.platform === 'win32' }, () => {
