@@ -237,6 +237,11 @@ const OFFERS: &[Offer] = &[
 ];
 
 impl Offer {
+    /// Asked twice, it does twice.
+    fn makes_new(&self) -> bool {
+        self.name == "fork_session"
+    }
+
     fn tool(&self) -> Tool {
         let schema = json!({
             "type": "object",
@@ -248,7 +253,7 @@ impl Offer {
         let annotations = ToolAnnotations::new()
             .read_only(!self.changes)
             .destructive(false)
-            .idempotent(true)
+            .idempotent(!self.makes_new())
             .open_world(false);
         Tool::new(self.name, self.about, Arc::new(schema))
             .with_title(self.title)

@@ -177,9 +177,10 @@ impl Shelf {
             self.remember(&path, ids);
             return Ok((appended, path));
         }
-        self.check_room(app, new.len() as u64, !main_path.exists(), quota)?;
+        let is_new_session = !main_path.exists();
+        self.check_room(app, new.len() as u64, is_new_session, quota)?;
         // A tool finds the parts of a session by its main doc.
-        if key.subpath().is_some() && !main_path.exists() {
+        if key.subpath().is_some() && is_new_session {
             disk::create(&main_path, &main.render()).map_err(|source| ShelfError::Io {
                 path: main_path.clone(),
                 source,
@@ -193,7 +194,7 @@ impl Shelf {
         }
         if let Some((_, usage)) = self.known().usage.get_mut(app) {
             usage.bytes += new.len() as u64;
-            usage.sessions += u64::from(!is_there && key.subpath().is_none());
+            usage.sessions += u64::from(is_new_session);
         }
         self.remember(&path, ids);
         Ok((appended, path))

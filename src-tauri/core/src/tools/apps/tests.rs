@@ -344,6 +344,25 @@ fn what_is_too_much_is_refused_and_nothing_of_it_kept() {
     append("a", &["{}"], two).expect("one that is there may grow");
 }
 
+/// A part makes its session, which counts like any other.
+#[test]
+fn sessions_that_begin_with_a_part_count_against_the_quota() {
+    let bench = Bench::new();
+    let two = Quota {
+        sessions: 2,
+        ..QUOTA
+    };
+    let append = |session: &str| {
+        let key = part(session, "subagents/a");
+        bench.shelf.append(&bench.app, &key, &["{}".into()], two)
+    };
+    append("a").expect("first");
+    append("b").expect("second");
+    let error = append("c").expect_err("too many");
+    assert!(matches!(error, ShelfError::Many { .. }), "{error}");
+    append("a").expect("one that is there may grow");
+}
+
 #[test]
 fn pages_hold_everything_once_and_a_file_written_anew_is_noticed() {
     let bench = Bench::new();
