@@ -8,6 +8,7 @@ pub mod api;
 pub mod daemon;
 pub mod engine;
 pub mod formats;
+pub mod held_lock;
 pub mod memory;
 pub mod merge;
 pub mod open;

@@ -7,6 +7,7 @@ use crate::engine::devices::DeviceRegistry;
 use crate::engine::event::{Event, Jobs, events_of};
 use crate::engine::queue::{Queue, ReconcileRequest};
 use crate::engine::{Engine, Parts};
+use crate::held_lock::HeldLock;
 use crate::reconcile::context::{Context, Shared, SystemClock};
 use crate::reconcile::{Job, reconcile};
 use crate::session::problem::with_causes;
@@ -20,7 +21,6 @@ use crate::vault::card::Card;
 use crate::vault::keys::DeviceKey;
 use crate::vault::{Owner, Vault};
 use crate::watch::{Pace, Watch, WatchEvent};
-use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -40,7 +40,7 @@ pub struct Host {
     stage: Arc<Mutex<Stage>>,
     thread: JoinHandle<()>,
     // Held as long as the engine lives: the system releases it even after a crash.
-    _lock: File,
+    _lock: HeldLock,
 }
 
 /// Asks the engine to end in good order; may be called repeatedly and from anywhere.
@@ -225,7 +225,7 @@ fn make_private(dir: &Path) -> std::io::Result<()> {
 }
 
 /// Two engines would write one journal; the second one gets an error.
-pub(super) fn lock(home: &Path) -> Result<File, ApiError> {
+pub(super) fn lock(home: &Path) -> Result<HeldLock, ApiError> {
     let path = home.join("engine.lock");
     let unusable = |error: &dyn std::fmt::Display| {
         ApiError::new(
@@ -234,14 +234,8 @@ pub(super) fn lock(home: &Path) -> Result<File, ApiError> {
             "Fix the permissions of the directory.",
         )
     };
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(|error| unusable(&error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
+    match HeldLock::try_hold(&path) {
+        Ok(lock) => Ok(lock),
         Err(std::fs::TryLockError::WouldBlock) => Err(ApiError::new(
             ProblemCode::AlreadyRunning,
             format!("session-roam is already running on {}.", home.display()),

@@ -13,6 +13,7 @@ use super::device_id;
 use super::door;
 use super::program::{Binary, find_binary, run_briefly};
 use super::rest::Rest;
+use crate::held_lock::HeldLock;
 use crate::session::DeviceId;
 use crate::settings;
 use serde::{Deserialize, Serialize};
@@ -320,24 +321,14 @@ pub fn make_home(home: &Path) -> Result<(), ChildError> {
 }
 
 /// Held as long as a transport lives; the operating system releases it when we die.
-pub fn lock_home(home: &Path) -> Result<fs::File, ChildError> {
+pub fn lock_home(home: &Path) -> Result<HeldLock, ChildError> {
     let path = home.join("roam.lock");
-    let file = fs::OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path);
-    let file = file.map_err(|source| ChildError::Io {
-        path: path.clone(),
-        source,
-    })?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(ChildError::InUse {
+    HeldLock::try_hold(&path).map_err(|error| match error {
+        fs::TryLockError::WouldBlock => ChildError::InUse {
             home: home.to_owned(),
-        }),
-        Err(fs::TryLockError::Error(source)) => Err(ChildError::Io { path, source }),
-    }
+        },
+        fs::TryLockError::Error(source) => ChildError::Io { path, source },
+    })
 }
 
 /// How to reach the daemon of this home.

@@ -12,11 +12,11 @@ use super::orders::Order;
 use super::program::{self, Binary};
 use super::rest::Rest;
 use super::{Notice, SyncthingState};
+use crate::held_lock::HeldLock;
 use crate::session::{DeviceId, Problem, ProblemCode, Remedy};
 use crate::settings;
 use serde_json::Value;
 use std::collections::VecDeque;
-use std::fs::File;
 use std::net::UdpSocket;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
@@ -59,7 +59,7 @@ pub struct Supervisor {
     /// How devices are to be found and reached. A running child that was started otherwise is
     /// started anew: its settings hold from its first moment.
     network: Arc<Mutex<settings::Network>>,
-    lock: Option<File>,
+    lock: Option<HeldLock>,
     run: u64,
     crashes: VecDeque<Instant>,
     at_once: VecDeque<Instant>,

@@ -10,6 +10,7 @@ use super::keeping::{Import, IsHere, New};
 use super::pictures::{Beside, Inside, Pictures, base, files};
 use super::progress::{ImportError, Imported, MOST_NAMES, Progress};
 use super::{Conversation, Service};
+use crate::held_lock::HeldLock;
 use crate::open::{self, OpenSession};
 use crate::opener;
 use crate::session::problem::with_causes;
@@ -69,8 +70,7 @@ pub fn import(
     Ok(import.done)
 }
 
-/// Released by the system when the process ends.
-fn lock(data: &Path) -> Result<File, ImportError> {
+fn lock(data: &Path) -> Result<HeldLock, ImportError> {
     let dir = data.join("imported");
     let path = dir.join(LOCK);
     let failed = |source| ImportError::Data {
@@ -78,17 +78,10 @@ fn lock(data: &Path) -> Result<File, ImportError> {
         source,
     };
     fs::create_dir_all(&dir).map_err(failed)?;
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(ImportError::Running),
-        Err(fs::TryLockError::Error(source)) => Err(failed(source)),
-    }
+    HeldLock::try_hold(&path).map_err(|error| match error {
+        fs::TryLockError::WouldBlock => ImportError::Running,
+        fs::TryLockError::Error(source) => failed(source),
+    })
 }
 
 /// `conversations.json`, or one of several: `conversations-003.json`.
