@@ -19,8 +19,9 @@ const port = process.env.UI_TEST_PORT;
 
 export default defineConfig({
   testDir: "tests/e2e",
-  // One browser at a time: the machines this runs on have two cores.
-  workers: 1,
+  // A browser for each core of the smallest machines this runs on, and the tests of one file beside each other.
+  workers: 2,
+  fullyParallel: true,
   // A busy machine takes its time: these limits end what hangs, and judge nothing.
   timeout: 180_000,
   expect: { timeout: 20_000, toPass: { intervals: [50] } },
