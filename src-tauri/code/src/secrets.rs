@@ -1,20 +1,26 @@
 //! Which files look like secrets: by name, with a list of our own, and by content, with the rules of
 //! gitleaks as that project maintains them (`rules/gitleaks.toml`, MIT licence, commit b58d3f1 of
-//! 2026-07-22, unchanged). Knows no repository.
+//! 2026-07-22, unchanged) and with those that it lacks (`rules/own.toml`). Knows no repository.
 
 use crate::names::RepoPath;
 use aho_corasick::AhoCorasick;
 use regex::bytes::{Regex, RegexBuilder};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::{LazyLock, OnceLock};
 
-const RULES: &str = include_str!("../rules/gitleaks.toml");
+/// The allowlist of the first is for the rules of all.
+const RULES: [&str; 2] = [
+    include_str!("../rules/gitleaks.toml"),
+    include_str!("../rules/own.toml"),
+];
 
 /// Names of files and directories that hold credentials, in lower case.
-const NAMES: [&str; 33] = [
+const NAMES: [&str; 42] = [
     ".aws",
     ".azure",
     ".boto",
+    ".credentials.json",
     ".dev.vars",
     ".docker",
     ".dockercfg",
@@ -30,24 +36,32 @@ const NAMES: [&str; 33] = [
     ".pypirc",
     ".s3cfg",
     ".ssh",
+    ".terraformrc",
     ".vault-token",
     ".yarnrc.yml",
     "_netrc",
+    "application_default_credentials.json",
     "auth.json",
     "credentials",
     "credentials.json",
+    "credentials.tfrc.json",
     "credentials.toml",
     "kubeconfig",
     "local.settings.json",
     "nuget.config",
+    "oauth_creds.json",
+    "rclone.conf",
     "secrets.json",
     "secrets.toml",
     "secrets.yaml",
     "secrets.yml",
     "service-account.json",
+    "serviceaccountkey.json",
+    "terraform.rc",
+    "wp-config.php",
 ];
 /// Endings of such names.
-const ENDINGS: [&str; 15] = [
+const ENDINGS: [&str; 16] = [
     ".age",
     ".asc",
     ".gpg",
@@ -55,6 +69,7 @@ const ENDINGS: [&str; 15] = [
     ".kdbx",
     ".key",
     ".keystore",
+    ".ovpn",
     ".p12",
     ".pem",
     ".pfx",
@@ -68,6 +83,9 @@ const ENDINGS: [&str; 15] = [
 const BEGINNINGS: [&str; 3] = [".env.", ".env-", ".env_"];
 /// What follows in names of files that show what such a file looks like.
 const SAMPLES: [&str; 4] = ["example", "sample", "template", "dist"];
+
+/// So many bytes tell how a text is written.
+const BEGINNING: usize = 4 << 10;
 
 /// A finding: the rule's name, and what it found.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,6 +110,7 @@ pub fn is_secret_name(path: &str) -> bool {
 /// path: a line that everybody has is no reason to hold a change of the file back.
 pub(crate) fn find_secret(path: &RepoPath, content: &[u8], known: &[u8]) -> Option<String> {
     let rules = &*LOADED;
+    let (content, known) = (&*readable(content), &*readable(known));
     let has = |finding: &Finding| {
         !finding.secret.is_empty()
             && known
@@ -109,18 +128,50 @@ pub(crate) fn find_secret(path: &RepoPath, content: &[u8], known: &[u8]) -> Opti
     found.map(|finding| finding.rule)
 }
 
+/// Text of two bytes a letter as one of one byte, with which the rules can be compared: PowerShell
+/// writes the former. What is no ASCII is a space then.
+fn readable(content: &[u8]) -> Cow<'_, [u8]> {
+    let beginning = &content[..content.len().min(BEGINNING)];
+    let zeros = |first: usize| {
+        let bytes = beginning.iter().skip(first).step_by(2);
+        bytes.filter(|byte| **byte == 0).count()
+    };
+    let most = beginning.len() / 4;
+    let letter_first = match beginning {
+        [0xFF, 0xFE, ..] => true,
+        [0xFE, 0xFF, ..] => false,
+        _ if beginning.len() < 8 => return Cow::Borrowed(content),
+        _ if most < zeros(1) && zeros(0) == 0 => true,
+        _ if most < zeros(0) && zeros(1) == 0 => false,
+        _ => return Cow::Borrowed(content),
+    };
+    let pairs = content.chunks_exact(2);
+    let letter = |pair: &[u8]| {
+        let (letter, rest) = match letter_first {
+            true => (pair[0], pair[1]),
+            false => (pair[1], pair[0]),
+        };
+        if rest == 0 && letter.is_ascii() {
+            letter
+        } else {
+            b' '
+        }
+    };
+    Cow::Owned(pairs.map(letter).collect())
+}
+
 /// Changes with the rules: what was searched, or recorded, with others counts for less.
 pub fn rules_version() -> String {
     let mut hasher = blake3::Hasher::new();
     let lists = [&NAMES[..], &ENDINGS, &BEGINNINGS, &SAMPLES];
-    for text in lists.into_iter().flatten().chain([&RULES]) {
+    for text in lists.into_iter().flatten().chain(&RULES) {
         hasher.update(text.as_bytes()).update(b"\0");
     }
     hasher.finalize().to_hex()[..32].to_owned()
 }
 
 static LOADED: LazyLock<Rules> = LazyLock::new(|| {
-    Rules::parse(RULES).expect("the rules are part of the program and a test reads them")
+    Rules::parse(&RULES).expect("the rules are part of the program and a test reads them")
 });
 
 struct Rules {
@@ -162,12 +213,14 @@ enum Target {
 }
 
 impl Rules {
-    fn parse(text: &str) -> Option<Self> {
-        let table: toml::Table = text.parse().ok()?;
-        let allowed = Allowed::parse(table.get("allowlist")?.as_table()?)?;
+    fn parse(texts: &[&str]) -> Option<Self> {
+        let tables = texts.iter().map(|text| text.parse().ok());
+        let tables = tables.collect::<Option<Vec<toml::Table>>>()?;
+        let allowed = Allowed::parse(tables.first()?.get("allowlist")?.as_table()?)?;
         let mut rules = Vec::new();
         let (mut words, mut rule_of, mut always) = (Vec::new(), Vec::new(), Vec::new());
-        for entry in table.get("rules")?.as_array()? {
+        let lists = tables.iter().map(|table| table.get("rules")?.as_array());
+        for entry in lists.collect::<Option<Vec<_>>>()?.into_iter().flatten() {
             let entry = entry.as_table()?;
             // One rule has a path only: a file that is a key store by its name.
             let source = strings(entry, "regex");
@@ -417,8 +470,8 @@ mod tests {
 
     #[test]
     fn every_rule_of_the_set_compiles() {
-        let rules = Rules::parse(RULES).expect("parses");
-        assert!(200 < rules.rules.len());
+        let rules = Rules::parse(&RULES).expect("parses");
+        assert!(220 < rules.rules.len());
         for rule in &rules.rules {
             assert!(
                 rule.source.is_empty() || compile(&rule.source).is_some(),
@@ -442,6 +495,102 @@ mod tests {
         );
         assert_eq!(find(&key, "").as_deref(), Some("private-key"));
         assert_eq!(find("fn main() { let key = map.get(name); }", ""), None);
+    }
+
+    /// Forms of keys that the set of gitleaks does not find; made up, and put together here.
+    #[test]
+    fn keys_that_the_other_set_lacks_are_found() {
+        let (hex, mixed) = (
+            "0a1b2c3d4e5f60718293a4b5c6d7e8f9",
+            "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0zA",
+        );
+        let long = format!("{mixed}{mixed}");
+        for (rule, text) in [
+            (
+                "url-password",
+                "DB=postgresql://app:s3cr3tHunter@db.acme.dev/shop".to_owned(),
+            ),
+            (
+                "url-password",
+                "mongodb+srv://u:Zk39fh2Q@cluster0.ab1cd.mongodb.net".to_owned(),
+            ),
+            (
+                "url-password",
+                "rediss://:q8Wn2LpZ@cache.acme.dev:6380".to_owned(),
+            ),
+            (
+                "url-password",
+                format!("https://ci:{mixed}@git.acme.dev/a/b.git"),
+            ),
+            ("anthropic-token", format!("sk-ant-oat01-{mixed}")),
+            ("openrouter-key", format!("sk-or-v1-{hex}{hex}")),
+            ("sk-key", format!("key: sk-{hex}\n")),
+            ("groq-key", format!("gsk_{long}")),
+            ("xai-key", format!("xai-{long}")),
+            ("google-client-secret", format!("GOCSPX-{}", &mixed[..28])),
+            ("google-token", format!("ya29.{long}")),
+            ("google-token", format!("1//0{long}")),
+            ("docker-token", format!("dckr_pat_{}", &mixed[..27])),
+            ("tailscale-key", format!("tskey-auth-{mixed}")),
+            (
+                "supabase-key",
+                format!("sbp_{}", &format!("{hex}{hex}")[..40]),
+            ),
+            ("replicate-token", format!("r8_{}x", mixed)),
+            ("vercel-token", format!("vercel_blob_rw_{mixed}")),
+            (
+                "discord-bot-token",
+                format!("# my bot\nM{}.Ga1b2C.{mixed}", &mixed[..25]),
+            ),
+            ("azure-shared-key", format!("x;AccountKey={long}==;y")),
+            (
+                "putty-key",
+                format!("PuTTY-User-Key-File-{}: ssh-ed25519", 3),
+            ),
+            (
+                "jwk-private-key",
+                format!("{{\"kty\":\"OKP\",\"d\":\"{mixed}\"}}"),
+            ),
+        ] {
+            let found = find(&text, "");
+            assert!(found.is_some(), "{rule}: {text}");
+            if !rule.ends_with("-key") {
+                assert_eq!(found.as_deref(), Some(rule), "{text}");
+            }
+        }
+        for text in [
+            "postgres://postgres:postgres@db:5432/x",
+            "postgres://app:hunter22@localhost:5432/x",
+            "https://user:hunter22@www.example.com/",
+            "redis://:${REDIS_PASSWORD}@cache.acme.dev",
+            "git clone ssh://git@github.com:22/a/b",
+            "see http://a.b.c:8080/x@y",
+            "class=\"sk-circle-fade-dot\"",
+            "disk-usage-of-all-the-directories-that-are-there-today",
+        ] {
+            assert_eq!(find(text, ""), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn text_of_two_bytes_a_letter_is_searched() {
+        let text = format!("a=1\r\nTOKEN={}\r\n", token());
+        for (marked, little) in [(true, true), (true, false), (false, true), (false, false)] {
+            let mark = marked.then_some(0xFEFF);
+            let units = mark.into_iter().chain(text.encode_utf16());
+            let bytes: Vec<u8> = units
+                .flat_map(|unit| match little {
+                    true => unit.to_le_bytes(),
+                    false => unit.to_be_bytes(),
+                })
+                .collect();
+            let path = RepoPath::new("env.txt");
+            assert_eq!(
+                find_secret(&path, &bytes, b"").as_deref(),
+                Some("github-pat")
+            );
+            assert_eq!(find_secret(&path, &bytes, &bytes), None);
+        }
     }
 
     #[test]
