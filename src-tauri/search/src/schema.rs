@@ -2,6 +2,7 @@
 
 use crate::tokens::CodeTokenizer;
 use crate::{Message, Role, Session};
+use std::borrow::Cow;
 use tantivy::schema::{
     FAST, Field, IndexRecordOption, STORED, Schema, TextFieldIndexing, TextOptions,
 };
@@ -15,9 +16,9 @@ pub const VERSION: u32 = 3;
 pub const OPEN_TEXT: usize = 64 << 10;
 /// How many bytes of a tool's call or output are searched: mostly files that are on disk anyway.
 pub const OUTPUT_TEXT: usize = 1_200;
-/// How many bytes are kept for snippets.
-const OPEN_KEPT: usize = 4 << 10;
-const OUTPUT_KEPT: usize = 300;
+/// How many bytes are kept for snippets, of the beginning and of the end.
+const OPEN_KEPT: [usize; 2] = [4 << 10, 1 << 10];
+const OUTPUT_KEPT: [usize; 2] = [300, 300];
 const MOST_FILES: usize = 64;
 /// Names and titles beyond this are cut.
 pub const LONGEST_NAME: usize = 300;
@@ -106,7 +107,7 @@ pub fn settings() -> IndexSettings {
         docstore_compression: Compressor::Zstd(ZstdCompressor {
             compression_level: Some(3),
         }),
-        docstore_blocksize: 16 << 10,
+        docstore_blocksize: 32 << 10,
         ..IndexSettings::default()
     }
 }
@@ -144,7 +145,7 @@ impl Fields {
         doc.add_u64(self.who, who(sid, role as u64));
         doc.add_i64(self.at, message.at);
         doc.add_text(self.device, beginning(message.device, LONGEST_NAME));
-        doc.add_text(self.kept, beginning(message.text, kept));
+        doc.add_text(self.kept, &*both_ends(message.text, kept));
         let place = [message.run.to_le_bytes(), message.number.to_le_bytes()].concat();
         doc.add_bytes(self.place, &place);
         doc
@@ -168,6 +169,19 @@ impl Fields {
         doc.add_text(self.note, &session.note);
         doc
     }
+}
+
+/// A text without its middle: what was run is at the beginning of an output, what went wrong at its
+/// end.
+fn both_ends(text: &str, [first, last]: [usize; 2]) -> Cow<'_, str> {
+    if text.len() <= first + last {
+        return Cow::Borrowed(text);
+    }
+    let mut from = text.len() - last;
+    while !text.is_char_boundary(from) {
+        from += 1;
+    }
+    Cow::Owned(format!("{}\n…\n{}", beginning(text, first), &text[from..]))
 }
 
 /// The first bytes of a text, without cutting a character.

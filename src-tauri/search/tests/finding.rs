@@ -529,6 +529,20 @@ fn capitals_inside_words_do_not_matter_in_rows() {
     assert!(desk.keys("\"git token\"").is_empty());
 }
 
+/// What went wrong is at the end of an output.
+#[test]
+fn the_line_that_fits_is_shown_from_the_end_of_an_output_too() {
+    let desk = Desk::new();
+    let output = format!(
+        "{}\nerror: paymentgateway refused é",
+        "compiling é ".repeat(70)
+    );
+    desk.session("a", "", 1, &[(Tool, &output)]);
+    let snippet = desk.find("paymentgateway ").hits[0].snippets[0].clone();
+    let mark = &snippet.text[snippet.marks[0].clone()];
+    assert_eq!(mark, "paymentgateway");
+}
+
 /// As macOS has it in the names of files.
 #[test]
 fn decomposed_text_is_the_same_text() {
