@@ -216,6 +216,56 @@ fn fields_that_only_a_later_cline_knows_stay_on_their_device() {
     assert!(written.contains("\"next\":1") && !written.contains("theirs"));
 }
 
+/// Tools, subagents and teams: another device does not widen what a session may do here.
+#[test]
+fn what_a_session_may_do_is_this_devices_choice() {
+    let store = Store::new();
+    let path = sessions_dir(&store.machine)
+        .join(ID)
+        .join(format!("{ID}.json"));
+    let with = |able: bool| {
+        let mut manifest = manifest();
+        for name in [
+            "enable_tools",
+            "enable_spawn",
+            "enable_teams",
+            "interactive",
+        ] {
+            manifest[name] = json!(able);
+        }
+        manifest.to_string().into_bytes()
+    };
+    let (theirs, messages) = (with(true), conversation(&["hello"], "T"));
+    store
+        .create(ID, &[(MANIFEST, &theirs), (MESSAGES, &messages)])
+        .expect("written");
+    let written = fs::read_to_string(&path).expect("manifest");
+    assert!(written.contains("\"enable_teams\":false"), "{written}");
+    assert!(written.contains("\"enable_tools\":true"), "{written}");
+    let own_fields = Cline.about().own_fields(&DocName::new(MANIFEST));
+    let recorded = own_fields.as_recorded(written.as_bytes(), &theirs);
+    assert_eq!(recorded, theirs, "it is recorded");
+
+    let ours = fields::with(
+        written.as_bytes(),
+        &[("enable_tools", "false"), ("enable_spawn", "false")],
+    );
+    fs::write(&path, ours.expect("fields")).expect("write");
+    let bytes: &dyn super::super::Bytes = &theirs;
+    let change = Change::Replace {
+        path: &path,
+        was: Stamp::of(&path).expect("a file"),
+        bytes,
+    };
+    store
+        .write(ID, &[(MANIFEST, "x", change)])
+        .expect("written");
+    let written = fs::read_to_string(&path).expect("manifest");
+    for name in ["enable_tools", "enable_spawn", "enable_teams"] {
+        assert!(written.contains(&format!("\"{name}\":false")), "{written}");
+    }
+}
+
 /// A restored checkpoint resets the work tree to the commit that it names.
 #[test]
 fn checkpoints_are_those_of_this_device_or_none() {
