@@ -2,6 +2,7 @@
 
 use crate::ask::Engine;
 use crate::{confirm, out, render};
+use session_roam_core::api::quote::word;
 use session_roam_core::api::{ApiError, CodeApplied, CodeOffer, CodeState, Request};
 use session_roam_core::session::{ProblemCode, harmless_line};
 use std::path::PathBuf;
@@ -48,7 +49,9 @@ pub fn take_over(
             match may_ask && confirm::can_ask() {
                 true => confirm::confirm("Take them over?", "")?,
                 false => {
-                    out::note("`roam resume --with-code` takes them over.");
+                    let session = word(session);
+                    let what = format!("`roam resume {session} --with-code` takes them over.");
+                    out::note(&what);
                     false
                 }
             }

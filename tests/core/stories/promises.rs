@@ -146,7 +146,12 @@ fn what_was_excluded_paused_or_without_a_place_comes_when_it_may() {
     world.deliver();
     assert_eq!(world.devices[1].stores().len(), 0, "paused is paused");
 
+    world.devices[1].start();
+    world.deliver();
+    assert_eq!(world.devices[1].stores().len(), 0, "after a new start");
+
     let _: Done = world.devices[1].ask(Request::Continue);
+    world.devices[1].start();
     world.deliver();
     assert_eq!(
         world.devices[1].place_of(ONE),
@@ -177,6 +182,11 @@ fn a_pause_ends_by_itself_at_the_time_that_was_given() {
         Some(Millis(START + 3_600_000).rfc3339())
     );
     assert_eq!(world.devices[1].stores().len(), 0, "paused is paused");
+    world.devices[1].start();
+    world.deliver();
+    let status = world.devices[1].status();
+    assert_eq!(status.engine, EngineState::Paused, "also after a new start");
+    assert_eq!(world.devices[1].stores().len(), 0);
 
     world.devices[1].set_clock(START + 3_600_000);
     world.devices[1].poll();

@@ -1,7 +1,8 @@
 //! Forgotten sessions: the effect of forgetting one, and the result on each device.
 
 use super::{View, and, plural, project, wrap};
-use crate::when::ago;
+use crate::when::{ago, left};
+use session_roam_core::api::quote::word;
 use session_roam_core::api::{ForgetPreview, ForgottenRow, ReceiptRow};
 
 /// The question; [`consequences`] is printed above it.
@@ -44,8 +45,12 @@ pub fn consequences(preview: &ForgetPreview) -> String {
     text.push_str(&match preview.minutes {
         0 => "This cannot be undone.".to_owned(),
         n => format!(
-            "You can undo this for {} with `roam undo`. After that it is permanent.",
-            plural(n, "minute")
+            "You can undo this for {} with `roam undo{}`. After that it is permanent.",
+            plural(n, "minute"),
+            preview
+                .sessions
+                .first()
+                .map_or_else(String::new, |one| format!(" {}", word(&one.session)))
         ),
     });
     text
@@ -72,7 +77,12 @@ pub fn rows(rows: &[ForgottenRow], view: &View) -> String {
             view,
         ));
         if let Some(until) = &row.undo_until {
-            let text = format!("no device has removed it yet; `roam undo` undoes it until {until}");
+            let undo = match &row.session {
+                Some(session) => format!("`roam undo {}`", word(session)),
+                None => "`roam undo`".to_owned(),
+            };
+            let left = left(until, view.now);
+            let text = format!("no device has removed it yet; {undo} undoes it for another {left}");
             out.push_str(&wrap(&text, 2, view));
         }
         for receipt in &row.receipts {

@@ -4,6 +4,7 @@ use super::table::{Column, table};
 use super::{View, and, number, plural, project, quoted, size, wrap};
 use crate::remedy::advice;
 use crate::when::ago;
+use session_roam_core::api::quote::word;
 use session_roam_core::api::{
     CheckState, CodeQuestion, Devices, Doctor, EngineState, Held, LeftOut, LiveSession, Moving,
     Status, SyncthingState, Timing, Waiting,
@@ -220,7 +221,7 @@ fn needs_you(status: &Status, devices: &Devices, view: &View) -> String {
 fn question(asked: &CodeQuestion, view: &View) -> String {
     let (files, bytes) = (plural(asked.files, "file"), size(asked.bytes));
     let name = project(&asked.project);
-    let key = &asked.project;
+    let key = word(&asked.project);
     let question = format!(
         "Take uncommitted changes of {name} along with its sessions? Now {files}, {bytes}."
     );

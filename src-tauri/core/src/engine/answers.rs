@@ -714,45 +714,6 @@ impl Engine {
         value(rows)
     }
 
-    fn pause(&mut self, until: Option<&str>) -> Answer {
-        let until = match until.map(|until| (until, Millis::parse(until))) {
-            None => None,
-            Some((_, Some(end))) if self.context.clock.now() < end => Some(end),
-            Some((until, _)) => {
-                return Err(ApiError::new(
-                    ProblemCode::BadTime,
-                    format!(
-                        "A pause cannot end at “{}”.",
-                        crate::session::harmless_line(until)
-                    ),
-                    "Give a time in the future as RFC 3339, for instance 2026-11-23T18:00:00Z.",
-                ));
-            }
-        };
-        self.context.change().paused = true;
-        self.paused_until = until;
-        self.arrange();
-        done("Syncing is paused. Your changes are still recorded.")
-    }
-
-    fn go_on(&mut self) -> Answer {
-        self.paused_until = None;
-        self.context.change().paused = false;
-        self.arrange();
-        self.retry_everywhere(&[Reason::Paused]);
-        done("Syncing continues.")
-    }
-
-    /// Ends a pause whose time is over.
-    pub(super) fn end_pause(&mut self) {
-        if self
-            .paused_until
-            .is_some_and(|end| end <= self.context.clock.now())
-        {
-            let _done = self.go_on();
-        }
-    }
-
     fn doctor(&self) -> Result<Work, ApiError> {
         let (status, stores) = (self.status()?, self.stores());
         let gone = self.forgetting.gone.clone();

@@ -7,6 +7,7 @@ use super::devices::PeerState;
 use super::event::Event;
 use super::forget::Forgetting;
 use super::list::Lists;
+use super::pausing;
 use super::placing::Placing;
 use super::prints::Prints;
 use super::queue::{Queue, ReconcileRequest};
@@ -85,6 +86,8 @@ impl Engine {
             registry,
         } = parts;
         let apps = Apps::at(&home, &context.machine.data);
+        let pause = pausing::kept(&state);
+        context.change().paused = pause.is_some();
         Self {
             apps,
             code: CodeAlong::default(),
@@ -139,7 +142,7 @@ impl Engine {
             asked: 0,
             needs: HashMap::new(),
             searching: Searching::default(),
-            paused_until: None,
+            paused_until: pause.and_then(|pause| pause.until),
             stopping: false,
         }
     }
@@ -262,7 +265,7 @@ impl Engine {
 
     /// Reports a failing state file as a problem; what was not saved is found again later. Only a
     /// successful write clears the problem, not work that had nothing to write.
-    fn guarded(&mut self, work: impl FnOnce(&mut Self) -> Result<(), StateError>) {
+    pub(super) fn guarded(&mut self, work: impl FnOnce(&mut Self) -> Result<(), StateError>) {
         if let Err(error) = work(self) {
             self.unwritable(&error);
         }

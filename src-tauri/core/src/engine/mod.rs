@@ -20,6 +20,7 @@ mod mapping;
 mod names;
 pub mod network;
 pub mod pairing;
+mod pausing;
 mod placed_file;
 pub mod places_seen;
 pub mod placing;
