@@ -167,6 +167,23 @@ fn both_versions_of_a_split_session_are_found() {
     }
 }
 
+/// Whoever decided was found as the author of the other device's turns.
+#[test]
+fn what_a_decision_appended_is_found_by_the_device_that_wrote_it() {
+    let mut parted = Parted::codex();
+    parted.world.devices.iter_mut().for_each(Device::searches);
+    let mut parted = parted.met();
+    parted.resolve(0, TWO, "stitch").expect("possible");
+    parted.world.deliver();
+    for device in &mut parted.world.devices {
+        let found = hits(device, "device:lap \"from lap\"");
+        assert!(found.contains(&TWO.to_owned()), "{found:?}");
+        assert!(hits(device, "device:desk \"from lap\"").is_empty());
+        let found = hits(device, "device:desk \"from desk\"");
+        assert!(found.contains(&TWO.to_owned()), "{found:?}");
+    }
+}
+
 #[test]
 fn one_id_with_two_conversations_gives_both() {
     let (mut world, here, there) = both();

@@ -531,11 +531,11 @@ impl Engine {
     }
 
     /// The branches that became sessions of their own and that a decision about this one took back.
-    fn forks_of(
+    pub(super) fn forks_of(
         &self,
         key: &SessionKey,
         record: &SessionRecord,
-    ) -> Result<Vec<(SessionKey, SessionRecord)>, ApiError> {
+    ) -> Result<Vec<(SessionKey, SessionRecord)>, StateError> {
         let named = record.choices.iter().flat_map(|one| &one.choice.forks);
         let mut forks = Vec::new();
         for fork in named.collect::<BTreeSet<_>>() {

@@ -13,6 +13,7 @@ use crate::views::indexing::{
     Indexed, OpenedIndex, SearchEvent, ToIndex, index_sessions, open_index, print_of,
 };
 use crate::views::search_text::SHOWN;
+use crate::views::transcript::authors;
 use session_roam_search::{FindError, Index, IndexError, Question};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
@@ -490,9 +491,17 @@ impl Engine {
         };
         // The backlog may name what came as a change, too.
         let is_known = self.state.searched(key)?.as_ref() == Some(&print);
-        Ok((!is_known).then(|| ToIndex {
+        if is_known {
+            return Ok(None);
+        }
+        let forks = match authors::joined(&record).is_empty() {
+            true => Vec::new(),
+            false => self.forks_of(key, &record)?,
+        };
+        Ok(Some(ToIndex {
             key: key.clone(),
             record,
+            forks,
             row,
             print,
         }))

@@ -16,7 +16,7 @@ use crate::tools::Records;
 use crate::vault::journal_reader::Run;
 use serde::{Deserialize, Serialize};
 use session_roam_search::{Batch, Index, IndexError, Opened, Session};
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,6 +28,8 @@ const PIECE: usize = 256 << 10;
 pub struct ToIndex {
     pub key: SessionKey,
     pub record: SessionRecord,
+    /// Where decisions joined branches: what these became as sessions of their own.
+    pub forks: Vec<(SessionKey, SessionRecord)>,
     pub row: Row,
     pub print: String,
 }
@@ -261,12 +263,17 @@ fn index_one(
     let note = if is_new { None } else { index.note(&key)? };
     let known: Option<Note> = note.and_then(|note| serde_json::from_str(&note).ok());
     let known = known.filter(|note: &Note| note.doc == doc.as_str());
+    let copied = match authors::joined(&one.record).is_empty() {
+        true => HashMap::new(),
+        false => authors::copied(context, (&one.key, &one.record), &one.forks),
+    };
     let mut indexer = Indexer {
         context,
         key: &key,
         one,
         doc,
         state,
+        copied,
         batch,
     };
     let note = match context.records(&one.key.tool, state.kind) {
@@ -294,6 +301,8 @@ struct Indexer<'a, 'b> {
     one: &'a ToIndex,
     doc: &'a DocName,
     state: &'a DocState,
+    /// Who first wrote the messages that a decision copied, by their print.
+    copied: HashMap<String, String>,
     batch: &'a mut Batch<'b>,
 }
 
@@ -386,10 +395,14 @@ impl<'a> Indexer<'a, '_> {
                     let Some(said) = said_in(&record.value, reader) else {
                         continue;
                     };
+                    let first = match self.copied.is_empty() {
+                        true => None,
+                        false => self.copied.get(&authors::print(&said)),
+                    };
                     let item = Item {
                         number: run.next,
                         shown: run.shown,
-                        device: device_of(&edge.source.device),
+                        device: device_of(first.unwrap_or(&edge.source.device)),
                         at: edge.at.wall,
                     };
                     run.next += 1;
