@@ -316,7 +316,7 @@ pub fn taken_in() -> TakenIn {
             tool: copies[0].tool.clone(),
             session: copies[0].session.clone(),
             path: copies[0].path.clone(),
-            to: "/home/ada/.local/share/session-roam/taken-in/claude-code/projects/-home-ada-api/4f2a91c0-1111-4111-8111-111111111111.sync-conflict-20261120-091500-LAPTOPA.jsonl".into(),
+            to: "/home/ada/.local/share/session-roam/taken-in/claude-code/2f6kq3j4m5n7o2p3q4r5s6t7uv/projects/-home-ada-api/4f2a91c0-1111-4111-8111-111111111111.sync-conflict-20261120-091500-LAPTOPA.jsonl".into(),
             lines: 17,
         }],
         left: vec![LeftRow {

@@ -7,7 +7,7 @@ use super::simulation::happening::Kind;
 use super::splits::Parted;
 use super::talk::{ONE, TWO, id, turn};
 use super::world::{DAY, Device, World, tree};
-use session_roam_core::api::{Doctor, Done, ForgetPreview, ForgottenRow, Request};
+use session_roam_core::api::{Doctor, Done, ForgetPreview, ForgottenRow, Request, TakenIn};
 use session_roam_core::engine::event::Event;
 use session_roam_core::session::{Millis, SessionId, SessionKey, ToolId};
 use session_roam_core::tools::claude_code::ClaudeCode;
@@ -165,6 +165,54 @@ fn a_forgotten_session_is_gone_on_both_devices_and_never_returns() {
             assert_eq!(device.problems(), Vec::<String>::new(), "{}", device.name);
         }
     }
+}
+
+/// What is left in the store of the session: a second file of its id, in another project's directory;
+/// copies that another sync tool left; and such copies that were taken in.
+#[test]
+fn copies_of_a_forgotten_session_are_gone_too() {
+    let (mut world, here, there) = World::pair_of_devices();
+    let path = world.devices[0].transcript(&here, ONE);
+    world.devices[0].say(&path, turn(&here, ONE, PLUM));
+    let agent = world.devices[0]
+        .slug_dir(&here)
+        .join("agent-a1b2c3d4.jsonl");
+    let copies = [
+        path.with_file_name(format!("{ONE}.sync-conflict-20261123-101112-ABCDEFG.jsonl")),
+        agent.with_file_name("agent-a1b2c3d4.sync-conflict-20261123-101112-ABCDEFG.jsonl"),
+    ];
+    for copy in &copies {
+        world.devices[0].put(
+            copy,
+            turn(&here, ONE, PLUM) + &turn(&here, ONE, "plum-tree more"),
+        );
+    }
+    let other = world.devices[0].transcript(&here, TWO);
+    world.devices[0].say(&other, turn(&here, TWO, "stays"));
+    world.deliver();
+    let taken: TakenIn = world.devices[0].ask(Request::TakeIn);
+    assert!(!taken.taken.is_empty(), "{taken:?}");
+    world.devices[0].put(&copies[0], turn(&here, ONE, "plum-tree again"));
+    let twin = world.devices[1]
+        .claude()
+        .join("projects/-elsewhere")
+        .join(format!("{ONE}.jsonl"));
+    world.devices[1].put(&twin, turn(&there, ONE, "plum-tree by hand"));
+    world.devices[1].poll();
+    world.deliver();
+    assert!(2 < holding(&world.devices[0], PLUM).len());
+
+    forget(&mut world.devices[0], ONE);
+    pass_grace(&mut world.devices[0]);
+    world.deliver();
+    for device in &mut world.devices {
+        assert_gone(device, ONE);
+        assert_eq!(device.state_of(TWO), "here");
+    }
+    assert_eq!(
+        receipts(&mut world.devices[0]),
+        pairs([("desk", "removed"), ("lap", "removed")])
+    );
 }
 
 /// A clock that was years ahead is set right: the time to undo a forget counts from then.

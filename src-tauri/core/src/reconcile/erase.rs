@@ -4,12 +4,16 @@
 
 use super::context::Context;
 use super::shared_docs::shared_docs;
+use super::takein::taken_in;
 use crate::merge::Left;
 use crate::session::{Lane, SessionId, SessionKey};
 use crate::tools::{Change, Checkout, DocWrite, Found, FoundDoc, Stamp, Tool, Which, WriteError};
 use crate::vault::snapshot_file;
 use std::io;
 use std::path::{Path, PathBuf};
+
+/// A session has few files of its id: one, and what a user copied by hand.
+const MOST_FILES: usize = 32;
 
 /// A session to be removed from this device.
 #[derive(Clone, Debug)]
@@ -81,11 +85,13 @@ pub fn erase(context: &Context, job: &Erase) -> Erasure {
     let found = found.filter(|found| !found.docs.is_empty());
     if let (true, Some(tool)) = (job.from_store, context.tools.get(&job.key.tool)) {
         done.any |= found.is_some();
-        done.left = match (&found, unread) {
-            (Some(found), _) => take_out(context, tool.as_ref(), found).err(),
+        done.left = match (found, unread) {
+            (Some(found), _) => take_all_out(context, (job, tool.as_ref()), found).err(),
             (None, Some(unread)) => Some((Left::Failed, unread)),
             (None, None) => remains(context, tool.as_ref(), session.as_ref()),
         };
+        let copies = erase_conflict_copies(context, (job, tool.as_ref()));
+        done.left = done.left.take().or(copies.err());
     }
     let is_out = done.left.as_ref().is_none_or(|left| left.0 == Left::Parts);
     if job.from_store && is_out {
@@ -178,6 +184,57 @@ fn with_shared(context: &Context, job: &Erase, mut found: Found) -> Found {
     found
 }
 
+/// Removes the session from the store, also where a file of the user's has the same id: each becomes
+/// the session's once the one before is gone.
+fn take_all_out(
+    context: &Context,
+    (job, tool): (&Erase, &dyn Tool),
+    found: Found,
+) -> Result<(), (Left, String)> {
+    let (mut next, mut parts) = (Some(found), None);
+    for _ in 0..MOST_FILES {
+        let Some(found) = next else {
+            return parts.map_or(Ok(()), Err);
+        };
+        match take_out(context, tool, &found) {
+            Err(left) if left.0 == Left::Parts => parts = Some(left),
+            other => other?,
+        }
+        let listing = tool.sessions(&context.machine, Which::One(&found.session));
+        let is_it = |found: &Found| SessionKey::new(&job.key.tool, &found.session) == job.key;
+        let mut again = listing.found.into_iter().filter(is_it);
+        next = again
+            .find(|found| !found.docs.is_empty())
+            .map(|found| with_shared(context, job, found));
+    }
+    let why = "its store has more files with its id than are removed at once";
+    next.map_or(Ok(()), |_| Err((Left::Parts, why.to_owned())))
+}
+
+/// Removes the copies that another sync tool left of the session's files.
+fn erase_conflict_copies(
+    context: &Context,
+    (job, tool): (&Erase, &dyn Tool),
+) -> Result<(), (Left, String)> {
+    let listing = tool.sessions(&context.machine, Which::ConflictCopies);
+    for copy in listing.conflict_copies {
+        if SessionKey::new(&job.key.tool, &copy.session) != job.key {
+            continue;
+        }
+        if let Some(live) = copy.live {
+            return Err((Left::Open, live));
+        }
+        match std::fs::remove_file(&copy.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                let why = format!("{} could not be removed: {error}", copy.path.display());
+                return Err((Left::Parts, why));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Removes all docs of the session from the store, the main doc last.
 fn take_out(context: &Context, tool: &dyn Tool, found: &Found) -> Result<(), (Left, String)> {
     if let Some(live) = &found.live {
@@ -221,10 +278,15 @@ fn why_left(error: WriteError) -> (Left, String) {
 
 /// Removes copies beside the vault: imported conflict copies, and what a replica had lost.
 fn erase_copies(job: &Erase, session: Option<&SessionId>) -> io::Result<()> {
-    // An id of only a few characters would also occur in other files' names.
+    let (hash, taken_in) = (job.key.hash.as_str(), taken_in(&job.home, &job.key));
+    if taken_in.is_dir() {
+        std::fs::remove_dir_all(taken_in)?;
+    }
+    // Where copies were put before. An id of only a few characters would also occur in other files'
+    // names.
     if let Some(id) = session.map(SessionId::as_str).filter(|id| 8 <= id.len()) {
-        let taken_in = job.home.join("taken-in").join(job.key.tool.as_str());
-        remove_below(&taken_in, &|path| path.to_string_lossy().contains(id))?;
+        let before = job.home.join("taken-in").join(job.key.tool.as_str());
+        remove_below(&before, &|path| path.to_string_lossy().contains(id))?;
     }
     let code = snapshot_file::objects_dir(&job.home, &job.key);
     for dir in [code, snapshot_file::kept_indexes(&job.home)] {
@@ -232,7 +294,6 @@ fn erase_copies(job: &Erase, session: Option<&SessionId>) -> io::Result<()> {
             std::fs::remove_dir_all(dir)?;
         }
     }
-    let hash = job.key.hash.as_str();
     remove_below(&job.home.join("syncthing/set-aside"), &|path| {
         path.file_name().is_some_and(|name| name == hash)
     })

@@ -405,16 +405,19 @@ pub(super) fn is_generation(
 }
 
 /// Moves the copy to `taken-in/<tool>/<where it lay>`. Files already there are not overwritten.
+/// Where the copies of a session are kept, in session-roam's home.
+pub fn taken_in(home: &Path, key: &SessionKey) -> PathBuf {
+    let dir = home.join("taken-in").join(key.tool.as_str());
+    dir.join(key.hash.as_str())
+}
+
 fn move_away(
     context: &Context,
     tool: &ToolId,
     conflict_copy: &ConflictCopy,
 ) -> Result<PathBuf, TakeInError> {
-    let mut to = context
-        .vault
-        .root()
-        .with_file_name("taken-in")
-        .join(tool.as_str());
+    let key = SessionKey::new(tool, &conflict_copy.session);
+    let mut to = taken_in(&context.vault.root().with_file_name(""), &key);
     if let Some((dir, _)) = conflict_copy.at.rsplit_once('/') {
         to.extend(dir.split('/'));
     }
