@@ -1,5 +1,6 @@
 //! Reconciles single sessions in real stores and real vaults, without an engine and without a network.
 
+mod generated;
 mod two_devices;
 
 use session_roam_core::reconcile::{

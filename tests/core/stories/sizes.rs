@@ -21,6 +21,7 @@ const SMALL: Sizes = Sizes {
     whole: 4_000,
     piece: 1_000,
     record: 200_000,
+    snapshot: 128 << 20,
     slice: 500,
 };
 

@@ -77,6 +77,8 @@ pub struct Sizes {
     pub piece: u64,
     /// A larger record does not sync: a line that states its size takes its place.
     pub record: u64,
+    /// A larger snapshot does not sync.
+    pub snapshot: u64,
     /// How many sessions one event takes over: some milliseconds of the loop.
     pub slice: usize,
 }
@@ -89,6 +91,7 @@ impl Default for Sizes {
             whole: limits::CONTENT,
             piece: 500_000,
             record: limits::RECORD,
+            snapshot: limits::CONTENT,
             slice: 500,
         }
     }

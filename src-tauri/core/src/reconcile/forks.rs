@@ -88,7 +88,10 @@ pub fn materialize_fork(session: SessionMut<'_>, parent: &Parent) -> Result<Reco
     let beside = plan.targets.iter().filter(|(doc, _)| **doc != main);
     for (doc, to) in beside.chain(plan.targets.get_key_value(&main)) {
         let title = title_line.as_deref().filter(|_| *doc == main);
-        take_doc(context, &mut recorder, record, parent, (doc, *to, title))?;
+        match take_doc(context, &mut recorder, record, parent, (doc, *to, title)) {
+            Err(error @ RecordError::TooLarge { .. }) => recorder.done.left_out.push(error),
+            taken => taken?,
+        }
     }
     Ok(recorder.done)
 }

@@ -4,7 +4,7 @@
 use super::context::Context;
 use super::cut::take_out;
 use super::origin;
-use super::record::{DeviceCard, DocState, Root, SessionRecord};
+use super::record::{DeviceCard, DocState, LocalDoc, Root, SessionRecord};
 use crate::merge::{ChoiceId, Chosen, First, Titled, title};
 use crate::session::chain::lines_of;
 use crate::session::{
@@ -12,9 +12,10 @@ use crate::session::{
     Replaced, Source, Spot, ToolId, Trie, gap,
 };
 use crate::timing::{self, Stage};
+use crate::tools::Stamp;
 use crate::vault::equivocation::{self, EquivocatedFrames};
 use crate::vault::journal::journal_key;
-use crate::vault::journal_reader::{Generation, JournalReader};
+use crate::vault::journal_reader::{Generation, JournalReader, is_too_large};
 use crate::vault::limits;
 use crate::vault::piece::{self, Added};
 use crate::vault::{Entry, Fault, Frame, Journal, JournalError, Owner, SessionCard, Skipped};
@@ -167,6 +168,43 @@ fn take_again(
     absorbed?;
     absorb(context, record, tool, taken)?;
     Ok(again)
+}
+
+/// Takes a doc's entries again without those that are too large to be read: an earlier version
+/// recorded them, and nothing of the doc could be read or recorded since.
+pub fn leave_out_large(
+    context: &Context,
+    record: &mut SessionRecord,
+    tool: &ToolId,
+    doc: &DocName,
+) -> Result<(), JournalError> {
+    let Some(state) = record.docs.get_mut(doc) else {
+        return Ok(());
+    };
+    let journals = record.journals.clone();
+    let fresh = DocState::new(state.kind, state.at.clone());
+    let before = std::mem::replace(state, fresh);
+    let again = journals.iter().try_for_each(|(key, journal)| {
+        let read = take_again(context, record, tool, journal)?;
+        record.journals.insert(key.clone(), read);
+        Ok(())
+    });
+    if again.is_err() {
+        record.journals = journals;
+        record.docs.insert(doc.clone(), before);
+        return again;
+    }
+    let new = || DocState::new(before.kind, before.at.clone());
+    let state = record.docs.entry(doc.clone()).or_insert_with(new);
+    let own_tip = state.own_tip.unwrap_or(state.trie.start());
+    // Whatever the store holds is to be read and compared.
+    state.local = before.local.map(|local| LocalDoc {
+        tip: state.trie.path(local.tip).map_or(own_tip, |_| local.tip),
+        stamp: Stamp::default(),
+        tail: String::new(),
+        ..local
+    });
+    Ok(())
 }
 
 /// Reads the journals to their ends, and adds entries to the tries whenever enough of them are
@@ -559,6 +597,9 @@ pub fn take(
                     });
                 }
             },
+            Entry::Whole {
+                head, tail, bytes, ..
+            } if is_too_large((*head, *tail), bytes.len()) => taken.bad += 1,
             Entry::Whole {
                 doc,
                 at: place,

@@ -8,7 +8,7 @@ use super::bases::{holder, rebound_in};
 use super::context::Context;
 use super::excluded::{Now, is_excluded};
 use super::forks::{self, Parent};
-use super::ingest::ingest;
+use super::ingest::{ingest, leave_out_large};
 use super::prints::{fingerprint, vault_print};
 use super::record::{Dependent, Dependents, MovedFrom, ParentLink, SessionRecord};
 use super::recorder::{RecordError, Recorded, project_of, record_generation, record_session};
@@ -238,7 +238,9 @@ impl<'a> Reconciler<'a> {
         }
         let decided = Stage::Decided.begin();
         if let Err(error) = self.decide_layout() {
-            self.problem(ProblemCode::JournalUnreadable, &error, JOURNAL_HINT);
+            if !self.leave_out_large(&error) {
+                self.problem(ProblemCode::JournalUnreadable, &error, JOURNAL_HINT);
+            }
             return;
         }
         if let Err(error) = self.unite(on) {
@@ -340,18 +342,25 @@ impl<'a> Reconciler<'a> {
 
     /// Reports what was recorded and announces its segments.
     fn took(&mut self, recorded: Recorded) {
-        for (doc, bytes, lines) in recorded.docs {
-            let device = self.context.short.clone();
-            self.happened(HistoryKind::Recorded, &device, &doc, bytes, lines);
+        self.recorded(HistoryKind::Recorded, recorded);
+    }
+
+    /// Goes on without a state that an earlier version recorded though it is too large to be read.
+    fn leave_out_large(&mut self, error: &JournalError) -> bool {
+        let JournalError::TooLarge { doc } = error else {
+            return false;
+        };
+        let Job { key, record, .. } = &mut self.job;
+        if leave_out_large(self.context, record, &key.tool, doc).is_err() {
+            return false;
         }
-        for error in &recorded.left_out {
-            self.problem(
-                ProblemCode::TooLarge,
-                error,
-                "This part stays on this device; the rest of the session syncs.",
-            );
-        }
-        self.announce.extend(recorded.announce);
+        self.problem(
+            ProblemCode::TooLarge,
+            error,
+            "It was left out; the session syncs again as soon as it is small enough.",
+        );
+        self.again = true;
+        true
     }
 
     fn is_excluded(&self) -> bool {
@@ -384,6 +393,13 @@ impl<'a> Reconciler<'a> {
         for (doc, bytes, lines) in recorded.docs {
             let device = self.context.short.clone();
             self.happened(kind, &device, &doc, bytes, lines);
+        }
+        for error in &recorded.left_out {
+            self.problem(
+                ProblemCode::TooLarge,
+                error,
+                "This part stays on this device; the rest of the session syncs.",
+            );
         }
         self.announce.extend(recorded.announce);
     }

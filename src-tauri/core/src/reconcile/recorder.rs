@@ -496,27 +496,44 @@ impl<'a> Recorder<'a> {
             .context
             .journal_reader(&self.key.tool, &record.journals, doc)
             .snapshot(&path)?;
-        let (head, tail, changed) = middle(&old, content);
-        let (doc, at) = (doc.clone(), at.to_owned());
+        let tip = self.whole(record, (doc, at), after, (&old, content))?;
+        self.flush(record)?;
+        Ok(tip)
+    }
+
+    /// Adds a generation of a snapshot as what changed since `old`, the content at `after`. Returns
+    /// its chain id. No device could ever read content above the limit, however small the change.
+    fn whole(
+        &mut self,
+        record: &mut SessionRecord,
+        (doc, at): (&DocName, &str),
+        after: ChainId,
+        (old, content): (&[u8], &[u8]),
+    ) -> Result<ChainId, RecordError> {
+        let size = content.len() as u64;
+        if self.context.sizes.snapshot < size {
+            return Err(RecordError::TooLarge {
+                path: if at.is_empty() { doc.as_str() } else { at }.into(),
+                bytes: size,
+            });
+        }
+        let tip = after.then(content);
+        let (head, tail, changed) = middle(old, content);
         let entry = Entry::Whole {
-            doc,
-            at,
+            doc: doc.clone(),
+            at: at.to_owned(),
             after,
             tip,
             head,
             tail,
             bytes: changed.to_vec(),
         };
-        self.push(
-            record,
-            entry,
-            vec![Line {
-                tip,
-                end: changed.len() as u64,
-                is_message: true,
-            }],
-        )?;
-        self.flush(record)?;
+        let line = Line {
+            tip,
+            end: changed.len() as u64,
+            is_message: true,
+        };
+        self.push(record, entry, vec![line])?;
         Ok(tip)
     }
 
@@ -768,11 +785,14 @@ impl<'a> Recorder<'a> {
         {
             return Ok(());
         }
-        if MOST_BYTES < doc.stamp.len {
-            return Err(RecordError::TooLarge {
-                path: doc.path.clone(),
-                bytes: doc.stamp.len,
-            });
+        // A stamp does not tell the size of content that is made from rows.
+        let size = end_of(content, doc.stamp);
+        if self.context.sizes.snapshot < size {
+            let path = match content {
+                Content::Bytes(_) => PathBuf::from(&doc.at),
+                Content::File(_) | Content::Patched(..) => doc.path.clone(),
+            };
+            return Err(RecordError::TooLarge { path, bytes: size });
         }
         let bytes = read_whole(content, doc.stamp).map_err(|source| RecordError::Read {
             path: doc.path.clone(),
@@ -801,26 +821,7 @@ impl<'a> Recorder<'a> {
                 after,
                 old,
                 content,
-            } => {
-                let tip = after.then(&content);
-                let (head, tail, changed) = middle(&old, &content);
-                let entry = Entry::Whole {
-                    doc: doc.name.clone(),
-                    at: doc.at.clone(),
-                    after,
-                    tip,
-                    head,
-                    tail,
-                    bytes: changed.to_vec(),
-                };
-                let tips = vec![Line {
-                    tip,
-                    end: changed.len() as u64,
-                    is_message: true,
-                }];
-                self.push(record, entry, tips)?;
-                tip
-            }
+            } => self.whole(record, (&doc.name, &doc.at), after, (&old, &content))?,
         };
         self.flush(record)?;
         settle(self.context, &self.key.tool, record, doc, local(tip))
@@ -854,6 +855,7 @@ impl<'a> Recorder<'a> {
             .as_ref()
             .map(|local| local.tip)
             .or(state.own_tip)
+            .filter(|tip| state.trie.path(*tip).is_some())
             .unwrap_or(state.trie.start());
         let old = if own_fields.is_empty() {
             Vec::new()

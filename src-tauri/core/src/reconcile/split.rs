@@ -496,7 +496,9 @@ pub fn united(
     };
     let united = contents[1..]
         .iter()
-        .try_fold(first, |united, content| unite(&united, content));
+        .try_fold(first, |united, content| unite(&united, content))
+        // Larger than what can be recorded, it stays in two sessions.
+        .filter(|united| united.len() as u64 <= context.sizes.snapshot);
     let judge = judge_of(context, key);
     let keeps_all_messages = |united: &Vec<u8>| {
         contents.iter().all(|content| {

@@ -117,6 +117,9 @@ pub enum JournalError {
     Newer { dir: String, version: u32 },
     #[error("an entry of {dir} is not where it was")]
     Lost { dir: String },
+    /// An earlier version recorded a generation of a snapshot that is larger than any may be.
+    #[error("a state of \"{doc}\" in the journals is too large to be read")]
+    TooLarge { doc: DocName },
     #[error("a frame of {dir} cannot be read: {source}")]
     Frame {
         dir: String,

@@ -526,6 +526,11 @@ impl<'a> JournalReader<'a> {
                     return Ok(());
                 }
                 wanted -= 1;
+                if is_too_large((head, tail), bytes.len()) {
+                    return Err(JournalError::TooLarge {
+                        doc: self.doc.clone(),
+                    });
+                }
                 let before = std::mem::replace(&mut content, Held::Memory(Vec::new()));
                 let next = before
                     .rebuilt(head, tail, bytes)
@@ -648,6 +653,13 @@ impl Held {
         file.read_exact(&mut next[end..])?;
         Ok(Some(next))
     }
+}
+
+/// Whether a generation that keeps so much of the previous one is larger than any may be, whatever
+/// the previous one is. All new content is bounded by its frame.
+pub fn is_too_large((head, tail): (u64, u64), middle: usize) -> bool {
+    let kept = head.saturating_add(tail);
+    0 < kept && limits::CONTENT < kept.saturating_add(middle as u64)
 }
 
 /// Where the head of a content of this length ends that its next generation keeps, and where the

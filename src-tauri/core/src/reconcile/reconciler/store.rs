@@ -117,6 +117,7 @@ impl Reconciler<'_> {
                 }
             }
             Err(RecordError::Moving(_)) => self.again = true,
+            Err(RecordError::Journal(error)) if self.leave_out_large(&error) => return,
             Err(error) => {
                 self.problem(
                     ProblemCode::NotRecorded,
