@@ -302,8 +302,9 @@ impl Tool for Cursor {
         let read = read.unwrap_or_else(|| Err(StateDbError::Busy(main.path.clone())));
         let (store, read) = read.map_err(io::Error::other)?;
         let read = read.ok_or_else(|| {
-            let what =
-                format!("the conversation {id} is of a form that is not known, or too large");
+            let what = format!(
+                "the conversation {id} is too large, or a part of it is of a form that is not known"
+            );
             io::Error::new(io::ErrorKind::InvalidData, what)
         })?;
         let cwd = self.directory(machine, &store, id, read.workspace.as_deref());

@@ -307,7 +307,8 @@ impl Store {
             .and_then(|bytes| String::from_utf8(bytes).ok()))
     }
 
-    /// A conversation; `None` if it is not there, or not of the known form.
+    /// A conversation; `None` if it is not there, too large, or not all of it is of a known form: what
+    /// was recorded of a part of it, every other device would follow.
     pub(super) fn read(&self, id: &str) -> Result<Option<Conversation>, StateDbError> {
         let read = || -> rusqlite::Result<Option<Conversation>> {
             let _one_state = self.connection.unchecked_transaction()?;
@@ -318,17 +319,12 @@ impl Store {
                 return Ok(None);
             };
             let mut size = stored.len();
-            let mut bubbles = Vec::new();
-            for bubble in heads(&composer) {
-                let Some(text) = self.text(&format!("bubbleId:{id}:{bubble}"))? else {
-                    continue;
-                };
-                size += text.len();
-                bubbles.extend(Bubble::of(&text).filter(|found| found.id == bubble));
-                if LARGEST < size {
-                    return Ok(None);
-                }
-            }
+            let Some(heads) = heads(&composer) else {
+                return Ok(None);
+            };
+            let Some(bubbles) = self.bubbles(id, &heads, &mut size)? else {
+                return Ok(None);
+            };
             let mut document = Document::of(&composer, bubbles);
             let blobs = self.blobs(&document, size)?;
             if blobs.is_none() {
@@ -348,6 +344,45 @@ impl Store {
             }))
         };
         read().map_err(|error| self.sql(error))
+    }
+
+    /// The bubbles that the list names; `None` if one cannot be read, or if together they are too
+    /// large. Cursor writes the list and each bubble by itself, so bubbles at the end that are not
+    /// there are not written yet, and are left out until they are. One that others follow is lost.
+    fn bubbles(
+        &self,
+        id: &str,
+        heads: &[String],
+        size: &mut usize,
+    ) -> rusqlite::Result<Option<Vec<Bubble>>> {
+        let mut bubbles = Vec::new();
+        for (at, head) in heads.iter().enumerate() {
+            let key = format!("bubbleId:{id}:{head}");
+            let Some(text) = self.text(&key)? else {
+                let is_at_end = self.n_rows(id, &heads[at..])? == 0;
+                return Ok(is_at_end.then_some(bubbles));
+            };
+            *size += text.len();
+            let Some(bubble) = Bubble::of(&text).filter(|bubble| bubble.id == *head) else {
+                return Ok(None);
+            };
+            bubbles.push(bubble);
+            if LARGEST < *size {
+                return Ok(None);
+            }
+        }
+        Ok(Some(bubbles))
+    }
+
+    /// How many of these bubbles have a row, with a value or not.
+    fn n_rows(&self, id: &str, bubbles: &[String]) -> rusqlite::Result<usize> {
+        let sql = "select 1 from cursorDiskKV where key = ?1";
+        let mut query = self.connection.prepare_cached(sql)?;
+        let mut n_rows = 0;
+        for bubble in bubbles {
+            n_rows += usize::from(query.exists([format!("bubbleId:{id}:{bubble}")])?);
+        }
+        Ok(n_rows)
     }
 
     /// The blobs of the document's state; `None` if one is missing, or if they are too large.
@@ -382,15 +417,11 @@ struct Head {
     id: String,
 }
 
-/// The ids of the bubbles in their order, each once.
-fn heads(composer: &BTreeMap<String, &RawValue>) -> Vec<String> {
-    let list = composer.get("fullConversationHeadersOnly");
-    let list: Vec<Head> = list
-        .and_then(|list| serde_json::from_str(list.get()).ok())
-        .unwrap_or_default();
+/// The ids of the bubbles in their order, each once; `None` if there is no list of the known form.
+fn heads(composer: &BTreeMap<String, &RawValue>) -> Option<Vec<String>> {
+    let list = composer.get("fullConversationHeadersOnly")?;
+    let list: Vec<Head> = serde_json::from_str(list.get()).ok()?;
     let mut seen = BTreeSet::new();
-    list.into_iter()
-        .map(|head| head.id)
-        .filter(|id| seen.insert(id.clone()))
-        .collect()
+    let ids = list.into_iter().map(|head| head.id);
+    Some(ids.filter(|id| seen.insert(id.clone())).collect())
 }

@@ -607,3 +607,109 @@ fn what_cannot_be_listed_is_taken_back() {
     cursor.write(&|| Ok(())).expect("written");
     assert!(cursor.listed().contains(&conversation(9)) && cursor.is_here());
 }
+
+/// A database with one conversation, whose list names these bubbles.
+struct One {
+    _dir: tempfile::TempDir,
+    machine: Machine,
+    database: Connection,
+}
+
+impl One {
+    fn new(heads: &str) -> Self {
+        let dir = tempfile::tempdir().expect("dir");
+        let machine = Machine::at(dir.path());
+        let database = with_conversations(&machine, 1);
+        database
+            .execute("DELETE FROM cursorDiskKV", [])
+            .expect("empty");
+        let one = Self {
+            _dir: dir,
+            machine,
+            database,
+        };
+        let composer = format!(r#"{{"_v":17,"fullConversationHeadersOnly":{heads}}}"#);
+        one.put(
+            &format!("composerData:{}", conversation(1)),
+            Some(&composer),
+        );
+        one
+    }
+
+    fn put(&self, key: &str, value: Option<&str>) {
+        let sql = "INSERT INTO cursorDiskKV VALUES (?1, ?2)";
+        let row = rusqlite::params![key, value];
+        self.database.execute(sql, row).expect("a row");
+    }
+
+    fn put_bubble(&self, number: u32, value: Option<&str>) {
+        self.put(&format!("bubbleId:{}:b{number}", conversation(1)), value);
+    }
+
+    fn found(&self) -> Option<Found> {
+        let listing = Cursor::default().sessions(&self.machine, Which::All);
+        listing.found.into_iter().next()
+    }
+
+    fn read(&self) -> io::Result<Reading> {
+        Cursor::default().read(&self.machine, &self.found().expect("listed"))
+    }
+
+    /// The texts of the messages as they sync.
+    fn texts(&self) -> io::Result<Vec<String>> {
+        let mut content = String::new();
+        let main = self.read()?.docs.swap_remove(0);
+        io::Read::read_to_string(&mut main.open()?, &mut content)?;
+        let content: Value = serde_json::from_str(&content).expect("JSON");
+        let bubbles = content["bubbles"].as_array().expect("a list");
+        let text = |bubble: &Value| bubble["text"].as_str().expect("a text").to_owned();
+        Ok(bubbles.iter().map(text).collect())
+    }
+}
+
+const THREE: &str = r#"[{"bubbleId":"b1"},{"bubbleId":"b2","later":{}},{"bubbleId":"b3"}]"#;
+
+/// What could not be read was left out, and every other device left it out, too.
+#[test]
+fn a_conversation_of_which_a_message_cannot_be_read_is_not_read() {
+    let [first, second, third] = [1, 2, 3].map(|n| bubble(n, 2, &n.to_string()).to_string());
+    let whole = |heads: &str| {
+        let one = One::new(heads);
+        for (at, text) in [&first, &second, &third].into_iter().enumerate() {
+            one.put_bubble(at as u32 + 1, Some(text));
+        }
+        one
+    };
+    assert_eq!(whole(THREE).texts().expect("read"), ["1", "2", "3"]);
+    for heads in ["null", "{}", r#"[{"bubbleId":"b1"},{"id":"b2"}]"#, "[1]"] {
+        let error = whole(heads).texts().expect_err(heads);
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{heads}");
+    }
+    let later = bubble(2, 3, "of a kind that is not known").to_string();
+    let other = bubble(7, 2, "under the id of another").to_string();
+    for odd in [None, Some("{"), Some("{}"), Some(&later), Some(&other)] {
+        for number in [2, 3] {
+            let one = whole(THREE);
+            one.put_bubble(number, odd);
+            let error = one.texts().expect_err("one cannot be read");
+            assert_eq!(
+                error.kind(),
+                io::ErrorKind::InvalidData,
+                "{number}: {odd:?}"
+            );
+        }
+    }
+}
+
+/// Cursor writes the list and each message by itself.
+#[test]
+fn messages_that_are_not_written_yet_are_left_out_at_the_end_and_missed_before() {
+    let [first, second, third] = [1, 2, 3].map(|n| bubble(n, 2, &n.to_string()).to_string());
+    let one = One::new(THREE);
+    one.put_bubble(1, Some(&first));
+    assert_eq!(one.texts().expect("read"), ["1"]);
+    one.put_bubble(3, Some(&third));
+    one.texts().expect_err("one in between is missing");
+    one.put_bubble(2, Some(&second));
+    assert_eq!(one.texts().expect("read"), ["1", "2", "3"]);
+}
