@@ -508,6 +508,39 @@ fn a_conversation_that_moves_keeps_its_earlier_states_until_it_is_forgotten() {
     );
 }
 
+/// The state of a device that lost a part of it replaced the good one of every other device.
+#[test]
+fn a_state_that_lost_a_part_takes_none_from_another_device_and_is_made_whole() {
+    let mut story = Story::new();
+    story.remember(0, ID, &["the system's rules", "a plum-tree"]);
+    story.world.deliver();
+    let good = story.composer(1, ID).expect("there")["conversationState"].clone();
+    assert_ne!(good, "~");
+    let gone = "delete from cursorDiskKV where instr(cast(value as text), 'plum-tree')";
+    assert_eq!(story.database(0).execute(gone, []).expect("deleted"), 1);
+    // Nothing was said, and Cursor wrote the row again.
+    let mut composer = story.composer(0, ID).expect("there");
+    composer["lastUpdatedAt"] = json!(1_788_427_999_000_i64);
+    story.put(0, &format!("composerData:{ID}"), &composer.to_string());
+    let file = story.file(0);
+    story.world.devices[0].touch(&file);
+    story.world.devices[0].settle();
+    assert!(story.world.devices[0].has_problem("session_damaged"));
+    story.world.deliver();
+    let kept = |story: &Story| story.composer(1, ID).expect("there")["conversationState"].clone();
+    assert_eq!(kept(&story), good);
+    assert_eq!(story.holding(1, "plum-tree"), 1);
+    // What continues it there is written with the whole state.
+    story.say(1, 2, "more");
+    story.world.deliver();
+    assert_eq!(story.holding(0, "plum-tree"), 1);
+    assert_eq!(
+        story.composer(0, ID).expect("there")["conversationState"],
+        good
+    );
+    assert_eq!(story.texts(0, ID), TWO);
+}
+
 #[test]
 fn a_receipt_says_where_nobody_can_tell_whose_the_blobs_are() {
     let mut story = Story::new();

@@ -331,7 +331,11 @@ impl Tool for Cursor {
                 .map(|doc| Content::Bytes(content(doc).into()))
                 .collect(),
             secret: Vec::new(),
-            problems: Vec::new(),
+            problems: read
+                .lacks_blobs
+                .then(|| lacks_blobs(&read.document))
+                .into_iter()
+                .collect(),
         })
     }
 
@@ -434,6 +438,17 @@ fn opener_of(machine: &Machine) -> Option<String> {
         "{NAME} is running (process {}) and holds its list; it waits until {NAME} has quit",
         process.pid
     ))
+}
+
+fn lacks_blobs(document: &Document) -> Problem {
+    let title = title(document).unwrap_or_else(|| "Untitled".into());
+    Problem::new(
+        ProblemCode::SessionDamaged,
+        format!(
+            "“{title}”: parts of what {NAME}'s agent remembers of this conversation are missing or too large."
+        ),
+        "Its messages sync, and what the agent remembers on other devices stays there.",
+    )
 }
 
 /// The name, or the beginning of the first prompt.

@@ -60,6 +60,8 @@ pub(super) struct Conversation {
     pub(super) turns: Vec<u8>,
     /// `workspaceIdentifier`, if the conversation's own row has it.
     pub(super) workspace: Option<String>,
+    /// The agent's state names blobs that are not there, or too large, so it does not sync.
+    pub(super) lacks_blobs: bool,
 }
 
 pub(super) fn key(space: &str, id: &str) -> String {
@@ -312,38 +314,45 @@ impl Store {
     pub(super) fn read(&self, id: &str) -> Result<Option<Conversation>, StateDbError> {
         let read = || -> rusqlite::Result<Option<Conversation>> {
             let _one_state = self.connection.unchecked_transaction()?;
-            let Some(stored) = self.text(&key("composerData", id))? else {
-                return Ok(None);
-            };
-            let Some(composer) = fields_of(&stored) else {
-                return Ok(None);
-            };
-            let mut size = stored.len();
-            let Some(heads) = heads(&composer) else {
-                return Ok(None);
-            };
-            let Some(bubbles) = self.bubbles(id, &heads, &mut size)? else {
-                return Ok(None);
-            };
-            let mut document = Document::of(&composer, bubbles);
-            let blobs = self.blobs(&document, size)?;
-            if blobs.is_none() {
-                // Cursor cannot continue from a state that lacks a part of itself.
-                document
-                    .composer
-                    .insert(STATE.to_owned(), "\"~\"".to_owned());
-            }
-            let [prompts, turns] = blobs.unwrap_or_default();
-            Ok(Some(Conversation {
-                document,
-                prompts: blobs::render(&prompts),
-                turns: blobs::render(&turns),
-                workspace: composer
-                    .get("workspaceIdentifier")
-                    .map(|raw| raw.get().to_owned()),
-            }))
+            self.read_within(id)
         };
         read().map_err(|error| self.sql(error))
+    }
+
+    /// As [`Store::read`], within a transaction.
+    pub(super) fn read_within(&self, id: &str) -> rusqlite::Result<Option<Conversation>> {
+        let Some(stored) = self.text(&key("composerData", id))? else {
+            return Ok(None);
+        };
+        let Some(composer) = fields_of(&stored) else {
+            return Ok(None);
+        };
+        let mut size = stored.len();
+        let Some(heads) = heads(&composer) else {
+            return Ok(None);
+        };
+        let Some(bubbles) = self.bubbles(id, &heads, &mut size)? else {
+            return Ok(None);
+        };
+        let mut document = Document::of(&composer, bubbles);
+        let blobs = self.blobs(&document, size)?;
+        let lacks_blobs = blobs.is_none();
+        if lacks_blobs {
+            // Cursor cannot continue from a state that lacks a part of itself.
+            document
+                .composer
+                .insert(STATE.to_owned(), "\"~\"".to_owned());
+        }
+        let [prompts, turns] = blobs.unwrap_or_default();
+        Ok(Some(Conversation {
+            document,
+            prompts: blobs::render(&prompts),
+            turns: blobs::render(&turns),
+            workspace: composer
+                .get("workspaceIdentifier")
+                .map(|raw| raw.get().to_owned()),
+            lacks_blobs,
+        }))
     }
 
     /// The bubbles that the list names; `None` if one cannot be read, or if together they are too

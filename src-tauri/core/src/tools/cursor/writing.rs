@@ -239,14 +239,18 @@ fn put<'a>(
         return Err(unopened());
     }
     check_complete(store, document).map_err(sql)??;
+    let read = store.read_within(id).map_err(sql)?;
     put_bubbles(store, id, document).map_err(sql)?;
     let composer_key = key("composerData", id);
     let here = store.text(&composer_key).map_err(sql)?;
     let workspace = target.workspace.map(|workspace| workspace.identifier());
-    let text =
-        composer(here.as_deref(), document, &workspace.unwrap_or_default()).ok_or_else(|| {
-            refused("The conversation here is of a form that is not known; nothing was written")
-        })?;
+    let here_as = Here {
+        row: here.as_deref(),
+        has_messages: read.is_some_and(|read| read.document.bubbles == document.bubbles),
+    };
+    let text = composer(&here_as, document, &workspace.unwrap_or_default()).ok_or_else(|| {
+        refused("The conversation here is of a form that is not known; nothing was written")
+    })?;
     put_row(&store.connection, &composer_key, &text).map_err(sql)?;
     let entry = Entry {
         id,
@@ -348,12 +352,20 @@ impl<'a> OldList<'a> {
     }
 }
 
+/// The conversation as it is here before the write.
+struct Here<'a> {
+    /// Its `composerData`.
+    row: Option<&'a str>,
+    /// Its messages are those to be written.
+    has_messages: bool,
+}
+
 /// `composerData` with the conversation in it: the present one with what syncs replaced, or a new one
 /// in which this device's settings decide.
-fn composer(here: Option<&str>, document: &Document, workspace: &Value) -> Option<String> {
+fn composer(here: &Here<'_>, document: &Document, workspace: &Value) -> Option<String> {
     let fresh = fresh(workspace).to_string();
     let mut fields: BTreeMap<String, Box<RawValue>> =
-        serde_json::from_str(here.unwrap_or(&fresh)).ok()?;
+        serde_json::from_str(here.row.unwrap_or(&fresh)).ok()?;
     let raw = |text: String| RawValue::from_string(text).ok();
     for name in SHARED {
         if let Some(value) = document.composer.get(name) {
@@ -380,7 +392,9 @@ fn composer(here: Option<&str>, document: &Document, workspace: &Value) -> Optio
     let now = fields
         .get(STATE)
         .and_then(|state| serde_json::from_str::<String>(state.get()).ok());
-    if now.and_then(|now| state::shared(&now)) != document.state() {
+    // A device that lost a part of the state has none that syncs. It fits the same messages.
+    let is_kept = here.has_messages && document.state().is_none();
+    if !is_kept && now.and_then(|now| state::shared(&now)) != document.state() {
         fields.insert(
             STATE.to_owned(),
             raw(document.composer.get(STATE)?.clone())?,
@@ -475,9 +489,11 @@ fn check_arrived(store: &Store, checkout: &Checkout<'_>, new: &New) -> Result<()
     let found = store.read(checkout.session.as_str())?;
     let same = |found: &Conversation| {
         let shared = |document: &Document| SHARED.map(|name| document.composer.get(name).cloned());
+        let is_same_state = wanted.state().is_none()
+            || found.document.composer.get(STATE) == wanted.composer.get(STATE);
         found.document.bubbles == wanted.bubbles
             && shared(&found.document) == shared(wanted)
-            && found.document.composer.get(STATE) == wanted.composer.get(STATE)
+            && is_same_state
     };
     match found.as_ref().is_some_and(same) {
         true => Ok(()),
