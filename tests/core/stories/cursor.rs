@@ -508,6 +508,29 @@ fn a_conversation_that_moves_keeps_its_earlier_states_until_it_is_forgotten() {
     );
 }
 
+/// Such a call is in no journal, and a write took it out of the list.
+#[test]
+fn a_call_that_did_not_end_stays_in_the_list_when_another_device_continues() {
+    let mut story = Story::new();
+    let call = json!({ "_v": 3, "type": 2, "bubbleId": "call", "text": "a call",
+        "toolFormerData": { "name": "run_terminal_cmd", "status": "pending" } });
+    story.put(1, &format!("bubbleId:{ID}:call"), &call.to_string());
+    let mut composer = story.composer(1, ID).expect("there");
+    let heads = composer["fullConversationHeadersOnly"].as_array_mut();
+    heads
+        .expect("list")
+        .push(json!({ "bubbleId": "call", "type": 2 }));
+    story.put(1, &format!("composerData:{ID}"), &composer.to_string());
+    let file = story.file(1);
+    story.world.devices[1].touch(&file);
+    story.world.devices[1].settle();
+    story.say(0, 2, "more");
+    story.world.deliver();
+    assert_eq!(story.texts(1, ID), [&TWO[..], &["a call"]].concat());
+    assert_eq!(story.world.devices[1].state_of(ID), "here");
+    assert_eq!(story.texts(0, ID), TWO);
+}
+
 /// The state of a device that lost a part of it replaced the good one of every other device.
 #[test]
 fn a_state_that_lost_a_part_takes_none_from_another_device_and_is_made_whole() {

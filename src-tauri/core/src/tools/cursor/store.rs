@@ -383,6 +383,24 @@ impl Store {
         Ok(Some(bubbles))
     }
 
+    /// The bubbles at the end of the list here that do not sync yet: calls that did not end, and rows
+    /// that are not there.
+    pub(super) fn unfinished(&self, id: &str) -> rusqlite::Result<BTreeSet<String>> {
+        let stored = self.text(&key("composerData", id))?.unwrap_or_default();
+        let heads = fields_of(&stored).and_then(|composer| heads(&composer));
+        let mut unfinished = BTreeSet::new();
+        for head in heads.unwrap_or_default().into_iter().rev() {
+            let bubble = self.text(&format!("bubbleId:{id}:{head}"))?;
+            let bubble =
+                bubble.map(|text| Bubble::of(&text).is_some_and(|bubble| bubble.is_open()));
+            if bubble == Some(false) {
+                break;
+            }
+            unfinished.insert(head);
+        }
+        Ok(unfinished)
+    }
+
     /// How many of these bubbles have a row, with a value or not.
     fn n_rows(&self, id: &str, bubbles: &[String]) -> rusqlite::Result<usize> {
         let sql = "select 1 from cursorDiskKV where key = ?1";

@@ -15,7 +15,7 @@ use crate::session::Millis;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The number of days for which the earlier lists are kept.
@@ -247,6 +247,7 @@ fn put<'a>(
     let here_as = Here {
         row: here.as_deref(),
         has_messages: read.is_some_and(|read| read.document.bubbles == document.bubbles),
+        unfinished: store.unfinished(id).map_err(sql)?,
     };
     let text = composer(&here_as, document, &workspace.unwrap_or_default()).ok_or_else(|| {
         refused("The conversation here is of a form that is not known; nothing was written")
@@ -358,6 +359,8 @@ struct Here<'a> {
     row: Option<&'a str>,
     /// Its messages are those to be written.
     has_messages: bool,
+    /// Bubbles at its end that never synced.
+    unfinished: BTreeSet<String>,
 }
 
 /// `composerData` with the conversation in it: the present one with what syncs replaced, or a new one
@@ -376,18 +379,18 @@ fn composer(here: &Here<'_>, document: &Document, workspace: &Value) -> Option<S
         .get("fullConversationHeadersOnly")
         .and_then(|heads| serde_json::from_str(heads.get()).ok())
         .unwrap_or_default();
-    let mut known: BTreeMap<&str, &Value> = known
+    let mut known: Vec<&Value> = known.iter().collect();
+    let mut head_of = |bubble: &Bubble| {
+        let at = known.iter().position(|head| id_of(head) == bubble.id);
+        at.map_or_else(|| bubble.head(), |at| known.remove(at).to_string())
+    };
+    let mut heads: Vec<String> = document.bubbles.iter().map(&mut head_of).collect();
+    // What did not end here is in no journal, and goes behind what arrived.
+    let unfinished = known
         .iter()
-        .filter_map(|head| Some((head.get("bubbleId")?.as_str()?, head)))
-        .collect();
-    let heads = document
-        .bubbles
-        .iter()
-        .map(|bubble| match known.remove(bubble.id.as_str()) {
-            Some(head) => head.to_string(),
-            None => bubble.head(),
-        });
-    let heads = format!("[{}]", heads.collect::<Vec<_>>().join(","));
+        .filter(|head| here.unfinished.contains(id_of(head)));
+    heads.extend(unfinished.map(|head| head.to_string()));
+    let heads = format!("[{}]", heads.join(","));
     fields.insert("fullConversationHeadersOnly".to_owned(), raw(heads)?);
     let now = fields
         .get(STATE)
@@ -402,6 +405,12 @@ fn composer(here: &Here<'_>, document: &Document, workspace: &Value) -> Option<S
     }
     let text = serde_json::to_string(&fields).ok()?;
     fields_of(&text).is_some().then_some(text)
+}
+
+/// The bubble that an entry of the list names.
+fn id_of(head: &Value) -> &str {
+    let id = head.get("bubbleId").and_then(Value::as_str);
+    id.unwrap_or_default()
 }
 
 /// What Cursor needs to open a conversation, with nothing chosen (`_v` 10 to 18).
