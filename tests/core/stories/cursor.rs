@@ -618,6 +618,38 @@ fn tables_of_a_later_version_are_read_and_not_written() {
     assert!(!rows.is_empty());
 }
 
+/// Cursor shows the list under `composer.composerHeaders` as long as the table has no row: the first
+/// one hid all conversations in that list.
+#[test]
+fn a_table_that_is_empty_stays_empty_beside_a_list() {
+    let mut story = Story::new();
+    let database = story.database(1);
+    database
+        .execute("delete from composerHeaders", [])
+        .expect("empty");
+    let list =
+        json!({ "allComposers": [{ "composerId": "x", "type": "head", "name": "another" }] });
+    let put = "insert into ItemTable values ('composer.composerHeaders', ?1)";
+    database.execute(put, [list.to_string()]).expect("a list");
+    let n_rows = || {
+        let sql = "select count(*) from composerHeaders";
+        database
+            .query_row(sql, [], |row| row.get::<_, i64>(0))
+            .expect("a number")
+    };
+    story.say(0, 2, "more");
+    story.world.deliver();
+    assert_eq!((story.texts(1, ID).len(), n_rows()), (4, 0));
+    let list = story
+        .value(1, "ItemTable", "composer.composerHeaders")
+        .expect("a list");
+    let listed = list["allComposers"].as_array().expect("a list").iter();
+    let listed: Vec<&str> = listed
+        .filter_map(|head| head["composerId"].as_str())
+        .collect();
+    assert_eq!(listed, [ID, "x"]);
+}
+
 #[test]
 fn a_damaged_list_is_left_alone() {
     let mut story = Story::new();

@@ -3,8 +3,9 @@
 //! Until 2.6 each workspace's database has a list under `composer.composerData`; from 3.0 the global
 //! database has one under `composer.composerHeaders`, and from 3.12 the table `composerHeaders`. The
 //! table and the value may each have entries that the other lacks, so both are written where they
-//! exist. The agents' sidebar has lists of its own (`glass.localAgentProjects.v1` and
-//! `…Membership.v1`). From public descriptions, August and September 2026.
+//! exist; but as long as the table is empty, Cursor shows what is in the value. The agents' sidebar
+//! has lists of its own (`glass.localAgentProjects.v1` and `…Membership.v1`). From public
+//! descriptions, August and September 2026.
 
 use super::document::Document;
 use super::store::Store;
@@ -161,15 +162,26 @@ pub(super) fn entry_in<'l>(list: &'l Value, id: &str) -> Option<&'l Value> {
 
 /// Puts a conversation into every list of this database.
 pub(super) fn put(store: &Store, entry: &Entry<'_>) -> Result<(), StateDbError> {
-    if store.has_headers {
+    let list = item(store, HEADERS)?;
+    let n_listed = list
+        .as_ref()
+        .and_then(|(_, list)| Some(list.get("allComposers")?.as_array()?.len()));
+    // The first row would hide everything that is in the value alone.
+    let is_list_shown = || Ok(n_listed.is_some_and(|n| 0 < n) && is_table_empty(store)?);
+    if store.has_headers && !is_list_shown().map_err(|error| store.sql(error))? {
         put_in_table(store, entry).map_err(|error| store.sql(error))?;
     }
-    if let Some((was, mut list)) = item(store, HEADERS)? {
+    if let Some((was, mut list)) = list {
         put_in_list(&mut list, entry).ok_or_else(|| damaged(store, HEADERS, "it has no list"))?;
         set(store, HEADERS, &was, &list)?;
     }
     put_in_sidebar(store, entry)?;
     count_up(store, entry.now)
+}
+
+fn is_table_empty(store: &Store) -> rusqlite::Result<bool> {
+    let sql = "select not exists (select 1 from composerHeaders)";
+    store.connection.query_row(sql, [], |row| row.get(0))
 }
 
 /// Puts a conversation into a list of heads; `None` if the value holds no such list.
