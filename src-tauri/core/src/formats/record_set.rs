@@ -23,8 +23,8 @@ pub struct Table<'a> {
     /// The columns without which the form is not known.
     pub columns: &'a [&'a str],
     /// The columns that some versions of the tool have beside them. With any other column, a trigger
-    /// or a computed column the form is not known. `None` for a table that is only read, where all
-    /// of these may be.
+    /// or a computed column the table is read and not written. `None` for a table that is never
+    /// written, where all of these may be.
     pub more: Option<&'a [&'a str]>,
 }
 
@@ -59,8 +59,16 @@ pub struct Row<const N: usize> {
     pub stamp: Stamp,
 }
 
+/// What a listing reads of a database.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Listed<const N: usize> {
+    rows: Vec<Row<N>>,
+    /// Why the database is not written.
+    unknown: Option<String>,
+}
+
 /// The listings of a store's databases that did not change since.
-pub type KeptRows<const N: usize> = Kept<Vec<Row<N>>>;
+pub type KeptRows<const N: usize> = Kept<Listed<N>>;
 
 /// A database whose tables are of a known form.
 pub struct Database {
@@ -113,15 +121,17 @@ impl<'a, const N: usize> RecordSet<'a, N> {
             Which::All => None,
         };
         for database in &self.databases {
-            let rows = || self.rows(database, only);
-            let rows = match only {
-                Some(_) => rows(),
-                None => kept.of(database, rows),
+            let listed = || self.listed(database, only);
+            let listed = match only {
+                Some(_) => listed(),
+                None => kept.of(database, listed),
             };
-            match rows {
-                Ok(rows) => {
-                    let found = rows.into_iter().map(|row| self.found(row, database, live));
+            match listed {
+                Ok(listed) => {
+                    let rows = listed.rows.into_iter();
+                    let found = rows.map(|row| self.found(row, database, live));
                     listing.found.extend(found);
+                    listing.unknown = listed.unknown.or(listing.unknown);
                 }
                 Err(error) => listing.unknown = Some(error.with_cause()),
             }
@@ -155,14 +165,23 @@ impl<'a, const N: usize> RecordSet<'a, N> {
         format!("{}/{session}/{}", self.place, self.doc)
     }
 
-    fn rows(&self, path: &Path, only: Option<&SessionId>) -> Result<Vec<Row<N>>, DbError> {
-        let rows = self.see(path, |database| self.rows_in(database, only));
-        rows.map(Option::unwrap_or_default)
+    fn listed(&self, path: &Path, only: Option<&SessionId>) -> Result<Listed<N>, DbError> {
+        let listed = self.see(path, |database| {
+            Ok(Listed {
+                rows: self.rows_in(database, only)?,
+                unknown: database
+                    .check_written(self.tables)
+                    .err()
+                    .map(|error| error.with_cause()),
+            })
+        });
+        listed.map(Option::unwrap_or_default)
     }
 
     /// The row of a session.
     pub fn row(&self, path: &Path, session: &SessionId) -> Result<Option<Row<N>>, DbError> {
-        self.rows(path, Some(session)).map(|mut rows| rows.pop())
+        self.listed(path, Some(session))
+            .map(|mut listed| listed.rows.pop())
     }
 
     /// The rows in a database that is open. Rows with other ids than those of sessions are left out.
@@ -215,7 +234,7 @@ impl<'a, const N: usize> RecordSet<'a, N> {
         read: impl Fn(&Database) -> rusqlite::Result<T>,
     ) -> Result<Option<T>, DbError> {
         let once = || {
-            let Some(database) = self.open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)? else {
+            let Some(database) = self.open(path)? else {
                 return Ok(None);
             };
             let state = database.connection.unchecked_transaction();
@@ -233,9 +252,14 @@ impl<'a, const N: usize> RecordSet<'a, N> {
             .cloned()
     }
 
-    /// Opens one of the databases; `None` as with [`RecordSet::see`].
-    pub fn open(&self, path: &Path, access: OpenFlags) -> Result<Option<Database>, DbError> {
-        Database::open(path, access, self.tables)
+    /// Opens one of the databases to be read; `None` as with [`RecordSet::see`].
+    pub fn open(&self, path: &Path) -> Result<Option<Database>, DbError> {
+        Database::open(path, self.tables)
+    }
+
+    /// Opens one of the databases to be written; `None` as with [`RecordSet::see`].
+    pub fn open_to_write(&self, path: &Path) -> Result<Option<Database>, DbError> {
+        Database::open_to_write(path, self.tables)
     }
 
     /// Checks what a checkout demands, before anything is opened for writing.
@@ -291,9 +315,22 @@ fn is_of(database: &Path, path: &Path) -> bool {
 }
 
 impl Database {
-    /// Opens a database that has these tables. `None` if the file is missing, or if the program has
-    /// created it without tables so far, except perhaps a table of its migrations.
-    pub fn open(
+    /// Opens a database that has these tables, to be read. `None` if the file is missing, or if the
+    /// program has created it without tables so far, except perhaps a table of its migrations.
+    pub fn open(path: &Path, tables: &[Table<'_>]) -> Result<Option<Self>, DbError> {
+        Self::opened(path, OpenFlags::SQLITE_OPEN_READ_ONLY, tables)
+    }
+
+    /// The same to be written: an error if one of the tables is not of a form in which that is
+    /// safe.
+    pub fn open_to_write(path: &Path, tables: &[Table<'_>]) -> Result<Option<Self>, DbError> {
+        let opened = Self::opened(path, OpenFlags::SQLITE_OPEN_READ_WRITE, tables)?;
+        opened
+            .map(|database| database.check_written(tables).map(|()| database))
+            .transpose()
+    }
+
+    fn opened(
         path: &Path,
         access: OpenFlags,
         tables: &[Table<'_>],
@@ -319,6 +356,12 @@ impl Database {
         }))
     }
 
+    /// An error if one of the tables cannot be written as it is.
+    fn check_written(&self, tables: &[Table<'_>]) -> Result<(), DbError> {
+        let check = |table: &Table<'_>| table.check_written(&self.connection, &self.path);
+        tables.iter().try_for_each(check)
+    }
+
     pub fn has(&self, table: &str, column: &str) -> bool {
         let columns = self.columns.get(table);
         columns.is_some_and(|columns| columns.contains(column))
@@ -331,32 +374,42 @@ impl Database {
 }
 
 impl Table<'_> {
-    /// The columns of the table in a database, if the table is of this form.
+    /// The columns of the table in a database, if it has those without which nothing can be read.
     fn columns_in(
         &self,
         connection: &Connection,
         path: &Path,
     ) -> Result<BTreeSet<String>, DbError> {
         let names = match self.more {
-            Some(_) => sqlite::columns(connection, path, self.name)?,
+            Some(_) => sqlite::stored_columns(connection, path, self.name)?,
             None => sqlite::column_names(connection, self.name)
                 .map_err(|error| sqlite::told(path, error))?,
         };
-        let error = |has, column: &str| DbError::Column {
+        match self.columns.iter().find(|name| !names.contains(**name)) {
+            Some(missing) => Err(self.has(path, "no", missing)),
+            None => Ok(names),
+        }
+    }
+
+    /// An error if the table is not of a form in which it can be written.
+    fn check_written(&self, connection: &Connection, path: &Path) -> Result<(), DbError> {
+        let Some(more) = self.more else {
+            return Ok(());
+        };
+        let names = sqlite::columns(connection, path, self.name)?;
+        let is_known = |name: &str| self.columns.contains(&name) || more.contains(&name);
+        match names.iter().find(|name| !is_known(name)) {
+            Some(new) => Err(self.has(path, "a", new)),
+            None => Ok(()),
+        }
+    }
+
+    fn has(&self, path: &Path, has: &'static str, column: &str) -> DbError {
+        DbError::Column {
             path: path.into(),
             table: self.name.into(),
             has,
             column: column.into(),
-        };
-        if let Some(missing) = self.columns.iter().find(|name| !names.contains(**name)) {
-            return Err(error("no", missing));
-        }
-        let is_known =
-            |more: &[&str], name: &str| self.columns.contains(&name) || more.contains(&name);
-        let new = |more| names.iter().find(|name| !is_known(more, name));
-        match self.more.and_then(new) {
-            Some(new) => Err(error("a", new)),
-            None => Ok(names),
         }
     }
 }

@@ -197,6 +197,13 @@ pub fn beside(database: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
+fn unknown(path: &Path, what: &str, table: &str) -> DbError {
+    DbError::Unknown {
+        path: path.into(),
+        what: format!("{what} {table}"),
+    }
+}
+
 /// The columns of an ordinary table; none if there is no such table. A view, a virtual table, a
 /// computed column or a trigger runs what somebody else wrote, so with one of them the table is
 /// unknown.
@@ -205,13 +212,39 @@ pub fn columns(
     path: &Path,
     table: &str,
 ) -> Result<BTreeSet<String>, DbError> {
+    let (stored, computed) = columns_of(connection, path, table)?;
+    let triggers = "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?1";
+    let triggers = connection.query_row(triggers, [table], |row| row.get::<_, i64>(0));
+    if 0 < triggers.map_err(|error| told(path, error))? {
+        return Err(unknown(path, "it has a trigger on the table", table));
+    }
+    match computed.is_empty() {
+        true => Ok(stored),
+        false => Err(unknown(
+            path,
+            "it has a computed column in the table",
+            table,
+        )),
+    }
+}
+
+/// The columns of an ordinary table whose values are stored; none if there is no such table.
+/// Reading them runs nothing that somebody else wrote.
+pub fn stored_columns(
+    connection: &Connection,
+    path: &Path,
+    table: &str,
+) -> Result<BTreeSet<String>, DbError> {
+    columns_of(connection, path, table).map(|(stored, _)| stored)
+}
+
+/// The columns of an ordinary table that are stored, and those that are computed.
+fn columns_of(
+    connection: &Connection,
+    path: &Path,
+    table: &str,
+) -> Result<(BTreeSet<String>, BTreeSet<String>), DbError> {
     let sqlite = |error| told(path, error);
-    let unknown = |what: &str| {
-        Err(DbError::Unknown {
-            path: path.into(),
-            what: format!("{what} {table}"),
-        })
-    };
     // Only what is stored as a table has pages of its own.
     let made: Option<(String, i64)> = connection
         .query_row(
@@ -222,29 +255,22 @@ pub fn columns(
         .optional()
         .map_err(sqlite)?;
     match made {
-        None => return Ok(BTreeSet::new()),
+        None => return Ok(Default::default()),
         Some((kind, page)) if kind != "table" || page <= 0 => {
-            return unknown("it has something else for the table");
+            return Err(unknown(path, "it has something else for the table", table));
         }
         Some(_) => {}
-    }
-    let triggers = "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?1";
-    let triggers: i64 = connection
-        .query_row(triggers, [table], |row| row.get(0))
-        .map_err(sqlite)?;
-    if 0 < triggers {
-        return unknown("it has a trigger on the table");
     }
     let names = "SELECT name, hidden FROM pragma_table_xinfo(?1)";
     let names = connection.prepare(names).and_then(|mut query| {
         let rows = query.query_map([table], |row| Ok((row.get(0)?, row.get(1)?)))?;
         rows.collect::<rusqlite::Result<Vec<(String, i64)>>>()
     });
-    let names = names.map_err(sqlite)?;
-    if names.iter().any(|(_, hidden)| *hidden != 0) {
-        return unknown("it has a computed column in the table");
-    }
-    Ok(names.into_iter().map(|(name, _)| name).collect())
+    let names = names.map_err(sqlite)?.into_iter();
+    let (stored, computed): (Vec<_>, Vec<_>) = names.partition(|(_, hidden)| *hidden == 0);
+    let [stored, computed] =
+        [stored, computed].map(|names| names.into_iter().map(|(name, _)| name));
+    Ok((stored.collect(), computed.collect()))
 }
 
 /// The columns of a table, whatever kind of table it is. For tables that are only read.

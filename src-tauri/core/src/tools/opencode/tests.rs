@@ -3,7 +3,7 @@
 use super::writing::has_commit;
 use super::*;
 use crate::adapter::Stamp;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -202,9 +202,8 @@ fn a_stamp_changes_with_what_travels_and_not_while_an_answer_is_written() {
 #[test]
 fn counting_reads_indexes_and_not_the_rows() {
     let (_dir, machine) = home();
-    let access = OpenFlags::SQLITE_OPEN_READ_ONLY;
     let store = store(&machine)
-        .open(&databases(&machine)[0], access)
+        .open(&databases(&machine)[0])
         .expect("opens")
         .expect("is there");
     for query in [

@@ -10,8 +10,8 @@
 //!   rows. A write is one short transaction that takes place only if the row is still the one that
 //!   was read, and is read back. A database is never made, copied or repaired here.
 //! - A thread that arrives gets the directory that its project has here, and a line in the sidebar
-//!   (`sidebar_threads` in `db/0-<channel>/db.sqlite` of each Zed that has one). With a table
-//!   `threads` of another form nothing is written. A sidebar of another form is left alone: the
+//!   (`sidebar_threads` in `db/0-<channel>/db.sqlite` of each Zed that has one). A table `threads`
+//!   with columns of a later Zed is read, and not written. A sidebar of another form is left alone: the
 //!   thread is in `threads.db` all the same, and Zed may not list it.
 //! - What stays on its device: what was noted of the working trees, which can have a whole diff and
 //!   the address of a remote with a token in it; the prompt that was not sent; counts of tokens; and
@@ -42,7 +42,6 @@ use crate::formats::record_set::{self, KeptRows};
 use crate::formats::vscode::System;
 use crate::formats::{fields, jsonl};
 use crate::session::{DocName, Millis, ToolId, records};
-use rusqlite::OpenFlags;
 use serde_json::{Map, Value};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -168,7 +167,7 @@ impl Tool for Zed {
             let why = format!("{} can't be said in a text", checkout.cwd.display());
             WriteError::Refused(why)
         })?;
-        let database = set.open(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let database = set.open_to_write(&path)?;
         let database = database.ok_or_else(|| WriteError::Changed(path.clone()))?;
         let rows = NewThread {
             set: &set,

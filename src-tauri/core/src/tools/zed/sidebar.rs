@@ -4,7 +4,7 @@
 use crate::formats::record_set::{Database, Table};
 use crate::formats::sqlite::{DbError, insert, update};
 use crate::session::SessionId;
-use rusqlite::{Connection, OpenFlags, ToSql};
+use rusqlite::{Connection, ToSql};
 use std::path::Path;
 
 /// The columns of the first form, and those added since (`thread_metadata_store.rs`).
@@ -43,8 +43,7 @@ pub(super) fn put(
     line: Option<&Line<'_>>,
 ) -> Result<Option<Connection>, DbError> {
     let put = || {
-        let access = OpenFlags::SQLITE_OPEN_READ_WRITE;
-        let Some(sidebar) = Database::open(path, access, &[SIDEBAR])? else {
+        let Some(sidebar) = Database::open_to_write(path, &[SIDEBAR])? else {
             return Ok(None);
         };
         let changed = || {
@@ -101,7 +100,7 @@ impl Line<'_> {
 pub(super) fn is_remote(path: &Path, session: &SessionId) -> bool {
     let sql =
         "SELECT 1 FROM sidebar_threads WHERE session_id = ?1 AND remote_connection IS NOT NULL";
-    let sidebar = Database::open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, &[SIDEBAR]);
+    let sidebar = Database::open(path, &[SIDEBAR]);
     let Ok(Some(sidebar)) = sidebar else {
         return false;
     };

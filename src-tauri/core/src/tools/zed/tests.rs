@@ -263,6 +263,41 @@ fn a_table_of_another_form_is_read_only_and_named() {
     }
 }
 
+/// One column of a later Zed ended all reading, and all recording.
+#[test]
+fn a_thread_of_a_later_zed_is_listed_and_read() {
+    for later in [
+        "ALTER TABLE threads ADD COLUMN powers TEXT",
+        "CREATE TRIGGER x AFTER INSERT ON threads BEGIN SELECT 1; END",
+        "ALTER TABLE threads ADD COLUMN powers TEXT AS (summary)",
+    ] {
+        let used = Used::with(&format!("{THREADS}{ADDED}"), SIDEBAR);
+        used.add(&thread("hello"), "/home/ada/api", "0");
+        used.sql(later);
+        let zed = Zed::default();
+        // The second listing is the one that was kept.
+        for _ in 0..2 {
+            let listing = zed.sessions(&used.machine, Which::All);
+            assert!(listing.unknown.is_some(), "{later}");
+            let reading = zed.read(&used.machine, &listing.found[0]).expect("read");
+            assert_eq!(reading.facts.cwd.as_deref(), Some("/home/ada/api"));
+        }
+    }
+}
+
+#[test]
+fn a_sidebar_of_a_later_zed_says_which_threads_are_on_another_machine() {
+    let sidebar = format!(
+        "{SIDEBAR} ALTER TABLE sidebar_threads ADD COLUMN remote_connection TEXT;
+         ALTER TABLE sidebar_threads ADD COLUMN powers TEXT;
+         INSERT INTO sidebar_threads (session_id, title, updated_at, remote_connection)
+             VALUES ('{ID}', 'A thread', '2026-10-03T09:00:00+00:00', '{{}}');"
+    );
+    let used = Used::with(&format!("{THREADS}{ADDED}"), &sidebar);
+    used.add(&thread("hello"), "/home/ada/api", "0");
+    assert_eq!(used.read().0.cwd, None);
+}
+
 #[test]
 fn what_is_only_in_a_log_that_another_holds_open_is_listed_and_read() {
     let used = Used::with(
@@ -321,7 +356,7 @@ fn a_thread_is_written_without_what_another_device_may_not_decide() {
         json[name] = value;
     }
     used.create(&json).expect("written");
-    let stored = threads(&used.machine).open(&used.database(), OpenFlags::SQLITE_OPEN_READ_ONLY);
+    let stored = threads(&used.machine).open(&used.database());
     let stored = stored.expect("open").expect("a table");
     let stored = rows::json(&stored, &SessionId::new(ID));
     let stored: Value = serde_json::from_slice(&stored.expect("json")).expect("JSON");
