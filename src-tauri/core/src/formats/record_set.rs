@@ -167,21 +167,21 @@ impl<'a, const N: usize> RecordSet<'a, N> {
 
     fn listed(&self, path: &Path, only: Option<&SessionId>) -> Result<Listed<N>, DbError> {
         let listed = self.see(path, |database| {
-            Ok(Listed {
-                rows: self.rows_in(database, only)?,
-                unknown: database
-                    .check_written(self.tables)
-                    .err()
-                    .map(|error| error.with_cause()),
-            })
+            let form = database.check_written(self.tables).err();
+            let mut unknown = form.map(|error| error.with_cause());
+            let rows = self.each_row(database, only, |id, error| {
+                let error = database.told(error).with_cause();
+                unknown = Some(format!("the rows of {id} are not read: {error}"));
+            })?;
+            Ok(Listed { rows, unknown })
         });
         listed.map(Option::unwrap_or_default)
     }
 
     /// The row of a session.
     pub fn row(&self, path: &Path, session: &SessionId) -> Result<Option<Row<N>>, DbError> {
-        self.listed(path, Some(session))
-            .map(|mut listed| listed.rows.pop())
+        let rows = self.see(path, |database| self.rows_in(database, Some(session)));
+        rows.map(|rows| rows.unwrap_or_default().pop())
     }
 
     /// The rows in a database that is open. Rows with other ids than those of sessions are left out.
@@ -189,6 +189,19 @@ impl<'a, const N: usize> RecordSet<'a, N> {
         &self,
         database: &Database,
         only: Option<&SessionId>,
+    ) -> rusqlite::Result<Vec<Row<N>>> {
+        let mut odd = None;
+        let rows = self.each_row(database, only, |_, error| odd = Some(error))?;
+        odd.map_or(Ok(rows), Err)
+    }
+
+    /// The same without the sessions of which a value is of a type that is not known, which are
+    /// passed to `odd`.
+    fn each_row(
+        &self,
+        database: &Database,
+        only: Option<&SessionId>,
+        mut odd: impl FnMut(&str, rusqlite::Error),
     ) -> rusqlite::Result<Vec<Row<N>>> {
         let [table, ..] = self.tables else {
             return Ok(Vec::new());
@@ -214,7 +227,13 @@ impl<'a, const N: usize> RecordSet<'a, N> {
                 }
             }
             if (self.is_session)(&words[0]) {
-                let stamp = (self.stamp)(database, &words)?;
+                let stamp = match (self.stamp)(database, &words) {
+                    Err(error) if is_of_a_value(&error) => {
+                        odd(&words[0], error);
+                        continue;
+                    }
+                    stamp => stamp?,
+                };
                 let session = SessionId::new(words[0].as_str());
                 found.push(Row {
                     session,
@@ -296,6 +315,18 @@ impl<'a, const N: usize> RecordSet<'a, N> {
             content: doc.change.content()?,
         })
     }
+}
+
+/// Whether an error concerns one value and not the database.
+fn is_of_a_value(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error;
+    matches!(
+        error,
+        Error::InvalidColumnType(..)
+            | Error::IntegralValueOutOfRange(..)
+            | Error::FromSqlConversionFailure(..)
+            | Error::Utf8Error(..)
+    )
 }
 
 /// Whether a path is a database, its log or its directory.

@@ -344,6 +344,32 @@ fn values_that_nobody_expects_are_left_out_or_empty() {
     );
 }
 
+/// One such row hid every session of the store.
+#[test]
+fn a_session_whose_stamp_cannot_be_made_is_named_and_the_others_are_listed() {
+    let rows = "INSERT INTO talks VALUES ('talk-1', 't', x'00'), ('talk-2', 't', 'b')";
+    let store = Store::with(&format!("{MADE}{rows}"));
+    let listing = store.list();
+    let ids: Vec<&str> = listing
+        .found
+        .iter()
+        .map(|found| found.session.as_str())
+        .collect();
+    assert_eq!(ids, ["talk-2"]);
+    let unknown = listing.unknown.expect("nothing counts as gone");
+    assert!(
+        unknown.contains("the rows of talk-1 are not read"),
+        "{unknown}"
+    );
+    assert!(
+        store
+            .set()
+            .row(&store.path(), &SessionId::new("talk-1"))
+            .is_err()
+    );
+    store.create().expect_err("it is not written over");
+}
+
 #[test]
 fn what_is_no_write_of_a_session_is_refused_before_anything_is_opened() {
     let store = Store::with(MADE);

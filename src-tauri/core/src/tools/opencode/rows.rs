@@ -1,4 +1,5 @@
-//! The rows of a session in OpenCode's database, which is only read here.
+//! The rows of a session in OpenCode's database, which is only read here. A value of another type
+//! than OpenCode's counts as an empty one: one odd row must not hide all sessions.
 
 use super::messages::{Row, Session};
 use crate::adapter::Stamp;
@@ -58,7 +59,8 @@ pub(super) fn stamp(database: &Database, words: &[String; 5]) -> rusqlite::Resul
     let mut parts = count("select count(*) from part where session_id = ?1", session)?;
     let (mut last, mut updated) = (String::new(), 0);
     let mut query = database.connection.prepare_cached(
-        "select id, time_updated, coalesce(case when json_valid(data) then \
+        "select iif(typeof(id) = 'text', id, ''), iif(typeof(time_updated) = 'integer', time_updated, 0), \
+             coalesce(case when json_valid(data) then \
              json_extract(data, '$.role') = 'assistant' and json_extract(data, '$.time.completed') is null \
              and json_extract(data, '$.error') is null end, 0) \
          from message where session_id = ?1 order by time_created desc, id desc",
@@ -67,7 +69,7 @@ pub(super) fn stamp(database: &Database, words: &[String; 5]) -> rusqlite::Resul
     while let Some(row) = rows.next()? {
         let (id, at, unfinished): (String, i64, bool) = (row.get(0)?, row.get(1)?, row.get(2)?);
         if !unfinished {
-            let newest = "select coalesce(max(time_updated), 0) from part where message_id = ?1";
+            let newest = "select coalesce(max(iif(typeof(time_updated) = 'integer', time_updated, 0)), 0) from part where message_id = ?1";
             updated = at.max(count(newest, &id)?);
             last = id;
             break;
@@ -87,7 +89,8 @@ const MOST_NEW: i64 = 20_000;
 
 /// The number of the last row of messages, and the message's id.
 pub(super) fn last_message(database: &Database) -> rusqlite::Result<Option<(i64, String)>> {
-    let query = "select rowid, id from message order by rowid desc limit 1";
+    let query =
+        "select rowid, iif(typeof(id) = 'text', id, '') from message order by rowid desc limit 1";
     let mut query = database.connection.prepare_cached(query)?;
     let row = query.query_row([], |row| Ok((row.get(0)?, row.get(1)?)));
     row.optional()
@@ -100,13 +103,14 @@ pub(super) fn changed_since(
     database: &Database,
     (at, id): (i64, &str),
 ) -> rusqlite::Result<Option<BTreeSet<String>>> {
-    let known = "select 1 from message where rowid = ?1 and id = ?2";
+    let known = "select 1 from message where rowid = ?1 and iif(typeof(id) = 'text', id, '') = ?2";
     let mut known = database.connection.prepare_cached(known)?;
     let last = last_message(database)?.map_or(0, |(last, _)| last);
     if !known.exists(params![at, id])? || MOST_NEW < last - at {
         return Ok(None);
     }
-    let query = "select session_id from message where rowid > ?1";
+    let query =
+        "select iif(typeof(session_id) = 'text', session_id, '') from message where rowid > ?1";
     let mut query = database.connection.prepare_cached(query)?;
     let sessions = query.query_map([at - N_RUNNING], |row| row.get(0))?;
     sessions.collect::<rusqlite::Result<_>>().map(Some)
@@ -117,8 +121,10 @@ pub(super) type Rows = BTreeMap<String, Option<Row>>;
 
 /// All rows of a session in the form of an export: messages, and parts.
 pub(super) fn content(database: &Database, session: &str) -> rusqlite::Result<(Rows, Rows)> {
-    let messages = "select id, '', data from message where session_id = ?1";
-    let parts = "select id, message_id, data from part where session_id = ?1";
+    let messages = "select iif(typeof(id) = 'text', id, ''), '', iif(typeof(data) = 'text', data, '') \
+                    from message where session_id = ?1";
+    let parts = "select iif(typeof(id) = 'text', id, ''), iif(typeof(message_id) = 'text', message_id, ''), \
+                 iif(typeof(data) = 'text', data, '') from part where session_id = ?1";
     let read = |query| rows_of(database, query, session);
     Ok((read(messages)?, read(parts)?))
 }
@@ -152,7 +158,7 @@ pub(super) fn elsewhere(
     session: &str,
     new: &Session,
 ) -> rusqlite::Result<Option<String>> {
-    let query = "select session_id from message where id = ?1 and session_id <> ?2";
+    let query = "select iif(typeof(session_id) = 'text', session_id, '') from message where id = ?1 and session_id <> ?2";
     let mut query = database.connection.prepare(query)?;
     let mut taken = None;
     for (_, id) in new.messages.keys() {
@@ -167,7 +173,8 @@ pub(super) fn home(
     database: &Database,
     session: &str,
 ) -> rusqlite::Result<Option<(String, String)>> {
-    let query = "select directory, project_id from session where id = ?1";
+    let query = "select iif(typeof(directory) = 'text', directory, ''), iif(typeof(project_id) = 'text', project_id, '') \
+                 from session where id = ?1";
     let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
     let found = database.connection.query_row(query, [session], row);
     found.optional()

@@ -263,6 +263,34 @@ fn a_store_that_opencode_is_making_has_no_sessions_and_is_not_of_another_make() 
     assert!(listed(&machine).unknown.is_some(), "then it has tables");
 }
 
+/// One such row hid every session of the store.
+#[test]
+fn values_of_other_types_hide_no_session() {
+    let (_dir, machine) = home();
+    let odd = format!(
+        "insert into message values (null, '{ID}', 7, 'soon', x'00ff'), (x'00ff', '{ID}', 8, null, null),
+             ('msg_8', null, 9, 9, '{{}}');
+         insert into part values (null, null, '{ID}', 'soon', null), ('prt_8', 'msg_1', x'00ff', null, '{{}}');
+         insert into session values (null, 'p', null, '/', 't', 'v', 1), (x'00ff', 'p', null, null, 't', 'v', 'soon');"
+    );
+    change(&machine, &odd);
+    let listing = listed(&machine);
+    let ids: Vec<&str> = listing
+        .found
+        .iter()
+        .map(|found| found.session.as_str())
+        .collect();
+    assert_eq!((ids, listing.unknown), (vec![ID], None));
+    let set = store(&machine);
+    let read = |database: &Database| {
+        rows::home(database, ID)?;
+        rows::changed_since(database, (1, "msg_1"))?;
+        rows::last_message(database)?;
+        rows::content(database, ID)
+    };
+    set.see(&databases(&machine)[0], read).expect("read");
+}
+
 #[test]
 fn ids_that_a_program_would_take_for_something_else_are_none() {
     let (_dir, machine) = home();
