@@ -1,14 +1,14 @@
 //! Snapshots whose content the adapter makes from rows: no stamp tells their size.
 
+use super::two_devices::{PROJECT, copy_folder};
 use super::*;
 use session_roam_core::adapter::{
-    About, Checkout, Content, Facts, Found, FoundDoc, Launch, Listing, Reading, Resumable, Root,
-    Stamp, Tool, Touched, Which, WriteError, Written,
+    About, Checkout, Content, Facts, Found, FoundDoc, Joins, Launch, Listing, Reading, Resumable,
+    Root, Stamp, Tool, Touched, Which, WriteError, Written,
 };
-use session_roam_core::session::{
-    ChainId, DocKind, DocName, Edge, Line, LineSource, Source, Spot, chain,
-};
-use session_roam_core::vault::{Entry, Frame, frame};
+use session_roam_core::merge::snapshots;
+use session_roam_core::session::{DocKind, DocName, Edge, Line, LineSource, Reason, Source, Spot};
+use session_roam_core::vault::{Entry, Frame, VaultPath, frame};
 use std::convert::Infallible;
 use std::io;
 use std::sync::Mutex;
@@ -24,12 +24,24 @@ impl Rows {
     fn hold(&self, content: &[u8]) {
         *self.0.lock().expect("rows") = content.to_vec();
     }
+
+    fn held(&self) -> Vec<u8> {
+        self.0.lock().expect("rows").clone()
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp::made(1, Millis(1), &self.held())
+    }
 }
 
 impl Tool for Rows {
     fn about(&self) -> About {
         About {
             tool: ToolId::new(ROWS),
+            joins: Joins {
+                judge: Some(|_: &DocName, first, second| snapshots::judge(first, second)),
+                ..Joins::default()
+            },
             ..About::default()
         }
     }
@@ -47,16 +59,17 @@ impl Tool for Rows {
             name: DocName::new(DOC),
             kind: DocKind::Snapshot,
             at: DOC.into(),
-            path: machine.home.join("rows.db"),
-            stamp: Stamp::made(1, Millis(1), &self.0.lock().expect("rows")),
+            path: machine.home.join(DOC),
+            stamp: self.stamp(),
         };
         let found = Found {
             session: SessionId::new(ID),
             docs: vec![doc],
             live: None,
         };
+        let is_there = !self.held().is_empty();
         Listing {
-            found: vec![found],
+            found: Some(found).filter(|_| is_there).into_iter().collect(),
             ..Listing::default()
         }
     }
@@ -66,7 +79,7 @@ impl Tool for Rows {
             cwd: machine.home.join("api").to_str().map(str::to_owned),
             ..Facts::default()
         };
-        let content = self.0.lock().expect("rows").clone();
+        let content = self.held();
         Ok(Reading {
             facts,
             docs: vec![Content::Bytes(content.into())],
@@ -75,8 +88,16 @@ impl Tool for Rows {
         })
     }
 
-    fn write(&self, _: &Machine, _: &Checkout<'_>) -> Result<Written, WriteError> {
-        Err(WriteError::Refused("not here".into()))
+    fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
+        let [doc] = &checkout.docs[..] else {
+            return Err(WriteError::Refused("one document".into()));
+        };
+        self.hold(&doc.change.content()?.expect("nothing is removed"));
+        let path = machine.home.join(DOC);
+        Ok(Written {
+            docs: vec![(doc.name.clone(), path, self.stamp())],
+            ..Written::default()
+        })
     }
 
     fn resume(&self, _: &Machine, session: &Resumable<'_>) -> Launch {
@@ -85,7 +106,11 @@ impl Tool for Rows {
 }
 
 fn device() -> (Device, Arc<Rows>) {
-    let (mut device, rows) = (Device::new(), Arc::new(Rows(Mutex::default())));
+    with_rows(Device::new())
+}
+
+fn with_rows(mut device: Device) -> (Device, Arc<Rows>) {
+    let rows = Arc::new(Rows(Mutex::default()));
     device.context.tools.insert(ToolId::new(ROWS), rows.clone());
     device.context.sizes.snapshot = 1_000;
     (device, rows)
@@ -115,7 +140,7 @@ fn content_that_is_made_too_large_is_left_out_as_a_file_is() {
 
 /// Signs a generation that no device can read, and puts it into the record as an earlier version
 /// did.
-fn record_as_before(device: &mut Device, stamp_of: &Rows) {
+fn record_as_before(device: &mut Device, rows: &Rows) {
     struct One;
     impl LineSource for One {
         type Error = Infallible;
@@ -184,7 +209,7 @@ fn record_as_before(device: &mut Device, stamp_of: &Rows) {
     state.own_tip = Some(tip);
     let local = state.local.as_mut().expect("read");
     local.tip = tip;
-    local.stamp = Stamp::made(1, Millis(1), &stamp_of.0.lock().expect("rows"));
+    local.stamp = rows.stamp();
 }
 
 #[test]
@@ -214,4 +239,83 @@ fn a_state_that_was_recorded_too_large_is_left_out_and_recording_goes_on() {
     let [known, read] =
         [&recorded, &effects.record.docs].map(|docs| docs[&DocName::new(DOC)].trie.heads());
     assert_eq!(known, read);
+}
+
+/// Two devices with the same session in their stores.
+struct Both {
+    devices: [Device; 2],
+    rows: [Arc<Rows>; 2],
+}
+
+impl Both {
+    fn new() -> Self {
+        let devices = [HERE, THERE].map(|who| with_rows(Device::of(who, &[HERE, THERE])));
+        let [(here, at_here), (there, at_there)] = devices;
+        let mut both = Self {
+            devices: [here, there],
+            rows: [at_here, at_there],
+        };
+        for device in &both.devices {
+            let checkout = device.checkout();
+            Arc::make_mut(&mut device.context.change().places)
+                .map(&ProjectKey::new(PROJECT), checkout);
+        }
+        both.say(0, "[1]");
+        both.deliver(0);
+        both
+    }
+
+    /// The tool of a device changed what it has of the session.
+    fn say(&mut self, at: usize, content: &str) {
+        self.rows[at].hold(content.as_bytes());
+        self.reconcile(at);
+    }
+
+    /// What a device recorded reaches the other one.
+    fn deliver(&mut self, from: usize) -> Effects {
+        copy_folder(&self.devices[from], &self.devices[1 - from]);
+        self.reconcile(1 - from)
+    }
+
+    fn reconcile(&mut self, at: usize) -> Effects {
+        let other = self.devices[1 - at].context.short.clone();
+        let device = &mut self.devices[at];
+        let job = device.job(ROWS, ID);
+        let dir = VaultPath::journal_dir(&other, Lane::Live, &job.key, &ProjectKey::new(PROJECT));
+        let dirs = vec![(other, Lane::Live, dir)];
+        let effects = reconcile(&device.context, Job { dirs, ..job });
+        device.record = effects.record.clone();
+        effects
+    }
+
+    fn held(&self, at: usize) -> String {
+        String::from_utf8(self.rows[at].held()).expect("text")
+    }
+}
+
+/// The next generation of a snapshot was written, whatever it left out.
+#[test]
+fn a_generation_that_takes_back_messages_of_others_is_held() {
+    let mut both = Both::new();
+    assert_eq!(both.held(1), "[1]");
+    both.say(1, "[1,2]");
+    both.deliver(1);
+    both.say(0, "[1,2,3]");
+    both.deliver(0);
+    assert_eq!(both.held(1), "[1,2,3]");
+    // What a device said last grows, as an answer does, or is taken back.
+    for own in ["[1,2,34]", "[1,2]", "[1,2,5]"] {
+        both.say(0, own);
+        assert_eq!(both.deliver(0).row.reason, None);
+        assert_eq!(both.held(1), own);
+    }
+    // Of two messages, one is the other device's.
+    both.say(0, "[1]");
+    let effects = both.deliver(0);
+    assert_eq!(effects.row.reason, Some(Reason::Rewritten));
+    assert_eq!(both.held(1), "[1,2,5]");
+    // What continues the session here takes nothing back.
+    both.say(0, "[1,2,5,6]");
+    assert_eq!(both.deliver(0).row.reason, None);
+    assert_eq!(both.held(1), "[1,2,5,6]");
 }

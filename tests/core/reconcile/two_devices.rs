@@ -16,7 +16,7 @@ struct Pair {
     there: Device,
 }
 
-const PROJECT: &str = "git:github.com/acme/api";
+pub(super) const PROJECT: &str = "git:github.com/acme/api";
 
 impl Pair {
     /// A session of `here` with two messages, which `there` has received and not reconciled.
@@ -104,7 +104,7 @@ fn standing(effects: &Effects) -> (&'static str, Option<Reason>) {
 }
 
 /// Brings what a device signed to another one, as Syncthing does.
-fn copy_folder(from: &Device, to: &Device) {
+pub(super) fn copy_folder(from: &Device, to: &Device) {
     let mut dirs = vec![from.context.vault.root().join(&from.context.short)];
     while let Some(dir) = dirs.pop() {
         for entry in fs::read_dir(dir).expect("a folder of the vault").flatten() {

@@ -536,6 +536,7 @@ fn plan_for(trie: &Trie, settled: &Settled, local: ChainId) -> Verdict {
         local,
         base,
         stale: false,
+        takes_back: false,
         kept,
     };
     plan(&SessionView {

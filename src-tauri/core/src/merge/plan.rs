@@ -54,6 +54,9 @@ pub struct DocView<'a> {
     pub base: Option<ChainId>,
     /// The doc in the store must be rewritten, though its lines are the same.
     pub stale: bool,
+    /// The content that counts lacks messages of another device than the one that left them out,
+    /// though it is a later generation of the one in the store.
+    pub takes_back: bool,
     /// Ends that are kept whatever is written under the session's own id: branches, and ends that
     /// the user put away.
     pub kept: Vec<ChainId>,
@@ -390,13 +393,17 @@ fn directory(key: &str) -> Option<String> {
     }
 }
 
-/// Whether another device would remove or change messages of a log. (The next generation of a
-/// snapshot is no rewrite, and neither is the loss of records that a tool added by being opened.)
+/// Whether another device would remove or change messages. (The next generation of a snapshot is no
+/// rewrite unless it takes back what others wrote, and neither is the loss of records that a tool
+/// added by being opened.)
 fn rewrites(doc: &DocView<'_>, step: &Step) -> bool {
     let loses = |from: ChainId, to: ChainId| match doc.kind {
         DocKind::Log => doc.trie.said_between(doc.trie.meet(from, to), from) > 0,
         DocKind::Snapshot => !doc.trie.is_ancestor(from, to),
     };
+    if doc.takes_back && matches!(step, Step::Replace { .. }) {
+        return true;
+    }
     match step {
         // A kept branch loses nothing when another one takes the session's id.
         Step::Replace { from, to, .. } => {

@@ -37,6 +37,7 @@ struct Doc {
     /// Lines count as recorded in the order given.
     firsts: Firsts,
     choices: Vec<Chosen>,
+    takes_back: bool,
 }
 
 impl Doc {
@@ -57,6 +58,7 @@ impl Doc {
             base: None,
             firsts: Firsts::new(),
             choices: Vec::new(),
+            takes_back: false,
         }
     }
 
@@ -205,6 +207,12 @@ impl Doc {
         self
     }
 
+    /// What counts lacks messages of others.
+    fn taking_back(mut self) -> Self {
+        self.takes_back = true;
+        self
+    }
+
     /// The store held these words at the last scan and is empty now.
     fn gone(mut self, words: &str) -> Self {
         self.base = Some(self.node(words));
@@ -231,6 +239,7 @@ fn decide(docs: &[Doc], guards: Guards) -> Verdict {
         local: doc.local.map(|tip| LocalTip { tip }),
         base: doc.base,
         stale: false,
+        takes_back: doc.takes_back,
         kept: {
             let taken_back = Decided::of(&doc.choices, &doc.name).taken_back;
             doc.trie
@@ -501,6 +510,10 @@ fn side() -> Doc {
     Doc::snapshot("side")
 }
 
+fn snapshot() -> Doc {
+    Doc::snapshot("main")
+}
+
 #[test]
 fn what_the_docs_say() {
     let rows: Vec<(&str, Vec<Doc>, &str)> = vec![
@@ -639,6 +652,11 @@ fn what_the_docs_say() {
             "a_snapshots_next_generation_is_no_rewrite",
             vec![log().went("a").here("a"), side().went("x y").here("x")],
             "replace side",
+        ),
+        (
+            "a_snapshots_next_generation_that_takes_back_messages_of_others_is_held",
+            vec![snapshot().went("x y").here("x").taking_back()],
+            "hold rewritten: replace main",
         ),
         (
             "a_snapshot_taken_back_is_held",

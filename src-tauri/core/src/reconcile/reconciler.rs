@@ -10,7 +10,7 @@ use super::excluded::{Now, is_excluded};
 use super::forks::{self, Parent};
 use super::ingest::{ingest, leave_out_large};
 use super::prints::{fingerprint, vault_print};
-use super::record::{Dependent, Dependents, MovedFrom, ParentLink, SessionRecord};
+use super::record::{Dependent, Dependents, DocState, MovedFrom, ParentLink, SessionRecord};
 use super::recorder::{RecordError, Recorded, project_of, record_generation, record_session};
 use super::republish::{republish, republish_own};
 use super::resolve::{self, Decision};
@@ -18,6 +18,7 @@ use super::shared_docs::{claim, shared_docs};
 use super::split::{BranchLayout, branch_layout, keeps_all_messages, united};
 use super::steering::{find_neutral, held, restored};
 use super::takein::TakeInError;
+use super::taken_back;
 use crate::api::types::{ApiError, Done, Side, TakenIn};
 use crate::merge::{
     Action, Choice, Decided, DocView, Guards, LocalTip, SessionView, Step, Titles, Verdict, plan,
@@ -680,6 +681,7 @@ impl<'a> Reconciler<'a> {
                 .map(|local| LocalTip { tip: local.tip }),
             base: state.local.as_ref().map(|local| local.tip),
             stale: Some(name) == main.as_ref() && self.is_stale(),
+            takes_back: Some(name) == main.as_ref() && self.takes_back(name, state),
             kept: state
                 .trie
                 .heads()
@@ -692,6 +694,22 @@ impl<'a> Reconciler<'a> {
             settled: &self.layout.settled,
             guards,
         })
+    }
+
+    /// Whether what counts of a snapshot lacks messages that others than the device that left them
+    /// out had recorded. Where contents cannot be compared by their messages, nobody knows.
+    fn takes_back(&self, name: &DocName, state: &DocState) -> bool {
+        let Job { key, record, .. } = &self.job;
+        let target = self.layout.settled.targets.get(name);
+        let here = state.local.as_ref().filter(|local| local.there);
+        let (Some(to), Some(from)) = (target, here.map(|local| local.tip)) else {
+            return false;
+        };
+        state.kind == DocKind::Snapshot
+            && from != *to
+            && self.context.joins(&key.tool).judge.is_some()
+            && taken_back::takes_back(Session::new(self.context, key, record), name, (from, *to))
+                .unwrap_or(true)
     }
 
     fn guards(&self, on: bool) -> Guards {

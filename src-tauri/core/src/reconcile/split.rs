@@ -448,17 +448,27 @@ pub fn keeps_all_messages(
     name: &DocName,
     (new, old): (ChainId, ChainId),
 ) -> Result<bool, JournalError> {
+    let judged = judged(session, name, (new, old))?;
+    Ok(matches!(judged, Judged::First | Judged::Same))
+}
+
+/// How the contents at two ends of a doc relate.
+pub(super) fn judged(
+    session: Session<'_>,
+    name: &DocName,
+    (first, second): (ChainId, ChainId),
+) -> Result<Judged, JournalError> {
     let (context, key, record) = session.parts();
     let Some(state) = record.docs.get(name) else {
-        return Ok(false);
+        return Ok(Judged::Both);
     };
     let journal_reader = context.journal_reader(&key.tool, &record.journals, name);
     let content =
         |tip| journal_reader.content(state.kind, &state.trie.path(tip).unwrap_or_default());
-    let judged = context.judged([new, old], || {
-        Ok::<_, JournalError>(judge_of(context, key)(name, &content(new)?, &content(old)?))
-    });
-    Ok(matches!(judged?, Judged::First | Judged::Same))
+    context.judged([first, second], || {
+        let judge = judge_of(context, key);
+        Ok(judge(name, &content(first)?, &content(second)?))
+    })
 }
 
 /// The content into which a tool's format unites a main doc's branches without doubt, and the end

@@ -1,10 +1,13 @@
 //! Lines that another device wrote and withdrew: it shortened or changed the tail of a log that it
 //! had written alone. Such a change is followed without a question. This file finds the author of
-//! the lines; the plan decides what to do.
+//! the lines, and generations of a snapshot that leave out what others wrote; the plan decides what
+//! to do.
 
 use super::record::{SessionRecord, TakenBack};
 use super::recorder::{RecordError, Recorder};
+use super::split::judged;
 use crate::merge::Step;
+use crate::merge::snapshots::Judged;
 use crate::reconcile::session::Session;
 use crate::session::{ChainId, DocKind, DocName, Edge, Line, LineSource};
 use crate::vault::{Entry, JournalError};
@@ -27,6 +30,70 @@ pub fn author(session: Session<'_>, steps: &[Step]) -> Result<Option<String>, Jo
         author = Some(device.clone());
     }
     Ok(author)
+}
+
+/// Whether a generation between these two of a main doc lacks messages that another device than its
+/// author had recorded before it. Its own last ones, which nobody continued from, a device may
+/// change: so it does while an answer grows.
+pub fn takes_back(
+    session: Session<'_>,
+    doc: &DocName,
+    (from, to): (ChainId, ChainId),
+) -> Result<bool, JournalError> {
+    let Some(state) = session.record.docs.get(doc) else {
+        return Ok(false);
+    };
+    let trie = &state.trie;
+    let news = trie.path_between(from, to).unwrap_or_default();
+    // The last generation of each stretch that one device recorded.
+    let mut ends: Vec<(&Edge, bool)> = Vec::new();
+    for edge in trie.path(to).unwrap_or_default() {
+        let is_new = news.contains(&edge);
+        if ends
+            .last()
+            .is_some_and(|(last, _)| is_by_the_same(last, edge))
+        {
+            ends.pop();
+        }
+        ends.push((edge, is_new));
+    }
+    for pair in ends.windows(2) {
+        let [(before, _), (after, is_new)] = pair else {
+            continue;
+        };
+        if *is_new && !keeps_messages(session, doc, (after.tip, before.tip))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn is_by_the_same(one: &Edge, other: &Edge) -> bool {
+    one.source.device == other.source.device && one.source.relayed == other.source.relayed
+}
+
+/// Whether the messages at `new` include all those at `old`.
+fn keeps_messages(
+    session: Session<'_>,
+    doc: &DocName,
+    (new, old): (ChainId, ChainId),
+) -> Result<bool, JournalError> {
+    match judged(session, doc, (new, old))? {
+        Judged::First | Judged::Same => Ok(true),
+        Judged::Both => Ok(false),
+        // Of the same messages, the one with the earlier time or title may count for less.
+        Judged::Second => Ok(n_records(session, doc, new)? == n_records(session, doc, old)?),
+    }
+}
+
+fn n_records(session: Session<'_>, doc: &DocName, tip: ChainId) -> Result<usize, JournalError> {
+    let (context, key, record) = session.parts();
+    let state = &record.docs[doc];
+    let path = state.trie.path(tip).unwrap_or_default();
+    let content =
+        { context.journal_reader(&key.tool, &record.journals, doc) }.content(state.kind, &path)?;
+    let records = context.records(&key.tool, state.kind);
+    Ok(records.map_or(0, |records| records(&content).len()))
 }
 
 fn author_of(
