@@ -130,6 +130,28 @@ fn a_session_goes_to_the_other_workspace_is_continued_and_comes_back() {
     );
 }
 
+/// The directories of its workspace were replaced by the one of its project.
+#[test]
+fn a_session_of_several_directories_keeps_them_when_another_device_continues_it() {
+    let mut story = Story::new();
+    let [here, _] = story.cwds.clone();
+    let paths = json!([here, here.join("../web")]);
+    let dir = story.dirs(0)[ID].clone();
+    let mut card = story.card(0, ID);
+    (card["workspacePaths"], card["rootPaths"]) = (paths.clone(), paths.clone());
+    story.world.devices[0].put(&dir.join("session.json"), card.to_string().into_bytes());
+    story.world.devices[0].say(&dir.join("messages.jsonl"), turn(2, "more"));
+    story.world.deliver();
+    story.say(1, 3, "and more");
+    story.world.deliver();
+    let card = story.card(0, ID);
+    assert_eq!(card["lastModifiedAt"], "2026-09-14T08:03:00.000Z");
+    assert_eq!(
+        [&card["workspacePaths"], &card["rootPaths"]],
+        [&paths, &paths]
+    );
+}
+
 #[test]
 fn a_session_that_is_here_waits_until_kiro_has_quit_and_a_new_one_does_not() {
     let mut story = Story::new();

@@ -11,6 +11,7 @@
 //!   else in the one that the formula gives. A session in another bucket with corrected
 //!   `workspacePaths` is listed and opened, even without a restart (kirodotdev/Kiro #10545,
 //!   #10770, #10971).
+//! - A session that this device has in a workspace of several directories keeps them.
 //! - `session.json` with a field that is not known here is not written: it could be a permission.
 //! - While a Kiro runs, existing sessions are left alone, because it may have any of them open; one
 //!   that `session.json` says is going on counts as open. New sessions are placed.
@@ -187,6 +188,7 @@ impl Tool for Kiro {
         };
         still_free()?;
         let path = path_in_json(checkout.cwd)?;
+        let cwd = checkout.cwd.to_str().unwrap_or_default();
         let has_card = |doc: &super::DocWrite<'_>| doc.name.as_str() == SESSION;
         if here.is_none() && !checkout.docs.iter().any(has_card) {
             let why = format!("{NAME}'s session {session} has no {SESSION}");
@@ -201,10 +203,12 @@ impl Tool for Kiro {
             };
             let checked = parse(&bytes).and_then(|card| known(&card));
             checked.map_err(|why| WriteError::not_written(NAME, session, &why))?;
-            let (id, paths) = (Value::from(session.as_str()), format!("[{path}]"));
+            let (id, new) = (Value::from(session.as_str()), format!("[{path}]"));
+            let own = change.path().and_then(|here| own_paths(here, cwd));
+            let [roots, paths] = own.unwrap_or_else(|| [new.clone(), new]);
             let values = [
                 ("id", id.to_string()),
-                ("rootPaths", paths.clone()),
+                ("rootPaths", roots),
                 ("workspacePaths", paths),
             ];
             let values = values
@@ -214,7 +218,6 @@ impl Tool for Kiro {
             let written = fields::with(&bytes, &values).ok_or_else(unreadable)?;
             Ok(Some(written))
         };
-        let cwd = checkout.cwd.to_str().unwrap_or_default();
         let group = bucket_here(&store, cwd).unwrap_or_else(|| bucket_of(&[cwd]));
         let new = store.in_group(session, &group);
         store.write(checkout, new, &adapt, &still_free)
@@ -321,6 +324,18 @@ fn judge(doc: &DocName, first: &[u8], second: &[u8]) -> Judged {
         modified.unwrap_or_default()
     };
     Judged::greater((age(first), first).cmp(&(age(second), second)))
+}
+
+/// The root and workspace paths of a card here, if this directory is one of several.
+fn own_paths(card: &Path, cwd: &str) -> Option<[String; 2]> {
+    let card = parse(&opener::read(card, LARGEST).ok()?).ok()?;
+    if !paths_in(&card).iter().any(|path| path == cwd) {
+        return None;
+    }
+    let paths = |name: &str| card.get(name).filter(|paths| paths.is_array());
+    let either = paths("rootPaths").or(paths("workspacePaths"))?;
+    let value = |name: &str| paths(name).unwrap_or(either).to_string();
+    Some(["rootPaths", "workspacePaths"].map(value))
 }
 
 fn paths_in(card: &Value) -> Vec<String> {
