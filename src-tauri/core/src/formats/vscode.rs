@@ -11,8 +11,9 @@
 use super::running::Running;
 use crate::adapter::Machine;
 use crate::opener;
+use serde_json::Value;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// The systems, which differ in file locations and in the form of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,14 +105,100 @@ pub enum Opens {
 }
 
 impl Opens {
-    /// The directory that represents it.
-    pub fn directory(&self) -> Option<&Path> {
+    /// The directories on this machine that it opens. The first one represents it.
+    pub fn directories(&self, user_dir: &Path) -> Vec<PathBuf> {
         match self {
-            Self::Folder(folder) => Some(folder),
-            Self::File(file) => file.parent(),
-            Self::Elsewhere(_) => None,
+            Self::Folder(folder) => vec![folder.clone()],
+            Self::File(file) => directories_of(file, user_dir),
+            Self::Elsewhere(_) => Vec::new(),
         }
     }
+}
+
+/// The directories that a workspace file names. The place of a file that cannot be read stands for
+/// them, unless the editor keeps the file itself because the user has not saved it anywhere.
+pub fn directories_of(file: &Path, user_dir: &Path) -> Vec<PathBuf> {
+    /// Of more folders the first ones count.
+    const MOST: usize = 64;
+    let unsaved = user_dir.parent().map(|data| data.join("Workspaces"));
+    let place = || {
+        let parent = file.parent().map(Path::to_path_buf);
+        parent.filter(|_| !unsaved.is_some_and(|unsaved| file.starts_with(unsaved)))
+    };
+    let folders = folders_in(file);
+    let mut folders = folders.unwrap_or_else(|| place().into_iter().collect());
+    folders.truncate(MOST);
+    folders
+}
+
+/// `folders` in a workspace file: `path`, relative to the file or absolute, or `uri`.
+fn folders_in(file: &Path) -> Option<Vec<PathBuf>> {
+    const LARGEST: u64 = 1 << 20;
+    let text = opener::read_text(file, LARGEST).ok()?;
+    let said: Value = serde_json::from_str(&plain_json(&text)).ok()?;
+    let folders = said.get("folders")?.as_array()?.iter();
+    let folder = |folder: &Value| {
+        let text = |name: &str| folder.get(name).and_then(Value::as_str);
+        let path = match text("path") {
+            Some(path) => plain(&file.parent()?.join(path)),
+            None => PathBuf::from(path_of(text("uri")?, System::HERE)?),
+        };
+        path.is_absolute().then_some(path)
+    };
+    Some(folders.filter_map(folder).collect())
+}
+
+/// A path without `.` and `..`, by its names alone.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => drop(plain.pop()),
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
+/// JSON as these editors write it without what JSON itself does not have: comments, and commas
+/// behind the last element.
+fn plain_json(text: &str) -> String {
+    let mut rest = text.trim_start_matches('\u{feff}');
+    let (mut plain, mut comma) = (String::with_capacity(rest.len()), false);
+    while let Some(letter) = rest.chars().next() {
+        let end = |of: &str, from: usize| rest[from..].find(of).map(|at| from + at + of.len());
+        let (len, is_comment) = match letter {
+            '"' => (string_len(rest), false),
+            '/' if rest.starts_with("//") => (end("\n", 2).unwrap_or(rest.len()), true),
+            '/' if rest.starts_with("/*") => (end("*/", 2).unwrap_or(rest.len()), true),
+            _ => (letter.len_utf8(), false),
+        };
+        let (part, after) = rest.split_at(len);
+        rest = after;
+        if is_comment || letter.is_whitespace() {
+            continue;
+        }
+        if std::mem::replace(&mut comma, letter == ',') && !"]}".contains(letter) {
+            plain.push(',');
+        }
+        if letter != ',' {
+            plain.push_str(part);
+        }
+    }
+    plain
+}
+
+/// The length of the string with which a text begins.
+fn string_len(text: &str) -> usize {
+    let mut is_escaped = false;
+    for (at, byte) in text.bytes().enumerate().skip(1) {
+        match byte {
+            b'"' if !is_escaped => return at + 1,
+            byte => is_escaped = byte == b'\\' && !is_escaped,
+        }
+    }
+    text.len()
 }
 
 /// `workspaceStorage/<id>`: an editor's storage for one folder or workspace file.
@@ -138,12 +225,12 @@ impl Workspace {
     }
 }
 
-/// The workspaces that open a directory: folders before workspace files in it, the last used first.
+/// The workspaces that a directory represents: folders before workspace files, the last used first.
 /// Several spellings of one path have several workspaces.
 pub fn workspaces_of(user_dir: &Path, directory: &Path) -> Vec<Workspace> {
     let real = fs::canonicalize(directory).ok();
     let is_it = |opens: &Opens| {
-        opens.directory().is_some_and(|other| {
+        opens.directories(user_dir).first().is_some_and(|other| {
             other == directory || (real.is_some() && fs::canonicalize(other).ok() == real)
         })
     };
@@ -181,8 +268,8 @@ pub fn workspace_dirs(user_dir: &Path) -> Vec<PathBuf> {
 
 /// The target in a `workspace.json`; some old ones name the file `configuration`.
 fn opens(workspace_json: &[u8], system: System) -> Option<Opens> {
-    let said: serde_json::Value = serde_json::from_slice(workspace_json).ok()?;
-    let text = |name: &str| said.get(name).and_then(serde_json::Value::as_str);
+    let said: Value = serde_json::from_slice(workspace_json).ok()?;
+    let text = |name: &str| said.get(name).and_then(Value::as_str);
     let path = |uri: &str| path_of(uri, system).map(PathBuf::from);
     match (
         text("folder"),
@@ -410,15 +497,51 @@ mod tests {
             Some(Opens::Folder("/a b".into()))
         );
         let file = said(r#"{"workspace":"file:///a/x.code-workspace"}"#).expect("a workspace");
-        assert_eq!(file.directory(), Some(Path::new("/a")));
+        assert_eq!(file, Opens::File("/a/x.code-workspace".into()));
         assert_eq!(
             said(r#"{"configuration":"file:///a/x.code-workspace"}"#),
             Some(file)
         );
         let remote =
             said(r#"{"folder":"vscode-remote://ssh-remote%2Bbox/home/u"}"#).expect("a workspace");
-        assert!(matches!(&remote, Opens::Elsewhere(_)) && remote.directory().is_none());
+        assert!(matches!(&remote, Opens::Elsewhere(_)));
+        assert!(remote.directories(Path::new("/")).is_empty());
         assert_eq!((said("{}"), said("half {")), (None, None));
+    }
+
+    #[test]
+    fn a_workspace_file_stands_for_its_folders_wherever_it_is() {
+        let dir = tempfile::tempdir().expect("dir");
+        let user = dir.path().join("Code/User");
+        let (saved, unsaved) = (dir.path().join("all"), dir.path().join("Code/Workspaces/1"));
+        for dir in [&user, &saved, &unsaved] {
+            fs::create_dir_all(dir).expect("dir");
+        }
+        let asked = |dir: &Path, text: &str| {
+            let file = dir.join("x.code-workspace");
+            fs::write(&file, text).expect("write");
+            Opens::File(file).directories(&user)
+        };
+        let root = dir.path();
+        let web = uri_of(&root.join("my web").to_string_lossy(), System::HERE);
+        let text = format!(
+            "\u{feff}// both \"parts\" {{\n{{ /* , */ \"folders\": [ {{ \"path\": \"../api/.\", }}, // [\n {{ \"uri\": \"{web}\" }},
+             {{ \"uri\": \"vscode-remote://ssh-remote%2Bbox/home/u\" }}, {{ \"path\": \"a // \\\"b\" }}, ],
+             \"settings\": {{ \"x\": \"}}, ]\", }}, }}"
+        );
+        let named = [
+            root.join("api"),
+            root.join("my web"),
+            saved.join("a // \"b"),
+        ];
+        assert_eq!(asked(&saved, &text), named);
+        let beside = unsaved.with_file_name("api");
+        assert_eq!(asked(&unsaved, &text)[0], beside);
+        assert_eq!(asked(&saved, "{\"folders\": []}"), [] as [PathBuf; 0]);
+        for odd in ["", "{", "[]", "{\"folders\": {}}", "/* {}", "\"\\"] {
+            assert_eq!(asked(&saved, odd), std::slice::from_ref(&saved), "{odd}");
+            assert_eq!(asked(&unsaved, odd), [] as [PathBuf; 0], "{odd}");
+        }
     }
 
     #[test]

@@ -242,8 +242,11 @@ impl Tool for CopilotChat {
         for (at, doc) in found.docs.iter().enumerate() {
             let mut bytes = opener::read(&doc.path, opener::MOST)?;
             if at == 0 {
-                let cwd = place_of(machine, &doc.path).and_then(|place| place.directory(machine));
-                (facts, problems) = said_by(found, doc, whole(doc.kind, &bytes), cwd);
+                let place = place_of(machine, &doc.path);
+                let dirs = place
+                    .map(|place| place.directories(machine))
+                    .unwrap_or_default();
+                (facts, problems) = said_by(found, doc, whole(doc.kind, &bytes), &dirs);
             }
             docs.push(if is_blank(doc.kind, &bytes) {
                 Content::Bytes(Vec::new().into())
@@ -423,11 +426,11 @@ impl Place {
         }
     }
 
-    fn directory(&self, machine: &Machine) -> Option<PathBuf> {
+    fn directories(&self, machine: &Machine) -> Vec<PathBuf> {
         match &self.opens {
-            Window::Workspace(opens) => opens.directory().map(Path::to_path_buf),
-            Window::Empty => Some(machine.home.clone()),
-            Window::Unknown => None,
+            Window::Workspace(opens) => opens.directories(&self.user),
+            Window::Empty => vec![machine.home.clone()],
+            Window::Unknown => Vec::new(),
         }
     }
 
@@ -702,12 +705,7 @@ fn state_of(kind: Kind, bytes: &[u8]) -> Result<Value, (String, Option<Value>)> 
     }
 }
 
-fn said_by(
-    found: &Found,
-    doc: &FoundDoc,
-    bytes: &[u8],
-    cwd: Option<PathBuf>,
-) -> (Facts, Vec<Problem>) {
+fn said_by(found: &Found, doc: &FoundDoc, bytes: &[u8], dirs: &[PathBuf]) -> (Facts, Vec<Problem>) {
     let kind = if doc.kind == DocKind::Log {
         Kind::Log
     } else {
@@ -729,8 +727,10 @@ fn said_by(
             )
         }
     };
+    let mut dirs = dirs.iter().map(|dir| dir.to_string_lossy().into_owned());
     let facts = Facts {
-        cwd: cwd.map(|cwd| cwd.to_string_lossy().into_owned()),
+        cwd: dirs.next(),
+        also: dirs.collect(),
         title: title(&state),
         updated: updated(&state).or(Some(doc.stamp.modified())),
         ..Facts::default()

@@ -307,9 +307,13 @@ impl Tool for Cursor {
             );
             io::Error::new(io::ErrorKind::InvalidData, what)
         })?;
-        let cwd = self.directory(machine, &store, id, read.workspace.as_deref());
+        let dirs = self.directories(machine, &store, id, read.workspace.as_deref());
+        let mut dirs = dirs
+            .iter()
+            .filter_map(|dir| dir.to_str().map(str::to_owned));
         let facts = Facts {
-            cwd: cwd.and_then(|cwd| cwd.to_str().map(str::to_owned)),
+            cwd: dirs.next(),
+            also: dirs.collect(),
             title: title(&read.document).or_else(|| listed_title(&store, id)),
             updated: read
                 .document
@@ -504,15 +508,16 @@ impl Cursor {
         }
     }
 
-    /// The directory of a conversation: of its workspace as its own row, the lists, or the workspaces'
-    /// own lists (Cursor 2) name it. A window without a folder counts as the home directory.
-    fn directory(
+    /// The directories of a conversation: of its workspace as its own row, the lists, or the
+    /// workspaces' own lists (Cursor 2) name it. A window without a folder counts as the home
+    /// directory.
+    fn directories(
         &self,
         machine: &Machine,
         store: &Store,
         id: &str,
         workspace: Option<&str>,
-    ) -> Option<PathBuf> {
+    ) -> Vec<PathBuf> {
         let own: Option<Value> = workspace.and_then(|text| serde_json::from_str(text).ok());
         let listed = || {
             index::head_of(store, id)
@@ -522,29 +527,35 @@ impl Cursor {
                 .cloned()
         };
         let identifier = own.filter(|own| !own.is_null()).or_else(listed);
-        match identifier.and_then(|identifier| directory_of(machine, &identifier)) {
-            Some(dir) => Some(dir),
+        let dirs = identifier.map(|identifier| directories_of(machine, &identifier));
+        match dirs.filter(|dirs| !dirs.is_empty()) {
+            Some(dirs) => dirs,
             None => self.in_old_lists(machine, id),
         }
     }
 
-    fn in_old_lists(&self, machine: &Machine, id: &str) -> Option<PathBuf> {
+    fn in_old_lists(&self, machine: &Machine, id: &str) -> Vec<PathBuf> {
         for dir in workspace_dirs(&user_dir(machine)) {
             let path = dir.join("state.vscdb");
             let list = || Ok::<_, Infallible>(old_list(&path));
             let Ok(ids) = self.old_lists.of(&path, list);
             if ids.iter().any(|listed| listed == id) {
-                return vscode::Workspace::at(&dir)?
-                    .opens
-                    .directory()
-                    .map(Path::to_path_buf);
+                return opened_by(machine, &dir);
             }
         }
-        None
+        Vec::new()
     }
 }
 
-fn directory_of(machine: &Machine, identifier: &Value) -> Option<PathBuf> {
+/// The directories that a workspace opens.
+fn opened_by(machine: &Machine, workspace: &Path) -> Vec<PathBuf> {
+    let workspace = vscode::Workspace::at(workspace);
+    workspace.map_or_else(Vec::new, |workspace| {
+        workspace.opens.directories(&user_dir(machine))
+    })
+}
+
+fn directories_of(machine: &Machine, identifier: &Value) -> Vec<PathBuf> {
     let text = |pointer: &str| identifier.pointer(pointer).and_then(Value::as_str);
     let path = |uri: &str| vscode::path_of(uri, System::HERE).map(PathBuf::from);
     let folder = text("/uri/external").and_then(path).or_else(|| {
@@ -554,31 +565,25 @@ fn directory_of(machine: &Machine, identifier: &Value) -> Option<PathBuf> {
             .map(PathBuf::from)
             .filter(|path| path.is_absolute())
     });
-    let several = || {
-        text("/configPath/external")
-            .and_then(path)?
-            .parent()
-            .map(Path::to_path_buf)
-    };
-    if let Some(dir) = folder.or_else(several) {
-        return Some(dir);
+    if let Some(dir) = folder {
+        return vec![dir];
     }
-    match text("/id")? {
-        EMPTY_WINDOW => Some(machine.home.clone()),
+    if let Some(file) = text("/configPath/external").and_then(path) {
+        return vscode::directories_of(&file, &user_dir(machine));
+    }
+    match text("/id").unwrap_or_default() {
+        EMPTY_WINDOW => vec![machine.home.clone()],
         id if identifier.get("uri").is_none()
             && id.len() == 13
             && id.bytes().all(|byte| byte.is_ascii_digit()) =>
         {
-            Some(machine.home.clone())
+            vec![machine.home.clone()]
         }
-        id if id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
-            let dir = user_dir(machine).join("workspaceStorage").join(id);
-            vscode::Workspace::at(&dir)?
-                .opens
-                .directory()
-                .map(Path::to_path_buf)
-        }
-        _ => None,
+        id if id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) => opened_by(
+            machine,
+            &user_dir(machine).join("workspaceStorage").join(id),
+        ),
+        _ => Vec::new(),
     }
 }
 
