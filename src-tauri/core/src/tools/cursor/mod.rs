@@ -15,7 +15,7 @@
 //! - The workspace must exist: its id is a hash over the directory's inode or time of birth. Until
 //!   the directory was opened once in Cursor, the conversation waits.
 //! - Not carried: checkpoints and diffs of edits (they would write another device's files), drafts,
-//!   prompts that wait, the transcripts of sub-agents, cloud agents, and whether a conversation is
+//!   prompts that wait, the conversations of sub-agents, cloud agents, and whether a conversation is
 //!   archived. Paths inside the agent's blobs remain those of the author's device, because a blob's
 //!   name is its hash.
 //! - A conversation that moves to another workspace or is put away leaves its rows and lists, and its
@@ -176,7 +176,7 @@ impl Tool for Cursor {
             level: Level::Resume,
             reason: "Conversations from other devices are written when Cursor has quit, and need a directory that was opened in \
                      Cursor here once. Cursor opens no conversation by its id: the command opens the directory, and the \
-                     conversation is in the list under its title. Not carried: checkpoints, drafts, sub-agents' own transcripts, \
+                     conversation is in the list under its title. Not carried: checkpoints, drafts, sub-agents' own conversations, \
                      cloud agents. Two devices that continued one conversation get two."
                 .into(),
             versions: "tables and fields of Cursor 2.0 to 3.22 described in public (2025-12 to 2026-09), never opened in Cursor".into(),

@@ -154,8 +154,8 @@ impl Store {
         })
     }
 
-    /// The conversations with at least one bubble, and how many are of before 2025, whose messages
-    /// are within `composerData`.
+    /// The conversations with at least one bubble but those of sub-agents, and how many are of
+    /// before 2025, whose messages are within `composerData`.
     pub(super) fn list(&self, which: Which<'_>) -> rusqlite::Result<(Vec<Listed>, usize)> {
         let _one_state = self.connection.unchecked_transaction()?;
         self.list_within(which)
@@ -230,6 +230,7 @@ impl Store {
                 continue;
             }
             match self.stamp(id, at, length)? {
+                Some(_) if self.is_of_sub_agent(id, &key)? => {}
                 Some(stamp) => listed.push(Listed {
                     id: id.to_owned(),
                     stamp,
@@ -271,6 +272,25 @@ impl Store {
             .optional()
     }
 
+    /// Whether a conversation is that of a sub-agent, which belongs to another one and is in no
+    /// list. The table of headers says so, or the conversation's own row.
+    fn is_of_sub_agent(&self, id: &str, key: &str) -> rusqlite::Result<bool> {
+        if self.has_headers {
+            let sql =
+                "select coalesce(isSubagent, 0) <> 0 from composerHeaders where composerId = ?1";
+            let mut query = self.connection.prepare_cached(sql)?;
+            let listed = query.query_row([id], |row| row.get(0)).optional()?;
+            if let Some(is_sub_agent) = listed {
+                return Ok(is_sub_agent);
+            }
+        }
+        let sql = "select instr(value, '\"subagentInfo\"') > 0 and json_type(iif(json_valid(cast(value as text)), \
+                       cast(value as text), '{}'), '$.subagentInfo.parentComposerId') is 'text' \
+                   from cursorDiskKV where key = ?1";
+        let mut query = self.connection.prepare_cached(sql)?;
+        query.query_row([key], |row| row.get(0))
+    }
+
     fn is_of_before(&self, key: &str) -> rusqlite::Result<bool> {
         let sql = "select json_array_length(iif(json_valid(cast(value as text)), cast(value as text), '{}'), '$.conversation') \
                    from cursorDiskKV where key = ?1";
@@ -309,8 +329,8 @@ impl Store {
             .and_then(|bytes| String::from_utf8(bytes).ok()))
     }
 
-    /// A conversation; `None` if it is not there, too large, or not all of it is of a known form: what
-    /// was recorded of a part of it, every other device would follow.
+    /// A conversation; `None` if it is not there, too large, or not all of it is of a known form:
+    /// what was recorded of a part of it, every other device would follow.
     pub(super) fn read(&self, id: &str) -> Result<Option<Conversation>, StateDbError> {
         let read = || -> rusqlite::Result<Option<Conversation>> {
             let _one_state = self.connection.unchecked_transaction()?;
@@ -383,8 +403,8 @@ impl Store {
         Ok(Some(bubbles))
     }
 
-    /// The bubbles at the end of the list here that do not sync yet: calls that did not end, and rows
-    /// that are not there.
+    /// The bubbles at the end of the list here that do not sync yet: calls that did not end, and
+    /// rows that are not there.
     pub(super) fn unfinished(&self, id: &str) -> rusqlite::Result<BTreeSet<String>> {
         let stored = self.text(&key("composerData", id))?.unwrap_or_default();
         let heads = fields_of(&stored).and_then(|composer| heads(&composer));

@@ -714,3 +714,45 @@ fn messages_that_are_not_written_yet_are_left_out_at_the_end_and_missed_before()
     one.put_bubble(2, Some(&second));
     assert_eq!(one.texts().expect("read"), ["1", "2", "3"]);
 }
+
+/// They arrived as chats of their own in the list of every other device.
+#[test]
+fn conversations_of_sub_agents_are_left_out() {
+    let dir = tempfile::tempdir().expect("dir");
+    let machine = Machine::at(dir.path());
+    let database = with_conversations(&machine, 5);
+    let parts = [
+        (2, r#"{"subagentInfo":{"parentComposerId":"x"}}"#),
+        (3, r#"{"subagentInfo":null,"text":"\"subagentInfo\""}"#),
+        (4, r#"{"subagentInfo":{"parentComposerId":"x"}"#),
+    ];
+    for (number, text) in parts {
+        let key = format!("composerData:{}", conversation(number));
+        let put = "INSERT INTO cursorDiskKV VALUES (?1, ?2)";
+        database.execute(put, [&key, text]).expect("a row");
+    }
+    let listed = |which| {
+        let found = Cursor::default()
+            .sessions(&machine, which)
+            .found
+            .into_iter();
+        found
+            .map(|found| found.session.to_string())
+            .collect::<Vec<_>>()
+    };
+    let all = [1, 3, 4, 5].map(conversation);
+    assert_eq!(listed(Which::All), all);
+    let table = "CREATE TABLE composerHeaders (composerId TEXT PRIMARY KEY, workspaceId TEXT, createdAt INTEGER,
+        lastUpdatedAt INTEGER, isArchived INTEGER, isSubagent INTEGER, recency INTEGER, checkpointAt INTEGER, value TEXT)";
+    database.execute(table, []).expect("a table");
+    for (number, is_sub_agent) in [(1, Some(1)), (2, Some(0)), (3, None)] {
+        let put = "INSERT INTO composerHeaders (composerId, isSubagent) VALUES (?1, ?2)";
+        let row = rusqlite::params![conversation(number), is_sub_agent];
+        database.execute(put, row).expect("a row");
+    }
+    assert_eq!(listed(Which::All), [2, 3, 4, 5].map(conversation));
+    assert_eq!(
+        listed(Which::One(&SessionId::new(conversation(1)))),
+        [] as [String; 0]
+    );
+}
