@@ -21,7 +21,9 @@ const SUMMARIES: u64 = 13;
 /// contents of files, repositories, and runs in progress.
 const SHARED: [u64; 5] = [PROMPTS, TODOS, TURNS, SUMMARY, SUMMARIES];
 
-/// In a user's message: the state before it.
+/// In a user's message: its text, its id, and the state before it.
+const TEXT: u64 = 1;
+const ID: u64 = 2;
 const EARLIER: u64 = 10;
 
 /// Messages nested deeper are not searched for ids.
@@ -99,8 +101,9 @@ pub(super) fn closure<E>(
             &mut found.turns
         };
         list.push(id);
-        let inside = fields(&bytes).unwrap_or_default().into_iter();
-        let inside = inside.filter(|field| field.number != EARLIER);
+        let inside = fields(&bytes).unwrap_or_default();
+        let has_earlier = is_users_message(&inside);
+        let inside = { inside.into_iter() }.filter(|field| !has_earlier || field.number != EARLIER);
         let named: Vec<BlobId> = inside.flat_map(|field| ids_in(&field, 0)).collect();
         // The blobs of a turn come right after it.
         for id in named.into_iter().rev() {
@@ -108,6 +111,17 @@ pub(super) fn closure<E>(
         }
     }
     Ok((found, missing))
+}
+
+/// Whether a blob may be a user's message: its text and its id are texts, or missing as empty
+/// values are. A turn has ids of blobs in these fields.
+fn is_users_message(fields: &[Field<'_>]) -> bool {
+    let mut own = { fields.iter() }.filter(|field| [TEXT, ID].contains(&field.number));
+    own.all(|field| {
+        field
+            .bytes()
+            .is_some_and(|text| std::str::from_utf8(text).is_ok())
+    })
 }
 
 /// All ids that a state names itself, in whatever field.
@@ -210,6 +224,7 @@ mod tests {
         let attached = blobs.put(b"attached".to_vec());
         let message = [
             field(1, b"hello"),
+            field(2, b"6f1c0b2e-1a2b-4c3d-8e4f-0123456789ab"),
             field(10, &earlier),
             field(4, &field(2, &attached)),
         ];
@@ -217,6 +232,7 @@ mod tests {
         let step = blobs.put(field(1, b"the answer of the model"));
         let turn = blobs.put(field(1, &[field(1, &message), field(2, &step)].concat()));
         let plain = blobs.put([field(1, &message), field(2, &step)].concat());
+        let odd = blobs.put([field(1, &message), field(10, &step)].concat());
         let prompts = [&b"{\"role\":\"user\"}"[..], b"{\"role\":\"assistant\"}"]
             .map(|text| blobs.put(text.to_vec()));
         let text = state(
@@ -231,6 +247,9 @@ mod tests {
         assert_eq!(found.prompts, prompts);
         assert_eq!(found.turns, [plain, message, attached, step]);
         assert_eq!(missing, 0);
+        // What is no user's message may name what it needs in the field of that number.
+        let (found, _) = blobs.of(&state(&field(8, &odd)));
+        assert_eq!(found.turns, [odd, message, attached, step]);
         // A turn that has its parts one message deeper.
         let (found, _) = blobs.of(&state(&field(8, &turn)));
         assert_eq!(found.turns[..2], [turn, message]);
