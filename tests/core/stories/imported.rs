@@ -89,6 +89,50 @@ fn two_exports_that_differ_are_united_without_a_question() {
     }
 }
 
+/// One device imports an export with its picture, the other one only the newer `conversations.json`.
+#[test]
+fn a_picture_that_one_device_imported_is_on_both() {
+    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n rest";
+    let (mut world, ..) = World::pair_of_devices();
+    for (at, text) in [(0, "What is it?"), (1, "And now?")] {
+        let content = json!({ "content_type": "multimodal_text", "parts": [
+            { "content_type": "image_asset_pointer", "asset_pointer": "sediment://file_abc12345" }, text] });
+        let node = |parent: Option<&str>| {
+            json!({ "parent": parent, "children": [], "message": {
+            "author": { "role": "user" }, "content": content } })
+        };
+        let mut mapping = json!({ "q0": node(None) });
+        if at == 1 {
+            mapping["q1"] = node(Some("q0"));
+        }
+        let list = json!([{ "conversation_id": ID, "title": "Pictures", "update_time": 1_700_000_000 + at,
+                            "current_node": format!("q{at}"), "mapping": mapping }]);
+        let device = &mut world.devices[at];
+        let dir = device.home.join("export");
+        fs::create_dir(&dir).expect("created");
+        fs::write(dir.join("conversations.json"), list.to_string()).expect("written");
+        if at == 0 {
+            fs::write(dir.join("file_abc12345.png"), PNG).expect("written");
+        }
+        let data = device.machine().data;
+        import(&[dir], &data, &Progress::default(), &|_, _| false).expect("imported");
+        device.poll();
+    }
+    world.deliver();
+    for device in &world.devices {
+        let path = device
+            .machine()
+            .data
+            .join(format!("imported/chatgpt/{ID}.json"));
+        let content = fs::read_to_string(path).expect("kept");
+        assert!(
+            content.contains("\"file_abc12345\":\"data:image/png;base64,"),
+            "{content}"
+        );
+        assert!(content.contains("And now?"), "{content}");
+    }
+}
+
 #[test]
 fn no_program_opens_it_and_that_is_said() {
     let (mut world, ..) = World::pair_of_devices();

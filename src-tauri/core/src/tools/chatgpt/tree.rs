@@ -6,7 +6,9 @@ use crate::formats::jsonl::title_of;
 use crate::merge::snapshots::Judged;
 use crate::merge::transcript::{self, ParsedMessage, Piece};
 use crate::session::{Millis, Role};
+use crate::tools::imported::members::Members;
 use crate::tools::imported::{self, Compared};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,11 +23,11 @@ fn seconds(value: Option<&Value>) -> Option<Millis> {
 }
 
 /// The title and the time of the last change.
-pub(super) fn facts(conversation: &Value) -> (Option<String>, Option<Millis>) {
-    let title = conversation.get("title").and_then(Value::as_str);
+pub(super) fn facts(conversation: &Members) -> (Option<String>, Option<Millis>) {
+    let title = conversation.text("title");
     (
-        title.and_then(title_of),
-        seconds(conversation.get("update_time")),
+        title.as_deref().and_then(title_of),
+        seconds(Some(&conversation.value("update_time"))),
     )
 }
 
@@ -221,39 +223,85 @@ fn shown<'a>(part: &'a Value, record: &'a Value) -> Option<Piece<'a>> {
 // ---- two exports of one conversation ----
 
 const COMPARED: Compared = Compared {
-    ids: |conversation| Some(mapping(conversation)?.keys().cloned().collect()),
-    age: |conversation| seconds(conversation.get("update_time")).unwrap_or_default(),
+    ids: |conversation| {
+        let nodes = conversation.object("mapping")?;
+        let has_message =
+            |node: &RawValue| Members::of(node).is_some_and(|node| has_message(&node));
+        let ids = nodes.iter().filter(|(_, node)| has_message(node));
+        Some(ids.map(|(id, _)| id.to_owned()).collect())
+    },
+    age: |conversation| seconds(Some(&conversation.value("update_time"))).unwrap_or_default(),
 };
+
+/// A node may be the root, or a message that was emptied on the server.
+fn has_message(node: &Members) -> bool {
+    node.get("message")
+        .is_some_and(|message| message.get() != "null")
+}
 
 pub(super) fn judge(first: &[u8], second: &[u8]) -> Judged {
     COMPARED.judge(first, second)
 }
 
 /// A conversation with the messages of both. The later export's fields count; of a node that both
-/// have, its form in the later export, with the children of both.
+/// have, its form in the later export, with the children of both and a message that only the
+/// earlier one has.
 pub(super) fn joined(first: &[u8], second: &[u8]) -> Option<Vec<u8>> {
-    COMPARED.joined(first, second, add)
+    COMPARED.joined(first, second, added)
 }
 
-fn add(later: &mut Value, earlier: &Value) -> Option<()> {
-    let nodes = later.get_mut("mapping")?.as_object_mut()?;
-    for (id, node) in mapping(earlier)? {
-        match nodes.get_mut(id) {
-            None => drop(nodes.insert(id.clone(), node.clone())),
-            Some(known) => {
-                let more = node.get("children").and_then(Value::as_array);
-                let children = known.get_mut("children").and_then(Value::as_array_mut);
-                let (Some(more), Some(children)) = (more, children) else {
-                    continue;
-                };
-                let new: Vec<Value> = more
-                    .iter()
-                    .filter(|child| !children.contains(child))
-                    .cloned()
-                    .collect();
-                children.extend(new);
-            }
+fn added(later: &Members, earlier: &Members) -> Option<Members> {
+    let (mut nodes, known) = (later.object("mapping")?, earlier.object("mapping")?);
+    let mut is_more = false;
+    for (id, node) in known.iter() {
+        let more = match nodes.get(id) {
+            None => Some(node.to_owned()),
+            Some(there) => completed(there, node)?,
+        };
+        if let Some(more) = more {
+            nodes.insert(id, more);
+            is_more = true;
         }
     }
-    Some(())
+    let mut new = Members::default();
+    if is_more {
+        new.set("mapping", &nodes)?;
+    }
+    Some(new)
+}
+
+/// A node with what only its earlier form has; `Some(None)` if that is nothing.
+fn completed(later: &RawValue, earlier: &RawValue) -> Option<Option<Box<RawValue>>> {
+    let Some(old) = Members::of(earlier) else {
+        return Some(None);
+    };
+    let Some(mut node) = Members::of(later) else {
+        return Some(Some(earlier.to_owned()));
+    };
+    let mut is_more = false;
+    if let Some(message) = old
+        .get("message")
+        .filter(|_| has_message(&old) && !has_message(&node))
+    {
+        node.insert("message", message.to_owned());
+        is_more = true;
+    }
+    let mut children = node.list("children").unwrap_or_default();
+    let mut known: BTreeSet<String> = children
+        .iter()
+        .map(|child| child.get().to_owned())
+        .collect();
+    let more = old.list("children").unwrap_or_default().into_iter();
+    let more: Vec<_> = more
+        .filter(|child| known.insert(child.get().to_owned()))
+        .collect();
+    if !more.is_empty() {
+        children.extend(more);
+        node.set("children", &children)?;
+        is_more = true;
+    }
+    match is_more {
+        true => node.render().map(Some),
+        false => Some(None),
+    }
 }

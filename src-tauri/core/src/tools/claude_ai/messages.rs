@@ -4,8 +4,10 @@ use crate::formats::jsonl::title_of;
 use crate::merge::snapshots::Judged;
 use crate::merge::transcript::{ParsedMessage, Piece, pieces_of};
 use crate::session::{Millis, Role};
+use crate::tools::imported::members::{self, Members};
 use crate::tools::imported::{self, Compared};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::collections::BTreeSet;
 
 fn messages(conversation: &Value) -> &[Value] {
@@ -13,18 +15,18 @@ fn messages(conversation: &Value) -> &[Value] {
     messages.map_or(&[], Vec::as_slice)
 }
 
-fn time(value: &Value, name: &str) -> Option<Millis> {
-    Millis::parse(value.get(name)?.as_str()?)
+/// The title and the time of the last change.
+pub(super) fn facts(conversation: &Members) -> (Option<String>, Option<Millis>) {
+    let named = conversation.text("name");
+    let title = named.filter(|name| !name.trim().is_empty()).or_else(|| {
+        let messages = conversation.list("chat_messages")?;
+        members::text(messages.first()?, "text")
+    });
+    (title.as_deref().and_then(title_of), updated(conversation))
 }
 
-/// The title and the time of the last change.
-pub(super) fn facts(conversation: &Value) -> (Option<String>, Option<Millis>) {
-    let named = conversation.get("name").and_then(Value::as_str);
-    let title = named.filter(|name| !name.trim().is_empty()).or_else(|| {
-        let first = messages(conversation).first()?;
-        first.get("text")?.as_str()
-    });
-    (title.and_then(title_of), time(conversation, "updated_at"))
+fn updated(conversation: &Members) -> Option<Millis> {
+    Millis::parse(&conversation.text("updated_at")?)
 }
 
 /// One record for each message.
@@ -61,13 +63,15 @@ pub(super) fn said(record: &Value) -> Option<ParsedMessage<'_>> {
 // ---- two exports of one conversation ----
 
 const COMPARED: Compared = Compared {
-    ids: |conversation| Some(ids(conversation)),
-    age: |conversation| time(conversation, "updated_at").unwrap_or_default(),
+    ids: |conversation| {
+        let messages = conversation.list("chat_messages").unwrap_or_default();
+        Some(messages.iter().filter_map(|message| id(message)).collect())
+    },
+    age: |conversation| updated(conversation).unwrap_or_default(),
 };
 
-fn ids(conversation: &Value) -> BTreeSet<String> {
-    let id = |message: &Value| message.get("uuid").map(Value::to_string);
-    messages(conversation).iter().filter_map(id).collect()
+fn id(message: &RawValue) -> Option<String> {
+    members::text(message, "uuid")
 }
 
 pub(super) fn judge(first: &[u8], second: &[u8]) -> Judged {
@@ -77,18 +81,22 @@ pub(super) fn judge(first: &[u8], second: &[u8]) -> Judged {
 /// A conversation with the messages of both, in the order of their times. The later export's form
 /// of a message counts.
 pub(super) fn joined(first: &[u8], second: &[u8]) -> Option<Vec<u8>> {
-    COMPARED.joined(first, second, add)
+    COMPARED.joined(first, second, added)
 }
 
-fn add(later: &mut Value, earlier: &Value) -> Option<()> {
-    let known = ids(later);
-    let all = later.get_mut("chat_messages")?.as_array_mut()?;
-    let is_new = |message: &&Value| {
-        let id = message.get("uuid").map(Value::to_string);
-        id.is_some_and(|id| !known.contains(&id))
-    };
-    all.extend(messages(earlier).iter().filter(is_new).cloned());
-    // Stable: messages of the same time stay in their order.
-    all.sort_by_key(|message| time(message, "created_at").unwrap_or_default());
-    Some(())
+fn added(later: &Members, earlier: &Members) -> Option<Members> {
+    let mut all = later.list("chat_messages")?;
+    let known: BTreeSet<String> = all.iter().filter_map(|message| id(message)).collect();
+    let is_new = |message: &Box<RawValue>| id(message).is_some_and(|id| !known.contains(&id));
+    let old = earlier.list("chat_messages").unwrap_or_default();
+    let new: Vec<Box<RawValue>> = old.into_iter().filter(is_new).collect();
+    let mut changed = Members::default();
+    if !new.is_empty() {
+        all.extend(new);
+        let time = |message: &Box<RawValue>| Millis::parse(&members::text(message, "created_at")?);
+        // Stable: messages of the same time stay in their order.
+        all.sort_by_cached_key(|message| time(message).unwrap_or_default());
+        changed.set("chat_messages", &all)?;
+    }
+    Some(changed)
 }

@@ -6,14 +6,18 @@
 //! with `conversation`, the service's own JSON, and `files`, the pictures that belong to it, as
 //! `data:` addresses by their names.
 
+mod compared;
 mod documents;
 mod keeping;
+pub(super) mod members;
 mod pictures;
 pub mod progress;
 pub mod reading;
 
+pub(super) use compared::Compared;
 pub use keeping::IsHere;
 
+use self::members::Members;
 use super::{
     About, Checkout, Content, Facts, Found, Joins, Launch, Level, Listing, Machine, Reading,
     Records, Resumable, Root, Steering, Tool, Touched, Union, Which, WriteError, Written,
@@ -29,8 +33,7 @@ use crate::tools::OpenLines;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -51,26 +54,6 @@ pub struct Conversation {
 impl Conversation {
     pub fn parse(content: &[u8]) -> Option<Self> {
         serde_json::from_slice(content).ok()
-    }
-
-    pub fn value(&self) -> Value {
-        serde_json::from_str(self.conversation.get()).unwrap_or_default()
-    }
-
-    /// The same conversation in another form, with the pictures of both.
-    pub fn joined(conversation: &Value, one: Self, other: Self) -> Option<Self> {
-        let mut files = one.files;
-        for (name, address) in other.files {
-            let known = files.entry(name).or_default();
-            // Whichever comes first in the call: both devices get the same.
-            if *known < address {
-                *known = address;
-            }
-        }
-        Some(Self {
-            conversation: RawValue::from_string(conversation.to_string()).ok()?,
-            files,
-        })
     }
 
     pub fn render(&self) -> Vec<u8> {
@@ -103,63 +86,6 @@ pub(super) fn opened(content: &[u8]) -> (Value, Value, Option<Damage>) {
     (field("conversation"), field("files"), damage)
 }
 
-/// The facts by which two exports of one conversation are compared.
-pub(super) struct Compared {
-    /// The ids of a conversation's messages; `None` if it has no list of them.
-    pub ids: fn(&Value) -> Option<BTreeSet<String>>,
-    /// When it changed last.
-    pub age: fn(&Value) -> Millis,
-}
-
-impl Compared {
-    /// Which of two contents has all messages of the other. Of two with the same messages, the
-    /// later one has the name and the branch that count.
-    pub fn judge(&self, first: &[u8], second: &[u8]) -> Judged {
-        if first == second {
-            return Judged::Same;
-        }
-        let both = Conversation::parse(first).zip(Conversation::parse(second));
-        let Some((one, other)) = both.map(|(one, other)| (one.value(), other.value())) else {
-            return Judged::Both;
-        };
-        let (Some(ours), Some(theirs)) = ((self.ids)(&one), (self.ids)(&other)) else {
-            return match one == other {
-                true => Judged::Same,
-                false => Judged::Both,
-            };
-        };
-        match (ours.is_subset(&theirs), theirs.is_subset(&ours)) {
-            (true, true) => Judged::greater(self.later(&one, &other)),
-            (true, false) => Judged::Second,
-            (false, true) => Judged::First,
-            (false, false) => Judged::Both,
-        }
-    }
-
-    /// A content with all of both: `add` adds to the later conversation what only the earlier one
-    /// has.
-    pub fn joined(
-        &self,
-        first: &[u8],
-        second: &[u8],
-        add: fn(&mut Value, &Value) -> Option<()>,
-    ) -> Option<Vec<u8>> {
-        let (first, second) = (Conversation::parse(first)?, Conversation::parse(second)?);
-        let (one, other) = (first.value(), second.value());
-        let (mut later, earlier) = match self.later(&one, &other) {
-            Ordering::Less => (other, one),
-            _ => (one, other),
-        };
-        add(&mut later, &earlier)?;
-        Some(Conversation::joined(&later, first, second)?.render())
-    }
-
-    fn later(&self, one: &Value, other: &Value) -> Ordering {
-        let order = |value: &Value| ((self.age)(value), value.to_string());
-        order(one).cmp(&order(other))
-    }
-}
-
 /// The directory of a service's conversations.
 pub fn dir(data: &Path, tool: &str) -> PathBuf {
     data.join("imported").join(tool)
@@ -186,7 +112,7 @@ pub struct Service {
     pub said: Reader,
     pub records: Records,
     /// The title and the time of the last change.
-    pub facts: fn(&Value) -> (Option<String>, Option<Millis>),
+    pub facts: fn(&Members) -> (Option<String>, Option<Millis>),
     pub judge: fn(&DocName, &[u8], &[u8]) -> Judged,
     pub joined: Union,
     /// How a content becomes the lines of the open format, if that is what it is.
@@ -250,8 +176,9 @@ impl Tool for Service {
     fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
         let main = found.main()?;
         let content = opener::read(&main.path, opener::MOST)?;
-        let value = Conversation::parse(&content).map(|conversation| conversation.value());
-        let (title, updated) = value.as_ref().map(self.facts).unwrap_or_default();
+        let members = Conversation::parse(&content)
+            .and_then(|conversation| Members::of(&conversation.conversation));
+        let (title, updated) = members.as_ref().map(self.facts).unwrap_or_default();
         let facts = Facts {
             // A service knows no directory.
             cwd: machine.home.to_str().map(str::to_owned),

@@ -6,7 +6,9 @@ use crate::formats::jsonl::title_of;
 use crate::merge::snapshots::Judged;
 use crate::merge::transcript::{ParsedMessage, Piece};
 use crate::session::{Millis, Role};
+use crate::tools::imported::members::{self, Members};
 use crate::tools::imported::{self, Compared, Conversation};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,16 +42,24 @@ fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
 }
 
 /// The title and the time of the last change.
-pub(super) fn facts(conversation: &Value) -> (Option<String>, Option<Millis>) {
-    let prompt = messages(conversation)
-        .iter()
-        .find(|message| text(message, "role") == Some(Role::User.as_str()));
-    let title = text(conversation, "title")
+pub(super) fn facts(conversation: &Members) -> (Option<String>, Option<Millis>) {
+    let prompt = || {
+        let messages = conversation.list("messages")?;
+        let is_prompt = |message: &RawValue| {
+            members::text(message, "role").is_some_and(|role| role == Role::User.as_str())
+        };
+        members::text(messages.iter().find(|message| is_prompt(message))?, "text")
+    };
+    let title = conversation
+        .text("title")
         .filter(|title| !title.trim().is_empty())
-        .or_else(|| text(prompt?, "text"))
-        .or_else(|| text(conversation, "name"));
-    let updated = text(conversation, "updated").and_then(Millis::parse);
-    (title.and_then(title_of), updated)
+        .or_else(prompt)
+        .or_else(|| conversation.text("name"));
+    (title.as_deref().and_then(title_of), updated(conversation))
+}
+
+fn updated(conversation: &Members) -> Option<Millis> {
+    Millis::parse(&conversation.text("updated")?)
 }
 
 /// One record for each message.
@@ -73,16 +83,16 @@ pub(super) fn said(record: &Value) -> Option<ParsedMessage<'_>> {
 
 const COMPARED: Compared = Compared {
     ids: |conversation| Some(ids(conversation)),
-    age: |conversation| {
-        let updated = text(conversation, "updated").and_then(Millis::parse);
-        updated.unwrap_or_default()
-    },
+    age: |conversation| updated(conversation).unwrap_or_default(),
 };
 
-fn ids(conversation: &Value) -> BTreeSet<String> {
-    let ids = messages(conversation).iter();
-    ids.filter_map(|message| text(message, "id").map(str::to_owned))
-        .collect()
+fn id(message: &RawValue) -> Option<String> {
+    members::text(message, "id")
+}
+
+fn ids(conversation: &Members) -> BTreeSet<String> {
+    let messages = conversation.list("messages").unwrap_or_default();
+    messages.iter().filter_map(|message| id(message)).collect()
 }
 
 pub(super) fn judge(first: &[u8], second: &[u8]) -> Judged {
@@ -91,37 +101,39 @@ pub(super) fn judge(first: &[u8], second: &[u8]) -> Judged {
 
 /// Whether both contents have the same messages, whatever else differs.
 pub(super) fn has_same(first: &[u8], second: &[u8]) -> bool {
-    let ids = |content| Some(ids(&Conversation::parse(content)?.value()));
+    let ids = |content| {
+        let conversation = Conversation::parse(content)?.conversation;
+        Some(ids(&Members::of(&conversation)?))
+    };
     ids(first).is_some_and(|first| Some(first) == ids(second))
 }
 
 /// A conversation with the messages of both. What only the earlier one has comes after the message that it follows there.
 pub(super) fn joined(first: &[u8], second: &[u8]) -> Option<Vec<u8>> {
-    COMPARED.joined(first, second, add)
+    COMPARED.joined(first, second, added)
 }
 
-fn add(later: &mut Value, earlier: &Value) -> Option<()> {
+fn added(later: &Members, earlier: &Members) -> Option<Members> {
     let known = ids(later);
-    let mut following: BTreeMap<Option<String>, Vec<Value>> = BTreeMap::new();
+    let mut following: BTreeMap<Option<String>, Vec<Box<RawValue>>> = BTreeMap::new();
     let mut last = None;
-    for message in messages(earlier) {
-        let id = text(message, "id")?;
-        match known.contains(id) {
-            true => last = Some(id.to_owned()),
-            false => following
-                .entry(last.clone())
-                .or_default()
-                .push(message.clone()),
+    for message in earlier.list("messages").unwrap_or_default() {
+        let id = id(&message)?;
+        match known.contains(&id) {
+            true => last = Some(id),
+            false => following.entry(last.clone()).or_default().push(message),
         }
     }
-    let all = later.get_mut("messages")?.as_array_mut()?;
+    let mut changed = Members::default();
+    if following.is_empty() {
+        return Some(changed);
+    }
     let mut joined = following.remove(&None).unwrap_or_default();
-    for message in std::mem::take(all) {
-        let id = text(&message, "id").map(str::to_owned);
-        let after = id.and_then(|id| following.remove(&Some(id)));
+    for message in later.list("messages")? {
+        let after = following.remove(&id(&message));
         joined.push(message);
         joined.extend(after.into_iter().flatten());
     }
-    *all = joined;
-    Some(())
+    changed.set("messages", &joined)?;
+    Some(changed)
 }

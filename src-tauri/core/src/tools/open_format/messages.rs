@@ -5,7 +5,9 @@ use crate::formats::jsonl::title_of;
 use crate::merge::snapshots::Judged;
 use crate::open::{self, Group};
 use crate::session::{Millis, harmless_json};
+use crate::tools::imported::members::{self, Members};
 use crate::tools::imported::{self, Compared, Conversation};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,14 +20,16 @@ fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
     value.get(name)?.as_str()
 }
 
-fn header<'a>(conversation: &'a Value, name: &str) -> Option<&'a str> {
-    text(conversation.get("header")?, name)
+/// The title and the time of the last change.
+pub(super) fn facts(conversation: &Members) -> (Option<String>, Option<Millis>) {
+    let title = conversation
+        .object("header")
+        .and_then(|header| header.text("title"));
+    (title.as_deref().and_then(title_of), updated(conversation))
 }
 
-/// The title and the time of the last change.
-pub(super) fn facts(conversation: &Value) -> (Option<String>, Option<Millis>) {
-    let updated = header(conversation, "updated_at").and_then(Millis::parse);
-    (header(conversation, "title").and_then(title_of), updated)
+fn updated(conversation: &Members) -> Option<Millis> {
+    Millis::parse(&conversation.object("header")?.text("updated_at")?)
 }
 
 /// One record for each record of the tool that the entries were made from.
@@ -67,14 +71,15 @@ fn record(group: &Group<'_>) -> Option<Value> {
 
 /// The session as lines of the open format.
 pub(super) fn lines(content: &[u8]) -> Option<Vec<u8>> {
-    let conversation = Conversation::parse(content)?.value();
+    let conversation = Members::of(&Conversation::parse(content)?.conversation)?;
+    let entries = conversation.list("entries").unwrap_or_default();
     let mut out = String::new();
     for line in conversation
         .get("header")
         .into_iter()
-        .chain(entries(&conversation))
+        .chain(entries.iter().map(|entry| &**entry))
     {
-        out.push_str(&harmless_json(&line.to_string()));
+        out.push_str(&harmless_json(line.get()));
         out.push('\n');
     }
     Some(out.into_bytes())
@@ -84,16 +89,16 @@ pub(super) fn lines(content: &[u8]) -> Option<Vec<u8>> {
 
 const COMPARED: Compared = Compared {
     ids: |conversation| Some(ids(conversation)),
-    age: |conversation| {
-        let updated = header(conversation, "updated_at").and_then(Millis::parse);
-        updated.unwrap_or_default()
-    },
+    age: |conversation| updated(conversation).unwrap_or_default(),
 };
 
-fn ids(conversation: &Value) -> BTreeSet<String> {
-    let ids = entries(conversation).iter();
-    ids.filter_map(|entry| text(entry, "id").map(str::to_owned))
-        .collect()
+fn id(entry: &RawValue) -> Option<String> {
+    members::text(entry, "id")
+}
+
+fn ids(conversation: &Members) -> BTreeSet<String> {
+    let entries = conversation.list("entries").unwrap_or_default();
+    entries.iter().filter_map(|entry| id(entry)).collect()
 }
 
 pub(super) fn judge(first: &[u8], second: &[u8]) -> Judged {
@@ -102,7 +107,10 @@ pub(super) fn judge(first: &[u8], second: &[u8]) -> Judged {
 
 /// Whether the second content has no entry that the first one lacks.
 pub(super) fn has_all(old: &[u8], new: &[u8]) -> bool {
-    let ids = |content| Some(ids(&Conversation::parse(content)?.value()));
+    let ids = |content| {
+        let conversation = Conversation::parse(content)?.conversation;
+        Some(ids(&Members::of(&conversation)?))
+    };
     ids(new)
         .zip(ids(old))
         .is_some_and(|(new, old)| new.is_subset(&old))
@@ -111,59 +119,59 @@ pub(super) fn has_all(old: &[u8], new: &[u8]) -> bool {
 /// A tree with the entries of both. What only the earlier one has comes right behind its parent, so
 /// the branch of the later one stays the last, unless the earlier one goes on from its end.
 pub(super) fn joined(first: &[u8], second: &[u8]) -> Option<Vec<u8>> {
-    COMPARED.joined(first, second, add)
+    COMPARED.joined(first, second, added)
 }
 
-fn add(later: &mut Value, earlier: &Value) -> Option<()> {
+/// Entries by the ids of their parents.
+type Below = BTreeMap<Option<String>, Vec<Box<RawValue>>>;
+
+fn added(later: &Members, earlier: &Members) -> Option<Members> {
     let known = ids(later);
-    let mut new: BTreeMap<Option<String>, Vec<Value>> = BTreeMap::new();
-    for entry in entries(earlier) {
-        if !known.contains(text(entry, "id")?) {
-            let parent = text(entry, "parent").map(str::to_owned);
-            new.entry(parent).or_default().push(entry.clone());
+    let mut new = Below::new();
+    for entry in earlier.list("entries").unwrap_or_default() {
+        if !known.contains(&id(&entry)?) {
+            let parent = members::text(&entry, "parent");
+            new.entry(parent).or_default().push(entry);
         }
     }
-    let all = later.get_mut("entries")?.as_array_mut()?;
-    let mut joined = Vec::with_capacity(all.len());
-    push_below(None, &mut new, &mut joined);
-    for entry in std::mem::take(all) {
-        let id = text(&entry, "id").map(str::to_owned);
-        joined.push(entry);
-        push_below(id, &mut new, &mut joined);
+    let mut changed = Members::default();
+    if !new.is_empty() {
+        let mut joined = Vec::new();
+        push_below(None, &mut new, &mut joined);
+        for entry in later.list("entries")? {
+            let id = id(&entry);
+            joined.push(entry);
+            push_below(id, &mut new, &mut joined);
+        }
+        changed.set("entries", &joined)?;
     }
-    *all = joined;
-    add_devices(later, earlier);
-    Some(())
+    if let Some(header) = with_devices(later, earlier) {
+        changed.insert("header", header);
+    }
+    Some(changed)
 }
 
-/// The header names the devices of all entries.
-fn add_devices(later: &mut Value, earlier: &Value) {
-    fn devices(conversation: &Value) -> Option<&Vec<Value>> {
-        conversation.pointer("/header/devices")?.as_array()
+/// The later header with the devices of both: it names those of all entries. `None` if it has them.
+fn with_devices(later: &Members, earlier: &Members) -> Option<Box<RawValue>> {
+    let mut header = later.object("header")?;
+    let mut devices = header.list("devices")?;
+    let known: BTreeSet<Option<String>> = devices.iter().map(|device| id(device)).collect();
+    let mut new = earlier.object("header")?.list("devices")?;
+    new.retain(|device| !known.contains(&id(device)));
+    if new.is_empty() {
+        return None;
     }
-    let known = devices(later).cloned().unwrap_or_default();
-    let is_new = |device: &&Value| !known.iter().any(|one| one.get("id") == device.get("id"));
-    let new: Vec<Value> = devices(earlier)
-        .into_iter()
-        .flatten()
-        .filter(is_new)
-        .cloned()
-        .collect();
-    if let Some(Value::Array(all)) = later.pointer_mut("/header/devices") {
-        all.extend(new);
-    }
+    devices.extend(new);
+    header.set("devices", &devices)?;
+    header.render()
 }
 
 /// Adds the new entries below a parent, parents before children.
-fn push_below(
-    parent: Option<String>,
-    new: &mut BTreeMap<Option<String>, Vec<Value>>,
-    joined: &mut Vec<Value>,
-) {
+fn push_below(parent: Option<String>, new: &mut Below, joined: &mut Vec<Box<RawValue>>) {
     let mut open = new.remove(&parent).unwrap_or_default();
     open.reverse();
     while let Some(entry) = open.pop() {
-        let id = text(&entry, "id").map(str::to_owned);
+        let id = id(&entry);
         joined.push(entry);
         let below = new.remove(&id).unwrap_or_default();
         open.extend(below.into_iter().rev());

@@ -53,7 +53,7 @@ fn content(updated: u32, entries: &[&Value]) -> Vec<u8> {
 }
 
 fn ids(content: &[u8]) -> Vec<String> {
-    let conversation = Conversation::parse(content).expect("JSON").value();
+    let (conversation, ..) = crate::tools::imported::opened(content);
     let entries = conversation["entries"].as_array().expect("entries");
     let id = |entry: &Value| entry["id"].as_str().expect("an id").to_owned();
     entries.iter().map(id).collect()
@@ -89,7 +89,7 @@ proptest! {
         let found = ids(&joined);
         let expected: BTreeSet<String> = ids(&one).into_iter().chain(ids(&other)).collect();
         prop_assert_eq!(found.iter().cloned().collect::<BTreeSet<_>>(), expected);
-        let conversation = Conversation::parse(&joined).expect("JSON").value();
+        let (conversation, ..) = crate::tools::imported::opened(&joined);
         let mut seen: BTreeSet<String> = BTreeSet::new();
         for entry in conversation["entries"].as_array().expect("entries") {
             if let Some(parent) = entry["parent"].as_str() {

@@ -220,16 +220,21 @@ fn a_message_that_is_gone_from_the_service_stays_whatever_the_order() {
     }
 }
 
+/// A conversation as it is kept, with pictures by their names.
+fn kept(value: &Value, pictures: &[(&str, &str)]) -> Vec<u8> {
+    let pictures = pictures.iter();
+    Conversation {
+        conversation: RawValue::from_string(value.to_string()).expect("JSON"),
+        files: pictures
+            .map(|(name, address)| ((*name).to_owned(), (*address).to_owned()))
+            .collect(),
+    }
+    .render()
+}
+
 #[test]
 fn two_devices_with_two_exports_have_the_same_union() {
-    let conversation = |value: &Value| {
-        let raw = RawValue::from_string(value.to_string()).expect("JSON");
-        Conversation {
-            conversation: raw,
-            files: BTreeMap::new(),
-        }
-        .render()
-    };
+    let conversation = |value: &Value| kept(value, &[]);
     let judge = chatgpt::SERVICE.about().joins.judge.expect("judged");
     let name = crate::session::DocName::new(super::super::MAIN);
     let (short, long) = (conversation(&chat(1)), conversation(&chat(2)));
@@ -249,6 +254,113 @@ fn two_devices_with_two_exports_have_the_same_union() {
     for one in [&other, &long] {
         assert_eq!(judge(&name, &union, one), Judged::First);
     }
+}
+
+/// One device imported the zip, the other one only a `conversations.json`, without pictures.
+#[test]
+fn no_device_loses_the_pictures_that_only_the_other_one_imported() {
+    let judge = chatgpt::SERVICE.judge;
+    let name = crate::session::DocName::new(super::super::MAIN);
+    let picture = [("file-AbC12345", "data:image/png;base64,AAAA")];
+    let other = [("file-XyZ67890", "data:image/png;base64,BBBB")];
+    let rows = [
+        (
+            "the_newer_one_lacks_a_picture",
+            kept(&chat(1), &picture),
+            kept(&chat(2), &[]),
+            Judged::Both,
+        ),
+        (
+            "the_newer_one_has_it",
+            kept(&chat(1), &[]),
+            kept(&chat(2), &picture),
+            Judged::Second,
+        ),
+        (
+            "the_same_export_with_and_without",
+            kept(&chat(1), &picture),
+            kept(&chat(1), &[]),
+            Judged::First,
+        ),
+        (
+            "each_has_another_one",
+            kept(&chat(1), &picture),
+            kept(&chat(1), &other),
+            Judged::Both,
+        ),
+        (
+            "one_name_and_two_pictures",
+            kept(&chat(1), &picture),
+            kept(&chat(2), &[(picture[0].0, "data:image/png;base64,")]),
+            Judged::Both,
+        ),
+    ];
+    for (rule, one, two, judged) in rows {
+        assert_eq!(judge(&name, &one, &two), judged, "{rule}");
+        let union = (chatgpt::SERVICE.joined)(&one, &two).expect("joined");
+        assert_eq!(
+            (chatgpt::SERVICE.joined)(&two, &one).as_ref(),
+            Some(&union),
+            "{rule}"
+        );
+        for content in [&one, &two] {
+            let judged = judge(&name, &union, content);
+            assert!(
+                matches!(judged, Judged::First | Judged::Same),
+                "{rule}: {judged:?}"
+            );
+            let files = Conversation::parse(content).expect("JSON").files;
+            let all = Conversation::parse(&union).expect("JSON").files;
+            assert!(files.keys().all(|name| all.contains_key(name)), "{rule}");
+        }
+    }
+}
+
+#[test]
+fn a_message_that_a_newer_export_emptied_stays() {
+    for emptied in [
+        Value::Null,
+        json!({ "id": "a1", "parent": "q1", "children": [], "message": null }),
+    ] {
+        let mut newer = chat(2);
+        newer["mapping"]["a1"] = emptied;
+        for order in [[chat(1), newer.clone()], [newer.clone(), chat(1)]] {
+            let world = World::new();
+            for chat in order {
+                world.import(&world.json(&json!([chat])));
+            }
+            let said = world.said(&chatgpt::SERVICE).join("\n");
+            assert!(
+                said.contains("With fold.") && said.contains("Thanks!"),
+                "{said}"
+            );
+        }
+        let (older, newer) = (kept(&chat(1), &[]), kept(&newer, &[]));
+        let name = crate::session::DocName::new(super::super::MAIN);
+        assert_eq!(
+            (chatgpt::SERVICE.judge)(&name, &older, &newer),
+            Judged::Both
+        );
+    }
+}
+
+/// Exports are not written as this program writes JSON.
+#[test]
+fn an_older_export_changes_no_byte_of_a_newer_one() {
+    let world = World::new();
+    let file = world.dir.path().join("conversations.json");
+    fs::write(
+        &file,
+        serde_json::to_string_pretty(&json!([chat(2)])).expect("JSON"),
+    )
+    .expect("written");
+    world.import(&file);
+    let whole = world.stored("chatgpt");
+    assert_eq!(
+        world.import(&world.json(&json!([chat(1)]))).known,
+        count("chatgpt", 1)
+    );
+    assert_eq!(world.stored("chatgpt"), whole);
 }
 
 #[test]
