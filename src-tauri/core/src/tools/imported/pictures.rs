@@ -2,6 +2,7 @@
 //! picture is taken, whatever its name says.
 
 use super::is_id;
+use super::members::{Members, value};
 use super::progress::MOST_NAMES;
 use crate::opener;
 use serde_json::Value;
@@ -10,6 +11,8 @@ use std::fs::{self, File};
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
+/// The field of a message's part with a picture's address, whose last part is its name.
+const POINTER: &str = "asset_pointer";
 /// The bytes of all pictures of one conversation.
 const LARGEST: u64 = 64 << 20;
 /// The bytes of one picture.
@@ -101,31 +104,51 @@ fn media_type(bytes: &[u8]) -> Option<&'static str> {
 }
 
 /// The pictures that a conversation names, as `data:` addresses.
-pub(super) fn files(conversation: &Value, pictures: &mut dyn Pictures) -> BTreeMap<String, String> {
+pub(super) fn files(
+    conversation: &Members,
+    pictures: &mut dyn Pictures,
+) -> BTreeMap<String, String> {
     let (mut found, mut left) = (BTreeMap::new(), LARGEST);
-    let mut open = vec![conversation];
+    let nodes = conversation.object("mapping").unwrap_or_default();
+    // One message at a time: a whole conversation may have more values than are held.
+    for (_, node) in nodes
+        .iter()
+        .filter(|(_, node)| node.get().contains(POINTER))
+    {
+        for name in names_in(&value(node)) {
+            if found.contains_key(&name) {
+                continue;
+            }
+            let picture = pictures.read(&name).and_then(|bytes| address(&bytes));
+            if let Some(picture) = picture.filter(|picture| picture.len() as u64 <= left) {
+                left -= picture.len() as u64;
+                found.insert(name, picture);
+            }
+        }
+    }
+    found
+}
+
+/// A picture as a `data:` address.
+fn address(bytes: &[u8]) -> Option<String> {
+    let media = media_type(bytes)?;
+    let data = data_encoding::BASE64.encode(bytes);
+    Some(format!("data:{media};base64,{data}"))
+}
+
+/// The names of the pictures in a message.
+fn names_in(message: &Value) -> Vec<String> {
+    let (mut names, mut open) = (Vec::new(), vec![message]);
     while let Some(value) = open.pop() {
         match value {
             Value::Array(values) => open.extend(values),
             Value::Object(fields) => {
-                let name = fields.get("asset_pointer").and_then(Value::as_str);
-                let name = name.map(base);
-                if let Some(name) = name.filter(|name| is_id(name) && !found.contains_key(*name)) {
-                    let picture = pictures.read(name).and_then(|bytes| {
-                        let media = media_type(&bytes)?;
-                        let data = data_encoding::BASE64.encode(&bytes);
-                        Some(format!("data:{media};base64,{data}"))
-                    });
-                    let fits = picture.filter(|picture| picture.len() as u64 <= left);
-                    if let Some(picture) = fits {
-                        left -= picture.len() as u64;
-                        found.insert(name.to_owned(), picture);
-                    }
-                }
+                let name = fields.get(POINTER).and_then(Value::as_str).map(base);
+                names.extend(name.filter(|name| is_id(name)).map(str::to_owned));
                 open.extend(fields.values());
             }
             _ => {}
         }
     }
-    found
+    names
 }

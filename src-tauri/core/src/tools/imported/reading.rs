@@ -7,6 +7,7 @@
 
 use super::documents::is_document;
 use super::keeping::{Import, IsHere, New};
+use super::members::Members;
 use super::pictures::{Beside, Inside, Pictures, base, files};
 use super::progress::{ImportError, Imported, MOST_NAMES, Progress};
 use super::{Conversation, Service};
@@ -291,39 +292,39 @@ impl Import<'_> {
 
     fn take(&mut self, raw: &RawValue, pictures: &mut dyn Pictures) {
         self.progress.next();
-        let value: Value = serde_json::from_str(raw.get()).unwrap_or_default();
-        if let Err(why) = self.conversation(raw, &value, pictures) {
-            let name = ["title", "name"]
-                .iter()
-                .find_map(|name| value.get(*name)?.as_str());
-            self.leave_out(name.unwrap_or("a conversation without a title"), why);
+        let members = Members::of(raw).unwrap_or_default();
+        if let Err(why) = self.conversation(raw, &members, pictures) {
+            let name = ["title", "name"].iter().find_map(|name| members.text(name));
+            let name = name.as_deref().unwrap_or("a conversation without a title");
+            self.leave_out(name, why);
         }
     }
 
     fn conversation(
         &mut self,
         raw: &RawValue,
-        value: &Value,
+        members: &Members,
         pictures: &mut dyn Pictures,
     ) -> Result<(), String> {
-        let text = |name: &str| value.get(name).and_then(Value::as_str);
-        let (service, id): (&Service, _) = match value {
-            _ if value.get("mapping").is_some_and(Value::is_object) => {
-                let id = text("conversation_id").or_else(|| text("id"));
-                (&chatgpt::SERVICE, id)
+        let begins = |name: &str, with: char| {
+            let member = members.get(name);
+            member.is_some_and(|member| member.get().starts_with(with))
+        };
+        let (service, id): (&Service, _) = match () {
+            () if begins("mapping", '{') => {
+                let id = members.text("conversation_id");
+                (&chatgpt::SERVICE, id.or_else(|| members.text("id")))
             }
-            _ if value.get("chat_messages").is_some_and(Value::is_array) => {
-                (&claude_ai::SERVICE, text("uuid"))
-            }
-            _ => return Err("it is of no known service".into()),
+            () if begins("chat_messages", '[') => (&claude_ai::SERVICE, members.text("uuid")),
+            () => return Err("it is of no known service".into()),
         };
         let new = Conversation {
             conversation: raw.to_owned(),
-            files: files(value, pictures),
+            files: files(members, pictures),
         };
         self.keep(New {
             tool: service.id,
-            id: id.unwrap_or_default(),
+            id: id.as_deref().unwrap_or_default(),
             content: new.render(),
             joined: service.joined,
             is_known: |_, _| false,

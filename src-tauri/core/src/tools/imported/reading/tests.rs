@@ -222,9 +222,13 @@ fn a_message_that_is_gone_from_the_service_stays_whatever_the_order() {
 
 /// A conversation as it is kept, with pictures by their names.
 fn kept(value: &Value, pictures: &[(&str, &str)]) -> Vec<u8> {
+    kept_text(&value.to_string(), pictures)
+}
+
+fn kept_text(text: &str, pictures: &[(&str, &str)]) -> Vec<u8> {
     let pictures = pictures.iter();
     Conversation {
-        conversation: RawValue::from_string(value.to_string()).expect("JSON"),
+        conversation: RawValue::from_string(text.to_owned()).expect("JSON"),
         files: pictures
             .map(|(name, address)| ((*name).to_owned(), (*address).to_owned()))
             .collect(),
@@ -459,6 +463,58 @@ fn one_conversation_that_is_too_large_does_not_lose_those_before_it() {
     let error = world.try_import(&file).expect_err("too large").to_string();
     assert!(error.contains("too large"), "{error}");
     assert!(!world.said(&chatgpt::SERVICE).is_empty());
+}
+
+/// Services write halves of letters where a text was cut, and values that a strict parser refuses.
+#[test]
+fn a_conversation_that_no_strict_parser_reads_is_imported_and_grows() {
+    let world = World::new();
+    let deep = format!("{}{}", "[".repeat(300), "]".repeat(300));
+    let odd = [
+        ("title", r#""Cut \ud83d""#),
+        ("deep", deep.as_str()),
+        ("weight", "1e999"),
+    ];
+    let list = |n_turns| {
+        let mut text = chat(n_turns).to_string();
+        for (name, value) in odd {
+            text.insert_str(text.len() - 1, &format!(",\"{name}\":{value}"));
+        }
+        text
+    };
+    let file = world.dir.path().join("conversations.json");
+    for n_turns in [1, 2] {
+        let other = r#"{"title":"\ud83d other","mapping":{}}"#;
+        fs::write(&file, format!("[{},{other}]", list(n_turns))).expect("written");
+        let done = world.import(&file);
+        let counted = if n_turns == 1 { &done.new } else { &done.grown };
+        assert_eq!(counted, &count("chatgpt", 1));
+        let without_id = left_out("\u{fffd} other", "it has no id that can be used");
+        assert_eq!(done.left_out, [without_id]);
+    }
+    // Nothing of the text was changed.
+    let stored = String::from_utf8(world.stored("chatgpt")).expect("UTF-8");
+    assert!(
+        odd.iter().all(|(_, value)| stored.contains(value)),
+        "{stored}"
+    );
+    let machine = Machine {
+        data: world.data(),
+        ..Machine::at(world.dir.path())
+    };
+    let listing = chatgpt::SERVICE.sessions(&machine, Which::All);
+    let reading = chatgpt::SERVICE
+        .read(&machine, &listing.found[0])
+        .expect("read");
+    assert_eq!(reading.facts.title.as_deref(), Some("Cut \u{fffd}"));
+    assert_eq!(world.said(&chatgpt::SERVICE).len(), 4);
+    // Two devices compare and join it, too.
+    let parts = [list(1), list(2)].map(|text| kept_text(&text, &[]));
+    let name = crate::session::DocName::new(super::super::MAIN);
+    assert_eq!(
+        (chatgpt::SERVICE.judge)(&name, &parts[0], &parts[1]),
+        Judged::Second
+    );
 }
 
 #[test]
