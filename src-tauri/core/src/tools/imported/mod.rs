@@ -8,6 +8,7 @@
 
 mod compared;
 mod documents;
+mod elements;
 mod keeping;
 pub(super) mod members;
 mod pictures;

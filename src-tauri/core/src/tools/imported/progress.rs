@@ -103,7 +103,7 @@ pub enum ImportError {
     },
     #[error("{} has neither conversations.json nor transcripts in Markdown", .0.display())]
     NoConversations(PathBuf),
-    #[error("{what} is no list of conversations: {why}")]
+    #[error("{what} cannot be read as a list of conversations: {why}")]
     Shape { what: String, why: String },
     #[error("{} is neither an export nor a text (.md, .txt)", .0.display())]
     NoText(PathBuf),

@@ -6,6 +6,7 @@
 //! does not stop the others.
 
 use super::documents::is_document;
+use super::elements::{Element, Elements, MARK};
 use super::keeping::{Import, IsHere, New};
 use super::members::Members;
 use super::pictures::{Beside, Inside, Pictures, base, files};
@@ -15,14 +16,11 @@ use crate::held_lock::HeldLock;
 use crate::open::{self, OpenSession};
 use crate::opener;
 use crate::session::problem::with_causes;
+use crate::session::records;
 use crate::session::{SessionId, ToolId, harmless_line};
 use crate::tools::{chatgpt, claude_ai, open_format};
-use serde::Deserializer;
-use serde::de::{SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use std::cell::Cell;
-use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
@@ -35,8 +33,6 @@ const MOST_BYTES: u64 = 64 << 30;
 const LONGEST_HEADER: u64 = 4 << 20;
 /// Held by the import that runs; a second one would not see what the first one writes.
 const LOCK: &str = "import.lock";
-/// What some editors put before a text: the byte order mark in UTF-8.
-const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Imports files and directories into session-roam's directory `data`. One that cannot be read does not stop the
 /// others; an error is returned if it is the only one. `is_here` says whether a session is on this device itself.
@@ -132,7 +128,10 @@ impl Import<'_> {
         } else if is_json && !is_document(&name) {
             self.progress.expect(file.metadata().map_err(failed)?.len());
             let mut pictures = Beside::at(path.parent().unwrap_or(Path::new("")));
-            self.list(&path.display().to_string(), file, &mut pictures)
+            let before = self.n_read();
+            let done = self.list(&path.display().to_string(), file, &mut pictures);
+            let failed = done.err().map(|error| (name.into_owned(), error));
+            self.settle(before, failed.into_iter().collect())
         } else if is_document(&name) {
             self.document(path, &file)
         } else {
@@ -206,17 +205,20 @@ impl Import<'_> {
                 false => Err(ImportError::NoConversations(path.to_path_buf())),
             };
         }
-        let mut opened = Vec::with_capacity(lists.len());
+        let (before, mut failed) = (self.n_read(), Vec::new());
         for name in lists {
-            let file = opener::file(&path.join(&name)).map_err(failed)?;
-            self.progress.expect(file.metadata().map_err(failed)?.len());
-            opened.push((name, file));
+            let path = path.join(&name);
+            let opened = opener::file(&path).and_then(|file| {
+                self.progress.expect(file.metadata()?.len());
+                Ok(file)
+            });
+            let done = match opened {
+                Ok(file) => self.list(&path.display().to_string(), file, &mut pictures),
+                Err(source) => Err(ImportError::Io { path, source }),
+            };
+            failed.extend(done.err().map(|error| (name, error)));
         }
-        for (name, file) in opened {
-            let what = path.join(name).display().to_string();
-            self.list(&what, file, &mut pictures)?;
-        }
-        Ok(())
+        self.settle(before, failed)
     }
 
     fn archive(&mut self, path: &Path, file: File) -> Result<(), ImportError> {
@@ -236,8 +238,9 @@ impl Import<'_> {
             };
         }
         for name in &found {
-            self.progress
-                .expect(lists.by_name(name).map_err(failed)?.size());
+            if let Ok(entry) = lists.by_name(name) {
+                self.progress.expect(entry.size());
+            }
         }
         // Pictures are read while a list is open: a second reader has a place of its own.
         let beside = opener::file(path).map_err(|source| ImportError::Io {
@@ -249,55 +252,81 @@ impl Import<'_> {
             archive: &mut archive,
             names: names.clone(),
         };
+        let (before, mut unread) = (self.n_read(), Vec::new());
         for name in found {
-            let entry = lists.by_name(name).map_err(failed)?;
-            self.list(
-                &format!("{name} in {}", path.display()),
-                entry,
-                &mut pictures,
-            )?;
+            let what = format!("{name} in {}", path.display());
+            let done = match lists.by_name(name) {
+                Ok(entry) => self.list(&what, entry, &mut pictures),
+                Err(source) => Err(failed(source)),
+            };
+            unread.extend(done.err().map(|error| (name.clone(), error)));
         }
-        Ok(())
+        self.settle(before, unread)
     }
 
-    /// Reads a list of conversations, one at a time.
+    /// Imports a list of conversations, one at a time.
     fn list(
         &mut self,
         what: &str,
         source: impl Read,
         pictures: &mut dyn Pictures,
     ) -> Result<(), ImportError> {
-        let left = Cell::new(LARGEST);
-        let mut source = BufReader::new(Bounded {
+        let source = BufReader::new(Bounded {
             source,
-            left: &left,
             progress: self.progress,
         });
-        // What cannot be read is reported as the list is.
-        if source.fill_buf().is_ok_and(|start| start.starts_with(MARK)) {
-            source.consume(MARK.len());
-        }
-        let mut reader = serde_json::Deserializer::from_reader(source);
-        let each = Each {
-            left: &left,
-            each: &mut |conversation| self.take(&conversation, pictures),
+        let failed = |error: io::Error| ImportError::Shape {
+            what: what.to_owned(),
+            why: error.to_string(),
         };
-        reader
-            .deserialize_seq(each)
-            .map_err(|error| ImportError::Shape {
-                what: what.to_owned(),
-                why: error.to_string(),
-            })
+        let mut elements = Elements::of(source, LARGEST).map_err(failed)?;
+        while let Some(element) = elements.next().map_err(failed)? {
+            self.progress.next();
+            let (text, done) = match element {
+                Element::Whole(text) => {
+                    let done = self.element(&text, pictures);
+                    (text, done)
+                }
+                Element::TooLarge(text) => (
+                    text,
+                    Err(format!("it is larger than {} MiB", LARGEST >> 20)),
+                ),
+            };
+            if let Err(why) = done {
+                self.leave_out(name_of(&text), why);
+            }
+        }
+        Ok(())
     }
 
-    fn take(&mut self, raw: &RawValue, pictures: &mut dyn Pictures) {
-        self.progress.next();
-        let members = Members::of(raw).unwrap_or_default();
-        if let Err(why) = self.conversation(raw, &members, pictures) {
-            let name = ["title", "name"].iter().find_map(|name| members.text(name));
-            let name = name.as_deref().unwrap_or("a conversation without a title");
-            self.leave_out(name, why);
+    /// Reports what could not be read beside something else. It is an error if nothing was read since `before`.
+    fn settle(
+        &mut self,
+        before: u64,
+        mut failed: Vec<(String, ImportError)>,
+    ) -> Result<(), ImportError> {
+        if self.progress.is_cancelled() {
+            return Ok(());
         }
+        if !failed.is_empty() && before == self.n_read() {
+            return Err(failed.swap_remove(0).1);
+        }
+        for (name, error) in failed {
+            self.leave_out(name, with_causes(&error));
+        }
+        Ok(())
+    }
+
+    /// How many conversations and files were read, imported or not.
+    fn n_read(&self) -> u64 {
+        self.progress.seen().conversations + self.done.n_left_out
+    }
+
+    fn element(&mut self, text: &str, pictures: &mut dyn Pictures) -> Result<(), String> {
+        let raw = RawValue::from_string(text.to_owned());
+        let raw = raw.map_err(|error| format!("it is no JSON: {error}"))?;
+        let members = Members::of(&raw).unwrap_or_default();
+        self.conversation(&raw, &members, pictures)
     }
 
     fn conversation(
@@ -332,10 +361,17 @@ impl Import<'_> {
     }
 }
 
-/// Ends with an error where one conversation is too long.
+/// The title of a conversation that is not imported, as far as it can be read.
+fn name_of(text: &str) -> String {
+    let (conversation, _) = records::document(text.as_bytes());
+    let text = |name: &&str| conversation.get(*name)?.as_str();
+    let name = ["title", "name"].iter().find_map(text);
+    name.unwrap_or("a conversation without a title").to_owned()
+}
+
+/// Counts what is read. Ends with an error when the import is cancelled or there is too much.
 struct Bounded<'a, R> {
     source: R,
-    left: &'a Cell<u64>,
     progress: &'a Progress,
 }
 
@@ -349,33 +385,7 @@ impl<R: Read> Read for Bounded<'_, R> {
         if MOST_BYTES < self.progress.seen().bytes {
             return Err(io::Error::other("there is too much in it"));
         }
-        match self.left.get().checked_sub(n_read as u64) {
-            Some(left) => self.left.set(left),
-            None => return Err(io::Error::other("a conversation is too large")),
-        }
         Ok(n_read)
-    }
-}
-
-/// The elements of a list, each given away before the next is read.
-struct Each<'a> {
-    left: &'a Cell<u64>,
-    each: &'a mut dyn FnMut(Box<RawValue>),
-}
-
-impl<'de> Visitor<'de> for Each<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of conversations")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while let Some(conversation) = list.next_element::<Box<RawValue>>()? {
-            self.left.set(LARGEST);
-            (self.each)(conversation);
-        }
-        Ok(())
     }
 }
 

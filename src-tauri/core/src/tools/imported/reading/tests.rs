@@ -421,9 +421,9 @@ fn what_is_no_export_is_told_and_nothing_leaves_the_directory() {
     };
     assert!(failed(&missing).contains("nowhere.zip cannot be read"));
     for (text, why) in [
-        ("{}", "no list of conversations"),
-        ("[{\"mapping\":", "no list"),
-        ("", "no list"),
+        ("{}", "cannot be read as a list of conversations"),
+        ("[{\"mapping\":", "ends within a conversation"),
+        ("", "it is empty"),
     ] {
         let file = world.dir.path().join("conversations.json");
         fs::write(&file, text).expect("written");
@@ -449,20 +449,62 @@ fn what_is_no_export_is_told_and_nothing_leaves_the_directory() {
 }
 
 #[test]
-fn one_conversation_that_is_too_large_does_not_lose_those_before_it() {
+fn one_conversation_that_is_too_large_does_not_stop_the_others() {
     let world = World::new();
     let file = world.dir.path().join("conversations.json");
     let mut out = io::BufWriter::new(File::create(&file).expect("created"));
-    write!(out, "[{},{{\"mapping\":{{}},\"x\":\"", chat(1)).expect("written");
+    let other = json!({ "title": "Behind", "mapping": {} });
+    write!(out, "[{},{{\"title\":\"Large\",\"x\":\"", chat(1)).expect("written");
     let block = vec![b'x'; 1 << 20];
     for _ in 0..=(LARGEST >> 20) {
         out.write_all(&block).expect("written");
     }
-    out.write_all(b"\"}]").expect("written");
+    write!(out, "\"}},{other}]").expect("written");
     out.flush().expect("written");
-    let error = world.try_import(&file).expect_err("too large").to_string();
-    assert!(error.contains("too large"), "{error}");
-    assert!(!world.said(&chatgpt::SERVICE).is_empty());
+    let done = world.import(&file);
+    assert_eq!(done.new, count("chatgpt", 1));
+    let expected = [
+        left_out("Large", "it is larger than 64 MiB"),
+        left_out("Behind", "it has no id that can be used"),
+    ];
+    assert_eq!(done.left_out, expected);
+}
+
+#[test]
+fn a_list_that_cannot_be_read_does_not_stop_the_others() {
+    let world = World::new();
+    let torn = format!("[{},{{\"mapping\":", chat(1));
+    let mut other = claude(&["hi"]);
+    other["uuid"] = json!("00000000-1111-4222-8333-444455556666");
+    let broken = format!("[{{\"title\":\"No JSON\",\"x\":no}},{other}]");
+    let files = [
+        ("conversations-000.json", "{}"),
+        ("conversations-001.json", &torn),
+        ("conversations-002.json", &broken),
+    ];
+    let dir = world.dir.path().join("export");
+    for (name, text) in files {
+        put(&dir, name, text);
+    }
+    let zip = world.zip(&files.map(|(name, text)| (name, text.as_bytes())));
+    for path in [dir, zip] {
+        let world = World::new();
+        let done = world.import(&path);
+        let expected = BTreeMap::from([("chatgpt".into(), 1), ("claude-ai".into(), 1)]);
+        assert_eq!(done.new, expected);
+        let why: Vec<&str> = done.left_out.iter().map(|one| one.why.as_str()).collect();
+        assert_eq!(why.len(), 3, "{why:?}");
+        assert!(why[0].starts_with("it is no JSON"), "{why:?}");
+        assert!(why[1].contains("it does not begin with"), "{why:?}");
+        assert!(why[2].contains("it ends within a conversation"), "{why:?}");
+        assert_eq!(done.left_out[0].name, "No JSON");
+    }
+    // A list by itself: what was read stays counted.
+    let file = put(world.dir.path(), "conversations.json", &torn);
+    let done = world.import(&file);
+    assert_eq!((done.new, done.n_left_out), (count("chatgpt", 1), 1));
+    let nothing = put(world.dir.path(), "conversations.json", "[{\"mapping\":");
+    assert!(world.try_import(&nothing).is_err());
 }
 
 /// Services write halves of letters where a text was cut, and values that a strict parser refuses.
