@@ -144,3 +144,57 @@ fn few_bytes_cannot_ask_for_endless_work() {
         shown(&content.to_string().into_bytes());
     }
 }
+
+/// The texts of a conversation whose nodes have these parents and these children.
+fn texts(nodes: impl IntoIterator<Item = (String, Value, Value)>, current: &str) -> Vec<String> {
+    let node = |(at, (id, parent, children)): (usize, (String, Value, Value))| {
+        let message = json!({ "author": { "role": "user" }, "create_time": at,
+            "content": { "content_type": "text", "parts": [id] } });
+        (
+            id,
+            json!({ "parent": parent, "children": children, "message": message }),
+        )
+    };
+    let mapping: serde_json::Map<String, Value> = nodes.into_iter().enumerate().map(node).collect();
+    let conversation = json!({ "conversation": { "current_node": current, "mapping": mapping } });
+    shown(&conversation.to_string().into_bytes())
+}
+
+/// A walk that begins again at each node would take minutes.
+#[test]
+fn a_tree_without_children_is_shown_in_its_order_in_few_steps() {
+    let last = 30_000;
+    let id = |at: u32| format!("n{}", u64::from(at) * 7919 % 100_003);
+    let chain = |at: u32| match at {
+        0 => (id(0), Value::Null, Value::Null),
+        at => (id(at), json!(id(at - 1)), Value::Null),
+    };
+    let expected: Vec<String> = (0..=last).map(id).collect();
+    assert_eq!(texts((0..=last).map(chain), &id(last)), expected);
+    // No branch is shown.
+    assert_eq!(texts((0..=last).map(chain), "nobody"), expected);
+    // Each in a circle of its own.
+    let circle = |at: u32| (id(at), json!(id(at)), json!([id(at)]));
+    assert_eq!(texts((0..=last).map(circle), "nobody"), expected);
+    // One circle of all.
+    let circle = |at: u32| (id(at), json!(id((at + last) % (last + 1))), Value::Null);
+    assert_eq!(texts((0..=last).map(circle), "nobody"), expected);
+}
+
+#[test]
+fn a_node_that_its_parent_does_not_list_is_shown_below_it() {
+    let row =
+        |id: &str, parent: &str, children: &[&str]| (id.to_owned(), json!(parent), json!(children));
+    let nodes = || {
+        [
+            row("z", "nobody", &["y"]),
+            row("y", "z", &[]),
+            row("a", "z", &[]),
+            row("m", "y", &[]),
+        ]
+    };
+    assert_eq!(texts(nodes(), "nobody"), ["z", "y", "m", "a"]);
+    let other = |id: &str| format!("(In another branch of the conversation:)\n{id}");
+    let expected = ["z".into(), "a".into(), other("y"), other("m")];
+    assert_eq!(texts(nodes(), "a"), expected);
+}

@@ -31,53 +31,81 @@ pub(super) fn facts(conversation: &Members) -> (Option<String>, Option<Millis>) 
     )
 }
 
-/// The ids of all nodes in the order in which they are shown: the branch that ends at
-/// `current_node`, then the other ones as they leave the tree.
-fn order(conversation: &Value) -> Vec<(String, bool)> {
-    let Some(nodes) = mapping(conversation) else {
-        return Vec::new();
-    };
-    let mut shown = Vec::new();
-    let mut seen = BTreeSet::new();
-    let mut next = conversation.get("current_node").and_then(Value::as_str);
-    // A damaged tree may have a circle.
-    while let Some(id) = next.filter(|id| seen.insert(*id)) {
-        let Some(node) = nodes.get(id) else {
-            break;
+/// The nodes of a conversation and what is below each.
+struct Tree<'a> {
+    nodes: &'a Map<String, Value>,
+    /// The nodes that name another one as their parent, the oldest first.
+    below: BTreeMap<&'a str, Vec<&'a str>>,
+}
+
+impl<'a> Tree<'a> {
+    fn of(nodes: &'a Map<String, Value>) -> Self {
+        let mut below: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (id, node) in nodes {
+            if let Some(parent) = node.get("parent").and_then(Value::as_str) {
+                below.entry(parent).or_default().push(id);
+            }
+        }
+        let at = |id: &&str| {
+            nodes
+                .get(*id)
+                .and_then(|node| seconds(node.pointer("/message/create_time")))
         };
-        shown.push((id.to_owned(), true));
-        next = node.get("parent").and_then(Value::as_str);
+        below
+            .values_mut()
+            .for_each(|ids| ids.sort_by_cached_key(at));
+        Self { nodes, below }
     }
-    shown.reverse();
-    // Without a branch that is shown, none is another one.
-    let has_none = shown.is_empty();
-    let is_root = |node: &&Value| {
-        let parent = node.get("parent").and_then(Value::as_str);
-        parent.is_none_or(|parent| !nodes.contains_key(parent))
-    };
-    let roots = nodes.iter().filter(|(_, node)| is_root(node));
-    let mut open: Vec<&str> = roots.map(|(id, _)| id.as_str()).collect();
-    let mut visited = BTreeSet::new();
-    // Depth first; then whatever hangs in a circle.
-    loop {
-        while let Some(id) = open.pop() {
+
+    /// The children of a node: those that it lists, then those that name it as their parent.
+    fn children(&self, id: &str) -> impl DoubleEndedIterator<Item = &'a str> + use<'a, '_> {
+        let node = self.nodes.get(id);
+        let listed = node.and_then(|node| node.get("children")?.as_array());
+        let listed = listed.into_iter().flatten().filter_map(Value::as_str);
+        let listed = listed.filter_map(|id| Some(self.nodes.get_key_value(id)?.0.as_str()));
+        listed.chain(self.below.get(id).into_iter().flatten().copied())
+    }
+
+    /// The ids of all nodes in the order in which they are shown, and whether each is on the branch
+    /// that ends at `current`: that branch comes first, then the other ones as they leave the tree.
+    fn order(&self, current: Option<&str>) -> Vec<(&'a str, bool)> {
+        let mut shown = Vec::new();
+        let mut seen = BTreeSet::new();
+        let known = |id: &str| Some(self.nodes.get_key_value(id)?.0.as_str());
+        let mut next = current.and_then(known);
+        // A damaged tree may have a circle.
+        while let Some(id) = next.filter(|id| seen.insert(*id)) {
+            shown.push((id, true));
+            next = self.parent(id).and_then(known);
+        }
+        shown.reverse();
+        // Without a branch that is shown, none is another one.
+        let has_none = shown.is_empty();
+        let is_root = |id: &&str| self.parent(id).and_then(known).is_none();
+        let ids = || self.nodes.keys().map(String::as_str);
+        let mut open: Vec<&str> = ids().filter(is_root).collect();
+        let mut visited = BTreeSet::new();
+        // Depth first; then whatever hangs in a circle.
+        let mut others = ids();
+        while let Some(id) = open.pop().or_else(|| others.next()) {
             if !visited.insert(id) {
                 continue;
             }
             if seen.insert(id) {
-                shown.push((id.to_owned(), has_none));
+                shown.push((id, has_none));
             }
-            let children = nodes
-                .get(id)
-                .and_then(|node| node.get("children")?.as_array());
-            let children = children.into_iter().flatten().rev();
-            let children = children.filter_map(Value::as_str);
-            open.extend(children.filter_map(|child| Some(nodes.get_key_value(child)?.0.as_str())));
+            open.extend(self.children(id).rev());
         }
-        match nodes.keys().find(|id| !visited.contains(id.as_str())) {
-            Some(id) => open.push(id),
-            None => return shown,
-        }
+        shown
+    }
+
+    fn parent(&self, id: &str) -> Option<&'a str> {
+        self.nodes.get(id)?.get("parent")?.as_str()
+    }
+
+    /// The message that follows a node.
+    fn answer(&self, id: &str) -> Option<&'a Value> {
+        self.nodes.get(self.children(id).next()?)?.get("message")
     }
 }
 
@@ -86,10 +114,12 @@ pub(super) fn records(content: &[u8]) -> Vec<Value> {
     let (conversation, files, damage) = imported::opened(content);
     let mut canvases = Canvases::default();
     let mut found = Vec::new();
-    for (id, is_shown) in order(&conversation) {
-        let node = mapping(&conversation).and_then(|nodes| nodes.get(&id));
-        let message = node.and_then(|node| node.get("message")?.as_object());
-        let (Some(node), Some(message)) = (node, message) else {
+    let nodes = Map::new();
+    let tree = Tree::of(mapping(&conversation).unwrap_or(&nodes));
+    let current = conversation.get("current_node").and_then(Value::as_str);
+    for (id, is_shown) in tree.order(current) {
+        let node = tree.nodes.get(id);
+        let Some(message) = node.and_then(|node| node.get("message")?.as_object()) else {
             continue;
         };
         let at = seconds(message.get("create_time")).map(|at| at.rfc3339());
@@ -99,11 +129,7 @@ pub(super) fn records(content: &[u8]) -> Vec<Value> {
                 Some((name, files.get(name)?))
             })
             .collect();
-        let canvas = canvases.call(
-            message,
-            answer(&conversation, node),
-            is_shown.then_some(found.len()),
-        );
+        let canvas = canvases.call(message, tree.answer(id), is_shown.then_some(found.len()));
         let mut record = json!({
             "uuid": id, "timestamp": at, "message": message, "other": !is_shown, "files": pictures,
         });
@@ -118,12 +144,6 @@ pub(super) fn records(content: &[u8]) -> Vec<Value> {
     let is_all = found.iter().all(|record| said(record).is_none());
     found.extend(damage.and_then(|damage| transcript::missing(damage, is_all)));
     found
-}
-
-/// The message that follows a node.
-fn answer<'a>(conversation: &'a Value, node: &Value) -> Option<&'a Value> {
-    let child = node.pointer("/children/0")?.as_str()?;
-    mapping(conversation)?.get(child)?.get("message")
 }
 
 fn parts(content: Option<&Value>) -> impl Iterator<Item = &Value> {
