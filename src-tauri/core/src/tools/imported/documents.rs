@@ -2,8 +2,8 @@
 //! is, `markdown` decides.
 
 use super::keeping::{Import, New};
-use super::progress::{ImportError, MOST_NAMES};
-use crate::opener::{self, Kind};
+use super::progress::ImportError;
+use crate::opener;
 use crate::session::Millis;
 use crate::tools::markdown::{self, Place};
 use std::fs::File;
@@ -12,20 +12,6 @@ use std::path::Path;
 
 /// The bytes of one file.
 const LARGEST: u64 = 16 << 20;
-/// How deep below a directory is looked.
-const DEEPEST: usize = 32;
-/// Directories in which nobody keeps transcripts, and which are large.
-const PASSED: [&str; 8] = [
-    ".git",
-    ".hg",
-    ".svn",
-    ".venv",
-    "__pycache__",
-    "node_modules",
-    "target",
-    "vendor",
-];
-
 /// A file that was found while looking for transcripts has to be one. A file that the user named is imported in any case.
 #[derive(Clone, Copy, PartialEq)]
 enum Chosen {
@@ -64,14 +50,13 @@ impl Import<'_> {
         Ok(())
     }
 
-    /// Imports what is below a directory; false if there is no file that could be a transcript.
-    pub(super) fn documents(&mut self, root: &Path) -> Result<bool, ImportError> {
-        let files = self.below(root)?;
+    /// Imports transcripts below a directory.
+    pub(super) fn documents(&mut self, root: &Path, files: &[(String, u64)]) {
         let above = root
             .file_name()
             .map(|name| name.to_string_lossy().into_owned());
         let above = above.unwrap_or_default();
-        for (relative, _) in &files {
+        for (relative, _) in files {
             if self.progress.is_cancelled() {
                 break;
             }
@@ -86,73 +71,20 @@ impl Import<'_> {
             };
             done.unwrap_or_else(|why| self.leave_out(relative, why));
         }
-        Ok(!files.is_empty())
     }
 
-    /// The possible transcripts below a directory, sorted, with their sizes.
-    fn below(&mut self, root: &Path) -> Result<Vec<(String, u64)>, ImportError> {
-        let (mut open, mut files, mut n_seen) = (vec![(String::new(), 0)], Vec::new(), 0);
-        while let Some((dir, depth)) = open.pop() {
-            let listed = match opener::list_below(root, &dir, MOST_NAMES - n_seen) {
-                Ok(listed) => listed,
-                Err(source) if dir.is_empty() => {
-                    return Err(ImportError::Io {
-                        path: root.to_path_buf(),
-                        source,
-                    });
-                }
-                Err(error) => {
-                    self.leave_out(dir, format!("it cannot be read: {error}"));
-                    continue;
-                }
-            };
-            n_seen += listed.len();
-            for entry in listed {
-                let Some(name) = entry.name.to_str() else {
-                    self.leave_out(entry.name.to_string_lossy(), "its name is no Unicode text");
-                    continue;
-                };
-                let path = match dir.as_str() {
-                    "" => name.to_owned(),
-                    dir => format!("{dir}/{name}"),
-                };
-                match entry.kind {
-                    Kind::Dir if PASSED.contains(&name) => {}
-                    Kind::Dir if depth == DEEPEST => self.leave_out(path, "it is nested too deep"),
-                    Kind::Dir => open.push((path, depth + 1)),
-                    Kind::File if is_document(name) => files.push((path, entry.len)),
-                    Kind::Other if is_document(name) => {
-                        self.leave_out(path, "it is a link or no file")
-                    }
-                    Kind::File | Kind::Other => {}
-                }
-            }
-            if MOST_NAMES <= n_seen {
-                self.leave_out(
-                    "",
-                    format!("more than {MOST_NAMES} names are in it; the rest was not looked at"),
-                );
-                break;
-            }
-        }
-        files.sort();
-        files.iter().for_each(|(_, len)| self.progress.expect(*len));
-        Ok(files)
-    }
-
-    /// Imports the transcripts of an archive; false if there is no file that could be one.
+    /// Imports the transcripts of an archive.
     pub(super) fn archived(
         &mut self,
         archive: &mut zip::ZipArchive<BufReader<File>>,
-        names: &[String],
-    ) -> bool {
-        let names: Vec<&String> = names.iter().filter(|name| is_document(name)).collect();
-        for name in &names {
+        names: &[&String],
+    ) {
+        for name in names {
             if let Ok(entry) = archive.by_name(name) {
                 self.progress.expect(entry.size().min(LARGEST));
             }
         }
-        for name in &names {
+        for name in names {
             if self.progress.is_cancelled() {
                 break;
             }
@@ -162,7 +94,6 @@ impl Import<'_> {
             };
             done.unwrap_or_else(|why| self.leave_out(name.as_str(), why));
         }
-        !names.is_empty()
     }
 
     fn text(

@@ -6,6 +6,7 @@
 //! with `conversation`, the service's own JSON, and `files`, the pictures that belong to it, as
 //! `data:` addresses by their names.
 
+mod below;
 mod compared;
 mod documents;
 mod elements;

@@ -1,13 +1,13 @@
 //! The pictures of an export, in its directory or its archive, as `data:` addresses. Only what begins like a
 //! picture is taken, whatever its name says.
 
+use super::below::{Below, below};
 use super::is_id;
 use super::members::{Members, value};
-use super::progress::MOST_NAMES;
 use crate::opener;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
@@ -24,40 +24,82 @@ pub(super) trait Pictures {
     fn read(&mut self, name: &str) -> Option<Vec<u8>>;
 }
 
-/// Pictures in a directory.
+/// Where each file is, by its name without directories.
+pub(super) struct Names(BTreeMap<String, String>);
+
+impl Names {
+    /// Of several files with one name, the first one counts.
+    pub(super) fn of<'a>(paths: impl Iterator<Item = &'a str>) -> Self {
+        let mut names = BTreeMap::new();
+        for path in paths {
+            names
+                .entry(base(path).to_owned())
+                .or_insert_with(|| path.to_owned());
+        }
+        Self(names)
+    }
+
+    /// The path of a picture: `file-abc` is in `file-abc`, `file-abc.png` or `file-abc-holiday.png`.
+    fn find(&self, name: &str) -> Option<&str> {
+        let longer = ["-", ".", "_"].map(|next| format!("{name}{next}"));
+        let mut longer = longer.into_iter().filter_map(|start| {
+            let (file, path) = self.0.range(start.clone()..).next()?;
+            file.starts_with(&start).then_some(path)
+        });
+        let path = self.0.get(name).or_else(|| longer.next());
+        path.map(String::as_str)
+    }
+}
+
+/// Pictures below a directory.
 pub(super) struct Beside {
     dir: PathBuf,
-    pub(super) names: Vec<String>,
+    /// `None`: not looked at so far. Few lists of conversations have pictures.
+    names: Option<Names>,
 }
 
 impl Beside {
     pub(super) fn at(dir: &Path) -> Self {
-        let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
         Self {
             dir: dir.to_path_buf(),
-            names: names.take(MOST_NAMES).collect(),
+            names: None,
+        }
+    }
+
+    /// With what is known to be below the directory.
+    pub(super) fn of(dir: &Path, found: &Below) -> Self {
+        Self {
+            names: Some(Names::of(paths(found))),
+            ..Self::at(dir)
         }
     }
 }
 
+fn paths(found: &Below) -> impl Iterator<Item = &str> {
+    found.files.iter().map(|(path, _)| path.as_str())
+}
+
 impl Pictures for Beside {
     fn read(&mut self, name: &str) -> Option<Vec<u8>> {
-        let file = self.names.iter().find(|file| is_of(file, name))?;
-        opener::read(&self.dir.join(file), LARGEST_PICTURE).ok()
+        let names = self.names.get_or_insert_with(|| {
+            // A directory that cannot be listed has no pictures.
+            let found = below(&self.dir).unwrap_or_default();
+            Names::of(paths(&found))
+        });
+        let file = opener::file_below(&self.dir, names.find(name)?).ok()?;
+        opener::all_of(&file, LARGEST_PICTURE).ok()
     }
 }
 
 /// Pictures in an archive.
 pub(super) struct Inside<'a> {
     pub(super) archive: &'a mut zip::ZipArchive<BufReader<File>>,
-    pub(super) names: Vec<String>,
+    pub(super) names: Names,
 }
 
 impl Pictures for Inside<'_> {
     fn read(&mut self, name: &str) -> Option<Vec<u8>> {
-        let path = self.names.iter().find(|path| is_of(base(path), name))?;
-        let entry = self.archive.by_name(path).ok()?;
+        let entry = self.archive.by_name(self.names.find(name)?).ok()?;
         let mut bytes = Vec::new();
         entry
             .take(LARGEST_PICTURE + 1)
@@ -67,15 +109,9 @@ impl Pictures for Inside<'_> {
     }
 }
 
-/// The last part of a path in an archive.
+/// The last part of a path below a directory or in an archive.
 pub(super) fn base(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
-}
-
-/// `file-abc` is in `file-abc`, `file-abc.png` and `file-abc-holiday.png`.
-fn is_of(file: &str, name: &str) -> bool {
-    let rest = file.strip_prefix(name);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.', '_']))
 }
 
 /// The media type of a picture that may be shown, by its first bytes.

@@ -1,15 +1,16 @@
-//! Imports what the user names: an export of a service (a zip, a `conversations.json`, or a directory with one), or
-//! transcripts in Markdown. Each conversation becomes a file of its own, or adds to the one that an earlier import
+//! Imports what the user names: an export of a service (a zip, a `conversations.json`, or a directory with one),
+//! transcripts in Markdown, or a directory or a zip with both. Each conversation becomes a file of its own, or adds to the one that an earlier import
 //! made.
 //!
 //! An export may be anything: conversations are read one at a time, each up to a limit, and one that cannot be read
 //! does not stop the others.
 
+use super::below::below;
 use super::documents::is_document;
 use super::elements::{Element, Elements, MARK};
 use super::keeping::{Import, IsHere, New};
 use super::members::Members;
-use super::pictures::{Beside, Inside, Pictures, base, files};
+use super::pictures::{Beside, Inside, Names, Pictures, base, files};
 use super::progress::{ImportError, Imported, MOST_NAMES, Progress};
 use super::{Conversation, Service};
 use crate::held_lock::HeldLock;
@@ -82,7 +83,7 @@ fn lock(data: &Path) -> Result<HeldLock, ImportError> {
 }
 
 /// `conversations.json`, or one of several: `conversations-003.json`.
-fn is_list(name: &str) -> bool {
+pub(super) fn is_list(name: &str) -> bool {
     let stem = name
         .strip_suffix(".json")
         .and_then(|name| name.strip_prefix("conversations"));
@@ -189,36 +190,34 @@ impl Import<'_> {
         })
     }
 
-    fn directory(&mut self, path: &Path) -> Result<(), ImportError> {
-        let failed = |source| ImportError::Io {
+    fn directory(&mut self, root: &Path) -> Result<(), ImportError> {
+        let failed = |path: &Path, source| ImportError::Io {
             path: path.to_path_buf(),
             source,
         };
-        fs::read_dir(path).map_err(failed)?;
-        let mut pictures = Beside::at(path);
-        let lists = pictures.names.iter().filter(|name| is_list(name));
-        let mut lists: Vec<String> = lists.cloned().collect();
-        lists.sort();
-        if lists.is_empty() {
-            return match self.documents(path)? {
-                true => Ok(()),
-                false => Err(ImportError::NoConversations(path.to_path_buf())),
-            };
+        let found = below(root).map_err(|error| failed(root, error))?;
+        let (lists, documents) = (found.named(is_list), found.named(is_document));
+        for (_, len) in lists.iter().chain(&documents) {
+            self.progress.expect(*len);
         }
-        let (before, mut failed) = (self.n_read(), Vec::new());
-        for name in lists {
-            let path = path.join(&name);
-            let opened = opener::file(&path).and_then(|file| {
-                self.progress.expect(file.metadata()?.len());
-                Ok(file)
-            });
-            let done = match opened {
+        let mut pictures = Beside::of(root, &found);
+        for (name, why) in found.left_out {
+            self.leave_out(name, why);
+        }
+        if lists.is_empty() && documents.is_empty() {
+            return Err(ImportError::NoConversations(root.to_path_buf()));
+        }
+        let (before, mut unread) = (self.n_read(), Vec::new());
+        for (name, _) in lists {
+            let path = root.join(&name);
+            let done = match opener::file_below(root, &name) {
                 Ok(file) => self.list(&path.display().to_string(), file, &mut pictures),
-                Err(source) => Err(ImportError::Io { path, source }),
+                Err(error) => Err(failed(&path, error)),
             };
-            failed.extend(done.err().map(|error| (name, error)));
+            unread.extend(done.err().map(|error| (name, error)));
         }
-        self.settle(before, failed)
+        self.documents(root, &documents);
+        self.settle(before, unread)
     }
 
     fn archive(&mut self, path: &Path, file: File) -> Result<(), ImportError> {
@@ -226,19 +225,19 @@ impl Import<'_> {
             path: path.to_path_buf(),
             source,
         };
-        let mut lists = zip::ZipArchive::new(BufReader::new(file)).map_err(failed)?;
-        let names = lists.file_names().take(MOST_NAMES).flatten();
+        let mut archive = zip::ZipArchive::new(BufReader::new(file)).map_err(failed)?;
+        let names = archive.file_names().take(MOST_NAMES).flatten();
         let mut names: Vec<String> = names.map(std::borrow::Cow::into_owned).collect();
         names.sort();
-        let found: Vec<&String> = names.iter().filter(|name| is_list(base(name))).collect();
-        if found.is_empty() {
-            return match self.archived(&mut lists, &names) {
-                true => Ok(()),
-                false => Err(ImportError::NoConversations(path.to_path_buf())),
-            };
+        let named = |is_kind: fn(&str) -> bool| -> Vec<&String> {
+            names.iter().filter(|name| is_kind(base(name))).collect()
+        };
+        let (lists, documents) = (named(is_list), named(is_document));
+        if lists.is_empty() && documents.is_empty() {
+            return Err(ImportError::NoConversations(path.to_path_buf()));
         }
-        for name in &found {
-            if let Ok(entry) = lists.by_name(name) {
+        for name in &lists {
+            if let Ok(entry) = archive.by_name(name) {
                 self.progress.expect(entry.size());
             }
         }
@@ -247,20 +246,21 @@ impl Import<'_> {
             path: path.to_path_buf(),
             source,
         })?;
-        let mut archive = zip::ZipArchive::new(BufReader::new(beside)).map_err(failed)?;
+        let mut second = zip::ZipArchive::new(BufReader::new(beside)).map_err(failed)?;
         let mut pictures = Inside {
-            archive: &mut archive,
-            names: names.clone(),
+            archive: &mut second,
+            names: Names::of(names.iter().map(String::as_str)),
         };
         let (before, mut unread) = (self.n_read(), Vec::new());
-        for name in found {
+        for name in lists {
             let what = format!("{name} in {}", path.display());
-            let done = match lists.by_name(name) {
+            let done = match archive.by_name(name) {
                 Ok(entry) => self.list(&what, entry, &mut pictures),
-                Err(source) => Err(failed(source)),
+                Err(error) => Err(failed(error)),
             };
             unread.extend(done.err().map(|error| (name.clone(), error)));
         }
+        self.archived(&mut archive, &documents);
         self.settle(before, unread)
     }
 

@@ -411,6 +411,45 @@ fn a_zip_brings_its_pictures_and_several_lists() {
     assert_eq!(message.pieces[1].body, "What is it?");
 }
 
+/// A zip, its unpacked directory and the list in it have the same conversations and pictures.
+#[test]
+fn pictures_and_transcripts_are_found_at_any_depth_packed_or_not() {
+    let mut chat = chat(1);
+    chat["mapping"]["q1"]["message"]["content"] = json!({ "content_type": "multimodal_text", "parts": [
+        { "asset_pointer": "sediment://file_abc12345" }, { "asset_pointer": "file-service://file-Xyz67890" },
+        { "asset_pointer": "sediment://file_abc1234" }] });
+    let list = json!([chat]).to_string();
+    let png = b"\x89PNG\r\n\x1a\n rest";
+    let files: [(&str, &[u8]); 6] = [
+        ("conversations.json", list.as_bytes()),
+        ("user-1/file_abc12345-0000.png", png),
+        ("dalle-generations/deep/file-Xyz67890-cat.webp", png),
+        ("file_abc123456.png", png),
+        ("talks/cats.md", TALK.as_bytes()),
+        ("README.md", b"Words."),
+    ];
+    let world = World::new();
+    let dir = world.dir.path().join("export");
+    for (name, bytes) in files {
+        put(&dir, name, bytes);
+    }
+    for (path, has_talks) in [
+        (world.zip(&files), true),
+        (dir.join("conversations.json"), false),
+        (dir, true),
+    ] {
+        let world = World::new();
+        let done = world.import(&path);
+        let kept = Conversation::parse(&world.stored("chatgpt")).expect("JSON");
+        let pictures: Vec<&str> = kept.files.keys().map(String::as_str).collect();
+        assert_eq!(pictures, ["file-Xyz67890", "file_abc12345"], "{path:?}");
+        let talks = done.new.get("markdown").copied();
+        assert_eq!(talks, has_talks.then_some(1), "{path:?}");
+        let left_out: Vec<&str> = done.left_out.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(left_out, if has_talks { vec!["README.md"] } else { vec![] });
+    }
+}
+
 #[test]
 fn what_is_no_export_is_told_and_nothing_leaves_the_directory() {
     let world = World::new();
