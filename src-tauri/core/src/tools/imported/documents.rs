@@ -1,7 +1,7 @@
 //! Markdown transcripts of an import: single files, those below a directory, those in an archive. What a transcript
 //! is, `markdown` decides.
 
-use super::keeping::{Import, New};
+use super::keeping::{Import, New, TOO_MUCH, spend};
 use super::progress::ImportError;
 use crate::opener;
 use crate::session::Millis;
@@ -88,6 +88,11 @@ impl Import<'_> {
             if self.progress.is_cancelled() {
                 break;
             }
+            if self.left.get() == 0 {
+                let why = format!("{TOO_MUCH}; this file and those behind it were not read");
+                self.leave_out(name.as_str(), why);
+                break;
+            }
             let done = match unpacked(archive, name) {
                 Ok(bytes) => self.text(bytes, place(name, ""), None, Chosen::Found),
                 Err(error) => Err(format!("it cannot be read: {error}")),
@@ -104,6 +109,7 @@ impl Import<'_> {
         chosen: Chosen,
     ) -> Result<(), String> {
         self.progress.read(bytes.len() as u64);
+        spend(self.left, bytes.len() as u64)?;
         let text = String::from_utf8(bytes).map_err(|_| "it is no text in UTF-8")?;
         let found = markdown::document(&text, place, modified).ok_or("it is empty")?;
         if !found.is_transcript && chosen == Chosen::Found {

@@ -8,12 +8,15 @@ use crate::merge::transcript::beginning;
 use crate::opener;
 use crate::session::harmless::harmless_line;
 use crate::session::{SessionId, ToolId};
+use std::cell::Cell;
 use std::fs;
 use std::io;
 use std::path::Path;
 
 /// What was left out is named up to this number, and counted beyond it.
 const MOST_NAMED: usize = 100;
+/// Why no more of an import is read.
+pub(super) const TOO_MUCH: &str = "there is too much in it";
 /// The bytes of a name or a reason that are reported.
 const LONGEST_NAME: usize = 500;
 
@@ -27,6 +30,15 @@ pub(super) struct Import<'a> {
     pub is_here: &'a IsHere<'a>,
     pub done: Imported,
     pub progress: &'a Progress,
+    /// The bytes that may still be unpacked.
+    pub left: &'a Cell<u64>,
+}
+
+/// Takes bytes from those that may still be unpacked; the error is the reason in words.
+pub(super) fn spend(left: &Cell<u64>, bytes: u64) -> Result<(), &'static str> {
+    let rest = left.get().checked_sub(bytes);
+    left.set(rest.unwrap_or(0));
+    rest.map(drop).ok_or(TOO_MUCH)
 }
 
 /// A conversation to be kept.

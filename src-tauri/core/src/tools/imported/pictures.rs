@@ -3,9 +3,11 @@
 
 use super::below::{Below, below};
 use super::is_id;
+use super::keeping::spend;
 use super::members::{Members, value};
 use crate::opener;
 use serde_json::Value;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -139,12 +141,13 @@ fn media_type(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// The pictures that a conversation names, as `data:` addresses.
+/// The pictures that a conversation names, as `data:` addresses, as far as `left` bytes may be unpacked.
 pub(super) fn files(
     conversation: &Members,
     pictures: &mut dyn Pictures,
+    left: &Cell<u64>,
 ) -> BTreeMap<String, String> {
-    let (mut found, mut left) = (BTreeMap::new(), LARGEST);
+    let (mut found, mut of_conversation) = (BTreeMap::new(), LARGEST);
     let nodes = conversation.object("mapping").unwrap_or_default();
     // One message at a time: a whole conversation may have more values than are held.
     for (_, node) in nodes
@@ -156,8 +159,13 @@ pub(super) fn files(
                 continue;
             }
             let picture = pictures.read(&name).and_then(|bytes| address(&bytes));
-            if let Some(picture) = picture.filter(|picture| picture.len() as u64 <= left) {
-                left -= picture.len() as u64;
+            let Some(picture) = picture else {
+                continue;
+            };
+            let len = picture.len() as u64;
+            // One picture may be in any number of conversations.
+            if len <= of_conversation && spend(left, len).is_ok() {
+                of_conversation -= len;
                 found.insert(name, picture);
             }
         }

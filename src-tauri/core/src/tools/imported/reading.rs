@@ -8,7 +8,7 @@
 use super::below::below;
 use super::documents::is_document;
 use super::elements::{Element, Elements, MARK};
-use super::keeping::{Import, IsHere, New};
+use super::keeping::{Import, IsHere, New, TOO_MUCH, spend};
 use super::members::Members;
 use super::pictures::{Beside, Inside, Names, Pictures, base, files};
 use super::progress::{ImportError, Imported, MOST_NAMES, Progress};
@@ -22,6 +22,7 @@ use crate::session::{SessionId, ToolId, harmless_line};
 use crate::tools::{chatgpt, claude_ai, open_format};
 use serde_json::Value;
 use serde_json::value::RawValue;
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
@@ -30,6 +31,9 @@ use std::path::{Path, PathBuf};
 const LARGEST: u64 = 64 << 20;
 /// The bytes of all that is unpacked in one import: what the largest accounts have, many times over.
 const MOST_BYTES: u64 = 64 << 30;
+/// The bytes that an archive is unpacked to, as a multiple of its own: exports and transcripts have ten to thirty times
+/// as many. An archive of any size has [`LARGEST`].
+const MOST_TIMES: u64 = 100;
 /// The bytes of a header of the open format.
 const LONGEST_HEADER: u64 = 4 << 20;
 /// Held by the import that runs; a second one would not see what the first one writes.
@@ -44,8 +48,10 @@ pub fn import(
     is_here: &IsHere<'_>,
 ) -> Result<Imported, ImportError> {
     let _lock = lock(data)?;
+    let left = Cell::new(MOST_BYTES);
     let mut import = Import {
         data,
+        left: &left,
         is_here,
         done: Imported::default(),
         progress,
@@ -221,6 +227,20 @@ impl Import<'_> {
     }
 
     fn archive(&mut self, path: &Path, file: File) -> Result<(), ImportError> {
+        let metadata = file.metadata().map_err(|source| ImportError::Io {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        // A few bytes can be packed so that they fill a disk.
+        let most = metadata.len().saturating_mul(MOST_TIMES).max(LARGEST);
+        let beyond = self.left.get().saturating_sub(most);
+        self.left.set(self.left.get() - beyond);
+        let done = self.within_archive(path, file);
+        self.left.set(self.left.get() + beyond);
+        done
+    }
+
+    fn within_archive(&mut self, path: &Path, file: File) -> Result<(), ImportError> {
         let failed = |source| ImportError::Zip {
             path: path.to_path_buf(),
             source,
@@ -274,6 +294,7 @@ impl Import<'_> {
         let source = BufReader::new(Bounded {
             source,
             progress: self.progress,
+            left: self.left,
         });
         let failed = |error: io::Error| ImportError::Shape {
             what: what.to_owned(),
@@ -294,6 +315,10 @@ impl Import<'_> {
             };
             if let Err(why) = done {
                 self.leave_out(name_of(&text), why);
+            }
+            // Pictures took the rest.
+            if self.left.get() == 0 {
+                return Err(failed(io::Error::other(TOO_MUCH)));
             }
         }
         Ok(())
@@ -349,7 +374,7 @@ impl Import<'_> {
         };
         let new = Conversation {
             conversation: raw.to_owned(),
-            files: files(members, pictures),
+            files: files(members, pictures, self.left),
         };
         self.keep(New {
             tool: service.id,
@@ -373,6 +398,7 @@ fn name_of(text: &str) -> String {
 struct Bounded<'a, R> {
     source: R,
     progress: &'a Progress,
+    left: &'a Cell<u64>,
 }
 
 impl<R: Read> Read for Bounded<'_, R> {
@@ -382,9 +408,7 @@ impl<R: Read> Read for Bounded<'_, R> {
         }
         let n_read = self.source.read(out)?;
         self.progress.read(n_read as u64);
-        if MOST_BYTES < self.progress.seen().bytes {
-            return Err(io::Error::other("there is too much in it"));
-        }
+        spend(self.left, n_read as u64).map_err(io::Error::other)?;
         Ok(n_read)
     }
 }

@@ -688,6 +688,60 @@ fn an_archive_of_transcripts_is_imported() {
     assert_eq!((done.new, done.n_left_out), (count("markdown", 1), 1));
 }
 
+#[test]
+fn a_small_archive_cannot_fill_the_disk() {
+    let world = World::new();
+    let room = LARGEST as usize;
+    let stored = || -> u64 {
+        let dirs = [chatgpt::ID, markdown::ID].map(|tool| dir(&world.data(), tool));
+        let files = dirs
+            .iter()
+            .filter_map(|dir| fs::read_dir(dir).ok())
+            .flatten();
+        let len = |file: io::Result<fs::DirEntry>| Some(file.ok()?.metadata().ok()?.len());
+        files.filter_map(len).sum()
+    };
+    let large = format!("{TALK}{}", "x".repeat(room / 5));
+    let names: Vec<String> = (0..8).map(|n| format!("{n}.md")).collect();
+    let talks: Vec<(&str, &[u8])> = names
+        .iter()
+        .map(|name| (name.as_str(), large.as_bytes()))
+        .collect();
+    let done = world.import(&world.zip(&talks));
+    assert_eq!((done.new, done.n_left_out), (count("markdown", 4), 2));
+    assert!(
+        done.left_out.iter().all(|one| one.why.contains("too much")),
+        "{:?}",
+        done.left_out
+    );
+    assert!(stored() < 2 * LARGEST, "{}", stored());
+    // One picture in many conversations.
+    let before = stored();
+    let mut png = b"\x89PNG".to_vec();
+    png.resize(room / 7, 0);
+    let chats: Vec<Value> = (0..9)
+        .map(|n| {
+            let mut chat = chat(1);
+            chat["conversation_id"] = json!(format!("conversation-{n}"));
+            chat["mapping"]["q1"]["message"]["content"]["parts"] =
+                json!([{ "asset_pointer": "sediment://file_abc12345" }]);
+            chat
+        })
+        .collect();
+    let list = json!(chats).to_string();
+    let zip = world.zip(&[
+        ("conversations.json", list.as_bytes()),
+        ("file_abc12345.png", &png),
+    ]);
+    let done = world.import(&zip);
+    assert!(
+        done.left_out[0].why.contains("too much"),
+        "{:?}",
+        done.left_out
+    );
+    assert!(stored() - before < 2 * LARGEST, "{}", stored());
+}
+
 #[cfg(unix)]
 #[test]
 fn a_link_below_a_directory_is_not_followed() {
