@@ -6,9 +6,9 @@ use crate::merge::transcript::{ParsedMessage, Piece, pieces_of};
 use crate::session::{Millis, Role};
 use crate::tools::imported::members::{self, Members};
 use crate::tools::imported::{self, Compared};
-use serde_json::Value;
 use serde_json::value::RawValue;
-use std::collections::BTreeSet;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 
 fn messages(conversation: &Value) -> &[Value] {
     let messages = conversation.get("chat_messages").and_then(Value::as_array);
@@ -65,13 +65,43 @@ pub(super) fn said(record: &Value) -> Option<ParsedMessage<'_>> {
 const COMPARED: Compared = Compared {
     ids: |conversation| {
         let messages = conversation.list("chat_messages").unwrap_or_default();
-        Some(messages.iter().filter_map(|message| id(message)).collect())
+        Some(
+            dated(messages)
+                .into_iter()
+                .map(|message| message.id)
+                .collect(),
+        )
     },
     age: |conversation| updated(conversation).unwrap_or_default(),
 };
 
-fn id(message: &RawValue) -> Option<String> {
-    members::text(message, "uuid")
+/// A message as it is joined with those of another export.
+struct Dated {
+    /// The message's own, or made of what it says and how often that was said before.
+    id: String,
+    /// Its own, or that of the message before it: it keeps its place.
+    at: Millis,
+    message: Box<RawValue>,
+}
+
+fn dated(messages: Vec<Box<RawValue>>) -> Vec<Dated> {
+    let mut n_before: BTreeMap<String, u32> = BTreeMap::new();
+    let mut at = Millis::default();
+    let dated = |message: Box<RawValue>| {
+        let value = members::value(&message);
+        let own = value.get("uuid").and_then(Value::as_str).map(str::to_owned);
+        let id = own.unwrap_or_else(|| {
+            let fields = ["sender", "created_at", "text", "content"];
+            let said = json!(fields.map(|name| value.get(name))).to_string();
+            let n = n_before.entry(said.clone()).or_default();
+            *n += 1;
+            format!("{said}{n}")
+        });
+        let created = value.get("created_at").and_then(Value::as_str);
+        at = created.and_then(Millis::parse).unwrap_or(at);
+        Dated { id, at, message }
+    };
+    messages.into_iter().map(dated).collect()
 }
 
 pub(super) fn judge(first: &[u8], second: &[u8]) -> Judged {
@@ -85,17 +115,16 @@ pub(super) fn joined(first: &[u8], second: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn added(later: &Members, earlier: &Members) -> Option<Members> {
-    let mut all = later.list("chat_messages")?;
-    let known: BTreeSet<String> = all.iter().filter_map(|message| id(message)).collect();
-    let is_new = |message: &Box<RawValue>| id(message).is_some_and(|id| !known.contains(&id));
-    let old = earlier.list("chat_messages").unwrap_or_default();
-    let new: Vec<Box<RawValue>> = old.into_iter().filter(is_new).collect();
+    let mut all = dated(later.list("chat_messages")?);
+    let known: BTreeSet<&str> = all.iter().map(|message| message.id.as_str()).collect();
+    let mut new = dated(earlier.list("chat_messages").unwrap_or_default());
+    new.retain(|message| !known.contains(message.id.as_str()));
     let mut changed = Members::default();
     if !new.is_empty() {
         all.extend(new);
-        let time = |message: &Box<RawValue>| Millis::parse(&members::text(message, "created_at")?);
         // Stable: messages of the same time stay in their order.
-        all.sort_by_cached_key(|message| time(message).unwrap_or_default());
+        all.sort_by_key(|message| message.at);
+        let all: Vec<_> = all.into_iter().map(|message| message.message).collect();
         changed.set("chat_messages", &all)?;
     }
     Some(changed)

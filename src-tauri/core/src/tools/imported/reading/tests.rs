@@ -220,6 +220,51 @@ fn a_message_that_is_gone_from_the_service_stays_whatever_the_order() {
     }
 }
 
+#[test]
+fn a_message_without_an_id_or_a_time_stays_in_its_place() {
+    let without = |texts: &[&str], field: &str| {
+        let mut conversation = claude(texts);
+        for message in conversation["chat_messages"]
+            .as_array_mut()
+            .expect("messages")
+        {
+            if message["text"].as_str().expect("text").starts_with("odd") {
+                message.as_object_mut().expect("an object").remove(field);
+            }
+        }
+        conversation
+    };
+    for field in ["uuid", "created_at"] {
+        let older = without(&["hi", "odd one", "odd one", "so"], field);
+        let newer = without(&["hi", "odd one", "why?", "because", "end"], field);
+        for order in [[&older, &newer], [&newer, &older]] {
+            let world = World::new();
+            for conversation in order {
+                world.import(&world.json(&json!([conversation])));
+                world.import(&world.json(&json!([conversation])));
+            }
+            let said = world.said(&claude_ai::SERVICE).join(" ");
+            let expected = match field {
+                "uuid" => ["hi", "odd one", "odd one", "so"],
+                _ => ["hi", "odd one", "odd one", "why?"],
+            };
+            let mut rest = said.as_str();
+            for text in expected {
+                let at = rest.find(text).unwrap_or_else(|| panic!("{field}: {said}"));
+                rest = &rest[at + text.len()..];
+            }
+            assert_eq!(said.matches("odd one").count(), 2, "{field}: {said}");
+            for text in ["hi", "so", "why?", "because", "end"] {
+                assert_eq!(
+                    said.matches(&format!(": {text}")).count(),
+                    1,
+                    "{field}: {said}"
+                );
+            }
+        }
+    }
+}
+
 /// A conversation as it is kept, with pictures by their names.
 fn kept(value: &Value, pictures: &[(&str, &str)]) -> Vec<u8> {
     kept_text(&value.to_string(), pictures)
