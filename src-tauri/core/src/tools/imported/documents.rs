@@ -5,7 +5,7 @@ use super::keeping::{Import, New, TOO_MUCH, spend};
 use super::progress::ImportError;
 use crate::opener;
 use crate::session::Millis;
-use crate::tools::markdown::{self, Place};
+use crate::tools::markdown::{self, Beginning, Document, Place};
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
@@ -118,13 +118,32 @@ impl Import<'_> {
                 .into());
         }
         self.progress.next();
+        let id = self.id_of(&found);
         self.keep(New {
             tool: markdown::ID,
-            id: &found.id,
+            id: &id,
             content: found.content,
             joined: markdown::SERVICE.joined,
             is_known: markdown::is_known,
         })
+    }
+}
+
+impl Import<'_> {
+    /// The id under which a transcript's conversation is kept: another file of it may have had only its beginning,
+    /// or already more.
+    fn id_of(&mut self, found: &Document) -> String {
+        let kept = match &found.beginning {
+            Beginning::Fixed => None,
+            Beginning::One => self.kept(markdown::ID, &found.id),
+            Beginning::Two { one, second } => {
+                let is_kept = self.kept(markdown::ID, &found.id).is_some();
+                let begun = self.content(markdown::ID, one).filter(|_| !is_kept);
+                let is_begun = begun.is_some_and(|begun| markdown::may_follow(&begun, second));
+                is_begun.then_some(one.as_str())
+            }
+        };
+        kept.unwrap_or(&found.id).to_owned()
     }
 }
 

@@ -9,6 +9,7 @@ use crate::opener;
 use crate::session::harmless::harmless_line;
 use crate::session::{SessionId, ToolId};
 use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -32,6 +33,8 @@ pub(super) struct Import<'a> {
     pub progress: &'a Progress,
     /// The bytes that may still be unpacked.
     pub left: &'a Cell<u64>,
+    /// The ids of the conversations that are kept, by tool, as far as they were asked for.
+    pub ids: BTreeMap<&'static str, BTreeSet<String>>,
 }
 
 /// Takes bytes from those that may still be unpacked; the error is the reason in words.
@@ -78,8 +81,31 @@ impl Import<'_> {
             }
         };
         write(&dir, &file, &bytes).map_err(|error| format!("{}: {error}", file.display()))?;
+        if let Some(ids) = self.ids.get_mut(new.tool) {
+            ids.insert(new.id.to_owned());
+        }
         *counted.entry(new.tool.to_owned()).or_default() += 1;
         Ok(())
+    }
+
+    /// The first id of a tool's kept conversations that begins with `start`, in alphabetical order.
+    pub fn kept(&mut self, tool: &'static str, start: &str) -> Option<&str> {
+        let dir = dir(self.data, tool);
+        let ids = self.ids.entry(tool).or_insert_with(|| {
+            let files = fs::read_dir(dir).into_iter().flatten().flatten();
+            let names = files.filter_map(|file| file.file_name().into_string().ok());
+            names
+                .filter_map(|name| Some(name.strip_suffix(".json")?.to_owned()))
+                .collect()
+        });
+        let id = ids.range(start.to_owned()..).next()?;
+        id.starts_with(start).then_some(id)
+    }
+
+    /// What is kept of a conversation.
+    pub fn content(&self, tool: &str, id: &str) -> Option<Vec<u8>> {
+        let file = dir(self.data, tool).join(format!("{id}.json"));
+        opener::read(&file, opener::MOST).ok()
     }
 
     /// Reports a conversation or a file that is not imported. Its name may be anything.

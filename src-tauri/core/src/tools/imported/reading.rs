@@ -23,6 +23,7 @@ use crate::tools::{chatgpt, claude_ai, open_format};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
@@ -55,6 +56,7 @@ pub fn import(
         is_here,
         done: Imported::default(),
         progress,
+        ids: BTreeMap::new(),
     };
     for path in paths {
         let imported = import.path(path);

@@ -1,6 +1,6 @@
 //! The messages of an imported transcript: how they are shown, and how two files of one conversation are joined.
 
-use super::parse::Message;
+use super::parse::Parsed;
 use super::short_hash;
 use crate::formats::jsonl::title_of;
 use crate::merge::snapshots::Judged;
@@ -12,14 +12,21 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The id of what stands before the first speaker. Exports state there when they were made, so of two files of one
+/// conversation the later one's counts.
+const PREAMBLE: &str = "preamble";
+
 /// The messages as they are kept. An id is made of what is said, by whom, and how often before.
-pub(super) fn listed(messages: &[Message]) -> Vec<Value> {
+pub(super) fn listed(parsed: &Parsed) -> Vec<Value> {
     let mut seen: BTreeMap<(&str, &str), u32> = BTreeMap::new();
-    let mut listed = Vec::with_capacity(messages.len());
-    for message in messages {
+    let mut listed = Vec::with_capacity(parsed.messages.len());
+    for (at, message) in parsed.messages.iter().enumerate() {
         let role = message.role.as_str();
         let n_before = seen.entry((role, &message.text)).or_default();
-        let id = short_hash(&format!("{role}\0{}\0{n_before}", message.text), 16);
+        let id = match at == 0 && parsed.has_preamble {
+            true => PREAMBLE.to_owned(),
+            false => short_hash(&format!("{role}\0{}\0{n_before}", message.text), 16),
+        };
         *n_before += 1;
         listed.push(json!({
             "id": id,
@@ -97,6 +104,50 @@ fn ids(conversation: &Members) -> BTreeSet<String> {
 
 pub(super) fn judge(first: &[u8], second: &[u8]) -> Judged {
     COMPARED.judge(first, second)
+}
+
+/// Whether a kept conversation may be the one whose second message has this [`turn_id`]: it has the same or none.
+pub(super) fn may_follow(content: &[u8], second: &str) -> bool {
+    let turns = || {
+        let conversation = Members::of(&Conversation::parse(content)?.conversation)?;
+        let messages = conversation.list("messages")?;
+        let turn = |message: &RawValue| {
+            let [role, text] = ["role", "text"].map(|name| members::text(message, name));
+            Some((role?, text?))
+        };
+        Some(
+            messages
+                .iter()
+                .filter_map(|message| turn(message))
+                .collect::<Vec<_>>(),
+        )
+    };
+    let turns = turns().unwrap_or_default();
+    let turns = turns
+        .iter()
+        .map(|(role, text)| (role.as_str(), text.as_str()));
+    let [_, next] = opening(turns);
+    next.is_none_or(|(role, text)| turn_id(role, text) == second)
+}
+
+/// How a conversation begins: the first message of the user, and the one that follows. What the system states is no
+/// part of it. Where the user says nothing, it begins with the first message.
+pub(super) fn opening<'a>(
+    turns: impl Iterator<Item = (&'a str, &'a str)>,
+) -> [Option<(&'a str, &'a str)>; 2] {
+    let turns: Vec<_> = turns
+        .filter(|(role, _)| *role != Role::System.as_str())
+        .collect();
+    let first = turns
+        .iter()
+        .position(|(role, _)| *role == Role::User.as_str());
+    let mut turns = turns.into_iter().skip(first.unwrap_or(0));
+    [turns.next(), turns.next()]
+}
+
+/// A message by which conversations that begin alike are told apart.
+pub(super) fn turn_id(role: &str, text: &str) -> String {
+    short_hash(&format!("{role}\0{text}"), 16)
 }
 
 /// Whether both contents have the same messages, whatever else differs.

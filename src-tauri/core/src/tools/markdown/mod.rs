@@ -14,8 +14,10 @@
 //! - **What is a transcript.** Of a directory or an archive, a file is imported if two parties speak in it, or if it
 //!   names the conversation it was made of. Every other one (`README.md`) is left out and named with the reason. A file
 //!   that is named by itself is imported in any case; without speakers, as one message.
-//! - **Which conversation it is.** The id that the file states; without one, the file's name and its first message; of a
-//!   text without speakers, its name and that of its directory. A newer file of the same conversation adds its messages.
+//! - **Which conversation it is.** The id that the file states; without one, the file's name, the first message of the
+//!   user and the message that follows it; of a text without speakers, its name and that of its directory. What stands
+//!   before the first message, and what the system states, does not count. A newer file of the same conversation adds
+//!   its messages, also to one that had only the first message.
 //! - Pictures that the text refers to are not imported.
 //!
 //! From public descriptions and published files, read on 2026-11-29.
@@ -27,6 +29,7 @@ mod speakers;
 use super::imported::{Conversation, Service};
 use crate::merge::snapshots::Judged;
 use crate::session::Millis;
+use parse::Parsed;
 use serde_json::json;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -51,11 +54,23 @@ pub const SERVICE: Service = Service {
 
 /// A file as it is imported.
 pub(super) struct Document {
-    /// The id of the conversation, the same for every file of it.
+    /// The id of the conversation: the same for every file of it that has its first two messages.
     pub id: String,
+    pub beginning: Beginning,
     pub content: Vec<u8>,
     /// Somebody speaks in it, or it names the conversation it was made of.
     pub is_transcript: bool,
+}
+
+/// How a conversation begins, where no id is stated: files of one that was just begun have fewer messages.
+#[derive(Debug, PartialEq)]
+pub(super) enum Beginning {
+    /// The file has an id that does not depend on its messages.
+    Fixed,
+    /// Only one message: the conversations that go on from it have ids that begin with its own.
+    One,
+    /// Two messages: the id of a file that has only the first one, and what tells the second one.
+    Two { one: String, second: String },
 }
 
 /// Where a file was found: its name, and that of its directory (empty if unknown).
@@ -68,29 +83,56 @@ pub(super) struct Place<'a> {
 /// Reads a file's text; `None` if there is nothing in it. `modified` is its time on the disk.
 pub(super) fn document(text: &str, place: Place<'_>, modified: Option<Millis>) -> Option<Document> {
     let parsed = parse::parse(text);
-    let first = parsed.messages.first()?;
-    let name = plain_name(place.name);
-    let identity = match (&parsed.id, parsed.has_speakers) {
-        (Some(id), _) => format!("stated\0{}", id.to_ascii_lowercase()),
-        (None, true) => format!("first\0{name}\0{}\0{}", first.role.as_str(), first.text),
-        (None, false) => format!("place\0{}\0{name}", place.dir),
-    };
+    parsed.messages.first()?;
+    let (id, beginning) = identity(&parsed, place);
     let updated = parsed.updated.or(modified);
     let conversation = json!({
         "name": place.name,
         "title": parsed.title,
         "updated": updated.map(Millis::rfc3339),
-        "messages": messages::listed(&parsed.messages),
+        "messages": messages::listed(&parsed),
     });
     let content = Conversation {
         conversation: RawValue::from_string(conversation.to_string()).ok()?,
         files: BTreeMap::new(),
     };
     Some(Document {
-        id: format!("md1-{}", short_hash(&identity, 32)),
+        id,
+        beginning,
         content: content.render(),
         is_transcript: parsed.has_speakers || parsed.has_origin,
     })
+}
+
+/// The id of a conversation. Of two that begin with the same prompt, in files of one name, the answers differ.
+fn identity(parsed: &Parsed, place: Place<'_>) -> (String, Beginning) {
+    let id = |identity: String| format!("md1-{}", short_hash(&identity, 32));
+    let name = plain_name(place.name);
+    if let Some(stated) = &parsed.id {
+        let stated = stated.to_ascii_lowercase();
+        return (id(format!("stated\0{stated}")), Beginning::Fixed);
+    }
+    let messages = parsed.messages.iter().filter(|_| parsed.has_speakers);
+    let turns = messages.map(|message| (message.role.as_str(), message.text.as_str()));
+    match messages::opening(turns) {
+        [None, _] => (
+            id(format!("place\0{}\0{name}", place.dir)),
+            Beginning::Fixed,
+        ),
+        [Some((role, text)), None] => {
+            (id(format!("first\0{name}\0{role}\0{text}")), Beginning::One)
+        }
+        [Some((role, text)), Some((next, answer))] => {
+            let one = id(format!("first\0{name}\0{role}\0{text}"));
+            let second = messages::turn_id(next, answer);
+            (format!("{one}-{second}"), Beginning::Two { one, second })
+        }
+    }
+}
+
+/// Whether a conversation that an earlier import kept goes on with the second message of a file, or ends before it.
+pub(super) fn may_follow(content: &[u8], second: &str) -> bool {
+    messages::may_follow(content, second)
 }
 
 /// Whether all messages of a file are in what was imported before.

@@ -29,6 +29,8 @@ pub(super) struct Parsed {
     /// The conversation's id, as the file states it.
     pub id: Option<String>,
     pub messages: Vec<Message>,
+    /// The first message is what stands before the first speaker.
+    pub has_preamble: bool,
     /// Two parties speak in it.
     pub has_speakers: bool,
     /// It says that it was made of a conversation.
@@ -60,11 +62,9 @@ pub(super) fn parse(text: &str) -> Parsed {
     parsed.has_origin |= how.is_some();
     parsed.has_speakers = !marks.is_empty();
     let end = marks.first().map_or(lines.len(), |(line, _)| *line);
-    parsed.messages.extend(preamble(
-        &lines[start..end],
-        &mut parsed.title,
-        !marks.is_empty(),
-    ));
+    let before = preamble(&lines[start..end], &mut parsed.title, !marks.is_empty());
+    parsed.has_preamble = before.is_some() && !marks.is_empty();
+    parsed.messages.extend(before);
     for (at, (line, mark)) in marks.iter().enumerate() {
         let end = marks.get(at + 1).map_or(lines.len(), |(next, _)| *next);
         parsed.messages.extend(message(mark, &lines[line + 1..end]));

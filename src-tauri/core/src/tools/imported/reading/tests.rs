@@ -847,8 +847,8 @@ fn two_imports_at_once_are_refused() {
 #[test]
 fn two_files_of_one_transcript_are_joined_alike_on_every_device() {
     let parts = [
-        "## User\n\nA\n\n## Assistant\n\nB\n\n## User\n\nC\n",
-        "## User\n\nA\n\n## Assistant\n\nB2\n\n## User\n\nC\n\n## Assistant\n\nD\n",
+        "## User\n\nA\n\n## Assistant\n\nB\n\n## User\n\nC\n\n## Assistant\n\nD\n",
+        "## User\n\nA\n\n## Assistant\n\nB\n\n## User\n\nC2\n\n## Assistant\n\nD\n\n## User\n\nE\n",
     ];
     let stored = |order: [usize; 2]| {
         let world = World::new();
@@ -871,5 +871,111 @@ fn two_files_of_one_transcript_are_joined_alike_on_every_device() {
     let said: Vec<String> = (records.iter())
         .filter_map(|record| Some((markdown::SERVICE.said)(record)?.text()))
         .collect();
-    assert_eq!(said, ["A", "B", "B2", "C", "D"]);
+    assert_eq!(said, ["A", "B", "C", "C2", "D", "E"]);
+}
+
+/// A transcript whose turns are the user's and the assistant's by turns, with something before them.
+fn talk(before: &str, turns: &[&str]) -> String {
+    let mut text = format!("{before}\n\n");
+    for (at, turn) in turns.iter().enumerate() {
+        let who = if at % 2 == 0 { "User" } else { "Assistant" };
+        text.push_str(&format!("## {who}\n\n{turn}\n\n"));
+    }
+    text
+}
+
+#[test]
+fn different_conversations_that_begin_alike_are_not_mixed() {
+    let world = World::new();
+    let dir = world.dir.path().join("talks");
+    let rules = "## System\n\nYou are helpful.";
+    for (name, turns) in [
+        // What the system states is the same everywhere.
+        ("s1/transcript.md", ["Name a cat.", "Miso."]),
+        ("s2/transcript.md", ["Name a dog.", "Rex."]),
+        // The same prompt.
+        ("s3/transcript.md", ["hi", "Hello!"]),
+        ("s4/transcript.md", ["hi", "What can I do?"]),
+        // Downloads that browsers number.
+        ("Chat (1).md", ["hi", "Hello!"]),
+        ("Chat (2).md", ["hi", "What can I do?"]),
+    ] {
+        put(&dir, name, talk(rules, &turns));
+    }
+    let done = world.import(&dir);
+    assert_eq!(
+        (done.new, done.grown),
+        (count("markdown", 6), BTreeMap::new())
+    );
+    assert_eq!(world.import(&dir).known, count("markdown", 6));
+    put(
+        &dir,
+        "s4/transcript.md",
+        talk(rules, &["hi", "What can I do?", "Fold."]),
+    );
+    let done = world.import(&dir);
+    assert_eq!(
+        (done.known, done.grown),
+        (count("markdown", 5), count("markdown", 1))
+    );
+}
+
+/// Cursor and `roam export` state the time of the export before the first message.
+#[test]
+fn what_changes_at_every_export_makes_no_second_conversation() {
+    for before in [
+        |at: u32| {
+            format!("# Cats\n_Exported on 7/{at}/2025 at 14:22:52 CEST from Cursor (1.2.{at})_")
+        },
+        |at: u32| format!("# Cats {at}\n\ncodex · cats · 2025\\-07\\-0{at}"),
+    ] {
+        let world = World::new();
+        let export =
+            |at: u32, turns: &[&str]| put(world.dir.path(), "cats.md", talk(&before(at), turns));
+        let turns = ["Name a cat.", "Miso.", "Thanks."];
+        assert_eq!(
+            world.import(&export(1, &turns[..2])).new,
+            count("markdown", 1)
+        );
+        assert_eq!(
+            world.import(&export(2, &turns[..2])).known,
+            count("markdown", 1)
+        );
+        assert_eq!(world.import(&export(3, &turns)).grown, count("markdown", 1));
+        assert_eq!(
+            world.import(&export(1, &turns[..2])).known,
+            count("markdown", 1)
+        );
+        let mut files = fs::read_dir(dir(&world.data(), markdown::ID))
+            .expect("listed")
+            .flatten();
+        let content = fs::read(files.next().expect("one").path()).expect("read");
+        assert_eq!(
+            (markdown::SERVICE.records)(&content).len(),
+            4,
+            "one line before three messages"
+        );
+    }
+}
+
+#[test]
+fn a_transcript_with_one_message_grows_and_is_found_again() {
+    let of = |world: &World, turns: &[&str]| {
+        let before = "_Exported on 7/7/2025 from Cursor_";
+        world.import(&put(world.dir.path(), "talk.md", talk(before, turns)))
+    };
+    let (begun, whole, other) = (["hi"], ["hi", "Hello!"], ["hi", "What can I do?"]);
+    let world = World::new();
+    assert_eq!(of(&world, &begun).new, count("markdown", 1));
+    assert_eq!(of(&world, &whole).grown, count("markdown", 1));
+    // It went on in another way, so this is another one.
+    assert_eq!(of(&world, &other).new, count("markdown", 1));
+    for turns in [&begun[..], &whole, &other] {
+        assert_eq!(of(&world, turns).known, count("markdown", 1), "{turns:?}");
+    }
+    // The older file later.
+    let world = World::new();
+    assert_eq!(of(&world, &whole).new, count("markdown", 1));
+    assert_eq!(of(&world, &begun).known, count("markdown", 1));
+    assert_eq!(of(&world, &whole).known, count("markdown", 1));
 }
