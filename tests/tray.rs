@@ -3,14 +3,16 @@
 
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 use session_roam_core::api::{
-    AskingDevice, BranchRow, EngineState, Held, HoldReason, LiveSession, PairedDevice, PairedState,
-    Resume, SessionRow, SplitRow, SyncthingState, Waiting,
+    ApiError, AskingDevice, BranchRow, CodeOffer, EngineState, Held, HoldReason, LiveSession,
+    PairedDevice, PairedState, Resume, SessionRow, SplitRow, SyncthingState, Waiting, socket,
 };
-use session_roam_core::session::{Problem, ProblemCode, Tier};
-use session_roam_tray::menu::{Action, Icon, Item, Pause, icon, link, menu, place};
+use session_roam_core::session::{Problem, ProblemCode, Remedy, Tier};
+use session_roam_tray::engine::{Caller, Standing};
+use session_roam_tray::menu::{Action, Icon, Item, Pause, icon, link, menu, place, question};
 use session_roam_tray::news::Desk;
 use session_roam_tray::sight::{Sight, is_dark_scheme};
 use session_roam_tray::{editor, terminal, updates};
+use std::time::Duration;
 
 const NOW: &str = "2026-11-23T12:00:00.000Z";
 
@@ -326,6 +328,15 @@ fn every_state_has_its_words_and_its_icon() {
             Icon::Off,
             |s| *s = Sight::stopped(None),
         ),
+        (
+            "(session-roam is not responding) (It does not answer.)",
+            Icon::Off,
+            |s| {
+                let hangs =
+                    ApiError::new(ProblemCode::EngineUnreachable, "It does not answer.", "");
+                *s = Sight::unanswered(&hangs)
+            },
+        ),
     ];
     for (words, wanted, change) in table {
         let mut sight = quiet();
@@ -416,6 +427,47 @@ Quit -> quit
     assert!(
         shown(&paused).contains("Continue -> continue\n") && !shown(&paused).contains("pause\n")
     );
+}
+
+#[test]
+fn a_window_is_told_that_no_engine_runs_and_why() {
+    let home = tempfile::tempdir().expect("home");
+    let ended = Caller::new(home.path().into(), Standing::Ended).shown_status();
+    assert_eq!(
+        (ended.engine, ended.problems.len()),
+        (EngineState::Stopped, 0)
+    );
+    let refusal = ApiError::new(ProblemCode::Settings, "config.toml is not valid.", "")
+        .offer(Remedy::OpenSettings);
+    let failed = Caller::new(home.path().into(), Standing::Failed(refusal)).shown_status();
+    assert_eq!(failed.engine, EngineState::Stopped);
+    assert_eq!(failed.problems[0].actions, [Remedy::OpenSettings]);
+}
+
+#[test]
+fn an_engine_that_hangs_is_reported_and_its_late_answer_is_taken() {
+    let home = tempfile::tempdir().expect("home");
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let held = std::sync::Mutex::new(held);
+    let server = socket::serve(
+        home.path(),
+        std::sync::Arc::new(move |_| {
+            let _ = held.lock().expect("one at a time").recv();
+            Ok(serde_json::to_value(&quiet().status).expect("a status"))
+        }),
+    )
+    .expect("serve");
+    let caller = Caller::new(home.path().into(), Standing::Ours).with_patience(Duration::ZERO);
+    for _ in 0..3 {
+        let error = caller.status().expect_err("nothing answers");
+        assert_eq!(error.code, ProblemCode::EngineUnreachable);
+    }
+    assert_eq!(caller.shown_status().engine, EngineState::Stopped);
+    drop(release);
+    while caller.status().is_err() {
+        std::thread::yield_now();
+    }
+    server.stop();
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use crate::{App, quit, window_process};
 use session_roam_core::api::{Request, Resume};
 use session_roam_core::session::Millis;
-use session_roam_tray::menu::{Action, place};
+use session_roam_tray::engine::Standing;
+use session_roam_tray::menu::{Action, question};
 use session_roam_tray::terminal;
 use std::sync::Arc;
 
@@ -17,9 +18,18 @@ pub fn act(app: &Arc<App>, action: Action) {
             ask(app, Request::Pause { until });
         }
         Action::Continue => ask(app, Request::Continue),
-        Action::Start => app.engine.start_again(),
+        Action::Start => start(app),
         Action::Quit => quit(app),
     }
+}
+
+/// One that runs and does not answer is started anew.
+fn start(app: &Arc<App>) {
+    let app = app.clone();
+    std::thread::spawn(move || match app.engine.standing() {
+        Standing::Ours => app.engine.restart(),
+        _ => app.engine.start_again(),
+    });
 }
 
 fn ask(app: &Arc<App>, request: Request) {

@@ -4,7 +4,6 @@
 use crate::App;
 use crate::desktop::Shown;
 use session_roam_core::api::{Request, SessionFilter, Status};
-use session_roam_core::session::ProblemCode;
 use session_roam_core::settings;
 use session_roam_tray::engine::Engine;
 use session_roam_tray::link::ToWindow;
@@ -52,13 +51,9 @@ fn follow(app: &Arc<App>) {
 
 /// Lists are requested only after a change, so that nothing is computed while nothing happens.
 fn look(engine: &Engine, last: &Sight) -> Sight {
-    let status: Status = match engine.know(&Request::Status) {
+    let status = match engine.status() {
         Ok(status) => status,
-        Err(error) => {
-            return Sight::stopped(
-                Some(&error).filter(|error| error.code != ProblemCode::EngineNotRunning),
-            );
-        }
+        Err(error) => return Sight::unanswered(&error),
     };
     let is_new = last.is_stopped()
         || (status.happenings, status.splits) != (last.status.happenings, last.status.splits);

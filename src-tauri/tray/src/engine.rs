@@ -2,13 +2,16 @@
 //! already (a `roam run` in a terminal or a service). Both are asked over the control socket, so
 //! there is one way to ask.
 
+use crate::sight::Sight;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use session_roam_core::api::{ApiError, Request, socket};
+use session_roam_core::api::{ApiError, Request, Status, socket};
 use session_roam_core::daemon::host::{self, Stage, StopHandle};
-use session_roam_core::session::ProblemCode;
+use session_roam_core::session::{ProblemCode, Remedy};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 /// How the engine stands, as far as the tray app knows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,7 +31,13 @@ pub struct Caller {
     home: PathBuf,
     standing: Mutex<Standing>,
     changed: Condvar,
+    patience: Duration,
+    /// A status that did not come in time.
+    unanswered: Mutex<Option<Receiver<Result<Value, ApiError>>>>,
 }
+
+/// How long an engine may take for its status. A busy one takes milliseconds, on a machine that swaps, seconds.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 impl Caller {
     pub fn new(home: PathBuf, standing: Standing) -> Self {
@@ -36,6 +45,8 @@ impl Caller {
             home,
             standing: Mutex::new(standing),
             changed: Condvar::new(),
+            patience: PATIENCE,
+            unanswered: Mutex::default(),
         }
     }
 
@@ -43,24 +54,55 @@ impl Caller {
         &self.home
     }
 
+    /// Waits this long for a status, instead of `PATIENCE`.
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
     pub fn ask(&self, request: &Request) -> Result<Value, ApiError> {
-        match &*self.settled() {
-            Standing::Failed(error) => return Err(error.clone()),
-            Standing::Starting | Standing::Ours | Standing::Theirs | Standing::Ended => {}
-        }
+        self.ready()?;
         socket::call(&self.home, request)
+    }
+
+    /// An engine that could not start is not asked.
+    fn ready(&self) -> Result<(), ApiError> {
+        match &*self.settled() {
+            Standing::Failed(error) => Err(error.clone()),
+            Standing::Starting | Standing::Ours | Standing::Theirs | Standing::Ended => Ok(()),
+        }
     }
 
     /// The answer as a typed value; the window gets the raw answer.
     pub fn know<T: serde::de::DeserializeOwned>(&self, request: &Request) -> Result<T, ApiError> {
-        serde_json::from_value(self.ask(request)?).map_err(|error| {
-            let hint = "Is the engine that runs of the same version as this app?";
-            ApiError::new(
-                ProblemCode::Internal,
-                format!("The engine's answer is not understood: {error}."),
-                hint,
-            )
-        })
+        typed(self.ask(request)?)
+    }
+
+    /// The status, within a time limit: an engine that hangs is reported, not waited for. At most one request is
+    /// unanswered; its answer, however late, is the next one's.
+    pub fn status(&self) -> Result<Status, ApiError> {
+        self.ready()?;
+        let mut unanswered = lock(&self.unanswered);
+        let answer = unanswered.take().unwrap_or_else(|| {
+            let (send, answer) = channel();
+            let home = self.home.clone();
+            std::thread::spawn(move || send.send(socket::call(&home, &Request::Status)));
+            answer
+        });
+        match answer.recv_timeout(self.patience) {
+            Ok(status) => typed(status?),
+            Err(RecvTimeoutError::Timeout) => {
+                *unanswered = Some(answer);
+                Err(hangs())
+            }
+            // Its thread panicked.
+            Err(RecvTimeoutError::Disconnected) => Err(hangs()),
+        }
+    }
+
+    /// What a window is told of the engine: that none answers is a state, too.
+    pub fn shown_status(&self) -> Status {
+        self.status()
+            .unwrap_or_else(|error| Sight::unanswered(&error).status)
     }
 
     pub fn standing(&self) -> Standing {
@@ -85,8 +127,33 @@ impl Caller {
     }
 
     fn lock(&self) -> MutexGuard<'_, Standing> {
-        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.standing)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn typed<T: serde::de::DeserializeOwned>(answer: Value) -> Result<T, ApiError> {
+    serde_json::from_value(answer).map_err(|error| {
+        let hint = "Is the engine that runs of the same version as this app?";
+        ApiError::new(
+            ProblemCode::Internal,
+            format!("The engine's answer is not understood: {error}."),
+            hint,
+        )
+    })
+}
+
+fn hangs() -> ApiError {
+    ApiError::new(
+        ProblemCode::EngineUnreachable,
+        "session-roam runs, but does not answer.",
+        "Nothing recorded is lost. If it does not answer soon, restart it.",
+    )
+    .offer(Remedy::Retry)
+    .offer(Remedy::OpenLogs)
 }
 
 type Heard = Box<dyn Fn(&Standing) + Send + Sync>;
@@ -197,6 +264,6 @@ impl Engine {
     }
 
     fn handle(&self) -> MutexGuard<'_, Option<StopHandle>> {
-        self.stop.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.stop)
     }
 }

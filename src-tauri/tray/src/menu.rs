@@ -5,7 +5,7 @@ use crate::news::strangers_ask;
 use crate::sight::Sight;
 use jiff::{ToSpan, Zoned};
 use session_roam_core::api::{EngineState, PairedDevice, SessionRow};
-use session_roam_core::session::{Millis, SessionState, harmless_line};
+use session_roam_core::session::{Millis, ProblemCode, SessionState, harmless_line};
 
 /// The most sessions of other devices that the menu offers, how many of them in the menu itself, and lines of one kind
 /// there; the window has them all.
@@ -220,13 +220,15 @@ fn words(sight: &Sight, now: &Zoned) -> (String, String) {
     let moving = &status.moving;
     match (status.engine.as_str(), status.syncthing.state.as_str()) {
         ("stopped", _) => {
-            let why = status
-                .problems
-                .first()
-                .map(|problem| problem.message.clone());
+            let why = status.problems.first();
+            let hangs = why.is_some_and(|why| why.code == ProblemCode::EngineUnreachable);
+            let what = match hangs {
+                true => "session-roam is not responding",
+                false => "Stopped. Nothing is recorded or synced.",
+            };
             (
-                "Stopped. Nothing is recorded or synced.".into(),
-                why.unwrap_or_default(),
+                what.into(),
+                why.map_or_else(String::new, |why| why.message.clone()),
             )
         }
         ("stopping", _) => said("Finishing open work, then stopping"),

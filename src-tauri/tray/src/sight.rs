@@ -4,7 +4,7 @@
 use session_roam_core::api::{
     ApiError, Devices, EngineState, SessionRow, SplitRow, Status, SyncthingState, SyncthingStatus,
 };
-use session_roam_core::session::Problem;
+use session_roam_core::session::{Problem, ProblemCode};
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sight {
@@ -32,6 +32,11 @@ impl Sight {
             },
             ..Self::default()
         }
+    }
+
+    /// The engine gave this error instead of its status. That none runs is the state itself, and no reason for it.
+    pub fn unanswered(error: &ApiError) -> Self {
+        Self::stopped(Some(error).filter(|error| error.code != ProblemCode::EngineNotRunning))
     }
 
     pub fn is_stopped(&self) -> bool {

@@ -35,7 +35,11 @@ export function headline(
   const away = devices?.paired.filter((one) => !one.connected && one.confirmed).map((one) => one.name) ?? [];
   const { moving, syncthing } = status;
 
-  if (status.engine === "stopped") return make("trouble", state.stopped, say.stopped, status.problems[0]?.message);
+  if (status.engine === "stopped") {
+    const why = status.problems[0];
+    if (why?.code === "engine_unreachable") return make("trouble", state.lost, say.lost, say.lostWhy);
+    return make("trouble", state.stopped, say.stopped, why && `${why.message} ${why.hint}`.trim());
+  }
   if (status.engine === "stopping") return make("off", state.stopped, say.stopping);
   if (refused !== null) return make("trouble", state.trouble, say.refused, refused);
   if (status.engine === "paused") return make("off", state.paused, say.paused, say.pausedWhy);
