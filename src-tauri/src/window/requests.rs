@@ -121,11 +121,11 @@ fn answer(window: &WebviewWindow, request: Value) -> Result<Value, ApiError> {
         ));
     }
     let shared = window.state::<Window>();
-    let is_question = matches!(request, Request::Status);
-    let answer = shared.engine.ask(&request);
-    if !is_question {
-        shared.look_again();
+    if matches!(request, Request::Status) {
+        return value(shared.engine.shown_status());
     }
+    let answer = shared.engine.ask(&request);
+    shared.look_again();
     answer
 }
 

@@ -31,6 +31,29 @@ type Handlers = { [C in Command]: (request: Answers[C][0]) => Answers[C][1] };
 
 const ENDINGS = { markdown: "md", html: "html", json: "json", open: "open.jsonl", native: "jsonl" };
 
+/** What the shell answers itself. */
+const OF_SHELL: Command[] = [
+  "about",
+  "switch",
+  "first_run_done",
+  "open_link",
+  "open_path",
+  "ask_newest",
+  "restart",
+  "choose_directory",
+  "close_window",
+  "start_engine",
+  "new_identity",
+  "choose_syncthing",
+];
+
+const NOT_RUNNING: ApiError = {
+  code: "engine_not_running",
+  message: "session-roam is not running on this device.",
+  hint: "",
+  actions: [{ do: "start_engine" }],
+};
+
 export function fake(query: URLSearchParams): Backend {
   const asked = query.get("state") ?? "busy";
   const name: StateName = STATES.find((known) => known === asked) ?? "busy";
@@ -118,13 +141,10 @@ export function fake(query: URLSearchParams): Backend {
           hint: "Free up disk space or fix its permissions.",
         });
       }
-      if (name === "lost" && cmd !== "about") {
-        throw new Refusal({
-          code: "engine_gone",
-          message: "session-roam ended before it answered: connection reset.",
-          hint: "",
-          actions: [{ do: "retry" }, { do: "open_status" }],
-        });
+      // Without an engine, the shell says so as a status, and refuses what only an engine can answer.
+      if (world.status.engine === "stopped" && cmd !== "status" && !OF_SHELL.includes(cmd)) {
+        const [why] = world.status.problems;
+        throw new Refusal(why ?? NOT_RUNNING);
       }
       const refused = world.refusals.get(cmd);
       if (refused) throw new Refusal(refused);
@@ -194,6 +214,12 @@ function answers(world: World, tell: () => void): Handlers {
     change();
     tell();
     return done(message);
+  };
+  /** The engine and its Syncthing run, and the devices that are there are connected. */
+  const run = () => {
+    world.status.engine = "running";
+    Object.assign(world.status.syncthing, { state: "running", message: null });
+    world.status.connected = world.devices.paired.filter((one) => one.connected).length;
   };
   const hasSecret = (code: string) => code.startsWith("session-roam:1?") && code.includes("&key=");
   const checkCode = (code: string) => {
@@ -577,9 +603,9 @@ function answers(world: World, tell: () => void): Handlers {
     }),
     restart: () =>
       after(() => {
-        world.status.engine = "running";
-        Object.assign(world.status.syncthing, { state: "running", message: null });
-        world.status.problems = world.status.problems.filter((one) => !isBlocking(one.code));
+        const problems = world.status.engine === "stopped" ? [] : world.status.problems;
+        world.status.problems = problems.filter((one) => !isBlocking(one.code));
+        run();
       }),
     vanished: ({ what }) => {
       const isHeld = world.status.held.some((one) => one.what === what);
@@ -697,8 +723,8 @@ function answers(world: World, tell: () => void): Handlers {
     start_tool: () => done("Started."),
     start_engine: () =>
       after(() => {
-        world.status.engine = "running";
-        world.status.syncthing.state = "running";
+        world.status.problems = [];
+        run();
       }),
     new_identity: () =>
       after(() => {

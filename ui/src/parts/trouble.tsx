@@ -1,9 +1,10 @@
-// Something that did not work, in one calm line with the button that tries it again.
+// Something that did not work, in one calm line with what can be done about it.
 import type { ComponentChildren } from "preact";
 import type { Refusal } from "../backend/backend";
 import { words } from "../words";
 import { Button } from "./common";
 import { Icon } from "./icon";
+import { Remedies } from "./remedies";
 
 export function Trouble({
   refusal,
@@ -24,6 +25,7 @@ export function Trouble({
         {refusal.hint && <span class="dim">{refusal.hint}</span>}
       </p>
       {children}
+      <Remedies remedies={refusal.actions.filter((one) => one.do !== "retry")} about={refusal.message} />
       {again && <Button onClick={again}>{words.split.retry}</Button>}
     </div>
   );

@@ -59,9 +59,11 @@ export function Overview({ devices }: { devices: Devices | null }) {
           ) : todo.length > 0 ? (
             <Remedies remedies={todo} about={now.what} again={() => void restart()} main />
           ) : (
-            <Button icon="devices" onClick={() => go("devices")}>
-              {say.pair}
-            </Button>
+            status && (
+              <Button icon="devices" onClick={() => go("devices", ADD)}>
+                {say.pair}
+              </Button>
+            )
           )}
         </div>
       </header>
@@ -76,7 +78,13 @@ export function Overview({ devices }: { devices: Devices | null }) {
 
 /** What to do about the state as a whole: the headline's own buttons. */
 function remediesNow(status: Status, isRefused: boolean): Remedy[] {
-  if (status.engine === "stopped") return [{ do: "start_engine" }, { do: "open_logs" }];
+  if (status.engine === "stopped") {
+    const [why] = status.problems;
+    // One that hangs does not start: it is restarted.
+    if (why?.code === "engine_unreachable") return [{ do: "retry" }, { do: "open_logs" }];
+    // What kept it from starting comes first: until that is repaired, it does not start.
+    return together(why?.actions, [{ do: "start_engine" }, { do: "open_logs" }]);
+  }
   if (isRefused) return [{ do: "retry" }, { do: "open_logs" }];
   if (status.engine !== "running" && status.engine !== "importing") return [];
   switch (status.syncthing.state) {
@@ -86,7 +94,13 @@ function remediesNow(status: Status, isRefused: boolean): Remedy[] {
     case "failed":
       return [{ do: "retry" }, { do: "open_logs" }];
   }
-  return status.problems.find((one) => isBlocking(one.code))?.actions ?? [];
+  return stop.problem?.actions ?? [];
+}
+
+/** Each kind once, in this order. */
+function together(...lists: (Remedy[] | undefined)[]): Remedy[] {
+  const all = lists.flatMap((list) => list ?? []);
+  return all.filter((one, at) => all.findIndex((other) => other.do === one.do) === at);
 }
 
 function ImportBar({ status }: { status: Status }) {

@@ -1,6 +1,6 @@
 // Every view in every state: it has words, no error, no accessibility violation, and fits its window.
 import { expect, test } from "@playwright/test";
-import { asked, expectAccessible, expectCalm, expectNoSidewaysScroll, open, session } from "./open";
+import { asked, expectAccessible, expectCalm, expectNoSidewaysScroll, inWorld, open, session } from "./open";
 
 const SPLIT = `splits/${session(2)}`;
 
@@ -35,6 +35,9 @@ const CASES: [state: string, route: string, words: string | RegExp][] = [
   ["missing", "settings", "Not found"],
   ["failed", "overview", "Syncing stopped unexpectedly."],
   ["stopped", "overview", "session-roam has stopped."],
+  ["broken", "overview", "config.toml is not valid"],
+  ["chosen", "overview", "3 sessions are not synced by your choice."],
+  ["crowd", "overview", "and 239 other sessions"],
   ["waiting", "overview", "2 sessions sync later by themselves."],
   ["waiting", "tools", "3 sessions are waiting on this device"],
   ["held", "overview", "31 sessions vanished from Claude Code's store at once."],
@@ -68,7 +71,7 @@ const CASES: [state: string, route: string, words: string | RegExp][] = [
   ["refused", "devices", "This could not be loaded"],
   ["refused", "tools", "This could not be loaded"],
   ["refused", "projects", "This could not be loaded"],
-  ["lost", "overview", "session-roam ended before it answered"],
+  ["lost", "overview", "session-roam is not responding."],
 ];
 
 for (const [state, route, words] of CASES) {
@@ -149,6 +152,57 @@ test("sessions that vanished at once are listed, and restored or confirmed", asy
   await page.getByRole("dialog").getByRole("button", { name: "I deleted them" }).click();
   await expect(page.getByText("31 sessions vanished from Claude Code")).toHaveCount(0);
   expect(await asked(page, "release")).toEqual([{ cmd: "release", what: "tool:claude-code" }]);
+});
+
+test("without an engine there is what starts it, and nothing that cannot work", async ({ page }) => {
+  await open(page, "overview", { state: "stopped" });
+  const head = page.locator(".headline");
+  await expect(head.getByRole("button", { name: /^Open logs/ })).toBeVisible();
+  await expect(page.getByRole("button", { name: "Pair a device" })).toHaveCount(0);
+  await expect(page.getByText("could not be loaded")).toHaveCount(0);
+  await head.getByRole("button", { name: /^Start/ }).click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText(/^Up to date/);
+  await expect(page.getByRole("region", { name: "Recent sessions" })).toBeVisible();
+  expectCalm(page);
+});
+
+test("a broken settings file can be opened where it is named", async ({ page }) => {
+  await open(page, "overview", { state: "broken" });
+  await expect(page.getByText("expected `=` in line 4")).toHaveCount(1);
+  await page.getByRole("button", { name: /^Open settings file/ }).click();
+  await expect
+    .poll(() => asked(page, "open_path"))
+    .toEqual([{ cmd: "open_path", path: "/home/mara/.local/share/session-roam/config.toml" }]);
+});
+
+test("an engine that hangs is restarted", async ({ page }) => {
+  await open(page, "overview", { state: "lost" });
+  await page
+    .locator(".headline")
+    .getByRole("button", { name: /^Retry/ })
+    .click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText(/^Up to date/);
+  expect(await asked(page, "restart")).toHaveLength(1);
+});
+
+test("an answer that never came has its own remedies, and no pairing beside it", async ({ page }) => {
+  await open(page, "overview", { state: "quiet" });
+  await page.addInitScript(() => {
+    const wait = setInterval(() => {
+      const { fake } = globalThis as unknown as { fake?: { refuse(cmd: string, error: object): void } };
+      if (!fake) return;
+      clearInterval(wait);
+      fake.refuse("status", {
+        code: "engine_not_running",
+        message: "session-roam is not running on this device.",
+        hint: "",
+        actions: [{ do: "start_engine" }, { do: "open_logs" }],
+      });
+    });
+  });
+  await open(page, "overview", { state: "quiet", delay: 300 });
+  await expect(page.getByRole("alert").getByRole("button", { name: /^Start session-roam/ })).toBeVisible();
+  await expect(page.getByRole("button", { name: "Pair a device" })).toHaveCount(0);
 });
 
 test("another device's rewrite is accepted, or compared first", async ({ page }) => {

@@ -41,6 +41,9 @@ export const STATES = [
   "missing",
   "failed",
   "stopped",
+  "broken",
+  "chosen",
+  "crowd",
   "waiting",
   "held",
   "problems",
@@ -396,6 +399,51 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
     world.status.engine = "stopped";
     Object.assign(world.status, { connected: 0 });
     Object.assign(world.status.syncthing, { state: "stopped", pid: null });
+  },
+  lost(world) {
+    shape.stopped?.(world, String);
+    world.status.problems = [
+      {
+        code: "engine_unreachable",
+        message: "session-roam runs, but does not answer.",
+        hint: "Nothing recorded is lost. If it does not answer soon, restart it.",
+        actions: [{ do: "retry" }, { do: "open_logs" }],
+      },
+    ];
+  },
+  broken(world) {
+    shape.stopped?.(world, String);
+    world.status.problems = [
+      {
+        code: "settings",
+        message: "/home/mara/.local/share/session-roam/config.toml is not valid: expected `=` in line 4.",
+        hint: "Fix config.toml.",
+        actions: [{ do: "open_settings" }],
+      },
+    ];
+  },
+  chosen(world) {
+    world.status.waiting = [
+      waitingRow(2, "excluded", "", ""),
+      waitingRow(7, "excluded", "", ""),
+      {
+        ...waitingRow(5, "store_off", "The store /home/mara/.codex-work is switched off on this device.", ""),
+        actions: [{ do: "open_tools" }],
+      },
+    ];
+  },
+  crowd(world) {
+    const place = (n: number) => waitingRow(n, "no_place", "", "");
+    world.status.waiting = [
+      ...[2, 7, 12, 17].map(place),
+      place(3),
+      waitingRow(9, "tool_off", "This tool is switched off on this device.", ""),
+    ];
+    world.status.waiting_counts = [
+      { code: "no_place", tool: "claude-code", sessions: 3 },
+      { code: "no_place", tool: "codex", sessions: 2 },
+      { code: "tool_off", tool: "codex", sessions: 240 },
+    ];
   },
   waiting(world) {
     world.status.waiting = [
