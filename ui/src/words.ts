@@ -133,20 +133,42 @@ export const words = {
     folderTitle: (project: string) => `Choose the folder of ${project} on this device`,
     release: {
       tool_emptied: "I deleted them…",
-      mass_change: "Accept the changes",
+      mass_change: "Accept the changes…",
       rewritten: "Accept the other version",
       steered: "Accept the change",
       vault_lost: null,
-      mass_forget: "Forget them here too",
-      needed: "They need not open",
+      mass_forget: "Forget them here too…",
+      needed: "Forget them all the same…",
     } satisfies Record<HoldReason, string | null>,
+    /** Asked before a hold of several sessions is released. */
+    questions: {
+      tool_emptied: {
+        title: "Did you delete these sessions?",
+        what: "They are removed from this device's store. The vault keeps them, and your other devices do too.",
+        confirm: "I deleted them",
+      },
+      mass_change: {
+        title: "Accept the other devices' versions?",
+        what: "These sessions become what the other devices made of them. What is here now stays in the vault.",
+        confirm: "Accept the changes",
+      },
+      mass_forget: {
+        title: "Forget these sessions on this device too?",
+        what: "They are removed from session-roam and from the tools' own stores. This cannot be undone.",
+        confirm: "Forget them",
+      },
+      needed: {
+        title: "Forget these sessions on this device too?",
+        what: "Other sessions here need them and no longer open without them. This cannot be undone.",
+        confirm: "Forget them",
+      },
+    } as Partial<Record<HoldReason, { title: string; what: string; confirm: string }>>,
     restore: (n: number) => (n === 0 ? "Restore sessions" : `Restore ${plural(n, "session", "sessions")}`),
-    deleted: {
-      title: "Did you delete these sessions?",
-      what: "They are removed from this device's store. The vault keeps them, and your other devices do too.",
-      confirm: "I deleted them",
+    listing: {
+      label: (n: number) => plural(n, "session", "sessions"),
       cancel: "Cancel",
       loading: "Loading the list…",
+      failed: "The list could not be loaded",
     },
     held: "Stopped",
   },

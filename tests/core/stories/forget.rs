@@ -7,7 +7,9 @@ use super::simulation::happening::Kind;
 use super::splits::Parted;
 use super::talk::{ONE, TWO, id, turn};
 use super::world::{DAY, Device, World, tree};
-use session_roam_core::api::{Doctor, Done, ForgetPreview, ForgottenRow, Request, TakenIn};
+use session_roam_core::api::{
+    Doctor, Done, ForgetPreview, ForgottenRow, Request, SessionRow, TakenIn,
+};
 use session_roam_core::engine::event::Event;
 use session_roam_core::session::{Millis, SessionId, SessionKey, ToolId};
 use session_roam_core::tools::claude_code::ClaudeCode;
@@ -602,12 +604,16 @@ fn many_sessions_that_another_device_forgets_are_held_until_the_user_says_so() {
         world.devices[1].start();
         world.deliver();
     }
-    let _: Done = world.devices[1].ask(Request::Release {
-        what: "forgotten".into(),
-    });
+    let what = || "forgotten".to_owned();
+    let rows: Vec<SessionRow> = world.devices[1].ask(Request::Vanished { what: what() });
+    assert_eq!(rows.len(), 11, "what would be removed has its names");
+    let done: Done = world.devices[1].ask(Request::Release { what: what() });
+    assert_eq!(done.message, "11 sessions are removed from this device.");
     world.devices[1].settle();
     world.deliver();
     assert_eq!(world.devices[1].status().held, []);
+    let rows: Vec<SessionRow> = world.devices[1].ask(Request::Vanished { what: what() });
+    assert_eq!(rows, []);
     for number in 0..11 {
         assert_gone(&mut world.devices[1], &id(number));
     }
@@ -658,6 +664,21 @@ fn a_session_that_another_one_needs_is_not_forgotten_without_it() {
             device.name
         );
     }
+}
+
+#[test]
+fn a_session_that_another_one_needs_is_forgotten_once_the_user_accepts_that() {
+    let mut parted = Parted::codex();
+    parted.world.meet(0, 1);
+    parted.world.part(0, 1);
+    begun_from(&mut parted, 1, "55555555-5555-4555-8555-555555555555");
+    forget(&mut parted.world.devices[0], TWO);
+    pass_grace(&mut parted.world.devices[0]);
+    parted.world.meet(0, 1);
+    let done: Done = parted.world.devices[1].ask(Request::Release {
+        what: "forgotten".into(),
+    });
+    assert_eq!(done.message, "1 session is removed from this device.");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::power::tracks;
 use super::talk::{ONE, THREE, TWO, assert_carried, assert_quiet, id, is_held, item, meta, turn};
 use super::wire::locked;
 use super::world::{DAY, Device, START, World, tree};
-use session_roam_core::api::{Devices, Done, EngineState, Request};
+use session_roam_core::api::{Devices, Done, EngineState, Request, SessionRow};
 use session_roam_core::session::{Lane, Millis, ProblemCode};
 use session_roam_core::syncthing::Notice;
 use std::collections::BTreeSet;
@@ -63,6 +63,10 @@ fn r4_a_shortened_copy_never_replaces_a_fuller_one_unseen() {
             .iter()
             .any(|held| held.code.as_str() == "mass_change")
     );
+    let rows: Vec<SessionRow> = world.devices[1].ask(Request::Vanished {
+        what: "rewritten".into(),
+    });
+    assert_eq!(rows.len(), 8, "what would be accepted has its names");
     // The fuller one continues: the cut lines are still part of it.
     let there = world.devices[1].place_of(&id(0)).expect("placed");
     world.devices[1].say(&there, turn(&here, &id(0), "three"));

@@ -608,8 +608,8 @@ function answers(world: World, tell: () => void): Handlers {
         run();
       }),
     vanished: ({ what }) => {
-      const isHeld = world.status.held.some((one) => one.what === what);
-      return isHeld ? world.sessions.slice(0, 31) : [];
+      const held = world.status.held.find((one) => one.what === what);
+      return held ? world.sessions.slice(0, Number.parseInt(held.message, 10) || 1) : [];
     },
     restore: ({ session }) => {
       if (session.startsWith("tool:"))

@@ -1,60 +1,62 @@
-// Buttons that do something about a problem, where the problem is shown.
+// Buttons that do something about what a guard holds, where it is shown.
 import { useState } from "preact/hooks";
-import type { Held, SessionRow } from "../backend/types";
+import type { Held, Remedy, SessionRow } from "../backend/types";
 import { projectName } from "../lib/format";
-import { go } from "../route";
 import { useAnswer, useDoing, useShared } from "../state";
 import { words } from "../words";
-import { Button, Refused, Skeleton, Time } from "./common";
+import { Button, Failed, Refused, Skeleton, Time } from "./common";
 import { Dialog } from "./dialog";
 import { Remedies } from "./remedies";
+
+/** What lets go of a hold has its own button, and a question before it. */
+const ACCEPTS: Remedy["do"][] = ["accept_deletion", "accept_rewrite", "accept_lines", "accept_forget"];
+const OWN: Remedy["do"][] = [...ACCEPTS, "restore_sessions"];
 
 /** What a guard holds: what it is about, and both ways out. */
 export function HeldActs({ held }: { held: Held }) {
   const { backend, tell } = useShared();
   const { busy, refusal, act, clear } = useDoing();
   const [asks, setAsks] = useState(false);
-  const isEmptied = held.code === "tool_emptied";
   const say = words.overview;
+  const question = say.questions[held.code];
   const release = async () => {
     const done = await act(() => backend.roam({ cmd: "release", what: held.what }));
     setAsks(false);
     if (done) tell(done.message);
   };
-  const session = held.what.startsWith("session:") ? held.what.slice("session:".length) : null;
   const label = say.release[held.code];
   return (
     <>
-      {isEmptied && <Restore what={held.what} busy={busy} act={act} />}
-      {session && held.code === "rewritten" && (
-        <Button name={say.actName(say.look, held.message)} onClick={() => go("splits", session)}>
-          {say.look}
-        </Button>
-      )}
-      {session && held.code !== "rewritten" && (
-        <Button name={say.actName(say.show, held.message)} onClick={() => go("sessions", session)}>
-          {say.show}
-        </Button>
-      )}
-      {held.code === "vault_lost" && <Remedies remedies={held.actions} about={held.message} />}
-      {label && (
-        <Button
-          busy={busy}
-          name={say.actName(label, held.message)}
-          onClick={() => (isEmptied ? setAsks(true) : void release())}
-        >
-          {label}
-        </Button>
-      )}
+      <div class="row-of-buttons">
+        {held.code === "tool_emptied" && <Restore what={held.what} busy={busy} act={act} />}
+        <Remedies remedies={held.actions.filter((one) => !OWN.includes(one.do))} about={held.message} />
+        {label && (
+          <Button
+            busy={busy}
+            name={say.actName(label, held.message)}
+            onClick={() => (question ? setAsks(true) : void release())}
+          >
+            {label}
+          </Button>
+        )}
+      </div>
       <Refused refusal={refusal} clear={clear} />
-      {asks && <Deleted what={held.what} busy={busy} confirm={() => void release()} close={() => setAsks(false)} />}
+      {asks && question && (
+        <Releasing
+          what={held.what}
+          say={question}
+          busy={busy}
+          confirm={() => void release()}
+          close={() => setAsks(false)}
+        />
+      )}
     </>
   );
 }
 
 function Restore({ what, busy, act }: { what: string; busy: boolean; act: ReturnType<typeof useDoing>["act"] }) {
-  const { backend, tell } = useShared();
-  const rows = useAnswer({ cmd: "vanished", what });
+  const { backend, revision, tell } = useShared();
+  const rows = useAnswer({ cmd: "vanished", what }, revision);
   const label = words.overview.restore(rows.answer?.length ?? 0);
   const restore = async () => {
     const done = await act(() => backend.roam({ cmd: "restore", session: what }));
@@ -67,37 +69,40 @@ function Restore({ what, busy, act }: { what: string; busy: boolean; act: Return
   );
 }
 
-/** The sessions by name, before the user says that they were meant to go. */
-function Deleted({
-  what,
-  busy,
-  confirm,
-  close,
-}: {
+interface ReleasingProps {
   what: string;
+  say: { title: string; what: string; confirm: string };
   busy: boolean;
   confirm: () => void;
   close: () => void;
-}) {
-  const rows = useAnswer({ cmd: "vanished", what });
-  const say = words.overview.deleted;
+}
+
+/** The sessions by name, before the user lets go of them. Nobody confirms a list that is not there. */
+function Releasing({ what, say, busy, confirm, close }: ReleasingProps) {
+  const { revision } = useShared();
+  const asked = useAnswer({ cmd: "vanished", what }, revision);
+  const { listing } = words.overview;
+  const blocked = asked.phase === "ready" ? undefined : asked.phase === "loading" ? listing.loading : listing.failed;
   return (
     <Dialog title={say.title} close={close}>
       <p>{say.what}</p>
-      {!rows.answer && <Skeleton rows={4} label={say.loading} />}
-      <ul class="vanished" tabIndex={0} aria-label={say.title}>
-        {rows.answer?.map((row: SessionRow) => (
-          <li key={row.session} dir="auto">
-            <span class="strong">{row.title || words.session.untitled}</span>{" "}
-            <span class="dim">
-              {projectName(row.project)} · <Time at={row.updated} />
-            </span>
-          </li>
-        ))}
-      </ul>
+      {asked.phase === "loading" && <Skeleton rows={4} label={listing.loading} />}
+      {asked.phase === "failed" && <Failed refusal={asked.refusal} again={asked.again} title={listing.failed} />}
+      {asked.answer && (
+        <ul class="vanished" tabIndex={0} aria-label={listing.label(asked.answer.length)}>
+          {asked.answer.map((row: SessionRow) => (
+            <li key={row.session} dir="auto">
+              <span class="strong">{row.title || words.session.untitled}</span>{" "}
+              <span class="dim">
+                {projectName(row.project)} · <Time at={row.updated} />
+              </span>
+            </li>
+          ))}
+        </ul>
+      )}
       <div class="row-of-buttons end">
-        <Button onClick={close}>{say.cancel}</Button>
-        <Button kind="danger" busy={busy} onClick={confirm}>
+        <Button onClick={close}>{listing.cancel}</Button>
+        <Button kind="danger" busy={busy} blocked={blocked} onClick={confirm}>
           {say.confirm}
         </Button>
       </div>

@@ -154,6 +154,38 @@ test("sessions that vanished at once are listed, and restored or confirmed", asy
   expect(await asked(page, "release")).toEqual([{ cmd: "release", what: "tool:claude-code" }]);
 });
 
+for (const [button, title, confirm, n, what] of [
+  ["Forget them here too…", "Forget these sessions on this device too?", "Forget them", 12, "forgotten"],
+  ["Accept the changes…", "Accept the other devices' versions?", "Accept the changes", 24, "rewritten"],
+] as const) {
+  test(`“${button}” names the sessions first, and waits for the list`, async ({ page }) => {
+    await open(page, "overview", { state: "held" });
+    const ask = page.getByRole("button", { name: new RegExp(`^${button}`) });
+    await inWorld(page, (fake) =>
+      fake.refuse("vanished", { code: "busy", message: "Too much at once.", hint: "", actions: [] }),
+    );
+    await ask.click();
+    const dialog = page.getByRole("dialog", { name: title });
+    await expect(dialog).toContainText("The list could not be loaded");
+    await dialog.getByRole("button", { name: confirm }).click({ force: true });
+    expect(await asked(page, "release")).toEqual([]);
+    await inWorld(page, (fake) => fake.refuse("vanished", null));
+    await dialog.getByRole("button", { name: "Retry" }).click();
+    await expect(dialog.getByRole("listitem")).toHaveCount(n);
+    await expectAccessible(page);
+    await page.screenshot({ path: test.info().outputPath("question.png") });
+    await dialog.getByRole("button", { name: confirm }).click();
+    await expect(dialog).toHaveCount(0);
+    expect(await asked(page, "release")).toEqual([{ cmd: "release", what }]);
+  });
+}
+
+test("what another device wants to forget leads to the device that may be stolen", async ({ page }) => {
+  await open(page, "overview", { state: "held" });
+  await page.getByRole("button", { name: /^Show devices: 12 sessions were forgotten/ }).click();
+  await expect(page).toHaveURL(/#\/devices/);
+});
+
 test("without an engine there is what starts it, and nothing that cannot work", async ({ page }) => {
   await open(page, "overview", { state: "stopped" });
   const head = page.locator(".headline");
@@ -219,7 +251,7 @@ test("another device's rewrite is accepted, or compared first", async ({ page })
   await page.getByRole("button", { name: /^Accept the other version.*Dark mode/ }).click();
   await expect(page.getByText("laptop rewrote the session")).toHaveCount(0);
   expect(await asked(page, "release")).toEqual([{ cmd: "release", what: `session:${session(4)}` }]);
-  await expect(page.getByRole("heading", { level: 1 })).toHaveText("2 items need your attention.");
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("3 items need your attention.");
 });
 
 for (const [state, button, request] of [

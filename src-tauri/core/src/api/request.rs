@@ -305,7 +305,8 @@ pub enum Request {
     Journal {
         session: String,
     },
-    /// The sessions that vanished at once from the store of a tool, which is held for that.
+    /// The sessions that a hold is about: those that vanished at once from the store of a tool, that other devices want
+    /// to forget, or that other devices rewrote.
     Vanished {
         what: String,
     },

@@ -288,7 +288,7 @@ impl Engine {
                 dir,
             } => return self.export(&session, format, dir).map(Later::Aside),
             Request::Journal { session } => self.journal(&session),
-            Request::Vanished { what } => value(self.vanished(&what)?),
+            Request::Vanished { what } => value(self.held_sessions(&what)?),
             Request::Restore { session } => self.restore(&session),
             Request::Fork { session, at, dir } => {
                 return self.fork_at(&session, at, dir).map(Later::Aside);

@@ -137,7 +137,7 @@ pub struct Forgetting {
     /// Sessions whose removal is due here or done. They are never read, recorded or written again.
     pub(in crate::engine) gone: BTreeSet<SessionKey>,
     /// Sessions that the guard keeps, although another device forgot them.
-    held: BTreeSet<SessionKey>,
+    pub(super) held: BTreeSet<SessionKey>,
     let_through: Let,
     /// Why a session is still in its store, in words for this device's user.
     left: BTreeMap<SessionKey, String>,
@@ -463,10 +463,10 @@ impl Engine {
             .extend(held.iter().cloned());
         self.remember_let(&before);
         self.forget_stated();
-        crate::api::answer::done(format!(
-            "{} sessions are removed from this device.",
-            held.len()
-        ))
+        crate::api::answer::done(match held.len() {
+            1 => "1 session is removed from this device.".into(),
+            n => format!("{n} sessions are removed from this device."),
+        })
     }
 
     /// Removes a session from everything that is shown or reconciled.

@@ -61,11 +61,22 @@ impl Engine {
         ))
     }
 
-    /// The sessions that a held tool lost at once.
-    pub(super) fn vanished(&self, what: &str) -> Result<Vec<SessionRow>, ApiError> {
+    /// The sessions that a hold is about, before the user releases it: those that a tool lost at once, that other
+    /// devices want to forget, or that other devices rewrote.
+    pub(super) fn held_sessions(&self, what: &str) -> Result<Vec<SessionRow>, ApiError> {
+        if !what.contains(':') && what != super::forget::HELD {
+            let rows = self.state.rows(None)?.into_iter();
+            let held = rows.filter(|(_, row)| held_by(row).is_some_and(|by| by.as_str() == what));
+            return Ok(held
+                .map(|(key, row)| self.session_row(&key, &row))
+                .collect());
+        }
         let tool = what.strip_prefix("tool:").map(ToolId::new);
-        let vanished = tool.and_then(|tool| self.vanished.get(&tool));
-        let rows = vanished.into_iter().flatten().filter_map(|key| {
+        let keys = match tool {
+            Some(tool) => self.vanished.get(&tool),
+            None => Some(&self.forgetting.held).filter(|_| what == super::forget::HELD),
+        };
+        let rows = keys.into_iter().flatten().filter_map(|key| {
             let row = self.state.row(key).transpose()?;
             Some(row.map(|row| self.session_row(key, &row)))
         });
@@ -79,7 +90,10 @@ impl Engine {
             .filter(|_| self.held.contains_key(text))
         {
             let n = self.restore_tool(&ToolId::new(tool));
-            return done(format!("{n} sessions are restored on this device."));
+            return done(match n {
+                1 => "1 session is restored on this device.".into(),
+                n => format!("{n} sessions are restored on this device."),
+            });
         }
         let (key, row, record) = self.find(text)?;
         if record.is_here() {

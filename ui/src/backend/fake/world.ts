@@ -483,6 +483,14 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
         hint: "Check the other device first.",
         actions: [{ do: "open_sessions" }, { do: "accept_rewrite", what: "rewritten" }],
       },
+      {
+        what: "forgotten",
+        code: "mass_forget",
+        message:
+          "12 sessions were forgotten on laptop. Nothing was removed here yet. That is more than another device may do without your confirmation here.",
+        hint: "If it was not you, revoke that device: someone else may have it.",
+        actions: [{ do: "revoke_device" }, { do: "accept_forget", what: "forgotten" }],
+      },
     ];
   },
   problems(world, at) {
