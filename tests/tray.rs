@@ -471,6 +471,27 @@ fn an_engine_that_hangs_is_reported_and_its_late_answer_is_taken() {
 }
 
 #[test]
+fn a_session_is_resumed_at_once_only_if_nothing_is_to_be_said_or_asked() {
+    let offer = |state: &str, is_last: bool| -> CodeOffer {
+        serde_json::from_value(serde_json::json!({
+            "state": state, "snapshot": "", "device": "desk", "at": NOW, "is_last": is_last,
+            "why": "", "files": [], "n_files": 0, "left_out": [],
+        }))
+        .expect("an offer")
+    };
+    let noted = Resume {
+        notes: vec!["It was open on desk 12 s ago.".into()],
+        ..resume()
+    };
+    assert!(!terminal::asks_first(&resume(), &offer("none", false)));
+    assert!(!terminal::asks_first(&resume(), &offer("same", true)));
+    assert!(!terminal::asks_first(&resume(), &offer("in_place", false)));
+    assert!(terminal::asks_first(&resume(), &offer("in_place", true)));
+    assert!(terminal::asks_first(&noted, &offer("none", false)));
+    assert_eq!(question("a/b"), "#/sessions/a%2Fb/resume");
+}
+
+#[test]
 fn a_pause_ends_in_an_hour_or_in_the_morning_after_this_night() {
     let at = |time: &str| {
         let now: Zoned = format!("{time}[Europe/Berlin]").parse().expect("a time");

@@ -1,7 +1,7 @@
 //! What a click in the menu or on a notification does. Never blocks: the click may come from an event loop.
 
 use crate::{App, quit, window_process};
-use session_roam_core::api::{Request, Resume};
+use session_roam_core::api::{CodeOffer, Request, Resume};
 use session_roam_core::session::Millis;
 use session_roam_tray::engine::Standing;
 use session_roam_tray::menu::{Action, question};
@@ -42,18 +42,26 @@ fn ask(app: &Arc<App>, request: Request) {
     });
 }
 
-/// Straight into the terminal if there is no obstacle; otherwise the window explains it.
+/// Straight into the terminal if nothing is to be said or asked before; otherwise the window asks.
 fn resume(app: &Arc<App>, session: String) {
     let app = app.clone();
     std::thread::spawn(move || {
         let engine = &app.engine;
-        let known = engine.know::<Resume>(&Request::Resume {
+        let how = engine.know::<Resume>(&Request::Resume {
             session: session.clone(),
         });
-        let started = known
-            .is_ok_and(|how| how.notes.is_empty() && terminal::start(&how, engine.home()).is_ok());
+        let offer = engine.know::<CodeOffer>(&Request::CodeOffer {
+            session: session.clone(),
+            at: None,
+        });
+        let started = match (&how, &offer) {
+            (Ok(how), Ok(offer)) if !terminal::asks_first(how, offer) => {
+                terminal::start(how, engine.home()).is_ok()
+            }
+            _ => false,
+        };
         if !started {
-            window_process::open(&app, &place("sessions", &session));
+            window_process::open(&app, &question(&session));
         }
     });
 }

@@ -219,7 +219,7 @@ function Current({ route, devices }: { route: ReturnType<typeof useRoute>; devic
     case "overview":
       return <Overview devices={devices} />;
     case "sessions":
-      return <SessionsView open={route.session} message={route.message} visit={route.visit} search={route.search} />;
+      return <SessionsView {...route} open={route.session} />;
     case "splits":
       return route.session ? (
         <SplitView key={route.session} session={route.session} alone={route.alone} />

@@ -11,6 +11,8 @@ export interface Route {
   session: string | null;
   /** The message of the session to which the view leads. */
   message: number | null;
+  /** The question before the session is resumed is open. */
+  resumes: boolean;
   /** The view begins with its search field. */
   search: boolean;
   /** The view is drawn without the frame. */
@@ -23,7 +25,11 @@ export function parseRoute(hash: string): Route {
   const search = name === "search";
   const view = alone ? "splits" : search ? "sessions" : (VIEWS.find((known) => known === name) ?? "overview");
   const message = /^\d{1,9}$/.test(number) ? Number(number) : null;
-  return { view, session: session ? safeDecode(session) : null, message, search, alone: alone && session !== "" };
+  const resumes = view === "sessions" && session !== "" && number === "resume";
+  return {
+    ...{ view, session: session ? safeDecode(session) : null, message, resumes, search },
+    alone: alone && session !== "",
+  };
 }
 
 function safeDecode(text: string): string {
@@ -41,6 +47,11 @@ export function link(view: View, session?: string, message?: number): string {
 
 /** Of the settings: a part of the view to which a link leads. */
 export type SettingsPart = "forgotten" | "diagnostics";
+
+/** What the address asked for is done: a reload does not ask again. */
+export function settle(view: View, session: string): void {
+  history.replaceState(null, "", link(view, session));
+}
 
 export function go(view: View, session?: string): void {
   const place = link(view, session);

@@ -478,6 +478,11 @@ pub fn place(view: &str, what: &str) -> String {
     format!("#/{view}/{}", coded.collect::<String>())
 }
 
+/// The window's question before a session is resumed (ui/src/route.ts).
+pub fn question(session: &str) -> String {
+    format!("{}/resume", place("sessions", session))
+}
+
 /// A pairing link, from the system or a second start: its code is filled in. Nothing is sent before
 /// the user agrees. A secret in the link is ignored: whoever opens a link has not seen the other
 /// device's screen.

@@ -2,7 +2,7 @@
 //! with which arguments. Nothing here goes through a shell unquoted: a directory's name may contain
 //! anything.
 
-use session_roam_core::api::{ApiError, Resume, quote};
+use session_roam_core::api::{ApiError, CodeOffer, CodeState, Resume, quote};
 use session_roam_core::session::ProblemCode;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -26,6 +26,13 @@ const TERMINALS: &[(&str, &[&str])] = &[
     ("mate-terminal", &["-x"]),
     ("xterm", &["-e"]),
 ];
+
+/// Whether the user is to know or decide something before the session is resumed, which a menu cannot ask. The window's
+/// question says the same of an offer (ui/src/parts/code-offer.tsx).
+pub fn asks_first(resume: &Resume, offer: &CodeOffer) -> bool {
+    let is_told = offer.is_last && !matches!(offer.state, CodeState::None | CodeState::Same);
+    !resume.notes.is_empty() || is_told
+}
 
 /// Starts the terminal and does not wait; an application is waited for two seconds at most, to see
 /// whether it failed. If nothing can be started, the hint is the command itself.

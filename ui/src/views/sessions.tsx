@@ -43,7 +43,7 @@ import { RenameQuestion } from "../parts/rename-question";
 import { ResumeQuestion } from "../parts/resume-question";
 import { Transcript } from "../parts/transcript";
 import { type Scroller, Virtual } from "../parts/virtual";
-import { go, link } from "../route";
+import { go, link, settle } from "../route";
 import { type Asked, letterOf, useAnswer, useDoing, useKeys, useNow, useRested, useShared } from "../state";
 import { words } from "../words";
 
@@ -138,11 +138,13 @@ interface ViewProps {
   message: number | null;
   /** Grows whenever a link leads here. */
   visit: number;
+  /** The link asks to resume the open session. */
+  resumes: boolean;
   /** The search field has the focus. */
   search: boolean;
 }
 
-export function SessionsView({ open, message, visit, search }: ViewProps) {
+export function SessionsView({ open, message, visit, resumes, search }: ViewProps) {
   const { revision, tools, status } = useShared();
   const [isLong, setLong] = useState(false);
   const latest = useAnswer({ cmd: "sessions", filter: { limit: FIRST } }, useRested(isLong ? revision : 0, REST));
@@ -223,6 +225,19 @@ export function SessionsView({ open, message, visit, search }: ViewProps) {
     go("sessions");
     list.current?.focus();
   };
+  /** The selected session, or the open one if a filter hides it. */
+  const chosen = () => rowAt(at) ?? all.find((row) => row.session === open);
+  const toResume = useRef<string | null>(null);
+  useEffect(() => {
+    toResume.current = resumes ? open : null;
+  }, [open, resumes, visit]);
+  useEffect(() => {
+    const row = toResume.current && all.find((one) => one.session === toResume.current);
+    if (!row) return;
+    toResume.current = null;
+    settle("sessions", row.session);
+    setResuming(row);
+  }, [all, open, resumes, visit]);
   useKeys({
     "/": () => field.current?.focus(),
     r: () => {

@@ -1,7 +1,7 @@
 // The list of sessions, the transcript, going on with one: by keyboard, with 50,000 rows, with hostile text.
 import AxeBuilder from "@axe-core/playwright";
 import { expect, test } from "@playwright/test";
-import { asked, downTo, expectAccessible, expectCalm, open, session, settled } from "./open";
+import { asked, downTo, expectAccessible, expectCalm, inWorld, open, session, settled } from "./open";
 
 test("by keyboard alone: search, mark, read, resume, go back", async ({ page }) => {
   await open(page, "sessions");
@@ -402,3 +402,26 @@ test("a session of the list has a menu, by mouse and by keyboard", async ({ page
   await expect(page).toHaveURL(/#\/splits\//);
   expectCalm(page);
 });
+test("a link from the tray asks before it resumes, once", async ({ page }) => {
+  await open(page, `sessions/${session(0)}/resume`);
+  const dialog = page.getByRole("dialog", { name: "Resume “Fix login race”" });
+  await expect(dialog).toContainText("Before you continue");
+  await dialog.getByRole("button", { name: "Cancel" }).click();
+  await expect(page).toHaveURL(new RegExp(`#/sessions/${session(0)}$`));
+  await page.evaluate((id) => {
+    location.hash = `#/sessions/${id}/resume`;
+  }, session(0));
+  await expect(dialog).toBeVisible();
+});
+
+test("a search that failed does not say that there is nothing", async ({ page }) => {
+  await open(page, `sessions/${session(0)}`);
+  await inWorld(page, (fake) =>
+    fake.refuse("find", { code: "busy", message: "Too much at once.", hint: "Try again.", actions: [] }),
+  );
+  await page.getByRole("textbox", { name: "Find in this session" }).fill("token");
+  await expect(page.getByText("Search failed")).toBeVisible();
+  await expect(page.getByText("No matches")).toHaveCount(0);
+  await expect(page.locator(".told")).toContainText("Too much at once. Try again.");
+});
+

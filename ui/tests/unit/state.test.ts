@@ -26,6 +26,7 @@ it("routes survive being written and read, and odd ones lead to the overview", (
     view: "sessions",
     session: "a/b c%",
     message: null,
+    resumes: false,
     search: false,
     alone: false,
   });
@@ -33,15 +34,26 @@ it("routes survive being written and read, and odd ones lead to the overview", (
     view: "sessions",
     session: "a",
     message: 12,
+    resumes: false,
     search: false,
     alone: false,
   });
   expect(parseRoute("#/sessions/a/-1").message).toBeNull();
-  expect(parseRoute("#/split/x")).toEqual({ view: "splits", session: "x", message: null, search: false, alone: true });
+  expect(parseRoute("#/sessions/a/resume")).toMatchObject({ session: "a", message: null, resumes: true });
+  expect(parseRoute("#/splits/a/resume").resumes).toBe(false);
+  expect(parseRoute("#/split/x")).toEqual({
+    view: "splits",
+    session: "x",
+    message: null,
+    resumes: false,
+    search: false,
+    alone: true,
+  });
   expect(parseRoute("#/search")).toEqual({
     view: "sessions",
     session: null,
     message: null,
+    resumes: false,
     search: true,
     alone: false,
   });
@@ -49,6 +61,7 @@ it("routes survive being written and read, and odd ones lead to the overview", (
     view: "overview",
     session: "%E0%A4%A",
     message: null,
+    resumes: false,
     search: false,
     alone: false,
   });
