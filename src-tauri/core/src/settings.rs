@@ -336,9 +336,14 @@ terminal = ""
 editor = ""
 "#;
 
+/// Where the settings of a home are.
+pub fn file(home: &Path) -> PathBuf {
+    home.join("config.toml")
+}
+
 /// Reads config.toml. Writes the commented template first if there is none.
 pub fn load(home: &Path) -> Result<Settings, SettingsError> {
-    let path = home.join("config.toml");
+    let path = file(home);
     if !path.exists() {
         std::fs::write(&path, TEMPLATE).map_err(|source| SettingsError::Write {
             path: path.clone(),

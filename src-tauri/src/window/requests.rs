@@ -247,7 +247,8 @@ fn choose_import(app: &AppHandle, title: &str, directory: bool) -> Result<Value,
 }
 
 fn about(app: &AppHandle, home: &Path) -> Result<About, ApiError> {
-    let settings = settings::load(home).map_err(|error| bad_settings(&error))?;
+    // Whoever repairs a broken config.toml needs this answer.
+    let settings = settings::load(home).unwrap_or_default();
     let shared = app.state::<Window>();
     let is_paired = || {
         shared
@@ -258,8 +259,8 @@ fn about(app: &AppHandle, home: &Path) -> Result<About, ApiError> {
     Ok(About {
         version: env!("CARGO_PKG_VERSION"),
         logs: log::dir(home),
-        settings: home.join("config.toml"),
-        syncthing: transport(&settings, shared.engine.know(&Request::Status).ok()),
+        settings: settings::file(home),
+        syncthing: transport(&settings, shared.engine.status().ok()),
         autostart: autolaunch(app).and_then(|switch| switch.is_enabled()).ok(),
         global_discovery: settings.network.global_discovery,
         local_discovery: settings.network.local_discovery,
@@ -395,8 +396,7 @@ fn open_link(app: &AppHandle, url: &str) -> Result<Value, ApiError> {
 }
 
 fn open_path(app: &AppHandle, home: &Path, path: &Path) -> Result<Value, ApiError> {
-    let about = about(app, home)?;
-    if ![&about.home, &about.logs, &about.settings].contains(&&path.to_owned()) {
+    if !programs::is_ours_to_open(home, path) {
         return Err(failed(
             ProblemCode::NotOurs,
             "This is not one of session-roam's folders.",

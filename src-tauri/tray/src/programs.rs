@@ -1,6 +1,8 @@
 //! The two programs of the tray app: `session-roam`, which runs all day, and the one for its windows. They lie side by side.
 
+use crate::log;
 use session_roam_core::daemon::home;
+use session_roam_core::settings;
 use std::path::{Path, PathBuf};
 
 /// The first argument of a start without a window.
@@ -35,9 +37,26 @@ pub fn home() -> Result<PathBuf, String> {
         })
 }
 
+/// Whether the window may open this path: the home, its logs or its settings, whatever the settings say.
+pub fn is_ours_to_open(home: &Path, path: &Path) -> bool {
+    [home, &log::dir(home), &settings::file(home)].contains(&path)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn with_a_broken_config_file_it_and_the_logs_are_still_opened() {
+        let home = tempfile::tempdir().expect("home");
+        let home = home.path();
+        std::fs::write(settings::file(home), "no = toml = at all").expect("write");
+        assert!(settings::load(home).is_err());
+        for path in ["", "logs", "config.toml"] {
+            assert!(is_ours_to_open(home, &home.join(path)), "{path}");
+        }
+        assert!(!is_ours_to_open(home, &home.join("vault")));
+    }
 
     #[test]
     fn the_other_program_is_beside_this_one_even_if_this_one_was_replaced() {
