@@ -272,6 +272,16 @@ fn every_state_has_its_words_and_its_icon() {
             |s| s.status.syncthing.state = SyncthingState::Missing,
         ),
         (
+            "(The disk is full.) (Free up disk space.)",
+            Icon::Attention,
+            |s| {
+                s.status.syncthing.state = SyncthingState::Missing;
+                s.status.problems = [ProblemCode::SyncthingMissing, ProblemCode::DiskFull]
+                    .map(problem)
+                    .into();
+            },
+        ),
+        (
             "(Syncing stopped unexpectedly) (Port taken.)",
             Icon::Attention,
             |s| {

@@ -243,7 +243,9 @@ fn words(sight: &Sight, now: &Zoned) -> (String, String) {
             },
             "Nothing is sent, received or written.".into(),
         ),
-        (_, "missing") => said("Syncing is off: Syncthing was not found"),
+        (_, "missing") if blocking.is_none_or(|problem| problem.code.is_of_syncthing()) => {
+            said("Syncing is off: Syncthing was not found")
+        }
         (_, "failed" | "stopped") => ("Syncing stopped unexpectedly".into(), because),
         _ if blocking.is_some() => (
             blocking.map_or_else(String::new, |problem| problem.message.clone()),

@@ -50,10 +50,13 @@ impl Sight {
         self.status.engine == EngineState::Importing
     }
 
-    /// Why nothing is recorded or sent although the engine runs.
+    /// Why nothing is recorded or sent although the engine runs. What is wrong with Syncthing comes last: without it,
+    /// changes are still saved here.
     pub fn blocking(&self) -> Option<&Problem> {
-        let mut problems = self.status.problems.iter();
-        problems.find(|one| !self.is_stopped() && one.code.is_blocking())
+        let problems = self.status.problems.iter();
+        problems
+            .filter(|one| !self.is_stopped() && one.code.is_blocking())
+            .min_by_key(|one| one.code.is_of_syncthing())
     }
 
     /// Items that need the user's decision.

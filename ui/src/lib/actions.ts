@@ -1,13 +1,38 @@
 // How grave a problem is, and who ends a wait, by their codes. What can be done about them comes with them.
-import { BLOCKING } from "../backend/engine";
-import type { ProblemCode, Status, Waiting } from "../backend/types";
-
-/** Waits that somebody has to end; all others pass by themselves. */
-const ENDED_BY_USER = new Set(["no_place", "place_refused", "unwritable", "tool_off", "store_gone", "unknown_shape"]);
+import { BLOCKING, CHOSEN, ENDED_BY_USER } from "../backend/engine";
+import type { Problem, ProblemCode, Status, Waiting } from "../backend/types";
 
 /** Nothing is recorded or sent while the problem lasts. */
 export function isBlocking(code: ProblemCode): boolean {
   return BLOCKING.includes(code);
+}
+
+const isOfSyncthing = (one: Problem) => one.code.startsWith("syncthing_");
+
+/** Why nothing is recorded or sent. What is wrong with Syncthing comes last: without it, changes are still saved here. */
+function blocking(status: Status): Problem | undefined {
+  const all = status.problems.filter((one) => isBlocking(one.code));
+  return all.find((one) => !isOfSyncthing(one)) ?? all[0];
+}
+
+export function stopOf(status: Status): Stop {
+  const problem = blocking(status);
+  switch (status.syncthing.state) {
+    case "missing":
+      return { syncthing: problem && !isOfSyncthing(problem) ? null : "missing", problem };
+    case "failed":
+    case "stopped":
+      return { syncthing: "failed", problem };
+    default:
+      return { syncthing: null, problem };
+  }
+}
+
+/** The headline says it already: as what it is about, or as its reason. */
+export function isTold(status: Status, problem: Problem): boolean {
+  if (status.engine === "stopped") return problem === status.problems[0];
+  const stop = stopOf(status);
+  return problem === stop.problem || (stop.syncthing !== null && isOfSyncthing(problem));
 }
 
 type Kind = Pick<Waiting, "code" | "tool">;

@@ -1,7 +1,7 @@
 // The whole state in one sentence. Pure: a function of the latest status and the devices' names.
 import type { Devices, SplitRow, Status } from "../backend/types";
 import { words } from "../words";
-import { isBlocking, waits } from "./actions";
+import { stopOf, waits } from "./actions";
 
 export type Tone = "calm" | "moving" | "attention" | "off" | "trouble";
 
@@ -43,16 +43,16 @@ export function headline(
   if (status.engine === "stopping") return make("off", state.stopped, say.stopping);
   if (refused !== null) return make("trouble", state.trouble, say.refused, refused);
   if (status.engine === "paused") return make("off", state.paused, say.paused, say.pausedWhy);
-  const blocking = status.problems.find((one) => isBlocking(one.code));
-  if (syncthing.state === "missing") return make("trouble", state.trouble, say.missing, say.missingWhy);
-  if (syncthing.state === "failed" || syncthing.state === "stopped")
+  const stop = stopOf(status);
+  if (stop.syncthing === "missing") return make("trouble", state.trouble, say.missing, say.missingWhy);
+  if (stop.syncthing === "failed")
     return make(
       "trouble",
       state.trouble,
       say.failed,
-      blocking ? `${blocking.message} ${blocking.hint}` : (syncthing.message ?? ""),
+      stop.problem ? `${stop.problem.message} ${stop.problem.hint}` : (syncthing.message ?? ""),
     );
-  if (blocking) return make("trouble", state.trouble, blocking.message, blocking.hint);
+  if (stop.problem) return make("trouble", state.trouble, stop.problem.message, stop.problem.hint);
   if (status.engine === "importing")
     return make("moving", state.importing, say.importing(moving.import_done, moving.import_total), say.importingWhy);
   const items = attention(status, devices, splits);

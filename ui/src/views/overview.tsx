@@ -1,8 +1,8 @@
 // The current state, in order of importance: the one thing in the headline, what needs the user with its buttons, then
 // what happens, and what happened.
 import { useState } from "preact/hooks";
-import type { Devices, HistoryRow, ProblemCode, Remedy, SessionRow, Status, Waiting } from "../backend/types";
-import { isBlocking, waits } from "../lib/actions";
+import type { Devices, HistoryRow, Remedy, SessionRow, Status } from "../backend/types";
+import { type Group, isBlocking, isTold, stopOf, waits } from "../lib/actions";
 import { projectName, shortened, size } from "../lib/format";
 import { happening } from "../lib/happening";
 import { attention, headline } from "../lib/headline";
@@ -87,12 +87,12 @@ function remediesNow(status: Status, isRefused: boolean): Remedy[] {
   }
   if (isRefused) return [{ do: "retry" }, { do: "open_logs" }];
   if (status.engine !== "running" && status.engine !== "importing") return [];
-  switch (status.syncthing.state) {
+  const stop = stopOf(status);
+  switch (stop.syncthing) {
     case "missing":
       return [{ do: "locate_syncthing" }, { do: "retry" }];
-    case "stopped":
     case "failed":
-      return [{ do: "retry" }, { do: "open_logs" }];
+      return together([{ do: "retry" }], stop.problem?.actions, [{ do: "open_logs" }]);
   }
   return stop.problem?.actions ?? [];
 }
@@ -122,8 +122,8 @@ function Blocks({ status, devices, splits }: BlocksProps) {
   const about = useAnswer({ cmd: "about" });
   const noTray = about.answer?.no_tray ?? null;
   // What the headline says already is not said again.
-  const said = headline(status, devices).what;
-  const problems = status.problems.filter((one) => one.message !== said && !isTold(status, one.code));
+  const problems = status.problems.filter((one) => !isTold(status, one));
+  const { passing, nPassing, choice, nChosen } = waits(status);
   return (
     <>
       <NeedsAttention status={status} devices={devices} splits={splits} />
@@ -177,12 +177,6 @@ function Blocks({ status, devices, splits }: BlocksProps) {
       <Recent />
     </>
   );
-}
-
-/** The headline tells of Syncthing's state; its problem would say the same again. */
-function isTold(status: Status, code: ProblemCode): boolean {
-  const isDown = status.syncthing.state === "missing" || status.syncthing.state === "failed";
-  return isDown && (code.startsWith("syncthing_") || isBlocking(code));
 }
 
 function ToolName({ tool }: { tool: string }) {

@@ -1,7 +1,7 @@
 // The one sentence about everything: it names the one thing, and never says that all is well while something is wrong.
 import { expect, it } from "vitest";
 import { makeWorld, STATES } from "../../src/backend/fake/world";
-import { waits } from "../../src/lib/actions";
+import { isTold, waits } from "../../src/lib/actions";
 import { attention, headline } from "../../src/lib/headline";
 
 const NOW = Date.parse("2026-11-23T12:00:00Z");
@@ -67,4 +67,21 @@ it("a wait that passes by itself asks for nothing", () => {
   expect([user.length, passing.map((one) => one.code)]).toEqual([3, ["live", "parent"]]);
   world.status.waiting = passing;
   expect(headline(world.status, world.devices).tone).toBe("calm");
+});
+it.each(["disk_full", "vault_unwritable", "state_unwritable"] as const)(
+  "does not say that changes are saved while Syncthing is missing and there is %s",
+  (code) => {
+    const world = makeWorld("missing", NOW);
+    world.status.problems.push({ code, message: "Nothing can be written.", hint: "", actions: [] });
+    expect(headline(world.status, world.devices)).toMatchObject({ tone: "trouble", what: "Nothing can be written." });
+    const [missing, other] = world.status.problems;
+    expect([isTold(world.status, missing!), isTold(world.status, other!)]).toEqual([false, true]);
+  },
+);
+
+it("what the headline does not say stays a notice", () => {
+  const world = makeWorld("failed", NOW);
+  const more = { code: "vault_unwritable", message: "The vault cannot be written.", hint: "", actions: [] } as const;
+  world.status.problems.push({ ...more, actions: [] });
+  expect(world.status.problems.map((one) => isTold(world.status, one))).toEqual([true, false]);
 });

@@ -201,6 +201,11 @@ impl ProblemCode {
     pub fn is_blocking(self) -> bool {
         Self::BLOCKING.contains(&self)
     }
+
+    /// What is wrong is Syncthing: nothing is sent, but changes are saved here.
+    pub fn is_of_syncthing(self) -> bool {
+        self.as_str().starts_with("syncthing_")
+    }
 }
 
 /// A problem in the user's words. Scripts and the window match on `code`; the texts may change.
