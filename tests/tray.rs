@@ -333,6 +333,16 @@ fn every_state_has_its_words_and_its_icon() {
         ("(Up to date with desk)", Icon::Idle, |s| {
             s.status.waiting = vec![waits("one", "live")]
         }),
+        ("(2 items need your attention)", Icon::Attention, |s| {
+            s.status.waiting = [
+                ("one", "no_place"),
+                ("two", "no_place"),
+                ("three", "store_gone"),
+                ("four", "excluded"),
+            ]
+            .map(|(id, code)| waits(id, code))
+            .into()
+        }),
         (
             "(Stopped. Nothing is recorded or synced.)",
             Icon::Off,
@@ -670,6 +680,15 @@ fn what_prevents_syncing_is_told_once_also_while_sessions_are_read() {
     let mut stopped = full.clone();
     stopped.status.engine = EngineState::Stopped;
     assert_eq!(told(&[&quiet(), &stopped]), [""; 0]);
+}
+
+#[test]
+fn waits_that_somebody_has_to_end_are_told_of() {
+    for code in ["place_refused", "store_gone", "unknown_shape"] {
+        let mut waiting = quiet();
+        waiting.status.waiting = vec![waits("one", code)];
+        assert_eq!(told(&[&quiet(), &waiting]).len(), 1, "{code}");
+    }
 }
 
 /// F10: four hundred strangers are one line in the menu and one notification.

@@ -70,6 +70,7 @@ export const words = {
       `“${shortened(title, 60)}” has ${versions === 2 ? "two" : count(versions)} versions.`,
     oneSplit: "A session has two versions.",
     waits: (title: string, why: string) => `“${shortened(title, 60)}” is waiting: ${why}`,
+    wait: (n: number, why: string) => `${plural(n, "session is waiting", "sessions are waiting")}: ${why}`,
     loading: "Loading status…",
   },
   overview: {
@@ -100,7 +101,9 @@ export const words = {
     /** Waits that pass by themselves. */
     passing: (n: number) =>
       `${plural(n, "session syncs", "sessions sync")} later by ${n === 1 ? "itself" : "themselves"}.`,
-    passingFor: (n: number, why: string) => `${count(n)} × ${why}`,
+    /** Waits that last as long as a choice of the user's. */
+    chosen: (n: number) => `${plural(n, "session is", "sessions are")} not synced by your choice.`,
+    others: (n: number) => `and ${plural(n, "other session", "other sessions")}`,
     why: "Why",
     fromHere: (from: string, n: number) => `${plural(n, "session", "sessions")} from ${from}, last 24 hours`,
     happenings: {

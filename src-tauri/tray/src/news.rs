@@ -11,7 +11,14 @@ use session_roam_core::settings::Notifications;
 /// How many of the newest sessions of other devices are requested.
 pub const NEWEST: u32 = 12;
 /// Waits that somebody can end; all others are the user's own doing or pass by themselves.
-const WORTH_TELLING: [Reason; 3] = [Reason::Live, Reason::NoPlace, Reason::Unwritable];
+const WORTH_TELLING: [Reason; 6] = [
+    Reason::Live,
+    Reason::NoPlace,
+    Reason::PlaceRefused,
+    Reason::Unwritable,
+    Reason::StoreGone,
+    Reason::UnknownShape,
+];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct News {

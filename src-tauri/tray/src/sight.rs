@@ -67,7 +67,7 @@ impl Sight {
             .iter()
             .filter(|asking| asking.has_code)
             .count();
-        self.status.splits + (self.status.held.len() + proved) as u64
+        self.status.splits + (self.status.held.len() + proved) as u64 + self.status.n_to_end()
     }
 
     /// Devices that ask without this device's code. Anybody on the network can ask.

@@ -1660,3 +1660,20 @@ export const BLOCKING: readonly ProblemCode[] = [
   "syncthing_refused",
   "vault_unwritable",
 ];
+
+/** Waits that somebody has to end; all others pass by themselves, or are what the user chose. */
+export const ENDED_BY_USER: readonly Reason[] = [
+  "no_place",
+  "place_refused",
+  "unwritable",
+  "tool_off",
+  "store_gone",
+  "unknown_shape",
+  "left_out",
+];
+
+/** Waits that last as long as what the user chose. */
+export const CHOSEN: readonly Reason[] = [
+  "excluded",
+  "store_off",
+];

@@ -15,6 +15,12 @@ function blocking(status: Status): Problem | undefined {
   return all.find((one) => !isOfSyncthing(one)) ?? all[0];
 }
 
+/** What stops everything: Syncthing's state, a problem, or a problem as the reason of that state. */
+export interface Stop {
+  syncthing: "missing" | "failed" | null;
+  problem: Problem | undefined;
+}
+
 export function stopOf(status: Status): Stop {
   const problem = blocking(status);
   switch (status.syncthing.state) {
@@ -36,16 +42,55 @@ export function isTold(status: Status, problem: Problem): boolean {
 }
 
 type Kind = Pick<Waiting, "code" | "tool">;
+type Who = "user" | "choice" | "passing";
 
-const isUsers = (one: Kind) => ENDED_BY_USER.has(one.code ?? "");
+function endedBy({ code }: Kind): Who {
+  if (code && ENDED_BY_USER.includes(code)) return "user";
+  return code && CHOSEN.includes(code) ? "choice" : "passing";
+}
 
-/** Waits apart by who ends them; of very many only some are listed. */
-export function waits(status: Status): { user: Waiting[]; passing: Waiting[]; nPassing: number } {
+/** Sessions that wait for the same: one act ends all of these waits. */
+export interface Group {
+  key: string;
+  /** The listed ones; of very many only some are. */
+  listed: Waiting[];
+  /** How many there are, as far as that is known. */
+  n: number;
+}
+
+/** Waits apart by who ends them, and together by what ends them. The tray counts in the same way (`Status::n_to_end`). */
+export function waits(status: Status): Record<Who, Group[]> & { nPassing: number; nChosen: number } {
+  const of = (who: Who) => grouped(status, (one) => endedBy(one) === who);
   return {
-    user: status.waiting.filter(isUsers),
-    passing: status.waiting.filter((one) => !isUsers(one)),
-    nPassing: countWaits(status, (one) => !isUsers(one)),
+    user: of("user"),
+    choice: of("choice"),
+    passing: of("passing"),
+    nPassing: countWaits(status, (one) => endedBy(one) === "passing"),
+    nChosen: countWaits(status, (one) => endedBy(one) === "choice"),
   };
+}
+
+function grouped(status: Status, is: (one: Kind) => boolean): Group[] {
+  const groups = new Map<string, Group>();
+  for (const one of status.waiting.filter(is)) {
+    const key = JSON.stringify([one.code, one.why, one.actions]);
+    const group = groups.get(key) ?? { key, listed: [], n: 0 };
+    groups.set(key, group);
+    group.listed.push(one);
+    group.n += 1;
+  }
+  const all = [...groups.values()];
+  // Counts are by reason and tool. They say how many a group has where no other one shares these.
+  for (const group of all) {
+    const { code } = group.listed[0]!;
+    const sharing = all.filter((other) => other.listed[0]!.code === code);
+    const tools = new Set(group.listed.map((one) => one.tool));
+    const isAlone = sharing.length === 1;
+    const isOfItsTools = sharing.every((other) => other === group || !other.listed.some((one) => tools.has(one.tool)));
+    if (isAlone) group.n = countWaits(status, (one) => one.code === code);
+    else if (isOfItsTools) group.n = countWaits(status, (one) => one.code === code && tools.has(one.tool));
+  }
+  return all;
 }
 
 /** How many sessions wait, those that the status does not list included. */

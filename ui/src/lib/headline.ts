@@ -84,6 +84,8 @@ export function attention(status: Status, devices: Devices | null, splits: reado
       const split = splits[at];
       return split ? say.split(split.title || words.session.untitled, split.branches.length) : say.oneSplit;
     }),
-    ...waits(status).user.map((one) => say.waits(one.title || words.session.untitled, one.why)),
+    ...waits(status).user.map(({ listed: [one], n }) =>
+      n > 1 ? say.wait(n, one!.why) : say.waits(one!.title || words.session.untitled, one!.why),
+    ),
   ];
 }

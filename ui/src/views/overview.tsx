@@ -156,7 +156,8 @@ function Blocks({ status, devices, splits }: BlocksProps) {
           </ul>
         </Section>
       )}
-      <Passing {...waits(status)} />
+      <Quiet groups={passing} n={nPassing} title={say.passing(nPassing)} />
+      <Quiet groups={choice} n={nChosen} title={say.chosen(nChosen)} />
       {status.live.length > 0 && (
         <Section title={say.live}>
           <ul class="lines">
@@ -234,7 +235,7 @@ function NeedsAttention({ status, devices, splits }: BlocksProps) {
           </li>
         )}
         {(all ? mine : mine.slice(0, MOST)).map((one) => (
-          <Wait key={one.session + one.tool} one={one} />
+          <Wait key={one.key} group={one} />
         ))}
         {!all && mine.length > MOST && (
           <li class="line">
@@ -255,48 +256,66 @@ function NeedsAttention({ status, devices, splits }: BlocksProps) {
   );
 }
 
-/** A session that waits for the user, with what ends it. */
-function Wait({ one }: { one: Waiting }) {
-  const about = one.title || words.session.untitled;
+/** Sessions that wait for the user, with what ends it. */
+function Wait({ group }: { group: Group }) {
+  const { why, hint, actions } = group.listed[0]!;
   return (
     <li class="line acted">
       <Icon name="clock" />
       <p class="line-text" dir="auto">
-        <a class="strong" href={link("sessions", one.session)}>
-          {about}
-        </a>{" "}
-        <span class="dim">· {projectName(one.project)}</span>
+        <Waiters group={group} />
         <span class="block">
-          {one.why} <span class="dim">{one.hint}</span>
+          {why} <span class="dim">{hint}</span>
         </span>
       </p>
-      <Remedies remedies={one.actions} about={about} />
+      <Remedies remedies={actions} about={group.listed[0]!.title || words.session.untitled} />
     </li>
   );
 }
 
-/** Waits that pass by themselves: one quiet line, with the reasons on request. */
-function Passing({ passing, nPassing }: { passing: Waiting[]; nPassing: number }) {
+/** The newest session of a group, and how many more there are. */
+function Waiters({ group: { listed, n } }: { group: Group }) {
+  const { session, title, project } = listed[0]!;
+  const isOneProject = listed.every((one) => one.project === project);
+  return (
+    <>
+      <a class="strong" href={link("sessions", session)}>
+        {title || words.session.untitled}
+      </a>{" "}
+      {n > 1 && <span>{words.overview.others(n - 1)} </span>}
+      {isOneProject && <span class="dim">· {projectName(project)}</span>}
+    </>
+  );
+}
+
+/** Waits that need nobody: one quiet line, with the reasons on request. */
+function Quiet({ groups, n, title }: { groups: Group[]; n: number; title: string }) {
   const say = words.overview;
-  if (nPassing === 0) return null;
+  if (n === 0) return null;
+  const shown = groups.slice(0, 50);
+  const rest = n - shown.reduce((sum, one) => sum + one.n, 0);
   return (
     <details class="passing">
       <summary>
         <Icon name="clock" size={14} />
-        <span>{say.passing(nPassing)}</span> <span class="link">{say.why}</span>
+        <span>{title}</span> <span class="link">{say.why}</span>
       </summary>
       <ul class="lines">
-        {passing.slice(0, 50).map((one) => (
-          <li key={one.session + one.tool} class="line">
-            <p class="line-text" dir="auto">
-              <a href={link("sessions", one.session)}>{one.title || words.session.untitled}</a>{" "}
-              <span class="dim">
-                · {projectName(one.project)} · {one.why} {one.hint}
-              </span>
-            </p>
-          </li>
-        ))}
-        {nPassing > 50 && <li class="line dim">{say.more(nPassing - Math.min(50, passing.length))}</li>}
+        {shown.map((one) => {
+          const { why, hint, actions, title } = one.listed[0]!;
+          return (
+            <li key={one.key} class="line acted">
+              <p class="line-text" dir="auto">
+                <Waiters group={one} />{" "}
+                <span class="dim">
+                  · {why} {hint}
+                </span>
+              </p>
+              <Remedies remedies={actions} about={title || words.session.untitled} />
+            </li>
+          );
+        })}
+        {rest > 0 && <li class="line dim">{say.more(rest)}</li>}
       </ul>
     </details>
   );

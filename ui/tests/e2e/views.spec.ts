@@ -237,6 +237,25 @@ test("an answer that never came has its own remedies, and no pairing beside it",
   await expect(page.getByRole("button", { name: "Pair a device" })).toHaveCount(0);
 });
 
+test("what is not synced by choice says so, and is taken back there", async ({ page }) => {
+  await open(page, "overview", { state: "chosen" });
+  await expect(page.getByText("later by")).toHaveCount(0);
+  await page.getByText("3 sessions are not synced by your choice.").click();
+  await page
+    .getByRole("button", { name: /^Sync this project/ })
+    .first()
+    .click();
+  await expect.poll(() => asked(page, "project_exclude")).toMatchObject([{ excluded: false }]);
+});
+
+test("a folder is asked for once, however many sessions wait for it", async ({ page }) => {
+  await open(page, "overview", { state: "crowd" });
+  const needs = page.getByRole("region", { name: "Needs attention" });
+  await expect(needs.getByRole("listitem")).toHaveCount(3);
+  await expect(needs).toContainText("and 3 other sessions");
+  await expect(needs.getByRole("button", { name: /^Choose folder/ })).toHaveCount(2);
+});
+
 test("another device's rewrite is accepted, or compared first", async ({ page }) => {
   await open(page, "overview", { state: "held" });
   await page.getByRole("button", { name: /^Compare versions.*laptop rewrote the session/ }).click();

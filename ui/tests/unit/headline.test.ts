@@ -26,7 +26,11 @@ it("every state has a sentence of its own kind", () => {
     busy: "2 items need your attention.",
     choose: "“Fix login race” has two versions.",
     "big-split": "“Fix login race” has two versions.",
-    held: "3 items need your attention.",
+    held: "4 items need your attention.",
+    lost: "session-roam is not responding.",
+    broken: "session-roam has stopped. Nothing is recorded or synced.",
+    chosen: "Up to date with laptop and studio.",
+    crowd: "3 items need your attention.",
     waiting: "3 items need your attention.",
     asking: "tablet asks to pair.",
   });
@@ -64,10 +68,36 @@ it("is not calm while every request is refused, or a session waits for the user"
 it("a wait that passes by itself asks for nothing", () => {
   const world = makeWorld("waiting", NOW);
   const { user, passing } = waits(world.status);
-  expect([user.length, passing.map((one) => one.code)]).toEqual([3, ["live", "parent"]]);
-  world.status.waiting = passing;
+  expect([user.length, passing.map(({ listed }) => listed[0]?.code)]).toEqual([3, ["live", "parent"]]);
+  world.status.waiting = passing.flatMap(({ listed }) => listed);
   expect(headline(world.status, world.devices).tone).toBe("calm");
 });
+
+it("sessions that wait for one act are one item, with all of them counted", () => {
+  const world = makeWorld("crowd", NOW);
+  const { user } = waits(world.status);
+  expect(user.map(({ listed, n }) => [listed[0]?.code, listed.length, n])).toEqual([
+    ["no_place", 4, 4],
+    ["no_place", 1, 1],
+    ["tool_off", 1, 240],
+  ]);
+  expect(attention(world.status, world.devices).at(-1)).toBe(
+    "240 sessions are waiting: This tool is switched off on this device.",
+  );
+});
+
+it("what the user chose asks for nothing, and is not said to pass by itself", () => {
+  const { user, passing, nPassing, choice, nChosen } = waits(makeWorld("chosen", NOW).status);
+  expect([user, passing, nPassing]).toEqual([[], [], 0]);
+  expect([choice.map(({ n }) => n), nChosen]).toEqual([[2, 1], 3]);
+});
+
+it("a record that is too large waits for the user", () => {
+  const world = makeWorld("waiting", NOW);
+  world.status.waiting = [{ ...world.status.waiting[0]!, code: "left_out" }];
+  expect(headline(world.status, world.devices).tone).toBe("attention");
+});
+
 it.each(["disk_full", "vault_unwritable", "state_unwritable"] as const)(
   "does not say that changes are saved while Syncthing is missing and there is %s",
   (code) => {

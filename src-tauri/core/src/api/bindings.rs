@@ -195,6 +195,28 @@ fn bindings() -> String {
         "export const BLOCKING: readonly ProblemCode[] = [\n{blocking}];"
     )
     .expect("text");
+    for (about, name, reasons) in [
+        (
+            "Waits that somebody has to end; all others pass by themselves, or are what the user chose.",
+            "ENDED_BY_USER",
+            Reason::ENDED_BY_USER.as_slice(),
+        ),
+        (
+            "Waits that last as long as what the user chose.",
+            "CHOSEN",
+            Reason::CHOSEN.as_slice(),
+        ),
+    ] {
+        let lines: String = reasons
+            .iter()
+            .map(|reason| format!("  \"{}\",\n", reason.as_str()))
+            .collect();
+        writeln!(
+            text,
+            "\n/** {about} */\nexport const {name}: readonly Reason[] = [\n{lines}];"
+        )
+        .expect("text");
+    }
     text
 }
 

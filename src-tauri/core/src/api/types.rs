@@ -285,6 +285,19 @@ impl Status {
         u64::max(counted, self.waiting.len() as u64)
     }
 
+    /// How many things end the waits that somebody has to end: one choice of a directory, however many sessions wait
+    /// for it. The window counts in the same way (ui/src/lib/actions.ts).
+    pub fn n_to_end(&self) -> u64 {
+        let mut ends: Vec<(Option<Reason>, &str, &[Remedy])> = Vec::new();
+        for wait in &self.waiting {
+            let end = (wait.code, wait.why.as_str(), wait.actions.as_slice());
+            if wait.code.is_some_and(Reason::is_ended_by_user) && !ends.contains(&end) {
+                ends.push(end);
+            }
+        }
+        ends.len() as u64
+    }
+
     /// How many sessions wait for this reason.
     pub fn n_waiting_for(&self, code: Option<Reason>) -> u64 {
         let counts = self.waiting_counts.iter();

@@ -94,6 +94,27 @@ words! {
     }
 }
 
+impl Reason {
+    /// Waits that somebody has to end; all others pass by themselves, or are what the user chose. The window's list is
+    /// made from this one.
+    pub const ENDED_BY_USER: [Self; 7] = [
+        Self::NoPlace,
+        Self::PlaceRefused,
+        Self::Unwritable,
+        Self::ToolOff,
+        Self::StoreGone,
+        Self::UnknownShape,
+        Self::LeftOut,
+    ];
+    /// Waits that last as long as what the user chose: nothing passes, and nothing is wrong. The window's list is made
+    /// from this one.
+    pub const CHOSEN: [Self; 2] = [Self::Excluded, Self::StoreOff];
+
+    pub fn is_ended_by_user(self) -> bool {
+        Self::ENDED_BY_USER.contains(&self)
+    }
+}
+
 words! {
     /// What happened to a session: a row of the history.
     #[derive(Default)]

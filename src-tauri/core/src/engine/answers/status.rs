@@ -9,15 +9,6 @@ type Newest = (Vec<(SessionKey, Row)>, Vec<StateCount>);
 
 /// The most sessions in one state that a status lists.
 const MOST_LISTED: usize = 100;
-/// Waits that somebody has to end; all others pass by themselves.
-const ENDED_BY_USER: [Reason; 6] = [
-    Reason::NoPlace,
-    Reason::PlaceRefused,
-    Reason::Unwritable,
-    Reason::ToolOff,
-    Reason::StoreGone,
-    Reason::UnknownShape,
-];
 
 impl Engine {
     pub(super) fn status(&self) -> Result<Status, ApiError> {
@@ -115,7 +106,7 @@ impl Engine {
         let mut reasons: Vec<Option<Reason>> = counts.iter().map(|count| count.reason).collect();
         reasons.sort_by_key(|reason| {
             (
-                reason.is_none_or(|reason| !ENDED_BY_USER.contains(&reason)),
+                reason.is_none_or(|reason| !reason.is_ended_by_user()),
                 *reason,
             )
         });
