@@ -345,6 +345,12 @@ export const words = {
     takes: "Taking them over",
     leaves: "Leaving files as they are",
     loading: "Loading the difference…",
+    asking: "Checking for uncommitted changes of other devices…",
+    failed: "Whether another device has uncommitted changes is not known",
+    undoChanged: {
+      message: "Something else was done to this session since.",
+      hint: "Its history says what can be undone.",
+    },
     noText: "No text to compare.",
     cut: "The rest is too long to show.",
     goesAlong: "Uncommitted changes go along",

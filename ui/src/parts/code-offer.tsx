@@ -1,9 +1,10 @@
 // The uncommitted changes that another device recorded, beside the checkout here: which files, what
 // differs in each, and whether to take them over.
 import { useState } from "preact/hooks";
+import { Refusal } from "../backend/backend";
 import type { CodeFile, CodeOffer } from "../backend/types";
 import { ofPatch } from "../lib/changes";
-import { useAnswer } from "../state";
+import { useAnswer, useShared } from "../state";
 import { words } from "../words";
 import { Failed, Skeleton, Switch } from "./common";
 import { Fold } from "./fold";
@@ -19,6 +20,44 @@ function isTold(offer: CodeOffer, isFork: boolean): boolean {
   return offer.state !== "none" && offer.state !== "same" && (isFork || offer.is_last);
 }
 
+/** How long the message offers to take the files back; the session's history does so for good. */
+const UNDO_MS = 60_000;
+
+interface AskedProps {
+  session: string;
+  asked: ReturnType<typeof useAnswer<"code_offer">>;
+  wanted: boolean;
+  want: (wanted: boolean) => void;
+  isFork?: boolean;
+}
+
+/** The offer, once it is known whether there is one. */
+export function CodeAsked({ asked, ...rest }: AskedProps) {
+  const say = words.code;
+  if (asked.phase === "loading") return <Skeleton rows={2} label={say.asking} />;
+  return (
+    <>
+      {asked.phase === "failed" && <Failed refusal={asked.refusal} again={asked.again} title={say.failed} />}
+      {asked.answer && <CodeOffered offer={asked.answer} {...rest} />}
+    </>
+  );
+}
+
+/** Takes the files over, and says so with a way back. */
+export function useTakingOver() {
+  const { backend, tell } = useShared();
+  return async (session: string, snapshot: string, stay: boolean) => {
+    const applied = await backend.roam({ cmd: "code_apply", session, snapshot, stay });
+    const act = async () => {
+      const last = await backend.roam({ cmd: "undoable", session });
+      if (last?.kind !== "code") throw new Refusal({ code: "undo_changed", ...words.code.undoChanged });
+      return backend.roam({ cmd: "undo", session });
+    };
+    const undo = { act, until: Date.now() + UNDO_MS };
+    return { ...applied, told: (more: string) => tell(`${applied.message} ${more}`.trim(), undo) };
+  };
+}
+
 interface CodeOfferedProps {
   session: string;
   offer: CodeOffer;
@@ -28,7 +67,7 @@ interface CodeOfferedProps {
   isFork?: boolean;
 }
 
-export function CodeOffered({ session, offer, wanted, want, isFork = false }: CodeOfferedProps) {
+function CodeOffered({ session, offer, wanted, want, isFork = false }: CodeOfferedProps) {
   const say = words.code;
   if (!isTold(offer, isFork)) return null;
   if (!isOffered(offer))

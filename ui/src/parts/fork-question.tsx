@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { go } from "../route";
 import { useAnswer, useDoing, useShared } from "../state";
 import { words } from "../words";
-import { CodeOffered, isOffered } from "./code-offer";
+import { CodeAsked, isOffered, useTakingOver } from "./code-offer";
 import { Button, Refused } from "./common";
 import { Dialog } from "./dialog";
 
@@ -16,14 +16,18 @@ export function ForkQuestion({ session, at, close }: { session: string; at: numb
   const { busy, refusal, act } = useDoing();
   const offered = useAnswer({ cmd: "code_offer", session, at });
   const [wanted, setWanted] = useState(false);
+  const takeOver = useTakingOver();
   const say = words.fork;
   const fork = async () => {
     const offer = offered.answer;
+    let report = tell as (text: string) => void;
     const forked = await act(async () => {
-      const applied =
-        wanted && offer && isOffered(offer)
-          ? await backend.roam({ cmd: "code_apply", session, snapshot: offer.snapshot, stay: true })
-          : undefined;
+      const applied = wanted && offer && isOffered(offer) ? await takeOver(session, offer.snapshot, true) : undefined;
+      if (applied) {
+        report = applied.told;
+        report("");
+        setWanted(false);
+      }
       const made = await backend.roam({ cmd: "fork", session, at, ...(applied ? { dir: applied.dir } : {}) });
       for (let tried = 0; tried < TRIES; tried++) {
         try {
@@ -37,16 +41,14 @@ export function ForkQuestion({ session, at, close }: { session: string; at: numb
     });
     if (!forked) return;
     close();
-    tell(say.made(forked.title));
+    report(say.made(forked.title));
     go("sessions", forked.session);
   };
   return (
     <Dialog title={say.title} close={close}>
       <p>{say.what}</p>
       <p class="dim">{say.calls}</p>
-      {offered.answer && (
-        <CodeOffered session={session} offer={offered.answer} wanted={wanted} want={setWanted} isFork />
-      )}
+      <CodeAsked session={session} asked={offered} wanted={wanted} want={setWanted} isFork />
       <Refused refusal={refusal} />
       <div class="row-of-buttons end">
         <Button onClick={close}>{say.cancel}</Button>

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import type { SessionRow } from "../backend/types";
 import { useAnswer, useDoing, useShared } from "../state";
 import { words } from "../words";
-import { CodeOffered, isOffered } from "./code-offer";
+import { CodeAsked, isOffered, useTakingOver } from "./code-offer";
 import { Button, CopyButton, Failed, Refused, Skeleton } from "./common";
 import { Dialog } from "./dialog";
 import { Icon, type IconName } from "./icon";
@@ -24,20 +24,25 @@ export function ResumeQuestion({ row, close }: { row: Pick<SessionRow, "session"
   const offered = useAnswer({ cmd: "code_offer", session: row.session });
   const [wanted, setWanted] = useState(false);
   const { busy, refusal, act } = useDoing();
+  const takeOver = useTakingOver();
   const say = words.resume;
   const start = async () => {
     const { session } = row;
     const offer = offered.answer;
+    let report = tell as (text: string) => void;
     const started = await act(async () => {
       if (wanted && offer && isOffered(offer)) {
-        const { worktree } = await backend.roam({ cmd: "code_apply", session, snapshot: offer.snapshot, stay: false });
+        const applied = await takeOver(session, offer.snapshot, false);
+        report = applied.told;
+        // Said at once: the files are there, whatever becomes of the start.
+        report("");
         setWanted(false);
-        if (worktree) await moved(() => backend.roam({ cmd: "resume", session }));
+        if (applied.worktree) await moved(() => backend.roam({ cmd: "resume", session }));
       }
       return backend.roam({ cmd: "start_tool", session });
     });
     if (!started) return;
-    tell(say.started);
+    report(say.started);
     close();
   };
   return (
@@ -60,10 +65,7 @@ export function ResumeQuestion({ row, close }: { row: Pick<SessionRow, "session"
           ) : (
             <p class="dim">{say.nothing}</p>
           )}
-          {offered.phase === "loading" && <Skeleton rows={2} label={words.code.loading} />}
-          {offered.answer && (
-            <CodeOffered session={row.session} offer={offered.answer} wanted={wanted} want={setWanted} />
-          )}
+          <CodeAsked session={row.session} asked={offered} wanted={wanted} want={setWanted} />
           <p class="dim">{say.runs}</p>
           <p class="command" dir="ltr">
             <code>{asked.answer.argv.map(quoted).join(" ")}</code>

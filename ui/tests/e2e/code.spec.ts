@@ -1,6 +1,6 @@
 // Another device's uncommitted changes: shown before a session is resumed, taken over if wanted.
 import { expect, test } from "@playwright/test";
-import { asked, expectAccessible, expectCalm, expectNoSidewaysScroll, open, session } from "./open";
+import { asked, expectAccessible, expectCalm, expectNoSidewaysScroll, inWorld, open, session } from "./open";
 
 const resume = async (page: import("@playwright/test").Page, n: number) => {
   await open(page, `sessions/${session(n)}`);
@@ -84,4 +84,40 @@ test("what was recorded can be removed when a project is switched off", async ({
   expect(await asked(page, "code_forget")).toHaveLength(1);
   await expectAccessible(page);
   expectCalm(page);
+});
+
+test("files that were taken over are given back from the message", async ({ page }) => {
+  const dialog = await resume(page, 0);
+  await dialog.getByRole("switch").click();
+  await dialog.getByRole("button", { name: /^Resume/ }).click();
+  const told = page.locator(".told");
+  await expect(told).toContainText(/4 files of .* working tree are now in .*Started in a terminal\./);
+  await told.getByRole("button", { name: "Undo" }).click();
+  await expect(told).toContainText("were taken back");
+  expectCalm(page);
+});
+
+test("an offer that could not be looked for is no offer that is not there", async ({ page }) => {
+  for (const [button, start] of [
+    ["Resume", /^Resume/],
+    ["Continue from here", "Continue from here"],
+  ] as const) {
+    await open(page, `sessions/${session(0)}/1`);
+    await inWorld(page, (fake) =>
+      fake.refuse("code_offer", { code: "busy", message: "Too much at once.", hint: "", actions: [] }),
+    );
+    if (button === "Resume") await page.getByRole("button", { name: "Resume", exact: true }).first().click();
+    else {
+      const message = page.getByRole("feed").locator("[aria-posinset='2']");
+      await message.hover();
+      await message.getByRole("button", { name: "Message actions" }).click();
+      await page.getByRole("menuitem", { name: button }).click();
+    }
+    const dialog = page.getByRole("dialog");
+    await expect(dialog).toContainText("Whether another device has uncommitted changes is not known");
+    await expect(dialog.getByRole("button", { name: start })).toBeVisible();
+    await inWorld(page, (fake) => fake.refuse("code_offer", null));
+    await dialog.getByRole("button", { name: "Retry" }).click();
+    await expect(dialog).toContainText("working tree are not here");
+  }
 });
