@@ -3,9 +3,8 @@ import type { CodeQuestion as Asked } from "../backend/types";
 import { projectName } from "../lib/format";
 import { useDoing, useShared } from "../state";
 import { words } from "../words";
-import { Button, Section } from "./common";
+import { Button, Refused, Section } from "./common";
 import { Icon } from "./icon";
-import { Trouble } from "./trouble";
 
 export function CodeQuestion({ asked }: { asked: Asked }) {
   const { backend, reload, tell } = useShared();
@@ -20,7 +19,7 @@ export function CodeQuestion({ asked }: { asked: Asked }) {
   };
   return (
     <Section title={say.question}>
-      {refusal && <Trouble refusal={refusal} again={clear} />}
+      <Refused refusal={refusal} clear={clear} />
       <ul class="lines">
         <li class="line acted">
           <Icon name="projects" />

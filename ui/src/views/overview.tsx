@@ -8,7 +8,7 @@ import { happening } from "../lib/happening";
 import { attention, headline } from "../lib/headline";
 import { HeldActs } from "../parts/acting";
 import { CodeQuestion } from "../parts/code-question";
-import { Button, Section, Skeleton, Time, ToolSign } from "../parts/common";
+import { Button, Refused, Section, Skeleton, Time, ToolSign } from "../parts/common";
 import { Icon } from "../parts/icon";
 import { Remedies } from "../parts/remedies";
 import { ResumeQuestion } from "../parts/resume-question";
@@ -67,7 +67,7 @@ export function Overview({ devices }: { devices: Devices | null }) {
           )}
         </div>
       </header>
-      {refusal && <Trouble refusal={refusal} again={clear} />}
+      <Refused refusal={refusal} clear={clear} />
       {status?.engine === "importing" && <ImportBar status={status} />}
       {lost && <Trouble refusal={lost} again={reload} title={words.failed.engine} />}
       {status && !refused && <Blocks status={status} devices={devices} splits={rows} />}

@@ -237,6 +237,19 @@ test("an answer that never came has its own remedies, and no pairing beside it",
   await expect(page.getByRole("button", { name: "Pair a device" })).toHaveCount(0);
 });
 
+test("what failed is dismissed, not “retried” by hiding it", async ({ page }) => {
+  await open(page, "overview", { state: "paused" });
+  await inWorld(page, (fake) =>
+    fake.refuse("continue", { code: "busy", message: "Too much at once.", hint: "", actions: [] }),
+  );
+  await page.getByRole("button", { name: "Continue" }).click();
+  const alert = page.getByRole("alert").filter({ hasText: "Too much at once." });
+  await expect(alert).toBeVisible();
+  await expect(alert.getByRole("button", { name: "Retry" })).toHaveCount(0);
+  await alert.getByRole("button", { name: "Dismiss" }).click();
+  await expect(alert).toHaveCount(0);
+});
+
 test("what is not synced by choice says so, and is taken back there", async ({ page }) => {
   await open(page, "overview", { state: "chosen" });
   await expect(page.getByText("later by")).toHaveCount(0);
