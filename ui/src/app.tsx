@@ -13,7 +13,7 @@ import { DropPlace, ImportStrip } from "./parts/importing";
 import { LinkQuestion } from "./parts/link-question";
 import { Palette } from "./parts/palette";
 import { Shortcuts } from "./parts/shortcuts";
-import { go, link, type Route, useRoute, VIEWS, type View } from "./route";
+import { ADD, go, link, type Route, useRoute, VIEWS, type View } from "./route";
 import { type Shared, SharedContext, type Undo, useGlobalKeys, useKeys } from "./state";
 import { DevicesView } from "./views/devices";
 import { FirstRun } from "./views/first-run";
@@ -68,7 +68,8 @@ export function App({ backend }: { backend: Backend }) {
   });
 
   // A user who followed a pairing link wants to pair; the first steps come afterwards.
-  const firstRun = about?.first_run === true && !(route.view === "devices" && route.session);
+  const isPairing = route.view === "devices" && route.session !== null && route.session !== ADD;
+  const firstRun = about?.first_run === true && !isPairing;
   return (
     <SharedContext.Provider value={shared}>
       <button type="button" class="skip" onClick={() => main.current?.focus()}>
@@ -168,7 +169,7 @@ function useCommands(
     });
     return [
       ...views,
-      action("pair", "devices", () => go("devices")),
+      action("pair", "devices", () => go("devices", ADD)),
       action(isPaused ? "continue" : "pause", isPaused ? "play" : "pause", () =>
         ask({ cmd: isPaused ? "continue" : "pause" }),
       ),
@@ -227,7 +228,13 @@ function Current({ route, devices }: { route: ReturnType<typeof useRoute>; devic
         <SplitsView />
       );
     case "devices":
-      return <DevicesView code={route.session ?? ""} />;
+      return (
+        <DevicesView
+          code={route.session === ADD ? "" : (route.session ?? "")}
+          adds={route.session === ADD}
+          visit={route.visit}
+        />
+      );
     case "tools":
       return <ToolsView />;
     case "projects":

@@ -45,6 +45,9 @@ export function link(view: View, session?: string, message?: number): string {
   return message === undefined ? place : `${place}/${message}`;
 }
 
+/** Of the devices: the ways to pair one. No code of a device looks like this. */
+export const ADD = "add";
+
 /** Of the settings: a part of the view to which a link leads. */
 export type SettingsPart = "forgotten" | "diagnostics";
 

@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 import type { Remedy } from "../backend/types";
 import { projectName } from "../lib/format";
-import { go, type SettingsPart } from "../route";
+import { ADD, go, type SettingsPart } from "../route";
 import { useDoing, useShared } from "../state";
 import { words } from "../words";
 import { IdentityQuestion } from "./identity-question";
@@ -86,8 +86,8 @@ export function Remedies({ remedies = [], about, again, main = false }: Props) {
     accept_forget: release,
     read_journal: release,
     forget: open,
-    show_code: () => go("devices"),
-    pair: () => go("devices"),
+    show_code: () => go("devices", ADD),
+    pair: () => go("devices", ADD),
     compare_digits: () => go("devices"),
     approve: ({ id }) => void done(backend.roam({ cmd: "approve", id })),
     revoke_device: () => go("devices"),

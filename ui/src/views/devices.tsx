@@ -9,8 +9,16 @@ import { Follow, Proposals, RevokedDevices, RevokeQuestion } from "../parts/trus
 import { useAnswer, useDoing, useNow, useShared } from "../state";
 import { words } from "../words";
 
-/** `code` comes from an opened link: it is filled in, never sent automatically. */
-export function DevicesView({ code }: { code: string }) {
+interface ViewProps {
+  /** Of an opened link: it is filled in, never sent automatically. */
+  code: string;
+  /** A link leads to the ways to pair. */
+  adds: boolean;
+  /** Grows whenever a link leads here. */
+  visit: number;
+}
+
+export function DevicesView({ code, adds: isWanted, visit }: ViewProps) {
   const { revision, picture } = useShared();
   // Devices on the same network come and go without an event: the list is refreshed with every tick
   // of the clock.
@@ -23,8 +31,8 @@ export function DevicesView({ code }: { code: string }) {
   const isAdding = code !== "" || (answer !== undefined && paired.length === 0);
   const [adds, setAdds] = useState<boolean | null>(null);
   useEffect(() => {
-    if (picture) setAdds(true);
-  }, [picture]);
+    if (picture || isWanted) setAdds(true);
+  }, [picture, isWanted, visit]);
   const isOpen = adds ?? (isAdding || (answer?.nearby.length ?? 0) > 0);
   return (
     <div class="page wide">

@@ -13,7 +13,7 @@ import { Icon } from "../parts/icon";
 import { Remedies } from "../parts/remedies";
 import { ResumeQuestion } from "../parts/resume-question";
 import { Trouble } from "../parts/trouble";
-import { go, link } from "../route";
+import { ADD, go, link } from "../route";
 import { useAnswer, useDoing, useShared } from "../state";
 import { words } from "../words";
 

@@ -519,3 +519,19 @@ test("a newer version is asked for on a click, and at no other time", async ({ p
   await expect(page.getByRole("dialog")).toContainText("https://releases.example");
   expectCalm(page);
 });
+test("“Pair a device” shows the ways to pair, wherever it is pressed", async ({ page }) => {
+  const code = page.getByRole("img", { name: "QR code of desk" });
+  await open(page, "devices");
+  await expect(page.getByRole("heading", { name: "studio", exact: true })).toBeVisible();
+  await expect(code).toHaveCount(0);
+  await open(page, "overview", { state: "quiet" });
+  await page.getByRole("button", { name: "Pair a device" }).click();
+  await expect(code).toBeVisible();
+  await page.getByRole("button", { name: "Pair a device" }).click();
+  await expect(code).toHaveCount(0);
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("Pair a device");
+  await page.keyboard.press("Enter");
+  await expect(code).toBeVisible();
+});
+
