@@ -422,6 +422,7 @@ export const words = {
     findHint: "Find in this session",
     found: (at: number, total: number) => (total === 0 ? "No matches" : `${count(at)} of ${count(total)}`),
     finding: "Searching…",
+    findFailed: "Search failed",
     findNext: "Next match",
     findPrevious: "Previous match",
     findClose: "Close find",

@@ -1,5 +1,6 @@
 // Finding a text in a whole session: the engine says where it stands, the window goes there.
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { asRefusal } from "../backend/backend";
 import type { Occurrences } from "../backend/types";
 import { type Found, firstAfter, nth, reachable } from "../lib/occurrences";
 import { letterOf, useShared } from "../state";
@@ -11,6 +12,8 @@ export interface Finding {
   text: string;
   setText: (text: string) => void;
   busy: boolean;
+  /** The search was refused: what there is is not known. */
+  failed: boolean;
   /** What was looked for; `null` before the answer. */
   sought: string | null;
   total: number;
@@ -30,6 +33,7 @@ export function useFinding(session: string, state: string, from: () => number): 
   const [answer, setAnswer] = useState<{ text: string; found: Occurrences } | null>(null);
   const [at, setAt] = useState(0);
   const [busy, setBusy] = useState(false);
+  const [failed, setFailed] = useState(false);
   const turn = useRef(0);
   const shownFor = useRef<string | null>(null);
   useEffect(() => {
@@ -38,6 +42,7 @@ export function useFinding(session: string, state: string, from: () => number): 
     if (text.trim() === "") {
       setAnswer(null);
       setBusy(false);
+      setFailed(false);
       shownFor.current = null;
       return;
     }
@@ -47,6 +52,7 @@ export function useFinding(session: string, state: string, from: () => number): 
         const found = await backend.roam({ cmd: "find", session, text });
         if (own !== turn.current) return;
         setAnswer({ text, found });
+        setFailed(false);
         // What the user looks at stays the place, if it is the same search.
         const most = reachable(found);
         setAt((before) =>
@@ -54,7 +60,12 @@ export function useFinding(session: string, state: string, from: () => number): 
         );
         shownFor.current = text;
       } catch (thrown) {
-        if (own === turn.current) tell(thrown instanceof Error ? thrown.message : words.failed.unknown);
+        if (own !== turn.current) return;
+        // What an earlier text found is no answer to this one.
+        if (shownFor.current !== text) setAnswer(null);
+        setFailed(true);
+        const { message, hint } = asRefusal(thrown, words.failed.unknown);
+        tell(`${message} ${hint}`.trim());
       }
       if (own === turn.current) setBusy(false);
     }, REST);
@@ -71,6 +82,7 @@ export function useFinding(session: string, state: string, from: () => number): 
     text,
     setText,
     busy,
+    failed,
     sought: answer?.text ?? null,
     total: answer?.found.total ?? 0,
     at: most === 0 ? 0 : at,
@@ -116,7 +128,7 @@ export function ReaderBar({ finding, field, leave, own }: BarProps) {
         />
         {isOn ? (
           <span class="found-count" role="status">
-            {finding.busy ? say.finding : say.found(finding.at, finding.total)}
+            {finding.busy ? say.finding : finding.failed ? say.findFailed : say.found(finding.at, finding.total)}
           </span>
         ) : (
           <kbd aria-hidden="true">{FIND_KEY}</kbd>

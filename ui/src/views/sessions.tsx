@@ -241,11 +241,11 @@ export function SessionsView({ open, message, visit, resumes, search }: ViewProp
   useKeys({
     "/": () => field.current?.focus(),
     r: () => {
-      const row = rowAt(at);
+      const row = chosen();
       if (row) setResuming(row);
     },
     p: () => {
-      const row = rowAt(at);
+      const row = chosen();
       if (row) turn(row.session);
     },
     Escape: () => {

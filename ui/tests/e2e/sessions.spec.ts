@@ -414,6 +414,15 @@ test("a link from the tray asks before it resumes, once", async ({ page }) => {
   await expect(dialog).toBeVisible();
 });
 
+test("R and P work on the open session that a filter hides", async ({ page }) => {
+  await open(page, `sessions/${session(0)}`);
+  await page.getByRole("searchbox", { name: "Search sessions" }).fill("importer");
+  await expect(page.getByRole("option", { name: /Fix login race/ })).toHaveCount(0);
+  await page.getByRole("searchbox", { name: "Search sessions" }).blur();
+  await page.keyboard.press("r");
+  await expect(page.getByRole("dialog", { name: "Resume “Fix login race”" })).toBeVisible();
+});
+
 test("a search that failed does not say that there is nothing", async ({ page }) => {
   await open(page, `sessions/${session(0)}`);
   await inWorld(page, (fake) =>
