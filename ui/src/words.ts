@@ -749,6 +749,8 @@ export const words = {
     lost: "It was lost or stolen: also remove what it has written since",
     lostSince: "Since",
     noTime: "Enter a date and time in the past.",
+    counting: "Counting the sessions that this changes…",
+    notCounted: "How many sessions this changes is not known",
     cut: (name: string, sessions: number) =>
       sessions === 0
         ? `This device has nothing that ${name} wrote since then.`

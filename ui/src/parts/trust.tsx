@@ -1,11 +1,12 @@
 // Approving and revoking devices: approving a proposal, following a device, revoking one and
 // undoing it.
 import { useEffect, useState } from "preact/hooks";
+import { asRefusal, Refusal } from "../backend/backend";
 import type { Approval, PairedDevice, ProposedDevice, RevokeAnswer, RevokedDevice } from "../backend/types";
 import { fieldOf, instantOf } from "../lib/format";
 import { useDoing, useShared } from "../state";
 import { words } from "../words";
-import { Button, Refused, Section } from "./common";
+import { Button, Failed, Refused, Section } from "./common";
 import { Icon } from "./icon";
 
 const say = words.trust;
@@ -78,22 +79,28 @@ export function RevokeQuestion(props: { device: PairedDevice; cancel: () => void
   const [field, setField] = useState<string | null>(null);
   const since = field === null ? null : instantOf(field, Date.now());
   const unclear = field !== null && since === null;
-  const [would, setWould] = useState<RevokeAnswer | null>(null);
+  const [would, setWould] = useState<RevokeAnswer | Refusal | null>(null);
+  const [turn, setTurn] = useState(0);
   useEffect(() => {
     let open = true;
     setWould(null);
+    const hear = (answer: RevokeAnswer | Refusal) => open && setWould(answer);
     const ask = () =>
-      backend.roam({ cmd: "revoke", id: device.id, since, dry: true }).then(
-        (answer) => open && setWould(answer),
-        () => {},
-      );
+      backend
+        .roam({ cmd: "revoke", id: device.id, since, dry: true })
+        .then(hear, (thrown) => hear(asRefusal(thrown, words.failed.unknown)));
     // The answer requires reading all journals of the device, so not every key press requests one.
     const soon = unclear ? 0 : window.setTimeout(ask, since === null ? 0 : 300);
     return () => {
       open = false;
       window.clearTimeout(soon);
     };
-  }, [device.id, since, unclear]);
+  }, [device.id, since, unclear, turn]);
+  const failed = would instanceof Refusal ? would : null;
+  const known = would instanceof Refusal ? null : would;
+  // What is removed from all devices is said before.
+  const unknown = since !== null && known === null ? (failed ? say.notCounted : say.counting) : undefined;
+  const blocked = unclear ? say.noTime : unknown;
   const revoke = async () => {
     if (await act(() => backend.roam({ cmd: "revoke", id: device.id, since, dry: false }))) changed();
   };
@@ -102,7 +109,7 @@ export function RevokeQuestion(props: { device: PairedDevice; cancel: () => void
       <p dir="auto">
         {say.revokeWhy(device.name)} {field === null && say.stays}
       </p>
-      {would !== null && would.not_heard.length > 0 && <p dir="auto">{say.until(device.name, would.not_heard)}</p>}
+      {known && known.not_heard.length > 0 && <p dir="auto">{say.until(device.name, known.not_heard)}</p>}
       <label class="tick">
         <input
           type="checkbox"
@@ -125,11 +132,14 @@ export function RevokeQuestion(props: { device: PairedDevice; cancel: () => void
               onInput={(event) => setField(event.currentTarget.value)}
             />
           </label>
-          <p role="status">{unclear ? say.noTime : would !== null && say.cut(device.name, would.cut)}</p>
+          <p role="status">
+            {unclear ? say.noTime : known ? say.cut(device.name, known.cut) : !failed && say.counting}
+          </p>
         </>
       )}
+      {failed && <Failed refusal={failed} again={() => setTurn(turn + 1)} title={say.notCounted} />}
       <div class="row-of-buttons">
-        <Button kind="danger" busy={busy} blocked={unclear ? say.noTime : undefined} onClick={() => void revoke()}>
+        <Button kind="danger" busy={busy} blocked={blocked} onClick={() => void revoke()}>
           {say.revokeYes(device.name)}
         </Button>
         <Button onClick={cancel}>{say.cancel}</Button>

@@ -535,3 +535,19 @@ test("“Pair a device” shows the ways to pair, wherever it is pressed", async
   await expect(code).toBeVisible();
 });
 
+test("a lost device is not revoked before it is known what goes with it", async ({ page }) => {
+  await open(page, "devices");
+  await page.getByRole("button", { name: "Revoke studio" }).click();
+  await inWorld(page, (fake) =>
+    fake.refuse("revoke", { code: "busy", message: "Too much at once.", hint: "", actions: [] }),
+  );
+  await page.getByRole("checkbox", { name: /lost or stolen/ }).check();
+  await page.getByLabel("Since", { exact: true }).fill("2026-01-02T03:04");
+  await expect(page.getByText("How many sessions this changes is not known")).toBeVisible();
+  await expectAccessible(page);
+  await inWorld(page, (fake) => fake.refuse("revoke", null));
+  await page.getByRole("button", { name: "Revoke studio" }).click({ force: true });
+  expect((await asked(page, "revoke")).every((request) => request.dry === true)).toBe(true);
+  await page.getByRole("button", { name: "Retry" }).click();
+  await expect(page.getByText("is removed from 3 sessions on all your devices")).toBeVisible();
+});
