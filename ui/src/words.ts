@@ -1133,6 +1133,7 @@ export const words = {
     retry: "Retry",
     unknown: "session-roam gave an unexpected answer.",
     dismiss: "Dismiss",
+    copy: "Not copied.",
     showDetails: "Details",
   },
   close: "Close",

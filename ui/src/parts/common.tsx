@@ -318,35 +318,39 @@ export function CopyButton({
   copied: string;
   kind?: "plain" | "quiet";
 }) {
-  const [isCopied, setCopied] = useState(false);
+  const [outcome, setOutcome] = useState<"copied" | "failed" | null>(null);
   const copy = async () => {
-    await copyText(text);
-    setCopied(true);
-    setTimeout(() => setCopied(false), 2500);
+    setOutcome((await copyText(text)) ? "copied" : "failed");
+    setTimeout(() => setOutcome(null), 2500);
   };
   return (
     <span class="copy">
-      <Button icon={isCopied ? "check" : "copy"} kind={kind} onClick={() => void copy()}>
+      <Button icon={outcome === "copied" ? "check" : "copy"} kind={kind} onClick={() => void copy()}>
         {children}
       </Button>
       <span class="said" role="status">
-        {isCopied ? copied : ""}
+        {outcome === null ? "" : outcome === "copied" ? copied : words.failed.copy}
       </span>
     </span>
   );
 }
 
-export async function copyText(text: string): Promise<void> {
+/** Whether the text is in the clipboard now. */
+export async function copyText(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
+    return true;
   } catch {
-    // Webviews that refuse a page the clipboard still copy a selection.
+    // Webviews that refuse a page the clipboard still copy a selection. What is outside of an open dialog has none.
+    const before = document.activeElement as HTMLElement | null;
     const field = document.createElement("textarea");
     field.value = text;
     field.className = "off-screen";
-    document.body.append(field);
+    (document.querySelector("dialog[open]") ?? document.body).append(field);
     field.select();
-    document.execCommand("copy");
+    const isCopied = document.execCommand("copy");
     field.remove();
+    before?.focus({ preventScroll: true });
+    return isCopied;
   }
 }

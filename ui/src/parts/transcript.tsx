@@ -121,7 +121,7 @@ function Reader({ first: opened, shown, message, visit }: ReaderProps) {
         parts,
         bodies.map((one) => one.text),
       );
-      await copyText(text);
+      if (!(await copyText(text))) return tell(words.failed.copy);
       const isWhole = bodies.every((one) => one.whole);
       tell(isWhole ? words.transcript.messageCopied : words.transcript.messageCopiedCut(size(text.length)));
     } catch (thrown) {

@@ -106,6 +106,11 @@ function Paired({ device, exchanged, approval, changed }: PairedProps) {
   const [asks, setAsks] = useState<"rename" | "unpair" | "revoke" | null>(null);
   const [name, setName] = useState(device.name);
   const say = words.devices;
+  // It may have been renamed elsewhere since it was drawn first.
+  const askName = () => {
+    setName(device.name);
+    setAsks("rename");
+  };
   const rename = async () => {
     if (await act(() => backend.roam({ cmd: "rename", id: device.id, name: name.trim() }))) {
       setAsks(null);
@@ -211,7 +216,7 @@ function Paired({ device, exchanged, approval, changed }: PairedProps) {
       </div>
       {asks === null && (
         <div class="row-of-buttons">
-          <Button kind="quiet" icon="pencil" name={say.renameName(device.name)} onClick={() => setAsks("rename")}>
+          <Button kind="quiet" icon="pencil" name={say.renameName(device.name)} onClick={askName}>
             {say.rename}
           </Button>
           <Button kind="quiet" icon="unplug" name={say.unpairName(device.name)} onClick={() => setAsks("unpair")}>

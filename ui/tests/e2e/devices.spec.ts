@@ -535,6 +535,18 @@ test("“Pair a device” shows the ways to pair, wherever it is pressed", async
   await expect(code).toBeVisible();
 });
 
+test("a device is renamed from the name that it has now", async ({ page }) => {
+  await open(page, "devices");
+  await inWorld(page, (fake) => {
+    // biome-ignore lint/suspicious/noExplicitAny: the page's own world, which has no types here.
+    fake.world.devices.paired.find((one: any) => one.name === "studio").name = "atelier";
+    fake.world.status.happenings += 1;
+    fake.tell();
+  });
+  await page.getByRole("button", { name: "Rename atelier" }).click();
+  await expect(page.getByLabel("New name")).toHaveValue("atelier");
+});
+
 test("a lost device is not revoked before it is known what goes with it", async ({ page }) => {
   await open(page, "devices");
   await page.getByRole("button", { name: "Revoke studio" }).click();

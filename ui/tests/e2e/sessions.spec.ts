@@ -402,6 +402,7 @@ test("a session of the list has a menu, by mouse and by keyboard", async ({ page
   await expect(page).toHaveURL(/#\/splits\//);
   expectCalm(page);
 });
+
 test("a link from the tray asks before it resumes, once", async ({ page }) => {
   await open(page, `sessions/${session(0)}/resume`);
   const dialog = page.getByRole("dialog", { name: "Resume “Fix login race”" });
@@ -434,3 +435,25 @@ test("a search that failed does not say that there is nothing", async ({ page })
   await expect(page.locator(".told")).toContainText("Too much at once. Try again.");
 });
 
+test("a command is copied from a dialog also where the page has no clipboard, or says that it is not", async ({
+  page,
+}) => {
+  await page.addInitScript(() => {
+    Object.defineProperty(navigator, "clipboard", { value: { writeText: () => Promise.reject(new Error("no")) } });
+  });
+  await open(page, `sessions/${session(0)}/resume`);
+  await page.evaluate(() => {
+    document.addEventListener("copy", () => {
+      document.body.dataset.copied = document.getSelection()?.toString() ?? "";
+    });
+  });
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("button", { name: "Copy command" }).click();
+  await expect(dialog.getByRole("status").filter({ hasText: "Copied." })).toBeVisible();
+  await expect(page.locator("body")).toHaveAttribute("data-copied", /claude --resume/);
+  await page.evaluate(() => {
+    document.execCommand = () => false;
+  });
+  await dialog.getByRole("button", { name: "Copy command" }).click();
+  await expect(dialog.getByText("Not copied.")).toBeVisible();
+});
