@@ -1068,7 +1068,6 @@ export const words = {
     reach: "Where should your devices reach each other?",
     reachLater: "You can change this at any time in Settings.",
     next: "Continue",
-    skip: "Skip",
     skipAll: "Skip setup",
     back: "Back",
     finish: "Finish",

@@ -58,7 +58,6 @@ export function FirstRun({ done }: { done: () => void }) {
           </Button>
         )}
         <span class="spring" />
-        {!isLast && <Button onClick={() => setStep(step + 1)}>{say.skip}</Button>}
         {isLast ? (
           <Button kind="main" busy={busy} onClick={() => void finish()}>
             {say.finish}
@@ -74,8 +73,8 @@ export function FirstRun({ done }: { done: () => void }) {
 }
 
 function Found() {
-  const { backend } = useShared();
-  const asked = useAnswer({ cmd: "tools" });
+  const { backend, revision } = useShared();
+  const asked = useAnswer({ cmd: "tools" }, revision);
   const { refusal, act, clear } = useDoing();
   const say = words.first;
   const found = asked.answer?.filter((row) => row.found) ?? [];
