@@ -15,6 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("session", &[]),
     // Opens hostile files: vault and tools both need it, and neither may use the other.
     ("opener", &[]),
+    ("held_lock", &[]),
     ("merge", &["session", "parallel"]),
     // A format of its own: the engine writes it, an adapter reads it.
     ("open", &["session", "merge"]),
@@ -25,7 +26,14 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "tools",
         &[
-            "session", "merge", "open", "adapter", "formats", "parallel", "opener",
+            "session",
+            "merge",
+            "open",
+            "adapter",
+            "formats",
+            "parallel",
+            "opener",
+            "held_lock",
         ],
     ),
     ("projects", &["session", "merge", "opener"]),
@@ -36,7 +44,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("state", &["session", "merge"]),
     ("watch", &["session", "tools", "timing"]), // it watches a tool's `Root`
     ("settings", &["tools"]),                   // config.toml defines the user's own tools
-    ("syncthing", &["session", "settings", "timing"]),
+    ("syncthing", &["session", "settings", "timing", "held_lock"]),
     // Requests and answers as plain data, and the socket that carries them.
     (
         "api",
@@ -68,6 +76,7 @@ const BELOW: &[&str] = &[
     "settings",
     "parallel",
     "opener",
+    "held_lock",
     "timing",
     "api",
 ];
