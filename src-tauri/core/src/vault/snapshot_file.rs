@@ -2,7 +2,7 @@
 //! signed frames of its own, so that older files can go while later ones stay. Knows neither git nor
 //! what a manifest says.
 
-use super::envelope::Sealed;
+use super::envelope::{Sealed, claimed};
 use super::frame::{self, Entry, Frame, FrameError};
 use super::head::Head;
 use super::keys::DeviceKey;
@@ -24,6 +24,8 @@ const FIRST: u64 = 64 << 10;
 /// every reader of frames wants it.
 const PIECE: usize = 512 << 10;
 const PIECES: usize = 8;
+/// The most that a frame with pieces unpacks to: the base64 of its pieces, and a little.
+const LARGEST_FRAME: u64 = 8 << 20;
 /// The most states that a description names.
 const SEEN: usize = 64;
 
@@ -243,7 +245,7 @@ pub fn read(
     }
     let (mut manifest, mut n_read) = (Vec::new(), 0u64);
     while n_read < total {
-        for piece in pieces(frames.next()?)? {
+        for piece in pieces(frames.next(LARGEST_FRAME)?)? {
             n_read += piece.len() as u64;
             let missing = usize::try_from(n_manifest).unwrap_or(usize::MAX) - manifest.len();
             let (one, other) = piece.split_at(missing.min(piece.len()));
@@ -295,7 +297,7 @@ impl<'a> Frames<'a> {
     }
 
     fn first(&mut self, number: u32) -> Result<Described> {
-        let frame = self.next()?;
+        let frame = self.next(FIRST)?;
         let [Entry::Unknown(text)] = frame.entries.as_slice() else {
             return Err(SnapshotFileError::Content);
         };
@@ -315,9 +317,14 @@ impl<'a> Frames<'a> {
         })
     }
 
-    fn next(&mut self) -> Result<Frame> {
+    /// The next frame, if it claims to unpack to no more than `most` bytes. What is written by another
+    /// device takes memory only within these bounds.
+    fn next(&mut self, most: u64) -> Result<Frame> {
         let len = frame::frame_len(self.rest).ok_or(SnapshotFileError::Torn)??;
         let (bytes, rest) = self.rest.split_at(len);
+        if most < claimed(bytes) {
+            return Err(FrameError::TooLarge.into());
+        }
         let sealed = Sealed::read(bytes)?;
         if !sealed.is_signed_by(&self.owner.key) {
             return Err(SnapshotFileError::Signature);
@@ -458,6 +465,38 @@ mod tests {
             .map(|(number, _)| number)
             .collect();
         assert_eq!(numbers, [1, 12]);
+    }
+
+    /// Zeros pack well: the file is as small as any.
+    #[test]
+    fn a_first_frame_that_unpacks_to_much_is_refused_before_it_is_unpacked() {
+        let desk = Desk::new();
+        let (tool, session) = (ToolId::new("claude-code"), SessionId::new("s"));
+        let device = &desk.owner.device;
+        let head = Head {
+            v: frame::VERSION,
+            device: device.clone(),
+            lane: Lane::Code,
+            tool: tool.clone(),
+            session: session.clone(),
+            n: 0,
+            prev: frame::genesis(device, Lane::Code, &tool, &session),
+            at: Hlc {
+                wall: Millis(1),
+                count: 0,
+            },
+            by: "desk".into(),
+        };
+        let long = line(&"0".repeat(1 << 20)).expect("a line");
+        let (bytes, _) = frame::render(&head, &[long], |message| desk.key.sign(message).to_vec());
+        assert!((bytes.len() as u64) < FIRST, "{}", bytes.len());
+        fs::create_dir_all(desk.path(1).parent().expect("a directory")).expect("made");
+        fs::write(desk.path(1), bytes).expect("written");
+        let refused = describe(&desk.vault, &desk.owner, &desk.dir, 1);
+        assert!(
+            matches!(refused, Err(SnapshotFileError::Frame(FrameError::TooLarge))),
+            "{refused:?}"
+        );
     }
 
     #[test]
