@@ -8,6 +8,7 @@ use crate::git::{self, Bounds, GitError, Input};
 use crate::names::{ObjectId, RepoPath, path_bytes};
 use crate::objects::{Mode, Node, Reader};
 use crate::ours::{note_untracked, note_untracked_in};
+use crate::own::{Tips, excluded};
 use crate::record::{Limits, Snapshot, joined, parents, record_locked};
 use crate::scratch::{Scratch, Sees};
 use crate::state::{Operation, OperationKind};
@@ -391,21 +392,12 @@ fn finish_index(scratch: &Scratch, work_tree: &Path, to: &Path) -> Result<()> {
 /// What only the working tree has does not enter it.
 fn bring_objects(scratch: &Scratch, target: &Snapshot) -> Result<()> {
     let checkout = scratch.checkout;
-    let mut command = checkout.git.in_repository(&checkout.root);
-    command.args(["for-each-ref", "--format=%(objectname)"]);
-    let refs = git::run(command, Input::Nothing, Bounds::default())?;
-    let mut input = String::new();
+    let mut input = excluded(checkout, Tips::RefsAndHead)?;
     let empty = checkout.format.empty_tree();
     let trees = [&target.index].into_iter().chain(&target.stages);
     let trees = trees.filter(|tree| **tree != empty).cloned();
     for id in trees.chain(parents(&target.state)) {
         input.push_str(&format!("{id}\n"));
-    }
-    let own_head = checkout.head()?.commit;
-    let own_head = own_head.iter().map(ToString::to_string);
-    let refs = String::from_utf8_lossy(&refs).into_owned();
-    for id in refs.lines().map(str::to_owned).chain(own_head) {
-        input.push_str(&format!("^{id}\n"));
     }
     let mut command = scratch.command(Sees::All);
     command.args(["rev-list", "--objects", "--no-object-names", "--stdin"]);

@@ -6,7 +6,8 @@ use crate::measure::PackLimits;
 use crate::names::{ObjectId, RepoPath};
 use crate::obeyed::is_obeyed_name;
 use crate::objects::{Entry, Mode, Reader};
-use crate::record::{Limits, Snapshot, filtered, filtered_in, read_snapshot, record};
+use crate::own::{Tips, foreign, own_tree};
+use crate::record::{Limits, Snapshot, filtered, filtered_in, parents, read_snapshot, record};
 use crate::scratch::{Scratch, Sees};
 use crate::state::{LeftOut, OperationKind, Reason, State};
 use crate::steps::{Change, steps};
@@ -63,9 +64,13 @@ pub struct Comparison {
     pub target: Snapshot,
     /// The checkout as it is; `None` where it cannot be recorded.
     pub current: Option<Snapshot>,
-    /// The files of the working tree that differ, in the order of their paths. Against the commit of
-    /// the snapshot where the plan is a worktree.
+    /// The files of the working tree that differ, in the order of their paths. Where the plan is a worktree,
+    /// against the commit of the snapshot, or the nearest one below it that is the user's own.
     pub files: Vec<FileChange>,
+    /// The tree against which they differ.
+    pub from: ObjectId,
+    /// How many commits come along that are not the user's own here.
+    pub commits: u64,
 }
 
 /// Compares a snapshot that is in the store with the checkout. `known` are the snapshots whose state
@@ -84,7 +89,7 @@ pub fn compare(
     let missing =
         |id: &ObjectId, reader: &mut Reader| Ok::<_, CodeError>(reader.read(id, 0)?.is_none());
     let mut needed = Vec::new();
-    for id in crate::record::parents(&target.state) {
+    for id in parents(&target.state) {
         if missing(&id, &mut reader)? {
             needed.push(id);
         }
@@ -94,6 +99,8 @@ pub fn compare(
         target,
         current: None,
         files: Vec::new(),
+        from: checkout.format.empty_tree(),
+        commits: 0,
     };
     if !needed.is_empty() {
         comparison.plan = Plan::NeedsCommits(needed);
@@ -126,7 +133,15 @@ pub fn compare(
         _ => base.clone(),
     };
     let changes = differences(&scratch, &from, &comparison.target.working_tree)?;
-    comparison.files = changes.iter().map(described).collect();
+    let shown = own_if_foreign(&scratch, &mut reader, &mut comparison, from.clone())?;
+    comparison.files = match shown == from {
+        true => changes.iter().map(described).collect(),
+        false => {
+            let changes = differences(&scratch, &shown, &comparison.target.working_tree)?;
+            changes.iter().map(described).collect()
+        }
+    };
+    comparison.from = shown;
     for file in &mut comparison.files {
         file.is_obeyed |= checkout.is_hook(&file.path);
     }
@@ -175,6 +190,28 @@ pub fn compare(
         },
     };
     Ok(comparison)
+}
+
+/// What the user is shown the differences from: what commits that are not the user's own changed is as new
+/// here as what nobody committed. Counts these commits.
+fn own_if_foreign(
+    scratch: &Scratch,
+    reader: &mut Reader,
+    comparison: &mut Comparison,
+    from: ObjectId,
+) -> Result<ObjectId> {
+    let state = &comparison.target.state;
+    let commits = parents(state);
+    if commits.is_empty() {
+        return Ok(from);
+    }
+    comparison.commits = foreign(scratch, &commits, Tips::RefsAndHead)?.count;
+    let current = comparison.current.as_ref();
+    let is_here = current.is_some_and(|current| current.state.head == state.head);
+    match comparison.commits == 0 || is_here {
+        true => Ok(from),
+        false => own_tree(scratch, reader, state.head.as_ref(), Tips::RefsAndHead),
+    }
 }
 
 /// A worktree gets all files, also those that did not change and that a filter made in the checkout.
@@ -375,14 +412,9 @@ pub fn diff_text(
 ) -> Result<String> {
     let scratch = Scratch::new(checkout, store, None)?;
     let target = &comparison.target;
-    let from = match (&comparison.plan, &comparison.current, &target.state.head) {
-        (Plan::InPlace, Some(current), _) => current.working_tree.clone(),
-        (_, _, Some(head)) => Reader::start(&scratch)?.commit(head)?.tree,
-        (_, _, None) => checkout.format.empty_tree(),
-    };
     let mut command = scratch.command(Sees::All);
     command.args(["diff-tree", "-r", "-p", "--no-renames", "--no-ext-diff"]);
-    command.args(["--no-textconv", "--no-color", from.as_str()]);
+    command.args(["--no-textconv", "--no-color", comparison.from.as_str()]);
     command.arg(target.working_tree.as_str());
     command.arg("--").arg(as_argument(path)?);
     let bounds = Bounds {

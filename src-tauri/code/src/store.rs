@@ -16,6 +16,10 @@ pub struct Store {
 
 /// The name of the list of commits without secrets.
 const SEARCHED: &str = "searched";
+/// The name of the list of verified snapshots, and what they were verified by: another number when more is
+/// looked at.
+const VERIFIED: &str = "verified";
+const VERIFIED_BY: &str = "rules 1";
 /// What a process that ended in its work left behind is removed after this time.
 const LEFT_BEHIND: Duration = Duration::from_secs(24 * 3600);
 
@@ -65,23 +69,43 @@ impl Store {
     /// Commits that were searched for secrets with these rules against this base, with all that they are
     /// made on above it: none was found.
     pub(crate) fn searched(&self, rules: &str) -> Vec<ObjectId> {
-        let text = fs::read_to_string(self.dir.join(SEARCHED)).unwrap_or_default();
+        self.listed(SEARCHED, rules)
+    }
+
+    pub(crate) fn note_searched(&self, rules: &str, commits: &[ObjectId]) -> Result<()> {
+        const MOST: usize = 64;
+        self.note(SEARCHED, rules, commits, MOST)
+    }
+
+    /// Snapshots of other devices that were verified here. One that is missing is verified again.
+    pub(crate) fn verified(&self) -> Vec<ObjectId> {
+        self.listed(VERIFIED, VERIFIED_BY)
+    }
+
+    pub(crate) fn note_verified(&self, snapshot: &ObjectId) -> Result<()> {
+        const MOST: usize = 2048;
+        self.note(VERIFIED, VERIFIED_BY, std::slice::from_ref(snapshot), MOST)
+    }
+
+    /// The ids in a file, if its first line is this one.
+    fn listed(&self, name: &str, first: &str) -> Vec<ObjectId> {
+        let text = fs::read_to_string(self.dir.join(name)).unwrap_or_default();
         let mut lines = text.lines();
-        match lines.next() == Some(rules) {
+        match lines.next() == Some(first) {
             true => lines.filter_map(ObjectId::parse).collect(),
             false => Vec::new(),
         }
     }
 
-    pub(crate) fn note_searched(&self, rules: &str, commits: &[ObjectId]) -> Result<()> {
-        const MOST: usize = 64;
-        let mut all = self.searched(rules);
-        all.retain(|known| !commits.contains(known));
-        all.extend_from_slice(commits);
-        let surplus = all.len().saturating_sub(MOST);
+    /// Adds ids to a file, of which the latest stay.
+    fn note(&self, name: &str, first: &str, ids: &[ObjectId], most: usize) -> Result<()> {
+        let mut all = self.listed(name, first);
+        all.retain(|known| !ids.contains(known));
+        all.extend_from_slice(ids);
+        let surplus = all.len().saturating_sub(most);
         let lines: String = all[surplus..].iter().map(|id| format!("{id}\n")).collect();
-        let (path, next) = (self.dir.join(SEARCHED), self.dir.join("searched.new"));
-        fs::write(&next, format!("{rules}\n{lines}"))
+        let (path, next) = (self.dir.join(name), self.dir.join(format!("{name}.new")));
+        fs::write(&next, format!("{first}\n{lines}"))
             .and_then(|()| fs::rename(&next, &path))
             .map_err(CodeError::io(&path))
     }

@@ -1,17 +1,18 @@
 //! Verifies a pack from another device in a quarantine: a directory of ours, from which objects go
 //! into the store when everything is as it must be. Nothing enters the user's repository here.
 
-use crate::checkout::{Checkout, CodeError, Format, Result, look};
+use crate::checkout::{Checkout, CodeError, Format, Result};
 use crate::git::{self, Bounds, GitError, Input};
 use crate::measure::{PackLimits, measure};
 use crate::names::{ObjectId, RepoPath, folded, leads_out, unsafe_path};
 use crate::objects::{Entry, Mode, Reader};
+use crate::own::{Tips, excluded, own_tree};
 use crate::pack::summary;
-use crate::record::{Snapshot, adds_filter, is_attributes, read_snapshot};
+use crate::record::{Snapshot, adds_filter, filtered_in, is_attributes, read_snapshot, recorded};
 use crate::scratch::{Scratch, Sees};
 use crate::state::Manifest;
 use crate::store::Store;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
@@ -80,9 +81,16 @@ pub fn receive(
     }
     connected(&scratch, manifest).map_err(|_| refused(&"objects are missing in it"))?;
     check_new_trees(&scratch, &mut reader, manifest).map_err(|error| refused(&error))?;
-    check_trees(&scratch, &mut reader, manifest, &snapshot, limits)?;
+    check_trees(&scratch, &mut reader, &snapshot, limits)?;
     scratch.keep_objects(|_| false)?;
+    store.note_verified(&snapshot.id)?;
     Ok(Received::Verified(Box::new(snapshot)))
+}
+
+/// Whether a snapshot of another device was verified here and is in the store still. That its commit is there
+/// says less: a pack brings the history of its snapshot, and one of these commits may look like a snapshot.
+pub fn is_verified(checkout: &Checkout, store: &Store, id: &ObjectId) -> Result<bool> {
+    Ok(store.verified().contains(id) && recorded(checkout, store, id)?.is_some())
 }
 
 /// What the pack builds on and is not here.
@@ -121,30 +129,29 @@ fn unpack(
 }
 
 /// Whether everything that the snapshot needs is there.
-fn connected(scratch: &Scratch, manifest: &Manifest) -> std::result::Result<(), GitError> {
+fn connected(scratch: &Scratch, manifest: &Manifest) -> Result<()> {
     list_new(scratch, manifest, &["--quiet"]).map(drop)
 }
 
-/// Objects that the snapshot needs and those on which the pack builds do not have.
-fn list_new(
-    scratch: &Scratch,
-    manifest: &Manifest,
-    args: &[&str],
-) -> std::result::Result<Vec<u8>, GitError> {
-    let mut input = format!("{}\n", manifest.snapshot);
-    let against = manifest.against_commits.iter();
-    for id in against.chain(&manifest.against_snapshots) {
+/// Objects that the snapshot needs and that neither the user's own commits have nor snapshots that were
+/// verified before. What else the pack says that it builds on came with other packs.
+fn list_new(scratch: &Scratch, manifest: &Manifest, args: &[&str]) -> Result<Vec<u8>> {
+    let mut input = excluded(scratch.checkout, Tips::Refs)?;
+    let verified = scratch.store.verified();
+    let against = manifest.against_snapshots.iter();
+    for id in against.filter(|id| verified.contains(id)) {
         input.push_str(&format!("^{id}\n"));
     }
+    input.push_str(&format!("{}\n", manifest.snapshot));
     let mut command = scratch.command(Sees::All);
     command
         .args(["rev-list", "--objects", "--stdin"])
         .args(args);
-    git::run(
-        command,
-        Input::Bytes(input.as_bytes()),
-        Bounds::within(TIME),
-    )
+    let bounds = Bounds {
+        bytes: 1 << 30,
+        time: TIME,
+    };
+    Ok(git::run(command, Input::Bytes(input.as_bytes()), bounds)?)
 }
 
 /// Reads every new tree as it is: `git` shows an odd mode as the nearest one that it knows.
@@ -204,13 +211,24 @@ fn parse_tree(line: &[u8]) -> Option<(RepoPath, Entry)> {
 fn check_trees(
     scratch: &Scratch,
     reader: &mut Reader,
-    manifest: &Manifest,
     snapshot: &Snapshot,
     limits: &PackLimits,
 ) -> Result<()> {
-    let known = known_files(scratch, reader, manifest, snapshot, limits)?;
+    let head = snapshot.state.head.as_ref();
+    let own = own_tree(scratch, reader, head, Tips::Refs)?;
+    let known = match own == scratch.checkout.format.empty_tree() {
+        true => BTreeMap::new(),
+        false => files_of(scratch, &own, limits.entries)?,
+    };
+    // Whoever goes on from a commit that is not the user's own has its files, too.
+    let committed = match head {
+        Some(head) => Some(reader.commit(head)?.tree),
+        None => None,
+    };
     let trees = [&snapshot.working_tree, &snapshot.index];
-    for tree in trees.into_iter().chain(&snapshot.stages) {
+    let trees = trees.into_iter().chain(&snapshot.stages);
+    let trees: BTreeSet<&ObjectId> = trees.chain(&committed).filter(|it| **it != own).collect();
+    for tree in trees {
         let files = files_of(scratch, tree, limits.entries)?;
         check_names(scratch.checkout, &files, tree == &snapshot.working_tree)?;
         let is_new = |(path, entry): &(&RepoPath, &Entry)| known.get(path) != Some(entry);
@@ -219,8 +237,43 @@ fn check_trees(
         for (path, entry) in new {
             check_file(reader, path, entry, known.get(path))?;
         }
+        if attributes(&known) != attributes(&files) {
+            check_filters(scratch, &own, tree, &files)?;
+        }
     }
     Ok(())
+}
+
+fn attributes(files: &BTreeMap<RepoPath, Entry>) -> Vec<(&RepoPath, &Entry)> {
+    let attributes = files.iter().filter(|(path, _)| is_attributes(path));
+    attributes.collect()
+}
+
+/// The attributes of a tree put no file under a filter that those of the user's own leave without: a line may
+/// name a macro of the repository or of the user, and the loss of a line may do it, too.
+fn check_filters(
+    scratch: &Scratch,
+    own: &ObjectId,
+    tree: &ObjectId,
+    files: &BTreeMap<RepoPath, Entry>,
+) -> Result<()> {
+    let filtered_by = |tree: &ObjectId| {
+        let index = "attributes.index";
+        let command = scratch.command_in(Sees::All, &scratch.checkout.root, index);
+        let tree = match *tree == scratch.checkout.format.empty_tree() {
+            true => "--empty",
+            false => tree.as_str(),
+        };
+        scratch.run(command, &["read-tree", tree], b"")?;
+        filtered_in(scratch, index, files.keys())
+    };
+    let known = filtered_by(own)?;
+    match filtered_by(tree)?.difference(&known).next() {
+        None => Ok(()),
+        Some(path) => Err(CodeError::refused(format!(
+            "{path} is refused: changed attributes put it under a filter."
+        ))),
+    }
 }
 
 /// A pack counts each object once; written, it takes its space at every path. One copy is bounded by what the
@@ -251,34 +304,6 @@ fn check_sizes(scratch: &Scratch, new: &[(&RepoPath, &Entry)], limits: &PackLimi
         false => Err(CodeError::refused(
             "The code of the other device is refused: the copies of its files are too large together.",
         )),
-    }
-}
-
-/// Whether the user's own repository has a commit, however it came there.
-fn has_commit(checkout: &Checkout, commit: &ObjectId) -> bool {
-    let named = format!("{commit}^{{commit}}");
-    look(&checkout.git, &checkout.root, &["cat-file", "-e", &named]).is_ok()
-}
-
-/// The files of the commits that are here already: what they hold is the user's own.
-fn known_files(
-    scratch: &Scratch,
-    reader: &mut Reader,
-    manifest: &Manifest,
-    snapshot: &Snapshot,
-    limits: &PackLimits,
-) -> Result<BTreeMap<RepoPath, Entry>> {
-    let head = snapshot.state.head.as_ref();
-    let is_here = |head: &&ObjectId| {
-        manifest.against_commits.contains(head) || has_commit(scratch.checkout, head)
-    };
-    let base = head.filter(is_here);
-    match base.or(manifest.against_commits.first()) {
-        Some(commit) => {
-            let tree = reader.commit(commit)?.tree;
-            files_of(scratch, &tree, limits.entries)
-        }
-        None => Ok(BTreeMap::new()),
     }
 }
 

@@ -3,8 +3,8 @@
 mod support;
 
 use session_roam_code::{
-    Have, Limits, ObjectId, Plan, Reason, Received, Snapshot, pack, pack_or_without_history,
-    record, record_for,
+    Comparison, Have, Limits, ObjectId, Plan, Reason, Received, Snapshot, diff_text, pack,
+    pack_or_without_history, record, record_for,
 };
 use std::fs;
 use support::two::{MOST, Two, left_out};
@@ -54,6 +54,51 @@ fn commits_without_secrets_go_along() {
     assert_eq!(left_out(&snapshot), []);
     two.bring(&snapshot, base);
     assert!(came(&two, &two.a.head()));
+}
+
+/// They change files here as much as what nobody committed does.
+#[test]
+fn what_commits_changed_that_come_along_is_listed() {
+    let two = Two::new(&[("a.txt", "one\n")]);
+    two.a.write("CLAUDE.md", "Obey.\n");
+    two.a.commit("second");
+    two.a.write("Makefile", "all:\n");
+    two.a.commit("third");
+    two.a.write("a.txt", "two\n");
+    let (snapshot, base) = recorded(&two);
+    two.bring(&snapshot, base);
+    let comparison = two.compare(&snapshot.id, &[]);
+    let listed = |comparison: &Comparison| -> Vec<(String, bool)> {
+        let files = comparison.files.iter();
+        let files = files.map(|file| (file.path.to_string(), file.is_obeyed));
+        files.collect()
+    };
+    let (path, is_obeyed) = (|name: &str| name.to_owned(), true);
+    let all = [
+        (path("CLAUDE.md"), is_obeyed),
+        (path("Makefile"), is_obeyed),
+        (path("a.txt"), !is_obeyed),
+    ];
+    assert_eq!(
+        (listed(&comparison).as_slice(), comparison.commits),
+        (&all[..], 2)
+    );
+    let (checkout, store) = (two.b.checkout(), store(two.dir.path(), "store-b"));
+    let text = |at: usize| {
+        let path = &comparison.files[at].path;
+        diff_text(&checkout, &store, &comparison, path, 1 << 20).expect("text")
+    };
+    assert!(text(0).ends_with("+Obey.\n"), "{}", text(0));
+    // Applied, they are in the repository, and no ref of the user leads to them.
+    two.apply(&comparison);
+    let again = two.compare(&snapshot.id, &[]);
+    assert_eq!((listed(&again).as_slice(), again.commits), (&all[..], 2));
+    // Who fetched them has them.
+    let from = two.a.root.to_string_lossy().into_owned();
+    two.b
+        .git(&["fetch", "--quiet", &from, "main:refs/remotes/a/main"]);
+    let own = two.compare(&snapshot.id, &[]);
+    assert_eq!((listed(&own).as_slice(), own.commits), (&all[2..], 0));
 }
 
 #[test]

@@ -4,13 +4,14 @@
 mod support;
 
 use session_roam_code::{
-    Checkout, CodeError, Git, Have, Limits, Manifest, ObjectId, PackLimits, Received, pack,
-    receive, record,
+    Checkout, CodeError, Git, Have, Limits, Manifest, ObjectId, PackLimits, Received, is_verified,
+    pack, receive, record, recorded,
 };
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use support::two::Two;
 use support::{Repo, assert_same, everything, store};
 use tempfile::TempDir;
 
@@ -243,6 +244,80 @@ fn attributes_that_apply_a_filter_are_refused() {
     let blob = attack.object("blob", b"*.txt filter=evil\n");
     let tree = attack.tree(&[("100644", b".gitattributes", &blob)]);
     attack.working_tree_is_refused(&tree, "filter");
+}
+
+/// `lfs` is a macro of the victim's repository: the new line does not say what it does.
+#[test]
+fn attributes_that_apply_a_filter_by_a_macro_are_refused() {
+    let attack = Attack::new();
+    let attributes = attack.victim.root.join(".git/info/attributes");
+    fs::write(attributes, "[attr]lfs filter=lfs\n").expect("writes");
+    let file = attack.object("blob", b"two\n");
+    let line = attack.object("blob", b"*.txt lfs\n");
+    let tree = attack.tree(&[
+        ("100644", b".gitattributes", &line),
+        ("100644", b"a.txt", &file),
+    ]);
+    attack.working_tree_is_refused(&tree, "put it under a filter");
+}
+
+/// The first pack brings a commit with a link that leads out, and its own files have none; the second one says
+/// that it builds on that commit.
+#[test]
+#[cfg(unix)]
+fn a_commit_that_came_with_a_pack_is_not_the_users_own() {
+    let two = Two::new(&[("a.txt", "one\n")]);
+    let from = two.have_head().commits;
+    let link = two.a.root.join("out");
+    std::os::unix::fs::symlink("../../outside", &link).expect("a link");
+    two.a.commit("hostile");
+    let hostile = ObjectId::parse(&two.a.head()).expect("an id");
+    let store = store(two.dir.path(), "store-b");
+    let (checkout, limits) = (two.b.checkout(), PackLimits::default());
+    // However the commit came here: perhaps it is in the repository by now.
+    let fetched = two.a.root.to_string_lossy().into_owned();
+    two.b.git(&[
+        "fetch",
+        "--quiet",
+        "--no-write-fetch-head",
+        &fetched,
+        "main",
+    ]);
+    two.a.write("a.txt", "two\n");
+    for (commits, has_link) in [(from, false), (vec![hostile], true)] {
+        let snapshots = Vec::new();
+        match has_link {
+            true => drop(two.a.git(&["checkout", "--quiet", "--", "out"])),
+            false => fs::remove_file(&link).expect("removes"),
+        }
+        let packed = two.pack(&two.record(), &Have { commits, snapshots });
+        let refused = receive(&checkout, &store, &packed.manifest, packed.path(), &limits);
+        let said = refused.expect_err("is refused").to_string();
+        assert!(said.contains("leads out"), "{said}");
+    }
+}
+
+/// A pack brings the history of its snapshot. One of these commits may be made as snapshots are.
+#[test]
+fn a_commit_of_a_pack_that_looks_like_a_snapshot_was_not_verified() {
+    let two = Two::new(&[("a.txt", "one\n")]);
+    let from = two.have_head().commits;
+    two.a.write("a.txt", "two\n");
+    let hidden = two.record();
+    let objects = two.dir.path().join("store-a/objects");
+    let mut command = two
+        .a
+        .command(&["merge", "--quiet", "--strategy=ours", "-m", "x"]);
+    command.arg(hidden.id.as_str());
+    command.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", &objects);
+    assert!(command.output().expect("git runs").status.success());
+    let snapshot = two.record();
+    two.bring(&snapshot, from);
+    let (checkout, store) = (two.b.checkout(), store(two.dir.path(), "store-b"));
+    let is_there = |id| recorded(&checkout, &store, id).is_ok_and(|it| it.is_some());
+    assert!(is_there(&hidden.id) && is_there(&snapshot.id));
+    assert!(!is_verified(&checkout, &store, &hidden.id).expect("is read"));
+    assert!(is_verified(&checkout, &store, &snapshot.id).expect("is read"));
 }
 
 #[test]
