@@ -328,6 +328,10 @@ export const words = {
     files: (n: number, device: string) =>
       `${plural(n, "file", "files")} of ${device}'s working tree ${n === 1 ? "is" : "are"} not here`,
     more: (n: number) => `and ${plural(n, "more file", "more files")}`,
+    commits: (n: number, device: string) =>
+      n === 1
+        ? `1 commit of ${device} comes along, with its files.`
+        : `${n} commits of ${device} come along, with their files.`,
     changes: {
       added: "New",
       changed: "Changed",

@@ -693,8 +693,21 @@ fn commits_that_nobody_has_come_with_the_code() {
     let mut pair = Pair::new();
     fs::write(pair.desk.join("session.rs"), "fn mine_alone() {}\n").expect("written");
     git(&pair.desk, &["commit", "--quiet", "-am", "Not pushed"]);
+    fs::write(pair.desk.join("CLAUDE.md"), "Obey.\n").expect("written");
+    git(&pair.desk, &["add", "CLAUDE.md"]);
+    git(
+        &pair.desk,
+        &["commit", "--quiet", "-m", "Not pushed either"],
+    );
     let commit = git(&pair.desk, &["rev-parse", "HEAD"]);
     pair.desk_changes();
+    let offer = pair.offer(1);
+    assert_eq!(offer.commits, 2);
+    let first = offer
+        .files
+        .first()
+        .map(|file| (file.path.as_str(), file.obeyed));
+    assert_eq!(first, Some(("CLAUDE.md", true)));
     let applied = pair.apply(1);
     assert!(applied.worktree, "another commit is checked out here");
     assert_eq!(git(&applied.dir, &["rev-parse", "HEAD"]), commit);

@@ -190,9 +190,13 @@ cut: boolean, };
  */
 export type CodeFile = { 
 /**
- * Bytes that cannot be shown are written `%XX`.
+ * What `CodeDiff` wants to be named. Bytes that cannot be shown are written `%XX`.
  */
-path: string, change: CodeChange, 
+path: string, 
+/**
+ * The path for display: nothing in it hides or changes the reading direction.
+ */
+shown: string, change: CodeChange, 
 /**
  * Programs may obey it without being asked: a setting, a hook, a build script.
  */
@@ -247,6 +251,10 @@ why: string,
  * The files that would change; 500 at most.
  */
 files: Array<CodeFile>, n_files: number, 
+/**
+ * Commits that come along because this repository lacks them. What they changed is among the files.
+ */
+commits: number, 
 /**
  * What stayed on that device; 200 at most.
  */

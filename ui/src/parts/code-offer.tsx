@@ -88,6 +88,7 @@ function CodeOffered({ session, offer, wanted, want, isFork = false }: CodeOffer
         ))}
       </ul>
       {more > 0 && <p class="dim">{say.more(more)}</p>}
+      {offer.commits > 0 && <p class="warned">{say.commits(offer.commits, offer.device)}</p>}
       {offer.left_out.length > 0 && (
         <details class="left-out">
           <summary>{say.stayed(offer.left_out.length, offer.device)}</summary>
@@ -120,7 +121,7 @@ function File({ session, snapshot, file }: { session: string; snapshot: string; 
     <Fold
       icon="file"
       name={say.changes[file.change]}
-      note={file.path}
+      note={file.shown}
       code="file"
       aside={file.obeyed ? <span class="warned">{say.obeyed}</span> : undefined}
       opened={() => setOpen(true)}

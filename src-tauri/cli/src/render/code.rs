@@ -106,6 +106,18 @@ fn files(offer: &CodeOffer) -> String {
     if let Some(more) = n_files.checked_sub(named).filter(|n| 0 < *n) {
         let _ = writeln!(text, "  and {more} more{obeyed}");
     }
+    match offer.commits {
+        0 => {}
+        1 => {
+            let _ = writeln!(text, "  1 commit of {device} comes along, with its files.");
+        }
+        n => {
+            let _ = writeln!(
+                text,
+                "  {n} commits of {device} come along, with their files."
+            );
+        }
+    }
     for left_out in offer.left_out.iter().take(MOST) {
         let path = harmless_line(&left_out.path);
         let _ = writeln!(text, "  {path} stayed there: it {}", left_out.why);
@@ -122,6 +134,7 @@ mod tests {
     fn files_that_programs_obey_are_counted_where_they_are_not_named() {
         let file = |obeyed| CodeFile {
             path: "a".into(),
+            shown: "a".into(),
             change: CodeChange::Added,
             obeyed,
         };
@@ -144,9 +157,34 @@ mod tests {
     }
 
     #[test]
+    fn commits_that_come_along_are_named() {
+        let text = |commits| {
+            difference(&CodeOffer {
+                state: CodeState::Worktree,
+                device: "desk".into(),
+                n_files: 1,
+                commits,
+                ..CodeOffer::default()
+            })
+        };
+        assert!(!text(0).contains("commit"), "{}", text(0));
+        assert!(
+            text(1).contains("\n  1 commit of desk comes along, with its files.\n"),
+            "{}",
+            text(1)
+        );
+        assert!(
+            text(2).contains("\n  2 commits of desk come along, with their files.\n"),
+            "{}",
+            text(2)
+        );
+    }
+
+    #[test]
     fn the_difference_names_files_what_they_do_and_what_stayed() {
         let file = |path: &str, change, obeyed| CodeFile {
             path: path.into(),
+            shown: path.into(),
             change,
             obeyed,
         };

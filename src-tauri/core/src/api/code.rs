@@ -126,6 +126,9 @@ pub struct CodeOffer {
     /// The files that would change; 500 at most.
     pub files: Vec<CodeFile>,
     pub n_files: u64,
+    /// Commits that come along because this repository lacks them. What they changed is among the files.
+    #[serde(default)]
+    pub commits: u64,
     /// What stayed on that device; 200 at most.
     pub left_out: Vec<CodeLeftOut>,
 }
@@ -134,8 +137,11 @@ pub struct CodeOffer {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct CodeFile {
-    /// Bytes that cannot be shown are written `%XX`.
+    /// What `CodeDiff` wants to be named. Bytes that cannot be shown are written `%XX`.
     pub path: String,
+    /// The path for display: nothing in it hides or changes the reading direction.
+    #[serde(default)]
+    pub shown: String,
     pub change: CodeChange,
     /// Programs may obey it without being asked: a setting, a hook, a build script.
     pub obeyed: bool,

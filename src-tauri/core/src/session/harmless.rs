@@ -35,7 +35,16 @@ pub fn harmless(text: &str) -> String {
         .collect()
 }
 
-/// The same on a single line.
+/// Replaces every hidden character of code with a visible one, joiners too: each may change what the code does.
+pub fn visible(code: &str) -> String {
+    let lines = code.replace("\r\n", "\n");
+    let shown = lines.chars();
+    shown
+        .map(|c| if is_hidden(c) { '\u{fffd}' } else { c })
+        .collect()
+}
+
+/// The same as [`harmless`] on a single line.
 pub fn harmless_line(text: &str) -> String {
     harmless(text)
         .split_whitespace()
@@ -89,6 +98,13 @@ mod tests {
         }
         assert_eq!(harmless("👩\u{200d}💻 می\u{200c}خواهم"), "👩💻 میخواهم");
         assert_eq!(harmless_line(" a\n\u{2028}b\tc "), "a \u{fffd}b c");
+    }
+
+    #[test]
+    fn in_code_joiners_and_tags_are_seen_too() {
+        let code = "+\tif a\u{202e}b\u{200d}\u{2066}\u{e0041} {\r\n-x\n";
+        let seen = "+\tif a\u{fffd}b\u{fffd}\u{fffd}\u{fffd} {\n-x\n";
+        assert_eq!(visible(code), seen);
     }
 
     proptest! {

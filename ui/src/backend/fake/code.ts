@@ -45,6 +45,7 @@ const NONE: CodeOffer = {
   why: "",
   files: [],
   n_files: 0,
+  commits: 0,
   left_out: [],
 };
 
@@ -52,12 +53,12 @@ const NONE: CodeOffer = {
 export function codeOffer(world: World, row: SessionRow): CodeOffer {
   const device = row.devices.find((name) => name !== world.own.name);
   if (!device || row.project !== world.projects[0]?.key) return NONE;
-  const files: CodeFile[] = [
+  const files = [
     { path: "build.rs", change: "changed", obeyed: true },
     { path: "docs/old-notes.md", change: "deleted", obeyed: false },
     { path: "src/session.rs", change: "changed", obeyed: false },
     { path: "tests/refresh.rs", change: "added", obeyed: false },
-  ];
+  ].map((file) => ({ ...file, shown: file.path }) as CodeFile);
   const isBeside = row.session !== world.sessions[0]?.session;
   return {
     state: world.applied.has(row.session) ? "same" : isBeside ? "worktree" : "in_place",
@@ -71,6 +72,7 @@ export function codeOffer(world: World, row: SessionRow): CodeOffer {
     why: isBeside ? "This checkout has changes of its own." : "",
     files,
     n_files: files.length,
+    commits: isBeside ? 2 : 0,
     left_out: [{ path: ".env", why: "has the name of a file with credentials" }],
   };
 }

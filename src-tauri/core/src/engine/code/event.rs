@@ -4,7 +4,7 @@
 use crate::api::answer::{Answer, Reply};
 use crate::api::types::{ApiError, CodeApplied, CodeLeftOut, CodeQuestion};
 use crate::session::problem::with_causes;
-use crate::session::{Hlc, ProblemCode, Remedy, SessionId, SessionKey};
+use crate::session::{Hlc, ProblemCode, Remedy, SessionId, SessionKey, harmless_line};
 use serde::{Deserialize, Serialize};
 use session_roam_code::{CodeError, LeftOut, Undo};
 use std::path::PathBuf;
@@ -139,7 +139,7 @@ pub(super) fn refused(error: &CodeError) -> ApiError {
 pub(super) fn left_out(files: &[LeftOut]) -> Vec<CodeLeftOut> {
     let files = files.iter().take(MOST_LEFT_OUT);
     let row = |file: &LeftOut| CodeLeftOut {
-        path: file.path.to_string(),
+        path: harmless_line(&file.path.to_string()),
         why: file.reason.to_string(),
     };
     files.map(row).collect()

@@ -11,14 +11,14 @@ use crate::api::types::{ApiError, CodeApplied, CodeChange, CodeFile, CodeOffer, 
 use crate::projects::checkout::without_verbatim;
 use crate::reconcile::context::Context;
 use crate::reconcile::record::SessionRecord;
-use crate::session::{ProblemCode, Remedy, SessionId, SessionKey, harmless_line};
+use crate::session::{ProblemCode, Remedy, SessionId, SessionKey, harmless_line, visible};
 use crate::vault::Owner;
 use crate::vault::snapshot_file::objects_dir;
 use crate::vault::snapshot_file::{self, Described, SnapshotFileError};
 use session_roam_code::{
     ChangeKind, Checkout, CodeError, Comparison, FileChange, Git, Limits, Manifest, ObjectId,
-    PackLimits, Plan, Received, RepoPath, Store, Undo, apply, compare, diff_text, receive,
-    recorded, recover, undo_setting_aside, undos,
+    PackLimits, Plan, Received, RepoPath, Store, Undo, apply, compare, diff_text, is_verified,
+    receive, recover, undo_setting_aside, undos,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -145,7 +145,7 @@ impl Asked {
         };
         let text = work().map_err(|error| refused(&error))?;
         let is_cut = MOST_TEXT <= text.len() as u64;
-        Ok((text, is_cut))
+        Ok((visible(&text), is_cut))
     }
 
     /// `stay`: the session does not move with the code.
@@ -375,7 +375,7 @@ impl Asked {
         let mut missing = Vec::new();
         let mut next = candidate.described.description.clone();
         loop {
-            if recorded(&here.checkout, &here.store, &object_id(&next.snapshot)?)?.is_some() {
+            if is_verified(&here.checkout, &here.store, &object_id(&next.snapshot)?)? {
                 break;
             }
             missing.push(next.number);
@@ -468,6 +468,7 @@ fn shown(offer: CodeOffer, comparison: &Comparison) -> CodeOffer {
         branch: branch.map(harmless_line),
         files: files.collect(),
         n_files: comparison.files.len() as u64,
+        commits: comparison.commits,
         left_out: left_out(&state.left_out),
         ..offer
     };
@@ -498,6 +499,7 @@ fn shown(offer: CodeOffer, comparison: &Comparison) -> CodeOffer {
 fn file(file: &FileChange) -> CodeFile {
     CodeFile {
         path: file.path.to_string(),
+        shown: harmless_line(&file.path.to_string()),
         change: match file.kind {
             ChangeKind::Added => CodeChange::Added,
             ChangeKind::Changed => CodeChange::Changed,
