@@ -112,13 +112,13 @@ const MANIFEST_FIELDS: [&str; 22] = [
     "workspace_root",
 ];
 
-/// What a session may do by itself: this device's choice, and for a session that is new here at most
-/// what Cline gives to any new one, which is no team.
-const ABILITIES: [(&str, Option<&str>); 4] = [
-    ("enable_spawn", None),
-    ("enable_teams", Some("false")),
-    ("enable_tools", None),
-    ("interactive", None),
+/// What a session may do by itself: this device's choice once the session is here. Cline 3.0.65 gives
+/// all of it to any new session.
+const ABILITIES: [&str; 4] = [
+    "enable_spawn",
+    "enable_teams",
+    "enable_tools",
+    "interactive",
 ];
 
 /// The states to which Cline can reset the work tree.
@@ -615,9 +615,8 @@ fn for_this_device(
             fields::get(&there, CHECKPOINT).unwrap_or("null"),
         ),
     ];
-    let abilities = ABILITIES.iter().filter_map(|(name, unless_there)| {
-        Some((*name, fields::get(&there, name).or(*unless_there)?))
-    });
+    let here = |name| Some((name, fields::get(&there, name)?));
+    let abilities = ABILITIES.into_iter().filter_map(here);
     let values: Vec<_> = values.into_iter().chain(abilities).collect();
     let is_unknown = |name: &str| !MANIFEST_FIELDS.contains(&name);
     let written = fields::with_own(&bytes, &there, is_unknown);
