@@ -207,14 +207,14 @@ fn copies_of_a_forgotten_session_are_gone_too() {
     forget(&mut world.devices[0], ONE);
     pass_grace(&mut world.devices[0]);
     world.deliver();
-    for device in &mut world.devices {
-        assert_gone(device, ONE);
-        assert_eq!(device.state_of(TWO), "here");
-    }
     assert_eq!(
         receipts(&mut world.devices[0]),
         pairs([("desk", "removed"), ("lap", "removed")])
     );
+    for device in &mut world.devices {
+        assert_gone(device, ONE);
+        assert_eq!(device.state_of(TWO), "here");
+    }
 }
 
 /// A clock that was years ahead is set right: the time to undo a forget counts from then.

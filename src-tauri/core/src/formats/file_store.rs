@@ -263,13 +263,14 @@ impl<'a> FileStore<'a> {
         Some((at, problems.find(is_duplicate)))
     }
 
-    /// The main doc of a session that is in the store, where there is to be one.
-    pub fn one(&self, session: &SessionId) -> Result<Option<SessionAt>, WriteError> {
+    /// The main doc of a session that is in the store, where there is to be one. What forgets a session
+    /// may find several: it removes one after the other.
+    pub fn one(&self, session: &SessionId, forgets: bool) -> Result<Option<SessionAt>, WriteError> {
         for doc in self.mains() {
             self.check_top(doc)?;
         }
         match self.found(session) {
-            Some((_, Some(problem))) if self.rank.is_some() => {
+            Some((_, Some(problem))) if self.rank.is_some() && !forgets => {
                 Err(WriteError::Refused(problem.message))
             }
             found => Ok(found.map(|(at, _)| at)),
@@ -321,7 +322,7 @@ impl<'a> FileStore<'a> {
             let why = format!("\"{}\" is not an id of {}", checkout.session, self.name);
             return Err(WriteError::Refused(why));
         }
-        let here = self.one(checkout.session)?;
+        let here = self.one(checkout.session, checkout.forgets)?;
         let is_here = here.is_some();
         let at = here.map_or_else(place, Ok)?;
         let mut planned = Vec::new();

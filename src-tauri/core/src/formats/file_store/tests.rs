@@ -269,7 +269,7 @@ fn a_link_in_the_fixed_part_of_a_layout_is_followed_like_others() {
         let (n_found, is_known) = listed[0];
         assert_eq!(
             is_known,
-            store.one(&session).is_ok(),
+            store.one(&session, false).is_ok(),
             "else nothing counts as gone"
         );
         (n_found, is_known)

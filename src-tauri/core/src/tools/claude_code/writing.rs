@@ -10,7 +10,7 @@ pub(super) fn home_for(
     checkout: &Checkout<'_>,
     machine: &Machine,
 ) -> Result<Home, WriteError> {
-    let existing = files.one(checkout.session)?;
+    let existing = files.one(checkout.session, checkout.forgets)?;
     let is_here = existing.is_some();
     let at = match existing {
         Some(at) => at,

@@ -8,7 +8,7 @@ pub(super) fn write_rollout(
     doc: &DocWrite<'_>,
 ) -> Result<Written, WriteError> {
     let (base, name, change) = (&*store.root, doc.name, &doc.change);
-    let existing = store.one(checkout.session)?;
+    let existing = store.one(checkout.session, checkout.forgets)?;
     let existing = existing.map(|at| base.join(at.place));
     match (change, existing) {
         (Change::Create(bytes), None) => {
