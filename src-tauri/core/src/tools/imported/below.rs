@@ -2,9 +2,7 @@
 //! pictures. Links are not followed; how deep it goes and how many names it looks at is limited.
 
 use super::documents::is_document;
-use super::pictures::base;
 use super::progress::MOST_NAMES;
-use super::reading::is_list;
 use crate::opener::{self, Kind};
 use std::io;
 use std::path::Path;
@@ -92,4 +90,20 @@ pub(super) fn below(root: &Path) -> io::Result<Below> {
     }
     found.files.sort();
     Ok(found)
+}
+
+/// `conversations.json`, or one of several: `conversations-003.json`.
+pub(super) fn is_list(name: &str) -> bool {
+    let stem = name
+        .strip_suffix(".json")
+        .and_then(|name| name.strip_prefix("conversations"));
+    stem.is_some_and(|rest| {
+        let number = rest.strip_prefix(['-', '_']).unwrap_or(rest);
+        number.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
+/// The last part of a path below a directory or in an archive.
+pub(super) fn base(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }

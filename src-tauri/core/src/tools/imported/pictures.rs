@@ -1,7 +1,7 @@
 //! The pictures of an export, in its directory or its archive, as `data:` addresses. Only what begins like a
 //! picture is taken, whatever its name says.
 
-use super::below::{Below, below};
+use super::below::{Below, base, below};
 use super::is_id;
 use super::keeping::spend;
 use super::members::{Members, value};
@@ -109,11 +109,6 @@ impl Pictures for Inside<'_> {
             .ok()?;
         (bytes.len() as u64 <= LARGEST_PICTURE).then_some(bytes)
     }
-}
-
-/// The last part of a path below a directory or in an archive.
-pub(super) fn base(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
 }
 
 /// The media type of a picture that may be shown, by its first bytes.

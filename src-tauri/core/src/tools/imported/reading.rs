@@ -5,12 +5,12 @@
 //! An export may be anything: conversations are read one at a time, each up to a limit, and one that cannot be read
 //! does not stop the others.
 
-use super::below::below;
+use super::below::{base, below, is_list};
 use super::documents::is_document;
 use super::elements::{Element, Elements, MARK};
 use super::keeping::{Import, IsHere, New, TOO_MUCH, spend};
 use super::members::Members;
-use super::pictures::{Beside, Inside, Names, Pictures, base, files};
+use super::pictures::{Beside, Inside, Names, Pictures, files};
 use super::progress::{ImportError, Imported, MOST_NAMES, Progress};
 use super::{Conversation, Service};
 use crate::held_lock::HeldLock;
@@ -87,17 +87,6 @@ fn lock(data: &Path) -> Result<HeldLock, ImportError> {
     HeldLock::try_hold(&path).map_err(|error| match error {
         fs::TryLockError::WouldBlock => ImportError::Running,
         fs::TryLockError::Error(source) => failed(source),
-    })
-}
-
-/// `conversations.json`, or one of several: `conversations-003.json`.
-pub(super) fn is_list(name: &str) -> bool {
-    let stem = name
-        .strip_suffix(".json")
-        .and_then(|name| name.strip_prefix("conversations"));
-    stem.is_some_and(|rest| {
-        let number = rest.strip_prefix(['-', '_']).unwrap_or(rest);
-        number.bytes().all(|byte| byte.is_ascii_digit())
     })
 }
 
