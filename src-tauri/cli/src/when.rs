@@ -25,8 +25,7 @@ pub fn left(at: &str, now: Millis) -> String {
         return at.to_owned();
     };
     match (end.0 - now.0 + 999) / 1000 {
-        ..1 => "no time".into(),
-        seconds @ 1..60 => format!("{seconds} s"),
+        seconds @ ..60 => format!("{seconds} s"),
         seconds @ 60..3600 => format!("{} min", (seconds + 59) / 60),
         seconds @ 3600..86_400 => format!("{} h", (seconds + 3599) / 3600),
         seconds => format!("{} days", (seconds + 86_399) / 86_400),
@@ -58,7 +57,6 @@ mod tests {
             assert_eq!(ago(at, now), said);
         }
         for (at, said) in [
-            ("2026-11-23T11:59:00Z", "no time"),
             ("2026-11-23T12:00:01Z", "1 s"),
             ("2026-11-23T12:59:01Z", "60 min"),
             ("2026-11-23T15:00:00+02:00", "1 h"),

@@ -4,6 +4,7 @@ use super::{View, and, plural, project, wrap};
 use crate::when::{ago, left};
 use session_roam_core::api::quote::word;
 use session_roam_core::api::{ForgetPreview, ForgottenRow, ReceiptRow};
+use session_roam_core::session::Millis;
 
 /// The question; [`consequences`] is printed above it.
 pub fn question(preview: &ForgetPreview) -> String {
@@ -81,8 +82,14 @@ pub fn rows(rows: &[ForgottenRow], view: &View) -> String {
                 Some(session) => format!("`roam undo {}`", word(session)),
                 None => "`roam undo`".to_owned(),
             };
-            let left = left(until, view.now);
-            let text = format!("no device has removed it yet; {undo} undoes it for another {left}");
+            let is_over = Millis::parse(until).is_some_and(|until| until <= view.now);
+            let text = match is_over {
+                true => format!("no device has removed it yet; {undo} may still undo it"),
+                false => format!(
+                    "no device has removed it yet; {undo} undoes it for another {}",
+                    left(until, view.now)
+                ),
+            };
             out.push_str(&wrap(&text, 2, view));
         }
         for receipt in &row.receipts {
