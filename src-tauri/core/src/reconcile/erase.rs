@@ -12,7 +12,7 @@ use crate::vault::snapshot_file;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A session has few files of its id: one, and what a user copied by hand.
+/// The most files with one session's id that are removed: one, and copies that the user made.
 const MOST_FILES: usize = 32;
 
 /// A session to be removed from this device.
@@ -32,6 +32,12 @@ pub struct Erase {
     pub away: Option<String>,
     /// session-roam's home.
     pub home: PathBuf,
+}
+
+impl Erase {
+    fn is_of(&self, session: &SessionId) -> bool {
+        SessionKey::new(&self.key.tool, session) == self.key
+    }
 }
 
 /// What the removal achieved.
@@ -136,8 +142,8 @@ fn find(context: &Context, job: &Erase) -> (Option<Found>, Option<String>) {
     };
     let which = job.session.as_ref().map_or(Which::All, Which::One);
     let listing = tool.sessions(&context.machine, which);
-    let is_it = |found: &Found| SessionKey::new(&job.key.tool, &found.session) == job.key;
-    if let Some(found) = listing.found.into_iter().find(is_it) {
+    let mut found = listing.found.into_iter();
+    if let Some(found) = found.find(|found| job.is_of(&found.session)) {
         return (Some(found), None);
     }
     // What was never in a store here is not in the part that cannot be read either.
@@ -184,8 +190,8 @@ fn with_shared(context: &Context, job: &Erase, mut found: Found) -> Found {
     found
 }
 
-/// Removes the session from the store, also where a file of the user's has the same id: each becomes
-/// the session's once the one before is gone.
+/// Removes the session from the store. Several files may have its id; the store lists the next one
+/// when the one before is gone.
 fn take_all_out(
     context: &Context,
     (job, tool): (&Erase, &dyn Tool),
@@ -200,11 +206,9 @@ fn take_all_out(
             Err(left) if left.0 == Left::Parts => parts = Some(left),
             other => other?,
         }
-        let listing = tool.sessions(&context.machine, Which::One(&found.session));
-        let is_it = |found: &Found| SessionKey::new(&job.key.tool, &found.session) == job.key;
-        let mut again = listing.found.into_iter().filter(is_it);
+        let (again, _) = find(context, job);
         next = again
-            .find(|found| !found.docs.is_empty())
+            .filter(|found| !found.docs.is_empty())
             .map(|found| with_shared(context, job, found));
     }
     let why = "its store has more files with its id than are removed at once";
@@ -218,7 +222,7 @@ fn erase_conflict_copies(
 ) -> Result<(), (Left, String)> {
     let listing = tool.sessions(&context.machine, Which::ConflictCopies);
     for copy in listing.conflict_copies {
-        if SessionKey::new(&job.key.tool, &copy.session) != job.key {
+        if !job.is_of(&copy.session) {
             continue;
         }
         if let Some(live) = copy.live {

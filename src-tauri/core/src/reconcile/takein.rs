@@ -404,13 +404,14 @@ pub(super) fn is_generation(
     Ok(false)
 }
 
-/// Moves the copy to `taken-in/<tool>/<where it lay>`. Files already there are not overwritten.
-/// Where the copies of a session are kept, in session-roam's home.
+/// The directory of a session's imported conflict copies, in session-roam's home.
 pub fn taken_in(home: &Path, key: &SessionKey) -> PathBuf {
     let dir = home.join("taken-in").join(key.tool.as_str());
     dir.join(key.hash.as_str())
 }
 
+/// Moves the copy below [`taken_in`], to the place that it had in the store. Files already there are
+/// not overwritten.
 fn move_away(
     context: &Context,
     tool: &ToolId,
