@@ -497,13 +497,10 @@ impl Engine {
             }
             None => None,
         };
+        let forks = self.joined_forks(key, record)?;
         let joined = match authors::joined(record).is_empty() {
             true => None,
             false => Some((key.clone(), record.clone())),
-        };
-        let forks = match joined {
-            Some(_) => self.forks_of(key, record)?,
-            None => Vec::new(),
         };
         let others = parent.iter().chain(&forks).map(|(_, record)| record);
         let devices = others.chain([record]).flat_map(SessionRecord::devices);
@@ -530,14 +527,18 @@ impl Engine {
         })
     }
 
-    /// The branches that became sessions of their own and that a decision about this one took back.
-    pub(super) fn forks_of(
+    /// The branches that became sessions of their own and that a decision took back into this one;
+    /// none where no decision joined branches.
+    pub(super) fn joined_forks(
         &self,
         key: &SessionKey,
         record: &SessionRecord,
     ) -> Result<Vec<(SessionKey, SessionRecord)>, StateError> {
-        let named = record.choices.iter().flat_map(|one| &one.choice.forks);
         let mut forks = Vec::new();
+        if authors::joined(record).is_empty() {
+            return Ok(forks);
+        }
+        let named = record.choices.iter().flat_map(|one| &one.choice.forks);
         for fork in named.collect::<BTreeSet<_>>() {
             let key = SessionKey::new(&key.tool, fork);
             forks.extend(self.state.record(&key)?.map(|record| (key, record)));

@@ -5,7 +5,7 @@ use super::Engine;
 use crate::api::ApiError;
 use crate::api::answer::{Answer, done};
 use crate::session::{Millis, ProblemCode, Reason};
-use crate::state::{State, StateError};
+use crate::state::State;
 use serde::{Deserialize, Serialize};
 
 /// The state's note of a pause.
@@ -62,11 +62,7 @@ impl Engine {
     fn set_pause(&mut self, pause: Option<Pause>) {
         self.context.change().paused = pause.is_some();
         self.paused_until = pause.and_then(|pause| pause.until);
-        self.guarded(|engine| engine.keep_pause(pause));
+        self.guarded(|engine| engine.state.put_note(NOTE, &pause));
         self.arrange();
-    }
-
-    fn keep_pause(&self, pause: Option<Pause>) -> Result<(), StateError> {
-        self.state.put_note(NOTE, &pause)
     }
 }

@@ -6,7 +6,7 @@ use super::queue::ReconcileRequest;
 use crate::api::answer::{Answer, done};
 use crate::api::types::{ApiError, SessionRow};
 use crate::session::{ProblemCode, Reason, Remedy, SessionKey, ToolId};
-use crate::state::Row;
+use crate::state::{Row, StateError};
 
 impl Engine {
     pub(super) fn release(&mut self, what: &str) -> Answer {
@@ -28,13 +28,7 @@ impl Engine {
             self.release_tool(&ToolId::new(tool));
             return done("The deletion is accepted. The sessions stay in the vault.");
         }
-        let rows = self.state.rows(None)?.into_iter();
-        let id = what.strip_prefix("session:").unwrap_or(what);
-        let chosen: Vec<(SessionKey, Row)> = rows
-            .filter(|(_, row)| {
-                held_by(row).is_some_and(|by| by.as_str() == what || row.session == id)
-            })
-            .collect();
+        let chosen = self.held_rows(what)?;
         if chosen.is_empty() {
             return Err(ApiError::new(
                 ProblemCode::NotHeld,
@@ -61,15 +55,23 @@ impl Engine {
         ))
     }
 
+    /// The sessions that are held for a reason, or the held one with an id.
+    fn held_rows(&self, what: &str) -> Result<Vec<(SessionKey, Row)>, StateError> {
+        let id = what.strip_prefix("session:").unwrap_or(what);
+        let mut rows = self.state.rows(None)?;
+        rows.retain(|(_, row)| {
+            held_by(row).is_some_and(|by| by.as_str() == what || row.session == id)
+        });
+        Ok(rows)
+    }
+
     /// The sessions that a hold is about, before the user releases it: those that a tool lost at once, that other
     /// devices want to forget, or that other devices rewrote.
     pub(super) fn held_sessions(&self, what: &str) -> Result<Vec<SessionRow>, ApiError> {
         if !what.contains(':') && what != super::forget::HELD {
-            let rows = self.state.rows(None)?.into_iter();
-            let held = rows.filter(|(_, row)| held_by(row).is_some_and(|by| by.as_str() == what));
-            return Ok(held
-                .map(|(key, row)| self.session_row(&key, &row))
-                .collect());
+            let held = self.held_rows(what)?;
+            let rows = held.iter().map(|(key, row)| self.session_row(key, row));
+            return Ok(rows.collect());
         }
         let tool = what.strip_prefix("tool:").map(ToolId::new);
         let keys = match tool {

@@ -13,7 +13,6 @@ use crate::views::indexing::{
     Indexed, OpenedIndex, SearchEvent, ToIndex, index_sessions, open_index, print_of,
 };
 use crate::views::search_text::SHOWN;
-use crate::views::transcript::authors;
 use session_roam_search::{FindError, Index, IndexError, Question};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
@@ -494,14 +493,10 @@ impl Engine {
         if is_known {
             return Ok(None);
         }
-        let forks = match authors::joined(&record).is_empty() {
-            true => Vec::new(),
-            false => self.forks_of(key, &record)?,
-        };
         Ok(Some(ToIndex {
             key: key.clone(),
+            forks: self.joined_forks(key, &record)?,
             record,
-            forks,
             row,
             print,
         }))

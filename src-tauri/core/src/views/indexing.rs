@@ -28,7 +28,7 @@ const PIECE: usize = 256 << 10;
 pub struct ToIndex {
     pub key: SessionKey,
     pub record: SessionRecord,
-    /// Where decisions joined branches: what these became as sessions of their own.
+    /// Where decisions joined branches: the sessions of their own that branches had become.
     pub forks: Vec<(SessionKey, SessionRecord)>,
     pub row: Row,
     pub print: String,
@@ -263,10 +263,7 @@ fn index_one(
     let note = if is_new { None } else { index.note(&key)? };
     let known: Option<Note> = note.and_then(|note| serde_json::from_str(&note).ok());
     let known = known.filter(|note: &Note| note.doc == doc.as_str());
-    let copied = match authors::joined(&one.record).is_empty() {
-        true => HashMap::new(),
-        false => authors::copied(context, (&one.key, &one.record), &one.forks),
-    };
+    let copied = authors::copied(context, (&one.key, &one.record), &one.forks);
     let mut indexer = Indexer {
         context,
         key: &key,

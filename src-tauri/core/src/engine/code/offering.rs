@@ -497,9 +497,10 @@ fn shown(offer: CodeOffer, comparison: &Comparison) -> CodeOffer {
 }
 
 fn file(file: &FileChange) -> CodeFile {
+    let path = file.path.to_string();
     CodeFile {
-        path: file.path.to_string(),
-        shown: harmless_line(&file.path.to_string()),
+        shown: harmless_line(&path),
+        path,
         change: match file.kind {
             ChangeKind::Added => CodeChange::Added,
             ChangeKind::Changed => CodeChange::Changed,
