@@ -146,6 +146,28 @@ pub fn list(vault: &Vault, dir: &str) -> io::Result<Vec<(u32, u64)>> {
     Ok(files)
 }
 
+/// The head of a file's first frame.
+fn first_head(author: &Author<'_>, at: Hlc) -> Head {
+    let Author {
+        device,
+        name,
+        tool,
+        session,
+        ..
+    } = *author;
+    Head {
+        v: frame::VERSION,
+        device: device.clone(),
+        lane: Lane::Code,
+        tool: tool.clone(),
+        session: session.clone(),
+        n: 0,
+        prev: frame::genesis(device, Lane::Code, tool, session),
+        at,
+        by: name.to_owned(),
+    }
+}
+
 /// Writes a file of this device whole, by temp file and rename.
 pub fn write(
     vault: &Vault,
@@ -161,26 +183,10 @@ pub fn write(
     let mut file = tempfile::Builder::new()
         .suffix(".sr-tmp")
         .tempfile_in(parent)?;
-    let Author {
-        device,
-        name,
-        key,
-        tool,
-        session,
-    } = *author;
-    let mut head = Head {
-        v: frame::VERSION,
-        device: device.clone(),
-        lane: Lane::Code,
-        tool: tool.clone(),
-        session: session.clone(),
-        n: 0,
-        prev: frame::genesis(device, Lane::Code, tool, session),
-        at,
-        by: name.to_owned(),
-    };
+    let mut head = first_head(author, at);
     let mut push = |entries: Vec<Entry>| {
-        let (bytes, hash) = frame::render(&head, &entries, |message| key.sign(message).to_vec());
+        let (bytes, hash) =
+            frame::render(&head, &entries, |message| author.key.sign(message).to_vec());
         (head.n, head.prev) = (head.n + 1, hash);
         file.write_all(&bytes)
     };
@@ -471,22 +477,18 @@ mod tests {
     #[test]
     fn a_first_frame_that_unpacks_to_much_is_refused_before_it_is_unpacked() {
         let desk = Desk::new();
-        let (tool, session) = (ToolId::new("claude-code"), SessionId::new("s"));
-        let device = &desk.owner.device;
-        let head = Head {
-            v: frame::VERSION,
-            device: device.clone(),
-            lane: Lane::Code,
-            tool: tool.clone(),
-            session: session.clone(),
-            n: 0,
-            prev: frame::genesis(device, Lane::Code, &tool, &session),
-            at: Hlc {
-                wall: Millis(1),
-                count: 0,
-            },
-            by: "desk".into(),
+        let author = Author {
+            device: &desk.owner.device,
+            name: "desk",
+            key: &desk.key,
+            tool: &ToolId::new("claude-code"),
+            session: &SessionId::new("s"),
         };
+        let at = Hlc {
+            wall: Millis(1),
+            count: 0,
+        };
+        let head = first_head(&author, at);
         let long = line(&"0".repeat(1 << 20)).expect("a line");
         let (bytes, _) = frame::render(&head, &[long], |message| desk.key.sign(message).to_vec());
         assert!((bytes.len() as u64) < FIRST, "{}", bytes.len());

@@ -101,6 +101,23 @@ impl Store {
         self.write(session, &docs)
     }
 
+    fn manifest_path(&self) -> PathBuf {
+        let dir = sessions_dir(&self.machine).join(ID);
+        dir.join(format!("{ID}.json"))
+    }
+
+    /// Writes a manifest of another device over the one here, and returns what is here afterwards.
+    fn replace_manifest(&self, theirs: &Vec<u8>) -> String {
+        let path = self.manifest_path();
+        let change = Change::Replace {
+            path: &path,
+            was: Stamp::of(&path).expect("a file"),
+            bytes: theirs,
+        };
+        self.write(ID, &[(MANIFEST, "x", change)]).expect("written");
+        fs::read_to_string(&path).expect("manifest")
+    }
+
     fn found(&self, session: &str) -> Found {
         let listing = Cline.sessions(&self.machine, Which::One(&SessionId::new(session)));
         listing.found.into_iter().next().expect("the session")
@@ -190,9 +207,7 @@ fn fields_that_only_a_later_cline_knows_stay_on_their_device() {
     store
         .create(ID, &[(MANIFEST, &theirs), (MESSAGES, &messages)])
         .expect("written");
-    let path = sessions_dir(&store.machine)
-        .join(ID)
-        .join(format!("{ID}.json"));
+    let path = store.manifest_path();
     let written = fs::read_to_string(&path).expect("manifest");
     assert!(!written.contains("auto_approve"), "{written}");
     let own_fields = Cline.about().own_fields(&DocName::new(MANIFEST));
@@ -202,16 +217,7 @@ fn fields_that_only_a_later_cline_knows_stay_on_their_device() {
     let ours = json!({"auto_approve": "ours", "next": 1}).to_string();
     let ours = [&written[..written.len() - 1], ",", &ours[1..]].concat();
     fs::write(&path, &ours).expect("write");
-    let bytes: &dyn super::super::Bytes = &theirs;
-    let change = Change::Replace {
-        path: &path,
-        was: Stamp::of(&path).expect("a file"),
-        bytes,
-    };
-    store
-        .write(ID, &[(MANIFEST, "x", change)])
-        .expect("written");
-    let written = fs::read_to_string(&path).expect("manifest");
+    let written = store.replace_manifest(&theirs);
     assert!(written.contains("\"auto_approve\":\"ours\""), "{written}");
     assert!(written.contains("\"next\":1") && !written.contains("theirs"));
 }
@@ -220,9 +226,7 @@ fn fields_that_only_a_later_cline_knows_stay_on_their_device() {
 #[test]
 fn what_a_session_may_do_is_this_devices_choice() {
     let store = Store::new();
-    let path = sessions_dir(&store.machine)
-        .join(ID)
-        .join(format!("{ID}.json"));
+    let path = store.manifest_path();
     let with = |able: bool| {
         let mut manifest = manifest();
         for name in [
@@ -246,16 +250,7 @@ fn what_a_session_may_do_is_this_devices_choice() {
     let own_fields = Cline.about().own_fields(&DocName::new(MANIFEST));
     let recorded = own_fields.as_recorded(&ours, &theirs);
     assert_eq!(recorded, theirs, "it does not travel");
-    let bytes: &dyn super::super::Bytes = &theirs;
-    let change = Change::Replace {
-        path: &path,
-        was: Stamp::of(&path).expect("a file"),
-        bytes,
-    };
-    store
-        .write(ID, &[(MANIFEST, "x", change)])
-        .expect("written");
-    let written = fs::read_to_string(&path).expect("manifest");
+    let written = store.replace_manifest(&theirs);
     for name in ["enable_tools", "enable_spawn", "enable_teams"] {
         assert!(written.contains(&format!("\"{name}\":false")), "{written}");
     }
@@ -281,9 +276,7 @@ fn checkpoints_are_those_of_this_device_or_none() {
         .expect("written");
     assert!(written().contains("\"checkpoint\":null"), "{}", written());
 
-    let path = sessions_dir(&store.machine)
-        .join(ID)
-        .join(format!("{ID}.json"));
+    let path = store.manifest_path();
     fs::write(&path, with("ours")).expect("write");
     let was = Stamp::of(&path).expect("a file");
     let bytes: &dyn super::super::Bytes = &theirs;

@@ -388,8 +388,8 @@ impl Store {
         for (at, head) in heads.iter().enumerate() {
             let key = format!("bubbleId:{id}:{head}");
             let Some(text) = self.text(&key)? else {
-                let is_at_end = self.n_rows(id, &heads[at..])? == 0;
-                return Ok(is_at_end.then_some(bubbles));
+                let is_lost = self.has_any(id, &heads[at..])?;
+                return Ok((!is_lost).then_some(bubbles));
             };
             *size += text.len();
             let Some(bubble) = Bubble::of(&text).filter(|bubble| bubble.id == *head) else {
@@ -421,15 +421,16 @@ impl Store {
         Ok(unfinished)
     }
 
-    /// How many of these bubbles have a row, with a value or not.
-    fn n_rows(&self, id: &str, bubbles: &[String]) -> rusqlite::Result<usize> {
+    /// Whether one of these bubbles has a row, with a value or not.
+    fn has_any(&self, id: &str, bubbles: &[String]) -> rusqlite::Result<bool> {
         let sql = "select 1 from cursorDiskKV where key = ?1";
         let mut query = self.connection.prepare_cached(sql)?;
-        let mut n_rows = 0;
         for bubble in bubbles {
-            n_rows += usize::from(query.exists([format!("bubbleId:{id}:{bubble}")])?);
+            if query.exists([format!("bubbleId:{id}:{bubble}")])? {
+                return Ok(true);
+            }
         }
-        Ok(n_rows)
+        Ok(false)
     }
 
     /// The blobs of the document's state; `None` if one is missing, or if they are too large.

@@ -46,6 +46,12 @@ impl Compared {
         }
     }
 
+    /// The ids of the messages in a content.
+    pub fn ids_in(&self, content: &[u8]) -> Option<BTreeSet<String>> {
+        let conversation = Conversation::parse(content)?.conversation;
+        (self.ids)(&Members::of(&conversation)?)
+    }
+
     fn judge_messages(&self, one: &Conversation, other: &Conversation) -> Judged {
         let members = Members::of(&one.conversation).zip(Members::of(&other.conversation));
         let ids = members.as_ref().and_then(|(one, other)| {

@@ -12,6 +12,7 @@ use std::path::Path;
 
 /// The bytes of one file.
 const LARGEST: u64 = 16 << 20;
+
 /// A file that was found while looking for transcripts has to be one. A file that the user named is imported in any case.
 #[derive(Clone, Copy, PartialEq)]
 enum Chosen {
@@ -127,9 +128,7 @@ impl Import<'_> {
             is_known: markdown::is_known,
         })
     }
-}
 
-impl Import<'_> {
     /// The id under which a transcript's conversation is kept: another file of it may have had only its beginning,
     /// or already more.
     fn id_of(&mut self, found: &Document) -> String {

@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-/// The field of a message's part with a picture's address, whose last part is its name.
+/// The member of a message part that has the address of a picture. The last path segment is the picture's name.
 const POINTER: &str = "asset_pointer";
 /// The bytes of all pictures of one conversation.
 const LARGEST: u64 = 64 << 20;

@@ -106,7 +106,8 @@ pub(super) fn judge(first: &[u8], second: &[u8]) -> Judged {
     COMPARED.judge(first, second)
 }
 
-/// Whether a kept conversation may be the one whose second message has this [`turn_id`]: it has the same or none.
+/// Whether a kept conversation may be the one whose second message has this [`turn_id`]: its own second
+/// message has the same one, or it has no second message.
 pub(super) fn may_follow(content: &[u8], second: &str) -> bool {
     let turns = || {
         let conversation = Members::of(&Conversation::parse(content)?.conversation)?;
@@ -145,18 +146,16 @@ pub(super) fn opening<'a>(
     [turns.next(), turns.next()]
 }
 
-/// A message by which conversations that begin alike are told apart.
+/// Identifies a message by its role and text. Conversations with the same first message are distinguished
+/// by that of their second one.
 pub(super) fn turn_id(role: &str, text: &str) -> String {
     short_hash(&format!("{role}\0{text}"), 16)
 }
 
 /// Whether both contents have the same messages, whatever else differs.
 pub(super) fn has_same(first: &[u8], second: &[u8]) -> bool {
-    let ids = |content| {
-        let conversation = Conversation::parse(content)?.conversation;
-        Some(ids(&Members::of(&conversation)?))
-    };
-    ids(first).is_some_and(|first| Some(first) == ids(second))
+    let first = COMPARED.ids_in(first);
+    first.is_some() && first == COMPARED.ids_in(second)
 }
 
 /// A conversation with the messages of both. What only the earlier one has comes after the message that it follows there.

@@ -130,7 +130,7 @@ fn identity(parsed: &Parsed, place: Place<'_>) -> (String, Beginning) {
     }
 }
 
-/// Whether a conversation that an earlier import kept goes on with the second message of a file, or ends before it.
+/// Whether a conversation that was imported before has the second message of a file as its own, or has only the first.
 pub(super) fn may_follow(content: &[u8], second: &str) -> bool {
     messages::may_follow(content, second)
 }

@@ -107,10 +107,7 @@ pub(super) fn judge(first: &[u8], second: &[u8]) -> Judged {
 
 /// Whether the second content has no entry that the first one lacks.
 pub(super) fn has_all(old: &[u8], new: &[u8]) -> bool {
-    let ids = |content| {
-        let conversation = Conversation::parse(content)?.conversation;
-        Some(ids(&Members::of(&conversation)?))
-    };
+    let ids = |content| COMPARED.ids_in(content);
     ids(new)
         .zip(ids(old))
         .is_some_and(|(new, old)| new.is_subset(&old))

@@ -5,7 +5,7 @@ use crate::merge::snapshots::Judged;
 use crate::session::Millis;
 use crate::tools::imported::dir;
 use crate::tools::imported::progress::NotImported;
-use crate::tools::{Machine, Tool, Which, markdown};
+use crate::tools::{Machine, Reading, Tool, Which, markdown};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -118,6 +118,16 @@ impl World {
         fs::read(dir(&self.data(), tool).join(format!("{ID}.json"))).expect("stored")
     }
 
+    /// The first session of a service.
+    fn read(&self, tool: &dyn Tool) -> Reading {
+        let machine = Machine {
+            data: self.data(),
+            ..Machine::at(self.dir.path())
+        };
+        let listing = tool.sessions(&machine, Which::All);
+        tool.read(&machine, &listing.found[0]).expect("read")
+    }
+
     fn said(&self, tool: &dyn Tool) -> Vec<String> {
         let content = self.stored(tool.about().tool.as_str());
         let records = tool.about().records.expect("records")(&content);
@@ -159,14 +169,7 @@ fn a_newer_export_adds_an_older_one_takes_nothing_away_and_none_doubles() {
             "Assistant: (In another branch of the conversation:)\nWith fold.",
         ]
     );
-    let machine = Machine {
-        data: world.data(),
-        ..Machine::at(world.dir.path())
-    };
-    let listing = chatgpt::SERVICE.sessions(&machine, Which::All);
-    let reading = chatgpt::SERVICE
-        .read(&machine, &listing.found[0])
-        .expect("read");
+    let reading = world.read(&chatgpt::SERVICE);
     assert_eq!(reading.facts.title.as_deref(), Some("Folding"));
     assert_eq!(reading.facts.updated, Some(Millis(1_700_000_002_000)));
 }
@@ -624,14 +627,7 @@ fn a_conversation_that_no_strict_parser_reads_is_imported_and_grows() {
         odd.iter().all(|(_, value)| stored.contains(value)),
         "{stored}"
     );
-    let machine = Machine {
-        data: world.data(),
-        ..Machine::at(world.dir.path())
-    };
-    let listing = chatgpt::SERVICE.sessions(&machine, Which::All);
-    let reading = chatgpt::SERVICE
-        .read(&machine, &listing.found[0])
-        .expect("read");
+    let reading = world.read(&chatgpt::SERVICE);
     assert_eq!(reading.facts.title.as_deref(), Some("Cut \u{fffd}"));
     assert_eq!(world.said(&chatgpt::SERVICE).len(), 4);
     // Two devices compare and join it, too.
