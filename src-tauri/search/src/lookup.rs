@@ -184,7 +184,7 @@ impl Looked {
             rarest = rarest.min(searcher.doc_freq(term)?);
         }
         let lasts = match word.prefix {
-            // What begins with it is of no use where one of the others is nowhere.
+            // If another term of the row does not occur, no message has the row.
             true if 0 < rarest => beginning_with(searcher, &[field], last, word.asks_prefix)?,
             _ => vec![(last.clone(), searcher.doc_freq(&term(last))?)],
         };

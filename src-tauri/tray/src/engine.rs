@@ -99,7 +99,7 @@ impl Caller {
         }
     }
 
-    /// What a window is told of the engine: that none answers is a state, too.
+    /// The status as a window shows it. If the engine does not answer, the status says so.
     pub fn shown_status(&self) -> Status {
         self.status()
             .unwrap_or_else(|error| Sight::unanswered(&error).status)

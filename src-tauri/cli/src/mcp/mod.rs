@@ -237,7 +237,7 @@ const OFFERS: &[Offer] = &[
 ];
 
 impl Offer {
-    /// Asked twice, it does twice.
+    /// Whether a repeated call makes another session.
     fn makes_new(&self) -> bool {
         self.name == "fork_session"
     }
