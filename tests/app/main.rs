@@ -147,6 +147,8 @@ fn an_engine_that_runs_already_is_used_and_left_running() {
         other.stop_handle().stop();
         other.wait().expect("it ends well");
         panel.click("Start again");
+        panel.wait_menu("Paused");
+        panel.click("Continue");
         panel.wait_menu("No other device is paired");
         panel.click("Quit");
         desktop.ended();
