@@ -563,12 +563,9 @@ fn the_first_steps_are_gone_through_once_and_nothing_goes_wrong_in_the_page() {
 }
 
 #[test]
-fn two_devices_pair_in_their_windows_a_session_roams_and_a_split_is_resolved_by_a_click() {
+fn from_the_first_steps_to_a_resumed_session_and_from_a_split_to_a_decision_and_back() {
     alone(|| {
-        let (desk, laptop) = (
-            Desktop::new("desk").not_new(),
-            Desktop::new("laptop").not_new(),
-        );
+        let (desk, laptop) = (Desktop::new("desk").not_new(), Desktop::new("laptop"));
         let here = Checkout::make(&desk.home.join("code/api"));
         let there = here.clone_to(&laptop.home.join("code/backend"));
         let (desk_panel, laptop_panel) = (Panel::new(&desk), Panel::new(&laptop));
@@ -577,9 +574,15 @@ fn two_devices_pair_in_their_windows_a_session_roams_and_a_split_is_resolved_by_
         desk.wait_running();
         laptop.wait_running();
 
-        // Pairing: the code is read from one screen and typed into the other.
+        // Pairing: the code is read from one screen and typed into the other, whose first steps
+        // lead there.
+        on_laptop.wait_text("Choose your tools");
+        laptop.picture("first-1-tools");
+        on_laptop.click("Continue");
+        on_laptop.wait_text("Only on my network");
+        laptop.picture("first-2-reach");
+        on_laptop.click("Continue");
         on_desk.click_on("nav a", "Devices");
-        on_laptop.click_on("nav a", "Devices");
         on_desk.wait_text("addr=tcp://127.0.0.1");
         let code = on_desk.read(".code-text");
         desk.picture("pairing-1-code");
@@ -596,6 +599,8 @@ fn two_devices_pair_in_their_windows_a_session_roams_and_a_split_is_resolved_by_
             panel.wait_menu(&format!("{other} · connected"));
         }
         desk.picture("pairing-4-paired");
+        laptop.picture("pairing-4-paired");
+        on_laptop.click("Finish");
 
         // A session syncs.
         let session = Session::begin(&desk, &here, "Fix the login race", 4);
@@ -604,18 +609,27 @@ fn two_devices_pair_in_their_windows_a_session_roams_and_a_split_is_resolved_by_
         on_laptop.click_on("nav a", "Sessions");
         on_laptop.wait_text("Fix the login race");
         laptop.picture("roaming-1-listed");
-        // From the tray menu into the terminal, with the tool's own command, in this device's
-        // checkout.
+        // From the window and from the tray menu into the terminal, with the tool's own command,
+        // in this device's checkout.
+        let resumed = || {
+            let ran = wait_for("the terminal", PATIENCE, || {
+                fs::read_to_string(&terminal).map_err(|error| error.to_string())
+            });
+            let words: Vec<&str> = ran.lines().collect();
+            assert_eq!(words[..4], [there.dir(), "-e", "/bin/sh", "-ic"], "{ran}");
+            let told = format!("--resume {}", sessions::ID);
+            assert!(words[4].contains(&told), "{ran}");
+            fs::remove_file(&terminal).expect("it ran once");
+        };
+        on_laptop.click_on("[role=option]", "Fix the login race");
+        on_laptop.click("Resume");
+        on_laptop.wait_text("Ready to resume.");
+        laptop.picture("roaming-2-resume");
+        on_laptop.click_on("dialog .button.main", "");
+        on_laptop.wait_text("Started in a terminal.");
+        resumed();
         laptop_panel.click("“Fix the login race” · from desk");
-        let ran = wait_for("the terminal", PATIENCE, || {
-            fs::read_to_string(&terminal).map_err(|error| error.to_string())
-        });
-        let words: Vec<&str> = ran.lines().collect();
-        assert_eq!(words[..4], [there.dir(), "-e", "/bin/sh", "-ic"], "{ran}");
-        assert!(
-            words[4].contains(&format!("--resume {}", sessions::ID)),
-            "{ran}"
-        );
+        resumed();
 
         // Both devices continue while sync is paused.
         desk_panel.click("Until I continue");
@@ -658,39 +672,72 @@ fn two_devices_pair_in_their_windows_a_session_roams_and_a_split_is_resolved_by_
         } else {
             &right
         };
+        let [both_on_desk, both_on_laptop] = [&session, &arrived].map(|store| {
+            wait_for("both versions in one store", PATIENCE, || {
+                match store.store() {
+                    names if names.len() == 2 => Ok(names),
+                    names => Err(format!("{names:?}")),
+                }
+            })
+        });
         on_desk.click_on("[data-choice=keep-left]", "");
         on_desk.read(".considered");
         desk.picture("split-2-considered");
         laptop.picture("split-2-window");
         on_desk.click_on(".considered button", "");
-        for desktop in [&desk, &laptop] {
-            wait_for(
-                &format!("nothing to be left to decide on {}", desktop.name),
-                PATIENCE,
-                || match desktop.status()?.splits {
-                    0 => Ok(()),
+        let wait_splits = |wanted: u64| {
+            for desktop in [&desk, &laptop] {
+                let what = format!("{wanted} splits to decide on {}", desktop.name);
+                wait_for(&what, PATIENCE, || match desktop.status()?.splits {
+                    n_splits if n_splits == wanted => Ok(()),
                     n_splits => Err(format!("{n_splits} splits")),
-                },
-            );
+                });
+            }
+        };
+        let kept_everywhere = || {
+            for (place, store) in [("desk", &session), ("the laptop", &arrived)] {
+                wait_for(
+                    &format!("the kept branch to be what {place}'s tool has, alone"),
+                    PATIENCE,
+                    || {
+                        let names = store.store();
+                        if store.bytes() == *kept && names.len() == 1 {
+                            Ok(())
+                        } else {
+                            Err(format!("{names:?}"))
+                        }
+                    },
+                );
+            }
+        };
+        wait_splits(0);
+        kept_everywhere();
+        // Undone from the same view: both versions are in both stores again, under the names that
+        // they had. Then it is decided in the same way once more.
+        desk.picture("split-3-decided");
+        on_desk.click_on(".decided button", "");
+        wait_splits(1);
+        for (place, store, before) in [
+            ("desk", &session, &both_on_desk),
+            ("the laptop", &arrived, &both_on_laptop),
+        ] {
+            let what = format!("both versions to be back in {place}'s store");
+            wait_for(&what, PATIENCE, || match store.store() {
+                names if names == *before => Ok(()),
+                names => Err(format!("{names:?}, not {before:?}")),
+            });
         }
-        for (place, store) in [("desk", &session), ("the laptop", &arrived)] {
-            wait_for(
-                &format!("the kept branch to be what {place}'s tool has, alone"),
-                PATIENCE,
-                || {
-                    let names = store.store();
-                    if store.bytes() == *kept && names.len() == 1 {
-                        Ok(())
-                    } else {
-                        Err(format!("{names:?}"))
-                    }
-                },
-            );
-        }
+        on_desk.wait_text("a mutex around the token store");
+        desk.picture("split-4-undone");
+        on_desk.click_on("[data-choice=keep-left]", "");
+        on_desk.read(".considered");
+        on_desk.click_on(".considered button", "");
+        wait_splits(0);
+        kept_everywhere();
         on_desk.click_on("nav a", "Overview");
         on_desk.wait_text("Up to date with laptop");
-        desk.picture("split-3-resolved");
-        laptop.picture("split-3-resolved");
+        desk.picture("split-5-resolved");
+        laptop.picture("split-5-resolved");
         desk_panel.click("Quit");
         laptop_panel.click("Quit");
         for desktop in [&desk, &laptop] {

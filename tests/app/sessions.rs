@@ -157,6 +157,8 @@ impl Session {
         let names = entries
             .flatten()
             .map(|entry| entry.file_name().to_string_lossy().into_owned());
-        names.filter(|name| name.ends_with(".jsonl")).collect()
+        let mut names: Vec<String> = names.filter(|name| name.ends_with(".jsonl")).collect();
+        names.sort();
+        names
     }
 }

@@ -976,7 +976,7 @@ export const words = {
           "Anywhere",
           "Devices find each other over the internet, too. Syncthing's public servers learn this device's ID and address, never a session. Without a direct connection, a relay passes on encrypted data that it cannot read.",
         ],
-        custom: ["As set below", "Neither of the two: see the details."],
+        custom: ["Custom", "Neither of the two: the switches in Settings are set one by one."],
       } as Record<"local" | "anywhere" | "custom", [string, string]>,
       details: "Details",
       switches: {

@@ -291,12 +291,13 @@ export function ToolSign({ name }: { name: string }) {
   );
 }
 
-/** Focuses the first focusable element inside, once, when it appears. */
+/** Focuses the first focusable element inside, once, when it appears, with the rest of it in view as far as it fits. */
 export function FirstFocus({ children, ...rest }: { children: ComponentChildren; class?: string }) {
   const box = useRef<HTMLDivElement>(null);
   useLayoutEffect(() => {
     const first = box.current?.querySelector<HTMLElement>("input, button, a");
     first?.focus();
+    box.current?.scrollIntoView({ block: "nearest" });
     if (first instanceof HTMLInputElement) first.select();
   }, []);
   return (

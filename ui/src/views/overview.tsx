@@ -333,7 +333,12 @@ function Recent() {
   if (!history.answer || recent.phase === "loading") return <Skeleton rows={4} />;
   const rows = history.answer;
   const sessions = recent.answer?.slice(0, MOST) ?? [];
-  const arrived = rows.filter((row) => row.what === "arrived" && Date.now() - Date.parse(row.at) < DAY);
+  // The newest comes first: what was removed from the tool since cannot be resumed from here.
+  const removed = new Set<string>();
+  const arrived = rows.filter((row) => {
+    if (row.what === "taken_out") removed.add(row.session);
+    return row.what === "arrived" && !removed.has(row.session) && Date.now() - Date.parse(row.at) < DAY;
+  });
   const from = [...new Set(arrived.map((row) => row.device))];
   return (
     <>
