@@ -777,6 +777,7 @@ export const words = {
     off: "Not syncing",
     switchName: (name: string) => `Sync ${name}`,
     notFound: "Not on this device",
+    others: (n: number) => `${plural(n, "other tool is", "other tools are")} supported, but not on this device`,
     notFoundWhy: "Its sessions are kept here and written into the tool once it is installed.",
     sessions: (n: number) => plural(n, "session", "sessions"),
     waiting: (n: number) => `${plural(n, "session is waiting", "sessions are waiting")} on this device`,

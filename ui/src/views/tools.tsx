@@ -19,25 +19,44 @@ export function ToolsView() {
   const { revision } = useShared();
   const asked = useAnswer({ cmd: "tools" }, revision);
   const say = words.tools;
+  const here = asked.answer?.filter(isHere) ?? [];
+  const others = asked.answer?.filter((row) => !isHere(row)) ?? [];
+  const cards = (rows: ToolRow[]) => (
+    <ul class="cards">
+      {rows.map((row) => (
+        <Tool key={row.tool} row={row} changed={asked.again} />
+      ))}
+    </ul>
+  );
   return (
     <div class="page">
       <h1>{words.views.tools}</h1>
       <p class="intro">{say.intro}</p>
-      <Section title={words.importing.head}>
-        <p class="dim">{words.importing.intro}</p>
-        <ImportButtons plain />
-      </Section>
       <Apps />
       {asked.phase === "failed" && <Failed refusal={asked.refusal} again={asked.again} />}
       {asked.phase === "loading" && <Skeleton rows={4} label={say.loading} tall />}
       {asked.answer?.length === 0 && <Empty icon="tools" title={say.none} why={say.noneWhy} />}
-      <ul class="cards">
-        {asked.answer?.map((row) => (
-          <Tool key={row.tool} row={row} changed={asked.again} />
-        ))}
-      </ul>
+      {here.length > 0 && cards(here)}
+      {others.length > 0 && (
+        <details class="fold other-tools" open={here.length === 0}>
+          <summary>
+            <Icon name="right" size={12} />
+            {say.others(others.length)}
+          </summary>
+          {cards(others)}
+        </details>
+      )}
+      <Section title={words.importing.head}>
+        <p class="dim">{words.importing.intro}</p>
+        <ImportButtons plain />
+      </Section>
     </div>
   );
+}
+
+/** Whether the tool is on this device. What is imported can be imported anywhere. */
+function isHere(row: ToolRow): boolean {
+  return row.imported || row.found;
 }
 
 function Tool({ row, changed }: { row: ToolRow; changed: () => void }) {
