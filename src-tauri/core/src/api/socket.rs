@@ -3,8 +3,8 @@
 //! On Unix a socket file `<home>/roam.sock` (0600, in a private directory of the user's); if that
 //! path is too long for the system, `<home>/roam.sock` is a symbolic link to a short one. On
 //! Windows a named pipe that only its owner may open; `<home>/roam.sock` is a text file with its
-//! path, for clients that cannot compute the name. Does not interpret requests, and does not
-//! prevent a second engine: the home's lock does.
+//! path, which nobody can know before the engine has started. Does not interpret requests, and does
+//! not prevent a second engine: the home's lock does.
 
 use super::{ApiError, Request};
 use crate::session::{ProblemCode, Remedy};
@@ -382,7 +382,7 @@ mod place {
 #[cfg(windows)]
 mod place {
     use super::*;
-    use interprocess::local_socket::{GenericNamespaced, Name};
+    use interprocess::local_socket::GenericNamespaced;
     use interprocess::os::windows::local_socket::ListenerOptionsExt;
     use interprocess::os::windows::security_descriptor::SecurityDescriptor;
 
@@ -391,38 +391,78 @@ mod place {
     /// documentation).
     const OWNER_ONLY: &str = "D:P(A;;GA;;;OW)";
 
+    /// The name is drawn by lot at each start: whoever could foresee it could make the pipe first,
+    /// and would be taken for the engine. What a killed engine left is removed before that, as its
+    /// name was visible to everybody.
     pub fn listen(home: &Path) -> io::Result<Listener> {
+        clear(home);
+        let mut lot = [0; 16];
+        getrandom::fill(&mut lot).map_err(io::Error::other)?;
+        let name = pipe_file::name(&lot);
         let descriptor = widestring::U16CString::from_str(OWNER_ONLY).map_err(io::Error::other)?;
         let listener = ListenerOptions::new()
-            .name(name(home)?)
+            .name(name.as_str().to_ns_name::<GenericNamespaced>()?)
             .security_descriptor(SecurityDescriptor::deserialize(&descriptor)?)
             .create_sync()?;
-        std::fs::write(home.join("roam.sock"), format!(r"\\.\pipe\{}", text(home)?))?;
+        std::fs::write(home.join("roam.sock"), pipe_file::text(&name))?;
         Ok(listener)
     }
 
     pub fn connect(home: &Path) -> io::Result<Stream> {
-        Stream::connect(name(home)?)
+        let mut text = String::new();
+        let file = std::fs::File::open(home.join("roam.sock"))?;
+        file.take(128).read_to_string(&mut text)?;
+        let name = pipe_file::read(&text).ok_or(io::ErrorKind::InvalidData)?;
+        Stream::connect(name.to_ns_name::<GenericNamespaced>()?)
     }
 
     pub fn clear(home: &Path) {
         let _ = std::fs::remove_file(home.join("roam.sock"));
     }
+}
 
-    fn name(home: &Path) -> io::Result<Name<'static>> {
-        text(home)?.to_ns_name::<GenericNamespaced>()
+/// What `roam.sock` says on Windows: the path of the engine's pipe.
+#[cfg(any(windows, test))]
+mod pipe_file {
+    const BEFORE: &str = r"\\.\pipe\";
+    const OURS: &str = "session-roam-";
+
+    /// The name of a pipe, drawn by this lot.
+    pub fn name(lot: &[u8; 16]) -> String {
+        format!("{OURS}{:032x}", u128::from_be_bytes(*lot))
     }
 
-    fn text(home: &Path) -> io::Result<String> {
-        let whole = std::fs::canonicalize(home)?;
-        let hash = crate::session::ids::name_hash("socket", &whole.to_string_lossy());
-        Ok(format!("session-roam-{hash}"))
+    pub fn text(name: &str) -> String {
+        format!("{BEFORE}{name}")
+    }
+
+    /// The name that the file's text has, if it is one of ours.
+    pub fn read(text: &str) -> Option<&str> {
+        let name = text.strip_prefix(BEFORE)?;
+        let lot = name.strip_prefix(OURS)?;
+        (lot.len() == 32 && lot.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(name)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pipe_has_another_name_each_time_and_only_such_names_are_connected_to() {
+        let [one, other] = [pipe_file::name(&[0; 16]), pipe_file::name(&[7; 16])];
+        assert_ne!(one, other);
+        assert_eq!(pipe_file::read(&pipe_file::text(&one)), Some(one.as_str()));
+        for strange in [
+            r"\\.\pipe\another",
+            r"\\host\pipe\session-roam-00000000000000000000000000000000",
+            r"\\.\pipe\session-roam-0000000000000000000000000000000g",
+            r"\\.\pipe\session-roam-0",
+            "",
+        ] {
+            assert_eq!(pipe_file::read(strange), None, "{strange}");
+        }
+    }
 
     fn echo() -> Handler {
         Arc::new(|request| match request {
