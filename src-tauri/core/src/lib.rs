@@ -1,7 +1,7 @@
 //! The core of session-roam. Has no window, no command line and no terminal.
 //!
 //! Layers; each may use only those to its right: `daemon → engine → views → reconcile → api → tools ·
-//! vault · state · watch · syncthing → open → merge → session`.
+//! vault · state · watch · syncthing · projects → adapter · formats → open → merge → session`.
 
 pub mod adapter;
 pub mod api;

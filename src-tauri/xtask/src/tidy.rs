@@ -42,8 +42,8 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["session", "merge", "parallel", "opener", "timing"],
     ),
     ("state", &["session", "merge"]),
-    ("watch", &["session", "tools", "timing"]), // it watches a tool's `Root`
-    ("settings", &["tools"]),                   // config.toml defines the user's own tools
+    ("watch", &["session", "adapter", "timing"]), // it watches a tool's `Root`
+    ("settings", &["tools"]),                     // config.toml defines the user's own tools
     ("syncthing", &["session", "settings", "timing", "held_lock"]),
     // Requests and answers as plain data, and the socket that carries them.
     (
@@ -122,6 +122,7 @@ pub fn run() -> Result<()> {
         broken.extend(tool_names(source, &tool_names_known(&sources)));
     }
     broken.extend(named_in_page(&root, &sources));
+    broken.extend(unmapped(&root, &sources));
     broken.extend(licences(&root));
     broken.extend(addresses(&root));
     broken.extend(generated(&root));
@@ -474,21 +475,94 @@ fn tool_names(source: &Source, names: &[String]) -> Vec<String> {
     .collect()
 }
 
-/// Files and tests named in docs/architecture.md must exist.
+/// The page that names every product file.
+const MAP: &str = "docs/architecture.md";
+/// The pages whose names of files, tests and items must exist.
+const PAGES: &[&str] = &[MAP, "docs/glossary.md"];
+
+/// Files, tests and items named in these pages must exist.
 fn named_in_page(root: &Path, sources: &[Source]) -> Vec<String> {
-    const PAGE: &str = "docs/architecture.md";
-    let text = fs::read_to_string(root.join(PAGE)).unwrap_or_default();
-    let missing = missing_names(&text, sources);
-    let nothing = text.is_empty().then(|| format!("{PAGE}: missing"));
+    let mut broken = Vec::new();
+    for page in PAGES {
+        let text = fs::read_to_string(root.join(page)).unwrap_or_default();
+        let missing = missing_names(&text, sources).into_iter();
+        broken.extend(missing.map(|name| format!("{page}: names `{name}`, which is not there")));
+        broken.extend(text.is_empty().then(|| format!("{page}: missing")));
+    }
+    broken
+}
+
+/// Product files without a row of the code map.
+fn unmapped(root: &Path, sources: &[Source]) -> Vec<String> {
+    let page = fs::read_to_string(root.join(MAP)).unwrap_or_default();
+    let missing = without_row(&page, sources).into_iter();
     missing
-        .into_iter()
-        .map(|name| format!("{PAGE}: names `{name}`, which is not there"))
-        .chain(nothing)
+        .map(|path| format!("{path}: has no row in the code map of {MAP}"))
         .collect()
 }
 
-/// Words in backticks that look like a file of ours or, as a sentence, like a test, and do not
-/// exist.
+/// Product files that the first cell of no row names, by themselves or by their directory. A
+/// module's `mod.rs` and a crate's root may do without.
+fn without_row<'a>(page: &str, sources: &'a [Source]) -> Vec<&'a str> {
+    let first_cells = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split(" |").next())
+        .filter(|cell| cell.split_whitespace().all(|word| word.starts_with('`')));
+    let named: Vec<&str> = first_cells
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect();
+    let in_core = |path: &'a str| path.strip_prefix("src-tauri/core/src/").unwrap_or(path);
+    let has_row = |path: &str| {
+        named
+            .iter()
+            .any(|name| *name == path || (name.ends_with('/') && path.starts_with(name)))
+    };
+    let is_product = |path: &str| {
+        const CRATES: [&str; 6] = ["core/", "search/", "code/", "cli/", "tray/", ""];
+        let is_root = ["/mod.rs", "/lib.rs", "/main.rs"]
+            .iter()
+            .any(|root| path.ends_with(root));
+        !is_root
+            && CRATES
+                .iter()
+                .any(|name| path.starts_with(&format!("src-tauri/{name}src/")))
+    };
+    let tests = test_modules(sources);
+    let is_test = |path: &str| {
+        tests.iter().any(|module| {
+            path.strip_prefix(module.as_str())
+                .is_some_and(|rest| rest == ".rs" || rest.starts_with('/'))
+        })
+    };
+    sources
+        .iter()
+        .map(|source| source.path.as_str())
+        .filter(|path| is_product(path) && !is_test(path) && !has_row(in_core(path)))
+        .collect()
+}
+
+/// The modules that only tests compile, as paths without `.rs`.
+fn test_modules(sources: &[Source]) -> Vec<String> {
+    let mut found = Vec::new();
+    for source in sources {
+        let stem = source.path.trim_end_matches(".rs");
+        let (dir, name) = stem.rsplit_once('/').unwrap_or(("", stem));
+        let inside = match name {
+            "mod" | "lib" | "main" => dir,
+            _ => stem,
+        };
+        let after_cfg = source.text.split("#[cfg(test)]").skip(1);
+        let modules = after_cfg.filter_map(|text| {
+            let line = text.trim_start().lines().next()?;
+            line.rsplit_once("mod ")?.1.strip_suffix(';')
+        });
+        found.extend(modules.map(|module| format!("{inside}/{module}")));
+    }
+    found
+}
+
+/// Words in backticks that look like a file of ours, like the path of an item or, as a sentence,
+/// like a test, and do not exist.
 fn missing_names(text: &str, sources: &[Source]) -> Vec<String> {
     let words = text.split('`').skip(1).step_by(2);
     let is_file = |word: &&str| word.ends_with(".rs") && !word.contains([' ', '{']);
@@ -510,10 +584,70 @@ fn missing_names(text: &str, sources: &[Source]) -> Vec<String> {
     };
     words
         .filter(|word| {
-            (is_file(word) && !file_exists(word)) || (is_test(word) && !test_exists(word))
+            (is_file(word) && !file_exists(word))
+                || (is_test(word) && !test_exists(word))
+                || item_path(word).is_some_and(|(owner, item)| !item_exists(owner, item, sources))
         })
         .map(str::to_owned)
         .collect()
+}
+
+/// `module::Item` or `Type::member`, in its two parts.
+fn item_path(word: &str) -> Option<(&str, &str)> {
+    let (owner, item) = word.rsplit_once("::")?;
+    let is_name = |name: &str| {
+        name.starts_with(|letter: char| letter.is_ascii_alphabetic())
+            && name
+                .chars()
+                .all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+    };
+    (owner.split("::").all(is_name) && is_name(item)).then_some((owner, item))
+}
+
+/// Whether a module of this name declares the item, or a file that speaks of the type the member.
+fn item_exists(owner: &str, item: &str, sources: &[Source]) -> bool {
+    let (file, dir) = {
+        let module = owner.replace("::", "/");
+        (format!("/{module}.rs"), format!("/{module}/"))
+    };
+    let is_module = owner.starts_with(|letter: char| letter.is_ascii_lowercase());
+    let is_owner = |source: &Source| match is_module {
+        true => source.path.ends_with(&file) || source.path.contains(&dir),
+        false => {
+            let name = owner.rsplit("::").next().unwrap_or(owner);
+            ["struct", "enum", "trait", "impl", "for"]
+                .iter()
+                .any(|word| has_word_after(&source.text, word, name))
+        }
+    };
+    let declares = |source: &Source| {
+        const KINDS: [&str; 7] = ["struct", "enum", "trait", "fn", "type", "const", "mod"];
+        let text = &source.text;
+        KINDS.iter().any(|kind| has_word_after(text, kind, item)) || has_member(text, item)
+    };
+    sources
+        .iter()
+        .filter(|source| is_owner(source))
+        .any(declares)
+}
+
+/// Whether the text has the name as a whole word behind this word.
+fn has_word_after(text: &str, word: &str, name: &str) -> bool {
+    let joined = format!("{word} {name}");
+    let ends =
+        |rest: &str| !rest.starts_with(|next: char| next.is_ascii_alphanumeric() || next == '_');
+    text.match_indices(&joined)
+        .any(|(at, _)| ends(&text[at + joined.len()..]))
+}
+
+/// Whether a line begins with a field, a variant or a macro's type of this name.
+fn has_member(text: &str, name: &str) -> bool {
+    let rest = |line: &str| {
+        let line = line.trim_start().trim_start_matches("pub ");
+        line.strip_prefix(name)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with([':', ',', '(', ' ']))
+    };
+    text.lines().any(rest)
 }
 
 fn licences(root: &Path) -> Vec<String> {
@@ -690,6 +824,55 @@ mod tests {
         assert_eq!(
             missing_names("`vault/card.rs` and `a_torn_frame_is_read`", &sources),
             ["vault/card.rs", "a_torn_frame_is_read"]
+        );
+    }
+
+    #[test]
+    fn what_the_pages_name_by_a_path_exists() {
+        let sources = [
+            source(
+                "src-tauri/core/src/reconcile/split.rs",
+                "//! x\npub struct BranchLayout {\n    pub trunk: Tip,\n}\nfn is_split() {}\n",
+            ),
+            source(
+                "src-tauri/core/src/engine/mod.rs",
+                "//! x\npub struct Engine {\n}\n",
+            ),
+        ];
+        let fine = "`reconcile::split::BranchLayout` `split::is_split` `BranchLayout::trunk`";
+        assert_eq!(missing_names(fine, &sources), [""; 0]);
+        let wrong = "`engine::split::BranchLayout` `BranchLayout::is` `Engine::trunk`";
+        assert_eq!(
+            missing_names(wrong, &sources),
+            [
+                "engine::split::BranchLayout",
+                "BranchLayout::is",
+                "Engine::trunk"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_product_file_has_a_row_of_the_code_map() {
+        let page = "| file | what |\n| `vault/frame.rs` `src-tauri/cli/src/render/` | one write |\nIn `vault/head.rs` is …";
+        let sources = [
+            source(
+                "src-tauri/core/src/vault/mod.rs",
+                "//! x\n#[cfg(test)]\nmod tests;\n",
+            ),
+            source("src-tauri/core/src/vault/tests.rs", "//! x\n"),
+            source(
+                "src-tauri/core/src/vault/frame.rs",
+                "//! x\n#[cfg(test)]\nmod laws;\n",
+            ),
+            source("src-tauri/core/src/vault/frame/laws.rs", "//! x\n"),
+            source("src-tauri/core/src/vault/head.rs", "//! x\n"),
+            source("src-tauri/cli/src/render/table.rs", "//! x\n"),
+            source("src-tauri/xtask/src/main.rs", "//! x\n"),
+        ];
+        assert_eq!(
+            without_row(page, &sources),
+            ["src-tauri/core/src/vault/head.rs"]
         );
     }
 

@@ -1,4 +1,4 @@
-//! `plan` decides; `engine::reconcile` applies. A plan can be printed, counted, tested and shown
+//! `plan` decides; `reconcile::apply` carries it out. A plan can be printed, counted, tested and shown
 //! (`roam plan`).
 
 use super::settle::{Settled, Split};

@@ -3,8 +3,8 @@
 //! paths as the roots were given.
 
 use super::Watcher;
+use crate::adapter::Root;
 use crate::session::{Problem, ProblemCode};
-use crate::tools::Root;
 use notify::{ErrorKind, RecursiveMode};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
