@@ -450,14 +450,7 @@ fn run(
     let mut engine = Engine::new(parts);
     engine.wake();
     // The directories come with the first listings.
-    let watch = Watch::start(
-        Vec::new(),
-        watched(inbox),
-        Pace {
-            poll: Duration::from_secs(30),
-            ..Pace::default()
-        },
-    );
+    let watch = Watch::start(Vec::new(), watched(inbox), Pace::default());
     while let Ok(event) = events.recv() {
         // A fault in handling one event must not end the engine: a later scan finds the unfinished
         // work.

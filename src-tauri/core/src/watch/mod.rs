@@ -6,8 +6,8 @@
 mod attach;
 mod batch;
 
+use crate::adapter::Root;
 use crate::session::Problem;
-use crate::tools::Root;
 use attach::{Attachments, Outcome};
 use batch::Batch;
 use notify::event::{CreateKind, EventKind, ModifyKind, RenameMode};
@@ -58,7 +58,7 @@ impl Default for Pace {
             first_window: ms(8),
             ceiling: ms(60),
             rest: ms(250),
-            poll: Duration::from_secs(10),
+            poll: Duration::from_secs(30),
             poll_blind: Duration::from_secs(2),
         }
     }
