@@ -125,7 +125,7 @@ pub struct Engine {
     /// Where to search for projects, and what is known of their directories.
     placing: Placing,
     published: Option<crate::vault::presence::Presence>,
-    /// The last arrangement by which somebody shall no longer receive, until that is so.
+    /// The last arrangement that withdrew access from a device, until the transport confirms it.
     withdrawal: Option<u64>,
     published_at: Option<Instant>,
     /// Conflict copies are being imported; the answer waits for all their sessions.

@@ -35,7 +35,7 @@ pub struct ReconcileRequest {
 }
 
 impl ReconcileRequest {
-    /// The same look at the session once more.
+    /// The same request again.
     pub fn again(job: &Job) -> Self {
         Self {
             session: job.session.clone(),

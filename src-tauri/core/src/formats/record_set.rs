@@ -82,7 +82,7 @@ pub struct Database {
 pub struct Planned {
     /// The database that has the session; `None` for a session that is not here yet.
     pub database: Option<PathBuf>,
-    /// The document as it is to be; `None` if the session is to be removed.
+    /// The document's new content; `None` if the session is to be removed.
     pub content: Option<Vec<u8>>,
 }
 
