@@ -853,7 +853,7 @@ pub fn diff() -> Diff {
         title: "Fix login race".into(),
         doc: "transcript.jsonl".into(),
         class: Tier::B,
-        reason: "Two devices went on from the same point, each with records of its own.".into(),
+        reason: "Two devices continued from the same point.".into(),
         rewrite: false,
         left: side("desk", 9, 3),
         right: DiffSide {
@@ -941,7 +941,7 @@ pub fn splits() -> Vec<SplitRow> {
             Choice {
                 id: Action::Branches,
                 enabled: true,
-                consequence: "One session holds both and goes on after laptop's turns, or after desk's if you say so."
+                consequence: "One session holds both and continues after laptop's turns, or after desk's if you choose so."
                     .into(),
             },
         ],

@@ -317,7 +317,7 @@ fn a_copy_stays_while_its_session_is_open_while_its_project_is_excluded_and_when
         key: key.clone(),
         excluded: true,
     });
-    assert!(stays(&mut world.devices[0], false).contains("kept off the air"));
+    assert!(stays(&mut world.devices[0], false).contains("is excluded"));
     let _: Done = world.devices[0].ask(Request::ProjectExclude {
         key,
         excluded: false,

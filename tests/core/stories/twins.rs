@@ -105,7 +105,7 @@ fn the_versions_of_two_files_are_told_apart_by_their_sides() {
     for (files, reason) in [
         (
             [&["one", "two", "three"][..], &["one", "other"]],
-            "two ways on one device",
+            "in two versions",
         ),
         (
             [&["one", "two"], &["another"]],

@@ -781,12 +781,18 @@ impl WriteError {
     }
 }
 
-/// A path as a JSON string.
-pub fn path_in_json(path: &Path) -> Result<String, WriteError> {
+/// A path as a JSON string for this tool.
+pub fn path_in_json(path: &Path, tool: &str) -> Result<String, WriteError> {
     let text = path
         .to_str()
         .map(|text| serde_json::Value::from(text).to_string());
-    text.ok_or_else(|| WriteError::Refused(format!("{} can't be said in JSON", path.display())))
+    text.ok_or_else(|| {
+        let why = format!(
+            "{} is not valid Unicode, which {tool} requires",
+            path.display()
+        );
+        WriteError::Refused(why)
+    })
 }
 
 /// The input of `resume`.

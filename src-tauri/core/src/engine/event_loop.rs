@@ -36,10 +36,10 @@ use crate::syncthing::proof::Secrets;
 use crate::views::indexing::SearchEvent;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// So many pieces of work leave memory to be returned before the next poll.
+/// After this much work, memory is returned without waiting for a poll.
 const MUCH: usize = 100;
 
-/// What an event has the loop take over, and only that event.
+/// The input of the current event that a panic would lose.
 pub(super) enum InHand {
     /// What a start found.
     Start,
@@ -228,7 +228,7 @@ impl Engine {
     /// To be called after a panic in [`Engine::handle`]: begins again what the event was to take over.
     /// Returns whether the loop continues.
     pub fn after_panic(&mut self) -> bool {
-        let message = "An internal error interrupted session-roam; it goes on.";
+        let message = "An internal error interrupted session-roam; it continues.";
         self.internal_error("loop", message);
         match self.in_hand.take() {
             Some(InHand::Start) => self.give_up_start(),
@@ -339,7 +339,7 @@ impl Engine {
 
     /// Some work beside the loop came to no result. What can be waited for is begun again.
     fn work_panicked(&mut self) {
-        let message = "Some work failed in a way that should not happen; it is tried again.";
+        let message = "Some work failed because of an internal error; it is tried again.";
         self.internal_error("work", message);
         self.placing.give_up();
     }

@@ -36,7 +36,7 @@ impl Importing {
         let work = move || {
             let done = catch_unwind(AssertUnwindSafe(|| import(&paths, &data, &progress)));
             let done = done.unwrap_or_else(|_| {
-                let message = "The import failed in a way that should not happen.";
+                let message = "The import failed because of an internal error.";
                 let hint =
                     "What was read before stays imported. Please report it with the log file.";
                 Err(ApiError::new(ProblemCode::Internal, message, hint))

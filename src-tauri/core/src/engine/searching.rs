@@ -589,7 +589,7 @@ fn shorts_of(wanted: &[String], names: &[(String, String)]) -> Vec<String> {
 }
 
 fn panicked(keys: Vec<SessionKey>) -> Indexed {
-    let why = "reading them failed in a way that should not happen";
+    let why = "reading them failed because of an internal error";
     let unreadable = keys.into_iter().map(|key| (key, why.to_owned()));
     Indexed {
         unreadable: unreadable.collect(),

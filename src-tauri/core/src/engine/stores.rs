@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What may have passed when a store is listed again.
+/// Reasons that may be gone when the store is listed again.
 const WAITING: [Reason; 5] = [
     Reason::Unwritable,
     Reason::JustWritten,
@@ -23,10 +23,10 @@ const WAITING: [Reason; 5] = [
     Reason::UnknownShape,
 ];
 
-/// A poll lists a large store less often: so many sessions are one poll that is left out. The poll
-/// is there for events that were lost, and its cost must not grow with the store.
+/// A poll skips a large store: one poll for every 1,000 sessions. Polls are there for events that
+/// were lost, and their cost must not grow with the store.
 const A_POLL_EACH: usize = 1000;
-/// The most polls that are left out, a quarter of an hour.
+/// The most polls that are skipped, a quarter of an hour.
 const MOST_LEFT_OUT: usize = 30;
 
 /// The listings that run beside the loop, at most one of each tool.
@@ -41,7 +41,7 @@ pub(super) struct Listings {
     watermarks: BTreeMap<ToolId, Watermark>,
     /// The directories to watch for each tool, as its last listing found them.
     roots: BTreeMap<ToolId, Vec<Root>>,
-    /// Others than before are to be watched.
+    /// The directories to watch have changed.
     has_other_roots: bool,
     /// Sessions with journals that an older version read are being reconciled.
     pub(super) is_reading_again: bool,
@@ -347,7 +347,7 @@ impl Engine {
         done
     }
 
-    /// What is taken over of a listing before its sessions.
+    /// Accepts everything of a listing except its sessions.
     fn begin_to_take(&mut self, listed: &mut ListedStore) -> Result<(), StateError> {
         let tool = listed.tool.clone();
         if let Some(of) = &listed.enters {
@@ -363,7 +363,7 @@ impl Engine {
         }
         let Some(listing) = listed.listing.take() else {
             let message =
-                format!("Listing the store of {tool} failed in a way that should not happen.");
+                format!("Listing the store of {tool} failed because of an internal error.");
             self.internal_error(&topic, message);
             return Ok(());
         };
@@ -652,7 +652,7 @@ impl Engine {
         Ok(all)
     }
 
-    /// What is listed of a store at a poll that leaves it out.
+    /// The part of a store that a skipped poll lists.
     fn extent_between(&self, tool: &ToolId, waits: &[StateCount]) -> Extent {
         let mut waits = waits.iter().filter(|count| count.tool == *tool);
         let is_pending = self.live.keys().any(|key| key.tool == *tool)

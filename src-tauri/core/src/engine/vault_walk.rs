@@ -81,7 +81,7 @@ impl Engine {
         }
         self.report_restored(walk.restored);
         if walk.has_panicked {
-            let message = "Looking through the vault failed in a way that should not happen.";
+            let message = "Looking through the vault failed because of an internal error.";
             self.internal_error("walk", message);
         }
         match (walk.start, walk.error) {

@@ -183,7 +183,7 @@ pub fn consequence(action: Action, asked: bool, left: &str, right: &str) -> Stri
             format!("{left}'s version keeps the session; {right}'s becomes a session of its own.")
         }
         Action::KeepBoth => format!(
-            "Both stay: the session as {left} went on with it, and {right}'s as a session of its own."
+            "Both stay: the session as {left} continued it, and {right}'s as a session of its own."
         ),
         Action::KeepLeft => format!(
             "The session continues as on {left}. What {right} added leaves the tool and stays in the vault."

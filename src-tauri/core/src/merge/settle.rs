@@ -218,17 +218,15 @@ fn split_of(doc: &DocEnds<'_>, ends: &Ends) -> Option<Split> {
     } else if divided.fork_point == doc.trie.start() {
         Some("Two devices have sessions of the same id that have nothing in common.")
     } else if is_rewritten(doc.trie, &ends.heads) {
-        Some("One device rewrote this session while another one went on with it.")
+        Some("One device rewrote this session while another one continued it.")
     } else {
         None
     };
     // A decision counts only for the branches that the user knew of.
     let chosen = divided.forks.iter().all(|fork| !fork.open);
     let reason = doubt.unwrap_or(match doc.kind {
-        DocKind::Log if is_of_one(doc, &divided) => {
-            "It went on in two ways on one device, each with words of its own."
-        }
-        DocKind::Log => "Two devices went on from the same point, each with words of its own.",
+        DocKind::Log if is_of_one(doc, &divided) => "One device continued it in two versions.",
+        DocKind::Log => "Two devices continued from the same point.",
         DocKind::Snapshot => "Two devices changed the same session, each in its own way.",
     });
     Some(Split {
@@ -251,7 +249,7 @@ fn is_of_one(doc: &DocEnds<'_>, divided: &Divided) -> bool {
 /// Whether one device continued lines that their author withdrew.
 fn is_rewritten(trie: &Trie, heads: &[ChainId]) -> bool {
     trie.replaced().iter().any(|replaced| {
-        let went_on = heads
+        let continued = heads
             .iter()
             .filter(|tip| trie.is_ancestor(replaced.old, **tip));
         let took_back = |tip: ChainId| {
@@ -259,7 +257,7 @@ fn is_rewritten(trie: &Trie, heads: &[ChainId]) -> bool {
                 && !trie.is_ancestor(replaced.new, replaced.old)
                 && tip != replaced.old
         };
-        went_on.count() > 0
+        continued.count() > 0
             && heads
                 .iter()
                 .any(|tip| took_back(*tip) && !trie.is_ancestor(replaced.old, *tip))

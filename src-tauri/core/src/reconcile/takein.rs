@@ -23,15 +23,13 @@ use std::path::{Path, PathBuf};
 pub enum TakeInError {
     #[error("{0}")]
     Live(String),
-    #[error("its project is kept off the air on this device")]
+    #[error("its project is excluded on this device")]
     Excluded,
     #[error("its records do not say which directory it belongs to")]
     NoDirectory,
     #[error("the session it belongs to is not here")]
     NoSession,
-    #[error(
-        "this kind of file is not made of lines; what is in it is in no version of the file that is known"
-    )]
+    #[error("its format has no lines, and its content differs from every known version")]
     OtherContent,
     #[error("it changed while it was read")]
     Moving,

@@ -619,7 +619,7 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
     Object.assign(one, {
       tier: "C",
       reason:
-        "desk and laptop went on with it before they met; the file is rewritten whole, so nothing is written until you choose.",
+        "One device rewrote this session while another one continued it.",
     });
     one.branches[1]!.session = "";
     one.choices = one.choices.map((choice) =>
@@ -680,7 +680,7 @@ export function split(n: number, at: At, records = 9): SplitRow {
     title: n === 2 ? TITLES[0]! : TITLES[n % TITLES.length]!,
     project: PROJECTS[0]!,
     tier: "B",
-    reason: `${left} and ${right} went on with it before they met.`,
+    reason: "Two devices continued from the same point.",
     branches: [
       {
         branch: "a1f0",

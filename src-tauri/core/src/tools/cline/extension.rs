@@ -358,7 +358,7 @@ pub(super) fn new_list(
     let Some(bytes) = change.content()? else {
         return Ok(tasks.rows.without(id));
     };
-    let cwd = path_in_json(checkout.cwd)?;
+    let cwd = path_in_json(checkout.cwd, NAME)?;
     let row = fields::with(
         &bytes,
         &[

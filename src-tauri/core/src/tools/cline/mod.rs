@@ -208,7 +208,7 @@ impl Tool for Cline {
             name: NAME.into(),
             level: Level::Merge,
             reason: "Tasks of the 3.x extension are written while their editor is closed and opened from its own list; they \
-                     were not tried in a running VS Code. Checkpoints do not travel."
+                     were not tried in a running VS Code. Checkpoints do not sync."
                 .into(),
             versions: "command line 3.0.65 (2026-11-23); tasks of the extension 3.x, from public descriptions, never seen".into(),
             denied: &DENIED,
@@ -600,8 +600,9 @@ fn for_this_device(
         return is_known.then_some(None).ok_or_else(|| refused(why));
     }
     Manifest::known(&bytes, session).map_err(|why| refused(&why))?;
-    let file = |end: &str| path_in_json(&dir.join(format!("{session}.{end}")));
-    let (messages, compaction, cwd) = (file(MESSAGES)?, file(COMPACTION)?, path_in_json(cwd)?);
+    let file = |end: &str| path_in_json(&dir.join(format!("{session}.{end}")), NAME);
+    let (messages, compaction, cwd) =
+        (file(MESSAGES)?, file(COMPACTION)?, path_in_json(cwd, NAME)?);
     let there = change.path().map(|path| opener::read(path, opener::MOST));
     let there = there.and_then(Result::ok).unwrap_or_default();
     let values = [

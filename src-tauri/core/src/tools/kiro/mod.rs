@@ -89,7 +89,7 @@ const STEERING: Steering = Steering {
 
 /// A larger `session.json` is not read.
 const LARGEST: u64 = 4 << 20;
-/// Of so many sessions, those that changed last, `session.json` is asked whether they go on.
+/// How many of the latest sessions are checked for being open.
 const ASKED: usize = 20;
 /// The bytes of a conversation that are searched for its first prompt.
 const HEAD: u64 = 64 * 1024;
@@ -187,7 +187,7 @@ impl Tool for Kiro {
             _ => Ok(()),
         };
         still_free()?;
-        let path = path_in_json(checkout.cwd)?;
+        let path = path_in_json(checkout.cwd, NAME)?;
         let cwd = checkout.cwd.to_str().unwrap_or_default();
         let has_card = |doc: &super::DocWrite<'_>| doc.name.as_str() == SESSION;
         if here.is_none() && !checkout.docs.iter().any(has_card) {

@@ -164,7 +164,10 @@ impl Tool for Zed {
         };
         let cwd = checkout.cwd.to_str().filter(|cwd| !cwd.contains('\n'));
         let cwd = cwd.ok_or_else(|| {
-            let why = format!("{} can't be said in a text", checkout.cwd.display());
+            let why = format!(
+                "{} is not valid Unicode on one line, which {NAME} requires",
+                checkout.cwd.display()
+            );
             WriteError::Refused(why)
         })?;
         let database = set.open_to_write(&path)?;
