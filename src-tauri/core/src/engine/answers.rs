@@ -14,7 +14,7 @@ use super::stores::Occasion;
 use crate::api::answer::{Answer, Reply, Work, done, is_listed, settings_error, value};
 use crate::api::types::*;
 use crate::api::types::{EngineState, HoldReason, SegmentState, StepKind};
-use crate::merge::{Action, ChoiceId, Decided, Step, Verdict};
+use crate::merge::{Action, ChoiceId, Decided, Obstacle, Step, Verdict};
 use crate::reconcile::context::Shared;
 use crate::reconcile::record::SessionRecord;
 use crate::reconcile::resolve::{Decision, ToUndo, kept_device, no_split, to_undo};
@@ -847,8 +847,12 @@ fn steps_of(effects: &crate::reconcile::Effects) -> Vec<StepRow> {
     };
     match &effects.verdict {
         Verdict::Checkout(steps) => describe(StepKind::Checkout, steps, ""),
-        Verdict::Waiting { why, steps, .. } => describe(StepKind::Wait, steps, &format!(": {why}")),
-        Verdict::Held { why, steps, .. } => describe(StepKind::Hold, steps, &format!(": {why}")),
+        Verdict::Waiting(Obstacle { why, steps, .. }) => {
+            describe(StepKind::Wait, steps, &format!(": {why}"))
+        }
+        Verdict::Held(Obstacle { why, steps, .. }) => {
+            describe(StepKind::Hold, steps, &format!(": {why}"))
+        }
         Verdict::Ask(split) => vec![row(
             StepKind::Split,
             format!("{}: {}", split.doc, split.reason),

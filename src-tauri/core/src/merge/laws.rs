@@ -6,8 +6,8 @@
 //! that follows from them. Merging is union. Files are projections of a set.
 
 use super::{
-    Decided, DocEnds, DocView, First, Firsts, Fork, Guards, LocalTip, SessionView, Settled, Step,
-    Verdict, branches, fork_id, plan, settle, substitute, ways,
+    Decided, DocEnds, DocView, First, Firsts, Fork, Guards, SessionView, Settled, Step, Verdict,
+    branches, fork_id, plan, settle, substitute, ways,
 };
 use crate::session::{
     Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, LineSource, Millis, Replaced,
@@ -527,7 +527,7 @@ fn plan_for(trie: &Trie, settled: &Settled, local: ChainId) -> Verdict {
         ..Guards::default()
     };
     let (kind, kept, base) = (DocKind::Log, trie.heads(), Some(local));
-    let local = Some(LocalTip { tip: local });
+    let local = Some(local);
     let doc = DocView {
         name: &name,
         kind,

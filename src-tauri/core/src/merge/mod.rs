@@ -17,7 +17,7 @@ pub use choice::{Action, Choice, ChoiceId, Chosen, Decided, Made, consequence};
 pub use device_list::{DeviceList, Left, Receipt, Stated, Statement, Statements};
 pub use divide::{Divided, First, Firsts, Fork, first_line_after, ways};
 pub use fork::{fork_id, fork_title, renew, substitute, substituted};
-pub use plan::{DocView, Guards, LocalTip, SessionView, Step, Verdict, branches, plan};
+pub use plan::{DocView, Guards, Obstacle, SessionView, Step, Verdict, branches, plan};
 pub use settle::{DocEnds, Settled, Split, fork_targets, left_over, settle};
 pub use title::{Title, Titled, Titles};
 

@@ -49,7 +49,7 @@ pub struct DocView<'a> {
     pub main: bool,
     pub trie: &'a Trie,
     /// The tip in the tool's store, already recorded.
-    pub local: Option<LocalTip>,
+    pub local: Option<ChainId>,
     /// The tip in the store at the last scan, even if the file is gone now.
     pub base: Option<ChainId>,
     /// The doc in the store must be rewritten, though its lines are the same.
@@ -60,11 +60,6 @@ pub struct DocView<'a> {
     /// Ends that are kept whatever is written under the session's own id: branches, and ends that
     /// the user put away.
     pub kept: Vec<ChainId>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LocalTip {
-    pub tip: ChainId,
 }
 
 /// One thing to do.
@@ -115,6 +110,15 @@ impl Step {
     }
 }
 
+/// Why steps are not carried out now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Obstacle {
+    pub reason: Reason,
+    pub why: String,
+    pub hint: String,
+    pub steps: Vec<Step>,
+}
+
 /// The state of a session and what to do about it now.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
@@ -125,23 +129,14 @@ pub enum Verdict {
         why: String,
     },
     Checkout(Vec<Step>),
-    /// `steps` can run as soon as the reason is gone.
-    Waiting {
-        code: Reason,
-        why: String,
-        hint: String,
-        steps: Vec<Step>,
-    },
+    /// The steps can run as soon as the reason is gone.
+    Waiting(Obstacle),
     /// The session is split in a way that only the user can decide; nothing is written until then.
     Ask(Split),
     /// The user put the session away: it is in the vault and in no store.
     Away,
-    Held {
-        code: Reason,
-        why: String,
-        hint: String,
-        steps: Vec<Step>,
-    },
+    /// The user decides whether the steps run.
+    Held(Obstacle),
     /// Parts of the session have not arrived yet.
     Arriving,
 }
@@ -167,11 +162,14 @@ pub fn plan(view: &SessionView<'_>) -> Verdict {
         .filter_map(|doc| Some((doc, *view.settled.targets.get(doc.name)?)))
         .collect();
     if targets.len() < view.docs.iter().filter(|doc| !doc.trie.is_empty()).count() {
-        return Verdict::Held {
-            code: Reason::Rewritten,
-            why: "Devices rewrote this session back and forth, so it is unclear which version counts.".into(), hint: String::new(),
+        return Verdict::Held(Obstacle {
+            reason: Reason::Rewritten,
+            why: "Devices rewrote this session back and forth, so it is unclear which version \
+                  counts."
+                .into(),
+            hint: String::new(),
             steps: Vec::new(),
-        };
+        });
     }
     let gone = targets
         .iter()
@@ -197,9 +195,9 @@ pub fn plan(view: &SessionView<'_>) -> Verdict {
 /// Removes all docs from the store; the journals have them too.
 fn removals(view: &SessionView<'_>) -> Vec<Step> {
     let there = |doc: &DocView<'_>| {
-        doc.local.map(|local| Step::Remove {
+        doc.local.map(|from| Step::Remove {
             doc: doc.name.clone(),
-            from: local.tip,
+            from,
         })
     };
     view.docs.iter().filter_map(there).collect()
@@ -214,7 +212,7 @@ fn put_away(view: &SessionView<'_>) -> Verdict {
     }
 }
 
-/// The live tips with different conversations. A tail without messages, left by merely opening the
+/// The heads with different conversations. A tail without messages, left by merely opening the
 /// session, is no branch beside one that continues (the tail stays in the journals). Among several
 /// such tails, the one with the greatest chain id counts, on every device.
 pub fn branches(trie: &Trie) -> Vec<ChainId> {
@@ -238,17 +236,15 @@ pub fn branches(trie: &Trie) -> Vec<ChainId> {
 fn step(doc: &DocView<'_>, to: ChainId, revived: bool) -> Option<Step> {
     let name = doc.name.clone();
     match doc.local {
-        Some(LocalTip { tip }) if tip == to && !doc.stale => None,
-        Some(LocalTip { tip })
-            if !doc.stale && doc.kind == DocKind::Log && doc.trie.is_ancestor(tip, to) =>
-        {
+        Some(tip) if tip == to && !doc.stale => None,
+        Some(tip) if !doc.stale && doc.kind == DocKind::Log && doc.trie.is_ancestor(tip, to) => {
             Some(Step::Append {
                 doc: name,
                 from: tip,
                 to,
             })
         }
-        Some(LocalTip { tip }) => Some(Step::Replace {
+        Some(tip) => Some(Step::Replace {
             doc: name,
             from: tip,
             to,
@@ -261,11 +257,13 @@ fn step(doc: &DocView<'_>, to: ChainId, revived: bool) -> Option<Step> {
 
 fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
     let guards = &view.guards;
-    let wait = |code, why: String, hint: &str, steps| Verdict::Waiting {
-        code,
-        why,
-        hint: hint.into(),
-        steps,
+    let wait = |reason, why: String, hint: &str, steps| {
+        Verdict::Waiting(Obstacle {
+            reason,
+            why,
+            hint: hint.into(),
+            steps,
+        })
     };
     let rewrites = view.docs.iter().any(|doc| {
         steps
@@ -293,12 +291,12 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
         return wait(Reason::Paused, "Syncing is paused.".into(), "", steps);
     }
     if guards.tool_held {
-        return Verdict::Held {
-            code: Reason::ToolEmptied,
+        return Verdict::Held(Obstacle {
+            reason: Reason::ToolEmptied,
             why: "Many sessions vanished from this tool's store at once.".into(),
             hint: "Check the store first.".into(),
             steps,
-        };
+        });
     }
     if let Some(unknown) = &guards.unknown {
         return wait(
@@ -309,12 +307,12 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
         );
     }
     if rewrites && !guards.rewrite_released {
-        return Verdict::Held {
-            code: Reason::Rewritten,
+        return Verdict::Held(Obstacle {
+            reason: Reason::Rewritten,
             why: "Another device rewrote or shortened this session.".into(),
             hint: "This device's version stays in the journals in any case.".into(),
             steps,
-        };
+        });
     }
     if guards.place_refused && !main_here {
         return wait(

@@ -2,7 +2,7 @@
 
 use super::choice::{Action, Choice, ChoiceId, Chosen, Decided, Made};
 use super::divide::{First, Firsts};
-use super::plan::{DocView, Guards, LocalTip, SessionView, Step, Verdict, branches, plan};
+use super::plan::{DocView, Guards, Obstacle, SessionView, Step, Verdict, branches, plan};
 use super::settle::{DocEnds, Settled, fork_targets, left_over, settle};
 use crate::session::{
     Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, LineSource, Millis, Replaced, Source,
@@ -236,7 +236,7 @@ fn decide(docs: &[Doc], guards: Guards) -> Verdict {
         kind: doc.kind,
         main: at == 0,
         trie: &doc.trie,
-        local: doc.local.map(|tip| LocalTip { tip }),
+        local: doc.local,
         base: doc.base,
         stale: false,
         takes_back: doc.takes_back,
@@ -486,18 +486,22 @@ fn short(verdict: &Verdict) -> String {
         Verdict::Here => "here".into(),
         Verdict::Elsewhere { .. } => "elsewhere".into(),
         Verdict::Checkout(list) => steps(list),
-        Verdict::Waiting {
-            code, steps: list, ..
-        } => format!("wait {code}: {}", steps(list)),
+        Verdict::Waiting(Obstacle {
+            reason,
+            steps: list,
+            ..
+        }) => format!("wait {reason}: {}", steps(list)),
         Verdict::Ask(split) => format!(
             "ask about {} in {}",
             split.doc,
             split.divided.forks.len() + 1
         ),
         Verdict::Away => "away".into(),
-        Verdict::Held {
-            code, steps: list, ..
-        } => format!("hold {code}: {}", steps(list)),
+        Verdict::Held(Obstacle {
+            reason,
+            steps: list,
+            ..
+        }) => format!("hold {reason}: {}", steps(list)),
         Verdict::Arriving => "arriving".into(),
     }
 }

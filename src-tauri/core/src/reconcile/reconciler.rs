@@ -21,7 +21,7 @@ use super::takein::TakeInError;
 use super::taken_back;
 use crate::api::types::{ApiError, Done, Side, TakenIn};
 use crate::merge::{
-    Action, Choice, Decided, DocView, Guards, LocalTip, SessionView, Step, Titles, Verdict, plan,
+    Action, Choice, Decided, DocView, Guards, Obstacle, SessionView, Step, Titles, Verdict, plan,
 };
 use crate::opener;
 use crate::projects::places::{Lesson, is_repository};
@@ -245,11 +245,7 @@ impl<'a> Reconciler<'a> {
             return;
         }
         if let Err(error) = self.unite(on) {
-            self.problem(
-                ProblemCode::NotRecorded,
-                &error,
-                "Free up disk space or fix the permissions; session-roam will try again.",
-            );
+            self.not_recorded(&error);
         }
         self.note_decisions(decisions);
         self.note_titles(&titles);
@@ -303,12 +299,8 @@ impl<'a> Reconciler<'a> {
                 &self.job.key,
                 &mut self.job.record,
             )) {
-                Ok(recorded) => self.took(recorded),
-                Err(error) => self.problem(
-                    ProblemCode::NotRecorded,
-                    &error,
-                    "Free up disk space or fix the permissions; session-roam will try again.",
-                ),
+                Ok(recorded) => self.recorded(HistoryKind::Recorded, recorded),
+                Err(error) => self.not_recorded(&error),
             }
             for (device, equivocated) in ingested.equivocated {
                 self.republish(device, &equivocated);
@@ -328,22 +320,13 @@ impl<'a> Reconciler<'a> {
             self.job.lane,
         ) {
             Ok(recorded) => {
-                self.took(recorded);
+                self.recorded(HistoryKind::Recorded, recorded);
                 if known < self.job.record.republished.len() {
                     self.cloned.insert(device);
                 }
             }
-            Err(error) => self.problem(
-                ProblemCode::NotRecorded,
-                &error,
-                "Free up disk space or fix the permissions; session-roam will try again.",
-            ),
+            Err(error) => self.not_recorded(&error),
         }
-    }
-
-    /// Reports what was recorded and announces its segments.
-    fn took(&mut self, recorded: Recorded) {
-        self.recorded(HistoryKind::Recorded, recorded);
     }
 
     /// Goes on without a state that an earlier version recorded though it is too large to be read.
@@ -382,14 +365,11 @@ impl<'a> Reconciler<'a> {
             &parent,
         ) {
             Ok(recorded) => self.recorded(HistoryKind::Forked, recorded),
-            Err(error) => self.problem(
-                ProblemCode::NotRecorded,
-                &error,
-                "Free up disk space or fix the permissions; session-roam will try again.",
-            ),
+            Err(error) => self.not_recorded(&error),
         }
     }
 
+    /// Notes in the history what was recorded, and announces its segments.
     fn recorded(&mut self, kind: HistoryKind, recorded: Recorded) {
         for (doc, bytes, lines) in recorded.docs {
             let device = self.context.short.clone();
@@ -575,25 +555,22 @@ impl<'a> Reconciler<'a> {
         }
         let mut guards = self.guards(on);
         self.verdict = self.planned(guards.clone());
-        if let Verdict::Held {
-            code: Reason::Rewritten,
-            steps,
-            ..
-        } = &self.verdict
-            && (self.loses_nothing(steps) || self.is_taken_out(steps))
+        if let Verdict::Held(obstacle) = &self.verdict
+            && obstacle.reason == Reason::Rewritten
+            && (self.loses_nothing(&obstacle.steps) || self.is_taken_out(&obstacle.steps))
         {
             guards.rewrite_released = true;
             self.verdict = self.planned(guards);
         } else {
             self.follow_taken_back(guards);
         }
-        if let Some((code, why, hint)) = self.away.clone() {
-            self.verdict = Verdict::Waiting {
-                code,
+        if let Some((reason, why, hint)) = self.away.clone() {
+            self.verdict = Verdict::Waiting(Obstacle {
+                reason,
                 why,
                 hint,
                 steps: Vec::new(),
-            };
+            });
         }
         if let Some(held) = held(
             Session::new(self.context, &self.job.key, &self.job.record),
@@ -678,7 +655,7 @@ impl<'a> Reconciler<'a> {
                 .local
                 .as_ref()
                 .filter(|local| local.there)
-                .map(|local| LocalTip { tip: local.tip }),
+                .map(|local| local.tip),
             base: state.local.as_ref().map(|local| local.tip),
             stale: Some(name) == main.as_ref() && self.is_stale(),
             takes_back: Some(name) == main.as_ref() && self.takes_back(name, state),
@@ -794,6 +771,12 @@ impl<'a> Reconciler<'a> {
             format!("{name}: {}", with_causes(error)),
             hint,
         ));
+    }
+
+    /// Reports that something could not be recorded; the next reconcile tries again.
+    fn not_recorded(&mut self, error: &dyn std::error::Error) {
+        let hint = "Free up disk space or fix the permissions; session-roam will try again.";
+        self.problem(ProblemCode::NotRecorded, error, hint);
     }
 
     fn happened(&mut self, kind: HistoryKind, device: &str, doc: &DocName, bytes: u64, lines: u64) {

@@ -349,8 +349,24 @@ fn choose(
             }
         }
     }
-    // The last stamp counts, and stamps from a clock that is days ahead would count for days.
-    let standing = Decided::standing(&record.choices, &doc).into_iter();
+    undo_ahead(context, record, &mut recorder, &doc)?;
+    write(record, &mut recorder, choice)?;
+    let message = chosen_message(action, &left_at, &right_at);
+    let done = Done::new(message).offer(Remedy::Undo {
+        session: record.session.as_ref().map(ToString::to_string),
+    });
+    Ok((done, recorder.done))
+}
+
+/// Undoes the decisions whose stamps are ahead of this device's clock: the last stamp counts, and
+/// stamps from a clock that is days ahead would count for days.
+fn undo_ahead(
+    context: &Context,
+    record: &mut SessionRecord,
+    recorder: &mut Recorder<'_>,
+    doc: &DocName,
+) -> Result<(), ApiError> {
+    let standing = Decided::standing(&record.choices, doc).into_iter();
     let ahead = standing.filter(|chosen| context.hlc() < chosen.id.at);
     let ahead: Vec<ChoiceId> = ahead.map(|chosen| chosen.id.clone()).collect();
     for undoes in ahead {
@@ -358,26 +374,25 @@ fn choose(
             undoes: Some(undoes),
             ..Choice::about(doc.clone(), Action::Undo)
         };
-        write(record, &mut recorder, undo)?;
+        write(record, recorder, undo)?;
     }
-    write(record, &mut recorder, choice)?;
-    let message = match action {
-        Action::KeepBoth => format!(
-            "Kept both: {left_at}'s and {right_at}'s version, each as a session of its own."
-        ),
-        Action::KeepLeft => format!(
-            "Now using {left_at}'s version. {right_at}'s version is saved and can be restored."
-        ),
-        Action::KeepRight => format!(
-            "Now using {right_at}'s version. {left_at}'s version is saved and can be restored."
-        ),
-        Action::Stitch => format!("{right_at}'s turns were appended after {left_at}'s."),
-        _ => format!("The session has both {left_at}'s and {right_at}'s version."),
-    };
-    let done = Done::new(message).offer(Remedy::Undo {
-        session: record.session.as_ref().map(ToString::to_string),
-    });
-    Ok((done, recorder.done))
+    Ok(())
+}
+
+fn chosen_message(action: Action, left: &str, right: &str) -> String {
+    match action {
+        Action::KeepBoth => {
+            format!("Kept both: {left}'s and {right}'s version, each as a session of its own.")
+        }
+        Action::KeepLeft => {
+            format!("Now using {left}'s version. {right}'s version is saved and can be restored.")
+        }
+        Action::KeepRight => {
+            format!("Now using {right}'s version. {left}'s version is saved and can be restored.")
+        }
+        Action::Stitch => format!("{right}'s turns were appended after {left}'s."),
+        _ => format!("The session has both {left}'s and {right}'s version."),
+    }
 }
 
 fn with(mut ends: Vec<ChainId>, end: ChainId) -> Vec<ChainId> {

@@ -4,7 +4,7 @@
 
 use super::context::Context;
 use super::record::{DocState, Neutral, SessionRecord};
-use crate::merge::{Step, Verdict};
+use crate::merge::{Obstacle, Step, Verdict};
 use crate::reconcile::session::{Session, SessionMut};
 use crate::session::chain::lines_of;
 use crate::session::{ChainId, DocKind, DocName, Edge, Reason, ToolId};
@@ -366,11 +366,17 @@ pub fn held(session: Session<'_>, verdict: &Verdict) -> Option<Verdict> {
         .take(TOLD)
         .map(|(steer, _)| format!("{} = {}", steer.name, steer.value));
     let what: Vec<String> = told.collect();
-    Some(Verdict::Held {
-        code: Reason::Steered,
-        why: format!("{name} changed only what the tool may do in this session: {}.", what.join(", ")), hint: "None of it is applied on this device. You can continue as before, or accept the lines without applying them.".into(),
+    Some(Verdict::Held(Obstacle {
+        reason: Reason::Steered,
+        why: format!(
+            "{name} changed only what the tool may do in this session: {}.",
+            what.join(", ")
+        ),
+        hint: "None of it is applied on this device. You can continue as before, or accept the \
+               lines without applying them."
+            .into(),
         steps: steps.clone(),
-    })
+    }))
 }
 
 /// The settings in other devices' lines between two nodes, each with its device: those that are

@@ -1,7 +1,7 @@
 //! A session's row in the lists: how the session stands after a reconcile, and why.
 
 use crate::adapter::Found;
-use crate::merge::Verdict;
+use crate::merge::{Obstacle, Split, Verdict};
 use crate::reconcile::record::SessionRecord;
 use crate::reconcile::split::BranchLayout;
 use crate::session::{Reason, SessionKey, SessionState, SplitState};
@@ -19,32 +19,30 @@ pub fn row(
     layout: &BranchLayout,
 ) -> Row {
     let latest = record.latest();
-    let (mut state, mut reason, mut why, mut hint) = words(verdict, record.is_here());
-    if reason == Some(Reason::PutAway) && record.cut.is_some() && record.choices.is_empty() {
-        why = CUT.into();
+    let mut standing = Standing::of(verdict, record.is_here());
+    if standing.reason == Some(Reason::PutAway) && record.cut.is_some() && record.choices.is_empty()
+    {
+        standing.why = CUT.into();
     }
     let open = layout
         .settled
         .split
         .as_ref()
         .filter(|split| split.is_open());
-    if let (Some(split), SessionState::Here | SessionState::Elsewhere) = (open, state) {
-        (state, reason) = (SessionState::Split, Some(Reason::Split));
-        (why, hint) = (split.reason.clone(), SEE_SPLITS.into());
+    if let (Some(split), SessionState::Here | SessionState::Elsewhere) = (open, standing.state) {
+        standing = Standing::split(split);
     }
     if let ((1.., here), None, SessionState::Here | SessionState::Elsewhere) =
-        (record.left_out(), reason, state)
+        (record.left_out(), standing.reason, standing.state)
     {
         let on = if here {
             "in this device's store"
         } else {
             "on the device that wrote it"
         };
-        (reason, why) = (
-            Some(Reason::LeftOut),
-            format!("A record of more than 1 GB is {on} only."),
-        );
-        hint = "Everything before and after it is on every device.".into();
+        standing.reason = Some(Reason::LeftOut);
+        standing.why = format!("A record of more than 1 GB is {on} only.");
+        standing.hint = "Everything before and after it is on every device.".into();
     }
     let last = record
         .docs
@@ -64,10 +62,10 @@ pub fn row(
         title: record.title().unwrap_or("Untitled").to_owned(),
         updated: latest.map_or(last, |card| card.updated),
         bytes: record.bytes(),
-        state,
-        reason,
-        why,
-        hint,
+        state: standing.state,
+        reason: standing.reason,
+        why: standing.why,
+        hint: standing.hint,
         split: match open {
             Some(split) => SplitState::Open(split.tier()),
             None if layout.settled.split.is_some()
@@ -106,47 +104,63 @@ pub fn unfinished(row: &mut Row, found: &Found) {
     row.hint = "It syncs as soon as its tool has written one.".into();
 }
 
-/// State, reason, and both in words: why, and what to do.
-type Standing = (SessionState, Option<Reason>, String, String);
+/// How a session stands: its state, the reason, and in words why and what to do.
+struct Standing {
+    state: SessionState,
+    reason: Option<Reason>,
+    why: String,
+    hint: String,
+}
 
-fn words(verdict: &Verdict, here: bool) -> Standing {
-    let elsewhere = |reason, why: &str, hint: &str| {
-        (
-            SessionState::Elsewhere,
-            Some(reason),
-            why.to_owned(),
-            hint.to_owned(),
-        )
-    };
-    match verdict {
-        Verdict::Here | Verdict::Checkout(_) => {
-            let state = if here {
-                SessionState::Here
-            } else {
-                SessionState::Elsewhere
-            };
-            (state, None, String::new(), String::new())
+impl Standing {
+    fn elsewhere(reason: Reason, why: &str) -> Self {
+        Self {
+            state: SessionState::Elsewhere,
+            reason: Some(reason),
+            why: why.to_owned(),
+            hint: String::new(),
         }
-        Verdict::Elsewhere { why } => elsewhere(Reason::DeletedHere, why, ""),
-        Verdict::Arriving => elsewhere(Reason::Arriving, "Parts of it have not arrived yet.", ""),
-        Verdict::Waiting {
-            code, why, hint, ..
-        } => (
-            SessionState::Waiting,
-            Some(*code),
-            why.clone(),
-            hint.clone(),
-        ),
-        Verdict::Ask(split) => (
-            SessionState::Split,
-            Some(Reason::Split),
-            split.reason.clone(),
-            SEE_SPLITS.into(),
-        ),
-        Verdict::Away => elsewhere(Reason::PutAway, PUT_AWAY, ""),
-        Verdict::Held {
-            code, why, hint, ..
-        } => (SessionState::Held, Some(*code), why.clone(), hint.clone()),
+    }
+
+    fn obstacle(state: SessionState, obstacle: &Obstacle) -> Self {
+        Self {
+            state,
+            reason: Some(obstacle.reason),
+            why: obstacle.why.clone(),
+            hint: obstacle.hint.clone(),
+        }
+    }
+
+    fn of(verdict: &Verdict, here: bool) -> Self {
+        match verdict {
+            Verdict::Here | Verdict::Checkout(_) => Self {
+                state: if here {
+                    SessionState::Here
+                } else {
+                    SessionState::Elsewhere
+                },
+                reason: None,
+                why: String::new(),
+                hint: String::new(),
+            },
+            Verdict::Elsewhere { why } => Self::elsewhere(Reason::DeletedHere, why),
+            Verdict::Arriving => {
+                Self::elsewhere(Reason::Arriving, "Parts of it have not arrived yet.")
+            }
+            Verdict::Away => Self::elsewhere(Reason::PutAway, PUT_AWAY),
+            Verdict::Waiting(obstacle) => Self::obstacle(SessionState::Waiting, obstacle),
+            Verdict::Held(obstacle) => Self::obstacle(SessionState::Held, obstacle),
+            Verdict::Ask(split) => Self::split(split),
+        }
+    }
+
+    fn split(split: &Split) -> Self {
+        Self {
+            state: SessionState::Split,
+            reason: Some(Reason::Split),
+            why: split.reason.clone(),
+            hint: SEE_SPLITS.into(),
+        }
     }
 }
 
@@ -155,7 +169,7 @@ mod tests {
     use super::*;
     use crate::session::{SessionId, ToolId};
 
-    fn standing(verdict: &Verdict) -> Row {
+    fn row_of(verdict: &Verdict) -> Row {
         let key = SessionKey::new(&ToolId::new("x"), &SessionId::new("s"));
         let (record, layout) = (SessionRecord::default(), BranchLayout::default());
         row(&record, &key, verdict, &layout)
@@ -164,18 +178,14 @@ mod tests {
     #[test]
     fn a_verdict_has_its_state_and_its_reason() {
         let (why, hint) = ("Because.".to_owned(), "Wait.".to_owned());
-        let waiting = Verdict::Waiting {
-            code: Reason::Paused,
+        let obstacle = |reason| Obstacle {
+            reason,
             why: why.clone(),
             hint: hint.clone(),
             steps: Vec::new(),
         };
-        let held = Verdict::Held {
-            code: Reason::Rewritten,
-            why: why.clone(),
-            hint,
-            steps: Vec::new(),
-        };
+        let waiting = Verdict::Waiting(obstacle(Reason::Paused));
+        let held = Verdict::Held(obstacle(Reason::Rewritten));
         // Without a file here, "equal" means that the store has no part of it.
         let rows = [
             (Verdict::Here, SessionState::Elsewhere, None),
@@ -199,7 +209,7 @@ mod tests {
             (held, SessionState::Held, Some(Reason::Rewritten)),
         ];
         for (verdict, state, reason) in rows {
-            let row = standing(&verdict);
+            let row = row_of(&verdict);
             assert_eq!((row.state, row.reason), (state, reason), "{verdict:?}");
             assert_eq!(row.why.is_empty(), reason.is_none(), "{verdict:?}");
         }
@@ -207,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_session_of_which_only_the_key_is_known_has_a_row() {
-        let row = standing(&Verdict::Arriving);
+        let row = row_of(&Verdict::Arriving);
         assert_eq!(row.title, "Untitled");
         assert!(!row.session.is_empty() && row.project.is_empty());
         assert_eq!((row.path, row.split), (None, SplitState::None));

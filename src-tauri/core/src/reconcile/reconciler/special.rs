@@ -4,7 +4,7 @@
 
 use super::Reconciler;
 use crate::api::types::TakenIn;
-use crate::merge::{Guards, Step, Verdict};
+use crate::merge::{Guards, Obstacle, Step, Verdict};
 use crate::reconcile::excluded::{Now, is_excluded, is_excluded_alone};
 use crate::reconcile::record::{SessionRecord, TakenBack};
 use crate::reconcile::session::{Session, SessionMut};
@@ -37,7 +37,7 @@ impl Reconciler<'_> {
             };
             let session = (&self.job.key, &mut self.job.record);
             match record_twin(self.context, tool, session, twin, excluded, self.job.lane) {
-                Ok(recorded) => self.took(recorded),
+                Ok(recorded) => self.recorded(HistoryKind::Recorded, recorded),
                 Err(error) => {
                     all = false;
                     self.again |= matches!(error, TakeInError::Moving);
@@ -61,13 +61,10 @@ impl Reconciler<'_> {
     pub(super) fn follow_taken_back(&mut self, mut guards: Guards) {
         let (context, key) = (self.context, self.job.key.clone());
         let author = match &self.verdict {
-            Verdict::Held {
-                code: Reason::Rewritten,
-                steps,
-                ..
-            } => taken_back::author(Session::new(context, &key, &self.job.record), steps)
-                .ok()
-                .flatten(),
+            Verdict::Held(obstacle) if obstacle.reason == Reason::Rewritten => {
+                let session = Session::new(context, &key, &self.job.record);
+                taken_back::author(session, &obstacle.steps).ok().flatten()
+            }
             _ => None,
         };
         let Some(author) = author else {
@@ -83,7 +80,7 @@ impl Reconciler<'_> {
                 self.verdict = self.planned(guards);
                 self.author = Some(author);
             }
-            (Answer::Wait, Verdict::Held { steps, .. }) => {
+            (Answer::Wait, Verdict::Held(held)) => {
                 let why = format!(
                     "{} took back what it wrote last.",
                     context.shared().name_of(&author)
@@ -91,12 +88,12 @@ impl Reconciler<'_> {
                 let hint =
                     "This device follows within seconds; the vault keeps what was withdrawn."
                         .into();
-                self.verdict = Verdict::Waiting {
-                    code: Reason::TakenBack,
+                self.verdict = Verdict::Waiting(Obstacle {
+                    reason: Reason::TakenBack,
                     why,
                     hint,
-                    steps: steps.clone(),
-                };
+                    steps: held.steps.clone(),
+                });
             }
             _ => {}
         }
@@ -149,12 +146,12 @@ impl Reconciler<'_> {
             let why = "A record in this file is too large to sync and exists nowhere else.".into();
             let hint =
                 "Move the file elsewhere if this device is to have the other version.".into();
-            self.verdict = Verdict::Waiting {
-                code: Reason::LeftOut,
+            self.verdict = Verdict::Waiting(Obstacle {
+                reason: Reason::LeftOut,
                 why,
                 hint,
                 steps: steps.clone(),
-            };
+            });
         }
     }
 
@@ -202,7 +199,7 @@ impl Reconciler<'_> {
                 self.job.lane,
             ) {
                 Ok((recorded, row)) => {
-                    self.took(recorded);
+                    self.recorded(HistoryKind::Recorded, recorded);
                     done.taken.push(row);
                 }
                 Err(error) => done

@@ -12,34 +12,12 @@ impl Reconciler<'_> {
             .into_iter()
             .partition(|problem| problem.code == ProblemCode::DuplicateSession);
         self.problems.extend::<Vec<Problem>>(problems);
+        self.unknown = listing.unknown;
         self.found = listing
             .found
             .into_iter()
             .find(|found| found.session == *session);
-        self.store_print = self.found.as_ref().map(fingerprint);
-        self.unknown = listing.unknown;
-        if let Some(found) = &mut self.found {
-            match claim(
-                Session::new(self.context, &self.job.key, &self.job.record),
-                found,
-            ) {
-                Ok(holds) => self.holds = holds,
-                Err(error) => {
-                    return self.problem(ProblemCode::JournalUnreadable, &error, JOURNAL_HINT);
-                }
-            }
-        }
-        if self.found.is_none() {
-            self.away = away::away(self.context, &self.job.key.tool, &self.job.record);
-        }
-        if self.away.is_some() {
-            return;
-        }
-        // A session that cannot be read is not gone.
-        if self.found.is_some() || self.unknown.is_none() {
-            self.note_missing();
-        }
-        let Some(found) = self.found.clone() else {
+        let Some(found) = self.find_in_store() else {
             return;
         };
         // A plan only shows the steps: it writes no journal either.
@@ -48,22 +26,55 @@ impl Reconciler<'_> {
         }
         if !self.changed(&found) && !self.job.deep && !self.is_outdated() {
             self.learned = self.own_directory();
-            return self.record_twins(tool, &listing.twins, advice);
+        } else if !self.read_found(tool, &found) {
+            return;
         }
-        let reading = match tool.read(&self.context.machine, &found) {
-            Ok(reading) => match self.as_recorded(&found, reading) {
-                Ok(reading) => reading,
+        self.record_twins(tool, &listing.twins, advice);
+    }
+
+    /// Notes which parts of the session the store has; `None` if there is nothing to read.
+    fn find_in_store(&mut self) -> Option<Found> {
+        self.store_print = self.found.as_ref().map(fingerprint);
+        if let Some(found) = &mut self.found {
+            match claim(
+                Session::new(self.context, &self.job.key, &self.job.record),
+                found,
+            ) {
+                Ok(holds) => self.holds = holds,
                 Err(error) => {
-                    return self.problem(ProblemCode::JournalUnreadable, &error, JOURNAL_HINT);
+                    self.problem(ProblemCode::JournalUnreadable, &error, JOURNAL_HINT);
+                    return None;
                 }
-            },
+            }
+        } else {
+            self.away = away::away(self.context, &self.job.key.tool, &self.job.record);
+        }
+        if self.away.is_some() {
+            return None;
+        }
+        // A session that cannot be read is not gone.
+        if self.found.is_some() || self.unknown.is_none() {
+            self.note_missing();
+        }
+        self.found.clone()
+    }
+
+    /// Reads the session and records what is new. Returns whether its twins are to be recorded, too.
+    fn read_found(&mut self, tool: &dyn Tool, found: &Found) -> bool {
+        let reading = match tool.read(&self.context.machine, found) {
+            Ok(reading) => self.as_recorded(found, reading),
             Err(error) => {
-                self.problem(
-                    ProblemCode::SessionUnreadable,
-                    &error,
-                    "Check the permissions of the tool's store; session-roam will try again.",
-                );
-                return;
+                let hint =
+                    "Check the permissions of the tool's store; session-roam will try again.";
+                self.problem(ProblemCode::SessionUnreadable, &error, hint);
+                return false;
+            }
+        };
+        let reading = match reading {
+            Ok(reading) => reading,
+            Err(error) => {
+                self.problem(ProblemCode::JournalUnreadable, &error, JOURNAL_HINT);
+                return false;
             }
         };
         self.problems.extend(reading.problems.clone());
@@ -83,8 +94,14 @@ impl Reconciler<'_> {
             let is_own = record.origin().is_none() || self.context.began(record);
             let cwd = reading.facts.cwd.filter(|_| is_own);
             self.learned = cwd.map(|cwd| (project, PathBuf::from(cwd)));
-            return;
+            return false;
         }
+        self.record_found(found, &reading, project)
+    }
+
+    /// Records what is new in the reading. Returns whether the session's twins are to be recorded,
+    /// too.
+    fn record_found(&mut self, found: &Found, reading: &Reading, project: Project) -> bool {
         let before = self
             .job
             .record
@@ -92,14 +109,14 @@ impl Reconciler<'_> {
             .map(|card| card.project.key.clone());
         let recorded = record_session(
             SessionMut::new(self.context, &self.job.key, &mut self.job.record),
-            &found,
-            (&reading, project),
+            found,
+            (reading, project),
             self.job.lane,
             self.job.deep,
         );
         match recorded {
             Ok(recorded) => {
-                self.took(recorded);
+                self.recorded(HistoryKind::Recorded, recorded);
                 self.is_unfinished = self.job.record.journals.is_empty();
                 if let (Some(before), Some(card)) = (before, self.job.record.origin())
                     && before != card.project.key
@@ -117,15 +134,14 @@ impl Reconciler<'_> {
                 }
             }
             Err(RecordError::Moving(_)) => self.again = true,
-            Err(RecordError::Journal(error)) if self.leave_out_large(&error) => return,
+            Err(RecordError::Journal(error)) if self.leave_out_large(&error) => return false,
             Err(error) => {
-                self.problem(
-                    ProblemCode::NotRecorded,
-                    &error,
-                    "Free up disk space or fix the permissions; the session stays in the tool's store, and session-roam will try again.", );
+                let hint = "Free up disk space or fix the permissions; the session stays in the \
+                            tool's store, and session-roam will try again.";
+                self.problem(ProblemCode::NotRecorded, &error, hint);
             }
         }
-        self.record_twins(tool, &listing.twins, advice);
+        true
     }
 
     /// The directory in which this session began is gone, or is a different project now.

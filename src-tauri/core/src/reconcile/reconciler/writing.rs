@@ -1,7 +1,6 @@
 //! Writes the decided steps into the tool's store.
 
 use super::*;
-use crate::session::ProblemCode;
 use crate::session::problem::sentence;
 
 impl Reconciler<'_> {
@@ -13,145 +12,97 @@ impl Reconciler<'_> {
         let Some(session) = self.job.record.session.clone() else {
             return;
         };
-        let shared = shared_docs(self.context, &self.job.key);
-        let is_shared = |doc: &DocName| shared.is_some_and(|shared| (shared.is_one)(doc));
         // A fork may name the doc, too: the doc stays when the session leaves the store.
-        steps.retain(|step| !matches!(step, Step::Remove { doc, .. } if is_shared(doc)));
+        steps.retain(|step| !matches!(step, Step::Remove { doc, .. } if self.is_shared(doc)));
         let place = self.place();
-        let main = self.job.record.main().cloned();
-        let placed = steps
-            .iter()
-            .any(|step| matches!(step, Step::Create { doc, .. } if Some(doc) == main.as_ref()));
-        let base = self.job.record.origin().and_then(|card| card.base.clone());
-        let held_elsewhere = self
-            .holder
-            .clone()
-            .zip(base)
-            .filter(|(holder, base)| *holder != base.session);
-        let rebound = held_elsewhere.map(|(now, base)| ParentLink { base, now });
-        let (key, record) = (self.job.key.clone(), &mut self.job.record);
-        let mut written = apply(
-            self.context,
-            &key,
-            &session,
-            record,
-            &place,
-            &steps,
-            rebound.clone(),
-        );
+        let mut written = self.apply(&session, &place, &steps);
         if let Err(WriteError::Torn(_)) = written
             // Half a line that will not be completed any more.
             && self.is_quiet_since(Duration::from_secs(10))
         {
             steps.iter_mut().for_each(Step::make_whole);
             put_back(&mut self.job.record, &steps);
-            written = apply(
-                self.context,
-                &key,
-                &session,
-                &mut self.job.record,
-                &place,
-                &steps,
-                rebound,
-            );
+            written = self.apply(&session, &place, &steps);
         }
         match written {
-            Ok(done) => {
-                let away = matches!(steps.first(), Some(Step::Remove { .. }));
-                self.moved = away && !self.layout.settled.away;
-                let what = match away {
-                    true if self.moved => HistoryKind::Moved,
-                    true => HistoryKind::TakenOut,
-                    false => HistoryKind::CheckedOut,
-                };
-                for (doc, bytes, lines) in done {
-                    if is_shared(&doc) {
-                        self.context.holders().claim(&self.job.key, &doc);
-                        self.holds.push(doc.clone());
-                    }
-                    let device = self.context.short.clone();
-                    self.happened(what, &device, &doc, bytes, lines);
-                }
-                self.job.record.released = false;
-                self.note_taken_back(&steps);
-                if placed {
-                    let project = self.job.record.origin().map(|card| card.project.clone());
-                    let is_projects = self
-                        .job
-                        .record
-                        .pinned
-                        .as_ref()
-                        .is_none_or(|pinned| pinned.dir != place);
-                    self.placed = project
-                        .filter(|_| is_projects)
-                        .map(|project| (project, place.clone()));
-                    self.job.record.checkout_dir = Some(place);
-                } else if self.moved {
-                    self.leave_place();
-                }
-                self.verdict = if away { Verdict::Away } else { Verdict::Here };
-            }
+            Ok(done) => self.written(done, &steps, place),
             Err(WriteError::Changed(path)) => {
                 self.again = true;
-                let way = if placed {
-                    make_way(self.context, &key, &session, &path)
-                } else {
-                    Ok(false)
-                };
-                if let Err(error) = way {
-                    self.problem(
-                        ProblemCode::NotRecorded,
-                        &error,
-                        "Free up disk space or fix the permissions; session-roam will try again.",
-                    );
+                if self.creates_main(&steps)
+                    && let Err(error) = make_way(self.context, &self.job.key, &session, &path)
+                {
+                    self.not_recorded(&error);
                 }
             }
-            Err(WriteError::Live(why)) => {
-                let hint = "It continues when the session is closed.".into();
-                self.verdict = Verdict::Waiting {
-                    code: Reason::Live,
-                    why,
-                    hint,
-                    steps,
-                };
-            }
-            Err(WriteError::Torn(path)) => {
-                let why = format!("{} ends in an unfinished line.", path.display());
-                let hint = "It continues when nothing writes there any more.".into();
-                self.verdict = Verdict::Waiting {
-                    code: Reason::Unwritable,
-                    why,
-                    hint,
-                    steps,
-                };
-            }
-            Err(error @ (WriteError::Refused(_) | WriteError::Gone(_))) => {
-                let why = sentence(&error);
-                let first = match error {
-                    WriteError::Gone(_) => "Restore the directory, or switch another store on",
-                    _ => "Move away what is in its way",
-                };
-                let hint = format!("{first}; it is tried again within a minute.");
-                self.verdict = Verdict::Waiting {
-                    code: Reason::Unwritable,
-                    why,
-                    hint,
-                    steps,
-                };
-            }
-            Err(error) => {
-                let why = sentence(&error);
-                let hint =
-                    "Make room or repair the permissions of the tool's store; session-roam will try again."
-                        .into();
-                self.verdict = Verdict::Waiting {
-                    code: Reason::Unwritable,
-                    why,
-                    hint,
-                    steps,
-                };
-            }
+            Err(error) => self.verdict = Verdict::Waiting(obstacle(error, steps)),
         }
+    }
+
+    fn apply(
+        &mut self,
+        session: &SessionId,
+        place: &Path,
+        steps: &[Step],
+    ) -> Result<Vec<(DocName, u64, u64)>, WriteError> {
+        let rebound = self.parent_elsewhere();
+        let Job { key, record, .. } = &mut self.job;
+        apply(self.context, key, session, record, place, steps, rebound)
+    }
+
+    /// The link to the session that holds the beginning of this one here, if it is not the one that
+    /// the record names.
+    fn parent_elsewhere(&self) -> Option<ParentLink> {
+        let base = self.job.record.origin()?.base.clone()?;
+        let now = self.holder.clone()?;
+        (now != base.session).then_some(ParentLink { base, now })
+    }
+
+    /// Whether the doc lies in a directory shared by several sessions.
+    fn is_shared(&self, doc: &DocName) -> bool {
+        shared_docs(self.context, &self.job.key).is_some_and(|shared| (shared.is_one)(doc))
+    }
+
+    fn creates_main(&self, steps: &[Step]) -> bool {
+        let main = self.job.record.main();
+        steps
+            .iter()
+            .any(|step| matches!(step, Step::Create { doc, .. } if Some(doc) == main))
+    }
+
+    /// Notes what was written, and for which directory.
+    fn written(&mut self, done: Vec<(DocName, u64, u64)>, steps: &[Step], place: PathBuf) {
+        let away = matches!(steps.first(), Some(Step::Remove { .. }));
+        self.moved = away && !self.layout.settled.away;
+        let what = match away {
+            true if self.moved => HistoryKind::Moved,
+            true => HistoryKind::TakenOut,
+            false => HistoryKind::CheckedOut,
+        };
+        for (doc, bytes, lines) in done {
+            if self.is_shared(&doc) {
+                self.context.holders().claim(&self.job.key, &doc);
+                self.holds.push(doc.clone());
+            }
+            let device = self.context.short.clone();
+            self.happened(what, &device, &doc, bytes, lines);
+        }
+        self.job.record.released = false;
+        self.note_taken_back(steps);
+        if self.creates_main(steps) {
+            let record = &mut self.job.record;
+            let project = record.origin().map(|card| card.project.clone());
+            let is_pinned = record
+                .pinned
+                .as_ref()
+                .is_some_and(|pinned| pinned.dir != place);
+            self.placed = project
+                .filter(|_| !is_pinned)
+                .map(|project| (project, place.clone()));
+            record.checkout_dir = Some(place);
+        } else if self.moved {
+            self.leave_place();
+        }
+        self.verdict = if away { Verdict::Away } else { Verdict::Here };
     }
 
     /// Notes that the session left its directory for its project's.
@@ -174,12 +125,12 @@ impl Reconciler<'_> {
         if steps.iter().any(takes_away) && !self.is_quiet_since(SETTLED) {
             let why = "It was written a moment ago.".into();
             let hint = "It continues within seconds.".into();
-            self.verdict = Verdict::Waiting {
-                code: Reason::JustWritten,
+            self.verdict = Verdict::Waiting(Obstacle {
+                reason: Reason::JustWritten,
                 why,
                 hint,
                 steps: steps.clone(),
-            };
+            });
         }
     }
 
@@ -198,5 +149,37 @@ impl Reconciler<'_> {
         local
             .map(|local| local.stamp.mtime_ns / 1_000_000)
             .all(|at| long.as_millis() as u64 <= now.abs_diff(at))
+    }
+}
+
+/// Why the steps wait after a write that failed.
+fn obstacle(error: WriteError, steps: Vec<Step>) -> Obstacle {
+    let reason = match error {
+        WriteError::Live(_) => Reason::Live,
+        _ => Reason::Unwritable,
+    };
+    let hint = match error {
+        WriteError::Live(_) => "It continues when the session is closed.",
+        WriteError::Torn(_) => "It continues when nothing writes there any more.",
+        WriteError::Gone(_) => {
+            "Restore the directory, or switch another store on; it is tried again within a minute."
+        }
+        WriteError::Refused(_) => {
+            "Move away what is in its way; it is tried again within a minute."
+        }
+        WriteError::Changed(_) | WriteError::Io { .. } => {
+            "Make room or repair the permissions of the tool's store; session-roam will try again."
+        }
+    };
+    let why = match error {
+        WriteError::Live(why) => why,
+        WriteError::Torn(path) => format!("{} ends in an unfinished line.", path.display()),
+        error => sentence(&error),
+    };
+    Obstacle {
+        reason,
+        why,
+        hint: hint.into(),
+        steps,
     }
 }
