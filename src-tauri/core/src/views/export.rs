@@ -148,7 +148,7 @@ pub fn doc_page(
     names: &Names,
     (doc, from, rows): (&str, u64, u64),
 ) -> Result<DocPage, ApiError> {
-    let Some(reading) = reading_of(session, &DocName::new(doc)) else {
+    let Some(reading) = reading_of_log(session, doc) else {
         return Ok(DocPage::default());
     };
     let (total, messages) = read_messages(&reading, names, Wanted::Page { from, rows })?;
@@ -164,32 +164,24 @@ pub fn doc_part(
     session: Session<'_>,
     (doc, message, part): (&str, u64, u64),
 ) -> Result<PartBody, ApiError> {
-    let reading = reading_of(session, &DocName::new(doc)).ok_or_else(|| no_part(message, part))?;
+    let reading = reading_of_log(session, doc).ok_or_else(|| no_part(message, part))?;
     reading.part(&*reading.index(false)?, message, part)
 }
 
 /// `None` for a doc that is no log: nothing else beside the conversation has messages.
+fn reading_of_log<'a>(session: Session<'a>, doc: &str) -> Option<Reading<'a>> {
+    let reading = reading_of(session, &DocName::new(doc))?;
+    (reading.state.kind == DocKind::Log).then_some(reading)
+}
+
+/// The conversation.
+pub(crate) fn reading<'a>(session: Session<'a>) -> Option<Reading<'a>> {
+    reading_of(session, session.record.main()?)
+}
+
 fn reading_of<'a>(session: Session<'a>, doc: &DocName) -> Option<Reading<'a>> {
     let (context, key, record) = session.parts();
     let (doc, state) = record.docs.get_key_value(doc)?;
-    if state.kind != DocKind::Log {
-        return None;
-    }
-    let (tip, path) = end_of(record, doc, state)?;
-    Some(Reading {
-        context,
-        key,
-        record,
-        doc,
-        state,
-        tip,
-        path,
-    })
-}
-
-pub(crate) fn reading<'a>(session: Session<'a>) -> Option<Reading<'a>> {
-    let (context, key, record) = session.parts();
-    let (doc, state) = record.docs.get_key_value(record.main()?)?;
     let (tip, path) = end_of(record, doc, state)?;
     Some(Reading {
         context,
