@@ -652,7 +652,9 @@ impl Engine {
         }
         let tools: Vec<ToolId> = self.context.tools.keys().cloned().collect();
         for tool in tools {
-            let _ = self.state.put_note(&format!("imported {tool}"), &true);
+            let _ = self
+                .state
+                .put_note(&super::stores::imported_note(&tool), &true);
         }
     }
 

@@ -150,6 +150,11 @@ struct Scan {
     took: Duration,
 }
 
+/// The note of the state that the tool's sessions are imported.
+pub(super) fn imported_note(tool: &ToolId) -> String {
+    format!("imported {tool}")
+}
+
 impl Engine {
     /// The directories to watch, as the last listings found them, if others are to be watched since
     /// the last call.
@@ -307,7 +312,7 @@ impl Engine {
     }
 
     fn is_importing(&self, tool: &ToolId) -> Result<bool, StateError> {
-        let imported = self.state.note::<bool>(&format!("imported {tool}"))?;
+        let imported = self.state.note::<bool>(&imported_note(tool))?;
         Ok(imported.is_none())
     }
 
@@ -417,8 +422,7 @@ impl Engine {
             self.schedule(key, request);
         }
         if import && is_start && listed.n_sessions == 0 && listed.listing.is_some() {
-            self.state
-                .put_note(&format!("imported {}", listed.tool), &true)?;
+            self.state.put_note(&imported_note(&listed.tool), &true)?;
         }
         Ok(())
     }
