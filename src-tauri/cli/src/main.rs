@@ -23,6 +23,7 @@ use args::{
 };
 use ask::Engine;
 use clap::{CommandFactory, Parser};
+use data_encoding::BASE64;
 use out::Output;
 use render::View;
 use session_roam_core::api::{
@@ -481,31 +482,16 @@ fn part_of(engine: &mut Engine, session: String, message: u64, part: u64) -> Out
             return Err(ApiError::new(ProblemCode::NoPart, message, "")
                 .offer(Remedy::ExportSession { session }));
         }
-        (_, Some(data)) => base64(data),
+        (_, Some(data)) => BASE64.decode(data.as_bytes()).map_err(|error| {
+            let message = format!("The engine's answer is not base64: {error}.");
+            ApiError::new(ProblemCode::Internal, message, "")
+        })?,
         (None, None) => body.text.into_bytes(),
     };
     Ok(Output::Answer {
         json: answer.into_json(),
         bytes,
     })
-}
-
-/// Decodes standard base64; other characters are skipped.
-fn base64(text: &str) -> Vec<u8> {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let values: Vec<u8> = text
-        .bytes()
-        .filter_map(|byte| LETTERS.iter().position(|letter| *letter == byte))
-        .map(|at| at as u8)
-        .collect();
-    let group = |four: &[u8]| {
-        let bits = four
-            .iter()
-            .fold(0u32, |bits, value| bits << 6 | u32::from(*value))
-            << (6 * (4 - four.len()));
-        bits.to_be_bytes()[1..four.len()].to_vec()
-    };
-    values.chunks(4).flat_map(group).collect()
 }
 
 /// Without `--out` the text itself is written to the output, byte for byte as in a file.
