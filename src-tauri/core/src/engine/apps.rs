@@ -328,25 +328,29 @@ impl Engine {
     /// Allows the app that asks under this name, if it is one.
     pub(super) fn allow_app(&mut self, app: &str) -> Answer {
         let app = AppName::new(app).map_err(|error| bad_name(&error))?;
-        let token = match self.apps.asking.get(&app).map(Vec::as_slice) {
-            Some([token]) => *token,
-            Some([_, ..]) => {
-                return Err(ApiError::new(
+        let token =
+            match self.apps.asking.get(&app).map(Vec::as_slice) {
+                Some([token]) => *token,
+                Some([_, ..]) => {
+                    return Err(ApiError::new(
                     ProblemCode::AmbiguousApp,
                     format!(
-                        "More than one program asks as “{app}”, and which one you mean cannot be known."
+                        "More than one program asks as “{app}”, and which one you mean cannot be \
+                         known."
                     ),
-                    "Refuse it, remove that decision, then start only the one that you mean.", ).offer(Remedy::DenyApp { app: app.to_string() }));
-            }
-            _ => {
-                return Err(ApiError::new(
-                    ProblemCode::UnknownApp,
-                    format!("No app asks as “{app}”."),
-                    "Start the app: its first request asks.",
+                    "Refuse it, remove that decision, then start only the one that you mean.",
                 )
-                .offer(Remedy::OpenApps));
-            }
-        };
+                .offer(Remedy::DenyApp { app: app.to_string() }));
+                }
+                _ => {
+                    return Err(ApiError::new(
+                        ProblemCode::UnknownApp,
+                        format!("No app asks as “{app}”."),
+                        "Start the app: its first request asks.",
+                    )
+                    .offer(Remedy::OpenApps));
+                }
+            };
         let now = self.context.clock.now().rfc3339();
         self.apps
             .grants()?

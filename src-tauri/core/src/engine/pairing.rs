@@ -328,8 +328,12 @@ impl Engine {
         Err(if asks {
             ApiError::new(
                 ProblemCode::NotProved,
-                "This device has not proved to be yours: it does not know this device's code, and no digits were compared with it.",
-                "Enter this device's code on that device, or compare digits.", ).offer(Remedy::ShowCode).offer(Remedy::CompareDigits { id: id.to_string() })
+                "This device has not proved to be yours: it does not know this device's code, and \
+                 no digits were compared with it.",
+                "Enter this device's code on that device, or compare digits.",
+            )
+            .offer(Remedy::ShowCode)
+            .offer(Remedy::CompareDigits { id: id.to_string() })
         } else {
             not_asking(text)
         })
@@ -421,7 +425,11 @@ impl Engine {
         self.publish_presence();
         self.transport.part(paired.id.clone(), GRACE);
         let name = self.shown_name(&paired);
-        value(Done::new(format!("{name} stops syncing with this device. Both keep what they already have. Other devices still sync with {name}.")).offer(Remedy::RevokeDevice))
+        let message = format!(
+            "{name} stops syncing with this device. Both keep what they already have. Other \
+             devices still sync with {name}."
+        );
+        value(Done::new(message).offer(Remedy::RevokeDevice))
     }
 }
 

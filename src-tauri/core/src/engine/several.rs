@@ -372,17 +372,24 @@ impl Engine {
                 },
             }
         }
-        let problem = away.iter().next().map(|(dir, sessions)| {
-            let others = if away.len() > 1 { " The same is true of other directories." } else { "" };
-            Problem::new(
+        let problem =
+            away.iter().next().map(|(dir, sessions)| {
+                let others = if away.len() > 1 {
+                    " The same is true of other directories."
+                } else {
+                    ""
+                };
+                Problem::new(
                 ProblemCode::StoreGone,
                 format!(
-                    "{} was not found, with {sessions} sessions that were recorded from it. They do not count as \
-                     deleted.{others}",
+                    "{} was not found, with {sessions} sessions that were recorded from it. They \
+                     do not count as deleted.{others}",
                     dir.display()
                 ),
-                "Restore the directory, or switch the store off.", ).offer(Remedy::SwitchStoreOff { tool: tool.to_string(), dir: dir.clone() })
-        });
+                "Restore the directory, or switch the store off.",
+            )
+            .offer(Remedy::SwitchStoreOff { tool: tool.to_string(), dir: dir.clone() })
+            });
         self.trouble(&format!("stores {tool}"), problem);
         if learnt {
             self.use_stores()?;

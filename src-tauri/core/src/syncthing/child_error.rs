@@ -70,20 +70,73 @@ impl ChildError {
 
     pub fn problem(&self) -> Problem {
         let (code, hint) = match self {
-            Self::NoSuchBinary(_) => (ProblemCode::SyncthingMissing, "Correct “binary” under [syncthing] in config.toml, or remove the line.".into()),
-            Self::Missing => (ProblemCode::SyncthingMissing, "Install it (Debian: apt install syncthing; elsewhere: syncthing.net/downloads).".into()),
-            Self::Run { .. } | Self::NotSyncthing { .. } => (ProblemCode::SyncthingWrongBinary, "The program named is not a working Syncthing.".into()),
-            Self::TooOld { .. } => (ProblemCode::SyncthingTooOld, format!("Install Syncthing {}.{} or newer.", OLDEST.0, OLDEST.1)),
-            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => (ProblemCode::DiskFull, "Free up disk space; session-roam then continues.".into()),
-            Self::Generate { .. } | Self::Io { .. } => (ProblemCode::SyncthingHome, "Check that the directory is yours and the disk is not full; session-roam will try again.".into()),
-            Self::DeviceIdChanged { home, .. } => (ProblemCode::DeviceIdChanged, format!(
-                "Put the old cert.pem and key.pem back into {} from a backup. To continue as a new device, create a new identity and pair again.", home.display())),
-            Self::HomeCloned { record, .. } => (ProblemCode::HomeCloned, format!(
-                "Two devices must not share one identity. If the other machine is still in use, create a new identity here and pair again. If this machine replaces it, remove {}.", record.display())),
-            Self::NotPrivate(_) => (ProblemCode::HomeNotPrivate, "Set SESSION_ROAM_HOME to a directory of yours on a file system that keeps file modes.".into()),
-            Self::InUse { .. } => (ProblemCode::HomeInUse, "Stop the other one, or set SESSION_ROAM_HOME to another directory.".into()),
-            Self::External { .. } => (ProblemCode::ExternalSyncthing, "Check address and api_key under [syncthing] in config.toml, and that this Syncthing runs.".into()),
-            Self::ExternalKeys { .. } => (ProblemCode::ExternalSyncthing, "It must run on this machine, as your user, with its keys in one of its usual places.".into()),
+            Self::NoSuchBinary(_) => (
+                ProblemCode::SyncthingMissing,
+                "Correct “binary” under [syncthing] in config.toml, or remove the line.".into(),
+            ),
+            Self::Missing => (
+                ProblemCode::SyncthingMissing,
+                "Install it (Debian: apt install syncthing; elsewhere: \
+                 syncthing.net/downloads)."
+                    .into(),
+            ),
+            Self::Run { .. } | Self::NotSyncthing { .. } => (
+                ProblemCode::SyncthingWrongBinary,
+                "The program named is not a working Syncthing.".into(),
+            ),
+            Self::TooOld { .. } => (
+                ProblemCode::SyncthingTooOld,
+                format!("Install Syncthing {}.{} or newer.", OLDEST.0, OLDEST.1),
+            ),
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => (
+                ProblemCode::DiskFull,
+                "Free up disk space; session-roam then continues.".into(),
+            ),
+            Self::Generate { .. } | Self::Io { .. } => (
+                ProblemCode::SyncthingHome,
+                "Check that the directory is yours and the disk is not full; session-roam will \
+                 try again."
+                    .into(),
+            ),
+            Self::DeviceIdChanged { home, .. } => (
+                ProblemCode::DeviceIdChanged,
+                format!(
+                    "Put the old cert.pem and key.pem back into {} from a backup. To continue as \
+                     a new device, create a new identity and pair again.",
+                    home.display()
+                ),
+            ),
+            Self::HomeCloned { record, .. } => (
+                ProblemCode::HomeCloned,
+                format!(
+                    "Two devices must not share one identity. If the other machine is still in \
+                     use, create a new identity here and pair again. If this machine replaces \
+                     it, remove {}.",
+                    record.display()
+                ),
+            ),
+            Self::NotPrivate(_) => (
+                ProblemCode::HomeNotPrivate,
+                "Set SESSION_ROAM_HOME to a directory of yours on a file system that keeps file \
+                 modes."
+                    .into(),
+            ),
+            Self::InUse { .. } => (
+                ProblemCode::HomeInUse,
+                "Stop the other one, or set SESSION_ROAM_HOME to another directory.".into(),
+            ),
+            Self::External { .. } => (
+                ProblemCode::ExternalSyncthing,
+                "Check address and api_key under [syncthing] in config.toml, and that this \
+                 Syncthing runs."
+                    .into(),
+            ),
+            Self::ExternalKeys { .. } => (
+                ProblemCode::ExternalSyncthing,
+                "It must run on this machine, as your user, with its keys in one of its usual \
+                 places."
+                    .into(),
+            ),
         };
         self.remedies()
             .into_iter()

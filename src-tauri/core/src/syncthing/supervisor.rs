@@ -354,10 +354,15 @@ impl Supervisor {
                 path: self.config.home.clone(),
                 source: std::io::ErrorKind::StorageFull.into(),
             }),
-            Cause::ConfigTooNew => Outcome::Told(Problem::new(
-                ProblemCode::SyncthingDowngraded,
-                format!("This Syncthing is older than the one that ran before: {words}."),
-                "Install the newer Syncthing again, or name it under [syncthing] binary in config.toml.", ).offer(Remedy::LocateSyncthing)),
+            Cause::ConfigTooNew => Outcome::Told(
+                Problem::new(
+                    ProblemCode::SyncthingDowngraded,
+                    format!("This Syncthing is older than the one that ran before: {words}."),
+                    "Install the newer Syncthing again, or name it under [syncthing] binary in \
+                 config.toml.",
+                )
+                .offer(Remedy::LocateSyncthing),
+            ),
             // The orphan of a crash needs a second to release the home.
             Cause::Locked if tried() < 4 => {
                 std::thread::sleep(Duration::from_secs(1));
@@ -366,7 +371,8 @@ impl Supervisor {
             Cause::Locked => Outcome::Told(Problem::new(
                 ProblemCode::SyncthingLocked,
                 format!("Another Syncthing uses {}.", self.config.home.display()),
-                "Stop that Syncthing; session-roam tries again every minute.", )),
+                "Stop that Syncthing; session-roam tries again every minute.",
+            )),
             Cause::Database | Cause::Config | Cause::Crash => Outcome::Crashed(words),
         }
     }
