@@ -10,15 +10,6 @@ use session_roam_core::settings::Notifications;
 
 /// How many of the newest sessions of other devices are requested.
 pub const NEWEST: u32 = 12;
-/// Waits that somebody can end; all others are the user's own doing or pass by themselves.
-const WORTH_TELLING: [Reason; 6] = [
-    Reason::Live,
-    Reason::NoPlace,
-    Reason::PlaceRefused,
-    Reason::Unwritable,
-    Reason::StoreGone,
-    Reason::UnknownShape,
-];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct News {
@@ -309,6 +300,16 @@ fn held(before: &Sight, now: &Sight) -> Vec<News> {
     .collect()
 }
 
+/// Whether a wait is worth a notification: the user can end it and did not choose it. A session that
+/// is open continues when the user closes it; a record that is left out no click brings along.
+fn is_news(reason: Reason) -> bool {
+    match reason {
+        Reason::Live => true,
+        Reason::ToolOff | Reason::LeftOut => false,
+        other => other.is_ended_by_user(),
+    }
+}
+
 fn waits(before: &Sight, now: &Sight) -> Option<News> {
     let was = |wait: &Waiting| {
         before
@@ -328,9 +329,11 @@ fn waits(before: &Sight, now: &Sight) -> Option<News> {
         let n_before = before.status.n_waiting_for(wait.code);
         n_before == listed.count() as u64 || n_before < now.status.n_waiting_for(wait.code)
     };
-    let told = now.status.waiting.iter().filter(|wait| {
-        wait.code.is_some_and(|code| WORTH_TELLING.contains(&code)) && !was(wait) && are_more(wait)
-    });
+    let told = now
+        .status
+        .waiting
+        .iter()
+        .filter(|wait| wait.code.is_some_and(is_news) && !was(wait) && are_more(wait));
     let click = Action::Open("#/overview".into());
     match told.collect::<Vec<_>>().as_slice() {
         [] => None,
