@@ -55,6 +55,7 @@ impl Launch {
         Self::of(Opens::App(app), cwd)
     }
 
+    /// Opens this in the directory, without variables to set or to remove.
     pub fn of(opens: Opens, cwd: &Path) -> Self {
         Self {
             opens,

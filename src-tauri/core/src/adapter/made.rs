@@ -4,6 +4,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+/// The bytes; a clone shares them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Made(Arc<Vec<u8>>);
 

@@ -55,6 +55,7 @@ impl Machine {
         }
     }
 
+    /// A variable of the environment; an empty one counts as not set.
     pub fn var(&self, name: &str) -> Option<&str> {
         self.vars
             .get(name)
@@ -445,6 +446,7 @@ pub struct ConflictCopy {
     pub live: Option<String>,
 }
 
+/// A session as a listing finds it: its docs by name and stat, nothing of their content.
 #[derive(Clone, Debug)]
 pub struct Found {
     pub session: SessionId,
@@ -455,16 +457,19 @@ pub struct Found {
 }
 
 impl Found {
+    /// The main doc; an error if the adapter named none.
     pub fn main(&self) -> io::Result<&FoundDoc> {
         let main = self.docs.first();
         main.ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
+    /// The doc of this name.
     pub fn doc(&self, name: &str) -> Option<&FoundDoc> {
         self.docs.iter().find(|doc| doc.name.as_str() == name)
     }
 }
 
+/// A doc as a listing finds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundDoc {
     pub name: DocName,
@@ -543,6 +548,7 @@ pub struct Patch {
 }
 
 impl Content {
+    /// Opens the bytes for reading; links are not followed.
     pub fn open(&self) -> io::Result<Box<dyn ReadSeek>> {
         match self {
             Self::File(path) => Ok(Box::new(opener::file(path)?)),
@@ -621,6 +627,7 @@ pub struct Checkout<'a> {
     pub docs: Vec<DocWrite<'a>>,
 }
 
+/// What is to be done to one doc.
 pub struct DocWrite<'a> {
     pub name: &'a DocName,
     /// The doc's place on the author's device, from `FoundDoc::at`.
@@ -628,6 +635,7 @@ pub struct DocWrite<'a> {
     pub change: Change<'a>,
 }
 
+/// A change of one doc, with what the plan saw there: if the doc is another one now, nothing is written.
 pub enum Change<'a> {
     /// The doc must not exist in the store.
     Create(&'a dyn Bytes),
@@ -749,6 +757,7 @@ pub struct Written {
     pub remains: Option<String>,
 }
 
+/// Why a session was not written. Nothing of it was changed, unless the main doc was already written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
     /// The session is open here; the text names the program.
@@ -896,12 +905,14 @@ pub struct Moved {
 }
 
 impl Moved {
+    /// The directory used without the variable, in this home.
     pub fn usual_in(&self, home: &Path) -> PathBuf {
         self.usual
             .split('/')
             .fold(home.to_path_buf(), |path, name| path.join(name))
     }
 
+    /// Whether the directory contains one of the store's marks.
     pub fn is_store(&self, dir: &Path) -> bool {
         self.marks.iter().any(|mark| dir.join(mark).exists())
     }

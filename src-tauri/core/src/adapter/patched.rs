@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
+/// The file as a reader sees it: where it has the bytes of a patch, those are shown replaced.
 pub struct Patched {
     file: File,
     pos: u64,
@@ -15,6 +16,7 @@ pub struct Patched {
 }
 
 impl Patched {
+    /// Opens a regular file at its start. The patches may be in any order.
     pub fn open(path: &Path, mut patches: Vec<Patch>) -> io::Result<Self> {
         patches.sort_by_key(|patch| patch.at);
         Ok(Self {

@@ -46,10 +46,12 @@ impl Stamp {
         }
     }
 
+    /// When the content was changed last, according to the file system or the tool.
     pub fn modified(&self) -> Millis {
         Millis(self.mtime_ns / 1_000_000)
     }
 
+    /// The stamp of a file with this metadata.
     #[cfg(unix)]
     pub fn of_metadata(metadata: &Metadata) -> Self {
         use std::os::unix::fs::MetadataExt;
@@ -67,6 +69,7 @@ impl Stamp {
         }
     }
 
+    /// The stamp of a file with this metadata. Without inodes, size and time have to do.
     #[cfg(not(unix))]
     pub fn of_metadata(metadata: &Metadata) -> Self {
         let since = |time: SystemTime| match time.duration_since(SystemTime::UNIX_EPOCH) {

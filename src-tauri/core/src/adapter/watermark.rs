@@ -17,6 +17,7 @@ pub struct Mark {
 }
 
 impl Watermark {
+    /// The watermark of a store of one file.
     pub fn of(file: &Path, mark: Mark) -> Self {
         Self([(file.to_path_buf(), mark)].into())
     }
