@@ -120,7 +120,8 @@ impl Reader {
             let bytes = BASE64.decode(key.as_bytes()).ok();
             let bytes = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
             let key = bytes.and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok());
-            let key = key.ok_or_else(|| format!("the key of {} is not a valid key", shown(&device.id)))?;
+            let key =
+                key.ok_or_else(|| format!("the key of {} is not a valid key", shown(&device.id)))?;
             self.keys.insert(device.id.clone(), key);
         }
         Ok(())
