@@ -618,8 +618,7 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
     const one = split(2, at);
     Object.assign(one, {
       tier: "C",
-      reason:
-        "One device rewrote this session while another one continued it.",
+      reason: "One device rewrote this session while another one continued it.",
     });
     one.branches[1]!.session = "";
     one.choices = one.choices.map((choice) =>
