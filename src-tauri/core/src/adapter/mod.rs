@@ -414,18 +414,19 @@ impl Listing {
     /// Changes the places of all docs.
     pub fn map_places(&mut self, of: impl Fn(&str) -> String) {
         let found = self.found.iter_mut().flat_map(|found| &mut found.docs);
-        let twins = self.twins.iter_mut().map(|twin| &mut twin.doc);
+        let twins = self.twins.iter_mut().flat_map(|twin| &mut twin.docs);
         let docs = found.chain(twins).map(|doc| &mut doc.at);
         let copies = self.conflict_copies.iter_mut().map(|copy| &mut copy.at);
         docs.chain(copies).for_each(|at| *at = of(at));
     }
 }
 
-/// Another file that claims to be a session's main doc.
+/// Another file that claims to be a session's main doc, with the docs that lie beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Twin {
     pub session: SessionId,
-    pub doc: FoundDoc,
+    /// The main doc comes first.
+    pub docs: Vec<FoundDoc>,
 }
 
 /// A conflict copy of a session's doc. It is not a doc: only a person or `roam doctor --take-in`

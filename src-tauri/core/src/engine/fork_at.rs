@@ -16,6 +16,7 @@ use crate::reconcile::steering::{is_own, neutral, written};
 use crate::session::chain::lines_of;
 use crate::session::problem::with_causes;
 use crate::session::{ChainId, DocKind, DocName, Edge, ProblemCode, Remedy, SessionId, SessionKey};
+use crate::tools::stores::Near;
 use crate::tools::{Beginning, Change, Checkout, DocWrite, Tool, WriteError};
 use crate::views::export::{bytes_of, end_of, reading};
 use crate::views::transcript::Reading;
@@ -345,8 +346,12 @@ impl Wanted {
             docs: docs.iter().map(write).collect(),
         };
         let hint = "Nothing was written; the session is as it was.";
-        self.tool
-            .write(&self.context.machine, &checkout)
+        let near = Near {
+            path: self.record.near().path,
+            sessions: vec![self.session.clone()],
+        };
+        self.context
+            .write(&self.key.tool, &checkout, &near)
             .map(drop)
             .map_err(|error| match error {
                 WriteError::Live(who) => ApiError::new(

@@ -8,6 +8,7 @@ use crate::api::types::{ApiError, Remark, RemarkCode, Resume};
 use crate::projects::places::is_repository;
 use crate::projects::standing::{Commit, standing, whereabouts};
 use crate::reconcile::context::Context;
+use crate::reconcile::origin::own_card;
 use crate::reconcile::record::{Registered, SessionRecord};
 use crate::session::{Millis, ProblemCode, Reason, Remedy, SessionId, SessionKey, SessionState};
 use crate::state::Row;
@@ -60,9 +61,9 @@ impl Engine {
             let Some(cwd) = cwd else {
                 return Err(no_place(&row));
             };
-            let was = match context.began(&record) {
-                true => record.origin().and_then(|card| card.cwd.clone()),
-                false => { record.checkout_dir.as_ref() }.map(|dir| dir.display().to_string()),
+            let was = match own_card(&context, &record) {
+                Some(card) => card.cwd.clone(),
+                None => { record.checkout_dir.as_ref() }.map(|dir| dir.display().to_string()),
             };
             if let Some(was) = was.filter(|was| !Path::new(was).is_dir()) {
                 let what = format!(
@@ -211,11 +212,7 @@ fn searched(context: &Context, record: &SessionRecord, roots: &[PathBuf]) -> Opt
 /// For a directory that was removed: the nearest one above it. Every tool finds a session by its id
 /// from there.
 fn nearest(context: &Context, record: &SessionRecord) -> Option<PathBuf> {
-    let cwd = record
-        .origin()
-        .filter(|_| context.began(record))?
-        .cwd
-        .as_ref()?;
+    let cwd = own_card(context, record)?.cwd.as_ref()?;
     let home = &context.machine.home;
     let exists = |dir: &&Path| dir.is_dir() && dir.starts_with(home);
     let nearest = Path::new(cwd).ancestors().find(exists);

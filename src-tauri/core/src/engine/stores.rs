@@ -491,9 +491,13 @@ impl Engine {
 
     /// Schedules sessions whose second file changed; nothing else notices that.
     fn schedule_twins(&mut self, tool: &ToolId, twins: &[Twin]) {
-        for Twin { session, doc } in twins {
-            if self.twins.get(&doc.path) != Some(&doc.stamp) {
-                self.twins.insert(doc.path.clone(), doc.stamp);
+        for Twin { session, docs } in twins {
+            let mut is_news = false;
+            for doc in docs {
+                let known = self.twins.insert(doc.path.clone(), doc.stamp);
+                is_news |= known != Some(doc.stamp);
+            }
+            if is_news {
                 self.schedule_session(tool, session);
             }
         }

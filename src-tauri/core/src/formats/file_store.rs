@@ -126,7 +126,7 @@ impl<'a> FileStore<'a> {
             is_name: |_| true,
             denied: &[],
             rank: None,
-            hint: "Both are recorded. Move one of them out of the store.",
+            hint: "Move one of them out of the store.",
             odd: |_| None,
             listed: None,
             known: None,
@@ -180,12 +180,11 @@ impl<'a> FileStore<'a> {
                     let is_better = self
                         .rank
                         .is_some_and(|rank| rank(&known.docs[0]) < rank(&docs[0]));
-                    let mut other = docs;
+                    let mut docs = docs;
                     if is_better {
-                        std::mem::swap(&mut known.docs, &mut other);
+                        std::mem::swap(&mut known.docs, &mut docs);
                     }
-                    let doc = other.swap_remove(0);
-                    listing.twins.push(Twin { session, doc });
+                    listing.twins.push(Twin { session, docs });
                 }
             }
         }

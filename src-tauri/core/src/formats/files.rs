@@ -29,35 +29,56 @@ pub fn is_foreign_name(name: &str) -> bool {
 }
 
 /// A path below `root` from a `/`-separated text made on another device. Only plain names are
-/// accepted: no `..`, no drive, no name with another meaning on Windows.
+/// accepted: no `..`, no drive, and on Windows no name with another meaning there.
 pub fn below(root: &Path, relative: &str) -> Result<PathBuf, WriteError> {
-    let mut path = root.to_path_buf();
-    for name in relative.split('/') {
-        if !is_plain_name(name) {
-            return Err(WriteError::Refused(format!(
-                "\"{relative}\" is not a path that may be written"
-            )));
-        }
-        path.push(name);
+    if !is_plain(relative) {
+        return Err(WriteError::Refused(format!(
+            "\"{relative}\" is not a path that may be written"
+        )));
     }
-    Ok(path)
+    Ok(relative
+        .split('/')
+        .fold(root.to_path_buf(), |path, name| path.join(name)))
+}
+
+/// Whether files of this system may have the names in a `/`-separated text.
+pub fn is_plain(relative: &str) -> bool {
+    relative.split('/').all(|name| {
+        is_plain_name(name) && (!cfg!(windows) || is_plain_on_windows(name))
+    })
 }
 
 fn is_plain_name(name: &str) -> bool {
-    const DEVICES: [&str; 6] = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"];
-    let stem = name.split('.').next().unwrap_or(name).to_ascii_uppercase();
-    let numbered = stem.len() == 4 && (stem.starts_with("COM") || stem.starts_with("LPT"));
     let one_component = Path::new(name)
         .components()
         .eq([Component::Normal(name.as_ref())]);
     one_component
         && name.len() <= 255
-        && !name
-            .chars()
-            .any(|c| c.is_control() || "<>:\"/\\|?*".contains(c))
+        && !name.chars().any(|c| c.is_control() || "/\\".contains(c))
+}
+
+fn is_plain_on_windows(name: &str) -> bool {
+    const DEVICES: [&str; 6] = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"];
+    let stem = name.split('.').next().unwrap_or(name).to_ascii_uppercase();
+    let numbered = stem.len() == 4 && (stem.starts_with("COM") || stem.starts_with("LPT"));
+    !name.chars().any(|c| "<>:\"|?*".contains(c))
         && !name.ends_with(['.', ' '])
         && !numbered
         && !DEVICES.contains(&stem.as_str())
+}
+
+/// Whether two names that differ in capitals are one name on the disk of this directory.
+pub fn ignores_case(dir: &Path) -> bool {
+    let Some(name) = dir.file_name().map(|name| name.to_string_lossy()) else {
+        return cfg!(windows);
+    };
+    let turned = name.chars().map(|c| match c.is_ascii_lowercase() {
+        true => c.to_ascii_uppercase(),
+        false => c.to_ascii_lowercase(),
+    });
+    let turned: String = turned.collect();
+    let real = |dir: &Path| fs::canonicalize(dir).ok();
+    turned != *name && real(dir).is_some() && real(&dir.with_file_name(turned)) == real(dir)
 }
 
 /// The names from `root` to `path`. `path` may be reported as watched, or with links resolved (as

@@ -5,7 +5,7 @@
 //! decides everything else.
 
 use serde::Deserialize;
-use serde::de::{self, MapAccess, Visitor};
+use serde::de::{self, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -69,6 +69,12 @@ pub fn judge(first: &[u8], second: &[u8]) -> Judged {
 
 pub fn is_json(bytes: &[u8]) -> bool {
     parse(bytes).is_some()
+}
+
+/// Whether bytes are JSON values one after the other, and nothing else.
+pub fn are_json(bytes: &[u8]) -> bool {
+    let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<IgnoredAny>();
+    values.next().is_some_and(|first| first.is_ok()) && values.all(|value| value.is_ok())
 }
 
 fn parse(bytes: &[u8]) -> Option<&RawValue> {

@@ -294,8 +294,8 @@ impl Places {
 
     /// Whether a session that was written to `dir` must leave it: `dir` belongs to another
     /// repository, or another place is more surely the project's. Without such evidence the session
-    /// stays. A session in a missing directory moves to the project's present place, if there is
-    /// one.
+    /// stays: a key that is only a path says nothing about repositories. A session in a missing
+    /// directory moves to the project's present place, if there is one.
     pub fn is_misplaced(
         &self,
         home: &Path,
@@ -311,7 +311,7 @@ impl Places {
             (Some(mark), Ok((best, _))) => mark < best,
             (Some(_), Err(_)) => false,
             (None, Ok((_, best))) => best != dir,
-            (None, Err(_)) => has_remote(home, dir),
+            (None, Err(_)) => is_repository(&project.key) && has_remote(home, dir),
         }
     }
 

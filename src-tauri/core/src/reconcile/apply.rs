@@ -98,9 +98,6 @@ pub fn apply(
     steps: &[Step],
     rebound: Option<ParentLink>,
 ) -> Result<Vec<(DocName, u64, u64)>, WriteError> {
-    let Some(tool) = context.tools.get(&key.tool) else {
-        return Ok(Vec::new());
-    };
     let main = record.main().cloned();
     let mut ordered: Vec<&Step> = steps
         .iter()
@@ -155,7 +152,10 @@ pub fn apply(
         docs,
     };
     keep_remains(Session::new(context, key, record), steps)?;
-    let written = tool.write(&context.machine, &checkout)?;
+    let mut near = record.near();
+    near.sessions
+        .splice(0..0, rebound.iter().map(|rebound| rebound.now.clone()));
+    let written = context.write(&key.tool, &checkout, &near)?;
     drop(patched);
     drop(sources);
     let changed: BTreeMap<DocName, BTreeSet<Neutral>> = ordered
@@ -169,6 +169,9 @@ pub fn apply(
         .any(|step| Some(step.doc()) == main.as_ref() && step.is_whole())
     {
         record.rebound = rebound;
+    }
+    if steps.iter().any(|step| matches!(step, Step::Remove { .. })) {
+        record.note_path();
     }
     for (name, path, stamp) in written.docs {
         let Some(step) = steps.iter().find(|step| *step.doc() == name) else {
@@ -417,6 +420,10 @@ fn wrote(
     }
     let added = bytes.saturating_sub(appended.map_or(bytes_before, |local| local.bytes));
     let is_file = Stamp::of(path).is_ok_and(|now| now == stamp);
+    if appended.is_some() && state.kind == DocKind::Log && !is_file {
+        // The tool wrote meanwhile, perhaps before these lines: only what was read last is known.
+        return None;
+    }
     let tail = match state.kind {
         DocKind::Log => content
             .open()

@@ -12,8 +12,10 @@ use crate::projects::{self, Identifier, NoPlace, Places};
 use crate::session::{
     ChainId, DeviceId, DocKind, DocName, Hlc, Millis, Project, ProjectKey, SessionKey, ToolId,
 };
-use crate::tools::stores::{Everywhere, Whereabouts};
-use crate::tools::{Joins, Machine, OwnFields, Records, Steer, Tool};
+use crate::tools::stores::{Everywhere, Near, Whereabouts};
+use crate::tools::{
+    Checkout, Joins, Machine, OwnFields, Records, Steer, Tool, WriteError, Written,
+};
 use crate::vault::journal_reader::JournalReader;
 use crate::vault::keys::DeviceKey;
 use crate::vault::limits;
@@ -414,6 +416,20 @@ impl Context {
         self.stores
             .get(tool)
             .map_or(Whereabouts::Used, |stores| stores.whereabouts(path))
+    }
+
+    /// Writes a session into its tool's store; one that is in none goes where what it belongs to is.
+    pub fn write(
+        &self,
+        tool: &ToolId,
+        checkout: &Checkout<'_>,
+        near: &Near,
+    ) -> Result<Written, WriteError> {
+        match (self.stores.get(tool), self.tools.get(tool)) {
+            (Some(stores), _) => stores.write_near(&self.machine, checkout, near),
+            (None, Some(tool)) => tool.write(&self.machine, checkout),
+            (None, None) => Ok(Written::default()),
+        }
     }
 
     /// Whether the directory that the session was written for is not its project's, or no longer

@@ -4,20 +4,29 @@
 //! A first line may be in several journals: the same store was copied to two machines before they
 //! met, every device recorded the same fork, a device republished what it found, or a device is
 //! malicious. Of the devices that recorded it, this device comes first, then those that have it in
-//! their own store, then those that republished it; among equals a hash of the session and the
-//! device decides, the same on every device and beyond any author's choice.
+//! their own store, then those that republished it. A copied store names directories that its new
+//! device never had, so of devices that have it in their store, one that knows a repository comes
+//! before one that knows a path only; so it does before this device where the session's directory
+//! is missing here. Among equals a hash of the session and the device decides, the same on every
+//! device and beyond any author's choice.
 
 use super::context::{Context, Shared};
 use super::record::{Origin, Root, Roots, SessionRecord};
+use crate::projects::places::is_repository;
 use crate::session::{ChainId, DocName, Hlc, SessionId, ToolId};
 use crate::vault::piece::Piece;
-use crate::vault::{Entry, JournalError};
+use crate::vault::{Entry, JournalError, SessionCard};
 use std::collections::BTreeSet;
+use std::path::Path;
 
 /// How good a claim is; less is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Claim {
     Own,
+    /// In the store of another device, which knows the session's repository.
+    StoredInRepository,
+    /// In this device's store, where the session's directory is missing and no repository is known.
+    OwnWithoutDirectory,
     Stored,
     PassedOn,
     /// The author recorded no first line: the device that did has not arrived yet.
@@ -59,15 +68,28 @@ pub fn settle(
     }
     let adapter = context.tools.get(tool);
     let is_main = |doc: &DocName| adapter.is_none_or(|adapter| adapter.is_main(doc));
-    record.origin = choose(record, &context.short, &context.shared(), is_main);
+    let is_missing = |dir: &Path| !dir.is_dir();
+    record.origin = choose(record, &context.short, &context.shared(), (is_main, is_missing));
     Ok(())
+}
+
+/// This device's card of a session that was in its own store from the first line on, also if
+/// another device knows more of the session's project.
+pub fn own_card<'r>(context: &Context, record: &'r SessionRecord) -> Option<&'r SessionCard> {
+    if context.began(record) {
+        return record.origin();
+    }
+    let card = &record.cards.get(&context.short)?.card;
+    let roots = record.docs.get(&card.main)?.roots.as_ref()?;
+    let is_stored = roots.get(&context.short).is_some_and(|root| root.stored);
+    (is_stored && card.fork.is_none()).then_some(card)
 }
 
 fn choose(
     record: &SessionRecord,
     own: &str,
     shared: &Shared,
-    is_main: impl Fn(&DocName) -> bool,
+    (is_main, is_missing): (impl Fn(&DocName) -> bool, impl Fn(&Path) -> bool),
 ) -> Option<Origin> {
     let alone = record.cards.len() == 1;
     let is_own = |device: &str, at: Hlc| {
@@ -77,13 +99,21 @@ fn choose(
                 .get(device)
                 .is_some_and(|until| at.wall <= *until)
     };
-    let claim = |device: &str, main: &DocName| {
+    let is_adrift = |card: &SessionCard| {
+        let dir = card.cwd.as_deref().map(Path::new);
+        !is_repository(&card.project.key) && dir.is_some_and(&is_missing)
+    };
+    let claim = |device: &str, card: &SessionCard| {
+        let main = &card.main;
         let state = record.docs.get(main);
         let root = state
             .and_then(|state| state.roots.as_ref())
             .and_then(|roots| roots.get(device));
         match root {
-            Some(root) if root.stored && is_own(device, root.at) => Claim::Own,
+            Some(root) if root.stored && is_own(device, root.at) => match is_adrift(card) {
+                true => Claim::OwnWithoutDirectory,
+                false => Claim::Own,
+            },
             // Before a second device recorded a card, roots need not be known.
             None if alone
                 && state.is_some_and(|state| state.roots.is_none())
@@ -92,7 +122,10 @@ fn choose(
                 Claim::Own
             }
             _ if !is_main(main) => Claim::Impossible,
-            Some(root) if root.stored => Claim::Stored,
+            Some(root) if root.stored => match is_repository(&card.project.key) {
+                true => Claim::StoredInRepository,
+                false => Claim::Stored,
+            },
             Some(_) => Claim::PassedOn,
             None => Claim::Unfounded,
         }
@@ -100,13 +133,13 @@ fn choose(
     let claims = record
         .cards
         .iter()
-        .map(|(device, said)| (claim(device, &said.card.main), device));
+        .map(|(device, said)| (claim(device, &said.card), device));
     let lot = |device: &str| lot(record.session.as_ref(), device);
     let (claim, device) =
         claims.min_by_key(|(claim, device)| (*claim, lot(device), device.as_str()))?;
     Some(Origin {
         device: device.clone(),
-        here: claim == Claim::Own,
+        here: matches!(claim, Claim::Own | Claim::OwnWithoutDirectory),
     })
 }
 
@@ -230,6 +263,15 @@ mod tests {
     }
 
     fn began(record: &SessionRecord, own: &str, former: &[(&str, i64)]) -> (String, bool) {
+        began_with(record, own, former, |_| false)
+    }
+
+    fn began_with(
+        record: &SessionRecord,
+        own: &str,
+        former: &[(&str, i64)],
+        is_missing: fn(&Path) -> bool,
+    ) -> (String, bool) {
         let former = former
             .iter()
             .map(|(short, until)| ((*short).to_owned(), Millis(*until)))
@@ -238,7 +280,8 @@ mod tests {
             former,
             ..Shared::default()
         };
-        let origin = choose(record, own, &shared, |doc| doc.as_str() == MAIN).expect("a card");
+        let is_main = |doc: &DocName| doc.as_str() == MAIN;
+        let origin = choose(record, own, &shared, (is_main, is_missing)).expect("a card");
         (origin.device, origin.here)
     }
 
@@ -297,6 +340,43 @@ mod tests {
             let (device, here) = began(&record("s", &devices), "own", &[]);
             assert_eq!((device.as_str(), here), expected, "{what}");
         }
+    }
+
+    /// Of a session that two devices have in their stores, the copy's device decided in half of the
+    /// sessions, and its directories are another machine's.
+    #[test]
+    fn a_repository_says_more_of_a_session_than_a_directory_that_may_be_another_machines() {
+        let mut record = record("s", &[("own", MAIN, 1, Some(true)), ("desk", MAIN, 1, Some(true))]);
+        let mut knows = |device: &str, key: &str| {
+            let card = &mut record.cards.get_mut(device).expect("a card").card;
+            card.project = Project::new(ProjectKey::new(key));
+            card.cwd = Some("/home/ada/code/api".into());
+        };
+        knows("own", "device:OWN:/home/ada/code/api");
+        knows("desk", "git:h/acme/api");
+        let third = (0..16).map(|number| {
+            let session = Some(SessionId::new(format!("session {number}")));
+            let record = SessionRecord { session, ..record.clone() };
+            began(&record, "third", &[])
+        });
+        let mut third = third.collect::<Vec<_>>();
+        third.dedup();
+        assert_eq!(third, [("desk".to_owned(), false)]);
+        let here = |record: &SessionRecord, is_missing| began_with(record, "own", &[], is_missing);
+        assert_eq!(here(&record, |_| false), ("own".into(), true));
+        assert_eq!(here(&record, |_| true), ("desk".into(), false));
+        // Another device's path is worth no more than this one's.
+        let mut knows = |device: &str, key: &str| {
+            let card = &mut record.cards.get_mut(device).expect("a card").card;
+            card.project = Project::new(ProjectKey::new(key));
+        };
+        knows("desk", "home:code/api");
+        assert_eq!(here(&record, |_| true), ("own".into(), true));
+        let card = &mut record.cards.get_mut("own").expect("a card").card;
+        card.project = Project::new(ProjectKey::new("git:h/me/api"));
+        let card = &mut record.cards.get_mut("desk").expect("a card").card;
+        card.project = Project::new(ProjectKey::new("git:h/acme/api"));
+        assert_eq!(here(&record, |_| true), ("own".into(), true));
     }
 
     #[test]

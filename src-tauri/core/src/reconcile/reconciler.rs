@@ -18,7 +18,7 @@ use super::shared_docs::{claim, shared_docs};
 use super::split::{BranchLayout, branch_layout, keeps_all_messages, united};
 use super::steering::{find_neutral, held, restored};
 use super::takein::TakeInError;
-use super::taken_back;
+use super::taken_back::{self, Loss};
 use crate::api::types::{ApiError, Done, Side, TakenIn};
 use crate::merge::{
     Action, Choice, Decided, DocView, Guards, Obstacle, SessionView, Step, Titles, Verdict, plan,
@@ -640,12 +640,13 @@ impl<'a> Reconciler<'a> {
             docs.filter(|doc| holders.is_anothers(&self.job.key, doc))
                 .collect()
         };
+        let nameless = self.nameless();
         let docs = self
             .job
             .record
             .docs
             .iter()
-            .filter(|(name, _)| !anothers.contains(name));
+            .filter(|(name, _)| !anothers.contains(name) && !nameless.contains(name));
         let docs = docs.map(|(name, state)| DocView {
             name,
             kind: state.kind,
@@ -658,7 +659,7 @@ impl<'a> Reconciler<'a> {
                 .map(|local| local.tip),
             base: state.local.as_ref().map(|local| local.tip),
             stale: Some(name) == main.as_ref() && self.is_stale(),
-            takes_back: Some(name) == main.as_ref() && self.takes_back(name, state),
+            takes_back: self.takes_back(name, state, Some(name) == main.as_ref()),
             kept: state
                 .trie
                 .heads()
@@ -674,19 +675,22 @@ impl<'a> Reconciler<'a> {
     }
 
     /// Whether what counts of a snapshot lacks messages that others than the device that left them
-    /// out had recorded. Where contents cannot be compared by their messages, nobody knows.
-    fn takes_back(&self, name: &DocName, state: &DocState) -> bool {
+    /// out had recorded. Where contents cannot be compared by their messages, whether it is cut off.
+    fn takes_back(&self, name: &DocName, state: &DocState, is_main: bool) -> bool {
         let Job { key, record, .. } = &self.job;
         let target = self.layout.settled.targets.get(name);
         let here = state.local.as_ref().filter(|local| local.there);
         let (Some(to), Some(from)) = (target, here.map(|local| local.tip)) else {
             return false;
         };
+        let loss = match is_main && self.context.joins(&key.tool).judge.is_some() {
+            true => Loss::Messages,
+            false => Loss::End,
+        };
+        let session = Session::new(self.context, key, record);
         state.kind == DocKind::Snapshot
             && from != *to
-            && self.context.joins(&key.tool).judge.is_some()
-            && taken_back::takes_back(Session::new(self.context, key, record), name, (from, *to))
-                .unwrap_or(true)
+            && taken_back::takes_back(session, name, (from, *to), loss).unwrap_or(true)
     }
 
     fn guards(&self, on: bool) -> Guards {
@@ -810,6 +814,7 @@ impl<'a> Reconciler<'a> {
                 .lesson(identifier, (home, device), project, &cwd)
         });
         self.report_gaps();
+        self.report_nameless();
         self.note_place();
         let hint = "Nothing was changed.";
         let failed = || {

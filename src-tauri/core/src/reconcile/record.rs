@@ -3,6 +3,7 @@
 
 use crate::merge::{Chosen, Firsts, Titles, fork_id, title};
 use crate::session::{ChainId, DocKind, DocName, ForkBase, Hlc, SessionId, ToolId, Trie};
+use crate::tools::stores::Near;
 use crate::tools::{Patch, Stamp};
 use crate::vault::{Journal, SessionCard};
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,10 @@ pub struct SessionRecord {
     /// The directory of this device that the session was written for.
     #[serde(default, alias = "bound")]
     pub checkout_dir: Option<PathBuf>,
+    /// Where the main doc was before it left the store here: of several stores, it returns to that
+    /// one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub was_at: Option<PathBuf>,
     /// The directory that the session left for its project's, and when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved_from: Option<MovedFrom>,
@@ -329,13 +334,42 @@ impl SessionRecord {
             .is_some_and(|local| local.there)
     }
 
+    /// Notes where the main doc is, before that is forgotten.
+    pub fn note_path(&mut self) {
+        let local = self.main_doc().and_then(|doc| doc.local.as_ref());
+        if let Some(path) = local.map(|local| local.path.clone()) {
+            self.was_at = Some(path);
+        }
+    }
+
+    /// What the session belongs to in a store, if it is in none.
+    pub fn near(&self) -> Near {
+        let local = self.main_doc().and_then(|doc| doc.local.as_ref());
+        let card = self.origin();
+        let base = card.and_then(|card| card.base.as_ref());
+        let fork = card.and_then(|card| card.fork.as_ref());
+        let ids = base.map(|base| &base.session).into_iter();
+        let ids = ids.chain(card.iter().flat_map(|card| &card.requires));
+        Near {
+            path: local
+                .map(|local| local.path.clone())
+                .or_else(|| self.was_at.clone()),
+            sessions: ids
+                .chain(fork.map(|fork| &fork.session))
+                .cloned()
+                .collect(),
+        }
+    }
+
     /// Treats all docs as never present in the store: what is missing there is written again.
     pub fn forget_store(&mut self) {
+        self.note_path();
         self.docs.values_mut().for_each(|state| state.local = None);
     }
 
     /// Treats docs deleted from the store as never present: they may be written there again.
     pub fn forget_deletion(&mut self) {
+        self.note_path();
         for state in self.docs.values_mut() {
             state.local = state.local.take().filter(|local| local.there);
         }

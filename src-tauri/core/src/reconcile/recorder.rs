@@ -8,6 +8,7 @@ use super::ingest::{Taken, absorb, take};
 use super::observe::{
     LogSeen, end_of, gap_line, lines_after, observe_log, read_range, read_whole, tail_hash,
 };
+use super::origin::own_card;
 use super::record::{DocState, LocalDoc, SessionRecord};
 use crate::merge::fork_title;
 use crate::projects::{Evidence, corrected};
@@ -167,18 +168,19 @@ fn identified(context: &Context, facts: &Facts) -> Option<Project> {
 pub(super) fn project_of(session: Session<'_>, facts: &Facts) -> Project {
     let (context, _, record) = session.parts();
     let identified = || identified(context, facts);
-    match record.origin() {
-        Some(origin) if context.began(record) => {
+    // What this device found out itself stays on its card, also while another device's counts.
+    match (own_card(context, record), record.origin()) {
+        (Some(own), _) => {
             let cwd = Path::new(facts.cwd.as_deref().unwrap_or_default());
             let known = |repository: &str| context.places().was(repository, cwd);
             let home = &context.machine.home;
             identified().map_or_else(
-                || origin.project.clone(),
-                |now| corrected(&origin.project, now, home, known),
+                || own.project.clone(),
+                |now| corrected(&own.project, now, home, known),
             )
         }
-        Some(origin) => origin.project.clone(),
-        None => identified().unwrap_or_else(|| Project {
+        (None, Some(origin)) => origin.project.clone(),
+        (None, None) => identified().unwrap_or_else(|| Project {
             names: vec!["No directory".into()],
             ..Project::new(ProjectKey::new(format!("device:{}:", context.short)))
         }),
@@ -817,6 +819,15 @@ impl<'a> Recorder<'a> {
         }
         let tip = match self.generation(record, doc, &bytes)? {
             Generation::Known(tip) => tip,
+            Generation::New { .. }
+                if bytes.is_empty() && !state_of(record, doc).trie.is_empty() =>
+            {
+                // Emptied: as good as deleted, see `log`.
+                if let Some(known) = state_of(record, doc).local.as_mut() {
+                    known.there = false;
+                }
+                return Ok(());
+            }
             Generation::New {
                 after,
                 old,

@@ -7,7 +7,7 @@ use super::record::{SessionRecord, TakenBack};
 use super::recorder::{RecordError, Recorder};
 use super::split::judged;
 use crate::merge::Step;
-use crate::merge::snapshots::Judged;
+use crate::merge::snapshots::{Judged, are_json};
 use crate::reconcile::session::Session;
 use crate::session::{ChainId, DocKind, DocName, Edge, Line, LineSource};
 use crate::vault::{Entry, JournalError};
@@ -32,13 +32,23 @@ pub fn author(session: Session<'_>, steps: &[Step]) -> Result<Option<String>, Jo
     Ok(author)
 }
 
-/// Whether a generation between these two of a main doc lacks messages that another device than its
-/// author had recorded before it. Its own last ones, which nobody continued from, a device may
-/// change: so it does while an answer grows.
+/// How the content of a snapshot shows that something was taken from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// It lacks messages.
+    Messages,
+    /// It was cut off. What else its content means is not known.
+    End,
+}
+
+/// Whether a generation between these two of a snapshot lacks what another device than its author
+/// had recorded before it. Its own last content, which nobody continued from, a device may change: so
+/// it does while an answer grows.
 pub fn takes_back(
     session: Session<'_>,
     doc: &DocName,
     (from, to): (ChainId, ChainId),
+    loss: Loss,
 ) -> Result<bool, JournalError> {
     let Some(state) = session.record.docs.get(doc) else {
         return Ok(false);
@@ -61,7 +71,12 @@ pub fn takes_back(
         let [(before, _), (after, is_new)] = pair else {
             continue;
         };
-        if *is_new && !keeps_messages(session, doc, (after.tip, before.tip))? {
+        let ends = (after.tip, before.tip);
+        let is_lost = |loss| match loss {
+            Loss::Messages => Ok::<_, JournalError>(!keeps_messages(session, doc, ends)?),
+            Loss::End => is_cut_off(session, doc, ends),
+        };
+        if *is_new && is_lost(loss)? {
             return Ok(true);
         }
     }
@@ -88,12 +103,28 @@ fn keeps_messages(
 
 fn n_records(session: Session<'_>, doc: &DocName, tip: ChainId) -> Result<usize, JournalError> {
     let (context, key, record) = session.parts();
+    let content = content(session, doc, tip)?;
+    let records = context.records(&key.tool, record.docs[doc].kind);
+    Ok(records.map_or(0, |records| records(&content).len()))
+}
+
+/// Whether the content at `new` is half of what its tool was writing: the JSON that it was is broken,
+/// or it is only a beginning of that at `old`. A text from which whole lines were taken is an edit.
+fn is_cut_off(
+    session: Session<'_>,
+    doc: &DocName,
+    (new, old): (ChainId, ChainId),
+) -> Result<bool, JournalError> {
+    let (new, old) = (content(session, doc, new)?, content(session, doc, old)?);
+    let is_beginning = new.len() < old.len() && old.starts_with(&new);
+    Ok(is_beginning && !new.ends_with(b"\n") || are_json(&old) && !are_json(&new))
+}
+
+fn content(session: Session<'_>, doc: &DocName, tip: ChainId) -> Result<Vec<u8>, JournalError> {
+    let (context, key, record) = session.parts();
     let state = &record.docs[doc];
     let path = state.trie.path(tip).unwrap_or_default();
-    let content =
-        { context.journal_reader(&key.tool, &record.journals, doc) }.content(state.kind, &path)?;
-    let records = context.records(&key.tool, state.kind);
-    Ok(records.map_or(0, |records| records(&content).len()))
+    { context.journal_reader(&key.tool, &record.journals, doc) }.content(state.kind, &path)
 }
 
 fn author_of(

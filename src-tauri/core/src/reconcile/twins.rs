@@ -5,14 +5,15 @@
 use super::context::Context;
 use super::record::{DocState, SessionRecord};
 use super::recorder::{Recorded, Recorder};
-use super::takein::{TakeInError, bytes_of, is_generation, read, record_log};
+use super::takein::{TakeInError, bytes_of, is_generation, record_log};
 use crate::reconcile::session::{Session, SessionMut};
 use crate::session::{DocKind, Lane, SessionKey};
-use crate::tools::{ConflictCopy, Facts, Stamp, Tool, Twin};
+use crate::tools::{ConflictCopy, Content, Facts, Found, FoundDoc, Stamp, Tool, Twin};
 use std::path::PathBuf;
 
-/// Records what the journals lack of another main doc, once for each state of it. The session
-/// already has a journal.
+/// Records what the journals lack of another main doc and of the docs beside it, once for each state
+/// of them. The session already has a journal. Side docs come first, as in
+/// [`record_session`](super::recorder::record_session).
 pub fn record_twin(
     context: &Context,
     tool: &dyn Tool,
@@ -21,68 +22,72 @@ pub fn record_twin(
     excluded: impl Fn(&SessionRecord, &Facts) -> bool,
     lane: Lane,
 ) -> Result<Recorded, TakeInError> {
-    if is_recorded(record, twin) {
+    if twin.docs.iter().all(|doc| is_recorded(record, doc)) {
         return Ok(Recorded::default());
     }
-    let doc = &twin.doc;
-    let conflict_copy = ConflictCopy {
+    let found = Found {
         session: twin.session.clone(),
-        doc: doc.name.clone(),
-        kind: doc.kind,
-        main: true,
-        at: doc.at.clone(),
-        path: doc.path.clone(),
-        stamp: doc.stamp,
+        docs: twin.docs.clone(),
         live: None,
     };
-    let (facts, content) = read(context, tool, &conflict_copy).map_err(TakeInError::Read)?;
-    if excluded(record, &facts) {
+    let reading = tool
+        .read(&context.machine, &found)
+        .map_err(TakeInError::Read)?;
+    if excluded(record, &reading.facts) {
         return Err(TakeInError::Excluded);
     }
-    if Stamp::of(&doc.path).is_ok_and(|now| now != doc.stamp) {
-        return Err(TakeInError::Moving);
-    }
-    let recorded = match doc.kind {
-        DocKind::Log => record_log(
-            SessionMut::new(context, key, record),
-            (&conflict_copy, None),
-            &content,
-            lane,
-        )?,
-        DocKind::Snapshot => {
-            let bytes = bytes_of(&content).map_err(TakeInError::Read)?;
-            let known = is_generation(Session::new(context, key, record), &conflict_copy, &bytes)?;
-            match known {
-                true => Recorded::default(),
-                false => generation(
-                    SessionMut::new(context, key, record),
-                    &conflict_copy,
-                    &bytes,
-                    lane,
-                )?,
-            }
+    let mut recorded = Recorded::default();
+    for (at, (doc, content)) in twin.docs.iter().zip(&reading.docs).enumerate().rev() {
+        let is_kept_here =
+            reading.secret.contains(&doc.name) && !context.shared().carry_secret_copies;
+        if is_kept_here || is_recorded(record, doc) {
+            continue;
         }
-    };
-    record.twins.retain(|(path, _)| *path != doc.path);
-    record.twins.push((doc.path.clone(), doc.stamp));
+        // What has no file of its own has another stamp than the file that it is in.
+        let is_file = at == 0 || !matches!(content, Content::Bytes(_));
+        if is_file && Stamp::of(&doc.path).is_ok_and(|now| now != doc.stamp) {
+            return Err(TakeInError::Moving);
+        }
+        let copy = ConflictCopy {
+            session: twin.session.clone(),
+            doc: doc.name.clone(),
+            kind: doc.kind,
+            main: at == 0,
+            at: doc.at.clone(),
+            path: doc.path.clone(),
+            stamp: doc.stamp,
+            live: None,
+        };
+        let session = SessionMut::new(context, key, record);
+        recorded.add(match doc.kind {
+            DocKind::Log => record_log(session, (&copy, None), content, lane)?,
+            DocKind::Snapshot => record_snapshot(session, &copy, content, lane)?,
+        });
+        record.twins.retain(|(path, _)| *path != doc.path);
+        record.twins.push((doc.path.clone(), doc.stamp));
+    }
     Ok(recorded)
 }
 
-/// Whether the journals have all of the twin.
-fn is_recorded(record: &SessionRecord, twin: &Twin) -> bool {
+/// Whether the journals have all of the doc.
+fn is_recorded(record: &SessionRecord, doc: &FoundDoc) -> bool {
     record
         .twins
         .iter()
-        .any(|known: &(PathBuf, Stamp)| *known == (twin.doc.path.clone(), twin.doc.stamp))
+        .any(|known: &(PathBuf, Stamp)| *known == (doc.path.clone(), doc.stamp))
 }
 
-fn generation(
+fn record_snapshot(
     session: SessionMut<'_>,
-    conflict_copy: &ConflictCopy,
-    bytes: &[u8],
+    copy: &ConflictCopy,
+    content: &Content,
     lane: Lane,
 ) -> Result<Recorded, TakeInError> {
     let (context, key, record) = session.parts();
+    let bytes = bytes_of(content).map_err(TakeInError::Read)?;
+    if is_generation(Session::new(context, key, record), copy, &bytes)? {
+        return Ok(Recorded::default());
+    }
     let card = record
         .cards
         .get(&context.short)
@@ -91,14 +96,32 @@ fn generation(
     let (Some(session), Some(card)) = (record.session.clone(), card) else {
         return Err(TakeInError::NoSession);
     };
-    let start = match record.docs.get(&conflict_copy.doc) {
-        Some(state) if state.kind == DocKind::Snapshot => state.trie.start(),
+    let (start, here) = match record.docs.get(&copy.doc) {
+        Some(state) if state.kind == DocKind::Snapshot => (state.trie.start(), state.local.clone()),
         Some(_) => return Err(TakeInError::OtherContent),
-        None => DocState::new(DocKind::Snapshot, conflict_copy.at.clone())
-            .trie
-            .start(),
+        None => {
+            let new = DocState::new(DocKind::Snapshot, copy.at.clone());
+            (new.trie.start(), None)
+        }
     };
     let mut recorder = Recorder::new(context, key, &session, lane, record, card);
-    recorder.generation_of(record, (&conflict_copy.doc, ""), start, bytes)?;
+    let beside = here.filter(|here| !copy.main && here.there);
+    let Some(here) = beside else {
+        recorder.generation_of(record, (&copy.doc, ""), start, &bytes)?;
+        return Ok(recorder.finish(record)?);
+    };
+    // Nobody is asked about a doc beside the conversation: the one of the session's own file counts,
+    // and is recorded once more behind the other.
+    let own = {
+        let state = &record.docs[&copy.doc];
+        let path = state.trie.path(here.tip).unwrap_or_default();
+        let journal_reader = context.journal_reader(&key.tool, &record.journals, &copy.doc);
+        journal_reader.snapshot(&path)?
+    };
+    let other = recorder.generation_of(record, (&copy.doc, ""), here.tip, &bytes)?;
+    let tip = recorder.generation_of(record, (&copy.doc, ""), other, &own)?;
+    if let Some(local) = { record.docs.get_mut(&copy.doc) }.and_then(|state| state.local.as_mut()) {
+        local.tip = tip;
+    }
     Ok(recorder.finish(record)?)
 }

@@ -26,7 +26,7 @@ pub mod zed;
 
 pub use crate::adapter::*;
 pub use crate::formats::fields::{OwnFields, with_those_of};
-pub use crate::formats::files::{followed, is_foreign_name};
+pub use crate::formats::files::{followed, ignores_case, is_foreign_name, is_plain};
 pub use crate::formats::running::{Apps, Running, SystemApps};
 pub use crate::formats::steering::{Edit, Steer};
 

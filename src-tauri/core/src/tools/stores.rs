@@ -42,6 +42,15 @@ impl Placed {
     }
 }
 
+/// What a session that is in no store belongs to: it is written into the same store.
+#[derive(Clone, Debug, Default)]
+pub struct Near {
+    /// Where its main doc was last.
+    pub path: Option<PathBuf>,
+    /// Sessions that it continues or needs, the more important first.
+    pub sessions: Vec<SessionId>,
+}
+
 /// The place of a path among a tool's stores.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Whereabouts {
@@ -183,12 +192,13 @@ impl Everywhere {
             .clone()
     }
 
-    /// The store that has the session; otherwise the store for new sessions.
+    /// The store that has the session, or what it belongs to; otherwise the store for new sessions.
     fn home_of(
         &self,
         placed: &[Placed],
         session: &SessionId,
         path: Option<&Path>,
+        near: &Near,
     ) -> Option<usize> {
         let on = || {
             placed
@@ -199,18 +209,39 @@ impl Everywhere {
         if let (1, Some((at, _))) = (on().count(), on().next()) {
             return Some(at);
         }
-        let by_path = path.and_then(|path| on().find(|(_, placed)| placed.holds(path)));
-        let has = |placed: &Placed| {
+        let at = |path: &Path| on().find(|(_, placed)| placed.holds(path));
+        let has = |placed: &Placed, session: &SessionId| {
             let listed = self.tool.sessions(&placed.machine, Which::One(session));
             listed.found.iter().any(|found| found.session == *session)
         };
-        let by_session = || on().find(|(_, placed)| has(placed));
+        let of = |session: &SessionId| on().find(|(_, placed)| has(placed, session));
         let there = || on().find(|(_, placed)| placed.is_there());
-        by_path
-            .or_else(by_session)
+        path.and_then(at)
+            .or_else(|| of(session))
+            .or_else(|| near.path.as_deref().and_then(at))
+            .or_else(|| near.sessions.iter().find_map(of))
             .or_else(there)
             .or_else(|| on().next())
             .map(|(at, _)| at)
+    }
+
+    /// Writes a session; one that is in no store is written where what it belongs to is.
+    pub fn write_near(
+        &self,
+        machine: &Machine,
+        checkout: &Checkout<'_>,
+        near: &Near,
+    ) -> Result<Written, WriteError> {
+        let placed = self.placed();
+        let path = checkout.docs.iter().find_map(|doc| doc.change.path());
+        let at = self
+            .home_of(&placed, checkout.session, path, near)
+            .and_then(|at| placed.get(at));
+        if let Some(dir) = at.and_then(|at| self.vanished(&placed, at)) {
+            return Err(WriteError::Gone(dir));
+        }
+        self.tool
+            .write(at.map_or(machine, |placed| &placed.machine), checkout)
     }
 
     /// The directory of a store that does not exist. If its disk is absent, its mount point must not
@@ -262,8 +293,8 @@ impl Everywhere {
             } else {
                 found
             };
-            let (session, doc) = (shorter.session, shorter.docs.into_iter().next());
-            listing.twins.extend(doc.map(|doc| Twin { session, doc }));
+            let Found { session, docs, .. } = shorter;
+            listing.twins.push(Twin { session, docs });
         }
         listing.twins.extend(other.twins);
         listing.problems.extend(other.problems);
@@ -349,22 +380,13 @@ impl Tool for Everywhere {
     }
 
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
-        let placed = self.placed();
-        let path = checkout.docs.iter().find_map(|doc| doc.change.path());
-        let at = self
-            .home_of(&placed, checkout.session, path)
-            .and_then(|at| placed.get(at));
-        if let Some(dir) = at.and_then(|at| self.vanished(&placed, at)) {
-            return Err(WriteError::Gone(dir));
-        }
-        self.tool
-            .write(at.map_or(machine, |placed| &placed.machine), checkout)
+        self.write_near(machine, checkout, &Near::default())
     }
 
     fn resume(&self, machine: &Machine, session: &Resumable<'_>) -> Launch {
         let placed = self.placed();
         let at = self
-            .home_of(&placed, session.session, None)
+            .home_of(&placed, session.session, None, &Near::default())
             .and_then(|at| placed.get(at));
         let Some(at) = at else {
             return self.tool.resume(machine, session);

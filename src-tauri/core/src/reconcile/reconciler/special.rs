@@ -8,14 +8,17 @@ use crate::merge::{Guards, Obstacle, Step, Verdict};
 use crate::reconcile::excluded::{Now, is_excluded, is_excluded_alone};
 use crate::reconcile::record::{SessionRecord, TakenBack};
 use crate::reconcile::session::{Session, SessionMut};
+use crate::reconcile::shared_docs::shared_docs;
 use crate::reconcile::steering::withhold;
 use crate::reconcile::takein::{TakeInError, import_copy};
 use crate::reconcile::taken_back;
 use crate::reconcile::twins::record_twin;
 use crate::reconcile::withdrawals::Answer;
 use crate::session::{DocName, HistoryKind, Problem, ProblemCode, Reason};
-use crate::tools::{ConflictCopy, Facts, Tool, Twin};
+use crate::tools::{ConflictCopy, Facts, FoundDoc, Tool, Twin, ignores_case, is_plain};
 use crate::vault::JournalError;
+use std::collections::BTreeSet;
+use std::path::Path;
 
 impl Reconciler<'_> {
     /// Records other files with the session's id as branches; only then is the user advised to move
@@ -29,6 +32,7 @@ impl Reconciler<'_> {
             .iter()
             .filter(|twin| is_known && Some(&twin.session) == session.as_ref())
         {
+            let twin = &self.alone(twin);
             // The twin may belong to another project than the session.
             let (context, key) = (self.context, &self.job.key);
             let excluded = |record: &SessionRecord, facts: &Facts| {
@@ -54,6 +58,20 @@ impl Reconciler<'_> {
             };
             self.problems.extend(advice.into_iter().map(both));
         }
+    }
+
+    /// A second file without the docs that the session has already or that other sessions may have.
+    fn alone(&self, twin: &Twin) -> Twin {
+        let shared = shared_docs(self.context, &self.job.key);
+        let found = self.found.iter().flat_map(|found| &found.docs);
+        let known: BTreeSet<&Path> = found.map(|doc| doc.path.as_path()).collect();
+        let is_its = |doc: &FoundDoc| {
+            let is_shared = shared.is_some_and(|shared| (shared.is_one)(&doc.name));
+            !is_shared && !known.contains(doc.path.as_path())
+        };
+        let mut twin = twin.clone();
+        twin.docs.retain(is_its);
+        twin
     }
 
     /// Follows another device's withdrawal of its own lines, unless it withdraws in many sessions
@@ -172,6 +190,54 @@ impl Reconciler<'_> {
                 "Everything before and after them is on every device; a note in their place says how large they are.",
             ));
         }
+    }
+
+    /// Docs beside the conversation of which no file can be here: this system has no such names, or
+    /// another doc has the name already where capitals do not count. They stay in the vault.
+    pub(super) fn nameless(&self) -> BTreeSet<&DocName> {
+        let record = &self.job.record;
+        let main = record.main();
+        let is_missing = |name: &DocName| record.docs[name].local.is_none();
+        let lower = |name: &DocName| name.as_str().to_lowercase();
+        let mut names: Vec<&DocName> = record.docs.keys().collect();
+        // What is here keeps its name, and of the others the first one has it.
+        names.sort_by_key(|name| (Some(*name) != main, is_missing(name)));
+        let mut taken = BTreeSet::new();
+        let mut found = BTreeSet::new();
+        for name in names {
+            let is_taken = !taken.insert(lower(name));
+            let is_nameless = Some(name) != main
+                && is_missing(name)
+                && (!is_plain(name.as_str())
+                    || is_taken && ignores_case(&self.context.machine.home));
+            if is_nameless {
+                found.insert(name);
+            }
+        }
+        found
+    }
+
+    /// Reports the docs that stay in the vault for want of a name here.
+    pub(super) fn report_nameless(&mut self) {
+        // They are written only together with the conversation.
+        if self.job.dry || !self.job.record.is_here() {
+            return;
+        }
+        let names: Vec<String> = { self.nameless().into_iter() }
+            .map(|name| format!("“{name}”"))
+            .collect();
+        if names.is_empty() {
+            return;
+        }
+        let title = self.job.record.title().unwrap_or("Untitled");
+        self.problems.push(Problem::new(
+            ProblemCode::LeftOut,
+            format!(
+                "“{title}”: no file of this device can have the name of {}.",
+                names.join(", ")
+            ),
+            "Nothing needs to be done: the conversation itself syncs, and the vault keeps the rest.",
+        ));
     }
 
     /// Records conflict copies at the user's request.

@@ -117,8 +117,8 @@ impl TaskStore {
             let id = task.session.as_str();
             if seen.contains(&task.session) {
                 listing.problems.push(twice(id, &self.task_dir(id)));
-                let (session, doc) = (task.session, task.docs.swap_remove(0));
-                listing.twins.push(Twin { session, doc });
+                let Found { session, docs, .. } = task;
+                listing.twins.push(Twin { session, docs });
                 continue;
             }
             let row = rows.as_ref().and_then(|rows| self.row_doc(rows, id));

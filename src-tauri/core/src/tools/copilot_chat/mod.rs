@@ -218,14 +218,10 @@ impl Tool for CopilotChat {
         for (session, copies) in &mut copies {
             let counts = the_one_that_counts(session, copies, &mut listing.problems);
             let live = counts.place.live(&running);
-            let others = copies
-                .iter()
-                .rev()
-                .skip(1)
-                .filter_map(|copy| copy.docs(machine).into_iter().next());
-            listing.twins.extend(others.map(|doc| Twin {
+            let others = copies.iter().rev().skip(1);
+            listing.twins.extend(others.map(|copy| Twin {
                 session: session.clone(),
-                doc,
+                docs: copy.docs(machine),
             }));
             let counts = copies.last().expect("a session was found by a copy of it");
             listing.found.push(Found {
