@@ -324,3 +324,27 @@ fn the_doctor_names_what_is_excluded_and_counts_none_of_its_sessions() {
     );
     assert_eq!(world.devices[0].status().sessions, 0);
 }
+
+/// A disk that returns names in parts, as some do, gave the directory another key than the one that
+/// the user typed.
+#[test]
+fn a_directory_is_excluded_however_its_letters_are_composed() {
+    let (mut world, ..) = World::pair_of_devices();
+    let [typed, stored] = ["Entw\u{fc}rfe", "Entwu\u{308}rfe"].map(|name| format!("code/{name}"));
+    let dir = world.devices[0].home.join(&stored);
+    std::fs::create_dir_all(&dir).expect("dir");
+    let _: Done = world.devices[0].ask(exclude(&format!("home:{typed}"), true));
+    says(&mut world, &dir, ONE);
+    assert_eq!(recorded(&world.devices[0]), Vec::<String>::new());
+    let _: Done = world.devices[0].ask(exclude(&format!("home:{stored}"), false));
+    says(&mut world, &dir, ONE);
+    let row = world.devices[0].row(ONE).expect("a row");
+    assert_eq!(row.project, format!("home:{typed}"));
+    // The other device's disk keeps names as they are typed.
+    let there = world.devices[1].home.join(&typed);
+    std::fs::create_dir_all(&there).expect("dir");
+    let path = world.devices[1].transcript(&there, TWO);
+    world.devices[1].say(&path, turn(&there, TWO, "of its own"));
+    assert_eq!(world.devices[1].state_of(ONE), "here");
+    assert_eq!(world.devices[0].state_of(TWO), "here", "and back");
+}

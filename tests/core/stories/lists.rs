@@ -202,3 +202,43 @@ fn what_two_lists_begin_with_is_folded_and_can_be_read() {
         "no_part"
     );
 }
+
+/// A tool that was ended while it wrote left an empty or half a file, which replaced the whole one
+/// on every other device.
+#[test]
+fn a_file_that_was_emptied_or_cut_off_replaces_no_whole_one() {
+    use super::journals::recorded_lines;
+    let mut lists = Lists::met("[1,2]", "[1,2,3]");
+    assert_eq!(lists.said(), ["[1,2,3]", "[1,2,3]"]);
+    lists.put(0, "[1,2,3,4]");
+    lists.world.deliver();
+    let before = recorded_lines(&lists.world.devices[1], LIST);
+    lists.put(1, "");
+    lists.world.deliver();
+    assert_eq!(recorded_lines(&lists.world.devices[1], LIST), before);
+    assert_eq!(lists.said()[0], "[1,2,3,4]");
+    assert_eq!(lists.world.devices[0].status().held, []);
+    let whole = lists.whole("[1,2,3,4,5]");
+    lists.put(1, &whole[..whole.len() - 3]);
+    lists.world.deliver();
+    assert_eq!(lists.said()[0], "[1,2,3,4]");
+    assert_eq!(lists.world.devices[0].status().held.len(), 1);
+    // The tool writes its file again: nothing was lost, and nobody is asked any more.
+    lists.put(1, "[1,2,3,4,5]");
+    lists.world.deliver();
+    assert_eq!(lists.said(), ["[1,2,3,4,5]", "[1,2,3,4,5]"]);
+    for device in &mut lists.world.devices {
+        assert_eq!(device.status().held, [], "{}", device.name);
+    }
+}
+
+/// An emptied file is completed by what another device goes on with.
+#[test]
+fn a_file_that_was_emptied_comes_back_with_the_next_words() {
+    let mut lists = Lists::met("[1,2]", "[1,2,3]");
+    lists.put(1, "");
+    lists.world.deliver();
+    lists.put(0, "[1,2,3,4]");
+    lists.world.deliver();
+    assert_eq!(lists.said(), ["[1,2,3,4]", "[1,2,3,4]"]);
+}

@@ -982,3 +982,50 @@ fn a_repository_cloned_where_another_one_lay_does_not_take_its_sessions() {
     );
     assert_carried(&world.devices[0], &world.devices[1], ONE);
 }
+
+// ---- copied stores ----
+
+/// A user copied the store to a new machine before session-roam ran there. The directory that its
+/// sessions name is not there, and its card counted as much as the first device's: a third device
+/// took half of the sessions out of its checkout, and the new one opened them in its home directory.
+#[test]
+fn a_copied_store_takes_no_session_out_and_opens_in_its_repositorys_checkout() {
+    let mut world = World::devices(["desk", "new", "lap"]);
+    let here = world.devices[0].project("api", SHOP);
+    let there = world.devices[2].project("api", SHOP);
+    world.pair(0, 2);
+    let sessions: Vec<String> = (0..16).map(id).collect();
+    for session in &sessions {
+        says(&mut world, 0, &here, session, "hello");
+    }
+    // All devices of a story share a disk: the new one must not find the desk's directory on it.
+    fs::rename(&here, here.with_file_name("api-moved")).expect("moved");
+    for session in &sessions {
+        let bytes = fs::read(world.devices[0].transcript(&here, session)).expect("text");
+        world.devices[1].append(&world.devices[1].transcript(&here, session), &bytes);
+    }
+    world.devices[1].poll();
+    let row = world.devices[1].row(&sessions[0]).expect("a row");
+    assert!(row.project.starts_with("device:"), "{}", row.project);
+    assert!(resumes_in(&mut world.devices[1], &sessions[0]).is_dir());
+    let checkout = world.devices[1].project("work/shop", SHOP);
+    for other in [0, 2] {
+        world.pair(1, other);
+    }
+    for device in &mut world.devices {
+        device.start();
+        device.poll();
+    }
+    world.deliver();
+    for session in &sessions {
+        let lap = &mut world.devices[2];
+        assert_eq!(lap.state_of(session), "here");
+        assert_eq!(lap.place_of(session), Some(lap.transcript(&there, session)));
+        for device in &mut world.devices {
+            let row = device.row(session).expect("a row");
+            assert_eq!(row.project, "git:github.com/acme/shop", "{}", device.name);
+            assert_eq!(row.state.to_string(), "here", "{}", device.name);
+        }
+        assert_eq!(resumes_in(&mut world.devices[1], session), checkout);
+    }
+}

@@ -6,7 +6,7 @@ use super::forget::pass_grace;
 use super::talk::{ONE, THREE, TWO, item, meta, turn};
 use super::world::{Device, World};
 use session_roam_core::api::{
-    Doctor, Done, ForgottenRow, Request, Resume, SessionRow, StoreRow, ToolRow,
+    Doctor, Done, ForgottenRow, Forked, Request, Resume, SessionRow, StoreRow, ToolRow,
 };
 use session_roam_core::tools::{Running, claude_code};
 use std::collections::BTreeMap;
@@ -467,6 +467,39 @@ fn a_linked_project_directory_is_carried_both_ways() {
     );
 }
 
+/// The disk that a linked directory is on was away for a while: its sessions counted as deleted.
+#[cfg(unix)]
+#[test]
+fn a_session_behind_a_link_whose_target_is_away_is_not_deleted() {
+    let (mut world, here, there) = World::pair_of_devices();
+    let desk = &mut world.devices[0];
+    let (slug, real) = (desk.slug_dir(&here), desk.home.join("disk"));
+    fs::create_dir_all(&real).expect("dir");
+    fs::create_dir_all(slug.parent().expect("parent")).expect("dir");
+    std::os::unix::fs::symlink(&real, &slug).expect("link");
+    let path = desk.transcript(&here, ONE);
+    desk.say(&path, turn(&here, ONE, "one"));
+    world.deliver();
+    let desk = &mut world.devices[0];
+    let away = desk.home.join("away");
+    fs::rename(&real, &away).expect("unplugged");
+    desk.poll();
+    desk.start();
+    assert_eq!(desk.waits_for(ONE).as_deref(), Some("store_gone"));
+    let placed = world.devices[1].place_of(ONE).expect("placed");
+    world.devices[1].say(&placed, turn(&there, ONE, "two"));
+    world.deliver();
+    let desk = &mut world.devices[0];
+    assert_eq!(desk.waits_for(ONE).as_deref(), Some("store_gone"));
+    assert!(!real.exists(), "nothing is written where the disk was");
+    fs::rename(&away, &real).expect("plugged in");
+    let before = fs::read_to_string(&path).expect("text");
+    desk.poll();
+    assert_eq!(desk.state_of(ONE), "here");
+    let text = fs::read_to_string(&path).expect("text");
+    assert!(text.starts_with(&before) && text.contains("two"), "{text}");
+}
+
 /// Field 07: doctor names a link that is not followed, with its target.
 #[cfg(unix)]
 #[test]
@@ -608,4 +641,136 @@ fn a_link_in_the_place_of_all_sessions_is_followed_or_named() {
     desk.poll();
     assert_eq!(desk.state_of(ONE), "here");
     assert!(!is_named(desk));
+}
+
+/// One file whose name another system does not have kept the whole session off every device.
+#[cfg(not(windows))]
+#[test]
+fn a_file_name_that_another_system_lacks_keeps_no_session_back() {
+    let (mut world, here, there) = World::pair_of_devices();
+    let desk = &mut world.devices[0];
+    let path = desk.transcript(&here, ONE);
+    let beside = |path: &Path| path.with_extension("").join("tool-results");
+    desk.append(&beside(&path).join("a:b?.txt"), b"only Windows minds");
+    desk.append(&beside(&path).join("aux.txt"), b"the same");
+    desk.append(&beside(&path).join("new\nline.txt"), b"nobody writes that");
+    desk.say(&path, turn(&here, ONE, "one"));
+    world.deliver();
+    let lap = &mut world.devices[1];
+    let path = lap.transcript(&there, ONE);
+    assert_eq!(lap.place_of(ONE).as_ref(), Some(&path));
+    assert_eq!(lap.state_of(ONE), "here");
+    for name in ["a:b?.txt", "aux.txt"] {
+        assert!(beside(&path).join(name).is_file(), "{name}");
+    }
+    assert!(!beside(&path).join("new\nline.txt").exists());
+    let named = lap.status().problems.into_iter();
+    let named: Vec<String> = named.map(|problem| problem.message).collect();
+    assert!(
+        named.iter().any(|text| text.contains("line.txt")),
+        "{named:?}"
+    );
+    // The session goes on, and what is missing here is not missing there.
+    lap.say(&path, turn(&there, ONE, "two"));
+    world.deliver();
+    let desk = &mut world.devices[0];
+    let path = desk.transcript(&here, ONE);
+    assert!(fs::read_to_string(&path).expect("text").contains("two"));
+    assert!(beside(&path).join("new\nline.txt").is_file());
+    assert_eq!(desk.status().problems, []);
+}
+
+/// What left a store of several came back in another one, whose account may be another.
+#[test]
+fn a_session_returns_into_the_store_that_it_was_in() {
+    let (mut world, here, _) = two_stores();
+    world.devices[0].vars.clear();
+    world.devices[0].start();
+    let at = |device: &Device, session: &str| in_store(device, ".claude-work", &here, session);
+    let stray = |device: &Device, session: &str| in_store(device, ".claude", &here, session);
+    // The user deleted it and wants it back.
+    let desk = &mut world.devices[0];
+    fs::remove_file(at(desk, TWO)).expect("deleted");
+    desk.poll();
+    assert_eq!(desk.state_of(TWO), "elsewhere");
+    let session = TWO.into();
+    let _: Done = desk.ask(Request::Restore { session });
+    desk.settle();
+    assert!(at(desk, TWO).is_file() && !stray(desk, TWO).exists());
+    // A new session with the messages of it.
+    let session = TWO.into();
+    let forked: Forked = desk.ask(Request::Fork {
+        session,
+        at: 0,
+        dir: None,
+    });
+    assert!(at(desk, &forked.session).is_file());
+    // A version of it is a session of its own, which is put away and comes back.
+    world.part(0, 1);
+    let desk = &mut world.devices[0];
+    desk.say(&at(desk, TWO), turn(&here, TWO, "from desk"));
+    let lap = &mut world.devices[1];
+    let there = lap.place_of(TWO).expect("placed");
+    lap.set_clock(lap.clock_now() + 1000);
+    lap.say(&there, turn(&here, TWO, "from lap"));
+    world.meet(0, 1);
+    let split = world.devices[0].splits().pop().expect("a split");
+    let fork = split.branches.iter().map(|branch| branch.session.clone());
+    let fork = fork.into_iter().find(|id| id != TWO).expect("a fork");
+    let is_right = |device: &Device| {
+        for session in [TWO, &fork] {
+            assert!(at(device, session).is_file(), "{session}");
+            assert!(!stray(device, session).exists(), "{session}");
+        }
+    };
+    is_right(&world.devices[0]);
+    let _: Done = world.devices[0].ask(Request::Resolve {
+        session: TWO.into(),
+        choice: "keep-left".into(),
+        branch: None,
+        beside: None,
+        active: None,
+    });
+    world.deliver();
+    assert!(!at(&world.devices[0], &fork).exists(), "put away");
+    let _: Done = world.devices[0].ask(Request::Undo {
+        session: Some(TWO.into()),
+    });
+    world.deliver();
+    is_right(&world.devices[0]);
+}
+
+/// A thread that begins in another thread's file was written into a store without that file.
+#[test]
+fn a_thread_arrives_in_the_store_that_has_its_parent() {
+    let (mut world, here, _) = World::pair_of_devices();
+    let desk = &mut world.devices[0];
+    let parent = desk.rollout(TWO);
+    desk.say(&parent, meta(&here, TWO) + &item("begun"));
+    fs::create_dir_all(world.devices[1].home.join(".codex-work/sessions")).expect("dir");
+    world.deliver();
+    // The lap has the parent in its second store.
+    let lap = &mut world.devices[1];
+    let placed = lap.rollout(TWO);
+    let in_work = |path: &Path| {
+        let path = path.to_string_lossy().replace("/.codex/", "/.codex-work/");
+        PathBuf::from(path.replace("\\.codex\\", "\\.codex-work\\"))
+    };
+    fs::create_dir_all(in_work(&placed).parent().expect("parent")).expect("dir");
+    fs::rename(&placed, in_work(&placed)).expect("moved");
+    lap.poll();
+    assert_eq!(lap.state_of(TWO), "here");
+    assert_eq!(dirs(lap, "codex"), [".codex", ".codex-work"]);
+    let desk = &mut world.devices[0];
+    let end = fs::metadata(&parent).expect("doc").len();
+    let base = format!(
+        "\"history_base\":{{\"thread_id\":\"{TWO}\",\"end_ordinal_exclusive\":9,\"end_byte_offset\":{end}}},\"cwd\""
+    );
+    let child = desk.rollout(THREE);
+    let first = meta(&here, THREE).replace("\"cwd\"", &base);
+    desk.say(&child, first + &item("begun there"));
+    world.deliver();
+    let lap = &world.devices[1];
+    let placed = lap.rollout(THREE);
+    assert!(in_work(&placed).is_file() && !placed.exists());
 }

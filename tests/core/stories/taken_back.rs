@@ -2,13 +2,21 @@
 //! devices follow; where another device has a part in them, or many sessions change at once,
 //! nothing is written without the user's consent.
 
-use super::journals::recorded_lines;
+use super::journals::{own_journals, recorded_lines};
 use super::talk::{ONE, assert_carried, assert_quiet, id, turn};
 use super::world::{DAY, Device, START, World};
+use session_roam_core::adapter::Moved;
 use session_roam_core::api::{Diff, DiffRow, Done, Msg, Request};
-use session_roam_core::session::Remedy;
+use session_roam_core::session::{DocName, Remedy};
+use session_roam_core::tools::{
+    self, About, Bytes, Change, Checkout, DocWrite, Found, Launch, Listing, Machine, Reading,
+    Resumable, Root, Tool, Touched, Which, WriteError, Written,
+};
+use session_roam_core::vault::Entry;
 use std::fs;
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 /// Waits some seconds.
 fn wait(world: &mut World, device: usize) {
@@ -409,4 +417,145 @@ fn tails_of_many_sessions_at_once_are_held_and_none_is_followed() {
     });
     wait(&mut world, 1);
     (0..8).for_each(|number| assert_carried(&world.devices[0], &world.devices[1], &id(number)));
+}
+
+// ---- a tool that writes while we do ----
+
+/// A tool that appends a line to its file just before the lines of this device's next append.
+struct Busy {
+    tool: Arc<dyn Tool>,
+    line: Arc<Mutex<Option<String>>>,
+}
+
+struct Between<'a> {
+    bytes: &'a dyn Bytes,
+    path: &'a Path,
+    line: &'a Mutex<Option<String>>,
+}
+
+impl Bytes for Between<'_> {
+    fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
+        if let Some(line) = self.line.lock().expect("one thread").take() {
+            let mut file = fs::File::options().append(true).open(self.path)?;
+            file.write_all(line.as_bytes())?;
+        }
+        self.bytes.write_to(out)
+    }
+}
+
+impl Tool for Busy {
+    fn about(&self) -> About {
+        self.tool.about()
+    }
+
+    fn roots(&self, machine: &Machine) -> Vec<Root> {
+        self.tool.roots(machine)
+    }
+
+    fn touched(&self, machine: &Machine, path: &Path) -> Touched {
+        self.tool.touched(machine, path)
+    }
+
+    fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
+        self.tool.sessions(machine, which)
+    }
+
+    fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
+        self.tool.read(machine, found)
+    }
+
+    fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
+        let sources: Vec<Option<Between<'_>>> = checkout
+            .docs
+            .iter()
+            .map(|doc| match &doc.change {
+                Change::Append { path, bytes, .. } => Some(Between {
+                    bytes: *bytes,
+                    path,
+                    line: &self.line,
+                }),
+                _ => None,
+            })
+            .collect();
+        let docs = checkout.docs.iter().zip(&sources).map(|(doc, source)| {
+            let change = match (&doc.change, source) {
+                (
+                    Change::Append {
+                        path, was, from, ..
+                    },
+                    Some(bytes),
+                ) => Change::Append {
+                    path,
+                    was: *was,
+                    from: *from,
+                    bytes,
+                },
+                (other, _) => other.of(None),
+            };
+            DocWrite { change, ..*doc }
+        });
+        let docs = docs.collect();
+        self.tool.write(machine, &Checkout { docs, ..*checkout })
+    }
+
+    fn resume(&self, machine: &Machine, session: &Resumable<'_>) -> Launch {
+        self.tool.resume(machine, session)
+    }
+
+    fn is_main(&self, doc: &DocName) -> bool {
+        self.tool.is_main(doc)
+    }
+
+    fn moved(&self) -> Option<Moved> {
+        self.tool.moved()
+    }
+}
+
+/// What the tool wrote during an append was recorded as this device's rewrite of the appended lines,
+/// and their author held its session.
+#[test]
+fn a_line_that_the_tool_writes_during_an_append_rewrites_nothing() {
+    let (mut world, here, there) = World::pair_of_devices();
+    let line: Arc<Mutex<Option<String>>> = Arc::default();
+    let is_it = |tool: &Arc<dyn Tool>| tool.about().tool.as_str() == "claude-code";
+    let tool = tools::all(&[]).into_iter().find(is_it).expect("a tool");
+    world.devices[1].more_tools = vec![Arc::new(Busy {
+        tool,
+        line: line.clone(),
+    })];
+    world.devices[1].start();
+    let path = world.devices[0].transcript(&here, ONE);
+    world.devices[0].say(&path, turn(&here, ONE, "one"));
+    world.deliver();
+    let placed = world.devices[1].place_of(ONE).expect("placed");
+    *line.lock().expect("one thread") = Some(turn(&there, ONE, "of the lap"));
+    world.devices[0].say(&path, turn(&here, ONE, "two"));
+    world.deliver();
+    world.devices[1].poll();
+    world.deliver();
+    assert!(line.lock().expect("one thread").is_none());
+    let text = fs::read_to_string(&placed).expect("text");
+    let ats = ["\"one\"", "of the lap", "\"two\""].map(|text_of| text.find(text_of));
+    assert!(ats.iter().all(Option::is_some) && ats.is_sorted(), "{text}");
+    let entries = own_journals(&world.devices[1]);
+    let mut entries = entries
+        .iter()
+        .flat_map(|journal| &journal.frames)
+        .flat_map(|frame| &frame.entries);
+    let replaces = |entry: &Entry| {
+        matches!(
+            entry,
+            Entry::Lines {
+                replaces: Some(_),
+                ..
+            }
+        )
+    };
+    assert!(!entries.any(replaces));
+    for device in &mut world.devices {
+        assert_eq!(device.status().held, [], "{}", device.name);
+        let lines = recorded_lines(device, ONE);
+        let wanted = turn(&there, ONE, "of the lap");
+        assert!(lines.contains_key(wanted.as_bytes()), "{}", device.name);
+    }
 }

@@ -1,7 +1,7 @@
 //! Field 10b: two files with the id of one session in a store. Lines that only one of them holds
 //! are recorded before any advice is given, so that following the advice loses nothing.
 
-use super::journals::recorded_lines;
+use super::journals::{own_frames, recorded_lines};
 use super::talk::{ONE, TWO, item, meta, turn};
 use super::world::{Device, World};
 use session_roam_core::api::{Request, SplitRow};
@@ -97,6 +97,49 @@ fn both_are_recorded(files: &[&[&str]]) {
 #[test]
 fn two_files_that_share_a_beginning_are_recorded_as_branches() {
     both_are_recorded(&[&["one", "two", "three"], &["one", "other"]]);
+}
+
+/// Only the second file itself was recorded before the user was told that both are.
+#[test]
+fn what_lies_beside_the_second_file_is_recorded_with_it() {
+    let (mut world, here, one, other) = two_directories();
+    let beside = |path: &Path, rest: &str| path.with_extension("").join(rest);
+    world.devices[0].stop();
+    world.devices[0].append(&one, log(&here, &["one", "two", "three"]).as_bytes());
+    world.devices[0].append(&other, log(&here, &["one", "other"]).as_bytes());
+    let agent = turn(&here, ONE, "of an agent");
+    let files = [
+        (beside(&other, "subagents/agent-a1.jsonl"), agent.as_str()),
+        (beside(&other, "tool-results/b.txt"), "2222"),
+        (beside(&one, "tool-results/b.txt"), "1111"),
+    ];
+    for (path, text) in &files {
+        world.devices[0].append(path, text.as_bytes());
+    }
+    world.devices[0].start();
+    world.deliver();
+    assert!(
+        advice(&mut world.devices[0])[0]
+            .hint
+            .contains("Both are recorded")
+    );
+    for device in &world.devices {
+        let found = recorded(device, ONE);
+        assert!(found.contains(&agent), "{}: {found:?}", device.name);
+        assert!(found.contains("2222"), "{}: {found:?}", device.name);
+    }
+    for (path, text) in &files {
+        assert_eq!(fs::read_to_string(path).expect("the file"), *text);
+    }
+    // Of the docs of one name, the one beside the session's own file counts.
+    let docs = world.devices[1].docs(ONE);
+    assert_eq!(docs["tool-results/b.txt"], b"1111");
+    let before = own_frames(&world.devices[0]);
+    for _ in 0..3 {
+        world.devices[0].poll();
+        world.deliver();
+    }
+    assert_eq!(own_frames(&world.devices[0]), before, "once");
 }
 
 /// Both versions are of one device: its name would tell them apart as little as “Two devices”.

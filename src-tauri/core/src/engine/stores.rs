@@ -6,6 +6,7 @@ use super::listed::{Extent, ListRequest, ListedSession, ListedStore};
 use super::queue::ReconcileRequest;
 use crate::api::types::Held;
 use crate::api::types::HoldReason;
+use crate::reconcile::record::{LocalDoc, SessionRecord};
 use crate::session::{Lane, ProblemCode, Reason, SessionKey, SessionState, ToolId};
 use crate::state::{StateCount, StateError};
 use crate::tools::{Listing, Root, Tool, Touched, Twin, Watermark};
@@ -690,15 +691,22 @@ impl Engine {
         }
     }
 
-    /// Compares whole logs of which only the end was compared, once they are quiet.
+    /// Compares whole logs of which only the end was compared, once nobody has written to them for a
+    /// while. By the files' times: those of the records may be of another device's clock.
     fn compare_quiet(&mut self) -> Result<(), StateError> {
-        const QUIET_MS: i64 = 60_000;
+        const QUIET_MS: u64 = 60_000;
         let now = self.context.clock.now();
         for key in self.retries.uncompared() {
-            let row = self.state.row(&key)?;
-            if row.is_some_and(|row| {
-                row.state == SessionState::Here && QUIET_MS <= now.0.saturating_sub(row.updated.0)
-            }) {
+            let Some(record) = self.state.record::<SessionRecord>(&key)? else {
+                continue;
+            };
+            let local = record.docs.values().filter_map(|doc| doc.local.as_ref());
+            let mut logs = local.filter(|local| local.there && !local.compared);
+            let is_quiet = |local: &LocalDoc| {
+                let written = local.stamp.modified();
+                QUIET_MS <= now.0.abs_diff(written.0)
+            };
+            if record.is_here() && logs.all(is_quiet) {
                 self.schedule(
                     key,
                     ReconcileRequest {

@@ -43,18 +43,16 @@ pub fn below(root: &Path, relative: &str) -> Result<PathBuf, WriteError> {
 
 /// Whether files of this system may have the names in a `/`-separated text.
 pub fn is_plain(relative: &str) -> bool {
-    relative.split('/').all(|name| {
-        is_plain_name(name) && (!cfg!(windows) || is_plain_on_windows(name))
-    })
+    relative
+        .split('/')
+        .all(|name| is_plain_name(name) && (!cfg!(windows) || is_plain_on_windows(name)))
 }
 
 fn is_plain_name(name: &str) -> bool {
     let one_component = Path::new(name)
         .components()
         .eq([Component::Normal(name.as_ref())]);
-    one_component
-        && name.len() <= 255
-        && !name.chars().any(|c| c.is_control() || "/\\".contains(c))
+    one_component && name.len() <= 255 && !name.chars().any(|c| c.is_control() || "/\\".contains(c))
 }
 
 fn is_plain_on_windows(name: &str) -> bool {

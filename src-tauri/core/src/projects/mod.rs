@@ -20,7 +20,7 @@ pub use aliases::understand_as;
 pub use places::{NoPlace, Places};
 pub use search::outline;
 
-use crate::session::{DeviceId, ProjectKey};
+use crate::session::{DeviceId, Millis, ProjectKey};
 use checkout::Checkout;
 use paths::Style;
 use std::collections::{BTreeSet, HashMap};
@@ -50,6 +50,8 @@ pub struct Evidence<'a> {
     pub url: Option<&'a str>,
     pub branch: Option<&'a str>,
     pub commit: Option<&'a str>,
+    /// When the session's last record was written.
+    pub updated: Option<Millis>,
 }
 
 /// Updates a project when more is known than at its first recognition. Surer evidence replaces
@@ -105,8 +107,11 @@ pub fn corrected(
         std::cmp::Ordering::Equal if rank(is) == 1 => false,
         // Renamed: the old directory is gone, the new one exists.
         std::cmp::Ordering::Equal => {
-            let dir = |key: &str| key.strip_prefix("home:").map(|rest| home.join(rest));
-            dir(was).is_some_and(|dir| !dir.is_dir()) && dir(is).is_some_and(|dir| dir.is_dir())
+            let is_there = |key: &str| {
+                let below = key.strip_prefix("home:")?;
+                Some(places::inside(home, below).is_some())
+            };
+            is_there(was) == Some(false) && is_there(is) == Some(true)
         }
     };
     match replaces {
@@ -220,6 +225,7 @@ impl Identifier {
             url,
             branch,
             commit,
+            updated,
         } = evidence;
         let here = self.identify(home, device, cwd);
         let by_url = url
@@ -241,8 +247,16 @@ impl Identifier {
                         Some(Commit::Below | Commit::Beside)
                     )
             };
-            let is_here =
-                here.key.as_str().starts_with("git:") && (has_it || commit.is_some_and(knows));
+            // What was cloned after the session is not the checkout that the session was in: a
+            // child of a starter has the starter's commits, too.
+            let was_there = || {
+                let born = self.around(cwd).and_then(|(checkout, _)| checkout.born);
+                let born = born.and_then(|born| i64::try_from(born).ok());
+                born.zip(updated)
+                    .is_none_or(|(born, updated)| born <= updated.0)
+            };
+            let is_here = here.key.as_str().starts_with("git:")
+                && (has_it || commit.is_some_and(knows) && was_there());
             return if is_here { here } else { by_url };
         }
         // Home itself may be a checkout; a missing directory below home need not have been part of
@@ -658,6 +672,7 @@ mod tests {
             url: None,
             branch: None,
             commit: None,
+            updated: None,
         };
         let of = |known: &[&Path]| {
             let known = known.iter().map(|dir| dir.to_path_buf()).collect();
@@ -679,6 +694,7 @@ mod tests {
             url,
             branch: None,
             commit: None,
+            updated: None,
         };
         let (identifier, known) = (Identifier::default(), BTreeSet::new());
         let project = identifier.identify_session(home, &device(), evidence, &known);
@@ -726,6 +742,39 @@ mod tests {
         let key = |url: &str| session_in(home.path(), &shop, Some(url));
         assert_eq!(key(starter), "git:h.example/acme/starter");
         assert_eq!(key(fork), "git:h.example/acme/shop");
+    }
+
+    /// At the first import, a session of the starter was taken for one of the child that was cloned
+    /// into its directory since.
+    #[test]
+    fn a_commit_says_nothing_of_a_checkout_that_is_younger_than_the_session() {
+        let home = tempfile::tempdir().unwrap();
+        let shop = repository(&home.path().join("x"), Some("https://h.example/acme/shop"));
+        commit(&shop, "the starter's first");
+        let of_starter = commit(&shop, "the starter's second");
+        let key = |updated: Option<i64>| {
+            let evidence = Evidence {
+                cwd: &shop,
+                also: &[],
+                url: Some("https://h.example/acme/starter"),
+                branch: None,
+                commit: Some(&of_starter),
+                updated: updated.map(Millis),
+            };
+            let identifier = Identifier::default();
+            let known = BTreeSet::new();
+            identifier
+                .identify_session(home.path(), &device(), evidence, &known)
+                .key
+                .to_string()
+        };
+        // The repository was renamed while the session was in it, or nobody knows.
+        for updated in [Some(i64::MAX), None] {
+            assert_eq!(key(updated), "git:h.example/acme/shop");
+        }
+        if checkout::at(&shop).unwrap().born.is_some() {
+            assert_eq!(key(Some(0)), "git:h.example/acme/starter");
+        }
     }
 
     #[test]

@@ -6,11 +6,11 @@
 use super::checkout::{self, Checkout};
 use super::paths::{self, Style};
 use super::{Identifier, Project, has_part, is_same_name, split_sub, with_sub};
-use crate::session::{DeviceId, ProjectKey};
+use crate::session::{DeviceId, ProjectKey, composed};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// All known places; stored as JSON in the engine's state.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -316,12 +316,21 @@ impl Places {
     }
 
     /// Whether the checkout around `dir` was known as that repository: its remote was changed, and
-    /// it is not another repository in the same place.
+    /// it is not another repository in the same place. Where the file system has no creation times,
+    /// the oldest commit shows that.
     pub fn was(&self, repository: &str, dir: &Path) -> bool {
-        let born = checkout::around(dir).and_then(|(checkout, _)| checkout.born);
+        let Some((checkout, _)) = checkout::around(dir) else {
+            return false;
+        };
         let known = self.learnt.get(repository).into_iter().flatten();
-        let mut known = known.filter(|place| place.is_called(repository));
-        born.is_some() && known.any(|place| place.born == born)
+        let mut known = known.filter(|place| place.is_called(repository) && place.is_of(&checkout));
+        let is_same = |place: &Place| match (place.born, checkout.born) {
+            (Some(_), Some(_)) => true,
+            _ => {
+                place.root_commit.is_some() && place.root_commit == checkout::root_commit(&checkout)
+            }
+        };
+        known.any(is_same)
     }
 
     /// The keys by which the checkout around a directory is or was known, with the directory inside.
@@ -391,11 +400,8 @@ impl Places {
                 .any(|place| 0 < place.seen && !is_it(repository, place))
         });
         let plain = self.own.iter().filter(|key| {
-            let dir = key
-                .as_str()
-                .strip_prefix("home:")
-                .map(|rest| home.join(rest));
-            dir.is_some_and(|dir| !dir.is_dir() || dir.join(".git").exists())
+            let below = key.as_str().strip_prefix("home:");
+            below.is_some_and(|rest| inside(home, rest).is_none_or(|dir| dir.join(".git").exists()))
         });
         repositories
             .map(|(repository, _)| ProjectKey::new(repository))
@@ -528,7 +534,7 @@ impl Places {
         if let Some(rest) = text.strip_prefix("device:") {
             let (owner, path) = rest.split_once(':')?;
             // An empty path is the root directory, see `paths::portable`.
-            let dir = PathBuf::from(if path.is_empty() { "/" } else { path });
+            let dir = on_disk(Path::new(if path.is_empty() { "/" } else { path }));
             return (owner == device.short() && dir.is_absolute() && dir.is_dir()).then_some(dir);
         }
         self.best_checkout(home, project).map(|found| found.dir)
@@ -789,7 +795,7 @@ fn deepest(work_tree: &Path, sub: &str) -> Option<(PathBuf, usize, usize)> {
     let parts: Vec<&str> = sub.split('/').filter(|part| !part.is_empty()).collect();
     let mut dir = work_tree.to_owned();
     for (depth, part) in parts.iter().enumerate() {
-        let next = dir.join(part);
+        let next = entry(&dir, part);
         if !next.is_dir() || next.join(".git").exists() {
             return Some((dir, depth, parts.len() - depth));
         }
@@ -824,7 +830,7 @@ fn likeness(home: &Path, project: &Project, work_tree: &Path) -> (usize, usize) 
 }
 
 /// A directory below another one. `rest` comes from another device and must not climb.
-fn inside(dir: &Path, rest: &str) -> Option<PathBuf> {
+pub(super) fn inside(dir: &Path, rest: &str) -> Option<PathBuf> {
     if !paths::stays_below(rest) {
         return None;
     }
@@ -832,9 +838,30 @@ fn inside(dir: &Path, rest: &str) -> Option<PathBuf> {
         dir.to_owned()
     } else {
         rest.split('/')
-            .fold(dir.to_owned(), |dir, part| dir.join(part))
+            .fold(dir.to_owned(), |dir, part| entry(&dir, part))
     };
     dir.is_dir().then_some(dir)
+}
+
+/// The entry of a directory with this name, however the disk composes its letters.
+fn entry(dir: &Path, name: &str) -> PathBuf {
+    let path = dir.join(name);
+    if name.is_ascii() || path.exists() {
+        return path;
+    }
+    let wanted = composed(name.to_owned());
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let found = names.find(|name| composed(name.clone()) == wanted);
+    found.map_or(path, |name| dir.join(name))
+}
+
+fn on_disk(path: &Path) -> PathBuf {
+    let parts = path.components();
+    parts.fold(PathBuf::new(), |dir, part| match part {
+        Component::Normal(name) => entry(&dir, &name.to_string_lossy()),
+        other => dir.join(other),
+    })
 }
 
 /// The oldest commit of a project, if it is known.

@@ -5,6 +5,7 @@
 //! on a company's own domain) find a repository in any case, so people write it in any. Where a plain
 //! SSH server has two repositories that differ in capitals alone, the user maps them.
 
+use crate::session::composed;
 use std::net::Ipv6Addr;
 
 /// Normalises a remote's URL to `host/owner/repo`, lower case, without scheme, user, password, port
@@ -20,7 +21,7 @@ pub fn normalise(url: &str) -> Option<String> {
         None => scp_like(url)?,
     };
     let host = host(authority)?;
-    let path = percent_decode(path).to_lowercase();
+    let path = composed(percent_decode(path).to_lowercase());
     let path = path.trim_end_matches('/');
     let path = path.strip_suffix(".git").unwrap_or(path);
     let mut parts: Vec<&str> = path

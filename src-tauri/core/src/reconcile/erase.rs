@@ -2,6 +2,7 @@
 //! then the tool's store, as a guest. Each step is repeatable: after a crash the rest is removed.
 //! Knows nothing of who asked, and when.
 
+use super::away::unreachable;
 use super::context::Context;
 use super::shared_docs::shared_docs;
 use super::takein::taken_in;
@@ -153,15 +154,7 @@ fn find(context: &Context, job: &Erase) -> (Option<Found>, Option<String>) {
     let unknown = listing.unknown;
     let unread = unknown.map(|why| format!("The store could not be read whole: {why}."));
     let unread = unread.or_else(|| job.away.clone());
-    (None, unread.or_else(|| unreadable(main)))
-}
-
-/// Why it cannot be seen whether a file is there.
-fn unreadable(path: &Path) -> Option<String> {
-    use io::ErrorKind::{NotADirectory, NotFound};
-    let error = std::fs::symlink_metadata(path).err()?;
-    let is_gone = matches!(error.kind(), NotFound | NotADirectory);
-    (!is_gone).then(|| format!("{} could not be read: {error}.", path.display()))
+    (None, unread.or_else(|| unreachable(main)))
 }
 
 /// Limits the docs in places of many sessions, which any session may name, to those that only this

@@ -69,7 +69,12 @@ pub fn settle(
     let adapter = context.tools.get(tool);
     let is_main = |doc: &DocName| adapter.is_none_or(|adapter| adapter.is_main(doc));
     let is_missing = |dir: &Path| !dir.is_dir();
-    record.origin = choose(record, &context.short, &context.shared(), (is_main, is_missing));
+    record.origin = choose(
+        record,
+        &context.short,
+        &context.shared(),
+        (is_main, is_missing),
+    );
     Ok(())
 }
 
@@ -346,7 +351,10 @@ mod tests {
     /// sessions, and its directories are another machine's.
     #[test]
     fn a_repository_says_more_of_a_session_than_a_directory_that_may_be_another_machines() {
-        let mut record = record("s", &[("own", MAIN, 1, Some(true)), ("desk", MAIN, 1, Some(true))]);
+        let mut record = record(
+            "s",
+            &[("own", MAIN, 1, Some(true)), ("desk", MAIN, 1, Some(true))],
+        );
         let mut knows = |device: &str, key: &str| {
             let card = &mut record.cards.get_mut(device).expect("a card").card;
             card.project = Project::new(ProjectKey::new(key));
@@ -356,7 +364,10 @@ mod tests {
         knows("desk", "git:h/acme/api");
         let third = (0..16).map(|number| {
             let session = Some(SessionId::new(format!("session {number}")));
-            let record = SessionRecord { session, ..record.clone() };
+            let record = SessionRecord {
+                session,
+                ..record.clone()
+            };
             began(&record, "third", &[])
         });
         let mut third = third.collect::<Vec<_>>();

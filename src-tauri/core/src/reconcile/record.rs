@@ -354,10 +354,7 @@ impl SessionRecord {
             path: local
                 .map(|local| local.path.clone())
                 .or_else(|| self.was_at.clone()),
-            sessions: ids
-                .chain(fork.map(|fork| &fork.session))
-                .cloned()
-                .collect(),
+            sessions: ids.chain(fork.map(|fork| &fork.session)).cloned().collect(),
         }
     }
 

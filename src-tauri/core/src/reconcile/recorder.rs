@@ -150,6 +150,7 @@ fn identified(context: &Context, facts: &Facts) -> Option<Project> {
         url: repository.and_then(|said| said.url.as_deref()),
         branch: repository.and_then(|said| said.branch.as_deref()),
         commit: repository.and_then(|said| said.commit.as_deref()),
+        updated: facts.updated,
     };
     let known = match evidence.cwd.is_dir() {
         true => Default::default(),

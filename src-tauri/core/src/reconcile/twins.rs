@@ -85,7 +85,8 @@ fn record_snapshot(
 ) -> Result<Recorded, TakeInError> {
     let (context, key, record) = session.parts();
     let bytes = bytes_of(content).map_err(TakeInError::Read)?;
-    if is_generation(Session::new(context, key, record), copy, &bytes)? {
+    // An emptied file is no content.
+    if bytes.is_empty() || is_generation(Session::new(context, key, record), copy, &bytes)? {
         return Ok(Recorded::default());
     }
     let card = record

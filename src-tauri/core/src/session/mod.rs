@@ -18,7 +18,7 @@ pub mod trie;
 pub use chain::{Chain, ChainId, LongLine};
 pub use copies::copied_from;
 pub use harmless::{harmless, harmless_json, harmless_line, visible};
-pub use ids::{DeviceId, DocName, ProjectKey, SessionId, SessionKey, ToolId};
+pub use ids::{DeviceId, DocName, ProjectKey, SessionId, SessionKey, ToolId, composed};
 pub use problem::{Problem, ProblemCode};
 pub use project::Project;
 pub use remedy::Remedy;

@@ -127,3 +127,43 @@ impl Bytes for Text {
         out.write_all(self.0.as_bytes())
     }
 }
+
+/// A file that only Windows cannot have kept its session off every device.
+#[test]
+fn a_name_is_refused_where_it_means_something_else() {
+    for name in [
+        "", ".", "..", "a/../b", "a//b", "/a", "a\\b", "a\nb", "a\0b",
+    ] {
+        assert!(!is_plain(name), "{name:?}");
+    }
+    assert!(is_plain("a/b c.txt") && is_plain("ünï/Aux-1"));
+    let odd = [
+        "2026-11-23T10:30:00.json",
+        "aux.txt",
+        "COM1",
+        "lpt9.log",
+        "what?",
+        "trailing.",
+        "trailing ",
+    ];
+    for name in odd {
+        assert!(!is_plain_on_windows(name), "{name}");
+        assert_eq!(is_plain(name), !cfg!(windows), "{name}");
+    }
+    assert!(is_plain_on_windows("auxiliary.txt") && is_plain_on_windows("COM10"));
+}
+
+#[test]
+fn only_a_disk_without_capitals_gives_one_name_to_two_docs() {
+    let dir = tempfile::tempdir().expect("dir");
+    let lower = dir.path().join("store");
+    std::fs::create_dir(&lower).expect("dir");
+    let is_one = dir.path().join("STORE").exists();
+    assert_eq!(ignores_case(&lower), is_one);
+    let upper = dir.path().join("STORE");
+    if !is_one {
+        std::fs::create_dir(&upper).expect("dir");
+        assert!(!ignores_case(&lower), "two directories");
+    }
+    assert!(!ignores_case(&dir.path().join("missing")));
+}

@@ -339,6 +339,44 @@ fn a_former_remote_finds_the_repository_until_there_is_one_of_the_new_name() {
     assert!(places.is_misplaced(desk.home(), &device(), &wanted, &shop));
 }
 
+/// A changed remote was never learnt on a file system without creation times.
+#[test]
+fn without_creation_times_the_oldest_commit_shows_that_a_remote_was_changed() {
+    let mut desk = Desk::new();
+    let api = desk.repository("api", SHOP_URL);
+    commit(&api, "first");
+    let key = desk.learn(&api).key;
+    for place in desk.places.learnt.get_mut(key.as_str()).expect("learnt") {
+        place.born = None;
+    }
+    let renamed = "https://h.example/acme/store";
+    git(&api, &["remote", "set-url", "origin", renamed]);
+    assert!(desk.places.was(key.as_str(), &api));
+    assert!(!desk.places.was("git:h.example/acme/other", &api));
+    // Another repository in the same place.
+    std::fs::remove_dir_all(&api).unwrap();
+    let api = desk.repository("api", renamed);
+    assert!(!desk.places.was(key.as_str(), &api), "no commit yet");
+    commit(&api, "of another one");
+    assert!(!desk.places.was(key.as_str(), &api));
+}
+
+/// A device to which a store was copied knows only the path that its sessions name.
+#[test]
+fn a_path_of_another_device_takes_no_session_out_of_a_repository() {
+    let mut desk = Desk::new();
+    let api = desk.repository("code/api", "git@h.example:acme/api.git");
+    desk.learn(&api);
+    let leaves = |key: &str| {
+        let places = &desk.places;
+        places.is_misplaced(desk.home(), &device(), &project(key), &api)
+    };
+    assert!(!leaves("device:OTHER:/home/ada/code/api"));
+    assert!(!leaves("home:code/api"));
+    assert!(!leaves("git:h.example/acme/api"));
+    assert!(leaves("git:h.example/acme/blog"), "a repository's key does");
+}
+
 /// The user's settings lie around everything.
 #[test]
 fn a_home_that_is_a_repository_contradicts_no_path_below_it() {

@@ -45,7 +45,7 @@ use crate::formats::listed::Listed;
 use crate::formats::process;
 use crate::merge::transcript::{self, ParsedMessage, Piece};
 use crate::opener;
-use crate::session::{DocKind, DocName, Millis, Role, SessionId, ToolId, copied_from};
+use crate::session::{DocKind, DocName, Millis, Role, SessionId, ToolId, composed, copied_from};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -441,11 +441,10 @@ fn is_denied(name: &str) -> bool {
 /// name over 200 units the first 200 are kept, followed by a hash of the whole (the same in 2.1.330
 /// and in the vendor's SDK).
 ///
-/// The tool first composes Unicode (NFC); this function does not. Paths come from the file system
-/// as typed, which is composed on Linux, Windows and APFS. Only decomposed names stored by another
-/// program differ.
+/// As in the tool, the letters of a name are composed (NFC) first: some disks return names in parts.
 pub fn slug(directory: &str) -> String {
     const LONGEST: usize = 200;
+    let directory = &composed(directory.to_owned());
     let plain: String = directory
         .encode_utf16()
         .map(|unit| match u8::try_from(unit) {

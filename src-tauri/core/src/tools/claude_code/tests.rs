@@ -82,6 +82,7 @@ fn slugs_are_those_the_tool_makes() {
     assert_eq!(slug(r"C:\Users\x"), "C--Users-x");
     assert_eq!(slug("/a/${HOME}/b"), "-a---HOME--b");
     assert_eq!(slug("/a/é😀_."), "-a------");
+    assert_eq!(slug("/a/e\u{301}"), slug("/a/\u{e9}"), "one letter");
 }
 
 #[test]
