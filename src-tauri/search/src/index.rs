@@ -134,7 +134,7 @@ impl Index {
             changes: HashMap::new(),
             next: self.table().next(),
             removed: BTreeSet::new(),
-            hidden_removed: false,
+            to_purge: BTreeSet::new(),
             is_done: false,
         })
     }
@@ -214,6 +214,26 @@ impl Index {
         Ok(None)
     }
 
+    /// The segments in which removed documents have one of these names.
+    fn removed_but_there(&self, names: &BTreeSet<String>) -> Result<Vec<SegmentId>, IndexError> {
+        let mut found = Vec::new();
+        for segment in new_reader(&self.index)?.searcher().segment_readers() {
+            if segment.num_deleted_docs() == 0 {
+                continue;
+            }
+            let known = segment.inverted_index(self.fields.key)?;
+            let mut holds = false;
+            for name in names {
+                let term = Term::from_field_text(self.fields.key, name);
+                holds = holds || 0 < known.doc_freq(&term).map_err(tantivy::TantivyError::from)?;
+            }
+            if holds {
+                found.push(segment.segment_id());
+            }
+        }
+        Ok(found)
+    }
+
     /// Whether anything of a session may be on disk, also if it is hidden.
     pub fn has(&self, key: &str) -> bool {
         let is_there = |name: &str| self.first_with(&self.searcher()?, name);
@@ -280,8 +300,8 @@ pub struct Batch<'a> {
     changes: HashMap<String, Change>,
     next: u32,
     removed: BTreeSet<String>,
-    /// Messages of a hidden session were removed: they must leave the disk.
-    hidden_removed: bool,
+    /// The names of the removed documents that must leave the disk.
+    to_purge: BTreeSet<String>,
     is_done: bool,
 }
 
@@ -318,14 +338,18 @@ impl Batch<'_> {
     /// Removes a session's messages, for all of them to be added anew. If the session is hidden, none
     /// of the removed ones is left on disk after the commit.
     pub fn remove_messages(&mut self, key: &str) {
-        self.hidden_removed |= self.index.table().is_hidden(key);
+        if self.index.table().is_hidden(key) {
+            self.to_purge.insert(message_key(key));
+        }
         self.delete(&message_key(key));
     }
 
     /// Removes a session. After the commit nothing of it is left on disk.
     pub fn remove_session(&mut self, key: &str) {
-        self.delete(&message_key(key));
-        self.delete(&session_key(key));
+        for name in [message_key(key), session_key(key)] {
+            self.delete(&name);
+            self.to_purge.insert(name);
+        }
         self.index.hide(key);
         self.changes.remove(key);
         self.removed.insert(key.to_owned());
@@ -366,8 +390,8 @@ impl Batch<'_> {
         }
         let writer = self.writer.as_mut().expect("made with the batch");
         writer.commit()?;
-        if !self.removed.is_empty() || self.hidden_removed {
-            purge(self.index, writer)?;
+        if !self.to_purge.is_empty() {
+            self.purge()?;
         }
         self.index.reload()?;
         let n_batches = self.index.n_batches.fetch_add(1, Ordering::Relaxed);
@@ -386,6 +410,36 @@ impl Batch<'_> {
         Ok(())
     }
 
+    /// Writes every segment that holds what must leave the disk anew, without it. Other segments with
+    /// removed documents, such as earlier descriptions of sessions, stay as they are.
+    fn purge(&mut self) -> Result<(), IndexError> {
+        loop {
+            let holding = self.index.removed_but_there(&self.to_purge)?;
+            if holding.is_empty() {
+                break;
+            }
+            let writer = self.writer.as_mut().expect("made with the batch");
+            let mut is_joined = false;
+            for segment in holding {
+                match writer.merge(&[segment]).wait() {
+                    Ok(_) => {}
+                    // It is being joined with others right now.
+                    Err(tantivy::TantivyError::InvalidArgument(_)) => is_joined = true,
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            // What was joined from before the commit still holds it, and is looked at again.
+            if is_joined && let Some(writer) = self.writer.take() {
+                writer.wait_merging_threads()?;
+                *self.writer = Some(self.index.new_writer()?);
+            }
+        }
+        self.index.reload()?;
+        let writer = self.writer.as_mut().expect("made with the batch");
+        writer.garbage_collect_files().wait()?;
+        Ok(())
+    }
+
     /// Sessions of which nothing but messages would be on disk.
     fn undescribed(&self) -> Vec<String> {
         let table = self.index.table();
@@ -396,27 +450,6 @@ impl Batch<'_> {
             .map(|(key, _)| key.clone())
             .collect()
     }
-}
-
-/// Writes every segment with removed messages anew, without them.
-fn purge(index: &Index, writer: &mut IndexWriter) -> Result<(), IndexError> {
-    let with_deletes: Vec<SegmentId> = index
-        .index
-        .searchable_segment_metas()?
-        .into_iter()
-        .filter(|meta| 0 < meta.num_deleted_docs())
-        .map(|meta| meta.id())
-        .collect();
-    for segment in with_deletes {
-        // A segment that is being joined with others right now loses them on the way.
-        match writer.merge(&[segment]).wait() {
-            Ok(_) | Err(tantivy::TantivyError::InvalidArgument(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    index.reload()?;
-    writer.garbage_collect_files().wait()?;
-    Ok(())
 }
 
 impl Drop for Batch<'_> {

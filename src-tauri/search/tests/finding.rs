@@ -102,6 +102,32 @@ impl Desk {
     }
 }
 
+fn described(key: &str, title: &str) -> Session {
+    Session {
+        key: key.into(),
+        id: key.into(),
+        tool: "claude-code".into(),
+        project: "git.example/acme/shop".into(),
+        title: title.into(),
+        updated: now().timestamp().as_second(),
+        split: false,
+        devices: vec!["desk".into()],
+        note: String::new(),
+    }
+}
+
+fn said(text: &str) -> Message<'_> {
+    Message {
+        run: 7,
+        number: 0,
+        device: "desk",
+        at: now().timestamp().as_second(),
+        text,
+        role: Some(Role::User),
+        files: "",
+    }
+}
+
 use Role::{Assistant, Tool, User};
 
 #[test]
@@ -461,6 +487,43 @@ fn what_is_removed_leaves_the_disk() {
     assert!(desk.keys("secretpassphrase").is_empty());
     assert_eq!(desk.keys("keepthisone"), ["a"]);
     desk.has_left_the_disk("secretpassphrase");
+}
+
+#[test]
+fn what_is_removed_has_no_segment_written_anew_that_does_not_hold_it() {
+    let desk = Desk::new();
+    let of = |dir: &Desk| -> std::collections::BTreeSet<String> {
+        std::fs::read_dir(dir.dir.path().join("search"))
+            .expect("a directory")
+            .map(|file| file.expect("a file").file_name().to_string_lossy().into_owned())
+            .filter(|name| name.ends_with(".idx"))
+            .collect()
+    };
+    // Each in a segment of its own, together with another session that changes later.
+    for number in 0..4 {
+        let mut batch = desk.index.batch().expect("a batch");
+        for key in [format!("kept{number}"), format!("changed{number}")] {
+            batch.set_session(&described(&key, "")).expect("added");
+            let text = format!("word{key}");
+            batch.add(&key, &said(&text)).expect("added");
+        }
+        batch.commit().expect("committed");
+    }
+    let mut batch = desk.index.batch().expect("a batch");
+    for number in 0..4 {
+        let session = described(&format!("changed{number}"), "anothertitle");
+        batch.set_session(&session).expect("added");
+    }
+    batch.commit().expect("committed");
+    let before = of(&desk);
+    assert_eq!(before.len(), 5);
+    let mut batch = desk.index.batch().expect("a batch");
+    batch.remove_session("kept2");
+    batch.commit().expect("committed");
+    let after = of(&desk);
+    assert_eq!(before.intersection(&after).count(), 4, "{before:?} {after:?}");
+    desk.has_left_the_disk("wordkept2");
+    assert_eq!(desk.keys("wordkept3"), ["kept3"]);
 }
 
 /// As with a revocation that takes out a part of what a device wrote.

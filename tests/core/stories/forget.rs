@@ -20,6 +20,7 @@ use session_roam_core::tools::{
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const PLUM: &str = "plum-tree";
 
@@ -624,6 +625,33 @@ fn many_sessions_that_another_device_forgets_are_held_until_the_user_says_so() {
     );
 }
 
+/// How often the state's file was rewritten whole, from any beginning.
+fn rewrites(device: &Device) -> i64 {
+    let state = rusqlite::Connection::open(device.roam.join("state.sqlite")).expect("open");
+    let counted = state.query_row("PRAGMA schema_version", [], |row| row.get(0));
+    counted.expect("a number")
+}
+
+#[test]
+fn twenty_sessions_that_go_together_have_the_state_rewritten_once() {
+    let (mut world, here, _) = World::pair_of_devices();
+    for number in 0..20 {
+        let path = world.devices[0].transcript(&here, &id(number));
+        world.devices[0].say(&path, turn(&here, &id(number), PLUM));
+    }
+    for number in 0..20 {
+        forget(&mut world.devices[0], &id(number));
+    }
+    let before = rewrites(&world.devices[0]);
+    pass_grace(&mut world.devices[0]);
+    world.deliver();
+    world.devices[0].poll();
+    assert_eq!(rewrites(&world.devices[0]) - before, 1);
+    for number in 0..20 {
+        assert_gone(&mut world.devices[0], &id(number));
+    }
+}
+
 #[test]
 fn a_session_that_another_one_needs_is_not_forgotten_without_it() {
     let mut parted = Parted::codex();
@@ -800,6 +828,74 @@ fn lose_state(device: &mut Device) {
     device.stop();
     for name in ["state.sqlite", "state.sqlite-wal", "state.sqlite-shm"] {
         drop(fs::remove_file(device.roam.join(name)));
+    }
+}
+
+/// How often a whole store is listed for its conflict copies when so many sessions are forgotten.
+fn listings_for_copies(sessions: usize) -> usize {
+    let (mut world, here, _) = World::pair_of_devices();
+    let tool = Counting::default();
+    let counted = tool.n_copies.clone();
+    world.devices[0].more_tools.push(Arc::new(tool));
+    world.devices[0].start();
+    for number in 0..sessions {
+        let path = world.devices[0].transcript(&here, &id(number));
+        world.devices[0].say(&path, turn(&here, &id(number), PLUM));
+    }
+    for number in 0..sessions {
+        forget(&mut world.devices[0], &id(number));
+    }
+    let before = counted.load(Ordering::Relaxed);
+    pass_grace(&mut world.devices[0]);
+    for number in 0..sessions {
+        assert_eq!(world.devices[0].place_of(&id(number)), None);
+    }
+    counted.load(Ordering::Relaxed) - before
+}
+
+#[test]
+fn sessions_that_go_together_have_the_store_listed_once() {
+    let (one, several) = (listings_for_copies(1), listings_for_copies(6));
+    assert_eq!((one, several), (1, 1));
+}
+
+/// Counts the listings of conflict copies.
+#[derive(Default)]
+struct Counting {
+    tool: ClaudeCode,
+    n_copies: Arc<AtomicUsize>,
+}
+
+impl Tool for Counting {
+    fn about(&self) -> About {
+        self.tool.about()
+    }
+
+    fn roots(&self, machine: &Machine) -> Vec<Root> {
+        self.tool.roots(machine)
+    }
+
+    fn touched(&self, machine: &Machine, path: &Path) -> Touched {
+        self.tool.touched(machine, path)
+    }
+
+    fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
+        let is_of_copies = matches!(which, Which::ConflictCopies);
+        self.n_copies
+            .fetch_add(usize::from(is_of_copies), Ordering::Relaxed);
+        self.tool.sessions(machine, which)
+    }
+
+    fn read(&self, machine: &Machine, found: &Found) -> std::io::Result<Reading> {
+        self.tool.read(machine, found)
+    }
+
+    fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
+        self.tool.write(machine, checkout)
+    }
+
+    fn resume(&self, machine: &Machine, session: &Resumable<'_>) -> Launch {
+        self.tool.resume(machine, session)
     }
 }
 

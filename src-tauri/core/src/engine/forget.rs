@@ -12,7 +12,7 @@ use crate::api::answer::{Answer, value};
 use crate::api::types::{ApiError, ForgetPreview, ForgottenRow, Held, HoldReason, ReceiptRow};
 use crate::merge::{Left, Receipt, Statement};
 use crate::reconcile::away::away;
-use crate::reconcile::erase::{Erase, Erasure, erase};
+use crate::reconcile::erase::{Erase, Erasure, StoreListings, erase};
 use crate::reconcile::record::SessionRecord;
 use crate::session::{
     DeviceId, HistoryKind, Hlc, Millis, Problem, ProblemCode, Remedy, SessionId, SessionKey,
@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The name that releases the held sessions, and their topic.
@@ -30,6 +31,12 @@ pub const HELD: &str = "forgotten";
 
 /// The state's note of which sessions other devices had forgotten here.
 const NOTE: &str = "forgotten for others";
+
+/// The state's file is rewritten for all receipts together. If that takes longer than this, the next
+/// ones wait so many times as long: sessions that are forgotten one by one then take a small part of
+/// the loop's time, however large the file is.
+const SHORT_SCRUB: Duration = Duration::from_millis(100);
+const SCRUB_REST: u32 = 50;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -144,6 +151,12 @@ pub struct Forgetting {
     /// Receipts that are not written yet.
     receipts: Vec<Statement>,
     pub(super) at_work: BTreeSet<SessionKey>,
+    /// Sessions whose removal was scheduled; it may be done.
+    scheduled: BTreeSet<SessionKey>,
+    /// What the removals know of the stores.
+    listings: Arc<StoreListings>,
+    /// When the state was last rewritten for receipts, and how long that took.
+    scrubbed: Option<(Instant, Duration)>,
     /// Syncthing does not yet ignore the sessions that are gone.
     to_leave_out: bool,
 }
@@ -325,6 +338,7 @@ impl Engine {
         }
         new.iter().for_each(|key| self.hide(key));
         self.forgetting.to_leave_out = true;
+        self.forgetting.listings = Arc::default();
         // At the start this is published with everything else.
         if self.published.is_some() {
             self.publish_presence();
@@ -337,9 +351,32 @@ impl Engine {
                 .get(&key)
                 .and_then(|known| known.receipts.get(&self.context.device));
             if is_to_be_removed(at_store) {
-                self.schedule(key, ReconcileRequest::default());
+                self.schedule_removal(key, None);
             }
         }
+    }
+
+    fn schedule_removal(&mut self, key: SessionKey, session: Option<SessionId>) {
+        if !self.is_removing() {
+            self.forgetting.listings = Arc::default();
+        }
+        self.forgetting.scheduled.insert(key.clone());
+        let request = ReconcileRequest {
+            session,
+            ..ReconcileRequest::default()
+        };
+        self.schedule(key, request);
+    }
+
+    /// Whether forgotten sessions are being removed, or wait for that.
+    fn is_removing(&mut self) -> bool {
+        let scheduled = &mut self.forgetting.scheduled;
+        while let Some(first) = scheduled.first()
+            && !self.queue.is_waiting(first)
+        {
+            scheduled.pop_first();
+        }
+        !scheduled.is_empty() || !self.forgetting.at_work.is_empty()
     }
 
     /// Another device may be stolen: if it wants to forget more than a few sessions a day, all are
@@ -553,6 +590,7 @@ impl Engine {
             away: away(&self.context, &key.tool, &record).map(|(_, why, _)| why),
             from_store: is_to_be_removed(own),
             home: self.home.clone(),
+            listings: self.forgetting.listings.clone(),
         };
         self.forgetting.at_work.insert(key.clone());
         let context = self.context.clone();
@@ -611,7 +649,7 @@ impl Engine {
                 &topic,
                 Some(Problem::new(ProblemCode::NotForgotten, message, hint)),
             );
-            return Ok(());
+            return self.give_receipts();
         }
         self.trouble(&topic, None);
         let own = self
@@ -666,11 +704,21 @@ impl Engine {
 
     /// Writes receipts for everything removed, in one frame, when nothing is left to do.
     fn give_receipts(&mut self) -> Result<(), StateError> {
-        if !self.forgetting.at_work.is_empty() || self.forgetting.receipts.is_empty() {
+        if self.forgetting.receipts.is_empty() || self.is_removing() {
+            return Ok(());
+        }
+        let began = self.context.clock.steady();
+        let rests = |(ended, took): (Instant, Duration)| {
+            let rest = took.saturating_sub(SHORT_SCRUB) * SCRUB_REST;
+            began.saturating_duration_since(ended) < rest
+        };
+        if self.forgetting.scrubbed.is_some_and(rests) {
             return Ok(());
         }
         // The receipt states that nothing of it is left here: not even in the state's unused pages.
         self.state.scrub()?;
+        let ended = self.context.clock.steady();
+        self.forgetting.scrubbed = Some((ended, ended.saturating_duration_since(began)));
         let receipts = std::mem::take(&mut self.forgetting.receipts);
         let stated = self.declare(receipts.clone());
         if stated.is_err() {
@@ -711,7 +759,7 @@ impl Engine {
             .collect();
         again
             .into_iter()
-            .for_each(|key| self.schedule(key, ReconcileRequest::default()));
+            .for_each(|key| self.schedule_removal(key, None));
         self.give_receipts()
     }
 
@@ -733,13 +781,7 @@ impl Engine {
             && is_left
             && self.seen.insert(key, found.print) != Some(found.print)
         {
-            self.schedule(
-                key.clone(),
-                ReconcileRequest {
-                    session: Some(found.session.clone()),
-                    ..ReconcileRequest::default()
-                },
-            );
+            self.schedule_removal(key.clone(), Some(found.session.clone()));
         }
         true
     }

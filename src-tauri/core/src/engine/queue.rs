@@ -186,6 +186,11 @@ impl Queue {
         self.moving.contains(key)
     }
 
+    /// Whether the session waits for a worker.
+    pub fn is_waiting(&self, key: &SessionKey) -> bool {
+        self.requests.contains_key(key)
+    }
+
     pub fn len(&self) -> usize {
         self.requests.len() + self.running.len()
     }

@@ -7,11 +7,16 @@ use super::context::Context;
 use super::shared_docs::shared_docs;
 use super::takein::taken_in;
 use crate::merge::Left;
-use crate::session::{Lane, SessionId, SessionKey};
-use crate::tools::{Change, Checkout, DocWrite, Found, FoundDoc, Stamp, Tool, Which, WriteError};
+use crate::session::{Lane, SessionId, SessionKey, ToolId};
+use crate::tools::{
+    Change, Checkout, ConflictCopy, DocWrite, Found, FoundDoc, Stamp, Tool, Which, WriteError,
+};
 use crate::vault::snapshot_file;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// The most files with one session's id that are removed: one, and copies that the user made.
 const MOST_FILES: usize = 32;
@@ -33,6 +38,69 @@ pub struct Erase {
     pub away: Option<String>,
     /// session-roam's home.
     pub home: PathBuf,
+    pub listings: Arc<StoreListings>,
+}
+
+/// The listings of whole stores that removals need, each made once for all sessions that are removed
+/// together.
+#[derive(Debug, Default)]
+pub struct StoreListings {
+    sessions: Listed<Sessions>,
+    copies: Listed<Vec<ConflictCopy>>,
+}
+
+type Listed<T> = Mutex<BTreeMap<ToolId, (Instant, Arc<T>)>>;
+
+/// The ids of a store's sessions by their hash, and why there may be others.
+#[derive(Debug)]
+struct Sessions {
+    ids: BTreeMap<String, SessionId>,
+    unknown: Option<String>,
+}
+
+impl StoreListings {
+    /// A removal that takes longer lists again: somebody may have opened a session meanwhile.
+    const VALID: Duration = Duration::from_secs(10);
+
+    fn sessions(&self, context: &Context, tool: &dyn Tool) -> Arc<Sessions> {
+        Self::once(&self.sessions, context, tool, || {
+            let listing = tool.sessions(&context.machine, Which::All);
+            let id = tool.about().tool;
+            let ids = listing.found.into_iter().map(|found| found.session);
+            Sessions {
+                ids: ids
+                    .map(|session| (SessionKey::new(&id, &session).hash, session))
+                    .collect(),
+                unknown: listing.unknown,
+            }
+        })
+    }
+
+    fn copies(&self, context: &Context, tool: &dyn Tool) -> Arc<Vec<ConflictCopy>> {
+        Self::once(&self.copies, context, tool, || {
+            let listing = tool.sessions(&context.machine, Which::ConflictCopies);
+            listing.conflict_copies
+        })
+    }
+
+    /// Whoever needs the same listing meanwhile waits for it.
+    fn once<T>(
+        known: &Listed<T>,
+        context: &Context,
+        tool: &dyn Tool,
+        list: impl FnOnce() -> T,
+    ) -> Arc<T> {
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        let (id, now) = (tool.about().tool, context.clock.steady());
+        if let Some((at, listed)) = known.get(&id)
+            && now.saturating_duration_since(*at) < Self::VALID
+        {
+            return listed.clone();
+        }
+        let listed = Arc::new(list());
+        known.insert(id, (now, listed.clone()));
+        listed
+    }
 }
 
 impl Erase {
@@ -67,11 +135,8 @@ pub fn erase(context: &Context, job: &Erase) -> Erasure {
         Ok(erased) => (done.announce, done.any) = (erased.own, erased.any),
         Err(error) => done.error = Some(error),
     }
-    let (found, unread) = find(context, job);
-    let session = job
-        .session
-        .clone()
-        .or_else(|| found.as_ref().map(|found| found.session.clone()));
+    let (session, unknown) = session_of(context, job);
+    let (found, unread) = find(context, job, session.as_ref(), unknown);
     if let Err(error) = erase_copies(job, session.as_ref()) {
         done.error = done.error.or(Some(error));
     }
@@ -135,23 +200,39 @@ fn unregister(context: &Context, key: &SessionKey) -> Result<(), (Left, String)>
     Ok(())
 }
 
-/// The session in the tool's store, or why nobody knows whether it is there. Perhaps only the store
-/// knows its id.
-fn find(context: &Context, job: &Erase) -> (Option<Found>, Option<String>) {
+/// The session's id. Perhaps only the store knows it; then also why the store may have others.
+fn session_of(context: &Context, job: &Erase) -> (Option<SessionId>, Option<String>) {
+    match (&job.session, context.tools.get(&job.key.tool)) {
+        (Some(session), _) => (Some(session.clone()), None),
+        (None, None) => (None, None),
+        (None, Some(tool)) => {
+            let sessions = job.listings.sessions(context, tool.as_ref());
+            let session = sessions.ids.get(&job.key.hash).cloned();
+            (session, sessions.unknown.clone())
+        }
+    }
+}
+
+/// The session in the tool's store, or why nobody knows whether it is there.
+fn find(
+    context: &Context,
+    job: &Erase,
+    session: Option<&SessionId>,
+    unknown: Option<String>,
+) -> (Option<Found>, Option<String>) {
     let Some(tool) = context.tools.get(&job.key.tool) else {
         return (None, None);
     };
-    let which = job.session.as_ref().map_or(Which::All, Which::One);
-    let listing = tool.sessions(&context.machine, which);
-    let mut found = listing.found.into_iter();
+    let listing = session.map(|session| tool.sessions(&context.machine, Which::One(session)));
+    let mut found = listing.iter().flat_map(|listing| &listing.found);
     if let Some(found) = found.find(|found| job.is_of(&found.session)) {
-        return (Some(found), None);
+        return (Some(found.clone()), None);
     }
     // What was never in a store here is not in the part that cannot be read either.
     let Some(main) = job.main.as_deref() else {
         return (None, None);
     };
-    let unknown = listing.unknown;
+    let unknown = listing.and_then(|listing| listing.unknown).or(unknown);
     let unread = unknown.map(|why| format!("The store could not be read whole: {why}."));
     let unread = unread.or_else(|| job.away.clone());
     (None, unread.or_else(|| unreachable(main)))
@@ -190,6 +271,7 @@ fn take_all_out(
     (job, tool): (&Erase, &dyn Tool),
     found: Found,
 ) -> Result<(), (Left, String)> {
+    let session = found.session.clone();
     let (mut next, mut parts) = (Some(found), None);
     for _ in 0..MOST_FILES {
         let Some(found) = next else {
@@ -199,7 +281,7 @@ fn take_all_out(
             Err(left) if left.0 == Left::Parts => parts = Some(left),
             other => other?,
         }
-        let (again, _) = find(context, job);
+        let (again, _) = find(context, job, Some(&session), None);
         next = again
             .filter(|found| !found.docs.is_empty())
             .map(|found| with_shared(context, job, found));
@@ -213,13 +295,12 @@ fn erase_conflict_copies(
     context: &Context,
     (job, tool): (&Erase, &dyn Tool),
 ) -> Result<(), (Left, String)> {
-    let listing = tool.sessions(&context.machine, Which::ConflictCopies);
-    for copy in listing.conflict_copies {
+    for copy in job.listings.copies(context, tool).iter() {
         if !job.is_of(&copy.session) {
             continue;
         }
-        if let Some(live) = copy.live {
-            return Err((Left::Open, live));
+        if let Some(live) = &copy.live {
+            return Err((Left::Open, live.clone()));
         }
         match std::fs::remove_file(&copy.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
