@@ -495,7 +495,12 @@ fn what_is_removed_has_no_segment_written_anew_that_does_not_hold_it() {
     let of = |dir: &Desk| -> std::collections::BTreeSet<String> {
         std::fs::read_dir(dir.dir.path().join("search"))
             .expect("a directory")
-            .map(|file| file.expect("a file").file_name().to_string_lossy().into_owned())
+            .map(|file| {
+                file.expect("a file")
+                    .file_name()
+                    .to_string_lossy()
+                    .into_owned()
+            })
             .filter(|name| name.ends_with(".idx"))
             .collect()
     };
@@ -521,7 +526,11 @@ fn what_is_removed_has_no_segment_written_anew_that_does_not_hold_it() {
     batch.remove_session("kept2");
     batch.commit().expect("committed");
     let after = of(&desk);
-    assert_eq!(before.intersection(&after).count(), 4, "{before:?} {after:?}");
+    assert_eq!(
+        before.intersection(&after).count(),
+        4,
+        "{before:?} {after:?}"
+    );
     desk.has_left_the_disk("wordkept2");
     assert_eq!(desk.keys("wordkept3"), ["kept3"]);
 }

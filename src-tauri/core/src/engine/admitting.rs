@@ -4,7 +4,7 @@
 use super::Engine;
 use super::approval::{accepted_of, frames_before};
 use super::devices::starts;
-use super::event::{Event, FramesCounted};
+use super::event::{Event, FramesCounted, PutOut};
 use crate::api::answer::{Answer, Reply, done, value};
 use crate::api::types::*;
 use crate::merge::Statement;
@@ -231,7 +231,7 @@ impl Engine {
     }
 
     /// Counts what this device accepted of a device that the user puts out. Its journals are read
-    /// beside the loop; what is accepted meanwhile is stated by [`Engine::state_more`].
+    /// beside the loop; [`Engine::state_more`] notes what is accepted meanwhile.
     pub(super) fn count_frames(
         &mut self,
         text: &str,
@@ -253,26 +253,44 @@ impl Engine {
             }
             since => since.and_then(|(_, since)| since),
         };
+        let how = PutOut::Revoke {
+            since,
+            dry,
+            cut: Heads::new(),
+        };
+        self.count_accepted((device, name), how, reply);
+    }
+
+    /// Counts beside the loop what this device accepted of another one, which is then put out.
+    pub(super) fn count_accepted(
+        &mut self,
+        (device, name): (DeviceId, String),
+        mut how: PutOut,
+        reply: Reply,
+    ) {
         let short = device.short();
         let (context, path) = (self.context.clone(), self.state.path().to_owned());
         let (n_listed, list) = (
             self.lists.frames(&short),
             self.lists.journal(&short).cloned(),
         );
+        self.counting.entry(short).or_default();
         self.jobs.spawn_for_event(Box::new(move || {
             let counted = State::beside(&path).and_then(|state| {
                 let heads = accepted_of(&context, &state, &device, n_listed)?;
-                let cut = match since {
-                    Some(since) => frames_before(&context, &state, (&device, list), since)?,
-                    None => Heads::new(),
-                };
+                if let PutOut::Revoke {
+                    since: Some(since),
+                    cut,
+                    ..
+                } = &mut how
+                {
+                    *cut = frames_before(&context, &state, (&device, list), *since)?;
+                }
                 Ok(FramesCounted {
                     device,
                     name,
-                    since,
-                    dry,
                     heads,
-                    cut,
+                    how,
                 })
             });
             match counted {
@@ -282,16 +300,29 @@ impl Engine {
         }));
     }
 
+    pub(super) fn put_out(&mut self, mut counted: FramesCounted) -> Answer {
+        let meanwhile = self.counting.remove(&counted.device.short());
+        for (journal, n) in meanwhile.unwrap_or_default() {
+            let known = counted.heads.entry(journal).or_default();
+            *known = n.max(*known);
+        }
+        match counted.how {
+            PutOut::Unpair => self.unpair_counted(&counted.device, counted.heads),
+            PutOut::Revoke { .. } => self.revoke(counted),
+        }
+    }
+
     /// Puts a device out everywhere, or reports what that would mean.
-    pub(super) fn revoke(&mut self, counted: FramesCounted) -> Answer {
+    fn revoke(&mut self, counted: FramesCounted) -> Answer {
         let FramesCounted {
             device: id,
             name,
-            since,
-            dry,
             heads,
-            cut,
-        } = counted;
+            how: PutOut::Revoke { since, dry, cut },
+        } = counted
+        else {
+            return Err(unknown(""));
+        };
         let lists = super::list::in_heads();
         let of_sessions = || heads.iter().filter(|(journal, _)| **journal != lists);
         let is_cut = |(journal, n): &(&String, &u64)| cut.get(*journal).copied().unwrap_or(0) < **n;

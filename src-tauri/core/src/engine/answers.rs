@@ -85,6 +85,7 @@ impl Engine {
                 return self.forget_recorded(project.as_deref(), reply);
             }
             Request::ProjectMap { key, dir } => return self.see_directory(key, dir, reply),
+            Request::Unpair { id } => return self.unpair(&id, reply),
             Request::Revoke { id, since, dry } => {
                 return self.count_frames(&id, since.as_deref(), dry, reply);
             }
@@ -110,6 +111,7 @@ impl Engine {
             Request::Timing => value(Timing::of(&timing::figures())),
             Request::TakeIn => unreachable!("answered when all of it is done"),
             Request::ProjectMap { .. }
+            | Request::Unpair { .. }
             | Request::Revoke { .. }
             | Request::UndoSettingAside { .. }
             | Request::CodeForget { .. } => {
@@ -124,7 +126,6 @@ impl Engine {
             Request::Rename { id, name } => self.rename(id.as_deref(), &name),
             Request::Approve { id } => self.approve(&id),
             Request::Follow { id, on } => self.follow(&id, on),
-            Request::Unpair { id } => self.unpair(&id),
             Request::Tools => {
                 let stores = self.stores();
                 return Ok(Later::Aside(Box::new(move || value(stores.rows()))));

@@ -146,7 +146,10 @@ impl Engine {
                 .is_none_or(|before| before.heads != revoked.heads)
         });
         let raised: Vec<String> = raised.map(|(id, _)| id.short()).collect();
-        let put_out = { before.approved.keys() }.filter(|id| !now.approved.contains_key(*id));
+        // What the user puts out here was counted before.
+        let is_counted = |id: &DeviceId| self.lists.has_counted(&self.context.short, id);
+        let put_out = { before.approved.keys() }
+            .filter(|id| !now.approved.contains_key(*id) && !is_counted(id));
         // What was accepted because a device stated it, before that device was revoked as well.
         let lowered = { before.revoked.iter() }.filter(|(id, before)| {
             let heads = now.revoked.get(*id).map(|revoked| &revoked.heads);
@@ -207,28 +210,30 @@ impl Engine {
         if changed.is_empty() {
             return Ok(());
         }
-        let mut veiled = Ok(());
-        for (key, row) in self.state.rows(None)? {
-            let of = |short: &str| row.devices.iter().any(|other| other == short);
-            if let Some((_, restored)) = changed.iter().find(|(short, _)| of(short)) {
-                // One that cannot be noted keeps no other from being hidden.
-                veiled = self.search_veils(&key).and(veiled);
-                self.schedule(
-                    key,
-                    ReconcileRequest {
-                        restored: *restored && row.state != SessionState::Here,
+        let mut veiled = BTreeSet::new();
+        for (short, restored) in changed {
+            for (key, row) in self.state.of_device(&short)? {
+                if veiled.insert(key.clone()) {
+                    let request = ReconcileRequest {
+                        restored: restored && row.state != SessionState::Here,
                         ..ReconcileRequest::default()
-                    },
-                );
+                    };
+                    self.schedule(key, request);
+                }
             }
         }
-        veiled
+        self.search_veils(&Vec::from_iter(veiled))
     }
 
     /// A reconcile that began before a revocation was known may have accepted more than was stated.
     pub(super) fn state_more(&mut self, record: &SessionRecord) {
         let mut more: BTreeMap<DeviceId, Heads> = BTreeMap::new();
         for journal in record.journals.values() {
+            if let Some(counted) = self.counting.get_mut(&journal.device) {
+                let n = counted.entry(below_device(&journal.dir).to_owned());
+                let n = n.or_default();
+                *n = journal.frames.max(*n);
+            }
             let revoked = self
                 .lists
                 .now
@@ -312,14 +317,12 @@ fn each_journal(
     short: &str,
     mut each: impl FnMut(Journal),
 ) -> Result<(), StateError> {
-    for (key, row) in state.rows(None)? {
-        if row.devices.iter().any(|device| device == short) {
-            let record: SessionRecord = state.record(&key)?.unwrap_or_default();
-            let journals = record.journals.into_values();
-            journals
-                .filter(|journal| journal.device == short)
-                .for_each(&mut each);
-        }
+    for (key, _) in state.of_device(short)? {
+        let record: SessionRecord = state.record(&key)?.unwrap_or_default();
+        let journals = record.journals.into_values();
+        journals
+            .filter(|journal| journal.device == short)
+            .for_each(&mut each);
     }
     Ok(())
 }

@@ -100,16 +100,25 @@ pub struct DirectorySeen {
     pub(super) has_inside: bool,
 }
 
-/// A revocation that the user wants, with what this device accepted of the device's journals.
+/// A device that the user puts out, with what this device accepted of its journals.
 pub struct FramesCounted {
     pub(super) device: DeviceId,
     pub(super) name: String,
-    pub(super) since: Option<Millis>,
-    /// Only what it would mean is answered.
-    pub(super) dry: bool,
     pub(super) heads: Heads,
-    /// How many frames of each journal count, if not all of them.
-    pub(super) cut: Heads,
+    pub(super) how: PutOut,
+}
+
+pub enum PutOut {
+    /// Here only.
+    Unpair,
+    /// Everywhere.
+    Revoke {
+        since: Option<Millis>,
+        /// Only what it would mean is answered.
+        dry: bool,
+        /// How many frames of each journal count, if not all of them.
+        cut: Heads,
+    },
 }
 
 /// A deletion that an app wants: the loop hears of the sessions before they are gone.

@@ -139,10 +139,14 @@ pub struct Forgetting {
     /// The saved data was read; nothing is decided before.
     open: bool,
     asked: Asked,
+    /// Its sessions.
+    asked_keys: BTreeSet<SessionKey>,
     /// `forgetting.json` could not be read: it is tried again, and not overwritten before.
     unread: bool,
     /// Sessions whose removal is due here or done. They are never read, recorded or written again.
     pub(in crate::engine) gone: BTreeSet<SessionKey>,
+    /// Those of them that this device has not stated to be out of its store.
+    unfinished: BTreeSet<SessionKey>,
     /// Sessions that the guard keeps, although another device forgot them.
     pub(super) held: BTreeSet<SessionKey>,
     let_through: Let,
@@ -169,11 +173,13 @@ impl Forgetting {
 
     /// Whether the session was forgotten on this device and can still be restored.
     fn is_asked(&self, key: &SessionKey) -> bool {
-        self.asked
-            .0
-            .iter()
-            .flat_map(|asked| &asked.sessions)
-            .any(|asked| asked.key == *key)
+        self.asked_keys.contains(key)
+    }
+
+    /// Takes over what is in `asked`.
+    fn note_asked(&mut self) {
+        let sessions = self.asked.0.iter().flat_map(|asked| &asked.sessions);
+        self.asked_keys = sessions.map(|asked| asked.key.clone()).collect();
     }
 
     /// Whether the session is neither shown nor reconciled.
@@ -230,6 +236,7 @@ impl Engine {
             Ok(asked) => self.forgetting.asked = asked,
             Err(error) => return self.forget_trouble(Some(file_error(&error))),
         }
+        self.forgetting.note_asked();
         let since = Some(self.context.clock.steady());
         let mut keys = Vec::new();
         for asked in &mut self.forgetting.asked.0 {
@@ -240,7 +247,8 @@ impl Engine {
     }
 
     /// Saves what was asked for.
-    fn save_asked(&self) -> Result<(), ApiError> {
+    fn save_asked(&mut self) -> Result<(), ApiError> {
+        self.forgetting.note_asked();
         if self.forgetting.unread {
             let error = io::Error::other("it holds earlier requests");
             return Err(file_error(&error));
@@ -307,12 +315,18 @@ impl Engine {
     }
 
     /// Compares what the lists state with what is carried out here; runs whenever a list changed.
+    /// Only sessions about which something was stated, and held ones, are looked at.
     pub(super) fn forget_stated(&mut self) {
         if !self.forgetting.open {
             return;
         }
+        let mut keys = std::mem::take(&mut self.lists.changed);
+        keys.extend(self.forgetting.held.iter().cloned());
         let (mut gone, mut doubtful) = (BTreeSet::new(), Vec::new());
-        for (key, forgotten) in &self.lists.now.forgotten {
+        for key in &keys {
+            let Some(forgotten) = self.lists.now.forgotten.get(key) else {
+                continue;
+            };
             let own = &self.context.device;
             let ours = forgotten.by.contains_key(own) || forgotten.receipts.contains_key(own);
             if ours
@@ -333,6 +347,12 @@ impl Engine {
         self.note_held(many, &needed);
         let new: Vec<SessionKey> = gone.difference(&self.forgetting.gone).cloned().collect();
         self.forgetting.gone.extend(gone);
+        for key in keys.intersection(&self.forgetting.gone) {
+            match is_to_be_removed(self.own_receipt(key)) {
+                true => drop(self.forgetting.unfinished.insert(key.clone())),
+                false => drop(self.forgetting.unfinished.remove(key)),
+            }
+        }
         if new.is_empty() {
             return;
         }
@@ -344,16 +364,16 @@ impl Engine {
             self.publish_presence();
         }
         for key in new {
-            let at_store = self
-                .lists
-                .now
-                .forgotten
-                .get(&key)
-                .and_then(|known| known.receipts.get(&self.context.device));
-            if is_to_be_removed(at_store) {
+            if is_to_be_removed(self.own_receipt(&key)) {
                 self.schedule_removal(key, None);
             }
         }
+    }
+
+    /// What this device stated of the removal.
+    fn own_receipt(&self, key: &SessionKey) -> Option<&Receipt> {
+        let forgotten = self.lists.now.forgotten.get(key)?;
+        forgotten.receipts.get(&self.context.device)
     }
 
     fn schedule_removal(&mut self, key: SessionKey, session: Option<SessionId>) {
@@ -376,7 +396,9 @@ impl Engine {
         {
             scheduled.pop_first();
         }
-        !scheduled.is_empty() || !self.forgetting.at_work.is_empty()
+        let is_due =
+            |key: &SessionKey| self.queue.is_waiting(key) && !self.listings.is_first(&key.tool);
+        self.forgetting.scheduled.iter().any(is_due) || !self.forgetting.at_work.is_empty()
     }
 
     /// Another device may be stolen: if it wants to forget more than a few sessions a day, all are
@@ -389,17 +411,19 @@ impl Engine {
             .began
             .retain(|at| now.0.saturating_sub(at.0) < DAY_MS);
         let (began, context) = (let_through.began.len(), self.context.clone());
-        let is_here = |key: &SessionKey| {
-            self.state.row(key).ok().flatten().is_some()
-                || self.forgetting.is_asked(key)
-                || context.vault.holds(key)
+        let is_known = |key: &&SessionKey| {
+            self.state.row(key).ok().flatten().is_some() || self.forgetting.is_asked(key)
         };
+        let unknown = doubtful.iter().filter(|key| !is_known(key));
+        let held = context.vault.held(&unknown.cloned().collect());
+        let is_here = |key: &SessionKey| is_known(&key) || held.contains(key);
         // Forgetting a session that is not here loses nothing. Versions of a session go with it,
         // and count as one with it.
         let here: Vec<&SessionKey> = doubtful.iter().filter(|key| is_here(key)).collect();
+        let others: BTreeSet<&SessionKey> = doubtful.iter().collect();
         let count = here
             .iter()
-            .filter(|key| !self.is_version_of(key, doubtful))
+            .filter(|key| !self.is_version_of(key, &others))
             .count();
         if count > 0 && began + count > self.settings.guard.max_forgotten {
             return here.into_iter().cloned().collect();
@@ -418,7 +442,7 @@ impl Engine {
         }
     }
 
-    fn is_version_of(&self, key: &SessionKey, others: &[SessionKey]) -> bool {
+    fn is_version_of(&self, key: &SessionKey, others: &BTreeSet<&SessionKey>) -> bool {
         let record: Option<SessionRecord> = self.state.record(key).ok().flatten();
         record
             .and_then(|record| parent_of(&record, key))
@@ -499,6 +523,7 @@ impl Engine {
             .sessions
             .extend(held.iter().cloned());
         self.remember_let(&before);
+        self.lists.changed.extend(held.iter().cloned());
         self.forget_stated();
         crate::api::answer::done(match held.len() {
             1 => "1 session is removed from this device.".into(),
@@ -566,12 +591,7 @@ impl Engine {
         if std::mem::take(&mut self.forgetting.to_leave_out) {
             self.leave_out();
         }
-        let own = self
-            .lists
-            .now
-            .forgotten
-            .get(key)
-            .and_then(|known| known.receipts.get(&self.context.device));
+        let own = self.own_receipt(key);
         let hidden = self.state.hidden(key).ok().flatten();
         let record: SessionRecord = { self.state.hidden_record(key) }
             .ok()
@@ -652,12 +672,7 @@ impl Engine {
             return self.give_receipts();
         }
         self.trouble(&topic, None);
-        let own = self
-            .lists
-            .now
-            .forgotten
-            .get(&key)
-            .and_then(|known| known.receipts.get(&self.context.device));
+        let own = self.own_receipt(&key);
         // The store is not asked again about parts that nobody can tell apart.
         let parts = own
             .and_then(|own| own.left)
@@ -737,22 +752,22 @@ impl Engine {
     /// Tries again what could not be removed.
     pub(super) fn retry_forgotten(&mut self) -> Result<(), StateError> {
         self.forget_due();
-        let own = |key: &SessionKey| {
-            self.lists
-                .now
-                .forgotten
-                .get(key)
-                .and_then(|known| known.receipts.get(&self.context.device))
+        let is_out = |receipt: &&Statement| match receipt {
+            Statement::Forgotten { left, .. } => !left.is_some_and(Left::is_in_store),
+            _ => false,
         };
+        let receipts = self.forgetting.receipts.iter().filter(is_out);
+        let removed: BTreeSet<&SessionKey> = receipts.filter_map(Statement::session).collect();
         // A tool that refused will refuse again; its store is read when the session changes there.
         let unfinished = |key: &&SessionKey| {
-            is_to_be_removed(own(key))
-                && own(key).is_none_or(|own| own.left != Some(Left::Tool))
+            let own = self.own_receipt(key);
+            own.is_none_or(|own| own.left != Some(Left::Tool))
+                && !removed.contains(*key)
                 && !self.forgetting.at_work.contains(*key)
         };
         let again: Vec<SessionKey> = self
             .forgetting
-            .gone
+            .unfinished
             .iter()
             .filter(unfinished)
             .cloned()
@@ -770,13 +785,7 @@ impl Engine {
         if !self.forgetting.hides(key) {
             return false;
         }
-        let own = self
-            .lists
-            .now
-            .forgotten
-            .get(key)
-            .and_then(|known| known.receipts.get(&self.context.device));
-        let is_left = is_to_be_removed(own);
+        let is_left = is_to_be_removed(self.own_receipt(key));
         if self.forgetting.is_gone(key)
             && is_left
             && self.seen.insert(key, found.print) != Some(found.print)

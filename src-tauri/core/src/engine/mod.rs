@@ -137,6 +137,8 @@ pub struct Engine {
     /// States of checkouts that are recorded and applied.
     code: CodeAlong,
     goodbye: BTreeSet<crate::session::DeviceId>,
+    /// What was accepted, by short id, of devices whose frames are counted beside the loop.
+    counting: BTreeMap<String, crate::merge::device_list::Heads>,
     /// The secrets of codes that this device showed.
     secrets: Secrets,
     /// When the last comparisons of digits began.

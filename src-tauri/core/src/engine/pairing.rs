@@ -3,10 +3,12 @@
 use super::Engine;
 use super::attempts::{asking_name, unnamed};
 use super::devices::{Attempt, Paired, Step, starts};
-use crate::api::answer::{Answer, done, value};
+use super::event::PutOut;
+use crate::api::answer::{Answer, Reply, done, value};
 use crate::api::types::*;
 use crate::api::types::{PairedState, PairingState, SyncthingState};
 use crate::merge::Statement;
+use crate::merge::device_list::Heads;
 use crate::session::{DeviceId, ProblemCode, Remedy, decent_name};
 use crate::syncthing::{Reach, pairing};
 use std::time::Duration;
@@ -398,27 +400,42 @@ impl Engine {
     }
 
     /// Says goodbye first: the other device must know before the connection is cut.
-    pub(super) fn unpair(&mut self, text: &str) -> Answer {
-        const GRACE: Duration = Duration::from_secs(10);
-        let paired = self
-            .registry
-            .find(text)
-            .cloned()
-            .ok_or_else(|| unknown_device(text))?;
+    pub(super) fn unpair(&mut self, text: &str, reply: Reply) {
+        let Some(paired) = self.registry.find(text).cloned() else {
+            return reply(Err(unknown_device(text)));
+        };
         if !paired.confirmed {
             // Nothing was shared yet: no goodbye is needed.
             self.registry.paired.retain(|other| other.id != paired.id);
             self.peer_state.greeted.remove(&paired.id);
             self.attempts_changed();
-            return done(format!(
+            return reply(done(format!(
                 "Pairing with {} was canceled. Nothing was shared with it.",
                 self.shown_name(&paired)
-            ));
+            )));
         }
+        let name = self.shown_name(&paired);
+        self.count_accepted((paired.id, name), PutOut::Unpair, reply);
+    }
+
+    /// Stops syncing with a device of which so much was accepted.
+    pub(super) fn unpair_counted(&mut self, device: &DeviceId, heads: Heads) -> Answer {
+        const GRACE: Duration = Duration::from_secs(10);
+        let paired = { self.registry.paired.iter() }.find(|paired| paired.id == *device);
+        let Some(paired) = paired.filter(|paired| paired.confirmed).cloned() else {
+            return Err(unknown_device(&device.short()));
+        };
         self.goodbye.insert(paired.id.clone());
-        if let Err(error) = self.declare(vec![Statement::Unapprove {
-            device: paired.id.clone(),
-        }]) {
+        let stated = vec![
+            Statement::Unapprove {
+                device: paired.id.clone(),
+            },
+            Statement::Heads {
+                device: paired.id.clone(),
+                heads,
+            },
+        ];
+        if let Err(error) = self.declare(stated) {
             self.goodbye.remove(&paired.id);
             return Err(error);
         }

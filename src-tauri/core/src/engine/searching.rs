@@ -402,19 +402,22 @@ impl Engine {
     }
 
     /// Until it was reconciled and read again, no question finds the session.
-    pub(super) fn search_veils(&mut self, key: &SessionKey) -> Result<(), StateError> {
-        self.searching.veiled.insert(key.clone());
-        if self.searching.at_work {
-            self.searching.veiled_in_batch.insert(key.clone());
-        }
-        match &self.searching.index {
-            Some(index) => index.hide(&key.to_string()),
-            None if self.searching.at_work => {
-                self.searching.veiled_meanwhile.insert(key.to_string());
+    pub(super) fn search_veils(&mut self, keys: &[SessionKey]) -> Result<(), StateError> {
+        for key in keys {
+            self.searching.veiled.insert(key.clone());
+            if self.searching.at_work {
+                self.searching.veiled_in_batch.insert(key.clone());
             }
-            None => {}
+            match &self.searching.index {
+                Some(index) => index.hide(&key.to_string()),
+                None if self.searching.at_work => {
+                    self.searching.veiled_meanwhile.insert(key.to_string());
+                }
+                None => {}
+            }
         }
-        self.state.unsearch(key)
+        let unsearch = |state: &State| keys.iter().try_for_each(|key| state.unsearch(key));
+        self.state.together(unsearch)
     }
 
     /// Starts the next batch.

@@ -621,6 +621,7 @@ impl Engine {
         self.end_old_attempts();
         self.retry_due();
         self.retry_forgotten()?;
+        self.state.trim_history(self.context.clock.now())?;
         self.poll_search()?;
         self.note_kinds_read()?;
         self.record_followed_code();

@@ -121,6 +121,8 @@ pub struct DeviceList {
     pub followed: BTreeSet<DeviceId>,
     /// Sessions that are to be removed, or already are.
     pub forgotten: BTreeMap<SessionKey, Forgotten>,
+    /// Whose statements about sessions count, and how many frames of that device's list.
+    pub heard: BTreeMap<DeviceId, u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,6 +144,45 @@ pub struct Revoked {
     pub cut: Option<Heads>,
     /// The earliest `since`.
     pub since: Option<Millis>,
+}
+
+/// What all statements about one session come to. They may be added one by one, those of an author in
+/// their order.
+#[derive(Clone, Debug, Default)]
+pub struct Claims {
+    pub forgotten: Forgotten,
+    /// The last request to forget it, or to undo that.
+    last: Option<(Hlc, DeviceId, bool)>,
+    carried_out: bool,
+}
+
+impl Claims {
+    pub fn add(&mut self, own: &DeviceId, author: &DeviceId, stated: &Stated) {
+        let forgets = match stated.statement {
+            Statement::Forgotten { left, .. } => {
+                let receipt = Receipt {
+                    at: stated.at,
+                    left,
+                };
+                self.forgotten.receipts.insert(author.clone(), receipt);
+                self.carried_out |= author == own;
+                return;
+            }
+            Statement::Forget { .. } => {
+                self.forgotten.by.insert(author.clone(), stated.at);
+                true
+            }
+            _ => false,
+        };
+        let request = Some((stated.at, author.clone(), forgets));
+        self.last = self.last.take().max(request);
+    }
+
+    /// A session that this device has removed stays removed, whoever requested the removal and
+    /// whatever became of that device.
+    pub fn is_forgotten(&self) -> bool {
+        self.carried_out || self.last.as_ref().is_some_and(|(.., forgets)| *forgets)
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -332,6 +373,13 @@ impl DeviceList {
         for (device, heads) in ours.heads.iter().filter(|(device, _)| gone(device)) {
             raise(stopped.entry((*device).clone()).or_default(), heads);
         }
+        let counted = |author: &DeviceId| {
+            let cut = revoked.get(author).and_then(|revoked| revoked.cut.as_ref());
+            cut.map_or(u64::MAX, |cut| cut.get(list).copied().unwrap_or(0))
+        };
+        let counts: BTreeMap<DeviceId, u64> = { trusted.iter() }
+            .map(|author| ((*author).clone(), counted(author)))
+            .collect();
         let unapproved = ours
             .standing
             .iter()
@@ -339,11 +387,17 @@ impl DeviceList {
         Self {
             unapproved: unapproved.map(|(device, _)| (*device).clone()).collect(),
             followed: followed.into_iter().cloned().collect(),
-            forgotten: forgotten(own, heard(), &revoked, list),
+            forgotten: forgotten(own, heard(), &counts),
+            heard: counts,
             approved,
             revoked,
             stopped,
         }
+    }
+
+    /// Whether a statement about a session counts.
+    pub fn hears(&self, author: &DeviceId, stated: &Stated) -> bool {
+        { self.heard.get(author) }.is_some_and(|counted| stated.frame < *counted)
     }
 
     /// The `over` of a new approval: the revocations that the approval overrules.
@@ -430,53 +484,20 @@ fn revoked<'a>(
 fn forgotten<'a>(
     own: &DeviceId,
     heard: impl Iterator<Item = (&'a DeviceId, &'a Voice<'a>)>,
-    revoked: &BTreeMap<DeviceId, Revoked>,
-    list: &str,
+    counts: &BTreeMap<DeviceId, u64>,
 ) -> BTreeMap<SessionKey, Forgotten> {
-    let mut last: BTreeMap<SessionKey, (Hlc, &DeviceId, bool)> = BTreeMap::new();
-    let mut all: BTreeMap<SessionKey, Forgotten> = BTreeMap::new();
-    let mut carried_out: BTreeSet<SessionKey> = BTreeSet::new();
+    let mut all: BTreeMap<&SessionKey, Claims> = BTreeMap::new();
     for (author, voice) in heard {
-        let cut = revoked.get(author).and_then(|revoked| revoked.cut.as_ref());
-        let counted = cut.map(|cut| cut.get(list).copied().unwrap_or(0));
-        for (session, stated) in voice
-            .sessions
-            .iter()
-            .filter(|(_, stated)| counted.is_none_or(|n| stated.frame < n))
-        {
-            let entry = all.entry((*session).clone()).or_default();
-            let forgets = match stated.statement {
-                Statement::Forgotten { left, .. } => {
-                    // An author's statements arrive in order.
-                    entry.receipts.insert(
-                        author.clone(),
-                        Receipt {
-                            at: stated.at,
-                            left,
-                        },
-                    );
-                    if author == own {
-                        carried_out.insert((*session).clone());
-                    }
-                    continue;
-                }
-                Statement::Forget { .. } => {
-                    entry.by.insert(author.clone(), stated.at);
-                    true
-                }
-                _ => false,
-            };
-            let now = (stated.at, author, forgets);
-            let known = last.entry((*session).clone()).or_insert(now);
-            *known = (*known).max(now);
+        let counted = counts.get(author).copied().unwrap_or(0);
+        let stated = voice.sessions.iter();
+        for (session, stated) in stated.filter(|(_, stated)| stated.frame < counted) {
+            all.entry(session).or_default().add(own, author, stated);
         }
     }
-    // A session that this device has removed stays removed, whoever requested the removal and
-    // whatever became of that device.
-    all.retain(|session, _| {
-        carried_out.contains(session) || last.get(session).is_some_and(|(_, _, forgets)| *forgets)
-    });
-    all
+    all.into_iter()
+        .filter(|(_, claims)| claims.is_forgotten())
+        .map(|(session, claims)| (session.clone(), claims.forgotten))
+        .collect()
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ pub mod title;
 pub mod transcript;
 
 pub use choice::{Action, Choice, ChoiceId, Chosen, Decided, Made, consequence};
-pub use device_list::{DeviceList, Left, Receipt, Stated, Statement, Statements};
+pub use device_list::{Claims, DeviceList, Left, Receipt, Stated, Statement, Statements};
 pub use divide::{Divided, First, Firsts, Fork, first_line_after, ways};
 pub use fork::{fork_id, fork_title, renew, substitute, substituted};
 pub use plan::{DocView, Guards, Obstacle, SessionView, Step, Verdict, branches, plan};

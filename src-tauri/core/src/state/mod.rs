@@ -67,6 +67,12 @@ pub struct State {
     rewritten: Cell<bool>,
 }
 
+/// So many of the newest happenings are kept, and all of so many milliseconds.
+const HISTORY_KEPT: u32 = 20_000;
+const HISTORY_KEPT_MS: i64 = 90 * 24 * 60 * 60 * 1000;
+/// The most happenings that are removed at once.
+const HISTORY_AT_ONCE: i64 = 500;
+
 /// How long emptying the log waits for those who read it.
 const LOG_WAIT: Duration = Duration::from_millis(50);
 const BUSY_WAIT: Duration = Duration::from_secs(5);
@@ -328,6 +334,17 @@ impl State {
         Ok(found)
     }
 
+    /// The sessions of which a device has a journal. The cost depends on the result.
+    pub fn of_device(&self, short: &str) -> Result<Vec<(SessionKey, Row)>, StateError> {
+        let mut found = Vec::new();
+        for devices in self.each_text(statements::NEXT_DEVICES, |last| params_of([last]))? {
+            if list(&devices, ',').iter().any(|device| device == short) {
+                found.extend(self.select(statements::NEWEST_OF_DEVICES, params![devices, -1])?);
+            }
+        }
+        Ok(found)
+    }
+
     /// The sessions whose id starts with `prefix`.
     pub fn find(&self, prefix: &str) -> Result<Vec<(SessionKey, Row)>, StateError> {
         self.select(
@@ -514,6 +531,45 @@ impl State {
             .map_err(|source| self.error(source))
     }
 
+    /// Every accepted statement of the device lists with its author, each author's in order. `None` if
+    /// there is one that this version cannot read.
+    pub fn stated<T: DeserializeOwned>(&self) -> Result<Option<Vec<(String, T)>>, StateError> {
+        let read = |row: &rusqlite::Row<'_>| {
+            let text: String = row.get(1)?;
+            Ok((row.get(0)?, serde_json::from_str(&text).ok()))
+        };
+        let all: Vec<(String, Option<T>)> = self
+            .db
+            .prepare_cached(statements::STATED)
+            .and_then(|mut query| query.query_map([], read)?.collect())
+            .map_err(|source| self.error(source))?;
+        let known = { all.into_iter() }.map(|(author, stated)| Some((author, stated?)));
+        Ok(known.collect())
+    }
+
+    /// Adds a statement of a device's list at its place: the frame, and the entry in the frame.
+    pub fn add_stated<T: Serialize>(
+        &self,
+        author: &str,
+        (frame, entry): (u64, u32),
+        stated: &T,
+    ) -> Result<(), StateError> {
+        let text = serde_json::to_string(stated).expect("a statement is plain data");
+        self.db
+            .prepare_cached(statements::ADD_STATED)
+            .and_then(|mut query| query.execute(params![author, frame as i64, entry, text]))
+            .map(|_| ())
+            .map_err(|source| self.error(source))
+    }
+
+    /// Removes all statements of a device's list.
+    pub fn forget_stated(&self, author: &str) -> Result<(), StateError> {
+        self.db
+            .execute(statements::FORGET_STATED, [author])
+            .map(|_| ())
+            .map_err(|source| self.error(source))
+    }
+
     pub fn add_history(&self, happening: &Happening) -> Result<(), StateError> {
         self.db
             .prepare_cached(statements::ADD_HISTORY)
@@ -535,7 +591,30 @@ impl State {
             .map_err(|source| self.error(source))
     }
 
-    /// Number of happenings. The cost does not depend on that number.
+    /// Removes some of the oldest happenings, if there are very many and they are old. Returns how many.
+    pub fn trim_history(&self, now: Millis) -> Result<usize, StateError> {
+        if self.number(statements::HISTORY_SPAN, [])? <= u64::from(HISTORY_KEPT) {
+            return Ok(0);
+        }
+        let trim = || -> rusqlite::Result<usize> {
+            let newest: Option<i64> = self
+                .db
+                .prepare_cached(statements::NEWEST_HISTORY)?
+                .query_row([HISTORY_KEPT], |row| row.get(0))
+                .optional()?;
+            let Some(newest) = newest else {
+                return Ok(0);
+            };
+            let before = newest
+                .saturating_add(1)
+                .min(now.0.saturating_sub(HISTORY_KEPT_MS));
+            let mut query = self.db.prepare_cached(statements::TRIM_HISTORY)?;
+            query.execute([before, HISTORY_AT_ONCE])
+        };
+        trim().map_err(|source| self.error(source))
+    }
+
+    /// Number of happenings so far. It never decreases.
     pub fn happenings(&self) -> Result<u64, StateError> {
         self.number(statements::HAPPENINGS, [])
     }

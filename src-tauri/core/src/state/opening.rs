@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 /// Raised when the tables change. Older files are moved into the current tables; the file of a newer
 /// version is set aside and rebuilt.
-const SCHEMA: i64 = 4;
+const SCHEMA: i64 = 5;
+/// Up to this version, sessions were in other tables.
+const OTHER_TABLES: i64 = 3;
 
 /// The database and what SQLite keeps beside it.
 const SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];
@@ -51,7 +53,7 @@ fn prepare(db: Connection) -> rusqlite::Result<Connection> {
     if !(0..=SCHEMA).contains(&version) {
         return Err(useless(format!("it has version {version}")));
     }
-    let is_older = (1..SCHEMA).contains(&version);
+    let is_older = (1..=OTHER_TABLES).contains(&version);
     let transaction = db.unchecked_transaction()?;
     if is_older {
         older::move_sessions(&db, version)?;

@@ -91,10 +91,20 @@ statements! {
     PUT_SEGMENT = "INSERT INTO segments VALUES (?1, ?2)
         ON CONFLICT (path) DO UPDATE SET bytes = excluded.bytes WHERE bytes <> excluded.bytes";
     NOTE = "SELECT value FROM notes WHERE name = ?1";
+    STATED reads all because "read once, at a start" =
+        "SELECT author, statement FROM stated ORDER BY author, frame, entry";
+    ADD_STATED = "INSERT OR REPLACE INTO stated VALUES (?1, ?2, ?3, ?4)";
+    FORGET_STATED = "DELETE FROM stated WHERE author = ?1";
     PUT_NOTE = "INSERT OR REPLACE INTO notes VALUES (?1, ?2)";
 
     ADD_HISTORY = "INSERT INTO history VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)";
-    HAPPENINGS = "SELECT coalesce(max(rowid), 0) FROM history";
+    HAPPENINGS = "SELECT n FROM counts WHERE name = 'happenings'";
+    /// Not less than the number of rows, and found without counting them.
+    HISTORY_SPAN = "SELECT coalesce((SELECT max(rowid) FROM history) - (SELECT min(rowid) FROM history) + 1, 0)";
+    NEWEST_HISTORY reads all because "it stops behind the newest" =
+        "SELECT at FROM history INDEXED BY by_time ORDER BY at DESC LIMIT 1 OFFSET ?1";
+    TRIM_HISTORY = "DELETE FROM history WHERE rowid IN
+        (SELECT rowid FROM history INDEXED BY by_time WHERE at < ?1 ORDER BY at LIMIT ?2)";
     /// From the end of the index, up to the limit.
     HISTORY reads all because "it stops at its limit" =
         "SELECT at, device, what, key, session, tool, doc, bytes, lines,
@@ -220,11 +230,16 @@ pub const TABLES: &str = concat!(
     CREATE TABLE IF NOT EXISTS seen (key TEXT PRIMARY KEY, store INTEGER NOT NULL, vault INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS segments (path TEXT PRIMARY KEY, bytes INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS stated (author TEXT NOT NULL, frame INTEGER NOT NULL, entry INTEGER NOT NULL,
+        statement TEXT NOT NULL, PRIMARY KEY (author, frame, entry)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS history (
         at INTEGER NOT NULL, device TEXT NOT NULL, what TEXT NOT NULL, key TEXT NOT NULL, session TEXT NOT NULL,
         tool TEXT NOT NULL, doc TEXT NOT NULL, bytes INTEGER NOT NULL, lines INTEGER NOT NULL);
     CREATE INDEX IF NOT EXISTS by_key ON history (key, at);
     CREATE INDEX IF NOT EXISTS by_time ON history (at);
+    INSERT OR IGNORE INTO counts SELECT 'happenings', coalesce(max(rowid), 0) FROM history;
+    CREATE TRIGGER IF NOT EXISTS happened AFTER INSERT ON history
+        BEGIN UPDATE counts SET n = max(n + 1, new.rowid) WHERE name = 'happenings'; END;
     CREATE TABLE IF NOT EXISTS hidden AS SELECT * FROM sessions WHERE 0;
     CREATE INDEX IF NOT EXISTS hidden_by_key ON hidden (key);
     CREATE TRIGGER IF NOT EXISTS record_goes AFTER DELETE ON sessions

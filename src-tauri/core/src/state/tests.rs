@@ -786,6 +786,50 @@ fn what_was_complete_is_known_again_and_forgotten_with_its_session() {
     assert_eq!(state.seen().expect("seen"), []);
 }
 
+#[test]
+fn old_happenings_go_and_their_number_never_becomes_smaller() {
+    const DAY: i64 = 24 * 60 * 60 * 1000;
+    let home = tempfile::tempdir().expect("tempdir");
+    let (state, _) = State::open(home.path()).expect("open");
+    let add = |n: i64, at: i64| {
+        let happening = |n: i64| Happening {
+            at: Millis(at + n),
+            key: format!("t/{n}"),
+            ..Happening::default()
+        };
+        let all = |state: &State| (0..n).try_for_each(|n| state.add_history(&happening(n)));
+        state.together(all).expect("added");
+    };
+    let rows = || -> i64 {
+        let count = "SELECT count(*) FROM history";
+        state
+            .db
+            .query_row(count, [], |row| row.get(0))
+            .expect("count")
+    };
+    let (bound, now) = (i64::from(HISTORY_KEPT), Millis(1000 * DAY));
+    add(bound, 0);
+    assert_eq!(state.trim_history(now).expect("trim"), 0, "they are few");
+    add(bound / 2, now.0 - 89 * DAY);
+    let before = state.happenings().expect("number");
+    assert_eq!(before, bound.unsigned_abs() * 3 / 2);
+    let mut polls = 0;
+    while 0 < state.trim_history(now).expect("trim") {
+        polls += 1;
+        assert!(state.happenings().expect("number") == before);
+    }
+    assert_eq!((rows(), polls), (bound, bound / 2 / HISTORY_AT_ONCE));
+    add(bound, now.0 - 80 * DAY);
+    while 0 < state.trim_history(now).expect("trim") {}
+    assert_eq!(rows(), bound * 3 / 2, "none of them is old");
+    state.scrub().expect("scrub");
+    let after = state.happenings().expect("number");
+    assert_eq!(after, before + bound.unsigned_abs());
+    drop(state);
+    let (state, _) = State::open(home.path()).expect("open");
+    assert_eq!(state.happenings().expect("number"), after);
+}
+
 /// The receipt for a forgotten session states that nothing is left in any file.
 #[test]
 fn a_list_that_is_being_read_does_not_keep_erased_data_unnoticed() {

@@ -3,8 +3,12 @@
 
 use super::Vault;
 use crate::session::{Lane, SessionKey};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
+
+/// So many sessions are looked for by name; of more, the directory is listed.
+const FEW: usize = 4;
 
 /// The result of a removal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,11 +56,43 @@ impl Vault {
 
     /// Whether a journal of the session or a safety copy of one exists.
     pub fn holds(&self, key: &SessionKey) -> bool {
+        !self.held(&[key.clone()].into()).is_empty()
+    }
+
+    /// The sessions of which a journal or a safety copy of one exists. However many they are, no
+    /// directory is listed more than once.
+    pub fn held(&self, keys: &BTreeSet<SessionKey>) -> BTreeSet<SessionKey> {
+        self.held_by(keys, &mut entries_in)
+    }
+
+    fn held_by(
+        &self,
+        keys: &BTreeSet<SessionKey>,
+        list: &mut dyn FnMut(&Path) -> Vec<PathBuf>,
+    ) -> BTreeSet<SessionKey> {
+        let mut by_tool: BTreeMap<&str, BTreeMap<&str, &SessionKey>> = BTreeMap::new();
         // A key that is no directory's name leads nowhere.
-        super::VaultPath::is_key(key)
-            && [self.kept.root(), self.root()]
-                .into_iter()
-                .any(|root| !dirs_of(root, key).is_empty())
+        for key in keys.iter().filter(|key| super::VaultPath::is_key(key)) {
+            let of_tool = by_tool.entry(key.tool.as_str()).or_default();
+            of_tool.insert(&key.hash, key);
+        }
+        let mut held = BTreeSet::new();
+        for root in [self.kept.root(), self.root()] {
+            if by_tool.is_empty() {
+                break;
+            }
+            for device in list(root).into_iter().filter(|dir| is_dir(dir)) {
+                for (lane, (tool, keys)) in { Lane::ALL.into_iter() }
+                    .flat_map(|lane| by_tool.iter().map(move |keys| (lane, keys)))
+                {
+                    let tool = device.join(lane.as_str()).join(tool);
+                    for project in list(&tool).into_iter().filter(|dir| is_dir(dir)) {
+                        held.extend(held_in(&project, keys, list));
+                    }
+                }
+            }
+        }
+        held
     }
 
     fn erase_remains(&self, key: &SessionKey) -> io::Result<bool> {
@@ -96,11 +132,34 @@ fn dirs_of(root: &Path, key: &SessionKey) -> Vec<(String, Lane, PathBuf)> {
     found
 }
 
+/// The sessions of these that have a directory in this one of a project.
+fn held_in(
+    project: &Path,
+    keys: &BTreeMap<&str, &SessionKey>,
+    list: &mut dyn FnMut(&Path) -> Vec<PathBuf>,
+) -> Vec<SessionKey> {
+    let dirs = match keys.len() <= FEW {
+        true => keys.keys().map(|hash| project.join(hash)).collect(),
+        false => list(project),
+    };
+    let key_of = |dir: &PathBuf| keys.get(dir.file_name()?.to_str()?);
+    let there = dirs
+        .iter()
+        .filter_map(|dir| key_of(dir).filter(|_| is_dir(dir)));
+    there.map(|key| (*key).clone()).collect()
+}
+
 fn is_dir(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir())
 }
 
 fn dirs_in(dir: &Path) -> Vec<PathBuf> {
+    let entries = entries_in(dir).into_iter();
+    entries.filter(|path| is_dir(path)).collect()
+}
+
+/// What is in a directory; nothing if it is a link.
+fn entries_in(dir: &Path) -> Vec<PathBuf> {
     let entries = if is_dir(dir) {
         std::fs::read_dir(dir).ok()
     } else {
@@ -111,7 +170,7 @@ fn dirs_in(dir: &Path) -> Vec<PathBuf> {
         .flatten()
         .flatten()
         .map(|entry| entry.path());
-    paths.filter(|path| is_dir(path)).collect()
+    paths.collect()
 }
 
 fn files_in(dir: &Path) -> Vec<PathBuf> {
@@ -171,6 +230,18 @@ mod tests {
         )
         .expect("write");
         assert!(vault.holds(&gone));
+        let listed = |n: usize| {
+            let mut keys: BTreeSet<SessionKey> = (0..n).map(|n| key(&format!("{n}"))).collect();
+            keys.insert(gone.clone());
+            let mut listed = 0;
+            let held = vault.held_by(&keys, &mut |dir| {
+                listed += 1;
+                entries_in(dir)
+            });
+            assert_eq!(held, [gone.clone()].into());
+            listed
+        };
+        assert_eq!(listed(10), listed(1_000), "directories");
         let erased = vault.erase("OWN", &gone).expect("erase");
         let dir = format!("tool/project/{}", gone.hash);
         assert!(erased.any && erased.own.contains(&(Lane::Bulk, dir.clone())));

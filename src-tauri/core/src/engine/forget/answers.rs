@@ -126,6 +126,7 @@ impl Engine {
         });
         if let Err(error) = self.save_asked() {
             self.forgetting.asked.0.pop();
+            self.forgetting.note_asked();
             return Err(error);
         }
         for (key, _) in &group {
@@ -134,12 +135,8 @@ impl Engine {
         }
         self.publish_presence();
         self.forget_due();
-        let keys: BTreeSet<String> = group.iter().map(|(key, _)| key.to_string()).collect();
-        let rows = self
-            .forgotten_rows()
-            .into_iter()
-            .filter(|row| keys.contains(&row.key));
-        value(rows.collect::<Vec<_>>())
+        let keys: BTreeSet<&SessionKey> = group.iter().map(|(key, _)| key).collect();
+        value(self.forgotten_rows_of(Some(&keys)))
     }
 
     /// The request to forget that an undo would withdraw.
@@ -183,6 +180,7 @@ impl Engine {
         let taken = self.forgetting.asked.0.remove(at);
         if let Err(error) = self.save_asked() {
             self.forgetting.asked.0.insert(at, taken);
+            self.forgetting.note_asked();
             return Err(error);
         }
         for asked in &taken.sessions {
@@ -215,16 +213,25 @@ impl Engine {
     }
 
     pub(super) fn forgotten_rows(&self) -> Vec<ForgottenRow> {
+        self.forgotten_rows_of(None)
+    }
+
+    /// The rows of these sessions, or of all.
+    fn forgotten_rows_of(&self, only: Option<&BTreeSet<&SessionKey>>) -> Vec<ForgottenRow> {
         let mut rows: Vec<(Millis, ForgottenRow)> = Vec::new();
+        let is_wanted = |key: &SessionKey| only.is_none_or(|only| only.contains(key));
         for asked in &self.forgetting.asked.0 {
-            rows.extend(
-                asked
-                    .sessions
-                    .iter()
-                    .map(|session| (asked.at, self.asked_row(asked, session))),
-            );
+            let sessions = { asked.sessions.iter() }.filter(|session| is_wanted(&session.key));
+            rows.extend(sessions.map(|session| (asked.at, self.asked_row(asked, session))));
         }
-        for (key, forgotten) in &self.lists.now.forgotten {
+        let all = &self.lists.now.forgotten;
+        let stated: Vec<_> = match only {
+            Some(only) => { only.iter() }
+                .filter_map(|key| all.get_key_value(*key))
+                .collect(),
+            None => all.iter().collect(),
+        };
+        for (key, forgotten) in stated {
             let first = forgotten
                 .by
                 .values()
