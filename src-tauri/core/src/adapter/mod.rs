@@ -19,7 +19,7 @@ pub use self::patched::PatchedBytes;
 pub use self::registry::{Access, Entered, Entry, Registry};
 pub use self::stamp::Stamp;
 pub use self::watermark::{Mark, Watermark};
-use crate::formats::fields::{OwnFields, with_those_of};
+use crate::formats::fields::{OwnFields, with_own, with_those_of};
 use crate::formats::running::{Apps, Running};
 use crate::formats::steering::{Edit, Steer};
 use crate::merge::snapshots::Judged;
@@ -690,29 +690,39 @@ impl Change<'_> {
 }
 
 impl<'a> Change<'a> {
-    /// The document to write. These fields take their values from the file there, or else the given
-    /// `neutral` values (as JSON). `None` if no document is written. Refused if its fields cannot be
-    /// read.
+    /// The document to write. The fields named as `own` take their values from the file there, or
+    /// else the given `neutral` values (as JSON); of the fields that are not known, those of the file
+    /// there are written and no others. `None` if no document is written. Refused if its fields
+    /// cannot be read.
     pub fn with_own(
         &self,
-        names: &[&str],
+        own: OwnFields,
         neutral: &[&str],
     ) -> Result<Option<Vec<u8>>, WriteError> {
         let Some(bytes) = self.content()? else {
             return Ok(None);
         };
-        let values: Vec<_> = names.iter().copied().zip(neutral.iter().copied()).collect();
-        let bytes = crate::formats::fields::with(&bytes, &values).ok_or_else(|| {
+        let refused = || {
             let why = "One of its documents cannot be read, and may set what only this device sets";
             WriteError::Refused(why.into())
-        })?;
+        };
+        let named = own.named.iter().copied();
+        let values: Vec<_> = named.zip(neutral.iter().copied()).collect();
+        let bytes = crate::formats::fields::with(&bytes, &values).ok_or_else(refused)?;
         let there = self
             .path()
             .and_then(|path| opener::read(path, opener::MOST).ok());
-        Ok(Some(there.map_or_else(
-            || bytes.clone(),
-            |there| with_those_of(&bytes, names, &there),
-        )))
+        let bytes = match own.known {
+            Some(known) if bytes.trim_ascii_start().starts_with(b"{") => {
+                let there = there.as_deref().unwrap_or_default();
+                with_own(&bytes, there, |name| !known.contains(&name)).ok_or_else(refused)?
+            }
+            _ => bytes,
+        };
+        Ok(Some(match there {
+            Some(there) => with_those_of(&bytes, own.named, &there),
+            None => bytes,
+        }))
     }
 
     /// The same change with other bytes.

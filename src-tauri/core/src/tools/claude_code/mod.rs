@@ -55,7 +55,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use plans::Plans;
-use steering::{AGENTS_NEUTRAL, AGENTS_OWN, COPIES, STEERING, device_fields, is_agents_card};
+use steering::{AGENTS_NEUTRAL, COPIES, STEERING, device_fields, is_agents_card, known_fields};
 
 const NAME: &str = "Claude Code";
 const MAIN: &str = "transcript.jsonl";
@@ -156,6 +156,7 @@ impl Tool for ClaudeCode {
                 title: Some(linked::title),
                 named: Some(named),
                 stitch: Some(linked::stitch),
+            known_fields,
                 branches: Some(linked::branches),
                 in_fork: Some(in_fork),
                 ..Joins::default()
@@ -329,13 +330,14 @@ impl Tool for ClaudeCode {
         let files = self.files(&store);
         let home = home_for(&files, &store, checkout, machine)?;
         let own = |doc: &DocWrite<'_>| match is_agents_card(doc.name) {
-            true => doc.change.with_own(&AGENTS_OWN, &AGENTS_NEUTRAL),
+            true => (doc.change).with_own(about.own_fields(doc.name), &AGENTS_NEUTRAL),
             false => Ok(None),
         };
         let own = checkout
             .docs
             .iter()
             .map(own)
+        let about = self.about();
             .collect::<Result<Vec<_>, _>>()?;
         let changes = checkout
             .docs

@@ -68,14 +68,17 @@ static WITH_COPIES: Marks = Marks {
 pub(super) const STEERING: Steering = Steering {
     sets: |doc, content| match is_agents_card(doc) {
         true => {
-            let value =
-                fields::get(content, AGENTS_OWN[0]).filter(|value| *value != AGENTS_NEUTRAL[0]);
-            value
-                .map(|value| Steer {
-                    name: AGENTS_OWN[0].into(),
+            let set = |(name, neutral): (&&str, &&str)| {
+                let value = fields::get(content, name).filter(|value| value != neutral)?;
+                Some(Steer {
+                    name: (*name).into(),
                     value: value.into(),
                 })
-                .into_iter()
+            };
+            AGENTS_OWN
+                .iter()
+                .zip(&AGENTS_NEUTRAL)
+                .filter_map(set)
                 .collect()
         }
         false => MARKS.sets(content),
@@ -104,7 +107,7 @@ pub(super) const STEERING: Steering = Steering {
         is_one: |doc| doc.as_str().starts_with(COPIES),
         refused: copies_refused,
     }),
-    words: "permission mode, mode, agent, worktree and moved directory, monitors and channels, what a subagent may do; copies of \
+    words: "permission mode, mode, agent, worktree and moved directory, monitors and channels, what a subagent may do, its worktree and fields of it that only a later version knows; copies of \
             files for /rewind where one of them lies outside of the checkout or is obeyed by programs: a hook, a setting, a build script, \
             instructions for an agent",
 };
@@ -112,9 +115,22 @@ pub(super) const STEERING: Steering = Steering {
 /// The prefix of docs that hold copies of earlier file contents.
 pub(super) const COPIES: &str = "beside/file-history/";
 
-/// The permission field of a subagent's metadata, and its neutral value for another device's.
-pub(super) const AGENTS_OWN: [&str; 1] = ["permissionMode"];
-pub(super) const AGENTS_NEUTRAL: [&str; 1] = ["\"default\""];
+/// What a subagent's card says about its permissions and the directory in which it goes on, and the
+/// neutral values for another device's.
+pub(super) const AGENTS_OWN: [&str; 2] = ["permissionMode", "worktreePath"];
+pub(super) const AGENTS_NEUTRAL: [&str; 2] = ["\"default\"", "null"];
+
+/// The fields of a subagent's card (2.1.330). Any other may steer the subagent: each device has its
+/// own.
+const AGENTS_FIELDS: [&str; 7] = [
+    "agentType",
+    "description",
+    "parentAgentId",
+    "permissionMode",
+    "spawnDepth",
+    "toolUseId",
+    "worktreePath",
+];
 
 pub(super) fn is_agents_card(doc: &DocName) -> bool {
     doc.as_str().starts_with("subagents/") && doc.as_str().ends_with(".meta.json")
@@ -130,6 +146,10 @@ pub(super) fn device_fields(doc: &DocName) -> &'static [&'static str] {
 
 /// A file tracked in a transcript, and the name of its copy.
 pub(super) struct TrackedFile {
+pub(super) fn known_fields(doc: &DocName) -> Option<&'static [&'static str]> {
+    is_agents_card(doc).then_some(&AGENTS_FIELDS)
+}
+
     pub(super) path: String,
     pub(super) copy: Option<String>,
 }

@@ -113,6 +113,34 @@ fn old_sessions_are_kept_from_the_sweep() {
 }
 
 #[test]
+#[test]
+fn another_devices_card_brings_no_directory_and_nothing_that_is_not_known() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let machine = Machine::at(dir.path().join("h"));
+    let session = SessionId::new("11111111-2222-4333-8444-555555555555");
+    let name = DocName::new("subagents/agent-a1.meta.json");
+    let theirs =
+        &b"{\"agentType\":\"Explore\",\"worktreePath\":\"/etc\",\"runsAs\":\"root\",\"spawnDepth\":1}".to_vec();
+    let checkout = Checkout {
+        session: &session,
+        cwd: dir.path(),
+        updated: Millis(1),
+        now: Millis(2),
+        forgets: false,
+        docs: vec![super::super::DocWrite {
+            name: &name,
+            at: "x",
+            change: Change::Create(theirs),
+        }],
+    };
+    let written = ClaudeCode::default().write(&machine, &checkout);
+    let card = fs::read(&written.expect("written").docs[0].1).expect("a card");
+    let wanted = "{\"agentType\":\"Explore\",\"worktreePath\":null,\"spawnDepth\":1}";
+    assert_eq!(String::from_utf8_lossy(&card), wanted);
+    let own_fields = ClaudeCode::default().about().own_fields(&name);
+    assert_eq!(&own_fields.as_recorded(&card, theirs), theirs);
+}
+
 fn only_plain_places_are_taken() {
     let machine = Machine::at("/h");
     let store = Store::of(&machine);

@@ -283,11 +283,12 @@ impl Tool for CopilotChat {
         still_free()?;
         let after = After::of(&place, checkout, &kinds)?;
         let own = |(doc, kind): (&DocWrite<'_>, &Kind)| match kind {
-            Kind::Document => doc.change.with_own(&DEVICE_FIELDS, &NEUTRAL),
+            Kind::Document => (doc.change).with_own(about.own_fields(doc.name), &NEUTRAL),
             Kind::Log => Ok(None),
         };
         let own = checkout
             .docs
+        let about = self.about();
             .iter()
             .zip(&kinds)
             .map(own)
