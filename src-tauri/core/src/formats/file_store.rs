@@ -34,7 +34,7 @@ pub struct FileStore<'a> {
     /// The docs of a session. The first one is the main doc; others with its name are further
     /// places for it.
     pub docs: &'a [DocFile<'a>],
-    /// Whether a text can stand for `{session}`.
+    /// Whether a text can stand for `{session}`, if it does not begin with a dash.
     pub is_session: fn(&str) -> bool,
     /// Whether a text can stand for `{group}`.
     pub is_group: fn(&str) -> bool,
@@ -317,7 +317,7 @@ impl<'a> FileStore<'a> {
         adapt: &Adapt<'_>,
         still_free: &dyn Fn() -> Result<(), WriteError>,
     ) -> Result<Written, WriteError> {
-        if !(self.is_session)(checkout.session.as_str()) {
+        if !self.is_id(checkout.session.as_str()) {
             let why = format!("\"{}\" is not an id of {}", checkout.session, self.name);
             return Err(WriteError::Refused(why));
         }
@@ -422,6 +422,12 @@ impl<'a> FileStore<'a> {
     /// The docs that may be a session's main doc.
     fn mains(&self) -> impl Iterator<Item = &DocFile<'a>> {
         self.docs.iter().filter(|doc| doc.name == self.docs[0].name)
+    }
+
+    /// Whether a text, which may come from another device, is an id. An id becomes a word of the command
+    /// that opens the session, where a dash at its beginning would make it an option.
+    fn is_id(&self, text: &str) -> bool {
+        !text.starts_with('-') && (self.is_session)(text)
     }
 
     fn is_denied(&self, name: &str) -> bool {

@@ -367,6 +367,41 @@ mod tests {
         }
     }
 
+    /// An id is a word of the command that opens the session.
+    #[test]
+    fn an_id_is_no_option_of_a_command() {
+        let home = tempfile::tempdir().expect("dir");
+        let machine = Machine::at(home.path());
+        let tool = CustomTool::new(definition("chats/{session}.jsonl")).expect("definition");
+        let main = DocName::new("session.jsonl");
+        fs::create_dir_all(home.path().join(".x/chats")).expect("dirs");
+        for id in ["--yolo", "-y", "-"] {
+            let session = crate::session::SessionId::new(id);
+            let at = format!("chats/{id}.jsonl");
+            let lines = b"{}\n".to_vec();
+            let checkout = Checkout {
+                session: &session,
+                cwd: home.path(),
+                updated: crate::session::Millis(1),
+                now: crate::session::Millis(2),
+                forgets: false,
+                docs: vec![crate::tools::DocWrite {
+                    name: &main,
+                    at: &at,
+                    change: crate::tools::Change::Create(&lines),
+                }],
+            };
+            let written = tool.write(&machine, &checkout);
+            assert!(matches!(written, Err(WriteError::Refused(_))), "{id}");
+            let file = home.path().join(".x").join(&at);
+            assert!(!file.exists(), "{id}");
+            fs::write(file, &lines).expect("file");
+            for which in [Which::One(&session), Which::All] {
+                assert_eq!(tool.sessions(&machine, which).found.len(), 0, "{id}");
+            }
+        }
+    }
+
     /// The user's own pattern led into a directory that is never read.
     #[test]
     fn denied_names_are_denied_in_the_fixed_part_of_a_pattern_too() {

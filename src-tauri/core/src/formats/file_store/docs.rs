@@ -161,7 +161,7 @@ impl FileStore<'_> {
         problems: &mut Vec<Problem>,
     ) -> Vec<SessionAt> {
         let only = match which {
-            Which::One(session) if !(self.is_session)(session.as_str()) => return Vec::new(),
+            Which::One(session) if !self.is_id(session.as_str()) => return Vec::new(),
             Which::One(session) => Some(session.as_str()),
             _ => None,
         };

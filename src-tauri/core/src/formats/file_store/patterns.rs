@@ -212,7 +212,7 @@ impl<'a> FileStore<'a> {
     fn with(&self, hole: &str, text: &str, known: &SessionAt) -> Option<SessionAt> {
         let is_right = match hole {
             SESSION if !known.session.is_empty() => known.session == text,
-            SESSION => (self.is_session)(text),
+            SESSION => self.is_id(text),
             GROUP => (self.is_group)(text),
             NAME | REST => !text.is_empty() && (self.is_name)(text),
             NUMBER => text.bytes().all(|byte| byte.is_ascii_digit()),

@@ -495,6 +495,28 @@ fn places_follow_the_variables_and_the_system() {
     assert_eq!(on(System::Windows), wanted("AppData/Roaming"));
 }
 
+/// `cline --id -y` would begin another session, with every tool approved.
+#[test]
+fn an_id_is_no_option_of_a_command() {
+    let store = Store::new();
+    for id in ["--yolo", "-y"] {
+        let mut theirs = manifest();
+        theirs["session_id"] = json!(id);
+        let (theirs, messages) = (theirs.to_string(), conversation(&["hello"], "T"));
+        let docs = [(MANIFEST, theirs.as_bytes()), (MESSAGES, &messages)];
+        let written = store.create(id, &docs);
+        assert!(matches!(written, Err(WriteError::Refused(_))), "{id}");
+        let dir = sessions_dir(&store.machine).join(id);
+        assert!(!dir.exists(), "{id}");
+        fs::create_dir_all(&dir).expect("dir");
+        fs::write(dir.join(format!("{id}.messages.json")), messages).expect("write");
+        for which in [Which::One(&SessionId::new(id)), Which::All] {
+            let listing = Cline.sessions(&store.machine, which);
+            assert_eq!(listing.found.len(), 0, "{id}");
+        }
+    }
+}
+
 #[test]
 fn only_a_sessions_files_are_its_docs() {
     let table = [
