@@ -277,15 +277,16 @@ pub fn title_of(text: &str) -> Option<String> {
     }
 }
 
-/// The text of a message's `content`: a string, or the text blocks of a list.
+/// The texts of a message's `content`: a string, or the text blocks of a list.
+pub fn texts_of(content: &Value) -> impl Iterator<Item = &str> {
+    let blocks = content.as_array().into_iter().flatten();
+    let texts = blocks.filter_map(|block| block.get("text")?.as_str());
+    content.as_str().into_iter().chain(texts)
+}
+
+/// The first text of a message's `content`.
 pub fn text_of(content: &Value) -> Option<&str> {
-    match content {
-        Value::String(text) => Some(text),
-        Value::Array(blocks) => blocks
-            .iter()
-            .find_map(|block| block.get("text").and_then(Value::as_str)),
-        _ => None,
-    }
+    texts_of(content).next()
 }
 
 /// Whether a name is a UUID as tools write it: lower case, with dashes.

@@ -787,9 +787,10 @@ fn prompt(record: &Value) -> Option<&str> {
     if !is_user || flag("isMeta") || flag("isCompactSummary") || flag("isSidechain") {
         return None;
     }
-    let words = jsonl::text_of(record.get("message")?.get("content")?)?.trim_start();
-    (!words.is_empty() && !WRAPPERS.iter().any(|wrapper| words.starts_with(wrapper)))
-        .then_some(words)
+    // An editor puts what is open in it before the prompt, as a text of its own.
+    let mut texts = jsonl::texts_of(record.get("message")?.get("content")?).map(str::trim_start);
+    let is_wrapper = |text: &str| WRAPPERS.iter().any(|wrapper| text.starts_with(wrapper));
+    texts.find(|text| !text.is_empty() && !is_wrapper(text))
 }
 
 fn updated(ends: &jsonl::Ends) -> Option<Millis> {

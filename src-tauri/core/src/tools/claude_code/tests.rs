@@ -31,6 +31,24 @@ fn a_compaction_is_marked_and_what_the_tool_slips_in_is_not_the_users() {
 }
 
 #[test]
+fn a_title_is_what_the_user_typed_beside_what_an_editor_adds() {
+    let block = |text: &str| serde_json::json!({ "type": "text", "text": text });
+    let opened = block("<ide_opened_file>The user opened /a.rs in the IDE.</ide_opened_file>");
+    let image = serde_json::json!({ "type": "image", "source": {} });
+    let rows = [
+        (vec![block("fix it")], Some("fix it")),
+        (vec![opened.clone(), block("fix it")], Some("fix it")),
+        (vec![image, block(""), block("fix it")], Some("fix it")),
+        (vec![opened], None),
+    ];
+    for (content, wanted) in rows {
+        let line = serde_json::json!({ "type": "user", "message": { "content": content } });
+        let mut transcript = io::Cursor::new(format!("{line}\n"));
+        assert_eq!(named(&mut transcript).as_deref(), wanted, "{line}");
+    }
+}
+
+#[test]
 fn the_last_branch_that_is_one_counts() {
     let branch = |last: &str| {
         let log = format!(

@@ -599,9 +599,30 @@ fn prompt(record: &Value) -> Option<&str> {
     if !is(item, "type", "message") || !is(item, "role", "user") {
         return None;
     }
-    let words = jsonl::text_of(item.get("content")?)?.trim_start();
-    let wrapper = words.starts_with('<') || words.starts_with("# AGENTS.md instructions");
-    (!words.is_empty() && !wrapper).then_some(words)
+    // A picture stands between two texts with its tags, before the prompt.
+    jsonl::texts_of(item.get("content")?).find_map(typed)
+}
+
+/// What the user typed in a text of a prompt. The IDE extension and the desktop app put what is open,
+/// or what was dropped, before it, and a heading between the two.
+fn typed(text: &str) -> Option<&str> {
+    const HEADINGS: [&str; 2] = ["## My request for Codex:", "## My request:"];
+    const WRAPPERS: [&str; 4] = [
+        "<",
+        "# AGENTS.md instructions",
+        "# Context from my IDE setup:",
+        "# Files mentioned by the user:",
+    ];
+    let text = text.trim_start();
+    let mut parts = HEADINGS
+        .iter()
+        .filter_map(|heading| text.split_once(heading));
+    let text = match parts.next().filter(|_| text.starts_with('#')) {
+        Some((_, typed)) => typed.trim_start(),
+        None => text,
+    };
+    let is_wrapper = WRAPPERS.iter().any(|wrapper| text.starts_with(wrapper));
+    (!text.is_empty() && !is_wrapper).then_some(text)
 }
 
 fn title(found: &jsonl::Outlines) -> Option<String> {

@@ -215,6 +215,46 @@ fn a_title_is_from_the_start_of_a_thread_and_stays() {
 }
 
 #[test]
+fn a_title_is_what_the_user_typed_however_the_prompt_is_wrapped() {
+    let ide = "# Context from my IDE setup:\n\n## Open tabs:\n- a.rs: src/a.rs\n";
+    let rows: [(&[&str], Option<&str>); 9] = [
+        (&["fix it\nnow"], Some("fix it")),
+        (
+            &["<image name=[Image #1]>", "</image>", "fix it"],
+            Some("fix it"),
+        ),
+        (
+            &[&format!("{ide}\n## My request for Codex:\nfix it\n")],
+            Some("fix it"),
+        ),
+        (
+            &[&format!("{ide}\n## My request:\nfix it\n")],
+            Some("fix it"),
+        ),
+        (
+            &[
+                "# Files mentioned by the user:\n\n## a.png: /a.png\n\n## My request for Codex:\nfix it",
+            ],
+            Some("fix it"),
+        ),
+        (&[ide], None),
+        (&["# AGENTS.md instructions for /a\n<INSTRUCTIONS>"], None),
+        (&["<environment_context>", ""], None),
+        (&["# A plan\nDo it.\n"], Some("# A plan")),
+    ];
+    for (texts, wanted) in rows {
+        let parts: Vec<Value> = texts
+            .iter()
+            .map(|text| serde_json::json!({ "type": "input_text", "text": text }))
+            .collect();
+        let line = serde_json::json!({ "type": "response_item",
+            "payload": { "type": "message", "role": "user", "content": parts } });
+        let mut rollout = std::io::Cursor::new(format!("{line}\n"));
+        assert_eq!(named(&mut rollout).as_deref(), wanted, "{texts:?}");
+    }
+}
+
+#[test]
 fn the_open_threads_are_found_without_a_listing() {
     let home = tempfile::tempdir().expect("dir");
     let machine = Machine::at(home.path());
