@@ -764,6 +764,10 @@ pub fn shown() -> Shown {
         from: 0,
         own_title: Some("Why is the session stale?".into()),
         forks: true,
+        parts: vec![SessionRow {
+            title: "Watch the tests".into(),
+            ..sessions()[2].clone()
+        }],
         messages: vec![
             message(
                 "user",

@@ -187,6 +187,7 @@ export const words = {
     live: (device: string) => `open on ${device}`,
   },
   sessions: {
+    agents: "Sub-agents:",
     search: "Search sessions",
     searchHint: "Words, titles, projects",
     tool: "Tool",

@@ -416,6 +416,7 @@ impl Forgery<'_> {
             updated: Millis(super::world::START),
             version: None,
             requires: Vec::new(),
+            part_of: None,
             main: DocName::new(self.main),
             base: None,
             fork: None,

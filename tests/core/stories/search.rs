@@ -19,7 +19,7 @@ fn search(device: &mut Device, words: &str) -> Search {
     })
 }
 
-fn hits(device: &mut Device, words: &str) -> Vec<String> {
+pub fn hits(device: &mut Device, words: &str) -> Vec<String> {
     let hits = search(device, words).hits.into_iter();
     hits.map(|hit| hit.session).collect()
 }

@@ -721,6 +721,16 @@ function Reading({
           {shown.why}
         </p>
       )}
+      {shown?.parts && (
+        <p class="notice" dir="auto">
+          {words.sessions.agents}{" "}
+          {shown.parts.map((part) => (
+            <a key={part.session} href={link("sessions", part.session)}>
+              {part.title || words.session.untitled}{" "}
+            </a>
+          ))}
+        </p>
+      )}
       <Refused refusal={refusal} clear={clear} />
       {asked.phase === "loading" && <Skeleton rows={7} label={words.transcript.loading} tall />}
       {asked.phase === "failed" && <Failed refusal={asked.refusal} again={asked.again} />}

@@ -18,6 +18,10 @@ pub fn shown(shown: &Shown, view: &View) -> String {
     if let Some(path) = &shown.row.path {
         out.push_str(&format!("{}\n", below_home(path)));
     }
+    for part in &shown.parts {
+        let name = format!("Sub-agent: {} · {}", title(&part.title), part.session);
+        out.push_str(&wrap(&name, 0, view));
+    }
     if shown.messages.is_empty() {
         out.push_str("\nNo messages to show.\n");
     }

@@ -420,6 +420,7 @@ fn card(doc: &DocName) -> SessionCard {
         updated: Millis(BEGIN_MS),
         version: None,
         requires: Vec::new(),
+        part_of: None,
         main: doc.clone(),
         base: None,
         fork: None,

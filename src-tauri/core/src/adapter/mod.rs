@@ -501,6 +501,10 @@ pub struct Facts {
     /// Sessions of the same tool that must be in the store before this one can open (a fork's
     /// parent). A tool that lists another tool's sessions is a [`Registry`] and has none of its own.
     pub requires: Vec<SessionId>,
+    /// The session for which this one works as a sub-agent, if the tool keeps its log as a session
+    /// that opens alone. It is listed and forgotten with that session.
+    #[serde(default)]
+    pub part_of: Option<SessionId>,
     /// The base of the session, if its file names the base by id and offset.
     #[serde(default)]
     pub base: Option<ForkBase>,

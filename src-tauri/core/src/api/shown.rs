@@ -26,6 +26,11 @@ pub struct Shown {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     pub own_title: Option<String>,
+    /// The sub-agents of the session that are sessions of their own, oldest first; they are not in the
+    /// list of sessions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, ts(optional, as = "Option<Vec<SessionRow>>"))]
+    pub parts: Vec<SessionRow>,
     pub messages: Vec<Message>,
 }
 

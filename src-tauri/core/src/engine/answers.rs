@@ -403,13 +403,15 @@ impl Engine {
             let state = State::beside(&path)?;
             let limit = filter.limit.and_then(|limit| usize::try_from(limit).ok());
             let limit = limit.unwrap_or(usize::MAX);
+            let parts = state.parts()?;
             let mut listed = Vec::new();
             let mut add = |key: &SessionKey, row: &Row| {
                 if limit <= listed.len() {
                     return ControlFlow::Break(());
                 }
                 let shared = context.shared();
-                let row = is_listed(row).then(|| session_row(&shared, key, row));
+                let is_listed = is_listed(row) && !parts.contains(&key.to_string());
+                let row = is_listed.then(|| session_row(&shared, key, row));
                 listed.extend(row.filter(|row| fits(&filter, row)));
                 ControlFlow::Continue(())
             };
@@ -467,13 +469,16 @@ impl Engine {
         let (key, row, record) = self.find(text)?;
         let (context, shown) = (self.context.clone(), self.session_row(&key, &row));
         let names = self.names(&key, &record)?;
+        let parts = self.state.parts_of(&key)?;
         Ok(Box::new(move || {
-            value(export::show(
-                Session::new(&context, &key, &record),
-                shown,
-                &names(),
-                wanted,
-            )?)
+            let session = Session::new(&context, &key, &record);
+            let mut shown = export::show(session, shown, &names(), wanted)?;
+            let shared = context.shared();
+            let rows = parts
+                .iter()
+                .map(|(key, row)| session_row(&shared, key, row));
+            shown.parts = rows.collect();
+            value(shown)
         }))
     }
 

@@ -417,13 +417,13 @@ impl Engine {
         let unknown = doubtful.iter().filter(|key| !is_known(key));
         let held = context.vault.held(&unknown.cloned().collect());
         let is_here = |key: &SessionKey| is_known(&key) || held.contains(key);
-        // Forgetting a session that is not here loses nothing. Versions of a session go with it,
-        // and count as one with it.
+        // Forgetting a session that is not here loses nothing. Versions and sub-agents of a session
+        // go with it, and count as one with it.
         let here: Vec<&SessionKey> = doubtful.iter().filter(|key| is_here(key)).collect();
         let others: BTreeSet<&SessionKey> = doubtful.iter().collect();
         let count = here
             .iter()
-            .filter(|key| !self.is_version_of(key, &others))
+            .filter(|key| !self.goes_with(key, &others))
             .count();
         if count > 0 && began + count > self.settings.guard.max_forgotten {
             return here.into_iter().cloned().collect();
@@ -442,11 +442,13 @@ impl Engine {
         }
     }
 
-    fn is_version_of(&self, key: &SessionKey, others: &BTreeSet<&SessionKey>) -> bool {
-        let record: Option<SessionRecord> = self.state.record(key).ok().flatten();
-        record
-            .and_then(|record| parent_of(&record, key))
-            .is_some_and(|parent| others.contains(&parent))
+    fn goes_with(&self, key: &SessionKey, others: &BTreeSet<&SessionKey>) -> bool {
+        let record: SessionRecord = self.state.record(key).ok().flatten().unwrap_or_default();
+        // Only the file here proves of which session this is a sub-agent.
+        let whole = record.part_of.as_ref();
+        let whole = whole.map(|whole| SessionKey::new(&key.tool, whole));
+        let wholes = [parent_of(&record, key), whole];
+        wholes.iter().flatten().any(|whole| others.contains(whole))
     }
 
     fn is_needed_here(&self, key: &SessionKey) -> bool {

@@ -353,9 +353,11 @@ fn project_rows(
     code: &Code,
 ) -> Result<Vec<(ProjectRow, Option<Project>)>, StateError> {
     let mut rows: BTreeMap<String, (ProjectRow, Option<Project>)> = BTreeMap::new();
-    // Sessions that arrive without a card yet are in no list.
+    // Sessions that arrive without a card yet, and parts of others, are in no list.
+    let parts = state.parts()?;
     let listed = state.rows(None)?.into_iter();
-    for (key, row) in listed.filter(|(_, row)| is_listed(row)) {
+    let listed = listed.filter(|(key, row)| is_listed(row) && !parts.contains(&key.to_string()));
+    for (key, row) in listed {
         let project = ProjectKey::new(row.project.clone());
         let new = || ProjectRow {
             key: row.project.clone(),

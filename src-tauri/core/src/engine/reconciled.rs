@@ -124,6 +124,7 @@ impl Engine {
         let mut news = None;
         let remember = |state: &State| {
             state.put(key, &effects.row, &effects.packed)?;
+            state.put_part(key, effects.record.whole(key).as_ref())?;
             news = Self::unsearch_changed(state, key, print.as_ref())?;
             Self::note_seen(state, key, seen, self.seen.get(key))?;
             effects

@@ -71,6 +71,7 @@ pub fn materialize_fork(session: SessionMut<'_>, parent: &Parent) -> Result<Reco
             .unwrap_or_default(),
         version: origin.version.clone(),
         requires: origin.requires.clone(),
+        part_of: origin.part_of.clone(),
         main: plan.name(&origin.main),
         base: origin.base.clone(),
         fork: Some(ForkOf {

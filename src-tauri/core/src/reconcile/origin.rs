@@ -229,6 +229,7 @@ mod tests {
             updated: Millis(0),
             version: None,
             requires: Vec::new(),
+            part_of: None,
             main: DocName::new(main),
             base: None,
             fork: None,

@@ -2,7 +2,9 @@
 //! last.
 
 use crate::merge::{Chosen, Firsts, Titles, fork_id, title};
-use crate::session::{ChainId, DocKind, DocName, ForkBase, Hlc, SessionId, ToolId, Trie};
+use crate::session::{
+    ChainId, DocKind, DocName, ForkBase, Hlc, SessionId, SessionKey, ToolId, Trie,
+};
 use crate::tools::stores::Near;
 use crate::tools::{Patch, Stamp};
 use crate::vault::{Journal, SessionCard};
@@ -22,6 +24,9 @@ pub struct SessionRecord {
     /// since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+    /// The session for which this one works as a sub-agent, as its file in this device's store says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part_of: Option<SessionId>,
     /// The user allowed another device's rewrite.
     #[serde(default)]
     pub released: bool,
@@ -278,6 +283,14 @@ impl SessionRecord {
     /// The card of the device on which the session began; it determines the project.
     pub fn origin(&self) -> Option<&SessionCard> {
         self.cards.get(self.began_on()?).map(|said| &said.card)
+    }
+
+    /// The session for which this one works as a sub-agent: as its file here says or, without one, as
+    /// the device on which it began says.
+    pub fn whole(&self, key: &SessionKey) -> Option<SessionKey> {
+        let said = || self.origin()?.part_of.as_ref();
+        let whole = self.part_of.as_ref().or_else(said)?;
+        Some(SessionKey::new(&key.tool, whole)).filter(|whole| whole != key)
     }
 
     /// The device on which the session began, by short id.

@@ -89,6 +89,7 @@ pub fn record_session(
         return Ok(Recorded::default());
     }
     record.session.get_or_insert_with(|| found.session.clone());
+    record.part_of = reading.facts.part_of.clone();
     let Some(main) = found.docs.first() else {
         return Ok(Recorded::default());
     };
@@ -209,6 +210,7 @@ pub(super) fn card(
             .unwrap_or(crate::session::Millis(stamp.mtime_ns / 1_000_000)),
         version: facts.version.clone(),
         requires: facts.requires.clone(),
+        part_of: facts.part_of.clone(),
         base: facts.base.clone(),
         main: main.clone(),
         fork,
@@ -280,16 +282,15 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// Records a changed project at once, whether there is anything else to record or not.
+    /// Records at once to which project and session this one belongs, whether there is anything else
+    /// to record or not.
     fn correct(&mut self, record: &SessionRecord) {
-        let said = record
-            .cards
-            .get(&self.context.short)
-            .map(|said| &said.card.project);
+        let said = record.cards.get(&self.context.short);
+        let belongs = |card: &SessionCard| (card.project.clone(), card.part_of.clone());
         if self
             .card
             .as_ref()
-            .is_some_and(|card| said.is_some_and(|said| *said != card.project))
+            .is_some_and(|card| said.is_some_and(|said| belongs(&said.card) != belongs(card)))
         {
             self.batch.splice(0..0, self.card.take().map(Entry::About));
         }

@@ -19,6 +19,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -276,6 +277,50 @@ impl State {
                 .execute(params![session, key])?;
         }
         Ok(())
+    }
+
+    /// Stores of which session this one is a part, if it is one.
+    pub fn put_part(&self, key: &SessionKey, whole: Option<&SessionKey>) -> Result<(), StateError> {
+        let (key, whole) = (key.to_string(), whole.map(SessionKey::to_string));
+        let put = || -> rusqlite::Result<()> {
+            let mut query = self.db.prepare_cached(statements::PART)?;
+            let known: Option<String> = query.query_row([&key], |row| row.get(0)).optional()?;
+            match whole {
+                whole if whole == known => return Ok(()),
+                Some(whole) => self
+                    .db
+                    .prepare_cached(statements::PUT_PART)?
+                    .execute([key, whole])?,
+                None => self
+                    .db
+                    .prepare_cached(statements::FORGET_PART)?
+                    .execute([key])?,
+            };
+            Ok(())
+        };
+        put().map_err(|source| self.error(source))
+    }
+
+    /// The keys of the sessions that are parts of others in the lists, and so are in none themselves.
+    pub fn parts(&self) -> Result<BTreeSet<String>, StateError> {
+        const DEEPEST: usize = 16;
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        let wholes: BTreeMap<String, String> = self
+            .db
+            .prepare_cached(statements::PARTS)
+            .and_then(|mut query| query.query_map([], read)?.collect())
+            .map_err(|source| self.error(source))?;
+        // Parts of each other would be in no list at all.
+        let ends = |key: &&String| {
+            let mut above = std::iter::successors(Some(*key), |key| wholes.get(*key));
+            above.nth(DEEPEST).is_none()
+        };
+        Ok(wholes.keys().filter(ends).cloned().collect())
+    }
+
+    /// The sessions that are parts of this one, oldest first.
+    pub fn parts_of(&self, whole: &SessionKey) -> Result<Vec<(SessionKey, Row)>, StateError> {
+        self.select(statements::PARTS_OF, [whole.to_string()])
     }
 
     /// All sessions, newest first, of one tool or of all.
@@ -731,6 +776,7 @@ impl State {
             statements::ERASE_HIDDEN,
             statements::ERASE_HISTORY,
             statements::FORGET_NEEDS,
+            statements::FORGET_PART,
             statements::UNSEARCH,
             statements::UNSEE,
         ];

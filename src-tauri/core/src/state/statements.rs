@@ -45,6 +45,15 @@ statements! {
     FORGET_NEEDS = "DELETE FROM needs WHERE key = ?1";
     PUT_NEED = "INSERT OR IGNORE INTO needs (session, key) VALUES (?1, ?2)";
 
+    PART = "SELECT whole FROM parts WHERE key = ?1";
+    PUT_PART = "INSERT OR REPLACE INTO parts (key, whole) VALUES (?1, ?2)";
+    FORGET_PART = "DELETE FROM parts WHERE key = ?1";
+    PARTS reads all because "few sessions are parts of others" =
+        "SELECT parts.key, whole FROM parts CROSS JOIN sessions part ON part.key = parts.key
+         CROSS JOIN sessions one ON one.key = whole WHERE one.project <> ''";
+    PARTS_OF = concat!("SELECT ", columns!(),
+        " FROM sessions WHERE key IN (SELECT key FROM parts WHERE whole = ?1) ORDER BY updated, key");
+
     HOLDERS reads all because "read once, at a start" = "SELECT tool, doc, key FROM holders";
     PUT_HOLDER = "INSERT INTO holders (tool, doc, key) VALUES (?1, ?2, ?3)
         ON CONFLICT (tool, doc) DO UPDATE SET key = excluded.key WHERE key <> excluded.key";
@@ -83,7 +92,8 @@ statements! {
         " FROM sessions INDEXED BY by_code WHERE code = ?1 AND project = ?2 LIMIT 1");
     NEXT_DEVICES = "SELECT devices FROM sessions INDEXED BY by_devices WHERE devices > ?1 ORDER BY devices LIMIT 1";
     NEWEST_OF_DEVICES = concat!("SELECT ", columns!(),
-        " FROM sessions INDEXED BY by_devices WHERE devices = ?1 ORDER BY updated DESC, key LIMIT ?2");
+        " FROM sessions INDEXED BY by_devices WHERE devices = ?1
+             AND NOT EXISTS (SELECT 1 FROM parts WHERE parts.key = sessions.key) ORDER BY updated DESC, key LIMIT ?2");
     NAMELESS = "SELECT count(*) FROM sessions INDEXED BY by_code WHERE code = 'arriving' AND project = ''";
     COUNT = "SELECT n FROM counts WHERE name = 'sessions'";
 
@@ -205,6 +215,8 @@ pub const TABLES: &str = concat!(
     CREATE INDEX IF NOT EXISTS with_split ON sessions (split) WHERE split > '';
     CREATE TABLE IF NOT EXISTS needs (session TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (session, key)) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS needs_of ON needs (key);
+    CREATE TABLE IF NOT EXISTS parts (key TEXT PRIMARY KEY, whole TEXT NOT NULL) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS parts_of ON parts (whole);
     CREATE TABLE IF NOT EXISTS holders (doc TEXT NOT NULL, key TEXT NOT NULL, tool TEXT NOT NULL,
         PRIMARY KEY (tool, doc)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS counts (name TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;

@@ -35,6 +35,9 @@ pub struct SessionCard {
     pub version: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<SessionId>,
+    /// The session for which this one works as a sub-agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part_of: Option<SessionId>,
     /// The doc that makes the session; the other docs depend on it.
     pub main: DocName,
     /// The file that its own file refers to, if the tool keeps the beginning in another session.
@@ -75,6 +78,7 @@ impl SessionCard {
             .map(SessionId::as_str)
             .chain(fork)
             .chain(base)
+            .chain(self.part_of.as_ref().map(SessionId::as_str))
             .chain(root);
         let ids = ids.chain(self.version.as_deref());
         let paths = paths.into_iter().flatten().chain(project.branch.as_deref());

@@ -137,6 +137,7 @@ pub fn show(
             .own_title()
             .filter(|own| Some(*own) != record.title())
             .map(str::to_owned),
+        parts: Vec::new(),
         messages,
     })
 }

@@ -291,6 +291,7 @@ fn plant(world: &mut World, frames: Vec<Vec<Entry>>) -> PathBuf {
         updated: Millis(crate::stories::world::START),
         version: None,
         requires: Vec::new(),
+        part_of: None,
         main: DocName::new("transcript.jsonl"),
         base: None,
         fork: None,

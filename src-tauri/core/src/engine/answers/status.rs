@@ -82,7 +82,7 @@ impl Engine {
             splits: self.state.open_splits()?,
             live: self.live_sessions(),
             problems: self.problems(),
-            sessions: self.state.count()?.saturating_sub(self.state.nameless()?),
+            sessions: self.listed_sessions()?,
             device: self.name.clone(),
             paired: self.lists.now.approved.len() as u64,
             connected: self
@@ -97,6 +97,12 @@ impl Engine {
             code_question: self.code_question(),
             asking: self.peer_state.asking.len() as u64 + self.peer_state.more_asking,
         })
+    }
+
+    /// How many sessions the list has.
+    fn listed_sessions(&self) -> Result<u64, ApiError> {
+        let in_no_list = self.state.nameless()? + self.state.parts()?.len() as u64;
+        Ok(self.state.count()?.saturating_sub(in_no_list))
     }
 
     /// The newest sessions in a state, some for each reason, and how many there are. A status is

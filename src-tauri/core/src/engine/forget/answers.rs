@@ -7,7 +7,7 @@ use crate::engine::vault_walk::{Lanes, Since};
 use crate::session::{ProblemCode, Remedy};
 
 impl Engine {
-    /// The session and the versions of it that became sessions of their own.
+    /// The session, the versions of it that became sessions of their own, and the sub-agents of each.
     pub(super) fn forget_group(&self, text: &str) -> Result<Vec<(SessionKey, Row)>, ApiError> {
         let (key, row, record) = self.find(text)?;
         if let Some(parent) = parent_of(&record, &key)
@@ -27,12 +27,15 @@ impl Engine {
         let mut group = vec![(key.clone(), row)];
         let mut records = vec![(key, record)];
         while let Some((key, record)) = records.pop() {
-            for (session, record) in self.family(&key.tool, &record)? {
-                let fork = SessionKey::new(&key.tool, &session);
-                let known = group.iter().any(|(known, _)| *known == fork);
-                if let (false, Some(row)) = (known, self.state.row(&fork)?) {
-                    group.push((fork.clone(), row));
-                    records.push((fork, record));
+            let family = self.family(&key.tool, &record)?.into_keys();
+            let forks = family.map(|session| SessionKey::new(&key.tool, &session));
+            let parts = self.state.parts_of(&key)?.into_iter().map(|(part, _)| part);
+            for other in forks.chain(parts) {
+                let known = group.iter().any(|(known, _)| *known == other);
+                if let (false, Some(row)) = (known, self.state.row(&other)?) {
+                    group.push((other.clone(), row));
+                    let record = self.state.record(&other)?.unwrap_or_default();
+                    records.push((other, record));
                 }
             }
         }

@@ -305,6 +305,7 @@ impl Tool for ClaudeCode {
             updated: updated(ends).or(Some(main.stamp.modified())),
             version: ends.backwards().find_map(|record| text(record, "version")),
             requires: Vec::new(),
+            part_of: None,
             base: None,
             repository: repository(ends),
         };

@@ -144,12 +144,12 @@ pub(super) fn device_fields(doc: &DocName) -> &'static [&'static str] {
     }
 }
 
-/// A file tracked in a transcript, and the name of its copy.
-pub(super) struct TrackedFile {
 pub(super) fn known_fields(doc: &DocName) -> Option<&'static [&'static str]> {
     is_agents_card(doc).then_some(&AGENTS_FIELDS)
 }
 
+/// A file tracked in a transcript, and the name of its copy.
+pub(super) struct TrackedFile {
     pub(super) path: String,
     pub(super) copy: Option<String>,
 }

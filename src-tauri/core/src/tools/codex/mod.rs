@@ -11,6 +11,10 @@
 //! next resume. After a rollout was rewritten, the model receives the new content, while the window
 //! may show the old turns. The databases are never touched.
 //!
+//! A sub-agent has a thread of its own, which may begin with a copy of the history of the thread that
+//! started it (`parent_thread_id`, or `source.subagent.thread_spawn`). Such a thread is in no list of
+//! sessions: it is shown, and forgotten, with the thread that started it, and searched.
+//!
 //! The writer of a thread holds a file lock on `thread-writer-locks/<uuid>.lock`, created when
 //! taken and removed under `.coordination.lock` when released (0.169.0). This adapter takes the
 //! lock for its own writes, as Codex does.
@@ -306,6 +310,9 @@ impl Tool for Codex {
                 .into_iter()
                 .filter(|parent| *parent != found.session)
                 .collect(),
+            part_of: meta
+                .and_then(|meta| part_of(meta, &found_ends))
+                .filter(|whole| *whole != found.session),
             base: meta.and_then(|meta| base_of(meta, &mut *content.open().ok()?)),
             repository: ends.backwards().find_map(session_meta).and_then(repository),
             early: meta.is_none() && main.stamp.len <= HEAD,
@@ -568,6 +575,22 @@ fn parent(meta: &Value) -> Option<SessionId> {
     text(meta.get("history_base")?, "thread_id")
         .filter(|id| is_uuid(id))
         .map(SessionId::new)
+}
+
+/// The thread for which a thread works as a sub-agent. It opens without that thread.
+fn part_of(meta: &Value, found: &jsonl::Outlines) -> Option<SessionId> {
+    let source = meta.get("source").and_then(|source| source.get("subagent"));
+    if source.is_none() && text(meta, "thread_source").as_deref() != Some("subagent") {
+        return None;
+    }
+    // Deeper than an outline goes.
+    let spawned_by = || {
+        let whole = found.first_records("\"thread_spawn\"").next()?;
+        let spawn = session_meta(&whole)?.pointer("/source/subagent/thread_spawn")?;
+        text(spawn, "parent_thread_id")
+    };
+    let whole = text(meta, "parent_thread_id").or_else(spawned_by);
+    whole.filter(|id| is_uuid(id)).map(SessionId::new)
 }
 
 /// A fork's reference to its parent in its first record: the place of the id in the file, and the
