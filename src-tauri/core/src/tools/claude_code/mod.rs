@@ -799,8 +799,9 @@ fn updated(ends: &jsonl::Ends) -> Option<Millis> {
         .find_map(|record| Millis::parse(record.get("timestamp")?.as_str()?))
 }
 
-/// Records without an id that describe the state of the window. Opening or closing a session writes
-/// them, and the last one wins (seen with 1.0.128 to 2.1.330, 2026-11-23).
+/// Records without an id and without words that describe the state of the window. Opening or closing
+/// a session writes them, and the last one wins (seen with 1.0.128 to 2.1.330, 2026-11-23). What
+/// stands for words or leads to them (`content-replacement`, `fork-context-ref`) is not among them.
 const NOTED: &[&str] = &[
     "agent-color",
     "agent-name",
@@ -809,15 +810,30 @@ const NOTED: &[&str] = &[
     "api-request",
     "api-request-blob",
     "api-request-shape",
+    "artifact-autoreact-ledger",
+    "artifact-comment-monitor",
     "atis-latch",
+    "bridge-session",
+    "continued-in",
     "cost-state",
     "custom-title",
+    "dev-mods",
+    "file-history-delta",
     "file-history-snapshot",
+    "frame-link",
+    "history-suppression",
+    "hybrid-organization",
+    "isolation-latch",
     "last-prompt",
+    "memory-mode",
     "mode",
+    "observer-ref",
     "permission-mode",
     "pr-link",
     "queue-operation",
+    "relocated",
+    "repl-mode",
+    "session-owner",
     "tag",
     "worktree-state",
 ];

@@ -17,7 +17,7 @@ use std::sync::{LazyLock, OnceLock};
 /// those that the tool's loader keeps, last one wins, and that name an agent, a mode, a directory,
 /// a channel to elsewhere or code to load. Records that only restrict (`isolation-latch`,
 /// `session-owner`, `history-suppression`, `memory-mode`) stay as they are.
-static MARKS: Marks = Marks {
+pub(super) static MARKS: Marks = Marks {
     kinds: &[(
         &["/type"],
         &[
@@ -87,6 +87,8 @@ pub(super) const STEERING: Steering = Steering {
         "mode" => ["default", "normal"].contains(&steer.value.as_str()),
         "permissionMode" => ["default", "plan"].contains(&steer.value.as_str()),
         "replMode" => steer.value == "false",
+        // Written at each connection to the vendor's app, which is this device's own in any case.
+        "bridgeSessionId" => true,
         _ => false,
     },
     neutral: |_, line, cwd| {

@@ -61,6 +61,24 @@ fn the_last_branch_that_is_one_counts() {
     assert_eq!(branch("HEAD"), None);
 }
 
+/// A record of a kind that only this list lacked made a split of two devices that opened a session.
+#[test]
+fn what_steers_or_notes_is_no_conversation_and_what_holds_words_is() {
+    let line = |kind: &str| format!("{{\"type\":\"{kind}\",\"sessionId\":\"s\"}}\n");
+    let steers = steering::MARKS.kinds.iter().flat_map(|(_, kinds)| *kinds);
+    for kind in steers.chain(NOTED) {
+        assert!(!is_message(line(kind).as_bytes()), "{kind}");
+    }
+    for kind in [
+        "user",
+        "content-replacement",
+        "fork-context-ref",
+        "of-a-later-version",
+    ] {
+        assert!(is_message(line(kind).as_bytes()), "{kind}");
+    }
+}
+
 /// A parser that is more lenient than ours would find the other device's permission mode.
 #[test]
 fn an_agents_card_that_cannot_be_read_is_not_written() {
