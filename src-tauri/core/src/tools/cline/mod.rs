@@ -35,8 +35,8 @@
 //! **Tasks** (extension 3.x, from public descriptions of its files; no VS Code could be run here,
 //! so never seen): `tasks/<id>/` below `User/globalStorage/saoudrizwan.claude-dev` of Code, Code -
 //! Insiders and VSCodium; the id is the time in milliseconds. `api_conversation_history.json` is
-//! the conversation; beside it are `ui_messages.json`, `task_metadata.json` and
-//! `context_history.json`. The list is `state/taskHistory.json`, with one row per task. The row
+//! the conversation; beside it are `ui_messages.json`, `task_metadata.json`, `context_history.json`
+//! and the list of what is to be done, `focus_chain_taskid_<id>.md`. The list of tasks is `state/taskHistory.json`, with one row per task. The row
 //! syncs as a document of its own, `history-item.json`, and is inserted among the other rows here.
 //! The extension holds the list in memory and overwrites later changes, so tasks are written only
 //! while that editor does not run. `cwdOnTaskInitialization` in the row is the checkout's. A task
@@ -134,10 +134,11 @@ const SESSION_DOCS: [DocFile<'_>; 4] = [
     DocFile::snapshot(MANIFEST, "{session}/{session}.json"),
 ];
 
-/// Docs of a task, named after their files, except for the row.
+/// Docs of a task, named after their files, except for the row and for what is to be done, whose file
+/// has the task's id in its name.
 const API_HISTORY: &str = "api_conversation_history.json";
 const METADATA: &str = "task_metadata.json";
-const TASK_DOCS: [DocFile<'_>; 4] = [
+const TASK_DOCS: [DocFile<'_>; 5] = [
     DocFile::snapshot(API_HISTORY, "tasks/{session}/api_conversation_history.json"),
     DocFile::snapshot(
         "context_history.json",
@@ -145,6 +146,10 @@ const TASK_DOCS: [DocFile<'_>; 4] = [
     ),
     DocFile::snapshot(METADATA, "tasks/{session}/task_metadata.json"),
     DocFile::snapshot("ui_messages.json", "tasks/{session}/ui_messages.json"),
+    DocFile::snapshot(
+        "focus-chain.md",
+        "tasks/{session}/focus_chain_taskid_{session}.md",
+    ),
 ];
 const ROW: &str = "history-item.json";
 

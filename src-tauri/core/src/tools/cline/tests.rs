@@ -612,6 +612,27 @@ fn a_task_joins_the_list_of_the_editor_that_has_cline() {
     assert!(!codium.task_dir(TASK).exists());
 }
 
+/// The file is named after the task, as the extension looks for it: in a fork by another name.
+#[test]
+fn what_is_to_be_done_in_a_task_is_found_under_the_tasks_own_id() {
+    let (store, other) = (Store::new(), "1758540123999");
+    let list = b"- [ ] Say what this project is\n";
+    for id in [TASK, other] {
+        let row = format!(r#"{{"id":"{id}","task":"Do"}}"#);
+        let docs: [(&str, &[u8]); 3] = [
+            ("focus-chain.md", list),
+            (ROW, row.as_bytes()),
+            (API_HISTORY, b"[]"),
+        ];
+        store.create(id, &docs).expect("written");
+        let found = store.found(id);
+        let path = &found.doc("focus-chain.md").expect("the list").path;
+        let name = format!("focus_chain_taskid_{id}.md");
+        assert!(path.ends_with(format!("tasks/{id}/{name}")), "{path:?}");
+        assert_eq!(fs::read(path).expect("the list"), list);
+    }
+}
+
 #[test]
 fn a_list_that_is_none_is_left_alone_and_told() {
     let store = Store::new();
