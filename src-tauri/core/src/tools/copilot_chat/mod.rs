@@ -99,7 +99,8 @@ const INDEX: &str = "chat.ChatSessionStore.index";
 /// The number of days for which the earlier index is kept.
 const KEPT: usize = 5;
 
-/// A new chat goes into the first of these editors that knows the directory.
+/// A new chat goes into the editor in which it was made, if that knows the directory here, else into
+/// the first of these that does.
 const EDITORS: [Editor; 4] = [
     Editor::CODE,
     Editor::CODE_INSIDERS,
@@ -818,7 +819,12 @@ fn new_place(machine: &Machine, checkout: &Checkout<'_>) -> Result<Place, WriteE
         .docs
         .iter()
         .any(|doc| doc.at.split('/').any(|name| name == EMPTY_WINDOW));
-    for editor in EDITORS {
+    let authors = checkout.docs.first();
+    let authors = authors.and_then(|doc| doc.at.split('/').next());
+    let mut editors = EDITORS;
+    // A stable sort keeps the order of the others.
+    editors.sort_by_key(|editor| Some(editor.folder) != authors);
+    for editor in editors {
         let user = editor.user_dir(System::HERE, machine);
         let storage = user.join("globalStorage");
         if in_empty_window && storage.join("state.vscdb").is_file() {
