@@ -82,7 +82,10 @@ pub(super) const BESIDE: &str = "beside/";
 /// The prefix of docs that are plan files.
 pub(super) const PLANS: &str = "beside/plans/";
 
-pub(super) const DOCS: [DocFile<'_>; 6] = [
+/// The prefixes of docs that hold what the user gave the session: files and pictures.
+pub(super) const GIVEN: [&str; 2] = ["beside/uploads/", "beside/image-cache/"];
+
+pub(super) const DOCS: [DocFile<'_>; 8] = [
     DocFile::log(MAIN, "projects/{group}/{session}.jsonl"),
     DocFile::snapshot("{rest}", "projects/{group}/{session}/{rest}"),
     DocFile::snapshot(
@@ -92,6 +95,8 @@ pub(super) const DOCS: [DocFile<'_>; 6] = [
     DocFile::snapshot("beside/todos/{name}.json", "todos/{session}-{name}.json"),
     DocFile::snapshot("beside/tasks/{rest}", "tasks/{session}/{rest}"),
     DocFile::snapshot("beside/tasks-short/{rest}", "tasks/session-{short}/{rest}"),
+    DocFile::snapshot("beside/uploads/{rest}", "uploads/{session}/{rest}"),
+    DocFile::snapshot("beside/image-cache/{rest}", "image-cache/{session}/{rest}"),
 ];
 
 /// Whether a file in a session's own directory has a name that no other doc has.

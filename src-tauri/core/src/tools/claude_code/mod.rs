@@ -5,10 +5,13 @@
 //! of
 //! - the transcript `projects/<slug of the directory>/<uuid>.jsonl`;
 //! - the files below `projects/<slug>/<uuid>/` (subagents, long tool results, workflows);
-//! - files stored elsewhere under its id: `file-history/` (for /rewind), `todos/`, `tasks/`;
+//! - files stored elsewhere under its id: `file-history/` (for /rewind), `todos/`, `tasks/`, and what
+//!   the user gave it, `uploads/` and `image-cache/` (but no file whose name is that of a secret);
 //! - the plan in `plans/` that its records name. If several sessions name one plan, the first one
 //!   on this device owns it. The plan is removed from this device when that session is forgotten,
 //!   unless the plan was changed since.
+//!
+//! The prompts of all sessions (`history.jsonl`, `paste-cache/`) stay on their device.
 //!
 //! There is no index. A transcript in the slug directory of the current directory is listed,
 //! continued and resumed as it is, byte for byte. Seen with 2.1.330 on 2026-11-23; the vendor's
@@ -40,6 +43,7 @@ use super::{
 use crate::adapter::{McpConfig, Moved, Opens};
 use crate::formats::file_store::{DocFile, FileStore, KnownDirs, Names, Rank, SessionAt};
 use crate::formats::files::{self, GuestWrite};
+use crate::formats::guarded;
 use crate::formats::jsonl::{self, is_uuid, text};
 use crate::formats::listed::Listed;
 use crate::formats::process;
@@ -190,6 +194,8 @@ impl Tool for ClaudeCode {
             root(store.base.join("file-history"), true, true),
             root(store.base.join("todos"), false, true),
             root(store.base.join("tasks"), true, true),
+            root(store.base.join("uploads"), true, true),
+            root(store.base.join("image-cache"), true, true),
             root(store.plans, false, true),
             root(store.sessions, false, false),
         ];
@@ -310,7 +316,7 @@ impl Tool for ClaudeCode {
             repository: repository(ends),
         };
         Ok(Reading {
-            secret: self.secret_copies(found, main),
+            secret: self.secrets(found, main),
             ..Reading::of_files(found, facts)
         })
     }
@@ -585,6 +591,14 @@ impl ClaudeCode {
             .insert(store.projects.clone(), links);
     }
 
+    /// The docs that hold secrets.
+    fn secrets(&self, found: &Found, main: &FoundDoc) -> Vec<DocName> {
+        let given = found.docs.iter().filter(|doc| is_given_secret(&doc.name));
+        let mut secret = self.secret_copies(found, main);
+        secret.extend(given.map(|doc| doc.name.clone()));
+        secret
+    }
+
     /// Copies of files with secrets, and copies whose original the transcript does not name yet.
     fn secret_copies(&self, found: &Found, main: &FoundDoc) -> Vec<DocName> {
         let copies = || {
@@ -605,6 +619,17 @@ impl ClaudeCode {
         let named = self.copies.named_in(main, left_out);
         named.unwrap_or_else(|_| left_out(&IsSecret::new()))
     }
+}
+
+/// Whether the user gave the session a file of this name, and such files hold secrets. The tool puts
+/// letters of its own and a dash before the name.
+fn is_given_secret(doc: &DocName) -> bool {
+    let given = GIVEN.iter().find_map(|dir| doc.as_str().strip_prefix(dir));
+    given.is_some_and(|path| {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let own = name.split_once('-').map(|(_, own)| own);
+        guarded::is_secret(path) || own.is_some_and(guarded::is_secret)
+    })
 }
 
 // ---- liveness ----

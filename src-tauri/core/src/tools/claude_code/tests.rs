@@ -113,6 +113,34 @@ fn an_agents_card_that_cannot_be_read_is_not_written() {
 }
 
 #[test]
+fn another_devices_card_brings_no_directory_and_nothing_that_is_not_known() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let machine = Machine::at(dir.path().join("h"));
+    let session = SessionId::new("11111111-2222-4333-8444-555555555555");
+    let name = DocName::new("subagents/agent-a1.meta.json");
+    let theirs =
+        &b"{\"agentType\":\"Explore\",\"worktreePath\":\"/etc\",\"runsAs\":\"root\",\"spawnDepth\":1}".to_vec();
+    let checkout = Checkout {
+        session: &session,
+        cwd: dir.path(),
+        updated: Millis(1),
+        now: Millis(2),
+        forgets: false,
+        docs: vec![super::super::DocWrite {
+            name: &name,
+            at: "x",
+            change: Change::Create(theirs),
+        }],
+    };
+    let written = ClaudeCode::default().write(&machine, &checkout);
+    let card = fs::read(&written.expect("written").docs[0].1).expect("a card");
+    let wanted = "{\"agentType\":\"Explore\",\"worktreePath\":null,\"spawnDepth\":1}";
+    assert_eq!(String::from_utf8_lossy(&card), wanted);
+    let own_fields = ClaudeCode::default().about().own_fields(&name);
+    assert_eq!(&own_fields.as_recorded(&card, theirs), theirs);
+}
+
+#[test]
 fn slugs_are_those_the_tool_makes() {
     assert_eq!(slug("/home/ada/my api"), "-home-ada-my-api");
     assert_eq!(slug(r"C:\Users\x"), "C--Users-x");
@@ -149,34 +177,6 @@ fn old_sessions_are_kept_from_the_sweep() {
 }
 
 #[test]
-#[test]
-fn another_devices_card_brings_no_directory_and_nothing_that_is_not_known() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let machine = Machine::at(dir.path().join("h"));
-    let session = SessionId::new("11111111-2222-4333-8444-555555555555");
-    let name = DocName::new("subagents/agent-a1.meta.json");
-    let theirs =
-        &b"{\"agentType\":\"Explore\",\"worktreePath\":\"/etc\",\"runsAs\":\"root\",\"spawnDepth\":1}".to_vec();
-    let checkout = Checkout {
-        session: &session,
-        cwd: dir.path(),
-        updated: Millis(1),
-        now: Millis(2),
-        forgets: false,
-        docs: vec![super::super::DocWrite {
-            name: &name,
-            at: "x",
-            change: Change::Create(theirs),
-        }],
-    };
-    let written = ClaudeCode::default().write(&machine, &checkout);
-    let card = fs::read(&written.expect("written").docs[0].1).expect("a card");
-    let wanted = "{\"agentType\":\"Explore\",\"worktreePath\":null,\"spawnDepth\":1}";
-    assert_eq!(String::from_utf8_lossy(&card), wanted);
-    let own_fields = ClaudeCode::default().about().own_fields(&name);
-    assert_eq!(&own_fields.as_recorded(&card, theirs), theirs);
-}
-
 fn only_plain_places_are_taken() {
     let machine = Machine::at("/h");
     let store = Store::of(&machine);
@@ -194,6 +194,9 @@ fn only_plain_places_are_taken() {
         "/etc/passwd",
         "beside/todos/../x.json",
         "beside/x",
+        "beside/uploads/../x",
+        "beside/uploads/",
+        "beside/image-cache/a/../../x",
         "a//b",
         "",
         "C:/x",
@@ -206,6 +209,7 @@ fn only_plain_places_are_taken() {
             name.to_owned(),
             format!("subagents/{name}"),
             format!("beside/tasks/{name}/x"),
+            format!("beside/uploads/{name}"),
         ] {
             assert!(
                 matches!(place(&name), Err(WriteError::Refused(_))),
