@@ -1,7 +1,7 @@
 //! Titles that the user gives to sessions: they sync, and no tool's store is touched.
 
 use super::splits::Parted;
-use super::talk::{ONE, TWO, turn};
+use super::talk::{ONE, TWO, item, meta, turn};
 use super::world::{Device, World};
 use serde_json::Value;
 use session_roam_core::api::{ApiError, Done, HistoryRow, Request, Shown};
@@ -20,6 +20,28 @@ fn rename(world: &mut World, device: usize, title: &str) -> Done {
 fn titles(world: &mut World) -> Vec<String> {
     let title = |device: &mut Device| device.row(ONE).expect("known").title;
     world.devices.iter_mut().map(title).collect()
+}
+
+/// Codex keeps the names of threads in an index of the device; elsewhere there is only the prompt.
+#[test]
+fn the_name_of_a_thread_is_its_title_and_stays_when_another_device_continues_it() {
+    let (mut world, here, _) = World::pair_of_devices();
+    let rollout = world.devices[0].rollout(ONE);
+    world.devices[0].say(&rollout, [meta(&here, ONE), item("Look at it")].concat());
+    world.deliver();
+    assert_eq!(titles(&mut world), ["Look at it"; 2]);
+    let index = world.devices[0].home.join(".codex/session_index.jsonl");
+    for (id, name) in [(ONE, "Parser"), (TWO, "Other"), (ONE, "The parser's bug")] {
+        let row = serde_json::json!({ "id": id, "thread_name": name, "updated_at": "T" });
+        world.devices[0].append(&index, format!("{row}\n").as_bytes());
+    }
+    world.devices[0].say(&rollout, item("more"));
+    world.deliver();
+    assert_eq!(titles(&mut world), ["The parser's bug"; 2]);
+    let there = world.devices[1].place_of(ONE).expect("there");
+    world.devices[1].say(&there, item("there"));
+    world.deliver();
+    assert_eq!(titles(&mut world), ["The parser's bug"; 2]);
 }
 
 #[test]

@@ -494,6 +494,10 @@ pub struct Facts {
     #[serde(default)]
     pub also: Vec<String>,
     pub title: Option<String>,
+    /// The title is a prompt, because the tool has no name of the session on this device. It does not
+    /// take the place of another device's.
+    #[serde(default)]
+    pub prompted: bool,
     /// Last activity.
     pub updated: Option<Millis>,
     /// The version of the tool that wrote last.

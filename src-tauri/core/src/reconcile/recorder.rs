@@ -201,7 +201,8 @@ pub(super) fn card(
         project,
         cwd: facts.cwd.clone(),
         // A title does not disappear because a file is being written.
-        title: title(context, key, fork.as_ref(), facts)
+        title: others_name(context, record, facts)
+            .or_else(|| title(context, key, fork.as_ref(), facts))
             .or_else(|| record.latest().and_then(|card| card.title.clone()))
             .as_deref()
             .map(limits::shown),
@@ -215,6 +216,13 @@ pub(super) fn card(
         main: main.clone(),
         fork,
     }
+}
+
+/// The title that another device gave last, if the tool here has only a prompt.
+fn others_name(context: &Context, record: &SessionRecord, facts: &Facts) -> Option<String> {
+    let others = record.cards.iter().max_by_key(|(_, said)| said.at);
+    let (device, said) = others.filter(|_| facts.prompted)?;
+    said.card.title.clone().filter(|_| *device != context.short)
 }
 
 /// Where the tool has no line for a fork's title, only the card holds the title.

@@ -308,6 +308,7 @@ impl Tool for ClaudeCode {
             also: also(ends, cwd.as_deref()),
             cwd,
             title: title(&found_ends),
+            prompted: false,
             updated: updated(ends).or(Some(main.stamp.modified())),
             version: ends.backwards().find_map(|record| text(record, "version")),
             requires: Vec::new(),

@@ -40,10 +40,11 @@ use crate::session::{DocName, ForkBase, Millis, Problem, ProblemCode, Role, Sess
 use crate::tools::Stamp;
 use memchr::memmem;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 const NAME: &str = "Codex";
 const MAIN: &str = "rollout.jsonl";
@@ -166,6 +167,36 @@ const LARGEST: u64 = 1 << 30;
 #[derive(Default)]
 pub struct Codex {
     known: KnownDirs,
+    names: Names,
+}
+
+/// The names that the user gave threads (`/rename`), by thread: of several rows the last counts
+/// (`session_index.jsonl`). Read again when the file changed, and up to a limit.
+#[derive(Default)]
+struct Names(Mutex<Option<(PathBuf, Stamp, Arc<ThreadNames>)>>);
+
+type ThreadNames = BTreeMap<String, String>;
+
+impl Names {
+    fn of(&self, base: &Path) -> Arc<ThreadNames> {
+        const MOST: u64 = 4 << 20;
+        let path = base.join("session_index.jsonl");
+        let Ok(stamp) = Stamp::of(&path) else {
+            return Arc::default();
+        };
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, at, names)) = &*known
+            && (of, at) == (&path, &stamp)
+        {
+            return names.clone();
+        }
+        let ends = opener::file(&path).and_then(|mut file| jsonl::read_ends(&mut file, MOST, MOST));
+        let ends = ends.unwrap_or_default();
+        let row = |row| Some((text(row, "id")?, text(row, "thread_name")?));
+        let names: Arc<ThreadNames> = Arc::new(ends.forwards().filter_map(row).collect());
+        *known = Some((path, stamp, names.clone()));
+        names
+    }
 }
 
 impl Codex {
@@ -229,7 +260,8 @@ impl Tool for Codex {
             name: NAME.into(),
             level: Level::Merge,
             reason: "After a split was settled by rewriting a thread, Codex's window may show its old turns; the model sees \
-                     the new ones."
+                     the new ones. A thread's name (/rename) is its title here from its next turn on, and is not given to Codex \
+                     on other devices. A thread that other devices have is archived on its own device alone."
                 .into(),
             denied: &DENIED,
             is_message,
@@ -287,7 +319,7 @@ impl Tool for Codex {
         Some(found.collect())
     }
 
-    fn read(&self, _machine: &Machine, found: &Found) -> io::Result<Reading> {
+    fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
         let main = found.main()?;
         let content = match is_packed(&main.path) {
             true => Content::Bytes(unpack(&main.path)?.into()),
@@ -296,10 +328,14 @@ impl Tool for Codex {
         let found_ends = jsonl::read_outlines(&mut *content.open()?, HEAD, TAIL, |_| true)?;
         let ends = &found_ends.ends;
         let meta = ends.head.iter().find_map(session_meta);
+        let names = self.names.of(&base(machine));
+        let name = names.get(found.session.as_str());
+        let name = name.and_then(|name| jsonl::title_of(name));
         let facts = Facts {
             cwd: meta.and_then(|meta| text(meta, "cwd")),
             also: Vec::new(),
-            title: title(&found_ends),
+            prompted: name.is_none(),
+            title: name.or_else(|| title(&found_ends)),
             updated: updated(ends).or(Some(main.stamp.modified())),
             version: ends
                 .backwards()
