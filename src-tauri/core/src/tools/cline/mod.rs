@@ -213,7 +213,8 @@ impl Tool for Cline {
             name: NAME.into(),
             level: Level::Merge,
             reason: "Tasks of the 3.x extension are written while their editor is closed and opened from its own list; they \
-                     were not tried in a running VS Code. Checkpoints do not sync."
+                     were not tried in a running VS Code. Checkpoints do not sync. Tasks of the older store ~/.cline/data/tasks \
+                     are not read."
                 .into(),
             versions: "command line 3.0.65 (2026-11-23); tasks of the extension 3.x, from public descriptions, never seen".into(),
             denied: &DENIED,
