@@ -2,8 +2,9 @@
 //! current engine: a device without a state of its own, and another one that gets the vaults from
 //! it, have every session as it was then. Beside each vault is the content of the other device's
 //! tool at the time of writing, as a map from doc to text (Base64 for binary content).
-//! What was applied then and is not any more was taken out of these maps: checkpoints of Cline, and
-//! the states of the working tree that messages of OpenCode name.
+//! What was applied then and is not any more was taken out of these maps: checkpoints of Cline, the
+//! states of the working tree that messages of OpenCode name, and what is not known in the card of a
+//! sub-agent of Claude Code.
 //!
 //! Whenever the written format changes, the engine before that change adds a directory:
 //! `WRITE_VAULTS=2026-11-29 cargo test -p session-roam-core --test core -- vaults_of_before`.

@@ -156,11 +156,11 @@ impl Tool for ClaudeCode {
             is_message,
             said,
             device_fields,
+            known_fields,
             joins: Joins {
                 title: Some(linked::title),
                 named: Some(named),
                 stitch: Some(linked::stitch),
-            known_fields,
                 branches: Some(linked::branches),
                 in_fork: Some(in_fork),
                 ..Joins::default()
@@ -337,6 +337,7 @@ impl Tool for ClaudeCode {
         still_free()?;
         let files = self.files(&store);
         let home = home_for(&files, &store, checkout, machine)?;
+        let about = self.about();
         let own = |doc: &DocWrite<'_>| match is_agents_card(doc.name) {
             true => (doc.change).with_own(about.own_fields(doc.name), &AGENTS_NEUTRAL),
             false => Ok(None),
@@ -345,7 +346,6 @@ impl Tool for ClaudeCode {
             .docs
             .iter()
             .map(own)
-        let about = self.about();
             .collect::<Result<Vec<_>, _>>()?;
         let changes = checkout
             .docs
