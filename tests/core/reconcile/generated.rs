@@ -83,8 +83,7 @@ impl Tool for Rows {
         Ok(Reading {
             facts,
             docs: vec![Content::Bytes(content.into())],
-            secret: Vec::new(),
-            problems: Vec::new(),
+            ..Reading::default()
         })
     }
 

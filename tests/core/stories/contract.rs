@@ -165,8 +165,7 @@ impl Tool for Rows {
         Ok(Reading {
             facts,
             docs: vec![content],
-            secret: Vec::new(),
-            problems: Vec::new(),
+            ..Reading::default()
         })
     }
 

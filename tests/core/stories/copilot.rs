@@ -6,10 +6,13 @@ use super::world::{Device, World, tree};
 use rusqlite::{Connection, OptionalExtension};
 use serde_json::{Value, json};
 use session_roam_core::formats::vscode::{Editor, System, uri_of};
-use session_roam_core::session::SessionId;
+use session_roam_core::session::{DocName, SessionId};
 use session_roam_core::tools::copilot_chat::CopilotChat;
 use session_roam_core::tools::copilot_chat::mutation_log::replay;
-use session_roam_core::tools::{Running, Tool, Which};
+use session_roam_core::tools::{
+    About, Checkout, Found, Launch, Listing, Machine, Reading, Resumable, Root, Running, Tool,
+    Touched, Which, WriteError, Written,
+};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -541,12 +544,138 @@ fn where_no_window_has_the_directory_the_chat_waits_until_it_was_opened_there() 
         why.contains("was never opened in VS Code here; open it there once"),
         "{why}"
     );
-    // Windows of two editors: VS Code itself comes before Insiders.
+    // Windows of two editors, neither of them the author's: VS Code itself comes before Insiders.
     let insiders = window(&story.world.devices[1], "Code - Insiders", &there, "bb");
     story.windows[1] = window(&story.world.devices[1], "Code", &there, "cc");
     story.world.devices[1].poll();
     assert_eq!(story.prompts(1).len(), 2);
     assert!(!insiders.join("chatSessions").exists());
+}
+
+/// What VS Code 1.139 notes of the repository in a chat.
+fn repository(number: usize) -> Vec<u8> {
+    line(&json!({ "kind": 1, "k": ["repoData"], "v": {
+        "remoteUrl": format!("https://x:{PLANTED}-{number}@host/api"),
+        "diffs": [{ "uri": "file:///api/.env", "unifiedDiff": format!("+KEY={PLANTED}-{number}") }],
+    } }))
+}
+
+fn is_recorded(device: &Device, text: &str) -> bool {
+    let lines = super::journals::recorded_lines(device, CHAT);
+    let mut lines = lines.keys().map(|line| String::from_utf8_lossy(line));
+    lines.any(|line| line.contains(text))
+}
+
+/// Tokens in the addresses of remotes and all uncommitted changes left the device with a chat.
+#[test]
+fn what_a_chat_notes_of_the_repository_stays_on_its_device() {
+    let mut story = Story::new();
+    let log = [written_by_vscode(), repository(1), turn(2, "again")].concat();
+    story.say(0, &log);
+    story.world.deliver();
+    assert!(!is_recorded(&story.world.devices[0], PLANTED));
+    assert_eq!(story.log(0, CHAT), log, "its own file is as it was");
+    let there = story.log(1, CHAT);
+    assert_eq!(there.len(), log.len());
+    assert!(replay(&there).expect("a log")["repoData"].is_null());
+    assert_eq!(story.prompts(1), prompts(&log));
+    // It goes on there and comes back, and nothing parts.
+    story.say(1, turn(3, "there"));
+    story.world.deliver();
+    story.say(0, [repository(2), turn(4, "here")].concat());
+    story.world.deliver();
+    assert_eq!(story.prompts(0), story.prompts(1));
+    assert!(!is_recorded(&story.world.devices[0], PLANTED));
+    for device in &mut story.world.devices {
+        assert_eq!(device.splits().len(), 0, "on {}", device.name);
+        assert_eq!(device.problems(), [""; 0], "on {}", device.name);
+    }
+}
+
+/// The adapter of before, which kept nothing of a chat to itself.
+struct Before;
+
+impl Tool for Before {
+    fn about(&self) -> About {
+        CopilotChat.about()
+    }
+
+    fn roots(&self, machine: &Machine) -> Vec<Root> {
+        CopilotChat.roots(machine)
+    }
+
+    fn touched(&self, machine: &Machine, path: &Path) -> Touched {
+        CopilotChat.touched(machine, path)
+    }
+
+    fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
+        CopilotChat.sessions(machine, which)
+    }
+
+    fn read(&self, machine: &Machine, found: &Found) -> std::io::Result<Reading> {
+        let reading = CopilotChat.read(machine, found)?;
+        Ok(Reading {
+            private: Default::default(),
+            ..reading
+        })
+    }
+
+    fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
+        CopilotChat.write(machine, checkout)
+    }
+
+    fn resume(&self, machine: &Machine, session: &Resumable<'_>) -> Launch {
+        CopilotChat.resume(machine, session)
+    }
+
+    fn is_main(&self, doc: &DocName) -> bool {
+        CopilotChat.is_main(doc)
+    }
+}
+
+/// Lines of a log do not change: a chat whose line read differently than it was recorded would be one
+/// that was rewritten on both devices.
+#[test]
+fn a_chat_that_was_synced_with_its_repository_goes_on_as_it_is() {
+    let mut story = Story::new();
+    for device in &mut story.world.devices {
+        device.more_tools = vec![std::sync::Arc::new(Before)];
+        device.start();
+    }
+    story.say(0, [written_by_vscode(), repository(1)].concat());
+    story.world.deliver();
+    assert!(is_recorded(&story.world.devices[1], PLANTED));
+    for device in &mut story.world.devices {
+        device.more_tools = Vec::new();
+        device.start();
+    }
+    story.say(1, turn(2, "there"));
+    story.world.deliver();
+    story.say(0, [repository(2), turn(3, "here")].concat());
+    story.world.deliver();
+    assert_eq!(story.prompts(0), story.prompts(1));
+    let planted = format!("{PLANTED}-2");
+    for device in &mut story.world.devices {
+        assert!(!is_recorded(device, &planted), "what is new stays");
+        assert_eq!(device.splits().len(), 0, "on {}", device.name);
+        assert_eq!(device.sessions().len(), 1, "on {}", device.name);
+        assert_eq!(device.status().held.len(), 0, "on {}", device.name);
+    }
+}
+
+#[test]
+fn a_chat_goes_into_the_editor_in_which_it_was_made() {
+    let (world, here, there) = World::pair_of_devices();
+    let code = window(&world.devices[1], "Code", &there, "bb");
+    let windows = [
+        window(&world.devices[0], "VSCodium", &here, "aa"),
+        window(&world.devices[1], "VSCodium", &there, "cc"),
+    ];
+    let mut story = Story { world, windows };
+    story.say(0, written_by_vscode());
+    story.world.deliver();
+    assert_eq!(story.prompts(1).len(), 2);
+    assert!(!code.join("chatSessions").exists());
 }
 
 #[test]

@@ -1304,7 +1304,12 @@ forks: boolean,
 /**
  * The title that the tool gave the session, if the user gave it another one.
  */
-own_title?: string, messages: Array<Message>, session: string, tool: string, project: string, title: string, 
+own_title?: string, 
+/**
+ * The sub-agents of the session that are sessions of their own, oldest first; they are not in the
+ * list of sessions.
+ */
+parts?: Array<SessionRow>, messages: Array<Message>, session: string, tool: string, project: string, title: string, 
 /**
  * RFC 3339.
  */

@@ -557,6 +557,30 @@ pub struct Patch {
 }
 
 impl Content {
+    /// The content with these patches as well. Those whose bytes are not there are left out.
+    pub fn patched(self, patches: Vec<Patch>) -> Self {
+        match self {
+            content if patches.is_empty() => content,
+            Self::File(path) => Self::Patched(path, patches),
+            Self::Patched(path, former) => {
+                Self::Patched(path, former.into_iter().chain(patches).collect())
+            }
+            Self::Bytes(bytes) => {
+                let mut bytes = bytes.into_vec();
+                for patch in patches {
+                    let start = usize::try_from(patch.at).unwrap_or(usize::MAX);
+                    let place = start
+                        .checked_add(patch.there.len())
+                        .and_then(|end| bytes.get_mut(start..end));
+                    if let Some(place) = place.filter(|place| **place == *patch.there) {
+                        place.copy_from_slice(&patch.shown);
+                    }
+                }
+                Self::Bytes(bytes.into())
+            }
+        }
+    }
+
     /// Opens the bytes for reading; links are not followed.
     pub fn open(&self) -> io::Result<Box<dyn ReadSeek>> {
         match self {
@@ -577,6 +601,9 @@ pub struct Reading {
     /// Docs that hold copies of files with secrets. They stay on this device unless the user wants
     /// them synced.
     pub secret: Vec<DocName>,
+    /// By doc, the bytes that stay on this device, and what is recorded in their place. Lines of a log
+    /// that were recorded with them stay as they are: other devices have them.
+    pub private: BTreeMap<DocName, Vec<Patch>>,
     pub problems: Vec<Problem>,
 }
 

@@ -16,7 +16,7 @@ use super::republish::{republish, republish_own};
 use super::resolve::{self, Decision};
 use super::shared_docs::{claim, shared_docs};
 use super::split::{BranchLayout, branch_layout, keeps_all_messages, united};
-use super::steering::{find_neutral, held, restored};
+use super::steering::{find_neutral, held, restored, without_private};
 use super::takein::TakeInError;
 use super::taken_back::{self, Loss};
 use crate::api::types::{ApiError, Done, Side, TakenIn};

@@ -7,13 +7,13 @@ use super::record::{DocState, Neutral, SessionRecord};
 use crate::merge::{Obstacle, Step, Verdict};
 use crate::reconcile::session::{Session, SessionMut};
 use crate::session::chain::lines_of;
-use crate::session::{ChainId, DocKind, DocName, Edge, Reason, ToolId};
-use crate::tools::{Content, Patch, Steer, Steering};
+use crate::session::{ChainId, DocKind, DocName, Edge, Line, Reason, ToolId};
+use crate::tools::{Content, FoundDoc, Patch, Steer, Steering};
 use crate::vault::JournalError;
 use crate::vault::journal_reader::JournalReader;
 use crate::vault::journal_reader::Run;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -232,22 +232,44 @@ pub fn restored(content: Content, state: &DocState, more: Option<Patch>) -> Cont
     };
     let patches: Vec<Patch> = state.neutral.iter().map(patch).chain(more).collect();
     match content {
-        _ if patches.is_empty() => content,
-        Content::File(path) | Content::Patched(path, _) => Content::Patched(path, patches),
-        Content::Bytes(bytes) => {
-            let mut bytes = bytes.into_vec();
-            for patch in patches {
-                let start = usize::try_from(patch.at).unwrap_or(usize::MAX);
-                let place = start
-                    .checked_add(patch.there.len())
-                    .and_then(|end| bytes.get_mut(start..end));
-                if let Some(place) = place.filter(|place| **place == *patch.there) {
-                    place.copy_from_slice(&patch.shown);
-                }
-            }
-            Content::Bytes(bytes.into())
-        }
+        content if patches.is_empty() => content,
+        Content::Patched(path, _) => Content::Patched(path, patches),
+        content => content.patched(patches),
     }
+}
+
+/// The doc's content without what stays on this device. Lines that were recorded with it stay.
+pub fn without_private(
+    session: Session<'_>,
+    doc: &FoundDoc,
+    content: Content,
+    mut private: Vec<Patch>,
+) -> Result<Content, JournalError> {
+    let (context, key, record) = session.parts();
+    let state = record
+        .docs
+        .get(&doc.name)
+        .filter(|_| doc.kind == DocKind::Log);
+    let last = private.iter().map(|patch| patch.at).max();
+    if let (Some(state), Some(last)) = (state, last) {
+        let lines = lines_through(&content, last).unwrap_or_default();
+        let start = state.trie.start();
+        let lines = Line::chained(start, &lines, |_| true);
+        let journal_reader = context.journal_reader(&key.tool, &record.journals, &doc.name);
+        let (known, _) = state.trie.walk(start, &lines, &journal_reader)?;
+        let end = lines[..known].last().map_or(0, |line| line.end);
+        private.retain(|patch| end <= patch.at);
+    }
+    Ok(content.patched(private))
+}
+
+/// The lines of a log through the one with this place.
+fn lines_through(content: &Content, place: u64) -> io::Result<Vec<u8>> {
+    let mut reader = io::BufReader::new(content.open()?);
+    let mut lines = Vec::new();
+    reader.by_ref().take(place).read_to_end(&mut lines)?;
+    reader.read_until(b'\n', &mut lines)?;
+    Ok(lines)
 }
 
 /// Removes the steps that would give the tool another device's copies of files to restore, if that

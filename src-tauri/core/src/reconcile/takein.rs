@@ -8,11 +8,12 @@ use super::observe::{LogSeen, lines_after};
 use super::record::SessionRecord;
 use super::recorder::{RecordError, Recorded, card, project_of};
 use super::republish::recorder;
+use super::steering::without_private;
 use crate::api::types::{CopyRow, LeftRow, TakenRow};
 use crate::reconcile::session::{Session, SessionMut};
 use crate::session::problem::with_causes;
 use crate::session::{ChainId, DocKind, DocName, Lane, Project, SessionKey, ToolId};
-use crate::tools::{ConflictCopy, Content, Facts, Found, FoundDoc, ReadSeek, Tool, Which};
+use crate::tools::{ConflictCopy, Content, Facts, Found, FoundDoc, ReadSeek, Reading, Tool, Which};
 use crate::vault::{JournalError, SessionCard, limits};
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -92,7 +93,8 @@ pub fn describe(context: &Context, tool: &dyn Tool, conflict_copy: &ConflictCopy
         let counts = content.and_then(|content| line_counts(&mut *content.open()?));
         counts.unwrap_or_default()
     };
-    let copy = lines(read(context, tool, conflict_copy).map(|(_, content)| content));
+    let copy = read_all(context, tool, conflict_copy);
+    let copy = lines(copy.and_then(|(_, reading)| first_doc(&reading)));
     let listing = tool.sessions(&context.machine, Which::One(&conflict_copy.session));
     let original = listing.found.iter().find_map(|found| {
         let at = found
@@ -130,7 +132,7 @@ pub fn import_copy(
     if let Some(live) = &conflict_copy.live {
         return Err(TakeInError::Live(live.clone()));
     }
-    let (facts, content) = read(context, tool, conflict_copy).map_err(TakeInError::Read)?;
+    let (facts, content) = read(Session::new(context, key, record), tool, conflict_copy)?;
     let is_still = || {
         let now = tool
             .sessions(&context.machine, Which::ConflictCopies)
@@ -194,11 +196,25 @@ pub fn import_copy(
     ))
 }
 
+/// What a copy holds, as it is recorded.
 pub(super) fn read(
+    session: Session<'_>,
+    tool: &dyn Tool,
+    conflict_copy: &ConflictCopy,
+) -> Result<(Facts, Content), TakeInError> {
+    let read = read_all(session.context, tool, conflict_copy);
+    let (doc, mut reading) = read.map_err(TakeInError::Read)?;
+    let content = first_doc(&reading).map_err(TakeInError::Read)?;
+    let private = reading.private.remove(&doc.name).unwrap_or_default();
+    let content = without_private(session, &doc, content, private).map_err(RecordError::from)?;
+    Ok((reading.facts, content))
+}
+
+fn read_all(
     context: &Context,
     tool: &dyn Tool,
     conflict_copy: &ConflictCopy,
-) -> io::Result<(Facts, Content)> {
+) -> io::Result<(FoundDoc, Reading)> {
     let doc = FoundDoc {
         name: conflict_copy.doc.clone(),
         kind: conflict_copy.kind,
@@ -208,12 +224,15 @@ pub(super) fn read(
     };
     let found = Found {
         session: conflict_copy.session.clone(),
-        docs: vec![doc],
+        docs: vec![doc.clone()],
         live: None,
     };
-    let reading = tool.read(&context.machine, &found)?;
-    let content = reading.docs.into_iter().next();
-    Ok((reading.facts, content.ok_or(io::ErrorKind::NotFound)?))
+    Ok((doc, tool.read(&context.machine, &found)?))
+}
+
+fn first_doc(reading: &Reading) -> io::Result<Content> {
+    let content = reading.docs.first().cloned();
+    content.ok_or(io::ErrorKind::NotFound.into())
 }
 
 /// How often each line occurs, by its hash.

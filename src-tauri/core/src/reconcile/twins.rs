@@ -4,7 +4,8 @@
 
 use super::context::Context;
 use super::record::{DocState, SessionRecord};
-use super::recorder::{Recorded, Recorder};
+use super::recorder::{RecordError, Recorded, Recorder};
+use super::steering::without_private;
 use super::takein::{TakeInError, bytes_of, is_generation, record_log};
 use crate::reconcile::session::{Session, SessionMut};
 use crate::session::{DocKind, Lane, SessionKey};
@@ -48,6 +49,10 @@ pub fn record_twin(
         if is_file && Stamp::of(&doc.path).is_ok_and(|now| now != doc.stamp) {
             return Err(TakeInError::Moving);
         }
+        let private = reading.private.get(&doc.name).cloned().unwrap_or_default();
+        let session = Session::new(context, key, record);
+        let content = without_private(session, doc, content.clone(), private);
+        let content = content.map_err(RecordError::from)?;
         let copy = ConflictCopy {
             session: twin.session.clone(),
             doc: doc.name.clone(),
@@ -60,8 +65,8 @@ pub fn record_twin(
         };
         let session = SessionMut::new(context, key, record);
         recorded.add(match doc.kind {
-            DocKind::Log => record_log(session, (&copy, None), content, lane)?,
-            DocKind::Snapshot => record_snapshot(session, &copy, content, lane)?,
+            DocKind::Log => record_log(session, (&copy, None), &content, lane)?,
+            DocKind::Snapshot => record_snapshot(session, &copy, &content, lane)?,
         });
         record.twins.retain(|(path, _)| *path != doc.path);
         record.twins.push((doc.path.clone(), doc.stamp));

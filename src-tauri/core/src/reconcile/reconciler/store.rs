@@ -193,6 +193,7 @@ impl Reconciler<'_> {
         mut reading: Reading,
     ) -> Result<Reading, JournalError> {
         let rebound = self.rebound(found, &mut reading);
+        let mut private = std::mem::take(&mut reading.private);
         for (at, (doc, content)) in found.docs.iter().zip(&mut reading.docs).enumerate() {
             find_neutral(
                 SessionMut::new(self.context, &self.job.key, &mut self.job.record),
@@ -202,6 +203,10 @@ impl Reconciler<'_> {
             let patch = rebound.as_ref().filter(|_| at == 0).map(ParentLink::patch);
             if let Some(state) = self.job.record.docs.get(&doc.name) {
                 *content = restored(content.clone(), state, patch);
+            }
+            if let Some(patches) = private.remove(&doc.name) {
+                let session = Session::new(self.context, &self.job.key, &self.job.record);
+                *content = without_private(session, doc, content.clone(), patches)?;
             }
         }
         self.job.record.rebound = rebound;

@@ -273,8 +273,7 @@ impl Tool for AppSessions {
                 .iter()
                 .map(|doc| Content::File(doc.path.clone()))
                 .collect(),
-            secret: Vec::new(),
-            problems: Vec::new(),
+            ..Reading::default()
         })
     }
 

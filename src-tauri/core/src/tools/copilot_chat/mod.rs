@@ -24,7 +24,9 @@
 //! would never read a wrong one.
 //!
 //! `inputState.selectedModel`, which names the account of the model, is not synced; `null` and
-//! spaces replace it. VS Code then chooses the model for the next prompt itself. Prompts that wait
+//! spaces replace it. VS Code then chooses the model for the next prompt itself. Likewise `repoData`
+//! (1.139): the addresses of the remotes, tokens included, and all uncommitted changes, which VS Code
+//! notes for reports of its own. A chat that was synced with it before keeps it. Prompts that wait
 //! to be sent (`pendingRequests`) wait on their own device alone: VS Code would send them anywhere.
 //! Nothing else in a chat is changed. A chat in which nothing was asked is no session: VS Code keeps
 //! one for each window and lists none. Addresses of files in it remain those of the author's device:
@@ -48,7 +50,7 @@
 //! the file open, with a rollback journal and with a write-ahead log. A desktop's VS Code, with both
 //! in one program, was not available. The web form lacks `workspace.json`.
 
-use self::account::blank_account;
+use self::account::{blank_account, repository};
 use self::branches::*;
 use self::index::*;
 use self::shown::*;
@@ -236,6 +238,7 @@ impl Tool for CopilotChat {
 
     fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
         let (mut docs, mut problems, mut facts) = (Vec::new(), Vec::new(), Facts::default());
+        let mut private = BTreeMap::new();
         for (at, doc) in found.docs.iter().enumerate() {
             let mut bytes = opener::read(&doc.path, opener::MOST)?;
             if at == 0 {
@@ -245,6 +248,7 @@ impl Tool for CopilotChat {
                     .unwrap_or_default();
                 (facts, problems) = said_by(found, doc, whole(doc.kind, &bytes), &dirs);
             }
+            private.insert(doc.name.clone(), repository(doc.kind, &bytes));
             docs.push(if is_blank(doc.kind, &bytes) {
                 Content::Bytes(Vec::new().into())
             } else if blank_account(doc.kind, &mut bytes) {
@@ -257,6 +261,7 @@ impl Tool for CopilotChat {
             facts,
             docs,
             secret: Vec::new(),
+            private,
             problems,
         })
     }
@@ -283,13 +288,13 @@ impl Tool for CopilotChat {
         };
         still_free()?;
         let after = After::of(&place, checkout, &kinds)?;
+        let about = self.about();
         let own = |(doc, kind): (&DocWrite<'_>, &Kind)| match kind {
             Kind::Document => (doc.change).with_own(about.own_fields(doc.name), &NEUTRAL),
             Kind::Log => Ok(None),
         };
         let own = checkout
             .docs
-        let about = self.about();
             .iter()
             .zip(&kinds)
             .map(own)

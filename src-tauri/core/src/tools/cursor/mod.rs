@@ -334,12 +334,12 @@ impl Tool for Cursor {
                 .iter()
                 .map(|doc| Content::Bytes(content(doc).into()))
                 .collect(),
-            secret: Vec::new(),
             problems: read
                 .lacks_blobs
                 .then(|| lacks_blobs(&read.document))
                 .into_iter()
                 .collect(),
+            ..Reading::default()
         })
     }
 

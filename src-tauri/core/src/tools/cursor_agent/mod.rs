@@ -121,8 +121,8 @@ impl Tool for CursorAgent {
         Ok(Reading {
             facts: store::facts(&document, is_home),
             docs: vec![Content::Bytes(read.document.into())],
-            secret: Vec::new(),
             problems: problems.collect(),
+            ..Reading::default()
         })
     }
 

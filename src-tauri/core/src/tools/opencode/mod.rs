@@ -277,8 +277,7 @@ impl Tool for OpenCode {
         Ok(Reading {
             facts,
             docs: vec![Content::Bytes(session.render().into())],
-            secret: Vec::new(),
-            problems: Vec::new(),
+            ..Reading::default()
         })
     }
 

@@ -144,8 +144,8 @@ impl Tool for Zed {
         Ok(Reading {
             facts: facts(&row, &json, is_remote),
             docs: vec![Content::Bytes(document.into())],
-            secret: Vec::new(),
             problems: problems.into_iter().collect(),
+            ..Reading::default()
         })
     }
 
