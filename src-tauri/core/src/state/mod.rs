@@ -18,10 +18,11 @@ use crate::session::{
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +67,16 @@ pub struct State {
     gathers: Cell<bool>,
     /// Nothing was erased since the file was rewritten: only its log may still hold erased data.
     rewritten: Cell<bool>,
+    parts: PartsRead,
+}
+
+/// The parts that were last read, and what would be another number if they were others: a status asks
+/// for them all the time.
+#[derive(Default)]
+struct PartsRead {
+    last: RefCell<Option<([u64; 3], Arc<BTreeSet<String>>)>>,
+    /// How often a session became a part, or ceased to be one.
+    changes: Cell<u64>,
 }
 
 /// So many of the newest happenings are kept, and all of so many milliseconds.
@@ -138,6 +149,7 @@ impl State {
             db,
             gathers: Cell::new(false),
             rewritten: Cell::new(false),
+            parts: PartsRead::default(),
         }
     }
 
@@ -285,8 +297,11 @@ impl State {
         let put = || -> rusqlite::Result<()> {
             let mut query = self.db.prepare_cached(statements::PART)?;
             let known: Option<String> = query.query_row([&key], |row| row.get(0)).optional()?;
+            if whole == known {
+                return Ok(());
+            }
+            self.parts.changes.update(|n| n + 1);
             match whole {
-                whole if whole == known => return Ok(()),
                 Some(whole) => self
                     .db
                     .prepare_cached(statements::PUT_PART)?
@@ -302,7 +317,19 @@ impl State {
     }
 
     /// The keys of the sessions that are parts of others in the lists, and so are in none themselves.
-    pub fn parts(&self) -> Result<BTreeSet<String>, StateError> {
+    pub fn parts(&self) -> Result<Arc<BTreeSet<String>>, StateError> {
+        let now = [self.count()?, self.nameless()?, self.parts.changes.get()];
+        if let Some((when, parts)) = &*self.parts.last.borrow()
+            && *when == now
+        {
+            return Ok(parts.clone());
+        }
+        let parts = Arc::new(self.read_parts()?);
+        *self.parts.last.borrow_mut() = Some((now, parts.clone()));
+        Ok(parts)
+    }
+
+    fn read_parts(&self) -> Result<BTreeSet<String>, StateError> {
         const DEEPEST: usize = 16;
         let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
         let wholes: BTreeMap<String, String> = self
@@ -781,6 +808,7 @@ impl State {
             statements::UNSEE,
         ];
         self.rewritten.set(false);
+        self.parts.changes.update(|n| n + 1);
         self.together(|state| {
             state.run_each(key, &of_session)?;
             let segments = state
