@@ -3,7 +3,7 @@
 
 use crate::App;
 use crate::desktop::Shown;
-use session_roam_core::api::{Request, SessionFilter, Status};
+use session_roam_core::api::{Request, SessionFilter};
 use session_roam_core::settings;
 use session_roam_tray::engine::Engine;
 use session_roam_tray::link::ToWindow;
@@ -26,7 +26,7 @@ fn follow(app: &Arc<App>) {
     let (mut desk, mut last) = (Desk::default(), Sight::default());
     loop {
         let sight = look(&app.engine, &last);
-        if without_clock(&sight.status) != without_clock(&last.status) {
+        if sight.status.without_clock() != last.status.without_clock() {
             app.windows.tell(ToWindow::Status {
                 status: Box::new(sight.status.clone()),
             });
@@ -78,13 +78,6 @@ fn look(engine: &Engine, last: &Sight) -> Sight {
             _ => last.splits.clone(),
         },
         status,
-    }
-}
-
-fn without_clock(status: &Status) -> Status {
-    Status {
-        cycle_ms: 0,
-        ..status.clone()
     }
 }
 

@@ -5,6 +5,7 @@ import { asRefusal, type Backend, type Drag, type Refusal } from "./backend/back
 import type { About, Devices, Status, ToolRow } from "./backend/types";
 import type { Command } from "./lib/commands";
 import { keepFocus } from "./lib/focus";
+import { following } from "./lib/following";
 import { headline } from "./lib/headline";
 import { setTheme, THEMES, zoomBy } from "./lib/look";
 import { Button, IconButton } from "./parts/common";
@@ -26,12 +27,9 @@ import { SplitsView } from "./views/splits";
 import { ToolsView } from "./views/tools";
 import { MOD, words } from "./words";
 
-/** Status events come in bursts; lists are refreshed at most this often. */
-const REST = 1500;
-
 export function App({ backend }: { backend: Backend }) {
   const route = useRoute();
-  const { status, lost, refused, revision, devices, tools, about, reload } = useEngine(backend);
+  const { status, lost, refused, revision, reloads, devices, tools, about, reload } = useEngine(backend);
   const [address, setAddress] = useState<string | null>(null);
   const { told, tell, untell, takeBack } = useTold();
   useEffect(() => backend.onNotice(({ title, body }) => tell(body ? `${title}. ${body}` : title)), [backend, tell]);
@@ -40,10 +38,10 @@ export function App({ backend }: { backend: Backend }) {
   const showKeys = useCallback(() => setSheet("keys"), []);
   const shared = useMemo<Shared>(
     () => ({
-      ...{ backend, status, lost, refused, reload, revision, tools, tell, picture, pictureTaken, showKeys },
+      ...{ backend, status, lost, refused, reload, revision, reloads, tools, tell, picture, pictureTaken, showKeys },
       openLink: setAddress,
     }),
-    [backend, status, lost, refused, reload, revision, tools, tell, picture, pictureTaken, showKeys],
+    [backend, status, lost, refused, reload, revision, reloads, tools, tell, picture, pictureTaken, showKeys],
   );
   const main = useRef<HTMLElement>(null);
   const place = `${route.view}/${route.view === "splits" ? (route.session ?? "") : ""}`;
@@ -322,26 +320,15 @@ function useEngine(backend: Backend) {
     );
     backend.roam({ cmd: "about" }).then(setAbout, () => {});
   }, [backend]);
+  const [reloads, setReloads] = useState(0);
   const reload = useCallback(() => {
     ask();
+    setReloads((one) => one + 1);
     setRevision((one) => one + 1);
   }, [ask]);
 
   useEffect(() => {
-    let last = "";
-    let resting: ReturnType<typeof setTimeout> | undefined;
-    const hear = (next: Status) => {
-      const text = JSON.stringify({ ...next, cycle_ms: 0 });
-      if (text === last) return;
-      const isFirst = last === "";
-      last = text;
-      setStatus(next);
-      if (isFirst) return;
-      resting ??= setTimeout(() => {
-        resting = undefined;
-        setRevision((one) => one + 1);
-      }, REST);
-    };
+    const { hear, stop: stopRest } = following({ shown: setStatus, changed: () => setRevision((one) => one + 1) });
     const stop = backend.onStatus((next) => {
       setLost(null);
       hear(next);
@@ -351,21 +338,30 @@ function useEngine(backend: Backend) {
     ask();
     return () => {
       stop();
-      clearTimeout(resting);
+      stopRest();
     };
   }, [backend, ask]);
 
   const [refused, setRefused] = useState<Refusal | null>(null);
+  // To answer, the engine lists every store, and the tools are those that it started with: they are asked for once.
+  const isStale = useRef(true);
+  const isStopped = status?.engine === "stopped" || status?.engine === "stopping";
   useEffect(() => {
-    const both = [
-      backend.roam({ cmd: "devices" }).then(setDevices),
-      backend.roam({ cmd: "tools" }).then((rows) => setTools(new Map(rows.map((row) => [row.tool, row])))),
-    ];
+    const asked: Promise<unknown>[] = [backend.roam({ cmd: "devices" }).then(setDevices)];
+    if (isStopped || isStale.current) {
+      isStale.current = isStopped;
+      const hear = (rows: ToolRow[]) => setTools(new Map(rows.map((row) => [row.tool, row])));
+      const tools = backend.roam({ cmd: "tools" }).then(hear);
+      tools.catch(() => {
+        isStale.current = true;
+      });
+      asked.push(tools);
+    }
     // One refusal is a matter of its view; if nothing is answered, it is the state.
-    void Promise.allSettled(both).then((ended) => {
+    void Promise.allSettled(asked).then((ended) => {
       const refusals = ended.filter((one) => one.status === "rejected");
-      setRefused(refusals.length === both.length ? asRefusal(refusals[0]?.reason, words.failed.unknown) : null);
+      setRefused(refusals.length === asked.length ? asRefusal(refusals[0]?.reason, words.failed.unknown) : null);
     });
-  }, [backend, revision]);
-  return { status, lost, refused, devices, tools, about, revision, reload };
+  }, [backend, revision, isStopped]);
+  return { status, lost, refused, devices, tools, about, revision, reloads, reload };
 }

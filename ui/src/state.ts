@@ -25,6 +25,8 @@ export interface Shared {
   reload: () => void;
   /** Grows whenever lists may have changed. */
   revision: number;
+  /** How often the user did what may change everything. */
+  reloads: number;
   /** Tools by id: their names come from the engine. */
   tools: ReadonlyMap<string, ToolRow>;
   /** Asks to open an address, after showing it. */

@@ -169,7 +169,7 @@ function Blocks({ status, devices, splits }: BlocksProps) {
                   {projectName(one.project)} ·{" "}
                   <a href={link("sessions", one.session)}>{one.title || words.session.untitled}</a>
                 </p>
-                <Time at={one.seen} />
+                {!one.here && <Time at={one.seen} />}
               </li>
             ))}
           </ul>

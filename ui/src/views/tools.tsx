@@ -8,16 +8,18 @@ import { Icon } from "../parts/icon";
 import { ImportButtons } from "../parts/importing";
 import { Line } from "../parts/rich";
 import { link } from "../route";
-import { useAnswer, useDoing, useShared } from "../state";
+import { useAnswer, useDoing, useRested, useShared } from "../state";
 import { words } from "../words";
 
 /** An editor has a directory for each folder that was ever opened in it. */
 const SHOWN_ROOTS = 4;
 const LEVELS: Level[] = ["see", "carry", "resume", "merge"];
+/** To answer, the engine lists every store. */
+const REST = 30_000;
 
 export function ToolsView() {
-  const { revision } = useShared();
-  const asked = useAnswer({ cmd: "tools" }, revision);
+  const { revision, reloads } = useShared();
+  const asked = useAnswer({ cmd: "tools" }, reloads * 1e9 + useRested(revision, REST));
   const say = words.tools;
   const here = asked.answer?.filter(isHere) ?? [];
   const others = asked.answer?.filter((row) => !isHere(row)) ?? [];

@@ -278,6 +278,19 @@ pub struct WaitingCount {
 }
 
 impl Status {
+    /// The status without what passes although nothing happens: two such ones that are equal show the same. The window
+    /// compares in the same way (ui/src/lib/following.ts).
+    pub fn without_clock(&self) -> Self {
+        let mut status = Self {
+            cycle_ms: 0,
+            ..self.clone()
+        };
+        for open in status.live.iter_mut().filter(|open| open.here) {
+            open.seen.clear();
+        }
+        status
+    }
+
     /// How many sessions wait, those that are not listed included.
     pub fn n_waiting(&self) -> u64 {
         let counted = self.waiting_counts.iter().map(|count| count.sessions).sum();
