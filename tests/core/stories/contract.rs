@@ -24,20 +24,20 @@ use std::sync::{Arc, Mutex};
 
 /// Keeps all sessions in `~/.rows/store.json`:
 /// `{"version":1,"rows":{"<id>":{"dir":…,"words":[…]}}}`.
-struct Rows;
+pub(super) struct Rows;
 
 const ID: &str = "row-0001";
 
-fn store(machine: &Machine) -> PathBuf {
+pub(super) fn store(machine: &Machine) -> PathBuf {
     machine.home.join(".rows/store.json")
 }
 
-fn load(machine: &Machine) -> Value {
+pub(super) fn load(machine: &Machine) -> Value {
     let bytes = fs::read(store(machine)).unwrap_or_default();
     serde_json::from_slice(&bytes).unwrap_or_else(|_| json!({"version": 1, "rows": {}}))
 }
 
-fn save(machine: &Machine, all: &Value) {
+pub(super) fn save(machine: &Machine, all: &Value) {
     fs::create_dir_all(store(machine).parent().expect("parent")).expect("dir");
     fs::write(store(machine), all.to_string()).expect("store");
 }

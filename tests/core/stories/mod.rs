@@ -16,6 +16,7 @@ mod code_kept;
 mod code_killed;
 mod contract;
 mod copilot;
+mod costs;
 mod cursor;
 mod damaged;
 mod devices;

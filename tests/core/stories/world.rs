@@ -305,6 +305,11 @@ impl Device {
             .and_then(|(engine, _)| engine.changed_roots())
     }
 
+    /// How many rows and records of sessions the loop has read from the state.
+    pub fn n_read(&self) -> u64 {
+        self.running.as_ref().expect("an engine").0.n_read()
+    }
+
     /// How many sessions wait for a reconcile, and stores for their first listing.
     pub fn queued(&mut self) -> u64 {
         let (answer, answered) = std::sync::mpsc::channel();

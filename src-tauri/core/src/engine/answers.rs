@@ -37,7 +37,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 /// Why a session is held until the user releases it.
-const HELD: [(Reason, HoldReason); 2] = [
+pub(super) const HELD: [(Reason, HoldReason); 2] = [
     (Reason::Rewritten, HoldReason::Rewritten),
     (Reason::Steered, HoldReason::Steered),
 ];

@@ -12,6 +12,7 @@ use crate::reconcile::erase::Erasure;
 use crate::reconcile::{Effects, Job};
 use crate::session::{DeviceId, Millis, Problem, SessionKey, ToolId};
 use crate::syncthing::Notice;
+use crate::tools::ConflictCopy;
 use crate::tools::seek::Sought;
 use crate::views::indexing::SearchEvent;
 use std::collections::BTreeMap;
@@ -51,6 +52,8 @@ pub enum Event {
     Code(Box<CodeEvent>),
     /// The disk was asked about a directory that the user gives a project.
     DirectorySeen(Box<DirectorySeen>, Reply),
+    /// The stores were listed for conflict copies.
+    CopiesFound(Vec<(ToolId, ConflictCopy)>),
     /// The frames of a device that the user puts out were counted.
     FramesCounted(Box<FramesCounted>, Reply),
     /// Work beside the loop panicked before it came to a result.

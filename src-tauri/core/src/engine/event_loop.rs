@@ -161,6 +161,7 @@ impl Engine {
     /// it again. Any other error leaves out nothing that a start must find.
     pub(super) fn try_wake(&mut self) -> Result<(), StateError> {
         self.remember_here()?;
+        self.remember_passing()?;
         self.remember_stores()?;
         let once = self.once()?;
         self.remember_presence();
@@ -203,6 +204,7 @@ impl Engine {
             Event::Searched(searched) => self.guarded(|engine| engine.searched(*searched)),
             Event::PlacesChecked(checked) => self.guarded(|engine| engine.checked(*checked)),
             Event::DirectorySeen(seen, reply) => reply(self.map(&seen)),
+            Event::CopiesFound(found) => self.copies_found(found),
             Event::FramesCounted(counted, reply) => reply(self.put_out(*counted)),
             Event::WorkPanicked => self.work_panicked(),
             Event::Answered => self.n_worked += 1,
@@ -219,6 +221,7 @@ impl Engine {
         if !keeps_gathered || MOST_GATHERED <= self.gathered.len() || !self.queue.importing() {
             self.commit_gathered();
         }
+        self.guarded(Self::find_more_places);
         self.pump();
         self.guarded(Self::pump_search);
         self.give_back_memory(is_poll);
@@ -343,6 +346,7 @@ impl Engine {
         let message = "Some work failed because of an internal error; it is tried again.";
         self.internal_error("work", message);
         self.placing.give_up();
+        self.give_up_copies();
     }
 
     fn panicked(&mut self, key: &SessionKey, request: ReconcileRequest) {
@@ -377,7 +381,22 @@ impl Engine {
         self.report_quarantine();
     }
 
-    pub(super) fn schedule(&mut self, key: SessionKey, mut request: ReconcileRequest) {
+    /// Has a session reconciled to which something happened, or may have happened.
+    pub(super) fn schedule(&mut self, key: SessionKey, request: ReconcileRequest) {
+        self.retries.end_pause(&key);
+        self.add_to_queue(key, request);
+    }
+
+    /// Has a session reconciled although nothing happened to it.
+    pub(super) fn schedule_again(&mut self, key: SessionKey, session: Option<SessionId>) {
+        let request = ReconcileRequest {
+            session,
+            ..ReconcileRequest::default()
+        };
+        self.add_to_queue(key, request);
+    }
+
+    fn add_to_queue(&mut self, key: SessionKey, mut request: ReconcileRequest) {
         request.dirs.extend(self.retries.take_unsaved(&key));
         if let Some(mut postponed) = self.retries.take_postponed(&key) {
             postponed.include(request);
@@ -659,8 +678,8 @@ impl Engine {
         }
     }
 
-    /// Notes that a session came or went; its children may be waiting.
-    pub(super) fn note_here(&mut self, key: &SessionKey, here: bool) {
+    /// Notes that a session came or went; those that require it may be waiting.
+    pub(super) fn note_here(&mut self, key: &SessionKey, session: Option<&SessionId>, here: bool) {
         let changed = {
             let mut shared = self.context.change();
             if here {
@@ -671,8 +690,20 @@ impl Engine {
         };
         if changed && here {
             self.came(key);
-            self.retry(&key.tool, Reason::Parent);
+            if let Some(session) = session {
+                self.guarded(|engine| engine.retry_depending(&key.tool, session));
+            }
         }
+    }
+
+    /// Reconciles the sessions that wait for this one.
+    fn retry_depending(&mut self, tool: &ToolId, session: &SessionId) -> Result<(), StateError> {
+        for (key, row) in self.state.depending(session.as_str())? {
+            if key.tool == *tool && row.reason == Some(Reason::Parent) {
+                self.schedule(key, ReconcileRequest::default());
+            }
+        }
+        Ok(())
     }
 
     /// Drops all pending work on a session.
@@ -680,6 +711,11 @@ impl Engine {
         self.retries.forget(key);
         self.missing_paths.remove(key);
         self.needs.remove(key);
+    }
+
+    /// How many rows and records of sessions the loop has read from the state.
+    pub fn n_read(&self) -> u64 {
+        self.state.n_read()
     }
 
     /// Ends in good order: workers finish what is running, and the next start finds the results.

@@ -155,9 +155,7 @@ impl Engine {
             None => repository(lesson.project.key.as_str()),
         };
         // What already syncs from elsewhere goes on: of this checkout, the directory is remembered.
-        let rows = project_rows(&self.state, &self.context, &self.settings.code);
-        let syncs = |(row, _): &(ProjectRow, _)| row.key == key && 0 < row.sessions;
-        if rows.is_ok_and(|rows| rows.iter().any(syncs)) {
+        if self.state.has_project(key).unwrap_or_default() {
             return;
         }
         let mut keys = self.settings.projects.exclude.clone();

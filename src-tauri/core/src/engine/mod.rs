@@ -158,7 +158,8 @@ pub struct Engine {
 
 /// Conflict copies that are being imported.
 pub struct TakingIn {
-    pub waiting: BTreeSet<SessionKey>,
+    /// `None` while the stores are being listed.
+    pub waiting: Option<BTreeSet<SessionKey>>,
     pub done: TakenIn,
     pub reply: Reply,
 }

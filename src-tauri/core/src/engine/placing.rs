@@ -6,7 +6,7 @@ use super::Engine;
 use super::event::Event;
 use super::places_seen::{Checked, Rest, Searched};
 use super::queue::ReconcileRequest;
-use crate::projects::places::{Lesson, is_repository};
+use crate::projects::places::{Lesson, News, is_repository};
 use crate::projects::{Places, outline};
 use crate::session::{DeviceId, Millis, Project, ProjectKey, Reason};
 use crate::state::StateError;
@@ -44,6 +44,14 @@ pub struct Placing {
     gone_dirs: BTreeSet<PathBuf>,
     /// Projects of sessions that began here in a directory that is gone: part of the next search.
     sought: Vec<Project>,
+    /// Projects whose sessions wait for a checkout, as far as they were asked for since the start.
+    homeless: BTreeMap<ProjectKey, Project>,
+    /// There are more of them, or sought ones: they are asked for when no session waits for a
+    /// reconcile, at the latest at the next poll. Each of very many sessions that arrive may have a
+    /// project of its own.
+    has_more: bool,
+    /// Where a session was seen last changed since the places were saved.
+    is_unsaved: bool,
 }
 
 impl Placing {
@@ -109,36 +117,98 @@ fn check(
 impl Engine {
     /// Remembers for which directory a session was written.
     pub(super) fn placed(&mut self, project: &Project, dir: &Path) -> Result<(), StateError> {
-        if !self.change_places(|places| places.give(project, dir)) {
+        if !self.context.places().is_gift(project, dir) {
             return Ok(());
         }
-        self.state.put_note("places", &*self.context.places())
+        self.change_places(|places| places.give(project, dir));
+        self.save_places()
     }
 
     fn change_places<T>(&self, change: impl FnOnce(&mut Places) -> T) -> T {
         change(Arc::make_mut(&mut self.context.change().places))
     }
 
+    fn save_places(&mut self) -> Result<(), StateError> {
+        self.state.put_note("places", &*self.context.places())?;
+        self.placing.is_unsaved = false;
+        Ok(())
+    }
+
     pub(super) fn learn(&mut self, lesson: &Lesson) -> Result<(), StateError> {
         if lesson.is_lost {
-            self.seek(&lesson.project)?;
+            self.seek(&lesson.project);
         }
         self.exclude_renamed(lesson);
-        let before = self.context.places();
+        let news = self.context.places().news(lesson);
+        if news == News::Nothing {
+            return Ok(());
+        }
         self.change_places(|places| places.learn(lesson));
-        let after = self.context.places();
-        if before != after {
-            let _ = self.state.put_note("places", &*after);
-            self.retry_everywhere(&[Reason::NoPlace, Reason::PlaceRefused]);
+        if news == News::Order {
+            self.placing.is_unsaved = true;
+            return Ok(());
+        }
+        let _ = self.save_places();
+        self.retry_placed(lesson)
+    }
+
+    /// Saves at a poll where sessions were seen last: between two work trees that may change with
+    /// every message.
+    pub(super) fn save_order_of_places(&mut self) -> Result<(), StateError> {
+        match self.placing.is_unsaved {
+            true => self.save_places(),
+            false => Ok(()),
+        }
+    }
+
+    /// Reconciles the sessions that wait for a place and may have one after a lesson.
+    fn retry_placed(&mut self, lesson: &Lesson) -> Result<(), StateError> {
+        for reason in [Reason::NoPlace, Reason::PlaceRefused] {
+            let waiting = match is_repository(&lesson.project.key) {
+                true => self.projects_with(reason)?,
+                false => vec![lesson.project.clone()],
+            };
+            let home = self.context.machine.home.clone();
+            let waiting = waiting.iter();
+            for project in waiting.filter(|project| lesson.may_place(&home, project)) {
+                self.retry_project(&project.key, reason)?;
+            }
         }
         Ok(())
+    }
+
+    fn retry_project(&mut self, project: &ProjectKey, reason: Reason) -> Result<(), StateError> {
+        let waiting = self
+            .state
+            .of_project_with_reason(project.as_str(), reason)?;
+        for (key, _) in waiting {
+            self.schedule(key, ReconcileRequest::default());
+        }
+        Ok(())
+    }
+
+    /// A session waits for a place of this project.
+    pub(super) fn note_homeless(&mut self, project: &Project) {
+        if !self.placing.homeless.contains_key(&project.key) {
+            let (key, project) = (project.key.clone(), project.clone());
+            self.placing.homeless.insert(key, project);
+            self.placing.has_more = true;
+        }
+    }
+
+    /// Asks for the places of projects that were not asked for yet.
+    pub(super) fn find_more_places(&mut self) -> Result<(), StateError> {
+        match self.placing.has_more && self.queue.is_empty() {
+            true => self.find_places(),
+            false => Ok(()),
+        }
     }
 
     /// Sets a project's directory for the user. All projects without one are searched for again.
     pub(super) fn place(&mut self, key: &ProjectKey, dir: PathBuf) -> Result<(), StateError> {
         self.change_places(|places| places.map(key, dir));
         self.placing.pauses = Pauses::default();
-        self.state.put_note("places", &*self.context.places())
+        self.save_places()
     }
 
     /// Checks all places on the disk: reconciles the sessions of directories that became another
@@ -214,7 +284,7 @@ impl Engine {
             .iter()
             .filter(|(_, dir, is_known)| !is_known && !before.contains(dir))
         {
-            self.seek(project)?;
+            self.seek(project);
         }
         Ok(())
     }
@@ -241,17 +311,16 @@ impl Engine {
             left.iter()
                 .for_each(|(project, dir)| places.take_back(project, dir))
         });
-        self.state.put_note("places", &*self.context.places())
+        self.save_places()
     }
 
     /// Searches for a repository whose sessions' directory is gone. At once: the session may be
     /// resumed any moment, and until the place is known it opens above its former directory.
-    fn seek(&mut self, project: &Project) -> Result<(), StateError> {
-        if !is_repository(&project.key) || self.placing.sought.contains(project) {
-            return Ok(());
+    fn seek(&mut self, project: &Project) {
+        if is_repository(&project.key) && !self.placing.sought.contains(project) {
+            self.placing.sought.push(project.clone());
+            self.placing.has_more = true;
         }
-        self.placing.sought.push(project.clone());
-        self.find_places()
     }
 
     /// Searches for checkouts of projects whose sessions wait for one: in known places, then in all
@@ -350,14 +419,24 @@ impl Engine {
             return Ok(());
         }
         self.change_places(|places| places.adopt(&before, &found));
-        self.state.put_note("places", &*self.context.places())?;
+        self.save_places()?;
         self.check_places()
     }
 
     /// Projects whose sessions wait for a checkout.
-    fn homeless(&self) -> Result<Vec<Project>, StateError> {
+    fn homeless(&mut self) -> Result<Vec<Project>, StateError> {
+        let wanted = self.projects_with(Reason::NoPlace)?;
+        let known = wanted.iter();
+        let known = known.map(|project| (project.key.clone(), project.clone()));
+        self.placing.homeless = known.collect();
+        self.placing.has_more = false;
+        Ok(wanted)
+    }
+
+    /// Projects that have sessions with this reason.
+    fn projects_with(&self, reason: Reason) -> Result<Vec<Project>, StateError> {
         let mut wanted: Vec<Project> = Vec::new();
-        for (key, _) in self.state.one_of_each_project(Reason::NoPlace)? {
+        for (key, _) in self.state.one_of_each_project(reason)? {
             let record: Option<crate::reconcile::SessionRecord> = self.state.record(&key)?;
             wanted.extend(
                 record
@@ -370,15 +449,8 @@ impl Engine {
     }
 
     fn place_found(&mut self, found: &BTreeSet<ProjectKey>) -> Result<(), StateError> {
-        if found.is_empty() {
-            return Ok(());
-        }
-        for (key, row) in self.state.with_reason(Reason::NoPlace)? {
-            if found.contains(&ProjectKey::new(row.project)) {
-                self.schedule(key, ReconcileRequest::default());
-            }
-        }
-        Ok(())
+        let mut found = found.iter();
+        found.try_for_each(|project| self.retry_project(project, Reason::NoPlace))
     }
 
     /// Reconciles the sessions of a project that are in a store here.

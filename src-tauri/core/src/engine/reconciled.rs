@@ -3,18 +3,18 @@
 
 use super::Engine;
 use super::queue::ReconcileRequest;
-use super::retries::{JournalDir, PASSING};
+use super::retries::{JournalDir, Passing};
 use crate::api::answer::value;
 use crate::reconcile::Effects;
 use crate::reconcile::record::SessionRecord;
-use crate::session::{Lane, Problem, ProblemCode, Reason};
+use crate::session::{Lane, Problem, ProblemCode, Reason, SessionId};
 use crate::state::{State, StateError};
 use crate::timing::Stage;
 use std::collections::BTreeSet;
 
 /// The most results of the first import that are saved as one.
 pub(super) const MOST_GATHERED: usize = 128;
-/// Problems that leave a session unreconciled: the next poll tries again.
+/// Problems that leave a session unreconciled: it is tried again.
 const UNFINISHED: [ProblemCode; 3] = [
     ProblemCode::JournalUnreadable,
     ProblemCode::SessionUnreadable,
@@ -35,10 +35,10 @@ impl Engine {
             return Ok(());
         }
         self.answer_and_send(&mut effects);
-        let unfinished = self.note_problems(&mut effects);
+        self.note_problems(&mut effects);
         self.missing_paths.remove(&key);
         self.n_worked += 1;
-        self.remember(&effects, unfinished, imported)?;
+        self.remember(&effects, imported)?;
         for (device, lane) in &effects.tampered {
             self.transport
                 .revert(crate::syncthing::folder_id(*lane, device));
@@ -91,28 +91,34 @@ impl Engine {
         }
     }
 
-    /// Whether something is left that the next poll must try again.
-    fn note_problems(&mut self, effects: &mut Effects) -> bool {
+    /// Reports the session's problems, and notes whether it must be tried again.
+    fn note_problems(&mut self, effects: &mut Effects) {
         let problems = std::mem::take(&mut effects.problems);
         let blocks = |problem: &Problem| UNFINISHED.contains(&problem.code);
         let unfinished = problems.iter().any(blocks);
-        self.retries.note_finished(&effects.key, !unfinished);
-        let passes = |reason: Reason| PASSING.contains(&reason);
-        if unfinished || effects.row.reason.is_some_and(passes) {
+        let passing = match effects.row.reason {
+            _ if unfinished => Some(Passing::Perhaps),
+            Some(Reason::JustWritten | Reason::TakenBack) => Some(Passing::WithinSeconds),
+            Some(Reason::Unwritable) => Some(Passing::Perhaps),
+            // The store as a whole can be read: this passes with the session.
+            Some(Reason::UnknownShape) if !self.listings.is_unknown(&effects.key.tool) => {
+                Some(Passing::Perhaps)
+            }
+            _ => None,
+        };
+        let now = self.context.clock.steady();
+        let session = effects.session.as_ref();
+        self.retries.note_ended(&effects.key, session, passing, now);
+        if passing.is_some() {
             self.retry_later();
         }
+        self.note_tried(&effects.key, effects.row.reason);
         self.session_troubles(&effects.key, problems);
-        unfinished
     }
 
     /// Saves record, row and history in one transaction, and schedules the search index. Many
     /// results of the first import are saved as one: nobody waits for them.
-    fn remember(
-        &mut self,
-        effects: &Effects,
-        unfinished: bool,
-        imported: bool,
-    ) -> Result<(), StateError> {
+    fn remember(&mut self, effects: &Effects, imported: bool) -> Result<(), StateError> {
         let _timed = Stage::Saved.begin();
         // What is not part of the import is saved at once and by itself.
         if !imported {
@@ -125,6 +131,9 @@ impl Engine {
         let remember = |state: &State| {
             state.put(key, &effects.row, &effects.packed)?;
             state.put_part(key, effects.record.whole(key).as_ref())?;
+            let card = effects.record.origin();
+            let required = card.into_iter().flat_map(|card| &card.requires);
+            state.put_required(key, required.map(SessionId::as_str))?;
             news = Self::unsearch_changed(state, key, print.as_ref())?;
             Self::note_seen(state, key, seen, self.seen.get(key))?;
             effects
@@ -141,10 +150,8 @@ impl Engine {
             true => self.state.gather(remember),
             false => self.state.together(remember),
         };
-        if unfinished || remembered.is_err() {
-            self.seen.remove(key);
-        }
         if let Err(error) = remembered {
+            self.seen.remove(key);
             let dirs = journal_dirs(&effects.record);
             self.retries.add_unsaved(key.clone(), dirs);
             if effects.pin.is_some() {
@@ -203,12 +210,15 @@ impl Engine {
         for device in &effects.cloned {
             self.noticed_clone(device);
         }
-        self.note_here(key, effects.record.is_here());
+        let session = effects.record.session.as_ref();
+        self.note_here(key, session, effects.record.is_here());
         self.retries
             .note_compared(key, effects.record.is_compared());
         self.note_live(key, effects.live.take());
-        if effects.row.reason == Some(Reason::NoPlace) {
-            self.find_places()?;
+        if effects.row.reason == Some(Reason::NoPlace)
+            && let Some(card) = effects.record.origin()
+        {
+            self.note_homeless(&card.project);
         }
         if let Some(lesson) = &effects.learned {
             self.learn(lesson)?;

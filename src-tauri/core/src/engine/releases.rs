@@ -1,12 +1,13 @@
 //! Sessions held or deleted here that continue at the user's request.
 
 use super::Engine;
-use super::answers::held_by;
+use super::answers::HELD;
 use super::queue::ReconcileRequest;
 use crate::api::answer::{Answer, done};
 use crate::api::types::{ApiError, SessionRow};
 use crate::session::{ProblemCode, Reason, Remedy, SessionKey, ToolId};
 use crate::state::{Row, StateError};
+use std::cmp::Reverse;
 
 impl Engine {
     pub(super) fn release(&mut self, what: &str) -> Answer {
@@ -58,10 +59,13 @@ impl Engine {
     /// The sessions that are held for a reason, or the held one with an id.
     fn held_rows(&self, what: &str) -> Result<Vec<(SessionKey, Row)>, StateError> {
         let id = what.strip_prefix("session:").unwrap_or(what);
-        let mut rows = self.state.rows(None)?;
-        rows.retain(|(_, row)| {
-            held_by(row).is_some_and(|by| by.as_str() == what || row.session == id)
-        });
+        let mut rows = Vec::new();
+        for (reason, by) in HELD {
+            let mut held = self.state.with_reason(reason)?;
+            held.retain(|(_, row)| by.as_str() == what || row.session == id);
+            rows.extend(held);
+        }
+        rows.sort_by_key(|(_, row)| Reverse(row.updated));
         Ok(rows)
     }
 

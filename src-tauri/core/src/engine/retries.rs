@@ -4,13 +4,39 @@
 use super::Engine;
 use super::event::Event;
 use super::queue::ReconcileRequest;
-use crate::session::{Lane, Problem, ProblemCode, Reason, SessionKey, ToolId};
+use crate::session::{Lane, Problem, ProblemCode, Reason, SessionId, SessionKey, ToolId};
+use crate::state::StateError;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::{Duration, Instant};
 
 /// Reasons that pass without the user: such a session is reconciled again after a while.
 pub(super) const PASSING: [Reason; 3] =
     [Reason::Unwritable, Reason::JustWritten, Reason::TakenBack];
+
+/// A session of which something was left undone is tried again after this time.
+const SOON: Duration = Duration::from_secs(4);
+/// What may never pass is tried again after twice as long each time, up to this.
+const LONGEST: Duration = Duration::from_secs(15 * 60);
+/// Polls come this often; what is tried again more often than that is tried at each of them.
+const POLL: Duration = Duration::from_secs(30);
+
+/// How what a reconcile left undone passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Passing {
+    WithinSeconds,
+    /// With the disk, the permissions or the tool, or never.
+    Perhaps,
+}
+
+/// How long a session is not tried again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Pause {
+    /// The session's id: no record has it until something of the session is recorded.
+    session: Option<SessionId>,
+    length: Duration,
+    until: Instant,
+}
 
 /// A device, a lane of its vault and the directory of a session in it.
 pub(super) type JournalDir = (String, Lane, String);
@@ -24,8 +50,13 @@ pub(super) struct Retries {
     postponed: HashMap<SessionKey, ReconcileRequest>,
     /// How often in a row a worker panicked on a session.
     panics: HashMap<SessionKey, u8>,
-    /// Sessions that the last reconcile could not read or record.
-    unfinished: BTreeSet<SessionKey>,
+    /// Sessions of which the last reconcile left something undone that passes without the user.
+    passing: HashMap<SessionKey, Pause>,
+    /// One session of a tool at a time, of those that wait for it to be closed: it is tried for all
+    /// of them.
+    tried_for_all: BTreeSet<SessionKey>,
+    /// The last such session of each tool, as the state has its key.
+    last_tried: BTreeMap<ToolId, String>,
     /// How often in a row a session changed while it was reconciled.
     restless: HashMap<SessionKey, u8>,
     /// Sessions with logs of which only the end was compared since their last change.
@@ -55,9 +86,59 @@ impl Retries {
         self.postponed.remove(key)
     }
 
-    pub(super) fn note_finished(&mut self, key: &SessionKey, finished: bool) {
+    /// A reconcile ended: with everything done, or with something undone that passes.
+    pub(super) fn note_ended(
+        &mut self,
+        key: &SessionKey,
+        session: Option<&SessionId>,
+        passing: Option<Passing>,
+        now: Instant,
+    ) {
         self.panics.remove(key);
-        note(&mut self.unfinished, key, !finished);
+        let before = self.passing.remove(key);
+        let before = before.map_or(Duration::ZERO, |pause| pause.length);
+        let length = match passing {
+            None => return,
+            Some(Passing::WithinSeconds) => SOON,
+            Some(Passing::Perhaps) => (2 * before).clamp(SOON, LONGEST),
+        };
+        let pause = Pause {
+            session: session.cloned(),
+            length,
+            until: now + length,
+        };
+        self.passing.insert(key.clone(), pause);
+    }
+
+    /// Something happened to a session: what was left undone may be possible now.
+    pub(super) fn end_pause(&mut self, key: &SessionKey) {
+        self.passing.remove(key);
+    }
+
+    /// The sessions whose pause is over, those that wait longest first. They are not due again until
+    /// their reconcile ends.
+    fn take_passed(
+        &mut self,
+        now: Instant,
+        is_poll: bool,
+        most: usize,
+    ) -> Vec<(SessionKey, Option<SessionId>)> {
+        let is_over = |pause: &Pause| pause.until <= now || is_poll && pause.length < POLL;
+        let over = self.passing.iter_mut();
+        let mut over: Vec<(&SessionKey, &mut Pause)> =
+            over.filter(|(_, pause)| is_over(pause)).collect();
+        over.sort_by_key(|(_, pause)| pause.until);
+        let over = over.into_iter().take(most);
+        let take = |(key, pause): (&SessionKey, &mut Pause)| {
+            pause.until = now + LONGEST;
+            (key.clone(), pause.session.clone())
+        };
+        over.map(take).collect()
+    }
+
+    /// Whether a pause ends before the next poll.
+    fn is_soon_over(&self, now: Instant) -> bool {
+        self.passing.values().any(|pause| pause.until < now + POLL)
     }
 
     pub(super) fn note_compared(&mut self, key: &SessionKey, compared: bool) {
@@ -83,8 +164,7 @@ impl Retries {
     pub(super) fn due(&self) -> BTreeSet<SessionKey> {
         let is_given_up = |key: &&SessionKey| self.panics.get(*key).is_some_and(|times| 1 < *times);
         let unsaved = self.unsaved.keys().chain(self.postponed.keys());
-        let due = unsaved.chain(&self.unfinished);
-        due.filter(|key| !is_given_up(key)).cloned().collect()
+        unsaved.filter(|key| !is_given_up(key)).cloned().collect()
     }
 
     /// Whether a retry must be scheduled: none is yet.
@@ -101,7 +181,8 @@ impl Retries {
         self.unsaved.remove(key);
         self.postponed.remove(key);
         self.panics.remove(key);
-        self.unfinished.remove(key);
+        self.passing.remove(key);
+        self.tried_for_all.remove(key);
         self.restless.remove(key);
         self.uncompared.remove(key);
     }
@@ -116,11 +197,34 @@ fn note(set: &mut BTreeSet<SessionKey>, key: &SessionKey, member: bool) {
 }
 
 impl Engine {
+    /// Loads which sessions an earlier run left undone.
+    pub(super) fn remember_passing(&mut self) -> Result<(), StateError> {
+        let now = self.context.clock.steady();
+        for reason in PASSING {
+            for (key, _) in self.state.with_reason(reason)? {
+                let pause = Pause {
+                    session: None,
+                    length: Duration::ZERO,
+                    until: now,
+                };
+                self.retries.passing.entry(key).or_insert(pause);
+            }
+        }
+        Ok(())
+    }
+
     /// Schedules what must not wait for anything to happen, whichever device it is from.
-    pub(super) fn retry_due(&mut self) {
+    pub(super) fn retry_due(&mut self, is_poll: bool) {
         for key in self.retries.due() {
             let request = self.retries.take_postponed(&key).unwrap_or_default();
             self.schedule(key, request);
+        }
+        let (now, most) = (self.context.clock.steady(), self.context.sizes.slice);
+        for (key, session) in self.retries.take_passed(now, is_poll, most) {
+            self.schedule_again(key, session);
+        }
+        if self.retries.is_soon_over(now) {
+            self.retry_later();
         }
     }
 
@@ -138,7 +242,6 @@ impl Engine {
 
     /// A full disk or a locked file may recover in seconds: retries well before the next poll.
     pub(super) fn retry_later(&mut self) {
-        const SOON: std::time::Duration = std::time::Duration::from_secs(4);
         if self.retries.begin_wait() {
             self.jobs.after(SOON, Event::Retry);
         }
@@ -146,8 +249,7 @@ impl Engine {
 
     pub(super) fn retry_soon_again(&mut self) {
         self.retries.end_wait();
-        self.retry_due();
-        self.retry_everywhere(&PASSING);
+        self.retry_due(false);
     }
 
     /// Something changed during the reconcile. A file that never comes to rest waits for the next
@@ -173,9 +275,47 @@ impl Engine {
 
     /// Reconciles again the sessions of a tool that wait for this reason.
     pub(super) fn retry(&mut self, tool: &ToolId, reason: Reason) {
-        for (key, _) in self.state.with_reason(reason).unwrap_or_default() {
-            if key.tool == *tool {
-                self.schedule(key, ReconcileRequest::default());
+        let waiting = self.state.of_tool_with_reason(tool, reason);
+        for (key, _) in waiting.unwrap_or_default() {
+            self.schedule(key, ReconcileRequest::default());
+        }
+    }
+
+    /// Tries one of the sessions that wait until their tool is closed, in turn. Those that are open
+    /// themselves are reconciled when they are closed.
+    pub(super) fn try_closed(&mut self, tool: &ToolId) -> Result<(), StateError> {
+        let last = self.retries.last_tried.remove(tool).unwrap_or_default();
+        let mut next = self
+            .state
+            .next_of_tool_with_reason(tool, Reason::Live, &last)?;
+        if next.is_none() && !last.is_empty() {
+            next = self
+                .state
+                .next_of_tool_with_reason(tool, Reason::Live, "")?;
+        }
+        let Some((key, _)) = next else {
+            return Ok(());
+        };
+        self.retries
+            .last_tried
+            .insert(tool.clone(), key.to_string());
+        if !self.live.contains_key(&key) {
+            self.retries.tried_for_all.insert(key.clone());
+            self.schedule_again(key, None);
+        }
+        Ok(())
+    }
+
+    /// A session was reconciled. If it no longer waits for its tool to be closed, the others do not
+    /// have to either.
+    pub(super) fn note_tried(&mut self, key: &SessionKey, reason: Option<Reason>) {
+        if !self.retries.tried_for_all.remove(key) || reason == Some(Reason::Live) {
+            return;
+        }
+        let waiting = self.state.of_tool_with_reason(&key.tool, Reason::Live);
+        for (other, _) in waiting.unwrap_or_default() {
+            if !self.live.contains_key(&other) {
+                self.schedule(other, ReconcileRequest::default());
             }
         }
     }
@@ -204,15 +344,67 @@ mod tests {
         let (one, two) = (key("one"), key("two"));
         let dirs = BTreeSet::from([("d".to_owned(), Lane::Live, "x".to_owned())]);
         retries.add_unsaved(one.clone(), dirs.clone());
-        retries.note_finished(&one, false);
-        retries.note_finished(&two, false);
-        assert_eq!(retries.due(), BTreeSet::from([one.clone(), two.clone()]));
+        let now = Instant::now();
+        retries.note_ended(&two, None, Some(Passing::Perhaps), now);
+        assert_eq!(retries.due(), BTreeSet::from([one.clone()]));
         assert_eq!(retries.take_unsaved(&one), dirs);
         assert_eq!(retries.take_unsaved(&one), BTreeSet::new(), "only once");
-        retries.note_finished(&one, true);
-        assert_eq!(retries.due(), BTreeSet::from([two.clone()]));
-        retries.forget(&two);
         assert_eq!(retries.due(), BTreeSet::new());
+        let passed = retries.take_passed(now + SOON, false, 9);
+        assert_eq!(passed, [(two.clone(), None)]);
+        retries.note_ended(&two, None, Some(Passing::Perhaps), now);
+        retries.forget(&two);
+        assert_eq!(retries.take_passed(now + LONGEST, true, 9), []);
+    }
+
+    /// A session that a tool always refuses, or that never fits on the disk, was tried again every
+    /// few seconds for ever.
+    #[test]
+    fn what_never_passes_is_tried_ever_more_seldom() {
+        let tries = |passing: Passing, change: Option<u32>| {
+            let (mut retries, one, mut tries) = (Retries::default(), key("one"), 0);
+            let mut now = Instant::now();
+            retries.note_ended(&one, None, Some(passing), now);
+            for n in 0..900 {
+                now += SOON;
+                if change == Some(n) {
+                    retries.end_pause(&one);
+                    retries.note_ended(&one, None, Some(passing), now);
+                }
+                for (due, _) in retries.take_passed(now, false, 9) {
+                    tries += 1;
+                    retries.note_ended(&due, None, Some(passing), now);
+                }
+            }
+            tries
+        };
+        // In an hour.
+        assert_eq!(tries(Passing::WithinSeconds, None), 900);
+        let seldom = tries(Passing::Perhaps, None);
+        assert!((8..=12).contains(&seldom), "{seldom}");
+        let after_change = tries(Passing::Perhaps, Some(600));
+        assert!(seldom < after_change && after_change <= 2 * seldom);
+    }
+
+    #[test]
+    fn a_poll_tries_what_is_tried_often_and_a_slice_at_a_time() {
+        let (mut retries, now) = (Retries::default(), Instant::now());
+        for id in ["a", "b", "c"] {
+            retries.note_ended(&key(id), None, Some(Passing::Perhaps), now);
+        }
+        assert_eq!(retries.take_passed(now, false, 2), []);
+        assert_eq!(retries.take_passed(now, true, 2).len(), 2);
+        assert_eq!(retries.take_passed(now + SOON, false, 2).len(), 1);
+        assert!(!retries.is_soon_over(now + SOON), "all are being tried");
+        for id in ["b", "c"] {
+            retries.forget(&key(id));
+        }
+        let mut later = now;
+        for _ in 0..4 {
+            retries.note_ended(&key("a"), None, Some(Passing::Perhaps), later);
+            later += LONGEST;
+        }
+        assert_eq!(retries.take_passed(later - LONGEST, true, 2), []);
     }
 
     #[test]
@@ -234,7 +426,7 @@ mod tests {
         assert_eq!(retries.due(), BTreeSet::new());
         let later = retries.take_postponed(&one);
         assert_eq!(later, Some(request.clone()), "when something happens");
-        retries.note_finished(&one, true);
+        retries.note_ended(&one, None, None, Instant::now());
         panics(&mut retries);
         assert_eq!(retries.due(), BTreeSet::from([one.clone()]));
     }

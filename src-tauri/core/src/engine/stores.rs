@@ -42,6 +42,8 @@ pub(super) struct Listings {
     watermarks: BTreeMap<ToolId, Watermark>,
     /// The directories to watch for each tool, as its last listing found them.
     roots: BTreeMap<ToolId, Vec<Root>>,
+    /// Whether the last whole listing of each tool met something that could not be read.
+    unknown: BTreeMap<ToolId, bool>,
     /// The directories to watch have changed.
     has_other_roots: bool,
     /// Sessions with journals that an older version read are being reconciled.
@@ -88,6 +90,11 @@ impl Listings {
         let running = self.running.get(tool);
         running.filter(|running| running.poll.is_some())?;
         self.running.remove(tool)?.extent
+    }
+
+    /// Whether the tool's store is known not to be read whole.
+    pub(super) fn is_unknown(&self, tool: &ToolId) -> bool {
+        self.unknown.get(tool) == Some(&true)
     }
 
     /// Something that a listing found was not scheduled: the next poll lists the whole store.
@@ -186,19 +193,20 @@ impl Engine {
 
     pub(super) fn touched(&mut self, paths: Vec<PathBuf>) -> Result<(), StateError> {
         let mut list: BTreeMap<ToolId, Extent> = BTreeMap::new();
+        let tools = self.on_tools();
         for path in paths {
-            for (id, tool) in self.on_tools() {
+            for (id, tool) in &tools {
                 match tool.touched(&self.context.machine, &path) {
                     Touched::Session(session) if path.exists() => {
-                        self.schedule_session(&id, &session);
+                        self.schedule_session(id, &session);
                     }
                     // A session that is gone goes through a whole listing, where a mass deletion is
                     // noticed.
                     Touched::Session(session) => {
-                        list.entry(id).or_default().missing.insert(session);
+                        list.entry(id.clone()).or_default().missing.insert(session);
                     }
-                    Touched::Liveness => list.entry(id).or_default().open = true,
-                    Touched::Everything => list.entry(id).or_default().changes = true,
+                    Touched::Liveness => list.entry(id.clone()).or_default().open = true,
+                    Touched::Everything => list.entry(id.clone()).or_default().changes = true,
                     Touched::Nothing => {}
                 }
             }
@@ -451,7 +459,7 @@ impl Engine {
             }
         }
         if running.occasion == Occasion::Poll {
-            WAITING.iter().for_each(|reason| self.retry(&tool, *reason));
+            self.guarded(|engine| engine.try_closed(&tool));
         }
         if let Some((occasion, extent)) = running.again {
             self.list_part(&tool, occasion, extent);
@@ -481,6 +489,11 @@ impl Engine {
         let reported = problems.find(|problem| problem.code != ProblemCode::DuplicateSession);
         self.trouble(&format!("store {tool}"), reported.cloned());
         self.listings.take_note(tool, listed.n_sessions);
+        let is_unknown = listing.unknown.is_some();
+        let before = self.listings.unknown.insert(tool.clone(), is_unknown);
+        if !is_unknown && before != Some(false) {
+            self.retry(tool, Reason::UnknownShape);
+        }
         // If the store cannot be read, nobody knows what is gone.
         match self.context.tools.get(tool).cloned() {
             Some(adapter) if listing.unknown.is_none() => {
@@ -619,7 +632,7 @@ impl Engine {
         }
         self.end_pause();
         self.end_old_attempts();
-        self.retry_due();
+        self.retry_due(true);
         self.retry_forgotten()?;
         self.state.trim_history(self.context.clock.now())?;
         self.poll_search()?;
@@ -630,6 +643,7 @@ impl Engine {
         self.seek_stores();
         self.refresh_presence();
         self.find_and_check_places()?;
+        self.save_order_of_places()?;
         self.compare_quiet()?;
         self.listings.scan = (all && self.queue.len() == before).then(|| Scan {
             left: self.listings.running.keys().cloned().collect(),

@@ -34,6 +34,16 @@ struct Given {
     dirs: BTreeSet<PathBuf>,
 }
 
+impl Given {
+    /// Whether the project is recognised by other signs now.
+    fn is_outdated(&self, project: &Project) -> bool {
+        let signs = |project: &Project| (project.root_commit.clone(), project.remotes.clone());
+        // Sessions that began under the present name have no former one.
+        let is_renamed = !project.formerly.is_empty() && self.project.formerly != project.formerly;
+        is_renamed || signs(&self.project) != signs(project)
+    }
+}
+
 /// The place in which a session ran, as seen at its scan.
 #[derive(Clone, Debug)]
 pub struct Lesson {
@@ -43,7 +53,28 @@ pub struct Lesson {
     pub is_lost: bool,
 }
 
+/// What is new in a lesson.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    Nothing,
+    /// Another known place than before is the one where a session was seen last.
+    Order,
+    /// A place, or a sign by which one is recognised.
+    Place,
+}
+
 impl Lesson {
+    /// Whether a project that has no directory here may have one after this lesson. Reads no disk.
+    pub fn may_place(&self, home: &Path, project: &Project) -> bool {
+        let taught = split_sub(&self.project.key).0;
+        let inside = project.key.as_str().strip_prefix("home:");
+        let inside = inside.zip(self.checkout.as_ref());
+        self.project.key == project.key
+            || is_related(project, taught, self.project.root_commit.as_deref())
+            || inside
+                .is_some_and(|(rest, checkout)| home.join(rest).starts_with(&checkout.work_tree))
+    }
+
     /// The keys by which the session's checkout was known, if it is the project's now.
     pub fn formerly(&self, places: &Places) -> Vec<ProjectKey> {
         let (repository, sub) = split_sub(&self.project.key);
@@ -137,6 +168,38 @@ impl Places {
             project,
             checkout,
             is_lost,
+        }
+    }
+
+    /// What [`Places::learn`] would change. Does not read the disk.
+    pub fn news(&self, lesson: &Lesson) -> News {
+        let key = &lesson.project.key;
+        if !is_repository(key) {
+            return match self.own.contains(key) || MAX_OWN <= self.own.len() {
+                true => News::Nothing,
+                false => News::Place,
+            };
+        }
+        let repository = split_sub(key).0;
+        let before = self.learnt.get(repository).map_or(&[][..], Vec::as_slice);
+        let mut taught = Self::default();
+        taught.learnt.insert(repository.to_owned(), before.to_vec());
+        taught.learn(lesson);
+        let after = &taught.learnt[repository];
+        let is_alike = |(one, other): (&Place, &Place)| {
+            let seen = other.seen;
+            (0 < one.seen) == (0 < seen)
+                && Place {
+                    seen,
+                    ..one.clone()
+                } == *other
+        };
+        if before == after {
+            return News::Nothing;
+        }
+        match before.len() == after.len() && before.iter().zip(after).all(is_alike) {
+            true => News::Order,
+            false => News::Place,
         }
     }
 
@@ -409,21 +472,23 @@ impl Places {
             .collect()
     }
 
-    /// Remembers that a session was written to `dir`; returns whether anything is new.
-    pub fn give(&mut self, project: &Project, dir: &Path) -> bool {
+    /// Remembers that a session was written to `dir`.
+    pub fn give(&mut self, project: &Project, dir: &Path) {
         let given = self.given.entry(project.key.clone());
         let given = given.or_insert_with(|| Given {
             project: project.clone(),
             dirs: BTreeSet::new(),
         });
-        let signs = |project: &Project| (project.root_commit.clone(), project.remotes.clone());
-        // Sessions that began under the present name have no former one.
-        let renamed = !project.formerly.is_empty() && given.project.formerly != project.formerly;
-        let other = renamed || signs(&given.project) != signs(project);
-        if other {
+        if given.is_outdated(project) {
             given.project = project.clone();
         }
-        given.dirs.insert(dir.to_owned()) || other
+        given.dirs.insert(dir.to_owned());
+    }
+
+    /// Whether [`Places::give`] would change anything.
+    pub fn is_gift(&self, project: &Project, dir: &Path) -> bool {
+        let given = self.given.get(&project.key);
+        given.is_none_or(|given| given.is_outdated(project) || !given.dirs.contains(dir))
     }
 
     /// Whether it is known that sessions of a project were written to `dir`.
@@ -579,25 +644,13 @@ impl Places {
 
     /// The checkout that is most surely the project's and most similar to the author's.
     fn best_checkout(&self, home: &Path, project: &Project) -> Option<Found> {
-        let (repository, sub) = split_sub(&project.key);
-        let root = root_of(project);
-        let concerns = |known: &str, place: &Place| {
-            let mut others = project.remotes.iter().chain(&project.formerly);
-            let related = known
-                .strip_prefix("git:")
-                .is_some_and(|remote| others.any(|one| one == remote));
-            let same_root = root.is_some_and(|root| {
-                place.root_commit.as_deref() == Some(root)
-                    || known.strip_prefix("root:") == Some(root)
-            });
-            known == repository || related || same_root
-        };
+        let (_, sub) = split_sub(&project.key);
         let places = self
             .learnt
             .iter()
             .flat_map(|(known, places)| places.iter().map(move |place| (known, place)));
         let live = places
-            .filter(|(known, place)| concerns(known, place))
+            .filter(|(known, place)| is_related(project, known, place.root_commit.as_deref()))
             .filter_map(|(known, place)| {
                 let checkout = checkout::at(&place.work_tree)?;
                 // Another repository may have been created in the same place.
@@ -739,6 +792,18 @@ impl Place {
 /// Whether a disk search may find the project. A project known by its path needs no search.
 pub fn is_repository(key: &ProjectKey) -> bool {
     key.as_str().starts_with("git:") || key.as_str().starts_with("root:")
+}
+
+/// Whether a place of a repository may be the project's: it is the same one, one of its other or
+/// former remotes, or has the same oldest commit.
+fn is_related(project: &Project, known: &str, root_commit: Option<&str>) -> bool {
+    let mut others = project.remotes.iter().chain(&project.formerly);
+    let is_other = known
+        .strip_prefix("git:")
+        .is_some_and(|remote| others.any(|one| one == remote));
+    let has_root = root_of(project)
+        .is_some_and(|root| root_commit == Some(root) || known.strip_prefix("root:") == Some(root));
+    known == split_sub(&project.key).0 || is_other || has_root
 }
 
 /// How a checkout is recognised as a project's. Weaker signs count only without a contradicting

@@ -82,6 +82,8 @@ pub struct Job {
 #[derive(Debug)]
 pub struct Effects {
     pub key: SessionKey,
+    /// The session's id as the job had it: also of one of which nothing could be recorded.
+    pub session: Option<SessionId>,
     pub record: SessionRecord,
     /// The record as the state keeps it.
     pub packed: Packed,
@@ -858,6 +860,7 @@ impl<'a> Reconciler<'a> {
         let mut effects = Effects {
             seen: None,
             live: self.found.and_then(|found| found.live),
+            session: self.job.session,
             key: self.job.key,
             packed: pack(&self.job.record),
             record: self.job.record,

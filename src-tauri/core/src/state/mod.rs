@@ -68,6 +68,8 @@ pub struct State {
     /// Nothing was erased since the file was rewritten: only its log may still hold erased data.
     rewritten: Cell<bool>,
     parts: PartsRead,
+    /// How many rows and records were read.
+    n_read: Cell<u64>,
 }
 
 /// The parts that were last read, and what would be another number if they were others: a status asks
@@ -150,7 +152,18 @@ impl State {
             gathers: Cell::new(false),
             rewritten: Cell::new(false),
             parts: PartsRead::default(),
+            n_read: Cell::new(0),
         }
+    }
+
+    /// How many rows and records of sessions this connection has read: the measure of what an event
+    /// costs.
+    pub fn n_read(&self) -> u64 {
+        self.n_read.get()
+    }
+
+    fn count_read(&self, n: usize) {
+        self.n_read.set(self.n_read.get() + n as u64);
     }
 
     /// Opens the file once more, for reading only. Lists are read with such a connection beside the
@@ -198,6 +211,7 @@ impl State {
         key: &SessionKey,
     ) -> Result<Option<T>, StateError> {
         let read = |row: &rusqlite::Row<'_>| Ok(packed::unpack(row.get_ref(0)?.as_blob()?));
+        self.count_read(1);
         self.db
             .prepare_cached(sql)
             .and_then(|mut query| query.query_row([key.to_string()], read).optional())
@@ -269,23 +283,51 @@ impl State {
 
     /// Stores which sessions hold this one's beginning, so that it can be found from those.
     fn put_needs(&self, key: &str, row: &Row) -> rusqlite::Result<()> {
-        let mut needed: Vec<&str> = row.needs.iter().map(String::as_str).collect();
-        needed.sort_unstable();
-        needed.dedup();
+        let statements = [
+            statements::NEEDED_BY,
+            statements::FORGET_NEEDS,
+            statements::PUT_NEED,
+        ];
+        self.put_links(key, row.needs.iter().map(String::as_str), statements)
+    }
+
+    /// Stores which sessions must be there before this one is, so that it can be found from those.
+    pub fn put_required<'a>(
+        &self,
+        key: &SessionKey,
+        required: impl Iterator<Item = &'a str>,
+    ) -> Result<(), StateError> {
+        let statements = [
+            statements::REQUIRED_BY,
+            statements::FORGET_REQUIRED,
+            statements::PUT_REQUIRED,
+        ];
+        self.put_links(&key.to_string(), required, statements)
+            .map_err(|source| self.error(source))
+    }
+
+    /// Stores to which sessions this one is linked, unless that is known.
+    fn put_links<'a>(
+        &self,
+        key: &str,
+        linked: impl Iterator<Item = &'a str>,
+        [known, forget, put]: [&str; 3],
+    ) -> rusqlite::Result<()> {
+        let mut linked: Vec<&str> = linked.collect();
+        linked.sort_unstable();
+        linked.dedup();
         let known: Vec<String> = self
             .db
-            .prepare_cached(statements::NEEDED_BY)?
+            .prepare_cached(known)?
             .query_map([key], |row| row.get(0))?
             .collect::<Result<_, _>>()?;
-        if known == needed {
+        if known == linked {
             return Ok(());
         }
-        self.db
-            .prepare_cached(statements::FORGET_NEEDS)?
-            .execute([key])?;
-        for session in needed {
+        self.db.prepare_cached(forget)?.execute([key])?;
+        for session in linked {
             self.db
-                .prepare_cached(statements::PUT_NEED)?
+                .prepare_cached(put)?
                 .execute(params![session, key])?;
         }
         Ok(())
@@ -374,6 +416,7 @@ impl State {
             let mut rows = query.query(params![updated, key])?;
             while let Some(row) = rows.next()? {
                 let (key, row) = read_row(row)?;
+                self.count_read(1);
                 if each(key, row).is_break() {
                     break;
                 }
@@ -477,6 +520,43 @@ impl State {
         self.select(statements::NEEDING, [session])
     }
 
+    /// The sessions that open only as long as this one is there: their beginning is in it, or their
+    /// tool shows them with it.
+    pub fn depending(&self, session: &str) -> Result<Vec<(SessionKey, Row)>, StateError> {
+        self.select(statements::DEPENDING, [session])
+    }
+
+    /// The sessions of a tool with this reason. The cost depends on the number of results only.
+    pub fn of_tool_with_reason(
+        &self,
+        tool: &ToolId,
+        reason: Reason,
+    ) -> Result<Vec<(SessionKey, Row)>, StateError> {
+        let params = [reason.as_str(), tool.as_str()];
+        self.select(statements::WITH_CODE_OF_TOOL, params)
+    }
+
+    /// The session of a tool with this reason that comes after another one, in the order of the keys.
+    pub fn next_of_tool_with_reason(
+        &self,
+        tool: &ToolId,
+        reason: Reason,
+        after: &str,
+    ) -> Result<Option<(SessionKey, Row)>, StateError> {
+        let params = [reason.as_str(), tool.as_str(), after];
+        let found = self.select(statements::NEXT_WITH_CODE_OF_TOOL, params)?;
+        Ok(found.into_iter().next())
+    }
+
+    /// The sessions of a project with this reason. The cost depends on the number of results only.
+    pub fn of_project_with_reason(
+        &self,
+        project: &str,
+        reason: Reason,
+    ) -> Result<Vec<(SessionKey, Row)>, StateError> {
+        self.select(statements::IN_PROJECT, [reason.as_str(), project])
+    }
+
     /// The sessions with this reason. The cost depends on the number of results only.
     pub fn with_reason(&self, reason: Reason) -> Result<Vec<(SessionKey, Row)>, StateError> {
         self.select(statements::WITH_CODE, [reason.as_str()])
@@ -507,6 +587,19 @@ impl State {
             found.extend(self.select(statements::ONE_OF_PROJECT, [code, project.as_str()])?);
         }
         Ok(found)
+    }
+
+    /// Whether any session is of this project. The cost depends on the number of reasons only.
+    pub fn has_project(&self, project: &str) -> Result<bool, StateError> {
+        let mut codes = self.each_text(statements::NEXT_CODE, |last| params_of([last]))?;
+        codes.push(String::new());
+        for code in codes {
+            let found = self.select(statements::ONE_OF_PROJECT, [code.as_str(), project])?;
+            if !found.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     pub fn row(&self, key: &SessionKey) -> Result<Option<Row>, StateError> {
@@ -560,10 +653,12 @@ impl State {
         sql: &str,
         params: impl rusqlite::Params,
     ) -> Result<Vec<(SessionKey, Row)>, StateError> {
-        self.db
+        let found: rusqlite::Result<Vec<_>> = self
+            .db
             .prepare_cached(sql)
-            .and_then(|mut query| query.query_map(params, read_row)?.collect())
-            .map_err(|source| self.error(source))
+            .and_then(|mut query| query.query_map(params, read_row)?.collect());
+        self.count_read(found.as_ref().map_or(0, Vec::len));
+        found.map_err(|source| self.error(source))
     }
 
     /// Sizes of all segments at the last reading.
@@ -804,6 +899,7 @@ impl State {
             statements::ERASE_HISTORY,
             statements::FORGET_NEEDS,
             statements::FORGET_PART,
+            statements::FORGET_REQUIRED,
             statements::UNSEARCH,
             statements::UNSEE,
         ];

@@ -1,10 +1,12 @@
 //! Brings the file of an older version up to date. Facts that cannot be rebuilt, such as deletions on
 //! this device, are taken along.
 
-use super::packed::Packed;
+use super::packed::{Packed, unpack};
 use super::statements;
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, params};
+use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// Up to version 3 a session's row held its record as text.
 pub fn move_sessions(db: &Connection, version: i64) -> rusqlite::Result<()> {
@@ -43,6 +45,39 @@ pub fn find_needs(db: &Connection) -> rusqlite::Result<()> {
     for (key, needed) in needs {
         for session in needed.lines().filter(|line| !line.is_empty()) {
             db.execute(statements::PUT_NEED, params![session, key])?;
+        }
+    }
+    Ok(())
+}
+
+/// The part of a session's record that says which other sessions it requires.
+#[derive(Deserialize)]
+struct Requiring {
+    cards: BTreeMap<String, DeviceCard>,
+}
+
+#[derive(Deserialize)]
+struct DeviceCard {
+    card: Card,
+}
+
+#[derive(Deserialize)]
+struct Card {
+    #[serde(default)]
+    requires: Vec<String>,
+}
+
+/// Version 4 did not have which sessions require others in a table.
+pub fn find_required(db: &Connection) -> rusqlite::Result<()> {
+    let mut query = db.prepare(statements::ALL_RECORDS)?;
+    let mut put = db.prepare(statements::PUT_REQUIRED)?;
+    let mut rows = query.query([])?;
+    while let Some(row) = rows.next()? {
+        let key: String = row.get(0)?;
+        let record: Option<Requiring> = unpack(row.get_ref(1)?.as_blob()?);
+        let cards = record.map(|record| record.cards).unwrap_or_default();
+        for required in cards.values().flat_map(|said| &said.card.requires) {
+            put.execute(params![required, key])?;
         }
     }
     Ok(())

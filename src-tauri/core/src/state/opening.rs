@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 /// Raised when the tables change. Older files are moved into the current tables; the file of a newer
 /// version is set aside and rebuilt.
 const SCHEMA: i64 = 5;
-/// Up to this version, sessions were in other tables.
-const OTHER_TABLES: i64 = 3;
+/// From this version on a session's record is in a table of its own.
+const MOVED: i64 = 4;
 
 /// The database and what SQLite keeps beside it.
 const SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];
@@ -53,21 +53,24 @@ fn prepare(db: Connection) -> rusqlite::Result<Connection> {
     if !(0..=SCHEMA).contains(&version) {
         return Err(useless(format!("it has version {version}")));
     }
-    let is_older = (1..=OTHER_TABLES).contains(&version);
+    let is_moved = (1..MOVED).contains(&version);
     let transaction = db.unchecked_transaction()?;
-    if is_older {
+    if is_moved {
         older::move_sessions(&db, version)?;
     }
     db.execute_batch(statements::TABLES)?;
-    if is_older {
+    if is_moved {
         older::find_needs(&db)?;
+    }
+    if (1..SCHEMA).contains(&version) {
+        older::find_required(&db)?;
     }
     // A current file is opened without a write, which a full disk would refuse.
     if version != SCHEMA {
         db.pragma_update(None, "user_version", SCHEMA)?;
     }
     transaction.commit()?;
-    if is_older {
+    if is_moved {
         // What the moved records took is returned; on a full disk it is used again later.
         let _ = db.execute_batch("VACUUM");
     }

@@ -44,6 +44,9 @@ statements! {
     NEEDED_BY = "SELECT session FROM needs WHERE key = ?1 ORDER BY session";
     FORGET_NEEDS = "DELETE FROM needs WHERE key = ?1";
     PUT_NEED = "INSERT OR IGNORE INTO needs (session, key) VALUES (?1, ?2)";
+    REQUIRED_BY = "SELECT session FROM requires WHERE key = ?1 ORDER BY session";
+    FORGET_REQUIRED = "DELETE FROM requires WHERE key = ?1";
+    PUT_REQUIRED = "INSERT OR IGNORE INTO requires (session, key) VALUES (?1, ?2)";
 
     PART = "SELECT whole FROM parts WHERE key = ?1";
     PUT_PART = "INSERT OR REPLACE INTO parts (key, whole) VALUES (?1, ?2)";
@@ -81,13 +84,21 @@ statements! {
     OPEN_SPLITS = "SELECT count(*) FROM sessions INDEXED BY with_split WHERE split > '' AND split <> ?1";
     NEEDING = concat!("SELECT ", columns!(),
         " FROM sessions WHERE key IN (SELECT key FROM needs WHERE session = ?1) ORDER BY key");
+    DEPENDING = concat!("SELECT ", columns!(),
+        " FROM sessions WHERE key IN (SELECT key FROM requires WHERE session = ?1 UNION SELECT key FROM needs WHERE session = ?1) ORDER BY key");
     WITH_CODE = concat!("SELECT ", columns!(),
         " FROM sessions INDEXED BY by_code WHERE code = ?1 ORDER BY updated DESC, key");
+    /// Most sessions wait for nothing; the index does not have them.
+    WITH_CODE_OF_TOOL = concat!("SELECT ", columns!(),
+        " FROM sessions INDEXED BY by_code_and_tool WHERE code = ?1 AND code > '' AND tool = ?2 ORDER BY key");
+    NEXT_WITH_CODE_OF_TOOL = concat!("SELECT ", columns!(),
+        " FROM sessions INDEXED BY by_code_and_tool WHERE code = ?1 AND code > '' AND tool = ?2 AND key > ?3 ORDER BY key LIMIT 1");
     IN_PROJECT = concat!("SELECT ", columns!(),
         " FROM sessions INDEXED BY by_code WHERE code = ?1 AND project = ?2 ORDER BY key");
     BELOW_PROJECT = concat!("SELECT ", columns!(),
         " FROM sessions INDEXED BY by_code WHERE code = ?1 AND project >= ?2 AND project < ?3 ORDER BY key");
     NEXT_PROJECT = "SELECT project FROM sessions INDEXED BY by_code WHERE code = ?1 AND project > ?2 ORDER BY project LIMIT 1";
+    NEXT_CODE = "SELECT code FROM sessions INDEXED BY by_code WHERE code > ?1 ORDER BY code LIMIT 1";
     ONE_OF_PROJECT = concat!("SELECT ", columns!(),
         " FROM sessions INDEXED BY by_code WHERE code = ?1 AND project = ?2 LIMIT 1");
     NEXT_DEVICES = "SELECT devices FROM sessions INDEXED BY by_devices WHERE devices > ?1 ORDER BY devices LIMIT 1";
@@ -160,6 +171,11 @@ statements! {
 /// The query on an older file that fills the tables it lacked.
 pub const ALL_NEEDS: &str = "SELECT key, needs FROM sessions WHERE needs <> '' UNION ALL SELECT key, needs FROM hidden WHERE needs <> ''";
 
+/// The queries on an older file that find what sessions require in their records.
+pub const ALL_RECORDS: &str =
+    "SELECT key, records.record FROM sessions JOIN records ON records.id = sessions.record
+    UNION ALL SELECT key, records.record FROM hidden JOIN records ON records.id = hidden.record";
+
 /// The queries that move the sessions of an older file into the current tables.
 pub const FORMER_SESSIONS: &str = concat!("SELECT ", columns!(), ", record FROM sessions");
 pub const FORMER_HIDDEN: &str = concat!("SELECT ", columns!(), ", record FROM hidden");
@@ -209,6 +225,7 @@ pub const TABLES: &str = concat!(
     "
     CREATE INDEX IF NOT EXISTS by_session ON sessions (session);
     CREATE INDEX IF NOT EXISTS by_code ON sessions (code, project);
+    CREATE INDEX IF NOT EXISTS by_code_and_tool ON sessions (code, tool, key) WHERE code > '';
     CREATE INDEX IF NOT EXISTS by_standing ON sessions (state, code, updated DESC, key) WHERE state <> 'here';
     CREATE INDEX IF NOT EXISTS newest ON sessions (updated DESC, key);
     CREATE INDEX IF NOT EXISTS by_devices ON sessions (devices, updated);
@@ -217,6 +234,8 @@ pub const TABLES: &str = concat!(
     CREATE INDEX IF NOT EXISTS needs_of ON needs (key);
     CREATE TABLE IF NOT EXISTS parts (key TEXT PRIMARY KEY, whole TEXT NOT NULL) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS parts_of ON parts (whole);
+    CREATE TABLE IF NOT EXISTS requires (session TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (session, key)) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS requires_of ON requires (key);
     CREATE TABLE IF NOT EXISTS holders (doc TEXT NOT NULL, key TEXT NOT NULL, tool TEXT NOT NULL,
         PRIMARY KEY (tool, doc)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS counts (name TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;

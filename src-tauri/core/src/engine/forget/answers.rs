@@ -45,24 +45,31 @@ impl Engine {
 
     /// Another session may open only with this one in the store: both would be lost.
     pub(super) fn refuse_needed(&self, group: &[(SessionKey, Row)]) -> Result<(), ApiError> {
-        let Some((first, title)) = group.first().map(|(key, row)| (key, &row.title)) else {
+        let Some((_, Row { title, .. })) = group.first() else {
             return Ok(());
         };
         let is_in =
             |session: &SessionId| group.iter().any(|(_, row)| row.session == session.as_str());
-        let mut needing = Vec::new();
-        for (key, row) in self.state.rows(Some(first.tool.as_str()))? {
-            let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
-            let needed = record.origin().is_some_and(|card| {
-                card.requires
-                    .iter()
-                    .chain(card.base.as_ref().map(|base| &base.session))
-                    .any(is_in)
-            });
-            if needed && !is_in(&SessionId::new(&row.session)) {
-                needing.push(row);
+        let mut needing: Vec<Row> = Vec::new();
+        for (key, of) in group {
+            for (other, row) in self.state.depending(&of.session)? {
+                let is_known = needing.iter().any(|known| known.session == row.session);
+                if other.tool != key.tool || is_known || is_in(&SessionId::new(&row.session)) {
+                    continue;
+                }
+                let record: SessionRecord = self.state.record(&other)?.unwrap_or_default();
+                let is_needed = record.origin().is_some_and(|card| {
+                    card.requires
+                        .iter()
+                        .chain(card.base.as_ref().map(|base| &base.session))
+                        .any(is_in)
+                });
+                if is_needed {
+                    needing.push(row);
+                }
             }
         }
+        needing.sort_by_key(|row| std::cmp::Reverse(row.updated));
         let Some(one) = needing.first() else {
             return Ok(());
         };
@@ -193,7 +200,8 @@ impl Engine {
                 .row(&asked.key)?
                 .is_some_and(|row| row.path.is_some() && !row.is_unfinished())
             {
-                self.note_here(&asked.key, true);
+                let session = SessionId::new(&asked.session);
+                self.note_here(&asked.key, Some(&session), true);
             }
             self.schedule(asked.key.clone(), ReconcileRequest::default());
             self.happened(HistoryKind::Undo, &asked.key)?;
