@@ -351,6 +351,32 @@ fn opening_a_session_on_two_devices_is_held_once_at_most_and_nothing_of_it_is_ap
     assert_quiet(&mut world, ONE);
 }
 
+/// The record that Claude Code writes when a session is connected to the vendor's app counted as a
+/// message: opening a session on both devices made two of it.
+#[test]
+fn what_a_session_notes_of_its_connections_makes_no_second_session() {
+    let (mut world, here, _) = World::pair_of_devices();
+    let transcript = world.devices[0].transcript(&here, ONE);
+    world.devices[0].say(&transcript, linked(&here, ONE, "", "a", "Change it"));
+    world.deliver();
+    world.part(0, 1);
+    for device in &mut world.devices {
+        let place = device.place_of(ONE).expect("there");
+        let line = format!(
+            "{{\"type\":\"bridge-session\",\"bridgeSessionId\":\"cse_{}\",\"sessionId\":\"{ONE}\"}}\n",
+            device.name
+        );
+        device.say(&place, line);
+    }
+    world.meet(0, 1);
+    for device in &mut world.devices {
+        assert_eq!(device.splits().len(), 0, "on {}", device.name);
+        assert_eq!(device.sessions().len(), 1, "on {}", device.name);
+        assert_eq!(device.state_of(ONE), "here", "on {}", device.name);
+        assert_eq!(device.status().held.len(), 0, "on {}", device.name);
+    }
+}
+
 /// Continuing here does not conflict with a held line, and later messages of the other device bring
 /// it along.
 #[test]

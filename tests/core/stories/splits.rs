@@ -250,32 +250,6 @@ fn the_first_keeps_the_id_and_the_other_is_a_session_of_its_own_on_both() {
     );
 }
 
-/// The record that Claude Code writes when a session is connected to the vendor's app counted as a
-/// message: opening a session on both devices made two of it.
-#[test]
-fn what_a_session_notes_of_its_connections_makes_no_second_session() {
-    let (mut world, here, _) = World::pair_of_devices();
-    let transcript = world.devices[0].transcript(&here, ONE);
-    world.devices[0].say(&transcript, linked(&here, ONE, "", "a", "Change it"));
-    world.deliver();
-    world.part(0, 1);
-    for device in &mut world.devices {
-        let place = device.place_of(ONE).expect("there");
-        let line = format!(
-            "{{\"type\":\"bridge-session\",\"bridgeSessionId\":\"cse_{}\",\"sessionId\":\"{ONE}\"}}\n",
-            device.name
-        );
-        device.say(&place, line);
-    }
-    world.meet(0, 1);
-    for device in &mut world.devices {
-        assert_eq!(device.splits().len(), 0, "on {}", device.name);
-        assert_eq!(device.sessions().len(), 1, "on {}", device.name);
-        assert_eq!(device.state_of(ONE), "here", "on {}", device.name);
-        assert_eq!(device.status().held.len(), 0, "on {}", device.name);
-    }
-}
-
 #[test]
 fn a_codex_thread_that_parted_is_two() {
     let mut parted = Parted::codex().met();
