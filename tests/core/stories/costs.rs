@@ -12,7 +12,7 @@ use session_roam_core::tools::{
     About, Checkout, Content, Facts, Found, Launch, Listing, Machine, Reading, Resumable, Root,
     Running, Tool, Touched, Which, WriteError, Written,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -59,6 +59,7 @@ impl Tool for Family {
             },
             docs: vec![content],
             secret: Vec::new(),
+            private: BTreeMap::default(),
             problems: Vec::new(),
         })
     }

@@ -162,10 +162,10 @@ fn obstacle(error: WriteError, steps: Vec<Step>) -> Obstacle {
         WriteError::Live(_) => "It continues when the session is closed.",
         WriteError::Torn(_) => "It continues when nothing writes there any more.",
         WriteError::Gone(_) => {
-            "Restore the directory, or switch another store on; it is tried again within a minute."
+            "Restore the directory, or switch another store on; session-roam will try again."
         }
         WriteError::Refused(_) => {
-            "Move away what is in its way; it is tried again within a minute."
+            "Move away what is in its way; session-roam will try again."
         }
         WriteError::Changed(_) | WriteError::Io { .. } => {
             "Make room or repair the permissions of the tool's store; session-roam will try again."
