@@ -345,6 +345,7 @@ fn a_directory_is_excluded_however_its_letters_are_composed() {
     std::fs::create_dir_all(&there).expect("dir");
     let path = world.devices[1].transcript(&there, TWO);
     world.devices[1].say(&path, turn(&there, TWO, "of its own"));
+    world.deliver();
     assert_eq!(world.devices[1].state_of(ONE), "here");
     assert_eq!(world.devices[0].state_of(TWO), "here", "and back");
 }

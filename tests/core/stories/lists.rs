@@ -232,7 +232,7 @@ fn a_file_that_was_emptied_or_cut_off_replaces_no_whole_one() {
     }
 }
 
-/// An emptied file is completed by what another device goes on with.
+/// The emptied file stood in the way of what another device went on with.
 #[test]
 fn a_file_that_was_emptied_comes_back_with_the_next_words() {
     let mut lists = Lists::met("[1,2]", "[1,2,3]");
@@ -241,4 +241,34 @@ fn a_file_that_was_emptied_comes_back_with_the_next_words() {
     lists.put(0, "[1,2,3,4]");
     lists.world.deliver();
     assert_eq!(lists.said(), ["[1,2,3,4]", "[1,2,3,4]"]);
+}
+
+/// The same of a log, which was never written again either.
+#[test]
+fn a_log_that_was_emptied_comes_back_with_the_next_words() {
+    use super::talk::{ONE, TWO, item, meta, turn};
+    let (mut world, here, _) = World::pair_of_devices();
+    let paths = [
+        world.devices[0].transcript(&here, ONE),
+        world.devices[0].rollout(TWO),
+    ];
+    let said = |text: &str| [turn(&here, ONE, text), item(text)];
+    let begun = [turn(&here, ONE, "one"), meta(&here, TWO) + &item("one")];
+    for (path, begun) in paths.iter().zip(&begun) {
+        world.devices[0].say(path, begun);
+    }
+    world.deliver();
+    for session in [ONE, TWO] {
+        let placed = world.devices[1].place_of(session).expect("placed");
+        world.devices[1].put(&placed, "");
+    }
+    for (path, text) in paths.iter().zip(said("two")) {
+        world.devices[0].say(path, text);
+    }
+    world.deliver();
+    for (session, path) in [ONE, TWO].into_iter().zip(&paths) {
+        let placed = world.devices[1].place_of(session).expect("placed");
+        let [desk, lap] = [path, &placed].map(|path| std::fs::read_to_string(path).expect("text"));
+        assert_eq!(desk, lap);
+    }
 }

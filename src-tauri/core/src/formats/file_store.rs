@@ -322,7 +322,7 @@ impl<'a> FileStore<'a> {
             return Err(WriteError::Refused(why));
         }
         let here = self.one(checkout.session, checkout.forgets)?;
-        let is_here = here.is_some();
+        let is_here = here.as_ref().is_some_and(|at| !self.is_emptied(at));
         let at = here.map_or_else(place, Ok)?;
         let mut planned = Vec::new();
         for doc in &checkout.docs {
@@ -359,6 +359,13 @@ impl<'a> FileStore<'a> {
             }
         }
         Ok(written)
+    }
+
+    /// Whether the main doc has no content any more: another device's goes into the same file.
+    pub fn is_emptied(&self, at: &SessionAt) -> bool {
+        let path = at.place.split('/');
+        let path = path.fold(self.root.clone(), |path, name| path.join(name));
+        Stamp::of(&path).is_ok_and(|stamp| stamp.len == 0)
     }
 
     /// The path of a doc, whose name may come from another device, and the directory that the path

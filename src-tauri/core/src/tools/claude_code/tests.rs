@@ -199,6 +199,8 @@ fn only_plain_places_are_taken() {
         "beside/image-cache/a/../../x",
         "a//b",
         "",
+        "C:\\x",
+        "x/new\nline",
     ] {
         assert!(matches!(place(name), Err(WriteError::Refused(_))), "{name}");
     }

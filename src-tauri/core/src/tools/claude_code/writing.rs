@@ -11,7 +11,7 @@ pub(super) fn home_for(
     machine: &Machine,
 ) -> Result<Home, WriteError> {
     let existing = files.one(checkout.session, checkout.forgets)?;
-    let is_here = existing.is_some();
+    let is_here = existing.as_ref().is_some_and(|at| !files.is_emptied(at));
     let at = match existing {
         Some(at) => at,
         None => {

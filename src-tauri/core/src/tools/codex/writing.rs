@@ -21,6 +21,9 @@ pub(super) fn write_rollout(
                 checkout.updated,
             )
         }
+        (Change::Create(_), Some(existing)) if is_emptied(&existing) => {
+            write_at(base, existing, name, change, checkout.updated)
+        }
         (Change::Create(_), Some(existing)) => Err(WriteError::Changed(existing)),
         (change, existing) if change.path().is_some() && existing.as_deref() != change.path() => {
             Err(WriteError::Changed(
@@ -67,6 +70,11 @@ pub(super) fn write_rollout(
             _,
         ) => write_at(base, path.to_path_buf(), name, change, checkout.updated),
     }
+}
+
+/// Whether a rollout has no content any more: another device's goes into the same file.
+fn is_emptied(path: &Path) -> bool {
+    !is_packed(path) && Stamp::of(path).is_ok_and(|stamp| stamp.len == 0)
 }
 
 pub(super) fn check_stamp(path: &Path, was: crate::tools::Stamp) -> Result<(), WriteError> {
