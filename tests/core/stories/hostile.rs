@@ -516,7 +516,6 @@ const BAD_NAMES: [&str; 22] = [
 fn a_doc_name_from_elsewhere_never_leaves_its_session() {
     let (mut world, _) = stage();
     world.devices[0].stop();
-    let before = everything(&world.devices[1]);
     for (number, name) in BAD_NAMES.iter().enumerate() {
         for (half, docs) in [
             [("transcript.jsonl", ""), (*name, *name)],
@@ -526,6 +525,7 @@ fn a_doc_name_from_elsewhere_never_leaves_its_session() {
         .enumerate()
         {
             let session = id(number * 2 + half);
+            let before = everything(&world.devices[1]);
             let main = if half == 0 { "transcript.jsonl" } else { name };
             Forgery {
                 tool: "claude-code",
