@@ -34,12 +34,12 @@ const PIECES: [&[u8]; 20] = [
     b" ",
 ];
 
-/// Contents of files that are rewritten whole.
+/// Contents of files that are rewritten whole. An emptied file is as good as deleted.
 const CONTENTS: [&[u8]; 6] = [
     b"[]",
     b"[{\"content\":\"a\",\"status\":\"pending\"}]",
     b"\x00\x01\xfe\xff binary\x00",
-    b"",
+    b" ",
     b"[]\n",
     b"{\"${HOME}\":1e999}",
 ];

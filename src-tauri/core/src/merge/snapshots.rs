@@ -77,6 +77,13 @@ pub fn are_json(bytes: &[u8]) -> bool {
     values.next().is_some_and(|first| first.is_ok()) && values.all(|value| value.is_ok())
 }
 
+/// Whether bytes are JSON whose end is missing, or zeros, as a file that was never written whole.
+pub fn is_torn_json(bytes: &[u8]) -> bool {
+    let values = serde_json::Deserializer::from_slice(bytes).into_iter::<IgnoredAny>();
+    let mut failed = values.filter_map(Result::err);
+    failed.next().is_some_and(|error| error.is_eof()) || bytes.iter().all(|byte| *byte == 0)
+}
+
 fn parse(bytes: &[u8]) -> Option<&RawValue> {
     serde_json::from_slice(bytes).ok()
 }

@@ -7,7 +7,7 @@ use super::record::{SessionRecord, TakenBack};
 use super::recorder::{RecordError, Recorder};
 use super::split::judged;
 use crate::merge::Step;
-use crate::merge::snapshots::{Judged, are_json};
+use crate::merge::snapshots::{Judged, are_json, is_torn_json};
 use crate::reconcile::session::Session;
 use crate::session::{ChainId, DocKind, DocName, Edge, Line, LineSource};
 use crate::vault::{Entry, JournalError};
@@ -117,7 +117,8 @@ fn is_cut_off(
 ) -> Result<bool, JournalError> {
     let (new, old) = (content(session, doc, new)?, content(session, doc, old)?);
     let is_beginning = new.len() < old.len() && old.starts_with(&new);
-    Ok(is_beginning && !new.ends_with(b"\n") || are_json(&old) && !are_json(&new))
+    let is_whole = new.ends_with(b"\n") || are_json(&new);
+    Ok(is_beginning && !is_whole || are_json(&old) && is_torn_json(&new))
 }
 
 fn content(session: Session<'_>, doc: &DocName, tip: ChainId) -> Result<Vec<u8>, JournalError> {

@@ -164,9 +164,7 @@ fn obstacle(error: WriteError, steps: Vec<Step>) -> Obstacle {
         WriteError::Gone(_) => {
             "Restore the directory, or switch another store on; session-roam will try again."
         }
-        WriteError::Refused(_) => {
-            "Move away what is in its way; session-roam will try again."
-        }
+        WriteError::Refused(_) => "Move away what is in its way; session-roam will try again.",
         WriteError::Changed(_) | WriteError::Io { .. } => {
             "Make room or repair the permissions of the tool's store; session-roam will try again."
         }
