@@ -152,8 +152,8 @@ pub struct Forgetting {
     let_through: Let,
     /// Why a session is still in its store, in words for this device's user.
     left: BTreeMap<SessionKey, String>,
-    /// Receipts that are not written yet.
-    receipts: Vec<Statement>,
+    /// Receipts that are not written yet: why each session is in its store still.
+    receipts: BTreeMap<SessionKey, Option<Left>>,
     pub(super) at_work: BTreeSet<SessionKey>,
     /// Sessions whose removal was scheduled; it may be done.
     scheduled: BTreeSet<SessionKey>,
@@ -348,7 +348,7 @@ impl Engine {
         let new: Vec<SessionKey> = gone.difference(&self.forgetting.gone).cloned().collect();
         self.forgetting.gone.extend(gone);
         for key in keys.intersection(&self.forgetting.gone) {
-            match is_to_be_removed(self.own_receipt(key)) {
+            match is_to_be_removed(self.carried_out(key)) {
                 true => drop(self.forgetting.unfinished.insert(key.clone())),
                 false => drop(self.forgetting.unfinished.remove(key)),
             }
@@ -364,16 +364,20 @@ impl Engine {
             self.publish_presence();
         }
         for key in new {
-            if is_to_be_removed(self.own_receipt(&key)) {
+            if is_to_be_removed(self.carried_out(&key)) {
                 self.schedule_removal(key, None);
             }
         }
     }
 
-    /// What this device stated of the removal.
-    fn own_receipt(&self, key: &SessionKey) -> Option<&Receipt> {
-        let forgotten = self.lists.now.forgotten.get(key)?;
-        forgotten.receipts.get(&self.context.device)
+    /// How this device carried out the removal, as it stated or is about to state.
+    fn carried_out(&self, key: &SessionKey) -> Option<Option<Left>> {
+        let about_to_state = self.forgetting.receipts.get(key).copied();
+        about_to_state.or_else(|| {
+            let forgotten = self.lists.now.forgotten.get(key)?;
+            let receipt = forgotten.receipts.get(&self.context.device)?;
+            Some(receipt.left)
+        })
     }
 
     fn schedule_removal(&mut self, key: SessionKey, session: Option<SessionId>) {
@@ -593,7 +597,7 @@ impl Engine {
         if std::mem::take(&mut self.forgetting.to_leave_out) {
             self.leave_out();
         }
-        let own = self.own_receipt(key);
+        let own = self.carried_out(key);
         let hidden = self.state.hidden(key).ok().flatten();
         let record: SessionRecord = { self.state.hidden_record(key) }
             .ok()
@@ -674,13 +678,11 @@ impl Engine {
             return self.give_receipts();
         }
         self.trouble(&topic, None);
-        let own = self.own_receipt(&key);
+        let own = self.carried_out(&key);
         // The store is not asked again about parts that nobody can tell apart.
-        let parts = own
-            .and_then(|own| own.left)
-            .filter(|left| !left.is_in_store());
+        let parts = own.flatten().filter(|left| !left.is_in_store());
         let now = left.as_ref().map(|(left, _)| *left).or(parts);
-        let is_news = own.is_none_or(|own| own.left != now);
+        let is_news = own != Some(now);
         match (&left, parts) {
             (Some((_, why)), _) => drop(self.forgetting.left.insert(key.clone(), why.clone())),
             (None, None) => drop(self.forgetting.left.remove(&key)),
@@ -698,10 +700,7 @@ impl Engine {
             self.context.holders().forget(&key);
         }
         if is_news {
-            self.forgetting.receipts.push(Statement::Forgotten {
-                session: key,
-                left: now,
-            });
+            self.forgetting.receipts.insert(key, now);
         }
         self.give_receipts()
     }
@@ -736,13 +735,16 @@ impl Engine {
         self.state.scrub()?;
         let ended = self.context.clock.steady();
         self.forgetting.scrubbed = Some((ended, ended.saturating_duration_since(began)));
-        let receipts = std::mem::take(&mut self.forgetting.receipts);
-        let stated = self.declare(receipts.clone());
-        if stated.is_err() {
-            self.forgetting.receipts = receipts;
-        } else {
+        let receipts = self.forgetting.receipts.clone();
+        let statements = { receipts.iter() }.map(|(session, left)| Statement::Forgotten {
+            session: session.clone(),
+            left: *left,
+        });
+        let stated = self.declare(statements.collect());
+        if stated.is_ok() {
             let before = self.forgetting.let_through.clone();
-            for receipt in receipts.iter().filter_map(Statement::session) {
+            for receipt in receipts.keys() {
+                self.forgetting.receipts.remove(receipt);
                 self.forgetting.let_through.sessions.remove(receipt);
             }
             self.remember_let(&before);
@@ -754,17 +756,11 @@ impl Engine {
     /// Tries again what could not be removed.
     pub(super) fn retry_forgotten(&mut self) -> Result<(), StateError> {
         self.forget_due();
-        let is_out = |receipt: &&Statement| match receipt {
-            Statement::Forgotten { left, .. } => !left.is_some_and(Left::is_in_store),
-            _ => false,
-        };
-        let receipts = self.forgetting.receipts.iter().filter(is_out);
-        let removed: BTreeSet<&SessionKey> = receipts.filter_map(Statement::session).collect();
         // A tool that refused will refuse again; its store is read when the session changes there.
         let unfinished = |key: &&SessionKey| {
-            let own = self.own_receipt(key);
-            own.is_none_or(|own| own.left != Some(Left::Tool))
-                && !removed.contains(*key)
+            let left = self.carried_out(key);
+            is_to_be_removed(left)
+                && left != Some(Some(Left::Tool))
                 && !self.forgetting.at_work.contains(*key)
         };
         let again: Vec<SessionKey> = self
@@ -787,7 +783,7 @@ impl Engine {
         if !self.forgetting.hides(key) {
             return false;
         }
-        let is_left = is_to_be_removed(self.own_receipt(key));
+        let is_left = is_to_be_removed(self.carried_out(key));
         if self.forgetting.is_gone(key)
             && is_left
             && self.seen.insert(key, found.print) != Some(found.print)
@@ -833,9 +829,9 @@ impl Engine {
     }
 }
 
-/// Whether a session is still to be removed from the store of the device with this receipt.
-fn is_to_be_removed(receipt: Option<&Receipt>) -> bool {
-    receipt.is_none_or(|receipt| receipt.left.is_some_and(Left::is_in_store))
+/// Whether a session that was removed so far is still to be removed from the store.
+fn is_to_be_removed(left: Option<Option<Left>>) -> bool {
+    left.is_none_or(|left| left.is_some_and(Left::is_in_store))
 }
 
 fn left_words(left: Left) -> String {
