@@ -352,10 +352,9 @@ fn without_creation_times_the_oldest_commit_shows_that_a_remote_was_changed() {
     let renamed = "https://h.example/acme/store";
     git(&api, &["remote", "set-url", "origin", renamed]);
     assert!(desk.places.was(key.as_str(), &api));
-    // Another repository in the same place.
     std::fs::remove_dir_all(&api).unwrap();
     let api = desk.repository("api", renamed);
-    commit(&api, "of another one");
+    commit(&api, "of another repository in the same place");
     assert!(!desk.places.was(key.as_str(), &api));
 }
 
