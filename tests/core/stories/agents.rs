@@ -82,7 +82,7 @@ fn a_sub_agents_thread_is_shown_and_forgotten_with_the_thread_that_started_it() 
         world.deliver();
         for device in &mut world.devices {
             let left = holding(device, "plum-tree");
-            assert_eq!(left, [PathBuf::new(); 0], "on {}", device.name);
+            assert_eq!(left, Vec::<PathBuf>::new(), "on {}", device.name);
             assert_eq!(listed(device), [""; 0], "on {}", device.name);
         }
     }

@@ -5,6 +5,7 @@
 mod older;
 mod opening;
 mod packed;
+mod parts;
 mod searched;
 mod seen;
 mod statements;
@@ -18,11 +19,9 @@ use crate::session::{
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Debug, thiserror::Error)]
@@ -67,18 +66,9 @@ pub struct State {
     gathers: Cell<bool>,
     /// Nothing was erased since the file was rewritten: only its log may still hold erased data.
     rewritten: Cell<bool>,
-    parts: PartsRead,
+    parts: parts::Known,
     /// How many rows and records were read.
     n_read: Cell<u64>,
-}
-
-/// The parts that were last read, and what would be another number if they were others: a status asks
-/// for them all the time.
-#[derive(Default)]
-struct PartsRead {
-    last: RefCell<Option<([u64; 3], Arc<BTreeSet<String>>)>>,
-    /// How often a session became a part, or ceased to be one.
-    changes: Cell<u64>,
 }
 
 /// So many of the newest happenings are kept, and all of so many milliseconds.
@@ -151,7 +141,7 @@ impl State {
             db,
             gathers: Cell::new(false),
             rewritten: Cell::new(false),
-            parts: PartsRead::default(),
+            parts: parts::Known::default(),
             n_read: Cell::new(0),
         }
     }
@@ -331,65 +321,6 @@ impl State {
                 .execute(params![session, key])?;
         }
         Ok(())
-    }
-
-    /// Stores of which session this one is a part, if it is one.
-    pub fn put_part(&self, key: &SessionKey, whole: Option<&SessionKey>) -> Result<(), StateError> {
-        let (key, whole) = (key.to_string(), whole.map(SessionKey::to_string));
-        let put = || -> rusqlite::Result<()> {
-            let mut query = self.db.prepare_cached(statements::PART)?;
-            let known: Option<String> = query.query_row([&key], |row| row.get(0)).optional()?;
-            if whole == known {
-                return Ok(());
-            }
-            self.parts.changes.update(|n| n + 1);
-            match whole {
-                Some(whole) => self
-                    .db
-                    .prepare_cached(statements::PUT_PART)?
-                    .execute([key, whole])?,
-                None => self
-                    .db
-                    .prepare_cached(statements::FORGET_PART)?
-                    .execute([key])?,
-            };
-            Ok(())
-        };
-        put().map_err(|source| self.error(source))
-    }
-
-    /// The keys of the sessions that are parts of others in the lists, and so are in none themselves.
-    pub fn parts(&self) -> Result<Arc<BTreeSet<String>>, StateError> {
-        let now = [self.count()?, self.nameless()?, self.parts.changes.get()];
-        if let Some((when, parts)) = &*self.parts.last.borrow()
-            && *when == now
-        {
-            return Ok(parts.clone());
-        }
-        let parts = Arc::new(self.read_parts()?);
-        *self.parts.last.borrow_mut() = Some((now, parts.clone()));
-        Ok(parts)
-    }
-
-    fn read_parts(&self) -> Result<BTreeSet<String>, StateError> {
-        const DEEPEST: usize = 16;
-        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-        let wholes: BTreeMap<String, String> = self
-            .db
-            .prepare_cached(statements::PARTS)
-            .and_then(|mut query| query.query_map([], read)?.collect())
-            .map_err(|source| self.error(source))?;
-        // Parts of each other would be in no list at all.
-        let ends = |key: &&String| {
-            let mut above = std::iter::successors(Some(*key), |key| wholes.get(*key));
-            above.nth(DEEPEST).is_none()
-        };
-        Ok(wholes.keys().filter(ends).cloned().collect())
-    }
-
-    /// The sessions that are parts of this one, oldest first.
-    pub fn parts_of(&self, whole: &SessionKey) -> Result<Vec<(SessionKey, Row)>, StateError> {
-        self.select(statements::PARTS_OF, [whole.to_string()])
     }
 
     /// All sessions, newest first, of one tool or of all.
@@ -904,7 +835,7 @@ impl State {
             statements::UNSEE,
         ];
         self.rewritten.set(false);
-        self.parts.changes.update(|n| n + 1);
+        self.parts.note_change();
         self.together(|state| {
             state.run_each(key, &of_session)?;
             let segments = state

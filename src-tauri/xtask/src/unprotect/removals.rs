@@ -98,8 +98,8 @@ pub const REMOVALS: &[Removal] = &[
         what: "F2 this device's own values in documents",
         edits: &[(
             core!("adapter/mod.rs"),
-            "        let bytes = crate::formats::fields::with(&bytes, &values).ok_or_else(|| {",
-            "        if OFF {\n            return Ok(Some(bytes));\n        }\n        let bytes = crate::formats::fields::with(&bytes, &values).ok_or_else(|| {",
+            "        let bytes = crate::formats::fields::with(&bytes, &values).ok_or_else(refused)?;",
+            "        if OFF {\n            return Ok(Some(bytes));\n        }\n        let bytes = crate::formats::fields::with(&bytes, &values).ok_or_else(refused)?;",
         )],
         tests: &["core conformance::power::what_steers_is_recorded_and_never_applied_elsewhere"],
     },
