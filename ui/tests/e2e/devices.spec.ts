@@ -429,7 +429,7 @@ test("settings are switched and this device renamed", async ({ page }) => {
   const relays = page.getByRole("switch", { name: "Relays" });
   await relays.click();
   await expect(relays).toBeChecked();
-  await expect(page.getByRole("radio", { name: /As set below/ })).toBeChecked();
+  await expect(page.getByRole("radio", { name: /^Custom/ })).toBeChecked();
   const arrived = page.getByRole("switch", { name: "Sessions from other devices are ready" });
   await arrived.click();
   await expect(arrived).toBeChecked();
