@@ -437,14 +437,22 @@ fn what_is_written_after_a_device_was_put_out_does_not_reach_it() {
         other.wait_arrived(&a, "codex/before.jsonl.zst", 0);
     }
 
-    let withdrawal = a.transport.arrange(a.wanted(&[&b], &[&a, &b]));
+    let put_out = |device: &Device, other: &Device| {
+        let arrangement = device.transport.arrange(device.wanted(&[other], &[&a, &b]));
+        arrangement.expect("a device shall no longer receive")
+    };
+    let wait_withdrawn = |device: &Device, withdrawal| {
+        device.told.wait("Withdrawn", 0, |notice| {
+            matches!(notice, Notice::Withdrawn { arrangement } if withdrawal <= *arrangement)
+                .then_some(())
+        });
+    };
+    // The second device would pass on what the first one writes.
+    wait_withdrawn(&b, put_out(&b, &a));
+    let withdrawal = put_out(&a, &b);
     a.write_and_announce("codex/after.jsonl.zst", "after");
     b.wait_arrived(&a, "codex/after.jsonl.zst", 0);
-    let withdrawal = withdrawal.expect("a device shall no longer receive");
-    a.told.wait("Withdrawn", 0, |notice| {
-        matches!(notice, Notice::Withdrawn { arrangement } if withdrawal <= *arrangement)
-            .then_some(())
-    });
+    wait_withdrawn(&a, withdrawal);
     let after = c.live(&a).join("codex/after.jsonl.zst");
     assert!(!after.exists(), "the device that was put out received it");
 }
