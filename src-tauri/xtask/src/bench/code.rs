@@ -52,7 +52,8 @@ from finding `git` until the state is recorded, and those of `git status` are of
 every `git` that it starts. After a turn that stages a file as well, the index is not the kept one: medians of five. Recording rests a \
 hundred times as long as it took, so that it takes at most a hundredth of the time. The pack has the changes of all turns; a bundle has \
 the same as a commit. Lines of a conversation in another project, of 1 KB, go from device to device on this machine: each of the lines \
-beside a recording was written from just before that checkout was recorded, for 20 sessions in it, until its file was written.\n";
+beside a recording was written from just before that checkout was recorded, for 20 sessions in it, until its file was written. \
+Each line follows the one before within 50 ms of its arrival, and so takes longer than single lines do (\"From device to device\").\n";
 
 /// How long lines take without a recording, and while the checkout is recorded.
 fn conversation(
@@ -140,7 +141,7 @@ fn latency_row(alone: &Times, beside: &Times) -> Row {
             "a line of a conversation while it is recorded, n = {}",
             beside.count()
         ),
-        budget: "p50 < 100 ms, p95 < 300 ms".into(),
+        budget: "p50 at most 1.1 times as long as without a recording".into(),
         measured: format!("p50 {p50} ms, p95 {p95} ms"),
         beside: format!(
             "without a recording p50 {} ms, p95 {} ms (n = {})",
@@ -148,7 +149,7 @@ fn latency_row(alone: &Times, beside: &Times) -> Row {
             without[1],
             alone.count()
         ),
-        verdict: Verdict::of(p50 < 100 && p95 < 300),
+        verdict: Verdict::of(10 * p50 <= 11 * without[0]),
     }
 }
 
