@@ -225,16 +225,15 @@ fn a_session_that_comes_reconciles_those_that_wait_for_it_and_no_others() {
     world.deliver();
     let n_read = world.devices[1].n_read() - before;
     assert!(n_read < 40, "{n_read}");
-    let parent = |world: &mut World| {
-        add(
-            &mut world.devices[0],
-            ["row-9999".to_owned()].into_iter(),
-            None,
-        );
-        world.deliver();
-    };
-    assert_eq!(jobs(&mut world, Some(&children), parent), 40);
+    assert_eq!(jobs(&mut world, Some(&children), parent_arrives), 40);
     assert_eq!(world.devices[1].waits_for("row-0007"), None);
+}
+
+/// The session that the others require.
+fn parent_arrives(world: &mut World) {
+    let parent = ["row-9999".to_owned()].into_iter();
+    add(&mut world.devices[0], parent, None);
+    world.deliver();
 }
 
 /// The state of an older version did not have them in a table.
@@ -250,15 +249,7 @@ fn who_waits_for_a_session_is_known_after_an_update() {
     );
     world.devices[1].start();
     let children = keys(rows(0, 3));
-    let parent = |world: &mut World| {
-        add(
-            &mut world.devices[0],
-            ["row-9999".to_owned()].into_iter(),
-            None,
-        );
-        world.deliver();
-    };
-    assert_eq!(jobs(&mut world, Some(&children), parent), 3);
+    assert_eq!(jobs(&mut world, Some(&children), parent_arrives), 3);
     assert_eq!(world.devices[1].waits_for("row-0001"), None);
 }
 

@@ -4,7 +4,7 @@
 use super::Engine;
 use super::approval::{accepted_of, frames_before};
 use super::devices::starts;
-use super::event::{Event, FramesCounted, PutOut};
+use super::event::{Event, FramesCounted, PutOut, Revocation};
 use crate::api::answer::{Answer, Reply, done, value};
 use crate::api::types::*;
 use crate::merge::Statement;
@@ -253,11 +253,11 @@ impl Engine {
             }
             since => since.and_then(|(_, since)| since),
         };
-        let how = PutOut::Revoke {
+        let how = PutOut::Revoke(Revocation {
             since,
             dry,
             cut: Heads::new(),
-        };
+        });
         self.count_accepted((device, name), how, reply);
     }
 
@@ -278,13 +278,10 @@ impl Engine {
         self.jobs.spawn_for_event(Box::new(move || {
             let counted = State::beside(&path).and_then(|state| {
                 let heads = accepted_of(&context, &state, &device, n_listed)?;
-                if let PutOut::Revoke {
-                    since: Some(since),
-                    cut,
-                    ..
-                } = &mut how
+                if let PutOut::Revoke(revocation) = &mut how
+                    && let Some(since) = revocation.since
                 {
-                    *cut = frames_before(&context, &state, (&device, list), *since)?;
+                    revocation.cut = frames_before(&context, &state, (&device, list), since)?;
                 }
                 Ok(FramesCounted {
                     device,
@@ -308,21 +305,19 @@ impl Engine {
         }
         match counted.how {
             PutOut::Unpair => self.unpair_counted(&counted.device, counted.heads),
-            PutOut::Revoke { .. } => self.revoke(counted),
+            PutOut::Revoke(revocation) => {
+                self.revoke((counted.device, counted.name), counted.heads, revocation)
+            }
         }
     }
 
     /// Puts a device out everywhere, or reports what that would mean.
-    fn revoke(&mut self, counted: FramesCounted) -> Answer {
-        let FramesCounted {
-            device: id,
-            name,
-            heads,
-            how: PutOut::Revoke { since, dry, cut },
-        } = counted
-        else {
-            return Err(unknown(""));
-        };
+    fn revoke(
+        &mut self,
+        (id, name): (DeviceId, String),
+        heads: Heads,
+        Revocation { since, dry, cut }: Revocation,
+    ) -> Answer {
         let lists = super::list::in_heads();
         let of_sessions = || heads.iter().filter(|(journal, _)| **journal != lists);
         let is_cut = |(journal, n): &(&String, &u64)| cut.get(*journal).copied().unwrap_or(0) < **n;

@@ -115,13 +115,15 @@ pub enum PutOut {
     /// Here only.
     Unpair,
     /// Everywhere.
-    Revoke {
-        since: Option<Millis>,
-        /// Only what it would mean is answered.
-        dry: bool,
-        /// How many frames of each journal count, if not all of them.
-        cut: Heads,
-    },
+    Revoke(Revocation),
+}
+
+pub struct Revocation {
+    pub(super) since: Option<Millis>,
+    /// Only what it would mean is answered.
+    pub(super) dry: bool,
+    /// How many frames of each journal count, if not all of them.
+    pub(super) cut: Heads,
 }
 
 /// A deletion that an app wants: the loop hears of the sessions before they are gone.
