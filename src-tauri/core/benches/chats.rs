@@ -206,7 +206,7 @@ fn chat(place: &Path) {
             .expect("written");
     };
     say(
-        &format!("a chat of {size} MB: gone on with, index and all"),
+        &format!("a chat of {size} MB: continued, with its entry in the index"),
         took(&mut append),
         grown(&mut append),
     );

@@ -687,7 +687,8 @@ fn a_session_returns_into_the_store_that_it_was_in() {
     world.devices[0].vars.clear();
     world.devices[0].start();
     let at = |device: &Device, session: &str| in_store(device, ".claude-work", &here, session);
-    let stray = |device: &Device, session: &str| in_store(device, ".claude", &here, session);
+    let in_first_store =
+        |device: &Device, session: &str| in_store(device, ".claude", &here, session);
     // The user deleted it and wants it back.
     let desk = &mut world.devices[0];
     fs::remove_file(at(desk, TWO)).expect("deleted");
@@ -696,7 +697,7 @@ fn a_session_returns_into_the_store_that_it_was_in() {
     let session = TWO.into();
     let _: Done = desk.ask(Request::Restore { session });
     desk.settle();
-    assert!(at(desk, TWO).is_file() && !stray(desk, TWO).exists());
+    assert!(at(desk, TWO).is_file() && !in_first_store(desk, TWO).exists());
     // A new session with the messages of it.
     let session = TWO.into();
     let forked: Forked = desk.ask(Request::Fork {
@@ -720,7 +721,7 @@ fn a_session_returns_into_the_store_that_it_was_in() {
     let is_right = |device: &Device| {
         for session in [TWO, &fork] {
             assert!(at(device, session).is_file(), "{session}");
-            assert!(!stray(device, session).exists(), "{session}");
+            assert!(!in_first_store(device, session).exists(), "{session}");
         }
     };
     is_right(&world.devices[0]);

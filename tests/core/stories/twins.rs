@@ -99,7 +99,7 @@ fn two_files_that_share_a_beginning_are_recorded_as_branches() {
     both_are_recorded(&[&["one", "two", "three"], &["one", "other"]]);
 }
 
-/// Only the second file itself was recorded before the user was told that both are.
+/// The user is told that both files are recorded: so are the docs beside the second one.
 #[test]
 fn what_lies_beside_the_second_file_is_recorded_with_it() {
     let (mut world, here, one, other) = two_directories();

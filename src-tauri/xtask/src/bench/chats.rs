@@ -29,7 +29,7 @@ pub fn run(args: &[&str]) -> Result<()> {
 }
 
 const NOTES: &str = "\
-The chat is a log of changes of 760 requests; “gone on with” is a line behind it from another device, the whole checked \
+The chat is a log of changes of 760 requests; “continued” is a line behind it from another device, the whole checked \
 before, and its entry in the list. The database holds values of 1 MiB; one of 67 bytes is read, or changed and read back, \
 with the connection opened for it. Memory is what the process grew by at the worst moment (Linux).\n";
 
