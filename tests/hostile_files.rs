@@ -97,7 +97,7 @@ impl Desk {
         let session_key = SessionKey::new(&tool(), &session());
         let dir = VaultPath::journal_dir(
             &device.short(),
-            Lane::Live,
+            Lane::Priority,
             &session_key,
             &ProjectKey::new("p"),
         );
@@ -121,7 +121,7 @@ impl Desk {
     }
 
     fn journal(&self) -> Journal {
-        Journal::new(&self.owner.device.short(), Lane::Live, self.dir.clone())
+        Journal::new(&self.owner.device.short(), Lane::Priority, self.dir.clone())
     }
 
     fn head(&self, version: u32) -> Head {
@@ -441,7 +441,7 @@ fn a_segment_or_a_device_file_that_is_no_file_is_refused_at_once() {
     assert!(read.is_err() || journal.fault.is_some());
 
     let short = desk.owner.device.short();
-    let lane = desk.vault.lane_dir(&short, Lane::Live);
+    let lane = desk.vault.lane_dir(&short, Lane::Priority);
     symlink("/dev/zero", lane.join(presence::FILE)).expect("link");
     let (read, peak) = peak_of(|| presence::read(&lane, &short).map(|_| ()));
     assert!(read.is_err() && peak < 1 << 20, "{peak}");

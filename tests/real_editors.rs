@@ -350,7 +350,7 @@ impl Store {
             forgets: false,
             docs: vec![DocWrite {
                 name: &doc,
-                at: "Code/User/workspaceStorage/0f/chatSessions/chat.jsonl",
+                place: "Code/User/workspaceStorage/0f/chatSessions/chat.jsonl",
                 change: Change::Create(&bytes),
             }],
         };

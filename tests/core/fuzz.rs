@@ -154,11 +154,11 @@ fn head(version: u32, tool: &str, session: &str) -> (Head, DeviceKey, Owner, Str
     let (tool, session) = (ToolId::new(tool), SessionId::new(session));
     let dir = VaultPath::journal_dir(
         &device.short(),
-        Lane::Live,
+        Lane::Priority,
         &SessionKey::new(&tool, &session),
         &ProjectKey::new("p"),
     );
-    let journal = Journal::new(&device.short(), Lane::Live, dir.clone());
+    let journal = Journal::new(&device.short(), Lane::Priority, dir.clone());
     let head = Head {
         v: version,
         ..journal.next_head(&device, "desk", &tool, &session, Hlc::default())
@@ -270,7 +270,7 @@ fn journals() {
     let good = segment(2);
     fuzz("journals", &[good.clone(), segment(1)], |bytes| {
         fs::write(&path, bytes).expect("written");
-        let mut journal = Journal::new(&owner.device.short(), Lane::Live, dir.clone());
+        let mut journal = Journal::new(&owner.device.short(), Lane::Priority, dir.clone());
         journal
             .read_new(&vault, &owner, &mut None, |_| (), |_, _, (), _, _| ())
             .expect("read");
@@ -456,7 +456,7 @@ fn show(about: &About, kind: DocKind, bytes: &[u8]) {
         }
     };
     for record in &shown {
-        let _ = said_in(record, about.said).map(|said| said.text());
+        let _ = said_in(record, about.read_message).map(|said| said.text());
     }
 }
 

@@ -96,7 +96,7 @@ struct Reader {
 
 impl Reader {
     fn new(segment: &[u8], owner: Owner) -> Self {
-        Self::at(DIR, Lane::Live, segment, owner)
+        Self::at(DIR, Lane::Priority, segment, owner)
     }
 
     fn at(dir: &str, lane: Lane, segment: &[u8], owner: Owner) -> Self {
@@ -412,7 +412,7 @@ fn a_frame_that_is_not_the_owners_is_quarantined_and_those_before_it_stay() {
 fn a_journal_in_another_place_is_refused() {
     for (dir, lane) in [
         (DIR.replace("/live/", "/bulk/"), Lane::Bulk),
-        (DIR.replace("anc7", "bnc7"), Lane::Live),
+        (DIR.replace("anc7", "bnc7"), Lane::Priority),
     ] {
         let mut reader = Reader::at(&dir, lane, SEGMENT, author());
         assert_eq!(reader.read().len(), 0);

@@ -257,7 +257,7 @@ fn checked_out(from: &Device, to: &Device, session: &str) {
     let docs = found.docs.iter().zip(&contents).rev();
     let docs = docs.map(|(doc, bytes)| DocWrite {
         name: &doc.name,
-        at: &doc.at,
+        place: &doc.place,
         change: Change::Create(bytes),
     });
     let (cwd, updated) = (

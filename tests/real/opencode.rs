@@ -44,7 +44,7 @@ fn write(
     let at = format!("sessions/{session}/session.json");
     let docs = vec![DocWrite {
         name: &name,
-        at: &at,
+        place: &at,
         change,
     }];
     let now = Millis(1_800_000_000_000);

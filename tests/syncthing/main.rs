@@ -178,7 +178,7 @@ impl Device {
     fn wanted(&self, friends: &[&Self], owners: &[&Self]) -> Wanted {
         let shared_with: Vec<DeviceId> = friends.iter().map(|friend| friend.id.clone()).collect();
         let folder = |owner: &&Self| WantedFolder {
-            id: folder_id(Lane::Live, &owner.id.short()),
+            id: folder_id(Lane::Priority, &owner.id.short()),
             path: self.live(owner),
             own: owner.id == self.id,
             shared_with: shared_with.clone(),
@@ -201,7 +201,7 @@ impl Device {
 
     fn write_and_announce(&self, path: &str, text: &str) {
         self.write(path, text);
-        self.transport.announce(Lane::Live, vec![path.into()]);
+        self.transport.announce(Lane::Priority, vec![path.into()]);
     }
 
     fn wait_arrived(&self, owner: &Self, path: &str, from: usize) -> Instant {
@@ -212,7 +212,7 @@ impl Device {
                 |notice| match notice {
                     Notice::Arrived {
                         owner: whose,
-                        lane: Lane::Live,
+                        lane: Lane::Priority,
                         paths,
                     } if *whose == owner.id.short() => {
                         paths.iter().any(|known| known == path).then_some(())
@@ -328,7 +328,7 @@ fn a_changed_network_holds_at_once_and_only_syncthing_is_started_anew() {
     let mut network = a.config.network.clone();
     let port = free_port();
     network.listen = vec![format!("tcp://127.0.0.1:{port}")];
-    a.transport.network(network);
+    a.transport.set_network(network);
     let second = a.wait_up(from);
     assert_ne!(first, second);
     wait_until("the first run has ended", || !is_running(first));
@@ -342,7 +342,7 @@ fn a_device_that_was_renamed_asks_by_its_new_name() {
     let (a, b) = (Device::start("desk"), Device::start("lap"));
     a.wait_up(0);
     b.wait_up(0);
-    a.transport.called("study".into());
+    a.transport.set_announced_name("study".into());
     a.transport.arrange(a.wanted(&[&b], &[&a, &b]));
     b.told.wait("study asking", 0, |notice| {
         matches!(notice, Notice::Asking(asking) if asking.iter().any(|asking| asking.id == a.id && asking.name == "study"))
@@ -386,7 +386,7 @@ fn two_devices_pair_after_both_said_yes_and_what_one_writes_arrives_at_once() {
         let (path, text) = (format!("codex/{n}.jsonl.zst"), format!("line {n}"));
         a.write(&path, &text);
         let (from, begun) = (b.told.len(), Instant::now());
-        a.transport.announce(Lane::Live, vec![path.clone()]);
+        a.transport.announce(Lane::Priority, vec![path.clone()]);
         wait_content(&b.live(&a).join(&path), &text);
         visible.push(begun.elapsed());
         told.push(b.wait_arrived(&a, &path, from).duration_since(begun));
@@ -397,10 +397,11 @@ fn two_devices_pair_after_both_said_yes_and_what_one_writes_arrives_at_once() {
 
     // What is announced last is what tells the other device.
     a.write_and_announce("goodbye", "goodbye");
-    a.transport.part(b.id.clone(), Duration::from_secs(60));
+    a.transport
+        .wait_for_delivery(b.id.clone(), Duration::from_secs(60));
     let begun = Instant::now();
     a.told.wait("Parted", 0, |notice| {
-        matches!(notice, Notice::Parted { device } if *device == b.id).then_some(())
+        matches!(notice, Notice::Delivered { device } if *device == b.id).then_some(())
     });
     let last = fs::read_to_string(b.live(&a).join("goodbye"));
     assert_eq!(last.expect("it arrived before they parted"), "goodbye");
@@ -677,7 +678,7 @@ fn a_changed_replica_is_told_and_brought_back() {
     std::thread::sleep(Duration::from_millis(1100));
     fs::write(&replica, "forged!").expect("forge");
     let begun = Instant::now();
-    let folder = folder_id(Lane::Live, &a.id.short());
+    let folder = folder_id(Lane::Priority, &a.id.short());
     b.told.wait("Tampered", 0, |notice| match notice {
         Notice::Tampered {
             folder: which,
@@ -754,7 +755,7 @@ fn paused_devices_exchange_nothing_until_they_go_on() {
     a.transport.arrange(a.wanted(&[&b], &[&a, &b]));
     wait_content(&b.live(&a).join("codex/one"), "1");
     println!("arrived {:?} after going on", begun.elapsed());
-    a.transport.woke();
+    a.transport.resumed_from_sleep();
     a.write_and_announce("codex/two", "2");
     wait_content(&b.live(&a).join("codex/two"), "2");
 }
@@ -768,9 +769,10 @@ fn parting_from_a_device_that_is_away_ends_with_the_grace() {
         .device_id;
     a.wait_up(0);
     let begun = Instant::now();
-    a.transport.part(away.clone(), Duration::from_millis(700));
+    a.transport
+        .wait_for_delivery(away.clone(), Duration::from_millis(700));
     a.told.wait("Parted", 0, |notice| {
-        matches!(notice, Notice::Parted { device } if *device == away).then_some(())
+        matches!(notice, Notice::Delivered { device } if *device == away).then_some(())
     });
     assert!(Duration::from_millis(700) <= begun.elapsed());
 }

@@ -450,8 +450,8 @@ fn what_session_roam_made_itself_is_never_reported_as_foreign() {
     let a = Device::start_with(name, dir, config);
     a.wait_up(0);
     pair(&a, &b);
-    a.transport.woke();
-    a.transport.called("study".into());
+    a.transport.resumed_from_sleep();
+    a.transport.set_announced_name("study".into());
     a.transport.arrange(a.wanted(&[&b], &[&a]));
     let from = b.told.len();
     a.write_and_announce("after.jsonl", "two\n");

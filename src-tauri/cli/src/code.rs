@@ -27,7 +27,7 @@ impl Wish {
 
 /// Takes the code over if the user wants that, and asks if `may_ask`; returns whether the session
 /// moves into a worktree.
-pub fn take_over(
+pub fn apply_if_wanted(
     engine: &mut Engine,
     session: &str,
     offer: &CodeOffer,

@@ -76,7 +76,7 @@ pub fn resume(
         },
     };
     let moved = match offer {
-        Some(offer) => code::take_over(engine, &session, &offer, wish, !print)?,
+        Some(offer) => code::apply_if_wanted(engine, &session, &offer, wish, !print)?,
         None => false,
     };
     let request = Request::Resume { session };

@@ -62,7 +62,7 @@ pub struct Recovered {
 /// stays, and can be taken back again.
 pub fn recover(checkout: &Checkout) -> Result<Recovered> {
     let mut recovered = Recovered::default();
-    let _turn = Turn::take(checkout)?;
+    let _turn = Turn::acquire(checkout)?;
     for number in numbers(checkout)?.into_iter().rev() {
         match Undoing::read(checkout, number)? {
             Some(undoing) if undoing.record.phase == Phase::Applied => {
@@ -88,7 +88,7 @@ pub fn recover(checkout: &Checkout) -> Result<Recovered> {
 /// with the files of before in them. What was applied stays. `is_expired` gets the age of the record, by
 /// the clock. Returns how many went.
 pub fn expire(checkout: &Checkout, is_expired: &dyn Fn(&Undo, Duration) -> bool) -> Result<usize> {
-    let _turn = Turn::take(checkout)?;
+    let _turn = Turn::acquire(checkout)?;
     let dir = undo_directory(checkout);
     // What a process left that ended here: its number may be given again.
     remove_expired(&dir)?;
@@ -196,7 +196,7 @@ pub(crate) fn applied_before<'c>(checkout: &'c Checkout, undo: &Undo) -> Result<
         ));
     }
     let gone = || CodeError::refused("This was taken back already.");
-    let turn = Turn::take(checkout)?;
+    let turn = Turn::acquire(checkout)?;
     let undoing = Undoing::read(checkout, undo.number)?;
     // A number is given again when all records are gone, whoever removed them.
     let is_it = |undoing: &Undoing| undoing.record.snapshot == undo.snapshot;

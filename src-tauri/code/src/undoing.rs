@@ -77,7 +77,7 @@ impl Drop for Turn {
 }
 
 impl Turn {
-    pub fn take(checkout: &Checkout) -> Result<Self> {
+    pub fn acquire(checkout: &Checkout) -> Result<Self> {
         // A lock on the directory itself: no file of ours is needed, and none stays. Not every system can.
         let git_dir = fs::File::open(&checkout.git_dir).ok();
         let tried = git_dir.as_ref().map(fs::File::try_lock);
@@ -94,7 +94,7 @@ impl Turn {
 impl<'a> Undoing<'a> {
     /// Makes a new record.
     pub fn begin(checkout: &'a Checkout, snapshot: &ObjectId) -> Result<Self> {
-        let turn = Some(Turn::take(checkout)?);
+        let turn = Some(Turn::acquire(checkout)?);
         let number = numbers(checkout)?.last().map_or(1, |last| last + 1);
         let dir = undo_directory(checkout).join(number.to_string());
         let undoing = Self {
@@ -304,12 +304,12 @@ impl<'a> Undoing<'a> {
         let mut result = Ok(());
         for number in (0..self.record.steps.len()).rev() {
             on_step("take a step back");
-            result = result.and(self.take_back(number));
+            result = result.and(self.revert_step(number));
         }
         result
     }
 
-    fn take_back(&mut self, number: usize) -> Result<()> {
+    fn revert_step(&mut self, number: usize) -> Result<()> {
         let step = self.record.steps[number].clone();
         let target = step.target();
         let (old, path) = (self.old(number), self.target(target));

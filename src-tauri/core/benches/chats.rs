@@ -187,7 +187,7 @@ fn chat(place: &Path) {
         };
         let docs = vec![DocWrite {
             name: &main.name,
-            at: &main.at,
+            place: &main.place,
             change,
         }];
         let now = Millis(1_795_428_000_000);

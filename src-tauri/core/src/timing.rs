@@ -138,7 +138,7 @@ pub fn collect() {
 }
 
 /// Adds a time that no span can measure.
-pub fn took(stage: Stage, time: Duration) {
+pub fn record(stage: Stage, time: Duration) {
     if let Some(collector) = COLLECTOR.get() {
         collector.add(stage, time);
     }
@@ -172,7 +172,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Timer {
         let span = context.span(&id);
         let extensions = span.as_ref().map(|span| span.extensions());
         if let Some(Began(stage, start)) = extensions.as_ref().and_then(|all| all.get::<Began>()) {
-            took(*stage, start.elapsed());
+            record(*stage, start.elapsed());
         }
     }
 }

@@ -53,7 +53,7 @@ impl Columns {
         of_who(self.who.get_val(doc))
     }
 
-    pub fn at(&self, doc: u32) -> i64 {
+    pub fn time_of(&self, doc: u32) -> i64 {
         self.at.first(doc).unwrap_or(0)
     }
 
@@ -62,7 +62,7 @@ impl Columns {
         let is_role =
             (filter.roles.is_empty() || is_among(&filter.roles)) && !is_among(&filter.no_roles);
         let is_in_time = !filter.has_times() || {
-            let at = self.at(doc);
+            let at = self.time_of(doc);
             filter.after.is_none_or(|after| after <= at)
                 && filter.before.is_none_or(|before| at < before && at != 0)
         };

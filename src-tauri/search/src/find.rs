@@ -362,7 +362,7 @@ impl Asked<'_> {
             number: number(1),
             role: Role::ALL.get(role).copied().unwrap_or(Role::Tool),
             device: text_at(&device, at.doc_id),
-            at: columns.at(at.doc_id),
+            at: columns.time_of(at.doc_id),
             text,
             marks,
         })

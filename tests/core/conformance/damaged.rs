@@ -23,7 +23,7 @@ fn shown(case: &Case, kind: DocKind, content: &[u8]) -> Vec<String> {
     };
     records
         .iter()
-        .filter_map(|record| said_in(record, about.said))
+        .filter_map(|record| said_in(record, about.read_message))
         .map(|said| said.text())
         .collect()
 }

@@ -150,7 +150,7 @@ fn pick_up(case: &Case, machine: &Machine) -> Traveller {
                 (
                     doc.name.clone(),
                     doc.kind,
-                    doc.at.clone(),
+                    doc.place.clone(),
                     bytes_of(content),
                 )
             })
@@ -191,7 +191,7 @@ fn put_down(case: &Case, device: &Device, traveller: &Traveller) -> Result<Writt
     let docs = creates
         .map(|(doc, raw)| DocWrite {
             name: &doc.0,
-            at: &doc.2,
+            place: &doc.2,
             change: Change::Create(raw),
         })
         .collect();
@@ -212,7 +212,7 @@ fn content_of(case: &Case, machine: &Machine, found: &Found) -> Vec<u8> {
 fn main_write<'a>(found: &'a Found, change: Change<'a>) -> Vec<DocWrite<'a>> {
     vec![DocWrite {
         name: &found.docs[0].name,
-        at: &found.docs[0].at,
+        place: &found.docs[0].place,
         change,
     }]
 }
@@ -654,7 +654,7 @@ fn an_error_on_the_main_doc_takes_the_side_docs_back() {
             let bytes: &dyn Bytes = if i == 0 { &full } else { raw };
             DocWrite {
                 name: &doc.0,
-                at: &doc.2,
+                place: &doc.2,
                 change: Change::Create(bytes),
             }
         });
@@ -787,13 +787,13 @@ fn a_live_session_is_seen_and_not_written() {
     for case in cases() {
         let device = Device::of(&case);
         let found = only_session(&case, &device.machine);
-        assert_eq!(found.live, None, "{}", case.name);
+        assert_eq!(found.open_in, None, "{}", case.name);
         let Some(opened) = open_in_tool(&case, &device, &found.session) else {
             continue;
         };
         n_tools += 1;
         let live = only_session(&case, &device.machine)
-            .live
+            .open_in
             .unwrap_or_default();
         assert!(
             live.contains(&case.tool.about().name),
@@ -817,7 +817,7 @@ fn a_live_session_is_seen_and_not_written() {
             },
         };
         let refused = write(&case, &device, &found.session, main_write(&found, change));
-        assert!(matches!(refused, Err(WriteError::Live(_))), "{}", case.name);
+        assert!(matches!(refused, Err(WriteError::Open(_))), "{}", case.name);
         assert_eq!(case.tree(&device.machine.home), before, "{}", case.name);
         drop(opened);
     }
@@ -848,7 +848,7 @@ fn a_dead_process_or_another_of_its_number_holds_nothing() {
         );
         fs::write(dir.join("3.json"), text).expect("write");
     }
-    assert_eq!(only_session(&case, &device.machine).live, None);
+    assert_eq!(only_session(&case, &device.machine).open_in, None);
 }
 
 #[test]
@@ -935,8 +935,8 @@ fn a_conflict_copy_is_told_from_a_session_and_says_whose_it_is() {
                 case.name
             );
             assert_eq!(
-                (&conflict_copy.at, conflict_copy.kind),
-                (&doc.at, doc.kind),
+                (&conflict_copy.place, conflict_copy.kind),
+                (&doc.place, doc.kind),
                 "{}",
                 case.name
             );
@@ -974,7 +974,7 @@ fn a_name_from_elsewhere_leads_nowhere() {
             let name = DocName::new(odd);
             let docs = vec![DocWrite {
                 name: &name,
-                at: odd,
+                place: odd,
                 change: Change::Create(&bytes),
             }];
             assert!(
@@ -989,7 +989,7 @@ fn a_name_from_elsewhere_leads_nowhere() {
         let id = SessionId::new("../../escaped");
         let docs = vec![DocWrite {
             name: &traveller.docs[0].0,
-            at: "../../escaped",
+            place: "../../escaped",
             change: Change::Create(&bytes),
         }];
         assert!(

@@ -114,7 +114,7 @@ fn try_arrive(case: &Case, there: &Device, traveller: &Traveller) -> Result<Writ
     let writes = writes
         .map(|(doc, raw)| DocWrite {
             name: &doc.0,
-            at: &doc.2,
+            place: &doc.2,
             change: Change::Create(raw),
         })
         .collect();

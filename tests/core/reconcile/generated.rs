@@ -58,14 +58,14 @@ impl Tool for Rows {
         let doc = FoundDoc {
             name: DocName::new(DOC),
             kind: DocKind::Snapshot,
-            at: DOC.into(),
+            place: DOC.into(),
             path: machine.home.join(DOC),
             stamp: self.stamp(),
         };
         let found = Found {
             session: SessionId::new(ID),
             docs: vec![doc],
-            live: None,
+            open_in: None,
         };
         let is_there = !self.held().is_empty();
         Listing {
@@ -187,7 +187,7 @@ fn record_as_before(device: &mut Device, rows: &Rows) {
         message_lines: 1,
         source: Source {
             device: short,
-            lane: Lane::Live,
+            lane: Lane::Priority,
             spot: Spot {
                 segment,
                 offset,
@@ -280,8 +280,9 @@ impl Both {
         let other = self.devices[1 - at].context.short.clone();
         let device = &mut self.devices[at];
         let job = device.job(ROWS, ID);
-        let dir = VaultPath::journal_dir(&other, Lane::Live, &job.key, &ProjectKey::new(PROJECT));
-        let dirs = vec![(other, Lane::Live, dir)];
+        let dir =
+            VaultPath::journal_dir(&other, Lane::Priority, &job.key, &ProjectKey::new(PROJECT));
+        let dirs = vec![(other, Lane::Priority, dir)];
         let effects = reconcile(&device.context, Job { dirs, ..job });
         device.record = effects.record.clone();
         effects

@@ -126,7 +126,7 @@ impl Device {
             session: Some(session),
             record: self.record.clone(),
             dirs: Vec::new(),
-            lane: Lane::Live,
+            lane: Lane::Priority,
             deep: false,
             dry: false,
             parent: None,

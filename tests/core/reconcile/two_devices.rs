@@ -71,7 +71,7 @@ impl Device {
 
     fn job_with(&self, other: &Device) -> Job {
         let job = self.job("claude-code", CLAUDE);
-        let (short, lane) = (other.context.short.clone(), Lane::Live);
+        let (short, lane) = (other.context.short.clone(), Lane::Priority);
         let dir = VaultPath::journal_dir(&short, lane, &job.key, &ProjectKey::new(PROJECT));
         Job {
             dirs: vec![(short, lane, dir)],

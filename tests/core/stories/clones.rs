@@ -212,7 +212,7 @@ fn a_conflict_copy_in_the_vault_is_read_as_one_more_journal() {
             let copy = conflict_copy(&world, 0, 1, &here, "only in the copy", name);
             let (owner, bytes) = (world.devices[0].short(), fs::read(&copy).expect("copy"));
             if arrives {
-                let root = world.devices[1].vault().lane_dir(&owner, Lane::Live);
+                let root = world.devices[1].vault().lane_dir(&owner, Lane::Priority);
                 let in_lane = copy
                     .strip_prefix(root)
                     .expect("below")
@@ -220,7 +220,7 @@ fn a_conflict_copy_in_the_vault_is_read_as_one_more_journal() {
                     .replace('\\', "/");
                 world.devices[1].notice(Notice::Arrived {
                     owner,
-                    lane: Lane::Live,
+                    lane: Lane::Priority,
                     paths: vec![in_lane],
                 });
             } else {

@@ -50,7 +50,7 @@ fn doc(machine: &Machine, id: &str, row: &Value) -> FoundDoc {
     FoundDoc {
         name: DocName::new("row.json"),
         kind: DocKind::Snapshot,
-        at: id.to_owned(),
+        place: id.to_owned(),
         path: store(machine),
         stamp: Stamp {
             len: text.len() as u64,
@@ -98,7 +98,7 @@ impl Tool for Rows {
             versions: String::new(),
             denied: &[],
             is_message: |_| true,
-            said: session_roam_core::merge::transcript::said,
+            read_message: session_roam_core::merge::transcript::read_message,
             records: None,
             device_fields: |_| &["dir"],
             known_fields: |_| None,
@@ -148,7 +148,7 @@ impl Tool for Rows {
                 listing.found.push(Found {
                     session,
                     docs: vec![doc(machine, id, row)],
-                    live,
+                    open_in: live,
                 });
             }
         }
@@ -176,7 +176,7 @@ impl Tool for Rows {
             .iter()
             .any(|running| running.name() == "rows")
         {
-            return Err(WriteError::Live("Rows is running".into()));
+            return Err(WriteError::Open("Rows is running".into()));
         }
         let (mut all, mut written) = (load(machine), Vec::new());
         for write in &checkout.docs {

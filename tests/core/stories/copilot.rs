@@ -905,7 +905,7 @@ fn a_chat_is_shown_as_what_was_asked_thought_done_and_answered() {
     let records = about.records.expect("records")(&written_by_vscode());
     let shown: Vec<(&str, String)> = records
         .iter()
-        .filter_map(about.said)
+        .filter_map(about.read_message)
         .map(|said| (said.role.as_str(), said.text()))
         .collect();
     let wanted = [

@@ -86,7 +86,7 @@ fn pairings_from_before_the_list_stay() {
         // As left by a version without the list: devices.json, no statements.
         let lane = device
             .vault()
-            .lane_dir(&device.short(), session_roam_core::session::Lane::Live);
+            .lane_dir(&device.short(), session_roam_core::session::Lane::Priority);
         std::fs::remove_dir_all(lane.join("session-roam")).expect("the list");
         drop(std::fs::remove_dir_all(
             device.vault().kept.file(&device.short()),

@@ -456,7 +456,7 @@ fn a_vault_that_cannot_be_written_is_told_and_made_up_for() {
     let (mut world, here, _) = World::pair_of_devices();
     let tool_dir = world.devices[0]
         .vault()
-        .lane_dir(&world.devices[0].short(), Lane::Live)
+        .lane_dir(&world.devices[0].short(), Lane::Priority)
         .join("claude-code");
     fs::write(&tool_dir, "in the way").expect("write");
     let path = world.devices[0].transcript(&here, ONE);
@@ -479,7 +479,7 @@ fn what_could_not_be_recorded_is_tried_again_by_itself() {
     let (mut world, here, _) = World::pair_of_devices();
     let tool_dir = world.devices[0]
         .vault()
-        .lane_dir(&world.devices[0].short(), Lane::Live)
+        .lane_dir(&world.devices[0].short(), Lane::Priority)
         .join("claude-code");
     fs::write(&tool_dir, "in the way").expect("write");
     let path = world.devices[0].transcript(&here, ONE);
@@ -651,23 +651,23 @@ fn the_own_vault_folder_deleted_while_running_is_put_back() {
         let before = super::world::tree(
             &world.devices[1]
                 .vault()
-                .lane_dir(&world.devices[0].short(), Lane::Live),
+                .lane_dir(&world.devices[0].short(), Lane::Priority),
         );
         let (vault, short) = (world.devices[0].vault(), world.devices[0].short());
         let gone = if whole {
             vault.root().to_path_buf()
         } else {
-            vault.lane_dir(&short, Lane::Live)
+            vault.lane_dir(&short, Lane::Priority)
         };
         fs::remove_dir_all(&gone).expect("rm -rf");
-        let folder = folder_id(Lane::Live, &short);
+        let folder = folder_id(Lane::Priority, &short);
         world.devices[0].notice(Notice::FolderLost {
             folder,
             message: "folder path missing".into(),
         });
         assert!(world.devices[0].has_problem("vault_lost"));
         world.deliver();
-        let after = super::world::tree(&world.devices[1].vault().lane_dir(&short, Lane::Live));
+        let after = super::world::tree(&world.devices[1].vault().lane_dir(&short, Lane::Priority));
         assert_eq!(
             before.keys().collect::<Vec<_>>(),
             after.keys().collect::<Vec<_>>(),

@@ -46,7 +46,7 @@ fn replica(world: &World) -> PathBuf {
 /// The lap is notified that the file arrived.
 fn arrived(world: &mut World, owner: usize, file: &Path) {
     let owner = world.devices[owner].short();
-    let root = world.devices[1].vault().lane_dir(&owner, Lane::Live);
+    let root = world.devices[1].vault().lane_dir(&owner, Lane::Priority);
     let path = file
         .strip_prefix(root)
         .expect("below")
@@ -54,7 +54,7 @@ fn arrived(world: &mut World, owner: usize, file: &Path) {
         .replace('\\', "/");
     world.devices[1].notice(Notice::Arrived {
         owner,
-        lane: Lane::Live,
+        lane: Lane::Priority,
         paths: vec![path],
     });
 }
@@ -274,7 +274,7 @@ fn a_journal_passed_off_as_another_devices_is_refused() {
     let before = world.devices[1].stores();
     // The desk's whole journal appears below the box's folder.
     let vault = world.devices[1].vault();
-    let [from, to] = [0, 2].map(|at| vault.lane_dir(&world.devices[at].short(), Lane::Live));
+    let [from, to] = [0, 2].map(|at| vault.lane_dir(&world.devices[at].short(), Lane::Priority));
     let source = segments(&world.devices[1], &world.devices[0]).remove(0);
     let target = to.join(source.strip_prefix(&from).expect("below"));
     fs::create_dir_all(target.parent().expect("parent")).expect("dir");
@@ -295,7 +295,7 @@ fn a_card_that_does_not_belong_to_its_folder_is_refused() {
     let vault = world.devices[1].vault();
     let dirs = [0, 1].map(|at| {
         vault
-            .lane_dir(&world.devices[at].short(), Lane::Live)
+            .lane_dir(&world.devices[at].short(), Lane::Priority)
             .join("device.json")
     });
     fs::copy(&dirs[1], &dirs[0]).expect("copy");
@@ -405,7 +405,7 @@ impl Forgery<'_> {
         };
         let dir = VaultPath::journal_dir(
             &desk.short(),
-            Lane::Live,
+            Lane::Priority,
             &SessionKey::new(&tool, &session),
             &project.key,
         );
@@ -427,11 +427,11 @@ impl Forgery<'_> {
             wall: Millis(wall),
             count: 7,
         };
-        let prev = frame::genesis(&desk.id, Lane::Live, &tool, &session);
+        let prev = frame::genesis(&desk.id, Lane::Priority, &tool, &session);
         let head = Head {
             v: frame::VERSION,
             device: desk.id.clone(),
-            lane: Lane::Live,
+            lane: Lane::Priority,
             tool,
             session,
             n: 0,

@@ -49,11 +49,11 @@ pub fn journals(device: &Device) -> Vec<Journal> {
     let vault = device.vault();
     let mut found = Vec::new();
     for owner in names(vault.root()) {
-        let live = vault.lane_dir(&owner, Lane::Live);
+        let live = vault.lane_dir(&owner, Lane::Priority);
         let Ok((said, key)) = presence::read(&live, &owner) else {
             continue;
         };
-        for lane in Lane::BOTH {
+        for lane in Lane::WITH_JOURNALS {
             for dir in session_dirs(&vault.lane_dir(&owner, lane)) {
                 let frames = read(&dir, &key);
                 let Some(first) = frames.first() else {
@@ -126,7 +126,7 @@ pub fn own_frames(device: &Device) -> usize {
 /// The segment files of a device's own journals of a session, oldest first.
 pub fn segments(device: &Device, owner: &Device) -> Vec<PathBuf> {
     let vault = device.vault();
-    let lanes = Lane::BOTH.map(|lane| vault.lane_dir(&owner.short(), lane));
+    let lanes = Lane::WITH_JOURNALS.map(|lane| vault.lane_dir(&owner.short(), lane));
     lanes
         .iter()
         .flat_map(|lane| session_dirs(lane))
@@ -185,7 +185,7 @@ fn two_below(mut dirs: Vec<PathBuf>) -> Vec<PathBuf> {
 /// The frames of a device's own list.
 pub fn list_frames(device: &Device) -> Vec<Frame> {
     let owner = device.short();
-    let live = device.vault().lane_dir(&owner, Lane::Live);
+    let live = device.vault().lane_dir(&owner, Lane::Priority);
     let (_, key) = presence::read(&live, &owner).expect("its presence");
     let dirs = two_below(vec![live.join(LIST)]);
     dirs.iter().flat_map(|dir| read(dir, &key)).collect()

@@ -502,13 +502,13 @@ fn r13_a_conflict_copy_in_the_vault_is_an_alarm_and_no_session() {
     let copy = "claude-code/x/y/0001.sync-conflict-20261123-101112-ABCDEFG.jsonl.zst".to_owned();
     let file = world.devices[1]
         .vault()
-        .lane_dir(&owner, Lane::Live)
+        .lane_dir(&owner, Lane::Priority)
         .join(&copy);
     fs::create_dir_all(file.parent().expect("parent")).expect("dir");
     fs::write(&file, b"junk").expect("write");
     world.devices[1].notice(Notice::Arrived {
         owner,
-        lane: Lane::Live,
+        lane: Lane::Priority,
         paths: vec![copy],
     });
     assert!(world.devices[1].has_problem("device_cloned"));
@@ -659,7 +659,7 @@ fn r14_a_folder_that_nobody_asked_for_changes_nothing() {
     for paths in [vec!["device.json".to_owned()], Vec::new()] {
         world.devices[0].notice(Notice::Arrived {
             owner: short.clone(),
-            lane: Lane::Live,
+            lane: Lane::Priority,
             paths,
         });
     }
@@ -1048,7 +1048,7 @@ fn r23_who_left_can_be_paired_again_and_stays() {
     let owner = world.devices[1].short();
     world.devices[0].notice(Notice::Arrived {
         owner,
-        lane: Lane::Live,
+        lane: Lane::Priority,
         paths: Vec::new(),
     });
     let devices: Devices = world.devices[0].ask(Request::Devices);

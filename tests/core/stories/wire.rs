@@ -75,15 +75,15 @@ impl Transport for Fake {
         None
     }
 
-    fn called(&self, name: String) {
+    fn set_announced_name(&self, name: String) {
         self.wire().called = Some(name);
     }
 
-    fn network(&self, network: session_roam_core::settings::Network) {
+    fn set_network(&self, network: session_roam_core::settings::Network) {
         self.wire().network = Some(network);
     }
 
-    fn greet_again(&self, devices: BTreeMap<DeviceId, u64>) {
+    fn reconnect_until_named(&self, devices: BTreeMap<DeviceId, u64>) {
         self.wire().greet_again = devices;
     }
 
@@ -95,11 +95,11 @@ impl Transport for Fake {
         self.wire().reverts.push(folder);
     }
 
-    fn part(&self, device: DeviceId, _grace: Duration) {
+    fn wait_for_delivery(&self, device: DeviceId, _grace: Duration) {
         self.wire().partings.push(device);
     }
 
-    fn woke(&self) {}
+    fn resumed_from_sleep(&self) {}
 
     fn stop(&self) {}
 }
@@ -161,7 +161,7 @@ impl Ledger {
                         connected: in_reach && knows_us,
                         last_seen: None,
                         address: None,
-                        in_step: 0.0,
+                        percent_synced: 0.0,
                         need_bytes: 0,
                         reach: None,
                         version: None,
@@ -423,7 +423,7 @@ impl Ledger {
     /// not.
     pub fn part(&mut self, device: &mut Device, id: &DeviceId) {
         locked(device).partings.retain(|parting| parting != id);
-        device.notice(Notice::Parted { device: id.clone() });
+        device.notice(Notice::Delivered { device: id.clone() });
     }
 
     fn in_step(&self, device: &Device, at: usize, other: usize) -> bool {

@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["records", root, id] => {
             let chat = store::find(Path::new(root), id).ok_or("no such chat")?;
             let records = store::records(&store::read(&chat.store, id)?.document);
-            for message in records.iter().filter_map(store::said) {
+            for message in records.iter().filter_map(store::read_message) {
                 println!("{:?}: {}", message.role, message.text());
             }
             Ok(())

@@ -322,13 +322,13 @@ pub fn write_journals(
         let short = run.device.id.short();
         let dir = VaultPath::journal_dir(
             &short,
-            Lane::Live,
+            Lane::Priority,
             key,
             &ProjectKey::new("git:example/parser"),
         );
         let (journal, number) = journals
             .entry(short.clone())
-            .or_insert_with(|| (Journal::new(&short, Lane::Live, dir), 0));
+            .or_insert_with(|| (Journal::new(&short, Lane::Priority, dir), 0));
         let (mut after, mut rest) = (run.after, run.bytes);
         let mut at = Hlc {
             wall: Millis(BEGIN_MS + run.minute * 60_000),

@@ -23,7 +23,7 @@ use crate::formats::fields::{OwnFields, with_own, with_those_of};
 use crate::formats::running::{Apps, Running};
 use crate::formats::steering::{Edit, Steer};
 use crate::merge::snapshots::Judged;
-use crate::merge::transcript::{self, Reader};
+use crate::merge::transcript::{self, MessageReader};
 use crate::opener;
 use crate::session::{DocKind, DocName, ForkBase, Millis, Problem, ProblemCode, SessionId, ToolId};
 use serde::{Deserialize, Serialize};
@@ -125,7 +125,7 @@ pub struct About {
     /// Reads the message in a record of the main doc for display; `merge::transcript::said` for the
     /// usual formats.
     #[serde(skip)]
-    pub said: Reader,
+    pub read_message: MessageReader,
     /// The records of a main doc whose lines or parts mean nothing on their own, such as a log of
     /// changes to a document. `None`: each line of a log is a record, and a snapshot is or contains
     /// a list of them.
@@ -164,7 +164,7 @@ impl Default for About {
             versions: String::new(),
             denied: &[],
             is_message: |_| true,
-            said: transcript::said,
+            read_message: transcript::read_message,
             records: None,
             device_fields: no_device_fields,
             known_fields: |_| None,
@@ -354,7 +354,7 @@ pub struct Root {
 pub enum Touched {
     Session(SessionId),
     /// A sign of life of the tool: ask for [`Tool::open_sessions`].
-    Liveness,
+    OpenSessions,
     /// A change that may concern any session, such as a new directory or a write into a database
     /// of all sessions: ask for [`Tool::changes`].
     Everything,
@@ -415,8 +415,8 @@ impl Listing {
     pub fn map_places(&mut self, of: impl Fn(&str) -> String) {
         let found = self.found.iter_mut().flat_map(|found| &mut found.docs);
         let twins = self.twins.iter_mut().flat_map(|twin| &mut twin.docs);
-        let docs = found.chain(twins).map(|doc| &mut doc.at);
-        let copies = self.conflict_copies.iter_mut().map(|copy| &mut copy.at);
+        let docs = found.chain(twins).map(|doc| &mut doc.place);
+        let copies = self.conflict_copies.iter_mut().map(|copy| &mut copy.place);
         docs.chain(copies).for_each(|at| *at = of(at));
     }
 }
@@ -440,11 +440,11 @@ pub struct ConflictCopy {
     /// Whether that doc is the main doc of the session.
     pub main: bool,
     /// The place of that doc below the tool's root, whether the doc exists or not.
-    pub at: String,
+    pub place: String,
     pub path: PathBuf,
     pub stamp: Stamp,
-    /// Set if the session is open here; worded as in [`Found::live`].
-    pub live: Option<String>,
+    /// Set if the session is open here; worded as in [`Found::open_in`].
+    pub open_in: Option<String>,
 }
 
 /// A session as a listing finds it: its docs by name and stat, nothing of their content.
@@ -454,7 +454,7 @@ pub struct Found {
     /// The main doc comes first.
     pub docs: Vec<FoundDoc>,
     /// Set if the session is open here: "Claude Code has it open (process 4711)".
-    pub live: Option<String>,
+    pub open_in: Option<String>,
 }
 
 impl Found {
@@ -476,7 +476,7 @@ pub struct FoundDoc {
     pub name: DocName,
     pub kind: DocKind,
     /// The doc's place below the tool's root, `/`-separated: a hint for placing the doc elsewhere.
-    pub at: String,
+    pub place: String,
     /// The doc's file. For rows of a database, the file that contains them.
     pub path: PathBuf,
     /// The stamp of the file, if the doc's content is the file's. For any other doc, a value that
@@ -549,7 +549,7 @@ pub enum Content {
 /// Bytes at a fixed place that differ between the tool's file and the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Patch {
-    pub at: u64,
+    pub offset: u64,
     /// The bytes that a reader sees.
     pub shown: Vec<u8>,
     /// The bytes in the file. If the file has others there, nothing is replaced.
@@ -568,7 +568,7 @@ impl Content {
             Self::Bytes(bytes) => {
                 let mut bytes = bytes.into_vec();
                 for patch in patches {
-                    let start = usize::try_from(patch.at).unwrap_or(usize::MAX);
+                    let start = usize::try_from(patch.offset).unwrap_or(usize::MAX);
                     let place = start
                         .checked_add(patch.there.len())
                         .and_then(|end| bytes.get_mut(start..end));
@@ -666,8 +666,8 @@ pub struct Checkout<'a> {
 /// What is to be done to one doc.
 pub struct DocWrite<'a> {
     pub name: &'a DocName,
-    /// The doc's place on the author's device, from `FoundDoc::at`.
-    pub at: &'a str,
+    /// The doc's place on the author's device, from `FoundDoc::place`.
+    pub place: &'a str,
     pub change: Change<'a>,
 }
 
@@ -808,7 +808,7 @@ pub struct Written {
 pub enum WriteError {
     /// The session is open here; the text names the program.
     #[error("{0}")]
-    Live(String),
+    Open(String),
     /// The store changed after the plan was made; scan again.
     #[error("{} changed while it was being written", .0.display())]
     Changed(PathBuf),

@@ -18,7 +18,7 @@ pub struct Patched {
 impl Patched {
     /// Opens a regular file at its start. The patches may be in any order.
     pub fn open(path: &Path, mut patches: Vec<Patch>) -> io::Result<Self> {
-        patches.sort_by_key(|patch| patch.at);
+        patches.sort_by_key(|patch| patch.offset);
         Ok(Self {
             file: opener::file(path)?,
             pos: 0,
@@ -31,7 +31,7 @@ impl Patched {
     fn is_there(&mut self, patch: usize, back: u64) -> io::Result<bool> {
         let patch = &self.patches[patch];
         let mut there = Vec::new();
-        self.file.seek(SeekFrom::Start(patch.at))?;
+        self.file.seek(SeekFrom::Start(patch.offset))?;
         (&self.file)
             .take(patch.there.len() as u64)
             .read_to_end(&mut there)?;
@@ -47,23 +47,23 @@ impl Read for Patched {
         let (start, end) = (self.pos, self.pos + read as u64);
         let first = self
             .patches
-            .partition_point(|patch| patch.at + patch.shown.len() as u64 <= start);
+            .partition_point(|patch| patch.offset + patch.shown.len() as u64 <= start);
         for at in first..self.patches.len() {
             let patch = &self.patches[at];
-            if end <= patch.at {
+            if end <= patch.offset {
                 break;
             }
-            let patch_end = patch.at + patch.there.len() as u64;
-            let fits = match start <= patch.at && patch_end <= end {
+            let patch_end = patch.offset + patch.there.len() as u64;
+            let fits = match start <= patch.offset && patch_end <= end {
                 true => {
-                    buffer[(patch.at - start) as usize..(patch_end - start) as usize]
+                    buffer[(patch.offset - start) as usize..(patch_end - start) as usize]
                         == *patch.there
                 }
                 false => self.is_there(at, end)?,
             };
             let patch = &self.patches[at];
             if fits && patch.shown.len() == patch.there.len() {
-                overlay(&mut buffer[..read], start, patch.at, &patch.shown);
+                overlay(&mut buffer[..read], start, patch.offset, &patch.shown);
             }
         }
         self.pos = end;
@@ -162,7 +162,7 @@ mod tests {
             b"0123456789 parent-b 0123456789 parent-a"
         );
         let patch = Patch {
-            at: 11,
+            offset: 11,
             shown: b"parent-a".to_vec(),
             there: b"parent-b".to_vec(),
         };

@@ -101,7 +101,7 @@ fn accept(listener: &Listener, shared: &Arc<Shared>) {
     while !shared.stopping.load(Ordering::SeqCst) {
         match listener.accept() {
             Ok(_) if shared.stopping.load(Ordering::SeqCst) => return,
-            Ok(stream) => take(stream, shared),
+            Ok(stream) => serve_connection(stream, shared),
             // Usually out of file descriptors: others are released soon, and spinning would not
             // help.
             Err(_) => std::thread::sleep(Duration::from_millis(50)),
@@ -109,7 +109,7 @@ fn accept(listener: &Listener, shared: &Arc<Shared>) {
     }
 }
 
-fn take(stream: Stream, shared: &Arc<Shared>) {
+fn serve_connection(stream: Stream, shared: &Arc<Shared>) {
     if MAX_CONNECTIONS <= shared.connections.fetch_add(1, Ordering::SeqCst) {
         shared.connections.fetch_sub(1, Ordering::SeqCst);
         let busy = ApiError::new(

@@ -137,8 +137,8 @@ impl Engine {
         let (id, name) = self.named(text)?;
         let was_revoked = self.lists.now.revoked.contains_key(&id);
         self.registry.parted.retain(|parted| *parted != id);
-        self.goodbye.remove(&id);
-        self.trouble(&format!("left {}", id.short()), None);
+        self.leaving.remove(&id);
+        self.set_problem(&format!("left {}", id.short()), None);
         self.declare_approved(&id, &name)?;
         self.save_registry();
         done(match was_revoked {
@@ -335,7 +335,7 @@ impl Engine {
             not_heard: Vec::new(),
         };
         if !dry {
-            self.goodbye.remove(&id);
+            self.leaving.remove(&id);
             self.declare(vec![Statement::Revoke {
                 device: id.clone(),
                 name,

@@ -319,7 +319,7 @@ impl Engine {
             | Request::AppDelete { .. }
             | Request::AppSubkeys { .. } => unreachable!("answered beside the loop"),
             Request::Stop => {
-                self.stopping = true;
+                self.is_stopping = true;
                 done("Stopping.")
             }
         };
@@ -376,7 +376,7 @@ impl Engine {
             self.list_all(Occasion::Change);
             self.retry(&id, Reason::ToolOff);
         } else {
-            self.live.retain(|key, _| key.tool != id);
+            self.open_sessions.retain(|key, _| key.tool != id);
             self.publish_presence();
         }
         let name = adapter.about().name;

@@ -25,7 +25,7 @@ impl Engine {
             registry: &self.registry,
             list: &self.lists.now,
             peer_state: &self.peer_state,
-            leaving: &self.goodbye,
+            leaving: &self.leaving,
         }
     }
 
@@ -66,12 +66,12 @@ impl Engine {
             .retain(|short, _| !strangers.contains(short));
         // A revoked device gets no goodbye either.
         let now = &self.lists.now;
-        self.goodbye.retain(|id| !now.revoked.contains_key(id));
+        self.leaving.retain(|id| !now.revoked.contains_key(id));
         let out = |id: &DeviceId| {
             let was_in = before.approved.contains_key(id)
                 || now.revoked.contains_key(id)
                 || now.unapproved.contains(id);
-            was_in && !now.approved.contains_key(id) && !self.goodbye.contains(id)
+            was_in && !now.approved.contains_key(id) && !self.leaving.contains(id)
         };
         let known = self.registry.paired.clone();
         // A pairing that began after the device was let go is a new one. A revocation ends every
@@ -92,7 +92,7 @@ impl Engine {
             .collect::<Vec<_>>()
         {
             if !self.registry.is_paired(&id) {
-                let since = self.last_said(&id);
+                let since = self.last_presence_at(&id);
                 self.context
                     .change()
                     .names
@@ -117,14 +117,14 @@ impl Engine {
 
     /// The stamp of a device's last presence here: a goodbye up to then belongs to an earlier
     /// pairing.
-    pub(super) fn last_said(&self, id: &DeviceId) -> Hlc {
+    pub(super) fn last_presence_at(&self, id: &DeviceId) -> Hlc {
         let short = id.short();
         let known = self
             .peer_state
             .presences
             .get(&short)
             .map(|presence| presence.at);
-        let lane = self.context.vault.lane_dir(&short, Lane::Live);
+        let lane = self.context.vault.lane_dir(&short, Lane::Priority);
         known
             .or_else(|| Some(presence::read(&lane, &short).ok()?.0.at))
             .unwrap_or_default()
@@ -164,7 +164,7 @@ impl Engine {
             self.read_presence(short, None);
         }
         for (shorts, since) in [(let_in, Since::Ever), (raised, Since::LastRead)] {
-            let of_device = |short: String| Lane::BOTH.map(|lane| (short.clone(), lane));
+            let of_device = |short: String| Lane::WITH_JOURNALS.map(|lane| (short.clone(), lane));
             let lanes: Vec<(String, Lane)> = shorts.into_iter().flat_map(of_device).collect();
             if !lanes.is_empty() {
                 self.walk_vault(Lanes::Of(lanes), since);
@@ -187,7 +187,7 @@ impl Engine {
             }
         }
         if let Err(error) = self.declare(statements) {
-            self.trouble("list own", Some(super::list::problem(error)));
+            self.set_problem("list own", Some(super::list::problem(error)));
         }
         Ok(())
     }
@@ -254,7 +254,7 @@ impl Engine {
             .into_iter()
             .map(|(device, heads)| Statement::Heads { device, heads });
         if let Err(error) = self.declare(statements.collect()) {
-            self.trouble("list own", Some(super::list::problem(error)));
+            self.set_problem("list own", Some(super::list::problem(error)));
         }
     }
 }

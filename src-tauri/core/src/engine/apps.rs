@@ -283,7 +283,7 @@ impl Engine {
                 app: app.to_string(),
             })
         });
-        self.trouble(&format!("app {app}"), problem);
+        self.set_problem(&format!("app {app}"), problem);
     }
 
     /// All apps that are allowed, asking or refused.
@@ -396,7 +396,7 @@ impl Engine {
 
     fn decided(&mut self, app: &AppName) {
         self.apps.asking.remove(app);
-        self.trouble(&format!("app {app}"), None);
+        self.set_problem(&format!("app {app}"), None);
     }
 
     fn quota(&self) -> Quota {

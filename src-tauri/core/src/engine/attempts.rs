@@ -238,7 +238,7 @@ impl Engine {
 
     fn report_refusal(&mut self, approved: Result<(), ApiError>) {
         let problem = approved.err().map(Problem::from);
-        self.trouble("pairing", problem);
+        self.set_problem("pairing", problem);
     }
 
     /// The device proved that it knows this secret, and the user wants to let it in.
@@ -248,7 +248,7 @@ impl Engine {
         let step = Step::Answering {
             answer: proof::answer(secret, &self.context.device, id),
         };
-        let since = self.last_said(id);
+        let since = self.last_presence_at(id);
         let row = self.row_of(id);
         row.attempt = Some(Attempt { begun, step });
         row.since = row.since.max(since);
@@ -365,10 +365,10 @@ impl Engine {
     }
 
     fn begin(&mut self, id: &DeviceId, step: Step) {
-        let (begun, since) = (self.context.clock.now(), self.last_said(id));
+        let (begun, since) = (self.context.clock.now(), self.last_presence_at(id));
         // A goodbye that is still on its way is cancelled; statements up to now belong to an
         // earlier pairing.
-        self.goodbye.remove(id);
+        self.leaving.remove(id);
         let row = self.row_of(id);
         row.attempt = Some(Attempt { begun, step });
         row.since = row.since.max(since);
@@ -438,7 +438,7 @@ impl Engine {
         self.registry.parted.retain(|parted| parted != id);
         self.peer_state.asking.retain(|asking| asking.id != *id);
         let short = id.short();
-        self.trouble(&format!("left {short}"), None);
+        self.set_problem(&format!("left {short}"), None);
         self.context.change().names.entry(short).or_insert(name);
         self.publish_presence();
         self.attempts_changed();
@@ -504,11 +504,11 @@ impl Engine {
 
     pub(super) fn announce_attempts(&mut self) {
         let (called, again) = announcement(&self.registry, &self.name, &self.context.device);
-        if self.called.as_ref() != Some(&called) {
-            self.transport.called(called.clone());
-            self.called = Some(called);
+        if self.announced_name.as_ref() != Some(&called) {
+            self.transport.set_announced_name(called.clone());
+            self.announced_name = Some(called);
         }
-        self.transport.greet_again(again);
+        self.transport.reconnect_until_named(again);
     }
 }
 

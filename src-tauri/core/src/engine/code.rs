@@ -680,7 +680,7 @@ impl Engine {
         let (key, _, record) = self.find(text).ok()?;
         let choices = record.choices.iter().map(|chosen| chosen.id.at);
         let decided = choices
-            .chain(record.taken_back.iter().map(|back| back.at))
+            .chain(record.withdrawals.iter().map(|back| back.at))
             .max();
         let of_session = all.into_iter().filter(|applied| applied.key == key);
         let last = of_session.max_by_key(|applied| applied.at)?;
@@ -690,7 +690,7 @@ impl Engine {
     }
 
     pub(super) fn undo_code(&mut self, applied: Applied, reply: Reply) {
-        self.take_code_back(applied, false, reply);
+        self.undo_applied(applied, false, reply);
     }
 
     /// Takes the code back that was applied for a session last, whatever was decided since.
@@ -702,7 +702,7 @@ impl Engine {
         let all = self.applied_code().into_iter();
         let of_session = all.filter(|applied| applied.key == key);
         match of_session.max_by_key(|applied| applied.at) {
-            Some(last) => self.take_code_back(last, true, reply),
+            Some(last) => self.undo_applied(last, true, reply),
             None => reply(Err(ApiError::new(
                 ProblemCode::NothingToUndo,
                 "No code was applied for this session.",
@@ -711,7 +711,7 @@ impl Engine {
         }
     }
 
-    fn take_code_back(&mut self, applied: Applied, aside: bool, reply: Reply) {
+    fn undo_applied(&mut self, applied: Applied, aside: bool, reply: Reply) {
         let (changes, home) = (self.code.changes.clone(), self.home.clone());
         self.jobs.spawn_for_event(Box::new(move || {
             let _turn = changes

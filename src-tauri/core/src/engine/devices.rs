@@ -367,7 +367,7 @@ pub fn wanted(vault: &Vault, circle: &Circle<'_>, left_out: &[String], paused: b
     for owner in std::iter::once(own).chain(approved.iter().map(|(id, _)| *id)) {
         for lane in Lane::ALL {
             let mut with = circle.shared_with(owner, &approved);
-            if owner == own && lane == Lane::Live {
+            if owner == own && lane == Lane::Priority {
                 // The goodbye is in this folder.
                 with.extend(leaving.iter().map(|paired| paired.id.clone()));
             }
@@ -523,7 +523,7 @@ mod tests {
 
         /// With whom the live folder of a device is shared; `None` if there is none.
         fn shared(&self, owner: &DeviceId) -> Option<Vec<DeviceId>> {
-            let id = folder_id(Lane::Live, &owner.short());
+            let id = folder_id(Lane::Priority, &owner.short());
             self.wanted()
                 .folders
                 .into_iter()

@@ -37,7 +37,7 @@ use crate::views::indexing::SearchEvent;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// After this much work, memory is returned without waiting for a poll.
-const MUCH: usize = 100;
+const MUCH_WORK: usize = 100;
 
 /// The input of the current event that a panic would lose.
 pub(super) enum InHand {
@@ -106,12 +106,12 @@ impl Engine {
             queue: Queue::default(),
             in_hand: None,
             is_awake: false,
-            starting: false,
+            is_starting: false,
             seen: Prints::default(),
             is_seen_checked: false,
             gathered: Vec::new(),
             retries: Retries::default(),
-            live: BTreeMap::new(),
+            open_sessions: BTreeMap::new(),
             vanished: BTreeMap::new(),
             known_stores: Remembered::new(),
             dead_stores: BTreeMap::new(),
@@ -134,24 +134,24 @@ impl Engine {
             published_at: None,
             taking_in: None,
             importing: None,
-            goodbye: BTreeSet::new(),
+            leaving: BTreeSet::new(),
             counting: BTreeMap::new(),
             secrets: Secrets::default(),
             comparisons: Vec::new(),
-            called: None,
+            announced_name: None,
             replies: HashMap::new(),
-            asked: 0,
-            needs: HashMap::new(),
+            next_reply: 0,
+            parents_by_session: HashMap::new(),
             searching: Searching::default(),
             paused_until: pause.and_then(|pause| pause.until),
-            stopping: false,
+            is_stopping: false,
         }
     }
 
     /// Starts the engine: loads the state and reads the vault, the stores and the network afresh.
     pub fn wake(&mut self) {
         self.begin_quarantine();
-        self.starting = true;
+        self.is_starting = true;
         self.await_first_listings();
         self.guarded(Self::try_wake);
         self.pump();
@@ -197,8 +197,8 @@ impl Engine {
             Event::AppDeletes(deletion) => self.delete_for_app(*deletion),
             Event::Poll => self.guarded(Self::poll),
             Event::Retry => self.retry_soon_again(),
-            Event::Watch(problem) => self.trouble("watch", problem),
-            Event::Transport(notice) => self.guarded(|engine| engine.noticed(notice)),
+            Event::Watch(problem) => self.set_problem("watch", problem),
+            Event::Transport(notice) => self.guarded(|engine| engine.transport_notice(notice)),
             Event::Reconciled(effects) => self.guarded(|engine| engine.reconciled(*effects)),
             Event::Erased(erasure) => self.guarded(|engine| engine.erased(*erasure)),
             Event::Searched(searched) => self.guarded(|engine| engine.searched(*searched)),
@@ -216,7 +216,7 @@ impl Engine {
             Event::Search(event) => self.guarded(|engine| engine.search_event(*event)),
             Event::Panicked(key, request) => self.panicked(&key, *request),
             Event::Request(request, reply) => self.answer(request, reply),
-            Event::Stop => self.stopping = true,
+            Event::Stop => self.is_stopping = true,
         }
         if !keeps_gathered || MOST_GATHERED <= self.gathered.len() || !self.queue.importing() {
             self.commit_gathered();
@@ -226,7 +226,7 @@ impl Engine {
         self.guarded(Self::pump_search);
         self.give_back_memory(is_poll);
         self.in_hand = None;
-        !self.stopping
+        !self.is_stopping
     }
 
     /// To be called after a panic in [`Engine::handle`]: begins again what the event was to take over.
@@ -240,13 +240,13 @@ impl Engine {
             None => {}
         }
         self.pump();
-        !self.stopping
+        !self.is_stopping
     }
 
     /// The allocator keeps the memory of what was done; an idle engine should be small. After much
     /// work memory is returned at once, after any work with the next poll.
     fn give_back_memory(&mut self, is_poll: bool) {
-        let least = if is_poll { 1 } else { MUCH };
+        let least = if is_poll { 1 } else { MUCH_WORK };
         if self.n_worked < least || !self.queue.is_empty() {
             return;
         }
@@ -264,7 +264,7 @@ impl Engine {
     /// To be called where what took much memory ends, and not where it begins: this event's end
     /// returns the memory to the system.
     pub(super) fn freed_much(&mut self) {
-        self.n_worked += MUCH;
+        self.n_worked += MUCH_WORK;
     }
 
     /// Reports a failing state file as a problem; what was not saved is found again later. Only a
@@ -277,7 +277,7 @@ impl Engine {
 
     pub(super) fn unwritable(&mut self, error: &StateError) {
         let hint = "Free up disk space or fix its permissions; session-roam then catches up.";
-        self.trouble(
+        self.set_problem(
             "state",
             Some(Problem::new(
                 ProblemCode::StateUnwritable,
@@ -290,19 +290,19 @@ impl Engine {
     pub(super) fn internal_error(&mut self, topic: &str, message: impl Into<String>) {
         let hint = "Nothing was changed. Please report it with the log file.";
         let problem = Problem::new(ProblemCode::Internal, message, hint);
-        self.trouble(topic, Some(problem.offer(Remedy::OpenLogs)));
+        self.set_problem(topic, Some(problem.offer(Remedy::OpenLogs)));
     }
 
     /// Tests whether the state can be written again.
     pub(super) fn probe_state(&mut self) -> Result<(), StateError> {
         if self.problems.contains_key("state") {
             self.state.put_note("probed", &self.context.clock.now())?;
-            self.trouble("state", None);
+            self.set_problem("state", None);
         }
         Ok(())
     }
 
-    pub(super) fn trouble(&mut self, topic: &str, problem: Option<Problem>) {
+    pub(super) fn set_problem(&mut self, topic: &str, problem: Option<Problem>) {
         match problem {
             Some(problem) => {
                 self.problems.insert(topic.to_owned(), problem);
@@ -315,12 +315,12 @@ impl Engine {
 
     /// Has the session's next reconcile carry out a decision; the requester is answered then.
     pub(super) fn decide(&mut self, key: SessionKey, decision: Decision, reply: Reply) {
-        self.asked += 1;
-        self.replies.insert(self.asked, (key.clone(), reply));
+        self.next_reply += 1;
+        self.replies.insert(self.next_reply, (key.clone(), reply));
         self.schedule(
             key,
             ReconcileRequest {
-                decisions: vec![(self.asked, decision)],
+                decisions: vec![(self.next_reply, decision)],
                 ..ReconcileRequest::default()
             },
         );
@@ -367,7 +367,7 @@ impl Engine {
         let message = format!(
             "Session {key} could not be processed because of an internal error; it is unchanged."
         );
-        self.trouble(
+        self.set_problem(
             &format!("panicked {key}"),
             Some(
                 Problem::new(
@@ -417,7 +417,7 @@ impl Engine {
 
     /// Hands sessions to free workers.
     fn pump(&mut self) {
-        if self.starting {
+        if self.is_starting {
             return;
         }
         while let Some((key, mut request)) = self.queue.pop(|tool| self.listings.is_first(tool)) {
@@ -478,7 +478,7 @@ impl Engine {
         let lane = if request.import {
             Lane::Bulk
         } else {
-            Lane::Live
+            Lane::Priority
         };
         let request = std::mem::take(request);
         Ok(Job {
@@ -531,8 +531,8 @@ impl Engine {
     ) -> Result<(), StateError> {
         // Nearly all sessions stand alone, and take no memory here.
         let before = match needs.is_empty() {
-            true => self.needs.remove(key),
-            false => self.needs.insert(key.clone(), needs.to_vec()),
+            true => self.parents_by_session.remove(key),
+            false => self.parents_by_session.insert(key.clone(), needs.to_vec()),
         };
         let before = before.unwrap_or_default();
         if before != needs {
@@ -541,9 +541,9 @@ impl Engine {
             }
             self.schedule(key.clone(), ReconcileRequest::default());
         }
-        let went_two_ways =
+        let was_split =
             !record.choices.is_empty() || record.docs.values().any(|doc| !doc.firsts.is_empty());
-        if let Some(session) = record.session.as_ref().filter(|_| went_two_ways) {
+        if let Some(session) = record.session.as_ref().filter(|_| was_split) {
             for (child, _) in self.state.needing(session.as_str())? {
                 self.schedule(child, ReconcileRequest::default());
             }
@@ -651,7 +651,7 @@ impl Engine {
     }
 
     /// Replaces a session's problems with the present ones.
-    pub(super) fn session_troubles(&mut self, key: &SessionKey, problems: Vec<Problem>) {
+    pub(super) fn set_session_problems(&mut self, key: &SessionKey, problems: Vec<Problem>) {
         let topic = format!("session {key} ");
         let known = self.problems.range(topic.clone()..);
         let known = known
@@ -662,7 +662,7 @@ impl Engine {
             self.problems.remove(&known);
         }
         for problem in problems {
-            self.trouble(&format!("{topic}{}", problem.code), Some(problem));
+            self.set_problem(&format!("{topic}{}", problem.code), Some(problem));
         }
     }
 
@@ -710,7 +710,7 @@ impl Engine {
     pub(super) fn drop_session(&mut self, key: &SessionKey) {
         self.retries.forget(key);
         self.missing_paths.remove(key);
-        self.needs.remove(key);
+        self.parents_by_session.remove(key);
     }
 
     /// How many rows and records of sessions the loop has read from the state.
@@ -720,7 +720,7 @@ impl Engine {
 
     /// Ends in good order: workers finish what is running, and the next start finds the results.
     pub fn end(&mut self) {
-        self.live.clear();
+        self.open_sessions.clear();
         if let Some(importing) = &self.importing {
             importing.cancel();
         }

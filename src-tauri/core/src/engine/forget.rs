@@ -230,7 +230,7 @@ impl Engine {
         let loaded = Asked::load(&self.home);
         self.forgetting.unread = loaded.is_err();
         if self.home.join(BROKEN).exists() {
-            self.trouble("forgetting broken", Some(broken()));
+            self.set_problem("forgetting broken", Some(broken()));
         }
         match loaded {
             Ok(asked) => self.forgetting.asked = asked,
@@ -311,7 +311,7 @@ impl Engine {
 
     fn forget_trouble(&mut self, error: Option<ApiError>) {
         let problem = error.map(Problem::from);
-        self.trouble("forgetting", problem);
+        self.set_problem("forgetting", problem);
     }
 
     /// Compares what the lists state with what is carried out here; runs whenever a list changed.
@@ -540,11 +540,11 @@ impl Engine {
     /// Removes a session from everything that is shown or reconciled.
     fn hide(&mut self, key: &SessionKey) {
         if let Err(error) = self.state.hide(key) {
-            self.trouble("state", Some(ApiError::from(error).into()));
+            self.set_problem("state", Some(ApiError::from(error).into()));
         }
         self.search_forgets(key);
         self.context.change().here.remove(key);
-        self.live.remove(key);
+        self.open_sessions.remove(key);
         self.seen.remove(key);
         for vanished in self.vanished.values_mut() {
             vanished.remove(key);
@@ -571,7 +571,7 @@ impl Engine {
                     folder.path.join(".stignore").display()
                 );
                 let hint = "Make room or repair the permissions of the vault folder.";
-                self.trouble(
+                self.set_problem(
                     "forgetting",
                     Some(Problem::new(ProblemCode::VaultUnwritable, message, hint)),
                 );
@@ -643,7 +643,7 @@ impl Engine {
         seen.map(|(name, kind, local)| FoundDoc {
             name,
             kind,
-            at: local.at,
+            place: local.place,
             path: local.path,
             stamp: local.stamp,
         })
@@ -671,13 +671,13 @@ impl Engine {
                 key.tool
             );
             let hint = "Mend the permissions of session-roam's home; it is tried again.";
-            self.trouble(
+            self.set_problem(
                 &topic,
                 Some(Problem::new(ProblemCode::NotForgotten, message, hint)),
             );
             return self.give_receipts();
         }
-        self.trouble(&topic, None);
+        self.set_problem(&topic, None);
         let own = self.carried_out(&key);
         // The store is not asked again about parts that nobody can tell apart.
         let parts = own.flatten().filter(|left| !left.is_in_store());
@@ -855,7 +855,7 @@ fn parent_of(record: &SessionRecord, key: &SessionKey) -> Option<SessionKey> {
     let forks = record
         .cards
         .values()
-        .filter_map(|said| said.card.fork.as_ref());
+        .filter_map(|device_card| device_card.card.fork.as_ref());
     let mut proven = forks.filter(|fork| record.is_branch(Some(&fork.session)));
     proven
         .next()

@@ -333,7 +333,7 @@ impl Wanted {
             let Doc { name, at, bytes } = doc;
             DocWrite {
                 name,
-                at,
+                place: at,
                 change: Change::Create(bytes),
             }
         }
@@ -354,7 +354,7 @@ impl Wanted {
             .write(&self.key.tool, &checkout, &near)
             .map(drop)
             .map_err(|error| match error {
-                WriteError::Live(who) => ApiError::new(
+                WriteError::Open(who) => ApiError::new(
                     ProblemCode::Live,
                     format!("{who}."),
                     "Quit it, then try again.",

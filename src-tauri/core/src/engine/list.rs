@@ -73,7 +73,7 @@ fn is_zero(number: &u64) -> bool {
 
 impl Author {
     fn new(device: &DeviceId) -> Self {
-        let journal = Journal::new(&device.short(), Lane::Live, dir(&device.short()));
+        let journal = Journal::new(&device.short(), Lane::Priority, dir(&device.short()));
         Self {
             device: device.clone(),
             journal,
@@ -84,7 +84,7 @@ impl Author {
     }
 
     /// Takes the statements of a frame; returns whether that is all that a list may hold.
-    fn take(&mut self, frame: &Frame) -> bool {
+    fn add_statements(&mut self, frame: &Frame) -> bool {
         let mut arrived = Arrived::after(self);
         arrived.take(frame);
         let is_full = arrived.is_full();
@@ -199,7 +199,7 @@ pub fn is_list(key: &SessionKey) -> bool {
 }
 
 fn dir(short: &str) -> String {
-    VaultPath::journal_dir(short, Lane::Live, &key(), &ProjectKey::new(PROJECT))
+    VaultPath::journal_dir(short, Lane::Priority, &key(), &ProjectKey::new(PROJECT))
 }
 
 /// The list's journal as heads name it: below the device's directory.
@@ -301,7 +301,7 @@ impl Lists {
     }
 
     /// Takes the statements that an older version accepted and skipped; returns whose they are.
-    fn take_skipped(&mut self, context: &Context) -> BTreeSet<String> {
+    fn reread_skipped(&mut self, context: &Context) -> BTreeSet<String> {
         let mut taken = BTreeSet::new();
         let outdated =
             { self.authors.iter_mut() }.filter(|(_, author)| author.journal.is_outdated());
@@ -310,13 +310,12 @@ impl Lists {
                 journal: author.journal.uncounted(),
                 ..Author::new(&author.device)
             };
-            let read =
-                author
-                    .journal
-                    .each_accepted(&context.vault, |frame| match again.take(&frame) {
-                        true => ControlFlow::Break(()),
-                        false => ControlFlow::Continue(()),
-                    });
+            let read = author.journal.each_accepted(&context.vault, |frame| {
+                match again.add_statements(&frame) {
+                    true => ControlFlow::Break(()),
+                    false => ControlFlow::Continue(()),
+                }
+            });
             // What cannot be read now stays known as it was, and is tried again at the next start.
             if read.is_ok() {
                 *author = again;
@@ -585,7 +584,7 @@ impl Engine {
         let (known, stated) = known.unwrap_or_default();
         let mut whole = self.lists.load(known, stated);
         let context = self.context.clone();
-        whole.extend(self.lists.take_skipped(&context));
+        whole.extend(self.lists.reread_skipped(&context));
         if !whole.is_empty() {
             self.save_lists(&whole);
         }
@@ -614,7 +613,7 @@ impl Engine {
         });
         let statements: Vec<Statement> = approve.collect();
         if let Err(error) = self.declare(statements) {
-            self.trouble("list own", Some(problem(error)));
+            self.set_problem("list own", Some(problem(error)));
         }
     }
 
@@ -652,12 +651,12 @@ impl Engine {
                     Some(fault) => Some(fault_problem(fault, &name)),
                     None => (0 < author.left_out).then(|| too_many(&name)),
                 });
-                self.trouble(&topic, problem);
+                self.set_problem(&topic, problem);
                 if news {
                     self.lists_changed();
                 }
             }
-            Err(error) => self.trouble(&topic, Some(unusable(&error))),
+            Err(error) => self.set_problem(&topic, Some(unusable(&error))),
         }
     }
 
@@ -676,7 +675,7 @@ impl Engine {
             let problem = unusable(&error);
             ApiError::from(problem)
         })?;
-        self.transport.announce(Lane::Live, vec![path]);
+        self.transport.announce(Lane::Priority, vec![path]);
         self.lists_changed();
         Ok(())
     }
@@ -765,12 +764,12 @@ mod tests {
         };
         let mut desk = Author::new(&id(1));
         let receipts: Vec<Statement> = (0..MOST_ABOUT_SESSIONS + 10).map(receipt).collect();
-        assert!(!desk.take(&frame(0, receipts)), "it is read on");
+        assert!(!desk.add_statements(&frame(0, receipts)), "it is read on");
         assert_eq!(
             (desk.about_sessions.len(), desk.left_out),
             (MOST_ABOUT_SESSIONS, 10)
         );
-        assert!(!desk.take(&frame(1, vec![revoke(&id(2), 1)])));
+        assert!(!desk.add_statements(&frame(1, vec![revoke(&id(2), 1)])));
         let last = desk.statements.last().map(|stated| &stated.statement);
         assert_eq!(last, Some(&revoke(&id(2), 1)));
         let lists = Lists {
@@ -851,7 +850,7 @@ mod tests {
             session: session(1),
         };
         let mut desk = Author::new(&id(1));
-        desk.take(&frame(0, vec![approve(&id(2)), forget]));
+        desk.add_statements(&frame(0, vec![approve(&id(2)), forget]));
         let stated: Vec<Stated> = { desk.statements.iter() }
             .chain(&desk.about_sessions)
             .cloned()
@@ -922,9 +921,9 @@ mod tests {
             device: lap.clone(),
             heads: [("live/x".into(), 5)].into(),
         };
-        ours.take(&frame(0, vec![approve(&accomplice), approve(&lap), heads]));
+        ours.add_statements(&frame(0, vec![approve(&accomplice), approve(&lap), heads]));
         let mut theirs = Author::new(&accomplice);
-        theirs.take(&frame(0, vec![revoke(&lap, 1000)]));
+        theirs.add_statements(&frame(0, vec![revoke(&lap, 1000)]));
         let mut lists = Lists {
             authors: [(own.short(), ours), (accomplice.short(), theirs)].into(),
             ..Lists::default()

@@ -48,7 +48,7 @@ pub(super) struct ListRequest {
     /// How far the last listing read the store.
     pub(super) since: Option<Watermark>,
     /// The tool's sessions that are open.
-    pub(super) live: Vec<SessionKey>,
+    pub(super) open: Vec<SessionKey>,
     /// In the order of the state's keys, and not of the store.
     pub(super) sorted: bool,
     /// The poll that lists the store together with others.
@@ -61,7 +61,7 @@ pub(super) struct ListedSession {
     pub(super) session: SessionId,
     /// The fingerprint of its files.
     pub(super) print: u64,
-    pub(super) live: Option<String>,
+    pub(super) open_in: Option<String>,
 }
 
 /// A tool's store, as listed beside the loop. Whatever compares the sessions with each other was done
@@ -150,13 +150,13 @@ impl ListedStore {
                 key: SessionKey::new(&self.tool, &found.session),
                 print: fingerprint(&found),
                 session: found.session,
-                live: found.live,
+                open_in: found.open_in,
             })
             .collect();
         self.n_sessions = self.sessions.len();
         let keys: HashSet<&SessionKey> = self.sessions.iter().map(|found| &found.key).collect();
         if has_open {
-            let closed = request.live.iter().filter(|key| !keys.contains(key));
+            let closed = request.open.iter().filter(|key| !keys.contains(key));
             self.closed = closed.cloned().collect();
         }
         if self.is_whole {

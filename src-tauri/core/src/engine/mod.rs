@@ -91,7 +91,7 @@ pub struct Engine {
     /// What the state holds is loaded, and a start looks, or looked, for what changed meanwhile.
     is_awake: bool,
     /// What changed while the engine was off is being looked for: nothing is reconciled before.
-    starting: bool,
+    is_starting: bool,
     /// The fingerprint of each session's files at its last complete reconcile.
     seen: Prints,
     /// The state's numbers of complete sessions were found under the present conditions.
@@ -101,7 +101,7 @@ pub struct Engine {
     gathered: Vec<(SessionKey, BTreeSet<JournalDir>)>,
     retries: Retries,
     /// Sessions open on this device.
-    live: BTreeMap<SessionKey, String>,
+    open_sessions: BTreeMap<SessionKey, String>,
     vanished: BTreeMap<ToolId, BTreeSet<SessionKey>>,
     /// The stores of tools that may have several, as last found.
     known_stores: Remembered,
@@ -136,7 +136,7 @@ pub struct Engine {
     apps: Apps,
     /// States of checkouts that are recorded and applied.
     code: CodeAlong,
-    goodbye: BTreeSet<crate::session::DeviceId>,
+    leaving: BTreeSet<crate::session::DeviceId>,
     /// What was accepted, by short id, of devices whose frames are counted beside the loop.
     counting: BTreeMap<String, crate::merge::device_list::Heads>,
     /// The secrets of codes that this device showed.
@@ -144,16 +144,16 @@ pub struct Engine {
     /// When the last comparisons of digits began.
     comparisons: Vec<Millis>,
     /// The name under which this device is announced.
-    called: Option<String>,
+    announced_name: Option<String>,
     /// Who waits for a decision to be carried out, by number.
     replies: HashMap<u64, (SessionKey, Reply)>,
-    asked: u64,
+    next_reply: u64,
     /// For each session whose beginning is in others, those sessions, as last seen.
-    needs: HashMap<SessionKey, Vec<String>>,
+    parents_by_session: HashMap<SessionKey, Vec<String>>,
     searching: Searching,
     /// When a pause ends by itself.
     paused_until: Option<Millis>,
-    stopping: bool,
+    is_stopping: bool,
 }
 
 /// Conflict copies that are being imported.

@@ -131,7 +131,7 @@ impl Engine {
         }
         let shown = names.iter().map(|(id, name)| (id.short(), name.clone()));
         self.context.change().names.extend(shown);
-        self.trouble("name", problem);
+        self.set_problem("name", problem);
     }
 
     fn named_devices(&self) -> Vec<(Hold, DeviceId, String)> {

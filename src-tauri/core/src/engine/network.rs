@@ -25,7 +25,7 @@ const PRESENCE_AGAIN: Duration = Duration::from_secs(25);
 const CLONED: &str = "cloned";
 
 impl Engine {
-    pub(super) fn noticed(&mut self, notice: Notice) -> Result<(), StateError> {
+    pub(super) fn transport_notice(&mut self, notice: Notice) -> Result<(), StateError> {
         match notice {
             Notice::Up {
                 version,
@@ -39,14 +39,14 @@ impl Engine {
                 self.syncthing.pid = Some(pid);
                 self.syncthing.addresses = addresses;
                 self.syncthing.message = None;
-                self.trouble("syncthing", None);
+                self.set_problem("syncthing", None);
                 self.publish_presence();
             }
             Notice::Down { state, problem } => {
                 self.syncthing.state = state;
                 self.syncthing.pid = None;
                 self.syncthing.message = problem.as_ref().map(|problem| problem.message.clone());
-                self.trouble("syncthing", problem);
+                self.set_problem("syncthing", problem);
             }
             Notice::Arrived { owner, lane, paths } => self.arrived(&owner, lane, &paths)?,
             Notice::Peers(peers) => self.peer_state.peers = peers,
@@ -55,8 +55,8 @@ impl Engine {
             Notice::Incoming { bytes } => self.incoming = bytes,
             Notice::Tampered { folder, paths } => self.tampered(&folder, &paths),
             Notice::FolderLost { folder, message } => self.folder_lost(&folder, &message),
-            Notice::Trouble { topic, problem } => self.trouble(&topic, problem),
-            Notice::Parted { device } => self.parted(&device),
+            Notice::Trouble { topic, problem } => self.set_problem(&topic, problem),
+            Notice::Delivered { device } => self.parted(&device),
             Notice::Withdrawn { arrangement } => self.withdrawn(arrangement),
             Notice::Greeted { device, announced } => self.greeted_by(&device, &announced),
         }
@@ -79,7 +79,7 @@ impl Engine {
             return Ok(());
         }
         for path in paths {
-            if lane == Lane::Live && path == presence::FILE {
+            if lane == Lane::Priority && path == presence::FILE {
                 self.read_presence(owner, Some(self.context.clock.now()));
             } else if let Some(path) = VaultPath::parse(owner, lane, path) {
                 self.schedule_journal(path);
@@ -137,7 +137,7 @@ impl Engine {
             true => problem.offer(Remedy::NewIdentity),
             false => problem,
         };
-        self.trouble(&format!("cloned {short}"), Some(problem));
+        self.set_problem(&format!("cloned {short}"), Some(problem));
     }
 
     pub(super) fn save_registry(&mut self) {
@@ -148,7 +148,7 @@ impl Engine {
                 "Free up disk space or fix its permissions.",
             )
         });
-        self.trouble("devices", problem);
+        self.set_problem("devices", problem);
     }
 
     /// Reads the presence of every device in the vault.
@@ -170,7 +170,10 @@ impl Engine {
     /// Restores the stamp of this device's last presence, so that the next one is later even if the
     /// clock was set back.
     pub(super) fn remember_presence(&mut self) {
-        let dir = self.context.vault.lane_dir(&self.context.short, Lane::Live);
+        let dir = self
+            .context
+            .vault
+            .lane_dir(&self.context.short, Lane::Priority);
         if let Ok((presence, _)) = presence::read(&dir, &self.context.short) {
             self.context.go_on_from(presence.at);
         }
@@ -181,8 +184,8 @@ impl Engine {
         if !self.is_read(short) {
             return;
         }
-        let dir = self.context.vault.lane_dir(short, Lane::Live);
-        let name = format!("{short}/{}/{}", Lane::Live.as_str(), presence::FILE);
+        let dir = self.context.vault.lane_dir(short, Lane::Priority);
+        let name = format!("{short}/{}/{}", Lane::Priority.as_str(), presence::FILE);
         if !opener::is_there(&dir.join(presence::FILE))
             || self.context.vault.quarantine.holds(&name)
         {
@@ -195,7 +198,7 @@ impl Engine {
         let topic = format!("hello {short}");
         match presence::read(&dir, short) {
             Ok((presence, key)) => {
-                self.trouble(&topic, None);
+                self.set_problem(&topic, None);
                 self.presence_arrived(short, presence, key, arrived);
             }
             Err(error) => {
@@ -205,12 +208,12 @@ impl Engine {
                     crate::session::problem::with_causes(&error)
                 );
                 let hint = "It is downloaded again from that device and not trusted until then.";
-                self.trouble(
+                self.set_problem(
                     &topic,
                     Some(Problem::new(ProblemCode::CardRefused, message, hint)),
                 );
                 self.transport
-                    .revert(crate::syncthing::folder_id(Lane::Live, short));
+                    .revert(crate::syncthing::folder_id(Lane::Priority, short));
             }
         }
     }
@@ -282,7 +285,7 @@ impl Engine {
                 "{} stopped syncing with this device. Its sessions stay here.",
                 self.context.shared().name_of(short)
             );
-            self.trouble(
+            self.set_problem(
                 &format!("left {short}"),
                 Some(
                     Problem::new(
@@ -296,7 +299,7 @@ impl Engine {
         } else if new {
             // Journals that arrived before the card could not be verified, and none of them was
             // accepted. Unknown, after an error, counts as not accepted.
-            let lanes = Lane::BOTH.map(|lane| (short.to_owned(), lane));
+            let lanes = Lane::WITH_JOURNALS.map(|lane| (short.to_owned(), lane));
             self.walk_vault(Lanes::Of(lanes.into()), Since::LastRead);
         }
         self.publish_presence();
@@ -354,7 +357,7 @@ impl Engine {
             message,
             "Do not change files in the vault folder.",
         );
-        self.trouble(
+        self.set_problem(
             &format!("tampered {folder}"),
             Some(problem).filter(|_| !settling),
         );
@@ -381,7 +384,7 @@ impl Engine {
             self.context.shared().name_of(&short)
         };
         let text = format!("The vault folder of {whose} was deleted ({message}); it is put back.");
-        self.trouble(
+        self.set_problem(
             &format!("lost {folder}"),
             Some(Problem::new(
                 ProblemCode::VaultLost,
@@ -415,7 +418,7 @@ impl Engine {
 
     fn parted(&mut self, device: &DeviceId) {
         // The device was let in again meanwhile.
-        if !self.goodbye.remove(device) {
+        if !self.leaving.remove(device) {
             return;
         }
         self.forget_device(device);
@@ -429,7 +432,7 @@ impl Engine {
                 device: device.clone(),
             }])
         {
-            self.trouble("list own", Some(super::list::problem(error)));
+            self.set_problem("list own", Some(super::list::problem(error)));
         }
         if !self.registry.parted.contains(device) {
             self.registry.parted.push(device.clone());
@@ -486,18 +489,21 @@ impl Engine {
 
     fn publish(&mut self, mut presence: Presence) {
         presence.at = self.context.tick();
-        let dir = self.context.vault.lane_dir(&self.context.short, Lane::Live);
+        let dir = self
+            .context
+            .vault
+            .lane_dir(&self.context.short, Lane::Priority);
         match presence::write(&dir, &presence, &self.context.key) {
             Ok(()) => {
-                self.trouble("hello", None);
+                self.set_problem("hello", None);
                 self.published = Some(presence);
                 self.published_at = Some(std::time::Instant::now());
                 self.transport
-                    .announce(Lane::Live, vec![presence::FILE.into()]);
+                    .announce(Lane::Priority, vec![presence::FILE.into()]);
             }
             Err(error) => {
                 let message = format!("This device's card could not be written: {error}.");
-                self.trouble(
+                self.set_problem(
                     "hello",
                     Some(Problem::new(
                         ProblemCode::VaultUnwritable,
@@ -515,7 +521,7 @@ impl Engine {
         let due = self
             .published_at
             .is_none_or(|at| PRESENCE_AGAIN <= at.elapsed());
-        if !self.live.is_empty() && due {
+        if !self.open_sessions.is_empty() && due {
             self.publish(self.presence());
         } else {
             self.publish_presence();
@@ -529,7 +535,7 @@ impl Engine {
         };
         // Only what has left this device anyway: no session that was never recorded, none of an
         // excluded project.
-        let open = self.live.keys().filter_map(|key| {
+        let open = self.open_sessions.keys().filter_map(|key| {
             let row = self.state.row(key).ok().flatten()?;
             let record: SessionRecord = self.state.record(key).ok().flatten()?;
             let may_be_told =
@@ -558,7 +564,7 @@ impl Engine {
                 .collect(),
             carried: Vec::new(),
             live: open.collect(),
-            goodbye: self.goodbye.iter().cloned().collect(),
+            goodbye: self.leaving.iter().cloned().collect(),
             heard: self.heard(),
         }
     }

@@ -31,7 +31,7 @@ impl Engine {
                 digits: paired.digits(own).unwrap_or_default(),
                 confirmed: paired.confirmed,
                 state: state(paired),
-                in_step: peer.map_or(0.0, |peer| peer.in_step),
+                in_step: peer.map_or(0.0, |peer| peer.percent_synced),
                 outstanding: peer.map_or(0, |peer| peer.need_bytes),
                 route: peer.and_then(|peer| peer.reach).map(|reach| match reach {
                     Reach::SameNetwork => Route::Lan,
@@ -47,7 +47,7 @@ impl Engine {
             name: known.name.clone(),
             by: self.shown_name(by),
         });
-        self.transport.look_around();
+        self.transport.list_nearby();
         let nearby_off = match (self.settings.network.local_discovery, self.syncthing.state) {
             (false, _) => Some("Finding devices on the same network is switched off."),
             (true, SyncthingState::Running) => None,
@@ -208,7 +208,7 @@ impl Engine {
             Some(key) => self.ask_with(&id, key)?,
             None => self.compare_with(&id)?,
         }
-        self.take_from_code(code);
+        self.apply_pairing_code(code);
         self.peer_state.asking.retain(|asking| asking.id != id);
         self.attempts_changed();
         let now_confirmed = self.registry.complete().any(|paired| paired.id == id);
@@ -248,7 +248,7 @@ impl Engine {
         .offer(Remedy::Approve { id: id.to_string() }))
     }
 
-    fn take_from_code(&mut self, code: pairing::Code) {
+    fn apply_pairing_code(&mut self, code: pairing::Code) {
         let given = code.name.clone();
         let Some(paired) = self
             .registry
@@ -309,7 +309,7 @@ impl Engine {
         let proposed = self.circle().strangers().find(|(known, _)| known.id == id);
         if let Some(name) = proposed.map(|(known, _)| decent_name(&known.name)) {
             self.approve_paired(&id)?;
-            self.take_from_code(pairing::Code {
+            self.apply_pairing_code(pairing::Code {
                 id: id.clone(),
                 name: name.clone(),
                 addresses: Vec::new(),
@@ -425,7 +425,7 @@ impl Engine {
         let Some(paired) = paired.filter(|paired| paired.confirmed).cloned() else {
             return Err(unknown_device(&device.short()));
         };
-        self.goodbye.insert(paired.id.clone());
+        self.leaving.insert(paired.id.clone());
         let stated = vec![
             Statement::Unapprove {
                 device: paired.id.clone(),
@@ -436,11 +436,11 @@ impl Engine {
             },
         ];
         if let Err(error) = self.declare(stated) {
-            self.goodbye.remove(&paired.id);
+            self.leaving.remove(&paired.id);
             return Err(error);
         }
         self.publish_presence();
-        self.transport.part(paired.id.clone(), GRACE);
+        self.transport.wait_for_delivery(paired.id.clone(), GRACE);
         let name = self.shown_name(&paired);
         let message = format!(
             "{name} stops syncing with this device. Both keep what they already have. Other \

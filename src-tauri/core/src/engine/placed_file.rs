@@ -27,7 +27,7 @@ impl Engine {
             let of_devices = record
                 .cards
                 .values()
-                .filter_map(|said| said.card.cwd.clone());
+                .filter_map(|device_card| device_card.card.cwd.clone());
             let roots: Vec<String> = dirs.into_iter().chain(of_devices).collect();
             let relative = relative(&path, &roots).ok_or_else(|| outside(&path))?;
             let file = opener::file_below(&dir, &relative);

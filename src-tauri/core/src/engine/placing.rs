@@ -309,7 +309,7 @@ impl Engine {
         }
         self.change_places(|places| {
             left.iter()
-                .for_each(|(project, dir)| places.take_back(project, dir))
+                .for_each(|(project, dir)| places.forget_given(project, dir))
         });
         self.save_places()
     }

@@ -91,7 +91,7 @@ impl Engine {
             }
         })
         .map_err(settings_error)?;
-        self.transport.network(self.settings.network.clone());
+        self.transport.set_network(self.settings.network.clone());
         done("Changed. The connections to your devices are made anew.")
     }
 

@@ -152,7 +152,7 @@ impl Queue {
         };
         let Queued { request, since, .. } = self.requests.remove(&key)?;
         self.give_back();
-        timing::took(Stage::Queued, since.elapsed());
+        timing::record(Stage::Queued, since.elapsed());
         self.running.insert(key.clone());
         if request.import {
             self.n_imports -= 1;

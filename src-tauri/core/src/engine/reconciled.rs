@@ -76,7 +76,7 @@ impl Engine {
             self.copies_imported(&effects.key, taken);
         }
         let announce = &effects.announce;
-        if announce.iter().any(|(lane, _)| *lane == Lane::Live) {
+        if announce.iter().any(|(lane, _)| *lane == Lane::Priority) {
             self.code_is_due(&effects.key, &effects.record);
         }
         for lane in Lane::ALL {
@@ -113,7 +113,7 @@ impl Engine {
             self.retry_later();
         }
         self.note_tried(&effects.key, effects.row.reason);
-        self.session_troubles(&effects.key, problems);
+        self.set_session_problems(&effects.key, problems);
     }
 
     /// Saves record, row and history in one transaction, and schedules the search index. Many
@@ -170,7 +170,7 @@ impl Engine {
             true => self
                 .gathered
                 .push((key.clone(), journal_dirs(&effects.record))),
-            false => self.trouble("state", None),
+            false => self.set_problem("state", None),
         }
         match (print, news) {
             (Some(_), Some(news)) => self.search_follows(key, news, imported),
@@ -185,7 +185,7 @@ impl Engine {
         let gathered = std::mem::take(&mut self.gathered);
         match self.state.commit() {
             Ok(()) if gathered.is_empty() => {}
-            Ok(()) => self.trouble("state", None),
+            Ok(()) => self.set_problem("state", None),
             Err(error) => {
                 for (key, dirs) in gathered {
                     self.seen.remove(&key);
@@ -214,7 +214,7 @@ impl Engine {
         self.note_here(key, session, effects.record.is_here());
         self.retries
             .note_compared(key, effects.record.is_compared());
-        self.note_live(key, effects.live.take());
+        self.note_open(key, effects.open_in.take());
         if effects.row.reason == Some(Reason::NoPlace)
             && let Some(card) = effects.record.origin()
         {

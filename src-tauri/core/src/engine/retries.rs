@@ -263,7 +263,7 @@ impl Engine {
                 "The files of session {key} change all the time, or something else is where they belong."
             );
             let hint = "It is tried again. If this stays, look into the tool's store.";
-            self.trouble(
+            self.set_problem(
                 &format!("session {key} restless"),
                 Some(Problem::new(ProblemCode::NotAtRest, message, hint)),
             );
@@ -299,7 +299,7 @@ impl Engine {
         self.retries
             .last_tried
             .insert(tool.clone(), key.to_string());
-        if !self.live.contains_key(&key) {
+        if !self.open_sessions.contains_key(&key) {
             self.retries.tried_for_all.insert(key.clone());
             self.schedule_again(key, None);
         }
@@ -314,7 +314,7 @@ impl Engine {
         }
         let waiting = self.state.of_tool_with_reason(&key.tool, Reason::Live);
         for (other, _) in waiting.unwrap_or_default() {
-            if !self.live.contains_key(&other) {
+            if !self.open_sessions.contains_key(&other) {
                 self.schedule(other, ReconcileRequest::default());
             }
         }
@@ -342,7 +342,7 @@ mod tests {
     fn a_session_is_due_until_it_was_saved_and_finished() {
         let mut retries = Retries::default();
         let (one, two) = (key("one"), key("two"));
-        let dirs = BTreeSet::from([("d".to_owned(), Lane::Live, "x".to_owned())]);
+        let dirs = BTreeSet::from([("d".to_owned(), Lane::Priority, "x".to_owned())]);
         retries.add_unsaved(one.clone(), dirs.clone());
         let now = Instant::now();
         retries.note_ended(&two, None, Some(Passing::Perhaps), now);
@@ -412,7 +412,7 @@ mod tests {
         let mut retries = Retries::default();
         let one = key("one");
         let request = ReconcileRequest {
-            dirs: BTreeSet::from([("d".to_owned(), Lane::Live, "x".to_owned())]),
+            dirs: BTreeSet::from([("d".to_owned(), Lane::Priority, "x".to_owned())]),
             ..ReconcileRequest::default()
         };
         let panics = |retries: &mut Retries| {

@@ -209,7 +209,7 @@ impl Engine {
         searching.total = searching.backlog.len();
         searching.index = Some(index);
         searching.failed = false;
-        self.trouble("search", None);
+        self.set_problem("search", None);
         Ok(())
     }
 
@@ -222,7 +222,7 @@ impl Engine {
         }
         let hint = "Free up disk space. The index is rebuilt if it stays unusable.";
         let problem = Problem::new(ProblemCode::SearchIndex, with_causes(error), hint);
-        self.trouble("search", Some(problem));
+        self.set_problem("search", Some(problem));
     }
 
     /// Tries again what failed.
@@ -302,7 +302,7 @@ impl Engine {
             let hint = "It is tried again after a while, and when it changes.";
             Problem::new(ProblemCode::NotSearched, message, hint)
         });
-        self.trouble("unsearched", problem);
+        self.set_problem("unsearched", problem);
     }
 
     fn rest_search(&mut self) {

@@ -30,7 +30,7 @@ impl Engine {
     }
 
     /// Takes over the numbers that a start found, unless anything changed since it began.
-    pub(super) fn take_seen(&mut self, seen: Prints) {
+    pub(super) fn accept_prints(&mut self, seen: Prints) {
         let under = self.state.note::<u64>(UNDER).unwrap_or_default();
         if under == Some(self.depends_on()) {
             self.seen = seen;

@@ -22,7 +22,7 @@ impl Engine {
                 "Free up disk space or fix its permissions.",
             )
         });
-        self.trouble("quarantine", problem);
+        self.set_problem("quarantine", problem);
         self.report_quarantine();
     }
 
@@ -52,7 +52,7 @@ impl Engine {
                 what: format!("{PREFIX}{name}"),
             })
             .offer(Remedy::OpenLogs);
-            self.trouble(&format!("{PREFIX}{name}"), Some(problem));
+            self.set_problem(&format!("{PREFIX}{name}"), Some(problem));
         }
     }
 

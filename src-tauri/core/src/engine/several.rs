@@ -96,7 +96,7 @@ impl Engine {
             let hint = "Remove the directories of stores that you do not use any more; their places become free.";
             Problem::new(ProblemCode::StoresFull, message, hint)
         });
-        self.trouble(&topic, problem);
+        self.set_problem(&topic, problem);
     }
 
     /// Makes room: forgets stores that are gone, hold no session and were neither named nor
@@ -213,15 +213,15 @@ impl Engine {
         found: BTreeMap<ToolId, Vec<Sought>>,
     ) -> Result<(), StateError> {
         for (id, found) in found {
-            self.trouble(&format!("stores full {id}"), None);
+            self.set_problem(&format!("stores full {id}"), None);
             found
                 .into_iter()
                 .for_each(|sought| self.know(&id, sought.dir, &sought.from));
         }
-        self.take_stores()
+        self.list_changed_stores()
     }
 
-    fn take_stores(&mut self) -> Result<(), StateError> {
+    fn list_changed_stores(&mut self) -> Result<(), StateError> {
         let off = self.context.shared().tools_off.clone();
         let changed = self.use_stores()?;
         let on = changed.iter().filter(|id| !off.contains(*id));
@@ -240,7 +240,7 @@ impl Engine {
                 self.know(&id, dir, "your shell");
             }
         }
-        self.take_stores()?;
+        self.list_changed_stores()?;
         done("The stores are known.")
     }
 
@@ -390,7 +390,7 @@ impl Engine {
             )
             .offer(Remedy::SwitchStoreOff { tool: tool.to_string(), dir: dir.clone() })
             });
-        self.trouble(&format!("stores {tool}"), problem);
+        self.set_problem(&format!("stores {tool}"), problem);
         if learnt {
             self.use_stores()?;
             self.seek_stores();

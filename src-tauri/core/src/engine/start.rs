@@ -87,7 +87,10 @@ impl Engine {
 
     /// Takes over the next sessions of what a start found; after the last one, stores are listed and
     /// sessions reconciled.
-    pub(super) fn take_start(&mut self, mut started: Started) -> Result<(), StateError> {
+    pub(super) fn schedule_start_findings(
+        &mut self,
+        mut started: Started,
+    ) -> Result<(), StateError> {
         let n = started.due.len().min(self.context.sizes.slice);
         for key in started.due.drain(..n) {
             self.schedule(key, ReconcileRequest::default());
@@ -99,9 +102,9 @@ impl Engine {
             ))));
             return Ok(());
         }
-        self.take_seen(started.seen);
+        self.accept_prints(started.seen);
         self.freed_much();
-        self.starting = false;
+        self.is_starting = false;
         self.report_restored(started.restored);
         self.listings.is_reading_again = started.once.outdated;
         self.begin_first_listings();
@@ -115,7 +118,7 @@ impl Engine {
     /// A panic interrupted the taking over of what a start found. The stores are listed without it;
     /// journals that changed are looked for once more.
     pub(super) fn give_up_start(&mut self) {
-        if std::mem::take(&mut self.starting) {
+        if std::mem::take(&mut self.is_starting) {
             self.begin_first_listings();
             self.walk_vault(Lanes::All, Since::LastRead);
         }

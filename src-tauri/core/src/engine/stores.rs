@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Reasons that may be gone when the store is listed again.
-const WAITING: [Reason; 5] = [
+const RETRIED_AFTER_LISTING: [Reason; 5] = [
     Reason::Unwritable,
     Reason::JustWritten,
     Reason::TakenBack,
@@ -26,7 +26,7 @@ const WAITING: [Reason; 5] = [
 
 /// A poll skips a large store: one poll for every 1,000 sessions. Polls are there for events that
 /// were lost, and their cost must not grow with the store.
-const A_POLL_EACH: usize = 1000;
+const SESSIONS_PER_SKIPPED_POLL: usize = 1000;
 /// The most polls that are skipped, a quarter of an hour.
 const MOST_LEFT_OUT: usize = 30;
 
@@ -57,8 +57,8 @@ struct LeftOut {
 }
 
 impl Listings {
-    fn take_note(&mut self, tool: &ToolId, n_sessions: usize) {
-        let polls = (n_sessions / A_POLL_EACH).min(MOST_LEFT_OUT);
+    fn plan_polls(&mut self, tool: &ToolId, n_sessions: usize) {
+        let polls = (n_sessions / SESSIONS_PER_SKIPPED_POLL).min(MOST_LEFT_OUT);
         let left_out = LeftOut { polls, left: polls };
         self.left_out.insert(tool.clone(), left_out);
     }
@@ -124,7 +124,7 @@ struct Running {
     /// Set if the store may have changed since this listing began.
     again: Option<(Occasion, Extent)>,
     /// Sessions that came into the store since this listing began: it may not have them.
-    came: BTreeSet<SessionKey>,
+    arrived_meanwhile: BTreeSet<SessionKey>,
     /// The poll that lists the store together with others, and how much of it.
     poll: Option<u64>,
     extent: Option<Extent>,
@@ -135,7 +135,7 @@ impl Running {
         Self {
             occasion,
             again: None,
-            came: BTreeSet::new(),
+            arrived_meanwhile: BTreeSet::new(),
             poll: None,
             extent: None,
         }
@@ -205,7 +205,7 @@ impl Engine {
                     Touched::Session(session) => {
                         list.entry(id.clone()).or_default().missing.insert(session);
                     }
-                    Touched::Liveness => list.entry(id.clone()).or_default().open = true,
+                    Touched::OpenSessions => list.entry(id.clone()).or_default().open = true,
                     Touched::Everything => list.entry(id.clone()).or_default().changes = true,
                     Touched::Nothing => {}
                 }
@@ -284,13 +284,13 @@ impl Engine {
     }
 
     fn list_request(&self, tool: &ToolId, extent: Extent, poll: Option<u64>) -> ListRequest {
-        let live = self.live.keys().filter(|key| key.tool == *tool);
+        let live = self.open_sessions.keys().filter(|key| key.tool == *tool);
         ListRequest {
             tool: tool.clone(),
             sorted: extent != Extent::default() && self.is_importing(tool).unwrap_or_default(),
             extent,
             since: self.listings.watermarks.get(tool).cloned(),
-            live: live.cloned().collect(),
+            open: live.cloned().collect(),
             poll,
         }
     }
@@ -328,7 +328,7 @@ impl Engine {
     /// Notes that a session came into its store.
     pub(super) fn came(&mut self, key: &SessionKey) {
         if let Some(running) = self.listings.running.get_mut(&key.tool) {
-            running.came.insert(key.clone());
+            running.arrived_meanwhile.insert(key.clone());
         }
     }
 
@@ -345,12 +345,12 @@ impl Engine {
         let mut done = Ok(());
         if !listed.is_begun {
             listed.is_begun = true;
-            done = self.begin_to_take(&mut listed);
+            done = self.accept_listing(&mut listed);
         }
         if done.is_err() || self.context.shared().tools_off.contains(&tool) {
             listed.sessions.clear();
         }
-        let done = done.and_then(|()| self.take_sessions(&mut listed, is_start));
+        let done = done.and_then(|()| self.schedule_next_sessions(&mut listed, is_start));
         listed.took += begun.elapsed();
         listed.is_quiet &= self.queue.len() == before;
         if done.is_ok() && !listed.sessions.is_empty() {
@@ -362,7 +362,7 @@ impl Engine {
     }
 
     /// Accepts everything of a listing except its sessions.
-    fn begin_to_take(&mut self, listed: &mut ListedStore) -> Result<(), StateError> {
+    fn accept_listing(&mut self, listed: &mut ListedStore) -> Result<(), StateError> {
         let tool = listed.tool.clone();
         if let Some(of) = &listed.enters {
             self.retry(of, Reason::Unlisted);
@@ -384,21 +384,21 @@ impl Engine {
         if self.context.shared().tools_off.contains(&tool) {
             return Ok(());
         }
-        self.trouble(&topic, None);
+        self.set_problem(&topic, None);
         // Until all of it is scheduled there is no mark: after an error the whole store is listed.
         if listing.watermark.is_some() || listed.is_whole {
             self.listings.watermarks.remove(&tool);
         }
         self.schedule_twins(&tool, &listing.twins);
         if listed.is_whole {
-            self.take_store(listed, &listing)?;
+            self.check_store(listed, &listing)?;
         }
         listed.listing = Some(listing);
         Ok(())
     }
 
     /// Schedules those of the next sessions that changed.
-    fn take_sessions(
+    fn schedule_next_sessions(
         &mut self,
         listed: &mut ListedStore,
         is_start: bool,
@@ -414,9 +414,9 @@ impl Engine {
                 key,
                 session,
                 print,
-                live,
+                open_in: live,
             } = found;
-            self.note_live(&key, live);
+            self.note_open(&key, live);
             if self.seen.insert(&key, print) == Some(print) {
                 continue;
             }
@@ -453,7 +453,7 @@ impl Engine {
             listed
                 .closed
                 .iter()
-                .for_each(|key| self.note_live(key, None));
+                .for_each(|key| self.note_open(key, None));
             if let Some(watermark) = listing.watermark {
                 self.listings.watermarks.insert(tool.clone(), watermark);
             }
@@ -478,7 +478,7 @@ impl Engine {
     }
 
     /// What a whole listing says about the store itself.
-    fn take_store(
+    fn check_store(
         &mut self,
         listed: &mut ListedStore,
         listing: &Listing,
@@ -487,8 +487,8 @@ impl Engine {
         // A session's second file is reported by the reconcile that recorded it.
         let mut problems = listing.problems.iter();
         let reported = problems.find(|problem| problem.code != ProblemCode::DuplicateSession);
-        self.trouble(&format!("store {tool}"), reported.cloned());
-        self.listings.take_note(tool, listed.n_sessions);
+        self.set_problem(&format!("store {tool}"), reported.cloned());
+        self.listings.plan_polls(tool, listed.n_sessions);
         let is_unknown = listing.unknown.is_some();
         let before = self.listings.unknown.insert(tool.clone(), is_unknown);
         if !is_unknown && before != Some(false) {
@@ -531,7 +531,8 @@ impl Engine {
             let running = self.listings.running.get(tool);
             let shared = self.context.shared();
             vanished.retain(|key| {
-                let has_come = running.is_some_and(|running| running.came.contains(key));
+                let has_come =
+                    running.is_some_and(|running| running.arrived_meanwhile.contains(key));
                 shared.here.contains(key) && !has_come
             });
         }
@@ -596,17 +597,17 @@ impl Engine {
         vanished.len()
     }
 
-    pub(super) fn note_live(&mut self, key: &SessionKey, live: Option<String>) {
-        let before = self.live.contains_key(key);
+    pub(super) fn note_open(&mut self, key: &SessionKey, live: Option<String>) {
+        let before = self.open_sessions.contains_key(key);
         match live {
             Some(text) => {
-                self.live.insert(key.clone(), text);
+                self.open_sessions.insert(key.clone(), text);
             }
             None => {
-                self.live.remove(key);
+                self.open_sessions.remove(key);
             }
         }
-        let now = self.live.contains_key(key);
+        let now = self.open_sessions.contains_key(key);
         if before != now {
             self.publish_presence();
         }
@@ -679,8 +680,12 @@ impl Engine {
     /// The part of a store that a skipped poll lists.
     fn extent_between(&self, tool: &ToolId, waits: &[StateCount]) -> Extent {
         let mut waits = waits.iter().filter(|count| count.tool == *tool);
-        let is_pending = self.live.keys().any(|key| key.tool == *tool)
-            || waits.any(|count| count.reason.is_some_and(|reason| WAITING.contains(&reason)));
+        let is_pending = self.open_sessions.keys().any(|key| key.tool == *tool)
+            || waits.any(|count| {
+                count
+                    .reason
+                    .is_some_and(|reason| RETRIED_AFTER_LISTING.contains(&reason))
+            });
         // Nothing may have passed: only the directories to watch are asked for.
         Extent {
             open: is_pending,

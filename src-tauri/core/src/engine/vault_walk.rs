@@ -56,7 +56,7 @@ impl Engine {
             "{lost} files of this device's vault folder were gone or shortened; {restored} were put back from the safety copy."
         );
         let hint = "Nothing needs to be done. Do not change files in the vault folder.";
-        self.trouble(
+        self.set_problem(
             "vault",
             Some(Problem::new(ProblemCode::VaultRestored, message, hint)),
         );
@@ -85,7 +85,7 @@ impl Engine {
             self.internal_error("walk", message);
         }
         match (walk.start, walk.error) {
-            (Some(started), _) => self.take_start(started),
+            (Some(started), _) => self.schedule_start_findings(started),
             (None, Some(error)) => Err(error),
             (None, None) => Ok(()),
         }
@@ -144,7 +144,7 @@ impl Walk {
 pub(super) fn each_dir(vault: &Vault, lanes: &Lanes, mut each: impl FnMut(WalkedDir<'_>)) {
     let all = || {
         let devices = dirs_in(vault, "").into_iter();
-        let of_device = |device: String| Lane::BOTH.map(|lane| (device.clone(), lane));
+        let of_device = |device: String| Lane::WITH_JOURNALS.map(|lane| (device.clone(), lane));
         devices.flat_map(of_device).collect()
     };
     let lanes: Vec<(String, Lane)> = match lanes {

@@ -107,7 +107,7 @@ pub type Names = Vec<(String, FileType)>;
 pub type Adapt<'a> = dyn Fn(&DocName, &Change<'_>) -> Result<Option<Vec<u8>>, WriteError> + 'a;
 
 /// Says whether a session is open here.
-pub type Live<'a> = dyn Fn(&SessionAt) -> Option<String> + 'a;
+pub type OpenIn<'a> = dyn Fn(&SessionAt) -> Option<String> + 'a;
 
 impl<'a> FileStore<'a> {
     /// A store without groups.
@@ -155,7 +155,7 @@ impl<'a> FileStore<'a> {
     }
 
     /// Lists the store.
-    pub fn list(&self, which: Which<'_>, live: &Live<'_>) -> Listing {
+    pub fn list(&self, which: Which<'_>, live: &OpenIn<'_>) -> Listing {
         let mut listing = Listing::default();
         let dirs = Dirs::of(self);
         if let Which::ConflictCopies = which {
@@ -171,7 +171,7 @@ impl<'a> FileStore<'a> {
             match known.filter(|known| known.session == session) {
                 None => listing.found.push(Found {
                     session,
-                    live: live(&at),
+                    open_in: live(&at),
                     docs,
                 }),
                 Some(known) => {
@@ -213,7 +213,7 @@ impl<'a> FileStore<'a> {
         ))
     }
 
-    fn conflict_copies(&self, dirs: &Dirs<'_>, live: &Live<'_>) -> Vec<ConflictCopy> {
+    fn conflict_copies(&self, dirs: &Dirs<'_>, live: &OpenIn<'_>) -> Vec<ConflictCopy> {
         let mut found = Vec::new();
         for dir in self.dirs_with_docs(dirs) {
             for (name, _) in dirs.names(&dir.path).iter().filter(|(_, is)| is.is_file()) {
@@ -232,8 +232,8 @@ impl<'a> FileStore<'a> {
                     main: doc.name == self.docs[0].name,
                     kind: doc.kind_of(&at),
                     doc: DocName::new(session.fill(doc.name)),
-                    live: live(&session),
-                    at,
+                    open_in: live(&session),
+                    place: at,
                     path,
                     stamp,
                 });
@@ -256,7 +256,7 @@ impl<'a> FileStore<'a> {
     fn found(&self, session: &SessionId) -> Option<(SessionAt, Option<Problem>)> {
         let mut listing = self.list(Which::One(session), &|_| None);
         let main = listing.found.pop()?.docs.swap_remove(0);
-        let at = self.at(&main.at)?;
+        let at = self.session_of_main(&main.place)?;
         let is_duplicate = |problem: &Problem| problem.code == ProblemCode::DuplicateSession;
         let mut problems = listing.problems.into_iter();
         Some((at, problems.find(is_duplicate)))
@@ -286,7 +286,7 @@ impl<'a> FileStore<'a> {
     }
 
     /// The session whose main doc has this place.
-    pub fn at(&self, place: &str) -> Option<SessionAt> {
+    pub fn session_of_main(&self, place: &str) -> Option<SessionAt> {
         let (doc, at) = self.doc(place)?;
         (doc.as_str() == self.docs[0].name).then_some(at)
     }

@@ -166,7 +166,7 @@ pub fn write_docs(
             }
         }
     }
-    settle(done)?;
+    discard_undo(done)?;
     Ok(Written {
         docs,
         ..Written::default()
@@ -211,13 +211,13 @@ pub fn write_as_guest(
     mtime: Millis,
 ) -> Result<Stamp, WriteError> {
     let (stamp, undo) = write_with_undo(root, path, change, mtime)?;
-    settle(vec![undo])?;
+    discard_undo(vec![undo])?;
     Ok(stamp)
 }
 
 /// Gives up what could put the files back. If a program that had a former file open wrote to it, no
 /// journal has that text: then all files are put back.
-fn settle(done: Vec<Undo>) -> Result<(), WriteError> {
+fn discard_undo(done: Vec<Undo>) -> Result<(), WriteError> {
     if let Some(path) = done.iter().find_map(Undo::written_to) {
         let path = path.to_path_buf();
         done.into_iter().rev().for_each(Undo::put_back);

@@ -55,7 +55,7 @@ pub struct RecordSet<'a, const N: usize> {
 pub struct Row<const N: usize> {
     pub session: SessionId,
     /// The texts in the listed columns. Empty where a value is no text or the table lacks the column.
-    pub words: [String; N],
+    pub columns: [String; N],
     pub stamp: Stamp,
 }
 
@@ -150,18 +150,18 @@ impl<'a, const N: usize> RecordSet<'a, N> {
         let doc = FoundDoc {
             name: DocName::new(self.doc),
             kind: DocKind::Snapshot,
-            at: self.at(&row.session),
+            place: self.place_of(&row.session),
             path: database.into(),
             stamp: row.stamp,
         };
         Found {
-            live: live(&row),
+            open_in: live(&row),
             session: row.session,
             docs: vec![doc],
         }
     }
 
-    fn at(&self, session: &SessionId) -> String {
+    fn place_of(&self, session: &SessionId) -> String {
         format!("{}/{session}/{}", self.place, self.doc)
     }
 
@@ -170,7 +170,7 @@ impl<'a, const N: usize> RecordSet<'a, N> {
             let form = database.check_written(self.tables).err();
             let mut unknown = form.map(|error| error.with_cause());
             let rows = self.each_row(database, only, |id, error| {
-                let error = database.told(error).with_cause();
+                let error = database.error_of(error).with_cause();
                 unknown = Some(format!("the rows of {id} are not read: {error}"));
             })?;
             Ok(Listed { rows, unknown })
@@ -237,7 +237,7 @@ impl<'a, const N: usize> RecordSet<'a, N> {
                 let session = SessionId::new(words[0].as_str());
                 found.push(Row {
                     session,
-                    words,
+                    columns: words,
                     stamp,
                 });
             }
@@ -258,9 +258,9 @@ impl<'a, const N: usize> RecordSet<'a, N> {
             };
             let state = database.connection.unchecked_transaction();
             let seen = state.and_then(|_state| read(&database));
-            seen.map(Some).map_err(|error| database.told(error))
+            seen.map(Some).map_err(|error| database.error_of(error))
         };
-        sqlite::settled(path, once).unwrap_or_else(|| Err(DbError::Busy(path.into())))
+        sqlite::read_consistent(path, once).unwrap_or_else(|| Err(DbError::Busy(path.into())))
     }
 
     /// The first of the databases that can be opened.
@@ -289,7 +289,7 @@ impl<'a, const N: usize> RecordSet<'a, N> {
             return refused(format!("a session of {name} is one document"));
         };
         let is_known = doc.name.as_str() == self.doc
-            && doc.at == self.at(session)
+            && doc.place == self.place_of(session)
             && (self.is_session)(session.as_str());
         if !is_known {
             return refused(format!("\"{}\" is no session of {name}", doc.name));
@@ -373,7 +373,7 @@ impl Database {
         let begun = "SELECT count(*) FROM sqlite_master \
                      WHERE name NOT LIKE '%migration%' AND name NOT GLOB 'sqlite_*'";
         let begun = connection.query_row(begun, [], |row| row.get::<_, i64>(0));
-        if begun.map_err(|error| sqlite::told(path, error))? == 0 {
+        if begun.map_err(|error| sqlite::error_of(path, error))? == 0 {
             return Ok(None);
         }
         let mut columns = BTreeMap::new();
@@ -399,8 +399,8 @@ impl Database {
     }
 
     /// The error of a query.
-    pub fn told(&self, error: rusqlite::Error) -> DbError {
-        sqlite::told(&self.path, error)
+    pub fn error_of(&self, error: rusqlite::Error) -> DbError {
+        sqlite::error_of(&self.path, error)
     }
 }
 
@@ -414,7 +414,7 @@ impl Table<'_> {
         let names = match self.more {
             Some(_) => sqlite::stored_columns(connection, path, self.name)?,
             None => sqlite::column_names(connection, self.name)
-                .map_err(|error| sqlite::told(path, error))?,
+                .map_err(|error| sqlite::error_of(path, error))?,
         };
         match self.columns.iter().find(|name| !names.contains(**name)) {
             Some(missing) => Err(self.has(path, "no", missing)),
@@ -452,7 +452,7 @@ impl From<DbError> for WriteError {
             DbError::Changed { path, .. } => Self::Changed(path),
             DbError::Io { path, source } => Self::Io { path, source },
             // Whoever holds it has the sessions open, and will let go.
-            DbError::Busy(_) => Self::Live(error.to_string()),
+            DbError::Busy(_) => Self::Open(error.to_string()),
             error => Self::Refused(error.with_cause()),
         }
     }
@@ -501,7 +501,7 @@ pub fn write<R: NewRows>(
     rows: &R,
     still_free: &dyn Fn() -> Result<(), WriteError>,
 ) -> Result<Written, WriteError> {
-    let sql = |error| WriteError::from(sqlite::told(path, error));
+    let sql = |error| WriteError::from(sqlite::error_of(path, error));
     // Dropped without a commit, the transaction takes everything back.
     let change = Transaction::new_unchecked(connection, TransactionBehavior::Immediate);
     let change = change.map_err(sql)?;

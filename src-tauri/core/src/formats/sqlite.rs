@@ -91,10 +91,10 @@ pub fn open(path: &Path, access: OpenFlags) -> Result<Connection, DbError> {
             .or_else(|_| Connection::open_with_flags(path, flags)),
         None => Connection::open_with_flags(path, flags),
     }
-    .map_err(|error| told(path, error))?;
+    .map_err(|error| error_of(path, error))?;
     connection
         .busy_timeout(PATIENCE)
-        .map_err(|error| told(path, error))?;
+        .map_err(|error| error_of(path, error))?;
     Ok(connection)
 }
 
@@ -117,7 +117,7 @@ fn at_rest(path: &Path) -> Option<String> {
 /// The result of `read`, which opens the database and reads it, repeated while somebody writes: a
 /// database that nobody had open is read without a lock, and may be opened and written meanwhile.
 /// `None` if it never came to rest.
-pub fn settled<T>(path: &Path, read: impl Fn() -> T) -> Option<T> {
+pub fn read_consistent<T>(path: &Path, read: impl Fn() -> T) -> Option<T> {
     const TRIES: usize = 5;
     for _ in 0..TRIES {
         let [file, log] = version(path);
@@ -131,7 +131,7 @@ pub fn settled<T>(path: &Path, read: impl Fn() -> T) -> Option<T> {
 }
 
 /// The error of a query, in words of the file.
-pub fn told(path: &Path, error: rusqlite::Error) -> DbError {
+pub fn error_of(path: &Path, error: rusqlite::Error) -> DbError {
     const READONLY_ROLLBACK: i32 = 776;
     let path = path.to_path_buf();
     match error.sqlite_error() {
@@ -215,7 +215,7 @@ pub fn columns(
     let (stored, computed) = columns_of(connection, path, table)?;
     let triggers = "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?1";
     let triggers = connection.query_row(triggers, [table], |row| row.get::<_, i64>(0));
-    if 0 < triggers.map_err(|error| told(path, error))? {
+    if 0 < triggers.map_err(|error| error_of(path, error))? {
         return Err(unknown(path, "it has a trigger on the table", table));
     }
     match computed.is_empty() {
@@ -244,7 +244,7 @@ fn columns_of(
     path: &Path,
     table: &str,
 ) -> Result<(BTreeSet<String>, BTreeSet<String>), DbError> {
-    let sqlite = |error| told(path, error);
+    let sqlite = |error| error_of(path, error);
     // Only what is stored as a table has pages of its own.
     let made: Option<(String, i64)> = connection
         .query_row(
@@ -404,11 +404,11 @@ mod tests {
             }
             was
         };
-        assert_eq!(settled(&path, || read(3)).as_deref(), Some("012"));
+        assert_eq!(read_consistent(&path, || read(3)).as_deref(), Some("012"));
         assert_eq!(times.get(), 3);
-        assert_eq!(settled(&path, || read(u32::MAX)), None);
+        assert_eq!(read_consistent(&path, || read(u32::MAX)), None);
         let before = times.get();
         fs::write(beside(&path, "-wal"), "log").expect("write");
-        assert!(settled(&path, || read(u32::MAX)).is_some() && times.get() == before + 1);
+        assert!(read_consistent(&path, || read(u32::MAX)).is_some() && times.get() == before + 1);
     }
 }

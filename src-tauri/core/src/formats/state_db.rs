@@ -8,7 +8,7 @@
 //! as bytes and does not find the JSON in it.
 
 pub use super::sqlite::DbError as StateDbError;
-pub(crate) use super::sqlite::{open, told};
+pub(crate) use super::sqlite::{error_of, open};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 use std::path::Path;
@@ -58,7 +58,7 @@ pub fn put(
     old: Option<&Stored>,
     new: Option<&Stored>,
 ) -> Result<(), StateDbError> {
-    let sqlite = |source| told(path, source);
+    let sqlite = |source| error_of(path, source);
     let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let change = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
@@ -105,7 +105,7 @@ pub(crate) fn check_shape(connection: &Connection, path: &Path) -> Result<(), St
         let table = connection
             .query_row(sql, [], |row| row.get::<_, Option<String>>(0))
             .optional();
-        table.map_err(|error| told(path, error))
+        table.map_err(|error| error_of(path, error))
     };
     match read("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = 'ItemTable'")?
         .flatten()
@@ -145,7 +145,7 @@ pub(crate) fn value(
             _ => None,
         })
     });
-    match read.optional().map_err(|error| told(path, error))? {
+    match read.optional().map_err(|error| error_of(path, error))? {
         None => Ok(None),
         Some(Some(stored)) => Ok(Some(stored)),
         Some(None) => {

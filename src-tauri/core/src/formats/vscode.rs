@@ -210,7 +210,7 @@ pub struct Workspace {
 
 impl Workspace {
     /// `None` if the directory does not name its folder or workspace file.
-    pub fn at(dir: &Path) -> Option<Self> {
+    pub fn read(dir: &Path) -> Option<Self> {
         const LARGEST: u64 = 64 << 10;
         let path = dir.join("workspace.json");
         let text = opener::read(&path, LARGEST).ok()?;
@@ -236,7 +236,7 @@ pub fn workspaces_of(user_dir: &Path, directory: &Path) -> Vec<Workspace> {
     };
     let found = workspace_dirs(user_dir)
         .into_iter()
-        .filter_map(|dir| Workspace::at(&dir));
+        .filter_map(|dir| Workspace::read(&dir));
     let mut found: Vec<Workspace> = found.filter(|workspace| is_it(&workspace.opens)).collect();
     let used = |workspace: &Workspace| {
         fs::metadata(workspace.state_db())

@@ -131,7 +131,7 @@ pub struct Decided<'a> {
     /// The decision that counts.
     pub now: Option<&'a Chosen>,
     /// Lines written for decisions that no longer count.
-    pub taken_back: Vec<Made>,
+    pub undone_lines: Vec<Made>,
 }
 
 impl<'a> Decided<'a> {
@@ -145,7 +145,7 @@ impl<'a> Decided<'a> {
             .copied();
         Self {
             now,
-            taken_back: made.filter(|made| !standing(made)).collect(),
+            undone_lines: made.filter(|made| !standing(made)).collect(),
         }
     }
 
@@ -276,7 +276,10 @@ mod tests {
         assert_eq!(now(&[second.clone(), first.clone()]), Some(Action::Stitch));
         let all = [again, undone, second, first.clone()];
         assert_eq!(now(&all), Some(Action::KeepLeft));
-        assert_eq!(Decided::of(&all, &DocName::new("doc")).taken_back.len(), 1);
+        assert_eq!(
+            Decided::of(&all, &DocName::new("doc")).undone_lines.len(),
+            1
+        );
         let none = chosen(5, "C", Action::Undo, Some(first.id.clone()));
         assert_eq!(now(&[first, none]), None);
     }

@@ -1,7 +1,7 @@
 //! Shows two branches side by side: turn by turn, within a turn by message, then by word. Pure and
 //! bounded: a session of any length gets an answer in bounded time, at worst a coarser one.
 
-use super::transcript::{ParsedMessage, Part, Reader, said_in};
+use super::transcript::{MessageReader, ParsedMessage, Part, said_in};
 use crate::parallel;
 use crate::session::Role;
 use crate::session::chain::lines_of;
@@ -84,7 +84,7 @@ pub struct Span {
 }
 
 /// The messages in the lines after the common part.
-pub fn read(tail: &[u8], reader: Reader) -> Vec<Msg> {
+pub fn read(tail: &[u8], reader: MessageReader) -> Vec<Msg> {
     let lines: Vec<&[u8]> = lines_of(tail).collect();
     let read = parallel::map(&lines, |line| line.len(), |line| messages(line, reader));
     let (mut off, mut found) = (0u64, Vec::new());
@@ -100,14 +100,14 @@ pub fn read(tail: &[u8], reader: Reader) -> Vec<Msg> {
 }
 
 /// The messages in one line; mostly one or none.
-fn messages(line: &[u8], reader: Reader) -> Vec<Msg> {
+fn messages(line: &[u8], reader: MessageReader) -> Vec<Msg> {
     records(line)
         .iter()
         .filter_map(|record| message(record, reader))
         .collect()
 }
 
-fn message(record: &Record, reader: Reader) -> Option<Msg> {
+fn message(record: &Record, reader: MessageReader) -> Option<Msg> {
     let message = said_in(&record.value, reader)?;
     let is_text = message.pieces.iter().all(|piece| piece.kind == "text");
     let pieces = if is_text { &[][..] } else { &message.pieces };
@@ -441,7 +441,7 @@ fn push(spans: &mut Vec<Span>, span: Span) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::merge::transcript::said;
+    use crate::merge::transcript::read_message;
     use proptest::prelude::*;
 
     const TIME: Duration = Duration::from_secs(5);
@@ -455,10 +455,14 @@ mod tests {
     }
 
     fn kinds(left: &[(&str, &str)], right: &[(&str, &str)]) -> Vec<Kind> {
-        align(&read(&log(left), said), &read(&log(right), said), TIME)
-            .iter()
-            .map(|row| row.kind)
-            .collect()
+        align(
+            &read(&log(left), read_message),
+            &read(&log(right), read_message),
+            TIME,
+        )
+        .iter()
+        .map(|row| row.kind)
+        .collect()
     }
 
     #[test]
@@ -479,7 +483,11 @@ mod tests {
     }
 
     fn rows(left: &[(&str, &str)], right: &[(&str, &str)]) -> Vec<Row> {
-        align(&read(&log(left), said), &read(&log(right), said), TIME)
+        align(
+            &read(&log(left), read_message),
+            &read(&log(right), read_message),
+            TIME,
+        )
     }
 
     #[test]
@@ -560,7 +568,12 @@ mod tests {
         };
         let kind = |left: &str, right: &str| {
             let (left, right) = (record("a", left), record("b", right));
-            align(&read(&left, said), &read(&right, said), TIME)[0].kind
+            align(
+                &read(&left, read_message),
+                &read(&right, read_message),
+                TIME,
+            )[0]
+            .kind
         };
         assert_eq!(kind("Go on.", "Go on."), Kind::Same);
         assert_eq!(kind("Go on.", "Go on. "), Kind::Changed);
@@ -598,7 +611,7 @@ mod tests {
             format!("{record}\n").into_bytes()
         };
         let bytes: Vec<u8> = side.iter().enumerate().flat_map(record).collect();
-        read(&bytes, said)
+        read(&bytes, read_message)
     }
 
     /// The turn of each message, counted from the first message of the user.
@@ -667,15 +680,15 @@ mod tests {
             .into_bytes()
         };
         let rows = align(
-            &read(&call("ls\nfirst"), said),
-            &read(&call("ls\nother"), said),
+            &read(&call("ls\nfirst"), read_message),
+            &read(&call("ls\nother"), read_message),
             TIME,
         );
         assert_eq!(
             rows.iter().map(|row| row.kind).collect::<Vec<_>>(),
             [Kind::Changed]
         );
-        let read = read(&call("ls -l"), said);
+        let read = read(&call("ls -l"), read_message);
         assert_eq!(
             (
                 read[0].preview.as_str(),

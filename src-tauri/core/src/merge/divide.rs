@@ -56,7 +56,7 @@ pub struct Divided {
 pub fn ends(trie: &Trie, tips: &[ChainId], decided: &Decided<'_>) -> Ends {
     // Opening a session to look at it adds no message.
     let is_still = |tip: ChainId, end: ChainId| {
-        tip == end || (trie.is_ancestor(end, tip) && trie.said_between(end, tip) == 0)
+        tip == end || (trie.is_ancestor(end, tip) && trie.messages_between(end, tip) == 0)
     };
     let mut heads: Vec<ChainId> = tips.to_vec();
     loop {
@@ -65,7 +65,7 @@ pub fn ends(trie: &Trie, tips: &[ChainId], decided: &Decided<'_>) -> Ends {
             // and at an existing line.
             let goes_up = |from: ChainId| from != *tip && trie.is_ancestor(from, *tip);
             let made = decided
-                .taken_back
+                .undone_lines
                 .iter()
                 .find(|made| is_still(*tip, made.tip) && goes_up(made.from))?;
             Some((at, made.from))

@@ -267,7 +267,7 @@ impl History {
         for entry in entries {
             self.insert(&mut trie, &self.entries[entry]);
         }
-        let Ok(()) = trie.settle_replaced(self);
+        let Ok(()) = trie.add_replaced_nodes(self);
         trie
     }
 
@@ -282,7 +282,7 @@ impl History {
             message_lines: tips.iter().filter(|line| line.is_message).count() as u64,
             source: Source {
                 device: name(entry.author),
-                lane: Lane::Live,
+                lane: Lane::Priority,
                 spot: Spot {
                     segment: 0,
                     offset: entry.number,
@@ -536,7 +536,7 @@ fn plan_for(trie: &Trie, settled: &Settled, local: ChainId) -> Verdict {
         local,
         base,
         stale: false,
-        takes_back: false,
+        drops_messages_of_others: false,
         kept,
     };
     plan(&SessionView {
@@ -718,7 +718,7 @@ proptest! {
             let ends: Vec<ChainId> = settled.targets.values().copied().chain(forks).collect();
             let removes = steps.iter().any(|step| matches!(step, Step::Remove { .. }));
             prop_assert!(!removes, "nobody put anything away");
-            let lost = ends.iter().map(|end| trie.said_between(trie.meet(local, *end), local)).min();
+            let lost = ends.iter().map(|end| trie.messages_between(trie.meet(local, *end), local)).min();
             prop_assert_eq!(lost, Some(0), "{:?} takes words out", steps);
         }
         let ways = history.ways(&trie);
@@ -772,7 +772,7 @@ proptest! {
                 let Ok(_) = trie.ensure_node(was, &history);
                 let meet = trie.meet(was, now);
                 let first = trie.first_edge(meet, now).map(|edge| history.lines(edge)[0].0.tip);
-                let is_left = 0 < trie.said_between(meet, was);
+                let is_left = 0 < trie.messages_between(meet, was);
                 prop_assert!(!is_left || first.is_some_and(|first| known.contains(&first)));
             }
             before = now.or(before);

@@ -16,7 +16,7 @@ pub struct SessionView<'a> {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Guards {
     /// The program that has the session open here.
-    pub live: Option<String>,
+    pub open_in: Option<String>,
     /// The project's directory on this device. Means nothing while the main doc is here.
     pub place: Option<PathBuf>,
     /// Another device names a directory of this device, over which it has no say.
@@ -56,7 +56,7 @@ pub struct DocView<'a> {
     pub stale: bool,
     /// The content that counts lacks messages of another device than the one that left them out,
     /// though it is a later generation of the one in the store.
-    pub takes_back: bool,
+    pub drops_messages_of_others: bool,
     /// Ends that are kept whatever is written under the session's own id: branches, and ends that
     /// the user put away.
     pub kept: Vec<ChainId>,
@@ -221,8 +221,8 @@ pub fn branches(trie: &Trie) -> Vec<ChainId> {
         tips.iter().any(|other| {
             let meet = trie.meet(tip, *other);
             let (own, theirs) = (
-                trie.said_between(meet, tip),
-                trie.said_between(meet, *other),
+                trie.messages_between(meet, tip),
+                trie.messages_between(meet, *other),
             );
             tip != *other && own == 0 && (theirs > 0 || tip < *other)
         })
@@ -337,7 +337,7 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
             steps,
         );
     }
-    if let Some(live) = &guards.live {
+    if let Some(live) = &guards.open_in {
         return wait(
             Reason::Live,
             live.clone(),
@@ -396,10 +396,10 @@ fn directory(key: &str) -> Option<String> {
 /// added by being opened.)
 fn rewrites(doc: &DocView<'_>, step: &Step) -> bool {
     let loses = |from: ChainId, to: ChainId| match doc.kind {
-        DocKind::Log => doc.trie.said_between(doc.trie.meet(from, to), from) > 0,
+        DocKind::Log => doc.trie.messages_between(doc.trie.meet(from, to), from) > 0,
         DocKind::Snapshot => !doc.trie.is_ancestor(from, to),
     };
-    if doc.takes_back && matches!(step, Step::Replace { .. }) {
+    if doc.drops_messages_of_others && matches!(step, Step::Replace { .. }) {
         return true;
     }
     match step {

@@ -80,7 +80,7 @@ impl Doc {
             chain.feed(line.as_bytes());
             let source = Source {
                 device: "DESK".into(),
-                lane: Lane::Live,
+                lane: Lane::Priority,
                 spot: Spot {
                     segment: 1,
                     offset: 0,
@@ -239,9 +239,9 @@ fn decide(docs: &[Doc], guards: Guards) -> Verdict {
         local: doc.local,
         base: doc.base,
         stale: false,
-        takes_back: doc.takes_back,
+        drops_messages_of_others: doc.takes_back,
         kept: {
-            let taken_back = Decided::of(&doc.choices, &doc.name).taken_back;
+            let taken_back = Decided::of(&doc.choices, &doc.name).undone_lines;
             doc.trie
                 .heads()
                 .into_iter()
@@ -765,13 +765,13 @@ fn what_stands_against_writing() {
         (
             "an_open_session_waits",
             more(),
-            change(|guards| guards.live = Some("x".into())),
+            change(|guards| guards.open_in = Some("x".into())),
             "wait live: append main",
         ),
         (
             "nothing_to_write_waits_for_nothing",
             equal(),
-            change(|guards| guards.live = Some("x".into())),
+            change(|guards| guards.open_in = Some("x".into())),
             "here",
         ),
         (
@@ -789,13 +789,13 @@ fn what_stands_against_writing() {
         (
             "a_released_rewrite_still_waits_for_the_tool",
             rewritten(),
-            change(|guards| (guards.rewrite_released, guards.live) = (true, Some("x".into()))),
+            change(|guards| (guards.rewrite_released, guards.open_in) = (true, Some("x".into()))),
             "wait live: replace main",
         ),
         (
             "a_rewrite_is_held_even_while_the_session_is_open",
             rewritten(),
-            change(|guards| guards.live = Some("x".into())),
+            change(|guards| guards.open_in = Some("x".into())),
             "hold rewritten: replace main",
         ),
         (

@@ -1,7 +1,7 @@
 //! The beginning of a conversation, up to one of its messages, from which a tool can continue: no
 //! call of a tool is cut from its result. Pure.
 
-use super::transcript::{Reader, said_in};
+use super::transcript::{MessageReader, said_in};
 use crate::session::chain::lines_of;
 use crate::session::{Role, records};
 use serde_json::Value;
@@ -25,7 +25,7 @@ const DEEPEST: u8 = 12;
 pub fn of_log(
     log: &[u8],
     wanted: usize,
-    reader: Reader,
+    reader: MessageReader,
     trails: fn(&[u8]) -> bool,
 ) -> Option<Prefix> {
     let mut end = 0;
@@ -48,7 +48,7 @@ pub fn of_log(
 }
 
 /// The same of a document's records.
-pub fn of_records(records: &[Value], wanted: usize, reader: Reader) -> Option<Prefix> {
+pub fn of_records(records: &[Value], wanted: usize, reader: MessageReader) -> Option<Prefix> {
     let step = |(at, record): (usize, &Value)| Step {
         records: vec![record.clone()],
         end: at + 1,
@@ -65,7 +65,11 @@ struct Step {
     trailed: bool,
 }
 
-fn of_steps(steps: impl Iterator<Item = Step>, wanted: usize, reader: Reader) -> Option<Prefix> {
+fn of_steps(
+    steps: impl Iterator<Item = Step>,
+    wanted: usize,
+    reader: MessageReader,
+) -> Option<Prefix> {
     let (mut open, mut messages) = (BTreeSet::new(), 0);
     // The last place at which no call was open.
     let mut whole = None;
@@ -138,7 +142,7 @@ fn note_calls(value: &Value, depth: u8, open: &mut BTreeSet<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::merge::transcript::said;
+    use crate::merge::transcript::read_message;
     use serde_json::json;
 
     fn line(kind: &str, content: Value) -> String {
@@ -164,7 +168,7 @@ mod tests {
 
     fn cut(lines: &[String], wanted: usize) -> Option<usize> {
         let log = lines.concat();
-        let prefix = of_log(log.as_bytes(), wanted, said, |line| {
+        let prefix = of_log(log.as_bytes(), wanted, read_message, |line| {
             line.starts_with(b"{\"note\"")
         })?;
         let mut end = 0;

@@ -62,7 +62,7 @@ fn clean(text: &str) -> String {
 }
 
 /// Takes a device's title in; an older one than the known one changes nothing.
-pub fn take(titles: &mut Titles, device: String, titled: Titled) {
+pub fn insert_if_newer(titles: &mut Titles, device: String, titled: Titled) {
     let is_known = titles
         .get(&device)
         .is_some_and(|known| titled.at <= known.at);
@@ -113,7 +113,7 @@ mod tests {
     fn all<const N: usize>(titles: [(&str, &Titled); N]) -> Titles {
         let mut found = Titles::new();
         for (device, titled) in titles {
-            take(&mut found, device.into(), titled.clone());
+            insert_if_newer(&mut found, device.into(), titled.clone());
         }
         found
     }
@@ -137,7 +137,7 @@ mod tests {
         let mut titles = all([("A", &ahead)]);
         for (at, text) in [(5, "five"), (6, "six")] {
             let next = rename(&titles, at, text);
-            take(&mut titles, "B".into(), next);
+            insert_if_newer(&mut titles, "B".into(), next);
             assert_eq!(given(&titles), Some(text));
         }
     }

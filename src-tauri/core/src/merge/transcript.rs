@@ -11,7 +11,7 @@ use std::borrow::Cow;
 /// Finds the message in a record; `None` for a record that is no message. A result without pieces
 /// is no message either, but a note: its model gives the answers after it, its tokens belong to the
 /// answer before it.
-pub type Reader = for<'a> fn(&'a Value) -> Option<ParsedMessage<'a>>;
+pub type MessageReader = for<'a> fn(&'a Value) -> Option<ParsedMessage<'a>>;
 
 /// Longer targets of a call are cut: a command may be a whole script.
 const TARGET: usize = 300;
@@ -265,7 +265,7 @@ fn one_line(text: &str) -> Option<String> {
 }
 
 /// The message in a record of the shapes that most tools share.
-pub fn said(record: &Value) -> Option<ParsedMessage<'_>> {
+pub fn read_message(record: &Value) -> Option<ParsedMessage<'_>> {
     // The message is the record itself, or wrapped as `message` or `payload`.
     let inner = record
         .get("message")
@@ -292,7 +292,7 @@ fn with_inner(record: &Value) -> impl Iterator<Item = &Value> {
 }
 
 /// The value at the end of a path of names. As `Value::pointer`, without a copy of each name.
-fn at<'v>(value: &'v Value, path: &[&str]) -> Option<&'v Value> {
+fn value_at<'v>(value: &'v Value, path: &[&str]) -> Option<&'v Value> {
     path.iter().try_fold(value, |value, name| value.get(*name))
 }
 
@@ -305,7 +305,11 @@ fn model_in(record: &Value) -> Option<&str> {
         &["modelInfo", "modelId"],
     ];
     with_inner(record)
-        .find_map(|place| NAMES.iter().find_map(|name| at(place, name)?.as_str()))
+        .find_map(|place| {
+            NAMES
+                .iter()
+                .find_map(|name| value_at(place, name)?.as_str())
+        })
         .filter(|model| !model.is_empty() && !model.starts_with('<'))
 }
 
@@ -342,7 +346,8 @@ fn tokens_in(record: &Value) -> Option<Tokens> {
             let Some(counts) = place.get(name) else {
                 continue;
             };
-            let number = |path: &[&str]| at(counts, path).and_then(Value::as_u64).unwrap_or(0);
+            let number =
+                |path: &[&str]| value_at(counts, path).and_then(Value::as_u64).unwrap_or(0);
             input = { read.iter() }.fold(input, |sum, path| sum.saturating_add(number(path)));
             output =
                 { written.iter() }.fold(output, |sum, name| sum.saturating_add(number(&[name])));
@@ -463,7 +468,7 @@ pub fn target_in(input: &Value) -> Option<Cow<'_, str>> {
 }
 
 /// The message in a record, without notes.
-pub fn said_in(record: &Value, reader: Reader) -> Option<ParsedMessage<'_>> {
+pub fn said_in(record: &Value, reader: MessageReader) -> Option<ParsedMessage<'_>> {
     read_in(record, reader).filter(|said| !said.is_note())
 }
 
@@ -471,7 +476,7 @@ pub fn said_in(record: &Value, reader: Reader) -> Option<ParsedMessage<'_>> {
 /// marked as damaged; no record vanishes.
 ///
 /// [`records`]: crate::session::records
-pub fn read_in(record: &Value, reader: Reader) -> Option<ParsedMessage<'_>> {
+pub fn read_in(record: &Value, reader: MessageReader) -> Option<ParsedMessage<'_>> {
     if let Some(bytes) = gap::bytes_of(record) {
         let words = format!(
             "record of {bytes} bytes, too large to sync; it is on the device that wrote it"
@@ -509,7 +514,7 @@ fn unreadable(bytes: u64) -> Piece<'static> {
 }
 
 /// Calls `each` with every message of a log.
-pub fn messages(bytes: &[u8], reader: Reader, mut each: impl FnMut(&ParsedMessage<'_>)) {
+pub fn messages(bytes: &[u8], reader: MessageReader, mut each: impl FnMut(&ParsedMessage<'_>)) {
     for record in lines_of(bytes).flat_map(records::records) {
         said_in(&record.value, reader).iter().for_each(&mut each);
     }
@@ -581,7 +586,7 @@ mod tests {
             "\n",
         );
         let mut found = Vec::new();
-        messages(log.as_bytes(), said, |said| {
+        messages(log.as_bytes(), read_message, |said| {
             found.push((said.role, said.text(), said.id.map(str::to_owned)))
         });
         let first = (Role::User, "hello".to_owned(), Some("u1".to_owned()));
@@ -602,7 +607,9 @@ mod tests {
     fn a_damaged_record_is_shown_as_far_as_it_can_be() {
         let said_of = |log: &[u8]| {
             let mut found = Vec::new();
-            messages(log, said, |said| found.push((said.role, said.text())));
+            messages(log, read_message, |said| {
+                found.push((said.role, said.text()))
+            });
             found
         };
         let cut = br#"{"message":{"role":"user","content":"Hello wor"#;
@@ -648,7 +655,7 @@ mod tests {
         assert_eq!((found[2].bytes, found.len()), (41, 4));
         let record = json!({ "role": "assistant", "content": content });
         assert_eq!(
-            said(&record).expect("a message").text(),
+            read_message(&record).expect("a message").text(),
             "Hm.\nGrüße\n[Edit] src/a.rs\n[Think]"
         );
     }
@@ -696,7 +703,7 @@ mod tests {
     #[test]
     fn the_model_and_the_tokens_of_an_answer_are_read() {
         let of = |record: &Value| {
-            let said = said(record).expect("a message");
+            let said = read_message(record).expect("a message");
             (said.model.map(str::to_owned), said.tokens)
         };
         let usage = json!({ "input_tokens": 2, "cache_read_input_tokens": 40, "output_tokens": 7 });

@@ -60,7 +60,7 @@ pub fn groups<'a>(path: &[&'a Value]) -> Vec<Group<'a>> {
 }
 
 /// The message of a record `{"uuid", "timestamp", "items"}`.
-pub fn said(record: &Value) -> Option<ParsedMessage<'_>> {
+pub fn read_message(record: &Value) -> Option<ParsedMessage<'_>> {
     let items = record.get("items")?.as_array()?;
     let mut pieces = Vec::new();
     items.iter().for_each(|item| push(item, &mut pieces));

@@ -9,7 +9,7 @@ mod reading;
 
 pub use canonical::{canonical, hash_of_bytes, hash_of_value, named};
 pub use items::Calls;
-pub use messages::{Group, groups, path, said};
+pub use messages::{Group, groups, path, read_message};
 pub use reading::{OpenError, OpenSession, is_header, read};
 
 use serde::{Deserialize, Serialize};

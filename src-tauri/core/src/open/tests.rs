@@ -134,7 +134,7 @@ proptest! {
         let message = said(role, pieces);
         let items = Calls::default().items(&message);
         let record = json!({ "items": items });
-        let read = super::said(&record).expect("a message");
+        let read = super::read_message(&record).expect("a message");
         let is_silent = message.pieces.iter().all(|piece| matches!(piece.kind, "compaction" | "file" | "text" | "image"))
             && !items.iter().any(|item| matches!(item, Item::Message { .. } | Item::Part { .. }));
         if !is_silent {

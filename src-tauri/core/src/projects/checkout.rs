@@ -48,7 +48,7 @@ pub(crate) fn without_verbatim(path: PathBuf) -> PathBuf {
 }
 
 /// The checkout whose work tree is exactly `dir`.
-pub fn at(dir: &Path) -> Option<Checkout> {
+pub fn read_checkout(dir: &Path) -> Option<Checkout> {
     let git_dir = git_dir(dir)?;
     let common_dir = match read_small(&git_dir.join("commondir")) {
         Some(text) => git_dir.join(text.trim()),
@@ -129,7 +129,7 @@ pub fn root_commit(checkout: &Checkout) -> Option<String> {
 }
 
 fn around_as_written(dir: &Path) -> Option<(Checkout, String)> {
-    let mut found = dir.ancestors().filter_map(at);
+    let mut found = dir.ancestors().filter_map(read_checkout);
     let mut checkout = found.next()?;
     // What looks like a bare repository may be content of the repository around it, whoever commits
     // to that.
@@ -295,7 +295,10 @@ mod tests {
         let repo = repository(&dir.path().join("repo"), Some("https://h.example/o/r"));
         let root = commit(&repo, "first");
         git(&repo, &["worktree", "add", "-q", "../tree"]);
-        let (main, tree) = (at(&repo).unwrap(), at(&dir.path().join("tree")).unwrap());
+        let (main, tree) = (
+            read_checkout(&repo).unwrap(),
+            read_checkout(&dir.path().join("tree")).unwrap(),
+        );
         assert_eq!((main.linked, tree.linked), (false, true));
         assert_eq!(
             (&main.common_dir, &main.remotes),
@@ -309,11 +312,11 @@ mod tests {
     fn what_only_looks_like_a_repository_is_none() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join(".git")).unwrap();
-        assert_eq!(at(dir.path()), None);
+        assert_eq!(read_checkout(dir.path()), None);
         std::fs::create_dir(dir.path().join("sub")).unwrap();
         for text in ["", "gitdir:", "gitdir: /nowhere/at/all", "\u{fffd}"] {
             std::fs::write(dir.path().join("sub/.git"), text).unwrap();
-            assert_eq!(at(&dir.path().join("sub")), None, "{text}");
+            assert_eq!(read_checkout(&dir.path().join("sub")), None, "{text}");
         }
     }
 
@@ -325,6 +328,9 @@ mod tests {
         commit(&repo, "second");
         let url = format!("file://{}", repo.display());
         git(dir.path(), &["clone", "-q", "--depth=1", &url, "clone"]);
-        assert_eq!(root_commit(&at(&dir.path().join("clone")).unwrap()), None);
+        assert_eq!(
+            root_commit(&read_checkout(&dir.path().join("clone")).unwrap()),
+            None
+        );
     }
 }

@@ -251,7 +251,7 @@ mod tests {
             whereabouts(&repo, &first),
             Some(super::super::standing::Commit::Below)
         );
-        let checkout = super::super::checkout::at(&repo).expect("a checkout");
+        let checkout = super::super::checkout::read_checkout(&repo).expect("a checkout");
         assert_eq!(super::super::checkout::root_commit(&checkout), Some(first));
         assert_eq!(std::fs::read_to_string(&ran).unwrap_or_default(), "");
         // Each of these would run.

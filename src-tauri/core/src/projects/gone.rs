@@ -28,7 +28,7 @@ pub fn repository_of(
     let mut trees: BTreeSet<PathBuf> = beside.filter(|dir| dir.join(".git").exists()).collect();
     trees.extend(known.iter().cloned());
     let is_listed = |tree: &&PathBuf| {
-        let checkout = checkout::at(tree);
+        let checkout = checkout::read_checkout(tree);
         checkout.is_some_and(|checkout| within_worktree(&checkout, gone).is_some())
     };
     if let Some(tree) = trees.iter().find(is_listed) {
@@ -111,7 +111,9 @@ fn begins_with_name(vanished: &Path, tree: &Path) -> bool {
 
 /// Whether the repository has, or had, a branch that is not checked out in `tree` itself.
 fn has_branch(tree: &Path, branch: &str) -> bool {
-    let Some(checkout) = checkout::at(tree).filter(|_| super::paths::stays_below(branch)) else {
+    let Some(checkout) =
+        checkout::read_checkout(tree).filter(|_| super::paths::stays_below(branch))
+    else {
         return false;
     };
     let dir = &checkout.common_dir;

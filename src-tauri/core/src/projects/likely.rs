@@ -52,7 +52,7 @@ pub fn at_likely(home: &Path, project: &Project) -> Vec<Checkout> {
     let remote = split_sub(&project.key).0.strip_prefix("git:");
     let found = likely(home, project)
         .into_iter()
-        .filter_map(|dir| checkout::at(&dir));
+        .filter_map(|dir| checkout::read_checkout(&dir));
     found
         .filter(|checkout| checkout.remotes.first().map(String::as_str) == remote)
         .collect()

@@ -644,7 +644,7 @@ mod tests {
             // Not every file system reports the creation time.
             let checkout = Checkout {
                 born: Some(born),
-                ..checkout::at(&repo).unwrap()
+                ..checkout::read_checkout(&repo).unwrap()
             };
             let found = identifier.root_commit(&checkout);
             assert_eq!(found, checkout::root_commit(&checkout), "{name}");
@@ -772,7 +772,7 @@ mod tests {
         for updated in [Some(i64::MAX), None] {
             assert_eq!(key(updated), "git:h.example/acme/shop");
         }
-        if checkout::at(&shop).unwrap().born.is_some() {
+        if checkout::read_checkout(&shop).unwrap().born.is_some() {
             assert_eq!(key(Some(0)), "git:h.example/acme/starter");
         }
     }

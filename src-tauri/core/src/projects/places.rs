@@ -447,7 +447,7 @@ impl Places {
     /// checkout is gone or has other remotes, the directory is gone or became a checkout.
     pub fn outdated(&self, home: &Path) -> BTreeSet<ProjectKey> {
         let is_it = |repository: &str, place: &Place| match (
-            checkout::at(&place.work_tree),
+            checkout::read_checkout(&place.work_tree),
             repository.strip_prefix("git:"),
         ) {
             (None, _) => false,
@@ -498,7 +498,7 @@ impl Places {
     }
 
     /// Forgets a directory after the sessions written to it have left.
-    pub fn take_back(&mut self, project: &ProjectKey, dir: &Path) {
+    pub fn forget_given(&mut self, project: &ProjectKey, dir: &Path) {
         if let Some(given) = self.given.get_mut(project) {
             given.dirs.remove(dir);
             if given.dirs.is_empty() {
@@ -652,7 +652,7 @@ impl Places {
         let live = places
             .filter(|(known, place)| is_related(project, known, place.root_commit.as_deref()))
             .filter_map(|(known, place)| {
-                let checkout = checkout::at(&place.work_tree)?;
+                let checkout = checkout::read_checkout(&place.work_tree)?;
                 // Another repository may have been created in the same place.
                 let is_same = place.born.is_none() || place.born == checkout.born;
                 let root_commit = place

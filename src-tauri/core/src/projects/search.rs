@@ -49,10 +49,15 @@ impl Places {
         let likely = missing.iter().flat_map(|project| at_likely(home, project));
         add(&mut found, likely);
         let known = self.work_trees();
-        let known = known.iter().filter_map(|tree| checkout::at(tree));
+        let known = known
+            .iter()
+            .filter_map(|tree| checkout::read_checkout(tree));
         let all: Vec<Checkout> = known.chain(found.iter().cloned()).collect();
         let named = all.iter().flat_map(|checkout| work_trees(home, checkout));
-        add(&mut found, named.filter_map(|tree| checkout::at(&tree)));
+        add(
+            &mut found,
+            named.filter_map(|tree| checkout::read_checkout(&tree)),
+        );
         found.retain(|checkout| !checkout.bare);
         for checkout in &found {
             for remote in &checkout.remotes {
@@ -166,7 +171,7 @@ fn walk(home: &Path, starts: Vec<(PathBuf, usize)>) -> Vec<Checkout> {
             Some(seen) if depth <= *seen => continue,
             _ => visited.insert(dir.clone(), depth),
         };
-        if let Some(checkout) = checkout::at(&dir) {
+        if let Some(checkout) = checkout::read_checkout(&dir) {
             if !found.contains(&checkout) {
                 found.push(checkout);
             }
@@ -179,7 +184,10 @@ fn walk(home: &Path, starts: Vec<(PathBuf, usize)>) -> Vec<Checkout> {
         let (names, links) = directories(&dir, MAX_ENTRIES - n_entries, &mut n_entries);
         let links = links.into_iter().filter(|_| !in_checkout);
         let linked = links.filter_map(|name| own_directory(home, &dir.join(name)));
-        add(&mut found, linked.filter_map(|dir| checkout::at(&dir)));
+        add(
+            &mut found,
+            linked.filter_map(|dir| checkout::read_checkout(&dir)),
+        );
         for name in names {
             if !is_passed_over(&name, &dir, home, in_checkout) {
                 queue.push_back((dir.join(name), depth - 1, in_checkout));

@@ -126,7 +126,7 @@ pub fn apply(
             let shown = rebound.now.as_str().as_bytes();
             Some(PatchedBytes {
                 bytes: bytes.as_ref(),
-                at: rebound.base.at,
+                at: rebound.base.offset,
                 shown,
             })
         })
@@ -378,7 +378,7 @@ fn write_of<'a>(
     };
     Some(DocWrite {
         name: step.doc(),
-        at: &state.at,
+        place: &state.at,
         change,
     })
 }
@@ -444,7 +444,7 @@ fn wrote(
     let at = state.at.clone();
     state.local = Some(LocalDoc {
         path: path.to_path_buf(),
-        at,
+        place: at,
         stamp,
         tip: to,
         bytes,

@@ -14,7 +14,7 @@ use std::io::{Read, SeekFrom};
 /// The file's present reference, if it differs from the recorded one.
 pub fn rebound_in(base: &ForkBase, file: &mut dyn ReadSeek) -> Option<ParentLink> {
     let mut id = Vec::new();
-    file.seek(SeekFrom::Start(base.at)).ok()?;
+    file.seek(SeekFrom::Start(base.offset)).ok()?;
     file.take(base.session.as_str().len() as u64)
         .read_to_end(&mut id)
         .ok()?;

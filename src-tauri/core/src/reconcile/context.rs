@@ -7,7 +7,7 @@ use super::record::{Pinned, SessionRecord};
 use super::withdrawals::Seen;
 use crate::merge::device_list::Heads;
 use crate::merge::snapshots::Judged;
-use crate::merge::transcript::{self, Reader};
+use crate::merge::transcript::{self, MessageReader};
 use crate::projects::{self, Identifier, NoPlace, Places};
 use crate::session::{
     ChainId, DeviceId, DocKind, DocName, Hlc, Millis, Project, ProjectKey, SessionKey, ToolId,
@@ -66,7 +66,7 @@ pub struct Context {
     transcripts: Mutex<Vec<Arc<Index>>>,
     /// When a comparison or a transcript was last shown, in milliseconds.
     shown_at: AtomicI64,
-    taken_back: Mutex<Seen>,
+    withdrawals: Mutex<Seen>,
     holders: Mutex<Holders>,
 }
 
@@ -184,7 +184,7 @@ impl Context {
             judged: Mutex::default(),
             transcripts: Mutex::default(),
             shown_at: AtomicI64::default(),
-            taken_back: Mutex::default(),
+            withdrawals: Mutex::default(),
             holders: Mutex::default(),
         }
     }
@@ -251,8 +251,8 @@ impl Context {
     }
 
     /// The withdrawals by other devices that this device has seen.
-    pub fn taken_back(&self) -> MutexGuard<'_, Seen> {
-        unpoisoned(self.taken_back.lock())
+    pub fn withdrawals(&self) -> MutexGuard<'_, Seen> {
+        unpoisoned(self.withdrawals.lock())
     }
 
     /// The sessions that have docs in places which many sessions share. A reconcile claims such a
@@ -268,10 +268,10 @@ impl Context {
     }
 
     /// The function that finds the message in a record of a tool's log.
-    pub fn said(&self, tool: &ToolId) -> Reader {
+    pub fn message_reader(&self, tool: &ToolId) -> MessageReader {
         self.tools
             .get(tool)
-            .map_or(transcript::said, |tool| tool.about().said)
+            .map_or(transcript::read_message, |tool| tool.about().read_message)
     }
 
     /// The function that finds the tool's settings in a line of a doc.

@@ -15,14 +15,19 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
 
 /// Makes the record agree with what now counts of each journal.
-pub fn take_out(
+pub fn apply_cut(
     context: &Context,
     tool: &ToolId,
     record: &mut SessionRecord,
 ) -> Result<(), JournalError> {
     let cut = cut_of(context, record);
     let was = record.cut.as_ref();
-    let is_marked = || record.docs.values().any(|state| state.trie.has_taken_out());
+    let is_marked = || {
+        record
+            .docs
+            .values()
+            .any(|state| state.trie.has_excluded_tips())
+    };
     if cut.as_ref() == was && (was.is_some() || !is_marked()) {
         return Ok(());
     }
@@ -49,10 +54,10 @@ pub fn take_out(
         let beyond = beyond.remove(name).unwrap_or_default();
         let journal_reader = context.journal_reader(tool, journals, name);
         let (runs, rewrites) = (beyond.runs(), &beyond.rewrites);
-        state.trie.take_out(runs, rewrites, &journal_reader)?;
+        state.trie.exclude(runs, rewrites, &journal_reader)?;
     }
     record.cut = cut;
-    origin::settle(context, tool, record)
+    origin::find_origin(context, tool, record)
 }
 
 /// How many frames of the journal count, if its device is revoked since an earlier time.
@@ -113,7 +118,7 @@ impl Beyond {
 
 /// What a device said of the session in frames that count.
 #[derive(Default)]
-struct Said {
+struct CountedEntries {
     card: Option<DeviceCard>,
     /// The first card, whether it counts or not: without any card there is no session.
     first: Option<DeviceCard>,
@@ -121,8 +126,8 @@ struct Said {
     titled: Option<Titled>,
 }
 
-impl Said {
-    fn take(&mut self, device: &str, (at, counts): (Hlc, bool), entry: &Entry) {
+impl CountedEntries {
+    fn add(&mut self, device: &str, (at, counts): (Hlc, bool), entry: &Entry) {
         match entry {
             Entry::About(card) => {
                 let Some(card) = card.clone().bounded() else {
@@ -162,7 +167,7 @@ impl Said {
         }
         record.titles.remove(device);
         if let Some(titled) = self.titled {
-            title::take(&mut record.titles, device.to_owned(), titled);
+            title::insert_if_newer(&mut record.titles, device.to_owned(), titled);
         }
         record.cards.remove(device);
         let first = self.first.filter(|_| record.cards.is_empty());
@@ -211,14 +216,14 @@ impl<'a> Scan<'a> {
     fn read(
         &self,
         devices: &BTreeSet<String>,
-    ) -> Result<(Docs, BTreeMap<String, Said>), JournalError> {
-        let (mut beyond, mut said) = (Docs::new(), BTreeMap::<String, Said>::new());
+    ) -> Result<(Docs, BTreeMap<String, CountedEntries>), JournalError> {
+        let (mut beyond, mut said) = (Docs::new(), BTreeMap::<String, CountedEntries>::new());
         let wanted = |journal: &Journal, _| devices.contains(&journal.device);
         self.each(wanted, |journal, frame, counts| {
             let (device, at) = (&journal.device, frame.head.at);
             let of_device = said.entry(device.clone()).or_default();
             for entry in &frame.entries {
-                of_device.take(device, (at, counts), entry);
+                of_device.add(device, (at, counts), entry);
                 let Some(part) = Part::of(entry).filter(|_| !counts) else {
                     continue;
                 };

@@ -149,7 +149,7 @@ pub fn erase(context: &Context, job: &Erase) -> Erasure {
             Found {
                 session: session.clone(),
                 docs: Vec::new(),
-                live: None,
+                open_in: None,
             },
         )),
         (None, None) => None,
@@ -158,7 +158,7 @@ pub fn erase(context: &Context, job: &Erase) -> Erasure {
     if let (true, Some(tool)) = (job.from_store, context.tools.get(&job.key.tool)) {
         done.any |= found.is_some();
         done.left = match (found, unread) {
-            (Some(found), _) => take_all_out(context, (job, tool.as_ref()), found).err(),
+            (Some(found), _) => remove_all_files(context, (job, tool.as_ref()), found).err(),
             (None, Some(unread)) => Some((Left::Failed, unread)),
             (None, None) => remains(context, tool.as_ref(), session.as_ref()),
         };
@@ -266,7 +266,7 @@ fn with_shared(context: &Context, job: &Erase, mut found: Found) -> Found {
 
 /// Removes the session from the store. Several files may have its id; the store lists the next one
 /// when the one before is gone.
-fn take_all_out(
+fn remove_all_files(
     context: &Context,
     (job, tool): (&Erase, &dyn Tool),
     found: Found,
@@ -277,7 +277,7 @@ fn take_all_out(
         let Some(found) = next else {
             return parts.map_or(Ok(()), Err);
         };
-        match take_out(context, tool, &found) {
+        match remove_docs(context, tool, &found) {
             Err(left) if left.0 == Left::Parts => parts = Some(left),
             other => other?,
         }
@@ -299,7 +299,7 @@ fn erase_conflict_copies(
         if !job.is_of(&copy.session) {
             continue;
         }
-        if let Some(live) = &copy.live {
+        if let Some(live) = &copy.open_in {
             return Err((Left::Open, live.clone()));
         }
         match std::fs::remove_file(&copy.path) {
@@ -314,14 +314,14 @@ fn erase_conflict_copies(
 }
 
 /// Removes all docs of the session from the store, the main doc last.
-fn take_out(context: &Context, tool: &dyn Tool, found: &Found) -> Result<(), (Left, String)> {
-    if let Some(live) = &found.live {
+fn remove_docs(context: &Context, tool: &dyn Tool, found: &Found) -> Result<(), (Left, String)> {
+    if let Some(live) = &found.open_in {
         return Err((Left::Open, live.clone()));
     }
     let docs = found.docs.iter().skip(1).chain(found.docs.first());
     let docs = docs.map(|doc| DocWrite {
         name: &doc.name,
-        at: &doc.at,
+        place: &doc.place,
         change: Change::Remove {
             path: &doc.path,
             was: doc.stamp,
@@ -346,7 +346,7 @@ fn take_out(context: &Context, tool: &dyn Tool, found: &Found) -> Result<(), (Le
 fn why_left(error: WriteError) -> (Left, String) {
     let why = crate::session::problem::with_causes(&error);
     match error {
-        WriteError::Live(who) => (Left::Open, who),
+        WriteError::Open(who) => (Left::Open, who),
         // The session was just written to: somebody has it open.
         WriteError::Changed(_) | WriteError::Torn(_) => (Left::Open, why),
         WriteError::Refused(_) => (Left::Tool, why),

@@ -42,7 +42,7 @@ pub fn is_excluded(context: &Context, record: &SessionRecord, now: Option<Now<'_
     let own = record.cards.get(&context.short);
     let cwd = now
         .and_then(|now| now.cwd)
-        .or_else(|| own.and_then(|said| said.card.cwd.as_deref()));
+        .or_else(|| own.and_then(|device_card| device_card.card.cwd.as_deref()));
     cwd.filter(|_| is_own)
         .is_some_and(|cwd| is_excluded_dir(context, Path::new(cwd)))
 }

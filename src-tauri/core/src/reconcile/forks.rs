@@ -85,11 +85,11 @@ pub fn materialize_fork(session: SessionMut<'_>, parent: &Parent) -> Result<Reco
         .title
         .filter(|_| lasting && plan.doc == main)
         .map(|line| line(&plan.session, &title));
-    let mut recorder = Recorder::new(context, key, &plan.session, Lane::Live, record, card);
+    let mut recorder = Recorder::new(context, key, &plan.session, Lane::Priority, record, card);
     let beside = plan.targets.iter().filter(|(doc, _)| **doc != main);
     for (doc, to) in beside.chain(plan.targets.get_key_value(&main)) {
         let title = title_line.as_deref().filter(|_| *doc == main);
-        match take_doc(context, &mut recorder, record, parent, (doc, *to, title)) {
+        match record_doc(context, &mut recorder, record, parent, (doc, *to, title)) {
             Err(error @ RecordError::TooLarge { .. }) => recorder.done.left_out.push(error),
             taken => taken?,
         }
@@ -193,7 +193,7 @@ impl<'a> Source<'a> {
     }
 }
 
-fn take_doc(
+fn record_doc(
     context: &Context,
     recorder: &mut Recorder<'_>,
     record: &mut SessionRecord,

@@ -1,61 +1,28 @@
 //! Reads journals into tries: each device's records of a session, verified, in any order of
 //! arrival.
 
+use super::absorb::{Arrival, CollectedEntries, absorb};
 use super::context::Context;
-use super::cut::take_out;
-use super::origin;
-use super::record::{DeviceCard, DocState, LocalDoc, Root, SessionRecord};
-use crate::merge::{ChoiceId, Chosen, First, Titled, title};
+use super::cut::apply_cut;
+use super::record::{DocState, LocalDoc, SessionRecord};
+use crate::merge::{ChoiceId, Chosen, Titled};
 use crate::session::chain::lines_of;
 use crate::session::{
-    ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, LineSource, Millis, Problem, ProblemCode,
-    Replaced, Source, Spot, ToolId, Trie, gap,
+    ChainId, DocKind, DocName, Edge, Lane, Line, Millis, Problem, ProblemCode, Source, Spot,
+    ToolId, gap,
 };
 use crate::timing::{self, Stage};
 use crate::tools::Stamp;
 use crate::vault::equivocation::{self, EquivocatedFrames};
 use crate::vault::journal::journal_key;
-use crate::vault::journal_reader::{Generation, JournalReader, is_too_large};
+use crate::vault::journal_reader::is_too_large;
 use crate::vault::limits;
 use crate::vault::piece::{self, Added};
-use crate::vault::{Entry, Fault, Frame, Journal, JournalError, Owner, SessionCard, Skipped};
-use std::borrow::Cow;
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use crate::vault::{Entry, Fault, Frame, Journal, JournalError, Owner, Skipped};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-
-/// An entry from a frame, its lines chained, ready to be put into its trie.
-pub struct Arrival {
-    doc: DocName,
-    kind: DocKind,
-    at: String,
-    edge: Edge,
-    tips: Vec<Line>,
-    replaces: Option<ChainId>,
-    /// The author's name at the time of writing.
-    by: String,
-    /// The entry is one record that came in pieces.
-    in_pieces: bool,
-    /// Gap lines: each stands for a line that is too large to sync.
-    gaps: Vec<ChainId>,
-}
-
-/// Entries of a journal that are not in the tries yet.
-#[derive(Default)]
-pub struct Taken {
-    arrivals: Vec<Arrival>,
-    /// With the short id of the device whose card it is.
-    cards: Vec<(Hlc, String, SessionCard)>,
-    choices: Vec<Chosen>,
-    /// Titles that the user gave, with the short id of the device.
-    titles: Vec<(String, Titled)>,
-    /// Entries whose content does not match their ids.
-    bad: u64,
-    /// Lines of the arrivals.
-    lines: usize,
-}
 
 /// What reading the journals brought.
 #[derive(Debug, Default)]
@@ -98,9 +65,9 @@ pub fn ingest(
     let Some(tool) = before.values().next().map(tool_of) else {
         return Ok(done);
     };
-    match take_skipped(context, record, &tool)
+    match reread_skipped(context, record, &tool)
         .and_then(|()| read_all(context, record, &tool, &mut done))
-        .and_then(|()| take_out(context, &tool, record))
+        .and_then(|()| apply_cut(context, &tool, record))
     {
         Ok(()) => {
             for (device, count) in std::mem::take(&mut done.bad) {
@@ -117,7 +84,7 @@ pub fn ingest(
 }
 
 /// Takes the entries that an older version accepted and skipped, from all journals that it read.
-fn take_skipped(
+fn reread_skipped(
     context: &Context,
     record: &mut SessionRecord,
     tool: &ToolId,
@@ -129,7 +96,7 @@ fn take_skipped(
     for journal in outdated {
         let key = journal_key(&journal.device, journal.lane);
         let read = match journal.skipped(&context.vault) {
-            Ok(Skipped::Known) => take_again(context, record, tool, &journal),
+            Ok(Skipped::Known) => reread_journal(context, record, tool, &journal),
             Ok(skipped) => Ok(journal.looked_through(skipped)),
             Err(error) => Err(error),
         };
@@ -143,7 +110,7 @@ fn take_skipped(
 }
 
 /// Takes all accepted entries of a journal again: what is in a trie already is not added twice.
-fn take_again(
+fn reread_journal(
     context: &Context,
     record: &mut SessionRecord,
     tool: &ToolId,
@@ -152,11 +119,11 @@ fn take_again(
     // What is taken out may be in the record again, also after an error.
     record.cut.iter_mut().for_each(|cut| cut.print = 0);
     let is_message = context.is_message(tool);
-    let (mut again, mut taken) = (journal.uncounted(), Taken::default());
+    let (mut again, mut taken) = (journal.uncounted(), CollectedEntries::default());
     let mut absorbed = Ok(());
     journal.each_placed(&context.vault, |frame, place| {
         let lines = chained(&frame, is_message);
-        take(&mut again, &frame, place, lines, &mut taken);
+        collect_entries(&mut again, &frame, place, lines, &mut taken);
         if limits::PASS_LINES <= taken.lines {
             absorbed = absorb(context, record, tool, std::mem::take(&mut taken)).map(drop);
         }
@@ -185,7 +152,7 @@ pub fn leave_out_large(
     let fresh = DocState::new(state.kind, state.at.clone());
     let before = std::mem::replace(state, fresh);
     let again = journals.iter().try_for_each(|(key, journal)| {
-        let read = take_again(context, record, tool, journal)?;
+        let read = reread_journal(context, record, tool, journal)?;
         record.journals.insert(key.clone(), read);
         Ok(())
     });
@@ -217,7 +184,7 @@ fn read_all(
 ) -> Result<(), JournalError> {
     let mut unread: Vec<String> = record.journals.keys().cloned().collect();
     while !unread.is_empty() {
-        let (mut taken, mut left) = (Taken::default(), Vec::new());
+        let (mut taken, mut left) = (CollectedEntries::default(), Vec::new());
         for key in unread {
             if limits::PASS_LINES <= taken.lines
                 || read_journal(context, record, &key, &mut taken, done)? == Read::More
@@ -258,7 +225,7 @@ fn read_journal(
     context: &Context,
     record: &mut SessionRecord,
     key: &str,
-    all: &mut Taken,
+    all: &mut CollectedEntries,
     done: &mut Ingested,
 ) -> Result<Read, JournalError> {
     let Some(mut journal) = record.journals.remove(key) else {
@@ -276,9 +243,9 @@ fn read_journal(
     let tool = tool_of(&journal);
     let is_message = context.is_message(&tool);
     let mut about = record.session.clone().map(|session| (tool, session));
-    let mut taken = Taken {
+    let mut taken = CollectedEntries {
         lines: all.lines,
-        ..Taken::default()
+        ..CollectedEntries::default()
     };
     let own = journal.device == context.short;
     let held = AtomicUsize::new(all.lines);
@@ -305,7 +272,7 @@ fn read_journal(
                 false => time_under_way(context, journal.lane, frame.head.at.wall),
             }
             let lines = lines.unwrap_or_else(|| chained(frame, is_message));
-            take(journal, frame, (segment, offset), lines, &mut taken);
+            collect_entries(journal, frame, (segment, offset), lines, &mut taken);
             if taken.lines < limits::PASS_LINES {
                 return ControlFlow::Continue(());
             }
@@ -393,8 +360,8 @@ fn repair(context: &Context, journal: &Journal, done: &mut Ingested) -> bool {
 fn time_under_way(context: &Context, lane: Lane, recorded: Millis) {
     const LATE_MS: i64 = 60_000;
     let took = context.clock.now().0.saturating_sub(recorded.0);
-    if lane == Lane::Live && (0..LATE_MS).contains(&took) {
-        timing::took(Stage::UnderWay, Duration::from_millis(took.unsigned_abs()));
+    if lane == Lane::Priority && (0..LATE_MS).contains(&took) {
+        timing::record(Stage::UnderWay, Duration::from_millis(took.unsigned_abs()));
     }
 }
 
@@ -479,12 +446,12 @@ fn chained(frame: &Frame, is_message: fn(&[u8]) -> bool) -> Vec<Vec<Line>> {
 }
 
 /// Takes the entries of a frame. `lines` are the chained lines of each run in it.
-pub fn take(
+pub fn collect_entries(
     journal: &mut Journal,
     frame: &Frame,
     (segment, offset): (u32, u64),
     lines: Vec<Vec<Line>>,
-    taken: &mut Taken,
+    taken: &mut CollectedEntries,
 ) {
     let (device, lane, at) = (journal.device.clone(), journal.lane, frame.head.at);
     let mut lines = lines.into_iter();
@@ -554,7 +521,7 @@ pub fn take(
                 taken.arrivals.push(Arrival {
                     doc: doc.clone(),
                     kind: DocKind::Log,
-                    at: place.clone(),
+                    place: place.clone(),
                     edge,
                     tips,
                     replaces: *replaces,
@@ -583,7 +550,7 @@ pub fn take(
                     taken.arrivals.push(Arrival {
                         doc: piece.doc.clone(),
                         kind: DocKind::Log,
-                        at: whole.at,
+                        place: whole.at,
                         edge,
                         tips: vec![Line {
                             tip: whole.tip,
@@ -625,7 +592,7 @@ pub fn take(
                 taken.arrivals.push(Arrival {
                     doc: doc.clone(),
                     kind: DocKind::Snapshot,
-                    at: place.clone(),
+                    place: place.clone(),
                     edge,
                     tips,
                     replaces: None,
@@ -650,351 +617,4 @@ fn gaps_in(bytes: &[u8], tips: &[Line]) -> Vec<ChainId> {
         .filter(|(line, _)| gap::is_gap(line))
         .map(|(_, line)| line.tip)
         .collect()
-}
-
-/// Puts entries into their tries; all their journals must be in the record again. Returns how many
-/// were left out because their content does not match their ids, by their author's short id.
-pub fn absorb(
-    context: &Context,
-    record: &mut SessionRecord,
-    tool: &ToolId,
-    taken: Taken,
-) -> Result<BTreeMap<String, u64>, JournalError> {
-    let is_message = context.is_message(tool);
-    for (at, device, card) in taken.cards {
-        let said = record.cards.entry(device).or_insert_with(|| DeviceCard {
-            at,
-            card: card.clone(),
-        });
-        // The two lanes of a device are read one after the other, whichever was written first.
-        if said.at <= at {
-            (said.at, said.card) = (at, card);
-        }
-    }
-    for chosen in taken.choices {
-        if !record.choices.iter().any(|known| known.id == chosen.id) {
-            record.choices.push(chosen);
-        }
-    }
-    for (device, titled) in taken.titles {
-        title::take(&mut record.titles, device, titled);
-    }
-    let fresh = Fresh::of(&taken.arrivals);
-    let mut runs = runs(&taken.arrivals);
-    // A device that continues a session stamps later than the line it continues from: in this order
-    // hardly any run waits for its beginning. The result is the same in any order.
-    runs.sort_by_key(|run| run[0].edge.at);
-    let generations = Generations::default();
-    runs.iter()
-        .try_for_each(|run| absorb_run(context, record, is_message, run, (&fresh, &generations)))?;
-    origin::settle(context, tool, record)?;
-    Ok(generations.refused.into_inner())
-}
-
-/// Groups entries that follow each other in a journal and in their doc: entries that are already
-/// known are then read once per group, not once each.
-fn runs(arrivals: &[Arrival]) -> Vec<Vec<&Arrival>> {
-    let mut runs: Vec<Vec<&Arrival>> = Vec::new();
-    // The last run of each doc in each journal, and its lines.
-    let mut last: HashMap<(&DocName, &str, Lane), (usize, usize)> = HashMap::new();
-    for arrival in arrivals {
-        let (source, edge) = (&arrival.edge.source, &arrival.edge);
-        let key = (&arrival.doc, source.device.as_str(), source.lane);
-        let goes_on = |run: &Vec<&Arrival>, n_lines: usize| {
-            let before = run[run.len() - 1];
-            // An entry that replaces another is handled from its own end.
-            let plain = run[0].replaces.is_none()
-                && arrival.replaces.is_none()
-                && arrival.kind == DocKind::Log;
-            // An entry in pieces is compared with its own id.
-            let plain = plain && !run[0].in_pieces && !arrival.in_pieces;
-            // The lines of a group are held twice.
-            let plain = plain && n_lines < limits::ASIDE_LINES;
-            let follows = before.edge.tip == edge.after && before.edge.source.end == source.first;
-            plain && follows && before.at == arrival.at
-        };
-        let n_lines = arrival.tips.len();
-        match last.get_mut(&key) {
-            Some((at, lines)) if goes_on(&runs[*at], *lines) => {
-                runs[*at].push(arrival);
-                *lines += n_lines;
-            }
-            _ => {
-                last.insert(key, (runs.len(), n_lines));
-                runs.push(vec![arrival]);
-            }
-        }
-    }
-    runs
-}
-
-/// A run as one edge, with its lines.
-fn joined<'a>(run: &[&'a Arrival]) -> (Edge, Cow<'a, [Line]>) {
-    let mut edge = run[0].edge.clone();
-    if let [arrival] = run {
-        return (edge, Cow::Borrowed(&arrival.tips));
-    }
-    let mut tips = run[0].tips.clone();
-    for arrival in &run[1..] {
-        let more = &arrival.edge;
-        tips.extend(arrival.tips.iter().map(|line| Line {
-            end: line.end + edge.bytes,
-            ..*line
-        }));
-        (edge.tip, edge.at, edge.source.end) = (more.tip, edge.at.max(more.at), more.source.end);
-        edge.lines += more.lines;
-        edge.bytes += more.bytes;
-        edge.message_lines += more.message_lines;
-    }
-    (edge, Cow::Owned(tips))
-}
-
-fn n_lines_in(trie: &Trie) -> u64 {
-    trie.edges().iter().map(|edge| edge.lines).sum()
-}
-
-fn absorb_run(
-    context: &Context,
-    record: &mut SessionRecord,
-    is_message: fn(&[u8]) -> bool,
-    run: &[&Arrival],
-    (fresh, generations): (&Fresh<'_>, &Generations),
-) -> Result<(), JournalError> {
-    let (arrival, (edge, tips)) = (run[0], joined(run));
-    let device = edge.source.device.clone();
-    if limits::DOCS <= record.docs.len() && !record.docs.contains_key(&arrival.doc) {
-        return Ok(());
-    }
-    let state = record
-        .docs
-        .entry(arrival.doc.clone())
-        .or_insert_with(|| DocState::new(arrival.kind, arrival.at.clone()));
-    if state.kind != arrival.kind {
-        return Ok(());
-    }
-    // Republished lines lie in no store of the device that republished them.
-    let republished = arrival.at.is_empty();
-    if state.said <= edge.at || state.at.is_empty() {
-        state.said = state.said.max(edge.at);
-        state.at = if republished {
-            std::mem::take(&mut state.at)
-        } else {
-            arrival.at.clone()
-        };
-    }
-    if let Some(roots) = &mut state.roots
-        && edge.after == state.trie.start()
-        && arrival.replaces.is_none()
-        && !tips.is_empty()
-    {
-        origin::note(
-            roots,
-            &device,
-            Root {
-                stored: !republished,
-                at: arrival.edge.at,
-            },
-        );
-    }
-    state
-        .gaps
-        .extend(run.iter().flat_map(|arrival| &arrival.gaps));
-    if !state.firsts.is_empty() {
-        for arrival in run {
-            let first = || First {
-                at: arrival.edge.at,
-                device: device.clone(),
-                name: arrival.by.clone(),
-            };
-            for line in &arrival.tips {
-                state
-                    .firsts
-                    .entry(line.tip)
-                    .and_modify(|known| *known = first().min(known.clone()));
-            }
-        }
-    }
-    let journal_reader =
-        JournalReader::new(&context.vault, &record.journals, &arrival.doc, is_message);
-    let lines = Lines {
-        fresh,
-        doc: &arrival.doc,
-        journal_reader,
-        generations,
-        kind: arrival.kind,
-        own: &context.short,
-    };
-    let keep = state.local.as_ref().map(|local| local.tip);
-    let (tip, at, n_lines) = (edge.tip, edge.at, edge.lines);
-    let cut = record.cut.as_mut().filter(|_| !republished);
-    let before = cut.as_ref().map(|_| n_lines_in(&state.trie));
-    state.trie.insert(edge, &tips, keep, &lines)?;
-    if let (Some(cut), Some(before)) = (cut, before)
-        && n_lines_in(&state.trie) < before + n_lines
-    {
-        cut.print = 0;
-    }
-    if let Some(old) = arrival.replaces {
-        state.trie.replace(
-            Replaced {
-                device: device.clone(),
-                old,
-                new: tip,
-                at,
-            },
-            &lines,
-        )?;
-    }
-    state.trie.settle_replaced(&lines)?;
-    if device == context.short && !republished {
-        state.own_tip = Some(tip);
-    }
-    if state.trie.is_empty() && state.trie.orphans() == 0 && state.local.is_none() {
-        // The doc's only entry was left out.
-        record.docs.remove(&arrival.doc);
-    }
-    Ok(())
-}
-
-/// What is known of snapshots while entries are added.
-#[derive(Default)]
-struct Generations {
-    /// The last admitted generation, if it is small: usually the next one continues from it.
-    last: RefCell<Option<(DocName, ChainId, Vec<u8>)>>,
-    /// Generations that do not match their ids, by their author's short id.
-    refused: RefCell<BTreeMap<String, u64>>,
-}
-
-impl Generations {
-    /// A larger content is rebuilt when it is needed.
-    const KEPT: usize = 8 << 20;
-}
-
-/// The entries just read, by doc, device, lane and entry number, so that the lines of none are read
-/// a second time.
-struct Fresh<'a>(HashMap<(&'a DocName, &'a str, Lane, u64), &'a Arrival>);
-
-impl<'a> Fresh<'a> {
-    fn of(arrivals: &'a [Arrival]) -> Self {
-        let run = |arrival: &'a Arrival| {
-            let source = &arrival.edge.source;
-            (
-                (
-                    &arrival.doc,
-                    source.device.as_str(),
-                    source.lane,
-                    source.first,
-                ),
-                arrival,
-            )
-        };
-        Self(arrivals.iter().map(run).collect())
-    }
-
-    fn entry(&self, doc: &DocName, source: &Source, number: u64) -> Option<&'a Arrival> {
-        let key = (doc, source.device.as_str(), source.lane, number);
-        self.0.get(&key).copied()
-    }
-
-    /// Whether the edge holds lines that were chained from their bytes, not a record in pieces.
-    fn is_chained(&self, doc: &DocName, edge: &Edge) -> bool {
-        let first = self.entry(doc, &edge.source, edge.source.first);
-        first.is_some_and(|first| !first.in_pieces)
-    }
-
-    /// The lines of an edge, if all of its entries are fresh.
-    fn tips(&self, doc: &DocName, edge: &Edge) -> Option<Vec<Line>> {
-        let (source, mut total) = (&edge.source, 0);
-        let mut skip = source.skip;
-        let mut found: Vec<Line> = Vec::new();
-        for number in source.first..source.end {
-            let mut before = 0;
-            for line in &self.entry(doc, source, number)?.tips {
-                let bytes = line.end - before;
-                before = line.end;
-                if skip > 0 {
-                    skip -= 1;
-                } else if (found.len() as u64) < edge.lines {
-                    total += bytes;
-                    found.push(Line {
-                        end: total,
-                        ..*line
-                    });
-                }
-            }
-        }
-        (found.last()?.tip == edge.tip && found.len() as u64 == edge.lines).then_some(found)
-    }
-}
-
-/// The lines of edges: fresh ones from memory, the others from the journals.
-struct Lines<'a> {
-    fresh: &'a Fresh<'a>,
-    doc: &'a DocName,
-    journal_reader: JournalReader<'a>,
-    generations: &'a Generations,
-    kind: DocKind,
-    own: &'a str,
-}
-
-impl LineSource for Lines<'_> {
-    type Error = JournalError;
-
-    fn tips(&self, edge: &Edge) -> Result<Vec<Line>, JournalError> {
-        self.fresh
-            .tips(self.doc, edge)
-            .map_or_else(|| self.journal_reader.tips(edge), Ok)
-    }
-
-    /// Refuses a generation that does not fit the one before or has a wrong id: such a generation
-    /// would end every reading of the doc.
-    fn admits(&self, trie: &Trie, edge: &Edge) -> Result<bool, JournalError> {
-        // This device computed the ids of its own records from the content.
-        if edge.source.device == self.own && !edge.source.relayed {
-            return Ok(true);
-        }
-        if self.kind == DocKind::Log {
-            // Ids of lines are always computed from the lines; a line in pieces is read here and
-            // not kept.
-            let is_sound = edge.source.end - edge.source.first < 2
-                || self.fresh.is_chained(self.doc, edge)
-                || self.journal_reader.is_sound(edge)?;
-            if !is_sound {
-                *self
-                    .generations
-                    .refused
-                    .borrow_mut()
-                    .entry(edge.source.device.clone())
-                    .or_default() += 1;
-            }
-            return Ok(is_sound);
-        }
-        let found =
-            self.journal_reader
-                .generation(edge, || match self.generations.last.take() {
-                    Some((doc, tip, content)) if doc == *self.doc && tip == edge.after => {
-                        Ok(content)
-                    }
-                    _ => self
-                        .journal_reader
-                        .snapshot(&trie.path(edge.after).unwrap_or_default()),
-                })?;
-        let content = match found {
-            Generation::Small(content) => Some(content),
-            Generation::Large => None,
-            Generation::Refused => {
-                *self
-                    .generations
-                    .refused
-                    .borrow_mut()
-                    .entry(edge.source.device.clone())
-                    .or_default() += 1;
-                return Ok(false);
-            }
-        };
-        let content = content.filter(|content| content.len() <= Generations::KEPT);
-        let last = content.map(|content| (self.doc.clone(), edge.tip, content));
-        self.generations.last.replace(last);
-        Ok(true)
-    }
 }

@@ -2,6 +2,7 @@
 //! decided, and the store is written. Runs beside the loop, on what `Context` shares. `reconciler.rs`
 //! has the order of the steps; each other file has one step or what the steps work on.
 
+pub mod absorb;
 pub mod apply;
 pub mod away;
 pub mod bases;
@@ -26,9 +27,9 @@ pub mod shared_docs;
 pub mod split;
 pub mod steering;
 pub mod takein;
-pub mod taken_back;
 pub mod twins;
 pub mod withdrawals;
+pub mod withdrawn;
 pub mod woven;
 
 pub use context::{Clock, Context, Shared, Sizes, SystemClock};

@@ -44,7 +44,7 @@ pub fn note(roots: &mut Roots, device: &str, root: Root) {
 
 /// Determines where the session began, after its journals were read. Reads them again for a record
 /// of an older version; afterwards the roots are kept up to date line by line.
-pub fn settle(
+pub fn find_origin(
     context: &Context,
     tool: &ToolId,
     record: &mut SessionRecord,
@@ -53,7 +53,7 @@ pub fn settle(
         let mains: BTreeSet<DocName> = record
             .cards
             .values()
-            .map(|said| said.card.main.clone())
+            .map(|device_card| device_card.card.main.clone())
             .collect();
         for main in mains {
             if record

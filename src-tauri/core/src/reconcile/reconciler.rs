@@ -18,7 +18,7 @@ use super::shared_docs::{claim, shared_docs};
 use super::split::{BranchLayout, branch_layout, keeps_all_messages, united};
 use super::steering::{find_neutral, held, restored, without_private};
 use super::takein::TakeInError;
-use super::taken_back::{self, Loss};
+use super::withdrawn::{self, Loss};
 use crate::api::types::{ApiError, Done, Side, TakenIn};
 use crate::merge::{
     Action, Choice, Decided, DocView, Guards, Obstacle, SessionView, Step, Titles, Verdict, plan,
@@ -107,7 +107,7 @@ pub struct Effects {
     pub pin: Option<PathBuf>,
     /// Docs that no other session of this device has, though they lie where others' do.
     pub holds: Vec<DocName>,
-    pub live: Option<String>,
+    pub open_in: Option<String>,
     /// The session's files as they were found, if the next start needs to compare nothing else.
     pub seen: Option<Seen>,
     /// Something changed meanwhile; reconcile again soon.
@@ -257,7 +257,7 @@ impl<'a> Reconciler<'a> {
             self.again = true;
         }
         self.plan(on);
-        self.let_it_settle();
+        self.wait_until_quiet();
         drop(decided);
         if self.job.dry || self.again {
             return;
@@ -514,7 +514,7 @@ impl<'a> Reconciler<'a> {
             };
             let decided = Decided::of(&self.job.record.choices, &split.doc);
             let is_users = |choice: &Choice| choice.action != Action::Stitch;
-            if !decided.taken_back.is_empty() || decided.choice().is_some_and(is_users) {
+            if !decided.undone_lines.is_empty() || decided.choice().is_some_and(is_users) {
                 return Ok(());
             }
             let mut forks = split.divided.forks.iter();
@@ -564,7 +564,7 @@ impl<'a> Reconciler<'a> {
             guards.rewrite_released = true;
             self.verdict = self.planned(guards);
         } else {
-            self.follow_taken_back(guards);
+            self.follow_withdrawal(guards);
         }
         if let Some((reason, why, hint)) = self.away.clone() {
             self.verdict = Verdict::Waiting(Obstacle {
@@ -612,7 +612,7 @@ impl<'a> Reconciler<'a> {
                 .record
                 .docs
                 .get(doc)
-                .is_some_and(|state| state.trie.is_taken_out(*from)),
+                .is_some_and(|state| state.trie.is_excluded_tip(*from)),
             Step::Create { .. } | Step::Append { .. } => true,
             Step::Remove { .. } => false,
         })
@@ -636,7 +636,7 @@ impl<'a> Reconciler<'a> {
 
     fn planned(&self, guards: Guards) -> Verdict {
         let main = self.job.record.main().cloned();
-        let taken_back = |name: &DocName| Decided::of(&self.job.record.choices, name).taken_back;
+        let taken_back = |name: &DocName| Decided::of(&self.job.record.choices, name).undone_lines;
         let anothers: Vec<&DocName> = {
             let (holders, docs) = (self.context.holders(), self.job.record.docs.keys());
             docs.filter(|doc| holders.is_anothers(&self.job.key, doc))
@@ -661,7 +661,7 @@ impl<'a> Reconciler<'a> {
                 .map(|local| local.tip),
             base: state.local.as_ref().map(|local| local.tip),
             stale: Some(name) == main.as_ref() && self.is_stale(),
-            takes_back: self.takes_back(name, state, Some(name) == main.as_ref()),
+            drops_messages_of_others: self.takes_back(name, state, Some(name) == main.as_ref()),
             kept: state
                 .trie
                 .heads()
@@ -692,7 +692,7 @@ impl<'a> Reconciler<'a> {
         let session = Session::new(self.context, key, record);
         state.kind == DocKind::Snapshot
             && from != *to
-            && taken_back::takes_back(session, name, (from, *to), loss).unwrap_or(true)
+            && withdrawn::takes_back(session, name, (from, *to), loss).unwrap_or(true)
     }
 
     fn guards(&self, on: bool) -> Guards {
@@ -719,7 +719,7 @@ impl<'a> Reconciler<'a> {
                 .contains(&SessionKey::new(&self.job.key.tool, parent))
         });
         Guards {
-            live: self.found.as_ref().and_then(|found| found.live.clone()),
+            open_in: self.found.as_ref().and_then(|found| found.open_in.clone()),
             place_refused: place == Some(Err(NoPlace::Refused)),
             misplaced,
             place: place.and_then(Result::ok),
@@ -859,7 +859,7 @@ impl<'a> Reconciler<'a> {
         });
         let mut effects = Effects {
             seen: None,
-            live: self.found.and_then(|found| found.live),
+            open_in: self.found.and_then(|found| found.open_in),
             session: self.job.session,
             key: self.job.key,
             packed: pack(&self.job.record),

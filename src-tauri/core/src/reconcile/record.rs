@@ -72,7 +72,8 @@ pub struct SessionRecord {
     pub twins: Vec<(PathBuf, Stamp)>,
     /// Withdrawals by other devices that this device followed, the latest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub taken_back: Vec<TakenBack>,
+    #[serde(rename = "taken_back")]
+    pub withdrawals: Vec<Withdrawal>,
     /// What is taken out of the session, though it was accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut: Option<Cut>,
@@ -121,7 +122,7 @@ pub struct Pinned {
 
 /// Lines that their author withdrew: the doc ended in `old` and now goes to `new`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TakenBack {
+pub struct Withdrawal {
     pub doc: DocName,
     pub old: ChainId,
     pub new: ChainId,
@@ -240,7 +241,8 @@ pub struct DocState {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LocalDoc {
     pub path: PathBuf,
-    pub at: String,
+    #[serde(rename = "at")]
+    pub place: String,
     pub stamp: Stamp,
     pub tip: ChainId,
     /// The bytes of whole lines (for a snapshot: of its content).
@@ -332,7 +334,7 @@ impl SessionRecord {
         let forks = self
             .cards
             .values()
-            .filter_map(|said| said.card.fork.as_ref());
+            .filter_map(|device_card| device_card.card.fork.as_ref());
         let mut forks = forks.filter(|fork| parent.is_none_or(|parent| fork.session == *parent));
         forks.any(|fork| self.session.as_ref() == Some(&fork_id(&fork.session, fork.first_line)))
     }
@@ -465,7 +467,7 @@ impl ParentLink {
     pub fn patch(&self) -> Patch {
         let (shown, there) = (self.base.session.as_str().into(), self.now.as_str().into());
         Patch {
-            at: self.base.at,
+            offset: self.base.offset,
             shown,
             there,
         }

@@ -3,8 +3,9 @@
 pub(super) mod pieces;
 
 use self::pieces::*;
+use super::absorb::{CollectedEntries, absorb};
 use super::context::Context;
-use super::ingest::{Taken, absorb, take};
+use super::ingest::collect_entries;
 use super::observe::{
     LogSeen, end_of, gap_line, lines_after, observe_log, read_range, read_whole, tail_hash,
 };
@@ -371,9 +372,9 @@ impl<'a> Recorder<'a> {
         }
         let written = Frame::own(head, std::mem::take(&mut self.batch), hash);
         let appended = journal.append(&context.vault, &bytes, &written);
-        let mut taken = Taken::default();
+        let mut taken = CollectedEntries::default();
         if let Ok((segment, offset)) = &appended {
-            take(
+            collect_entries(
                 &mut journal,
                 &written,
                 (*segment, *offset),
@@ -475,7 +476,7 @@ impl<'a> Recorder<'a> {
         let doc = FoundDoc {
             name: doc.clone(),
             kind: DocKind::Log,
-            at: at.to_owned(),
+            place: at.to_owned(),
             path: doc.as_str().into(),
             stamp: Stamp::default(),
         };
@@ -588,7 +589,7 @@ impl<'a> Recorder<'a> {
         }
         let (matched, node) = self.locate(
             record,
-            (&doc.name, doc.kind, &doc.at),
+            (&doc.name, doc.kind, &doc.place),
             seen.start,
             &seen.tips,
         )?;
@@ -621,7 +622,7 @@ impl<'a> Recorder<'a> {
         self.lines(record, doc, file.as_mut(), &seen, (matched, node), replaces)?;
         let local = LocalDoc {
             path: doc.path.clone(),
-            at: doc.at.clone(),
+            place: doc.place.clone(),
             stamp: doc.stamp,
             tip: seen.tip(),
             bytes: seen.bytes(),
@@ -673,7 +674,7 @@ impl<'a> Recorder<'a> {
     ) -> Result<(), RecordError> {
         let entry = |after, tip, replaces, bytes| Entry::Lines {
             doc: doc.name.clone(),
-            at: doc.at.clone(),
+            at: doc.place.clone(),
             after,
             tip,
             replaces,
@@ -733,7 +734,7 @@ impl<'a> Recorder<'a> {
         replaces: Option<ChainId>,
     ) -> Result<(), RecordError> {
         let moving = || RecordError::Moving(doc.path.clone());
-        let (name, at, size) = (doc.name.clone(), doc.at.clone(), range.end - range.start);
+        let (name, at, size) = (doc.name.clone(), doc.place.clone(), range.end - range.start);
         if self.context.sizes.record < size {
             let bytes = gap_line(file, range).map_err(|_| moving())?;
             let lines = Line::chained(after, &bytes, self.context.is_message(&self.key.tool));
@@ -801,7 +802,7 @@ impl<'a> Recorder<'a> {
         let size = end_of(content, doc.stamp);
         if self.context.sizes.snapshot < size {
             let path = match content {
-                Content::Bytes(_) => PathBuf::from(&doc.at),
+                Content::Bytes(_) => PathBuf::from(&doc.place),
                 Content::File(_) | Content::Patched(..) => doc.path.clone(),
             };
             return Err(RecordError::TooLarge { path, bytes: size });
@@ -813,7 +814,7 @@ impl<'a> Recorder<'a> {
         let tail = blake3::hash(&bytes).to_hex().to_string();
         let local = |tip| LocalDoc {
             path: doc.path.clone(),
-            at: doc.at.clone(),
+            place: doc.place.clone(),
             stamp: doc.stamp,
             tip,
             bytes: bytes.len() as u64,
@@ -842,7 +843,7 @@ impl<'a> Recorder<'a> {
                 after,
                 old,
                 content,
-            } => self.whole(record, (&doc.name, &doc.at), after, (&old, &content))?,
+            } => self.whole(record, (&doc.name, &doc.place), after, (&old, &content))?,
         };
         self.flush(record)?;
         settle(self.context, &self.key.tool, record, doc, local(tip))
@@ -921,7 +922,7 @@ fn state_of<'r>(record: &'r mut SessionRecord, doc: &FoundDoc) -> &'r mut DocSta
     record
         .docs
         .entry(doc.name.clone())
-        .or_insert_with(|| DocState::new(doc.kind, doc.at.clone()))
+        .or_insert_with(|| DocState::new(doc.kind, doc.place.clone()))
 }
 
 fn settle(

@@ -145,7 +145,7 @@ pub fn republish_own(session: SessionMut<'_>) -> Result<Recorded, RecordError> {
         let card = record
             .cards
             .get(&journal.device)
-            .map(|said| said.card.clone());
+            .map(|device_card| device_card.card.clone());
         let recorded = record_entries(
             SessionMut::new(context, key, record),
             entries,
@@ -236,7 +236,7 @@ pub(super) fn recorder<'a>(
     record: &SessionRecord,
     (card, lane): (Option<SessionCard>, Lane),
 ) -> Option<Recorder<'a>> {
-    let own = { record.cards.get(&context.short) }.map(|said| said.card.clone());
+    let own = { record.cards.get(&context.short) }.map(|device_card| device_card.card.clone());
     let card = own.or(card).or_else(|| record.latest().cloned())?;
     let project = record
         .origin()

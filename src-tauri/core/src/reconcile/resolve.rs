@@ -3,10 +3,10 @@
 //! anything.
 
 use super::context::{Context, Refusals};
-use super::record::{Dependents, DocState, MovedFrom, SessionRecord, TakenBack};
+use super::record::{Dependents, DocState, MovedFrom, SessionRecord, Withdrawal};
 use super::recorder::{RecordError, Recorded, Recorder};
 use super::split::{BranchLayout, ForkPlan, author, branch_layout};
-use super::taken_back;
+use super::withdrawn;
 use crate::api::types::{ApiError, Choice as Offered, Done, Side};
 use crate::merge::{
     Action, Choice, ChoiceId, Chosen, Decided, Fork, Made, Split, Title, consequence, substitute,
@@ -275,7 +275,7 @@ fn choose(
             .extend(chosen.iter().map(|right| right.fork.first_line));
     } else {
         let right = &chosen[0];
-        let more = said_since(context, key, right, family)?;
+        let more = lines_since(context, key, right, family)?;
         let active_left = active == Side::Left && action == Action::Branches;
         // Checked before anything is recorded: a refusal changes nothing.
         let lines = match action {
@@ -402,7 +402,7 @@ fn with(mut ends: Vec<ChainId>, end: ChainId) -> Vec<ChainId> {
 
 /// If the branch was continued as a session of its own: those lines, which return to the parent
 /// with the decision.
-fn said_since(
+fn lines_since(
     context: &Context,
     key: &SessionKey,
     right: &Right,
@@ -721,7 +721,7 @@ pub fn trunk_author(record: &SessionRecord, split: &Split) -> String {
 /// What an undo would undo.
 pub enum ToUndo {
     Moved(MovedFrom),
-    TakenBack(TakenBack),
+    TakenBack(Withdrawal),
     Choice(Chosen),
 }
 
@@ -733,7 +733,7 @@ pub fn to_undo(record: &SessionRecord) -> Option<ToUndo> {
         .filter(|chosen| chosen.choice.follows.is_none())
         .max_by(|one, other| one.id.cmp(&other.id));
     let is_last = |at: Hlc| last.is_none_or(|last| last.id.at < at);
-    let back = record.taken_back.last().filter(|back| is_last(back.at));
+    let back = record.withdrawals.last().filter(|back| is_last(back.at));
     let moved = record.moved_from.as_ref().filter(|moved| is_last(moved.at));
     match moved.filter(|moved| back.is_none_or(|back| back.at < moved.at)) {
         Some(moved) => Some(ToUndo::Moved(moved.clone())),
@@ -764,8 +764,7 @@ fn undo(session: SessionMut<'_>) -> Result<(Done, Recorded), ApiError> {
         }
         Some(ToUndo::TakenBack(back)) => {
             let mut recorder = recorder(context, key, record)?;
-            taken_back::put_back(record, &mut recorder, &back)
-                .map_err(|error| unwritten(&error))?;
+            withdrawn::put_back(record, &mut recorder, &back).map_err(|error| unwritten(&error))?;
             let message = "Undone: what another device had withdrawn is in the session again.";
             return Ok((Done::new(message), recorder.done));
         }
@@ -920,7 +919,7 @@ fn recorder<'a>(
     let own = record
         .cards
         .get(&context.short)
-        .map(|said| said.card.clone());
+        .map(|device_card| device_card.card.clone());
     let of_others = || {
         record.latest().map(|card| SessionCard {
             cwd: None,
@@ -934,7 +933,7 @@ fn recorder<'a>(
         context,
         key,
         session,
-        Lane::Live,
+        Lane::Priority,
         record,
         card,
     ))

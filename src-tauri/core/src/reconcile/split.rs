@@ -155,7 +155,7 @@ pub fn branch_layout(
         .and_then(|main| record.docs.get(main))
         .is_some_and(|state| {
             // All of it was written by a device that is revoked since an earlier time.
-            state.trie.has_taken_out() && state.trie.heads() == [state.trie.start()]
+            state.trie.has_excluded_tips() && state.trie.heads() == [state.trie.start()]
         });
     if is_empty {
         let settled = Settled {

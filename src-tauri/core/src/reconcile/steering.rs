@@ -226,7 +226,7 @@ fn is_there(file: &Content, change: &Neutral) -> bool {
 /// The doc's content as it is recorded.
 pub fn restored(content: Content, state: &DocState, more: Option<Patch>) -> Content {
     let patch = |change: &Neutral| Patch {
-        at: change.at,
+        offset: change.at,
         shown: change.recorded.clone().into_bytes(),
         there: change.written.clone().into_bytes(),
     };
@@ -250,7 +250,7 @@ pub fn without_private(
         .docs
         .get(&doc.name)
         .filter(|_| doc.kind == DocKind::Log);
-    let last = private.iter().map(|patch| patch.at).max();
+    let last = private.iter().map(|patch| patch.offset).max();
     if let (Some(state), Some(last)) = (state, last) {
         let lines = lines_through(&content, last).unwrap_or_default();
         let start = state.trie.start();
@@ -258,7 +258,7 @@ pub fn without_private(
         let journal_reader = context.journal_reader(&key.tool, &record.journals, &doc.name);
         let (known, _) = state.trie.walk(start, &lines, &journal_reader)?;
         let end = lines[..known].last().map_or(0, |line| line.end);
-        private.retain(|patch| end <= patch.at);
+        private.retain(|patch| end <= patch.offset);
     }
     Ok(content.patched(private))
 }
@@ -377,7 +377,7 @@ pub fn held(session: Session<'_>, verdict: &Verdict) -> Option<Verdict> {
     let Step::Append { doc, from, to } = steps.iter().find(|step| step.doc() == main)? else {
         return None;
     };
-    if record.released || 0 < record.docs[doc].trie.said_between(*from, *to) {
+    if record.released || 0 < record.docs[doc].trie.messages_between(*from, *to) {
         return None;
     }
     let changes = changed(session, doc, (*from, *to)).unwrap_or_default();

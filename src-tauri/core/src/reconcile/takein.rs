@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum TakeInError {
     #[error("{0}")]
-    Live(String),
+    Open(String),
     #[error("its project is excluded on this device")]
     Excluded,
     #[error("its records do not say which directory it belongs to")]
@@ -114,7 +114,7 @@ pub fn describe(context: &Context, tool: &dyn Tool, conflict_copy: &ConflictCopy
         path: conflict_copy.path.clone(),
         lines: copy.values().sum(),
         new: copy.iter().map(lacks).sum(),
-        open: conflict_copy.live.clone(),
+        open: conflict_copy.open_in.clone(),
     }
 }
 
@@ -129,8 +129,8 @@ pub fn import_copy(
     excluded: impl Fn(&SessionRecord, Now<'_>) -> bool,
     lane: Lane,
 ) -> Result<(Recorded, TakenRow), TakeInError> {
-    if let Some(live) = &conflict_copy.live {
-        return Err(TakeInError::Live(live.clone()));
+    if let Some(live) = &conflict_copy.open_in {
+        return Err(TakeInError::Open(live.clone()));
     }
     let (facts, content) = read(Session::new(context, key, record), tool, conflict_copy)?;
     let is_still = || {
@@ -139,7 +139,7 @@ pub fn import_copy(
             .conflict_copies;
         now.iter().any(|now| {
             (&now.path, now.stamp) == (&conflict_copy.path, conflict_copy.stamp)
-                && now.live.is_none()
+                && now.open_in.is_none()
         })
     };
     if !is_still() {
@@ -218,14 +218,14 @@ fn read_all(
     let doc = FoundDoc {
         name: conflict_copy.doc.clone(),
         kind: conflict_copy.kind,
-        at: conflict_copy.at.clone(),
+        place: conflict_copy.place.clone(),
         path: conflict_copy.path.clone(),
         stamp: conflict_copy.stamp,
     };
     let found = Found {
         session: conflict_copy.session.clone(),
         docs: vec![doc.clone()],
-        live: None,
+        open_in: None,
     };
     Ok((doc, tool.read(&context.machine, &found)?))
 }
@@ -313,7 +313,7 @@ pub(super) fn record_log(
     }
     let is_new = known.is_none_or(|state| state.trie.is_empty());
     let at = if is_new {
-        conflict_copy.at.clone()
+        conflict_copy.place.clone()
     } else {
         String::new()
     };
@@ -436,7 +436,7 @@ fn move_away(
 ) -> Result<PathBuf, TakeInError> {
     let key = SessionKey::new(tool, &conflict_copy.session);
     let mut to = taken_in(&context.vault.root().with_file_name(""), &key);
-    if let Some((dir, _)) = conflict_copy.at.rsplit_once('/') {
+    if let Some((dir, _)) = conflict_copy.place.rsplit_once('/') {
         to.extend(dir.split('/'));
     }
     let name = conflict_copy.path.file_name().unwrap_or_default();

@@ -29,7 +29,7 @@ pub fn record_twin(
     let found = Found {
         session: twin.session.clone(),
         docs: twin.docs.clone(),
-        live: None,
+        open_in: None,
     };
     let reading = tool
         .read(&context.machine, &found)
@@ -58,10 +58,10 @@ pub fn record_twin(
             doc: doc.name.clone(),
             kind: doc.kind,
             main: at == 0,
-            at: doc.at.clone(),
+            place: doc.place.clone(),
             path: doc.path.clone(),
             stamp: doc.stamp,
-            live: None,
+            open_in: None,
         };
         let session = SessionMut::new(context, key, record);
         recorded.add(match doc.kind {
@@ -97,7 +97,7 @@ fn record_snapshot(
     let card = record
         .cards
         .get(&context.short)
-        .map(|said| said.card.clone())
+        .map(|device_card| device_card.card.clone())
         .or_else(|| record.latest().cloned());
     let (Some(session), Some(card)) = (record.session.clone(), card) else {
         return Err(TakeInError::NoSession);
@@ -106,7 +106,7 @@ fn record_snapshot(
         Some(state) if state.kind == DocKind::Snapshot => (state.trie.start(), state.local.clone()),
         Some(_) => return Err(TakeInError::OtherContent),
         None => {
-            let new = DocState::new(DocKind::Snapshot, copy.at.clone());
+            let new = DocState::new(DocKind::Snapshot, copy.place.clone());
             (new.trie.start(), None)
         }
     };

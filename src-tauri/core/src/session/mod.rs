@@ -47,7 +47,8 @@ pub fn decent_name(name: &str) -> String {
 pub struct ForkBase {
     pub session: SessionId,
     /// Byte offset in the main doc at which that session's id stands.
-    pub at: u64,
+    #[serde(rename = "at")]
+    pub offset: u64,
     /// How many bytes of the other session's main doc belong to this one.
     pub end: u64,
 }
@@ -68,19 +69,21 @@ pub enum DocKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Lane {
-    Live,
+    /// Named `live` on disk.
+    #[serde(rename = "live")]
+    Priority,
     Bulk,
     Code,
 }
 
 impl Lane {
     /// The lanes with journals.
-    pub const BOTH: [Self; 2] = [Self::Live, Self::Bulk];
-    pub const ALL: [Self; 3] = [Self::Live, Self::Bulk, Self::Code];
+    pub const WITH_JOURNALS: [Self; 2] = [Self::Priority, Self::Bulk];
+    pub const ALL: [Self; 3] = [Self::Priority, Self::Bulk, Self::Code];
 
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Live => "live",
+            Self::Priority => "live",
             Self::Bulk => "bulk",
             Self::Code => "code",
         }

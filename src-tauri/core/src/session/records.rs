@@ -80,7 +80,7 @@ pub fn document(bytes: &[u8]) -> (Value, Option<Damage>) {
     if let Some(value) = strict(&bytes[whole.clone()]) {
         return (value, None);
     }
-    let mut reader = Reader::at(&bytes[..whole.end], whole.start);
+    let mut reader = Reader::starting_at(&bytes[..whole.end], whole.start);
     let value = reader.value(0).unwrap_or_default();
     let rest = trimmed(bytes, reader.broken.unwrap_or(reader.at)..whole.end);
     let damage = reader.broken.is_some() || !rest.is_empty();
@@ -190,7 +190,7 @@ fn damaged_records(line: &[u8], whole: Range<usize>) -> Vec<Record> {
             continue;
         }
         let is_start = matches!(line[at], b'{' | b'[');
-        let mut reader = Reader::at(&line[..whole.end], at);
+        let mut reader = Reader::starting_at(&line[..whole.end], at);
         match if is_start { reader.value(0) } else { None } {
             Some(value) if reader.broken.is_none() => {
                 found.push(Record {
@@ -209,7 +209,7 @@ fn damaged_records(line: &[u8], whole: Range<usize>) -> Vec<Record> {
         };
         let range = trimmed(line, at..next);
         // Read once more without what follows: a truncated text ends where the next record begins.
-        let mut reader = Reader::at(&line[..range.end], at);
+        let mut reader = Reader::starting_at(&line[..range.end], at);
         let value = if is_start { reader.value(0) } else { None };
         let lost =
             trimmed(line, reader.broken.unwrap_or(at).min(range.end)..range.end).len() as u64;
@@ -240,7 +240,7 @@ fn next_start(line: &[u8], range: Range<usize>) -> Option<usize> {
         before.is_some_and(|byte| b":,[".contains(byte))
     });
     let is_whole = |at: &usize| {
-        let mut reader = Reader::at(&line[..range.end], *at);
+        let mut reader = Reader::starting_at(&line[..range.end], *at);
         reader.value(0).is_some() && reader.broken.is_none() && {
             let rest = trimmed(line, reader.at..range.end);
             rest.is_empty() || matches!(line[rest.start], b'{' | 0)
@@ -269,7 +269,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn at(bytes: &'a [u8], at: usize) -> Self {
+    fn starting_at(bytes: &'a [u8], at: usize) -> Self {
         Self {
             bytes,
             at,

@@ -376,7 +376,7 @@ impl Trie {
     }
 
     /// Makes nodes of tips that were replaced before they arrived.
-    pub fn settle_replaced<T: LineSource>(&mut self, read: &T) -> Result<(), T::Error> {
+    pub fn add_replaced_nodes<T: LineSource>(&mut self, read: &T) -> Result<(), T::Error> {
         for replaced in self.replaced.clone() {
             self.make_node(replaced.new, read)?;
             self.make_node(replaced.old, read)?;
@@ -396,7 +396,7 @@ impl Trie {
 
     /// Takes out runs of lines and statements about rewrites, and brings back those taken out
     /// earlier. Lines that continue a run stay.
-    pub fn take_out<T: LineSource>(
+    pub fn exclude<T: LineSource>(
         &mut self,
         runs: Vec<(ChainId, ChainId)>,
         rewrites: &BTreeSet<Replaced>,
@@ -424,13 +424,13 @@ impl Trie {
     }
 
     /// Whether lines that were taken out end here.
-    pub fn is_taken_out(&self, tip: ChainId) -> bool {
+    pub fn is_excluded_tip(&self, tip: ChainId) -> bool {
         self.replaced
             .iter()
             .any(|replaced| replaced.device == TAKEN_OUT && replaced.old == tip)
     }
 
-    pub fn has_taken_out(&self) -> bool {
+    pub fn has_excluded_tips(&self) -> bool {
         let mut runs = self.replaced.iter();
         !self.uncounted.is_empty() || runs.any(|replaced| replaced.device == TAKEN_OUT)
     }
@@ -566,7 +566,7 @@ impl Trie {
     }
 
     /// Number of message lines between node `from` and node `tip` below it.
-    pub fn said_between(&self, from: ChainId, tip: ChainId) -> u64 {
+    pub fn messages_between(&self, from: ChainId, tip: ChainId) -> u64 {
         self.path_between(from, tip)
             .unwrap_or_default()
             .into_iter()
@@ -666,7 +666,7 @@ pub(crate) mod tests {
             message_lines: n_messages(&tips),
             source: Source {
                 device: write.device.clone(),
-                lane: Lane::Live,
+                lane: Lane::Priority,
                 spot: Spot {
                     segment: 0,
                     offset: write.number,

@@ -1,8 +1,11 @@
 //! The state database: stored data, queries without scanning, and damaged files.
 
+use super::history::{HISTORY_AT_ONCE, HISTORY_KEPT};
+use super::rows::list;
 use super::*;
-use crate::session::SessionId;
+use crate::session::{Millis, SessionId, SessionState, SplitState};
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
 /// The query plan of each statement.
 #[test]

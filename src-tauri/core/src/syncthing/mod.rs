@@ -121,25 +121,25 @@ pub trait Transport: Send {
     fn arrange(&self, wanted: Wanted) -> Option<u64>;
     /// Sets the name under which this device introduces itself. Does nothing where a transport does
     /// not announce names.
-    fn called(&self, _name: String) {}
+    fn set_announced_name(&self, _name: String) {}
     /// Sets how devices are found and reached. Does nothing where a transport has no such settings.
-    fn network(&self, _network: crate::settings::Network) {}
+    fn set_network(&self, _network: crate::settings::Network) {}
     /// Reconnects to these devices until each has received this device's current name; the next
     /// call replaces the list. A changed number means a new announcement. Does nothing where a
     /// transport always announces the latest name.
-    fn greet_again(&self, _devices: std::collections::BTreeMap<DeviceId, u64>) {}
+    fn reconnect_until_named(&self, _devices: std::collections::BTreeMap<DeviceId, u64>) {}
     /// Removes a device's pairing request.
     fn dismiss(&self, device: DeviceId);
     /// Restores the owner's files in a folder that was changed here.
     fn revert(&self, folder: String);
     /// Waits at most `grace` until `device` has our whole `live` folder, then reports
-    /// [`Notice::Parted`].
-    fn part(&self, device: DeviceId, grace: std::time::Duration);
+    /// [`Notice::Delivered`].
+    fn wait_for_delivery(&self, device: DeviceId, grace: std::time::Duration);
     /// Reports the devices on the same network. Does nothing where a transport cannot discover
     /// them.
-    fn look_around(&self) {}
+    fn list_nearby(&self) {}
     /// The machine woke up or changed networks.
-    fn woke(&self);
+    fn resumed_from_sleep(&self);
     /// Stops the transport in an orderly way; returns when it has stopped (a few seconds at most).
     fn stop(&self);
 }
@@ -187,7 +187,7 @@ pub enum Notice {
         topic: String,
         problem: Option<Problem>,
     },
-    Parted {
+    Delivered {
         device: DeviceId,
     },
     /// Whoever shall no longer receive by this arrangement, or by one before it, does not.
@@ -209,7 +209,7 @@ pub struct Peer {
     pub last_seen: Option<String>,
     pub address: Option<String>,
     /// The share of our journals that the device has, 0 to 100, and the bytes it still needs.
-    pub in_step: f64,
+    pub percent_synced: f64,
     pub need_bytes: u64,
     pub reach: Option<Reach>,
     /// The version of its Syncthing, made safe to display.

@@ -118,11 +118,11 @@ impl Transport for SyncthingTransport {
         withdrawal
     }
 
-    fn called(&self, name: String) {
+    fn set_announced_name(&self, name: String) {
         self.order(Order::Called(name));
     }
 
-    fn network(&self, network: settings::Network) {
+    fn set_network(&self, network: settings::Network) {
         let mut wanted = self.network.lock().unwrap_or_else(PoisonError::into_inner);
         wanted.clone_from(&network);
         drop(wanted);
@@ -130,7 +130,7 @@ impl Transport for SyncthingTransport {
         let _ = self.signals.send(Signal::Network);
     }
 
-    fn greet_again(&self, devices: BTreeMap<DeviceId, u64>) {
+    fn reconnect_until_named(&self, devices: BTreeMap<DeviceId, u64>) {
         self.order(Order::GreetAgain(devices));
     }
 
@@ -142,15 +142,15 @@ impl Transport for SyncthingTransport {
         self.order(Order::Revert(folder));
     }
 
-    fn part(&self, device: DeviceId, grace: Duration) {
+    fn wait_for_delivery(&self, device: DeviceId, grace: Duration) {
         self.order(Order::Part { device, grace });
     }
 
-    fn look_around(&self) {
+    fn list_nearby(&self) {
         self.order(Order::LookAround);
     }
 
-    fn woke(&self) {
+    fn resumed_from_sleep(&self) {
         self.order(Order::Woke);
     }
 

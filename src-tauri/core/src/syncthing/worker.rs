@@ -141,12 +141,12 @@ impl Worker {
             // The two clocks differ by the time that the machine slept.
             let (monotonic, wall) = (Instant::now(), SystemTime::now());
             match inbox.recv_timeout(wait) {
-                Ok(order) => self.take(order),
+                Ok(order) => self.handle_order(order),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             while let Ok(order) = inbox.try_recv() {
-                self.take(order);
+                self.handle_order(order);
             }
             if self.link.has_ended() {
                 return;
@@ -186,7 +186,7 @@ impl Worker {
             .unwrap_or(far)
     }
 
-    fn take(&mut self, order: Order) {
+    fn handle_order(&mut self, order: Order) {
         let now = Instant::now();
         match order {
             Order::Up => {
@@ -198,7 +198,7 @@ impl Worker {
                 self.look_at_all_again();
             }
             Order::Resync => self.look_at_all_again(),
-            Order::Event(event) => self.take_event(event),
+            Order::Event(event) => self.handle_event(event),
             Order::Arrange(Arrangement { n, wanted }) => {
                 // If Syncthing is down, it starts with this. Before the first start there is no home.
                 if self.config.home.is_dir()
@@ -232,7 +232,7 @@ impl Worker {
         }
     }
 
-    fn take_event(&mut self, event: Event) {
+    fn handle_event(&mut self, event: Event) {
         let now = Instant::now();
         match event {
             // The event stream reported arrivals to the engine directly.

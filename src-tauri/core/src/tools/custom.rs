@@ -114,8 +114,8 @@ impl CustomTool {
         store: &FileStore<'_>,
         checkout: &Checkout<'_>,
     ) -> Result<SessionAt, WriteError> {
-        let author_at = checkout.docs.first().map_or("", |doc| doc.at);
-        let at = store.at(author_at);
+        let author_at = checkout.docs.first().map_or("", |doc| doc.place);
+        let at = store.session_of_main(author_at);
         let at = at.filter(|at| at.session == checkout.session.as_str());
         let at = at.ok_or_else(|| {
             WriteError::Refused(format!(
@@ -296,7 +296,7 @@ mod tests {
         let tool = CustomTool::new(definition(pattern)).expect("definition");
         let docs = tool.docs();
         let store = tool.store(&Machine::at("/home/ada"), &docs);
-        store.at(path).map(|at| at.session)
+        store.session_of_main(path).map(|at| at.session)
     }
 
     #[test]
@@ -387,7 +387,7 @@ mod tests {
                 forgets: false,
                 docs: vec![crate::tools::DocWrite {
                     name: &main,
-                    at: &at,
+                    place: &at,
                     change: crate::tools::Change::Create(&lines),
                 }],
             };
@@ -439,7 +439,7 @@ mod tests {
             .expect("definition")
             .sessions(&Machine::at("/home/ada"), Which::All);
         let mut found: Vec<&str> = (listing.found.iter())
-            .map(|found| found.docs[0].at.as_str())
+            .map(|found| found.docs[0].place.as_str())
             .collect();
         found.sort_unstable();
         assert_eq!(found, ["a/b/own/2.json", "c/1.json"]);

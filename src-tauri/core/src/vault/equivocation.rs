@@ -216,7 +216,9 @@ impl Read {
             rest = after;
             match Sealed::read(piece) {
                 Ok(sealed) if known(&sealed.hash) => {}
-                Ok(sealed) if self.size < limits::STRANDS && sealed.is_signed_by(&owner.key) => {
+                Ok(sealed)
+                    if self.size < limits::EQUIVOCATED && sealed.is_signed_by(&owner.key) =>
+                {
                     match sealed.parse() {
                         Ok(frame) => {
                             self.size += len + frame.size();
@@ -356,7 +358,7 @@ mod tests {
     fn a_conflict_copy_belongs_to_the_journal_it_lies_beside() {
         let name = "0001.jsonl.sync-conflict-20261123-101500-ABCDEFG.zst";
         let parse =
-            |dir: &str| VaultPath::parse_copy("ABCDEFG", Lane::Live, &format!("{dir}/{name}"));
+            |dir: &str| VaultPath::parse_copy("ABCDEFG", Lane::Priority, &format!("{dir}/{name}"));
         let path = parse("tool/project/session").expect("a copy");
         assert_eq!(
             (path.segment, path.dir().as_str()),

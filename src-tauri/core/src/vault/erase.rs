@@ -248,7 +248,7 @@ mod tests {
         assert!(
             erased
                 .own
-                .contains(&(Lane::Live, format!("{dir}/0001.jsonl.zst")))
+                .contains(&(Lane::Priority, format!("{dir}/0001.jsonl.zst")))
         );
         assert_eq!(
             erased.own.len(),

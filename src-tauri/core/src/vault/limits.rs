@@ -41,7 +41,7 @@ pub const SEGMENT_FILE: u64 = SEGMENT + FRAME_BOTH;
 /// Names in one directory of the vault.
 pub const NAMES: usize = 100_000;
 /// Bytes of equivocated frames that are ingested at once.
-pub const STRANDS: usize = 32 << 20;
+pub const EQUIVOCATED: usize = 32 << 20;
 /// `device.json`.
 pub const PRESENCE: u64 = 4 << 20;
 /// The content of a snapshot: the recorder's limit.

@@ -318,7 +318,7 @@ impl<'a> Compare<'a> {
     /// The messages of a side, and where they lie.
     fn messages(&self, side: usize, pair: &Pair) -> Result<(Vec<Msg>, Vec<Place>), ApiError> {
         let tail = self.tail(side, pair)?;
-        let mut messages = read(&tail.bytes, self.context.said(&self.key.tool));
+        let mut messages = read(&tail.bytes, self.context.message_reader(&self.key.tool));
         let authors = match self.context.records(&self.key.tool, self.state().kind) {
             Some(records) => authors::of_generations(&self.up_to(self.tips(pair)[side]), records)?,
             None => Vec::new(),
@@ -778,7 +778,10 @@ impl<'a> Compare<'a> {
         n: u64,
         mut each: impl FnMut(&ParsedMessage<'_>) -> T,
     ) -> Result<(u64, Vec<T>), ApiError> {
-        let (found, reader) = (self.compared(pair)?, self.context.said(&self.key.tool));
+        let (found, reader) = (
+            self.compared(pair)?,
+            self.context.message_reader(&self.key.tool),
+        );
         let (from, n) = (
             usize::try_from(from).unwrap_or(usize::MAX),
             usize::try_from(n).unwrap_or(usize::MAX),
@@ -905,7 +908,7 @@ impl<'a> Bodies<'a> {
         message: &Msg,
         read: impl FnOnce(&ParsedMessage<'_>) -> T,
     ) -> Result<Option<T>, ApiError> {
-        let reader = self.compare.context.said(&self.compare.key.tool);
+        let reader = self.compare.context.message_reader(&self.compare.key.tool);
         let body = self.body(side, message)?;
         let record = records::records(&body).into_iter().next();
         let said = record

@@ -116,7 +116,7 @@ pub fn show(
         .cards
         .get(&context.short)
         .or_else(|| record.cards.values().next())
-        .and_then(|said| said.card.cwd.clone())
+        .and_then(|device_card| device_card.card.cwd.clone())
         .map(PathBuf::from);
     let from = if let Wanted::Page { from, .. } = wanted {
         from

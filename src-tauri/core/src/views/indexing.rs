@@ -359,7 +359,7 @@ impl<'a> Indexer<'a, '_> {
         }
         let rest = run.rest_of(edge);
         let tool = &self.one.key.tool;
-        let (reader, sets) = (self.context.said(tool), self.context.sets(tool));
+        let (reader, sets) = (self.context.message_reader(tool), self.context.sets(tool));
         let journals = self
             .context
             .journal_reader(tool, &self.one.record.journals, self.doc);
@@ -425,7 +425,7 @@ impl<'a> Indexer<'a, '_> {
     fn document(&mut self, records: Records, known: Option<Note>) -> Result<Note, Fault> {
         let (one, state): (&'a ToIndex, &'a DocState) = (self.one, self.state);
         let (tool, shown) = (&one.key.tool, end_of(&one.record, self.doc, state));
-        let reader = self.context.said(tool);
+        let reader = self.context.message_reader(tool);
         let shown_tip = shown.as_ref().map(|(tip, _)| *tip);
         let mut prints = Vec::new();
         if let Some((tip, path)) = shown {
@@ -482,7 +482,7 @@ impl<'a> Indexer<'a, '_> {
         shown: Option<ChainId>,
         prints: &[String],
     ) -> Result<bool, Fault> {
-        let reader = self.context.said(&self.one.key.tool);
+        let reader = self.context.message_reader(&self.one.key.tool);
         let mut met: HashSet<String> = prints.iter().cloned().collect();
         let tips = self.state.trie.heads();
         let others: Vec<ChainId> = tips.into_iter().filter(|tip| Some(*tip) != shown).collect();

@@ -44,7 +44,7 @@ pub fn left_out(context: &Context) -> Vec<LeftOut> {
             .collect();
         let logs = listing.found.iter().flat_map(|found| &found.docs);
         let logs = logs
-            .filter(|doc| doc.kind == DocKind::Log && doc.at.ends_with(".jsonl"))
+            .filter(|doc| doc.kind == DocKind::Log && doc.place.ends_with(".jsonl"))
             .map(|doc| doc.path.clone())
             .collect();
         let mut walk = Walk {

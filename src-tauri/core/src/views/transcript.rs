@@ -10,7 +10,7 @@ pub use walk::{Source, Walked};
 use crate::api::answer::{no_part, unreadable};
 use crate::api::types::{ApiError, Message, OccurrencePlace, Occurrences, PartBody};
 use crate::merge::transcript::{
-    ParsedMessage, Part, Piece, Reader, Tokens, beginning, read_in, said_in,
+    MessageReader, ParsedMessage, Part, Piece, Tokens, beginning, read_in, said_in,
 };
 use crate::parallel;
 use crate::reconcile::context::Context;
@@ -56,8 +56,8 @@ pub enum Shown<'a, 'b> {
 }
 
 impl Reading<'_> {
-    pub(crate) fn reader(&self) -> Reader {
-        self.context.said(&self.key.tool)
+    pub(crate) fn reader(&self) -> MessageReader {
+        self.context.message_reader(&self.key.tool)
     }
 
     /// Returns the known index, or reads everything once. Later pages use the index of the first
@@ -496,7 +496,7 @@ enum FoundAt {
 }
 
 /// The messages and notes in a line, in order.
-fn read_at(line: &[u8], reader: Reader) -> Vec<FoundAt> {
+fn read_at(line: &[u8], reader: MessageReader) -> Vec<FoundAt> {
     let read = |record: records::Record| {
         let range = record.range.start as u32..record.range.end as u32;
         let said = read_in(&record.value, reader)?;

@@ -26,7 +26,7 @@ fn what_is_no_file_in_the_vault_is_refused_and_everything_else_goes_on() {
         let file = replica(&world);
         let lane = world.devices[1]
             .vault()
-            .lane_dir(&world.devices[0].short(), Lane::Live);
+            .lane_dir(&world.devices[0].short(), Lane::Priority);
         let session = file.parent().expect("a directory");
         let copy = session.join("0001.jsonl.sync-conflict-20261123-101500-ABCDEFG.zst");
         fs::remove_file(&file).expect("remove");

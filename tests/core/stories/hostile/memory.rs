@@ -65,7 +65,7 @@ const KINDS: &[(&str, Plant)] = &[
         let line = [vec![b'x'; 60 << 20], vec![b'\n']].concat();
         let key = SessionKey::new(&ToolId::new("session-roam"), &SessionId::new("devices"));
         let (short, project) = (world.devices[0].short(), ProjectKey::new("session-roam"));
-        let dir = VaultPath::journal_dir(&short, Lane::Live, &key, &project);
+        let dir = VaultPath::journal_dir(&short, Lane::Priority, &key, &project);
         let first = world.devices[1].vault().file(&dir).join("0001.jsonl.zst");
         let (bytes, mut at, mut last) = (fs::read(first).expect("a list"), 0, None);
         while let Some(Ok(len)) = frame::frame_len(&bytes[at..]) {
@@ -86,7 +86,7 @@ const KINDS: &[(&str, Plant)] = &[
     ("a record in pieces", |world| plant_pieces(world, 300 << 20)),
     ("a device file of as many values as may be", |world| {
         let (desk, lap) = (&world.devices[0], &world.devices[1]);
-        let lane = lap.vault().lane_dir(&desk.short(), Lane::Live);
+        let lane = lap.vault().lane_dir(&desk.short(), Lane::Priority);
         let (mut presence, _) = presence::read(&lane, &desk.short()).expect("its own");
         presence.at.count += 1;
         presence.addresses = vec![String::new(); 700_000];
@@ -283,7 +283,7 @@ fn plant(world: &mut World, frames: Vec<Vec<Entry>>) -> PathBuf {
         ..Project::new(ProjectKey::new("git:github.com/acme/api"))
     };
     let key = SessionKey::new(&tool, &session);
-    let dir = VaultPath::journal_dir(&desk.short(), Lane::Live, &key, &project.key);
+    let dir = VaultPath::journal_dir(&desk.short(), Lane::Priority, &key, &project.key);
     let card = SessionCard {
         project,
         cwd: Some("/x".into()),
@@ -299,8 +299,8 @@ fn plant(world: &mut World, frames: Vec<Vec<Entry>>) -> PathBuf {
     let head = Head {
         v: frame::VERSION,
         device: desk.id.clone(),
-        lane: Lane::Live,
-        prev: frame::genesis(&desk.id, Lane::Live, &tool, &session),
+        lane: Lane::Priority,
+        prev: frame::genesis(&desk.id, Lane::Priority, &tool, &session),
         tool,
         session,
         n: 0,

@@ -107,7 +107,7 @@ impl Play {
         let devices = &self.world.devices;
         for carrier in devices {
             for owner in devices.iter().filter(|owner| owner.id != carrier.id) {
-                let dir = carrier.vault().lane_dir(&owner.short(), Lane::Live);
+                let dir = carrier.vault().lane_dir(&owner.short(), Lane::Priority);
                 let Ok((said, _)) = presence::read(&dir, &owner.short()) else {
                     continue;
                 };

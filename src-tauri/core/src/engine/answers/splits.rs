@@ -168,7 +168,7 @@ impl Engine {
                 .filter(|chosen| chosen.choice.follows.is_none())
                 .map(|chosen| chosen.id.clone())
                 .max();
-            let followed = record.taken_back.last().map(|back| ChoiceId {
+            let followed = record.withdrawals.last().map(|back| ChoiceId {
                 at: back.at,
                 device: self.context.short.clone(),
             });

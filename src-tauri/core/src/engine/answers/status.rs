@@ -15,7 +15,7 @@ impl Engine {
         let (waits, counts) = self.newest_in(SessionState::Waiting)?;
         let (stopped, stopped_counts) = self.newest_in(SessionState::Held)?;
         let importing = self.queue.importing();
-        let engine = match (self.stopping, self.context.shared().paused, importing) {
+        let engine = match (self.is_stopping, self.context.shared().paused, importing) {
             (true, _, _) => EngineState::Stopping,
             (_, true, _) => EngineState::Paused,
             (_, _, true) => EngineState::Importing,
@@ -129,7 +129,7 @@ impl Engine {
 
     pub(in crate::engine) fn live_sessions(&self) -> Vec<LiveSession> {
         let now = self.context.clock.now();
-        let here = self.live.keys().filter_map(|key| {
+        let here = self.open_sessions.keys().filter_map(|key| {
             let row = self.state.row(key).ok().flatten()?;
             let (tool, device) = (key.tool.to_string(), self.name.clone());
             Some(LiveSession {

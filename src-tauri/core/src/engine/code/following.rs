@@ -37,7 +37,7 @@ impl Engine {
 
     /// Has the checkouts recorded in which the user may have gone on.
     pub(in crate::engine) fn record_followed_code(&mut self) {
-        let (now, live) = (self.context.clock.now(), &self.live);
+        let (now, live) = (self.context.clock.now(), &self.open_sessions);
         let since = |then: Millis| now.0.saturating_sub(then.0);
         self.code
             .followed

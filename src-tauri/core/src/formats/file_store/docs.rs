@@ -356,7 +356,7 @@ impl FileStore<'_> {
         let mut found = vec![FoundDoc {
             name: DocName::new(self.docs[0].name),
             kind: self.docs[0].kind,
-            at: at.place.clone(),
+            place: at.place.clone(),
             path,
             stamp,
         }];
@@ -478,7 +478,7 @@ fn doc_of(doc: &DocFile<'_>, at: &SessionAt, place: String, path: PathBuf) -> Op
     Some(FoundDoc {
         name: DocName::new(at.fill(doc.name)),
         kind: doc.kind_of(&place),
-        at: place,
+        place,
         stamp: Stamp::of(&path).ok()?,
         path,
     })

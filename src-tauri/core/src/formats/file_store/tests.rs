@@ -42,7 +42,7 @@ impl Place {
 
 fn places(listing: &Listing) -> Vec<(String, String)> {
     let docs = listing.found.iter().flat_map(|found| &found.docs);
-    docs.map(|doc| (doc.name.to_string(), doc.at.clone()))
+    docs.map(|doc| (doc.name.to_string(), doc.place.clone()))
         .collect()
 }
 
@@ -145,7 +145,7 @@ fn the_better_of_two_counts_and_no_session_is_written_that_is_there_twice() {
     let place = Place::new(&["chats/g/s-0000001.jsonl", "chats/long/s-0000001.jsonl"]);
     let first = place.store();
     let listing = first.list(Which::All, &|_| None);
-    assert_eq!(listing.found[0].docs[0].at, "chats/g/s-0000001.jsonl");
+    assert_eq!(listing.found[0].docs[0].place, "chats/g/s-0000001.jsonl");
     assert_eq!((listing.problems.len(), listing.twins.len()), (1, 1));
     let by_length = FileStore {
         rank: Some(|doc: &FoundDoc| Rank {
@@ -156,7 +156,7 @@ fn the_better_of_two_counts_and_no_session_is_written_that_is_there_twice() {
         ..place.store()
     };
     let listing = by_length.list(Which::All, &|_| None);
-    assert_eq!(listing.found[0].docs[0].at, "chats/long/s-0000001.jsonl");
+    assert_eq!(listing.found[0].docs[0].place, "chats/long/s-0000001.jsonl");
     let checkout = |session| Checkout {
         session,
         cwd: Path::new("/"),
@@ -186,7 +186,7 @@ fn conflict_copies_are_found_at_any_depth_and_without_their_doc() {
     let place = Place::new(&files.each_ref().map(String::as_str));
     let listing = place.store().list(Which::ConflictCopies, &|_| None);
     let found: Vec<(&str, bool)> = (listing.conflict_copies.iter())
-        .map(|copy| (copy.at.as_str(), copy.main))
+        .map(|copy| (copy.place.as_str(), copy.main))
         .collect();
     assert_eq!(
         found,

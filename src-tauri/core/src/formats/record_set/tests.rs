@@ -123,7 +123,11 @@ fn checkout<'a>(
         updated: Millis(0),
         now: Millis(0),
         forgets: false,
-        docs: vec![DocWrite { name, at, change }],
+        docs: vec![DocWrite {
+            name,
+            place: at,
+            change,
+        }],
     }
 }
 
@@ -138,7 +142,7 @@ impl NewRows for New<'_> {
 
     fn stamp(&self) -> Result<Option<Stamp>, WriteError> {
         let rows = self.set.rows_in(self.database, Some(&SessionId::new(ID)));
-        let rows = rows.map_err(|error| self.database.told(error))?;
+        let rows = rows.map_err(|error| self.database.error_of(error))?;
         Ok(rows.first().map(|row| row.stamp))
     }
 
@@ -153,7 +157,7 @@ impl NewRows for New<'_> {
             let sql = "INSERT INTO talks (id, body) VALUES (?1, ?2)";
             connection.execute(sql, [ID, &body]).map(drop)
         };
-        Ok(run().map_err(|error| self.database.told(error))?)
+        Ok(run().map_err(|error| self.database.error_of(error))?)
     }
 
     fn check_arrived(&self, (): ()) -> Result<(), WriteError> {
@@ -280,15 +284,15 @@ fn rows_that_changed_since_the_plan_stay_as_they_are() {
 #[test]
 fn a_write_that_may_not_go_on_leaves_nothing() {
     let store = Store::with(MADE);
-    let open = || Err(WriteError::Live("Talker is running".into()));
+    let open = || Err(WriteError::Open("Talker is running".into()));
     let refused = store.write(Change::Create(&b"new".to_vec()), || {}, open);
-    assert!(matches!(refused, Err(WriteError::Live(_))), "{refused:?}");
+    assert!(matches!(refused, Err(WriteError::Open(_))), "{refused:?}");
     assert_eq!(store.body(), None);
     // Somebody else is in the middle of a write.
     let other = Connection::open(store.path()).expect("open");
     let lock = || other.execute_batch("BEGIN EXCLUSIVE").expect("lock");
     let refused = store.write(Change::Create(&b"new".to_vec()), lock, || Ok(()));
-    assert!(matches!(refused, Err(WriteError::Live(_))), "{refused:?}");
+    assert!(matches!(refused, Err(WriteError::Open(_))), "{refused:?}");
     let busy = store.unknown();
     assert!(busy.ends_with("is in use by another program"), "{busy}");
     drop(other);
@@ -335,7 +339,7 @@ fn values_that_nobody_expects_are_left_out_or_empty() {
     let rows = set.listed(&store.path(), None).expect("rows").rows;
     let words: Vec<[&str; 3]> = rows
         .iter()
-        .map(|row| row.words.each_ref().map(String::as_str))
+        .map(|row| row.columns.each_ref().map(String::as_str))
         .collect();
     assert_eq!(
         words,
@@ -434,11 +438,11 @@ fn of_a_session_in_two_databases_the_first_counts() {
     let rows = "INSERT INTO talks VALUES ('talk-1', 'second', ''), ('talk-2', 'two', '');";
     let made = Connection::open(&second).expect("database");
     made.execute_batch(&format!("{MADE}{rows}")).expect("rows");
-    let live = |row: &Row<3>| Some(row.words[1].clone());
+    let live = |row: &Row<3>| Some(row.columns[1].clone());
     let listing = store.set().list(Which::All, &Kept::default(), &live);
     let found = listing.found.iter();
     let found: Vec<_> = found
-        .map(|found| (found.live.as_deref(), found.docs[0].path.clone()))
+        .map(|found| (found.open_in.as_deref(), found.docs[0].path.clone()))
         .collect();
     assert_eq!(
         found,

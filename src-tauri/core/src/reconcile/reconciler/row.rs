@@ -70,7 +70,7 @@ pub fn row(
             Some(split) => SplitState::Open(split.tier()),
             None if layout.settled.split.is_some()
                 || !record.choices.is_empty()
-                || !record.taken_back.is_empty() =>
+                || !record.withdrawals.is_empty() =>
             {
                 SplitState::Decided
             }

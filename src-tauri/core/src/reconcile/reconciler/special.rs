@@ -6,14 +6,14 @@ use super::Reconciler;
 use crate::api::types::TakenIn;
 use crate::merge::{Guards, Obstacle, Step, Verdict};
 use crate::reconcile::excluded::{Now, is_excluded, is_excluded_alone};
-use crate::reconcile::record::{SessionRecord, TakenBack};
+use crate::reconcile::record::{SessionRecord, Withdrawal};
 use crate::reconcile::session::{Session, SessionMut};
 use crate::reconcile::shared_docs::shared_docs;
 use crate::reconcile::steering::withhold;
 use crate::reconcile::takein::{TakeInError, import_copy};
-use crate::reconcile::taken_back;
 use crate::reconcile::twins::record_twin;
 use crate::reconcile::withdrawals::Answer;
+use crate::reconcile::withdrawn;
 use crate::session::{DocName, HistoryKind, Problem, ProblemCode, Reason};
 use crate::tools::{ConflictCopy, Facts, FoundDoc, Tool, Twin, ignores_case, is_plain};
 use crate::vault::JournalError;
@@ -76,21 +76,21 @@ impl Reconciler<'_> {
 
     /// Follows another device's withdrawal of its own lines, unless it withdraws in many sessions
     /// at once.
-    pub(super) fn follow_taken_back(&mut self, mut guards: Guards) {
+    pub(super) fn follow_withdrawal(&mut self, mut guards: Guards) {
         let (context, key) = (self.context, self.job.key.clone());
         let author = match &self.verdict {
             Verdict::Held(obstacle) if obstacle.reason == Reason::Rewritten => {
                 let session = Session::new(context, &key, &self.job.record);
-                taken_back::author(session, &obstacle.steps).ok().flatten()
+                withdrawn::author(session, &obstacle.steps).ok().flatten()
             }
             _ => None,
         };
         let Some(author) = author else {
-            return context.taken_back().settled(&key);
+            return context.withdrawals().settled(&key);
         };
         let most = context.shared().max_rewritten;
         let answer = context
-            .taken_back()
+            .withdrawals()
             .answer(&key, &author, context.clock.now(), most);
         match (answer, &self.verdict) {
             (Answer::Follow, _) => {
@@ -118,12 +118,12 @@ impl Reconciler<'_> {
     }
 
     /// Remembers the steps that withdrew another device's lines, so that the user can undo them.
-    pub(super) fn note_taken_back(&mut self, steps: &[Step]) {
+    pub(super) fn note_withdrawal(&mut self, steps: &[Step]) {
         let Some(author) = self.author.take() else {
             return;
         };
         let now = self.context.clock.now();
-        self.context.taken_back().followed(&self.job.key, now);
+        self.context.withdrawals().followed(&self.job.key, now);
         for step in steps {
             let Step::Replace { doc, from, to } = step else {
                 continue;
@@ -136,13 +136,13 @@ impl Reconciler<'_> {
                 (bytes + edge.bytes, lines + edge.lines)
             });
             self.happened(HistoryKind::TakenBack, &author, doc, bytes, lines);
-            let back = TakenBack {
+            let back = Withdrawal {
                 doc: doc.clone(),
                 old: *from,
                 new: *to,
                 at: self.context.tick(),
             };
-            self.job.record.taken_back.push(back);
+            self.job.record.withdrawals.push(back);
         }
     }
 
@@ -247,10 +247,10 @@ impl Reconciler<'_> {
             let live = self
                 .found
                 .as_ref()
-                .and_then(|found| found.live.clone())
-                .or(conflict_copy.live.clone());
+                .and_then(|found| found.open_in.clone())
+                .or(conflict_copy.open_in.clone());
             let conflict_copy = ConflictCopy {
-                live,
+                open_in: live,
                 ..conflict_copy.clone()
             };
             let excluded =

@@ -87,7 +87,7 @@ impl Reconciler<'_> {
             self.happened(what, &device, &doc, bytes, lines);
         }
         self.job.record.released = false;
-        self.note_taken_back(steps);
+        self.note_withdrawal(steps);
         if self.creates_main(steps) {
             let record = &mut self.job.record;
             let project = record.origin().map(|card| card.project.clone());
@@ -116,7 +116,7 @@ impl Reconciler<'_> {
 
     /// Delays a write to a file that was just written: not every version of a tool reports that it
     /// has a session open, and an open file must not be taken away.
-    pub(super) fn let_it_settle(&mut self) {
+    pub(super) fn wait_until_quiet(&mut self) {
         const SETTLED: Duration = Duration::from_secs(5);
         let Verdict::Checkout(steps) = &self.verdict else {
             return;
@@ -155,11 +155,11 @@ impl Reconciler<'_> {
 /// Why the steps wait after a write that failed.
 fn obstacle(error: WriteError, steps: Vec<Step>) -> Obstacle {
     let reason = match error {
-        WriteError::Live(_) => Reason::Live,
+        WriteError::Open(_) => Reason::Live,
         _ => Reason::Unwritable,
     };
     let hint = match error {
-        WriteError::Live(_) => "It continues when the session is closed.",
+        WriteError::Open(_) => "It continues when the session is closed.",
         WriteError::Torn(_) => "It continues when nothing writes there any more.",
         WriteError::Gone(_) => {
             "Restore the directory, or switch another store on; session-roam will try again."
@@ -170,7 +170,7 @@ fn obstacle(error: WriteError, steps: Vec<Step>) -> Obstacle {
         }
     };
     let why = match error {
-        WriteError::Live(why) => why,
+        WriteError::Open(why) => why,
         WriteError::Torn(path) => format!("{} ends in an unfinished line.", path.display()),
         error => sentence(&error),
     };

@@ -84,7 +84,7 @@ impl Worker {
                 let seen = stats[device.id.as_str()]["lastSeen"]
                     .as_str()
                     .filter(|seen| !is_never(seen));
-                let ours = Lane::BOTH.map(|lane| {
+                let ours = Lane::WITH_JOURNALS.map(|lane| {
                     self.completion
                         .get(&(device.id.clone(), folder_id(lane, &own)))
                         .copied()
@@ -108,7 +108,7 @@ impl Worker {
                         .as_str()
                         .filter(|address| !address.is_empty())
                         .map(str::to_owned),
-                    in_step: if global == 0 {
+                    percent_synced: if global == 0 {
                         100.0
                     } else {
                         100.0 * (1.0 - need_bytes.min(global) as f64 / global as f64)
@@ -230,7 +230,7 @@ impl Worker {
             {
                 link.sleep(Duration::from_millis(100));
             }
-            link.tell(Notice::Parted { device });
+            link.tell(Notice::Delivered { device });
         });
     }
 }
@@ -248,7 +248,7 @@ fn redial(up: &Up, device: &DeviceId) -> Result<(), RestError> {
 }
 
 fn own_live(up: &Up) -> String {
-    folder_id(Lane::Live, &up.own.short())
+    folder_id(Lane::Priority, &up.own.short())
 }
 
 fn has_all(up: &Up, device: &DeviceId) -> bool {

@@ -116,7 +116,7 @@ impl Tool for Antigravity {
                 .into(),
             versions: "app 2.18 and agy 1.3, from public descriptions (2026-10), never seen".into(),
             denied: &DENIED,
-            said: steps::said,
+            read_message: steps::read_message,
             records: Some(steps::records),
             steering: STEERING,
             ..About::default()
@@ -192,7 +192,7 @@ impl Tool for Antigravity {
     }
 
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
-        let still_free = || opener_of(machine).map_or(Ok(()), |open| Err(WriteError::Live(open)));
+        let still_free = || opener_of(machine).map_or(Ok(()), |open| Err(WriteError::Open(open)));
         still_free()?;
         let [databases, encrypted] = stores(machine);
         let here = [&databases, &encrypted].map(|store| store.find(checkout.session));
@@ -212,7 +212,7 @@ impl Tool for Antigravity {
             }
             None => is_here,
         };
-        let place = main.and_then(|doc| doc.at.split('/').next());
+        let place = main.and_then(|doc| doc.place.split('/').next());
         let place = place
             .filter(|group| GROUPS.contains(group))
             .unwrap_or(GROUPS[0]);
@@ -288,7 +288,7 @@ fn whole(database: &Path) -> io::Result<Vec<u8>> {
         let is_small = u64::try_from(size).is_ok_and(|size| size <= LARGEST);
         is_small.then(|| connection.serialize("main")).transpose()
     };
-    let bytes = read().map_err(|error| io::Error::other(sqlite::told(database, error)))?;
+    let bytes = read().map_err(|error| io::Error::other(sqlite::error_of(database, error)))?;
     bytes
         .map(|bytes| bytes.to_vec())
         .ok_or_else(|| io::ErrorKind::FileTooLarge.into())

@@ -128,7 +128,7 @@ pub(super) fn records(content: &[u8]) -> Vec<Value> {
     vec![json!({ "role": "system", "text": text })]
 }
 
-pub(super) fn said(record: &Value) -> Option<ParsedMessage<'_>> {
+pub(super) fn read_message(record: &Value) -> Option<ParsedMessage<'_>> {
     let text = |name: &str| record.get(name).and_then(Value::as_str);
     let role = match text("role")? {
         "user" => Role::User,

@@ -26,7 +26,7 @@ fn shown(content: &[u8]) -> Vec<String> {
     let records = steps::records(content);
     let said = records
         .iter()
-        .filter_map(|record| said_in(record, steps::said));
+        .filter_map(|record| said_in(record, steps::read_message));
     said.map(|said| said.text()).collect()
 }
 
@@ -34,7 +34,7 @@ fn write(machine: &Machine, change: Change<'_>) -> Result<Written, WriteError> {
     let (session, name) = (SessionId::new(ID), DocName::new(MAIN));
     let doc = super::super::DocWrite {
         name: &name,
-        at: &format!("antigravity-ide/conversations/{ID}.db"),
+        place: &format!("antigravity-ide/conversations/{ID}.db"),
         change,
     };
     let checkout = Checkout {

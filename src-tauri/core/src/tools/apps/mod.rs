@@ -24,7 +24,7 @@ use super::{
 use crate::adapter::Opens;
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, text};
-use crate::merge::transcript::said;
+use crate::merge::transcript::read_message;
 use crate::opener;
 use crate::session::{DocKind, DocName, SessionId, ToolId, copied_from};
 use crate::tools::Stamp;
@@ -72,7 +72,7 @@ impl Place {
         }
     }
 
-    fn at(&self) -> String {
+    fn place(&self) -> String {
         match &self.part {
             None => format!("{}/{}.jsonl", self.app, self.id),
             Some(part) => format!("{}/{}/{part}.jsonl", self.app, self.id),
@@ -86,11 +86,11 @@ impl Place {
     }
 
     fn found(&self, root: &Path) -> Option<FoundDoc> {
-        let path = files::below(root, &self.at()).ok()?;
+        let path = files::below(root, &self.place()).ok()?;
         Some(FoundDoc {
             name: self.doc(),
             kind: DocKind::Log,
-            at: self.at(),
+            place: self.place(),
             stamp: Stamp::of(&path).ok()?,
             path,
         })
@@ -149,10 +149,10 @@ fn conflict_copies(root: &Path) -> Vec<ConflictCopy> {
                 doc: place.doc(),
                 kind: DocKind::Log,
                 main: place.part.is_none(),
-                at: place.at(),
+                place: place.place(),
                 path,
                 stamp,
-                live: None,
+                open_in: None,
             });
         }
     }
@@ -171,7 +171,7 @@ impl Tool for AppSessions {
             versions: "session-roam's own store (2026-11-29), docs/api.md".into(),
             denied: &[],
             is_message: |line| !is_header(line.trim_ascii_end()),
-            said,
+            read_message,
             joins: Joins {
                 stitch: Some(joining::stitch),
                 unasked: true,
@@ -228,7 +228,7 @@ impl Tool for AppSessions {
                 Some(Found {
                     session: SessionId::new(id),
                     docs,
-                    live: None,
+                    open_in: None,
                 })
             }));
         }
@@ -248,7 +248,7 @@ impl Tool for AppSessions {
             .iter()
             .find_map(|field| ends.backwards().find_map(|entry| text(entry, field)));
         let spoken = || {
-            let mut messages = ends.forwards().filter_map(said);
+            let mut messages = ends.forwards().filter_map(read_message);
             let first = messages.find(|message| message.role == crate::session::Role::User)?;
             jsonl::title_of(&first.text())
         };
@@ -282,16 +282,16 @@ impl Tool for AppSessions {
         let mut app: Option<AppName> = None;
         let mut writes = Vec::new();
         for doc in &checkout.docs {
-            let place = place_of(checkout.session, doc.name, doc.at)?;
+            let place = place_of(checkout.session, doc.name, doc.place)?;
             if app.as_ref().is_some_and(|app| *app != place.app) {
-                return Err(refused(doc.at));
+                return Err(refused(doc.place));
             }
-            let path = files::below(&root, &place.at())?;
+            let path = files::below(&root, &place.place())?;
             match &doc.change {
                 Change::Create(bytes) | Change::Replace { bytes, .. } => {
                     let header = first_line(*bytes, &path)?;
                     if !header.is_some_and(|header| place.fits(&header)) {
-                        return Err(refused(doc.at));
+                        return Err(refused(doc.place));
                     }
                 }
                 Change::Append { .. } | Change::Remove { .. } => {}

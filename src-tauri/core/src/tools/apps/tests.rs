@@ -444,7 +444,7 @@ fn a_file_of_another_device_is_written_only_where_it_belongs() {
         let (session, name) = (SessionId::new(id.as_str()), DocName::new(name));
         let docs = vec![super::super::DocWrite {
             name: &name,
-            at,
+            place: at,
             change: Change::Create(bytes),
         }];
         let checkout = Checkout {

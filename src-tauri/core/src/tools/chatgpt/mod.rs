@@ -35,7 +35,7 @@ pub const SERVICE: Service = Service {
         "user.json",
         "shared_conversations.json",
     ],
-    said: tree::said,
+    read_message: tree::read_message,
     records: tree::records,
     facts: tree::facts,
     judge: |_, first, second| tree::judge(first, second),

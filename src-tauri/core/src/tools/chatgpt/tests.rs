@@ -1,6 +1,6 @@
 //! Canvases as the calls make them: created, rewritten, changed in places, and asked for too much.
 
-use super::tree::{records, said};
+use super::tree::{read_message, records};
 use serde_json::{Value, json};
 
 /// A conversation of calls of the canvas tool, each with its answer; the last ones hang on another branch.
@@ -50,7 +50,7 @@ fn conversation(calls: &[(&str, Value)], others: &[(&str, Value)]) -> Vec<u8> {
 
 fn shown(content: &[u8]) -> Vec<String> {
     let records = records(content);
-    let messages = records.iter().filter_map(said);
+    let messages = records.iter().filter_map(read_message);
     messages
         .map(|message| message.text())
         .filter(|text| text != "Done.")

@@ -141,7 +141,7 @@ pub(super) fn records(content: &[u8]) -> Vec<Value> {
     for (at, content) in canvases.finals() {
         found[at]["canvas"]["final"] = content.into();
     }
-    let is_all = found.iter().all(|record| said(record).is_none());
+    let is_all = found.iter().all(|record| read_message(record).is_none());
     found.extend(damage.and_then(|damage| transcript::missing(damage, is_all)));
     found
 }
@@ -157,7 +157,7 @@ fn picture(part: &Value) -> Option<&str> {
     Some(address.rsplit('/').next().unwrap_or(address))
 }
 
-pub(super) fn said(record: &Value) -> Option<ParsedMessage<'_>> {
+pub(super) fn read_message(record: &Value) -> Option<ParsedMessage<'_>> {
     let message = record.get("message")?;
     let hidden = message.pointer("/metadata/is_visually_hidden_from_conversation");
     if hidden.and_then(Value::as_bool) == Some(true) {

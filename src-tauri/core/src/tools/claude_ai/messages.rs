@@ -31,10 +31,10 @@ fn updated(conversation: &Members) -> Option<Millis> {
 
 /// One record for each message.
 pub(super) fn records(content: &[u8]) -> Vec<Value> {
-    imported::message_records(content, messages, ["uuid", "created_at"], said)
+    imported::message_records(content, messages, ["uuid", "created_at"], read_message)
 }
 
-pub(super) fn said(record: &Value) -> Option<ParsedMessage<'_>> {
+pub(super) fn read_message(record: &Value) -> Option<ParsedMessage<'_>> {
     let message = record.get("message")?;
     let role = match message.get("sender")?.as_str()? {
         "human" => Role::User,

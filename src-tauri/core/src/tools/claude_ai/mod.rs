@@ -25,7 +25,7 @@ pub const SERVICE: Service = Service {
              read and exported on all your devices. They continue at claude.ai.",
     versions: "exports of 2024 to 2026, from public descriptions read on 2026-11-29; no export of a real account was tried",
     denied: &["memories.json", "projects.json", "users.json"],
-    said: messages::said,
+    read_message: messages::read_message,
     records: messages::records,
     facts: messages::facts,
     judge: |_, first, second| messages::judge(first, second),

@@ -102,7 +102,7 @@ mod tests {
         FoundDoc {
             name: DocName::new("transcript.jsonl"),
             kind: DocKind::Log,
-            at: String::new(),
+            place: String::new(),
             path: path.to_owned(),
             stamp: Stamp::of(path).expect("file"),
         }

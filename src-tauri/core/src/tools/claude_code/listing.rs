@@ -65,10 +65,10 @@ pub(super) fn copies_of_agents(store: &Store) -> Vec<ConflictCopy> {
                     kind: DocKind::Log,
                     main: false,
                     doc: DocName::new(format!("{BESIDE}agents/{original}")),
-                    at: at.join("/"),
+                    place: at.join("/"),
                     path,
                     stamp,
-                    live: None,
+                    open_in: None,
                 });
             found.extend(copy);
         }
@@ -113,7 +113,7 @@ pub(super) fn add_file(base: &Path, docs: &mut Vec<FoundDoc>, path: &Path, name:
             false => DocKind::Snapshot,
         },
         name: DocName::new(name),
-        at: at.join("/"),
+        place: at.join("/"),
         path: path.to_path_buf(),
         stamp,
     });

@@ -154,7 +154,7 @@ impl Tool for ClaudeCode {
             reason: String::new(),
             denied: &DENIED,
             is_message,
-            said,
+            read_message,
             device_fields,
             known_fields,
             joins: Joins {
@@ -209,7 +209,7 @@ impl Tool for ClaudeCode {
         };
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         match names[..] {
-            ["sessions", ..] => Touched::Liveness,
+            ["sessions", ..] => Touched::OpenSessions,
             ["plans"] => Touched::Everything,
             [.., last] if files::is_foreign_name(last) => Touched::Nothing,
             ["projects", _, name] if is_old_agent(name) => {
@@ -233,7 +233,7 @@ impl Tool for ClaudeCode {
             Which::ConflictCopies => {
                 let mut copies = copies_of_agents(&store);
                 for copy in &mut copies {
-                    copy.live = live.get(copy.session.as_str()).cloned();
+                    copy.open_in = live.get(copy.session.as_str()).cloned();
                 }
                 listing.conflict_copies.extend(copies);
             }
@@ -331,7 +331,7 @@ impl Tool for ClaudeCode {
             )));
         }
         let still_free = || match live_sessions(&store).get(session.as_str()) {
-            Some(by) => Err(WriteError::Live(by.clone())),
+            Some(by) => Err(WriteError::Open(by.clone())),
             None => Ok(()),
         };
         still_free()?;
@@ -889,7 +889,7 @@ fn is_message(line: &[u8]) -> bool {
 /// The message in a record. Records that replace earlier turns are nobody's message: the boundary,
 /// and the summary from which the model continues (`isCompactSummary`). Text that the tool inserts
 /// beside the user's is marked `isMeta` (2.1.330, 2026-11-23).
-fn said(record: &Value) -> Option<ParsedMessage<'_>> {
+fn read_message(record: &Value) -> Option<ParsedMessage<'_>> {
     let is = |name: &str| record.get(name).and_then(Value::as_bool).unwrap_or(false);
     if record.get("subtype").and_then(Value::as_str) == Some("compact_boundary") {
         let words = record
@@ -898,7 +898,7 @@ fn said(record: &Value) -> Option<ParsedMessage<'_>> {
             .unwrap_or_default();
         return ParsedMessage::of(record, Role::System, vec![Piece::new("compaction", words)]);
     }
-    let mut said = transcript::said(record)?;
+    let mut said = transcript::read_message(record)?;
     if is("isCompactSummary") {
         let summary = said.text();
         said = ParsedMessage {

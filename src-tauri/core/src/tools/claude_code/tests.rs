@@ -6,7 +6,7 @@ use super::*;
 fn a_compaction_is_marked_and_what_the_tool_slips_in_is_not_the_users() {
     let kinds = |text: &str| {
         let record: Value = serde_json::from_str(text).expect("a record");
-        said(&record).map(|said| {
+        read_message(&record).map(|said| {
             (
                 said.role.as_str(),
                 said.pieces[0].kind.to_owned(),
@@ -93,7 +93,7 @@ fn an_agents_card_that_cannot_be_read_is_not_written() {
         let card = card.to_vec();
         let docs = vec![super::super::DocWrite {
             name: &name,
-            at: "x",
+            place: "x",
             change: Change::Create(&card),
         }];
         let checkout = Checkout {
@@ -128,7 +128,7 @@ fn another_devices_card_brings_no_directory_and_nothing_that_is_not_known() {
         forgets: false,
         docs: vec![super::super::DocWrite {
             name: &name,
-            at: "x",
+            place: "x",
             change: Change::Create(theirs),
         }],
     };

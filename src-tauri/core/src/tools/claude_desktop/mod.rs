@@ -228,7 +228,7 @@ impl Registry for ClaudeDesktop {
             return Ok(());
         }
         if let Some(open) = places::runs(machine, &roots) {
-            return Err(WriteError::Live(open));
+            return Err(WriteError::Open(open));
         }
         let (dir, path) = (path.parent().unwrap_or(&path), path.as_path());
         write(dir, path, &Change::Remove { path, was }, Millis(0))?;

@@ -34,7 +34,7 @@ pub(super) struct TaskList {
 
 impl TaskList {
     /// An error explains why the file is not a list.
-    fn at(path: &Path) -> Result<Self, String> {
+    fn read(path: &Path) -> Result<Self, String> {
         let unread = |error: io::Error| format!("{} can't be read: {error}", path.display());
         let (stamp, text) = match Stamp::of(path) {
             Ok(stamp) => {
@@ -101,7 +101,7 @@ impl TaskStore {
     ) {
         let mut tasks = self.files().list(which, &|_| self.live(running()));
         tasks.map_places(|at| format!("{}/{at}", self.editor.folder));
-        let rows = match TaskList::at(&self.list_path()) {
+        let rows = match TaskList::read(&self.list_path()) {
             Err(why) if !tasks.found.is_empty() => {
                 listing.problems.push(unknown_list(&why));
                 None
@@ -132,7 +132,7 @@ impl TaskStore {
         Some(FoundDoc {
             name: DocName::new(ROW),
             kind: DocKind::Snapshot,
-            at: format!("{}/state/{LIST}", self.editor.folder),
+            place: format!("{}/state/{LIST}", self.editor.folder),
             path: self.list_path(),
             stamp: tasks.stamp_of(id)?,
         })
@@ -169,7 +169,7 @@ pub(super) fn read_task(found: &Found, main: &FoundDoc) -> io::Result<Reading> {
     for doc in &found.docs {
         docs.push(match doc.name.as_str() {
             ROW => {
-                let tasks = TaskList::at(&doc.path).map_err(io::Error::other)?;
+                let tasks = TaskList::read(&doc.path).map_err(io::Error::other)?;
                 let text = tasks
                     .rows
                     .row(found.session.as_str())
@@ -248,11 +248,11 @@ pub(super) fn write_task(
     let id = checkout.session.as_str();
     let store = store_for(machine, checkout);
     let still_free = || match store.live(&hosts(machine)) {
-        Some(live) => Err(WriteError::Live(live)),
+        Some(live) => Err(WriteError::Open(live)),
         None => Ok(()),
     };
     still_free()?;
-    let tasks = TaskList::at(&store.list_path()).map_err(WriteError::Refused)?;
+    let tasks = TaskList::read(&store.list_path()).map_err(WriteError::Refused)?;
     let (files, list_path) = (store.files(), store.list_path());
     let at = files.in_group(checkout.session, "");
     let mut planned = Vec::new();
@@ -303,7 +303,9 @@ pub(super) fn write_task(
         .iter_mut()
         .filter(|(name, ..)| name.as_str() == ROW)
     {
-        let now = TaskList::at(path).ok().and_then(|tasks| tasks.stamp_of(id));
+        let now = TaskList::read(path)
+            .ok()
+            .and_then(|tasks| tasks.stamp_of(id));
         *stamp = now.unwrap_or_default();
     }
     Ok(written)
@@ -319,7 +321,7 @@ pub(super) fn store_for(machine: &Machine, checkout: &Checkout<'_>) -> TaskStore
     let authors = checkout
         .docs
         .first()
-        .and_then(|doc| doc.at.split('/').next())
+        .and_then(|doc| doc.place.split('/').next())
         .unwrap_or_default();
     let rank = |store: &TaskStore| match () {
         () if store.has(checkout.session.as_str()) => 0,

@@ -218,7 +218,7 @@ impl Tool for Cline {
                 .into(),
             versions: "command line 3.0.65 (2026-11-23); tasks of the extension 3.x, from public descriptions, never seen".into(),
             denied: &DENIED,
-            said,
+            read_message,
             records: Some(records),
             device_fields,
             known_fields: |doc| match doc.as_str() {
@@ -412,7 +412,7 @@ fn named_by(running: &Running) -> Option<&str> {
 fn open_in_cline(hosts: &[Running], session: &SessionId, dir: &Path) -> Option<String> {
     // Usually no program runs, and then no manifest is read.
     let manifest =
-        || Manifest::at(&dir.join(format!("{session}.json"))).filter(Manifest::is_going_on);
+        || Manifest::read(&dir.join(format!("{session}.json"))).filter(Manifest::is_going_on);
     let holds = |process: &&Running| match named_by(process).filter(|_| is_cline(process)) {
         Some(named) => named == session.as_str(),
         None if is_cline(process) => manifest().is_some(),
@@ -441,7 +441,7 @@ struct Manifest {
 }
 
 impl Manifest {
-    fn at(path: &Path) -> Option<Self> {
+    fn read(path: &Path) -> Option<Self> {
         serde_json::from_slice(&opener::read(path, opener::MOST).ok()?).ok()
     }
 
@@ -565,7 +565,7 @@ fn write_session(machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, 
     let (store, session) = (session_store(machine), checkout.session);
     let dir = store.root.join(session.as_str());
     let still_free = || match open_in_cline(&hosts(machine), session, &dir) {
-        Some(live) => Err(WriteError::Live(live)),
+        Some(live) => Err(WriteError::Open(live)),
         None => Ok(()),
     };
     still_free()?;

@@ -94,8 +94,8 @@ pub(super) fn unwrapped(text: &str) -> &str {
     text
 }
 
-pub(super) fn said(record: &Value) -> Option<ParsedMessage<'_>> {
-    let mut said = transcript::said(record)?;
+pub(super) fn read_message(record: &Value) -> Option<ParsedMessage<'_>> {
+    let mut said = transcript::read_message(record)?;
     said.id = record.get("id").and_then(Value::as_str);
     let is_summary =
         record.pointer("/metadata/kind").and_then(Value::as_str) == Some("compaction_summary");

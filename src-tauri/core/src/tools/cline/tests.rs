@@ -77,7 +77,11 @@ impl Store {
                 },
                 Change::Remove { path, was } => Change::Remove { path, was: *was },
             };
-            DocWrite { name, at, change }
+            DocWrite {
+                name,
+                place: at,
+                change,
+            }
         });
         let docs = docs.collect();
         let checkout = Checkout {
@@ -355,7 +359,7 @@ fn a_session_is_open_in_the_process_that_says_so() {
                 args,
                 ..Running::default()
             }]);
-            store.found(ID).live.is_some()
+            store.found(ID).open_in.is_some()
         };
         [
             is_open(1, "/opt/bin/cline", &["cline", "--id", ID]),
@@ -413,7 +417,7 @@ fn conversations_are_compared_by_their_messages() {
 #[test]
 fn messages_are_shown_without_what_is_around_them() {
     let show = |record: Value| {
-        said(&record).map(|said| {
+        read_message(&record).map(|said| {
             (
                 said.role.as_str(),
                 said.pieces[0].part(99).kind,
@@ -463,7 +467,7 @@ fn messages_are_shown_without_what_is_around_them() {
         found("tool", "tool_result", false, "{\"text\":1}")
     );
     let record = text("x");
-    assert_eq!(said(&record).and_then(|said| said.id), Some("m"));
+    assert_eq!(read_message(&record).and_then(|said| said.id), Some("m"));
 }
 
 #[test]

@@ -265,7 +265,7 @@ impl Tool for Codex {
                 .into(),
             denied: &DENIED,
             is_message,
-            said,
+            read_message,
             // Names of threads are in a database and an index, not in a rollout's records
             // (0.169.0).
             joins: Joins { named: Some(named), stitch: Some(numbered::stitch), trails: Some(trails), ..Joins::default() },
@@ -290,7 +290,7 @@ impl Tool for Codex {
 
     fn touched(&self, machine: &Machine, path: &Path) -> Touched {
         match files::names_below(&base(machine), path) {
-            Some(names) if names.first().is_some_and(|name| name == LOCKS) => Touched::Liveness,
+            Some(names) if names.first().is_some_and(|name| name == LOCKS) => Touched::OpenSessions,
             _ => self.store(machine).touched(path),
         }
     }
@@ -368,7 +368,7 @@ impl Tool for Codex {
                 checkout.session
             )));
         }
-        let _lock = WriterLock::take(&store.root, checkout.session)?;
+        let _lock = WriterLock::acquire(&store.root, checkout.session)?;
         let mut written = Written::default();
         for doc in &checkout.docs {
             if doc.name.as_str() != MAIN {
@@ -542,8 +542,8 @@ struct WriterLock {
 }
 
 impl WriterLock {
-    fn take(base: &Path, session: &SessionId) -> Result<Option<Self>, WriteError> {
-        let live = || WriteError::Live(format!("{NAME} has it open"));
+    fn acquire(base: &Path, session: &SessionId) -> Result<Option<Self>, WriteError> {
+        let live = || WriteError::Open(format!("{NAME} has it open"));
         let dir = base.join(LOCKS);
         if !dir.is_dir() {
             // Codex has never run here, or is older than the locks.
@@ -641,7 +641,7 @@ fn base_of(meta: &Value, file: &mut dyn ReadSeek) -> Option<ForkBase> {
     let at = base + memmem::find(&line[base..], format!("\"{session}\"").as_bytes())? + 1;
     Some(ForkBase {
         session,
-        at: at as u64,
+        offset: at as u64,
         end,
     })
 }
@@ -781,7 +781,7 @@ fn tokens_of(event: &Value) -> Option<Tokens> {
 
 /// The message in a record: items of the conversation, which are bare in the oldest rollouts, and
 /// compactions (the kinds of 0.169.0, 2026-11-23). Events repeat the text of items.
-fn said<'a>(record: &'a Value) -> Option<ParsedMessage<'a>> {
+fn read_message<'a>(record: &'a Value) -> Option<ParsedMessage<'a>> {
     let item = match record.get("type").and_then(Value::as_str) {
         Some("response_item") => record.get("payload")?,
         Some("compacted") => {
@@ -861,7 +861,7 @@ fn said<'a>(record: &'a Value) -> Option<ParsedMessage<'a>> {
                 ParsedMessage::of(record, Role::Assistant, vec![Piece::new("thinking", words)])
             })?
         }
-        _ => transcript::said(record),
+        _ => transcript::read_message(record),
     }
 }
 

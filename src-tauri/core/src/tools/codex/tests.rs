@@ -9,7 +9,7 @@ fn items_are_told_apart_and_events_are_not_said_twice() {
             "{{\"type\":\"response_item\",\"timestamp\":\"T\",\"payload\":{payload}}}"
         ))
         .expect("a record");
-        said(&record).map(|said| {
+        read_message(&record).map(|said| {
             (
                 said.role.as_str(),
                 said.pieces[0].part(9).kind,
@@ -62,7 +62,7 @@ fn items_are_told_apart_and_events_are_not_said_twice() {
     assert_eq!(read(words), found("user", "text", "hi"));
     let whole = |text: &str| {
         let record: Value = serde_json::from_str(text).expect("a record");
-        said(&record).map(|said| said.text())
+        read_message(&record).map(|said| said.text())
     };
     assert_eq!(whole(words).as_deref(), Some("hi"));
     assert_eq!(
@@ -280,7 +280,7 @@ fn the_open_threads_are_found_without_a_listing() {
     let open = codex.open_sessions(&machine).expect("open");
     let ids: Vec<&str> = open.iter().map(|found| found.session.as_str()).collect();
     assert_eq!(ids, [ID]);
-    assert!(open[0].live.is_some());
+    assert!(open[0].open_in.is_some());
 }
 
 /// The beginning of a line gives the same answer as the whole line, parsed.

@@ -12,7 +12,7 @@ pub(super) fn write_rollout(
     let existing = existing.map(|at| base.join(at.place));
     match (change, existing) {
         (Change::Create(bytes), None) => {
-            let at = place(checkout, doc.at, *bytes);
+            let at = place(checkout, doc.place, *bytes);
             write_at(
                 base,
                 files::below(base, &at)?,

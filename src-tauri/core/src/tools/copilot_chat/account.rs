@@ -79,7 +79,7 @@ pub fn repository(kind: DocKind, bytes: &[u8]) -> Vec<Patch> {
     };
     for line in lines {
         let patch = |(there, shown): (&str, String)| Patch {
-            at: at + (there.as_ptr() as usize - line.as_ptr() as usize) as u64,
+            offset: at + (there.as_ptr() as usize - line.as_ptr() as usize) as u64,
             shown: shown.into_bytes(),
             there: there.as_bytes().to_vec(),
         };
@@ -166,6 +166,6 @@ mod tests {
         }
         let document = br#"{"repoData":{"remoteUrl":"planted"},"requests":[]}"#;
         let patches = super::repository(DocKind::Snapshot, document);
-        assert_eq!((patches.len(), patches[0].at), (1, 12));
+        assert_eq!((patches.len(), patches[0].offset), (1, 12));
     }
 }

@@ -155,7 +155,7 @@ impl IndexChange {
     }
 
     /// Restores the index after the file could not be written. Later changes by others stay.
-    pub(super) fn take_back(&self, place: &Place) {
+    pub(super) fn revert(&self, place: &Place) {
         if self.old != self.new {
             // An entry without a file does no harm: the next attempt writes both.
             drop(state_db::put(

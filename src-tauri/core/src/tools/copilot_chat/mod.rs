@@ -230,7 +230,7 @@ impl Tool for CopilotChat {
             listing.found.push(Found {
                 session: session.clone(),
                 docs: counts.docs(machine),
-                live,
+                open_in: live,
             });
         }
         listing
@@ -283,7 +283,7 @@ impl Tool for CopilotChat {
             .unwrap_or_default();
         let place = target(machine, checkout, &kinds, here)?;
         let still_free = || match place.live(&machine.apps.running()) {
-            Some(why) => Err(WriteError::Live(why)),
+            Some(why) => Err(WriteError::Open(why)),
             None => Ok(()),
         };
         still_free()?;
@@ -322,7 +322,7 @@ impl Tool for CopilotChat {
         let index = IndexChange::plan(&place, session, after.state.as_ref())?;
         index.apply(&place, checkout.now)?;
         files::write_docs(&writes, checkout.updated, &still_free)
-            .inspect_err(|_| index.take_back(&place))
+            .inspect_err(|_| index.revert(&place))
     }
 
     fn resume(&self, machine: &Machine, session: &Resumable<'_>) -> Launch {
@@ -412,7 +412,7 @@ impl Place {
             user: user.into(),
             sessions: dir.join(SESSIONS),
             state_db: dir.join("state.vscdb"),
-            opens: Workspace::at(dir).map_or(Window::Unknown, |workspace| {
+            opens: Workspace::read(dir).map_or(Window::Unknown, |workspace| {
                 Window::Workspace(workspace.opens)
             }),
         }
@@ -505,7 +505,7 @@ fn parse(name: &str) -> Option<(SessionId, Kind)> {
 }
 
 /// A file's place below the directory of all editors.
-fn at(machine: &Machine, editor: &Editor, path: &Path) -> String {
+fn place_below_editors(machine: &Machine, editor: &Editor, path: &Path) -> String {
     let user = editor.user_dir(System::HERE, machine);
     let root = user.parent().and_then(Path::parent).unwrap_or(&user);
     let below = path.strip_prefix(root).unwrap_or(path);
@@ -519,13 +519,13 @@ fn at(machine: &Machine, editor: &Editor, path: &Path) -> String {
 // ---- listing ----
 
 /// A chat's files in one directory.
-struct Copy {
+struct ChatCopy {
     place: Place,
     /// The log comes first.
     files: Vec<(Kind, PathBuf, Stamp)>,
 }
 
-impl Copy {
+impl ChatCopy {
     fn docs(&self, machine: &Machine) -> Vec<FoundDoc> {
         let doc = |(kind, path, stamp): &(Kind, PathBuf, Stamp)| FoundDoc {
             name: DocName::new(if *kind == Kind::Log { LOG } else { DOCUMENT }),
@@ -534,7 +534,7 @@ impl Copy {
             } else {
                 DocKind::Snapshot
             },
-            at: at(machine, &self.place.editor, path),
+            place: place_below_editors(machine, &self.place.editor, path),
             path: path.clone(),
             stamp: *stamp,
         };
@@ -542,8 +542,8 @@ impl Copy {
     }
 }
 
-fn copies(machine: &Machine, which: Which<'_>) -> BTreeMap<SessionId, Vec<Copy>> {
-    let mut found: BTreeMap<SessionId, Vec<Copy>> = BTreeMap::new();
+fn copies(machine: &Machine, which: Which<'_>) -> BTreeMap<SessionId, Vec<ChatCopy>> {
+    let mut found: BTreeMap<SessionId, Vec<ChatCopy>> = BTreeMap::new();
     for place in places(machine) {
         let mut here: BTreeMap<SessionId, Vec<(Kind, PathBuf, Stamp)>> = BTreeMap::new();
         for name in names(&place, which) {
@@ -557,7 +557,7 @@ fn copies(machine: &Machine, which: Which<'_>) -> BTreeMap<SessionId, Vec<Copy>>
         }
         for (session, mut files) in here {
             files.sort_by_key(|(kind, ..)| *kind != Kind::Log);
-            found.entry(session).or_default().push(Copy {
+            found.entry(session).or_default().push(ChatCopy {
                 place: place.clone(),
                 files,
             });
@@ -589,10 +589,10 @@ fn names(place: &Place, which: Which<'_>) -> Vec<String> {
 /// the copies, so the copy written last counts. Another copy is reported only if it is longer.
 fn the_one_that_counts<'c>(
     session: &SessionId,
-    copies: &'c mut [Copy],
+    copies: &'c mut [ChatCopy],
     problems: &mut Vec<Problem>,
-) -> &'c Copy {
-    let written = |copy: &Copy| {
+) -> &'c ChatCopy {
+    let written = |copy: &ChatCopy| {
         copy.files
             .first()
             .map(|(_, _, stamp)| (stamp.mtime_ns, stamp.len))
@@ -642,8 +642,8 @@ fn conflict_copies(machine: &Machine) -> Vec<ConflictCopy> {
                     DocKind::Snapshot
                 },
                 main: kind == Kind::Log || !has_log,
-                at: at(machine, &place.editor, &original),
-                live: place.live(&running),
+                place: place_below_editors(machine, &place.editor, &original),
+                open_in: place.live(&running),
                 session,
                 path,
                 stamp,
@@ -655,7 +655,11 @@ fn conflict_copies(machine: &Machine) -> Vec<ConflictCopy> {
 
 /// Reports indexes that cannot be written. An index of a later version makes the store's format
 /// unknown. A damaged one concerns its workspace alone, and is reported once, not per chat.
-fn check_indexes<'c>(copies: impl Iterator<Item = &'c Copy>, tell: bool, listing: &mut Listing) {
+fn check_indexes<'c>(
+    copies: impl Iterator<Item = &'c ChatCopy>,
+    tell: bool,
+    listing: &mut Listing,
+) {
     let databases: BTreeSet<&PathBuf> = copies.map(|copy| &copy.place.state_db).collect();
     for path in databases {
         match Index::read(path) {
@@ -787,7 +791,7 @@ fn target(
     machine: &Machine,
     checkout: &Checkout<'_>,
     kinds: &[Kind],
-    mut here: Vec<Copy>,
+    mut here: Vec<ChatCopy>,
 ) -> Result<Place, WriteError> {
     let changed = checkout.docs.iter().find_map(|doc| doc.change.path());
     let there = match changed {
@@ -823,9 +827,9 @@ fn new_place(machine: &Machine, checkout: &Checkout<'_>) -> Result<Place, WriteE
     let in_empty_window = checkout
         .docs
         .iter()
-        .any(|doc| doc.at.split('/').any(|name| name == EMPTY_WINDOW));
+        .any(|doc| doc.place.split('/').any(|name| name == EMPTY_WINDOW));
     let authors = checkout.docs.first();
-    let authors = authors.and_then(|doc| doc.at.split('/').next());
+    let authors = authors.and_then(|doc| doc.place.split('/').next());
     let mut editors = EDITORS;
     // A stable sort keeps the order of the others.
     editors.sort_by_key(|editor| Some(editor.folder) != authors);

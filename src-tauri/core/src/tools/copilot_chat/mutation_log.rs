@@ -69,7 +69,7 @@ enum Step {
 pub fn replay(log: &[u8]) -> Result<Value, Broken> {
     let mut replay = Replay::default();
     for line in log.split_inclusive(|byte| *byte == b'\n') {
-        if let Err(why) = replay.take(line) {
+        if let Err(why) = replay.apply_line(line) {
             return Err(Broken {
                 line: replay.lines,
                 why,
@@ -107,7 +107,7 @@ pub fn replay_leniently(log: &[u8]) -> (Option<Value>, Vec<u64>) {
 
 impl Replay {
     /// Applies the next line, including its line feed. After an error the document is unchanged.
-    fn take(&mut self, line: &[u8]) -> Result<(), Why> {
+    fn apply_line(&mut self, line: &[u8]) -> Result<(), Why> {
         self.lines += 1;
         let whole = line.strip_suffix(b"\n").ok_or(Why::Torn)?;
         if whole.is_empty() {

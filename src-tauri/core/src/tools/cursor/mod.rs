@@ -181,7 +181,7 @@ impl Tool for Cursor {
                 .into(),
             versions: "tables and fields of Cursor 2.0 to 3.22 described in public (2025-12 to 2026-09), never opened in Cursor".into(),
             denied: &DENIED,
-            said: shown::said,
+            read_message: shown::read_message,
             records: Some(shown::bubbles),
             device_fields: |doc| if doc.as_str() == MAIN { &DEVICE_FIELDS } else { &[] },
             joins: Joins {
@@ -281,7 +281,7 @@ impl Tool for Cursor {
                 last,
             }))
         };
-        let listed = sqlite::settled(&path, read)?.ok()??;
+        let listed = sqlite::read_consistent(&path, read)?.ok()??;
         let rows = listed.rows.iter();
         Some(Listing {
             found: rows.map(|row| found(row, &path, live.clone())).collect(),
@@ -298,7 +298,7 @@ impl Tool for Cursor {
             drop(store.check_shape());
             store.read(id).map(|read| (store, read))
         };
-        let read = sqlite::settled(&main.path, read);
+        let read = sqlite::read_consistent(&main.path, read);
         let read = read.unwrap_or_else(|| Err(StateDbError::Busy(main.path.clone())));
         let (store, read) = read.map_err(io::Error::other)?;
         let read = read.ok_or_else(|| {
@@ -350,7 +350,7 @@ impl Tool for Cursor {
                 checkout.session
             )));
         }
-        let still_free = || opener_of(machine).map_or(Ok(()), |open| Err(WriteError::Live(open)));
+        let still_free = || opener_of(machine).map_or(Ok(()), |open| Err(WriteError::Open(open)));
         still_free()?;
         let user = user_dir(machine);
         let workspaces = workspaces_of(&user, checkout.cwd);
@@ -382,7 +382,7 @@ impl Tool for Cursor {
             let emptied = store.is_emptied(session.as_str());
             emptied.map_err(|error| store.sql(error))
         };
-        let read = sqlite::settled(&path, is_emptied);
+        let read = sqlite::read_consistent(&path, is_emptied);
         match read.unwrap_or_else(|| Err(StateDbError::Busy(path.clone()))) {
             Ok(is_emptied) => Ok(is_emptied.then(|| removing::unclear(&path))),
             Err(StateDbError::Absent(_)) => Ok(None),
@@ -424,14 +424,14 @@ fn found(row: &store::Listed, path: &Path, live: Option<String>) -> Found {
     let doc = |name: &str| FoundDoc {
         name: DocName::new(name),
         kind: DocKind::Snapshot,
-        at: format!("conversations/{}/{name}", row.id),
+        place: format!("conversations/{}/{name}", row.id),
         path: path.to_path_buf(),
         stamp: row.stamp,
     };
     Found {
         session: SessionId::new(row.id.as_str()),
         docs: [MAIN, PROMPTS, TURNS].map(doc).to_vec(),
-        live,
+        open_in: live,
     }
 }
 
@@ -500,8 +500,10 @@ impl Cursor {
                 last,
             }))
         };
-        let list =
-            || sqlite::settled(path, list).unwrap_or_else(|| Err(StateDbError::Busy(path.into())));
+        let list = || {
+            sqlite::read_consistent(path, list)
+                .unwrap_or_else(|| Err(StateDbError::Busy(path.into())))
+        };
         match which {
             Which::All => self.last.of(path, list),
             _ => list(),
@@ -549,7 +551,7 @@ impl Cursor {
 
 /// The directories that a workspace opens.
 fn opened_by(machine: &Machine, workspace: &Path) -> Vec<PathBuf> {
-    let workspace = vscode::Workspace::at(workspace);
+    let workspace = vscode::Workspace::read(workspace);
     workspace.map_or_else(Vec::new, |workspace| {
         workspace.opens.directories(&user_dir(machine))
     })

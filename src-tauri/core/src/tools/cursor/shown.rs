@@ -32,7 +32,7 @@ pub(super) fn prompt(bubble: &Value) -> Option<&str> {
     (is_prompt && !text.trim().is_empty()).then_some(text)
 }
 
-pub(super) fn said(bubble: &Value) -> Option<ParsedMessage<'_>> {
+pub(super) fn read_message(bubble: &Value) -> Option<ParsedMessage<'_>> {
     let role = match bubble.get("type")?.as_u64()? {
         1 => Role::User,
         _ => Role::Assistant,

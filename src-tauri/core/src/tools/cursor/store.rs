@@ -98,7 +98,7 @@ impl Store {
     }
 
     pub(super) fn sql(&self, error: rusqlite::Error) -> StateDbError {
-        state_db::told(&self.path, error)
+        state_db::error_of(&self.path, error)
     }
 
     /// An error if the tables are not those that this adapter knows.

@@ -559,7 +559,7 @@ impl Cursor2 {
             forgets: false,
             docs: vec![crate::adapter::DocWrite {
                 name: &name,
-                at: "",
+                place: "",
                 change: crate::adapter::Change::Create(&bytes),
             }],
         };
@@ -570,7 +570,7 @@ impl Cursor2 {
 #[test]
 fn the_list_of_cursor_2_names_what_is_there_and_is_kept_as_it_was() {
     let cursor = Cursor2::new();
-    let starts = || Err(WriteError::Live("it starts".into()));
+    let starts = || Err(WriteError::Open("it starts".into()));
     cursor.write(&starts).expect_err("Cursor runs");
     assert_eq!(
         cursor.listed(),

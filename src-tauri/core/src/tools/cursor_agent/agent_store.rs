@@ -33,7 +33,7 @@ pub use self::paths::{
     list, physical, stamp,
 };
 pub use self::reading::{Read, SIDECAR, StoreError, read};
-pub use self::shown::{facts, records, said, steers};
+pub use self::shown::{facts, read_message, records, steers};
 pub use self::writing::{Target, remove, write};
 
 use crate::formats::running::Running;

@@ -52,7 +52,7 @@ impl Tool for CursorAgent {
                        described in public"
                 .into(),
             denied: &DENIED,
-            said: store::said,
+            read_message: store::read_message,
             records: Some(store::records),
             device_fields: |_| &DEVICE_FIELDS,
             joins: Joins {
@@ -145,7 +145,7 @@ impl Tool for CursorAgent {
             None => store::opener(&running, id, Some(checkout.cwd)),
         };
         if let Some(open) = open {
-            return Err(WriteError::Live(open));
+            return Err(WriteError::Open(open));
         }
         let (was, content) = match (&doc.change, doc.change.content()?) {
             (Change::Remove { path, was }, _) => {
@@ -210,13 +210,13 @@ fn found(chat: Chat, live: Option<String>) -> Found {
     let doc = FoundDoc {
         name: DocName::new(MAIN),
         kind: DocKind::Snapshot,
-        at: format!("chats/{}/{MAIN}", chat.id),
+        place: format!("chats/{}/{MAIN}", chat.id),
         path: chat.store,
         stamp: chat.stamp,
     };
     Found {
         session: SessionId::new(chat.id),
         docs: vec![doc],
-        live,
+        open_in: live,
     }
 }

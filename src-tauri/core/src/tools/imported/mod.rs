@@ -27,7 +27,7 @@ use super::{
 use crate::adapter::Opens;
 use crate::formats::file_store::{DocFile, FileStore};
 use crate::merge::snapshots::Judged;
-use crate::merge::transcript::{self, Reader};
+use crate::merge::transcript::{self, MessageReader};
 use crate::opener;
 use crate::session::records::{self, Damage};
 use crate::session::{DocName, Millis, ToolId};
@@ -71,7 +71,7 @@ pub(super) fn message_records(
     content: &[u8],
     messages: fn(&Value) -> &[Value],
     [id, time]: [&str; 2],
-    said: Reader,
+    said: MessageReader,
 ) -> Vec<Value> {
     let (conversation, _, damage) = opened(content);
     let record = |message: &Value| json!({ "uuid": message.get(id), "timestamp": message.get(time), "message": message });
@@ -111,7 +111,7 @@ pub struct Service {
     pub versions: &'static str,
     /// The other files of an export.
     pub denied: &'static [&'static str],
-    pub said: Reader,
+    pub read_message: MessageReader,
     pub records: Records,
     /// The title and the time of the last change.
     pub facts: fn(&Members) -> (Option<String>, Option<Millis>),
@@ -136,7 +136,7 @@ impl Tool for Service {
             reason: self.reason.into(),
             versions: self.versions.into(),
             denied: self.denied,
-            said: self.said,
+            read_message: self.read_message,
             records: Some(self.records),
             joins: Joins {
                 judge: Some(self.judge),

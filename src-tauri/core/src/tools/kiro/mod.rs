@@ -108,7 +108,7 @@ impl Tool for Kiro {
             versions: "editor 1.0, command line 1.0.288, from public descriptions (2026-09), never seen".into(),
             denied: &DENIED,
             is_message: shown::is_message,
-            said: shown::said,
+            read_message: shown::read_message,
             device_fields: |doc| match doc.as_str() {
                 SESSION => &DEVICE_FIELDS,
                 _ => &[],
@@ -143,14 +143,14 @@ impl Tool for Kiro {
         };
         if let Some(open) = open {
             let copies = listing.conflict_copies.iter_mut();
-            copies.for_each(|copy| copy.live = Some(open.clone()));
+            copies.for_each(|copy| copy.open_in = Some(open.clone()));
             let mut newest: Vec<&mut Found> = listing.found.iter_mut().collect();
             newest.sort_by_key(|found| Reverse(found.docs[0].stamp.mtime_ns));
             let going_on = newest
                 .into_iter()
                 .take(ASKED)
                 .filter(|found| is_going_on(found));
-            going_on.for_each(|found| found.live = Some(open.clone()));
+            going_on.for_each(|found| found.open_in = Some(open.clone()));
         }
         listing
     }
@@ -183,7 +183,7 @@ impl Tool for Kiro {
         let (store, session) = (store(machine), checkout.session);
         let here = store.find(session);
         let still_free = || match opener_of(machine) {
-            Some(open) if here.is_some() => Err(WriteError::Live(open)),
+            Some(open) if here.is_some() => Err(WriteError::Open(open)),
             _ => Ok(()),
         };
         still_free()?;

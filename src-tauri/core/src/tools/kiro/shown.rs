@@ -32,7 +32,7 @@ pub(super) fn prompt(record: &Value) -> Option<&str> {
     (!text.trim().is_empty()).then_some(text)
 }
 
-pub(super) fn said(record: &Value) -> Option<ParsedMessage<'_>> {
+pub(super) fn read_message(record: &Value) -> Option<ParsedMessage<'_>> {
     let payload = record.get("payload")?;
     let text = |name: &str| payload.get(name).and_then(Value::as_str);
     let content = |kind| {

@@ -21,12 +21,12 @@ fn write(machine: &Machine, cwd: &Path, card: &[u8]) -> Result<Written, WriteErr
     let docs = vec![
         DocWrite {
             name: &name,
-            at: "sessions/ffffffffffffffff/x/session.json",
+            place: "sessions/ffffffffffffffff/x/session.json",
             change: Change::Create(&card),
         },
         DocWrite {
             name: &main,
-            at: "",
+            place: "",
             change: Change::Create(&lines),
         },
     ];
@@ -112,7 +112,7 @@ fn what_was_said_is_read_from_the_payload() {
         |payload: Value| serde_json::json!({ "id": "m", "timestamp": "t", "payload": payload });
     let said = |payload: Value| {
         let record = record(payload);
-        let message = shown::said(&record)?;
+        let message = shown::read_message(&record)?;
         assert_eq!((message.id, message.at), (Some("m"), Some("t")));
         let piece = &message.pieces[0];
         Some((

@@ -44,7 +44,7 @@ pub const SERVICE: Service = Service {
     versions: "the forms of SpecStory, ChatGPT Exporter, Cursor's export, aider, Claude Code's /export and session-roam, \
                from public descriptions read on 2026-11-29",
     denied: &[],
-    said: messages::said,
+    read_message: messages::read_message,
     records: messages::records,
     facts: messages::facts,
     judge: |_, first, second| messages::judge(first, second),

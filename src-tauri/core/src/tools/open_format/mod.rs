@@ -28,7 +28,7 @@ pub const SERVICE: Service = Service {
              exported on all your devices. A newer file of the same session adds its messages.",
     versions: "version 1 of the format, of 2026-11-29",
     denied: &[],
-    said: open::said,
+    read_message: open::read_message,
     records: messages::records,
     facts: messages::facts,
     judge: |_, first, second| messages::judge(first, second),

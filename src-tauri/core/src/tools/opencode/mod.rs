@@ -165,7 +165,7 @@ impl Tool for OpenCode {
                     .into(),
             versions: "1.18.33 (2026-11-23)".into(),
             denied: &DENIED,
-            said,
+            read_message,
             records: Some(records),
             device_fields: |_| &DEVICE_FIELDS,
             steering: STEERING,
@@ -200,7 +200,7 @@ impl Tool for OpenCode {
         let openers = OnceCell::new();
         let live = |row: &rows::Listed| {
             let openers = openers.get_or_init(|| Openers::now(machine));
-            openers.of(row.session.as_str(), Path::new(&row.words[1]))
+            openers.of(row.session.as_str(), Path::new(&row.columns[1]))
         };
         let set = store(machine);
         // Read first: what is written meanwhile is listed twice, and not missed.
@@ -222,7 +222,8 @@ impl Tool for OpenCode {
 
     fn changes(&self, machine: &Machine, since: &Watermark) -> Option<Listing> {
         let (set, openers) = (store(machine), Openers::now(machine));
-        let live = |row: &rows::Listed| openers.of(row.session.as_str(), Path::new(&row.words[1]));
+        let live =
+            |row: &rows::Listed| openers.of(row.session.as_str(), Path::new(&row.columns[1]));
         let mut listing = Listing::default();
         for path in &set.databases {
             let Some(mark) = since.mark(path) else {
@@ -639,7 +640,7 @@ fn damaged_records(content: &[u8]) -> Vec<Value> {
     found
 }
 
-fn said(record: &Value) -> Option<ParsedMessage<'_>> {
+fn read_message(record: &Value) -> Option<ParsedMessage<'_>> {
     let role = match record.pointer("/info/role")?.as_str()? {
         "user" => Role::User,
         "assistant" => Role::Assistant,

@@ -152,7 +152,7 @@ fn listing_leaves_the_database_as_it_is_and_says_that_the_program_is_missing() {
         (
             found.session.as_str(),
             found.docs.len(),
-            found.live.as_deref()
+            found.open_in.as_deref()
         ),
         (ID, 1, None)
     );
@@ -484,7 +484,7 @@ fn an_import_sets_what_is_known_and_nothing_that_steers() {
 #[test]
 fn what_was_said() {
     let records = records(&exported_session().render());
-    let said: Vec<ParsedMessage<'_>> = records.iter().filter_map(said).collect();
+    let said: Vec<ParsedMessage<'_>> = records.iter().filter_map(read_message).collect();
     let kinds: Vec<Vec<&str>> = said
         .iter()
         .map(|said| said.pieces.iter().map(|piece| piece.kind).collect())

@@ -87,7 +87,7 @@ impl Tool for Windsurf {
                 .into(),
             versions: "files described in public (2026-11), never seen".into(),
             denied: &DENIED,
-            said,
+            read_message,
             records: Some(records),
             steering: STEERING,
             ..About::default()
@@ -140,10 +140,10 @@ impl Tool for Windsurf {
 
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
         let (store, early) = (store(machine), early(machine));
-        let still_free = || opener_of(machine).map_or(Ok(()), |open| Err(WriteError::Live(open)));
+        let still_free = || opener_of(machine).map_or(Ok(()), |open| Err(WriteError::Open(open)));
         still_free()?;
         let author = checkout.docs.iter().find(|doc| doc.name.as_str() == MAIN);
-        let author = author.and_then(|doc| doc.at.split('/').next());
+        let author = author.and_then(|doc| doc.place.split('/').next());
         let is_here = |release: &&str| store.root.join(release).is_dir();
         let is_early = match store.find(checkout.session) {
             Some(_) => false,
@@ -213,7 +213,7 @@ fn records(content: &[u8]) -> Vec<Value> {
     vec![serde_json::json!({ "text": text })]
 }
 
-fn said(record: &Value) -> Option<ParsedMessage<'_>> {
+fn read_message(record: &Value) -> Option<ParsedMessage<'_>> {
     let text = record.get("text")?.as_str()?;
     ParsedMessage::of(record, Role::System, vec![Piece::new("text", text)])
 }

@@ -50,7 +50,7 @@ const NAME: &str = "Zed";
 const MAIN: &str = "thread.json";
 const DATABASE: &str = "threads.db";
 /// How many columns a listing reads.
-const WORDS: usize = 8;
+const N_COLUMNS: usize = 8;
 
 /// The releases, each with a sidebar of its own; all share the threads.
 const CHANNELS: [&str; 4] = ["0-stable", "0-preview", "0-nightly", "0-dev"];
@@ -83,7 +83,7 @@ const STEERING: Steering = Steering {
 #[derive(Debug, Default)]
 pub struct Zed {
     /// The last listings, by database: they are asked for every few seconds.
-    last: KeptRows<WORDS>,
+    last: KeptRows<N_COLUMNS>,
 }
 
 impl Tool for Zed {
@@ -98,7 +98,7 @@ impl Tool for Zed {
                 .into(),
             versions: "threads of the forms 0.1.0 to 0.3.0, sidebars of 2026, from the source (2026-11), never seen".into(),
             denied: &DENIED,
-            said: shown::said,
+            read_message: shown::read_message,
             device_fields: |_| &thread::DEVICE_FIELDS,
             joins: Joins {
                 judge: Some(|_: &DocName, first, second| thread::judge(first, second)),
@@ -150,7 +150,7 @@ impl Tool for Zed {
     }
 
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
-        let still_free = || opener_of(machine).map_or(Ok(()), |who| Err(WriteError::Live(who)));
+        let still_free = || opener_of(machine).map_or(Ok(()), |who| Err(WriteError::Open(who)));
         still_free()?;
         let set = threads(machine);
         let planned = set.plan(checkout)?;
@@ -238,7 +238,7 @@ fn sidebars(database: &Path) -> Vec<PathBuf> {
 }
 
 fn facts(row: &Row, json: &[u8], is_remote: bool) -> Facts {
-    let [_, title, updated, ..] = &row.words;
+    let [_, title, updated, ..] = &row.columns;
     let trees = thread::begun(json);
     let noted = trees.iter().filter_map(|tree| tree.directory.clone());
     let mut dirs: Vec<String> = rows::folders(row).into_iter().chain(noted).collect();

@@ -1,7 +1,7 @@
 //! A thread's row in `threads.db`. It is asked for by id; a listing reads no content.
 
 use super::sidebar::{self, Line};
-use super::{NAME, WORDS, thread};
+use super::{N_COLUMNS, NAME, thread};
 use crate::adapter::{Stamp, WriteError};
 use crate::formats::fields;
 use crate::formats::record_set::{self, Database, NewRows, Table};
@@ -25,7 +25,7 @@ const ADDED: [&str; 4] = [
 ];
 
 /// The columns that a listing reads: all but the data.
-pub(super) const LISTED: [&str; WORDS] = [
+pub(super) const LISTED: [&str; N_COLUMNS] = [
     "id",
     "summary",
     "updated_at",
@@ -39,11 +39,11 @@ pub(super) const LISTED: [&str; WORDS] = [
 /// A row with more packed bytes is not read.
 const LARGEST: i64 = 128 << 20;
 
-pub(super) type Row = record_set::Row<WORDS>;
-pub(super) type RecordSet<'a> = record_set::RecordSet<'a, WORDS>;
+pub(super) type Row = record_set::Row<N_COLUMNS>;
+pub(super) type RecordSet<'a> = record_set::RecordSet<'a, N_COLUMNS>;
 
 /// Changes with everything that syncs: Zed sets the time of a thread with each message.
-pub(super) fn stamp(database: &Database, words: &[String; WORDS]) -> rusqlite::Result<Stamp> {
+pub(super) fn stamp(database: &Database, words: &[String; N_COLUMNS]) -> rusqlite::Result<Stamp> {
     let sql = "SELECT coalesce(length(data), 0) FROM threads WHERE id = ?1";
     let mut query = database.connection.prepare_cached(sql)?;
     let len: i64 = query.query_row([&words[0]], |row| row.get(0))?;
@@ -55,7 +55,7 @@ pub(super) fn stamp(database: &Database, words: &[String; WORDS]) -> rusqlite::R
 
 /// The directories of a thread, in the order in which Zed shows them.
 pub(super) fn folders(row: &Row) -> Vec<String> {
-    let [.., paths, order, _] = &row.words;
+    let [.., paths, order, _] = &row.columns;
     // One a line and sorted; `order` has the place of each, separated by commas.
     let places = order.split(',').map(|place| place.trim().parse::<usize>());
     let places = places.map(Result::ok).chain(std::iter::repeat(None));
@@ -80,7 +80,7 @@ pub(super) fn json(database: &Database, session: &SessionId) -> Result<Vec<u8>, 
     match read {
         Ok(Some(json)) => json,
         Ok(None) => Err(format!("it is not there, or larger than {LARGEST} bytes")),
-        Err(error) => Err(database.told(error).to_string()),
+        Err(error) => Err(database.error_of(error).to_string()),
     }
 }
 
@@ -113,7 +113,7 @@ impl NewRows for NewThread<'_> {
         let here = self.here()?;
         let json = self.json(here.is_some())?;
         let changed = self.put(here.as_ref(), json.as_deref());
-        changed.map_err(|error| self.database.told(error))?;
+        changed.map_err(|error| self.database.error_of(error))?;
         let lines = self.lines(json.as_deref())?;
         Ok(Left { json, lines })
     }
@@ -137,7 +137,7 @@ impl NewRows for NewThread<'_> {
 impl NewThread<'_> {
     fn here(&self) -> Result<Option<Row>, DbError> {
         let rows = self.set.rows_in(self.database, Some(self.session));
-        let rows = rows.map_err(|error| self.database.told(error));
+        let rows = rows.map_err(|error| self.database.error_of(error));
         rows.map(|mut rows| rows.pop())
     }
 

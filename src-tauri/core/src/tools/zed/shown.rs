@@ -5,7 +5,7 @@ use crate::merge::transcript::{ParsedMessage, Piece, pieces_of, target_in};
 use crate::session::Role;
 use serde_json::Value;
 
-pub(super) fn said(record: &Value) -> Option<ParsedMessage<'_>> {
+pub(super) fn read_message(record: &Value) -> Option<ParsedMessage<'_>> {
     let (role, mut pieces) = if let Some(user) = record.get("User") {
         (Role::User, content(user))
     } else if let Some(agent) = record.get("Agent") {

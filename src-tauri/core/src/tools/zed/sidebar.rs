@@ -56,7 +56,7 @@ pub(super) fn put(
                 ),
             }
         };
-        changed().map_err(|error| sidebar.told(error))?;
+        changed().map_err(|error| sidebar.error_of(error))?;
         Ok(Some(sidebar.connection))
     };
     match put() {

@@ -89,7 +89,7 @@ impl Used {
         let (session, name) = (SessionId::new(ID), DocName::new(MAIN));
         let doc = super::super::DocWrite {
             name: &name,
-            at: &format!("threads/{ID}/{MAIN}"),
+            place: &format!("threads/{ID}/{MAIN}"),
             change,
         };
         let checkout = Checkout {
@@ -328,7 +328,7 @@ fn a_database_in_use_or_a_missing_one_is_not_written() {
         let other = Connection::open(path).expect("open");
         other.execute_batch("BEGIN EXCLUSIVE").expect("lock");
         let refused = used.create(&thread("hello"));
-        assert!(matches!(refused, Err(WriteError::Live(_))), "{refused:?}");
+        assert!(matches!(refused, Err(WriteError::Open(_))), "{refused:?}");
     }
     assert_eq!(
         used.count(&used.database(), "SELECT count(*) FROM threads"),
@@ -534,8 +534,8 @@ fn messages_of_every_form_are_shown() {
         ),
     ];
     for (record, role, text) in rows {
-        let said = said_in(&record, shown::said).unwrap_or_else(|| panic!("{record}"));
+        let said = said_in(&record, shown::read_message).unwrap_or_else(|| panic!("{record}"));
         assert_eq!((said.role, said.text().as_str()), (role, text), "{record}");
     }
-    assert!(said_in(&json!("Resume"), shown::said).is_none());
+    assert!(said_in(&json!("Resume"), shown::read_message).is_none());
 }

@@ -58,7 +58,7 @@ fn a_run_as_it_is_written_is_read_in_one_pass() {
     let head = Head {
         v: VERSION,
         device: DeviceId::new("D"),
-        lane: Lane::Live,
+        lane: Lane::Priority,
         tool: ToolId::new("t"),
         session: SessionId::new("s"),
         n: 0,

@@ -26,7 +26,7 @@ impl Desk {
         let session_key = SessionKey::new(&tool, &session);
         let dir_name = VaultPath::journal_dir(
             &device.short(),
-            Lane::Live,
+            Lane::Priority,
             &session_key,
             &ProjectKey::new("p"),
         );
@@ -46,7 +46,7 @@ impl Desk {
     }
 
     fn journal(&self) -> Journal {
-        Journal::new(&self.owner.device.short(), Lane::Live, self.dir.clone())
+        Journal::new(&self.owner.device.short(), Lane::Priority, self.dir.clone())
     }
 
     fn append(&self, journal: &mut Journal) -> Result<(u32, u64), JournalError> {

@@ -127,7 +127,7 @@ fn add_writers(
 ) {
     let (journals, reader) = (
         context.journal_reader(&key.tool, &record.journals, doc),
-        context.said(&key.tool),
+        context.message_reader(&key.tool),
     );
     let Some(state) = record
         .docs

@@ -91,13 +91,13 @@ impl From<DbError> for StoreError {
 
 /// Reads the chat `id` from its database.
 pub fn read(store: &Path, id: &str) -> Result<Read, StoreError> {
-    let read = sqlite::settled(store, || read_once(store, id));
+    let read = sqlite::read_consistent(store, || read_once(store, id));
     read.unwrap_or_else(|| Err(StoreError::Busy(store.into())))
 }
 
 fn read_once(store: &Path, id: &str) -> Result<Read, StoreError> {
     let connection = open(store, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    let sql = |source| told(store, source);
+    let sql = |source| error_of(store, source);
     // One state of the database, whatever is written meanwhile.
     let snapshot = connection.unchecked_transaction().map_err(sql)?;
     let shape = check_shape(&snapshot, store)?;
@@ -134,7 +134,7 @@ fn blobs_of(
     store: &Path,
     problems: &mut Vec<String>,
 ) -> Result<(Writer, HashSet<BlobId>), StoreError> {
-    let sql = |source| told(store, source);
+    let sql = |source| error_of(store, source);
     let large = || StoreError::Large(store.into());
     // Lengths are in the rows' heads: this reads no content.
     let sizes = "SELECT count(*), coalesce(sum(length(data)), 0) FROM blobs";
@@ -190,7 +190,7 @@ pub fn meta_of(
     let stored: Option<String> = connection
         .query_row(query, [LARGEST_META], |row| row.get(0))
         .optional()
-        .map_err(|source| told(store, source))?;
+        .map_err(|source| error_of(store, source))?;
     let Some(stored) = stored else {
         return Ok(None);
     };
@@ -222,14 +222,14 @@ pub fn open(store: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
     // No function runs that a damaged or made-up schema names.
     for (name, value) in [("trusted_schema", false), ("cell_size_check", true)] {
         let set = connection.pragma_update(None, name, value);
-        set.map_err(|source| told(store, source))?;
+        set.map_err(|source| error_of(store, source))?;
     }
     Ok(connection)
 }
 
 /// An error for a database that cannot be read. Otherwise the reason why it must not be written, if there is one.
 pub fn check_shape(connection: &Connection, store: &Path) -> Result<Option<String>, StoreError> {
-    let sql = |source| told(store, source);
+    let sql = |source| error_of(store, source);
     let unknown = |what: String| {
         let path = store.into();
         StoreError::Unknown { path, what }
@@ -268,6 +268,6 @@ pub fn check_shape(connection: &Connection, store: &Path) -> Result<Option<Strin
     Ok(Some(format!("it has the {kind} `{name}`")))
 }
 
-pub fn told(store: &Path, error: rusqlite::Error) -> StoreError {
-    sqlite::told(store, error).into()
+pub fn error_of(store: &Path, error: rusqlite::Error) -> StoreError {
+    sqlite::error_of(store, error).into()
 }

@@ -100,7 +100,7 @@ fn damaged_records(content: &[u8]) -> Vec<Value> {
 }
 
 /// The message in a record.
-pub fn said(record: &Value) -> Option<ParsedMessage<'_>> {
+pub fn read_message(record: &Value) -> Option<ParsedMessage<'_>> {
     let message = record.get("message")?;
     let content = message.get("content")?;
     let mut pieces = Vec::new();

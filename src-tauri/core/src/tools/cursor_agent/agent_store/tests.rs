@@ -119,7 +119,7 @@ pub(super) fn refusal(result: Result<Chat, WriteError>) -> String {
 fn a_chat_reads_as_it_was_said() {
     let document = golden();
     let records = records(&document);
-    let messages: Vec<ParsedMessage<'_>> = records.iter().filter_map(said).collect();
+    let messages: Vec<ParsedMessage<'_>> = records.iter().filter_map(read_message).collect();
     let words: Vec<(Role, String)> = messages.iter().map(|it| (it.role, it.text())).collect();
     let expected = [
         (Role::System, "You are a made-up assistant."),
@@ -150,7 +150,7 @@ fn a_chat_reads_as_it_was_said() {
     );
     // A document that lost its end still shows what it has.
     let torn = super::records(&document[..document.len() - 900]);
-    assert!(10 <= torn.iter().filter_map(said).count());
+    assert!(10 <= torn.iter().filter_map(read_message).count());
 }
 
 #[test]
@@ -538,7 +538,10 @@ fn damage_anywhere_is_told() {
             bytes[at] = u8::try_from(next(256)).expect("a byte");
         }
         text.truncate(text.len() - next(2) * next(200));
-        super::records(&text).iter().filter_map(said).for_each(drop);
+        super::records(&text)
+            .iter()
+            .filter_map(read_message)
+            .for_each(drop);
         steers(&text);
         judge(&text, &document);
         let whole = Document::parse(&text).and_then(|parsed| parsed.check().map(|()| parsed));

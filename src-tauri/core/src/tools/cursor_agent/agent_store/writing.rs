@@ -8,7 +8,7 @@
 use super::blobs::{BlobId, hex_of, id_from_hex};
 use super::document::{Document, Fields, META_OF_DEVICE, object};
 use super::paths::{self, stamp};
-use super::reading::{self, SIDECAR, StoreError, check_shape, meta_of, open, told};
+use super::reading::{self, SIDECAR, StoreError, check_shape, error_of, meta_of, open};
 use crate::adapter::{Stamp, WriteError};
 use crate::formats::files;
 use crate::session::problem::with_causes;
@@ -117,7 +117,7 @@ fn create(target: &Target<'_>, document: &Document) -> Result<PathBuf, WriteErro
 
 /// Makes the database as Cursor makes it.
 fn fill(store: &Path, document: &Document) -> Result<(), StoreError> {
-    let sql = |source| told(store, source);
+    let sql = |source| error_of(store, source);
     let mut connection = Connection::open(store).map_err(sql)?;
     let tables = "PRAGMA user_version = 1;
          CREATE TABLE blobs (id TEXT PRIMARY KEY, data BLOB);
@@ -139,7 +139,7 @@ fn fill(store: &Path, document: &Document) -> Result<(), StoreError> {
 
 fn update(store: &Path, was: Stamp, document: &Document) -> Result<(), WriteError> {
     let mut connection = open(store, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(refused)?;
-    let sql = |source| refused(told(store, source));
+    let sql = |source| refused(error_of(store, source));
     let change = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(sql)?;
@@ -197,7 +197,7 @@ fn put_blobs(
     store: &Path,
     document: &Document,
 ) -> Result<(), StoreError> {
-    let sql = |source| told(store, source);
+    let sql = |source| error_of(store, source);
     let there = rows(change).map_err(sql)?;
     let mut insert = change
         .prepare("INSERT OR REPLACE INTO blobs (id, data) VALUES (?1, ?2)")

@@ -132,7 +132,7 @@ impl World {
         let content = self.stored(tool.about().tool.as_str());
         let records = tool.about().records.expect("records")(&content);
         let messages = records.iter().filter_map(|record| {
-            let message = (tool.about().said)(record)?;
+            let message = (tool.about().read_message)(record)?;
             Some(format!("{:?}: {}", message.role, message.text()))
         });
         messages.collect()
@@ -451,7 +451,7 @@ fn a_zip_brings_its_pictures_and_several_lists() {
     );
     let content = world.stored("chatgpt");
     let records = chatgpt::SERVICE.about().records.expect("records")(&content);
-    let message = (chatgpt::SERVICE.about().said)(&records[0]).expect("a message");
+    let message = (chatgpt::SERVICE.about().read_message)(&records[0]).expect("a message");
     assert_eq!(
         (message.pieces[0].kind, message.pieces[0].media),
         ("image", Some("image/png"))
@@ -865,7 +865,7 @@ fn two_files_of_one_transcript_are_joined_alike_on_every_device() {
     assert_eq!(one, other);
     let records = (markdown::SERVICE.records)(&one);
     let said: Vec<String> = (records.iter())
-        .filter_map(|record| Some((markdown::SERVICE.said)(record)?.text()))
+        .filter_map(|record| Some((markdown::SERVICE.read_message)(record)?.text()))
         .collect();
     assert_eq!(said, ["A", "B", "C", "C2", "D", "E"]);
 }

@@ -3,7 +3,7 @@
 //! the lines, and generations of a snapshot that leave out what others wrote; the plan decides what
 //! to do.
 
-use super::record::{SessionRecord, TakenBack};
+use super::record::{SessionRecord, Withdrawal};
 use super::recorder::{RecordError, Recorder};
 use super::split::judged;
 use crate::merge::Step;
@@ -218,7 +218,7 @@ fn is_in_others(
 pub(super) fn put_back(
     record: &mut SessionRecord,
     recorder: &mut Recorder<'_>,
-    back: &TakenBack,
+    back: &Withdrawal,
 ) -> Result<(), RecordError> {
     let at = record
         .docs
@@ -235,7 +235,7 @@ pub(super) fn put_back(
     };
     recorder.push(record, entry, Vec::new())?;
     recorder.flush(record)?;
-    record.taken_back.retain(|known| known != back);
+    record.withdrawals.retain(|known| known != back);
     // The user has seen what this replaces.
     record.released = true;
     Ok(())
