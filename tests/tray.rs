@@ -313,6 +313,20 @@ fn every_state_has_its_words_and_its_icon() {
             s.status.problems = vec![problem(ProblemCode::LeftOut)]
         }),
         (
+            "(The disk is full.) (Free up disk space.)",
+            Icon::Attention,
+            |s| {
+                s.status.problems = [ProblemCode::LeftOut, ProblemCode::NotRecorded]
+                    .map(problem)
+                    .into()
+            },
+        ),
+        ("(2 problems)", Icon::Attention, |s| {
+            s.status.problems = [ProblemCode::FolderErrors, ProblemCode::NotRecorded]
+                .map(problem)
+                .into()
+        }),
+        (
             "(Paused) (Nothing is sent, received or written.)",
             Icon::Paused,
             |s| {

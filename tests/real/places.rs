@@ -139,6 +139,24 @@ fn a_session_of_claude_code_belongs_to_the_directory_that_its_own_was_renamed_to
     });
 }
 
+/// A sibling of field 06: the checkout itself was renamed, and the tool's directory of the session
+/// still has the former name.
+#[test]
+fn a_session_whose_checkout_was_renamed_opens_in_it_on_either_device() {
+    alone(|| {
+        let world = World::paired();
+        let World { desk, laptop, .. } = &world;
+        let session = Tool::ClaudeCode.begin(desk, MEND);
+        carried_by_roam(Tool::ClaudeCode, &session, desk, laptop);
+        let [there, here] = [laptop, desk].map(|device| {
+            let renamed = device.checkout.with_file_name("renamed");
+            fs::rename(&device.checkout, &renamed).expect("renamed");
+            renamed
+        });
+        goes_on_everywhere(&world, Tool::ClaudeCode, &session, MEND, [&here, &there]);
+    });
+}
+
 /// Field 09: the author may take back records that are the author's alone and that nobody
 /// continued.
 #[test]

@@ -156,7 +156,8 @@ pub fn icon(sight: &Sight) -> Icon {
         () if status.engine == EngineState::Paused => Icon::Paused,
         () if matches!(transport, "missing" | "failed" | "stopped")
             || sight.blocking().is_some()
-            || 0 < sight.needs() =>
+            || 0 < sight.needs()
+            || sight.problems().next().is_some() =>
         {
             Icon::Attention
         }
@@ -266,6 +267,7 @@ fn words(sight: &Sight, now: &Zoned) -> (String, String) {
             ),
             String::new(),
         ),
+        _ if sight.problems().next().is_some() => problems(sight),
         (_, "starting" | "restarting") => said("Starting Syncthing"),
         _ if status.paired == 0 => said("No other device is paired"),
         _ if status.connected == 0 => said("No other device is online"),
@@ -274,6 +276,16 @@ fn words(sight: &Sight, now: &Zoned) -> (String, String) {
         }
         _ => (
             format!("Up to date with {}", listed(&connected)),
+            String::new(),
+        ),
+    }
+}
+
+fn problems(sight: &Sight) -> (String, String) {
+    match sight.problems().collect::<Vec<_>>().as_slice() {
+        [problem] => (problem.message.clone(), problem.hint.clone()),
+        many => (
+            plural(many.len() as u64, "problem", "problems"),
             String::new(),
         ),
     }
@@ -289,7 +301,7 @@ fn moved(out: u64, inn: u64) -> String {
 
 fn needs(sight: &Sight) -> Vec<Item> {
     let (status, mut items) = (&sight.status, Vec::new());
-    if sight.blocking().is_some() {
+    if sight.blocking().or(sight.problems().next()).is_some() {
         items.push(open("#/overview", "Show what to do…".into()));
     }
     for device in sight

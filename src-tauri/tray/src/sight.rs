@@ -59,6 +59,13 @@ impl Sight {
             .min_by_key(|one| one.code.is_of_syncthing())
     }
 
+    /// Why something is not up to date although syncing continues.
+    pub fn problems(&self) -> impl Iterator<Item = &Problem> {
+        let is_running = !self.is_stopped();
+        let problems = self.status.problems.iter();
+        problems.filter(move |one| is_running && one.code.is_incomplete())
+    }
+
     /// Items that need the user's decision.
     pub fn needs(&self) -> u64 {
         let proved = self

@@ -1674,6 +1674,18 @@ export const BLOCKING: readonly ProblemCode[] = [
   "vault_unwritable",
 ];
 
+/** Something could not be recorded, read or sent while everything else goes on. */
+export const INCOMPLETE: readonly ProblemCode[] = [
+  "device_cloned",
+  "folder_errors",
+  "folder_stalled",
+  "journal_set_aside",
+  "journal_unreadable",
+  "not_recorded",
+  "session_unreadable",
+  "twin_not_recorded",
+];
+
 /** Waits that somebody has to end; all others pass by themselves, or are what the user chose. */
 export const ENDED_BY_USER: readonly Reason[] = [
   "no_place",

@@ -1,10 +1,15 @@
 // How grave a problem is, and who ends a wait, by their codes. What can be done about them comes with them.
-import { BLOCKING, CHOSEN, ENDED_BY_USER } from "../backend/engine";
+import { BLOCKING, CHOSEN, ENDED_BY_USER, INCOMPLETE } from "../backend/engine";
 import type { Problem, ProblemCode, Status, Waiting } from "../backend/types";
 
 /** Nothing is recorded or sent while the problem lasts. */
 export function isBlocking(code: ProblemCode): boolean {
   return BLOCKING.includes(code);
+}
+
+/** Something is not up to date while the problem lasts, and everything else goes on. */
+export function isIncomplete(code: ProblemCode): boolean {
+  return INCOMPLETE.includes(code);
 }
 
 const isOfSyncthing = (one: Problem) => one.code.startsWith("syncthing_");

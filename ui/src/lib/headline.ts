@@ -1,7 +1,7 @@
 // The whole state in one sentence. Pure: a function of the latest status and the devices' names.
 import type { Devices, SplitRow, Status } from "../backend/types";
 import { words } from "../words";
-import { stopOf, waits } from "./actions";
+import { isIncomplete, stopOf, waits } from "./actions";
 
 export type Tone = "calm" | "moving" | "attention" | "off" | "trouble";
 
@@ -63,6 +63,8 @@ export function headline(
       items.length === 1 ? items[0]! : say.attention(items.length),
       names.length > 0 ? say.attentionRest(names) : "",
     );
+  const n = status.problems.filter((one) => isIncomplete(one.code)).length;
+  if (n > 0) return make("attention", state.problem, say.problems(n));
   if (syncthing.state !== "running") return make("moving", state.starting, say.starting);
   if (status.paired === 0) return make("calm", state.alone, say.alone, say.aloneWhy);
   if (status.connected === 0)

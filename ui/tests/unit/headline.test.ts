@@ -65,6 +65,18 @@ it("is not calm while every request is refused, or a session waits for the user"
   }
 });
 
+it.each(["not_recorded", "folder_errors", "device_cloned"] as const)("nothing is up to date while %s lasts", (code) => {
+  const world = makeWorld("quiet", NOW);
+  world.status.problems = [{ code, message: "It could not be read.", hint: "", actions: [] }];
+  expect(headline(world.status, world.devices)).toMatchObject({
+    tone: "attention",
+    what: "1 problem is listed below.",
+  });
+  expect(isTold(world.status, world.status.problems[0]!)).toBe(false);
+  world.status.problems = [{ code: "left_out", message: "A file is left out.", hint: "", actions: [] }];
+  expect(headline(world.status, world.devices).tone).toBe("calm");
+});
+
 it("a wait that passes by itself asks for nothing", () => {
   const world = makeWorld("waiting", NOW);
   const { user, passing } = waits(world.status);

@@ -124,8 +124,10 @@ fn connected_sentence(status: &Status, devices: &Devices, view: &View) -> String
             "No device online: {what}. Changes are saved here and sync when a device is online."
         );
     }
+    let is_incomplete = { status.problems.iter() }
+        .any(|problem| problem.code.is_incomplete() || problem.code.is_blocking());
     let state = match (status.moving.out_bytes, status.moving.in_bytes) {
-        (0, 0) if status.waiting.is_empty() && status.splits == 0 => {
+        (0, 0) if status.waiting.is_empty() && status.splits == 0 && status.problems.is_empty() => {
             format!("Up to date with {}.", and(&here))
         }
         (0, 0) => format!("Connected to {}.", and(&here)),
@@ -358,10 +360,9 @@ pub fn doctor(doctor: &Doctor, view: &View) -> String {
     );
     section(&mut out, "Left out", &left_out(&doctor.left_out, view));
     section(&mut out, "Not syncing", &waiting(&doctor.not_carried, view));
-    if !doctor.tools.is_empty() {
-        let rows: Vec<_> = doctor
-            .tools
-            .iter()
+    let used: Vec<_> = doctor.tools.iter().filter(|tool| tool.found).collect();
+    if !used.is_empty() {
+        let rows: Vec<_> = { used.iter() }
             .map(|tool| {
                 [
                     tool.name.clone(),

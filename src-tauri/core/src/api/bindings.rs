@@ -185,16 +185,28 @@ fn bindings() -> String {
         writeln!(text, "  {}: {reply};", command(request)).expect("text");
     }
     text.push_str("};\n");
-    let blocking = ProblemCode::BLOCKING.map(|code| format!("  \"{}\",\n", code.as_str()));
-    text.push_str(
-        "\n/** Nothing is recorded or sent while a problem of one of these kinds lasts. */\n",
-    );
-    let blocking = blocking.concat();
-    writeln!(
-        text,
-        "export const BLOCKING: readonly ProblemCode[] = [\n{blocking}];"
-    )
-    .expect("text");
+    for (about, name, codes) in [
+        (
+            "Nothing is recorded or sent while a problem of one of these kinds lasts.",
+            "BLOCKING",
+            ProblemCode::BLOCKING.as_slice(),
+        ),
+        (
+            "Something could not be recorded, read or sent while everything else goes on.",
+            "INCOMPLETE",
+            ProblemCode::INCOMPLETE.as_slice(),
+        ),
+    ] {
+        let lines: String = codes
+            .iter()
+            .map(|code| format!("  \"{}\",\n", code.as_str()))
+            .collect();
+        writeln!(
+            text,
+            "\n/** {about} */\nexport const {name}: readonly ProblemCode[] = [\n{lines}];"
+        )
+        .expect("text");
+    }
     for (about, name, reasons) in [
         (
             "Waits that somebody has to end; all others pass by themselves, or are what the user chose.",

@@ -353,7 +353,8 @@ fn no_place(project: &str, key: &str) -> (String, &'static str) {
     match key.split_once(':') {
         Some(("root", _)) => (
             format!(
-                "There is no copy of the repository {project} on this device, and it has no remote."
+                "There is no copy of the repository {project} on this device that could be recognised: \
+                 it has no remote that means the same on every device."
             ),
             "Copy it here, or choose a folder for its sessions.",
         ),

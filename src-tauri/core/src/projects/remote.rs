@@ -12,9 +12,12 @@ use std::net::Ipv6Addr;
 /// and `.git`.
 ///
 /// `None` if the URL means something else on another device: files, local paths, this machine,
-/// Git's helpers. Nested groups stay whole, and so does every dash: `a/b-c` and `a-b/c` differ.
+/// Git's helpers other than CodeCommit's. Nested groups stay whole, and so does every dash: `a/b-c` and `a-b/c` differ.
 pub fn normalise(url: &str) -> Option<String> {
     let url = url.trim();
+    if let Some(address) = url.strip_prefix("codecommit::") {
+        return code_commit(address);
+    }
     let (authority, path) = match url.split_once("://") {
         Some((scheme, rest)) if is_network(scheme) => rest.split_once('/')?,
         Some(_) => return None,
@@ -123,15 +126,34 @@ fn ipv6_host(text: &str) -> Option<String> {
     (!is_here).then(|| address.to_string())
 }
 
+/// `REGION://[PROFILE@]REPOSITORY` of AWS' helper git-remote-codecommit, as the same repository's
+/// address over HTTPS and SSH (README of the helper, read 2026-12). Without a region it depends on
+/// the device's settings.
+fn code_commit(address: &str) -> Option<String> {
+    let (region, repository) = address.split_once("://")?;
+    let (_profile, repository) = repository.split_once('@').unwrap_or(("", repository));
+    let is_name = !repository.is_empty() && !repository.contains('/');
+    let url = format!("https://git-codecommit.{region}.amazonaws.com/v1/repos/{repository}");
+    (is_name && !region.is_empty()).then(|| normalise(&url))?
+}
+
 /// Hosts with two names, or with two spellings of one repository, according to their own
 /// documentation (read 2026-11): GitHub, GitLab and Bitbucket over SSH on port 443, Azure DevOps'
-/// `_git` and `v3`.
-fn well_known(host: &str, parts: &mut Vec<&str>) -> String {
+/// `_git` and `v3`, and its former domain, which has the organisation in the host
+/// (`ORG.visualstudio.com`, with an optional `DefaultCollection`).
+fn well_known<'a>(host: &'a str, parts: &mut Vec<&'a str>) -> String {
+    if let Some(organisation) = host.strip_suffix(".visualstudio.com")
+        && parts.contains(&"_git")
+    {
+        parts.retain(|part| *part != "defaultcollection");
+        parts.insert(0, organisation);
+        return well_known("dev.azure.com", parts);
+    }
     match host {
         "ssh.github.com" | "www.github.com" => "github.com".into(),
         "altssh.gitlab.com" => "gitlab.com".into(),
         "altssh.bitbucket.org" => "bitbucket.org".into(),
-        "ssh.dev.azure.com" | "dev.azure.com" => {
+        "ssh.dev.azure.com" | "vs-ssh.visualstudio.com" | "dev.azure.com" => {
             if parts.len() == 4 && parts[0] == "v3" {
                 parts.remove(0);
             } else if parts.len() == 4 && parts[2] == "_git" {
@@ -235,6 +257,26 @@ mod tests {
                 "https://org@dev.azure.com/org/project/_git/repo",
                 "dev.azure.com/org/project/repo",
             ),
+            (
+                "https://org.visualstudio.com/DefaultCollection/Project/_git/repo",
+                "dev.azure.com/org/project/repo",
+            ),
+            (
+                "https://org.visualstudio.com/_git/repo",
+                "dev.azure.com/org/repo/repo",
+            ),
+            (
+                "org@vs-ssh.visualstudio.com:v3/org/project/repo",
+                "dev.azure.com/org/project/repo",
+            ),
+            (
+                "codecommit::eu-west-1://work@Tools",
+                "git-codecommit.eu-west-1.amazonaws.com/v1/repos/tools",
+            ),
+            (
+                "ssh://APKA123@git-codecommit.eu-west-1.amazonaws.com/v1/repos/Tools",
+                "git-codecommit.eu-west-1.amazonaws.com/v1/repos/tools",
+            ),
         ];
         for (url, key) in rows {
             assert_eq!(normalise(url).as_deref(), Some(key), "{url}");
@@ -248,6 +290,9 @@ mod tests {
             "   ",
             "/srv/git/api.git",
             "../api",
+            "codecommit://tools",
+            "codecommit::://tools",
+            "codecommit::eu-west-1://a/../b",
             "./a:b",
             "~/api",
             "file:///srv/git/api.git",
@@ -267,7 +312,6 @@ mod tests {
             "http://0.0.0.0:3000/acme/api",
             "ext::sh -c x",
             "s3://bucket/api",
-            "codecommit::eu-west-1://profile@api",
             "https://github.com/../api",
             "https://github.com/.git",
             "git@:a/b",

@@ -198,6 +198,23 @@ impl ProblemCode {
         Self::VaultUnwritable,
     ];
 
+    /// Something could not be recorded, read or sent while everything else goes on: nothing is called
+    /// up to date as long as there is such a problem.
+    pub const INCOMPLETE: [Self; 8] = [
+        Self::DeviceCloned,
+        Self::FolderErrors,
+        Self::FolderStalled,
+        Self::JournalSetAside,
+        Self::JournalUnreadable,
+        Self::NotRecorded,
+        Self::SessionUnreadable,
+        Self::TwinNotRecorded,
+    ];
+
+    pub fn is_incomplete(self) -> bool {
+        Self::INCOMPLETE.contains(&self)
+    }
+
     pub fn is_blocking(self) -> bool {
         Self::BLOCKING.contains(&self)
     }

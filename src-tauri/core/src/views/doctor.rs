@@ -36,7 +36,8 @@ pub fn doctor(
     forgotten: &BTreeMap<String, u64>,
 ) -> Doctor {
     let mut checks = vec![syncthing(status), vault(context), pairing(status, devices)];
-    checks.extend(tools.iter().map(store));
+    checks.extend(tools.iter().filter_map(store));
+    checks.extend(unused(&tools));
     let homes = other_system::homes();
     for tool in tools.iter().filter(|tool| tool.on) {
         let stores = context.stores.get(&ToolId::new(&tool.tool));
@@ -166,14 +167,34 @@ fn pairing(status: &Status, devices: &BTreeSet<String>) -> Check {
     )
 }
 
-fn store(tool: &ToolRow) -> Check {
+/// The tools that have no store on this device, in one line: most devices have two or three tools.
+fn unused(tools: &[ToolRow]) -> Option<Check> {
+    let names: Vec<&str> = { tools.iter() }
+        .filter(|tool| tool.on && !tool.found)
+        .map(|tool| tool.name.as_str())
+        .collect();
+    let names = match names.as_slice() {
+        [] => return None,
+        [name] => (*name).to_owned(),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
+    };
+    let message = format!("This device has no sessions of {names}.");
+    Some(check("other tools", CheckState::Note, message, ""))
+}
+
+/// What is known of a tool's store; `None` if it has none here.
+fn store(tool: &ToolRow) -> Option<Check> {
     let name = format!("tool {}", tool.tool);
     let sessions = match tool.sessions {
         1 => "1 session".to_owned(),
         many => format!("{many} sessions"),
     };
+    let size = match tool.bytes / 1_000_000 {
+        0 => "less than 1 MB".to_owned(),
+        megabytes => format!("{megabytes} MB"),
+    };
     match (tool.found, tool.on) {
-        (_, false) => Check {
+        (_, false) => Some(Check {
             actions: vec![Remedy::SwitchToolOn {
                 tool: tool.tool.clone(),
             }],
@@ -183,29 +204,18 @@ fn store(tool: &ToolRow) -> Check {
                 format!("{} is switched off on this device.", tool.name),
                 "",
             )
-        },
-        (false, true) => check(
-            &name,
-            CheckState::Note,
-            format!("{} has no sessions on this device yet.", tool.name),
-            "Sessions of other devices are written there once their project has a folder here.",
-        ),
-        (true, true) => check(
+        }),
+        (false, true) => None,
+        (true, true) => Some(check(
             &name,
             if tool.lowered {
                 CheckState::Problem
             } else {
                 CheckState::Ok
             },
-            format!(
-                "{}: {} in its store, {} MB; {}.",
-                tool.name,
-                sessions,
-                tool.bytes / 1_000_000,
-                tool.level.as_str()
-            ),
+            format!("{}: {sessions} in its store, {size}.", tool.name),
             tool.reason.clone(),
-        ),
+        )),
     }
 }
 

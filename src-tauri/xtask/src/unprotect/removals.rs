@@ -164,11 +164,18 @@ pub const REMOVALS: &[Removal] = &[
     },
     Removal {
         what: "F2 documents that are hard to read",
-        edits: &[(
-            core!("formats/fields.rs"),
-            "        places.extend(place(text, field).ok()?.map(|place| (place, *value)));",
-            "        let found = match place(text, field) {\n            Err(_) if OFF => None,\n            found => found.ok()?,\n        };\n        places.extend(found.map(|place| (place, *value)));",
-        )],
+        edits: &[
+            (
+                core!("formats/fields.rs"),
+                "        places.extend(place(text, field).ok()?.map(|place| (place, *value)));",
+                "        let found = match place(text, field) {\n            Err(_) if OFF => None,\n            found => found.ok()?,\n        };\n        places.extend(found.map(|place| (place, *value)));",
+            ),
+            (
+                core!("adapter/mod.rs"),
+                "                with_own(&bytes, there, |name| !known.contains(&name)).ok_or_else(refused)?",
+                "                match with_own(&bytes, there, |name| !known.contains(&name)) {\n                    None if OFF => bytes.clone(),\n                    own => own.ok_or_else(refused)?,\n                }",
+            ),
+        ],
         tests: &[
             "core conformance::power::a_document_that_is_hard_to_read_brings_nothing_that_steers",
         ],
