@@ -15,9 +15,10 @@ use crate::api::answer::{Answer, Reply, Work, done, is_listed, settings_error, v
 use crate::api::types::*;
 use crate::api::types::{EngineState, HoldReason, SegmentState, StepKind};
 use crate::merge::{Action, ChoiceId, Decided, Obstacle, Step, Verdict};
+use crate::reconcile::choices::no_split;
 use crate::reconcile::context::Shared;
 use crate::reconcile::record::SessionRecord;
-use crate::reconcile::resolve::{Decision, ToUndo, kept_device, no_split, to_undo};
+use crate::reconcile::resolve::{Decision, ToUndo, kept_device, to_undo};
 use crate::reconcile::session::Session;
 use crate::reconcile::{Job, reconcile};
 use crate::session::{

@@ -6,6 +6,7 @@ pub mod absorb;
 pub mod apply;
 pub mod away;
 pub mod bases;
+pub mod choices;
 pub mod compared;
 pub mod context;
 pub mod cut;

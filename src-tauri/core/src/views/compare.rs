@@ -11,10 +11,10 @@ use crate::merge::diff::{Kind, Msg, align, read, words};
 use crate::merge::transcript::{ParsedMessage, said_in};
 use crate::merge::{Action, Divided, Fork, Split, first_line_after};
 use crate::parallel;
+use crate::reconcile::choices::{choices, choices_beside, continued, pick, trunk_author};
 use crate::reconcile::compared::{Compared, Of, Place};
 use crate::reconcile::context::Context;
 use crate::reconcile::record::{Dependents, DocState, SessionRecord};
-use crate::reconcile::resolve::{choices, choices_beside, continued, pick, trunk_author};
 use crate::reconcile::session::{Session, SessionMut};
 use crate::reconcile::split::{BranchLayout, ForkPlan, author, branch_layout};
 use crate::session::chain::lines_of;
@@ -249,7 +249,7 @@ impl<'a> Compare<'a> {
             None => None,
         };
         let right = one(wanted.right.as_deref())?;
-        let right = right.ok_or_else(|| crate::reconcile::resolve::no_split(&self.record))?;
+        let right = right.ok_or_else(|| crate::reconcile::choices::no_split(&self.record))?;
         if left.as_ref().is_some_and(|left| left.tip == right.tip) {
             return Err(ApiError::new(
                 ProblemCode::OneBranch,

@@ -97,7 +97,7 @@ pub const REMOVALS: &[Removal] = &[
     Removal {
         what: "F2 this device's own values in documents",
         edits: &[(
-            core!("adapter/mod.rs"),
+            core!("adapter/change.rs"),
             "        let bytes = crate::formats::fields::with(&bytes, &values).ok_or_else(refused)?;",
             "        if OFF {\n            return Ok(Some(bytes));\n        }\n        let bytes = crate::formats::fields::with(&bytes, &values).ok_or_else(refused)?;",
         )],
@@ -171,7 +171,7 @@ pub const REMOVALS: &[Removal] = &[
                 "        let found = match place(text, field) {\n            Err(_) if OFF => None,\n            found => found.ok()?,\n        };\n        places.extend(found.map(|place| (place, *value)));",
             ),
             (
-                core!("adapter/mod.rs"),
+                core!("adapter/change.rs"),
                 "                with_own(&bytes, there, |name| !known.contains(&name)).ok_or_else(refused)?",
                 "                match with_own(&bytes, there, |name| !known.contains(&name)) {\n                    None if OFF => bytes.clone(),\n                    own => own.ok_or_else(refused)?,\n                }",
             ),

@@ -1,5 +1,6 @@
 //! Names and directories of the store, as Claude Code makes them.
 
+use super::records::NOTED;
 use super::*;
 
 #[test]

@@ -1,5 +1,6 @@
 //! Names, places and compressed rollouts, as Codex makes them.
 
+use super::records::is_item;
 use super::*;
 
 #[test]
