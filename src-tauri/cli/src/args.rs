@@ -11,7 +11,7 @@ use std::path::PathBuf;
     name = "roam",
     version,
     max_term_width = 100,
-    after_help = "A SESSION is its id or the start of it, as `roam sessions` shows it."
+    after_help = "A SESSION is its id or the start of it, as `roam sessions` shows it, or a part of its title that no other session has."
 )]
 pub struct Args {
     #[command(subcommand)]

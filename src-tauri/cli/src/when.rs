@@ -19,14 +19,15 @@ pub fn ago(at: &str, now: Millis) -> String {
     }
 }
 
-/// How long it is until `at` (RFC 3339), rounded up. An invalid time is kept.
+/// How long it is until `at` (RFC 3339): minutes to the nearest, hours and days rounded up. An invalid
+/// time is kept.
 pub fn left(at: &str, now: Millis) -> String {
     let Some(end) = Millis::parse(at) else {
         return at.to_owned();
     };
     match (end.0 - now.0 + 999) / 1000 {
         seconds @ ..60 => format!("{seconds} s"),
-        seconds @ 60..3600 => format!("{} min", (seconds + 59) / 60),
+        seconds @ 60..3600 => format!("{} min", (seconds + 30) / 60),
         seconds @ 3600..86_400 => format!("{} h", (seconds + 3599) / 3600),
         seconds => format!("{} days", (seconds + 86_399) / 86_400),
     }
@@ -58,7 +59,8 @@ mod tests {
         }
         for (at, said) in [
             ("2026-11-23T12:00:01Z", "1 s"),
-            ("2026-11-23T12:59:01Z", "60 min"),
+            ("2026-11-23T12:59:40Z", "60 min"),
+            ("2026-11-23T12:10:05Z", "10 min"),
             ("2026-11-23T15:00:00+02:00", "1 h"),
             ("2026-11-25T12:00:00Z", "2 days"),
             ("soon", "soon"),

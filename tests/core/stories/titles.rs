@@ -1,12 +1,12 @@
 //! Titles that the user gives to sessions: they sync, and no tool's store is touched.
 
 use super::splits::Parted;
-use super::talk::{ONE, TWO, item, meta, turn};
+use super::talk::{ONE, THREE, TWO, item, meta, turn};
 use super::world::{Device, World};
 use serde_json::Value;
 use session_roam_core::api::{ApiError, Done, HistoryRow, Request, Shown};
 use session_roam_core::engine::event::Event;
-use session_roam_core::session::HistoryKind;
+use session_roam_core::session::{HistoryKind, ProblemCode};
 use session_roam_core::state::{Row, State, pack};
 use session_roam_core::vault::READS;
 
@@ -194,4 +194,46 @@ fn journals_of_an_older_version_are_noted_as_read_when_all_of_them_are() {
     lap.poll();
     assert_eq!(noted(lap), Some(READS));
     assert_eq!(titles(&mut world), ["The login race"; 2]);
+}
+
+/// People remember what a session was about, and no IDs.
+#[test]
+fn a_session_is_found_by_a_part_of_its_title_that_no_other_has() {
+    let (mut world, here, _) = World::pair_of_devices();
+    let titles = ["Fix the login race", "Fix the login page", "100 % of_it"];
+    for (session, title) in [ONE, TWO, THREE].into_iter().zip(titles) {
+        let path = world.devices[0].transcript(&here, session);
+        world.devices[0].say(&path, turn(&here, session, title));
+    }
+    world.deliver();
+    let mut ask = |text: &str| {
+        let shown = world.devices[1].try_ask(Request::show(text));
+        shown.map(|shown| shown["session"].as_str().map(str::to_owned))
+    };
+    for (text, session) in [
+        ("race", ONE),
+        (" the LOGIN page ", TWO),
+        ("0 % of_", THREE),
+        (&TWO[..5], TWO),
+    ] {
+        assert_eq!(ask(text).expect(text).as_deref(), Some(session), "{text}");
+    }
+    for text in ["zebra", "", " ", "%", "_", "i_t"] {
+        let refused = ask(text).map_err(|error| error.code);
+        let is_one = matches!(text, "%" | "_");
+        assert_eq!(refused.is_ok(), is_one, "{text}: {refused:?}");
+    }
+    let several = ask("login").expect_err("two have it");
+    assert_eq!(several.code, ProblemCode::AmbiguousSession);
+    for part in [
+        "11111111 “Fix the login race”",
+        "22222222 “Fix the login page”",
+    ] {
+        assert!(several.message.contains(part), "{}", several.message);
+    }
+    let done = rename(&mut world, 0, "login");
+    assert_eq!(done.message, "Renamed to “login”.");
+    world.deliver();
+    let shown: Shown = world.devices[1].ask(Request::show("Login"));
+    assert_eq!(shown.row.session, ONE, "a whole title comes first");
 }

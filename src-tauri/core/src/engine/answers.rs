@@ -435,35 +435,33 @@ impl Engine {
         session_row(&self.context.shared(), key, row)
     }
 
-    /// The one session whose id starts with this text.
+    /// The one session whose id starts with this text; if there is none, the one with this title, or
+    /// with the text in its title.
     pub(super) fn find(&self, text: &str) -> Result<(SessionKey, Row, SessionRecord), ApiError> {
-        let found = if text.is_empty() {
-            Vec::new()
-        } else {
-            self.state.find(text)?
+        let mut found = match text.is_empty() {
+            true => Vec::new(),
+            false => self.state.find(text)?,
         };
-        let exact: Vec<_> = found
-            .iter()
-            .filter(|(_, row)| row.session == text)
-            .cloned()
-            .collect();
-        match (exact.as_slice(), found.as_slice()) {
-            ([one], _) | ([], [one]) => {
-                let record = self.state.record(&one.0)?.unwrap_or_default();
-                Ok((one.0.clone(), one.1.clone(), record))
-            }
-            ([], []) => Err(ApiError::new(
-                ProblemCode::UnknownSession,
-                format!("No session starts with “{text}”."),
-                "",
-            )
-            .offer(Remedy::OpenSessions)),
-            _ => Err(ApiError::new(
-                ProblemCode::AmbiguousSession,
-                format!("{} sessions start with “{text}”.", found.len()),
-                "Give more of the ID.",
-            )),
+        let is_id = !found.is_empty();
+        if !is_id && !text.trim().is_empty() {
+            found = self.state.titled(text.trim(), SIMILAR + 1)?;
         }
+        let mut exact = found.iter().filter(|(_, row)| match is_id {
+            true => row.session == text,
+            false => row.title.to_lowercase() == text.trim().to_lowercase(),
+        });
+        let one = match (exact.next(), found.as_slice()) {
+            (Some(one), _) if exact.next().is_none() => one,
+            (None, [one]) => one,
+            (_, []) => {
+                let message = format!("No session is called “{text}”.");
+                let error = ApiError::new(ProblemCode::UnknownSession, message, "");
+                return Err(error.offer(Remedy::OpenSessions));
+            }
+            _ => return Err(ambiguous(text, &found, is_id)),
+        };
+        let record = self.state.record(&one.0)?.unwrap_or_default();
+        Ok((one.0.clone(), one.1.clone(), record))
     }
 
     fn show(&self, text: &str, wanted: Wanted) -> Result<Work, ApiError> {
@@ -875,4 +873,31 @@ fn lowered(unknown: &str) -> String {
         "Its store is not read whole: {unknown}. What was read syncs, and nothing is written there until all of it can \
          be read. If this stays, update session-roam."
     )
+}
+
+/// The most sessions that are named where a title is meant to be of one.
+const SIMILAR: u32 = 5;
+
+fn ambiguous(text: &str, found: &[(SessionKey, Row)], is_id: bool) -> ApiError {
+    let (message, hint) = if is_id {
+        let message = format!("{} sessions start with “{text}”.", found.len());
+        (message, "Give more of the ID.".to_owned())
+    } else {
+        let named: Vec<String> = { found.iter().take(SIMILAR as usize) }
+            .map(|(_, row)| {
+                let id: String = row.session.chars().take(8).collect();
+                format!("{id} “{}”", row.title)
+            })
+            .collect();
+        let more = match found.len() <= SIMILAR as usize {
+            true => "",
+            false => ", and more",
+        };
+        let message = format!(
+            "Several sessions are called so: {}{more}.",
+            named.join(", ")
+        );
+        (message, "Give more of the title, or the ID.".to_owned())
+    };
+    ApiError::new(ProblemCode::AmbiguousSession, message, hint)
 }

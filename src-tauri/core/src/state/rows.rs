@@ -119,6 +119,16 @@ impl State {
         )
     }
 
+    /// The newest listed sessions with this text in their title, whatever the case of its ASCII letters.
+    pub fn titled(&self, text: &str, limit: u32) -> Result<Vec<(SessionKey, Row)>, StateError> {
+        let mut pattern = String::with_capacity(text.len());
+        for letter in text.chars() {
+            pattern.extend(matches!(letter, '%' | '_' | '\\').then_some('\\'));
+            pattern.push(letter);
+        }
+        self.select(statements::TITLED, params![pattern, limit])
+    }
+
     /// The newest sessions in this state for this reason; none that are simply here.
     pub fn newest_with(
         &self,

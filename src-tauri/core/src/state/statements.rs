@@ -67,6 +67,10 @@ statements! {
         concat!("SELECT ", columns!(), " FROM sessions ORDER BY updated DESC, key");
     ROWS_OF_TOOL reads all because "most sessions are of one tool, and its whole list was asked for" =
         concat!("SELECT ", columns!(), " FROM sessions WHERE tool = ?1 ORDER BY updated DESC, key");
+    /// The pattern has no wildcards of its own: `\\` is before them.
+    TITLED reads all because "somebody typed a part of a title that is no ID" = concat!("SELECT ", columns!(),
+        " FROM sessions WHERE title LIKE '%' || ?1 || '%' ESCAPE '\\' AND project <> ''
+          AND NOT EXISTS (SELECT 1 FROM parts WHERE parts.key = sessions.key) ORDER BY updated DESC, key LIMIT ?2");
     /// A page of the list: what comes after a session of that time and key.
     PAGE = concat!("SELECT ", columns!(),
         " FROM sessions INDEXED BY newest WHERE updated <= ?1 AND (updated < ?1 OR key > ?2) ORDER BY updated DESC, key");
