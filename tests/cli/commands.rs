@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 use session_roam_core::api::*;
 use session_roam_core::api::{EngineState, SyncthingState};
+use session_roam_core::session::{Problem, ProblemCode};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -144,7 +145,7 @@ fn a_quiet_day_is_one_sentence() {
 #[test]
 fn each_state_has_its_sentence() {
     type Change = fn(&mut Status, &mut Devices);
-    let changes: [(&str, Change); 9] = [
+    let changes: [(&str, Change); 10] = [
         ("paused", |status, _| status.engine = EngineState::Paused),
         ("paused for a while", |status, _| {
             status.engine = EngineState::Paused;
@@ -178,6 +179,14 @@ fn each_state_has_its_sentence() {
                 last_seen: None,
                 ..devices.paired[0].clone()
             })
+        }),
+        ("not recorded", |status, _| {
+            let message = "“Fix the login race” could not be recorded: no space left on device.";
+            status.problems = vec![Problem::new(
+                ProblemCode::NotRecorded,
+                message,
+                "Free up disk space.",
+            )]
         }),
         ("sending", |status, _| {
             status.moving = Moving {

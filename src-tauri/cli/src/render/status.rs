@@ -127,7 +127,7 @@ fn connected_sentence(status: &Status, devices: &Devices, view: &View) -> String
     let is_incomplete = { status.problems.iter() }
         .any(|problem| problem.code.is_incomplete() || problem.code.is_blocking());
     let state = match (status.moving.out_bytes, status.moving.in_bytes) {
-        (0, 0) if status.waiting.is_empty() && status.splits == 0 && status.problems.is_empty() => {
+        (0, 0) if status.waiting.is_empty() && status.splits == 0 && !is_incomplete => {
             format!("Up to date with {}.", and(&here))
         }
         (0, 0) => format!("Connected to {}.", and(&here)),
