@@ -284,13 +284,13 @@ impl Engine {
     }
 
     fn list_request(&self, tool: &ToolId, extent: Extent, poll: Option<u64>) -> ListRequest {
-        let live = self.open_sessions.keys().filter(|key| key.tool == *tool);
+        let open = self.open_sessions.keys().filter(|key| key.tool == *tool);
         ListRequest {
             tool: tool.clone(),
             sorted: extent != Extent::default() && self.is_importing(tool).unwrap_or_default(),
             extent,
             since: self.listings.watermarks.get(tool).cloned(),
-            open: live.cloned().collect(),
+            open: open.cloned().collect(),
             poll,
         }
     }
@@ -414,9 +414,9 @@ impl Engine {
                 key,
                 session,
                 print,
-                open_in: live,
+                open_in,
             } = found;
-            self.note_open(&key, live);
+            self.note_open(&key, open_in);
             if self.seen.insert(&key, print) == Some(print) {
                 continue;
             }
@@ -597,9 +597,9 @@ impl Engine {
         vanished.len()
     }
 
-    pub(super) fn note_open(&mut self, key: &SessionKey, live: Option<String>) {
+    pub(super) fn note_open(&mut self, key: &SessionKey, open_in: Option<String>) {
         let before = self.open_sessions.contains_key(key);
-        match live {
+        match open_in {
             Some(text) => {
                 self.open_sessions.insert(key.clone(), text);
             }

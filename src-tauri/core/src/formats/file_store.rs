@@ -155,11 +155,11 @@ impl<'a> FileStore<'a> {
     }
 
     /// Lists the store.
-    pub fn list(&self, which: Which<'_>, live: &OpenIn<'_>) -> Listing {
+    pub fn list(&self, which: Which<'_>, open_in: &OpenIn<'_>) -> Listing {
         let mut listing = Listing::default();
         let dirs = Dirs::of(self);
         if let Which::ConflictCopies = which {
-            listing.conflict_copies = self.conflict_copies(&dirs, live);
+            listing.conflict_copies = self.conflict_copies(&dirs, open_in);
             return listing;
         }
         for at in self.sessions(&dirs, which, &mut listing.problems) {
@@ -171,7 +171,7 @@ impl<'a> FileStore<'a> {
             match known.filter(|known| known.session == session) {
                 None => listing.found.push(Found {
                     session,
-                    open_in: live(&at),
+                    open_in: open_in(&at),
                     docs,
                 }),
                 Some(known) => {
@@ -213,7 +213,7 @@ impl<'a> FileStore<'a> {
         ))
     }
 
-    fn conflict_copies(&self, dirs: &Dirs<'_>, live: &OpenIn<'_>) -> Vec<ConflictCopy> {
+    fn conflict_copies(&self, dirs: &Dirs<'_>, open_in: &OpenIn<'_>) -> Vec<ConflictCopy> {
         let mut found = Vec::new();
         for dir in self.dirs_with_docs(dirs) {
             for (name, _) in dirs.names(&dir.path).iter().filter(|(_, is)| is.is_file()) {
@@ -232,7 +232,7 @@ impl<'a> FileStore<'a> {
                     main: doc.name == self.docs[0].name,
                     kind: doc.kind_of(&at),
                     doc: DocName::new(session.fill(doc.name)),
-                    open_in: live(&session),
+                    open_in: open_in(&session),
                     place: at,
                     path,
                     stamp,

@@ -112,7 +112,7 @@ impl<'a, const N: usize> RecordSet<'a, N> {
         &self,
         which: Which<'_>,
         kept: &KeptRows<N>,
-        live: &dyn Fn(&Row<N>) -> Option<String>,
+        open_in: &dyn Fn(&Row<N>) -> Option<String>,
     ) -> Listing {
         let mut listing = Listing::default();
         let only = match which {
@@ -129,7 +129,7 @@ impl<'a, const N: usize> RecordSet<'a, N> {
             match listed {
                 Ok(listed) => {
                     let rows = listed.rows.into_iter();
-                    let found = rows.map(|row| self.found(row, database, live));
+                    let found = rows.map(|row| self.found(row, database, open_in));
                     listing.found.extend(found);
                     listing.unknown = listed.unknown.or(listing.unknown);
                 }
@@ -145,7 +145,7 @@ impl<'a, const N: usize> RecordSet<'a, N> {
         &self,
         row: Row<N>,
         database: &Path,
-        live: &dyn Fn(&Row<N>) -> Option<String>,
+        open_in: &dyn Fn(&Row<N>) -> Option<String>,
     ) -> Found {
         let doc = FoundDoc {
             name: DocName::new(self.doc),
@@ -155,7 +155,7 @@ impl<'a, const N: usize> RecordSet<'a, N> {
             stamp: row.stamp,
         };
         Found {
-            open_in: live(&row),
+            open_in: open_in(&row),
             session: row.session,
             docs: vec![doc],
         }

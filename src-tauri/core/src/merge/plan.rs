@@ -337,10 +337,10 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
             steps,
         );
     }
-    if let Some(live) = &guards.open_in {
+    if let Some(open_in) = &guards.open_in {
         return wait(
             Reason::Live,
-            live.clone(),
+            open_in.clone(),
             "It continues when the session is closed.",
             steps,
         );

@@ -299,8 +299,8 @@ fn erase_conflict_copies(
         if !job.is_of(&copy.session) {
             continue;
         }
-        if let Some(live) = &copy.open_in {
-            return Err((Left::Open, live.clone()));
+        if let Some(open_in) = &copy.open_in {
+            return Err((Left::Open, open_in.clone()));
         }
         match std::fs::remove_file(&copy.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -315,8 +315,8 @@ fn erase_conflict_copies(
 
 /// Removes all docs of the session from the store, the main doc last.
 fn remove_docs(context: &Context, tool: &dyn Tool, found: &Found) -> Result<(), (Left, String)> {
-    if let Some(live) = &found.open_in {
-        return Err((Left::Open, live.clone()));
+    if let Some(open_in) = &found.open_in {
+        return Err((Left::Open, open_in.clone()));
     }
     let docs = found.docs.iter().skip(1).chain(found.docs.first());
     let docs = docs.map(|doc| DocWrite {

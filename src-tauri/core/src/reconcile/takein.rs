@@ -129,8 +129,8 @@ pub fn import_copy(
     excluded: impl Fn(&SessionRecord, Now<'_>) -> bool,
     lane: Lane,
 ) -> Result<(Recorded, TakenRow), TakeInError> {
-    if let Some(live) = &conflict_copy.open_in {
-        return Err(TakeInError::Open(live.clone()));
+    if let Some(open_in) = &conflict_copy.open_in {
+        return Err(TakeInError::Open(open_in.clone()));
     }
     let (facts, content) = read(Session::new(context, key, record), tool, conflict_copy)?;
     let is_still = || {

@@ -438,8 +438,8 @@ fn of_a_session_in_two_databases_the_first_counts() {
     let rows = "INSERT INTO talks VALUES ('talk-1', 'second', ''), ('talk-2', 'two', '');";
     let made = Connection::open(&second).expect("database");
     made.execute_batch(&format!("{MADE}{rows}")).expect("rows");
-    let live = |row: &Row<3>| Some(row.columns[1].clone());
-    let listing = store.set().list(Which::All, &Kept::default(), &live);
+    let open_in = |row: &Row<3>| Some(row.columns[1].clone());
+    let listing = store.set().list(Which::All, &Kept::default(), &open_in);
     let found = listing.found.iter();
     let found: Vec<_> = found
         .map(|found| (found.open_in.as_deref(), found.docs[0].path.clone()))
@@ -450,6 +450,6 @@ fn of_a_session_in_two_databases_the_first_counts() {
     );
     let copies = store
         .set()
-        .list(Which::ConflictCopies, &Kept::default(), &live);
+        .list(Which::ConflictCopies, &Kept::default(), &open_in);
     assert_eq!(copies.found.len(), 0);
 }

@@ -244,13 +244,13 @@ impl Reconciler<'_> {
     pub(super) fn import_copies(&mut self, tool: &dyn Tool, conflict_copies: &[ConflictCopy]) {
         let mut done = TakenIn::default();
         for conflict_copy in conflict_copies {
-            let live = self
+            let open_in = self
                 .found
                 .as_ref()
                 .and_then(|found| found.open_in.clone())
                 .or(conflict_copy.open_in.clone());
             let conflict_copy = ConflictCopy {
-                open_in: live,
+                open_in,
                 ..conflict_copy.clone()
             };
             let excluded =

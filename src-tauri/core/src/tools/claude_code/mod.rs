@@ -229,14 +229,14 @@ impl Tool for ClaudeCode {
 
     fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
         let store = Store::of(machine);
-        let live = live_sessions(&store);
-        let is_live = |at: &SessionAt| live.get(&at.session).cloned();
+        let open_in = live_sessions(&store);
+        let is_live = |at: &SessionAt| open_in.get(&at.session).cloned();
         let mut listing = self.files(&store).list(which, &is_live);
         match which {
             Which::ConflictCopies => {
                 let mut copies = copies_of_agents(&store);
                 for copy in &mut copies {
-                    copy.open_in = live.get(copy.session.as_str()).cloned();
+                    copy.open_in = open_in.get(copy.session.as_str()).cloned();
                 }
                 listing.conflict_copies.extend(copies);
             }
@@ -650,7 +650,7 @@ struct Running {
 
 /// The sessions that are open here, with text that names the process.
 fn live_sessions(store: &Store) -> BTreeMap<String, String> {
-    let mut live = BTreeMap::new();
+    let mut open_in = BTreeMap::new();
     for (path, name) in entries(&store.sessions) {
         if !name.ends_with(".json") {
             continue;
@@ -659,13 +659,13 @@ fn live_sessions(store: &Store) -> BTreeMap<String, String> {
             .ok()
             .and_then(|bytes| serde_json::from_slice::<Running>(&bytes).ok());
         if let Some(running) = running.filter(is_running) {
-            live.insert(
+            open_in.insert(
                 running.session_id,
                 format!("{NAME} has it open (process {})", running.pid),
             );
         }
     }
-    live
+    open_in
 }
 
 fn is_running(running: &Running) -> bool {

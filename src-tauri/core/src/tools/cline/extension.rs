@@ -82,7 +82,7 @@ impl TaskStore {
     }
 
     /// Why tasks must not be written now.
-    pub(super) fn live(&self, running: &[Running]) -> Option<String> {
+    pub(super) fn open_in(&self, running: &[Running]) -> Option<String> {
         let is_open = running.iter().any(|process| self.editor.is(process));
         is_open.then(|| {
             format!(
@@ -99,7 +99,7 @@ impl TaskStore {
         running: &dyn Fn() -> &'r [Running],
         listing: &mut Listing,
     ) {
-        let mut tasks = self.files().list(which, &|_| self.live(running()));
+        let mut tasks = self.files().list(which, &|_| self.open_in(running()));
         tasks.map_places(|at| format!("{}/{at}", self.editor.folder));
         let rows = match TaskList::read(&self.list_path()) {
             Err(why) if !tasks.found.is_empty() => {
@@ -247,8 +247,8 @@ pub(super) fn write_task(
 ) -> Result<Written, WriteError> {
     let id = checkout.session.as_str();
     let store = store_for(machine, checkout);
-    let still_free = || match store.live(&hosts(machine)) {
-        Some(live) => Err(WriteError::Open(live)),
+    let still_free = || match store.open_in(&hosts(machine)) {
+        Some(open_in) => Err(WriteError::Open(open_in)),
         None => Ok(()),
     };
     still_free()?;

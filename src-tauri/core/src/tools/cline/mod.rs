@@ -268,11 +268,11 @@ impl Tool for Cline {
         // Listed only if there is a session that may be open.
         let running = || known.get_or_init(|| hosts(machine)).as_slice();
         let sessions = session_store(machine);
-        let live = |at: &SessionAt| {
+        let open_in = |at: &SessionAt| {
             let id = SessionId::new(at.session.as_str());
             open_in_cline(running(), &id, &sessions.root.join(id.as_str()))
         };
-        let mut listing = sessions.list(which, &live);
+        let mut listing = sessions.list(which, &open_in);
         listing.map_places(|at| format!("sessions/{at}"));
         for store in task_stores(machine) {
             store.list(which, &running, &mut listing);
@@ -565,7 +565,7 @@ fn write_session(machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, 
     let (store, session) = (session_store(machine), checkout.session);
     let dir = store.root.join(session.as_str());
     let still_free = || match open_in_cline(&hosts(machine), session, &dir) {
-        Some(live) => Err(WriteError::Open(live)),
+        Some(open_in) => Err(WriteError::Open(open_in)),
         None => Ok(()),
     };
     still_free()?;

@@ -549,7 +549,7 @@ struct WriterLock {
 
 impl WriterLock {
     fn acquire(base: &Path, session: &SessionId) -> Result<Option<Self>, WriteError> {
-        let live = || WriteError::Open(format!("{NAME} has it open"));
+        let open_in = || WriteError::Open(format!("{NAME} has it open"));
         let dir = base.join(LOCKS);
         if !dir.is_dir() {
             // Codex has never run here, or is older than the locks.
@@ -567,7 +567,7 @@ impl WriterLock {
         let file = options.open(&path).map_err(io_error)?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(live()),
+            Err(TryLockError::WouldBlock) => return Err(open_in()),
             Err(TryLockError::Error(source)) => return Err(io_error(source)),
         }
         // The previous holder may have removed the file after we opened and before we locked it.
@@ -576,7 +576,7 @@ impl WriterLock {
             Stamp::of(&path).is_ok_and(|now| now.inode == Stamp::of_metadata(&ours).inode)
         });
         if !same {
-            return Err(live());
+            return Err(open_in());
         }
         Ok(Some(Self {
             file,

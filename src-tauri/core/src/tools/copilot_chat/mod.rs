@@ -226,7 +226,7 @@ impl Tool for CopilotChat {
         );
         for (session, copies) in &mut copies {
             let counts = the_one_that_counts(session, copies, &mut listing.problems);
-            let live = counts.place.live(&running);
+            let open_in = counts.place.open_in(&running);
             let others = copies.iter().rev().skip(1);
             listing.twins.extend(others.map(|copy| Twin {
                 session: session.clone(),
@@ -236,7 +236,7 @@ impl Tool for CopilotChat {
             listing.found.push(Found {
                 session: session.clone(),
                 docs: counts.docs(machine),
-                open_in: live,
+                open_in,
             });
         }
         listing
@@ -288,7 +288,7 @@ impl Tool for CopilotChat {
             .remove(session)
             .unwrap_or_default();
         let place = target(machine, checkout, &kinds, here)?;
-        let still_free = || match place.live(&machine.apps.running()) {
+        let still_free = || match place.open_in(&machine.apps.running()) {
             Some(why) => Err(WriteError::Open(why)),
             None => Ok(()),
         };

@@ -83,7 +83,7 @@ impl Place {
         self.sessions.join(format!("{session}.{}", kind.ending()))
     }
 
-    pub(super) fn live(&self, running: &[Running]) -> Option<String> {
+    pub(super) fn open_in(&self, running: &[Running]) -> Option<String> {
         let process = running.iter().find(|running| self.editor.is(running))?;
         let (name, pid) = (self.editor.name, process.pid);
         Some(format!(
@@ -285,7 +285,7 @@ pub(super) fn conflict_copies(machine: &Machine) -> Vec<ConflictCopy> {
                 },
                 main: kind == Kind::Log || !has_log,
                 place: place_below_editors(machine, &place.editor, &original),
-                open_in: place.live(&running),
+                open_in: place.open_in(&running),
                 session,
                 path,
                 stamp,

@@ -156,13 +156,16 @@ struct Listed {
 
 impl Listed {
     /// Every conversation is open while Cursor runs.
-    fn watermark(&self, database: &Path, live: Option<&String>) -> Option<Watermark> {
+    fn watermark(&self, database: &Path, open_in: Option<&String>) -> Option<Watermark> {
         let (row, key) = self.last.clone()?;
         Some(Watermark::of(
             database,
             Mark {
                 rows: vec![row],
-                unless: [Some(key), live.cloned()].into_iter().flatten().collect(),
+                unless: [Some(key), open_in.cloned()]
+                    .into_iter()
+                    .flatten()
+                    .collect(),
             },
         ))
     }
@@ -238,14 +241,14 @@ impl Tool for Cursor {
             }
         };
         listing.unknown.clone_from(&listed.unknown);
-        let live = opener_of(machine);
+        let open_in = opener_of(machine);
         if let Which::All = which {
-            listing.watermark = listed.watermark(&path, live.as_ref());
+            listing.watermark = listed.watermark(&path, open_in.as_ref());
         }
         let found = listed
             .rows
             .iter()
-            .map(|row| found(row, &path, live.clone()));
+            .map(|row| found(row, &path, open_in.clone()));
         listing.found = found.collect();
         if 0 < listed.n_old {
             listing.problems.push(Problem::new(
@@ -262,10 +265,10 @@ impl Tool for Cursor {
 
     fn changes(&self, machine: &Machine, since: &Watermark) -> Option<Listing> {
         let path = database(&user_dir(machine));
-        let live = opener_of(machine);
+        let open_in = opener_of(machine);
         let mark = since.mark(&path)?;
         let (row, (key, open)) = (*mark.rows.first()?, mark.unless.split_first()?);
-        if open.first() != live.as_ref() {
+        if open.first() != open_in.as_ref() {
             return None;
         }
         let read = || -> Result<Option<Listed>, StateDbError> {
@@ -284,8 +287,8 @@ impl Tool for Cursor {
         let listed = sqlite::read_consistent(&path, read)?.ok()??;
         let rows = listed.rows.iter();
         Some(Listing {
-            found: rows.map(|row| found(row, &path, live.clone())).collect(),
-            watermark: listed.watermark(&path, live.as_ref()),
+            found: rows.map(|row| found(row, &path, open_in.clone())).collect(),
+            watermark: listed.watermark(&path, open_in.as_ref()),
             ..Listing::default()
         })
     }
@@ -420,7 +423,7 @@ fn database(user: &Path) -> PathBuf {
     user.join("globalStorage").join("state.vscdb")
 }
 
-fn found(row: &store::Listed, path: &Path, live: Option<String>) -> Found {
+fn found(row: &store::Listed, path: &Path, open_in: Option<String>) -> Found {
     let doc = |name: &str| FoundDoc {
         name: DocName::new(name),
         kind: DocKind::Snapshot,
@@ -431,7 +434,7 @@ fn found(row: &store::Listed, path: &Path, live: Option<String>) -> Found {
     Found {
         session: SessionId::new(row.id.as_str()),
         docs: [MAIN, PROMPTS, TURNS].map(doc).to_vec(),
-        open_in: live,
+        open_in,
     }
 }
 

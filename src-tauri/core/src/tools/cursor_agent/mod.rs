@@ -94,8 +94,8 @@ impl Tool for CursorAgent {
         }
         let running = machine.apps.running();
         let found = chats.into_iter().map(|chat| {
-            let live = opener_of(&running, &chat);
-            found(chat, live)
+            let open_in = opener_of(&running, &chat);
+            found(chat, open_in)
         });
         listing.found = found.collect();
         listing
@@ -206,7 +206,7 @@ fn opener_of(running: &[Running], chat: &Chat) -> Option<String> {
     Some(format!("{NAME} has it open (process {})", process.pid))
 }
 
-fn found(chat: Chat, live: Option<String>) -> Found {
+fn found(chat: Chat, open_in: Option<String>) -> Found {
     let doc = FoundDoc {
         name: DocName::new(MAIN),
         kind: DocKind::Snapshot,
@@ -217,6 +217,6 @@ fn found(chat: Chat, live: Option<String>) -> Found {
     Found {
         session: SessionId::new(chat.id),
         docs: vec![doc],
-        open_in: live,
+        open_in,
     }
 }

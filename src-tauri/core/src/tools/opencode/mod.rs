@@ -198,7 +198,7 @@ impl Tool for OpenCode {
     fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
         // Listed only if there is a session that may be open.
         let openers = OnceCell::new();
-        let live = |row: &rows::Listed| {
+        let open_in = |row: &rows::Listed| {
             let openers = openers.get_or_init(|| Openers::now(machine));
             openers.of(row.session.as_str(), Path::new(&row.columns[1]))
         };
@@ -208,7 +208,7 @@ impl Tool for OpenCode {
             Which::All => last_messages(&set),
             _ => Vec::new(),
         };
-        let mut listing = set.list(which, &self.last, &live);
+        let mut listing = set.list(which, &self.last, &open_in);
         for (database, last) in lasts.into_iter().filter(|_| !listing.found.is_empty()) {
             let openers = openers.get_or_init(|| Openers::now(machine));
             let watermark = watermark(&database, last, openers);
@@ -222,7 +222,7 @@ impl Tool for OpenCode {
 
     fn changes(&self, machine: &Machine, since: &Watermark) -> Option<Listing> {
         let (set, openers) = (store(machine), Openers::now(machine));
-        let live =
+        let open_in =
             |row: &rows::Listed| openers.of(row.session.as_str(), Path::new(&row.columns[1]));
         let mut listing = Listing::default();
         for path in &set.databases {
@@ -250,7 +250,7 @@ impl Tool for OpenCode {
             let found = rows
                 .into_iter()
                 .flatten()
-                .map(|row| set.found(row, path, &live));
+                .map(|row| set.found(row, path, &open_in));
             listing.found.extend(found);
             let watermark = watermark(path, last, &openers);
             listing.watermark.get_or_insert_default().join(watermark);

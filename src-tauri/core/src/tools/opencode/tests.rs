@@ -310,7 +310,7 @@ fn who_has_a_session_open() {
         args: args.iter().map(|word| (*word).to_owned()).collect(),
         ..Running::default()
     };
-    let live = |running: Running| {
+    let open_in = |running: Running| {
         let machine = Machine {
             apps: Arc::new(vec![running]),
             ..Machine::at("/home/ada")
@@ -318,19 +318,23 @@ fn who_has_a_session_open() {
         Openers::now(&machine).of(ID, Path::new("/home/ada/code/api"))
     };
     let said = "OpenCode is open in /home/ada/code/api (process 7)".to_owned();
-    assert_eq!(live(of(&["opencode", "api"])), Some(said.clone()));
-    assert_eq!(live(of(&["opencode", "-s", ID])), Some(said.clone()));
+    assert_eq!(open_in(of(&["opencode", "api"])), Some(said.clone()));
+    assert_eq!(open_in(of(&["opencode", "-s", ID])), Some(said.clone()));
     assert_eq!(
-        live(Running {
+        open_in(Running {
             cwd: Some("/home/ada/code/api".into()),
             ..of(&["opencode"])
         }),
         Some(said)
     );
-    assert_eq!(live(of(&["opencode"])), None, "another directory");
-    assert_eq!(live(of(&["opencode", "export", ID])), None, "it ends soon");
+    assert_eq!(open_in(of(&["opencode"])), None, "another directory");
     assert_eq!(
-        live(Running {
+        open_in(of(&["opencode", "export", ID])),
+        None,
+        "it ends soon"
+    );
+    assert_eq!(
+        open_in(Running {
             exe: "/usr/bin/vim".into(),
             ..of(&["vim", "api"])
         }),

@@ -112,8 +112,8 @@ impl Guest<'_> {
         let openers = Openers::now(self.machine);
         let id = self.checkout.session.as_str();
         let there = openers.of(id, self.checkout.cwd);
-        let live = there.or_else(|| openers.of(id, Path::new(&here?.columns[1])));
-        live.map_or(Ok(()), |who| Err(WriteError::Open(who)))
+        let open_in = there.or_else(|| openers.of(id, Path::new(&here?.columns[1])));
+        open_in.map_or(Ok(()), |who| Err(WriteError::Open(who)))
     }
 
     fn bring_in(&self, content: &[u8]) -> Result<(), WriteError> {
