@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Why nothing was done, in words for the user. Nothing was changed.
+/// Why nothing was done, in words for the user. Nothing was changed, but where a variant says otherwise.
 #[derive(Debug, thiserror::Error)]
 pub enum CodeError {
     /// The state of the repository does not allow it; a full sentence.
@@ -19,6 +19,9 @@ pub enum CodeError {
     /// them. [`undo_setting_aside`](crate::undo_setting_aside) can.
     #[error("{0}")]
     ChangedSince(String),
+    /// A change was begun and is taken back in part; trying again goes on with it. A full sentence.
+    #[error("{0}")]
+    HalfDone(String),
     #[error(transparent)]
     Git(#[from] GitError),
     #[error("could not access {path}")]
@@ -32,6 +35,21 @@ pub enum CodeError {
 impl CodeError {
     pub(crate) fn refused(words: impl Into<String>) -> Self {
         Self::Refused(words.into())
+    }
+
+    /// What it is when steps that were done could not all be taken back.
+    pub(crate) fn half_done(self) -> Self {
+        if matches!(self, Self::HalfDone(_)) {
+            return self;
+        }
+        let mut words = self.to_string();
+        let mut cause = std::error::Error::source(&self);
+        while let Some(error) = cause {
+            words = format!("{words}: {error}");
+            cause = error.source();
+        }
+        let words = words.trim_end_matches('.');
+        Self::HalfDone(format!("It is taken back in part: {words}."))
     }
 
     pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
@@ -262,9 +280,34 @@ impl Checkout {
     }
 
     pub(crate) fn is_set(&self, name: &str) -> bool {
+        self.has_value(name, &["true", "yes", "on", "1"])
+    }
+
+    /// Whether a setting that is true by default is false.
+    pub(crate) fn is_off(&self, name: &str) -> bool {
+        self.has_value(name, &["false", "no", "off", "0", ""])
+    }
+
+    fn has_value(&self, name: &str, values: &[&str]) -> bool {
         let value = self.settings.iter().find(|(setting, _)| setting == name);
-        value.is_some_and(|(_, value)| {
-            ["true", "yes", "on", "1"].contains(&value.to_lowercase().as_str())
+        value.is_some_and(|(_, value)| values.contains(&value.to_lowercase().as_str()))
+    }
+
+    /// Whether another `git` writes the index, or one left its lock behind when it ended.
+    pub(crate) fn is_locked(&self) -> bool {
+        self.git_dir.join(INDEX_LOCK).symlink_metadata().is_ok()
+    }
+
+    /// The same after giving it a moment to end.
+    pub(crate) fn stays_locked(&self) -> bool {
+        const PAUSE: Duration = Duration::from_millis(50);
+        const PAUSES: usize = 20;
+        (0..PAUSES).all(|_| {
+            let is_locked = self.is_locked();
+            if is_locked {
+                std::thread::sleep(PAUSE);
+            }
+            is_locked
         })
     }
 

@@ -1,6 +1,6 @@
 //! Compares a snapshot with a checkout and decides what applying it would mean. Changes nothing.
 
-use crate::checkout::{Checkout, CodeError, Result};
+use crate::checkout::{Checkout, CodeError, INDEX_LOCK, Result};
 use crate::git::{self, Bounds, GitError, Input};
 use crate::measure::PackLimits;
 use crate::names::{ObjectId, RepoPath};
@@ -116,7 +116,17 @@ pub fn compare(
         Some(head) => reader.commit(head)?.tree,
         None => format.empty_tree(),
     };
-    let beside = match record(checkout, store, limits) {
+    let is_locked = checkout.stays_locked();
+    let recorded = match is_locked {
+        true => Err(locked(checkout)),
+        false => record(checkout, store, limits),
+    };
+    let beside = match recorded {
+        // That ends, and is no reason for a worktree.
+        Err(CodeError::Refused(_)) if is_locked || checkout.is_locked() => {
+            comparison.plan = Plan::Refused(locked(checkout).to_string());
+            return Ok(comparison);
+        }
         Ok(current) => {
             let why = why_not_here(&comparison.target, &current, &base, &known);
             comparison.current = Some(current);
@@ -190,6 +200,14 @@ pub fn compare(
         },
     };
     Ok(comparison)
+}
+
+fn locked(checkout: &Checkout) -> CodeError {
+    CodeError::refused(format!(
+        "Another git is writing the index in {}: try again when it has ended. If none is running, remove {}.",
+        checkout.root.display(),
+        checkout.git_dir.join(INDEX_LOCK).display()
+    ))
 }
 
 /// What the user is shown the differences from: what commits that are not the user's own changed is as new

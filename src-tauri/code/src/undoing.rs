@@ -414,7 +414,8 @@ impl<'a> Undoing<'a> {
         self.record.phase == Phase::Undoing && place.is_some_and(|it| it.symlink_metadata().is_ok())
     }
 
-    /// Takes everything back and removes the record. Returns where something is kept that was in the way. The
+    /// Takes everything back and removes the record. What fails halfway leaves the record, with which it can
+    /// be finished. Returns where something is kept that was in the way. The
     /// index is not locked afterwards, whatever failed.
     pub fn finish(mut self, on_step: OnStep) -> Result<Option<PathBuf>> {
         let worktree = self.record.worktree.clone();
@@ -437,7 +438,7 @@ impl<'a> Undoing<'a> {
         };
         on_step("unlock");
         self.unlock()?;
-        done?;
+        done.map_err(CodeError::half_done)?;
         let kept = self.kept_dir();
         on_step("remove the record");
         self.discard()?;
