@@ -7,16 +7,18 @@ use crate::files::{fingerprint, move_file};
 use crate::git::{self, Bounds, GitError, Input};
 use crate::names::{ObjectId, RepoPath, path_bytes};
 use crate::objects::{Mode, Node, Reader};
-use crate::ours::{note_untracked, note_untracked_in};
+use crate::ours::Placed;
 use crate::own::{Tips, excluded};
 use crate::record::{Limits, Snapshot, joined, parents, record_locked};
 use crate::scratch::{Scratch, Sees};
 use crate::state::{Operation, OperationKind};
-use crate::steps::{Change, Step, Target, steps};
+use crate::status::{Cache, Status};
+use crate::steps::{Step, Target, steps};
 use crate::store::{Store, move_packs};
 use crate::undo::Undo;
 use crate::undoing::{OnStep, Phase, Undoing};
 use crate::verify::files_of;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -91,7 +93,7 @@ fn in_place(
             };
             undoing.unlock()?;
             // Otherwise the record stays, and the next start takes back the rest.
-            taken_back?;
+            taken_back.map_err(CodeError::half_done)?;
             let kept = undoing.kept_dir();
             undoing.discard()?;
             match kept {
@@ -141,6 +143,7 @@ fn change(
     on_step("look again");
     undoing.look_at_places();
     refuse_changed(checkout, store, &current.id, limits)?;
+    let before = Placed::last(checkout)?;
     on_step("write the record");
     undoing.enter(Phase::Applying)?;
 
@@ -151,7 +154,12 @@ fn change(
     finish_index(&scratch, &checkout.root, &undoing.new_file(last))?;
     undoing.apply_step(last, on_step)?;
     on_step("finish");
-    note_untracked(&undoing.dir, &untracked(&scratch, target)?)?;
+    let mut placed = placed(&scratch, target)?;
+    if changes_ignored(&undoing.record.steps) || !before.own.is_empty() {
+        placed.own = uncovered(&scratch, &placed)?;
+        placed.head = target.state.head.clone();
+    }
+    placed.note(&undoing.dir)?;
     undoing.enter_applied(target)?;
     let _ = fs::remove_dir_all(undoing.dir.join("stage"));
     Ok(())
@@ -515,14 +523,38 @@ fn make_worktree(
         }
     }
     on_step("finish");
-    note_untracked_in(&worktree, &untracked(&scratch, target)?)?;
+    placed(&scratch, target)?.note_in(&worktree)?;
     undoing.enter_applied(target)
 }
 
-/// The paths of a state that its index does not have.
-fn untracked(scratch: &Scratch, target: &Snapshot) -> Result<Vec<u8>> {
-    let changes = differences(scratch, &target.index, &target.working_tree)?;
-    let is_untracked = |change: &Change| change.old.is_none() && change.new.is_some();
-    let untracked = changes.iter().filter(|(_, change)| is_untracked(change));
-    Ok(joined(untracked.map(|(path, _)| path)))
+/// The files of a state that are not in it as its index has them.
+fn placed(scratch: &Scratch, target: &Snapshot) -> Result<Placed> {
+    let mut placed = Placed::default();
+    for (path, change) in differences(scratch, &target.index, &target.working_tree)? {
+        let Some(entry) = change.new else { continue };
+        if change.old.is_none() {
+            placed.untracked.insert(path.clone());
+        }
+        placed.entries.insert(path, entry);
+    }
+    Ok(placed)
+}
+
+/// Whether one of the steps places or removes rules for files that are ignored.
+fn changes_ignored(steps: &[Step]) -> bool {
+    let is_rules = |step: &Step| match step.target() {
+        Target::WorkTree(path) => path.file_name().eq_ignore_ascii_case(b".gitignore"),
+        Target::GitDir(_) => false,
+    };
+    steps.iter().any(is_rules)
+}
+
+/// Files that are untracked now and did not come with the state: this device ignored them by the rules of
+/// before.
+fn uncovered(scratch: &Scratch, placed: &Placed) -> Result<BTreeSet<RepoPath>> {
+    let status = Status::read(scratch, "index", Cache::None)?;
+    let untracked = status.untracked.into_iter();
+    Ok(untracked
+        .filter(|path| !placed.untracked.contains(path))
+        .collect())
 }

@@ -1,8 +1,12 @@
 //! Our directory in a checkout's git directory: undo records, files that an undo took out of the way, and the
-//! list of untracked files that applied code put into the checkout. Knows no snapshot.
+//! note of what applied code put into the checkout. Knows no snapshot.
 
 use crate::checkout::{Checkout, CodeError, Result};
-use crate::names::RepoPath;
+use crate::names::{ObjectId, RepoPath};
+use crate::objects::{Entry, Mode};
+use crate::record::joined;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,6 +15,8 @@ use std::path::{Path, PathBuf};
 const OURS: &str = "session-roam";
 /// The list in an undo record, or for a worktree that we made in its own git directory.
 const UNTRACKED: &str = "untracked";
+/// What else is noted of the state, beside that list.
+const PLACED: &str = "placed.json";
 
 /// Where the undo records are, each in a directory that is named by its number.
 pub(crate) fn undo_directory(checkout: &Checkout) -> PathBuf {
@@ -53,37 +59,93 @@ pub(crate) fn free_name(dir: &Path, name: &str) -> String {
     names.find(is_free).expect("the numbers do not end")
 }
 
-/// Notes the untracked files of a state that is applied in place; the note goes with the undo record.
-pub(crate) fn note_untracked(record: &Path, paths: &[u8]) -> Result<()> {
-    let file = record.join(UNTRACKED);
-    fs::write(&file, paths).map_err(CodeError::io(&file))
+/// What the state that was applied last put into a checkout, where no index says it.
+#[derive(Debug, Default)]
+pub(crate) struct Placed {
+    /// Its untracked files. No status names those that only this device ignores.
+    pub untracked: BTreeSet<RepoPath>,
+    /// The files that are not as the index has them: their kind and permission, which this disk may not
+    /// hold, and their content.
+    pub entries: BTreeMap<RepoPath, Entry>,
+    /// Untracked files of this device that it ignored before and that the state's rules no longer ignore.
+    pub own: BTreeSet<RepoPath>,
+    /// The commit that was checked out. With another one, `own` counts for nothing.
+    pub head: Option<ObjectId>,
 }
 
-/// The same for a worktree that was made for the state; the note goes with the worktree.
-pub(crate) fn note_untracked_in(worktree: &Checkout, paths: &[u8]) -> Result<()> {
-    let dir = worktree.git_dir.join(OURS);
-    fs::create_dir_all(&dir).map_err(CodeError::io(&dir))?;
-    note_untracked(&dir, paths)
+/// All of it but the untracked files, which older versions noted as well.
+#[derive(Default, Serialize, Deserialize)]
+struct Note {
+    entries: Vec<(RepoPath, String, ObjectId)>,
+    own: BTreeSet<RepoPath>,
+    head: Option<ObjectId>,
 }
 
-/// The untracked files of the state that was applied here last. No status names those that only this device
-/// ignores.
-pub(crate) fn placed_untracked(checkout: &Checkout) -> Result<Vec<RepoPath>> {
-    let undo = undo_directory(checkout);
-    let records = numbers(checkout)?.into_iter().rev();
-    let records = records.map(|number| undo.join(number.to_string()));
-    let own = checkout.git_dir.join(OURS);
-    for dir in records.chain([own]) {
-        let file = dir.join(UNTRACKED);
-        match fs::read(&file) {
-            Ok(list) => {
-                let paths = list.split(|byte| *byte == 0);
-                let paths = paths.filter(|path| !path.is_empty());
-                return Ok(paths.map(RepoPath::new).collect());
+impl Placed {
+    /// Notes a state that is applied in place, in its undo record; the note goes with that.
+    pub fn note(&self, record: &Path) -> Result<()> {
+        let entries = self.entries.iter();
+        let entries = entries.map(|(path, entry)| {
+            let mode = entry.mode.as_str().to_owned();
+            (path.clone(), mode, entry.id.clone())
+        });
+        let note = Note {
+            entries: entries.collect(),
+            own: self.own.clone(),
+            head: self.head.clone(),
+        };
+        let text = serde_json::to_vec(&note).expect("strings and lists only");
+        for (name, text) in [(PLACED, text), (UNTRACKED, joined(self.untracked.iter()))] {
+            let file = record.join(name);
+            fs::write(&file, text).map_err(CodeError::io(&file))?;
+        }
+        Ok(())
+    }
+
+    /// The same for a worktree that was made for the state; the note goes with the worktree.
+    pub fn note_in(&self, worktree: &Checkout) -> Result<()> {
+        let dir = worktree.git_dir.join(OURS);
+        fs::create_dir_all(&dir).map_err(CodeError::io(&dir))?;
+        self.note(&dir)
+    }
+
+    /// Of the state that was applied here last.
+    pub fn last(checkout: &Checkout) -> Result<Self> {
+        let undo = undo_directory(checkout);
+        let records = numbers(checkout)?.into_iter().rev();
+        let records = records.map(|number| undo.join(number.to_string()));
+        let own = checkout.git_dir.join(OURS);
+        for dir in records.chain([own]) {
+            if let Some(list) = read_if_there(&dir.join(UNTRACKED))? {
+                let note = read_if_there(&dir.join(PLACED))?;
+                return Ok(Self::read(&list, note.as_deref()));
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(CodeError::io(&file)(error)),
+        }
+        Ok(Self::default())
+    }
+
+    fn read(untracked: &[u8], note: Option<&[u8]>) -> Self {
+        let note: Option<Note> = note.and_then(|text| serde_json::from_slice(text).ok());
+        let note = note.unwrap_or_default();
+        let paths = untracked.split(|byte| *byte == 0);
+        let paths = paths.filter(|path| !path.is_empty());
+        let entries = note.entries.into_iter().filter_map(|(path, mode, id)| {
+            let mode = Mode::parse(mode.as_bytes())?;
+            Some((path, Entry { mode, id }))
+        });
+        Self {
+            untracked: paths.map(RepoPath::new).collect(),
+            entries: entries.collect(),
+            own: note.own,
+            head: note.head,
         }
     }
-    Ok(Vec::new())
+}
+
+fn read_if_there(file: &Path) -> Result<Option<Vec<u8>>> {
+    match fs::read(file) {
+        Ok(content) => Ok(Some(content)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(CodeError::io(file)(error)),
+    }
 }

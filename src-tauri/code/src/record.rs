@@ -9,7 +9,7 @@ use crate::checkout::{Checkout, CodeError, Head, Lock, Result};
 use crate::kept_index::read_status;
 use crate::names::{ObjectId, RepoPath, leads_out, unsafe_path};
 use crate::objects::{Changes, Entry, Mode, Node, Reader, Tree, TreeWriter, edited};
-use crate::ours::placed_untracked;
+use crate::ours::Placed;
 use crate::scratch::{Scratch, Sees};
 use crate::secrets::{find_secret, is_secret_name};
 use crate::state::{LeftOut, Operation, OperationKind, Reason, Side, State, VERSION};
@@ -136,6 +136,7 @@ pub(crate) fn record_at(
         rejected: BTreeSet::new(),
         wanted: BTreeSet::new(),
         filtered: BTreeSet::new(),
+        placed: Placed::last(checkout)?,
     };
     recording.snapshot(&head, status, writer)
 }
@@ -150,6 +151,8 @@ struct Recording<'a> {
     wanted: BTreeSet<ObjectId>,
     /// Paths whose content a filter makes.
     filtered: BTreeSet<RepoPath>,
+    /// What the state that was applied here last put here.
+    placed: Placed,
 }
 
 impl Recording<'_> {
@@ -166,10 +169,16 @@ impl Recording<'_> {
         };
         self.find_intents(head_tree.as_ref(), &mut status)?;
         self.find_ignored(head_tree.as_ref(), &mut status)?;
+        if self.placed.head == head.commit {
+            status
+                .untracked
+                .retain(|path| !self.placed.own.contains(path));
+        }
         self.filtered = filtered(self.scratch, "index", status.paths())?;
         self.check_conflicts(&status)?;
         let staged = self.staged(&status)?;
-        let changes = self.changed(&status)?;
+        let mut changes = self.changed(&status)?;
+        self.add_unseen(head_tree.as_ref(), &status, &mut changes)?;
         for path in &status.repositories {
             self.leave_out(path, Side::WorkingTree, Reason::Repository);
         }
@@ -259,7 +268,7 @@ impl Recording<'_> {
     /// of the state still. Otherwise it would say that they were removed here.
     fn find_ignored(&mut self, head_tree: Option<&ObjectId>, status: &mut Status) -> Result<()> {
         let checkout = self.scratch.checkout;
-        let placed = placed_untracked(checkout)?;
+        let placed: Vec<RepoPath> = self.placed.untracked.iter().cloned().collect();
         let listed: BTreeSet<RepoPath> = status.paths().chain(&status.intents).cloned().collect();
         let untracked: BTreeSet<RepoPath> = status.untracked.iter().cloned().collect();
         for path in placed {
@@ -279,6 +288,40 @@ impl Recording<'_> {
             };
             if is_untracked {
                 status.untracked.push(path);
+            }
+        }
+        Ok(())
+    }
+
+    /// Files that came with applied code and differ from the index only in what `git` does not look at here:
+    /// their permission, or whether they are a link. Otherwise this device would take that away.
+    fn add_unseen(
+        &mut self,
+        head_tree: Option<&ObjectId>,
+        status: &Status,
+        changes: &mut Changes,
+    ) -> Result<()> {
+        let checkout = self.scratch.checkout;
+        let listed: BTreeSet<&RepoPath> = status
+            .paths()
+            .filter(|path| !is_staged_only(status, path))
+            .collect();
+        for (path, entry) in &self.placed.entries {
+            if listed.contains(path) || !is_file_of(checkout, path) {
+                continue;
+            }
+            let index = match (status.staged.get(path), head_tree) {
+                (Some((_, index)), _) => index.clone(),
+                (None, Some(tree)) => match self.reader.entry(tree, path, checkout.format)? {
+                    Some(Node::Leaf(entry)) => Some(entry),
+                    Some(Node::Tree(_)) | None => None,
+                },
+                (None, None) => None,
+            };
+            let is_unseen =
+                |index: &Entry| index.id == entry.id && as_placed(checkout, index, entry) != *index;
+            if index.as_ref().is_some_and(is_unseen) {
+                changes.insert(path.clone(), Some(entry.clone()));
             }
         }
         Ok(())
@@ -390,8 +433,13 @@ impl Recording<'_> {
         if unsafe_path(path).is_some() {
             return Err(Reason::UnsafePath);
         }
-        let file = path.below(&self.scratch.checkout.root);
-        let file = file.ok_or(Reason::UnsafePath)?;
+        let root = &self.scratch.checkout.root;
+        let file = path.below(root).ok_or(Reason::UnsafePath)?;
+        // What is behind a link that took a directory's place is no file of this path.
+        let is_link = |dir: &RepoPath| dir.below(root).is_some_and(|dir| dir.is_symlink());
+        if path.parents().iter().any(is_link) {
+            return Ok(None);
+        }
         let metadata = match file.symlink_metadata() {
             Ok(metadata) => metadata,
             Err(error) => match error.kind() {
@@ -448,7 +496,11 @@ impl Recording<'_> {
         let mut seeds = Vec::new();
         let mut with_returns = Vec::new();
         for (path, entry) in files {
-            let Some(entry) = entry else { continue };
+            let placed = self.placed.entries.get(path);
+            let placed = placed.filter(|placed| placed.mode != Mode::Link);
+            let Some(entry) = entry.as_ref().or(placed) else {
+                continue;
+            };
             seeds.extend_from_slice(format!("{} {}\t", entry.mode.as_str(), entry.id).as_bytes());
             seeds.extend_from_slice(path.as_bytes());
             seeds.push(0);
@@ -488,6 +540,10 @@ impl Recording<'_> {
         {
             let (path, entry) = parse_stage(line)
                 .ok_or_else(|| CodeError::refused("The index has an entry of unknown kind."))?;
+            let entry = match self.placed.entries.get(&path) {
+                Some(placed) => as_placed(self.scratch.checkout, &entry, placed),
+                None => entry,
+            };
             // A file that became the same again, or went away meanwhile, is no change.
             if files
                 .get(&path)
@@ -569,6 +625,31 @@ impl Recording<'_> {
 }
 
 type Entries = BTreeMap<RepoPath, Entry>;
+
+/// Whether nothing but the index differs at a path.
+fn is_staged_only(status: &Status, path: &RepoPath) -> bool {
+    status
+        .staged
+        .get(path)
+        .is_some_and(|(_, index)| index.is_some())
+        && !status.changed.contains_key(path)
+}
+
+/// An entry as `git` finds it here, with what applied code said of it and `git` does not look at: the
+/// permission of a file, or that the same content is where a link leads.
+fn as_placed(checkout: &Checkout, found: &Entry, placed: &Entry) -> Entry {
+    let is_file = |mode: Mode| matches!(mode, Mode::File | Mode::Executable);
+    let is_taken = is_file(found.mode)
+        && match placed.mode {
+            Mode::File | Mode::Executable => checkout.is_off("core.filemode"),
+            Mode::Link => checkout.is_off("core.symlinks") && found.id == placed.id,
+            Mode::Submodule => false,
+        };
+    Entry {
+        mode: if is_taken { placed.mode } else { found.mode },
+        id: found.id.clone(),
+    }
+}
 
 /// Whether a path is a file or a link, in directories that belong to this checkout.
 fn is_file_of(checkout: &Checkout, path: &RepoPath) -> bool {
