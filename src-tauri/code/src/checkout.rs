@@ -19,6 +19,9 @@ pub enum CodeError {
     /// them. [`undo_setting_aside`](crate::undo_setting_aside) can.
     #[error("{0}")]
     ChangedSince(String),
+    /// Another program is writing, which ends soon; a full sentence. Trying again helps.
+    #[error("{0}")]
+    Busy(String),
     /// A change was begun and is taken back in part; trying again goes on with it. A full sentence.
     #[error("{0}")]
     HalfDone(String),
@@ -50,6 +53,14 @@ impl CodeError {
         }
         let words = words.trim_end_matches('.');
         Self::HalfDone(format!("It is taken back in part: {words}."))
+    }
+
+    pub(crate) fn index_is_locked(checkout: &Checkout) -> Self {
+        Self::Busy(format!(
+            "Another git is writing the index in {}: try again when it has ended. If none is running, remove {}.",
+            checkout.root.display(),
+            checkout.git_dir.join(INDEX_LOCK).display()
+        ))
     }
 
     pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
@@ -166,7 +177,7 @@ impl Checkout {
             "index",
             "--show-object-format",
         ];
-        let text = look(git, dir, &asked)?;
+        let text = look(git, dir, &asked).map_err(|error| in_words(error, dir))?;
         let lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
         let [root, git_dir, common_dir, objects, index, format, b""] = lines.as_slice() else {
             return Err(CodeError::refused(
@@ -209,6 +220,21 @@ impl Checkout {
     /// The top directory of the working tree.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// The top of the checkout that this one is a submodule of, as often as that is so.
+    pub(crate) fn outermost(&self) -> PathBuf {
+        let mut outermost = self.root.clone();
+        let asked = ["rev-parse", "--show-superproject-working-tree"];
+        while let Ok(text) = look(&self.git, &outermost, &asked) {
+            let text = text.strip_suffix(b"\n").unwrap_or(&text);
+            let above = RepoPath::new(text).below(Path::new(""));
+            match above.filter(|above| !text.is_empty() && outermost.starts_with(above)) {
+                Some(above) if above != outermost => outermost = above,
+                Some(_) | None => break,
+            }
+        }
+        outermost
     }
 
     fn read_settings(&mut self) -> Result<()> {
@@ -298,17 +324,14 @@ impl Checkout {
         self.git_dir.join(INDEX_LOCK).symlink_metadata().is_ok()
     }
 
-    /// The same after giving it a moment to end.
-    pub(crate) fn stays_locked(&self) -> bool {
+    /// Gives another `git` a second to end.
+    pub(crate) fn wait_for_lock(&self) {
         const PAUSE: Duration = Duration::from_millis(50);
         const PAUSES: usize = 20;
-        (0..PAUSES).all(|_| {
-            let is_locked = self.is_locked();
-            if is_locked {
-                std::thread::sleep(PAUSE);
-            }
-            is_locked
-        })
+        let mut pauses = 0..PAUSES;
+        while self.is_locked() && pauses.next().is_some() {
+            std::thread::sleep(PAUSE);
+        }
     }
 
     /// Whether two names that differ only in case name one file here. The setting says what the disk was
@@ -381,7 +404,10 @@ impl Checkout {
     /// Refuses what cannot go along: a series of commits that is being applied, another `git` that
     /// is writing.
     pub(crate) fn refuse_unfinished(&self, lock: Lock) -> Result<()> {
-        const SERIES: [(&str, &str); 4] = [
+        if lock == Lock::Free && self.is_locked() {
+            return Err(CodeError::index_is_locked(self));
+        }
+        const SERIES: [(&str, &str); 3] = [
             ("rebase-merge", "A rebase is in progress"),
             (
                 "rebase-apply",
@@ -391,11 +417,9 @@ impl Checkout {
                 "sequencer",
                 "A series of cherry-picks or reverts is in progress",
             ),
-            (INDEX_LOCK, "Another git is writing the index"),
         ];
         for (name, words) in SERIES {
-            let is_own = name == INDEX_LOCK && lock == Lock::Held;
-            if !is_own && self.git_dir.join(name).symlink_metadata().is_ok() {
+            if self.git_dir.join(name).symlink_metadata().is_ok() {
                 let root = self.root.display();
                 return Err(CodeError::refused(format!(
                     "{words} in {root} (finish it first)."
@@ -415,6 +439,20 @@ impl Checkout {
             ))),
             false => Ok(()),
         }
+    }
+}
+
+/// Git has a long advice for a repository of another user.
+fn in_words(error: GitError, dir: &Path) -> CodeError {
+    match &error {
+        GitError::Failed { said, .. } if said.contains("dubious ownership") => {
+            let dir = dir.display();
+            CodeError::refused(format!(
+                "{dir} belongs to another user, and git does not work in it. If you trust it: git config --global \
+                 --add safe.directory {dir}"
+            ))
+        }
+        _ => error.into(),
     }
 }
 

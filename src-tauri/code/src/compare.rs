@@ -1,6 +1,6 @@
 //! Compares a snapshot with a checkout and decides what applying it would mean. Changes nothing.
 
-use crate::checkout::{Checkout, CodeError, INDEX_LOCK, Result};
+use crate::checkout::{Checkout, CodeError, Result};
 use crate::git::{self, Bounds, GitError, Input};
 use crate::measure::PackLimits;
 use crate::names::{ObjectId, RepoPath};
@@ -116,15 +116,11 @@ pub fn compare(
         Some(head) => reader.commit(head)?.tree,
         None => format.empty_tree(),
     };
-    let is_locked = checkout.stays_locked();
-    let recorded = match is_locked {
-        true => Err(locked(checkout)),
-        false => record(checkout, store, limits),
-    };
-    let beside = match recorded {
+    checkout.wait_for_lock();
+    let beside = match record(checkout, store, limits) {
         // That ends, and is no reason for a worktree.
-        Err(CodeError::Refused(_)) if is_locked || checkout.is_locked() => {
-            comparison.plan = Plan::Refused(locked(checkout).to_string());
+        Err(CodeError::Busy(why)) => {
+            comparison.plan = Plan::Refused(why);
             return Ok(comparison);
         }
         Ok(current) => {
@@ -200,14 +196,6 @@ pub fn compare(
         },
     };
     Ok(comparison)
-}
-
-fn locked(checkout: &Checkout) -> CodeError {
-    CodeError::refused(format!(
-        "Another git is writing the index in {}: try again when it has ended. If none is running, remove {}.",
-        checkout.root.display(),
-        checkout.git_dir.join(INDEX_LOCK).display()
-    ))
 }
 
 /// What the user is shown the differences from: what commits that are not the user's own changed is as new
@@ -318,13 +306,15 @@ fn marked_unchanged(
     Ok(marked.map(|path| format!("{path} is marked as unchanged, whatever it holds.")))
 }
 
-/// A directory beside the checkout that does not exist yet, and is no worktree on a disk that is away.
+/// A directory beside the checkout that does not exist yet, and is no worktree on a disk that is away. A
+/// submodule's is beside the outermost checkout around it, which would have it as an untracked directory.
 fn free_path(checkout: &Checkout, snapshot: &ObjectId) -> PathBuf {
+    let beside = checkout.outermost();
     let name = checkout.root.file_name().unwrap_or_default();
     let name = format!("{}-{}", name.to_string_lossy(), &snapshot.as_str()[..8]);
     let paths = (1..).map(|number| match number {
-        1 => checkout.root.with_file_name(&name),
-        number => checkout.root.with_file_name(format!("{name}-{number}")),
+        1 => beside.with_file_name(&name),
+        number => beside.with_file_name(format!("{name}-{number}")),
     });
     let is_free = |path: &PathBuf| {
         path.symlink_metadata().is_err() && worktree::entry_of(checkout, path).is_none()

@@ -218,8 +218,12 @@ pub(crate) fn changed_since(
 ) -> Result<CodeError> {
     let root = checkout.root.display();
     if current.state.head != applied.state.head {
+        let before = applied.state.head.as_ref().map(ObjectId::as_str);
+        let before = before
+            .and_then(|before| before.get(..7))
+            .unwrap_or("no commit");
         return Ok(CodeError::refused(format!(
-            "Another commit is checked out in {root} since the code was applied."
+            "Another commit is checked out in {root} since the code was applied ({before} was)."
         )));
     }
     if current.state.operation != applied.state.operation {

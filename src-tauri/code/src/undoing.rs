@@ -82,7 +82,7 @@ impl Turn {
         let git_dir = fs::File::open(&checkout.git_dir).ok();
         let tried = git_dir.as_ref().map(fs::File::try_lock);
         match tried {
-            Some(Err(fs::TryLockError::WouldBlock)) => Err(CodeError::refused(format!(
+            Some(Err(fs::TryLockError::WouldBlock)) => Err(CodeError::Busy(format!(
                 "Another program of session-roam is changing {} (try again).",
                 checkout.root.display()
             ))),
@@ -197,9 +197,9 @@ impl<'a> Undoing<'a> {
         });
         match made {
             Ok(()) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(CodeError::refused(
-                format!("Another git is writing the index ({}).", path.display()),
-            )),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(CodeError::index_is_locked(self.checkout))
+            }
             Err(error) => Err(CodeError::io(&path)(error)),
         }
     }

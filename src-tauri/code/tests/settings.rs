@@ -216,3 +216,33 @@ fn an_undo_that_fails_halfway_says_so_and_goes_on() {
         "nothing is left"
     );
 }
+
+#[test]
+fn the_worktree_of_a_submodule_is_beside_the_checkout_around_it() {
+    let two = Two::new(&[("a.txt", "one\n")]);
+    let around = Repo::with_files(two.dir.path().join("around"), &[("b.txt", "b\n")]);
+    let from = two.a.root.to_str().expect("a plain path");
+    let add = [
+        "-c",
+        "protocol.file.allow=always",
+        "submodule",
+        "--quiet",
+        "add",
+        from,
+        "sub",
+    ];
+    around.git(&add);
+    around.commit("with a submodule");
+    let inside = Repo {
+        root: around.root.join("sub"),
+    };
+    inside.write("a.txt", "own work\n");
+    two.a.write("a.txt", "work of A\n");
+    let Two { dir, a, b: _ } = two;
+    let two = Two { dir, a, b: inside };
+    let (_, comparison) = two.carry();
+    match comparison.plan {
+        Plan::Worktree { path, .. } => assert_eq!(path.parent(), around.root.parent()),
+        other => panic!("{other:?}"),
+    }
+}
