@@ -15,11 +15,13 @@ use crate::reconcile::session::Session;
 use crate::reconcile::steering::{is_own, neutral, written};
 use crate::session::chain::lines_of;
 use crate::session::problem::with_causes;
+use crate::session::trie::Line;
 use crate::session::{ChainId, DocKind, DocName, Edge, ProblemCode, Remedy, SessionId, SessionKey};
 use crate::tools::stores::Near;
 use crate::tools::{Beginning, Change, Checkout, DocWrite, Tool, WriteError};
 use crate::views::export::{bytes_of, end_of, reading};
 use crate::views::transcript::Reading;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -74,15 +76,28 @@ impl Engine {
     }
 }
 
-/// A place in a session's main doc.
+/// The lines of the shown branch of a session's main doc up to a message, those that belong to no message
+/// behind it included: where each of them ends.
 pub(super) struct Moment {
-    /// The end of the branch that is shown.
-    pub tip: ChainId,
-    /// The bytes up to the next message.
-    pub bytes: u64,
+    ends: HashMap<ChainId, u64>,
 }
 
-/// Where a fork at message `at` would leave the session, with the lines that belong to no message.
+impl Moment {
+    fn of(log: &[u8]) -> Self {
+        let lines = Line::chained(ChainId::log_start(), log, |_| true);
+        let ends = lines.into_iter().map(|line| (line.tip, line.end));
+        Self {
+            ends: ends.collect(),
+        }
+    }
+
+    /// The bytes up to the end of a line; `None` if the line comes later, or is of another branch.
+    pub fn bytes_until(&self, tip: ChainId) -> Option<u64> {
+        self.ends.get(&tip).copied()
+    }
+}
+
+/// What a fork at message `at` would have of the session.
 pub(super) fn moment(
     context: &Arc<Context>,
     key: &SessionKey,
@@ -120,10 +135,7 @@ pub(super) fn moment(
     };
     let notes = lines_of(rest).take_while(is_note);
     let bytes = kept.len() + notes.map(<[u8]>::len).sum::<usize>();
-    Ok(Moment {
-        tip: reading.tip,
-        bytes: bytes as u64,
-    })
+    Ok(Moment::of(log.get(..bytes).unwrap_or_default()))
 }
 
 impl Wanted {

@@ -347,16 +347,8 @@ impl Asked {
 
     /// The last state that was recorded before the message after message `at`.
     fn at_message(&self, at: u64) -> Result<Option<Candidate>, ApiError> {
-        let end = moment(&self.context, &self.key, &self.record, &self.title, at)?;
-        let Some(state) = self.record.main_doc() else {
-            return Ok(None);
-        };
-        let place = |candidate: &Candidate| {
-            let tip = candidate.described.description.tip;
-            let is_on_it = state.trie.is_ancestor(tip, end.tip);
-            let (_, bytes) = state.trie.size(tip);
-            (is_on_it && bytes <= end.bytes).then_some(bytes)
-        };
+        let moment = moment(&self.context, &self.key, &self.record, &self.title, at)?;
+        let place = |candidate: &Candidate| moment.bytes_until(candidate.described.description.tip);
         let candidates = self.all();
         let placed = candidates.filter_map(|candidate| Some((place(&candidate)?, candidate)));
         let last = placed.max_by_key(|(bytes, candidate)| (*bytes, candidate.described.at));
