@@ -408,7 +408,28 @@ impl Context {
     pub fn pin(&self, record: &mut SessionRecord, dir: PathBuf) {
         let card = record.origin();
         let mapped = card.and_then(|card| self.places().mapped_for(&card.project));
-        record.pinned = Some(Pinned { dir, mapped });
+        record.pinned = Some(Pinned {
+            dir,
+            mapped,
+            with_code: false,
+        });
+    }
+
+    /// The same for a session that moves with its code.
+    pub fn pin_with_code(&self, record: &mut SessionRecord, dir: PathBuf) {
+        self.pin(record, dir);
+        record
+            .pinned
+            .iter_mut()
+            .for_each(|pinned| pinned.with_code = true);
+    }
+
+    /// Whether a session is where its code is, or moves there.
+    pub fn is_with_code(&self, record: &SessionRecord) -> bool {
+        let is_it = |pinned: &Pinned| pinned.with_code;
+        let card = record.origin();
+        record.pinned.as_ref().is_some_and(is_it)
+            && card.is_some_and(|card| pinned(&self.places(), card, record).is_some())
     }
 
     /// Where a file lies among a tool's stores.

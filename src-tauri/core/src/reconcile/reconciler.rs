@@ -284,7 +284,7 @@ impl<'a> Reconciler<'a> {
             let began_in = record.origin().and_then(|card| card.cwd.as_ref());
             record.checkout_dir = began_in.map(PathBuf::from);
         }
-        context.pin(record, dir);
+        context.pin_with_code(record, dir);
     }
 
     fn read_journals(&mut self) -> Result<(), JournalError> {

@@ -118,6 +118,9 @@ pub struct Pinned {
     pub dir: PathBuf,
     /// The directory that the user had mapped the project to at that time.
     pub mapped: Option<PathBuf>,
+    /// The session moved with code that was applied or taken back, which has an undo of its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub with_code: bool,
 }
 
 /// Lines that their author withdrew: the doc ended in `old` and now goes to `new`.

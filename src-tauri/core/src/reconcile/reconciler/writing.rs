@@ -110,7 +110,8 @@ impl Reconciler<'_> {
         let at = self.context.tick();
         let left = self.job.record.checkout_dir.take();
         // Nothing goes back into a worktree that was removed.
-        let left = left.filter(|dir| dir.is_dir());
+        let is_with_code = self.context.is_with_code(&self.job.record);
+        let left = left.filter(|dir| dir.is_dir() && !is_with_code);
         self.job.record.moved_from = left.map(|dir| MovedFrom { dir, at });
     }
 
