@@ -107,7 +107,11 @@ impl Engine {
         let key = match is_known {
             true => said.to_owned(),
             // The changes of a repository go along as a whole.
-            false => repository(self.meant_project(said, None)?.as_str()).to_owned(),
+            false => match self.meant_project(said, None) {
+                Ok(key) => repository(key.as_str()).to_owned(),
+                // Decided before the first session of the project.
+                Err(error) => by_url(said).filter(|_| on).ok_or(error)?,
+            },
         };
         let mut keys: Vec<String> = projects.into_iter().filter(|known| *known != key).collect();
         if on {
@@ -128,11 +132,16 @@ impl Engine {
             }
         })
         .map_err(settings_error)?;
-        self.code_decided(&key, on);
+        let was_asked = self.code_decided(&key, on);
+        let is_begun = on && (self.record_recent(&key)? || was_asked);
         done(if on {
+            let begins = match is_begun {
+                true => "",
+                false => " Recording begins with the next message of a session.",
+            };
             format!(
                 "Uncommitted changes of {key} go along with its sessions. Files that are ignored, large or look like \
-                 secrets stay here."
+                 secrets stay here.{begins}"
             )
         } else {
             format!("Uncommitted changes of {key} stay on this device.")
@@ -788,6 +797,13 @@ pub(super) fn is_code_on(code: &Code, project: &ProjectKey) -> bool {
     let repository = repository(project.as_str());
     let is_it = |known: &String| known == project.as_str() || known == repository;
     code.on && code.projects.iter().any(is_it)
+}
+
+/// The project that the URL of a repository names, whether a session of it is known or not.
+fn by_url(said: &str) -> Option<String> {
+    let is_url = said.contains("://") || said.contains('@') && said.contains(':');
+    let remote = is_url.then(|| crate::projects::meant(said)).flatten()?;
+    Some(format!("git:{remote}"))
 }
 
 /// The end of the main doc in the store here.

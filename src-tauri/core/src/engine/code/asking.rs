@@ -2,13 +2,15 @@
 //! where changes exist and could go along. Any answer is remembered in config.toml.
 
 use super::event::CodeEvent;
+use super::following::FOLLOWED_MS;
 use crate::api::types::CodeQuestion;
 use crate::engine::Engine;
 use crate::engine::event::Event;
 use crate::engine::resuming::directory;
 use crate::reconcile::excluded::is_excluded_by_card;
 use crate::reconcile::record::SessionRecord;
-use crate::session::SessionKey;
+use crate::session::{Millis, SessionKey};
+use crate::state::StateError;
 use session_roam_code::{Checkout, CodeError, Git, Limits, Store, survey};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -76,18 +78,55 @@ impl Engine {
     }
 
     /// The user decided about a project, or it is not asked about for another reason.
-    pub(super) fn code_decided(&mut self, project: &str, on: bool) {
+    /// Returns whether it was the one that was asked about.
+    pub(super) fn code_decided(&mut self, project: &str, on: bool) -> bool {
         let is_it = |(_, question): &mut (SessionKey, CodeQuestion)| question.project == project;
-        let Some((key, _)) = self.code.question.take_if(is_it) else {
-            return;
-        };
-        // The changes that were asked about go along at once, not after the next turn.
-        if on {
-            self.code.budget.forget(&key);
-            self.code.due.insert(key, self.context.clock.now());
-            self.wait_for_code();
+        let asked = self.code.question.take_if(is_it);
+        let was_asked = asked.is_some();
+        if let Some((key, _)) = asked.filter(|_| on) {
+            self.record_now(key);
         }
+        was_asked
     }
+
+    /// Has the checkouts recorded of a project's sessions that the user just worked in, on this device:
+    /// their changes go along at once, not after the next turn. Returns whether any is recorded now.
+    pub(super) fn record_recent(&mut self, project: &str) -> Result<bool, StateError> {
+        let now = self.context.clock.now();
+        let mut is_begun = false;
+        for (key, row) in self.state.rows(None)? {
+            if repository(&row.project) != project {
+                continue;
+            }
+            let record: Option<SessionRecord> = self.state.record(&key)?;
+            let is_used = |record: &SessionRecord| {
+                let line = own_last_line(record, &self.context.short);
+                let is_recent =
+                    line.is_some_and(|line| now.0.saturating_sub(line.0) <= FOLLOWED_MS);
+                is_recent || line.is_some() && self.open_sessions.contains_key(&key)
+            };
+            if record.is_some_and(|record| is_used(&record) && self.goes_along(&record)) {
+                self.follow_code(&key);
+                self.record_now(key);
+                is_begun = true;
+            }
+        }
+        Ok(is_begun)
+    }
+
+    fn record_now(&mut self, key: SessionKey) {
+        self.code.budget.forget(&key);
+        self.code.due.insert(key, self.context.clock.now());
+        self.wait_for_code();
+    }
+}
+
+/// When the session's last line was recorded, if it is of this device.
+fn own_last_line(record: &SessionRecord, short: &str) -> Option<Millis> {
+    let state = record.main_doc()?;
+    let path = state.trie.path(state.local.as_ref()?.tip)?;
+    let last = path.last().filter(|edge| edge.source.device == short)?;
+    Some(last.at.wall)
 }
 
 /// `None` without changes. An error where nothing could be recorded: no git, one that is too old, a

@@ -5,7 +5,7 @@ use crate::engine::Engine;
 use crate::session::{Millis, SessionKey};
 
 /// How long after its last line a session is followed while no tool has it open.
-const FOLLOWED_MS: i64 = 30 * 60 * 1000;
+pub(super) const FOLLOWED_MS: i64 = 30 * 60 * 1000;
 /// How much time lies between two recordings: at least this, and this part of the time since the last line.
 const AGAIN_MS: i64 = 60 * 1000;
 const PART: i64 = 10;
