@@ -335,6 +335,8 @@ export const words = {
       n === 1
         ? `1 commit of ${device} comes along, with its files.`
         : `${n} commits of ${device} come along, with their files.`,
+    since: (n: number, device: string) =>
+      `It is from before the session's last ${n === 1 ? "message" : `${n} messages`}: ${device} recorded nothing new since.`,
     changes: {
       added: "New",
       changed: "Changed",
@@ -1108,7 +1110,7 @@ export const words = {
     switch_store_off: "Stop syncing this store",
     compare: "Compare versions",
     undo: "Undo",
-    undo_setting_aside: "Undo and keep my changes elsewhere",
+    undo_setting_aside: "Undo and keep my changes",
     restore_session: "Restore session",
     restore_sessions: "Restore sessions",
     resume_session: "Open session",

@@ -204,7 +204,7 @@ pub enum Command {
     /// session's last one, or the last of all
     Undo {
         session: Option<String>,
-        /// Take code back although files were changed since: they are kept elsewhere, and the answer says where
+        /// Take code back although files were changed since: none of them is lost, and the answer says where they are
         #[arg(long, requires = "session")]
         set_aside: bool,
     },

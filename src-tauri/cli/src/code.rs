@@ -25,8 +25,8 @@ impl Wish {
     }
 }
 
-/// Takes the code over if the user wants that, and asks if `may_ask`; returns whether the session
-/// moves into a worktree.
+/// Takes the code over if the user wants that, and asks if `may_ask`; returns whether the session may
+/// move: into a worktree, or a directory that comes with the code.
 pub fn apply_if_wanted(
     engine: &mut Engine,
     session: &str,
@@ -62,7 +62,8 @@ pub fn apply_if_wanted(
         }
     };
     match is_wanted {
-        true => apply(engine, session, offer, false).map(|applied| applied.worktree),
+        true => apply(engine, session, offer, false)
+            .map(|applied| applied.worktree || Some(&applied.dir) != offer.dir.as_ref()),
         false => Ok(false),
     }
 }

@@ -78,7 +78,7 @@ fn command(remedy: &Remedy) -> Option<String> {
             session: Some(session),
         } => format!("Undo it with `roam undo {}`.", plain(session, "SESSION")),
         Remedy::UndoSettingAside { session } => format!(
-            "`roam undo {} --set-aside` undoes it and keeps these files elsewhere.",
+            "`roam undo {} --set-aside` undoes it nonetheless, and nothing of these is lost.",
             plain(session, "SESSION")
         ),
         Remedy::RestoreSession { session } => {

@@ -14,6 +14,7 @@ mod code;
 mod code_decided;
 mod code_kept;
 mod code_killed;
+mod code_moments;
 mod contract;
 mod copilot;
 mod costs;

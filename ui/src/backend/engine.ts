@@ -236,6 +236,10 @@ at: string,
  */
 is_last: boolean, 
 /**
+ * How many messages of the session came after it; that device recorded nothing new since.
+ */
+since: number, 
+/**
  * The commit and the branch that were checked out there.
  */
 commit?: string, branch?: string, 

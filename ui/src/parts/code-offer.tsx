@@ -88,6 +88,7 @@ function CodeOffered({ session, offer, wanted, want, isFork = false }: CodeOffer
         ))}
       </ul>
       {more > 0 && <p class="dim">{say.more(more)}</p>}
+      {offer.since > 0 && <p class="warned">{say.since(offer.since, offer.device)}</p>}
       {offer.commits > 0 && <p class="warned">{say.commits(offer.commits, offer.device)}</p>}
       {offer.left_out.length > 0 && (
         <details class="left-out">

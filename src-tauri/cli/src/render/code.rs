@@ -122,6 +122,19 @@ fn files(offer: &CodeOffer) -> String {
         let path = harmless_line(&left_out.path);
         let _ = writeln!(text, "  {path} stayed there: it {}", left_out.why);
     }
+    if let Some(more) = offer.left_out.len().checked_sub(MOST).filter(|n| 0 < *n) {
+        let _ = writeln!(text, "  and {more} more stayed there");
+    }
+    if 0 < offer.since {
+        let messages = match offer.since {
+            1 => "message".to_owned(),
+            n => format!("{n} messages"),
+        };
+        let _ = writeln!(
+            text,
+            "  It is from before the session's last {messages}: {device} recorded nothing new since."
+        );
+    }
     text
 }
 
@@ -154,6 +167,29 @@ mod tests {
             "{}",
             text(12, 20)
         );
+    }
+
+    #[test]
+    fn a_cut_list_and_an_older_state_are_said() {
+        let left_out = |number| CodeLeftOut {
+            path: format!(".env.{number}"),
+            why: "has the name of a file with credentials".into(),
+        };
+        let text = |n_left_out: usize, since| {
+            difference(&CodeOffer {
+                state: CodeState::InPlace,
+                device: "desk".into(),
+                since,
+                left_out: (0..n_left_out).map(left_out).collect(),
+                ..CodeOffer::default()
+            })
+        };
+        assert!(text(20, 0).contains("\n  and 8 more stayed there\n"));
+        assert!(!text(12, 0).contains("more stayed there"));
+        assert!(!text(0, 0).contains("from before"));
+        let words = "\n  It is from before the session's last 3 messages: desk recorded nothing new since.\n";
+        assert!(text(0, 3).contains(words), "{}", text(0, 3));
+        assert!(text(0, 1).contains("the session's last message:"));
     }
 
     #[test]

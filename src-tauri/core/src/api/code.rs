@@ -110,6 +110,9 @@ pub struct CodeOffer {
     pub at: String,
     /// Whether that device wrote the session's last lines, too.
     pub is_last: bool,
+    /// How many messages of the session came after it; that device recorded nothing new since.
+    #[serde(default)]
+    pub since: u64,
     /// The commit and the branch that were checked out there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]

@@ -221,8 +221,8 @@ pub enum Request {
     Undo {
         session: Option<String>,
     },
-    /// Takes back the code that was applied for a session although files were changed since: they are
-    /// kept elsewhere, and the answer says where.
+    /// Takes back the code that was applied for a session although files were changed since. What the
+    /// code's files have now is kept in another place, and a worktree stays; the answer says where.
     UndoSettingAside {
         session: String,
     },

@@ -40,7 +40,7 @@ use serde::Deserialize;
 use session_roam_code::CodeError;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -313,7 +313,9 @@ impl Engine {
                     let tool = ToolId::new(forked.tool);
                     Some((tool, SessionId::new(forked.session)))
                 });
+                let mut noted = Ok(());
                 if let Some((tool, session)) = forked {
+                    noted = self.note_fork(&dir, SessionKey::new(&tool, &session));
                     let request = ReconcileRequest {
                         session: Some(session.clone()),
                         pin: Some(dir),
@@ -322,6 +324,7 @@ impl Engine {
                     self.schedule(SessionKey::new(&tool, &session), request);
                 }
                 reply(answer);
+                noted?;
             }
             CodeEvent::Undone {
                 applied,
@@ -349,7 +352,8 @@ impl Engine {
     fn code_applied(&mut self, applied: Applied, dir: PathBuf) -> Result<(), StateError> {
         let mut all = self.applied_code();
         all.push(applied.clone());
-        if applied.is_worktree() && applied.before.is_some() {
+        let moves = |before: &PathBuf| applied.is_worktree() || *before != dir;
+        if applied.before.as_ref().is_some_and(moves) {
             self.pin_later(&applied.key, dir);
         }
         self.state.put_note(NOTE, &all)?;
@@ -409,7 +413,8 @@ impl Engine {
     fn code_recovered(&mut self, left: Left) -> Result<(), StateError> {
         for applied in left.applied {
             if !self.applied_code().iter().any(|known| known.is(&applied)) {
-                let dir = applied.place.clone();
+                let stays = applied.before.clone().filter(|_| !applied.is_worktree());
+                let dir = stays.unwrap_or_else(|| applied.place.clone());
                 self.code_applied(applied, dir)?;
             }
         }
@@ -484,8 +489,16 @@ impl Engine {
         if result.is_ok() {
             all.retain(|known| !known.is(&applied));
         }
-        if let (true, Some(before)) = (applied.is_worktree() && is_done, applied.before.clone()) {
+        let before = applied.before.clone().filter(|_| is_done);
+        if let Some(before) = before.filter(|_| self.is_moved_by(&applied)) {
             self.pin_later(&applied.key, before);
+        }
+        if let Some(fork) = applied
+            .fork
+            .clone()
+            .filter(|_| is_done && applied.is_worktree())
+        {
+            self.pin_later(&fork, applied.root.clone());
         }
         let mut noted = self.state.put_note(NOTE, &all);
         if is_done {
@@ -518,6 +531,13 @@ impl Engine {
             )),
         }));
         noted
+    }
+
+    /// Whether the session was moved with the code: into a worktree, or a directory that came with it.
+    fn is_moved_by(&self, applied: &Applied) -> bool {
+        let record: Option<SessionRecord> = self.state.record(&applied.key).ok().flatten();
+        let pinned = record.and_then(|record| record.pinned);
+        applied.is_worktree() || pinned.is_some_and(|pinned| !pinned.dir.is_dir())
     }
 
     /// `kept`: where something is that was in the way of taking it back.
@@ -691,7 +711,7 @@ impl Engine {
         let decided = choices
             .chain(record.withdrawals.iter().map(|back| back.at))
             .max();
-        let of_session = all.into_iter().filter(|applied| applied.key == key);
+        let of_session = all.into_iter().filter(|applied| applied.is_of(&key));
         let last = of_session.max_by_key(|applied| applied.at)?;
         // Of a checkout that is away nothing can be taken back now; what was decided can.
         let is_next = decided.is_none_or(|at| at < last.at && last.root.is_dir());
@@ -709,7 +729,7 @@ impl Engine {
             Err(error) => return reply(Err(error)),
         };
         let all = self.applied_code().into_iter();
-        let of_session = all.filter(|applied| applied.key == key);
+        let of_session = all.filter(|applied| applied.is_of(&key));
         match of_session.max_by_key(|applied| applied.at) {
             Some(last) => self.undo_applied(last, true, reply),
             None => reply(Err(ApiError::new(
@@ -722,11 +742,13 @@ impl Engine {
 
     fn undo_applied(&mut self, applied: Applied, aside: bool, reply: Reply) {
         let (changes, home) = (self.code.changes.clone(), self.home.clone());
+        let later = self.applied_later(&applied);
         self.jobs.spawn_for_event(Box::new(move || {
             let _turn = changes
                 .lock()
                 .unwrap_or_else(|poisoned| poisoned.into_inner());
-            let result = answered(|| offering::undo(&home, &applied, aside));
+            let undo = || offering::undo(&home, &applied, later.as_ref(), aside);
+            let result = answered(undo);
             Event::Code(Box::new(CodeEvent::Undone {
                 applied: Box::new(applied),
                 result,
@@ -746,6 +768,31 @@ impl Engine {
             let answer = answered(work);
             Event::Code(Box::new(CodeEvent::Forked { dir, answer, reply }))
         }));
+    }
+
+    /// Code that was applied for a fork can be taken back by the new session's id as well.
+    fn note_fork(&self, dir: &Path, fork: SessionKey) -> Result<(), StateError> {
+        let mut all = self.applied_code();
+        let is_for_it = |applied: &&mut Applied| {
+            applied.before.is_none() && applied.fork.is_none() && dir.starts_with(&applied.place)
+        };
+        let last = all
+            .iter_mut()
+            .filter(is_for_it)
+            .max_by_key(|applied| applied.at);
+        let Some(last) = last else { return Ok(()) };
+        last.fork = Some(fork);
+        self.state.put_note(NOTE, &all)
+    }
+
+    /// What was applied in the same checkout after this, in place.
+    fn applied_later(&self, applied: &Applied) -> Option<Applied> {
+        let is_later = |other: &Applied| {
+            other.root == applied.root && applied.number < other.number && !other.is_worktree()
+        };
+        let all = self.applied_code().into_iter();
+        let later = all.filter(|other| !applied.is_worktree() && is_later(other));
+        later.max_by_key(|other| other.number)
     }
 
     /// The session's next reconcile moves it.

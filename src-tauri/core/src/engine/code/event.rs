@@ -6,7 +6,7 @@ use crate::api::types::{ApiError, CodeApplied, CodeLeftOut, CodeQuestion};
 use crate::session::problem::with_causes;
 use crate::session::{Hlc, ProblemCode, Remedy, SessionId, SessionKey, harmless_line};
 use serde::{Deserialize, Serialize};
-use session_roam_code::{CodeError, LeftOut, Undo};
+use session_roam_code::{CodeError, GitError, LeftOut, Undo};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -88,6 +88,9 @@ pub struct Applied {
     pub place: PathBuf,
     /// The session's directory before, if the session moves with the code.
     pub before: Option<PathBuf>,
+    /// The new session for which it was applied, if a session was forked with the code of a moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fork: Option<SessionKey>,
     /// Code of this session that was applied before can no longer be taken back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_first_kept: bool,
@@ -100,6 +103,11 @@ impl Applied {
     /// Whether both are of one undo record.
     pub fn is(&self, other: &Self) -> bool {
         self.root == other.root && self.number == other.number && self.snapshot == other.snapshot
+    }
+
+    /// Whether it was applied for this session, or for a fork that became this one.
+    pub fn is_of(&self, key: &SessionKey) -> bool {
+        self.key == *key || self.fork.as_ref() == Some(key)
     }
 
     pub fn is_worktree(&self) -> bool {
@@ -132,7 +140,39 @@ pub(super) fn refused(error: &CodeError) -> ApiError {
         Some(sentence) => format!("{sentence}."),
         None => text,
     };
-    ApiError::new(ProblemCode::CodeRefused, text, "Nothing was changed.")
+    let text = match is_full(error) {
+        true => format!("The disk is full: {text}"),
+        false => text,
+    };
+    let hint = match error {
+        CodeError::HalfDone(_) => "The next undo goes on with the rest.",
+        // Git does not say why a file could not be written.
+        CodeError::Git(GitError::Failed { said, .. }) if said.contains("unable to write file") => {
+            "Nothing was changed. There may be no space left on the disk."
+        }
+        _ => "Nothing was changed.",
+    };
+    ApiError::new(ProblemCode::CodeRefused, text, hint)
+}
+
+/// Whether the same can succeed later although the user changes nothing in the checkout.
+pub(super) fn may_succeed_later(error: &CodeError) -> bool {
+    match error {
+        CodeError::Busy(_) | CodeError::HalfDone(_) | CodeError::Git(_) | CodeError::Io { .. } => {
+            true
+        }
+        CodeError::Refused(_) | CodeError::ChangedSince(_) => false,
+    }
+}
+
+/// Git says it in words of its own.
+fn is_full(error: &CodeError) -> bool {
+    match error {
+        CodeError::Io { source, .. } => source.kind() == std::io::ErrorKind::StorageFull,
+        CodeError::Git(GitError::Failed { said, .. }) => said.contains("No space left on device"),
+        CodeError::Git(GitError::Io(source)) => source.kind() == std::io::ErrorKind::StorageFull,
+        _ => false,
+    }
 }
 
 /// What stayed behind, in words.
@@ -168,6 +208,7 @@ pub fn is_record_of(undo: &Undo, applied: &Applied) -> bool {
 pub(super) mod tests {
     use super::*;
     use crate::session::{Millis, ToolId};
+    use std::io::{Error, ErrorKind};
 
     /// Code that was applied in place at a time in milliseconds.
     pub fn applied(session: &str, root: &str, number: u64, at: i64) -> Applied {
@@ -186,8 +227,42 @@ pub(super) mod tests {
             number,
             place: root.into(),
             before: None,
+            fork: None,
             is_first_kept: false,
             needs_no_store: true,
         }
+    }
+
+    #[test]
+    fn a_full_disk_and_a_half_of_an_undo_are_said_in_words() {
+        let failed = |said: &str| {
+            refused(&CodeError::Git(GitError::Failed {
+                command: "checkout-index".into(),
+                said: said.into(),
+            }))
+        };
+        let full = refused(&CodeError::Io {
+            path: "/a".into(),
+            source: Error::from(ErrorKind::StorageFull),
+        });
+        assert!(
+            full.message.starts_with("The disk is full: "),
+            "{}",
+            full.message
+        );
+        let full = failed("error: unable to write a: No space left on device");
+        assert!(
+            full.message.starts_with("The disk is full: "),
+            "{}",
+            full.message
+        );
+        assert!(
+            failed("error: unable to write file a")
+                .hint
+                .contains("no space")
+        );
+        assert_eq!(failed("fatal").hint, "Nothing was changed.");
+        let half = refused(&CodeError::HalfDone("It is taken back in part.".into()));
+        assert!(!half.hint.contains("Nothing was changed"), "{}", half.hint);
     }
 }

@@ -4,7 +4,9 @@
 
 use super::super::fork_at::moment;
 use super::super::resuming::author;
-use super::event::{Applied, TakenBack, is_record_of, left_out, no_code, refused};
+use super::event::{
+    Applied, TakenBack, is_record_of, left_out, may_succeed_later, no_code, refused,
+};
 use super::recording::bound_store;
 use super::restart;
 use crate::api::types::{ApiError, CodeApplied, CodeChange, CodeFile, CodeOffer, CodeState};
@@ -89,8 +91,13 @@ impl Asked {
             return Ok(CodeOffer::default());
         };
         let here = self.here().map_err(|error| refused(&error))?;
-        self.offered(&here, &candidate)
-            .map_err(|error| refused(&error))
+        let offer = self.offered(&here, &candidate);
+        let offer = offer.map_err(|error| refused(&error))?;
+        Ok(match at {
+            None => offer,
+            // What came after that moment is not asked for.
+            Some(_) => CodeOffer { since: 0, ..offer },
+        })
     }
 
     fn offered(&self, here: &Here, candidate: &Candidate) -> Result<CodeOffer, CodeError> {
@@ -100,6 +107,10 @@ impl Asked {
             device: self.context.shared().name_of(&candidate.short),
             at: candidate.described.at.wall.rfc3339(),
             is_last: is_author,
+            since: match is_author {
+                true => self.messages_since(candidate),
+                false => 0,
+            },
             dir: Some(here.checkout.root().to_owned()),
             ..CodeOffer::default()
         };
@@ -124,6 +135,28 @@ impl Asked {
         }
         let comparison = self.compared(here, &offer.snapshot, candidate)?;
         Ok(shown(offer, &comparison))
+    }
+
+    /// How many messages of the session are here that came after a state was recorded.
+    fn messages_since(&self, candidate: &Candidate) -> u64 {
+        let tip = candidate.described.description.tip;
+        let name = self.record.main();
+        let state = name.and_then(|name| self.record.docs.get(name));
+        let (Some(name), Some(state)) = (name, state) else {
+            return 0;
+        };
+        let end = state.local.as_ref().map(|local| local.tip);
+        let Some(end) = end.filter(|end| *end != tip) else {
+            return 0;
+        };
+        let lines = self
+            .context
+            .journal_reader(&self.key.tool, &self.record.journals, name);
+        let mut trie = state.trie.clone();
+        match trie.ensure_node(tip, &lines) {
+            Ok(true) => trie.messages_between(tip, end),
+            Ok(false) | Err(_) => 0,
+        }
     }
 
     /// The difference of one file as text, and whether there is more.
@@ -177,6 +210,7 @@ impl Asked {
             number: 0,
             place: root.clone(),
             before: (!stay).then(|| self.dir.clone()),
+            fork: None,
             is_first_kept: false,
             needs_no_store: true,
         });
@@ -197,7 +231,7 @@ impl Asked {
         applied.place = undo.worktree.clone().unwrap_or_else(|| root.clone());
         let dir = match &undo.worktree {
             Some(worktree) => self.below(&root, worktree),
-            None => self.dir.clone(),
+            None => self.came(&root, &root).unwrap_or_else(|| self.dir.clone()),
         };
         let (files, are) = match n_files {
             1 => ("1 file".to_owned(), "is"),
@@ -232,12 +266,28 @@ impl Asked {
     fn below(&self, root: &Path, worktree: &Path) -> PathBuf {
         let real = self.dir.canonicalize().map(without_verbatim);
         let dir = real.unwrap_or_else(|_| self.dir.clone());
+        if let Some(came) = self.came(root, worktree) {
+            return came;
+        }
         let below = dir.strip_prefix(root).ok();
         let below = below.filter(|below| !below.as_os_str().is_empty());
         below
             .map(|below| worktree.join(below))
             .filter(|dir| dir.is_dir())
             .unwrap_or_else(|| worktree.to_owned())
+    }
+
+    /// The directory inside the project that the session is about, if it was not here before the code and
+    /// is below `top` now. No link leads to it, and no part of its name hides it.
+    fn came(&self, root: &Path, top: &Path) -> Option<PathBuf> {
+        let key = self.record.origin()?.project.key.as_str();
+        let (_, inside) = key.split_once('#')?;
+        let is_hidden = inside.split('/').any(|part| part.starts_with('.'));
+        let is_at_top = self.dir.canonicalize().map(without_verbatim).ok()? == *root;
+        let dir = top.join(inside);
+        let real = dir.canonicalize().map(without_verbatim).ok()?;
+        let is_plain = !is_hidden && is_at_top && real == dir && real.is_dir();
+        is_plain.then_some(dir)
     }
 
     fn here(&self) -> Result<Here, CodeError> {
@@ -504,32 +554,57 @@ fn file(file: &FileChange) -> CodeFile {
     }
 }
 
-/// Takes applied code back. `aside`: files that were changed since are no obstacle, and are kept.
-pub fn undo(home: &Path, applied: &Applied, aside: bool) -> Result<TakenBack, ApiError> {
-    taken_back(home, applied, aside).map_err(|error| {
+/// Takes applied code back. `aside`: files that were changed since are no obstacle, and are kept. `later`:
+/// what was applied in the same checkout since, of whatever session.
+pub fn undo(
+    home: &Path,
+    applied: &Applied,
+    later: Option<&Applied>,
+    aside: bool,
+) -> Result<TakenBack, ApiError> {
+    taken_back(home, applied, later, aside).map_err(|error| {
         let said = refused(&error);
         let (message, session) = (said.message, applied.session.to_string());
         let about = format!("“{}”: {message}", harmless_line(&applied.title));
         match error {
             CodeError::ChangedSince(_) => {
-                let hint = "Nothing was changed. To undo something else, name its session.";
+                let hint = match applied.is_worktree() {
+                    true => "Nothing was changed. The worktree can stay, and the session go back without it.",
+                    false => "Nothing was changed. To undo something else, name its session.",
+                };
                 ApiError::new(ProblemCode::CodeRefused, about, hint)
                     .offer(Remedy::UndoSettingAside { session })
             }
-            _ => ApiError::new(ProblemCode::CodeRefused, about, said.hint).offer(Remedy::Retry),
+            _ => {
+                let refused = ApiError::new(ProblemCode::CodeRefused, about, said.hint);
+                let later = later.map(|later| later.session.to_string());
+                match (may_succeed_later(&error), later) {
+                    (true, _) => refused.offer(Remedy::Retry),
+                    (false, Some(session)) => refused.offer(Remedy::Undo {
+                        session: Some(session),
+                    }),
+                    (false, None) => refused,
+                }
+            }
         }
     })
 }
 
-fn taken_back(home: &Path, applied: &Applied, aside: bool) -> Result<TakenBack, CodeError> {
+fn taken_back(
+    home: &Path,
+    applied: &Applied,
+    later: Option<&Applied>,
+    aside: bool,
+) -> Result<TakenBack, CodeError> {
     let git = Git::find()?;
     let gone = |words: String| TakenBack::Gone(refused(&CodeError::Refused(words)));
     // Its disk may be connected again later: the undo stays.
-    let away = || CodeError::Refused(format!("{} is not there now.", applied.root.display()));
+    let away = || CodeError::Busy(format!("{} is not there now.", applied.root.display()));
     if !applied.root.is_dir() {
         return match aside {
             true => Ok(gone(format!(
-                "{} is not there. What was taken over in it is no longer offered to be undone.",
+                "{} is not there. What was taken over in it is no longer offered to be undone. If it was moved, \
+                 the files of before are in .git/session-roam/undo of its new place.",
                 applied.root.display()
             ))),
             false => Err(away()),
@@ -540,8 +615,17 @@ fn taken_back(home: &Path, applied: &Applied, aside: bool) -> Result<TakenBack, 
         return Err(away());
     }
     let recovered = recover(&checkout)?;
-    let mut undos = undos(&checkout)?.into_iter();
-    if !undos.any(|undo| is_record_of(&undo, applied)) {
+    let there = undos(&checkout)?;
+    let is_there = |applied: &Applied| there.iter().any(|undo| is_record_of(undo, applied));
+    if let Some(later) = later.filter(|later| is_there(later)) {
+        return Err(CodeError::Refused(format!(
+            "The code of {} for “{}” was applied in {} since; take that back first.",
+            later.device,
+            harmless_line(&later.title),
+            applied.root.display()
+        )));
+    }
+    if !is_there(applied) {
         // An undo that had stopped half-way is finished now.
         if restart::is_among(&recovered, applied) {
             let kept = recovered.kept.into_iter().next();
