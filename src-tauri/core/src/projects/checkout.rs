@@ -18,6 +18,9 @@ pub struct Checkout {
     pub common_dir: PathBuf,
     /// Normalised remotes that mean the same on every device; `origin` first, then in config order.
     pub remotes: Vec<String>,
+    /// If there is none of those: the repository's name in the first remote that means another thing on
+    /// each device, such as a path.
+    pub local_remote: Option<String>,
     /// A worktree made by `git worktree add`, not the main work tree.
     pub linked: bool,
     /// When the repository was created here, in milliseconds since 1970, if the file system reports
@@ -62,15 +65,19 @@ pub fn read_checkout(dir: &Path) -> Option<Checkout> {
     // One spelling, `…/.git` and not `…/.git/worktrees/x/../..`, so that the path can be a key.
     let common_dir = common_dir.canonicalize().unwrap_or(common_dir);
     let settings = config::parse(&config);
-    let (remotes, bare) = (
-        remotes_of(&settings, &Aliases::own()),
-        !linked && is_bare(&settings),
-    );
+    let urls = remote_urls(&settings, &Aliases::own());
+    let remotes = remotes_of(&urls);
+    let local_remote = match remotes.is_empty() {
+        true => urls.iter().find_map(|url| remote::repository_in(url)),
+        false => None,
+    };
+    let bare = !linked && is_bare(&settings);
     let born = born(&common_dir);
     Some(Checkout {
         work_tree: dir.to_owned(),
         common_dir,
         remotes,
+        local_remote,
         linked,
         born,
         bare,
@@ -166,8 +173,8 @@ fn read_small(path: &Path) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The remotes of a Git config that have a key. Ignores includes and unknown lines.
-fn remotes_of(settings: &[Setting], aliases: &Aliases) -> Vec<String> {
+/// The addresses of all remotes of a Git config; `origin` first. Ignores includes and unknown lines.
+fn remote_urls(settings: &[Setting], aliases: &Aliases) -> Vec<String> {
     let mut named: Vec<(&str, &str)> = Vec::new();
     for setting in settings {
         if let Some(name) = setting
@@ -178,11 +185,14 @@ fn remotes_of(settings: &[Setting], aliases: &Aliases) -> Vec<String> {
         }
     }
     named.sort_by_key(|(name, _)| *name != "origin");
+    let urls = named.iter();
+    urls.map(|(_, url)| aliases.meant(url, settings)).collect()
+}
+
+/// Those that have a key, as keys.
+fn remotes_of(urls: &[String]) -> Vec<String> {
     let mut remotes = Vec::new();
-    for key in named
-        .iter()
-        .filter_map(|(_, url)| remote::normalise(&aliases.meant(url, settings)))
-    {
+    for key in urls.iter().filter_map(|url| remote::normalise(url)) {
         if !remotes.contains(&key) {
             remotes.push(key);
         }
@@ -259,7 +269,7 @@ mod tests {
     use super::*;
 
     fn parse_remotes(config: &str) -> Vec<String> {
-        remotes_of(&config::parse(config), &Aliases::default())
+        remotes_of(&remote_urls(&config::parse(config), &Aliases::default()))
     }
 
     #[test]

@@ -86,6 +86,12 @@ pub fn corrected(
                     ..before.clone()
                 };
             }
+            if now.local_remote.is_some() && now.local_remote != before.local_remote && !hidden {
+                return Project {
+                    local_remote: now.local_remote,
+                    ..before.clone()
+                };
+            }
             hidden
         }
         // The same repository under another remote. A fork has the former one, too, under the same
@@ -358,6 +364,7 @@ impl Identifier {
                     names,
                     root_commit,
                     remotes,
+                    local_remote: checkout.local_remote,
                     formerly: Vec::new(),
                     at,
                     branch,

@@ -5,6 +5,7 @@
 
 use super::checkout::{self, Checkout};
 use super::paths::{self, Style};
+use super::remote;
 use super::{Identifier, Project, has_part, is_same_name, split_sub, with_sub};
 use crate::session::{DeviceId, ProjectKey, composed};
 use serde::{Deserialize, Serialize};
@@ -827,8 +828,27 @@ fn mark_of(project: &Project, checkout: &Checkout, root_commit: Option<&str>) ->
             (!is_kept || is_same_dir(project, checkout)).then_some(Mark::Former)
         }
         _ if first.is_some() => None,
-        _ => (root_commit.is_some() && root_commit == root_of(project)).then_some(Mark::Root),
+        _ => (root_commit.is_some()
+            && root_commit == root_of(project)
+            && is_same_local(project, checkout))
+        .then_some(Mark::Root),
     }
+}
+
+/// Whether a checkout whose only remotes are paths, or addresses of this machine, may be the project's by
+/// its oldest commit: what was made from one starter shares that. Of such a remote only the
+/// repository's name means the same elsewhere.
+fn is_same_local(project: &Project, checkout: &Checkout) -> bool {
+    let Some(here) = &checkout.local_remote else {
+        return true;
+    };
+    let named = |text: &str| remote::repository_in(text);
+    let own = split_sub(&project.key).0.strip_prefix("git:");
+    let author = project
+        .local_remote
+        .clone()
+        .or_else(|| named(own.or(project.at.as_deref())?));
+    author.is_some_and(|author| author == *here)
 }
 
 /// Whether a work tree has the name of the author's: a fork under a new name stays where it is, and
@@ -846,8 +866,10 @@ fn is_same_dir(project: &Project, checkout: &Checkout) -> bool {
 
 /// Whether a directory is a part of a repository with a remote.
 fn has_remote(home: &Path, dir: &Path) -> bool {
-    checkout::around(dir)
-        .is_some_and(|(checkout, _)| !checkout.remotes.is_empty() && has_part(&checkout, home, dir))
+    checkout::around(dir).is_some_and(|(checkout, _)| {
+        let has_any = !checkout.remotes.is_empty() || checkout.local_remote.is_some();
+        has_any && has_part(&checkout, home, dir)
+    })
 }
 
 /// The directory inside a work tree, or its deepest existing parent; its depth, and the number of

@@ -39,6 +39,17 @@ pub fn normalise(url: &str) -> Option<String> {
     Some(format!("{host}/{}", parts.join("/")).replace('#', "%23"))
 }
 
+/// The repository's own name in an address of any kind, in lower case and without `.git`: all that a path
+/// or an address of one machine says of the repository elsewhere.
+pub fn repository_in(url: &str) -> Option<String> {
+    let url = composed(url.trim().to_lowercase());
+    let url = url.trim_end_matches(['/', '\\']);
+    let url = url.strip_suffix("/.git").unwrap_or(url);
+    let url = url.strip_suffix(".git").unwrap_or(url);
+    let name = url.rsplit(['/', '\\', ':']).next()?;
+    (!matches!(name, "" | "." | "..")).then(|| name.to_owned())
+}
+
 /// The remote that a user typed in a key: as a key has it, or as a URL in any spelling.
 pub fn typed(text: &str) -> Option<String> {
     let (authority, path) = text.split_once('/').unwrap_or((text, ""));
@@ -220,6 +231,27 @@ mod tests {
                 Some("github.com/acme/api"),
                 "{url}"
             );
+        }
+    }
+
+    #[test]
+    fn an_address_of_one_machine_has_the_repositorys_name() {
+        for url in [
+            "/srv/git/Shop.git",
+            "/srv/git/shop/",
+            "file:///media/usb/shop.git",
+            "../shop",
+            "C:\\code\\shop",
+            "C:shop",
+            "http://localhost:3000/acme/shop.git",
+            "keybase://private/me/shop",
+            "gcrypt::git@h.example:acme/shop.git",
+            "/home/mia/shop/.git",
+        ] {
+            assert_eq!(repository_in(url).as_deref(), Some("shop"), "{url}");
+        }
+        for url in ["", " ", "/", "..", "a/.."] {
+            assert_eq!(repository_in(url), None, "{url}");
         }
     }
 

@@ -16,6 +16,10 @@ pub struct Project {
     /// All remotes of the author's checkout, if there are others beside the one in the key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remotes: Vec<String>,
+    /// If the author's checkout has no remote that means the same on every device: the repository's name
+    /// in another one, such as a path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local_remote: Option<String>,
     /// First remotes that the author's checkout had before the one in the key, while the session was
     /// in it; the oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -37,6 +41,7 @@ impl Project {
             names: Vec::new(),
             root_commit: None,
             remotes: Vec::new(),
+            local_remote: None,
             formerly: Vec::new(),
             at: None,
             branch: None,

@@ -223,6 +223,55 @@ fn an_oldest_commit_recognises_nothing_that_has_another_remote() {
     assert_eq!((leaves(&blog), leaves(&own)), (true, false));
 }
 
+/// Field 03 with remotes that mean another thing on each device: they have no key, and counted as none.
+#[test]
+fn an_oldest_commit_recognises_nothing_whose_path_is_of_another_repository() {
+    for url in [
+        "/srv/git/blog.git",
+        "file:///srv/git/blog.git",
+        "http://localhost:3000/acme/blog",
+        "gcrypt::git@h.example:acme/blog",
+    ] {
+        let mut desk = Desk::new();
+        let blog = desk.repository("blog", url);
+        let root = commit(&blog, "first");
+        let learnt = desk.learn(&blog);
+        assert_eq!(learnt.local_remote.as_deref(), Some("blog"), "{url}");
+        let by_root = || project(&format!("root:{root}"));
+        for wanted in [
+            Project {
+                local_remote: Some("shop".into()),
+                ..by_root()
+            },
+            Project {
+                at: Some("code/shop".into()),
+                ..by_root()
+            },
+            by_root(),
+            Project {
+                root_commit: Some(root.clone()),
+                ..project("git:h.example/acme/shop")
+            },
+        ] {
+            let places = &desk.places;
+            let found = places.find_for_other(desk.home(), &device(), &wanted);
+            assert_eq!(found.ok(), None, "{url}: {wanted:?}");
+            assert!(
+                places.is_misplaced(desk.home(), &device(), &wanted, &blog),
+                "{url}: {wanted:?}"
+            );
+        }
+        let plain = project("home:blog");
+        let found = desk.places.find_for_other(desk.home(), &device(), &plain);
+        assert_eq!(found.ok(), None, "{url}: its author has no repository");
+        let same = Project {
+            local_remote: Some("blog".into()),
+            ..by_root()
+        };
+        assert_eq!(desk.find(&same), Some(blog), "{url}");
+    }
+}
+
 #[test]
 fn a_fork_and_what_it_was_forked_from_are_one_where_their_author_has_both_remotes() {
     let mut desk = Desk::new();
