@@ -9,8 +9,9 @@ use tantivy::schema::{
 use tantivy::store::{Compressor, ZstdCompressor};
 use tantivy::{IndexSettings, TantivyDocument};
 
-/// Raised when the fields or the terms change: an index of another version is made anew.
-pub const VERSION: u32 = 3;
+/// Raised when the fields or the terms change, or what is written into them: an index of another
+/// version is made anew.
+pub const VERSION: u32 = 4;
 
 /// How many bytes of what a person or a model wrote are searched.
 pub const OPEN_TEXT: usize = 64 << 10;

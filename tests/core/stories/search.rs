@@ -167,6 +167,23 @@ fn both_versions_of_a_split_session_are_found() {
     }
 }
 
+/// The device that notices a split records the branch of another one: it was found as the author, and
+/// `--only-own` returned what another device had written.
+#[test]
+fn a_branch_is_found_by_the_device_that_wrote_it() {
+    let mut parted = Parted::claude();
+    parted.world.devices.iter_mut().for_each(Device::searches);
+    let mut parted = parted.met();
+    for device in &mut parted.world.devices {
+        for (author, other) in [("desk", "lap"), ("lap", "desk")] {
+            let found = hits(device, &format!("device:{author} \"from {author}\""));
+            assert!(!found.is_empty(), "{author} on {}", device.name);
+            let wrong = hits(device, &format!("device:{other} \"from {author}\""));
+            assert!(wrong.is_empty(), "{author} on {}: {wrong:?}", device.name);
+        }
+    }
+}
+
 /// Whoever decided was found as the author of the other device's turns.
 #[test]
 fn what_a_decision_appended_is_found_by_the_device_that_wrote_it() {

@@ -30,7 +30,8 @@ use crate::syncthing::pairing;
 use crate::timing;
 use crate::vault::presence;
 use crate::views::export::Wanted;
-use crate::views::transcript::{Before, Names, authors};
+use crate::views::transcript::authors::{self, Parent};
+use crate::views::transcript::{Before, Names};
 use crate::views::{compare, doctor, export};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -488,35 +489,21 @@ impl Engine {
         key: &SessionKey,
         record: &SessionRecord,
     ) -> Result<impl FnOnce() -> Names + Send + use<>, ApiError> {
-        let fork = record.origin().and_then(|card| card.fork.as_ref());
-        let of = record
-            .main()
-            .and_then(|main| record.image.get(main))
-            .map(|imaged| imaged.of);
-        let parent = match fork {
-            Some(fork) => {
-                let parent = SessionKey::new(&key.tool, &fork.session);
-                self.state
-                    .record::<SessionRecord>(&parent)?
-                    .map(|record| (parent, record))
-            }
-            None => None,
-        };
+        let parent = Parent::of((key, record), |parent| self.state.record(parent))?;
         let forks = self.joined_forks(key, record)?;
         let joined = match authors::joined(record).is_empty() {
             true => None,
             false => Some((key.clone(), record.clone())),
         };
-        let others = parent.iter().chain(&forks).map(|(_, record)| record);
-        let devices = others.chain([record]).flat_map(SessionRecord::devices);
+        let others = { forks.iter() }.map(|(_, record)| record);
+        let devices = others
+            .chain(parent.record())
+            .chain([record])
+            .flat_map(SessionRecord::devices);
         let devices: BTreeSet<String> = devices.map(str::to_owned).collect();
-        let (context, is_fork) = (self.context.clone(), fork.is_some());
+        let context = self.context.clone();
         Ok(move || {
-            let before = match (&parent, of) {
-                (Some((key, parent)), Some(of)) => authors::before(&context, (key, parent), of),
-                _ if is_fork => Before::Unknown,
-                _ => Before::Nothing,
-            };
+            let before = parent.before(&context);
             let copied = joined.map_or_else(HashMap::new, |(key, record)| {
                 authors::copied(&context, (&key, &record), &forks)
             });

@@ -13,6 +13,7 @@ use crate::views::indexing::{
     Indexed, OpenedIndex, SearchEvent, ToIndex, index_sessions, open_index, print_of,
 };
 use crate::views::search_text::SHOWN;
+use crate::views::transcript::authors::Parent;
 use session_roam_search::{FindError, Index, IndexError, Question};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
@@ -499,6 +500,7 @@ impl Engine {
         Ok(Some(ToIndex {
             key: key.clone(),
             forks: self.joined_forks(key, &record)?,
+            parent: Parent::of((key, &record), |parent| self.state.record(parent))?,
             record,
             row,
             print,

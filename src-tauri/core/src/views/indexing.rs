@@ -3,7 +3,8 @@
 
 use super::export::end_of;
 use super::search_text::{Item, add_message, device_of};
-use super::transcript::{Changes, Reading, authors};
+use super::transcript::authors::{self, Parent};
+use super::transcript::{Before, Changes, Reading};
 use crate::merge::diff::fingerprint;
 use crate::merge::transcript::said_in;
 use crate::reconcile::context::Context;
@@ -16,6 +17,7 @@ use crate::tools::Records;
 use crate::vault::journal_reader::Run;
 use serde::{Deserialize, Serialize};
 use session_roam_search::{Batch, Index, IndexError, Opened, Session};
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
@@ -30,6 +32,8 @@ pub struct ToIndex {
     pub record: SessionRecord,
     /// Where decisions joined branches: the sessions of their own that branches had become.
     pub forks: Vec<(SessionKey, SessionRecord)>,
+    /// The session whose branch this one is: its journals show who wrote the first messages.
+    pub parent: Parent,
     pub row: Row,
     pub print: String,
 }
@@ -225,6 +229,9 @@ struct Note {
     runs: Vec<RunNote>,
     /// Of a document: how many messages of which print.
     whole: Option<(usize, String)>,
+    /// Of a branch: how many of its first messages have the authors that its parent names.
+    #[serde(default)]
+    taken_over: Option<u64>,
 }
 
 /// How far an edge is in the index.
@@ -271,12 +278,15 @@ fn index_one(
         doc,
         state,
         copied,
+        taken_over: known.as_ref().and_then(|note| note.taken_over),
+        before: OnceCell::new(),
         batch,
     };
-    let note = match context.records(&one.key.tool, state.kind) {
+    let mut note = match context.records(&one.key.tool, state.kind) {
         Some(records) => indexer.document(records, known)?,
         None => indexer.log(known)?,
     };
+    note.taken_over = indexer.n_taken_over();
     let row = &one.row;
     batch.set_session(&Session {
         key,
@@ -300,10 +310,40 @@ struct Indexer<'a, 'b> {
     state: &'a DocState,
     /// Who first wrote the messages that a decision copied, by their print.
     copied: HashMap<String, String>,
+    /// How many of the first messages a parent's journals name the authors of, if that is known.
+    taken_over: Option<u64>,
+    /// These authors; read when a message of them is added.
+    before: OnceCell<Before>,
     batch: &'a mut Batch<'b>,
 }
 
 impl<'a> Indexer<'a, '_> {
+    /// The device that wrote a message, by short id, given the one that recorded it. `None` if nobody
+    /// knows: the parent of a branch is not here.
+    fn author<'d>(&'d self, number: u64, recorded: &'d str) -> Option<&'d str> {
+        if self.taken_over.is_some_and(|n| n <= number) {
+            return Some(recorded);
+        }
+        let before = || self.one.parent.before(self.context);
+        match self.before.get_or_init(before) {
+            Before::Nothing => Some(recorded),
+            Before::Unknown => None,
+            Before::Written(authors) => usize::try_from(number)
+                .ok()
+                .and_then(|number| authors.get(number))
+                .map_or(Some(recorded), Option::as_deref),
+        }
+    }
+
+    /// `None` if it was not asked for, or is not known.
+    fn n_taken_over(&self) -> Option<u64> {
+        match self.before.get() {
+            Some(Before::Nothing) => Some(0),
+            Some(Before::Written(authors)) => Some(authors.len() as u64),
+            Some(Before::Unknown) | None => self.taken_over,
+        }
+    }
+
     // ---- logs ----
 
     fn log(&mut self, known: Option<Note>) -> Result<Note, Fault> {
@@ -326,7 +366,7 @@ impl<'a> Indexer<'a, '_> {
         Ok(Note {
             doc: self.doc.to_string(),
             runs: after,
-            whole: None,
+            ..Note::default()
         })
     }
 
@@ -396,10 +436,12 @@ impl<'a> Indexer<'a, '_> {
                         true => None,
                         false => self.copied.get(&authors::print(&said)),
                     };
+                    let author = self.author(run.next, first.unwrap_or(&edge.source.device));
+                    let author = author.unwrap_or_default().to_owned();
                     let item = Item {
                         number: run.next,
                         shown: run.shown,
-                        device: device_of(first.unwrap_or(&edge.source.device)),
+                        device: device_of(&author),
                         at: edge.at.wall,
                     };
                     run.next += 1;
@@ -455,10 +497,15 @@ impl<'a> Indexer<'a, '_> {
             };
             for (number, said) in messages.iter().enumerate().skip(from) {
                 let author = authors.get(number).cloned().unwrap_or_else(|| last.clone());
+                let author = author.unwrap_or_default();
+                let author = self
+                    .author(number as u64, &author)
+                    .unwrap_or_default()
+                    .to_owned();
                 let item = Item {
                     number: number as u64,
                     shown: true,
-                    device: device_of(author.as_deref().unwrap_or_default()),
+                    device: device_of(&author),
                     at: wall,
                 };
                 add_message(self.batch, self.key, said, &item)?;
@@ -470,8 +517,8 @@ impl<'a> Indexer<'a, '_> {
         let whole = (!others).then(|| (prints.len(), print_of_all(&prints)));
         Ok(Note {
             doc: self.doc.to_string(),
-            runs: Vec::new(),
             whole,
+            ..Note::default()
         })
     }
 

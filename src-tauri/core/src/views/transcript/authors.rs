@@ -161,12 +161,51 @@ pub fn print(said: &ParsedMessage<'_>) -> String {
     format!("{} {} {}", fingerprint(said), of(said.at), of(said.id))
 }
 
+/// The session that a session is a branch of.
+pub enum Parent {
+    None,
+    /// It is not here.
+    Unknown,
+    /// It is here; the branch took over its messages up to this line.
+    Known(Box<(SessionKey, SessionRecord)>, ChainId),
+}
+
+impl Parent {
+    /// Of a session with this record; `find` looks for its parent.
+    pub fn of<E>(
+        (key, record): (&SessionKey, &SessionRecord),
+        find: impl FnOnce(&SessionKey) -> Result<Option<SessionRecord>, E>,
+    ) -> Result<Self, E> {
+        let Some(fork) = record.origin().and_then(|card| card.fork.as_ref()) else {
+            return Ok(Self::None);
+        };
+        let imaged = record.main().and_then(|main| record.image.get(main));
+        let parent = SessionKey::new(&key.tool, &fork.session);
+        Ok(match (find(&parent)?, imaged) {
+            (Some(record), Some(imaged)) => Self::Known(Box::new((parent, record)), imaged.of),
+            _ => Self::Unknown,
+        })
+    }
+
+    pub fn record(&self) -> Option<&SessionRecord> {
+        match self {
+            Self::Known(parent, _) => Some(&parent.1),
+            Self::None | Self::Unknown => None,
+        }
+    }
+
+    /// Who wrote what was taken over from it. Reads its journals.
+    pub fn before(&self, context: &Context) -> Before {
+        match self {
+            Self::None => Before::Nothing,
+            Self::Unknown => Before::Unknown,
+            Self::Known(parent, of) => before(context, (&parent.0, &parent.1), *of),
+        }
+    }
+}
+
 /// Who wrote the messages that a branch took over from its parent, up to that point.
-pub fn before(
-    context: &Context,
-    (key, parent): (&SessionKey, &SessionRecord),
-    of: ChainId,
-) -> Before {
+fn before(context: &Context, (key, parent): (&SessionKey, &SessionRecord), of: ChainId) -> Before {
     let authors = || {
         let (doc, state) = parent.docs.get_key_value(parent.main()?)?;
         let path = state.trie.path(of)?;
