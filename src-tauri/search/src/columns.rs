@@ -1,7 +1,7 @@
 //! What filters ask of sessions and messages.
 
 use crate::Role;
-use crate::query::{Filter, Wanted};
+use crate::query::Filter;
 use crate::schema::of_who;
 use crate::table::{Known, Table};
 use std::sync::Arc;
@@ -106,25 +106,25 @@ pub fn fits_devices(filter: &Filter, row: &Known<'_>) -> bool {
         && (filter.only.is_none() || row.devices.lines().any(|name| filter.allows(name)))
 }
 
-/// A sentence for each value of a filter that no session has, whatever else was asked.
-pub fn unknown(filter: &Filter, table: &Table) -> Vec<String> {
-    type Has = fn(&Known<'_>, &str) -> bool;
-    let has_device: Has = |row, value| row.devices.lines().any(|name| is_like(name, value));
-    let fields: [(&Wanted, &str, Has); 3] = [
-        (&filter.tools, "of a tool", |row, value| {
-            is_like(row.tool, value)
-        }),
-        (&filter.projects, "in a project", |row, value| {
-            is_like(row.project, value)
-        }),
-        (&filter.devices, "from a device", has_device),
-    ];
-    let values = fields
-        .iter()
-        .flat_map(|(wanted, what, has)| wanted.any.iter().map(move |value| (value, what, has)));
-    values
-        .filter(|(value, _, has)| !table.rows().any(|(_, row)| has(&row, value)))
-        .map(|(value, what, _)| format!("No session is {what} called “{value}”."))
+/// A sentence for each value of a filter, as it was typed, that no session has, whatever else was
+/// asked.
+pub fn unknown(filter: &Filter, names: &[(String, String)], table: &Table) -> Vec<String> {
+    let is_nowhere = |has: &dyn Fn(&Known<'_>) -> bool| !table.rows().any(|(_, row)| has(&row));
+    let tools = filter.tools.any.iter();
+    let tools = tools.filter(|value| is_nowhere(&|row| is_like(row.tool, value)));
+    let projects = filter.projects.any.iter();
+    let projects = projects.filter(|value| is_nowhere(&|row| is_like(row.project, value)));
+    let devices = filter.devices.any.iter().filter(|value| {
+        let meant = named(value, names);
+        let is = |name: &str| meant.iter().any(|device| is_like(name, device));
+        is_nowhere(&|row| row.devices.lines().any(is))
+    });
+    let fields = tools
+        .map(|value| ("of a tool", value))
+        .chain(projects.map(|value| ("in a project", value)))
+        .chain(devices.map(|value| ("from a device", value)));
+    fields
+        .map(|(what, value)| format!("No session is {what} called “{value}”."))
         .collect()
 }
 

@@ -50,6 +50,7 @@ impl Index {
     /// some commit; what was hidden or removed since is left out.
     pub fn find(&self, question: &Question<'_>) -> Result<Found, FindError> {
         let mut query = Query::parse(question.text, &question.now)?;
+        let as_typed = query.filter.clone();
         let devices = &mut query.filter.devices;
         for values in [&mut devices.any, &mut devices.none] {
             *values = values
@@ -58,7 +59,6 @@ impl Index {
                 .collect();
         }
         query.filter.only = question.only.map(<[String]>::to_vec);
-        let filter = query.filter.clone();
         let ask = || {
             let asked = Asked {
                 index: self,
@@ -71,8 +71,9 @@ impl Index {
         // A file that was cut short by others shows only when it is read.
         let answer = catch_unwind(AssertUnwindSafe(ask));
         let mut found = answer.unwrap_or(Err(IndexError::Damaged.into()))?;
-        if found.total == 0 && filter.only.is_none() {
-            found.notices.extend(unknown(&filter, &self.table()));
+        if found.total == 0 && question.only.is_none() {
+            let unknown = unknown(&as_typed, question.names, &self.table());
+            found.notices.extend(unknown);
         }
         Ok(found)
     }

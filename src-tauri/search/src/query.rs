@@ -15,7 +15,7 @@ pub struct QueryError {
     pub message: String,
 }
 
-/// More words say nothing more.
+/// The wanted words, and as many unwanted ones, at most: each has one of 32 bits.
 pub const MOST_WORDS: usize = 16;
 const LONGEST_QUESTION: usize = 2_000;
 
@@ -121,8 +121,8 @@ const FIELDS: &str = "tool, project, device, role, file, before, after and is";
 
 impl Query {
     pub fn parse(text: &str, now: &Zoned) -> Result<Self, QueryError> {
+        let (typed_text, mut query) = (text, Self::default());
         let text = crate::schema::beginning(text, LONGEST_QUESTION);
-        let mut query = Self::default();
         let mut ends_in_a_word = false;
         for typed in typed(text) {
             ends_in_a_word = typed.field.is_none() && !text.ends_with(char::is_whitespace);
@@ -135,12 +135,36 @@ impl Query {
             // It may not be typed to its end yet.
             last.prefix = true;
         }
-        if MOST_WORDS < query.words.len() {
-            query.words.truncate(MOST_WORDS);
-            let notice = format!("Only the first {MOST_WORDS} words are looked for.");
+        if text.len() < typed_text.trim_end().len() {
+            let notice = format!(
+                "This is longer than {LONGEST_QUESTION} bytes; the rest of it is not looked at."
+            );
             query.notices.push(notice);
         }
+        query.limit_words();
         Ok(query)
+    }
+
+    /// Unwanted words have a limit of their own: without one, sessions with it would be found.
+    fn limit_words(&mut self) {
+        let (mut n_wanted, mut n_unwanted) = (0, 0);
+        self.words.retain(|word| {
+            let count = if word.not {
+                &mut n_unwanted
+            } else {
+                &mut n_wanted
+            };
+            *count += 1;
+            *count <= MOST_WORDS
+        });
+        let limits = [
+            (n_wanted, "are looked for"),
+            (n_unwanted, "with “-” are left out"),
+        ];
+        for (_, what) in limits.iter().filter(|(count, _)| MOST_WORDS < *count) {
+            let notice = format!("Only the first {MOST_WORDS} words {what}.");
+            self.notices.push(notice);
+        }
     }
 
     fn add(&mut self, typed: &Typed<'_>, text: &str, now: &Zoned) -> Result<(), QueryError> {

@@ -231,6 +231,65 @@ fn a_filter_that_no_session_fits_is_named() {
     assert!(found.hits.is_empty() && found.notices.is_empty());
 }
 
+/// The index knows devices by their ids; people by their names.
+#[test]
+fn a_device_without_sessions_is_named_as_it_was_typed() {
+    let desk = Desk::new();
+    desk.session_of("a", "", 1, &[(User, "database", "j3erlcg", "")]);
+    let names = [
+        ("desk".to_owned(), "J3ERLCG".to_owned()),
+        ("laptop".to_owned(), "Q7OLGGA".to_owned()),
+    ];
+    let find = |words: &str| {
+        let question = Question {
+            names: &names,
+            ..ask(words, 20, &now())
+        };
+        desk.index.find(&question).expect("understood")
+    };
+    assert_eq!(
+        find("device:laptop database ").notices,
+        ["No session is from a device called “laptop”."]
+    );
+    assert_eq!(find("device:desk database ").total, 1);
+    assert!(find("device:desk nowhere ").notices.is_empty());
+}
+
+#[test]
+fn unwanted_words_count_behind_any_number_of_wanted_ones() {
+    let desk = Desk::new();
+    let words: Vec<String> = (0..20).map(|number| format!("word{number}")).collect();
+    let wanted = words.join(" ");
+    desk.session("plain", "", 1, &[(User, &wanted)]);
+    desk.session("refund", "", 1, &[(User, &format!("{wanted} refund"))]);
+    let found = desk.find(&format!("{wanted} -refund "));
+    assert_eq!(found.total, 1);
+    assert_eq!(found.hits[0].session.key, "plain");
+    assert_eq!(
+        found.notices,
+        ["Only the first 16 words are looked for."],
+        "one unwanted word is no more than may be"
+    );
+    let unwanted: String = (0..20).map(|number| format!("-none{number} ")).collect();
+    assert_eq!(
+        desk.find(&format!("word0 {unwanted}")).notices,
+        ["Only the first 16 words with “-” are left out."]
+    );
+}
+
+#[test]
+fn a_question_that_is_cut_is_said_to_be() {
+    let desk = Desk::new();
+    desk.session("a", "", 1, &[(User, "database")]);
+    let long = format!("database {} -database", "device:desk ".repeat(200));
+    assert_eq!(
+        desk.find(&long).notices,
+        ["This is longer than 2000 bytes; the rest of it is not looked at."]
+    );
+    let spaces = format!("database {}", " ".repeat(3_000));
+    assert!(desk.find(&spaces).notices.is_empty());
+}
+
 #[test]
 fn typing_errors_are_forgiven_and_said() {
     let desk = Desk::new();
