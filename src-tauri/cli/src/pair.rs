@@ -185,7 +185,7 @@ fn find(devices: &Devices, wanted: &str) -> Option<Meant> {
     }
     let proposed = devices.proposed.iter().find(|one| is_meant(&one.id))?;
     let question = format!(
-        "{} is paired with {}. {SHARED} Pair here too?",
+        "{} is paired with {}. Sessions sync as soon as it approves this device, too. Approve it here?",
         proposed.name, proposed.by
     );
     Some(Meant::Known {

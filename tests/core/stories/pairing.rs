@@ -354,6 +354,59 @@ fn a_secret_that_is_wrong_expired_or_used_up_proves_nothing() {
     );
 }
 
+/// A proposal by another device is no proof: who asks must still prove to know the code.
+#[test]
+fn a_proposed_device_that_asks_must_prove_to_have_the_code() {
+    let mut world = World::devices(["desk", "box", "lap"]);
+    let used = code(&mut world, 1);
+    let [desk, lap] = [0, 2].map(|at| world.devices[at].id.clone());
+    pairing(&mut world, 0, Request::Pair { code: used.clone() }).expect("asked");
+    world.deliver();
+    accept(&mut world, 1, &desk).expect("let in");
+    world.pair(0, 2);
+    world.deliver();
+    assert_eq!(devices(&mut world, 1).proposed.len(), 1);
+    pairing(&mut world, 2, Request::Pair { code: used }).expect("asked");
+    world.deliver();
+    assert!(!devices(&mut world, 1).asking[0].has_code);
+    let refused = accept(&mut world, 1, &lap).expect_err("the code was used");
+    assert_eq!(refused.code.as_str(), "not_proved");
+    let fresh = code(&mut world, 1);
+    pairing(&mut world, 2, Request::Pair { code: fresh }).expect("asked");
+    world.deliver();
+    let accepted = accept(&mut world, 1, &lap).expect("it has the code");
+    assert_eq!(accepted.state.as_str(), "paired");
+    world.deliver();
+    for (at, other) in [(1, "lap"), (2, "box")] {
+        let paired = devices(&mut world, at).paired;
+        let row = paired.iter().find(|row| row.name == other).expect("a row");
+        assert!(row.confirmed && row.connected, "{row:?}");
+    }
+}
+
+#[test]
+fn a_device_that_is_only_proposed_is_approved_and_not_yet_paired() {
+    let mut world = World::devices(["desk", "box", "lap"]);
+    world.pair(0, 1);
+    world.pair(0, 2);
+    world.deliver();
+    let [on_box, lap] = [1, 2].map(|at| world.devices[at].id.clone());
+    let approved = accept(&mut world, 1, &lap).expect("proposed");
+    assert_eq!(
+        (approved.state.as_str(), approved.name.as_str()),
+        ("approved", "lap")
+    );
+    world.deliver();
+    let on_lap = accept(&mut world, 2, &on_box).expect("proposed there, too");
+    assert_eq!(on_lap.state.as_str(), "approved");
+    world.deliver();
+    for at in [1, 2] {
+        let paired = devices(&mut world, at).paired;
+        assert!(paired.iter().all(|row| row.confirmed && row.connected));
+        assert_eq!(paired.len(), 2);
+    }
+}
+
 #[test]
 fn of_two_devices_with_one_code_the_user_lets_one_in() {
     let mut world = World::devices(["desk", "lap", "lap"]);

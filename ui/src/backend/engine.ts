@@ -881,7 +881,7 @@ export type Pairing = { id: string, name: string, digits: string, state: Pairing
 /**
  * What asking for a pairing led to.
  */
-export type PairingState = "asked" | "comparing" | "paired" | "already_paired";
+export type PairingState = "asked" | "comparing" | "approved" | "paired" | "already_paired";
 
 /**
  * A piece as listed: the beginning of its body, and its length.

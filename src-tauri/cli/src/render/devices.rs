@@ -301,6 +301,10 @@ pub fn pairing(pairing: &Pairing, here: &Device) -> String {
     let (name, id) = (&pairing.name, &pairing.id);
     match pairing.state.as_str() {
         "paired" => format!("Paired with {name}. Your sessions now sync between both.\n"),
+        "approved" => format!(
+            "{name} is approved here. Sessions sync as soon as {name} approves this device, too.\n  There:  roam approve {}\n",
+            here.id
+        ),
         "already_paired" => format!("{name} is already paired with this device.\n"),
         "comparing" if !pairing.digits.is_empty() => format!(
             "Does {name} show {}?\n  They match:   roam pair --accept {id}\n  They differ:  roam unpair {id}\n",

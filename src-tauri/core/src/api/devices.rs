@@ -38,6 +38,8 @@ words! {
         Asked,
         /// Both users must confirm the digits.
         Comparing,
+        /// Approved here; sessions sync as soon as the other device approves this one, too.
+        Approved,
         Paired,
         AlreadyPaired,
     }

@@ -292,6 +292,18 @@ impl Engine {
             .any(|token| matches!(token, Token::Commitment(_)))
     }
 
+    /// Whether a device that asks has begun a pairing. One that only connects was told to by its
+    /// user, who approved this device there.
+    pub(super) fn begins_pairing(&self, id: &DeviceId) -> bool {
+        let asking = self
+            .peer_state
+            .asking
+            .iter()
+            .find(|asking| asking.id == *id);
+        let heard = |asking: &Asking| proof::heard(&asking.announced, id, &self.context.device);
+        asking.is_some_and(|asking| !heard(asking).is_empty())
+    }
+
     /// Begins to ask a device whose code was entered here.
     pub(super) fn ask_with(&mut self, id: &DeviceId, secret: &Bits) -> Result<(), ApiError> {
         self.check_room(id)?;

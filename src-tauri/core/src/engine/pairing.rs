@@ -306,27 +306,12 @@ impl Engine {
         if let Some(shown) = row.and_then(|row| row.digits(&self.context.device)) {
             return self.accept_compared(&id, &shown, digits);
         }
-        let proposed = self.circle().strangers().find(|(known, _)| known.id == id);
-        if let Some(name) = proposed.map(|(known, _)| decent_name(&known.name)) {
-            self.approve_paired(&id)?;
-            self.apply_pairing_code(pairing::Code {
-                id: id.clone(),
-                name: name.clone(),
-                addresses: Vec::new(),
-                key: None,
-            });
-            if let Some(paired) = self
-                .registry
-                .paired
-                .iter_mut()
-                .find(|paired| paired.id == id)
-            {
-                paired.name = if name.is_empty() { unnamed(&id) } else { name };
-            }
-            self.attempts_changed();
-            return self.pairing_with(&id, PairingState::Paired);
-        }
         let asks = row.is_some() || self.peer_state.asking.iter().any(|asking| asking.id == id);
+        let pairs = row.is_some_and(Paired::is_attempted) || self.begins_pairing(&id);
+        // Who begins a pairing waits for an answer to it, which an approval is not.
+        if !pairs && let Some(name) = self.proposed_name(&id) {
+            return self.approve_proposed(&id, name);
+        }
         Err(if asks {
             ApiError::new(
                 ProblemCode::NotProved,
@@ -339,6 +324,23 @@ impl Engine {
         } else {
             not_asking(text)
         })
+    }
+
+    fn proposed_name(&self, id: &DeviceId) -> Option<String> {
+        let proposed = self.circle().strangers().find(|(known, _)| known.id == *id);
+        let name = decent_name(&proposed?.0.name);
+        Some(if name.is_empty() { unnamed(id) } else { name })
+    }
+
+    /// Approves a device that another one proposes. Nothing is shared before it approves this one.
+    fn approve_proposed(&mut self, id: &DeviceId, name: String) -> Answer {
+        self.approve_paired(id)?;
+        if let Some(row) = self.registry.paired.iter_mut().find(|row| row.id == *id) {
+            row.name = name;
+        }
+        self.name_apart();
+        self.attempts_changed();
+        self.pairing_with(id, PairingState::Approved)
     }
 
     fn accept_compared(&mut self, id: &DeviceId, shown: &str, given: Option<&str>) -> Answer {
