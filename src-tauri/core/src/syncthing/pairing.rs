@@ -56,9 +56,11 @@ pub fn render(code: &Code) -> String {
     text
 }
 
-/// Reads a code, a `session-roam://pair?…` link, or a plain Syncthing device ID.
+/// Reads a code, a `session-roam://pair?…` link, or a plain Syncthing device ID. What a chat or a
+/// shell put around it is left out.
 pub fn parse(text: &str) -> Result<Code, CodeError> {
-    let text = text.trim();
+    let is_around = |sign: char| sign.is_whitespace() || "\"'`<>“”„‘’‚«»‹›".contains(sign);
+    let text = text.trim_matches(is_around);
     if let Some(query) = text.strip_prefix(CODE) {
         return parse_query(query);
     }
@@ -220,6 +222,32 @@ mod tests {
     }
 
     /// F6: a link may come from anywhere, so its contents prove nothing.
+    #[test]
+    fn signs_around_a_code_are_left_out() {
+        let code = render(&Code {
+            id: device(1),
+            name: "Ann's desk".into(),
+            addresses: vec!["tcp://192.168.1.4:22000".into()],
+            key: Bits::parse("MFRGGZDFMZTWQ2LKNNWG23TPOA"),
+        });
+        let right = parse(&code).expect("a code");
+        for (before, after) in [
+            ("\"", "\""),
+            ("'", "'"),
+            ("`", "`"),
+            ("<", ">"),
+            ("“", "”"),
+            ("```\n", "\n```"),
+        ] {
+            let quoted = format!("{before}{code}{after}");
+            assert_eq!(parse(&quoted).as_ref(), Ok(&right), "{quoted}");
+        }
+        assert_eq!(
+            parse(&format!("`{}`", device(1))).expect("an id").id,
+            device(1)
+        );
+    }
+
     #[test]
     fn a_link_carries_no_secret() {
         let query = format!("id={}&key=MFRGGZDFMZTWQ2LKNNWG23TPOA", device(1));
