@@ -25,10 +25,18 @@ pub enum Refused {
     Link,
     #[error("it is not a regular file")]
     Kind,
-    #[error("it is larger than {0} bytes")]
+    #[error("it is larger than {}", size(.0))]
     Large(u64),
     #[error("it is not a plain path")]
     Path,
+}
+
+fn size(bytes: &u64) -> String {
+    let mib = 1 << 20;
+    match (bytes / mib, bytes % mib) {
+        (whole @ 1.., 0) => format!("{whole} MiB"),
+        _ => format!("{bytes} bytes"),
+    }
 }
 
 impl From<Refused> for io::Error {

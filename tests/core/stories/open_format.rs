@@ -290,11 +290,6 @@ fn a_file_that_was_changed_anywhere_is_refused_with_the_line_and_the_reason() {
             "signature is not that of",
         ),
         (
-            edited(0, &|line| line["format"] = json!("session-roam-open/9")),
-            1,
-            "newer version",
-        ),
-        (
             edited(0, &|line| line["devices"][0]["key"] = json!("AAAA")),
             1,
             "the key of",
@@ -314,6 +309,21 @@ fn a_file_that_was_changed_anywhere_is_refused_with_the_line_and_the_reason() {
         );
         assert_eq!(error.code().as_str(), "import_unreadable");
         assert!(error.hint().contains("Nothing of the file was imported"));
+    }
+    let newer = edited(0, &|line| line["format"] = json!("session-roam-open/9"));
+    let large = format!("{good}{}", " ".repeat(64 << 20));
+    for (text, why, hint) in [
+        (
+            newer,
+            "newer version of the open format",
+            "Update session-roam",
+        ),
+        (large, "is larger than 64 MiB", "roam export SESSION native"),
+    ] {
+        let error = try_import(&mut guest.devices[0], &text).expect_err(why);
+        let told = error.to_string();
+        assert!(told.contains(why) && !told.contains("line"), "{told}");
+        assert!(error.hint().contains(hint), "{told}");
     }
     assert!(brought_in(&mut guest.devices[0]).is_empty());
     assert_eq!(import(&mut guest.devices[0], &good).new["open-format"], 1);

@@ -10,7 +10,7 @@ mod reading;
 pub use canonical::{canonical, hash_of_bytes, hash_of_value, named};
 pub use items::Calls;
 pub use messages::{Group, groups, path, read_message};
-pub use reading::{OpenError, OpenSession, is_header, read};
+pub use reading::{OpenError, OpenSession, is_header, newer_format, read};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

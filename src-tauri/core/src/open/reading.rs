@@ -41,6 +41,14 @@ pub fn is_header(line: &[u8]) -> bool {
     format.is_some_and(|format| format.starts_with(FAMILY))
 }
 
+/// The format of a file of a version that this session-roam does not know.
+pub fn newer_format(file: &[u8]) -> Option<String> {
+    let line = file.split(|byte| *byte == b'\n').next()?;
+    let header: Value = serde_json::from_slice(line).ok()?;
+    let format = header.get("format")?.as_str()?;
+    (format.starts_with(FAMILY) && format != FORMAT).then(|| shown(format))
+}
+
 /// What has been read of a file.
 #[derive(Default)]
 struct Reader {

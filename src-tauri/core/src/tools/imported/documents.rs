@@ -34,6 +34,12 @@ impl Import<'_> {
             source,
         };
         let metadata = file.metadata().map_err(failed)?;
+        if LARGEST < metadata.len() {
+            return Err(ImportError::TooLarge {
+                path: path.to_path_buf(),
+                most: LARGEST,
+            });
+        }
         self.progress.expect(metadata.len());
         let bytes = opener::all_of(file, LARGEST).map_err(failed)?;
         let name = |path: Option<&Path>| Some(path?.file_name()?.to_string_lossy().into_owned());
@@ -152,7 +158,7 @@ fn unpacked(archive: &mut zip::ZipArchive<BufReader<File>>, name: &str) -> io::R
     entry.take(LARGEST + 1).read_to_end(&mut bytes)?;
     match bytes.len() as u64 <= LARGEST {
         true => Ok(bytes),
-        false => Err(io::Error::other("it is too large")),
+        false => Err(opener::Refused::Large(LARGEST).into()),
     }
 }
 

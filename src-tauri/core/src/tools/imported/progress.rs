@@ -113,6 +113,10 @@ pub enum ImportError {
         line: usize,
         why: String,
     },
+    #[error("{} is of a newer version of the open format ({format})", .path.display())]
+    NewerOpenFormat { path: PathBuf, format: String },
+    #[error("{} is larger than {} MiB", .path.display(), .most >> 20)]
+    TooLarge { path: PathBuf, most: u64 },
     #[error("another import runs already")]
     Running,
     #[error("{} cannot be written", .path.display())]
@@ -142,6 +146,13 @@ impl ImportError {
             }
             Self::OpenFormat { .. } => {
                 "Nothing of the file was imported. Get the file again, or export the session again where it is."
+            }
+            Self::NewerOpenFormat { .. } => {
+                "Nothing of the file was imported. Update session-roam, then import it again."
+            }
+            Self::TooLarge { .. } => {
+                "Nothing of the file was imported. Read the session where it is, or copy it from there with \
+                 `roam export SESSION native`."
             }
             Self::Io { .. } | Self::NoConversations(_) | Self::NoText(_) => {
                 "Give the zip as it was downloaded, its conversations.json, a Markdown transcript, or a directory \

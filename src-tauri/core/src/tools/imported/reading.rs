@@ -150,13 +150,19 @@ impl Import<'_> {
         };
         let len = file.metadata().map_err(failed)?.len();
         if LARGEST < len {
-            return Err(refused(
-                1,
-                format!("the file is larger than {} MiB", LARGEST >> 20),
-            ));
+            return Err(ImportError::TooLarge {
+                path: path.to_path_buf(),
+                most: LARGEST,
+            });
         }
         self.progress.expect(len);
         let bytes = opener::all_of(file, LARGEST).map_err(failed)?;
+        if let Some(format) = open::newer_format(&bytes) {
+            return Err(ImportError::NewerOpenFormat {
+                path: path.to_path_buf(),
+                format,
+            });
+        }
         let session = open::read(&bytes).map_err(|error| refused(error.line, error.why))?;
         self.progress.read(bytes.len() as u64);
         self.progress.next();
