@@ -24,7 +24,7 @@ use session_roam_core::api::{
 use session_roam_core::merge::transcript::beginning;
 use session_roam_core::session::ProblemCode;
 use session_roam_core::session::{Role, harmless, harmless_line};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Sessions in one answer.
@@ -138,7 +138,8 @@ fn list(home: &Path, request: &ListSessionsRequest) -> Result<ListSessionsRespon
     };
     let mut rows: Vec<SessionRow> = ask(&mut engine, &Request::Sessions { filter })?;
     if let Some(cwd) = &request.cwd {
-        rows.retain(|row| places.is_in(&row.project, cwd));
+        let projects = places.projects_at(cwd);
+        rows.retain(|row| projects.contains(row.project.as_str()));
     }
     let page = rows.iter().skip(from).take(SESSIONS);
     let page: Vec<SessionInfo> = page.map(|row| info(row, &places)).collect();
@@ -190,9 +191,21 @@ impl Places {
         here.unwrap_or(&self.otherwise).clone()
     }
 
-    fn is_in(&self, project: &str, dir: &Path) -> bool {
-        let places = self.of_projects.get(project);
-        places.is_some_and(|places| places.iter().any(|place| dir.starts_with(place)))
+    /// The projects of a directory: those with the deepest place at or above it.
+    fn projects_at(&self, dir: &Path) -> BTreeSet<&str> {
+        let (mut deepest, mut found) = (0, BTreeSet::new());
+        for (project, places) in &self.of_projects {
+            for place in places.iter().filter(|place| dir.starts_with(place)) {
+                let depth = place.components().count();
+                if deepest < depth {
+                    (deepest, found) = (depth, BTreeSet::new());
+                }
+                if depth == deepest {
+                    found.insert(project.as_str());
+                }
+            }
+        }
+        found
     }
 }
 
@@ -360,4 +373,31 @@ fn invalid(message: &str) -> Error {
     let mut error = Error::invalid_params();
     error.message = message.to_owned();
     error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_deepest_place_above_a_directory_counts() {
+        let of = |project: &str, place: &str| (project.to_owned(), vec![PathBuf::from(place)]);
+        let places = Places {
+            of_projects: BTreeMap::from([
+                of("home:", "/home/ann"),
+                of("git.example/acme/shop", "/home/ann/shop"),
+                of("git.example/acme/shop-web", "/home/ann/shop"),
+            ]),
+            otherwise: PathBuf::from("/"),
+        };
+        let at = |dir: &str| -> Vec<&str> {
+            let found = places.projects_at(Path::new(dir));
+            found.into_iter().collect()
+        };
+        let both = ["git.example/acme/shop", "git.example/acme/shop-web"];
+        assert_eq!(at("/home/ann/shop/src"), both);
+        assert_eq!(at("/home/ann/shop"), both);
+        assert_eq!(at("/home/ann/notes"), ["home:"]);
+        assert_eq!(at("/srv"), [""; 0]);
+    }
 }
