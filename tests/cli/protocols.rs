@@ -325,6 +325,13 @@ fn sessions_are_listed_found_and_read_as_quotations() {
             .last()
             .is_some_and(|line| line.starts_with("End") || line.starts_with("The rest"))
     );
+    let beyond = stage.call(&[], "read_part", json!({ "session": "4f2a", "message": 9 }));
+    let beyond = text(&beyond);
+    assert!(
+        beyond.contains("There is no message 9: the session has 4.")
+            && !beyond.contains("--only-own"),
+        "{beyond}"
+    );
 }
 
 /// With a session of which every field is an attack, each line that is not quoted is still

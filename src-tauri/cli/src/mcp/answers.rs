@@ -190,8 +190,10 @@ impl Desk<'_> {
             .first()
             .filter(|found| scope.has_message(found))
         else {
-            let which = format!("message {}", ask.message);
-            return Err(left_out(&which));
+            return Err(match scope.is_limited() {
+                true => left_out(&format!("message {}", ask.message)),
+                false => no_message(ask.message, shown.total),
+            });
         };
         let request = Request::ShowPart {
             session: ask.session,
@@ -325,6 +327,11 @@ pub fn bad_arguments(message: &str) -> ApiError {
         message,
         "The tool's schema names its arguments.",
     )
+}
+
+fn no_message(message: u64, total: u64) -> ApiError {
+    let text = format!("There is no message {message}: the session has {total}.");
+    ApiError::new(ProblemCode::NoPart, text, "Messages are numbered from 0.")
 }
 
 fn left_out(what: &str) -> ApiError {
