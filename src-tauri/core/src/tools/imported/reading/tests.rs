@@ -708,7 +708,7 @@ fn a_file_named_by_itself_is_imported_whatever_it_is() {
     assert_eq!(world.import(&note).new, count("markdown", 1));
     put(world.dir.path(), "note.md", "Only other words.\n");
     assert_eq!(world.import(&note).grown, count("markdown", 1));
-    let large = put(world.dir.path(), "large.md", &" ".repeat((16 << 20) + 1));
+    let large = put(world.dir.path(), "large.md", " ".repeat((16 << 20) + 1));
     let refused = world.try_import(&large).expect_err("refused");
     assert!(refused.to_string().ends_with("is larger than 16 MiB"));
     let key = put(world.dir.path(), "id_rsa", "-----BEGIN");
