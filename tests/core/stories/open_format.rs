@@ -318,7 +318,7 @@ fn a_file_that_was_changed_anywhere_is_refused_with_the_line_and_the_reason() {
             "newer version of the open format",
             "Update session-roam",
         ),
-        (large, "is larger than 64 MiB", "roam export SESSION native"),
+        (large, "is larger than 64 MiB", "export its own records"),
     ] {
         let error = try_import(&mut guest.devices[0], &text).expect_err(why);
         let told = error.to_string();

@@ -151,8 +151,8 @@ impl ImportError {
                 "Nothing of the file was imported. Update session-roam, then import it again."
             }
             Self::TooLarge { .. } => {
-                "Nothing of the file was imported. Read the session where it is, or copy it from there with \
-                 `roam export SESSION native`."
+                "Nothing of the file was imported. Read the session where it is, or export its own records there \
+                 (native) instead."
             }
             Self::Io { .. } | Self::NoConversations(_) | Self::NoText(_) => {
                 "Give the zip as it was downloaded, its conversations.json, a Markdown transcript, or a directory \
